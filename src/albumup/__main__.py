@@ -1,0 +1,121 @@
+"""The program: run a command, and turn what ends it into words and an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from albumup.cli.app import App
+    from albumup.errors import AlbumupError
+
+
+def main() -> None:
+    """The entry point ``albumup``."""
+    code = _run()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            _forget(stream)
+    if threading.active_count() > 1:
+        # A look-up that does not come back, or a thread caught in C code, must not hold up or crash the way out.
+        os._exit(code)
+    sys.exit(code)
+
+
+def _run() -> int:
+    import click
+
+    from albumup.cli import cli
+    from albumup.cli.app import App
+
+    os.umask(os.umask(0) | 0o077)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _terminate)
+    app = App()
+    try:
+        result = cli.main(prog_name="albumup", standalone_mode=False, obj=app)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except _Terminated as terminated:
+        _complain("Stopped.")
+        return terminated.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        _complain("Stopped.")
+        return 130
+    except click.UsageError as error:
+        _complain(f"albumup: {error.format_message()}")
+        if error.ctx is not None:
+            _complain(f"Try: {error.ctx.command_path} --help")
+        return 2
+    except click.ClickException as error:
+        _complain(f"albumup: {error.format_message()}")
+        return error.exit_code
+    except (BrokenPipeError, SystemExit):  # click ends with SystemExit where it sees that stdout is closed
+        _forget(sys.stdout)
+        return 0
+    except Exception as error:  # noqa: BLE001 - the last word is the person's, not the interpreter's
+        ended = _understood(app, error)
+        _complain(f"albumup: {ended}")
+        if ended.hint:
+            is_command = ended.hint.startswith(("albumup ", "chmod "))
+            _complain(ended.hint if is_command else ended.hint[:1].upper() + ended.hint[1:])
+        return ended.exit_code
+
+
+class _Terminated(BaseException):
+    """SIGTERM or SIGHUP came while no uploader was there to heed it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_code = 128 + number
+
+
+def _terminate(number: int, _: object) -> None:
+    raise _Terminated(number)
+
+
+def _understood(app: App, error: Exception) -> AlbumupError:
+    """What an exception means for the person. A damaged journal is set aside by the command that writes to it."""
+    import sqlite3
+    import traceback
+
+    from albumup.cli.damage import put_aside
+    from albumup.errors import AlbumupError, LocalError
+    from albumup.journal.opening import CorruptJournal, journal_fault
+
+    ended: BaseException = journal_fault(app.journal, error) if isinstance(error, sqlite3.Error) else error
+    if isinstance(ended, CorruptJournal) and app.writes:
+        return put_aside(app.journal, ended)
+    if isinstance(ended, AlbumupError):
+        return ended
+    if isinstance(error, OSError):
+        return LocalError(f"{error.filename or 'this computer'}: {error.strerror or error}")
+    if app.options.get("verbose"):
+        traceback.print_exception(error)
+    return LocalError(
+        f"a fault of albumup itself: {type(error).__name__}: {error}",
+        "please report it with what -v says; everything unsent waits: albumup resume",
+    )
+
+
+def _complain(text: str) -> None:
+    from albumup.cli.screen import escape
+
+    with contextlib.suppress(OSError):
+        print("\n".join(escape(line, 2000) for line in text.splitlines()), file=sys.stderr, flush=True)
+
+
+def _forget(stream: IO[str]) -> None:
+    """Whoever read it has gone; the interpreter must not complain of it when it flushes."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,261 @@
+"""A request body is ``head + payload + tail``: framed once, pinned to its source, checked at every step.
+
+Framing is that of multipart/form-data (RFC 7578, with the WHATWG's escaping) with the file part last, made by
+requests-toolbelt and byte-identical to what its encoder would have streamed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+import stat
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from albumup.errors import LocalError
+from albumup.journal.opening import file_system_of
+from albumup.journal.rows import Body, Pins
+from albumup.photo import CopyFault, digest
+from albumup.scan import volume_of
+
+_UNSAFE = re.compile(r'["\\/]|%(?=[0-9A-Fa-f]{2})')
+_NAME_BYTES = 255
+_SUFFIX_BYTES = 32
+"""What is longer is no extension."""
+_LOOSE_SYSTEMS = frozenset({"vfat", "msdos", "exfat", "ntfs", "ntfs3", "cifs", "smb3", "smbfs", "fuseblk"})
+_FAT_SECONDS = 2
+_HOUR_NS = 3600 * 10**9
+
+
+class SourceGone(Exception):
+    """The source cannot be opened or read; the text says why, as the system put it."""
+
+
+class SourceChanged(Exception):
+    """The source's bytes are no longer the journaled ones."""
+
+
+class AnotherVolume(Exception):
+    """Another card or disk is where the source was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The file system that a photo lies on: its UUID, or where that is unknown ("") its device number."""
+
+    volume: str
+    device: int
+
+    def expect(self, device: int) -> None:
+        """Raise AnotherVolume if a file on ``device`` does not lie here."""
+        if self.volume and volume_of(device) == self.volume:
+            return
+        if self.volume or device != self.device:
+            raise AnotherVolume("another card or disk is there")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What stands around the payload, and the type that announces it."""
+
+    head: bytes
+    tail: bytes
+    content_type: str
+
+
+def new_boundary() -> str:
+    """128 random bits, so that no payload holds it but by design."""
+    return f"albumup-{secrets.token_hex(16)}"
+
+
+def frame(fields: Sequence[tuple[str, str]], file_field: str, name: str, mime: str, boundary: str) -> Frame:
+    """Frame a file part that comes after ``fields``, in wire order."""
+    from requests_toolbelt.multipart.encoder import MultipartEncoder
+
+    encoder = MultipartEncoder([*fields, (file_field, (name, b"", mime))], boundary=boundary)
+    framed: bytes = encoder.read()
+    tail = f"\r\n--{boundary}--\r\n".encode()
+    return Frame(framed[: -len(tail)], tail, encoder.content_type)
+
+
+def sent_name(name: bytes | str, number: int = 1) -> str:
+    """A base name that every server's parser takes alike; ``number`` above 1 gives ``DSC_0001-2.JPG``.
+
+    Raw UTF-8, composed (NFC). Quote, backslash, slash, controls and what looks percent-encoded become ``_``: servers
+    read them differently. At most 255 bytes, and the extension survives.
+    """
+    text = name.decode(errors="surrogateescape") if isinstance(name, bytes) else name
+    text = unicodedata.normalize("NFC", text)
+    text = "".join("_" if unicodedata.category(letter) in ("Cc", "Cs") else letter for letter in text)
+    text = _UNSAFE.sub("_", text)
+    stem, dot, suffix = text.rpartition(".")
+    if not stem or len(suffix.encode()) > _SUFFIX_BYTES:
+        stem, dot, suffix = text, "", ""
+    ending = (f"-{number}" if number > 1 else "") + dot + suffix
+    room = _NAME_BYTES - len(ending.encode())
+    return stem.encode()[:room].decode(errors="ignore") + ending
+
+
+def read_pins(status: os.stat_result) -> Pins:
+    return Pins(status.st_size, status.st_mtime_ns, status.st_ino, status.st_dev)
+
+
+def open_source(path: bytes, place: Place | None = None) -> tuple[int, os.stat_result]:
+    """A descriptor of a regular file and its fstat; never blocks on a FIFO.
+
+    Raises SourceGone, LocalError, and AnotherVolume if it does not lie in its ``place``.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError as error:
+        raise _source_fault(error) from error
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise SourceGone("no longer a regular file")
+        if place is not None:
+            place.expect(status.st_dev)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor, status
+
+
+def read_source(
+    path: bytes,
+    algorithms: Iterable[str],
+    *,
+    place: Place | None = None,
+    copy_to: int | None = None,
+    on_block: Callable[[int], None] | None = None,
+) -> tuple[Pins, dict[str, str]]:
+    """Pins and digests of a file that kept still while it was read.
+
+    Raises SourceGone, SourceChanged, AnotherVolume, LocalError.
+    """
+    descriptor, before = open_source(path, place)
+    try:
+        size, digests = _digest(descriptor, algorithms, before.st_size, copy_to, on_block)
+        after = os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+    if size != after.st_size or _while_open(before) != _while_open(after):
+        raise SourceChanged("it was written to while it was read")
+    return read_pins(after), digests
+
+
+class Source:
+    """An open payload, from its first check until the answer is in. Close it."""
+
+    def __init__(self, path: bytes, body: Body, place: Place | None) -> None:
+        """Open and compare with the pins; ``place`` None for a copy of our own, of which only the size is compared.
+
+        Raises SourceChanged if the bytes differ, SourceGone if it cannot be read, AnotherVolume.
+        """
+        self.descriptor, self._seen = open_source(path, place)
+        self._digest = body.digests["sha256"]
+        self.pins = read_pins(self._seen)
+        self.repinned = False
+        try:
+            if place is None:
+                self._expect_size(body.pins.size)
+            elif not same_pins(body.pins, self.pins, path):
+                self._expect_size(body.pins.size)
+                self._compare()
+                self.repinned = True
+        except BaseException:
+            self.close()
+            raise
+
+    def check(self) -> None:
+        """Before the tail, and when the answer is in: SourceChanged unless the bytes are still the journaled ones."""
+        now = os.fstat(self.descriptor)
+        if _while_open(now) != _while_open(self._seen):
+            self._expect_size(now.st_size)
+            self._compare()
+            self._seen = os.fstat(self.descriptor)
+            self.pins = read_pins(self._seen)
+            self.repinned = True
+
+    def close(self) -> None:
+        os.close(self.descriptor)
+
+    def _expect_size(self, size: int) -> None:
+        if size != self._seen.st_size:
+            raise SourceChanged("its size changed")
+
+    def _compare(self) -> None:
+        _, digests = _digest(self.descriptor, ["sha256"], self._seen.st_size, None, None)
+        if digests["sha256"] != self._digest:
+            raise SourceChanged("its bytes changed")
+
+
+def same_pins(pinned: Pins, now: Pins, path: bytes) -> bool:
+    """True if nothing hints at a change. Inodes and exact times mean little on FAT, SMB and FUSE."""
+    if pinned.size != now.size:
+        return False
+    if pinned.mtime_ns == now.mtime_ns and pinned.inode == now.inode:
+        return True
+    return _is_loose(path) and _near(pinned.mtime_ns, now.mtime_ns)
+
+
+def same_time(pinned_ns: int, now_ns: int, path: bytes) -> bool:
+    """Equal modification times, as exactly as the file system of ``path`` keeps them."""
+    return pinned_ns == now_ns or (_near(pinned_ns, now_ns) and _is_loose(path))
+
+
+def root_is_away(path: bytes, place: Place, *, is_folder: bool) -> str:
+    """Why a pushed root is away ("does not exist"), or "" when it is there."""
+    try:
+        status = os.stat(path)
+        place.expect(status.st_dev)
+        if is_folder and stat.S_ISDIR(status.st_mode):
+            with os.scandir(path) as entries:
+                if next(entries, None) is None:
+                    return "the folder is empty"
+    except FileNotFoundError:
+        return "it does not exist"
+    except AnotherVolume as other:
+        return str(other)
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
+
+
+def _digest(
+    descriptor: int,
+    algorithms: Iterable[str],
+    size: int,
+    copy_to: int | None,
+    on_block: Callable[[int], None] | None,
+) -> tuple[int, dict[str, str]]:
+    try:
+        return digest(descriptor, algorithms, size_hint=size, copy_to=copy_to, on_block=on_block)
+    except CopyFault as error:
+        raise LocalError(f"cannot copy: {error.strerror or error}") from error
+    except OSError as error:
+        raise _source_fault(error) from error
+
+
+def _is_loose(path: bytes) -> bool:
+    system = file_system_of(os.path.dirname(path))
+    return system in _LOOSE_SYSTEMS or system.startswith("fuse.")
+
+
+def _near(one_ns: int, other_ns: int) -> bool:
+    """Within 2 s of a whole number of hours: FAT keeps local time, in steps of two seconds."""
+    off = abs(one_ns - other_ns) % _HOUR_NS
+    return min(off, _HOUR_NS - off) <= _FAT_SECONDS * 10**9
+
+
+def _while_open(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _source_fault(error: OSError) -> SourceGone | LocalError:
+    if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+        return LocalError(f"cannot open another file: {error.strerror}", "everything unsent waits: albumup resume")
+    return SourceGone(error.strerror or str(error))

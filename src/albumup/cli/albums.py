@@ -1,0 +1,24 @@
+"""ALBUM on the command line: every album of that name; ``--target`` narrows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from albumup.errors import UsageError
+from albumup.template import did_you_mean
+
+
+def chosen(known: Sequence[tuple[str, str]], names: Sequence[str], target: str | None = None) -> list[tuple[str, str]]:
+    """The (album, target) pairs that are meant; all when no name is given. UsageError with the nearest name."""
+    for name in names:
+        if name not in {album for album, _ in known}:
+            there = ", ".join(sorted({ascii(album) for album, _ in known})[:10]) or "none yet"
+            raise UsageError(
+                f"there is no album {name!a}{did_you_mean(name, {album for album, _ in known})}", f"albums: {there}"
+            )
+    if target is not None and target not in {one for _, one in known}:
+        raise UsageError(f"no album goes to a target {target!a}{did_you_mean(target, {one for _, one in known})}")
+    found = [(album, where) for album, where in known if (not names or album in names) and target in (None, where)]
+    if names and not found:
+        raise UsageError(f"no album {', '.join(map(ascii, names))} goes to {target}")
+    return found

@@ -1,0 +1,136 @@
+"""What every command shares: the global options, and where the journal and the config are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from albumup import __version__
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from albumup.cli.screen import Screen
+    from albumup.config import Config
+    from albumup.journal.journal import Journal
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(slots=True)
+class App:
+    """The global options, wherever on the line they stood, and what is made of them when first wanted."""
+
+    options: dict[str, Any] = field(default_factory=dict)
+    writes: bool = False
+    """The command has the journal open for writing, so that it is its job to set a damaged one aside."""
+    _screen: Screen | None = None
+    _config: Config | None = None
+
+    @property
+    def journal(self) -> str:
+        """The journal's absolute path."""
+        named = self.options.get("journal") or os.environ.get("ALBUMUP_JOURNAL")
+        if named:
+            return os.path.abspath(os.path.expanduser(named))
+        from platformdirs import user_state_dir
+
+        return os.path.join(user_state_dir("albumup", appauthor=False), "journal.db")
+
+    @property
+    def screen(self) -> Screen:
+        if self._screen is None:
+            from albumup.cli.screen import Screen
+
+            self._screen = Screen(
+                quiet=bool(self.options.get("quiet")),
+                verbose=int(self.options.get("verbose") or 0),
+                progress=self.options.get("progress") or "auto",
+                color=self.options.get("color") or "auto",
+            )
+        return self._screen
+
+    @property
+    def config(self) -> Config:
+        """The config file, read once. Raises ConfigError."""
+        if self._config is None:
+            from albumup.config import load
+
+            self._config = load(self.options.get("config") or os.environ.get("ALBUMUP_CONFIG") or None)
+        return self._config
+
+    def writer(self) -> Journal:
+        """The journal to write to, made when missing. Raises ConfigError, LocalError."""
+        from albumup.journal.journal import Journal
+
+        self.writes = True
+        return Journal(self.journal)
+
+    def reader(self) -> sqlite3.Connection | None:
+        """A read-only connection to the journal; None when there is none yet."""
+        from albumup.journal.opening import open_reader
+
+        return open_reader(self.journal)
+
+
+def _version(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        click.echo(f"albumup {__version__}")
+        context.exit()
+
+
+def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    """Store a global option; one after the command wins over one before it."""
+    app = context.ensure_object(App)
+    given = context.get_parameter_source(parameter.name or "")
+    if given is not click.core.ParameterSource.DEFAULT:
+        app.options[parameter.name or ""] = value
+
+
+_GLOBAL = (
+    click.option(
+        "--journal", metavar="FILE", callback=_keep, expose_value=False, help="The journal to use (ALBUMUP_JOURNAL)."
+    ),
+    click.option(
+        "--config", metavar="FILE", callback=_keep, expose_value=False, help="The config file to use (ALBUMUP_CONFIG)."
+    ),
+    click.option("-q", "--quiet", is_flag=True, callback=_keep, expose_value=False, help="Say only what went wrong."),
+    click.option("-v", "--verbose", count=True, callback=_keep, expose_value=False, help="Say more."),
+    click.option(
+        "--progress",
+        type=click.Choice(["auto", "bar", "plain", "none"]),
+        callback=_keep,
+        expose_value=False,
+        help="How to show progress (auto).",
+    ),
+    click.option(
+        "-V",
+        "--version",
+        is_flag=True,
+        is_eager=True,
+        callback=_version,
+        expose_value=False,
+        help="Show the version and exit.",
+    ),
+    click.option(
+        "--color",
+        type=click.Choice(["auto", "always", "never"]),
+        callback=_keep,
+        expose_value=False,
+        help="When to use colours (auto).",
+    ),
+)
+
+
+def shared(command: F) -> F:
+    """Add the global options, so that they may stand before and after the command."""
+    for option in reversed(_GLOBAL):
+        command = option(command)
+    return command
+
+
+pass_app = click.make_pass_decorator(App, ensure=True)

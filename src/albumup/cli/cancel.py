@@ -1,0 +1,81 @@
+"""``albumup cancel`` and ``albumup forget``: give up what is not sent; drop a settled album from the journal."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from albumup.cli.app import App, pass_app, shared
+
+
+@click.command(short_help="Give up what is not sent.")
+@click.argument("album")
+@click.argument("files", nargs=-1, metavar="[FILE...]")
+@click.option("--target", metavar="T", help="Only the album on this target.")
+@shared
+@pass_app
+def cancel(app: App, /, album: str, files: tuple[str, ...], target: str | None) -> int:
+    """Give up the unsent photos of ALBUM, or only those named; nothing is deleted anywhere.
+
+    \b
+      albumup cancel trip
+      albumup cancel trip IMG_4107.HEIC
+    """
+    from albumup.cli.screen import photos
+    from albumup.journal import admin
+
+    journal, meant = _meant(app, album, target)
+    with journal.transaction():
+        done = [admin.cancel(journal, one.id, [os.fsencode(name) for name in files]) for one in meant]
+    cancelled = sum(one.cancelled for one in done)
+    app.screen.say(f"{photos(cancelled)} cancelled")
+    if sending := sum(one.sending for one in done):
+        app.screen.say(f"{photos(sending)} being sent right now: left to the uploader")
+    if sent := sum(one.sent for one in done) if files else 0:
+        app.screen.say(f"{photos(sent)} sent before: left as it is" if sent == 1 else f"{photos(sent)} sent before")
+    return 0
+
+
+@click.command(short_help="Drop a settled album from the journal.")
+@click.argument("album")
+@click.option("--target", metavar="T", help="Only the album on this target.")
+@shared
+@pass_app
+def forget(app: App, /, album: str, target: str | None) -> int:
+    """Drop ALBUM from the journal once it is settled; nothing is deleted on the server or on your disk.
+
+    \b
+      albumup forget trip
+    """
+    from albumup.errors import UsageError
+    from albumup.journal import admin, runs
+
+    journal, meant = _meant(app, album, target)
+    with journal.transaction():
+        for one in meant:
+            if runs.is_unfinished(journal, one.id):
+                raise UsageError(
+                    f"{album!a} on {one.target} is not settled: photos of it are still to be sent",
+                    f"albumup resume {album}   sends them,   albumup cancel {album}   gives them up",
+                )
+        for one in meant:
+            admin.forget(journal, one.id)
+    app.screen.say(f"{album} is forgotten; what was sent stays where it is")
+    return 0
+
+
+def _meant(app: App, album: str, target: str | None) -> tuple[Any, list[Any]]:
+    from albumup.cli.albums import chosen
+    from albumup.journal import runs
+
+    reader = app.reader()
+    if reader is None:
+        chosen([], [album], target)
+    assert reader is not None
+    reader.close()
+    journal = app.writer()
+    known = runs.albums(journal)
+    wanted = set(chosen([(one.name, one.target) for one in known], [album], target))
+    return journal, [one for one in known if (one.name, one.target) in wanted]

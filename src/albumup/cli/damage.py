@@ -1,0 +1,46 @@
+"""A damaged journal is set aside by name, with words on what to repeat; never deleted."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from urllib.parse import quote
+
+from albumup.config import shown
+from albumup.errors import LocalError
+from albumup.journal.lock import FileLock
+from albumup.journal.opening import CorruptJournal, paths_of, set_aside
+
+_MOST = 10
+
+
+def put_aside(path: str, damage: CorruptJournal) -> LocalError:
+    """Rename the journal with its side files; the error to end with. The caller does not hold the lock."""
+    lock = FileLock(paths_of(path)["lock"])
+    if not lock.take():
+        return LocalError(f"{damage}", "another albumup is using it; stop that first, then try again")
+    try:
+        pushes = _pushes(path)
+        aside = set_aside(path)
+    finally:
+        lock.release()
+    again = "; ".join(pushes) or "every push that was not finished"
+    return LocalError(
+        f"{damage}. It was set aside as {shown(aside)}; nothing was deleted",
+        f"push again what was not finished (what is on the server already is not lost): {again}",
+    )
+
+
+def _pushes(path: str) -> list[str]:
+    """The pushes that the damaged journal still tells of."""
+    with contextlib.suppress(sqlite3.Error):
+        connection = sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True)
+        with contextlib.closing(connection):
+            rows = connection.execute(
+                "select distinct album.name, root.path from root join album on exists"
+                " (select 1 from photo where photo.root_id = root.id and photo.album_id = album.id) limit ?",
+                (_MOST,),
+            ).fetchall()
+            return [f"albumup push {os.fsdecode(root)!a} --album {album!a}" for album, root in rows]
+    return []

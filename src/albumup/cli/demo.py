@@ -1,0 +1,133 @@
+"""``albumup demo``: the whole story in a minute, on bundled pictures, in a journal of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+
+import click
+
+from albumup.cli.app import App, pass_app, shared
+
+_PHOTOS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "demo_photos")
+_MEDIA = (".JPG", ".HEIC", ".MOV")
+_STEP_SECONDS = 60.0
+
+
+class _Show:
+    """A server on this computer that misbehaves to order, and the command as a person would type it."""
+
+    def __init__(self, say: Callable[[str], None], folder: str) -> None:
+        self._say = say
+        self.folder = folder
+        self.trip = os.path.join(folder, "trip")
+        self.received = os.path.join(folder, "server")
+        self.journal = os.path.join(folder, "journal.db")
+        self.config = os.path.join(folder, "config.toml")
+
+    def tell(self, *lines: str) -> None:
+        self._say("")
+        for line in lines:
+            self._say(f"# {line}")
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "albumup", *arguments]
+
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "ALBUMUP_JOURNAL": self.journal, "ALBUMUP_CONFIG": self.config}
+
+    def type(self, *arguments: str) -> int:
+        """Run the command to its end, as typed."""
+        self._prompt(arguments)
+        # All on one stream, so that the story keeps its order also in a file.
+        return subprocess.run(
+            self.command(*arguments), env=self.environment(), stdout=sys.stderr, timeout=_STEP_SECONDS
+        ).returncode
+
+    def type_and_kill(self, *arguments: str, when: Callable[[], bool]) -> None:
+        """Run the command and ``kill -9`` it once ``when`` is true."""
+        self._prompt(arguments)
+        process = subprocess.Popen(self.command(*arguments), env=self.environment())
+        end = time.monotonic() + _STEP_SECONDS
+        while process.poll() is None and not when() and time.monotonic() < end:
+            time.sleep(0.02)
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        self._say("\nKilled")
+
+    def _prompt(self, arguments: tuple[str, ...]) -> None:
+        self._say("")
+        self._say(f"$ albumup {' '.join(map(shlex.quote, arguments))}")
+
+    def is_sending(self, name: str) -> bool:
+        """Is that photo on its way, by the journal?"""
+        try:
+            with contextlib.closing(sqlite3.connect(f"file:{self.journal}?mode=ro", uri=True)) as connection:
+                query = "select 1 from v_tasks where state = 'sending' and path = ?"
+                return connection.execute(query, (os.path.join(self.trip, name),)).fetchone() is not None
+        except sqlite3.Error:
+            return False
+
+
+@click.command(short_help="The whole story in a minute, on bundled pictures.")
+@click.option("--keep", metavar="DIR", help="Leave everything in DIR to look at.")
+@shared
+@pass_app
+def demo(app: App, /, keep: str | None) -> int:
+    """Upload an album to a server that drops a connection, refuses for a while, and rejects a file; kill, and resume.
+
+    Everything happens in a folder of its own, on this computer.
+    """
+    if keep is not None:
+        os.makedirs(keep, exist_ok=True)
+        return _tell(app, os.path.abspath(keep))
+    with tempfile.TemporaryDirectory(prefix="albumup-demo-") as folder:
+        return _tell(app, folder)
+
+
+def _tell(app: App, folder: str) -> int:
+    import shutil
+
+    from albumup.receive import Receiver, Store, parse_faults
+
+    show = _Show(app.screen.say, folder)
+    os.makedirs(show.trip, exist_ok=True)
+    pictures = sorted(name for name in os.listdir(_PHOTOS) if name.endswith(_MEDIA))
+    for name in pictures:
+        shutil.copy(os.path.join(_PHOTOS, name), show.trip)
+    # Counted from the first photo request: the second is dropped in its middle, the fourth meets a busy server, the
+    # fifth is too large for it. The video comes last and slowly, which leaves time to pull the plug.
+    faults = parse_faults("drop=#2,503=#4,413=#5,slow=#8")
+    with Receiver(Store(show.received), token="demo-token", faults=faults) as receiver:
+        with open(os.open(show.config, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            file.write(f'[targets.demo]\nkind = "inbox"\nurl = "{receiver.url}"\ntoken = "demo-token"\nsettle = 1\n')
+        show.tell(
+            f"{len(pictures)} pictures lie in {show.trip}, and a server that is in a bad mood runs on this computer.",
+            "It will drop a connection, be busy once (503), and refuse one file as too large (413).",
+            "In the middle of the video, the uploader is killed with kill -9.",
+        )
+        show.type_and_kill("push", show.trip, "--jobs", "1", when=lambda: show.is_sending(pictures[-1]))
+        show.tell("Nothing is lost: the journal knows what is sent and what is not.")
+        show.type("status")
+        show.tell("Another process goes on where it stopped.")
+        code = show.type("resume")
+        show.tell("One photo was rejected. The list says which, and why.")
+        show.type("list", "trip", "--state", "rejected")
+        show.tell("The server has been given more room: that one is sent again, because it was asked for.")
+        again = show.type("retry-failed", "trip", "--rejected")
+        show.type("status")
+        stored = os.listdir(os.path.join(show.received, "trip"))
+        show.tell(f"The {len(stored)} pictures are in {os.path.join(show.received, 'trip')}, each byte checked.")
+    well = code == 3 and again == 0 and len(stored) == len(pictures)
+    if not well:
+        app.screen.complain("The demo did not go as it should; please report this.")
+    return 0 if well else 1

@@ -1,0 +1,64 @@
+"""``albumup list``: a line per photo. Creates nothing, imports little."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from albumup.cli.app import App, pass_app, shared
+
+_STATES = ("pending", "sending", "uploaded", "duplicate", "rejected", "failed", "in_doubt", "missing", "cancelled")
+
+
+@click.command("list", short_help="A line per photo: its state, and why.")
+@click.argument("albums", nargs=-1, metavar="[ALBUM...]")
+@click.option("--target", metavar="T", help="Only albums on this target.")
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice(_STATES),
+    metavar="S",
+    help=f"Only these (repeatable): {', '.join(_STATES)}.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("-0", "nul", is_flag=True, help="Paths only, NUL-separated.")
+@shared
+@pass_app
+def list(
+    app: App, /, albums: tuple[str, ...], target: str | None, states: tuple[str, ...], as_json: bool, nul: bool
+) -> int:
+    """A line per photo of the albums: state, size, path, and what went wrong.
+
+    \b
+      albumup list trip --state failed
+      albumup list --json | jq -r 'select(.maybe_twice).path'
+      albumup list trip --state missing -0 | xargs -0 ls -l
+    """
+    from albumup.cli.albums import chosen
+    from albumup.cli.screen import escape, put_json, size
+    from albumup.journal.opening import local_faults
+    from albumup.journal.reading import tasks
+
+    with local_faults(app.journal):
+        connection = app.reader()
+        known = (
+            [(row["album"], row["target"]) for row in connection.execute(
+                "select album.name as album, target.name as target from album join target"
+                " on target.id = album.target_id order by album.id")]
+            if connection is not None
+            else []
+        )  # fmt: skip
+        for task in tasks(connection, chosen(known, albums, target), states):
+            if as_json:
+                put_json(task)
+            elif nul:
+                sys.stdout.buffer.write(os.fsencode(task["path"]) + b"\0")
+            else:
+                twice = "  may be there twice" if task["maybe_twice"] else ""
+                error = f"  {escape(task['error'])}" if task["error"] else ""
+                path = escape(os.fsencode(task["path"]), 4096)
+                sys.stdout.write(f"{task['state']:<9} {size(task['size']):>9}  {path}{error}{twice}\n")
+    return 0

@@ -1,0 +1,331 @@
+"""``albumup push``: scan, queue, upload."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import Any
+
+import click
+
+from albumup.cli.app import App, pass_app, shared
+
+
+def upload_options(command: Any) -> Any:
+    """The options of push, resume and retry-failed that say how to send."""
+    for option in reversed(
+        (
+            click.option("--retries", type=click.IntRange(0), metavar="N", help="Tries after the first one (3)."),
+            click.option("-j", "--jobs", type=click.IntRange(1, 64), metavar="N", help="Uploads at once (4)."),
+            click.option("--limit-rate", metavar="RATE", help='All uploads together: 2M, or "08:00,1M 23:00,off".'),
+            click.option("--patience", metavar="TIME", help="How long to wait for a server that is down (5m)."),
+            click.option("--json", "as_json", is_flag=True, help="Events on stdout, one JSON object a line."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@click.command(short_help="Queue every photo under PATH, then upload.")
+@click.argument("paths", nargs=-1, metavar="PATH...", type=click.Path(path_type=str))
+@click.option("--album", metavar="NAME", help="The album's name; the folder's when one folder is given.")
+@click.option("--target", metavar="T", help="A target of the config file.")
+@click.option("-n", "--dry-run", is_flag=True, help="Say what would be queued, and stop.")
+@click.option("--spool", is_flag=True, default=None, help="Copy the photos first, so that the card can be taken out.")
+@click.option("--spool-dir", metavar="DIR", help="Where to put the copies.")
+@click.option("--include", multiple=True, metavar="GLOB", help="Only these (repeatable).")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Not these (repeatable).")
+@click.option("--since", metavar="WHEN", help="Only photos changed since a date, or within 12h, 7d.")
+@click.option("--files-from", metavar="FILE", help="Read paths from FILE (- for stdin), one a line or NUL-separated.")
+@click.option("--no-recursive", is_flag=True, help="Do not enter sub-folders.")
+@click.option("--follow-symlinks", is_flag=True, help="Follow links that lead out of the folder.")
+@click.option("--hidden", is_flag=True, help="Take hidden files too.")
+@click.option("--no-skip", is_flag=True, help="Take what cameras and servers leave (thumbnails, @eaDir) too.")
+@click.option("--url", metavar="U", help="A form to send to, without any config file.")
+@click.option("--field", "fields", multiple=True, metavar="K=V", help="A field of the form (repeatable).")
+@click.option("--file-field", metavar="F", help="The name of the file's field (file).")
+@click.option("--header", "headers", multiple=True, metavar="'K: V'", help="A header to send (repeatable).")
+@click.option("--auth", metavar="A", help="bearer, basic, header:NAME or none.")
+@click.option("--token-file", metavar="F", help="A file that holds the token (0600).")
+@click.option("--token-env", metavar="V", help="The environment variable that holds the token.")
+@upload_options
+@shared
+@pass_app
+def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
+    """Queue every photo and video under PATH, then upload them as one album.
+
+    \b
+      albumup push ./trip                   to the configured server, or the inbox
+      albumup push ./trip --album "Trip 2026"
+      albumup push ./trip --spool           copy first; the card can be taken out
+      albumup push ./trip --url https://photos.example.org/up --field a=trip
+
+    Once it says that the photos are queued, it is safe to interrupt: albumup resume goes on.
+    """
+    from albumup.cli.session import Session
+    from albumup.errors import UsageError
+    from albumup.intake import Intake
+    from albumup.journal import runs
+
+    app.writes = not given["dry_run"]
+    options = options_of(app, given)
+    roots = _roots(paths, given["files_from"])
+    album = _album_name(given["album"], roots)
+    name, definition, target = _target(app, given)
+    if target is not None:
+        _warn(app, target)
+    spool_folder = options.spool_folder if _spools(app, given) else None
+    intake = Intake(
+        roots,
+        _filters(given),
+        album=album,
+        target=name,
+        dates=target if target is not None and target.dates else None,
+        on_skip=lambda skipped: _say_skipped(app, skipped),
+    )
+    if given["dry_run"]:
+        intake.look_into(app.reader())
+        return _dry_run(app, intake)
+    if any(given[key] for key in ("fields", "headers")) and not given["url"]:
+        raise UsageError("--field and --header go with --url", "put them into the config file for a configured target")
+    journal = app.writer()
+    newest = journal.rows("select max(id) from task")[0][0] or 0
+    album_id = intake.take_in(journal, definition, spool_folder)
+    known = {one.id: one for one in runs.albums(journal)}[album_id]
+    _say_queued(app, journal, intake, known, target)
+    if given["as_json"]:
+        _put_queued(journal, album_id, newest, known.name, known.target)
+    session = Session(app, journal, [album_id], options, json=given["as_json"])
+    code = session.run_if_needed()
+    unread = intake.survey.folders
+    for folder in unread:
+        from albumup.cli.screen import escape
+
+        app.screen.complain(f"Not read: {escape(folder.path)}: {escape(folder.reason)}")
+    return 3 if unread and code == 0 else code
+
+
+def options_of(app: App, given: dict[str, Any], patience: float | None = None) -> Any:
+    """How to send: the command's options, else [defaults], else the built-in ones. Raises UsageError, ConfigError."""
+    from albumup.config import parse_duration, parse_rate
+    from albumup.errors import UsageError
+    from albumup.journal.opening import paths_of
+    from albumup.uploader.limits import RateLimit
+    from albumup.uploader.terms import Options
+
+    defaults = app.config.defaults
+
+    def parsed(option: str, parse: Any) -> Any:
+        try:
+            return parse(given[option]) if given.get(option) is not None else None
+        except ValueError as error:
+            raise UsageError(f"--{option.replace('_', '-')}: {error}") from None
+
+    timetable = parsed("limit_rate", parse_rate) or defaults.limit_rate
+    asked = parsed("patience", parse_duration)
+    if asked is None:
+        asked = defaults.patience if patience is None else patience
+    retries = defaults.retries if given.get("retries") is None else given["retries"]
+    jobs = defaults.jobs if given.get("jobs") is None else given["jobs"]
+    spool_folder = given.get("spool_dir") or defaults.spool_dir
+    spool_folder = _own_folder(app, spool_folder) if spool_folder else paths_of(app.journal)["spool"]
+    return Options(
+        retries=retries,
+        jobs=jobs,
+        patience=asked,
+        limit=RateLimit(timetable) if timetable is not None else None,
+        spool_folder=spool_folder,
+        shown={"retries": retries, "jobs": jobs, "patience": asked, "limit_rate": given.get("limit_rate")},
+    )
+
+
+def _own_folder(app: App, spool_dir: str) -> str:
+    """This journal's own folder within ``spool_dir``: what is swept there is nobody else's."""
+    from hashlib import sha256
+
+    name = f"albumup-{sha256(os.fsencode(app.journal)).hexdigest()[:12]}"
+    return os.path.join(os.path.abspath(os.path.expanduser(spool_dir)), name)
+
+
+def _spools(app: App, given: dict[str, Any]) -> bool:
+    return bool(app.config.defaults.spool if given["spool"] is None else given["spool"]) or bool(given["spool_dir"])
+
+
+def _roots(paths: tuple[str, ...], files_from: str | None) -> list[Any]:
+    from albumup.errors import UsageError
+    from albumup.scan import open_root, read_list
+
+    named: list[str | bytes] = list(paths)
+    if files_from is not None:
+        try:
+            if files_from == "-":
+                data = sys.stdin.buffer.read()
+            else:
+                with open(files_from, "rb") as file:
+                    data = file.read()
+        except OSError as error:
+            raise UsageError(f"--files-from {files_from!a}: {error.strerror}") from None
+        named += read_list(data)
+    if not named:
+        raise UsageError("nothing to push", "name a folder: albumup push ./trip")
+    return [open_root(path) for path in dict.fromkeys(os.fsencode(path) for path in named)]
+
+
+def _album_name(given: str | None, roots: list[Any]) -> str:
+    from albumup.errors import UsageError
+
+    name = given
+    if name is None:
+        folders = [root for root in roots if root.is_folder]
+        if len(roots) != 1 or len(folders) != 1:
+            raise UsageError("which album?", "name it: albumup push --album NAME ...")
+        name = os.path.basename(roots[0].path).decode(errors="replace").replace("\ufffd", "_")
+    if not name.strip() or not name.isprintable():
+        raise UsageError(f"{name!a} cannot be an album's name", "name it: albumup push --album NAME ...")
+    return name
+
+
+def _target(app: App, given: dict[str, Any]) -> tuple[str, str | None, Any]:
+    """The target's name, its definition if --url describes it, and the target itself (None for the inbox).
+
+    It is built here already, so that what is wrong with it is said before anything is queued.
+    """
+    from albumup.config import TargetTable, target_from_options
+    from albumup.errors import UsageError
+    from albumup.targets.building import build, default_target, table_of
+
+    if given["url"] is not None:
+        if given["target"] is not None:
+            raise UsageError("--url and --target: one of them, please")
+        table = target_from_options(
+            given["url"],
+            given["fields"],
+            given["file_field"],
+            given["headers"],
+            given["auth"],
+            given["token_file"],
+            given["token_env"],
+        )
+        kept = {table.name: table.to_json()}
+        if table.name in app.config.targets:
+            raise UsageError(
+                f"--url: the config file has a target called {table.name} already", f"use: --target {table.name}"
+            )
+        before = kept_targets(app).get(table.name)
+        if before is not None and TargetTable.from_json(before).settings != table.settings:
+            app.screen.say(f"{table.name}: photos that wait for it go by what this push says, too")
+        return table.name, kept[table.name], build(table.name, app.config, kept)
+    kept = kept_targets(app)
+    name = given["target"] or default_target(app.config)
+    if table_of(name, app.config, kept) is None:
+        return name, None, None
+    return name, kept.get(name) if name not in app.config.targets else None, build(name, app.config, kept)
+
+
+def kept_targets(app: App) -> dict[str, str]:
+    """Targets given by an earlier ``--url``: name to definition."""
+    connection = app.reader()
+    if connection is None:
+        return {}
+    try:
+        return {
+            row["name"]: row["definition"]
+            for row in connection.execute("select name, definition from target where definition is not null")
+        }
+    finally:
+        connection.close()
+
+
+def _warn(app: App, target: Any) -> None:
+    from albumup.cli.screen import escape
+    from albumup.settings import warnings
+
+    for warning in warnings(target.settings):
+        app.screen.complain(f"Warning: {escape(warning)}")
+
+
+def _filters(given: dict[str, Any]) -> Any:
+    from albumup.errors import UsageError
+    from albumup.scan import Filters, parse_since
+
+    try:
+        since = parse_since(given["since"], time.time()) if given["since"] is not None else None
+    except ValueError as error:
+        raise UsageError(f"--since: {error}") from None
+    return Filters(
+        include=given["include"],
+        exclude=given["exclude"],
+        since=since,
+        recursive=not given["no_recursive"],
+        follow_symlinks=given["follow_symlinks"],
+        hidden=given["hidden"],
+        no_skip=given["no_skip"],
+    )
+
+
+def _say_skipped(app: App, skipped: Any) -> None:
+    if app.screen.verbose:
+        from albumup.cli.screen import escape
+
+        app.screen.say(f"skipped ({skipped.reason}): {escape(skipped.path)}")
+
+
+def _say_queued(app: App, journal: Any, intake: Any, album: Any, target: Any) -> None:
+    from albumup.cli import words
+    from albumup.cli.screen import escape, name_of, photos, size
+
+    survey, screen = intake.survey, app.screen
+    name = words.shown_name(album.name)
+    local = words.local_folder(journal, album, album.target in app.config.targets)
+    where = "" if local else f" for {escape(target.address if target else album.target)}"
+    if survey.queued:
+        screen.say(f"{name}: {photos(survey.queued)} queued ({size(survey.size)}){where}; safe to interrupt from here")
+    parts = []
+    if survey.sent_before:
+        parts.append(f"{survey.sent_before} already there")
+    if survey.waiting_before:
+        parts.append(f"{survey.waiting_before} queued before")
+    if survey.changed:
+        parts.append(f"{survey.changed} changed since")
+    if survey.cancelled_before:
+        parts.append(
+            f"{survey.cancelled_before} cancelled earlier and left so (to send them: albumup forget, then push)"
+        )
+    for reason, count in sorted(survey.skipped.items()):
+        parts.append(f"{count} not sent: {reason}" if reason == "sidecar" else f"{count} skipped: {reason}")
+    if parts:
+        screen.say("; ".join(parts))
+    if survey.wanting_count and survey.queued:
+        screen.say(f"{photos(survey.wanting_count)} did not get there earlier and did not change since:")
+        for path, state in survey.wanting:
+            screen.say(f"  {name_of(path)}  {state.replace('_', ' ')}")
+        screen.say(f"Again: albumup retry-failed {words.quoted(album.name)}")
+    if local and survey.queued:
+        start = "They" if app.config.targets else "No server is set up, so they"
+        screen.say(f"{start} are copied to {local} on this computer.")
+
+
+def _put_queued(journal: Any, album_id: int, newest: int, album: str, target: str) -> None:
+    from albumup.cli.screen import put_json
+    from albumup.cli.words import event_json
+
+    rows = journal.connection.execute(
+        "select photo.path, task.size from task join photo on photo.id = task.photo_id"
+        " where task.album_id = ? and task.id > ? order by task.id",
+        (album_id, newest),
+    )
+    for row in rows:
+        event = {"event": "queued", "time": time.time(), "album": album, "target": target}
+        put_json(event_json({**event, "path": row["path"], "size": row["size"]}))
+
+
+def _dry_run(app: App, intake: Any) -> int:
+    from albumup.cli.screen import escape, photos, put, size
+
+    for arrival in intake.arrivals():
+        if arrival.action != "repin":
+            put(escape(arrival.path, 4096))
+    survey = intake.survey
+    app.screen.say(f"{photos(survey.queued)} would be queued ({size(survey.size)}); nothing was done")
+    return 3 if intake.survey.folders else 0

@@ -1,0 +1,63 @@
+"""``albumup receive``: the receiving server, for another machine's push."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from albumup.cli.app import App, pass_app, shared
+
+
+@click.command(short_help="Receive albums from other machines into a folder.")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=str))
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", default=0, type=click.IntRange(0, 65535), help="The port; a free one when not given.")
+@click.option("--token-file", metavar="F", help="A file that holds the token clients must send (0600).")
+@click.option("--faults", metavar="LIST", help="Misbehave on purpose: drop=5%,stall=2%,503=10%,lost-answer=3%.")
+@shared
+@pass_app
+def receive(app: App, /, folder: str, host: str, port: int, token_file: str | None, faults: str | None) -> int:
+    """Receive albums into DIR until Ctrl-C. Another host than this one can reach it only with --token-file.
+
+    \b
+      albumup receive ./photos --port 8090
+      albumup receive ./photos --faults drop=5%,stall=2%,503=10%    a rehearsal
+
+    The sending side: kind = "inbox", url = "http://HOST:PORT", and token_file where there is a token.
+    """
+    from albumup.cli.screen import escape
+    from albumup.config import OPTIONS, read_token
+    from albumup.errors import UsageError
+    from albumup.receive import is_loopback, parse_faults, serve
+    from albumup.settings import InboxSettings
+
+    if token_file is None and not is_loopback(host):
+        raise UsageError(
+            f"--host {host}: others could send to it",
+            "give --token-file F, a file of mode 0600 with a long random line",
+        )
+    try:
+        chosen = parse_faults(faults) if faults else None
+    except ValueError as error:
+        raise UsageError(f"--faults: {error}") from None
+    token = None
+    if token_file is not None:
+        settings = InboxSettings(url="http://localhost", token_file=os.path.abspath(os.path.expanduser(token_file)))
+        token = read_token(settings, OPTIONS, os.getcwd())
+
+    def ready(url: str) -> None:
+        app.screen.complain(f"Receiving into {escape(os.path.abspath(folder))} at {url}; Ctrl-C ends it.")
+        if token is None:
+            app.screen.complain("Any program on this computer can send to it; --token-file F asks for a token.")
+
+    serve(
+        os.path.abspath(folder),
+        host,
+        port,
+        token,
+        chosen,
+        ready,
+        log=(lambda line: app.screen.say(escape(line))) if app.screen.verbose else lambda _: None,
+    )
+    return 0

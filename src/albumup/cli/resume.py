@@ -1,0 +1,60 @@
+"""``albumup resume``: go on after any interruption."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from albumup.cli.app import App, pass_app, shared
+from albumup.cli.push import options_of, upload_options
+
+
+@click.command(short_help="Go on after any interruption.")
+@click.argument("albums", nargs=-1, metavar="[ALBUM...]")
+@click.option("--target", metavar="T", help="Only albums on this target.")
+@upload_options
+@shared
+@pass_app
+def resume(app: App, /, albums: tuple[str, ...], target: str | None, **given: Any) -> int:
+    """Settle what was cut off, lift holds, then send all that is waiting.
+
+    \b
+      albumup resume            every album
+      albumup resume trip
+    """
+    from albumup.cli import words
+    from albumup.cli.albums import chosen
+    from albumup.cli.session import Session
+    from albumup.journal import runs
+
+    app.writes = True
+    options = options_of(app, given)
+    if (reader := app.reader()) is None:
+        chosen([], albums, target)
+        return nothing(app, given["as_json"])
+    reader.close()
+    journal = app.writer()
+    known = runs.albums(journal)
+    wanted = set(chosen([(album.name, album.target) for album in known], albums, target))
+    meant = [album for album in known if (album.name, album.target) in wanted]
+    with journal.transaction():
+        runs.hold(journal, [album.id for album in meant], False)
+    unfinished = [album for album in meant if runs.is_unfinished(journal, album.id)]
+    if not meant:
+        return nothing(app, given["as_json"])
+    for album in unfinished:
+        app.screen.say(words.opening(journal, album))
+    return Session(app, journal, [album.id for album in meant], options, json=given["as_json"]).run_if_needed()
+
+
+def nothing(app: App, as_json: bool) -> int:
+    """There is no journal, or nothing in it."""
+    from albumup.cli.screen import put_json
+    from albumup.cli.words import summary_event
+    from albumup.config import shown
+
+    app.screen.say(f"nothing to do ({shown(app.journal)})")
+    if as_json:
+        put_json(summary_event(0, []))
+    return 0

@@ -1,0 +1,112 @@
+"""``albumup retry-failed``: what failed gets a fresh set of tries. Without names it is cron's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from albumup.cli.app import App, pass_app, shared
+from albumup.cli.push import options_of, upload_options
+
+if TYPE_CHECKING:
+    from albumup.journal.journal import Journal
+    from albumup.journal.rows import Album
+
+
+@click.command("retry-failed", short_help="Give what failed a fresh set of tries (from cron, or by name).")
+@click.argument("albums", nargs=-1, metavar="[ALBUM...]")
+@click.option("--target", metavar="T", help="Only albums on this target.")
+@click.option("--all", "every", is_flag=True, help="All albums, their rounds begun anew.")
+@click.option("--rejected", is_flag=True, help="What was rejected, too.")
+@click.option("--in-doubt", is_flag=True, help="What is in doubt, too, even where it may then be there twice.")
+@click.option("--rounds", type=click.IntRange(0), metavar="N", help="Fresh sets a photo gets from cron (5).")
+@upload_options
+@shared
+@pass_app
+def retry_failed(app: App, /, albums: tuple[str, ...], target: str | None, every: bool, **given: Any) -> int:
+    """Give failed and missing photos a fresh set of tries, then send all that is waiting.
+
+    \b
+      albumup retry-failed           from cron: 5 rounds, silent without news
+      albumup retry-failed trip      now, the rounds begun anew
+    """
+    from albumup.cli.albums import chosen
+    from albumup.cli.session import Session
+    from albumup.journal import runs
+
+    app.writes = True
+    options = options_of(app, given, patience=0.0)
+    rounds = app.config.defaults.rounds if given["rounds"] is None else given["rounds"]
+    is_cron = not albums and not every
+    if (reader := app.reader()) is None:
+        chosen([], albums, target)
+        return _silent(app, is_cron, given["as_json"])
+    reader.close()
+    journal = app.writer()
+    known = runs.albums(journal)
+    wanted = set(chosen([(album.name, album.target) for album in known], albums, target))
+    meant = [album for album in known if (album.name, album.target) in wanted]
+    if is_cron:
+        meant = [album for album in meant if not album.held]
+    if not meant:
+        return _silent(app, is_cron, given["as_json"])
+    with journal.transaction():
+        if not is_cron:
+            runs.hold(journal, [album.id for album in meant], False)
+        for album in meant:
+            _fresh_sets(app, journal, album, rounds if is_cron else None, given["rejected"], given["in_doubt"])
+    ids = [album.id for album in meant]
+    session = Session(app, journal, ids, options, json=given["as_json"], is_cron=is_cron, rounds=rounds)
+    session.hands_over = True
+    return session.run_if_needed()
+
+
+def _fresh_sets(app: App, journal: Journal, album: Album, rounds: int | None, rejected: bool, in_doubt: bool) -> None:
+    """Fresh sets for what is due; ``rounds`` None: asked for by name, so all of it is, and the rounds begin anew."""
+    from albumup.journal.states import State
+    from albumup.retry import round_is_due
+
+    states = [State.FAILED, State.MISSING]
+    if rejected:
+        states.append(State.REJECTED)
+    is_safe = _resending_is_safe(app, journal, album)
+    if in_doubt or is_safe:
+        states.append(State.IN_DOUBT)
+    marks = ", ".join("?" * len(states))
+    now = journal.clock()
+    for row in journal.rows(
+        "select id, rounds, updated from task where album_id = ? and ask_at is null"
+        f" and state in ('failed', 'rejected', 'missing', 'in_doubt') and state in ({marks})",
+        album.id,
+        *states,
+    ):
+        if rounds is None:
+            journal.fresh_set(row["id"], rounds=1, is_safe=is_safe)
+        elif round_is_due(row["rounds"], row["updated"], now, rounds):
+            journal.fresh_set(row["id"], rounds=row["rounds"] + 1, is_safe=is_safe)
+
+
+def _resending_is_safe(app: App, journal: Journal, album: Album) -> bool:
+    """The target dedupes, or can be asked; a target that cannot be read is not safe."""
+    from albumup.errors import AlbumupError
+    from albumup.journal.runs import target_definitions
+    from albumup.targets.building import kind_of, settings_for, table_of
+
+    try:
+        table = table_of(album.target, app.config, target_definitions(journal))
+        return table is None or kind_of(table).can_ask or settings_for(table).resend == "safe"
+    except AlbumupError:
+        return False
+
+
+def _silent(app: App, is_cron: bool, as_json: bool) -> int:
+    from albumup.cli.resume import nothing
+    from albumup.cli.screen import put_json
+    from albumup.cli.words import summary_event
+
+    if not is_cron:
+        return nothing(app, as_json)
+    if as_json:
+        put_json(summary_event(0, []))
+    return 0

@@ -1,0 +1,322 @@
+"""Upload or follow: what push, resume and retry-failed have in common once the work is in the journal."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+from albumup.cli import words
+from albumup.cli.app import App
+from albumup.cli.screen import name_of, put_json, size
+from albumup.errors import AlbumupError
+from albumup.journal import runs
+from albumup.journal.journal import Journal
+from albumup.journal.lock import FileLock, is_locked
+from albumup.journal.opening import CorruptJournal, check_whole, paths_of
+from albumup.journal.reading import statuses
+from albumup.journal.rows import Album
+from albumup.journal.states import DONE, WANTING
+from albumup.targets.base import Target
+from albumup.targets.building import build
+from albumup.uploader.engine import Engine
+from albumup.uploader.terms import Options, RunEnd, Stop
+
+_POLL = 0.1
+_PROBE = 0.5
+_GRACE = {signal.SIGINT: 30.0, signal.SIGTERM: 5.0, signal.SIGHUP: 5.0}
+
+
+@dataclass(slots=True)
+class Session:
+    """One command's part in uploading."""
+
+    app: App
+    journal: Journal
+    album_ids: list[int]
+    options: Options
+    json: bool = False
+    before: dict[int, int] = field(default_factory=dict)
+    """Photos of each album that were on the server before this command."""
+    is_cron: bool = False
+    """Tell only what changed since it was last told."""
+    hands_over: bool = False
+    """Where somebody is uploading already, leave the work to them and end at once."""
+    rounds: int = 5
+    _signals: list[int] = field(default_factory=list)
+    _lock: FileLock = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._lock = FileLock(paths_of(self.journal.path)["lock"])
+
+    def run_if_needed(self) -> int:
+        """``run``, unless there is nothing to send: then say so, and the exit code that the albums deserve."""
+        if any(runs.is_unfinished(self.journal, album) for album in self.album_ids):
+            return self.run()
+        code = settled_code(self.journal, self.album_ids)
+        if self._lock.take(0.0):
+            # Nobody is uploading, so whoever owed a notice died before delivering it.
+            try:
+                self._deliver_old_notices()
+            finally:
+                self._lock.release()
+        if not self.is_cron:
+            known = {album.id: album for album in runs.albums(self.journal)}
+            for album_id in self.album_ids:
+                for line in words.settled(self.journal, known[album_id], self.app.journal, code):
+                    self.app.screen.complain(line) if code else self.app.screen.say(line)
+        self.put_summary(code, [known_one for known_one in runs.albums(self.journal) if known_one.id in self.album_ids])
+        return code
+
+    def run(self) -> int:
+        """Upload, or follow who does; the exit code."""
+        if not self.before:
+            self.before = {album: runs.tally(self.journal, album).count(*DONE) for album in self.album_ids}
+        with _Handlers(self._signals), contextlib.closing(self.journal):
+            while True:
+                if self._lock.take():
+                    try:
+                        return self._upload()
+                    finally:
+                        self._lock.release()
+                with self.journal.transaction():
+                    run = runs.join(self.journal, self.album_ids)
+                if run is None:
+                    continue
+                if self.hands_over:
+                    self.put_summary(0, [one for one in runs.albums(self.journal) if one.id in self.album_ids])
+                    return 0
+                code = self._follow(run)
+                if code is not None:
+                    return code
+
+    # Uploading.
+
+    def _upload(self) -> int:
+        check_whole(self.journal.path, self.journal.connection)
+        self._deliver_old_notices()
+        engine = Engine(self.journal, self.album_ids, self._build, self.options, self._listen)
+        ends: list[RunEnd] = []
+        thread = threading.Thread(target=lambda: ends.append(engine.run()), name="engine", daemon=True)
+        thread.start()
+        heard = 0
+        while thread.is_alive():
+            thread.join(_POLL)
+            while heard < len(self._signals):
+                self._stop(engine, self._signals[heard], again=heard > 0)
+                heard += 1
+            if thread.is_alive():
+                self.app.screen.show(engine.progress(), self._title(engine))
+        self.app.screen.end_bars()
+        if not ends:
+            return 1
+        end = ends[0]
+        if isinstance(end.fault, CorruptJournal):
+            raise end.fault
+        self._close(end)
+        return end.exit_code
+
+    def _build(self, name: str) -> Target:
+        return build(name, self.app.config, runs.target_definitions(self.journal))
+
+    def _title(self, engine: Engine) -> str:
+        names = {album.name for album in list(engine.dispatch.albums.values())}
+        return words.shown_name(names.pop()) if len(names) == 1 else f"{len(names)} albums"
+
+    def _stop(self, engine: Engine, number: int, *, again: bool) -> None:
+        screen = self.app.screen
+        if again:
+            engine.cut()
+            screen.say("Cutting all.")
+            return
+        draining = engine.drain(Stop(128 + number, hold=number == signal.SIGINT), _GRACE[signal.Signals(number)])
+        if draining.finishing or draining.cutting:
+            again_bytes = sum(count for _, count in draining.cutting)
+            what = ", ".join(name_of(name) for name, _ in draining.cutting[:3])
+            cut = f", cutting {len(draining.cutting)} ({what}: {size(again_bytes)} to send again)" if what else ""
+            count = len(draining.finishing)
+            screen.say(f"Finishing {count} upload{'' if count == 1 else 's'}{cut}. Ctrl-C again cuts all.")
+
+    def _listen(self, event: dict[str, Any]) -> None:
+        if self.json:
+            try:
+                put_json(words.event_json(event))
+            except OSError:
+                self.json = False  # whoever listened has gone; the work goes on
+        line = words.event_line(event)
+        if line and not self.is_cron:
+            self.app.screen.say(line)
+
+    def _close(self, end: RunEnd) -> None:
+        """The closing words, and with them the notices that are owed."""
+        journal, screen = self.journal, self.app.screen
+        known = {album.id: album for album in runs.albums(journal)}
+        if end.fault is not None:
+            screen.complain(f"albumup: {end.fault}")
+            if end.fault.hint:
+                screen.complain(end.fault.hint)
+        else:
+            for name, closing in end.closings.items():
+                if not self.is_cron or self._is_news(f"target {name}", closing.words):
+                    for line in words.closed(name, closing):
+                        screen.complain(line)
+            for path, why in end.away.items():
+                if not self.is_cron or self._is_news(f"root {os.fsdecode(path)!a}", why):
+                    screen.complain(words.away(path, why))
+            busy = [one for one in end.before if one in known and self._has_news(one, end.before[one])]
+            for album_id in busy or list(end.before)[:1]:
+                if album_id in known:
+                    self._sum_up(known[album_id], end)
+            if self.is_cron:
+                self._forget_told({known[one].target for one in end.before if one in known} - set(end.closings))
+            notices = [notice.id for notice in runs.owed(journal)]
+            if notices:
+                with journal.transaction():
+                    runs.delivered(journal, notices)
+        self.put_summary(end.exit_code, [known[one] for one in end.before if one in known])
+
+    def _has_news(self, album_id: int, before: int) -> bool:
+        """Was anything sent, or is anything left to say of this album?"""
+        tally = runs.tally(self.journal, album_id)
+        sent = tally.count(*DONE) - before
+        return bool(sent or runs.is_unfinished(self.journal, album_id) or tally.count(*WANTING))
+
+    def _sum_up(self, album: Album, end: RunEnd) -> None:
+        before = self.before.get(album.id, end.before[album.id])
+        if self.is_cron:
+            if not self._is_news(f"album {album.id}", words.fingerprint(self.journal, album)):
+                return
+            lines = words.cron_summary(self.journal, album, before, end, self.rounds)
+        else:
+            local = words.local_folder(self.journal, album, album.target in self.app.config.targets)
+            lines = words.summary(self.journal, album, before, end, local)
+        is_well = not runs.is_unfinished(self.journal, album.id) and not settled_code(self.journal, [album.id])
+        for line in lines:
+            if is_well:
+                self.app.screen.say(line)
+            else:
+                self.app.screen.complain(line)
+
+    def _is_news(self, what: str, told: str) -> bool:
+        """For cron: is this other than what was last told of it? Then it counts as told."""
+        with self.journal.transaction():
+            return runs.tell(self.journal, what, told)
+
+    def _forget_told(self, targets: set[str]) -> None:
+        """These are well: should they fail again, that is news."""
+        with self.journal.transaction():
+            for name in targets:
+                runs.tell(self.journal, f"target {name}", "")
+
+    def put_summary(self, code: int, albums: Sequence[Album]) -> None:
+        if self.json:
+            wanted = {(album.name, album.target) for album in albums}
+            found = [one for one in statuses(self.journal.connection) if (one["album"], one["target"]) in wanted]
+            put_json(words.summary_event(code, found))
+
+    def _deliver_old_notices(self) -> None:
+        """Notices that a process owed when it died: told now, once."""
+        owed = runs.owed(self.journal)
+        if not owed:
+            return
+        known = {album.id: album for album in runs.albums(self.journal)}
+        for notice in owed:
+            if notice.album_id in known:
+                line = words.late_notice(self.journal, known[notice.album_id], notice.created)
+                if settled_code(self.journal, [notice.album_id]):
+                    self.app.screen.complain(line)
+                else:
+                    self.app.screen.say(line)
+        with self.journal.transaction():
+            runs.delivered(self.journal, [notice.id for notice in owed])
+
+    # Following.
+
+    def _follow(self, run: runs.Run) -> int | None:
+        """Show the albums' totals from the journal until they are settled; None if we must send ourselves."""
+        screen, journal = self.app.screen, self.journal
+        screen.say(f"Process {run.pid} is uploading; these photos were added to its work. Ctrl-C leaves it at that.")
+        differing = [
+            f"--{name.replace('_', '-')}"
+            for name, value in self.options.shown.items()
+            if name in run.options and run.options[name] != value
+        ]
+        if differing:
+            screen.say(f"Its own options stay in force; ignored here: {', '.join(differing)}")
+        follower = words.Follower(journal, self.album_ids, self.before)
+        probed = 0.0
+        found = run
+        while True:
+            if self._signals:
+                screen.end_bars()
+                screen.say(f"Left. Process {run.pid} goes on; stop it with: kill -INT {run.pid}")
+                return 128 + self._signals[0]
+            now = time.monotonic()
+            unfinished = [album for album in self.album_ids if runs.is_unfinished(journal, album)]
+            if not unfinished:
+                break
+            if now - probed >= _PROBE:
+                probed = now
+                found = runs.run_of(journal, run.id)
+                if found.ended is not None:
+                    break
+                if not is_locked(paths_of(journal.path)["lock"]):
+                    screen.end_bars()
+                    return None
+            screen.show(follower.progress(), follower.title())
+            time.sleep(_POLL)
+        screen.end_bars()
+        if unfinished and (found.exit in (None, 0, 1, 3) or self._can_build(found, unfinished)):
+            return None
+        code = found.exit or 0 if unfinished else settled_code(journal, self.album_ids)
+        known = {album.id: album for album in runs.albums(journal)}
+        for album_id in self.album_ids:
+            if album_id in known:
+                for line in words.followed(journal, known[album_id], self.before.get(album_id, 0)):
+                    screen.complain(line)
+        self.put_summary(code, [known[one] for one in self.album_ids if one in known])
+        return code
+
+    def _can_build(self, run: runs.Run, album_ids: Sequence[int]) -> bool:
+        """Could the uploader not build a target that we can: one whose token only this shell has?"""
+        known = {album.id: album for album in runs.albums(self.journal)}
+        wanted = {known[album].target for album in album_ids} & set(run.unbuilt)
+        try:
+            for name in wanted:
+                self._build(name).close()
+        except AlbumupError:
+            return False
+        return bool(wanted)
+
+
+class _Handlers:
+    """SIGINT, SIGTERM and SIGHUP go on a list while this lasts; those that were ignored stay so (nohup)."""
+
+    def __init__(self, heard: list[int]) -> None:
+        self._heard = heard
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for number in _GRACE:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self._before[number] = signal.signal(number, self._hear)
+
+    def _hear(self, number: int, _: FrameType | None) -> None:
+        self._heard.append(number)
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+
+def settled_code(journal: Journal, album_ids: Sequence[int]) -> int:
+    """The exit code that albums with nothing to send deserve."""
+    return 3 if any(runs.tally(journal, album).count(*WANTING) for album in album_ids) else 0

@@ -1,0 +1,83 @@
+"""``albumup status``: where every album stands. Creates nothing, imports little."""
+
+from __future__ import annotations
+
+import click
+
+from albumup.cli.app import App, pass_app, shared
+
+
+@click.command(short_help="Where every album stands, and who is uploading.")
+@click.argument("albums", nargs=-1, metavar="[ALBUM...]")
+@click.option("--target", metavar="T", help="Only albums on this target.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@shared
+@pass_app
+def status(app: App, /, albums: tuple[str, ...], target: str | None, as_json: bool) -> int:
+    """A line per album: what is sent, what waits, what failed, who is uploading.
+
+    \b
+      albumup status
+      albumup status --json
+    """
+    from albumup.cli.albums import chosen
+    from albumup.cli.screen import put, put_json
+    from albumup.config import shown
+    from albumup.journal.lock import is_locked
+    from albumup.journal.opening import local_faults, paths_of
+    from albumup.journal.reading import running, statuses
+
+    with local_faults(app.journal):
+        connection = app.reader()
+        found = statuses(connection)
+        run = running(connection) if connection is not None and is_locked(paths_of(app.journal)["lock"]) else None
+    wanted = set(chosen([(one["album"], one["target"]) for one in found], albums, target))
+    found = [one for one in found if (one["album"], one["target"]) in wanted]
+    if as_json:
+        shown_ones = [{key: one[key] for key in one if key != "changed"} for one in found]
+        uploader = {"pid": run[0], "since": run[1]} if run else None
+        put_json({"schema": 1, "journal": app.journal, "uploader": uploader, "albums": shown_ones})
+    elif found:
+        put(_table(found, run))
+    else:
+        app.screen.say(f"nothing to do ({shown(app.journal)})")
+    return 0
+
+
+def _table(found: list[dict], run: tuple[int, str] | None) -> str:  # type: ignore[type-arg]
+    from albumup.cli.screen import escape, size, table
+
+    rows = []
+    for one in found:
+        counts = one["counts"]
+        sent = counts["uploaded"] + counts["duplicate"]
+        waiting = counts["pending"] + counts["sending"]
+        failed = counts["failed"] + counts["rejected"] + counts["missing"] + counts["in_doubt"]
+        state = (
+            "settled" if one["settled"] else "held" if one["held"] else f"running pid {run[0]}" if run else "waiting"
+        )
+        total = sent + waiting + failed
+        left = one["bytes"]["total"] - one["bytes"]["sent"]
+        changed = "now" if state.startswith("running") else _when(one["changed"])
+        rows.append(
+            (
+                escape(one["album"], 30),
+                escape(one["target"], 20),
+                state,
+                f"{sent}/{total}",
+                waiting,
+                failed,
+                size(left),
+                changed,
+            )
+        )
+    return table(("ALBUM", "TARGET", "STATE", "SENT", "WAITING", "FAILED", "LEFT", "CHANGED"), rows)
+
+
+def _when(iso: str) -> str:
+    from datetime import UTC, datetime
+
+    from albumup.cli.screen import span
+
+    seconds = (datetime.now(UTC) - datetime.fromisoformat(iso)).total_seconds()
+    return f"{span(seconds)} ago" if seconds >= 5 else "now"

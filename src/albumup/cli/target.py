@@ -1,0 +1,135 @@
+"""``albumup target``: see and try the configured servers."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from albumup.cli.app import App, pass_app, shared
+
+
+@click.group(short_help="See and try the configured servers.")
+@shared
+def target() -> None:
+    """See and try the configured servers.
+
+    \b
+      albumup target list
+      albumup target check home
+      albumup target try home ./trip/IMG_4101.HEIC
+    """
+
+
+@target.command("list", short_help="The targets, and which one is the default.")
+@shared
+@pass_app
+def list_targets(app: App, /) -> int:
+    """The targets of the config file, those that --url has left in the journal, and the built-in inbox."""
+    from albumup.cli.push import kept_targets
+    from albumup.cli.screen import escape, put, table
+    from albumup.config import TargetTable
+    from albumup.errors import ConfigError
+    from albumup.targets.building import INBOX, default_target, inbox_folder
+
+    kept = {name: TargetTable.from_json(text) for name, text in kept_targets(app).items()}
+    try:
+        default = default_target(app.config)
+    except ConfigError:
+        default = ""
+    rows = []
+    for name, one in {**kept, **app.config.targets}.items():
+        where = "config" if name in app.config.targets else "--url"
+        rows.append(
+            (escape(name), one.kind, escape(str(one.settings.get("url", ""))), where, "default" * (name == default))
+        )
+    if INBOX not in {*kept, *app.config.targets}:
+        rows.append((INBOX, INBOX, inbox_folder(), "built in", "default" * (default == INBOX)))
+    put(table(("NAME", "KIND", "ADDRESS", "FROM", ""), rows))
+    return 0
+
+
+@target.command(short_help="A target's settings, secrets masked.")
+@click.argument("name")
+@shared
+@pass_app
+def show(app: App, /, name: str) -> int:
+    """A target's settings as they are read, secrets masked."""
+    from albumup.cli.push import kept_targets
+    from albumup.cli.screen import escape, put
+    from albumup.config import masked
+    from albumup.settings import warnings
+    from albumup.targets.building import inbox_folder, settings_for, table_of
+
+    table = table_of(name, app.config, kept_targets(app))
+    if table is None:
+        put(f'name = "inbox"\nkind = "inbox"\nfolder = "{escape(inbox_folder())}"')
+        return 0
+    settings = settings_for(table)
+    put(f'name = "{escape(name)}"\nkind = "{table.kind}"')
+    for key, value in table.settings.items():
+        if isinstance(value, dict):
+            for inner, text in value.items():
+                put(f"{key}.{escape(inner)} = {escape(repr(text))}")
+        else:
+            put(f"{key} = {masked(str(value)) if key == 'token' else escape(repr(value))}")
+    for warning in warnings(settings):
+        app.screen.complain(f"Warning: {escape(warning)}")
+    return 0
+
+
+@target.command(short_help="Prove URL, credentials and limits without uploading.")
+@click.argument("name", required=False)
+@shared
+@pass_app
+def check(app: App, /, name: str | None) -> int:
+    """Prove a target's URL, credentials and limits without uploading anything."""
+    from albumup.cli.screen import escape, put
+
+    one = _built(app, name)
+    try:
+        found = one.check()
+    finally:
+        one.close()
+    for line in found:
+        put(f"{'ok' if line.ok else 'NO':<3} {escape(line.name)}: {escape(line.words, 1000)}")
+    if all(line.ok for line in found):
+        return 0
+    app.screen.complain(f"{escape(one.name)} is not ready; its settings are in {escape(one.where)}    (exit 4)")
+    return 4
+
+
+@target.command("try", short_help="Upload one photo outside any album, and show what is said.")
+@click.argument("name")
+@click.argument("photo", type=click.Path(path_type=str))
+@shared
+@pass_app
+def try_(app: App, /, name: str, photo: str) -> int:
+    """Upload one PHOTO outside any album: request head (secrets masked), answer, verdict and the rule that decided.
+
+    \b
+      albumup target try club ./trip/IMG_4101.HEIC
+    """
+    from albumup.cli.screen import escape, put
+    from albumup.uploader.trial import run_trial
+
+    one = _built(app, name)
+    try:
+        trial = run_trial(one, os.fsencode(photo))
+    finally:
+        one.close()
+    for line in trial.request:
+        put(f"> {escape(line, 1000)}")
+    for line in trial.answer:
+        put(f"< {escape(line, 1000)}")
+    put(f"verdict: {trial.verdict}")
+    put(f"rule: {escape(trial.rule)}")
+    return trial.exit_code
+
+
+def _built(app: App, name: str | None) -> Any:
+    from albumup.cli.push import kept_targets
+    from albumup.targets.building import build, default_target
+
+    return build(name or default_target(app.config), app.config, kept_targets(app))

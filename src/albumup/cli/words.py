@@ -1,0 +1,282 @@
+"""The sentences: what happened, what failed, what to type now. Everything from files and servers is escaped here."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from albumup.cli.screen import escape, name_of, photos, size, span
+from albumup.config import shown
+from albumup.journal import runs
+from albumup.journal.journal import Journal
+from albumup.journal.rows import Album
+from albumup.journal.states import DONE, WANTING, State
+from albumup.retry import LADDER
+from albumup.targets.building import INBOX, inbox_folder
+from albumup.uploader.lane import Closing
+from albumup.uploader.progress import Progress
+from albumup.uploader.terms import RunEnd
+
+_MOST_NAMED = 20
+_UNSENT = (State.PENDING, State.SENDING, State.IN_DOUBT)
+
+
+def shown_name(album: str) -> str:
+    return escape(album, 60)
+
+
+def quoted(text: str) -> str:
+    """An album's name as it is typed in a shell."""
+    import shlex
+
+    return shlex.quote(text) if text.isprintable() else repr(text)
+
+
+def utc(seconds: float) -> str:
+    """Unix seconds as JSON has them."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def event_json(event: dict[str, Any]) -> dict[str, Any]:
+    """An event as a line of ``--json``."""
+    found = {"event": event["event"], "time": utc(event["time"]), "album": None, "target": None} | event
+    found["time"] = utc(event["time"])
+    if "path" in event:
+        found["path"] = os.fsdecode(event["path"])
+    if event.get("next_at"):
+        found["next_at"] = utc(event["next_at"])
+    return found
+
+
+def summary_event(code: int, albums: list[dict[str, Any]]) -> dict[str, Any]:
+    """The last line of ``--json``."""
+    one = albums[0] if len(albums) == 1 else {}
+    return {
+        "event": "summary",
+        "time": utc(time.time()),
+        "album": one.get("album"),
+        "target": one.get("target"),
+        "exit": code,
+        "albums": albums,
+    }
+
+
+def event_line(event: dict[str, Any]) -> str:
+    """What a person is told of an event while the bars go; "" for most."""
+    name = name_of(event.get("path", b""))
+    error = escape(str(event.get("error") or ""))
+    match event["event"]:
+        case "attempt" if event.get("outcome") in ("not_taken", "in_doubt", "broken"):
+            wait = max(0.0, event["next_at"] - time.time())
+            return f"  ! {name}  {error}, try {event['tries']} of {event['of']}, next in {span(wait)}"
+        case "failed" | "rejected" | "missing":
+            return f"  ! {name}  {event['event']}: {error}"
+        case "in_doubt":
+            asks_in = event.get("asks_in")
+            ask = f"; the server is asked in {span(asks_in)}" if asks_in is not None else ""
+            return f"  ? {name}  {error}{ask}"
+        case "changed":
+            return f"  ! {name}  changed since it was queued ({error}); it is read again"
+        case "paused":
+            words = escape(str(event["reason"]))
+            return f"  ! {event['target']}: {words}; paused, gives up in {span(event['seconds'])} unless it recovers"
+        case "spooled":
+            return f"{photos(event['photos'])} copied. You can take the card out now."
+    return ""
+
+
+def local_folder(journal: Journal, album: Album, is_configured: bool) -> str:
+    """The folder an album is copied to on this computer, or "" when it goes to a server."""
+    if album.target != INBOX or is_configured or INBOX in runs.target_definitions(journal):
+        return ""
+    from albumup.receive.names import album_folder_name
+
+    return shown(os.path.join(inbox_folder(), album_folder_name(album.name)))
+
+
+def summary(journal: Journal, album: Album, before: int, end: RunEnd, local: str = "") -> list[str]:
+    """How a run ended for one album. ``before``: photos that were there before; ``local``: the inbox's folder."""
+    tally = runs.tally(journal, album.id)
+    sent = tally.count(*DONE) - before
+    unsent = _unfinished(journal, album)
+    wanting = tally.count(*WANTING) - _asking(journal, album)
+    total = sent + unsent + wanting
+    name, code = title_of(journal, album), end.exit_code
+    tail = f"    (exit {code})" if code else ""
+    if unsent:
+        on_hold = end.exit_code == 130
+        verb = "Stopped: " if end.exit_code in (129, 130, 143) else ""
+        hold = "On hold until: albumup resume" if on_hold else "Go on with: albumup resume"
+        lines = [f"{name}: {verb}{sent} of {total} sent, {unsent} waiting. {hold}{tail}"]
+        return [*lines, *_named(journal, album, wanting)]
+    pace = f" in {span(end.seconds)} ({size(end.sent_bytes)}, {size(end.sent_bytes / max(end.seconds, 0.001))}/s)"
+    duplicates = tally.count(State.DUPLICATE)
+    there = f"; {before} were there before" if before else ""
+    if duplicates and not before:
+        there = f"; {duplicates} of them were there already"
+    gone = f", {wanting} not" if wanting else ""
+    if total:
+        verb = "copied" if local else "sent"
+        lines = [f"{name}: {sent} of {total} {verb}{pace if sent else ''}{gone}{there}" + ("" if wanting else tail)]
+    else:
+        lines = [f"{name}: nothing to send; {photos(before)} there already{tail}"]
+    return [*lines, *_named(journal, album, wanting, tail)]
+
+
+def _named(journal: Journal, album: Album, wanting: int, tail: str = "") -> list[str]:
+    """The photos that did not get there, and what to type."""
+    if not wanting:
+        return []
+    rows = journal.rows(
+        "select photo.path, task.state, task.reason from task join photo on photo.id = task.photo_id"
+        " where task.album_id = ? and task.state in ('failed', 'rejected', 'missing', 'in_doubt')"
+        " and task.ask_at is null order by task.id limit ?",
+        album.id,
+        _MOST_NAMED,
+    )
+    width = max(len(name_of(row["path"])) for row in rows)
+    lines = [
+        f"  {name_of(row['path']):<{width}}  {row['state'].replace('_', ' '):<8}  {escape(row['reason'])}"
+        for row in rows
+    ]
+    if wanting > len(rows):
+        lines.append(f"  and {wanting - len(rows)} more")
+    tally, name = runs.tally(journal, album.id), quoted(album.name)
+    states = "".join(f" --state {state}" for state in sorted(WANTING) if tally.count(state))
+    flags = "".join(f" --{state.replace('_', '-')}" for state in (State.REJECTED, State.IN_DOUBT) if tally.count(state))
+    return [*lines, f"Again: albumup retry-failed {name}{flags}{tail}", f"Details: albumup list {name}{states}"]
+
+
+def title_of(journal: Journal, album: Album) -> str:
+    """The album's name, with its target where another one has the same name."""
+    twins = journal.rows("select count(*) from album where name = ?", album.name)[0][0]
+    name = shown_name(album.name)
+    return f"{name} ({escape(album.target)})" if twins > 1 else name
+
+
+def settled(journal: Journal, album: Album, path: str, code: int) -> list[str]:
+    """An album with nothing to send; names the journal that was looked at."""
+    tally = runs.tally(journal, album.id)
+    wanting = tally.count(*WANTING)
+    tail = f"    (exit {code})" if code else ""
+    gone = f", {wanting} not" if wanting else ""
+    line = f"{title_of(journal, album)}: nothing to do; {tally.count(*DONE)} sent{gone} ({shown(path)})"
+    return [line, *_named(journal, album, wanting, tail)]
+
+
+def followed(journal: Journal, album: Album, before: int) -> list[str]:
+    """What a follower says at the end."""
+    tally = runs.tally(journal, album.id)
+    sent, unsent = tally.count(*DONE) - before, _unfinished(journal, album)
+    wanting = tally.count(*WANTING) - _asking(journal, album)
+    waiting = f", {unsent} waiting. Go on with: albumup resume" if unsent else ""
+    gone = f", {wanting} not" if wanting else ""
+    line = f"{title_of(journal, album)}: {sent} of {sent + unsent + wanting} sent{gone}{waiting}"
+    return [line, *_named(journal, album, wanting)]
+
+
+def cron_summary(journal: Journal, album: Album, before: int, end: RunEnd, rounds: int) -> list[str]:
+    """What retry-failed says of an album when there is news: one line, and the photos that failed again."""
+    tally = runs.tally(journal, album.id)
+    sent = tally.count(*DONE) - before
+    failed = tally.count(*WANTING) - _asking(journal, album)
+    unsent = _unfinished(journal, album)
+    parts = []
+    if failed:
+        row = journal.rows(
+            "select max(rounds) as rounds from task where album_id = ?"
+            " and state in ('failed', 'missing')",  # the only ones that cron gives rounds to wherever they went
+            album.id,
+        )[0]
+        had = row["rounds"]
+        nth = f" (round {had} of {rounds}, {_next_round(had, rounds)})" if had else ""
+        parts.append(f"{photos(failed)} failed{' again' if had else ''}{nth}")
+    if sent:
+        parts.append(f"{sent} sent")
+    if unsent:
+        parts.append(f"{unsent} waiting")
+    tail = f"    (exit {end.exit_code})" if end.exit_code else ""
+    line = f"{title_of(journal, album)}: {', '.join(parts) or 'nothing to send'}{tail}"
+    return [line, *_named(journal, album, failed)[:-2]]
+
+
+def _next_round(had: int, rounds: int) -> str:
+    return "the last one" if had >= rounds else f"next in {span(LADDER[min(had, len(LADDER) - 1)])}"
+
+
+def fingerprint(journal: Journal, album: Album) -> str:
+    """What cron is told of an album, without what changes by itself."""
+    tally = runs.tally(journal, album.id)
+    rounds = journal.rows(
+        "select sum(rounds) from task where album_id = ? and state in ('failed', 'missing')", album.id
+    )
+    counts = ", ".join(f"{state} {count}" for state, count in sorted(tally.photos.items()) if count)
+    return f"{counts}; rounds {rounds[0][0] or 0}"
+
+
+def late_notice(journal: Journal, album: Album, created: float) -> str:
+    """The notice that a process owed when it died."""
+    tally = runs.tally(journal, album.id)
+    wanting = tally.count(*WANTING) - _asking(journal, album)
+    gone = f", {wanting} not" if wanting else ""
+    when = span(max(0.0, journal.clock() - created))
+    return f"{title_of(journal, album)}: finished {when} ago: {photos(tally.count(*DONE))} sent{gone}"
+
+
+def closed(name: str, closing: Closing) -> list[str]:
+    """Why a target is not tried again in this run."""
+    if closing.exit_code == 75:
+        return [f"{escape(name)}: {escape(closing.words)}; given up for now, try again later"]
+    lines = [escape(closing.words, 1000)]
+    return [*lines, escape(closing.hint, 1000)] if closing.hint else lines
+
+
+def away(path: bytes, why: str) -> str:
+    return f"{escape(path)}: {escape(why)}. Bring back its card or disk, then: albumup resume"
+
+
+def _asking(journal: Journal, album: Album) -> int:
+    return int(
+        journal.rows(
+            "select count(*) from task where album_id = ? and state = 'in_doubt' and ask_at is not null", album.id
+        )[0][0]
+    )
+
+
+def _unfinished(journal: Journal, album: Album) -> int:
+    return runs.tally(journal, album.id).count(State.PENDING, State.SENDING) + _asking(journal, album)
+
+
+def opening(journal: Journal, album: Album) -> str:
+    """ "trip: stopped 3 hours ago; 176 left, 2.4 GB"."""
+    tally = runs.tally(journal, album.id)
+    last = journal.rows(
+        "select max(coalesce(ended, started)) from run where id in (select run_id from scope where album_id = ?)",
+        album.id,
+    )[0][0]
+    when = f"stopped {span(journal.clock() - last)} ago; " if last else ""
+    left = _unfinished(journal, album)
+    return f"{title_of(journal, album)}: {when}{photos(left)} left, {size(tally.size(State.PENDING, State.SENDING))}"
+
+
+class Follower:
+    """Progress of albums as the journal has it."""
+
+    def __init__(self, journal: Journal, album_ids: list[int], before: dict[int, int]) -> None:
+        self._journal, self._album_ids, self._before = journal, album_ids, before
+        self._bytes_before = sum(runs.tally(journal, album).size(*DONE) for album in album_ids)
+
+    def title(self) -> str:
+        known = {album.id: album.name for album in runs.albums(self._journal)}
+        names = {known[one] for one in self._album_ids if one in known}
+        return shown_name(names.pop()) if len(names) == 1 else f"{len(names)} albums"
+
+    def progress(self) -> Progress:
+        tallies = [runs.tally(self._journal, album) for album in self._album_ids]
+        done = sum(tally.count(*DONE) for tally in tallies) - sum(self._before.values())
+        done_bytes = sum(tally.size(*DONE) for tally in tallies) - self._bytes_before
+        left = sum(tally.count(*_UNSENT) for tally in tallies)
+        left_bytes = sum(tally.size(*_UNSENT) for tally in tallies)
+        return Progress(done, done + left, done_bytes, done_bytes + left_bytes, True, 0, 0, (), ())

@@ -1,0 +1,398 @@
+"""The config file: read into typed values, with errors that name the file, the key and the nearest valid one.
+
+The file as a whole is checked when it is loaded; a target's own table when that target is wanted (``settings_of``), so
+that a mistake in one target does not stop the others. Whatever is slow to import is imported where it is used.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
+
+from albumup.errors import ConfigError, UsageError
+from albumup.template import Timetable as Timetable
+from albumup.template import did_you_mean, host_of
+from albumup.template import parse_duration as parse_duration
+from albumup.template import parse_rate as parse_rate
+from albumup.template import parse_size as parse_size
+
+if TYPE_CHECKING:
+    from albumup.settings import CommonSettings
+
+T = TypeVar("T", bound="CommonSettings")
+
+OPTIONS = "push --url"  # the ``where`` of a target that was described by options instead of a file
+COMMAND_LIMIT = 60.0  # seconds that a token_command may take
+TOKEN_LIMIT = 65536  # bytes; a longer file is no token
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """``[defaults]``: what the options of the same names begin with."""
+
+    retries: int = 3
+    jobs: int = 4
+    patience: float = 300.0  # seconds
+    rounds: int = 5
+    spool: bool = False
+    spool_dir: str | None = None  # absolute
+    limit_rate: Timetable | None = None
+
+
+@dataclass(frozen=True)
+class TargetTable:
+    """A target as it was described, its settings as they were read: ``settings_of`` makes them typed.
+
+    ``where`` begins each message about it: file and table, or OPTIONS.
+    """
+
+    name: str
+    kind: str
+    settings: Mapping[str, object] = field(repr=False)  # the token may be among them
+    where: str
+
+    def place(self, *keys: str) -> str:
+        """``place_of`` this table's ``where``."""
+        return place_of(self.where, *keys)
+
+    def to_json(self) -> str:
+        """JSON (ASCII) for the journal. ValueError for a table that holds a token: the journal never does."""
+        import json
+
+        if "token" in self.settings:
+            raise ValueError("a target with its token inside cannot be kept in the journal")
+        return json.dumps({"name": self.name, "kind": self.kind, "settings": self.settings, "where": self.where})
+
+    @classmethod
+    def from_json(cls, text: str) -> TargetTable:
+        """The table that ``to_json`` wrote."""
+        import json
+
+        return cls(**json.loads(text))
+
+
+@dataclass(frozen=True)
+class Config:
+    """The config file; ``path`` is absolute and need not exist when it is the default one."""
+
+    path: str
+    default_target: str | None = None
+    defaults: Defaults = Defaults()
+    targets: Mapping[str, TargetTable] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> str:
+        """What relative paths in the file start from."""
+        return os.path.dirname(self.path)
+
+
+def load(path: str | None) -> Config:
+    """Read the config file; None: the default one, which may be missing.
+
+    ConfigError when it cannot be read, is not TOML, has unknown or wrong keys outside of the targets' own settings, or
+    holds a token and can be read by others.
+    """
+    import tomllib
+
+    file = default_path() if path is None else os.path.abspath(os.path.expanduser(path))
+    where = shown(file)
+    try:
+        with open(file, "rb") as source:
+            mode, data = os.fstat(source.fileno()).st_mode, source.read()
+    except FileNotFoundError:
+        if path is None:
+            return Config(file)
+        raise ConfigError(f"{where}: no such file") from None
+    except OSError as error:
+        raise ConfigError(f"{where}: cannot be read: {error.strerror}") from None
+    try:
+        table = tomllib.loads(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{where}: line {line}: not UTF-8 text") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{where}: not TOML: {error}") from None
+    _check_keys(table, ("default_target", "defaults", "targets"), where + ": ")
+    targets = {name: _target(name, value, where) for name, value in _table(table, "targets", where).items()}
+    if mode & 0o077 and (open_ones := [target for target in targets.values() if "token" in target.settings]):
+        raise ConfigError(f"{open_ones[0].place('token')}: others can read the file that holds it", _chmod(file))
+    default = table.get("default_target")
+    # The inbox is built in: it is a target without being described.
+    if default is not None and default not in (*targets, "inbox"):
+        guess = did_you_mean(str(default), targets)
+        raise ConfigError(f"{where}: default_target: there is no target of that name{guess}", _listing(targets))
+    return Config(file, default, _defaults(_table(table, "defaults", where), where, os.path.dirname(file)), targets)
+
+
+def default_path() -> str:
+    """Where the config file is looked for when none is named: ``~/.config/albumup/config.toml`` on Linux."""
+    from platformdirs import user_config_dir
+
+    return os.path.join(user_config_dir("albumup", appauthor=False), "config.toml")
+
+
+def shown(path: str) -> str:
+    """A path as people write it: the home folder is ``~``."""
+    home = os.path.expanduser("~")
+    return "~" + path[len(home) :] if path.startswith(home + "/") else path
+
+
+def beside(path: str, folder: str) -> str:
+    """A path as the config means it, absolute: ``~`` expanded, and relative to ``folder``, the config's own."""
+    return os.path.abspath(os.path.join(folder, os.path.expanduser(path)))
+
+
+def _target(name: str, value: object, where: str) -> TargetTable:
+    place = _dotted(f"{where}: targets", name)
+    if not isinstance(value, dict):
+        raise ConfigError(f"{place}: expected a table, [targets.NAME]")
+    kind = value.get("kind")
+    if not isinstance(kind, str) or not kind:
+        raise ConfigError(f'{place}.kind: {"expected text" if "kind" in value else "missing"}, such as "form"')
+    return TargetTable(name, kind, {key: value[key] for key in value if key != "kind"}, place)
+
+
+def _defaults(table: Mapping[str, object], where: str, folder: str) -> Defaults:
+    _check_keys(table, _DEFAULTS, f"{where}: defaults.")
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        try:
+            values[key] = _DEFAULTS[key](value)
+        except ValueError as error:
+            raise ConfigError(f"{where}: defaults.{key}: {error}") from None
+    if "spool_dir" in values:
+        values["spool_dir"] = beside(values["spool_dir"], folder)
+    return Defaults(**values)
+
+
+def _whole(least: int) -> Callable[[object], int]:
+    def read(value: object) -> int:
+        if type(value) is not int or value < least:  # bool is an int to isinstance
+            raise ValueError(f"expected a whole number, {least} or more")
+        return value
+
+    return read
+
+
+def _duration(value: object) -> float:
+    if isinstance(value, str):
+        return parse_duration(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise ValueError("expected seconds, or a duration such as 90s, 5m or 24h")
+    return float(value)
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("expected true or false")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("expected text")
+    return value
+
+
+_DEFAULTS: Mapping[str, Callable[[object], object]] = {
+    "retries": _whole(0),
+    "jobs": _whole(1),
+    "patience": _duration,
+    "rounds": _whole(0),
+    "spool": _flag,
+    "spool_dir": _text,
+    "limit_rate": lambda value: parse_rate(_text(value)),
+}
+
+
+def _table(table: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
+    value = table.get(key, {})
+    if not isinstance(value, dict):
+        raise ConfigError(f"{where}: {key}: expected a table, [{key}]")
+    return value
+
+
+def _check_keys(given: Iterable[str], known: Iterable[str], prefix: str) -> None:
+    """ConfigError for the first unknown key, with the nearest known one."""
+    for key in given:
+        if key not in known:
+            raise ConfigError(f"{prefix}{_dotted(key)}: unknown key{did_you_mean(key, known)}", _listing(known))
+
+
+def _listing(known: Iterable[str]) -> str:
+    return f"There are: {', '.join(sorted(known)) or 'none'}"
+
+
+def place_of(where: str, *keys: str) -> str:
+    """A key in full, below ``where``: ``FILE: targets.club.fields.title``, or ``--field title`` below OPTIONS."""
+    if where == OPTIONS:
+        option = "--" + keys[0].replace("_", "-")
+        return option if len(keys) == 1 else f"{option.removesuffix('s')} {keys[1]}"
+    return _dotted(where, *keys)
+
+
+def _dotted(first: str, *keys: str) -> str:
+    """Keys joined as in TOML, quoted where it would quote them."""
+    quoted = [key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else f'"{key}"' for key in keys]
+    return ".".join([first, *quoted])
+
+
+def settings_of(table: TargetTable, kind: type[T]) -> T:
+    """The table's settings as the frozen Struct that the target's kind defines; ConfigError for the first bad one."""
+    from msgspec.structs import fields
+
+    known = {info.name: info for info in fields(kind)}
+    for key in table.settings:
+        if key not in known:
+            raise ConfigError(f"{table.place(key)}: unknown key{did_you_mean(key, known)}", _listing(known))
+    for key, info in known.items():
+        if info.required and key not in table.settings:
+            raise ConfigError(f"{table.place(key)}: missing")
+    values = {key: _converted(value, known[key].type, table, key) for key, value in table.settings.items()}
+    settings = kind(**values)
+    settings.validate(table.place)
+    return settings
+
+
+def _converted(value: object, wanted: Any, table: TargetTable, *keys: str) -> Any:
+    """``value`` as the type ``wanted``, one key at a time, because msgspec does not name the keys of a dict."""
+    import msgspec
+
+    from albumup.settings import choices_of, worded
+
+    if get_origin(wanted) is dict and isinstance(value, dict):
+        return {key: _converted(one, get_args(wanted)[1], table, *keys, key) for key, one in value.items()}
+    choices = choices_of(wanted)
+    if choices and isinstance(value, str) and value not in choices:
+        guess = did_you_mean(value, choices)
+        raise ConfigError(f"{table.place(*keys)}: {value!r} is none of {', '.join(choices)}{guess}")
+    try:
+        return msgspec.convert(value, wanted)
+    except msgspec.ValidationError as error:
+        problem, _, path = str(error).partition(" - at `$")
+        raise ConfigError(f"{table.place(*keys)}{path.rstrip('`')}: {worded(problem)}") from None
+
+
+def read_token(settings: CommonSettings, where: str, config_dir: str) -> str | None:
+    """The target's token from where its settings say, None when they name no source.
+
+    ``where`` is the TargetTable's and begins each message; relative paths start from ``config_dir``. ConfigError when
+    there is no token to be had, or others can read it; no message holds any part of it, or of a command's output.
+    """
+    if settings.token_file is not None:
+        place = place_of(where, "token_file")
+        text = _token_from_file(beside(settings.token_file, config_dir), place)
+    elif settings.token_env is not None:
+        place = place_of(where, "token_env")
+        if (text := os.environ.get(settings.token_env, "")) == "":
+            raise ConfigError(
+                f"{place}: the environment variable {settings.token_env} is not set",
+                "cron and systemd do not know a shell's variables; token_file works everywhere",
+            )
+    elif settings.token_command is not None:
+        place = place_of(where, "token_command")
+        text = _token_from_command(settings.token_command, place)
+    elif settings.token is not None:
+        place = place_of(where, "token")
+        text = settings.token  # load() has seen to it that nobody else can read the file
+    else:
+        return None
+    token = text.strip()
+    if not token:
+        raise ConfigError(f"{place}: the token there is empty")
+    if not token.isprintable() or "\ufffd" in token:
+        raise ConfigError(f"{place}: the token there is not a single line of text")
+    return token
+
+
+def masked(token: str | None) -> str:
+    """What to show in a token's place: whether there is one, and nothing else about it."""
+    return "none" if token is None else "********"
+
+
+def _token_from_file(path: str, where: str) -> str:
+    try:
+        with open(path, "rb") as source:
+            if os.fstat(source.fileno()).st_mode & 0o077:
+                raise ConfigError(f"{where}: others can read {shown(path)}", _chmod(path))
+            data = source.read(TOKEN_LIMIT + 1)
+    except OSError as error:
+        raise ConfigError(f"{where}: {shown(path)} cannot be read: {error.strerror}") from None
+    if len(data) > TOKEN_LIMIT:
+        raise ConfigError(f"{where}: {shown(path)} is too long for a token")
+    return data.decode("utf-8", "replace")
+
+
+def _chmod(path: str) -> str:
+    """The command that keeps others from reading a file."""
+    from shlex import quote
+
+    return f"chmod 600 {quote(path)}"
+
+
+def _token_from_command(command: Sequence[str], where: str) -> str:
+    """The first line that the command prints; it is named by its first word, the others may be confidential."""
+    import subprocess
+
+    quiet = subprocess.DEVNULL
+    try:
+        done = subprocess.run(command, stdin=quiet, stdout=subprocess.PIPE, stderr=quiet, timeout=COMMAND_LIMIT)
+    except subprocess.TimeoutExpired:
+        raise ConfigError(f"{where}: {command[0]} has not answered within {COMMAND_LIMIT:g} s") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a command"
+        raise ConfigError(f"{where}: {command[0]} cannot be run: {reason}") from None
+    if done.returncode != 0:
+        raise ConfigError(f"{where}: {command[0]} ended with exit status {done.returncode}")
+    return done.stdout.decode("utf-8", "replace").partition("\n")[0]
+
+
+def target_from_options(
+    url: str,
+    fields: Sequence[str],
+    file_field: str | None,
+    headers: Sequence[str],
+    auth: str | None,
+    token_file: str | None,
+    token_env: str | None,
+    ca_file: str | None = None,
+) -> TargetTable:
+    """The form target that ``push --url`` describes, named after its host; UsageError naming the option.
+
+    ``fields`` are ``name=value``, ``headers`` ``Name: value``; paths are made absolute, because another run reads them.
+    """
+    from albumup.settings import FormSettings
+
+    given = {
+        "url": url,
+        "fields": _pairs(fields, "=", "--field"),
+        "file_field": file_field,
+        "headers": _pairs(headers, ":", "--header"),
+        "auth": auth,
+        "token_file": token_file and beside(token_file, os.getcwd()),
+        "token_env": token_env,
+        "ca_file": ca_file and beside(ca_file, os.getcwd()),
+    }
+    table = TargetTable("", "form", {key: value for key, value in given.items() if value not in (None, {})}, OPTIONS)
+    try:
+        settings_of(table, FormSettings)
+    except ConfigError as error:
+        raise UsageError(str(error), error.hint) from None
+    return replace(table, name=host_of(url))
+
+
+def _pairs(texts: Sequence[str], mark: str, option: str) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in texts:
+        name, found, value = text.partition(mark)
+        if not found:
+            # Not quoted: a lone word may well be the secret.
+            raise UsageError(f"{option}: expected {'NAME=VALUE' if mark == '=' else 'NAME: VALUE'}")
+        if name in pairs:
+            raise UsageError(f"{option} {name}: given twice")
+        pairs[name] = value if mark == "=" else value.strip()
+    return pairs

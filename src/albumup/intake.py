@@ -1,0 +1,200 @@
+"""From folders to the journal: what a scan finds, compared with what the journal knows, queued in one transaction."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from albumup.body import SourceChanged, SourceGone, read_source, same_time
+from albumup.errors import LocalError, UsageError
+from albumup.journal.gathering import (
+    Action,
+    Arrival,
+    Gathering,
+    Known,
+    RootFound,
+    add_album,
+    album_id_of,
+    known_photo,
+)
+from albumup.journal.journal import Journal
+from albumup.journal.rows import Pins
+from albumup.journal.states import DONE, WANTING, State
+from albumup.prepare import taken_of
+from albumup.scan import Filters, Found, Root, Skipped, SkipReason, Unreadable, scan
+from albumup.targets.base import Target
+
+_EXAMPLES = 10
+
+
+@dataclass(slots=True)
+class Survey:
+    """What a push found; counts are photos."""
+
+    queued: int = 0
+    size: int = 0
+    """Bytes of what is queued."""
+    sent_before: int = 0
+    waiting_before: int = 0
+    cancelled_before: int = 0
+    changed: int = 0
+    unreadable_photos: int = 0
+    wanting: list[tuple[bytes, State]] = field(default_factory=list)
+    """The first few photos that did not change since they failed, were rejected or left in doubt."""
+    wanting_count: int = 0
+    skipped: Counter[SkipReason] = field(default_factory=Counter)
+    folders: list[Unreadable] = field(default_factory=list)
+    """Folders that could not be read."""
+
+    @property
+    def photos(self) -> int:
+        return self.queued + self.sent_before + self.waiting_before + self.cancelled_before + self.wanting_count
+
+
+class Intake:
+    """One push: ``arrivals`` looks at the folders and classifies; ``take_in`` journals what is to be sent."""
+
+    def __init__(
+        self,
+        roots: Sequence[Root],
+        filters: Filters,
+        *,
+        album: str,
+        target: str,
+        dates: Target | None,
+        on_skip: Callable[[Skipped], None],
+    ) -> None:
+        """``dates``: the target, if its form wants capture dates."""
+        self.survey = Survey()
+        self.album, self.target = album, target
+        self._roots, self._filters = list(roots), filters
+        self._connection: sqlite3.Connection | None = None
+        self._album_id: int | None = None
+        self._dates, self._on_skip = dates, on_skip
+        self._seen: tuple[bytes, str, Known | None] = (b"", "", None)
+
+    def look_into(self, connection: sqlite3.Connection | None) -> None:
+        """The journal to compare with; None when there is none yet."""
+        self._connection = connection
+        self._album_id = album_id_of(connection, self.album, self.target) if connection else None
+
+    def arrivals(self) -> Iterator[Arrival]:
+        """What is to be queued or noted, in the order of the scan. Raises UsageError when there is no photo at all."""
+        index = {root.path: number for number, root in enumerate(self._roots)}
+        for item in scan(self._roots, self._filters, self._is_known):
+            if isinstance(item, Skipped):
+                self.survey.skipped[item.reason] += 1
+                self._on_skip(item)
+            elif isinstance(item, Unreadable):
+                self.survey.folders.append(item)
+            elif (arrival := self._classify(item, index[item.root.path])) is not None:
+                yield arrival
+        if not self.survey.photos and not self.survey.skipped[SkipReason.OLDER]:
+            raise UsageError(*self._nothing())
+
+    def take_in(self, journal: Journal, definition: str | None, spool_folder: str | None) -> int:
+        """Queue what the scan finds, durably when this returns; the album's id. ``spool_folder``: copy it there first.
+
+        Raises UsageError, ConfigError, LocalError; then nothing is queued.
+        """
+        self.look_into(journal.connection)
+        gathering = Gathering(journal)
+        for arrival in self.arrivals():
+            gathering.add(arrival)
+        if spool_folder is not None:
+            _check_room(spool_folder, gathering.bytes)
+        roots = [
+            RootFound(root.path if root.is_folder else os.path.dirname(root.path), root.volume, root.device,
+                      root.is_folder)
+            for root in self._roots
+        ]  # fmt: skip
+        with journal.transaction():
+            album_id = add_album(journal, self.album, self.target, definition)
+            gathering.take_in(album_id, roots, spool=spool_folder is not None)
+        return album_id
+
+    def _is_known(self, path: bytes, volume: str, size: int, mtime_ns: int) -> str | None:
+        known = self._known(path, volume)
+        if known is None or known.size != size or not same_time(known.mtime_ns, mtime_ns, path):
+            return None
+        return known.mime
+
+    def _known(self, path: bytes, volume: str) -> Known | None:
+        if self._connection is None or self._album_id is None:
+            return None
+        if self._seen[:2] != (path, volume):
+            self._seen = (path, volume, known_photo(self._connection, self._album_id, path, volume))
+        return self._seen[2]
+
+    def _classify(self, found: Found, root: int) -> Arrival | None:
+        known = self._known(found.path, found.volume)
+        pins = Pins(found.size, found.mtime_ns, found.inode, found.device)
+        if known is None:
+            return self._arrive(Action.NEW, 0, found, root, pins)
+        same = found.known
+        if not same and not found.error and known.prepared and known.sha256 is not None:
+            same = self._has_digest(found.path, known.sha256)
+            if same and known.state is not State.MISSING:
+                self._count_known(found, known)
+                return self._arrive(Action.REPIN, known.task_id, found, root, pins)
+        if known.state is State.MISSING and not found.error:
+            return self._arrive(Action.BACK, known.task_id, found, root, pins)
+        if same or found.error or known.state in (State.SENDING, State.CANCELLED):
+            self._count_known(found, known)
+            return None
+        self.survey.changed += 1
+        again = known.state in DONE or known.state is State.IN_DOUBT
+        return self._arrive(Action.AGAIN if again else Action.REDO, known.task_id, found, root, pins)
+
+    def _arrive(self, action: Action, task_id: int, found: Found, root: int, pins: Pins) -> Arrival:
+        if action is not Action.REPIN:
+            self.survey.queued += 1
+            self.survey.size += found.size
+            self.survey.unreadable_photos += bool(found.error)
+            if self._dates is not None and not found.error:
+                taken_of(found.path, self._dates)
+        return Arrival(action, task_id, root, found.path, found.volume, found.relative, found.mime, pins, found.error)
+
+    def _count_known(self, found: Found, known: Known) -> None:
+        survey = self.survey
+        if known.state in DONE:
+            survey.sent_before += 1
+        elif known.state is State.CANCELLED:
+            survey.cancelled_before += 1
+        elif known.state in WANTING:
+            survey.wanting_count += 1
+            if len(survey.wanting) < _EXAMPLES:
+                survey.wanting.append((found.path, known.state))
+        else:
+            survey.waiting_before += 1
+
+    def _has_digest(self, path: bytes, sha256: str) -> bool:
+        try:
+            return read_source(path, ["sha256"])[1]["sha256"] == sha256
+        except (SourceGone, SourceChanged):
+            return False
+
+    def _nothing(self) -> tuple[str, str]:
+        places = ", ".join(ascii(os.fsdecode(root.path))[1:-1] for root in self._roots[:3])
+        skipped = ", ".join(f"{count} {reason}" for reason, count in sorted(self.survey.skipped.items()))
+        unread = "".join(f"; {ascii(os.fsdecode(one.path))[1:-1]}: {one.reason}" for one in self.survey.folders[:3])
+        more = f" (skipped: {skipped})" if skipped else ""
+        return f"no photo under {places}{more}{unread}", "nothing was queued; albumup push -v names what is skipped"
+
+
+def _check_room(folder: str, wanted: int) -> None:
+    """LocalError if the disk of the spool folder cannot take the copies."""
+    place = folder
+    while not os.path.isdir(place):
+        place = os.path.dirname(place)
+    room = os.statvfs(place)
+    free = room.f_bavail * room.f_frsize
+    if wanted > free:
+        raise LocalError(
+            f"{folder}: no room for the copies: {wanted / 1e9:.2f} GB are needed and {free / 1e9:.2f} GB are free, "
+            f"{(wanted - free) / 1e9:.2f} GB too few",
+            "nothing was queued; name another disk with --spool-dir, or push without --spool",
+        )

@@ -1,0 +1,1 @@
+"""The journal: one SQLite file, the whole memory of the program."""

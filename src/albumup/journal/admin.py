@@ -1,0 +1,84 @@
+"""What the user asks of the journal itself: cancel and forget. Called inside ``Journal.transaction()``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from albumup.errors import UsageError
+from albumup.journal.journal import Journal
+from albumup.journal.states import DONE, State
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """Photos by what came of cancelling them."""
+
+    cancelled: int
+    sending: int
+    sent: int
+
+
+def cancel(journal: Journal, album_id: int, files: Sequence[bytes]) -> Cancelled:
+    """Give up the unsent photos of an album, or those of them that ``files`` name by path or base name.
+
+    What is being sent right now is left to the uploader. Raises UsageError for a file that is no photo of the album.
+    """
+    wanted = _named(journal, album_id, files) if files else None
+    cancelled = sending = sent = 0
+    for row in journal.rows("select id, state from task where album_id = ?", album_id):
+        if wanted is not None and row["id"] not in wanted:
+            continue
+        state = State(row["state"])
+        if state is State.SENDING:
+            sending += 1
+        elif state in DONE:
+            sent += 1
+        elif state is not State.CANCELLED:
+            journal.move(row["id"], State.CANCELLED)
+            journal.connection.execute("update task set ask_at = null where id = ?", (row["id"],))
+            cancelled += 1
+    return Cancelled(cancelled, sending, sent)
+
+
+def _named(journal: Journal, album_id: int, files: Sequence[bytes]) -> set[int]:
+    """The tasks that files name: by absolute path, else by path within the pushed folder, else by base name."""
+    rows = journal.rows(
+        "select task.id, photo.path, photo.relative from task join photo on photo.id = task.photo_id"
+        " where task.album_id = ?",
+        album_id,
+    )
+    found: set[int] = set()
+    for file in files:
+        path = os.path.abspath(file)
+        ids = {row["id"] for row in rows if row["path"] == path}
+        ids = ids or {row["id"] for row in rows if row["relative"] == file}
+        ids = ids or {row["id"] for row in rows if os.path.basename(row["path"]) == file}
+        if not ids:
+            raise UsageError(f"{os.fsdecode(file)!a} is no photo of this album", "see: albumup list ALBUM")
+        found |= ids
+    return found
+
+
+def forget(journal: Journal, album_id: int) -> None:
+    """Drop everything the journal knows of an album, and what only it needed."""
+    connection = journal.connection
+    in_album = "select id from task where album_id = ?"
+    for statement in (
+        f"delete from attempt where task_id in ({in_album})",
+        f"delete from body where task_id in ({in_album})",
+        "delete from sent_name where album_id = ?",
+        "delete from task where album_id = ?",
+        "delete from photo where album_id = ?",
+        "delete from notice where album_id = ?",
+        "delete from scope where album_id = ?",
+        "delete from tally where album_id = ?",
+        "delete from told where what = 'album ' || ?",
+        "delete from album where id = ?",
+    ):
+        connection.execute(statement, (album_id,))
+    connection.execute(
+        "delete from root where id not in (select root_id from photo) and id not in (select root_id from task)"
+    )
+    connection.execute("delete from target where definition not null and id not in (select target_id from album)")

@@ -1,0 +1,253 @@
+"""What a push found, gathered in a temporary table and then taken into the journal in one transaction.
+
+The scan of 200,000 photos takes a while and must not hold up a running uploader's commits; the transaction that ends it
+takes well under a second. Memory stays flat: the temporary table spills to a file.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from albumup.journal.journal import Journal
+from albumup.journal.rows import Pins
+from albumup.journal.states import State
+
+
+class Action(StrEnum):
+    """What becomes of a photo that was found."""
+
+    NEW = "new"
+    """Queue it."""
+    AGAIN = "again"
+    """New bytes of a photo that was sent: a second task."""
+    REDO = "redo"
+    """New bytes of an unsent photo: prepared again in place, with fresh tries."""
+    BACK = "back"
+    """A missing photo came back: pending."""
+    REPIN = "repin"
+    """Other metadata, the same bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A photo the journal has, with the newest of its tasks."""
+
+    task_id: int
+    state: State
+    size: int
+    mtime_ns: int
+    mime: str
+    sha256: str | None
+    prepared: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RootFound:
+    """A root as the push sees it now."""
+
+    path: bytes
+    volume: str
+    device: int
+    is_folder: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A photo to be taken in. ``task_id`` is 0 for a new one; ``error`` says why it cannot be read."""
+
+    action: Action
+    task_id: int
+    root: int
+    path: bytes
+    volume: str
+    relative: bytes
+    mime: str
+    pins: Pins
+    error: str
+
+
+class Gathering:
+    """The photos of one push, on the journal's own connection."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._waiting: list[Arrival] = []
+        self.queued = 0
+        self.bytes = 0
+        connection = journal.connection
+        connection.execute("pragma temp_store = file")
+        connection.execute("drop table if exists temp.arrival")
+        connection.execute(
+            "create temp table arrival (id integer primary key, action text, task_id integer, root integer, path blob,"
+            " volume text, shown text, relative blob, mime text, size integer, mtime_ns integer, inode integer,"
+            " device integer, error text)"
+        )
+
+    def add(self, arrival: Arrival) -> None:
+        if arrival.action is not Action.REPIN:
+            self.queued += 1
+            self.bytes += arrival.pins.size
+        self._waiting.append(arrival)
+        if len(self._waiting) >= 1000:
+            self._flush()
+
+    def take_in(self, album_id: int, roots: Sequence[RootFound], *, spool: bool) -> None:
+        """Write it all into the journal; inside ``Journal.transaction()``, whose end acknowledges the push."""
+        self._flush()
+        connection, now = self._journal.connection, self._journal.clock()
+        root_ids = [_root_id(connection, root) for root in roots]
+        connection.executemany(
+            "update temp.arrival set root = ? where root = ?",
+            [(-root_id, index) for index, root_id in enumerate(root_ids)],
+        )
+        connection.execute(
+            "insert into photo (album_id, root_id, path, volume, shown, relative, mime, size, mtime_ns,"
+            " device) select ?, -root, path, volume, shown, relative, mime, size, mtime_ns, device"
+            " from temp.arrival where true"
+            " order by id"
+            " on conflict do update set root_id = excluded.root_id, mime = excluded.mime, relative = excluded.relative,"
+            " size = excluded.size, mtime_ns = excluded.mtime_ns, device = excluded.device",
+            (album_id,),
+        )
+        connection.execute(
+            "insert into task (photo_id, album_id, root_id, state, reason, size, spool, position, total, updated)"
+            " select photo.id, photo.album_id, photo.root_id, case when error = '' then 'pending' else 'missing' end,"
+            " error, arrival.size, ?, row_number() over (order by arrival.id), count(*) over (), ?"
+            " from temp.arrival join photo on photo.album_id = ? and photo.path = arrival.path"
+            " and photo.volume = arrival.volume"
+            # What another push has queued, or forget has dropped, while this one looked.
+            " where case when action in ('new', 'again') then"
+            " not exists (select 1 from task where task.photo_id = photo.id and task.id > arrival.task_id)"
+            " else not exists (select 1 from task where task.photo_id = photo.id) end order by arrival.id",
+            (spool, now, album_id),
+        )
+        last = 0
+        while rows := self._journal.rows(
+            "select * from temp.arrival where id > ? and action not in ('new', 'again') order by id limit 1000", last
+        ):
+            for row in rows:
+                self._change(row, spool)
+            last = rows[-1]["id"]
+        connection.execute("drop table temp.arrival")
+
+    def _change(self, row: sqlite3.Row, spool: bool) -> None:
+        journal, task_id = self._journal, row["task_id"]
+        found = journal.rows("select state from task where id = ?", task_id)
+        if not found:
+            return
+        state = found[0]["state"]
+        journal.connection.execute("update task set root_id = ? where id = ?", (-row["root"], task_id))
+        if row["action"] == Action.REPIN:
+            journal.repin(task_id, Pins(row["size"], row["mtime_ns"], row["inode"], row["device"]))
+        elif state in (State.FAILED, State.REJECTED, State.MISSING, State.PENDING):
+            if state != State.PENDING:
+                journal.fresh_set(task_id, rounds=0)
+            journal.prepare_again(task_id)
+            journal.connection.execute(
+                "update task set size = ?, spool = ? where id = ?", (row["size"], spool, task_id)
+            )
+
+    def _flush(self) -> None:
+        self._journal.connection.executemany(
+            "insert into temp.arrival (action, task_id, root, path, volume, shown, relative, mime, size, mtime_ns,"
+            " inode, device, error) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    arrival.action,
+                    arrival.task_id,
+                    arrival.root,
+                    arrival.path,
+                    arrival.volume,
+                    shown(arrival.path),
+                    arrival.relative,
+                    arrival.mime,
+                    arrival.pins.size,
+                    arrival.pins.mtime_ns,
+                    arrival.pins.inode,
+                    arrival.pins.device,
+                    arrival.error,
+                )
+                for arrival in self._waiting
+            ],
+        )
+        self._waiting.clear()
+
+
+def shown(path: bytes) -> str | None:
+    r"""A path as text, its undecodable bytes as ``\udcXX`` and its controls escaped; None if the bytes are plain."""
+    try:
+        text = path.decode()
+        if text.isprintable():
+            return None
+    except UnicodeDecodeError:
+        text = path.decode(errors="surrogateescape")
+    return "".join(letter if letter.isprintable() else _escape(letter) for letter in text)
+
+
+def _escape(letter: str) -> str:
+    number = ord(letter)
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
+def known_photo(connection: sqlite3.Connection, album_id: int, path: bytes, volume: str) -> Known | None:
+    """What the journal knows of the photo at this place."""
+    row = connection.execute(
+        "select photo.size, photo.mtime_ns, photo.mime, task.id as task_id, task.state, task.prepared, body.sha256"
+        " from photo join task on task.photo_id = photo.id left join body on body.task_id = task.id"
+        " where photo.album_id = ? and photo.path = ? and photo.volume = ? order by task.id desc limit 1",
+        (album_id, path, volume),
+    ).fetchone()
+    if row is None:
+        return None
+    return Known(
+        task_id=row["task_id"],
+        state=State(row["state"]),
+        size=row["size"],
+        mtime_ns=row["mtime_ns"],
+        mime=row["mime"],
+        sha256=row["sha256"],
+        prepared=bool(row["prepared"]),
+    )
+
+
+def album_id_of(connection: sqlite3.Connection, name: str, target: str) -> int | None:
+    """The album of that name on that target, if there is one."""
+    row = connection.execute(
+        "select album.id from album join target on target.id = album.target_id"
+        " where album.name = ? and target.name = ?",
+        (name, target),
+    ).fetchone()
+    return int(row["id"]) if row else None
+
+
+def add_album(journal: Journal, name: str, target: str, definition: str | None) -> int:
+    """The album of that name on that target, made if need be; inside a transaction."""
+    now = journal.clock()
+    target_id = journal.rows(
+        "insert into target (name, definition) values (?, ?)"
+        " on conflict do update set definition = excluded.definition returning id",
+        target,
+        definition,
+    )[0]["id"]
+    return int(
+        journal.rows(
+            "insert into album (name, target_id, created, changed) values (?, ?, ?, ?)"
+            " on conflict do update set held = 0 returning id",
+            name,
+            target_id,
+            now,
+            now,
+        )[0]["id"]
+    )
+
+
+def _root_id(connection: sqlite3.Connection, root: RootFound) -> int:
+    row = connection.execute(
+        "insert into root (path, volume, device, is_folder) values (?, ?, ?, ?)"
+        " on conflict do update set device = excluded.device, is_folder = excluded.is_folder returning id",
+        (root.path, root.volume, root.device, root.is_folder),
+    ).fetchone()
+    return int(row["id"])

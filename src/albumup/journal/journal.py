@@ -1,0 +1,393 @@
+"""The journal: one method per state change, each a few statements inside somebody's transaction.
+
+A process has one connection to its journal, and one thread at a time uses it (:mod:`albumup.journal.recorder`): closing
+a second one would drop the first one's POSIX locks. Methods that change something are called inside ``transaction()``.
+Times are Unix seconds, UTC.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any
+
+from albumup.journal.opening import journal_fault, open_writer
+from albumup.journal.rows import Body, CutOff, Pins, Task
+from albumup.journal.states import WANTING, State, sources_of
+
+_TASK = """
+select task.id, task.album_id, album.name as album, task.root_id, photo.path, photo.relative, photo.volume,
+    photo.device as photo_device, photo.mime,
+    task.size, task.position, task.total, task.tries, task.attempts, task.frees, task.maybe_twice, task.spool,
+    task.sent_as, body.task_id as prepared, body.head, body.tail, body.boundary, body.content_type, body.length,
+    body.size as pinned_size, body.mtime_ns, body.inode, body.device, body.sha256, body.sha1, body.md5, body.taken,
+    body.spool as copy
+from task
+join photo on photo.id = task.photo_id
+join album on album.id = task.album_id
+left join body on body.task_id = task.id
+"""
+
+_MOVE = {
+    state: "update task set state = '{}', reason = ?, updated = ? where id = ? and state in ({})".format(
+        state.value, ", ".join(f"'{source.value}'" for source in sorted(sources_of(state)))
+    )
+    for state in State
+}
+
+
+class LostTask(Exception):
+    """The task is not in a state from which this change is allowed: somebody cancelled or forgot it."""
+
+
+class Journal:
+    """The state changes of tasks, on one connection."""
+
+    def __init__(self, path: str, clock: Callable[[], float] = time.time) -> None:
+        self.path = path
+        self.clock = clock
+        self.connection = open_writer(path)
+
+    def close(self) -> None:
+        self.connection.close()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """BEGIN IMMEDIATE ... COMMIT: durable when it ends well, undone otherwise. Raises LocalError."""
+        try:
+            self.connection.execute("begin immediate")
+            yield
+            self.connection.execute("commit")
+        except BaseException as error:
+            if self.connection.in_transaction:
+                with contextlib.suppress(sqlite3.Error):
+                    self.connection.execute("rollback")
+            if isinstance(error, sqlite3.Error):
+                raise journal_fault(self.path, error) from error
+            raise
+
+    def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
+        """All rows of a query."""
+        return self.connection.execute(sql, values).fetchall()
+
+    def move(self, task_id: int, state: State, reason: str = "") -> None:
+        """One step of the state machine; LostTask if the table of transitions does not allow it."""
+        if self.connection.execute(_MOVE[state], (reason, self.clock(), task_id)).rowcount != 1:
+            raise LostTask(task_id)
+
+    # Preparing.
+
+    def unprepared(self, album_id: int, root_id: int, limit: int, after: int = 0) -> list[Task]:
+        """Tasks of an album that wait for their body, in the order of their push."""
+        found = self.rows(
+            _TASK + "where task.album_id = ? and task.root_id = ? and task.state = 'pending' and task.prepared = 0"
+            " and task.id > ? order by task.id limit ?",
+            album_id,
+            root_id,
+            after,
+            limit,
+        )
+        return [_task(row) for row in found]
+
+    def name_photo(self, task_id: int, album_id: int, wanted: Callable[[int], str]) -> str:
+        """The name under which a photo is sent, unique in its album without regard to case.
+
+        ``wanted(1)`` is the name as it is, ``wanted(2)`` the one to try when that is taken, and so on. A task keeps
+        a name that it has, if it still wants it.
+        """
+        number = 1
+        while True:
+            name = wanted(number)
+            folded = name.casefold()
+            row = self.connection.execute(
+                "insert into sent_name values (?, ?, ?) on conflict do update set folded = folded returning task_id",
+                (album_id, folded, task_id),
+            ).fetchone()
+            if row["task_id"] == task_id:
+                return name
+            number += 1
+
+    def prepared(self, task_id: int, body: Body, sent_as: str) -> None:
+        """A pending task got its body. LostTask if it is no longer pending."""
+        now = self.clock()
+        changed = self.connection.execute(
+            "update task set prepared = 1, size = ?, sent_as = ?, updated = ? where id = ? and state = 'pending'",
+            (body.pins.size, sent_as, now, task_id),
+        )
+        if changed.rowcount != 1:
+            raise LostTask(task_id)
+        self.connection.execute(
+            "insert or replace into body values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                task_id,
+                body.head,
+                body.tail,
+                body.boundary,
+                body.content_type,
+                body.length,
+                body.pins.size,
+                body.pins.mtime_ns,
+                body.pins.inode,
+                body.pins.device,
+                body.digests["sha256"],
+                body.digests.get("sha1"),
+                body.digests.get("md5"),
+                body.taken,
+                body.spool,
+            ),
+        )
+        self._see(task_id, body.pins)
+
+    def repin(self, task_id: int, pins: Pins) -> None:
+        """The source's metadata changed and its bytes did not."""
+        self.connection.execute(
+            "update body set mtime_ns = ?, inode = ?, device = ? where task_id = ?",
+            (pins.mtime_ns, pins.inode, pins.device, task_id),
+        )
+        self._see(task_id, pins)
+
+    def _see(self, task_id: int, pins: Pins) -> None:
+        self.connection.execute(
+            "update photo set size = ?, mtime_ns = ? where id = (select photo_id from task where id = ?)"
+            " and (size <> ? or mtime_ns <> ?)",
+            (pins.size, pins.mtime_ns, task_id, pins.size, pins.mtime_ns),
+        )
+
+    def prepare_again(self, task_id: int) -> None:
+        """The source has other bytes: a pending task loses its body and starts afresh, with fresh tries.
+
+        LostTask if it is no longer pending.
+        """
+        changed = self.connection.execute(
+            "update task set prepared = 0, tries = 0, frees = 0, next_at = 0, maybe_twice = 0"
+            " where id = ? and state = 'pending'",
+            (task_id,),
+        )
+        if changed.rowcount != 1:
+            raise LostTask(task_id)
+        self.connection.execute("delete from body where task_id = ?", (task_id,))
+
+    # Sending.
+
+    def ready(self, album_id: int, root_id: int, now: float, limit: int, untried: bool) -> list[Task]:
+        """Prepared tasks whose time has come: those never tried in this set, or those to be tried again."""
+        when = "task.next_at = 0" if untried else f"task.next_at > 0 and task.next_at <= {now!r}"
+        found = self.rows(
+            _TASK + f"where task.album_id = ? and task.root_id = ? and task.state = 'pending' and task.prepared = 1"
+            f" and {when} order by task.next_at, task.id limit ?",
+            album_id,
+            root_id,
+            limit,
+        )
+        return [_task(row) for row in found]
+
+    def next_time(self, album_ids: Iterable[int], root_ids: Iterable[int]) -> float | None:
+        """The earliest time at which a prepared task of these albums and roots may be tried again."""
+        times = [
+            row[0]
+            for album_id in album_ids
+            for root_id in root_ids
+            for row in self.rows(
+                "select next_at from task where album_id = ? and root_id = ? and state = 'pending' and prepared = 1"
+                " order by next_at limit 1",
+                album_id,
+                root_id,
+            )
+        ]
+        return min(times, default=None)
+
+    def task(self, task_id: int) -> Task | None:
+        """One task, or None if it was forgotten."""
+        found = self.rows(_TASK + "where task.id = ?", task_id)
+        return _task(found[0]) if found else None
+
+    def start(self, task_id: int, run_id: int) -> int:
+        """An attempt begins; its id. LostTask if the task is no longer pending."""
+        self.move(task_id, State.SENDING)
+        row = self.connection.execute(
+            "update task set attempts = attempts + 1 where id = ? returning attempts", (task_id,)
+        ).fetchone()
+        cursor = self.connection.execute(
+            "insert into attempt (task_id, run_id, number, started) values (?, ?, ?, ?)",
+            (task_id, run_id, row["attempts"], self.clock()),
+        )
+        return int(cursor.lastrowid or 0)
+
+    def whole(self, attempt_id: int) -> None:
+        """The last byte of the body is about to leave; the caller waits for this to be durable."""
+        self.connection.execute("update attempt set whole_at = ? where id = ?", (self.clock(), attempt_id))
+
+    def end_attempt(
+        self, attempt_id: int, outcome: str, *, status: int | None = None, sent: int = 0, error: str = ""
+    ) -> None:
+        """How an attempt ended; the task's own change comes in the same transaction."""
+        self.connection.execute(
+            "update attempt set ended = ?, outcome = ?, http_status = ?, bytes = ?, error = ? where id = ?",
+            (self.clock(), outcome, status, sent, error or None, attempt_id),
+        )
+
+    def settle_task(self, task_id: int, state: State, reason: str = "", *, remote_id: str = "", url: str = "") -> None:
+        """A task reaches a state in which nothing more is done with it for now."""
+        self.move(task_id, state, reason)
+        if remote_id or url:
+            self.connection.execute(
+                "update task set remote_id = ?, url = ? where id = ?", (remote_id or None, url or None, task_id)
+            )
+
+    def try_later(
+        self, task_id: int, reason: str, *, tries: int, frees: int, next_at: float, maybe_twice: bool
+    ) -> None:
+        """Back to pending, to be tried again at ``next_at`` (0: as if never tried)."""
+        self.move(task_id, State.PENDING, reason)
+        self.connection.execute(
+            "update task set tries = ?, frees = ?, next_at = ?, ask_at = null, maybe_twice = max(maybe_twice, ?)"
+            " where id = ?",
+            (tries, frees, next_at, maybe_twice, task_id),
+        )
+
+    def doubt(self, task_id: int, reason: str, *, tries: int, ask_at: float | None) -> None:
+        """Whether the server has it is unknown: asked about at ``ask_at``, or final when None."""
+        self.move(task_id, State.IN_DOUBT, reason)
+        self.connection.execute("update task set tries = ?, ask_at = ? where id = ?", (tries, ask_at, task_id))
+
+    def spend(self, task_id: int, tries: int) -> None:
+        self.connection.execute("update task set tries = ? where id = ?", (tries, task_id))
+
+    def has_doubts(self, task_id: int) -> bool:
+        """True if one of the present set's attempts may have reached the server."""
+        return bool(self.rows("select 1 from attempt where task_id = ? and outcome = 'in_doubt' limit 1", task_id))
+
+    def clear_doubts(self, task_id: int) -> None:
+        """The server said no: none of the attempts arrived."""
+        self.connection.execute(
+            "update attempt set outcome = 'not_taken' where task_id = ? and outcome = 'in_doubt'", (task_id,)
+        )
+
+    def doubts_due(self, album_id: int, now: float, limit: int) -> list[Task]:
+        """Tasks whose time to be asked about has come."""
+        found = self.rows(
+            _TASK + "where task.album_id = ? and task.state = 'in_doubt' and task.ask_at <= ?"
+            " order by task.ask_at limit ?",
+            album_id,
+            now,
+            limit,
+        )
+        return [_task(row) for row in found]
+
+    def doubt_stays(self, task_id: int, reason: str) -> None:
+        """Asked about, and nothing more is done with it: the doubt is final."""
+        self.connection.execute(
+            "update task set ask_at = null, reason = ?, updated = ? where id = ? and state = 'in_doubt'",
+            (reason, self.clock(), task_id),
+        )
+
+    def next_doubt(self, album_ids: Iterable[int]) -> float | None:
+        """The earliest time at which a doubt of these albums is to be asked about."""
+        times = [
+            row[0]
+            for album_id in album_ids
+            for row in self.rows(
+                "select min(ask_at) from task where album_id = ? and state = 'in_doubt' and ask_at is not null",
+                album_id,
+            )
+            if row[0] is not None
+        ]
+        return min(times, default=None)
+
+    def cut_off(self) -> list[CutOff]:
+        """Tasks found ``sending``; meaningful only to the holder of the lock."""
+        return [
+            CutOff(row["id"], row["album_id"], row["target"], row["whole_at"])
+            for row in self.rows(
+                "select task.id, task.album_id, target.name as target,"
+                " (select whole_at from attempt where task_id = task.id order by number desc limit 1) as whole_at"
+                " from task join album on album.id = task.album_id join target on target.id = album.target_id"
+                " where task.state = 'sending'"
+            )
+        ]
+
+    def last_attempt(self, task_id: int) -> int:
+        """The id of a task's newest attempt."""
+        return int(self.rows("select max(id) from attempt where task_id = ?", task_id)[0][0] or 0)
+
+    # Retrying, cancelling.
+
+    def fresh_set(self, task_id: int, *, rounds: int, is_safe: bool = False) -> None:
+        """Asked for: a task that was given up gets a fresh set of tries, and is prepared again if it went missing.
+
+        One in doubt may then be on the server twice, unless its target makes sending again safe. LostTask if it was
+        not given up.
+        """
+        rows = self.rows("select state from task where id = ?", task_id)
+        if not rows or rows[0]["state"] not in WANTING:
+            raise LostTask(task_id)
+        row = rows[0]
+        self.move(task_id, State.PENDING)
+        self.connection.execute(
+            "update task set tries = 0, frees = 0, next_at = 0, ask_at = null, rounds = ? where id = ?",
+            (rounds, task_id),
+        )
+        if row["state"] == State.MISSING:
+            self.connection.execute("update task set prepared = 0 where id = ?", (task_id,))
+        if row["state"] == State.IN_DOUBT and not is_safe:
+            self.connection.execute("update task set maybe_twice = 1 where id = ?", (task_id,))
+
+    def accepted(self, target: str, url: str) -> None:
+        """The target at this address has accepted a photo: from now on it is known to be right."""
+        self.connection.execute("update target set accepted_url = ? where name = ?", (url, target))
+
+    def accepted_urls(self) -> Mapping[str, str]:
+        """Target name to the address that accepted a photo."""
+        return {
+            row[0]: row[1] for row in self.rows("select name, accepted_url from target where accepted_url not null")
+        }
+
+    def spooled(self) -> Collection[str]:
+        """Names of all copies that a task still needs."""
+        return {
+            row[0]
+            for row in self.rows(
+                "select body.spool from body join task on task.id = body.task_id where body.spool is not null"
+                " and task.state not in ('uploaded', 'duplicate', 'cancelled')"
+            )
+        }
+
+
+def _task(row: sqlite3.Row) -> Task:
+    body = None
+    if row["prepared"] is not None:
+        digests = {name: row[name] for name in ("sha256", "sha1", "md5") if row[name]}
+        body = Body(
+            head=row["head"],
+            tail=row["tail"],
+            boundary=row["boundary"],
+            content_type=row["content_type"],
+            length=row["length"],
+            pins=Pins(row["pinned_size"], row["mtime_ns"], row["inode"], row["device"]),
+            digests=digests,
+            taken=row["taken"],
+            spool=row["copy"],
+        )
+    return Task(
+        id=row["id"],
+        album_id=row["album_id"],
+        album=row["album"],
+        root_id=row["root_id"],
+        path=row["path"],
+        relative=row["relative"],
+        volume=row["volume"],
+        device=row["photo_device"],
+        mime=row["mime"],
+        size=row["size"],
+        position=row["position"],
+        total=row["total"],
+        tries=row["tries"],
+        attempts=row["attempts"],
+        frees=row["frees"],
+        maybe_twice=bool(row["maybe_twice"]),
+        spool=bool(row["spool"]),
+        sent_as=row["sent_as"],
+        body=body,
+    )

@@ -1,0 +1,231 @@
+"""Opening a journal: created, migrated, refused or set aside, never harmed.
+
+Creating and migrating happen under ``JOURNAL.open``; ``application_id`` marks a file as ours. Readers open ``mode=ro``
+and change nothing. https://sqlite.org/wal.html, https://sqlite.org/rescode.html
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import quote
+
+from albumup.errors import AlbumupError, ConfigError, LocalError
+from albumup.journal.lock import FileLock
+from albumup.journal.schema import APPLICATION_ID, VERSION, migrate
+
+BUSY_SECONDS = 30.0
+"""How long a writer waits for another writer's commit."""
+
+_NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "ocfs2", "gfs2", "lustre"})
+_NETWORK_FUSE = frozenset({"fuse.sshfs", "fuse.glusterfs", "fuse.rclone", "fuse.ceph"})
+_HEADER_BYTES = 100
+_SMALL = 64 << 20
+
+
+class CorruptJournal(LocalError):
+    """The journal is ours, and damaged."""
+
+
+def paths_of(journal: str) -> dict[str, str]:
+    """The files that stand beside a journal, by what they are for."""
+    return {
+        "lock": journal + ".lock",
+        "open": journal + ".open",
+        "spool": journal + ".spool",
+        "log": journal + ".log",
+    }
+
+
+def open_writer(path: str) -> sqlite3.Connection:
+    """A connection that may write, to a journal that exists and is of this version; it is created when missing.
+
+    Only the uploader checkpoints on purpose, so automatic checkpoints are off here (:func:`checkpoint_here`).
+    Raises ConfigError (not ours, newer, network file system), CorruptJournal, LocalError.
+    """
+    folder = os.path.dirname(path)
+    with local_faults(path):
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        _refuse_network(path)
+        with FileLock(paths_of(path)["open"]):
+            _refuse_foreign(path)
+            if not os.path.exists(path):
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            connection = _connect(path, "rw")
+            try:
+                _bring_up(path, connection)
+            except BaseException:
+                connection.close()
+                raise
+    return connection
+
+
+def open_reader(path: str) -> sqlite3.Connection | None:
+    """A connection that only reads, or None when there is no journal, or none yet."""
+    with local_faults(path):
+        if not os.path.exists(path):
+            return None
+        _refuse_foreign(path)
+        if os.path.getsize(path) == 0:
+            return None
+        connection = _connect(path, "ro")
+        version = _number(connection, "user_version")
+        if version == 0:
+            connection.close()
+            return None
+        if version != VERSION:
+            connection.close()
+            _refuse_newer(path, version)
+            raise ConfigError(f"{path}: written by an older albumup", "albumup resume brings it up to date")
+        return connection
+
+
+def checkpoint_here(connection: sqlite3.Connection) -> None:
+    """Let this connection checkpoint the write-ahead log; for the holder of the uploader's lock alone."""
+    connection.execute("pragma wal_autocheckpoint = 1000")
+
+
+def check_whole(path: str, connection: sqlite3.Connection) -> None:
+    """Raise CorruptJournal if a small journal's pages do not hold together (a large one is believed)."""
+    with local_faults(path):
+        if os.path.getsize(path) <= _SMALL:
+            verdict = connection.execute("pragma quick_check(1)").fetchone()[0]
+            if verdict != "ok":
+                raise CorruptJournal(f"{path}: damaged: {verdict}")
+
+
+def set_aside(path: str, now: float | None = None) -> str:
+    """Rename a corrupt journal with its side files to ``.corrupt-TIME``; return the new name of the journal.
+
+    The caller holds the uploader's lock. Nothing is deleted: a later reader may save what can be read.
+    """
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
+    aside = f"{path}.corrupt-{stamp}"
+    for suffix in ("", "-wal", "-shm"):
+        if os.path.exists(path + suffix):
+            os.rename(path + suffix, aside + suffix)
+    return aside
+
+
+@contextmanager
+def local_faults(path: str) -> Iterator[None]:
+    """Turn what SQLite and the file system raise into errors that name the journal."""
+    try:
+        yield
+    except (AlbumupError, BrokenPipeError):
+        raise
+    except sqlite3.Error as error:
+        raise journal_fault(path, error) from error
+    except OSError as error:
+        raise LocalError(f"{error.filename or path}: {error.strerror or error}", "everything unsent waits") from error
+
+
+def journal_fault(path: str, error: sqlite3.Error) -> AlbumupError:
+    """What an SQLite error means for the person: a corrupt journal, a full disk, or another local fault."""
+    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return CorruptJournal(f"{path}: damaged: {error}")
+    if code == sqlite3.SQLITE_FULL:
+        return LocalError(f"{path}: the disk is full", "make room, then: albumup resume")
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        return LocalError(f"{path}: cannot be written: {error}", "check the folder's permissions, then: albumup resume")
+    if code == sqlite3.SQLITE_IOERR:
+        return LocalError(f"{path}: input/output error (a full disk looks like this too)", "then: albumup resume")
+    return LocalError(f"{path}: {error}", "everything unsent waits; go on with: albumup resume")
+
+
+def _connect(path: str, mode: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"file:{quote(path)}?mode={mode}",
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=256,
+    )
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+def _bring_up(path: str, connection: sqlite3.Connection) -> None:
+    version = _number(connection, "user_version")
+    _refuse_newer(path, version)
+    if version == 0:
+        migrate(connection, 0)
+    elif version < VERSION:
+        # An uploader of the older version may be at work: its lock decides.
+        lock = FileLock(paths_of(path)["lock"])
+        if not lock.take():
+            raise LocalError(f"{path}: an older albumup is still uploading from it", "wait for its end, then try again")
+        try:
+            migrate(connection, version)
+        finally:
+            lock.release()
+    connection.execute("pragma journal_mode = wal")
+    connection.execute("pragma synchronous = full")
+    connection.execute("pragma fullfsync = on")
+    connection.execute("pragma foreign_keys = on")
+    connection.execute("pragma wal_autocheckpoint = 0")
+
+
+def _number(connection: sqlite3.Connection, pragma: str) -> int:
+    return int(connection.execute(f"pragma {pragma}").fetchone()[0])
+
+
+def _refuse_newer(path: str, version: int) -> None:
+    if version > VERSION:
+        raise ConfigError(
+            f"{path}: written by a newer albumup (schema {version}, this one knows {VERSION})",
+            "use that version, or name another journal with --journal",
+        )
+
+
+def _refuse_foreign(path: str) -> None:
+    """Look at the first bytes without opening the file as a database: a photo must not be touched."""
+    try:
+        with open(path, "rb") as file:
+            header = file.read(_HEADER_BYTES)
+    except FileNotFoundError:
+        return
+    except IsADirectoryError:
+        raise ConfigError(f"{path}: a folder, not a journal", "name a file with --journal") from None
+    if not header:
+        return
+    ours = header[68:72] == APPLICATION_ID.to_bytes(4, "big")
+    if not header.startswith(b"SQLite format 3\0"):
+        if ours:
+            raise CorruptJournal(f"{path}: damaged: its first bytes are gone")
+        raise ConfigError(
+            f"{path}: not a journal of albumup; it was left untouched", "name another file with --journal"
+        )
+    if not ours:
+        raise ConfigError(
+            f"{path}: a database of another program; it was left untouched", "name another file with --journal"
+        )
+
+
+def _refuse_network(path: str) -> None:
+    kind = file_system_of(os.path.dirname(path) or ".")
+    if kind in _NETWORK | _NETWORK_FUSE:
+        raise ConfigError(
+            f"{path}: lies on a network file system ({kind}), where locks and the journal are not safe",
+            "name a file on a local disk with --journal or ALBUMUP_JOURNAL",
+        )
+
+
+def file_system_of(folder: str | bytes) -> str:
+    """The type of the file system a folder lies on ("ext4", "nfs4"), or "" where the system does not say."""
+    try:
+        device = os.stat(folder).st_dev
+        wanted = f"{os.major(device)}:{os.minor(device)}"
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as mounts:
+            for line in mounts:
+                before, _, after = line.partition(" - ")
+                if before.split()[2] == wanted:
+                    return after.split()[0]
+    except (OSError, IndexError):
+        pass
+    return ""

@@ -1,0 +1,72 @@
+"""What ``status`` and ``list`` show: the public views, read with sqlite3 alone. Works on a read-only connection."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from albumup.journal.states import State
+
+
+def statuses(connection: sqlite3.Connection | None) -> list[dict[str, Any]]:
+    """Every album, as ``status --json`` has it, with ``changed`` (ISO 8601, UTC) besides."""
+    if connection is None:
+        return []
+    return [
+        {
+            "album": row["album"],
+            "target": row["target"],
+            "settled": bool(row["settled"]),
+            "held": bool(row["held"]),
+            "share": row["share"],
+            "counts": {state.value: row[state.value] for state in State},
+            "bytes": {"total": row["bytes_total"], "sent": row["bytes_sent"]},
+            "changed": row["changed"],
+        }
+        for row in connection.execute("select * from v_albums order by album, target")
+    ]
+
+
+def running(connection: sqlite3.Connection) -> tuple[int, str] | None:
+    """Process id and start (ISO 8601, UTC) of the run that has not ended; alive only if the lock is held too."""
+    row = connection.execute(
+        "select pid, strftime('%Y-%m-%dT%H:%M:%fZ', started, 'unixepoch') as since from run where ended is null"
+        " order by id desc limit 1"
+    ).fetchone()
+    return (row["pid"], row["since"]) if row else None
+
+
+def tasks(
+    connection: sqlite3.Connection | None, albums: Sequence[tuple[str, str]], states: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    """A task a row, as ``list --json`` has it, for albums given as (name, target); all states when none is named.
+
+    ``path`` has undecodable bytes as lone surrogates, which ASCII JSON writes as ``\\udcXX``.
+    """
+    if connection is None:
+        return
+    marks = ", ".join("?" * len(states)) or "state"
+    for album, target in albums:
+        query = f"select * from v_tasks where album = ? and target = ? and state in ({marks}) order by id"
+        for row in connection.execute(query, (album, target, *states)):
+            found = dict(row)
+            yield {
+                **{name: found[name] for name in ("album", "target")},
+                "path": os.fsdecode(found["path_raw"]),
+                **{name: found[name] for name in ("state", "size", "sha256", "attempts")},
+                "maybe_twice": bool(found["maybe_twice"]),
+                **{name: found[name] for name in ("sent_as", "error", "remote_id", "url", "updated")},
+            }
+
+
+def round_of(connection: sqlite3.Connection, album: str, target: str) -> tuple[int, float] | None:
+    """The most rounds a failed photo of the album has had, and when it failed (Unix seconds); None if none failed."""
+    row = connection.execute(
+        "select max(task.rounds) as rounds, max(task.updated) as failed from task"
+        " join album on album.id = task.album_id join target on target.id = album.target_id"
+        " where album.name = ? and target.name = ? and task.state in ('failed', 'missing')",
+        (album, target),
+    ).fetchone()
+    return None if row["rounds"] is None else (row["rounds"], row["failed"])

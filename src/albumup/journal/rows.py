@@ -1,0 +1,106 @@
+"""What the journal hands out: frozen values, read in one go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Pins:
+    """What is known of a source file without reading it. Times in nanoseconds, sizes in bytes."""
+
+    size: int
+    mtime_ns: int
+    inode: int
+    device: int
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A prepared request body: ``head + payload + tail``; see docs/design.md."""
+
+    head: bytes | None
+    """None when it holds the token, which is never journaled: then it is framed while sending."""
+    tail: bytes
+    boundary: str
+    content_type: str
+    length: int | None
+    """Bytes of the whole body; None with ``head``."""
+    pins: Pins
+    digests: dict[str, str]
+    """Algorithm ("sha256", "sha1", "md5") to lower-case hex."""
+    taken: str | None
+    """The capture date that was put into a field: ISO 8601 with offset."""
+    spool: str | None
+    """Name of the payload's copy in the spool folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task as its worker or preparer needs it."""
+
+    id: int
+    album_id: int
+    album: str
+    root_id: int
+    path: bytes
+    relative: bytes
+    volume: str
+    device: int
+    mime: str
+    size: int
+    position: int
+    total: int
+    tries: int
+    attempts: int
+    frees: int
+    maybe_twice: bool
+    spool: bool
+    sent_as: str | None
+    body: Body | None
+    """None until it is prepared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """What a push named: where its photos were found, and on what."""
+
+    id: int
+    path: bytes
+    volume: str
+    device: int
+    is_folder: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Album:
+    """A named batch on one target."""
+
+    id: int
+    name: str
+    target: str
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Photos and bytes of an album by state."""
+
+    photos: dict[str, int]
+    bytes: dict[str, int]
+
+    def count(self, *states: str) -> int:
+        return sum(self.photos.get(state, 0) for state in states)
+
+    def size(self, *states: str) -> int:
+        return sum(self.bytes.get(state, 0) for state in states)
+
+
+@dataclass(frozen=True, slots=True)
+class CutOff:
+    """A task found ``sending`` while nobody held the lock."""
+
+    task_id: int
+    album_id: int
+    target: str
+    whole_at: float | None

@@ -1,0 +1,190 @@
+"""Runs, their scope, holds and notices: what several invocations tell each other through the journal.
+
+Functions that change something are called inside ``Journal.transaction()``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from albumup.journal.journal import Journal
+from albumup.journal.rows import Album, Root, Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The life of one uploader."""
+
+    id: int
+    pid: int
+    started: float
+    ended: float | None
+    exit: int | None
+    unbuilt: list[str]
+    options: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A message owed to the user: an album settled."""
+
+    id: int
+    album_id: int
+    created: float
+    summary: dict[str, Any]
+
+
+def begin(journal: Journal, pid: int, options: dict[str, Any], album_ids: Iterable[int]) -> int:
+    """A new run with its scope; its id. Runs that were killed are closed: the caller holds the lock."""
+    now = journal.clock()
+    journal.connection.execute("update run set ended = ? where ended is null", (now,))
+    cursor = journal.connection.execute(
+        "insert into run (pid, started, options) values (?, ?, ?)", (pid, now, json.dumps(options))
+    )
+    run_id = int(cursor.lastrowid or 0)
+    add_to_scope(journal, run_id, album_ids)
+    return run_id
+
+
+def add_to_scope(journal: Journal, run_id: int, album_ids: Iterable[int]) -> None:
+    journal.connection.executemany(
+        "insert or ignore into scope values (?, ?)", [(run_id, album_id) for album_id in album_ids]
+    )
+
+
+def scope(journal: Journal, run_id: int) -> list[int]:
+    """The albums of a run, in the order they were created."""
+    return [row[0] for row in journal.rows("select album_id from scope where run_id = ? order by album_id", run_id)]
+
+
+def running(journal: Journal) -> Run | None:
+    """The run that has not ended; alive only if the lock is held too."""
+    rows = journal.rows("select * from run where ended is null order by id desc limit 1")
+    return _run(rows[0]) if rows else None
+
+
+def run_of(journal: Journal, run_id: int) -> Run:
+    return _run(journal.rows("select * from run where id = ?", run_id)[0])
+
+
+def join(journal: Journal, album_ids: Iterable[int]) -> Run | None:
+    """Hand albums over to the running uploader, or None if it has ended meanwhile."""
+    run = running(journal)
+    if run is not None:
+        add_to_scope(journal, run.id, album_ids)
+    return run
+
+
+def end(journal: Journal, run_id: int, exit_code: int, unbuilt: Iterable[str] = ()) -> None:
+    journal.connection.execute(
+        "update run set ended = ?, exit = ?, unbuilt = ? where id = ?",
+        (journal.clock(), exit_code, json.dumps(sorted(unbuilt)), run_id),
+    )
+
+
+def is_unfinished(journal: Journal, album_id: int) -> bool:
+    """True until no task of the album is pending, sending, or in doubt and still to be asked about."""
+    return bool(
+        journal.rows(
+            "select 1 where exists (select 1 from tally where album_id = ? and photos > 0"
+            " and state in ('pending', 'sending'))"
+            " or exists (select 1 from task where album_id = ? and state = 'in_doubt' and ask_at is not null)",
+            album_id,
+            album_id,
+        )
+    )
+
+
+def hold(journal: Journal, album_ids: Iterable[int], held: bool) -> None:
+    """Put albums on hold (only those with something unsent), or lift it."""
+    for album_id in album_ids:
+        if not held or is_unfinished(journal, album_id):
+            journal.connection.execute("update album set held = ? where id = ?", (held, album_id))
+
+
+def touch(journal: Journal, album_id: int) -> None:
+    journal.connection.execute("update album set changed = ? where id = ?", (journal.clock(), album_id))
+
+
+def owe_notice(journal: Journal, album_id: int, summary: dict[str, Any]) -> None:
+    """An album settled: the user is owed a word about it, once."""
+    journal.connection.execute(
+        "insert into notice (album_id, created, summary) values (?, ?, ?)",
+        (album_id, journal.clock(), json.dumps(summary)),
+    )
+
+
+def owed(journal: Journal) -> list[Notice]:
+    return [
+        Notice(row["id"], row["album_id"], row["created"], json.loads(row["summary"]))
+        for row in journal.rows("select * from notice where delivered is null order by id")
+    ]
+
+
+def delivered(journal: Journal, notice_ids: Iterable[int]) -> None:
+    journal.connection.executemany(
+        "update notice set delivered = ? where id = ?", [(journal.clock(), notice_id) for notice_id in notice_ids]
+    )
+
+
+def albums(journal: Journal) -> list[Album]:
+    """Every album, in the order they were created."""
+    return [
+        Album(row["id"], row["name"], row["target"], bool(row["held"]))
+        for row in journal.rows(
+            "select album.id, album.name, target.name as target, album.held"
+            " from album join target on target.id = album.target_id order by album.id"
+        )
+    ]
+
+
+def tell(journal: Journal, what: str, words: str) -> bool:
+    """Note what cron is told about something; True if it is not what it was told last."""
+    last = journal.rows("select words from told where what = ?", what)
+    journal.connection.execute("insert or replace into told values (?, ?)", (what, words))
+    return not last or last[0]["words"] != words
+
+
+def roots_of(journal: Journal, album_id: int) -> list[Root]:
+    """The roots under which an album's unsent photos lie."""
+    return [
+        Root(row["id"], row["path"], row["volume"], row["device"], bool(row["is_folder"]))
+        for row in journal.rows(
+            "select * from root where exists (select 1 from task where album_id = ? and root_id = root.id"
+            " and state = 'pending' and prepared = 0)"
+            " or exists (select 1 from task where album_id = ? and root_id = root.id"
+            " and state = 'pending' and prepared = 1)"
+            " or exists (select 1 from task where root_id = root.id and state = 'sending' and album_id = ?)",
+            album_id,
+            album_id,
+            album_id,
+        )
+    ]
+
+
+def tally(journal: Journal, album_id: int) -> Tally:
+    rows = journal.rows("select state, photos, bytes from tally where album_id = ?", album_id)
+    return Tally({row["state"]: row["photos"] for row in rows}, {row["state"]: row["bytes"] for row in rows})
+
+
+def target_definitions(journal: Journal) -> dict[str, str]:
+    """Targets given by ``--url``: name to definition."""
+    return {
+        row["name"]: row["definition"]
+        for row in journal.rows("select name, definition from target where definition is not null")
+    }
+
+
+def _run(row: Any) -> Run:
+    return Run(
+        row["id"],
+        row["pid"],
+        row["started"],
+        row["ended"],
+        row["exit"],
+        json.loads(row["unbuilt"]),
+        json.loads(row["options"]),
+    )

@@ -1,0 +1,55 @@
+"""The state machine of a task, as data: the journal obeys it, the tests walk it, docs/design.md draws it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Where a task stands. The values are the words of the journal, of ``list`` and of ``--json``."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    UPLOADED = "uploaded"
+    DUPLICATE = "duplicate"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    IN_DOUBT = "in_doubt"
+    MISSING = "missing"
+    CANCELLED = "cancelled"
+
+
+TRANSITIONS: Mapping[State, frozenset[State]] = {
+    State.PENDING: frozenset({State.SENDING, State.DUPLICATE, State.REJECTED, State.MISSING, State.CANCELLED}),
+    State.SENDING: frozenset(
+        {
+            State.UPLOADED,
+            State.DUPLICATE,
+            State.REJECTED,
+            State.FAILED,
+            State.IN_DOUBT,
+            State.MISSING,
+            State.PENDING,
+            State.CANCELLED,
+        }
+    ),
+    State.IN_DOUBT: frozenset({State.UPLOADED, State.DUPLICATE, State.PENDING, State.CANCELLED}),
+    State.FAILED: frozenset({State.PENDING, State.CANCELLED}),
+    State.MISSING: frozenset({State.PENDING, State.CANCELLED}),
+    State.REJECTED: frozenset({State.PENDING, State.CANCELLED}),
+    State.UPLOADED: frozenset(),
+    State.DUPLICATE: frozenset(),
+    State.CANCELLED: frozenset(),
+}
+
+DONE = frozenset({State.UPLOADED, State.DUPLICATE})
+"""The server has the photo."""
+
+WANTING = frozenset({State.FAILED, State.REJECTED, State.MISSING, State.IN_DOUBT})
+"""Not on the server, or not known to be, and nobody is working on it: what makes exit code 3."""
+
+
+def sources_of(target: State) -> frozenset[State]:
+    """The states from which a task may move to ``target``."""
+    return frozenset(state for state, allowed in TRANSITIONS.items() if target in allowed)

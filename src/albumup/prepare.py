@@ -1,0 +1,123 @@
+"""Photo + target's form -> body: read once, digested, framed; and framed again where the head holds the token."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo
+
+from albumup.body import Frame, Place, frame, new_boundary, read_source
+from albumup.errors import ConfigError
+from albumup.journal.rows import Body, Pins, Task
+from albumup.photo import capture_date
+from albumup.targets.base import Form, Photo, Target
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one pass over a source brought."""
+
+    pins: Pins
+    digests: dict[str, str]
+    taken: str | None
+    spool: str | None
+
+
+def read(
+    task: Task, target: Target, spool: Callable[[], tuple[str, int]] | None, on_block: Callable[[int], None]
+) -> Reading:
+    """Read a photo once: digests, pins, and its copy if it is to be spooled.
+
+    ``spool`` opens a file for the copy: its name and descriptor. Raises SourceGone, SourceChanged,
+    AnotherVolume, LocalError, and whatever ``on_block`` raises to stop it.
+    """
+    taken = taken_of(task.path, target) if target.dates else None
+    place = Place(task.volume, task.device)
+    if spool is None:
+        pins, digests = read_source(task.path, target.digests, place=place, on_block=on_block)
+        return Reading(pins, digests, taken, None)
+    name, descriptor = spool()
+    try:
+        pins, digests = read_source(task.path, target.digests, place=place, copy_to=descriptor, on_block=on_block)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    return Reading(pins, digests, taken, name)
+
+
+def taken_of(path: bytes, target: Target) -> str:
+    """The capture date as ISO 8601 with an offset: the file's, else the target's ``timezone``, else the computer's.
+
+    Raises ConfigError where the file has none and the target names no fallback.
+    """
+    date = capture_date(path)
+    if date is None:
+        if target.settings.taken_fallback != "mtime":
+            raise ConfigError(
+                f"{os.fsdecode(path)!a} has no readable capture date, and a field of {target.name} wants {{taken}}",
+                f'add taken_fallback = "mtime" to [targets.{target.name}] in {target.where}',
+            )
+        date = datetime.fromtimestamp(os.stat(path).st_mtime, UTC).astimezone(_zone(target))
+    elif date.tzinfo is None:
+        zone = _zone(target)
+        date = date.replace(tzinfo=zone) if zone is not None else date.astimezone()
+    return date.isoformat()
+
+
+def photo_of(task: Task, pins: Pins, digests: dict[str, str], taken: str | None, target: Target) -> Photo:
+    """What the form's templates are filled with. Times carry an offset."""
+    name = os.fsdecode(os.path.basename(task.path))
+    stem, suffix = os.path.splitext(name)
+    values: dict[str, object] = {
+        "album": task.album,
+        "name": name,
+        "stem": stem,
+        "suffix": suffix,
+        "path": os.fsdecode(task.relative),
+        "size": pins.size,
+        "mime": task.mime,
+        "modified": datetime.fromtimestamp(pins.mtime_ns / 1e9, UTC).astimezone(_zone(target)),
+        "index": task.position,
+        "total": task.total,
+        **digests,
+    }
+    if taken is not None:
+        values["taken"] = datetime.fromisoformat(taken)
+    return Photo(values, task.mime, digests)
+
+
+def body_of(task: Task, reading: Reading, target: Target, sent_as: str) -> Body:
+    """Frame the body of a photo that is sent as ``sent_as``. Raises ConfigError for a field that cannot be filled."""
+    form = target.form(photo_of(task, reading.pins, reading.digests, reading.taken, target), sent_as)
+    boundary = new_boundary()
+    framed = _frame(form, boundary)
+    return Body(
+        head=None if form.secret else framed.head,
+        tail=framed.tail,
+        boundary=boundary,
+        content_type=framed.content_type,
+        length=None if form.secret else len(framed.head) + reading.pins.size + len(framed.tail),
+        pins=reading.pins,
+        digests=reading.digests,
+        taken=reading.taken,
+        spool=reading.spool,
+    )
+
+
+def head_of(task: Task, body: Body, target: Target, photo: Photo) -> bytes:
+    """The head to send: the journaled one, or one framed now because it holds the token."""
+    if body.head is not None:
+        return body.head
+    return _frame(target.form(photo, task.sent_as or ""), body.boundary).head
+
+
+def _frame(form: Form, boundary: str) -> Frame:
+    if form.file_field is None:
+        return Frame(b"", b"", form.mime)
+    return frame(form.fields, form.file_field, form.filename, form.mime, boundary)
+
+
+def _zone(target: Target) -> tzinfo | None:
+    return ZoneInfo(target.settings.timezone) if target.settings.timezone else None

@@ -1,0 +1,15 @@
+"""The receiving server: what `albumup receive` runs, and what the built-in target `inbox` sends to.
+
+``names`` makes what a client calls things safe to be files, ``album`` keeps one folder of photos and the index of their
+digests, ``store`` takes photos in, ``form`` reads a request's body, ``faults`` decides what shall go wrong, ``server``
+speaks HTTP.
+"""
+
+from __future__ import annotations
+
+from albumup.receive.faults import Faults, parse_faults
+from albumup.receive.names import album_folder_name
+from albumup.receive.server import Receiver, is_loopback, serve
+from albumup.receive.store import Store, Stored
+
+__all__ = ["Faults", "Receiver", "Store", "Stored", "album_folder_name", "is_loopback", "parse_faults", "serve"]

@@ -1,0 +1,124 @@
+"""The body of an upload: a multipart/form-data form, text fields first and the photo's bytes last, read in one pass."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser, parse_options_header
+
+FILE_FIELD = "file"
+TEXT_BYTES = 64 * 1024  # all text fields together
+PARTS = 64
+
+
+class BadForm(Exception):
+    """The body is not the form we take; ``status`` is the HTTP status that says so."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What the sender says of the photo: wanted name, size in bytes, SHA-256 in lower-case hex, mtime in ns UTC."""
+
+    name: str
+    size: int | None
+    sha256: str | None
+    mtime_ns: int | None
+
+
+def boundary_of(content_type: str) -> str:
+    """The boundary from a Content-Type header. Raises BadForm."""
+    kind, options = parse_options_header(content_type)
+    boundary: str = options.get("boundary", "")
+    if kind != "multipart/form-data" or not boundary:
+        raise BadForm(400, "a photo is sent as multipart/form-data with a boundary")
+    return boundary
+
+
+def read_form(blocks: Iterable[bytes], boundary: str, length: int, write: Callable[[bytes], None]) -> Declared:
+    """Read a whole body of ``length`` bytes, hand the photo's bytes to ``write`` as they come.
+
+    Raises BadForm, as soon as it is known, and whatever ``blocks`` and ``write`` raise.
+    """
+    try:
+        parser = PushMultipartParser(boundary, content_length=length, max_segment_count=PARTS)
+        form = _Form(write)
+        for block in blocks:
+            for event in parser.parse(block):
+                form.take(event)
+        parser.close()
+    except ParserLimitReached as error:
+        raise BadForm(413, f"form too large: {error}") from error
+    except MultipartError as error:
+        raise BadForm(400, f"malformed form: {error}") from error
+    if form.declared is None:
+        raise BadForm(400, f"the form has no part called {FILE_FIELD!r}")
+    return form.declared
+
+
+class _Form:
+    """Follows the parser's events: the start of a part, its bytes, None at its end."""
+
+    def __init__(self, write: Callable[[bytes], None]) -> None:
+        self.declared: Declared | None = None
+        self._write = write
+        self._fields: dict[str, str] = {}
+        self._room = TEXT_BYTES
+        self._name = ""
+        self._text = bytearray()
+
+    def take(self, event: MultipartSegment | bytes | None) -> None:
+        if event is None:
+            if self.declared is None:
+                self._end_field()
+        elif isinstance(event, MultipartSegment):
+            self._start(event)
+        elif self.declared is not None:
+            self._write(event)
+        else:
+            self._room -= len(event)
+            if self._room < 0:
+                raise BadForm(413, f"the text fields have more than {TEXT_BYTES} bytes")
+            self._text += event
+
+    def _start(self, part: MultipartSegment) -> None:
+        if self.declared is not None:
+            raise BadForm(400, f"the part called {FILE_FIELD!r} has to be the last one")
+        self._name = part.name or ""
+        self._text.clear()
+        if self._name == FILE_FIELD:
+            self.declared = _declared(self._fields, part.filename or "")
+        elif part.filename is not None:
+            raise BadForm(422, f"the photo's part is to be called {FILE_FIELD!r}, not {self._name!r}")
+        elif self._name in self._fields:
+            raise BadForm(422, f"field {self._name!r} comes twice")
+
+    def _end_field(self) -> None:
+        try:
+            self._fields[self._name] = self._text.decode()
+        except UnicodeDecodeError as error:
+            raise BadForm(422, f"field {self._name!r} is not UTF-8") from error
+
+
+def _declared(fields: dict[str, str], filename: str) -> Declared:
+    size = _field(fields, "size", "[0-9]{1,18}", "a number of bytes")
+    sha256 = _field(fields, "sha256", "[0-9a-fA-F]{64}", "64 hexadecimal digits")
+    mtime_ns = _field(fields, "mtime_ns", "-?[0-9]{1,19}", "a number of nanoseconds")
+    return Declared(
+        name=fields.get("name", filename),
+        size=None if size is None else int(size),
+        sha256=None if sha256 is None else sha256.lower(),
+        mtime_ns=None if mtime_ns is None else int(mtime_ns),
+    )
+
+
+def _field(fields: dict[str, str], name: str, pattern: str, meaning: str) -> str | None:
+    value = fields.get(name)
+    if value is not None and not re.fullmatch(pattern, value):
+        raise BadForm(422, f"field {name!r} is not {meaning}")
+    return value

@@ -1,0 +1,191 @@
+"""The receiver as a whole: it listens where it is told, a thread per connection, until it is stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import ipaddress
+import random
+import signal
+import socket
+import socketserver
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from http.server import ThreadingHTTPServer
+from types import TracebackType
+from typing import Any
+
+from albumup.errors import LocalError
+from albumup.receive.faults import Faults
+from albumup.receive.handler import Desk, Handler
+from albumup.receive.store import Store
+
+GRACE = 5.0  # seconds for what is being stored when the receiver stops
+POLL = 0.05  # seconds until stop() is noticed; an uploader with an inbox waits that long at its end
+
+
+def _silent(_: str) -> None:
+    """The default log."""
+
+
+def is_loopback(host: str) -> bool:
+    """Is that address reachable from this computer alone?"""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class Receiver:
+    """Serves ``store`` over HTTP to whoever has ``token``; a context manager, or ``start`` and ``stop``.
+
+    ``port`` 0 takes a free one. ``rng`` decides the faults that come by chance. ``log`` gets a line per request and
+    fault, from many threads; it holds the address as the client sent it, to be escaped by who prints it.
+    ``token`` None, on a loopback address only, lets every program on this computer in, but no web page (Origin).
+    Raises ValueError for an empty token or host: neither "anyone" nor "everywhere" is a default.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        token: str | None,
+        faults: Faults | None = None,
+        rng: random.Random | None = None,
+        log: Callable[[str], None] = _silent,
+    ) -> None:
+        if token == "" or not host or (token is None and not is_loopback(host)):
+            raise ValueError("a receiver needs a token and a host")
+        rng = rng or random.Random()
+        self._address = (host, port)
+        self._log = log
+        self._stopping = threading.Event()
+        self._desk = Desk(
+            store=store,
+            token=token.encode() if token is not None else None,
+            pick=functools.partial(faults.pick, rng) if faults else lambda: None,
+            stopping=self._stopping,
+            log=log,
+        )
+        self._server: _Server | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """The root address, without a slash at its end. Only while it is started."""
+        assert self._server is not None, "not started"
+        host, port = self._server.server_address[:2]
+        return f"http://[{host!s}]:{port}" if ":" in str(host) else f"http://{host!s}:{port}"
+
+    def start(self) -> None:
+        """Listen, and serve in a thread. Raises LocalError if the address cannot be had."""
+        host, port = self._address
+        try:
+            self._server = _Server(self._address, self._desk)
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise LocalError(f"cannot listen on {host} port {port}: {reason}", "--port 0 takes a free port") from error
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(POLL,), name="receiver", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End it: what is whole is stored and answered, within 5 s; what is still arriving breaks off. Idempotent."""
+        if self._server is None or self._thread is None:
+            return
+        self._stopping.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+        self._server.end_connections()
+
+    def __enter__(self) -> Receiver:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 512
+
+    def __init__(self, address: tuple[str, int], desk: Desk) -> None:
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self._desk = desk
+        self._changed = threading.Condition()
+        self._connections: set[socket.socket] = set()
+        super().__init__(address, functools.partial(Handler, desk))
+
+    def server_bind(self) -> None:
+        socketserver.TCPServer.server_bind(self)  # HTTPServer's would ask the DNS for our own name, for seconds
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = super().get_request()
+        with self._changed:
+            self._connections.add(connection)
+        return connection, address
+
+    def shutdown_request(self, request: Any) -> None:
+        super().shutdown_request(request)
+        with self._changed:
+            self._connections.discard(request)
+            self._changed.notify_all()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        del request, client_address  # of no interest, but this is socketserver's signature
+        self._desk.log(f"a connection ended: {sys.exc_info()[1]!r}")
+
+    def end_connections(self) -> None:
+        """Half-close all: who waits for bytes gets no more, who stores may still answer. Then close those left."""
+        for how in (socket.SHUT_RD, socket.SHUT_RDWR):
+            with self._changed:
+                for connection in self._connections:
+                    with contextlib.suppress(OSError):
+                        connection.shutdown(how)
+                self._changed.wait_for(lambda: not self._connections, timeout=GRACE)
+
+
+def serve(
+    folder: str | bytes,
+    host: str,
+    port: int,
+    token: str | None,
+    faults: Faults | None,
+    on_ready: Callable[[str], None],
+    *,
+    log: Callable[[str], None] = _silent,
+    stop: threading.Event | None = None,
+) -> None:
+    """Receive into ``folder`` until SIGINT, SIGTERM or ``stop``; ``on_ready`` is told the URL once it listens.
+
+    Signals are heeded when this runs in the main thread, and those that were ignored stay so (nohup, ``&``).
+    Raises LocalError when the folder or the address cannot be used, ValueError for an empty token or host.
+    """
+    stop = stop or threading.Event()
+    with Receiver(Store(folder), host, port, token=token, faults=faults, log=log) as receiver, _signals() as came:
+        on_ready(receiver.url)
+        while not came and not stop.wait(0.1):
+            pass
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[list[int]]:
+    """A list that fills with the SIGINTs and SIGTERMs that come meanwhile."""
+    came: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield came
+        return
+    # A list and not an Event: setting an Event within a signal handler can deadlock with waiting for it.
+    wanted = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in wanted}
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,216 @@
+"""What an attempt comes to, and what is done next: pure functions of (what happened, circumstances, clock, chance).
+
+The table of :func:`outcome_of` is the one in docs/design.md; tests/test_retry.py has a test per row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+
+from albumup.journal.states import State
+from albumup.targets.base import Verdict, VerdictKind
+from albumup.transfer import Answer, Fault, Sent
+
+LONGEST_WAIT = 60.0
+MOST_FREES = 10
+"""How often a photo's tries are given back because the line went."""
+LADDER = (0.0, 15 * 60.0, 3600.0, 6 * 3600.0, 24 * 3600.0)
+"""Seconds after a photo failed until its next fresh set of tries is due, by the number of sets it has had."""
+
+
+class Outcome(StrEnum):
+    """What an attempt came to; the values are those of the attempts' journal."""
+
+    UPLOADED = "uploaded"
+    DUPLICATE = "duplicate"
+    REJECTED = "rejected"
+    IN_DOUBT = "in_doubt"
+    """The whole body went, and nothing proves what became of it."""
+    NOT_TAKEN = "not_taken"
+    BROKEN = "broken"
+    """The line broke in the middle: not taken, or free if the line itself went."""
+    SICK = "sick"
+    """Not the photo's fault: the target is unwell and is paused."""
+    REFUSED = "refused"
+    """The target refuses us: credentials, permission, quota."""
+    ASTRAY = "astray"
+    """The address is wrong, or a portal sits between."""
+    FREE = "free"
+    """Cut by us, or by a source that changed or went: costs nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What else was going on. ``proven``: the target has accepted a photo, ever; ``others_accepted``: another one
+    since this attempt began."""
+
+    proven: bool
+    others_accepted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """An outcome with its words; ``retry_after`` in seconds, if the server named a time."""
+
+    outcome: Outcome
+    reason: str
+    retry_after: float | None = None
+    remote_id: str = ""
+    url: str = ""
+    status: int | None = None
+    """Of the answer, if there was one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How often and how a target's photos are tried. ``resend``: safe, allowed or never."""
+
+    retries: int
+    can_ask: bool
+    resend: str
+    settle: float
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The task's next state. ``next_at`` (pending) and ``ask_at`` (in doubt, to be asked) are Unix seconds."""
+
+    state: State
+    reason: str
+    tries: int
+    next_at: float = 0.0
+    ask_at: float | None = None
+    maybe_twice: bool = False
+
+
+_REJECTING = frozenset({400, 413, 414, 415, 422})
+_PROVELESS = frozenset({500, 502, 504})
+_ASTRAY = frozenset({404, 405, 410})
+
+
+def outcome_of(sent: Sent, verdict: Verdict | None, circumstances: Circumstances, now: float) -> Finding:
+    """The outcome of one attempt. ``verdict`` is the target's reading of the answer, None without an answer."""
+    if sent.answer is None or verdict is None:
+        return _without_answer(sent, circumstances)
+    answer = sent.answer
+    wait = retry_after(answer, now)
+    if verdict.kind is VerdictKind.DUPLICATE:
+        return Finding(Outcome.DUPLICATE, verdict.reason, None, verdict.remote_id, verdict.url)
+    if verdict.kind is VerdictKind.STORED and sent.whole:
+        return Finding(Outcome.UPLOADED, verdict.reason, None, verdict.remote_id, verdict.url)
+    if verdict.kind is VerdictKind.REJECTED:
+        return Finding(Outcome.REJECTED, verdict.reason or status_words(answer))
+    if verdict.kind is VerdictKind.REFUSED:
+        return Finding(Outcome.REFUSED, verdict.reason or status_words(answer))
+    return _by_status(sent, answer, verdict, circumstances, wait)
+
+
+def _without_answer(sent: Sent, circumstances: Circumstances) -> Finding:
+    match sent.fault:
+        case Fault.UNKNOWN_HOST | Fault.BAD_CERTIFICATE if not circumstances.proven:
+            return Finding(Outcome.ASTRAY, sent.detail)
+        case Fault.UNKNOWN_HOST | Fault.BAD_CERTIFICATE | Fault.NOT_REACHED:
+            return Finding(Outcome.SICK, sent.detail)
+        case _ if sent.whole:
+            return Finding(Outcome.IN_DOUBT, f"the answer was lost: {sent.detail}")
+        case Fault.CUT:
+            return Finding(Outcome.FREE, "cut")
+        case _:
+            return Finding(Outcome.BROKEN, sent.detail)
+
+
+def _by_status(
+    sent: Sent, answer: Answer, verdict: Verdict, circumstances: Circumstances, wait: float | None
+) -> Finding:
+    status = answer.status
+    words = verdict.reason or status_words(answer)
+    if status in (401, 507) or (status == 403 and not circumstances.others_accepted):
+        return Finding(Outcome.REFUSED, words)
+    if status in _REJECTING:
+        return Finding(Outcome.REJECTED, words)
+    if 300 <= status < 400 or status in _ASTRAY or (answer.is_page and 200 <= status < 300 and not verdict.takes_pages):
+        if circumstances.others_accepted:
+            return Finding(Outcome.NOT_TAKEN, words, wait)
+        return Finding(Outcome.SICK if circumstances.proven else Outcome.ASTRAY, words, wait, status=status)
+    if status in (429, 503) and not circumstances.others_accepted:
+        return Finding(Outcome.SICK, words, wait)
+    if sent.whole and (status in _PROVELESS or 200 <= status < 300):
+        return Finding(Outcome.IN_DOUBT, words, wait)
+    return Finding(Outcome.NOT_TAKEN, words, wait)
+
+
+def step_after(
+    finding: Finding, rules: Rules, *, tries: int, doubted: bool, now: float, chance: float, costs: bool = True
+) -> Step:
+    """What becomes of the task after an outcome that is its own.
+
+    ``tries`` is the number before this attempt, ``doubted`` whether an earlier attempt of it is still in doubt,
+    ``chance`` a random number in [0, 1), ``costs`` False for an attempt that is free (cut off by a kill).
+    """
+    match finding.outcome:
+        case Outcome.UPLOADED:
+            return Step(State.UPLOADED, "", tries + 1)
+        case Outcome.DUPLICATE:
+            return Step(State.DUPLICATE, "", tries + 1)
+        case Outcome.REJECTED:
+            return Step(State.REJECTED, finding.reason, tries + 1)
+        case Outcome.IN_DOUBT:
+            return _after_doubt(finding, rules, tries + costs, now, chance)
+        case Outcome.NOT_TAKEN | Outcome.BROKEN:
+            return again(finding, rules, tries=tries + costs, doubted=doubted, now=now, chance=chance)
+        case _:
+            return Step(State.PENDING, finding.reason, tries, next_at=now)
+
+
+def _after_doubt(finding: Finding, rules: Rules, tries: int, now: float, chance: float) -> Step:
+    if rules.can_ask:
+        return Step(State.IN_DOUBT, finding.reason, tries, ask_at=now + rules.settle)
+    if rules.resend == "never":
+        return Step(State.IN_DOUBT, f"{finding.reason}; it is not sent again (resend = never)", tries)
+    step = again(finding, rules, tries=tries, doubted=True, now=now, chance=chance)
+    if step.state is State.PENDING and rules.resend == "allowed":
+        return Step(step.state, step.reason, step.tries, next_at=step.next_at, maybe_twice=True)
+    return step
+
+
+def again(finding: Finding, rules: Rules, *, tries: int, doubted: bool, now: float, chance: float) -> Step:
+    """Another try after a wait, or the end of this set of tries."""
+    if tries > rules.retries:
+        plural = "try" if tries == 1 else "tries"
+        words = f"{finding.reason}, gave up after {tries} {plural}"
+        return Step(State.IN_DOUBT if doubted else State.FAILED, words, tries)
+    return Step(State.PENDING, finding.reason, tries, next_at=now + wait_before(tries, finding.retry_after, chance))
+
+
+def wait_before(tries: int, after: float | None, chance: float) -> float:
+    """Seconds to wait after ``tries`` tries: 1 s doubling to 60 s with full jitter, or what the server asked for."""
+    return max(chance * min(LONGEST_WAIT, 2.0 ** min(max(0, tries - 1), 10)), after or 0.0)
+
+
+def round_is_due(rounds_had: int, failed_at: float, now: float, most: int) -> bool:
+    """May cron give a failed photo its next fresh set of tries? A clock set back makes it due, never later."""
+    if rounds_had >= most:
+        return False
+    wait = LADDER[min(rounds_had, len(LADDER) - 1)]
+    return now >= failed_at + wait or now < failed_at - 1
+
+
+def retry_after(answer: Answer, now: float) -> float | None:
+    """Seconds from a Retry-After header (RFC 9110 section 10.2.3), a number or a date; None without a sane one."""
+    text = answer.headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        date = parsedate_to_datetime(text)
+        # All HTTP dates are in UTC; asctime's form does not say so.
+        return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)
+    except (ValueError, OverflowError):
+        return None
+
+
+def status_words(answer: Answer) -> str:
+    """ "503 Service Unavailable", or what the server itself calls it."""
+    return f"{answer.status} {answer.reason}".strip()

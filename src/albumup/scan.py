@@ -1,0 +1,399 @@
+"""Folders -> photos, one at a time and in the order a person expects, with a word on everything that is left out.
+
+Nothing here writes, and nothing is held beyond the folder being listed and the folders still to come, so a million
+photos cost no more memory than a thousand. Paths are bytes, absolute, with their symbolic links as they were named.
+"""
+
+from __future__ import annotations
+
+import errno
+import fnmatch
+import os
+import re
+import stat
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from itertools import pairwise
+
+from albumup.errors import LocalError, UsageError
+from albumup.photo import HEAD_BYTES, media_type, media_type_by_name
+
+BY_UUID = "/dev/disk/by-uuid"  # where udev links every file system's UUID to its block device
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which of the files below a root are wanted; the options of ``push`` of the same names.
+
+    ``since``: seconds since the epoch. ``no_skip``: also take what cameras and servers leave behind.
+    """
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    since: float | None = None
+    recursive: bool = True
+    follow_symlinks: bool = False
+    hidden: bool = False
+    no_skip: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A folder or file that was named to be pushed, and the device (``st_dev``) and volume it lay on."""
+
+    path: bytes
+    device: int
+    volume: str
+    is_folder: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A photo. ``relative`` is its path below the root, or its base name if the root is itself a file.
+
+    ``size`` is in bytes, ``mtime_ns`` in nanoseconds since the epoch. ``known``: it was not opened, ``mime`` comes from
+    the journal. ``error``: why it cannot be read, else empty; then ``mime`` is by name and numbers may be 0.
+    """
+
+    root: Root
+    path: bytes
+    relative: bytes
+    size: int
+    mtime_ns: int
+    inode: int
+    device: int
+    volume: str
+    mime: str
+    known: bool
+    error: str
+
+
+class SkipReason(StrEnum):
+    """Why a file, or a folder with all that is in it, is left out; in the words the screens use."""
+
+    HIDDEN = "hidden"
+    EMPTY = "empty"
+    NO_MEDIA = "no media"
+    LINK = "link out of the tree"
+    SIDECAR = "sidecar"
+    LEFTOVER = "leftover"
+    EXCLUDED = "excluded"
+    OLDER = "older"
+    SPECIAL = "special"
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    path: bytes
+    reason: SkipReason
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A folder that cannot be listed, or not to its end."""
+
+    path: bytes
+    reason: str
+
+
+Item = Found | Skipped | Unreadable
+IsKnown = Callable[[bytes, str, int, int], str | None]
+
+
+def open_root(path: str | bytes) -> Root:
+    """The root that ``path`` (absolute or from the working directory) names; it may be a symbolic link.
+
+    UsageError when nothing is there, or something that is neither a file nor a folder.
+    """
+    if not path:
+        raise UsageError("an empty path was given", "name a folder or a photo; the current folder is .")
+    absolute = os.path.abspath(os.fsencode(path))
+    shown = repr(os.fsdecode(absolute))  # repr escapes what a terminal might obey, and undecodable bytes
+    try:
+        info = os.stat(absolute)
+    except (FileNotFoundError, NotADirectoryError):
+        raise UsageError(f"there is no file or folder {shown}", "check the spelling, or insert its card") from None
+    except OSError as error:
+        raise UsageError(f"{shown} cannot be looked at: {_cause(error)}", "check who may read it: ls -ld") from None
+    is_folder = stat.S_ISDIR(info.st_mode)
+    if not is_folder and not stat.S_ISREG(info.st_mode):
+        raise UsageError(f"{shown} is neither a file nor a folder", "name a folder or a photo")
+    return Root(absolute, info.st_dev, volume_of(info.st_dev), is_folder)
+
+
+def scan(roots: Sequence[Root], filters: Filters, is_known: IsKnown) -> Iterator[Item]:
+    """Every photo below ``roots``, and what is left out, once each: a folder's files, then its sub-folders.
+
+    ``is_known(path, volume, size, mtime_ns)`` returns the MIME type journaled for an unchanged photo, which is then not
+    opened. A file that is a root may be hidden or look left behind. LocalError when no more files can be opened.
+    """
+    rules = _Rules(filters)
+    volumes = {root.device: root.volume for root in roots}
+    seen: set[tuple[bytes, bool]] | None = set() if _overlap(roots) else None
+    for root in roots:
+        look = _Look(root, rules, is_known, volumes)
+        for item in look.below() if root.is_folder else (look.alone(),):
+            if seen is not None:
+                key = (item.path, isinstance(item, Found))
+                if key in seen or (item.path, True) in seen:
+                    continue
+                seen.add(key)
+            yield item
+
+
+def _overlap(roots: Sequence[Root]) -> bool:
+    """Whether one root lies in another (or is it): only then can a path come up twice, and paths need remembering."""
+    paths = sorted(os.path.join(root.path, b"") for root in roots)
+    return any(lower.startswith(upper) for upper, lower in pairwise(paths))
+
+
+_LEFTOVER = re.compile(rb"(?is)@eaDir|@__thumb|#recycle|THMBNL|thumbnails|.*\.LRV|.*\.THM|SYNOFILE_THUMB_.*")
+
+
+class _Rules:
+    """What the filters say, compiled once."""
+
+    def __init__(self, filters: Filters) -> None:
+        self.filters = filters
+        self._includes = _matcher(filters.include) if filters.include else None
+        self._excludes = _matcher(filters.exclude) if filters.exclude else None
+
+    def on_entry(self, name: bytes) -> SkipReason | None:
+        """Why a file or folder below a root is left out for its name."""
+        if name.startswith(b".") and not self.filters.hidden:
+            return SkipReason.HIDDEN
+        if _LEFTOVER.fullmatch(name) and not self.filters.no_skip:
+            return SkipReason.LEFTOVER
+        return None
+
+    def on_folder(self, name: bytes, relative: bytes) -> SkipReason | None:
+        """Why a folder that passed as an entry is not entered."""
+        return SkipReason.EXCLUDED if self._excludes and self._excludes(name, relative) else None
+
+    def on_file(self, name: bytes, relative: bytes) -> SkipReason | None:
+        """Why a file that passed as an entry, or is a root, is left out for its name."""
+        if name.lower().endswith((b".xmp", b".aae")):
+            return SkipReason.SIDECAR
+        if self._includes and not self._includes(name, relative):
+            return SkipReason.EXCLUDED
+        return self.on_folder(name, relative)
+
+    def on_stat(self, info: os.stat_result) -> SkipReason | None:
+        """Why a file is left out whatever its name."""
+        if not stat.S_ISREG(info.st_mode):
+            return SkipReason.SPECIAL
+        if info.st_size == 0:
+            return SkipReason.EMPTY
+        if self.filters.since is not None and info.st_mtime < self.filters.since:
+            return SkipReason.OLDER
+        return None
+
+
+def _matcher(globs: Sequence[str]) -> Callable[[bytes, bytes], bool]:
+    """Whether a base name matches one of ``globs``, or, for those that hold a slash, a relative path does."""
+    by_name = _compiled(glob for glob in globs if "/" not in glob)
+    by_path = _compiled(glob for glob in globs if "/" in glob)
+    return lambda name, path: bool(by_name.match(os.fsdecode(name)) or by_path.match(os.fsdecode(path)))
+
+
+def _compiled(globs: Iterable[str]) -> re.Pattern[str]:
+    # Without a glob, what never matches; the empty pattern always does.
+    return re.compile("|".join(map(fnmatch.translate, globs)) or r"(?!)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """A folder still to be listed. ``relative`` ends in a slash, or is empty for the root.
+
+    ``above``: device and inode of the folders it was reached through, kept only where links can make a loop of them.
+    """
+
+    path: bytes
+    relative: bytes
+    above: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """The look at one root. ``volumes`` are those of the devices met so far."""
+
+    root: Root
+    rules: _Rules
+    is_known: IsKnown
+    volumes: dict[int, str]
+
+    def alone(self) -> Item:
+        """The root as a file: neither hidden nor left behind, since somebody named it."""
+        name = os.path.basename(self.root.path)
+        return self._file(self.root.path, name, name, lambda: os.stat(self.root.path))
+
+    def below(self) -> Iterator[Item]:
+        """The root as a folder."""
+        pending = [_Folder(self.root.path, b"")]
+        while pending:
+            folder = pending.pop()
+            entries: list[os.DirEntry[bytes]] = []
+            try:
+                if self.rules.filters.follow_symlinks:
+                    info = os.stat(folder.path)
+                    here = (info.st_dev, info.st_ino)
+                    if here in folder.above:
+                        yield Skipped(folder.path, SkipReason.LINK)
+                        continue
+                    folder = replace(folder, above=(*folder.above, here))
+                with os.scandir(folder.path) as listing:
+                    entries.extend(listing)
+            except OSError as error:
+                yield Unreadable(folder.path, _cause(error))  # and what was listed before it failed is still taken
+            entries.sort(key=lambda entry: natural_key(entry.name))
+            folders = []
+            for entry in entries:
+                item = self._entry(entry, folder)
+                if isinstance(item, _Folder):
+                    folders.append(item)
+                elif item is not None:
+                    yield item
+            pending.extend(reversed(folders))
+
+    def _entry(self, entry: os.DirEntry[bytes], folder: _Folder) -> Item | _Folder | None:
+        """What one entry of ``folder`` comes to: None is a folder that nobody asked to enter."""
+        filters, relative = self.rules.filters, folder.relative + entry.name
+        if reason := self.rules.on_entry(entry.name):
+            return Skipped(entry.path, reason)
+        with suppress(OSError):  # what cannot be told apart is taken for a file, and its stat will say why
+            if not filters.follow_symlinks and entry.is_symlink() and not self._leads_to_own_file(entry.path):
+                return Skipped(entry.path, SkipReason.LINK)
+            if entry.is_dir():
+                if reason := self.rules.on_folder(entry.name, relative):
+                    return Skipped(entry.path, reason)
+                return _Folder(entry.path, relative + b"/", folder.above) if filters.recursive else None
+        return self._file(entry.path, entry.name, relative, entry.stat)
+
+    def _leads_to_own_file(self, link: bytes) -> bool:
+        """Whether a symbolic link ends at something within the root's tree that exists and is no folder."""
+        tree = os.path.join(os.path.realpath(self.root.path), b"")
+        try:
+            real = os.path.realpath(link, strict=True)
+        except OSError:
+            return False
+        return real.startswith(tree) and not os.path.isdir(real)
+
+    def _file(self, path: bytes, name: bytes, relative: bytes, status: Callable[[], os.stat_result]) -> Item:
+        if reason := self.rules.on_file(name, relative):
+            return Skipped(path, reason)
+        try:
+            info = status()
+        except OSError as error:
+            return self._unreadable(path, relative, error)
+        if reason := self.rules.on_stat(info):
+            return Skipped(path, reason)
+        mime = self.is_known(path, self._volume(info.st_dev), info.st_size, info.st_mtime_ns)
+        if mime is not None:
+            return self._found(path, relative, info, mime, known=True)
+        try:
+            info, head = _opened(path)
+        except OSError as error:
+            return self._unreadable(path, relative, error, info)
+        if reason := self.rules.on_stat(info):  # what was opened may no longer be what was listed
+            return Skipped(path, reason)
+        mime = media_type(head, name)
+        return self._found(path, relative, info, mime) if mime else Skipped(path, SkipReason.NO_MEDIA)
+
+    def _found(self, path: bytes, relative: bytes, info: os.stat_result, mime: str, known: bool = False) -> Found:
+        pins = (info.st_size, info.st_mtime_ns, info.st_ino, info.st_dev, self._volume(info.st_dev))
+        return Found(self.root, path, relative, *pins, mime, known, error="")
+
+    def _unreadable(self, path: bytes, relative: bytes, error: OSError, info: os.stat_result | None = None) -> Item:
+        """A file that cannot be read: a photo if its name says so, which then has to be told and not lost."""
+        cause = _cause(error)
+        mime = media_type_by_name(path)
+        if mime is None:
+            return Skipped(path, SkipReason.NO_MEDIA)
+        if info is not None:
+            return replace(self._found(path, relative, info, mime), error=cause)
+        return Found(self.root, path, relative, 0, 0, 0, self.root.device, self.root.volume, mime, False, cause)
+
+    def _volume(self, device: int) -> str:
+        if device not in self.volumes:
+            self.volumes[device] = volume_of(device)
+        return self.volumes[device]
+
+
+def _opened(path: bytes) -> tuple[os.stat_result, bytes]:
+    """What a file is once it is open, and its first bytes; without waiting, should it be a FIFO by now."""
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        info = os.fstat(fd)
+        return info, os.read(fd, HEAD_BYTES) if stat.S_ISREG(info.st_mode) else b""
+    finally:
+        os.close(fd)
+
+
+def _cause(error: OSError) -> str:
+    """Why a file or folder cannot be read, in words; LocalError when it is not the file that fails but this machine."""
+    words = error.strerror or str(error)
+    if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+        raise LocalError(f"no more files can be opened: {words}", "close some, or raise the limit: ulimit -n 4096")
+    return words
+
+
+_NUMBER = re.compile(r"0*([0-9]+)")
+
+
+def natural_key(name: bytes) -> str:
+    """Sorts names as people do: numbers by value, letters without regard to case; no two names have the same key.
+
+    One string, not a tuple: a folder of 100,000 photos has 100,000 of them. A number becomes ``0``, its count of digits
+    as a character, and its digits: it sorts by length first, and as a digit against other characters.
+    """
+    text = os.fsdecode(name)
+    return _NUMBER.sub(lambda number: f"0{chr(len(number[1]))}{number[1]}", text.casefold()) + "\0" + text
+
+
+_uuids: dict[str, tuple[int, dict[int, str]]] = {}
+
+
+def volume_of(device: int, folder: str | None = None) -> str:
+    """The UUID of the file system on block device ``device`` (``st_dev``), or empty where the system names none.
+
+    ``folder`` stands in for ``BY_UUID``. Its links are read again when it changed (cards come and go at one device
+    number) and when the device is not among them.
+    """
+    folder = BY_UUID if folder is None else folder
+    try:
+        changed = os.stat(folder).st_mtime_ns
+        then, uuids = _uuids.get(folder, (0, {}))
+        if changed != then or device not in uuids:
+            uuids = {os.stat(link).st_rdev: link.name for link in os.scandir(folder) if os.path.exists(link)}
+            _uuids[folder] = (changed, uuids)
+    except OSError:  # no Linux, no udev, or a container
+        return ""
+    return uuids.get(device, "")
+
+
+_AGE = re.compile(r"([0-9]+)([mhdw])")
+_UNIT_SECONDS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def parse_since(text: str, now: float) -> float:
+    """Seconds since the epoch for ``--since``: an age before ``now`` (``30m 12h 7d 2w``), or an ISO date or date-time.
+
+    A date without an offset is local time. ValueError, with a message for whoever typed it, when it is neither.
+    """
+    try:
+        if age := _AGE.fullmatch(text.strip()):
+            return now - int(age[1]) * _UNIT_SECONDS[age[2]]
+        return datetime.fromisoformat(text.strip()).timestamp()
+    except (ValueError, OverflowError, OSError):
+        raise ValueError(f"{text!r} is neither a date (2026-07-14T18:30) nor an age (30m, 12h, 7d, 2w)") from None
+
+
+def read_list(data: bytes) -> list[bytes]:
+    """The paths in a ``--files-from`` list: NUL-separated if there is a NUL, else one a line, ended by LF or CR LF."""
+    if b"\0" in data:
+        return [path for path in data.split(b"\0") if path]
+    lines = (line.removesuffix(b"\r") for line in data.split(b"\n"))
+    return [line for line in lines if line.strip()]

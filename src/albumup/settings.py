@@ -1,0 +1,333 @@
+"""What may stand in a target's table of the configuration: one frozen Struct per kind, and what each value must be.
+
+Types and ranges are the annotations'. What they cannot say (an address, a regular expression, a template, a secret in
+the wrong place) is said by ``validate``, which every Struct has and a kind of its own extends. Importing this costs
+30 ms for msgspec; ``albumup.config`` does so only when a target's settings are wanted.
+"""
+
+from __future__ import annotations
+
+import re
+from types import UnionType
+from typing import Annotated, Any, Literal, Protocol, Union, get_args, get_origin
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+from msgspec import Meta
+
+from albumup.errors import ConfigError
+from albumup.template import NAMES, Template, check_address, did_you_mean
+
+Text = Annotated[str, Meta(min_length=1)]
+Status = Annotated[int, Meta(ge=200, le=599)]
+Names = frozenset[str]
+
+TOKEN_KEYS = ("token_file", "token_env", "token_command", "token")
+"""The keys that say where the token comes from; at most one of them is given."""
+
+PHOTO_NAMES: Names = frozenset(NAMES) - {"token"}
+"""The template names outside of ``fields``."""
+
+# A field is judged by its words: api_key, apiKey and x-auth are secrets, keywords, author and monkey are not.
+_SECRET_WORDS = {"token", "key", "secret", "password", "passwd", "pwd", "authorization", "cookie", "auth"}
+_SECRET_WORDS |= {"apikey", "accesskey", "secretkey", "authkey"}
+_SECRET_ENDS = ("token", "secret", "password", "passwd", "apikey")
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.1
+_FRAMING = ("content-length", "content-type", "transfer-encoding", "host", "expect", "connection")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class Place(Protocol):
+    """Says in words where a key was written: file and full key, or the option."""
+
+    def __call__(self, *keys: str) -> str: ...
+
+
+class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The keys of every kind of target. A kind's own Struct is a subclass, frozen and kw_only too."""
+
+    url: str
+    auth: str | None = None
+    """bearer, basic, header:NAME or none; None: bearer if there is a token."""
+    user: Text | None = None
+    token: Text | None = None
+    token_file: Text | None = None
+    token_env: Text | None = None
+    token_command: Annotated[tuple[str, ...], Meta(min_length=1)] | None = None
+    ca_file: Text | None = None
+    """Certificates to trust instead of the system's; relative to the config's folder."""
+    resend: Literal["safe", "allowed", "never"] = "allowed"
+    timeout: Annotated[float, Meta(gt=0, le=86400)] = 60.0
+    """Seconds of silence."""
+    settle: Annotated[float, Meta(ge=0, le=86400)] = 30.0
+    """Seconds between the end of a body in doubt and asking about it."""
+    timezone: Text | None = None
+    taken_fallback: Literal["mtime"] | None = None
+    vars: dict[str, str] = msgspec.field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """Without values: one of them may be the token, and a repr ends up in tracebacks."""
+        return f"<{type(self).__name__}>"
+
+    @property
+    def has_token(self) -> bool:
+        """Whether the settings say where a token comes from."""
+        return any(getattr(self, key) is not None for key in TOKEN_KEYS)
+
+    def validate(self, place: Place) -> None:
+        """ConfigError for the first value that its type alone does not rule out; a kind extends this."""
+        check_url(self.url, place("url"))
+        given = [key for key in TOKEN_KEYS if getattr(self, key) is not None]
+        if len(given) > 1:
+            first = place(given[0]) if _typed(place(given[0])) else given[0]
+            raise ConfigError(f"{place(given[1])}: there is {first} already; only one of them can be given")
+        self._check_auth(place)
+        if self.token_env is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", self.token_env):
+            # Not quoted: who mistakes the key's meaning writes the token itself here.
+            raise ConfigError(f"{place('token_env')}: not the name of an environment variable")
+        if self.timezone is not None:
+            _check_timezone(self.timezone, place("timezone"))
+        for name in self.vars:
+            if not name.isidentifier() or name in NAMES:
+                raise ConfigError(f"{place('vars', name)}: choose another name, a word that is no template name yet")
+            if is_secret_name(name):
+                raise ConfigError(
+                    f"{place('vars', name)}: a secret does not belong here; write {{token}} in the field that needs it",
+                    "The secret itself comes from token_file, token_env or token_command",
+                )
+
+    def _check_auth(self, place: Place) -> None:
+        auth = self.auth
+        if auth is None or auth == "none":
+            return
+        if auth not in ("bearer", "basic") and not (auth.startswith("header:") and _HEADER_NAME.fullmatch(auth[7:])):
+            # Not quoted: who mistakes the key's meaning writes the token itself here.
+            guess = did_you_mean(auth, ("bearer", "basic", "none"))
+            raise ConfigError(f"{place('auth')}: expected bearer, basic, none or header:NAME{guess}")
+        if not self.has_token:
+            raise ConfigError(f"{place('auth')}: there is no token to send; give {_token_source(place('auth'))}")
+        if auth == "basic" and (self.user is None or ":" in self.user):
+            raise ConfigError(
+                f'{place("auth")}: basic needs a user name without a colon, user = "anna" in the config file'
+            )
+
+
+class InboxSettings(CommonSettings, frozen=True, kw_only=True):
+    """``kind = "inbox"``: albumup's own receiver on another machine."""
+
+
+class FormSettings(CommonSettings, frozen=True, kw_only=True):
+    """``kind = "form"``: any server that takes multipart/form-data."""
+
+    method: Literal["POST", "PUT"] = "POST"
+    file_field: Text = "file"
+    filename: Text = "{name}"
+    success: tuple[Status, ...] = ()
+    """Statuses; empty: any 2xx that is no HTML page."""
+    success_text: str | None = None
+    failure_text: str | None = None
+    success_location: str | None = None
+    duplicate: tuple[Status, ...] = ()
+    id: Text | None = None
+    page: Text | None = None
+    share: Text | None = None
+    check: Text | None = None
+    fields: dict[str, str] = msgspec.field(default_factory=dict)
+    """Templates, in wire order."""
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
+    """Sent as they are."""
+
+    @property
+    def names(self) -> Names:
+        """The template names for ``url``, ``filename`` and ``page``."""
+        return PHOTO_NAMES | self.vars.keys()
+
+    @property
+    def field_names(self) -> Names:
+        """The template names for ``fields``."""
+        return self.names | {"token"}
+
+    @property
+    def album_names(self) -> Names:
+        """The template names for ``share``, which is about no single photo."""
+        return frozenset({"album"}) | self.vars.keys()
+
+    @property
+    def page_is_template(self) -> bool:
+        """Whether ``page`` is an address with names in it; otherwise it is JMESPath."""
+        return self.page is not None and self.page.startswith(("http://", "https://"))
+
+    def validate(self, place: Place) -> None:
+        super().validate(place)
+        Template(self.url, self.names, place("url"))
+        Template(self.filename, self.names, place("filename"))
+        for key in ("success_text", "failure_text", "success_location"):
+            if (pattern := getattr(self, key)) is not None:
+                _check_pattern(pattern, place(key))
+        if self.id is not None:
+            _check_jmespath(self.id, place("id"))
+        if self.page is not None and self.page_is_template:
+            Template(self.page, self.names, place("page"))
+        elif self.page is not None:
+            _check_jmespath(self.page, place("page"))
+        if self.share is not None:
+            check_address(self.share, place("share"))
+            Template(self.share, self.album_names, place("share"))
+        if self.check is not None:
+            check_url(self.check, place("check"))
+            Template(self.check, self.vars, place("check"))
+        if _CONTROL.search(self.file_field):
+            raise ConfigError(f"{place('file_field')}: a field's name cannot hold control characters")
+        self._check_fields(place)
+        check_headers(self.headers, place)
+
+    def _check_fields(self, place: Place) -> None:
+        for name, value in self.fields.items():
+            where = place("fields", name)
+            if not name or _CONTROL.search(name):
+                raise ConfigError(f"{where}: a field's name cannot be empty or hold control characters")
+            check_no_secret(name, value, where)
+            if "token" in Template(value, self.field_names, where).names and not self.has_token:
+                raise ConfigError(f"{where}: there is no token to put in; give {_token_source(where)}")
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a field, a variable or a part of an address is by its name one that carries a secret."""
+    words = {word.lower() for word in _WORD.findall(name)}
+    return not words.isdisjoint(_SECRET_WORDS) or name.lower().endswith(_SECRET_ENDS)
+
+
+def check_no_secret(name: str, value: str, where: str) -> None:
+    """ConfigError when the field ``name`` is one for secrets and ``value`` a literal: no template name, not empty.
+
+    ``where`` begins the message, which shows the line to write instead and never the value.
+    """
+    if not value or not is_secret_name(name):
+        return
+    if any(found in NAMES for found in re.findall(r"\{(\w+)[}:]", value)):
+        return
+    line = f"--field '{name}={{token}}'" if _typed(where) else f'{name} = "{{token}}"'
+    raise ConfigError(
+        f"{where}: a secret does not belong here; write instead: {line}",
+        f"The secret itself comes from {_token_source(where)}",
+    )
+
+
+def check_headers(headers: dict[str, str], place: Place) -> None:
+    """ConfigError for a header that carries credentials, belongs to the body's framing, or could not be sent."""
+    seen: set[str] = set()
+    for name, value in headers.items():
+        where, lowered = place("headers", name), name.lower()
+        if not _HEADER_NAME.fullmatch(name):
+            raise ConfigError(f"{where}: not a header's name")
+        if is_secret_name(name) or any(word in lowered for word in ("key", "token")):
+            auth = "bearer" if lowered == "authorization" else f"header:{name}"
+            typed = f"--auth {auth} --token-file FILE"
+            raise ConfigError(
+                f"{where}: credentials are not given as a header; "
+                + (f"type {typed}" if _typed(where) else f'write auth = "{auth}" and token_file = "FILE"')
+            )
+        if lowered in _FRAMING:
+            raise ConfigError(f"{where}: albumup sets this header itself")
+        if lowered in seen:
+            raise ConfigError(f"{where}: given twice")
+        seen.add(lowered)
+        if not value.isascii() or _CONTROL.search(value):
+            raise ConfigError(f"{where}: a header can hold only ASCII characters on one line")
+        if any(found in NAMES for found in re.findall(r"\{(\w+)[}:]", value)):
+            raise ConfigError(f"{where}: headers are sent as they are; a template name can stand in fields and url")
+
+
+def check_url(url: str, where: str) -> None:
+    """ConfigError unless ``url`` is http(s) with a host, and holds no credentials; the message never quotes it."""
+    check_address(url, where)
+    for name, value in parse_qsl(urlsplit(url).query):
+        if is_secret_name(name) and "{" not in value:
+            raise ConfigError(
+                f"{where}: a secret does not belong in an address, as in ?{name}=; give {_token_source(where)}",
+                "How it is sent, auth says: bearer, basic or header:NAME; in a form also a field with {token}",
+            )
+
+
+def warnings(settings: CommonSettings) -> list[str]:
+    """What is allowed but should be said: at present, plain http to a host outside of the private networks."""
+    parts = urlsplit(settings.url)
+    host = parts.hostname or ""
+    if parts.scheme != "http" or _is_private(host):
+        return []
+    what = "the photos and the token" if settings.has_token else "the photos"
+    return [f"http://{host} is not encrypted: {what} can be read on the way; use https:// if the server has it"]
+
+
+def _is_private(host: str) -> bool:
+    """Whether a host name or IP address is one of this computer or of a private network."""
+    import ipaddress
+
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        name = host.rstrip(".")
+        return "." not in name or name.endswith((".localhost", ".local", ".lan", ".internal", ".home.arpa"))
+    return address.is_private or address.is_loopback or address.is_link_local
+
+
+def _check_pattern(pattern: str, where: str) -> None:
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError) as error:
+        raise ConfigError(f"{where}: not a regular expression: {error}") from None
+
+
+def _check_jmespath(expression: str, where: str) -> None:
+    import jmespath
+    from jmespath.exceptions import JMESPathError
+
+    try:
+        jmespath.compile(expression)
+    except JMESPathError as error:
+        problem = str(error).splitlines()[0]
+        raise ConfigError(
+            f"{where}: not JMESPath: {problem}", "An example: data.id. See https://jmespath.org"
+        ) from None
+
+
+def _check_timezone(name: str, where: str) -> None:
+    from zoneinfo import ZoneInfo, available_timezones
+
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # OSError: the name of a folder of the database, "Europe"
+        guess = did_you_mean(name, available_timezones())
+        raise ConfigError(f"{where}: unknown time zone{guess}", "An example: Europe/Berlin") from None
+
+
+def _typed(where: str) -> bool:
+    """Whether a place is an option on the command line, not a key in a file."""
+    return where.startswith("--")
+
+
+def _token_source(where: str) -> str:
+    """What to give so that there is a token, in the words of the place."""
+    return "--token-file or --token-env" if _typed(where) else "token_file, token_env or token_command"
+
+
+def choices_of(wanted: Any) -> tuple[str, ...]:
+    """The words of a Literal, or of an optional one; empty for any other type."""
+    if get_origin(wanted) is Literal:
+        return get_args(wanted)
+    if get_origin(wanted) in (Union, UnionType):
+        return sum(map(choices_of, get_args(wanted)), ())
+    return ()
+
+
+def worded(problem: str) -> str:
+    """msgspec's ``Expected `int | null`, got `str` `` without the names of types."""
+    words = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}
+    words |= {"array": "a list", "object": "a table"}
+
+    def spoken(found: re.Match[str]) -> str:
+        return " or ".join(words.get(name, name) for name in found[1].split(" | ") if name != "null")
+
+    return re.sub(r"`([^`]+)`", spoken, problem[:1].lower() + problem[1:])

@@ -1,0 +1,200 @@
+"""What a target owes: the one interface between the engine and a kind of server.
+
+A target describes its form, reads answers, and says what it can be asked. It never touches the journal or a socket: the
+engine journals, :mod:`albumup.transfer` sends. One instance serves all workers, so it keeps no state but what
+``close`` ends. docs/adding-a-target.md walks through one.
+"""
+
+from __future__ import annotations
+
+import base64
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+from albumup.config import place_of
+from albumup.settings import CommonSettings
+from albumup.transfer import Answer, Http, Peer, Request, Sent
+
+
+class VerdictKind(StrEnum):
+    """What an answer says under the target's rules."""
+
+    STORED = "stored"
+    DUPLICATE = "duplicate"
+    """It was there; also proof when it comes before the body's end."""
+    REJECTED = "rejected"
+    """It will never take this photo as it is."""
+    REFUSED = "refused"
+    """It refuses us: credentials, permission, quota."""
+    UNPROVEN = "unproven"
+    """No rule knows it: the status decides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A target's reading of an answer. ``rule`` names what decided, for ``target try``; ``takes_pages`` says that an
+    HTML page is what this target answers with, so that one is no sign of a portal."""
+
+    kind: VerdictKind
+    rule: str
+    reason: str = ""
+    remote_id: str = ""
+    url: str = ""
+    takes_pages: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """What a form may be filled with. ``values`` holds every name a template may use but ``token``."""
+
+    values: Mapping[str, object]
+    mime: str
+    digests: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The form of one photo. ``fields`` come before the file part, in wire order; None for a raw body.
+
+    ``secret`` says that a field holds the token: such a head is framed while sending and journaled nowhere.
+    """
+
+    fields: Sequence[tuple[str, str]]
+    file_field: str | None
+    filename: str
+    mime: str
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of ``target check``: what was looked at, whether it is well, in words."""
+
+    name: str
+    ok: bool
+    words: str
+
+
+class Target(ABC):
+    """One configured server."""
+
+    kind: ClassVar[str]
+    settings_type: ClassVar[type[CommonSettings]]
+    """What may stand in its table of the config."""
+    can_ask: ClassVar[bool] = False
+    """``ask`` works: what is in doubt can be asked about."""
+    overwrites_by_name: ClassVar[bool] = True
+    """The server may overwrite by name, so the names sent within an album are made unique."""
+    is_local: ClassVar[bool] = False
+    """It is this computer, not a server: screens say "copied to", and nothing is ever safe to erase."""
+
+    def __init__(self, name: str, settings: CommonSettings, token: str | None, where: str) -> None:
+        self.name = name
+        self.settings = settings
+        self.token = token
+        self.where = where
+        """The config file and table, or the option, that defines it: named in what is said about it."""
+
+    def key(self, *keys: str) -> str:
+        """A key of its table in full, for messages."""
+        return place_of(self.where, *keys)
+
+    @property
+    def address(self) -> str:
+        """Where it is, for the screen: the host name, or a folder."""
+        from urllib.parse import urlsplit
+
+        return urlsplit(self.settings.url or "").hostname or self.name
+
+    @property
+    def peer(self) -> Peer:
+        return Peer(self.settings.timeout, self.settings.ca_file)
+
+    @property
+    def digests(self) -> Collection[str]:
+        """The digests its form or its questions name; SHA-256 is always made."""
+        return ("sha256",)
+
+    @property
+    def dates(self) -> bool:
+        """True if its form names the capture date."""
+        return False
+
+    def authorization(self) -> list[tuple[str, str]]:
+        """The headers that carry the token; never journaled, never shown."""
+        auth = self.settings.auth or ("bearer" if self.token else "none")
+        if auth == "none" or not self.token:
+            return []
+        if auth == "basic":
+            pair = f"{self.settings.user or ''}:{self.token}".encode()
+            return [("Authorization", "Basic " + base64.b64encode(pair).decode())]
+        if auth.startswith("header:"):
+            return [(auth.removeprefix("header:").strip(), self.token)]
+        return [("Authorization", f"Bearer {self.token}")]
+
+    def masked(self, text: str) -> str:
+        """``text`` without the token, in whatever form a server may echo it."""
+        if not self.token:
+            return text
+        for secret in {self.token, *(value.split()[-1] for _, value in self.authorization())}:
+            text = text.replace(secret, "********")
+        return text
+
+    def http(self) -> Http:
+        """For requests that are not photos."""
+        return Http(self.peer, self.authorization())
+
+    @abstractmethod
+    def form(self, photo: Photo, filename: str) -> Form:
+        """The form of a photo, sent as ``filename``. Raises ConfigError for a field that cannot be filled."""
+
+    @abstractmethod
+    def filename(self, photo: Photo) -> str:
+        """The name it would like to send a photo as; the engine makes it safe and unique."""
+
+    @abstractmethod
+    def request(self, photo: Photo) -> Request:
+        """Method, URL and headers to send a photo with."""
+
+    @abstractmethod
+    def read_answer(self, answer: Answer, photo: Photo) -> Verdict:
+        """What an answer to a photo says. Pure."""
+
+    @abstractmethod
+    def check(self) -> list[Check]:
+        """Prove URL, credentials and limits without uploading."""
+
+    def ask(self, http: Http, album: str, photos: Sequence[Mapping[str, str]]) -> list[Verdict | None]:
+        """Whether the server has these photos of an album, by their digests: STORED, or None for no.
+
+        Only where ``can_ask``. Raises Unasked when there is no answer to rely on.
+        """
+        raise NotImplementedError
+
+    def share(self, album: str) -> str:  # noqa: ARG002 - where there is no such thing
+        """The album's address for people; "" where there is none. Asks nobody, changes nothing."""
+        return ""
+
+    def close(self) -> None:  # noqa: B027 - most have nothing to end
+        """End what the target started (the inbox's receiver)."""
+
+
+def checked(name: str, url: str, sent: Sent) -> Check:
+    """What a request that needs no more than a 2xx came to."""
+    if sent.answer is None:
+        return Check(name, False, f"{url}: {sent.detail or sent.fault}")
+    well = 200 <= sent.answer.status < 300 and not sent.answer.is_page
+    page = " with an HTML page" if sent.answer.is_page else ""
+    return Check(name, well, f"{url} answered {sent.answer.status} {sent.answer.reason}{page}")
+
+
+def words_in(text: str, most: int = 300) -> str:
+    """What a server says, fit to be journaled: one line, no longer than ``most``."""
+    return " ".join(text.split())[:most]
+
+
+class Unasked(Exception):
+    """The question got no answer; the doubt stays and is asked about later."""

@@ -1,0 +1,97 @@
+"""From a target's name to the target: the config's, one kept in the journal, or the built-in inbox.
+
+Kinds of third parties come by the entry point group ``albumup.targets``: its name is the kind, its object the class.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+import msgspec
+
+from albumup.config import Config, TargetTable, beside, read_token, settings_of
+from albumup.errors import ConfigError
+from albumup.settings import CommonSettings
+from albumup.targets.base import Target
+from albumup.template import did_you_mean
+
+INBOX = "inbox"
+"""The name of the built-in target."""
+
+_BUILT_IN = ("form", "inbox")
+
+
+def default_target(config: Config) -> str:
+    """The target of a push that names none: ``default_target``, else the only one, else the inbox. ConfigError."""
+    if config.default_target is not None:
+        return config.default_target
+    if len(config.targets) > 1:
+        raise ConfigError(
+            f"{config.path}: several targets and no default_target: {', '.join(sorted(config.targets))}",
+            "name one with --target, or set default_target",
+        )
+    return next(iter(config.targets), INBOX)
+
+
+def inbox_folder() -> str:
+    """Where the built-in inbox stores: ``inbox`` below the user's data folder."""
+    from platformdirs import user_data_dir
+
+    return os.path.join(user_data_dir("albumup", appauthor=False), "inbox")
+
+
+def table_of(name: str, config: Config, kept: Mapping[str, str]) -> TargetTable | None:
+    """A target's table, from the config or from ``kept`` (name to definition, in the journal); None: the inbox."""
+    if name in config.targets:
+        return config.targets[name]
+    if name in kept:
+        return TargetTable.from_json(kept[name])
+    if name == INBOX:
+        return None
+    known = sorted({*config.targets, *kept, INBOX})
+    raise ConfigError(
+        f"there is no target {name!a} in {config.path}{did_you_mean(name, known)}",
+        f"targets: {', '.join(known)}",
+    )
+
+
+def build(name: str, config: Config, kept: Mapping[str, str]) -> Target:
+    """The target of that name, ready to be used; ``close`` it. Raises ConfigError, LocalError."""
+    table = table_of(name, config, kept)
+    if table is None:
+        from albumup.targets.inbox import BuiltInInbox
+
+        return BuiltInInbox(INBOX, inbox_folder())
+    kind, settings = kind_of(table), settings_for(table)
+    if settings.ca_file is not None:
+        settings = msgspec.structs.replace(settings, ca_file=beside(settings.ca_file, config.folder))
+    return kind(name, settings, read_token(settings, table.where, config.folder), table.where)
+
+
+def settings_for(table: TargetTable) -> CommonSettings:
+    """A target's settings, as its kind wants them. ConfigError."""
+    return settings_of(table, kind_of(table).settings_type)
+
+
+def kind_of(table: TargetTable) -> type[Target]:
+    """The class that a target's kind names. ConfigError with the nearest one."""
+    if table.kind == "form":
+        from albumup.targets.form import FormTarget
+
+        return FormTarget
+    if table.kind == "inbox":
+        from albumup.targets.inbox import InboxTarget
+
+        return InboxTarget
+    from importlib.metadata import entry_points
+
+    found = {point.name: point for point in entry_points(group="albumup.targets")}
+    if table.kind in found:
+        kind: type[Target] = found[table.kind].load()
+        return kind
+    known = sorted({*_BUILT_IN, *found})
+    raise ConfigError(
+        f"{table.place('kind')}: {table.kind!r} is no kind of server known here{did_you_mean(table.kind, known)}",
+        f"kinds: {', '.join(known)}",
+    )

@@ -1,0 +1,119 @@
+"""``kind = "inbox"``: albumup's own receiver, on another machine or, without a URL, built into the uploader.
+
+The built-in one lives on a random loopback port with a random secret for as long as the run does, and stores below the
+user's data folder. Its requests and answers are described in :mod:`albumup.receive.handler`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from albumup.receive import Receiver, Store
+from albumup.settings import CommonSettings, InboxSettings
+from albumup.targets.base import Check, Form, Photo, Target, Unasked, Verdict, VerdictKind, words_in
+from albumup.transfer import Answer, Http, Request
+
+_ASK_AT_A_TIME = 5000
+
+
+class InboxTarget(Target):
+    """A receiver at ``settings.url``."""
+
+    kind = "inbox"
+    settings_type: ClassVar[type[CommonSettings]] = InboxSettings
+    can_ask = True
+    overwrites_by_name = False
+
+    def __init__(self, name: str, settings: CommonSettings, token: str | None, where: str) -> None:
+        super().__init__(name, settings, token, where)
+        self._root = settings.url.rstrip("/")
+        self._headers = self.authorization()
+
+    def form(self, photo: Photo, filename: str) -> Form:
+        fields = [("name", filename), ("size", str(photo.values["size"])), ("sha256", photo.digests["sha256"])]
+        return Form(fields, "file", filename, photo.mime)
+
+    def filename(self, photo: Photo) -> str:
+        return str(photo.values["name"])
+
+    def request(self, photo: Photo) -> Request:
+        return Request("POST", self._address_of(str(photo.values["album"]), "photos"), self._headers)
+
+    def read_answer(self, answer: Answer, photo: Photo) -> Verdict:
+        """Stored only if the receiver names these very bytes."""
+        said = _object(answer)
+        if answer.status in (200, 201) and said.get("sha256") == photo.digests["sha256"] and answer.complete:
+            kind = {"created": VerdictKind.STORED, "duplicate": VerdictKind.DUPLICATE}.get(str(said.get("status")))
+            if kind is not None:
+                return Verdict(kind, f"{said['status']} with the digest", "", words_in(str(said.get("id", ""))))
+        words = words_in(str(said["error"])) if "error" in said else ""
+        reason = f"{answer.status} {answer.reason}: {words}" if words else ""
+        return Verdict(VerdictKind.UNPROVEN, f"status {answer.status}", reason)
+
+    def check(self) -> list[Check]:
+        sent = self.http().call("GET", self._root + "/")
+        if sent.answer is None:
+            return [Check("address", False, f"{self._root}: {sent.detail or sent.fault}")]
+        said = _object(sent.answer)
+        ours = said.get("server") == "albumup"
+        if sent.answer.status == 401:
+            return [
+                Check("address", True, f"{self._root}: a receiver of albumup, or another server with a password"),
+                Check("token", False, "401: the token is missing or wrong"),
+            ]
+        words = "a receiver of albumup" if ours else f"answered {sent.answer.status}, and is no receiver of albumup"
+        return [Check("address", ours, f"{self._root}: {words}")] + [Check("token", True, "accepted")] * ours
+
+    def ask(self, http: Http, album: str, photos: Sequence[Mapping[str, str]]) -> list[Verdict | None]:
+        found: list[Verdict | None] = []
+        for start in range(0, len(photos), _ASK_AT_A_TIME):
+            digests = [photo.get("sha256", "") for photo in photos[start : start + _ASK_AT_A_TIME]]
+            sent = http.call("POST", self._address_of(album, "ask"), json={"sha256": sorted({*digests} - {""})})
+            have = _object(sent.answer).get("have") if sent.answer and sent.answer.status == 200 else None
+            if not isinstance(have, dict):
+                answer = sent.answer
+                raise Unasked(f"{answer.status} {answer.reason}" if answer else sent.detail or str(sent.fault))
+            found += [Verdict(VerdictKind.STORED, "ask") if digest in have else None for digest in digests]
+        return found
+
+    def _address_of(self, album: str, what: str) -> str:
+        return f"{self._root}/albums/{quote(album, safe='', errors='surrogateescape')}/{what}"
+
+
+class BuiltInInbox(InboxTarget):
+    """The receiver within this process: "copied to FOLDER on this computer"."""
+
+    is_local = True
+
+    def __init__(self, name: str, folder: str) -> None:
+        token = secrets.token_urlsafe(32)
+        self.folder = folder
+        self._receiver = Receiver(Store(folder), token=token)
+        self._receiver.start()
+        super().__init__(name, InboxSettings(url=self._receiver.url, auth="bearer"), token, "the built-in inbox")
+
+    @property
+    def address(self) -> str:
+        return self.folder
+
+    def check(self) -> list[Check]:
+        room = os.statvfs(self.folder)
+        free = room.f_bavail * room.f_frsize
+        return [Check("folder", os.access(self.folder, os.W_OK), f"{self.folder}, {free / 1e9:.1f} GB free")]
+
+    def close(self) -> None:
+        self._receiver.stop()
+
+
+def _object(answer: Answer | None) -> dict[str, Any]:
+    """The JSON object of an answer; empty if it is none."""
+    try:
+        said = json.loads(answer.body) if answer else None
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}

@@ -1,0 +1,261 @@
+"""What a value of the configuration is written in: templates, addresses, durations, sizes and rates.
+
+A template is a format string of plain names, each with an optional format spec. Everything else that ``str.format``
+knows (attributes, indexes, conversions, positions) could reach what must not be sent, and is refused when the template
+is read: what is wrong with it is said before anything is queued, not in the middle of an album.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+import sys
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import MappingProxyType
+from urllib.parse import quote, urlsplit
+
+from albumup.errors import ConfigError, UsageError
+
+NAMES: Mapping[str, object] = MappingProxyType(
+    {
+        "album": "trip",
+        "name": "IMG_4101.HEIC",
+        "stem": "IMG_4101",
+        "suffix": ".HEIC",
+        "path": "day 1/IMG_4101.HEIC",
+        "size": 3_400_000,
+        "mime": "image/heic",
+        "taken": datetime(2024, 7, 1, 12, 30, tzinfo=UTC),
+        "modified": datetime(2024, 7, 1, 12, 30, tzinfo=UTC),
+        "sha256": "9f" * 32,
+        "sha1": "9f" * 20,
+        "md5": "9f" * 16,
+        "index": 1,
+        "total": 312,
+        "token": "token",
+    }
+)
+"""Every built-in name with a sample value of its type: str, int (``size`` in bytes) or datetime with an offset."""
+
+# The codes that Python documents, and those that every libc adds in the same meaning. %s is not among them: it takes
+# the computer's offset for the photo's. Of the flags only "-" (no padding) means the same on Linux and macOS.
+_DATE_CODE = re.compile(
+    r"%(?:-?[aAbBcCdeDfFGhHIjmMpRSTuUVwWxXyYzZ]|%" + ("|:z)" if sys.version_info >= (3, 12) else ")")
+)
+
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_DAY = 24 * 60  # minutes
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def nearest(word: str, choices: Iterable[str]) -> str | None:
+    """The choice that ``word`` is most likely a misspelling of, without regard to case; None when none is close."""
+    from difflib import get_close_matches
+
+    lowered = {choice.lower(): choice for choice in choices}
+    found = get_close_matches(word.lower(), lowered, n=1)
+    return lowered[found[0]] if found else None
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """``"; did you mean X?"`` with the nearest choice, or nothing: the end of a message about an unknown word."""
+    found = nearest(word, choices)
+    return f"; did you mean {found}?" if found else ""
+
+
+class Template:
+    """A template, parsed once and filled for each photo.
+
+    ``allowed`` are the names that may stand in it: some of NAMES, and the target's own ``vars``, whose values are str.
+    ``where`` is the place it comes from, file and key, which every ConfigError begins with.
+    """
+
+    __slots__ = ("_parts", "names", "where")
+
+    names: frozenset[str]
+    """The names that occur in it."""
+
+    def __init__(self, text: str, allowed: Collection[str], where: str) -> None:
+        self.where = where
+        try:
+            fields = list(string.Formatter().parse(text))
+        except ValueError as error:
+            # Its text is about braces and never quotes the template, which may hold a secret.
+            raise ConfigError(
+                f"{where}: the braces do not match: {error}", "A brace that is to be sent is written twice: {{ or }}"
+            ) from None
+        self._parts: list[tuple[str, str | None, str]] = []
+        for literal, name, spec, conversion in fields:
+            if name is not None:
+                _check_name(name, conversion, allowed, where)
+                _check_spec(name, spec or "", where)
+            self._parts.append((literal, name, spec or ""))
+        self.names = frozenset(name for _, name, _ in self._parts if name is not None)
+
+    def fill(self, values: Mapping[str, object]) -> str:
+        """The text with ``values`` put in; they must hold ``names``, with the types of NAMES (else KeyError)."""
+        return "".join(
+            literal if name is None else literal + format(values[name], spec) for literal, name, spec in self._parts
+        )
+
+    def fill_url(self, values: Mapping[str, object]) -> str:
+        """``fill`` for an address: the values percent-encoded (RFC 3986, ``/`` too), the template's own text as it is.
+
+        Undecodable bytes of a file name (``os.fsdecode``'s surrogates) are encoded as the bytes they were. Raises
+        UsageError for a value ``.`` or ``..``: no encoding keeps an HTTP library from taking it for a step in the path.
+        """
+        text = ""
+        for literal, name, spec in self._parts:
+            text += literal
+            if name is not None:
+                value = format(values[name], spec)
+                if value in (".", ".."):
+                    raise UsageError(f"{self.where}: {{{name}}} is {value!r}, which cannot stand in an address")
+                text += quote(value, safe="", errors="surrogateescape")
+        return text
+
+
+def _check_name(name: str, conversion: str | None, allowed: Collection[str], where: str) -> None:
+    """ConfigError unless ``name`` is a plain one and allowed here."""
+    listing = f"Names for this key: {', '.join(sorted(allowed)) or 'none'}"
+    if conversion is not None or not name or any(mark in name for mark in ".["):
+        written = f"{{{name}!{conversion}}}" if conversion is not None else f"{{{name}}}"
+        raise ConfigError(
+            f"{where}: {written}: only a plain name and a format spec can stand in braces, "
+            "no attribute, index, conversion or position",
+            listing,
+        )
+    if name in allowed:
+        return
+    if name in NAMES:
+        raise ConfigError(f"{where}: {{{name}}} cannot be used here", listing)
+    raise ConfigError(f"{where}: unknown name {{{name}}}{did_you_mean(name, allowed)}", listing)
+
+
+def _check_spec(name: str, spec: str, where: str) -> None:
+    """ConfigError unless ``spec`` formats the type that ``name`` has; a name that is not in NAMES is a str."""
+    sample = NAMES.get(name, "text")
+    if "{" in spec:
+        raise ConfigError(f"{where}: {{{name}:{spec}}}: a format spec cannot hold a name itself")
+    if isinstance(sample, datetime):
+        # strftime takes any nonsense and sends it, the same for every photo.
+        if spec and "%" in _DATE_CODE.sub("", spec):
+            raise ConfigError(f"{where}: {{{name}:{spec}}}: the date format has an unknown % code")
+        if spec and not _DATE_CODE.search(spec):
+            raise ConfigError(f"{where}: {{{name}:{spec}}}: a date format needs % codes, such as %Y-%m-%d")
+        return
+    try:
+        format(sample, spec)
+    except ValueError:
+        kind = "a number" if isinstance(sample, int) else "text"
+        raise ConfigError(f"{where}: {{{name}:{spec}}}: this format does not fit {kind}") from None
+
+
+def check_address(url: str, where: str) -> None:
+    """ConfigError unless ``url``, an address or the template of one, is http(s) with a host and without credentials.
+
+    The message never quotes the address: it may hold a password.
+    """
+    if not url.lower().startswith(("http://", "https://")):
+        raise ConfigError(f"{where}: must begin with https:// (or http://)")
+    if re.search(r"[\x00-\x20\x7f]", url):
+        raise ConfigError(f"{where}: an address cannot hold spaces or control characters")
+    try:
+        parts = urlsplit(url)
+        netloc, host, _ = parts.netloc, parts.hostname, parts.port
+    except ValueError:
+        # Its text quotes what it could not read: in "user:pass/word@" a part of the password.
+        netloc, host = url.split("/")[2], None
+    if "@" in netloc:
+        raise ConfigError(
+            f"{where}: no user:password@ in an address",
+            'With auth = "basic", user is the user\'s name and the token is the password',
+        )
+    if not host:
+        raise ConfigError(f"{where}: it names no host, or a port that is no number")
+    if "{" in netloc:
+        raise ConfigError(f"{where}: the host must be written out, without names in braces")
+
+
+def host_of(url: str) -> str:
+    """The host name of an address that ``check_address`` took."""
+    return urlsplit(url).hostname or ""
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of ``"300"``, ``"90s"``, ``"5m"``, ``"1h30m"``, ``"7d"``; ValueError in words for a person."""
+    text = text.strip().lower()
+    if re.fullmatch(r"[0-9]{1,12}(\.[0-9]+)?", text):
+        return float(text)
+    if not re.fullmatch(r"([0-9]{1,12}(\.[0-9]+)?[smhdw])+", text):
+        raise ValueError("expected a duration such as 90s, 5m, 24h or 7d")
+    return sum(float(amount) * _SECONDS[unit] for amount, unit in re.findall(r"([0-9.]+)([smhdw])", text))
+
+
+def parse_size(text: str) -> int:
+    """Bytes of ``"2M"``, as curl reads it: K, M, G and T are powers of 1024, a B behind them changes nothing.
+
+    ValueError in words for a person.
+    """
+    found = re.fullmatch(r"([0-9]{1,18}(?:\.[0-9]+)?) ?([kmgt]?)i?b?", text.strip().lower())
+    if not found:
+        raise ValueError("expected a size such as 500K, 2M or 1.5G")
+    return int(float(found[1]) * 1024 ** " kmgt".index(found[2] or " "))
+
+
+@dataclass(frozen=True)
+class Timetable:
+    """A limit on the rate of sending that may change in the course of a week.
+
+    ``slots`` are pairs of the minute of the week (0 is Monday 00:00, local time) and the bytes per second from then on
+    (None: no limit), ascending; the last one lasts until the first one of the next week.
+    """
+
+    slots: tuple[tuple[int, int | None], ...]
+
+    def at(self, local: datetime) -> int | None:
+        """Bytes per second at a local time, None for no limit."""
+        minute = local.weekday() * _DAY + local.hour * 60 + local.minute
+        return self.slots[bisect_right(self.slots, minute, key=lambda slot: slot[0]) - 1][1]
+
+
+def parse_rate(text: str) -> Timetable:
+    """A rate such as ``"2M"`` (bytes per second, as parse_size) or ``"off"``, or a timetable in rclone's form.
+
+    ``"08:00,1M 23:00,off"`` holds for each day, ``"Sat-10:00,2M"`` for one, where it goes before the daily entry of
+    the same minute (https://rclone.org/docs/#bwlimit-bwtimetable). ValueError in words for a person.
+    """
+    entries = text.split()
+    if len(entries) == 1 and "," not in text:
+        return Timetable(((0, _rate_of(entries[0])),))
+    daily: dict[int, int | None] = {}
+    single: dict[int, int | None] = {}
+    for entry in entries:
+        found = re.fullmatch(r"(?:([a-z]{3})-)?([0-9]{1,2}):([0-5][0-9]),(\S+)", entry.lower())
+        if not found or int(found[2]) > 23 or (found[1] and found[1] not in _DAYS):
+            raise ValueError(f"expected a time and a rate such as 08:00,1M or Sat-08:00,1M, not {entry}")
+        minute, rate = int(found[2]) * 60 + int(found[3]), _rate_of(found[4])
+        slots, at = (single, minute + _DAYS.index(found[1]) * _DAY) if found[1] else (daily, minute)
+        if at in slots:
+            raise ValueError(f"two rates for the same time: {entry}")
+        slots[at] = rate
+    if not entries:
+        raise ValueError("expected a rate such as 2M, off, or 08:00,1M 23:00,off")
+    week = {day * _DAY + minute: rate for minute, rate in daily.items() for day in range(7)} | single
+    return Timetable(tuple(sorted(week.items(), key=lambda slot: slot[0])))
+
+
+def _rate_of(text: str) -> int | None:
+    """Bytes per second, None for off."""
+    if text.lower() == "off":
+        return None
+    try:
+        rate = parse_size(text)
+    except ValueError:
+        raise ValueError(f"expected a rate such as 500K or 2M (bytes a second), or off, not {text}") from None
+    if rate < 1:
+        raise ValueError("a rate of 0 would never send anything; off means no limit")
+    return rate

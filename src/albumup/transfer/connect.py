@@ -1,0 +1,117 @@
+"""Connections: proxies, TLS and its trust, and what it means when there is none."""
+
+from __future__ import annotations
+
+import errno
+import http.client
+import os
+import socket
+import ssl
+from urllib.parse import urlsplit
+
+from albumup.errors import ConfigError, LocalError
+from albumup.transfer.values import CONNECT_SECONDS, Fault, Stopped
+
+_LOCAL_ERRNOS = frozenset({errno.ENFILE, errno.EMFILE, errno.ENOMEM})
+
+
+def connect(peer_host: str, peer_port: int, *, context: ssl.SSLContext | None, proxy: str | None) -> socket.socket:
+    """A non-blocking socket to a server, through TLS if there is a context. Raises Stopped, LocalError."""
+    import urllib3.connection
+    import urllib3.exceptions
+
+    host, port = peer_host, peer_port
+    if proxy:
+        parts = urlsplit(proxy)
+        host, port = parts.hostname or "", parts.port or 8080
+    try:
+        connection: urllib3.connection.HTTPConnection
+        if context is not None:
+            connection = urllib3.connection.HTTPSConnection(host, port, timeout=CONNECT_SECONDS, ssl_context=context)
+            if proxy:
+                connection.set_tunnel(peer_host, peer_port, headers=proxy_headers(proxy))
+        else:
+            connection = urllib3.connection.HTTPConnection(host, port, timeout=CONNECT_SECONDS)
+        connection.connect()
+    except ssl.SSLCertVerificationError as error:
+        raise Stopped(Fault.BAD_CERTIFICATE, error.verify_message) from error
+    except urllib3.exceptions.NameResolutionError as error:
+        raise unresolved(host, error) from error
+    except urllib3.exceptions.NewConnectionError as error:
+        raise not_connected(error) from error
+    except urllib3.exceptions.ConnectTimeoutError as error:
+        raise Stopped(Fault.NOT_REACHED, f"no connection within {CONNECT_SECONDS:.0f} s") from error
+    except (OSError, urllib3.exceptions.HTTPError, http.client.HTTPException) as error:
+        raise not_connected(error) from error
+    found = connection.sock
+    assert isinstance(found, socket.socket)
+    # Ours from here on: the connection object must not close it when it goes.
+    connection.sock = None
+    found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    found.settimeout(0)
+    return found
+
+
+def unresolved(host: str, error: Exception) -> Stopped:
+    cause = error.__cause__ or error.__context__
+    number = getattr(cause, "errno", None)
+    if number in (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)):
+        return Stopped(Fault.UNKNOWN_HOST, f"no host is called {host}")
+    return Stopped(Fault.NOT_REACHED, f"{host} cannot be looked up: no network?")
+
+
+def not_connected(error: Exception) -> Stopped:
+    """Why there is no connection. Raises LocalError where this machine is at fault."""
+    cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
+    if isinstance(cause, OSError) and cause.errno in _LOCAL_ERRNOS:
+        raise LocalError(f"cannot open a connection: {cause.strerror}") from error
+    return Stopped(Fault.NOT_REACHED, words_of(cause))
+
+
+def words_of(error: BaseException) -> str:
+    if isinstance(error, ConnectionResetError | BrokenPipeError):
+        return "connection reset"
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    if isinstance(error, http.client.HTTPException):
+        return "what came back is not HTTP"
+    return str(error) or type(error).__name__
+
+
+def proxy_for(url: str) -> str | None:
+    from requests.utils import get_environ_proxies, select_proxy
+
+    proxy: str | None = select_proxy(url, get_environ_proxies(url))
+    if proxy and "://" not in proxy:
+        proxy = f"http://{proxy}"
+    if proxy and urlsplit(proxy).scheme != "http":
+        raise ConfigError(
+            f"the proxy {urlsplit(proxy).scheme}://{urlsplit(proxy).hostname} is of a kind not spoken here"
+        )
+    return proxy
+
+
+def proxy_headers(proxy: str) -> dict[str, str]:
+    from requests.utils import get_auth_from_url
+    from urllib3.util import make_headers
+
+    user, password = get_auth_from_url(proxy)
+    return dict(make_headers(proxy_basic_auth=f"{user}:{password}")) if user else {}
+
+
+def tls_context(ca_file: str | None) -> ssl.SSLContext:
+    """Verifies against ``ca_file``, the variables curl honours, or the system's store. Raises ConfigError."""
+    named = ca_file or os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+    try:
+        if named:
+            folder = os.path.isdir(named)
+            return ssl.create_default_context(cafile=None if folder else named, capath=named if folder else None)
+        if os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR"):
+            return ssl.create_default_context()
+    except OSError as error:
+        raise ConfigError(f"{named or 'SSL_CERT_FILE'}: no certificates to trust: {words_of(error)}") from error
+    import truststore
+
+    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

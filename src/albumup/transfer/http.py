@@ -1,0 +1,89 @@
+"""Requests that are not photos: plain requests, with the same trust and the same restraint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from albumup import __version__
+from albumup.transfer.connect import tls_context, unresolved, words_of
+from albumup.transfer.values import CONNECT_SECONDS, MOST_ANSWER, Answer, Fault, Peer, Sent
+
+
+class Http:
+    """Requests that are not photos: checks, albums, questions. Not for several threads at once."""
+
+    def __init__(self, peer: Peer, headers: Sequence[tuple[str, str]]) -> None:
+        import requests
+        from requests.adapters import HTTPAdapter
+
+        class Adapter(HTTPAdapter):
+            def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+                super().init_poolmanager(*args, ssl_context=tls_context(peer.ca_file), **kwargs)
+
+            def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+                return super().proxy_manager_for(*args, ssl_context=tls_context(peer.ca_file), **kwargs)
+
+            def cert_verify(self, *args: Any, **kwargs: Any) -> None:
+                """The context verifies; requests must not put its own store in."""
+
+        class Authorization(requests.auth.AuthBase):
+            """Puts our headers in, and so keeps netrc's out."""
+
+            def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+                request.headers.update(headers)
+                return request
+
+        self._peer = peer
+        self._session = requests.Session()
+        self._session.mount("https://", Adapter(max_retries=0))
+        self._session.auth = Authorization()
+        self._session.headers.update({"User-Agent": f"albumup/{__version__}", "Accept-Encoding": "identity"})
+
+    def call(self, method: str, url: str, *, json: Any = None) -> Sent:
+        """One request with a small body; answers and faults as for a photo."""
+        import requests
+
+        try:
+            response = self._session.request(
+                method,
+                url,
+                json=json,
+                timeout=(CONNECT_SECONDS, self._peer.timeout),
+                allow_redirects=False,
+                stream=True,
+            )
+            with response:
+                self._session.cookies.clear()
+                body = response.raw.read(MOST_ANSWER + 1)
+                is_cut = bool(response.raw.length_remaining)
+        except requests.exceptions.SSLError as error:
+            return Sent(None, Fault.BAD_CERTIFICATE, _innermost(error), whole=False, bytes=0)
+        except requests.exceptions.ConnectionError as error:
+            if "NameResolutionError" in repr(error):
+                inner = getattr(error.args[0], "reason", error)
+                stopped = unresolved(urlsplit(url).hostname or "", inner)
+                return Sent(None, stopped.fault, stopped.detail, whole=False, bytes=0)
+            return Sent(None, Fault.NOT_REACHED, _innermost(error), whole=False, bytes=0)
+        except (requests.exceptions.RequestException, OSError) as error:
+            return Sent(None, Fault.LOST, _innermost(error), whole=True, bytes=0)
+        except Exception as error:  # noqa: BLE001 - urllib3 lets a broken answer's errors through raw.read
+            return Sent(None, Fault.LOST, words_of(error), whole=True, bytes=0)
+        answer = Answer(
+            response.status_code,
+            response.reason or "",
+            {name.lower(): value for name, value in response.headers.items()},
+            body[:MOST_ANSWER],
+            len(body) <= MOST_ANSWER and not is_cut,
+        )
+        return Sent(answer, None, "", whole=True, bytes=0)
+
+
+def _innermost(error: BaseException) -> str:
+    seen: BaseException = error
+    while True:
+        inner = seen.__cause__ or seen.__context__ or getattr(seen, "reason", None)
+        if not isinstance(inner, BaseException):
+            return words_of(seen)
+        seen = inner

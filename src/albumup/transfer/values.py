@@ -1,0 +1,107 @@
+"""What goes to the wire and what comes of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+BLOCK = 1 << 20
+"""Bytes handed to TLS, and to sendfile, at a time."""
+CONNECT_SECONDS = 10.0
+IDLE_SECONDS = 2.0
+"""A connection idle for longer is dropped before it is used again: Node servers close theirs at 5 s."""
+MOST_ANSWER = 64 << 10
+"""Bytes of an answer that are read; what is longer is cut."""
+
+
+class Fault(StrEnum):
+    """Why there is no answer."""
+
+    UNKNOWN_HOST = "unknown host"
+    BAD_CERTIFICATE = "bad certificate"
+    NOT_REACHED = "not reached"
+    BROKEN = "broken"
+    """Reset, closed or silent before the body's end."""
+    LOST = "lost"
+    """The whole body was sent; the answer was lost, late, or is no HTTP."""
+    CUT = "cut"
+    """We cut it ourselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A server's answer, at most the first 64 KiB of it. Header names are lower-case."""
+
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    body: bytes
+    complete: bool
+
+    @property
+    def is_page(self) -> bool:
+        """True for an HTML page, by its type or its first bytes."""
+        kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        start = self.body[:512].lstrip().lower()
+        return kind in ("text/html", "application/xhtml+xml") or start.startswith((b"<!doctype html", b"<html"))
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What came of sending a body: an answer or a fault; ``whole`` if the last byte went to the kernel."""
+
+    answer: Answer | None
+    fault: Fault | None
+    detail: str
+    whole: bool
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request to send a photo with: everything but the body. ``headers`` may hold secrets and are never journaled."""
+
+    method: str
+    url: str
+    headers: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """How to reach a server: timeouts in seconds, certificates to trust instead of the system's."""
+
+    timeout: float = 60.0
+    ca_file: str | None = None
+
+
+class Throttle(Protocol):
+    """Shares a rate between uploads: sleep until ``size`` bytes may go."""
+
+    def block(self) -> int:
+        """The most bytes to hand over at a time; 0 for no limit."""
+
+    def take(self, size: int) -> None: ...
+
+
+@dataclass(slots=True)
+class Meter:
+    """How far one upload is: written by its worker, read by the painter; ``cut`` is set to end it."""
+
+    moved: int = 0
+    whole: bool = False
+    cut: bool = False
+    began: float = field(default_factory=time.monotonic)
+
+
+class Stopped(Exception):
+    """Sending ended before the body did; ``fault`` None means that the server spoke first, ``silent`` that it said
+    nothing for as long as it may."""
+
+    def __init__(self, fault: Fault | None, detail: str = "", *, silent: bool = False) -> None:
+        super().__init__(detail)
+        self.fault = fault
+        self.detail = detail
+        self.silent = silent

@@ -1,0 +1,1 @@
+"""The engine: one uploader per journal claims, sends and records; others join it."""

@@ -1,0 +1,276 @@
+"""A worker: open, check, send, judge, record, one photo after the other."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from albumup.body import AnotherVolume, Place, Source, SourceChanged, SourceGone
+from albumup.errors import AlbumupError
+from albumup.journal.journal import Journal, LostTask
+from albumup.journal.rows import Task
+from albumup.journal.states import State
+from albumup.prepare import head_of, photo_of
+from albumup.retry import MOST_FREES, Circumstances, Finding, Outcome, Step, outcome_of, step_after
+from albumup.targets.base import Photo
+from albumup.transfer import Fault, Request, Sent, Unreadable, Wire
+from albumup.uploader.lane import Lane
+from albumup.uploader.progress import Slot
+
+if TYPE_CHECKING:
+    from albumup.uploader.engine import Engine
+
+
+class _Attempt:
+    """The journal's row of an attempt: its id is known once the recorder has made it."""
+
+    def __init__(self, task: Task, run_id: int) -> None:
+        self._task = task
+        self._run_id = run_id
+        self.id = 0
+        self.began = time.monotonic()
+
+    def start(self, journal: Journal) -> None:
+        self.id = journal.start(self._task.id, self._run_id)
+
+    def whole(self, journal: Journal) -> None:
+        """LostTask if it did not start: the task was cancelled, and its last byte must not leave."""
+        if not self.id:
+            raise LostTask(self._task.id)
+        journal.whole(self.id)
+
+
+class Worker(threading.Thread):
+    """Sends what the engine hands out, on a connection of its own per target."""
+
+    def __init__(self, engine: Engine, slot: Slot) -> None:
+        super().__init__(name="worker", daemon=True)
+        self._engine = engine
+        self._slot = slot
+        self._wires: dict[str, Wire] = {}
+
+    def run(self) -> None:
+        while (work := self._engine.dispatch.next(self._slot)) is not None:
+            lane, task = work
+            try:
+                self._upload(lane, task)
+            except BaseException as error:  # noqa: BLE001 - whatever it was, the run must hear of it
+                self._engine.fail(error)
+                self._engine.dispatch.end(lane, task)
+                self._engine.dispatch.release(lane, task)
+            self._slot.task_id = 0
+        for wire in self._wires.values():
+            wire.close()
+
+    def _upload(self, lane: Lane, task: Task) -> None:
+        """One attempt, from opening the source to handing over its outcome."""
+        engine, body = self._engine, task.body
+        assert body is not None
+        path = os.fsencode(os.path.join(engine.options.spool_folder, body.spool)) if body.spool else task.path
+        attempt = _Attempt(task, engine.recording.run_id)
+        try:
+            source = Source(path, body, None if body.spool else Place(task.volume, task.device))
+        except AnotherVolume as other:
+            self._gone(lane, task, str(other), None, seen=str(other))
+            return
+        except SourceChanged as changed:
+            self._prepare_again(lane, task, str(changed), None)
+            return
+        except SourceGone as gone:
+            if body.spool:
+                self._prepare_again(lane, task, f"its copy: {gone}", None)
+            else:
+                self._gone(lane, task, str(gone), None)
+            return
+        try:
+            photo = photo_of(task, source.pins, body.digests, body.taken, lane.target)
+            head = head_of(task, body, lane.target, photo)
+            request = lane.target.request(photo)
+            headers = [*request.headers, ("Content-Type", body.content_type), ("Idempotency-Key", f'"{body.boundary}"')]
+            request = Request(request.method, request.url, headers)
+            engine.recorder.do(attempt.start)
+            sent = self._send(lane, request, head, task, source, attempt)
+            source.check()
+        except AlbumupError as error:
+            if error.exit_code != 4:
+                raise
+            engine.dispatch.close_lane(lane, error)
+            self._finish(lane, task, attempt, None, Finding(Outcome.FREE, ""))
+        except LostTask:
+            engine.dispatch.end(lane, task)
+            engine.dispatch.release(lane, task)
+        except SourceChanged as changed:
+            self._prepare_again(lane, task, str(changed), attempt)
+        except (SourceGone, Unreadable) as gone:
+            self._gone(lane, task, str(gone), attempt)
+        else:
+            self._judge(lane, task, attempt, photo, sent)
+        finally:
+            if source.repinned:
+                pins = source.pins
+                engine.recorder.do(lambda journal: journal.repin(task.id, pins))
+            source.close()
+
+    def _send(self, lane: Lane, request: Request, head: bytes, task: Task, source: Source, attempt: _Attempt) -> Sent:
+        body = task.body
+        assert body is not None
+
+        def before_last() -> None:
+            """The bytes are the journaled ones, and the journal knows, durably, that their end is to leave."""
+            source.check()
+            self._engine.recorder.do(attempt.whole).wait()
+
+        wire = self._wires.get(lane.target.name)
+        if wire is None:
+            wire = self._wires[lane.target.name] = Wire(request.url, lane.target.peer, self._engine.options.limit)
+        return wire.send(request, head, source.descriptor, body.pins.size, body.tail, self._slot.meter, before_last)
+
+    def _judge(self, lane: Lane, task: Task, attempt: _Attempt, photo: Photo, sent: Sent) -> None:
+        engine = self._engine
+        verdict = lane.target.read_answer(sent.answer, photo) if sent.answer is not None else None
+        circumstances = Circumstances(lane.proven, lane.accepted_at > attempt.began)
+        finding = _without_token(lane, outcome_of(sent, verdict, circumstances, time.time()))
+        if finding.outcome is not Outcome.BROKEN:
+            engine.dispatch.judge_lane(lane, task, finding)
+            engine.dispatch.end(lane, task)
+            self._finish(lane, task, attempt, sent, finding, free=sent.fault is Fault.CUT)
+            return
+        unreached = self._wires[lane.target.name].reach()
+        if unreached is not None:
+            words = f"{finding.reason}; then {unreached.detail}"
+            engine.dispatch.judge_lane(lane, task, Finding(Outcome.SICK, words))
+            engine.dispatch.end(lane, task)
+            self._finish(lane, task, attempt, sent, Finding(Outcome.BROKEN, words), free=True)
+            return
+        engine.dispatch.broke(lane, task, lambda free: self._finish(lane, task, attempt, sent, finding, free=free))
+
+    def _finish(
+        self, lane: Lane, task: Task, attempt: _Attempt, sent: Sent | None, finding: Finding, *, free: bool = False
+    ) -> None:
+        """Record how an attempt ended, and what becomes of the task."""
+        engine = self._engine
+        costs = not (free and task.frees < MOST_FREES)
+        accepted = finding.outcome in (Outcome.UPLOADED, Outcome.DUPLICATE)
+        step: Step | None = None
+
+        def record(journal: Journal) -> None:
+            nonlocal step
+            if not attempt.id:
+                raise LostTask(task.id)
+            now = journal.clock()
+            step = step_after(
+                finding,
+                lane.rules,
+                tries=task.tries,
+                doubted=journal.has_doubts(task.id),
+                now=now,
+                chance=engine.chance(),
+                costs=costs,
+            )
+            if finding.outcome is Outcome.BROKEN and not costs:
+                step = Step(State.PENDING, finding.reason, task.tries, next_at=now)
+            answer = sent.answer if sent else None
+            journal.end_attempt(
+                attempt.id,
+                finding.outcome,
+                status=answer.status if answer else None,
+                sent=sent.bytes if sent else 0,
+                error=finding.reason,
+            )
+            engine.recording.apply(journal, task, step, finding)
+            if accepted and engine.recording.first_accepted(lane):
+                journal.accepted(lane.target.name, lane.target.settings.url or "")
+
+        def recorded() -> None:
+            assert step is not None
+            if step.ask_at is None:
+                engine.recording.count(step.state, task.size)
+            if task.body is not None and task.body.spool and step.state in (State.UPLOADED, State.DUPLICATE):
+                _unlink(os.path.join(engine.options.spool_folder, task.body.spool))
+            if step.state is State.PENDING and finding.outcome is not Outcome.FREE:
+                engine.recording.tell(
+                    "attempt",
+                    task,
+                    outcome=str(finding.outcome),
+                    error=step.reason,
+                    tries=step.tries,
+                    of=lane.rules.retries + 1,
+                    next_at=step.next_at,
+                )
+            elif step.state is not State.PENDING:
+                asks_in = None if step.ask_at is None else step.ask_at - time.time()
+                engine.recording.tell(str(step.state), task, error=step.reason or None, size=task.size, asks_in=asks_in)
+
+        self._record(lane, task, record, recorded)
+
+    def _prepare_again(self, lane: Lane, task: Task, words: str, attempt: _Attempt | None) -> None:
+        """The source has other bytes now: the task starts afresh. ``attempt`` None: it had not begun."""
+        engine = self._engine
+        engine.dispatch.end(lane, task)
+
+        def record(journal: Journal) -> None:
+            if attempt is not None:
+                if not attempt.id:
+                    raise LostTask(task.id)
+                journal.end_attempt(attempt.id, Outcome.FREE, error=f"the source changed: {words}")
+                journal.move(task.id, State.PENDING, f"changed, and prepared again: {words}")
+            journal.prepare_again(task.id)
+
+        self._record(lane, task, record, lambda: engine.recording.tell("changed", task, error=words))
+
+    def _gone(self, lane: Lane, task: Task, words: str, attempt: _Attempt | None, seen: str = "") -> None:
+        """The source cannot be read: its card is away and it waits, or it is missing."""
+        engine = self._engine
+        engine.dispatch.end(lane, task)
+        away = engine.dispatch.root_away(task.root_id, seen)
+
+        def record(journal: Journal) -> None:
+            if attempt is not None:
+                if not attempt.id:
+                    raise LostTask(task.id)
+                journal.end_attempt(attempt.id, Outcome.FREE, error=words)
+                journal.move(task.id, State.PENDING)
+            if not away:
+                journal.settle_task(task.id, State.MISSING, words)
+                engine.recording.settled(journal, task.album_id)
+
+        def recorded() -> None:
+            if not away:
+                engine.recording.count(State.MISSING, task.size)
+                engine.recording.tell("missing", task, error=words)
+
+        self._record(lane, task, record, recorded)
+
+    def _record(self, lane: Lane, task: Task, record: Callable[[Journal], None], recorded: Callable[[], None]) -> None:
+        """Hand a change over; the task is free for others once it is durable, or was lost to a cancel."""
+        kept = True
+
+        def change(journal: Journal) -> None:
+            nonlocal kept
+            try:
+                record(journal)
+            except LostTask:
+                kept = False
+
+        def after() -> None:
+            if kept:
+                recorded()
+            self._engine.dispatch.release(lane, task)
+
+        self._engine.recorder.do(change, after)
+
+
+def _without_token(lane: Lane, finding: Finding) -> Finding:
+    """A server may echo the token; it is journaled nowhere."""
+    masked = lane.target.masked
+    return replace(finding, reason=masked(finding.reason), remote_id=masked(finding.remote_id), url=masked(finding.url))
+
+
+def _unlink(path: str) -> None:
+    with contextlib.suppress(OSError):  # an orphan; the next start sweeps it
+        os.unlink(path)

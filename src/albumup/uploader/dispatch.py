@@ -1,0 +1,209 @@
+"""Who sends what next: reserved tasks, each target's lane, uploads in flight, roots that are away.
+
+One lock, ``cond``, guards all of it. What is reserved here stays pending in the journal until its attempt starts, so a
+crash forgets nothing but plans.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+
+from albumup.body import Place, root_is_away
+from albumup.config import OPTIONS
+from albumup.errors import AlbumupError
+from albumup.journal.journal import Journal
+from albumup.journal.recorder import Recorder
+from albumup.journal.rows import Album, Root, Task
+from albumup.retry import Finding, Outcome
+from albumup.uploader.lane import Closing, Lane
+from albumup.uploader.progress import Slot
+
+TICK = 0.25
+"""Seconds between looks at what changed without us: joiners, times that have come, the clock."""
+_BATCH = 64
+_LOW_WATER = 16
+
+
+class Dispatch:
+    """What is in memory of a run. ``on_pause`` is told (task, reason, seconds) when a target's sickness lasts."""
+
+    def __init__(self, recorder: Recorder, jobs: int, chance: Callable[[], float]) -> None:
+        self.cond = threading.Condition()
+        self.lanes: dict[str, Lane] = {}
+        self.albums: dict[int, Album] = {}
+        self.roots: dict[int, Root] = {}
+        self.album_roots: dict[int, set[int]] = {}
+        """The roots under which an album's unsent photos lie."""
+        self.away: dict[int, str] = {}
+        self.slots = [Slot() for _ in range(jobs)]
+        self.ended = threading.Event()
+        """Set when the run takes no more work, whatever the reason."""
+        self.wake = threading.Event()
+        """Set when the run may be over: look now, not at the next tick."""
+        self.on_pause: Callable[[Task, str, float], None] = lambda *_: None
+        self._recorder = recorder
+        self._chance = chance
+        self._limbo: dict[int, Callable[[bool], None]] = {}
+        self._in_work = 0
+
+    def no_more(self) -> None:
+        """Nobody takes another task from here on."""
+        with self.cond:
+            self.ended.set()
+            self.wake.set()
+            self.cond.notify_all()
+
+    def is_busy(self) -> bool:
+        """Is anything in flight, undecided or not yet recorded?"""
+        return bool(self._limbo or self._in_work)
+
+    def busy_slots(self) -> list[Slot]:
+        return [slot for slot in self.slots if slot.task_id]
+
+    def cut_all(self) -> None:
+        """End what is in flight."""
+        for slot in self.busy_slots():
+            slot.meter.cut = True
+
+    def next(self, slot: Slot) -> tuple[Lane, Task] | None:
+        """The next task to send, waiting for one; None when the run takes no more."""
+        with self.cond:
+            while True:
+                if self.ended.is_set():
+                    return None
+                now = time.monotonic()
+                for lane in self.lanes.values():
+                    if not lane.may_start(now):
+                        continue
+                    if len(lane.reserved) < _LOW_WATER and not lane.refilling and not lane.dry:
+                        lane.refilling = True
+                        self._recorder.do(lambda journal, lane=lane: self._refill(journal, lane))  # type: ignore[misc]
+                    if lane.reserved:
+                        task = lane.reserved.popleft()
+                        lane.start(task.id)
+                        self._in_work += 1
+                        slot.name, slot.size, slot.task_id = task.path, task.size, task.id
+                        slot.meter = type(slot.meter)()
+                        return lane, task
+                self.cond.wait(TICK)
+
+    def _refill(self, journal: Journal, lane: Lane) -> None:
+        """Reserve more ready tasks: untried ones first, then those whose time has come."""
+        now = journal.clock()
+        wanted = _BATCH + len(lane.taken)
+        found: list[Task] = []
+        with self.cond:
+            albums = self.albums_of(lane)
+            for untried in (True, False):
+                for album_id in albums:
+                    for root_id in self.album_roots.get(album_id, ()):
+                        if len(found) < wanted and root_id not in self.away:
+                            found += journal.ready(album_id, root_id, now, wanted - len(found), untried)
+            fresh = [task for task in found if task.id not in lane.taken][:_BATCH]
+            lane.reserved.extend(fresh)
+            lane.taken.update(task.id for task in fresh)
+            lane.refilling = False
+            lane.dry = not fresh
+            self.cond.notify_all()
+
+    def albums_of(self, lane: Lane) -> list[int]:
+        return [album.id for album in self.albums.values() if album.target == lane.target.name]
+
+    def roots_here(self, lane: Lane) -> set[int]:
+        return {root for album in self.albums_of(lane) for root in self.album_roots.get(album, ())} - set(self.away)
+
+    # What workers report. ``end`` is called when an attempt has ended, ``release`` once that is recorded.
+
+    def end(self, lane: Lane, task: Task) -> None:
+        with self.cond:
+            self.decide(lane.end(task.id))
+
+    def release(self, lane: Lane, task: Task) -> None:
+        with self.cond:
+            lane.taken.discard(task.id)
+            lane.dry = False
+            self._in_work -= 1
+            if not self._in_work:
+                self.wake.set()
+            self.cond.notify_all()
+
+    def broke(self, lane: Lane, task: Task, record: Callable[[bool], None]) -> None:
+        """An upload broke and the server can be reached: whether that was the line is decided with the others."""
+        with self.cond:
+            self._limbo[task.id] = record
+            self.decide(lane.broke(task.id, time.monotonic()))
+
+    def decide(self, decided: list[tuple[int, bool]]) -> None:
+        for task_id, free in decided:
+            self._limbo.pop(task_id)(free)
+
+    def judge_lane(self, lane: Lane, task: Task, finding: Finding) -> None:
+        """What an outcome says of the target itself."""
+        now = time.monotonic()
+        with self.cond:
+            match finding.outcome:
+                case Outcome.UPLOADED | Outcome.DUPLICATE:
+                    lane.accepted(now)
+                case Outcome.REJECTED | Outcome.NOT_TAKEN | Outcome.IN_DOUBT:
+                    lane.answered()
+                case Outcome.SICK:
+                    lasts = lane.sick_since is not None and not lane.is_told
+                    lane.ailing(task.id, finding.reason, finding.retry_after, now, self._chance())
+                    if lasts and lane.closing is None:
+                        lane.is_told = True
+                        self.on_pause(task, finding.reason, lane.gives_up_at() - now)
+                case Outcome.REFUSED:
+                    self._close(lane, Closing(4, f"{lane.target.name}: refused: {finding.reason}", _refused_hint(lane)))
+                case Outcome.ASTRAY:
+                    self._close(lane, _astray(lane, finding, task))
+                case Outcome.BROKEN | Outcome.FREE:
+                    pass
+            self.cond.notify_all()
+
+    def _close(self, lane: Lane, closing: Closing) -> None:
+        lane.closing = lane.closing or closing
+
+    def close_lane(self, lane: Lane, error: AlbumupError) -> None:
+        """The target's configuration cannot serve a photo."""
+        with self.cond:
+            self._close(lane, Closing(error.exit_code, str(error), error.hint))
+
+    def root_away(self, root_id: int, seen: str = "") -> bool:
+        """Is the root of a photo that cannot be opened away? Then its photos wait, and nobody asks again.
+
+        ``seen``: what was already seen to be wrong with its volume.
+        """
+        with self.cond:
+            root = self.roots.get(root_id)
+        if root is None:
+            return False
+        words = root_is_away(root.path, Place(root.volume, root.device), is_folder=root.is_folder) or seen
+        if not words:
+            return False
+        with self.cond:
+            self.away[root_id] = words
+            for lane in self.lanes.values():
+                gone = {task.id for task in lane.reserved if task.root_id == root_id}
+                lane.taken -= gone
+                kept = [task for task in lane.reserved if task.id not in gone]
+                lane.reserved.clear()
+                lane.reserved.extend(kept)
+        return True
+
+
+def _refused_hint(lane: Lane) -> str:
+    name = lane.target.name
+    return f"check its credentials, permissions and quota in {lane.target.where}; see: albumup target check {name}"
+
+
+def _astray(lane: Lane, finding: Finding, task: Task) -> Closing:
+    target = lane.target
+    said = "answered the first photo with" if finding.status else "cannot be used"
+    words = f"{target.name}: {target.settings.url} {said}: {finding.reason}"
+    if target.where == OPTIONS:
+        return Closing(4, words, "If the address is wrong, push again with the right --url; the photos wait for it")
+    photo = os.fsdecode(task.path)
+    return Closing(4, words, f"Check {target.key('url')}; try it with: albumup target try {target.name} {photo!a}")

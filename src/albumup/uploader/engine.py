@@ -1,0 +1,358 @@
+"""The life of a run: begin by settling what was cut off, look once a tick at what changed, end when nothing is left.
+
+The journal belongs to the recorder's thread; what is in memory to :mod:`albumup.uploader.dispatch` and its lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import threading
+import time
+import traceback
+from collections.abc import Callable
+
+from albumup.errors import AlbumupError, LocalError
+from albumup.journal import runs
+from albumup.journal.journal import Journal
+from albumup.journal.opening import checkpoint_here
+from albumup.journal.recorder import Recorder
+from albumup.journal.states import DONE, WANTING, State
+from albumup.retry import Finding, Outcome, Rules, step_after
+from albumup.targets.base import Target
+from albumup.transfer import load_libraries
+from albumup.uploader.asking import Asker
+from albumup.uploader.attempt import Worker
+from albumup.uploader.dispatch import TICK, Dispatch
+from albumup.uploader.lane import Closing, Lane
+from albumup.uploader.preparing import Preparer, sweep
+from albumup.uploader.progress import Listener, Pause, Progress, Upload
+from albumup.uploader.recording import Recording
+from albumup.uploader.terms import Draining, Options, RunEnd, Stop
+
+_CUT_SECONDS = 1.0
+
+
+class Engine:
+    """One run. ``run`` works in the calling thread until it ends; the rest may be called from others."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        album_ids: list[int],
+        build: Callable[[str], Target],
+        options: Options,
+        listener: Listener,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self.options = options
+        self.recorder = Recorder(journal)
+        self.dispatch = Dispatch(self.recorder, options.jobs, chance)
+        self.recording = Recording(self.dispatch, listener)
+        self.chance = chance
+        self.preparing = True
+        """The preparer has work, or has not looked yet."""
+        self.asking: set[int] = set()
+        """Albums about whose doubts a question is under way."""
+        self.unbuilt: dict[str, Closing] = {}
+        self.stop: Stop | None = None
+        self.fault: AlbumupError | None = None
+        self._build = build
+        self._wanted = album_ids
+        self._before: dict[int, int] = {}
+        self._drain_until: float | None = None
+        self._abandons = False
+        self._began = time.monotonic()
+        self.dispatch.on_pause = lambda task, reason, seconds: self.recording.tell(
+            "paused", task, reason=reason, seconds=seconds
+        )
+
+    # The life of a run.
+
+    def run(self) -> RunEnd:
+        """Work until nothing is left, or something ends the run."""
+        self.recorder.on_fault(self._journal_failed)
+        self.recorder.start()
+        threads: list[threading.Thread] = []
+        exit_code: int | None = None
+        try:
+            load_libraries()
+            self.recorder.do(self._begin).wait()
+            sweep(self)
+            threads = [Preparer(self), Asker(self), *(Worker(self, slot) for slot in self.dispatch.slots)]
+            for thread in threads:
+                thread.start()
+            while exit_code is None:
+                self.dispatch.wake.wait(TICK)
+                self.dispatch.wake.clear()
+                exit_code = self._tick()
+        except AlbumupError as error:
+            self.fail(error)
+        finally:
+            self.dispatch.no_more()
+            if self.fault is not None:
+                self.cut()
+            for thread in threads:
+                thread.join(0.0 if self._abandons else 5.0)
+            if exit_code is None:
+                exit_code = self._end_at_fault()
+            self.recorder.close()
+            for lane in self.dispatch.lanes.values():
+                lane.target.close()
+        return RunEnd(
+            exit_code=exit_code,
+            run_id=self.recording.run_id,
+            before={album_id: self._before.get(album_id, 0) for album_id in self.dispatch.albums},
+            closings={name: lane.closing for name, lane in self.dispatch.lanes.items() if lane.closing} | self.unbuilt,
+            away={self.dispatch.roots[root_id].path: words for root_id, words in self.dispatch.away.items()},
+            fault=self.fault,
+            sent=self.recording.counts.done,
+            sent_bytes=self.recording.counts.done_bytes,
+            seconds=time.monotonic() - self._began,
+        )
+
+    def _begin(self, journal: Journal) -> None:
+        checkpoint_here(journal.connection)
+        for cut in journal.cut_off():
+            if (lane := self._lane(journal, cut.target)) is None:
+                continue
+            task = journal.task(cut.task_id)
+            assert task is not None
+            if cut.whole_at is None:
+                journal.end_attempt(journal.last_attempt(task.id), Outcome.FREE, error="cut off")
+                journal.try_later(task.id, "", tries=task.tries, frees=task.frees, next_at=0.0, maybe_twice=False)
+                continue
+            finding = Finding(Outcome.IN_DOUBT, "cut off after the whole photo was sent")
+            journal.end_attempt(journal.last_attempt(task.id), Outcome.IN_DOUBT, error=finding.reason)
+            self.recording.apply(
+                journal,
+                task,
+                step_after(
+                    finding,
+                    lane.rules,
+                    tries=task.tries,
+                    doubted=True,
+                    now=cut.whole_at if lane.rules.can_ask else journal.clock(),
+                    chance=0.0,
+                    costs=False,
+                ),
+                finding,
+            )
+        self.recording.run_id = runs.begin(journal, os.getpid(), self.options.shown, self._wanted)
+        self._look_at_scope(journal)
+
+    def _lane(self, journal: Journal, name: str) -> Lane | None:
+        """The target's lane, made when it is first wanted; None when the target cannot be built."""
+        if name in self.unbuilt:
+            return None
+        if name not in self.dispatch.lanes:
+            try:
+                target = self._build(name)
+            except AlbumupError as error:
+                self.unbuilt[name] = Closing(error.exit_code, str(error), error.hint)
+                return None
+            settings = target.settings
+            rules = Rules(self.options.retries, target.can_ask, settings.resend, settings.settle)
+            proven = journal.accepted_urls().get(name) == (settings.url or "")
+            self.dispatch.lanes[name] = Lane(target, rules, self.options.patience, proven=proven)
+        return self.dispatch.lanes[name]
+
+    def _look_at_scope(self, journal: Journal) -> None:
+        """Take in albums that joiners handed over, new roots, and what is left; in the recorder's thread."""
+        known = {album.id: album for album in runs.albums(journal)}
+        counts = self.recording.counts
+        left = left_bytes = unprepared = spool_left = 0
+        for album_id in runs.scope(journal, self.recording.run_id):
+            if album_id not in known:
+                self.dispatch.albums.pop(album_id, None)
+                continue
+            with self.dispatch.cond:
+                self.dispatch.albums[album_id] = known[album_id]
+                self._lane(journal, known[album_id].target)
+                roots = runs.roots_of(journal, album_id)
+                self.dispatch.roots.update({root.id: root for root in roots})
+                self.dispatch.album_roots[album_id] = {root.id for root in roots}
+            tally = runs.tally(journal, album_id)
+            self._before.setdefault(album_id, tally.count(*DONE))
+            asking = journal.rows(
+                "select count(*), coalesce(sum(size), 0) from task"
+                " where album_id = ? and state = 'in_doubt' and ask_at is not null",
+                album_id,
+            )[0]
+            left += tally.count(State.PENDING, State.SENDING) + asking[0]
+            left_bytes += tally.size(State.PENDING, State.SENDING) + asking[1]
+            row = journal.rows(
+                "select count(*), coalesce(sum(spool * size), 0) from"
+                " (select spool, size from task where album_id = ? and state = 'pending' and prepared = 0 limit 1000)",
+                album_id,
+            )[0]
+            unprepared += row[0]
+            spool_left += row[1]
+        counts.left, counts.left_bytes, counts.unprepared, counts.spool_left = left, left_bytes, unprepared, spool_left
+        now = journal.clock()
+        with self.dispatch.cond:
+            for lane in self.dispatch.lanes.values():
+                due = (
+                    journal.next_time(self.dispatch.albums_of(lane), self.dispatch.roots_here(lane))
+                    if lane.dry
+                    else None
+                )
+                if due is not None and due <= now:
+                    lane.dry = False
+            self.dispatch.cond.notify_all()
+
+    def _tick(self) -> int | None:
+        """One look at everything; the exit code when the run is over."""
+        if self.fault is not None:
+            return None if self.recorder.fault is None and self.dispatch.is_busy() else self._end_at_fault()
+        now = time.monotonic()
+        with self.dispatch.cond:
+            for lane in self.dispatch.lanes.values():
+                self.dispatch.decide(lane.flush() if self.stop else lane.tick(now))
+                if lane.sick_since is not None and lane.closing is None and now >= lane.gives_up_at():
+                    lane.ailing(None, lane.sick_words, None, now, 0.0)
+            if self._drain_until is not None and now >= self._drain_until:
+                self.dispatch.cut_all()
+                # A look-up or a connect cannot be cut: its attempt is left behind, cut off, for the next run.
+                self._abandons = now >= self._drain_until + _CUT_SECONDS
+            busy = self._is_busy()
+        self.recorder.do(self._look_at_scope).wait()
+        if busy or (self.preparing and self.stop is None):
+            return None
+        return self.recorder.do(self._end).wait()
+
+    def _end(self, journal: Journal) -> int | None:
+        """End the run if nothing is left in its scope: one transaction, so that no joiner is missed.
+
+        The journal keeps the code of the whole run, for joiners; what comes back is that of the albums asked for.
+        """
+        scope = [
+            album_id for album_id in runs.scope(journal, self.recording.run_id) if album_id in self.dispatch.albums
+        ]
+        if set(runs.scope(journal, self.recording.run_id)) - set(scope) and self.stop is None:
+            self._look_at_scope(journal)
+            return None
+        unfinished = [album_id for album_id in scope if runs.is_unfinished(journal, album_id)]
+        with self.dispatch.cond:
+            if self._is_busy():
+                return None
+            if self.stop is None and any(self._has_work(journal, album_id) for album_id in unfinished):
+                return None
+            self.dispatch.no_more()  # under the lock: from here on no worker takes another task
+        if self.stop is not None and self.stop.hold:
+            runs.hold(journal, unfinished, True)
+        runs.end(journal, self.recording.run_id, self._exit_code(journal, scope, unfinished), self.unbuilt)
+        own = [album_id for album_id in scope if album_id in self._wanted]
+        return self._exit_code(journal, own, [album_id for album_id in unfinished if album_id in self._wanted])
+
+    def _is_busy(self) -> bool:
+        return not self._abandons and (self.dispatch.is_busy() or bool(self.asking))
+
+    def _has_work(self, journal: Journal, album_id: int) -> bool:
+        """Can anything still be done for this album in this run?"""
+        lane = self.dispatch.lanes.get(self.dispatch.albums[album_id].target)
+        is_open = lane is not None and lane.closing is None
+        roots = [root.id for root in runs.roots_of(journal, album_id) if root.id not in self.dispatch.away]
+        if lane is not None:
+            for root_id in roots:
+                first = journal.unprepared(album_id, root_id, 1)
+                if first and (is_open or first[0].spool):
+                    return True
+        return is_open and (
+            journal.next_time([album_id], roots) is not None or journal.next_doubt([album_id]) is not None
+        )
+
+    def _exit_code(self, journal: Journal, scope: list[int], unfinished: list[int]) -> int:
+        if unfinished:
+            if self.stop is not None:
+                return self.stop.exit_code
+            codes = set()
+            for album_id in unfinished:
+                name = self.dispatch.albums[album_id].target
+                lane = self.dispatch.lanes.get(name)
+                closing = self.unbuilt.get(name) or (lane.closing if lane else None)
+                codes.add(closing.exit_code if closing else 75)
+            return 1 if 1 in codes else 4 if 4 in codes else 75
+        wanting = any(runs.tally(journal, album_id).count(*WANTING) for album_id in scope)
+        return 3 if wanting else 0
+
+    def _end_at_fault(self) -> int:
+        """Say in the journal that the run is over, if the journal still takes it."""
+        code = self.fault.exit_code if self.fault is not None else 1
+        if self.recorder.fault is None and self.recording.run_id:
+            with contextlib.suppress(AlbumupError):
+                self.recorder.do(lambda journal: runs.end(journal, self.recording.run_id, code)).wait()
+        return code
+
+    # Ending early.
+
+    def fail(self, error: BaseException) -> None:
+        """This machine or this program is at fault: nothing new starts, what is in flight is cut, free."""
+        if not isinstance(error, AlbumupError):
+            where = traceback.extract_tb(error.__traceback__)[-1:]
+            place = f" ({os.path.basename(where[0].filename)}:{where[0].lineno})" if where else ""
+            error = LocalError(
+                f"a fault of albumup itself: {type(error).__name__}: {error}{place}",
+                "everything unsent waits; go on with: albumup resume",
+            )
+        with self.dispatch.cond:
+            self.fault = self.fault or error
+            self.dispatch.cut_all()
+            self.dispatch.no_more()
+
+    def _journal_failed(self) -> None:
+        self.fail(self.recorder.fault or LocalError("the journal failed"))
+
+    def drain(self, stop: Stop, grace: float) -> Draining:
+        """Start nothing new; let finish what will within ``grace`` seconds at its present rate, cut the rest."""
+        now = time.monotonic()
+        finishing, cutting = [], []
+        with self.dispatch.cond:
+            self.stop = self.stop or stop
+            self._drain_until = now + grace
+            for slot in self.dispatch.busy_slots():
+                meter = slot.meter
+                rate = meter.moved / max(now - meter.began, 1e-3)
+                if meter.whole or (rate > 0 and (slot.size - meter.moved) / rate <= grace):
+                    finishing.append(slot.name)
+                else:
+                    cutting.append((slot.name, meter.moved))
+                    meter.cut = True
+            self.dispatch.no_more()
+        return Draining(tuple(finishing), tuple(cutting))
+
+    def cut(self) -> None:
+        """Cut all that is in flight."""
+        with self.dispatch.cond:
+            self._drain_until = time.monotonic()
+            self.dispatch.cut_all()
+
+    # For the screen.
+
+    def progress(self) -> Progress:
+        """A snapshot of the run."""
+        now = time.monotonic()
+        with self.dispatch.cond:
+            uploads = tuple(
+                Upload(slot.name, slot.size, min(slot.meter.moved, slot.size)) if slot.task_id else None
+                for slot in self.dispatch.slots
+            )
+            pauses = tuple(
+                Pause(name, lane.sick_words, lane.sick_since - now, lane.gives_up_at() - now)
+                for name, lane in self.dispatch.lanes.items()
+                if lane.sick_since is not None and lane.closing is None
+            )
+        counts = self.recording.counts
+        done, given_up = counts.done + counts.given_up, counts.done_bytes + counts.given_up_bytes
+        return Progress(
+            photos_done=counts.done,
+            photos_total=max(done, counts.left + done),
+            bytes_done=counts.done_bytes + sum(upload.moved for upload in uploads if upload),
+            bytes_total=counts.left_bytes + given_up,
+            is_complete=counts.unprepared == 0,
+            spooled_bytes=counts.spooled_bytes,
+            spool_total=counts.spooled_bytes + counts.spool_left,
+            uploads=uploads,
+            pauses=pauses,
+        )

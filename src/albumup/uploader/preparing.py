@@ -1,0 +1,215 @@
+"""The preparer: reads photos once, in the order of their push, and journals their bodies; never waits for uploads."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from albumup.body import AnotherVolume, SourceChanged, SourceGone, sent_name
+from albumup.errors import AlbumupError, ConfigError, LocalError
+from albumup.journal.journal import Journal, LostTask
+from albumup.journal.opening import local_faults
+from albumup.journal.rows import Task
+from albumup.journal.states import State
+from albumup.prepare import Reading, body_of, photo_of, read
+from albumup.uploader.lane import Lane
+
+if TYPE_CHECKING:
+    from albumup.uploader.engine import Engine
+
+_BATCH = 64
+_FLUSH_SECONDS = 0.1
+_IDLE_SECONDS = 0.25
+_RESTLESS_SECONDS = 1.0
+_MOST_RESTLESS = 5
+"""Readings of a file that is being written to before it is given up as missing."""
+
+
+class _Ended(Exception):
+    """The run is over; the reading is not needed."""
+
+
+class Preparer(threading.Thread):
+    """Prepares every unprepared task in the run's scope."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(name="preparer", daemon=True)
+        self._engine = engine
+        self._restless: dict[int, tuple[int, float]] = {}
+        self._spooled = 0
+
+    def run(self) -> None:
+        engine = self._engine
+        try:
+            while not engine.dispatch.ended.is_set():
+                tasks = engine.recorder.do(self._next_batch).wait()
+                engine.preparing = bool(tasks)
+                if tasks:
+                    self._prepare(tasks)
+                    continue
+                if self._spooled:
+                    engine.recording.spooled(self._spooled)
+                    self._spooled = 0
+                engine.dispatch.wake.set()
+                engine.dispatch.ended.wait(_IDLE_SECONDS)
+        except _Ended:
+            pass
+        except BaseException as error:  # noqa: BLE001 - whatever it was, the run must hear of it
+            engine.fail(error)
+        finally:
+            engine.preparing = False
+
+    def _next_batch(self, journal: Journal) -> list[tuple[Lane, Task]]:
+        engine, now = self._engine, time.monotonic()
+        found: list[tuple[Lane, Task]] = []
+        with engine.dispatch.cond:
+            for album in engine.dispatch.albums.values():
+                lane = engine.dispatch.lanes.get(album.target)
+                if lane is None:
+                    continue
+                for root_id in engine.dispatch.album_roots.get(album.id, ()):
+                    if root_id in engine.dispatch.away or len(found) >= _BATCH:
+                        continue
+                    for task in journal.unprepared(album.id, root_id, _BATCH + len(self._restless)):
+                        waits = self._restless.get(task.id, (0, 0.0))[1] > now
+                        if (lane.closing is None or task.spool) and not waits:
+                            found.append((lane, task))
+        return found[:_BATCH]
+
+    def _prepare(self, tasks: list[tuple[Lane, Task]]) -> None:
+        """Read and journal a batch, in parts that are not longer under way than a blink."""
+        done: list[tuple[Lane, Task, Reading]] = []
+        flush_at = time.monotonic()  # the first one goes at once: sending may begin
+        for lane, task in tasks:
+            if task.root_id in self._engine.dispatch.away:
+                continue
+            reading = self._read(lane, task)
+            if reading is not None:
+                done.append((lane, task, reading))
+            if time.monotonic() >= flush_at:
+                self._journal(done)
+                done, flush_at = [], time.monotonic() + _FLUSH_SECONDS
+        self._journal(done)
+
+    def _read(self, lane: Lane, task: Task) -> Reading | None:
+        engine = self._engine
+
+        def on_block(size: int) -> None:
+            if engine.dispatch.ended.is_set():
+                raise _Ended
+            if task.spool:
+                engine.recording.counts.spooled_bytes += size
+
+        try:
+            reading = read(task, lane.target, self._open_copy if task.spool else None, on_block)
+        except AnotherVolume as other:
+            engine.dispatch.root_away(task.root_id, str(other))
+            return None
+        except SourceGone as gone:
+            if not engine.dispatch.root_away(task.root_id):
+                self._give_up(task, str(gone))
+            return None
+        except SourceChanged as changed:
+            times = self._restless.get(task.id, (0, 0.0))[0] + 1
+            self._restless[task.id] = (times, time.monotonic() + _RESTLESS_SECONDS)
+            if times >= _MOST_RESTLESS:
+                self._give_up(task, f"{changed}, again and again")
+            return None
+        except ConfigError as error:
+            engine.dispatch.close_lane(lane, error)
+            return None
+        self._restless.pop(task.id, None)
+        self._spooled += task.spool
+        return reading
+
+    def _give_up(self, task: Task, words: str) -> None:
+        engine = self._engine
+        self._restless.pop(task.id, None)
+
+        def change(journal: Journal) -> None:
+            journal.settle_task(task.id, State.MISSING, words)
+            engine.recording.settled(journal, task.album_id)
+
+        def recorded() -> None:
+            engine.recording.count(State.MISSING, task.size)
+            engine.recording.tell("missing", task, error=words)
+
+        engine.recorder.do(change, recorded)
+
+    def _journal(self, done: list[tuple[Lane, Task, Reading]]) -> None:
+        """Name, frame and journal what was read; the copies' folder is fsynced before the rows that name them."""
+        if not done:
+            return
+        engine = self._engine
+        if any(reading.spool for _, _, reading in done):
+            _fsync_folder(engine.options.spool_folder)
+        names = engine.recorder.do(
+            lambda journal: [_name(journal, lane, task, reading) for lane, task, reading in done]
+        )
+        changes = []
+        for (lane, task, reading), name in zip(done, names.wait(), strict=True):
+            try:
+                changes.append((lane, task, body_of(task, reading, lane.target, name), name))
+            except AlbumupError as error:
+                engine.dispatch.close_lane(lane, error)
+
+        def record(journal: Journal) -> None:
+            for _, task, body, name in changes:
+                try:
+                    journal.prepared(task.id, body, name)
+                except LostTask:
+                    continue  # cancelled meanwhile; its copy is swept
+
+        def recorded() -> None:
+            with engine.dispatch.cond:
+                for lane, _, _, _ in changes:
+                    lane.dry = False
+                engine.dispatch.cond.notify_all()
+
+        engine.recorder.do(record, recorded).wait()
+
+    def _open_copy(self) -> tuple[str, int]:
+        """A new file in the spool folder: 0600, a name that nobody can guess, never an existing one."""
+        name = secrets.token_hex(16)
+        folder = self._engine.options.spool_folder
+        with local_faults(folder):
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            copy = os.path.join(folder, name)
+            # Journaled with its folder: the next run may not be given the same --spool-dir.
+            return copy if copy.isprintable() else name, os.open(copy, flags, 0o600)
+
+
+def _name(journal: Journal, lane: Lane, task: Task, reading: Reading) -> str:
+    photo = photo_of(task, reading.pins, reading.digests, reading.taken, lane.target)
+    wanted = lane.target.filename(photo)
+    if not lane.target.overwrites_by_name:
+        return sent_name(wanted)
+    return journal.name_photo(task.id, task.album_id, lambda number: sent_name(wanted, number))
+
+
+def sweep(engine: Engine) -> None:
+    """Remove copies that no task needs: left by a crash, or settled, cancelled or forgotten meanwhile."""
+    needed = engine.recorder.do(lambda journal: journal.spooled()).wait()
+    names = {os.path.basename(copy) for copy in needed}
+    for folder in {engine.options.spool_folder, *map(os.path.dirname, needed)} - {""}:
+        try:
+            present = os.listdir(folder)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise LocalError(f"{folder}: {error.strerror}") from error
+        for name in present:
+            if name not in names and len(name) == 32:
+                os.unlink(os.path.join(folder, name))
+
+
+def _fsync_folder(folder: str) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,75 @@
+"""What a run tells while it goes: events, each after its commit, and a snapshot for the bars."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from albumup.transfer import Meter
+
+Listener = Callable[[dict[str, Any]], None]
+"""Takes an event: ``event``, ``time`` (Unix seconds), ``album``, ``target``, ``path`` (bytes) and more by its kind.
+
+Called by the recorder's thread, after the commit that made it true; it must not raise.
+"""
+
+
+@dataclass(slots=True)
+class Slot:
+    """One worker's place: the photo it is sending, if any."""
+
+    name: bytes = b""
+    size: int = 0
+    task_id: int = 0
+    meter: Meter = field(default_factory=Meter)
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One upload in flight. Bytes; ``moved`` have left this machine."""
+
+    name: bytes
+    size: int
+    moved: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A target that is paused: since when and until when at most, in seconds from now (since is negative)."""
+
+    target: str
+    words: str
+    since: float
+    gives_up: float
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A snapshot. Counts and bytes are this run's: what was there before it is not in them."""
+
+    photos_done: int
+    photos_total: int
+    bytes_done: int
+    bytes_total: int
+    is_complete: bool
+    """False while photos are still being read: then the totals are a lower bound."""
+    spooled_bytes: int
+    spool_total: int
+    uploads: tuple[Upload | None, ...]
+    pauses: tuple[Pause, ...]
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a run has done so far; changed by the recorder's thread alone."""
+
+    done: int = 0
+    done_bytes: int = 0
+    given_up: int = 0
+    given_up_bytes: int = 0
+    left: int = 0
+    left_bytes: int = 0
+    unprepared: int = 0
+    spooled_bytes: int = 0
+    spool_left: int = 0

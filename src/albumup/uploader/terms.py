@@ -1,0 +1,55 @@
+"""What a run is asked for, and how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from albumup.errors import AlbumupError
+from albumup.uploader.lane import Closing
+from albumup.uploader.limits import RateLimit
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a run goes. ``patience`` in seconds."""
+
+    retries: int = 3
+    jobs: int = 4
+    patience: float = 300.0
+    limit: RateLimit | None = None
+    spool_folder: str = ""
+    shown: dict[str, Any] = field(default_factory=dict)
+    """The options as journaled, so that a joiner can name those that differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why a run is ended before its work: the exit code, and whether its albums are put on hold."""
+
+    exit_code: int
+    hold: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Draining:
+    """What a drain does to the uploads in flight: name and bytes to send again of those that are cut."""
+
+    finishing: tuple[bytes, ...]
+    cutting: tuple[tuple[bytes, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    """How a run ended. ``closings`` by target name, ``away`` the roots that are not there, with the reason."""
+
+    exit_code: int
+    run_id: int
+    before: dict[int, int]
+    """The albums of the run, and how many photos of each were on the server before it."""
+    closings: dict[str, Closing]
+    away: dict[bytes, str]
+    fault: AlbumupError | None
+    sent: int
+    sent_bytes: int
+    seconds: float

@@ -1,0 +1,80 @@
+"""One photo, outside any album and any journal: what ``target try`` shows."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+
+from albumup.body import SourceGone, read_source, sent_name
+from albumup.errors import UsageError
+from albumup.journal.rows import Task
+from albumup.photo import media_type_by_name
+from albumup.prepare import Reading, body_of, head_of, photo_of, taken_of
+from albumup.retry import Circumstances, Outcome, outcome_of
+from albumup.targets.base import Target
+from albumup.transfer import Meter, Request, Wire
+
+ALBUM = "albumup-try"
+_EXIT = {
+    Outcome.UPLOADED: 0,
+    Outcome.DUPLICATE: 0,
+    Outcome.REFUSED: 4,
+    Outcome.ASTRAY: 4,
+    Outcome.SICK: 75,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Lines of the request's head and of the answer, the verdict, the rule behind it, and the exit code."""
+
+    request: list[str]
+    answer: list[str]
+    verdict: str
+    rule: str
+    exit_code: int
+
+
+def run_trial(target: Target, path: bytes) -> Trial:
+    """Upload one file. Raises UsageError for a file that cannot be read, ConfigError."""
+    path = os.path.abspath(path)
+    try:
+        pins, digests = read_source(path, target.digests)
+    except SourceGone as gone:
+        raise UsageError(f"{os.fsdecode(path)!a}: {gone}", "name a photo that can be read") from gone
+    name = os.path.basename(path)
+    mime = media_type_by_name(name) or "application/octet-stream"
+    task = Task(0, 0, ALBUM, 0, path, name, "", pins.device, mime, pins.size, 1, 1, 0, 0, 0, False, False, None, None)
+    taken = taken_of(path, target) if target.dates else None
+    photo = photo_of(task, pins, digests, taken, target)
+    sent_as = sent_name(target.filename(photo))
+    body = body_of(task, Reading(pins, digests, taken, None), target, sent_as)
+    form = target.form(photo, sent_as)
+    head = body.head if body.head is not None else head_of(task, body, target, photo)
+    request = target.request(photo)
+    request = Request(request.method, request.url, [*request.headers, ("Content-Type", body.content_type)])
+    wire = Wire(request.url, target.peer)
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        sent = wire.send(request, head, descriptor, pins.size, body.tail, Meter(), lambda: None)
+    finally:
+        os.close(descriptor)
+        wire.close()
+    lines = [f"{request.method} {request.url}"]
+    lines += [f"{key}: {target.masked(value)}" for key, value in request.headers]
+    lines += [f"[field] {key} = {target.masked(value)}" for key, value in form.fields]
+    lines += [f"[file] {form.file_field or 'body'}: {form.filename}, {form.mime}, {pins.size} bytes"]
+    verdict = target.read_answer(sent.answer, photo) if sent.answer is not None else None
+    finding = outcome_of(sent, verdict, Circumstances(proven=False, others_accepted=False), time.time())
+    answer = [sent.detail or str(sent.fault)]
+    if sent.answer is not None:
+        text = sent.answer.body.decode(errors="replace")
+        answer = [f"{sent.answer.status} {sent.answer.reason}"]
+        answer += [f"{key}: {value}" for key, value in sent.answer.headers.items() if key != "set-cookie"]
+        answer += ["", *text[:2000].splitlines()]
+        answer = [target.masked(line) for line in answer]  # a server may say again what it was told
+    words = f"{finding.outcome.replace('_', ' ')}" + (f": {finding.reason}" if finding.reason else "")
+    words = target.masked(words)
+    rule = verdict.rule if verdict else "no answer"
+    return Trial(lines, answer, words, rule, _EXIT.get(finding.outcome, 3))

@@ -1,0 +1,174 @@
+"""Fixtures: a home of its own with the real command in it, and a form server."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .server import FormServer
+
+PATIENCE = 60.0  # seconds until a test gives up on something that should have come long ago
+COMMAND = [sys.executable, "-m", "albumup"]
+
+
+def until(condition: Callable[[], Any], what: str = "") -> Any:
+    """Wait for a condition and return what it came to; fail when it does not come true."""
+    deadline = time.monotonic() + PATIENCE
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"waited in vain: {what or condition}"
+        time.sleep(0.02)
+    return found
+
+
+def jpeg(number: int, size: int = 2000) -> bytes:
+    """A JPEG by its first bytes; each number has other bytes."""
+    head = bytes.fromhex("ffd8ffe000104a46494600010100000100010000")
+    return head + random.Random(number).randbytes(size) + b"\xff\xd9"
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+class Home:
+    """A person's home: its environment, its files, and the command run in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.env = {
+            "HOME": str(folder),
+            "XDG_CONFIG_HOME": str(folder / "config"),
+            "XDG_STATE_HOME": str(folder / "state"),
+            "XDG_DATA_HOME": str(folder / "data"),
+            "XDG_CACHE_HOME": str(folder / "cache"),
+            "PATH": os.environ.get("PATH", ""),
+            "LC_ALL": "C.UTF-8",
+            "TERM": "xterm",
+            "TZ": "UTC",
+            **({"PYTHONPATH": os.environ["PYTHONPATH"]} if "PYTHONPATH" in os.environ else {}),
+        }
+        self.journal = folder / "state" / "albumup" / "journal.db"
+        self.inbox = folder / "data" / "albumup" / "inbox"
+        self.config_file = folder / "config" / "albumup" / "config.toml"
+        self._started: list[subprocess.Popen[str]] = []
+
+    # The command.
+
+    def run(self, *args: object, stdin: str | bytes = b"", **env: str) -> subprocess.CompletedProcess[str]:
+        """Run the command to its end. No test wants to see a traceback."""
+        stdin = stdin.encode() if isinstance(stdin, str) else stdin
+        done = subprocess.run(
+            [*COMMAND, *map(_argument, args)],
+            input=stdin, capture_output=True, env=self.env | env, cwd=self.folder, timeout=PATIENCE,
+        )  # fmt: skip
+        out, err = (text.decode(errors="surrogateescape") for text in (done.stdout, done.stderr))
+        assert "Traceback" not in err, err
+        return subprocess.CompletedProcess(done.args, done.returncode, out, err)
+
+    def start(self, *args: object, **env: str) -> subprocess.Popen[str]:
+        """Start the command; ``finish`` or kill it."""
+        process = subprocess.Popen(
+            [*COMMAND, *map(_argument, args)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=self.env | env, cwd=self.folder,
+        )  # fmt: skip
+        self._started.append(process)
+        return process
+
+    def close(self) -> None:
+        for process in self._started:
+            if process.poll() is None:
+                process.kill()
+            for stream in (process.stdout, process.stderr):
+                if stream is not None:
+                    stream.close()
+            process.wait()
+
+    # Its files.
+
+    def photos(self, count: int, folder: str = "trip", first: int = 1, size: int = 2000) -> Path:
+        """A folder with ``count`` more photos, IMG_1.JPG and so on, each with its own bytes."""
+        place = self.folder / folder
+        place.mkdir(parents=True, exist_ok=True)
+        for number in range(first, first + count):
+            (place / f"IMG_{number}.JPG").write_bytes(jpeg(number, size))
+        return place
+
+    def config(self, text: str) -> Path:
+        self.config_file.parent.mkdir(parents=True, exist_ok=True)
+        self.config_file.write_text(text)
+        return self.config_file
+
+    def form(self, server: FormServer, more: str = "", name: str = "club") -> Path:
+        """A config with one form target; ``more`` lines belong to it."""
+        return self.config(f'[targets.{name}]\nkind = "form"\nurl = "{server.url}"\n{more}')
+
+    def secret(self, token: str, name: str = "token") -> Path:
+        file = self.folder / name
+        file.write_text(token + "\n")
+        file.chmod(0o600)
+        return file
+
+    # What it knows.
+
+    def tasks(self, *args: str) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.run("list", "--json", *args).stdout.splitlines()]
+
+    def states(self) -> dict[str, str]:
+        """State by base name."""
+        return {os.path.basename(task["path"]): task["state"] for task in self.tasks()}
+
+    def status(self) -> dict[str, Any]:
+        return json.loads(self.run("status", "--json").stdout)
+
+    def album(self) -> dict[str, Any]:
+        """The only album, as status has it."""
+        (found,) = self.status()["albums"]
+        return found
+
+    def sql(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Look into the journal, or, to have time pass, change it."""
+        with closing(sqlite3.connect(self.journal, timeout=PATIENCE)) as connection, connection:
+            return connection.execute(statement, values).fetchall()
+
+    def later(self, seconds: float) -> None:
+        """Let time pass for what the journal remembers."""
+        self.sql("update task set updated = updated - ?", seconds)
+
+
+def _argument(value: object) -> str | bytes:
+    return value if isinstance(value, bytes) else str(value)
+
+
+def finish(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
+    """Wait for a command's end."""
+    out, err = process.communicate(timeout=PATIENCE)
+    assert "Traceback" not in err, err
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    home = Home(tmp_path / "home")
+    home.folder.mkdir()
+    yield home
+    home.close()
+
+
+@pytest.fixture
+def server() -> Iterator[FormServer]:
+    server = FormServer()
+    yield server
+    server.close()

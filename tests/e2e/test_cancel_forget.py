@@ -1,0 +1,110 @@
+"""cancel and forget: neither deletes anything anywhere."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import Home, finish, until
+from .server import Answer, FormServer
+
+
+@pytest.fixture
+def waiting(home: Home, server: FormServer) -> Home:
+    """An album of three photos that a server would not take yet."""
+    home.form(server)
+    server.answer = lambda _: Answer(401)
+    assert home.run("push", home.photos(3)).returncode == 4
+    server.answer = lambda _: Answer(200)
+    server.ledger.clear()
+    return home
+
+
+def test_cancel_gives_up_what_is_not_sent_and_it_counts_against_nothing(waiting: Home, server: FormServer) -> None:
+    done = waiting.run("cancel", "trip")
+    assert done.returncode == 0
+    assert "3 photos cancelled" in done.stderr
+    assert set(waiting.states().values()) == {"cancelled"}
+    assert waiting.album()["settled"] is True
+    assert waiting.run("resume").returncode == 0
+    assert waiting.run("push", "trip").returncode == 0
+    assert server.ledger == []
+    assert len(list((waiting.folder / "trip").iterdir())) == 3
+
+
+@pytest.mark.parametrize("named", ["IMG_2.JPG", "trip/IMG_2.JPG", "./trip/../trip/IMG_2.JPG"])
+def test_cancel_takes_a_file_by_name_or_path(waiting: Home, server: FormServer, named: str) -> None:
+    assert "1 photo cancelled" in waiting.run("cancel", "trip", named).stderr
+    assert waiting.run("resume").returncode == 0
+    assert sorted(server.names) == ["IMG_1.JPG", "IMG_3.JPG"]
+    assert waiting.states()["IMG_2.JPG"] == "cancelled"
+
+
+def test_cancel_of_a_file_that_is_none_of_the_albums_cancels_nothing(waiting: Home) -> None:
+    done = waiting.run("cancel", "trip", "IMG_1.JPG", "IMG_9.JPG")
+    assert done.returncode == 2
+    assert "'IMG_9.JPG'" in done.stderr
+    assert waiting.album()["counts"]["pending"] == 3
+
+
+def test_cancel_leaves_what_was_sent(waiting: Home) -> None:
+    waiting.run("resume")
+    done = waiting.run("cancel", "trip", "IMG_1.JPG")
+    assert done.returncode == 0
+    assert "0 photos cancelled" in done.stderr
+    assert "sent before" in done.stderr
+    assert waiting.album()["counts"]["uploaded"] == 3
+
+
+def test_cancel_while_an_uploader_sends(home: Home, server: FormServer) -> None:
+    home.form(server)
+    server.may_answer.clear()
+    process = home.start("push", home.photos(3), "-j1")
+    until(lambda: server.in_flight)
+    done = home.run("cancel", "trip")
+    assert done.returncode == 0
+    assert "2 photos cancelled" in done.stderr
+    assert "1 photo being sent right now" in done.stderr
+    server.may_answer.set()
+    assert finish(process).returncode == 0
+    assert sorted(home.states().values()) == ["cancelled", "cancelled", "uploaded"]
+    assert len(server.ledger) == 1
+
+
+def test_cancel_removes_copies_at_the_next_start(home: Home, server: FormServer) -> None:
+    home.form(server)
+    server.answer = lambda _: Answer(401)
+    assert home.run("push", home.photos(2), "--spool").returncode == 4
+    spool = home.folder / "state" / "albumup" / "journal.db.spool"
+    assert len(list(spool.iterdir())) == 2
+    home.run("cancel", "trip")
+    server.answer = lambda _: Answer(200)
+    home.run("push", home.photos(1, "more", first=9))
+    assert list(spool.iterdir()) == []
+
+
+def test_target_narrows_to_one_of_two_albums_of_a_name(waiting: Home) -> None:
+    waiting.run("push", "trip", "--target", "inbox")
+    assert waiting.run("cancel", "trip", "--target", "club").returncode == 0
+    assert waiting.run("forget", "trip", "--target", "inbox").returncode == 0
+    assert [album["target"] for album in waiting.status()["albums"]] == ["club"]
+
+
+def test_forget_refuses_an_album_that_is_not_settled(waiting: Home) -> None:
+    done = waiting.run("forget", "trip")
+    assert done.returncode == 2
+    assert "albumup resume trip" in done.stderr
+    assert "albumup cancel trip" in done.stderr
+    assert waiting.album()["counts"]["pending"] == 3
+
+
+def test_forget_drops_the_album_and_nothing_else(home: Home) -> None:
+    home.run("push", home.photos(2))
+    home.run("push", home.photos(1, "more", first=9))
+    assert home.run("forget", "trip").returncode == 0
+    assert home.album()["album"] == "more"
+    assert len(home.tasks()) == 1
+    assert len(list((home.inbox / "trip").iterdir())) == 2
+    assert len(list((home.folder / "trip").iterdir())) == 2
+    again = home.run("push", "trip")
+    assert again.returncode == 0
+    assert sorted(album["counts"]["duplicate"] for album in home.status()["albums"]) == [0, 2]

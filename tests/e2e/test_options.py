@@ -1,0 +1,237 @@
+"""Global options and the terminal."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import struct
+import subprocess
+import termios
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .conftest import COMMAND, Home, finish, until
+from .server import Answer, FormServer
+
+COMMANDS = ("push", "resume", "retry-failed", "status", "list", "cancel", "forget", "target", "receive", "demo")
+
+
+def test_help_lists_what_there_is_and_nothing_that_comes_later(home: Home) -> None:
+    helped = home.run("-h")
+    assert helped.returncode == 0
+    assert helped.stdout == home.run("--help").stdout
+    assert re.findall(r"^  ([a-z-]+)  ", helped.stdout.partition("Commands:")[2], re.MULTILINE) == list(COMMANDS)
+    options = {option for command in COMMANDS for option in re.findall(r"--[a-z-]+", home.run(command, "-h").stdout)}
+    assert not options & {"--detach", "--share", "--install"}
+    assert re.findall(r"^  ([a-z]+)  ", home.run("target", "-h").stdout, re.MULTILINE) == [
+        "check",
+        "list",
+        "show",
+        "try",
+    ]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_commands_help_fits_80_columns(home: Home, command: str) -> None:
+    done = home.run(command, "-h", COLUMNS="80")
+    assert done.returncode == 0
+    assert [line for line in done.stdout.splitlines() if len(line) > 80] == []
+    about = done.stdout.partition("Options:")[0].partition("\n")[2]
+    assert command == "demo" or f"albumup {command}" in about  # an example; demo is one itself
+
+
+def test_the_version_before_and_after_a_command(home: Home) -> None:
+    versions = {home.run(*line).stdout for line in (["-V"], ["--version"], ["status", "-V"], ["-V", "status"])}
+    assert len(versions) == 1
+    assert re.fullmatch(r"albumup \d+\.\d+\.\d+\S*\n", versions.pop())
+
+
+def test_global_options_stand_before_and_after_the_command_and_after_wins(home: Home) -> None:
+    photo = home.photos(1)
+    home.run("push", photo, "--journal", "a.db")
+    assert home.run("--journal", "a.db", "list").stdout
+    assert home.run("list", "--journal", "a.db").stdout
+    assert home.run("--journal", "b.db", "list", "--journal", "a.db").stdout
+    assert home.run("--journal", "a.db", "list", "--journal", "b.db").stdout == ""
+    assert not home.journal.exists()
+
+
+def test_journal_and_config_come_from_the_environment_and_options_win(home: Home, server: FormServer) -> None:
+    config = home.form(server).rename(home.folder / "other.toml")
+    named = {"ALBUMUP_JOURNAL": str(home.folder / "a.db"), "ALBUMUP_CONFIG": str(config)}
+    assert home.run("push", home.photos(1), **named).returncode == 0
+    assert server.names == ["IMG_1.JPG"]
+    assert (home.folder / "a.db").exists()
+    assert not home.journal.exists()
+    assert home.run("list", **named).stdout
+    assert home.run("list", "--journal", "b.db", **named).stdout == ""
+    (home.folder / "empty.toml").touch()
+    assert "club" not in home.run("target", "list", "--config", "empty.toml", **named).stdout
+
+
+def test_quiet_says_only_what_went_wrong(home: Home, server: FormServer) -> None:
+    home.form(server)
+    home.photos(2)
+    server.answer = lambda one: Answer(413 if one.filename == "IMG_2.JPG" else 200)
+    failed = home.run("push", "trip", "-q")
+    assert failed.returncode == 3
+    assert "IMG_2.JPG" in failed.stderr
+    assert "queued" not in failed.stderr
+    well = home.run("push", home.photos(1, "more", first=9), "-q")
+    assert (well.returncode, well.stdout, well.stderr) == (0, "", "")
+    again = home.run("-q", "push", "more")
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+
+
+def test_off_a_terminal_there_are_no_bars_and_no_colours(home: Home) -> None:
+    said = home.run("push", home.photos(3)).stderr
+    assert not set(said) & {"\r", "\x1b"}
+    assert "%" not in said
+
+
+def test_plain_progress_is_lines(home: Home, server: FormServer) -> None:
+    home.form(server)
+    server.may_answer.clear()
+    process = home.start("push", home.photos(3), "--progress", "plain")
+    assert process.stderr is not None
+    until(lambda: re.match(r"trip: 0 of 3 photos, ", process.stderr.readline()))
+    server.may_answer.set()
+    done = finish(process)
+    assert done.returncode == 0
+    assert not set(done.stderr) & {"\r", "\x1b"}
+
+
+def test_a_disabled_progress_and_wrong_choices(home: Home) -> None:
+    assert home.run("push", home.photos(1), "--progress", "none").returncode == 0
+    done = home.run("status", "--progress", "fancy")
+    assert done.returncode == 2
+    assert "plain" in done.stderr
+
+
+# On a terminal.
+
+Watch = Callable[[str], bool]
+
+
+def on_terminal(home: Home, *args: object, columns: int = 80, seen: Watch | None = None, then: object = None,
+                **env: str) -> tuple[int, str]:  # fmt: skip
+    """Run on a terminal; call ``then`` once ``seen`` holds of what was painted. Exit code and all that was painted."""
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    process = subprocess.Popen(
+        [*COMMAND, *map(str, args)], stdin=theirs, stdout=theirs, stderr=theirs, env=home.env | env, cwd=home.folder
+    )
+    os.close(theirs)
+    painted = b""
+    try:
+        while True:
+            try:
+                more = os.read(ours, 65536)
+            except OSError:  # Linux: the other end is closed
+                break
+            if not more:
+                break
+            painted += more
+            if seen is not None and seen(painted.decode(errors="replace")):
+                seen = None
+                assert callable(then)
+                then()
+    finally:
+        os.close(ours)
+        if process.poll() is None and seen is not None:
+            process.kill()
+        code = process.wait(60)
+    assert seen is None, painted
+    return code, painted.decode()
+
+
+def widths(painted: str) -> list[int]:
+    """The columns that each painted line takes."""
+    text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", painted)
+    return [
+        sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in line)
+        for line in re.split(r"[\r\n]+", text)
+    ]
+
+
+def pushing(home: Home, server: FormServer, columns: int = 80, **env: str) -> str:
+    """What is painted while a server holds its answer until the bars stand there."""
+    home.form(server)
+    trip = home.photos(2)
+    (trip / "IMG_1.JPG").rename(trip / ("夏休みの思い出の写真" * 4 + ".JPG"))
+    server.may_answer.clear()
+    code, painted = on_terminal(
+        home, "push", trip, columns=columns, seen=lambda text: "| 2.02k/" in text or "| 2.0" in text,
+        then=server.may_answer.set, **env,
+    )  # fmt: skip
+    assert code == 0
+    return painted
+
+
+@pytest.mark.parametrize("columns", [80, 50])
+def test_bars_never_exceed_the_terminal(home: Home, server: FormServer, columns: int) -> None:
+    painted = pushing(home, server, columns)
+    bars = [line for line in re.split(r"[\r\n]+", painted) if "%" in line and "|" in line]
+    assert bars
+    assert max(widths("\r".join(bars))) <= columns
+
+
+def test_100_percent_shows_only_after_the_answer(home: Home, server: FormServer) -> None:
+    home.form(server)
+    home.photos(1)
+    server.may_answer.clear()
+    before = []
+
+    def answer() -> None:
+        server.may_answer.set()
+
+    def seen(text: str) -> bool:
+        if text.count("IMG_1.JPG") < 3:  # painted some times since its last byte went
+            return False
+        before.append(text)
+        return bool(server.ledger)
+
+    on_terminal(home, "push", "trip", seen=seen, then=answer)
+    assert "%" in before[-1]
+    assert "100%" not in before[-1]
+
+
+def test_bars_are_gone_when_it_ends(home: Home, server: FormServer) -> None:
+    last = re.split(r"[\r\n]+", pushing(home, server).rstrip())[-1]
+    assert re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", last).startswith("trip: 2 of 2 sent")
+
+
+@pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=["NO_COLOR", "dumb"])
+def test_no_colour_where_none_is_wanted(home: Home, env: dict[str, str]) -> None:
+    _, painted = on_terminal(home, "push", home.photos(1), **env)
+    assert not re.search(r"\x1b\[[0-9;]*m", painted)
+    if env.get("TERM") == "dumb":
+        assert "\x1b" not in painted
+
+
+def test_no_bars_on_a_terminal_when_quiet(home: Home) -> None:
+    code, painted = on_terminal(home, "push", home.photos(1), "-q")
+    assert (code, painted) == (0, "")
+
+
+def test_a_terminal_that_goes_away_hangs_up(home: Home, server: FormServer) -> None:
+    """The work outlives it: what is not sent is still pending."""
+    home.form(server)
+    trip: Path = home.photos(2)
+    server.may_answer.clear()
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, "push", str(trip), "-j1"], stdin=theirs, stdout=theirs, stderr=theirs, env=home.env,
+        start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )  # fmt: skip
+    os.close(theirs)
+    until(lambda: server.in_flight)
+    os.close(ours)
+    assert process.wait(60) == 129
+    server.may_answer.set()
+    assert home.run("resume").returncode == 0
+    assert sorted(set(server.names)) == ["IMG_1.JPG", "IMG_2.JPG"]

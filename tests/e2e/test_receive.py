@@ -1,0 +1,119 @@
+"""receive: the receiving server, and another machine's push to it."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+from .conftest import Home, finish, until
+
+TOKEN = "a-long-random-line-of-some-club"
+Serve = Callable[..., str]
+
+
+@pytest.fixture
+def serve(home: Home) -> Serve:
+    """Start ``albumup receive`` for the folder ``received`` and return its URL."""
+
+    def start(*args: object) -> str:
+        process = home.start("receive", "received", "--token-file", home.secret(TOKEN), *args)
+        assert process.stderr is not None
+        found = until(lambda: re.search(r"at (http://\S+);", process.stderr.readline()), "it listens")
+        return str(found[1])
+
+    return start
+
+
+def configure(home: Home, url: str, token: str = TOKEN) -> None:
+    file = home.secret(token, "client-token")
+    home.config(f'[targets.nas]\nkind = "inbox"\nurl = "{url}"\ntoken_file = "{file}"\nsettle = 0\n')
+
+
+def received(home: Home, album: str = "trip") -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (home.folder / "received" / album).iterdir() if path.is_file()}
+
+
+def test_a_push_to_a_receiver_ends_with_the_same_bytes_there(home: Home, serve: Serve) -> None:
+    configure(home, serve())
+    trip = home.photos(5)
+    assert home.run("target", "check", "nas").returncode == 0
+    done = home.run("push", trip)
+    assert done.returncode == 0
+    assert "on this computer" not in done.stderr
+    assert received(home) == {path.name: path.read_bytes() for path in trip.iterdir()}
+    home.run("forget", "trip")
+    assert home.run("push", trip).returncode == 0
+    assert home.album()["counts"]["duplicate"] == 5
+
+
+def test_a_wrong_token_ends_with_4_and_nothing_is_taken(home: Home, serve: Serve) -> None:
+    configure(home, serve(), token="another-long-random-line-of-a-club")
+    done = home.run("push", home.photos(2))
+    assert done.returncode == 4
+    assert "401" in done.stderr
+    assert home.album()["counts"]["pending"] == 2
+    assert home.run("target", "check", "nas").returncode == 4
+
+
+def test_a_rehearsal_of_the_worst_ends_with_every_photo_there_once(home: Home, serve: Serve) -> None:
+    configure(home, serve("--faults", "drop=15%,503=10%,lost-answer=15%"))
+    trip = home.photos(40)
+    home.run("push", trip, "--retries", "20")
+    for _ in range(5):
+        if home.run("resume", "--retries", "20").returncode == 0:
+            break
+    counts = home.album()["counts"]
+    assert counts["uploaded"] + counts["duplicate"] == 40
+    assert received(home) == {path.name: path.read_bytes() for path in trip.iterdir()}
+    assert home.sql("select count(*) from v_attempts where outcome <> 'uploaded'") != [(0,)]
+
+
+def test_a_stalled_answer_is_given_up_after_the_silence_limit(home: Home, serve: Serve) -> None:
+    configure(home, serve("--faults", "stall=100%"))
+    with home.config_file.open("a") as config:
+        config.write("timeout = 1\n")
+    done = home.run("push", home.photos(1), "--retries", "0", "--patience", "0")
+    assert done.returncode in (3, 75)
+    assert home.album()["counts"]["uploaded"] == 0
+
+
+def test_another_host_needs_a_token_file(home: Home) -> None:
+    done = home.run("receive", "received", "--host", "0.0.0.0")
+    assert done.returncode == 2
+    assert "--token-file" in done.stderr
+    assert not (home.folder / "received").exists()
+
+
+def test_a_token_file_that_others_can_read_is_refused(home: Home) -> None:
+    token = home.secret(TOKEN)
+    token.chmod(0o644)
+    done = home.run("receive", "received", "--token-file", token)
+    assert done.returncode in (2, 4)
+    assert "chmod 600" in done.stderr
+    assert TOKEN not in done.stderr
+
+
+def test_unknown_faults_are_refused_by_name(home: Home) -> None:
+    done = home.run("receive", "received", "--faults", "flood=5%")
+    assert done.returncode == 2
+    assert "'flood'" in done.stderr
+
+
+def test_a_port_that_is_taken_is_said(home: Home, serve: Serve) -> None:
+    port = serve().rpartition(":")[2]
+    done = home.run("receive", "other", "--port", port)
+    assert done.returncode == 1
+    assert port in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_it(home: Home, number: signal.Signals) -> None:
+    process: subprocess.Popen[str] = home.start("receive", "received")
+    assert process.stderr is not None
+    assert "Ctrl-C ends it" in process.stderr.readline()
+    process.send_signal(number)
+    assert finish(process).returncode == 0

@@ -1,0 +1,179 @@
+"""retry-failed: cron's rounds, and the form with names."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from .conftest import Home, jpeg
+from .server import Answer, FormServer
+
+MINUTE, HOUR = 60, 3600
+WAITS = (0, 15 * MINUTE, HOUR, 6 * HOUR, 24 * HOUR)
+
+
+@pytest.fixture
+def failed(home: Home, server: FormServer) -> Home:
+    """An album of which IMG_2.JPG has failed; the server goes on refusing it."""
+    home.form(server)
+    home.config_file.write_text(home.config_file.read_text() + "[defaults]\nretries = 0\n")
+    server.answer = lambda one: Answer(418 if one.filename == "IMG_2.JPG" else 200)
+    assert home.run("push", home.photos(3)).returncode == 3
+    assert home.states()["IMG_2.JPG"] == "failed"
+    return home
+
+
+def tries(server: FormServer) -> int:
+    return server.names.count("IMG_2.JPG")
+
+
+def test_the_first_round_is_due_at_once_and_the_next_in_15_minutes(failed: Home, server: FormServer) -> None:
+    first = failed.run("retry-failed")
+    assert first.returncode == 3
+    assert tries(server) == 2
+    assert first.stdout == ""
+    assert "trip: 1 photo failed again" in first.stderr
+    assert "round 1 of 5, next in 15 min" in first.stderr
+    assert re.search(r"IMG_2\.JPG +failed +418", first.stderr)
+    again = failed.run("retry-failed")
+    assert (again.returncode, again.stdout, again.stderr) == (3, "", "")
+    assert tries(server) == 2
+
+
+def test_a_photo_gets_five_rounds_each_later_than_the_last(failed: Home, server: FormServer) -> None:
+    for number, wait in enumerate(WAITS, 1):
+        if wait:
+            failed.later(wait - 30)
+            early = failed.run("retry-failed")
+            assert (early.returncode, early.stderr, tries(server)) == (3, "", number)
+            failed.later(31)
+        done = failed.run("retry-failed")
+        assert f"round {number} of 5" in done.stderr
+        assert tries(server) == number + 1
+    failed.later(1000 * HOUR)
+    assert failed.run("retry-failed").stderr == ""
+    assert tries(server) == 6
+    assert failed.states()["IMG_2.JPG"] == "failed"
+
+
+def test_rounds_can_be_fewer(failed: Home, server: FormServer) -> None:
+    assert failed.run("retry-failed", "--rounds", "0").stderr == ""
+    failed.run("retry-failed", "--rounds", "1")
+    failed.later(1000 * HOUR)
+    failed.run("retry-failed", "--rounds", "1")
+    assert tries(server) == 2
+
+
+@pytest.mark.parametrize("names", [["trip"], ["--all"]], ids=" ".join)
+def test_naming_an_album_begins_the_rounds_anew(failed: Home, server: FormServer, names: list[str]) -> None:
+    failed.run("retry-failed")
+    assert failed.run("retry-failed", *names).returncode == 3
+    assert tries(server) == 3
+    failed.run("retry-failed", *names)
+    assert tries(server) == 4
+    failed.later(15 * MINUTE + 1)
+    failed.run("retry-failed")
+    assert tries(server) == 5
+
+
+def test_a_fresh_set_has_all_its_tries_and_attempts_go_on_counting(failed: Home, server: FormServer) -> None:
+    done = failed.run("retry-failed", "trip", "--retries", "1")
+    assert done.returncode == 3
+    assert tries(server) == 3
+    assert "gave up after 2 tries" in done.stderr
+    (task,) = failed.tasks("--state", "failed")
+    assert task["attempts"] == 3
+
+
+def test_what_is_sent_at_last_is_news_once(failed: Home, server: FormServer) -> None:
+    server.answer = lambda _: Answer(200)
+    done = failed.run("retry-failed")
+    assert done.returncode == 0
+    assert "1 sent" in done.stderr
+    assert failed.states()["IMG_2.JPG"] == "uploaded"
+    again = failed.run("retry-failed")
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+
+
+def test_a_server_that_is_down_is_said_once_and_costs_no_tries(failed: Home, server: FormServer) -> None:
+    server.answer = lambda _: Answer(503)
+    first = failed.run("retry-failed")
+    assert first.returncode == 75
+    assert "503" in first.stderr
+    second = failed.run("retry-failed")
+    assert (second.returncode, second.stderr) == (75, "")
+    server.answer = lambda _: Answer(200)
+    assert failed.run("retry-failed").returncode == 0
+
+
+def test_rejected_photos_go_only_when_asked_for(home: Home, server: FormServer) -> None:
+    home.form(server)
+    server.answer = lambda one: Answer(415 if one.filename == "IMG_2.JPG" else 200)
+    assert home.run("push", home.photos(2)).returncode == 3
+    assert home.run("retry-failed", "trip").returncode == 3
+    assert tries(server) == 1
+    server.answer = lambda _: Answer(200)
+    assert home.run("retry-failed", "trip", "--rejected").returncode == 0
+    assert tries(server) == 2
+
+
+@pytest.mark.parametrize(("resend", "sent"), [("safe", 2), ("allowed", 1), ("never", 1)])
+def test_doubts_go_by_themselves_only_where_that_is_safe(
+    home: Home, server: FormServer, resend: str, sent: int
+) -> None:
+    home.form(server, f'resend = "{resend}"\n')
+    server.answer = lambda one: Answer(500 if one.filename == "IMG_2.JPG" else 200)
+    assert home.run("push", home.photos(2), "--retries", "0").returncode == 3
+    assert home.states()["IMG_2.JPG"] == "in_doubt"
+    server.answer = lambda _: Answer(200)
+    code = home.run("retry-failed", "trip").returncode
+    assert (tries(server), code) == (sent, 0 if sent == 2 else 3)
+    assert home.run("retry-failed", "trip", "--in-doubt").returncode == 0
+    assert tries(server) == 2
+    (task,) = [task for task in home.tasks() if task["sent_as"] == "IMG_2.JPG"]
+    assert task["maybe_twice"] is (resend != "safe")
+
+
+def test_cron_does_not_speak_of_rounds_where_it_gives_none(home: Home, server: FormServer) -> None:
+    home.form(server)
+    server.answer = lambda one: Answer(500 if one.filename == "IMG_2.JPG" else 200)
+    assert home.run("push", home.photos(2), "--retries", "0").returncode == 3
+    home.run("retry-failed", "trip", "--in-doubt", "--retries", "0")
+    home.photos(1, "more", first=9)
+    server.answer = lambda _: Answer(418)
+    home.run("push", "more", "--retries", "0")
+    said = home.run("retry-failed", "--retries", "0").stderr
+    assert "more: 1 photo failed again (round 1 of 5" in said
+    assert "trip: 1 photo failed again (round" not in said
+
+
+def test_a_missing_photo_that_came_back_is_sent(home: Home, server: FormServer) -> None:
+    home.form(server)
+    trip = home.photos(1)
+    away = home.folder / "away.jpg"
+    (trip / "link.jpg").symlink_to(away)
+    assert home.run("push", trip, "--follow-symlinks").returncode == 3
+    assert home.states()["link.jpg"] == "missing"
+    assert home.run("retry-failed").returncode == 3
+    away.write_bytes(jpeg(7))
+    home.later(15 * MINUTE + 1)
+    assert home.run("retry-failed").returncode == 0
+    assert "link.jpg" in server.names
+
+
+def test_a_missing_photo_that_came_back_is_sent_by_a_push(home: Home, server: FormServer) -> None:
+    home.form(server)
+    trip = home.photos(1)
+    away = home.folder / "away.jpg"
+    (trip / "link.jpg").symlink_to(away)
+    home.run("push", trip, "--follow-symlinks")
+    away.write_bytes(jpeg(7))
+    assert home.run("push", trip, "--follow-symlinks").returncode == 0
+    assert home.states() == {"IMG_1.JPG": "uploaded", "link.jpg": "uploaded"}
+
+
+def test_without_a_journal_it_says_nothing_and_creates_nothing(home: Home) -> None:
+    cron = home.run("retry-failed")
+    assert (cron.returncode, cron.stdout, cron.stderr) == (0, "", "")
+    assert not (home.folder / "state").exists()

@@ -1,0 +1,157 @@
+"""target list, show, check and try; and secrets, which are nowhere to be seen."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from .conftest import Home
+from .server import Answer, FormServer
+
+TOKEN = "hush-7f3a-do-not-tell"
+
+
+def test_list_names_the_default_and_where_each_comes_from(home: Home, server: FormServer) -> None:
+    home.config(
+        f'default_target = "a"\n[targets.a]\nkind = "form"\nurl = "{server.url}"\n'
+        '[targets.b]\nkind = "inbox"\nurl = "http://nas.invalid:8090"\ntoken_env = "T"\n'
+    )
+    home.run("push", home.photos(1), "--url", f"{server.url}?x")
+    rows = {line.split()[0]: line.split()[1:] for line in home.run("target", "list").stdout.splitlines()[1:]}
+    assert rows["a"] == ["form", server.url, "config", "default"]
+    assert rows["b"] == ["inbox", "http://nas.invalid:8090", "config"]
+    assert [row for name, row in rows.items() if name.startswith("127.0.0.1")] == [["form", f"{server.url}?x", "--url"]]
+    assert rows["inbox"][-2:] == ["built", "in"]
+
+
+def test_show_prints_settings_and_masks_the_token(home: Home, server: FormServer) -> None:
+    config = home.form(server, f'token = "{TOKEN}"\nresend = "safe"\n[targets.club.fields]\nkey = "{{token}}"\n')
+    config.chmod(0o600)
+    done = home.run("target", "show", "club")
+    assert done.returncode == 0
+    assert server.url in done.stdout
+    assert "resend = 'safe'" in done.stdout
+    assert "token = ********" in done.stdout
+    assert TOKEN not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("command", ["show", "check", "try"])
+def test_an_unknown_target_has_a_nearest_one(home: Home, server: FormServer, command: str) -> None:
+    home.form(server)
+    photo = [home.photos(1) / "IMG_1.JPG"] if command == "try" else []
+    done = home.run("target", command, "clib", *photo)
+    assert done.returncode == 4
+    assert "did you mean club?" in done.stderr
+
+
+def test_check_proves_the_inbox_without_uploading(home: Home) -> None:
+    done = home.run("target", "check", "inbox")
+    assert done.returncode == 0
+    assert done.stdout.startswith("ok ")
+    assert not home.journal.exists()
+
+
+def test_check_of_a_server_that_is_not_there_ends_with_4(home: Home, server: FormServer) -> None:
+    home.form(server, 'check = "http://photos.invalid/me"\n')
+    done = home.run("target", "check", "club")
+    assert done.returncode == 4
+    assert done.stdout.startswith("NO ")
+    assert server.requests == 0
+
+
+def test_try_shows_request_answer_verdict_and_rule(home: Home, server: FormServer) -> None:
+    token = home.secret(TOKEN)
+    home.form(server, f'token_file = "{token}"\nauth = "bearer"\nid = "id"\n[targets.club.fields]\nkey = "{{token}}"\n')
+    photo = home.photos(1) / "IMG_1.JPG"
+    server.answer = lambda _: Answer(201, b'{"id": "p7"}')
+    done = home.run("target", "try", "club", photo)
+    assert done.returncode == 0
+    assert f"> POST {server.url}" in done.stdout
+    assert "> Authorization: Bearer ********" in done.stdout
+    assert "> [field] key = ********" in done.stdout
+    assert "< 201 Created" in done.stdout
+    assert '< {"id": "p7"}' in done.stdout
+    assert "verdict: uploaded" in done.stdout
+    assert "rule: " in done.stdout
+    (received,) = server.ledger
+    assert received.fields == {"key": TOKEN}
+    assert received.headers["authorization"] == f"Bearer {TOKEN}"
+    assert not home.journal.exists()
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "verdict"),
+    [
+        (Answer(401), 4, "refused"),
+        (Answer(404), 4, "astray"),
+        (Answer(413), 3, "rejected"),
+        (Answer(503), 75, "sick"),
+        (Answer(200, b"<html>", "text/html"), 4, "astray"),
+        (Answer(200, b"{}"), 3, "in doubt"),
+    ],
+    ids=["401", "404", "413", "503", "page", "no id"],
+)
+def test_try_ends_with_the_code_that_a_push_would(
+    home: Home, server: FormServer, answer: Answer, code: int, verdict: str
+) -> None:
+    home.form(server, 'id = "id"\n')
+    server.answer = lambda _: answer
+    done = home.run("target", "try", "club", home.photos(1) / "IMG_1.JPG")
+    assert done.returncode == code, done.stdout
+    assert f"verdict: {verdict}" in done.stdout
+
+
+def test_try_of_a_photo_that_is_not_there(home: Home, server: FormServer) -> None:
+    home.form(server)
+    done = home.run("target", "try", "club", "nowhere.jpg")
+    assert done.returncode == 2
+    assert "nowhere.jpg" in done.stderr
+
+
+@pytest.mark.parametrize("auth", ["bearer", "basic", "header:X-Api-Key"])
+def test_the_token_is_nowhere_but_on_the_wire(home: Home, server: FormServer, auth: str) -> None:
+    token = home.secret(TOKEN)
+    home.form(
+        server,
+        f'token_file = "{token}"\nauth = "{auth}"\n'
+        + ('user = "anna"\n' if auth == "basic" else "")
+        + '[targets.club.fields]\nkey = "{token}"\n',
+    )
+    photo = home.photos(2) / "IMG_1.JPG"
+    # A server that repeats what it was sent is where tokens leak.
+    server.answer = lambda one: Answer(401 if one.filename == "IMG_2.JPG" else 200, one.fields["key"].encode())
+    basic = base64.b64encode(f"anna:{TOKEN}".encode()).decode()
+    wanted = {"bearer": f"Bearer {TOKEN}", "basic": f"Basic {basic}", "header:X-Api-Key": TOKEN}[auth]
+    lines = (
+        ["push", "trip", "-vv", "--json", "--spool", "-j1"],
+        ["resume", "-vv"],
+        ["list", "--json"],
+        ["status", "--json"],
+        ["target", "list"],
+        ["target", "show", "club"],
+        ["target", "check", "club", "-vv"],
+        ["target", "try", "club", str(photo), "-vv"],
+    )
+    for line in lines:
+        done = home.run(*line)
+        for text in (done.stdout, done.stderr):
+            assert TOKEN not in text, line
+            assert basic not in text, line
+    sent = server.ledger[0].headers
+    assert sent["x-api-key" if ":" in auth else "authorization"] == wanted
+    assert server.ledger[0].fields == {"key": TOKEN}
+    for path in home.folder.rglob("*"):
+        if path.is_file() and path != token:
+            data = path.read_bytes()
+            assert TOKEN.encode() not in data, path
+            assert basic.encode() not in data, path
+
+
+@pytest.mark.parametrize(
+    "source", ['token_env = "CLUB_TOKEN"', 'token_command = ["echo", "{}"]'], ids=["env", "command"]
+)
+def test_a_token_may_come_from_elsewhere(home: Home, server: FormServer, source: str) -> None:
+    home.form(server, source.replace("{}", TOKEN) + "\n")
+    assert home.run("push", home.photos(1), CLUB_TOKEN=TOKEN).returncode == 0
+    assert server.ledger[0].headers["authorization"] == f"Bearer {TOKEN}"

@@ -1,0 +1,181 @@
+"""Several at once: one sends, the others hand over and follow."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections import Counter
+
+from .conftest import Home, finish, until
+from .server import Answer, FormServer
+
+
+def uploader(home: Home, server: FormServer, *args: object, **env: str) -> subprocess.Popen[str]:
+    """A push of the album ``trip`` that waits for an answer, one photo in flight."""
+    home.photos(2)
+    server.may_answer.clear()
+    process = home.start("push", "trip", "-j1", *args, **env)
+    until(lambda: server.in_flight)
+    return process
+
+
+def follower(home: Home, *args: object, **env: str) -> subprocess.Popen[str]:
+    """Another push, of the album ``more``, once the uploader has taken it over."""
+    home.photos(2, "more", first=11)
+    process = home.start("push", "more", *args, **env)
+    until(
+        lambda: (2,) in home.sql("select count(*) from scope where run_id = (select max(id) from run)"), "handed over"
+    )
+    return process
+
+
+def test_the_second_hands_over_and_each_ends_with_its_albums_code(home: Home, server: FormServer) -> None:
+    home.form(server)
+    server.answer = lambda one: Answer(413 if one.filename == "IMG_12.JPG" else 200)
+    first = uploader(home, server)
+    second = follower(home)
+    server.may_answer.set()
+    done = finish(second)
+    assert done.returncode == 3
+    assert f"Process {first.pid} is uploading" in done.stderr
+    assert "IMG_12.JPG" in done.stderr
+    assert finish(first).returncode == 0  # its own album is well
+    assert Counter(server.names) == dict.fromkeys(["IMG_1.JPG", "IMG_2.JPG", "IMG_11.JPG", "IMG_12.JPG"], 1)
+    assert home.sql("select count(*) from run") == [(1,)]
+
+
+def test_a_follower_whose_album_is_well_ends_with_0(home: Home, server: FormServer) -> None:
+    home.form(server)
+    server.answer = lambda one: Answer(413 if one.filename == "IMG_2.JPG" else 200)
+    first = uploader(home, server)
+    second = follower(home)
+    server.may_answer.set()
+    assert finish(second).returncode == 0
+    assert finish(first).returncode == 3
+
+
+def test_five_at_once_on_a_journal_that_does_not_exist_yet(home: Home, server: FormServer) -> None:
+    home.form(server)
+    for number in range(5):
+        home.photos(3, f"album{number}", first=10 * number)
+    started = [home.start("push", f"album{number}") for number in range(5)]
+    assert [finish(process).returncode for process in started] == [0] * 5
+    assert Counter(server.names) == {f"IMG_{10 * number + n}.JPG": 1 for number in range(5) for n in range(3)}
+    assert len(home.status()["albums"]) == 5
+
+
+def test_the_same_folder_pushed_twice_at_once_is_sent_once(home: Home, server: FormServer) -> None:
+    home.form(server)
+    home.photos(5)
+    started = [home.start("push", "trip") for _ in range(3)]
+    assert [finish(process).returncode for process in started] == [0] * 3
+    assert len(server.ledger) == 5
+
+
+def test_status_names_who_uploads(home: Home, server: FormServer) -> None:
+    home.form(server)
+    first = uploader(home, server)
+    found = home.status()["uploader"]
+    assert found["pid"] == first.pid
+    assert found["since"].endswith("Z")
+    assert f"running pid {first.pid}" in home.run("status").stdout
+    first.kill()
+    first.wait()
+    assert home.status()["uploader"] is None
+
+
+def test_cron_hands_over_without_a_word(home: Home, server: FormServer) -> None:
+    home.form(server)
+    first = uploader(home, server)
+    cron = home.run("retry-failed")
+    assert (cron.returncode, cron.stdout, cron.stderr) == (0, "", "")
+    server.may_answer.set()
+    assert finish(first).returncode == 0
+
+
+def test_a_follower_takes_over_when_the_uploader_is_killed(home: Home, server: FormServer) -> None:
+    home.form(server, 'resend = "safe"\n')
+    first = uploader(home, server)
+    second = follower(home)
+    first.kill()
+    first.wait()
+    server.may_answer.set()
+    assert finish(second).returncode == 0
+    assert {"IMG_11.JPG", "IMG_12.JPG"} <= set(server.names)
+    assert home.sql("select count(*) from v_tasks where album = 'more' and state = 'uploaded'") == [(2,)]
+
+
+def test_ctrl_c_leaves_a_follower_and_stops_nothing(home: Home, server: FormServer) -> None:
+    home.form(server)
+    first = uploader(home, server)
+    second = follower(home)
+    until(lambda: second.stderr is not None and "Ctrl-C" in second.stderr.readline())
+    second.send_signal(signal.SIGINT)
+    done = finish(second)
+    assert done.returncode == 130
+    assert str(first.pid) in done.stderr
+    server.may_answer.set()
+    assert finish(first).returncode == 0
+    assert len(server.ledger) == 4
+    assert not any(album["held"] for album in home.status()["albums"])
+
+
+def test_a_follower_ends_with_the_uploader_when_that_is_stopped(home: Home, server: FormServer) -> None:
+    home.form(server)
+    first = uploader(home, server)
+    second = follower(home)
+    first.send_signal(signal.SIGTERM)
+    assert first.stderr is not None
+    until(lambda: "Finishing 1" in first.stderr.readline())
+    server.may_answer.set()
+    assert finish(first).returncode == 143
+    assert finish(second).returncode == 143
+    assert len(server.ledger) == 1
+
+
+def test_options_that_differ_are_named_and_ignored(home: Home, server: FormServer) -> None:
+    home.form(server)
+    first = uploader(home, server, "--retries", "2")
+    second = follower(home, "-j7", "--retries", "2", "--limit-rate", "3M")
+    server.may_answer.set()
+    said = finish(second).stderr
+    assert finish(first).returncode == 0
+    (line,) = [line for line in said.splitlines() if "ignored" in line]
+    assert "--jobs" in line
+    assert "--limit-rate" in line
+    assert "--retries" not in line
+    assert "--patience" not in line
+    assert server.most_in_flight == 1
+
+
+def test_a_token_that_only_the_followers_shell_has_is_used_by_the_follower(home: Home, server: FormServer) -> None:
+    home.config(
+        f'default_target = "open"\n[targets.open]\nkind = "form"\nurl = "{server.url}"\n'
+        f'[targets.closed]\nkind = "form"\nurl = "{server.url}?closed"\ntoken_env = "CLUB_TOKEN"\n'
+    )
+    first = uploader(home, server)
+    second = follower(home, "--target", "closed", CLUB_TOKEN="hush-hush")
+    server.may_answer.set()
+    assert finish(second).returncode == 0
+    assert finish(first).returncode == 0  # what it was handed and could not send is not its own
+    sent = {one.filename: one.headers.get("authorization") for one in server.ledger}
+    assert sent == {
+        "IMG_1.JPG": None,
+        "IMG_2.JPG": None,
+        "IMG_11.JPG": "Bearer hush-hush",
+        "IMG_12.JPG": "Bearer hush-hush",
+    }
+
+
+def test_resume_while_one_uploads_lifts_a_hold_and_hands_over(home: Home, server: FormServer) -> None:
+    home.form(server)
+    home.run("push", home.photos(1, "held", first=31), "--target", "inbox")
+    home.sql("update task set state = 'pending'")
+    home.sql("update album set held = 1")
+    first = uploader(home, server)
+    second = home.start("resume", "held")
+    until(lambda: home.sql("select held from album where name = 'held'") == [(0,)])
+    server.may_answer.set()
+    assert finish(second).returncode == 0
+    assert finish(first).returncode == 0
+    assert {album["album"]: album["counts"]["pending"] for album in home.status()["albums"]} == {"held": 0, "trip": 0}

@@ -1,0 +1,349 @@
+"""What a push found is taken into the journal: new photos, second pushes, and many of them in little memory."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from albumup.body import sent_name
+from albumup.journal.admin import forget
+from albumup.journal.gathering import (
+    Action,
+    Arrival,
+    Gathering,
+    Known,
+    RootFound,
+    add_album,
+    album_id_of,
+    known_photo,
+    shown,
+)
+from albumup.journal.journal import Journal
+from albumup.journal.rows import Body, Pins
+from albumup.journal.runs import roots_of, tally
+from albumup.journal.states import State
+
+ROOT = RootFound(b"/photos/trip", "UUID-1", 7, True)
+
+
+def arrival(
+    name: bytes = b"1.jpg", action: Action = Action.NEW, task_id: int = 0, *, size: int = 100, error: str = "",
+    mtime_ns: int = 5, root: int = 0, folder: bytes = ROOT.path, volume: str = ROOT.volume,
+) -> Arrival:  # fmt: skip
+    pins = Pins(size, mtime_ns, 11, ROOT.device)
+    return Arrival(action, task_id, root, folder + b"/" + name, volume, name, "image/jpeg", pins, error)
+
+
+def push(
+    journal: Journal, arrivals: Iterable[Arrival], album: str = "trip", *, target: str = "home",
+    roots: tuple[RootFound, ...] = (ROOT,), spool: bool = False,
+) -> int:  # fmt: skip
+    """Take arrivals in as one push does; the album's id."""
+    gathering = Gathering(journal)
+    for one in arrivals:
+        gathering.add(one)
+    with journal.transaction():
+        album_id = add_album(journal, album, target, None)
+        gathering.take_in(album_id, roots, spool=spool)
+    return album_id
+
+
+def body_for(size: int, sha256: str = "aa") -> Body:
+    pins = Pins(size, 5, 11, 7)
+    digests = {"sha256": sha256}
+    return Body(b"head", b"tail", "boundary", "multipart/form-data", size + 8, pins, digests, None, None)
+
+
+def prepare(journal: Journal, task_id: int, sha256: str = "aa") -> None:
+    task = journal.task(task_id)
+    assert task is not None
+    with journal.transaction():
+        journal.prepared(task_id, body_for(task.size, sha256), "1.jpg")
+
+
+def settle(journal: Journal, task_id: int, state: State) -> None:
+    """Bring a pending task to a settled state by the shortest way."""
+    with journal.transaction():
+        if state is not State.PENDING:
+            journal.start(task_id, 1)
+        if state is State.IN_DOUBT:
+            journal.doubt(task_id, "the answer was lost", tries=1, ask_at=None)
+        elif state not in (State.PENDING, State.SENDING):
+            journal.settle_task(task_id, state, "words")
+
+
+def only_task(journal: Journal) -> int:
+    (row,) = journal.rows("select id from task")
+    return int(row["id"])
+
+
+def known(journal: Journal, name: bytes = b"1.jpg") -> Known:
+    album_id = album_id_of(journal.connection, "trip", "home")
+    assert album_id is not None
+    found = known_photo(journal.connection, album_id, ROOT.path + b"/" + name, ROOT.volume)
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    journal = Journal(str(tmp_path / "journal.db"), clock=lambda: 1000.0)
+    yield journal
+    journal.close()
+
+
+# The first push.
+
+
+def test_new_photos_are_queued_in_the_order_they_were_found(journal: Journal) -> None:
+    gathering = Gathering(journal)
+    for name in (b"10.jpg", b"2.jpg", b"1.jpg"):
+        gathering.add(arrival(name, size=50))
+    assert (gathering.queued, gathering.bytes) == (3, 150)
+    with journal.transaction():
+        gathering.take_in(add_album(journal, "trip", "home", None), [ROOT], spool=False)
+    rows = journal.rows("select path, state, size, attempts from v_tasks order by id")
+    assert [tuple(row) for row in rows] == [
+        (f"/photos/trip/{name}.jpg", "pending", 50, 0) for name in ("10", "2", "1")
+    ]  # fmt: skip
+
+
+def test_index_and_total_are_those_of_the_push_that_queued_it(journal: Journal) -> None:
+    push(journal, [arrival(b"1.jpg"), arrival(b"2.jpg")])
+    push(journal, [arrival(b"3.jpg")])
+    rows = journal.rows("select position, total from task order by id")
+    assert [tuple(row) for row in rows] == [(1, 2), (2, 2), (1, 1)]
+
+
+def test_an_unreadable_photo_is_missing_with_its_reason(journal: Journal) -> None:
+    push(journal, [arrival(error="Permission denied")])
+    (row,) = journal.rows("select state, error from v_failed")
+    assert tuple(row) == ("missing", "Permission denied")
+
+
+def test_nothing_is_queued_when_the_push_ends_before_its_commit(journal: Journal) -> None:
+    gathering = Gathering(journal)
+    gathering.add(arrival())
+    with pytest.raises(KeyboardInterrupt), journal.transaction():
+        gathering.take_in(add_album(journal, "trip", "home", None), [ROOT], spool=False)
+        raise KeyboardInterrupt
+    assert [journal.rows(f"select * from {table}") for table in ("album", "photo", "task", "tally", "root")] == [[]] * 5
+
+
+def test_photos_of_two_roots_keep_theirs(journal: Journal) -> None:
+    other = RootFound(b"/card", "UUID-2", 8, True)
+    album_id = push(
+        journal,
+        [arrival(), arrival(b"2.jpg", root=1, folder=other.path, volume=other.volume)],
+        roots=(ROOT, other),
+    )
+    assert {(root.path, root.volume, root.device) for root in roots_of(journal, album_id)} == {
+        (ROOT.path, "UUID-1", 7),
+        (other.path, "UUID-2", 8),
+    }
+    rows = journal.rows("select photo.path, root.path from task join photo on photo.id = photo_id"
+                        " join root on root.id = task.root_id order by task.id")  # fmt: skip
+    assert [tuple(row) for row in rows] == [(b"/photos/trip/1.jpg", ROOT.path), (b"/card/2.jpg", other.path)]
+
+
+def test_another_volume_at_the_same_path_is_another_photo(journal: Journal) -> None:
+    push(journal, [arrival()])
+    push(journal, [arrival(volume="UUID-9")], roots=(RootFound(ROOT.path, "UUID-9", 7, True),))
+    rows = journal.rows("select photo.volume, task.state from task join photo on photo.id = photo_id order by task.id")
+    assert [tuple(row) for row in rows] == [("UUID-1", "pending"), ("UUID-9", "pending")]
+
+
+# A second push.
+
+
+def test_two_pushes_that_looked_at_the_same_time_make_one_task_a_photo(journal: Journal, tmp_path: Path) -> None:
+    other = Journal(str(tmp_path / "journal.db"))
+    both = [Gathering(journal), Gathering(other)]
+    for gathering in both:
+        gathering.add(arrival())
+    for gathering, its in zip(both, (journal, other), strict=True):
+        with its.transaction():
+            gathering.take_in(add_album(its, "trip", "home", None), [ROOT], spool=False)
+    other.close()
+    assert len(journal.rows("select 1 from task")) == 1
+
+
+@pytest.mark.parametrize("action", [Action.REPIN, Action.REDO, Action.BACK, Action.AGAIN])
+def test_a_photo_that_was_forgotten_while_the_push_looked_is_new(journal: Journal, action: Action) -> None:
+    album_id = push(journal, [arrival()])
+    gathering = Gathering(journal)
+    gathering.add(arrival(action=action, task_id=only_task(journal)))
+    with journal.transaction():
+        forget(journal, album_id)
+    with journal.transaction():
+        gathering.take_in(add_album(journal, "trip", "home", None), [ROOT], spool=False)
+    assert [row["state"] for row in journal.rows("select state from task")] == ["pending"]
+
+
+def test_new_bytes_of_a_sent_photo_are_a_second_task(journal: Journal) -> None:
+    album_id = push(journal, [arrival()])
+    first = only_task(journal)
+    prepare(journal, first)
+    settle(journal, first, State.UPLOADED)
+    push(journal, [arrival(action=Action.AGAIN, task_id=first, size=200, mtime_ns=9)])
+    rows = journal.rows("select state, size from v_tasks order by id")
+    assert [tuple(row) for row in rows] == [("uploaded", 100), ("pending", 200)]
+    assert (known(journal).state, known(journal).size, known(journal).mtime_ns) == (State.PENDING, 200, 9)
+    assert tally(journal, album_id).bytes == {"sending": 0, "uploaded": 100, "pending": 200}
+
+
+@pytest.mark.parametrize("state", [State.FAILED, State.REJECTED, State.MISSING, State.PENDING])
+def test_new_bytes_of_an_unsent_photo_are_prepared_again_with_fresh_tries(journal: Journal, state: State) -> None:
+    album_id = push(journal, [arrival()])
+    task_id = only_task(journal)
+    prepare(journal, task_id)
+    settle(journal, task_id, state)
+    with journal.transaction():
+        journal.spend(task_id, 4)
+    push(journal, [arrival(action=Action.REDO, task_id=task_id, size=300)], spool=True)
+    task = journal.task(task_id)
+    assert task is not None
+    assert (task.tries, task.body, task.size, task.spool) == (0, None, 300, True)
+    assert (known(journal).state, known(journal).prepared) == (State.PENDING, False)
+    assert tally(journal, album_id).size("pending") == 300
+
+
+@pytest.mark.parametrize("state", [State.UPLOADED, State.DUPLICATE, State.SENDING, State.IN_DOUBT, State.CANCELLED])
+def test_a_photo_that_went_on_while_the_push_looked_is_left_as_it_is(journal: Journal, state: State) -> None:
+    push(journal, [arrival()])
+    task_id = only_task(journal)
+    prepare(journal, task_id)
+    settle(journal, task_id, state)
+    before = journal.task(task_id)
+    push(journal, [arrival(action=Action.REDO, task_id=task_id, size=300)])
+    assert known(journal).state is state
+    assert journal.task(task_id) == before
+
+
+def test_a_missing_photo_that_is_back_is_pending_and_prepared_again(journal: Journal) -> None:
+    push(journal, [arrival(error="No such file")])
+    task_id = only_task(journal)
+    push(journal, [arrival(action=Action.BACK, task_id=task_id)])
+    (row,) = journal.rows("select state, error from v_tasks")
+    assert tuple(row) == ("pending", None)
+    assert [task.id for task in journal.unprepared(1, 1, 10)] == [task_id]
+
+
+@pytest.mark.parametrize("state", [State.UPLOADED, State.FAILED, State.PENDING])
+def test_other_metadata_and_the_same_bytes_change_the_pins_and_nothing_else(journal: Journal, state: State) -> None:
+    push(journal, [arrival()])
+    task_id = only_task(journal)
+    prepare(journal, task_id)
+    settle(journal, task_id, state)
+    gathering = Gathering(journal)
+    gathering.add(arrival(action=Action.REPIN, task_id=task_id, mtime_ns=77))
+    assert (gathering.queued, gathering.bytes) == (0, 0)
+    push(journal, [arrival(action=Action.REPIN, task_id=task_id, mtime_ns=77)])
+    task = journal.task(task_id)
+    assert task is not None
+    assert task.body is not None
+    assert (task.body.pins.mtime_ns, task.body.digests) == (77, {"sha256": "aa"})
+    assert (known(journal).state, known(journal).mtime_ns) == (state, 77)
+
+
+def test_a_known_photo_belongs_to_the_folder_it_was_pushed_by_last(journal: Journal) -> None:
+    album_id = push(journal, [arrival()])
+    above = RootFound(b"/photos", "UUID-1", 7, True)
+    push(journal, [arrival(action=Action.REPIN, task_id=only_task(journal))], roots=(above,))
+    assert [root.path for root in roots_of(journal, album_id)] == [b"/photos"]
+
+
+def test_a_push_lifts_the_hold_of_its_album(journal: Journal) -> None:
+    album_id = push(journal, [arrival()])
+    with journal.transaction():
+        journal.connection.execute("update album set held = 1")
+    assert push(journal, []) == album_id
+    assert [row["held"] for row in journal.rows("select held from v_albums")] == [0]
+
+
+def test_a_photo_nobody_pushed_is_unknown(journal: Journal) -> None:
+    album_id = push(journal, [arrival()])
+    assert known_photo(journal.connection, album_id, b"/photos/trip/2.jpg", ROOT.volume) is None
+    assert known_photo(journal.connection, album_id + 1, b"/photos/trip/1.jpg", ROOT.volume) is None
+    assert album_id_of(journal.connection, "trip", "club") is None
+
+
+# Names.
+
+
+def name_of(journal: Journal, album_id: int, task_id: int, name: bytes) -> str:
+    with journal.transaction():
+        return journal.name_photo(task_id, album_id, lambda number: sent_name(name, number))
+
+
+def test_names_sent_within_an_album_are_unique_without_regard_to_case(journal: Journal) -> None:
+    album_id = push(journal, [arrival(b"%d.jpg" % number) for number in range(4)])
+    other = push(journal, [arrival()], "other")
+    assert name_of(journal, album_id, 1, b"DSC_0001.JPG") == "DSC_0001.JPG"
+    assert name_of(journal, album_id, 2, b"dsc_0001.jpg") == "dsc_0001-2.jpg"
+    assert name_of(journal, album_id, 3, b"DSC_0001.JPG") == "DSC_0001-3.JPG"
+    assert name_of(journal, album_id, 4, b"DSC_0001-2.JPG") == "DSC_0001-2-2.JPG"
+    assert name_of(journal, other, 5, b"DSC_0001.JPG") == "DSC_0001.JPG"
+
+
+def test_a_task_keeps_its_name(journal: Journal) -> None:
+    album_id = push(journal, [arrival(b"1.jpg"), arrival(b"2.jpg")])
+    name_of(journal, album_id, 1, b"A.jpg")
+    assert [name_of(journal, album_id, 2, b"A.jpg") for _ in range(2)] == ["A-2.jpg"] * 2
+    assert name_of(journal, album_id, 1, b"A.jpg") == "A.jpg"
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (b"/photos/1.jpg", None),
+        ("/photos/Grüße 💐.jpg".encode(), None),
+        (b"/photos/\xff.jpg", "/photos/\\udcff.jpg"),
+        (b"/photos/\x1b[31m.jpg", "/photos/\\x1b[31m.jpg"),
+        (b"/photos/a\nb.jpg", "/photos/a\\x0ab.jpg"),
+        ("/photos/\u202egpj.jpg".encode(), "/photos/\\u202egpj.jpg"),
+        ("/photos/\U000e0001.jpg".encode(), "/photos/\\U000e0001.jpg"),
+    ],
+)
+def test_a_path_is_shown_as_text_that_harms_no_terminal(path: bytes, text: str | None) -> None:
+    assert shown(path) == text
+
+
+# Many.
+
+
+def most_memory(journal: Journal, arrivals: Iterable[Arrival]) -> float:
+    """MiB that Python held at most while a push was taken in."""
+    tracemalloc.start()
+    try:
+        push(journal, arrivals)
+        return tracemalloc.get_traced_memory()[1] / 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_50000_arrivals_take_little_memory(journal: Journal) -> None:
+    journal.connection.execute("pragma synchronous = off")
+    assert most_memory(journal, (arrival(b"%05d.jpg" % number) for number in range(50_000))) < 4
+    assert len(journal.rows("select id from task")) == 50_000
+
+    # And as many whose metadata changed, after the card was mounted with another time zone.
+    repins = (arrival(b"%05d.jpg" % n, Action.REPIN, n + 1, mtime_ns=6) for n in range(50_000))
+    assert most_memory(journal, repins) < 4
+    assert journal.rows("select count(*) from photo where mtime_ns = 6")[0][0] == 50_000
+
+
+def test_a_running_uploader_can_commit_while_a_push_looks(journal: Journal, tmp_path: Path) -> None:
+    uploader = Journal(str(tmp_path / "journal.db"))
+    uploader.connection.execute("pragma busy_timeout = 0")
+    push(journal, [arrival()])
+    gathering = Gathering(journal)
+    for number in range(3000):
+        gathering.add(arrival(b"more%d.jpg" % number))
+    with uploader.transaction():
+        uploader.start(1, 1)
+    uploader.close()
+    assert known(journal).state is State.SENDING

@@ -1,0 +1,290 @@
+"""Makes the picture files that are committed here and in src/albumup/demo_photos; run it by hand, tests never do.
+
+Needs Pillow, pillow-heif and ffmpeg (with libx264 and libvpx). Pictures come out of a seeded generator, so another run
+changes a byte only where an encoder did.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import random
+import struct
+import subprocess
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pillow_heif
+from PIL import ExifTags, Image, ImageChops, ImageDraw, ImageFilter
+
+HERE = Path(__file__).parent
+DEMO = HERE.parents[1] / "src" / "albumup" / "demo_photos"
+
+Colour = tuple[int, int, int]
+
+
+def main() -> None:
+    pillow_heif.register_heif_opener()
+    make_pictures()
+    make_raw_headers()
+    make_videos()
+    make_demo()
+    total = 0
+    for folder in (HERE, DEMO):
+        for path in sorted(folder.iterdir()):
+            if path.is_file():
+                print(f"{path.stat().st_size:8}  {path.relative_to(folder.parent)}")
+                total += path.stat().st_size
+    print(f"{total:8}  altogether")
+
+
+# --- one tiny file of every type -------------------------------------------------------------------------------------
+
+
+def make_pictures() -> None:
+    tile = Image.linear_gradient("L").resize((16, 16)).convert("RGB")
+    dated = exif("2026:07:14 18:03:22", "+02:00", "250").tobytes()
+    tile.save(HERE / "photo.jpg", quality=60, exif=dated)
+    tile.save(HERE / "no_date.jpg", quality=60)
+    tile.save(HERE / "no_offset.jpg", quality=60, exif=exif("2026:07:14 18:03:22").tobytes())
+    tile.save(HERE / "photo.heic", quality=40, exif=dated)
+    tile.save(HERE / "photo.png", exif=dated)
+    tile.save(HERE / "photo.webp", quality=40, exif=dated)
+    tile.save(HERE / "photo.avif", quality=40)
+    tile.save(HERE / "photo.gif")
+    tile.save(HERE / "photo.tif", exif=dated)
+    heic = (HERE / "photo.heic").read_bytes()
+    # The same boxes under the brand that names only their structure, as some phones write them.
+    size = int.from_bytes(heic[:4], "big")
+    brands = b"mif1" + heic[12:16] + b"mif1".ljust(size - 16, b"\0")
+    (HERE / "photo.heif").write_bytes(heic[:8] + brands + heic[size:])
+
+
+def exif(taken: str, offset: str = "", subsecond: str = "") -> Image.Exif:
+    """EXIF with DateTimeOriginal, and the other two where given (CIPA DC-008, section 4.6.6)."""
+    block = Image.Exif()
+    block[ExifTags.Base.Make] = "albumup"
+    block[ExifTags.Base.Model] = "generated"
+    block[ExifTags.Base.DateTime] = taken
+    inner = block.get_ifd(ExifTags.IFD.Exif)
+    inner[ExifTags.Base.DateTimeOriginal] = taken
+    if offset:
+        inner[ExifTags.Base.OffsetTimeOriginal] = offset
+    if subsecond:
+        inner[ExifTags.Base.SubsecTimeOriginal] = subsecond
+    return block
+
+
+def make_raw_headers() -> None:
+    """Just enough of each RAW format to be told by: nobody could develop these."""
+    for name, make, model in (
+        ("photo.nef", "NIKON CORPORATION", "NIKON Z 6"),
+        ("photo.arw", "SONY", "ILCE-7M3"),
+        ("photo.dng", "Google", "Pixel 8"),
+    ):
+        (HERE / name).write_bytes(tiff(make, model))
+    plain = tiff("Canon", "Canon EOS 80D", first_ifd=16)
+    (HERE / "photo.cr2").write_bytes(plain[:8] + b"CR\x02\0" + bytes(4) + plain[16:])
+    olympus = tiff("OLYMPUS CORPORATION", "E-M1")
+    (HERE / "photo.orf").write_bytes(b"IIRO" + olympus[4:])
+    panasonic = tiff("Panasonic", "DC-G9", first_ifd=24)
+    (HERE / "photo.rw2").write_bytes(b"IIU\0" + panasonic[4:])
+    fuji = b"FUJIFILMCCD-RAW 0201FF129502X-T3".ljust(60, b"\0") + b"0100"
+    (HERE / "photo.raf").write_bytes(fuji.ljust(160, b"\0"))
+    crx = b"crx \0\0\0\x01crx isom"
+    (HERE / "photo.cr3").write_bytes(
+        box(b"ftyp", crx) + box(b"moov", box(b"free", bytes(32))) + box(b"mdat", bytes(32))
+    )
+
+
+def box(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I4s", 8 + len(content), kind) + content
+
+
+def tiff(make: str, model: str, first_ifd: int = 8) -> bytes:
+    """A little-endian TIFF of one grey pixel, with the camera's make and model, and DNGVersion."""
+    strings = [text.encode() + b"\0" for text in (make, model)]
+    count = 10
+    data_at = first_ifd + 2 + 12 * count + 4
+    model_at = data_at + len(strings[0])
+    pixel_at = model_at + len(strings[1])
+    short, long, ascii_, byte = 3, 4, 2, 1
+    entries = [
+        (256, short, 1, 1),  # width
+        (257, short, 1, 1),  # height
+        (258, short, 1, 8),  # bits
+        (259, short, 1, 1),  # no compression
+        (262, short, 1, 1),  # black is zero
+        (271, ascii_, len(strings[0]), data_at),
+        (272, ascii_, len(strings[1]), model_at),
+        (273, long, 1, pixel_at),
+        (279, long, 1, 1),
+        (50706, byte, 4, 0x00000401),  # DNG 1.4.0.0
+    ]
+    head = b"II*\0" + struct.pack("<I", first_ifd)
+    ifd = struct.pack("<H", count) + b"".join(struct.pack("<HHII", *entry) for entry in entries) + bytes(4)
+    return head.ljust(first_ifd, b"\0") + ifd + b"".join(strings) + b"\x80"
+
+
+def make_videos() -> None:
+    for name, *options in (
+        ("video.mp4", "-c:v", "mpeg4"),
+        ("video.mov", "-c:v", "mjpeg", "-pix_fmt", "yuvj420p"),
+        ("video.m4v", "-c:v", "mpeg4", "-f", "ipod"),
+        ("video.avi", "-c:v", "mjpeg", "-pix_fmt", "yuvj420p"),
+        ("video.mts", "-c:v", "mpeg2video", "-f", "mpegts"),
+        ("video.m2ts", "-c:v", "mpeg2video", "-f", "mpegts", "-mpegts_m2ts_mode", "1"),
+        ("video.3gp", "-c:v", "h263", "-s", "128x96"),
+        ("video.3g2", "-c:v", "mpeg4"),
+        ("video.mkv", "-c:v", "mpeg4"),
+        ("video.webm", "-c:v", "libvpx"),
+    ):
+        source = ("-f", "lavfi", "-i", "color=c=0x3366aa:s=32x32:r=25:d=0.2")
+        ffmpeg(*source, *options, "-fflags", "+bitexact", "-flags", "+bitexact", str(HERE / name))
+    # QuickTime files of the 1990s begin with another box; as long as the one it replaces, so that no offset moves.
+    modern = (HERE / "video.mov").read_bytes()
+    (HERE / "old.mov").write_bytes(modern[:4] + b"skip" + modern[8:])
+
+
+def ffmpeg(*arguments: str, feed: bytes | None = None) -> None:
+    command = ("ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "error", "-y", *arguments)
+    if feed is not None:
+        command = tuple(word for word in command if word != "-nostdin")
+    subprocess.run(command, check=True, input=feed)
+
+
+# --- the pictures of `albumup demo` ----------------------------------------------------------------------------------
+
+SIZE = (1024, 768)
+
+# What each picture is: sky from top to horizon, sun (colour, x, y, radius as shares of the width), the nearest hills.
+SCENES: dict[str, tuple[list[Colour], tuple[Colour, float, float, float] | None, Colour]] = {
+    "IMG_4101.JPG": (
+        [(28, 42, 94), (172, 88, 128), (252, 178, 118)],
+        ((255, 228, 180), 0.62, 0.40, 0.05),
+        (24, 22, 48),
+    ),
+    "IMG_4102.JPG": ([(74, 144, 206), (160, 206, 232), (232, 242, 244)], None, (26, 70, 62)),
+    "IMG_4103.JPG": (
+        [(250, 196, 110), (248, 148, 96), (206, 84, 92)],
+        ((255, 246, 214), 0.30, 0.30, 0.08),
+        (70, 22, 46),
+    ),
+    "IMG_4104.JPG": ([(12, 16, 40), (26, 50, 92), (62, 116, 142)], ((236, 240, 250), 0.78, 0.16, 0.03), (6, 12, 26)),
+    "IMG_4105.JPG": (
+        [(196, 224, 214), (236, 232, 206), (250, 222, 190)],
+        ((255, 250, 232), 0.5, 0.34, 0.06),
+        (52, 92, 78),
+    ),
+    "IMG_4106.JPG": (
+        [(64, 34, 96), (158, 64, 134), (246, 140, 146)],
+        ((255, 214, 196), 0.18, 0.42, 0.07),
+        (30, 12, 50),
+    ),
+    "IMG_4107.HEIC": (
+        [(96, 168, 190), (190, 216, 208), (252, 232, 196)],
+        ((255, 250, 226), 0.7, 0.2, 0.04),
+        (20, 54, 74),
+    ),
+}
+
+
+def make_demo() -> None:
+    for number, (name, scene) in enumerate(SCENES.items(), 1):
+        picture = landscape(random.Random(number), *scene)
+        dated = exif(f"2026:07:14 {8 + 2 * number:02}:{7 * number:02}:{11 * number % 60:02}", "+02:00").tobytes()
+        encoded = io.BytesIO()
+        if name.endswith(".HEIC"):
+            picture.save(encoded, "HEIF", quality=45, exif=dated)
+        else:
+            picture.save(encoded, "JPEG", quality=82, optimize=True, exif=dated)
+        (DEMO / name).write_bytes(encoded.getvalue())
+    raw = b"".join(frame.tobytes() for frame in film(random.Random(20), seconds=4, rate=25))
+    source = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", "320x240", "-r", "25", "-i", "-")
+    coding = ("-c:v", "libx264", "-preset", "slow", "-b:v", "900k", "-pix_fmt", "yuv420p", "-fflags", "+bitexact")
+    ffmpeg(*source, *coding, "-flags", "+bitexact", str(DEMO / "IMG_4120.MOV"), feed=raw)
+
+
+def landscape(
+    rng: random.Random, sky: list[Colour], sun: tuple[Colour, float, float, float] | None, near: Colour
+) -> Image.Image:
+    width, height = SIZE
+    picture = gradient(sky, SIZE)
+    if sun is not None:
+        colour, x, y, radius = sun
+        for grow, strength in ((6.0, 90), (1.0, 255)):
+            disc = Image.new("L", SIZE, 0)
+            reach = radius * grow * width
+            centre = (x * width, y * height)
+            corners = (centre[0] - reach, centre[1] - reach, centre[0] + reach, centre[1] + reach)
+            ImageDraw.Draw(disc).ellipse(corners, fill=strength)
+            disc = disc.filter(ImageFilter.GaussianBlur(reach / 2 if grow > 1 else 1.5))
+            picture.paste(colour, (0, 0), disc)
+    layers = 5
+    for layer in range(layers):
+        share = (layer + 1) / layers
+        colour = blend(sky[-1], near, 0.25 + 0.75 * share)
+        crest = ridge(
+            rng, width, height * (0.50 + 0.36 * share), height * (0.16 - 0.08 * share), 0.50 + 0.06 * (1 - share)
+        )
+        hills = Image.new("L", SIZE, 0)
+        ImageDraw.Draw(hills).polygon([(0, height), *enumerate(crest), (width, height)], fill=255)
+        # Mist gathers at the foot of every range.
+        foot = gradient([colour, blend(colour, sky[-1], 0.35)], SIZE)
+        picture.paste(foot, (0, 0), hills.filter(ImageFilter.GaussianBlur(0.8)))
+    return grained(picture, 4)
+
+
+def gradient(colours: list[Colour], size: tuple[int, int]) -> Image.Image:
+    """The colours from top to bottom."""
+    column = Image.new("RGB", (1, len(colours)))
+    column.putdata(colours)
+    return column.resize(size, Image.Resampling.BICUBIC)
+
+
+def blend(one: Colour, other: Colour, share: float) -> Colour:
+    mixed = [round(a + (b - a) * share) for a, b in zip(one, other, strict=True)]
+    return (mixed[0], mixed[1], mixed[2])
+
+
+def ridge(rng: random.Random, width: int, level: float, relief: float, roughness: float) -> list[float]:
+    """Heights of a line of hills, by halving: each middle moves at random, by less the nearer its neighbours are."""
+    points = [level + rng.uniform(-relief, relief) for _ in range(5)]
+    while len(points) < width:
+        relief *= roughness
+        middles = [(a + b) / 2 + rng.uniform(-relief, relief) for a, b in pairwise(points)]
+        points = [point for pair in zip(points, middles, strict=False) for point in pair] + points[-1:]
+    return points[: width + 1]
+
+
+def grained(picture: Image.Image, strength: int) -> Image.Image:
+    """With a film's grain, which also keeps a gradient from showing bands."""
+    rng = random.Random(strength)
+    noise = Image.frombytes("L", picture.size, rng.randbytes(picture.width * picture.height))
+    grain = noise.point(lambda value: 128 + (value - 128) * strength // 128).filter(ImageFilter.GaussianBlur(0.7))
+    return ImageChops.add(picture, Image.merge("RGB", [grain] * 3), scale=1, offset=-128)
+
+
+def film(rng: random.Random, seconds: int, rate: int) -> Iterator[Image.Image]:
+    """Hills gliding past under a sky that turns from day to dusk."""
+    size = (320, 240)
+    ranges = [ridge(rng, 1024, 110 + 40 * layer, 34 - 8 * layer, 0.52) for layer in range(3)]
+    for number in range(seconds * rate):
+        share = number / (seconds * rate)
+        day: list[Colour] = [(74, 144, 206), (232, 242, 244)]
+        dusk: list[Colour] = [(40, 30, 92), (252, 150, 110)]
+        sky = [blend(one, other, share) for one, other in zip(day, dusk, strict=True)]
+        frame = gradient(sky, size)
+        draw = ImageDraw.Draw(frame)
+        x, y = 60 + 200 * share, 60 + 30 * math.sin(math.pi * share)
+        draw.ellipse((x - 14, y - 14, x + 14, y + 14), fill=(255, 238, 206))
+        for layer, crest in enumerate(ranges):
+            start = round(number * (1.0 + 1.6 * layer))
+            colour = blend(sky[-1], (16, 20, 44), 0.4 + 0.28 * layer)
+            draw.polygon([(0, 240), *enumerate(crest[start : start + 321]), (320, 240)], fill=colour)
+        yield grained(frame, 7)
+
+
+if __name__ == "__main__":
+    main()

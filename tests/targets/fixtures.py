@@ -1,0 +1,218 @@
+"""One class per kind of server: how to start one, how to reach it, how it speaks. The conformance suite does the rest.
+
+A new kind of target is held to the whole contract by adding its class here, and to ``KINDS``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
+from urllib.parse import unquote_to_bytes
+
+from servers import FormSink, Line, answer, form_of
+
+from albumup.body import read_source, sent_name
+from albumup.config import load
+from albumup.journal.rows import Body, Task
+from albumup.photo import media_type_by_name
+from albumup.prepare import Reading, body_of, head_of, photo_of, taken_of
+from albumup.receive import Receiver, Store, album_folder_name
+from albumup.targets.base import Photo, Target
+from albumup.targets.building import build
+from albumup.transfer import Answer, Meter, Request, Sent, Wire
+
+TOKEN = "open-sesame-9f31"
+JSON = {"content-type": "application/json"}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A photo as the engine would have it ready."""
+
+    task: Task
+    body: Body
+    photo: Photo
+    head: bytes
+
+
+def prepare(target: Target, path: bytes | Path, album: str = "trip", index: int = 3, total: int = 7) -> Prepared:
+    """Read and frame a file for a target."""
+    path = os.fsencode(path)
+    pins, digests = read_source(path, target.digests)
+    name = os.path.basename(path)
+    mime = media_type_by_name(name) or "application/octet-stream"
+    task = Task(
+        id=1, album_id=1, album=album, root_id=1, path=path, relative=b"day 1/" + name, volume="", device=pins.device,
+        mime=mime, size=pins.size, position=index, total=total, tries=0, attempts=0, frees=0, maybe_twice=False,
+        spool=False, sent_as=None, body=None,
+    )  # fmt: skip
+    taken = taken_of(path, target) if target.dates else None
+    photo = photo_of(task, pins, digests, taken, target)
+    task = replace(task, sent_as=sent_name(target.filename(photo)))
+    body = body_of(task, Reading(pins, digests, taken, None), target, task.sent_as or "")
+    return Prepared(task, body, photo, head_of(task, body, target, photo))
+
+
+def send(target: Target, prepared: Prepared) -> Sent:
+    """Send it as the engine would."""
+    request = target.request(prepared.photo)
+    headers = [*request.headers, ("Content-Type", prepared.body.content_type)]
+    descriptor = os.open(prepared.task.path, os.O_RDONLY)
+    wire = Wire(request.url, target.peer)
+    try:
+        return wire.send(
+            Request(request.method, request.url, headers),
+            prepared.head,
+            descriptor,
+            prepared.body.pins.size,
+            prepared.body.tail,
+            Meter(),
+            lambda: None,
+        )
+    finally:
+        wire.close()
+        os.close(descriptor)
+
+
+def configured(folder: Path, table: str, name: str = "club") -> Target:
+    """A target as the config file describes it; ``table`` are the lines of its table."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config, token = folder / "config.toml", folder / "token"
+    token.write_text(TOKEN + "\n")
+    token.chmod(0o600)
+    config.write_text(f"[targets.{name}]\n{table}\n")
+    return build(name, load(str(config)), {})
+
+
+class Kind(ABC):
+    """A server of one kind, running, and what to know of it. ``close`` ends it."""
+
+    name: ClassVar[str]
+    can_ask: ClassVar[bool]
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @abstractmethod
+    def target(self, url: str | None = None, token: str = TOKEN) -> Target:
+        """A target for this server, or for another address, with this token."""
+
+    @property
+    @abstractmethod
+    def url(self) -> str:
+        """The root of the server."""
+
+    @abstractmethod
+    def photos(self, album: str) -> set[tuple[str, str]]:
+        """Name and SHA-256 of all that the server has stored in an album, by its own account."""
+
+    @abstractmethod
+    def stored(self, photo: Photo) -> Answer:
+        """The server's own word that it has stored the photo."""
+
+    def unrelated(self) -> Answer:
+        """Some other program's word."""
+        return Answer(200, "OK", JSON, b'{"status": "ok", "message": "up and running"}', True)
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+
+class Club(FormSink):
+    """A form server with manners: it wants a token, knows its photos by their bytes, and calls them by an id."""
+
+    def __init__(self) -> None:
+        super().__init__(taken=[self._take])
+        self.albums: dict[bytes, set[tuple[str, str]]] = {}
+
+    def serve(self, line: Line, _number: int) -> None:
+        if line.take_head().headers.get("authorization") != f"Bearer {TOKEN}":
+            answer(401, {"error": "who are you?"})(line)
+        elif line.head is not None and line.head.method == "GET":
+            answer(200 if line.head.target == "/api/me" else 404, {"user": "anna"})(line)
+        else:
+            self._take(line)
+
+    def _take(self, line: Line) -> None:
+        assert line.head is not None
+        received = form_of(line)
+        assert received.fields["sha256"] == received.sha256
+        photos = self.albums.setdefault(unquote_to_bytes(line.head.target.split("/")[2]), set())
+        known = any(digest == received.sha256 for _, digest in photos)
+        photos.add((received.filename, received.sha256))
+        self.enter(received)
+        answer(409 if known else 201, {"data": {"id": received.sha256[:8]}})(line)
+
+
+class FormKind(Kind):
+    name = "form"
+    can_ask = False
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.server = Club()
+
+    @property
+    def url(self) -> str:
+        return self.server.url
+
+    def target(self, url: str | None = None, token: str = TOKEN) -> Target:
+        url = url or self.url
+        (self.folder / "other").write_text(token)
+        (self.folder / "other").chmod(0o600)
+        return configured(
+            self.folder,
+            f'kind = "form"\nurl = "{url}/albums/{{album}}/photos"\nauth = "bearer"\ntoken_file = "other"\n'
+            f'file_field = "photo"\ncheck = "{url}/api/me"\nduplicate = [409]\nid = "data.id"\n'
+            '[targets.club.fields]\ntitle = "{name}"\nsha256 = "{sha256}"\nsha1 = "{sha1}"\nmd5 = "{md5}"',
+        )
+
+    def photos(self, album: str) -> set[tuple[str, str]]:
+        return self.server.albums.get(os.fsencode(album), set())
+
+    def stored(self, photo: Photo) -> Answer:
+        said = json.dumps({"data": {"id": photo.digests["sha256"][:8]}}).encode()
+        return Answer(201, "Created", JSON, said, True)
+
+    def close(self) -> None:
+        self.server.close()
+
+
+class InboxKind(Kind):
+    name = "inbox"
+    can_ask = True
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.root = folder / "received"
+        self.server = Receiver(Store(str(self.root)), token=TOKEN)
+        self.server.start()
+
+    @property
+    def url(self) -> str:
+        return self.server.url
+
+    def target(self, url: str | None = None, token: str = TOKEN) -> Target:
+        (self.folder / "other").write_text(token)
+        (self.folder / "other").chmod(0o600)
+        return configured(self.folder, f'kind = "inbox"\nurl = "{url or self.url}"\ntoken_file = "other"')
+
+    def photos(self, album: str) -> set[tuple[str, str]]:
+        folder = self.root / album_folder_name(album)
+        found = [path for path in folder.glob("*") if path.is_file() and not path.name.startswith(".")]
+        return {(path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in found}
+
+    def stored(self, photo: Photo) -> Answer:
+        said = {"id": "trip/a.jpg", "sha256": photo.digests["sha256"], "status": "created"}
+        return Answer(201, "Created", JSON, json.dumps(said).encode(), True)
+
+    def close(self) -> None:
+        self.server.stop()
+
+
+KINDS: tuple[type[Kind], ...] = (FormKind, InboxKind)

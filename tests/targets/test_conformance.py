@@ -1,0 +1,278 @@
+"""What every kind of target owes (albumup/targets/base.py): one suite, run against a real server of each kind."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fixtures import JSON, KINDS, TOKEN, Kind, prepare, send
+from servers import Server, answer, body, head, page
+
+from albumup.targets.base import Unasked, VerdictKind
+from albumup.transfer import Answer
+
+WELL = (VerdictKind.STORED, VerdictKind.DUPLICATE)
+
+
+def _started(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kind]:
+    folder = tmp_path / "kind"
+    folder.mkdir()
+    kind = request.param(folder)
+    yield kind
+    kind.close()
+
+
+def _name(kind: type[Kind]) -> str:
+    return kind.name
+
+
+kind = pytest.fixture(_started, params=KINDS, ids=_name, name="kind")
+asking = pytest.fixture(_started, params=[kind for kind in KINDS if kind.can_ask], ids=_name, name="asking")
+
+
+def picture(folder: Path, name: str | bytes = "IMG_1.JPG", data: bytes = b"\xff\xd8\xff a photo") -> bytes:
+    path = os.path.join(os.fsencode(folder), os.fsencode(name))
+    with open(path, "wb") as file:
+        file.write(data)
+    return path
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+# check.
+
+
+def test_check_is_content_with_the_right_address_and_token(kind: Kind) -> None:
+    assert [line for line in kind.target().check() if not line.ok] == []
+
+
+def test_check_sees_a_wrong_token(kind: Kind) -> None:
+    found = kind.target(token="not-the-one").check()
+    assert any(not line.ok and "401" in line.words for line in found)
+    assert "not-the-one" not in str(found)
+
+
+def test_check_sees_that_nobody_is_there(kind: Kind) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    found = kind.target(url=f"http://127.0.0.1:{port}").check()
+    assert any(not line.ok and "refused" in line.words for line in found)
+
+
+@pytest.mark.parametrize("said", [page(), answer(404, {}), answer(302, b"", [("Location", "/login")]), answer(500)])
+def test_check_sees_another_server(kind: Kind, said: object) -> None:
+    with Server([head, body, said]) as other:  # type: ignore[list-item]
+        assert not all(line.ok for line in kind.target(url=other.url).check())
+
+
+def test_check_stores_nothing(kind: Kind) -> None:
+    kind.target().check()
+    assert kind.photos("trip") == set()
+
+
+# The way of a photo.
+
+
+@pytest.mark.parametrize("size", [1, 65_536, 1_048_577], ids=["a byte", "64 KiB", "over 1 MiB"])
+def test_the_server_gets_the_very_bytes(kind: Kind, tmp_path: Path, size: int) -> None:
+    data = os.urandom(size)
+    target = kind.target()
+    prepared = prepare(target, picture(tmp_path, data=data))
+    sent = send(target, prepared)
+    assert sent.answer is not None
+    assert target.read_answer(sent.answer, prepared.photo).kind is VerdictKind.STORED
+    assert kind.photos("trip") == {("IMG_1.JPG", sha256(data))}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        'a "quoted" name.jpg', "back\\slash.jpg", "Zürich – 東京 📷.jpg", "per%41cent.jpg", "50%.jpg", "no-suffix",
+        "a;b=c.jpg", "line\nbreak\r.jpg", "-rf.jpg", "e\u0301 decomposed.jpg", "x" * 240 + ".jpeg",
+        b"undecodable-\xff\xfe.jpg",
+    ],
+)  # fmt: skip
+def test_a_name_arrives_as_it_was_sent(kind: Kind, tmp_path: Path, name: str | bytes) -> None:
+    target = kind.target()
+    prepared = prepare(target, picture(tmp_path, name))
+    sent = send(target, prepared)
+    assert sent.answer is not None
+    assert target.read_answer(sent.answer, prepared.photo).kind is VerdictKind.STORED
+    sent_as = prepared.task.sent_as or ""
+    assert kind.photos("trip") == {(sent_as, prepared.body.digests["sha256"])}
+    assert unicodedata.is_normalized("NFC", sent_as)
+
+
+@pytest.mark.parametrize(
+    "album", ["a/b", "50%", "per%2Fcent", "Zürich 東京", "a?b#c", "a b+c&d", "../up", "..x", "'\"", "\udcff raw"]
+)
+def test_an_album_is_one_album_whatever_it_is_called(kind: Kind, tmp_path: Path, album: str) -> None:
+    target = kind.target()
+    prepared = prepare(target, picture(tmp_path), album=album)
+    sent = send(target, prepared)
+    assert sent.answer is not None
+    assert target.read_answer(sent.answer, prepared.photo).kind is VerdictKind.STORED
+    assert kind.photos(album) == {("IMG_1.JPG", prepared.body.digests["sha256"])}
+
+
+def test_a_second_sending_is_a_duplicate(kind: Kind, tmp_path: Path) -> None:
+    target = kind.target()
+    prepared = prepare(target, picture(tmp_path))
+    answers = [send(target, prepared).answer for _ in range(2)]
+    verdicts = [target.read_answer(answer, prepared.photo).kind for answer in answers if answer]
+    assert verdicts == [VerdictKind.STORED, VerdictKind.DUPLICATE]
+
+
+def test_a_wrong_token_stores_nothing(kind: Kind, tmp_path: Path) -> None:
+    target = kind.target(token="not-the-one")
+    prepared = prepare(target, picture(tmp_path))
+    sent = send(target, prepared)
+    assert sent.answer is not None
+    assert sent.answer.status == 401
+    assert target.read_answer(sent.answer, prepared.photo).kind in (VerdictKind.UNPROVEN, VerdictKind.REFUSED)
+    assert kind.photos("trip") == set()
+
+
+def test_the_digests_it_declares_are_those_of_the_bytes(kind: Kind, tmp_path: Path) -> None:
+    data = b"\xff\xd8\xff some photo"
+    target = kind.target()
+    prepared = prepare(target, picture(tmp_path, data=data))
+    assert "sha256" in target.digests
+    assert set(prepared.body.digests) == set(target.digests)
+    assert prepared.body.digests == {name: hashlib.new(name, data).hexdigest() for name in target.digests}
+    for digest in prepared.body.digests.values():
+        assert digest.encode() in prepared.head
+
+
+def test_no_secret_is_in_what_is_journaled(kind: Kind, tmp_path: Path) -> None:
+    body = prepare(kind.target(), picture(tmp_path)).body
+    assert TOKEN not in repr(body)
+    assert TOKEN in str(kind.target().request(prepare(kind.target(), picture(tmp_path)).photo).headers)
+
+
+# Reading answers: success is only what the server itself says.
+
+
+def test_its_own_word_is_success(kind: Kind, tmp_path: Path) -> None:
+    target = kind.target()
+    photo = prepare(target, picture(tmp_path)).photo
+    assert target.read_answer(kind.stored(photo), photo).kind is VerdictKind.STORED
+
+
+@pytest.mark.parametrize("status", [200, 201])
+def test_a_portals_page_is_no_success(kind: Kind, tmp_path: Path, status: int) -> None:
+    target = kind.target()
+    photo = prepare(target, picture(tmp_path)).photo
+    for mime in ("text/html", "application/json"):
+        said = Answer(status, "OK", {"content-type": mime}, b"<!DOCTYPE html><p>Welcome to our Wi-Fi", True)
+        assert target.read_answer(said, photo).kind is VerdictKind.UNPROVEN
+
+
+def test_a_cut_answer_is_no_success(kind: Kind, tmp_path: Path) -> None:
+    target = kind.target()
+    photo = prepare(target, picture(tmp_path)).photo
+    said = kind.stored(photo)
+    for cut in range(len(said.body)):
+        assert target.read_answer(replace(said, body=said.body[:cut], complete=False), photo).kind not in WELL
+    assert target.read_answer(replace(said, complete=False), photo).kind not in WELL
+
+
+def test_another_programs_answer_is_no_success(kind: Kind, tmp_path: Path) -> None:
+    target = kind.target()
+    photo = prepare(target, picture(tmp_path)).photo
+    assert target.read_answer(kind.unrelated(), photo).kind not in WELL
+
+
+@pytest.mark.parametrize("said", [b"", b"null", b"[]", b"[1]", b'"ok"', b"7", b"{", b"\xff\xfe", b"[" * 100_000])
+def test_nonsense_is_no_success_and_no_crash(kind: Kind, tmp_path: Path, said: bytes) -> None:
+    target = kind.target()
+    photo = prepare(target, picture(tmp_path)).photo
+    assert target.read_answer(Answer(200, "OK", JSON, said, True), photo).kind not in WELL
+
+
+@pytest.mark.parametrize("status", [100, 204, 301, 302, 307, 400, 401, 403, 404, 408, 413, 429, 500, 502, 503, 507])
+def test_a_success_in_words_needs_the_status(kind: Kind, tmp_path: Path, status: int) -> None:
+    target = kind.target()
+    photo = prepare(target, picture(tmp_path)).photo
+    headers = {**JSON, "location": "/login"}
+    said = replace(kind.stored(photo), status=status, headers=headers)
+    if status == 204:
+        said = replace(said, body=b"")
+    assert target.read_answer(said, photo).kind not in WELL
+
+
+def test_a_redirect_is_not_followed(kind: Kind, tmp_path: Path) -> None:
+    with Server([head, body, answer(201)]) as elsewhere:
+        moved = answer(307, b"", [("Location", elsewhere.url + "/albums/trip/photos")])
+        with Server([head, body, moved]) as server:
+            target = kind.target(url=server.url)
+            prepared = prepare(target, picture(tmp_path))
+            sent = send(target, prepared)
+            target.check()
+        assert sent.answer is not None
+        assert target.read_answer(sent.answer, prepared.photo).kind is VerdictKind.UNPROVEN
+        assert elsewhere.connections == 0
+
+
+# Asking.
+
+
+def test_it_says_whether_it_can_be_asked(kind: Kind) -> None:
+    assert kind.target().can_ask == kind.can_ask
+
+
+def test_asking_tells_yes_from_no(asking: Kind, tmp_path: Path) -> None:
+    target = asking.target()
+    there = prepare(target, picture(tmp_path))
+    absent = prepare(target, picture(tmp_path, "IMG_2.JPG", b"\xff\xd8\xff another"))
+    send(target, there)
+    answers = target.ask(target.http(), "trip", [absent.body.digests, there.body.digests, absent.body.digests])
+    assert [verdict and verdict.kind for verdict in answers] == [None, VerdictKind.STORED, None]
+
+
+def test_asking_is_about_one_album(asking: Kind, tmp_path: Path) -> None:
+    target = asking.target()
+    there = prepare(target, picture(tmp_path), album="50%/Zürich")
+    send(target, there)
+    asked = [target.ask(target.http(), album, [there.body.digests]) for album in ("50%/Zürich", "Zürich", "never")]
+    assert [[verdict is not None for verdict in answers] for answers in asked] == [[True], [False], [False]]
+
+
+def test_asking_about_nothing_and_about_very_many(asking: Kind, tmp_path: Path) -> None:
+    target = asking.target()
+    there = prepare(target, picture(tmp_path))
+    send(target, there)
+    many = [{**there.body.digests, "sha256": sha256(str(number).encode())} for number in range(12_345)]
+    many[7_000] = there.body.digests
+    assert target.ask(target.http(), "trip", []) == []
+    answers = target.ask(target.http(), "trip", many)
+    assert [number for number, verdict in enumerate(answers) if verdict] == [7_000]
+    assert len(answers) == len(many)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [page(), answer(200, {"status": "ok"}), answer(200, b"{"), answer(401), answer(404), answer(503), answer(302)],
+    ids=["portal", "another program", "cut", "401", "404", "503", "redirect"],
+)
+def test_no_proper_answer_is_no_no(asking: Kind, tmp_path: Path, said: object) -> None:
+    with Server([head, body, said]) as other:  # type: ignore[list-item]
+        target = asking.target(url=other.url)
+        photo = prepare(target, picture(tmp_path))
+        with pytest.raises(Unasked):
+            target.ask(target.http(), "trip", [photo.body.digests])
+
+
+def test_asking_with_a_wrong_token_is_no_no(asking: Kind, tmp_path: Path) -> None:
+    target = asking.target(token="not-the-one")
+    with pytest.raises(Unasked):
+        target.ask(target.http(), "trip", [prepare(target, picture(tmp_path)).body.digests])

@@ -1,0 +1,389 @@
+"""``kind = "form"``: what each key of its table does, on the wire and to the verdict."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from fixtures import JSON, TOKEN, Prepared, configured, prepare, send
+from servers import FormSink, Line, Received, Server, answer, body, head
+
+from albumup.errors import ConfigError
+from albumup.targets.base import Target, Verdict, VerdictKind
+from albumup.transfer import Answer
+
+STORED, DUPLICATE, REJECTED, UNPROVEN = (
+    VerdictKind.STORED, VerdictKind.DUPLICATE, VerdictKind.REJECTED, VerdictKind.UNPROVEN,
+)  # fmt: skip
+PHOTOS = Path(__file__).parent.parent / "photos"
+DATA = b"\xff\xd8\xff a photo"
+PAGE = b"<!doctype html><p>Danke!"
+
+
+@pytest.fixture
+def sink() -> Iterator[FormSink]:
+    with FormSink() as sink:
+        yield sink
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "IMG 4101.JPG"
+    path.write_bytes(DATA)
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    return path
+
+
+@pytest.fixture
+def form(tmp_path: Path, sink: FormSink) -> Callable[..., Target]:
+    """A target whose table has these lines, at the sink unless another URL is given."""
+
+    def made(lines: str = "", url: str = "") -> Target:
+        return configured(tmp_path / "config", f'kind = "form"\nurl = "{url or sink.url}/up"\n{lines}')
+
+    return made
+
+
+def arrived(sink: FormSink, target: Target, path: Path, **more: int | str) -> Received:
+    """What the server makes of a photo."""
+    send(target, prepare(target, path, **more))  # type: ignore[arg-type]
+    return sink.ledger[-1]
+
+
+def verdict_of(target: Target, path: Path, status: int, said: bytes = b"{}", **headers: str) -> Verdict:
+    given = {**JSON, **{name.replace("_", "-"): value for name, value in headers.items()}}
+    return target.read_answer(Answer(status, "Said", given, said, True), prepare(target, path).photo)
+
+
+# What is sent.
+
+
+def test_the_least_that_can_be_configured(sink: FormSink, form: Callable[..., Target], photo: Path) -> None:
+    received = arrived(sink, form(), photo)
+    assert received == Received({}, "IMG 4101.JPG", hashlib.sha256(DATA).hexdigest(), len(DATA))
+    assert received.head is not None
+    assert (received.head.method, received.head.target) == ("POST", "/up")
+    assert "authorization" not in received.head.headers
+
+
+def test_fields_come_in_the_order_of_the_file_and_before_the_photo(form: Callable[..., Target], photo: Path) -> None:
+    target = form('[targets.club.fields]\nzebra = "1"\nalpha = "2"\nmiddle = "3"')
+    names = re.findall(rb' name="(\w+)"', prepare(target, photo).head)
+    assert names == [b"zebra", b"alpha", b"middle", b"file"]
+
+
+def test_every_template_name(sink: FormSink, form: Callable[..., Target], tmp_path: Path) -> None:
+    path = tmp_path / "a.b.jpg"
+    shutil.copy(PHOTOS / "photo.jpg", path)
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    data = path.read_bytes()
+    names = "album name stem suffix path size mime sha256 sha1 md5 index total place"
+    lines = [f'{name} = "<{{{name}}}>"' for name in names.split()]
+    target = form(
+        'timezone = "Asia/Tokyo"\n[targets.club.vars]\nplace = "Zürich"\n[targets.club.fields]\n'
+        + "\n".join([*lines, 'numbered = "{index:04d}"', 'modified = "{modified:%Y-%m-%dT%H:%M:%S%z}"'])
+    )
+    assert arrived(sink, target, path, album="trip/2026", index=3, total=7).fields == {
+        "album": "<trip/2026>",
+        "name": "<a.b.jpg>",
+        "stem": "<a.b>",
+        "suffix": "<.jpg>",
+        "path": "<day 1/a.b.jpg>",
+        "size": f"<{len(data)}>",
+        "mime": "<image/jpeg>",
+        "sha256": f"<{hashlib.sha256(data).hexdigest()}>",
+        "sha1": f"<{hashlib.sha1(data).hexdigest()}>",
+        "md5": f"<{hashlib.md5(data).hexdigest()}>",
+        "index": "<3>",
+        "total": "<7>",
+        "place": "<Zürich>",
+        "numbered": "0003",
+        "modified": "2023-11-15T07:13:20+0900",
+    }
+
+
+def test_only_the_digests_that_are_named_are_made(form: Callable[..., Target]) -> None:
+    assert set(form().digests) == {"sha256"}
+    assert set(form('[targets.club.fields]\na = "{md5}"').digests) == {"sha256", "md5"}
+    assert set(form('filename = "{sha1}{suffix}"').digests) == {"sha256", "sha1"}
+
+
+def test_file_field_filename_and_method(sink: FormSink, form: Callable[..., Target], photo: Path) -> None:
+    target = form('method = "PUT"\nfile_field = "photo"\nfilename = "{index:04d}-{name}"')
+    received = arrived(sink, target, photo)
+    assert received.filename == "0003-IMG 4101.JPG"
+    assert received.head is not None
+    assert received.head.method == "PUT"
+    assert b'name="photo"; filename="' in prepare(target, photo).head
+
+
+def test_an_undecodable_name_can_be_put_into_a_field(
+    sink: FormSink, form: Callable[..., Target], tmp_path: Path
+) -> None:
+    path = os.fsencode(tmp_path) + b"/\xffa.jpg"
+    with open(path, "wb") as file:
+        file.write(DATA)
+    received = arrived(sink, form('[targets.club.fields]\ntitle = "{name}"'), path)  # type: ignore[arg-type]
+    assert (received.fields["title"], received.filename) == ("_a.jpg", "_a.jpg")
+
+
+def test_values_are_encoded_in_the_address(sink: FormSink, form: Callable[..., Target], photo: Path) -> None:
+    target = form('[targets.club.vars]\nwho = "a&b"', url=sink.url + "/{album}/{name}/{who}")
+    received = arrived(sink, target, photo, album="50%/Zürich?")
+    assert received.head is not None
+    assert received.head.target == "/50%25%2FZ%C3%BCrich%3F/IMG%204101.JPG/a%26b/up"
+
+
+def test_headers_are_sent_as_they_are(sink: FormSink, form: Callable[..., Target], photo: Path) -> None:
+    received = arrived(sink, form('[targets.club.headers]\nX-Client = "albumup"'), photo)
+    assert received.head is not None
+    assert received.head.headers["x-client"] == "albumup"
+
+
+# The token.
+
+
+BASIC = "Basic " + base64.b64encode(f"anna:{TOKEN}".encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("auth", "expected"),
+    [
+        ("", {"authorization": f"Bearer {TOKEN}"}),
+        ('auth = "bearer"', {"authorization": f"Bearer {TOKEN}"}),
+        ('auth = "basic"\nuser = "anna"', {"authorization": BASIC}),
+        ('auth = "header:X-Api-Key"', {"x-api-key": TOKEN}),
+        ('auth = "none"', {}),
+    ],
+)
+def test_auth(sink: FormSink, form: Callable[..., Target], photo: Path, auth: str, expected: dict[str, str]) -> None:
+    received = arrived(sink, form(f'token_file = "token"\n{auth}'), photo)
+    assert received.head is not None
+    headers = received.head.headers
+    carrying = {name for name, value in headers.items() if TOKEN in value or BASIC in value}
+    assert {name: headers[name] for name in carrying | ({"authorization"} & headers.keys())} == expected
+
+
+TOKEN_FIELD = 'token_file = "token"\n[targets.club.fields]\napikey = "{token}"\ntitle = "{name}"'
+
+
+def test_a_token_in_a_field_is_sent_and_journaled_nowhere(
+    sink: FormSink, form: Callable[..., Target], photo: Path
+) -> None:
+    target = form(TOKEN_FIELD)
+    prepared: Prepared = prepare(target, photo)
+    assert prepared.body.head is None
+    assert prepared.body.length is None
+    assert TOKEN not in repr(prepared.body)
+    send(target, prepared)
+    assert sink.ledger[0].fields == {"apikey": TOKEN, "title": "IMG 4101.JPG"}
+
+
+def test_a_head_with_a_token_is_framed_anew_with_the_token_of_the_day(
+    form: Callable[..., Target], photo: Path, tmp_path: Path
+) -> None:
+    from albumup.prepare import head_of
+
+    prepared = prepare(form(TOKEN_FIELD), photo)
+    other = tmp_path / "config" / "other"
+    other.write_text("tomorrow")
+    other.chmod(0o600)
+    target = form(TOKEN_FIELD.replace('"token"', '"other"'))
+    fresh = head_of(prepared.task, prepared.body, target, prepared.photo)
+    assert fresh == prepared.head.replace(TOKEN.encode(), b"tomorrow")
+    assert prepared.body.boundary.encode() in fresh
+
+
+@pytest.mark.parametrize(("auth", "header"), [("bearer", f"Bearer {TOKEN}"), ("none", None)])
+def test_a_token_in_a_field_does_not_change_auth(
+    sink: FormSink, form: Callable[..., Target], photo: Path, auth: str, header: str | None
+) -> None:
+    received = arrived(sink, form(TOKEN_FIELD.replace("[", f'auth = "{auth}"\n[', 1)), photo)
+    assert received.head is not None
+    assert received.head.headers.get("authorization") == header
+    assert received.fields["apikey"] == TOKEN
+
+
+# The capture date.
+
+TAKEN = '\n[targets.club.fields]\ntaken = "{taken:%Y-%m-%dT%H:%M:%S%z}"'
+
+
+def test_the_date_of_the_photo_has_its_own_offset(sink: FormSink, form: Callable[..., Target]) -> None:
+    from albumup.photo import capture_date
+
+    date = capture_date(os.fsencode(PHOTOS / "photo.jpg"))
+    assert date is not None and date.tzinfo is not None
+    received = arrived(sink, form('timezone = "Asia/Tokyo"' + TAKEN), PHOTOS / "photo.jpg")
+    assert received.fields["taken"] == date.strftime("%Y-%m-%dT%H:%M:%S%z")
+    assert not received.fields["taken"].endswith("+0900")
+
+
+def test_a_date_without_offset_takes_the_time_zone_of_the_target(
+    sink: FormSink, form: Callable[..., Target], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import time
+
+    path = PHOTOS / "no_offset.jpg"
+    assert arrived(sink, form('timezone = "Asia/Tokyo"' + TAKEN), path).fields["taken"].endswith("+0900")
+    monkeypatch.setenv("TZ", "EST5")
+    time.tzset()
+    try:
+        assert arrived(sink, form(TAKEN), path).fields["taken"].endswith("-0500")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_a_photo_without_date_is_an_error_or_takes_that_of_the_file(
+    sink: FormSink, form: Callable[..., Target], photo: Path
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        prepare(form(TAKEN), photo)
+    assert "IMG 4101.JPG" in str(caught.value)
+    assert "taken_fallback" in caught.value.hint
+    fallback = form('taken_fallback = "mtime"\ntimezone = "Europe/Berlin"' + TAKEN)
+    assert arrived(sink, fallback, photo).fields["taken"] == "2023-11-14T23:13:20+0100"
+
+
+def test_only_a_form_that_names_the_date_wants_it(form: Callable[..., Target]) -> None:
+    assert form(TAKEN).dates
+    assert not form().dates
+
+
+# The verdict.
+
+
+@pytest.mark.parametrize(
+    ("lines", "status", "said", "expected"),
+    [
+        ("", 200, b"{}", STORED),
+        ("", 204, b"", STORED),
+        ("", 299, b"fine", STORED),
+        ("", 200, PAGE, UNPROVEN),
+        ("", 302, b"", UNPROVEN),
+        ("", 409, b"{}", UNPROVEN),
+        ("", 500, b"{}", UNPROVEN),
+        ("success = [201]", 201, b"{}", STORED),
+        ("success = [201]", 200, b"{}", UNPROVEN),
+        ("success = [201]", 201, PAGE, UNPROVEN),
+        ("success = [200, 404]", 404, b"{}", STORED),
+        ('success_text = "Dan.e"', 200, b"<p>Danke!", STORED),
+        ('success_text = "Danke"', 200, PAGE, STORED),
+        ('success_text = "Danke"', 200, b"<!doctype html>Bitte", UNPROVEN),
+        ('success_text = "Danke"', 500, b"Danke", UNPROVEN),
+        ('failure_text = "zu gr.*"', 200, "zu groß".encode(), REJECTED),
+        ('failure_text = "zu gross"', 500, b"zu gross", REJECTED),
+        ('failure_text = "zu gross"', 200, b"ok", STORED),
+        ('failure_text = "gross"\nsuccess_text = "Danke"', 200, b"Danke, zu gross", REJECTED),
+        ("duplicate = [409]", 409, b"{}", DUPLICATE),
+        ("duplicate = [409, 208]", 208, b"{}", DUPLICATE),
+        ("duplicate = [409]", 200, b"{}", STORED),
+        ('id = "data.id"', 200, b'{"data": {"id": 7}}', STORED),
+        ('id = "data.id"', 200, b'{"data": {"id": ""}}', UNPROVEN),
+        ('id = "data.id"', 200, b'{"data": {"id": null}}', UNPROVEN),
+        ('id = "data.id"', 200, b'{"data": {"id": {}}}', UNPROVEN),
+        ('id = "data.id"', 200, b'{"data": {"id": true}}', UNPROVEN),
+        ('id = "data.id"', 200, b"{}", UNPROVEN),
+        ('id = "data.id"', 200, b"no JSON", UNPROVEN),
+        ('id = "length(@)"', 200, b"7", UNPROVEN),
+    ],
+)
+def test_rules(
+    form: Callable[..., Target], photo: Path, lines: str, status: int, said: bytes, expected: VerdictKind
+) -> None:
+    verdict = verdict_of(form(lines), photo, status, said)
+    assert verdict.kind is expected
+    assert verdict.rule
+
+
+@pytest.mark.parametrize(
+    ("lines", "location", "expected"),
+    [
+        ('success_location = "/gallery/"', "https://club.example/gallery/7", STORED),
+        ('success_location = "/gallery/"', "https://club.example/login", UNPROVEN),
+        ('success_location = "/gallery/"', "", UNPROVEN),
+        ("", "https://club.example/gallery/7", UNPROVEN),
+    ],
+)
+def test_a_redirect_is_judged_by_where_it_leads(
+    form: Callable[..., Target], photo: Path, lines: str, location: str, expected: VerdictKind
+) -> None:
+    verdict = verdict_of(form(lines), photo, 303, b"", **({"location": location} if location else {}))
+    assert verdict.kind is expected
+    if expected is UNPROVEN and location:
+        assert location in verdict.reason
+
+
+def test_a_cut_answer_counts_only_where_its_words_were_found(form: Callable[..., Target], photo: Path) -> None:
+    cut = Answer(200, "OK", JSON, b"Danke, und", False)
+    for lines, expected in (("", UNPROVEN), ('success_text = "Danke"', STORED), ('success_text = "Ende"', UNPROVEN)):
+        target = form(lines)
+        assert target.read_answer(cut, prepare(target, photo).photo).kind is expected
+
+
+def test_a_refusal_in_words_names_them(form: Callable[..., Target], photo: Path) -> None:
+    verdict = verdict_of(form('failure_text = "too \\\\w+"'), photo, 200, b"far too large")
+    assert "too large" in verdict.reason
+    assert verdict.rule == "failure_text"
+
+
+def test_a_target_that_speaks_in_pages_says_so(form: Callable[..., Target], photo: Path) -> None:
+    assert verdict_of(form('success_text = "Danke"'), photo, 200, PAGE).takes_pages
+    assert verdict_of(form('failure_text = "Oh"'), photo, 200, PAGE).takes_pages
+    assert not verdict_of(form(), photo, 200, PAGE).takes_pages
+
+
+def test_the_photo_has_an_id_and_an_address(form: Callable[..., Target], photo: Path) -> None:
+    said = b'{"data": {"id": 7, "url": "https://club.example/p/7"}}'
+    by_answer = verdict_of(form('id = "data.id"\npage = "data.url"'), photo, 200, said)
+    assert (by_answer.remote_id, by_answer.url) == ("7", "https://club.example/p/7")
+    by_template = verdict_of(form('page = "https://club.example/{album}/{name}"'), photo, 200, said)
+    assert by_template.url == "https://club.example/trip/IMG%204101.JPG"
+    doubled = verdict_of(form('duplicate = [409]\nid = "data.id"'), photo, 409, said)
+    assert (doubled.kind, doubled.remote_id) == (DUPLICATE, "7")
+
+
+def test_what_a_server_calls_a_photo_is_one_short_line(form: Callable[..., Target], photo: Path) -> None:
+    verdict = verdict_of(form('id = "id"'), photo, 200, b'{"id": "a\\nb' + b"x" * 5000 + b'"}')
+    assert verdict.remote_id.startswith("a b")
+    assert len(verdict.remote_id) <= 300
+
+
+# The album's address, and the check.
+
+
+def test_share(form: Callable[..., Target]) -> None:
+    assert form().share("trip") == ""
+    assert form('share = "https://club.example/a/{album}"').share("a b/c") == "https://club.example/a/a%20b%2Fc"
+
+
+def test_check_asks_the_address_it_is_given_with_the_token(form: Callable[..., Target]) -> None:
+    heads: list[object] = []
+
+    def note(line: Line) -> None:
+        heads.append(line.head)
+
+    with Server([head, body, note, answer(200, {})]) as server:
+        target = form(
+            f'token_file = "token"\ncheck = "{server.url}/api/{{me}}"\n[targets.club.vars]\nme = "an/na"',
+            url=server.url,
+        )
+        assert [line.ok for line in target.check()] == [True]
+    (found,) = heads
+    assert (found.method, found.target) == ("GET", "/api/an%2Fna")  # type: ignore[attr-defined]
+    assert found.headers["authorization"] == f"Bearer {TOKEN}"  # type: ignore[attr-defined]
+
+
+def test_without_a_check_nobody_is_asked(form: Callable[..., Target]) -> None:
+    with Server([head, body, answer(500)]) as server:
+        (line,) = form(url=server.url).check()
+        assert line.ok
+        assert "not asked" in line.words
+        assert server.connections == 0

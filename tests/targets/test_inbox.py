@@ -1,0 +1,146 @@
+"""``kind = "inbox"``: albumup's own receiver, elsewhere or built in."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fixtures import JSON, TOKEN, configured, prepare, send
+
+from albumup.targets.base import VerdictKind
+from albumup.targets.inbox import BuiltInInbox
+from albumup.transfer import Answer
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Iterator[BuiltInInbox]:
+    inbox = BuiltInInbox("inbox", str(tmp_path / "data" / "inbox"))
+    yield inbox
+    inbox.close()
+
+
+def picture(folder: Path, name: str, data: bytes) -> Path:
+    path = folder / name
+    path.write_bytes(data)
+    return path
+
+
+# The built-in one.
+
+
+def test_a_photo_ends_in_the_album_s_folder(inbox: BuiltInInbox, tmp_path: Path) -> None:
+    prepared = prepare(inbox, picture(tmp_path, "a.jpg", b"\xff\xd8\xff"), album="trip")
+    sent = send(inbox, prepared)
+    assert sent.answer is not None
+    verdict = inbox.read_answer(sent.answer, prepared.photo)
+    assert (verdict.kind, sent.answer.status) == (VerdictKind.STORED, 201)
+    stored = Path(inbox.folder) / "trip" / "a.jpg"
+    assert stored.read_bytes() == b"\xff\xd8\xff"
+    assert verdict.remote_id.endswith("a.jpg")
+
+
+def test_other_bytes_under_the_same_name_are_kept_beside(inbox: BuiltInInbox, tmp_path: Path) -> None:
+    for data in (b"\xff\xd8\xff one", b"\xff\xd8\xff two"):
+        send(inbox, prepare(inbox, picture(tmp_path, "a.jpg", data)))
+    stored = {path.read_bytes() for path in (Path(inbox.folder) / "trip").glob("a*.jpg")}
+    assert stored == {b"\xff\xd8\xff one", b"\xff\xd8\xff two"}
+
+
+def test_the_folder_is_ours_alone(inbox: BuiltInInbox) -> None:
+    assert stat.S_IMODE(os.stat(inbox.folder).st_mode) == 0o700
+
+
+def test_it_is_this_computer_and_says_so(inbox: BuiltInInbox) -> None:
+    assert inbox.is_local
+    assert inbox.address == inbox.folder
+    assert inbox.share("trip") == ""
+    (line,) = inbox.check()
+    assert line.ok
+    assert inbox.folder in line.words
+
+
+def test_each_run_has_a_secret_and_a_port_of_its_own(inbox: BuiltInInbox, tmp_path: Path) -> None:
+    other = BuiltInInbox("inbox", str(tmp_path / "other"))
+    try:
+        assert inbox.token != other.token
+        assert inbox.settings.url != other.settings.url
+        assert inbox.settings.url.startswith("http://127.0.0.1:")
+        stranger = configured(
+            tmp_path / "config", f'kind = "inbox"\nurl = "{inbox.settings.url}"\ntoken_file = "token"'
+        )
+        sent = send(stranger, prepare(stranger, picture(tmp_path, "a.jpg", b"\xff\xd8\xff")))
+        assert sent.answer is not None
+        assert sent.answer.status == 401
+    finally:
+        other.close()
+
+
+def test_closing_it_ends_the_receiver(tmp_path: Path) -> None:
+    inbox = BuiltInInbox("inbox", str(tmp_path / "inbox"))
+    prepared = prepare(inbox, picture(tmp_path, "a.jpg", b"\xff\xd8\xff"))
+    inbox.close()
+    assert send(inbox, prepared).answer is None
+
+
+# Its answers.
+
+
+@pytest.fixture
+def said(inbox: BuiltInInbox, tmp_path: Path) -> Iterator[tuple[BuiltInInbox, dict[str, str], object]]:
+    prepared = prepare(inbox, picture(tmp_path, "a.jpg", b"\xff\xd8\xff"))
+    yield inbox, {"id": "7", "sha256": prepared.body.digests["sha256"], "status": "created"}, prepared.photo
+
+
+@pytest.mark.parametrize(
+    ("status", "changed", "expected"),
+    [
+        (201, {}, VerdictKind.STORED),
+        (200, {"status": "duplicate"}, VerdictKind.DUPLICATE),
+        (201, {"sha256": "0" * 64}, VerdictKind.UNPROVEN),
+        (201, {"sha256": None}, VerdictKind.UNPROVEN),
+        (201, {"status": "ok"}, VerdictKind.UNPROVEN),
+        (201, {"status": None}, VerdictKind.UNPROVEN),
+        (201, {"status": ["created"]}, VerdictKind.UNPROVEN),
+        (202, {}, VerdictKind.UNPROVEN),
+        (500, {}, VerdictKind.UNPROVEN),
+    ],
+)
+def test_only_the_digest_of_these_bytes_is_proof(
+    said: tuple[BuiltInInbox, dict[str, object], object], status: int, changed: dict[str, object], expected: VerdictKind
+) -> None:
+    inbox, words, photo = said
+    answer = Answer(status, "Said", JSON, json.dumps(words | changed).encode(), True)
+    assert inbox.read_answer(answer, photo).kind is expected  # type: ignore[arg-type]
+    assert inbox.read_answer(replace(answer, complete=False), photo).kind is VerdictKind.UNPROVEN  # type: ignore[arg-type]
+
+
+def test_its_refusal_is_told_in_its_words(said: tuple[BuiltInInbox, dict[str, str], object]) -> None:
+    inbox, _, photo = said
+    answer = Answer(422, "Unprocessable", JSON, b'{"error": "sha256\\nmismatch"}', True)
+    verdict = inbox.read_answer(answer, photo)  # type: ignore[arg-type]
+    assert verdict.kind is VerdictKind.UNPROVEN
+    assert verdict.reason == "422 Unprocessable: sha256 mismatch"
+
+
+# Elsewhere.
+
+
+def test_a_slash_at_the_end_of_the_address_changes_nothing(tmp_path: Path) -> None:
+    urls = []
+    for end in ("", "/"):
+        target = configured(tmp_path / "config", f'kind = "inbox"\nurl = "http://nas:8080{end}"\ntoken_file = "token"')
+        urls.append(target.request(prepare(target, picture(tmp_path, "a.jpg", b"\xff\xd8\xff")).photo).url)
+    assert urls == ["http://nas:8080/albums/trip/photos"] * 2
+
+
+def test_the_token_is_in_a_header_and_nowhere_else(tmp_path: Path) -> None:
+    target = configured(tmp_path / "config", 'kind = "inbox"\nurl = "http://nas:8080"\ntoken_file = "token"')
+    prepared = prepare(target, picture(tmp_path, "a.jpg", b"\xff\xd8\xff"))
+    request = target.request(prepared.photo)
+    assert list(request.headers) == [("Authorization", f"Bearer {TOKEN}")]
+    assert TOKEN not in request.url + repr(prepared.body)

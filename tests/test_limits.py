@@ -1,0 +1,120 @@
+"""``--limit-rate``: one rate for all uploads together, by a timetable."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime, timedelta
+
+import pytest
+
+from albumup.template import parse_rate
+from albumup.uploader.limits import RateLimit
+
+MONDAY = datetime(2026, 1, 5, 12, 0)
+
+
+class Time:
+    """Passes only while somebody sleeps, or when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.slept = 0.0
+
+    def clock(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds > 0
+        self.now += seconds
+        self.slept += seconds
+
+    def local(self) -> datetime:
+        return MONDAY + timedelta(seconds=self.now - 100.0)
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+def limit(rate: str, time: Time) -> RateLimit:
+    return RateLimit(parse_rate(rate), time.clock, time.sleep, time.local)
+
+
+def test_bytes_go_at_the_rate_and_the_first_at_once(time: Time) -> None:
+    limited = limit("1M", time)
+    limited.take(1 << 20)
+    assert time.slept == 0
+    for _ in range(10):
+        limited.take(1 << 20)
+    assert time.slept == pytest.approx(10)
+
+
+def test_small_blocks_add_up(time: Time) -> None:
+    limited = limit("1M", time)
+    for _ in range(1024):
+        limited.take(1 << 10)
+    assert time.slept == pytest.approx(1, abs=0.01)
+
+
+def test_all_uploads_share_one_rate(time: Time) -> None:
+    """Two that come at the same instant: the second waits until the first one's bytes have gone."""
+    waits: list[float] = []
+    limited = RateLimit(parse_rate("1M"), time.clock, waits.append, time.local)
+    for _ in range(4):
+        limited.take(1 << 20)
+    assert waits == [1, 2, 3]
+
+
+def test_idle_time_is_not_saved_up(time: Time) -> None:
+    limited = limit("1M", time)
+    limited.take(1 << 20)
+    time.now += 3600
+    before = time.slept
+    for _ in range(6):
+        limited.take(1 << 20)
+    assert time.slept - before == pytest.approx(5)
+
+
+def test_without_a_limit_nobody_waits(time: Time) -> None:
+    limited = limit("off", time)
+    assert limited.block() == 0
+    for _ in range(100):
+        limited.take(1 << 30)
+    assert time.slept == 0
+
+
+@pytest.mark.parametrize(
+    ("rate", "block"), [("100", 1 << 10), ("100K", 5 << 10), ("2M", (2 << 20) // 20), ("1G", 256 << 10)]
+)
+def test_blocks_are_small_enough_for_a_smooth_rate(rate: str, block: int, time: Time) -> None:
+    assert limit(rate, time).block() == block
+
+
+def test_a_timetable_changes_the_rate_while_sending(time: Time) -> None:
+    limited = limit("08:00,1M 12:01,off 13:00,2M", time)
+    sent = 0
+    while limited.block():
+        limited.take(1 << 20)
+        sent += 1
+    assert time.now - 100 == pytest.approx(60)
+    assert sent == pytest.approx(60, abs=1)
+    limited.take(1 << 30)
+    assert time.now - 100 == pytest.approx(60)
+    time.now += 3600
+    start = time.now
+    for _ in range(11):
+        limited.take(2 << 20)
+    assert time.now - start == pytest.approx(10)
+
+
+def test_threads_together_keep_the_rate(time: Time) -> None:
+    """Real threads on a clock that stands still: what they are told to wait is a place in one line."""
+    waits: list[float] = []
+    limited = RateLimit(parse_rate("1K"), time.clock, waits.append, time.local)
+    threads = [threading.Thread(target=lambda: [limited.take(1 << 10) for _ in range(50)]) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(waits) == [float(number) for number in range(1, 400)]

@@ -1,0 +1,392 @@
+"""What albumup.photo says of a file: its type, its digests, when it was taken."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import sys
+import warnings
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from albumup import photo
+
+PHOTOS = Path(__file__).parent / "photos"
+
+TYPES = {
+    "photo.jpg": "image/jpeg",
+    "photo.heic": "image/heic",
+    "photo.heif": "image/heif",
+    "photo.png": "image/png",
+    "photo.webp": "image/webp",
+    "photo.avif": "image/avif",
+    "photo.gif": "image/gif",
+    "photo.tif": "image/tiff",
+    "photo.dng": "image/x-adobe-dng",
+    "photo.cr2": "image/x-canon-cr2",
+    "photo.cr3": "image/x-canon-cr3",
+    "photo.nef": "image/x-nikon-nef",
+    "photo.arw": "image/x-sony-arw",
+    "photo.raf": "image/x-fuji-raf",
+    "photo.orf": "image/x-olympus-orf",
+    "photo.rw2": "image/x-panasonic-rw2",
+    "video.mp4": "video/mp4",
+    "video.mov": "video/quicktime",
+    "old.mov": "video/quicktime",
+    "video.m4v": "video/x-m4v",
+    "video.avi": "video/x-msvideo",
+    "video.mts": "video/mp2t",
+    "video.m2ts": "video/mp2t",
+    "video.3gp": "video/3gpp",
+    "video.3g2": "video/3gpp2",
+    "video.mkv": "video/x-matroska",
+    "video.webm": "video/webm",
+}
+TOLD_BY_NAME = {"photo.dng", "photo.nef", "photo.arw"}
+
+
+def head_of(name: str) -> bytes:
+    return (PHOTOS / name).read_bytes()[: photo.HEAD_BYTES]
+
+
+def ftyp(*brands: bytes) -> bytes:
+    """The start of a file whose major brand comes first, the compatible ones after it."""
+    content = brands[0] + bytes(4) + b"".join(brands[1:])
+    return (8 + len(content)).to_bytes(4, "big") + b"ftyp" + content + b"\0\0\0\x08mdat"
+
+
+@pytest.mark.parametrize(("name", "mime"), TYPES.items())
+def test_every_type_is_told_with_its_own_name(name: str, mime: str) -> None:
+    assert photo.media_type(head_of(name), name.upper().encode()) == mime
+
+
+@pytest.mark.parametrize("name", sorted(TYPES.keys() - TOLD_BY_NAME))
+def test_content_decides_without_a_name_and_against_it(name: str) -> None:
+    assert photo.media_type(head_of(name), b"IMG_0001") == TYPES[name]
+    other = b"IMG_0001.GIF" if name != "photo.gif" else b"IMG_0001.PNG"
+    assert photo.media_type(head_of(name), other) == TYPES[name]
+
+
+def test_every_fixture_is_in_the_table() -> None:
+    fixtures = {path.name for path in PHOTOS.iterdir() if path.is_file() and path.suffix not in (".py", ".md")}
+    assert fixtures == TYPES.keys() | {"no_date.jpg", "no_offset.jpg"}
+
+
+@pytest.mark.parametrize("name", sorted(TOLD_BY_NAME))
+def test_raw_built_on_tiff_is_a_tiff_by_any_other_name(name: str) -> None:
+    assert photo.media_type(head_of(name), b"scan.tif") == "image/tiff"
+    assert photo.media_type(head_of(name), b"scan") == "image/tiff"
+    assert photo.media_type(head_of(name), b"scan.jpg") == "image/tiff"
+
+
+def test_big_endian_and_big_tiff() -> None:
+    assert photo.media_type(b"MM\0*\0\0\0\x08", b"a.NEF") == "image/x-nikon-nef"
+    assert photo.media_type(b"MM\0*\0\0\0\x08", b"a") == "image/tiff"
+    assert photo.media_type(b"II+\0\x08\0\0\0", b"a") == "image/tiff"
+
+
+@pytest.mark.parametrize(
+    ("brands", "mime"),
+    [
+        *(((brand,), "image/heic") for brand in (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis")),
+        ((b"mif1",), "image/heif"),
+        ((b"msf1",), "image/heif"),
+        ((b"mif1", b"mif1", b"heic"), "image/heic"),
+        ((b"mif1", b"miaf", b"avif"), "image/avif"),
+        ((b"msf1", b"iso8", b"hevc"), "image/heic"),
+        ((b"avis", b"msf1", b"iso8"), "image/avif"),
+        ((b"heic", b"mif1", b"avif"), "image/heic"),
+        ((b"XAVC",), "video/mp4"),
+        ((b"iso9",), "video/mp4"),
+        ((b"NEW!", b"mp42"), "video/mp4"),
+        ((b"qt  ", b"qt  "), "video/quicktime"),
+        ((b"isom", b"iso2", b"mp41"), "video/mp4"),
+        ((b"3gp5", b"isom"), "video/3gpp"),
+        ((b"3g2a", b"isom"), "video/3gpp2"),
+        ((b"M4A ", b"mp42", b"isom"), None),
+        ((b"????", b"!!!!"), None),
+    ],
+)
+def test_brands(brands: tuple[bytes, ...], mime: str | None) -> None:
+    assert photo.media_type(ftyp(*brands), b"IMG_0001") == mime
+
+
+def test_brands_end_with_their_box() -> None:
+    beyond = ftyp(b"????") + b"heicheicheic"
+    assert photo.media_type(beyond, b"IMG_0001") is None
+
+
+@pytest.mark.parametrize(
+    "head", [b"\0\0\0\x08wide", b"\0\0\x02\0moov", b"\0\0\0\x08free", b"\0\0\0\x08skip", b"1234mdat"]
+)
+def test_quicktime_before_ftyp(head: bytes) -> None:
+    assert photo.media_type(head, b"IMG_0001") == "video/quicktime"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"",
+        b"The free software definition",
+        b"So, skip this",
+        b"MMORPG guide",
+        b"Good day\n" * 100,
+        b"GIF89 is a format",
+        b"RIFF\x24\0\0\0WAVEfmt ",
+        b"%PDF-1.7",
+        b"PK\x03\x04",
+        b"\x1aE\xdf\xa3\x9fB\x86\x81\x01B\x82\x84none",
+    ],
+)
+def test_what_is_no_media(head: bytes) -> None:
+    assert photo.media_type(head, b"notes.txt") is None
+
+
+def test_odd_content_goes_by_its_name() -> None:
+    assert photo.media_type(b"\0" * 64, b"IMG_0001.JPG") == "image/jpeg"
+    assert photo.media_type(b"", b"CLIP.Mp4") == "video/mp4"
+    assert photo.media_type(ftyp(b"????"), b"CLIP.MOV") == "video/quicktime"
+
+
+@pytest.mark.parametrize(
+    ("name", "mime"),
+    [
+        (b"a.jpeg", "image/jpeg"),
+        (b"a.JPE", "image/jpeg"),
+        (b"a.HIF", "image/heif"),
+        (b"a.tiff", "image/tiff"),
+        (b"b\xff.m2TS", "video/mp2t"),
+        (b"main.ts", None),
+        (b"a.jpg.txt", None),
+        (b".jpg", None),
+        (b"jpg", None),
+        (b"/trip/IMG.JPG", "image/jpeg"),
+    ],
+)
+def test_type_by_name(name: bytes, mime: str | None) -> None:
+    assert photo.media_type_by_name(name) == mime
+
+
+def test_a_suffix_leads_back_to_its_type() -> None:
+    for mime in set(TYPES.values()):
+        suffix = photo.suffix_of(mime)
+        assert suffix.startswith(".")
+        assert photo.media_type_by_name(b"a" + suffix.encode()) == mime
+    assert photo.suffix_of("image/jpeg") == ".jpg"
+    with pytest.raises(KeyError):
+        photo.suffix_of("text/plain")
+
+
+# --- digests ---------------------------------------------------------------------------------------------------------
+
+MIB = photo.BLOCK_BYTES
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Iterator[tuple[Path, int]]:
+    path = tmp_path / "source"
+    path.touch()
+    fd = os.open(path, os.O_RDONLY)
+    yield path, fd
+    os.close(fd)
+
+
+def expected(data: bytes, *names: str) -> tuple[int, dict[str, str]]:
+    return len(data), {name: hashlib.new(name, data).hexdigest() for name in names}
+
+
+@pytest.mark.parametrize("size", [0, 1, 30_000, (1 << 16) - 1, 1 << 16, MIB - 1, MIB, MIB + 1, 2 * MIB, 3 * MIB + 7])
+@pytest.mark.parametrize("hint", ["exact", "none", "short", "long"])
+def test_digests_of_every_length_whatever_the_hint(source: tuple[Path, int], size: int, hint: str) -> None:
+    path, fd = source
+    data = random.Random(size).randbytes(size)
+    path.write_bytes(data)
+    size_hint = {"exact": size, "none": 0, "short": size // 2, "long": size * 2 + 1}[hint]
+    blocks: list[int] = []
+    result = photo.digest(fd, ["sha256", "sha1", "md5"], size_hint=size_hint, on_block=blocks.append)
+    assert result == expected(data, "sha256", "sha1", "md5")
+    assert sum(blocks) == size
+    assert max(blocks, default=0) <= MIB
+
+
+def test_reads_from_the_start_and_leaves_the_position(source: tuple[Path, int]) -> None:
+    path, fd = source
+    path.write_bytes(b"0123456789")
+    os.lseek(fd, 4, os.SEEK_SET)
+    assert photo.digest(fd, ["sha256"]) == expected(b"0123456789", "sha256")
+    assert os.lseek(fd, 0, os.SEEK_CUR) == 4
+
+
+@pytest.mark.parametrize("size", [30_000, 300_000])
+def test_a_small_photo_costs_one_read(source: tuple[Path, int], monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    path, fd = source
+    path.write_bytes(b"x" * size)
+    calls: list[int] = []
+    preadv = os.preadv
+
+    def counted(fd: int, buffers: list[memoryview], offset: int) -> int:
+        calls.append(len(buffers[0]))
+        return preadv(fd, buffers, offset)
+
+    monkeypatch.setattr(os, "preadv", counted)
+    photo.digest(fd, ["sha256"], size_hint=size)
+    assert len(calls) == 1
+    assert calls[0] < size + 100_000  # and no mebibyte to be zeroed first
+
+
+def test_short_reads_are_not_the_end(source: tuple[Path, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    path, fd = source
+    data = random.Random(1).randbytes(50_000)
+    path.write_bytes(data)
+    preadv = os.preadv
+    monkeypatch.setattr(os, "preadv", lambda fd, buffers, offset: preadv(fd, [buffers[0][:1000]], offset))
+    for size_hint in (0, 50_000):
+        assert photo.digest(fd, ["sha256"], size_hint=size_hint) == expected(data, "sha256")
+
+
+def test_copies_every_block_even_if_written_in_pieces(
+    source: tuple[Path, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, fd = source
+    data = random.Random(2).randbytes(2 * MIB + 5)
+    path.write_bytes(data)
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda fd, block: write(fd, bytes(block[:300_000])))
+    with open(tmp_path / "copy", "wb") as copy:
+        result = photo.digest(fd, ["sha256"], size_hint=len(data), copy_to=copy.fileno())
+    assert result == expected(data, "sha256")
+    assert (tmp_path / "copy").read_bytes() == data
+
+
+def test_on_block_may_abort_after_its_block_was_copied(source: tuple[Path, int], tmp_path: Path) -> None:
+    path, fd = source
+    path.write_bytes(bytes(3 * MIB))
+
+    def stop(length: int) -> None:
+        raise InterruptedError(f"after {length}")
+
+    with open(tmp_path / "copy", "wb") as copy:
+        with pytest.raises(InterruptedError, match=f"after {MIB}"):
+            photo.digest(fd, ["sha256"], copy_to=copy.fileno(), on_block=stop)
+        assert os.fstat(copy.fileno()).st_size == MIB
+
+
+def test_without_algorithms_it_only_counts(source: tuple[Path, int]) -> None:
+    path, fd = source
+    path.write_bytes(b"abc")
+    assert photo.digest(fd, ()) == (3, {})
+
+
+# --- capture dates ---------------------------------------------------------------------------------------------------
+
+SUMMER = timezone(timedelta(hours=2))
+
+
+@pytest.fixture(autouse=True)
+def fresh_pillow() -> Iterator[None]:
+    photo._pillow.cache_clear()
+    with warnings.catch_warnings():
+        yield
+    photo._pillow.cache_clear()
+
+
+def taken(path: Path) -> datetime | None:
+    return photo.capture_date(os.fsencode(path))
+
+
+@pytest.mark.parametrize("name", ["photo.jpg", "photo.heic", "photo.png", "photo.webp", "photo.tif"])
+def test_capture_date_with_offset_and_fraction(name: str) -> None:
+    assert taken(PHOTOS / name) == datetime(2026, 7, 14, 18, 3, 22, 250_000, SUMMER)
+
+
+def test_capture_date_without_offset_is_naive() -> None:
+    moment = taken(PHOTOS / "no_offset.jpg")
+    assert moment == datetime(2026, 7, 14, 18, 3, 22)
+    assert moment.tzinfo is None
+
+
+@pytest.mark.parametrize("name", ["no_date.jpg", "photo.gif", "photo.cr3", "photo.raf", "video.mp4", "README.md"])
+def test_files_without_a_date(name: str) -> None:
+    assert taken(PHOTOS / name) is None
+
+
+def exif_jpeg(folder: Path, date: str, offset: str = "+02:00", fraction: str = "") -> Path:
+    from PIL import Image
+
+    exif = Image.Exif()
+    exif.get_ifd(0x8769).update({0x9003: date, 0x9011: offset, 0x9291: fraction})
+    path = folder / "exif.jpg"
+    Image.new("RGB", (8, 8)).save(path, exif=exif.tobytes())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("date", "offset", "fraction", "moment"),
+    [
+        ("2026:01:02 03:04:05", "-09:30", "", datetime(2026, 1, 2, 3, 4, 5, 0, timezone(-timedelta(hours=9.5)))),
+        ("2026:01:02 03:04:05", "Z", "7", datetime(2026, 1, 2, 3, 4, 5, 700_000, UTC)),
+        ("2026-01-02T03:04:05", "  :  ", "123456789", datetime(2026, 1, 2, 3, 4, 5, 123_456)),
+        ("2026:01:02 03:04:05", "+99:00", "x", datetime(2026, 1, 2, 3, 4, 5)),
+        ("0000:00:00 00:00:00", "+02:00", "", None),
+        ("    :  :     :  :  ", "", "", None),
+        ("2026:13:40 25:61:61", "", "", None),
+        ("yesterday", "", "", None),
+    ],
+)
+def test_odd_dates(tmp_path: Path, date: str, offset: str, fraction: str, moment: datetime | None) -> None:
+    found = taken(exif_jpeg(tmp_path, date, offset, fraction))
+    assert found == moment
+    assert (found and found.tzinfo) == (moment and moment.tzinfo)
+
+
+def test_broken_files_have_no_date_and_raise_nothing(tmp_path: Path) -> None:
+    rng = random.Random(3)
+    path = tmp_path / "broken"
+    for name in ("photo.jpg", "photo.heic", "photo.png", "photo.webp", "photo.tif", "photo.nef", "photo.avif"):
+        whole = (PHOTOS / name).read_bytes()
+        for _ in range(30):
+            torn = bytearray(whole[: rng.randrange(len(whole) + 1)])
+            for _ in range(min(8, len(torn))):
+                torn[rng.randrange(len(torn))] = rng.randrange(256)
+            path.write_bytes(torn)
+            assert isinstance(taken(path), datetime | None)
+    assert taken(tmp_path / "missing.jpg") is None
+    assert taken(tmp_path) is None
+
+
+def test_broken_files_print_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "torn.tif"
+    path.write_bytes((PHOTOS / "photo.nef").read_bytes()[:82])
+    with warnings.catch_warnings(record=True) as printed:
+        warnings.simplefilter("always")
+        assert taken(path) is None
+    assert printed == []
+
+
+def test_an_undecodable_path(tmp_path: Path) -> None:
+    path = os.fsencode(tmp_path) + b"/caf\xe9.jpg"
+    with open(path, "wb") as copy:
+        copy.write((PHOTOS / "photo.jpg").read_bytes())
+    assert photo.capture_date(path) == datetime(2026, 7, 14, 18, 3, 22, 250_000, SUMMER)
+
+
+def test_a_panorama_is_no_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from PIL import Image
+
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)  # as a picture of ten times the limit would meet it
+    path = exif_jpeg(tmp_path, "2026:01:02 03:04:05")
+    assert taken(path) is not None
+
+
+def test_without_pillow_there_is_no_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    assert taken(PHOTOS / "photo.jpg") is None
+
+
+def test_without_pillow_heif_jpegs_still_have_dates(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    assert taken(PHOTOS / "photo.jpg") is not None

@@ -1,0 +1,757 @@
+"""What albumup.transfer puts on the wire, and what it makes of servers that answer early, late, badly, or never."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import trustme
+from receiving import eventually
+from servers import (
+    PATIENCE,
+    Line,
+    Script,
+    Server,
+    Step,
+    answer,
+    body,
+    close,
+    drip,
+    flood,
+    head,
+    interim,
+    linger,
+    page,
+    read,
+    reset,
+    send,
+    server_tls,
+    stall,
+    start_tls,
+    tell,
+    until_closed,
+)
+
+from albumup.transfer import BLOCK, MOST_ANSWER, Fault, Http, Meter, Peer, Request, Sent, Throttle, Unreadable, Wire
+
+KIB, MIB = 1 << 10, 1 << 20
+HEAD = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n'
+TAIL = b"\r\n--b--\r\n"
+HEADERS = (("Authorization", "Bearer sesame"), ("Content-Type", "multipart/form-data; boundary=b"))
+SHORT = 0.5
+"""Seconds of silence in tests that are about silence."""
+BIG = 16 * MIB
+"""More than all socket buffers on the way hold together."""
+WINDOW = 64 * KIB
+
+Serve = Callable[..., Server]
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A body to send: a file, and what stands around it."""
+
+    path: Path
+    size: int
+    head: bytes = HEAD
+    tail: bytes = TAIL
+
+    @property
+    def whole(self) -> bytes:
+        return self.head + self.path.read_bytes() + self.tail
+
+
+@dataclass
+class Client:
+    """A wire to a server, and what is sent over it."""
+
+    server: Server
+    wire: Wire
+    photo: Photo
+    meter: Meter
+
+    def send(
+        self, before_last: Callable[[], object] = lambda: None, headers: Sequence[tuple[str, str]] = HEADERS
+    ) -> Sent:
+        self.meter.moved, self.meter.whole = 0, False
+        request = Request("POST", self.server.url + "/up?x=1", headers)
+        descriptor = os.open(self.photo.path, os.O_RDONLY)
+        try:
+            return self.wire.send(
+                request, self.photo.head, descriptor, self.photo.size, self.photo.tail, self.meter, before_last
+            )
+        finally:
+            os.close(descriptor)
+
+
+@pytest.fixture(params=["http", "https"])
+def serve(request: pytest.FixtureRequest, tls: ssl.SSLContext) -> Iterator[Serve]:
+    """Start servers, with TLS and without."""
+    started: list[Server] = []
+
+    def start(*scripts: Script, window: int = 0) -> Server:
+        started.append(Server(*scripts, tls=tls if request.param == "https" else None, window=window))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.close()
+        assert not server.trouble
+
+
+@pytest.fixture
+def connect(tmp_path: Path, ca_file: Path) -> Iterator[Callable[..., Client]]:
+    """A client of a server, with a photo of random bytes, or a big one full of zeros that costs no disk."""
+    wires = []
+
+    def start(
+        server: Server,
+        size: int = 1000,
+        *,
+        head: bytes = HEAD,
+        tail: bytes = TAIL,
+        timeout: float = PATIENCE,
+        throttle: Throttle | None = None,
+    ) -> Client:
+        path = tmp_path / "photo"
+        if size >= BIG:
+            path.touch()
+            os.truncate(path, size)
+        else:
+            path.write_bytes(random.Random(size).randbytes(size))
+        wire = Wire(server.url, Peer(timeout, str(ca_file)), throttle)
+        wires.append(wire)
+        return Client(server, wire, Photo(path, size, head, tail), Meter())
+
+    yield start
+    for wire in wires:
+        wire.close()
+
+
+TAKEN: Script = (head, body, answer(201, b"{}"))
+
+
+# The bytes.
+
+SIZES = [0, 1, 64 * KIB - 1, 64 * KIB, 64 * KIB + 1, MIB - 1, MIB, MIB + 1, 5 * MIB]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(("before", "after"), [(HEAD, TAIL), (b"", b"")], ids=["form", "raw"])
+def test_the_body_is_head_payload_and_tail(
+    serve: Serve, connect: Callable[..., Client], size: int, before: bytes, after: bytes
+) -> None:
+    client = connect(serve([*TAKEN, until_closed]), size, head=before, tail=after)
+    sent = client.send()
+    client.wire.close()
+    line = client.server.line()
+    assert line.head is not None
+    assert line.seen == line.head.raw + client.photo.whole
+    assert line.head.headers["content-length"] == str(len(client.photo.whole))
+    assert sent.answer is not None
+    assert (sent.answer.status, sent.whole, sent.bytes) == (201, True, len(line.seen))
+
+
+def test_the_head_is_plain_and_complete(serve: Serve, connect: Callable[..., Client]) -> None:
+    client = connect(serve([*TAKEN]))
+    client.send()
+    found = client.server.line().head
+    assert found is not None
+    assert (found.method, found.target) == ("POST", "/up?x=1")
+    assert found.lines[0] == ("Host", f"127.0.0.1:{client.server.port}")
+    assert found.lines[-2:] == HEADERS
+    names = [name.lower() for name, _ in found.lines]
+    assert len(names) == len(set(names))
+    assert {"content-length", "user-agent", "accept"} <= set(names)
+    assert not {"expect", "transfer-encoding", "cookie", "connection"} & set(names)
+    assert found.headers["accept-encoding"] == "identity"
+
+
+def test_the_answer_is_handed_over_as_it_came(serve: Serve, connect: Callable[..., Client]) -> None:
+    client = connect(serve([head, body, answer(201, {"id": 7}, [("X-Said", "yes")])]))
+    sent = client.send()
+    assert sent.answer is not None
+    assert sent.fault is None
+    assert (sent.answer.status, sent.answer.body, sent.answer.complete) == (201, b'{"id": 7}', True)
+    assert sent.answer.headers["x-said"] == "yes"
+    assert not sent.answer.is_page
+
+
+@pytest.mark.parametrize(
+    "said",
+    [page(), answer(200, b"  \n<!doctype HTML><p>", mime="text/plain"), answer(200, b"x", mime="Text/HTML ; a=b")],
+    ids=["portal", "by its first bytes", "by its type"],
+)
+def test_a_page_is_known_as_one(connect: Callable[..., Client], said: Step) -> None:
+    with Server([head, body, said]) as server:
+        sent = connect(server).send()
+    assert sent.answer is not None
+    assert sent.answer.is_page
+
+
+def test_a_rate_limit_is_asked_for_every_byte(serve: Serve, connect: Callable[..., Client]) -> None:
+    class Limit:
+        taken: list[int] = []  # noqa: RUF012
+
+        def block(self) -> int:
+            return 10_000
+
+        def take(self, size: int) -> None:
+            self.taken.append(size)
+
+    client = connect(serve([*TAKEN]), MIB, throttle=Limit())
+    client.send()
+    assert sum(Limit.taken) >= len(client.server.line().seen)
+    assert max(Limit.taken) <= 10_000
+
+
+# One connection after the other.
+
+
+def test_a_connection_serves_photo_after_photo(serve: Serve, connect: Callable[..., Client]) -> None:
+    client = connect(serve([*TAKEN, *TAKEN, *TAKEN]))
+    assert [client.send().answer is not None for _ in range(3)] == [True] * 3
+    assert client.server.connections == 1
+
+
+def test_an_idle_connection_is_dropped_before_the_server_may(
+    serve: Serve, connect: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = connect(serve([*TAKEN, *TAKEN]))
+    client.send()
+    clock = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: clock() + 2.1)
+    assert client.send().answer is not None
+    assert client.server.connections == 2
+
+
+def test_a_connection_that_the_server_closed_is_replaced(serve: Serve, connect: Callable[..., Client]) -> None:
+    client = connect(serve([*TAKEN]))
+    client.send()
+    client.server.line()
+    assert client.send().answer is not None
+    assert client.server.connections == 2
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        answer(200, b"{}", [("Connection", "close")]),
+        send(b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}"),
+        send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}HTTP/1.1 500 And\r\n\r\n"),
+        answer(200, b"x" * (MOST_ANSWER + 1)),
+    ],
+    ids=["it says close", "HTTP/1.0", "it says more", "more than was read"],
+)
+def test_a_connection_is_not_used_again_when(connect: Callable[..., Client], said: Step) -> None:
+    with Server([head, body, said, *TAKEN], TAKEN) as server:
+        client = connect(server)
+        assert client.send().answer is not None
+        sent = client.send()
+        assert sent.answer is not None
+        assert sent.answer.status == 201
+        assert server.connections == 2
+
+
+# Answers before the body's end.
+
+
+@pytest.mark.parametrize("then", [close, stall, linger])
+def test_an_early_refusal_is_read(serve: Serve, connect: Callable[..., Client], then: Step) -> None:
+    client = connect(serve([head, read(16 * KIB), answer(413, {"error": "too large"}), then], window=WINDOW), BIG)
+    sent = client.send()
+    assert sent.answer is not None
+    assert (sent.answer.status, sent.answer.body, sent.whole) == (413, b'{"error": "too large"}', False)
+
+
+@pytest.mark.parametrize("then", [close, stall, linger])
+def test_an_early_success_is_no_whole_sending(serve: Serve, connect: Callable[..., Client], then: Step) -> None:
+    client = connect(serve([head, read(16 * KIB), answer(200, b"{}"), then], TAKEN, window=WINDOW), BIG)
+    sent = client.send()
+    assert sent.answer is not None
+    assert (sent.answer.status, sent.whole, client.meter.whole) == (200, False, False)
+    assert sent.bytes < BIG
+    client.send()
+    assert client.server.connections == 2
+
+
+def test_an_answer_that_comes_before_the_end_is_sent_is_early(serve: Serve, connect: Callable[..., Client]) -> None:
+    answered = threading.Event()
+    client = connect(serve([head, answer(200), tell(answered), until_closed]))
+    sent = client.send(before_last=lambda: answered.wait(PATIENCE))
+    assert sent.answer is not None
+    assert (sent.answer.status, sent.whole) == (200, False)
+    line = client.server.line()
+    assert line.head is not None
+    assert line.seen == line.head.raw + client.photo.whole[: -len(TAIL)]
+
+
+# Interim answers.
+
+
+def test_interim_answers_are_never_the_answer(serve: Serve, connect: Callable[..., Client]) -> None:
+    # More than the buffers hold is read between the halves of one, so that the client has seen the first by itself.
+    script = [
+        head, interim(100), interim(103), read(16 * KIB), interim(102), send(b"HTTP/1."), read(8 * MIB),
+        send(b"1 104 Upload Resumption Supported\r\nUpload-Offset: 5\r\n\r\n"), body, interim(102), interim(104),
+        answer(201, b"{}"),
+    ]  # fmt: skip
+    client = connect(serve(script, window=WINDOW), BIG)
+    sent = client.send()
+    assert sent.answer is not None
+    assert (sent.answer.status, sent.answer.body, sent.whole) == (201, b"{}", True)
+
+
+WAIT = b"HTTP/1.1 102 Wait\r\n\r\n"
+
+
+def test_endless_interim_answers_are_a_lost_answer(serve: Serve, connect: Callable[..., Client]) -> None:
+    sent = connect(serve([head, body, flood(WAIT * 50)])).send()
+    assert (sent.answer, sent.fault, sent.whole) == (None, Fault.LOST, True)
+
+
+@pytest.mark.timeout(30)
+def test_endless_interim_answers_in_the_middle_end_it(serve: Serve, connect: Callable[..., Client]) -> None:
+    # Not by silence: their number alone ends it.
+    sent = connect(serve([head, flood(WAIT * 50)], window=WINDOW), BIG).send()
+    assert (sent.answer, sent.fault, sent.whole) == (None, Fault.BROKEN, False)
+
+
+@pytest.mark.timeout(30)
+def test_dripping_interim_answers_do_not_hide_that_nothing_moves(connect: Callable[..., Client]) -> None:
+    with Server([head, drip(WAIT * 1000, 0.01)], window=WINDOW) as server:
+        sent = connect(server, BIG, timeout=SHORT).send()
+    assert (sent.answer, sent.fault, sent.whole) == (None, Fault.BROKEN, False)
+
+
+# Answers that are none, or too much.
+
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [close],
+        [reset],
+        [stall],
+        [send(b"\x16\x03\x01\x02\x00\x01SSH-2.0-nobody\r\n\x00\xff\xfe"), stall],
+        [send(b"HTTP/1.1 200 OK\r\nContent-"), close],
+        [send(OK + b"Content-Length: 100\r\n\r\n{"), stall],
+        [drip(OK + b"X: " + b"x" * 1000)],
+        [drip(OK + b"Content-Length: 1000\r\n\r\n" + b"x" * 1000)],
+        [flood(b"X: y\r\n")],
+        [send(OK), flood(b"X: y\r\n")],
+        [send(OK + b"X: "), flood(b"x" * 1000)],
+    ],
+    ids=[
+        *("closed", "reset", "silence", "garbage", "half a head", "silence in the answer"),
+        *("dripping head", "dripping body", "no head", "endless head", "endless line"),
+    ],
+)
+def test_an_answer_is_lost(serve: Serve, connect: Callable[..., Client], said: Script) -> None:
+    client = connect(serve([head, body, *said]), timeout=SHORT)
+    sent = client.send()
+    assert (sent.answer, sent.fault, sent.whole) == (None, Fault.LOST, True)
+    assert sent.detail
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [send(OK + b"Content-Length: 100\r\n\r\n{}"), close],
+        [answer(200, b"x" * (MOST_ANSWER + 1))],
+        [send(OK + b"Content-Length: 99999999999\r\n\r\n"), flood(b"x" * 1000)],
+        [send(OK + b"\r\n"), flood(b"x" * 1000)],
+        [send(OK + b"Transfer-Encoding: chunked\r\n\r\n"), flood(b"3e8\r\n" + b"x" * 1000 + b"\r\n")],
+        [send(OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"), close],
+        [send(OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\nnonsense\r\n"), stall],
+    ],
+    ids=["cut", "too long", "endless", "endless without length", "endless chunks", "cut chunks", "bad chunks"],
+)
+def test_an_answer_that_is_not_whole_says_so(serve: Serve, connect: Callable[..., Client], said: Script) -> None:
+    client = connect(serve([head, body, *said], TAKEN))
+    sent = client.send()
+    assert sent.answer is not None
+    assert (sent.answer.status, sent.answer.complete, sent.whole) == (200, False, True)
+    assert len(sent.answer.body) <= MOST_ANSWER
+    client.send()
+    assert client.server.connections == 2
+
+
+def test_a_reset_within_an_answer_is_no_success(serve: Serve, connect: Callable[..., Client]) -> None:
+    sent = connect(serve([head, body, send(OK + b"Content-Length: 100\r\n\r\n{"), reset])).send()
+    assert sent.whole
+    assert sent.fault is Fault.LOST or (sent.answer is not None and not sent.answer.complete)
+
+
+def test_a_chunked_answer_is_whole(connect: Callable[..., Client]) -> None:
+    with Server([head, body, send(OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n")]) as server:
+        sent = connect(server).send()
+    assert sent.answer is not None
+    assert (sent.answer.body, sent.answer.complete) == (b"{}", True)
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        [reset],
+        [close],
+        [stall],
+        [send(b"SSH-2.0-nobody\r\n"), stall],
+        [send(b"HTTP/1.1 200 OK\r\nContent-"), close],
+    ],
+    ids=["reset", "closed", "silence", "garbage", "half a head"],
+)
+def test_a_line_that_breaks_in_the_middle(serve: Serve, connect: Callable[..., Client], then: Script) -> None:
+    sent = connect(serve([head, read(16 * KIB), *then], window=WINDOW), BIG, timeout=SHORT).send()
+    assert (sent.answer, sent.fault, sent.whole) == (None, Fault.BROKEN, False)
+    assert sent.bytes < BIG
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_an_answer_and_never_followed(
+    serve: Serve, connect: Callable[..., Client], ca_file: Path, status: int
+) -> None:
+    elsewhere = serve([*TAKEN])
+    moved = answer(status, b"", [("Location", elsewhere.url)])
+    server = serve([head, body, moved])
+    sent = connect(server).send()
+    asked = Http(Peer(PATIENCE, str(ca_file)), HEADERS).call("GET", server.url)
+    assert sent.answer is not None
+    assert asked.answer is not None
+    assert (sent.answer.status, asked.answer.status) == (status, status)
+    assert sent.answer.headers["location"] == elsewhere.url
+    assert elsewhere.connections == 0
+
+
+# The last byte.
+
+
+class Withheld(Exception):
+    """Raised before the last byte."""
+
+
+@pytest.mark.parametrize("size", [1, 64 * KIB, MIB, 3 * MIB])
+@pytest.mark.parametrize("tail", [TAIL, b""], ids=["form", "raw"])
+def test_nothing_of_the_end_leaves_before_it_is_said_to(
+    serve: Serve, connect: Callable[..., Client], size: int, tail: bytes
+) -> None:
+    client = connect(serve([head, until_closed]), size, tail=tail)
+    before = client.photo.whole[: -(len(tail) or min(size, BLOCK))]
+
+    def withhold() -> None:
+        """Only when all that may come has come: what a reset takes with it must not hide what was sent too early."""
+        line = client.server.line(ended=False)
+        eventually(lambda: line.head is not None and len(line.seen) >= len(line.head.raw) + len(before))
+        raise Withheld
+
+    with pytest.raises(Withheld):
+        client.send(withhold)
+    line = client.server.line()
+    assert line.head is not None
+    assert line.seen == line.head.raw + before
+    assert not client.meter.whole
+
+
+def test_a_withheld_end_costs_the_connection(serve: Serve, connect: Callable[..., Client]) -> None:
+    def withhold() -> None:
+        raise Withheld
+
+    client = connect(serve([head, until_closed], TAKEN))
+    with pytest.raises(Withheld):
+        client.send(withhold)
+    assert client.send().answer is not None
+    assert client.server.connections == 2
+
+
+@pytest.mark.parametrize("size", [30 * KIB, BIG])
+def test_a_file_that_shrinks_while_it_is_sent_is_unreadable(
+    serve: Serve, connect: Callable[..., Client], size: int
+) -> None:
+    def shrink(_: Line) -> None:
+        os.truncate(client.photo.path, 10 * KIB)
+
+    if size == BIG:
+        script: Script = [head, read(16 * KIB), shrink, until_closed]
+    else:
+        script = [head, until_closed]
+    client = connect(serve(script, window=WINDOW), size)
+    if size < BIG:
+        shrink(None)  # type: ignore[arg-type]
+    with pytest.raises(Unreadable):
+        client.send(before_last=lambda: pytest.fail("its end was to be sent"))
+    assert not client.meter.whole
+    assert not client.wire._socket
+
+
+# Cutting.
+
+
+@pytest.mark.parametrize("script", [[stall], [read(16 * KIB), stall]], ids=["at once", "in the middle"])
+def test_a_sending_that_is_stuck_can_be_cut(serve: Serve, connect: Callable[..., Client], script: Script) -> None:
+    stuck = threading.Event()
+    client = connect(serve([head, *script[:-1], tell(stuck), stall], window=WINDOW), BIG)
+    sent = _cut_when(stuck, client)
+    assert (sent.answer, sent.fault, sent.whole) == (None, Fault.CUT, False)
+
+
+def test_waiting_for_an_answer_can_be_cut(serve: Serve, connect: Callable[..., Client]) -> None:
+    stuck = threading.Event()
+    client = connect(serve([head, body, tell(stuck), stall]))
+    sent = _cut_when(stuck, client)
+    assert (sent.answer, sent.fault, sent.whole) == (None, Fault.CUT, True)
+
+
+def _cut_when(stuck: threading.Event, client: Client) -> Sent:
+    sent: list[Sent] = []
+    thread = threading.Thread(target=lambda: sent.append(client.send()), daemon=True)
+    thread.start()
+    assert stuck.wait(PATIENCE)
+    client.meter.cut = True
+    thread.join(PATIENCE)
+    assert sent, "it was not cut"
+    return sent[0]
+
+
+# No connection.
+
+
+def reach(url: str, ca_file: Path | None = None) -> tuple[Fault | None, Fault | None]:
+    """What the two ways to a server say of it."""
+    peer = Peer(5.0, str(ca_file) if ca_file else None)
+    wire = Wire(url, peer)
+    try:
+        unreached = wire.reach()
+    finally:
+        wire.close()
+    assert unreached is None or unreached.detail
+    return unreached.fault if unreached else None, Http(peer, []).call("GET", url).fault
+
+
+@pytest.fixture
+def refused_port() -> int:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port: int = closed.getsockname()[1]
+    return port
+
+
+def resolving(number: int) -> Callable[..., object]:
+    def getaddrinfo(*_: object, **__: object) -> object:
+        raise socket.gaierror(number, "as the test wants it")
+
+    return getaddrinfo
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_host_that_nobody_knows(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", resolving(socket.EAI_NONAME))
+    assert reach(f"{scheme}://photos.invalid/") == (Fault.UNKNOWN_HOST, Fault.UNKNOWN_HOST)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_no_name_server_is_no_unknown_host(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", resolving(socket.EAI_AGAIN))
+    assert reach(f"{scheme}://photos.invalid/") == (Fault.NOT_REACHED, Fault.NOT_REACHED)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_port_where_nobody_listens(scheme: str, refused_port: int) -> None:
+    assert reach(f"{scheme}://127.0.0.1:{refused_port}/") == (Fault.NOT_REACHED, Fault.NOT_REACHED)
+
+
+GREET: Script = (head, body, answer(200))
+
+
+def test_a_server_without_tls_is_not_reached_over_it(ca_file: Path) -> None:
+    with Server([send(b"SSH-2.0-nobody\r\n"), until_closed]) as server:
+        wire = Wire(server.url.replace("http", "https"), Peer(5.0, str(ca_file)))
+        unreached = wire.reach()
+    assert unreached is not None
+    assert unreached.fault is Fault.NOT_REACHED
+
+
+def test_a_certificate_of_our_own_authority_is_trusted_by_ca_file(tls: ssl.SSLContext, ca_file: Path) -> None:
+    with Server([until_closed], GREET, tls=tls) as server:
+        assert reach(server.url, ca_file) == (None, None)
+
+
+def test_a_certificate_that_nobody_vouches_for(tls: ssl.SSLContext) -> None:
+    with Server(GREET, tls=tls) as server:
+        assert reach(server.url) == (Fault.BAD_CERTIFICATE, Fault.BAD_CERTIFICATE)
+        assert server.ledger == []
+
+
+def test_a_certificate_for_another_name(authority: trustme.CA, ca_file: Path) -> None:
+    with Server(GREET, tls=server_tls(authority, "elsewhere.test")) as server:
+        assert reach(server.url, ca_file) == (Fault.BAD_CERTIFICATE, Fault.BAD_CERTIFICATE)
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_the_variables_of_curl_name_whom_to_trust(
+    tls: ssl.SSLContext, ca_file: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, str(ca_file))
+    with Server([until_closed], GREET, tls=tls) as server:
+        assert reach(server.url) == (None, None)
+
+
+def test_ca_file_wins_over_the_variables(
+    tls: ssl.SSLContext, ca_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other.pem"
+    trustme.CA().cert_pem.write_to_path(str(other))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(other))
+    with Server([until_closed], GREET, tls=tls) as server:
+        assert reach(server.url, ca_file) == (None, None)
+        assert reach(server.url) == (Fault.BAD_CERTIFICATE, Fault.BAD_CERTIFICATE)
+
+
+# Proxies.
+
+PROXY_WORD = "Basic cHJveHk6d29yZA=="  # proxy:word
+
+
+@pytest.fixture
+def no_payload(tmp_path: Path) -> Iterator[int]:
+    path = tmp_path / "empty"
+    path.touch()
+    descriptor = os.open(path, os.O_RDONLY)
+    yield descriptor
+    os.close(descriptor)
+
+
+def both_ways(url: str, ca_file: Path, descriptor: int) -> list[int | None]:
+    """The statuses that a photo and another request get."""
+    peer = Peer(5.0, str(ca_file))
+    wire = Wire(url, peer)
+    try:
+        sent = wire.send(Request("POST", url, HEADERS), HEAD, descriptor, 0, TAIL, Meter(), lambda: None)
+    finally:
+        wire.close()
+    asked = Http(peer, HEADERS).call("POST", url, json={})
+    return [one.answer.status if one.answer else None for one in (sent, asked)]
+
+
+def test_a_plain_proxy_is_told_the_whole_address(
+    ca_file: Path, no_payload: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Server(GREET) as proxy:
+        monkeypatch.setenv("http_proxy", f"http://proxy:word@127.0.0.1:{proxy.port}")
+        assert both_ways("http://photos.test/up?x=1", ca_file, no_payload) == [200, 200]
+        for number in range(2):
+            found = proxy.line(number).head
+            assert found is not None
+            assert found.target == "http://photos.test/up?x=1"
+            assert found.headers["host"] == "photos.test"
+            assert found.headers["proxy-authorization"] == PROXY_WORD
+            assert found.headers["authorization"] == "Bearer sesame"
+
+
+def test_a_tunnel_hides_our_headers_from_the_proxy(
+    authority: trustme.CA, ca_file: Path, no_payload: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    inside = start_tls(server_tls(authority, "photos.test"))
+    script = [head, lambda line: asked.append(line.head), send(b"HTTP/1.1 200 Go\r\n\r\n"), inside, *GREET]
+    with Server(script) as proxy:
+        monkeypatch.setenv("https_proxy", f"http://proxy:word@127.0.0.1:{proxy.port}")
+        assert both_ways("https://photos.test/up", ca_file, no_payload) == [200, 200]
+        for number in range(2):
+            outer, inner = asked[number], proxy.line(number).head
+            assert inner is not None
+            assert (outer.method, outer.target) == ("CONNECT", "photos.test:443")  # type: ignore[attr-defined]
+            assert outer.headers["proxy-authorization"] == PROXY_WORD  # type: ignore[attr-defined]
+            assert "authorization" not in outer.headers  # type: ignore[attr-defined]
+            assert (inner.target, inner.headers["authorization"]) == ("/up", "Bearer sesame")
+            assert "proxy-authorization" not in inner.headers
+
+
+def test_a_proxy_that_refuses_the_tunnel(ca_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Server([head, answer(403, b"no")]) as proxy:
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy.port}")
+        assert reach("https://photos.test/", ca_file) == (Fault.NOT_REACHED, Fault.NOT_REACHED)
+
+
+def test_no_proxy_leads_past_the_proxy(ca_file: Path, no_payload: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Server(GREET) as proxy, Server(GREET) as server:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        assert both_ways(server.url + "/up", ca_file, no_payload) == [200, 200]
+        assert (proxy.connections, server.connections) == (0, 2)
+
+
+# What is never sent.
+
+
+def test_netrc_is_never_consulted(
+    tmp_path: Path, ca_file: Path, no_payload: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / ".netrc"
+    netrc.write_text("machine 127.0.0.1 login anna password hidden\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(netrc))
+    with Server(GREET) as server:
+        assert both_ways(server.url, ca_file, no_payload) == [200, 200]
+        Http(Peer(5.0), []).call("GET", server.url)
+        found = [server.line(number).head for number in range(3)]
+    assert [one and one.headers.get("authorization") for one in found] == ["Bearer sesame", "Bearer sesame", None]
+
+
+def test_a_cookie_is_never_sent_back(connect: Callable[..., Client]) -> None:
+    baked = answer(200, b"{}", [("Set-Cookie", "session=1; Path=/")])
+    with Server([head, body, baked] * 2) as server:
+        client, http = connect(server), Http(Peer(PATIENCE), [])
+        for number, one in enumerate([client.send, lambda: http.call("GET", server.url)]):
+            assert one().answer is not None
+            assert one().answer is not None
+            assert b"cookie" not in bytes(server.line(number).seen).lower()
+
+
+# Requests that are not photos.
+
+
+def test_a_question_goes_out_as_json_with_our_headers(serve: Serve, ca_file: Path) -> None:
+    server = serve([*GREET])
+    sent = Http(Peer(PATIENCE, str(ca_file)), HEADERS[:1]).call("POST", server.url + "/ask", json={"a": [1]})
+    line = server.line()
+    assert line.head is not None
+    assert sent.answer is not None
+    assert (line.head.method, line.head.target) == ("POST", "/ask")
+    assert line.head.headers["authorization"] == "Bearer sesame"
+    assert line.seen.endswith(b'{"a": [1]}')
+
+
+@pytest.mark.parametrize(
+    "said",
+    [[close], [stall], [send(b"SSH-2.0\r\n"), close], [send(OK + b"Content-Length: 9\r\n\r\n{"), stall]],
+    ids=["closed", "silence", "garbage", "silence in the answer"],
+)
+def test_a_question_without_an_answer(serve: Serve, ca_file: Path, said: Script) -> None:
+    sent = Http(Peer(SHORT, str(ca_file)), []).call("GET", serve([head, *said]).url)
+    assert sent.answer is None
+    assert sent.fault in (Fault.LOST, Fault.NOT_REACHED)
+    assert sent.detail
+
+
+def test_an_answer_to_a_question_is_read_no_further_than_it_may(serve: Serve, ca_file: Path) -> None:
+    endless = serve([head, send(OK + b"\r\n"), flood(b"x" * 1000)])
+    sent = Http(Peer(PATIENCE, str(ca_file)), []).call("GET", endless.url)
+    assert sent.answer is not None
+    assert (len(sent.answer.body), sent.answer.complete) == (MOST_ANSWER, False)
+
+
+def test_a_cut_answer_to_a_question_is_not_complete(serve: Serve, ca_file: Path) -> None:
+    cut = serve([head, send(OK + b"Content-Length: 100\r\n\r\n{}"), close])
+    sent = Http(Peer(PATIENCE, str(ca_file)), []).call("GET", cut.url)
+    assert sent.answer is None or not sent.answer.complete
