@@ -391,11 +391,11 @@ def test_readers_of_a_corrupt_journal_move_nothing(home: Home, line: list[str]) 
 
 @pytest.fixture
 def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MiB."""
+    """A file system of 8 MiB: room for a journal and its write-ahead log (4 MiB), and quickly filled."""
     place = tmp_path / "tiny"
     place.mkdir()
     done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place], capture_output=True, text=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", place], capture_output=True, text=True, check=False
     )
     if done.returncode:
         pytest.skip(f"no tmpfs may be mounted here: {done.stderr.strip()}")
