@@ -15,8 +15,8 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from albumup.disk import file_system_of
 from albumup.errors import LocalError
-from albumup.journal.opening import file_system_of
 from albumup.journal.rows import Body, Pins
 from albumup.photo import CopyFault, digest
 from albumup.scan import volume_of

@@ -32,7 +32,7 @@ import tempfile
 import threading
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
@@ -40,6 +40,7 @@ TARGET = "club"
 ALBUMS = ("trip", "garden", "trip 2")
 DONE = ("uploaded", "duplicate")
 ENDED_WELL = (0, 3, 4, 75)
+ALBUMUP = (sys.executable, "-m", "albumup")
 LEAST_BYTES, MOST_BYTES = 20_000, 3_000_000
 SETTLING_SECONDS = 180.0
 """How long one command may take, once the server is kind, until it counts as hanging."""
@@ -291,42 +292,32 @@ def _file_of(body: bytes, content_type: str) -> tuple[str, str]:
     return found[1].decode(), hashlib.sha256(body[start : -len(tail)]).hexdigest()
 
 
-class Inbox:
-    """``albumup receive`` in this process, with faults; it holds what lies in its folder."""
-
-    TOKEN = "a-secret-for-tests"
+class BuiltIn:
+    """The inbox within the uploader itself: killed with it, and all that it has lies in its folder."""
 
     def __init__(self, folder: str, weather: Weather) -> None:
-        from albumup.receive import Receiver, Store
-
         self.weather = weather
         self.pace = 0.0
         self.bell = Bell()
-        self._folder = os.path.join(folder, "inbox")
-        self._token_file = os.path.join(folder, "token")
-        with open(os.open(self._token_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(self.TOKEN + "\n")
+        self._folder = folder
         self._hashes: dict[tuple[str, int], str] = {}
-        os.makedirs(self._folder)
-        self._receiver = Receiver(Store(self._folder), token=self.TOKEN, faults=weather, log=self._hear)  # type: ignore[arg-type]
-        self._receiver.start()
 
     def close(self) -> None:
-        self._receiver.stop()
+        """Nothing runs here."""
 
-    def holdings(self) -> Counter[tuple[str, str]]:
-        found: Counter[tuple[str, str]] = Counter()
-        for album in os.listdir(self._folder):
-            if not album.startswith("."):
-                for entry in os.scandir(os.path.join(self._folder, album)):
-                    found[unquote(album), self._hash(entry)] += 1
-        return found
+    def config(self) -> str:
+        return ""
 
     def names(self) -> dict[tuple[str, str], set[str]]:
         return {}  # it refuses to overwrite
 
-    def config(self) -> str:
-        return f'kind = "inbox"\nurl = "{self._receiver.url}"\ntoken_file = "{self._token_file}"\n'
+    def holdings(self) -> Counter[tuple[str, str]]:
+        found: Counter[tuple[str, str]] = Counter()
+        for album in os.listdir(self._folder) if os.path.isdir(self._folder) else ():
+            if not album.startswith("."):
+                for entry in os.scandir(os.path.join(self._folder, album)):
+                    found[unquote(album), self._hash(entry)] += 1
+        return found
 
     def _hash(self, entry: os.DirEntry[str]) -> str:
         key = (entry.path, entry.stat().st_mtime_ns)
@@ -334,6 +325,29 @@ class Inbox:
             with open(entry.path, "rb") as file:
                 self._hashes[key] = hashlib.file_digest(file, "sha256").hexdigest()
         return self._hashes[key]
+
+
+class Inbox(BuiltIn):
+    """``albumup receive`` in this process, with faults; it holds what lies in its folder."""
+
+    TOKEN = "a-secret-for-tests"
+
+    def __init__(self, folder: str, weather: Weather) -> None:
+        from albumup.receive import Receiver, Store
+
+        super().__init__(os.path.join(folder, "inbox"), weather)
+        self._token_file = os.path.join(folder, "token")
+        with open(os.open(self._token_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(self.TOKEN + "\n")
+        os.makedirs(self._folder)
+        self._receiver = Receiver(Store(self._folder), token=self.TOKEN, faults=weather, log=self._hear)  # type: ignore[arg-type]
+        self._receiver.start()
+
+    def close(self) -> None:
+        self._receiver.stop()
+
+    def config(self) -> str:
+        return f'kind = "inbox"\nurl = "{self._receiver.url}"\ntoken_file = "{self._token_file}"\n'
 
     def _hear(self, line: str) -> None:
         self.bell.ring("midway" if "fault" in line else "whole")
@@ -416,7 +430,7 @@ class Loop:
         self.journal = os.path.join(folder, "journal.db")
         self.result = Result()
         self.target = target
-        self.server: FormServer | Inbox
+        self.server: FormServer | BuiltIn
         self.pushes: list[Push] = []
         self.unsettled = 0
         self._pace = 0.5
@@ -426,13 +440,16 @@ class Loop:
         self._unseen: list[Push] = []
         """Pushes that the journal does not hold, because they were killed before they said so."""
         weather_rng = random.Random(seed + 1)
-        if target == "inbox":
+        if target == "built-in":
+            self.server = BuiltIn(os.path.join(folder, "data", "albumup", "inbox"), Weather(weather_rng, {}))
+        elif target == "inbox":
             self.server = Inbox(folder, Weather(weather_rng, INBOX_FAULTS))
         else:
             self.server = FormServer(Weather(weather_rng, FORM_FAULTS), random.Random(seed + 2), self._pace)
         self.config = os.path.join(folder, "config.toml")
         with open(self.config, "w", encoding="utf-8") as file:
-            file.write(f"[targets.{TARGET}]\n{self.server.config()}timeout = {timeout}\nsettle = 0.5\n")
+            if table := self.server.config():
+                file.write(f"[targets.{TARGET}]\n{table}timeout = {timeout}\nsettle = 0.5\n")
 
     def run(self, kills: int, photos: int, seconds: float) -> Result:
         """Kill until it was done ``kills`` times or ``seconds`` are over, then settle and count."""
@@ -457,15 +474,17 @@ class Loop:
 
     # Work.
 
-    def add_photos(self, count: int, album: str | None = None, size: int | None = None) -> Push:
-        """A new folder of photos, all different, under names that come again and again."""
+    def add_photos(self, count: int, album: str | None = None, *sizes: int) -> Push:
+        """A new folder of photos, all different, under names that come again and again; ``sizes`` go round."""
         number = len(self.pushes)
         folder = os.path.join(self.folder, "photos", f"card {number:03}")
         os.makedirs(folder)
         photos = {}
         for index in range(count):
             path = os.path.join(folder, f"DSC_{index:04}.JPG")
-            wanted = size or int(LEAST_BYTES * (MOST_BYTES / LEAST_BYTES) ** self.rng.random())
+            wanted = int(LEAST_BYTES * (MOST_BYTES / LEAST_BYTES) ** self.rng.random())
+            if sizes:
+                wanted = sizes[index % len(sizes)]
             data = b"\xff\xd8\xff\xe0\0\x10JFIF\0" + self.rng.randbytes(wanted)
             with open(path, "wb") as file:
                 file.write(data)
@@ -483,11 +502,11 @@ class Loop:
 
     # Commands.
 
-    def start(self, verb: str, *arguments: str, push: Push | None = None) -> Command:
-        """A command in a process group of its own."""
+    def start(self, verb: str, *arguments: str, push: Push | None = None, launch: Sequence[str] = ALBUMUP) -> Command:
+        """A command in a process group of its own; ``launch`` begins its line."""
         self._commands += 1
         errors = os.path.join(self.folder, f"stderr-{self._commands:04}-{verb}")
-        line = [sys.executable, "-m", "albumup", verb, *arguments]
+        line = [*launch, verb, *arguments]
         environment = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
         environment |= {
             "ALBUMUP_JOURNAL": self.journal,
@@ -507,8 +526,9 @@ class Loop:
             )
         return Command(verb, list(arguments), push, process, errors)
 
-    def start_push(self, push: Push, *options: str) -> Command:
-        return self.start("push", push.folder, "--album", push.album, "--target", TARGET, *options, push=push)
+    def start_push(self, push: Push, *options: str, launch: Sequence[str] = ALBUMUP) -> Command:
+        where = ("--album", push.album, "--target", "inbox" if self.target == "built-in" else TARGET)
+        return self.start("push", push.folder, *where, *options, push=push, launch=launch)
 
     def _start_any(self) -> Command:
         rng = self.rng
@@ -655,7 +675,7 @@ class Loop:
             result.twice += 1
             result.copies += copies
             result.marked += row["maybe_twice"]
-            if not row["maybe_twice"] or copies > doubts[row["id"]] or self.target == "inbox":
+            if not row["maybe_twice"] or copies > doubts[row["id"]] or self.target != "form":
                 history = [
                     tuple(one)
                     for one in self.rows(

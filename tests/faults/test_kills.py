@@ -68,7 +68,7 @@ def faulty(loop: Loop, fault: str) -> FormServer:
 def test_killed_after_the_whole_body_is_doubt(loop_at: Callable[..., Loop]) -> None:
     loop = loop_at(timeout=PATIENCE)
     server = faulty(loop, "mute kept")
-    loop.add_photos(1, size=200_000)
+    loop.add_photos(1, "trip", 200_000)
     kill_when(loop, "whole")
     assert task(loop)["state"] == "sending"
     assert attempts(loop)[0]["whole_at"] is not None
@@ -82,7 +82,7 @@ def test_killed_after_the_whole_body_is_doubt(loop_at: Callable[..., Loop]) -> N
 def test_killed_in_the_middle_of_the_body_is_free(loop_at: Callable[..., Loop]) -> None:
     loop = loop_at(timeout=PATIENCE)
     server = faulty(loop, "stall")
-    loop.add_photos(1, size=32 << 20)  # more than the kernels on both sides hold
+    loop.add_photos(1, "trip", 32 << 20)  # more than the kernels on both sides hold
     kill_when(loop, "midway")
     assert task(loop)["state"] == "sending"
     assert attempts(loop)[0]["whole_at"] is None
@@ -95,7 +95,7 @@ def test_killed_in_the_middle_of_the_body_is_free(loop_at: Callable[..., Loop]) 
 def test_a_doubt_that_is_sent_again_on_request_may_be_there_twice(loop_at: Callable[..., Loop]) -> None:
     loop = loop_at()
     server = faulty(loop, "lost kept")
-    push = loop.add_photos(1, size=20_000)
+    push = loop.add_photos(1, "trip", 20_000)
     finish(loop.start_push(push, "--retries", "0"), 3)
     assert tuple(task(loop)) == ("in_doubt", 1, 1, 0)
     finish(loop.start("retry-failed", push.album, "--in-doubt"))

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from test_gathering import arrival, push
 
+from albumup.disk import file_system_of
 from albumup.errors import ConfigError, LocalError
 from albumup.journal import opening, schema
 from albumup.journal.journal import Journal
@@ -192,9 +193,9 @@ def test_a_network_file_system_is_refused_before_anything_is_made(
 
 def test_the_type_of_a_file_system_is_what_the_system_calls_it(tmp_path: Path) -> None:
     mounted = {line.split()[2] for line in Path("/proc/mounts").read_text().splitlines()}
-    assert opening.file_system_of("/proc") == opening.file_system_of(b"/proc") == "proc"
-    assert opening.file_system_of(str(tmp_path)) in mounted
-    assert opening.file_system_of(str(tmp_path / "nowhere")) == ""
+    assert file_system_of("/proc") == file_system_of(b"/proc") == "proc"
+    assert file_system_of(str(tmp_path)) in mounted
+    assert file_system_of(str(tmp_path / "nowhere")) == ""
 
 
 # Migrating.

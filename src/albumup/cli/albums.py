@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from albumup.errors import UsageError
 from albumup.template import did_you_mean
+
+if TYPE_CHECKING:
+    from albumup.cli.app import App
+    from albumup.journal.journal import Journal
+    from albumup.journal.rows import Album
 
 
 def chosen(known: Sequence[tuple[str, str]], names: Sequence[str], target: str | None = None) -> list[tuple[str, str]]:
@@ -22,3 +28,19 @@ def chosen(known: Sequence[tuple[str, str]], names: Sequence[str], target: str |
     if names and not found:
         raise UsageError(f"no album {', '.join(map(ascii, names))} goes to {target}")
     return found
+
+
+def opened(app: App, names: Sequence[str], target: str | None) -> tuple[Journal, list[Album]] | None:
+    """The journal, open for writing, and the albums that are meant; None where there is no journal.
+
+    Raises as ``chosen`` and ``App.writer`` do.
+    """
+    from albumup.journal import runs
+
+    if not app.has_journal():
+        chosen([], names, target)
+        return None
+    journal = app.writer()
+    known = runs.albums(journal)
+    meant = set(chosen([(album.name, album.target) for album in known], names, target))
+    return journal, [album for album in known if (album.name, album.target) in meant]

@@ -63,6 +63,13 @@ class App:
             self._config = load(self.options.get("config") or os.environ.get("ALBUMUP_CONFIG") or None)
         return self._config
 
+    def has_journal(self) -> bool:
+        """Is there a journal, or at least something in its place?"""
+        try:
+            return os.path.getsize(self.journal) > 0
+        except OSError:
+            return False
+
     def writer(self) -> Journal:
         """The journal to write to, made when missing. Raises ConfigError, LocalError."""
         from albumup.journal.journal import Journal

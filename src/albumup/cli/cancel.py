@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import click
 
@@ -23,10 +22,13 @@ def cancel(app: App, /, album: str, files: tuple[str, ...], target: str | None) 
       albumup cancel trip
       albumup cancel trip IMG_4107.HEIC
     """
+    from albumup.cli.albums import opened
     from albumup.cli.screen import photos
     from albumup.journal import admin
 
-    journal, meant = _meant(app, album, target)
+    found = opened(app, [album], target)
+    assert found is not None  # without a journal there is no such album
+    journal, meant = found
     with journal.transaction():
         done = [admin.cancel(journal, one.id, [os.fsencode(name) for name in files]) for one in meant]
     cancelled = sum(one.cancelled for one in done)
@@ -49,10 +51,13 @@ def forget(app: App, /, album: str, target: str | None) -> int:
     \b
       albumup forget trip
     """
+    from albumup.cli.albums import opened
     from albumup.errors import UsageError
     from albumup.journal import admin, runs
 
-    journal, meant = _meant(app, album, target)
+    found = opened(app, [album], target)
+    assert found is not None  # without a journal there is no such album
+    journal, meant = found
     with journal.transaction():
         for one in meant:
             if runs.is_unfinished(journal, one.id):
@@ -64,18 +69,3 @@ def forget(app: App, /, album: str, target: str | None) -> int:
             admin.forget(journal, one.id)
     app.screen.say(f"{album} is forgotten; what was sent stays where it is")
     return 0
-
-
-def _meant(app: App, album: str, target: str | None) -> tuple[Any, list[Any]]:
-    from albumup.cli.albums import chosen
-    from albumup.journal import runs
-
-    reader = app.reader()
-    if reader is None:
-        chosen([], [album], target)
-    assert reader is not None
-    reader.close()
-    journal = app.writer()
-    known = runs.albums(journal)
-    wanted = set(chosen([(one.name, one.target) for one in known], [album], target))
-    return journal, [one for one in known if (one.name, one.target) in wanted]

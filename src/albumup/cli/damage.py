@@ -10,7 +10,7 @@ from urllib.parse import quote
 from albumup.config import shown
 from albumup.errors import LocalError
 from albumup.journal.lock import FileLock
-from albumup.journal.opening import CorruptJournal, paths_of, set_aside
+from albumup.journal.opening import CorruptJournal, is_damaged, paths_of, set_aside
 
 _MOST = 10
 
@@ -21,6 +21,8 @@ def put_aside(path: str, damage: CorruptJournal) -> LocalError:
     if not lock.take():
         return LocalError(f"{damage}", "another albumup is using it; stop that first, then try again")
     try:
+        if not is_damaged(path):
+            return LocalError(f"{damage}", "at a second look it is whole, and stays: albumup resume")
         pushes = _pushes(path)
         aside = set_aside(path)
     finally:

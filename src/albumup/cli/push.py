@@ -72,7 +72,9 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
     options = options_of(app, given)
     roots = _roots(paths, given["files_from"])
     album = _album_name(given["album"], roots)
-    name, definition, target = _target(app, given)
+    # A journal that is there is opened first, and so brought up to date; a new one is made when all else is known well.
+    journal = app.writer() if app.has_journal() and not given["dry_run"] else None
+    name, definition, target = _target(app, given, runs.target_definitions(journal) if journal else kept_targets(app))
     if target is not None:
         _warn(app, target)
     spool_folder = options.spool_folder if _spools(app, given) else None
@@ -89,7 +91,7 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
         return _dry_run(app, intake)
     if any(given[key] for key in ("fields", "headers")) and not given["url"]:
         raise UsageError("--field and --header go with --url", "put them into the config file for a configured target")
-    journal = app.writer()
+    journal = journal or app.writer()
     newest = journal.rows("select max(id) from task")[0][0] or 0
     album_id = intake.take_in(journal, definition, spool_folder)
     known = {one.id: one for one in runs.albums(journal)}[album_id]
@@ -186,10 +188,11 @@ def _album_name(given: str | None, roots: list[Any]) -> str:
     return name
 
 
-def _target(app: App, given: dict[str, Any]) -> tuple[str, str | None, Any]:
+def _target(app: App, given: dict[str, Any], earlier: dict[str, str]) -> tuple[str, str | None, Any]:
     """The target's name, its definition if --url describes it, and the target itself (None for the inbox).
 
-    It is built here already, so that what is wrong with it is said before anything is queued.
+    ``earlier``: targets that the journal keeps. It is built here already, so that what is wrong with it is said before
+    anything is queued.
     """
     from albumup.config import TargetTable, target_from_options
     from albumup.errors import UsageError
@@ -212,15 +215,14 @@ def _target(app: App, given: dict[str, Any]) -> tuple[str, str | None, Any]:
             raise UsageError(
                 f"--url: the config file has a target called {table.name} already", f"use: --target {table.name}"
             )
-        before = kept_targets(app).get(table.name)
+        before = earlier.get(table.name)
         if before is not None and TargetTable.from_json(before).settings != table.settings:
             app.screen.say(f"{table.name}: photos that wait for it go by what this push says, too")
         return table.name, kept[table.name], build(table.name, app.config, kept)
-    kept = kept_targets(app)
     name = given["target"] or default_target(app.config)
-    if table_of(name, app.config, kept) is None:
+    if table_of(name, app.config, earlier) is None:
         return name, None, None
-    return name, kept.get(name) if name not in app.config.targets else None, build(name, app.config, kept)
+    return name, earlier.get(name) if name not in app.config.targets else None, build(name, app.config, earlier)
 
 
 def kept_targets(app: App) -> dict[str, str]:

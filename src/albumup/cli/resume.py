@@ -24,20 +24,15 @@ def resume(app: App, /, albums: tuple[str, ...], target: str | None, **given: An
       albumup resume trip
     """
     from albumup.cli import words
-    from albumup.cli.albums import chosen
+    from albumup.cli.albums import opened
     from albumup.cli.session import Session
     from albumup.journal import runs
 
     app.writes = True
     options = options_of(app, given)
-    if (reader := app.reader()) is None:
-        chosen([], albums, target)
+    if (found := opened(app, albums, target)) is None:
         return nothing(app, given["as_json"])
-    reader.close()
-    journal = app.writer()
-    known = runs.albums(journal)
-    wanted = set(chosen([(album.name, album.target) for album in known], albums, target))
-    meant = [album for album in known if (album.name, album.target) in wanted]
+    journal, meant = found
     with journal.transaction():
         runs.hold(journal, [album.id for album in meant], False)
     unfinished = [album for album in meant if runs.is_unfinished(journal, album.id)]

@@ -31,7 +31,7 @@ def retry_failed(app: App, /, albums: tuple[str, ...], target: str | None, every
       albumup retry-failed           from cron: 5 rounds, silent without news
       albumup retry-failed trip      now, the rounds begun anew
     """
-    from albumup.cli.albums import chosen
+    from albumup.cli.albums import opened
     from albumup.cli.session import Session
     from albumup.journal import runs
 
@@ -39,14 +39,9 @@ def retry_failed(app: App, /, albums: tuple[str, ...], target: str | None, every
     options = options_of(app, given, patience=0.0)
     rounds = app.config.defaults.rounds if given["rounds"] is None else given["rounds"]
     is_cron = not albums and not every
-    if (reader := app.reader()) is None:
-        chosen([], albums, target)
+    if (found := opened(app, albums, target)) is None:
         return _silent(app, is_cron, given["as_json"])
-    reader.close()
-    journal = app.writer()
-    known = runs.albums(journal)
-    wanted = set(chosen([(album.name, album.target) for album in known], albums, target))
-    meant = [album for album in known if (album.name, album.target) in wanted]
+    journal, meant = found
     if is_cron:
         meant = [album for album in meant if not album.held]
     if not meant:

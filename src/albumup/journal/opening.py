@@ -1,18 +1,22 @@
 """Opening a journal: created, migrated, refused or set aside, never harmed.
 
-Creating and migrating happen under ``JOURNAL.open``; ``application_id`` marks a file as ours. Readers open ``mode=ro``
-and change nothing. https://sqlite.org/wal.html, https://sqlite.org/rescode.html
+Creating and migrating happen under ``JOURNAL.open``; ``application_id`` marks a file as ours. A new journal is made
+under another name and renamed when it is whole: a crash in the middle would leave a rollback journal beside it, which
+readers, who open ``mode=ro`` and change nothing, could not get past. Migrations run in WAL mode, where there is none.
+https://sqlite.org/wal.html, https://sqlite.org/lockingv3.html#hot_journals, https://sqlite.org/rescode.html
 """
 
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from urllib.parse import quote
 
+from albumup.disk import file_system_of, fsync_folder, make_folder
 from albumup.errors import AlbumupError, ConfigError, LocalError
 from albumup.journal.lock import FileLock
 from albumup.journal.schema import APPLICATION_ID, VERSION, migrate
@@ -23,6 +27,8 @@ BUSY_SECONDS = 30.0
 _NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "ocfs2", "gfs2", "lustre"})
 _NETWORK_FUSE = frozenset({"fuse.sshfs", "fuse.glusterfs", "fuse.rclone", "fuse.ceph"})
 _HEADER_BYTES = 100
+_READ_FAULT = re.compile(r"error code=([0-9]+)")
+"""How a check tells of a page that could not be read: of the disk, not of what it holds."""
 _SMALL = 64 << 20
 
 
@@ -46,14 +52,13 @@ def open_writer(path: str) -> sqlite3.Connection:
     Only the uploader checkpoints on purpose, so automatic checkpoints are off here (:func:`checkpoint_here`).
     Raises ConfigError (not ours, newer, network file system), CorruptJournal, LocalError.
     """
-    folder = os.path.dirname(path)
     with local_faults(path):
-        os.makedirs(folder, mode=0o700, exist_ok=True)
+        make_folder(os.path.dirname(path))
         _refuse_network(path)
         with FileLock(paths_of(path)["open"]):
             _refuse_foreign(path)
-            if not os.path.exists(path):
-                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            if not os.path.exists(path) or os.path.getsize(path) == 0:
+                _create(path)
             connection = _connect(path, "rw")
             try:
                 _bring_up(path, connection)
@@ -92,9 +97,28 @@ def check_whole(path: str, connection: sqlite3.Connection) -> None:
     """Raise CorruptJournal if a small journal's pages do not hold together (a large one is believed)."""
     with local_faults(path):
         if os.path.getsize(path) <= _SMALL:
-            verdict = connection.execute("pragma quick_check(1)").fetchone()[0]
-            if verdict != "ok":
-                raise CorruptJournal(f"{path}: damaged: {verdict}")
+            _judge(path, connection)
+
+
+def _judge(path: str, connection: sqlite3.Connection) -> None:
+    verdict = connection.execute("pragma quick_check(1)").fetchone()[0]
+    if (found := _READ_FAULT.search(verdict)) and int(found[1]) & 0xFF == sqlite3.SQLITE_IOERR:
+        raise _io_fault(path, verdict)
+    if verdict != "ok":
+        raise CorruptJournal(f"{path}: damaged: {verdict}")
+
+
+def is_damaged(path: str) -> bool:
+    """A second look, at a journal that seemed corrupt: a disk that failed to read it once has not damaged it.
+
+    Raises LocalError where it cannot be read this time either.
+    """
+    try:
+        with local_faults(path), closing(_connect(path, "ro")) as connection:
+            _judge(path, connection)
+    except CorruptJournal:
+        return True
+    return False
 
 
 def set_aside(path: str, now: float | None = None) -> str:
@@ -133,8 +157,12 @@ def journal_fault(path: str, error: sqlite3.Error) -> AlbumupError:
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
         return LocalError(f"{path}: cannot be written: {error}", "check the folder's permissions, then: albumup resume")
     if code == sqlite3.SQLITE_IOERR:
-        return LocalError(f"{path}: input/output error (a full disk looks like this too)", "then: albumup resume")
+        return _io_fault(path, str(error))
     return LocalError(f"{path}: {error}", "everything unsent waits; go on with: albumup resume")
+
+
+def _io_fault(path: str, words: str) -> LocalError:
+    return LocalError(f"{path}: input/output error (a full disk looks like this too): {words}", "then: albumup resume")
 
 
 def _connect(path: str, mode: str) -> sqlite3.Connection:
@@ -150,12 +178,23 @@ def _connect(path: str, mode: str) -> sqlite3.Connection:
     return connection
 
 
+def _create(path: str) -> None:
+    new = path + ".new"
+    for suffix in ("", "-journal", "-wal", "-shm"):  # what a crash left
+        with suppress(FileNotFoundError):
+            os.unlink(new + suffix)
+    os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    with closing(_connect(new, "rw")) as connection:
+        _set_up(connection)
+        migrate(connection, 0)
+    os.replace(new, path)
+    fsync_folder(os.path.dirname(path))
+
+
 def _bring_up(path: str, connection: sqlite3.Connection) -> None:
     version = _number(connection, "user_version")
     _refuse_newer(path, version)
-    if version == 0:
-        migrate(connection, 0)
-    elif version < VERSION:
+    if version < VERSION:
         # An uploader of the older version may be at work: its lock decides.
         lock = FileLock(paths_of(path)["lock"])
         if not lock.take():
@@ -164,6 +203,10 @@ def _bring_up(path: str, connection: sqlite3.Connection) -> None:
             migrate(connection, version)
         finally:
             lock.release()
+    _set_up(connection)
+
+
+def _set_up(connection: sqlite3.Connection) -> None:
     connection.execute("pragma journal_mode = wal")
     connection.execute("pragma synchronous = full")
     connection.execute("pragma fullfsync = on")
@@ -214,18 +257,3 @@ def _refuse_network(path: str) -> None:
             f"{path}: lies on a network file system ({kind}), where locks and the journal are not safe",
             "name a file on a local disk with --journal or ALBUMUP_JOURNAL",
         )
-
-
-def file_system_of(folder: str | bytes) -> str:
-    """The type of the file system a folder lies on ("ext4", "nfs4"), or "" where the system does not say."""
-    try:
-        device = os.stat(folder).st_dev
-        wanted = f"{os.major(device)}:{os.minor(device)}"
-        with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as mounts:
-            for line in mounts:
-                before, _, after = line.partition(" - ")
-                if before.split()[2] == wanted:
-                    return after.split()[0]
-    except (OSError, IndexError):
-        pass
-    return ""

@@ -20,6 +20,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from albumup.disk import fsync_folder
 from albumup.receive.names import with_mark
 
 # What os.link says where the file system has no hard links (FAT, exFAT, some FUSE and network file systems).
@@ -206,15 +207,6 @@ class Album:
     def _learn(self, name: bytes, photo: Photo) -> None:
         self._photos[name] = photo
         self._names.setdefault(photo.sha256, set()).add(name)
-
-
-def fsync_folder(path: bytes) -> None:
-    """Make the names in the folder durable. Raises OSError."""
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _hashed(path: bytes) -> Photo:

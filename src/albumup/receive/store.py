@@ -18,8 +18,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from types import TracebackType
 
+from albumup.disk import make_folder
 from albumup.errors import LocalError
-from albumup.receive.album import Album, Photo, fsync_folder
+from albumup.receive.album import Album, Photo
 from albumup.receive.names import album_folder_name, photo_name
 
 DAY = 24 * 60 * 60  # seconds
@@ -105,7 +106,7 @@ class Store:
         self._lock = threading.Lock()
         try:
             for folder in (self._incoming, self._indexes):
-                _make_folders(folder)
+                make_folder(folder)
             _sweep(self._incoming)
         except OSError as error:
             raise LocalError(f"cannot keep photos in {os.fsdecode(self.root)}: {error.strerror}") from error
@@ -135,17 +136,6 @@ class Store:
                 index = os.path.join(self._indexes, raw + b".sha256")
                 self._albums[folder] = Album(os.path.join(self.root, raw), index)
             return self._albums[folder]
-
-
-def _make_folders(path: bytes) -> None:
-    """Make ``path`` and what is missing above it, durably. Raises OSError."""
-    if os.path.isdir(path):
-        return
-    parent = os.path.dirname(path)
-    _make_folders(parent)
-    with contextlib.suppress(FileExistsError):
-        os.mkdir(path, 0o700)
-    fsync_folder(parent)
 
 
 def _create(folder: bytes) -> tuple[bytes, int]:

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from albumup.body import AnotherVolume, SourceChanged, SourceGone, sent_name
+from albumup.disk import fsync_folder, make_folder
 from albumup.errors import AlbumupError, ConfigError, LocalError
 from albumup.journal.journal import Journal, LostTask
 from albumup.journal.opening import local_faults
@@ -145,7 +146,7 @@ class Preparer(threading.Thread):
             return
         engine = self._engine
         if any(reading.spool for _, _, reading in done):
-            _fsync_folder(engine.options.spool_folder)
+            fsync_folder(engine.options.spool_folder)
         names = engine.recorder.do(
             lambda journal: [_name(journal, lane, task, reading) for lane, task, reading in done]
         )
@@ -176,7 +177,7 @@ class Preparer(threading.Thread):
         name = secrets.token_hex(16)
         folder = self._engine.options.spool_folder
         with local_faults(folder):
-            os.makedirs(folder, mode=0o700, exist_ok=True)
+            make_folder(folder)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             copy = os.path.join(folder, name)
             # Journaled with its folder: the next run may not be given the same --spool-dir.
@@ -205,11 +206,3 @@ def sweep(engine: Engine) -> None:
         for name in present:
             if name not in names and len(name) == 32:
                 os.unlink(os.path.join(folder, name))
-
-
-def _fsync_folder(folder: str) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,0 +1,45 @@
+"""Folders and file systems: names that survive a power cut, and what kind of disk something lies on."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import AnyStr
+
+
+def make_folder(folder: AnyStr) -> None:
+    """Make a folder of ours (0700), and those above it that are missing, durably. ``folder`` is absolute.
+
+    Raises OSError.
+    """
+    if os.path.isdir(folder):
+        return
+    parent = os.path.dirname(folder)
+    make_folder(parent)
+    with suppress(FileExistsError):
+        os.mkdir(folder, 0o700)
+    fsync_folder(parent)
+
+
+def fsync_folder(folder: str | bytes) -> None:
+    """Make the names in a folder durable. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def file_system_of(folder: str | bytes) -> str:
+    """The type of the file system a folder lies on ("ext4", "nfs4"), or "" where the system does not say."""
+    try:
+        device = os.stat(folder).st_dev
+        wanted = f"{os.major(device)}:{os.minor(device)}"
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as mounts:
+            for line in mounts:
+                before, _, after = line.partition(" - ")
+                if before.split()[2] == wanted:
+                    return after.split()[0]
+    except (OSError, IndexError):
+        pass
+    return ""
