@@ -100,7 +100,7 @@ def sent_name(name: bytes | str, number: int = 1) -> str:
 
 
 def read_pins(status: os.stat_result) -> Pins:
-    return Pins(status.st_size, status.st_mtime_ns, status.st_ino, status.st_dev)
+    return Pins(status.st_size, status.st_mtime_ns, status.st_ino, status.st_dev, status.st_ctime_ns)
 
 
 def open_source(path: bytes, place: Place | None = None) -> tuple[int, os.stat_result]:
@@ -194,10 +194,13 @@ class Source:
 
 
 def same_pins(pinned: Pins, now: Pins, path: bytes) -> bool:
-    """True if nothing hints at a change. Inodes and exact times mean little on FAT, SMB and FUSE."""
+    """True if nothing hints at a change. Inodes and exact times mean little on FAT, SMB and FUSE.
+
+    The status change time is among the pins because the modification time can be set back.
+    """
     if pinned.size != now.size:
         return False
-    if pinned.mtime_ns == now.mtime_ns and pinned.inode == now.inode:
+    if (pinned.mtime_ns, pinned.inode, pinned.ctime_ns) == (now.mtime_ns, now.inode, now.ctime_ns):
         return True
     return _is_loose(path) and _near(pinned.mtime_ns, now.mtime_ns)
 

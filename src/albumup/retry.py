@@ -15,6 +15,8 @@ from albumup.targets.base import Verdict, VerdictKind
 from albumup.transfer import Answer, Fault, Sent
 
 LONGEST_WAIT = 60.0
+LONGEST_ASKED_WAIT = 3600.0
+"""Seconds that a photo waits at most because a server says so; what is stored is never later than that either."""
 MOST_FREES = 10
 """How often a photo's tries are given back because the line went."""
 LADDER = (0.0, 15 * 60.0, 3600.0, 6 * 3600.0, 24 * 3600.0)
@@ -187,7 +189,7 @@ def again(finding: Finding, rules: Rules, *, tries: int, doubted: bool, now: flo
 
 def wait_before(tries: int, after: float | None, chance: float) -> float:
     """Seconds to wait after ``tries`` tries: 1 s doubling to 60 s with full jitter, or what the server asked for."""
-    return max(chance * min(LONGEST_WAIT, 2.0 ** min(max(0, tries - 1), 10)), after or 0.0)
+    return max(chance * min(LONGEST_WAIT, 2.0 ** min(max(0, tries - 1), 10)), min(after or 0.0, LONGEST_ASKED_WAIT))
 
 
 def round_is_due(rounds_had: int, failed_at: float, now: float, most: int) -> bool:

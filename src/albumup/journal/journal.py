@@ -22,8 +22,8 @@ select task.id, task.album_id, album.name as album, task.root_id, photo.path, ph
     photo.device as photo_device, photo.mime,
     task.size, task.position, task.total, task.tries, task.attempts, task.frees, task.maybe_twice, task.spool,
     task.sent_as, body.task_id as prepared, body.head, body.tail, body.boundary, body.content_type, body.length,
-    body.size as pinned_size, body.mtime_ns, body.inode, body.device, body.sha256, body.sha1, body.md5, body.taken,
-    body.spool as copy
+    body.size as pinned_size, body.mtime_ns, body.inode, body.device, body.ctime_ns, body.sha256, body.sha1, body.md5,
+    body.taken, body.spool as copy
 from task
 join photo on photo.id = task.photo_id
 join album on album.id = task.album_id
@@ -119,7 +119,7 @@ class Journal:
         if changed.rowcount != 1:
             raise LostTask(task_id)
         self.connection.execute(
-            "insert or replace into body values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "insert or replace into body values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 task_id,
                 body.head,
@@ -131,6 +131,7 @@ class Journal:
                 body.pins.mtime_ns,
                 body.pins.inode,
                 body.pins.device,
+                body.pins.ctime_ns,
                 body.digests["sha256"],
                 body.digests.get("sha1"),
                 body.digests.get("md5"),
@@ -143,8 +144,8 @@ class Journal:
     def repin(self, task_id: int, pins: Pins) -> None:
         """The source's metadata changed and its bytes did not."""
         self.connection.execute(
-            "update body set mtime_ns = ?, inode = ?, device = ? where task_id = ?",
-            (pins.mtime_ns, pins.inode, pins.device, task_id),
+            "update body set mtime_ns = ?, inode = ?, device = ?, ctime_ns = ? where task_id = ?",
+            (pins.mtime_ns, pins.inode, pins.device, pins.ctime_ns, task_id),
         )
         self._see(task_id, pins)
 
@@ -197,6 +198,14 @@ class Journal:
             )
         ]
         return min(times, default=None)
+
+    def bring_forward(self, album_ids: Iterable[int], root_ids: Collection[int], after: float, to: float) -> None:
+        """Prepared tasks of these albums and roots that would wait until ``after`` or longer wait until ``to``."""
+        self.connection.executemany(
+            "update task set next_at = ? where album_id = ? and root_id = ? and state = 'pending' and prepared = 1"
+            " and next_at > ?",
+            [(to, album_id, root_id, after) for album_id in album_ids for root_id in root_ids],
+        )
 
     def task(self, task_id: int) -> Task | None:
         """One task, or None if it was forgotten."""
@@ -275,6 +284,13 @@ class Journal:
             limit,
         )
         return [_task(row) for row in found]
+
+    def ask_no_later(self, album_id: int, then: float) -> None:
+        """No doubt of an album waits longer than until ``then``, whatever a clock that was wrong has written."""
+        self.connection.execute(
+            "update task set ask_at = ? where album_id = ? and state = 'in_doubt' and ask_at > ?",
+            (then, album_id, then),
+        )
 
     def doubt_stays(self, task_id: int, reason: str) -> None:
         """Asked about, and nothing more is done with it: the doubt is final."""
@@ -365,7 +381,7 @@ def _task(row: sqlite3.Row) -> Task:
             boundary=row["boundary"],
             content_type=row["content_type"],
             length=row["length"],
-            pins=Pins(row["pinned_size"], row["mtime_ns"], row["inode"], row["device"]),
+            pins=Pins(row["pinned_size"], row["mtime_ns"], row["inode"], row["device"], row["ctime_ns"]),
             digests=digests,
             taken=row["taken"],
             spool=row["copy"],

@@ -13,6 +13,8 @@ class Pins:
     mtime_ns: int
     inode: int
     device: int
+    ctime_ns: int = 0
+    """0: not known, so that the file is read again before it is sent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,7 @@ create table body (
     mtime_ns integer not null,
     inode integer not null,
     device integer not null,
+    ctime_ns integer not null,
     sha256 text not null,
     sha1 text,
     md5 text,

@@ -11,7 +11,6 @@ from albumup.errors import AlbumupError
 from albumup.journal.journal import Journal, LostTask
 from albumup.journal.rows import Task
 from albumup.journal.states import State
-from albumup.retry import wait_before
 from albumup.targets.base import Unasked, Verdict
 from albumup.transfer import Http
 from albumup.uploader.lane import Lane
@@ -54,6 +53,7 @@ class Asker(threading.Thread):
                     continue
                 if lane.sick_since is not None and time.monotonic() < lane.next_probe:
                     continue
+                journal.ask_no_later(album.id, now + lane.rules.settle)
                 if due := journal.doubts_due(album.id, now, _MOST):
                     found.append((lane, due))
                     engine.asking.add(album.id)
@@ -83,13 +83,16 @@ class Asker(threading.Thread):
         self._record(lane, tasks, answers)
 
     def _record(self, lane: Lane, tasks: list[Task], answers: Sequence[Verdict | None]) -> None:
-        engine = self._engine
+        engine, target = self._engine, lane.target
         steps: list[tuple[Task, State]] = []
 
         def record(journal: Journal) -> None:
             for task, answer in zip(tasks, answers, strict=True):
                 try:
-                    steps.append((task, self._settle(journal, lane, task, answer)))
+                    state = engine.recording.answered(
+                        journal, task, lane.rules, answer, target.address, chance=engine.chance()
+                    )
+                    steps.append((task, state))
                 except LostTask:
                     continue  # cancelled or forgotten meanwhile
 
@@ -103,32 +106,3 @@ class Asker(threading.Thread):
         engine.recorder.do(record, recorded).wait()
         engine.asking.discard(tasks[0].album_id)
         engine.dispatch.wake.set()
-
-    def _settle(self, journal: Journal, lane: Lane, task: Task, answer: Verdict | None) -> State:
-        engine = self._engine
-        if answer is not None:
-            journal.settle_task(task.id, State.UPLOADED, remote_id=answer.remote_id, url=answer.url)
-            state = State.UPLOADED
-        elif not lane.rules.can_ask and lane.rules.resend == "never":
-            journal.doubt_stays(task.id, "it cannot be asked about, and is not sent again (resend = never)")
-            state = State.IN_DOUBT
-        elif task.tries > lane.rules.retries:
-            # The state machine keeps it in doubt; the words say what is known, and retry-failed sends it again.
-            words = f"{lane.target.address} does not have it; gave up after {task.tries} tries"
-            journal.doubt_stays(task.id, words)
-            state = State.IN_DOUBT
-        else:
-            if lane.rules.can_ask:
-                journal.clear_doubts(task.id)
-            wait = wait_before(max(task.tries, 1), None, engine.chance()) if task.tries else 0.0
-            journal.try_later(
-                task.id,
-                f"{lane.target.address} does not have it" if lane.rules.can_ask else "",
-                tries=task.tries,
-                frees=task.frees,
-                next_at=journal.clock() + wait,
-                maybe_twice=not lane.rules.can_ask and lane.rules.resend == "allowed",
-            )
-            state = State.PENDING
-        engine.recording.settled(journal, task.album_id)
-        return state

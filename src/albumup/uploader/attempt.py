@@ -16,7 +16,7 @@ from albumup.journal.journal import Journal, LostTask
 from albumup.journal.rows import Task
 from albumup.journal.states import State
 from albumup.prepare import head_of, photo_of
-from albumup.retry import MOST_FREES, Circumstances, Finding, Outcome, Step, outcome_of, step_after
+from albumup.retry import Circumstances, Finding, Outcome, Step, outcome_of
 from albumup.targets.base import Photo
 from albumup.transfer import Fault, Request, Sent, Unreadable, Wire
 from albumup.uploader.lane import Lane
@@ -154,7 +154,6 @@ class Worker(threading.Thread):
     ) -> None:
         """Record how an attempt ended, and what becomes of the task."""
         engine = self._engine
-        costs = not (free and task.frees < MOST_FREES)
         accepted = finding.outcome in (Outcome.UPLOADED, Outcome.DUPLICATE)
         step: Step | None = None
 
@@ -162,27 +161,9 @@ class Worker(threading.Thread):
             nonlocal step
             if not attempt.id:
                 raise LostTask(task.id)
-            now = journal.clock()
-            step = step_after(
-                finding,
-                lane.rules,
-                tries=task.tries,
-                doubted=journal.has_doubts(task.id),
-                now=now,
-                chance=engine.chance(),
-                costs=costs,
+            step = engine.recording.ended(
+                journal, task, attempt.id, lane.rules, finding, sent, free=free, chance=engine.chance()
             )
-            if finding.outcome is Outcome.BROKEN and not costs:
-                step = Step(State.PENDING, finding.reason, task.tries, next_at=now)
-            answer = sent.answer if sent else None
-            journal.end_attempt(
-                attempt.id,
-                finding.outcome,
-                status=answer.status if answer else None,
-                sent=sent.bytes if sent else 0,
-                error=finding.reason,
-            )
-            engine.recording.apply(journal, task, step, finding)
             if accepted and engine.recording.first_accepted(lane):
                 journal.accepted(lane.target.name, lane.target.settings.url or "")
 

@@ -19,7 +19,7 @@ from albumup.journal.journal import Journal
 from albumup.journal.opening import checkpoint_here
 from albumup.journal.recorder import Recorder
 from albumup.journal.states import DONE, WANTING, State
-from albumup.retry import Finding, Outcome, Rules, step_after
+from albumup.retry import LONGEST_ASKED_WAIT, Rules
 from albumup.targets.base import Target
 from albumup.transfer import load_libraries
 from albumup.uploader.asking import Asker
@@ -115,30 +115,8 @@ class Engine:
     def _begin(self, journal: Journal) -> None:
         checkpoint_here(journal.connection)
         for cut in journal.cut_off():
-            if (lane := self._lane(journal, cut.target)) is None:
-                continue
-            task = journal.task(cut.task_id)
-            assert task is not None
-            if cut.whole_at is None:
-                journal.end_attempt(journal.last_attempt(task.id), Outcome.FREE, error="cut off")
-                journal.try_later(task.id, "", tries=task.tries, frees=task.frees, next_at=0.0, maybe_twice=False)
-                continue
-            finding = Finding(Outcome.IN_DOUBT, "cut off after the whole photo was sent")
-            journal.end_attempt(journal.last_attempt(task.id), Outcome.IN_DOUBT, error=finding.reason)
-            self.recording.apply(
-                journal,
-                task,
-                step_after(
-                    finding,
-                    lane.rules,
-                    tries=task.tries,
-                    doubted=True,
-                    now=cut.whole_at if lane.rules.can_ask else journal.clock(),
-                    chance=0.0,
-                    costs=False,
-                ),
-                finding,
-            )
+            if (lane := self._lane(journal, cut.target)) is not None:
+                self.recording.cut_off(journal, cut, lane.rules)
         self.recording.run_id = runs.begin(journal, os.getpid(), self.options.shown, self._wanted)
         self._look_at_scope(journal)
 
@@ -193,14 +171,18 @@ class Engine:
         now = journal.clock()
         with self.dispatch.cond:
             for lane in self.dispatch.lanes.values():
-                due = (
-                    journal.next_time(self.dispatch.albums_of(lane), self.dispatch.roots_here(lane))
-                    if lane.dry
-                    else None
-                )
-                if due is not None and due <= now:
-                    lane.dry = False
+                if lane.dry:
+                    lane.dry = not self._is_due(journal, lane, now)
             self.dispatch.cond.notify_all()
+
+    def _is_due(self, journal: Journal, lane: Lane, now: float) -> bool:
+        """Has the time of a task come? One that lies too far ahead was written by a clock that was wrong."""
+        albums, roots = self.dispatch.albums_of(lane), self.dispatch.roots_here(lane)
+        due = journal.next_time(albums, roots)
+        if due is not None and due > now + LONGEST_ASKED_WAIT:
+            journal.bring_forward(albums, roots, now + LONGEST_ASKED_WAIT, now)
+            return True
+        return due is not None and due <= now
 
     def _tick(self) -> int | None:
         """One look at everything; the exit code when the run is over."""

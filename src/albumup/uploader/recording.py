@@ -7,9 +7,11 @@ from typing import Any
 
 from albumup.journal import runs
 from albumup.journal.journal import Journal
-from albumup.journal.rows import Task
+from albumup.journal.rows import CutOff, Task
 from albumup.journal.states import DONE, State
-from albumup.retry import Finding, Outcome, Step
+from albumup.retry import MOST_FREES, Finding, Outcome, Rules, Step, step_after, wait_before
+from albumup.targets.base import Verdict
+from albumup.transfer import Sent
 from albumup.uploader.dispatch import Dispatch
 from albumup.uploader.lane import Lane
 from albumup.uploader.progress import Counts, Listener
@@ -34,7 +36,88 @@ class Recording:
         """Every photo that was to be copied is on this disk, and the journal says so."""
         self._listener({"event": "spooled", "time": time.time(), "photos": photos})
 
-    def apply(self, journal: Journal, task: Task, step: Step, finding: Finding) -> None:
+    def ended(
+        self,
+        journal: Journal,
+        task: Task,
+        attempt_id: int,
+        rules: Rules,
+        finding: Finding,
+        sent: Sent | None,
+        *,
+        free: bool,
+        chance: float,
+    ) -> Step:
+        """An attempt came to its end: how, and what becomes of its task. ``free``: it costs no try, up to a number."""
+        costs = not (free and task.frees < MOST_FREES)
+        now = journal.clock()
+        step = step_after(
+            finding,
+            rules,
+            tries=task.tries,
+            doubted=journal.has_doubts(task.id),
+            now=now,
+            chance=chance,
+            costs=costs,
+        )
+        if finding.outcome is Outcome.BROKEN and not costs:
+            step = Step(State.PENDING, finding.reason, task.tries, next_at=now)
+        journal.end_attempt(
+            attempt_id,
+            finding.outcome,
+            status=sent.answer.status if sent and sent.answer else None,
+            sent=sent.bytes if sent else 0,
+            error=finding.reason,
+        )
+        self._apply(journal, task, step, finding)
+        return step
+
+    def cut_off(self, journal: Journal, cut: CutOff, rules: Rules) -> None:
+        """A task was found ``sending`` while nobody held the lock: free, or in doubt if its body was whole."""
+        task = journal.task(cut.task_id)
+        assert task is not None
+        attempt_id = journal.last_attempt(task.id)
+        if cut.whole_at is None:
+            journal.end_attempt(attempt_id, Outcome.FREE, error="cut off")
+            journal.try_later(task.id, "", tries=task.tries, frees=task.frees, next_at=0.0, maybe_twice=False)
+            return
+        finding = Finding(Outcome.IN_DOUBT, "cut off after the whole photo was sent")
+        journal.end_attempt(attempt_id, Outcome.IN_DOUBT, error=finding.reason)
+        since = cut.whole_at if rules.can_ask else journal.clock()
+        step = step_after(finding, rules, tries=task.tries, doubted=True, now=since, chance=0.0, costs=False)
+        self._apply(journal, task, step, finding)
+
+    def answered(
+        self, journal: Journal, task: Task, rules: Rules, answer: Verdict | None, address: str, *, chance: float
+    ) -> State:
+        """A task in doubt was asked about: ``answer`` is None if the server does not have it. LostTask if it is gone."""
+        if answer is not None:
+            journal.settle_task(task.id, State.UPLOADED, remote_id=answer.remote_id, url=answer.url)
+            state = State.UPLOADED
+        elif not rules.can_ask and rules.resend == "never":
+            journal.doubt_stays(task.id, "it cannot be asked about, and is not sent again (resend = never)")
+            state = State.IN_DOUBT
+        elif task.tries > rules.retries:
+            # The state machine keeps it in doubt; the words say what is known, and retry-failed sends it again.
+            journal.doubt_stays(task.id, f"{address} does not have it; gave up after {task.tries} tries")
+            state = State.IN_DOUBT
+        else:
+            if rules.can_ask:
+                journal.clear_doubts(task.id)
+            wait = wait_before(max(task.tries, 1), None, chance) if task.tries else 0.0
+            journal.try_later(
+                task.id,
+                f"{address} does not have it" if rules.can_ask else "",
+                tries=task.tries,
+                frees=task.frees,
+                next_at=journal.clock() + wait,
+                maybe_twice=not rules.can_ask and rules.resend == "allowed",
+            )
+            state = State.PENDING
+        self.settled(journal, task.album_id)
+        return state
+
+    def _apply(self, journal: Journal, task: Task, step: Step, finding: Finding) -> None:
         """Bring a task from ``sending`` to where a step says, and owe the user a notice if its album settles."""
         match step.state:
             case State.PENDING:
