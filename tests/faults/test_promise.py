@@ -12,6 +12,7 @@ import os
 import shutil
 import tempfile
 from collections import Counter
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -27,7 +28,7 @@ from albumup.journal.journal import Journal, LostTask
 from albumup.journal.rows import Task
 from albumup.journal.states import DONE, WANTING, State
 from albumup.prepare import body_of, photo_of, read
-from albumup.retry import LONGEST_ASKED_WAIT, Circumstances, Outcome, Rules, outcome_of
+from albumup.retry import LONGEST_ASKED_WAIT, LONGEST_WAIT, Circumstances, Outcome, Rules, outcome_of
 from albumup.scan import Filters, open_root
 from albumup.settings import FormSettings
 from albumup.targets.base import Verdict, VerdictKind
@@ -53,7 +54,30 @@ BEHAVIOURS: dict[str, tuple[bool, tuple[int, bytes] | None]] = {
     "says yes without an id": (False, (200, b"{}")),
     "refuses us": (False, (401, b"{}")),
 }
-CRASHES = ("", "", "", "before the start", "after the start", "whole", "stored", "before the record")
+CRASHES = ("", "", "", "", "", "before the start", "after the start", "whole", "stored", "before the record")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What shall happen in an attempt: ``line`` is what becomes of the connection, ``meddle`` when the source changes."""
+
+    behaviour: str
+    line: str
+    crash: str
+    meddle: str
+    others: bool = False
+    proven: bool = True
+
+
+PLANS = st.builds(
+    Plan,
+    behaviour=st.sampled_from(sorted(BEHAVIOURS)),
+    line=st.sampled_from(["", "", "", "breaks", "breaks for all", "early answer"]),
+    crash=st.sampled_from(CRASHES),
+    meddle=st.sampled_from(["", "", "", "", "before", "in the middle", "at the end", "after", "gone"]),
+    others=st.booleans(),
+    proven=st.booleans(),
+)
 
 
 class Promise(RuleBasedStateMachine):
@@ -179,22 +203,21 @@ class Promise(RuleBasedStateMachine):
                     return task
         return None
 
-    @rule(
-        behaviour=st.sampled_from(sorted(BEHAVIOURS)),
-        line=st.sampled_from(["", "", "breaks", "breaks for all", "early answer"]),
-        crash=st.sampled_from(CRASHES),
-        meddle=st.sampled_from(["", "", "before", "in the middle", "at the end", "after", "gone"]),
-        others=st.booleans(),
-        proven=st.booleans(),
-    )
-    def attempt(self, behaviour: str, line: str, crash: str, meddle: str, others: bool, proven: bool) -> None:
+    @rule(attempts=st.lists(PLANS, min_size=1, max_size=6))
+    def run(self, attempts: list[Plan]) -> None:
+        """An uploader works for a while."""
+        for plan in attempts:
+            self.now += LONGEST_WAIT
+            self.attempt(plan)
+
+    def attempt(self, plan: Plan) -> None:
         """One attempt, as a worker goes about it."""
         if (task := self.next_task()) is None:
             return
         assert task.body is not None
         path = os.fsdecode(task.path)
         number = int(path[len(self.trip) + 5 : -4])
-        if meddle == "before":
+        if plan.meddle == "before":
             self.write(number, keep_time=True)
         try:
             source = Source(task.path, task.body, Place(task.volume, task.device))
@@ -207,11 +230,10 @@ class Promise(RuleBasedStateMachine):
                 self.journal.settle_task(task.id, State.MISSING, str(gone))
             return
         with contextlib.closing(source):
-            self.try_once(task, source, number, behaviour, line, crash, meddle, Circumstances(proven, others))
+            self.try_once(task, source, number, plan)
 
-    def try_once(
-        self, task: Task, source: Source, number: int, behaviour: str, line: str, crash: str, meddle: str, when: Any
-    ) -> None:
+    def try_once(self, task: Task, source: Source, number: int, plan: Plan) -> None:
+        behaviour, line, crash, meddle = plan.behaviour, plan.line, plan.crash, plan.meddle
         assert task.body is not None
         journal, size = self.journal, task.body.pins.size
         with contextlib.suppress(_Killed), journal.transaction():
@@ -268,7 +290,7 @@ class Promise(RuleBasedStateMachine):
         if sent.answer is not None:
             photo = photo_of(task, source.pins, task.body.digests, None, self.target)
             verdict = self.target.read_answer(sent.answer, photo)
-        finding = outcome_of(sent, verdict, when, self.now)
+        finding = outcome_of(sent, verdict, Circumstances(plan.proven, plan.others), self.now)
         with contextlib.suppress(_Killed), journal.transaction():
             self.recording.ended(
                 journal, task, attempt, self.rules, finding, sent, free=line == "breaks for all", chance=0.5
@@ -353,7 +375,7 @@ class Promise(RuleBasedStateMachine):
             for state in sorted(WANTING):
                 self.retry_failed(state)
             self.ask()
-            self.attempt("takes it", "", "", "", others=False, proven=True)
+            self.attempt(Plan("takes it", "", "", ""))
         for task in self.tasks():
             assert task["state"] in {*DONE, State.CANCELLED}, dict(task)
         there = {os.fsdecode(task["path"]) for task in self.tasks() if task["state"] == State.CANCELLED}
@@ -375,5 +397,5 @@ def _answer(status: int, body: bytes) -> Answer:
     return Answer(status, "Words", {"content-type": kind}, body, complete=True)
 
 
-Promise.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+Promise.TestCase.settings = settings(max_examples=120, stateful_step_count=20, deadline=None)
 TestPromise = Promise.TestCase
