@@ -59,7 +59,7 @@ CRASHES = ("", "", "", "", "", "before the start", "after the start", "whole", "
 
 @dataclass(frozen=True)
 class Plan:
-    """What shall happen in an attempt: ``line`` is what becomes of the connection, ``meddle`` when the source changes."""
+    """What shall happen. ``line``: what becomes of the connection; ``meddle``: when the source changes."""
 
     behaviour: str
     line: str
@@ -369,6 +369,7 @@ class Promise(RuleBasedStateMachine):
         for number in range(PHOTOS):
             if not os.path.exists(self.path(number)):
                 self.write(number)
+            os.utime(self.path(number))  # a push opens only what has another time
         self.push()
         for _ in range(30):
             self.now += LONGEST_ASKED_WAIT

@@ -90,7 +90,7 @@ class Recording:
     def answered(
         self, journal: Journal, task: Task, rules: Rules, answer: Verdict | None, address: str, *, chance: float
     ) -> State:
-        """A task in doubt was asked about: ``answer`` is None if the server does not have it. LostTask if it is gone."""
+        """A task in doubt was asked about; ``answer`` None: the server does not have it. LostTask if it is gone."""
         if answer is not None:
             journal.settle_task(task.id, State.UPLOADED, remote_id=answer.remote_id, url=answer.url)
             state = State.UPLOADED
