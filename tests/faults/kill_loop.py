@@ -428,6 +428,7 @@ class Loop:
         self.folder = folder
         self.rng = random.Random(seed)
         self.journal = os.path.join(folder, "journal.db")
+        self.data = os.path.join(folder, "data")
         self.result = Result()
         self.target = target
         self.server: FormServer | BuiltIn
@@ -441,7 +442,7 @@ class Loop:
         """Pushes that the journal does not hold, because they were killed before they said so."""
         weather_rng = random.Random(seed + 1)
         if target == "built-in":
-            self.server = BuiltIn(os.path.join(folder, "data", "albumup", "inbox"), Weather(weather_rng, {}))
+            self.server = BuiltIn(os.path.join(self.data, "albumup", "inbox"), Weather(weather_rng, {}))
         elif target == "inbox":
             self.server = Inbox(folder, Weather(weather_rng, INBOX_FAULTS))
         else:
@@ -512,7 +513,7 @@ class Loop:
             "ALBUMUP_JOURNAL": self.journal,
             "ALBUMUP_CONFIG": self.config,
             "HOME": self.folder,
-            "XDG_DATA_HOME": os.path.join(self.folder, "data"),
+            "XDG_DATA_HOME": self.data,
         }
         with open(errors, "wb") as file:
             process = subprocess.Popen(
