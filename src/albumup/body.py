@@ -151,7 +151,7 @@ class Source:
     """An open payload, from its first check until the answer is in. Close it."""
 
     def __init__(self, path: bytes, body: Body, place: Place | None) -> None:
-        """Open and compare with the pins; ``place`` None for a copy of our own, of which only the size is compared.
+        """Open and compare with the pins; ``place`` None for a copy of our own, which is read and digested each time.
 
         Raises SourceChanged if the bytes differ, SourceGone if it cannot be read, AnotherVolume.
         """
@@ -159,9 +159,12 @@ class Source:
         self._digest = body.digests["sha256"]
         self.pins = read_pins(self._seen)
         self.repinned = False
+        self.touched = False
+        """Something about it changed while it was open, though its bytes are the same again."""
         try:
             if place is None:
                 self._expect_size(body.pins.size)
+                self._compare()
             elif not same_pins(body.pins, self.pins, path):
                 self._expect_size(body.pins.size)
                 self._compare()
@@ -178,7 +181,7 @@ class Source:
             self._compare()
             self._seen = os.fstat(self.descriptor)
             self.pins = read_pins(self._seen)
-            self.repinned = True
+            self.repinned = self.touched = True
 
     def close(self) -> None:
         os.close(self.descriptor)

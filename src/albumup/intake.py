@@ -74,7 +74,7 @@ class Intake:
         self._connection: sqlite3.Connection | None = None
         self._album_id: int | None = None
         self._dates, self._on_skip = dates, on_skip
-        self._seen: tuple[bytes, str, Known | None] = (b"", "", None)
+        self._seen: tuple[tuple[bytes, str, int], Known | None] = ((b"", "", 0), None)
 
     def look_into(self, connection: sqlite3.Connection | None) -> None:
         """The journal to compare with; None when there is none yet."""
@@ -114,39 +114,50 @@ class Intake:
         with journal.transaction():
             album_id = add_album(journal, self.album, self.target, definition)
             gathering.take_in(album_id, roots, spool=spool_folder is not None)
+        journal.expect_in_place()
         return album_id
 
-    def _is_known(self, path: bytes, volume: str, size: int, mtime_ns: int) -> str | None:
-        known = self._known(path, volume)
-        if known is None or known.size != size or not same_time(known.mtime_ns, mtime_ns, path):
+    def _is_known(self, path: bytes, volume: str, status: os.stat_result) -> str | None:
+        known = self._known(path, volume, status.st_dev)
+        if known is None or known.size != status.st_size or not same_time(known.mtime_ns, status.st_mtime_ns, path):
             return None
-        return known.mime
+        return None if _is_elsewhere(known, volume, status.st_dev) else known.mime
 
-    def _known(self, path: bytes, volume: str) -> Known | None:
+    def _known(self, path: bytes, volume: str, device: int) -> Known | None:
         if self._connection is None or self._album_id is None:
             return None
-        if self._seen[:2] != (path, volume):
-            self._seen = (path, volume, known_photo(self._connection, self._album_id, path, volume))
-        return self._seen[2]
+        if self._seen[0] != (path, volume, device):
+            found = known_photo(self._connection, self._album_id, path, volume, device)
+            self._seen = ((path, volume, device), found)
+        return self._seen[1]
 
     def _classify(self, found: Found, root: int) -> Arrival | None:
-        known = self._known(found.path, found.volume)
+        known = self._known(found.path, found.volume, found.device)
         pins = Pins(found.size, found.mtime_ns, found.inode, found.device)
         if known is None:
             return self._arrive(Action.NEW, 0, found, root, pins)
         same = found.known
-        if not same and not found.error and known.prepared and known.sha256 is not None:
+        if _is_elsewhere(known, found.volume, found.device):
+            # The same card under another number, or another card: only the bytes can tell.
+            if found.error or not self._is_same(found, known):
+                return self._arrive(Action.NEW, 0, found, root, pins)
+            if known.state is not State.MISSING:
+                self._count_known(found, known)
+                return self._arrive(Action.REPIN, known.task_id, found, root, pins)
+        elif not same and not found.error and known.prepared and known.sha256 is not None:
             same = self._has_digest(found.path, known.sha256)
             if same and known.state is not State.MISSING:
                 self._count_known(found, known)
                 return self._arrive(Action.REPIN, known.task_id, found, root, pins)
         if known.state is State.MISSING and not found.error:
             return self._arrive(Action.BACK, known.task_id, found, root, pins)
-        if same or found.error or known.state in (State.SENDING, State.CANCELLED):
+        # Sent by reference, the uploader sees by itself that the bytes are others; from a copy it cannot.
+        left = known.state is State.CANCELLED or (known.state is State.SENDING and not known.spool)
+        if same or found.error or left:
             self._count_known(found, known)
             return None
         self.survey.changed += 1
-        again = known.state in DONE or known.state is State.IN_DOUBT
+        again = known.state in DONE or known.state in (State.IN_DOUBT, State.SENDING)
         return self._arrive(Action.AGAIN if again else Action.REDO, known.task_id, found, root, pins)
 
     def _arrive(self, action: Action, task_id: int, found: Found, root: int, pins: Pins) -> Arrival:
@@ -171,6 +182,11 @@ class Intake:
         else:
             survey.waiting_before += 1
 
+    def _is_same(self, found: Found, known: Known) -> bool:
+        if known.sha256 is not None:
+            return self._has_digest(found.path, known.sha256)
+        return (found.size, found.mtime_ns) == (known.size, known.mtime_ns)
+
     def _has_digest(self, path: bytes, sha256: str) -> bool:
         try:
             return read_source(path, ["sha256"])[1]["sha256"] == sha256
@@ -183,6 +199,11 @@ class Intake:
         unread = "".join(f"; {ascii(os.fsdecode(one.path))[1:-1]}: {one.reason}" for one in self.survey.folders[:3])
         more = f" (skipped: {skipped})" if skipped else ""
         return f"no photo under {places}{more}{unread}", "nothing was queued; albumup push -v names what is skipped"
+
+
+def _is_elsewhere(known: Known, volume: str, device: int) -> bool:
+    """Is this a volume without a UUID, with another number than the one the photo was seen on?"""
+    return not volume and known.device != device
 
 
 def _check_room(folder: str, wanted: int) -> None:

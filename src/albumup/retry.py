@@ -64,6 +64,8 @@ class Finding:
     url: str = ""
     status: int | None = None
     """Of the answer, if there was one."""
+    is_doubt: bool = False
+    """Of a sick target: the whole body was sent, and the answer does not say that it was not taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +136,12 @@ def _by_status(
     if status in _REJECTING:
         return Finding(Outcome.REJECTED, words)
     if 300 <= status < 400 or status in _ASTRAY or (answer.is_page and 200 <= status < 300 and not verdict.takes_pages):
+        is_doubt = sent.whole and status < 400  # "not found" and "no such method" are clear enough
         if circumstances.others_accepted:
-            return Finding(Outcome.NOT_TAKEN, words, wait)
-        return Finding(Outcome.SICK if circumstances.proven else Outcome.ASTRAY, words, wait, status=status)
+            return Finding(Outcome.IN_DOUBT if is_doubt else Outcome.NOT_TAKEN, words, wait)
+        if not circumstances.proven:
+            return Finding(Outcome.ASTRAY, words, wait, status=status)
+        return Finding(Outcome.SICK, words, wait, status=status, is_doubt=is_doubt)
     if status in (429, 503) and not circumstances.others_accepted:
         return Finding(Outcome.SICK, words, wait)
     if sent.whole and (status in _PROVELESS or 200 <= status < 300):
@@ -163,8 +168,11 @@ def step_after(
             return _after_doubt(finding, rules, tries + costs, now, chance)
         case Outcome.NOT_TAKEN | Outcome.BROKEN:
             return again(finding, rules, tries=tries + costs, doubted=doubted, now=now, chance=chance)
+        case Outcome.SICK if finding.is_doubt and rules.resend == "never" and not rules.can_ask:
+            return Step(State.IN_DOUBT, f"{finding.reason}; it is not sent again (resend = never)", tries)
         case _:
-            return Step(State.PENDING, finding.reason, tries, next_at=now)
+            maybe_twice = finding.is_doubt and rules.resend == "allowed" and not rules.can_ask
+            return Step(State.PENDING, finding.reason, tries, next_at=now, maybe_twice=maybe_twice)
 
 
 def _after_doubt(finding: Finding, rules: Rules, tries: int, now: float, chance: float) -> Step:

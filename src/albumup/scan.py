@@ -100,7 +100,7 @@ class Unreadable:
 
 
 Item = Found | Skipped | Unreadable
-IsKnown = Callable[[bytes, str, int, int], str | None]
+IsKnown = Callable[[bytes, str, os.stat_result], str | None]
 
 
 def open_root(path: str | bytes) -> Root:
@@ -127,7 +127,7 @@ def open_root(path: str | bytes) -> Root:
 def scan(roots: Sequence[Root], filters: Filters, is_known: IsKnown) -> Iterator[Item]:
     """Every photo below ``roots``, and what is left out, once each: a folder's files, then its sub-folders.
 
-    ``is_known(path, volume, size, mtime_ns)`` returns the MIME type journaled for an unchanged photo, which is then not
+    ``is_known(path, volume, status)`` returns the MIME type journaled for an unchanged photo, which is then not
     opened. A file that is a root may be hidden or look left behind. LocalError when no more files can be opened.
     """
     rules = _Rules(filters)
@@ -290,7 +290,7 @@ class _Look:
             return self._unreadable(path, relative, error)
         if reason := self.rules.on_stat(info):
             return Skipped(path, reason)
-        mime = self.is_known(path, self._volume(info.st_dev), info.st_size, info.st_mtime_ns)
+        mime = self.is_known(path, self._volume(info.st_dev), info)
         if mime is not None:
             return self._found(path, relative, info, mime, known=True)
         try:

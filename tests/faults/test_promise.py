@@ -196,7 +196,8 @@ class Promise(RuleBasedStateMachine):
         self.prepare()
         roots = [root.id for root in runs.roots_of(self.journal, self.album)]
         with self.journal.transaction():
-            self.journal.bring_forward([self.album], roots, self.now + LONGEST_ASKED_WAIT, self.now)
+            places = [(self.album, root) for root in roots]
+            self.journal.bring_forward(places, self.now + LONGEST_ASKED_WAIT, self.now)
         for untried in (True, False):
             for root in roots:
                 for task in self.journal.ready(self.album, root, self.now, 1, untried):
@@ -237,7 +238,7 @@ class Promise(RuleBasedStateMachine):
         assert task.body is not None
         journal, size = self.journal, task.body.pins.size
         with contextlib.suppress(_Killed), journal.transaction():
-            attempt = journal.start(task.id, self.recording.run_id)
+            attempt = journal.start(task.id, self.recording.run_id, task.body.boundary)
             if crash == "before the start":
                 raise _Killed
         if crash in ("before the start", "after the start"):

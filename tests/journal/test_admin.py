@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from test_gathering import ROOT, arrival, body_for, push, settle
+from test_gathering import BOUNDARY, ROOT, arrival, body_for, prepare_all, push, settle
 
 from albumup.errors import UsageError
 from albumup.journal import runs
@@ -54,8 +54,9 @@ def test_cancel_gives_up_all_that_is_not_sent(journal: Journal) -> None:
 
 def test_a_cancelled_doubt_is_not_asked_about(journal: Journal) -> None:
     album_id = push(journal, [arrival()])
+    prepare_all(journal)
     with journal.transaction():
-        journal.start(1, 1)
+        journal.start(1, 1, BOUNDARY)
         journal.doubt(1, "words", tries=1, ask_at=5.0)
     assert runs.is_unfinished(journal, album_id)
     cancelled(journal, album_id)
@@ -127,7 +128,7 @@ def a_settled_album(journal: Journal, name: str, target: str = "home", folder: b
         run_id = runs.begin(journal, 1, {}, [album_id])
         journal.prepared(task_id, body_for(100), "1.jpg")
         journal.name_photo(task_id, album_id, lambda _: "1.jpg")
-        attempt = journal.start(task_id, run_id)
+        attempt = journal.start(task_id, run_id, BOUNDARY)
         journal.end_attempt(attempt, "uploaded", status=201)
         journal.settle_task(task_id, State.UPLOADED)
         runs.owe_notice(journal, album_id, {})

@@ -51,10 +51,13 @@ def push(
     return album_id
 
 
+BOUNDARY = "boundary"
+
+
 def body_for(size: int, sha256: str = "aa") -> Body:
     pins = Pins(size, 5, 11, 7)
     digests = {"sha256": sha256}
-    return Body(b"head", b"tail", "boundary", "multipart/form-data", size + 8, pins, digests, None, None)
+    return Body(b"head", b"tail", BOUNDARY, "multipart/form-data", size + 8, pins, digests, None, None)
 
 
 def prepare(journal: Journal, task_id: int, sha256: str = "aa") -> None:
@@ -64,11 +67,18 @@ def prepare(journal: Journal, task_id: int, sha256: str = "aa") -> None:
         journal.prepared(task_id, body_for(task.size, sha256), "1.jpg")
 
 
+def prepare_all(journal: Journal) -> None:
+    for row in journal.rows("select id from task where prepared = 0"):
+        prepare(journal, row["id"])
+
+
 def settle(journal: Journal, task_id: int, state: State) -> None:
     """Bring a pending task to a settled state by the shortest way."""
+    if not journal.rows("select 1 from body where task_id = ?", task_id):
+        prepare(journal, task_id)
     with journal.transaction():
         if state is not State.PENDING:
-            journal.start(task_id, 1)
+            journal.start(task_id, 1, BOUNDARY)
         if state is State.IN_DOUBT:
             journal.doubt(task_id, "the answer was lost", tries=1, ask_at=None)
         elif state not in (State.PENDING, State.SENDING):
@@ -83,7 +93,7 @@ def only_task(journal: Journal) -> int:
 def known(journal: Journal, name: bytes = b"1.jpg") -> Known:
     album_id = album_id_of(journal.connection, "trip", "home")
     assert album_id is not None
-    found = known_photo(journal.connection, album_id, ROOT.path + b"/" + name, ROOT.volume)
+    found = known_photo(journal.connection, album_id, ROOT.path + b"/" + name, ROOT.volume, ROOT.device)
     assert found is not None
     return found
 
@@ -211,7 +221,30 @@ def test_new_bytes_of_an_unsent_photo_are_prepared_again_with_fresh_tries(journa
     assert tally(journal, album_id).size("pending") == 300
 
 
-@pytest.mark.parametrize("state", [State.UPLOADED, State.DUPLICATE, State.SENDING, State.IN_DOUBT, State.CANCELLED])
+@pytest.mark.parametrize("state", [State.UPLOADED, State.DUPLICATE, State.IN_DOUBT])
+def test_other_bytes_of_a_photo_that_was_sent_while_the_push_looked_are_a_second_task(
+    journal: Journal, state: State
+) -> None:
+    push(journal, [arrival()])
+    task_id = only_task(journal)
+    prepare(journal, task_id)
+    settle(journal, task_id, state)
+    before = journal.task(task_id)
+    push(journal, [arrival(action=Action.REDO, task_id=task_id, size=300)])
+    assert journal.task(task_id) == before
+    rows = journal.rows("select state, size from task order by id")
+    assert [tuple(row) for row in rows] == [(state, 100), (State.PENDING, 300)]
+
+
+def test_other_bytes_of_a_photo_whose_copy_is_being_sent_are_a_second_task(journal: Journal) -> None:
+    push(journal, [arrival()], spool=True)
+    prepare_all(journal)
+    settle(journal, 1, State.SENDING)
+    push(journal, [arrival(action=Action.REDO, task_id=1, size=300)], spool=True)
+    assert [tuple(row) for row in journal.rows("select state, size from task")] == [("sending", 100), ("pending", 300)]
+
+
+@pytest.mark.parametrize("state", [State.SENDING, State.CANCELLED])
 def test_a_photo_that_went_on_while_the_push_looked_is_left_as_it_is(journal: Journal, state: State) -> None:
     push(journal, [arrival()])
     task_id = only_task(journal)
@@ -266,8 +299,8 @@ def test_a_push_lifts_the_hold_of_its_album(journal: Journal) -> None:
 
 def test_a_photo_nobody_pushed_is_unknown(journal: Journal) -> None:
     album_id = push(journal, [arrival()])
-    assert known_photo(journal.connection, album_id, b"/photos/trip/2.jpg", ROOT.volume) is None
-    assert known_photo(journal.connection, album_id + 1, b"/photos/trip/1.jpg", ROOT.volume) is None
+    assert known_photo(journal.connection, album_id, b"/photos/trip/2.jpg", ROOT.volume, 7) is None
+    assert known_photo(journal.connection, album_id + 1, b"/photos/trip/1.jpg", ROOT.volume, 7) is None
     assert album_id_of(journal.connection, "trip", "club") is None
 
 
@@ -340,10 +373,11 @@ def test_a_running_uploader_can_commit_while_a_push_looks(journal: Journal, tmp_
     uploader = Journal(str(tmp_path / "journal.db"))
     uploader.connection.execute("pragma busy_timeout = 0")
     push(journal, [arrival()])
+    prepare_all(journal)
     gathering = Gathering(journal)
     for number in range(3000):
         gathering.add(arrival(b"more%d.jpg" % number))
     with uploader.transaction():
-        uploader.start(1, 1)
+        uploader.start(1, 1, BOUNDARY)
     uploader.close()
     assert known(journal).state is State.SENDING

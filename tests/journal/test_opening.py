@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from test_gathering import arrival, push
+from test_gathering import BOUNDARY, arrival, prepare_all, push
 
 from albumup.disk import file_system_of
 from albumup.errors import ConfigError, LocalError
@@ -346,11 +346,12 @@ def test_a_reader_cannot_write(path: Path) -> None:
 def test_a_reader_works_while_a_writer_works(path: Path) -> None:
     with closing(Journal(str(path))) as writer:
         push(writer, [arrival()])
+        prepare_all(writer)
         reader = open_reader(str(path))
         assert reader is not None
         reader.execute("pragma busy_timeout = 0")
         with closing(reader), writer.transaction():
-            writer.start(1, 1)
+            writer.start(1, 1, BOUNDARY)
             assert [row["state"] for row in reader.execute("select state from v_tasks")] == ["pending"]
 
 

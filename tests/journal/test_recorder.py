@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from test_gathering import arrival, push
+from test_gathering import BOUNDARY, arrival, prepare_all, push
 
 from albumup.errors import LocalError
 from albumup.journal.journal import Journal, LostTask
@@ -26,6 +26,7 @@ PATIENCE = 60.0  # seconds until a test gives up on something that should have c
 def journal(tmp_path: Path) -> Iterator[Journal]:
     journal = Journal(str(tmp_path / "journal.db"))
     push(journal, [arrival(b"%d.jpg" % number) for number in range(PHOTOS)])
+    prepare_all(journal)
     yield journal
     journal.close()
 
@@ -41,7 +42,7 @@ def recorder(journal: Journal) -> Iterator[Recorder]:
 
 
 def start(task_id: int) -> Callable[[Journal], int]:
-    return lambda journal: journal.start(task_id, 1)
+    return lambda journal: journal.start(task_id, 1, BOUNDARY)
 
 
 def fail(error: BaseException) -> Callable[[Journal], None]:
@@ -120,7 +121,7 @@ def test_what_was_waited_for_survives_the_process(journal: Journal) -> None:
     code = (
         "import os, sys; from albumup.journal.journal import Journal; from albumup.journal.recorder import Recorder;"
         " recorder = Recorder(Journal(sys.argv[1])); recorder.start();"
-        " attempt = recorder.do(lambda journal: journal.start(1, 1)).wait();"
+        " attempt = recorder.do(lambda journal: journal.start(1, 1, 'boundary')).wait();"
         " recorder.do(lambda journal: journal.whole(attempt)).wait(); os._exit(9)"
     )
     assert subprocess.run([sys.executable, "-c", code, journal.path], timeout=60, check=False).returncode == 9
@@ -198,4 +199,4 @@ def test_closing_commits_what_is_queued_and_gives_the_journal_back(journal: Jour
     assert len(states(journal)) == 100
     assert [pending.wait() for pending in pendings] == list(range(1, 101))
     with journal.transaction():
-        journal.start(101, 1)
+        journal.start(101, 1, BOUNDARY)

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
     precondition,
     rule,
 )
-from test_gathering import arrival, body_for, push
+from test_gathering import BOUNDARY, arrival, body_for, push
 
 from albumup.journal import runs
 from albumup.journal.admin import cancel, forget
@@ -87,13 +87,13 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 def later(journal: Journal, task: int, at: float, *, maybe_twice: bool = False) -> None:
     with journal.transaction():
-        journal.start(task, 1)
+        journal.start(task, 1, BOUNDARY)
         journal.try_later(task, "408", tries=1, frees=2, next_at=at, maybe_twice=maybe_twice)
 
 
 def doubt(journal: Journal, task: int, ask_at: float | None) -> None:
     with journal.transaction():
-        attempt = journal.start(task, 1)
+        attempt = journal.start(task, 1, BOUNDARY)
         journal.end_attempt(attempt, "in_doubt", sent=100, error="the answer was lost")
         journal.doubt(task, "the answer was lost", tries=1, ask_at=ask_at)
 
@@ -104,7 +104,7 @@ def ready(journal: Journal, now: float, *, untried: bool, album: int = 1, root: 
 
 def test_untried_photos_are_ready_in_the_order_of_their_push(journal: Journal) -> None:
     with journal.transaction():
-        journal.start(2, 1)
+        journal.start(2, 1, BOUNDARY)
     assert ready(journal, 1000.0, untried=True) == [1, 3, 4]
     assert [task.id for task in journal.ready(1, 1, 1000.0, 2, True)] == [1, 3]
     assert ready(journal, 1000.0, untried=True, album=2) == [5, 6]
@@ -123,7 +123,7 @@ def test_a_photo_without_a_body_is_to_be_prepared_and_not_ready(journal: Journal
     with journal.transaction():
         for task in (1, 3, 5):
             journal.prepare_again(task)
-        journal.start(2, 1)
+        journal.start(2, 1, BOUNDARY)
     assert [task.id for task in journal.unprepared(1, 1, 10)] == [1, 3]
     assert [task.id for task in journal.unprepared(1, 1, 1)] == [1]
     assert [task.id for task in journal.unprepared(1, 1, 10, after=1)] == [3]
@@ -133,17 +133,24 @@ def test_a_photo_without_a_body_is_to_be_prepared_and_not_ready(journal: Journal
 
 
 def test_the_next_time_is_the_earliest_of_those_that_can_be_sent(journal: Journal) -> None:
-    assert journal.next_time([1, 2], [1]) == 0
+    assert journal.next_time(1, 1) == 0
     for task in (1, 2, 3, 4):
         later(journal, task, 1000.0 + task)
-    assert journal.next_time([1], [1]) == 1001
+    assert journal.next_time(1, 1) == 1001
     with journal.transaction():
-        journal.start(1, 1)
+        journal.start(1, 1, BOUNDARY)
         journal.prepare_again(2)
-    assert journal.next_time([1], [1]) == 1003
-    assert journal.next_time([1, 2], [1]) == 0
-    assert journal.next_time([1], [2]) is None
-    assert journal.next_time([], [1]) is None
+    assert journal.next_time(1, 1) == 1003
+    assert journal.next_time(2, 1) == 0
+    assert journal.next_time(1, 2) is None
+    assert journal.next_time(1, 1, copies=True) is None
+
+
+def test_an_attempt_begins_only_with_the_body_that_the_journal_has(journal: Journal) -> None:
+    with journal.transaction():
+        with pytest.raises(LostTask):
+            journal.start(1, 1, "the body of yesterday")
+        assert journal.start(1, 1, BOUNDARY)
 
 
 def test_doubts_are_asked_about_when_their_time_has_come(journal: Journal) -> None:
@@ -223,7 +230,7 @@ def test_copies_are_needed_until_their_task_is_settled_well_or_cancelled(journal
         for task in range(1, 7):
             journal.prepared(task, dataclasses.replace(body_for(100), spool=f"copy{task}"), "1.jpg")
         for task, state in enumerate((State.UPLOADED, State.DUPLICATE, State.FAILED, State.CANCELLED), 1):
-            journal.start(task, 1)
+            journal.start(task, 1, BOUNDARY)
             journal.settle_task(task, state, "words")
     assert journal.spooled() == {"copy3", "copy5", "copy6"}
 
@@ -232,7 +239,7 @@ def test_attempts_and_throughput_are_told_by_the_views(journal: Journal) -> None
     clock = cast(Clock, journal.clock)
     for task in (1, 2):
         with journal.transaction():
-            attempt = journal.start(task, 1)
+            attempt = journal.start(task, 1, BOUNDARY)
             journal.whole(attempt)
         clock.now += 2
         with journal.transaction():
@@ -325,6 +332,9 @@ class JournalMachine(RuleBasedStateMachine):
             return
         name = row[0]["path"].rpartition(b"/")[2]
         push(self.journal, [arrival(name, Action.REDO, task, size=size)], row[0]["name"])
+        newest = int(self.journal.rows("select max(id) as id from task")[0]["id"])
+        if self.states[task] in (*DONE, State.IN_DOUBT) and newest not in self.states:
+            self.states[newest], self.asked[newest], self.attempts[newest] = State.PENDING, False, 0
         if self.states[task] in (State.FAILED, State.REJECTED, State.MISSING):
             self.states[task] = State.PENDING
 
@@ -356,7 +366,13 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule(task=tasks)
     def start(self, task: int) -> None:
-        if self.step(task, State.SENDING, lambda: self.journal.start(task, 1)):
+        def change() -> None:
+            self.journal.start(task, 1, BOUNDARY)
+
+        known = self.journal.task(task)
+        if known is not None and known.body is None:
+            self.refused(change)
+        elif self.step(task, State.SENDING, change):
             self.attempts[task] += 1
 
     def end(self, task: int, to: State, change: Callable[[], object], *, asked: bool = False) -> None:

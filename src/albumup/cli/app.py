@@ -33,13 +33,13 @@ class App:
 
     @property
     def journal(self) -> str:
-        """The journal's absolute path."""
+        """The journal's path, absolute and without links: its locks stand beside it, whatever it was called by."""
         named = self.options.get("journal") or os.environ.get("ALBUMUP_JOURNAL")
         if named:
-            return os.path.abspath(os.path.expanduser(named))
+            return os.path.realpath(os.path.expanduser(named))
         from platformdirs import user_state_dir
 
-        return os.path.join(user_state_dir("albumup", appauthor=False), "journal.db")
+        return os.path.realpath(os.path.join(user_state_dir("albumup", appauthor=False), "journal.db"))
 
     @property
     def screen(self) -> Screen:

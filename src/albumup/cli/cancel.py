@@ -25,12 +25,20 @@ def cancel(app: App, /, album: str, files: tuple[str, ...], target: str | None) 
     from albumup.cli.albums import opened
     from albumup.cli.screen import photos
     from albumup.journal import admin
+    from albumup.journal.lock import FileLock
+    from albumup.journal.opening import paths_of
 
     found = opened(app, [album], target)
     assert found is not None  # without a journal there is no such album
     journal, meant = found
-    with journal.transaction():
-        done = [admin.cancel(journal, one.id, [os.fsencode(name) for name in files]) for one in meant]
+    names = [os.fsencode(name) for name in files]
+    lock = FileLock(paths_of(journal.path)["lock"])
+    alone = lock.take(0.0)
+    try:
+        with journal.transaction():
+            done = [admin.cancel(journal, one.id, names, alone=alone) for one in meant]
+    finally:
+        lock.release()
     cancelled = sum(one.cancelled for one in done)
     app.screen.say(f"{photos(cancelled)} cancelled")
     if sending := sum(one.sending for one in done):

@@ -21,6 +21,8 @@ def put_aside(path: str, damage: CorruptJournal) -> LocalError:
     if not lock.take():
         return LocalError(f"{damage}", "another albumup is using it; stop that first, then try again")
     try:
+        if not os.path.exists(path):
+            return LocalError(f"{damage}", "it was set aside meanwhile; push again what was not finished")
         if not is_damaged(path):
             return LocalError(f"{damage}", "at a second look it is whole, and stays: albumup resume")
         pushes = _pushes(path)

@@ -20,10 +20,12 @@ class Cancelled:
     sent: int
 
 
-def cancel(journal: Journal, album_id: int, files: Sequence[bytes]) -> Cancelled:
+def cancel(journal: Journal, album_id: int, files: Sequence[bytes], *, alone: bool = False) -> Cancelled:
     """Give up the unsent photos of an album, or those of them that ``files`` name by path or base name.
 
-    What is being sent right now is left to the uploader. Raises UsageError for a file that is no photo of the album.
+    What is being sent right now is left to the uploader; ``alone``: there is none, and it was cut off.
+
+    Raises UsageError for a file that is no photo of the album.
     """
     wanted = _named(journal, album_id, files) if files else None
     cancelled = sending = sent = 0
@@ -31,7 +33,7 @@ def cancel(journal: Journal, album_id: int, files: Sequence[bytes]) -> Cancelled
         if wanted is not None and row["id"] not in wanted:
             continue
         state = State(row["state"])
-        if state is State.SENDING:
+        if state is State.SENDING and not alone:
             sending += 1
         elif state in DONE:
             sent += 1

@@ -7,7 +7,7 @@ takes well under a second. Memory stays flat: the temporary table spills to a fi
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -42,6 +42,8 @@ class Known:
     mime: str
     sha256: str | None
     prepared: bool
+    spool: bool
+    device: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,13 @@ class Gathering:
             "update temp.arrival set root = ? where root = ?",
             [(-root_id, index) for index, root_id in enumerate(root_ids)],
         )
+        # What went on while this one looked: the bytes that are there now are new ones of a photo that was sent.
+        connection.execute(
+            "update temp.arrival set action = 'again' where action = 'redo' and exists (select 1 from task"
+            " where task.id = arrival.task_id and (state in ('uploaded', 'duplicate', 'in_doubt')"
+            " or (state = 'sending' and task.spool)))"
+        )
+        self._renumber()
         connection.execute(
             "insert into photo (album_id, root_id, path, volume, shown, relative, mime, size, mtime_ns,"
             " device) select ?, -root, path, volume, shown, relative, mime, size, mtime_ns, device"
@@ -116,22 +125,35 @@ class Gathering:
             "insert into task (photo_id, album_id, root_id, state, reason, size, spool, position, total, updated)"
             " select photo.id, photo.album_id, photo.root_id, case when error = '' then 'pending' else 'missing' end,"
             " error, arrival.size, ?, row_number() over (order by arrival.id), count(*) over (), ?"
-            " from temp.arrival join photo on photo.album_id = ? and photo.path = arrival.path"
-            " and photo.volume = arrival.volume"
+            " from temp.arrival cross join photo on photo.album_id = ? and photo.path = arrival.path"
+            " and photo.volume = arrival.volume and (photo.volume <> '' or photo.device = arrival.device)"
             # What another push has queued, or forget has dropped, while this one looked.
             " where case when action in ('new', 'again') then"
             " not exists (select 1 from task where task.photo_id = photo.id and task.id > arrival.task_id)"
             " else not exists (select 1 from task where task.photo_id = photo.id) end order by arrival.id",
             (spool, now, album_id),
         )
+        for row in self._known():
+            if row["action"] not in (Action.NEW, Action.AGAIN):
+                self._change(row, spool)
+        connection.execute("drop table temp.arrival")
+
+    def _known(self) -> Iterator[sqlite3.Row]:
+        """The arrivals that the journal knew, a thousand at a time: they may be changed on the way."""
         last = 0
         while rows := self._journal.rows(
-            "select * from temp.arrival where id > ? and action not in ('new', 'again') order by id limit 1000", last
+            "select * from temp.arrival where id > ? and task_id > 0 order by id limit 1000", last
         ):
-            for row in rows:
-                self._change(row, spool)
+            yield from rows
             last = rows[-1]["id"]
-        connection.execute("drop table temp.arrival")
+
+    def _renumber(self) -> None:
+        """The same photos on a volume without a UUID that the system numbers otherwise today."""
+        self._journal.connection.executemany(
+            "update or ignore photo set device = ?"
+            " where id = (select photo_id from task where id = ?) and volume = '' and device <> ?",
+            ((row["device"], row["task_id"], row["device"]) for row in self._known()),
+        )
 
     def _change(self, row: sqlite3.Row, spool: bool) -> None:
         journal, task_id = self._journal, row["task_id"]
@@ -192,13 +214,15 @@ def _escape(letter: str) -> str:
     return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
-def known_photo(connection: sqlite3.Connection, album_id: int, path: bytes, volume: str) -> Known | None:
-    """What the journal knows of the photo at this place."""
+def known_photo(connection: sqlite3.Connection, album_id: int, path: bytes, volume: str, device: int) -> Known | None:
+    """What the journal knows of the photo at this place; where there is no UUID, perhaps of one on another device."""
     row = connection.execute(
-        "select photo.size, photo.mtime_ns, photo.mime, task.id as task_id, task.state, task.prepared, body.sha256"
+        "select photo.size, photo.mtime_ns, photo.mime, task.id as task_id, task.state, task.prepared, task.spool,"
+        " photo.device, body.sha256"
         " from photo join task on task.photo_id = photo.id left join body on body.task_id = task.id"
-        " where photo.album_id = ? and photo.path = ? and photo.volume = ? order by task.id desc limit 1",
-        (album_id, path, volume),
+        " where photo.album_id = ? and photo.path = ? and photo.volume = ?"
+        " order by photo.volume = '' and photo.device = ? desc, task.id desc limit 1",
+        (album_id, path, volume, device),
     ).fetchone()
     if row is None:
         return None
@@ -210,6 +234,8 @@ def known_photo(connection: sqlite3.Connection, album_id: int, path: bytes, volu
         mime=row["mime"],
         sha256=row["sha256"],
         prepared=bool(row["prepared"]),
+        spool=bool(row["spool"]),
+        device=row["device"],
     )
 
 

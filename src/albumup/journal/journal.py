@@ -8,11 +8,13 @@ Times are Unix seconds, UTC.
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
+from albumup.errors import LocalError
 from albumup.journal.opening import journal_fault, open_writer
 from albumup.journal.rows import Body, CutOff, Pins, Task
 from albumup.journal.states import WANTING, State, sources_of
@@ -29,6 +31,8 @@ join photo on photo.id = task.photo_id
 join album on album.id = task.album_id
 left join body on body.task_id = task.id
 """
+
+_HAS_COPY = " and exists (select 1 from body where body.task_id = task.id and body.spool is not null)"
 
 _MOVE = {
     state: "update task set state = '{}', reason = ?, updated = ? where id = ? and state in ({})".format(
@@ -49,9 +53,15 @@ class Journal:
         self.path = path
         self.clock = clock
         self.connection = open_writer(path)
+        self._file = _identity(path)
 
     def close(self) -> None:
         self.connection.close()
+
+    def expect_in_place(self) -> None:
+        """Raise LocalError if another process has set this journal aside as damaged: nobody would look into it."""
+        if _identity(self.path) != self._file:
+            raise LocalError(f"{self.path}: set aside meanwhile, because it was damaged", "push again")
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -95,17 +105,18 @@ class Journal:
         """The name under which a photo is sent, unique in its album without regard to case.
 
         ``wanted(1)`` is the name as it is, ``wanted(2)`` the one to try when that is taken, and so on. A task keeps
-        a name that it has, if it still wants it.
+        a name that it has, if it still wants it, unless other bytes of it may be on the server under that name.
         """
         number = 1
         while True:
             name = wanted(number)
             folded = name.casefold()
             row = self.connection.execute(
-                "insert into sent_name values (?, ?, ?) on conflict do update set folded = folded returning task_id",
+                "insert into sent_name (album_id, folded, task_id) values (?, ?, ?)"
+                " on conflict do update set folded = folded returning task_id, used",
                 (album_id, folded, task_id),
             ).fetchone()
-            if row["task_id"] == task_id:
+            if row["task_id"] == task_id and not row["used"]:
                 return name
             number += 1
 
@@ -169,42 +180,44 @@ class Journal:
         if changed.rowcount != 1:
             raise LostTask(task_id)
         self.connection.execute("delete from body where task_id = ?", (task_id,))
+        if self.rows("select 1 from attempt where task_id = ? and whole_at is not null limit 1", task_id):
+            self.connection.execute("update sent_name set used = 1 where task_id = ?", (task_id,))
 
     # Sending.
 
-    def ready(self, album_id: int, root_id: int, now: float, limit: int, untried: bool) -> list[Task]:
-        """Prepared tasks whose time has come: those never tried in this set, or those to be tried again."""
+    def ready(
+        self, album_id: int, root_id: int, now: float, limit: int, untried: bool, *, copies: bool = False
+    ) -> list[Task]:
+        """Prepared tasks whose time has come: those never tried in this set, or those to be tried again.
+
+        ``copies``: only those with a copy of their own, which are there although their root is away.
+        """
         when = "task.next_at = 0" if untried else f"task.next_at > 0 and task.next_at <= {now!r}"
         found = self.rows(
             _TASK + f"where task.album_id = ? and task.root_id = ? and task.state = 'pending' and task.prepared = 1"
-            f" and {when} order by task.next_at, task.id limit ?",
+            f" and {when}{_HAS_COPY if copies else ''} order by task.next_at, task.id limit ?",
             album_id,
             root_id,
             limit,
         )
         return [_task(row) for row in found]
 
-    def next_time(self, album_ids: Iterable[int], root_ids: Iterable[int]) -> float | None:
-        """The earliest time at which a prepared task of these albums and roots may be tried again."""
-        times = [
-            row[0]
-            for album_id in album_ids
-            for root_id in root_ids
-            for row in self.rows(
-                "select next_at from task where album_id = ? and root_id = ? and state = 'pending' and prepared = 1"
-                " order by next_at limit 1",
-                album_id,
-                root_id,
-            )
-        ]
-        return min(times, default=None)
+    def next_time(self, album_id: int, root_id: int, *, copies: bool = False) -> float | None:
+        """The earliest time at which a prepared task of an album and root may be tried again; ``copies`` as above."""
+        found = self.rows(
+            f"select next_at from task where album_id = ? and root_id = ? and state = 'pending' and prepared = 1"
+            f"{_HAS_COPY if copies else ''} order by next_at limit 1",
+            album_id,
+            root_id,
+        )
+        return found[0][0] if found else None
 
-    def bring_forward(self, album_ids: Iterable[int], root_ids: Collection[int], after: float, to: float) -> None:
+    def bring_forward(self, places: Iterable[tuple[int, int]], after: float, to: float) -> None:
         """Prepared tasks of these albums and roots that would wait until ``after`` or longer wait until ``to``."""
         self.connection.executemany(
             "update task set next_at = ? where album_id = ? and root_id = ? and state = 'pending' and prepared = 1"
             " and next_at > ?",
-            [(to, album_id, root_id, after) for album_id in album_ids for root_id in root_ids],
+            [(to, album_id, root_id, after) for album_id, root_id in places],
         )
 
     def task(self, task_id: int) -> Task | None:
@@ -212,15 +225,20 @@ class Journal:
         found = self.rows(_TASK + "where task.id = ?", task_id)
         return _task(found[0]) if found else None
 
-    def start(self, task_id: int, run_id: int) -> int:
-        """An attempt begins; its id. LostTask if the task is no longer pending."""
+    def start(self, task_id: int, run_id: int, boundary: str) -> int:
+        """An attempt at sending the body with that boundary begins; its id.
+
+        LostTask if the task is no longer pending, or has another body by now: its source has other bytes.
+        """
+        if not self.rows("select 1 from body where task_id = ? and boundary = ?", task_id, boundary):
+            raise LostTask(task_id)
         self.move(task_id, State.SENDING)
         row = self.connection.execute(
             "update task set attempts = attempts + 1 where id = ? returning attempts", (task_id,)
         ).fetchone()
         cursor = self.connection.execute(
-            "insert into attempt (task_id, run_id, number, started) values (?, ?, ?, ?)",
-            (task_id, run_id, row["attempts"], self.clock()),
+            "insert into attempt (task_id, run_id, boundary, number, started) values (?, ?, ?, ?, ?)",
+            (task_id, run_id, boundary, row["attempts"], self.clock()),
         )
         return int(cursor.lastrowid or 0)
 
@@ -265,8 +283,14 @@ class Journal:
         self.connection.execute("update task set tries = ? where id = ?", (tries, task_id))
 
     def has_doubts(self, task_id: int) -> bool:
-        """True if one of the present set's attempts may have reached the server."""
-        return bool(self.rows("select 1 from attempt where task_id = ? and outcome = 'in_doubt' limit 1", task_id))
+        """True if an attempt at sending the present body may have reached the server."""
+        return bool(
+            self.rows(
+                "select 1 from attempt join body using (task_id, boundary)"
+                " where attempt.task_id = ? and outcome = 'in_doubt' limit 1",
+                task_id,
+            )
+        )
 
     def clear_doubts(self, task_id: int) -> None:
         """The server said no: none of the attempts arrived."""
@@ -369,6 +393,14 @@ class Journal:
                 " and task.state not in ('uploaded', 'duplicate', 'cancelled')"
             )
         }
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _task(row: sqlite3.Row) -> Task:

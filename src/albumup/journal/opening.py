@@ -127,7 +127,9 @@ def set_aside(path: str, now: float | None = None) -> str:
     The caller holds the uploader's lock. Nothing is deleted: a later reader may save what can be read.
     """
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
-    aside = f"{path}.corrupt-{stamp}"
+    aside, number = f"{path}.corrupt-{stamp}", 1
+    while os.path.lexists(aside):
+        aside, number = f"{path}.corrupt-{stamp}-{number}", number + 1
     for suffix in ("", "-wal", "-shm"):
         if os.path.exists(path + suffix):
             os.rename(path + suffix, aside + suffix)

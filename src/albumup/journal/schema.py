@@ -33,8 +33,7 @@ create table root (
     path blob not null,
     volume text not null,
     device integer not null,
-    is_folder integer not null,
-    unique (path, volume)
+    is_folder integer not null
 );
 create table photo (
     id integer primary key,
@@ -47,8 +46,7 @@ create table photo (
     mime text not null,
     size integer not null,
     mtime_ns integer not null,
-    device integer not null,                  -- tells volumes without a UUID apart
-    unique (album_id, path, volume)
+    device integer not null                   -- tells volumes without a UUID apart
 );
 create table task (
     id integer primary key,
@@ -96,12 +94,14 @@ create table sent_name (                      -- names sent within one album, wh
     album_id integer not null references album,
     folded text not null,
     task_id integer not null references task on delete cascade,
+    used integer not null default 0,          -- a whole body of other bytes went under it
     primary key (album_id, folded)
 ) without rowid;
 create table attempt (
     id integer primary key,
     task_id integer not null references task on delete cascade,
     run_id integer not null,
+    boundary text not null,                   -- of the body that was sent
     number integer not null,
     started real not null,
     whole_at real,                            -- durable before the last byte of the body leaves
@@ -144,6 +144,8 @@ create table tally (                          -- photos and bytes by state; kept
     primary key (album_id, state)
 ) without rowid;
 
+create unique index root_place on root (path, volume, (case volume when '' then device else 0 end));
+create unique index photo_place on photo (album_id, path, volume, (case volume when '' then device else 0 end));
 create index task_of_photo on task (photo_id);
 create index task_unprepared on task (album_id, root_id, id) where state = 'pending' and prepared = 0;
 create index task_ready on task (album_id, root_id, next_at, id) where state = 'pending' and prepared = 1;

@@ -8,11 +8,16 @@ engine journals, :mod:`albumup.transfer` sends. One instance serves all workers,
 from __future__ import annotations
 
 import base64
+import html
+import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property, partial
 from typing import ClassVar
+from urllib.parse import quote, quote_plus
 
 from albumup.config import place_of
 from albumup.settings import CommonSettings
@@ -136,12 +141,24 @@ class Target(ABC):
         return [("Authorization", f"Bearer {self.token}")]
 
     def masked(self, text: str) -> str:
-        """``text`` without the token, in whatever form a server may echo it."""
+        """``text`` without the token, in whatever form a server may echo it: plain, percent-encoded, as JSON or HTML.
+
+        To be called before anything is cut off the text.
+        """
         if not self.token:
             return text
-        for secret in {self.token, *(value.split()[-1] for _, value in self.authorization())}:
-            text = text.replace(secret, "********")
+        for secret in self._secrets:
+            text = re.sub(re.escape(secret), "********", text, flags=re.IGNORECASE)
         return text
+
+    @cached_property
+    def _secrets(self) -> list[str]:
+        """The token in every form that is masked, the longest first."""
+        plain = {self.token or "", *(value.split()[-1] for _, value in self.authorization())}
+        encode = (str, partial(quote, safe=""), quote, quote_plus, json.dumps, ascii, repr, html.escape)
+        found = {form(secret) for secret in plain for form in encode}
+        found |= {secret[1:-1] for secret in found if secret[:1] in "\"'" and secret[-1:] == secret[:1]}
+        return sorted(found - {""}, key=len, reverse=True)
 
     def http(self) -> Http:
         """For requests that are not photos."""

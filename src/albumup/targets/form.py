@@ -59,7 +59,7 @@ class FormTarget(Target):
         pages = form.success_text is not None or form.failure_text is not None
         text = answer.body.decode(errors="replace")
         if form.failure_text is not None and (found := re.search(form.failure_text, text)):
-            words = f"{status}: the server says {found.group(0)!a}"
+            words = f"{status}: the server says {self.masked(found.group(0))!a}"
             return Verdict(VerdictKind.REJECTED, "failure_text", words, takes_pages=pages)
         reads = _Json(answer)
         if status in form.duplicate:
@@ -71,7 +71,7 @@ class FormTarget(Target):
             location = answer.headers.get("location", "")
             if form.success_location is not None and re.search(form.success_location, location):
                 return Verdict(VerdictKind.STORED, "success_location", takes_pages=pages)
-            where = f" to {location[:200]}" if location else ""
+            where = f" to {self.masked(location)[:200]}" if location else ""
             words = f"{status} {answer.reason}{where}"
             return Verdict(VerdictKind.UNPROVEN, f"status {status}", words, takes_pages=pages)
         if not (status in form.success if form.success else 200 <= status < 300):
@@ -116,13 +116,17 @@ class FormTarget(Target):
     def _names_of(self, answer: _Json, photo: Photo) -> tuple[str, str]:
         """The photo's id and address in an answer, where the rules say how to find them."""
         form = self._form
-        remote_id = answer.find(form.id) if form.id else ""
+        remote_id = self._short(answer.find(form.id)) if form.id else ""
         if form.page is None:
             return remote_id, ""
         if form.page_is_template:
             template = Template(form.page, form.names, self.key("page"))
             return remote_id, template.fill_url({**form.vars, **photo.values})
-        return remote_id, answer.find(form.page)
+        return remote_id, self._short(answer.find(form.page))
+
+    def _short(self, text: str) -> str:
+        """What the server calls a photo, fit to be journaled."""
+        return words_in(self.masked(text))
 
 
 class _Json:
@@ -149,7 +153,7 @@ class _Json:
             return ""
         if isinstance(found, bool) or found is None or isinstance(found, dict | list):
             return ""
-        return words_in(str(found))
+        return str(found)
 
 
 def _sendable(text: str) -> str:

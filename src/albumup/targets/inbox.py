@@ -16,7 +16,7 @@ from urllib.parse import quote
 from albumup.receive import Receiver, Store
 from albumup.settings import CommonSettings, InboxSettings
 from albumup.targets.base import Check, Form, Photo, Target, Unasked, Verdict, VerdictKind, words_in
-from albumup.transfer import Answer, Http, Request
+from albumup.transfer import Answer, Http, Peer, Request
 
 _ASK_AT_A_TIME = 5000
 
@@ -50,8 +50,10 @@ class InboxTarget(Target):
         if answer.status in (200, 201) and said.get("sha256") == photo.digests["sha256"] and answer.complete:
             kind = {"created": VerdictKind.STORED, "duplicate": VerdictKind.DUPLICATE}.get(str(said.get("status")))
             if kind is not None:
-                return Verdict(kind, f"{said['status']} with the digest", "", words_in(str(said.get("id", ""))))
-        words = words_in(str(said["error"])) if "error" in said else ""
+                return Verdict(
+                    kind, f"{said['status']} with the digest", "", words_in(self.masked(str(said.get("id", ""))))
+                )
+        words = words_in(self.masked(str(said["error"]))) if "error" in said else ""
         reason = f"{answer.status} {answer.reason}: {words}" if words else ""
         return Verdict(VerdictKind.UNPROVEN, f"status {answer.status}", reason)
 
@@ -100,6 +102,10 @@ class BuiltInInbox(InboxTarget):
     @property
     def address(self) -> str:
         return self.folder
+
+    @property
+    def peer(self) -> Peer:
+        return Peer(self.settings.timeout, direct=True)
 
     def check(self) -> list[Check]:
         room = os.statvfs(self.folder)

@@ -39,6 +39,7 @@ class Http:
         self._session = requests.Session()
         self._session.mount("https://", Adapter(max_retries=0))
         self._session.auth = Authorization()
+        self._session.trust_env = not peer.direct
         self._session.headers.update({"User-Agent": f"albumup/{__version__}", "Accept-Encoding": "identity"})
 
     def call(self, method: str, url: str, *, json: Any = None) -> Sent:

@@ -75,6 +75,8 @@ class Peer:
 
     timeout: float = 60.0
     ca_file: str | None = None
+    direct: bool = False
+    """Past any proxy: it is within this process."""
 
 
 class Throttle(Protocol):

@@ -29,7 +29,7 @@ class Wire:
         self._port = parts.port or (443 if self._secure else 80)
         self._peer = peer
         self._throttle = throttle
-        self._proxy = proxy_for(url)
+        self._proxy = None if peer.direct else proxy_for(url)
         self._context = tls_context(peer.ca_file) if self._secure else None
         self._socket: socket.socket | None = None
         self._used = 0.0

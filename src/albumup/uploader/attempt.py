@@ -16,7 +16,7 @@ from albumup.journal.journal import Journal, LostTask
 from albumup.journal.rows import Task
 from albumup.journal.states import State
 from albumup.prepare import head_of, photo_of
-from albumup.retry import Circumstances, Finding, Outcome, Step, outcome_of
+from albumup.retry import MOST_FREES, Circumstances, Finding, Outcome, Step, outcome_of
 from albumup.targets.base import Photo
 from albumup.transfer import Fault, Request, Sent, Unreadable, Wire
 from albumup.uploader.lane import Lane
@@ -36,13 +36,18 @@ class _Attempt:
         self.began = time.monotonic()
 
     def start(self, journal: Journal) -> None:
-        self.id = journal.start(self._task.id, self._run_id)
+        assert self._task.body is not None
+        self.id = journal.start(self._task.id, self._run_id, self._task.body.boundary)
 
     def whole(self, journal: Journal) -> None:
         """LostTask if it did not start: the task was cancelled, and its last byte must not leave."""
         if not self.id:
             raise LostTask(self._task.id)
         journal.whole(self.id)
+
+
+class _Touched(Exception):
+    """Bytes that were sent may have been others for a while: the end of the body is withheld, and it is sent again."""
 
 
 class Worker(threading.Thread):
@@ -106,8 +111,12 @@ class Worker(threading.Thread):
             engine.dispatch.release(lane, task)
         except SourceChanged as changed:
             self._prepare_again(lane, task, str(changed), attempt)
+        except _Touched:
+            engine.dispatch.end(lane, task)
+            words = "it was touched while it was sent"
+            self._finish(lane, task, attempt, None, Finding(Outcome.BROKEN, words), free=True)
         except (SourceGone, Unreadable) as gone:
-            self._gone(lane, task, str(gone), attempt)
+            self._unreadable(lane, task, source, str(gone), attempt)
         else:
             self._judge(lane, task, attempt, photo, sent)
         finally:
@@ -123,6 +132,8 @@ class Worker(threading.Thread):
         def before_last() -> None:
             """The bytes are the journaled ones, and the journal knows, durably, that their end is to leave."""
             source.check()
+            if source.touched and task.frees < MOST_FREES:
+                raise _Touched
             self._engine.recorder.do(attempt.whole).wait()
 
         wire = self._wires.get(lane.target.name)
@@ -203,6 +214,17 @@ class Worker(threading.Thread):
             journal.prepare_again(task.id)
 
         self._record(lane, task, record, lambda: engine.recording.tell("changed", task, error=words))
+
+    def _unreadable(self, lane: Lane, task: Task, source: Source, words: str, attempt: _Attempt) -> None:
+        """It could not be read to its end: because it is shorter now, or because it is gone."""
+        try:
+            source.check()
+        except SourceChanged as changed:
+            self._prepare_again(lane, task, str(changed), attempt)
+        except SourceGone as gone:
+            self._gone(lane, task, str(gone), attempt)
+        else:
+            self._gone(lane, task, words, attempt)
 
     def _gone(self, lane: Lane, task: Task, words: str, attempt: _Attempt | None, seen: str = "") -> None:
         """The source cannot be read: its card is away and it waits, or it is missing."""

@@ -100,8 +100,9 @@ class Dispatch:
             for untried in (True, False):
                 for album_id in albums:
                     for root_id in self.album_roots.get(album_id, ()):
-                        if len(found) < wanted and root_id not in self.away:
-                            found += journal.ready(album_id, root_id, now, wanted - len(found), untried)
+                        if (room := wanted - len(found)) > 0:
+                            copies = root_id in self.away
+                            found += journal.ready(album_id, root_id, now, room, untried, copies=copies)
             fresh = [task for task in found if task.id not in lane.taken][:_BATCH]
             lane.reserved.extend(fresh)
             lane.taken.update(task.id for task in fresh)
@@ -112,8 +113,9 @@ class Dispatch:
     def albums_of(self, lane: Lane) -> list[int]:
         return [album.id for album in self.albums.values() if album.target == lane.target.name]
 
-    def roots_here(self, lane: Lane) -> set[int]:
-        return {root for album in self.albums_of(lane) for root in self.album_roots.get(album, ())} - set(self.away)
+    def places_of(self, lane: Lane) -> list[tuple[int, int]]:
+        """The albums that go to a target, each with the roots under which its unsent photos lie."""
+        return [(album, root) for album in self.albums_of(lane) for root in self.album_roots.get(album, ())]
 
     # What workers report. ``end`` is called when an attempt has ended, ``release`` once that is recorded.
 
@@ -186,7 +188,11 @@ class Dispatch:
         with self.cond:
             self.away[root_id] = words
             for lane in self.lanes.values():
-                gone = {task.id for task in lane.reserved if task.root_id == root_id}
+                gone = {
+                    task.id
+                    for task in lane.reserved
+                    if task.root_id == root_id and not (task.body is not None and task.body.spool)
+                }
                 lane.taken -= gone
                 kept = [task for task in lane.reserved if task.id not in gone]
                 lane.reserved.clear()

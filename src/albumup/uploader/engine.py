@@ -19,7 +19,7 @@ from albumup.journal.journal import Journal
 from albumup.journal.opening import checkpoint_here
 from albumup.journal.recorder import Recorder
 from albumup.journal.states import DONE, WANTING, State
-from albumup.retry import LONGEST_ASKED_WAIT, Rules
+from albumup.retry import LONGEST_ASKED_WAIT, LONGEST_WAIT, Rules
 from albumup.targets.base import Target
 from albumup.transfer import load_libraries
 from albumup.uploader.asking import Asker
@@ -119,6 +119,10 @@ class Engine:
                 self.recording.cut_off(journal, cut, lane.rules)
         self.recording.run_id = runs.begin(journal, os.getpid(), self.options.shown, self._wanted)
         self._look_at_scope(journal)
+        # A pending photo gets at least one try a run.
+        now = journal.clock()
+        for lane in self.dispatch.lanes.values():
+            journal.bring_forward(self.dispatch.places_of(lane), now, now)
 
     def _lane(self, journal: Journal, name: str) -> Lane | None:
         """The target's lane, made when it is first wanted; None when the target cannot be built."""
@@ -177,10 +181,13 @@ class Engine:
 
     def _is_due(self, journal: Journal, lane: Lane, now: float) -> bool:
         """Has the time of a task come? One that lies too far ahead was written by a clock that was wrong."""
-        albums, roots = self.dispatch.albums_of(lane), self.dispatch.roots_here(lane)
-        due = journal.next_time(albums, roots)
+        times = [
+            journal.next_time(album_id, root_id, copies=root_id in self.dispatch.away)
+            for album_id, root_id in self.dispatch.places_of(lane)
+        ]
+        due = min((time for time in times if time is not None), default=None)
         if due is not None and due > now + LONGEST_ASKED_WAIT:
-            journal.bring_forward(albums, roots, now + LONGEST_ASKED_WAIT, now)
+            journal.bring_forward(self.dispatch.places_of(lane), now + LONGEST_ASKED_WAIT, now)
             return True
         return due is not None and due <= now
 
@@ -235,15 +242,20 @@ class Engine:
         """Can anything still be done for this album in this run?"""
         lane = self.dispatch.lanes.get(self.dispatch.albums[album_id].target)
         is_open = lane is not None and lane.closing is None
-        roots = [root.id for root in runs.roots_of(journal, album_id) if root.id not in self.dispatch.away]
-        if lane is not None:
-            for root_id in roots:
-                first = journal.unprepared(album_id, root_id, 1)
-                if first and (is_open or first[0].spool):
-                    return True
-        return is_open and (
-            journal.next_time([album_id], roots) is not None or journal.next_doubt([album_id]) is not None
-        )
+        if lane is None:
+            return False
+        away = self.dispatch.away
+        roots = [root.id for root in runs.roots_of(journal, album_id)]
+        for root_id in roots:
+            first = journal.unprepared(album_id, root_id, 1)
+            if first and root_id not in away and (is_open or first[0].spool):
+                return True
+        if not is_open:
+            return False
+        # A photo that the server wants later than we have patience is for another run.
+        soon = journal.clock() + max(lane.patience, LONGEST_WAIT)
+        times = [journal.next_time(album_id, root_id, copies=root_id in away) for root_id in roots]
+        return any(time is not None and time <= soon for time in times) or journal.next_doubt([album_id]) is not None
 
     def _exit_code(self, journal: Journal, scope: list[int], unfinished: list[int]) -> int:
         if unfinished:

@@ -122,6 +122,9 @@ class Preparer(threading.Thread):
         except ConfigError as error:
             engine.dispatch.close_lane(lane, error)
             return None
+        if reading.pins.size == 0:
+            self._give_up(task, "it is empty now")
+            return None
         self._restless.pop(task.id, None)
         self._spooled += task.spool
         return reading
