@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """The entry point ``albumup``."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed before we came: >&-
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - for as long as we live
     code = _run()
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -49,6 +52,9 @@ def _run() -> int:
     except (click.Abort, KeyboardInterrupt):
         _complain("Stopped.")
         return 130
+    except click.exceptions.NoArgsIsHelpError as error:
+        _complain(error.format_message())
+        return 2
     except click.UsageError as error:
         _complain(f"albumup: {error.format_message()}")
         if error.ctx is not None:

@@ -123,8 +123,9 @@ def load(path: str | None) -> Config:
     default = table.get("default_target")
     # The inbox is built in: it is a target without being described.
     if default is not None and default not in (*targets, "inbox"):
-        guess = did_you_mean(str(default), targets)
-        raise ConfigError(f"{where}: default_target: there is no target of that name{guess}", _listing(targets))
+        known = {*targets, "inbox"}
+        guess = did_you_mean(str(default), known)
+        raise ConfigError(f"{where}: default_target: there is no target {default!a}{guess}", _listing(known))
     return Config(file, default, _defaults(_table(table, "defaults", where), where, os.path.dirname(file)), targets)
 
 

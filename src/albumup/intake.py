@@ -95,9 +95,10 @@ class Intake:
         if not self.survey.photos and not self.survey.skipped[SkipReason.OLDER]:
             raise UsageError(*self._nothing())
 
-    def take_in(self, journal: Journal, definition: str | None, spool_folder: str | None) -> int:
-        """Queue what the scan finds, durably when this returns; the album's id. ``spool_folder``: copy it there first.
+    def take_in(self, journal: Journal, definition: str | None, spool_folder: str | None, share: str = "") -> int:
+        """Queue what the scan finds, durably when this returns; the album's id.
 
+        ``spool_folder``: copy it there first. ``share``: the album's address for people, where the config names one.
         Raises UsageError, ConfigError, LocalError; then nothing is queued.
         """
         self.look_into(journal.connection)
@@ -112,7 +113,7 @@ class Intake:
             for root in self._roots
         ]  # fmt: skip
         with journal.transaction():
-            album_id = add_album(journal, self.album, self.target, definition)
+            album_id = add_album(journal, self.album, self.target, definition, share)
             gathering.take_in(album_id, roots, spool=spool_folder is not None)
         journal.expect_in_place()
         return album_id

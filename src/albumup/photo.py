@@ -213,6 +213,11 @@ def capture_date(path: bytes) -> datetime | None:
         return moment
 
 
+def can_read_dates() -> bool:
+    """Is Pillow there (extra ``photos``)?"""
+    return _pillow() is not None
+
+
 @functools.cache
 def _pillow() -> ModuleType | None:
     """Pillow's Image module, made ready to look at any file without decoding or printing anything; None without it."""

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from albumup.body import Frame, Place, frame, new_boundary, read_source
 from albumup.errors import ConfigError
 from albumup.journal.rows import Body, Pins, Task
-from albumup.photo import capture_date
+from albumup.photo import can_read_dates, capture_date
 from albumup.targets.base import Form, Photo, Target
 
 
@@ -57,7 +57,8 @@ def taken_of(path: bytes, target: Target) -> str:
         if target.settings.taken_fallback != "mtime":
             raise ConfigError(
                 f"{os.fsdecode(path)!a} has no readable capture date, and a field of {target.name} wants {{taken}}",
-                f'add taken_fallback = "mtime" to [targets.{target.name}] in {target.where}',
+                f'Add {target.key("taken_fallback")} = "mtime"'
+                + ("" if can_read_dates() else "; or install what reads dates: pip install 'albumup[photos]'"),
             )
         date = datetime.fromtimestamp(os.stat(path).st_mtime, UTC).astimezone(_zone(target))
     elif date.tzinfo is None:

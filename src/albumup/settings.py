@@ -29,7 +29,21 @@ PHOTO_NAMES: Names = frozenset(NAMES) - {"token"}
 """The template names outside of ``fields``."""
 
 # A field is judged by its words: api_key, apiKey and x-auth are secrets, keywords, author and monkey are not.
-_SECRET_WORDS = {"token", "key", "secret", "password", "passwd", "pwd", "authorization", "cookie", "auth"}
+_SECRET_WORDS = {
+    "token",
+    "key",
+    "secret",
+    "password",
+    "passwd",
+    "pwd",
+    "pass",
+    "passphrase",
+    "credential",
+    "credentials",
+    "authorization",
+    "cookie",
+    "auth",
+}
 _SECRET_WORDS |= {"apikey", "accesskey", "secretkey", "authkey"}
 _SECRET_ENDS = ("token", "secret", "password", "passwd", "apikey")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
@@ -163,6 +177,10 @@ class FormSettings(CommonSettings, frozen=True, kw_only=True):
         super().validate(place)
         Template(self.url, self.names, place("url"))
         Template(self.filename, self.names, place("filename"))
+        if any(300 <= status < 400 for status in self.success):
+            raise ConfigError(
+                f"{place('success')}: a redirect is judged by where it leads", 'Write: success_location = "/gallery/"'
+            )
         for key in ("success_text", "failure_text", "success_location"):
             if (pattern := getattr(self, key)) is not None:
                 _check_pattern(pattern, place(key))

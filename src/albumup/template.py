@@ -52,11 +52,15 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 def nearest(word: str, choices: Iterable[str]) -> str | None:
-    """The choice that ``word`` is most likely a misspelling of, without regard to case; None when none is close."""
+    """The choice nearest to ``word``, without regard to case: one that begins with it, or the most alike.
+
+    None where there is nothing to choose from.
+    """
     from difflib import get_close_matches
 
     lowered = {choice.lower(): choice for choice in choices}
-    found = get_close_matches(word.lower(), lowered, n=1)
+    begins = sorted((choice for choice in lowered if word and choice.startswith(word.lower())), key=len)
+    found = begins or get_close_matches(word.lower(), lowered, n=1, cutoff=0.0)
     return lowered[found[0]] if found else None
 
 

@@ -27,6 +27,7 @@ def cancel(app: App, /, album: str, files: tuple[str, ...], target: str | None) 
     from albumup.journal import admin
     from albumup.journal.lock import FileLock
     from albumup.journal.opening import paths_of
+    from albumup.uploader.spooling import sweep
 
     found = opened(app, [album], target)
     assert found is not None  # without a journal there is no such album
@@ -37,6 +38,8 @@ def cancel(app: App, /, album: str, files: tuple[str, ...], target: str | None) 
     try:
         with journal.transaction():
             done = [admin.cancel(journal, one.id, names, alone=alone) for one in meant]
+        if alone:
+            sweep(journal, paths_of(journal.path)["spool"])
     finally:
         lock.release()
     cancelled = sum(one.cancelled for one in done)
@@ -62,6 +65,8 @@ def forget(app: App, /, album: str, target: str | None) -> int:
     from albumup.cli.albums import opened
     from albumup.errors import UsageError
     from albumup.journal import admin, runs
+    from albumup.journal.opening import paths_of
+    from albumup.uploader.spooling import drop_copies
 
     found = opened(app, [album], target)
     assert found is not None  # without a journal there is no such album
@@ -73,7 +78,9 @@ def forget(app: App, /, album: str, target: str | None) -> int:
                     f"{album!a} on {one.target} is not settled: photos of it are still to be sent",
                     f"albumup resume {album}   sends them,   albumup cancel {album}   gives them up",
                 )
+        copies = [copy for one in meant for copy in journal.copies_of(one.id)]
         for one in meant:
             admin.forget(journal, one.id)
+    drop_copies(copies, paths_of(journal.path)["spool"])
     app.screen.say(f"{album} is forgotten; what was sent stays where it is")
     return 0

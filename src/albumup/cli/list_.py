@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 
 import click
 
@@ -38,7 +37,7 @@ def list(
       albumup list trip --state missing -0 | xargs -0 ls -l
     """
     from albumup.cli.albums import chosen
-    from albumup.cli.screen import escape, put_json, size
+    from albumup.cli.screen import escape, put_flush, put_json, put_raw, size
     from albumup.journal.opening import local_faults
     from albumup.journal.reading import tasks
 
@@ -55,10 +54,11 @@ def list(
             if as_json:
                 put_json(task)
             elif nul:
-                sys.stdout.buffer.write(os.fsencode(task["path"]) + b"\0")
+                put_raw(os.fsencode(task["path"]) + b"\0")
             else:
                 twice = "  may be there twice" if task["maybe_twice"] else ""
                 error = f"  {escape(task['error'])}" if task["error"] else ""
                 path = escape(os.fsencode(task["path"]), 4096)
-                sys.stdout.write(f"{task['state']:<9} {size(task['size']):>9}  {path}{error}{twice}\n")
+                put_raw(f"{task['state']:<9} {size(task['size']):>9}  {path}{error}{twice}\n".encode())
+        put_flush()
     return 0

@@ -11,6 +11,15 @@ import click
 
 from albumup.cli.app import App, pass_app, shared
 
+_WITH_URL = {
+    "fields": "--field",
+    "file_field": "--file-field",
+    "headers": "--header",
+    "auth": "--auth",
+    "token_file": "--token-file",
+    "token_env": "--token-env",
+}
+
 
 def upload_options(command: Any) -> Any:
     """The options of push, resume and retry-failed that say how to send."""
@@ -28,7 +37,7 @@ def upload_options(command: Any) -> Any:
 
 
 @click.command(short_help="Queue every photo under PATH, then upload.")
-@click.argument("paths", nargs=-1, metavar="PATH...", type=click.Path(path_type=str))
+@click.argument("paths", nargs=-1, metavar="PATH...", type=click.Path(readable=False, path_type=str))
 @click.option("--album", metavar="NAME", help="The album's name; the folder's when one folder is given.")
 @click.option("--target", metavar="T", help="A target of the config file.")
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be queued, and stop.")
@@ -69,6 +78,11 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
     from albumup.journal import runs
 
     app.writes = not given["dry_run"]
+    if given["url"] is None and (named := [option for key, option in _WITH_URL.items() if given[key]]):
+        verb = "goes" if len(named) == 1 else "go"
+        raise UsageError(
+            f"{' and '.join(named)} {verb} with --url", "put them into the config file for a configured target"
+        )
     options = options_of(app, given)
     roots = _roots(paths, given["files_from"])
     album = _album_name(given["album"], roots)
@@ -87,13 +101,12 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
         on_skip=lambda skipped: _say_skipped(app, skipped),
     )
     if given["dry_run"]:
-        intake.look_into(app.reader())
-        return _dry_run(app, intake)
-    if any(given[key] for key in ("fields", "headers")) and not given["url"]:
-        raise UsageError("--field and --header go with --url", "put them into the config file for a configured target")
+        return _dry_run(app, intake, given["as_json"])
     journal = journal or app.writer()
     newest = journal.rows("select max(id) from task")[0][0] or 0
-    album_id = intake.take_in(journal, definition, spool_folder)
+    was = runs.target_definitions(journal).get(name)
+    album_id = intake.take_in(journal, definition, spool_folder, share=target.share(album) if target else "")
+    _say_redefined(app, name, was, definition)
     known = {one.id: one for one in runs.albums(journal)}[album_id]
     _say_queued(app, journal, intake, known, target)
     if given["as_json"]:
@@ -194,7 +207,7 @@ def _target(app: App, given: dict[str, Any], earlier: dict[str, str]) -> tuple[s
     ``earlier``: targets that the journal keeps. It is built here already, so that what is wrong with it is said before
     anything is queued.
     """
-    from albumup.config import TargetTable, target_from_options
+    from albumup.config import target_from_options
     from albumup.errors import UsageError
     from albumup.targets.building import build, default_target, table_of
 
@@ -215,9 +228,6 @@ def _target(app: App, given: dict[str, Any], earlier: dict[str, str]) -> tuple[s
             raise UsageError(
                 f"--url: the config file has a target called {table.name} already", f"use: --target {table.name}"
             )
-        before = earlier.get(table.name)
-        if before is not None and TargetTable.from_json(before).settings != table.settings:
-            app.screen.say(f"{table.name}: photos that wait for it go by what this push says, too")
         return table.name, kept[table.name], build(table.name, app.config, kept)
     name = given["target"] or default_target(app.config)
     if table_of(name, app.config, earlier) is None:
@@ -283,20 +293,7 @@ def _say_queued(app: App, journal: Any, intake: Any, album: Any, target: Any) ->
     where = "" if local else f" for {escape(target.address if target else album.target)}"
     if survey.queued:
         screen.say(f"{name}: {photos(survey.queued)} queued ({size(survey.size)}){where}; safe to interrupt from here")
-    parts = []
-    if survey.sent_before:
-        parts.append(f"{survey.sent_before} already there")
-    if survey.waiting_before:
-        parts.append(f"{survey.waiting_before} queued before")
-    if survey.changed:
-        parts.append(f"{survey.changed} changed since")
-    if survey.cancelled_before:
-        parts.append(
-            f"{survey.cancelled_before} cancelled earlier and left so (to send them: albumup forget, then push)"
-        )
-    for reason, count in sorted(survey.skipped.items()):
-        parts.append(f"{count} not sent: {reason}" if reason == "sidecar" else f"{count} skipped: {reason}")
-    if parts:
+    if parts := _counted(survey):
         screen.say("; ".join(parts))
     if survey.wanting_count and survey.queued:
         screen.say(f"{photos(survey.wanting_count)} did not get there earlier and did not change since:")
@@ -322,12 +319,56 @@ def _put_queued(journal: Any, album_id: int, newest: int, album: str, target: st
         put_json(event_json({**event, "path": row["path"], "size": row["size"]}))
 
 
-def _dry_run(app: App, intake: Any) -> int:
-    from albumup.cli.screen import escape, photos, put, size
+def _say_redefined(app: App, name: str, was: str | None, now: str | None) -> None:
+    """--url named a host that earlier pushes went to: what waits for it goes by the new words."""
+    from albumup.cli.screen import escape
+    from albumup.config import TargetTable
 
+    if was is None or now is None:
+        return
+    before, after = TargetTable.from_json(was), TargetTable.from_json(now)
+    if before.settings != after.settings:
+        words = f"{before.settings.get('url')} is now {after.settings.get('url')}, with the fields given now"
+        app.screen.say(f"{escape(name)}: also for photos that waited for it, {escape(words)}")
+
+
+def _counted(survey: Any) -> list[str]:
+    """What is not queued, and why, by number."""
+    parts = []
+    if survey.sent_before:
+        parts.append(f"{survey.sent_before} already there")
+    if survey.waiting_before:
+        parts.append(f"{survey.waiting_before} queued before")
+    if survey.changed:
+        parts.append(f"{survey.changed} changed since")
+    if survey.cancelled_before:
+        parts.append(
+            f"{survey.cancelled_before} cancelled earlier and left so (to send them: albumup forget, then push)"
+        )
+    for reason, count in sorted(survey.skipped.items()):
+        parts.append(f"{count} not sent: {reason}" if reason == "sidecar" else f"{count} skipped: {reason}")
+    return parts
+
+
+def _dry_run(app: App, intake: Any, as_json: bool) -> int:
+    """Say what a push would do; journal, target and spool stay as they are."""
+    from albumup.cli.screen import escape, photos, put_json, size
+    from albumup.cli.words import event_json, summary_event
+    from albumup.journal.reading import statuses
+
+    reader = app.reader()
+    intake.look_into(reader)
+    place = {"album": intake.album, "target": intake.target}
     for arrival in intake.arrivals():
-        if arrival.action != "repin":
-            put(escape(arrival.path, 4096))
-    survey = intake.survey
-    app.screen.say(f"{photos(survey.queued)} would be queued ({size(survey.size)}); nothing was done")
-    return 3 if intake.survey.folders else 0
+        if arrival.action == "repin":
+            continue
+        if as_json:
+            event = {"event": "queued", "time": time.time(), **place, "path": arrival.path, "size": arrival.pins.size}
+            put_json(event_json(event))
+        app.screen.say(escape(arrival.path, 4096))
+    survey, code = intake.survey, 3 if intake.survey.folders else 0
+    parts = [f"{photos(survey.queued)} would be queued ({size(survey.size)})", *_counted(survey), "nothing was done"]
+    app.screen.say("; ".join(parts))
+    if as_json:
+        put_json(summary_event(code, [one for one in statuses(reader) if place.items() <= one.items()]))
+    return code

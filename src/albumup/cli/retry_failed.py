@@ -33,6 +33,7 @@ def retry_failed(app: App, /, albums: tuple[str, ...], target: str | None, every
     """
     from albumup.cli.albums import opened
     from albumup.cli.session import Session
+    from albumup.cli.words import shown_name
     from albumup.journal import runs
 
     app.writes = True
@@ -42,12 +43,15 @@ def retry_failed(app: App, /, albums: tuple[str, ...], target: str | None, every
     if (found := opened(app, albums, target)) is None:
         return _silent(app, is_cron, given["as_json"])
     journal, meant = found
-    if is_cron:
+    if not albums:
+        for album in meant if not is_cron else ():
+            if album.held:
+                app.screen.say(f"{shown_name(album.name)}: on hold, left alone. Go on with: albumup resume")
         meant = [album for album in meant if not album.held]
     if not meant:
         return _silent(app, is_cron, given["as_json"])
     with journal.transaction():
-        if not is_cron:
+        if albums:
             runs.hold(journal, [album.id for album in meant], False)
         for album in meant:
             _fresh_sets(app, journal, album, rounds if is_cron else None, given["rejected"], given["in_doubt"])

@@ -12,9 +12,10 @@ import sys
 import time
 import unicodedata
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, Any
 
+from albumup.errors import LocalError
 from albumup.uploader.progress import Progress, Upload
 
 _PLAIN_SECONDS = 30.0
@@ -97,8 +98,10 @@ class Screen:
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="backslashreplace")
-        is_terminal = self._err.isatty() and os.environ.get("TERM") != "dumb"
-        self._progress = ("bar" if is_terminal else "none") if progress == "auto" else progress
+        is_dumb = os.environ.get("TERM") == "dumb"
+        is_terminal = self._err.isatty() and not is_dumb
+        automatic = "bar" if is_terminal else "plain" if self._err.isatty() else "none"
+        self._progress = automatic if progress == "auto" else progress
         if quiet:
             self._progress = "none"
         wanted = color == "always" or (color == "auto" and is_terminal and not os.environ.get("NO_COLOR"))
@@ -153,13 +156,36 @@ class Screen:
 
 
 def put(text: str) -> None:
-    """A line of data on stdout."""
-    print(text, flush=True)
+    """A line of data on stdout. Raises BrokenPipeError, LocalError."""
+    put_raw(f"{text}\n".encode(sys.stdout.encoding or "utf-8", "backslashreplace"))
+    put_flush()
 
 
 def put_json(value: Any) -> None:
-    """One JSON object a line, ASCII."""
-    print(json.dumps(value, ensure_ascii=True), flush=True)
+    """One JSON object a line, ASCII. Raises as ``put`` does."""
+    put(json.dumps(value, ensure_ascii=True))
+
+
+def put_raw(data: bytes) -> None:
+    """Data on stdout as it is, not yet flushed. Raises as ``put`` does."""
+    with _stdout_faults():
+        sys.stdout.buffer.write(data)
+
+
+def put_flush() -> None:
+    """See to it that what was put is out. Raises as ``put`` does."""
+    with _stdout_faults():
+        sys.stdout.buffer.flush()
+
+
+@contextlib.contextmanager
+def _stdout_faults() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise LocalError(f"stdout: {error.strerror or error}") from error
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -26,6 +26,7 @@ from albumup.journal.states import DONE, WANTING
 from albumup.targets.base import Target
 from albumup.targets.building import build
 from albumup.uploader.engine import Engine
+from albumup.uploader.spooling import sweep
 from albumup.uploader.terms import Options, RunEnd, Stop
 
 _POLL = 0.1
@@ -64,6 +65,7 @@ class Session:
             # Nobody is uploading, so whoever owed a notice died before delivering it.
             try:
                 self._deliver_old_notices()
+                sweep(self.journal, self.options.spool_folder)
             finally:
                 self._lock.release()
         if not self.is_cron:
@@ -141,7 +143,8 @@ class Session:
             what = ", ".join(name_of(name) for name, _ in draining.cutting[:3])
             cut = f", cutting {len(draining.cutting)} ({what}: {size(again_bytes)} to send again)" if what else ""
             count = len(draining.finishing)
-            screen.say(f"Finishing {count} upload{'' if count == 1 else 's'}{cut}. Ctrl-C again cuts all.")
+            again_words = " Ctrl-C again cuts all." if number == signal.SIGINT else ""
+            screen.say(f"Finishing {count} upload{'' if count == 1 else 's'}{cut}.{again_words}")
 
     def _listen(self, event: dict[str, Any]) -> None:
         if self.json:
@@ -169,7 +172,7 @@ class Session:
             for path, why in end.away.items():
                 if not self.is_cron or self._is_news(f"root {os.fsdecode(path)!a}", why):
                     screen.complain(words.away(path, why))
-            busy = [one for one in end.before if one in known and self._has_news(one, end.before[one])]
+            busy = [one for one in end.before if one in known and self._has_news(one, end.before[one][0])]
             for album_id in busy or list(end.before)[:1]:
                 if album_id in known:
                     self._sum_up(known[album_id], end)
@@ -188,7 +191,7 @@ class Session:
         return bool(sent or runs.is_unfinished(self.journal, album_id) or tally.count(*WANTING))
 
     def _sum_up(self, album: Album, end: RunEnd) -> None:
-        before = self.before.get(album.id, end.before[album.id])
+        before = self.before.get(album.id, end.before[album.id][0])
         if self.is_cron:
             if not self._is_news(f"album {album.id}", words.fingerprint(self.journal, album)):
                 return

@@ -70,7 +70,8 @@ def event_line(event: dict[str, Any]) -> str:
     match event["event"]:
         case "attempt" if event.get("outcome") in ("not_taken", "in_doubt", "broken"):
             wait = max(0.0, event["next_at"] - time.time())
-            return f"  ! {name}  {error}, try {event['tries']} of {event['of']}, next in {span(wait)}"
+            count = f"try {event['tries']} of {event['of']}" if event["costs"] else "not counted as a try"
+            return f"  ! {name}  {error}, {count}, next {f'in {span(wait)}' if wait >= 0.5 else 'at once'}"
         case "failed" | "rejected" | "missing":
             return f"  ! {name}  {event['event']}: {error}"
         case "in_doubt":
@@ -97,32 +98,57 @@ def local_folder(journal: Journal, album: Album, is_configured: bool) -> str:
 
 
 def summary(journal: Journal, album: Album, before: int, end: RunEnd, local: str = "") -> list[str]:
-    """How a run ended for one album. ``before``: photos that were there before; ``local``: the inbox's folder."""
+    """How a run ended for one album. ``before``: photos that were there before; ``local``: the inbox's folder.
+
+    The total is of this run: neither what was there before, nor what was given up in an earlier one, is in it.
+    """
     tally = runs.tally(journal, album.id)
     sent = tally.count(*DONE) - before
     unsent = _unfinished(journal, album)
     wanting = tally.count(*WANTING) - _asking(journal, album)
-    total = sent + unsent + wanting
+    earlier = _given_up_before(journal, album, end.run_id)
+    total = sent + unsent + wanting - earlier
     name, code = title_of(journal, album), end.exit_code
     tail = f"    (exit {code})" if code else ""
+    verb = "copied" if local else "sent"
     if unsent:
-        on_hold = end.exit_code == 130
-        verb = "Stopped: " if end.exit_code in (129, 130, 143) else ""
-        hold = "On hold until: albumup resume" if on_hold else "Go on with: albumup resume"
-        lines = [f"{name}: {verb}{sent} of {total} sent, {unsent} waiting. {hold}{tail}"]
+        stopped = "stopped, " if end.exit_code in (129, 130, 143) else ""
+        on_hold = "On hold until: albumup resume" if end.exit_code == 130 else "Go on with: albumup resume"
+        lines = [f"{name}: {stopped}{sent} of {total} {verb}, {unsent} waiting. {on_hold}{tail}"]
         return [*lines, *_named(journal, album, wanting)]
-    pace = f" in {span(end.seconds)} ({size(end.sent_bytes)}, {size(end.sent_bytes / max(end.seconds, 0.001))}/s)"
+    moved = tally.size(*DONE) - end.before[album.id][1]
+    pace = f" in {span(end.seconds)} ({size(moved)}, {size(moved / max(end.seconds, 0.001))}/s)"
     duplicates = tally.count(State.DUPLICATE)
-    there = f"; {before} were there before" if before else ""
-    if duplicates and not before:
-        there = f"; {duplicates} of them were there already"
-    gone = f", {wanting} not" if wanting else ""
-    if total:
-        verb = "copied" if local else "sent"
-        lines = [f"{name}: {sent} of {total} {verb}{pace if sent else ''}{gone}{there}" + ("" if wanting else tail)]
-    else:
-        lines = [f"{name}: nothing to send; {photos(before)} there already{tail}"]
+    parts = [f"{sent} of {total} {verb}{pace if sent else ''}" if total else "nothing to send"]
+    if wanting > earlier:
+        parts[0] += f", {wanting - earlier} not"
+    if before:
+        parts.append(f"{before} were there before")
+    elif duplicates:
+        parts.append(f"{duplicates} of them were there already")
+    if earlier:
+        parts.append(f"{earlier} not since an earlier run")
+    lines = [f"{name}: {'; '.join(parts)}" + ("" if wanting else tail)]
+    if not wanting and (share := _share(journal, album)):
+        lines.append(f"  {share}")
     return [*lines, *_named(journal, album, wanting, tail)]
+
+
+def _given_up_before(journal: Journal, album: Album, run_id: int) -> int:
+    """Photos that are not there since before this run, and that it did not touch."""
+    return int(
+        journal.rows(
+            "select count(*) from task where album_id = ? and state in ('failed', 'rejected', 'missing', 'in_doubt')"
+            " and ask_at is null and updated < (select started from run where id = ?)",
+            album.id,
+            run_id,
+        )[0][0]
+    )
+
+
+def _share(journal: Journal, album: Album) -> str:
+    """The album's address for people, where the config names one."""
+    return escape(journal.rows("select share from album where id = ?", album.id)[0][0] or "")
 
 
 def _named(journal: Journal, album: Album, wanting: int, tail: str = "") -> list[str]:
@@ -181,25 +207,26 @@ def cron_summary(journal: Journal, album: Album, before: int, end: RunEnd, round
     """What retry-failed says of an album when there is news: one line, and the photos that failed again."""
     tally = runs.tally(journal, album.id)
     sent = tally.count(*DONE) - before
-    failed = tally.count(*WANTING) - _asking(journal, album)
+    failed, others = tally.count(State.FAILED, State.MISSING), tally.count(State.REJECTED, State.IN_DOUBT)
+    others -= _asking(journal, album)
     unsent = _unfinished(journal, album)
     parts = []
     if failed:
         row = journal.rows(
-            "select max(rounds) as rounds from task where album_id = ?"
-            " and state in ('failed', 'missing')",  # the only ones that cron gives rounds to wherever they went
-            album.id,
+            "select max(rounds) as rounds from task where album_id = ? and state in ('failed', 'missing')", album.id
         )[0]
         had = row["rounds"]
         nth = f" (round {had} of {rounds}, {_next_round(had, rounds)})" if had else ""
         parts.append(f"{photos(failed)} failed{' again' if had else ''}{nth}")
+    if others:
+        parts.append(f"{others} rejected or in doubt")
     if sent:
         parts.append(f"{sent} sent")
     if unsent:
         parts.append(f"{unsent} waiting")
     tail = f"    (exit {end.exit_code})" if end.exit_code else ""
     line = f"{title_of(journal, album)}: {', '.join(parts) or 'nothing to send'}{tail}"
-    return [line, *_named(journal, album, failed)[:-2]]
+    return [line, *_named(journal, album, failed + others)[:-2]]
 
 
 def _next_round(had: int, rounds: int) -> str:
@@ -253,7 +280,8 @@ def opening(journal: Journal, album: Album) -> str:
     """ "trip: stopped 3 hours ago; 176 left, 2.4 GB"."""
     tally = runs.tally(journal, album.id)
     last = journal.rows(
-        "select max(coalesce(ended, started)) from run where id in (select run_id from scope where album_id = ?)",
+        "select max(changed, max(coalesce(ended, started))) from album join scope on album_id = album.id"
+        " join run on run.id = run_id where album.id = ?",
         album.id,
     )[0][0]
     when = f"stopped {span(journal.clock() - last)} ago; " if last else ""

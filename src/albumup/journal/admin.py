@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from albumup.errors import UsageError
+from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.states import DONE, State
 
@@ -41,6 +42,8 @@ def cancel(journal: Journal, album_id: int, files: Sequence[bytes], *, alone: bo
             journal.move(row["id"], State.CANCELLED)
             journal.connection.execute("update task set ask_at = null where id = ?", (row["id"],))
             cancelled += 1
+    if cancelled:
+        runs.touch(journal, album_id)
     return Cancelled(cancelled, sending, sent)
 
 

@@ -249,7 +249,7 @@ def album_id_of(connection: sqlite3.Connection, name: str, target: str) -> int |
     return int(row["id"]) if row else None
 
 
-def add_album(journal: Journal, name: str, target: str, definition: str | None) -> int:
+def add_album(journal: Journal, name: str, target: str, definition: str | None, share: str = "") -> int:
     """The album of that name on that target, made if need be; inside a transaction."""
     now = journal.clock()
     target_id = journal.rows(
@@ -260,12 +260,13 @@ def add_album(journal: Journal, name: str, target: str, definition: str | None) 
     )[0]["id"]
     return int(
         journal.rows(
-            "insert into album (name, target_id, created, changed) values (?, ?, ?, ?)"
-            " on conflict do update set held = 0 returning id",
+            "insert into album (name, target_id, created, changed, share) values (?, ?, ?, ?, ?)"
+            " on conflict do update set held = 0, share = excluded.share returning id",
             name,
             target_id,
             now,
             now,
+            share or None,
         )[0]["id"]
     )
 

@@ -384,6 +384,26 @@ class Journal:
             row[0]: row[1] for row in self.rows("select name, accepted_url from target where accepted_url not null")
         }
 
+    def note_spool_folder(self, folder: str) -> None:
+        """Copies are put there; it is swept from now on."""
+        if folder.isprintable():
+            self.connection.execute("insert or ignore into spool_folder values (?)", (folder,))
+
+    def spool_folders(self) -> Collection[str]:
+        """Where copies were ever put."""
+        return {row[0] for row in self.rows("select path from spool_folder")}
+
+    def copies_of(self, album_id: int) -> list[str]:
+        """The copies of an album's photos, as they are journaled."""
+        return [
+            row[0]
+            for row in self.rows(
+                "select body.spool from task join body on body.task_id = task.id"
+                " where task.album_id = ? and body.spool is not null",
+                album_id,
+            )
+        ]
+
     def spooled(self) -> Collection[str]:
         """Names of all copies that a task still needs."""
         return {

@@ -55,6 +55,7 @@ def open_writer(path: str) -> sqlite3.Connection:
     with local_faults(path):
         make_folder(os.path.dirname(path))
         _refuse_network(path)
+        _refuse_foreign(path)  # before a lock file is put beside what is not ours
         with FileLock(paths_of(path)["open"]):
             _refuse_foreign(path)
             if not os.path.exists(path) or os.path.getsize(path) == 0:

@@ -26,6 +26,7 @@ create table album (
     created real not null,
     changed real not null,
     held integer not null default 0,
+    share text,                               -- its address for people
     unique (name, target_id)
 );
 create table root (
@@ -90,6 +91,9 @@ create table body (
     taken text,
     spool text                                -- the payload's copy in the spool folder
 );
+create table spool_folder (                   -- where copies were ever put
+    path text primary key
+) without rowid;
 create table sent_name (                      -- names sent within one album, where the server may overwrite by name
     album_id integer not null references album,
     folded text not null,
@@ -183,8 +187,8 @@ def _utc(column: str) -> str:
 
 
 _PATH = "coalesce(photo.shown, cast(photo.path as text))"
-_COUNTS = ", ".join(
-    f"coalesce(max(case when tally.state = '{state}' then tally.photos end), 0) as {state}"
+_COUNT = {
+    state: f"coalesce(max(case when tally.state = '{state}' then tally.photos end), 0)"
     for state in (
         "pending",
         "sending",
@@ -196,7 +200,9 @@ _COUNTS = ", ".join(
         "missing",
         "cancelled",
     )
-)
+}
+_COUNTS = ", ".join(f"{count} as {state}" for state, count in _COUNT.items())
+_COUNTS_JSON = ", ".join(f"'{state}', {count}" for state, count in _COUNT.items())
 
 _VIEWS = f"""
 create view v_tasks as
@@ -230,7 +236,10 @@ select album.name as album, target.name as target,
         and tally.state in ('pending', 'sending'))
     and not exists (select 1 from task where task.album_id = album.id and task.state = 'in_doubt'
         and task.ask_at is not null) as settled,
-    album.held, null as share, {_COUNTS},
+    album.held, album.share, {_COUNTS},
+    json_object({_COUNTS_JSON}) as counts,
+    json_object('total', coalesce(sum(case when tally.state <> 'cancelled' then tally.bytes end), 0),
+        'sent', coalesce(sum(case when tally.state in ('uploaded', 'duplicate') then tally.bytes end), 0)) as bytes,
     coalesce(sum(case when tally.state <> 'cancelled' then tally.bytes end), 0) as bytes_total,
     coalesce(sum(case when tally.state in ('uploaded', 'duplicate') then tally.bytes end), 0) as bytes_sent,
     {_utc("album.changed")} as changed

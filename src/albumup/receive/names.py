@@ -15,7 +15,7 @@ def album_folder_name(album: str) -> str:
     """The folder of ``album`` below a store's root; different albums have different folders.
 
     ``/``, ``%``, control characters, lone surrogates and a leading dot are percent-encoded (UTF-8). What is then longer
-    than 200 bytes is cut between two characters and gets ``-`` and 8 hex digits of the SHA-256 of the album's UTF-8.
+    than 200 bytes is cut between two characters and gets 8 hex digits of the SHA-256 of the album's UTF-8.
 
     Raises ValueError for an empty name.
     """
@@ -26,7 +26,7 @@ def album_folder_name(album: str) -> str:
     if len(whole.encode()) <= ALBUM_BYTES:
         return whole
     digest = hashlib.sha256(album.encode("utf-8", "surrogatepass")).hexdigest()
-    return f"{_fitting(characters, ALBUM_BYTES)}-{digest[:8]}"
+    return f"{_fitting(characters, ALBUM_BYTES)}{digest[:8]}"
 
 
 def photo_name(wanted: str) -> str:

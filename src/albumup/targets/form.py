@@ -70,7 +70,11 @@ class FormTarget(Target):
         if 300 <= status < 400:
             location = answer.headers.get("location", "")
             if form.success_location is not None and re.search(form.success_location, location):
-                return Verdict(VerdictKind.STORED, "success_location", takes_pages=pages)
+                remote_id, url = self._names_of(reads, photo)
+                if form.id is None or remote_id:
+                    return Verdict(VerdictKind.STORED, "success_location", "", remote_id, url, takes_pages=pages)
+                words = f"{status}, but no {form.id} in the answer"
+                return Verdict(VerdictKind.UNPROVEN, "id", words, takes_pages=pages)
             where = f" to {self.masked(location)[:200]}" if location else ""
             words = f"{status} {answer.reason}{where}"
             return Verdict(VerdictKind.UNPROVEN, f"status {status}", words, takes_pages=pages)

@@ -35,7 +35,11 @@ class InboxTarget(Target):
         self._headers = self.authorization()
 
     def form(self, photo: Photo, filename: str) -> Form:
-        fields = [("name", filename), ("size", str(photo.values["size"])), ("sha256", photo.digests["sha256"])]
+        # The receiver makes the name safe by itself; what is not UTF-8 in it cannot be said in a field.
+        name = (
+            str(photo.values["name"]).encode(errors="surrogateescape").decode(errors="replace").replace("\ufffd", "_")
+        )
+        fields = [("name", name), ("size", str(photo.values["size"])), ("sha256", photo.digests["sha256"])]
         return Form(fields, "file", filename, photo.mime)
 
     def filename(self, photo: Photo) -> str:

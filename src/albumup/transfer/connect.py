@@ -35,6 +35,10 @@ def connect(peer_host: str, peer_port: int, *, context: ssl.SSLContext | None, p
         connection.connect()
     except ssl.SSLCertVerificationError as error:
         raise Stopped(Fault.BAD_CERTIFICATE, error.verify_message) from error
+    except ssl.SSLError as error:
+        if error.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"):
+            raise Stopped(Fault.BAD_CERTIFICATE, "it does not speak TLS; is it http:// there?") from error
+        raise not_connected(error) from error
     except urllib3.exceptions.NameResolutionError as error:
         raise unresolved(host, error) from error
     except urllib3.exceptions.NewConnectionError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 import time
@@ -21,6 +20,7 @@ from albumup.targets.base import Photo
 from albumup.transfer import Fault, Request, Sent, Unreadable, Wire
 from albumup.uploader.lane import Lane
 from albumup.uploader.progress import Slot
+from albumup.uploader.spooling import drop_copies
 
 if TYPE_CHECKING:
     from albumup.uploader.engine import Engine
@@ -183,7 +183,7 @@ class Worker(threading.Thread):
             if step.ask_at is None:
                 engine.recording.count(step.state, task.size)
             if task.body is not None and task.body.spool and step.state in (State.UPLOADED, State.DUPLICATE):
-                _unlink(os.path.join(engine.options.spool_folder, task.body.spool))
+                drop_copies([task.body.spool], engine.options.spool_folder)
             if step.state is State.PENDING and finding.outcome is not Outcome.FREE:
                 engine.recording.tell(
                     "attempt",
@@ -192,6 +192,7 @@ class Worker(threading.Thread):
                     error=step.reason,
                     tries=step.tries,
                     of=lane.rules.retries + 1,
+                    costs=step.tries > task.tries,
                     next_at=step.next_at,
                 )
             elif step.state is not State.PENDING:
@@ -272,8 +273,3 @@ def _without_token(lane: Lane, finding: Finding) -> Finding:
     """A server may echo the token; it is journaled nowhere."""
     masked = lane.target.masked
     return replace(finding, reason=masked(finding.reason), remote_id=masked(finding.remote_id), url=masked(finding.url))
-
-
-def _unlink(path: str) -> None:
-    with contextlib.suppress(OSError):  # an orphan; the next start sweeps it
-        os.unlink(path)

@@ -157,6 +157,9 @@ class Dispatch:
                     if lasts and lane.closing is None:
                         lane.is_told = True
                         self.on_pause(task, finding.reason, lane.gives_up_at() - now)
+                case Outcome.REFUSED if lane.target.is_local:
+                    words = f"{lane.target.address}: {finding.reason}"
+                    self._close(lane, Closing(1, words, "Make room on this disk, then: albumup resume"))
                 case Outcome.REFUSED:
                     self._close(lane, Closing(4, f"{lane.target.name}: refused: {finding.reason}", _refused_hint(lane)))
                 case Outcome.ASTRAY:

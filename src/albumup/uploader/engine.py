@@ -26,9 +26,10 @@ from albumup.uploader.asking import Asker
 from albumup.uploader.attempt import Worker
 from albumup.uploader.dispatch import TICK, Dispatch
 from albumup.uploader.lane import Closing, Lane
-from albumup.uploader.preparing import Preparer, sweep
+from albumup.uploader.preparing import Preparer
 from albumup.uploader.progress import Listener, Pause, Progress, Upload
 from albumup.uploader.recording import Recording
+from albumup.uploader.spooling import sweep
 from albumup.uploader.terms import Draining, Options, RunEnd, Stop
 
 _CUT_SECONDS = 1.0
@@ -60,7 +61,7 @@ class Engine:
         self.fault: AlbumupError | None = None
         self._build = build
         self._wanted = album_ids
-        self._before: dict[int, int] = {}
+        self._before: dict[int, tuple[int, int]] = {}
         self._drain_until: float | None = None
         self._abandons = False
         self._began = time.monotonic()
@@ -79,7 +80,8 @@ class Engine:
         try:
             load_libraries()
             self.recorder.do(self._begin).wait()
-            sweep(self)
+            folder = self.options.spool_folder
+            self.recorder.do(lambda journal: sweep(journal, folder)).wait()
             threads = [Preparer(self), Asker(self), *(Worker(self, slot) for slot in self.dispatch.slots)]
             for thread in threads:
                 thread.start()
@@ -103,20 +105,19 @@ class Engine:
         return RunEnd(
             exit_code=exit_code,
             run_id=self.recording.run_id,
-            before={album_id: self._before.get(album_id, 0) for album_id in self.dispatch.albums},
+            before={album_id: self._before.get(album_id, (0, 0)) for album_id in self.dispatch.albums},
             closings={name: lane.closing for name, lane in self.dispatch.lanes.items() if lane.closing} | self.unbuilt,
             away={self.dispatch.roots[root_id].path: words for root_id, words in self.dispatch.away.items()},
             fault=self.fault,
-            sent=self.recording.counts.done,
-            sent_bytes=self.recording.counts.done_bytes,
             seconds=time.monotonic() - self._began,
         )
 
     def _begin(self, journal: Journal) -> None:
         checkpoint_here(journal.connection)
         for cut in journal.cut_off():
-            if (lane := self._lane(journal, cut.target)) is not None:
-                self.recording.cut_off(journal, cut, lane.rules)
+            # What a target that cannot be built now would do is found out when it can: until then it is to be asked.
+            lane = self._lane(journal, cut.target)
+            self.recording.cut_off(journal, cut, lane.rules if lane else Rules(0, True, "never", 0.0))
         self.recording.run_id = runs.begin(journal, os.getpid(), self.options.shown, self._wanted)
         self._look_at_scope(journal)
         # A pending photo gets at least one try a run.
@@ -156,7 +157,7 @@ class Engine:
                 self.dispatch.roots.update({root.id: root for root in roots})
                 self.dispatch.album_roots[album_id] = {root.id for root in roots}
             tally = runs.tally(journal, album_id)
-            self._before.setdefault(album_id, tally.count(*DONE))
+            self._before.setdefault(album_id, (tally.count(*DONE), tally.size(*DONE)))
             asking = journal.rows(
                 "select count(*), coalesce(sum(size), 0) from task"
                 " where album_id = ? and state = 'in_doubt' and ask_at is not null",
@@ -231,6 +232,8 @@ class Engine:
             self.dispatch.no_more()  # under the lock: from here on no worker takes another task
         if self.stop is not None and self.stop.hold:
             runs.hold(journal, unfinished, True)
+        for album_id in unfinished:
+            runs.touch(journal, album_id)
         runs.end(journal, self.recording.run_id, self._exit_code(journal, scope, unfinished), self.unbuilt)
         own = [album_id for album_id in scope if album_id in self._wanted]
         return self._exit_code(journal, own, [album_id for album_id in unfinished if album_id in self._wanted])

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import threading
 import time
 from typing import TYPE_CHECKING
 
 from albumup.body import AnotherVolume, SourceChanged, SourceGone, sent_name
-from albumup.disk import fsync_folder, make_folder
-from albumup.errors import AlbumupError, ConfigError, LocalError
+from albumup.disk import fsync_folder
+from albumup.errors import AlbumupError, ConfigError
 from albumup.journal.journal import Journal, LostTask
-from albumup.journal.opening import local_faults
 from albumup.journal.rows import Task
 from albumup.journal.states import State
 from albumup.prepare import Reading, body_of, photo_of, read
 from albumup.uploader.lane import Lane
+from albumup.uploader.spooling import open_copy
 
 if TYPE_CHECKING:
     from albumup.uploader.engine import Engine
@@ -105,7 +103,9 @@ class Preparer(threading.Thread):
                 engine.recording.counts.spooled_bytes += size
 
         try:
-            reading = read(task, lane.target, self._open_copy if task.spool else None, on_block)
+            reading = read(
+                task, lane.target, (lambda: open_copy(engine.options.spool_folder)) if task.spool else None, on_block
+            )
         except AnotherVolume as other:
             engine.dispatch.root_away(task.root_id, str(other))
             return None
@@ -161,6 +161,8 @@ class Preparer(threading.Thread):
                 engine.dispatch.close_lane(lane, error)
 
         def record(journal: Journal) -> None:
+            if any(body.spool for _, _, body, _ in changes):
+                journal.note_spool_folder(engine.options.spool_folder)
             for _, task, body, name in changes:
                 try:
                     journal.prepared(task.id, body, name)
@@ -175,17 +177,6 @@ class Preparer(threading.Thread):
 
         engine.recorder.do(record, recorded).wait()
 
-    def _open_copy(self) -> tuple[str, int]:
-        """A new file in the spool folder: 0600, a name that nobody can guess, never an existing one."""
-        name = secrets.token_hex(16)
-        folder = self._engine.options.spool_folder
-        with local_faults(folder):
-            make_folder(folder)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            copy = os.path.join(folder, name)
-            # Journaled with its folder: the next run may not be given the same --spool-dir.
-            return copy if copy.isprintable() else name, os.open(copy, flags, 0o600)
-
 
 def _name(journal: Journal, lane: Lane, task: Task, reading: Reading) -> str:
     photo = photo_of(task, reading.pins, reading.digests, reading.taken, lane.target)
@@ -193,19 +184,3 @@ def _name(journal: Journal, lane: Lane, task: Task, reading: Reading) -> str:
     if not lane.target.overwrites_by_name:
         return sent_name(wanted)
     return journal.name_photo(task.id, task.album_id, lambda number: sent_name(wanted, number))
-
-
-def sweep(engine: Engine) -> None:
-    """Remove copies that no task needs: left by a crash, or settled, cancelled or forgotten meanwhile."""
-    needed = engine.recorder.do(lambda journal: journal.spooled()).wait()
-    names = {os.path.basename(copy) for copy in needed}
-    for folder in {engine.options.spool_folder, *map(os.path.dirname, needed)} - {""}:
-        try:
-            present = os.listdir(folder)
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            raise LocalError(f"{folder}: {error.strerror}") from error
-        for name in present:
-            if name not in names and len(name) == 32:
-                os.unlink(os.path.join(folder, name))

@@ -16,6 +16,8 @@ from albumup.uploader.dispatch import Dispatch
 from albumup.uploader.lane import Lane
 from albumup.uploader.progress import Counts, Listener
 
+_TOUCH_SECONDS = 1.0
+
 
 class Recording:
     """The outcomes of one run; its methods that take the journal are called inside a transaction."""
@@ -24,6 +26,7 @@ class Recording:
         self.run_id = 0
         self.counts = Counts()
         self._dispatch = dispatch
+        self._touched: dict[int, float] = {}
         self._listener = listener
 
     def first_accepted(self, lane: Lane) -> bool:
@@ -135,6 +138,10 @@ class Recording:
                 journal.settle_task(task.id, step.state, step.reason, remote_id=finding.remote_id, url=finding.url)
                 journal.spend(task.id, step.tries)
         self.settled(journal, task.album_id)
+        now = time.monotonic()
+        if now - self._touched.get(task.album_id, float("-inf")) >= _TOUCH_SECONDS:
+            self._touched[task.album_id] = now
+            runs.touch(journal, task.album_id)
 
     def settled(self, journal: Journal, album_id: int) -> None:
         """Owe a notice when the album has just settled; in the transaction of its last change."""

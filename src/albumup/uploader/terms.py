@@ -45,11 +45,9 @@ class RunEnd:
 
     exit_code: int
     run_id: int
-    before: dict[int, int]
-    """The albums of the run, and how many photos of each were on the server before it."""
+    before: dict[int, tuple[int, int]]
+    """The albums of the run, and how many photos and bytes of each were on the server before it."""
     closings: dict[str, Closing]
     away: dict[bytes, str]
     fault: AlbumupError | None
-    sent: int
-    sent_bytes: int
     seconds: float

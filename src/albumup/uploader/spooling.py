@@ -1,0 +1,56 @@
+"""Copies of photos beside the journal: made under names that nobody can guess, and removed when no task needs them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterable
+
+from albumup.disk import make_folder
+from albumup.errors import LocalError
+from albumup.journal.journal import Journal
+from albumup.journal.opening import local_faults
+
+_NAME_DIGITS = 32
+
+
+def open_copy(folder: str) -> tuple[str, int]:
+    """A new file in the spool folder, as it is journaled, and its descriptor: 0600, never an existing one.
+
+    Raises LocalError.
+    """
+    name = secrets.token_hex(_NAME_DIGITS // 2)
+    with local_faults(folder):
+        make_folder(folder)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        copy = os.path.join(folder, name)
+        # Journaled with its folder: the next run may not be given the same --spool-dir.
+        return copy if copy.isprintable() else name, os.open(copy, flags, 0o600)
+
+
+def drop_copies(copies: Iterable[str], folder: str) -> None:
+    """Remove copies that were named in the journal; ``folder`` for those named without one. What stays is swept."""
+    for copy in copies:
+        with contextlib.suppress(OSError):
+            os.unlink(os.path.join(folder, copy))
+
+
+def sweep(journal: Journal, folder: str) -> None:
+    """Remove what no task needs, in every folder that copies were ever put into: left by a crash, or by a settled task.
+
+    The caller holds the uploader's lock. Raises LocalError.
+    """
+    needed = journal.spooled()
+    names = {os.path.basename(copy) for copy in needed}
+    for place in {folder, *journal.spool_folders(), *map(os.path.dirname, needed)} - {""}:
+        try:
+            present = os.listdir(place)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            raise LocalError(f"{place}: {error.strerror}") from error
+        for name in present:
+            if name not in names and len(name) == _NAME_DIGITS:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(os.path.join(place, name))
