@@ -155,8 +155,8 @@ def test_a_marked_name_is_no_longer_than_the_file_system_allows(client: Client) 
         ("tab\tnul\0", "tab%09nul%00"),
         ("undecodable\udcff", "undecodable%ED%B3%BF"),
         ("ü" * 100, "ü" * 100),
-        ("ü" * 101, "ü" * 100 + "-" + sha256(("ü" * 101).encode())[:8]),
-        ("a" + "/" * 99, "a" + "%2F" * 66 + "-" + sha256(("a" + "/" * 99).encode())[:8]),
+        ("ü" * 101, "ü" * 100 + sha256(("ü" * 101).encode())[:8]),
+        ("a" + "/" * 99, "a" + "%2F" * 66 + sha256(("a" + "/" * 99).encode())[:8]),
     ],
 )
 def test_an_album_is_one_folder(root: Path, client: Client, album: str, folder: str) -> None:

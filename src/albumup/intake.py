@@ -112,6 +112,8 @@ class Intake:
                       root.is_folder)
             for root in self._roots
         ]  # fmt: skip
+        if not self.survey.photos and self._album_id is None:
+            raise UsageError("no photo is that new", "nothing was queued; --since was given")
         with journal.transaction():
             album_id = add_album(journal, self.album, self.target, definition, share)
             gathering.take_in(album_id, roots, spool=spool_folder is not None)

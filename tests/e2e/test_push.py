@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import stat
+import subprocess
 
 import pytest
 
@@ -15,9 +17,17 @@ from .server import Answer, FormServer
 
 def dry(home: Home, *args: object) -> list[str]:
     """What a push would queue, relative to the home."""
-    done = home.run("push", "--dry-run", *args)
+    done = home.run("push", "--dry-run", "--json", *args)
     assert done.returncode == 0, done.stderr
-    return [os.path.relpath(path, home.folder) for path in done.stdout.splitlines()]
+    return [os.path.relpath(path, home.folder) for path in queued(done)]
+
+
+def queued(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """The paths of a push's events."""
+    *events, last = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {event["event"] for event in events} <= {"queued"}
+    assert last["event"] == "summary"
+    return [event["path"] for event in events]
 
 
 # Without any configuration.
@@ -259,9 +269,9 @@ def test_files_from_reads_a_list(home: Home, mark: str, place: str) -> None:
     listed = mark.join(["trip/IMG_3.JPG", "trip/IMG_1.JPG", ""])
     (home.folder / "list").write_text(listed)
     source = "-" if place == "stdin" else "list"
-    done = home.run("push", "--dry-run", "--album", "some", "--files-from", source, stdin=listed)
+    done = home.run("push", "--dry-run", "--json", "--album", "some", "--files-from", source, stdin=listed)
     assert done.returncode == 0, done.stderr
-    assert {os.path.basename(path) for path in done.stdout.splitlines()} == {"IMG_1.JPG", "IMG_3.JPG"}
+    assert {os.path.basename(path) for path in queued(done)} == {"IMG_1.JPG", "IMG_3.JPG"}
 
 
 def test_no_recursive_stays_in_the_folder(home: Home) -> None:
@@ -325,6 +335,16 @@ def test_a_dry_run_creates_nothing_and_asks_nobody(home: Home, server: FormServe
     assert dry(home, "trip", "--spool") == ["trip/IMG_1.JPG", "trip/IMG_2.JPG"]
     assert sorted(home.folder.rglob("*")) == before
     assert server.requests == 0
+
+
+def test_a_dry_run_says_what_is_there_already(home: Home) -> None:
+    trip = home.photos(2)
+    assert home.run("push", trip).returncode == 0
+    home.photos(1, first=3)
+    done = home.run("push", "-n", trip)
+    assert done.stdout == ""
+    assert "IMG_3.JPG" in done.stderr and "IMG_1.JPG" not in done.stderr
+    assert "1 photo would be queued" in done.stderr and "2 already there" in done.stderr
 
 
 # Copies first.

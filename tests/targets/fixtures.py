@@ -22,6 +22,7 @@ from albumup.journal.rows import Body, Task
 from albumup.photo import media_type_by_name
 from albumup.prepare import Reading, body_of, head_of, photo_of, taken_of
 from albumup.receive import Receiver, Store, album_folder_name
+from albumup.receive.names import photo_name
 from albumup.targets.base import Photo, Target
 from albumup.targets.building import build
 from albumup.transfer import Answer, Meter, Request, Sent, Wire
@@ -110,6 +111,10 @@ class Kind(ABC):
     @abstractmethod
     def photos(self, album: str) -> set[tuple[str, str]]:
         """Name and SHA-256 of all that the server has stored in an album, by its own account."""
+
+    def stored_as(self, prepared: Prepared) -> str:
+        """The name under which it keeps a photo."""
+        return prepared.task.sent_as or ""
 
     @abstractmethod
     def stored(self, photo: Photo) -> Answer:
@@ -206,6 +211,9 @@ class InboxKind(Kind):
         folder = self.root / album_folder_name(album)
         found = [path for path in folder.glob("*") if path.is_file() and not path.name.startswith(".")]
         return {(path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in found}
+
+    def stored_as(self, prepared: Prepared) -> str:
+        return photo_name(os.path.basename(prepared.task.path).decode(errors="replace").replace("\ufffd", "_"))
 
     def stored(self, photo: Photo) -> Answer:
         said = {"id": "trip/a.jpg", "sha256": photo.digests["sha256"], "status": "created"}

@@ -108,7 +108,7 @@ def test_a_name_arrives_as_it_was_sent(kind: Kind, tmp_path: Path, name: str | b
     assert sent.answer is not None
     assert target.read_answer(sent.answer, prepared.photo).kind is VerdictKind.STORED
     sent_as = prepared.task.sent_as or ""
-    assert kind.photos("trip") == {(sent_as, prepared.body.digests["sha256"])}
+    assert kind.photos("trip") == {(kind.stored_as(prepared), prepared.body.digests["sha256"])}
     assert unicodedata.is_normalized("NFC", sent_as)
 
 

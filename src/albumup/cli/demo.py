@@ -79,7 +79,7 @@ class _Show:
 
 
 @click.command(short_help="The whole story in a minute, on bundled pictures.")
-@click.option("--keep", metavar="DIR", help="Leave everything in DIR to look at.")
+@click.option("--keep", metavar="DIR", help="Let it happen in DIR, not in a new temporary folder.")
 @shared
 @pass_app
 def demo(app: App, /, keep: str | None) -> int:
@@ -90,8 +90,10 @@ def demo(app: App, /, keep: str | None) -> int:
     if keep is not None:
         os.makedirs(keep, exist_ok=True)
         return _tell(app, os.path.abspath(keep))
-    with tempfile.TemporaryDirectory(prefix="albumup-demo-") as folder:
-        return _tell(app, folder)
+    folder = tempfile.mkdtemp(prefix="albumup-demo-")
+    code = _tell(app, folder)
+    app.screen.say(f"\n# All of it can be looked at, and goes with: rm -r {shlex.quote(folder)}")
+    return code
 
 
 def _tell(app: App, folder: str) -> int:

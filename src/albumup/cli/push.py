@@ -126,10 +126,12 @@ def options_of(app: App, given: dict[str, Any], patience: float | None = None) -
     from albumup.config import parse_duration, parse_rate
     from albumup.errors import UsageError
     from albumup.journal.opening import paths_of
+    from albumup.targets.building import check_all
     from albumup.uploader.limits import RateLimit
     from albumup.uploader.terms import Options
 
     defaults = app.config.defaults
+    check_all(app.config)
 
     def parsed(option: str, parse: Any) -> Any:
         try:

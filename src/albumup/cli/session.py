@@ -113,7 +113,7 @@ class Session:
             while heard < len(self._signals):
                 self._stop(engine, self._signals[heard], again=heard > 0)
                 heard += 1
-            if thread.is_alive():
+            if thread.is_alive() and engine.dispatch.albums:
                 self.app.screen.show(engine.progress(), self._title(engine))
         self.app.screen.end_bars()
         if not ends:

@@ -85,18 +85,30 @@ def show(app: App, /, name: str) -> int:
 @pass_app
 def check(app: App, /, name: str | None) -> int:
     """Prove a target's URL, credentials and limits without uploading anything."""
+    from albumup.cli.push import kept_targets
     from albumup.cli.screen import escape, put
+    from albumup.targets.building import default_target, inbox_folder, table_of
+    from albumup.targets.inbox import look_at
 
-    one = _built(app, name)
-    try:
-        found = one.check()
-    finally:
+    name = name or default_target(app.config)
+    if table_of(name, app.config, kept_targets(app)) is None:
+        where, found = "the built-in inbox", look_at(inbox_folder())
+    else:
+        one = _built(app, name)
+        where, found = one.where, one.check()
         one.close()
     for line in found:
-        put(f"{'ok' if line.ok else 'NO':<3} {escape(line.name)}: {escape(line.words, 1000)}")
-    if all(line.ok for line in found):
+        mark = "??" if line.ok is None else "ok" if line.ok else "NO"
+        put(f"{mark:<3} {escape(line.name)}: {escape(line.words, 1000)}")
+    if all(line.ok is None for line in found):
+        app.screen.say(f"Try it with a photo: albumup target try {escape(name)} PHOTO")
+    wrong = [line for line in found if line.ok is False]
+    if not wrong:
         return 0
-    app.screen.complain(f"{escape(one.name)} is not ready; its settings are in {escape(one.where)}    (exit 4)")
+    if all(line.is_down for line in wrong):
+        app.screen.complain(f"{escape(name)} cannot be reached now    (exit 75)")
+        return 75
+    app.screen.complain(f"{escape(name)} is not ready; its settings are in {escape(where)}    (exit 4)")
     return 4
 
 
@@ -128,8 +140,8 @@ def try_(app: App, /, name: str, photo: str) -> int:
     return trial.exit_code
 
 
-def _built(app: App, name: str | None) -> Any:
+def _built(app: App, name: str) -> Any:
     from albumup.cli.push import kept_targets
-    from albumup.targets.building import build, default_target
+    from albumup.targets.building import build
 
-    return build(name or default_target(app.config), app.config, kept_targets(app))
+    return build(name, app.config, kept_targets(app))

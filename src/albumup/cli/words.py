@@ -261,7 +261,7 @@ def closed(name: str, closing: Closing) -> list[str]:
 
 
 def away(path: bytes, why: str) -> str:
-    return f"{escape(path)}: {escape(why)}. Bring back its card or disk, then: albumup resume"
+    return f"{escape(path)}: {escape(why)}. Bring back its card or disk, then: albumup resume (or push it again)"
 
 
 def _asking(journal: Journal, album: Album) -> int:

@@ -77,11 +77,8 @@ def open_reader(path: str) -> sqlite3.Connection | None:
         _refuse_foreign(path)
         if os.path.getsize(path) == 0:
             return None
-        connection = _connect(path, "ro")
+        connection = _connect(path, "ro", still=not os.path.exists(path + "-wal"))
         version = _number(connection, "user_version")
-        if version == 0:
-            connection.close()
-            return None
         if version != VERSION:
             connection.close()
             _refuse_newer(path, version)
@@ -168,9 +165,13 @@ def _io_fault(path: str, words: str) -> LocalError:
     return LocalError(f"{path}: input/output error (a full disk looks like this too): {words}", "then: albumup resume")
 
 
-def _connect(path: str, mode: str) -> sqlite3.Connection:
+def _connect(path: str, mode: str, *, still: bool = False) -> sqlite3.Connection:
+    """``still``: nobody has it open, or they would have a write-ahead log; so no files for sharing it are made.
+
+    https://sqlite.org/wal.html#read_only_databases, https://sqlite.org/uri.html#uriimmutable
+    """
     connection = sqlite3.connect(
-        f"file:{quote(path)}?mode={mode}",
+        f"file:{quote(path)}?mode={mode}{'&immutable=1' if still else ''}",
         uri=True,
         timeout=BUSY_SECONDS,
         isolation_level=None,

@@ -21,7 +21,7 @@ from urllib.parse import quote, quote_plus
 
 from albumup.config import place_of
 from albumup.settings import CommonSettings
-from albumup.transfer import Answer, Http, Peer, Request, Sent
+from albumup.transfer import Answer, Fault, Http, Peer, Request, Sent
 
 
 class VerdictKind(StrEnum):
@@ -79,8 +79,11 @@ class Check:
     """One line of ``target check``: what was looked at, whether it is well, in words."""
 
     name: str
-    ok: bool
+    ok: bool | None
+    """None: it was not looked at, and why is in the words."""
     words: str
+    is_down: bool = False
+    """Not well because nobody answers: for later."""
 
 
 class Target(ABC):
@@ -202,7 +205,7 @@ class Target(ABC):
 def checked(name: str, url: str, sent: Sent) -> Check:
     """What a request that needs no more than a 2xx came to."""
     if sent.answer is None:
-        return Check(name, False, f"{url}: {sent.detail or sent.fault}")
+        return Check(name, False, f"{url}: {sent.detail or sent.fault}", is_down=sent.fault is Fault.NOT_REACHED)
     well = 200 <= sent.answer.status < 300 and not sent.answer.is_page
     page = " with an HTML page" if sent.answer.is_page else ""
     return Check(name, well, f"{url} answered {sent.answer.status} {sent.answer.reason}{page}")

@@ -74,6 +74,12 @@ def settings_for(table: TargetTable) -> CommonSettings:
     return settings_of(table, kind_of(table).settings_type)
 
 
+def check_all(config: Config) -> None:
+    """ConfigError for the first mistake in any target's table, wanted or not: it would come up at a worse moment."""
+    for table in config.targets.values():
+        settings_for(table)
+
+
 def kind_of(table: TargetTable) -> type[Target]:
     """The class that a target's kind names. ConfigError with the nearest one."""
     if table.kind == "form":

@@ -104,8 +104,7 @@ class FormTarget(Target):
     def check(self) -> list[Check]:
         form = self._form
         if form.check is None:
-            host = Check("address", True, f"{form.url} (not asked: no check in {self.where})")
-            return [host]
+            return [Check("address", None, f"{form.url} is not asked: {self.key('check')} names no address to ask")]
         url = Template(form.check, form.vars, self.key("check")).fill_url(form.vars)
         sent = self.http().call("GET", url)
         return [checked("check", url, sent)]

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from albumup.receive import Receiver, Store
 from albumup.settings import CommonSettings, InboxSettings
 from albumup.targets.base import Check, Form, Photo, Target, Unasked, Verdict, VerdictKind, words_in
-from albumup.transfer import Answer, Http, Peer, Request
+from albumup.transfer import Answer, Fault, Http, Peer, Request
 
 _ASK_AT_A_TIME = 5000
 
@@ -64,7 +64,8 @@ class InboxTarget(Target):
     def check(self) -> list[Check]:
         sent = self.http().call("GET", self._root + "/")
         if sent.answer is None:
-            return [Check("address", False, f"{self._root}: {sent.detail or sent.fault}")]
+            is_down = sent.fault is Fault.NOT_REACHED
+            return [Check("address", False, f"{self._root}: {sent.detail or sent.fault}", is_down)]
         said = _object(sent.answer)
         ours = said.get("server") == "albumup"
         if sent.answer.status == 401:
@@ -112,12 +113,20 @@ class BuiltInInbox(InboxTarget):
         return Peer(self.settings.timeout, direct=True)
 
     def check(self) -> list[Check]:
-        room = os.statvfs(self.folder)
-        free = room.f_bavail * room.f_frsize
-        return [Check("folder", os.access(self.folder, os.W_OK), f"{self.folder}, {free / 1e9:.1f} GB free")]
+        return look_at(self.folder)
 
     def close(self) -> None:
         self._receiver.stop()
+
+
+def look_at(folder: str) -> list[Check]:
+    """Can photos be copied to a folder, which need not exist yet? Creates nothing."""
+    place = folder
+    while not os.path.isdir(place):
+        place = os.path.dirname(place)
+    room = os.statvfs(place)
+    free = room.f_bavail * room.f_frsize
+    return [Check("folder", os.access(place, os.W_OK), f"{folder}, {free / 1e9:.1f} GB free")]
 
 
 def _object(answer: Answer | None) -> dict[str, Any]:

@@ -7,6 +7,7 @@ crash forgets nothing but plans.
 from __future__ import annotations
 
 import os
+import shlex
 import threading
 import time
 from collections.abc import Callable
@@ -152,9 +153,8 @@ class Dispatch:
                 case Outcome.REJECTED | Outcome.NOT_TAKEN | Outcome.IN_DOUBT:
                     lane.answered()
                 case Outcome.SICK:
-                    lasts = lane.sick_since is not None and not lane.is_told
                     lane.ailing(task.id, finding.reason, finding.retry_after, now, self._chance())
-                    if lasts and lane.closing is None:
+                    if not lane.is_told and lane.closing is None:
                         lane.is_told = True
                         self.on_pause(task, finding.reason, lane.gives_up_at() - now)
                 case Outcome.REFUSED if lane.target.is_local:
@@ -213,6 +213,10 @@ def _astray(lane: Lane, finding: Finding, task: Task) -> Closing:
     said = "answered the first photo with" if finding.status else "cannot be used"
     words = f"{target.name}: {target.settings.url} {said}: {finding.reason}"
     if target.where == OPTIONS:
-        return Closing(4, words, "If the address is wrong, push again with the right --url; the photos wait for it")
+        # The target is called by its host: another host is another target, and these photos wait for this one.
+        again = "push again with the right --url"
+        if finding.status is None:
+            again = f"albumup cancel {shlex.quote(task.album)} --target {target.name}, then {again}"
+        return Closing(4, words, f"If the address is wrong: {again}")
     photo = os.fsdecode(task.path)
     return Closing(4, words, f"Check {target.key('url')}; try it with: albumup target try {target.name} {photo!a}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from albumup.body import AnotherVolume, SourceChanged, SourceGone, sent_name
@@ -103,9 +104,8 @@ class Preparer(threading.Thread):
                 engine.recording.counts.spooled_bytes += size
 
         try:
-            reading = read(
-                task, lane.target, (lambda: open_copy(engine.options.spool_folder)) if task.spool else None, on_block
-            )
+            spool = partial(open_copy, engine.options.spool_folder) if task.spool else None
+            reading = read(task, lane.target, spool, on_block)
         except AnotherVolume as other:
             engine.dispatch.root_away(task.root_id, str(other))
             return None
