@@ -108,3 +108,29 @@ def test_forget_drops_the_album_and_nothing_else(home: Home) -> None:
     again = home.run("push", "trip")
     assert again.returncode == 0
     assert sorted(album["counts"]["duplicate"] for album in home.status()["albums"]) == [0, 2]
+
+
+def test_cancel_gives_up_what_a_kill_cut_off(home: Home, server: FormServer) -> None:
+    home.form(server)
+    server.may_read.clear()
+    process = home.start("push", home.photos(2))
+    until(lambda: server.in_flight)
+    until(lambda: home.sql("select 1 from task where state = 'sending'"))
+    process.kill()
+    process.wait()
+    server.may_read.set()
+    assert "2 photos cancelled" in home.run("cancel", "trip").stderr
+    assert set(home.states().values()) == {"cancelled"}
+    assert home.run("forget", "trip").returncode == 0
+
+
+@pytest.mark.parametrize("away", [False, True], ids=["spool", "spool-dir"])
+def test_cancel_and_forget_leave_no_copies(home: Home, server: FormServer, away: bool) -> None:
+    home.form(server)
+    server.answer = lambda _: Answer(503)
+    place = home.folder / "elsewhere" if away else home.journal.parent / "journal.db.spool"
+    options = ["--spool-dir", place] if away else ["--spool"]
+    assert home.run("push", home.photos(2), *options, "--patience", "0").returncode == 75
+    assert len([path for path in place.rglob("*") if path.is_file()]) == 2
+    home.run("cancel", "trip")
+    assert [path for path in place.rglob("*") if path.is_file()] == []

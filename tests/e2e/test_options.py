@@ -235,3 +235,39 @@ def test_a_terminal_that_goes_away_hangs_up(home: Home, server: FormServer) -> N
     server.may_answer.set()
     assert home.run("resume").returncode == 0
     assert sorted(set(server.names)) == ["IMG_1.JPG", "IMG_2.JPG"]
+
+
+@pytest.mark.parametrize(
+    "option", ["--field=a=b", "--file-field=f", "--header=A: b", "--auth=none", "--token-file=f", "--token-env=V"]
+)
+def test_options_that_describe_a_target_go_with_url_only(home: Home, option: str) -> None:
+    done = home.run("push", home.photos(1), option)
+    assert done.returncode == 2
+    assert f"{option.partition('=')[0]} goes with --url" in done.stderr
+    assert not home.journal.exists()
+
+
+def test_the_built_in_inbox_is_reached_past_any_proxy(home: Home) -> None:
+    done = home.run("push", home.photos(1), http_proxy="http://127.0.0.1:9", all_proxy="socks5://127.0.0.1:9")
+    assert done.returncode == 0, done.stderr
+    assert len(list((home.inbox / "trip").iterdir())) == 1
+
+
+def test_a_photo_that_the_server_wants_much_later_ends_the_run(home: Home, server: FormServer) -> None:
+    home.form(server)
+    late = Answer(408, headers=(("Retry-After", "86400"),))
+    server.answer = lambda received: late if received.filename == "IMG_2.JPG" else Answer()
+    done = home.run("push", home.photos(3))
+    assert done.returncode == 75, done.stderr
+    assert sorted(home.states().values()) == ["pending", "uploaded", "uploaded"]
+    server.answer = lambda _: Answer()
+    assert home.run("resume").returncode == 0
+
+
+def test_a_clock_that_was_set_back_makes_nobody_wait(home: Home, server: FormServer) -> None:
+    home.form(server)
+    server.answer = lambda _: Answer(408)
+    assert home.run("push", home.photos(1), "--retries", "0").returncode == 3
+    server.answer = lambda _: Answer()
+    home.sql("update task set state = 'pending', tries = 0, next_at = unixepoch() + 30000000")
+    assert home.run("resume").returncode == 0

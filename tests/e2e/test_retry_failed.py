@@ -177,3 +177,15 @@ def test_without_a_journal_it_says_nothing_and_creates_nothing(home: Home) -> No
     cron = home.run("retry-failed")
     assert (cron.returncode, cron.stdout, cron.stderr) == (0, "", "")
     assert not (home.folder / "state").exists()
+
+
+def test_all_leaves_what_is_on_hold_alone(home: Home, server: FormServer) -> None:
+    home.form(server)
+    server.answer = lambda _: Answer(503)
+    home.run("push", home.photos(1), "--patience", "0")
+    home.sql("update album set held = 1")
+    server.ledger.clear()
+    done = home.run("retry-failed", "--all")
+    assert "on hold" in done.stderr
+    assert server.ledger == []
+    assert home.album()["held"]

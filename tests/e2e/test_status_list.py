@@ -284,3 +284,39 @@ def test_sqlite_utils_reads_it_also_with_bad_names_and_while_an_uploader_runs(ho
     finally:
         server.may_answer.set()
     assert finish(process).returncode == 3
+
+
+@pytest.mark.parametrize("line", [["status"], ["list"], ["list", "--json"], ["target", "list"], ["--version"], ["-h"]])
+def test_a_stdout_that_is_not_there_ends_quietly(home: Home, line: list[str]) -> None:
+    home.run("push", home.photos(1))
+    command = " ".join([*COMMAND, *line, ">&-"])
+    done = subprocess.run(["sh", "-c", command], env=home.env, cwd=home.folder, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_full_stdout_is_named_and_not_the_journal(home: Home) -> None:
+    home.run("push", home.photos(1))
+    command = " ".join([*COMMAND, "list", ">/dev/full"])
+    done = subprocess.run(["sh", "-c", command], env=home.env, cwd=home.folder, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "stdout: No space left" in done.stderr and "journal" not in done.stderr
+
+
+@pytest.mark.parametrize("line", [["status"], ["list"], ["target", "list"], ["target", "check"]])
+def test_they_create_nothing_beside_a_journal(home: Home, line: list[str]) -> None:
+    home.run("push", home.photos(1))
+    before = sorted(home.folder.rglob("*"))
+    assert home.run(*line).returncode == 0
+    assert sorted(home.folder.rglob("*")) == before
+
+
+def test_check_of_the_inbox_creates_nothing(home: Home) -> None:
+    assert home.run("target", "check").returncode == 0
+    assert list(home.folder.iterdir()) == []
+
+
+def test_an_albums_address_is_shown(home: Home, server: FormServer) -> None:
+    home.form(server, 'share = "https://club.example.org/a/{album}"\n')
+    done = home.run("push", home.photos(1))
+    assert "https://club.example.org/a/trip" in done.stderr
+    assert home.album()["share"] == "https://club.example.org/a/trip"

@@ -179,3 +179,17 @@ def test_resume_while_one_uploads_lifts_a_hold_and_hands_over(home: Home, server
     assert finish(second).returncode == 0
     assert finish(first).returncode == 0
     assert {album["album"]: album["counts"]["pending"] for album in home.status()["albums"]} == {"held": 0, "trip": 0}
+
+
+def test_a_journal_under_two_names_has_one_uploader(home: Home, server: FormServer) -> None:
+    home.form(server)
+    server.may_answer.clear()
+    first = home.start("push", home.photos(3))
+    until(lambda: server.in_flight)
+    (home.folder / "link.db").symlink_to(home.journal)
+    second = home.start("resume", "--journal", home.folder / "link.db")
+    until(lambda: home.sql("select 1 from run where ended is null"))
+    server.may_answer.set()
+    assert finish(first).returncode == 0
+    assert finish(second).returncode == 0
+    assert sorted(server.names) == ["IMG_1.JPG", "IMG_2.JPG", "IMG_3.JPG"]

@@ -1,0 +1,165 @@
+"""Sources that change, shrink, go, or are touched while they wait or are sent; copies that are altered."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from .conftest import Home, finish, jpeg, sha256, until
+from .server import Answer, FormServer
+
+BIG = 20 << 20  # more than the kernels on both sides hold
+
+
+@pytest.fixture
+def club(home: Home, server: FormServer) -> FormServer:
+    home.form(server)
+    return server
+
+
+def claims(home: Home) -> set[str]:
+    """The digests of what is called uploaded."""
+    return {task["sha256"] for task in home.tasks() if task["state"] in ("uploaded", "duplicate")}
+
+
+def down(server: FormServer) -> None:
+    server.answer = lambda _: Answer(503)
+
+
+def up(server: FormServer) -> None:
+    server.answer = lambda _: Answer()
+    server.ledger.clear()
+
+
+def write_in_place(file: Path, data: bytes) -> None:
+    """The same file with other bytes, its modification time set back."""
+    before = file.stat()
+    with file.open("r+b") as opened:
+        opened.write(data)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def test_an_edit_in_place_with_its_time_set_back_is_noticed_before_sending(home: Home, club: FormServer) -> None:
+    file = home.photos(1) / "IMG_1.JPG"
+    down(club)
+    assert home.run("push", "trip", "--patience", "0").returncode == 75
+    write_in_place(file, jpeg(7)[:1000])
+    up(club)
+    assert home.run("resume").returncode == 0
+    assert club.digests == [sha256(file)]
+    assert claims(home) == {sha256(file)}
+
+
+def test_a_photo_that_is_touched_while_it_is_sent_is_sent_again(home: Home, club: FormServer) -> None:
+    """Bytes may have been others for a while and put back: the end is withheld, and it costs no try."""
+    file = home.photos(1, size=BIG) / "IMG_1.JPG"
+    club.may_read.clear()
+    process = home.start("push", "trip", "--retries", "0")
+    until(lambda: club.in_flight)
+    until(lambda: home.sql("select 1 from task where state = 'sending'"))
+    file.chmod(0o640)
+    club.may_read.set()
+    assert finish(process).returncode == 0
+    assert club.digests == [sha256(file)]
+    (task,) = home.tasks()
+    assert (task["state"], task["attempts"]) == ("uploaded", 2)
+    assert home.sql("select tries from v_tasks") == [(1,)]
+
+
+def test_a_photo_that_shrinks_while_it_is_sent_is_sent_as_it_is_then(home: Home, club: FormServer) -> None:
+    file = home.photos(1, size=BIG) / "IMG_1.JPG"
+    club.may_read.clear()
+    process = home.start("push", "trip")
+    until(lambda: club.in_flight)
+    with file.open("r+b") as opened:
+        opened.truncate(BIG // 2)
+    club.may_read.set()
+    assert finish(process).returncode == 0
+    assert club.digests == [sha256(file)]
+
+
+def test_a_photo_that_was_emptied_is_missing_and_not_sent_empty(home: Home, club: FormServer) -> None:
+    file = home.photos(1) / "IMG_1.JPG"
+    down(club)
+    assert home.run("push", "trip", "--patience", "0").returncode == 75
+    file.write_bytes(b"")
+    up(club)
+    assert home.run("resume").returncode == 3
+    (task,) = home.tasks()
+    assert (task["state"], task["error"]) == ("missing", "it is empty now")
+    assert club.ledger == []
+
+
+def test_other_bytes_after_a_whole_sending_go_under_another_name(home: Home, club: FormServer) -> None:
+    """The server may have the first ones under the first name; it may overwrite."""
+    file = home.photos(1) / "IMG_1.JPG"
+    club.answer = lambda _: Answer(408)
+    assert home.run("push", "trip", "--retries", "0").returncode == 3
+    file.write_bytes(jpeg(7))
+    up(club)
+    assert home.run("push", "trip").returncode == 0
+    assert club.names == ["IMG_1-2.JPG"]
+
+
+def test_a_copy_that_was_altered_is_made_anew(home: Home, club: FormServer) -> None:
+    file = home.photos(1) / "IMG_1.JPG"
+    down(club)
+    assert home.run("push", "trip", "--spool", "--patience", "0").returncode == 75
+    (copy,) = (home.journal.parent / "journal.db.spool").iterdir()
+    write_in_place(copy, b"\0" * 512)
+    up(club)
+    assert home.run("resume").returncode == 0
+    assert club.digests == [sha256(file)]
+    assert claims(home) == {sha256(file)}
+
+
+def test_a_copy_that_waits_its_turn_is_not_sent_once_its_photo_has_other_bytes(home: Home, club: FormServer) -> None:
+    trip = home.photos(4)
+    club.may_answer.clear()
+    first = home.start("push", trip, "--spool", "-j1")
+    until(lambda: club.in_flight)
+    until(lambda: home.sql("select count(*) from task where prepared = 1")[0][0] == 4)
+    old = sha256(trip / "IMG_4.JPG")
+    (trip / "IMG_4.JPG").write_bytes(jpeg(7))
+    second = home.start("push", trip, "--spool")
+    until(lambda: home.sql("select 1 from body where sha256 = ?", sha256(trip / "IMG_4.JPG")))
+    club.may_answer.set()
+    assert finish(first).returncode == 0
+    assert finish(second).returncode == 0
+    assert old not in club.digests
+    assert claims(home) <= set(club.digests)
+
+
+def test_other_bytes_of_a_photo_whose_copy_is_being_sent_are_sent_too(home: Home, club: FormServer) -> None:
+    file = home.photos(1) / "IMG_1.JPG"
+    club.may_answer.clear()
+    first = home.start("push", "trip", "--spool")
+    until(lambda: club.in_flight)
+    until(lambda: home.sql("select 1 from task where state = 'sending'"))
+    old = sha256(file)
+    file.write_bytes(jpeg(7))
+    second = home.start("push", "trip", "--spool")
+    until(lambda: home.sql("select 1 where (select count(*) from task) = 2"))
+    club.may_answer.set()
+    assert finish(first).returncode == 0
+    assert finish(second).returncode == 0
+    assert set(club.digests) == claims(home) == {old, sha256(file)}
+
+
+def test_copies_are_sent_while_the_card_is_out(home: Home, club: FormServer) -> None:
+    """Also where others from the same folder, which have no copy, wait for it."""
+    trip = home.photos(2)
+    down(club)
+    assert home.run("push", trip, "--patience", "0").returncode == 75
+    home.photos(2, first=3)
+    assert home.run("push", trip, "--spool", "--patience", "0").returncode == 75
+    trip.rename(home.folder / "elsewhere")
+    up(club)
+    done = home.run("resume")
+    assert done.returncode == 75, done.stderr
+    assert sorted(set(club.names)) == ["IMG_3.JPG", "IMG_4.JPG"]
+    (home.folder / "elsewhere").rename(trip)
+    assert home.run("resume").returncode == 0
+    assert len(set(club.names)) == 4
