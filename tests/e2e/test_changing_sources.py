@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
-from .conftest import Home, finish, jpeg, sha256, until
-from .server import Answer, FormServer
+from .conftest import PATIENCE, Home, finish, jpeg, sha256, until
+from .server import Answer, FormServer, Received
 
 BIG = 20 << 20  # more than the kernels on both sides hold
 
@@ -116,16 +117,26 @@ def test_a_copy_that_was_altered_is_made_anew(home: Home, club: FormServer) -> N
 
 
 def test_a_copy_that_waits_its_turn_is_not_sent_once_its_photo_has_other_bytes(home: Home, club: FormServer) -> None:
-    trip = home.photos(4)
+    trip = home.photos(9)
+    gate = threading.Event()
+
+    def answer(_: Received) -> Answer:
+        if len(club.ledger) == 4:  # by now the next ones are reserved
+            gate.wait(PATIENCE)
+        return Answer()
+
+    club.answer = answer
     club.may_answer.clear()
     first = home.start("push", trip, "--spool", "-j1")
     until(lambda: club.in_flight)
-    until(lambda: home.sql("select count(*) from task where prepared = 1")[0][0] == 4)
-    old = sha256(trip / "IMG_4.JPG")
-    (trip / "IMG_4.JPG").write_bytes(jpeg(7))
-    second = home.start("push", trip, "--spool")
-    until(lambda: home.sql("select 1 from body where sha256 = ?", sha256(trip / "IMG_4.JPG")))
+    until(lambda: home.sql("select count(*) from task where prepared = 1")[0][0] == 9)
     club.may_answer.set()
+    until(lambda: len(club.ledger) == 4)
+    old = sha256(trip / "IMG_8.JPG")
+    (trip / "IMG_8.JPG").write_bytes(jpeg(77))
+    second = home.start("push", trip, "--spool")
+    until(lambda: home.sql("select 1 from body where sha256 = ?", sha256(trip / "IMG_8.JPG")))
+    gate.set()
     assert finish(first).returncode == 0
     assert finish(second).returncode == 0
     assert old not in club.digests
