@@ -92,7 +92,7 @@ def demo(app: App, /, keep: str | None) -> int:
         return _tell(app, os.path.abspath(keep))
     folder = tempfile.mkdtemp(prefix="albumup-demo-")
     code = _tell(app, folder)
-    app.screen.say(f"\n# All of it can be looked at, and goes with: rm -r {shlex.quote(folder)}")
+    app.screen.say(f"# Look at all of it; it goes with: rm -r {shlex.quote(folder)}")
     return code
 
 
@@ -113,8 +113,9 @@ def _tell(app: App, folder: str) -> int:
         with open(os.open(show.config, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
             file.write(f'[targets.demo]\nkind = "inbox"\nurl = "{receiver.url}"\ntoken = "demo-token"\nsettle = 1\n')
         show.tell(
-            f"{len(pictures)} pictures lie in {show.trip}, and a server that is in a bad mood runs on this computer.",
-            "It will drop a connection, be busy once (503), and refuse one file as too large (413).",
+            f"{len(pictures)} pictures lie in {show.trip}.",
+            "A server in a bad mood runs on this computer: it will drop a connection,",
+            "be busy once (503), and refuse one file as too large (413).",
             "In the middle of the video, the uploader is killed with kill -9.",
         )
         show.type_and_kill("push", show.trip, "--jobs", "1", when=lambda: show.is_sending(pictures[-1]))
@@ -124,11 +125,11 @@ def _tell(app: App, folder: str) -> int:
         code = show.type("resume")
         show.tell("One photo was rejected. The list says which, and why.")
         show.type("list", "trip", "--state", "rejected")
-        show.tell("The server has been given more room: that one is sent again, because it was asked for.")
+        show.tell("The server has been given more room: that one is sent again on request.")
         again = show.type("retry-failed", "trip", "--rejected")
         show.type("status")
         stored = os.listdir(os.path.join(show.received, "trip"))
-        show.tell(f"The {len(stored)} pictures are in {os.path.join(show.received, 'trip')}, each byte checked.")
+        show.tell(f"The {len(stored)} pictures are there, each byte checked:", os.path.join(show.received, "trip"))
     well = code == 3 and again == 0 and len(stored) == len(pictures)
     if not well:
         app.screen.complain("The demo did not go as it should; please report this.")

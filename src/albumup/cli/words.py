@@ -82,7 +82,7 @@ def event_line(event: dict[str, Any]) -> str:
             return f"  ! {name}  changed since it was queued ({error}); it is read again"
         case "paused":
             words = escape(str(event["reason"]))
-            return f"  ! {event['target']}: {words}; paused, gives up in {span(event['seconds'])} unless it recovers"
+            return f"  ! {event['target']}: {words}; trying again for {span(event['seconds'])} at most"
         case "spooled":
             return f"{photos(event['photos'])} copied. You can take the card out now."
     return ""
@@ -127,7 +127,7 @@ def summary(journal: Journal, album: Album, before: int, end: RunEnd, local: str
     elif duplicates:
         parts.append(f"{duplicates} of them were there already")
     if earlier:
-        parts.append(f"{earlier} not since an earlier run")
+        parts.append(f"{earlier} still not, from before")
     lines = [f"{name}: {'; '.join(parts)}" + ("" if wanting else tail)]
     if not wanting and (share := _share(journal, album)):
         lines.append(f"  {share}")
