@@ -332,10 +332,7 @@ class Cuts:
                     " where body.spool is not null and task.state not in ('uploaded', 'duplicate')"
                 ).fetchall()
                 wholes = {
-                    row[0]
-                    for row in connection.execute(
-                        "select boundary from body join attempt using (task_id) where whole_at is not null"
-                    )
+                    row[0] for row in connection.execute("select boundary from attempt where whole_at is not null")
                 }
             except sqlite3.Error as error:
                 self._complain(when, f"the journal cannot be read: {error}")

@@ -102,7 +102,9 @@ class BuiltInInbox(InboxTarget):
         self.folder = folder
         self._receiver = Receiver(Store(folder), token=token)
         self._receiver.start()
-        super().__init__(name, InboxSettings(url=self._receiver.url, auth="bearer"), token, "the built-in inbox")
+        # What a killed process has not stored is not on its way any more: it can be asked about at once.
+        settings = InboxSettings(url=self._receiver.url, auth="bearer", settle=0.0)
+        super().__init__(name, settings, token, "the built-in inbox")
 
     @property
     def address(self) -> str:
