@@ -194,3 +194,47 @@ def test_a_journal_under_two_names_has_one_uploader(home: Home, server: FormServ
     assert finish(first).returncode == 0
     assert finish(second).returncode == 0
     assert sorted(server.names) == ["IMG_1.JPG", "IMG_2.JPG", "IMG_3.JPG"]
+
+
+def test_twenty_at_once_push_resume_and_cron_lose_nothing_and_send_nothing_twice(
+    home: Home, server: FormServer
+) -> None:
+    home.form(server)
+    for number in range(8):
+        home.photos(2, f"album{number}", first=10 * number)
+    started = [home.start("push", f"album{number}") for number in range(8)]
+    for _ in range(6):
+        started += [home.start("resume"), home.start("retry-failed")]
+    assert {finish(process).returncode for process in started} == {0}
+    assert home.run("resume").returncode == 0
+    assert Counter(server.names) == {f"IMG_{10 * number + n}.JPG": 1 for number in range(8) for n in range(2)}
+
+
+def test_a_stopped_uploader_is_not_robbed(home: Home, server: FormServer) -> None:
+    home.form(server)
+    server.may_answer.clear()
+    first = home.start("push", home.photos(2))
+    until(lambda: server.in_flight)
+    first.send_signal(signal.SIGSTOP)
+    second = home.start("resume")
+    assert second.stderr is not None
+    assert any("is uploading" in line for line in second.stderr)
+    server.may_answer.set()
+    until(lambda: not server.in_flight)
+    assert second.poll() is None
+    assert server.requests == 1
+    first.send_signal(signal.SIGCONT)
+    assert finish(first).returncode == 0
+    assert finish(second).returncode == 0
+    assert sorted(server.names) == ["IMG_1.JPG", "IMG_2.JPG"]
+
+
+def test_the_lock_file_is_never_unlinked(home: Home, server: FormServer) -> None:
+    home.form(server)
+    assert home.run("push", home.photos(1)).returncode == 0
+    lock = home.journal.parent / "journal.db.lock"
+    before = lock.stat().st_ino
+    home.photos(1, first=2)
+    for line in (["push", "trip"], ["resume"], ["retry-failed"], ["cancel", "trip"], ["forget", "trip"]):
+        assert home.run(*line).returncode == 0
+        assert lock.stat().st_ino == before

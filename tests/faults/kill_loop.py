@@ -42,7 +42,7 @@ DONE = ("uploaded", "duplicate")
 ENDED_WELL = (0, 3, 4, 75)
 ALBUMUP = (sys.executable, "-m", "albumup")
 LEAST_BYTES, MOST_BYTES = 20_000, 3_000_000
-SETTLING_SECONDS = 180.0
+SETTLING_SECONDS = 600.0
 """How long one command may take, once the server is kind, until it counts as hanging."""
 
 FORM_FAULTS = {

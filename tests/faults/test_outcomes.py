@@ -37,8 +37,9 @@ class Done:
 class Person:
     """Someone with photos, a config file and a journal, who types commands."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, ca_file: Path) -> None:
         self.folder = folder
+        self.ca_file: Path | None = ca_file
         self.config = folder / "config.toml"
         self.journal = folder / "journal.db"
         self.env = {
@@ -52,7 +53,8 @@ class Person:
     def form(self, url: str, more: str = "", name: str = "club") -> None:
         """Add a form target to the config; ``more`` lines belong to it."""
         with self.config.open("a") as file:
-            file.write(f'[targets.{name}]\nkind = "form"\nurl = "{url}/up"\n{more}\n')
+            trusted = f'ca_file = "{self.ca_file}"\n' if url.startswith("https:") and self.ca_file else ""
+            file.write(f'[targets.{name}]\nkind = "form"\nurl = "{url}/up"\n{trusted}{more}\n')
 
     def photos(self, *names: str, folder: str = "trip", size: int = SMALL) -> Path:
         """A folder of photos that go in the order of their names."""
@@ -97,13 +99,14 @@ class Person:
 
 
 @pytest.fixture
-def person(tmp_path: Path) -> Person:
-    return Person(tmp_path)
+def person(tmp_path: Path, ca_file: Path) -> Person:
+    return Person(tmp_path, ca_file)
 
 
-@pytest.fixture
-def sink() -> Iterator[FormSink]:
-    with FormSink() as sink:
+@pytest.fixture(params=["http", "https"])
+def sink(request: pytest.FixtureRequest, tls: ssl.SSLContext) -> Iterator[FormSink]:
+    """A form server, in clear and through TLS."""
+    with FormSink(tls=tls if request.param == "https" else None) as sink:
         yield sink
 
 
@@ -498,6 +501,7 @@ def test_an_unknown_host_is_a_matter_of_the_config(person: Person, tmp_path: Pat
 def test_a_certificate_that_does_not_verify_is_a_matter_of_the_config(
     person: Person, tls: ssl.SSLContext, ca_file: Path
 ) -> None:
+    person.ca_file = None
     with FormSink(tls=tls) as sink:
         person.form(sink.url)
         person.photos("1")

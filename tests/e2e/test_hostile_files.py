@@ -1,0 +1,134 @@
+"""Files with names and natures that no camera gives them, and a machine that is short of descriptors."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import resource
+import socket
+import subprocess
+import threading
+
+import pytest
+
+from .conftest import COMMAND, PATIENCE, Home, jpeg
+from .server import FormServer
+
+AWKWARD = [
+    b'quo"te.jpg',
+    b"line\nbreak\r.jpg",
+    b"esc\x1b]0;owned\x07.jpg",
+    b"per%00cent.jpg",
+    "rtl\u202egpj.jpg".encode(),
+    "e\u0301 decomposed.jpg".encode(),
+    b"x" * 251 + b".jpg",
+    b"undecodable-\xff\xfe.jpg",
+    b"-rf.jpg",
+    b"--version.jpg",
+    b"$(touch owned).jpg",
+]
+
+
+def test_awkward_names_go_up_are_listed_and_do_nothing_to_the_terminal(home: Home, server: FormServer) -> None:
+    home.form(server)
+    trip = home.folder / "trip"
+    trip.mkdir()
+    wanted = set()
+    for number, name in enumerate(AWKWARD):
+        with open(os.path.join(os.fsencode(trip), name), "wb") as file:
+            file.write(jpeg(number))
+        wanted.add(hashlib.sha256(jpeg(number)).hexdigest())
+    done = home.run("push", trip, "-v")
+    assert done.returncode == 0, done.stderr
+    assert set(server.digests) == wanted
+    assert len({name.casefold() for name in server.names}) == len(AWKWARD)
+    assert {os.fsencode(os.path.basename(task["path"])) for task in home.tasks()} == set(AWKWARD)
+    shown = done.stderr + home.run("list").stdout + home.run("status").stdout
+    assert not set(shown) & {"\x1b", "\x07", "\r", "\u202e"}
+    assert not (home.folder / "owned").exists()
+
+
+def test_what_is_no_file_is_left_out_and_nobody_waits_for_it(home: Home, server: FormServer) -> None:
+    home.form(server)
+    trip = home.photos(1)
+    os.mkfifo(trip / "pipe.jpg")
+    (trip / "zero.jpg").touch()
+    (trip / "null.jpg").symlink_to("/dev/zero")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(trip / "socket.jpg"))
+        done = home.run("push", trip, "--follow-symlinks")
+    assert done.returncode == 0, done.stderr
+    assert server.names == ["IMG_1.JPG"]
+    assert "3 skipped: special" in done.stderr and "1 skipped: empty" in done.stderr
+
+
+class Sink:
+    """Takes one request after the other, keeps a digest of each body, and answers 201."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/up"
+        self.bodies: list[tuple[int, str]] = []
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        connection, _ = self._listener.accept()
+        connection.settimeout(PATIENCE)
+        buffer = memoryview(bytearray(1 << 20))
+        with connection:
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += connection.recv(65536)
+            head, _, rest = head.partition(b"\r\n\r\n")
+            left = int(head.lower().partition(b"content-length: ")[2].partition(b"\r")[0])
+            size, digest = left, hashlib.sha256(rest)
+            left -= len(rest)
+            while left:
+                count = connection.recv_into(buffer[: min(left, len(buffer))])
+                digest.update(buffer[:count])
+                left -= count
+            self.bodies.append((size, digest.hexdigest()))
+            connection.sendall(b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}")
+
+
+@pytest.mark.soak
+def test_a_video_of_more_than_4_gib(home: Home) -> None:
+    video = home.folder / "big.mp4"
+    with video.open("wb") as file:
+        file.write(b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom")
+        file.truncate((4 << 30) + 4321)
+    sink = Sink()
+    line = [*COMMAND, "push", str(video), "--album", "long", "--url", sink.url]
+    done = subprocess.run(line, env=home.env, cwd=home.folder, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    ((size, _),) = sink.bodies
+    assert size > video.stat().st_size
+    assert home.sql("select body.size, length from body") == [(video.stat().st_size, size)]
+
+
+@pytest.mark.parametrize("jobs", [1, 8])
+def test_64_descriptors_are_enough(home: Home, server: FormServer, jobs: int) -> None:
+    home.form(server)
+    home.photos(30)
+    line = [*COMMAND, "push", "trip", "--spool", "-j", str(jobs)]
+    done = subprocess.run(
+        line, env=home.env, cwd=home.folder, capture_output=True, text=True, timeout=PATIENCE,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert len(server.names) == 30
+
+
+def test_too_few_descriptors_are_a_fault_of_this_machine_and_cost_no_try(home: Home, server: FormServer) -> None:
+    home.form(server)
+    home.photos(5)
+    line = [*COMMAND, "push", "trip", "-j", "16"]
+    done = subprocess.run(
+        line, env=home.env, cwd=home.folder, capture_output=True, text=True, timeout=PATIENCE,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (12, 12)),
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    assert done.returncode in (0, 1), done.stderr
+    assert home.run("resume" if home.journal.exists() and home.tasks() else "push", "trip").returncode == 0
+    assert home.sql("select max(tries) from task") == [(1,)]
+    assert sorted(set(server.names)) == [f"IMG_{number}.JPG" for number in range(1, 6)]
