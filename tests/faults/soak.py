@@ -59,7 +59,7 @@ class Soak:
         loop.result.photos = len(loop._seen)
 
     def _kill(self, command: Command) -> None:
-        end = time.monotonic() + self.loop.rng.uniform(3.0, 9.0)
+        end = time.monotonic() + self.loop.rng.uniform(0.8, 3.0)
         resident = 0
         while command.process.poll() is None and time.monotonic() < end:
             resident = _resident(command.process.pid) or resident
@@ -76,7 +76,8 @@ class Soak:
         """Resident memory of the first and the last uploaders, and whether it stayed flat."""
         part = max(1, len(self.memory) // 5)
         first, last = statistics.median(self.memory[:part]), statistics.median(self.memory[-part:])
-        words = f"memory {first / 1e6:.1f} MB at the start, {last / 1e6:.1f} MB at the end, {max(self.memory) / 1e6:.1f} MB at most"
+        most = max(self.memory)
+        words = f"memory {first / 1e6:.1f} MB at the start, {last / 1e6:.1f} MB at the end, {most / 1e6:.1f} MB at most"
         return words, last - first < _GROWTH
 
 
