@@ -353,3 +353,13 @@ def test_tries_used_up_are_failed_unless_an_earlier_one_is_in_doubt(
 ) -> None:
     step = step_after(Finding(outcome, "408"), RULES, tries=3, doubted=doubted, now=NOW, chance=0.5)
     assert (step.state, step.tries, step.ask_at) == (state, 4, None)
+
+
+def test_a_week_of_cron_is_five_rounds_and_not_672() -> None:
+    """Every quarter of an hour, for a photo that fails each time at once."""
+    rounds, failed_at, at = 0, 0.0, []
+    for now in range(0, 7 * 86400, 900):
+        if round_is_due(rounds, failed_at, now, most=5):
+            rounds, failed_at = rounds + 1, float(now)
+            at.append(now / 3600)
+    assert at == [0.0, 0.25, 1.25, 7.25, 31.25]

@@ -189,3 +189,17 @@ def test_all_leaves_what_is_on_hold_alone(home: Home, server: FormServer) -> Non
     assert "on hold" in done.stderr
     assert server.ledger == []
     assert home.album()["held"]
+
+
+def test_every_try_of_a_body_carries_the_same_idempotency_key(home: Home, server: FormServer) -> None:
+    home.form(server)
+    server.answer = lambda _: Answer(408)
+    assert home.run("push", home.photos(2), "--retries", "0").returncode == 3
+    server.answer = lambda _: Answer()
+    assert home.run("retry-failed", "trip").returncode == 0
+    keys: dict[str, list[str]] = {}
+    for received in server.ledger:
+        keys.setdefault(received.filename, []).append(received.headers["idempotency-key"])
+    assert {name: len(found) for name, found in keys.items()} == {"IMG_1.JPG": 2, "IMG_2.JPG": 2}
+    assert all(len(set(found)) == 1 for found in keys.values())
+    assert keys["IMG_1.JPG"] != keys["IMG_2.JPG"]
