@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 )
 from test_gathering import BOUNDARY, arrival, body_for, push
 
-from albumup.journal import runs
+from albumup.journal import copies, runs
 from albumup.journal.admin import cancel, forget
 from albumup.journal.gathering import Action
 from albumup.journal.journal import Journal, LostTask
@@ -232,7 +232,7 @@ def test_copies_are_needed_until_their_task_is_settled_well_or_cancelled(journal
         for task, state in enumerate((State.UPLOADED, State.DUPLICATE, State.FAILED, State.CANCELLED), 1):
             journal.start(task, 1, BOUNDARY)
             journal.settle_task(task, state, "words")
-    assert journal.spooled() == {"copy3", "copy5", "copy6"}
+    assert copies.needed(journal) == {"copy3", "copy5", "copy6"}
 
 
 def test_attempts_and_throughput_are_told_by_the_views(journal: Journal) -> None:

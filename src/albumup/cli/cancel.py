@@ -64,7 +64,7 @@ def forget(app: App, /, album: str, target: str | None) -> int:
     """
     from albumup.cli.albums import opened
     from albumup.errors import UsageError
-    from albumup.journal import admin, runs
+    from albumup.journal import admin, copies, runs
     from albumup.journal.opening import paths_of
     from albumup.uploader.spooling import drop_copies
 
@@ -78,9 +78,9 @@ def forget(app: App, /, album: str, target: str | None) -> int:
                     f"{album!a} on {one.target} is not settled: photos of it are still to be sent",
                     f"albumup resume {album}   sends them,   albumup cancel {album}   gives them up",
                 )
-        copies = [copy for one in meant for copy in journal.copies_of(one.id)]
+        unneeded = [copy for one in meant for copy in copies.of_album(journal, one.id)]
         for one in meant:
             admin.forget(journal, one.id)
-    drop_copies(copies, paths_of(journal.path)["spool"])
+    drop_copies(unneeded, paths_of(journal.path)["spool"])
     app.screen.say(f"{album} is forgotten; what was sent stays where it is")
     return 0

@@ -11,26 +11,13 @@ import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from albumup.errors import LocalError
 from albumup.journal.opening import journal_fault, open_writer
-from albumup.journal.rows import Body, CutOff, Pins, Task
+from albumup.journal.rows import TASK, Body, CutOff, Pins, Task, task_of
 from albumup.journal.states import WANTING, State, sources_of
-
-_TASK = """
-select task.id, task.album_id, album.name as album, task.root_id, photo.path, photo.relative, photo.volume,
-    photo.device as photo_device, photo.mime,
-    task.size, task.position, task.total, task.tries, task.attempts, task.frees, task.maybe_twice, task.spool,
-    task.sent_as, body.task_id as prepared, body.head, body.tail, body.boundary, body.content_type, body.length,
-    body.size as pinned_size, body.mtime_ns, body.inode, body.device, body.ctime_ns, body.sha256, body.sha1, body.md5,
-    body.taken, body.spool as copy
-from task
-join photo on photo.id = task.photo_id
-join album on album.id = task.album_id
-left join body on body.task_id = task.id
-"""
 
 _HAS_COPY = " and exists (select 1 from body where body.task_id = task.id and body.spool is not null)"
 
@@ -92,14 +79,14 @@ class Journal:
     def unprepared(self, album_id: int, root_id: int, limit: int, after: int = 0) -> list[Task]:
         """Tasks of an album that wait for their body, in the order of their push."""
         found = self.rows(
-            _TASK + "where task.album_id = ? and task.root_id = ? and task.state = 'pending' and task.prepared = 0"
+            TASK + "where task.album_id = ? and task.root_id = ? and task.state = 'pending' and task.prepared = 0"
             " and task.id > ? order by task.id limit ?",
             album_id,
             root_id,
             after,
             limit,
         )
-        return [_task(row) for row in found]
+        return [task_of(row) for row in found]
 
     def name_photo(self, task_id: int, album_id: int, wanted: Callable[[int], str]) -> str:
         """The name under which a photo is sent, unique in its album without regard to case.
@@ -194,13 +181,13 @@ class Journal:
         """
         when = "task.next_at = 0" if untried else f"task.next_at > 0 and task.next_at <= {now!r}"
         found = self.rows(
-            _TASK + f"where task.album_id = ? and task.root_id = ? and task.state = 'pending' and task.prepared = 1"
+            TASK + f"where task.album_id = ? and task.root_id = ? and task.state = 'pending' and task.prepared = 1"
             f" and {when}{_HAS_COPY if copies else ''} order by task.next_at, task.id limit ?",
             album_id,
             root_id,
             limit,
         )
-        return [_task(row) for row in found]
+        return [task_of(row) for row in found]
 
     def next_time(self, album_id: int, root_id: int, *, copies: bool = False) -> float | None:
         """The earliest time at which a prepared task of an album and root may be tried again; ``copies`` as above."""
@@ -222,8 +209,8 @@ class Journal:
 
     def task(self, task_id: int) -> Task | None:
         """One task, or None if it was forgotten."""
-        found = self.rows(_TASK + "where task.id = ?", task_id)
-        return _task(found[0]) if found else None
+        found = self.rows(TASK + "where task.id = ?", task_id)
+        return task_of(found[0]) if found else None
 
     def start(self, task_id: int, run_id: int, boundary: str) -> int:
         """An attempt at sending the body with that boundary begins; its id.
@@ -301,13 +288,13 @@ class Journal:
     def doubts_due(self, album_id: int, now: float, limit: int) -> list[Task]:
         """Tasks whose time to be asked about has come."""
         found = self.rows(
-            _TASK + "where task.album_id = ? and task.state = 'in_doubt' and task.ask_at <= ?"
+            TASK + "where task.album_id = ? and task.state = 'in_doubt' and task.ask_at <= ?"
             " order by task.ask_at limit ?",
             album_id,
             now,
             limit,
         )
-        return [_task(row) for row in found]
+        return [task_of(row) for row in found]
 
     def ask_no_later(self, album_id: int, then: float) -> None:
         """No doubt of an album waits longer than until ``then``, whatever a clock that was wrong has written."""
@@ -384,36 +371,6 @@ class Journal:
             row[0]: row[1] for row in self.rows("select name, accepted_url from target where accepted_url not null")
         }
 
-    def note_spool_folder(self, folder: str) -> None:
-        """Copies are put there; it is swept from now on."""
-        if folder.isprintable():
-            self.connection.execute("insert or ignore into spool_folder values (?)", (folder,))
-
-    def spool_folders(self) -> Collection[str]:
-        """Where copies were ever put."""
-        return {row[0] for row in self.rows("select path from spool_folder")}
-
-    def copies_of(self, album_id: int) -> list[str]:
-        """The copies of an album's photos, as they are journaled."""
-        return [
-            row[0]
-            for row in self.rows(
-                "select body.spool from task join body on body.task_id = task.id"
-                " where task.album_id = ? and body.spool is not null",
-                album_id,
-            )
-        ]
-
-    def spooled(self) -> Collection[str]:
-        """Names of all copies that a task still needs."""
-        return {
-            row[0]
-            for row in self.rows(
-                "select body.spool from body join task on task.id = body.task_id where body.spool is not null"
-                " and task.state not in ('uploaded', 'duplicate', 'cancelled')"
-            )
-        }
-
 
 def _identity(path: str) -> tuple[int, int] | None:
     try:
@@ -421,41 +378,3 @@ def _identity(path: str) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return status.st_dev, status.st_ino
-
-
-def _task(row: sqlite3.Row) -> Task:
-    body = None
-    if row["prepared"] is not None:
-        digests = {name: row[name] for name in ("sha256", "sha1", "md5") if row[name]}
-        body = Body(
-            head=row["head"],
-            tail=row["tail"],
-            boundary=row["boundary"],
-            content_type=row["content_type"],
-            length=row["length"],
-            pins=Pins(row["pinned_size"], row["mtime_ns"], row["inode"], row["device"], row["ctime_ns"]),
-            digests=digests,
-            taken=row["taken"],
-            spool=row["copy"],
-        )
-    return Task(
-        id=row["id"],
-        album_id=row["album_id"],
-        album=row["album"],
-        root_id=row["root_id"],
-        path=row["path"],
-        relative=row["relative"],
-        volume=row["volume"],
-        device=row["photo_device"],
-        mime=row["mime"],
-        size=row["size"],
-        position=row["position"],
-        total=row["total"],
-        tries=row["tries"],
-        attempts=row["attempts"],
-        frees=row["frees"],
-        maybe_twice=bool(row["maybe_twice"]),
-        spool=bool(row["spool"]),
-        sent_as=row["sent_as"],
-        body=body,
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass
 
 
@@ -106,3 +107,57 @@ class CutOff:
     album_id: int
     target: str
     whole_at: float | None
+
+
+TASK = """
+select task.id, task.album_id, album.name as album, task.root_id, photo.path, photo.relative, photo.volume,
+    photo.device as photo_device, photo.mime,
+    task.size, task.position, task.total, task.tries, task.attempts, task.frees, task.maybe_twice, task.spool,
+    task.sent_as, body.task_id as prepared, body.head, body.tail, body.boundary, body.content_type, body.length,
+    body.size as pinned_size, body.mtime_ns, body.inode, body.device, body.ctime_ns, body.sha256, body.sha1, body.md5,
+    body.taken, body.spool as copy
+from task
+join photo on photo.id = task.photo_id
+join album on album.id = task.album_id
+left join body on body.task_id = task.id
+"""
+"""Selects what ``task_of`` reads; a condition follows."""
+
+
+def task_of(row: sqlite3.Row) -> Task:
+    """The task in a row of ``TASK``."""
+    body = None
+    if row["prepared"] is not None:
+        digests = {name: row[name] for name in ("sha256", "sha1", "md5") if row[name]}
+        body = Body(
+            head=row["head"],
+            tail=row["tail"],
+            boundary=row["boundary"],
+            content_type=row["content_type"],
+            length=row["length"],
+            pins=Pins(row["pinned_size"], row["mtime_ns"], row["inode"], row["device"], row["ctime_ns"]),
+            digests=digests,
+            taken=row["taken"],
+            spool=row["copy"],
+        )
+    return Task(
+        id=row["id"],
+        album_id=row["album_id"],
+        album=row["album"],
+        root_id=row["root_id"],
+        path=row["path"],
+        relative=row["relative"],
+        volume=row["volume"],
+        device=row["photo_device"],
+        mime=row["mime"],
+        size=row["size"],
+        position=row["position"],
+        total=row["total"],
+        tries=row["tries"],
+        attempts=row["attempts"],
+        frees=row["frees"],
+        maybe_twice=bool(row["maybe_twice"]),
+        spool=bool(row["spool"]),
+        sent_as=row["sent_as"],
+        body=body,
+    )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from albumup.body import AnotherVolume, SourceChanged, SourceGone, sent_name
 from albumup.disk import fsync_folder
 from albumup.errors import AlbumupError, ConfigError
+from albumup.journal import copies
 from albumup.journal.journal import Journal, LostTask
 from albumup.journal.rows import Task
 from albumup.journal.states import State
@@ -162,7 +163,7 @@ class Preparer(threading.Thread):
 
         def record(journal: Journal) -> None:
             if any(body.spool for _, _, body, _ in changes):
-                journal.note_spool_folder(engine.options.spool_folder)
+                copies.note_folder(journal, engine.options.spool_folder)
             for _, task, body, name in changes:
                 try:
                     journal.prepared(task.id, body, name)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from albumup.disk import make_folder
 from albumup.errors import LocalError
+from albumup.journal import copies
 from albumup.journal.journal import Journal
 from albumup.journal.opening import local_faults
 
@@ -29,9 +30,9 @@ def open_copy(folder: str) -> tuple[str, int]:
         return copy if copy.isprintable() else name, os.open(copy, flags, 0o600)
 
 
-def drop_copies(copies: Iterable[str], folder: str) -> None:
+def drop_copies(unneeded: Iterable[str], folder: str) -> None:
     """Remove copies that were named in the journal; ``folder`` for those named without one. What stays is swept."""
-    for copy in copies:
+    for copy in unneeded:
         with contextlib.suppress(OSError):
             os.unlink(os.path.join(folder, copy))
 
@@ -41,9 +42,9 @@ def sweep(journal: Journal, folder: str) -> None:
 
     The caller holds the uploader's lock. Raises LocalError.
     """
-    needed = journal.spooled()
+    needed = copies.needed(journal)
     names = {os.path.basename(copy) for copy in needed}
-    for place in {folder, *journal.spool_folders(), *map(os.path.dirname, needed)} - {""}:
+    for place in {folder, *copies.folders(journal), *map(os.path.dirname, needed)} - {""}:
         try:
             present = os.listdir(place)
         except (FileNotFoundError, NotADirectoryError):
