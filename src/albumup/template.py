@@ -65,9 +65,17 @@ def nearest(word: str, choices: Iterable[str]) -> str | None:
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """``"; did you mean X?"`` with the nearest choice, or nothing: the end of a message about an unknown word."""
-    found = nearest(word, choices)
-    return f"; did you mean {found}?" if found else ""
+    """``"; did you mean X?"``, or ``"; the nearest is X"`` where that is far: the end of a message about a word.
+
+    Nothing where there is nothing to choose from.
+    """
+    from difflib import SequenceMatcher
+
+    if (found := nearest(word, choices)) is None:
+        return ""
+    one, other = word.lower(), found.lower()
+    is_close = (one and other.startswith(one)) or SequenceMatcher(None, one, other).ratio() >= 0.6
+    return f"; did you mean {found}?" if is_close else f"; the nearest is {found}"
 
 
 class Template:

@@ -104,7 +104,7 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
         return _dry_run(app, intake, given["as_json"])
     journal = journal or app.writer()
     newest = journal.rows("select max(id) from task")[0][0] or 0
-    was = runs.target_definitions(journal).get(name)
+    was = runs.target_definitions(journal).get(name) if runs.has_waiting(journal, name) else None
     album_id = intake.take_in(journal, definition, spool_folder, share=target.share(album) if target else "")
     _say_redefined(app, name, was, definition)
     known = {one.id: one for one in runs.albums(journal)}[album_id]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import http.client
 import os
+import re
 import socket
 import ssl
 from urllib.parse import urlsplit
@@ -81,7 +82,9 @@ def words_of(error: BaseException) -> str:
         return error.strerror
     if isinstance(error, http.client.HTTPException):
         return "what came back is not HTTP"
-    return str(error) or type(error).__name__
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    return re.sub(r"\s*\(?_ssl\.c:\d+\)?:?\s*", " ", str(error)).strip() or type(error).__name__
 
 
 def proxy_for(url: str) -> str | None:
