@@ -174,3 +174,48 @@ def test_copies_are_sent_while_the_card_is_out(home: Home, club: FormServer) -> 
     (home.folder / "elsewhere").rename(trip)
     assert home.run("resume").returncode == 0
     assert len(set(club.names)) == 4
+
+
+def test_a_spool_whose_disk_is_away_is_waited_for_and_never_swept(home: Home, club: FormServer) -> None:
+    """The card may have been erased: these copies are the only ones."""
+    trip = home.photos(3)
+    wanted = {sha256(file) for file in trip.iterdir()}
+    down(club)
+    assert home.run("push", trip, "--spool-dir", "usb", "--patience", "0").returncode == 75
+    for file in trip.iterdir():
+        file.unlink()
+    (home.folder / "usb").rename(home.folder / "drawer")
+    up(club)
+    for _ in range(2):
+        done = home.run("resume")
+        assert done.returncode == 75, done.stderr
+        assert "usb" in done.stderr and "Bring back its disk" in done.stderr
+    (home.folder / "drawer").rename(home.folder / "usb")
+    assert home.run("resume").returncode == 0
+    assert set(club.digests) == wanted
+
+
+def test_a_lost_copy_is_made_up_for_by_its_photo_only_if_that_is_the_same(home: Home, club: FormServer) -> None:
+    trip = home.photos(3)
+    same, other = sha256(trip / "IMG_1.JPG"), sha256(trip / "IMG_2.JPG")
+    down(club)
+    assert home.run("push", trip, "--spool", "--patience", "0").returncode == 75
+    spool = home.journal.parent / "journal.db.spool"
+    for copy in spool.iterdir():
+        if sha256(copy) in (same, other):
+            copy.unlink()
+    (trip / "IMG_2.JPG").write_bytes(jpeg(9))
+    up(club)
+    assert home.run("resume").returncode == 3
+    assert home.states() == {"IMG_1.JPG": "uploaded", "IMG_2.JPG": "missing", "IMG_3.JPG": "uploaded"}
+    assert same in club.digests
+    assert sha256(trip / "IMG_2.JPG") not in club.digests
+
+
+def test_what_was_rejected_for_its_form_goes_by_the_form_as_it_is_configured_then(home: Home, club: FormServer) -> None:
+    home.form(club, 'file_field = "wrong"')
+    club.answer = lambda received: Answer(201 if received.fields.get("sha1") else 422)
+    assert home.run("push", home.photos(2)).returncode == 3
+    home.form(club, '[targets.club.fields]\nsha1 = "{sha1}"')
+    assert home.run("retry-failed", "trip", "--rejected").returncode == 0
+    assert set(home.states().values()) == {"uploaded"}

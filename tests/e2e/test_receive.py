@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 import signal
+import socket
 import subprocess
 from collections.abc import Callable
 
 import pytest
 
-from .conftest import Home, finish, until
+from .conftest import COMMAND, PATIENCE, Home, finish, until
 
 TOKEN = "a-long-random-line-of-some-club"
 Serve = Callable[..., str]
@@ -117,3 +119,25 @@ def test_ctrl_c_ends_it(home: Home, number: signal.Signals) -> None:
     assert "Ctrl-C ends it" in process.stderr.readline()
     process.send_signal(number)
     assert finish(process).returncode == 0
+
+
+def test_idle_clients_keep_nobody_out(home: Home) -> None:
+    """More of them than there are descriptors."""
+    command = f"ulimit -n 64; exec {' '.join(COMMAND)} receive in --port 0"
+    process = subprocess.Popen(
+        ["bash", "-c", command], env=home.env, cwd=home.folder, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    try:
+        port = int(re.search(r":(\d+);", process.stderr.readline())[1])  # type: ignore[index]
+        idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(150)]
+        for _ in range(3):
+            honest = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+            honest.request("GET", "/")
+            assert honest.getresponse().status == 200
+            honest.close()
+        for connection in idle:
+            connection.close()
+    finally:
+        process.terminate()
+        process.communicate(timeout=PATIENCE)

@@ -64,6 +64,8 @@ class Session:
         if self._lock.take(0.0):
             # Nobody is uploading, so whoever owed a notice died before delivering it.
             try:
+                with self.journal.transaction():
+                    runs.close_dead(self.journal)
                 self._deliver_old_notices()
                 sweep(self.journal, self.options.spool_folder)
             finally:
@@ -84,6 +86,8 @@ class Session:
             while True:
                 if self._lock.take():
                     try:
+                        with self.journal.transaction():
+                            runs.close_dead(self.journal)
                         return self._upload()
                     finally:
                         self._lock.release()

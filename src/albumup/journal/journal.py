@@ -356,8 +356,14 @@ class Journal:
             "update task set tries = 0, frees = 0, next_at = 0, ask_at = null, rounds = ? where id = ?",
             (rounds, task_id),
         )
-        if row["state"] == State.MISSING:
-            self.connection.execute("update task set prepared = 0 where id = ?", (task_id,))
+        if row["state"] == State.MISSING:  # one with a copy goes by that first
+            self.connection.execute(
+                "update task set prepared = 0 where id = ?"
+                " and not exists (select 1 from body where task_id = task.id and spool is not null)",
+                (task_id,),
+            )
+        if row["state"] == State.REJECTED:  # perhaps for how it was framed; that may be configured otherwise now
+            self.connection.execute("update body set head = null, length = null where task_id = ?", (task_id,))
         if row["state"] == State.IN_DOUBT and not is_safe:
             self.connection.execute("update task set maybe_twice = 1 where id = ?", (task_id,))
 

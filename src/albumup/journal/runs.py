@@ -40,13 +40,18 @@ class Notice:
 def begin(journal: Journal, pid: int, options: dict[str, Any], album_ids: Iterable[int]) -> int:
     """A new run with its scope; its id. Runs that were killed are closed: the caller holds the lock."""
     now = journal.clock()
-    journal.connection.execute("update run set ended = ? where ended is null", (now,))
+    close_dead(journal)
     cursor = journal.connection.execute(
         "insert into run (pid, started, options) values (?, ?, ?)", (pid, now, json.dumps(options))
     )
     run_id = int(cursor.lastrowid or 0)
     add_to_scope(journal, run_id, album_ids)
     return run_id
+
+
+def close_dead(journal: Journal) -> None:
+    """Runs that were killed are over: nobody may hand over to them. The caller holds the lock."""
+    journal.connection.execute("update run set ended = ? where ended is null", (journal.clock(),))
 
 
 def add_to_scope(journal: Journal, run_id: int, album_ids: Iterable[int]) -> None:

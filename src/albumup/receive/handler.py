@@ -95,6 +95,7 @@ class Handler(BaseHTTPRequestHandler):
     # What the standard library calls.
 
     def handle_one_request(self) -> None:
+        self._note(works=False)
         self._unread = 1  # until the headers tell, there may be more
         self._continue = False
         super().handle_one_request()
@@ -122,12 +123,17 @@ class Handler(BaseHTTPRequestHandler):
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve
 
+    def _note(self, *, works: bool) -> None:
+        if (note := getattr(self.server, "note", None)) is not None:
+            note(self.connection, works=works)
+
     # From request to answer.
 
     def _answer(self) -> Answer:
         try:
             self._measure()
             self._check_token()
+            self._note(works=True)
             return self._route()
         except Refused as refused:
             return refused.answer

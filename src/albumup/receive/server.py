@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import ipaddress
 import random
+import resource
 import signal
 import socket
 import socketserver
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import ThreadingHTTPServer
 from types import TracebackType
@@ -22,6 +25,7 @@ from albumup.receive.handler import Desk, Handler
 from albumup.receive.store import Store
 
 GRACE = 5.0  # seconds for what is being stored when the receiver stops
+MOST_CONNECTIONS = 2048
 POLL = 0.05  # seconds until stop() is noticed; an uploader with an inbox waits that long at its end
 
 
@@ -120,21 +124,50 @@ class _Server(ThreadingHTTPServer):
         self._desk = desk
         self._changed = threading.Condition()
         self._connections: set[socket.socket] = set()
+        self._idle: dict[socket.socket, None] = {}
+        """Connections that have not brought a whole request with the right token, the longest first."""
+        self._most = _most_connections()
         super().__init__(address, functools.partial(Handler, desk))
 
     def server_bind(self) -> None:
         socketserver.TCPServer.server_bind(self)  # HTTPServer's would ask the DNS for our own name, for seconds
 
     def get_request(self) -> tuple[socket.socket, Any]:
-        connection, address = super().get_request()
+        try:
+            connection, address = super().get_request()
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                self._drop_idle()
+                time.sleep(POLL)  # it is still there to be accepted, and asked about at once
+            raise
         with self._changed:
             self._connections.add(connection)
+            self._idle[connection] = None
+            crowded = len(self._connections) > self._most
+        if crowded:
+            self._drop_idle()
         return connection, address
+
+    def note(self, connection: socket.socket, *, works: bool) -> None:
+        """A connection has brought a request that is served, or waits for the next one."""
+        with self._changed:
+            self._idle.pop(connection, None)
+            if not works and connection in self._connections:
+                self._idle[connection] = None
+
+    def _drop_idle(self) -> None:
+        """End the connection that has been idle the longest: it must not keep others out."""
+        with self._changed:
+            if (longest := next(iter(self._idle), None)) is not None:
+                del self._idle[longest]
+                with contextlib.suppress(OSError):
+                    longest.shutdown(socket.SHUT_RDWR)
 
     def shutdown_request(self, request: Any) -> None:
         super().shutdown_request(request)
         with self._changed:
             self._connections.discard(request)
+            self._idle.pop(request, None)
             self._changed.notify_all()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -149,6 +182,12 @@ class _Server(ThreadingHTTPServer):
                     with contextlib.suppress(OSError):
                         connection.shutdown(how)
                 self._changed.wait_for(lambda: not self._connections, timeout=GRACE)
+
+
+def _most_connections() -> int:
+    """As many as leave half of this process's descriptors for files."""
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return MOST_CONNECTIONS if soft == resource.RLIM_INFINITY else min(MOST_CONNECTIONS, max(8, soft // 2))
 
 
 def serve(

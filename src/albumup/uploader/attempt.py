@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from albumup.body import AnotherVolume, Place, Source, SourceChanged, SourceGone
-from albumup.errors import AlbumupError
+from albumup.errors import AlbumupError, TryLater
 from albumup.journal.journal import Journal, LostTask
 from albumup.journal.rows import Task
 from albumup.journal.states import State
@@ -20,7 +20,7 @@ from albumup.targets.base import Photo
 from albumup.transfer import Fault, Request, Sent, Unreadable, Wire
 from albumup.uploader.lane import Lane
 from albumup.uploader.progress import Slot
-from albumup.uploader.spooling import drop_copies
+from albumup.uploader.spooling import drop_copies, is_away
 
 if TYPE_CHECKING:
     from albumup.uploader.engine import Engine
@@ -83,14 +83,26 @@ class Worker(threading.Thread):
         except AnotherVolume as other:
             self._gone(lane, task, str(other), None, seen=str(other))
             return
-        except SourceChanged as changed:
-            self._prepare_again(lane, task, str(changed), None)
-            return
-        except SourceGone as gone:
+        except (SourceChanged, SourceGone) as fault:
             if body.spool:
-                self._prepare_again(lane, task, f"its copy: {gone}", None)
+                source_or_none = self._instead_of_copy(lane, task, os.fsdecode(path), fault)
+                if source_or_none is None:
+                    return
+                source = source_or_none
+            elif isinstance(fault, SourceChanged):
+                self._prepare_again(lane, task, str(fault), None)
+                return
             else:
-                self._gone(lane, task, str(gone), None)
+                self._gone(lane, task, str(fault), None)
+                return
+        wanted = set(lane.target.digests) - body.digests.keys()
+        if body.head is None and (wanted or (lane.target.dates and body.taken is None)):
+            source.close()
+            if body.spool:
+                engine.dispatch.end(lane, task)
+                self._missing(lane, task, "its copy was made for other fields; push the photo again")
+            else:
+                self._prepare_again(lane, task, "its form has other fields now", None)
             return
         try:
             photo = photo_of(task, source.pins, body.digests, body.taken, lane.target)
@@ -124,6 +136,43 @@ class Worker(threading.Thread):
                 pins = source.pins
                 engine.recorder.do(lambda journal: journal.repin(task.id, pins))
             source.close()
+
+    def _instead_of_copy(self, lane: Lane, task: Task, copy: str, fault: Exception) -> Source | None:
+        """The photo itself, where its copy is gone or was altered, if it has the journaled bytes still.
+
+        None: then it is missing, and stays journaled as it was; or the whole spool is away, and the run ends.
+        """
+        assert task.body is not None
+        if isinstance(fault, SourceGone) and (why := is_away(copy)):
+            self._engine.dispatch.end(lane, task)
+            self._engine.dispatch.release(lane, task)
+            folder = os.path.dirname(copy)
+            self._engine.fail(
+                TryLater(
+                    f"{folder}: {why}; copies of photos are to be there", "Bring back its disk, then: albumup resume"
+                )
+            )
+            return None
+        try:
+            return Source(task.path, task.body, Place(task.volume, task.device))
+        except (SourceChanged, SourceGone, AnotherVolume) as other:
+            words = f"its copy cannot be used ({fault}), and the photo itself neither ({other})"
+            self._engine.dispatch.end(lane, task)
+            self._missing(lane, task, words)
+            return None
+
+    def _missing(self, lane: Lane, task: Task, words: str) -> None:
+        engine = self._engine
+
+        def record(journal: Journal) -> None:
+            journal.settle_task(task.id, State.MISSING, words)
+            engine.recording.settled(journal, task.album_id)
+
+        def recorded() -> None:
+            engine.recording.count(State.MISSING, task.size)
+            engine.recording.tell("missing", task, error=words)
+
+        self._record(lane, task, record, recorded)
 
     def _send(self, lane: Lane, request: Request, head: bytes, task: Task, source: Source, attempt: _Attempt) -> Sent:
         body = task.body

@@ -89,7 +89,7 @@ class Engine:
                 self.dispatch.wake.wait(TICK)
                 self.dispatch.wake.clear()
                 exit_code = self._tick()
-        except AlbumupError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it was, the run ends with words
             self.fail(error)
         finally:
             self.dispatch.no_more()

@@ -8,7 +8,6 @@ import secrets
 from collections.abc import Iterable
 
 from albumup.disk import make_folder
-from albumup.errors import LocalError
 from albumup.journal import copies
 from albumup.journal.journal import Journal
 from albumup.journal.opening import local_faults
@@ -40,18 +39,27 @@ def drop_copies(unneeded: Iterable[str], folder: str) -> None:
 def sweep(journal: Journal, folder: str) -> None:
     """Remove what no task needs, in every folder that copies were ever put into: left by a crash, or by a settled task.
 
-    The caller holds the uploader's lock. Raises LocalError.
+    The caller holds the uploader's lock. What cannot be removed now stays until a later start.
     """
     needed = copies.needed(journal)
     names = {os.path.basename(copy) for copy in needed}
     for place in {folder, *copies.folders(journal), *map(os.path.dirname, needed)} - {""}:
         try:
             present = os.listdir(place)
-        except (FileNotFoundError, NotADirectoryError):
+        except OSError:
             continue
-        except OSError as error:
-            raise LocalError(f"{place}: {error.strerror}") from error
         for name in present:
             if name not in names and len(name) == _NAME_DIGITS:
-                with contextlib.suppress(FileNotFoundError):
+                with contextlib.suppress(OSError):
                     os.unlink(os.path.join(place, name))
+
+
+def is_away(copy: str) -> str:
+    """Why the folder of a copy that cannot be opened is itself away, or "" when it is there with others in it."""
+    folder = os.path.dirname(copy)
+    try:
+        if any(len(name) == _NAME_DIGITS for name in os.listdir(folder)):
+            return ""
+    except OSError as error:
+        return error.strerror or str(error)
+    return "it is empty"
