@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import random
 import socket
@@ -755,3 +756,11 @@ def test_a_cut_answer_to_a_question_is_not_complete(serve: Serve, ca_file: Path)
     cut = serve([head, send(OK + b"Content-Length: 100\r\n\r\n{}"), close])
     sent = Http(Peer(PATIENCE, str(ca_file)), []).call("GET", cut.url)
     assert sent.answer is None or not sent.answer.complete
+
+
+def test_a_compressed_bomb_is_not_unpacked(serve: Serve, ca_file: Path) -> None:
+    bomb = gzip.compress(bytes(20 << 20))
+    told = OK + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(bomb)
+    sent = Http(Peer(PATIENCE, str(ca_file)), []).call("GET", serve([head, send(told + bomb)]).url)
+    assert sent.answer is not None
+    assert sent.answer.body == bomb[:MOST_ANSWER]

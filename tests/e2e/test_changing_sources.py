@@ -104,7 +104,7 @@ def test_other_bytes_after_a_whole_sending_go_under_another_name(home: Home, clu
     assert club.names == ["IMG_1-2.JPG"]
 
 
-def test_a_copy_that_was_altered_is_made_anew(home: Home, club: FormServer) -> None:
+def test_a_copy_that_was_altered_is_not_sent(home: Home, club: FormServer) -> None:
     file = home.photos(1) / "IMG_1.JPG"
     down(club)
     assert home.run("push", "trip", "--spool", "--patience", "0").returncode == 75
