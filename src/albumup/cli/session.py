@@ -18,7 +18,7 @@ from albumup.cli.screen import name_of, put_json, size
 from albumup.errors import AlbumupError
 from albumup.journal import runs
 from albumup.journal.journal import Journal
-from albumup.journal.lock import FileLock, is_locked
+from albumup.journal.lock import PATIENCE, FileLock, is_locked
 from albumup.journal.opening import CorruptJournal, check_whole, paths_of
 from albumup.journal.reading import statuses
 from albumup.journal.rows import Album
@@ -61,11 +61,9 @@ class Session:
         if any(runs.is_unfinished(self.journal, album) for album in self.album_ids):
             return self.run()
         code = settled_code(self.journal, self.album_ids)
-        if self._lock.take(0.0):
+        if self._take_lock(0.0):
             # Nobody is uploading, so whoever owed a notice died before delivering it.
             try:
-                with self.journal.transaction():
-                    runs.close_dead(self.journal)
                 self._deliver_old_notices()
                 sweep(self.journal, self.options.spool_folder)
             finally:
@@ -84,10 +82,8 @@ class Session:
             self.before = {album: runs.tally(self.journal, album).count(*DONE) for album in self.album_ids}
         with _Handlers(self._signals), contextlib.closing(self.journal):
             while True:
-                if self._lock.take():
+                if self._take_lock():
                     try:
-                        with self.journal.transaction():
-                            runs.close_dead(self.journal)
                         return self._upload()
                     finally:
                         self._lock.release()
@@ -101,6 +97,18 @@ class Session:
                 code = self._follow(run)
                 if code is not None:
                     return code
+
+    def _take_lock(self, patience: float = PATIENCE) -> bool:
+        """The uploader's lock; runs that were killed are closed with it, so that nobody hands over to them."""
+        if not self._lock.take(patience):
+            return False
+        try:
+            with self.journal.transaction():
+                runs.close_dead(self.journal)
+        except BaseException:
+            self._lock.release()
+            raise
+        return True
 
     # Uploading.
 

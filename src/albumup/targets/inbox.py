@@ -15,8 +15,8 @@ from urllib.parse import quote
 
 from albumup.receive import Receiver, Store
 from albumup.settings import CommonSettings, InboxSettings
-from albumup.targets.base import Check, Form, Photo, Target, Unasked, Verdict, VerdictKind, words_in
-from albumup.transfer import Answer, Fault, Http, Peer, Request
+from albumup.targets.base import Check, Form, Photo, Target, Unasked, Verdict, VerdictKind, checked, words_in
+from albumup.transfer import Answer, Http, Peer, Request
 
 _ASK_AT_A_TIME = 5000
 
@@ -64,8 +64,7 @@ class InboxTarget(Target):
     def check(self) -> list[Check]:
         sent = self.http().call("GET", self._root + "/")
         if sent.answer is None:
-            is_down = sent.fault is Fault.NOT_REACHED
-            return [Check("address", False, f"{self._root}: {sent.detail or sent.fault}", is_down)]
+            return [checked("address", self._root, sent)]
         said = _object(sent.answer)
         ours = said.get("server") == "albumup"
         if sent.answer.status == 401:

@@ -162,17 +162,13 @@ class Worker(threading.Thread):
             return None
 
     def _missing(self, lane: Lane, task: Task, words: str) -> None:
-        engine = self._engine
-
-        def record(journal: Journal) -> None:
-            journal.settle_task(task.id, State.MISSING, words)
-            engine.recording.settled(journal, task.album_id)
-
-        def recorded() -> None:
-            engine.recording.count(State.MISSING, task.size)
-            engine.recording.tell("missing", task, error=words)
-
-        self._record(lane, task, record, recorded)
+        recording = self._engine.recording
+        self._record(
+            lane,
+            task,
+            lambda journal: recording.missing(journal, task, words),
+            lambda: recording.told_missing(task, words),
+        )
 
     def _send(self, lane: Lane, request: Request, head: bytes, task: Task, source: Source, attempt: _Attempt) -> Sent:
         body = task.body
@@ -271,10 +267,10 @@ class Worker(threading.Thread):
             source.check()
         except SourceChanged as changed:
             self._prepare_again(lane, task, str(changed), attempt)
+            return
         except SourceGone as gone:
-            self._gone(lane, task, str(gone), attempt)
-        else:
-            self._gone(lane, task, words, attempt)
+            words = str(gone)
+        self._gone(lane, task, words, attempt)
 
     def _gone(self, lane: Lane, task: Task, words: str, attempt: _Attempt | None, seen: str = "") -> None:
         """The source cannot be read: its card is away and it waits, or it is missing."""
@@ -289,13 +285,11 @@ class Worker(threading.Thread):
                 journal.end_attempt(attempt.id, Outcome.FREE, error=words)
                 journal.move(task.id, State.PENDING)
             if not away:
-                journal.settle_task(task.id, State.MISSING, words)
-                engine.recording.settled(journal, task.album_id)
+                engine.recording.missing(journal, task, words)
 
         def recorded() -> None:
             if not away:
-                engine.recording.count(State.MISSING, task.size)
-                engine.recording.tell("missing", task, error=words)
+                engine.recording.told_missing(task, words)
 
         self._record(lane, task, record, recorded)
 

@@ -13,7 +13,6 @@ from albumup.errors import AlbumupError, ConfigError
 from albumup.journal import copies
 from albumup.journal.journal import Journal, LostTask
 from albumup.journal.rows import Task
-from albumup.journal.states import State
 from albumup.prepare import Reading, body_of, photo_of, read
 from albumup.uploader.lane import Lane
 from albumup.uploader.spooling import open_copy
@@ -131,18 +130,11 @@ class Preparer(threading.Thread):
         return reading
 
     def _give_up(self, task: Task, words: str) -> None:
-        engine = self._engine
+        recording = self._engine.recording
         self._restless.pop(task.id, None)
-
-        def change(journal: Journal) -> None:
-            journal.settle_task(task.id, State.MISSING, words)
-            engine.recording.settled(journal, task.album_id)
-
-        def recorded() -> None:
-            engine.recording.count(State.MISSING, task.size)
-            engine.recording.tell("missing", task, error=words)
-
-        engine.recorder.do(change, recorded)
+        self._engine.recorder.do(
+            lambda journal: recording.missing(journal, task, words), lambda: recording.told_missing(task, words)
+        )
 
     def _journal(self, done: list[tuple[Lane, Task, Reading]]) -> None:
         """Name, frame and journal what was read; the copies' folder is fsynced before the rows that name them."""

@@ -143,6 +143,16 @@ class Recording:
             self._touched[task.album_id] = now
             runs.touch(journal, task.album_id)
 
+    def missing(self, journal: Journal, task: Task, words: str) -> None:
+        """The source of a task is gone or cannot be read; ``told_missing`` follows once that is durable."""
+        journal.settle_task(task.id, State.MISSING, words)
+        self.settled(journal, task.album_id)
+
+    def told_missing(self, task: Task, words: str) -> None:
+        """Count and tell what ``missing`` has recorded."""
+        self.count(State.MISSING, task.size)
+        self.tell("missing", task, error=words)
+
     def settled(self, journal: Journal, album_id: int) -> None:
         """Owe a notice when the album has just settled; in the transaction of its last change."""
         if self.run_id and not runs.is_unfinished(journal, album_id):
