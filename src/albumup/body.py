@@ -157,8 +157,10 @@ class Source:
         """
         self.descriptor, self._seen = open_source(path, place)
         self._digest = body.digests["sha256"]
+        self._is_copy = place is None
         self.pins = read_pins(self._seen)
         self.repinned = False
+        """The photo has other times or another inode than journaled, and the journaled bytes."""
         self.touched = False
         """Something about it changed while it was open, though its bytes are the same again."""
         try:
@@ -181,7 +183,8 @@ class Source:
             self._compare()
             self._seen = os.fstat(self.descriptor)
             self.pins = read_pins(self._seen)
-            self.repinned = self.touched = True
+            self.touched = True
+            self.repinned = not self._is_copy
 
     def close(self) -> None:
         os.close(self.descriptor)

@@ -122,6 +122,7 @@ def test_cancel_gives_up_what_a_kill_cut_off(home: Home, server: FormServer) -> 
     assert "2 photos cancelled" in home.run("cancel", "trip").stderr
     assert set(home.states().values()) == {"cancelled"}
     assert home.run("forget", "trip").returncode == 0
+    assert home.sql("select id from run where ended is null") == []  # else cron hands over to the dead
 
 
 @pytest.mark.parametrize("away", [False, True], ids=["spool", "spool-dir"])

@@ -116,6 +116,41 @@ def test_a_copy_that_was_altered_is_not_sent(home: Home, club: FormServer) -> No
     assert claims(home) == {sha256(file)}
 
 
+def test_a_copy_that_is_altered_while_it_is_sent_is_not_called_uploaded(home: Home, club: FormServer) -> None:
+    """Its end is withheld, free; the photo goes in its place."""
+    file = home.photos(1, size=BIG) / "IMG_1.JPG"
+    club.may_read.clear()
+    process = home.start("push", "trip", "--spool", "--retries", "0")
+    until(lambda: club.in_flight)
+    until(lambda: home.sql("select 1 from task where state = 'sending'"))
+    (copy,) = (home.journal.parent / "journal.db.spool").iterdir()
+    write_in_place(copy, b"\0" * 512)
+    club.may_read.set()
+    assert finish(process).returncode == 0
+    assert club.digests == [sha256(file)]
+    assert claims(home) == {sha256(file)}
+    assert home.sql("select outcome from v_attempts order by number") == [("broken",), ("uploaded",)]
+
+
+def test_a_copy_that_is_altered_before_the_answer_leaves_a_doubt(home: Home, club: FormServer) -> None:
+    """The body was whole, so it may be there twice; the altered copy is kept, for it may be all there is."""
+    file = home.photos(1) / "IMG_1.JPG"
+    club.may_answer.clear()
+    process = home.start("push", "trip", "--spool")
+    until(lambda: club.in_flight)
+    until(lambda: home.sql("select 1 from attempt where whole_at is not null"))
+    (copy,) = (home.journal.parent / "journal.db.spool").iterdir()
+    write_in_place(copy, b"\0" * 512)
+    file.unlink()
+    club.may_answer.set()
+    assert finish(process).returncode == 3
+    (task,) = home.tasks()
+    assert (task["state"], task["maybe_twice"]) == ("missing", True)
+    assert "its copy cannot be used" in task["error"]
+    assert copy.exists()
+    assert home.sql("select outcome from v_attempts") == [("in_doubt",)]
+
+
 def test_a_copy_that_waits_its_turn_is_not_sent_once_its_photo_has_other_bytes(home: Home, club: FormServer) -> None:
     trip = home.photos(9)
     gate = threading.Event()

@@ -24,7 +24,7 @@ def cancel(app: App, /, album: str, files: tuple[str, ...], target: str | None) 
     """
     from albumup.cli.albums import opened
     from albumup.cli.screen import photos
-    from albumup.journal import admin
+    from albumup.journal import admin, runs
     from albumup.journal.lock import FileLock
     from albumup.journal.opening import paths_of
     from albumup.uploader.spooling import sweep
@@ -37,6 +37,8 @@ def cancel(app: App, /, album: str, files: tuple[str, ...], target: str | None) 
     alone = lock.take(0.0)
     try:
         with journal.transaction():
+            if alone:
+                runs.close_dead(journal)
             done = [admin.cancel(journal, one.id, names, alone=alone) for one in meant]
         if alone:
             sweep(journal, paths_of(journal.path)["spool"])

@@ -33,6 +33,7 @@ class _Attempt:
         self._task = task
         self._run_id = run_id
         self.id = 0
+        self.is_whole = False
         self.began = time.monotonic()
 
     def start(self, journal: Journal) -> None:
@@ -44,6 +45,7 @@ class _Attempt:
         if not self.id:
             raise LostTask(self._task.id)
         journal.whole(self.id)
+        self.is_whole = True
 
 
 class _Touched(Exception):
@@ -121,14 +123,15 @@ class Worker(threading.Thread):
         except LostTask:
             engine.dispatch.end(lane, task)
             engine.dispatch.release(lane, task)
-        except SourceChanged as changed:
-            self._prepare_again(lane, task, str(changed), attempt)
         except _Touched:
-            engine.dispatch.end(lane, task)
-            words = "it was touched while it was sent"
-            self._finish(lane, task, attempt, None, Finding(Outcome.BROKEN, words), free=True)
-        except (SourceGone, Unreadable) as gone:
-            self._unreadable(lane, task, source, str(gone), attempt)
+            self._once_more(lane, task, attempt, "it was touched while it was sent")
+        except (SourceChanged, SourceGone, Unreadable) as fault:
+            if body.spool:  # the copy; opening it again finds the way on
+                self._once_more(lane, task, attempt, f"its copy could not be sent: {fault}")
+            elif isinstance(fault, SourceChanged):
+                self._prepare_again(lane, task, str(fault), attempt)
+            else:
+                self._unreadable(lane, task, source, str(fault), attempt)
         else:
             self._judge(lane, task, attempt, photo, sent)
         finally:
@@ -136,6 +139,12 @@ class Worker(threading.Thread):
                 pins = source.pins
                 engine.recorder.do(lambda journal: journal.repin(task.id, pins))
             source.close()
+
+    def _once_more(self, lane: Lane, task: Task, attempt: _Attempt, words: str) -> None:
+        """What was read may not have been the journaled bytes: the same body again; free if its end was withheld."""
+        self._engine.dispatch.end(lane, task)
+        outcome = Outcome.IN_DOUBT if attempt.is_whole else Outcome.BROKEN
+        self._finish(lane, task, attempt, None, Finding(outcome, words), free=not attempt.is_whole)
 
     def _instead_of_copy(self, lane: Lane, task: Task, copy: str, fault: Exception) -> Source | None:
         """The photo itself, where its copy is gone or was altered, if it has the journaled bytes still.
