@@ -212,7 +212,7 @@ def test_new_bytes_of_an_unsent_photo_are_prepared_again_with_fresh_tries(journa
     prepare(journal, task_id)
     settle(journal, task_id, state)
     with journal.transaction():
-        journal.spend(task_id, 4)
+        journal.connection.execute("update task set tries = 4")
     push(journal, [arrival(action=Action.REDO, task_id=task_id, size=300)], spool=True)
     task = journal.task(task_id)
     assert task is not None

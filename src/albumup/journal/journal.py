@@ -22,11 +22,15 @@ from albumup.journal.states import WANTING, State, sources_of
 _HAS_COPY = " and exists (select 1 from body where body.task_id = task.id and body.spool is not null)"
 
 _MOVE = {
-    state: "update task set state = '{}', reason = ?, updated = ? where id = ? and state in ({})".format(
-        state.value, ", ".join(f"'{source.value}'" for source in sorted(sources_of(state)))
+    state: (
+        f"update task set state = '{state.value}', reason = ?, updated = ?",
+        " where id = ? and state in ({})".format(
+            ", ".join(f"'{source.value}'" for source in sorted(sources_of(state)))
+        ),
     )
     for state in State
 }
+"""The two halves of a step's statement; other columns that change with it go between them."""
 
 
 class LostTask(Exception):
@@ -69,9 +73,14 @@ class Journal:
         """All rows of a query."""
         return self.connection.execute(sql, values).fetchall()
 
-    def move(self, task_id: int, state: State, reason: str = "") -> None:
-        """One step of the state machine; LostTask if the table of transitions does not allow it."""
-        if self.connection.execute(_MOVE[state], (reason, self.clock(), task_id)).rowcount != 1:
+    def move(self, task_id: int, state: State, reason: str = "", also: str = "", *values: Any) -> None:
+        """One step of the state machine; LostTask if the table of transitions does not allow it.
+
+        ``also``: other columns of the task that change with it (SQL, ", tries = ?"), and their ``values``.
+        """
+        update, allowed = _MOVE[state]
+        moved = self.connection.execute(update + also + allowed, (reason, self.clock(), *values, task_id))
+        if moved.rowcount != 1:
             raise LostTask(task_id)
 
     # Preparing.
@@ -217,15 +226,18 @@ class Journal:
 
         LostTask if the task is no longer pending, or has another body by now: its source has other bytes.
         """
-        if not self.rows("select 1 from body where task_id = ? and boundary = ?", task_id, boundary):
-            raise LostTask(task_id)
-        self.move(task_id, State.SENDING)
+        now = self.clock()
+        update, allowed = _MOVE[State.SENDING]
         row = self.connection.execute(
-            "update task set attempts = attempts + 1 where id = ? returning attempts", (task_id,)
+            f"{update}, attempts = attempts + 1{allowed}"
+            " and exists (select 1 from body where task_id = task.id and boundary = ?) returning attempts",
+            ("", now, task_id, boundary),
         ).fetchone()
+        if row is None:
+            raise LostTask(task_id)
         cursor = self.connection.execute(
             "insert into attempt (task_id, run_id, boundary, number, started) values (?, ?, ?, ?, ?)",
-            (task_id, run_id, boundary, row["attempts"], self.clock()),
+            (task_id, run_id, boundary, row["attempts"], now),
         )
         return int(cursor.lastrowid or 0)
 
@@ -242,32 +254,45 @@ class Journal:
             (self.clock(), outcome, status, sent, error or None, attempt_id),
         )
 
-    def settle_task(self, task_id: int, state: State, reason: str = "", *, remote_id: str = "", url: str = "") -> None:
-        """A task reaches a state in which nothing more is done with it for now."""
-        self.move(task_id, state, reason)
-        if remote_id or url:
-            self.connection.execute(
-                "update task set remote_id = ?, url = ? where id = ?", (remote_id or None, url or None, task_id)
-            )
+    def settle_task(
+        self,
+        task_id: int,
+        state: State,
+        reason: str = "",
+        *,
+        tries: int | None = None,
+        remote_id: str = "",
+        url: str = "",
+    ) -> None:
+        """A task reaches a state in which nothing more is done with it for now; ``tries`` None: as many as before."""
+        self.move(
+            task_id,
+            state,
+            reason,
+            ", tries = coalesce(?, tries), remote_id = coalesce(?, remote_id), url = coalesce(?, url)",
+            tries,
+            remote_id or None,
+            url or None,
+        )
 
     def try_later(
         self, task_id: int, reason: str, *, tries: int, frees: int, next_at: float, maybe_twice: bool
     ) -> None:
         """Back to pending, to be tried again at ``next_at`` (0: as if never tried)."""
-        self.move(task_id, State.PENDING, reason)
-        self.connection.execute(
-            "update task set tries = ?, frees = ?, next_at = ?, ask_at = null, maybe_twice = max(maybe_twice, ?)"
-            " where id = ?",
-            (tries, frees, next_at, maybe_twice, task_id),
+        self.move(
+            task_id,
+            State.PENDING,
+            reason,
+            ", tries = ?, frees = ?, next_at = ?, ask_at = null, maybe_twice = max(maybe_twice, ?)",
+            tries,
+            frees,
+            next_at,
+            maybe_twice,
         )
 
     def doubt(self, task_id: int, reason: str, *, tries: int, ask_at: float | None) -> None:
         """Whether the server has it is unknown: asked about at ``ask_at``, or final when None."""
-        self.move(task_id, State.IN_DOUBT, reason)
-        self.connection.execute("update task set tries = ?, ask_at = ? where id = ?", (tries, ask_at, task_id))
-
-    def spend(self, task_id: int, tries: int) -> None:
-        self.connection.execute("update task set tries = ? where id = ?", (tries, task_id))
+        self.move(task_id, State.IN_DOUBT, reason, ", tries = ?, ask_at = ?", tries, ask_at)
 
     def has_doubts(self, task_id: int) -> bool:
         """True if an attempt at sending the present body may have reached the server."""
@@ -351,11 +376,7 @@ class Journal:
         if not rows or rows[0]["state"] not in WANTING:
             raise LostTask(task_id)
         row = rows[0]
-        self.move(task_id, State.PENDING)
-        self.connection.execute(
-            "update task set tries = 0, frees = 0, next_at = 0, ask_at = null, rounds = ? where id = ?",
-            (rounds, task_id),
-        )
+        self.move(task_id, State.PENDING, "", ", tries = 0, frees = 0, next_at = 0, ask_at = null, rounds = ?", rounds)
         if row["state"] == State.MISSING:  # one with a copy goes by that first
             self.connection.execute(
                 "update task set prepared = 0 where id = ?"

@@ -58,7 +58,7 @@ class Recording:
             finding,
             rules,
             tries=task.tries,
-            doubted=journal.has_doubts(task.id),
+            doubted=finding.outcome in (Outcome.NOT_TAKEN, Outcome.BROKEN) and journal.has_doubts(task.id),
             now=now,
             chance=chance,
             costs=costs,
@@ -135,8 +135,9 @@ class Recording:
             case State.IN_DOUBT:
                 journal.doubt(task.id, step.reason, tries=step.tries, ask_at=step.ask_at)
             case _:
-                journal.settle_task(task.id, step.state, step.reason, remote_id=finding.remote_id, url=finding.url)
-                journal.spend(task.id, step.tries)
+                journal.settle_task(
+                    task.id, step.state, step.reason, tries=step.tries, remote_id=finding.remote_id, url=finding.url
+                )
         self.settled(journal, task.album_id)
         now = time.monotonic()
         if now - self._touched.get(task.album_id, float("-inf")) >= _TOUCH_SECONDS:

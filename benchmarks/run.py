@@ -1,0 +1,100 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["albumup", "click>=8.4", "matplotlib>=3.8", "tabulate>=0.9", "trustme>=1.2"]
+#
+# [tool.uv]
+# exclude-newer = "2026-11-20T00:00:00Z"
+#
+# [tool.uv.sources]
+# albumup = { path = "..", editable = true }
+# ///
+"""Every figure of docs/performance.md, each beside a peer in the same run.
+
+    uv run benchmarks/run.py             all of it, ten minutes or more
+    uv run benchmarks/run.py --quick     small sizes, under two minutes: a direction, not a figure
+    uv run benchmarks/run.py small big   only these scenes
+
+Runs of the contestants are interleaved, and medians compared; all on loopback and in a scratch folder.
+It needs cc and OpenSSL's headers, curl and openssl; with rclone and npm on PATH their rows run, too.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sqlite3
+import ssl
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+import scenes
+from peers import versions
+from stage import HERE, Failed, Stage
+from tabulate import tabulate
+
+import albumup
+
+
+def machine() -> dict[str, str]:
+    """What the figures were made on."""
+    names = [line.partition(":")[2].strip() for line in _read("/proc/cpuinfo").splitlines() if "model name" in line]
+    memory = next((line.split()[1] for line in _read("/proc/meminfo").splitlines() if line.startswith("MemTotal")), "0")
+    return {
+        "processor": f"{os.cpu_count()} x {names[0] if names else platform.machine()}",
+        "memory": f"{int(memory) / 1e6:.0f} GB",
+        "system": platform.platform(),
+        "albumup": albumup.__version__,
+        "Python": platform.python_version(),
+        "SQLite": sqlite3.sqlite_version,
+        "Python's OpenSSL": ssl.OPENSSL_VERSION,
+        **versions(),
+    }
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text()
+    except OSError:
+        return ""
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("names", nargs=-1, metavar="[SCENE]...", type=click.Choice(list(scenes.ALL)))
+@click.option("--quick", is_flag=True, help="Small sizes: a direction, not a figure.")
+@click.option("--runs", type=click.IntRange(1), default=5, show_default=True, help="Of each contestant.")
+@click.option(
+    "--folder", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Where the scratch folder is made."
+)
+@click.option("--json", "to", type=click.Path(dir_okay=False, path_type=Path), help="Keep the figures here.")
+def main(names: tuple[str, ...], quick: bool, runs: int, folder: Path | None, to: Path | None) -> None:
+    """Measure albumup beside its peers."""
+    began = time.monotonic()
+    about = machine()
+    click.echo(tabulate(about.items(), tablefmt="plain"))
+    click.echo(f"{'a quick look' if quick else 'medians'} of {runs} interleaved runs\n")
+    stage = Stage(folder)
+    bench = scenes.Bench(stage, scenes.QUICK if quick else scenes.FULL, runs)
+    for name in names or scenes.ALL:
+        click.echo(f"... {name}", err=True)
+        try:
+            scenes.ALL[name](bench)
+        except Failed as failed:
+            bench.missing.append(f"{name}: {failed}")
+    click.echo(bench.tables())
+    click.echo(f"\n{time.monotonic() - began:.0f} s in all")
+    if to is not None:
+        rows = [asdict(row) for row in bench.rows]
+        to.write_text(json.dumps({"machine": about, "rows": rows, "figures": bench.figures}, indent=1) + "\n")
+    if not quick and bench.points:
+        from scale import draw
+
+        draw(bench.points, bench.pushes, HERE.parent / "docs" / "growth.svg")
+    sys.exit(1 if bench.missing else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,191 @@
+"""Journals of many tasks: what they cost to look at, to go on with, and to hold in memory."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import sqlite3
+import statistics
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from stage import ALBUMUP, Failed, Stage, ended
+
+from albumup.journal.journal import Journal
+
+SEED = 1000
+"""Tasks of a real push, which a journal of many repeats under other folders."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One size of journal. Seconds, bytes."""
+
+    tasks: int
+    status: float
+    list_: float
+    claim: float
+    """Of a batch of 64."""
+    first_byte: float
+    """From the start of ``resume`` until it connects to send."""
+    memory: int
+    """The peak of a ``resume`` that sends a few thousand photos."""
+    journal: int
+
+
+def grow(stage: Stage, tasks: int) -> Path:
+    """A journal of ``tasks`` pending tasks, prepared, each of a file that can be read under a path of its own.
+
+    A thousand are pushed to a server that is away. The others are the same rows, of the same files by other paths:
+    each folder of them is a symbolic link to the first.
+    """
+    path = stage.folder / f"grown-{tasks}" / "journal.db"
+    if path.exists():
+        return path
+    photos = stage.photos("seed", SEED, 4096)
+    first = photos / "000"
+    copies = tasks // SEED
+    for number in range(1, copies):
+        link = photos / f"{number:03}"
+        if not link.is_symlink():
+            link.symlink_to(first)
+    stage.albumup(
+        "push", first, "--album", "bench", "--target", "plain", "--patience", "0", "--progress", "none",
+        "--config", _moved(stage, 1), journal=path, codes=(75,),
+    )  # fmt: skip
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.create_function(
+            "elsewhere", 2, lambda old, n: old.replace(b"/000/", b"/%03d/" % n), deterministic=True
+        )
+        connection.execute("pragma synchronous = off")
+        # The counters are made up for at the end: what a push of a million costs is not measured here.
+        triggers = connection.execute("select name, sql from sqlite_master where type = 'trigger'").fetchall()
+        for name, _ in triggers:
+            connection.execute(f"drop trigger {name}")
+        for table in ("photo", "task", "body", "sent_name"):
+            _repeat(connection, table, copies)
+        connection.execute(f"update tally set photos = photos * {copies}, bytes = bytes * {copies}")
+        for _, sql in triggers:
+            connection.execute(sql)
+        connection.commit()
+        connection.execute("pragma wal_checkpoint(truncate)")
+    return path
+
+
+def _moved(stage: Stage, port: int) -> Path:
+    """A config of the same targets at another port; nobody listens at port 1."""
+    path = stage.folder / f"at-{port}.toml"
+    path.write_text(stage.config.read_text().replace(f":{stage.plain.port}/", f":{port}/"))
+    return path
+
+
+def _repeat(connection: sqlite3.Connection, table: str, copies: int) -> None:
+    """Every row of a table again for each copy, its keys moved on."""
+    keys = {"id", "photo_id", "task_id"}
+    columns = [row[1] for row in connection.execute(f"pragma table_info({table})")]
+    changed = {
+        **{key: f"{key} + n * {SEED}" for key in keys},
+        "path": "elsewhere(path, n)",
+        "folded": "folded || '-' || n",
+        "boundary": "boundary || '-' || n",
+    }
+    values = ", ".join(changed.get(column, column) for column in columns)
+    connection.execute(
+        f"with recursive copy(n) as (select 1 union all select n + 1 from copy where n < {copies - 1})"
+        f" insert into {table} select {values} from copy cross join {table} where {copies} > 1"
+    )
+
+
+def measure(stage: Stage, tasks: int, runs: int) -> Point:
+    """Medians of several runs on a journal of ``tasks``."""
+    path = grow(stage, tasks)
+    claims = list(_claims(path, runs))
+    firsts, memories = zip(*(_resume(stage, path) for _ in range(min(runs, 3))), strict=True)
+    return Point(
+        tasks=tasks,
+        status=statistics.median(stage.albumup("status", journal=path).seconds for _ in range(runs)),
+        list_=statistics.median(
+            stage.albumup("list", journal=path).seconds for _ in range(1 if tasks > 200_000 else 3)
+        ),
+        claim=statistics.median(claims),
+        first_byte=statistics.median(firsts),
+        memory=max(memories),
+        journal=path.stat().st_size,
+    )
+
+
+def _claims(path: Path, runs: int) -> Iterator[float]:
+    with contextlib.closing(Journal(str(path))) as journal:
+        (album, root) = journal.rows("select album_id, root_id from task limit 1")[0]
+        for _ in range(runs + 1):
+            began = time.perf_counter()
+            found = journal.ready(album, root, time.time(), 64, True)
+            yield time.perf_counter() - began
+            if not found:
+                raise Failed("nothing to claim")
+
+
+def _resume(stage: Stage, path: Path) -> tuple[float, int]:
+    """Seconds until ``resume`` connects, and its peak memory while it sends for a while; then it is stopped."""
+    first = _first_byte(stage, path)
+    before = stage.plain.count()["photos"]
+    process = subprocess.Popen(
+        [ALBUMUP, "--journal", path, "resume", "--progress", "none"],
+        env={**os.environ, **stage.environment},
+        stderr=subprocess.DEVNULL,
+    )
+    began = time.perf_counter()
+    while process.poll() is None and stage.plain.count()["photos"] - before < 300:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    return first, ended(process, began, codes=(0, 130)).memory
+
+
+def _first_byte(stage: Stage, path: Path) -> float:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        config = _moved(stage, listener.getsockname()[1])
+        listener.settimeout(60)
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            [ALBUMUP, "--journal", path, "resume", "--progress", "none", "--patience", "0"],
+            env={**os.environ, **stage.environment, "ALBUMUP_CONFIG": str(config)},
+            stderr=subprocess.DEVNULL,
+        )
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(1)
+            first = time.perf_counter() - began
+            process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGINT)
+            process.wait()
+    return first
+
+
+def draw(points: list[Point], pushes: list[tuple[int, float]], to: Path) -> None:
+    """Growth curves, as one SVG."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams.update(
+        {"svg.hashsalt": "albumup", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+    )
+    from matplotlib import pyplot
+
+    figure, (left, middle, right) = pyplot.subplots(1, 3, figsize=(11, 3.4), layout="constrained")
+    tasks = [point.tasks for point in points]
+    left.plot(tasks, [point.status for point in points], "o-", label="status")
+    left.plot(tasks, [point.first_byte for point in points], "s-", label="resume, to its first byte")
+    left.plot(tasks, [point.claim for point in points], "^-", label="claim of 64 photos")
+    left.set(title="Seconds", xscale="log", yscale="log", xlabel="tasks in the journal")
+    left.legend(frameon=False)
+    middle.plot(tasks, [point.memory / 1e6 for point in points], "o-")
+    middle.set(title="Peak memory of resume, MB", xscale="log", xlabel="tasks in the journal", ylim=(0, 100))
+    right.plot([count for count, _ in pushes], [seconds * 1e6 for _, seconds in pushes], "o-")
+    right.set(title="A push, µs a photo", xscale="log", xlabel="photos pushed")
+    right.set_ylim(bottom=0)
+    figure.savefig(to, metadata={"Date": None})
