@@ -56,7 +56,7 @@ class Rclone:
         self._program = _find("rclone")
         self._folder = folder
         served = stage.folder / f"served-{folder.name}"
-        served.mkdir()
+        shutil.copytree(folder, served)
         port = free_port()
         self._address = f"http://127.0.0.1:{port}"
         server = subprocess.Popen(
@@ -66,7 +66,6 @@ class Rclone:
         )
         atexit.register(server.kill)
         _until_it_listens(self._address)
-        self.copy()
 
     def copy(self) -> Cost:
         command = [self._program, "copy", self._folder, ":webdav:", "--webdav-url", self._address, "-q"]

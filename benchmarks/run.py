@@ -78,14 +78,16 @@ def main(names: tuple[str, ...], quick: bool, runs: int, folder: Path | None, to
     click.echo(f"{'a quick look' if quick else 'medians'} of {runs} interleaved runs\n")
     stage = Stage(folder)
     bench = scenes.Bench(stage, scenes.QUICK if quick else scenes.FULL, runs)
-    for name in names or scenes.ALL:
-        click.echo(f"... {name}", err=True)
-        try:
-            scenes.ALL[name](bench)
-        except Failed as failed:
-            bench.missing.append(f"{name}: {failed}")
-    click.echo(bench.tables())
-    click.echo(f"\n{time.monotonic() - began:.0f} s in all")
+    try:
+        for name in names or scenes.ALL:
+            click.echo(f"... {name}", err=True)
+            try:
+                scenes.ALL[name](bench)
+            except Failed as failed:
+                bench.missing.append(f"{name}: {failed}")
+    finally:  # also what was found before a Ctrl-C
+        click.echo(bench.tables())
+        click.echo(f"\n{time.monotonic() - began:.0f} s in all")
     if to is not None:
         rows = [asdict(row) for row in bench.rows]
         to.write_text(json.dumps({"machine": about, "rows": rows, "figures": bench.figures}, indent=1) + "\n")
