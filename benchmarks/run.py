@@ -65,14 +65,15 @@ def _read(path: str) -> str:
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("names", nargs=-1, metavar="[SCENE]...", type=click.Choice(list(scenes.ALL)))
 @click.option("--quick", is_flag=True, help="Small sizes: a direction, not a figure.")
-@click.option("--runs", type=click.IntRange(1), default=5, show_default=True, help="Of each contestant.")
+@click.option("--runs", type=click.IntRange(1), help="Of each contestant: 5, or with --quick 3.")
 @click.option(
     "--folder", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Where the scratch folder is made."
 )
 @click.option("--json", "to", type=click.Path(dir_okay=False, path_type=Path), help="Keep the figures here.")
-def main(names: tuple[str, ...], quick: bool, runs: int, folder: Path | None, to: Path | None) -> None:
+def main(names: tuple[str, ...], quick: bool, runs: int | None, folder: Path | None, to: Path | None) -> None:
     """Measure albumup beside its peers."""
     began = time.monotonic()
+    runs = runs or (3 if quick else 5)
     about = machine()
     click.echo(tabulate(about.items(), tablefmt="plain"))
     click.echo(f"{'a quick look' if quick else 'medians'} of {runs} interleaved runs\n")

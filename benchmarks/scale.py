@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -133,6 +134,7 @@ def _claims(path: Path, runs: int) -> Iterator[float]:
 def _resume(stage: Stage, path: Path) -> tuple[float, int]:
     """Seconds until ``resume`` connects, and its peak memory while it sends for a while; then it is stopped."""
     first = _first_byte(stage, path)
+    path = Path(shutil.copy(path, path.with_name("copy.db")))  # what is sent here is to be sent in the next run, too
     before = stage.plain.count()["photos"]
     process = subprocess.Popen(
         [ALBUMUP, "--journal", path, "resume", "--progress", "none"],
@@ -140,10 +142,18 @@ def _resume(stage: Stage, path: Path) -> tuple[float, int]:
         stderr=subprocess.DEVNULL,
     )
     began = time.perf_counter()
-    while process.poll() is None and stage.plain.count()["photos"] - before < 300:
+    while not _is_over(process) and stage.plain.count()["photos"] - before < 300:
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    return first, ended(process, began, codes=(0, 130)).memory
+    os.kill(process.pid, signal.SIGINT)
+    cost = ended(process, began, codes=(0, 130))
+    for file in path.parent.glob("copy.db*"):
+        file.unlink()
+    return first, cost.memory
+
+
+def _is_over(process: subprocess.Popen[bytes]) -> bool:
+    """Has it ended? It is left for ``ended`` to wait for: only that tells its memory."""
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def _first_byte(stage: Stage, path: Path) -> float:
@@ -160,8 +170,7 @@ def _first_byte(stage: Stage, path: Path) -> float:
         with connection:
             connection.recv(1)
             first = time.perf_counter() - began
-            process.send_signal(signal.SIGINT)
-            process.send_signal(signal.SIGINT)
+            process.kill()
             process.wait()
     return first
 

@@ -27,7 +27,7 @@ class Sizes:
 
 
 FULL = Sizes(2 << 30, 1000, 10_000, 10_000, 200_000, (1000, 10_000, 100_000, 1_000_000))
-QUICK = Sizes(256 << 20, 100, 1000, 1000, 4000, (1000, 20_000))
+QUICK = Sizes(256 << 20, 50, 600, 500, 2500, (1000, 20_000))
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +204,7 @@ def again(bench: Bench) -> None:
 def growth(bench: Bench) -> None:
     """What a photo costs in a push of many, beside a push of few."""
     stage, sizes = bench.stage, bench.sizes
-    counts = [count for count in (1000, sizes.few, 50_000, sizes.many) if count <= sizes.many]
+    counts = [count for count in sorted({1000, sizes.few, 50_000, sizes.many}) if count <= sizes.many]
     folders = {count: stage.photos(f"of-{count}", count, 2048) for count in counts}
     runs = {count: bench.runs if count <= sizes.few else min(bench.runs, 3) for count in counts}
     costs: dict[int, list[Cost]] = {count: [] for count in counts}
