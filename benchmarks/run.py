@@ -10,7 +10,7 @@
 # ///
 """Every figure of docs/performance.md, each beside a peer in the same run.
 
-    uv run benchmarks/run.py             all of it, ten minutes or more
+    uv run benchmarks/run.py             all of it, at full size
     uv run benchmarks/run.py --quick     small sizes, under two minutes: a direction, not a figure
     uv run benchmarks/run.py small big   only these scenes
 
@@ -92,7 +92,7 @@ def main(names: tuple[str, ...], quick: bool, runs: int | None, folder: Path | N
     if to is not None:
         rows = [asdict(row) for row in bench.rows]
         to.write_text(json.dumps({"machine": about, "rows": rows, "figures": bench.figures}, indent=1) + "\n")
-    if not quick and bench.points:
+    if not quick and bench.points and bench.pushes:
         from scale import draw
 
         draw(bench.points, bench.pushes, HERE.parent / "docs" / "growth.svg")

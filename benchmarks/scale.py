@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from stage import ALBUMUP, Failed, Stage, ended
+from stage import Failed, Stage, ended
 
 from albumup.journal.journal import Journal
 
@@ -35,7 +35,7 @@ class Point:
     first_byte: float
     """From the start of ``resume`` until it connects to send."""
     memory: int
-    """The peak of a ``resume`` that sends a few thousand photos."""
+    """The peak of a ``resume`` that sends some three hundred photos."""
     journal: int
 
 
@@ -136,12 +136,8 @@ def _resume(stage: Stage, path: Path) -> tuple[float, int]:
     first = _first_byte(stage, path)
     path = Path(shutil.copy(path, path.with_name("copy.db")))  # what is sent here is to be sent in the next run, too
     before = stage.plain.count()["photos"]
-    process = subprocess.Popen(
-        [ALBUMUP, "--journal", path, "resume", "--progress", "none"],
-        env={**os.environ, **stage.environment},
-        stderr=subprocess.DEVNULL,
-    )
     began = time.perf_counter()
+    process = stage.start("resume", "--progress", "none", journal=path)
     while not _is_over(process) and stage.plain.count()["photos"] - before < 300:
         time.sleep(0.02)
     os.kill(process.pid, signal.SIGINT)
@@ -161,11 +157,7 @@ def _first_byte(stage: Stage, path: Path) -> float:
         config = _moved(stage, listener.getsockname()[1])
         listener.settimeout(60)
         began = time.perf_counter()
-        process = subprocess.Popen(
-            [ALBUMUP, "--journal", path, "resume", "--progress", "none", "--patience", "0"],
-            env={**os.environ, **stage.environment, "ALBUMUP_CONFIG": str(config)},
-            stderr=subprocess.DEVNULL,
-        )
+        process = stage.start("resume", "--progress", "none", journal=path, config=config)
         connection, _ = listener.accept()
         with connection:
             connection.recv(1)

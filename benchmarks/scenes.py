@@ -5,8 +5,10 @@ from __future__ import annotations
 import sqlite3
 import statistics
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import peers
 from scale import Point, grow, measure
@@ -173,7 +175,7 @@ def small(bench: Bench) -> None:
     bench.figure("processor seconds per 1,000 photos", f"{found['push'].processor / count * 1000:.2f} s")
     bench.figure("peak memory, that push", f"{found['push'].memory / 1e6:.0f} MB")
     stage.push(folder)
-    size = stage.journal().stat().st_size
+    size = stage.journal.stat().st_size
     bench.figure("journal, bytes per photo", f"{size / count:.0f}")
 
 
@@ -206,13 +208,8 @@ def growth(bench: Bench) -> None:
     stage, sizes = bench.stage, bench.sizes
     counts = [count for count in sorted({1000, sizes.few, 50_000, sizes.many}) if count <= sizes.many]
     folders = {count: stage.photos(f"of-{count}", count, 2048) for count in counts}
-    runs = {count: bench.runs if count <= sizes.few else min(bench.runs, 3) for count in counts}
-    costs: dict[int, list[Cost]] = {count: [] for count in counts}
-    for number in range(bench.runs):
-        for count in counts:
-            if number < runs[count]:
-                costs[count].append(stage.push(folders[count]))
-    found = {count: _median(costs[count]) for count in counts}
+    contestants = {str(count): partial(stage.push, folder) for count, folder in folders.items()}
+    found = {int(count): cost for count, cost in bench.interleaved(**contestants).items()}
     bench.pushes = [(count, found[count].seconds / count) for count in counts]
     each = dict(bench.pushes)
     bench.row(
@@ -267,8 +264,6 @@ def start(bench: Bench) -> None:
 def durability(bench: Bench) -> None:
     """What the disk gives: one small commit after the other, as SQLite's FULL has it."""
     path = bench.stage.folder / "commits.db"
-    import time
-
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("pragma journal_mode = wal")
     connection.execute("pragma synchronous = full")

@@ -17,6 +17,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import trustme
 
@@ -54,7 +55,9 @@ def run(
         return ended(process, began, codes=codes, words=words)
 
 
-def ended(process: subprocess.Popen[bytes], began: float, *, codes: Sequence[int] = (0,), words: object = None) -> Cost:
+def ended(
+    process: subprocess.Popen[bytes], began: float, *, codes: Sequence[int] = (0,), words: IO[bytes] | None = None
+) -> Cost:
     """Wait for a process that began at ``began`` (perf_counter)."""
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - began
@@ -62,8 +65,8 @@ def ended(process: subprocess.Popen[bytes], began: float, *, codes: Sequence[int
     if process.returncode not in codes:
         said = ""
         if words is not None:
-            words.seek(0)  # type: ignore[attr-defined]
-            said = words.read()[-2000:].decode(errors="replace")  # type: ignore[attr-defined]
+            words.seek(0)
+            said = words.read()[-2000:].decode(errors="replace")
         raise Failed(f"{' '.join(map(str, process.args))[:200]}: exit {process.returncode}\n{said}")  # type: ignore[arg-type]
     return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
 
@@ -102,6 +105,7 @@ class Stage:
         subprocess.run([compiler, "-O2", "-o", program, HERE / "sink.c", "-lssl", "-lcrypto", "-lpthread"], check=True)
         self.plain = Sink(program, "http")
         self.secure = Sink(program, "https", chain, key)
+        self.journal = self.folder / "journal" / "journal.db"
         self.config = self.folder / "config.toml"
         self.config.write_text(
             f'[targets.plain]\nkind = "form"\nurl = "{self.plain.address}/api/assets"\n'
@@ -143,25 +147,31 @@ class Stage:
     def files(self, folder: Path) -> list[Path]:
         return sorted(path for path in folder.rglob("*") if path.is_file())
 
-    def journal(self, name: str = "journal") -> Path:
-        return self.folder / name / "journal.db"
+    def fresh_journal(self) -> Path:
+        """``journal``, where none is now."""
+        shutil.rmtree(self.journal.parent, ignore_errors=True)
+        return self.journal
 
-    def fresh_journal(self, name: str = "journal") -> Path:
-        """Where no journal is."""
-        shutil.rmtree(self.folder / name, ignore_errors=True)
-        return self.journal(name)
+    def start(self, *arguments: str | Path, journal: Path, config: Path | None = None) -> subprocess.Popen[bytes]:
+        """The command, started; what it says is dropped."""
+        return subprocess.Popen(
+            [ALBUMUP, "--journal", journal, "--config", config or self.config, *arguments],
+            env={**os.environ, **self.environment},
+            stderr=subprocess.DEVNULL,
+        )
 
     def albumup(self, *arguments: str | Path, journal: Path | None = None, codes: Sequence[int] = (0,)) -> Cost:
         """A whole run of the command."""
-        path = journal or self.journal()
-        return run([ALBUMUP, "--journal", path, *arguments], environment=self.environment, codes=codes)
+        return run(
+            [ALBUMUP, "--journal", journal or self.journal, *arguments], environment=self.environment, codes=codes
+        )
 
-    def push(self, folder: Path, *options: str, target: str = "plain", progress: str = "none") -> Cost:
+    def push(self, folder: Path, target: str = "plain") -> Cost:
         """A first push of a folder, into a journal that does not exist yet; all of it must have arrived."""
         wanted, before = len(self.files(folder)) if target != "secure" else 0, self.plain.count()
         journal = self.fresh_journal()
         cost = self.albumup(
-            "push", folder, "--album", "bench", "--target", target, "--progress", progress, *options, journal=journal
+            "push", folder, "--album", "bench", "--target", target, "--progress", "none", journal=journal
         )
         came = self.plain.count()
         if target != "secure" and came["photos"] - before["photos"] != wanted:

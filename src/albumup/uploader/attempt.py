@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from albumup.body import AnotherVolume, Place, Source, SourceChanged, SourceGone
 from albumup.errors import AlbumupError, TryLater
 from albumup.journal.journal import Journal, LostTask
-from albumup.journal.rows import Task
+from albumup.journal.rows import Body, Task
 from albumup.journal.states import State
 from albumup.prepare import head_of, photo_of
 from albumup.retry import MOST_FREES, Circumstances, Finding, Outcome, Step, outcome_of
@@ -78,25 +78,10 @@ class Worker(threading.Thread):
         """One attempt, from opening the source to handing over its outcome."""
         engine, body = self._engine, task.body
         assert body is not None
-        path = os.fsencode(os.path.join(engine.options.spool_folder, body.spool)) if body.spool else task.path
         attempt = _Attempt(task, engine.recording.run_id)
-        try:
-            source = Source(path, body, None if body.spool else Place(task.volume, task.device))
-        except AnotherVolume as other:
-            self._gone(lane, task, str(other), None, seen=str(other))
+        source = self._open(lane, task, body)
+        if source is None:
             return
-        except (SourceChanged, SourceGone) as fault:
-            if body.spool:
-                source_or_none = self._instead_of_copy(lane, task, os.fsdecode(path), fault)
-                if source_or_none is None:
-                    return
-                source = source_or_none
-            elif isinstance(fault, SourceChanged):
-                self._prepare_again(lane, task, str(fault), None)
-                return
-            else:
-                self._gone(lane, task, str(fault), None)
-                return
         wanted = set(lane.target.digests) - body.digests.keys()
         if body.head is None and (wanted or (lane.target.dates and body.taken is None)):
             source.close()
@@ -140,35 +125,49 @@ class Worker(threading.Thread):
                 engine.recorder.do(lambda journal: journal.repin(task.id, pins))
             source.close()
 
+    def _open(self, lane: Lane, task: Task, body: Body) -> Source | None:
+        """The payload, checked: the copy or the photo. None: it cannot be sent now, and that is recorded."""
+        try:
+            if body.spool:
+                return self._open_copy(lane, task, body, os.path.join(self._engine.options.spool_folder, body.spool))
+            return Source(task.path, body, Place(task.volume, task.device))
+        except AnotherVolume as other:
+            self._gone(lane, task, str(other), None, seen=str(other))
+        except SourceChanged as changed:
+            self._prepare_again(lane, task, str(changed), None)
+        except SourceGone as gone:
+            self._gone(lane, task, str(gone), None)
+        return None
+
+    def _open_copy(self, lane: Lane, task: Task, body: Body, copy: str) -> Source | None:
+        """A copy; where it is gone or was altered, the photo itself, if it has the journaled bytes still.
+
+        None: then it is missing, and stays journaled as it was; or the whole spool is away, and the run ends.
+        """
+        engine = self._engine
+        try:
+            return Source(os.fsencode(copy), body, None)
+        except (SourceChanged, SourceGone) as fault:
+            words = f"its copy cannot be used ({fault})"
+            why = is_away(copy) if isinstance(fault, SourceGone) else ""
+        if why:
+            engine.dispatch.end(lane, task)
+            engine.dispatch.release(lane, task)
+            words = f"{os.path.dirname(copy)}: {why}; copies of photos are to be there"
+            engine.fail(TryLater(words, "Bring back its disk, then: albumup resume"))
+            return None
+        try:
+            return Source(task.path, body, Place(task.volume, task.device))
+        except (SourceChanged, SourceGone, AnotherVolume) as other:
+            engine.dispatch.end(lane, task)
+            self._missing(lane, task, f"{words}, and the photo itself neither ({other})")
+        return None
+
     def _once_more(self, lane: Lane, task: Task, attempt: _Attempt, words: str) -> None:
         """What was read may not have been the journaled bytes: the same body again; free if its end was withheld."""
         self._engine.dispatch.end(lane, task)
         outcome = Outcome.IN_DOUBT if attempt.is_whole else Outcome.BROKEN
         self._finish(lane, task, attempt, None, Finding(outcome, words), free=not attempt.is_whole)
-
-    def _instead_of_copy(self, lane: Lane, task: Task, copy: str, fault: Exception) -> Source | None:
-        """The photo itself, where its copy is gone or was altered, if it has the journaled bytes still.
-
-        None: then it is missing, and stays journaled as it was; or the whole spool is away, and the run ends.
-        """
-        assert task.body is not None
-        if isinstance(fault, SourceGone) and (why := is_away(copy)):
-            self._engine.dispatch.end(lane, task)
-            self._engine.dispatch.release(lane, task)
-            folder = os.path.dirname(copy)
-            self._engine.fail(
-                TryLater(
-                    f"{folder}: {why}; copies of photos are to be there", "Bring back its disk, then: albumup resume"
-                )
-            )
-            return None
-        try:
-            return Source(task.path, task.body, Place(task.volume, task.device))
-        except (SourceChanged, SourceGone, AnotherVolume) as other:
-            words = f"its copy cannot be used ({fault}), and the photo itself neither ({other})"
-            self._engine.dispatch.end(lane, task)
-            self._missing(lane, task, words)
-            return None
 
     def _missing(self, lane: Lane, task: Task, words: str) -> None:
         recording = self._engine.recording
