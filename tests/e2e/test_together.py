@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
+import sqlite3
 import subprocess
 from collections import Counter
 
@@ -210,12 +213,30 @@ def test_twenty_at_once_push_resume_and_cron_lose_nothing_and_send_nothing_twice
     assert Counter(server.names) == {f"IMG_{10 * number + n}.JPG": 1 for number in range(8) for n in range(2)}
 
 
+def stop_between_transactions(home: Home, process: subprocess.Popen[str]) -> None:
+    """Stop a process while it does not hold the journal's write lock, for which others can only wait."""
+
+    def is_stopped_there() -> bool:
+        process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+        with contextlib.closing(sqlite3.connect(home.journal, timeout=0, isolation_level=None)) as journal:
+            try:
+                journal.execute("begin immediate")
+            except sqlite3.OperationalError:
+                process.send_signal(signal.SIGCONT)
+                return False
+            journal.execute("rollback")
+        return True
+
+    until(is_stopped_there)
+
+
 def test_a_stopped_uploader_is_not_robbed(home: Home, server: FormServer) -> None:
     home.form(server)
     server.may_answer.clear()
     first = home.start("push", home.photos(2))
     until(lambda: server.in_flight)
-    first.send_signal(signal.SIGSTOP)
+    stop_between_transactions(home, first)
     second = home.start("resume")
     assert second.stderr is not None
     assert any("is uploading" in line for line in second.stderr)
