@@ -50,7 +50,7 @@ def prepare(target: Target, path: bytes | Path, album: str = "trip", index: int 
     task = Task(
         id=1, album_id=1, album=album, root_id=1, path=path, relative=b"day 1/" + name, volume="", device=pins.device,
         mime=mime, size=pins.size, position=index, total=total, tries=0, attempts=0, frees=0, maybe_twice=False,
-        spool=False, sent_as=None, body=None,
+        spool=False, seen=(pins.size, pins.mtime_ns), sent_as=None, body=None,
     )  # fmt: skip
     taken = taken_of(path, target) if target.dates else None
     photo = photo_of(task, pins, digests, taken, target)

@@ -30,6 +30,8 @@ def escape(text: str | bytes, most: int = _LONGEST) -> str:
         text = text.decode(errors="surrogateescape")
     if len(text) > most:
         text = text[: most - 1] + "…"
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(_escaped(letter) for letter in text)
 
 

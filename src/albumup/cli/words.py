@@ -65,6 +65,8 @@ def summary_event(code: int, albums: list[dict[str, Any]]) -> dict[str, Any]:
 
 def event_line(event: dict[str, Any]) -> str:
     """What a person is told of an event while the bars go; "" for most."""
+    if event["event"] in DONE:
+        return ""
     name = name_of(event.get("path", b""))
     error = escape(str(event.get("error") or ""))
     match event["event"]:

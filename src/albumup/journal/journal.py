@@ -11,7 +11,7 @@ import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
 from albumup.errors import LocalError
@@ -33,6 +33,11 @@ _MOVE = {
 """The two halves of a step's statement; other columns that change with it go between them."""
 
 
+_START = (
+    "{}, attempts = attempts + 1{} and exists (select 1 from body where task_id = task.id and boundary = ?)"
+).format(*_MOVE[State.SENDING])
+
+
 class LostTask(Exception):
     """The task is not in a state from which this change is allowed: somebody cancelled or forgot it."""
 
@@ -45,6 +50,7 @@ class Journal:
         self.clock = clock
         self.connection = open_writer(path)
         self._file = _identity(path)
+        self._last: dict[Hashable, Callable[[], None]] = {}
 
     def close(self) -> None:
         self.connection.close()
@@ -57,9 +63,12 @@ class Journal:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """BEGIN IMMEDIATE ... COMMIT: durable when it ends well, undone otherwise. Raises LocalError."""
+        self._last.clear()
         try:
             self.connection.execute("begin immediate")
             yield
+            for change in self._last.values():
+                change()
             self.connection.execute("commit")
         except BaseException as error:
             if self.connection.in_transaction:
@@ -68,6 +77,10 @@ class Journal:
             if isinstance(error, sqlite3.Error):
                 raise journal_fault(self.path, error) from error
             raise
+
+    def before_commit(self, key: Hashable, change: Callable[[], None]) -> None:
+        """Make ``change`` at the end of this transaction: once, however often it is asked for under that ``key``."""
+        self._last[key] = change
 
     def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
         """All rows of a query."""
@@ -97,27 +110,48 @@ class Journal:
         )
         return [task_of(row) for row in found]
 
-    def name_photo(self, task_id: int, album_id: int, wanted: Callable[[int], str]) -> str:
+    def name_photo(self, task_id: int, album_id: int, wanted: Callable[[int], str], had: str | None = None) -> str:
         """The name under which a photo is sent, unique in its album without regard to case.
 
         ``wanted(1)`` is the name as it is, ``wanted(2)`` the one to try when that is taken, and so on. A task keeps
-        a name that it has, if it still wants it, unless other bytes of it may be on the server under that name.
+        the name that it ``had``, if it still wants it, unless other bytes of it may be on the server under that name.
         """
         number = 1
         while True:
             name = wanted(number)
-            folded = name.casefold()
-            row = self.connection.execute(
-                "insert into sent_name (album_id, folded, task_id) values (?, ?, ?)"
-                " on conflict do update set folded = folded returning task_id, used",
-                (album_id, folded, task_id),
-            ).fetchone()
-            if row["task_id"] == task_id and not row["used"]:
+            taken = self.connection.execute(
+                "insert into sent_name (album_id, folded, task_id) values (?, ?, ?) on conflict do nothing",
+                (album_id, name.casefold(), task_id),
+            )
+            if taken.rowcount == 1 or self._holder(album_id, name) == (task_id, 0):
                 return name
-            number += 1
+            number = number + 1 if number > 1 or had is not None else self._free_number(album_id, wanted)
 
-    def prepared(self, task_id: int, body: Body, sent_as: str) -> None:
-        """A pending task got its body. LostTask if it is no longer pending."""
+    def _free_number(self, album_id: int, wanted: Callable[[int], str]) -> int:
+        """A number whose name is free, in a few looks: a thousand folders may hold the same thousand names."""
+        taken, free = 1, 2
+        while self._holder(album_id, wanted(free)) is not None:
+            taken, free = free, 2 * free
+        while free - taken > 1:
+            middle = (taken + free) // 2
+            if self._holder(album_id, wanted(middle)) is not None:
+                taken = middle
+            else:
+                free = middle
+        return free
+
+    def _holder(self, album_id: int, name: str) -> tuple[int, int] | None:
+        """Which task has a name, and whether other bytes of it may be on the server under it; None if it is free."""
+        found = self.rows(
+            "select task_id, used from sent_name where album_id = ? and folded = ?", album_id, name.casefold()
+        )
+        return (found[0]["task_id"], found[0]["used"]) if found else None
+
+    def prepared(self, task_id: int, body: Body, sent_as: str, *, seen: tuple[int, int] | None = None) -> None:
+        """A pending task got its body. LostTask if it is no longer pending.
+
+        ``seen``: size and modification time (ns) that the journal has of the photo, where they are known.
+        """
         now = self.clock()
         changed = self.connection.execute(
             "update task set prepared = 1, size = ?, sent_as = ?, updated = ? where id = ? and state = 'pending'",
@@ -146,7 +180,8 @@ class Journal:
                 body.spool,
             ),
         )
-        self._see(task_id, body.pins)
+        if seen != (body.pins.size, body.pins.mtime_ns):
+            self._see(task_id, body.pins)
 
     def repin(self, task_id: int, pins: Pins) -> None:
         """The source's metadata changed and its bytes did not."""
@@ -221,23 +256,19 @@ class Journal:
         found = self.rows(TASK + "where task.id = ?", task_id)
         return task_of(found[0]) if found else None
 
-    def start(self, task_id: int, run_id: int, boundary: str) -> int:
-        """An attempt at sending the body with that boundary begins; its id.
+    def start(self, task_id: int, run_id: int, boundary: str, *, whole: bool = False) -> int:
+        """An attempt at sending the body with that boundary begins; its id. ``whole``: all of it is about to leave.
 
         LostTask if the task is no longer pending, or has another body by now: its source has other bytes.
         """
         now = self.clock()
-        update, allowed = _MOVE[State.SENDING]
-        row = self.connection.execute(
-            f"{update}, attempts = attempts + 1{allowed}"
-            " and exists (select 1 from body where task_id = task.id and boundary = ?) returning attempts",
-            ("", now, task_id, boundary),
-        ).fetchone()
-        if row is None:
+        started = self.connection.execute(_START, ("", now, task_id, boundary))
+        if started.rowcount != 1:
             raise LostTask(task_id)
         cursor = self.connection.execute(
-            "insert into attempt (task_id, run_id, boundary, number, started) values (?, ?, ?, ?, ?)",
-            (task_id, run_id, boundary, row["attempts"], now),
+            "insert into attempt (task_id, run_id, boundary, number, started, whole_at)"
+            " values (?, ?, ?, (select attempts from task where id = ?), ?, ?)",
+            (task_id, run_id, boundary, task_id, now, now if whole else None),
         )
         return int(cursor.lastrowid or 0)
 
@@ -246,12 +277,23 @@ class Journal:
         self.connection.execute("update attempt set whole_at = ? where id = ?", (self.clock(), attempt_id))
 
     def end_attempt(
-        self, attempt_id: int, outcome: str, *, status: int | None = None, sent: int = 0, error: str = ""
+        self,
+        attempt_id: int,
+        outcome: str,
+        *,
+        status: int | None = None,
+        sent: int = 0,
+        error: str = "",
+        stayed: bool = False,
     ) -> None:
-        """How an attempt ended; the task's own change comes in the same transaction."""
+        """How an attempt ended; the task's own change comes in the same transaction.
+
+        ``stayed``: the last byte of the body is known not to have left, whatever was noted before.
+        """
         self.connection.execute(
-            "update attempt set ended = ?, outcome = ?, http_status = ?, bytes = ?, error = ? where id = ?",
-            (self.clock(), outcome, status, sent, error or None, attempt_id),
+            "update attempt set ended = ?, outcome = ?, http_status = ?, bytes = ?, error = ?,"
+            " whole_at = iif(?, null, whole_at) where id = ?",
+            (self.clock(), outcome, status, sent, error or None, stayed, attempt_id),
         )
 
     def settle_task(

@@ -10,13 +10,17 @@ from urllib.parse import urlsplit
 
 from albumup import __version__
 from albumup.transfer.connect import connect, proxy_for, proxy_headers, tls_context
-from albumup.transfer.exchange import Exchange, has_spoken
+from albumup.transfer.exchange import SMALL, Exchange, has_spoken, room
 from albumup.transfer.values import IDLE_SECONDS, Fault, Meter, Peer, Request, Sent, Stopped, Throttle
 
 
 def load_libraries() -> None:
     """Import them now, before threads do: two that import parts of requests side by side see one half-made."""
     import requests  # noqa: F401 - and with it urllib3
+
+
+_MOST_HEAD = 4096
+"""Bytes of a request's own head, at most, where a body is handed over at once."""
 
 
 class Wire:
@@ -42,14 +46,25 @@ class Wire:
 
     def reach(self) -> Sent | None:
         """Connect if need be; None when there is a connection, else what went wrong."""
-        if self._socket is not None and (time.monotonic() - self._used > IDLE_SECONDS or has_spoken(self._socket)):
-            self.close()
-        if self._socket is None:
+        if not self._is_connected():
             try:
                 self._socket = connect(self._host, self._port, context=self._context, proxy=self._proxy)
             except Stopped as stopped:
                 return Sent(None, stopped.fault, stopped.detail, whole=False, bytes=0)
         return None
+
+    def takes_at_once(self, size: int) -> bool:
+        """Would a body of ``size`` bytes leave us in one go? The connection is there, nothing was said on it since, and
+        its buffer has room. Then nothing needs to be journaled before what ``before_last`` journals."""
+        if self._throttle is not None or size > SMALL or not self._is_connected():
+            return False
+        assert self._socket is not None
+        return room(self._socket) >= size + _MOST_HEAD
+
+    def _is_connected(self) -> bool:
+        if self._socket is not None and (time.monotonic() - self._used > IDLE_SECONDS or has_spoken(self._socket)):
+            self.close()
+        return self._socket is not None
 
     def send(
         self,
@@ -60,15 +75,16 @@ class Wire:
         tail: bytes,
         meter: Meter,
         before_last: Callable[[], None],
+        *,
+        at_once: bool = False,
     ) -> Sent:
-        """Send one body and read the answer.
+        """Send one body and read the answer; ``at_once`` if it ``takes_at_once``.
 
         ``payload`` is a descriptor of ``size`` bytes. ``before_last`` runs before the last byte is handed over (the
-        tail's first; for a body without one, the last block's first); what it raises goes through, with the
-        connection closed. Answers that come early are read; the connection is then not used again.
+        tail's first; for a body without one, the last block's first; at once, the first of all); what it raises goes
+        through, with the connection closed. Answers that come early are read; the connection is then not used again.
         """
-        unreached = self.reach()
-        if unreached is not None:
+        if not at_once and (unreached := self.reach()) is not None:
             return unreached
         assert self._socket is not None
         exchange = Exchange(self._socket, self._peer.timeout, meter, self._throttle)
@@ -76,7 +92,8 @@ class Wire:
         try:
             line = self._request_head(request, len(head) + size + len(tail))
             try:
-                exchange.send_body(line, head, payload, size, tail, before_last)
+                send = exchange.send_at_once if at_once else exchange.send_body
+                send(line, head, payload, size, tail, before_last)
             except Stopped as stopped:
                 if stopped.fault is Fault.CUT:
                     return Sent(None, Fault.CUT, "cut", whole=meter.whole, bytes=exchange.moved())
@@ -89,7 +106,7 @@ class Wire:
                 answer, keep = exchange.read_answer()
             except Stopped as stopped:
                 return Sent(None, stopped.fault, stopped.detail, whole=True, bytes=exchange.moved())
-            return Sent(answer, None, "", whole=True, bytes=exchange.moved())
+            return Sent(answer, None, "", whole=True, bytes=exchange.handed)
         finally:
             if keep:
                 self._used = time.monotonic()

@@ -7,11 +7,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from albumup.body import AnotherVolume, Place, Source, SourceChanged, SourceGone
 from albumup.errors import AlbumupError, TryLater
 from albumup.journal.journal import Journal, LostTask
+from albumup.journal.recorder import Recorder
 from albumup.journal.rows import Body, Task
 from albumup.journal.states import State
 from albumup.prepare import head_of, photo_of
@@ -29,23 +31,38 @@ if TYPE_CHECKING:
 class _Attempt:
     """The journal's row of an attempt: its id is known once the recorder has made it."""
 
-    def __init__(self, task: Task, run_id: int) -> None:
+    def __init__(self, task: Task, recorder: Recorder, run_id: int) -> None:
         self._task = task
+        self._recorder = recorder
         self._run_id = run_id
+        self._has_begun = False
         self.id = 0
         self.is_whole = False
         self.began = time.monotonic()
 
-    def start(self, journal: Journal) -> None:
-        assert self._task.body is not None
-        self.id = journal.start(self._task.id, self._run_id, self._task.body.boundary)
+    def begin(self) -> None:
+        """It is to be journaled, if it is not yet on its way there."""
+        if not self._has_begun:
+            self._has_begun = True
+            self._recorder.do(self._start)
+            self._recorder.flush()
 
-    def whole(self, journal: Journal) -> None:
-        """LostTask if it did not start: the task was cancelled, and its last byte must not leave."""
+    def end_leaves(self) -> None:
+        """Returns once it is durable that the body's last byte is about to leave; with the beginning, if need be.
+
+        LostTask if the task was cancelled meanwhile, and its last byte must not leave.
+        """
+        self._recorder.do(self._whole if self._has_begun else partial(self._start, whole=True)).wait()
+        self._has_begun = self.is_whole = True
+
+    def _start(self, journal: Journal, *, whole: bool = False) -> None:
+        assert self._task.body is not None
+        self.id = journal.start(self._task.id, self._run_id, self._task.body.boundary, whole=whole)
+
+    def _whole(self, journal: Journal) -> None:
         if not self.id:
             raise LostTask(self._task.id)
         journal.whole(self.id)
-        self.is_whole = True
 
 
 class _Touched(Exception):
@@ -78,7 +95,7 @@ class Worker(threading.Thread):
         """One attempt, from opening the source to handing over its outcome."""
         engine, body = self._engine, task.body
         assert body is not None
-        attempt = _Attempt(task, engine.recording.run_id)
+        attempt = _Attempt(task, engine.recorder, engine.recording.run_id)
         source = self._open(lane, task, body)
         if source is None:
             return
@@ -97,7 +114,6 @@ class Worker(threading.Thread):
             request = lane.target.request(photo)
             headers = [*request.headers, ("Content-Type", body.content_type), ("Idempotency-Key", f'"{body.boundary}"')]
             request = Request(request.method, request.url, headers)
-            engine.recorder.do(attempt.start)
             sent = self._send(lane, request, head, task, source, attempt)
             source.check()
         except AlbumupError as error:
@@ -111,6 +127,7 @@ class Worker(threading.Thread):
         except _Touched:
             self._once_more(lane, task, attempt, "it was touched while it was sent")
         except (SourceChanged, SourceGone, Unreadable) as fault:
+            attempt.begin()
             if body.spool:  # the copy; opening it again finds the way on
                 self._once_more(lane, task, attempt, f"its copy could not be sent: {fault}")
             elif isinstance(fault, SourceChanged):
@@ -186,13 +203,18 @@ class Worker(threading.Thread):
             """The bytes are the journaled ones, and the journal knows, durably, that their end is to leave."""
             source.check()
             if source.touched and task.frees < MOST_FREES:
+                attempt.begin()
                 raise _Touched
-            self._engine.recorder.do(attempt.whole).wait()
+            attempt.end_leaves()
 
         wire = self._wires.get(lane.target.name)
         if wire is None:
             wire = self._wires[lane.target.name] = Wire(request.url, lane.target.peer, self._engine.options.limit)
-        return wire.send(request, head, source.descriptor, body.pins.size, body.tail, self._slot.meter, before_last)
+        at_once = wire.takes_at_once(len(head) + body.pins.size + len(body.tail))
+        if not at_once:
+            attempt.begin()
+        meter, size = self._slot.meter, body.pins.size
+        return wire.send(request, head, source.descriptor, size, body.tail, meter, before_last, at_once=at_once)
 
     def _judge(self, lane: Lane, task: Task, attempt: _Attempt, photo: Photo, sent: Sent) -> None:
         engine = self._engine

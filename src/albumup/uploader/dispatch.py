@@ -71,8 +71,8 @@ class Dispatch:
 
     def next(self, slot: Slot) -> tuple[Lane, Task] | None:
         """The next task to send, waiting for one; None when the run takes no more."""
-        with self.cond:
-            while True:
+        while True:
+            with self.cond:
                 if self.ended.is_set():
                     return None
                 now = time.monotonic()
@@ -89,21 +89,24 @@ class Dispatch:
                         slot.name, slot.size, slot.task_id = task.path, task.size, task.id
                         slot.meter = type(slot.meter)()
                         return lane, task
-                self.cond.wait(TICK)
+                if not self._recorder.has_gathered:
+                    self.cond.wait(TICK)
+                    continue
+            self._recorder.flush()  # the end of this worker's last photo; and perhaps that brings more
 
     def _refill(self, journal: Journal, lane: Lane) -> None:
         """Reserve more ready tasks: untried ones first, then those whose time has come."""
         now = journal.clock()
-        wanted = _BATCH + len(lane.taken)
         found: list[Task] = []
         with self.cond:
-            albums = self.albums_of(lane)
-            for untried in (True, False):
-                for album_id in albums:
-                    for root_id in self.album_roots.get(album_id, ()):
-                        if (room := wanted - len(found)) > 0:
-                            copies = root_id in self.away
-                            found += journal.ready(album_id, root_id, now, room, untried, copies=copies)
+            wanted = _BATCH + len(lane.taken)
+            places = [(album_id, root_id, root_id in self.away) for album_id, root_id in self.places_of(lane)]
+        # Workers go on meanwhile. What they take is in ``taken`` already, and one refill at a time adds to that.
+        for untried in (True, False):
+            for album_id, root_id, copies in places:
+                if (room := wanted - len(found)) > 0:
+                    found += journal.ready(album_id, root_id, now, room, untried, copies=copies)
+        with self.cond:
             fresh = [task for task in found if task.id not in lane.taken][:_BATCH]
             lane.reserved.extend(fresh)
             lane.taken.update(task.id for task in fresh)

@@ -74,7 +74,6 @@ class Engine:
     def run(self) -> RunEnd:
         """Work until nothing is left, or something ends the run."""
         self.recorder.on_fault(self._journal_failed)
-        self.recorder.start()
         threads: list[threading.Thread] = []
         exit_code: int | None = None
         try:

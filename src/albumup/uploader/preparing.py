@@ -143,8 +143,14 @@ class Preparer(threading.Thread):
         engine = self._engine
         if any(reading.spool for _, _, reading in done):
             fsync_folder(engine.options.spool_folder)
+        wanted = [
+            lane.target.filename(photo_of(task, reading.pins, reading.digests, reading.taken, lane.target))
+            for lane, task, reading in done
+        ]
         names = engine.recorder.do(
-            lambda journal: [_name(journal, lane, task, reading) for lane, task, reading in done]
+            lambda journal: [
+                _name(journal, lane, task, name) for (lane, task, _), name in zip(done, wanted, strict=True)
+            ]
         )
         changes = []
         for (lane, task, reading), name in zip(done, names.wait(), strict=True):
@@ -158,7 +164,7 @@ class Preparer(threading.Thread):
                 copies.note_folder(journal, engine.options.spool_folder)
             for _, task, body, name in changes:
                 try:
-                    journal.prepared(task.id, body, name)
+                    journal.prepared(task.id, body, name, seen=task.seen)
                 except LostTask:
                     continue  # cancelled meanwhile; its copy is swept
 
@@ -171,9 +177,8 @@ class Preparer(threading.Thread):
         engine.recorder.do(record, recorded).wait()
 
 
-def _name(journal: Journal, lane: Lane, task: Task, reading: Reading) -> str:
-    photo = photo_of(task, reading.pins, reading.digests, reading.taken, lane.target)
-    wanted = lane.target.filename(photo)
+def _name(journal: Journal, lane: Lane, task: Task, wanted: str) -> str:
+    """What a photo is sent as; unique within its album where the server may overwrite by name."""
     if not lane.target.overwrites_by_name:
         return sent_name(wanted)
-    return journal.name_photo(task.id, task.album_id, lambda number: sent_name(wanted, number))
+    return journal.name_photo(task.id, task.album_id, partial(sent_name, wanted), task.sent_as)

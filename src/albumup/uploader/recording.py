@@ -71,6 +71,7 @@ class Recording:
             status=sent.answer.status if sent and sent.answer else None,
             sent=sent.bytes if sent else 0,
             error=finding.reason,
+            stayed=sent is not None and not sent.whole,
         )
         self._apply(journal, task, step, finding)
         return step
@@ -156,9 +157,14 @@ class Recording:
 
     def settled(self, journal: Journal, album_id: int) -> None:
         """Owe a notice when the album has just settled; in the transaction of its last change."""
-        if self.run_id and not runs.is_unfinished(journal, album_id):
-            runs.owe_notice(journal, album_id, {"run": self.run_id})
-            runs.touch(journal, album_id)
+
+        def owe() -> None:
+            if not runs.is_unfinished(journal, album_id):
+                runs.owe_notice(journal, album_id, {"run": self.run_id})
+                runs.touch(journal, album_id)
+
+        if self.run_id:
+            journal.before_commit((owe.__qualname__, album_id), owe)
 
     def count(self, state: State, size: int) -> None:
         """A task of ``size`` bytes was recorded as ``state``; in the recorder's thread."""

@@ -45,7 +45,10 @@ def run_trial(target: Target, path: bytes) -> Trial:
         raise UsageError(f"{os.fsdecode(path)!a}: {gone}", "name a photo that can be read") from gone
     name = os.path.basename(path)
     mime = media_type_by_name(name) or "application/octet-stream"
-    task = Task(0, 0, ALBUM, 0, path, name, "", pins.device, mime, pins.size, 1, 1, 0, 0, 0, False, False, None, None)
+    seen = (pins.size, pins.mtime_ns)
+    task = Task(
+        0, 0, ALBUM, 0, path, name, "", pins.device, mime, pins.size, 1, 1, 0, 0, 0, False, False, seen, None, None
+    )
     taken = taken_of(path, target) if target.dates else None
     photo = photo_of(task, pins, digests, taken, target)
     sent_as = sent_name(target.filename(photo))
