@@ -66,6 +66,7 @@ class Recorder:
         self._mutex = threading.Lock()
         """Guards who leads and who sleeps, for no longer than it takes to look."""
         self._is_led = False
+        self._is_closed = False
         self._gathered: collections.deque[tuple[Callable[[Journal], Any], Pending[Any], Callable[[], None] | None]] = (
             collections.deque()
         )
@@ -130,11 +131,15 @@ class Recorder:
     def close(self) -> None:
         """Commit what has gathered; the journal is the caller's again, and what comes later is never made."""
         self.flush()
-        self.fault = self.fault or LocalError(f"{self.journal.path}: closed")
+        self._is_closed = True
 
     def _commit(self) -> None:
         work = [self._gathered.popleft() for _ in range(min(len(self._gathered), _MOST))]
         results: list[tuple[Any, BaseException | None]] = []
+        if self._is_closed:
+            for _, pending, _ in work:
+                pending.settle(None, LocalError(f"{self.journal.path}: closed"))
+            return
         if self.fault is None and work:
             try:
                 with self.journal.transaction():
