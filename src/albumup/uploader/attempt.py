@@ -88,6 +88,7 @@ class Worker(threading.Thread):
                 self._engine.dispatch.end(lane, task)
                 self._engine.dispatch.release(lane, task)
             self._slot.task_id = 0
+        self._engine.recorder.flush()
         for wire in self._wires.values():
             wire.close()
 

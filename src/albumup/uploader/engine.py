@@ -193,6 +193,7 @@ class Engine:
 
     def _tick(self) -> int | None:
         """One look at everything; the exit code when the run is over."""
+        self.recorder.flush()
         if self.fault is not None:
             return None if self.recorder.fault is None and self.dispatch.is_busy() else self._end_at_fault()
         now = time.monotonic()
