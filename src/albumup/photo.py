@@ -7,12 +7,14 @@ and the brands registered at mp4ra.org for files that begin with an ``ftyp`` box
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
+import itertools
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from datetime import datetime
 from types import ModuleType
 
@@ -21,6 +23,9 @@ HEAD_BYTES = 1024
 
 BLOCK_BYTES = 1 << 20
 """How much ``digest`` reads at once. Larger blocks are no faster; smaller ones cost calls."""
+
+_AHEAD_BYTES = 16 << 20
+"""From this size on a file is worth a thread that reads the next block while this one is digested."""
 
 # The first suffix is the usual one for the type. RAW types are those whose names registries never agreed on; these are
 # the ones that servers' own tables use.
@@ -157,22 +162,47 @@ def digest(
     """
     # A digest here names bytes and guards nothing, so a FIPS build may still make the MD5 that a server asks for.
     hashes = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
+    total = 0
+    with contextlib.closing(_blocks_ahead(fd) if size_hint >= _AHEAD_BYTES else _blocks(fd, size_hint)) as blocks:
+        for block in blocks:
+            for running in hashes.values():
+                running.update(block)
+            if copy_to is not None:
+                _write(copy_to, block)
+            total += len(block)
+            if on_block is not None:
+                on_block(len(block))
+    return total, {name: running.hexdigest() for name, running in hashes.items()}
+
+
+def _blocks(fd: int, size_hint: int) -> Generator[memoryview]:
+    """What is in a file, each block valid until the next."""
     # One byte more than expected: a read that leaves it empty has also seen the end. Never tiny, should the file grow.
     capacity = min(BLOCK_BYTES, max(size_hint + 1, 1 << 16)) if size_hint else BLOCK_BYTES
     buffer = memoryview(bytearray(capacity))
     total = 0
     while length := os.preadv(fd, [buffer], total):
-        block = buffer[:length]
-        for running in hashes.values():
-            running.update(block)
-        if copy_to is not None:
-            _write(copy_to, block)
         total += length
-        if on_block is not None:
-            on_block(length)
+        yield buffer[:length]
         if total == size_hint and length < capacity:
             break
-    return total, {name: running.hexdigest() for name, running in hashes.items()}
+
+
+def _blocks_ahead(fd: int) -> Generator[memoryview]:
+    """The same, while another thread reads the next one."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    buffers = [memoryview(bytearray(BLOCK_BYTES)) for _ in range(2)]
+    total = 0
+    with ThreadPoolExecutor(1, "reader") as reader:
+        ahead = reader.submit(os.preadv, fd, [buffers[0]], 0)
+        for turn in itertools.cycle((0, 1)):
+            length = ahead.result()
+            if not length:
+                break
+            total += length
+            ahead = reader.submit(os.preadv, fd, [buffers[1 - turn]], total)
+            yield buffers[turn][:length]
 
 
 def _write(fd: int, block: memoryview) -> None:

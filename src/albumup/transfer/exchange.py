@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import http.client
 import io
@@ -104,10 +105,13 @@ class Exchange:
         if isinstance(self._socket, ssl.SSLSocket):
             buffer = bytearray(min(BLOCK, end - start))
             view = memoryview(buffer)
+            # TLS hands over 16 KiB at a time; the kernel is to make full segments of them.
+            _cork(self._socket, True)
             while start < end:
                 count = _read_into(payload, view[: min(len(buffer), end - start)], start)
                 self._send_bytes(view[:count])  # type: ignore[arg-type]
                 start += count
+            _cork(self._socket, False)
             return
         descriptor = self._socket.fileno()
         while start < end:
@@ -360,6 +364,13 @@ def room(connection: socket.socket) -> int:
     """Bytes that the kernel surely takes at once on an idle connection: half its buffer, the rest is bookkeeping
     (Linux: socket(7), SO_SNDBUF)."""
     return connection.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) // 2
+
+
+def _cork(connection: socket.socket, on: bool) -> None:
+    """Hold back segments that are not full (Linux: tcp(7), TCP_CORK)."""
+    if hasattr(socket, "TCP_CORK"):
+        with contextlib.suppress(OSError):  # the next byte will tell
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, on)
 
 
 def has_spoken(connection: socket.socket) -> bool:
