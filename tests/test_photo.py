@@ -6,6 +6,7 @@ import hashlib
 import os
 import random
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
@@ -211,6 +212,46 @@ def test_digests_of_every_length_whatever_the_hint(source: tuple[Path, int], siz
     assert result == expected(data, "sha256", "sha1", "md5")
     assert sum(blocks) == size
     assert max(blocks, default=0) <= MIB
+
+
+@pytest.mark.parametrize("size", [1, MIB - 1, MIB, 2 * MIB, 3 * MIB + 7])
+def test_reading_ahead_finds_the_same(
+    source: tuple[Path, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(photo, "_AHEAD_BYTES", 1)
+    path, fd = source
+    data = random.Random(size).randbytes(size)
+    path.write_bytes(data)
+    blocks: list[int] = []
+    with open(tmp_path / "copy", "wb") as copy:
+        copy_to = copy.fileno()
+        result = photo.digest(fd, ["sha256", "md5"], size_hint=size, copy_to=copy_to, on_block=blocks.append)
+    assert result == expected(data, "sha256", "md5")
+    assert (tmp_path / "copy").read_bytes() == data
+    assert (sum(blocks), max(blocks) <= MIB) == (size, True)
+
+
+def test_reading_ahead_ends_with_its_reader(source: tuple[Path, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether the file cannot be read any further, or nobody wants it to be."""
+    monkeypatch.setattr(photo, "_AHEAD_BYTES", 1)
+    path, fd = source
+    path.write_bytes(bytes(3 * MIB))
+    preadv = os.preadv
+
+    def broken(fd: int, buffers: list[memoryview], offset: int) -> int:
+        if offset >= MIB:
+            raise OSError(5, "Input/output error")
+        return preadv(fd, buffers, offset)
+
+    def stop(_: int) -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        photo.digest(fd, ["sha256"], size_hint=3 * MIB, on_block=stop)
+    monkeypatch.setattr(os, "preadv", broken)
+    with pytest.raises(OSError, match="Input/output"):
+        photo.digest(fd, ["sha256"], size_hint=3 * MIB)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("reader")]
 
 
 def test_reads_from_the_start_and_leaves_the_position(source: tuple[Path, int]) -> None:

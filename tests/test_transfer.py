@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 import trustme
+from hypothesis import given
+from hypothesis import strategies as st
 from receiving import eventually
 from servers import (
     PATIENCE,
@@ -42,6 +44,7 @@ from servers import (
 )
 
 from albumup.transfer import BLOCK, MOST_ANSWER, Fault, Http, Meter, Peer, Request, Sent, Throttle, Unreadable, Wire
+from albumup.transfer.exchange import Exchange, _plain_answer
 
 KIB, MIB = 1 << 10, 1 << 20
 HEAD = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n'
@@ -86,8 +89,10 @@ class Client:
         request = Request("POST", self.server.url + "/up?x=1", headers)
         descriptor = os.open(self.photo.path, os.O_RDONLY)
         try:
+            photo = self.photo
+            at_once = self.wire.takes_at_once(len(photo.head) + photo.size + len(photo.tail))
             return self.wire.send(
-                request, self.photo.head, descriptor, self.photo.size, self.photo.tail, self.meter, before_last
+                request, photo.head, descriptor, photo.size, photo.tail, self.meter, before_last, at_once=at_once
             )
         finally:
             os.close(descriptor)
@@ -463,6 +468,61 @@ def test_nothing_of_the_end_leaves_before_it_is_said_to(
     assert not client.meter.whole
 
 
+def test_a_small_body_leaves_in_one_go_once_it_may(serve: Serve, connect: Callable[..., Client]) -> None:
+    """On a connection that is there; and nothing of it before."""
+    client = connect(serve([*TAKEN, *TAKEN]))
+    size = len(client.photo.whole)
+    assert not client.wire.takes_at_once(size), "there is no connection yet"
+    client.send()
+    first = bytes(client.server.line(ended=False).seen)
+    assert client.wire.takes_at_once(size)
+    seen: list[bytes] = []
+    assert client.send(lambda: seen.append(bytes(client.server.line(ended=False).seen))).whole
+    assert seen == [first]
+    line = client.server.line(ended=False)
+    assert line.head is not None
+    assert line.seen == first + line.head.raw + client.photo.whole
+
+
+def test_what_the_kernel_would_not_take_at_once_does_not_go_at_once(
+    serve: Serve, connect: Callable[..., Client]
+) -> None:
+    client = connect(serve([*TAKEN, *TAKEN]))
+    client.send()
+    assert not client.wire.takes_at_once(BLOCK)
+    assert client.wire._socket is not None
+    client.wire._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8 * KIB)
+    assert client.wire.takes_at_once(KIB)
+    assert not client.wire.takes_at_once(30 * KIB)
+
+
+def test_with_a_rate_limit_nothing_goes_at_once(serve: Serve, connect: Callable[..., Client]) -> None:
+    class Limit:
+        def block(self) -> int:
+            return 100_000
+
+        def take(self, size: int) -> None: ...
+
+    client = connect(serve([*TAKEN, *TAKEN]), throttle=Limit())
+    client.send()
+    assert not client.wire.takes_at_once(10)
+
+
+@pytest.mark.parametrize("end", [close, reset])
+def test_a_server_that_closes_just_before_has_got_nothing(
+    serve: Serve, connect: Callable[..., Client], end: Step
+) -> None:
+    client = connect(serve([*TAKEN, stall, end]))
+    client.send()
+
+    def closed() -> None:
+        client.server.told.set()
+        client.server.line()
+
+    sent = client.send(closed)
+    assert (sent.answer, sent.fault, sent.whole) == (None, Fault.BROKEN, False)
+
+
 def test_a_withheld_end_costs_the_connection(serve: Serve, connect: Callable[..., Client]) -> None:
     def withhold() -> None:
         raise Withheld
@@ -764,3 +824,64 @@ def test_a_compressed_bomb_is_not_unpacked(serve: Serve, ca_file: Path) -> None:
     sent = Http(Peer(PATIENCE, str(ca_file)), []).call("GET", serve([head, send(told + bomb)]).url)
     assert sent.answer is not None
     assert sent.answer.body == bomb[:MOST_ANSWER]
+
+
+# Plain answers are read by ourselves.
+
+
+_tokens = st.text(alphabet="abcXYZ019-_!", min_size=1, max_size=8)
+_values = st.text(alphabet=st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=12)
+_names = st.sampled_from(["Content-Type", "Content-Length", "Connection", "Transfer-Encoding", "Retry-After", "X-A"])
+
+
+@st.composite
+def answers(draw: st.DrawFn) -> bytes:
+    """Answers of all sorts, most of them plain."""
+    said = draw(st.binary(max_size=20))
+    length = draw(st.sampled_from([len(said)] * 6 + [len(said) + 1, 0]))
+    named = draw(st.lists(st.tuples(_names | _tokens, _values | st.sampled_from(["close", "chunked"])), max_size=4))
+    if draw(st.sampled_from([True] * 6 + [False])):
+        named.insert(draw(st.integers(0, len(named))), ("Content-Length", str(length)))
+    version = draw(st.sampled_from(["HTTP/1.1"] * 6 + ["HTTP/1.0", "HTTP/2"]))
+    status = draw(st.sampled_from([200, 201, 204, 304, 400, 413, 500, 503, 100, 199, 99, 1000]))
+    reason = draw(_values | st.just("Created"))
+    space = draw(st.sampled_from([" ", " ", " ", "", "  ", "\t"]))
+    lines = [f"{version} {status} {reason}", *(f"{name}:{space}{value}" for name, value in named)]
+    end = draw(st.sampled_from(["\r\n"] * 6 + ["\n"]))
+    return (end.join(lines) + 2 * end).encode() + said
+
+
+@given(data=answers())
+def test_a_plain_answer_is_what_the_library_reads(data: bytes) -> None:
+    plain = _plain_answer(data)
+    if plain is None:
+        return
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(data)
+        theirs.shutdown(socket.SHUT_WR)
+        ours.settimeout(0)
+        meter = Meter()
+        meter.whole = True
+        exchange = Exchange(ours, PATIENCE, meter, None)
+        exchange._received = exchange.next_bytes(None)
+        assert exchange.read_answer() == plain
+
+
+@pytest.mark.parametrize(
+    ("data", "is_plain"),
+    [
+        (b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}", True),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{", False),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{} ", False),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}", False),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n{}", False),
+        (b"HTTP/1.1 100 Continue\r\nContent-Length: 0\r\n\r\n", False),
+        (b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n", False),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}", False),
+        (b"HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 2\r\n\r\n{}", False),
+        (b"HTTP/1.1 200 OK\r\nX: \xff\r\nContent-Length: 2\r\n\r\n{}", False),
+    ],
+)  # fmt: skip
+def test_only_plain_answers_are_read_by_ourselves(data: bytes, is_plain: bool) -> None:
+    assert (_plain_answer(data) is not None) == is_plain
