@@ -43,8 +43,10 @@ from servers import (
     until_closed,
 )
 
-from albumup.transfer import BLOCK, MOST_ANSWER, Fault, Http, Meter, Peer, Request, Sent, Throttle, Unreadable, Wire
-from albumup.transfer.exchange import Exchange, _plain_answer
+from albumup.transfer import BLOCK, MOST_ANSWER, Fault, Meter, Peer, Request, Sent, Throttle
+from albumup.transfer.exchange import Exchange, Unreadable, _plain_answer
+from albumup.transfer.http import Http
+from albumup.transfer.wire import Wire
 
 KIB, MIB = 1 << 10, 1 << 20
 HEAD = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n'

@@ -18,6 +18,7 @@ from albumup.journal.gathering import (
     RootFound,
     add_album,
     album_id_of,
+    digest_of,
     known_photo,
 )
 from albumup.journal.journal import Journal
@@ -147,8 +148,8 @@ class Intake:
             if known.state is not State.MISSING:
                 self._count_known(found, known)
                 return self._arrive(Action.REPIN, known.task_id, found, root, pins)
-        elif not same and not found.error and known.prepared and known.sha256 is not None:
-            same = self._has_digest(found.path, known.sha256)
+        elif not same and not found.error and known.prepared and (digest := self._digest(known)) is not None:
+            same = self._has_digest(found.path, digest)
             if same and known.state is not State.MISSING:
                 self._count_known(found, known)
                 return self._arrive(Action.REPIN, known.task_id, found, root, pins)
@@ -186,9 +187,13 @@ class Intake:
             survey.waiting_before += 1
 
     def _is_same(self, found: Found, known: Known) -> bool:
-        if known.sha256 is not None:
-            return self._has_digest(found.path, known.sha256)
+        if (digest := self._digest(known)) is not None:
+            return self._has_digest(found.path, digest)
         return (found.size, found.mtime_ns) == (known.size, known.mtime_ns)
+
+    def _digest(self, known: Known) -> str | None:
+        assert self._connection is not None
+        return digest_of(self._connection, known.task_id)
 
     def _has_digest(self, path: bytes, sha256: str) -> bool:
         try:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC
-from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
 from albumup.journal.states import State
@@ -211,8 +210,12 @@ def round_is_due(rounds_had: int, failed_at: float, now: float, most: int) -> bo
 def retry_after(answer: Answer, now: float) -> float | None:
     """Seconds from a Retry-After header (RFC 9110 section 10.2.3), a number or a date; None without a sane one."""
     text = answer.headers.get("retry-after", "").strip()
+    if not text:
+        return None
     if text.isascii() and text.isdigit():
         return float(text[:9])
+    from email.utils import parsedate_to_datetime
+
     try:
         date = parsedate_to_datetime(text)
         # All HTTP dates are in UTC; asctime's form does not say so.

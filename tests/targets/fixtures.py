@@ -25,7 +25,8 @@ from albumup.receive import Receiver, Store, album_folder_name
 from albumup.receive.names import photo_name
 from albumup.targets.base import Photo, Target
 from albumup.targets.building import build
-from albumup.transfer import Answer, Meter, Request, Sent, Wire
+from albumup.transfer import Answer, Meter, Request, Sent
+from albumup.transfer.wire import Wire
 
 TOKEN = "open-sesame-9f31"
 JSON = {"content-type": "application/json"}

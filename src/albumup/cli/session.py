@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from albumup.cli import words
 from albumup.cli.app import App
@@ -25,9 +25,11 @@ from albumup.journal.rows import Album
 from albumup.journal.states import DONE, WANTING
 from albumup.targets.base import Target
 from albumup.targets.building import build
-from albumup.uploader.engine import Engine
 from albumup.uploader.spooling import sweep
 from albumup.uploader.terms import Options, RunEnd, Stop
+
+if TYPE_CHECKING:
+    from albumup.uploader.engine import Engine
 
 _POLL = 0.1
 _PROBE = 0.5
@@ -113,6 +115,8 @@ class Session:
     # Uploading.
 
     def _upload(self) -> int:
+        from albumup.uploader.engine import Engine
+
         check_whole(self.journal.path, self.journal.connection)
         self._deliver_old_notices()
         engine = Engine(self.journal, self.album_ids, self._build, self.options, self._listen)

@@ -40,7 +40,6 @@ class Known:
     size: int
     mtime_ns: int
     mime: str
-    sha256: str | None
     prepared: bool
     spool: bool
     device: int
@@ -69,6 +68,9 @@ class Arrival:
     mime: str
     pins: Pins
     error: str
+
+
+_STATES = {state.value: state for state in State}
 
 
 class Gathering:
@@ -214,29 +216,29 @@ def _escape(letter: str) -> str:
     return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
+_KNOWN = (
+    "select task.id, task.state, photo.size, photo.mtime_ns, photo.mime, task.prepared, task.spool, photo.device"
+    " from photo join task on task.photo_id = photo.id where photo.album_id = ? and photo.path = ? and photo.volume = ?"
+)
+_HERE = f"{_KNOWN} and (case photo.volume when '' then photo.device else 0 end) = ? order by task.id desc limit 1"
+_ELSEWHERE = f"{_KNOWN} order by task.id desc limit 1"
+
+
 def known_photo(connection: sqlite3.Connection, album_id: int, path: bytes, volume: str, device: int) -> Known | None:
     """What the journal knows of the photo at this place; where there is no UUID, perhaps of one on another device."""
-    row = connection.execute(
-        "select photo.size, photo.mtime_ns, photo.mime, task.id as task_id, task.state, task.prepared, task.spool,"
-        " photo.device, body.sha256"
-        " from photo join task on task.photo_id = photo.id left join body on body.task_id = task.id"
-        " where photo.album_id = ? and photo.path = ? and photo.volume = ?"
-        " order by photo.volume = '' and photo.device = ? desc, task.id desc limit 1",
-        (album_id, path, volume, device),
-    ).fetchone()
+    row = connection.execute(_HERE, (album_id, path, volume, 0 if volume else device)).fetchone()
+    if row is None and not volume:
+        row = connection.execute(_ELSEWHERE, (album_id, path, volume)).fetchone()
     if row is None:
         return None
-    return Known(
-        task_id=row["task_id"],
-        state=State(row["state"]),
-        size=row["size"],
-        mtime_ns=row["mtime_ns"],
-        mime=row["mime"],
-        sha256=row["sha256"],
-        prepared=bool(row["prepared"]),
-        spool=bool(row["spool"]),
-        device=row["device"],
-    )
+    task_id, state, size, mtime_ns, mime, prepared, spool, device = row
+    return Known(task_id, _STATES[state], size, mtime_ns, mime, bool(prepared), bool(spool), device)
+
+
+def digest_of(connection: sqlite3.Connection, task_id: int) -> str | None:
+    """The SHA-256 of the bytes that a task is to send, or has sent; None as long as it was never prepared."""
+    row = connection.execute("select sha256 from body where task_id = ?", (task_id,)).fetchone()
+    return row["sha256"] if row else None
 
 
 def album_id_of(connection: sqlite3.Connection, name: str, target: str) -> int | None:

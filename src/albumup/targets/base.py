@@ -16,12 +16,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property, partial
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote, quote_plus
 
 from albumup.config import place_of
 from albumup.settings import CommonSettings
-from albumup.transfer import Answer, Fault, Http, Peer, Request, Sent
+from albumup.transfer import Answer, Fault, Peer, Request, Sent
+
+if TYPE_CHECKING:
+    from albumup.transfer.http import Http
 
 
 class VerdictKind(StrEnum):
@@ -165,6 +168,8 @@ class Target(ABC):
 
     def http(self) -> Http:
         """For requests that are not photos."""
+        from albumup.transfer.http import Http
+
         return Http(self.peer, self.authorization())
 
     @abstractmethod

@@ -10,13 +10,16 @@ import json
 import os
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from albumup.receive import Receiver, Store
 from albumup.settings import CommonSettings, InboxSettings
 from albumup.targets.base import Check, Form, Photo, Target, Unasked, Verdict, VerdictKind, checked, words_in
-from albumup.transfer import Answer, Http, Peer, Request
+from albumup.transfer import Answer, Peer, Request
+
+if TYPE_CHECKING:
+    from albumup.transfer.http import Http
 
 _ASK_AT_A_TIME = 5000
 

@@ -1,30 +1,15 @@
 """Bytes on the wire: the only package that knows requests, urllib3 and sockets.
 
-A photo is sent by :class:`Wire`: one connection of one worker, taken from urllib3 (proxies, TLS), written to directly
-(ready-made heads, sendfile on plain HTTP, 1 MiB blocks over TLS) and read with http.client. Everything that is not a
-photo goes through :class:`Http`, plain requests. Neither follows redirects, retries, keeps cookies, reads netrc, or
-takes a 1xx for an answer (RFC 9110 section 15.2).
+A photo is sent by :class:`albumup.transfer.wire.Wire`: one connection of one worker, taken from urllib3 (proxies, TLS),
+written to directly (ready-made heads, sendfile on plain HTTP, 1 MiB blocks over TLS) and read with http.client.
+Everything that is not a photo goes through :class:`albumup.transfer.http.Http`, plain requests. Neither follows
+redirects, retries, keeps cookies, reads netrc, or takes a 1xx for an answer (RFC 9110 section 15.2).
+
+What is here are the values that go in and come out; the rest is imported by who sends something, for it takes a while.
 """
 
 from __future__ import annotations
 
-from albumup.transfer.exchange import Unreadable
-from albumup.transfer.http import Http
 from albumup.transfer.values import BLOCK, MOST_ANSWER, Answer, Fault, Meter, Peer, Request, Sent, Throttle
-from albumup.transfer.wire import Wire, load_libraries
 
-__all__ = [
-    "BLOCK",
-    "MOST_ANSWER",
-    "Answer",
-    "Fault",
-    "Http",
-    "Meter",
-    "Peer",
-    "Request",
-    "Sent",
-    "Throttle",
-    "Unreadable",
-    "Wire",
-    "load_libraries",
-]
+__all__ = ["BLOCK", "MOST_ANSWER", "Answer", "Fault", "Meter", "Peer", "Request", "Sent", "Throttle"]

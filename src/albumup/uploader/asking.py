@@ -12,7 +12,7 @@ from albumup.journal.journal import Journal, LostTask
 from albumup.journal.rows import Task
 from albumup.journal.states import State
 from albumup.targets.base import Unasked, Verdict
-from albumup.transfer import Http
+from albumup.transfer.http import Http
 from albumup.uploader.lane import Lane
 
 if TYPE_CHECKING:

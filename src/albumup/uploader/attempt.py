@@ -19,7 +19,9 @@ from albumup.journal.states import State
 from albumup.prepare import head_of, photo_of
 from albumup.retry import MOST_FREES, Circumstances, Finding, Outcome, Step, outcome_of
 from albumup.targets.base import Photo
-from albumup.transfer import Fault, Request, Sent, Unreadable, Wire
+from albumup.transfer import Fault, Request, Sent
+from albumup.transfer.exchange import Unreadable
+from albumup.transfer.wire import Wire
 from albumup.uploader.lane import Lane
 from albumup.uploader.progress import Slot
 from albumup.uploader.spooling import drop_copies, is_away

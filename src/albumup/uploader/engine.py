@@ -21,7 +21,7 @@ from albumup.journal.recorder import Recorder
 from albumup.journal.states import DONE, WANTING, State
 from albumup.retry import LONGEST_ASKED_WAIT, LONGEST_WAIT, Rules
 from albumup.targets.base import Target
-from albumup.transfer import load_libraries
+from albumup.transfer.wire import load_libraries
 from albumup.uploader.asking import Asker
 from albumup.uploader.attempt import Worker
 from albumup.uploader.dispatch import TICK, Dispatch

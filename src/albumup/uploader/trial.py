@@ -13,7 +13,8 @@ from albumup.photo import media_type_by_name
 from albumup.prepare import Reading, body_of, head_of, photo_of, taken_of
 from albumup.retry import Circumstances, Outcome, outcome_of
 from albumup.targets.base import Target
-from albumup.transfer import Meter, Request, Wire
+from albumup.transfer import Meter, Request
+from albumup.transfer.wire import Wire
 
 ALBUM = "albumup-try"
 _EXIT = {
