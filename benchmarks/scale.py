@@ -42,8 +42,8 @@ class Point:
 def grow(stage: Stage, tasks: int) -> Path:
     """A journal of ``tasks`` pending tasks, prepared, each of a file that can be read under a path of its own.
 
-    A thousand are pushed to a server that is away. The others are the same rows, of the same files by other paths:
-    each folder of them is a symbolic link to the first.
+    A thousand are pushed to a server that is away, until all are prepared. The others are the same rows, of the same
+    files by other paths: each folder of them is a symbolic link to the first.
     """
     path = stage.folder / f"grown-{tasks}" / "journal.db"
     if path.exists():
@@ -55,10 +55,14 @@ def grow(stage: Stage, tasks: int) -> Path:
         link = photos / f"{number:03}"
         if not link.is_symlink():
             link.symlink_to(first)
-    stage.albumup(
-        "push", first, "--album", "bench", "--target", "plain", "--patience", "0", "--progress", "none",
-        "--config", _moved(stage, 1), journal=path, codes=(75,),
+    process = stage.start(
+        "push", first, "--album", "bench", "--target", "plain", "--progress", "none",
+        journal=path, config=_moved(stage, 1),
     )  # fmt: skip
+    while _prepared(path) < SEED and not _is_over(process):
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGTERM)
+    ended(process, time.perf_counter(), codes=(143,))
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.create_function(
             "elsewhere", 2, lambda old, n: old.replace(b"/000/", b"/%03d/" % n), deterministic=True
@@ -76,6 +80,16 @@ def grow(stage: Stage, tasks: int) -> Path:
         connection.commit()
         connection.execute("pragma wal_checkpoint(truncate)")
     return path
+
+
+def _prepared(path: Path) -> int:
+    """How many photos of a journal have a body; 0 while it is being made."""
+    with (
+        contextlib.suppress(sqlite3.Error),
+        contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as journal,
+    ):
+        return int(journal.execute("select count(*) from body").fetchone()[0])
+    return 0
 
 
 def _moved(stage: Stage, port: int) -> Path:
@@ -140,11 +154,12 @@ def _resume(stage: Stage, path: Path) -> tuple[float, int]:
     process = stage.start("resume", "--progress", "none", journal=path)
     while not _is_over(process) and stage.plain.count()["photos"] - before < 300:
         time.sleep(0.02)
+    status = Path(f"/proc/{process.pid}/status").read_text()
     os.kill(process.pid, signal.SIGINT)
-    cost = ended(process, began, codes=(0, 130))
+    ended(process, began, codes=(0, 130))
     for file in path.parent.glob("copy.db*"):
         file.unlink()
-    return first, cost.memory
+    return first, next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
 
 
 def _is_over(process: subprocess.Popen[bytes]) -> bool:

@@ -17,7 +17,6 @@ import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import trustme
 
@@ -43,32 +42,33 @@ def run(
     command: Sequence[str | Path], *, environment: dict[str, str] | None = None, codes: Sequence[int] = (0,)
 ) -> Cost:
     """Run a command to its end and tell what it cost. Failed, with its last words, unless its exit code is expected."""
-    with tempfile.TemporaryFile() as words:
-        began = time.perf_counter()
-        process = subprocess.Popen(
-            list(map(str, command)),
+    with tempfile.TemporaryFile() as words, tempfile.TemporaryFile("w+") as told:
+        subprocess.run(
+            [sys.executable, "-I", "-S", HERE / "cost.py", str(told.fileno()), *map(str, command)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=words,
             env={**os.environ, **(environment or {})},
+            pass_fds=[told.fileno()],
+            check=True,
         )
-        return ended(process, began, codes=codes, words=words)
+        told.seek(0)
+        code, seconds, processor, memory = json.load(told)
+        if code not in codes:
+            words.seek(0)
+            said = words.read()[-2000:].decode(errors="replace")
+            raise Failed(f"{' '.join(map(str, command))[:200]}: exit {code}\n{said}")
+        return Cost(seconds, processor, memory)
 
 
-def ended(
-    process: subprocess.Popen[bytes], began: float, *, codes: Sequence[int] = (0,), words: IO[bytes] | None = None
-) -> Cost:
-    """Wait for a process that began at ``began`` (perf_counter)."""
+def ended(process: subprocess.Popen[bytes], began: float, *, codes: Sequence[int] = (0,)) -> Cost:
+    """Wait for a process that began at ``began`` (perf_counter); its memory is not told (see cost.py)."""
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - began
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode not in codes:
-        said = ""
-        if words is not None:
-            words.seek(0)
-            said = words.read()[-2000:].decode(errors="replace")
-        raise Failed(f"{' '.join(map(str, process.args))[:200]}: exit {process.returncode}\n{said}")  # type: ignore[arg-type]
-    return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+        raise Failed(f"{' '.join(map(str, process.args))[:200]}: exit {process.returncode}")  # type: ignore[arg-type]
+    return Cost(seconds, usage.ru_utime + usage.ru_stime)
 
 
 class Sink:
