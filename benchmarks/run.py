@@ -20,12 +20,14 @@ It needs cc and OpenSSL's headers, curl and openssl; with rclone and npm on PATH
 
 from __future__ import annotations
 
+import compileall
 import json
 import os
 import platform
 import sqlite3
 import ssl
 import sys
+import sysconfig
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -62,6 +64,12 @@ def _read(path: str) -> str:
         return ""
 
 
+def _compile() -> None:
+    """Bytecode of all that is imported, as pip leaves it when it installs: not every environment of uv's has it."""
+    for place in (sysconfig.get_path("purelib"), Path(albumup.__file__).parent):
+        compileall.compile_dir(place, quiet=2)
+
+
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("names", nargs=-1, metavar="[SCENE]...", type=click.Choice(list(scenes.ALL)))
 @click.option("--quick", is_flag=True, help="Small sizes: a direction, not a figure.")
@@ -77,6 +85,7 @@ def main(names: tuple[str, ...], quick: bool, runs: int | None, folder: Path | N
     about = machine()
     click.echo(tabulate(about.items(), tablefmt="plain"))
     click.echo(f"{'a quick look' if quick else 'medians'} of {runs} interleaved runs\n")
+    _compile()
     stage = Stage(folder)
     bench = scenes.Bench(stage, scenes.QUICK if quick else scenes.FULL, runs)
     try:
