@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["albumup", "click>=8.4", "matplotlib>=3.8", "tabulate>=0.9", "trustme>=1.2"]
+# dependencies = ["albumup", "click>=8.4", "tabulate>=0.9", "trustme>=1.2"]
 #
 # [tool.uv]
 # exclude-newer = "2026-11-20T00:00:00Z"
@@ -26,6 +26,7 @@ import os
 import platform
 import sqlite3
 import ssl
+import subprocess
 import sys
 import sysconfig
 import time
@@ -98,13 +99,15 @@ def main(names: tuple[str, ...], quick: bool, runs: int | None, folder: Path | N
     finally:  # also what was found before a Ctrl-C
         click.echo(bench.tables())
         click.echo(f"\n{time.monotonic() - began:.0f} s in all")
-    if to is not None:
-        rows = [asdict(row) for row in bench.rows]
-        to.write_text(json.dumps({"machine": about, "rows": rows, "figures": bench.figures}, indent=1) + "\n")
+    to = to or stage.folder / "figures.json"
+    found = {
+        "machine": about, "rows": [asdict(row) for row in bench.rows], "figures": bench.figures,
+        "points": [asdict(point) for point in bench.points], "pushes": bench.pushes,
+    }  # fmt: skip
+    to.write_text(json.dumps(found, indent=1) + "\n")
     if not quick and bench.points and bench.pushes:
-        from scale import draw
-
-        draw(bench.points, bench.pushes, HERE.parent / "docs" / "growth.svg")
+        uv = os.environ.get("UV", "uv")
+        subprocess.run([uv, "run", "--quiet", HERE / "draw.py", to, HERE.parent / "docs" / "growth.svg"], check=True)
     sys.exit(1 if bench.missing else 0)
 
 

@@ -180,28 +180,3 @@ def _first_byte(stage: Stage, path: Path) -> float:
             process.kill()
             process.wait()
     return first
-
-
-def draw(points: list[Point], pushes: list[tuple[int, float]], to: Path) -> None:
-    """Growth curves, as one SVG."""
-    import matplotlib
-
-    matplotlib.use("svg")
-    matplotlib.rcParams.update(
-        {"svg.hashsalt": "albumup", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
-    )
-    from matplotlib import pyplot
-
-    figure, (left, middle, right) = pyplot.subplots(1, 3, figsize=(11, 3.4), layout="constrained")
-    tasks = [point.tasks for point in points]
-    left.plot(tasks, [point.status for point in points], "o-", label="status")
-    left.plot(tasks, [point.first_byte for point in points], "s-", label="resume, to its first byte")
-    left.plot(tasks, [point.claim for point in points], "^-", label="claim of 64 photos")
-    left.set(title="Seconds", xscale="log", yscale="log", xlabel="tasks in the journal")
-    left.legend(frameon=False)
-    middle.plot(tasks, [point.memory / 1e6 for point in points], "o-")
-    middle.set(title="Peak memory of resume, MB", xscale="log", xlabel="tasks in the journal", ylim=(0, 100))
-    right.plot([count for count, _ in pushes], [seconds * 1e6 for _, seconds in pushes], "o-")
-    right.set(title="A push, µs a photo", xscale="log", xlabel="photos pushed")
-    right.set_ylim(bottom=0)
-    figure.savefig(to, metadata={"Date": None})
