@@ -1,6 +1,6 @@
 """The life of a run: begin by settling what was cut off, look once a tick at what changed, end when nothing is left.
 
-The journal belongs to the recorder's thread; what is in memory to :mod:`albumup.uploader.dispatch` and its lock.
+The journal belongs to the recorder; what is in memory to :mod:`albumup.uploader.dispatch` and its lock.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ class Engine:
         return self.dispatch.lanes[name]
 
     def _look_at_scope(self, journal: Journal) -> None:
-        """Take in albums that joiners handed over, new roots, and what is left; in the recorder's thread."""
+        """Take in albums that joiners handed over, new roots, and what is left."""
         known = {album.id: album for album in runs.albums(journal)}
         counts = self.recording.counts
         left = left_bytes = unprepared = spool_left = 0

@@ -11,7 +11,7 @@ from albumup.transfer import Meter
 Listener = Callable[[dict[str, Any]], None]
 """Takes an event: ``event``, ``time`` (Unix seconds), ``album``, ``target``, ``path`` (bytes) and more by its kind.
 
-Called by the recorder's thread, after the commit that made it true; it must not raise.
+Called by whichever thread commits, one at a time, after the commit that made it true; it must not raise.
 """
 
 
@@ -62,7 +62,7 @@ class Progress:
 
 @dataclass(slots=True)
 class Counts:
-    """What a run has done so far; changed by the recorder's thread alone."""
+    """What a run has done so far; changed by whichever thread commits, one at a time."""
 
     done: int = 0
     done_bytes: int = 0

@@ -167,7 +167,7 @@ class Recording:
             journal.before_commit((owe.__qualname__, album_id), owe)
 
     def count(self, state: State, size: int) -> None:
-        """A task of ``size`` bytes was recorded as ``state``; in the recorder's thread."""
+        """A task of ``size`` bytes was recorded as ``state``; after the commit."""
         if state in DONE:
             self.counts.done += 1
             self.counts.done_bytes += size
