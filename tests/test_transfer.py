@@ -486,6 +486,19 @@ def test_a_small_body_leaves_in_one_go_once_it_may(serve: Serve, connect: Callab
     assert line.seen == first + line.head.raw + client.photo.whole
 
 
+@pytest.mark.skipif(not hasattr(socket, "TCP_CORK"), reason="a thing of Linux")
+def test_nothing_is_held_back_once_the_payload_has_gone(serve: Serve, connect: Callable[..., Client]) -> None:
+    client = connect(serve([*TAKEN]), 3 * MIB)
+    corked: list[int] = []
+
+    def look() -> None:
+        assert client.wire._socket is not None
+        corked.append(client.wire._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_CORK))
+
+    assert client.send(look).answer is not None
+    assert corked == [0]
+
+
 def test_what_the_kernel_would_not_take_at_once_does_not_go_at_once(
     serve: Serve, connect: Callable[..., Client]
 ) -> None:

@@ -257,6 +257,37 @@ def test_attempts_and_throughput_are_told_by_the_views(journal: Journal) -> None
     assert hour == {"album": "trip", "hour": "1970-01-01T00:00:00Z", "photos": 2, "bytes": 200, "seconds": 4.0}
 
 
+@pytest.mark.parametrize("stayed", [True, False])
+def test_an_end_that_is_known_to_have_stayed_here_is_no_doubt(journal: Journal, stayed: bool) -> None:
+    """A small body's attempt begins with the word that its end is about to leave; perhaps it then does not."""
+    with journal.transaction():
+        attempt = journal.start(1, 1, BOUNDARY, whole=True)
+    assert [cut.whole_at for cut in journal.cut_off()] == [1000.0]
+    with journal.transaction():
+        journal.end_attempt(attempt, "broken", sent=10, error="connection reset", stayed=stayed)
+    (row,) = journal.rows("select started, whole_at, ended from attempt")
+    assert tuple(row) == (1000.0, None if stayed else 1000.0, 1000.0)
+
+
+def test_what_is_asked_for_at_the_end_of_a_transaction_is_done_once_and_undone_with_it(journal: Journal) -> None:
+    done: list[str] = []
+
+    def change(what: str) -> None:
+        journal.connection.execute("update album set name = name || ?", (what,))
+        done.append(what)
+
+    with journal.transaction():
+        for what in ("-a", "-b", "-c"):
+            journal.before_commit("name", lambda what=what: change(what))  # type: ignore[misc]
+    with pytest.raises(ZeroDivisionError), journal.transaction():
+        journal.before_commit("name", lambda: change("-d"))
+        raise ZeroDivisionError
+    with journal.transaction():
+        pass
+    assert done == ["-c"]
+    assert {row["name"] for row in journal.rows("select name from album")} == {"trip-c", "home-c"}
+
+
 # Whatever is called.
 
 
