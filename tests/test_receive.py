@@ -353,6 +353,6 @@ def test_it_logs_where_it_is_told_and_nowhere_else(root: Path, capfd: pytest.Cap
         client.request("BREW", "/")
         with client.raw(b"\xff\r\n\r\n") as line:
             line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-    assert lines[0] == "POST /albums/trip/photos: 201"
+    assert "POST /albums/trip/photos: 201" in lines  # each connection has a thread of its own
     assert TOKEN not in "".join(lines)
     assert capfd.readouterr() == ("", "")

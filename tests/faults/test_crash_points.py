@@ -40,7 +40,7 @@ def test_killed_at_a_step(case: Case) -> None:
         Case("form", "enospc", "pwrite64", 30),
         Case("spool", "enospc", "write", 3),
         Case("form", "eio", "pread64", 21),
-        Case("form", "eio", "fdatasync", 4),
+        Case("form", "eio", "fdatasync", 3),
     ],
     ids=str,
 )
