@@ -253,6 +253,32 @@ def test_a_journal_of_this_version_is_opened_beside_its_uploader(path: Path, mon
         open_writer(str(path)).close()
 
 
+def test_a_journal_of_the_first_version_is_brought_up_with_all_that_is_in_it(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        MIGRATIONS[0](connection.execute)
+        connection.execute(f"pragma application_id = {APPLICATION_ID}")
+        connection.execute("pragma user_version = 1")
+    journal = Journal(str(path))
+    push(journal, [arrival(b"1.jpg")])
+    assert journal.rows("pragma user_version")[0][0] == VERSION
+    assert [row["path"] for row in journal.rows("select path from v_tasks")] == ["/photos/trip/1.jpg"]
+    journal.close()
+
+
+def test_what_belongs_to_a_task_is_found_by_it(path: Path) -> None:
+    """Else every task that is dropped costs a look at all there is: forgetting 2,000 beside 100,000 took 15 s."""
+    journal = Journal(str(made(path)))
+    slow = []
+    for (table,) in journal.rows("select name from sqlite_master where type = 'table'"):
+        for key in journal.rows(f"select * from pragma_foreign_key_list('{table}') where \"table\" = 'task'"):
+            (plan,) = journal.rows(f"explain query plan select 1 from {table} where {key['from']} = 1")
+            if not plan["detail"].startswith("SEARCH"):
+                slow.append(table)
+    journal.close()
+    assert slow == []
+
+
 def test_a_migration_that_fails_changes_nothing(path: Path, next_version: Callable[[str], None]) -> None:
     made(path)
     next_version("create table task (taken text)")

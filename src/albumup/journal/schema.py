@@ -265,7 +265,12 @@ def _first(run: Callable[[str], object]) -> None:
             run(statement)
 
 
-MIGRATIONS: tuple[Callable[[Callable[[str], object]], None], ...] = (_first,)
+def _second(run: Callable[[str], object]) -> None:
+    """Whoever drops a task looks for its names; without this, through all of them."""
+    run("create index sent_name_of_task on sent_name (task_id)")
+
+
+MIGRATIONS: tuple[Callable[[Callable[[str], object]], None], ...] = (_first, _second)
 """Each brings a journal from version N to N + 1, given a function that executes one SQL statement."""
 
 VERSION = len(MIGRATIONS)
