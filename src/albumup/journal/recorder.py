@@ -83,11 +83,6 @@ class Recorder:
         self._gathered.append((change, pending, after))
         return pending
 
-    @property
-    def has_gathered(self) -> bool:
-        """Is there something to commit?"""
-        return bool(self._gathered)
-
     def flush(self) -> None:
         """Return once what has gathered is committed, if it can be."""
         if self._gathered:

@@ -71,6 +71,7 @@ class Dispatch:
 
     def next(self, slot: Slot) -> tuple[Lane, Task] | None:
         """The next task to send, waiting for one; None when the run takes no more."""
+        owes = True  # the end of its last photo is not yet committed
         while True:
             with self.cond:
                 if self.ended.is_set():
@@ -80,7 +81,7 @@ class Dispatch:
                     if not lane.may_start(now):
                         continue
                     if len(lane.reserved) < _LOW_WATER and not lane.refilling and not lane.dry:
-                        lane.refilling = True
+                        lane.refilling = owes = True
                         self._recorder.do(lambda journal, lane=lane: self._refill(journal, lane))  # type: ignore[misc]
                     if lane.reserved:
                         task = lane.reserved.popleft()
@@ -89,10 +90,11 @@ class Dispatch:
                         slot.name, slot.size, slot.task_id = task.path, task.size, task.id
                         slot.meter = type(slot.meter)()
                         return lane, task
-                if not self._recorder.has_gathered:
+                if not owes:
                     self.cond.wait(TICK)
                     continue
-            self._recorder.flush()  # the end of this worker's last photo; and perhaps that brings more
+            self._recorder.flush()
+            owes = False
 
     def _refill(self, journal: Journal, lane: Lane) -> None:
         """Reserve more ready tasks: untried ones first, then those whose time has come."""
