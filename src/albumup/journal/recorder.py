@@ -85,7 +85,7 @@ class Recorder:
 
     def flush(self) -> None:
         """Return once what has gathered is committed, if it can be."""
-        if self._gathered:
+        if self._gathered or self._is_led:
             with contextlib.suppress(Exception):  # whoever waits hears of it
                 self.do(_nothing).wait()
 
