@@ -218,6 +218,16 @@ def test_no_bars_on_a_terminal_when_quiet(home: Home) -> None:
     assert (code, painted) == (0, "")
 
 
+def test_the_bars_never_count_more_photos_than_there_are(home: Home, server: FormServer) -> None:
+    home.form(server)
+    trip = home.photos(900)
+    code, painted = on_terminal(home, "push", trip)
+    assert code == 0
+    totals = [int(total) for total in re.findall(r"trip \d+/(\d+)", painted)]
+    assert len(totals) > 3
+    assert set(totals) <= {0, 900}, totals
+
+
 def test_a_terminal_that_goes_away_hangs_up(home: Home, server: FormServer) -> None:
     """The work outlives it: what is not sent is still pending."""
     home.form(server)

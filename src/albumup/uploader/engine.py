@@ -33,6 +33,8 @@ from albumup.uploader.spooling import sweep
 from albumup.uploader.terms import Draining, Options, RunEnd, Stop
 
 _CUT_SECONDS = 1.0
+_SETTLED = (*DONE, *WANTING)
+"""Nothing more is done with these in this run, but for doubts that are still to be asked about."""
 
 
 class Engine:
@@ -62,6 +64,7 @@ class Engine:
         self._build = build
         self._wanted = album_ids
         self._before: dict[int, tuple[int, int]] = {}
+        self._settled_before: dict[int, tuple[int, int]] = {}
         self._drain_until: float | None = None
         self._abandons = False
         self._began = time.monotonic()
@@ -144,7 +147,7 @@ class Engine:
         """Take in albums that joiners handed over, new roots, and what is left."""
         known = {album.id: album for album in runs.albums(journal)}
         counts = self.recording.counts
-        left = left_bytes = unprepared = spool_left = 0
+        total = total_bytes = unprepared = spool_left = 0
         for album_id in runs.scope(journal, self.recording.run_id):
             if album_id not in known:
                 self.dispatch.albums.pop(album_id, None)
@@ -162,8 +165,10 @@ class Engine:
                 " where album_id = ? and state = 'in_doubt' and ask_at is not null",
                 album_id,
             )[0]
-            left += tally.count(State.PENDING, State.SENDING) + asking[0]
-            left_bytes += tally.size(State.PENDING, State.SENDING) + asking[1]
+            settled = tally.count(*_SETTLED) - asking[0], tally.size(*_SETTLED) - asking[1]
+            before = self._settled_before.setdefault(album_id, settled)
+            total += tally.count(State.PENDING, State.SENDING) + asking[0] + settled[0] - before[0]
+            total_bytes += tally.size(State.PENDING, State.SENDING) + asking[1] + settled[1] - before[1]
             row = journal.rows(
                 "select count(*), coalesce(sum(spool * size), 0) from"
                 " (select spool, size from task where album_id = ? and state = 'pending' and prepared = 0 limit 1000)",
@@ -171,7 +176,8 @@ class Engine:
             )[0]
             unprepared += row[0]
             spool_left += row[1]
-        counts.left, counts.left_bytes, counts.unprepared, counts.spool_left = left, left_bytes, unprepared, spool_left
+        counts.total, counts.total_bytes = total, total_bytes
+        counts.unprepared, counts.spool_left = unprepared, spool_left
         now = journal.clock()
         with self.dispatch.cond:
             for lane in self.dispatch.lanes.values():
@@ -341,12 +347,12 @@ class Engine:
                 if lane.sick_since is not None and lane.closing is None
             )
         counts = self.recording.counts
-        done, given_up = counts.done + counts.given_up, counts.done_bytes + counts.given_up_bytes
+        done, done_bytes = counts.done + counts.given_up, counts.done_bytes + counts.given_up_bytes
         return Progress(
             photos_done=counts.done,
-            photos_total=max(done, counts.left + done),
+            photos_total=max(done, counts.total),
             bytes_done=counts.done_bytes + sum(upload.moved for upload in uploads if upload),
-            bytes_total=counts.left_bytes + given_up,
+            bytes_total=max(done_bytes, counts.total_bytes),
             is_complete=counts.unprepared == 0,
             spooled_bytes=counts.spooled_bytes,
             spool_total=counts.spooled_bytes + counts.spool_left,

@@ -68,8 +68,8 @@ class Counts:
     done_bytes: int = 0
     given_up: int = 0
     given_up_bytes: int = 0
-    left: int = 0
-    left_bytes: int = 0
+    total: int = 0
+    total_bytes: int = 0
     unprepared: int = 0
     spooled_bytes: int = 0
     spool_left: int = 0
