@@ -15,6 +15,7 @@ import stat
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from albumup.disk import file_system_of
 from albumup.errors import LocalError
@@ -76,10 +77,20 @@ def new_boundary() -> str:
     return f"albumup-{secrets.token_hex(16)}"
 
 
-def frame(fields: Sequence[tuple[str, str]], file_field: str, name: str, mime: str, boundary: str) -> Frame:
-    """Frame a file part that comes after ``fields``, in wire order."""
-    if _NAME_ESCAPED.search(name):
-        return _encode(tuple(fields), file_field, name, mime, boundary)
+def frame(
+    fields: Sequence[tuple[str, str]],
+    file_field: str,
+    name: str,
+    mime: str,
+    boundary: str,
+    parts: Sequence[tuple[str, tuple[str, bytes, str]]] = (),
+) -> Frame:
+    """Frame a file part that comes after ``fields`` and ``parts``, in wire order.
+
+    A part is its field, and its file name, content and type.
+    """
+    if parts or _NAME_ESCAPED.search(name):
+        return _encode((*fields, *parts), file_field, name, mime, boundary)
     # The encoder takes longer than all else that is done to prepare a small photo, and most differ in this only.
     mould = _mould(tuple(fields), file_field, mime)
     return Frame(
@@ -94,7 +105,7 @@ def _mould(fields: tuple[tuple[str, str], ...], file_field: str, mime: str) -> F
     return _encode(fields, file_field, _NAME.decode(), mime, _BOUNDARY.decode())
 
 
-def _encode(fields: tuple[tuple[str, str], ...], file_field: str, name: str, mime: str, boundary: str) -> Frame:
+def _encode(fields: Sequence[tuple[str, Any]], file_field: str, name: str, mime: str, boundary: str) -> Frame:
     from requests_toolbelt.multipart.encoder import MultipartEncoder
 
     encoder = MultipartEncoder([*fields, (file_field, (name, b"", mime))], boundary=boundary)

@@ -96,10 +96,19 @@ class Intake:
         if not self.survey.photos and not self.survey.skipped[SkipReason.OLDER]:
             raise UsageError(*self._nothing())
 
-    def take_in(self, journal: Journal, definition: str | None, spool_folder: str | None, share: str = "") -> int:
+    def take_in(
+        self,
+        journal: Journal,
+        definition: str | None,
+        spool_folder: str | None,
+        *,
+        share: str = "",
+        wants_share: bool = False,
+    ) -> int:
         """Queue what the scan finds, durably when this returns; the album's id.
 
-        ``spool_folder``: copy it there first. ``share``: the album's address for people, where the config names one.
+        ``spool_folder``: copy it there first. ``share``: the album's address for people, where the config names one;
+        ``wants_share``: one is to be made on the server.
         Raises UsageError, ConfigError, LocalError; then nothing is queued.
         """
         self.look_into(journal.connection)
@@ -118,6 +127,8 @@ class Intake:
         with journal.transaction():
             album_id = add_album(journal, self.album, self.target, definition, share)
             gathering.take_in(album_id, roots, spool=spool_folder is not None)
+            if wants_share:
+                journal.want_share(album_id)
         journal.expect_in_place()
         return album_id
 

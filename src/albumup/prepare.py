@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,9 @@ from albumup.errors import ConfigError
 from albumup.journal.rows import Body, Pins, Task
 from albumup.photo import can_read_dates, capture_date
 from albumup.targets.base import Form, Photo, Target
+
+MOST_SIDECAR = 1 << 20
+"""Bytes; what is larger is no sidecar, and stays where it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,8 @@ class Reading:
     digests: dict[str, str]
     taken: str | None
     spool: str | None
+    sidecar: bytes | None = None
+    """The XMP beside it, where it goes along."""
 
 
 def read(
@@ -34,17 +39,28 @@ def read(
     AnotherVolume, LocalError, and whatever ``on_block`` raises to stop it.
     """
     taken = taken_of(task.path, target) if target.dates else None
+    sidecar = _sidecar(task.sidecar_path) if task.sidecar_path is not None else None
     place = Place(task.volume, task.device)
     if spool is None:
         pins, digests = read_source(task.path, target.digests, place=place, on_block=on_block)
-        return Reading(pins, digests, taken, None)
+        return Reading(pins, digests, taken, None, sidecar)
     name, descriptor = spool()
     try:
         pins, digests = read_source(task.path, target.digests, place=place, copy_to=descriptor, on_block=on_block)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    return Reading(pins, digests, taken, name)
+    return Reading(pins, digests, taken, name, sidecar)
+
+
+def _sidecar(path: bytes) -> bytes | None:
+    """What is in a sidecar; None if it cannot be read, is empty or too large to be one: then its photo goes alone."""
+    try:
+        with open(path, "rb") as file:
+            content = file.read(MOST_SIDECAR + 1)
+    except OSError:
+        return None
+    return content if 0 < len(content) <= MOST_SIDECAR else None
 
 
 def taken_of(path: bytes, target: Target) -> str:
@@ -86,12 +102,13 @@ def photo_of(task: Task, pins: Pins, digests: dict[str, str], taken: str | None,
     }
     if taken is not None:
         values["taken"] = datetime.fromisoformat(taken)
-    return Photo(values, task.mime, digests)
+    return Photo(values, task.mime, digests, task.clip_id, task.sidecar)
 
 
 def body_of(task: Task, reading: Reading, target: Target, sent_as: str) -> Body:
     """Frame the body of a photo that is sent as ``sent_as``. Raises ConfigError for a field that cannot be filled."""
-    form = target.form(photo_of(task, reading.pins, reading.digests, reading.taken, target), sent_as)
+    photo = photo_of(task, reading.pins, reading.digests, reading.taken, target)
+    form = target.form(replace(photo, sidecar=reading.sidecar), sent_as)
     boundary = new_boundary()
     framed = _frame(form, boundary)
     return Body(
@@ -117,7 +134,8 @@ def head_of(task: Task, body: Body, target: Target, photo: Photo) -> bytes:
 def _frame(form: Form, boundary: str) -> Frame:
     if form.file_field is None:
         return Frame(b"", b"", form.mime)
-    return frame(form.fields, form.file_field, form.filename, form.mime, boundary)
+    parts = [(part.field, (part.filename, part.content, part.mime)) for part in form.parts]
+    return frame(form.fields, form.file_field, form.filename, form.mime, boundary, parts)
 
 
 def _zone(target: Target) -> tzinfo | None:

@@ -6,12 +6,11 @@ The table of :func:`outcome_of` is the one in docs/design.md; tests/test_retry.p
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC
 from enum import StrEnum
 
 from albumup.journal.states import State
 from albumup.targets.base import Verdict, VerdictKind
-from albumup.transfer import Answer, Fault, Sent
+from albumup.transfer import Answer, Fault, Sent, retry_after
 
 LONGEST_WAIT = 60.0
 LONGEST_ASKED_WAIT = 3600.0
@@ -63,6 +62,8 @@ class Finding:
     url: str = ""
     status: int | None = None
     """Of the answer, if there was one."""
+    is_hearsay: bool = False
+    """Of a duplicate: to be asked about before it counts."""
     is_doubt: bool = False
     """Of a sick target: the whole body was sent, and the answer does not say that it was not taken."""
 
@@ -101,7 +102,9 @@ def outcome_of(sent: Sent, verdict: Verdict | None, circumstances: Circumstances
     answer = sent.answer
     wait = retry_after(answer, now)
     if verdict.kind is VerdictKind.DUPLICATE:
-        return Finding(Outcome.DUPLICATE, verdict.reason, None, verdict.remote_id, verdict.url)
+        return Finding(
+            Outcome.DUPLICATE, verdict.reason, None, verdict.remote_id, verdict.url, is_hearsay=verdict.is_hearsay
+        )
     if verdict.kind is VerdictKind.STORED and sent.whole:
         return Finding(Outcome.UPLOADED, verdict.reason, None, verdict.remote_id, verdict.url)
     if verdict.kind is VerdictKind.REJECTED:
@@ -159,6 +162,8 @@ def step_after(
     match finding.outcome:
         case Outcome.UPLOADED:
             return Step(State.UPLOADED, "", tries + 1)
+        case Outcome.DUPLICATE if finding.is_hearsay and rules.can_ask:
+            return Step(State.IN_DOUBT, "the server says it has it, and is asked where", tries + 1, ask_at=now)
         case Outcome.DUPLICATE:
             return Step(State.DUPLICATE, "", tries + 1)
         case Outcome.REJECTED:
@@ -205,23 +210,6 @@ def round_is_due(rounds_had: int, failed_at: float, now: float, most: int) -> bo
         return False
     wait = LADDER[min(rounds_had, len(LADDER) - 1)]
     return now >= failed_at + wait or now < failed_at - 1
-
-
-def retry_after(answer: Answer, now: float) -> float | None:
-    """Seconds from a Retry-After header (RFC 9110 section 10.2.3), a number or a date; None without a sane one."""
-    text = answer.headers.get("retry-after", "").strip()
-    if not text:
-        return None
-    if text.isascii() and text.isdigit():
-        return float(text[:9])
-    from email.utils import parsedate_to_datetime
-
-    try:
-        date = parsedate_to_datetime(text)
-        # All HTTP dates are in UTC; asctime's form does not say so.
-        return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)
-    except (ValueError, OverflowError):
-        return None
 
 
 def status_words(answer: Answer) -> str:

@@ -132,6 +132,12 @@ class InboxSettings(CommonSettings, frozen=True, kw_only=True):
     """``kind = "inbox"``: albumup's own receiver on another machine."""
 
 
+class ImmichSettings(CommonSettings, frozen=True, kw_only=True):
+    """``kind = "immich"``: an Immich server; the token is an API key."""
+
+    resend: Literal["safe", "allowed", "never"] = "safe"
+
+
 class FormSettings(CommonSettings, frozen=True, kw_only=True):
     """``kind = "form"``: any server that takes multipart/form-data."""
 

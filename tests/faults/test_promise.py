@@ -104,7 +104,7 @@ class Promise(RuleBasedStateMachine):
 
     def open(self) -> None:
         self.journal = Journal(os.path.join(self.folder, "journal.db"), clock=lambda: self.now)
-        dispatch = SimpleNamespace(albums={}, cond=contextlib.nullcontext())
+        dispatch = SimpleNamespace(albums={}, lane_of=lambda _: None, cond=contextlib.nullcontext())
         self.recording = Recording(cast(Any, dispatch), lambda _: None)
         with self.journal.transaction():
             for cut in self.journal.cut_off():

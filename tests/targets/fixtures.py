@@ -14,16 +14,17 @@ from pathlib import Path
 from typing import ClassVar
 from urllib.parse import unquote_to_bytes
 
+from immich.fake import Immich
 from servers import FormSink, Line, answer, form_of
 
 from albumup.body import read_source, sent_name
 from albumup.config import load
 from albumup.journal.rows import Body, Task
-from albumup.photo import media_type_by_name
+from albumup.photo import HEAD_BYTES, media_type
 from albumup.prepare import Reading, body_of, head_of, photo_of, taken_of
 from albumup.receive import Receiver, Store, album_folder_name
 from albumup.receive.names import photo_name
-from albumup.targets.base import Photo, Target
+from albumup.targets.base import Asked, Photo, Target
 from albumup.targets.building import build
 from albumup.transfer import Answer, Meter, Request, Sent
 from albumup.transfer.wire import Wire
@@ -41,13 +42,19 @@ class Prepared:
     photo: Photo
     head: bytes
 
+    @property
+    def asked(self) -> Asked:
+        """What the server is asked about."""
+        return Asked(self.task.sent_as or "", self.body.digests)
+
 
 def prepare(target: Target, path: bytes | Path, album: str = "trip", index: int = 3, total: int = 7) -> Prepared:
     """Read and frame a file for a target."""
     path = os.fsencode(path)
     pins, digests = read_source(path, target.digests)
     name = os.path.basename(path)
-    mime = media_type_by_name(name) or "application/octet-stream"
+    with open(path, "rb") as file:
+        mime = media_type(file.read(HEAD_BYTES), name) or "application/octet-stream"
     task = Task(
         id=1, album_id=1, album=album, root_id=1, path=path, relative=b"day 1/" + name, volume="", device=pins.device,
         mime=mime, size=pins.size, position=index, total=total, tries=0, attempts=0, frees=0, maybe_twice=False,
@@ -96,6 +103,11 @@ class Kind(ABC):
 
     name: ClassVar[str]
     can_ask: ClassVar[bool]
+    keeps_albums: ClassVar[bool] = False
+    asks_by_album: ClassVar[bool] = True
+    """A question is about one album, not about all that the account has."""
+    undeclared: ClassVar[frozenset[str]] = frozenset()
+    """Digests that are for the journal, and not told to the server."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -224,4 +236,35 @@ class InboxKind(Kind):
         self.server.stop()
 
 
-KINDS: tuple[type[Kind], ...] = (FormKind, InboxKind)
+class ImmichKind(Kind):
+    name = "immich"
+    can_ask = True
+    keeps_albums = True
+    asks_by_album = False
+    undeclared = frozenset({"sha256"})
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.server = Immich(keys={TOKEN: ["all"]})
+
+    @property
+    def url(self) -> str:
+        return self.server.url
+
+    def target(self, url: str | None = None, token: str = TOKEN) -> Target:
+        (self.folder / "other").write_text(token)
+        (self.folder / "other").chmod(0o600)
+        return configured(self.folder, f'kind = "immich"\nurl = "{url or self.url}"\ntoken_file = "other"')
+
+    def photos(self, album: str) -> set[tuple[str, str]]:  # noqa: ARG002 - the account's, until they are put into one
+        return {(one["name"], one["sha256"]) for one in self.server.assets()}
+
+    def stored(self, photo: Photo) -> Answer:  # noqa: ARG002 - it names an id of its own
+        said = {"id": "2b0c0f6e-6c3e-4f43-9b6d-0d9f6e4f9a51", "status": "created"}
+        return Answer(201, "Created", JSON, json.dumps(said).encode(), True)
+
+    def close(self) -> None:
+        self.server.close()
+
+
+KINDS: tuple[type[Kind], ...] = (FormKind, InboxKind, ImmichKind)

@@ -14,7 +14,8 @@ import pytest
 from fixtures import JSON, KINDS, TOKEN, Kind, prepare, send
 from servers import Server, answer, body, head, page
 
-from albumup.targets.base import Unasked, VerdictKind
+from albumup.errors import ConfigError
+from albumup.targets.base import AlbumGone, Asked, ServerAlbum, Unasked, VerdictKind
 from albumup.transfer import Answer
 
 WELL = (VerdictKind.STORED, VerdictKind.DUPLICATE)
@@ -149,8 +150,9 @@ def test_the_digests_it_declares_are_those_of_the_bytes(kind: Kind, tmp_path: Pa
     assert "sha256" in target.digests
     assert set(prepared.body.digests) == set(target.digests)
     assert prepared.body.digests == {name: hashlib.new(name, data).hexdigest() for name in target.digests}
-    for digest in prepared.body.digests.values():
-        assert digest.encode() in prepared.head
+    said = prepared.head + str(target.request(prepared.photo).headers).encode()
+    for name, digest in prepared.body.digests.items():
+        assert (digest.encode() in said) == (name not in kind.undeclared)
 
 
 def test_no_secret_is_in_what_is_journaled(kind: Kind, tmp_path: Path) -> None:
@@ -235,7 +237,7 @@ def test_asking_tells_yes_from_no(asking: Kind, tmp_path: Path) -> None:
     there = prepare(target, picture(tmp_path))
     absent = prepare(target, picture(tmp_path, "IMG_2.JPG", b"\xff\xd8\xff another"))
     send(target, there)
-    answers = target.ask(target.http(), "trip", [absent.body.digests, there.body.digests, absent.body.digests])
+    answers = target.ask(target.http(), "trip", [absent.asked, there.asked, absent.asked])
     assert [verdict and verdict.kind for verdict in answers] == [None, VerdictKind.STORED, None]
 
 
@@ -243,16 +245,20 @@ def test_asking_is_about_one_album(asking: Kind, tmp_path: Path) -> None:
     target = asking.target()
     there = prepare(target, picture(tmp_path), album="50%/Zürich")
     send(target, there)
-    asked = [target.ask(target.http(), album, [there.body.digests]) for album in ("50%/Zürich", "Zürich", "never")]
-    assert [[verdict is not None for verdict in answers] for answers in asked] == [[True], [False], [False]]
+    asked = [target.ask(target.http(), album, [there.asked]) for album in ("50%/Zürich", "Zürich", "never")]
+    elsewhere = not asking.asks_by_album
+    assert [[verdict is not None for verdict in answers] for answers in asked] == [[True], [elsewhere], [elsewhere]]
 
 
 def test_asking_about_nothing_and_about_very_many(asking: Kind, tmp_path: Path) -> None:
     target = asking.target()
     there = prepare(target, picture(tmp_path))
     send(target, there)
-    many = [{**there.body.digests, "sha256": sha256(str(number).encode())} for number in range(12_345)]
-    many[7_000] = there.body.digests
+    many = [
+        Asked("a.jpg", {name: hashlib.new(name, str(number).encode()).hexdigest() for name in target.digests})
+        for number in range(12_345)
+    ]
+    many[7_000] = there.asked
     assert target.ask(target.http(), "trip", []) == []
     answers = target.ask(target.http(), "trip", many)
     assert [number for number, verdict in enumerate(answers) if verdict] == [7_000]
@@ -268,11 +274,72 @@ def test_no_proper_answer_is_no_no(asking: Kind, tmp_path: Path, said: object) -
     with Server([head, body, said]) as other:  # type: ignore[list-item]
         target = asking.target(url=other.url)
         photo = prepare(target, picture(tmp_path))
-        with pytest.raises(Unasked):
-            target.ask(target.http(), "trip", [photo.body.digests])
+        with pytest.raises((Unasked, ConfigError)):
+            target.ask(target.http(), "trip", [photo.asked])
 
 
 def test_asking_with_a_wrong_token_is_no_no(asking: Kind, tmp_path: Path) -> None:
     target = asking.target(token="not-the-one")
-    with pytest.raises(Unasked):
-        target.ask(target.http(), "trip", [prepare(target, picture(tmp_path)).body.digests])
+    with pytest.raises((Unasked, ConfigError)):
+        target.ask(target.http(), "trip", [prepare(target, picture(tmp_path)).asked])
+
+
+# Albums, where they are things of their own.
+
+
+keeping = pytest.fixture(_started, params=[kind for kind in KINDS if kind.keeps_albums], ids=_name, name="keeping")
+NAMES = ["trip", "a/b", "50%", "Zürich 東京", "a?b#c", "a b+c&d", "'\"", "\udcff raw", "x" * 300]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_album_is_found_again_by_its_name_and_by_its_id(keeping: Kind, name: str) -> None:
+    target = keeping.target()
+    http = target.http()
+    assert target.find_album(http, name, None) is None
+    made = target.make_album(http, name)
+    target.make_album(http, name + " 2")
+    assert target.find_album(http, name, None) == made
+    assert target.find_album(http, "called otherwise now", made.id) == made
+    assert target.find_album(http, "no such", "00000000-0000-4000-8000-000000000000") is None
+
+
+def test_two_albums_of_a_name_are_named_unless_one_is_known(keeping: Kind) -> None:
+    target = keeping.target()
+    http = target.http()
+    one, two = target.make_album(http, "trip"), target.make_album(http, "trip")
+    with pytest.raises(ConfigError) as refused:
+        target.find_album(http, "trip", None)
+    assert one.url in str(refused.value)
+    assert two.url in str(refused.value)
+    assert target.find_album(http, "trip", two.id) == two
+
+
+def test_photos_are_put_into_an_album_once_or_twice_with_one_word_each(keeping: Kind, tmp_path: Path) -> None:
+    target = keeping.target()
+    http = target.http()
+    photo = prepare(target, picture(tmp_path))
+    answer = send(target, photo).answer
+    assert answer is not None
+    remote_id = target.read_answer(answer, photo.photo).remote_id
+    album = target.make_album(http, "trip")
+    assert target.place(http, album, [remote_id]) == [""]
+    again = target.place(http, album, [remote_id, "00000000-0000-4000-8000-000000000000"])
+    assert again[0] == ""
+    assert again[1] != ""
+
+
+def test_an_album_that_was_deleted_is_gone(keeping: Kind) -> None:
+    target = keeping.target()
+    with pytest.raises(AlbumGone):
+        target.place(target.http(), ServerAlbum("00000000-0000-4000-8000-000000000000", ""), ["x"])
+
+
+def test_a_share_link_is_made_once(keeping: Kind) -> None:
+    target = keeping.target()
+    http = target.http()
+    album = target.make_album(http, "trip")
+    link = target.share_link(http, album)
+    assert link.startswith("http")
+    assert target.share_link(http, album) == link
+    with pytest.raises(AlbumGone):
+        target.share_link(http, ServerAlbum("00000000-0000-4000-8000-000000000000", ""))

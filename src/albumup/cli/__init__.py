@@ -16,6 +16,7 @@ _COMMANDS = {
     "list": "list_",
     "cancel": "cancel",
     "forget": "cancel",
+    "share": "share",
     "target": "target",
     "receive": "receive",
     "demo": "demo",

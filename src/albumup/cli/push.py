@@ -41,6 +41,7 @@ def upload_options(command: Any) -> Any:
 @click.option("--album", metavar="NAME", help="The album's name; the folder's when one folder is given.")
 @click.option("--target", metavar="T", help="A target of the config file.")
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be queued, and stop.")
+@click.option("--share", "wants_share", is_flag=True, help="Make a share link for the album.")
 @click.option("--spool", is_flag=True, default=None, help="Copy the photos first, so that the card can be taken out.")
 @click.option("--spool-dir", metavar="DIR", help="Where to put the copies.")
 @click.option("--include", multiple=True, metavar="GLOB", help="Only these (repeatable).")
@@ -91,6 +92,8 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
     name, definition, target = _target(app, given, runs.target_definitions(journal) if journal else kept_targets(app))
     if target is not None:
         _warn(app, target)
+    if given["wants_share"] and (target is None or not (target.can_share or target.share(album))):
+        raise UsageError(f"--share: {name} makes no share links", "push without it")
     spool_folder = options.spool_folder if _spools(app, given) else None
     intake = Intake(
         roots,
@@ -105,7 +108,8 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
     journal = journal or app.writer()
     newest = journal.rows("select max(id) from task")[0][0] or 0
     was = runs.target_definitions(journal).get(name) if runs.has_waiting(journal, name) else None
-    album_id = intake.take_in(journal, definition, spool_folder, share=target.share(album) if target else "")
+    share = target.share(album) if target else ""
+    album_id = intake.take_in(journal, definition, spool_folder, share=share, wants_share=given["wants_share"])
     _say_redefined(app, name, was, definition)
     known = {one.id: one for one in runs.albums(journal)}[album_id]
     _say_queued(app, journal, intake, known, target)

@@ -66,6 +66,8 @@ def _fresh_sets(app: App, journal: Journal, album: Album, rounds: int | None, re
     from albumup.journal.states import State
     from albumup.retry import round_is_due
 
+    if rounds is None:
+        journal.owe_refused(album.id)
     states = [State.FAILED, State.MISSING]
     if rejected:
         states.append(State.REJECTED)

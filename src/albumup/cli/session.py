@@ -22,7 +22,7 @@ from albumup.journal.lock import PATIENCE, FileLock, is_locked
 from albumup.journal.opening import CorruptJournal, check_whole, paths_of
 from albumup.journal.reading import statuses
 from albumup.journal.rows import Album
-from albumup.journal.states import DONE, WANTING
+from albumup.journal.states import DONE
 from albumup.targets.base import Target
 from albumup.targets.building import build
 from albumup.uploader.spooling import sweep
@@ -204,7 +204,7 @@ class Session:
         """Was anything sent, or is anything left to say of this album?"""
         tally = runs.tally(self.journal, album_id)
         sent = tally.count(*DONE) - before
-        return bool(sent or runs.is_unfinished(self.journal, album_id) or tally.count(*WANTING))
+        return bool(sent or runs.is_unfinished(self.journal, album_id) or runs.is_wanting(self.journal, album_id))
 
     def _sum_up(self, album: Album, end: RunEnd) -> None:
         before = self.before.get(album.id, end.before[album.id][0])
@@ -338,4 +338,4 @@ class _Handlers:
 
 def settled_code(journal: Journal, album_ids: Sequence[int]) -> int:
     """The exit code that albums with nothing to send deserve."""
-    return 3 if any(runs.tally(journal, album).count(*WANTING) for album in album_ids) else 0
+    return 3 if any(runs.is_wanting(journal, album) for album in album_ids) else 0

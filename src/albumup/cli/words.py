@@ -12,7 +12,7 @@ from albumup.config import shown
 from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
-from albumup.journal.states import DONE, WANTING, State
+from albumup.journal.states import DONE, WANTING, Owed, State
 from albumup.retry import LADDER
 from albumup.targets.building import INBOX, inbox_folder
 from albumup.uploader.lane import Closing
@@ -85,6 +85,8 @@ def event_line(event: dict[str, Any]) -> str:
         case "paused":
             words = escape(str(event["reason"]))
             return f"  ! {event['target']}: {words}; trying again for {span(event['seconds'])} at most"
+        case "album":
+            return f"  ! {escape(event['album'])}: {escape(str(event['words']))}"
         case "spooled":
             return f"{photos(event['photos'])} copied. You can take the card out now."
     return ""
@@ -130,10 +132,32 @@ def summary(journal: Journal, album: Album, before: int, end: RunEnd, local: str
         parts.append(f"{duplicates} of them were there already")
     if earlier:
         parts.append(f"{earlier} still not, from before")
+    if not total and runs.owes(journal, album.id):
+        parts = ["all sent"]
     lines = [f"{name}: {'; '.join(parts)}" + ("" if wanting else tail)]
-    if not wanting and (share := _share(journal, album)):
+    if share := _share(journal, album):
         lines.append(f"  {share}")
+    lines += _unplaced(journal, album)
     return [*lines, *_named(journal, album, wanting, tail)]
+
+
+def _unplaced(journal: Journal, album: Album) -> list[str]:
+    """Photos that are on the server and not in the album there."""
+    lines = []
+    if owed := runs.unplaced(journal, album.id, Owed.PLACE):
+        lines.append(f"  {photos(owed)} sent, and not yet in the album there. Go on with: albumup resume")
+    elif runs.owes_share(journal, album.id):
+        lines.append("  its share link is not made yet. Go on with: albumup resume")
+    rows = journal.rows(
+        f"select photo.path, task.reason from task join photo on photo.id = task.photo_id"
+        f" where task.album_id = ? and task.owed = {int(Owed.GIVEN_UP)} order by task.id limit ?",
+        album.id,
+        _MOST_NAMED,
+    )
+    lines += [f"  {name_of(row['path'])}  {escape(row['reason'])}" for row in rows]
+    if rows:
+        lines.append(f"Again: albumup retry-failed {quoted(album.name)}")
+    return lines
 
 
 def _given_up_before(journal: Journal, album: Album, run_id: int) -> int:

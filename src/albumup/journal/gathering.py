@@ -263,7 +263,8 @@ def add_album(journal: Journal, name: str, target: str, definition: str | None, 
     return int(
         journal.rows(
             "insert into album (name, target_id, created, changed, share) values (?, ?, ?, ?, ?)"
-            " on conflict do update set held = 0, share = excluded.share returning id",
+            " on conflict do update set held = 0,"
+            " share = iif(wants_share, coalesce(excluded.share, share), excluded.share) returning id",
             name,
             target_id,
             now,

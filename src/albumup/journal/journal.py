@@ -17,7 +17,7 @@ from typing import Any
 from albumup.errors import LocalError
 from albumup.journal.opening import journal_fault, open_writer
 from albumup.journal.rows import TASK, Body, CutOff, Pins, Task, task_of
-from albumup.journal.states import WANTING, State, sources_of
+from albumup.journal.states import WANTING, Owed, Prepared, State, sources_of
 
 _HAS_COPY = " and exists (select 1 from body where body.task_id = task.id and body.spool is not null)"
 
@@ -32,6 +32,14 @@ _MOVE = {
 }
 """The two halves of a step's statement; other columns that change with it go between them."""
 
+
+_ON_ITS_WAY = "({0}.state in ('pending', 'sending') or ({0}.state = 'in_doubt' and {0}.ask_at is not null))"
+"""A task that is still worked on."""
+_HAS_STILL = (
+    "exists (select 1 from task still where still.clip_id = task.id and"
+    " (still.state = 'uploaded' or (still.state = 'duplicate' and task.state = 'duplicate'){}))"
+)
+"""A clip whose still is there with it; into the gap goes what else counts."""
 
 _START = (
     "{}, attempts = attempts + 1{} and exists (select 1 from body where task_id = task.id and boundary = ?)"
@@ -147,15 +155,24 @@ class Journal:
         )
         return (found[0]["task_id"], found[0]["used"]) if found else None
 
-    def prepared(self, task_id: int, body: Body, sent_as: str, *, seen: tuple[int, int] | None = None) -> None:
+    def prepared(
+        self,
+        task_id: int,
+        body: Body,
+        sent_as: str,
+        *,
+        seen: tuple[int, int] | None = None,
+        then: Prepared = Prepared.READY,
+    ) -> None:
         """A pending task got its body. LostTask if it is no longer pending.
 
-        ``seen``: size and modification time (ns) that the journal has of the photo, where they are known.
+        ``then``: what comes before it can be sent. ``seen``: size and modification time (ns) that the journal has of
+        the photo, where they are known.
         """
         now = self.clock()
         changed = self.connection.execute(
-            "update task set prepared = 1, size = ?, sent_as = ?, updated = ? where id = ? and state = 'pending'",
-            (body.pins.size, sent_as, now, task_id),
+            "update task set prepared = ?, size = ?, sent_as = ?, updated = ? where id = ? and state = 'pending'",
+            (then, body.pins.size, sent_as, now, task_id),
         )
         if changed.rowcount != 1:
             raise LostTask(task_id)
@@ -182,6 +199,142 @@ class Journal:
         )
         if seen != (body.pins.size, body.pins.mtime_ns):
             self._see(task_id, body.pins)
+
+    # What comes between preparing and sending, on some servers.
+
+    def unasked(self, album_id: int, limit: int) -> list[Task]:
+        """Tasks that the server is to be asked about before they are sent."""
+        found = self.rows(
+            TASK + "where task.album_id = ? and task.state = 'pending' and task.prepared = 2 limit ?", album_id, limit
+        )
+        return [task_of(row) for row in found]
+
+    def unasked_count(self, album_id: int, most: int) -> int:
+        """How many of them there are, counted no further than ``most``."""
+        found = self.rows(
+            "select count(*) from (select 1 from task where album_id = ? and state = 'pending' and prepared = 2"
+            " limit ?)",
+            album_id,
+            most,
+        )
+        return int(found[0][0])
+
+    def asked(self, task_id: int) -> None:
+        """The server does not have it: it can be sent, the still of a live photo after its clip. LostTask if it is not
+        waiting for that any more."""
+        changed = self.connection.execute(
+            "update task set prepared = iif(clip_id is null, 1, 3) where id = ? and state = 'pending' and prepared = 2",
+            (task_id,),
+        )
+        if changed.rowcount != 1:
+            raise LostTask(task_id)
+
+    def unpaired(self, album_id: int, limit: int) -> list[Task]:
+        """Stills of live photos whose clip is there, or will not get there in this set of tries."""
+        found = self.rows(
+            TASK + "where task.album_id = ? and task.state = 'pending' and task.prepared = 3 and not exists"
+            f" (select 1 from task clip where clip.id = task.clip_id and {_ON_ITS_WAY.format('clip')}) limit ?",
+            album_id,
+            limit,
+        )
+        return [task_of(row) for row in found]
+
+    def paired(self, task_id: int, framed: Body | None) -> None:
+        """A still is ``framed`` with its clip's id, or goes without a clip (None).
+
+        LostTask if it does not wait for that any more.
+        """
+        changed = self.connection.execute(
+            "update task set prepared = 1, clip_id = iif(?, clip_id, null)"
+            " where id = ? and state = 'pending' and prepared = 3",
+            (framed is not None, task_id),
+        )
+        if changed.rowcount != 1:
+            raise LostTask(task_id)
+        if framed is not None:
+            self.connection.execute(
+                "update body set head = ?, tail = ?, boundary = ?, content_type = ?, length = ? where task_id = ?",
+                (framed.head, framed.tail, framed.boundary, framed.content_type, framed.length, task_id),
+            )
+
+    def sidecar_read(self, task_id: int, content: bytes, sha256: str) -> None:
+        """What goes along with a photo's next sending."""
+        self.connection.execute(
+            "update sidecar set content = ?, size = ?, sha256 = ? where task_id = ?",
+            (content, len(content), sha256, task_id),
+        )
+
+    def sidecar_sent(self, task_id: int) -> None:
+        """The server took it along with its photo."""
+        self.connection.execute("update sidecar set sent = 1, content = null where task_id = ?", (task_id,))
+
+    # What the server's album is owed.
+
+    def owed(self, album_id: int, limit: int) -> list[tuple[int, str]]:
+        """Stored photos whose place in the server's album is owed: task and the server's id of it, in order.
+
+        A live photo's clip has no place of its own once its still is stored; as long as that may happen it waits.
+        """
+        return [
+            (row["id"], row["remote_id"])
+            for row in self.rows(
+                "select task.id, task.remote_id from task where task.album_id = ? and task.owed = 1"
+                f" and not {_HAS_STILL.format(' or ' + _ON_ITS_WAY.format('still'))} order by task.id limit ?",
+                album_id,
+                limit,
+            )
+        ]
+
+    def owed_count(self, album_id: int, most: int) -> int:
+        """How many stored photos could be put into the server's album, counted no further than ``most``."""
+        found = self.rows(
+            "select count(*) from (select 1 from task where task.album_id = ? and task.owed = 1 and not exists"
+            " (select 1 from task still where still.clip_id = task.id"
+            f" and {_ON_ITS_WAY.format('still')}) limit ?)",
+            album_id,
+            most,
+        )
+        return int(found[0][0])
+
+    def drop_clips(self, album_id: int) -> None:
+        """Clips whose still is stored are in the album with it: nothing is owed of them."""
+        self.connection.execute(
+            f"update task set owed = 0 where album_id = ? and owed = 1 and {_HAS_STILL.format('')}", (album_id,)
+        )
+
+    def owe(self, album_id: int) -> None:
+        """The server's album is new, or was deleted there: all that is stored is owed its place in it."""
+        self.connection.execute(
+            "update task set owed = 1 where album_id = ? and state in ('uploaded', 'duplicate')"
+            " and remote_id is not null",
+            (album_id,),
+        )
+
+    def owe_refused(self, album_id: int) -> None:
+        """What the server would not put into the album is to be tried again."""
+        self.connection.execute("update task set owed = 1 where album_id = ? and owed = 2", (album_id,))
+
+    def placed(self, task_id: int, why_not: str = "") -> None:
+        """The server said that a photo is in the album now, or ``why_not``."""
+        self.connection.execute(
+            "update task set owed = ?, reason = ?, updated = ? where id = ? and owed = 1",
+            (Owed.GIVEN_UP if why_not else Owed.NOTHING, why_not, self.clock(), task_id),
+        )
+
+    def album_known(self, album_id: int, remote_id: str | None) -> None:
+        """What the server calls an album; None: it has it no more."""
+        self.connection.execute(
+            "update album set remote_id = ?1, share = iif(wants_share and ?1 is null, null, share) where id = ?2",
+            (remote_id, album_id),
+        )
+
+    def want_share(self, album_id: int) -> None:
+        """The user asked for the album's share link."""
+        self.connection.execute("update album set wants_share = 1 where id = ?", (album_id,))
+
+    def shared(self, album_id: int, url: str) -> None:
+        """The album has a share link."""
+        self.connection.execute("update album set share = ?, changed = ? where id = ?", (url, self.clock(), album_id))
 
     def repin(self, task_id: int, pins: Pins) -> None:
         """The source's metadata changed and its bytes did not."""
@@ -305,16 +458,21 @@ class Journal:
         tries: int | None = None,
         remote_id: str = "",
         url: str = "",
+        owed: Owed = Owed.NOTHING,
     ) -> None:
-        """A task reaches a state in which nothing more is done with it for now; ``tries`` None: as many as before."""
+        """A task reaches a state in which nothing more is done with it for now; ``tries`` None: as many as before.
+
+        ``owed``: what the server's album is owed of it.
+        """
         self.move(
             task_id,
             state,
             reason,
-            ", tries = coalesce(?, tries), remote_id = coalesce(?, remote_id), url = coalesce(?, url)",
+            ", tries = coalesce(?, tries), remote_id = coalesce(?, remote_id), url = coalesce(?, url), owed = ?",
             tries,
             remote_id or None,
             url or None,
+            owed,
         )
 
     def try_later(
@@ -342,6 +500,16 @@ class Journal:
             self.rows(
                 "select 1 from attempt join body using (task_id, boundary)"
                 " where attempt.task_id = ? and outcome = 'in_doubt' limit 1",
+                task_id,
+            )
+        )
+
+    def was_hearsay(self, task_id: int) -> bool:
+        """Did the server call the last sending a duplicate, so that it was asked where?"""
+        return bool(
+            self.rows(
+                "select 1 from attempt where id = (select max(id) from attempt where task_id = ?)"
+                " and outcome = 'duplicate'",
                 task_id,
             )
         )

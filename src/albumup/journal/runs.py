@@ -12,6 +12,7 @@ from typing import Any
 
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album, Root, Tally
+from albumup.journal.states import WANTING, Owed
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,13 @@ def end(journal: Journal, run_id: int, exit_code: int, unbuilt: Iterable[str] = 
 
 
 def is_unfinished(journal: Journal, album_id: int) -> bool:
-    """True until no task of the album is pending, sending, or in doubt and still to be asked about."""
+    """True until no task of the album is pending, sending, or in doubt and still to be asked about, each stored photo
+    is in the server's album where there is such a thing, and the share link is made if one was asked for."""
+    return has_unsent(journal, album_id) or owes(journal, album_id)
+
+
+def has_unsent(journal: Journal, album_id: int) -> bool:
+    """Is a photo of the album pending, sending, or in doubt and still to be asked about?"""
     return bool(
         journal.rows(
             "select 1 where exists (select 1 from tally where album_id = ? and photos > 0"
@@ -101,6 +108,35 @@ def is_unfinished(journal: Journal, album_id: int) -> bool:
             album_id,
         )
     )
+
+
+def owes(journal: Journal, album_id: int) -> bool:
+    """Is the server's album owed a photo, or the user its share link?"""
+    return bool(journal.rows("select 1 from task where album_id = ? and owed = 1 limit 1", album_id)) or owes_share(
+        journal, album_id
+    )
+
+
+def owes_share(journal: Journal, album_id: int) -> bool:
+    """Was a share link asked for, and is it not made yet? One for an album without photos is nobody's wish."""
+    return bool(
+        journal.rows(
+            "select 1 from album where id = ? and wants_share and share is null and exists (select 1 from tally"
+            " where album_id = album.id and photos > 0 and state in ('uploaded', 'duplicate'))",
+            album_id,
+        )
+    )
+
+
+def is_wanting(journal: Journal, album_id: int) -> bool:
+    """Is a photo of the album not on the server, or not in its album there, and nobody at work on it?"""
+    return bool(tally(journal, album_id).count(*WANTING) or unplaced(journal, album_id, Owed.GIVEN_UP))
+
+
+def unplaced(journal: Journal, album_id: int, owed: Owed) -> int:
+    """How many stored photos of an album are owed their place in it, or were refused it."""
+    rows = journal.rows(f"select count(*) from task where album_id = ? and owed = {int(owed)}", album_id)
+    return int(rows[0][0])
 
 
 def has_waiting(journal: Journal, target: str) -> bool:
@@ -149,9 +185,17 @@ def delivered(journal: Journal, notice_ids: Iterable[int]) -> None:
 def albums(journal: Journal) -> list[Album]:
     """Every album, in the order they were created."""
     return [
-        Album(row["id"], row["name"], row["target"], bool(row["held"]))
+        Album(
+            row["id"],
+            row["name"],
+            row["target"],
+            bool(row["held"]),
+            row["remote_id"],
+            bool(row["wants_share"]),
+            row["share"],
+        )
         for row in journal.rows(
-            "select album.id, album.name, target.name as target, album.held"
+            "select album.id, album.name, target.name as target, album.held, remote_id, wants_share, share"
             " from album join target on target.id = album.target_id order by album.id"
         )
     ]
@@ -173,10 +217,12 @@ def roots_of(journal: Journal, album_id: int) -> list[Root]:
             " and state = 'pending' and prepared = 0)"
             " or exists (select 1 from task where album_id = ? and root_id = root.id"
             " and state = 'pending' and prepared = 1)"
+            " or exists (select 1 from task where album_id = ? and root_id = root.id"
+            " and state = 'pending' and prepared = 2)"
+            " or exists (select 1 from task where album_id = ? and root_id = root.id"
+            " and state = 'pending' and prepared = 3)"
             " or exists (select 1 from task where root_id = root.id and state = 'sending' and album_id = ?)",
-            album_id,
-            album_id,
-            album_id,
+            *[album_id] * 5,
         )
     ]
 

@@ -204,6 +204,30 @@ _COUNT = {
 _COUNTS = ", ".join(f"{count} as {state}" for state, count in _COUNT.items())
 _COUNTS_JSON = ", ".join(f"'{state}', {count}" for state, count in _COUNT.items())
 
+
+def _albums(also_unsettled: str = "") -> str:
+    """SQL for the view of albums; ``also_unsettled``: what keeps one from being settled besides its tasks' states."""
+    return f"""
+create view v_albums as
+select album.name as album, target.name as target,
+    not exists (select 1 from tally where tally.album_id = album.id and tally.photos > 0
+        and tally.state in ('pending', 'sending'))
+    and not exists (select 1 from task where task.album_id = album.id and task.state = 'in_doubt'
+        and task.ask_at is not null){also_unsettled} as settled,
+    album.held, album.share, {_COUNTS},
+    json_object({_COUNTS_JSON}) as counts,
+    json_object('total', coalesce(sum(case when tally.state <> 'cancelled' then tally.bytes end), 0),
+        'sent', coalesce(sum(case when tally.state in ('uploaded', 'duplicate') then tally.bytes end), 0)) as bytes,
+    coalesce(sum(case when tally.state <> 'cancelled' then tally.bytes end), 0) as bytes_total,
+    coalesce(sum(case when tally.state in ('uploaded', 'duplicate') then tally.bytes end), 0) as bytes_sent,
+    {_utc("album.changed")} as changed
+from album
+join target on target.id = album.target_id
+left join tally on tally.album_id = album.id
+group by album.id;
+"""
+
+
 _VIEWS = f"""
 create view v_tasks as
 select task.id, album.name as album, target.name as target, {_PATH} as path, photo.path as path_raw, task.state,
@@ -230,24 +254,7 @@ join photo on photo.id = task.photo_id
 join album on album.id = task.album_id
 join target on target.id = album.target_id;
 
-create view v_albums as
-select album.name as album, target.name as target,
-    not exists (select 1 from tally where tally.album_id = album.id and tally.photos > 0
-        and tally.state in ('pending', 'sending'))
-    and not exists (select 1 from task where task.album_id = album.id and task.state = 'in_doubt'
-        and task.ask_at is not null) as settled,
-    album.held, album.share, {_COUNTS},
-    json_object({_COUNTS_JSON}) as counts,
-    json_object('total', coalesce(sum(case when tally.state <> 'cancelled' then tally.bytes end), 0),
-        'sent', coalesce(sum(case when tally.state in ('uploaded', 'duplicate') then tally.bytes end), 0)) as bytes,
-    coalesce(sum(case when tally.state <> 'cancelled' then tally.bytes end), 0) as bytes_total,
-    coalesce(sum(case when tally.state in ('uploaded', 'duplicate') then tally.bytes end), 0) as bytes_sent,
-    {_utc("album.changed")} as changed
-from album
-join target on target.id = album.target_id
-left join tally on tally.album_id = album.id
-group by album.id;
-
+{_albums()}
 create view v_throughput as
 select album.name as album, strftime('%Y-%m-%dT%H:00:00Z', attempt.ended, 'unixepoch') as hour,
     count(*) as photos, sum(task.size) as bytes, sum(attempt.ended - attempt.started) as seconds
@@ -270,7 +277,40 @@ def _second(run: Callable[[str], object]) -> None:
     run("create index sent_name_of_task on sent_name (task_id)")
 
 
-MIGRATIONS: tuple[Callable[[Callable[[str], object]], None], ...] = (_first, _second)
+_SERVER_ALBUMS = """
+alter table album add column remote_id text;                -- the server's own id of it
+alter table album add column wants_share integer not null default 0;
+alter table task add column owed integer not null default 0;  -- 1: stored, and its place in the server's album is owed
+alter table task add column clip_id integer references task;  -- of a live photo's still: its clip
+create index task_unasked on task (album_id, root_id, id) where state = 'pending' and prepared = 2;
+create index task_unpaired on task (album_id, root_id, id) where state = 'pending' and prepared = 3;
+create index task_owed on task (album_id, id) where owed = 1;
+create index task_unplaced on task (album_id, id) where owed = 2;
+create index task_of_clip on task (clip_id) where clip_id is not null;
+create table sidecar (                        -- what a photo editor wrote beside a photo, and goes along with it
+    task_id integer primary key references task on delete cascade,
+    path blob not null,
+    size integer not null,
+    sha256 text,                              -- null: not read yet
+    content blob,                             -- until it is sent
+    sent integer not null default 0
+);
+drop view v_albums;
+"""
+_UNSETTLED = """
+    and not exists (select 1 from task where task.album_id = album.id and task.owed = 1)
+    and not (album.wants_share and album.share is null and exists (select 1 from tally
+        where tally.album_id = album.id and tally.photos > 0 and tally.state in ('uploaded', 'duplicate')))"""
+
+
+def _third(run: Callable[[str], object]) -> None:
+    """Albums, share links, live photos and sidecars on servers that have them."""
+    for statement in _statements(_SERVER_ALBUMS):
+        run(statement)
+    run(_albums(_UNSETTLED))
+
+
+MIGRATIONS: tuple[Callable[[Callable[[str], object]], None], ...] = (_first, _second, _third)
 """Each brings a journal from version N to N + 1, given a function that executes one SQL statement."""
 
 VERSION = len(MIGRATIONS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 
 class State(StrEnum):
@@ -48,6 +48,27 @@ DONE = frozenset({State.UPLOADED, State.DUPLICATE})
 
 WANTING = frozenset({State.FAILED, State.REJECTED, State.MISSING, State.IN_DOUBT})
 """Not on the server, or not known to be, and nobody is working on it: what makes exit code 3."""
+
+
+class Prepared(IntEnum):
+    """How far a pending task has come on its way to being sent."""
+
+    UNREAD = 0
+    """Its source was not read yet: it has no body."""
+    READY = 1
+    UNASKED = 2
+    """It has its body, and the server is to be asked first whether it has the photo."""
+    UNPAIRED = 3
+    """The still of a live photo: it goes when its clip has gone, or is given up."""
+
+
+class Owed(IntEnum):
+    """What the server's album is owed of a stored photo."""
+
+    NOTHING = 0
+    PLACE = 1
+    GIVEN_UP = 2
+    """The server will not put it there; the task's reason says why."""
 
 
 def sources_of(target: State) -> frozenset[State]:

@@ -16,7 +16,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, quote_plus
 
 from albumup.config import place_of
@@ -52,6 +52,8 @@ class Verdict:
     remote_id: str = ""
     url: str = ""
     takes_pages: bool = False
+    is_hearsay: bool = False
+    """A duplicate by the server's word, which does not say where: it counts once ``ask`` has found it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +63,25 @@ class Photo:
     values: Mapping[str, object]
     mime: str
     digests: Mapping[str, str]
+    clip_id: str = ""
+    """Of a live photo's still: what the server calls its clip."""
+    sidecar: bytes | None = None
+    """The XMP that lies beside it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A small file that goes along with a photo, in a part of its own before it."""
+
+    field: str
+    filename: str
+    mime: str
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The form of one photo. ``fields`` come before the file part, in wire order; None for a raw body.
+    """The form of one photo. ``fields`` come first, then ``parts``, then the photo; ``file_field`` None: a raw body.
 
     ``secret`` says that a field holds the token: such a head is framed while sending and journaled nowhere.
     """
@@ -75,6 +91,23 @@ class Form:
     filename: str
     mime: str
     secret: bool = False
+    parts: Sequence[Part] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A photo that the server is asked about: the name it is or would be sent as, and its digests."""
+
+    name: str
+    digests: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerAlbum:
+    """An album on the server: its id there, and its address for its owner."""
+
+    id: str
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +129,17 @@ class Target(ABC):
     settings_type: ClassVar[type[CommonSettings]]
     """What may stand in its table of the config."""
     can_ask: ClassVar[bool] = False
-    """``ask`` works: what is in doubt can be asked about."""
+    """``ask`` works: what is in doubt can be asked about, and ``verify`` can prove what is there."""
+    asks_first: ClassVar[bool] = False
+    """Each photo is asked about before it is sent: what is there, or will not be taken, is not sent."""
+    keeps_albums: ClassVar[bool] = False
+    """Albums are things of their own there, to be found or made, and filled with what is stored."""
+    can_share: ClassVar[bool] = False
+    """``share_link`` works."""
+    pairs_live: ClassVar[bool] = False
+    """The still and the clip of a live photo go as one: the clip first, then the still with ``clip_id``."""
+    takes_sidecars: ClassVar[bool] = False
+    """XMP files go along with the photo they lie beside."""
     overwrites_by_name: ClassVar[bool] = True
     """The server may overwrite by name, so the names sent within an album are made unique."""
     is_local: ClassVar[bool] = False
@@ -192,15 +235,38 @@ class Target(ABC):
     def check(self) -> list[Check]:
         """Prove URL, credentials and limits without uploading."""
 
-    def ask(self, http: Http, album: str, photos: Sequence[Mapping[str, str]]) -> list[Verdict | None]:
+    def ask(self, http: Http, album: str, photos: Sequence[Asked]) -> list[Verdict | None]:
         """Whether the server has these photos of an album, by their digests: STORED, or None for no.
 
-        Only where ``can_ask``. Raises Unasked when there is no answer to rely on.
+        REJECTED where it will not take one, because of its type or because it is in its trash. Only where ``can_ask``.
+        Raises Unasked when there is no answer to rely on, ConfigError when the server refuses us.
         """
         raise NotImplementedError
 
+    def find_album(self, http: Http, name: str, known_id: str | None) -> ServerAlbum | None:
+        """The album of that id, if the server still has it, else the one of that name; None: there is none.
+
+        Only where ``keeps_albums``. Raises as ``ask`` does; ConfigError, too, if several are called so.
+        """
+        raise NotImplementedError
+
+    def make_album(self, http: Http, name: str) -> ServerAlbum:
+        """A new album. Raises as ``ask`` does."""
+        raise NotImplementedError
+
+    def place(self, http: Http, album: ServerAlbum, photos: Sequence[str]) -> list[str]:
+        """Put stored photos, by their ids, into an album; "" for each that is in it then, else why not.
+
+        Raises as ``ask`` does; AlbumGone if the album is no more.
+        """
+        raise NotImplementedError
+
+    def share_link(self, http: Http, album: ServerAlbum) -> str:
+        """The album's address for people: the link it has, or a new one. Raises as ``place`` does."""
+        raise NotImplementedError
+
     def share(self, album: str) -> str:  # noqa: ARG002 - where there is no such thing
-        """The album's address for people; "" where there is none. Asks nobody, changes nothing."""
+        """The album's address for people as the config has it; "" where it names none. Asks nobody."""
         return ""
 
     def close(self) -> None:  # noqa: B027 - most have nothing to end
@@ -216,10 +282,34 @@ def checked(name: str, url: str, sent: Sent) -> Check:
     return Check(name, well, f"{url} answered {sent.answer.status} {sent.answer.reason}{page}")
 
 
+def object_of(answer: Answer) -> dict[str, Any]:
+    """The JSON object of an answer; empty if it is none."""
+    try:
+        said = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
 def words_in(text: str, most: int = 300) -> str:
     """What a server says, fit to be journaled: one line, no longer than ``most``."""
     return " ".join(text.split())[:most]
 
 
 class Unasked(Exception):
-    """The question got no answer; the doubt stays and is asked about later."""
+    """No answer to rely on; it is tried again later, after ``retry_after`` seconds if the server named a time.
+
+    ``is_astray``: what came is what a wrong address, or a portal, answers; ``has_answered``: something came.
+    """
+
+    def __init__(
+        self, words: str, retry_after: float | None = None, *, is_astray: bool = False, has_answered: bool = True
+    ) -> None:
+        super().__init__(words)
+        self.retry_after = retry_after
+        self.is_astray = is_astray
+        self.has_answered = has_answered
+
+
+class AlbumGone(Exception):
+    """The server does not have the album any more."""

@@ -19,7 +19,7 @@ from albumup.template import did_you_mean
 INBOX = "inbox"
 """The name of the built-in target."""
 
-_BUILT_IN = ("form", "inbox")
+_BUILT_IN = ("form", "immich", "inbox")
 
 
 def default_target(config: Config) -> str:
@@ -86,6 +86,10 @@ def kind_of(table: TargetTable) -> type[Target]:
         from albumup.targets.form import FormTarget
 
         return FormTarget
+    if table.kind == "immich":
+        from albumup.targets.immich import ImmichTarget
+
+        return ImmichTarget
     if table.kind == "inbox":
         from albumup.targets.inbox import InboxTarget
 

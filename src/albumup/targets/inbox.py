@@ -6,16 +6,27 @@ user's data folder. Its requests and answers are described in :mod:`albumup.rece
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote
 
 from albumup.receive import Receiver, Store
 from albumup.settings import CommonSettings, InboxSettings
-from albumup.targets.base import Check, Form, Photo, Target, Unasked, Verdict, VerdictKind, checked, words_in
+from albumup.targets.base import (
+    Asked,
+    Check,
+    Form,
+    Photo,
+    Target,
+    Unasked,
+    Verdict,
+    VerdictKind,
+    checked,
+    object_of,
+    words_in,
+)
 from albumup.transfer import Answer, Peer, Request
 
 if TYPE_CHECKING:
@@ -53,7 +64,7 @@ class InboxTarget(Target):
 
     def read_answer(self, answer: Answer, photo: Photo) -> Verdict:
         """Stored only if the receiver names these very bytes."""
-        said = _object(answer)
+        said = object_of(answer)
         if answer.status in (200, 201) and said.get("sha256") == photo.digests["sha256"] and answer.complete:
             kind = {"created": VerdictKind.STORED, "duplicate": VerdictKind.DUPLICATE}.get(str(said.get("status")))
             if kind is not None:
@@ -68,7 +79,7 @@ class InboxTarget(Target):
         sent = self.http().call("GET", self._root + "/")
         if sent.answer is None:
             return [checked("address", self._root, sent)]
-        said = _object(sent.answer)
+        said = object_of(sent.answer)
         ours = said.get("server") == "albumup"
         if sent.answer.status == 401:
             return [
@@ -78,12 +89,12 @@ class InboxTarget(Target):
         words = "a receiver of albumup" if ours else f"answered {sent.answer.status}, and is no receiver of albumup"
         return [Check("address", ours, f"{self._root}: {words}")] + [Check("token", True, "accepted")] * ours
 
-    def ask(self, http: Http, album: str, photos: Sequence[Mapping[str, str]]) -> list[Verdict | None]:
+    def ask(self, http: Http, album: str, photos: Sequence[Asked]) -> list[Verdict | None]:
         found: list[Verdict | None] = []
         for start in range(0, len(photos), _ASK_AT_A_TIME):
-            digests = [photo.get("sha256", "") for photo in photos[start : start + _ASK_AT_A_TIME]]
+            digests = [photo.digests.get("sha256", "") for photo in photos[start : start + _ASK_AT_A_TIME]]
             sent = http.call("POST", self._address_of(album, "ask"), json={"sha256": sorted({*digests} - {""})})
-            have = _object(sent.answer).get("have") if sent.answer and sent.answer.status == 200 else None
+            have = object_of(sent.answer).get("have") if sent.answer and sent.answer.status == 200 else None
             if not isinstance(have, dict):
                 answer = sent.answer
                 raise Unasked(f"{answer.status} {answer.reason}" if answer else sent.detail or str(sent.fault))
@@ -131,12 +142,3 @@ def look_at(folder: str) -> list[Check]:
     room = os.statvfs(place)
     free = room.f_bavail * room.f_frsize
     return [Check("folder", os.access(place, os.W_OK), f"{folder}, {free / 1e9:.1f} GB free")]
-
-
-def _object(answer: Answer | None) -> dict[str, Any]:
-    """The JSON object of an answer; empty if it is none."""
-    try:
-        said = json.loads(answer.body) if answer else None
-    except (ValueError, RecursionError):
-        return {}
-    return said if isinstance(said, dict) else {}

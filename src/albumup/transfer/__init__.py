@@ -11,6 +11,6 @@ What is here are the values that go in and come out; the rest is imported by who
 
 from __future__ import annotations
 
-from albumup.transfer.values import BLOCK, MOST_ANSWER, Answer, Fault, Meter, Peer, Request, Sent, Throttle
+from albumup.transfer.values import BLOCK, MOST_ANSWER, Answer, Fault, Meter, Peer, Request, Sent, Throttle, retry_after
 
-__all__ = ["BLOCK", "MOST_ANSWER", "Answer", "Fault", "Meter", "Peer", "Request", "Sent", "Throttle"]
+__all__ = ["BLOCK", "MOST_ANSWER", "Answer", "Fault", "Meter", "Peer", "Request", "Sent", "Throttle", "retry_after"]

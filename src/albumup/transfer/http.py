@@ -42,8 +42,8 @@ class Http:
         self._session.trust_env = not peer.direct
         self._session.headers.update({"User-Agent": f"albumup/{__version__}", "Accept-Encoding": "identity"})
 
-    def call(self, method: str, url: str, *, json: Any = None) -> Sent:
-        """One request with a small body; answers and faults as for a photo."""
+    def call(self, method: str, url: str, *, json: Any = None, most: int = MOST_ANSWER) -> Sent:
+        """One request with a small body; answers and faults as for a photo. ``most``: bytes of the answer to read."""
         import requests
 
         try:
@@ -57,7 +57,7 @@ class Http:
             )
             with response:
                 self._session.cookies.clear()
-                body = response.raw.read(MOST_ANSWER + 1)
+                body = response.raw.read(most + 1)
                 is_cut = bool(response.raw.length_remaining)
         except requests.exceptions.SSLError as error:
             return Sent(None, Fault.BAD_CERTIFICATE, _innermost(error), whole=False, bytes=0)
@@ -75,8 +75,8 @@ class Http:
             response.status_code,
             response.reason or "",
             {name.lower(): value for name, value in response.headers.items()},
-            body[:MOST_ANSWER],
-            len(body) <= MOST_ANSWER and not is_cut,
+            body[:most],
+            len(body) <= most and not is_cut,
         )
         return Sent(answer, None, "", whole=True, bytes=0)
 

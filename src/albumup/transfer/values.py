@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC
 from enum import StrEnum
 from typing import Protocol
 
@@ -107,3 +108,20 @@ class Stopped(Exception):
         self.fault = fault
         self.detail = detail
         self.silent = silent
+
+
+def retry_after(answer: Answer, now: float) -> float | None:
+    """Seconds from a Retry-After header (RFC 9110 section 10.2.3), a number or a date; None without a sane one."""
+    text = answer.headers.get("retry-after", "").strip()
+    if not text:
+        return None
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    from email.utils import parsedate_to_datetime
+
+    try:
+        date = parsedate_to_datetime(text)
+        # All HTTP dates are in UTC; asctime's form does not say so.
+        return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)
+    except (ValueError, OverflowError):
+        return None

@@ -1,26 +1,44 @@
-"""Doubts settled by asking: a "yes" counts at once, one "no" after the settle time suffices."""
+"""Questions: is this photo on the server? Asked of what is in doubt, and on some servers before anything is sent.
+
+A "yes" counts at once. In doubt, one "no" after the settle time suffices.
+"""
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from albumup.errors import AlbumupError
 from albumup.journal.journal import Journal, LostTask
 from albumup.journal.rows import Task
-from albumup.journal.states import State
-from albumup.targets.base import Unasked, Verdict
+from albumup.journal.states import DONE, State
+from albumup.targets.base import Asked, Unasked, Verdict
 from albumup.transfer.http import Http
+from albumup.uploader.dispatch import LOW_WATER
 from albumup.uploader.lane import Lane
+from albumup.uploader.spooling import drop_copies
 
 if TYPE_CHECKING:
     from albumup.uploader.engine import Engine
 
 _LOOK_SECONDS = 0.25
-_MOST = 1000
+_MOST = 5000
 """Photos in one question."""
+_LONGEST_GATHERING = 2.0
+"""Seconds for which photos are gathered for one question while they are still being read."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """Photos of one album. ``before``: they are not sent yet; else they are in doubt."""
+
+    lane: Lane
+    tasks: list[Task]
+    before: bool
 
 
 class Asker(threading.Thread):
@@ -30,22 +48,28 @@ class Asker(threading.Thread):
         super().__init__(name="asker", daemon=True)
         self._engine = engine
         self._https: dict[str, Http] = {}
+        self._next = 0.0
+        self._gathering = _LOOK_SECONDS / 4
 
     def run(self) -> None:
         engine = self._engine
         try:
-            while not engine.dispatch.ended.wait(_LOOK_SECONDS):
-                for lane, tasks in engine.recorder.do(self._due).wait():
-                    self._ask(lane, tasks)
+            while not engine.dispatch.ended.is_set():
+                questions = engine.recorder.do(self._due).wait()
+                for question in questions:
+                    self._ask(question)
+                if not questions:
+                    engine.dispatch.to_ask.wait(_LOOK_SECONDS)
+                    engine.dispatch.to_ask.clear()
         except BaseException as error:  # noqa: BLE001 - whatever it was, the run must hear of it
             engine.fail(error)
         finally:
             engine.asking.clear()
             engine.dispatch.wake.set()
 
-    def _due(self, journal: Journal) -> list[tuple[Lane, list[Task]]]:
+    def _due(self, journal: Journal) -> list[_Question]:
         engine, now = self._engine, journal.clock()
-        found: list[tuple[Lane, list[Task]]] = []
+        found: list[_Question] = []
         with engine.dispatch.cond:
             for album in engine.dispatch.albums.values():
                 lane = engine.dispatch.lanes.get(album.target)
@@ -55,53 +79,80 @@ class Asker(threading.Thread):
                     continue
                 journal.ask_no_later(album.id, now + lane.rules.settle)
                 if due := journal.doubts_due(album.id, now, _MOST):
-                    found.append((lane, due))
+                    found.append(_Question(lane, due, before=False))
+                if self._asks_first(journal, lane, album.id) and (due := journal.unasked(album.id, _MOST)):
+                    found.append(_Question(lane, due, before=True))
+                    self._next = time.monotonic() + self._gathering
+                    self._gathering = min(2 * self._gathering, _LONGEST_GATHERING)
+                if found and found[-1].tasks[0].album_id == album.id:
                     engine.asking.add(album.id)
         return found
 
-    def _ask(self, lane: Lane, tasks: list[Task]) -> None:
-        engine, target = self._engine, lane.target
+    def _asks_first(self, journal: Journal, lane: Lane, album_id: int) -> bool:
+        """Is it time to ask about what is not sent yet? As many at once as can be without letting the workers wait."""
+        if not self._engine.preparing:
+            return True
+        is_hungry = len(lane.reserved) < LOW_WATER and time.monotonic() >= self._next
+        return is_hungry or journal.unasked_count(album_id, _MOST) == _MOST
+
+    def _ask(self, question: _Question) -> None:
+        engine, lane, tasks = self._engine, question.lane, question.tasks
+        target = lane.target
         if not lane.rules.can_ask:
             # The target was one that can be asked, once; now the resend rule decides.
-            self._record(lane, tasks, [None] * len(tasks))
+            self._record(question, [None] * len(tasks))
             return
         http = self._https.get(target.name)
         if http is None:
             http = self._https[target.name] = target.http()
-        digests = [task.body.digests if task.body else {} for task in tasks]
+        photos = [
+            Asked(
+                task.sent_as or os.path.basename(os.fsdecode(task.path)),
+                task.body.digests if task.body is not None else {},
+            )
+            for task in tasks
+        ]
         try:
-            answers = target.ask(http, tasks[0].album, digests)
+            answers = target.ask(http, tasks[0].album, photos)
         except Unasked as unasked:
-            with engine.dispatch.cond:
-                lane.ailing(None, str(unasked), None, time.monotonic(), engine.chance())
+            engine.dispatch.unanswered(lane, unasked)
             engine.asking.discard(tasks[0].album_id)
             return
         except AlbumupError as error:
             engine.dispatch.close_lane(lane, error)
             engine.asking.discard(tasks[0].album_id)
             return
-        self._record(lane, tasks, answers)
+        engine.dispatch.answered(lane)
+        self._record(question, answers)
 
-    def _record(self, lane: Lane, tasks: list[Task], answers: Sequence[Verdict | None]) -> None:
-        engine, target = self._engine, lane.target
-        steps: list[tuple[Task, State]] = []
+    def _record(self, question: _Question, answers: Sequence[Verdict | None]) -> None:
+        engine, lane, tasks = self._engine, question.lane, question.tasks
+        steps: list[tuple[Task, State, str]] = []
 
         def record(journal: Journal) -> None:
+            steps.clear()
             for task, answer in zip(tasks, answers, strict=True):
                 try:
-                    state = engine.recording.answered(
-                        journal, task, lane.rules, answer, target.address, chance=engine.chance()
-                    )
-                    steps.append((task, state))
+                    if question.before:
+                        state = engine.recording.known(journal, task, answer)
+                    else:
+                        state = engine.recording.answered(
+                            journal, task, lane.rules, answer, lane.target.address, chance=engine.chance()
+                        )
                 except LostTask:
                     continue  # cancelled or forgotten meanwhile
+                steps.append((task, state, answer.reason if answer is not None else ""))
 
         def recorded() -> None:
-            for task, state in steps:
+            for task, state, words in steps:
+                if state in DONE and task.body is not None and task.body.spool:
+                    drop_copies([task.body.spool], engine.options.spool_folder)
                 engine.recording.count(state, task.size)
-                engine.recording.tell("attempt" if state is State.PENDING else str(state), task, outcome="asked")
-            with engine.dispatch.cond:
-                lane.dry = False
+                if state is not State.PENDING:
+                    engine.recording.tell(str(state), task, outcome="asked", error=words or None)
+                elif not question.before:
+                    engine.recording.tell("attempt", task, outcome="asked")
+            engine.dispatch.wet([lane])
 
         engine.recorder.do(record, recorded).wait()
         engine.asking.discard(tasks[0].album_id)

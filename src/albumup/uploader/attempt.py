@@ -273,6 +273,8 @@ class Worker(threading.Thread):
                     costs=step.tries > task.tries,
                     next_at=step.next_at,
                 )
+            elif finding.is_hearsay:
+                engine.dispatch.to_ask.set()
             elif step.state is not State.PENDING:
                 asks_in = None if step.ask_at is None else step.ask_at - time.time()
                 engine.recording.tell(str(step.state), task, error=step.reason or None, size=task.size, asks_in=asks_in)

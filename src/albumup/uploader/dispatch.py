@@ -10,7 +10,7 @@ import os
 import shlex
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from albumup.body import Place, root_is_away
 from albumup.config import OPTIONS
@@ -19,13 +19,15 @@ from albumup.journal.journal import Journal
 from albumup.journal.recorder import Recorder
 from albumup.journal.rows import Album, Root, Task
 from albumup.retry import Finding, Outcome
+from albumup.targets.base import Unasked
 from albumup.uploader.lane import Closing, Lane
 from albumup.uploader.progress import Slot
 
 TICK = 0.25
 """Seconds between looks at what changed without us: joiners, times that have come, the clock."""
 _BATCH = 64
-_LOW_WATER = 16
+LOW_WATER = 16
+"""Fewer tasks in reserve than this, and more are wanted."""
 
 
 class Dispatch:
@@ -42,6 +44,10 @@ class Dispatch:
         self.slots = [Slot() for _ in range(jobs)]
         self.ended = threading.Event()
         """Set when the run takes no more work, whatever the reason."""
+        self.to_ask = threading.Event()
+        """Set when there may be something to ask the servers."""
+        self.to_keep = threading.Event()
+        """Set when nothing is in flight: what the servers' albums are owed is due."""
         self.wake = threading.Event()
         """Set when the run may be over: look now, not at the next tick."""
         self.on_pause: Callable[[Task, str, float], None] = lambda *_: None
@@ -54,6 +60,8 @@ class Dispatch:
         """Nobody takes another task from here on."""
         with self.cond:
             self.ended.set()
+            self.to_ask.set()
+            self.to_keep.set()
             self.wake.set()
             self.cond.notify_all()
 
@@ -80,7 +88,7 @@ class Dispatch:
                 for lane in self.lanes.values():
                     if not lane.may_start(now):
                         continue
-                    if len(lane.reserved) < _LOW_WATER and not lane.refilling and not lane.dry:
+                    if len(lane.reserved) < LOW_WATER and not lane.refilling and not lane.dry:
                         lane.refilling = owes = True
                         self._recorder.do(lambda journal, lane=lane: self._refill(journal, lane))  # type: ignore[misc]
                     if lane.reserved:
@@ -116,12 +124,25 @@ class Dispatch:
             lane.dry = not fresh
             self.cond.notify_all()
 
+    def lane_of(self, album_id: int) -> Lane | None:
+        """The lane that an album of the run goes by."""
+        album = self.albums.get(album_id)
+        return self.lanes.get(album.target) if album is not None else None
+
     def albums_of(self, lane: Lane) -> list[int]:
         return [album.id for album in self.albums.values() if album.target == lane.target.name]
 
     def places_of(self, lane: Lane) -> list[tuple[int, int]]:
         """The albums that go to a target, each with the roots under which its unsent photos lie."""
         return [(album, root) for album in self.albums_of(lane) for root in self.album_roots.get(album, ())]
+
+    def wet(self, lanes: Iterable[Lane]) -> None:
+        """There may be something ready for these again, or to be asked about."""
+        with self.cond:
+            for lane in lanes:
+                lane.dry = False
+            self.cond.notify_all()
+        self.to_ask.set()
 
     # What workers report. ``end`` is called when an attempt has ended, ``release`` once that is recorded.
 
@@ -136,6 +157,7 @@ class Dispatch:
             self._in_work -= 1
             if not self._in_work:
                 self.wake.set()
+                self.to_keep.set()
             self.cond.notify_all()
 
     def broke(self, lane: Lane, task: Task, record: Callable[[bool], None]) -> None:
@@ -168,7 +190,7 @@ class Dispatch:
                 case Outcome.REFUSED:
                     self._close(lane, Closing(4, f"{lane.target.name}: refused: {finding.reason}", _refused_hint(lane)))
                 case Outcome.ASTRAY:
-                    self._close(lane, _astray(lane, finding, task))
+                    self._close(lane, _astray(lane, finding.reason, task, has_answered=finding.status is not None))
                 case Outcome.BROKEN | Outcome.FREE:
                     pass
             self.cond.notify_all()
@@ -180,6 +202,19 @@ class Dispatch:
         """The target's configuration cannot serve a photo."""
         with self.cond:
             self._close(lane, Closing(error.exit_code, str(error), error.hint))
+
+    def answered(self, lane: Lane) -> None:
+        """The target answered a question: it is not sick."""
+        with self.cond:
+            lane.answered()
+
+    def unanswered(self, lane: Lane, unasked: Unasked) -> None:
+        """A question to the target, or work on an album there, got no answer to rely on."""
+        with self.cond:
+            if unasked.is_astray and not lane.proven:
+                self._close(lane, _astray(lane, str(unasked), has_answered=unasked.has_answered))
+            else:
+                lane.ailing(None, str(unasked), unasked.retry_after, time.monotonic(), self._chance())
 
     def root_away(self, root_id: int, seen: str = "") -> bool:
         """Is the root of a photo that cannot be opened away? Then its photos wait, and nobody asks again.
@@ -213,15 +248,18 @@ def _refused_hint(lane: Lane) -> str:
     return f"check its credentials, permissions and quota in {lane.target.where}; see: albumup target check {name}"
 
 
-def _astray(lane: Lane, finding: Finding, task: Task) -> Closing:
+def _astray(lane: Lane, reason: str, task: Task | None = None, *, has_answered: bool) -> Closing:
+    """``task``: the photo it was the answer to; none for a question."""
     target = lane.target
-    said = "answered the first photo with" if finding.status else "cannot be used"
-    words = f"{target.name}: {target.settings.url} {said}: {finding.reason}"
-    if target.where == OPTIONS:
+    said = ("answered the first photo with" if task else "answered") if has_answered else "cannot be used"
+    words = f"{target.name}: {target.settings.url} {said}: {reason}"
+    if target.where == OPTIONS and task is not None:
         # The target is called by its host: another host is another target, and these photos wait for this one.
         again = "push again with the right --url"
-        if finding.status is None:
+        if not has_answered:
             again = f"albumup cancel {shlex.quote(task.album)} --target {target.name}, then {again}"
         return Closing(4, words, f"If the address is wrong: {again}")
+    if task is None:
+        return Closing(4, words, f"Check {target.key('url')}; see: albumup target check {target.name}")
     photo = os.fsdecode(task.path)
     return Closing(4, words, f"Check {target.key('url')}; try it with: albumup target try {target.name} {photo!a}")

@@ -22,6 +22,7 @@ from albumup.journal.states import DONE, WANTING, State
 from albumup.retry import LONGEST_ASKED_WAIT, LONGEST_WAIT, Rules
 from albumup.targets.base import Target
 from albumup.transfer.wire import load_libraries
+from albumup.uploader.albums import Keeper
 from albumup.uploader.asking import Asker
 from albumup.uploader.attempt import Worker
 from albumup.uploader.dispatch import TICK, Dispatch
@@ -84,7 +85,7 @@ class Engine:
             self.recorder.do(self._begin).wait()
             folder = self.options.spool_folder
             self.recorder.do(lambda journal: sweep(journal, folder)).wait()
-            threads = [Preparer(self), Asker(self), *(Worker(self, slot) for slot in self.dispatch.slots)]
+            threads = [Preparer(self), Asker(self), Keeper(self), *(Worker(self, slot) for slot in self.dispatch.slots)]
             for thread in threads:
                 thread.start()
             while exit_code is None:
@@ -244,6 +245,12 @@ class Engine:
         own = [album_id for album_id in scope if album_id in self._wanted]
         return self._exit_code(journal, own, [album_id for album_id in unfinished if album_id in self._wanted])
 
+    def is_sending(self) -> bool:
+        """Is anything being read, asked about or sent that an album will be owed soon?"""
+        with self.dispatch.cond:
+            reserved = any(lane.reserved and lane.closing is None for lane in self.dispatch.lanes.values())
+            return self.preparing or bool(self.asking) or reserved or self.dispatch.is_busy()
+
     def _is_busy(self) -> bool:
         return not self._abandons and (self.dispatch.is_busy() or bool(self.asking))
 
@@ -261,6 +268,10 @@ class Engine:
                 return True
         if not is_open:
             return False
+        if lane.target.keeps_albums and (journal.owed_count(album_id, 1) or runs.owes_share(journal, album_id)):
+            return True
+        if journal.unasked_count(album_id, 1) or journal.unpaired(album_id, 1):
+            return True
         # A photo that the server wants later than we have patience is for another run.
         soon = journal.clock() + max(lane.patience, LONGEST_WAIT)
         times = [journal.next_time(album_id, root_id, copies=root_id in away) for root_id in roots]
@@ -277,7 +288,7 @@ class Engine:
                 closing = self.unbuilt.get(name) or (lane.closing if lane else None)
                 codes.add(closing.exit_code if closing else 75)
             return 1 if 1 in codes else 4 if 4 in codes else 75
-        wanting = any(runs.tally(journal, album_id).count(*WANTING) for album_id in scope)
+        wanting = any(runs.is_wanting(journal, album_id) for album_id in scope)
         return 3 if wanting else 0
 
     def _end_at_fault(self) -> int:

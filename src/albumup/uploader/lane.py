@@ -35,6 +35,8 @@ class Lane:
         self.proven = proven
         self.is_journaled = proven
         """The journal knows that the target has accepted a photo."""
+        self.is_ready = not target.keeps_albums
+        """Its albums were looked for: what speaks against sending anything is known."""
         self.closing: Closing | None = None
         self.reserved: deque[Task] = deque()
         self.taken: set[int] = set()
@@ -57,7 +59,7 @@ class Lane:
 
     def may_start(self, now: float) -> bool:
         """One at a time while nothing is proven or the target is being probed, none while it is paused or closed."""
-        if self.closing is not None:
+        if self.closing is not None or not self.is_ready:
             return False
         if self.sick_since is not None:
             return self._probe is None and now >= self.next_probe

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import threading
 import time
 from functools import partial
@@ -12,7 +14,8 @@ from albumup.disk import fsync_folder
 from albumup.errors import AlbumupError, ConfigError
 from albumup.journal import copies
 from albumup.journal.journal import Journal, LostTask
-from albumup.journal.rows import Task
+from albumup.journal.rows import Body, Task
+from albumup.journal.states import Prepared
 from albumup.prepare import Reading, body_of, photo_of, read
 from albumup.uploader.lane import Lane
 from albumup.uploader.spooling import open_copy
@@ -45,15 +48,18 @@ class Preparer(threading.Thread):
         engine = self._engine
         try:
             while not engine.dispatch.ended.is_set():
-                tasks = engine.recorder.do(self._next_batch).wait()
+                tasks, stills = engine.recorder.do(self._next_batch).wait()
                 engine.preparing = bool(tasks)
+                self._pair(stills)
                 if tasks:
                     self._prepare(tasks)
+                if tasks or stills:
                     continue
                 if self._spooled:
                     engine.recording.spooled(self._spooled)
                     self._spooled = 0
                 engine.dispatch.wake.set()
+                engine.dispatch.to_ask.set()
                 engine.dispatch.ended.wait(_IDLE_SECONDS)
         except _Ended:
             pass
@@ -62,14 +68,18 @@ class Preparer(threading.Thread):
         finally:
             engine.preparing = False
 
-    def _next_batch(self, journal: Journal) -> list[tuple[Lane, Task]]:
+    def _next_batch(self, journal: Journal) -> tuple[list[tuple[Lane, Task]], list[tuple[Lane, Task]]]:
+        """What is to be read next; and stills of live photos whose clips they need not wait for any more."""
         engine, now = self._engine, time.monotonic()
         found: list[tuple[Lane, Task]] = []
+        stills: list[tuple[Lane, Task]] = []
         with engine.dispatch.cond:
             for album in engine.dispatch.albums.values():
                 lane = engine.dispatch.lanes.get(album.target)
                 if lane is None:
                     continue
+                if lane.closing is None and lane.target.pairs_live:
+                    stills += [(lane, task) for task in journal.unpaired(album.id, _BATCH)]
                 for root_id in engine.dispatch.album_roots.get(album.id, ()):
                     if root_id in engine.dispatch.away or len(found) >= _BATCH:
                         continue
@@ -77,7 +87,7 @@ class Preparer(threading.Thread):
                         waits = self._restless.get(task.id, (0, 0.0))[1] > now
                         if (lane.closing is None or task.spool) and not waits:
                             found.append((lane, task))
-        return found[:_BATCH]
+        return found[:_BATCH], stills
 
     def _prepare(self, tasks: list[tuple[Lane, Task]]) -> None:
         """Read and journal a batch, in parts that are not longer under way than a blink."""
@@ -93,6 +103,29 @@ class Preparer(threading.Thread):
                 self._journal(done)
                 done, flush_at = [], time.monotonic() + _FLUSH_SECONDS
         self._journal(done)
+
+    def _pair(self, stills: list[tuple[Lane, Task]]) -> None:
+        """Frame stills with their clips' ids, or let them go without."""
+        engine = self._engine
+        changes: list[tuple[int, Body | None]] = []
+        for lane, task in stills:
+            body = task.body
+            try:
+                if task.clip_id and body is not None:
+                    reading = Reading(body.pins, body.digests, body.taken, body.spool, task.sidecar)
+                    changes.append((task.id, body_of(task, reading, lane.target, task.sent_as or "")))
+                else:
+                    changes.append((task.id, None))
+            except AlbumupError as error:
+                engine.dispatch.close_lane(lane, error)
+
+        def record(journal: Journal) -> None:
+            for task_id, framed in changes:
+                with contextlib.suppress(LostTask):  # cancelled meanwhile
+                    journal.paired(task_id, framed)
+
+        if changes:
+            engine.recorder.do(record, lambda: engine.dispatch.wet(lane for lane, _ in stills)).wait()
 
     def _read(self, lane: Lane, task: Task) -> Reading | None:
         engine = self._engine
@@ -155,24 +188,24 @@ class Preparer(threading.Thread):
         changes = []
         for (lane, task, reading), name in zip(done, names.wait(), strict=True):
             try:
-                changes.append((lane, task, body_of(task, reading, lane.target, name), name))
+                changes.append((lane, task, body_of(task, reading, lane.target, name), name, reading.sidecar))
             except AlbumupError as error:
                 engine.dispatch.close_lane(lane, error)
 
         def record(journal: Journal) -> None:
-            if any(body.spool for _, _, body, _ in changes):
+            if any(body.spool for _, _, body, *_ in changes):
                 copies.note_folder(journal, engine.options.spool_folder)
-            for _, task, body, name in changes:
+            for lane, task, body, name, sidecar in changes:
                 try:
-                    journal.prepared(task.id, body, name, seen=task.seen)
+                    then = Prepared.UNASKED if lane.target.asks_first else Prepared.READY
+                    journal.prepared(task.id, body, name, seen=task.seen, then=then)
                 except LostTask:
                     continue  # cancelled meanwhile; its copy is swept
+                if sidecar is not None:
+                    journal.sidecar_read(task.id, sidecar, hashlib.sha256(sidecar).hexdigest())
 
         def recorded() -> None:
-            with engine.dispatch.cond:
-                for lane, _, _, _ in changes:
-                    lane.dry = False
-                engine.dispatch.cond.notify_all()
+            engine.dispatch.wet(lane for lane, *_ in changes)
 
         engine.recorder.do(record, recorded).wait()
 

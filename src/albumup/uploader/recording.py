@@ -7,10 +7,10 @@ from typing import Any
 
 from albumup.journal import runs
 from albumup.journal.journal import Journal
-from albumup.journal.rows import CutOff, Task
-from albumup.journal.states import DONE, State
+from albumup.journal.rows import Album, CutOff, Task
+from albumup.journal.states import DONE, Owed, State
 from albumup.retry import MOST_FREES, Finding, Outcome, Rules, Step, step_after, wait_before
-from albumup.targets.base import Verdict
+from albumup.targets.base import Verdict, VerdictKind
 from albumup.transfer import Sent
 from albumup.uploader.dispatch import Dispatch
 from albumup.uploader.lane import Lane
@@ -95,9 +95,13 @@ class Recording:
         self, journal: Journal, task: Task, rules: Rules, answer: Verdict | None, address: str, *, chance: float
     ) -> State:
         """A task in doubt was asked about; ``answer`` None: the server does not have it. LostTask if it is gone."""
-        if answer is not None:
-            journal.settle_task(task.id, State.UPLOADED, remote_id=answer.remote_id, url=answer.url)
-            state = State.UPLOADED
+        if answer is not None and answer.kind is VerdictKind.REJECTED:
+            journal.move(task.id, State.PENDING, "", ", ask_at = null")
+            journal.settle_task(task.id, State.REJECTED, answer.reason)
+            state = State.REJECTED
+        elif answer is not None:
+            state = State.DUPLICATE if journal.was_hearsay(task.id) else State.UPLOADED
+            self._store(journal, task, state, answer.remote_id, answer.url)
         elif not rules.can_ask and rules.resend == "never":
             journal.doubt_stays(task.id, "it cannot be asked about, and is not sent again (resend = never)")
             state = State.IN_DOUBT
@@ -121,6 +125,30 @@ class Recording:
         self.settled(journal, task.album_id)
         return state
 
+    def known(self, journal: Journal, task: Task, answer: Verdict | None) -> State:
+        """A task was asked about before it was sent; ``answer`` and LostTask as above."""
+        if answer is None:
+            journal.asked(task.id)
+            return State.PENDING
+        if answer.kind is VerdictKind.REJECTED:
+            journal.settle_task(task.id, State.REJECTED, answer.reason)
+            state = State.REJECTED
+        else:
+            state = State.DUPLICATE
+            self._store(journal, task, state, answer.remote_id, answer.url)
+        self.settled(journal, task.album_id)
+        return state
+
+    def _store(
+        self, journal: Journal, task: Task, state: State, remote_id: str, url: str, tries: int | None = None
+    ) -> None:
+        """The server has it: what follows from that in the same transaction."""
+        lane = self._dispatch.lane_of(task.album_id)
+        owed = Owed.PLACE if lane is not None and lane.target.keeps_albums and remote_id else Owed.NOTHING
+        journal.settle_task(task.id, state, tries=tries, remote_id=remote_id, url=url, owed=owed)
+        if task.sidecar_path is not None and state is State.UPLOADED:
+            journal.sidecar_sent(task.id)
+
     def _apply(self, journal: Journal, task: Task, step: Step, finding: Finding) -> None:
         """Bring a task from ``sending`` to where a step says, and owe the user a notice if its album settles."""
         match step.state:
@@ -135,10 +163,10 @@ class Recording:
                 )
             case State.IN_DOUBT:
                 journal.doubt(task.id, step.reason, tries=step.tries, ask_at=step.ask_at)
+            case State.UPLOADED | State.DUPLICATE:
+                self._store(journal, task, step.state, finding.remote_id, finding.url, step.tries)
             case _:
-                journal.settle_task(
-                    task.id, step.state, step.reason, tries=step.tries, remote_id=finding.remote_id, url=finding.url
-                )
+                journal.settle_task(task.id, step.state, step.reason, tries=step.tries)
         self.settled(journal, task.album_id)
         now = time.monotonic()
         if now - self._touched.get(task.album_id, float("-inf")) >= _TOUCH_SECONDS:
@@ -174,6 +202,11 @@ class Recording:
         elif state is not State.PENDING:
             self.counts.given_up += 1
             self.counts.given_up_bytes += size
+
+    def told_of_album(self, event: str, album: Album, **more: str) -> None:
+        """Tell what was found, or done, about an album on its server."""
+        place = {"album": album.name, "target": album.target}
+        self._listener({"event": event, "time": time.time(), **place, **more})
 
     def tell(self, event: str, task: Task, **more: Any) -> None:
         album = self._dispatch.albums.get(task.album_id)

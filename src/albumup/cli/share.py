@@ -1,0 +1,101 @@
+"""``albumup share``: make or show an album's share link."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from albumup.cli.app import App, pass_app, shared
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from albumup.journal.journal import Journal
+    from albumup.journal.rows import Album
+    from albumup.targets.base import Target
+
+T = TypeVar("T")
+_POLL = 0.1
+
+
+@click.command(short_help="Make or show an album's share link.")
+@click.argument("album")
+@click.option("--target", metavar="T", help="Only the album on this target.")
+@shared
+@pass_app
+def share(app: App, /, album: str, target: str | None) -> int:
+    """Make ALBUM's share link, or show the one it has: whoever has the link sees the album.
+
+    \b
+      albumup share trip
+    """
+    from albumup.cli.albums import opened
+    from albumup.cli.screen import put
+    from albumup.journal.runs import target_definitions
+    from albumup.targets.building import build
+
+    found = opened(app, [album], target)
+    assert found is not None  # without a journal there is no such album
+    journal, meant = found
+    for one in meant:
+        url = one.share
+        if url is None:
+            server = build(one.target, app.config, target_definitions(journal))
+            try:
+                url = _made(app, journal, one, server)
+            finally:
+                server.close()
+        put(url)
+    return 0
+
+
+def _made(app: App, journal: Journal, album: Album, server: Target) -> str:
+    """The link, asked for in the journal first: a run makes it, too, if this does not get that far."""
+    from albumup.cli import words
+    from albumup.errors import TryLater, UsageError
+    from albumup.journal import runs
+    from albumup.journal.states import DONE
+    from albumup.targets.base import Unasked
+    from albumup.uploader.albums import AlbumWork
+
+    name = words.shown_name(album.name)
+    if not server.can_share:
+        raise UsageError(f"{album.target} makes no share links", "where the config names an address, it is shown")
+    if not runs.tally(journal, album.id).count(*DONE):
+        raise TryLater(f"nothing of {name} is on {server.address} yet", "send it first: albumup resume")
+    with journal.transaction():
+        journal.want_share(album.id)
+    if (url := _by_uploader(app, journal, album)) is not None:
+        return url
+
+    def do(change: Callable[[Journal], T]) -> T:
+        with journal.transaction():
+            return change(journal)
+
+    def tell(about: Album, what: str) -> None:
+        app.screen.say(f"{words.shown_name(about.name)}: {what}")
+
+    try:
+        return AlbumWork(server, server.http(), do, tell).share(album)
+    except Unasked as unasked:
+        raise TryLater(
+            f"{album.target}: {unasked}", f"the link of {name} is made by the next: albumup resume"
+        ) from None
+
+
+def _by_uploader(app: App, journal: Journal, album: Album) -> str | None:
+    """The link that a running uploader makes, if it works on this album; None if there is none, or it ended."""
+    from albumup.journal import runs
+    from albumup.journal.lock import is_locked
+    from albumup.journal.opening import paths_of
+
+    while is_locked(paths_of(app.journal)["lock"]):
+        run = runs.running(journal)
+        if run is None or album.id not in runs.scope(journal, run.id):
+            return None
+        if (now := {one.id: one for one in runs.albums(journal)}.get(album.id)) is not None and now.share:
+            return now.share
+        time.sleep(_POLL)
+    return None

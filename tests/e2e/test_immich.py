@@ -1,0 +1,348 @@
+"""Albums on an Immich server: asked first, sent once, put into their album, shared; and what goes wrong on the way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from immich.fake import KEY, VERSIONS, Immich
+
+from .conftest import Home, finish, jpeg, until
+from .server import FormServer
+
+Start = Callable[..., Immich]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    started: list[Immich] = []
+
+    def one(*given: str, **more: object) -> Immich:
+        started.append(Immich(*given, **more))  # type: ignore[arg-type]
+        return started[-1]
+
+    yield one
+    for server in started:
+        server.close()
+
+
+@pytest.fixture
+def immich(start: Start, home: Home) -> Immich:
+    server = start()
+    configure(home, server.url)
+    return server
+
+
+def configure(home: Home, url: str, more: str = "") -> None:
+    token = home.secret(KEY)
+    home.config(f'[targets.home]\nkind = "immich"\nurl = "{url}"\ntoken_file = "{token}"\n{more}')
+
+
+def uploads(server: Immich) -> list[int]:
+    """Bytes of each photo that was sent."""
+    return [one["received"] for one in server.requests("POST", "/api/assets")]
+
+
+def names(count: int) -> list[str]:
+    return sorted(f"IMG_{number}.JPG" for number in range(1, count + 1))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_version_gets_the_album_and_a_second_push_sends_no_photo(home: Home, start: Start, version: str) -> None:
+    server = start(version)
+    configure(home, server.url)
+    trip = home.photos(12)
+    assert home.run("push", trip).returncode == 0
+    assert server.album("trip") == names(12)
+    assert server.digests() == {task["sha256"] for task in home.tasks()}
+    assert all(task["remote_id"] and task["url"].startswith(f"{server.url}/photos/") for task in home.tasks())
+    server.tell("clear_requests")
+    assert home.run("push", trip).returncode == 0
+    assert server.requests() == []
+    done = home.run("--journal", home.folder / "other.db", "push", trip, "--album", "again")
+    assert done.returncode == 0
+    assert "12 of them were there already" in done.stderr
+    assert uploads(server) == []
+    assert server.album("again") == names(12)
+
+
+def test_what_is_there_is_not_sent_and_what_is_in_the_trash_is_said(home: Home, immich: Immich) -> None:
+    trip = home.photos(4)
+    immich.put(jpeg(1), "elsewhere.jpg")
+    trashed = immich.put(jpeg(2), "thrown away.jpg", trashed=True)
+    done = home.run("push", trip)
+    assert done.returncode == 3
+    assert "in the trash of 127.0.0.1: restore it there, or empty the trash" in done.stderr
+    assert home.states() == {
+        "IMG_1.JPG": "duplicate", "IMG_2.JPG": "rejected", "IMG_3.JPG": "uploaded", "IMG_4.JPG": "uploaded"
+    }  # fmt: skip
+    assert len(uploads(immich)) == 2
+    immich.tell("restore", id=trashed)
+    assert home.run("retry-failed", "trip", "--rejected").returncode == 0
+    assert home.states()["IMG_2.JPG"] == "duplicate"
+    assert len(immich.album("trip")) == 4
+    assert all(one["received"] <= 1 for one in immich.assets())
+
+
+def test_a_duplicate_by_hearsay_counts_once_it_was_found(home: Home, immich: Immich) -> None:
+    """Between the question and the sending, twins came: one is there, one is in the trash."""
+    immich.fault("POST", "bulk-upload-check", "status", status=200, times=2,
+                 body={"results": [{"id": str(number), "action": "accept"} for number in range(9)]})  # fmt: skip
+    immich.put(jpeg(1), "there.jpg")
+    immich.put(jpeg(2), "thrown away.jpg", trashed=True)
+    assert home.run("push", home.photos(2)).returncode == 3
+    assert home.states() == {"IMG_1.JPG": "duplicate", "IMG_2.JPG": "rejected"}
+    assert len(immich.album("trip")) == 1
+
+
+def test_a_type_that_it_does_not_take_is_not_sent(home: Home, immich: Immich) -> None:
+    trip = home.photos(1)
+    (trip / "clip.MOV").write_bytes(b"\x00\x00\x00\x14ftypqt  " + bytes(2000))
+    immich.tell("set_types", video=[".mp4"])
+    done = home.run("push", trip)
+    assert done.returncode == 3
+    assert "127.0.0.1 takes no .mov" in done.stderr
+    assert len(uploads(immich)) == 1
+
+
+def test_a_photo_without_a_suffix_is_sent_with_one(home: Home, immich: Immich) -> None:
+    trip = home.photos(0)
+    (trip / "photo").write_bytes(jpeg(1))
+    assert home.run("push", trip).returncode == 0
+    assert immich.album("trip") == ["photo.jpg"]
+
+
+# Albums.
+
+
+def test_two_albums_of_the_name_are_named_and_nothing_is_sent(home: Home, immich: Immich) -> None:
+    ids = [immich.tell("add_album", name="trip") for _ in range(2)]
+    done = home.run("push", home.photos(3))
+    assert done.returncode == 4
+    assert all(f"{immich.url}/albums/{one}" in done.stderr for one in ids)
+    assert uploads(immich) == []
+    immich.tell("rename_album", id=ids[0], name="another trip")
+    assert home.run("resume").returncode == 0
+    assert immich.album("trip") == names(3)
+
+
+def test_the_one_that_is_ours_by_the_journal_is_taken(home: Home, immich: Immich) -> None:
+    assert home.run("push", home.photos(1)).returncode == 0
+    immich.tell("add_album", name="trip")
+    assert home.run("push", home.photos(2)).returncode == 0
+    assert sorted(len(one["assets"]) for one in immich.albums()) == [0, 2]
+
+
+def test_an_album_that_was_there_is_added_to(home: Home, immich: Immich) -> None:
+    other = immich.put(b"other", "other.jpg")
+    immich.tell("add_album", name="trip", assets=[other])
+    immich.tell("add_album", name="trip 2")
+    assert home.run("push", home.photos(2)).returncode == 0
+    assert immich.album("trip") == [*names(2), "other.jpg"]
+
+
+def test_an_album_deleted_between_push_and_resume_is_made_again(home: Home, immich: Immich) -> None:
+    immich.fault("PUT", "/assets$", "status", status=403, skip=0)
+    trip = home.photos(2)
+    assert home.run("push", trip).returncode == 4
+    assert home.album()["settled"] is False
+    assert home.run("resume").returncode == 0
+    immich.tell("delete_album", id=immich.albums()[0]["id"])
+    done = home.run("push", home.photos(3))
+    assert done.returncode == 0
+    assert "deleted there" in done.stderr
+    assert immich.album("trip") == names(3)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "what"),
+    [
+        ("GET", "/api/albums$", "cut_before"),
+        ("POST", "/api/albums$", "cut_before"),
+        ("POST", "/api/albums$", "cut_after"),
+        ("PUT", "/assets$", "cut_before"),
+        ("PUT", "/assets$", "cut_after"),
+        ("POST", "bulk-upload-check$", "cut_after"),
+        ("POST", "/api/assets$", "cut_after"),
+        ("GET", "media-types$", "cut_before"),
+        ("GET", "well-known", "cut_before"),
+    ],
+)
+def test_a_call_that_is_cut_off_is_done_again(home: Home, immich: Immich, method: str, path: str, what: str) -> None:
+    immich.fault(method, path, what)
+    configure(home, immich.url, "settle = 0.1\n")
+    assert home.run("push", home.photos(6), "--jobs", "1").returncode == 0
+    assert immich.album("trip") == names(6)
+    assert all(one["received"] == 1 for one in immich.assets())
+    assert home.album()["settled"] is True
+
+
+@pytest.mark.parametrize("path", ["/api/albums$", "/assets$", "/api/shared-links$"])
+def test_a_kill_in_the_middle_of_album_work_loses_nothing(home: Home, immich: Immich, path: str) -> None:
+    method = "PUT" if path == "/assets$" else "POST"
+    immich.tell("hold", method=method, path=path)
+    process = home.start("push", home.photos(5), "--share")
+    until(lambda: immich.tell("waiting"), "the call")
+    process.kill()
+    process.wait()
+    immich.tell("release")
+    assert home.album()["settled"] is False
+    assert home.run("resume").returncode == 0
+    assert immich.album("trip") == names(5)
+    assert len(immich.links()) == 1
+    assert home.album()["settled"] is True
+
+
+# Share links.
+
+
+def test_push_share_makes_one_link_and_share_shows_it(home: Home, immich: Immich) -> None:
+    immich.fault("POST", "/api/shared-links$", "cut_after")
+    done = home.run("push", home.photos(2), "--share")
+    assert done.returncode == 0
+    (link,) = immich.links()
+    assert f"{immich.url}/share/{link['key']}" in done.stderr
+    assert home.run("share", "trip").stdout == f"{immich.url}/share/{link['key']}\n"
+    assert home.album()["share"] == f"{immich.url}/share/{link['key']}"
+    assert home.run("push", home.photos(3)).returncode == 0
+    assert home.album()["share"] == f"{immich.url}/share/{link['key']}"
+
+
+def test_share_is_never_made_unasked(home: Home, immich: Immich) -> None:
+    assert home.run("push", home.photos(2)).returncode == 0
+    assert immich.links() == []
+    assert home.run("share", "trip").stdout.startswith(f"{immich.url}/share/")
+    assert len(immich.links()) == 1
+
+
+def test_share_of_what_has_no_links_says_so(home: Home) -> None:
+    home.run("push", home.photos(1))
+    done = home.run("share", "trip")
+    assert done.returncode == 2
+    assert "inbox makes no share links" in done.stderr
+    assert home.run("push", home.photos(2), "--share").returncode == 2
+
+
+# Bad input.
+
+
+@pytest.mark.parametrize(
+    "missing", ["asset.upload", "album.read", "album.create", "albumAsset.create", "sharedLink.create"]
+)
+def test_a_key_without_one_permission(home: Home, immich: Immich, missing: str) -> None:
+    every = ["asset.upload", "album.read", "album.create", "albumAsset.create", "sharedLink.create"]
+    immich.tell("set_key", key=KEY, permissions=[one for one in every if one != missing])
+    done = home.run("push", home.photos(3), "--share")
+    assert done.returncode == 4
+    assert f"Missing required permission: {missing}" in done.stderr
+    assert "albumup resume" in done.stderr
+    assert home.album()["settled"] is False
+    check = home.run("target", "check")
+    assert f"permission {missing}: missing" in check.stdout
+    assert check.returncode == (0 if missing == "sharedLink.create" else 4)
+    immich.tell("set_key", key=KEY, permissions=every)
+    assert home.run("target", "check").returncode == 0
+    assert home.run("resume").returncode == 0
+    assert immich.album("trip") == names(3)
+    assert len(immich.links()) == 1
+
+
+def test_a_wrong_key(home: Home, immich: Immich) -> None:
+    configure(home, immich.url)
+    home.secret("another-fake-key")
+    done = home.run("push", home.photos(2))
+    assert done.returncode == 4
+    assert "Invalid API key" in done.stderr
+    assert "another-fake-key" not in done.stderr
+    assert set(home.states().values()) == {"pending"}
+    assert home.run("target", "check").returncode == 4
+
+
+def test_a_key_revoked_in_the_middle(home: Home, immich: Immich) -> None:
+    process = home.start("push", home.photos(30), "--jobs", "2")
+    until(lambda: len(immich.assets()) > 3, "photos")
+    immich.tell("set_key", key=KEY, permissions=None)
+    done = finish(process)
+    assert done.returncode == 4
+    assert "Invalid API key" in done.stderr
+    immich.tell("set_key", key=KEY, permissions=["all"])
+    assert home.run("resume").returncode == 0
+    assert immich.album("trip") == names(30)
+
+
+def test_no_room_is_a_refusal_not_the_photos_fault(home: Home, immich: Immich) -> None:
+    immich.tell("set_quota", bytes=5000)
+    done = home.run("push", home.photos(4), "--jobs", "1")
+    assert done.returncode == 4
+    assert "Quota has been exceeded" in done.stderr
+    assert sorted(home.states().values()) == ["pending", "pending", "uploaded", "uploaded"]
+    immich.tell("set_quota", bytes=None)
+    assert home.run("resume").returncode == 0
+    assert immich.album("trip") == names(4)
+
+
+def test_a_proxy_that_takes_no_large_bodies(home: Home, immich: Immich) -> None:
+    immich.fault("POST", "/api/assets$", "page", status=413)
+    done = home.run("push", home.photos(2), "--jobs", "1")
+    assert done.returncode == 3
+    assert "a proxy before the server lets nothing through that is this large" in done.stderr
+    assert sorted(home.states().values()) == ["rejected", "uploaded"]
+
+
+@pytest.mark.parametrize("path", ["bulk-upload-check$", "/api/albums$", "media-types$"])
+@pytest.mark.parametrize("status", [200, 302, 404])
+def test_a_page_where_an_answer_should_be_ends_with_4(home: Home, immich: Immich, path: str, status: int) -> None:
+    immich.fault("POST" if "bulk" in path else "GET", path, "page", status=status, times=None)
+    done = home.run("push", home.photos(2))
+    assert done.returncode == 4
+    assert "targets.home.url" in done.stderr
+    assert set(home.states().values()) == {"pending"}
+    assert uploads(immich) == []
+
+
+def test_a_server_that_is_no_immich(home: Home, server: FormServer) -> None:
+    configure(home, server.url.removesuffix("/upload"))
+    done = home.run("push", home.photos(2))
+    assert done.returncode == 4
+    assert server.ledger == []
+    assert home.run("target", "check").returncode == 4
+
+
+@pytest.mark.parametrize(("told", "code", "words"), [("1.90.0", 4, "older than 1.138"), ("9.0.0", 0, "newer than any")])
+def test_versions_that_are_not_known(home: Home, immich: Immich, told: str, code: int, words: str) -> None:
+    immich.tell("set_version", version=told)
+    done = home.run("target", "check")
+    assert done.returncode == code
+    assert words in done.stdout
+
+
+@pytest.mark.parametrize("address", ["", "/", "/api", "/api/"])
+def test_a_path_behind_a_proxy(home: Home, start: Start, address: str) -> None:
+    server = start(base="/photos")
+    configure(home, server.url + address)
+    assert home.run("target", "check").returncode == 0
+    assert home.run("push", home.photos(2), "--share").returncode == 0
+    assert server.album("trip") == names(2)
+    assert home.album()["share"].startswith(f"{server.url}/share/")
+
+
+def test_an_api_elsewhere_gets_no_key_unasked(home: Home, start: Start) -> None:
+    elsewhere = start()
+    server = start(base="/photos", endpoint=f"{elsewhere.url}/api")
+    configure(home, server.url.removesuffix("/photos"))
+    done = home.run("push", home.photos(1))
+    assert done.returncode == 4
+    server_says = start(endpoint=f"{elsewhere.url}/api", base="/x")
+    configure(home, server_says.url)
+    assert home.run("push", home.photos(1)).returncode == 0  # its own API answers at the usual place
+    assert elsewhere.requests() == []
+
+
+def test_events_tell_of_the_link(home: Home, immich: Immich) -> None:
+    done = home.run("push", home.photos(1), "--share", "--json")
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    (event,) = [one for one in events if one["event"] == "shared"]
+    assert event["url"] == events[-1]["albums"][0]["share"]
+    assert Path(event["url"]).name == immich.links()[0]["key"]

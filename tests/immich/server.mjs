@@ -1,0 +1,398 @@
+// A server that answers as Immich does, of one version, for the tests: its forms go through multer and busboy as the real
+// ones do. It keeps digests, not files. Every answer is traced: to a file of github.com/immich-app/immich (server/src), or
+// to @immich/sdk of that version, with which test_fake.py compares FIELDS below.
+//
+//   node server.mjs '{"version": "3.2.2", "base": "", "keys": {"KEY": ["all"]}}'
+//
+// It says {"port": N} on stdout, takes commands as JSON lines on stdin, answers each with a line, and ends with stdin.
+
+import { createHash, randomUUID } from 'node:crypto';
+import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
+import { extname } from 'node:path';
+import { createInterface } from 'node:readline';
+
+const require = createRequire(`${process.env.IMMICH_NPM}/`);
+const multer = require('multer');
+
+const options = JSON.parse(process.argv[2]);
+const version = options.version;
+const [major, minor] = version.split('.').map(Number);
+const base = options.base ?? '';
+let told = version.split('.').map(Number); // what /server/version says
+const keys = new Map(Object.entries(options.keys)); // key -> permissions
+let quota = options.quota ?? null;
+let types = {
+  // server/src/utils/mime-types.ts, the usual ones
+  image: ['.3fr', '.arw', '.avif', '.cr2', '.cr3', '.dng', '.gif', '.heic', '.heif', '.hif', '.jpe', '.jpeg', '.jpg',
+    '.jxl', '.nef', '.orf', '.png', '.raf', '.raw', '.rw2', '.tif', '.tiff', '.webp'],
+  video: ['.3gp', '.3gpp', '.avi', '.flv', '.m2ts', '.m4v', '.mkv', '.mov', '.mp4', '.mpg', '.mts', '.webm', '.wmv'],
+  sidecar: ['.xmp'],
+};
+
+const assets = new Map(); // id -> asset
+const albums = new Map(); // id -> {id, albumName, assetIds: Set, description}
+const links = new Map(); // id -> link
+let requests = [];
+let faults = [];
+let holds = [];
+const waiting = [];
+const userId = randomUUID();
+
+// What the form of a photo may hold, by version: AssetMediaCreateDto. The test reads this.
+export const FIELDS = {
+  required: major < 3 ? ['deviceAssetId', 'deviceId', 'fileCreatedAt', 'fileModifiedAt'] : ['fileCreatedAt', 'fileModifiedAt'],
+  optional: ['duration', 'filename', 'isFavorite', 'livePhotoVideoId', 'visibility', ...(major < 2 ? [] : ['metadata'])],
+  files: ['assetData', 'sidecarData'],
+};
+
+class Refusal extends Error {
+  constructor(status, message, errors = undefined) {
+    super(message);
+    this.status = status;
+    this.errors = errors;
+  }
+}
+
+const REASONS = { 400: 'Bad Request', 401: 'Unauthorized', 403: 'Forbidden', 404: 'Not Found' };
+
+// middleware/global-exception.filter.ts; since 3.0 the correlation id goes in a header and validation names its fields.
+function errorBody(error) {
+  if (error.errors && major >= 3) {
+    return { message: 'Validation failed', errors: error.errors, error: REASONS[error.status], statusCode: error.status };
+  }
+  const message = error.errors ? error.errors.map(({ message }) => message) : error.message;
+  const body = { message, error: REASONS[error.status] ?? 'Error', statusCode: error.status };
+  return major >= 3 ? body : { ...body, correlationId: randomUUID().slice(0, 8) };
+}
+
+const bytes = (checksum) => Buffer.from(checksum, checksum.length === 28 ? 'base64' : 'hex'); // utils/request.ts
+const byChecksum = (sha1) => [...assets.values()].find((asset) => asset.sha1 === sha1);
+const suffix = (name) => extname(name).toLowerCase();
+const isAsset = (name) => types.image.includes(suffix(name)) || types.video.includes(suffix(name));
+
+function allow(request, permission) {
+  // middleware/auth.guard.ts, services/auth.service.ts
+  const key = request.headers['x-api-key'] ?? (request.headers.authorization ?? '').replace(/^Bearer /, '');
+  const permissions = keys.get(key);
+  if (!key) throw new Refusal(401, 'Authentication required');
+  if (!permissions) throw new Refusal(401, 'Invalid API key');
+  if (permission && !permissions.includes('all') && !permissions.includes(permission)) {
+    throw new Refusal(403, `Missing required permission: ${permission}`);
+  }
+  return { key, permissions };
+}
+
+function validDate(value, name) {
+  const isDate = !Number.isNaN(Date.parse(value));
+  const hasOffset = /(Z|[+-]\d\d:?\d\d)$/.test(value ?? '');
+  return isDate && (major < 3 || hasOffset) ? [] : [{ path: [name], message: `${name} must be a date` }];
+}
+
+function validate(body) {
+  // dtos/asset-media.dto.ts
+  const errors = FIELDS.required.filter((name) => !body[name]).map((name) => (
+    { path: [name], message: `${name} should not be empty` }));
+  if (body.fileCreatedAt) errors.push(...validDate(body.fileCreatedAt, 'fileCreatedAt'));
+  if (body.fileModifiedAt) errors.push(...validDate(body.fileModifiedAt, 'fileModifiedAt'));
+  if (body.duration !== undefined && major >= 3 && !/^\d+$/.test(body.duration)) {
+    errors.push({ path: ['duration'], message: 'Invalid input: expected int, received NaN' });
+  }
+  if (body.livePhotoVideoId !== undefined && !/^[0-9a-f-]{36}$/.test(body.livePhotoVideoId)) {
+    errors.push({ path: ['livePhotoVideoId'], message: 'livePhotoVideoId must be a UUID' });
+  }
+  if (errors.length) throw new Refusal(400, 'Validation failed', errors);
+}
+
+// middleware/file-upload.interceptor.ts: each file part is judged when it starts, by what the body holds so far, and
+// digested while it comes.
+const upload = multer({
+  fileFilter(request, file, done) {
+    const name = request.body.filename || Buffer.from(file.originalname, 'latin1').toString('utf8');
+    const well = file.fieldname === 'sidecarData' ? types.sidecar.includes(suffix(name)) : isAsset(name);
+    done(well ? null : new Refusal(400, `Unsupported file type ${name}`), well);
+  },
+  storage: {
+    _handleFile(request, file, done) {
+      const [sha1, sha256] = [createHash('sha1'), createHash('sha256')];
+      let size = 0;
+      file.stream.on('data', (data) => { sha1.update(data); sha256.update(data); size += data.length; });
+      file.stream.on('error', done);
+      file.stream.on('end', () => done(null, { sha1: sha1.digest('hex'), sha256: sha256.digest('hex'), size }));
+    },
+    _removeFile(request, file, done) { done(null); },
+  },
+}).fields([{ name: 'assetData', maxCount: 1 }, { name: 'sidecarData', maxCount: 1 }]);
+
+const usage = () => [...assets.values()].reduce((sum, asset) => sum + asset.size, 0);
+
+async function uploadAsset(request, response) {
+  allow(request, 'asset.upload');
+  // middleware/asset-upload.interceptor.ts: before the body is read.
+  const checksum = request.headers['x-immich-checksum'];
+  const known = checksum && byChecksum(bytes(checksum).toString('hex'));
+  if (known) return [200, { id: known.id, status: 'duplicate' }];
+  await new Promise((resolve, reject) => upload(request, response, (error) => (error ? reject(error) : resolve())));
+  // services/asset-media.service.ts
+  validate(request.body);
+  const file = request.files?.assetData?.[0];
+  if (!file) throw new Refusal(400, 'Field assetData should not be empty'); // validation.ts, FileNotEmptyValidator
+  const sidecar = request.files?.sidecarData?.[0];
+  if (quota !== null && quota < usage() + file.size) throw new Refusal(400, 'Quota has been exceeded!');
+  const clipId = request.body.livePhotoVideoId;
+  if (clipId) {
+    // utils/asset.util.ts, onBeforeLink
+    const clip = assets.get(clipId);
+    if (!clip) throw new Refusal(400, 'Live photo video not found');
+    if (clip.type !== 'VIDEO') throw new Refusal(400, 'Live photo video must be a video');
+    clip.visibility = 'hidden';
+  }
+  const twin = byChecksum(file.sha1);
+  if (twin) {
+    twin.received += 1;
+    return [200, { id: twin.id, status: 'duplicate' }];
+  }
+  const name = request.body.filename || Buffer.from(file.originalname, 'latin1').toString('utf8');
+  const asset = put({ sha1: file.sha1, sha256: file.sha256, size: file.size, name });
+  Object.assign(asset, {
+    fileCreatedAt: request.body.fileCreatedAt, fileModifiedAt: request.body.fileModifiedAt,
+    visibility: request.body.visibility ?? 'timeline', livePhotoVideoId: clipId ?? null,
+    sidecar: sidecar?.sha256 ?? null, received: 1, fields: { ...request.body },
+  });
+  return [201, { id: asset.id, status: 'created' }];
+}
+
+function put({ sha1, sha256, size, name, trashed = false }) {
+  const asset = {
+    id: randomUUID(), sha1, sha256, size, name, type: types.video.includes(suffix(name)) ? 'VIDEO' : 'IMAGE',
+    fileCreatedAt: null, fileModifiedAt: null, visibility: 'timeline', livePhotoVideoId: null, sidecar: null,
+    isTrashed: trashed, received: 0, fields: {},
+  };
+  assets.set(asset.id, asset);
+  return asset;
+}
+
+function albumBody(album) {
+  // dtos/album.dto.ts, mapAlbum
+  const body = {
+    albumName: album.albumName, albumThumbnailAssetId: null, albumUsers: [], assetCount: album.assetIds.size,
+    createdAt: album.createdAt, description: album.description, hasSharedLink: false, id: album.id,
+    isActivityEnabled: true, shared: false, updatedAt: album.createdAt,
+  };
+  return major >= 3 ? body : { ...body, assets: [], owner: { id: userId, name: 'Test' }, ownerId: userId };
+}
+
+function linkBody(link) {
+  // dtos/shared-link.dto.ts, mapSharedLink
+  const album = albums.get(link.albumId);
+  const body = {
+    allowDownload: link.allowDownload, allowUpload: link.allowUpload, assets: [], createdAt: link.createdAt,
+    description: null, expiresAt: null, id: link.id, key: link.key, password: null, showMetadata: true, slug: link.slug,
+    type: link.type, userId, ...(album ? { album: albumBody(album) } : {}),
+  };
+  return major >= 3 ? body : { ...body, token: null };
+}
+
+function findAlbum(id, permission) {
+  const album = albums.get(id);
+  if (!album) throw new Refusal(400, `Not found or no ${permission} access`); // utils/access.ts, requireAccess
+  return album;
+}
+
+const json = (request) => new Promise((resolve, reject) => {
+  let text = '';
+  request.on('data', (data) => { text += data; });
+  request.resume();
+  request.on('end', () => { try { resolve(JSON.parse(text || '{}')); } catch { reject(new Refusal(400, 'Bad JSON')); } });
+});
+
+const uuid = (id) => {
+  if (!/^[0-9a-f-]{36}$/.test(id)) throw new Refusal(400, '', [{ path: ['id'], message: 'each value in id must be a UUID' }]);
+};
+
+// [method, path, handler]: the controllers (server/src/controllers) with the permission that each names.
+const routes = [
+  ['GET', /^\/server\/ping$/, () => [200, { res: 'pong' }]],
+  ['GET', /^\/server\/version$/, () => [200, {
+    major: told[0], minor: told[1], patch: told[2], ...(major >= 3 ? { prerelease: null } : {}) }]],
+  ['GET', /^\/server\/media-types$/, () => [200, types]],
+  ['GET', /^\/server\/config$/, () => [200, { externalDomain: options.externalDomain ?? '', isInitialized: true }]],
+  ['GET', /^\/users\/me$/, (request) => {
+    allow(request, 'user.read');
+    return [200, { id: userId, name: 'Test', email: 'test@example.org', quotaSizeInBytes: quota, quotaUsageInBytes: usage() }];
+  }],
+  ...(major < 2 ? [] : [['GET', /^\/api-keys\/me$/, (request) => {
+    const { permissions } = allow(request, null);
+    const now = new Date(0).toISOString();
+    return [200, { createdAt: now, id: randomUUID(), name: 'test', permissions, updatedAt: now }];
+  }]]),
+  ['POST', /^\/assets\/bulk-upload-check$/, async (request) => {
+    allow(request, 'asset.upload');
+    const { assets: asked } = await json(request);
+    if (!Array.isArray(asked)) throw new Refusal(400, '', [{ path: ['assets'], message: 'assets must be an array' }]);
+    return [200, { results: asked.map(({ id, checksum }) => {
+      const asset = byChecksum(bytes(checksum).toString('hex'));
+      return asset
+        ? { id, action: 'reject', reason: 'duplicate', assetId: asset.id, isTrashed: asset.isTrashed }
+        : { id, action: 'accept' };
+    }) }];
+  }],
+  ['POST', /^\/assets$/, uploadAsset],
+  ['GET', /^\/albums$/, (request, response, _, query) => {
+    allow(request, 'album.read');
+    const found = [...albums.values()].filter(({ albumName }) => major < 3 || !query.has('name')
+      || (options.inexactNames ? albumName.includes(query.get('name')) : albumName === query.get('name')));
+    return [200, found.map(albumBody)];
+  }],
+  ['POST', /^\/albums$/, async (request) => {
+    allow(request, 'album.create');
+    const { albumName, description = '', assetIds = [] } = await json(request);
+    if (typeof albumName !== 'string') throw new Refusal(400, '', [{ path: ['albumName'], message: 'albumName must be a string' }]);
+    return [201, albumBody(addAlbum(albumName, assetIds, description))];
+  }],
+  ['GET', /^\/albums\/([^/]+)$/, (request, response, [id]) => {
+    allow(request, 'album.read');
+    uuid(id);
+    return [200, albumBody(findAlbum(id, 'album.read'))];
+  }],
+  ['PUT', /^\/albums\/([^/]+)\/assets$/, async (request, response, [id]) => {
+    allow(request, 'albumAsset.create');
+    uuid(id);
+    const { ids } = await json(request);
+    const album = findAlbum(id, 'albumAsset.create');
+    // utils/asset.util.ts, addAssets: an asset that is not there cannot be seen, so there is no permission.
+    return [200, ids.map((one) => {
+      if (album.assetIds.has(one)) return { id: one, success: false, error: 'duplicate' };
+      if (!assets.has(one)) return { id: one, success: false, error: 'no_permission' };
+      album.assetIds.add(one);
+      return { id: one, success: true };
+    })];
+  }],
+  ['GET', /^\/shared-links$/, (request, response, _, query) => {
+    allow(request, 'sharedLink.read');
+    const albumId = query.get('albumId');
+    return [200, [...links.values()].filter((link) => !albumId || link.albumId === albumId).map(linkBody)];
+  }],
+  ['POST', /^\/shared-links$/, async (request) => {
+    allow(request, 'sharedLink.create');
+    const { type, albumId, allowDownload = true, allowUpload = false, slug = null } = await json(request);
+    if (type === 'ALBUM') findAlbum(albumId, 'album.share');
+    const key = createHash('sha256').update(randomUUID()).digest('base64url');
+    const link = { id: randomUUID(), key, type, albumId, allowDownload, allowUpload, slug, createdAt: new Date(0).toISOString() };
+    links.set(link.id, link);
+    return [201, linkBody(link)];
+  }],
+];
+
+function addAlbum(albumName, assetIds, description = '') {
+  const album = { id: randomUUID(), albumName, description, assetIds: new Set(assetIds), createdAt: new Date(0).toISOString() };
+  albums.set(album.id, album);
+  return album;
+}
+
+const taken = (list, method, path) => {
+  const index = list.findIndex((one) => one.method === method && new RegExp(one.path).test(path));
+  if (index < 0) return undefined;
+  const found = list[index];
+  if (found.skip > 0) { found.skip -= 1; return undefined; }
+  if (found.times !== undefined && (found.times -= 1) <= 0) list.splice(index, 1);
+  return found;
+};
+
+async function serve(request, response) {
+  const url = new URL(request.url, 'http://localhost');
+  const entry = {
+    method: request.method, path: url.pathname, key: request.headers['x-api-key'] ?? null, status: null, received: 0,
+  };
+  requests.push(entry);
+  request.on('data', (data) => { entry.received += data.length; });
+  request.pause();
+  const answer = (status, body, headers = {}) => {
+    entry.status = status;
+    if (response.headersSent || response.destroyed) return;
+    const text = typeof body === 'string' ? body : JSON.stringify(body);
+    response.writeHead(status, { 'content-type': 'application/json; charset=utf-8',
+      'content-length': Buffer.byteLength(text), ...headers });
+    response.end(text);
+    request.resume(); // as node does: what is left of the body is read and dropped
+  };
+  if (holds.some((one) => one.method === request.method && new RegExp(one.path).test(url.pathname))) {
+    await new Promise((resolve) => waiting.push(resolve));
+  }
+  const fault = taken(faults, request.method, url.pathname);
+  if (fault?.what === 'cut_before') return request.socket.destroy();
+  if (fault?.what === 'page') {
+    return answer(fault.status, `<html><body><h1>${fault.status}</h1></body></html>`, { 'content-type': 'text/html' });
+  }
+  if (fault?.what === 'status') {
+    return answer(fault.status, fault.body ?? errorBody(new Refusal(fault.status, 'A fault')), fault.headers ?? {});
+  }
+  try {
+    if (url.pathname === `${base}/.well-known/immich`) {
+      return answer(200, { api: { endpoint: options.endpoint ?? '/api' } }); // services/api.service.ts
+    }
+    const prefix = `${base}/api`;
+    const path = url.pathname.startsWith(`${prefix}/`) ? url.pathname.slice(prefix.length) : null;
+    const route = path && routes.find(([method, pattern]) => method === request.method && pattern.test(path));
+    if (!route) {
+      // What is no API is the web site's page (services/api.service.ts, ssr); of the API, a 404.
+      return path ? answer(404, errorBody(new Refusal(404, `Cannot ${request.method} ${url.pathname}`)))
+        : answer(200, '<!doctype html><html><body>Immich</body></html>', { 'content-type': 'text/html' });
+    }
+    const [status, body] = await route[2](request, response, path.match(route[1]).slice(1), url.searchParams);
+    if (fault?.what === 'cut_after') return request.socket.destroy();
+    return answer(status, body);
+  } catch (error) {
+    if (!(error instanceof Refusal)) {
+      if (request.destroyed || !request.complete) return request.socket.destroy();
+      return answer(500, { message: `Internal server error: ${error}`, statusCode: 500 });
+    }
+    return answer(error.status, errorBody(error), major >= 3 ? { 'x-correlation-id': randomUUID().slice(0, 8) } : {});
+  }
+}
+
+const server = createServer({ keepAliveTimeout: 5000, requestTimeout: 0 }, (request, response) => {
+  serve(request, response).catch(() => request.socket.destroy());
+});
+
+const commands = {
+  fields: () => FIELDS,
+  sample: () => ({
+    album: albumBody({ albumName: 'a', assetIds: new Set(), description: '', id: 'x', createdAt: '' }),
+    link: linkBody({ albumId: 'x' }),
+  }),
+  assets: () => [...assets.values()],
+  albums: () => [...albums.values()].map(({ id, albumName, assetIds }) => ({ id, name: albumName, assets: [...assetIds] })),
+  links: () => [...links.values()],
+  requests: () => requests,
+  clear_requests: () => { requests = []; },
+  put: (one) => put(one).id,
+  trash: ({ id }) => { assets.get(id).isTrashed = true; },
+  restore: ({ id }) => { assets.get(id).isTrashed = false; },
+  delete_asset: ({ id }) => { assets.delete(id); for (const album of albums.values()) album.assetIds.delete(id); },
+  add_album: ({ name, assets: ids = [] }) => addAlbum(name, ids).id,
+  rename_album: ({ id, name }) => { albums.get(id).albumName = name; },
+  delete_album: ({ id }) => {
+    albums.delete(id);
+    for (const link of [...links.values()]) if (link.albumId === id) links.delete(link.id);
+  },
+  set_key: ({ key, permissions }) => { if (permissions === null) keys.delete(key); else keys.set(key, permissions); },
+  set_types: (some) => { types = { ...types, ...some }; },
+  set_quota: ({ bytes: most }) => { quota = most; },
+  set_version: ({ version: shown }) => { told = shown.split('.').map(Number); },
+  fault: (fault) => { faults.push(fault); },
+  clear_faults: () => { faults = []; },
+  hold: (one) => { holds.push(one); },
+  release: () => { holds = []; waiting.splice(0).forEach((go) => go()); },
+  waiting: () => waiting.length,
+};
+
+server.listen(0, '127.0.0.1', () => {
+  console.log(JSON.stringify({ port: server.address().port }));
+  const lines = createInterface({ input: process.stdin });
+  lines.on('line', (line) => {
+    const { do: command, ...given } = JSON.parse(line);
+    console.log(JSON.stringify(commands[command](given) ?? null));
+  });
+  lines.on('close', () => process.exit(0));
+});
