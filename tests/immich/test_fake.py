@@ -1,0 +1,124 @@
+"""The server of the tests, held against the released @immich/sdk of each version, and against itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from .fake import KEY, VERSIONS, Immich, npm_folder
+
+WHEN = {"fileCreatedAt": "2026-05-01T10:00:00.000Z", "fileModifiedAt": "2026-05-01T10:00:00.000Z"}
+DEVICE = {"deviceAssetId": "a", "deviceId": "test"}
+PERMISSIONS = {
+    "asset.upload", "album.read", "album.create", "albumAsset.create",
+    "sharedLink.create", "sharedLink.read", "user.read",
+}  # fmt: skip
+
+
+@pytest.fixture(params=VERSIONS)
+def immich(request: pytest.FixtureRequest) -> Iterator[Immich]:
+    server = Immich(request.param)
+    yield server
+    server.close()
+
+
+def declared(version: str) -> str:
+    return (npm_folder() / "node_modules" / f"sdk-{version}" / "build" / "fetch-client.d.ts").read_text()
+
+
+def fields_of(version: str, name: str) -> dict[str, bool]:
+    """The fields of a type of the SDK, and whether each may be left out."""
+    found = re.search(rf"^export type {name} = \{{(.*?)^\}};", declared(version), re.DOTALL | re.MULTILINE)
+    assert found is not None, name
+    return {field: bool(mark) for field, mark in re.findall(r'^    "?(\w+)"?(\??):', found[1], re.MULTILINE)}
+
+
+def upload(server: Immich, fields: dict[str, str], name: str = "a.jpg", **more: object) -> requests.Response:
+    files = more.pop("files", None) or {"assetData": (name, more.pop("data", b"photo"), "image/jpeg")}
+    headers = {"x-api-key": KEY, **more}  # type: ignore[dict-item]
+    return requests.post(f"{server.url}/api/assets", headers=headers, data=fields, files=files, timeout=30)  # type: ignore[arg-type]
+
+
+def test_its_form_has_the_fields_of_the_sdk(immich: Immich) -> None:
+    known = immich.tell("fields")
+    sdk = fields_of(immich.version, "AssetMediaCreateDto")
+    assert {*known["required"], "assetData"} == {name for name, optional in sdk.items() if not optional}
+    assert {*known["optional"], "sidecarData"} == {name for name, optional in sdk.items() if optional}
+
+
+def test_its_answers_have_the_fields_of_the_sdk(immich: Immich) -> None:
+    sample = immich.tell("sample")
+    for name, said in (("AlbumResponseDto", sample["album"]), ("SharedLinkResponseDto", sample["link"])):
+        sdk = fields_of(immich.version, name)
+        assert said.keys() <= sdk.keys()
+        assert said.keys() >= {field for field, optional in sdk.items() if not optional}
+    assert fields_of(immich.version, "AssetMediaResponseDto").keys() == {"id", "status"}
+    answer = requests.post(
+        f"{immich.url}/api/assets/bulk-upload-check", headers={"x-api-key": KEY}, timeout=30,
+        json={"assets": [{"id": "1", "checksum": "00" * 20}]},
+    )  # fmt: skip
+    assert answer.json()["results"][0].keys() <= fields_of(immich.version, "AssetBulkUploadCheckResult").keys()
+    assert {"id", "success"} <= fields_of(immich.version, "BulkIdResponseDto").keys()
+    assert (
+        fields_of(immich.version, "ServerVersionResponseDto").keys()
+        == requests.get(f"{immich.url}/api/server/version", timeout=30).json().keys()
+    )
+
+
+def test_what_is_asked_for_is_in_the_sdk(immich: Immich) -> None:
+    text = declared(immich.version)
+    assert all(f'= "{permission}"' in text for permission in PERMISSIONS)
+    has_me = "getMyApiKey" in text
+    answer = requests.get(f"{immich.url}/api/api-keys/me", headers={"x-api-key": KEY}, timeout=30)
+    assert (answer.status_code == 200) == has_me
+
+
+def test_a_photo_is_created_once(immich: Immich) -> None:
+    fields = {**WHEN, **DEVICE}
+    answers = [upload(immich, fields), upload(immich, fields)]
+    assert [(one.status_code, one.json()["status"]) for one in answers] == [(201, "created"), (200, "duplicate")]
+    assert answers[0].json()["id"] == answers[1].json()["id"]
+    by_header = upload(immich, fields, **{"x-immich-checksum": immich.assets()[0]["sha1"]})
+    assert by_header.json()["status"] == "duplicate"
+    immich.tell("trash", id=answers[0].json()["id"])
+    assert upload(immich, fields).json()["status"] == "duplicate"
+
+
+def test_before_3_a_device_is_wanted(immich: Immich) -> None:
+    assert upload(immich, WHEN).status_code == (400 if immich.version < "3" else 201)
+
+
+def test_since_3_a_date_needs_its_offset(immich: Immich) -> None:
+    naive = {**WHEN, **DEVICE, "fileCreatedAt": "2026-05-01T10:00:00"}
+    assert upload(immich, naive).status_code == (201 if immich.version < "3" else 400)
+
+
+def test_types_are_judged_by_name_and_a_sidecar_by_the_same_name(immich: Immich) -> None:
+    refused = upload(immich, {**WHEN, **DEVICE}, "a.txt")
+    assert refused.status_code == 400
+    assert "Unsupported file type" in str(refused.json()["message"])
+    files = {"sidecarData": ("a.xmp", b"<x/>", "text/xml"), "assetData": ("a.jpg", b"photo", "image/jpeg")}
+    assert upload(immich, {**WHEN, **DEVICE, "filename": "a.jpg"}, files=files).status_code == 400
+    assert upload(immich, {**WHEN, **DEVICE}, files=files).status_code == 201
+    assert immich.assets()[0]["sidecar"]
+
+
+def test_a_clip_is_hidden_by_its_still(immich: Immich) -> None:
+    clip = upload(immich, {**WHEN, **DEVICE}, "a.mov", data=b"clip").json()["id"]
+    still = upload(immich, {**WHEN, **DEVICE, "livePhotoVideoId": clip}, "a.jpg", data=b"still")
+    assert still.status_code == 201
+    assert {one["name"]: one["visibility"] for one in immich.assets()} == {"a.mov": "hidden", "a.jpg": "timeline"}
+    no_clip = {**WHEN, **DEVICE, "livePhotoVideoId": still.json()["id"]}
+    assert upload(immich, no_clip, data=b"other").status_code == 400
+
+
+def test_keys_and_permissions(immich: Immich) -> None:
+    immich.tell("set_key", key="weak", permissions=["album.read"])
+    for key, status in (("none", 401), ("weak", 403), (KEY, 200)):
+        answer = requests.post(
+            f"{immich.url}/api/assets/bulk-upload-check", headers={"x-api-key": key}, json={"assets": []}, timeout=30
+        )
+        assert answer.status_code == status
