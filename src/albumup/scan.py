@@ -153,6 +153,16 @@ def _overlap(roots: Sequence[Root]) -> bool:
 _LEFTOVER = re.compile(rb"(?is)@eaDir|@__thumb|#recycle|THMBNL|thumbnails|.*\.LRV|.*\.THM|SYNOFILE_THUMB_.*")
 
 
+_SYSTEMS = re.compile(
+    rb"(?is)\.DS_Store|\._.*|\.Spotlight-V100|\.Trashes|\.fseventsd|Thumbs\.db|desktop\.ini|\.nomedia"
+)
+
+
+def is_leavings(name: bytes) -> bool:
+    """Is this what systems, cameras and servers leave in every folder, and can make again?"""
+    return bool(_LEFTOVER.fullmatch(name) or _SYSTEMS.fullmatch(name))
+
+
 class _Rules:
     """What the filters say, compiled once."""
 

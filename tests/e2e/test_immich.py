@@ -346,3 +346,81 @@ def test_events_tell_of_the_link(home: Home, immich: Immich) -> None:
     (event,) = [one for one in events if one["event"] == "shared"]
     assert event["url"] == events[-1]["albums"][0]["share"]
     assert Path(event["url"]).name == immich.links()[0]["key"]
+
+
+# verify.
+
+SAFE = "are on 127.0.0.1 and unchanged here: safe to erase"
+
+
+def test_verify_says_safe_only_of_what_is_there_and_unchanged(home: Home, immich: Immich) -> None:
+    trip = home.photos(3)
+    assert home.run("push", trip).returncode == 0
+    immich.tell("clear_requests")
+    (trip / ".DS_Store").write_bytes(b"left by a system")
+    done = home.run("verify", "trip")
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[-1] == f"trip: 3 of 3 {SAFE}"
+    assert home.run("verify", "trip", "-0").stdout.split("\0") == [*(str(trip / name) for name in names(3)), ""]
+    assert uploads(immich) == []
+
+
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        (lambda server, _: server.tell("trash", id=server.assets()[0]["id"]), "in the trash"),
+        (lambda server, _: server.tell("delete_asset", id=server.assets()[0]["id"]), "does not have it"),
+        (lambda _, trip: (trip / "IMG_1.JPG").write_bytes(jpeg(1)[::-1]), "has changed here"),
+        (lambda _, trip: (trip / "IMG_1.JPG").unlink(), "cannot be read here"),
+        (lambda _, trip: (trip / "IMG_9.JPG").write_bytes(jpeg(9)), "not in the album"),
+        (lambda _, trip: (trip / "notes.txt").write_bytes(b"words"), "not in the album"),
+        (lambda _, trip: (trip / ".hidden").write_bytes(b"words"), "not in the album"),
+        (lambda _, trip: (trip / "IMG_1.AAE").write_bytes(b"<x/>"), "a sidecar that was not sent"),
+    ],
+    ids=["trash", "deleted", "changed", "gone", "new", "notes", "hidden", "sidecar"],
+)  # fmt: skip
+def test_verify_names_what_would_be_lost(
+    home: Home, immich: Immich, harm: Callable[[Immich, Path], object], words: str
+) -> None:
+    trip = home.photos(3)
+    assert home.run("push", trip).returncode == 0
+    harm(immich, trip)
+    done = home.run("verify", "trip")
+    assert done.returncode == 3
+    assert words in done.stdout
+    assert done.stdout.splitlines()[-1].endswith("not safe to erase    (exit 3)")
+    proven = home.run("verify", "trip", "-0").stdout.split("\0")[:-1]
+    assert str(trip / "IMG_3.JPG") in proven
+
+
+def test_verify_of_what_was_not_sent_yet_is_not_safe(home: Home, immich: Immich) -> None:
+    immich.fault("POST", "/api/assets$", "status", status=401, times=None)
+    trip = home.photos(2)
+    assert home.run("push", trip).returncode == 4
+    assert home.run("verify", "trip").returncode == 3
+    immich.put(jpeg(1), "a.jpg")
+    immich.put(jpeg(2), "b.jpg")  # there by other ways, and yet not in the album
+    done = home.run("verify", "trip")
+    assert done.returncode == 3
+    assert "not all done yet" in done.stdout
+
+
+def test_verify_without_an_answer_proves_nothing(home: Home, immich: Immich) -> None:
+    assert home.run("push", home.photos(1)).returncode == 0
+    immich.fault("POST", "bulk-upload-check", "status", status=503, times=None)
+    assert home.run("verify", "trip").returncode == 75
+    immich.tell("clear_faults")
+    immich.tell("set_key", key=KEY, permissions=None)
+    assert home.run("verify", "trip").returncode == 4
+
+
+def test_verify_never_calls_the_inbox_or_a_form_safe(home: Home, server: FormServer) -> None:
+    home.run("push", home.photos(1))
+    done = home.run("verify", "trip")
+    assert done.returncode == 3
+    assert "cannot be proven" in done.stdout
+    home.form(server)
+    assert home.run("push", home.photos(1), "--target", "club").returncode == 0
+    done = home.run("verify", "trip", "--target", "club")
+    assert done.returncode == 3
+    assert "cannot be proven" in done.stdout

@@ -17,6 +17,7 @@ _COMMANDS = {
     "cancel": "cancel",
     "forget": "cancel",
     "share": "share",
+    "verify": "verify",
     "target": "target",
     "receive": "receive",
     "demo": "demo",

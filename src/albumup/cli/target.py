@@ -8,14 +8,16 @@ from typing import Any
 import click
 
 from albumup.cli.app import App, pass_app, shared
+from albumup.cli.target_add import add
 
 
-@click.group(short_help="See and try the configured servers.")
+@click.group(short_help="Set servers up, see and try them.")
 @shared
 def target() -> None:
-    """See and try the configured servers.
+    """Set servers up, see and try them.
 
     \b
+      albumup target add home https://photos.example.org
       albumup target list
       albumup target check home
       albumup target try home ./trip/IMG_4101.HEIC
@@ -145,3 +147,6 @@ def _built(app: App, name: str) -> Any:
     from albumup.targets.building import build
 
     return build(name, app.config, kept_targets(app))
+
+
+target.add_command(add)

@@ -215,6 +215,11 @@ class Target(ABC):
 
         return Http(self.peer, self.authorization())
 
+    @classmethod
+    def recognises(cls, http: Http, url: str) -> str | None:  # noqa: ARG003 - most cannot tell
+        """The address to write into the config, if a server of this kind answers at ``url``; asked without a token."""
+        return None
+
     @abstractmethod
     def form(self, photo: Photo, filename: str) -> Form:
         """The form of a photo, sent as ``filename``. Raises ConfigError for a field that cannot be filled."""

@@ -13,7 +13,7 @@ import msgspec
 from albumup.config import Config, TargetTable, beside, read_token, settings_of
 from albumup.errors import ConfigError
 from albumup.settings import CommonSettings
-from albumup.targets.base import Target
+from albumup.targets.base import Check, Target
 from albumup.template import did_you_mean
 
 INBOX = "inbox"
@@ -67,6 +67,29 @@ def build(name: str, config: Config, kept: Mapping[str, str]) -> Target:
     if settings.ca_file is not None:
         settings = msgspec.structs.replace(settings, ca_file=beside(settings.ca_file, config.folder))
     return kind(name, settings, read_token(settings, table.where, config.folder), table.where)
+
+
+def recognised(url: str, ca_file: str | None) -> tuple[str, str] | None:
+    """Kind and address of the server at ``url``, found by looking at it; None if it is of no kind that can be told."""
+    from albumup.targets.immich import ImmichTarget
+    from albumup.targets.inbox import InboxTarget
+    from albumup.transfer import Peer
+    from albumup.transfer.http import Http
+
+    for kind in (ImmichTarget, InboxTarget):
+        address = kind.recognises(Http(Peer(10.0, ca_file), []), url)
+        if address is not None:
+            return kind.kind, address
+    return None
+
+
+def tried(name: str, table: TargetTable, token: str | None) -> list[Check]:
+    """What ``target check`` would say of a target that is not in the config yet."""
+    target = kind_of(table)(name, settings_for(table), token, table.where)
+    try:
+        return target.check()
+    finally:
+        target.close()
 
 
 def settings_for(table: TargetTable) -> CommonSettings:

@@ -81,6 +81,18 @@ class ImmichTarget(Target):
     def digests(self) -> Collection[str]:
         return ("sha256", "sha1")
 
+    @classmethod
+    def recognises(cls, http: Http, url: str) -> str | None:
+        site = url.rstrip("/").removesuffix("/api")
+        target = cls("new", ImmichSettings(url=site), None, "")
+        try:
+            api = target.api(http)
+        except Unasked:
+            return None
+        if not target._answers(http, api):
+            return None
+        return site if api == f"{site}/api" else api.removesuffix("/api")
+
     # The way of a photo.
 
     def filename(self, photo: Photo) -> str:

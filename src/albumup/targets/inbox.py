@@ -48,6 +48,12 @@ class InboxTarget(Target):
         self._root = settings.url.rstrip("/")
         self._headers = self.authorization()
 
+    @classmethod
+    def recognises(cls, http: Http, url: str) -> str | None:
+        answer = http.call("GET", url.rstrip("/") + "/").answer
+        is_ours = answer is not None and object_of(answer).get("server") == "albumup"
+        return url.rstrip("/") if is_ours else None
+
     def form(self, photo: Photo, filename: str) -> Form:
         # The receiver makes the name safe by itself; what is not UTF-8 in it cannot be said in a field.
         name = (

@@ -1,0 +1,150 @@
+"""``albumup target add``: find out what server it is, try it, write it into the config."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from albumup.cli.app import App, pass_app, shared
+
+if TYPE_CHECKING:
+    from albumup.config import TargetTable
+
+
+@click.command("add", short_help="Set a server up: found, tried, written into the config.")
+@click.argument("name", required=False)
+@click.argument("url", required=False)
+@click.option("--kind", metavar="K", help="The kind of server, where it cannot be seen from outside.")
+@click.option("--token-file", metavar="F", help="A file that holds the token or API key (0600).")
+@click.option("--token-env", metavar="V", help="The environment variable that holds it.")
+@click.option("--ca-file", metavar="F", help="Certificates to trust instead of the system's.")
+@click.option("--default", "is_default", is_flag=True, help="Push there when no --target is given.")
+@shared
+@pass_app
+def add(
+    app: App, /, name: str | None, url: str | None, kind: str | None, token_file: str | None, token_env: str | None,
+    ca_file: str | None, is_default: bool,
+) -> int:  # fmt: skip
+    """Set a server up as target NAME: see what kind it is, try it, and write it into the config file. What is not given
+    is asked for; the token is not shown, and is kept in a file that only you can read.
+
+    \b
+      albumup target add
+      albumup target add home https://photos.example.org
+      albumup target add home https://photos.example.org --token-file ~/key
+    """
+    from albumup.cli.screen import escape, put
+    from albumup.config import TargetTable, read_token, shown
+    from albumup.config_file import add_target, drop_token, keep_token
+    from albumup.targets.building import settings_for, tried
+
+    given = {"token_file": _absolute(token_file), "token_env": token_env, "ca_file": _absolute(ca_file)}
+    settings = {key: value for key, value in given.items() if value is not None}
+    if name is not None and "://" in name and url is None:
+        name, url = None, name
+    url = _address(url)
+    kind, address = _kind(url, kind, ca_file)
+    name = _name(app, name)
+    settings = {"url": address, **settings}
+    where = f"{shown(app.config.path)}: targets.{name}"
+    table = TargetTable(name, kind, settings, where)
+    token = read_token(settings_for(table), where, app.config.folder)
+    typed = "" if token is not None else _token(kind, address)
+    lines = tried(name, table, token or typed)
+    for line in lines:
+        mark = "??" if line.ok is None else "ok" if line.ok else "NO"
+        put(f"{mark:<3} {escape(line.name)}: {escape(line.words, 1000)}")
+    wrong = [line for line in lines if line.ok is False]
+    if wrong:
+        code = 75 if all(line.is_down for line in wrong) else 4
+        app.screen.complain(f"{escape(name)} was not added: it does not work like this    (exit {code})")
+        return code
+    if typed:
+        settings["token_file"] = keep_token(app.config.path, name, typed)
+    try:
+        add_target(app.config.path, name, kind, settings, default=is_default)
+    except BaseException:
+        if typed:
+            drop_token(app.config.path, settings["token_file"])
+        raise
+    app.screen.say(
+        f"{escape(name)} is set up in {escape(shown(app.config.path))}. Now: {_next(app, table, is_default)}"
+    )
+    return 0
+
+
+def _absolute(path: str | None) -> str | None:
+    """A file as the config names it, whose relative paths start elsewhere."""
+    from albumup.config import shown
+
+    return shown(os.path.abspath(os.path.expanduser(path))) if path is not None else None
+
+
+def _next(app: App, table: TargetTable, is_default: bool) -> str:
+    others = app.config.targets
+    needs_name = others and not is_default
+    return "albumup push ./trip" + (f" --target {table.name}" if needs_name else "")
+
+
+def _address(url: str | None) -> str:
+    from albumup.errors import UsageError
+    from albumup.settings import check_url
+
+    if url is None:
+        url = _asked("The server's address, as in a browser", "name it: albumup target add NAME URL")
+    if "://" not in url:
+        url = "https://" + url
+    check_url(url, "URL")
+    if "{" in url:
+        raise UsageError("URL: a template belongs into the config file", "see docs/configuration.md, kind = form")
+    return url
+
+
+def _kind(url: str, kind: str | None, ca_file: str | None) -> tuple[str, str]:
+    from albumup.errors import ConfigError
+    from albumup.targets.building import recognised
+
+    if kind is not None:
+        return kind, url
+    found = recognised(url, ca_file)
+    if found is None:
+        raise ConfigError(
+            f"{url}: no server answers there whose kind can be seen (immich)",
+            "check the address in a browser; for a receiver of albumup: --kind inbox;"
+            " any other: describe it in the config file as a form (docs/configuration.md)",
+        )
+    return found
+
+
+def _name(app: App, name: str | None) -> str:
+    from albumup.errors import UsageError
+
+    if name is None:
+        free = "home" if "home" not in app.config.targets else ""
+        name = _asked("A name for it", "name it: albumup target add NAME URL", free)
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", name) or name == "inbox":
+        raise UsageError(f"{name!a} cannot be a target's name", "letters, digits, - and _, and not inbox")
+    if name in app.config.targets:
+        raise UsageError(
+            f"there is a target {name} already", f"see: albumup target show {name}; or choose another name"
+        )
+    return name
+
+
+def _token(kind: str, address: str) -> str:
+    hint = f"make one at {address}/user-settings" if kind == "immich" else "the one it was started with"
+    return _asked(f"Its token or API key ({hint}; it is not shown)", "give it with --token-file FILE", hidden=True)
+
+
+def _asked(what: str, otherwise: str, default: str = "", *, hidden: bool = False) -> str:
+    """What somebody types; UsageError without a terminal."""
+    from albumup.errors import UsageError
+
+    if not sys.stdin.isatty():
+        raise UsageError(f"{what.partition(' (')[0].lower()}: not given, and there is no terminal to ask on", otherwise)
+    answer: str = click.prompt(what, default=default or None, hide_input=hidden, err=True)
+    return answer.strip()

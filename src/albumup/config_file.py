@@ -1,0 +1,90 @@
+"""Writing the config file: a target is added to it, and everything that was there stays as it was typed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Mapping
+
+from albumup.config import beside, shown
+from albumup.disk import fsync_folder, make_folder
+from albumup.errors import ConfigError, LocalError
+
+_SECRET = 0o600
+
+
+def add_target(path: str, name: str, kind: str, settings: Mapping[str, str], *, default: bool) -> None:
+    """Add ``[targets.NAME]`` to the config file at ``path``, made if there is none; ``default``: push goes there now.
+
+    The file is replaced as a whole, with its mode; where it is a link, what it leads to is. LocalError.
+    """
+    import tomlkit
+
+    path = os.path.realpath(path)
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            text = file.read()
+            mode = os.fstat(file.fileno()).st_mode & 0o777
+    except FileNotFoundError:
+        text, mode = "", _SECRET
+    document = tomlkit.parse(text)
+    table = tomlkit.table()
+    table.update({"kind": kind, **settings})
+    if default:
+        document["default_target"] = name
+    if "targets" not in document:
+        document["targets"] = tomlkit.table(is_super_table=True)
+    document["targets"][name] = table
+    _replace(path, tomlkit.dumps(document), mode)
+
+
+def keep_token(path: str, name: str, token: str) -> str:
+    """Put a token into a new file beside the config that only its owner can read; its path as the config names it.
+
+    LocalError, ConfigError if there is a file of that name already.
+    """
+    folder = os.path.dirname(os.path.abspath(path))
+    file = os.path.join(folder, f"{name}.token")
+    try:
+        make_folder(folder)
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, _SECRET)
+    except FileExistsError:
+        raise ConfigError(
+            f"{shown(file)} is there already, and is not written over",
+            f"use it with --token-file {shown(file)}, or remove it first",
+        ) from None
+    except OSError as error:
+        raise LocalError(f"{shown(file)}: {error.strerror}") from error
+    with open(descriptor, "w", encoding="utf-8") as out:
+        out.write(token + "\n")
+        out.flush()
+        os.fsync(out.fileno())
+    return shown(file)
+
+
+def drop_token(path: str, token_file: str) -> None:
+    """Remove a token file that ``keep_token`` made, as the target was not added after all."""
+    with contextlib.suppress(OSError):
+        os.unlink(beside(token_file, os.path.dirname(path)))
+
+
+def _replace(path: str, text: str, mode: int) -> None:
+    folder = os.path.dirname(path)
+    try:
+        make_folder(folder)
+        descriptor, new = tempfile.mkstemp(prefix=".config-", dir=folder)
+        try:
+            with open(descriptor, "w", encoding="utf-8") as out:
+                os.fchmod(out.fileno(), mode)
+                out.write(text)
+                out.flush()
+                os.fsync(out.fileno())
+            os.replace(new, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(new)
+            raise
+        fsync_folder(folder)
+    except OSError as error:
+        raise LocalError(f"{shown(path)}: {error.strerror}", "the config is as it was") from error

@@ -1,0 +1,144 @@
+"""target add: a server found, tried and written into the config, by a person at a terminal and by a script."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import subprocess
+import time
+import tomllib
+from collections.abc import Iterator
+
+import pytest
+from immich.fake import KEY, Immich
+
+from .conftest import COMMAND, PATIENCE, Home
+from .server import FormServer
+
+
+@pytest.fixture
+def immich() -> Iterator[Immich]:
+    server = Immich()
+    yield server
+    server.close()
+
+
+def config_of(home: Home) -> dict[str, object]:
+    return tomllib.loads(home.config_file.read_text())
+
+
+def test_without_a_terminal_by_options(home: Home, immich: Immich) -> None:
+    token = home.secret(KEY)
+    done = home.run("target", "add", "home", immich.url, "--token-file", "token")
+    assert done.returncode == 0
+    assert "ok  permission albumAsset.create: granted" in done.stdout
+    assert "Now: albumup push ./trip" in done.stderr
+    wanted = {"kind": "immich", "url": immich.url, "token_file": "~/token"}
+    assert config_of(home) == {"targets": {"home": wanted}}
+    assert KEY not in home.config_file.read_text()
+    assert token.stat().st_mode & 0o777 == 0o600
+    assert home.run("push", home.photos(2)).returncode == 0
+    assert len(immich.album("trip")) == 2
+
+
+def test_comments_stay_and_the_default_is_what_was_asked_for(home: Home, immich: Immich) -> None:
+    before = (
+        '# mine\ndefault_target = "club"  # for now\n\n[defaults]\nretries = 5 # patient\n\n'
+        '[targets.club]  # the club\'s\nkind = "form"\nurl = "https://club.example.org/up"\n'
+    )
+    home.config(before).chmod(0o640)
+    home.secret(KEY)
+    added = ("target", "add", "nas", immich.url, "--token-file", "token")
+    assert home.run(*added).returncode == 0
+    after = home.config_file.read_text()
+    assert all(line in after.splitlines() for line in before.splitlines())
+    assert config_of(home)["default_target"] == "club"
+    assert home.config_file.stat().st_mode & 0o777 == 0o640
+    done = home.run("target", "add", "nas2", immich.url, "--token-file", "token", "--default")
+    assert done.returncode == 0
+    assert config_of(home)["default_target"] == "nas2"
+    assert "# patient" in home.config_file.read_text()
+
+
+def test_a_person_is_asked_and_the_token_is_not_shown(home: Home, immich: Immich) -> None:
+    answers = [(b"address", immich.url), (b"name", "home"), (b"token", KEY)]
+    code, shown = typed(home, answers)
+    assert code == 0, shown
+    assert KEY not in shown
+    token = home.config_file.with_name("home.token")
+    assert token.read_text() == KEY + "\n"
+    assert token.stat().st_mode & 0o777 == 0o600
+    assert KEY not in home.config_file.read_text()
+    assert home.run("target", "check").returncode == 0
+
+
+def test_a_wrong_key_leaves_nothing_behind(home: Home, immich: Immich) -> None:
+    code, shown = typed(home, [(b"address", immich.url), (b"name", "home"), (b"token", "a-wrong-fake-key")])
+    assert code == 4
+    assert "home was not added" in shown
+    assert "a-wrong-fake-key" not in shown
+    assert not home.config_file.exists()
+    assert not home.config_file.with_name("home.token").exists()
+
+
+def typed(home: Home, answers: list[tuple[bytes, str]]) -> tuple[int, str]:
+    """What a person at a terminal of 80 columns sees who answers each question."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, "target", "add"], stdin=theirs, stdout=theirs, stderr=theirs, env=home.env | {"COLUMNS": "80"},
+        start_new_session=True, cwd=home.folder,
+    )  # fmt: skip
+    os.close(theirs)
+    seen, deadline = b"", time.monotonic() + PATIENCE
+    asked = 0
+    while time.monotonic() < deadline:
+        if select.select([ours], [], [], 0.1)[0]:
+            try:
+                seen += os.read(ours, 4096)
+            except OSError:
+                break
+        if asked < len(answers) and re.search(answers[asked][0] + rb"[^\n]*: ?$", seen, re.IGNORECASE):
+            os.write(ours, answers[asked][1].encode() + b"\n")
+            seen += b"\n"
+            asked += 1
+    os.close(ours)
+    return process.wait(PATIENCE), seen.decode(errors="replace")
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (("home", "URL"), 2, "--token-file"),
+        (("home",), 2, "target add NAME URL"),
+        (("a b", "URL", "--token-file", "token"), 2, "cannot be a target's name"),
+        (("home", "http://127.0.0.1:1", "--token-file", "token"), 4, "no server answers there"),
+        (("home", "URL", "--token-file", "open"), 4, "others can read"),
+        (("home", "URL", "--token-file", "none"), 4, "cannot be read"),
+        (("home", "URL", "--kind", "imich", "--token-file", "token"), 4, "immich"),
+        (("home", "http://user:secret@127.0.0.1", "--token-file", "token"), 4, "URL"),
+    ],
+)
+def test_bad_input_names_what_to_type(home: Home, immich: Immich, args: tuple[str, ...], code: int, words: str) -> None:
+    home.secret(KEY)
+    home.secret(KEY, "open").chmod(0o644)
+    done = home.run("target", "add", *(immich.url if arg == "URL" else arg for arg in args))
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr
+    assert not home.config_file.exists()
+
+
+def test_a_name_that_is_taken_is_left_alone(home: Home, immich: Immich, server: FormServer) -> None:
+    home.form(server, name="home")
+    home.secret(KEY)
+    before = home.config_file.read_text()
+    assert home.run("target", "add", "home", immich.url, "--token-file", "token").returncode == 2
+    assert home.config_file.read_text() == before
+
+
+def test_another_server_is_not_taken_for_one(home: Home, server: FormServer) -> None:
+    home.secret(KEY)
+    done = home.run("target", "add", "home", server.url, "--token-file", "token")
+    assert done.returncode == 4
+    assert "as a form" in done.stderr
