@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from albumup import photo
+from albumup import facts, photo
 
 PHOTOS = Path(__file__).parent / "photos"
 
@@ -329,14 +329,14 @@ SUMMER = timezone(timedelta(hours=2))
 
 @pytest.fixture(autouse=True)
 def fresh_pillow() -> Iterator[None]:
-    photo._pillow.cache_clear()
+    facts._pillow.cache_clear()
     with warnings.catch_warnings():
         yield
-    photo._pillow.cache_clear()
+    facts._pillow.cache_clear()
 
 
 def taken(path: Path) -> datetime | None:
-    return photo.capture_date(os.fsencode(path))
+    return facts.capture_date(os.fsencode(path))
 
 
 @pytest.mark.parametrize("name", ["photo.jpg", "photo.heic", "photo.png", "photo.webp", "photo.tif"])
@@ -412,7 +412,7 @@ def test_an_undecodable_path(tmp_path: Path) -> None:
     path = os.fsencode(tmp_path) + b"/caf\xe9.jpg"
     with open(path, "wb") as copy:
         copy.write((PHOTOS / "photo.jpg").read_bytes())
-    assert photo.capture_date(path) == datetime(2026, 7, 14, 18, 3, 22, 250_000, SUMMER)
+    assert facts.capture_date(path) == datetime(2026, 7, 14, 18, 3, 22, 250_000, SUMMER)
 
 
 def test_a_panorama_is_no_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from albumup.body import SourceChanged, SourceGone, read_source, same_time
 from albumup.errors import LocalError, UsageError
+from albumup.facts import can_read_ids, content_id
 from albumup.journal.gathering import (
     Action,
     Arrival,
@@ -46,6 +47,14 @@ class Survey:
     wanting: list[tuple[bytes, State]] = field(default_factory=list)
     """The first few photos that did not change since they failed, were rejected or left in doubt."""
     wanting_count: int = 0
+    videos: int = 0
+    """Of what is queued."""
+    live: int = 0
+    """Stills of what is queued whose clips are queued with them."""
+    sidecars: int = 0
+    """XMP files that go along; the others are among ``skipped``."""
+    maybe_live: int = 0
+    """Stills beside a clip of the same name, of which nothing here can tell whether they are a live photo."""
     skipped: Counter[SkipReason] = field(default_factory=Counter)
     folders: list[Unreadable] = field(default_factory=list)
     """Folders that could not be read."""
@@ -65,16 +74,17 @@ class Intake:
         *,
         album: str,
         target: str,
-        dates: Target | None,
+        server: Target | None,
         on_skip: Callable[[Skipped], None],
     ) -> None:
-        """``dates``: the target, if its form wants capture dates."""
+        """``server``: the target itself; None for the inbox on this computer, which wants nothing but the photos."""
         self.survey = Survey()
         self.album, self.target = album, target
         self._roots, self._filters = list(roots), filters
         self._connection: sqlite3.Connection | None = None
         self._album_id: int | None = None
-        self._dates, self._on_skip = dates, on_skip
+        self._server, self._on_skip = server, on_skip
+        self._on_sidecar: Callable[[bytes], None] = lambda _: None
         self._seen: tuple[tuple[bytes, str, int], Known | None] = ((b"", "", 0), None)
 
     def look_into(self, connection: sqlite3.Connection | None) -> None:
@@ -89,6 +99,8 @@ class Intake:
             if isinstance(item, Skipped):
                 self.survey.skipped[item.reason] += 1
                 self._on_skip(item)
+                if item.reason is SkipReason.SIDECAR and item.path.lower().endswith(b".xmp"):
+                    self._on_sidecar(item.path)
             elif isinstance(item, Unreadable):
                 self.survey.folders.append(item)
             elif (arrival := self._classify(item, index[item.root.path])) is not None:
@@ -113,8 +125,16 @@ class Intake:
         """
         self.look_into(journal.connection)
         gathering = Gathering(journal)
+        server = self._server
+        if server is not None and server.takes_sidecars:
+            self._on_sidecar = gathering.add_sidecar
         for arrival in self.arrivals():
             gathering.add(arrival)
+        if server is not None and server.takes_sidecars:
+            self.survey.sidecars = gathering.match_sidecars()
+            self.survey.skipped[SkipReason.SIDECAR] -= self.survey.sidecars
+        if server is not None and server.pairs_live:
+            self._pair(gathering)
         if spool_folder is not None:
             _check_room(spool_folder, gathering.bytes)
         roots = [
@@ -131,6 +151,19 @@ class Intake:
                 journal.want_share(album_id)
         journal.expect_in_place()
         return album_id
+
+    def _pair(self, gathering: Gathering) -> None:
+        """Find the stills and clips that are live photos: of one folder and stem, with one identifier in both."""
+        for stills, clips in gathering.candidates():
+            clip_of = {content_id(clip.path, clip.mime): clip for clip in clips}
+            clip_of.pop("", None)
+            if clip_of and not can_read_ids():
+                self.survey.maybe_live += 1
+            for still in stills:
+                clip = clip_of.pop(content_id(still.path, still.mime), None) if clip_of else None
+                if clip is not None:
+                    gathering.pair(still, clip)
+                    self.survey.live += 1
 
     def _is_known(self, path: bytes, volume: str, status: os.stat_result) -> str | None:
         known = self._known(path, volume, status.st_dev)
@@ -180,8 +213,9 @@ class Intake:
             self.survey.queued += 1
             self.survey.size += found.size
             self.survey.unreadable_photos += bool(found.error)
-            if self._dates is not None and not found.error:
-                taken_of(found.path, self._dates)
+            self.survey.videos += found.mime.startswith("video/")
+            if self._server is not None and self._server.dates and not found.error:
+                taken_of(found.path, found.mime, self._server)
         return Arrival(action, task_id, root, found.path, found.volume, found.relative, found.mime, pins, found.error)
 
     def _count_known(self, found: Found, known: Known) -> None:

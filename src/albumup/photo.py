@@ -1,4 +1,4 @@
-"""What we know of one media file: its MIME type, its digests, and when it was taken.
+"""What we know of one media file: its MIME type and its digests.
 
 The type comes from a constant table, decided by the file's first bytes and, where they do not settle it, by its name;
 nothing a file says about itself ever reaches a request header. Sources of the signatures: each format's specification,
@@ -8,15 +8,11 @@ and the brands registered at mp4ra.org for files that begin with an ``ftyp`` box
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import itertools
 import os
 import re
-import warnings
 from collections.abc import Callable, Generator, Iterable
-from datetime import datetime
-from types import ModuleType
 
 HEAD_BYTES = 1024
 """How many of a file's first bytes ``media_type`` wants; fewer are fine when the file is shorter."""
@@ -211,56 +207,3 @@ def _write(fd: int, block: memoryview) -> None:
             block = block[os.write(fd, block) :]
     except OSError as error:
         raise CopyFault(error.errno, error.strerror) from error
-
-
-_EXIF_TIME = re.compile(r"(\d{4})[:-](\d\d)[:-](\d\d)[ T](\d\d):(\d\d):(\d\d)")
-
-
-def capture_date(path: bytes) -> datetime | None:
-    """When the picture was taken: EXIF DateTimeOriginal with SubSecTimeOriginal and OffsetTimeOriginal (CIPA DC-008).
-
-    The datetime is naive when the file names no offset. None when it holds no readable date, cannot be read, or Pillow
-    (extra ``photos``; with pillow-heif also for HEIC) is not installed.
-    """
-    images = _pillow()
-    if images is None:
-        return None
-    try:
-        with open(path, "rb") as file, images.open(file) as image:
-            exif = image.getexif().get_ifd(0x8769)
-        taken = _EXIF_TIME.match(str(exif[0x9003]))
-        if taken is None:
-            return None
-        moment = datetime.fromisoformat("{}-{}-{}T{}:{}:{}".format(*taken.groups()))
-        subsecond, offset = str(exif.get(0x9291, "")).strip(" \0"), str(exif.get(0x9011, "")).strip(" \0")
-    except Exception:  # noqa: BLE001  Pillow's readers let any exception out on a broken file, down to struct.error
-        return None
-    if subsecond.isdecimal():
-        moment = moment.replace(microsecond=int(subsecond[:6].ljust(6, "0")))
-    try:
-        return moment.replace(tzinfo=datetime.strptime(offset, "%z").tzinfo)
-    except ValueError:
-        return moment
-
-
-def can_read_dates() -> bool:
-    """Is Pillow there (extra ``photos``)?"""
-    return _pillow() is not None
-
-
-@functools.cache
-def _pillow() -> ModuleType | None:
-    """Pillow's Image module, made ready to look at any file without decoding or printing anything; None without it."""
-    try:
-        from PIL import Image
-    except ImportError:
-        return None
-    # Only headers are read here, and a panorama is no decompression bomb.
-    Image.MAX_IMAGE_PIXELS = None
-    warnings.filterwarnings("ignore", module=r"PIL\.")
-    try:
-        import pillow_heif
-    except ImportError:
-        return Image
-    pillow_heif.register_heif_opener()
-    return Image

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 from albumup.body import Frame, Place, frame, new_boundary, read_source
 from albumup.errors import ConfigError
+from albumup.facts import can_read_dates, capture_date
 from albumup.journal.rows import Body, Pins, Task
-from albumup.photo import can_read_dates, capture_date
 from albumup.targets.base import Form, Photo, Target
 
 MOST_SIDECAR = 1 << 20
@@ -38,7 +38,7 @@ def read(
     ``spool`` opens a file for the copy: its name and descriptor. Raises SourceGone, SourceChanged,
     AnotherVolume, LocalError, and whatever ``on_block`` raises to stop it.
     """
-    taken = taken_of(task.path, target) if target.dates else None
+    taken = taken_of(task.path, task.mime, target) if target.dates else None
     sidecar = _sidecar(task.sidecar_path) if task.sidecar_path is not None else None
     place = Place(task.volume, task.device)
     if spool is None:
@@ -63,18 +63,18 @@ def _sidecar(path: bytes) -> bytes | None:
     return content if 0 < len(content) <= MOST_SIDECAR else None
 
 
-def taken_of(path: bytes, target: Target) -> str:
+def taken_of(path: bytes, mime: str, target: Target) -> str:
     """The capture date as ISO 8601 with an offset: the file's, else the target's ``timezone``, else the computer's.
 
     Raises ConfigError where the file has none and the target names no fallback.
     """
-    date = capture_date(path)
+    date = capture_date(path, mime)
     if date is None:
         if target.settings.taken_fallback != "mtime":
             raise ConfigError(
                 f"{os.fsdecode(path)!a} has no readable capture date, and a field of {target.name} wants {{taken}}",
                 f'Add {target.key("taken_fallback")} = "mtime"'
-                + ("" if can_read_dates() else "; or install what reads dates: pip install 'albumup[photos]'"),
+                + ("" if can_read_dates(mime) else "; or install what reads dates: pip install 'albumup[photos]'"),
             )
         date = datetime.fromtimestamp(os.stat(path).st_mtime, UTC).astimezone(_zone(target))
     elif date.tzinfo is None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from immich.fake import KEY, VERSIONS, Immich
+from live import clip, still
 
 from .conftest import Home, finish, jpeg, until
 from .server import FormServer
@@ -424,3 +426,123 @@ def test_verify_never_calls_the_inbox_or_a_form_safe(home: Home, server: FormSer
     done = home.run("verify", "trip", "--target", "club")
     assert done.returncode == 3
     assert "cannot be proven" in done.stdout
+
+
+# Live photos and sidecars.
+
+
+def live(folder: Path, stem: str, number: int, suffix: str = ".JPG", identifier: str = "") -> None:
+    folder.mkdir(exist_ok=True)
+    name = identifier or f"ID-{number}-0000"
+    (folder / f"{stem}{suffix}").write_bytes(still(name, number, "HEIF" if suffix == ".HEIC" else "JPEG"))
+    (folder / f"{stem}.MOV").write_bytes(clip(name, number=number))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_live_photos_go_as_one_and_only_the_still_is_in_the_album(home: Home, start: Start, version: str) -> None:
+    server = start(version)
+    configure(home, server.url)
+    trip = home.photos(2)
+    for number in range(1, 6):
+        live(trip, f"LIVE_{number}", number, ".HEIC" if number % 2 else ".JPG")
+    (trip / "VIDEO.MOV").write_bytes(clip(number=99))
+    (trip / "VIDEO.JPG").write_bytes(jpeg(77))  # of the same name, and nothing to do with it
+    done = home.run("push", trip, "--jobs", "4")
+    assert done.returncode == 0
+    assert "8 photos (5 live), 1 video queued" in done.stderr
+    by_name = {one["name"]: one for one in server.assets()}
+    assert len(by_name) == 14
+    for number in range(1, 6):
+        still_of = by_name[f"LIVE_{number}.{'HEIC' if number % 2 else 'JPG'}"]
+        assert by_name[f"LIVE_{number}.MOV"]["id"] == still_of["livePhotoVideoId"]
+        assert by_name[f"LIVE_{number}.MOV"]["visibility"] == "hidden"
+    assert len(server.album("trip")) == 9
+    assert not [name for name in server.album("trip") if name.startswith("LIVE") and name.endswith(".MOV")]
+    assert home.album()["settled"] is True
+    assert home.run("verify", "trip").returncode == 0
+
+
+def test_equal_names_without_equal_identifiers_are_no_live_photo(home: Home, immich: Immich) -> None:
+    trip = home.photos(0)
+    live(trip, "A", 1)
+    (trip / "A.MOV").write_bytes(clip("ANOTHER-ID", number=1))
+    done = home.run("push", trip)
+    assert "2 photos queued" in done.stderr
+    assert immich.album("trip") == ["A.JPG", "A.MOV"]
+
+
+def test_a_still_whose_clip_is_not_taken_goes_alone(home: Home, immich: Immich) -> None:
+    live(home.photos(0), "A", 1)
+    immich.tell("set_types", video=[".mp4"])
+    assert home.run("push", home.folder / "trip").returncode == 3
+    assert home.states() == {"A.JPG": "uploaded", "A.MOV": "rejected"}
+    assert immich.album("trip") == ["A.JPG"]
+    immich.tell("set_types", video=[".mov"])
+    assert home.run("retry-failed", "trip", "--rejected").returncode == 0
+    assert immich.album("trip") == ["A.JPG", "A.MOV"]  # nothing is lost; a pair they are no more
+
+
+def test_a_clip_whose_still_is_gone_is_in_the_album_itself(home: Home, immich: Immich) -> None:
+    trip = home.photos(0)
+    live(trip, "A", 1)
+    immich.fault("GET", "/api/albums$", "status", status=403)
+    assert home.run("push", trip).returncode == 4
+    home.sql("update task set prepared = 0 where id in (select id from task)")
+    (trip / "A.JPG").unlink()
+    assert home.run("resume").returncode == 3
+    assert home.states() == {"A.JPG": "missing", "A.MOV": "uploaded"}
+    assert immich.album("trip") == ["A.MOV"]
+
+
+def test_a_kill_between_clip_and_still_keeps_them_together(home: Home, immich: Immich) -> None:
+    live(home.photos(0), "A", 1)
+    immich.tell("hold", method="POST", path="/api/assets$")
+    process = home.start("push", home.folder / "trip")
+    until(lambda: immich.tell("waiting"), "the clip")
+    process.kill()
+    process.wait()
+    immich.tell("release")
+    configure(home, immich.url, "settle = 0\n")
+    assert home.run("resume").returncode == 0
+    by_name = {one["name"]: one for one in immich.assets()}
+    assert by_name["A.JPG"]["livePhotoVideoId"] == by_name["A.MOV"]["id"]
+    assert immich.album("trip") == ["A.JPG"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_sidecars_go_along_and_aae_is_counted(home: Home, start: Start, version: str) -> None:
+    server = start(version)
+    configure(home, server.url)
+    trip = home.photos(3)
+    (trip / "IMG_1.JPG.xmp").write_bytes(b"<one/>")
+    (trip / "IMG_2.XMP").write_bytes(b"<two/>")
+    (trip / "IMG_3.AAE").write_bytes(b"<three/>")
+    (trip / "alone.xmp").write_bytes(b"<none/>")
+    (trip / "IMG_9.CR2").write_bytes(b"II*\0\x10\0\0\0CR\2" + bytes(100))
+    (trip / "IMG_9.JPG").write_bytes(jpeg(9))
+    (trip / "IMG_9.xmp").write_bytes(b"<nine/>")
+    done = home.run("push", trip)
+    assert done.returncode == 0
+    assert "3 sidecars go along" in done.stderr
+    assert "2 not sent: sidecar" in done.stderr
+    sent = {one["name"]: one["sidecar"] for one in server.assets() if one["sidecar"]}
+    wanted = {"IMG_1.JPG": b"<one/>", "IMG_2.JPG": b"<two/>", "IMG_9.CR2": b"<nine/>"}
+    assert sent == {name: hashlib.sha256(data).hexdigest() for name, data in wanted.items()}
+    verified = home.run("verify", "trip")
+    assert verified.returncode == 3
+    assert "IMG_3.AAE  a sidecar that was not sent" in verified.stdout
+    (trip / "IMG_3.AAE").unlink()
+    (trip / "alone.xmp").unlink()
+    assert home.run("verify", "trip").returncode == 0
+    (trip / "IMG_2.XMP").write_bytes(b"<changed/>")
+    assert "IMG_2.XMP  a sidecar that has changed" in home.run("verify", "trip").stdout
+
+
+def test_a_sidecar_of_what_was_there_already_was_not_sent(home: Home, immich: Immich) -> None:
+    trip = home.photos(1)
+    (trip / "IMG_1.xmp").write_bytes(b"<one/>")
+    immich.put(jpeg(1), "there.jpg")
+    assert home.run("push", trip).returncode == 0
+    done = home.run("verify", "trip")
+    assert done.returncode == 3
+    assert "IMG_1.xmp  a sidecar that was not sent" in done.stdout

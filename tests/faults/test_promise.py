@@ -136,7 +136,7 @@ class Promise(RuleBasedStateMachine):
         if not os.listdir(self.trip):
             return
         intake = Intake(
-            [open_root(self.trip)], Filters(), album="trip", target="club", dates=None, on_skip=lambda _: None
+            [open_root(self.trip)], Filters(), album="trip", target="club", server=None, on_skip=lambda _: None
         )
         self.album = intake.take_in(self.journal, None, None)
 

@@ -60,7 +60,7 @@ def prepare(target: Target, path: bytes | Path, album: str = "trip", index: int 
         mime=mime, size=pins.size, position=index, total=total, tries=0, attempts=0, frees=0, maybe_twice=False,
         spool=False, seen=(pins.size, pins.mtime_ns), sent_as=None, body=None,
     )  # fmt: skip
-    taken = taken_of(path, target) if target.dates else None
+    taken = taken_of(path, mime, target) if target.dates else None
     photo = photo_of(task, pins, digests, taken, target)
     task = replace(task, sent_as=sent_name(target.filename(photo)))
     body = body_of(task, Reading(pins, digests, taken, None), target, task.sent_as or "")

@@ -216,7 +216,7 @@ TAKEN = '\n[targets.club.fields]\ntaken = "{taken:%Y-%m-%dT%H:%M:%S%z}"'
 
 
 def test_the_date_of_the_photo_has_its_own_offset(sink: FormSink, form: Callable[..., Target]) -> None:
-    from albumup.photo import capture_date
+    from albumup.facts import capture_date
 
     date = capture_date(os.fsencode(PHOTOS / "photo.jpg"))
     assert date is not None and date.tzinfo is not None

@@ -100,7 +100,7 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
         _filters(given),
         album=album,
         target=name,
-        dates=target if target is not None and target.dates else None,
+        server=target,
         on_skip=lambda skipped: _say_skipped(app, skipped),
     )
     if given["dry_run"]:
@@ -298,9 +298,14 @@ def _say_queued(app: App, journal: Any, intake: Any, album: Any, target: Any) ->
     local = words.local_folder(journal, album, album.target in app.config.targets)
     where = "" if local else f" for {escape(target.address if target else album.target)}"
     if survey.queued:
-        screen.say(f"{name}: {photos(survey.queued)} queued ({size(survey.size)}){where}; safe to interrupt from here")
+        screen.say(f"{name}: {_kinds(survey)} queued ({size(survey.size)}){where}; safe to interrupt from here")
     if parts := _counted(survey):
         screen.say("; ".join(parts))
+    if survey.maybe_live:
+        screen.say(
+            f"{photos(survey.maybe_live)} may be live photos, and go as they are, each beside its clip: to see that"
+            " they are, pip install 'albumup[photos]', then push again"
+        )
     if survey.wanting_count and survey.queued:
         screen.say(f"{photos(survey.wanting_count)} did not get there earlier and did not change since:")
         for path, state in survey.wanting:
@@ -309,6 +314,17 @@ def _say_queued(app: App, journal: Any, intake: Any, album: Any, target: Any) ->
     if local and survey.queued:
         start = "They" if app.config.targets else "No server is set up, so they"
         screen.say(f"{start} are copied to {local} on this computer.")
+
+
+def _kinds(survey: Any) -> str:
+    """ "900 photos (640 live), 40 videos"; "N photos", videos among them, where there is nothing to tell apart."""
+    from albumup.cli.screen import photos
+
+    if not survey.live:
+        return photos(survey.queued)
+    videos = survey.videos - survey.live
+    more = f", {videos} {'video' if videos == 1 else 'videos'}" if videos else ""
+    return f"{photos(survey.queued - survey.videos)} ({survey.live} live){more}"
 
 
 def _put_queued(journal: Any, album_id: int, newest: int, album: str, target: str) -> None:
@@ -351,7 +367,9 @@ def _counted(survey: Any) -> list[str]:
         parts.append(
             f"{survey.cancelled_before} cancelled earlier and left so (to send them: albumup forget, then push)"
         )
-    for reason, count in sorted(survey.skipped.items()):
+    if survey.sidecars:
+        parts.append(f"{survey.sidecars} {'sidecar goes' if survey.sidecars == 1 else 'sidecars go'} along")
+    for reason, count in sorted((+survey.skipped).items()):
         parts.append(f"{count} not sent: {reason}" if reason == "sidecar" else f"{count} skipped: {reason}")
     return parts
 

@@ -6,6 +6,7 @@ takes well under a second. Memory stays flat: the temporary table spills to a fi
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -70,6 +71,15 @@ class Arrival:
     error: str
 
 
+@dataclass(frozen=True, slots=True)
+class Half:
+    """A still or a clip that may be half of a live photo: an arrival by its number."""
+
+    number: int
+    path: bytes
+    mime: str
+
+
 _STATES = {state.value: state for state in State}
 
 
@@ -87,8 +97,11 @@ class Gathering:
         connection.execute(
             "create temp table arrival (id integer primary key, action text, task_id integer, root integer, path blob,"
             " volume text, shown text, relative blob, mime text, size integer, mtime_ns integer, inode integer,"
-            " device integer, error text)"
+            " device integer, error text, stem blob)"
         )
+        connection.execute("drop table if exists temp.beside")
+        connection.execute("create temp table beside (path blob primary key, arrival_id integer)")
+        self._pairs: list[tuple[int, int]] = []
 
     def add(self, arrival: Arrival) -> None:
         if arrival.action is not Action.REPIN:
@@ -97,6 +110,59 @@ class Gathering:
         self._waiting.append(arrival)
         if len(self._waiting) >= 1000:
             self._flush()
+
+    def add_sidecar(self, path: bytes) -> None:
+        """An XMP file that was found; it goes along if there is a photo that it lies beside."""
+        self._journal.connection.execute("insert or ignore into temp.beside (path) values (?)", (path,))
+
+    def match_sidecars(self) -> int:
+        """Find the photo of each sidecar among the arrivals; how many have one.
+
+        ``IMG_1.CR3.xmp`` is that file's, ``IMG_1.xmp`` the RAW's of that stem, else the picture's, else the video's.
+        """
+        self._flush()
+        connection = self._journal.connection
+        connection.execute("create index if not exists temp.arrival_path on arrival (path)")
+        connection.execute("create index if not exists temp.arrival_stem on arrival (stem)")
+        for (path,) in connection.execute("select path from temp.beside").fetchall():
+            base = path[: -len(b".xmp")]
+            connection.execute(
+                "update temp.beside set arrival_id = (select id from temp.arrival where (path = ?1 or stem = ?1)"
+                " and error = '' and action <> 'repin' order by path = ?1 desc, mime like 'image/x-%' desc,"
+                " mime like 'image/%' desc, id limit 1) where path = ?2",
+                (base, path),
+            )
+        # Two for one photo, as IMG_1.xmp and IMG_1.JPG.xmp: the first one goes.
+        connection.execute(
+            "delete from temp.beside where arrival_id is null or rowid not in"
+            " (select min(rowid) from temp.beside group by arrival_id)"
+        )
+        return int(connection.execute("select count(*) from temp.beside").fetchone()[0])
+
+    def candidates(self) -> Iterator[tuple[list[Half], list[Half]]]:
+        """New stills and clips of the same folder and stem, which may be live photos."""
+        self._flush()
+        connection = self._journal.connection
+        connection.execute("create index if not exists temp.arrival_stem on arrival (stem)")
+        stems = connection.execute(
+            "select stem from temp.arrival where action = 'new' and error = '' group by stem"
+            " having sum(mime like 'image/%') and sum(mime like 'video/%')"
+        )
+        for (stem,) in stems.fetchall():
+            halves = [
+                Half(row["id"], row["path"], row["mime"])
+                for row in self._journal.rows(
+                    "select id, path, mime from temp.arrival where stem = ? and action = 'new' and error = ''"
+                    " order by id",
+                    stem,
+                )
+            ]
+            stills = [half for half in halves if half.mime.startswith("image/")]
+            yield stills, [half for half in halves if half.mime.startswith("video/")]
+
+    def pair(self, still: Half, clip: Half) -> None:
+        """They are a live photo."""
+        self._pairs.append((still.number, clip.number))
 
     def take_in(self, album_id: int, roots: Sequence[RootFound], *, spool: bool) -> None:
         """Write it all into the journal; inside ``Journal.transaction()``, whose end acknowledges the push."""
@@ -138,7 +204,28 @@ class Gathering:
         for row in self._known():
             if row["action"] not in (Action.NEW, Action.AGAIN):
                 self._change(row, spool)
+        self._take_in_company(album_id)
         connection.execute("drop table temp.arrival")
+        connection.execute("drop table temp.beside")
+
+    def _take_in_company(self, album_id: int) -> None:
+        """What goes with other tasks: clips with their stills, sidecars with their photos."""
+        connection = self._journal.connection
+        task = (
+            "(select max(task.id) from temp.arrival cross join photo on photo.album_id = ? and"
+            " photo.path = arrival.path and photo.volume = arrival.volume"
+            " join task on task.photo_id = photo.id where arrival.id = ?)"
+        )
+        connection.executemany(
+            f"update task set clip_id = {task} where id = {task} and state = 'pending'",
+            [(album_id, clip, album_id, still) for still, clip in self._pairs],
+        )
+        beside = connection.execute("select path, arrival_id from temp.beside where arrival_id is not null").fetchall()
+        connection.executemany(
+            f"insert or replace into sidecar (task_id, path, size) select task.id, ?, 0 from task where id = {task}"
+            " and state = 'pending'",
+            [(row["path"], album_id, row["arrival_id"]) for row in beside],
+        )
 
     def _known(self) -> Iterator[sqlite3.Row]:
         """The arrivals that the journal knew, a thousand at a time: they may be changed on the way."""
@@ -177,7 +264,7 @@ class Gathering:
     def _flush(self) -> None:
         self._journal.connection.executemany(
             "insert into temp.arrival (action, task_id, root, path, volume, shown, relative, mime, size, mtime_ns,"
-            " inode, device, error) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " inode, device, error, stem) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
                     arrival.action,
@@ -193,6 +280,7 @@ class Gathering:
                     arrival.pins.inode,
                     arrival.pins.device,
                     arrival.error,
+                    os.path.splitext(arrival.path)[0],
                 )
                 for arrival in self._waiting
             ],

@@ -50,7 +50,7 @@ def run_trial(target: Target, path: bytes) -> Trial:
     task = Task(
         0, 0, ALBUM, 0, path, name, "", pins.device, mime, pins.size, 1, 1, 0, 0, 0, False, False, seen, None, None
     )
-    taken = taken_of(path, target) if target.dates else None
+    taken = taken_of(path, mime, target) if target.dates else None
     photo = photo_of(task, pins, digests, taken, target)
     sent_as = sent_name(target.filename(photo))
     body = body_of(task, Reading(pins, digests, taken, None), target, sent_as)
