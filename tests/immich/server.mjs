@@ -59,11 +59,11 @@ const REASONS = { 400: 'Bad Request', 401: 'Unauthorized', 403: 'Forbidden', 404
 // middleware/global-exception.filter.ts; since 3.0 the correlation id goes in a header and validation names its fields.
 function errorBody(error) {
   if (error.errors && major >= 3) {
-    return { message: 'Validation failed', errors: error.errors, error: REASONS[error.status], statusCode: error.status };
+    return { message: 'Validation failed', errors: error.errors };
   }
   const message = error.errors ? error.errors.map(({ message }) => message) : error.message;
-  const body = { message, error: REASONS[error.status] ?? 'Error', statusCode: error.status };
-  return major >= 3 ? body : { ...body, correlationId: randomUUID().slice(0, 8) };
+  if (major >= 3) return { message };
+  return { message, error: REASONS[error.status] ?? 'Error', statusCode: error.status, correlationId: randomUUID().slice(0, 8) };
 }
 
 const bytes = (checksum) => Buffer.from(checksum, checksum.length === 28 ? 'base64' : 'hex'); // utils/request.ts
@@ -73,7 +73,7 @@ const isAsset = (name) => types.image.includes(suffix(name)) || types.video.incl
 
 function allow(request, permission) {
   // middleware/auth.guard.ts, services/auth.service.ts
-  const key = request.headers['x-api-key'] ?? (request.headers.authorization ?? '').replace(/^Bearer /, '');
+  const key = request.headers['x-api-key']; // a Bearer token would be a session's
   const permissions = keys.get(key);
   if (!key) throw new Refusal(401, 'Authentication required');
   if (!permissions) throw new Refusal(401, 'Invalid API key');
@@ -145,7 +145,7 @@ async function uploadAsset(request, response) {
     const clip = assets.get(clipId);
     if (!clip) throw new Refusal(400, 'Live photo video not found');
     if (clip.type !== 'VIDEO') throw new Refusal(400, 'Live photo video must be a video');
-    clip.visibility = 'hidden';
+    if (clip.visibility === 'timeline') clip.visibility = 'hidden';
   }
   const twin = byChecksum(file.sha1);
   if (twin) {
@@ -259,6 +259,7 @@ const routes = [
     allow(request, 'albumAsset.create');
     uuid(id);
     const { ids } = await json(request);
+    if (major >= 3 && !albums.has(id)) throw new Refusal(400, 'Album not found'); // services/album.service.ts, addAssets
     const album = findAlbum(id, 'albumAsset.create');
     // utils/asset.util.ts, addAssets: an asset that is not there cannot be seen, so there is no permission.
     return [200, ids.map((one) => {
