@@ -1,76 +1,540 @@
-"""Capture dates of movies, and Apple's content identifiers, from files made here and from broken ones."""
+"""What files say of themselves: by the libraries, by exiftool, and by broken and hostile ones of either."""
 
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from live import clip, still
 
-from albumup import facts
+from albumup.body import SourceGone
+from albumup.config import load
+from albumup.errors import ConfigError
+from albumup.facts import Facts, FactsReader, can_read, exiftool, patience, pictures, reader, what_reads
+from albumup.facts.values import moment
+from albumup.photo import HEAD_BYTES, media_type
+from albumup.prepare import taken_of
+from albumup.targets.base import Target
+from albumup.targets.building import build
 
-ID = "6F1B6F0C-0B9C-4B7D-9A44-5F0B6C3C2E11"
-MOV = "video/quicktime"
 PHOTOS = Path(__file__).parent / "photos"
+SAID = PHOTOS / "facts"
+ID = "8F1C2F0E-5B6D-4C55-9C5B-0A7D6B1E2F30"
+SUMMER = timezone(timedelta(hours=2))
+TAKEN = datetime(2026, 7, 14, 18, 3, 22, 250_000, SUMMER)
+
+needs_exiftool = pytest.mark.skipif(exiftool.program() is None, reason="no exiftool (12.38 or newer) on PATH")
 
 
-def written(folder: Path, data: bytes) -> bytes:
-    path = folder / "a file"
-    path.write_bytes(data)
-    return os.fsencode(path)
+@pytest.fixture(autouse=True)
+def fresh() -> Iterator[None]:
+    """No test leaves another without its libraries, nor with a filter for warnings."""
+    caches = (pictures._pillow, pictures._exifread, exiftool._version)
+    for cache in caches:
+        cache.cache_clear()
+    with warnings.catch_warnings():
+        yield
+    for cache in caches:
+        cache.cache_clear()
 
 
-@pytest.mark.parametrize(("form", "mime"), [("JPEG", "image/jpeg"), ("HEIF", "image/heic")])
-def test_the_identifier_of_a_still(tmp_path: Path, form: str, mime: str) -> None:
-    assert facts.content_id(written(tmp_path, still(ID, form=form)), mime) == ID
+@pytest.fixture
+def no_exiftool(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
 
 
-def test_the_identifier_of_a_clip(tmp_path: Path) -> None:
-    assert facts.content_id(written(tmp_path, clip(ID)), MOV) == ID
-    assert facts.content_id(written(tmp_path, clip(ID, "2026-07-14T18:03:22+0200")), MOV) == ID
-    assert facts.content_id(written(tmp_path, clip()), MOV) == ""
+@pytest.fixture
+def no_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PIL", "pillow_heif", "exifread"):
+        monkeypatch.setitem(sys.modules, name, None)
 
 
-def test_pictures_without_one(tmp_path: Path) -> None:
-    assert facts.content_id(os.fsencode(PHOTOS / "photo.jpg"), "image/jpeg") == ""
-    assert facts.content_id(os.fsencode(tmp_path / "none"), "image/jpeg") == ""
-    assert facts.content_id(os.fsencode(tmp_path / "none"), MOV) == ""
+def facts(path: Path | bytes, mime: str | None = None) -> Facts:
+    path = os.fsencode(path)
+    if mime is None:
+        with open(path, "rb") as file:
+            mime = media_type(file.read(HEAD_BYTES), path) or ""
+    with FactsReader() as facts_reader:
+        return facts_reader.read(path, mime)
 
 
-@pytest.mark.parametrize("wide", [False, True])
-def test_the_date_of_a_movie(tmp_path: Path, wide: bool) -> None:
-    moment = datetime(2026, 7, 14, 16, 3, 22, tzinfo=UTC)
-    seconds = int((moment - datetime(1904, 1, 1, tzinfo=UTC)).total_seconds())
-    path = written(tmp_path, clip(created=seconds, wide=wide))
-    assert facts.capture_date(path, MOV) == moment
-    path = written(tmp_path, clip(date="2026-07-14T18:03:22+0200", created=5, wide=wide))
-    found = facts.capture_date(path, MOV)
-    assert found == moment
-    assert found is not None
-    assert found.tzinfo == timezone(timedelta(hours=2))
+def same(one: Facts, other: Facts) -> bool:
+    """Equal, and of one mind about the offset: equal moments may have different ones."""
+    return one == other and (one.taken and one.taken.utcoffset()) == (other.taken and other.taken.utcoffset())
 
 
-@pytest.mark.parametrize("created", [0, 1, 2_082_844_800, 2**32 - 1])
-def test_a_movie_whose_clock_was_never_set_has_no_date(tmp_path: Path, created: int) -> None:
-    found = facts.capture_date(written(tmp_path, clip(created=created)), MOV)
-    assert found is None or created == 2**32 - 1
+# --- what the libraries find -----------------------------------------------------------------------------------------
+
+BY_LIBRARIES = {
+    **{f"photo.{suffix}": Facts(TAKEN) for suffix in ("jpg", "heic", "heif", "png", "webp", "tif")},
+    **{f"facts/dated.{suffix}": Facts(TAKEN) for suffix in ("dng", "cr2", "nef", "arw", "orf", "rw2")},
+    **{f"facts/{name}": Facts(TAKEN, ID) for name in ("live.jpg", "live.heic", "dated.avif")},
+    "no_offset.jpg": Facts(datetime(2026, 7, 14, 18, 3, 22)),
+}
+BY_BOXES = {
+    "facts/live.mov": Facts(datetime(2026, 7, 14, 18, 3, 22, tzinfo=SUMMER), ID),
+    "facts/utc.mov": Facts(datetime(2026, 7, 14, 16, 3, 22, tzinfo=UTC)),
+    "facts/utc.mp4": Facts(datetime(2026, 7, 14, 16, 3, 22, tzinfo=UTC)),
+}
+WITHOUT = [
+    "no_date.jpg", "photo.gif", "photo.nef", "photo.cr3", "photo.raf", "video.mp4", "old.mov", "video.3gp", "README.md",
+    "facts/unset.mp4", "facts/unix.mp4",
+]  # fmt: skip
 
 
-def test_a_date_beyond_time_is_none(tmp_path: Path) -> None:
-    assert facts.capture_date(written(tmp_path, clip(created=2**64 - 1, wide=True)), MOV) is None
+@pytest.mark.usefixtures("no_exiftool")
+@pytest.mark.parametrize("name", BY_LIBRARIES)
+def test_libraries_read_pictures(name: str) -> None:
+    assert same(facts(PHOTOS / name), BY_LIBRARIES[name])
 
 
-@given(where=st.integers(0, 2000), data=st.binary(min_size=1, max_size=8), keep=st.integers(0, 2000))
-def test_a_broken_file_raises_nothing(
-    tmp_path_factory: pytest.TempPathFactory, where: int, data: bytes, keep: int
+@pytest.mark.usefixtures("no_exiftool", "no_libraries")
+@pytest.mark.parametrize("name", BY_BOXES)
+def test_clips_need_neither_library_nor_exiftool(name: str) -> None:
+    assert same(facts(PHOTOS / name), BY_BOXES[name])
+
+
+@pytest.mark.parametrize("name", WITHOUT)
+def test_files_that_say_nothing(name: str) -> None:
+    assert facts(PHOTOS / name) == Facts()
+
+
+def exif_jpeg(folder: Path, date: str, offset: str = "+02:00", fraction: str = "", note: bytes = b"") -> Path:
+    from PIL import Image
+
+    exif = Image.Exif()
+    exif.get_ifd(0x8769).update({0x9003: date, 0x9011: offset, 0x9291: fraction, 0x9004: "2001:01:01 01:01:01"})
+    if note:
+        exif.get_ifd(0x8769)[0x927C] = note
+    path = folder / "exif.jpg"
+    Image.new("RGB", (8, 8)).save(path, exif=exif.tobytes())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("date", "offset", "fraction", "expected"),
+    [
+        ("2026:01:02 03:04:05", "-09:30", "", datetime(2026, 1, 2, 3, 4, 5, 0, timezone(-timedelta(hours=9.5)))),
+        ("2026:01:02 03:04:05", "Z", "7", datetime(2026, 1, 2, 3, 4, 5, 700_000, UTC)),
+        ("2026-01-02T03:04:05", "  :  ", "123456789", datetime(2026, 1, 2, 3, 4, 5, 123_456)),
+        ("2026:01:02 03:04:05", "+99:00", "x", datetime(2026, 1, 2, 3, 4, 5)),
+        ("2026:01:02 03:04:05.5-01:00", "+02:00", "7",
+         datetime(2026, 1, 2, 3, 4, 5, 500_000, timezone(-timedelta(hours=1)))),
+        ("0000:00:00 00:00:00", "+02:00", "", None),
+        ("0001:01:01 00:00:00", "", "", None),
+        ("9999:12:31 23:59:59", "", "", None),
+        ("    :  :     :  :  ", "", "", None),
+        ("2026:13:40 25:61:61", "", "", None),
+        ("yesterday", "", "", None),
+    ],
+)  # fmt: skip
+def test_odd_dates(tmp_path: Path, date: str, offset: str, fraction: str, expected: datetime | None) -> None:
+    assert same(facts(exif_jpeg(tmp_path, date, offset, fraction)), Facts(expected))
+
+
+@given(
+    st.text(max_size=40) | st.from_regex(r"\d{4}:\d\d:\d\d \d\d:\d\d:\d\d(\.\d+)?([+-]\d\d:\d\d)?"),
+    st.text(),
+    st.text(),
+)
+def test_a_moment_can_be_used_wherever_it_is(words: str, subsecond: str, offset: str) -> None:
+    when = moment(words, subsecond, offset)
+    assert when is None or when.astimezone(UTC).astimezone(timezone(timedelta(hours=14))).isoformat()
+
+
+def note(count: int = 1, tag: int = 0x11, kind: int = 2, length: int = 37, at: int = 32, text: bytes = b"") -> bytes:
+    entry = b"".join(n.to_bytes(w, "big") for n, w in ((tag, 2), (kind, 2), (length, 4), (at, 4)))
+    return b"Apple iOS\0\0\1MM" + count.to_bytes(2, "big") + entry + bytes(4) + (text or ID.encode() + b"\0")
+
+
+@pytest.mark.parametrize(
+    ("bytes_", "expected"),
+    [
+        (note(), ID),
+        (note(count=65535), ID),
+        (note(length=3, at=int.from_bytes(b"AB\0\0", "big")), "AB"),
+        (note(count=0), ""),
+        (note(tag=0x12), ""),
+        (note(kind=4), ""),
+        (note(at=0xFFFFFFFF), ""),
+        (note(length=0xFFFFFFFF, text=b"\xff" * 40), ""),
+        (note(text=b"a b\x1b[31m".ljust(37)), ""),
+        (note(text=b"x" * 4000, length=4000), ""),
+        (note()[:20], ""),
+        (b"Apple iOS\0", ""),
+        (b"Nikon\0" + note()[6:], ""),
+    ],
+)
+def test_apples_note(tmp_path: Path, bytes_: bytes, expected: str) -> None:
+    assert facts(exif_jpeg(tmp_path, "2026:01:02 03:04:05", note=bytes_)).content_id == expected
+
+
+def test_a_png_is_not_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from PIL import Image, ImageFile
+
+    def decoded(_: object) -> None:
+        raise AssertionError("decoded")
+
+    path = tmp_path / "screenshot.png"
+    Image.new("RGB", (8, 8)).save(path)
+    monkeypatch.setattr(ImageFile.ImageFile, "load", decoded)
+    assert facts(path) == Facts()
+
+
+def test_a_panorama_is_no_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from PIL import Image
+
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)  # as a picture of ten times the limit would meet it
+    assert facts(exif_jpeg(tmp_path, "2026:01:02 03:04:05")).taken is not None
+
+
+@pytest.mark.usefixtures("no_exiftool")
+def test_without_pillow_heif_jpegs_still_have_dates(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    assert facts(PHOTOS / "photo.jpg").taken is not None
+
+
+# --- what can be read here -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("no_exiftool", "no_libraries")
+def test_what_is_missing_is_said() -> None:
+    assert facts(PHOTOS / "photo.jpg") == Facts()
+    for mime in sorted(reader._IMAGES):
+        assert not can_read(mime)
+        assert "exiftool" in what_reads(mime)
+        assert ("albumup[photos]" in what_reads(mime)) == (mime not in ("image/x-canon-cr3", "image/x-fuji-raf"))
+    assert can_read("video/quicktime") and what_reads("video/quicktime") == ""
+    assert not can_read("image/gif") and what_reads("image/gif") == ""
+
+
+@pytest.mark.usefixtures("no_exiftool")
+def test_what_is_there_is_known() -> None:
+    assert {mime for mime in reader._IMAGES if not can_read(mime)} == {"image/x-canon-cr3", "image/x-fuji-raf"}
+
+
+WANTS_DATES = """
+[targets.club]
+kind = "form"
+url = "https://club.example.org/photos"
+[targets.club.fields]
+taken = "{taken}"
+"""
+
+
+@pytest.fixture
+def club(tmp_path: Path) -> Target:
+    """A target that wants dates."""
+    config = tmp_path / "config.toml"
+    config.write_text(WANTS_DATES)
+    return build("club", load(str(config)), {})
+
+
+@pytest.mark.usefixtures("no_exiftool")
+@pytest.mark.parametrize(
+    ("name", "mime", "step"),
+    [
+        ("no_date.jpg", "image/jpeg", '"mtime"'),
+        ("photo.raf", "image/x-fuji-raf", "install exiftool, which reads this type"),
+        ("photo.gif", "image/gif", '"mtime"'),
+    ],
+)
+def test_a_photo_without_a_date_says_what_to_do(club: Target, name: str, mime: str, step: str) -> None:
+    with FactsReader() as facts_reader, pytest.raises(ConfigError, match=name) as error:
+        taken_of(os.fsencode(PHOTOS / name), mime, club, facts_reader)
+    assert "taken_fallback" in str(error.value.hint) and str(error.value.hint).endswith(step)
+
+
+def test_a_photo_that_went_away_is_gone_rather_than_dateless(club: Target, tmp_path: Path) -> None:
+    with FactsReader() as facts_reader, pytest.raises(SourceGone):
+        taken_of(os.fsencode(tmp_path / "gone.jpg"), "image/jpeg", club, facts_reader)
+
+
+# --- broken and hostile files ----------------------------------------------------------------------------------------
+
+WHOLE = [
+    (path.read_bytes(), media_type(path.read_bytes()[:HEAD_BYTES], os.fsencode(path)) or "")
+    for path in sorted([*PHOTOS.glob("photo.*"), *SAID.iterdir(), *PHOTOS.glob("video.m*")])
+]
+
+
+@pytest.mark.usefixtures("no_exiftool")
+@settings(max_examples=400, deadline=5000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_broken_files_raise_nothing_and_take_no_time(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], data: st.DataObject
 ) -> None:
-    folder = tmp_path_factory.mktemp("broken")
-    for whole, mime in ((clip(ID, "2026-07-14T18:03:22+0200", 5), MOV), (still(ID), "image/jpeg")):
-        broken = (whole[:where] + data + whole[where + len(data) :])[: max(keep, 10)]
-        path = written(folder, broken)
-        assert isinstance(facts.content_id(path, mime), str)
-        assert facts.capture_date(path, mime) is None or mime == MOV
+    whole, mime = data.draw(st.sampled_from(WHOLE))
+    torn = bytearray(whole[: data.draw(st.integers(0, len(whole)))])
+    for _ in range(data.draw(st.integers(0, 6)) if torn else 0):
+        at = data.draw(st.integers(0, len(torn) - 1))
+        value = data.draw(
+            st.sampled_from([b"\xff" * 4, bytes(4), b"\x7f\xff\xff\xff", b"\x80"]) | st.binary(max_size=4)
+        )
+        torn[at : at + len(value)] = value
+    path = tmp_path / "torn"
+    path.write_bytes(torn)
+    with warnings.catch_warnings(record=True) as printed:
+        pictures._pillow.cache_clear()  # its filter goes with each of these contexts
+        assert isinstance(facts(path, mime), Facts)
+    assert printed == []
+    assert capfd.readouterr() == ("", "")
+
+
+def box(kind: bytes, content: bytes) -> bytes:
+    return (8 + len(content)).to_bytes(4, "big") + kind + content
+
+
+@pytest.mark.parametrize(
+    "movie",
+    [
+        box(b"free", b"") * 50_000,
+        box(b"moov", box(b"meta", box(b"hdlr", b"") + box(b"ilst", box(b"\0\0\0\1", box(b"data", b"")) * 50_000))),
+        box(b"moov", b"\0\0\0\1mvhd" + b"\xff" * 8 + bytes(100)),
+        box(b"moov", box(b"mvhd", b"\1\0\0\0" + b"\xff" * 8)),
+        box(b"moov", box(b"mvhd", b"")),
+        b"\0\0\0\0moov" * 1000,
+        b"\0\0\0\1moov" + bytes(8),
+    ],
+)
+def test_boxes_without_end(tmp_path: Path, movie: bytes) -> None:
+    (tmp_path / "clip.mov").write_bytes(movie)
+    start = time.monotonic()
+    assert facts(tmp_path / "clip.mov", "video/quicktime") == Facts()
+    assert time.monotonic() - start < 3
+
+
+def test_what_comes_before_the_damage_counts(tmp_path: Path) -> None:
+    whole = (SAID / "utc.mov").read_bytes()
+    at = whole.index(b"moov") - 4
+    torn = whole[:at] + box(b"moov", whole[at + 8 :] + box(b"meta", b"\xff" * 20))
+    (tmp_path / "clip.mov").write_bytes(torn)
+    assert facts(tmp_path / "clip.mov") == BY_BOXES["facts/utc.mov"]
+
+
+def test_the_iso_form_of_metadata(tmp_path: Path) -> None:
+    whole = (SAID / "live.mov").read_bytes()
+    moov, meta = whole.index(b"moov"), whole.index(b"meta")
+    mvhd, inside = whole[moov + 4 : meta - 4], whole[meta + 4 :]
+    (tmp_path / "clip.mov").write_bytes(whole[: moov - 4] + box(b"moov", mvhd + box(b"meta", bytes(4) + inside)))
+    assert same(facts(tmp_path / "clip.mov"), BY_BOXES["facts/live.mov"])
+
+
+def test_a_reader_that_goes_on_and_on_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "SECONDS", 0.2)
+    with patience.PatientFile(os.fsencode(PHOTOS / "photo.jpg")) as file, pytest.raises(patience.OutOfPatience):
+        while True:
+            file.seek(0)
+            file.read(1)
+    monkeypatch.setattr(patience, "MOST_BYTES", 1000)
+    (tmp_path / "long").write_bytes(bytes(5000))
+    with patience.PatientFile(os.fsencode(tmp_path / "long")) as file:
+        assert len(file.read()) == 1000
+        with pytest.raises(patience.OutOfPatience):
+            file.read(1)
+
+
+def test_what_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    for path in (tmp_path / "pipe.jpg", tmp_path / "missing.jpg", tmp_path):
+        assert facts(path, "image/jpeg") == Facts()
+    assert facts(b"a\0b", "image/jpeg") == Facts()
+
+
+# --- exiftool --------------------------------------------------------------------------------------------------------
+
+NAMES = [
+    b"plain.raf", b"line\n-execute\nbreak.raf", b"-config.raf", b"#[CSTR]a.raf", b"caf\xe9.raf", b" space .raf",
+    b"\r.raf", b"touch hacked|", b"$(touch hacked).raf", b"100%d.raf", b"*.raf", b"a" * 250,
+]  # fmt: skip
+
+
+@needs_exiftool
+@pytest.mark.usefixtures("no_libraries")
+@pytest.mark.parametrize("name", [*BY_LIBRARIES, "facts/dated.raf", "facts/dated.cr3"])
+def test_exiftool_finds_the_same(name: str) -> None:
+    assert same(facts(PHOTOS / name), BY_LIBRARIES.get(name, Facts(TAKEN)))
+
+
+@needs_exiftool
+@pytest.mark.parametrize("name", NAMES)
+def test_no_name_is_an_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: bytes) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(SAID / "dated.raf", os.path.join(os.fsencode(tmp_path), name))
+    with FactsReader() as facts_reader:
+        assert facts_reader.read(name, "image/x-fuji-raf") == Facts(TAKEN)
+        assert facts_reader.read(os.fsencode(SAID / "dated.cr3"), "image/x-canon-cr3") == Facts(TAKEN)
+    assert os.listdir(os.fsencode(tmp_path)) == [name]
+
+
+@needs_exiftool
+@pytest.mark.parametrize("name", NAMES)
+def test_without_proc_only_plain_names_are_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: bytes) -> None:
+    path = os.path.join(os.fsencode(tmp_path), name)
+    shutil.copy(SAID / "dated.raf", path)
+    monkeypatch.setattr(os.path, "isdir", lambda _: False)
+    odd = b"\n" in name or b"\r" in name or name.endswith(b"|")
+    assert facts(path, "image/x-fuji-raf") == (Facts() if odd else Facts(TAKEN))
+
+
+@needs_exiftool
+def test_the_users_exiftool_config_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".ExifTool_config").write_text(f"open(F, '>', '{tmp_path}/ran'); 1;")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("EXIFTOOL_HOME", str(tmp_path))
+    assert facts(SAID / "dated.raf") == Facts(TAKEN)
+    assert not (tmp_path / "ran").exists()
+
+
+@needs_exiftool
+def test_threads_take_turns() -> None:
+    found: list[Facts] = []
+    with FactsReader() as facts_reader:
+
+        def read() -> None:
+            for suffix, mime in (("raf", "image/x-fuji-raf"), ("cr3", "image/x-canon-cr3")) * 10:
+                found.append(facts_reader.read(os.fsencode(SAID / f"dated.{suffix}"), mime))
+
+        threads = [threading.Thread(target=read) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert found == [Facts(TAKEN)] * 80
+
+
+Fake = Callable[..., Path]
+
+
+@pytest.fixture
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
+    """Puts an exiftool on PATH whose answers are lines of shell; each start adds a line to the file returned."""
+
+    def make(answer: str, version: str = "12.76") -> Path:
+        folder = tmp_path / "bin"
+        folder.mkdir()
+        script = folder / "exiftool"
+        script.write_text(
+            f"""#!/bin/sh
+[ "$3" = -ver ] && {{ echo {version}; exit; }}
+echo $$ >>'{tmp_path}/started'
+while read -r path && read -r mark; do
+    number=${{mark#-execute}}
+    {answer}
+done
+sleep 60
+"""
+        )
+        script.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+        return tmp_path / "started"
+
+    return make
+
+
+def started(log: Path) -> list[int]:
+    return [int(line) for line in log.read_text().split()] if log.exists() else []
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def read_raf(facts_reader: FactsReader) -> Facts:
+    return facts_reader.read(os.fsencode(SAID / "dated.raf"), "image/x-fuji-raf")
+
+
+GOOD = """printf '[{"DateTimeOriginal":"2026:07:14 18:03:22","SubSecTimeOriginal":25,"OffsetTimeOriginal":"+02:00",'
+    printf '"ContentIdentifier":12345}]\\n{ready%s}\\n' $number"""
+
+
+def test_one_process_answers_for_all_and_is_ended(fake: Fake) -> None:
+    log = fake(GOOD)
+    with FactsReader() as facts_reader:
+        assert started(log) == []
+        for _ in range(5):
+            assert read_raf(facts_reader) == Facts(TAKEN, "12345")
+        assert len(started(log)) == 1
+    assert not is_alive(started(log)[0])
+    assert read_raf(facts_reader) == Facts()
+    assert len(started(log)) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "sleep 60",
+        "trap '' TERM; sleep 60",
+        "printf '{ready'; sleep 60",
+        "exit 1",
+        "kill -9 $$",
+        'echo garbage; echo "{ready$number}"',
+        "printf '\\377\\376'; echo \"{ready$number}\"",
+        "echo '[]'; echo \"{ready$number}\"",
+        "echo '[1]'; echo \"{ready$number}\"",
+        "echo '{}'; echo \"{ready$number}\"",
+        "head -c 70000 /dev/zero | tr '\\0' '['; echo \"{ready$number}\"",
+        "cat /dev/zero",
+    ],
+)
+def test_a_mad_exiftool_is_given_up(fake: Fake, monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
+    monkeypatch.setattr(exiftool, "SECONDS", 0.5)
+    log = fake(answer)
+    with FactsReader() as facts_reader:
+        start = time.monotonic()
+        for _ in range(6):
+            assert read_raf(facts_reader) == Facts()
+        assert time.monotonic() - start < 8
+        assert len(started(log)) == 3
+        assert not any(map(is_alive, started(log)))
+
+
+def test_a_late_answer_is_not_the_next_files(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exiftool, "SECONDS", 1.0)
+    fake("if [ $number = 1 ]; then sleep 1.5; fi\n" + GOOD.replace("12345", "\"for'$number'\""))
+    with FactsReader() as facts_reader:
+        assert read_raf(facts_reader) == Facts()
+        time.sleep(0.8)
+        assert read_raf(facts_reader).content_id == "for2"
+
+
+def test_it_recovers_from_a_file_that_kills_it(fake: Fake) -> None:
+    log = fake("if [ $number = 2 ]; then exit 1; fi\n" + GOOD)
+    with FactsReader() as facts_reader:
+        assert [bool(read_raf(facts_reader).taken) for _ in range(4)] == [True, False, True, True]
+    assert len(started(log)) == 2
+
+
+@pytest.mark.parametrize("version", ["12.37", "9.99", "nonsense"])
+def test_an_old_exiftool_is_shown_no_file(fake: Fake, version: str) -> None:
+    log = fake(GOOD, version)
+    with FactsReader() as facts_reader:
+        assert read_raf(facts_reader) == Facts()
+    assert started(log) == []
+    assert not can_read("image/x-fuji-raf")
+
+
+def test_it_does_not_outlive_a_killed_albumup(fake: Fake) -> None:
+    log = fake(GOOD)
+    script = (
+        "import os, sys; from albumup.facts import FactsReader\n"
+        "FactsReader().read(os.fsencode(sys.argv[1]), 'image/x-fuji-raf'); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", script, SAID / "dated.raf"], timeout=30, check=False)
+    until = time.monotonic() + 5
+    while is_alive(started(log)[0]) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not is_alive(started(log)[0])

@@ -1,20 +1,17 @@
-"""What albumup.photo says of a file: its type, its digests, when it was taken."""
+"""What albumup.photo says of a file: its type and its digests."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import random
-import sys
 import threading
-import warnings
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
-from albumup import facts, photo
+from albumup import photo
 
 PHOTOS = Path(__file__).parent / "photos"
 
@@ -320,114 +317,3 @@ def test_without_algorithms_it_only_counts(source: tuple[Path, int]) -> None:
     path, fd = source
     path.write_bytes(b"abc")
     assert photo.digest(fd, ()) == (3, {})
-
-
-# --- capture dates ---------------------------------------------------------------------------------------------------
-
-SUMMER = timezone(timedelta(hours=2))
-
-
-@pytest.fixture(autouse=True)
-def fresh_pillow() -> Iterator[None]:
-    facts._pillow.cache_clear()
-    with warnings.catch_warnings():
-        yield
-    facts._pillow.cache_clear()
-
-
-def taken(path: Path) -> datetime | None:
-    return facts.capture_date(os.fsencode(path))
-
-
-@pytest.mark.parametrize("name", ["photo.jpg", "photo.heic", "photo.png", "photo.webp", "photo.tif"])
-def test_capture_date_with_offset_and_fraction(name: str) -> None:
-    assert taken(PHOTOS / name) == datetime(2026, 7, 14, 18, 3, 22, 250_000, SUMMER)
-
-
-def test_capture_date_without_offset_is_naive() -> None:
-    moment = taken(PHOTOS / "no_offset.jpg")
-    assert moment == datetime(2026, 7, 14, 18, 3, 22)
-    assert moment.tzinfo is None
-
-
-@pytest.mark.parametrize("name", ["no_date.jpg", "photo.gif", "photo.cr3", "photo.raf", "video.mp4", "README.md"])
-def test_files_without_a_date(name: str) -> None:
-    assert taken(PHOTOS / name) is None
-
-
-def exif_jpeg(folder: Path, date: str, offset: str = "+02:00", fraction: str = "") -> Path:
-    from PIL import Image
-
-    exif = Image.Exif()
-    exif.get_ifd(0x8769).update({0x9003: date, 0x9011: offset, 0x9291: fraction})
-    path = folder / "exif.jpg"
-    Image.new("RGB", (8, 8)).save(path, exif=exif.tobytes())
-    return path
-
-
-@pytest.mark.parametrize(
-    ("date", "offset", "fraction", "moment"),
-    [
-        ("2026:01:02 03:04:05", "-09:30", "", datetime(2026, 1, 2, 3, 4, 5, 0, timezone(-timedelta(hours=9.5)))),
-        ("2026:01:02 03:04:05", "Z", "7", datetime(2026, 1, 2, 3, 4, 5, 700_000, UTC)),
-        ("2026-01-02T03:04:05", "  :  ", "123456789", datetime(2026, 1, 2, 3, 4, 5, 123_456)),
-        ("2026:01:02 03:04:05", "+99:00", "x", datetime(2026, 1, 2, 3, 4, 5)),
-        ("0000:00:00 00:00:00", "+02:00", "", None),
-        ("    :  :     :  :  ", "", "", None),
-        ("2026:13:40 25:61:61", "", "", None),
-        ("yesterday", "", "", None),
-    ],
-)
-def test_odd_dates(tmp_path: Path, date: str, offset: str, fraction: str, moment: datetime | None) -> None:
-    found = taken(exif_jpeg(tmp_path, date, offset, fraction))
-    assert found == moment
-    assert (found and found.tzinfo) == (moment and moment.tzinfo)
-
-
-def test_broken_files_have_no_date_and_raise_nothing(tmp_path: Path) -> None:
-    rng = random.Random(3)
-    path = tmp_path / "broken"
-    for name in ("photo.jpg", "photo.heic", "photo.png", "photo.webp", "photo.tif", "photo.nef", "photo.avif"):
-        whole = (PHOTOS / name).read_bytes()
-        for _ in range(30):
-            torn = bytearray(whole[: rng.randrange(len(whole) + 1)])
-            for _ in range(min(8, len(torn))):
-                torn[rng.randrange(len(torn))] = rng.randrange(256)
-            path.write_bytes(torn)
-            assert isinstance(taken(path), datetime | None)
-    assert taken(tmp_path / "missing.jpg") is None
-    assert taken(tmp_path) is None
-
-
-def test_broken_files_print_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "torn.tif"
-    path.write_bytes((PHOTOS / "photo.nef").read_bytes()[:82])
-    with warnings.catch_warnings(record=True) as printed:
-        warnings.simplefilter("always")
-        assert taken(path) is None
-    assert printed == []
-
-
-def test_an_undecodable_path(tmp_path: Path) -> None:
-    path = os.fsencode(tmp_path) + b"/caf\xe9.jpg"
-    with open(path, "wb") as copy:
-        copy.write((PHOTOS / "photo.jpg").read_bytes())
-    assert facts.capture_date(path) == datetime(2026, 7, 14, 18, 3, 22, 250_000, SUMMER)
-
-
-def test_a_panorama_is_no_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from PIL import Image
-
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)  # as a picture of ten times the limit would meet it
-    path = exif_jpeg(tmp_path, "2026:01:02 03:04:05")
-    assert taken(path) is not None
-
-
-def test_without_pillow_there_is_no_date(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "PIL", None)
-    assert taken(PHOTOS / "photo.jpg") is None
-
-
-def test_without_pillow_heif_jpegs_still_have_dates(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pillow_heif", None)
-    assert taken(PHOTOS / "photo.jpg") is not None

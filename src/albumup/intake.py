@@ -6,11 +6,12 @@ import os
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from albumup.body import SourceChanged, SourceGone, read_source, same_time
 from albumup.errors import LocalError, UsageError
-from albumup.facts import can_read_ids, content_id
+from albumup.facts import FactsReader, can_read
 from albumup.journal.gathering import (
     Action,
     Arrival,
@@ -95,16 +96,18 @@ class Intake:
     def arrivals(self) -> Iterator[Arrival]:
         """What is to be queued or noted, in the order of the scan. Raises UsageError when there is no photo at all."""
         index = {root.path: number for number, root in enumerate(self._roots)}
-        for item in scan(self._roots, self._filters, self._is_known):
-            if isinstance(item, Skipped):
-                self.survey.skipped[item.reason] += 1
-                self._on_skip(item)
-                if item.reason is SkipReason.SIDECAR and item.path.lower().endswith(b".xmp"):
-                    self._on_sidecar(item.path)
-            elif isinstance(item, Unreadable):
-                self.survey.folders.append(item)
-            elif (arrival := self._classify(item, index[item.root.path])) is not None:
-                yield arrival
+        with FactsReader() as facts:
+            for item in scan(self._roots, self._filters, self._is_known):
+                if isinstance(item, Skipped):
+                    self.survey.skipped[item.reason] += 1
+                    self._on_skip(item)
+                    if item.reason is SkipReason.SIDECAR and item.path.lower().endswith(b".xmp"):
+                        self._on_sidecar(item.path)
+                elif isinstance(item, Unreadable):
+                    self.survey.folders.append(item)
+                elif (arrival := self._classify(item, index[item.root.path])) is not None:
+                    self._expect_date(arrival, facts)
+                    yield arrival
         if not self.survey.photos and not self.survey.skipped[SkipReason.OLDER]:
             raise UsageError(*self._nothing())
 
@@ -154,16 +157,17 @@ class Intake:
 
     def _pair(self, gathering: Gathering) -> None:
         """Find the stills and clips that are live photos: of one folder and stem, with one identifier in both."""
-        for stills, clips in gathering.candidates():
-            clip_of = {content_id(clip.path, clip.mime): clip for clip in clips}
-            clip_of.pop("", None)
-            if clip_of and not can_read_ids():
-                self.survey.maybe_live += 1
-            for still in stills:
-                clip = clip_of.pop(content_id(still.path, still.mime), None) if clip_of else None
-                if clip is not None:
-                    gathering.pair(still, clip)
-                    self.survey.live += 1
+        with FactsReader() as facts:
+            for stills, clips in gathering.candidates():
+                clip_of = {facts.read(clip.path, clip.mime).content_id: clip for clip in clips}
+                clip_of.pop("", None)
+                for still in stills if clip_of else ():
+                    if not can_read(still.mime):
+                        self.survey.maybe_live += 1
+                    clip = clip_of.pop(facts.read(still.path, still.mime).content_id, None)
+                    if clip is not None:
+                        gathering.pair(still, clip)
+                        self.survey.live += 1
 
     def _is_known(self, path: bytes, volume: str, status: os.stat_result) -> str | None:
         known = self._known(path, volume, status.st_dev)
@@ -214,9 +218,13 @@ class Intake:
             self.survey.size += found.size
             self.survey.unreadable_photos += bool(found.error)
             self.survey.videos += found.mime.startswith("video/")
-            if self._server is not None and self._server.dates and not found.error:
-                taken_of(found.path, found.mime, self._server)
         return Arrival(action, task_id, root, found.path, found.volume, found.relative, found.mime, pins, found.error)
+
+    def _expect_date(self, arrival: Arrival, facts: FactsReader) -> None:
+        """ConfigError if a photo to be queued has no date, and the form wants one."""
+        if self._server is not None and self._server.dates and arrival.action is not Action.REPIN and not arrival.error:
+            with suppress(SourceGone):  # the preparer finds out
+                taken_of(arrival.path, arrival.mime, self._server, facts)
 
     def _count_known(self, found: Found, known: Known) -> None:
         survey = self.survey

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
-from albumup.body import Frame, Place, frame, new_boundary, read_source
+from albumup.body import Frame, Place, SourceGone, frame, new_boundary, read_source
 from albumup.errors import ConfigError
-from albumup.facts import can_read_dates, capture_date
+from albumup.facts import FactsReader, what_reads
 from albumup.journal.rows import Body, Pins, Task
 from albumup.targets.base import Form, Photo, Target
 
@@ -31,14 +31,18 @@ class Reading:
 
 
 def read(
-    task: Task, target: Target, spool: Callable[[], tuple[str, int]] | None, on_block: Callable[[int], None]
+    task: Task,
+    target: Target,
+    facts: FactsReader,
+    spool: Callable[[], tuple[str, int]] | None,
+    on_block: Callable[[int], None],
 ) -> Reading:
     """Read a photo once: digests, pins, and its copy if it is to be spooled.
 
     ``spool`` opens a file for the copy: its name and descriptor. Raises SourceGone, SourceChanged,
     AnotherVolume, LocalError, and whatever ``on_block`` raises to stop it.
     """
-    taken = taken_of(task.path, task.mime, target) if target.dates else None
+    taken = taken_of(task.path, task.mime, target, facts) if target.dates else None
     sidecar = _sidecar(task.sidecar_path) if task.sidecar_path is not None else None
     place = Place(task.volume, task.device)
     if spool is None:
@@ -63,20 +67,24 @@ def _sidecar(path: bytes) -> bytes | None:
     return content if 0 < len(content) <= MOST_SIDECAR else None
 
 
-def taken_of(path: bytes, mime: str, target: Target) -> str:
+def taken_of(path: bytes, mime: str, target: Target, facts: FactsReader) -> str:
     """The capture date as ISO 8601 with an offset: the file's, else the target's ``timezone``, else the computer's.
 
-    Raises ConfigError where the file has none and the target names no fallback.
+    Raises ConfigError where the file has none and the target names no fallback; SourceGone.
     """
-    date = capture_date(path, mime)
+    date = facts.read(path, mime).taken
     if date is None:
+        try:
+            modified = os.stat(path).st_mtime
+        except OSError as error:
+            raise SourceGone(error.strerror) from error
         if target.settings.taken_fallback != "mtime":
+            install = what_reads(mime)
             raise ConfigError(
                 f"{os.fsdecode(path)!a} has no readable capture date, and a field of {target.name} wants {{taken}}",
-                f'Add {target.key("taken_fallback")} = "mtime"'
-                + ("" if can_read_dates(mime) else "; or install what reads dates: pip install 'albumup[photos]'"),
+                f'Add {target.key("taken_fallback")} = "mtime"' + (f"; or {install}" if install else ""),
             )
-        date = datetime.fromtimestamp(os.stat(path).st_mtime, UTC).astimezone(_zone(target))
+        date = datetime.fromtimestamp(modified, UTC).astimezone(_zone(target))
     elif date.tzinfo is None:
         zone = _zone(target)
         date = date.replace(tzinfo=zone) if zone is not None else date.astimezone()

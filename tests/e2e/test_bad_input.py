@@ -126,13 +126,9 @@ def test_a_template_that_cannot_be_filled(home: Home, field: str, says: str) -> 
     [
         ["watch"],
         ["stop"],
-        ["share", "trip"],
-        ["verify", "trip"],
         ["report", "trip"],
         ["schedule", "cron"],
-        ["target", "add"],
         ["push", "trip", "--detach"],
-        ["push", "trip", "--share"],
     ],
     ids=" ".join,
 )

@@ -546,3 +546,14 @@ def test_a_sidecar_of_what_was_there_already_was_not_sent(home: Home, immich: Im
     done = home.run("verify", "trip")
     assert done.returncode == 3
     assert "IMG_1.xmp  a sidecar that was not sent" in done.stdout
+
+
+def test_cancel_gives_up_what_the_album_is_owed(home: Home, immich: Immich) -> None:
+    immich.fault("PUT", "/assets$", "status", status=403, times=None)
+    assert home.run("push", home.photos(2), "--share").returncode == 4
+    assert home.album()["settled"] is False
+    assert home.run("forget", "trip").returncode == 2
+    assert home.run("cancel", "trip").returncode == 0
+    assert home.album()["settled"] is True
+    assert home.run("resume").returncode == 0
+    assert home.run("forget", "trip").returncode == 0

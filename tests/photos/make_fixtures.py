@@ -12,6 +12,7 @@ import random
 import struct
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import pillow_heif
 from PIL import ExifTags, Image, ImageChops, ImageDraw, ImageFilter
 
 HERE = Path(__file__).parent
+FACTS = HERE / "facts"
 DEMO = HERE.parents[1] / "src" / "albumup" / "demo_photos"
 
 Colour = tuple[int, int, int]
@@ -29,9 +31,10 @@ def main() -> None:
     make_pictures()
     make_raw_headers()
     make_videos()
+    make_facts()
     make_demo()
     total = 0
-    for folder in (HERE, DEMO):
+    for folder in (HERE, FACTS, DEMO):
         for path in sorted(folder.iterdir()):
             if path.is_file():
                 print(f"{path.stat().st_size:8}  {path.relative_to(folder.parent)}")
@@ -125,6 +128,99 @@ def tiff(make: str, model: str, first_ifd: int = 8) -> bytes:
     head = b"II*\0" + struct.pack("<I", first_ifd)
     ifd = struct.pack("<H", count) + b"".join(struct.pack("<HHII", *entry) for entry in entries) + bytes(4)
     return head.ljust(first_ifd, b"\0") + ifd + b"".join(strings) + b"\x80"
+
+
+# --- what files say of themselves ------------------------------------------------------------------------------------
+
+CONTENT_ID = b"8F1C2F0E-5B6D-4C55-9C5B-0A7D6B1E2F30"
+TAKEN = datetime(2026, 7, 14, 16, 3, 22, tzinfo=UTC)  # 18:03:22 where it was taken
+
+
+def make_facts() -> None:
+    tile = Image.linear_gradient("L").resize((16, 16)).convert("RGB")
+    live = exif("2026:07:14 18:03:22", "+02:00", "250")
+    live[ExifTags.Base.Make] = "Apple"
+    live.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.MakerNote] = apple_note(CONTENT_ID)
+    tile.save(FACTS / "live.jpg", quality=60, exif=live.tobytes())
+    tile.save(FACTS / "live.heic", quality=40, exif=live.tobytes())
+    tile.save(FACTS / "dated.avif", quality=40, exif=live.tobytes())
+    seconds = int((TAKEN - datetime(1904, 1, 1, tzinfo=UTC)).total_seconds())
+    apple = metadata(
+        {
+            b"com.apple.quicktime.make": b"Apple",
+            b"com.apple.quicktime.content.identifier": CONTENT_ID,
+            b"com.apple.quicktime.creationdate": b"2026-07-14T18:03:22+0200",
+        }
+    )
+    picture = box(b"mdat", bytes(32))
+    quicktime, mp4 = box(b"ftyp", b"qt  \0\0\0\0qt  "), box(b"ftyp", b"mp42\0\0\0\0isommp42")
+    # An hour later in the header: there it is when the file was written.
+    (FACTS / "live.mov").write_bytes(quicktime + picture + box(b"moov", mvhd(seconds + 3600) + apple))
+    (FACTS / "utc.mov").write_bytes(quicktime + picture + box(b"moov", mvhd(seconds)))
+    (FACTS / "utc.mp4").write_bytes(mp4 + box(b"moov", mvhd(seconds, version=1)) + picture)
+    (FACTS / "unset.mp4").write_bytes(mp4 + box(b"moov", mvhd(0)) + picture)
+    (FACTS / "unix.mp4").write_bytes(mp4 + box(b"moov", mvhd(2_082_844_800)) + picture)
+    for name, start in (("nef", b"II*\0"), ("arw", b"II*\0"), ("dng", b"II*\0"), ("orf", b"IIRO"), ("rw2", b"IIU\0")):
+        (FACTS / f"dated.{name}").write_bytes(start + dated_tiff("camera maker", 8)[4:])
+    canon = dated_tiff("Canon", 16)
+    (FACTS / "dated.cr2").write_bytes(canon[:8] + b"CR\x02\0" + bytes(4) + canon[16:])
+    jpeg = io.BytesIO()
+    tile.save(jpeg, "JPEG", quality=60, exif=exif("2026:07:14 18:03:22", "+02:00", "250").tobytes())
+    fuji = b"FUJIFILMCCD-RAW 0201FF129502X-T3".ljust(60, b"\0") + b"0100"
+    fuji = fuji.ljust(84, b"\0") + struct.pack(">II", 160, len(jpeg.getvalue()))
+    (FACTS / "dated.raf").write_bytes(fuji.ljust(160, b"\0") + jpeg.getvalue())
+    canon_uuid = bytes.fromhex("85c0b687820f11e08111f4ce462b6a48")
+    inner = box(b"uuid", canon_uuid + box(b"CMT1", tiff("Canon", "Canon EOS R")) + box(b"CMT2", exif_tiff()))
+    head = box(b"ftyp", b"crx \0\0\0\x01crx isom")
+    (FACTS / "dated.cr3").write_bytes(head + box(b"moov", inner + mvhd(seconds)) + box(b"mdat", bytes(32)))
+
+
+def apple_note(content_id: bytes) -> bytes:
+    """Apple's MakerNote with a number and the content identifier; offsets count from its start."""
+    entries = struct.pack(">HHII", 0x0001, 4, 1, 14) + struct.pack(">HHII", 0x0011, 2, len(content_id) + 1, 44)
+    return b"Apple iOS\0\0\x01MM" + struct.pack(">H", 2) + entries + bytes(4) + content_id + b"\0"
+
+
+def mvhd(created: int, version: int = 0) -> bytes:
+    """The movie's header: created so many seconds after the start of 1904."""
+    times = struct.pack(">IQQIQ" if version else ">IIIII", version << 24, created, created, 600, 1200)
+    matrix = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
+    return box(b"mvhd", times + struct.pack(">IH10x", 0x10000, 0x100) + matrix + bytes(24) + struct.pack(">I", 2))
+
+
+def metadata(values: dict[bytes, bytes]) -> bytes:
+    """QuickTime's ``meta``: names in ``keys``, texts in ``ilst`` by their numbers."""
+    names = b"".join(box(b"mdta", name) for name in values)
+    texts = b"".join(
+        box(struct.pack(">I", number), box(b"data", struct.pack(">II", 1, 0) + value))
+        for number, value in enumerate(values.values(), 1)
+    )
+    handler = box(b"hdlr", bytes(8) + b"mdta" + bytes(14))
+    return box(b"meta", handler + box(b"keys", struct.pack(">II", 0, len(values)) + names) + box(b"ilst", texts))
+
+
+def exif_tiff(at: int = 0, first_ifd: int = 8) -> bytes:
+    """A TIFF whose first IFD holds what an Exif IFD does; ``at`` is where it stands in the file it is put into."""
+    values = {0x9003: b"2026:07:14 18:03:22\0", 0x9011: b"+02:00\0", 0x9291: b"250\0"}
+    data = b""
+    entries = b""
+    data_at = at + first_ifd + 2 + 12 * len(values) + 4
+    for tag, value in values.items():
+        inline = value if len(value) <= 4 else struct.pack("<I", data_at + len(data))
+        data += value if len(value) > 4 else b""
+        entries += struct.pack("<HHI4s", tag, 2, len(value), inline)
+    head = b"II*\0" + struct.pack("<I", first_ifd)
+    return head.ljust(first_ifd, b"\0") + struct.pack("<H", len(values)) + entries + bytes(4) + data
+
+
+def dated_tiff(make: str, first_ifd: int) -> bytes:
+    """A TIFF of nothing but its maker and an Exif IFD."""
+    text = make.encode() + b"\0"
+    text_at = first_ifd + 2 + 24 + 4
+    exif_at = text_at + len(text)
+    entries = struct.pack("<HHII", 271, 2, len(text), text_at) + struct.pack("<HHII", 0x8769, 4, 1, exif_at)
+    head = (b"II*\0" + struct.pack("<I", first_ifd)).ljust(first_ifd, b"\0")
+    return head + struct.pack("<H", 2) + entries + bytes(4) + text + exif_tiff(exif_at - 8)[8:]
 
 
 def make_videos() -> None:

@@ -19,6 +19,7 @@ from servers import FormSink, Line, answer, form_of
 
 from albumup.body import read_source, sent_name
 from albumup.config import load
+from albumup.facts import FactsReader
 from albumup.journal.rows import Body, Task
 from albumup.photo import HEAD_BYTES, media_type
 from albumup.prepare import Reading, body_of, head_of, photo_of, taken_of
@@ -60,7 +61,8 @@ def prepare(target: Target, path: bytes | Path, album: str = "trip", index: int 
         mime=mime, size=pins.size, position=index, total=total, tries=0, attempts=0, frees=0, maybe_twice=False,
         spool=False, seen=(pins.size, pins.mtime_ns), sent_as=None, body=None,
     )  # fmt: skip
-    taken = taken_of(path, mime, target) if target.dates else None
+    with FactsReader() as facts:
+        taken = taken_of(path, mime, target, facts) if target.dates else None
     photo = photo_of(task, pins, digests, taken, target)
     task = replace(task, sent_as=sent_name(target.filename(photo)))
     body = body_of(task, Reading(pins, digests, taken, None), target, task.sent_as or "")

@@ -42,6 +42,10 @@ def cancel(journal: Journal, album_id: int, files: Sequence[bytes], *, alone: bo
             journal.move(row["id"], State.CANCELLED)
             journal.connection.execute("update task set ask_at = null where id = ?", (row["id"],))
             cancelled += 1
+    if wanted is None:
+        # Nor is the server's album owed anything any more.
+        journal.connection.execute("update task set owed = 0 where album_id = ? and owed = 1", (album_id,))
+        journal.connection.execute("update album set wants_share = 0 where id = ? and share is null", (album_id,))
     if cancelled:
         runs.touch(journal, album_id)
     return Cancelled(cancelled, sending, sent)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from albumup.body import AnotherVolume, SourceChanged, SourceGone, sent_name
 from albumup.disk import fsync_folder
 from albumup.errors import AlbumupError, ConfigError
+from albumup.facts import FactsReader
 from albumup.journal import copies
 from albumup.journal.journal import Journal, LostTask
 from albumup.journal.rows import Body, Task
@@ -43,6 +44,7 @@ class Preparer(threading.Thread):
         self._engine = engine
         self._restless: dict[int, tuple[int, float]] = {}
         self._spooled = 0
+        self._facts = FactsReader()
 
     def run(self) -> None:
         engine = self._engine
@@ -66,6 +68,7 @@ class Preparer(threading.Thread):
         except BaseException as error:  # noqa: BLE001 - whatever it was, the run must hear of it
             engine.fail(error)
         finally:
+            self._facts.close()
             engine.preparing = False
 
     def _next_batch(self, journal: Journal) -> tuple[list[tuple[Lane, Task]], list[tuple[Lane, Task]]]:
@@ -138,7 +141,7 @@ class Preparer(threading.Thread):
 
         try:
             spool = partial(open_copy, engine.options.spool_folder) if task.spool else None
-            reading = read(task, lane.target, spool, on_block)
+            reading = read(task, lane.target, self._facts, spool, on_block)
         except AnotherVolume as other:
             engine.dispatch.root_away(task.root_id, str(other))
             return None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from albumup.body import SourceGone, read_source, sent_name
 from albumup.errors import UsageError
+from albumup.facts import FactsReader
 from albumup.journal.rows import Task
 from albumup.photo import media_type_by_name
 from albumup.prepare import Reading, body_of, head_of, photo_of, taken_of
@@ -50,7 +51,8 @@ def run_trial(target: Target, path: bytes) -> Trial:
     task = Task(
         0, 0, ALBUM, 0, path, name, "", pins.device, mime, pins.size, 1, 1, 0, 0, 0, False, False, seen, None, None
     )
-    taken = taken_of(path, mime, target) if target.dates else None
+    with FactsReader() as facts:
+        taken = taken_of(path, mime, target, facts) if target.dates else None
     photo = photo_of(task, pins, digests, taken, target)
     sent_as = sent_name(target.filename(photo))
     body = body_of(task, Reading(pins, digests, taken, None), target, sent_as)

@@ -1,0 +1,190 @@
+"""exiftool, asked over its pipes: one process, started when first needed, given up when it does not answer.
+
+Its arguments come one a line (``-stay_open``, ``-@ -``), so a name could end its line and begin an option. It gets none
+where there is /proc: the file is open here, and is named by its descriptor. Elsewhere names that are not plain are
+given up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import os
+import re
+import select
+import shutil
+import signal
+import subprocess
+import threading
+import time
+
+from albumup.facts.values import Facts, content_id, moment
+
+SECONDS = 10.0
+"""How long it may take for one file, the start included."""
+
+_OLDEST = (12, 38)
+"""Older ones run what a file (CVE-2021-22204) or its name (CVE-2022-23935) tells them to."""
+
+_FAILURES = 3
+"""So many in a row, and it is not asked again."""
+
+_FAREWELL_SECONDS = 1.0
+
+_MOST_BYTES = 1 << 16
+"""Of an answer; a usual one has 300."""
+
+# -fast: no search for what is appended to a file.
+_ARGUMENTS = (
+    "-j", "-fast",
+    "-EXIF:DateTimeOriginal", "-EXIF:SubSecTimeOriginal", "-EXIF:OffsetTimeOriginal",
+    "-ContentIdentifier", "-MediaGroupUUID",
+)  # fmt: skip
+
+# Its input may end, but exiftool waits for more, busily, for ever. So it has a guard, which ends both when the pipe
+# that stands in for its stderr is closed, be it because this process was killed.
+_GUARD = """
+exec 4<&0 5>&1 6<&2 </dev/null >/dev/null 2>/dev/null
+"$@" <&4 >&5 4<&- 5>&- 6<&- &
+exec 4<&- 5>&-
+trap "" TERM
+cat <&6
+kill -TERM 0
+wait
+"""
+
+_PLAIN = re.compile(rb"/[^\0-\x1f\x7f]*[^\0-\x20\x7f|]")
+
+
+def program() -> str | None:
+    """The exiftool on PATH; None if there is none, or one that must not be shown other people's files."""
+    found = shutil.which("exiftool")
+    return found if found is not None and _version(os.path.abspath(found)) >= _OLDEST else None
+
+
+@functools.cache
+def _version(found: str) -> tuple[int, ...]:
+    try:
+        answer = subprocess.run(
+            [found, "-config", "", "-ver"],
+            stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, start_new_session=True,
+        )  # fmt: skip
+        return tuple(int(part) for part in answer.stdout.decode("ascii").strip().split("."))
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return (0,)
+
+
+class ExifTool:
+    """Threads take turns."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: _Process | None = None
+        self._asked = 0
+        self._failures = 0
+        self._closed = False
+
+    def read(self, path: bytes, descriptor: int) -> Facts | None:
+        """What it says of the file that is open as ``descriptor``; None if it says nothing of use."""
+        with self._lock:
+            argument = _argument(path, descriptor)
+            if self._closed or self._failures >= _FAILURES or argument is None:
+                return None
+            answer = self._ask(argument)
+        if answer is None:
+            return None
+        taken = moment(*(answer.get(name + "Original", "") for name in ("DateTime", "SubSecTime", "OffsetTime")))
+        return Facts(taken, content_id(answer.get("ContentIdentifier") or answer.get("MediaGroupUUID", "")))
+
+    def close(self) -> None:
+        """End the process, if there is one; nothing is read any more."""
+        with self._lock:
+            self._closed = True
+            self._end()
+
+    def _ask(self, argument: bytes) -> dict[str, str] | None:
+        self._asked += 1
+        try:
+            if self._process is None:
+                found = program()
+                if found is None:
+                    self._closed = True
+                    return None
+                self._process = _Process(found)
+            answer = json.loads(self._process.ask(argument, self._asked) or b"[{}]", parse_float=str, parse_int=str)
+            words = {str(key): value for key, value in answer[0].items() if isinstance(value, str)}
+        except (OSError, ValueError, LookupError, AttributeError, TypeError, RecursionError):
+            self._failures += 1
+            self._end()
+            return None
+        except BaseException:
+            self._end()  # its answer would be taken for that of the next file
+            raise
+        self._failures = 0
+        return words
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.end()
+
+
+class _Process:
+    """exiftool and its guard."""
+
+    def __init__(self, found: str) -> None:
+        """Raises OSError."""
+        watched, self._lifeline = os.pipe()
+        try:
+            self._process = subprocess.Popen(
+                ["/bin/sh", "-c", _GUARD, "exiftool", found, "-config", "", "-stay_open", "True", "-@", "-",
+                 "-common_args", *_ARGUMENTS],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=watched, bufsize=0, start_new_session=True,
+                env={**os.environ, "TZ": "UTC", "LC_ALL": "C"},
+            )  # fmt: skip
+        except BaseException:
+            os.close(self._lifeline)
+            raise
+        finally:
+            os.close(watched)
+
+    def ask(self, argument: bytes, number: int) -> bytes:
+        """Its answer. Raises OSError if none comes in time, or one without an end."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        until, output = time.monotonic() + SECONDS, self._process.stdout.fileno()
+        self._process.stdin.write(b"%b\n-execute%d\n" % (argument, number))
+        waiting = select.poll()
+        waiting.register(output, select.POLLIN)
+        answer, mark = b"", b"{ready%d}\n" % number
+        while not answer.endswith(mark):
+            left = until - time.monotonic()
+            if left <= 0 or len(answer) > _MOST_BYTES:
+                raise TimeoutError
+            if waiting.poll(left * 1000):
+                block = os.read(output, _MOST_BYTES)
+                if not block:
+                    raise BrokenPipeError
+                answer += block
+        return answer.removesuffix(mark).strip()
+
+    def end(self) -> None:
+        """Nothing is left when this returns."""
+        os.close(self._lifeline)
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        try:
+            self._process.wait(_FAREWELL_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+
+def _argument(path: bytes, descriptor: int) -> bytes | None:
+    """What to call a file by, or None."""
+    if os.path.isdir(f"/proc/{os.getpid()}/fd"):
+        return b"/proc/%d/fd/%d" % (os.getpid(), descriptor)
+    path = os.path.abspath(path)
+    return path if _PLAIN.fullmatch(path) else None

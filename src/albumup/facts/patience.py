@@ -1,0 +1,42 @@
+"""A file that ends its reader rather than keep it for ever."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import time
+
+SECONDS = 5.0
+"""How long a library may read one file."""
+
+MOST_BYTES = 128 << 20
+"""How much of a file a library may read. Headers are far smaller, but some readers take in a picture to find them."""
+
+
+class OutOfPatience(OSError):
+    """A reader asked for more than a header can be."""
+
+
+class PatientFile(io.BufferedReader):
+    """A regular file, to be read for ``SECONDS`` seconds and ``MOST_BYTES`` bytes; then OutOfPatience."""
+
+    def __init__(self, path: bytes) -> None:
+        """Raises OSError, also for what is no regular file (a pipe would make us wait)."""
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError("not a regular file")
+            raw = io.FileIO(descriptor)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        super().__init__(raw, 1 << 16)
+        self._until, self._left = time.monotonic() + SECONDS, MOST_BYTES
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self._left <= 0 or time.monotonic() > self._until:
+            raise OutOfPatience
+        block = super().read(self._left if size is None or size < 0 else min(size, self._left))
+        self._left -= len(block)
+        return block
