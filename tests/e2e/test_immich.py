@@ -65,7 +65,7 @@ def test_every_version_gets_the_album_and_a_second_push_sends_no_photo(home: Hom
     assert server.requests() == []
     done = home.run("--journal", home.folder / "other.db", "push", trip, "--album", "again")
     assert done.returncode == 0
-    assert "12 of them were there already" in done.stderr
+    assert "again: nothing to send; 12 already there" in done.stderr
     assert uploads(server) == []
     assert server.album("again") == names(12)
 

@@ -53,6 +53,8 @@ class Session:
     """Where somebody is uploading already, leave the work to them and end at once."""
     rounds: int = 5
     _signals: list[int] = field(default_factory=list)
+    _unfinished: set[int] = field(default_factory=set)
+    """Albums that had something left to do when this began."""
     _lock: FileLock = field(init=False)
 
     def __post_init__(self) -> None:
@@ -82,6 +84,7 @@ class Session:
         """Upload, or follow who does; the exit code."""
         if not self.before:
             self.before = {album: runs.tally(self.journal, album).count(*DONE) for album in self.album_ids}
+        self._unfinished = {album for album in self.album_ids if runs.is_unfinished(self.journal, album)}
         with _Handlers(self._signals), contextlib.closing(self.journal):
             while True:
                 if self._take_lock():
@@ -204,7 +207,12 @@ class Session:
         """Was anything sent, or is anything left to say of this album?"""
         tally = runs.tally(self.journal, album_id)
         sent = tally.count(*DONE) - before
-        return bool(sent or runs.is_unfinished(self.journal, album_id) or runs.is_wanting(self.journal, album_id))
+        return bool(
+            sent
+            or album_id in self._unfinished
+            or runs.is_unfinished(self.journal, album_id)
+            or runs.is_wanting(self.journal, album_id)
+        )
 
     def _sum_up(self, album: Album, end: RunEnd) -> None:
         before = self.before.get(album.id, end.before[album.id][0])

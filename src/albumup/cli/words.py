@@ -111,6 +111,8 @@ def summary(journal: Journal, album: Album, before: int, end: RunEnd, local: str
     unsent = _unfinished(journal, album)
     wanting = tally.count(*WANTING) - _asking(journal, album)
     earlier = _given_up_before(journal, album, end.run_id)
+    known, known_bytes = _not_sent_as_there(journal, album, end.run_id)
+    sent -= known
     total = sent + unsent + wanting - earlier
     name, code = title_of(journal, album), end.exit_code
     tail = f"    (exit {code})" if code else ""
@@ -120,12 +122,14 @@ def summary(journal: Journal, album: Album, before: int, end: RunEnd, local: str
         on_hold = "On hold until: albumup resume" if end.exit_code == 130 else "Go on with: albumup resume"
         lines = [f"{name}: {stopped}{sent} of {total} {verb}, {unsent} waiting. {on_hold}{tail}"]
         return [*lines, *_named(journal, album, wanting)]
-    moved = tally.size(*DONE) - end.before[album.id][1]
+    moved = tally.size(*DONE) - end.before[album.id][1] - known_bytes
     pace = f" in {span(end.seconds)} ({size(moved)}, {size(moved / max(end.seconds, 0.001))}/s)"
-    duplicates = tally.count(State.DUPLICATE)
+    duplicates = tally.count(State.DUPLICATE) - known
     parts = [f"{sent} of {total} {verb}{pace if sent else ''}" if total else "nothing to send"]
     if wanting > earlier:
         parts[0] += f", {wanting - earlier} not"
+    if known:
+        parts.append(f"{known} already there")
     if before:
         parts.append(f"{before} were there before")
     elif duplicates:
@@ -158,6 +162,17 @@ def _unplaced(journal: Journal, album: Album) -> list[str]:
     if rows:
         lines.append(f"Again: albumup retry-failed {quoted(album.name)}")
     return lines
+
+
+def _not_sent_as_there(journal: Journal, album: Album, run_id: int) -> tuple[int, int]:
+    """Photos, and their bytes, that the server was found to have in this run, so that they were not sent."""
+    row = journal.rows(
+        "select count(*), coalesce(sum(size), 0) from task where album_id = ? and state = 'duplicate' and attempts = 0"
+        " and updated >= (select started from run where id = ?)",
+        album.id,
+        run_id,
+    )[0]
+    return row[0], row[1]
 
 
 def _given_up_before(journal: Journal, album: Album, run_id: int) -> int:
@@ -312,6 +327,8 @@ def opening(journal: Journal, album: Album) -> str:
     )[0][0]
     when = f"stopped {span(journal.clock() - last)} ago; " if last else ""
     left = _unfinished(journal, album)
+    if not left:
+        return f"{title_of(journal, album)}: {when}all sent, and not yet all done in the album there"
     return f"{title_of(journal, album)}: {when}{photos(left)} left, {size(tally.size(State.PENDING, State.SENDING))}"
 
 
