@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import tempfile
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Iterator, Mapping
 
 from albumup.config import beside, shown
 from albumup.disk import fsync_folder, make_folder
@@ -22,21 +24,54 @@ def add_target(path: str, name: str, kind: str, settings: Mapping[str, str], *, 
     import tomlkit
 
     path = os.path.realpath(path)
+    folder = os.path.dirname(path)
+    table = {"kind": kind, **settings}
+    added = tomlkit.dumps({"targets": {name: table}})
+    with _alone_in(folder):
+        try:
+            with open(path, encoding="utf-8-sig") as file:
+                text, mode = file.read(), os.fstat(file.fileno()).st_mode & 0o777
+        except FileNotFoundError:
+            text, mode = "", _SECRET
+        wanted = tomllib.loads(text)
+        if name in wanted.get("targets", {}):
+            raise ConfigError(f"{shown(path)}: there is a target {name} already", "choose another name")
+        wanted.setdefault("targets", {})[name] = table
+        if default and "default_target" in wanted:
+            document = tomlkit.parse(text)
+            document["default_target"] = name
+            text = tomlkit.dumps(document)
+        elif default:
+            text = f'default_target = "{name}"\n{text}'
+        if default:
+            wanted["default_target"] = name
+        new = (text.rstrip() + "\n\n" if text.strip() else "") + added
+        try:
+            is_well = tomllib.loads(new) == wanted
+        except tomllib.TOMLDecodeError:
+            is_well = False
+        if not is_well:
+            lines = added.replace("\n", "\n    ").rstrip()
+            raise ConfigError(
+                f"{shown(path)}: written in a way that nothing can be added to; it is as it was",
+                f"add by hand:\n    {lines}",
+            )
+        _replace(path, new, mode)
+
+
+@contextlib.contextmanager
+def _alone_in(folder: str) -> Iterator[None]:
+    """Nobody else adds a target to the config in this folder meanwhile."""
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            text = file.read()
-            mode = os.fstat(file.fileno()).st_mode & 0o777
-    except FileNotFoundError:
-        text, mode = "", _SECRET
-    document = tomlkit.parse(text)
-    table = tomlkit.table()
-    table.update({"kind": kind, **settings})
-    if default:
-        document["default_target"] = name
-    if "targets" not in document:
-        document["targets"] = tomlkit.table(is_super_table=True)
-    document["targets"][name] = table
-    _replace(path, tomlkit.dumps(document), mode)
+        make_folder(folder)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise LocalError(f"{shown(folder)}: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def keep_token(path: str, name: str, token: str) -> str:

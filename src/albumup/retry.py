@@ -62,6 +62,8 @@ class Finding:
     url: str = ""
     status: int | None = None
     """Of the answer, if there was one."""
+    drops_clip: bool = False
+    """Of a still whose clip is gone: it goes without the next time."""
     is_hearsay: bool = False
     """Of a duplicate: to be asked about before it counts."""
     is_doubt: bool = False
@@ -111,6 +113,8 @@ def outcome_of(sent: Sent, verdict: Verdict | None, circumstances: Circumstances
         return Finding(Outcome.REJECTED, verdict.reason or status_words(answer))
     if verdict.kind is VerdictKind.REFUSED:
         return Finding(Outcome.REFUSED, verdict.reason or status_words(answer))
+    if verdict.drops_clip:
+        return Finding(Outcome.NOT_TAKEN, verdict.reason, drops_clip=True)
     return _by_status(sent, answer, verdict, circumstances, wait)
 
 

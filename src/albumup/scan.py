@@ -153,14 +153,17 @@ def _overlap(roots: Sequence[Root]) -> bool:
 _LEFTOVER = re.compile(rb"(?is)@eaDir|@__thumb|#recycle|THMBNL|thumbnails|.*\.LRV|.*\.THM|SYNOFILE_THUMB_.*")
 
 
-_SYSTEMS = re.compile(
-    rb"(?is)\.DS_Store|\._.*|\.Spotlight-V100|\.Trashes|\.fseventsd|Thumbs\.db|desktop\.ini|\.nomedia"
+_NOBODYS = re.compile(
+    rb"(?is)\.DS_Store|\._.*|Thumbs\.db|desktop\.ini|\.nomedia|.*\.LRV|.*\.THM|SYNOFILE_THUMB_.*|\.metadata_never_index"
 )
 
 
 def is_leavings(name: bytes) -> bool:
-    """Is this what systems, cameras and servers leave in every folder, and can make again?"""
-    return bool(_LEFTOVER.fullmatch(name) or _SYSTEMS.fullmatch(name))
+    """Is a file called so what systems, cameras and servers make by themselves, and can make again?
+
+    Of the folders that they leave nothing is said: a bin or a folder of thumbnails may hold somebody's photos.
+    """
+    return _NOBODYS.fullmatch(name) is not None
 
 
 class _Rules:

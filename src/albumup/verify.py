@@ -17,6 +17,7 @@ from albumup.targets.base import Asked, Target, VerdictKind
 from albumup.transfer.http import Http
 
 _AT_A_TIME = 1000
+_PUSHED = "id in (select root_id from photo where album_id = ? union select root_id from pushed where album_id = ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +61,17 @@ def verify(journal: Journal, album: Album, target: Target) -> Iterator[Proof]:
                 if why_not := _sidecar_here(*entry.sidecar):
                     others.append(Proof(entry.sidecar[0], why_not, is_photo=False))
     yield from others
-    roots = journal.rows(
-        "select distinct path from root where is_folder and id in (select root_id from photo where album_id = ?)",
-        album.id,
-    )
-    for row in roots:
+    for row in journal.rows(f"select distinct path from root where is_folder and {_PUSHED}", album.id, album.id):
         for path, why_not in _files_in(row["path"]):
             if path not in accounted:
                 accounted.add(path)
                 is_sidecar = path.lower().endswith((b".xmp", b".aae"))
                 yield Proof(path, "a sidecar that was not sent" if is_sidecar else why_not, is_photo=False)
+
+
+def is_by_name(journal: Journal, album: Album) -> bool:
+    """Were files pushed by their names, so that the folders they lie in are none of ours?"""
+    return bool(journal.rows(f"select 1 from root where not is_folder and {_PUSHED} limit 1", album.id, album.id))
 
 
 def _entries(journal: Journal, album_id: int) -> Iterator[list[_Entry]]:
@@ -145,7 +147,7 @@ def _files_in(folder: bytes) -> Iterator[tuple[bytes, str]]:
     """Everything below a folder that is no folder and not what systems leave everywhere; and what cannot be listed."""
     unread: list[OSError] = []
     for place, folders, names in os.walk(folder, onerror=unread.append):
-        folders[:] = sorted(name for name in folders if not is_leavings(name))
+        folders.sort()
         links = [name for name in folders if os.path.islink(os.path.join(place, name))]
         for name in sorted([*names, *links]):
             if not is_leavings(name):

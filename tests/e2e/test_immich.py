@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -557,3 +558,110 @@ def test_cancel_gives_up_what_the_album_is_owed(home: Home, immich: Immich) -> N
     assert home.album()["settled"] is True
     assert home.run("resume").returncode == 0
     assert home.run("forget", "trip").returncode == 0
+
+
+# Found by trying to break it.
+
+
+def test_verify_looks_into_every_folder_that_was_pushed(home: Home, immich: Immich) -> None:
+    inner = home.photos(2, "trip/a")
+    assert home.run("push", inner, "--album", "trip").returncode == 0
+    assert home.run("verify", "trip").returncode == 0
+    assert len(immich.assets()) == 2
+    (home.folder / "trip" / "BEACH.JPG").write_bytes(jpeg(50))
+    assert home.run("push", home.folder / "trip", "--album", "trip", "--exclude", "B*").returncode == 0
+    done = home.run("verify", "trip")
+    assert done.returncode == 3
+    assert "BEACH.JPG  not in the album" in done.stdout
+
+
+def test_verify_of_files_pushed_by_name_says_nothing_of_their_folder(home: Home, immich: Immich) -> None:
+    trip = home.photos(3)
+    assert home.run("push", trip / "IMG_1.JPG", trip / "IMG_2.JPG", "--album", "trip").returncode == 0
+    assert len(immich.assets()) == 2
+    done = home.run("verify", "trip")
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[-1].endswith("these files are safe to erase, not the folders they lie in")
+
+
+def test_verify_names_photos_in_bins_and_folders_of_thumbnails(home: Home, immich: Immich) -> None:
+    trip = home.photos(1)
+    for folder in ("#recycle", "thumbnails", "@eaDir"):
+        (trip / folder).mkdir()
+        (trip / folder / "REAL.JPG").write_bytes(jpeg(60))
+    (trip / "@eaDir" / "SYNOFILE_THUMB_M.jpg").write_bytes(jpeg(61))
+    assert home.run("push", trip).returncode == 0
+    done = home.run("verify", "trip")
+    assert done.returncode == 3
+    assert len(immich.assets()) == 1
+    assert done.stdout.count("REAL.JPG  not in the album") == 3
+    assert "SYNOFILE" not in done.stdout
+
+
+def test_two_shares_at_once_make_one_link(home: Home, immich: Immich) -> None:
+    assert home.run("push", home.photos(1)).returncode == 0
+    immich.tell("hold", method="GET", path="/api/shared-links$")
+    both = [home.start("share", "trip") for _ in range(2)]
+    until(lambda: immich.tell("waiting"), "the question")
+    immich.tell("release")
+    links = {finish(process).stdout for process in both}
+    assert len(links) == 1
+    assert len(immich.links()) == 1
+
+
+def test_a_still_whose_clip_was_deleted_there_goes_alone(home: Home, immich: Immich) -> None:
+    live(home.photos(0), "A", 1)
+    immich.fault("POST", "/api/assets$", "status", status=401, skip=1)
+    assert home.run("push", home.folder / "trip").returncode == 4
+    (clip_there,) = immich.assets()
+    immich.tell("delete_asset", id=clip_there["id"])
+    assert home.run("resume").returncode == 3  # the clip cannot be put into the album: that is said
+    assert home.states()["A.JPG"] == "uploaded"
+    assert "A.JPG" in immich.album("trip")
+
+
+def test_what_was_deleted_there_before_it_was_in_the_album_is_named(home: Home, immich: Immich) -> None:
+    immich.tell("hold", method="PUT", path="/assets$")
+    process = home.start("push", home.photos(2))
+    until(lambda: immich.tell("waiting"), "the album's call")
+    immich.tell("delete_asset", id=immich.assets()[0]["id"])
+    immich.tell("release")
+    done = finish(process)
+    assert done.returncode == 3
+    assert "the server does not have it any more" in done.stderr
+    assert "albumup forget trip, then push" in done.stderr
+    again = home.run("resume")
+    assert again.returncode == 3
+    assert "the server does not have it any more" in again.stderr
+    assert home.run("forget", "trip").returncode == 0
+    assert home.run("push", home.folder / "trip").returncode == 0
+    assert len(immich.album("trip")) == 2
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "said"),
+    [
+        ("GET", "/api/albums$", [{"albumName": "trip"}]),
+        ("PUT", "/assets$", [{"id": []}]),
+        ("GET", "media-types$", {"image": 5}),
+        ("POST", "bulk-upload-check$", {"results": [{"id": {}}]}),
+        ("POST", "/api/albums$", {"id": 7}),
+    ],
+    ids=["albums", "placing", "types", "asking", "album"],
+)
+def test_answers_of_any_shape_are_tried_again(home: Home, immich: Immich, method: str, path: str, said: object) -> None:
+    immich.fault(method, path, "status", status=200, body=said)
+    assert home.run("push", home.photos(2)).returncode in (0, 4)
+    assert home.run("resume").returncode == 0
+    assert immich.album("trip") == names(2)
+
+
+def test_ctrl_c_does_not_wait_for_a_question(home: Home, immich: Immich) -> None:
+    immich.tell("hold", method="POST", path="bulk-upload-check$")
+    process = home.start("push", home.photos(2))
+    until(lambda: immich.tell("waiting"), "the question")
+    process.send_signal(signal.SIGINT)
+    assert finish(process).returncode == 130
+    assert immich.tell("waiting") == 1  # it is not answered yet
+    immich.tell("release")
+    assert home.run("resume").returncode == 0

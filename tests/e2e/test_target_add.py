@@ -142,3 +142,31 @@ def test_another_server_is_not_taken_for_one(home: Home, server: FormServer) -> 
     done = home.run("target", "add", "home", server.url, "--token-file", "token")
     assert done.returncode == 4
     assert "as a form" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        'targets.a.kind = "form"\ntargets.a.url = "http://127.0.0.1:1/x"\n',
+        'targets = { a = { kind = "form", url = "http://127.0.0.1:1/x" } }\n',
+        'defaults = { jobs = 2 }\ntargets.a = { kind = "form", url = "http://127.0.0.1:1/x" }\n',
+        '\ufeffdefault_target = "a"\n[targets."a"]\nkind = "form"\nurl = "http://127.0.0.1:1/x"',
+        "[targets]\n# none yet\n",
+    ],
+    ids=["dotted", "inline", "mixed", "no last newline", "empty"],
+)
+def test_a_config_is_added_to_or_left_as_it_was(home: Home, immich: Immich, before: str) -> None:
+    home.secret(KEY)
+    home.config(before)
+    was = tomllib.loads(before.removeprefix("\ufeff"))
+    done = home.run("target", "add", "new", immich.url, "--token-file", "token", "--default")
+    if done.returncode:
+        assert done.returncode == 4
+        assert home.config_file.read_text() == before
+        assert "[targets.new]" in done.stderr
+        return
+    now = config_of(home)
+    assert now.pop("default_target") == "new"
+    assert now["targets"].pop("new")["kind"] == "immich"  # type: ignore[attr-defined]
+    was.pop("default_target", None)
+    assert now == {"targets": {}, **was}

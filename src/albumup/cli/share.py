@@ -56,6 +56,8 @@ def _made(app: App, journal: Journal, album: Album, server: Target) -> str:
     from albumup.cli import words
     from albumup.errors import TryLater, UsageError
     from albumup.journal import runs
+    from albumup.journal.lock import FileLock
+    from albumup.journal.opening import paths_of
     from albumup.journal.states import DONE
     from albumup.targets.base import Unasked
     from albumup.uploader.albums import AlbumWork
@@ -67,8 +69,13 @@ def _made(app: App, journal: Journal, album: Album, server: Target) -> str:
         raise TryLater(f"nothing of {name} is on {server.address} yet", "send it first: albumup resume")
     with journal.transaction():
         journal.want_share(album.id)
-    if (url := _by_uploader(app, journal, album)) is not None:
-        return url
+    lock = FileLock(paths_of(journal.path)["lock"])
+    if not lock.take(0.0):
+        app.screen.say(f"An uploader is at work; the link of {name} is made by it, or when it has ended.")
+    while not lock.take(0.0):
+        if (url := _link_of(journal, album)) is not None:
+            return url
+        time.sleep(_POLL)
 
     def do(change: Callable[[Journal], T]) -> T:
         with journal.transaction():
@@ -78,24 +85,16 @@ def _made(app: App, journal: Journal, album: Album, server: Target) -> str:
         app.screen.say(f"{words.shown_name(about.name)}: {what}")
 
     try:
-        return AlbumWork(server, server.http(), do, tell).share(album)
+        return _link_of(journal, album) or AlbumWork(server, server.http(), do, tell).share(album)
     except Unasked as unasked:
-        raise TryLater(
-            f"{album.target}: {unasked}", f"the link of {name} is made by the next: albumup resume"
-        ) from None
+        hint = f"the link of {name} is made by the next: albumup resume"
+        raise TryLater(f"{album.target}: {unasked}", hint) from None
+    finally:
+        lock.release()
 
 
-def _by_uploader(app: App, journal: Journal, album: Album) -> str | None:
-    """The link that a running uploader makes, if it works on this album; None if there is none, or it ended."""
+def _link_of(journal: Journal, album: Album) -> str | None:
+    """The link that the journal has by now."""
     from albumup.journal import runs
-    from albumup.journal.lock import is_locked
-    from albumup.journal.opening import paths_of
 
-    while is_locked(paths_of(app.journal)["lock"]):
-        run = runs.running(journal)
-        if run is None or album.id not in runs.scope(journal, run.id):
-            return None
-        if (now := {one.id: one for one in runs.albums(journal)}.get(album.id)) is not None and now.share:
-            return now.share
-        time.sleep(_POLL)
-    return None
+    return next((one.share for one in runs.albums(journal) if one.id == album.id), None)

@@ -54,7 +54,7 @@ def _verify_one(app: App, journal: Journal, album: Album, nul: bool) -> int:
     from albumup.cli.screen import escape, name_of, photos, put
     from albumup.journal.runs import is_unfinished, tally, target_definitions
     from albumup.targets.building import build
-    from albumup.verify import Proof, verify
+    from albumup.verify import Proof, is_by_name, verify
 
     say = app.screen.complain if nul else put
     title = words.title_of(journal, album)
@@ -85,7 +85,12 @@ def _verify_one(app: App, journal: Journal, album: Album, nul: bool) -> int:
         say(f"  and {len(wrong) - _MOST_NAMED} more")
     where = escape(server.address)
     if not wrong and total and not is_unfinished(journal, album.id):
-        say(f"{title}: {proven} of {total} are on {where} and unchanged here: safe to erase")
+        what = (
+            "these files are safe to erase, not the folders they lie in"
+            if is_by_name(journal, album)
+            else "safe to erase"
+        )
+        say(f"{title}: {proven} of {total} are on {where} and unchanged here: {what}")
         return 0
     also = sum(not proof.is_photo for proof in wrong)
     parts = [f"{proven} of {total} are on {where} and unchanged here"]

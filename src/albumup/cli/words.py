@@ -160,7 +160,8 @@ def _unplaced(journal: Journal, album: Album) -> list[str]:
     )
     lines += [f"  {name_of(row['path'])}  {escape(row['reason'])}" for row in rows]
     if rows:
-        lines.append(f"Again: albumup retry-failed {quoted(album.name)}")
+        name = quoted(album.name)
+        lines.append(f"Again: albumup retry-failed {name}; what was deleted there: albumup forget {name}, then push")
     return lines
 
 
@@ -230,7 +231,7 @@ def settled(journal: Journal, album: Album, path: str, code: int) -> list[str]:
     tail = f"    (exit {code})" if code else ""
     gone = f", {wanting} not" if wanting else ""
     line = f"{title_of(journal, album)}: nothing to do; {tally.count(*DONE)} sent{gone} ({shown(path)})"
-    return [line, *_named(journal, album, wanting, tail)]
+    return [line, *_unplaced(journal, album), *_named(journal, album, wanting, tail)]
 
 
 def followed(journal: Journal, album: Album, before: int) -> list[str]:

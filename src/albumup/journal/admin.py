@@ -82,6 +82,7 @@ def forget(journal: Journal, album_id: int) -> None:
         "delete from photo where album_id = ?",
         "delete from notice where album_id = ?",
         "delete from scope where album_id = ?",
+        "delete from pushed where album_id = ?",
         "delete from tally where album_id = ?",
         "delete from told where what = 'album ' || ?",
         "delete from album where id = ?",
@@ -89,5 +90,6 @@ def forget(journal: Journal, album_id: int) -> None:
         connection.execute(statement, (album_id,))
     connection.execute(
         "delete from root where id not in (select root_id from photo) and id not in (select root_id from task)"
+        " and id not in (select root_id from pushed)"
     )
     connection.execute("delete from target where definition not null and id not in (select target_id from album)")

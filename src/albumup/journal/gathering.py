@@ -173,6 +173,9 @@ class Gathering:
             "update temp.arrival set root = ? where root = ?",
             [(-root_id, index) for index, root_id in enumerate(root_ids)],
         )
+        connection.executemany(
+            "insert or ignore into pushed values (?, ?)", [(album_id, root_id) for root_id in root_ids]
+        )
         # What went on while this one looked: the bytes that are there now are new ones of a photo that was sent.
         connection.execute(
             "update temp.arrival set action = 'again' where action = 'redo' and exists (select 1 from task"

@@ -257,6 +257,11 @@ class Journal:
                 (framed.head, framed.tail, framed.boundary, framed.content_type, framed.length, task_id),
             )
 
+    def go_alone(self, task_id: int) -> None:
+        """The clip of this still is not on the server: it is framed anew, without."""
+        self.connection.execute("update task set clip_id = null where id = ?", (task_id,))
+        self.connection.execute("update body set head = null, length = null where task_id = ?", (task_id,))
+
     def sidecar_read(self, task_id: int, content: bytes, sha256: str) -> None:
         """What goes along with a photo's next sending."""
         self.connection.execute(

@@ -295,6 +295,11 @@ create table sidecar (                        -- what a photo editor wrote besid
     content blob,                             -- until it is sent
     sent integer not null default 0
 );
+create table pushed (                         -- what was named to be pushed to an album, photos in it or not
+    album_id integer not null references album on delete cascade,
+    root_id integer not null references root,
+    primary key (album_id, root_id)
+) without rowid;
 drop view v_albums;
 """
 _UNSETTLED = """

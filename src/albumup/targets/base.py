@@ -52,6 +52,8 @@ class Verdict:
     remote_id: str = ""
     url: str = ""
     takes_pages: bool = False
+    drops_clip: bool = False
+    """Not taken because the clip of this still is not there any more: it is sent without."""
     is_hearsay: bool = False
     """A duplicate by the server's word, which does not say where: it counts once ``ask`` has found it."""
 

@@ -7,13 +7,14 @@ released @immich/sdk packages (1.138.1, 2.7.5, 3.2.2).
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import threading
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 from urllib.parse import quote, urljoin, urlsplit
 
 from albumup.errors import ConfigError
@@ -45,6 +46,22 @@ _MOST_ANSWER = 64 << 20
 """Bytes: a list of all albums of somebody who has thousands of them."""
 _SICK = (500, 502, 503, 504)
 _IN_DOUBT = "it did not say what was asked of it"
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _answers_in_shape(method: F) -> F:
+    """A server may answer JSON of any shape: what cannot be read so is no answer."""
+
+    @functools.wraps(method)
+    def guarded(*given: Any, **named: Any) -> Any:
+        try:
+            return method(*given, **named)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise Unasked(f"its answer is in no shape that is known ({type(error).__name__})") from error
+
+    return cast(F, guarded)
 
 
 class ImmichTarget(Target):
@@ -155,12 +172,15 @@ class ImmichTarget(Target):
         words = f"{answer.status} {answer.reason}: {message}" if message else ""
         if answer.status == 400 and "quota" in message.lower():
             return Verdict(VerdictKind.REFUSED, "400 with a word on the quota", words)
+        if answer.status == 400 and "live photo video" in message.lower():
+            return Verdict(VerdictKind.UNPROVEN, "400 with a word on the clip", words, drops_clip=True)
         if answer.status == 400 and message:
             return Verdict(VerdictKind.REJECTED, "400 with a message", words)
         return Verdict(VerdictKind.UNPROVEN, f"status {answer.status}", words)
 
     # Questions.
 
+    @_answers_in_shape
     def ask(self, http: Http, album: str, photos: Sequence[Asked]) -> list[Verdict | None]:  # noqa: ARG002
         """POST /assets/bulk-upload-check: the account's photos by their SHA-1, whatever album they are in."""
         types = self._known_types(http)
@@ -210,6 +230,7 @@ class ImmichTarget(Target):
 
     # Albums.
 
+    @_answers_in_shape
     def find_album(self, http: Http, name: str, known_id: str | None) -> ServerAlbum | None:
         if known_id is not None:
             # A missing one is a 400 ("Not found or no album.read access", access.ts) or a 404.
@@ -232,12 +253,14 @@ class ImmichTarget(Target):
             )
         return self._album(ids[0]) if ids else None
 
+    @_answers_in_shape
     def make_album(self, http: Http, name: str) -> ServerAlbum:
         said = self._call(http, "POST", "/albums", {"albumName": _sendable(name)})
         if not isinstance(said, dict) or not isinstance(said.get("id"), str):
             raise Unasked(f"{self.site}: {_IN_DOUBT}")
         return self._album(said["id"])
 
+    @_answers_in_shape
     def place(self, http: Http, album: ServerAlbum, photos: Sequence[str]) -> list[str]:
         """PUT /albums/ID/assets: one in the album already is an error called duplicate, and as good as put there."""
         path = f"/albums/{quote(album.id)}"
@@ -251,6 +274,7 @@ class ImmichTarget(Target):
             raise Unasked(f"{self.site}: {_IN_DOUBT}")
         return [_why_not(results[one]) for one in photos]
 
+    @_answers_in_shape
     def share_link(self, http: Http, album: ServerAlbum) -> str:
         """An open link that the album has already, where the key may look, else a new one."""
         links = self._call(http, "GET", f"/shared-links?albumId={quote(album.id)}", missing=(400, 403, 404))

@@ -188,16 +188,14 @@ class Keeper(threading.Thread):
 
     def _keep(self, work: AlbumWork, album: Album) -> None:
         engine = self._engine
-        owed, wants_share = self._do(
-            lambda journal: (journal.owed_count(album.id, _MOST), runs.owes_share(journal, album.id))
-        )
+        owed = self._do(lambda journal: journal.owed_count(album.id, _MOST))
         waited = time.monotonic() - self._placed_at.setdefault(album.id, time.monotonic())
         if owed and (owed == _MOST or waited >= _GATHERING or not engine.is_sending()):
             self._placed_at[album.id] = time.monotonic()
             while work.place(album) == _MOST:
                 pass
             self._settled(album)
-        if wants_share:
+        if self._do(lambda journal: runs.owes_share(journal, album.id)):
             engine.recording.told_of_album("shared", album, url=work.share(album))
             self._settled(album)
 

@@ -253,6 +253,8 @@ class Worker(threading.Thread):
             step = engine.recording.ended(
                 journal, task, attempt.id, lane.rules, finding, sent, free=free, chance=engine.chance()
             )
+            if finding.drops_clip:
+                journal.go_alone(task.id)
             if accepted and engine.recording.first_accepted(lane):
                 journal.accepted(lane.target.name, lane.target.settings.url or "")
 

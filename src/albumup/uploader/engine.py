@@ -99,7 +99,9 @@ class Engine:
             if self.fault is not None:
                 self.cut()
             for thread in threads:
-                thread.join(0.0 if self._abandons else 5.0)
+                # A question that is under way when we are stopped is asked again by the next run.
+                asks = isinstance(thread, Asker | Keeper) and self.stop is not None
+                thread.join(0.0 if self._abandons else _CUT_SECONDS if asks else 5.0)
             if exit_code is None:
                 exit_code = self._end_at_fault()
             self.recorder.close()
@@ -252,7 +254,7 @@ class Engine:
             return self.preparing or bool(self.asking) or reserved or self.dispatch.is_busy()
 
     def _is_busy(self) -> bool:
-        return not self._abandons and (self.dispatch.is_busy() or bool(self.asking))
+        return not self._abandons and (self.dispatch.is_busy() or (bool(self.asking) and self.stop is None))
 
     def _has_work(self, journal: Journal, album_id: int) -> bool:
         """Can anything still be done for this album in this run?"""
