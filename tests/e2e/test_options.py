@@ -17,7 +17,20 @@ import pytest
 from .conftest import COMMAND, Home, finish, until
 from .server import Answer, FormServer
 
-COMMANDS = ("push", "resume", "retry-failed", "status", "list", "cancel", "forget", "target", "receive", "demo")
+COMMANDS = (
+    "push",
+    "resume",
+    "retry-failed",
+    "status",
+    "list",
+    "cancel",
+    "forget",
+    "share",
+    "verify",
+    "target",
+    "receive",
+    "demo",
+)
 
 
 def test_help_lists_what_there_is_and_nothing_that_comes_later(home: Home) -> None:
@@ -26,8 +39,9 @@ def test_help_lists_what_there_is_and_nothing_that_comes_later(home: Home) -> No
     assert helped.stdout == home.run("--help").stdout
     assert re.findall(r"^  ([a-z-]+)  ", helped.stdout.partition("Commands:")[2], re.MULTILINE) == list(COMMANDS)
     options = {option for command in COMMANDS for option in re.findall(r"--[a-z-]+", home.run(command, "-h").stdout)}
-    assert not options & {"--detach", "--share", "--install"}
+    assert not options & {"--detach", "--install"}
     assert re.findall(r"^  ([a-z]+)  ", home.run("target", "-h").stdout, re.MULTILINE) == [
+        "add",
         "check",
         "list",
         "show",
