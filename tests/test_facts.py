@@ -182,15 +182,20 @@ def test_apples_note(tmp_path: Path, bytes_: bytes, expected: str) -> None:
 def test_a_png_is_not_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from PIL import Image, ImageFile
 
+    seen = []
+
     def decoded(_: object) -> None:
-        raise AssertionError("decoded")
+        seen.append(1)
 
     path = tmp_path / "screenshot.png"
     Image.new("RGB", (8, 8)).save(path)
     monkeypatch.setattr(ImageFile.ImageFile, "load", decoded)
     assert facts(path) == Facts()
+    pictures.read(patience.PatientFile(os.fsencode(path)))  # as for a type that was told by a wrong name
+    assert seen == []
 
 
+@pytest.mark.usefixtures("no_exiftool")
 def test_a_panorama_is_no_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from PIL import Image
 
@@ -272,7 +277,7 @@ WHOLE = [
 @settings(max_examples=400, deadline=5000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_broken_files_raise_nothing_and_take_no_time(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str], data: st.DataObject
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, data: st.DataObject
 ) -> None:
     whole, mime = data.draw(st.sampled_from(WHOLE))
     torn = bytearray(whole[: data.draw(st.integers(0, len(whole)))])
@@ -287,7 +292,7 @@ def test_broken_files_raise_nothing_and_take_no_time(
     with warnings.catch_warnings(record=True) as printed:
         pictures._pillow.cache_clear()  # its filter goes with each of these contexts
         assert isinstance(facts(path, mime), Facts)
-    assert printed == []
+    assert printed == caplog.records == []
     assert capfd.readouterr() == ("", "")
 
 
@@ -305,6 +310,7 @@ def box(kind: bytes, content: bytes) -> bytes:
         box(b"moov", box(b"mvhd", b"")),
         b"\0\0\0\0moov" * 1000,
         b"\0\0\0\1moov" + bytes(8),
+        b"\0\0\0\4" + (SAID / "utc.mp4").read_bytes(),
     ],
 )
 def test_boxes_without_end(tmp_path: Path, movie: bytes) -> None:
@@ -512,10 +518,24 @@ def test_a_late_answer_is_not_the_next_files(fake: Fake, monkeypatch: pytest.Mon
 
 
 def test_it_recovers_from_a_file_that_kills_it(fake: Fake) -> None:
-    log = fake("if [ $number = 2 ]; then exit 1; fi\n" + GOOD)
+    log = fake("if [ $((number % 2)) = 0 ]; then exit 1; fi\n" + GOOD)
     with FactsReader() as facts_reader:
-        assert [bool(read_raf(facts_reader).taken) for _ in range(4)] == [True, False, True, True]
-    assert len(started(log)) == 2
+        assert [bool(read_raf(facts_reader).taken) for _ in range(10)] == [True, False] * 5
+    assert len(started(log)) == 5
+
+
+def test_one_that_talks_without_end_is_not_listened_to(fake: Fake) -> None:
+    fake("cat /dev/zero")
+    start = time.monotonic()
+    with FactsReader() as facts_reader:
+        assert read_raf(facts_reader) == Facts()
+    assert time.monotonic() - start < exiftool.SECONDS / 2
+
+
+def test_a_pipe_is_no_file_for_exiftool_either(fake: Fake, tmp_path: Path) -> None:
+    fake(GOOD)
+    os.mkfifo(tmp_path / "pipe.raf")
+    assert facts(tmp_path / "pipe.raf", "image/x-fuji-raf") == Facts()
 
 
 @pytest.mark.parametrize("version", ["12.37", "9.99", "nonsense"])

@@ -185,6 +185,7 @@ def test_a_call_that_is_cut_off_is_done_again(home: Home, immich: Immich, method
 @pytest.mark.parametrize("path", ["/api/albums$", "/assets$", "/api/shared-links$"])
 def test_a_kill_in_the_middle_of_album_work_loses_nothing(home: Home, immich: Immich, path: str) -> None:
     method = "PUT" if path == "/assets$" else "POST"
+    configure(home, immich.url, "settle = 0.1\n")
     immich.tell("hold", method=method, path=path)
     process = home.start("push", home.photos(5), "--share")
     until(lambda: immich.tell("waiting"), "the call")
@@ -294,8 +295,9 @@ def test_a_proxy_that_takes_no_large_bodies(home: Home, immich: Immich) -> None:
     assert sorted(home.states().values()) == ["rejected", "uploaded"]
 
 
-@pytest.mark.parametrize("path", ["bulk-upload-check$", "/api/albums$", "media-types$"])
-@pytest.mark.parametrize("status", [200, 302, 404])
+@pytest.mark.parametrize(
+    ("path", "status"), [("bulk-upload-check$", 200), ("/api/albums$", 302), ("media-types$", 404)]
+)
 def test_a_page_where_an_answer_should_be_ends_with_4(home: Home, immich: Immich, path: str, status: int) -> None:
     immich.fault("POST" if "bulk" in path else "GET", path, "page", status=status, times=None)
     done = home.run("push", home.photos(2))

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from albumup.body import Place, Source, SourceChanged, SourceGone, sent_name
+from albumup.facts import FactsReader
 from albumup.intake import Intake
 from albumup.journal import runs
 from albumup.journal.admin import cancel
@@ -175,7 +176,7 @@ class Promise(RuleBasedStateMachine):
         for root in runs.roots_of(self.journal, self.album):
             for task in self.journal.unprepared(self.album, root.id, 10):
                 try:
-                    reading = read(task, self.target, None, lambda _: None)
+                    reading = read(task, self.target, FactsReader(), None, lambda _: None)
                 except SourceGone as gone:
                     with self.journal.transaction():
                         self.journal.settle_task(task.id, State.MISSING, str(gone))

@@ -16,9 +16,6 @@ from datetime import UTC, datetime, timedelta
 from albumup.facts.patience import PatientFile
 from albumup.facts.values import FIRST_CLIP, LAST_YEAR, Facts, clip_moment, content_id
 
-_MOST_BOXES = 2000
-"""In one box. A movie's own has a track or two, the metadata's list a few dozen."""
-
 _MOST_LENGTH = 1 << 20
 """Bytes of names, or of a value, that are looked at."""
 
@@ -53,10 +50,11 @@ def read(file: PatientFile) -> Facts | None:
 
 
 def _boxes(file: PatientFile, start: int, end: int) -> Iterator[tuple[bytes, tuple[int, int]]]:
-    """Each box between two offsets: its kind, and where its content starts and ends. Raises OSError, _Broken."""
-    for _ in range(_MOST_BOXES):
-        if end - start < 8:
-            return
+    """Each box between two offsets: its kind, and where its content starts and ends. Raises OSError, _Broken.
+
+    However many there are, the file's patience ends.
+    """
+    while end - start >= 8:
         head = _bytes(file, start, 8)
         length, kind, inside = int.from_bytes(head[:4], "big"), head[4:], start + 8
         if length == 1:
