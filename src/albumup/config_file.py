@@ -107,7 +107,6 @@ def drop_token(path: str, token_file: str) -> None:
 def _replace(path: str, text: str, mode: int) -> None:
     folder = os.path.dirname(path)
     try:
-        make_folder(folder)
         descriptor, new = tempfile.mkstemp(prefix=".config-", dir=folder)
         try:
             with open(descriptor, "w", encoding="utf-8") as out:

@@ -150,12 +150,9 @@ def _overlap(roots: Sequence[Root]) -> bool:
     return any(lower.startswith(upper) for upper, lower in pairwise(paths))
 
 
-_LEFTOVER = re.compile(rb"(?is)@eaDir|@__thumb|#recycle|THMBNL|thumbnails|.*\.LRV|.*\.THM|SYNOFILE_THUMB_.*")
-
-
-_NOBODYS = re.compile(
-    rb"(?is)\.DS_Store|\._.*|Thumbs\.db|desktop\.ini|\.nomedia|.*\.LRV|.*\.THM|SYNOFILE_THUMB_.*|\.metadata_never_index"
-)
+_LEFT_FILES = rb".*\.LRV|.*\.THM|SYNOFILE_THUMB_.*"
+_LEFTOVER = re.compile(rb"(?is)@eaDir|@__thumb|#recycle|THMBNL|thumbnails|" + _LEFT_FILES)
+_NOBODYS = re.compile(rb"(?is)\.DS_Store|\._.*|Thumbs\.db|desktop\.ini|\.nomedia|\.metadata_never_index|" + _LEFT_FILES)
 
 
 def is_leavings(name: bytes) -> bool:

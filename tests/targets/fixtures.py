@@ -118,6 +118,12 @@ class Kind(ABC):
     def target(self, url: str | None = None, token: str = TOKEN) -> Target:
         """A target for this server, or for another address, with this token."""
 
+    def at(self, url: str, token: str, more: str = "") -> Target:
+        """A target of this kind at that very address; ``more`` lines belong to its table."""
+        (self.folder / "other").write_text(token)
+        (self.folder / "other").chmod(0o600)
+        return configured(self.folder, f'kind = "{self.name}"\nurl = "{url}"\ntoken_file = "other"\n{more}')
+
     @property
     @abstractmethod
     def url(self) -> str:
@@ -183,11 +189,10 @@ class FormKind(Kind):
 
     def target(self, url: str | None = None, token: str = TOKEN) -> Target:
         url = url or self.url
-        (self.folder / "other").write_text(token)
-        (self.folder / "other").chmod(0o600)
-        return configured(
-            self.folder,
-            f'kind = "form"\nurl = "{url}/albums/{{album}}/photos"\nauth = "bearer"\ntoken_file = "other"\n'
+        return self.at(
+            f"{url}/albums/{{album}}/photos",
+            token,
+            'auth = "bearer"\n'
             f'file_field = "photo"\ncheck = "{url}/api/me"\nduplicate = [409]\nid = "data.id"\n'
             '[targets.club.fields]\ntitle = "{name}"\nsha256 = "{sha256}"\nsha1 = "{sha1}"\nmd5 = "{md5}"',
         )
@@ -218,9 +223,7 @@ class InboxKind(Kind):
         return self.server.url
 
     def target(self, url: str | None = None, token: str = TOKEN) -> Target:
-        (self.folder / "other").write_text(token)
-        (self.folder / "other").chmod(0o600)
-        return configured(self.folder, f'kind = "inbox"\nurl = "{url or self.url}"\ntoken_file = "other"')
+        return self.at(url or self.url, token)
 
     def photos(self, album: str) -> set[tuple[str, str]]:
         folder = self.root / album_folder_name(album)
@@ -254,9 +257,7 @@ class ImmichKind(Kind):
         return self.server.url
 
     def target(self, url: str | None = None, token: str = TOKEN) -> Target:
-        (self.folder / "other").write_text(token)
-        (self.folder / "other").chmod(0o600)
-        return configured(self.folder, f'kind = "immich"\nurl = "{url or self.url}"\ntoken_file = "other"')
+        return self.at(url or self.url, token)
 
     def photos(self, album: str) -> set[tuple[str, str]]:  # noqa: ARG002 - the account's, until they are put into one
         return {(one["name"], one["sha256"]) for one in self.server.assets()}

@@ -66,8 +66,6 @@ class Task:
     sent_as: str | None
     body: Body | None
     """None until it is prepared."""
-    clip: int | None = None
-    """Of a live photo's still: the task of its clip."""
     clip_id: str = ""
     """Of a live photo's still: what the server calls its clip, once it has it."""
     sidecar_path: bytes | None = None
@@ -97,7 +95,6 @@ class Album:
     held: bool
     remote_id: str | None = None
     """What the server calls it, once it was found or made there."""
-    wants_share: bool = False
     share: str | None = None
     """Its address for people."""
 
@@ -132,7 +129,7 @@ select task.id, task.album_id, album.name, task.root_id, photo.path, photo.relat
     task.spool, photo.size, photo.mtime_ns, task.sent_as,
     body.head, body.tail, body.boundary, body.content_type, body.length, body.taken, body.spool,
     body.sha256, body.sha1, body.md5, body.size, body.mtime_ns, body.inode, body.device, body.ctime_ns,
-    task.clip_id, case when task.clip_id is not null then
+    case when task.clip_id is not null then
         (select remote_id from task clip where clip.id = task.clip_id and clip.state in ('uploaded', 'duplicate')) end,
     sidecar.path, case when body.head is null or task.prepared = 3 then sidecar.content end
 from task
@@ -153,7 +150,7 @@ def task_of(row: sqlite3.Row) -> Task:
     return Task(
         task_id, album_id, album, root_id, path, relative, volume, device, mime, size, position, total, tries, attempts,
         frees, bool(maybe_twice), bool(spool), (seen_size, seen_mtime_ns), sent_as, _body_of(row[20:35]),
-        row[35], row[36] or "", row[37], row[38],
+        row[35] or "", row[36], row[37],
     )  # fmt: skip
 
 

@@ -191,11 +191,10 @@ def albums(journal: Journal) -> list[Album]:
             row["target"],
             bool(row["held"]),
             row["remote_id"],
-            bool(row["wants_share"]),
             row["share"],
         )
         for row in journal.rows(
-            "select album.id, album.name, target.name as target, album.held, remote_id, wants_share, share"
+            "select album.id, album.name, target.name as target, album.held, remote_id, share"
             " from album join target on target.id = album.target_id order by album.id"
         )
     ]

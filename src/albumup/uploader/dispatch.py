@@ -141,8 +141,9 @@ class Dispatch:
         with self.cond:
             for lane in lanes:
                 lane.dry = False
+                if lane.target.asks_first:
+                    self.to_ask.set()
             self.cond.notify_all()
-        self.to_ask.set()
 
     # What workers report. ``end`` is called when an attempt has ended, ``release`` once that is recorded.
 
