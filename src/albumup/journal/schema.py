@@ -315,7 +315,30 @@ def _third(run: Callable[[str], object]) -> None:
     run(_albums(_UNSETTLED))
 
 
-MIGRATIONS: tuple[Callable[[Callable[[str], object]], None], ...] = (_first, _second, _third)
+_SICK_TARGETS = """
+alter table target add column sick_since real;              -- Unix seconds; null: it is well
+alter table target add column sick_words text not null default '';
+alter table target add column spent integer not null default 0;  -- photos that a pause has spent, of resend = "never"
+alter table task add column back_whole integer not null default 0;  -- tries given back, ever: whole bodies,
+alter table task add column back_cut integer not null default 0;    -- those cut in the middle,
+alter table task add column back_429 integer not null default 0;    -- and those answered "too many requests"
+"""
+_CARDS = """
+"""
+_DEFINITIONS = """
+"""
+_CONFIRMATION = """
+"""
+
+
+def _fourth(run: Callable[[str], object]) -> None:
+    """Pauses that outlive a run, cards without an identity, definitions by album, and yes that is confirmed."""
+    for script in (_SICK_TARGETS, _CARDS, _DEFINITIONS, _CONFIRMATION):
+        for statement in _statements(script):
+            run(statement)
+
+
+MIGRATIONS: tuple[Callable[[Callable[[str], object]], None], ...] = (_first, _second, _third, _fourth)
 """Each brings a journal from version N to N + 1, given a function that executes one SQL statement."""
 
 VERSION = len(MIGRATIONS)

@@ -98,10 +98,11 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A photo that the server is asked about: the name it is or would be sent as, and its digests."""
+    """A photo that the server is asked about: the name it is or would be sent as, its digests and its size (bytes)."""
 
     name: str
     digests: Mapping[str, str]
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,25 @@ class Check:
     words: str
     is_down: bool = False
     """Not well because nobody answers: for later."""
+
+
+class Original(StrEnum):
+    """What came of looking for the original of a photo that a server says it has."""
+
+    READABLE = "readable"
+    """It answers there, with the right size."""
+    BROKEN = "broken"
+    """The server knows the photo, and has no original of it."""
+    UNKNOWN = "unknown"
+    """This kind of server, or this key, cannot show it: ``Seen.words`` say what is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """``original`` and why, for people."""
+
+    original: Original
+    words: str = ""
 
 
 class Target(ABC):
@@ -249,6 +269,20 @@ class Target(ABC):
         Raises Unasked when there is no answer to rely on, ConfigError when the server refuses us.
         """
         raise NotImplementedError
+
+    def see(self, http: Http, album: str, photo: Asked, found: Verdict) -> Seen:  # noqa: ARG002 - most cannot
+        """Look at the original of a photo that ``ask`` has ``found``: its first byte, its size. Raises as ``ask`` does.
+
+        A "yes" after a doubt counts once this says READABLE.
+        """
+        return Seen(Original.UNKNOWN, f"{self.address} cannot show its originals")
+
+    def read_back(self, http: Http, album: str, photo: Asked, found: Verdict) -> str:  # noqa: ARG002
+        """The SHA-256 (lower-case hex) of a photo that ``ask`` has ``found``, downloaded or read again by the server.
+
+        "" where this kind of server cannot show it. Raises as ``ask`` does.
+        """
+        return ""
 
     def find_album(self, http: Http, name: str, known_id: str | None) -> ServerAlbum | None:
         """The album of that id, if the server still has it, else the one of that name; None: there is none.
