@@ -324,9 +324,9 @@ def checked(name: str, url: str, sent: Sent) -> Check:
 
 
 def object_of(answer: Answer) -> dict[str, Any]:
-    """The JSON object of an answer; empty if it is none."""
+    """The JSON object of an answer; empty if it is none, or cannot be read."""
     try:
-        said = json.loads(answer.body)
+        said = json.loads(answer.text or "")
     except (ValueError, RecursionError):
         return {}
     return said if isinstance(said, dict) else {}

@@ -57,10 +57,12 @@ class FormTarget(Target):
         """The rules in the order of docs/configuration.md: failure, duplicate, then all that success asks for."""
         form, status = self._form, answer.status
         pages = form.success_text is not None or form.failure_text is not None
-        text = answer.body.decode(errors="replace")
-        if form.failure_text is not None and (found := re.search(form.failure_text, text)):
+        if form.failure_text is not None and (found := answer.search(form.failure_text)):
             words = f"{status}: the server says {self.masked(found.group(0))!a}"
             return Verdict(VerdictKind.REJECTED, "failure_text", words, takes_pages=pages)
+        if answer.text is None:
+            words = f"{status} {answer.reason}: what it says cannot be read"
+            return Verdict(VerdictKind.UNPROVEN, "an answer that can be read", words, takes_pages=pages)
         reads = _Json(answer)
         if status in form.duplicate:
             return Verdict(
@@ -86,7 +88,7 @@ class FormTarget(Target):
                 )  # fmt: skip
             return unproven
         if form.success_text is not None:
-            if not re.search(form.success_text, text):
+            if not answer.search(form.success_text):
                 words = f"{status}, but success_text was not found in the answer"
                 return Verdict(VerdictKind.UNPROVEN, "success_text", words, takes_pages=pages)
         elif answer.is_page:
@@ -147,7 +149,7 @@ class _Json:
         if not self._tried:
             self._tried = True
             try:
-                self._parsed = json.loads(self._answer.body)
+                self._parsed = json.loads(self._answer.text or "")
             except (ValueError, RecursionError):
                 self._parsed = None
         try:

@@ -360,9 +360,9 @@ class ImmichTarget(Target):
         if not 200 <= answer.status < 300:
             raise Unasked(words, retry_after(answer, time.time()))
         try:
-            if not answer.complete:
+            if not answer.complete or answer.text is None:
                 raise ValueError
-            return json.loads(answer.body or b"null")
+            return json.loads(answer.text or "null")
         except (ValueError, RecursionError):
             raise Unasked(f"{words}, with no answer that can be read", is_astray=True) from None
 

@@ -226,9 +226,11 @@ class Exchange:
             raise Stopped(Fault.LOST, words_of(error)) from error
         complete = len(body) <= MOST_ANSWER and not response.length and not broken
         headers = {name.lower(): value for name, value in response.getheaders()}
+        if encodings := response.msg.get_all("content-encoding"):
+            headers["content-encoding"] = ", ".join(encodings)
         self._meter.moved = self.handed
         keep = complete and self._meter.whole and not response.will_close and not incoming.rest
-        return Answer(response.status, response.reason, headers, body[:MOST_ANSWER], complete), keep
+        return Answer.of(response.status, response.reason, headers, body, complete=complete), keep
 
     def next_bytes(self, deadline: float | None) -> bytes:
         """More of the answer, b"" at its end. ``deadline`` (monotonic) bounds it once it has begun."""
@@ -343,7 +345,7 @@ def _plain_answer(data: bytes) -> tuple[Answer, bool] | None:
     ):
         return None
     keep = "close" not in headers.get("connection", "").lower()
-    return Answer(int(status[1]), status[2].decode().strip(), headers, body, True), keep
+    return Answer.of(int(status[1]), status[2].decode().strip(), headers, body, complete=True), keep
 
 
 def _read_some(response: http.client.HTTPResponse) -> tuple[bytes, bool]:

@@ -57,7 +57,7 @@ class Http:
             )
             with response:
                 self._session.cookies.clear()
-                body = response.raw.read(most + 1)
+                body = response.raw.read(most + 1, decode_content=False)
                 is_cut = bool(response.raw.length_remaining)
         except requests.exceptions.SSLError as error:
             return Sent(None, Fault.BAD_CERTIFICATE, _innermost(error), whole=False, bytes=0)
@@ -71,12 +71,13 @@ class Http:
             return Sent(None, Fault.LOST, _innermost(error), whole=True, bytes=0)
         except Exception as error:  # noqa: BLE001 - urllib3 lets a broken answer's errors through raw.read
             return Sent(None, Fault.LOST, words_of(error), whole=True, bytes=0)
-        answer = Answer(
+        answer = Answer.of(
             response.status_code,
             response.reason or "",
             {name.lower(): value for name, value in response.headers.items()},
-            body[:most],
-            len(body) <= most and not is_cut,
+            body,
+            complete=not is_cut,
+            most=most,
         )
         return Sent(answer, None, "", whole=True, bytes=0)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 from enum import StrEnum
 from typing import Protocol
+
+from albumup.transfer.reading import decoded, readings, text_of
 
 BLOCK = 1 << 20
 """Bytes handed to TLS, and to sendfile, at a time."""
@@ -34,20 +37,57 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A server's answer, at most the first 64 KiB of it. Header names are lower-case."""
+    """A server's answer, at most the first 64 KiB of it. Header names are lower-case.
+
+    ``body`` is what its Content-Encoding stands for, empty if that ``is_opaque``; ``complete``: that is all of it.
+    """
 
     status: int
     reason: str
     headers: Mapping[str, str]
     body: bytes
     complete: bool
+    is_opaque: bool = False
+    """Its Content-Encoding is not known here, or is not what came."""
+
+    @classmethod
+    def of(
+        cls,
+        status: int,
+        reason: str,
+        headers: Mapping[str, str],
+        raw: bytes,
+        *,
+        complete: bool,
+        most: int = MOST_ANSWER,
+    ) -> Answer:
+        """An answer as it came: at most ``most`` bytes of its body are kept, before and after they are decoded."""
+        encoding = headers.get("content-encoding", "")
+        found = decoded(raw[:most], encoding, most)
+        if found is None:
+            return cls(status, reason, headers, b"", complete, is_opaque=True)
+        body, is_all = found
+        return cls(status, reason, headers, body, complete and is_all and len(raw) <= most)
+
+    @property
+    def text(self) -> str | None:
+        """The body's characters; None if they cannot be read, and then the answer proves nothing."""
+        if self.is_opaque:
+            return None
+        return text_of(self.body, self.headers.get("content-type", ""), is_all=self.complete)
+
+    def search(self, pattern: str) -> re.Match[str] | None:
+        """Where a regular expression first matches the text, however that spells its characters."""
+        found = (re.search(pattern, one) for one in readings(self.text or "", is_page=self.is_page))
+        return next((match for match in found if match), None)
 
     @property
     def is_page(self) -> bool:
-        """True for an HTML page, by its type or its first bytes."""
+        """True for an HTML page, by its type or its first characters."""
         kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
-        start = self.body[:512].lstrip().lower()
-        return kind in ("text/html", "application/xhtml+xml") or start.startswith((b"<!doctype html", b"<html"))
+        if kind in ("text/html", "application/xhtml+xml"):
+            return True
+        return (self.text or "").lstrip()[:20].lower().startswith(("<!doctype html", "<html"))
 
 
 @dataclass(frozen=True, slots=True)

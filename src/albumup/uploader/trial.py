@@ -75,7 +75,9 @@ def run_trial(target: Target, path: bytes) -> Trial:
     finding = outcome_of(sent, verdict, Circumstances(proven=False, others_accepted=False), time.time())
     answer = [sent.detail or str(sent.fault)]
     if sent.answer is not None:
-        text = sent.answer.body.decode(errors="replace")
+        text = sent.answer.text
+        if text is None:
+            text = "(what it says is in an encoding or charset that is not known here)"
         answer = [f"{sent.answer.status} {sent.answer.reason}"]
         answer += [f"{key}: {value}" for key, value in sent.answer.headers.items() if key != "set-cookie"]
         answer += ["", *text[:2000].splitlines()]
