@@ -176,6 +176,52 @@ def test_the_reason_is_the_targets_words_or_the_status() -> None:
     assert outcome_of(unanswered(Fault.LOST, whole=True), None, USUAL, NOW).reason == "the answer was lost: words"
 
 
+# A strange answer to a whole body: the address is looked at, and the photo is in doubt besides.
+
+STRANGE = {
+    "a page": answered(200, page=True),
+    "201 with a page": answered(201, page=True),
+    "302": answered(302),
+    "303": answered(303),
+}
+CLEAR = {
+    "moved": answered(301),
+    "moved for now": answered(307),
+    "not found": answered(404, page=True),
+    "a page before the end": answered(200, page=True, whole=False),
+}
+
+
+@pytest.mark.parametrize("around", [UNPROVEN, USUAL], ids=["never proven", "proven"])
+@pytest.mark.parametrize(
+    ("resend", "can_ask", "state", "maybe_twice"),
+    [
+        ("allowed", False, State.PENDING, True),
+        ("safe", False, State.PENDING, False),
+        ("never", False, State.IN_DOUBT, False),
+        ("safe", True, State.IN_DOUBT, False),
+    ],
+)
+@pytest.mark.parametrize("sent", STRANGE.values(), ids=STRANGE)
+def test_a_strange_answer_to_a_whole_body_leaves_it_in_doubt(
+    around: Circumstances, resend: str, can_ask: bool, state: State, maybe_twice: bool, sent: Sent
+) -> None:
+    found = outcome_of(sent, NO_RULE, around, NOW)
+    assert found.outcome is (Outcome.SICK if around.proven else Outcome.ASTRAY)
+    step = step_after(found, Rules(3, can_ask, resend, 30.0), tries=0, doubted=False, now=NOW, chance=0.5)
+    assert (step.state, step.tries, step.maybe_twice) == (state, 0, maybe_twice)
+    assert step.ask_at == (NOW + 30.0 if can_ask else None)
+
+
+@pytest.mark.parametrize("around", [UNPROVEN, USUAL], ids=["never proven", "proven"])
+@pytest.mark.parametrize("sent", CLEAR.values(), ids=CLEAR)
+def test_a_strange_answer_that_took_nothing_leaves_no_doubt(around: Circumstances, sent: Sent) -> None:
+    found = outcome_of(sent, NO_RULE, around, NOW)
+    for resend in ("allowed", "never"):
+        step = step_after(found, Rules(3, False, resend, 30.0), tries=0, doubted=False, now=NOW, chance=0.5)
+        assert (step.state, step.tries, step.maybe_twice) == (State.PENDING, 0, False)
+
+
 # Tries.
 
 

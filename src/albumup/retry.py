@@ -67,7 +67,7 @@ class Finding:
     is_hearsay: bool = False
     """Of a duplicate: to be asked about before it counts."""
     is_doubt: bool = False
-    """Of a sick target: the whole body was sent, and the answer does not say that it was not taken."""
+    """Of a sick target or a wrong address: the whole body was sent, and the answer does not say it was not taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,7 @@ class Step:
 _REJECTING = frozenset({400, 413, 414, 415, 422})
 _PROVELESS = frozenset({500, 502, 504})
 _ASTRAY = frozenset({404, 405, 410})
+_MOVED = frozenset({301, 307, 308})
 
 
 def outcome_of(sent: Sent, verdict: Verdict | None, circumstances: Circumstances, now: float) -> Finding:
@@ -142,11 +143,12 @@ def _by_status(
     if status in _REJECTING:
         return Finding(Outcome.REJECTED, words)
     if 300 <= status < 400 or status in _ASTRAY or (answer.is_page and 200 <= status < 300 and not verdict.takes_pages):
-        is_doubt = sent.whole and status < 400  # "not found" and "no such method" are clear enough
+        # A page may be how this server says yes, "see there" likewise; "moved" and "not found" are clear enough.
+        is_doubt = sent.whole and status < 400 and status not in _MOVED
         if circumstances.others_accepted:
             return Finding(Outcome.IN_DOUBT if is_doubt else Outcome.NOT_TAKEN, words, wait)
         if not circumstances.proven:
-            return Finding(Outcome.ASTRAY, words, wait, status=status)
+            return Finding(Outcome.ASTRAY, words, wait, status=status, is_doubt=is_doubt)
         return Finding(Outcome.SICK, words, wait, status=status, is_doubt=is_doubt)
     if status in (429, 503) and not circumstances.others_accepted:
         return Finding(Outcome.SICK, words, wait)
@@ -176,7 +178,9 @@ def step_after(
             return _after_doubt(finding, rules, tries + costs, now, chance)
         case Outcome.NOT_TAKEN | Outcome.BROKEN:
             return again(finding, rules, tries=tries + costs, doubted=doubted, now=now, chance=chance)
-        case Outcome.SICK if finding.is_doubt and rules.resend == "never" and not rules.can_ask:
+        case Outcome.SICK | Outcome.ASTRAY if finding.is_doubt and rules.can_ask:
+            return Step(State.IN_DOUBT, finding.reason, tries, ask_at=now + rules.settle)
+        case Outcome.SICK | Outcome.ASTRAY if finding.is_doubt and rules.resend == "never":
             return Step(State.IN_DOUBT, f"{finding.reason}; it is not sent again (resend = never)", tries)
         case _:
             maybe_twice = finding.is_doubt and rules.resend == "allowed" and not rules.can_ask

@@ -460,6 +460,26 @@ def test_a_wrong_address_is_a_matter_of_the_config(person: Person, sink: FormSin
     assert len(sink.requests) == 1
 
 
+@pytest.mark.parametrize(
+    ("resend", "attempts", "maybe_twice", "code"), [("never", 1, False, 3), ("allowed", 2, True, 0)]
+)
+def test_a_page_that_was_a_yes_is_in_doubt_when_the_config_is_mended(
+    person: Person, sink: FormSink, resend: str, attempts: int, maybe_twice: bool, code: int
+) -> None:
+    sink.rule = lambda _number, _name: [photo, page(201)]
+    person.form(sink.url, f'resend = "{resend}"')
+    person.photos("1", "2")
+    done = person.push()
+    assert done.exit == 4
+    assert all(f"targets.club.{key}" in done.err for key in ("url", "success", "success_text"))
+    person.config.unlink()
+    person.form(sink.url, f'resend = "{resend}"\nsuccess_text = "Wi-Fi"')
+    assert person.run("resume").exit == code
+    assert copies(sink) == {"1": attempts, "2": 1}
+    task = person.tasks()["1"]
+    assert (task["state"], task["maybe_twice"]) == ("in_doubt" if resend == "never" else "uploaded", maybe_twice)
+
+
 @pytest.mark.parametrize("script", ASTRAY.values(), ids=ASTRAY)
 def test_a_target_that_was_right_before_is_only_sick(person: Person, sink: FormSink, script: Script) -> None:
     sink.rule = lambda number, _name: script if number > 1 else None

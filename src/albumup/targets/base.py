@@ -164,6 +164,8 @@ class Target(ABC):
     """XMP files go along with the photo they lie beside."""
     overwrites_by_name: ClassVar[bool] = True
     """The server may overwrite by name, so the names sent within an album are made unique."""
+    success_keys: ClassVar[tuple[str, ...]] = ()
+    """The keys of its table that say what a success looks like: named when an answer is taken for a stranger's."""
     is_local: ClassVar[bool] = False
     """It is this computer, not a server: screens say "copied to", and nothing is ever safe to erase."""
 

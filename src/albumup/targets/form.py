@@ -18,6 +18,7 @@ class FormTarget(Target):
 
     kind = "form"
     settings_type: ClassVar[type[CommonSettings]] = FormSettings
+    success_keys = ("success_text", "success")
 
     def __init__(self, name: str, settings: CommonSettings, token: str | None, where: str) -> None:
         super().__init__(name, settings, token, where)

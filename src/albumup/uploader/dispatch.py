@@ -191,7 +191,7 @@ class Dispatch:
                 case Outcome.REFUSED:
                     self._close(lane, Closing(4, f"{lane.target.name}: refused: {finding.reason}", _refused_hint(lane)))
                 case Outcome.ASTRAY:
-                    self._close(lane, _astray(lane, finding.reason, task, has_answered=finding.status is not None))
+                    self._close(lane, _astray(lane, finding, task))
                 case Outcome.BROKEN | Outcome.FREE:
                     pass
             self.cond.notify_all()
@@ -213,7 +213,7 @@ class Dispatch:
         """A question to the target, or work on an album there, got no answer to rely on."""
         with self.cond:
             if unasked.is_astray and not lane.proven:
-                self._close(lane, _astray(lane, str(unasked), has_answered=unasked.has_answered))
+                self._close(lane, _astray_question(lane, str(unasked), has_answered=unasked.has_answered))
             else:
                 lane.ailing(None, str(unasked), unasked.retry_after, time.monotonic(), self._chance())
 
@@ -249,18 +249,27 @@ def _refused_hint(lane: Lane) -> str:
     return f"check its credentials, permissions and quota in {lane.target.where}; see: albumup target check {name}"
 
 
-def _astray(lane: Lane, reason: str, task: Task | None = None, *, has_answered: bool) -> Closing:
-    """``task``: the photo it was the answer to; none for a question."""
-    target = lane.target
-    said = ("answered the first photo with" if task else "answered") if has_answered else "cannot be used"
-    words = f"{target.name}: {target.settings.url} {said}: {reason}"
-    if target.where == OPTIONS and task is not None:
+def _astray(lane: Lane, finding: Finding, photo: Task) -> Closing:
+    """The first photo was answered by what a wrong address, or a portal, answers."""
+    target, options = lane.target, lane.target.where == OPTIONS
+    has_answered = finding.status is not None
+    said = "answered the first photo with" if has_answered else "cannot be used"
+    words = f"{target.name}: {target.settings.url} {said}: {finding.reason}"
+    # Options have no key for the statuses.
+    keys = [target.key(key) for key in target.success_keys if not (options and key == "success")]
+    may_be_yes = f"; if that is how it says yes: {' and '.join(keys)}" if finding.is_doubt and keys else ""
+    if options:
         # The target is called by its host: another host is another target, and these photos wait for this one.
         again = "push again with the right --url"
         if not has_answered:
-            again = f"albumup cancel {shlex.quote(task.album)} --target {target.name}, then {again}"
-        return Closing(4, words, f"If the address is wrong: {again}")
-    if task is None:
-        return Closing(4, words, f"Check {target.key('url')}; see: albumup target check {target.name}")
-    photo = os.fsdecode(task.path)
-    return Closing(4, words, f"Check {target.key('url')}; try it with: albumup target try {target.name} {photo!a}")
+            again = f"albumup cancel {shlex.quote(photo.album)} --target {target.name}, then {again}"
+        return Closing(4, words, f"If the address is wrong: {again}{may_be_yes}")
+    attempt = f"albumup target try {target.name} {os.fsdecode(photo.path)!a}"
+    return Closing(4, words, f"Check {target.key('url')}{may_be_yes}; try it with: {attempt}")
+
+
+def _astray_question(lane: Lane, reason: str, *, has_answered: bool) -> Closing:
+    """So was a question."""
+    target = lane.target
+    words = f"{target.name}: {target.settings.url} {'answered' if has_answered else 'cannot be used'}: {reason}"
+    return Closing(4, words, f"Check {target.key('url')}; see: albumup target check {target.name}")

@@ -67,7 +67,7 @@ class Recording:
             step = Step(State.PENDING, finding.reason, task.tries, next_at=now)
         journal.end_attempt(
             attempt_id,
-            finding.outcome,
+            Outcome.IN_DOUBT if finding.is_doubt else finding.outcome,
             status=sent.answer.status if sent and sent.answer else None,
             sent=sent.bytes if sent else 0,
             error=finding.reason,
