@@ -254,3 +254,21 @@ def test_what_was_rejected_for_its_form_goes_by_the_form_as_it_is_configured_the
     home.form(club, '[targets.club.fields]\nsha1 = "{sha1}"')
     assert home.run("retry-failed", "trip", "--rejected").returncode == 0
     assert set(home.states().values()) == {"uploaded"}
+
+
+def test_a_photo_that_was_others_after_its_end_left_is_in_doubt(home: Home, club: FormServer) -> None:
+    """Bytes in the socket's queue are the file's own pages: an edit that is put back may have been sent."""
+    file = home.photos(1) / "IMG_1.JPG"
+
+    def edited_meanwhile(_: Received) -> Answer:
+        club.answer = lambda _: Answer()
+        kept = file.read_bytes()
+        write_in_place(file, jpeg(7))
+        write_in_place(file, kept)
+        return Answer()
+
+    club.answer = edited_meanwhile
+    assert home.run("push", "trip").returncode == 0
+    assert home.sql("select outcome from v_attempts order by number") == [("in_doubt",), ("uploaded",)]
+    (task,) = home.tasks()
+    assert task["maybe_twice"]

@@ -138,7 +138,7 @@ class Worker(threading.Thread):
             else:
                 self._unreadable(lane, task, source, str(fault), attempt)
         else:
-            self._judge(lane, task, attempt, photo, sent)
+            self._judge(lane, task, attempt, photo, sent, touched=source.touched)
         finally:
             if source.repinned:
                 pins = source.pins
@@ -219,7 +219,8 @@ class Worker(threading.Thread):
         meter, size = self._slot.meter, body.pins.size
         return wire.send(request, head, source.descriptor, size, body.tail, meter, before_last, at_once=at_once)
 
-    def _judge(self, lane: Lane, task: Task, attempt: _Attempt, photo: Photo, sent: Sent) -> None:
+    def _judge(self, lane: Lane, task: Task, attempt: _Attempt, photo: Photo, sent: Sent, *, touched: bool) -> None:
+        """What the answer means. ``touched``: the bytes that left may have been others for a while."""
         engine = self._engine
         verdict = lane.target.read_answer(sent.answer, photo) if sent.answer is not None else None
         circumstances = Circumstances(lane.proven, lane.accepted_at > attempt.began)
@@ -227,6 +228,8 @@ class Worker(threading.Thread):
         if finding.outcome is not Outcome.BROKEN:
             engine.dispatch.judge_lane(lane, task, finding)
             engine.dispatch.end(lane, task)
+            if touched:
+                finding = _doubted(finding)
             self._finish(lane, task, attempt, sent, finding, free=sent.fault is Fault.CUT)
             return
         unreached = self._wires[lane.target.name].reach()
@@ -347,6 +350,13 @@ class Worker(threading.Thread):
             self._engine.dispatch.release(lane, task)
 
         self._engine.recorder.do(change, after)
+
+
+def _doubted(finding: Finding) -> Finding:
+    """A yes to bytes that were perhaps not the journaled ones: sendfile's pages can change in the socket's queue."""
+    if finding.outcome not in (Outcome.UPLOADED, Outcome.DUPLICATE):
+        return finding
+    return Finding(Outcome.IN_DOUBT, "it was touched while it was sent: what the server has may be other bytes")
 
 
 def _without_token(lane: Lane, finding: Finding) -> Finding:
