@@ -208,14 +208,73 @@ def test_hidden(tmp_path: Path) -> None:
     assert found(look(root, hidden=True)) == [".a.jpg", "c.jpg", ".trash/b.jpg"]
 
 
-def test_leftovers_of_cameras_and_servers(tmp_path: Path) -> None:
-    folders = ["@eaDir", "@__thumb", "#recycle", "THMBNL", "thumbnails", "ThumbNails2/thumbnails"]
-    files = ["GX01.LRV", "gx01.thm", "SYNOFILE_THUMB_M.jpg", "synofile_thumb_s.png"]
-    put(tmp_path, *(f"{folder}/a.jpg" for folder in folders), *files, "a.jpg", "ThumbNails2/b.jpg")
+LEFT_FOLDERS = [
+    "@eaDir",
+    "@__thumb",
+    "#recycle",
+    "@Recycle",
+    "$RECYCLE.BIN",
+    "RECYCLER",
+    "#snapshot",
+    "THMBNL",
+    "thumbnails",
+    "M4ROOT/SUB",
+]
+LEFT_FILES = [
+    "GX01.LRV",
+    "gx01.thm",
+    "DJI_0001.LRF",
+    "LRV_20240101_101010_01_001.insv",
+    "SYNOFILE_THUMB_M.jpg",
+    "synofile_thumb_s.png",
+    "a.JPG_original",
+    "b.jpg~",
+    "c.jpg.part",
+    "c.jpg.filepart",
+    "d.jpg.crdownload",
+    "e.jpg.tmp",
+]
+
+
+def test_leftovers_of_cameras_servers_and_tools(tmp_path: Path) -> None:
+    folders = [*LEFT_FOLDERS, "System Volume Information", "ThumbNails2/thumbnails"]
+    kept = ["a.jpg", "ThumbNails2/b.jpg", "by day~/c.jpg", "shoot_original/d.jpg", "sub/e.jpg", "x.tmp/f.jpg"]
+    put(tmp_path, *(f"{folder}/a.jpg" for folder in folders), *LEFT_FILES, *kept)
     items = look(tmp_path)
-    assert found(items) == ["a.jpg", "ThumbNails2/b.jpg"]
-    assert skipped(items, tmp_path) == dict.fromkeys(folders + files, SkipReason.LEFTOVER)
-    assert len(found(look(tmp_path, no_skip=True))) == len(folders) + len(files) + 2
+    assert sorted(found(items)) == sorted(kept)
+    assert skipped(items, tmp_path) == dict.fromkeys([*folders, *LEFT_FILES], SkipReason.LEFTOVER)
+    assert len(found(look(tmp_path, no_skip=True))) == len(folders) + len(LEFT_FILES) + len(kept)
+
+
+def test_apple_double_is_told_by_its_magic_wherever_it_is_named(tmp_path: Path) -> None:
+    put(tmp_path, "._fork.jpg", content=b"\0\5\x16\7\0\2\0\0Mac OS X        " + bytes(40))
+    put(tmp_path, "._photo.jpg", "a.jpg")
+    items = look(tmp_path, hidden=True)
+    assert found(items) == ["._photo.jpg", "a.jpg"]
+    assert skipped(items, tmp_path) == {"._fork.jpg": SkipReason.LEFTOVER}
+    (alone,) = look(tmp_path / "._fork.jpg")
+    assert isinstance(alone, Skipped)
+    assert found(look(tmp_path, hidden=True, no_skip=True)) == ["._fork.jpg", "._photo.jpg", "a.jpg"]
+
+
+def test_of_a_library_of_apple_photos_its_originals_are_taken(tmp_path: Path) -> None:
+    library = "Photos Library.photoslibrary"
+    put(tmp_path, f"{library}/originals/0/A.heic", f"{library}/resources/derivatives/A.jpg", "a.jpg")
+    assert found(look(tmp_path)) == ["a.jpg", f"{library}/originals/0/A.heic"]
+    assert found(look(tmp_path / library)) == ["originals/0/A.heic"]
+    assert len(found(look(tmp_path, no_skip=True))) == 3
+
+
+def test_what_a_receiver_has_stored_is_not_taken_in(tmp_path: Path) -> None:
+    put(tmp_path, "pics/P1.jpg", "pics/mine/P2.jpg", "pics/trip/stored.jpg", "trip/P3.jpg")
+    put(tmp_path, "pics/.albumup/trip.sha256", "pics/.incoming/x.part", content=b"")
+    for root in (tmp_path, tmp_path / "pics"):
+        items = look(root)
+        assert not [path for path in found(items) if "stored" in path]
+        assert SkipReason.LEFTOVER in skipped(items, root).values()
+    assert found(look(tmp_path / "pics")) == ["P1.jpg", "mine/P2.jpg"]
+    assert found(look(tmp_path / "pics" / "trip")) == ["stored.jpg"], "somebody named it"
+    assert "trip/stored.jpg" in found(look(tmp_path / "pics", no_skip=True))
 
 
 def test_sidecars_and_empty_files_and_no_media(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from enum import StrEnum
 from itertools import pairwise
 
 from albumup.errors import LocalError, UsageError
+from albumup.leavings import is_apple_double, is_leavings, is_made_by_library, is_store, is_stored_album
 from albumup.photo import HEAD_BYTES, media_type, media_type_by_name
 
 BY_UUID = "/dev/disk/by-uuid"  # where udev links every file system's UUID to its block device
@@ -150,19 +151,6 @@ def _overlap(roots: Sequence[Root]) -> bool:
     return any(lower.startswith(upper) for upper, lower in pairwise(paths))
 
 
-_LEFT_FILES = rb".*\.LRV|.*\.THM|SYNOFILE_THUMB_.*"
-_LEFTOVER = re.compile(rb"(?is)@eaDir|@__thumb|#recycle|THMBNL|thumbnails|" + _LEFT_FILES)
-_NOBODYS = re.compile(rb"(?is)\.DS_Store|\._.*|Thumbs\.db|desktop\.ini|\.nomedia|\.metadata_never_index|" + _LEFT_FILES)
-
-
-def is_leavings(name: bytes) -> bool:
-    """Is a file called so what systems, cameras and servers make by themselves, and can make again?
-
-    Of the folders that they leave nothing is said: a bin or a folder of thumbnails may hold somebody's photos.
-    """
-    return _NOBODYS.fullmatch(name) is not None
-
-
 class _Rules:
     """What the filters say, compiled once."""
 
@@ -171,11 +159,13 @@ class _Rules:
         self._includes = _matcher(filters.include) if filters.include else None
         self._excludes = _matcher(filters.exclude) if filters.exclude else None
 
-    def on_entry(self, name: bytes) -> SkipReason | None:
-        """Why a file or folder below a root is left out for its name."""
+    def on_entry(self, folder: bytes, name: bytes, *, is_folder: bool) -> SkipReason | None:
+        """Why a file or folder in ``folder``, below a root, is left out for its name."""
         if name.startswith(b".") and not self.filters.hidden:
             return SkipReason.HIDDEN
-        if _LEFTOVER.fullmatch(name) and not self.filters.no_skip:
+        if self.filters.no_skip:
+            return None
+        if is_leavings(name, is_folder=is_folder) or is_made_by_library(folder, name):
             return SkipReason.LEFTOVER
         return None
 
@@ -260,7 +250,11 @@ class _Look:
                 yield Unreadable(folder.path, _cause(error))  # and what was listed before it failed is still taken
             entries.sort(key=lambda entry: natural_key(entry.name))
             folders = []
+            holds_store = not self.rules.filters.no_skip and is_store(entry.name for entry in entries)
             for entry in entries:
+                if holds_store and is_stored_album(folder.path, entry.name):
+                    yield Skipped(entry.path, SkipReason.LEFTOVER)
+                    continue
                 item = self._entry(entry, folder)
                 if isinstance(item, _Folder):
                     folders.append(item)
@@ -271,7 +265,7 @@ class _Look:
     def _entry(self, entry: os.DirEntry[bytes], folder: _Folder) -> Item | _Folder | None:
         """What one entry of ``folder`` comes to: None is a folder that nobody asked to enter."""
         filters, relative = self.rules.filters, folder.relative + entry.name
-        if reason := self.rules.on_entry(entry.name):
+        if reason := self.rules.on_entry(folder.path, entry.name, is_folder=_is_folder(entry)):
             return Skipped(entry.path, reason)
         with suppress(OSError):  # what cannot be told apart is taken for a file, and its stat will say why
             if not filters.follow_symlinks and entry.is_symlink() and not self._leads_to_own_file(entry.path):
@@ -309,6 +303,8 @@ class _Look:
             return self._unreadable(path, relative, error, info)
         if reason := self.rules.on_stat(info):  # what was opened may no longer be what was listed
             return Skipped(path, reason)
+        if is_apple_double(head, name) and not self.rules.filters.no_skip:
+            return Skipped(path, SkipReason.LEFTOVER)
         mime = media_type(head, name)
         return self._found(path, relative, info, mime) if mime else Skipped(path, SkipReason.NO_MEDIA)
 
@@ -330,6 +326,12 @@ class _Look:
         if device not in self.volumes:
             self.volumes[device] = volume_of(device)
         return self.volumes[device]
+
+
+def _is_folder(entry: os.DirEntry[bytes]) -> bool:
+    with suppress(OSError):
+        return entry.is_dir()
+    return False
 
 
 def _opened(path: bytes) -> tuple[os.stat_result, bytes]:

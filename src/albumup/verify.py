@@ -6,17 +6,20 @@ Nothing is believed that the journal says of the server; nothing is changed. One
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from albumup.body import AnotherVolume, Place, SourceChanged, SourceGone, read_source
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
-from albumup.scan import is_leavings
 from albumup.targets.base import Asked, Target, VerdictKind
 from albumup.transfer.http import Http
 
 _AT_A_TIME = 1000
+_NOBODYS = re.compile(
+    rb"(?is)\.DS_Store|\._.*|Thumbs\.db|desktop\.ini|\.nomedia|\.metadata_never_index|.*\.LRV|.*\.THM|SYNOFILE_THUMB_.*"
+)
 _PUSHED = "id in (select root_id from photo where album_id = ? union select root_id from pushed where album_id = ?)"
 
 
@@ -150,7 +153,7 @@ def _files_in(folder: bytes) -> Iterator[tuple[bytes, str]]:
         folders.sort()
         links = [name for name in folders if os.path.islink(os.path.join(place, name))]
         for name in sorted([*names, *links]):
-            if not is_leavings(name):
+            if not _NOBODYS.fullmatch(name):
                 yield os.path.join(place, name), "not in the album"
     for error in unread:
         yield os.fsencode(error.filename or folder), f"cannot be looked into: {error.strerror}"

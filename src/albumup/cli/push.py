@@ -51,7 +51,7 @@ def upload_options(command: Any) -> Any:
 @click.option("--no-recursive", is_flag=True, help="Do not enter sub-folders.")
 @click.option("--follow-symlinks", is_flag=True, help="Follow links that lead out of the folder.")
 @click.option("--hidden", is_flag=True, help="Take hidden files too.")
-@click.option("--no-skip", is_flag=True, help="Take what cameras and servers leave (thumbnails, @eaDir) too.")
+@click.option("--no-skip", is_flag=True, help="Take what cameras, servers and tools leave (@eaDir, bins) too.")
 @click.option("--url", metavar="U", help="A form to send to, without any config file.")
 @click.option("--field", "fields", multiple=True, metavar="K=V", help="A field of the form (repeatable).")
 @click.option("--file-field", metavar="F", help="The name of the file's field (file).")

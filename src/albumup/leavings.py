@@ -1,0 +1,138 @@
+"""What cameras, servers and tools leave beside photos: told by name, and where a name proves nothing, by content.
+
+``push`` leaves it out. ``verify`` believes less of a name: what it takes for made by a camera belongs to a photo that
+it has proven, and everything else that may be a photo has to be proven itself.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+
+_BINS = rb"#recycle|@recycle|\$recycle\.bin|recycler"
+_FOLDERS = re.compile(
+    rb"(?is)@eaDir|\.?@__thumb|#snapshot|System Volume Information|THMBNL|thumbnails|(?-i:SUB)|" + _BINS
+)
+_FILES = re.compile(
+    rb"(?is).*\.(?:LRV|LRF|THM)|LRV_.*|SYNOFILE_THUMB_.*"  # low resolution copies, and thumbnails
+    rb"|.*_original|.*~|.*\.(?:part|filepart|crdownload|tmp)"  # exiftool's and editors' copies; what is half loaded
+)
+_BIN = re.compile(rb"(?is)\.trash(?:es|-\d+)?|" + _BINS)
+_NAS_THUMBNAILS = {
+    b"@eadir": re.compile(rb"(?is)SYNO(?:FILE|PHOTO|VIDEO|INDEX)_.*"),
+    b"@__thumb": re.compile(rb"(?is)(?:s\d+|default).*"),
+    b".@__thumb": re.compile(rb"(?is)(?:s\d+|default).*"),
+}
+_LIBRARY = b".photoslibrary"
+_ORIGINALS = (b"originals", b"masters")
+"""Where a library of Apple's Photos has what was put into it; the second before macOS 10.15."""
+
+STORE_FOLDERS = (b".albumup", b".incoming")
+"""What the root of a receiver's store is told by; the first holds an index, ALBUM.sha256, for each album folder."""
+STORE_INDEX = b".sha256"
+
+_APPLE_DOUBLE = b"\0\5\x16\7"
+"""The first bytes of what macOS writes as ``._NAME`` for what other file systems cannot hold (RFC 1740)."""
+
+
+def is_leavings(name: bytes, *, is_folder: bool) -> bool:
+    """Is a file or folder called so one that cameras, servers and tools leave?"""
+    return (_FOLDERS if is_folder else _FILES).fullmatch(name) is not None
+
+
+def is_bin(name: bytes) -> bool:
+    """Is a folder called so one that deleted files are moved to?"""
+    return _BIN.fullmatch(name) is not None
+
+
+def is_apple_double(head: bytes, name: bytes) -> bool:
+    """Is it what macOS leaves beside a file, and not a file that happens to be called so?"""
+    return name.startswith(b"._") and head.startswith(_APPLE_DOUBLE)
+
+
+def is_made_by_library(folder: bytes, name: bytes) -> bool:
+    """Does ``folder`` belong to Apple's Photos, and ``name`` in it hold anything but originals?"""
+    return folder.lower().endswith(_LIBRARY) and name.lower() not in _ORIGINALS
+
+
+def is_store(names: Iterable[bytes]) -> bool:
+    """Do these names lie in the root of a receiver's store?"""
+    return set(STORE_FOLDERS) <= set(names)
+
+
+def is_stored_album(root: bytes, name: bytes) -> bool:
+    """Has the receiver whose store is at ``root`` stored photos in its folder ``name``?"""
+    return os.path.exists(os.path.join(root, STORE_FOLDERS[0], name + STORE_INDEX))
+
+
+class Makers:
+    """Which files a camera or a NAS made for the photos and clips that are ``add``-ed."""
+
+    def __init__(self) -> None:
+        self._stems: set[tuple[bytes, bytes]] = set()
+        self._anywhere: set[bytes] = set()
+
+    def add(self, path: bytes) -> None:
+        """A photo or clip that is proven."""
+        folder, stem = _place(path)
+        for key in _keys(stem):
+            self._stems.add((folder, key))
+            self._stems.add((os.path.dirname(folder) + b"/*", key))
+        self._anywhere.add(stem)
+
+    def made(self, path: bytes) -> bool:
+        """Was this file made for one of them, as DCF, GoPro, Insta360, DJI and Sony (M4ROOT) name such files?"""
+        folder, stem = _place(path)
+        name = os.path.basename(path).lower()
+        suffix = os.path.splitext(name)[1]
+        is_of_stem = (folder, stem) in self._stems or (_is_dji(folder) and stem in self._anywhere)
+        if is_of_stem and suffix in (b".thm", b".scr", b".lrv", b".lrf"):
+            return True
+        return any((place, key) in self._stems for place, key in _owners(folder, name, stem))
+
+
+def _place(path: bytes) -> tuple[bytes, bytes]:
+    folder, name = os.path.split(path)
+    return folder, os.path.splitext(name)[0].lower()
+
+
+def _is_dji(folder: bytes) -> bool:
+    return b"/misc/thm/" in folder.lower() + b"/"
+
+
+_GOPRO = re.compile(rb"g[a-z](\d{6})")
+_INSTA360 = re.compile(rb"(?:vid|lrv)_(\d{8}_\d{6})(?:_.*)?", re.DOTALL)
+_CLIPS = (b".insv", b".lrv", b".mp4")
+_SONY = {b"thmbnl": re.compile(rb"(.+)t01\.jpe?g", re.DOTALL), b"sub": re.compile(rb"(.+)s0[1-9]\.mp4", re.DOTALL)}
+
+
+def _keys(stem: bytes) -> Iterator[bytes]:
+    """What a file with this stem can be found by."""
+    yield stem
+    if number := _GOPRO.fullmatch(stem):
+        yield b"gopro:" + number[1]
+    if stem.startswith(b"vid_") and (time := _INSTA360.fullmatch(stem)):
+        yield b"insta360:" + time[1]
+
+
+def _owners(folder: bytes, name: bytes, stem: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Where, and by which key, the clip lies that a file of this name was made for."""
+    if name.endswith(b".lrv") and name.startswith(b"gl") and (number := _GOPRO.fullmatch(stem)):
+        yield folder, b"gopro:" + number[1]
+    if name.startswith(b"lrv_") and name.endswith(_CLIPS) and (time := _INSTA360.fullmatch(stem)):
+        yield folder, b"insta360:" + time[1]
+    above, kind = os.path.split(folder)
+    pattern = _SONY.get(kind.lower())
+    if pattern is not None and (clip := pattern.fullmatch(name)):
+        yield above, clip[1]
+        yield above + b"/*", clip[1]
+
+
+def is_nas_thumbnail(path: bytes) -> bool:
+    """Did a NAS make this file by itself, of another that lies beside its folder of thumbnails?"""
+    folder, name = os.path.split(path)
+    if name.upper().startswith(b"SYNOFILE_THUMB_"):
+        return True
+    patterns = [_NAS_THUMBNAILS[part] for part in folder.lower().split(b"/") if part in _NAS_THUMBNAILS]
+    return any(pattern.fullmatch(name) for pattern in patterns)
