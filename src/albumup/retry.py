@@ -114,6 +114,8 @@ def outcome_of(sent: Sent, verdict: Verdict | None, circumstances: Circumstances
         return Finding(Outcome.REJECTED, verdict.reason or status_words(answer))
     if verdict.kind is VerdictKind.REFUSED:
         return Finding(Outcome.REFUSED, verdict.reason or status_words(answer))
+    if verdict.is_down:
+        return Finding(Outcome.SICK, verdict.reason or status_words(answer))
     if verdict.drops_clip:
         return Finding(Outcome.NOT_TAKEN, verdict.reason, drops_clip=True)
     return _by_status(sent, answer, verdict, circumstances, wait)

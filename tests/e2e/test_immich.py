@@ -307,6 +307,60 @@ def test_a_page_where_an_answer_should_be_ends_with_4(home: Home, immich: Immich
     assert uploads(immich) == []
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_target_check_asks_every_version_what_it_can_answer(home: Home, start: Start, version: str) -> None:
+    server = start(version)
+    configure(home, server.url)
+    done = home.run("target", "check")
+    assert done.returncode == 0, done.stdout
+    assert "key: accepted" in done.stdout
+    needed = ["asset.upload", "album.read", "album.create", "albumAsset.create", "asset.download"]
+    server.tell("set_key", key=KEY, permissions=needed)
+    done = home.run("target", "check")
+    wants_all = version.startswith("1.138")
+    assert done.returncode == (4 if wants_all else 0), done.stdout
+    assert ("before 1.141 only a key with all permissions may ask" in done.stdout) == wants_all
+    assert "permission asset.download: granted" in done.stdout
+    server.tell("set_key", key=KEY, permissions=needed[:-1])
+    assert "permission asset.download: missing" in home.run("target", "check").stdout
+
+
+def test_target_check_calls_no_key_good_that_nobody_looked_at(home: Home, immich: Immich) -> None:
+    immich.fault("POST", "bulk-upload-check$", "status", status=404, times=None)
+    done = home.run("target", "check")
+    assert done.returncode == 4
+    assert "key: accepted" not in done.stdout
+    assert "granted" not in done.stdout
+
+
+def test_target_check_names_what_a_proxy_lets_through(home: Home, start: Start) -> None:
+    configure(home, start(server="cloudflare").url)
+    done = home.run("target", "check")
+    assert done.returncode == 0
+    assert "bodies over 100 MB do not get through" in done.stdout
+
+
+def test_maintenance_is_for_later(home: Home, immich: Immich) -> None:
+    trip = home.photos(2)
+    immich.tell("set_maintenance", on=True)
+    check = home.run("target", "check")
+    assert check.returncode == 75
+    assert "in maintenance mode" in check.stdout
+    done = home.run("push", trip, "--patience", "1s")
+    assert done.returncode == 75
+    assert "in maintenance mode" in done.stderr
+    assert set(home.states().values()) == {"pending"}
+    immich.tell("set_maintenance", on=False)
+    assert home.run("resume").returncode == 0
+    assert immich.album("trip") == names(2)
+
+
+def test_maintenance_that_begins_before_the_first_photo_is_for_later_too(home: Home, immich: Immich) -> None:
+    immich.fault("POST", "/api/assets$", "status", status=404, body={"message": "Cannot POST /api/assets"})
+    assert home.run("push", home.photos(2)).returncode == 0
+    assert immich.album("trip") == names(2)
+
+
 def test_a_server_that_is_no_immich(home: Home, server: FormServer) -> None:
     configure(home, server.url.removesuffix("/upload"))
     done = home.run("push", home.photos(2))

@@ -5,6 +5,7 @@ What it needs from npm is installed once into ``.npm`` beside this file.
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import hashlib
 import json
@@ -121,10 +122,11 @@ class Immich:
     def put(self, data: bytes, name: str, *, trashed: bool = False) -> str:
         """A photo that was there before; its id."""
         sha1, sha256 = hashlib.sha1(data).hexdigest(), hashlib.sha256(data).hexdigest()
-        return str(self.tell("put", sha1=sha1, sha256=sha256, size=len(data), name=name, trashed=trashed))
+        held = base64.b64encode(data).decode()
+        return str(self.tell("put", sha1=sha1, sha256=sha256, size=len(data), name=name, trashed=trashed, data=held))
 
     def fault(self, method: str, path: str, what: str, *, times: int | None = 1, skip: int = 0, **more: object) -> None:
         """The next ``times`` requests that match, after ``skip`` that do, go wrong: cut_before, cut_after (it is done,
-        and not answered), status or page (with ``status``)."""
+        and not answered), status_after (it is done, and answered so), status or page (with ``status``)."""
         given = {} if times is None else {"times": times}
         self.tell("fault", method=method, path=path, what=what, skip=skip, **given, **more)

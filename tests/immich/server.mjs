@@ -1,5 +1,5 @@
 // A server that answers as Immich does, of one version, for the tests: its forms go through multer and busboy as the real
-// ones do. It keeps digests, not files. Every answer is traced: to a file of github.com/immich-app/immich (server/src), or
+// ones do. It keeps the originals in memory. Every answer is traced: to a file of github.com/immich-app/immich (server/src), or
 // to @immich/sdk of that version, with which test_fake.py compares FIELDS below.
 //
 //   node server.mjs '{"version": "3.2.2", "base": "", "keys": {"KEY": ["all"]}}'
@@ -36,6 +36,7 @@ const links = new Map(); // id -> link
 let requests = [];
 let faults = [];
 let holds = [];
+let isInMaintenance = false;
 const waiting = [];
 const userId = randomUUID();
 
@@ -54,7 +55,7 @@ class Refusal extends Error {
   }
 }
 
-const REASONS = { 400: 'Bad Request', 401: 'Unauthorized', 403: 'Forbidden', 404: 'Not Found' };
+const REASONS = { 400: 'Bad Request', 401: 'Unauthorized', 403: 'Forbidden', 404: 'Not Found', 500: 'Internal Server Error' };
 
 // middleware/global-exception.filter.ts; since 3.0 the correlation id goes in a header and validation names its fields.
 function errorBody(error) {
@@ -116,13 +117,23 @@ const upload = multer({
     _handleFile(request, file, done) {
       const [sha1, sha256] = [createHash('sha1'), createHash('sha256')];
       let size = 0;
-      file.stream.on('data', (data) => { sha1.update(data); sha256.update(data); size += data.length; });
+      const blocks = [];
+      file.stream.on('data', (data) => { sha1.update(data); sha256.update(data); size += data.length; blocks.push(data); });
       file.stream.on('error', done);
-      file.stream.on('end', () => done(null, { sha1: sha1.digest('hex'), sha256: sha256.digest('hex'), size }));
+      file.stream.on('end', () => done(null, {
+        sha1: sha1.digest('hex'), sha256: sha256.digest('hex'), size, data: Buffer.concat(blocks) }));
     },
     _removeFile(request, file, done) { done(null); },
   },
 }).fields([{ name: 'assetData', maxCount: 1 }, { name: 'sidecarData', maxCount: 1 }]);
+
+function beforeLink(clipId) {
+  // utils/asset.util.ts, onBeforeLink
+  const clip = assets.get(clipId);
+  if (!clip) throw new Refusal(400, 'Live photo video not found');
+  if (clip.type !== 'VIDEO') throw new Refusal(400, 'Live photo video must be a video');
+  if (clip.visibility === 'timeline') clip.visibility = 'hidden';
+}
 
 const usage = () => [...assets.values()].reduce((sum, asset) => sum + asset.size, 0);
 
@@ -140,13 +151,7 @@ async function uploadAsset(request, response) {
   const sidecar = request.files?.sidecarData?.[0];
   if (quota !== null && quota < usage() + file.size) throw new Refusal(400, 'Quota has been exceeded!');
   const clipId = request.body.livePhotoVideoId;
-  if (clipId) {
-    // utils/asset.util.ts, onBeforeLink
-    const clip = assets.get(clipId);
-    if (!clip) throw new Refusal(400, 'Live photo video not found');
-    if (clip.type !== 'VIDEO') throw new Refusal(400, 'Live photo video must be a video');
-    if (clip.visibility === 'timeline') clip.visibility = 'hidden';
-  }
+  if (clipId) beforeLink(clipId);
   const twin = byChecksum(file.sha1);
   if (twin) {
     twin.received += 1;
@@ -154,6 +159,7 @@ async function uploadAsset(request, response) {
   }
   const name = request.body.filename || Buffer.from(file.originalname, 'latin1').toString('utf8');
   const asset = put({ sha1: file.sha1, sha256: file.sha256, size: file.size, name });
+  asset.data = file.data;
   Object.assign(asset, {
     fileCreatedAt: request.body.fileCreatedAt, fileModifiedAt: request.body.fileModifiedAt,
     visibility: request.body.visibility ?? 'timeline', livePhotoVideoId: clipId ?? null,
@@ -162,20 +168,24 @@ async function uploadAsset(request, response) {
   return [201, { id: asset.id, status: 'created' }];
 }
 
-function put({ sha1, sha256, size, name, trashed = false }) {
+function put({ sha1, sha256, size, name, trashed = false, data = null }) {
   const asset = {
     id: randomUUID(), sha1, sha256, size, name, type: types.video.includes(suffix(name)) ? 'VIDEO' : 'IMAGE',
     fileCreatedAt: null, fileModifiedAt: null, visibility: 'timeline', livePhotoVideoId: null, sidecar: null,
-    isTrashed: trashed, received: 0, fields: {},
+    isTrashed: trashed, received: 0, fields: {}, data: data === null ? null : Buffer.from(data, 'base64'),
   };
   assets.set(asset.id, asset);
   return asset;
 }
 
+// repositories/album.repository.ts, getMetadataForIds
+const countOf = (album) => [...album.assetIds].map((id) => assets.get(id)).filter(
+  (asset) => asset && !asset.isTrashed && asset.visibility !== 'hidden').length;
+
 function albumBody(album) {
   // dtos/album.dto.ts, mapAlbum
   const body = {
-    albumName: album.albumName, albumThumbnailAssetId: null, albumUsers: [], assetCount: album.assetIds.size,
+    albumName: album.albumName, albumThumbnailAssetId: null, albumUsers: [], assetCount: countOf(album),
     createdAt: album.createdAt, description: album.description, hasSharedLink: false, id: album.id,
     isActivityEnabled: true, shared: false, updatedAt: album.createdAt,
   };
@@ -216,20 +226,23 @@ const routes = [
   ['GET', /^\/server\/version$/, () => [200, {
     major: told[0], minor: told[1], patch: told[2], ...(major >= 3 ? { prerelease: null } : {}) }]],
   ['GET', /^\/server\/media-types$/, () => [200, types]],
-  ['GET', /^\/server\/config$/, () => [200, { externalDomain: options.externalDomain ?? '', isInitialized: true }]],
+  ['GET', /^\/server\/config$/, () => [200, { externalDomain: options.externalDomain ?? '', isInitialized: true,
+    ...(major > 2 || (major === 2 && minor >= 4) ? { maintenanceMode: isInMaintenance } : {}) }]],
   ['GET', /^\/users\/me$/, (request) => {
     allow(request, 'user.read');
     return [200, { id: userId, name: 'Test', email: 'test@example.org', quotaSizeInBytes: quota, quotaUsageInBytes: usage() }];
   }],
-  ...(major < 2 ? [] : [['GET', /^\/api-keys\/me$/, (request) => {
+  ...(major < 2 && minor < 139 ? [] : [['GET', /^\/api-keys\/me$/, (request) => {
     const { permissions } = allow(request, null);
     const now = new Date(0).toISOString();
     return [200, { createdAt: now, id: randomUUID(), name: 'test', permissions, updatedAt: now }];
   }]]),
   ['POST', /^\/assets\/bulk-upload-check$/, async (request) => {
-    allow(request, 'asset.upload');
+    allow(request, major > 1 || minor > 140 ? 'asset.upload' : 'all'); // checkBulkUpload names none before 1.141
     const { assets: asked } = await json(request);
     if (!Array.isArray(asked)) throw new Refusal(400, '', [{ path: ['assets'], message: 'assets must be an array' }]);
+    // repositories/asset.repository.ts, getByChecksums: "in ()" is no SQL; middleware/error.interceptor.ts
+    if (!asked.length) throw new Refusal(500, 'Failed to check bulk upload');
     return [200, { results: asked.map(({ id, checksum }) => {
       const asset = byChecksum(bytes(checksum).toString('hex'));
       return asset
@@ -238,6 +251,31 @@ const routes = [
     }) }];
   }],
   ['POST', /^\/assets$/, uploadAsset],
+  ['GET', /^\/assets\/([^/]+)\/original$/, (request, response, [id]) => {
+    allow(request, 'asset.download');
+    uuid(id);
+    // utils/file.ts, sendFile: whatever goes wrong is a 404 since 3.0; before, a missing file is a 500.
+    const asset = assets.get(id);
+    if (!asset) throw major >= 3 ? new Refusal(404, 'Not Found') : new Refusal(400, 'Not found or no asset.download access');
+    if (!asset.data) throw major >= 3 ? new Refusal(404, 'Not Found') : new Refusal(500, 'Internal server error');
+    const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '');
+    if (!range) return [200, asset.data, { 'content-type': 'image/jpeg' }];
+    const [from, to] = [Number(range[1]), Math.min(Number(range[2]), asset.data.length - 1)];
+    return [206, asset.data.subarray(from, to + 1), {
+      'content-type': 'image/jpeg', 'content-range': `bytes ${from}-${to}/${asset.data.length}` }];
+  }],
+  ['PUT', /^\/assets\/([^/]+)$/, async (request, response, [id]) => {
+    allow(request, 'asset.update');
+    uuid(id);
+    const asset = assets.get(id);
+    if (!asset) throw new Refusal(400, 'Not found or no asset.update access');
+    const { livePhotoVideoId } = await json(request);
+    if (livePhotoVideoId) {
+      beforeLink(livePhotoVideoId);
+      asset.livePhotoVideoId = livePhotoVideoId;
+    }
+    return [200, { id }];
+  }],
   ['GET', /^\/albums$/, (request, response, _, query) => {
     allow(request, 'album.read');
     const found = [...albums.values()].filter(({ albumName }) => major < 3 || !query.has('name')
@@ -254,6 +292,13 @@ const routes = [
     allow(request, 'album.read');
     uuid(id);
     return [200, albumBody(findAlbum(id, 'album.read'))];
+  }],
+  ['DELETE', /^\/albums\/([^/]+)$/, (request, response, [id]) => {
+    allow(request, 'album.delete');
+    uuid(id);
+    findAlbum(id, 'album.delete');
+    commands.delete_album({ id });
+    return [204, ''];
   }],
   ['PUT', /^\/albums\/([^/]+)\/assets$/, async (request, response, [id]) => {
     allow(request, 'albumAsset.create');
@@ -274,6 +319,12 @@ const routes = [
     const albumId = query.get('albumId');
     return [200, [...links.values()].filter((link) => !albumId || link.albumId === albumId).map(linkBody)];
   }],
+  ['GET', /^\/shared-links\/me$/, (request, response, _, query) => {
+    // services/auth.service.ts, validateSharedLinkKey: no other credentials are looked at
+    const link = [...links.values()].find(({ key }) => key === query.get('key'));
+    if (!link) throw new Refusal(401, 'Invalid share key');
+    return [200, linkBody(link)];
+  }],
   ['POST', /^\/shared-links$/, async (request) => {
     allow(request, 'sharedLink.create');
     const { type, albumId, allowDownload = true, allowUpload = false, slug = null } = await json(request);
@@ -286,7 +337,10 @@ const routes = [
 ];
 
 function addAlbum(albumName, assetIds, description = '') {
-  const album = { id: randomUUID(), albumName, description, assetIds: new Set(assetIds), createdAt: new Date(0).toISOString() };
+  const album = {
+    id: randomUUID(), albumName, description, assetIds: new Set(assetIds),
+    createdAt: new Date((albums.size + 1) * 1000).toISOString(),
+  };
   albums.set(album.id, album);
   return album;
 }
@@ -311,8 +365,8 @@ async function serve(request, response) {
   const answer = (status, body, headers = {}) => {
     entry.status = status;
     if (response.headersSent || response.destroyed) return;
-    const text = typeof body === 'string' ? body : JSON.stringify(body);
-    response.writeHead(status, { 'content-type': 'application/json; charset=utf-8',
+    const text = typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
+    response.writeHead(status, { ...(options.server ? { server: options.server } : {}), 'content-type': 'application/json; charset=utf-8',
       'content-length': Buffer.byteLength(text), ...headers });
     response.end(text);
     request.resume(); // as node does: what is left of the body is read and dropped
@@ -329,20 +383,28 @@ async function serve(request, response) {
     return answer(fault.status, fault.body ?? errorBody(new Refusal(fault.status, 'A fault')), fault.headers ?? {});
   }
   try {
-    if (url.pathname === `${base}/.well-known/immich`) {
+    if (url.pathname === `${base}/.well-known/immich` && !isInMaintenance) {
       return answer(200, { api: { endpoint: options.endpoint ?? '/api' } }); // services/api.service.ts
     }
     const prefix = `${base}/api`;
     const path = url.pathname.startsWith(`${prefix}/`) ? url.pathname.slice(prefix.length) : null;
+    if (isInMaintenance && !['/server/ping', '/server/version', '/server/config'].includes(path)) {
+      // maintenance/maintenance-worker.controller.ts and maintenance-worker.service.ts, ssr
+      if (path || url.pathname.endsWith('/.well-known/immich') || request.method !== 'GET') {
+        throw new Refusal(404, `Cannot ${request.method} ${url.pathname}`);
+      }
+      return answer(302, '', { location: '/maintenance?continue=%2F' });
+    }
     const route = path && routes.find(([method, pattern]) => method === request.method && pattern.test(path));
     if (!route) {
       // What is no API is the web site's page (services/api.service.ts, ssr); of the API, a 404.
       return path ? answer(404, errorBody(new Refusal(404, `Cannot ${request.method} ${url.pathname}`)))
         : answer(200, '<!doctype html><html><body>Immich</body></html>', { 'content-type': 'text/html' });
     }
-    const [status, body] = await route[2](request, response, path.match(route[1]).slice(1), url.searchParams);
+    const [status, body, headers] = await route[2](request, response, path.match(route[1]).slice(1), url.searchParams);
     if (fault?.what === 'cut_after') return request.socket.destroy();
-    return answer(status, body);
+    if (fault?.what === 'status_after') return answer(fault.status, errorBody(new Refusal(fault.status, 'Internal server error')));
+    return answer(status, body, headers);
   } catch (error) {
     if (!(error instanceof Refusal)) {
       if (request.destroyed || !request.complete) return request.socket.destroy();
@@ -362,7 +424,7 @@ const commands = {
     album: albumBody({ albumName: 'a', assetIds: new Set(), description: '', id: 'x', createdAt: '' }),
     link: linkBody({ albumId: 'x', allowDownload: true, allowUpload: false, createdAt: '', id: '', key: '', slug: null, type: 'ALBUM' }),
   }),
-  assets: () => [...assets.values()],
+  assets: () => [...assets.values()].map(({ data, ...asset }) => ({ ...asset, hasFile: Boolean(data) })),
   albums: () => [...albums.values()].map(({ id, albumName, assetIds }) => ({ id, name: albumName, assets: [...assetIds] })),
   links: () => [...links.values()],
   requests: () => requests,
@@ -371,6 +433,10 @@ const commands = {
   trash: ({ id }) => { assets.get(id).isTrashed = true; },
   restore: ({ id }) => { assets.get(id).isTrashed = false; },
   delete_asset: ({ id }) => { assets.delete(id); for (const album of albums.values()) album.assetIds.delete(id); },
+  lose_file: ({ id }) => { assets.get(id).data = null; }, // JobName.FileDelete, or a disk
+  set_maintenance: ({ on }) => { isInMaintenance = on; },
+  empty_album: ({ id }) => { albums.get(id).assetIds.clear(); },
+  delete_link: ({ id }) => { links.delete(id); },
   add_album: ({ name, assets: ids = [] }) => addAlbum(name, ids).id,
   rename_album: ({ id, name }) => { albums.get(id).albumName = name; },
   delete_album: ({ id }) => {

@@ -14,7 +14,7 @@ WHEN = {"fileCreatedAt": "2026-05-01T10:00:00.000Z", "fileModifiedAt": "2026-05-
 DEVICE = {"deviceAssetId": "a", "deviceId": "test"}
 PERMISSIONS = {
     "asset.upload", "album.read", "album.create", "albumAsset.create",
-    "sharedLink.create", "sharedLink.read", "user.read",
+    "sharedLink.create", "sharedLink.read", "user.read", "asset.download", "asset.update", "album.delete",
 }  # fmt: skip
 
 
@@ -115,10 +115,47 @@ def test_a_clip_is_hidden_by_its_still(immich: Immich) -> None:
     assert upload(immich, no_clip, data=b"other").status_code == 400
 
 
+def check(server: Immich, key: str, *checksums: str) -> requests.Response:
+    items = [{"id": str(number), "checksum": checksum} for number, checksum in enumerate(checksums)]
+    return requests.post(
+        f"{server.url}/api/assets/bulk-upload-check", headers={"x-api-key": key}, json={"assets": items}, timeout=30
+    )
+
+
+def original(server: Immich, asset_id: str, key: str = KEY, **headers: str) -> requests.Response:
+    place = f"{server.url}/api/assets/{asset_id}/original"
+    return requests.get(place, headers={"x-api-key": key, **headers}, timeout=30)
+
+
 def test_keys_and_permissions(immich: Immich) -> None:
     immich.tell("set_key", key="weak", permissions=["album.read"])
-    for key, status in (("none", 401), ("weak", 403), (KEY, 200)):
-        answer = requests.post(
-            f"{immich.url}/api/assets/bulk-upload-check", headers={"x-api-key": key}, json={"assets": []}, timeout=30
-        )
-        assert answer.status_code == status
+    immich.tell("set_key", key="uploads", permissions=["asset.upload"])
+    wants_all = immich.version.startswith("1.138")
+    for key, status in (("none", 401), ("weak", 403), ("uploads", 403 if wants_all else 200), (KEY, 200)):
+        assert check(immich, key, "00" * 20).status_code == status
+
+
+def test_an_empty_question_is_its_own_fault(immich: Immich) -> None:
+    assert check(immich, KEY).status_code == 500
+
+
+def test_originals_are_there_until_their_file_is_not(immich: Immich) -> None:
+    is_new = immich.version >= "3"
+    there = immich.put(b"a photo", "a.jpg")
+    part = original(immich, there, Range="bytes=0-0")
+    assert (part.status_code, part.content) == (206, b"a")
+    assert part.headers["Content-Range"] == "bytes 0-0/7"
+    assert original(immich, there).content == b"a photo"
+    immich.tell("set_key", key="weak", permissions=["asset.upload"])
+    assert original(immich, there, "weak").status_code == 403
+    immich.tell("lose_file", id=there)
+    assert original(immich, there).status_code == (404 if is_new else 500)
+    assert original(immich, there.replace(there[:8], "0" * 8)).status_code == (404 if is_new else 400)
+
+
+def test_in_maintenance_it_says_little_more_than_that(immich: Immich) -> None:
+    immich.tell("set_maintenance", on=True)
+    assert requests.get(f"{immich.url}/api/server/ping", timeout=30).json() == {"res": "pong"}
+    assert check(immich, KEY, "00" * 20).status_code == 404
+    config = requests.get(f"{immich.url}/api/server/config", timeout=30).json()
+    assert config.get("maintenanceMode") == (None if immich.version < "2" else True)

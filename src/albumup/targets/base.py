@@ -54,6 +54,8 @@ class Verdict:
     takes_pages: bool = False
     drops_clip: bool = False
     """Not taken because the clip of this still is not there any more: it is sent without."""
+    is_down: bool = False
+    """Not taken, because the server says that it is down for a while: for later."""
     is_hearsay: bool = False
     """A duplicate by the server's word, which does not say where: it counts once ``ask`` has found it."""
 
@@ -316,13 +318,30 @@ class Target(ABC):
         """End what the target started (the inbox's receiver)."""
 
 
+_DOWN = frozenset({429, 500, 502, 503, 504, *range(520, 531)})
+"""What a server, or the proxy before one, answers that is not well now and may be later."""
+
+
 def checked(name: str, url: str, sent: Sent) -> Check:
     """What a request that needs no more than a 2xx came to."""
     if sent.answer is None:
         return Check(name, False, f"{url}: {sent.detail or sent.fault}", is_down=sent.fault is Fault.NOT_REACHED)
-    well = 200 <= sent.answer.status < 300 and not sent.answer.is_page
+    status = sent.answer.status
+    well = 200 <= status < 300 and not sent.answer.is_page
     page = " with an HTML page" if sent.answer.is_page else ""
-    return Check(name, well, f"{url} answered {sent.answer.status} {sent.answer.reason}{page}")
+    return Check(name, well, f"{url} answered {status} {sent.answer.reason}{page}", is_down=status in _DOWN)
+
+
+def limit_of_proxy(answer: Answer | None) -> list[Check]:
+    """What is known of the size that gets through to a server, by who says that it answers.
+
+    Cloudflare takes 100 MB on its Free and Pro plans and answers 413 to more
+    (developers.cloudflare.com/workers/platform/limits, "Request limits").
+    """
+    if answer is None or "cloudflare" not in answer.headers.get("server", "").lower():
+        return []
+    words = "Cloudflare stands before it: bodies over 100 MB do not get through (more only on its dearer plans)"
+    return [Check("largest", None, f"{words}; send such files by an address that goes past it")]
 
 
 def object_of(answer: Answer) -> dict[str, Any]:

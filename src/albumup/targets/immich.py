@@ -170,6 +170,10 @@ class ImmichTarget(Target):
             return Verdict(VerdictKind.REJECTED, "413 with a page", words)
         message = self.said(answer)
         words = f"{answer.status} {answer.reason}: {message}" if message else ""
+        if answer.status == 404 and message.startswith("Cannot POST "):
+            # What was asked before was answered, so this is no wrong address.
+            words = f"{self.site} seems to be in maintenance mode: {words}"
+            return Verdict(VerdictKind.UNPROVEN, "404 of the API itself", words, is_down=True)
         if answer.status == 400 and "quota" in message.lower():
             return Verdict(VerdictKind.REFUSED, "400 with a word on the quota", words)
         if answer.status == 400 and "live photo video" in message.lower():
@@ -338,6 +342,8 @@ class ImmichTarget(Target):
         answer = sent.answer
         if answer is None:
             raise _unanswered(sent)
+        if _is_astray(answer) and self.is_in_maintenance(http):
+            raise Unasked(f"{self.site} is in maintenance mode")
         if answer.status in missing and not answer.is_page:
             return None
         message = self.said(answer)
@@ -355,7 +361,7 @@ class ImmichTarget(Target):
             )
         if answer.is_page:
             raise Unasked(f"{words} with an HTML page, where an answer should be", is_astray=answer.status not in _SICK)
-        if 300 <= answer.status < 400 or answer.status in (404, 405, 410):
+        if _is_astray(answer):
             raise Unasked(words, is_astray=True)
         if not 200 <= answer.status < 300:
             raise Unasked(words, retry_after(answer, time.time()))
@@ -365,6 +371,14 @@ class ImmichTarget(Target):
             return json.loads(answer.text or "null")
         except (ValueError, RecursionError):
             raise Unasked(f"{words}, with no answer that can be read", is_astray=True) from None
+
+    def is_in_maintenance(self, http: Http) -> bool:
+        """Does it answer next to nothing for a while? Then all else is a 404, or leads to a page (2.x and 3.x).
+
+        (maintenance-worker.controller.ts)
+        """
+        sent = http.call("GET", f"{self.api(http)}/server/config")
+        return sent.answer is not None and object_of(sent.answer).get("maintenanceMode") is True
 
     def said(self, answer: Answer) -> str:
         """What it says is wrong: one text, a list of them, or since 3.0 a list of what fields are wrong."""
@@ -390,6 +404,11 @@ class ImmichTarget(Target):
 def _unanswered(sent: Sent) -> Unasked:
     is_astray = sent.fault in (Fault.UNKNOWN_HOST, Fault.BAD_CERTIFICATE)
     return Unasked(sent.detail or str(sent.fault), is_astray=is_astray, has_answered=False)
+
+
+def _is_astray(answer: Answer) -> bool:
+    """Is this what a wrong address answers?"""
+    return 300 <= answer.status < 400 or answer.status in (404, 405, 410)
 
 
 def _why_not(result: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from albumup.errors import ConfigError
-from albumup.targets.base import Check, Unasked, checked, object_of
+from albumup.targets.base import Check, Unasked, checked, limit_of_proxy, object_of
 from albumup.transfer import Answer
 
 if TYPE_CHECKING:
@@ -14,9 +14,18 @@ if TYPE_CHECKING:
 
 OLDEST, NEWEST = (1, 138), 3
 """The oldest version, and the newest major version, that this was tested with."""
+ASKS_WITH_UPLOAD = (1, 141)
+"""Before this version only a key with ``all`` may ask what is there (asset-media.controller.ts, checkBulkUpload)."""
 PERMISSIONS = ("asset.upload", "album.read", "album.create", "albumAsset.create")
 """What a push needs of an API key (the controllers' ``Authenticated``, server/src/controllers)."""
-FOR_SHARING = ("sharedLink.create",)
+WISHED = {
+    "asset.download": "missing; without it a photo in doubt stays so, and verify calls nothing safe to erase",
+    "sharedLink.create": "missing; wanted only for push --share and albumup share",
+}
+"""What is wanted besides, and what is missed without."""
+_NOBODYS = {"id": "0", "checksum": "00" * 20}
+"""Asked about where only the asking matters: an empty list is a 500 (``in ()`` is no SQL, asset.repository.ts)."""
+_NOBODYS_ID = "00000000-0000-4000-8000-000000000000"
 _GIGABYTE = 1e9
 
 
@@ -35,21 +44,31 @@ def look(target: ImmichTarget) -> list[Check]:
     if object_of(ping.answer).get("res") != "pong":
         page = " with an HTML page" if ping.answer.is_page else ""
         words = f"{api} answered {ping.answer.status} {ping.answer.reason}{page}, and is no Immich server"
-        return [Check("address", False, f"{words}; write the address that a browser shows: {target.key('url')}")]
-    found = [Check("address", True, f"an Immich server, its API at {api}"), _version(http, api)]
-    key = _key(target, http, api)
-    found += key
-    if all(line.ok for line in key):
-        found += _permissions(target, http, api)
-        found += [_quota(http, api), _limits(http, api)]
+        is_down = checked("address", api, ping).is_down
+        hint = "" if is_down else f"; write the address that a browser shows: {target.key('url')}"
+        return [Check("address", False, words + hint, is_down=is_down)]
+    version = _version(http, api)
+    found = [Check("address", True, f"an Immich server, its API at {api}"), _version_line(version)]
+    if target.is_in_maintenance(http):
+        return [*found, Check("service", False, "it is in maintenance mode: try again later", is_down=True)]
+    key, may_ask = _key(target, http, api)
+    found.append(key)
+    if key.ok:
+        found += _permissions(target, http, api, version, may_ask=may_ask)
+        found += [_quota(http, api), _types(http, api), *limit_of_proxy(ping.answer)]
     return found
 
 
-def _version(http: Http, api: str) -> Check:
+def _version(http: Http, api: str) -> tuple[int, int, int] | None:
     said = _said(http, f"{api}/server/version")
     try:
-        version = int(said["major"]), int(said["minor"]), int(said["patch"])
+        return int(said["major"]), int(said["minor"]), int(said["patch"])
     except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _version_line(version: tuple[int, int, int] | None) -> Check:
+    if version is None:
         return Check("version", None, "it does not say")
     shown = ".".join(map(str, version))
     oldest = ".".join(map(str, OLDEST))
@@ -60,31 +79,45 @@ def _version(http: Http, api: str) -> Check:
     return Check("version", True, shown)
 
 
-def _key(target: ImmichTarget, http: Http, api: str) -> list[Check]:
+def _key(target: ImmichTarget, http: Http, api: str) -> tuple[Check, bool]:
+    """Whether the key is taken, and whether it may ask what is there."""
     if not target.token:
         where = f"make one at {target.site}/user-settings and name it in {target.key('token_file')}"
-        return [Check("key", False, f"there is none; {where}")]
-    sent = http.call("POST", f"{api}/assets/bulk-upload-check", json={"assets": []})
-    if sent.answer is not None and sent.answer.status == 401:
-        return [Check("key", False, f"401: {target.said(sent.answer) or 'not accepted'}: it is wrong, or was revoked")]
-    if sent.answer is None or sent.answer.status >= 500 or sent.answer.is_page:
-        return [checked("key", f"{api}/assets/bulk-upload-check", sent)]
-    return [Check("key", True, "accepted")]
+        return Check("key", False, f"there is none; {where}"), False
+    sent = http.call("POST", f"{api}/assets/bulk-upload-check", json={"assets": [_NOBODYS]})
+    if sent.answer is not None and not sent.answer.is_page:
+        if sent.answer.status == 401:
+            words = f"401: {target.said(sent.answer) or 'not accepted'}: it is wrong, or was revoked"
+            return Check("key", False, words), False
+        if sent.answer.status == 403:
+            return Check("key", True, "accepted"), False
+        if sent.answer.status == 200 and isinstance(object_of(sent.answer).get("results"), list):
+            return Check("key", True, "accepted"), True
+    found = checked("key", f"{api}/assets/bulk-upload-check", sent)
+    words = f"{found.words}, so that nobody knows whether the key is right"
+    return Check("key", False, words, is_down=found.is_down), False
 
 
-def _permissions(target: ImmichTarget, http: Http, api: str) -> list[Check]:
-    """By the key's own list (api-keys/me, since 2.x), else by what can be tried without changing anything."""
+def _permissions(
+    target: ImmichTarget, http: Http, api: str, version: tuple[int, int, int] | None, *, may_ask: bool
+) -> list[Check]:
+    """By the key's own list (api-keys/me, since 1.139), else by what can be tried without changing anything."""
     granted = _said(http, f"{api}/api-keys/me").get("permissions")
     found = []
-    for name in (*PERMISSIONS, *FOR_SHARING):
+    if not may_ask and version is not None and version[:2] < ASKS_WITH_UPLOAD:
+        first = ".".join(map(str, ASKS_WITH_UPLOAD))
+        words = f"missing: before {first} only a key with all permissions may ask what is there; make one at"
+        found.append(Check("permission all", False, f"{words} {target.site}/user-settings"))
+    for name in (*PERMISSIONS, *WISHED):
         is_there = "all" in granted or name in granted if isinstance(granted, list) else _tried(http, api, name)
-        optional = name in FOR_SHARING
+        if name == "asset.upload" and may_ask:
+            is_there = True
         if is_there:
             words = "granted"
         elif is_there is None:
             words = "this version does not tell; it shows at the first push"
-        elif optional:
-            is_there, words = None, "missing; wanted only for push --share and albumup share"
+        elif name in WISHED:
+            is_there, words = None, WISHED[name]
         else:
             words = f"missing: grant it to the key at {target.site}/user-settings"
         found.append(Check(f"permission {name}", is_there, words))
@@ -93,13 +126,17 @@ def _permissions(target: ImmichTarget, http: Http, api: str) -> list[Check]:
 
 def _tried(http: Http, api: str, permission: str) -> bool | None:
     """Is it granted? None where only doing it would tell."""
-    if permission == "asset.upload":
-        sent = http.call("POST", f"{api}/assets/bulk-upload-check", json={"assets": []})
-    elif permission == "album.read":
+    if permission == "album.read":
         sent = http.call("GET", f"{api}/albums?isOwned=true&name=albumup")
+        well: tuple[int, ...] = (200,)
+    elif permission == "asset.download":
+        sent = http.call("GET", f"{api}/assets/{_NOBODYS_ID}/original")
+        well = (400, 404)  # "Not found or no asset.download access", since 3.0 "Not Found"
     else:
         return None
-    return None if sent.answer is None else sent.answer.status != 403
+    if sent.answer is None or sent.answer.is_page:
+        return None
+    return False if sent.answer.status == 403 else True if sent.answer.status in well else None
 
 
 def _quota(http: Http, api: str) -> Check:
@@ -114,7 +151,7 @@ def _quota(http: Http, api: str) -> Check:
     return Check("quota", left > 0, f"{max(left, 0) / _GIGABYTE:.1f} of {size / _GIGABYTE:.1f} GB left")
 
 
-def _limits(http: Http, api: str) -> Check:
+def _types(http: Http, api: str) -> Check:
     said = _said(http, f"{api}/server/media-types")
     names = [str(name) for kind in ("image", "video") for name in said.get(kind) or []]
     if not names:
