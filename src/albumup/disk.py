@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import suppress
 from typing import AnyStr
 
@@ -28,6 +29,15 @@ def fsync_folder(folder: str | bytes) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def room_for(path: str) -> int:
+    """Bytes that a file at ``path`` may still grow by, as far as the system says; without a word, plenty."""
+    try:
+        found = os.statvfs(os.path.dirname(path) or ".")
+    except OSError:
+        return sys.maxsize
+    return found.f_bavail * found.f_frsize
 
 
 def file_system_of(folder: str | bytes) -> str:

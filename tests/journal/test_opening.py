@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -399,6 +400,33 @@ def test_others_tools_read_it_while_an_uploader_writes(path: Path) -> None:
 
 
 # A full disk and other faults of this machine.
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def test_a_journal_without_room_to_be_finished_is_not_begun(path: Path) -> None:
+    """The disk is full from one of the writes on with which a new journal is made, those of its checkpoint too."""
+    calls = path.parents[2] / "calls"
+    assert making(path, "-o", str(calls)).returncode == 0
+    count = len(calls.read_text().splitlines())
+    for number in range(count, 0, -19):
+        shutil.rmtree(path.parent)
+        making(path, "-o", os.devnull, "-e", f"inject=pwrite64:error=ENOSPC:when={number}+")
+        assert not path.exists() or whole(path), f"from write {number} of {count} on"
+        with closing(open_writer(str(path))) as connection:
+            assert connection.execute("select count(*) from v_tasks").fetchone()[0] == 0
+        assert not path.with_name("journal.db.new").exists()
+
+
+def making(path: Path, *trace: str) -> subprocess.CompletedProcess[bytes]:
+    """A process that makes a journal, seen by strace."""
+    code = "import sys; from albumup.journal.opening import open_writer; open_writer(sys.argv[1]).close()"
+    command = ["strace", "-f", "-qq", "-e", "trace=pwrite64", *trace, sys.executable, "-c", code, str(path)]
+    return subprocess.run(command, capture_output=True, timeout=60, check=False)
+
+
+def whole(path: Path) -> bool:
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute("pragma quick_check").fetchone() == ("ok",)
 
 
 def test_a_full_disk_is_said_in_words_and_loses_nothing(path: Path) -> None:

@@ -5,14 +5,32 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+from collections.abc import Iterator
 from urllib.parse import quote
 
 from albumup.config import shown
 from albumup.errors import LocalError
 from albumup.journal.lock import FileLock
-from albumup.journal.opening import CorruptJournal, is_damaged, paths_of, set_aside
+from albumup.journal.opening import CorruptJournal, is_damaged, journal_fault, paths_of, set_aside
 
 _MOST = 10
+_PUSH_AGAIN = "nothing of this push is in the journal yet; see to that (make room), then push again"
+
+
+@contextlib.contextmanager
+def nothing_queued(path: str) -> Iterator[None]:
+    """What fails in here fails before a photo is acknowledged, and the way on is another one than to resume."""
+    try:
+        yield
+    except CorruptJournal:
+        raise
+    except LocalError as error:
+        raise LocalError(str(error), _PUSH_AGAIN) from error
+    except sqlite3.Error as error:
+        fault = journal_fault(path, error)
+        if isinstance(fault, CorruptJournal):
+            raise fault from error
+        raise LocalError(str(fault), _PUSH_AGAIN) from error
 
 
 def put_aside(path: str, damage: CorruptJournal) -> LocalError:

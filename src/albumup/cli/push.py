@@ -73,6 +73,7 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
 
     Once it says that the photos are queued, it is safe to interrupt: albumup resume goes on.
     """
+    from albumup.cli.damage import nothing_queued
     from albumup.cli.session import Session
     from albumup.errors import UsageError
     from albumup.intake import Intake
@@ -105,11 +106,13 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
     )
     if given["dry_run"]:
         return _dry_run(app, intake, given["as_json"])
-    journal = journal or app.writer()
+    with nothing_queued(app.journal):
+        journal = journal or app.writer()
     newest = journal.rows("select max(id) from task")[0][0] or 0
     was = runs.target_definitions(journal).get(name) if runs.has_waiting(journal, name) else None
     share = target.share(album) if target else ""
-    album_id = intake.take_in(journal, definition, spool_folder, share=share, wants_share=given["wants_share"])
+    with nothing_queued(app.journal):
+        album_id = intake.take_in(journal, definition, spool_folder, share=share, wants_share=given["wants_share"])
     _say_redefined(app, name, was, definition)
     known = {one.id: one for one in runs.albums(journal)}[album_id]
     _say_queued(app, journal, intake, known, target)

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from urllib.parse import quote
 
-from albumup.disk import file_system_of, fsync_folder, make_folder
+from albumup.disk import file_system_of, fsync_folder, make_folder, room_for
 from albumup.errors import AlbumupError, ConfigError, LocalError
 from albumup.journal.lock import FileLock
 from albumup.journal.schema import APPLICATION_ID, VERSION, migrate
@@ -30,6 +30,11 @@ _HEADER_BYTES = 100
 _READ_FAULT = re.compile(r"error code=([0-9]+)")
 """How a check tells of a page that could not be read: of the disk, not of what it holds."""
 _SMALL = 64 << 20
+_LITTLE = 1 << 20
+"""Bytes of room that no journal gets along with."""
+_NARROW = 64 << 20
+_LOG_PAGES, _LOG_PAGES_NARROW = 1000, 64
+"""How long the write-ahead log grows until it is checkpointed, and where there is little room besides."""
 
 
 class CorruptJournal(LocalError):
@@ -88,7 +93,9 @@ def open_reader(path: str) -> sqlite3.Connection | None:
 
 def checkpoint_here(connection: sqlite3.Connection) -> None:
     """Let this connection checkpoint the write-ahead log; for the holder of the uploader's lock alone."""
-    connection.execute("pragma wal_autocheckpoint = 1000")
+    path = connection.execute("pragma database_list").fetchone()[2]
+    pages = _LOG_PAGES_NARROW if room_for(path) < _NARROW else _LOG_PAGES
+    connection.execute(f"pragma wal_autocheckpoint = {pages}")
 
 
 def check_whole(path: str, connection: sqlite3.Connection) -> None:
@@ -153,7 +160,7 @@ def journal_fault(path: str, error: sqlite3.Error) -> AlbumupError:
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return CorruptJournal(f"{path}: damaged: {error}")
     if code == sqlite3.SQLITE_FULL:
-        return LocalError(f"{path}: the disk is full", "make room, then: albumup resume")
+        return _full(path)
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
         return LocalError(f"{path}: cannot be written: {error}", "check the folder's permissions, then: albumup resume")
     if code == sqlite3.SQLITE_IOERR:
@@ -161,7 +168,13 @@ def journal_fault(path: str, error: sqlite3.Error) -> AlbumupError:
     return LocalError(f"{path}: {error}", "everything unsent waits; go on with: albumup resume")
 
 
+def _full(path: str) -> LocalError:
+    return LocalError(f"{path}: the disk is full", "make room, then: albumup resume")
+
+
 def _io_fault(path: str, words: str) -> LocalError:
+    if room_for(path) < _LITTLE:  # SQLite's shared memory fails so where there is no room for it
+        return _full(path)
     return LocalError(f"{path}: input/output error (a full disk looks like this too): {words}", "then: albumup resume")
 
 
@@ -184,15 +197,26 @@ def _connect(path: str, mode: str, *, still: bool = False) -> sqlite3.Connection
 
 def _create(path: str) -> None:
     new = path + ".new"
-    for suffix in ("", "-journal", "-wal", "-shm"):  # what a crash left
-        with suppress(FileNotFoundError):
-            os.unlink(new + suffix)
-    os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    with closing(_connect(new, "rw")) as connection:
-        _set_up(connection)
-        migrate(connection, 0)
+    _drop(new)  # what a crash left
+    try:
+        os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        with closing(_connect(new, "rw")) as connection:
+            _set_up(connection)
+            migrate(connection, 0)
+            # Closing would do this too, and say nothing of a full disk: half the journal would stay in the log beside.
+            connection.execute("pragma wal_checkpoint(truncate)").fetchall()
+    except BaseException:
+        _drop(new)
+        raise
     os.replace(new, path)
     fsync_folder(os.path.dirname(path))
+
+
+def _drop(new: str) -> None:
+    """Remove a journal that was never finished, with its side files."""
+    for suffix in ("", "-journal", "-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            os.unlink(new + suffix)
 
 
 def _bring_up(path: str, connection: sqlite3.Connection) -> None:
