@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from albumup.body import Frame, Place, SourceGone, frame, new_boundary, read_source
@@ -13,6 +13,9 @@ from albumup.errors import ConfigError
 from albumup.facts import FactsReader, what_reads
 from albumup.journal.rows import Body, Pins, Task
 from albumup.targets.base import Form, Photo, Target
+
+_EPOCH, _FIRST, _LAST = (datetime(year, 1, 1, tzinfo=UTC) for year in (1970, 2, 9999))
+"""File systems keep times that the calendar does not have; a year within its ends every offset can be computed."""
 
 MOST_SIDECAR = 1 << 20
 """Bytes; what is larger is no sidecar, and stays where it is."""
@@ -75,7 +78,7 @@ def taken_of(path: bytes, mime: str, target: Target, facts: FactsReader) -> str:
     date = facts.read(path, mime).taken
     if date is None:
         try:
-            modified = os.stat(path).st_mtime
+            modified = os.stat(path).st_mtime_ns
         except OSError as error:
             raise SourceGone(error.strerror) from error
         if target.settings.taken_fallback != "mtime":
@@ -84,11 +87,23 @@ def taken_of(path: bytes, mime: str, target: Target, facts: FactsReader) -> str:
                 f"{os.fsdecode(path)!a} has no readable capture date, and a field of {target.name} wants {{taken}}",
                 f'Add {target.key("taken_fallback")} = "mtime"' + (f"; or {install}" if install else ""),
             )
-        date = datetime.fromtimestamp(modified, UTC).astimezone(_zone(target))
+        date = moment_of(modified, _zone(target))
     elif date.tzinfo is None:
         zone = _zone(target)
         date = date.replace(tzinfo=zone) if zone is not None else date.astimezone()
     return date.isoformat()
+
+
+def moment_of(time_ns: int, zone: tzinfo | None) -> datetime:
+    """A file's time (nanoseconds since 1970, UTC) in a zone (None: the computer's).
+
+    Beyond the years 2 to 9998 it is the first or last moment of these: a wrong clock keeps no photo back.
+    """
+    try:
+        moment = _EPOCH + timedelta(microseconds=time_ns // 1000)
+    except OverflowError:
+        moment = _FIRST if time_ns < 0 else _LAST
+    return min(max(moment, _FIRST), _LAST).astimezone(zone)
 
 
 def photo_of(task: Task, pins: Pins, digests: dict[str, str], taken: str | None, target: Target) -> Photo:
@@ -103,7 +118,7 @@ def photo_of(task: Task, pins: Pins, digests: dict[str, str], taken: str | None,
         "path": os.fsdecode(task.relative),
         "size": pins.size,
         "mime": task.mime,
-        "modified": datetime.fromtimestamp(pins.mtime_ns / 1e9, UTC).astimezone(_zone(target)),
+        "modified": moment_of(pins.mtime_ns, _zone(target)),
         "index": task.position,
         "total": task.total,
         **digests,

@@ -7,12 +7,14 @@ import os
 import resource
 import socket
 import subprocess
+import tempfile
 import threading
+from pathlib import Path
 
 import pytest
 
 from .conftest import COMMAND, PATIENCE, Home, jpeg
-from .server import FormServer
+from .server import Answer, FormServer
 
 AWKWARD = [
     b'quo"te.jpg',
@@ -132,3 +134,26 @@ def test_too_few_descriptors_are_a_fault_of_this_machine_and_cost_no_try(home: H
     assert home.run("resume" if home.journal.exists() and home.tasks() else "push", "trip").returncode == 0
     assert home.sql("select max(tries) from task") == [(1,)]
     assert sorted(set(server.names)) == [f"IMG_{number}.JPG" for number in range(1, 6)]
+
+
+@pytest.mark.skipif(not os.path.isdir("/dev/shm"), reason="no file system here keeps such dates")
+def test_a_date_out_of_range_is_kept_and_its_photo_goes_once(home: Home, server: FormServer) -> None:
+    """A copy tool or a clock may leave the year 1601 or 2400: beyond 63 bits of nanoseconds, before or after queueing.
+
+    The whole folder goes, once, also where a field wants the date.
+    """
+    home.form(server, '[targets.club.fields]\nwhen = "{modified:%Y}"\n')
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        for number in (1, 2, 3):
+            (Path(folder) / f"IMG_{number}.JPG").write_bytes(jpeg(number))
+        server.answer = lambda _: Answer(503)
+        os.utime(Path(folder) / "IMG_1.JPG", (0, 13_600_000_000))
+        assert home.run("push", folder, "--album", "trip", "--patience", "0").returncode == 75
+        os.utime(Path(folder) / "IMG_2.JPG", (0, -11_600_000_000))
+        server.answer = lambda _: Answer()
+        server.ledger.clear()
+        assert home.run("resume").returncode == 0
+        assert home.run("push", folder, "--album", "trip", "--since", "1000-01-01").returncode == 0
+    assert sorted(server.names) == ["IMG_1.JPG", "IMG_2.JPG", "IMG_3.JPG"]
+    assert server.ledger[server.names.index("IMG_1.JPG")].fields["when"] == "2400"
+    assert set(home.states().values()) == {"uploaded"}

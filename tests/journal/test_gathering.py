@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -280,6 +281,24 @@ def test_other_metadata_and_the_same_bytes_change_the_pins_and_nothing_else(jour
     assert task.body is not None
     assert (task.body.pins.mtime_ns, task.body.digests) == (77, {"sha256": "aa"})
     assert (known(journal).state, known(journal).mtime_ns) == (state, 77)
+
+
+@pytest.mark.parametrize("number", [2**63 - 1, 2**63, 2**64 - 1, -(2**63) - 1, 11_644_473_600_000_000_001, -(10**20)])
+def test_numbers_that_sqlite_cannot_hold_are_kept_exactly(journal: Journal, number: int) -> None:
+    """Inodes of mergerfs and CIFS; times in nanoseconds before 1677 and after 2262."""
+    push(journal, [arrival(mtime_ns=number)])
+    task_id, pins = only_task(journal), Pins(100, number, number, 7, number)
+    assert known(journal).mtime_ns == number
+    with journal.transaction():
+        journal.prepared(task_id, replace(body_for(100), pins=pins), "1.jpg")
+    task = journal.task(task_id)
+    assert task is not None
+    assert task.body is not None
+    assert (task.body.pins, task.seen) == (pins, (100, number))
+    with journal.transaction():
+        journal.repin(task_id, replace(pins, mtime_ns=number - 1))
+    push(journal, [arrival(action=Action.REPIN, task_id=task_id, mtime_ns=number + 1)])
+    assert known(journal).mtime_ns == number + 1
 
 
 def test_a_known_photo_belongs_to_the_folder_it_was_pushed_by_last(journal: Journal) -> None:

@@ -201,6 +201,17 @@ def test_a_photo_prepared_again_starts_afresh(journal: Journal) -> None:
     assert tuple(row) == (0, 0, 0, 0, 0, 1), "but attempts are never reset"
 
 
+def test_what_a_server_says_is_stored_whatever_it_is(journal: Journal) -> None:
+    """What is stored after a sending must not be able to fail, or the photo goes again at every start."""
+    half = "half a pair \ud83d"
+    with journal.transaction():
+        attempt_id = journal.start(1, 1, BOUNDARY)
+        journal.end_attempt(attempt_id, "uploaded", error=half)
+        journal.settle_task(1, State.UPLOADED, half, remote_id=half, url=half)
+    row = journal.rows("select reason, remote_id, url from task where id = 1")[0]
+    assert set(row) == {"half a pair \\ud83d"}
+
+
 def test_pins_that_changed_are_what_the_next_push_compares_with(journal: Journal) -> None:
     for pins in (Pins(100, 9, 12, 8), Pins(100, 5, 12, 8)):
         with journal.transaction():

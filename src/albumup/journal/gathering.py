@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from albumup.journal.journal import Journal
-from albumup.journal.rows import Pins
+from albumup.journal.rows import Pins, stored
 from albumup.journal.states import State
 
 
@@ -96,7 +96,7 @@ class Gathering:
         connection.execute("drop table if exists temp.arrival")
         connection.execute(
             "create temp table arrival (id integer primary key, action text, task_id integer, root integer, path blob,"
-            " volume text, shown text, relative blob, mime text, size integer, mtime_ns integer, inode integer,"
+            " volume text, shown text, relative blob, mime text, size integer, mtime_ns, inode,"
             " device integer, error text, stem blob)"
         )
         connection.execute("drop table if exists temp.beside")
@@ -185,11 +185,11 @@ class Gathering:
         self._renumber()
         connection.execute(
             "insert into photo (album_id, root_id, path, volume, shown, relative, mime, size, mtime_ns,"
-            " device) select ?, -root, path, volume, shown, relative, mime, size, mtime_ns, device"
+            " inode, device) select ?, -root, path, volume, shown, relative, mime, size, mtime_ns, inode, device"
             " from temp.arrival where true"
             " order by id"
             " on conflict do update set root_id = excluded.root_id, mime = excluded.mime, relative = excluded.relative,"
-            " size = excluded.size, mtime_ns = excluded.mtime_ns, device = excluded.device",
+            " size = excluded.size, mtime_ns = excluded.mtime_ns, inode = excluded.inode, device = excluded.device",
             (album_id,),
         )
         connection.execute(
@@ -255,7 +255,7 @@ class Gathering:
         state = found[0]["state"]
         journal.connection.execute("update task set root_id = ? where id = ?", (-row["root"], task_id))
         if row["action"] == Action.REPIN:
-            journal.repin(task_id, Pins(row["size"], row["mtime_ns"], row["inode"], row["device"]))
+            journal.repin(task_id, Pins(row["size"], int(row["mtime_ns"]), int(row["inode"]), row["device"]))
         elif state in (State.FAILED, State.REJECTED, State.MISSING, State.PENDING):
             if state != State.PENDING:
                 journal.fresh_set(task_id, rounds=0)
@@ -279,8 +279,8 @@ class Gathering:
                     arrival.relative,
                     arrival.mime,
                     arrival.pins.size,
-                    arrival.pins.mtime_ns,
-                    arrival.pins.inode,
+                    stored(arrival.pins.mtime_ns),
+                    stored(arrival.pins.inode),
                     arrival.pins.device,
                     arrival.error,
                     os.path.splitext(arrival.path)[0],
@@ -323,7 +323,7 @@ def known_photo(connection: sqlite3.Connection, album_id: int, path: bytes, volu
     if row is None:
         return None
     task_id, state, size, mtime_ns, mime, prepared, spool, device = row
-    return Known(task_id, _STATES[state], size, mtime_ns, mime, bool(prepared), bool(spool), device)
+    return Known(task_id, _STATES[state], size, int(mtime_ns), mime, bool(prepared), bool(spool), device)
 
 
 def digest_of(connection: sqlite3.Connection, task_id: int) -> str | None:

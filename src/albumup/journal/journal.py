@@ -16,7 +16,7 @@ from typing import Any
 
 from albumup.errors import LocalError
 from albumup.journal.opening import journal_fault, open_writer
-from albumup.journal.rows import TASK, Body, CutOff, Pins, Task, task_of
+from albumup.journal.rows import TASK, Body, CutOff, Pins, Task, plain, stored, task_of
 from albumup.journal.states import WANTING, Owed, Prepared, State, sources_of
 
 _HAS_COPY = " and exists (select 1 from body where body.task_id = task.id and body.spool is not null)"
@@ -100,7 +100,7 @@ class Journal:
         ``also``: other columns of the task that change with it (SQL, ", tries = ?"), and their ``values``.
         """
         update, allowed = _MOVE[state]
-        moved = self.connection.execute(update + also + allowed, (reason, self.clock(), *values, task_id))
+        moved = self.connection.execute(update + also + allowed, (plain(reason), self.clock(), *values, task_id))
         if moved.rowcount != 1:
             raise LostTask(task_id)
 
@@ -177,7 +177,9 @@ class Journal:
         if changed.rowcount != 1:
             raise LostTask(task_id)
         self.connection.execute(
-            "insert or replace into body values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "insert or replace into body (task_id, head, tail, boundary, content_type, length, size, mtime_ns, inode,"
+            " device, ctime_ns, sha256, sha1, md5, taken, spool)"
+            " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 task_id,
                 body.head,
@@ -186,10 +188,10 @@ class Journal:
                 body.content_type,
                 body.length,
                 body.pins.size,
-                body.pins.mtime_ns,
-                body.pins.inode,
+                stored(body.pins.mtime_ns),
+                stored(body.pins.inode),
                 body.pins.device,
-                body.pins.ctime_ns,
+                stored(body.pins.ctime_ns),
                 body.digests["sha256"],
                 body.digests.get("sha1"),
                 body.digests.get("md5"),
@@ -323,14 +325,14 @@ class Journal:
         """The server said that a photo is in the album now, or ``why_not``."""
         self.connection.execute(
             "update task set owed = ?, reason = ?, updated = ? where id = ? and owed = 1",
-            (Owed.GIVEN_UP if why_not else Owed.NOTHING, why_not, self.clock(), task_id),
+            (Owed.GIVEN_UP if why_not else Owed.NOTHING, plain(why_not), self.clock(), task_id),
         )
 
     def album_known(self, album_id: int, remote_id: str | None) -> None:
         """What the server calls an album; None: it has it no more."""
         self.connection.execute(
             "update album set remote_id = ?1, share = iif(wants_share and ?1 is null, null, share) where id = ?2",
-            (remote_id, album_id),
+            (plain(remote_id), album_id),
         )
 
     def want_share(self, album_id: int) -> None:
@@ -339,21 +341,24 @@ class Journal:
 
     def shared(self, album_id: int, url: str) -> None:
         """The album has a share link."""
-        self.connection.execute("update album set share = ?, changed = ? where id = ?", (url, self.clock(), album_id))
+        self.connection.execute(
+            "update album set share = ?, changed = ? where id = ?", (plain(url), self.clock(), album_id)
+        )
 
     def repin(self, task_id: int, pins: Pins) -> None:
         """The source's metadata changed and its bytes did not."""
         self.connection.execute(
             "update body set mtime_ns = ?, inode = ?, device = ?, ctime_ns = ? where task_id = ?",
-            (pins.mtime_ns, pins.inode, pins.device, pins.ctime_ns, task_id),
+            (stored(pins.mtime_ns), stored(pins.inode), pins.device, stored(pins.ctime_ns), task_id),
         )
         self._see(task_id, pins)
 
     def _see(self, task_id: int, pins: Pins) -> None:
+        seen = pins.size, stored(pins.mtime_ns), stored(pins.inode)
         self.connection.execute(
-            "update photo set size = ?, mtime_ns = ? where id = (select photo_id from task where id = ?)"
-            " and (size <> ? or mtime_ns <> ?)",
-            (pins.size, pins.mtime_ns, task_id, pins.size, pins.mtime_ns),
+            "update photo set size = ?, mtime_ns = ?, inode = ? where id = (select photo_id from task where id = ?)"
+            " and (size, mtime_ns, inode) is not (?, ?, ?)",
+            (*seen, task_id, *seen),
         )
 
     def prepare_again(self, task_id: int) -> None:
@@ -451,7 +456,7 @@ class Journal:
         self.connection.execute(
             "update attempt set ended = ?, outcome = ?, http_status = ?, bytes = ?, error = ?,"
             " whole_at = iif(?, null, whole_at) where id = ?",
-            (self.clock(), outcome, status, sent, error or None, stayed, attempt_id),
+            (self.clock(), outcome, status, sent, plain(error) or None, stayed, attempt_id),
         )
 
     def settle_task(
@@ -475,8 +480,8 @@ class Journal:
             reason,
             ", tries = coalesce(?, tries), remote_id = coalesce(?, remote_id), url = coalesce(?, url), owed = ?",
             tries,
-            remote_id or None,
-            url or None,
+            plain(remote_id) or None,
+            plain(url) or None,
             owed,
         )
 
@@ -547,7 +552,7 @@ class Journal:
         """Asked about, and nothing more is done with it: the doubt is final."""
         self.connection.execute(
             "update task set ask_at = null, reason = ?, updated = ? where id = ? and state = 'in_doubt'",
-            (reason, self.clock(), task_id),
+            (plain(reason), self.clock(), task_id),
         )
 
     def next_doubt(self, album_ids: Iterable[int]) -> float | None:

@@ -20,6 +20,19 @@ class Pins:
     """0: not known, so that the file is read again before it is sent."""
 
 
+def stored(number: int) -> int | str:
+    """A number of stat as the journal keeps it, exactly: beyond SQLite's 63 bits as text. ``int`` reads both.
+
+    Inodes of mergerfs, CIFS and FUSE, times before 1677 and after 2262. https://sqlite.org/datatype3.html
+    """
+    return number if -(1 << 63) <= number < 1 << 63 else str(number)
+
+
+def plain(text: str | None) -> str | None:
+    """Words as SQLite takes them: JSON may hold half a surrogate pair, which no encoding has."""
+    return text if text is None or text.isascii() else text.encode(errors="backslashreplace").decode()
+
+
 @dataclass(frozen=True, slots=True)
 class Body:
     """A prepared request body: ``head + payload + tail``; see docs/design.md."""
@@ -149,7 +162,7 @@ def task_of(row: sqlite3.Row) -> Task:
     ]
     return Task(
         task_id, album_id, album, root_id, path, relative, volume, device, mime, size, position, total, tries, attempts,
-        frees, bool(maybe_twice), bool(spool), (seen_size, seen_mtime_ns), sent_as, _body_of(row[20:35]),
+        frees, bool(maybe_twice), bool(spool), (seen_size, int(seen_mtime_ns)), sent_as, _body_of(row[20:35]),
         row[35] or "", row[36], row[37],
     )  # fmt: skip
 
@@ -159,4 +172,4 @@ def _body_of(row: Sequence[Any]) -> Body | None:
     if boundary is None:  # the join found none
         return None
     digests = {name: digest for name, digest in zip(("sha256", "sha1", "md5"), row[7:10], strict=True) if digest}
-    return Body(head, tail, boundary, content_type, length, Pins(*row[10:]), digests, taken, spool)
+    return Body(head, tail, boundary, content_type, length, Pins(*map(int, row[10:])), digests, taken, spool)

@@ -323,7 +323,26 @@ alter table task add column back_whole integer not null default 0;  -- tries giv
 alter table task add column back_cut integer not null default 0;    -- those cut in the middle,
 alter table task add column back_429 integer not null default 0;    -- and those answered "too many requests"
 """
-_CARDS = """
+
+
+def _untyped(table: str, column: str) -> str:
+    """SQL that takes the type off a column: text in it stays text, and numbers beyond 63 bits are kept as that."""
+    return f"""
+alter table {table} rename column {column} to was;
+alter table {table} add column {column};
+update {table} set {column} = was;
+alter table {table} drop column was;
+"""
+
+
+_CARDS = f"""
+{_untyped("photo", "mtime_ns")}
+{_untyped("body", "mtime_ns")}
+{_untyped("body", "inode")}
+{_untyped("body", "ctime_ns")}
+alter table photo add column inode;                         -- null: never looked at
+update photo set inode = (select body.inode from task join body on body.task_id = task.id
+    where task.photo_id = photo.id order by task.id desc limit 1);
 """
 _DEFINITIONS = """
 """
