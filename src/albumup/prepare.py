@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
-from albumup.body import Frame, Place, SourceGone, frame, new_boundary, read_source
+from albumup.body import Frame, Place, SourceChanged, SourceGone, frame, new_boundary, read_source
 from albumup.errors import ConfigError
 from albumup.facts import FactsReader, what_reads
 from albumup.journal.rows import Body, Pins, Task
@@ -70,15 +70,54 @@ def _sidecar(path: bytes) -> bytes | None:
     return content if 0 < len(content) <= MOST_SIDECAR else None
 
 
-def taken_of(path: bytes, mime: str, target: Target, facts: FactsReader) -> str:
+def reread(
+    task: Task,
+    target: Target,
+    facts: FactsReader,
+    copy: bytes | None,
+    on_block: Callable[[int], None],
+    *,
+    same_zone: bool,
+) -> Reading:
+    """What an earlier reading brought, for a body that is framed anew: only what the form wants besides is read.
+
+    ``copy`` is the path of the payload's own copy, which is read instead of the photo. ``same_zone``: the target's
+    time zone is that of the earlier reading.
+
+    Raises SourceChanged if the bytes are others now, SourceGone, AnotherVolume, LocalError, ConfigError.
+    """
+    body = task.body
+    assert body is not None
+    pins, digests, taken = body.pins, body.digests, body.taken
+    if set(target.digests) - digests.keys():
+        place = Place(task.volume, task.device) if copy is None else None
+        now, digests = read_source(copy or task.path, target.digests, place=place, on_block=on_block)
+        if digests["sha256"] != body.digests["sha256"]:
+            raise SourceChanged("its bytes changed")
+        pins = now if copy is None else pins
+    if target.dates and (taken is None or not same_zone):
+        taken = taken_of(task.path, task.mime, target, facts, copy, pins.mtime_ns)
+    return Reading(pins, digests, taken, body.spool, task.sidecar)
+
+
+def taken_of(
+    path: bytes,
+    mime: str,
+    target: Target,
+    facts: FactsReader,
+    copy: bytes | None = None,
+    modified: int | None = None,
+) -> str:
     """The capture date as ISO 8601 with an offset: the file's, else the target's ``timezone``, else the computer's.
+
+    ``copy``: the file to read instead; ``modified``: the photo's modification time (ns), where it is known.
 
     Raises ConfigError where the file has none and the target names no fallback; SourceGone.
     """
-    date = facts.read(path, mime).taken
+    date = facts.read(copy or path, mime).taken
     if date is None:
         try:
-            modified = os.stat(path).st_mtime_ns
+            modified = os.stat(path).st_mtime_ns if modified is None else modified
         except OSError as error:
             raise SourceGone(error.strerror) from error
         if target.settings.taken_fallback != "mtime":
@@ -128,8 +167,11 @@ def photo_of(task: Task, pins: Pins, digests: dict[str, str], taken: str | None,
     return Photo(values, task.mime, digests, task.clip_id, task.sidecar)
 
 
-def body_of(task: Task, reading: Reading, target: Target, sent_as: str) -> Body:
-    """Frame the body of a photo that is sent as ``sent_as``. Raises ConfigError for a field that cannot be filled."""
+def body_of(task: Task, reading: Reading, target: Target, sent_as: str, definition: int | None = None) -> Body:
+    """Frame the body of a photo that is sent as ``sent_as``. Raises ConfigError for a field that cannot be filled.
+
+    ``definition``: the journal's number of the target's definition.
+    """
     photo = photo_of(task, reading.pins, reading.digests, reading.taken, target)
     form = target.form(replace(photo, sidecar=reading.sidecar), sent_as)
     boundary = new_boundary()
@@ -144,6 +186,7 @@ def body_of(task: Task, reading: Reading, target: Target, sent_as: str) -> Body:
         digests=reading.digests,
         taken=reading.taken,
         spool=reading.spool,
+        definition=definition,
     )
 
 

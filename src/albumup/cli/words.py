@@ -87,6 +87,8 @@ def event_line(event: dict[str, Any]) -> str:
             return f"  ! {event['target']}: {words}; trying again for {span(event['seconds'])} at most"
         case "album":
             return f"  ! {escape(event['album'])}: {escape(str(event['words']))}"
+        case "framed_anew":
+            return f"{escape(str(event['words']))} is defined otherwise now: what was ready for it is framed anew"
         case "spooled":
             return f"{photos(event['photos'])} copied. You can take the card out now."
     return ""

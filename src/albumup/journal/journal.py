@@ -177,9 +177,11 @@ class Journal:
         if changed.rowcount != 1:
             raise LostTask(task_id)
         self.connection.execute(
+            # Doubts about attempts with these very bytes stay, however they are framed.
             "insert or replace into body (task_id, head, tail, boundary, content_type, length, size, mtime_ns, inode,"
-            " device, ctime_ns, sha256, sha1, md5, taken, spool)"
-            " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " device, ctime_ns, sha256, sha1, md5, taken, spool, definition_id, earlier)"
+            " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce((select earlier from body"
+            " where task_id = ? and sha256 = ?), (select attempts from task where id = ?)))",
             (
                 task_id,
                 body.head,
@@ -197,10 +199,68 @@ class Journal:
                 body.digests.get("md5"),
                 body.taken,
                 body.spool,
+                body.definition,
+                task_id,
+                body.digests["sha256"],
+                task_id,
             ),
         )
         if seen != (body.pins.size, body.pins.mtime_ns):
             self._see(task_id, body.pins)
+
+    # What a target's definition has to do with it.
+
+    def define(self, target: str, fingerprint: str, settings: str) -> int:
+        """The number of a target's present definition, under which its bodies are framed from now on.
+
+        ``settings``: JSON to ask by about what is in doubt, once the definition is another. What is ready, and was
+        framed otherwise, is to be framed anew.
+        """
+        target_id, before = self.rows("select id, definition_id from target where name = ?", target)[0]
+        number = int(
+            self.rows(
+                "insert into definition (target_id, fingerprint, settings) values (?, ?, ?)"
+                " on conflict do update set settings = excluded.settings returning id",
+                target_id,
+                fingerprint,
+                settings,
+            )[0][0]
+        )
+        if number != before:
+            self.connection.execute(
+                "update task set prepared = 4 where state = 'pending' and prepared in (1, 2, 3)"
+                " and album_id in (select id from album where target_id = ?)"
+                " and (select definition_id from body where task_id = task.id) is not ?",
+                (target_id, number),
+            )
+            self.connection.execute("update target set definition_id = ? where id = ?", (number, target_id))
+        return number
+
+    def make_stale(self, task_ids: Iterable[int]) -> None:
+        """These were framed under another definition than their target's present one: they are framed anew."""
+        self.connection.executemany(
+            "update task set prepared = 4 where id = ? and state = 'pending' and prepared = 1",
+            [(task_id,) for task_id in task_ids],
+        )
+
+    def stale(self, album_id: int, root_id: int, limit: int, *, copies: bool = False) -> list[Task]:
+        """Tasks that are to be framed anew; ``copies``: only those with a copy of their own."""
+        found = self.rows(
+            TASK + "where task.album_id = ? and task.root_id = ? and task.state = 'pending' and task.prepared = 4"
+            f"{_HAS_COPY if copies else ''} order by task.id limit ?",
+            album_id,
+            root_id,
+            limit,
+        )
+        return [task_of(row) for row in found]
+
+    def timezone_of(self, definition: int | None) -> str | None:
+        """The ``timezone`` of a definition, "" if it named none; None if the definition is not known."""
+        found = self.rows(
+            "select coalesce(json_extract(settings, '$.settings.timezone'), '') from definition where id = ?",
+            definition,
+        )
+        return str(found[0][0]) if found else None
 
     # What comes between preparing and sending, on some servers.
 
@@ -255,8 +315,17 @@ class Journal:
             raise LostTask(task_id)
         if framed is not None:
             self.connection.execute(
-                "update body set head = ?, tail = ?, boundary = ?, content_type = ?, length = ? where task_id = ?",
-                (framed.head, framed.tail, framed.boundary, framed.content_type, framed.length, task_id),
+                "update body set head = ?, tail = ?, boundary = ?, content_type = ?, length = ?, definition_id = ?"
+                " where task_id = ?",
+                (
+                    framed.head,
+                    framed.tail,
+                    framed.boundary,
+                    framed.content_type,
+                    framed.length,
+                    framed.definition,
+                    task_id,
+                ),
             )
 
     def go_alone(self, task_id: int) -> None:
@@ -505,11 +574,11 @@ class Journal:
         self.move(task_id, State.IN_DOUBT, reason, ", tries = ?, ask_at = ?", tries, ask_at)
 
     def has_doubts(self, task_id: int) -> bool:
-        """True if an attempt at sending the present body may have reached the server."""
+        """True if an attempt at sending the present bytes, however they were framed, may have reached the server."""
         return bool(
             self.rows(
-                "select 1 from attempt join body using (task_id, boundary)"
-                " where attempt.task_id = ? and outcome = 'in_doubt' limit 1",
+                "select 1 from attempt join body using (task_id)"
+                " where attempt.task_id = ? and outcome = 'in_doubt' and number > earlier limit 1",
                 task_id,
             )
         )

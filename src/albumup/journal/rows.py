@@ -51,6 +51,8 @@ class Body:
     """The capture date that was put into a field: ISO 8601 with offset."""
     spool: str | None
     """Name of the payload's copy in the spool folder."""
+    definition: int | None = None
+    """The definition of its target that it was framed under; None: framed before those were kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,8 @@ select task.id, task.album_id, album.name, task.root_id, photo.path, photo.relat
     body.sha256, body.sha1, body.md5, body.size, body.mtime_ns, body.inode, body.device, body.ctime_ns,
     case when task.clip_id is not null then
         (select remote_id from task clip where clip.id = task.clip_id and clip.state in ('uploaded', 'duplicate')) end,
-    sidecar.path, case when body.head is null or task.prepared = 3 then sidecar.content end
+    sidecar.path, case when body.head is null or task.prepared in (3, 4) then sidecar.content end,
+    body.definition_id
 from task
 join photo on photo.id = task.photo_id
 join album on album.id = task.album_id
@@ -162,14 +165,15 @@ def task_of(row: sqlite3.Row) -> Task:
     ]
     return Task(
         task_id, album_id, album, root_id, path, relative, volume, device, mime, size, position, total, tries, attempts,
-        frees, bool(maybe_twice), bool(spool), (seen_size, int(seen_mtime_ns)), sent_as, _body_of(row[20:35]),
+        frees, bool(maybe_twice), bool(spool), (seen_size, int(seen_mtime_ns)), sent_as, _body_of(row[20:35], row[38]),
         row[35] or "", row[36], row[37],
     )  # fmt: skip
 
 
-def _body_of(row: Sequence[Any]) -> Body | None:
+def _body_of(row: Sequence[Any], definition: int | None) -> Body | None:
     head, tail, boundary, content_type, length, taken, spool = row[:7]
     if boundary is None:  # the join found none
         return None
     digests = {name: digest for name, digest in zip(("sha256", "sha1", "md5"), row[7:10], strict=True) if digest}
-    return Body(head, tail, boundary, content_type, length, Pins(*map(int, row[10:])), digests, taken, spool)
+    pins = Pins(*map(int, row[10:]))
+    return Body(head, tail, boundary, content_type, length, pins, digests, taken, spool, definition)

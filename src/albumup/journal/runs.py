@@ -220,8 +220,10 @@ def roots_of(journal: Journal, album_id: int) -> list[Root]:
             " and state = 'pending' and prepared = 2)"
             " or exists (select 1 from task where album_id = ? and root_id = root.id"
             " and state = 'pending' and prepared = 3)"
+            " or exists (select 1 from task where album_id = ? and root_id = root.id"
+            " and state = 'pending' and prepared = 4)"
             " or exists (select 1 from task where root_id = root.id and state = 'sending' and album_id = ?)",
-            *[album_id] * 5,
+            *[album_id] * 6,
         )
     ]
 

@@ -345,6 +345,20 @@ update photo set inode = (select body.inode from task join body on body.task_id 
     where task.photo_id = photo.id order by task.id desc limit 1);
 """
 _DEFINITIONS = """
+create table definition (                                  -- what bodies were framed under
+    id integer primary key,
+    target_id integer not null,                             -- which may be gone, if --url described it
+    fingerprint text not null,                              -- of all that goes into request and body
+    settings text not null,                                 -- JSON without a token: to ask about what is in doubt
+    unique (target_id, fingerprint)
+);
+alter table target add column definition_id integer;       -- of its last run; null: none yet
+alter table body add column definition_id integer;         -- null: framed before definitions were kept
+alter table body add column earlier integer not null default 0;  -- attempts of the task that sent other bytes
+update body set earlier = coalesce((select max(number) from attempt
+    where attempt.task_id = body.task_id and attempt.boundary <> body.boundary), 0);
+create index body_definition on body (definition_id);
+create index task_stale on task (album_id, root_id, id) where state = 'pending' and prepared = 4;
 """
 _CONFIRMATION = """
 """

@@ -60,6 +60,8 @@ class Prepared(IntEnum):
     """It has its body, and the server is to be asked first whether it has the photo."""
     UNPAIRED = 3
     """The still of a live photo: it goes when its clip has gone, or is given up."""
+    STALE = 4
+    """It has its body, framed under another definition of its target: it is framed anew."""
 
 
 class Owed(IntEnum):

@@ -19,7 +19,8 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, quote_plus
 
-from albumup.config import place_of
+from albumup.config import OPTIONS, place_of
+from albumup.definition import fingerprint, kept
 from albumup.settings import CommonSettings
 from albumup.transfer import Answer, Fault, Peer, Request, Sent
 
@@ -183,11 +184,26 @@ class Target(ABC):
         return place_of(self.where, *keys)
 
     @property
+    def title(self) -> str:
+        """What screens call it: its name, or the URL of one that --url describes."""
+        return self.settings.url if self.where == OPTIONS else self.name
+
+    @property
     def address(self) -> str:
         """Where it is, for the screen: the host name, or a folder."""
         from urllib.parse import urlsplit
 
         return urlsplit(self.settings.url or "").hostname or self.name
+
+    @property
+    def fingerprint(self) -> str:
+        """Of its definition, all that goes into request and body: while it stays, bodies need not be framed anew."""
+        return fingerprint(self.kind, self.settings)
+
+    @property
+    def kept(self) -> str:
+        """Its definition as the journal keeps it; no token is in it."""
+        return kept(self.kind, self.settings, self.where)
 
     @property
     def peer(self) -> Peer:

@@ -102,15 +102,6 @@ class Worker(threading.Thread):
         source = self._open(lane, task, body)
         if source is None:
             return
-        wanted = set(lane.target.digests) - body.digests.keys()
-        if body.head is None and (wanted or (lane.target.dates and body.taken is None)):
-            source.close()
-            if body.spool:
-                engine.dispatch.end(lane, task)
-                self._missing(lane, task, "its copy was made for other fields; push the photo again")
-            else:
-                self._prepare_again(lane, task, "its form has other fields now", None)
-            return
         try:
             photo = photo_of(task, source.pins, body.digests, body.taken, lane.target)
             head = head_of(task, body, lane.target, photo)

@@ -116,12 +116,15 @@ class Dispatch:
             for album_id, root_id, copies in places:
                 if (room := wanted - len(found)) > 0:
                     found += journal.ready(album_id, root_id, now, room, untried, copies=copies)
+        stale = {task.id for task in found if task.body is not None and task.body.definition != lane.definition}
+        journal.make_stale(stale)
+        found = [task for task in found if task.id not in stale]
         with self.cond:
             fresh = [task for task in found if task.id not in lane.taken][:_BATCH]
             lane.reserved.extend(fresh)
             lane.taken.update(task.id for task in fresh)
             lane.refilling = False
-            lane.dry = not fresh
+            lane.dry = not fresh and not stale
             self.cond.notify_all()
 
     def lane_of(self, album_id: int) -> Lane | None:

@@ -143,7 +143,8 @@ class Engine:
             settings = target.settings
             rules = Rules(self.options.retries, target.can_ask, settings.resend, settings.settle)
             proven = journal.accepted_urls().get(name) == (settings.url or "")
-            self.dispatch.lanes[name] = Lane(target, rules, self.options.patience, proven=proven)
+            number = journal.define(name, target.fingerprint, target.kept)
+            self.dispatch.lanes[name] = Lane(target, rules, self.options.patience, proven=proven, definition=number)
         return self.dispatch.lanes[name]
 
     def _look_at_scope(self, journal: Journal) -> None:
@@ -267,6 +268,8 @@ class Engine:
         for root_id in roots:
             first = journal.unprepared(album_id, root_id, 1)
             if first and root_id not in away and (is_open or first[0].spool):
+                return True
+            if is_open and journal.stale(album_id, root_id, 1, copies=root_id in away):
                 return True
         if not is_open:
             return False

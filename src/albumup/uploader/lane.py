@@ -28,11 +28,15 @@ class Closing:
 class Lane:
     """The uploads to one target. Its tasks are reserved in memory and stay pending in the journal until they start."""
 
-    def __init__(self, target: Target, rules: Rules, patience: float, *, proven: bool) -> None:
+    def __init__(
+        self, target: Target, rules: Rules, patience: float, *, proven: bool, definition: int | None = None
+    ) -> None:
         self.target = target
         self.rules = rules
         self.patience = patience
         self.proven = proven
+        self.definition = definition
+        """The journal's number of its definition: bodies framed under another one are framed anew."""
         self.is_journaled = proven
         """The journal knows that the target has accepted a photo."""
         self.is_ready = not target.keeps_albums

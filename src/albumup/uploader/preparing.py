@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
 from albumup.body import AnotherVolume, SourceChanged, SourceGone, sent_name
 from albumup.disk import fsync_folder
-from albumup.errors import AlbumupError, ConfigError
+from albumup.errors import AlbumupError, ConfigError, TryLater
 from albumup.facts import FactsReader
 from albumup.journal import copies
 from albumup.journal.journal import Journal, LostTask
 from albumup.journal.rows import Body, Task
 from albumup.journal.states import Prepared
-from albumup.prepare import Reading, body_of, photo_of, read
+from albumup.prepare import Reading, body_of, photo_of, read, reread
 from albumup.uploader.lane import Lane
-from albumup.uploader.spooling import open_copy
+from albumup.uploader.spooling import is_away, open_copy
 
 if TYPE_CHECKING:
     from albumup.uploader.engine import Engine
+
+_Batch = list[tuple[Lane, Task]]
 
 _BATCH = 64
 _FLUSH_SECONDS = 0.1
@@ -45,17 +49,19 @@ class Preparer(threading.Thread):
         self._restless: dict[int, tuple[int, float]] = {}
         self._spooled = 0
         self._facts = FactsReader()
+        self._told_anew: set[Lane] = set()
+        """Targets of which the user knows that bodies are framed anew."""
 
     def run(self) -> None:
         engine = self._engine
         try:
             while not engine.dispatch.ended.is_set():
-                tasks, stills = engine.recorder.do(self._next_batch).wait()
-                engine.preparing = bool(tasks)
+                tasks, stills, stale = engine.recorder.do(self._next_batch).wait()
+                engine.preparing = bool(tasks or stale)
                 self._pair(stills)
-                if tasks:
-                    self._prepare(tasks)
-                if tasks or stills:
+                self._prepare(stale, self._reread)
+                self._prepare(tasks, self._read)
+                if tasks or stills or stale:
                     continue
                 if self._spooled:
                     engine.recording.spooled(self._spooled)
@@ -71,11 +77,13 @@ class Preparer(threading.Thread):
             self._facts.close()
             engine.preparing = False
 
-    def _next_batch(self, journal: Journal) -> tuple[list[tuple[Lane, Task]], list[tuple[Lane, Task]]]:
-        """What is to be read next; and stills of live photos whose clips they need not wait for any more."""
+    def _next_batch(self, journal: Journal) -> tuple[_Batch, _Batch, _Batch]:
+        """What is to be read next; stills of live photos whose clips they need not wait for any more; and what is to
+        be framed anew."""
         engine, now = self._engine, time.monotonic()
-        found: list[tuple[Lane, Task]] = []
-        stills: list[tuple[Lane, Task]] = []
+        found: _Batch = []
+        stills: _Batch = []
+        stale: _Batch = []
         with engine.dispatch.cond:
             for album in engine.dispatch.albums.values():
                 lane = engine.dispatch.lanes.get(album.target)
@@ -84,22 +92,23 @@ class Preparer(threading.Thread):
                 if lane.closing is None and lane.target.pairs_live:
                     stills += [(lane, task) for task in journal.unpaired(album.id, _BATCH)]
                 for root_id in engine.dispatch.album_roots.get(album.id, ()):
-                    if root_id in engine.dispatch.away or len(found) >= _BATCH:
+                    is_away = root_id in engine.dispatch.away
+                    if lane.closing is None and len(stale) < _BATCH:
+                        stale += [(lane, task) for task in journal.stale(album.id, root_id, _BATCH, copies=is_away)]
+                    if is_away or len(found) >= _BATCH:
                         continue
                     for task in journal.unprepared(album.id, root_id, _BATCH + len(self._restless)):
                         waits = self._restless.get(task.id, (0, 0.0))[1] > now
                         if (lane.closing is None or task.spool) and not waits:
                             found.append((lane, task))
-        return found[:_BATCH], stills
+        return found[:_BATCH], stills, stale[:_BATCH]
 
-    def _prepare(self, tasks: list[tuple[Lane, Task]]) -> None:
+    def _prepare(self, tasks: _Batch, read_one: Callable[[Lane, Task], Reading | None]) -> None:
         """Read and journal a batch, in parts that are not longer under way than a blink."""
         done: list[tuple[Lane, Task, Reading]] = []
         flush_at = time.monotonic()  # the first one goes at once: sending may begin
         for lane, task in tasks:
-            if task.root_id in self._engine.dispatch.away:
-                continue
-            reading = self._read(lane, task)
+            reading = read_one(lane, task)
             if reading is not None:
                 done.append((lane, task, reading))
             if time.monotonic() >= flush_at:
@@ -107,7 +116,7 @@ class Preparer(threading.Thread):
                 done, flush_at = [], time.monotonic() + _FLUSH_SECONDS
         self._journal(done)
 
-    def _pair(self, stills: list[tuple[Lane, Task]]) -> None:
+    def _pair(self, stills: _Batch) -> None:
         """Frame stills with their clips' ids, or let them go without."""
         engine = self._engine
         changes: list[tuple[int, Body | None]] = []
@@ -116,7 +125,7 @@ class Preparer(threading.Thread):
             try:
                 if task.clip_id and body is not None:
                     reading = Reading(body.pins, body.digests, body.taken, body.spool, task.sidecar)
-                    changes.append((task.id, body_of(task, reading, lane.target, task.sent_as or "")))
+                    changes.append((task.id, body_of(task, reading, lane.target, task.sent_as or "", lane.definition)))
                 else:
                     changes.append((task.id, None))
             except AlbumupError as error:
@@ -132,6 +141,8 @@ class Preparer(threading.Thread):
 
     def _read(self, lane: Lane, task: Task) -> Reading | None:
         engine = self._engine
+        if task.root_id in engine.dispatch.away:
+            return None
 
         def on_block(size: int) -> None:
             if engine.dispatch.ended.is_set():
@@ -165,6 +176,50 @@ class Preparer(threading.Thread):
         self._spooled += task.spool
         return reading
 
+    def _reread(self, lane: Lane, task: Task) -> Reading | None:
+        """What is known of a photo whose body is framed anew, and what its form wants besides."""
+        engine, body = self._engine, task.body
+        assert body is not None
+        if lane not in self._told_anew:
+            self._told_anew.add(lane)
+            engine.recording.framed_anew(lane)
+        copy = os.path.join(engine.options.spool_folder, body.spool) if body.spool else None
+        zone = engine.recorder.do(lambda journal: journal.timezone_of(body.definition)).wait() if body.taken else None
+
+        def on_block(_: int) -> None:
+            if engine.dispatch.ended.is_set():
+                raise _Ended
+
+        try:
+            return reread(
+                task,
+                lane.target,
+                self._facts,
+                os.fsencode(copy) if copy else None,
+                on_block,
+                same_zone=zone == (lane.target.settings.timezone or ""),
+            )
+        except AnotherVolume as other:
+            engine.dispatch.root_away(task.root_id, str(other))
+        except (SourceChanged, SourceGone) as fault:
+            if copy and isinstance(fault, SourceGone) and (why := is_away(copy)):
+                words = f"{os.path.dirname(copy)}: {why}; copies of photos are to be there"
+                engine.fail(TryLater(words, "Bring back its disk, then: albumup resume"))
+            elif copy or isinstance(fault, SourceChanged) or not engine.dispatch.root_away(task.root_id):
+                self._start_afresh(task, str(fault))
+        except ConfigError as error:
+            engine.dispatch.close_lane(lane, error)
+        return None
+
+    def _start_afresh(self, task: Task, words: str) -> None:
+        """Its copy is lost, or the photo has other bytes or is gone: it is read as if for the first time."""
+
+        def record(journal: Journal) -> None:
+            with contextlib.suppress(LostTask):
+                journal.prepare_again(task.id)
+
+        self._engine.recorder.do(record, lambda: self._engine.recording.tell("changed", task, error=words)).wait()
+
     def _give_up(self, task: Task, words: str) -> None:
         recording = self._engine.recording
         self._restless.pop(task.id, None)
@@ -191,7 +246,9 @@ class Preparer(threading.Thread):
         changes = []
         for (lane, task, reading), name in zip(done, names.wait(), strict=True):
             try:
-                changes.append((lane, task, body_of(task, reading, lane.target, name), name, reading.sidecar))
+                changes.append(
+                    (lane, task, body_of(task, reading, lane.target, name, lane.definition), name, reading.sidecar)
+                )
             except AlbumupError as error:
                 engine.dispatch.close_lane(lane, error)
 

@@ -203,6 +203,11 @@ class Recording:
             self.counts.given_up += 1
             self.counts.given_up_bytes += size
 
+    def framed_anew(self, lane: Lane) -> None:
+        """Tell that what was ready for a target is framed by its present definition."""
+        place = {"target": lane.target.name, "words": lane.target.title}
+        self._listener({"event": "framed_anew", "time": time.time(), **place})
+
     def told_of_album(self, event: str, album: Album, **more: str) -> None:
         """Tell what was found, or done, about an album on its server."""
         place = {"album": album.name, "target": album.target}

@@ -1,0 +1,69 @@
+"""What of a target's settings goes into its requests and bodies, told apart from all else that they say.
+
+A body is framed under a definition. When that changes, what has not left whole is framed anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import msgspec
+
+from albumup.settings import TOKEN_KEYS, CommonSettings
+
+FRAMES_NOTHING = frozenset(TOKEN_KEYS) | {
+    "ca_file",
+    "resend",
+    "timeout",
+    "settle",
+    "taken_fallback",
+    "success",
+    "success_text",
+    "success_location",
+    "failure_text",
+    "refused_text",
+    "duplicate",
+    "duplicate_text",
+    "message",
+    "proof",
+    "id",
+    "page",
+    "share",
+    "check",
+    "elsewhere",
+}
+"""Keys that say where the token is, how long to wait, and how to read an answer. A key that is not here frames: a kind
+of a third party is better framed anew once too often."""
+
+
+def told(settings: CommonSettings) -> dict[str, Any]:
+    """The settings that differ from their defaults, in the order of the Struct; tables keep their own order.
+
+    ``msgspec.to_builtins`` of them: dicts, lists, text and numbers.
+    """
+    found = {}
+    for info in msgspec.structs.fields(type(settings)):
+        value = getattr(settings, info.name)
+        makes_default = info.default_factory is not msgspec.NODEFAULT
+        default = info.default_factory() if makes_default else info.default
+        if value != default:
+            found[info.name] = msgspec.to_builtins(value)
+    return found
+
+
+def fingerprint(kind: str, settings: CommonSettings) -> str:
+    """A digest (hex) of what goes into request and body: of kind, URL, method, fields, headers, names, auth."""
+    framing = {key: value for key, value in told(settings).items() if key not in FRAMES_NOTHING}
+    return hashlib.sha256(json.dumps([kind, framing]).encode()).hexdigest()[:32]
+
+
+def kept(kind: str, settings: CommonSettings, where: str) -> str:
+    """JSON (ASCII) for the journal, to ask about what is in doubt when the target is defined otherwise.
+
+    The token itself is not in it; ``has_token`` says that it was among the settings.
+    """
+    values = told(settings)
+    token = values.pop("token", None)
+    return json.dumps({"kind": kind, "settings": values, "where": where, "has_token": token is not None})
