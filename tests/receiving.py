@@ -85,10 +85,12 @@ class Client:
         body = form({key: str(value) for key, value in fields.items()}, data)
         return self.request("POST", photos(album), body, connection=connection)
 
-    def ask(self, album: str, *digests: str) -> dict[str, str]:
+    def ask(self, album: str, *digests: str, read: bool = False) -> dict[str, str]:
         """What the album has of these digests."""
-        status, answer = self.request("POST", f"/albums/{_quoted(album)}/ask", _json({"sha256": digests}))
+        question = _json({"sha256": digests, **({"read": True} if read else {})})
+        status, answer = self.request("POST", f"/albums/{_quoted(album)}/ask", question)
         assert status == 200, answer
+        assert answer.get("read", False) == read
         have: dict[str, str] = answer["have"]
         return have
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from disk_reads import read_from_disk
 from receiving import (
     PATIENCE,
     TOKEN,
@@ -27,7 +29,7 @@ from receiving import (
     sha256,
 )
 
-from albumup.receive import Receiver, Store, serve
+from albumup.receive import Receiver, Store, album, serve
 
 PHOTO = b"\xff\xd8 a photo"
 OTHER = b"\xff\xd8 another photo"
@@ -62,15 +64,100 @@ def test_photos_put_there_by_hand_are_known_at_the_next_start(root: Path) -> Non
     assert (root / ".albumup/trip.sha256").read_bytes().count(b"\n") == 2, "hashed again, or written over two lines"
 
 
-def test_the_index_spares_reading_and_is_believed_only_with_the_same_stat(root: Path) -> None:
+def test_the_index_spares_reading_and_is_believed_only_with_the_same_stat(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with receiving(root) as client:
         client.send("trip", PHOTO, mtime_ns=10**18)
     path = root / "trip/DSC_0001.JPG"
+    with monkeypatch.context() as patch:
+        patch.setattr(album, "_hashed", lambda _: pytest.fail("read although nothing showed a change"))
+        assert Store(str(root)).have("trip", [sha256(PHOTO)])
     path.write_bytes(PHOTO[::-1])  # same size
     os.utime(path, ns=(10**18, 10**18))
-    assert Store(str(root)).have("trip", [sha256(PHOTO)]), "it was read although nothing showed a change"
-    os.utime(path, ns=(10**18, 10**18 + 1))
     assert Store(str(root)).have("trip", [sha256(PHOTO), sha256(PHOTO[::-1])]) == {sha256(PHOTO[::-1]): path.name}
+
+
+def rot(root: Path, name: str = "trip/DSC_0001.JPG", data: bytes = PHOTO[::-1]) -> None:
+    """Other bytes, and nothing that shows it: a disk that forgets changes no time, so the index is told ours."""
+    path = root / name
+    path.write_bytes(data)
+    now = path.stat()
+    line = f"{sha256(PHOTO)} {now.st_size} {now.st_mtime_ns}:{now.st_ctime_ns} {path.name}\n"
+    (root / ".albumup" / f"{path.parent.name}.sha256").write_text(line)
+
+
+@pytest.mark.parametrize("is_old_line", [False, True])
+def test_a_file_that_the_disk_damaged_is_found_out_where_it_counts(root: Path, is_old_line: bool) -> None:
+    with receiving(root) as client:
+        client.send("trip", PHOTO)
+    rot(root)
+    index = root / ".albumup/trip.sha256"
+    if is_old_line:
+        index.write_text(re.sub(":[0-9]+ ", " ", index.read_text()))
+    said: list[str] = []
+    with receiving(Store(str(root), said.append)) as client:
+        assert client.ask("trip", sha256(PHOTO)), "the quick question believes the index"
+        assert client.ask("trip", sha256(PHOTO), read=True) == {}
+        assert client.ask("trip", sha256(PHOTO)) == {}
+        assert client.ask("trip", sha256(PHOTO[::-1]), read=True) == {sha256(PHOTO[::-1]): "DSC_0001.JPG"}
+    assert len(said) == 1
+    assert f"{root}/trip/DSC_0001.JPG is damaged" in said[0]
+
+
+def test_no_damaged_file_makes_a_sending_a_duplicate_and_none_is_overwritten(root: Path) -> None:
+    with receiving(root) as client:
+        client.send("trip", PHOTO)
+    rot(root)
+    beside = f"DSC_0001~{sha256(PHOTO)[:8]}.JPG"
+    with receiving(root) as client:
+        status, answer = client.send("trip", PHOTO)
+        assert (status, answer["status"], answer["name"]) == (201, "created", beside)
+        assert client.send("trip", PHOTO)[0] == 200
+        assert client.ask("trip", sha256(PHOTO), read=True) == {sha256(PHOTO): beside}
+    assert files(root) == {"trip/DSC_0001.JPG": PHOTO[::-1], f"trip/{beside}": PHOTO}
+
+
+def test_of_two_files_with_equal_bytes_the_sound_one_is_found(root: Path) -> None:
+    with receiving(root) as client:
+        client.send("trip", PHOTO)
+    rot(root)
+    (root / "trip/Z.JPG").write_bytes(PHOTO)
+    with receiving(root) as client:
+        assert client.ask("trip", sha256(PHOTO), read=True) == {sha256(PHOTO): "Z.JPG"}
+        assert client.send("trip", PHOTO)[1]["name"] == "Z.JPG"
+
+
+def test_a_file_that_cannot_be_read_is_no_duplicate(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "broken disk")
+
+    said: list[str] = []
+    with receiving(Store(str(root), said.append)) as client:
+        client.send("trip", PHOTO)
+        with monkeypatch.context() as patch:
+            patch.setattr(album, "_hashed", fail)
+            assert client.ask("trip", sha256(PHOTO), read=True) == {}
+            assert client.send("trip", PHOTO)[0] == 201
+        assert "cannot be read" in said[0]
+        assert len(files(root)) == 2
+
+
+def test_what_is_read_again_does_not_come_from_memory(root: Path) -> None:
+    data = PHOTO + os.urandom(4 << 20)
+    with receiving(root) as client:
+        client.send("trip", data)
+        before = read_from_disk(root)
+        client.ask("trip", sha256(data))
+        assert read_from_disk(root) - before < len(data)
+        client.ask("trip", sha256(data), read=True)
+        assert read_from_disk(root) - before >= len(data)
+
+
+def test_receivers_tell_their_stores_apart(root: Path, tmp_path: Path) -> None:
+    stores = [Store(str(folder)) for folder in (root, root, tmp_path / "other")]
+    assert stores[0].id == stores[1].id != stores[2].id
+    assert len(stores[0].id) == 32
 
 
 @pytest.mark.parametrize("damage", [b"", b"\0" * 100, b"abc", b"x 1 2 y\n", b"a b c d\n\xff\xff 1 1 z\n"])

@@ -128,7 +128,8 @@ def test_a_wrong_method_is_told_the_right_one(client: Client) -> None:
 
 
 def test_the_root_says_who_it_is(client: Client) -> None:
-    assert client.request("GET", "/") == (200, {"server": "albumup", "version": 1})
+    status, said = client.request("GET", "/")
+    assert (status, len(said.pop("store")), said) == (200, 32, {"server": "albumup", "version": 1})
     assert client.request("GET", "/?x=1")[0] == 200
 
 
@@ -282,7 +283,7 @@ def test_the_client_can_be_any_http_library(client: Client) -> None:
 
 def test_http_1_0_clients_are_answered_and_closed(client: Client) -> None:
     with client.raw(f"GET / HTTP/1.0\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode()) as line:
-        assert everything(line).endswith(b'{"server": "albumup", "version": 1}')
+        assert b'\r\n\r\n{"server": "albumup", "version": 1, "store": ' in everything(line)
 
 
 def test_a_reset_while_idle_is_no_accident(root: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sys
 from contextlib import suppress
@@ -38,6 +39,19 @@ def room_for(path: str) -> int:
     except OSError:
         return sys.maxsize
     return found.f_bavail * found.f_frsize
+
+
+def drop_from_cache(descriptor: int) -> None:
+    """Have what is read of an open file next come from its disk, as far as the system lets us.
+
+    What was written and has not reached the disk yet stays: Linux drops clean pages only. macOS is told to read past
+    its cache. Neither says whether it did.
+    """
+    with suppress(OSError):
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        elif hasattr(fcntl, "F_NOCACHE"):
+            fcntl.fcntl(descriptor, fcntl.F_NOCACHE, 1)
 
 
 def file_system_of(folder: str | bytes) -> str:

@@ -77,6 +77,8 @@ class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds of silence."""
     settle: Annotated[float, Meta(ge=0, le=86400)] = 30.0
     """Seconds between the end of a body in doubt and asking about it."""
+    elsewhere: bool = False
+    """Its address is one of this computer's, and yet leads to another one: a tunnel or a forwarded port."""
     timezone: Text | None = None
     taken_fallback: Literal["mtime"] | None = None
     vars: dict[str, str] = msgspec.field(default_factory=dict)

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 import pytest
 from immich.fake import KEY, Immich
 
+from albumup.receive import Receiver, Store
+
 from .conftest import COMMAND, PATIENCE, Home
 from .server import FormServer
 
@@ -127,6 +129,22 @@ def test_bad_input_names_what_to_type(home: Home, immich: Immich, args: tuple[st
     assert done.returncode == code, done.stderr
     assert words in done.stderr
     assert not home.config_file.exists()
+
+
+@pytest.mark.parametrize("kind", [(), ("--kind", "inbox")])
+@pytest.mark.parametrize("token", [None, "a-long-random-line"])
+def test_a_receiver_of_ours_is_added_with_and_without_a_token(
+    home: Home, kind: tuple[str, ...], token: str | None
+) -> None:
+    home.secret("a-long-random-line")
+    with Receiver(Store(str(home.folder / "received")), token=token) as receiver:
+        given = ("--token-file", "token") if token is not None else ()
+        done = home.run("target", "add", "nas", receiver.url, *kind, *given)
+        assert done.returncode == 0, done.stderr
+        assert "a receiver of albumup" in done.stdout
+        assert config_of(home)["targets"]["nas"]["kind"] == "inbox"  # type: ignore[index]
+        assert home.run("push", home.photos(1)).returncode == 0
+    assert (home.folder / "received" / "trip" / "IMG_1.JPG").exists()
 
 
 def test_a_name_that_is_taken_is_left_alone(home: Home, immich: Immich, server: FormServer) -> None:

@@ -10,11 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fixtures import JSON, TOKEN, configured, prepare, send
+from fixtures import JSON, TOKEN, Prepared, configured, prepare, send
 
-from albumup.targets.base import VerdictKind
+from albumup.receive import Store
+from albumup.targets.base import Asked, Original, Seen, Unasked, Verdict, VerdictKind
 from albumup.targets.inbox import BuiltInInbox
-from albumup.transfer import Answer
+from albumup.transfer import Answer, Sent
 
 
 @pytest.fixture
@@ -144,3 +145,53 @@ def test_the_token_is_in_a_header_and_nowhere_else(tmp_path: Path) -> None:
     request = target.request(prepared.photo)
     assert list(request.headers) == [("Authorization", f"Bearer {TOKEN}")]
     assert TOKEN not in request.url + repr(prepared.body)
+
+
+# Proofs.
+
+
+def asked(prepared: Prepared) -> Asked:
+    return Asked("a.jpg", prepared.body.digests, prepared.task.size)
+
+
+STORED = Verdict(VerdictKind.STORED, "ask")
+
+
+def test_a_yes_is_seen_by_the_receiver_reading_it_again(inbox: BuiltInInbox, tmp_path: Path) -> None:
+    prepared = prepare(inbox, picture(tmp_path, "a.jpg", b"\xff\xd8\xff"))
+    http = inbox.http()
+    send(inbox, prepared)
+    assert inbox.see(http, "trip", asked(prepared), STORED) == Seen(Original.READABLE)
+    assert inbox.read_back(http, "trip", asked(prepared), STORED) == prepared.body.digests["sha256"]
+    stored = Path(inbox.folder) / "trip" / "a.jpg"
+    stored.write_bytes(b"\xff\xd8\xfe")
+    seen = inbox.see(http, "trip", asked(prepared), STORED)
+    assert (seen.original, "damaged" in seen.words) == (Original.BROKEN, True)
+    assert inbox.read_back(http, "trip", asked(prepared), STORED) == ""
+
+
+def test_an_older_receiver_cannot_show_it_and_one_that_is_down_is_not_asked(tmp_path: Path) -> None:
+    digest = "0" * 64
+
+    class Older:
+        answer: Answer | None = Answer(200, "OK", JSON, json.dumps({"have": {digest: "a.jpg"}}).encode(), True)
+
+        def call(self, *_: object, **__: object) -> Sent:
+            return Sent(self.answer, None, "down", whole=True, bytes=0)
+
+    target = configured(tmp_path / "config", 'kind = "inbox"\nurl = "http://nas:8080"\ntoken_file = "token"')
+    photo, http = Asked("a.jpg", {"sha256": digest}), Older()
+    seen = target.see(http, "trip", photo, STORED)  # type: ignore[arg-type]
+    assert (seen.original, "too old" in seen.words) == (Original.UNKNOWN, True)
+    assert target.read_back(http, "trip", photo, STORED) == ""  # type: ignore[arg-type]
+    http.answer = None
+    with pytest.raises(Unasked, match="down"):
+        target.see(http, "trip", photo, STORED)  # type: ignore[arg-type]
+
+
+def test_it_knows_where_it_keeps_what_it_is_sent(inbox: BuiltInInbox, tmp_path: Path) -> None:
+    http = inbox.http()
+    assert inbox.keeps_in(http, os.fsencode(inbox.folder))
+    assert not inbox.keeps_in(http, Store(str(tmp_path / "other")).root)
+    (tmp_path / "older" / ".albumup").mkdir(parents=True)
+    assert inbox.keeps_in(http, os.fsencode(tmp_path / "older")), "nothing tells it from another"

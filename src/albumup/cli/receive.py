@@ -58,6 +58,7 @@ def receive(app: App, /, folder: str, host: str, port: int, token_file: str | No
         token,
         chosen,
         ready,
+        warn=lambda line: app.screen.complain(escape(line, 1000)),
         log=(lambda line: app.screen.say(escape(line))) if app.screen.verbose else lambda _: None,
     )
     return 0

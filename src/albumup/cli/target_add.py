@@ -40,7 +40,7 @@ def add(
     from albumup.cli.screen import escape, put
     from albumup.config import TargetTable, read_token, shown
     from albumup.config_file import add_target, drop_token, keep_token
-    from albumup.targets.building import settings_for, tried
+    from albumup.targets.building import settings_for, tried, wants_token
 
     given = {"token_file": _absolute(token_file), "token_env": token_env, "ca_file": _absolute(ca_file)}
     settings = {key: value for key, value in given.items() if value is not None}
@@ -53,7 +53,8 @@ def add(
     where = f"{shown(app.config.path)}: targets.{name}"
     table = TargetTable(name, kind, settings, where)
     token = read_token(settings_for(table), where, app.config.folder)
-    typed = "" if token is not None else _token(kind, address)
+    needs_token = token is None and wants_token(table, ca_file)
+    typed = _token(kind, address) if needs_token else ""
     lines = tried(name, table, token or typed)
     for line in lines:
         mark = "??" if line.ok is None else "ok" if line.ok else "NO"

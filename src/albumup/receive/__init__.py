@@ -10,6 +10,16 @@ from __future__ import annotations
 from albumup.receive.faults import Faults, parse_faults
 from albumup.receive.names import album_folder_name
 from albumup.receive.server import Receiver, is_loopback, serve
-from albumup.receive.store import Store, Stored
+from albumup.receive.store import Store, Stored, store_id
 
-__all__ = ["Faults", "Receiver", "Store", "Stored", "album_folder_name", "is_loopback", "parse_faults", "serve"]
+__all__ = [
+    "Faults",
+    "Receiver",
+    "Store",
+    "Stored",
+    "album_folder_name",
+    "is_loopback",
+    "parse_faults",
+    "serve",
+    "store_id",
+]

@@ -1,8 +1,10 @@
 """One album on the disk: a flat folder of photos, and an index that knows which bytes lie in it.
 
-The index is a text file, a line per photo: ``sha256 size mtime_ns name``. It is only ever appended to, the last line
-about a name counts, and it is a memory aid and never the truth: a line is believed as long as the file still has that
-size and mtime, everything else is read and hashed. Hence it may be lost, torn or old.
+The index is a text file, a line per photo: ``sha256 size mtime_ns:ctime_ns name`` (before, without ctime). It is only
+ever appended to, the last line about a name counts, and it is a memory aid and never the truth: a line is believed as
+long as the file still has that size and those times, everything else is read and hashed. Hence it may be lost, torn or
+old. Disks forget without touching a time: so what shall be a proof is read again from the disk, and a damaged file is
+left where it is, under the digest that it has now.
 
 The index is the lock too: whoever looks for bytes in order to place them holds its flock, so that several processes
 (an uploader's inbox and `albumup receive`) may share one folder. Under the lock each first reads what others appended.
@@ -17,10 +19,10 @@ import hashlib
 import os
 import stat
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from albumup.disk import fsync_folder
+from albumup.disk import drop_from_cache, fsync_folder
 from albumup.receive.names import with_mark
 
 # What os.link says where the file system has no hard links (FAT, exFAT, some FUSE and network file systems).
@@ -33,13 +35,22 @@ class Photo(NamedTuple):
     sha256: str
     size: int
     mtime_ns: int
+    ctime_ns: int | None = None
+    """None: an older line, which does not say."""
+
+    def is_unchanged(self, now: os.stat_result) -> bool:
+        """Does nothing show that the file, whose stat is ``now``, was changed?"""
+        if (self.size, self.mtime_ns) != (now.st_size, now.st_mtime_ns):
+            return False
+        return self.ctime_ns is None or self.ctime_ns == now.st_ctime_ns
 
 
 class Album:
     """An album's folder and index, for any number of threads. The folder may not exist yet; ``place`` makes it."""
 
-    def __init__(self, folder: bytes, index: bytes) -> None:
+    def __init__(self, folder: bytes, index: bytes, log: Callable[[str], None] = lambda _: None) -> None:
         self._folder = folder
+        self._log = log
         self._index_path = index
         self._lock = threading.Lock()
         self._photos: dict[bytes, Photo] = {}
@@ -47,18 +58,50 @@ class Album:
         self._read_to = 0
         self._loaded = False
 
-    def find(self, digests: Iterable[str]) -> dict[str, str]:
+    def find(self, digests: Iterable[str], *, read: bool = False) -> dict[str, str]:
         """Which of these SHA-256 (lower-case hex) lie in the album: digest -> name. Only what is durable is named.
 
-        Raises OSError when folder or index cannot be read.
+        ``read``: each is read again from the disk. Raises OSError when folder or index cannot be read.
         """
         if not os.path.isdir(self._folder):
             return {}
         with self._opened() as index:
-            found = {digest: _text(name) for digest in digests if (name := self._find(digest, index)) is not None}
-        if found:
+            names = {digest: name for digest in digests if (name := self._find(digest, index)) is not None}
+        if read:
+            again = {digest: self._read_again(digest, name) for digest, name in names.items()}
+            names = {digest: name for digest, name in again.items() if name is not None}
+        if names:
             fsync_folder(self._folder)
-        return found
+        return {digest: _text(name) for digest, name in names.items()}
+
+    def _read_again(self, sha256: str, name: bytes | None) -> bytes | None:
+        """The file that has these bytes when it is read from the disk, be it ``name`` or another; None if none has.
+
+        Not under the lock: reading takes its time.
+        """
+        while name is not None:
+            now = self._hashed_again(name)
+            if now is not None and now.sha256 == sha256:
+                return name
+            if now is not None:
+                path = _text(os.path.join(self._folder, name))
+                self._log(f"{path} is damaged, it had SHA-256 {sha256}; it is left as it is")
+            with self._opened() as index:
+                known = self._photos.get(name)
+                if now is None:
+                    self._photos.pop(name, None)
+                elif known is not None and known.sha256 == sha256:
+                    self._record(name, now, index)
+                name = self._find(sha256, index)
+        return None
+
+    def _hashed_again(self, name: bytes) -> Photo | None:
+        path = os.path.join(self._folder, name)
+        try:
+            return _hashed(path)
+        except OSError as error:
+            self._log(f"{_text(path)} cannot be read: {error.strerror}; it is left as it is")
+            return None
 
     def place(self, part: bytes, photo: Photo, wanted: str) -> tuple[str, bool]:
         """Put the finished file ``part`` into the album, unless its bytes are there already, under any name.
@@ -70,10 +113,13 @@ class Album:
         Raises OSError; then the album is as it was.
         """
         self._make_folder()
-        with self._opened() as index:
-            name, new = self._find(photo.sha256, index), False
-            if name is None:
-                name, new = self._put(part, photo, wanted, index)
+        name, new = None, False
+        while name is None:
+            with self._opened() as index:
+                known = self._find(photo.sha256, index)
+                if known is None:
+                    name, new = self._put(part, photo, wanted, index)
+            name = name or self._read_again(photo.sha256, known)
         # Outside the lock, so that those who place at the same time share one journal commit of the file system; for
         # known bytes too, since the one who placed them may not have come this far.
         fsync_folder(self._folder)
@@ -117,8 +163,10 @@ class Album:
         self._read_to = size
         for line in lines.split(b"\n"):
             with contextlib.suppress(ValueError):  # torn, or zeros after a power cut
-                sha256, length, mtime_ns, name = line.split(b" ", 3)
-                self._learn(name, Photo(sha256.decode("ascii"), int(length), int(mtime_ns)))
+                sha256, length, times, name = line.split(b" ", 3)
+                mtime_ns, _, ctime_ns = times.partition(b":")
+                known = Photo(sha256.decode("ascii"), int(length), int(mtime_ns), int(ctime_ns) if ctime_ns else None)
+                self._learn(name, known)
 
     def _load(self, index: int) -> None:
         """Meet the folder for the first time: hash what the index does not know, and make sure that it is durable."""
@@ -150,7 +198,7 @@ class Album:
             now = os.lstat(path)
             if not stat.S_ISREG(now.st_mode):
                 raise FileNotFoundError(path)
-            if known is None or (known.size, known.mtime_ns) != (now.st_size, now.st_mtime_ns):
+            if known is None or not known.is_unchanged(now):
                 known = _hashed(path)
                 self._record(name, known, index)
         except OSError:
@@ -169,7 +217,8 @@ class Album:
                     return name, False
             else:
                 placed = os.lstat(os.path.join(self._folder, name))
-                self._record(name, photo._replace(mtime_ns=placed.st_mtime_ns), index)
+                placed_photo = photo._replace(mtime_ns=placed.st_mtime_ns, ctime_ns=placed.st_ctime_ns)
+                self._record(name, placed_photo, index)
                 return name, True
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.path.join(self._folder, name))
 
@@ -178,10 +227,13 @@ class Album:
         path = os.path.join(self._folder, name)
         try:
             os.link(part, path)
-            return
         except OSError as error:
             if error.errno not in NO_LINKS:
                 raise
+        else:
+            with contextlib.suppress(OSError):  # now, since it is a change of the inode; else a sweep does it
+                os.unlink(part)
+            return
         # Without links: reserve the name, then replace our own reservation. A crash in between would leave an empty
         # file, so the index durably says beforehand that this name is to have more; dated as no file ever is, since
         # it must not be believed of another file that came first.
@@ -202,7 +254,8 @@ class Album:
             return
         # A full disk costs the next start a little hashing, and the photo is safe without its line.
         with contextlib.suppress(OSError):
-            os.write(index, b"%s %d %d %s\n" % (photo.sha256.encode(), photo.size, photo.mtime_ns, name))
+            times = b"%d" % photo.mtime_ns + (b":%d" % photo.ctime_ns if photo.ctime_ns is not None else b"")
+            os.write(index, b"%s %d %s %s\n" % (photo.sha256.encode(), photo.size, times, name))
 
     def _learn(self, name: bytes, photo: Photo) -> None:
         self._photos[name] = photo
@@ -210,14 +263,15 @@ class Album:
 
 
 def _hashed(path: bytes) -> Photo:
-    """Read a file that we did not write. Raises OSError."""
+    """Read a file from the disk, not from the page cache. Raises OSError."""
     # Non-blocking, should a pipe have taken its place. The stat is from before: what changes meanwhile differs later.
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(descriptor, "rb", buffering=0) as file:
         before = os.fstat(descriptor)
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         os.fsync(descriptor)  # once it counts as stored it has to survive a power cut
-    return Photo(sha256, before.st_size, before.st_mtime_ns)
+        drop_from_cache(descriptor)
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return Photo(sha256, before.st_size, before.st_mtime_ns, before.st_ctime_ns)
 
 
 def _text(name: bytes) -> str:

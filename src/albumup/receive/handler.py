@@ -1,11 +1,12 @@
 """One connection to the receiver: HTTP/1.1 with keep-alive, a token, three addresses, and the faults asked for.
 
-    GET  /                        {"server": "albumup", "version": 1}
+    GET  /                        {"server": "albumup", "version": 1, "store": id}
     POST /albums/ALBUM/photos     multipart/form-data -> 201 created, 200 duplicate
     POST /albums/ALBUM/ask        {"sha256": [...]} -> {"have": {sha256: name}}
+                                  {"sha256": [...], "read": true} -> {"have": {...}, "read": true}, read from the disk
 
 ALBUM is percent-encoded. Every answer is JSON; a refusal is {"error": words}. A body that does not arrive whole leaves
-nothing behind.
+nothing behind, and "duplicate" is said of bytes that were read again.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ from albumup.receive.store import Mismatch, Store
 BLOCK = 256 * 1024  # bytes of a body in memory per connection
 ASK_BYTES = 1024 * 1024
 ASK_DIGESTS = 5000
+NO_TOKEN = "the token is missing or wrong"
+"""By these words a client knows a receiver that says nothing else to it."""
 IDLE = 30.0  # seconds of silence between requests
 SILENCE = 120.0  # seconds of silence within a body
 LINGER = 5.0  # seconds to go on listening to a client that was refused in mid-sentence
@@ -162,7 +165,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         scheme, _, token = self.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not hmac.compare_digest(token.strip().encode("latin-1"), self._desk.token):
-            raise Refused(401, "the token is missing or wrong", "WWW-Authenticate: Bearer")
+            raise Refused(401, NO_TOKEN, "WWW-Authenticate: Bearer")
 
     def _route(self) -> Answer:
         path = self.path.partition("?")[0]
@@ -173,7 +176,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.command != wanted:
             raise Refused(405, f"this address takes {wanted}", f"Allow: {wanted}")
         if not found:
-            return Answer(200, {"server": "albumup", "version": 1})
+            return Answer(200, {"server": "albumup", "version": 1, "store": self._desk.store.id})
         album = unquote_to_bytes(found[1].encode("latin-1")).decode("utf-8", "surrogateescape")
         return self._photo(album) if found[2] == "photos" else self._ask(album)
 
@@ -189,6 +192,8 @@ class Handler(BaseHTTPRequestHandler):
             raise Refused(422, f"a question is {{'sha256': [at most {ASK_DIGESTS} digests]}}")
         if not all(isinstance(digest, str) and _DIGEST.fullmatch(digest) for digest in digests):
             raise Refused(422, "a digest has 64 lower-case hexadecimal digits")
+        if question.get("read") is True:
+            return Answer(200, {"have": self._desk.store.have(album, digests, read=True), "read": True})
         return Answer(200, {"have": self._desk.store.have(album, digests)})
 
     def _photo(self, album: str) -> Answer:

@@ -199,15 +199,18 @@ def serve(
     on_ready: Callable[[str], None],
     *,
     log: Callable[[str], None] = _silent,
+    warn: Callable[[str], None] = _silent,
     stop: threading.Event | None = None,
 ) -> None:
-    """Receive into ``folder`` until SIGINT, SIGTERM or ``stop``; ``on_ready`` is told the URL once it listens.
+    """Receive into ``folder`` until SIGINT, SIGTERM or ``stop``; ``on_ready`` is told the URL once it listens,
+    ``warn`` of photos that are damaged.
 
     Signals are heeded when this runs in the main thread, and those that were ignored stay so (nohup, ``&``).
     Raises LocalError when the folder or the address cannot be used, ValueError for an empty token or host.
     """
     stop = stop or threading.Event()
-    with Receiver(Store(folder), host, port, token=token, faults=faults, log=log) as receiver, _signals() as came:
+    store = Store(folder, warn)
+    with Receiver(store, host, port, token=token, faults=faults, log=log) as receiver, _signals() as came:
         on_ready(receiver.url)
         while not came and not stop.wait(0.1):
             pass

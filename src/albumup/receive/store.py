@@ -2,6 +2,7 @@
 
 ROOT/ALBUM/photo.jpg          the photos, flat
 ROOT/.albumup/ALBUM.sha256    the index of each album
+ROOT/.albumup/id              a random word that tells this store from others
 ROOT/.incoming/RANDOM.part    photos on their way in, flocked by whoever writes them
 """
 
@@ -14,15 +15,17 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import TracebackType
 
-from albumup.disk import make_folder
+from albumup.disk import fsync_folder, make_folder
 from albumup.errors import LocalError
+from albumup.leavings import STORE_FOLDERS, STORE_INDEX
 from albumup.receive.album import Album, Photo
 from albumup.receive.names import album_folder_name, photo_name
 
+STORE_ID = b"id"
 DAY = 24 * 60 * 60  # seconds
 
 
@@ -98,18 +101,26 @@ class Store:
     Raises LocalError when the folder cannot be made or written.
     """
 
-    def __init__(self, root: str | bytes) -> None:
+    def __init__(self, root: str | bytes, log: Callable[[str], None] = lambda _: None) -> None:
+        """``log`` is told of files that are damaged, by many threads, their names as they are."""
         self.root = os.path.abspath(os.fsencode(root))
-        self._incoming = os.path.join(self.root, b".incoming")
-        self._indexes = os.path.join(self.root, b".albumup")
+        self._indexes, self._incoming = (os.path.join(self.root, name) for name in STORE_FOLDERS)
+        self._log = log
         self._albums: dict[str, Album] = {}
         self._lock = threading.Lock()
         try:
             for folder in (self._incoming, self._indexes):
                 make_folder(folder)
             _sweep(self._incoming)
+            if not self.id:
+                _make_id(self._indexes)
         except OSError as error:
             raise LocalError(f"cannot keep photos in {os.fsdecode(self.root)}: {error.strerror}") from error
+
+    @property
+    def id(self) -> str:
+        """What tells this store from others, read each time: of two processes that make one, the last has it."""
+        return store_id(self.root) or ""
 
     def incoming(self) -> Part:
         """A place for a photo's bytes to arrive in. Raises OSError."""
@@ -124,18 +135,40 @@ class Store:
         kept, created = self._album(album).place(part.path, photo, photo_name(name))
         return Stored(album_folder_name(album), kept, photo.sha256, created)
 
-    def have(self, album: str, digests: Iterable[str]) -> dict[str, str]:
-        """Which of these SHA-256 (lower-case hex) the album has: digest -> name. Raises OSError."""
-        return self._album(album).find(digests)
+    def have(self, album: str, digests: Iterable[str], *, read: bool = False) -> dict[str, str]:
+        """Which of these SHA-256 (lower-case hex) the album has: digest -> name. ``read``: each is read again from
+        the disk, which takes its time. Raises OSError."""
+        return self._album(album).find(digests, read=read)
 
     def _album(self, album: str) -> Album:
         folder = album_folder_name(album)
         with self._lock:
             if folder not in self._albums:
                 raw = folder.encode()
-                index = os.path.join(self._indexes, raw + b".sha256")
-                self._albums[folder] = Album(os.path.join(self.root, raw), index)
+                index = os.path.join(self._indexes, raw + STORE_INDEX)
+                self._albums[folder] = Album(os.path.join(self.root, raw), index, self._log)
             return self._albums[folder]
+
+
+def _make_id(folder: bytes) -> None:
+    """Raises OSError."""
+    path, new = os.path.join(folder, STORE_ID), os.path.join(folder, secrets.token_hex(8).encode() + b".new")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "w", encoding="ascii") as file:
+        file.write(secrets.token_hex(16) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(new, path)
+    fsync_folder(folder)
+
+
+def store_id(root: bytes) -> str | None:
+    """The id of the receiver's store at ``root``; None if none can be read there."""
+    try:
+        with open(os.path.join(root, STORE_FOLDERS[0], STORE_ID), encoding="ascii") as file:
+            return file.read(100).strip() or None
+    except (OSError, ValueError):
+        return None
 
 
 def _create(folder: bytes) -> tuple[bytes, int]:

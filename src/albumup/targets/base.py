@@ -262,6 +262,11 @@ class Target(ABC):
         """The address to write into the config, if a server of this kind answers at ``url``; asked without a token."""
         return None
 
+    @classmethod
+    def wants_token(cls, http: Http, url: str) -> bool:  # noqa: ARG003 - most do
+        """Does a server of this kind at ``url`` want a token? Asked without one."""
+        return True
+
     @abstractmethod
     def form(self, photo: Photo, filename: str) -> Form:
         """The form of a photo, sent as ``filename``. Raises ConfigError for a field that cannot be filled."""
@@ -303,6 +308,10 @@ class Target(ABC):
         "" where this kind of server cannot show it. Raises as ``ask`` does.
         """
         return ""
+
+    def keeps_in(self, http: Http, folder: bytes) -> bool:  # noqa: ARG002 - most do not say
+        """Is ``folder``, the root of a receiver's store, where this server keeps what it is sent; or may it be?"""
+        return False
 
     def find_album(self, http: Http, name: str, known_id: str | None) -> ServerAlbum | None:
         """The album of that id, if the server still has it, else the one of that name; None: there is none.

@@ -83,6 +83,14 @@ def recognised(url: str, ca_file: str | None) -> tuple[str, str] | None:
     return None
 
 
+def wants_token(table: TargetTable, ca_file: str | None) -> bool:
+    """Does the server want a token, as far as it can be seen from outside? ConfigError for an unknown kind."""
+    from albumup.transfer import Peer
+    from albumup.transfer.http import Http
+
+    return kind_of(table).wants_token(Http(Peer(10.0, ca_file), []), str(table.settings["url"]))
+
+
 def tried(name: str, table: TargetTable, token: str | None) -> list[Check]:
     """What ``target check`` would say of a target that is not in the config yet."""
     target = kind_of(table)(name, settings_for(table), token, table.where)

@@ -9,16 +9,19 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
-from albumup.receive import Receiver, Store
+from albumup.receive import Receiver, Store, store_id
+from albumup.receive.handler import NO_TOKEN
 from albumup.settings import CommonSettings, InboxSettings
 from albumup.targets.base import (
     Asked,
     Check,
     Form,
+    Original,
     Photo,
+    Seen,
     Target,
     Unasked,
     Verdict,
@@ -27,13 +30,15 @@ from albumup.targets.base import (
     object_of,
     words_in,
 )
-from albumup.transfer import Answer, Peer, Request
+from albumup.transfer import Answer, Peer, Request, Sent
 
 if TYPE_CHECKING:
     from albumup.transfer.http import Http
 
 _ASK_AT_A_TIME = 5000
 INBOX_FINGERPRINT = "built in"
+_READS_PER_SECOND = 4 << 20
+"""Bytes that a slow disk, at a receiver that is busy, reads in a second."""
 
 
 class InboxTarget(Target):
@@ -51,9 +56,12 @@ class InboxTarget(Target):
 
     @classmethod
     def recognises(cls, http: Http, url: str) -> str | None:
-        answer = http.call("GET", url.rstrip("/") + "/").answer
-        is_ours = answer is not None and object_of(answer).get("server") == "albumup"
-        return url.rstrip("/") if is_ours else None
+        return url.rstrip("/") if _is_ours(http.call("GET", url.rstrip("/") + "/")) else None
+
+    @classmethod
+    def wants_token(cls, http: Http, url: str) -> bool:
+        sent = http.call("GET", url.rstrip("/") + "/")
+        return not (_is_ours(sent) and sent.answer is not None and sent.answer.status == 200)
 
     def form(self, photo: Photo, filename: str) -> Form:
         # The receiver makes the name safe by itself; what is not UTF-8 in it cannot be said in a field.
@@ -86,12 +94,12 @@ class InboxTarget(Target):
         sent = self.http().call("GET", self._root + "/")
         if sent.answer is None:
             return [checked("address", self._root, sent)]
-        said = object_of(sent.answer)
-        ours = said.get("server") == "albumup"
+        ours = _is_ours(sent)
         if sent.answer.status == 401:
+            what = "a receiver of albumup" if ours else "a server with a password, and no receiver of albumup"
             return [
-                Check("address", True, f"{self._root}: a receiver of albumup, or another server with a password"),
-                Check("token", False, "401: the token is missing or wrong"),
+                Check("address", ours, f"{self._root}: {what}"),
+                Check("token", False, f"401: {NO_TOKEN}"),
             ]
         words = "a receiver of albumup" if ours else f"answered {sent.answer.status}, and is no receiver of albumup"
         return [Check("address", ours, f"{self._root}: {words}")] + [Check("token", True, "accepted")] * ours
@@ -100,16 +108,52 @@ class InboxTarget(Target):
         found: list[Verdict | None] = []
         for start in range(0, len(photos), _ASK_AT_A_TIME):
             digests = [photo.digests.get("sha256", "") for photo in photos[start : start + _ASK_AT_A_TIME]]
-            sent = http.call("POST", self._address_of(album, "ask"), json={"sha256": sorted({*digests} - {""})})
-            have = object_of(sent.answer).get("have") if sent.answer and sent.answer.status == 200 else None
-            if not isinstance(have, dict):
-                answer = sent.answer
-                raise Unasked(f"{answer.status} {answer.reason}" if answer else sent.detail or str(sent.fault))
+            have = self._asked(http, album, {"sha256": sorted({*digests} - {""})})["have"]
             found += [Verdict(VerdictKind.STORED, "ask") if digest in have else None for digest in digests]
         return found
 
+    def see(self, http: Http, album: str, photo: Asked, found: Verdict) -> Seen:  # noqa: ARG002 - it goes by digest
+        """It reads the photo again, all of it, from its disk."""
+        said = self._read_again(http, album, photo)
+        if said.get("read") is not True:
+            return Seen(Original.UNKNOWN, f"the receiver at {self.address} is too old to read a photo again")
+        if photo.digests["sha256"] in said["have"]:
+            return Seen(Original.READABLE)
+        return Seen(Original.BROKEN, f"its file at {self.address} is damaged or gone")
+
+    def read_back(self, http: Http, album: str, photo: Asked, found: Verdict) -> str:  # noqa: ARG002
+        said = self._read_again(http, album, photo)
+        is_read = said.get("read") is True and photo.digests["sha256"] in said["have"]
+        return photo.digests["sha256"] if is_read else ""
+
+    def _read_again(self, http: Http, album: str, photo: Asked) -> dict[str, Any]:
+        question = {"sha256": [photo.digests["sha256"]], "read": True}
+        return self._asked(http, album, question, more_seconds=photo.size / _READS_PER_SECOND)
+
+    def _asked(self, http: Http, album: str, question: dict[str, Any], more_seconds: float = 0.0) -> dict[str, Any]:
+        """What it answers, which holds the object "have". Raises Unasked."""
+        sent = http.call("POST", self._address_of(album, "ask"), json=question, more_seconds=more_seconds)
+        said = object_of(sent.answer) if sent.answer and sent.answer.status == 200 else {}
+        if not isinstance(said.get("have"), dict):
+            answer = sent.answer
+            raise Unasked(f"{answer.status} {answer.reason}" if answer else sent.detail or str(sent.fault))
+        return said
+
+    def keeps_in(self, http: Http, folder: bytes) -> bool:
+        answer = http.call("GET", self._root + "/").answer
+        known, here = object_of(answer).get("store") if answer else None, store_id(folder)
+        return not known or here is None or known == here
+
     def _address_of(self, album: str, what: str) -> str:
         return f"{self._root}/albums/{quote(album, safe='', errors='surrogateescape')}/{what}"
+
+
+def _is_ours(sent: Sent) -> bool:
+    """Does a receiver of albumup answer, be it that it wants another token?"""
+    if sent.answer is None:
+        return False
+    said = object_of(sent.answer)
+    return said.get("server") == "albumup" or (sent.answer.status == 401 and said == {"error": NO_TOKEN})
 
 
 class BuiltInInbox(InboxTarget):

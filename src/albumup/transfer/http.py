@@ -42,8 +42,11 @@ class Http:
         self._session.trust_env = not peer.direct
         self._session.headers.update({"User-Agent": f"albumup/{__version__}", "Accept-Encoding": "identity"})
 
-    def call(self, method: str, url: str, *, json: Any = None, most: int = MOST_ANSWER) -> Sent:
-        """One request with a small body; answers and faults as for a photo. ``most``: bytes of the answer to read."""
+    def call(
+        self, method: str, url: str, *, json: Any = None, most: int = MOST_ANSWER, more_seconds: float = 0.0
+    ) -> Sent:
+        """One request with a small body; answers and faults as for a photo. ``most``: bytes of the answer to read;
+        ``more_seconds``: of silence that are given to a server with much to do."""
         import requests
 
         try:
@@ -51,7 +54,7 @@ class Http:
                 method,
                 url,
                 json=json,
-                timeout=(CONNECT_SECONDS, self._peer.timeout),
+                timeout=(CONNECT_SECONDS, self._peer.timeout + more_seconds),
                 allow_redirects=False,
                 stream=True,
             )
