@@ -196,7 +196,7 @@ def test_settings_have_their_defaults() -> None:
 def test_the_example_of_the_manual() -> None:
     settings = club(
         """
-method = "PUT"
+method = "POST"
 file_field = "photo"
 filename = "{index:04}-{name}"
 auth = "basic"
@@ -209,6 +209,10 @@ settle = 0
 success = [200, 201]
 success_text = "Danke"
 failure_text = "zu gross"
+refused_text = "Kontingent|falsches Passwort"
+duplicate_text = "schon da"
+message = "error.message"
+proof = "files[0].sz == {size}"
 success_location = "/gallery/"
 duplicate = [409]
 id = "data.id"
@@ -282,6 +286,7 @@ def test_the_message_about_an_unknown_key_is_whole(write: Write) -> None:
         ("settle = -1", ("settle: expected a number >= 0",)),
         ('resend = "alowed"', ("resend: 'alowed' is none of safe, allowed, never; did you mean allowed?",)),
         ('method = "post"', ("method: 'post' is none of POST, PUT; did you mean POST?",)),
+        ('method = "PUT"', ("method: a form is sent by POST", "WebDAV")),
         ('taken_fallback = "now"', ("taken_fallback: 'now' is none of mtime",)),
         ('timezone = "Europe/Berlim"', ("timezone: unknown time zone; did you mean Europe/Berlin?",)),
         ('timezone = "Europe"', ("timezone: unknown time zone",)),
@@ -299,6 +304,15 @@ def test_the_message_about_an_unknown_key_is_whole(write: Write) -> None:
         ('check = "https://x?apikey=hunter2-s3cret"', ("check: a secret does not belong",)),
         ('success_text = "(Danke"', ("success_text: not a regular expression", "position")),
         ('failure_text = "a{99999999999999999999}"', ("failure_text: not a regular expression",)),
+        ('refused_text = "["', ("refused_text: not a regular expression",)),
+        ('duplicate_text = "["', ("duplicate_text: not a regular expression",)),
+        ('message = "a (b) (c)"', ("message: neither JMESPath nor a regular expression with one group",)),
+        ('message = "Fehler: .*"', ("message: neither JMESPath nor a regular expression with one group",)),
+        ('proof = "files[0].sz = {size}"', ("proof: expected JMESPath == template",)),
+        ('proof = "files[0].sz == "', ("proof: expected JMESPath == template",)),
+        ('proof = "files..sz == {size}"', ("proof: not JMESPath",)),
+        ('proof = "sz == {siz}"', ("proof: unknown name {siz}; did you mean size?",)),
+        ('proof = "key == {token}"', ("proof: {token} cannot be used here",)),
         ('success_location = "*"', ("success_location: not a regular expression",)),
         ('id = "data..id"', ("id: not JMESPath",)),
         ('page = "{url}"', ("page: not JMESPath",)),

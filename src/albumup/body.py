@@ -13,7 +13,7 @@ import re
 import secrets
 import stat
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -219,6 +219,10 @@ class Source:
             self.pins = read_pins(self._seen)
             self.touched = True
             self.repinned = not self._is_copy
+
+    def digests(self, names: Collection[str]) -> dict[str, str]:
+        """More digests of it (lower-case hex), from reading it once more. Raises SourceGone."""
+        return _digest(self.descriptor, names, self._seen.st_size, None, None)[1]
 
     def close(self) -> None:
         os.close(self.descriptor)

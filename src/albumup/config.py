@@ -361,6 +361,9 @@ def target_from_options(
     token_file: str | None,
     token_env: str | None,
     ca_file: str | None = None,
+    *,
+    success_text: str | None = None,
+    failure_text: str | None = None,
 ) -> TargetTable:
     """The form target that ``push --url`` describes, named after its host; UsageError naming the option.
 
@@ -377,6 +380,8 @@ def target_from_options(
         "token_file": token_file and beside(token_file, os.getcwd()),
         "token_env": token_env,
         "ca_file": ca_file and beside(ca_file, os.getcwd()),
+        "success_text": success_text,
+        "failure_text": failure_text,
     }
     table = TargetTable("", "form", {key: value for key, value in given.items() if value not in (None, {})}, OPTIONS)
     try:

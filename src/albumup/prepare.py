@@ -164,7 +164,7 @@ def photo_of(task: Task, pins: Pins, digests: dict[str, str], taken: str | None,
     }
     if taken is not None:
         values["taken"] = datetime.fromisoformat(taken)
-    return Photo(values, task.mime, digests, task.clip_id, task.sidecar)
+    return Photo(values, task.mime, digests, task.clip_id, task.sidecar, task.sent_as or "")
 
 
 def body_of(task: Task, reading: Reading, target: Target, sent_as: str, definition: int | None = None) -> Body:

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from albumup.errors import ConfigError
+from albumup.patterns import check_jmespath, check_pattern, has_one_group, is_jmespath
 from albumup.template import NAMES, Template, check_address, did_you_mean
 
 Text = Annotated[str, Meta(min_length=1)]
@@ -27,6 +28,8 @@ TOKEN_KEYS = ("token_file", "token_env", "token_command", "token")
 
 PHOTO_NAMES: Names = frozenset(NAMES) - {"token"}
 """The template names outside of ``fields``."""
+
+_PROOF_NAMES: Names = frozenset({"album", "name", "path", "size", "mime", "sha256", "sha1", "md5"})
 
 # A field is judged by its words: api_key, apiKey and x-auth are secrets, keywords, author and monkey are not.
 _SECRET_WORDS = {
@@ -144,12 +147,19 @@ class FormSettings(CommonSettings, frozen=True, kw_only=True):
     """``kind = "form"``: any server that takes multipart/form-data."""
 
     method: Literal["POST", "PUT"] = "POST"
+    """PUT is known so that it can be refused in words."""
     file_field: Text = "file"
     filename: Text = "{name}"
     success: tuple[Status, ...] = ()
     """Statuses; empty: any 2xx that is no HTML page."""
     success_text: str | None = None
     failure_text: str | None = None
+    refused_text: str | None = None
+    duplicate_text: str | None = None
+    message: Text | None = None
+    """JMESPath, or a regular expression with one group."""
+    proof: Text | None = None
+    """JMESPath == template."""
     success_location: str | None = None
     duplicate: tuple[Status, ...] = ()
     id: Text | None = None
@@ -177,6 +187,20 @@ class FormSettings(CommonSettings, frozen=True, kw_only=True):
         return frozenset({"album"}) | self.vars.keys()
 
     @property
+    def proof_names(self) -> Names:
+        """The template names for ``proof``: what a server can know of a photo."""
+        return _PROOF_NAMES | self.vars.keys()
+
+    @property
+    def proof_parts(self) -> tuple[str, str]:
+        """The JMESPath and the template of ``proof``, without the quotes that either may be written in."""
+        expression, _, wanted = (self.proof or "").rpartition("==")
+        wanted = wanted.strip()
+        if len(wanted) > 1 and wanted[0] == wanted[-1] and wanted[0] in "'\"`":
+            wanted = wanted[1:-1]
+        return expression.strip(), wanted
+
+    @property
     def page_is_template(self) -> bool:
         """Whether ``page`` is an address with names in it; otherwise it is JMESPath."""
         return self.page is not None and self.page.startswith(("http://", "https://"))
@@ -185,19 +209,32 @@ class FormSettings(CommonSettings, frozen=True, kw_only=True):
         super().validate(place)
         Template(self.url, self.names, place("url"))
         Template(self.filename, self.names, place("filename"))
+        if self.method == "PUT":
+            raise ConfigError(
+                f"{place('method')}: a form is sent by POST; what takes PUT (WebDAV) stores the body as it is, and the"
+                " form around the photo with it",
+                'Write method = "POST", or leave it out; there is no kind yet for servers that take the bare file',
+            )
         if any(300 <= status < 400 for status in self.success):
             raise ConfigError(
                 f"{place('success')}: a redirect is judged by where it leads", 'Write: success_location = "/gallery/"'
             )
-        for key in ("success_text", "failure_text", "success_location"):
+        for key in ("success_text", "failure_text", "refused_text", "duplicate_text", "success_location"):
             if (pattern := getattr(self, key)) is not None:
-                _check_pattern(pattern, place(key))
+                check_pattern(pattern, place(key))
+        if self.message is not None and not (is_jmespath(self.message) or has_one_group(self.message)):
+            raise ConfigError(
+                f"{place('message')}: neither JMESPath nor a regular expression with one group",
+                "An example: error.message, or: Fehler: (.*)",
+            )
+        if self.proof is not None:
+            self._check_proof(place("proof"))
         if self.id is not None:
-            _check_jmespath(self.id, place("id"))
+            check_jmespath(self.id, place("id"))
         if self.page is not None and self.page_is_template:
             Template(self.page, self.names, place("page"))
         elif self.page is not None:
-            _check_jmespath(self.page, place("page"))
+            check_jmespath(self.page, place("page"))
         if self.share is not None:
             check_address(self.share, place("share"))
             Template(self.share, self.album_names, place("share"))
@@ -208,6 +245,13 @@ class FormSettings(CommonSettings, frozen=True, kw_only=True):
             raise ConfigError(f"{place('file_field')}: a field's name cannot hold control characters")
         self._check_fields(place)
         check_headers(self.headers, place)
+
+    def _check_proof(self, where: str) -> None:
+        expression, wanted = self.proof_parts
+        if not expression or not wanted:
+            raise ConfigError(f"{where}: expected JMESPath == template", "An example: files[0].size == {size}")
+        check_jmespath(expression, where)
+        Template(wanted, self.proof_names, where)
 
     def _check_fields(self, place: Place) -> None:
         for name, value in self.fields.items():
@@ -297,26 +341,6 @@ def _is_private(host: str) -> bool:
         name = host.rstrip(".")
         return "." not in name or name.endswith((".localhost", ".local", ".lan", ".internal", ".home.arpa"))
     return address.is_private or address.is_loopback or address.is_link_local
-
-
-def _check_pattern(pattern: str, where: str) -> None:
-    try:
-        re.compile(pattern)
-    except (re.error, OverflowError) as error:
-        raise ConfigError(f"{where}: not a regular expression: {error}") from None
-
-
-def _check_jmespath(expression: str, where: str) -> None:
-    import jmespath
-    from jmespath.exceptions import JMESPathError
-
-    try:
-        jmespath.compile(expression)
-    except JMESPathError as error:
-        problem = str(error).splitlines()[0]
-        raise ConfigError(
-            f"{where}: not JMESPath: {problem}", "An example: data.id. See https://jmespath.org"
-        ) from None
 
 
 def _check_timezone(name: str, where: str) -> None:

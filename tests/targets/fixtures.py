@@ -66,6 +66,7 @@ def prepare(target: Target, path: bytes | Path, album: str = "trip", index: int 
     photo = photo_of(task, pins, digests, taken, target)
     task = replace(task, sent_as=sent_name(target.filename(photo)))
     body = body_of(task, Reading(pins, digests, taken, None), target, task.sent_as or "")
+    photo = replace(photo, sent_as=task.sent_as or "")
     return Prepared(task, body, photo, head_of(task, body, target, photo))
 
 

@@ -18,8 +18,8 @@ from albumup.errors import ConfigError
 from albumup.targets.base import Target, Verdict, VerdictKind
 from albumup.transfer import Answer
 
-STORED, DUPLICATE, REJECTED, UNPROVEN = (
-    VerdictKind.STORED, VerdictKind.DUPLICATE, VerdictKind.REJECTED, VerdictKind.UNPROVEN,
+STORED, DUPLICATE, REJECTED, REFUSED, UNPROVEN = (
+    VerdictKind.STORED, VerdictKind.DUPLICATE, VerdictKind.REJECTED, VerdictKind.REFUSED, VerdictKind.UNPROVEN,
 )  # fmt: skip
 PHOTOS = Path(__file__).parent.parent / "photos"
 DATA = b"\xff\xd8\xff a photo"
@@ -114,12 +114,12 @@ def test_only_the_digests_that_are_named_are_made(form: Callable[..., Target]) -
     assert set(form('filename = "{sha1}{suffix}"').digests) == {"sha256", "sha1"}
 
 
-def test_file_field_filename_and_method(sink: FormSink, form: Callable[..., Target], photo: Path) -> None:
-    target = form('method = "PUT"\nfile_field = "photo"\nfilename = "{index:04d}-{name}"')
+def test_file_field_and_filename(sink: FormSink, form: Callable[..., Target], photo: Path) -> None:
+    target = form('method = "POST"\nfile_field = "photo"\nfilename = "{index:04d}-{name}"')
     received = arrived(sink, target, photo)
     assert received.filename == "0003-IMG 4101.JPG"
     assert received.head is not None
-    assert received.head.method == "PUT"
+    assert received.head.method == "POST"
     assert b'name="photo"; filename="' in prepare(target, photo).head
 
 
@@ -294,6 +294,59 @@ def test_only_a_form_that_names_the_date_wants_it(form: Callable[..., Target]) -
         ('id = "data.id"', 200, b"{}", UNPROVEN),
         ('id = "data.id"', 200, b"no JSON", UNPROVEN),
         ('id = "length(@)"', 200, b"7", UNPROVEN),
+        # JSON that says no, and rules that say otherwise.
+        ("", 200, b'{"success": false, "message": "Missing album"}', UNPROVEN),
+        ("", 201, b'{"error": "No file in the field photo"}', UNPROVEN),
+        ("", 200, b'{"files": [{"error": "Filetype not allowed"}]}', UNPROVEN),
+        ("", 200, b'{"success": true, "error": null}', STORED),
+        ("success = [200]", 200, b'{"status": "fail"}', UNPROVEN),
+        ('success_text = "Danke"', 200, b'{"error": "album was made", "message": "Danke"}', STORED),
+        ('success_text = "Danke"', 200, b'{"error": "Bitte"}', UNPROVEN),
+        ('id = "id"', 200, b'{"id": 7, "errors": ["no thumbnail"]}', STORED),
+        ('id = "id"', 200, b'{"id": null, "error": "no"}', UNPROVEN),
+        ("duplicate = [200]", 200, b'{"error": "exists"}', DUPLICATE),
+        # Words about us, whatever the status.
+        ('refused_text = "Kontingent"', 200, b"Kontingent voll", REFUSED),
+        ('refused_text = "Kontingent"', 400, b'{"error": "Kontingent voll"}', REFUSED),
+        ('refused_text = "Kontingent"', 500, b"<p>Kontingent voll", REFUSED),
+        ('refused_text = "Kontingent"', 200, b"{}", STORED),
+        ('refused_text = "key"\nfailure_text = "wrong"', 200, b"wrong key", REFUSED),
+        ('refused_text = "key"\nsuccess_text = "wrong"', 200, b"wrong key", REFUSED),
+        # The server's trouble is no photo's.
+        *(('failure_text = "no"', status, b"no", UNPROVEN) for status in (401, 403, 404, 429, 502, 503, 507, 525)),
+        *(('duplicate_text = "no"', status, b"no", UNPROVEN) for status in (401, 404, 503)),
+        ('failure_text = "no"', 400, b"no", REJECTED),
+        # There already.
+        ('duplicate_text = "schon da"', 200, b'{"error": "schon da"}', DUPLICATE),
+        ('duplicate_text = "schon da"', 400, b"ist schon da", DUPLICATE),
+        ('duplicate_text = "schon da"\nfailure_text = "Fehler"', 500, b"Fehler: schon da", DUPLICATE),
+        ('duplicate_text = "schon da"\nfailure_text = "Fehler"', 500, b"Fehler: zu gross", REJECTED),
+        ('duplicate_text = "schon da"', 200, b"{}", STORED),
+        # The proof.
+        ('proof = "files[0].sz == {size}"', 200, b'{"files": [{"sz": 11}]}', STORED),
+        ('proof = "files[0].sz == {size}"', 200, b'{"files": [{"sz": "11"}]}', STORED),
+        ('proof = "files[0].sz == {size}"', 200, b'{"files": [{"sz": 12}]}', UNPROVEN),
+        ('proof = "files[0].sz == {size}"', 200, b'{"files": []}', UNPROVEN),
+        ('proof = "files[0].sz == {size}"', 200, b"fine", UNPROVEN),
+        ('proof = "files[0].sz == {size}"', 200, b'{"errors": ["no date"], "files": [{"sz": 11}]}', STORED),
+        ('proof = "files[?ok==`true`].sz | [0] == {size}"', 200, b'{"files": [{"ok": true, "sz": 11}]}', STORED),
+        ('proof = "ok == true"', 200, b'{"ok": true}', STORED),
+        ('proof = "ok == true"', 200, b'{"ok": 1}', UNPROVEN),
+        ("proof = \"name == '{name}'\"", 200, b'{"name": "IMG 4101.JPG"}', STORED),
+        ('proof = "name == {name}"', 200, b'{"name": "img_4101.jpg"}', UNPROVEN),
+        *(
+            (
+                f'proof = "sum == {{{name}}}"',
+                200,
+                f'{{"sum": "{hashlib.new(name, DATA).hexdigest().upper()}"}}'.encode(),
+                STORED,
+            )
+            for name in ("sha256", "sha1", "md5")
+        ),
+        ('proof = "sum == {sha1}"', 200, b'{"sum": ""}', UNPROVEN),
+        ('proof = "sz == {size}"\nid = "id"', 200, b'{"sz": 11}', UNPROVEN),
+        ('proof = "sz == {size}"\nduplicate = [409]', 409, b"{}", DUPLICATE),
+        ('proof = "sz == {size}"\nsuccess_text = "sz"', 200, b'{"sz": 3}', UNPROVEN),
     ],
 )
 def test_rules(
@@ -333,6 +386,81 @@ def test_a_refusal_in_words_names_them(form: Callable[..., Target], photo: Path)
     verdict = verdict_of(form('failure_text = "too \\\\w+"'), photo, 200, b"far too large")
     assert "too large" in verdict.reason
     assert verdict.rule == "failure_text"
+
+
+@pytest.mark.parametrize("rule", ["failure_text", "refused_text"])
+def test_words_that_refuse_come_with_all_that_is_said(form: Callable[..., Target], photo: Path, rule: str) -> None:
+    verdict = verdict_of(form(f'{rule} = "error"'), photo, 200, b'{"type": "error", "message": "Album is full"}')
+    assert all(part in verdict.reason for part in ("200", "error", "Album is full"))
+    assert verdict.rule == rule
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (400, b'{"error": "Unexpected field photo"}'),
+        (422, b'{"detail": [{"loc": ["body", "file"], "msg": "Unexpected field photo"}]}'),
+        (500, b"<html><title>Unexpected field photo</title>"),
+        (404, b"Unexpected field photo"),
+        (200, b'{"success": false, "msg": "Unexpected field photo"}'),
+    ],
+)
+def test_the_servers_own_words_are_in_the_reason(
+    form: Callable[..., Target], photo: Path, status: int, said: bytes
+) -> None:
+    reason = verdict_of(form(), photo, status, said).reason
+    assert reason.startswith(f"{status} Said")
+    assert "Unexpected field photo" in reason
+
+
+@pytest.mark.parametrize(
+    ("message", "said", "words"),
+    [
+        ("error.text", b'{"error": {"text": "Too large", "message": "E17"}}', "Too large"),
+        ("faults[*].text", b'{"faults": [{"text": "one"}, {"text": "two"}]}', "one; two"),
+        ("error.text", b'{"message": "elsewhere"}', "elsewhere"),
+        ("<b>(.*?)</b>", b"<title>Oh</title><b>Too large</b>", "Too large"),
+        ('Fehler: ([^"]*)', b'{"x": "Fehler: zu gro\\u00df!"}', "zu groß!"),
+        ("Fehler: (.*)", b'{"message": "elsewhere"}', "elsewhere"),
+    ],
+)
+def test_message_says_where_the_words_are(
+    form: Callable[..., Target], photo: Path, message: str, said: bytes, words: str
+) -> None:
+    target = form(f"message = '{message}'")
+    assert verdict_of(target, photo, 400, said).reason.startswith(f"400 Said: {words}")
+
+
+def test_the_words_are_masked_before_they_are_cut(form: Callable[..., Target], photo: Path) -> None:
+    for pad in range(440, 500):
+        said = f'{{"error": "{"x" * pad} {TOKEN} {"y" * 5000}"}}'.encode()
+        reason = verdict_of(form('token_file = "token"'), photo, 400, said).reason
+        assert len(reason) <= 500
+        assert TOKEN[:6] not in reason
+
+
+def test_an_answer_that_cannot_be_read_proves_nothing(form: Callable[..., Target], photo: Path) -> None:
+    opaque = Answer.of(200, "OK", {"content-encoding": "br"}, b"\x8b\x02\x80{}\x03", complete=True)
+    for rules in ("", 'success_text = "."', "duplicate = [200]", 'duplicate_text = "."', 'failure_text = "x"'):
+        target = form(rules)
+        assert target.read_answer(opaque, prepare(target, photo).photo).kind is UNPROVEN
+
+
+def test_the_proof_is_about_the_name_that_was_sent(form: Callable[..., Target], photo: Path) -> None:
+    target = form('proof = "name == {name}"\nfilename = "{sha256:.8}-{name}"')
+    sent = prepare(target, photo)
+    for said, expected in ((sent.task.sent_as, STORED), ("IMG 4101.JPG", UNPROVEN)):
+        verdict = target.read_answer(Answer(200, "OK", JSON, f'{{"name": "{said}"}}'.encode(), True), sent.photo)
+        assert verdict.kind is expected
+
+
+def test_a_proof_wants_its_digests(form: Callable[..., Target], photo: Path) -> None:
+    target = form('proof = "md5 == {md5}"')
+    assert set(target.digests) == {"sha256", "md5"}
+    bare = prepare(form(), photo).photo
+    verdict = target.read_answer(Answer(200, "OK", JSON, b'{"md5": "x"}', True), bare)
+    assert (verdict.kind, verdict.rule) == (UNPROVEN, "proof")
+    assert "md5" in verdict.reason
 
 
 def test_a_target_that_speaks_in_pages_says_so(form: Callable[..., Target], photo: Path) -> None:

@@ -18,6 +18,8 @@ _WITH_URL = {
     "auth": "--auth",
     "token_file": "--token-file",
     "token_env": "--token-env",
+    "success_text": "--success-text",
+    "failure_text": "--failure-text",
 }
 
 
@@ -59,6 +61,8 @@ def upload_options(command: Any) -> Any:
 @click.option("--auth", metavar="A", help="bearer, basic, header:NAME or none.")
 @click.option("--token-file", metavar="F", help="A file that holds the token (0600).")
 @click.option("--token-env", metavar="V", help="The environment variable that holds the token.")
+@click.option("--success-text", metavar="RE", help="What its answer says of a photo that it took.")
+@click.option("--failure-text", metavar="RE", help="What its answer says of a photo that it will not take.")
 @upload_options
 @shared
 @pass_app
@@ -231,6 +235,8 @@ def _target(app: App, given: dict[str, Any], earlier: dict[str, str]) -> tuple[s
             given["auth"],
             given["token_file"],
             given["token_env"],
+            success_text=given["success_text"],
+            failure_text=given["failure_text"],
         )
         kept = {table.name: table.to_json()}
         if table.name in app.config.targets:

@@ -137,7 +137,7 @@ def try_(app: App, /, name: str, photo: str) -> int:
         put(f"> {escape(line, 1000)}")
     for line in trial.answer:
         put(f"< {escape(line, 1000)}")
-    put(f"verdict: {trial.verdict}")
+    put(f"verdict: {escape(trial.verdict, 1000)}")
     put(f"rule: {escape(trial.rule)}")
     return trial.exit_code
 

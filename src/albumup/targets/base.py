@@ -72,6 +72,8 @@ class Photo:
     """Of a live photo's still: what the server calls its clip."""
     sidecar: bytes | None = None
     """The XMP that lies beside it."""
+    sent_as: str = ""
+    """The name under which it is sent, once that is known."""
 
 
 @dataclass(frozen=True, slots=True)

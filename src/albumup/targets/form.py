@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from functools import cached_property
 from typing import Any, ClassVar, cast
 
+from albumup.patterns import has_one_group, is_jmespath
 from albumup.settings import CommonSettings, FormSettings
+from albumup.targets.answers import json_in, no_in, resolved, words_in_json, words_of
 from albumup.targets.base import Check, Form, Photo, Target, Verdict, VerdictKind, checked, words_in
 from albumup.template import Template
 from albumup.transfer import Answer, Request
+
+DIGESTS = frozenset({"sha256", "sha1", "md5"})
+_MOST_WORDS = 500
+"""Characters of a reason: the status, our words and the server's."""
+_OF_US = frozenset({401, 403, 404, 405, 407, 408, 410, 421, 425, 429, 502, 503, 504, 507, 511, *range(520, 531)})
+"""Statuses that are about us, the address, or the server: what is said besides is not about the photo."""
 
 
 class FormTarget(Target):
@@ -30,13 +38,15 @@ class FormTarget(Target):
             for field, value in form.fields.items()
         ]
         templates = [self._url, self._filename, *(template for _, template in self._fields)]
+        self._proof = _Proof(form, self.key("proof")) if form.proof is not None else None
         self._names = frozenset(found for template in templates for found in template.names)
         self._secret = any("token" in template.names for _, template in self._fields)
         self._authorization = self.authorization()
 
     @property
     def digests(self) -> Collection[str]:
-        return ("sha256", *sorted({"sha1", "md5"} & self._names))
+        named = self._names | self._proof.names if self._proof is not None else self._names
+        return ("sha256", *sorted({"sha1", "md5"} & named))
 
     @property
     def dates(self) -> bool:
@@ -55,54 +65,87 @@ class FormTarget(Target):
         return Request(self._form.method, url, [*self._form.headers.items(), *self._authorization])
 
     def read_answer(self, answer: Answer, photo: Photo) -> Verdict:
-        """The rules in the order of docs/configuration.md: failure, duplicate, then all that success asks for."""
-        form, status = self._form, answer.status
-        pages = form.success_text is not None or form.failure_text is not None
-        if form.failure_text is not None and (found := answer.search(form.failure_text)):
-            words = f"{status}: the server says {self.masked(found.group(0))!a}"
-            return Verdict(VerdictKind.REJECTED, "failure_text", words, takes_pages=pages)
+        """The rules in the order of docs/configuration.md: words, statuses, then all that success asks for."""
+        read = _Reading(answer, self._form.message)
         if answer.text is None:
-            words = f"{status} {answer.reason}: what it says cannot be read"
-            return Verdict(VerdictKind.UNPROVEN, "an answer that can be read", words, takes_pages=pages)
-        reads = _Json(answer)
+            return self._verdict(VerdictKind.UNPROVEN, "an answer that can be read", read, "what it says is unreadable")
+        by_words = self._by_words(read, photo)
+        if by_words is not None:
+            return by_words
+        form, status = self._form, answer.status
         if status in form.duplicate:
-            return Verdict(
-                VerdictKind.DUPLICATE, f"duplicate = {status}", "", *self._names_of(reads, photo), takes_pages=pages
-            )
-        unproven = Verdict(VerdictKind.UNPROVEN, f"status {status}", takes_pages=pages)
+            return self._verdict(VerdictKind.DUPLICATE, f"duplicate = {status}", read, photo=photo)
         if 300 <= status < 400:
-            location = answer.headers.get("location", "")
-            if form.success_location is not None and re.search(form.success_location, location):
-                remote_id, url = self._names_of(reads, photo)
-                if form.id is None or remote_id:
-                    return Verdict(VerdictKind.STORED, "success_location", "", remote_id, url, takes_pages=pages)
-                words = f"{status}, but no {form.id} in the answer"
-                return Verdict(VerdictKind.UNPROVEN, "id", words, takes_pages=pages)
-            where = f" to {self.masked(location)[:200]}" if location else ""
-            words = f"{status} {answer.reason}{where}"
-            return Verdict(VerdictKind.UNPROVEN, f"status {status}", words, takes_pages=pages)
-        if not (status in form.success if form.success else 200 <= status < 300):
-            if form.success and 200 <= status < 300:
-                return Verdict(
-                    VerdictKind.UNPROVEN, "success", f"{status} is not among success = {list(form.success)}",
-                    takes_pages=pages,
-                )  # fmt: skip
-            return unproven
+            return self._by_location(read, photo)
+        if status in form.success or (not form.success and 200 <= status < 300):
+            return self._by_success(read, photo)
+        if 200 <= status < 300:
+            return self._verdict(VerdictKind.UNPROVEN, "success", read, f"not among success = {list(form.success)}")
+        return self._verdict(VerdictKind.UNPROVEN, f"status {status}", read)
+
+    def _by_words(self, read: _Reading, photo: Photo) -> Verdict | None:
+        """What the rules' words say, wherever they are found; None: none of them was."""
+        form, answer = self._form, read.answer
+        rules: list[tuple[str, str | None, VerdictKind]] = [("refused_text", form.refused_text, VerdictKind.REFUSED)]
+        if answer.status not in _OF_US or answer.status in form.success:
+            rules.append(("duplicate_text", form.duplicate_text, VerdictKind.DUPLICATE))
+            rules.append(("failure_text", form.failure_text, VerdictKind.REJECTED))
+        for rule, pattern, kind in rules:
+            if pattern is not None and (found := answer.search(pattern)):
+                matched = "" if found[0] in read.words else found[0]
+                there = photo if kind is VerdictKind.DUPLICATE else None
+                return self._verdict(kind, rule, read, matched, there)
+        return None
+
+    def _by_location(self, read: _Reading, photo: Photo) -> Verdict:
+        """A redirect is judged by where it leads."""
+        form = self._form
+        location = read.answer.headers.get("location", "")
+        if form.success_location is None or not re.search(form.success_location, location):
+            return self._verdict(
+                VerdictKind.UNPROVEN, f"status {read.answer.status}", read, f"to {location}" if location else ""
+            )
+        return self._by_content(read, photo, "success_location")
+
+    def _by_success(self, read: _Reading, photo: Photo) -> Verdict:
+        """A status of success; the rest must hold, too."""
+        form, answer = self._form, read.answer
+        rule = "success" if form.success else "any 2xx that is no HTML page, and whose JSON does not say no"
         if form.success_text is not None:
+            rule = "success_text"
             if not answer.search(form.success_text):
-                words = f"{status}, but success_text was not found in the answer"
-                return Verdict(VerdictKind.UNPROVEN, "success_text", words, takes_pages=pages)
+                return self._verdict(VerdictKind.UNPROVEN, rule, read, "success_text was not found in the answer")
         elif answer.is_page:
-            words = f"{status} with an HTML page, where an answer should be"
-            return Verdict(VerdictKind.UNPROVEN, "no HTML page", words, takes_pages=pages)
+            return self._verdict(VerdictKind.UNPROVEN, "no HTML page", read, "an HTML page, where an answer should be")
         elif not answer.complete:
-            words = f"{status}, but the answer was cut or too long"
-            return Verdict(VerdictKind.UNPROVEN, "a whole answer", words, takes_pages=pages)
-        remote_id, url = self._names_of(reads, photo)
-        if form.id is not None and not remote_id:
-            return Verdict(VerdictKind.UNPROVEN, "id", f"{status}, but no {form.id} in the answer", takes_pages=pages)
-        rule = "success_text" if form.success_text else "success" if form.success else "any 2xx that is no HTML page"
-        return Verdict(VerdictKind.STORED, rule, "", remote_id, url, takes_pages=pages)
+            return self._verdict(VerdictKind.UNPROVEN, "a whole answer", read, "the answer was cut or too long")
+        asks_more = form.success_text or form.id or form.proof
+        if not asks_more and (no := no_in(read.said)):
+            return self._verdict(VerdictKind.UNPROVEN, "JSON that does not say no", read, f"its answer says {no}")
+        return self._by_content(read, photo, rule)
+
+    def _by_content(self, read: _Reading, photo: Photo, rule: str) -> Verdict:
+        """What must be found in the answer to a success: the id and the proof."""
+        form = self._form
+        if form.id is not None and not read.find(form.id):
+            return self._verdict(VerdictKind.UNPROVEN, "id", read, f"no {form.id} in the answer")
+        if self._proof is not None and (fault := self._proof.fault_in(read, photo, form.vars)):
+            return self._verdict(VerdictKind.UNPROVEN, "proof", read, fault)
+        return self._verdict(VerdictKind.STORED, rule, read, photo=photo)
+
+    def _verdict(
+        self, kind: VerdictKind, rule: str, read: _Reading, words: str = "", photo: Photo | None = None
+    ) -> Verdict:
+        """A verdict with its reason: the status, our ``words``, then the server's own; an id and address of ``photo``,
+        if one is given."""
+        form, answer = self._form, read.answer
+        reason = ""
+        if kind is not VerdictKind.STORED and kind is not VerdictKind.DUPLICATE:
+            parts = [f"{answer.status} {answer.reason}".strip(), words, read.words]
+            reason = words_in(self.masked(": ".join(part for part in parts if part)), _MOST_WORDS)
+        names = self._names_of(read, photo) if photo is not None else ("", "")
+        pages = form.success_text is not None or form.failure_text is not None
+        return Verdict(kind, rule, reason, *names, takes_pages=pages)
 
     def check(self) -> list[Check]:
         form = self._form
@@ -119,47 +162,87 @@ class FormTarget(Target):
             return ""
         return Template(form.share, form.album_names, self.key("share")).fill_url({**form.vars, "album": album})
 
-    def _names_of(self, answer: _Json, photo: Photo) -> tuple[str, str]:
+    def _names_of(self, read: _Reading, photo: Photo) -> tuple[str, str]:
         """The photo's id and address in an answer, where the rules say how to find them."""
         form = self._form
-        remote_id = self._short(answer.find(form.id)) if form.id else ""
+        remote_id = self._short(read.find(form.id)) if form.id else ""
         if form.page is None:
             return remote_id, ""
         if form.page_is_template:
             template = Template(form.page, form.names, self.key("page"))
             return remote_id, template.fill_url({**form.vars, **photo.values})
-        return remote_id, self._short(answer.find(form.page))
+        return remote_id, self._short(read.find(form.page))
 
     def _short(self, text: str) -> str:
         """What the server calls a photo, fit to be journaled."""
         return words_in(self.masked(text))
 
 
-class _Json:
-    """An answer's JSON, parsed when first asked."""
+class _Proof:
+    """``proof``: what the answer must say of the photo."""
 
-    def __init__(self, answer: Answer) -> None:
-        self._answer = answer
-        self._parsed: Any = None
-        self._tried = False
+    def __init__(self, form: FormSettings, where: str) -> None:
+        self._expression, wanted = form.proof_parts
+        self._template = Template(wanted, form.proof_names, where)
+        self.names = self._template.names
+        self._is_digest = bool(self.names) and self.names <= DIGESTS
 
-    def find(self, expression: str) -> str:
-        """What a JMESPath finds, as text; "" if nothing."""
+    def fault_in(self, read: _Reading, photo: Photo, own: Mapping[str, str]) -> str:
+        """Why it does not hold, for people; "" if it does. A digest may be written in capitals.
+
+        ``own``: the target's vars. ``{name}`` is the name that the server was told.
+        """
+        values = {**own, **photo.values, "name": photo.sent_as or photo.values["name"]}
+        if missing := self.names - values.keys():
+            return f"proof asks for {', '.join(sorted(missing))}, which was not made of this photo"
+        wanted = self._template.fill(values)
+        found = read.find(self._expression, plain=False)
+        if found == wanted or (self._is_digest and found.lower() == wanted.lower()):
+            return ""
+        if not found:
+            return f"no {self._expression} in the answer"
+        return f"{self._expression} is {found}, not {wanted}"
+
+
+class _Reading:
+    """An answer, its JSON, and its own words: ``message`` says where they are."""
+
+    def __init__(self, answer: Answer, message: str | None) -> None:
+        self.answer = answer
+        self._message = message
+
+    @cached_property
+    def said(self) -> Any:
+        return json_in(self.answer)
+
+    @cached_property
+    def words(self) -> str:
+        """The server's own words; by the rules, else by the shapes that are usual."""
+        if self._message is not None:
+            if is_jmespath(self._message) and (found := words_in_json(self._search(self._message))):
+                return found
+            if has_one_group(self._message) and (match := self.answer.search(self._message)) and match[1]:
+                return resolved(match[1])
+        return words_of(self.answer, self.said)
+
+    def find(self, expression: str, *, plain: bool = True) -> str:
+        """What a JMESPath finds in the JSON, as text; "" if nothing. ``plain``: true and false are nothing, too."""
+        found = self._search(expression)
+        if isinstance(found, bool):
+            return "" if plain else str(found).lower()
+        if found is None or isinstance(found, dict | list):
+            return ""
+        if isinstance(found, float) and found.is_integer():
+            return str(int(found))
+        return str(found)
+
+    def _search(self, expression: str) -> Any:
         import jmespath
 
-        if not self._tried:
-            self._tried = True
-            try:
-                self._parsed = json.loads(self._answer.text or "")
-            except (ValueError, RecursionError):
-                self._parsed = None
         try:
-            found = jmespath.search(expression, self._parsed)
+            return jmespath.search(expression, self.said)
         except jmespath.exceptions.JMESPathError:
-            return ""
-        if isinstance(found, bool) or found is None or isinstance(found, dict | list):
-            return ""
-        return str(found)
+            return None
 
 
 def _sendable(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from albumup.body import SourceGone, read_source, sent_name
 from albumup.errors import UsageError
@@ -71,6 +71,7 @@ def run_trial(target: Target, path: bytes) -> Trial:
     lines += [f"{key}: {target.masked(value)}" for key, value in request.headers]
     lines += [f"[field] {key} = {target.masked(value)}" for key, value in form.fields]
     lines += [f"[file] {form.file_field or 'body'}: {form.filename}, {form.mime}, {pins.size} bytes"]
+    photo = replace(photo, sent_as=sent_as)
     verdict = target.read_answer(sent.answer, photo) if sent.answer is not None else None
     finding = outcome_of(sent, verdict, Circumstances(proven=False, others_accepted=False), time.time())
     answer = [sent.detail or str(sent.fault)]

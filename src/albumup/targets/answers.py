@@ -1,0 +1,192 @@
+"""What a server's answer says in its own words, and whether its JSON says no: for answers whose form nobody described.
+
+The shapes are those of the field: RFC 9457 (problem+json), JSON:API, JSend, the lists of FastAPI and
+Django REST, the maps of fields of Laravel and Rails, ``error.message`` of Chevereto and Google, ``error``
+beside ``message`` of Spring and NestJS, ``files[0].error`` of jQuery File Upload, XML as S3 and WebDAV
+have it, a page's title, or a line of text.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from albumup.transfer import Answer
+
+_MESSAGES = (
+    "message", "error_description", "error_message", "errorMessage", "detail", "msg", "reason", "description", "title",
+)  # fmt: skip
+"""Where words for people are, the best first."""
+_WITHIN = ("files", "file", "data", "result", "results", "response", "upload", "uploads", "image", "images", "0")
+"""Where the answer about one file may lie in the answer to a form."""
+_STATES = ("status", "stat", "state", "result")
+_CODES = ("statusCode", "status_code", "code")
+_NO = frozenset({"error", "err", "fail", "failed", "failure"})
+_EMPTY = frozenset({"", "0", "false", "none", "null", "ok"})
+"""Texts that an ``error`` holds where there is none."""
+_DEPTH = 5
+_MOST_PARTS = 5
+_PAGE_TITLE = re.compile(r"<(title|h1)\b[^>]*>(.*?)</\1\s*>", re.IGNORECASE | re.DOTALL)
+_XML_MESSAGE = re.compile(r"<((?:[\w-]+:)?message)\b[^>]*>([^<]+)</\1\s*>", re.IGNORECASE)
+_CODE = re.compile(r"<(script|style)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
+_TAG = re.compile(r"</?[A-Za-z!][^>]*>")
+_BINARY = ("image/", "video/", "audio/", "font/", "application/octet-stream")
+
+
+def json_in(answer: Answer) -> Any:
+    """The JSON value that an answer holds, whatever its type says; None if it is none, or cannot be read."""
+    try:
+        return json.loads((answer.text or "").lstrip("\ufeff"))
+    except (ValueError, RecursionError):
+        return None
+
+
+def no_in(said: Any) -> str:
+    """The part of a JSON answer that says no, for people (``"success": false``); "" if none does.
+
+    Looked at are the value itself and what it says of the one file: ``success`` and ``ok``, ``error`` and ``errors``,
+    ``status``.
+    """
+    if said is False:
+        return "false"
+    return next((found for part in _parts_of(said) if (found := _no_of(part))), "")
+
+
+def _parts_of(said: Any) -> Iterator[dict[str, Any]]:
+    """The objects that may say how it went: the outermost, and those of a file within."""
+    outer = said if isinstance(said, list) else [said]
+    for one in outer[:_MOST_PARTS]:
+        if not isinstance(one, dict):
+            continue
+        yield one
+        for key in _WITHIN:
+            within = one.get(key)
+            parts = within if isinstance(within, list) else [within]
+            yield from (part for part in parts[:_MOST_PARTS] if isinstance(part, dict))
+
+
+def _no_of(part: dict[str, Any]) -> str:
+    for key in ("success", "ok"):
+        value = part.get(key)
+        if str(value).lower() in ("false", "0", "no"):
+            return f'"{key}": {json.dumps(value)}'
+    for key in ("error", "errors"):
+        if not _is_empty(part.get(key)):
+            return f'"{key}"'
+    for key in (*_STATES, *_CODES):
+        value = part.get(key)
+        if (key == "status" and value is False) or (isinstance(value, str) and value.lower() in _NO):
+            return f'"{key}": {json.dumps(value)}'
+        has_words = key != "code" or "msg" in part or "message" in part
+        if key != "state" and has_words and re.fullmatch("[45][0-9][0-9]", str(value)):
+            return f'"{key}": {json.dumps(value)}'
+    return ""
+
+
+def _is_empty(value: Any) -> bool:
+    """Whether an ``error`` says that there is none."""
+    if isinstance(value, str):
+        return value.strip().lower() in _EMPTY
+    if isinstance(value, dict):
+        return all(_is_empty(one) for one in value.values())
+    if isinstance(value, list):
+        return all(_is_empty(one) for one in value)
+    return not value
+
+
+def words_of(answer: Answer, said: Any) -> str:
+    """The server's own words for people, on one line, as long as they are; "" if there are none.
+
+    ``said``: its JSON. They are to be masked before they are cut, and escaped before they are shown.
+    """
+    if isinstance(said, dict | list | str):
+        return words_in_json(said)
+    if said is not None or not (text := answer.text):
+        return ""
+    if answer.headers.get("content-type", "").lower().startswith(_BINARY) or "\0" in text:
+        return ""
+    start = text.lstrip("\ufeff").strip()
+    if message := _XML_MESSAGE.search(start):
+        return " ".join(html.unescape(message[2]).split())
+    if start.startswith("<"):
+        titles = (_plain(found[2]) for found in _PAGE_TITLE.finditer(start))
+        return next(filter(None, titles), "") or _plain(_CODE.sub(" ", start))
+    return _plain(start.partition("\n")[0])
+
+
+def words_in_json(said: Any) -> str:
+    """The words for people in a JSON value, as above."""
+    found = list(dict.fromkeys(" ".join(one.split()) for one in _gather(said, 0)))
+    return "; ".join([one for one in found if one][:_MOST_PARTS])
+
+
+def resolved(text: str) -> str:
+    """A part of a JSON text that a pattern has found, its escapes resolved; any other text as it is."""
+    try:
+        return str(json.loads(f'"{text}"'))
+    except ValueError:
+        return text
+
+
+def _plain(markup: str) -> str:
+    """Text without tags, as PHP's scripts echo them around their words."""
+    return " ".join(html.unescape(_TAG.sub(" ", markup)).split())
+
+
+def _gather(said: Any, depth: int) -> Iterator[str]:
+    """The words in a JSON value, the best first."""
+    if isinstance(said, str):
+        yield said
+    elif depth < _DEPTH and isinstance(said, list):
+        for one in said[:_MOST_PARTS]:
+            yield from _gather(one, depth + 1)
+    elif depth < _DEPTH and isinstance(said, dict):
+        yield from _gather_from(said, depth + 1)
+
+
+def _gather_from(said: dict[str, Any], depth: int) -> Iterator[str]:
+    place = _place_of(said)
+    title, detail = said.get("title"), said.get("detail")
+    words: list[str] = []
+    if isinstance(title, str) and isinstance(detail, str) and title and detail:
+        words = [detail] if title in detail else [f"{title}: {detail}"]
+    for key in _MESSAGES:
+        words = words or list(_gather(said.get(key), depth))
+    if not words and not _is_empty(error := said.get("error")):
+        words = list(_gather(error, depth)) or _fields_of(error, depth)
+    if not _is_empty(errors := said.get("errors")):
+        more = _fields_of(errors, depth) or list(_gather(errors, depth))
+        words += [one for one in more if not any(one.endswith(known) for known in words)]
+    for key in _WITHIN:
+        if not words and isinstance(said.get(key), dict | list):
+            words = list(_gather(said[key], depth)) or _fields_of(said[key], depth)
+    if not words and depth == 1:
+        words = _fields_of({key: value for key, value in said.items() if isinstance(value, list)}, depth)
+    yield from (f"{place}: {one}" if place else one for one in words)
+
+
+def _place_of(said: dict[str, Any]) -> str:
+    """Which field a fault is about: FastAPI's ``loc``, others' ``path``, ``field`` or ``param``."""
+    for key in ("loc", "path", "field", "param"):
+        where = said.get(key)
+        if "type" not in said and "msg" not in said and "message" not in said:
+            return ""
+        if isinstance(where, list):
+            return ".".join(map(str, where))
+        if isinstance(where, str) and where and not where.startswith("/"):
+            return where
+    return ""
+
+
+def _fields_of(said: Any, depth: int) -> list[str]:
+    """A map of fields to what is wrong with each: Laravel's, Rails', Django's."""
+    if not isinstance(said, dict) or depth >= _DEPTH:
+        return []
+    faults = [(key, value) for key, value in said.items() if isinstance(value, list | str) and value]
+    if not faults or any(isinstance(one, dict) for _, value in faults if isinstance(value, list) for one in value):
+        return []
+    lists = [fault for fault in faults if isinstance(fault[1], list)]
+    return [f"{key}: {one}" for key, value in lists or faults for one in _gather(value, depth)]

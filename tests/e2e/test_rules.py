@@ -1,0 +1,74 @@
+"""What a form's rules make of answers, as a person sees it: a "no" inside a 2xx, refusals in words, proofs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from .conftest import Home
+from .server import Answer, FormServer, Received
+
+TOKEN = "hush-7f3a-do-not-tell"
+
+
+def test_a_2xx_whose_json_says_no_is_no_success_and_its_words_are_shown(home: Home, server: FormServer) -> None:
+    said = {"success": False, "message": f"Missing album \x1b[31m\u202e for {TOKEN}"}
+    server.answer = lambda _: Answer(200, json.dumps(said).encode())
+    home.form(server, f'token_file = "{home.secret(TOKEN)}"\n')
+    done = home.run("push", home.photos(2), "--retries", 0)
+    assert done.returncode == 3
+    assert set(home.states().values()) == {"in_doubt"}
+    for text in (done.stderr, home.run("list").stdout, home.run("status", "trip").stdout):
+        assert TOKEN not in text
+        assert "\x1b" not in text and "\u202e" not in text
+    assert "Missing album" in done.stderr
+    assert all("Missing album" in task["error"] for task in home.tasks())
+    tried = home.run("target", "try", "club", home.photos(1) / "IMG_1.JPG")
+    assert tried.returncode == 3
+    assert "\x1b" not in tried.stdout and TOKEN not in tried.stdout
+    assert "Missing album" in tried.stdout.partition("verdict: ")[2]
+
+
+def test_a_refusal_in_words_ends_the_target_and_not_its_photos(home: Home, server: FormServer) -> None:
+    server.answer = lambda _: Answer(200, b'{"status": "error", "message": "Kontingent voll"}')
+    home.form(server, 'refused_text = "Kontingent"\nfailure_text = "error"\n')
+    done = home.run("push", home.photos(3), "-j1")
+    assert done.returncode == 4
+    assert "Kontingent voll" in done.stderr
+    assert set(home.states().values()) == {"pending"}
+    assert len(server.ledger) == 1
+    server.answer = lambda _: Answer(200)
+    assert home.run("resume").returncode == 0
+
+
+def test_a_target_by_options_has_words_too(home: Home, server: FormServer) -> None:
+    def answer(one: Received) -> Answer:
+        return Answer(200, b"<html>Zu gross" if one.filename == "IMG_2.JPG" else b"<html>Danke", "text/html")
+
+    server.answer = answer
+    words = ("--success-text", "Danke", "--failure-text", "Zu gross")
+    assert home.run("push", home.photos(2), "--url", server.url, *words).returncode == 3
+    assert home.states() == {"IMG_1.JPG": "uploaded", "IMG_2.JPG": "rejected"}
+    bad = home.run("push", home.photos(1, "other"), "--url", server.url, "--success-text", "(")
+    assert bad.returncode == 2
+    assert "--success-text" in bad.stderr
+    lone = home.run("push", home.photos(1, "other"), "--failure-text", "x")
+    assert lone.returncode == 2
+    assert "--url" in lone.stderr
+
+
+def test_a_proof_may_ask_for_a_digest_that_was_not_made_when_the_photos_were_prepared(
+    home: Home, server: FormServer
+) -> None:
+    photos = home.photos(2)
+    digests = {path.name: hashlib.md5(path.read_bytes()).hexdigest() for path in photos.iterdir()}
+    digests["IMG_2.JPG"] = "0" * 32
+    server.answer = lambda _: Answer(401)
+    home.form(server)
+    assert home.run("push", photos, "-j1").returncode == 4
+    server.answer = lambda one: Answer(200, json.dumps({"md5": digests[one.filename]}).encode())
+    home.form(server, 'proof = "md5 == {md5}"\n')
+    done = home.run("resume", "--retries", 0)
+    assert done.returncode == 3
+    assert home.states() == {"IMG_1.JPG": "uploaded", "IMG_2.JPG": "in_doubt"}
+    assert "0" * 32 in done.stderr
