@@ -103,7 +103,8 @@ class Worker(threading.Thread):
         if source is None:
             return
         try:
-            # The head is there, but the rules about answers may want digests that they did not want before.
+            # The rules about answers may want digests that they did not want when the body was framed.
+            wanted = set(lane.target.digests) - body.digests.keys()
             digests = body.digests | (source.digests(wanted) if wanted else {})
             photo = photo_of(task, source.pins, digests, body.taken, lane.target)
             head = head_of(task, body, lane.target, photo)
