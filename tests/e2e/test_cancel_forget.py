@@ -135,3 +135,31 @@ def test_cancel_and_forget_leave_no_copies(home: Home, server: FormServer, away:
     assert len([path for path in place.rglob("*") if path.is_file()]) == 2
     home.run("cancel", "trip")
     assert [path for path in place.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("command", [["resume"], ["resume", "trip"], ["retry-failed", "trip"]], ids=" ".join)
+def test_an_album_that_is_forgotten_meanwhile_is_said_and_breaks_nothing(home: Home, command: list[str]) -> None:
+    """Forgotten at the instant at which its hold is lifted: after the command has looked for it."""
+    home.photos(1)
+    assert home.run("push", "trip").returncode == 0
+    parts = "; ".join(
+        statement.format("where album_id = old.id")
+        for statement in ("delete from body", "delete from task {}", "delete from photo {}", "delete from notice {}",
+                          "delete from scope {}", "delete from pushed {}", "delete from tally {}")
+    )  # fmt: skip
+    home.sql(f"create trigger meanwhile after update of held on album begin {parts}; delete from album; end")
+    done = home.run(*command)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines() == ["trip: forgotten meanwhile; nothing of it waits"]
+
+
+def test_a_new_album_is_never_taken_for_one_that_was_forgotten(home: Home) -> None:
+    """Who looked an album up by its number must not act on another."""
+    home.photos(1)
+    for name in ("a", "b"):
+        assert home.run("push", "trip", "--album", name).returncode == 0
+    numbers = home.sql("select id from album")
+    for name in ("b", "a"):
+        assert home.run("forget", name).returncode == 0
+    assert home.run("push", "trip", "--album", "c").returncode == 0
+    assert not set(home.sql("select id from album")) & set(numbers)

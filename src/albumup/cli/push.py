@@ -118,11 +118,12 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
     with nothing_queued(app.journal):
         album_id = intake.take_in(journal, definition, spool_folder, share=share, wants_share=given["wants_share"])
     _say_redefined(app, name, was, definition)
-    known = {one.id: one for one in runs.albums(journal)}[album_id]
-    _say_queued(app, journal, intake, known, target)
+    known = next((one for one in runs.albums(journal) if one.id == album_id), None)
+    if known is not None:  # it may be forgotten by now, if all of it is sent
+        _say_queued(app, journal, intake, known, target)
     if given["as_json"]:
-        _put_queued(journal, album_id, newest, known.name, known.target)
-    session = Session(app, journal, [album_id], options, json=given["as_json"])
+        _put_queued(journal, album_id, newest, album, name)
+    session = Session(app, journal, {album_id: album}, options, json=given["as_json"])
     code = session.run_if_needed()
     unread = intake.survey.folders
     for folder in unread:

@@ -40,7 +40,8 @@ def resume(app: App, /, albums: tuple[str, ...], target: str | None, **given: An
         return nothing(app, given["as_json"])
     for album in unfinished:
         app.screen.say(words.opening(journal, album))
-    return Session(app, journal, [album.id for album in meant], options, json=given["as_json"]).run_if_needed()
+    names = {album.id: album.name for album in meant}
+    return Session(app, journal, names, options, json=given["as_json"]).run_if_needed()
 
 
 def nothing(app: App, as_json: bool) -> int:

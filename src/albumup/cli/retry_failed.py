@@ -55,8 +55,8 @@ def retry_failed(app: App, /, albums: tuple[str, ...], target: str | None, every
             runs.hold(journal, [album.id for album in meant], False)
         for album in meant:
             _fresh_sets(app, journal, album, rounds if is_cron else None, given["rejected"], given["in_doubt"])
-    ids = [album.id for album in meant]
-    session = Session(app, journal, ids, options, json=given["as_json"], is_cron=is_cron, rounds=rounds)
+    names = {album.id: album.name for album in meant}
+    session = Session(app, journal, names, options, json=given["as_json"], is_cron=is_cron, rounds=rounds)
     session.hands_over = True
     return session.run_if_needed()
 

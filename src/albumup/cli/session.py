@@ -42,7 +42,8 @@ class Session:
 
     app: App
     journal: Journal
-    album_ids: list[int]
+    names: dict[int, str]
+    """The albums that are meant: their names by id."""
     options: Options
     json: bool = False
     before: dict[int, int] = field(default_factory=dict)
@@ -60,6 +61,10 @@ class Session:
     def __post_init__(self) -> None:
         self._lock = FileLock(paths_of(self.journal.path)["lock"])
 
+    @property
+    def album_ids(self) -> list[int]:
+        return list(self.names)
+
     def run_if_needed(self) -> int:
         """``run``, unless there is nothing to send: then say so, and the exit code that the albums deserve."""
         if any(runs.is_unfinished(self.journal, album) for album in self.album_ids):
@@ -73,12 +78,22 @@ class Session:
             finally:
                 self._lock.release()
         if not self.is_cron:
-            known = {album.id: album for album in runs.albums(self.journal)}
-            for album_id in self.album_ids:
-                for line in words.settled(self.journal, known[album_id], self.app.journal, code):
+            for album in self._albums():
+                for line in words.settled(self.journal, album, self.app.journal, code):
                     self.app.screen.complain(line) if code else self.app.screen.say(line)
-        self.put_summary(code, [known_one for known_one in runs.albums(self.journal) if known_one.id in self.album_ids])
+            self._say_forgotten()
+        self.put_summary(code, self._albums())
         return code
+
+    def _albums(self) -> list[Album]:
+        """The albums that are meant, as they are now: without those that were forgotten meanwhile."""
+        return [album for album in runs.albums(self.journal) if album.id in self.album_ids]
+
+    def _say_forgotten(self) -> None:
+        there = {album.id for album in self._albums()}
+        for album_id, name in self.names.items():
+            if album_id not in there:
+                self.app.screen.say(words.forgotten(name))
 
     def run(self) -> int:
         """Upload, or follow who does; the exit code."""
@@ -97,7 +112,7 @@ class Session:
                 if run is None:
                     continue
                 if self.hands_over:
-                    self.put_summary(0, [one for one in runs.albums(self.journal) if one.id in self.album_ids])
+                    self.put_summary(0, self._albums())
                     return 0
                 code = self._follow(run)
                 if code is not None:
@@ -195,7 +210,9 @@ class Session:
             for album_id in busy or list(end.before)[:1]:
                 if album_id in known:
                     self._sum_up(known[album_id], end)
-            if self.is_cron:
+            if not self.is_cron:
+                self._say_forgotten()
+            else:
                 self._forget_told({known[one].target for one in end.before if one in known} - set(end.closings))
             notices = [notice.id for notice in runs.owed(journal)]
             if notices:
@@ -302,18 +319,17 @@ class Session:
         if unfinished and (found.exit in (None, 0, 1, 3) or self._can_build(found, unfinished)):
             return None
         code = found.exit or 0 if unfinished else settled_code(journal, self.album_ids)
-        known = {album.id: album for album in runs.albums(journal)}
-        for album_id in self.album_ids:
-            if album_id in known:
-                for line in words.followed(journal, known[album_id], self.before.get(album_id, 0)):
-                    screen.complain(line)
-        self.put_summary(code, [known[one] for one in self.album_ids if one in known])
+        for album in self._albums():
+            for line in words.followed(journal, album, self.before.get(album.id, 0)):
+                screen.complain(line)
+        self._say_forgotten()
+        self.put_summary(code, self._albums())
         return code
 
     def _can_build(self, run: runs.Run, album_ids: Sequence[int]) -> bool:
         """Could the uploader not build a target that we can: one whose token only this shell has?"""
         known = {album.id: album for album in runs.albums(self.journal)}
-        wanted = {known[album].target for album in album_ids} & set(run.unbuilt)
+        wanted = {known[album].target for album in album_ids if album in known} & set(run.unbuilt)
         try:
             for name in wanted:
                 self._build(name).close()

@@ -85,6 +85,8 @@ def _made(app: App, journal: Journal, album: Album, server: Target) -> str:
         app.screen.say(f"{words.shown_name(about.name)}: {what}")
 
     try:
+        if album.id not in {one.id for one in runs.albums(journal)}:
+            raise UsageError(words.forgotten(album.name))
         return _link_of(journal, album) or AlbumWork(server, server.http(), do, tell).share(album)
     except Unasked as unasked:
         hint = f"the link of {name} is made by the next: albumup resume"

@@ -192,7 +192,8 @@ def _given_up_before(journal: Journal, album: Album, run_id: int) -> int:
 
 def _share(journal: Journal, album: Album) -> str:
     """The album's address for people, where the config names one."""
-    return escape(journal.rows("select share from album where id = ?", album.id)[0][0] or "")
+    rows = journal.rows("select share from album where id = ?", album.id)
+    return escape(rows[0][0] or "") if rows else ""
 
 
 def _named(journal: Journal, album: Album, wanting: int, tail: str = "") -> list[str]:
@@ -206,7 +207,7 @@ def _named(journal: Journal, album: Album, wanting: int, tail: str = "") -> list
         album.id,
         _MOST_NAMED,
     )
-    width = max(len(name_of(row["path"])) for row in rows)
+    width = max((len(name_of(row["path"])) for row in rows), default=0)
     lines = [
         f"  {name_of(row['path']):<{width}}  {row['state'].replace('_', ' '):<8}  {escape(row['reason'])}"
         for row in rows
@@ -234,6 +235,11 @@ def settled(journal: Journal, album: Album, path: str, code: int) -> list[str]:
     gone = f", {wanting} not" if wanting else ""
     line = f"{title_of(journal, album)}: nothing to do; {tally.count(*DONE)} sent{gone} ({shown(path)})"
     return [line, *_unplaced(journal, album), *_named(journal, album, wanting, tail)]
+
+
+def forgotten(name: str) -> str:
+    """An album that another albumup dropped from the journal while this one was at it: it was settled."""
+    return f"{escape(name, 60)}: forgotten meanwhile; nothing of it waits"
 
 
 def followed(journal: Journal, album: Album, before: int) -> list[str]:

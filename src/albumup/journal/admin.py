@@ -86,6 +86,8 @@ def forget(journal: Journal, album_id: int) -> None:
         "delete from tally where album_id = ?",
         "delete from told where what = 'album ' || ?",
         "delete from album where id = ?",
+        "delete from forgotten where album_id < ?",
+        "insert or replace into forgotten values (?)",
     ):
         connection.execute(statement, (album_id,))
     connection.execute(

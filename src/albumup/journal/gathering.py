@@ -353,8 +353,10 @@ def add_album(journal: Journal, name: str, target: str, definition: str | None, 
     )[0]["id"]
     return int(
         journal.rows(
-            "insert into album (name, target_id, created, changed, share) values (?, ?, ?, ?, ?)"
-            " on conflict do update set held = 0,"
+            # A command that looked at an album which is forgotten meanwhile must not act on another one.
+            "insert into album (id, name, target_id, created, changed, share) select 1 + max(id), ?, ?, ?, ?, ? from"
+            " (select 0 as id union all select max(id) from album union all select max(album_id) from forgotten)"
+            " where true on conflict (name, target_id) do update set held = 0,"
             " share = iif(wants_share, coalesce(excluded.share, share), excluded.share) returning id",
             name,
             target_id,

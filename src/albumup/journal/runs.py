@@ -56,8 +56,10 @@ def close_dead(journal: Journal) -> None:
 
 
 def add_to_scope(journal: Journal, run_id: int, album_ids: Iterable[int]) -> None:
+    """Albums that were forgotten meanwhile are left out."""
     journal.connection.executemany(
-        "insert or ignore into scope values (?, ?)", [(run_id, album_id) for album_id in album_ids]
+        "insert or ignore into scope select ?, id from album where id = ?",
+        [(run_id, album_id) for album_id in album_ids],
     )
 
 

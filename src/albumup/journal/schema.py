@@ -362,11 +362,16 @@ create index task_stale on task (album_id, root_id, id) where state = 'pending' 
 """
 _CONFIRMATION = """
 """
+_FORGOTTEN = """
+create table forgotten (                      -- numbers of albums that were dropped: no other album gets them
+    album_id integer primary key
+);
+"""
 
 
 def _fourth(run: Callable[[str], object]) -> None:
     """Pauses that outlive a run, cards without an identity, definitions by album, and yes that is confirmed."""
-    for script in (_SICK_TARGETS, _CARDS, _DEFINITIONS, _CONFIRMATION):
+    for script in (_SICK_TARGETS, _CARDS, _DEFINITIONS, _CONFIRMATION, _FORGOTTEN):
         for statement in _statements(script):
             run(statement)
 
