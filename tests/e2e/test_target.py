@@ -60,6 +60,18 @@ def test_check_of_a_server_that_is_not_there_ends_with_4(home: Home, server: For
     assert server.requests == 0
 
 
+def test_check_of_a_form_connects_and_ends_as_what_proved_nothing(home: Home, server: FormServer) -> None:
+    """Also of one that --url described: there is no option for an address to ask."""
+    assert home.run("push", home.photos(1), "--url", server.url).returncode == 0
+    done = home.run("target", "check", "127.0.0.1")
+    assert done.returncode == 3
+    assert [line[:3].strip() for line in done.stdout.splitlines()] == ["??", "??", "??"]
+    assert "--check" not in done.stdout
+    assert "albumup target try 127.0.0.1" in done.stderr
+    server.close()
+    assert home.run("target", "check", "127.0.0.1").returncode == 75
+
+
 def test_try_shows_request_answer_verdict_and_rule(home: Home, server: FormServer) -> None:
     token = home.secret(TOKEN)
     home.form(server, f'token_file = "{token}"\nauth = "bearer"\nid = "id"\n[targets.club.fields]\nkey = "{{token}}"\n')

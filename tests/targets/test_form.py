@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from fixtures import JSON, TOKEN, Prepared, configured, prepare, send
-from servers import FormSink, Line, Received, Server, answer, body, head
+from servers import FormSink, Line, Received, Server, Step, answer, body, head
 
 from albumup.errors import ConfigError
 from albumup.targets.base import Target, Verdict, VerdictKind
@@ -501,18 +501,58 @@ def test_check_asks_the_address_it_is_given_with_the_token(form: Callable[..., T
 
     with Server([head, body, note, answer(200, {})]) as server:
         target = form(
-            f'token_file = "token"\ncheck = "{server.url}/api/{{me}}"\n[targets.club.vars]\nme = "an/na"',
+            f'token_file = "token"\ncheck = "{server.url}/api/{{me}}"\nfilename = "{{sha256:.8}}-{{name}}"\n'
+            '[targets.club.vars]\nme = "an/na"',
             url=server.url,
         )
-        assert [line.ok for line in target.check()] == [True]
+        assert [(line.name, line.ok) for line in target.check()] == [("check", True), ("upload", None)]
     (found,) = heads
     assert (found.method, found.target) == ("GET", "/api/an%2Fna")  # type: ignore[attr-defined]
     assert found.headers["authorization"] == f"Bearer {TOKEN}"  # type: ignore[attr-defined]
 
 
-def test_without_a_check_nobody_is_asked(form: Callable[..., Target]) -> None:
-    with Server([head, body, answer(500)]) as server:
-        (line,) = form(url=server.url).check()
-        assert line.ok is None
-        assert "not asked" in line.words
-        assert server.connections == 0
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (answer(200), "200"),
+        (answer(405), "405"),
+        (answer(301, b"", [("Location", "https://elsewhere.test/up")]), "https://elsewhere.test/up"),
+    ],
+)
+def test_without_a_check_it_connects_and_proves_nothing(form: Callable[..., Target], said: Step, words: str) -> None:
+    heads: list[object] = []
+    with Server([head, body, lambda line: heads.append(line.head), said]) as server:
+        lines = form(url=server.url + "/{album}").check()
+    assert [(line.name, line.ok) for line in lines] == [("address", None), ("upload", None), ("names", None)]
+    assert words in lines[0].words
+    assert "targets.club.check" in lines[1].words
+    assert [found.method for found in heads] == ["OPTIONS"]  # type: ignore[attr-defined]
+
+
+def test_a_check_of_a_server_that_is_away_is_for_later(form: Callable[..., Target]) -> None:
+    with Server([head, body, answer(502)]) as server:
+        url = server.url
+        (line,) = form(url=url).check()
+        assert (line.ok, line.is_down) == (False, True)
+    (line,) = form(url=url).check()
+    assert (line.ok, line.is_down) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("filename", "survives"),
+    [
+        ("{name}", False),
+        ("{stem}{suffix}", False),
+        ("{path}", False),
+        ("{album}-{name}", False),
+        ("{sha256:.8}-{name}", True),
+        ("{md5}{suffix}", True),
+        ("{index:04}-{name}", True),
+    ],
+)
+def test_check_says_how_to_send_a_name_that_survives(
+    sink: FormSink, form: Callable[..., Target], filename: str, survives: bool
+) -> None:
+    found = [line for line in form(f'filename = "{filename}"', url=sink.url).check() if line.name == "names"]
+    assert bool(found) is not survives
+    assert all("{sha256:.8}-{name}" in line.words for line in found)

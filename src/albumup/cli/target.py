@@ -102,9 +102,12 @@ def check(app: App, /, name: str | None) -> int:
     for line in found:
         mark = "??" if line.ok is None else "ok" if line.ok else "NO"
         put(f"{mark:<3} {escape(line.name)}: {escape(line.words, 1000)}")
-    if all(line.ok is None for line in found):
-        app.screen.say(f"Try it with a photo: albumup target try {escape(name)} PHOTO")
     wrong = [line for line in found if line.ok is False]
+    if not wrong and any(line.name == "upload" for line in found):
+        app.screen.say(f"Try it with a photo: albumup target try {escape(name)} PHOTO")
+    if all(line.ok is None for line in found):
+        app.screen.complain("Nothing is proven    (exit 3)")
+        return 3
     if not wrong:
         return 0
     if all(line.is_down for line in wrong):

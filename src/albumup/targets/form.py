@@ -7,17 +7,20 @@ from collections.abc import Collection, Mapping
 from functools import cached_property
 from typing import Any, ClassVar, cast
 
+from albumup.config import OPTIONS
 from albumup.patterns import has_one_group, is_jmespath
 from albumup.settings import CommonSettings, FormSettings
 from albumup.targets.answers import json_in, no_in, resolved, words_in_json, words_of
-from albumup.targets.base import Check, Form, Photo, Target, Verdict, VerdictKind, checked, words_in
-from albumup.template import Template
-from albumup.transfer import Answer, Request
+from albumup.targets.base import Check, Form, Photo, Target, Verdict, VerdictKind, checked, limit_of_proxy, words_in
+from albumup.template import NAMES, Template
+from albumup.transfer import Answer, Request, Sent
 
 DIGESTS = frozenset({"sha256", "sha1", "md5"})
 _MOST_WORDS = 500
 """Characters of a reason: the status, our words and the server's."""
-_OF_US = frozenset({401, 403, 404, 405, 407, 408, 410, 421, 425, 429, 502, 503, 504, 507, 511, *range(520, 531)})
+_DOWN = frozenset({429, 502, 503, 504, *range(520, 531)})
+"""What a server, or the proxy before one, answers to any question while it is not well."""
+_OF_US = _DOWN | {401, 403, 404, 405, 407, 408, 410, 421, 425, 507, 511}
 """Statuses that are about us, the address, or the server: what is said besides is not about the photo."""
 
 
@@ -149,11 +152,44 @@ class FormTarget(Target):
 
     def check(self) -> list[Check]:
         form = self._form
-        if form.check is None:
-            return [Check("address", None, f"{form.url} is not asked: {self.key('check')} names no address to ask")]
-        url = Template(form.check, form.vars, self.key("check")).fill_url(form.vars)
-        sent = self.http().call("GET", url)
-        return [checked("check", url, sent)]
+        if form.check is not None:
+            url = Template(form.check, form.vars, self.key("check")).fill_url(form.vars)
+            sent = self.http().call("GET", url)
+            found = checked("check", url, sent)
+        else:
+            sent = self.http().call("OPTIONS", self._url.fill_url({**NAMES, **form.vars}))
+            found = self._connected(sent)
+        if found.ok is False:
+            return [found]
+        return [found, *limit_of_proxy(sent.answer), self._unproven(), *self._frail_names()]
+
+    def _connected(self, sent: Sent) -> Check:
+        """What came of asking for the address without sending anything: it is there, or it is not."""
+        if sent.answer is None:
+            return checked("address", self._form.url, sent)
+        answer = sent.answer
+        where = answer.headers.get("location", "") if 300 <= answer.status < 400 else ""
+        to = f" to {self.masked(where)}; an upload follows no redirect" if where else ""
+        is_down = answer.status in _DOWN
+        words = f"{self._form.url} answers {answer.status} {answer.reason}{to}"
+        return Check("address", False if is_down else None, words, is_down=is_down)
+
+    def _unproven(self) -> Check:
+        words = "that it takes photos, with this form and these rules, is only proven by sending one"
+        if self._form.check is None and self.where != OPTIONS:
+            words += f"; {self.key('check')} may name an address to GET, which proves the credentials"
+        return Check("upload", None, words)
+
+    def _frail_names(self) -> list[Check]:
+        """A word about names that do not survive on every server."""
+        if self._filename.names & (DIGESTS | {"index"}):
+            return []
+        words = (
+            f"sent as {self._form.filename}: a server that changes names may make one of two (of two in Japanese,"
+            " jpg), and one that overwrites keeps the last; a name that survives: "
+            + ('filename = "{sha256:.8}-{name}"' + " in the config file" * (self.where == OPTIONS))
+        )
+        return [Check("names", None, words)]
 
     def share(self, album: str) -> str:
         """The album's address for people, or "" where none is configured."""
