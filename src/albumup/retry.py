@@ -15,6 +15,9 @@ from albumup.transfer import Answer, Fault, Sent, retry_after
 LONGEST_WAIT = 60.0
 LONGEST_ASKED_WAIT = 3600.0
 """Seconds that a photo waits at most because a server says so; what is stored is never later than that either."""
+SEEN_AGAIN = 4.0
+"""After a fault of the server a photo is looked at a second time, this many times ``settle`` later (two minutes by
+default): servers delete what they could not take by a queued job."""
 MOST_FREES = 10
 """How often a photo's tries are given back because the line went."""
 LADDER = (0.0, 15 * 60.0, 3600.0, 6 * 3600.0, 24 * 3600.0)
@@ -78,6 +81,11 @@ class Rules:
     can_ask: bool
     resend: str
     settle: float
+
+    @property
+    def seen_again(self) -> float:
+        """Seconds from the first look at what the server has to the second."""
+        return SEEN_AGAIN * self.settle
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from immich.fake import KEY, Immich
 
 from .server import FormServer
 
@@ -157,6 +158,36 @@ def finish(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
     out, err = process.communicate(timeout=PATIENCE)
     assert "Traceback" not in err, err
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+Start = Callable[..., Immich]
+"""Starts an Immich server, of a version or with options (``Immich``), that ends with the test."""
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    started: list[Immich] = []
+
+    def one(*given: str, **more: object) -> Immich:
+        started.append(Immich(*given, **more))  # type: ignore[arg-type]
+        return started[-1]
+
+    yield one
+    for server in started:
+        server.close()
+
+
+@pytest.fixture
+def immich(start: Start, home: Home) -> Immich:
+    server = start()
+    configure(home, server.url)
+    return server
+
+
+def configure(home: Home, url: str, more: str = "") -> None:
+    """A config whose only target, home, is the Immich server at ``url``; ``more`` lines belong to it."""
+    token = home.secret(KEY)
+    home.config(f'[targets.home]\nkind = "immich"\nurl = "{url}"\ntoken_file = "{token}"\n{more}')
 
 
 @pytest.fixture

@@ -5,42 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from immich.fake import KEY, VERSIONS, Immich
 from live import clip, still
 
-from .conftest import Home, finish, jpeg, until
+from .conftest import Home, Start, configure, finish, jpeg, until
 from .server import FormServer
-
-Start = Callable[..., Immich]
-
-
-@pytest.fixture
-def start() -> Iterator[Start]:
-    started: list[Immich] = []
-
-    def one(*given: str, **more: object) -> Immich:
-        started.append(Immich(*given, **more))  # type: ignore[arg-type]
-        return started[-1]
-
-    yield one
-    for server in started:
-        server.close()
-
-
-@pytest.fixture
-def immich(start: Start, home: Home) -> Immich:
-    server = start()
-    configure(home, server.url)
-    return server
-
-
-def configure(home: Home, url: str, more: str = "") -> None:
-    token = home.secret(KEY)
-    home.config(f'[targets.home]\nkind = "immich"\nurl = "{url}"\ntoken_file = "{token}"\n{more}')
 
 
 def uploads(server: Immich) -> list[int]:
@@ -542,7 +515,7 @@ def test_a_still_whose_clip_is_not_taken_goes_alone(home: Home, immich: Immich) 
 def test_a_clip_whose_still_is_gone_is_in_the_album_itself(home: Home, immich: Immich) -> None:
     trip = home.photos(0)
     live(trip, "A", 1)
-    immich.fault("GET", "/api/albums$", "status", status=403)
+    immich.fault("GET", "/api/albums$", "status", status=401)
     assert home.run("push", trip).returncode == 4
     home.sql("update task set prepared = 0 where id in (select id from task)")
     (trip / "A.JPG").unlink()

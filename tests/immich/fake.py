@@ -114,7 +114,7 @@ class Immich:
         return list(self.tell("links"))
 
     def requests(self, method: str = "", ending: str = "") -> list[dict[str, Any]]:
-        """method, path, key, status and bytes received of each request since the last ``clear_requests``."""
+        """method, path, key, status, bytes received and time (at) of each request since the last ``clear_requests``."""
         return [one for one in self.tell("requests") if method in ("", one["method"]) and one["path"].endswith(ending)]
 
     # What happens to it.

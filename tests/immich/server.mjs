@@ -358,6 +358,7 @@ async function serve(request, response) {
   const url = new URL(request.url, 'http://localhost');
   const entry = {
     method: request.method, path: url.pathname, key: request.headers['x-api-key'] ?? null, status: null, received: 0,
+    at: Date.now() / 1000,
   };
   requests.push(entry);
   request.on('data', (data) => { entry.received += data.length; });

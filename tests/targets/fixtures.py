@@ -46,7 +46,7 @@ class Prepared:
     @property
     def asked(self) -> Asked:
         """What the server is asked about."""
-        return Asked(self.task.sent_as or "", self.body.digests)
+        return Asked(self.task.sent_as or "", self.body.digests, self.body.pins.size)
 
 
 def prepare(target: Target, path: bytes | Path, album: str = "trip", index: int = 3, total: int = 7) -> Prepared:

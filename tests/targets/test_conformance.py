@@ -11,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fixtures import JSON, KINDS, TOKEN, Kind, prepare, send
+from fixtures import JSON, KINDS, TOKEN, ImmichKind, Kind, prepare, send
 from servers import Server, answer, body, head, page
 
 from albumup.errors import ConfigError
-from albumup.targets.base import AlbumGone, Asked, ServerAlbum, Unasked, VerdictKind
+from albumup.targets.base import AlbumGone, Asked, Original, ServerAlbum, Unasked, VerdictKind
 from albumup.transfer import Answer
 
 WELL = (VerdictKind.STORED, VerdictKind.DUPLICATE)
@@ -243,6 +243,17 @@ def test_asking_tells_yes_from_no(asking: Kind, tmp_path: Path) -> None:
     assert [verdict and verdict.kind for verdict in answers] == [None, VerdictKind.STORED, None]
 
 
+def test_what_it_has_can_be_seen_and_what_is_read_back_is_ours(asking: Kind, tmp_path: Path) -> None:
+    target = asking.target()
+    prepared = prepare(target, picture(tmp_path, data=b"\xff\xd8\xff" + bytes(3_000_000)))
+    send(target, prepared)
+    http = target.http()
+    (found,) = target.ask(http, "trip", [prepared.asked])
+    assert found is not None
+    assert target.see(http, "trip", prepared.asked, found).original is Original.READABLE
+    assert target.read_back(http, "trip", prepared.asked, found) in ("", prepared.body.digests["sha256"])
+
+
 def test_asking_is_about_one_album(asking: Kind, tmp_path: Path) -> None:
     target = asking.target()
     there = prepare(target, picture(tmp_path), album="50%/Zürich")
@@ -345,3 +356,20 @@ def test_a_share_link_is_made_once(keeping: Kind) -> None:
     assert target.share_link(http, album) == link
     with pytest.raises(AlbumGone):
         target.share_link(http, ServerAlbum("00000000-0000-4000-8000-000000000000", ""))
+
+
+def test_immich_reads_back_what_it_has(tmp_path: Path) -> None:
+    """In blocks, however large it is; and not at all with a key that may not."""
+    kind = ImmichKind(tmp_path)
+    try:
+        target = kind.target()
+        prepared = prepare(target, picture(tmp_path, data=b"\xff\xd8\xff" + bytes(3_000_000)))
+        send(target, prepared)
+        (found,) = target.ask(target.http(), "trip", [prepared.asked])
+        assert found is not None
+        assert target.read_back(target.http(), "trip", prepared.asked, found) == prepared.body.digests["sha256"]
+        kind.server.tell("set_key", key=TOKEN, permissions=["asset.upload"])
+        assert target.read_back(target.http(), "trip", prepared.asked, found) == ""
+        assert "asset.download" in target.see(target.http(), "trip", prepared.asked, found).words
+    finally:
+        kind.close()

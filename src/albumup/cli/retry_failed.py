@@ -71,34 +71,38 @@ def _fresh_sets(app: App, journal: Journal, album: Album, rounds: int | None, re
     states = [State.FAILED, State.MISSING]
     if rejected:
         states.append(State.REJECTED)
-    is_safe = _resending_is_safe(app, journal, album)
+    is_safe, can_ask = _may_be_sent_again(app, journal, album)
     if in_doubt or is_safe:
         states.append(State.IN_DOUBT)
     marks = ", ".join("?" * len(states))
     now = journal.clock()
     for row in journal.rows(
-        "select id, rounds, updated from task where album_id = ? and ask_at is null"
+        "select id, state, rounds, updated from task where album_id = ? and ask_at is null"
         f" and state in ('failed', 'rejected', 'missing', 'in_doubt') and state in ({marks})",
         album.id,
         *states,
     ):
-        if rounds is None:
-            journal.fresh_set(row["id"], rounds=1, is_safe=is_safe)
-        elif round_is_due(row["rounds"], row["updated"], now, rounds):
-            journal.fresh_set(row["id"], rounds=row["rounds"] + 1, is_safe=is_safe)
+        if rounds is not None and not round_is_due(row["rounds"], row["updated"], now, rounds):
+            continue
+        nth = 1 if rounds is None else row["rounds"] + 1
+        if can_ask and row["state"] == State.IN_DOUBT:
+            journal.ask_again(row["id"], rounds=nth)
+        else:
+            journal.fresh_set(row["id"], rounds=nth, is_safe=is_safe)
 
 
-def _resending_is_safe(app: App, journal: Journal, album: Album) -> bool:
-    """The target dedupes, or can be asked; a target that cannot be read is not safe."""
+def _may_be_sent_again(app: App, journal: Journal, album: Album) -> tuple[bool, bool]:
+    """Whether the target dedupes or can be asked, and whether it can be asked; one that cannot be read is not safe."""
     from albumup.errors import AlbumupError
     from albumup.journal.runs import target_definitions
     from albumup.targets.building import kind_of, settings_for, table_of
 
     try:
         table = table_of(album.target, app.config, target_definitions(journal))
-        return table is None or kind_of(table).can_ask or settings_for(table).resend == "safe"
+        can_ask = table is None or kind_of(table).can_ask
+        return can_ask or (table is not None and settings_for(table).resend == "safe"), can_ask
     except AlbumupError:
-        return False
+        return False, False
 
 
 def _silent(app: App, is_cron: bool, as_json: bool) -> int:

@@ -573,6 +573,37 @@ class Journal:
         """Whether the server has it is unknown: asked about at ``ask_at``, or final when None."""
         self.move(task_id, State.IN_DOUBT, reason, ", tries = ?, ask_at = ?", tries, ask_at)
 
+    def seen(self, task_id: int, again_at: float) -> None:
+        """The original of a photo in doubt was seen there, and is looked at once more at ``again_at``."""
+        self.connection.execute(
+            "update task set seen_at = coalesce(seen_at, ?), ask_at = ?, updated = ?"
+            " where id = ? and state = 'in_doubt'",
+            (self.clock(), again_at, self.clock(), task_id),
+        )
+
+    def seen_at(self, task_id: int) -> float | None:
+        """When the original of a photo in doubt was first seen there."""
+        found = self.rows("select seen_at from task where id = ?", task_id)
+        return found[0][0] if found else None
+
+    def met_a_fault(self, task_id: int) -> bool:
+        """Did the server answer 5xx to a whole body of this photo, which may have arrived nevertheless?"""
+        return bool(
+            self.rows(
+                "select 1 from attempt join body using (task_id, boundary)"
+                " where attempt.task_id = ? and outcome = 'in_doubt' and http_status between 500 and 599 limit 1",
+                task_id,
+            )
+        )
+
+    def ask_again(self, task_id: int, rounds: int) -> None:
+        """Asked for: a photo that stayed in doubt is asked about once more, with a fresh set of tries."""
+        self.connection.execute(
+            "update task set ask_at = ?, tries = 0, frees = 0, next_at = 0, seen_at = null, rounds = ?"
+            " where id = ? and state = 'in_doubt'",
+            (self.clock(), rounds, task_id),
+        )
+
     def has_doubts(self, task_id: int) -> bool:
         """True if an attempt at sending the present bytes, however they were framed, may have reached the server."""
         return bool(
@@ -595,6 +626,7 @@ class Journal:
 
     def clear_doubts(self, task_id: int) -> None:
         """The server said no: none of the attempts arrived."""
+        self.connection.execute("update task set seen_at = null where id = ?", (task_id,))
         self.connection.execute(
             "update attempt set outcome = 'not_taken' where task_id = ? and outcome = 'in_doubt'", (task_id,)
         )
@@ -620,7 +652,8 @@ class Journal:
     def doubt_stays(self, task_id: int, reason: str) -> None:
         """Asked about, and nothing more is done with it: the doubt is final."""
         self.connection.execute(
-            "update task set ask_at = null, reason = ?, updated = ? where id = ? and state = 'in_doubt'",
+            "update task set ask_at = null, seen_at = null, reason = ?, updated = ?"
+            " where id = ? and state = 'in_doubt'",
             (plain(reason), self.clock(), task_id),
         )
 

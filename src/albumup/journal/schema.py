@@ -361,6 +361,7 @@ create index body_definition on body (definition_id);
 create index task_stale on task (album_id, root_id, id) where state = 'pending' and prepared = 4;
 """
 _CONFIRMATION = """
+alter table task add column seen_at real;                   -- its original was there, and is looked at again
 """
 _FORGOTTEN = """
 create table forgotten (                      -- numbers of albums that were dropped: no other album gets them

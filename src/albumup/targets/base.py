@@ -21,6 +21,7 @@ from urllib.parse import quote, quote_plus
 
 from albumup.config import OPTIONS, place_of
 from albumup.definition import fingerprint, kept
+from albumup.errors import ConfigError
 from albumup.settings import CommonSettings
 from albumup.transfer import Answer, Fault, Peer, Request, Sent
 
@@ -398,6 +399,10 @@ class Unasked(Exception):
         self.retry_after = retry_after
         self.is_astray = is_astray
         self.has_answered = has_answered
+
+
+class NotAllowed(ConfigError):
+    """The key lacks a permission for a question that only reads. That never closes a target: photos still go."""
 
 
 class AlbumGone(Exception):

@@ -7,15 +7,12 @@ released @immich/sdk packages (1.138.1, 2.7.5, 3.2.2).
 
 from __future__ import annotations
 
-import functools
-import json
+import hashlib
 import os
-import threading
-import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
-from urllib.parse import quote, urljoin, urlsplit
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import quote
 
 from albumup.errors import ConfigError
 from albumup.photo import media_type_by_name, suffix_of
@@ -25,46 +22,30 @@ from albumup.targets.base import (
     Asked,
     Check,
     Form,
+    Original,
     Part,
     Photo,
+    Seen,
     ServerAlbum,
-    Target,
     Unasked,
     Verdict,
     VerdictKind,
     object_of,
     words_in,
 )
-from albumup.transfer import Answer, Fault, Request, Sent, retry_after
+from albumup.targets.immich_api import CHECK, SAYS_NOTHING, ImmichApi, answers_in_shape, unanswered
+from albumup.transfer import Answer, Request
 
 if TYPE_CHECKING:
     from albumup.transfer.http import Http
 
+_AS_IT_IS = {"Cache-Control": "no-cache"}
+_FIRST_BYTE = {"Range": "bytes=0-0", **_AS_IT_IS}
 ASK_AT_A_TIME = 5000
 """As many as its own command-line client asks about at a time."""
-_MOST_ANSWER = 64 << 20
-"""Bytes: a list of all albums of somebody who has thousands of them."""
-_SICK = (500, 502, 503, 504)
-_IN_DOUBT = "it did not say what was asked of it"
 
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def _answers_in_shape(method: F) -> F:
-    """A server may answer JSON of any shape: what cannot be read so is no answer."""
-
-    @functools.wraps(method)
-    def guarded(*given: Any, **named: Any) -> Any:
-        try:
-            return method(*given, **named)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise Unasked(f"its answer is in no shape that is known ({type(error).__name__})") from error
-
-    return cast(F, guarded)
-
-
-class ImmichTarget(Target):
+class ImmichTarget(ImmichApi):
     """One account on one server, by an API key."""
 
     kind = "immich"
@@ -79,20 +60,8 @@ class ImmichTarget(Target):
 
     def __init__(self, name: str, settings: CommonSettings, token: str | None, where: str) -> None:
         super().__init__(name, settings, token, where)
-        self.site = settings.url.rstrip("/").removesuffix("/api")
-        """Where people find it."""
-        self._headers = [*self.authorization(), ("Accept", "application/json")]
-        self._finding = threading.Lock()
-        self._api: str | None = None
-        """Where its API is, once that was found out."""
         self._types: frozenset[str] | None = None
         """The suffixes that it takes, once it was asked."""
-
-    def authorization(self) -> list[tuple[str, str]]:
-        """An API key goes in a header of its own (auth.guard.ts), unless the config says otherwise."""
-        if self.settings.auth is None and self.token:
-            return [("x-api-key", self.token)]
-        return super().authorization()
 
     @property
     def digests(self) -> Collection[str]:
@@ -184,7 +153,7 @@ class ImmichTarget(Target):
 
     # Questions.
 
-    @_answers_in_shape
+    @answers_in_shape
     def ask(self, http: Http, album: str, photos: Sequence[Asked]) -> list[Verdict | None]:  # noqa: ARG002
         """POST /assets/bulk-upload-check: the account's photos by their SHA-1, whatever album they are in."""
         types = self._known_types(http)
@@ -196,10 +165,10 @@ class ImmichTarget(Target):
                 for number, one in enumerate(some)
                 if one.digests.get("sha1")
             ]
-            said = self._call(http, "POST", "/assets/bulk-upload-check", {"assets": items}) if items else {}
+            said = self.call(http, "POST", CHECK, {"assets": items}) if items else {}
             results = said.get("results", []) if isinstance(said, dict) else None
             if not isinstance(results, list) or not all(isinstance(one, dict) for one in results):
-                raise Unasked(f"{self.site}: {_IN_DOUBT}", is_astray=True)
+                raise Unasked(f"{self.site}: {SAYS_NOTHING}", is_astray=True)
             by_id = {str(one.get("id")): one for one in results}
             if not by_id.keys() >= {item["id"] for item in items}:
                 raise Unasked(f"{self.site}: its answer leaves out photos that it was asked about")
@@ -219,13 +188,66 @@ class ImmichTarget(Target):
                 VerdictKind.REJECTED, "its type", f"{self.address} takes no {suffix or 'files without suffix'}"
             )
         if result and result.get("action") != "accept":
-            raise Unasked(f"{self.site}: {_IN_DOUBT}")
+            raise Unasked(f"{self.site}: {SAYS_NOTHING}")
         return None
+
+    def see(self, http: Http, album: str, photo: Asked, found: Verdict) -> Seen:
+        """GET /assets/ID/original, its first byte (asset-media.controller.ts): permission asset.download.
+
+        A row without its file is a 500, and since 3.0 a 404; so is much else, so that it is asked about twice.
+        """
+        url = self._original(http, found)
+        for last in (False, True):
+            sent = http.call("GET", url, headers=_FIRST_BYTE)
+            answer = sent.answer
+            if answer is None:
+                raise unanswered(sent)
+            if answer.status in (200, 206) and not answer.is_page:
+                return self._by_size(answer, photo, found)
+            if answer.status == 403 and not answer.is_page:
+                words = self.said(answer) or "the key lacks permission asset.download"
+                return Seen(Original.UNKNOWN, f"its original cannot be seen: {words} ({self.site}/user-settings)")
+            if answer.is_page or answer.status not in (400, 404, 500):
+                self.refuse(http, answer)
+            if not last and self.ask(http, album, [photo]) != [found]:
+                raise Unasked(f"{self.site}: {SAYS_NOTHING}")
+        return Seen(Original.BROKEN, f"{self.address} knows it and has no original of it: {_delete_it(found)}")
+
+    def read_back(self, http: Http, album: str, photo: Asked, found: Verdict) -> str:  # noqa: ARG002
+        """The same, whole: block by block."""
+        digest = hashlib.sha256()
+        sent = http.call("GET", self._original(http, found), headers=_AS_IT_IS, take=digest.update)
+        if sent.answer is None:
+            raise unanswered(sent)
+        if sent.answer.status == 403 and not sent.answer.is_page:
+            return ""
+        if sent.answer.status != 200:
+            self.refuse(http, sent.answer)
+        if not sent.answer.complete:
+            raise Unasked(f"{self.site}: the original came cut short")
+        return digest.hexdigest()
+
+    def _original(self, http: Http, found: Verdict) -> str:
+        return f"{self.api(http)}/assets/{quote(found.remote_id)}/original"
+
+    def _by_size(self, answer: Answer, photo: Asked, found: Verdict) -> Seen:
+        """Is the original, of which this is the first byte, as large as ours?"""
+        if not answer.body:
+            raise Unasked(f"{self.site}: its original came without a byte")
+        told = answer.headers.get("content-range", "").rpartition("/")[2]
+        if answer.status != 206:
+            told = "" if "content-encoding" in answer.headers else answer.headers.get("content-length", "")
+        if not told.isdecimal():
+            return Seen(Original.UNKNOWN, f"{self.address} does not say how large its original is")
+        if photo.size and int(told) != photo.size:
+            words = f"the original that {self.address} has of it has {told} bytes, not {photo.size}"
+            return Seen(Original.BROKEN, f"{words}: {_delete_it(found)}")
+        return Seen(Original.READABLE)
 
     def _known_types(self, http: Http) -> frozenset[str] | None:
         """The suffixes that the server takes, asked once; None if it does not say."""
         if self._types is None:
-            said = self._call(http, "GET", "/server/media-types", missing=(404,))
+            said = self.call(http, "GET", "/server/media-types", missing=(404,))
             if not isinstance(said, dict):
                 return None
             names = [name for kind in ("image", "video") for name in said.get(kind) or []]
@@ -234,20 +256,20 @@ class ImmichTarget(Target):
 
     # Albums.
 
-    @_answers_in_shape
+    @answers_in_shape
     def find_album(self, http: Http, name: str, known_id: str | None) -> ServerAlbum | None:
         if known_id is not None:
             # A missing one is a 400 ("Not found or no album.read access", access.ts) or a 404.
-            said = self._call(http, "GET", f"/albums/{quote(known_id)}?withoutAssets=true", missing=(400, 404))
+            said = self.call(http, "GET", f"/albums/{quote(known_id)}?withoutAssets=true", missing=(400, 404))
             if isinstance(said, dict) and said.get("id") == known_id:
                 return self._album(known_id)
         wanted = _sendable(name)
         # Versions before 3 know no such parameters and list the account's own.
-        said = self._call(http, "GET", f"/albums?isOwned=true&name={quote(wanted)}", missing=(400,))
+        said = self.call(http, "GET", f"/albums?isOwned=true&name={quote(wanted)}", missing=(400,))
         if said is None:
-            said = self._call(http, "GET", "/albums")
+            said = self.call(http, "GET", "/albums")
         if not isinstance(said, list):
-            raise Unasked(f"{self.site}: {_IN_DOUBT}", is_astray=True)
+            raise Unasked(f"{self.site}: {SAYS_NOTHING}", is_astray=True)
         ids = [str(one["id"]) for one in said if isinstance(one, dict) and one.get("albumName") == wanted]
         if len(ids) > 1:
             where = ", ".join(self._album(one).url for one in ids)
@@ -257,45 +279,45 @@ class ImmichTarget(Target):
             )
         return self._album(ids[0]) if ids else None
 
-    @_answers_in_shape
+    @answers_in_shape
     def make_album(self, http: Http, name: str) -> ServerAlbum:
-        said = self._call(http, "POST", "/albums", {"albumName": _sendable(name)})
+        said = self.call(http, "POST", "/albums", {"albumName": _sendable(name)})
         if not isinstance(said, dict) or not isinstance(said.get("id"), str):
-            raise Unasked(f"{self.site}: {_IN_DOUBT}")
+            raise Unasked(f"{self.site}: {SAYS_NOTHING}")
         return self._album(said["id"])
 
-    @_answers_in_shape
+    @answers_in_shape
     def place(self, http: Http, album: ServerAlbum, photos: Sequence[str]) -> list[str]:
         """PUT /albums/ID/assets: one in the album already is an error called duplicate, and as good as put there."""
         path = f"/albums/{quote(album.id)}"
-        said = self._call(http, "PUT", f"{path}/assets", {"ids": list(photos)}, missing=(400, 404))
+        said = self.call(http, "PUT", f"{path}/assets", {"ids": list(photos)}, missing=(400, 404))
         if said is None:
-            if self._call(http, "GET", f"{path}?withoutAssets=true", missing=(400, 404)) is None:
+            if self.call(http, "GET", f"{path}?withoutAssets=true", missing=(400, 404)) is None:
                 raise AlbumGone
             raise Unasked(f"{album.url}: photos cannot be put into it")
         results = {one.get("id"): one for one in said if isinstance(one, dict)} if isinstance(said, list) else {}
         if not results.keys() >= set(photos):
-            raise Unasked(f"{self.site}: {_IN_DOUBT}")
+            raise Unasked(f"{self.site}: {SAYS_NOTHING}")
         return [_why_not(results[one]) for one in photos]
 
-    @_answers_in_shape
+    @answers_in_shape
     def share_link(self, http: Http, album: ServerAlbum) -> str:
         """An open link that the album has already, where the key may look, else a new one."""
-        links = self._call(http, "GET", f"/shared-links?albumId={quote(album.id)}", missing=(400, 403, 404))
+        links = self.call(http, "GET", f"/shared-links?albumId={quote(album.id)}", missing=(400, 403, 404))
         for link in links if isinstance(links, list) else []:
             if _is_open_link(link, album.id):
                 return self._link_url(http, link)
         wanted = {"type": "ALBUM", "albumId": album.id, "allowDownload": True, "allowUpload": False}
-        made = self._call(http, "POST", "/shared-links", wanted, missing=(400, 404))
+        made = self.call(http, "POST", "/shared-links", wanted, missing=(400, 404))
         if made is None:
             raise AlbumGone
         if not isinstance(made, dict) or not isinstance(made.get("key"), str):
-            raise Unasked(f"{self.site}: {_IN_DOUBT}")
+            raise Unasked(f"{self.site}: {SAYS_NOTHING}")
         return self._link_url(http, made)
 
     def _link_url(self, http: Http, link: Mapping[str, Any]) -> str:
         """The server may be known to the world by another name than to us."""
-        config = self._call(http, "GET", "/server/config", missing=(401, 403, 404))
+        config = self.call(http, "GET", "/server/config", missing=(401, 403, 404))
         outside = str(config.get("externalDomain") or "") if isinstance(config, dict) else ""
         site = outside.rstrip("/") if outside.startswith(("http://", "https://")) else self.site
         return f"{site}/share/{quote(str(link['key']))}"
@@ -306,93 +328,6 @@ class ImmichTarget(Target):
     def _photo_url(self, remote_id: str) -> str:
         return f"{self.site}/photos/{quote(remote_id)}"
 
-    # Its address, and how it speaks.
-
-    def api(self, http: Http | None = None) -> str:
-        """Where the API is: below the address, unless the server says otherwise (/.well-known/immich). Unasked."""
-        with self._finding:
-            if self._api is None:
-                self._api = self._find_api(http or self.http())
-            return self._api
-
-    def _find_api(self, http: Http) -> str:
-        usual = self.site + "/api"
-        sent = http.call("GET", self.site + "/.well-known/immich")
-        if sent.answer is None:
-            raise _unanswered(sent)
-        api = object_of(sent.answer).get("api")
-        endpoint = str(api.get("endpoint") or "") if isinstance(api, dict) else ""
-        told = urljoin(self.site + "/", endpoint).rstrip("/") if endpoint else usual
-        if told == usual or self._answers(http, usual):
-            return usual  # behind a proxy that adds a path, the server does not know of it
-        if _origin(told) != _origin(self.site):
-            raise ConfigError(
-                f"{self.site} says that its API is at {told}, and the key is sent to no other server unasked",
-                f'if that is right, write {self.key("url")} = "{told.removesuffix("/api")}"',
-            )
-        return told if self._answers(http, told) else usual
-
-    def _answers(self, http: Http, api: str) -> bool:
-        sent = http.call("GET", f"{api}/server/ping")
-        return sent.answer is not None and object_of(sent.answer).get("res") == "pong"
-
-    def _call(self, http: Http, method: str, path: str, body: Any = None, *, missing: Collection[int] = ()) -> Any:
-        """What the API says, as parsed JSON; None for a status in ``missing``. Raises Unasked, ConfigError."""
-        sent = http.call(method, self.api(http) + path, json=body, most=_MOST_ANSWER)
-        answer = sent.answer
-        if answer is None:
-            raise _unanswered(sent)
-        if _is_astray(answer) and self.is_in_maintenance(http):
-            raise Unasked(f"{self.site} is in maintenance mode")
-        if answer.status in missing and not answer.is_page:
-            return None
-        message = self.said(answer)
-        words = f"{answer.status} {answer.reason}" + (f": {message}" if message else "")
-        if answer.status == 401:
-            raise ConfigError(
-                f"{self.name}: {self.site} does not take the key: {words}",
-                f"make a new API key there and put it where {self.where} says; see: albumup target check {self.name}",
-            )
-        if answer.status == 403 and not answer.is_page:
-            raise ConfigError(
-                f"{self.name}: {self.site} refuses this key: {words}",
-                f"grant it that permission ({self.site}/user-settings), then: albumup resume;"
-                f" all that is wanted: albumup target check {self.name}",
-            )
-        if answer.is_page:
-            raise Unasked(f"{words} with an HTML page, where an answer should be", is_astray=answer.status not in _SICK)
-        if _is_astray(answer):
-            raise Unasked(words, is_astray=True)
-        if not 200 <= answer.status < 300:
-            raise Unasked(words, retry_after(answer, time.time()))
-        try:
-            if not answer.complete or answer.text is None:
-                raise ValueError
-            return json.loads(answer.text or "null")
-        except (ValueError, RecursionError):
-            raise Unasked(f"{words}, with no answer that can be read", is_astray=True) from None
-
-    def is_in_maintenance(self, http: Http) -> bool:
-        """Does it answer next to nothing for a while? Then all else is a 404, or leads to a page (2.x and 3.x).
-
-        (maintenance-worker.controller.ts)
-        """
-        sent = http.call("GET", f"{self.api(http)}/server/config")
-        return sent.answer is not None and object_of(sent.answer).get("maintenanceMode") is True
-
-    def said(self, answer: Answer) -> str:
-        """What it says is wrong: one text, a list of them, or since 3.0 a list of what fields are wrong."""
-        said = object_of(answer)
-        message = said.get("message")
-        parts = [str(one) for one in message] if isinstance(message, list) else [str(message)] if message else []
-        errors = said.get("errors")
-        for error in errors if isinstance(errors, list) else []:
-            if isinstance(error, dict):
-                where = error.get("path")
-                place = ".".join(map(str, where)) if isinstance(where, list) else str(where or "")
-                parts.append(f"{place}: {error.get('message')}")
-        return words_in(self.masked("; ".join(parts)))
-
     # target check.
 
     def check(self) -> list[Check]:
@@ -401,14 +336,8 @@ class ImmichTarget(Target):
         return look(self)
 
 
-def _unanswered(sent: Sent) -> Unasked:
-    is_astray = sent.fault in (Fault.UNKNOWN_HOST, Fault.BAD_CERTIFICATE)
-    return Unasked(sent.detail or str(sent.fault), is_astray=is_astray, has_answered=False)
-
-
-def _is_astray(answer: Answer) -> bool:
-    """Is this what a wrong address answers?"""
-    return 300 <= answer.status < 400 or answer.status in (404, 405, 410)
+def _delete_it(found: Verdict) -> str:
+    return f"delete it there, also from the trash ({found.url}), then: albumup retry-failed --in-doubt"
 
 
 def _why_not(result: Mapping[str, Any]) -> str:
@@ -428,11 +357,6 @@ def _is_open_link(link: Any, album_id: str) -> bool:
     album = link.get("album")
     is_of_it = isinstance(album, dict) and album.get("id") == album_id
     return is_of_it and not link.get("password") and not link.get("expiresAt")
-
-
-def _origin(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.netloc
 
 
 def _sendable(text: str) -> str:

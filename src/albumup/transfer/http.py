@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from albumup import __version__
 from albumup.transfer.connect import tls_context, unresolved, words_of
-from albumup.transfer.values import CONNECT_SECONDS, MOST_ANSWER, Answer, Fault, Peer, Sent
+from albumup.transfer.values import BLOCK, CONNECT_SECONDS, MOST_ANSWER, Answer, Fault, Peer, Sent
 
 
 class Http:
@@ -43,10 +43,21 @@ class Http:
         self._session.headers.update({"User-Agent": f"albumup/{__version__}", "Accept-Encoding": "identity"})
 
     def call(
-        self, method: str, url: str, *, json: Any = None, most: int = MOST_ANSWER, more_seconds: float = 0.0
+        self,
+        method: str,
+        url: str,
+        *,
+        json: Any = None,
+        most: int = MOST_ANSWER,
+        more_seconds: float = 0.0,
+        headers: Mapping[str, str] | None = None,
+        take: Callable[[bytes], object] | None = None,
     ) -> Sent:
         """One request with a small body; answers and faults as for a photo. ``most``: bytes of the answer to read;
-        ``more_seconds``: of silence that are given to a server with much to do."""
+        ``more_seconds``: of silence that are given to a server with much to do.
+
+        ``take`` is handed the body of a 200, which the answer then lacks, in blocks of 1 MiB, however much it is.
+        """
         import requests
 
         try:
@@ -54,12 +65,17 @@ class Http:
                 method,
                 url,
                 json=json,
+                headers=headers,
                 timeout=(CONNECT_SECONDS, self._peer.timeout + more_seconds),
                 allow_redirects=False,
                 stream=True,
             )
             with response:
                 self._session.cookies.clear()
+                while take is not None and response.status_code == 200:
+                    if not (block := response.raw.read(BLOCK, decode_content=True)):
+                        break
+                    take(block)
                 body = response.raw.read(most + 1, decode_content=False)
                 is_cut = bool(response.raw.length_remaining)
         except requests.exceptions.SSLError as error:

@@ -14,7 +14,7 @@ from albumup.errors import AlbumupError
 from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
-from albumup.targets.base import AlbumGone, ServerAlbum, Target, Unasked
+from albumup.targets.base import AlbumGone, NotAllowed, ServerAlbum, Target, Unasked
 from albumup.transfer.http import Http
 from albumup.uploader.lane import Lane
 
@@ -157,7 +157,7 @@ class Keeper(threading.Thread):
             engine.dispatch.wake.set()
 
     def _may_work(self, lane: Lane) -> bool:
-        if not lane.target.keeps_albums or lane.closing is not None:
+        if not lane.target.keeps_albums or lane.closing is not None or lane.albums_closing is not None:
             return False
         return lane.sick_since is None or time.monotonic() >= lane.next_probe
 
@@ -179,6 +179,8 @@ class Keeper(threading.Thread):
                 self._keep(work, album)
         except Unasked as unasked:
             engine.dispatch.unanswered(lane, unasked)
+        except NotAllowed as refused:
+            engine.dispatch.close_albums(lane, refused)
         except AlbumupError as error:
             engine.dispatch.close_lane(lane, error)
         else:

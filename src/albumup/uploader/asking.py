@@ -1,6 +1,7 @@
 """Questions: is this photo on the server? Asked of what is in doubt, and on some servers before anything is sent.
 
-A "yes" counts at once. In doubt, one "no" after the settle time suffices.
+In doubt, one "no" after the settle time suffices; a "yes" counts once the original was seen there. Before anything was
+sent it counts at once.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from albumup.errors import AlbumupError
 from albumup.journal.journal import Journal, LostTask
 from albumup.journal.rows import Task
 from albumup.journal.states import DONE, State
-from albumup.targets.base import Asked, Unasked, Verdict
+from albumup.targets.base import Asked, NotAllowed, Original, Seen, Unasked, Verdict, VerdictKind
 from albumup.transfer.http import Http
 from albumup.uploader.dispatch import LOW_WATER
 from albumup.uploader.lane import Lane
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 _LOOK_SECONDS = 0.25
 _MOST = 5000
 """Photos in one question."""
+_SEEN_AT_A_TIME = 32
+"""Originals looked at before what was seen is journaled."""
 _LONGEST_GATHERING = 2.0
 """Seconds for which photos are gathered for one question while they are still being read."""
 
@@ -77,7 +80,7 @@ class Asker(threading.Thread):
                     continue
                 if lane.sick_since is not None and time.monotonic() < lane.next_probe:
                     continue
-                journal.ask_no_later(album.id, now + lane.rules.settle)
+                journal.ask_no_later(album.id, now + max(lane.rules.settle, lane.rules.seen_again))
                 if due := journal.doubts_due(album.id, now, _MOST):
                     found.append(_Question(lane, due, before=False))
                 if self._asks_first(journal, lane, album.id) and (due := journal.unasked(album.id, _MOST)):
@@ -101,6 +104,8 @@ class Asker(threading.Thread):
         if not lane.rules.can_ask:
             # The target was one that can be asked, once; now the resend rule decides.
             self._record(question, [None] * len(tasks))
+            engine.asking.discard(tasks[0].album_id)
+            engine.dispatch.wake.set()
             return
         http = self._https.get(target.name)
         if http is None:
@@ -109,39 +114,84 @@ class Asker(threading.Thread):
             Asked(
                 task.sent_as or os.path.basename(os.fsdecode(task.path)),
                 task.body.digests if task.body is not None else {},
+                task.body.pins.size if task.body is not None else task.size,
             )
             for task in tasks
         ]
         try:
             answers = target.ask(http, tasks[0].album, photos)
+            engine.dispatch.answered(lane)
+            if question.before:
+                self._record(question, answers)
+            else:
+                self._look(question, http, photos, answers)
+        except NotAllowed as refused:
+            self._not_allowed(question, refused)
         except Unasked as unasked:
             engine.dispatch.unanswered(lane, unasked)
-            engine.asking.discard(tasks[0].album_id)
-            return
         except AlbumupError as error:
             engine.dispatch.close_lane(lane, error)
-            engine.asking.discard(tasks[0].album_id)
-            return
-        engine.dispatch.answered(lane)
-        self._record(question, answers)
+        engine.asking.discard(tasks[0].album_id)
+        engine.dispatch.wake.set()
 
-    def _record(self, question: _Question, answers: Sequence[Verdict | None]) -> None:
+    def _look(
+        self, question: _Question, http: Http, photos: Sequence[Asked], answers: Sequence[Verdict | None]
+    ) -> None:
+        """Look at what the server says it has, and record it, a few at a time. Raises as ``Target.see`` does."""
+        target, tasks = question.lane.target, question.tasks
+        seen: list[Seen | None] = []
+        done = 0
+
+        def record() -> None:
+            part = _Question(question.lane, tasks[done : len(seen)], before=False)
+            self._record(part, answers[done : len(seen)], seen[done:])
+
+        try:
+            for photo, answer in zip(photos, answers, strict=True):
+                if self._engine.dispatch.ended.is_set():
+                    return
+                is_there = answer is not None and answer.kind in (VerdictKind.STORED, VerdictKind.DUPLICATE)
+                seen.append(target.see(http, tasks[0].album, photo, answer) if answer and is_there else None)
+                if len(seen) - done == _SEEN_AT_A_TIME:
+                    record()
+                    done = len(seen)
+        finally:
+            if len(seen) > done:
+                record()
+
+    def _not_allowed(self, question: _Question, refused: NotAllowed) -> None:
+        """The key may not ask. That closes nothing: photos are sent unasked, and what is in doubt stays so."""
+        if question.before:
+            self._record(question, [None] * len(question.tasks))
+            return
+        words = f"whether it is there cannot be asked: {refused}"
+        unknown = Verdict(VerdictKind.UNPROVEN, "not allowed to ask")
+        self._record(question, [unknown] * len(question.tasks), [Seen(Original.UNKNOWN, words)] * len(question.tasks))
+
+    def _record(
+        self, question: _Question, answers: Sequence[Verdict | None], seen: Sequence[Seen | None] | None = None
+    ) -> None:
+        """``seen``: of what was in doubt, what came of looking at each; None where nobody looked."""
         engine, lane, tasks = self._engine, question.lane, question.tasks
+        seen = [None] * len(tasks) if seen is None else seen
         steps: list[tuple[Task, State, str]] = []
 
         def record(journal: Journal) -> None:
             steps.clear()
-            for task, answer in zip(tasks, answers, strict=True):
+            for task, answer, look in zip(tasks, answers, seen, strict=True):
+                state: State | None
                 try:
                     if question.before:
                         state = engine.recording.known(journal, task, answer)
                     else:
                         state = engine.recording.answered(
-                            journal, task, lane.rules, answer, lane.target.address, chance=engine.chance()
+                            journal, task, lane.rules, answer, look, lane.target.address, chance=engine.chance()
                         )
                 except LostTask:
                     continue  # cancelled or forgotten meanwhile
-                steps.append((task, state, answer.reason if answer is not None else ""))
+                if state is not None:
+                    words = look.words if look is not None else ""
+                    steps.append((task, state, words or (answer.reason if answer is not None else "")))
 
         def recorded() -> None:
             for task, state, words in steps:
@@ -155,5 +205,3 @@ class Asker(threading.Thread):
             engine.dispatch.wet([lane])
 
         engine.recorder.do(record, recorded).wait()
-        engine.asking.discard(tasks[0].album_id)
-        engine.dispatch.wake.set()

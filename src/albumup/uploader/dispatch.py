@@ -207,6 +207,13 @@ class Dispatch:
         with self.cond:
             self._close(lane, Closing(error.exit_code, str(error), error.hint))
 
+    def close_albums(self, lane: Lane, error: AlbumupError) -> None:
+        """Its albums cannot be looked at; photos go there all the same."""
+        with self.cond:
+            lane.albums_closing = Closing(error.exit_code, str(error), error.hint)
+            lane.is_ready = True
+            self.cond.notify_all()
+
     def answered(self, lane: Lane) -> None:
         """The target answered a question: it is not sick."""
         with self.cond:

@@ -111,7 +111,12 @@ class Engine:
             exit_code=exit_code,
             run_id=self.recording.run_id,
             before={album_id: self._before.get(album_id, (0, 0)) for album_id in self.dispatch.albums},
-            closings={name: lane.closing for name, lane in self.dispatch.lanes.items() if lane.closing} | self.unbuilt,
+            closings={
+                name: closing
+                for name, lane in self.dispatch.lanes.items()
+                if (closing := lane.closing or lane.albums_closing)
+            }
+            | self.unbuilt,
             away={self.dispatch.roots[root_id].path: words for root_id, words in self.dispatch.away.items()},
             fault=self.fault,
             seconds=time.monotonic() - self._began,
@@ -273,7 +278,8 @@ class Engine:
                 return True
         if not is_open:
             return False
-        if lane.target.keeps_albums and (journal.owed_count(album_id, 1) or runs.owes_share(journal, album_id)):
+        keeps = lane.target.keeps_albums and lane.albums_closing is None
+        if keeps and (journal.owed_count(album_id, 1) or runs.owes_share(journal, album_id)):
             return True
         if journal.unasked_count(album_id, 1) or journal.unpaired(album_id, 1):
             return True
@@ -290,7 +296,7 @@ class Engine:
             for album_id in unfinished:
                 name = self.dispatch.albums[album_id].target
                 lane = self.dispatch.lanes.get(name)
-                closing = self.unbuilt.get(name) or (lane.closing if lane else None)
+                closing = self.unbuilt.get(name) or ((lane.closing or lane.albums_closing) if lane else None)
                 codes.add(closing.exit_code if closing else 75)
             return 1 if 1 in codes else 4 if 4 in codes else 75
         wanting = any(runs.is_wanting(journal, album_id) for album_id in scope)

@@ -42,6 +42,8 @@ class Lane:
         self.is_ready = not target.keeps_albums
         """Its albums were looked for: what speaks against sending anything is known."""
         self.closing: Closing | None = None
+        self.albums_closing: Closing | None = None
+        """Why nothing more is done about its albums in this run, while photos go on."""
         self.reserved: deque[Task] = deque()
         self.taken: set[int] = set()
         """Ids of tasks that are reserved, in flight, or whose outcome is not yet recorded."""

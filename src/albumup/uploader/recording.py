@@ -10,7 +10,7 @@ from albumup.journal.journal import Journal
 from albumup.journal.rows import Album, CutOff, Task
 from albumup.journal.states import DONE, Owed, State
 from albumup.retry import MOST_FREES, Finding, Outcome, Rules, Step, step_after, wait_before
-from albumup.targets.base import Verdict, VerdictKind
+from albumup.targets.base import Original, Seen, Verdict, VerdictKind
 from albumup.transfer import Sent
 from albumup.uploader.dispatch import Dispatch
 from albumup.uploader.lane import Lane
@@ -92,14 +92,32 @@ class Recording:
         self._apply(journal, task, step, finding)
 
     def answered(
-        self, journal: Journal, task: Task, rules: Rules, answer: Verdict | None, address: str, *, chance: float
-    ) -> State:
-        """A task in doubt was asked about; ``answer`` None: the server does not have it. LostTask if it is gone."""
+        self,
+        journal: Journal,
+        task: Task,
+        rules: Rules,
+        answer: Verdict | None,
+        seen: Seen | None,
+        address: str,
+        *,
+        chance: float,
+    ) -> State | None:
+        """A task in doubt was asked about: its new state; None while it is still to be asked about.
+
+        ``answer`` None: the server does not have it; ``seen``: of what it has, what came of looking. LostTask if the
+        task is gone.
+        """
         if answer is not None and answer.kind is VerdictKind.REJECTED:
             journal.move(task.id, State.PENDING, "", ", ask_at = null")
             journal.settle_task(task.id, State.REJECTED, answer.reason)
             state = State.REJECTED
+        elif answer is not None and seen is not None and seen.original is not Original.READABLE:
+            journal.doubt_stays(task.id, seen.words)
+            state = State.IN_DOUBT
         elif answer is not None:
+            if (again_at := self._look_again_at(journal, task, rules)) is not None:
+                journal.seen(task.id, again_at)
+                return None
             state = State.DUPLICATE if journal.was_hearsay(task.id) else State.UPLOADED
             self._store(journal, task, state, answer.remote_id, answer.url)
         elif not rules.can_ask and rules.resend == "never":
@@ -124,6 +142,17 @@ class Recording:
             state = State.PENDING
         self.settled(journal, task.album_id)
         return state
+
+    def _look_again_at(self, journal: Journal, task: Task, rules: Rules) -> float | None:
+        """When to look at a photo once more that was seen there just now; None: it is there to stay.
+
+        A server that answers with a fault may have its entry already, and delete the file by a job that waits.
+        """
+        if not journal.met_a_fault(task.id):
+            return None
+        now, first = journal.clock(), journal.seen_at(task.id)
+        again_at = (now if first is None or first > now else first) + rules.seen_again
+        return None if first is not None and again_at <= now else again_at
 
     def known(self, journal: Journal, task: Task, answer: Verdict | None) -> State:
         """A task was asked about before it was sent; ``answer`` and LostTask as above."""

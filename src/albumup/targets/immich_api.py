@@ -1,0 +1,164 @@
+"""How an Immich server is spoken to: where its API is, what it says, and what it means when it says no."""
+
+from __future__ import annotations
+
+import functools
+import json
+import threading
+import time
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
+from urllib.parse import urljoin, urlsplit
+
+from albumup.errors import ConfigError
+from albumup.settings import CommonSettings
+from albumup.targets.base import NotAllowed, Target, Unasked, object_of, words_in
+from albumup.transfer import Answer, Fault, Sent, retry_after
+
+if TYPE_CHECKING:
+    from albumup.transfer.http import Http
+
+CHECK = "/assets/bulk-upload-check"
+SAYS_NOTHING = "it did not say what was asked of it"
+_MOST_ANSWER = 64 << 20
+"""Bytes: a list of all albums of somebody who has thousands of them."""
+_SICK = (500, 502, 503, 504)
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def answers_in_shape(method: F) -> F:
+    """A server may answer JSON of any shape: what cannot be read so is no answer."""
+
+    @functools.wraps(method)
+    def guarded(*given: Any, **named: Any) -> Any:
+        try:
+            return method(*given, **named)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise Unasked(f"its answer is in no shape that is known ({type(error).__name__})") from error
+
+    return cast(F, guarded)
+
+
+class ImmichApi(Target):
+    """The account, by an API key, and its server's API."""
+
+    def __init__(self, name: str, settings: CommonSettings, token: str | None, where: str) -> None:
+        super().__init__(name, settings, token, where)
+        self.site = settings.url.rstrip("/").removesuffix("/api")
+        """Where people find it."""
+        self._headers = [*self.authorization(), ("Accept", "application/json")]
+        self._finding = threading.Lock()
+        self._api: str | None = None
+        """Where its API is, once that was found out."""
+
+    def authorization(self) -> list[tuple[str, str]]:
+        """An API key goes in a header of its own (auth.guard.ts), unless the config says otherwise."""
+        if self.settings.auth is None and self.token:
+            return [("x-api-key", self.token)]
+        return super().authorization()
+
+    def api(self, http: Http | None = None) -> str:
+        """Where the API is: below the address, unless the server says otherwise (/.well-known/immich). Unasked."""
+        with self._finding:
+            if self._api is None:
+                self._api = self._find_api(http or self.http())
+            return self._api
+
+    def _find_api(self, http: Http) -> str:
+        usual = self.site + "/api"
+        sent = http.call("GET", self.site + "/.well-known/immich")
+        if sent.answer is None:
+            raise unanswered(sent)
+        api = object_of(sent.answer).get("api")
+        endpoint = str(api.get("endpoint") or "") if isinstance(api, dict) else ""
+        told = urljoin(self.site + "/", endpoint).rstrip("/") if endpoint else usual
+        if told == usual or self._answers(http, usual):
+            return usual  # behind a proxy that adds a path, the server does not know of it
+        if _origin(told) != _origin(self.site):
+            raise ConfigError(
+                f"{self.site} says that its API is at {told}, and the key is sent to no other server unasked",
+                f'if that is right, write {self.key("url")} = "{told.removesuffix("/api")}"',
+            )
+        return told if self._answers(http, told) else usual
+
+    def _answers(self, http: Http, api: str) -> bool:
+        sent = http.call("GET", f"{api}/server/ping")
+        return sent.answer is not None and object_of(sent.answer).get("res") == "pong"
+
+    def call(self, http: Http, method: str, path: str, body: Any = None, *, missing: Collection[int] = ()) -> Any:
+        """What the API says, as parsed JSON; None for a status in ``missing``. Raises Unasked, ConfigError."""
+        sent = http.call(method, self.api(http) + path, json=body, most=_MOST_ANSWER)
+        answer = sent.answer
+        if answer is None:
+            raise unanswered(sent)
+        is_down = _is_astray(answer) and self.is_in_maintenance(http)
+        if answer.status in missing and not answer.is_page and not is_down:
+            return None
+        if answer.is_page or not 200 <= answer.status < 300:
+            self.refuse(http, answer, reads=method == "GET" or path == CHECK)
+        try:
+            if not answer.complete or answer.text is None:
+                raise ValueError
+            return json.loads(answer.text or "null")
+        except (ValueError, RecursionError):
+            words = f"{answer.status} {answer.reason}"
+            raise Unasked(f"{words}, with no answer that can be read", is_astray=True) from None
+
+    def refuse(self, http: Http, answer: Answer, *, reads: bool = True) -> NoReturn:
+        """Raise what an answer deserves that is none to what was asked. ``reads``: nothing was to be changed."""
+        message = self.said(answer)
+        words = f"{answer.status} {answer.reason}" + (f": {message}" if message else "")
+        if _is_astray(answer) and self.is_in_maintenance(http):
+            raise Unasked(f"{self.site} is in maintenance mode")
+        if answer.status == 401:
+            raise ConfigError(
+                f"{self.name}: {self.site} does not take the key: {words}",
+                f"make a new API key there and put it where {self.where} says; see: albumup target check {self.name}",
+            )
+        if answer.status == 403 and not answer.is_page:
+            kind = NotAllowed if reads else ConfigError
+            raise kind(
+                f"{self.name}: {self.site} refuses this key: {words}",
+                f"grant it that permission ({self.site}/user-settings), then: albumup resume;"
+                f" all that is wanted: albumup target check {self.name}",
+            )
+        if answer.is_page:
+            raise Unasked(f"{words} with an HTML page, where an answer should be", is_astray=answer.status not in _SICK)
+        raise Unasked(words, retry_after(answer, time.time()), is_astray=_is_astray(answer))
+
+    def is_in_maintenance(self, http: Http) -> bool:
+        """Does it answer next to nothing for a while? Then all else is a 404, or leads to a page (2.x and 3.x).
+
+        (maintenance-worker.controller.ts)
+        """
+        sent = http.call("GET", f"{self.api(http)}/server/config")
+        return sent.answer is not None and object_of(sent.answer).get("maintenanceMode") is True
+
+    def said(self, answer: Answer) -> str:
+        """What it says is wrong: one text, a list of them, or since 3.0 a list of what fields are wrong."""
+        said = object_of(answer)
+        message = said.get("message")
+        parts = [str(one) for one in message] if isinstance(message, list) else [str(message)] if message else []
+        errors = said.get("errors")
+        for error in errors if isinstance(errors, list) else []:
+            if isinstance(error, dict):
+                where = error.get("path")
+                place = ".".join(map(str, where)) if isinstance(where, list) else str(where or "")
+                parts.append(f"{place}: {error.get('message')}")
+        return words_in(self.masked("; ".join(parts)))
+
+
+def unanswered(sent: Sent) -> Unasked:
+    is_astray = sent.fault in (Fault.UNKNOWN_HOST, Fault.BAD_CERTIFICATE)
+    return Unasked(sent.detail or str(sent.fault), is_astray=is_astray, has_answered=False)
+
+
+def _is_astray(answer: Answer) -> bool:
+    """Is this what a wrong address answers?"""
+    return 300 <= answer.status < 400 or answer.status in (404, 405, 410)
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc

@@ -1,0 +1,146 @@
+"""What an Immich server says it has counts, after a doubt, once its original was seen there."""
+
+from __future__ import annotations
+
+import pytest
+from immich.fake import KEY, VERSIONS, Immich
+
+from .conftest import Home, Start, configure, finish, jpeg, until
+
+NEEDED = ["asset.upload", "album.read", "album.create", "albumAsset.create"]
+SETTLE = 0.2
+LOOK = "/original"
+
+
+def quick(home: Home, server: Immich) -> None:
+    """What is two minutes by default is short here."""
+    configure(home, server.url, f"settle = {SETTLE}\n")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_row_without_its_file_is_in_doubt_for_good(home: Home, start: Start, version: str) -> None:
+    """The database goes away in the middle: 500, the row stays, and a job deletes the file later."""
+    server = start(version)
+    quick(home, server)
+    server.fault("POST", "/api/assets$", "status_after", status=500)
+    process = home.start("push", home.photos(1))
+    until(lambda: server.requests("GET", LOOK), "the first look")
+    (there,) = server.assets()
+    server.tell("lose_file", id=there["id"])
+    done = finish(process)
+    assert done.returncode == 3
+    assert home.states() == {"IMG_1.JPG": "in_doubt"}
+    assert "has no original of it: delete it there" in done.stderr
+    assert f"/photos/{there['id']}" in done.stderr
+    again = home.run("retry-failed", "trip")
+    assert again.returncode == 3
+    assert "has no original of it" in again.stderr
+    server.tell("delete_asset", id=there["id"])
+    assert home.run("retry-failed", "trip").returncode == 0
+    assert home.states() == {"IMG_1.JPG": "uploaded"}
+    assert all(one["hasFile"] for one in server.assets())
+
+
+def test_after_a_fault_it_is_seen_twice(home: Home, immich: Immich) -> None:
+    quick(home, immich)
+    immich.fault("POST", "/api/assets$", "status_after", status=500)
+    assert home.run("push", home.photos(3)).returncode == 0
+    assert set(home.states().values()) == {"uploaded"}
+    first, second = immich.requests("GET", LOOK)
+    assert second["at"] - first["at"] >= 4 * SETTLE
+    assert len(immich.album("trip")) == 3
+
+
+def test_a_run_that_ends_between_the_two_looks_leaves_the_second_to_the_next(home: Home, immich: Immich) -> None:
+    quick(home, immich)
+    immich.fault("POST", "/api/assets$", "status_after", status=500)
+    process = home.start("push", home.photos(1))
+    until(lambda: immich.requests("GET", LOOK), "the first look")
+    until(lambda: home.sql("select 1 from task where seen_at is not null"), "its record")
+    process.kill()
+    process.wait()
+    assert home.states() == {"IMG_1.JPG": "in_doubt"}
+    assert home.run("resume").returncode == 0
+    assert home.states() == {"IMG_1.JPG": "uploaded"}
+    assert len(immich.requests("GET", LOOK)) == 2
+
+
+def test_after_a_lost_answer_it_is_seen_once(home: Home, immich: Immich) -> None:
+    quick(home, immich)
+    immich.fault("POST", "/api/assets$", "cut_after")
+    assert home.run("push", home.photos(2)).returncode == 0
+    assert len(immich.requests("GET", LOOK)) == 1
+    assert set(home.states().values()) == {"uploaded"}
+
+
+def test_a_duplicate_to_the_body_sent_is_looked_at(home: Home, immich: Immich) -> None:
+    """Between the question and the sending, twins came; one of them has no file."""
+    immich.fault("POST", "bulk-upload-check", "status", status=200, times=1,
+                 body={"results": [{"id": str(number), "action": "accept"} for number in range(9)]})  # fmt: skip
+    immich.put(jpeg(1), "there.jpg")
+    immich.tell("lose_file", id=immich.put(jpeg(2), "a row.jpg"))
+    done = home.run("push", home.photos(2))
+    assert done.returncode == 3
+    assert home.states() == {"IMG_1.JPG": "duplicate", "IMG_2.JPG": "in_doubt"}
+
+
+def test_an_original_of_another_size_is_none(home: Home, immich: Immich) -> None:
+    quick(home, immich)
+    immich.fault("POST", "/api/assets$", "cut_after")
+    immich.fault("GET", LOOK, "status", status=206, body="x", headers={"content-range": "bytes 0-0/7"})
+    done = home.run("push", home.photos(1))
+    assert done.returncode == 3
+    assert "has 7 bytes, not" in done.stderr
+
+
+@pytest.mark.parametrize("what", ["cut_before", "page"])
+def test_a_look_without_an_answer_is_made_again(home: Home, immich: Immich, what: str) -> None:
+    quick(home, immich)
+    immich.fault("POST", "/api/assets$", "cut_after")
+    immich.fault("GET", LOOK, what, status=502)
+    assert home.run("push", home.photos(1)).returncode == 0
+    assert home.states() == {"IMG_1.JPG": "uploaded"}
+
+
+def test_a_key_that_may_not_look_leaves_it_in_doubt(home: Home, immich: Immich) -> None:
+    quick(home, immich)
+    immich.tell("set_key", key=KEY, permissions=NEEDED)
+    immich.fault("POST", "/api/assets$", "cut_after")
+    done = home.run("push", home.photos(3))
+    assert done.returncode == 3
+    assert sorted(home.states().values()) == ["in_doubt", "uploaded", "uploaded"]
+    assert "Missing required permission: asset.download" in done.stderr
+    check = home.run("target", "check")
+    assert check.returncode == 0
+    assert "permission asset.download: missing; without it a photo in doubt stays so" in check.stdout
+    immich.tell("set_key", key=KEY, permissions=[*NEEDED, "asset.download"])
+    assert home.run("retry-failed", "trip").returncode == 0
+    assert set(home.states().values()) == {"uploaded"}
+    assert all(one["received"] == 1 for one in immich.assets())
+
+
+def test_a_key_that_may_not_ask_sends_unasked(home: Home, start: Start) -> None:
+    """From 1.138 to 1.140 only a key with all permissions may ask; sending needs asset.upload alone."""
+    server = start("1.138.1")
+    quick(home, server)
+    server.tell("set_key", key=KEY, permissions=[*NEEDED, "asset.download"])
+    server.fault("POST", "/api/assets$", "cut_after", skip=1)
+    done = home.run("push", home.photos(3), "--jobs", "1")
+    assert done.returncode == 3
+    assert sorted(home.states().values()) == ["in_doubt", "uploaded", "uploaded"]
+    assert "Missing required permission: all" in done.stderr
+    server.tell("set_key", key=KEY, permissions=["all"])
+    assert home.run("retry-failed", "trip").returncode == 0
+    assert len(server.album("trip")) == 3
+
+
+def test_a_key_that_may_not_see_albums_sends_and_says_so(home: Home, immich: Immich) -> None:
+    immich.tell("set_key", key=KEY, permissions=["asset.upload", "album.create", "albumAsset.create"])
+    done = home.run("push", home.photos(2))
+    assert done.returncode == 4
+    assert "Missing required permission: album.read" in done.stderr
+    assert set(home.states().values()) == {"uploaded"}
+    assert home.album()["settled"] is False
+    immich.tell("set_key", key=KEY, permissions=NEEDED)
+    assert home.run("resume").returncode == 0
+    assert len(immich.album("trip")) == 2
