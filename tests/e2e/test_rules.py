@@ -1,4 +1,4 @@
-"""What a form's rules make of answers, as a person sees it: a "no" inside a 2xx, refusals in words, proofs."""
+"""A form's rules as a person sees them: a "no" inside a 2xx, refusals in words, proofs, names."""
 
 from __future__ import annotations
 
@@ -72,3 +72,36 @@ def test_a_proof_may_ask_for_a_digest_that_was_not_made_when_the_photos_were_pre
     assert done.returncode == 3
     assert home.states() == {"IMG_1.JPG": "uploaded", "IMG_2.JPG": "in_doubt"}
     assert "0" * 32 in done.stderr
+
+
+def test_a_server_that_stores_by_name_in_one_folder_keeps_the_photos_of_all_albums(
+    home: Home, server: FormServer
+) -> None:
+    """Also those of an album that was forgotten; and no photo is sent under two names."""
+    stored: dict[str, str] = {}
+
+    def store(one: Received) -> Answer:
+        stored[one.filename.lower()] = one.sha256
+        return Answer()
+
+    server.answer = store
+    home.form(server)
+    names = {"one": "IMG_1.JPG", "two": "img_1.jpg", "three": "IMG_1.JPG", "four": "IMG_1.JPG"}
+    for number, (album, name) in enumerate(names.items(), 1):
+        (home.photos(1, album, number) / f"IMG_{number}.JPG").rename(home.folder / album / name)
+        # The last album goes by another target to the same place.
+        where = ("--url", server.url) if album == "four" else ("--target", "club")
+        assert home.run("push", home.folder / album, *where).returncode == 0
+        if album == "two":
+            assert home.run("forget", "two").returncode == 0
+    digests = {hashlib.sha256((home.folder / album / name).read_bytes()).hexdigest() for album, name in names.items()}
+    assert set(stored.values()) == digests
+    assert len(server.ledger) == len(names)
+    assert {task["sent_as"] for task in home.tasks()} == {"IMG_1.JPG", "IMG_1-3.JPG", "IMG_1-4.JPG"}
+
+
+def test_albums_that_the_address_names_keep_their_names(home: Home, server: FormServer) -> None:
+    home.config(f'[targets.club]\nkind = "form"\nurl = "{server.url}/{{album}}"\n')
+    for album in ("one", "two"):
+        assert home.run("push", home.photos(1, album)).returncode == 0
+    assert server.names == ["IMG_1.JPG", "IMG_1.JPG"]

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from albumup.body import sent_name
 from albumup.journal.admin import forget
 from albumup.journal.gathering import (
     Action,
@@ -323,44 +322,7 @@ def test_a_photo_nobody_pushed_is_unknown(journal: Journal) -> None:
     assert album_id_of(journal.connection, "trip", "club") is None
 
 
-# Names.
-
-
-def name_of(journal: Journal, album_id: int, task_id: int, name: bytes, had: str | None = None) -> str:
-    with journal.transaction():
-        return journal.name_photo(task_id, album_id, lambda number: sent_name(name, number), had)
-
-
-def test_names_sent_within_an_album_are_unique_without_regard_to_case(journal: Journal) -> None:
-    album_id = push(journal, [arrival(b"%d.jpg" % number) for number in range(4)])
-    other = push(journal, [arrival()], "other")
-    assert name_of(journal, album_id, 1, b"DSC_0001.JPG") == "DSC_0001.JPG"
-    assert name_of(journal, album_id, 2, b"dsc_0001.jpg") == "dsc_0001-2.jpg"
-    assert name_of(journal, album_id, 3, b"DSC_0001.JPG") == "DSC_0001-3.JPG"
-    assert name_of(journal, album_id, 4, b"DSC_0001-2.JPG") == "DSC_0001-2-2.JPG"
-    assert name_of(journal, other, 5, b"DSC_0001.JPG") == "DSC_0001.JPG"
-
-
-def test_a_task_keeps_its_name(journal: Journal) -> None:
-    album_id = push(journal, [arrival(b"%d.jpg" % number) for number in range(1, 4)])
-    name_of(journal, album_id, 1, b"A.jpg")
-    assert [name_of(journal, album_id, task_id, b"A.jpg") for task_id in (2, 3)] == ["A-2.jpg", "A-3.jpg"]
-    assert name_of(journal, album_id, 1, b"A.jpg") == "A.jpg"
-    for task_id in (2, 3):
-        had = f"A-{task_id}.jpg"
-        assert name_of(journal, album_id, task_id, b"A.jpg", had) == had
-    # Killed between the naming and the journaling of the body, it has a name that only the names' table knows.
-    assert name_of(journal, album_id, 2, b"A.jpg") == "A-4.jpg"
-
-
-def test_many_photos_of_one_name_take_few_looks_each(journal: Journal) -> None:
-    """As when every folder of a long life holds a DSC_0001.JPG."""
-    album_id = push(journal, [arrival(b"%03d.jpg" % number) for number in range(300)])
-    statements: list[str] = []
-    journal.connection.set_trace_callback(statements.append)
-    names = [name_of(journal, album_id, task_id, b"DSC_0001.JPG") for task_id in range(1, 301)]
-    assert names == ["DSC_0001.JPG", *(f"DSC_0001-{number}.JPG" for number in range(2, 301))]
-    assert len(statements) / 300 < 25
+# Paths.
 
 
 @pytest.mark.parametrize(

@@ -485,6 +485,31 @@ def test_what_a_server_calls_a_photo_is_one_short_line(form: Callable[..., Targe
     assert len(verdict.remote_id) <= 300
 
 
+# Where it is put.
+
+
+@pytest.mark.parametrize(
+    ("url", "lines", "shares"),
+    [
+        ("http://x", "", True),
+        ("http://x/{path}", "", True),
+        ("http://x/{album}", "", False),
+        ("http://x?into={album}", "", False),
+        ("http://x", '[targets.club.fields]\nalbum = "{album}"', False),
+        ("http://x", '[targets.club.fields]\ntitle = "{name}"', True),
+        ("http://x", 'filename = "{album}-{name}"', True),
+    ],
+)
+def test_albums_share_a_folder_unless_address_or_fields_name_them(
+    form: Callable[..., Target], url: str, lines: str, shares: bool
+) -> None:
+    target = form(lines, url=url)
+    assert target.shares_folder is shares
+    assert (target.puts_into("trip") == target.puts_into("wedding")) is shares
+    other = form('[targets.club.fields]\ninto = "b"', url=url)
+    assert other.puts_into("trip") != target.puts_into("trip")
+
+
 # The album's address, and the check.
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from albumup.errors import UsageError
 from albumup.journal import runs
 from albumup.journal.journal import Journal
+from albumup.journal.naming import forget_names
 from albumup.journal.states import DONE, State
 
 
@@ -74,6 +75,7 @@ def forget(journal: Journal, album_id: int) -> None:
     """Drop everything the journal knows of an album, and what only it needed."""
     connection = journal.connection
     in_album = "select id from task where album_id = ?"
+    forget_names(connection, album_id)
     for statement in (
         f"delete from attempt where task_id in ({in_album})",
         f"delete from body where task_id in ({in_album})",

@@ -15,6 +15,8 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
 from albumup.errors import LocalError
+from albumup.journal import naming
+from albumup.journal.naming import Folder
 from albumup.journal.opening import journal_fault, open_writer
 from albumup.journal.rows import TASK, Body, CutOff, Pins, Task, plain, stored, task_of
 from albumup.journal.states import WANTING, Owed, Prepared, State, sources_of
@@ -118,42 +120,17 @@ class Journal:
         )
         return [task_of(row) for row in found]
 
-    def name_photo(self, task_id: int, album_id: int, wanted: Callable[[int], str], had: str | None = None) -> str:
-        """The name under which a photo is sent, unique in its album without regard to case.
-
-        ``wanted(1)`` is the name as it is, ``wanted(2)`` the one to try when that is taken, and so on. A task keeps
-        the name that it ``had``, if it still wants it, unless other bytes of it may be on the server under that name.
-        """
-        number = 1
-        while True:
-            name = wanted(number)
-            taken = self.connection.execute(
-                "insert into sent_name (album_id, folded, task_id) values (?, ?, ?) on conflict do nothing",
-                (album_id, name.casefold(), task_id),
-            )
-            if taken.rowcount == 1 or self._holder(album_id, name) == (task_id, 0):
-                return name
-            number = number + 1 if number > 1 or had is not None else self._free_number(album_id, wanted)
-
-    def _free_number(self, album_id: int, wanted: Callable[[int], str]) -> int:
-        """A number whose name is free, in a few looks: a thousand folders may hold the same thousand names."""
-        taken, free = 1, 2
-        while self._holder(album_id, wanted(free)) is not None:
-            taken, free = free, 2 * free
-        while free - taken > 1:
-            middle = (taken + free) // 2
-            if self._holder(album_id, wanted(middle)) is not None:
-                taken = middle
-            else:
-                free = middle
-        return free
-
-    def _holder(self, album_id: int, name: str) -> tuple[int, int] | None:
-        """Which task has a name, and whether other bytes of it may be on the server under it; None if it is free."""
-        found = self.rows(
-            "select task_id, used from sent_name where album_id = ? and folded = ?", album_id, name.casefold()
-        )
-        return (found[0]["task_id"], found[0]["used"]) if found else None
+    def name_photo(
+        self,
+        task_id: int,
+        album_id: int,
+        wanted: Callable[[int], str],
+        had: str | None = None,
+        folder: Folder | None = None,
+        sha256: str = "",
+    ) -> str:
+        """The name under which a photo is sent: ``naming.name_photo``."""
+        return naming.name_photo(self.connection, task_id, album_id, wanted, had, folder, sha256)
 
     def prepared(
         self,

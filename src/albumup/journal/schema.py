@@ -363,6 +363,20 @@ create index task_stale on task (album_id, root_id, id) where state = 'pending' 
 _CONFIRMATION = """
 alter table task add column seen_at real;                   -- its original was there, and is looked at again
 """
+_NAMES = """
+create table folder (                          -- of a server: names are unique in it, as far as it can be told apart
+    id integer primary key,
+    key text not null unique
+);
+alter table sent_name add column folder_id integer;  -- null: named before folders were told apart
+create index sent_name_in_folder on sent_name (folder_id, folded) where folder_id is not null;
+create table lasting_name (                    -- what albums that were forgotten may have left there
+    folder_id integer not null,
+    folded text not null,
+    sha256 text not null,                     -- of the bytes that it names; empty: not known
+    primary key (folder_id, folded, sha256)
+) without rowid;
+"""
 _FORGOTTEN = """
 create table forgotten (                      -- numbers of albums that were dropped: no other album gets them
     album_id integer primary key
@@ -372,7 +386,7 @@ create table forgotten (                      -- numbers of albums that were dro
 
 def _fourth(run: Callable[[str], object]) -> None:
     """Pauses that outlive a run, cards without an identity, definitions by album, and yes that is confirmed."""
-    for script in (_SICK_TARGETS, _CARDS, _DEFINITIONS, _CONFIRMATION, _FORGOTTEN):
+    for script in (_SICK_TARGETS, _CARDS, _DEFINITIONS, _CONFIRMATION, _NAMES, _FORGOTTEN):
         for statement in _statements(script):
             run(statement)
 

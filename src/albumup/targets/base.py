@@ -169,7 +169,7 @@ class Target(ABC):
     takes_sidecars: ClassVar[bool] = False
     """XMP files go along with the photo they lie beside."""
     overwrites_by_name: ClassVar[bool] = True
-    """The server may overwrite by name, so the names sent within an album are made unique."""
+    """The server may overwrite by name, so the names put into a folder there are made unique."""
     success_keys: ClassVar[tuple[str, ...]] = ()
     """The keys of its table that say what a success looks like: named when an answer is taken for a stranger's."""
     is_local: ClassVar[bool] = False
@@ -211,6 +211,15 @@ class Target(ABC):
     @property
     def peer(self) -> Peer:
         return Peer(self.settings.timeout, self.settings.ca_file)
+
+    @property
+    def shares_folder(self) -> bool:
+        """All albums of it lie in one folder there, as far as can be told."""
+        return False
+
+    def puts_into(self, album: str) -> str:
+        """What tells the folder that an album's photos are put into from others, on this server and elsewhere."""
+        return json.dumps([self.kind, self.settings.url, "" if self.shares_folder else album])
 
     @property
     def digests(self) -> Collection[str]:

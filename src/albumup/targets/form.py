@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Mapping
 from functools import cached_property
@@ -45,6 +46,17 @@ class FormTarget(Target):
         self._names = frozenset(found for template in templates for found in template.names)
         self._secret = any("token" in template.names for _, template in self._fields)
         self._authorization = self.authorization()
+
+    @property
+    def shares_folder(self) -> bool:
+        """True where neither the address nor a field names the album."""
+        placing = [self._url, *(template for _, template in self._fields)]
+        return not any("album" in template.names for template in placing)
+
+    def puts_into(self, album: str) -> str:
+        """The address and the fields, as far as they are the same for all photos of the album."""
+        form = self._form
+        return json.dumps([form.url, form.fields, form.vars, "" if self.shares_folder else album])
 
     @property
     def digests(self) -> Collection[str]:

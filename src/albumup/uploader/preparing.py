@@ -17,6 +17,7 @@ from albumup.errors import AlbumupError, ConfigError, TryLater
 from albumup.facts import FactsReader
 from albumup.journal import copies
 from albumup.journal.journal import Journal, LostTask
+from albumup.journal.naming import Folder
 from albumup.journal.rows import Body, Task
 from albumup.journal.states import Prepared
 from albumup.prepare import Reading, body_of, photo_of, read, reread
@@ -240,7 +241,8 @@ class Preparer(threading.Thread):
         ]
         names = engine.recorder.do(
             lambda journal: [
-                _name(journal, lane, task, name) for (lane, task, _), name in zip(done, wanted, strict=True)
+                _name(journal, lane, task, name, reading.digests["sha256"])
+                for (lane, task, reading), name in zip(done, wanted, strict=True)
             ]
         )
         changes = []
@@ -270,8 +272,10 @@ class Preparer(threading.Thread):
         engine.recorder.do(record, recorded).wait()
 
 
-def _name(journal: Journal, lane: Lane, task: Task, wanted: str) -> str:
-    """What a photo is sent as; unique within its album where the server may overwrite by name."""
-    if not lane.target.overwrites_by_name:
+def _name(journal: Journal, lane: Lane, task: Task, wanted: str, sha256: str) -> str:
+    """What a photo is sent as; unique where it is put, where the server may overwrite by name."""
+    target = lane.target
+    if not target.overwrites_by_name:
         return sent_name(wanted)
-    return journal.name_photo(task.id, task.album_id, partial(sent_name, wanted), task.sent_as)
+    folder = Folder(target.puts_into(task.album), is_shared=target.shares_folder)
+    return journal.name_photo(task.id, task.album_id, partial(sent_name, wanted), task.sent_as, folder, sha256)
