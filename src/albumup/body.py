@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from albumup.disk import file_system_of
+from albumup.disk import drop_from_cache, file_system_of
 from albumup.errors import LocalError
 from albumup.journal.rows import Body, Pins
 from albumup.photo import CopyFault, digest
@@ -165,13 +165,17 @@ def read_source(
     place: Place | None = None,
     copy_to: int | None = None,
     on_block: Callable[[int], None] | None = None,
+    from_disk: bool = False,
 ) -> tuple[Pins, dict[str, str]]:
-    """Pins and digests of a file that kept still while it was read.
+    """Pins and digests of a file that kept still while it was read; ``from_disk``: what the system remembers of it is
+    dropped first.
 
     Raises SourceGone, SourceChanged, AnotherVolume, LocalError.
     """
     descriptor, before = open_source(path, place)
     try:
+        if from_disk:
+            drop_from_cache(descriptor)
         size, digests = _digest(descriptor, algorithms, before.st_size, copy_to, on_block)
         after = os.fstat(descriptor)
     finally:

@@ -187,7 +187,7 @@ def immich(start: Start, home: Home) -> Immich:
 def configure(home: Home, url: str, more: str = "") -> None:
     """A config whose only target, home, is the Immich server at ``url``; ``more`` lines belong to it."""
     token = home.secret(KEY)
-    home.config(f'[targets.home]\nkind = "immich"\nurl = "{url}"\ntoken_file = "{token}"\n{more}')
+    home.config(f'[targets.home]\nkind = "immich"\nurl = "{url}"\ntoken_file = "{token}"\nelsewhere = true\n{more}')
 
 
 @pytest.fixture

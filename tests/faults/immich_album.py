@@ -82,7 +82,9 @@ class Scene:
         token = place / "token"
         token.write_text(KEY)
         token.chmod(0o600)
-        settings = f'kind = "immich"\nurl = "{self.server.url}"\ntoken_file = "{token}"\nsettle = 0.2\n'
+        settings = (
+            f'kind = "immich"\nurl = "{self.server.url}"\ntoken_file = "{token}"\nsettle = 0.2\nelsewhere = true\n'
+        )
         (place / "config.toml").write_text(f"[targets.home]\n{settings}")
 
     def command(self, *args: str, journal: str = "journal.db") -> list[str]:

@@ -1,7 +1,9 @@
-"""``albumup verify``: may the folder be erased?"""
+"""``albumup verify``: what is proven, and may the folder be erased?"""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -11,22 +13,26 @@ from albumup.cli.app import App, pass_app, shared
 if TYPE_CHECKING:
     from albumup.journal.journal import Journal
     from albumup.journal.rows import Album
+    from albumup.targets.base import Target
+    from albumup.verify import Finding, Outcome
 
 _MOST_NAMED = 20
 
 
-@click.command(short_help="Ask the server for every photo: may the folder be erased?")
+@click.command(short_help="Prove every photo: may the folder be erased?")
 @click.argument("album")
 @click.option("--target", metavar="T", help="Only the album on this target.")
+@click.option("--deep", is_flag=True, help="Download every original, and compare its SHA-256.")
 @click.option("-0", "nul", is_flag=True, help="Print the proven paths, NUL after each, for xargs -0.")
 @shared
 @pass_app
-def verify(app: App, /, album: str, target: str | None, nul: bool) -> int:
-    """Ask the server whether it has every photo of ALBUM, read each one here again, and say whether the folder that was
-    pushed is safe to erase.
+def verify(app: App, /, album: str, target: str | None, deep: bool, nul: bool) -> int:
+    """Ask the server for every photo of ALBUM and look at its original there, read what lies in the folder again from
+    the disk, and say whether that is safe to erase.
 
     \b
       albumup verify trip
+      albumup verify trip --deep
       albumup verify trip -0 | xargs -0 rm --
 
     Exit code 0 only if it is; nothing is changed anywhere.
@@ -41,62 +47,130 @@ def verify(app: App, /, album: str, target: str | None, nul: bool) -> int:
     codes = []
     for one in meant:
         try:
-            codes.append(_verify_one(app, journal, one, nul))
+            codes.append(_verify_one(app, journal, one, deep=deep, nul=nul))
         except Unasked as unasked:
             raise TryLater(f"{one.target} could not be asked: {unasked}", "try again later") from None
     return max(codes)
 
 
-def _verify_one(app: App, journal: Journal, album: Album, nul: bool) -> int:
-    import sys
-
+def _verify_one(app: App, journal: Journal, album: Album, *, deep: bool, nul: bool) -> int:
     from albumup.cli import words
-    from albumup.cli.screen import escape, name_of, photos, put
-    from albumup.journal.runs import is_unfinished, tally, target_definitions
+    from albumup.cli.screen import escape, photos, put, put_flush, put_raw
+    from albumup.journal.runs import tally, target_definitions
     from albumup.targets.building import build
-    from albumup.verify import Proof, is_by_name, verify
+    from albumup.verify import Kind, Outcome, look_here, look_there, pushed_folders
 
     say = app.screen.complain if nul else put
     title = words.title_of(journal, album)
     server = build(album.target, app.config, target_definitions(journal))
     try:
-        if server.is_local or not server.can_ask:
-            why = "which is on this computer" if server.is_local else "which cannot be asked"
-            say(f"{title}: cannot be proven: it goes to {escape(server.address)}, {why}: not safe to erase    (exit 3)")
+        where = escape(server.address)
+        if not server.can_ask:
+            say(f"{title}: cannot be proven: it goes to {where}, which cannot be asked: not safe to erase    (exit 3)")
             return 3
-        counts = tally(journal, album.id)
-        app.screen.say(f"{title}: reading {photos(sum(counts.photos.values()))} and asking {escape(server.address)}")
-        wrong: list[Proof] = []
-        proven = total = 0
-        for proof in verify(journal, album, server):
-            total += proof.is_photo
-            if proof.why_not:
-                wrong.append(proof)
-            elif proof.is_photo:
-                proven += 1
-                if nul:
-                    sys.stdout.buffer.write(proof.path + b"\0")
-        sys.stdout.buffer.flush()
+        count = photos(sum(tally(journal, album.id).photos.values()))
+        app.screen.say(f"{title}: asking {where} for {count}, and reading what lies here")
+        outcome = Outcome()
+        copies = look_there(journal, album, server, deep=deep)
+        folders = pushed_folders(journal, album)
+        findings = [one for one in look_here(copies, folders, outcome) if one.kind is not Kind.OTHER]
+        outcome.beside = _beside(server, outcome)
     finally:
         server.close()
-    for proof in wrong[:_MOST_NAMED]:
-        say(f"  {name_of(proof.path)}  {escape(proof.why_not)}")
-    if len(wrong) > _MOST_NAMED:
-        say(f"  and {len(wrong) - _MOST_NAMED} more")
-    where = escape(server.address)
-    if not wrong and total and not is_unfinished(journal, album.id):
-        what = (
-            "these files are safe to erase, not the folders they lie in"
-            if is_by_name(journal, album)
-            else "safe to erase"
-        )
-        say(f"{title}: {proven} of {total} are on {where} and unchanged here: {what}")
-        return 0
-    also = sum(not proof.is_photo for proof in wrong)
-    parts = [f"{proven} of {total} are on {where} and unchanged here"]
-    if also:
-        parts.append(f"{also} other {'file' if also == 1 else 'files'} in the folder")
-    if is_unfinished(journal, album.id):
+    if nul and not outcome.beside:
+        for one in findings:
+            if one.kind is Kind.PROVEN:
+                put_raw(one.path + b"\0")
+        put_flush()
+    for line in _details(app, findings, outcome):
+        say(line)
+    verdict, code = _verdict(journal, album, server, outcome)
+    say(f"{title}: {verdict}")
+    return code
+
+
+def _beside(server: Target, outcome: Outcome) -> str:
+    """Why the copies are no second ones, or ""."""
+    from albumup.cli.screen import escape
+    from albumup.transfer.own import is_own
+
+    if server.is_local:
+        return "that is this computer"
+    http = server.http()
+    for folder in outcome.stores:
+        if server.keeps_in(http, folder):
+            return f"it keeps them in {escape(folder)}, with the folder that was pushed"
+    if is_own(server.settings.url) and not server.settings.elsewhere:
+        key = escape(server.key("elsewhere"))
+        return f"that is this computer (if a tunnel leads to another one: {key} = true)"
+    return ""
+
+
+def _details(app: App, findings: list[Finding], outcome: Outcome) -> list[str]:
+    """What is not proven, by name; then what was left out, counted."""
+    from albumup.cli.screen import escape
+    from albumup.verify import Kind
+
+    unproven = [one for one in findings if one.kind is Kind.UNPROVEN]
+    lines = [f"  {escape(one.path)}  {escape(one.words)}" for one in unproven[:_MOST_NAMED]]
+    if len(unproven) > _MOST_NAMED:
+        lines.append(f"  and {len(unproven) - _MOST_NAMED} more")
+    lines += [f"  {escape(one.path)}  {escape(one.words)}" for one in findings if one.kind is Kind.SIDECAR]
+    if app.screen.verbose:
+        proven = [one for one in findings if one.kind is Kind.PROVEN]
+        lines += [f"  {escape(one.path)}  {one.level.words} there, read again here" for one in proven]
+    for folder, count in sorted(outcome.bins.items()):
+        lines.append(f"  {escape(folder)} is a bin, with {_of(count, 'photo')} that {_was(count)} not sent")
+    if outcome.made:
+        lines.append(f"  made by a camera or a NAS for what is proven: {_counts(outcome.made)}")
+    if outcome.others:
+        lines.append(f"  not sent, and no photos: {_counts(outcome.others)}")
+    for path, why_not in outcome.lost[:_MOST_NAMED]:
+        lines.append(f"  {escape(path)}  not here, and {escape(why_not)}")
+    if len(outcome.lost) > _MOST_NAMED:
+        lines.append(f"  and {len(outcome.lost) - _MOST_NAMED} more that are not here")
+    levels = {level.words: count for level, count in sorted(outcome.levels.items(), reverse=True)}
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(outcome.began))
+    lines.append(f"  proof: {_counts(levels)} there; {outcome.proven} read again here; {when}")
+    return lines
+
+
+def _verdict(journal: Journal, album: Album, server: Target, outcome: Outcome) -> tuple[str, int]:
+    """The last line, and the exit code."""
+    from albumup.cli import words
+    from albumup.cli.screen import escape, size
+    from albumup.journal.runs import has_unsent
+    from albumup.verify import is_by_name
+
+    where = f"{outcome.on_server} of {outcome.photos} are on {escape(server.address)}"
+    parts = [f"{outcome.gone} {'is' if outcome.gone == 1 else 'are'} gone here"] if outcome.gone else []
+    if outcome.sidecars:
+        parts.append(f"{_of(outcome.sidecars, 'sidecar')}, named above, {_was(outcome.sidecars)} not sent")
+    if outcome.is_safe:
+        is_named = is_by_name(journal, album)
+        what = "these files are safe to erase, not the folders they lie in" if is_named else "safe to erase"
+        return f"{'; '.join([f'{where} and read again here', *parts])}: {what} ({size(outcome.frees)})", 0
+    if outcome.is_erased and not outcome.beside:
+        is_there = 0 < outcome.photos == outcome.on_server
+        return "; ".join([where, *parts]) + ("" if is_there else ": not proven    (exit 3)"), 0 if is_there else 3
+    if outcome.unproven:
+        parts.append(f"{_of(outcome.unproven, 'file')} here {_was(outcome.unproven)} not proven")
+    if has_unsent(journal, album.id):
         parts.append(f"not all done yet (albumup resume {words.quoted(album.name)})")
-    say(f"{title}: {'; '.join(parts)}: not safe to erase    (exit 3)")
-    return 3
+    if outcome.beside:
+        parts.append(outcome.beside)
+    return f"{'; '.join([where, *parts])}: not safe to erase    (exit 3)", 3
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    from albumup.cli.screen import escape
+
+    return ", ".join(f"{count} {escape(word)}" for word, count in counts.items())
+
+
+def _of(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _was(count: int) -> str:
+    return "was" if count == 1 else "were"

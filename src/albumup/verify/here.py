@@ -1,0 +1,210 @@
+"""What lies in the folders that were pushed: every file, read again from the disk, whatever its name."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from albumup.body import SourceChanged, SourceGone, read_source
+from albumup.journal.journal import Journal
+from albumup.journal.rows import Album
+from albumup.leavings import STORE_FOLDERS, Makers, is_apple_double, is_bin, is_nas_thumbnail, is_store
+from albumup.photo import HEAD_BYTES, media_type, media_type_by_name
+from albumup.verify.findings import Finding, Kind, Outcome
+from albumup.verify.there import Copies
+
+_PUSHED = "id in (select root_id from photo where album_id = ? union select root_id from pushed where album_id = ?)"
+_SIDECARS = (b".xmp", b".aae")
+_SNAPSHOTS = b"#snapshot"
+_MAYBE = frozenset(
+    b".3fr .arw .bmp .cr2 .cr3 .crw .dcr .dng .dv .erf .fff .flv .hif .iiq .insp .insv .j2c .j2k .jp2 .jpx .jxl .k25"
+    b" .kdc .m2v .mef .mos .mpeg .mpg .mrw .mxf .nef .nrw .ogv .orf .pef .psb .psd .raf .raw .rw2 .rwl .sr2 .srf .srw"
+    b" .vob .wmv .x3f".split()
+)
+"""Names of pictures and clips, known to ``push`` or not: what may be a photo is not erased for being unknown."""
+
+
+def is_by_name(journal: Journal, album: Album) -> bool:
+    """Were files pushed by their names, so that the folders they lie in are none of ours?"""
+    return bool(journal.rows(f"select 1 from root where not is_folder and {_PUSHED} limit 1", album.id, album.id))
+
+
+def pushed_folders(journal: Journal, album: Album) -> list[bytes]:
+    sql = f"select distinct path from root where is_folder and {_PUSHED}"
+    return sorted(row["path"] for row in journal.rows(sql, album.id, album.id))
+
+
+def look_here(copies: Copies, folders: Sequence[bytes], outcome: Outcome) -> Iterator[Finding]:
+    """Every file in the folders that were pushed to the album, or was pushed by its name; ``outcome`` counts them.
+
+    Raises LocalError.
+    """
+    for folder in folders:
+        outcome.stores += [above for above in _above(folder) if _holds_store(above)]
+    for finding in _Look(copies, outcome).all(folders):
+        outcome.note(finding)
+        yield finding
+    outcome.sum_up(copies.photos)
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """What may be a photo, and is none that is proven: a camera may have made it for one."""
+
+    path: bytes
+    size: int
+    why_not: str
+
+
+class _Look:
+    def __init__(self, copies: Copies, outcome: Outcome) -> None:
+        self._copies, self._outcome = copies, outcome
+        self._sizes = {copy.size for copy in copies.by_digest.values()}
+        self._makers = Makers()
+        self._candidates: list[_Candidate] = []
+        self._seen: set[bytes] = set()
+        self._inodes: set[tuple[int, int]] = set()
+
+    def all(self, roots: Sequence[bytes]) -> Iterator[Finding]:
+        for root in roots:
+            yield from self._below(root)
+        for path in self._copies.by_path:
+            if path not in self._seen and os.path.exists(path):  # by name, or through a link
+                yield from self._file(path)
+        for path, copy in self._copies.photos:
+            if copy.is_proven and path not in self._seen:  # erased, but for what was made for it
+                self._makers.add(path)
+        for one in self._candidates:
+            if self._makers.made(one.path):
+                yield Finding(Kind.MADE, one.path, _suffix(one.path), one.size)
+            else:
+                self._note_bin(one.path)
+                yield Finding(Kind.UNPROVEN, one.path, one.why_not, one.size)
+
+    def _below(self, root: bytes) -> Iterator[Finding]:
+        unread: list[OSError] = []
+        for place, folders, names in os.walk(root, onerror=unread.append):
+            if is_store(folders):
+                self._outcome.stores.append(place)
+            for name in [name for name in folders if name.lower() == _SNAPSHOTS]:
+                folders.remove(name)
+                yield Finding(Kind.MADE, os.path.join(place, name), os.fsdecode(name))
+            folders.sort()
+            links = [name for name in folders if os.path.islink(os.path.join(place, name))]
+            for name in sorted([*names, *links]):
+                path = os.path.join(place, name)
+                if path not in self._seen:
+                    yield from self._file(path)
+        for error in unread:
+            path = os.fsencode(error.filename or root)
+            if error.errno not in (errno.ENOENT, errno.ENOTDIR):
+                yield Finding(Kind.UNPROVEN, path, f"cannot be looked into: {error.strerror}")
+
+    def _file(self, path: bytes) -> Iterator[Finding]:
+        self._seen.add(path)
+        try:
+            yield from self._told(path, os.lstat(path))
+        except SourceGone as gone:
+            yield Finding(Kind.UNPROVEN, path, f"it cannot be read here: {gone}")
+        except SourceChanged:
+            yield Finding(Kind.UNPROVEN, path, "it is being written to")
+        except OSError as error:
+            yield Finding(Kind.UNPROVEN, path, f"it cannot be read here: {error.strerror}")
+
+    def _told(self, path: bytes, info: os.stat_result) -> Iterator[Finding]:
+        """What a file is. Raises SourceGone, SourceChanged, OSError, LocalError."""
+        was_pushed = path in self._copies.by_path
+        if stat.S_ISLNK(info.st_mode):
+            if not was_pushed or not os.path.isfile(path):
+                yield Finding(Kind.OTHER, path, "links")
+                return
+            info = os.stat(path)
+        if not stat.S_ISREG(info.st_mode):
+            yield Finding(Kind.OTHER, path, "no files")
+        elif path.lower().endswith(_SIDECARS):
+            yield self._sidecar(path)
+        elif info.st_size and (found := self._proof(path, info)) is not None:
+            yield found
+        else:
+            yield from self._without_proof(path, info, was_pushed)
+
+    def _proof(self, path: bytes, info: os.stat_result) -> Finding | None:
+        """By its digest, if any photo of the album has its size."""
+        if info.st_size not in self._sizes:
+            return None
+        digest = bytes.fromhex(read_source(path, ["sha256"], from_disk=True)[1]["sha256"])
+        copy = self._copies.by_digest.get(digest)
+        if copy is None:
+            return None
+        copy.here = True
+        if not copy.is_proven:
+            self._note_bin(path)
+            return Finding(Kind.UNPROVEN, path, copy.why_not, info.st_size)
+        self._makers.add(path)
+        is_another_name = (info.st_dev, info.st_ino) in self._inodes
+        if info.st_nlink > 1:
+            self._inodes.add((info.st_dev, info.st_ino))
+        return Finding(Kind.PROVEN, path, "", 0 if is_another_name else info.st_size, copy.level)
+
+    def _without_proof(self, path: bytes, info: os.stat_result, was_pushed: bool) -> Iterator[Finding]:
+        name = os.path.basename(path)
+        if not info.st_size and not was_pushed and _by_name(name):
+            yield Finding(Kind.UNPROVEN, path, "it is empty: there may have been a photo")
+            return
+        head = _head(path) if info.st_size else b""
+        if is_apple_double(head, name):
+            yield Finding(Kind.OTHER, path, "._*")
+        elif is_nas_thumbnail(path):
+            yield Finding(Kind.MADE, path, "thumbnails", info.st_size)
+        elif was_pushed or _by_name(name) or (head and media_type(head, name)):
+            why_not = self._copies.by_path.get(path, "not in the album")
+            self._candidates.append(_Candidate(path, info.st_size, why_not or "it has changed here since it was sent"))
+        else:
+            yield Finding(Kind.OTHER, path, _suffix(path), info.st_size)
+
+    def _sidecar(self, path: bytes) -> Finding:
+        sent = self._copies.sidecars.get(path)
+        if sent is None:
+            return Finding(Kind.SIDECAR, path, "a sidecar that was not sent")
+        if read_source(path, ["sha256"], from_disk=True)[1]["sha256"] == sent:
+            return Finding(Kind.SENT, path, _suffix(path))
+        return Finding(Kind.SIDECAR, path, "a sidecar that has changed since it was sent")
+
+    def _note_bin(self, path: bytes) -> None:
+        parts = path.split(b"/")
+        depth = next((number for number, part in enumerate(parts[:-1]) if is_bin(part)), None)
+        if depth is not None:
+            self._outcome.bins[b"/".join(parts[: depth + 1])] += 1
+
+
+def _above(folder: bytes) -> Iterator[bytes]:
+    """The folders that ``folder`` lies in, the nearest first."""
+    while (above := os.path.dirname(folder)) != folder:
+        yield above
+        folder = above
+
+
+def _holds_store(folder: bytes) -> bool:
+    return all(os.path.isdir(os.path.join(folder, name)) for name in STORE_FOLDERS)
+
+
+def _by_name(name: bytes) -> bool:
+    return media_type_by_name(name) is not None or os.path.splitext(name)[1].lower() in _MAYBE
+
+
+def _head(path: bytes) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, HEAD_BYTES)
+    finally:
+        os.close(descriptor)
+
+
+def _suffix(path: bytes) -> str:
+    """How a file is counted: by its suffix, or its name where a dot is all there is of one."""
+    name = os.path.basename(path)
+    suffix = os.path.splitext(name)[1].lower()
+    return os.fsdecode(suffix or (name if name.startswith(b".") else b"")) or "without suffix"
