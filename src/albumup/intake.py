@@ -28,6 +28,7 @@ from albumup.journal.rows import Pins
 from albumup.journal.states import DONE, WANTING, State
 from albumup.prepare import taken_of
 from albumup.scan import Filters, Found, Root, Skipped, SkipReason, Unreadable, scan
+from albumup.sidecars import Folders, fits, owner_of
 from albumup.targets.base import Target
 
 _EXAMPLES = 10
@@ -53,7 +54,7 @@ class Survey:
     live: int = 0
     """Stills of what is queued whose clips are queued with them."""
     sidecars: int = 0
-    """XMP files that go along; the others are among ``skipped``."""
+    """XMP files that are to go along with what is queued; the others are among ``skipped``."""
     maybe_live: int = 0
     """Stills beside a clip of the same name, of which nothing here can tell whether they are a live photo."""
     skipped: Counter[SkipReason] = field(default_factory=Counter)
@@ -130,7 +131,7 @@ class Intake:
         gathering = Gathering(journal)
         server = self._server
         if server is not None and server.takes_sidecars:
-            self._on_sidecar = gathering.add_sidecar
+            self._on_sidecar = self._sidecars_into(gathering)
         for arrival in self.arrivals():
             gathering.add(arrival)
         if server is not None and server.takes_sidecars:
@@ -154,6 +155,24 @@ class Intake:
                 journal.want_share(album_id)
         journal.expect_in_place()
         return album_id
+
+    def _sidecars_into(self, gathering: Gathering) -> Callable[[bytes], None]:
+        """What is done with each XMP file: it is gathered with the photo that it is of, whichever that is.
+
+        One that was sent before may be it: then it goes with no other.
+        """
+        folders = Folders()
+
+        def gather(path: bytes) -> None:
+            folder, name = os.path.split(path)
+            names = set(folders.beside(path))
+            if self._album_id is not None:
+                names |= set(map(os.path.basename, gathering.photos_beside(self._album_id, os.path.splitext(path)[0])))
+            owner = owner_of(name, names)
+            if owner is not None and fits(path):
+                gathering.add_sidecar(path, os.path.join(folder, owner))
+
+        return gather
 
     def _pair(self, gathering: Gathering) -> None:
         """Find the stills and clips that are live photos: of one folder and stem, with one identifier in both."""

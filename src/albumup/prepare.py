@@ -12,13 +12,11 @@ from albumup.body import Frame, Place, SourceChanged, SourceGone, frame, new_bou
 from albumup.errors import ConfigError
 from albumup.facts import FactsReader, what_reads
 from albumup.journal.rows import Body, Pins, Task
+from albumup.sidecars import MOST_SIDECAR
 from albumup.targets.base import Form, Photo, Target
 
 _EPOCH, _FIRST, _LAST = (datetime(year, 1, 1, tzinfo=UTC) for year in (1970, 2, 9999))
 """File systems keep times that the calendar does not have; a year within its ends every offset can be computed."""
-
-MOST_SIDECAR = 1 << 20
-"""Bytes; what is larger is no sidecar, and stays where it is."""
 
 
 @dataclass(frozen=True, slots=True)

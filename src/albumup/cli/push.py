@@ -378,7 +378,7 @@ def _counted(survey: Any) -> list[str]:
             f"{survey.cancelled_before} cancelled earlier and left so (to send them: albumup forget, then push)"
         )
     if survey.sidecars:
-        parts.append(f"{survey.sidecars} {'sidecar goes' if survey.sidecars == 1 else 'sidecars go'} along")
+        parts.append(f"{survey.sidecars} {'sidecar' if survey.sidecars == 1 else 'sidecars'} beside them")
     for reason, count in sorted((+survey.skipped).items()):
         parts.append(f"{count} not sent: {reason}" if reason == "sidecar" else f"{count} skipped: {reason}")
     return parts

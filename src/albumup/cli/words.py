@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -143,8 +144,38 @@ def summary(journal: Journal, album: Album, before: int, end: RunEnd, local: str
     lines = [f"{name}: {'; '.join(parts)}" + ("" if wanting else tail)]
     if share := _share(journal, album):
         lines.append(f"  {share}")
+    lines += _sidecars(journal, album, end.run_id)
     lines += _unplaced(journal, album)
     return [*lines, *_named(journal, album, wanting, tail)]
+
+
+def _sidecars(journal: Journal, album: Album, run_id: int) -> list[str]:
+    """The sidecars of what got there in this run: how many went along, and which did not."""
+    rows = journal.rows(
+        "select sidecar.path, sidecar.sent, sidecar.sha256, task.state from sidecar join task on task.id = task_id"
+        " where task.album_id = ? and task.state in ('uploaded', 'duplicate')"
+        " and task.updated >= (select started from run where id = ?) order by task.id",
+        album.id,
+        run_id,
+    )
+    went, left = sum(row["sent"] for row in rows), [row for row in rows if not row["sent"]]
+    lines = []
+    if went:
+        lines.append(f"  {went} {'sidecar goes' if went == 1 else 'sidecars go'} along")
+    if left:
+        lines.append(f"  {len(left)} {'sidecar did' if len(left) == 1 else 'sidecars did'} not go along:")
+        lines += [f"    {name_of(row['path'])}  {_why_left(row)}" for row in left[:_MOST_NAMED]]
+    if len(left) > _MOST_NAMED:
+        lines.append(f"    and {len(left) - _MOST_NAMED} more")
+    return lines
+
+
+def _why_left(row: sqlite3.Row) -> str:
+    if row["sha256"] is None:
+        return "it could not be read, or is too large for one (1 MiB)"
+    if row["state"] == State.DUPLICATE:
+        return "the server had its photo already"
+    return "nothing shows that its photo was taken from us"
 
 
 def _unplaced(journal: Journal, album: Album) -> list[str]:

@@ -100,7 +100,7 @@ class Gathering:
             " device integer, error text, stem blob)"
         )
         connection.execute("drop table if exists temp.beside")
-        connection.execute("create temp table beside (path blob primary key, arrival_id integer)")
+        connection.execute("create temp table beside (path blob primary key, owner blob, arrival_id integer)")
         self._pairs: list[tuple[int, int]] = []
 
     def add(self, arrival: Arrival) -> None:
@@ -111,33 +111,32 @@ class Gathering:
         if len(self._waiting) >= 1000:
             self._flush()
 
-    def add_sidecar(self, path: bytes) -> None:
-        """An XMP file that was found; it goes along if there is a photo that it lies beside."""
-        self._journal.connection.execute("insert or ignore into temp.beside (path) values (?)", (path,))
+    def add_sidecar(self, path: bytes, owner: bytes) -> None:
+        """An XMP file that was found, and the photo that it is of: it goes along if that is among the arrivals."""
+        self._journal.connection.execute("insert or ignore into temp.beside (path, owner) values (?, ?)", (path, owner))
 
     def match_sidecars(self) -> int:
-        """Find the photo of each sidecar among the arrivals; how many have one.
-
-        ``IMG_1.CR3.xmp`` is that file's, ``IMG_1.xmp`` the RAW's of that stem, else the picture's, else the video's.
-        """
+        """How many sidecars there are whose photo is among the arrivals; the others are dropped."""
         self._flush()
         connection = self._journal.connection
         connection.execute("create index if not exists temp.arrival_path on arrival (path)")
-        connection.execute("create index if not exists temp.arrival_stem on arrival (stem)")
-        for (path,) in connection.execute("select path from temp.beside").fetchall():
-            base = path[: -len(b".xmp")]
-            connection.execute(
-                "update temp.beside set arrival_id = (select id from temp.arrival where (path = ?1 or stem = ?1)"
-                " and error = '' and action <> 'repin' order by path = ?1 desc, mime like 'image/x-%' desc,"
-                " mime like 'image/%' desc, id limit 1) where path = ?2",
-                (base, path),
-            )
-        # Two for one photo, as IMG_1.xmp and IMG_1.JPG.xmp: the first one goes.
         connection.execute(
-            "delete from temp.beside where arrival_id is null or rowid not in"
-            " (select min(rowid) from temp.beside group by arrival_id)"
+            "update temp.beside set arrival_id = (select id from temp.arrival where path = owner and error = ''"
+            " and action <> 'repin')"
+        )
+        # Two for one photo, as IMG_1.xmp and IMG_1.JPG.xmp: the one with its whole name goes.
+        connection.execute(
+            "delete from temp.beside where arrival_id is null or exists (select 1 from temp.beside other"
+            " where other.arrival_id = beside.arrival_id and length(other.path) > length(beside.path))"
         )
         return int(connection.execute("select count(*) from temp.beside").fetchone()[0])
+
+    def photos_beside(self, album_id: int, stem: bytes) -> list[bytes]:
+        """The paths of photos that the album had before this push, and that begin with ``stem`` and a point."""
+        found = self._journal.rows(
+            "select path from photo where album_id = ? and path >= ? and path < ?", album_id, stem + b".", stem + b"/"
+        )
+        return [row["path"] for row in found]
 
     def candidates(self) -> Iterator[tuple[list[Half], list[Half]]]:
         """New stills and clips of the same folder and stem, which may be live photos."""

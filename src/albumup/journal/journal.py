@@ -318,8 +318,14 @@ class Journal:
         )
 
     def sidecar_sent(self, task_id: int) -> None:
-        """The server took it along with its photo."""
-        self.connection.execute("update sidecar set sent = 1, content = null where task_id = ?", (task_id,))
+        """The server took the body that it was in. What is not in the journal was in none: too large, or unreadable."""
+        self.connection.execute(
+            "update sidecar set sent = 1, content = null where task_id = ? and content is not null", (task_id,)
+        )
+
+    def sidecar_left(self, task_id: int) -> None:
+        """Its photo is there, and a sidecar that did not go with it stays here."""
+        self.connection.execute("update sidecar set content = null where task_id = ? and not sent", (task_id,))
 
     # What the server's album is owed.
 

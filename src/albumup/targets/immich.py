@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from albumup.errors import ConfigError
-from albumup.photo import media_type_by_name, suffix_of
+from albumup.photo import suffix_of
 from albumup.settings import CommonSettings, ImmichSettings
+from albumup.sidecars import is_named_as_media
 from albumup.targets.base import (
     AlbumGone,
     Asked,
@@ -84,7 +85,7 @@ class ImmichTarget(ImmichApi):
     def filename(self, photo: Photo) -> str:
         """Its type is judged by the suffix of its name (asset-media.service.ts), so a photo without one gets it."""
         name = str(photo.values["name"])
-        if media_type_by_name(os.fsencode(name)) is None and "/" in photo.mime:
+        if not is_named_as_media(os.fsencode(name)) and "/" in photo.mime:
             try:
                 return name + suffix_of(photo.mime)
             except KeyError:

@@ -175,8 +175,8 @@ class Recording:
         lane = self._dispatch.lane_of(task.album_id)
         owed = Owed.PLACE if lane is not None and lane.target.keeps_albums and remote_id else Owed.NOTHING
         journal.settle_task(task.id, state, tries=tries, remote_id=remote_id, url=url, owed=owed)
-        if task.sidecar_path is not None and state is State.UPLOADED:
-            journal.sidecar_sent(task.id)
+        if task.sidecar_path is not None:
+            journal.sidecar_left(task.id)
 
     def _apply(self, journal: Journal, task: Task, step: Step, finding: Finding) -> None:
         """Bring a task from ``sending`` to where a step says, and owe the user a notice if its album settles."""
@@ -193,6 +193,8 @@ class Recording:
             case State.IN_DOUBT:
                 journal.doubt(task.id, step.reason, tries=step.tries, ask_at=step.ask_at)
             case State.UPLOADED | State.DUPLICATE:
+                if task.sidecar_path is not None and step.state is State.UPLOADED:
+                    journal.sidecar_sent(task.id)
                 self._store(journal, task, step.state, finding.remote_id, finding.url, step.tries)
             case _:
                 journal.settle_task(task.id, step.state, step.reason, tries=step.tries)
