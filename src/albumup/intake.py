@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from albumup.body import SourceChanged, SourceGone, read_source, same_time
 from albumup.errors import LocalError, UsageError
 from albumup.facts import FactsReader, can_read
+from albumup.journal.definitions import Described
 from albumup.journal.gathering import (
     Action,
     Arrival,
@@ -76,12 +77,16 @@ class Intake:
         *,
         album: str,
         target: str,
+        was: str = "",
         server: Target | None,
         on_skip: Callable[[Skipped], None],
     ) -> None:
-        """``server``: the target itself; None for the inbox on this computer, which wants nothing but the photos."""
+        """``server``: the target itself; None for the inbox on this computer, which wants nothing but the photos.
+
+        ``was``: the target where the album is until now, if that is another one.
+        """
         self.survey = Survey()
-        self.album, self.target = album, target
+        self.album, self.target, self._was = album, target, was or target
         self._roots, self._filters = list(roots), filters
         self._connection: sqlite3.Connection | None = None
         self._album_id: int | None = None
@@ -92,7 +97,7 @@ class Intake:
     def look_into(self, connection: sqlite3.Connection | None) -> None:
         """The journal to compare with; None when there is none yet."""
         self._connection = connection
-        self._album_id = album_id_of(connection, self.album, self.target) if connection else None
+        self._album_id = album_id_of(connection, self.album, self._was) if connection else None
 
     def arrivals(self) -> Iterator[Arrival]:
         """What is to be queued or noted, in the order of the scan. Raises UsageError when there is no photo at all."""
@@ -115,7 +120,7 @@ class Intake:
     def take_in(
         self,
         journal: Journal,
-        definition: str | None,
+        described: Described | None,
         spool_folder: str | None,
         *,
         share: str = "",
@@ -123,8 +128,8 @@ class Intake:
     ) -> int:
         """Queue what the scan finds, durably when this returns; the album's id.
 
-        ``spool_folder``: copy it there first. ``share``: the album's address for people, where the config names one;
-        ``wants_share``: one is to be made on the server.
+        ``described``: what --url said, if it did. ``spool_folder``: copy it there first. ``share``: the album's
+        address for people, where the config names one; ``wants_share``: one is to be made on the server.
         Raises UsageError, ConfigError, LocalError; then nothing is queued.
         """
         self.look_into(journal.connection)
@@ -149,7 +154,7 @@ class Intake:
         if not self.survey.photos and self._album_id is None:
             raise UsageError("no photo is that new", "nothing was queued; --since was given")
         with journal.transaction():
-            album_id = add_album(journal, self.album, self.target, definition, share)
+            album_id = add_album(journal, self.album, self.target, described, share)
             gathering.take_in(album_id, roots, spool=spool_folder is not None)
             if wants_share:
                 journal.want_share(album_id)

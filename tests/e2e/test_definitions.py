@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .conftest import Home
+from .conftest import Home, finish, until
 from .server import Answer, FormServer
 
 
@@ -67,3 +67,109 @@ def test_a_photo_edited_meanwhile_goes_with_its_new_bytes(home: Home, server: Fo
     assert done.returncode == 0, done.stderr
     (received,) = server.ledger
     assert received.fields["sum"] == received.sha256
+
+
+# Without a config: an album keeps the definition it was pushed with.
+
+
+def test_another_path_on_the_same_host_is_another_definition(home: Home, server: FormServer) -> None:
+    other = server.url.replace("/upload", "/other")
+    refuse_first(home, server, home.photos(2), "--url", server.url, "--field", "a=trip")
+    done = home.run("push", home.photos(3, "wedding", 11), "--url", other, "--field", "a=wedding")
+    assert done.returncode == 0, done.stderr
+    assert {(one.path, one.fields["a"]) for one in server.ledger} == {("/other", "wedding")}
+    assert len(server.ledger) == 3
+    assert {one["album"]: one["target"] for one in home.status()["albums"]} == {
+        "trip": "127.0.0.1",
+        "wedding": "127.0.0.1-2",
+    }
+    assert server.url in home.run("status").stdout
+    server.ledger.clear()
+    assert home.run("resume").returncode == 0
+    assert {(one.path, one.fields["a"]) for one in server.ledger} == {("/upload", "trip")}
+    assert len(server.ledger) == 2
+
+
+def test_options_given_again_change_their_album_alone_and_as_a_whole(home: Home, server: FormServer) -> None:
+    line = ("--url", server.url, "--field", "a=old")
+    assert home.run("push", home.photos(1), *line).returncode == 0
+    refuse_first(home, server, home.photos(2), *line)
+    refuse_first(home, server, home.photos(1, "wedding", 11), *line)
+    done = home.run("push", "trip", "--url", server.url, "--field", "a=new")
+    assert done.returncode == 0, done.stderr
+    assert "with the fields given now" in done.stderr
+    assert [(one.filename, one.fields["a"]) for one in server.ledger] == [("IMG_2.JPG", "new")]
+    found = {one["album"]: one for one in home.status()["albums"]}
+    assert found["trip"]["counts"]["uploaded"] == 2
+    assert found["wedding"]["counts"]["pending"] == 1
+    server.ledger.clear()
+    assert home.run("resume").returncode == 0
+    assert [(one.filename, one.fields["a"]) for one in server.ledger] == [("IMG_11.JPG", "old")]
+    home.photos(1, first=3)
+    assert home.run("push", "trip").returncode == 0
+    assert server.ledger[-1].fields["a"] == "new"
+    assert home.run("forget", "trip").returncode == 0
+    assert home.sql("select name from target") == [("127.0.0.1",)]
+
+
+def test_each_album_goes_with_its_own_token(home: Home, server: FormServer) -> None:
+    home.secret("one", "one")
+    home.secret("two", "two")
+    refuse_first(home, server, home.photos(1), "--url", server.url, "--token-file", "one")
+    refuse_first(home, server, home.photos(1, "wedding", 11), "--url", server.url, "--token-file", "two")
+    done = home.run("resume")
+    assert done.returncode == 0, done.stderr
+    assert {one.filename: one.headers["authorization"] for one in server.ledger} == {
+        "IMG_1.JPG": "Bearer one",
+        "IMG_11.JPG": "Bearer two",
+    }
+    assert "framed anew" not in done.stderr
+
+
+def test_a_target_of_the_config_keeps_clear_of_what_url_described(home: Home, server: FormServer) -> None:
+    refuse_first(home, server, home.photos(1), "--url", server.url, "--field", "a=options")
+    home.form(server, 'fields = { a = "config" }', '"127.0.0.1"')
+    done = home.run("push", home.photos(1, "wedding", 11), "--target", "127.0.0.1")
+    assert done.returncode == 0, done.stderr
+    assert [(one.filename, one.fields["a"]) for one in server.ledger] == [("IMG_11.JPG", "config")]
+    assert home.run("resume").returncode == 0
+    assert [(one.filename, one.fields["a"]) for one in server.ledger[1:]] == [("IMG_1.JPG", "options")]
+
+
+def test_an_uploader_at_work_goes_by_what_a_joiner_says(home: Home, server: FormServer) -> None:
+    server.may_answer.clear()
+    first = home.start("push", home.photos(3), "--url", server.url, "--field", "a=old")
+    until(lambda: server.in_flight)
+    second = home.start("push", "trip", "--url", server.url.replace("/upload", "/other"), "--field", "a=new")
+    assert second.stderr is not None
+    assert any("is uploading" in line for line in second.stderr)
+    until(lambda: home.sql("select 1 from task where prepared = 1 and state = 'pending' and id in (select task_id from"
+                           " body where instr(head, 'new'))"))  # fmt: skip
+    server.may_answer.set()
+    assert finish(first).returncode == 0
+    assert finish(second).returncode == 0
+    assert [one.fields["a"] for one in server.ledger] == ["old", "new", "new"]
+    assert [one.path for one in server.ledger] == ["/upload", "/other", "/other"]
+
+
+# Without --target and --url.
+
+
+def test_a_push_goes_where_its_album_is(home: Home, server: FormServer) -> None:
+    trip = home.photos(1)
+    assert home.run("push", trip, "--album", "here").returncode == 0
+    refuse_first(home, server, trip, "--url", server.url, "--field", "a=trip")
+    home.photos(1, first=2)
+    done = home.run("push", trip)
+    assert done.returncode == 0, done.stderr
+    assert sorted(server.names) == ["IMG_1.JPG", "IMG_2.JPG"]
+    assert not (home.inbox / "trip").exists()
+    home.form(server)
+    done = home.run("push", trip, "--album", "here")
+    assert done.returncode == 0, done.stderr
+    assert "is also in ~/data/albumup/inbox/here on this computer" in done.stderr
+    assert home.run("push", trip, "--target", "club").returncode == 0
+    done = home.run("push", trip)
+    assert done.returncode == 2
+    assert "club" in done.stderr
+    assert f"127.0.0.1 ({server.url})" in done.stderr

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from albumup.errors import UsageError
+from albumup.errors import ConfigError, UsageError
 from albumup.template import did_you_mean
 
 if TYPE_CHECKING:
@@ -41,6 +42,18 @@ def opened(app: App, names: Sequence[str], target: str | None) -> tuple[Journal,
         chosen([], names, target)
         return None
     journal = app.writer()
+    with suppress(ConfigError):  # who does not need the config is not kept from working by it
+        keep_apart(app, journal)
     known = runs.albums(journal)
     meant = set(chosen([(album.name, album.target) for album in known], names, target))
     return journal, [album for album in known if (album.name, album.target) in meant]
+
+
+def keep_apart(app: App, journal: Journal) -> None:
+    """No target of the config has the name of one that --url described: that one gets another. Raises ConfigError."""
+    from albumup.journal import definitions
+    from albumup.journal.runs import target_definitions
+
+    if app.config.targets.keys() & target_definitions(journal).keys():
+        with journal.transaction():
+            definitions.keep_apart(journal, app.config.targets.keys())

@@ -11,17 +11,6 @@ import click
 
 from albumup.cli.app import App, pass_app, shared
 
-_WITH_URL = {
-    "fields": "--field",
-    "file_field": "--file-field",
-    "headers": "--header",
-    "auth": "--auth",
-    "token_file": "--token-file",
-    "token_env": "--token-env",
-    "success_text": "--success-text",
-    "failure_text": "--failure-text",
-}
-
 
 def upload_options(command: Any) -> Any:
     """The options of push, resume and retry-failed that say how to send."""
@@ -84,17 +73,13 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
     from albumup.journal import runs
 
     app.writes = not given["dry_run"]
-    if given["url"] is None and (named := [option for key, option in _WITH_URL.items() if given[key]]):
-        verb = "goes" if len(named) == 1 else "go"
-        raise UsageError(
-            f"{' and '.join(named)} {verb} with --url", "put them into the config file for a configured target"
-        )
     options = options_of(app, given)
     roots = _roots(paths, given["files_from"])
     album = _album_name(given["album"], roots)
     # A journal that is there is opened first, and so brought up to date; a new one is made when all else is known well.
     journal = app.writer() if app.has_journal() and not given["dry_run"] else None
-    name, definition, target = _target(app, given, runs.target_definitions(journal) if journal else kept_targets(app))
+    where = _destination(app, journal, album, given)
+    name, target = where.name, where.target
     if target is not None:
         _warn(app, target)
     if given["wants_share"] and (target is None or not (target.can_share or target.share(album))):
@@ -105,6 +90,7 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
         _filters(given),
         album=album,
         target=name,
+        was=where.was,
         server=target,
         on_skip=lambda skipped: _say_skipped(app, skipped),
     )
@@ -113,11 +99,11 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
     with nothing_queued(app.journal):
         journal = journal or app.writer()
     newest = journal.rows("select max(id) from task")[0][0] or 0
-    was = runs.target_definitions(journal).get(name) if runs.has_waiting(journal, name) else None
     share = target.share(album) if target else ""
     with nothing_queued(app.journal):
-        album_id = intake.take_in(journal, definition, spool_folder, share=share, wants_share=given["wants_share"])
-    _say_redefined(app, name, was, definition)
+        album_id = intake.take_in(journal, where.described, spool_folder, share=share, wants_share=given["wants_share"])
+    for note in where.notes:
+        app.screen.say(note)
     known = next((one for one in runs.albums(journal) if one.id == album_id), None)
     if known is not None:  # it may be forgotten by now, if all of it is sent
         _say_queued(app, journal, intake, known, target)
@@ -215,54 +201,19 @@ def _album_name(given: str | None, roots: list[Any]) -> str:
     return name
 
 
-def _target(app: App, given: dict[str, Any], earlier: dict[str, str]) -> tuple[str, str | None, Any]:
-    """The target's name, its definition if --url describes it, and the target itself (None for the inbox).
+def _destination(app: App, journal: Any, album: str, given: dict[str, Any]) -> Any:
+    from contextlib import closing
 
-    ``earlier``: targets that the journal keeps. It is built here already, so that what is wrong with it is said before
-    anything is queued.
-    """
-    from albumup.config import target_from_options
-    from albumup.errors import UsageError
-    from albumup.targets.building import build, default_target, table_of
+    from albumup.cli.albums import keep_apart
+    from albumup.cli.destination import destination
 
-    if given["url"] is not None:
-        if given["target"] is not None:
-            raise UsageError("--url and --target: one of them, please")
-        table = target_from_options(
-            given["url"],
-            given["fields"],
-            given["file_field"],
-            given["headers"],
-            given["auth"],
-            given["token_file"],
-            given["token_env"],
-            success_text=given["success_text"],
-            failure_text=given["failure_text"],
-        )
-        kept = {table.name: table.to_json()}
-        if table.name in app.config.targets:
-            raise UsageError(
-                f"--url: the config file has a target called {table.name} already", f"use: --target {table.name}"
-            )
-        return table.name, kept[table.name], build(table.name, app.config, kept)
-    name = given["target"] or default_target(app.config)
-    if table_of(name, app.config, earlier) is None:
-        return name, None, None
-    return name, earlier.get(name) if name not in app.config.targets else None, build(name, app.config, earlier)
-
-
-def kept_targets(app: App) -> dict[str, str]:
-    """Targets given by an earlier ``--url``: name to definition."""
-    connection = app.reader()
-    if connection is None:
-        return {}
-    try:
-        return {
-            row["name"]: row["definition"]
-            for row in connection.execute("select name, definition from target where definition is not null")
-        }
-    finally:
-        connection.close()
+    if journal is not None:
+        keep_apart(app, journal)
+        return destination(app, journal.connection, album, given)
+    if (connection := app.reader()) is None:
+        return destination(app, None, album, given)
+    with closing(connection):
+        return destination(app, connection, album, given)
 
 
 def _warn(app: App, target: Any) -> None:
@@ -349,19 +300,6 @@ def _put_queued(journal: Any, album_id: int, newest: int, album: str, target: st
     for row in rows:
         event = {"event": "queued", "time": time.time(), "album": album, "target": target}
         put_json(event_json({**event, "path": row["path"], "size": row["size"]}))
-
-
-def _say_redefined(app: App, name: str, was: str | None, now: str | None) -> None:
-    """--url named a host that earlier pushes went to: what waits for it goes by the new words."""
-    from albumup.cli.screen import escape
-    from albumup.config import TargetTable
-
-    if was is None or now is None:
-        return
-    before, after = TargetTable.from_json(was), TargetTable.from_json(now)
-    if before.settings != after.settings:
-        words = f"{before.settings.get('url')} is now {after.settings.get('url')}, with the fields given now"
-        app.screen.say(f"{escape(name)}: also for photos that waited for it, {escape(words)}")
 
 
 def _counted(survey: Any) -> list[str]:

@@ -56,6 +56,8 @@ class Session:
     _signals: list[int] = field(default_factory=list)
     _unfinished: set[int] = field(default_factory=set)
     """Albums that had something left to do when this began."""
+    _titles: dict[str, str] = field(default_factory=dict)
+    """What screens call the targets of this run."""
     _lock: FileLock = field(init=False)
 
     def __post_init__(self) -> None:
@@ -159,7 +161,9 @@ class Session:
         return end.exit_code
 
     def _build(self, name: str) -> Target:
-        return build(name, self.app.config, runs.target_definitions(self.journal))
+        target = build(name, self.app.config, runs.target_definitions(self.journal))
+        self._titles[name] = target.title
+        return target
 
     def _title(self, engine: Engine) -> str:
         names = {album.name for album in list(engine.dispatch.albums.values())}
@@ -186,7 +190,8 @@ class Session:
                 put_json(words.event_json(event))
             except OSError:
                 self.json = False  # whoever listened has gone; the work goes on
-        line = words.event_line(event)
+        name = event.get("target") or ""
+        line = words.event_line({**event, "target": self._titles.get(name, name)})
         if line and not self.is_cron:
             self.app.screen.say(line)
 
@@ -201,7 +206,7 @@ class Session:
         else:
             for name, closing in end.closings.items():
                 if not self.is_cron or self._is_news(f"target {name}", closing.words):
-                    for line in words.closed(name, closing):
+                    for line in words.closed(self._titles.get(name, name), closing):
                         screen.complain(line)
             for path, why in end.away.items():
                 if not self.is_cron or self._is_news(f"root {os.fsdecode(path)!a}", why):

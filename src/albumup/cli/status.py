@@ -62,7 +62,7 @@ def _table(found: list[dict], run: tuple[int, str] | None) -> str:  # type: igno
         rows.append(
             (
                 escape(one["album"], 30),
-                escape(one["target"], 20),
+                escape(one["address"], 40) if one["address"] else escape(one["target"], 20),
                 state,
                 f"{sent}/{total}",
                 waiting,

@@ -29,7 +29,7 @@ def target() -> None:
 @pass_app
 def list_targets(app: App, /) -> int:
     """The targets of the config file, those that --url has left in the journal, and the built-in inbox."""
-    from albumup.cli.push import kept_targets
+    from albumup.cli.destination import kept_targets
     from albumup.cli.screen import escape, put, table
     from albumup.config import TargetTable
     from albumup.errors import ConfigError
@@ -58,7 +58,7 @@ def list_targets(app: App, /) -> int:
 @pass_app
 def show(app: App, /, name: str) -> int:
     """A target's settings as they are read, secrets masked."""
-    from albumup.cli.push import kept_targets
+    from albumup.cli.destination import kept_targets
     from albumup.cli.screen import escape, put
     from albumup.config import masked
     from albumup.settings import warnings
@@ -87,7 +87,7 @@ def show(app: App, /, name: str) -> int:
 @pass_app
 def check(app: App, /, name: str | None) -> int:
     """Prove a target's URL, credentials and limits without uploading anything."""
-    from albumup.cli.push import kept_targets
+    from albumup.cli.destination import kept_targets
     from albumup.cli.screen import escape, put
     from albumup.targets.building import default_target, inbox_folder, table_of
     from albumup.targets.inbox import look_at
@@ -146,7 +146,7 @@ def try_(app: App, /, name: str, photo: str) -> int:
 
 
 def _built(app: App, name: str) -> Any:
-    from albumup.cli.push import kept_targets
+    from albumup.cli.destination import kept_targets
     from albumup.targets.building import build
 
     return build(name, app.config, kept_targets(app))

@@ -12,6 +12,7 @@ from albumup.cli.screen import escape, name_of, photos, size, span
 from albumup.config import shown
 from albumup.journal import runs
 from albumup.journal.journal import Journal
+from albumup.journal.reading import addresses
 from albumup.journal.rows import Album
 from albumup.journal.states import DONE, WANTING, Owed, State
 from albumup.retry import LADDER
@@ -85,11 +86,11 @@ def event_line(event: dict[str, Any]) -> str:
             return f"  ! {name}  changed since it was queued ({error}); it is read again"
         case "paused":
             words = escape(str(event["reason"]))
-            return f"  ! {event['target']}: {words}; trying again for {span(event['seconds'])} at most"
+            return f"  ! {escape(event['target'])}: {words}; trying again for {span(event['seconds'])} at most"
         case "album":
             return f"  ! {escape(event['album'])}: {escape(str(event['words']))}"
         case "framed_anew":
-            return f"{escape(str(event['words']))} is defined otherwise now: what was ready for it is framed anew"
+            return f"{escape(event['target'])} is defined otherwise now: what was ready for it is framed anew"
         case "spooled":
             return f"{photos(event['photos'])} copied. You can take the card out now."
     return ""
@@ -99,9 +100,14 @@ def local_folder(journal: Journal, album: Album, is_configured: bool) -> str:
     """The folder an album is copied to on this computer, or "" when it goes to a server."""
     if album.target != INBOX or is_configured or INBOX in runs.target_definitions(journal):
         return ""
+    return inbox_of(album.name)
+
+
+def inbox_of(album: str) -> str:
+    """The folder of an album in the built-in inbox."""
     from albumup.receive.names import album_folder_name
 
-    return shown(os.path.join(inbox_folder(), album_folder_name(album.name)))
+    return shown(os.path.join(inbox_folder(), album_folder_name(album)))
 
 
 def summary(journal: Journal, album: Album, before: int, end: RunEnd, local: str = "") -> list[str]:
@@ -255,7 +261,8 @@ def title_of(journal: Journal, album: Album) -> str:
     """The album's name, with its target where another one has the same name."""
     twins = journal.rows("select count(*) from album where name = ?", album.name)[0][0]
     name = shown_name(album.name)
-    return f"{name} ({escape(album.target)})" if twins > 1 else name
+    where = addresses(journal.connection).get(album.target, album.target)
+    return f"{name} ({escape(where)})" if twins > 1 else name
 
 
 def settled(journal: Journal, album: Album, path: str, code: int) -> list[str]:

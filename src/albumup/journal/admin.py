@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from albumup.errors import UsageError
 from albumup.journal import runs
+from albumup.journal.definitions import drop_unused
 from albumup.journal.journal import Journal
 from albumup.journal.naming import forget_names
 from albumup.journal.states import DONE, State
@@ -96,4 +97,4 @@ def forget(journal: Journal, album_id: int) -> None:
         "delete from root where id not in (select root_id from photo) and id not in (select root_id from task)"
         " and id not in (select root_id from pushed)"
     )
-    connection.execute("delete from target where definition not null and id not in (select target_id from album)")
+    drop_unused(journal)

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from albumup.journal import definitions
+from albumup.journal.definitions import Described
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Pins, stored
 from albumup.journal.states import State
@@ -341,14 +343,16 @@ def album_id_of(connection: sqlite3.Connection, name: str, target: str) -> int |
     return int(row["id"]) if row else None
 
 
-def add_album(journal: Journal, name: str, target: str, definition: str | None, share: str = "") -> int:
-    """The album of that name on that target, made if need be; inside a transaction."""
+def add_album(journal: Journal, name: str, target: str, described: Described | None, share: str = "") -> int:
+    """The album of that name on that target, made if need be; inside a transaction.
+
+    ``described``: what --url said, which decides the target.
+    """
     now = journal.clock()
+    if described is not None:
+        target = definitions.settle(journal, name, described)
     target_id = journal.rows(
-        "insert into target (name, definition) values (?, ?)"
-        " on conflict do update set definition = excluded.definition returning id",
-        target,
-        definition,
+        "insert into target (name) values (?) on conflict do update set name = name returning id", target
     )[0]["id"]
     return int(
         journal.rows(

@@ -11,13 +11,18 @@ from albumup.journal.states import State
 
 
 def statuses(connection: sqlite3.Connection | None) -> list[dict[str, Any]]:
-    """Every album, as ``status --json`` has it, with ``changed`` (ISO 8601, UTC) besides."""
+    """Every album, as ``status --json`` has it, with ``changed`` (ISO 8601, UTC) besides.
+
+    ``address``: the URL of a target that ``--url`` described; None for the others.
+    """
     if connection is None:
         return []
+    urls = addresses(connection)
     return [
         {
             "album": row["album"],
             "target": row["target"],
+            "address": urls.get(row["target"]),
             "settled": bool(row["settled"]),
             "held": bool(row["held"]),
             "share": row["share"],
@@ -27,6 +32,14 @@ def statuses(connection: sqlite3.Connection | None) -> list[dict[str, Any]]:
         }
         for row in connection.execute("select * from v_albums order by album, target")
     ]
+
+
+def addresses(connection: sqlite3.Connection) -> dict[str, str]:
+    """The URLs of the targets that ``--url`` described, by name: what screens call them."""
+    rows = connection.execute(
+        "select name, json_extract(definition, '$.settings.url') as url from target where definition is not null"
+    )
+    return {row["name"]: row["url"] for row in rows}
 
 
 def running(connection: sqlite3.Connection) -> tuple[int, str] | None:

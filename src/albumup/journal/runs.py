@@ -141,17 +141,6 @@ def unplaced(journal: Journal, album_id: int, owed: Owed) -> int:
     return int(rows[0][0])
 
 
-def has_waiting(journal: Journal, target: str) -> bool:
-    """Do photos wait to be sent to a target?"""
-    return bool(
-        journal.rows(
-            "select 1 from tally join album on album.id = album_id join target on target.id = target_id"
-            " where target.name = ? and state in ('pending', 'sending') and photos > 0 limit 1",
-            target,
-        )
-    )
-
-
 def hold(journal: Journal, album_ids: Iterable[int], held: bool) -> None:
     """Put albums on hold (only those with something unsent), or lift it."""
     for album_id in album_ids:

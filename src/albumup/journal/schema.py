@@ -356,7 +356,8 @@ alter table target add column definition_id integer;       -- of its last run; n
 alter table body add column definition_id integer;         -- null: framed before definitions were kept
 alter table body add column earlier integer not null default 0;  -- attempts of the task that sent other bytes
 update body set earlier = coalesce((select max(number) from attempt
-    where attempt.task_id = body.task_id and attempt.boundary <> body.boundary), 0);
+    where attempt.task_id = body.task_id and attempt.boundary <> body.boundary), 0)
+    where task_id in (select task_id from attempt);
 create index body_definition on body (definition_id);
 create index task_stale on task (album_id, root_id, id) where state = 'pending' and prepared = 4;
 """

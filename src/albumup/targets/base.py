@@ -193,9 +193,11 @@ class Target(ABC):
 
     @property
     def address(self) -> str:
-        """Where it is, for the screen: the host name, or a folder."""
+        """Where it is, for the screen: the host name, the URL of what --url describes, or a folder."""
         from urllib.parse import urlsplit
 
+        if self.where == OPTIONS:
+            return self.settings.url
         return urlsplit(self.settings.url or "").hostname or self.name
 
     @property

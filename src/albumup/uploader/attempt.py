@@ -18,7 +18,7 @@ from albumup.journal.rows import Body, Task
 from albumup.journal.states import State
 from albumup.prepare import head_of, photo_of
 from albumup.retry import MOST_FREES, Circumstances, Finding, Outcome, Step, outcome_of
-from albumup.targets.base import Photo
+from albumup.targets.base import Photo, Target
 from albumup.transfer import Fault, Request, Sent
 from albumup.transfer.exchange import Unreadable
 from albumup.transfer.wire import Wire
@@ -78,7 +78,7 @@ class Worker(threading.Thread):
         super().__init__(name="worker", daemon=True)
         self._engine = engine
         self._slot = slot
-        self._wires: dict[str, Wire] = {}
+        self._wires: dict[Target, Wire] = {}
 
     def run(self) -> None:
         while (work := self._engine.dispatch.next(self._slot)) is not None:
@@ -204,9 +204,9 @@ class Worker(threading.Thread):
                 raise _Touched
             attempt.end_leaves()
 
-        wire = self._wires.get(lane.target.name)
+        wire = self._wires.get(lane.target)
         if wire is None:
-            wire = self._wires[lane.target.name] = Wire(request.url, lane.target.peer, self._engine.options.limit)
+            wire = self._wires[lane.target] = Wire(request.url, lane.target.peer, self._engine.options.limit)
         at_once = wire.takes_at_once(len(head) + body.pins.size + len(body.tail))
         if not at_once:
             attempt.begin()
@@ -226,7 +226,7 @@ class Worker(threading.Thread):
                 finding = _doubted(finding)
             self._finish(lane, task, attempt, sent, finding, free=sent.fault is Fault.CUT)
             return
-        unreached = self._wires[lane.target.name].reach()
+        unreached = self._wires[lane.target].reach()
         if unreached is not None:
             words = f"{finding.reason}; then {unreached.detail}"
             engine.dispatch.judge_lane(lane, task, Finding(Outcome.SICK, words))

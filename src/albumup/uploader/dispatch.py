@@ -19,7 +19,7 @@ from albumup.journal.journal import Journal
 from albumup.journal.recorder import Recorder
 from albumup.journal.rows import Album, Root, Task
 from albumup.retry import Finding, Outcome
-from albumup.targets.base import Unasked
+from albumup.targets.base import Target, Unasked
 from albumup.uploader.lane import Closing, Lane
 from albumup.uploader.progress import Slot
 
@@ -95,7 +95,8 @@ class Dispatch:
                         task = lane.reserved.popleft()
                         lane.start(task.id)
                         self._in_work += 1
-                        slot.name, slot.size, slot.task_id = task.path, task.size, task.id
+                        slot.name, slot.size = task.path, task.size
+                        slot.task_id, slot.album_id = task.id, task.album_id
                         slot.meter = type(slot.meter)()
                         return lane, task
                 if not owes:
@@ -126,6 +127,17 @@ class Dispatch:
             lane.refilling = False
             lane.dry = not fresh and not stale
             self.cond.notify_all()
+
+    def withdraw(self, lane: Lane, album_id: int | None = None) -> None:
+        """An album (None: any) does not go to that target any more: what has not left whole goes back, free."""
+        with self.cond:
+            kept = [task for task in lane.reserved if album_id not in (None, task.album_id)]
+            lane.taken -= {task.id for task in lane.reserved} - {task.id for task in kept}
+            lane.reserved.clear()
+            lane.reserved.extend(kept)
+            for slot in self.busy_slots():
+                if slot.task_id in lane.in_flight and album_id in (None, slot.album_id) and not slot.meter.whole:
+                    slot.meter.cut = True
 
     def lane_of(self, album_id: int) -> Lane | None:
         """The lane that an album of the run goes by."""
@@ -192,7 +204,8 @@ class Dispatch:
                     words = f"{lane.target.address}: {finding.reason}"
                     self._close(lane, Closing(1, words, "Make room on this disk, then: albumup resume"))
                 case Outcome.REFUSED:
-                    self._close(lane, Closing(4, f"{lane.target.name}: refused: {finding.reason}", _refused_hint(lane)))
+                    words = f"{lane.target.title}: refused: {finding.reason}"
+                    self._close(lane, Closing(4, words, _refused_hint(lane)))
                 case Outcome.ASTRAY:
                     self._close(lane, _astray(lane, finding, task))
                 case Outcome.BROKEN | Outcome.FREE:
@@ -259,17 +272,22 @@ def _refused_hint(lane: Lane) -> str:
     return f"check its credentials, permissions and quota in {lane.target.where}; see: albumup target check {name}"
 
 
+def _called(target: Target) -> str:
+    """Its name and its URL; the URL alone, where that is what it is called by."""
+    return target.title if target.title == target.settings.url else f"{target.name}: {target.settings.url}"
+
+
 def _astray(lane: Lane, finding: Finding, photo: Task) -> Closing:
     """The first photo was answered by what a wrong address, or a portal, answers."""
     target, options = lane.target, lane.target.where == OPTIONS
     has_answered = finding.status is not None
     said = "answered the first photo with" if has_answered else "cannot be used"
-    words = f"{target.name}: {target.settings.url} {said}: {finding.reason}"
+    words = f"{_called(target)} {said}: {finding.reason}"
     # Options have no key for the statuses.
     keys = [target.key(key) for key in target.success_keys if not (options and key == "success")]
     may_be_yes = f"; if that is how it says yes: {' and '.join(keys)}" if finding.is_doubt and keys else ""
     if options:
-        # The target is called by its host: another host is another target, and these photos wait for this one.
+        # The target's name is its host's: another host is another target, and these photos wait for this one.
         again = "push again with the right --url"
         if not has_answered:
             again = f"albumup cancel {shlex.quote(photo.album)} --target {target.name}, then {again}"
@@ -281,5 +299,5 @@ def _astray(lane: Lane, finding: Finding, photo: Task) -> Closing:
 def _astray_question(lane: Lane, reason: str, *, has_answered: bool) -> Closing:
     """So was a question."""
     target = lane.target
-    words = f"{target.name}: {target.settings.url} {'answered' if has_answered else 'cannot be used'}: {reason}"
+    words = f"{_called(target)} {'answered' if has_answered else 'cannot be used'}: {reason}"
     return Closing(4, words, f"Check {target.key('url')}; see: albumup target check {target.name}")

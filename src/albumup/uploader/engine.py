@@ -63,6 +63,10 @@ class Engine:
         self.stop: Stop | None = None
         self.fault: AlbumupError | None = None
         self._build = build
+        self._kept: dict[str, str | None] = {}
+        """Of each target that was wanted: its definition in the journal, where --url described it."""
+        self._retired: list[Lane] = []
+        """Lanes whose targets are defined otherwise by now; what they have in flight ends."""
         self._wanted = album_ids
         self._before: dict[int, tuple[int, int]] = {}
         self._settled_before: dict[int, tuple[int, int]] = {}
@@ -105,7 +109,7 @@ class Engine:
             if exit_code is None:
                 exit_code = self._end_at_fault()
             self.recorder.close()
-            for lane in self.dispatch.lanes.values():
+            for lane in (*self.dispatch.lanes.values(), *self._retired):
                 lane.target.close()
         return RunEnd(
             exit_code=exit_code,
@@ -140,6 +144,7 @@ class Engine:
         if name in self.unbuilt:
             return None
         if name not in self.dispatch.lanes:
+            self._kept[name] = runs.target_definitions(journal).get(name)
             try:
                 target = self._build(name)
             except AlbumupError as error:
@@ -152,8 +157,20 @@ class Engine:
             self.dispatch.lanes[name] = Lane(target, rules, self.options.patience, proven=proven, definition=number)
         return self.dispatch.lanes[name]
 
+    def _retire_lanes(self, journal: Journal) -> None:
+        """A joiner described a target otherwise: it is built anew, and nothing more goes by its old definition."""
+        definitions = runs.target_definitions(journal)
+        for name in [name for name, text in self._kept.items() if text != definitions.get(name)]:
+            with self.dispatch.cond:
+                del self._kept[name]
+                self.unbuilt.pop(name, None)
+                if (lane := self.dispatch.lanes.pop(name, None)) is not None:
+                    self.dispatch.withdraw(lane)
+                    self._retired.append(lane)
+
     def _look_at_scope(self, journal: Journal) -> None:
         """Take in albums that joiners handed over, new roots, and what is left."""
+        self._retire_lanes(journal)
         known = {album.id: album for album in runs.albums(journal)}
         counts = self.recording.counts
         total = total_bytes = unprepared = spool_left = 0
@@ -162,6 +179,9 @@ class Engine:
                 self.dispatch.albums.pop(album_id, None)
                 continue
             with self.dispatch.cond:
+                lane = self.dispatch.lane_of(album_id)
+                if lane is not None and lane.target.name != known[album_id].target:
+                    self.dispatch.withdraw(lane, album_id)
                 self.dispatch.albums[album_id] = known[album_id]
                 self._lane(journal, known[album_id].target)
                 roots = runs.roots_of(journal, album_id)
@@ -217,6 +237,8 @@ class Engine:
                 self.dispatch.decide(lane.flush() if self.stop else lane.tick(now))
                 if lane.sick_since is not None and lane.closing is None and now >= lane.gives_up_at():
                     lane.ailing(None, lane.sick_words, None, now, 0.0)
+            for lane in self._retired:
+                self.dispatch.decide(lane.flush())
             if self._drain_until is not None and now >= self._drain_until:
                 self.dispatch.cut_all()
                 # A look-up or a connect cannot be cut: its attempt is left behind, cut off, for the next run.

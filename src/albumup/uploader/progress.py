@@ -22,6 +22,7 @@ class Slot:
     name: bytes = b""
     size: int = 0
     task_id: int = 0
+    album_id: int = 0
     meter: Meter = field(default_factory=Meter)
 
 

@@ -236,8 +236,7 @@ class Recording:
 
     def framed_anew(self, lane: Lane) -> None:
         """Tell that what was ready for a target is framed by its present definition."""
-        place = {"target": lane.target.name, "words": lane.target.title}
-        self._listener({"event": "framed_anew", "time": time.time(), **place})
+        self._listener({"event": "framed_anew", "time": time.time(), "target": lane.target.name})
 
     def told_of_album(self, event: str, album: Album, **more: str) -> None:
         """Tell what was found, or done, about an album on its server."""
