@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
@@ -91,7 +91,53 @@ def astray(sent: Sent) -> Row:
     return Row(sent, Outcome.ASTRAY, State.PENDING, 0, around=UNPROVEN)
 
 
+KNOWS = Circumstances(proven=True, others_accepted=False, digest_first=True)
+EARLY_YES, EARLY_HAVE = verdict(VerdictKind.STORED), verdict(VerdictKind.DUPLICATE)
+
+
+def early(status: int, *, whole: bool = True, used: bool = False, page: bool = False) -> Sent:
+    """An answer that was there before every byte of the body was acknowledged."""
+    return replace(answered(status, whole=whole, page=page), early=True, used=used)
+
+
+EARLY = {
+    **{
+        f"an early {status}{' yes' * bool(said.kind is VerdictKind.STORED)}": Row(
+            early(status), Outcome.IN_DOUBT, State.PENDING, 1, said
+        )
+        for status, said in ((200, NO_RULE), (201, EARLY_YES), (303, EARLY_YES))
+    },
+    "an early yes in the middle of the body": Row(
+        early(201, whole=False), Outcome.NOT_TAKEN, State.PENDING, 1, EARLY_YES
+    ),
+    **{f"an early {status}": not_taken(early(status)) for status in (408, 500, 501, 502, 504, 599)},
+    "an early 413": Row(early(413), Outcome.REJECTED, State.REJECTED, 1),
+    "an early 401": refused(early(401)),
+    "an early no in words": Row(early(200), Outcome.REJECTED, State.REJECTED, 1, verdict(VerdictKind.REJECTED)),
+    "an early 404": astray(early(404)),
+    "an early I have it, of a server that cannot know": Row(
+        early(409), Outcome.NOT_TAKEN, State.PENDING, 1, EARLY_HAVE
+    ),
+    "an early I have it, in the middle": Row(early(409, whole=False), Outcome.NOT_TAKEN, State.PENDING, 1, EARLY_HAVE),
+    **{
+        f"an early I have it, told by its digest, {whole}": Row(
+            early(409, whole=whole), Outcome.DUPLICATE, State.DUPLICATE, 1, EARLY_HAVE, KNOWS
+        )
+        for whole in (True, False)
+    },
+    # On a connection that was used before, it may be a late answer to the photo before.
+    **{
+        f"{status} {said.kind} on a used connection": Row(
+            early(status, used=True), Outcome.IN_DOUBT, State.PENDING, 0, said, KNOWS
+        )
+        for status in (200, 201, 303, 401, 404, 409, 413, 503)
+        for said in (NO_RULE, EARLY_YES, EARLY_HAVE, verdict(VerdictKind.REJECTED), verdict(VerdictKind.REFUSED))
+    },
+}
+
+
 TABLE = {
+    **EARLY,
     # The target's rules say it is stored, or was there.
     "stored": Row(answered(201), Outcome.UPLOADED, State.UPLOADED, 1, verdict(VerdictKind.STORED)),
     "stored, by a Location": Row(answered(303), Outcome.UPLOADED, State.UPLOADED, 1, verdict(VerdictKind.STORED)),
@@ -99,9 +145,6 @@ TABLE = {
         answered(200, page=True), Outcome.UPLOADED, State.UPLOADED, 1, verdict(VerdictKind.STORED, takes_pages=True)
     ),
     "was there": Row(answered(409), Outcome.DUPLICATE, State.DUPLICATE, 1, verdict(VerdictKind.DUPLICATE)),
-    "was there, told in the middle of the body": Row(
-        answered(200, whole=False), Outcome.DUPLICATE, State.DUPLICATE, 1, verdict(VerdictKind.DUPLICATE)
-    ),
     # Rejected.
     **{str(status): rejected(status) for status in (400, 413, 414, 415, 422)},
     "413 with a page, in the middle of the body": Row(
@@ -160,12 +203,21 @@ TABLE = {
 def test_the_table_of_outcomes(row: Row) -> None:
     found = outcome_of(row.sent, row.verdict if row.sent.answer else None, row.around, NOW)
     assert found.outcome is row.outcome
-    step = step_after(found, RULES, tries=0, doubted=False, now=NOW, chance=0.5)
+    step = step_after(found, RULES, tries=0, doubted=False, now=NOW, chance=0.5, costs=not found.is_free)
     assert (step.state, step.tries) == (row.state, row.tries)
     if step.state in (State.UPLOADED, State.DUPLICATE):
         assert (found.remote_id, found.url, step.reason) == ("7", "https://x/7", "")
     else:
         assert step.reason
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_an_early_i_have_it_is_asked_about_at_once(whole: bool) -> None:
+    around = Circumstances(proven=True, others_accepted=False, can_ask=True, digest_first=True)
+    found = outcome_of(early(200, whole=whole), EARLY_HAVE, around, NOW)
+    rules = replace(RULES, can_ask=True)
+    step = step_after(found, rules, tries=0, doubted=False, now=NOW, chance=0.5)
+    assert (step.state, step.ask_at) == (State.IN_DOUBT, NOW)
 
 
 def test_the_reason_is_the_targets_words_or_the_status() -> None:

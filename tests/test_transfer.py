@@ -44,7 +44,8 @@ from servers import (
 )
 
 from albumup.transfer import BLOCK, MOST_ANSWER, Fault, Meter, Peer, Request, Sent, Throttle
-from albumup.transfer.exchange import Exchange, Unreadable, _plain_answer
+from albumup.transfer.answers import plain_answer
+from albumup.transfer.exchange import Exchange, Unreadable
 from albumup.transfer.http import Http
 from albumup.transfer.wire import Wire
 
@@ -85,7 +86,10 @@ class Client:
     meter: Meter
 
     def send(
-        self, before_last: Callable[[], object] = lambda: None, headers: Sequence[tuple[str, str]] = HEADERS
+        self,
+        before_last: Callable[[], object] = lambda: None,
+        headers: Sequence[tuple[str, str]] = HEADERS,
+        taken_back: Callable[[], None] = lambda: None,
     ) -> Sent:
         self.meter.moved, self.meter.whole = 0, False
         request = Request("POST", self.server.url + "/up?x=1", headers)
@@ -93,9 +97,8 @@ class Client:
         try:
             photo = self.photo
             at_once = self.wire.takes_at_once(len(photo.head) + photo.size + len(photo.tail))
-            return self.wire.send(
-                request, photo.head, descriptor, photo.size, photo.tail, self.meter, before_last, at_once=at_once
-            )
+            sending = (request, photo.head, descriptor, photo.size, photo.tail, self.meter, before_last)
+            return self.wire.send(*sending, at_once=at_once, taken_back=taken_back)
         finally:
             os.close(descriptor)
 
@@ -523,19 +526,155 @@ def test_with_a_rate_limit_nothing_goes_at_once(serve: Serve, connect: Callable[
     assert not client.wire.takes_at_once(10)
 
 
+# A kept connection, and what may be told of it.
+
+
+@dataclass
+class Told:
+    """How often it was said that a body's end leaves, and that it was not taken after all."""
+
+    ends: int = 0
+    taken_back: int = 0
+
+    def end(self) -> None:
+        self.ends += 1
+
+    def take_back(self) -> None:
+        self.taken_back += 1
+
+
 @pytest.mark.parametrize("end", [close, reset])
-def test_a_server_that_closes_just_before_has_got_nothing(
+def test_what_a_server_closed_just_before_goes_again_on_a_fresh_connection(
     serve: Serve, connect: Callable[..., Client], end: Step
 ) -> None:
-    client = connect(serve([*TAKEN, stall, end]))
+    client = connect(serve([*TAKEN, stall, end], TAKEN))
     client.send()
+    told = Told()
 
     def closed() -> None:
+        told.end()
         client.server.told.set()
         client.server.line()
 
-    sent = client.send(closed)
+    sent = client.send(closed, taken_back=told.take_back)
+    assert sent.answer is not None
+    assert (sent.answer.status, sent.whole, sent.used) == (201, True, False)
+    assert (told.ends, told.taken_back) == (2, 1)
+    line = client.server.line(1, ended=False)
+    assert line.head is not None
+    assert line.seen == line.head.raw + client.photo.whole
+
+
+def test_nothing_is_kept_where_a_kept_connection_was_lost(
+    serve: Serve, connect: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = connect(serve([*TAKEN, stall, close], TAKEN))
+    client.send()
+    client.send(lambda: (client.server.told.set(), client.server.line()))
+    assert [client.send().answer is not None for _ in range(3)] == [True] * 3
+    assert client.server.connections == 5
+    clock = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: clock() + 3601)
+    client.send()
+    assert client.wire._keeping.is_wanted()
+
+
+def test_a_server_that_has_read_all_and_resets_may_have_taken_it(serve: Serve, connect: Callable[..., Client]) -> None:
+    """A reset brings no acknowledgement: nothing is to be concluded from there being none."""
+    client = connect(serve([*TAKEN, head, body, reset], TAKEN))
+    client.send()
+    sent = client.send()
+    assert (sent.answer, sent.fault, sent.whole) == (None, Fault.LOST, True)
+    assert client.server.connections == 1
+    assert not client.wire._keeping.is_wanted()
+
+
+def test_a_server_that_keeps_none_and_does_not_say_so_is_found_out(
+    connect: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("albumup.transfer.wire._PROBATION_SECONDS", PATIENCE)
+    monkeypatch.setattr("albumup.transfer.wire.IDLE_SECONDS", 2 * PATIENCE)
+    with Server([*TAKEN, close]) as server:
+        client = connect(server)
+        told = Told()
+        assert all(client.send(told.end, taken_back=told.take_back).answer for _ in range(5))
+        assert (told.ends, told.taken_back) == (5, 0)
+        assert server.connections == 5
+
+
+@pytest.mark.parametrize("status", [200, 401, 409, 413])
+@pytest.mark.parametrize("then", [close, stall])
+def test_what_may_be_a_late_answer_to_the_photo_before_is_not_believed(
+    serve: Serve, connect: Callable[..., Client], status: int, then: Step
+) -> None:
+    client = connect(serve([*TAKEN, head, read(16 * KIB), answer(status), then], TAKEN, window=WINDOW), BIG)
+    client.send()
+    sent = client.send()
+    assert sent.answer is not None
+    assert (sent.answer.status, sent.early) == (201, False)
+    assert client.server.connections == 2
+    assert not client.wire._keeping.is_wanted()
+
+
+FITS = 400 * KIB
+"""More than a window, less than our kernel takes."""
+
+
+@pytest.mark.parametrize("used", [False, True])
+def test_an_answer_before_all_is_acknowledged_is_early(
+    serve: Serve, connect: Callable[..., Client], used: bool
+) -> None:
+    before = TAKEN if used else []
+
+    def handed(_: Line) -> None:
+        eventually(lambda: client.meter.whole)
+
+    client = connect(serve([*before, head, handed, answer(200, b"{}"), stall], TAKEN, window=WINDOW), FITS)
+    if used:
+        client.send()
+    sent = client.send()
+    assert sent.answer is not None
+    assert (sent.answer.status, sent.early, sent.used) == (200, True, used)
+    client.send()
+    assert client.server.connections == 2, "it was used again"
+
+
+@pytest.mark.parametrize("size", [0, 1000, 60 * KIB, FITS, 5 * MIB])
+def test_an_honest_answer_is_never_early(serve: Serve, connect: Callable[..., Client], size: int) -> None:
+    client = connect(serve([*TAKEN] * 11, window=WINDOW), size)
+    assert not any(client.send().early for _ in range(10))
+    assert client.server.connections == 1
+
+
+UNREAD = b"HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Type: application/json\r\n\r\n"
+
+
+def test_a_server_that_closes_only_once_it_has_read_on_is_told_the_end(
+    serve: Serve, connect: Callable[..., Client]
+) -> None:
+    client = connect(serve([head, read(16 * KIB), send(UNREAD + b'{"a": 1}'), until_closed], window=WINDOW), BIG)
+    sent = client.send()
+    assert sent.answer is not None
+    assert (sent.answer.status, sent.answer.body) == (413, b'{"a": 1}')
+    assert sent.answer.complete or client.server.url.startswith("https:"), "half a record is an error there"
+    assert (sent.early, sent.whole) == (True, False)
+
+
+@pytest.mark.parametrize("said", [UNREAD + b'{"a"', UNREAD.replace(b"Con", b"Content-Length: 99\r\nCon", 1) + b'{"a"'])
+def test_the_status_of_an_early_answer_without_an_end_counts(
+    serve: Serve, connect: Callable[..., Client], said: bytes
+) -> None:
+    client = connect(serve([head, read(16 * KIB), send(said), stall], window=WINDOW), BIG, timeout=SHORT)
+    sent = client.send()
+    assert sent.answer is not None
+    assert (sent.answer.status, sent.answer.body, sent.answer.complete) == (413, b'{"a"', False)
+
+
+def test_an_early_answer_that_cannot_be_read_says_so(serve: Serve, connect: Callable[..., Client]) -> None:
+    client = connect(serve([head, read(16 * KIB), send(b"HTTP/1.1 413"), close], window=WINDOW), BIG)
+    sent = client.send()
     assert (sent.answer, sent.fault, sent.whole) == (None, Fault.BROKEN, False)
+    assert sent.detail
 
 
 def test_a_withheld_end_costs_the_connection(serve: Serve, connect: Callable[..., Client]) -> None:
@@ -868,7 +1007,7 @@ def answers(draw: st.DrawFn) -> bytes:
 
 @given(data=answers())
 def test_a_plain_answer_is_what_the_library_reads(data: bytes) -> None:
-    plain = _plain_answer(data)
+    plain = plain_answer(data)
     if plain is None:
         return
     ours, theirs = socket.socketpair()
@@ -879,8 +1018,8 @@ def test_a_plain_answer_is_what_the_library_reads(data: bytes) -> None:
         meter = Meter()
         meter.whole = True
         exchange = Exchange(ours, PATIENCE, meter, None)
-        exchange._received = exchange.next_bytes(None)
-        assert exchange.read_answer() == plain
+        exchange._received = exchange._next_bytes(None)
+        assert exchange._read_other(time.monotonic() + PATIENCE) == plain
 
 
 @pytest.mark.parametrize(
@@ -899,4 +1038,4 @@ def test_a_plain_answer_is_what_the_library_reads(data: bytes) -> None:
     ],
 )  # fmt: skip
 def test_only_plain_answers_are_read_by_ourselves(data: bytes, is_plain: bool) -> None:
-    assert (_plain_answer(data) is not None) == is_plain
+    assert (plain_answer(data) is not None) == is_plain

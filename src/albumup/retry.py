@@ -5,7 +5,7 @@ The table of :func:`outcome_of` is the one in docs/design.md; tests/test_retry.p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from albumup.journal.states import State
@@ -52,6 +52,9 @@ class Circumstances:
 
     proven: bool
     others_accepted: bool
+    can_ask: bool = False
+    digest_first: bool = False
+    """A digest of the photo went before its bytes: the server may know it by that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,8 @@ class Finding:
     """Of a duplicate: to be asked about before it counts."""
     is_doubt: bool = False
     """Of a sick target or a wrong address: the whole body was sent, and the answer does not say it was not taken."""
+    is_free: bool = False
+    """The try is given back, whatever the state of the target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +116,11 @@ def outcome_of(sent: Sent, verdict: Verdict | None, circumstances: Circumstances
     if sent.answer is None or verdict is None:
         return _without_answer(sent, circumstances)
     answer = sent.answer
+    is_early = sent.early or not sent.whole
+    if is_early and (early := _early(sent, answer, verdict, circumstances)) is not None:
+        return early
+    if is_early and not 200 <= answer.status < 300:
+        sent = replace(sent, whole=False)  # what it says was not taken, was not taken
     wait = retry_after(answer, now)
     if verdict.kind is VerdictKind.DUPLICATE:
         return Finding(
@@ -127,6 +137,25 @@ def outcome_of(sent: Sent, verdict: Verdict | None, circumstances: Circumstances
     if verdict.drops_clip:
         return Finding(Outcome.NOT_TAKEN, verdict.reason, drops_clip=True)
     return _by_status(sent, answer, verdict, circumstances, wait)
+
+
+def _early(sent: Sent, answer: Answer, verdict: Verdict, circumstances: Circumstances) -> Finding | None:
+    """Of an answer that was there before every byte of the body was acknowledged; None where it counts as it says."""
+    words = f"{status_words(answer)} before the photo's end"
+    if sent.used:
+        words = f"{words}, perhaps a late answer to the photo before"
+        return Finding(Outcome.IN_DOUBT if sent.whole else Outcome.NOT_TAKEN, words, is_free=True)
+    if verdict.kind is VerdictKind.DUPLICATE:
+        if circumstances.can_ask or circumstances.digest_first:
+            known = verdict.remote_id, verdict.url
+            return Finding(Outcome.DUPLICATE, verdict.reason, None, *known, is_hearsay=circumstances.can_ask)
+        return Finding(Outcome.NOT_TAKEN, f"{words}: it says that it has it, and knew nothing of it")
+    is_page = answer.is_page and not verdict.takes_pages
+    if verdict.kind is VerdictKind.STORED or (
+        verdict.kind is VerdictKind.UNPROVEN and 200 <= answer.status < 300 and not is_page
+    ):
+        return Finding(Outcome.IN_DOUBT if sent.whole else Outcome.NOT_TAKEN, f"{words}: it proves nothing")
+    return None
 
 
 def _without_answer(sent: Sent, circumstances: Circumstances) -> Finding:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import zlib
+from collections.abc import Iterator
 
 import pytest
+from servers import TAKEN, FormSink, Script, answer, close, read, send, stall, until_closed
 
 from .conftest import Home
 from .server import Answer, FormServer
@@ -48,3 +51,54 @@ def test_an_id_is_found_in_a_compressed_answer(home: Home, server: FormServer) -
     assert home.run("push", home.photos(1)).returncode == 0
     (task,) = home.tasks()
     assert (task["state"], task["remote_id"], task["attempts"]) == ("uploaded", "7", 1)
+
+
+@pytest.fixture
+def sink() -> Iterator[FormSink]:
+    with FormSink() as sink:
+        yield sink
+
+
+def set_up(home: Home, sink: FormSink, more: str = "") -> None:
+    home.config(f'[targets.club]\nkind = "form"\nurl = "{sink.url}/up"\nresend = "never"\n{more}')
+
+
+def big(home: Home, number: int) -> None:
+    """A photo that no buffers on the way hold."""
+    os.truncate(home.folder / "trip" / f"IMG_{number}.JPG", 16 << 20)
+
+
+def attempts(home: Home) -> list[tuple[str, int]]:
+    return [(task["state"], task["attempts"]) for task in home.tasks()]
+
+
+def test_a_server_that_closes_after_each_answer_unannounced_costs_nothing(home: Home, sink: FormSink) -> None:
+    sink.taken = [*TAKEN, close]
+    set_up(home, sink)
+    assert home.run("push", home.photos(12), "--jobs", 2, "--retries", 0).returncode == 0
+    assert attempts(home) == [("uploaded", 1)] * 12
+    assert len(sink.ledger) == 12
+
+
+@pytest.mark.parametrize("status", [401, 409, 413])
+def test_a_late_answer_is_not_taken_for_the_next_photos(home: Home, sink: FormSink, status: int) -> None:
+    late: Script = [read(16_384), answer(status), stall]
+    sink.rule = lambda number, _name: late if number == 2 else None
+    set_up(home, sink, 'duplicate = [409]\n[targets.club.fields]\nsum = "{sha256}"')
+    folder = home.photos(2)
+    big(home, 2)
+    assert home.run("push", folder, "--retries", 0, "--jobs", 1).returncode == 0
+    assert attempts(home) == [("uploaded", 1)] * 2
+    assert len(sink.ledger) == 2
+
+
+def test_a_server_that_reads_on_after_its_no_is_understood(home: Home, sink: FormSink) -> None:
+    said = b"HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\nno more than 2 MB"
+    sink.rule = lambda _number, _name: [read(16_384), send(said), until_closed]
+    set_up(home, sink)
+    folder = home.photos(1)
+    big(home, 1)
+    done = home.run("push", folder, "--retries", 0)
+    assert done.returncode == 3
+    assert attempts(home) == [("rejected", 1)]
+    assert "413 Too Large" in done.stderr

@@ -175,11 +175,15 @@ def test_stored(person: Person, sink: FormSink) -> None:
 
 def test_there_before_also_when_it_is_said_early(person: Person, sink: FormSink) -> None:
     sink.rule = by_name({"1": says(409), "2": [read(16_384), answer(409), stall]})
-    person.form(sink.url, "duplicate = [409]")
-    person.photos("1")
-    person.photos("2", size=BIG)
-    assert person.push().exit == 0
+    """Early it counts only where the server can know the photo by a digest that went before it."""
+    for name, field in (("knows", '[targets.knows.fields]\nsum = "{sha256}"'), ("guesses", "")):
+        person.form(sink.url, f"duplicate = [409]\n{field}", name)
+        person.photos("1", folder=name)
+        person.photos("2", folder=name, size=BIG)
+    assert person.push(folder="knows", target="knows").exit == 0
     assert person.states() == {"1": "duplicate", "2": "duplicate"}
+    assert person.push("--retries", 0, folder="guesses", target="guesses").exit == 3
+    assert person.look("state") == {"1": "duplicate", "2": "failed"}
 
 
 # Rejected.

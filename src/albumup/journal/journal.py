@@ -491,6 +491,10 @@ class Journal:
         """The last byte of the body is about to leave; the caller waits for this to be durable."""
         self.connection.execute("update attempt set whole_at = ? where id = ?", (self.clock(), attempt_id))
 
+    def stayed(self, attempt_id: int) -> None:
+        """The last byte of an attempt's body is known not to have left, whatever was noted before."""
+        self.connection.execute("update attempt set whole_at = null where id = ?", (attempt_id,))
+
     def end_attempt(
         self,
         attempt_id: int,

@@ -293,6 +293,10 @@ class Target(ABC):
     def request(self, photo: Photo) -> Request:
         """Method, URL and headers to send a photo with."""
 
+    def names_digest(self, photo: Photo) -> bool:  # noqa: ARG002 - most do not
+        """Does a digest of the photo go before its bytes, so that the server may know it by that alone?"""
+        return False
+
     @abstractmethod
     def read_answer(self, answer: Answer, photo: Photo) -> Verdict:
         """What an answer to a photo says. Pure."""

@@ -79,6 +79,10 @@ class FormTarget(Target):
         url = self._url.fill_url({**self._form.vars, **photo.values})
         return Request(self._form.method, url, [*self._form.headers.items(), *self._authorization])
 
+    def names_digest(self, photo: Photo) -> bool:  # noqa: ARG002 - all or none
+        templates = [self._url, *(template for _, template in self._fields)]
+        return any({"sha256", "sha1", "md5"} & set(template.names) for template in templates)
+
     def read_answer(self, answer: Answer, photo: Photo) -> Verdict:
         """The rules in the order of docs/configuration.md: words, statuses, then all that success asks for."""
         read = _Reading(answer, self._form.message)

@@ -125,6 +125,9 @@ class ImmichTarget(ImmichApi):
             headers.append(("x-immich-checksum", sha1))
         return Request("POST", f"{api}/assets", headers)
 
+    def names_digest(self, photo: Photo) -> bool:
+        return bool(photo.digests.get("sha1"))
+
     def read_answer(self, answer: Answer, photo: Photo) -> Verdict:  # noqa: ARG002 - the id is all it says
         """201 with an id is stored. 200 is a duplicate, also of one in the trash: so it is asked where."""
         said = object_of(answer)

@@ -5,25 +5,25 @@ from __future__ import annotations
 import contextlib
 import errno
 import http.client
-import io
 import os
-import re
 import select
 import socket
 import ssl
-import struct
 import time
 from collections.abc import Callable
-from typing import Any
 
+from albumup.transfer.answers import MOST_INTERIM, Incoming, Response, plain_answer, read_some
 from albumup.transfer.connect import words_of
+from albumup.transfer.kernel import acked, cork, half_close, unacked
 from albumup.transfer.values import BLOCK, MOST_ANSWER, Answer, Fault, Meter, Stopped, Throttle
 
 SMALL = 64 << 10
 """Bytes that are handed over together with the request's head."""
 _TICK = 0.2
-_MOST_PLAIN_HEADERS = 50
-_MOST_INTERIM = 100
+_HASTE = 0.5
+"""Seconds of silence within an early answer until the server is told that no more is sent."""
+_GRACE = 5.0
+"""Seconds of it until what was read of the answer has to do."""
 
 
 class Unreadable(Exception):
@@ -49,21 +49,39 @@ _LINE_ERRNOS = frozenset(
 class Exchange:
     """One body out, one answer in, on a non-blocking socket."""
 
-    def __init__(self, connection: socket.socket, timeout: float, meter: Meter, throttle: Throttle | None) -> None:
+    def __init__(
+        self,
+        connection: socket.socket,
+        timeout: float,
+        meter: Meter,
+        throttle: Throttle | None,
+        *,
+        is_used: bool = False,
+    ) -> None:
+        """``is_used``: the connection has served another exchange before."""
         self._socket = connection
+        self._is_secure = isinstance(connection, ssl.SSLSocket)
         self._timeout = timeout
         self._meter = meter
         self._throttle = throttle
         self._poll = select.poll()
         self.handed = 0
         """Bytes that the kernel took."""
+        self.is_early = False
+        """The answer was there before every byte of the body was acknowledged."""
+        self.is_heard = False
+        """The server has said something."""
+        self._is_closed = self._is_reset = False
+        self._is_hasty = False
+        """Nobody waits long for the rest of an answer."""
+        self._acked_before = acked(connection) if is_used else None
         self._received = b""
         self._interim = 0
         self._moved_at = time.monotonic()
 
     def moved(self) -> int:
         """Bytes that have left this machine, as far as it can tell."""
-        return max(0, self.handed - _unsent(self._socket))
+        return max(0, self.handed - unacked(self._socket))
 
     def send_at_once(
         self, line: bytes, head: bytes, payload: int, size: int, tail: bytes, before_last: Callable[[], None]
@@ -102,16 +120,16 @@ class Exchange:
             rest = rest[count:]
 
     def _send_file(self, payload: int, start: int, end: int) -> None:
-        if isinstance(self._socket, ssl.SSLSocket):
+        if self._is_secure:
             buffer = bytearray(min(BLOCK, end - start))
             view = memoryview(buffer)
             # TLS hands over 16 KiB at a time; the kernel is to make full segments of them.
-            _cork(self._socket, True)
+            cork(self._socket, True)
             while start < end:
                 count = _read_into(payload, view[: min(len(buffer), end - start)], start)
                 self._send_bytes(view[:count])  # type: ignore[arg-type]
                 start += count
-            _cork(self._socket, False)
+            cork(self._socket, False)
             return
         descriptor = self._socket.fileno()
         while start < end:
@@ -148,6 +166,7 @@ class Exchange:
             except ssl.SSLWantReadError:
                 self._wait(select.POLLIN)
             except (OSError, ValueError) as error:
+                self._note_end(error)
                 raise Stopped(Fault.BROKEN, words_of(error)) from error
             else:
                 self.handed += count
@@ -180,30 +199,32 @@ class Exchange:
             if not data:
                 raise Stopped(None if self._received else Fault.BROKEN, "closed by the server")
             self._received += data
-            self._drop_interim()
+            self._drop_interim(Fault.BROKEN)
         if self._received and not _may_be_interim(self._received):
             raise Stopped(None)
 
-    def _drop_interim(self) -> None:
+    def _drop_interim(self, fault: Fault) -> None:
         while self._received.startswith(b"HTTP/1.1 1") and b"\r\n\r\n" in self._received:
             self._received = self._received.partition(b"\r\n\r\n")[2]
             self._interim += 1
-        if self._interim > _MOST_INTERIM or len(self._received) > MOST_ANSWER:
-            raise Stopped(Fault.BROKEN, "the server talks without end")
+        if self._interim > MOST_INTERIM or len(self._received) > MOST_ANSWER:
+            raise Stopped(fault, "the server talks without end")
 
     def _receive(self) -> bytes | None:
         """What has arrived; b"" when the server closed, None when there is nothing now."""
         try:
-            return self._socket.recv(MOST_ANSWER)
+            return self._recv()
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return None
         except OSError as error:
+            self._note_end(error)
             if self._received:
                 return b""
             raise Stopped(Fault.BROKEN, words_of(error)) from error
 
     def early_answer(self) -> Answer | None:
         """The answer that came before the body's end, or None if there is none to be read."""
+        self._is_hasty = True
         try:
             return self.read_answer()[0]
         except Stopped:
@@ -211,35 +232,49 @@ class Exchange:
 
     def read_answer(self) -> tuple[Answer, bool]:
         """The answer, and whether the connection may be used again. Raises Stopped (LOST, or CUT)."""
-        if not self._received:
-            self._received = self.next_bytes(None)
-            plain = _plain_answer(self._received)
-            if plain is not None:
-                self._meter.moved = self.handed
-                return plain[0], plain[1] and self._meter.whole
-        incoming = _Incoming(self)
-        response = _Response(incoming)
+        deadline: float | None = None
+        while not self._received or _may_be_interim(self._received):
+            data = self._next_bytes(deadline)
+            deadline = deadline or time.monotonic() + 2 * self._timeout
+            if not data:
+                break
+            self._received += data
+            self._drop_interim(Fault.LOST)
+        # Now, not later: an honest answer brings the acknowledgement of all it answers with it.
+        self.is_early = not self._meter.whole or unacked(self._socket) > 0
+        self._is_hasty = self.is_early
+        self._meter.moved = self.handed
+        if (plain := plain_answer(self._received)) is not None:
+            return plain[0], plain[1] and not self.is_early
+        deadline = deadline or time.monotonic() + 2 * self._timeout
+        return self._read_other(deadline)
+
+    def _read_other(self, deadline: float) -> tuple[Answer, bool]:
+        """An answer that is not plain, or has not come whole."""
+
+        def receive() -> bytes:
+            data, self._received = self._received, b""
+            return data or self._next_bytes(deadline)
+
+        incoming = Incoming(receive)
+        response = Response(incoming)
         try:
             response.begin()
-            body, broken = _read_some(response)
+            body, broken = read_some(response, is_hasty=self._is_hasty)
         except (http.client.HTTPException, OSError, ValueError) as error:
             raise Stopped(Fault.LOST, words_of(error)) from error
         complete = len(body) <= MOST_ANSWER and not response.length and not broken
         headers = {name.lower(): value for name, value in response.getheaders()}
         if encodings := response.msg.get_all("content-encoding"):
             headers["content-encoding"] = ", ".join(encodings)
-        self._meter.moved = self.handed
-        keep = complete and self._meter.whole and not response.will_close and not incoming.rest
+        keep = complete and not self.is_early and not response.will_close and not incoming.rest
         return Answer.of(response.status, response.reason, headers, body, complete=complete), keep
 
-    def next_bytes(self, deadline: float | None) -> bytes:
+    def _next_bytes(self, deadline: float | None) -> bytes:
         """More of the answer, b"" at its end. ``deadline`` (monotonic) bounds it once it has begun."""
-        if self._received:
-            data, self._received = self._received, b""
-            return data
         self._moved_at = time.monotonic()
         self._poll.register(self._socket, select.POLLIN)
-        looks = isinstance(self._socket, ssl.SSLSocket)  # what TLS has read ahead wakes no poll
+        looks = self._is_secure  # what TLS has read ahead wakes no poll
         while True:
             is_late = deadline is not None and time.monotonic() > deadline
             if not looks and not self._poll.poll(0 if is_late else _TICK * 1000):
@@ -247,150 +282,73 @@ class Exchange:
                     raise Stopped(Fault.LOST, f"the answer took longer than {2 * self._timeout:g} s")
                 if self._meter.cut:
                     raise Stopped(Fault.CUT)
-                self._watch_silence(Fault.LOST, "after the whole photo was sent")
+                if self._is_hasty:
+                    self._hasten()
+                else:
+                    self._watch_silence(Fault.LOST, "after the whole photo was sent")
                 continue
             looks = False
             try:
-                return self._socket.recv(MOST_ANSWER)
+                return self._recv()
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                pass
+                continue
             except OSError as error:
+                self._note_end(error)
                 raise Stopped(Fault.LOST, words_of(error)) from error
 
+    def _hasten(self) -> None:
+        """Nothing more comes of an early answer. A server that closes only once it has read to the end (Django's
+        runserver) is told that there is no more; what does not come then is done without."""
+        silence = time.monotonic() - self._moved_at
+        if silence > _HASTE:
+            half_close(self._socket)
+        if silence > min(self._timeout, _GRACE):
+            raise Stopped(Fault.LOST, "the early answer has no end", silent=True)
 
-class _Incoming(io.RawIOBase):
-    """The receiving side of an exchange as http.client wants it, with a deadline from the first byte on."""
+    # What is heard, and how it ended.
 
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
-        self._buffer = b""
-        self._deadline: float | None = None
-        self.is_over = False
-        """The server has closed, or nobody reads any more."""
-        self.rest = b""
-        """What came after the answer: nobody asked for it."""
+    def _recv(self) -> bytes:
+        """What is there, b"" at the end. Raises what ``socket.recv`` does."""
+        is_seen = not self._is_secure  # TLS makes an orderly end of a reset
+        if self._is_secure and self._acked_before is not None and not self.is_heard:
+            with contextlib.suppress(BlockingIOError):
+                socket.socket.recv(self._socket, 1, socket.MSG_PEEK)
+                is_seen = True
+        data = self._socket.recv(MOST_ANSWER)
+        if data:
+            self.is_heard = True
+        elif is_seen and not self._is_reset:
+            self._is_closed = True
+        return data
 
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        return _Reader(self, 8192)
+    def _note_end(self, error: Exception) -> None:
+        """An end by a reset, unless the server had closed before: then the kernel says "broken pipe"."""
+        if isinstance(error, BrokenPipeError) and not self._is_secure and not self._is_reset:
+            self._is_closed = True
+        else:
+            self._is_reset = True
 
-    def readable(self) -> bool:
-        return True
+    def took_nothing(self, *, whole: bool) -> bool:
+        """Is it certain that the server has nothing of this request? ``whole``: all of it was handed over.
 
-    def readinto(self, target: Any) -> int:
-        if not self._buffer and not self.is_over:
-            self._buffer = self._exchange.next_bytes(self._deadline)
-            self.is_over = not self._buffer
-            if self._deadline is None:
-                self._deadline = time.monotonic() + 2 * self._exchange._timeout
-        count = min(len(target), len(self._buffer))
-        target[:count] = self._buffer[:count]
-        self._buffer = self._buffer[count:]
-        return count
-
-
-class _Reader(io.BufferedReader):
-    """Leaves behind what it had read ahead."""
-
-    def close(self) -> None:
-        if not self.closed and isinstance(self.raw, _Incoming):
-            self.raw.is_over = True
-            self.raw.rest = self.peek()
-        super().close()
-
-
-class _Response(http.client.HTTPResponse):
-    """http.client takes every 1xx but 100 for the answer; here the answer is the first that is not interim. Nor is a
-    head an answer that the server's closing cut short."""
-
-    def __init__(self, incoming: _Incoming) -> None:
-        super().__init__(incoming)  # type: ignore[arg-type]
-        self.incoming = incoming
-
-    def begin(self) -> None:
-        for _ in range(_MOST_INTERIM):
-            super().begin()
-            if self.incoming.is_over:
-                raise http.client.HTTPException("the answer's head was cut")
-            if self.status >= 200:
-                return
-            self.headers = self.msg = None  # type: ignore[assignment]
-        raise http.client.HTTPException("too many interim answers")
-
-
-_STATUS_LINE = re.compile(rb"HTTP/1\.1 ([2-5][0-9][0-9]) ([\x20-\x7e]*)")
-_HEADER_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?|)[ \t]*")
-
-
-def _plain_answer(data: bytes) -> tuple[Answer, bool] | None:
-    """An answer that came whole at once, and as plain as nearly all are: and whether the connection may be used again.
-
-    None for any other, which is http.client's to read: it takes ten times as long, more than all else about a small
-    photo's answer.
-    """
-    head, end, body = data.partition(b"\r\n\r\n")
-    first, *lines = head.split(b"\r\n")
-    status = _STATUS_LINE.fullmatch(first)
-    found = [_HEADER_LINE.fullmatch(line) for line in lines]
-    if not end or status is None or len(found) > _MOST_PLAIN_HEADERS:
-        return None
-    headers: dict[str, str] = {}
-    for line in found:
-        if line is None or (name := line[1].decode().lower()) in headers:
-            return None
-        headers[name] = line[2].decode()
-    if (
-        headers.get("content-length") != str(len(body))
-        or "transfer-encoding" in headers
-        or status[1] in (b"204", b"304")
-    ):
-        return None
-    keep = "close" not in headers.get("connection", "").lower()
-    return Answer.of(int(status[1]), status[2].decode().strip(), headers, body, complete=True), keep
-
-
-def _read_some(response: http.client.HTTPResponse) -> tuple[bytes, bool]:
-    """The first bytes of an answer, and whether its framing broke off: its status counts all the same."""
-    try:
-        return response.read(MOST_ANSWER + 1), False
-    except http.client.IncompleteRead as error:
-        return error.partial, True
+        It has not where the kernel took nothing, or where nothing was acknowledged and the server closed: its closing
+        would have brought the acknowledgement of what it had got. A reset brings none: then it may have read a small
+        body to its end, and only a body that was not handed over whole was surely not taken.
+        """
+        if self.is_heard:
+            return False
+        if not self.handed:
+            return True
+        now = acked(self._socket)
+        if now is None or self._acked_before is None or now != self._acked_before:
+            return False
+        return self._is_closed or not whole
 
 
 def _may_be_interim(data: bytes) -> bool:
     """True while ``data`` could still be the beginning of a 1xx."""
     start = b"HTTP/1.1 1"
     return data.startswith(start) or start.startswith(data[: len(start)])
-
-
-def room(connection: socket.socket) -> int:
-    """Bytes that the kernel surely takes at once on an idle connection: half its buffer, the rest is bookkeeping
-    (Linux: socket(7), SO_SNDBUF)."""
-    return connection.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) // 2
-
-
-def _cork(connection: socket.socket, on: bool) -> None:
-    """Hold back segments that are not full (Linux: tcp(7), TCP_CORK)."""
-    if hasattr(socket, "TCP_CORK"):
-        with contextlib.suppress(OSError):  # the next byte will tell
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, on)
-
-
-def has_spoken(connection: socket.socket) -> bool:
-    """True if an idle connection is readable: closed by the server, or out of step."""
-    poll = select.poll()
-    poll.register(connection, select.POLLIN)
-    return bool(poll.poll(0))
-
-
-def _unsent(connection: socket.socket) -> int:
-    """Bytes in the socket's queue that the peer has not acknowledged (Linux: SIOCOUTQ); 0 where unknown."""
-    try:
-        import fcntl
-        import termios
-
-        return int(struct.unpack("i", fcntl.ioctl(connection, termios.TIOCOUTQ, b"\0\0\0\0"))[0])
-    except (OSError, AttributeError, ValueError):
-        return 0
 
 
 def _read_into(descriptor: int, target: memoryview, start: int) -> int:

@@ -99,6 +99,10 @@ class Sent:
     detail: str
     whole: bool
     bytes: int
+    early: bool = False
+    """The answer was there before every byte of the body was acknowledged."""
+    used: bool = False
+    """The connection had served another photo before: an early answer may be a late one to that."""
 
 
 @dataclass(frozen=True, slots=True)

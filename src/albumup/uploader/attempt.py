@@ -57,6 +57,12 @@ class _Attempt:
         self._recorder.do(self._whole if self._has_begun else partial(self._start, whole=True)).wait()
         self._has_begun = self.is_whole = True
 
+    def end_stayed(self) -> None:
+        """What was handed over was not taken: it is sent once more, and until its end leaves there is no doubt."""
+        if self.is_whole:
+            self.is_whole = False
+            self._recorder.do(lambda journal: journal.stayed(self.id))
+
     def _start(self, journal: Journal, *, whole: bool = False) -> None:
         assert self._task.body is not None
         self.id = journal.start(self._task.id, self._run_id, self._task.body.boundary, whole=whole)
@@ -206,25 +212,29 @@ class Worker(threading.Thread):
 
         wire = self._wires.get(lane.target)
         if wire is None:
-            wire = self._wires[lane.target] = Wire(request.url, lane.target.peer, self._engine.options.limit)
+            limit = self._engine.options.limit
+            wire = self._wires[lane.target] = Wire(request.url, lane.target.peer, limit, lane.keeping)
         at_once = wire.takes_at_once(len(head) + body.pins.size + len(body.tail))
         if not at_once:
             attempt.begin()
         meter, size = self._slot.meter, body.pins.size
-        return wire.send(request, head, source.descriptor, size, body.tail, meter, before_last, at_once=at_once)
+        sending = (request, head, source.descriptor, size, body.tail, meter, before_last)
+        return wire.send(*sending, at_once=at_once, taken_back=attempt.end_stayed)
 
     def _judge(self, lane: Lane, task: Task, attempt: _Attempt, photo: Photo, sent: Sent, *, touched: bool) -> None:
         """What the answer means. ``touched``: the bytes that left may have been others for a while."""
         engine = self._engine
         verdict = lane.target.read_answer(sent.answer, photo) if sent.answer is not None else None
-        circumstances = Circumstances(lane.proven, lane.accepted_at > attempt.began)
+        circumstances = Circumstances(
+            lane.proven, lane.accepted_at > attempt.began, lane.rules.can_ask, lane.target.names_digest(photo)
+        )
         finding = _without_token(lane, outcome_of(sent, verdict, circumstances, time.time()))
         if finding.outcome is not Outcome.BROKEN:
             engine.dispatch.judge_lane(lane, task, finding)
             engine.dispatch.end(lane, task)
             if touched:
                 finding = _doubted(finding)
-            self._finish(lane, task, attempt, sent, finding, free=sent.fault is Fault.CUT)
+            self._finish(lane, task, attempt, sent, finding, free=sent.fault is Fault.CUT or finding.is_free)
             return
         unreached = self._wires[lane.target].reach()
         if unreached is not None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from albumup.journal.rows import Task
 from albumup.retry import LONGEST_WAIT, Rules
 from albumup.targets.base import Target
+from albumup.transfer.wire import Keeping
 
 LINE_SECONDS = 10.0
 """All uploads that break within this time of each other broke because the line went."""
@@ -37,6 +38,7 @@ class Lane:
         self.proven = proven
         self.definition = definition
         """The journal's number of its definition: bodies framed under another one are framed anew."""
+        self.keeping = Keeping()
         self.is_journaled = proven
         """The journal knows that the target has accepted a photo."""
         self.is_ready = not target.keeps_albums

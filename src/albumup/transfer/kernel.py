@@ -1,0 +1,69 @@
+"""What the kernel says of a connection: room, ends, and how much of what it took has arrived."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import struct
+import sys
+
+_SO_NWRITE = 0x1024
+"""Bytes in the sending queue (macOS: sys/socket.h)."""
+_ACKED_AT = 120
+"""Where tcpi_bytes_acked is in struct tcp_info (Linux 4.1: linux/tcp.h)."""
+
+
+def room(connection: socket.socket) -> int:
+    """Bytes that the kernel surely takes at once on an idle connection: half its buffer, the rest is bookkeeping
+    (Linux: socket(7), SO_SNDBUF)."""
+    return connection.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) // 2
+
+
+def cork(connection: socket.socket, on: bool) -> None:
+    """Hold back segments that are not full (Linux: tcp(7), TCP_CORK)."""
+    if hasattr(socket, "TCP_CORK"):
+        with contextlib.suppress(OSError):  # the next byte will tell
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, on)
+
+
+def has_spoken(connection: socket.socket, within: float = 0.0) -> bool:
+    """True if an idle connection is readable, or becomes so ``within`` seconds: the server closed it, or is out of
+    step."""
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(within * 1000))
+
+
+def unacked(connection: socket.socket) -> int:
+    """Bytes that the kernel took and the peer has not acknowledged; 0 where it does not say.
+
+    Linux: tcp(7), SIOCOUTQ; macOS: SO_NWRITE. What TLS holds is no part of it: it hands over whole records.
+    """
+    try:
+        if sys.platform == "darwin":
+            return connection.getsockopt(socket.SOL_SOCKET, _SO_NWRITE)
+        import fcntl
+        import termios
+
+        return int(struct.unpack("i", fcntl.ioctl(connection, termios.TIOCOUTQ, b"\0\0\0\0"))[0])
+    except (OSError, AttributeError, ValueError):
+        return 0
+
+
+def acked(connection: socket.socket) -> int | None:
+    """Bytes that the peer has acknowledged since the connection was made, also of one that was reset since; None
+    where the kernel does not say (Linux: tcp(7), TCP_INFO)."""
+    if sys.platform != "linux":
+        return None
+    try:
+        told = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ACKED_AT + 8)
+        return int(struct.unpack_from("Q", told, _ACKED_AT)[0])
+    except (OSError, struct.error):
+        return None
+
+
+def half_close(connection: socket.socket) -> None:
+    """Say that no more comes, and go on listening; past TLS, whose own way would end that, too."""
+    with contextlib.suppress(OSError):
+        socket.socket.shutdown(connection, socket.SHUT_WR)
