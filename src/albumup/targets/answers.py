@@ -45,7 +45,7 @@ def json_in(answer: Answer) -> Any:
 
 
 def no_in(said: Any) -> str:
-    """The part of a JSON answer that says no, for people (``"success": false``); "" if none does.
+    """The part of a JSON answer that says no, for people (``success = false``); "" if none does.
 
     Looked at are the value itself and what it says of the one file: ``success`` and ``ok``, ``error`` and ``errors``,
     ``status``.
@@ -72,17 +72,17 @@ def _no_of(part: dict[str, Any]) -> str:
     for key in ("success", "ok"):
         value = part.get(key)
         if str(value).lower() in ("false", "0", "no"):
-            return f'"{key}": {json.dumps(value)}'
+            return f"{key} = {json.dumps(value)}"
     for key in ("error", "errors"):
         if not _is_empty(part.get(key)):
-            return f'"{key}"'
+            return key
     for key in (*_STATES, *_CODES):
         value = part.get(key)
         if (key == "status" and value is False) or (isinstance(value, str) and value.lower() in _NO):
-            return f'"{key}": {json.dumps(value)}'
+            return f"{key} = {json.dumps(value)}"
         has_words = key != "code" or "msg" in part or "message" in part
         if key != "state" and has_words and re.fullmatch("[45][0-9][0-9]", str(value)):
-            return f'"{key}": {json.dumps(value)}'
+            return f"{key} = {json.dumps(value)}"
     return ""
 
 

@@ -170,8 +170,6 @@ class Target(ABC):
     """XMP files go along with the photo they lie beside."""
     overwrites_by_name: ClassVar[bool] = True
     """The server may overwrite by name, so the names put into a folder there are made unique."""
-    success_keys: ClassVar[tuple[str, ...]] = ()
-    """The keys of its table that say what a success looks like: named when an answer is taken for a stranger's."""
     is_local: ClassVar[bool] = False
     """It is this computer, not a server: screens say "copied to", and nothing is ever safe to erase."""
 
@@ -264,6 +262,11 @@ class Target(ABC):
         found = {form(secret) for secret in plain for form in encode}
         found |= {secret[1:-1] for secret in found if secret[:1] in "\"'" and secret[-1:] == secret[:1]}
         return sorted(found - {""}, key=len, reverse=True)
+
+    def success_keys(self, status: int) -> Collection[str]:  # noqa: ARG002 - most kinds know their server's answers
+        """The keys of its table that would make an answer with this status a success: named when it is taken for a
+        stranger's."""
+        return ()
 
     def http(self) -> Http:
         """For requests that are not photos."""

@@ -30,7 +30,6 @@ class FormTarget(Target):
 
     kind = "form"
     settings_type: ClassVar[type[CommonSettings]] = FormSettings
-    success_keys = ("success_text", "success")
 
     def __init__(self, name: str, settings: CommonSettings, token: str | None, where: str) -> None:
         super().__init__(name, settings, token, where)
@@ -81,7 +80,10 @@ class FormTarget(Target):
 
     def names_digest(self, photo: Photo) -> bool:  # noqa: ARG002 - all or none
         templates = [self._url, *(template for _, template in self._fields)]
-        return any({"sha256", "sha1", "md5"} & set(template.names) for template in templates)
+        return any(DIGESTS & template.names for template in templates)
+
+    def success_keys(self, status: int) -> Collection[str]:
+        return ("success_location",) if 300 <= status < 400 else ("success_text", "success")
 
     def read_answer(self, answer: Answer, photo: Photo) -> Verdict:
         """The rules in the order of docs/configuration.md: words, statuses, then all that success asks for."""
@@ -160,7 +162,9 @@ class FormTarget(Target):
         form, answer = self._form, read.answer
         reason = ""
         if kind is not VerdictKind.STORED and kind is not VerdictKind.DUPLICATE:
-            parts = [f"{answer.status} {answer.reason}".strip(), words, read.words]
+            status = f"{answer.status} {answer.reason}".strip()
+            own = "" if read.words in (status, answer.reason) else read.words
+            parts = [status, words, own]
             reason = words_in(self.masked(": ".join(part for part in parts if part)), _MOST_WORDS)
         names = self._names_of(read, photo) if photo is not None else ("", "")
         pages = form.success_text is not None or form.failure_text is not None

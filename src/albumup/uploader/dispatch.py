@@ -283,9 +283,10 @@ def _astray(lane: Lane, finding: Finding, photo: Task) -> Closing:
     has_answered = finding.status is not None
     said = "answered the first photo with" if has_answered else "cannot be used"
     words = f"{_called(target)} {said}: {finding.reason}"
-    # Options have no key for the statuses.
-    keys = [target.key(key) for key in target.success_keys if not (options and key == "success")]
-    may_be_yes = f"; if that is how it says yes: {' and '.join(keys)}" if finding.is_doubt and keys else ""
+    keys = target.success_keys(finding.status or 0) if finding.is_doubt else ()
+    if options:
+        keys = [target.key(key) for key in keys if key == "success_text"]  # there are no others
+    may_be_yes = f"; if that is how it says yes: {' and '.join(keys)}" if keys else ""
     if options:
         # The target's name is its host's: another host is another target, and these photos wait for this one.
         again = "push again with the right --url"
