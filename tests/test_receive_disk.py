@@ -479,3 +479,15 @@ def test_a_full_disk_for_the_index_does_not_cost_the_photo(client: Client, monke
     monkeypatch.setattr(os, "write", full_for_lines)
     assert client.send("trip", PHOTO)[0] == 201
     assert client.send("trip", PHOTO)[0] == 200
+
+
+def test_a_full_disk_does_not_keep_a_receiver_from_starting(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        patch.setattr("albumup.receive.store.make_folder", lambda folder: os.makedirs(folder, exist_ok=True))
+        assert Store(str(root)).id == ""
+    assert os.listdir(root / ".albumup") == []
+    assert len(Store(str(root)).id) == 32

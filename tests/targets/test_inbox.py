@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import stat
@@ -195,3 +196,15 @@ def test_it_knows_where_it_keeps_what_it_is_sent(inbox: BuiltInInbox, tmp_path: 
     assert not inbox.keeps_in(http, Store(str(tmp_path / "other")).root)
     (tmp_path / "older" / ".albumup").mkdir(parents=True)
     assert inbox.keeps_in(http, os.fsencode(tmp_path / "older")), "nothing tells it from another"
+
+
+def test_many_are_asked_about_at_once(inbox: BuiltInInbox) -> None:
+    """An answer may name every one of them, by the longest of names."""
+    folder = Path(inbox.folder) / "trip"
+    folder.mkdir()
+    contents = [b"%d" % number for number in range(600)]
+    for number, content in enumerate(contents):
+        (folder / f"{number}{'n' * 240}.jpg").write_bytes(content)
+    photos = [Asked("a.jpg", {"sha256": hashlib.sha256(content).hexdigest()}) for content in contents]
+    found = inbox.ask(inbox.http(), "trip", photos)
+    assert [verdict.kind for verdict in found if verdict] == [VerdictKind.STORED] * 600

@@ -151,15 +151,20 @@ class Store:
 
 
 def _make_id(folder: bytes) -> None:
-    """Raises OSError."""
-    path, new = os.path.join(folder, STORE_ID), os.path.join(folder, secrets.token_hex(8).encode() + b".new")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "w", encoding="ascii") as file:
-        file.write(secrets.token_hex(16) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(new, path)
-    fsync_folder(folder)
+    """Does without where there is no room for it."""
+    new = os.path.join(folder, secrets.token_hex(8).encode() + b".new")
+    with contextlib.suppress(OSError):
+        try:
+            descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            with open(descriptor, "w", encoding="ascii") as file:
+                file.write(secrets.token_hex(16) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(new, os.path.join(folder, STORE_ID))
+            fsync_folder(folder)
+        except OSError:
+            os.unlink(new)
+            raise
 
 
 def store_id(root: bytes) -> str | None:

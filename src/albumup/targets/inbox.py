@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 _ASK_AT_A_TIME = 5000
 INBOX_FINGERPRINT = "built in"
+_MOST_ANSWER = 16 << 20
+"""Bytes: as many digests, each with the longest name."""
 _READS_PER_SECOND = 4 << 20
 """Bytes that a slow disk, at a receiver that is busy, reads in a second."""
 
@@ -135,7 +137,8 @@ class InboxTarget(Target):
 
     def _asked(self, http: Http, album: str, question: dict[str, Any], more_seconds: float = 0.0) -> dict[str, Any]:
         """What it answers, which holds the object "have". Raises Unasked."""
-        sent = http.call("POST", self._address_of(album, "ask"), json=question, more_seconds=more_seconds)
+        address = self._address_of(album, "ask")
+        sent = http.call("POST", address, json=question, most=_MOST_ANSWER, more_seconds=more_seconds)
         said = object_of(sent.answer) if sent.answer and sent.answer.status == 200 else {}
         if not isinstance(said.get("have"), dict):
             answer = sent.answer
