@@ -494,7 +494,7 @@ def test_equal_names_without_equal_identifiers_are_no_live_photo(home: Home, imm
     assert immich.album("trip") == ["A.JPG", "A.MOV"]
 
 
-def test_a_still_whose_clip_is_not_taken_goes_alone(home: Home, immich: Immich) -> None:
+def test_a_still_whose_clip_is_not_taken_goes_alone_until_it_is(home: Home, immich: Immich) -> None:
     live(home.photos(0), "A", 1)
     immich.tell("set_types", video=[".mp4"])
     assert home.run("push", home.folder / "trip").returncode == 3
@@ -502,7 +502,60 @@ def test_a_still_whose_clip_is_not_taken_goes_alone(home: Home, immich: Immich) 
     assert immich.album("trip") == ["A.JPG"]
     immich.tell("set_types", video=[".mov"])
     assert home.run("retry-failed", "trip", "--rejected").returncode == 0
-    assert immich.album("trip") == ["A.JPG", "A.MOV"]  # nothing is lost; a pair they are no more
+    by_name = {one["name"]: one for one in immich.assets()}
+    assert by_name["A.JPG"]["livePhotoVideoId"] == by_name["A.MOV"]["id"]
+    assert by_name["A.JPG"]["received"] == 1
+    assert immich.album("trip") == ["A.JPG"]
+
+
+def test_a_key_that_may_join_nothing_leaves_two_files_and_says_so(home: Home, immich: Immich) -> None:
+    live(home.photos(0), "A", 1)
+    immich.tell("set_key", key=KEY, permissions=["asset.upload", "album.read", "album.create", "albumAsset.create"])
+    immich.tell("set_types", video=[".mp4"])
+    assert home.run("push", home.folder / "trip").returncode == 3
+    immich.tell("set_types", video=[".mov"])
+    done = home.run("retry-failed", "trip", "--rejected")
+    assert done.returncode == 0
+    assert "is two files there, its still and its clip: Missing required permission: asset.update" in done.stderr
+    assert immich.album("trip") == ["A.JPG", "A.MOV"]
+
+
+def test_a_clip_whose_still_was_rejected_waits_for_it_outside_the_album(home: Home, immich: Immich) -> None:
+    live(home.photos(1), "A", 1)
+    immich.fault("POST", "/api/assets$", "status", status=415, times=None, skip=2)
+    done = home.run("push", home.folder / "trip", "--jobs", "1")
+    assert done.returncode == 3
+    assert home.states() == {"IMG_1.JPG": "uploaded", "A.JPG": "rejected", "A.MOV": "uploaded"}
+    assert immich.album("trip") == ["IMG_1.JPG"]
+    assert "1 clip of a live photo is there, and outside the album" in done.stderr
+    assert home.album()["settled"] is True
+    immich.tell("clear_faults")
+    assert home.run("retry-failed", "trip", "--rejected").returncode == 0
+    by_name = {one["name"]: one for one in immich.assets()}
+    assert by_name["A.JPG"]["livePhotoVideoId"] == by_name["A.MOV"]["id"]
+    assert immich.album("trip") == ["A.JPG", "IMG_1.JPG"]
+
+
+def test_a_clip_whose_still_was_cancelled_is_a_photo_of_its_own(home: Home, immich: Immich) -> None:
+    live(home.photos(0), "A", 1)
+    immich.fault("POST", "/api/assets$", "status", status=415, skip=1)
+    assert home.run("push", home.folder / "trip").returncode == 3
+    assert immich.albums() == []
+    assert home.run("cancel", "trip", "A.JPG").returncode == 0
+    assert home.run("resume").returncode == 0
+    assert immich.album("trip") == ["A.MOV"]
+
+
+def test_a_still_and_a_clip_that_both_gave_up_go_as_one_when_asked_again(home: Home, immich: Immich) -> None:
+    live(home.photos(1), "Z", 1)
+    immich.fault("POST", "/api/assets$", "status", status=415, times=2, skip=1)
+    assert home.run("push", home.folder / "trip", "--jobs", "1").returncode == 3
+    assert home.states() == {"IMG_1.JPG": "uploaded", "Z.JPG": "rejected", "Z.MOV": "rejected"}
+    assert home.run("retry-failed", "trip", "--rejected").returncode == 0
+    by_name = {one["name"]: one for one in immich.assets()}
+    assert by_name["Z.JPG"]["livePhotoVideoId"] == by_name["Z.MOV"]["id"]
+    assert immich.album("trip") == ["IMG_1.JPG", "Z.JPG"]
+    assert immich.requests("PUT", by_name["Z.JPG"]["id"]) == []
 
 
 def test_a_clip_whose_still_is_gone_is_in_the_album_itself(home: Home, immich: Immich) -> None:

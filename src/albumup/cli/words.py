@@ -191,6 +191,9 @@ def _unplaced(journal: Journal, album: Album) -> list[str]:
         lines.append(f"  {photos(owed)} sent, and not yet in the album there. Go on with: albumup resume")
     elif runs.owes_share(journal, album.id):
         lines.append("  its share link is not made yet. Go on with: albumup resume")
+    if waiting := runs.unplaced(journal, album.id, Owed.WAITS):
+        clips = "clip of a live photo is" if waiting == 1 else "clips of live photos are"
+        lines.append(f"  {waiting} {clips} there, and outside the album until the still gets there or is cancelled")
     rows = journal.rows(
         f"select photo.path, task.reason from task join photo on photo.id = task.photo_id"
         f" where task.album_id = ? and task.owed = {int(Owed.GIVEN_UP)} order by task.id limit ?",

@@ -42,11 +42,12 @@ def cancel(journal: Journal, album_id: int, files: Sequence[bytes], *, alone: bo
             sent += 1
         elif state is not State.CANCELLED:
             journal.move(row["id"], State.CANCELLED)
+            journal.wake_clip(row["id"])
             journal.connection.execute("update task set ask_at = null where id = ?", (row["id"],))
             cancelled += 1
     if wanted is None:
         # Nor is the server's album owed anything any more.
-        journal.connection.execute("update task set owed = 0 where album_id = ? and owed = 1", (album_id,))
+        journal.connection.execute("update task set owed = 0 where album_id = ? and owed in (1, 3)", (album_id,))
         journal.connection.execute("update album set wants_share = 0 where id = ? and share is null", (album_id,))
     if cancelled:
         runs.touch(journal, album_id)

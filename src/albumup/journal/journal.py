@@ -38,7 +38,7 @@ _MOVE = {
 _ON_ITS_WAY = "({0}.state in ('pending', 'sending') or ({0}.state = 'in_doubt' and {0}.ask_at is not null))"
 """A task that is still worked on."""
 _HAS_STILL = (
-    "exists (select 1 from task still where still.clip_id = task.id and"
+    "exists (select 1 from task still where still.clip_id = task.id and not still.alone and"
     " (still.state = 'uploaded' or (still.state = 'duplicate' and task.state = 'duplicate'){}))"
 )
 """A clip whose still is there with it; into the gap goes what else counts."""
@@ -279,14 +279,13 @@ class Journal:
         return [task_of(row) for row in found]
 
     def paired(self, task_id: int, framed: Body | None) -> None:
-        """A still is ``framed`` with its clip's id, or goes without a clip (None).
+        """A still is ``framed`` with its clip's id, or goes without (None) and is joined to it should it come.
 
         LostTask if it does not wait for that any more.
         """
         changed = self.connection.execute(
-            "update task set prepared = 1, clip_id = iif(?, clip_id, null)"
-            " where id = ? and state = 'pending' and prepared = 3",
-            (framed is not None, task_id),
+            "update task set prepared = 1, alone = ? where id = ? and state = 'pending' and prepared = 3",
+            (framed is None, task_id),
         )
         if changed.rowcount != 1:
             raise LostTask(task_id)
@@ -307,8 +306,38 @@ class Journal:
 
     def go_alone(self, task_id: int) -> None:
         """The clip of this still is not on the server: it is framed anew, without."""
-        self.connection.execute("update task set clip_id = null where id = ?", (task_id,))
+        self.connection.execute("update task set clip_id = null, alone = 0 where id = ?", (task_id,))
         self.connection.execute("update body set head = null, length = null where task_id = ?", (task_id,))
+
+    def parted(self, album_id: int, limit: int) -> list[tuple[int, str, str]]:
+        """Stills that went before their clips, which are there by now: task, and the server's ids of both."""
+        found = self.rows(
+            "select still.id, still.remote_id as still, clip.remote_id as clip"
+            " from task clip join task still on still.clip_id = clip.id where clip.album_id = ? and clip.owed = 1"
+            " and still.alone = 1 and still.state = 'uploaded' and still.remote_id not null limit ?",
+            album_id,
+            limit,
+        )
+        return [(row["id"], row["still"], row["clip"]) for row in found]
+
+    def joined(self, task_id: int, *, well: bool) -> None:
+        """A still and its clip are one there, or will not be (``well`` False): then the clip is a photo of its own."""
+        self.connection.execute("update task set alone = ? where id = ?", (0 if well else 2, task_id))
+
+    def rest_clips(self, album_id: int) -> None:
+        """Clips whose still did not get there and may yet wait for it, outside the album."""
+        self.connection.execute(
+            "update task set owed = 3 where album_id = ? and owed = 1 and exists (select 1 from task still"
+            " where still.clip_id = task.id and (still.state in ('failed', 'rejected')"
+            " or (still.state = 'in_doubt' and still.ask_at is null)))",
+            (album_id,),
+        )
+
+    def wake_clip(self, task_id: int) -> None:
+        """Something becomes of a still: what its clip waits for is decided anew."""
+        self.connection.execute(
+            "update task set owed = 1 where owed = 3 and id = (select clip_id from task where id = ?)", (task_id,)
+        )
 
     def sidecar_read(self, task_id: int, content: bytes, sha256: str) -> None:
         """What goes along with a photo's next sending."""
@@ -332,7 +361,7 @@ class Journal:
     def owed(self, album_id: int, limit: int) -> list[tuple[int, str]]:
         """Stored photos whose place in the server's album is owed: task and the server's id of it, in order.
 
-        A live photo's clip has no place of its own once its still is stored; as long as that may happen it waits.
+        A live photo's clip has no place of its own once its still is stored with it; as long as that may be it waits.
         """
         return [
             (row["id"], row["remote_id"])
@@ -590,6 +619,7 @@ class Journal:
             " where id = ? and state = 'in_doubt'",
             (self.clock(), rounds, task_id),
         )
+        self.wake_clip(task_id)
 
     def has_doubts(self, task_id: int) -> bool:
         """True if an attempt at sending the present bytes, however they were framed, may have reached the server."""
@@ -686,6 +716,11 @@ class Journal:
             raise LostTask(task_id)
         row = rows[0]
         self.move(task_id, State.PENDING, "", ", tries = 0, frees = 0, next_at = 0, ask_at = null, rounds = ?", rounds)
+        self.wake_clip(task_id)
+        # The still of a live photo that was framed without its clip goes with it, should that be there by now.
+        self.connection.execute(
+            "update task set prepared = 3, alone = 0 where id = ? and prepared = 1 and alone = 1", (task_id,)
+        )
         if row["state"] == State.MISSING:  # one with a copy goes by that first
             self.connection.execute(
                 "update task set prepared = 0 where id = ?"

@@ -362,6 +362,7 @@ create index body_definition on body (definition_id);
 create index task_stale on task (album_id, root_id, id) where state = 'pending' and prepared = 4;
 """
 _CONFIRMATION = """
+alter table task add column alone integer not null default 0;  -- a still framed without its clip: 1, never joined: 2
 alter table task add column seen_at real;                   -- its original was there, and is looked at again
 """
 _NAMES = """

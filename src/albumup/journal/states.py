@@ -69,6 +69,8 @@ class Owed(IntEnum):
 
     NOTHING = 0
     PLACE = 1
+    WAITS = 3
+    """A live photo's clip whose still did not get there and may yet: until that is clear it is no photo of its own."""
     GIVEN_UP = 2
     """The server will not put it there; the task's reason says why."""
 

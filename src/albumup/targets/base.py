@@ -352,6 +352,13 @@ class Target(ABC):
         """
         raise NotImplementedError
 
+    def join(self, http: Http, still: str, clip: str) -> str:  # noqa: ARG002 - most cannot
+        """Make a live photo of two stored files, by their ids; "" when they are one, else why not. Raises as ``ask``.
+
+        Only where ``pairs_live``: for a still that was sent while its clip had given up.
+        """
+        return f"{self.address} joins none that are there already"
+
     def share_link(self, http: Http, album: ServerAlbum) -> str:
         """The album's address for people: the link it has, or a new one. Raises as ``place`` does."""
         raise NotImplementedError

@@ -304,6 +304,17 @@ class ImmichTarget(ImmichApi):
             raise Unasked(f"{self.site}: {SAYS_NOTHING}")
         return [_why_not(results[one]) for one in photos]
 
+    def join(self, http: Http, still: str, clip: str) -> str:
+        """PUT /assets/ID (asset.service.ts, update): permission asset.update, wanted for nothing else."""
+        sent = http.call("PUT", f"{self.api(http)}/assets/{quote(still)}", json={"livePhotoVideoId": clip})
+        if sent.answer is None:
+            raise unanswered(sent)
+        if sent.answer.status in (400, 403) and not sent.answer.is_page:
+            return self.said(sent.answer) or f"{sent.answer.status} {sent.answer.reason}"
+        if sent.answer.status != 200 or sent.answer.is_page:
+            self.refuse(http, sent.answer)
+        return ""
+
     @answers_in_shape
     def share_link(self, http: Http, album: ServerAlbum) -> str:
         """An open link that the album has already, where the key may look, else a new one."""

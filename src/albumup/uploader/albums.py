@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from albumup.errors import AlbumupError
@@ -94,8 +95,10 @@ class AlbumWork:
 
         def next_ones(journal: Journal) -> list[tuple[int, str]]:
             journal.drop_clips(album.id)
+            journal.rest_clips(album.id)
             return journal.owed(album.id, _MOST)
 
+        self._join(album)
         owed = self._do(next_ones)
         if not owed:
             return 0
@@ -115,6 +118,15 @@ class AlbumWork:
 
         self._do(record)
         return len(owed)
+
+    def _join(self, album: Album) -> None:
+        """Stills that went while their clips had given up are one with them once those are there, too."""
+        for task_id, still, clip in self._do(lambda journal: journal.parted(album.id, _MOST)):
+            why_not = self._target.join(self._http, still, clip)
+            self.requests += 1
+            self._do(partial(Journal.joined, task_id=task_id, well=not why_not))
+            if why_not:
+                self._tell(album, f"a live photo is two files there, its still and its clip: {why_not}")
 
     def share(self, album: Album) -> str:
         """The album's share link, journaled."""
