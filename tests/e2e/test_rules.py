@@ -90,7 +90,7 @@ def test_a_server_that_stores_by_name_in_one_folder_keeps_the_photos_of_all_albu
     for number, (album, name) in enumerate(names.items(), 1):
         (home.photos(1, album, number) / f"IMG_{number}.JPG").rename(home.folder / album / name)
         # The last album goes by another target to the same place.
-        where = ("--url", server.url) if album == "four" else ("--target", "club")
+        where = ("--url", server.url, "--field", "by=anna") if album == "four" else ("--target", "club")
         assert home.run("push", home.folder / album, *where).returncode == 0
         if album == "two":
             assert home.run("forget", "two").returncode == 0

@@ -488,6 +488,9 @@ def test_what_a_server_calls_a_photo_is_one_short_line(form: Callable[..., Targe
 # Where it is put.
 
 
+FIELD = "[targets.club.fields]\n"
+
+
 @pytest.mark.parametrize(
     ("url", "lines", "shares"),
     [
@@ -495,8 +498,9 @@ def test_what_a_server_calls_a_photo_is_one_short_line(form: Callable[..., Targe
         ("http://x/{path}", "", True),
         ("http://x/{album}", "", False),
         ("http://x?into={album}", "", False),
-        ("http://x", '[targets.club.fields]\nalbum = "{album}"', False),
-        ("http://x", '[targets.club.fields]\ntitle = "{name}"', True),
+        ("http://x", FIELD + 'into = "{album}"', False),
+        ("http://x", FIELD + 'title = "{name}"', True),
+        ("http://x", FIELD + 'author = "anna"', True),
         ("http://x", 'filename = "{album}-{name}"', True),
     ],
 )
@@ -504,10 +508,25 @@ def test_albums_share_a_folder_unless_address_or_fields_name_them(
     form: Callable[..., Target], url: str, lines: str, shares: bool
 ) -> None:
     target = form(lines, url=url)
-    assert target.shares_folder is shares
+    assert target.shares_folder("trip") is shares
     assert (target.puts_into("trip") == target.puts_into("wedding")) is shares
-    other = form('[targets.club.fields]\ninto = "b"', url=url)
-    assert other.puts_into("trip") != target.puts_into("trip")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "are_same"),
+    [
+        ("", FIELD + 'author = "anna"', True),
+        ("", 'file_field = "photo"\nfilename = "{index}-{name}"', True),
+        (FIELD + 'album_id = "7"', FIELD + 'album_id = "7"\nauthor = "anna"', True),
+        (FIELD + 'album_id = "7"', FIELD + 'album_id = "8"', False),
+        (FIELD + 'a = "Trip"', FIELD + 'a = "wedding"', False),
+        (FIELD + 'dir = "{where}"\n[targets.club.vars]\nwhere = "a"', FIELD + 'dir = "b"', False),
+    ],
+)
+def test_a_folder_is_told_by_the_address_and_the_fields_that_place(
+    form: Callable[..., Target], one: str, other: str, are_same: bool
+) -> None:
+    assert (form(one, url="http://x").puts_into("trip") == form(other, url="http://x").puts_into("trip")) is are_same
 
 
 # The album's address, and the check.

@@ -212,14 +212,13 @@ class Target(ABC):
     def peer(self) -> Peer:
         return Peer(self.settings.timeout, self.settings.ca_file)
 
-    @property
-    def shares_folder(self) -> bool:
-        """All albums of it lie in one folder there, as far as can be told."""
+    def shares_folder(self, album: str) -> bool:  # noqa: ARG002 - albums are apart on most servers
+        """The album lies in one folder with all others there, as far as can be told."""
         return False
 
     def puts_into(self, album: str) -> str:
         """What tells the folder that an album's photos are put into from others, on this server and elsewhere."""
-        return json.dumps([self.kind, self.settings.url, "" if self.shares_folder else album])
+        return json.dumps([self.kind, self.settings.url, album])
 
     @property
     def digests(self) -> Collection[str]:

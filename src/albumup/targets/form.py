@@ -19,6 +19,8 @@ from albumup.transfer import Answer, Request, Sent
 DIGESTS = frozenset({"sha256", "sha1", "md5"})
 _MOST_WORDS = 500
 """Characters of a reason: the status, our words and the server's."""
+_PLACE = re.compile("album|folder|gallery|galerie|ordner|collection|categor|event|dir|path", re.IGNORECASE)
+"""Names of fields that say where a photo goes."""
 _DOWN = frozenset({429, 502, 503, 504, *range(520, 531)})
 """What a server, or the proxy before one, answers to any question while it is not well."""
 _OF_US = _DOWN | {401, 403, 404, 405, 407, 408, 410, 421, 425, 507, 511}
@@ -46,16 +48,25 @@ class FormTarget(Target):
         self._secret = any("token" in template.names for _, template in self._fields)
         self._authorization = self.authorization()
 
-    @property
-    def shares_folder(self) -> bool:
-        """True where neither the address nor a field names the album."""
-        placing = [self._url, *(template for _, template in self._fields)]
-        return not any("album" in template.names for template in placing)
+    def shares_folder(self, album: str) -> bool:
+        return not self._names_album and not self._placing(album)
 
     def puts_into(self, album: str) -> str:
-        """The address and the fields, as far as they are the same for all photos of the album."""
+        """By the address, and by the fields that say where it goes."""
         form = self._form
-        return json.dumps([form.url, form.fields, form.vars, "" if self.shares_folder else album])
+        own = {name: form.vars[name] for name in sorted(self._url.names & form.vars.keys())}
+        return json.dumps([form.url, own, self._placing(album), album if self._names_album else ""])
+
+    @property
+    def _names_album(self) -> bool:
+        return any("album" in template.names for template in (self._url, *(one for _, one in self._fields)))
+
+    def _placing(self, album: str) -> dict[str, str]:
+        """The fields that are the same for all photos, and say by their name or as the album's where those go."""
+        own = self._form.vars
+        fixed = {field: template.fill(own) for field, template in self._fields if template.names <= own.keys()}
+        name = album.casefold()
+        return {key: value for key, value in fixed.items() if _PLACE.search(key) or value.casefold() == name}
 
     @property
     def digests(self) -> Collection[str]:

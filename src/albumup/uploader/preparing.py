@@ -277,5 +277,5 @@ def _name(journal: Journal, lane: Lane, task: Task, wanted: str, sha256: str) ->
     target = lane.target
     if not target.overwrites_by_name:
         return sent_name(wanted)
-    folder = Folder(target.puts_into(task.album), is_shared=target.shares_folder)
+    folder = Folder(target.puts_into(task.album), is_shared=target.shares_folder(task.album))
     return journal.name_photo(task.id, task.album_id, partial(sent_name, wanted), task.sent_as, folder, sha256)
