@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from disk_reads import read_from_disk
 
-from albumup.verify import Copies, Copy, Finding, Kind, Outcome, There, look_here
+from albumup.verify import Copies, Copy, Finding, Kind, Outcome, There, here, look_here
 
 JPEG = b"\xff\xd8\xff\xe0 a photo"
 OTHER = b"\xff\xd8\xff\xe1 never sent"
@@ -206,12 +207,27 @@ def test_what_a_camera_made_may_go_after_its_photo(tmp_path: Path) -> None:
     assert look(copies, tmp_path)[0].is_erased
 
 
-def test_the_second_reading_is_of_the_disk(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_on_disk", [True, False], ids=["fsynced", "just written"])
+def test_the_second_reading_is_of_the_disk(tmp_path: Path, is_on_disk: bool) -> None:
     data = JPEG + os.urandom(4 << 20)
     with open(put(tmp_path, "a.jpg", data), "rb") as file:
-        os.fsync(file.fileno())  # what is not on the disk yet cannot be dropped
+        if is_on_disk:
+            os.fsync(file.fileno())
         file.read()
     before = read_from_disk(tmp_path)
     outcome, _ = look(known(data), tmp_path)
     assert outcome.is_safe
-    assert read_from_disk(tmp_path) - before >= len(data)
+    assert read_from_disk(tmp_path) - before >= len(data) * (not outcome.from_memory)
+
+
+def test_what_lies_in_memory_alone_is_counted_and_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(20):
+        put(tmp_path, f"{number}.jpg")
+    slept: list[float] = []
+    monkeypatch.setattr(here, "drop_from_cache", lambda _: False)
+    monkeypatch.setattr(time, "sleep", slept.append)
+    outcome, _ = look(known(JPEG), tmp_path)
+    assert (outcome.proven, outcome.from_memory) == (20, 20)
+    assert sum(slept) < 4

@@ -41,17 +41,31 @@ def room_for(path: str) -> int:
     return found.f_bavail * found.f_frsize
 
 
-def drop_from_cache(descriptor: int) -> None:
-    """Have what is read of an open file next come from its disk, as far as the system lets us.
+def drop_from_cache(descriptor: int) -> bool:
+    """Have what is read of an open file next come from its disk; False if the system is seen to remember it still.
 
-    What was written and has not reached the disk yet stays: Linux drops clean pages only. macOS is told to read past
-    its cache. Neither says whether it did.
+    Linux drops what is on the disk already, and begins to write what is not: False may come true in a moment. Of a file
+    system in memory it never does. macOS is told to read past its cache, and does not say whether it did.
     """
-    with suppress(OSError):
+    try:
         if hasattr(os, "posix_fadvise"):
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
         elif hasattr(fcntl, "F_NOCACHE"):
             fcntl.fcntl(descriptor, fcntl.F_NOCACHE, 1)
+        size = os.fstat(descriptor).st_size
+    except OSError:
+        return True
+    return not any(_is_remembered(descriptor, offset) for offset in (0, size - 1) if offset < size)
+
+
+def _is_remembered(descriptor: int, offset: int) -> bool:
+    """Can a byte be had without waiting for a disk?"""
+    if not hasattr(os, "RWF_NOWAIT"):
+        return False
+    try:
+        return os.preadv(descriptor, [bytearray(1)], offset, os.RWF_NOWAIT) > 0
+    except OSError:  # not without waiting, or not to be told
+        return False
 
 
 def file_system_of(folder: str | bytes) -> str:

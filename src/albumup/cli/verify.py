@@ -131,7 +131,8 @@ def _details(app: App, findings: list[Finding], outcome: Outcome) -> list[str]:
         lines.append(f"  and {len(outcome.lost) - _MOST_NAMED} more that are not here")
     levels = {level.words: count for level, count in sorted(outcome.levels.items(), reverse=True)}
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(outcome.began))
-    lines.append(f"  proof: {_counts(levels)} there; {outcome.proven} read again here; {when}")
+    memory = f" ({outcome.from_memory} from memory)" if outcome.from_memory else ""
+    lines.append(f"  proof: {_counts(levels)} there; {outcome.proven} read again here{memory}; {when}")
     return lines
 
 

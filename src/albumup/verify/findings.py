@@ -86,6 +86,8 @@ class Outcome:
     frees: int = 0
     """Bytes of what is proven."""
     unproven: int = 0
+    from_memory: int = 0
+    """Files that the system did not let go of, and so were not seen to come from a disk."""
     made: Counter[str] = field(default_factory=Counter)
     others: Counter[str] = field(default_factory=Counter)
     bins: Counter[bytes] = field(default_factory=Counter)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from albumup.body import SourceChanged, SourceGone, read_source
+from albumup.disk import drop_from_cache
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
 from albumup.leavings import STORE_FOLDERS, Makers, is_apple_double, is_bin, is_nas_thumbnail, is_store
@@ -18,6 +20,10 @@ from albumup.verify.there import Copies
 
 _PUSHED = "id in (select root_id from photo where album_id = ? union select root_id from pushed where album_id = ?)"
 _SIDECARS = (b".xmp", b".aae")
+_PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.0)
+"""Seconds to wait for what is still on its way to the disk."""
+_MOST_REMEMBERED = 3
+"""As many in a row, and it is no use to wait: they lie in memory, and nowhere else."""
 _SNAPSHOTS = b"#snapshot"
 _MAYBE = frozenset(
     b".3fr .arw .bmp .cr2 .cr3 .crw .dcr .dng .dv .erf .fff .flv .hif .iiq .insp .insv .j2c .j2k .jp2 .jpx .jxl .k25"
@@ -66,6 +72,8 @@ class _Look:
         self._makers = Makers()
         self._candidates: list[_Candidate] = []
         self._seen: set[bytes] = set()
+        self._remembered = 0
+        """Files, one after the other, that the system did not let go of."""
         self._inodes: set[tuple[int, int]] = set()
 
     def all(self, roots: Sequence[bytes]) -> Iterator[Finding]:
@@ -135,6 +143,7 @@ class _Look:
         """By its digest, if any photo of the album has its size."""
         if info.st_size not in self._sizes:
             return None
+        self._drop(path)
         digest = bytes.fromhex(read_source(path, ["sha256"], from_disk=True)[1]["sha256"])
         copy = self._copies.by_digest.get(digest)
         if copy is None:
@@ -148,6 +157,20 @@ class _Look:
         if info.st_nlink > 1:
             self._inodes.add((info.st_dev, info.st_ino))
         return Finding(Kind.PROVEN, path, "", 0 if is_another_name else info.st_size, copy.level)
+
+    def _drop(self, path: bytes) -> None:
+        """Have the system forget the file, also one that was written just now; it is given a moment for that."""
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        try:
+            for pause in _PAUSES if self._remembered < _MOST_REMEMBERED else _PAUSES[-1:]:
+                if drop_from_cache(descriptor):
+                    self._remembered = 0
+                    return
+                time.sleep(pause)
+        finally:
+            os.close(descriptor)
+        self._remembered += 1
+        self._outcome.from_memory += 1
 
     def _without_proof(self, path: bytes, info: os.stat_result, was_pushed: bool) -> Iterator[Finding]:
         name = os.path.basename(path)
