@@ -8,20 +8,24 @@ import os
 import random
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
+import zygote
 from immich.fake import KEY, Immich
+
+from albumup.journal.opening import open_reader
+from albumup.journal.reading import statuses, tasks
 
 from .server import FormServer
 
+T = TypeVar("T")
 PATIENCE = 60.0  # seconds until a test gives up on something that should have come long ago
-COMMAND = [sys.executable, "-m", "albumup"]
+COMMAND = zygote.COMMAND
 
 
 def until(condition: Callable[[], Any], what: str = "") -> Any:
@@ -70,18 +74,16 @@ class Home:
     def run(self, *args: object, stdin: str | bytes = b"", **env: str) -> subprocess.CompletedProcess[str]:
         """Run the command to its end. No test wants to see a traceback."""
         stdin = stdin.encode() if isinstance(stdin, str) else stdin
-        done = subprocess.run(
-            [*COMMAND, *map(_argument, args)],
-            input=stdin, capture_output=True, env=self.env | env, cwd=self.folder, timeout=PATIENCE,
-        )  # fmt: skip
+        words = [_argument(arg) for arg in args]
+        done = zygote.run(words, stdin=stdin, env=self.env | env, cwd=self.folder, timeout=PATIENCE)
         out, err = (text.decode(errors="surrogateescape") for text in (done.stdout, done.stderr))
         assert "Traceback" not in err, err
         return subprocess.CompletedProcess(done.args, done.returncode, out, err)
 
     def start(self, *args: object, **env: str) -> subprocess.Popen[str]:
         """Start the command; ``finish`` or kill it."""
-        process = subprocess.Popen(
-            [*COMMAND, *map(_argument, args)],
+        process = zygote.Started(
+            [_argument(arg) for arg in args],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env=self.env | env, cwd=self.folder,
         )  # fmt: skip
@@ -125,7 +127,10 @@ class Home:
     # What it knows.
 
     def tasks(self, *args: str) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.run("list", "--json", *args).stdout.splitlines()]
+        """The tasks as ``list --json`` has them; without ``args``, not asked of the command."""
+        if args:
+            return [json.loads(line) for line in self.run("list", "--json", *args).stdout.splitlines()]
+        return read(self.journal, all_tasks)
 
     def states(self) -> dict[str, str]:
         """State by base name."""
@@ -136,7 +141,7 @@ class Home:
 
     def album(self) -> dict[str, Any]:
         """The only album, as status has it."""
-        (found,) = self.status()["albums"]
+        (found,) = read(self.journal, statuses)
         return found
 
     def sql(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
@@ -147,6 +152,21 @@ class Home:
     def later(self, seconds: float) -> None:
         """Let time pass for what the journal remembers."""
         self.sql("update task set updated = updated - ?", seconds)
+
+
+def all_tasks(connection: sqlite3.Connection | None) -> list[dict[str, Any]]:
+    known = [(album["album"], album["target"]) for album in statuses(connection)]
+    return list(tasks(connection, known, []))
+
+
+def read(journal: Path, look: Callable[[sqlite3.Connection | None], T]) -> T:
+    """What ``look`` sees in a journal, without a command for it."""
+    connection = open_reader(str(journal))
+    try:
+        return look(connection)
+    finally:
+        if connection is not None:
+            connection.close()
 
 
 def _argument(value: object) -> str | bytes:

@@ -3,13 +3,10 @@ docs/design.md. The real command against a form server with faults."""
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import sqlite3
 import ssl
-import subprocess
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -19,8 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zygote
 from receiving import eventually
 from servers import PATIENCE, TAKEN, FormSink, Script, Step, answer, body, page, photo, read, reset, stall
+
+from albumup.journal.opening import open_reader
+from albumup.journal.reading import statuses, tasks
 
 SMALL, BIG = 2000, 16 << 20
 """Bytes of a photo: of no account, and more than all socket buffers on the way hold together."""
@@ -66,23 +67,23 @@ class Person:
         return place
 
     def run(self, *words: object) -> Done:
-        command = [sys.executable, "-m", "albumup", *map(str, words)]
-        command += ["--journal", str(self.journal), "--config", str(self.config)]
-        done = subprocess.run(
-            command, env=self.env, cwd=self.folder, capture_output=True, text=True, timeout=PATIENCE, check=False
-        )
-        assert "Traceback" not in done.stderr, done.stderr
-        self.out = done.stdout
-        return Done(done.returncode, done.stderr)
+        command = [*map(str, words), "--journal", str(self.journal), "--config", str(self.config)]
+        done = zygote.run(command, env=self.env, cwd=self.folder, timeout=PATIENCE)
+        said = done.stderr.decode()
+        assert "Traceback" not in said, said
+        self.out = done.stdout.decode()
+        return Done(done.returncode, said)
 
     def push(self, *options: object, folder: str = "trip", target: str = "club") -> Done:
         return self.run("push", self.folder / folder, "--target", target, *options)
 
     def tasks(self) -> dict[str, dict[str, Any]]:
         """What ``list --json`` says, by the photo's name."""
-        assert self.run("list", "--json").exit == 0
-        found = map(json.loads, self.out.splitlines())
-        return {os.path.basename(task["path"]).removesuffix(".JPG"): task for task in found}
+        connection = open_reader(str(self.journal))
+        assert connection is not None
+        with closing(connection):
+            known = [(album["album"], album["target"]) for album in statuses(connection)]
+            return {os.path.basename(task["path"]).removesuffix(".JPG"): task for task in tasks(connection, known, [])}
 
     def states(self) -> dict[str, str]:
         return {name: task["state"] for name, task in self.tasks().items()}

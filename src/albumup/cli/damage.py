@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 from albumup.config import shown
-from albumup.errors import LocalError
+from albumup.errors import AlbumupError, LocalError
 from albumup.journal.lock import FileLock
 from albumup.journal.opening import CorruptJournal, is_damaged, journal_fault, paths_of, set_aside
 
@@ -22,15 +22,16 @@ def nothing_queued(path: str) -> Iterator[None]:
     """What fails in here fails before a photo is acknowledged, and the way on is another one than to resume."""
     try:
         yield
-    except CorruptJournal:
-        raise
-    except LocalError as error:
-        raise LocalError(str(error), _PUSH_AGAIN) from error
     except sqlite3.Error as error:
-        fault = journal_fault(path, error)
-        if isinstance(fault, CorruptJournal):
-            raise fault from error
-        raise LocalError(str(fault), _PUSH_AGAIN) from error
+        raise _not_to_resume(journal_fault(path, error)) from error
+    except LocalError as error:
+        raise _not_to_resume(error) from error
+
+
+def _not_to_resume(fault: AlbumupError) -> AlbumupError:
+    if isinstance(fault, LocalError) and fault.hint.endswith("albumup resume"):
+        return LocalError(str(fault), _PUSH_AGAIN)
+    return fault
 
 
 def put_aside(path: str, damage: CorruptJournal) -> LocalError:
