@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from albumup.receive import Receiver, Store
+from albumup.receive.faults import parse_faults
+
 from .conftest import Home, finish, until
 from .server import Answer, FormServer
 
@@ -173,3 +178,65 @@ def test_a_push_goes_where_its_album_is(home: Home, server: FormServer) -> None:
     assert done.returncode == 2
     assert "club" in done.stderr
     assert f"127.0.0.1 ({server.url})" in done.stderr
+
+
+# What is in doubt.
+
+
+def test_a_doubt_is_asked_about_by_its_own_definition(home: Home, tmp_path: Path) -> None:
+    def config(receiver: Receiver, settle: int) -> None:
+        home.config(f'[targets.nas]\nkind = "inbox"\nurl = "{receiver.url}"\nsettle = {settle}\n')
+
+    with (
+        Receiver(Store(tmp_path / "one"), token=None, faults=parse_faults("lost-answer=100%")) as one,
+        Receiver(Store(tmp_path / "two"), token=None) as two,
+    ):
+        config(one, 3600)
+        process = home.start("push", home.photos(1))
+        until(lambda: home.journal.exists() and home.sql("select 1 from task where state = 'in_doubt'"))
+        process.kill()
+        process.wait()
+        config(two, 0)
+        done = home.run("resume")
+        assert done.returncode == 0, done.stderr
+        assert home.states() == {"IMG_1.JPG": "uploaded"}
+        assert not (tmp_path / "two" / "trip").exists()
+
+
+def test_a_doubt_whose_server_is_gone_is_final_and_goes_to_the_new_one(home: Home, tmp_path: Path) -> None:
+    def config(receiver: Receiver, settle: int) -> None:
+        home.config(f'[targets.nas]\nkind = "inbox"\nurl = "{receiver.url}"\nsettle = {settle}\n')
+
+    with Receiver(Store(tmp_path / "one"), token=None, faults=parse_faults("lost-answer=100%")) as one:
+        config(one, 3600)
+        process = home.start("push", home.photos(1))
+        until(lambda: home.journal.exists() and home.sql("select 1 from task where state = 'in_doubt'"))
+        process.kill()
+        process.wait()
+    with Receiver(Store(tmp_path / "two"), token=None) as two:
+        config(two, 0)
+        done = home.run("resume", "--patience", "0")
+        assert done.returncode == 3, done.stderr
+        assert "cannot be asked" in done.stderr
+        assert "albumup retry-failed trip --in-doubt" in done.stderr
+        done = home.run("retry-failed", "trip", "--in-doubt")
+        assert done.returncode == 0, done.stderr
+        assert (tmp_path / "two" / "trip" / "IMG_1.JPG").exists()
+
+
+def test_a_doubt_that_nobody_can_be_asked_about_goes_again_by_the_present_fields(
+    home: Home, server: FormServer
+) -> None:
+    home.form(server, 'fields = { a = "old" }')
+    server.may_answer.clear()
+    process = home.start("push", home.photos(1))
+    until(lambda: server.ledger)
+    process.kill()
+    process.wait()
+    server.may_answer.set()
+    home.form(server, 'fields = { a = "new" }')
+    done = home.run("resume")
+    assert done.returncode == 0, done.stderr
+    assert [one.fields["a"] for one in server.ledger] == ["old", "new"]
+    (task,) = home.tasks()
+    assert task["maybe_twice"]

@@ -77,7 +77,9 @@ def _fresh_sets(app: App, journal: Journal, album: Album, rounds: int | None, re
     marks = ", ".join("?" * len(states))
     now = journal.clock()
     for row in journal.rows(
-        "select id, state, rounds, updated from task where album_id = ? and ask_at is null"
+        "select id, state, rounds, updated, (select definition_id from body where task_id = task.id) is not"
+        " (select definition_id from target join album on target.id = target_id where album.id = task.album_id)"
+        " as is_former from task where album_id = ? and ask_at is null"
         f" and state in ('failed', 'rejected', 'missing', 'in_doubt') and state in ({marks})",
         album.id,
         *states,
@@ -85,8 +87,12 @@ def _fresh_sets(app: App, journal: Journal, album: Album, rounds: int | None, re
         if rounds is not None and not round_is_due(row["rounds"], row["updated"], now, rounds):
             continue
         nth = 1 if rounds is None else row["rounds"] + 1
-        if can_ask and row["state"] == State.IN_DOUBT:
+        # Perhaps nobody can be asked any more about what was sent under another definition.
+        goes_unasked = in_doubt and row["is_former"]
+        if can_ask and row["state"] == State.IN_DOUBT and not goes_unasked:
             journal.ask_again(row["id"], rounds=nth)
+        elif goes_unasked:
+            journal.fresh_set(row["id"], rounds=nth)
         else:
             journal.fresh_set(row["id"], rounds=nth, is_safe=is_safe)
 

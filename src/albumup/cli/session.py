@@ -24,7 +24,7 @@ from albumup.journal.reading import statuses
 from albumup.journal.rows import Album
 from albumup.journal.states import DONE
 from albumup.targets.base import Target
-from albumup.targets.building import build
+from albumup.targets.building import build, rebuild
 from albumup.uploader.spooling import sweep
 from albumup.uploader.terms import Options, RunEnd, Stop
 
@@ -139,7 +139,7 @@ class Session:
 
         check_whole(self.journal.path, self.journal.connection)
         self._deliver_old_notices()
-        engine = Engine(self.journal, self.album_ids, self._build, self.options, self._listen)
+        engine = Engine(self.journal, self.album_ids, self._build, self.options, self._listen, rebuild=self._rebuild)
         ends: list[RunEnd] = []
         thread = threading.Thread(target=lambda: ends.append(engine.run()), name="engine", daemon=True)
         thread.start()
@@ -164,6 +164,9 @@ class Session:
         target = build(name, self.app.config, runs.target_definitions(self.journal))
         self._titles[name] = target.title
         return target
+
+    def _rebuild(self, definition: str, present: Target) -> Target | None:
+        return rebuild(definition, present, self.app.config)
 
     def _title(self, engine: Engine) -> str:
         names = {album.name for album in list(engine.dispatch.albums.values())}

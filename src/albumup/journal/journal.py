@@ -213,6 +213,10 @@ class Journal:
             self.connection.execute("update target set definition_id = ? where id = ?", (number, target_id))
         return number
 
+    def definition(self, number: int) -> str:
+        """What ``define`` was given of a definition: JSON."""
+        return str(self.rows("select settings from definition where id = ?", number)[0][0])
+
     def make_stale(self, task_ids: Iterable[int]) -> None:
         """These were framed under another definition than their target's present one: they are framed anew."""
         self.connection.executemany(

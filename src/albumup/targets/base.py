@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from albumup.transfer.http import Http
 
 
+BUILT_IN = "built in"
+"""Stands for the built-in inbox where others have a kind and a definition."""
+
+
 class VerdictKind(StrEnum):
     """What an answer says under the target's rules."""
 

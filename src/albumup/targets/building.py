@@ -5,15 +5,18 @@ Kinds of third parties come by the entry point group ``albumup.targets``: its na
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
+from urllib.parse import urlsplit
 
 import msgspec
 
 from albumup.config import Config, TargetTable, beside, read_token, settings_of
 from albumup.errors import ConfigError
 from albumup.settings import CommonSettings
-from albumup.targets.base import Check, Target
+from albumup.targets.base import BUILT_IN, Check, Target
 from albumup.template import did_you_mean
 
 INBOX = "inbox"
@@ -46,7 +49,7 @@ def table_of(name: str, config: Config, kept: Mapping[str, str]) -> TargetTable 
     if name in config.targets:
         return config.targets[name]
     if name in kept:
-        return TargetTable.from_json(kept[name])
+        return replace(TargetTable.from_json(kept[name]), name=name)
     if name == INBOX:
         return None
     known = sorted({*config.targets, *kept, INBOX})
@@ -63,10 +66,36 @@ def build(name: str, config: Config, kept: Mapping[str, str]) -> Target:
         from albumup.targets.inbox import BuiltInInbox
 
         return BuiltInInbox(INBOX, inbox_folder())
+    return _made(table, config)
+
+
+def rebuild(text: str, present: Target, config: Config) -> Target | None:
+    """A target as it was defined once (``Target.kept``), to ask about what was sent then; None: its kind cannot be.
+
+    Raises ConfigError where it cannot be made any more: its token is asked for where it was then.
+    """
+    kept = json.loads(text)
+    if kept["kind"] == BUILT_IN:
+        from albumup.targets.inbox import BuiltInInbox
+
+        return BuiltInInbox(INBOX, inbox_folder())
+    table = TargetTable(present.name, kept["kind"], kept["settings"], kept["where"])
+    if not kind_of(table).can_ask:
+        return None
+    url = str(table.settings["url"])
+    if kept["has_token"]:
+        # It stood in the config. The one that stands there now is for the present server, and for no other.
+        if present.token is None or urlsplit(url)[:2] != urlsplit(present.settings.url)[:2]:
+            raise ConfigError(f"{url}: the token that it was sent with is not kept, so it cannot be asked")
+        table = replace(table, settings={**table.settings, "token": present.token})
+    return _made(table, config)
+
+
+def _made(table: TargetTable, config: Config) -> Target:
     kind, settings = kind_of(table), settings_for(table)
     if settings.ca_file is not None:
         settings = msgspec.structs.replace(settings, ca_file=beside(settings.ca_file, config.folder))
-    return kind(name, settings, read_token(settings, table.where, config.folder), table.where)
+    return kind(table.name, settings, read_token(settings, table.where, config.folder), table.where)
 
 
 def recognised(url: str, ca_file: str | None) -> tuple[str, str] | None:

@@ -6,6 +6,7 @@ user's data folder. Its requests and answers are described in :mod:`albumup.rece
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from albumup.receive import Receiver, Store, store_id
 from albumup.receive.handler import NO_TOKEN
 from albumup.settings import CommonSettings, InboxSettings
 from albumup.targets.base import (
+    BUILT_IN,
     Asked,
     Check,
     Form,
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
     from albumup.transfer.http import Http
 
 _ASK_AT_A_TIME = 5000
-INBOX_FINGERPRINT = "built in"
 _MOST_ANSWER = 16 << 20
 """Bytes: as many digests, each with the longest name."""
 _READS_PER_SECOND = 4 << 20
@@ -183,7 +184,11 @@ class BuiltInInbox(InboxTarget):
     @property
     def fingerprint(self) -> str:
         """The same in each run, whatever its port and its secret are."""
-        return INBOX_FINGERPRINT
+        return BUILT_IN
+
+    @property
+    def kept(self) -> str:
+        return json.dumps({"kind": BUILT_IN})
 
     @property
     def peer(self) -> Peer:

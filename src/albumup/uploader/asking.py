@@ -17,7 +17,7 @@ from albumup.errors import AlbumupError
 from albumup.journal.journal import Journal, LostTask
 from albumup.journal.rows import Task
 from albumup.journal.states import DONE, State
-from albumup.targets.base import Asked, NotAllowed, Original, Seen, Unasked, Verdict, VerdictKind
+from albumup.targets.base import Asked, NotAllowed, Original, Seen, Target, Unasked, Verdict, VerdictKind
 from albumup.transfer.http import Http
 from albumup.uploader.dispatch import LOW_WATER
 from albumup.uploader.lane import Lane
@@ -37,11 +37,13 @@ _LONGEST_GATHERING = 2.0
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """Photos of one album. ``before``: they are not sent yet; else they are in doubt."""
+    """Photos of one album. ``before``: they are not sent yet; else they are in doubt. ``is_former``: they were sent
+    under another definition of their target, and are asked about by that one."""
 
     lane: Lane
     tasks: list[Task]
     before: bool
+    is_former: bool = False
 
 
 class Asker(threading.Thread):
@@ -50,7 +52,7 @@ class Asker(threading.Thread):
     def __init__(self, engine: Engine) -> None:
         super().__init__(name="asker", daemon=True)
         self._engine = engine
-        self._https: dict[str, Http] = {}
+        self._https: dict[Target, Http] = {}
         self._next = 0.0
         self._gathering = _LOOK_SECONDS / 4
 
@@ -81,8 +83,7 @@ class Asker(threading.Thread):
                 if lane.sick_since is not None and time.monotonic() < lane.next_probe:
                     continue
                 journal.ask_no_later(album.id, now + max(lane.rules.settle, lane.rules.seen_again))
-                if due := journal.doubts_due(album.id, now, _MOST):
-                    found.append(_Question(lane, due, before=False))
+                found += self._doubts(journal, lane, journal.doubts_due(album.id, now, _MOST))
                 if self._asks_first(journal, lane, album.id) and (due := journal.unasked(album.id, _MOST)):
                     found.append(_Question(lane, due, before=True))
                     self._next = time.monotonic() + self._gathering
@@ -90,6 +91,19 @@ class Asker(threading.Thread):
                 if found and found[-1].tasks[0].album_id == album.id:
                     engine.asking.add(album.id)
         return found
+
+    def _doubts(self, journal: Journal, lane: Lane, due: Sequence[Task]) -> list[_Question]:
+        """A question for each definition under which a body was sent: it is asked about by that one."""
+        asked: dict[Lane, list[Task]] = {}
+        for task in due:
+            definition = task.body.definition if task.body is not None else None
+            asked.setdefault(self._engine.formers.lane_for(journal, lane, definition), []).append(task)
+        now = time.monotonic()
+        return [
+            _Question(one, tasks, before=False, is_former=one is not lane)
+            for one, tasks in asked.items()
+            if one is lane or one.closing is not None or one.sick_since is None or now >= one.next_probe
+        ]
 
     def _asks_first(self, journal: Journal, lane: Lane, album_id: int) -> bool:
         """Is it time to ask about what is not sent yet? As many at once as can be without letting the workers wait."""
@@ -101,15 +115,20 @@ class Asker(threading.Thread):
     def _ask(self, question: _Question) -> None:
         engine, lane, tasks = self._engine, question.lane, question.tasks
         target = lane.target
+        if question.is_former and lane.closing is not None:
+            self._stay(question, lane.closing.words)
+            engine.asking.discard(tasks[0].album_id)
+            engine.dispatch.wake.set()
+            return
         if not lane.rules.can_ask:
             # The target was one that can be asked, once; now the resend rule decides.
             self._record(question, [None] * len(tasks))
             engine.asking.discard(tasks[0].album_id)
             engine.dispatch.wake.set()
             return
-        http = self._https.get(target.name)
+        http = self._https.get(target)
         if http is None:
-            http = self._https[target.name] = target.http()
+            http = self._https[target] = target.http()
         photos = [
             Asked(
                 task.sent_as or os.path.basename(os.fsdecode(task.path)),
@@ -164,8 +183,12 @@ class Asker(threading.Thread):
         if question.before:
             self._record(question, [None] * len(question.tasks))
             return
-        words = f"whether it is there cannot be asked: {refused}"
-        unknown = Verdict(VerdictKind.UNPROVEN, "not allowed to ask")
+        self._stay(question, str(refused))
+
+    def _stay(self, question: _Question, why: str) -> None:
+        """What is in doubt stays so."""
+        words = f"whether it is there cannot be asked: {why}"
+        unknown = Verdict(VerdictKind.UNPROVEN, "it cannot be asked")
         self._record(question, [unknown] * len(question.tasks), [Seen(Original.UNKNOWN, words)] * len(question.tasks))
 
     def _record(

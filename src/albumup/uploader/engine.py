@@ -26,6 +26,7 @@ from albumup.uploader.albums import Keeper
 from albumup.uploader.asking import Asker
 from albumup.uploader.attempt import Worker
 from albumup.uploader.dispatch import TICK, Dispatch
+from albumup.uploader.former import Formers, Rebuild
 from albumup.uploader.lane import Closing, Lane
 from albumup.uploader.preparing import Preparer
 from albumup.uploader.progress import Listener, Pause, Progress, Upload
@@ -49,7 +50,9 @@ class Engine:
         options: Options,
         listener: Listener,
         chance: Callable[[], float] = random.random,
+        rebuild: Rebuild = lambda _, present: present,
     ) -> None:
+        """``rebuild``: makes targets as they were defined once; as it is, they are asked as they are now."""
         self.options = options
         self.recorder = Recorder(journal)
         self.dispatch = Dispatch(self.recorder, options.jobs, chance)
@@ -62,6 +65,7 @@ class Engine:
         self.unbuilt: dict[str, Closing] = {}
         self.stop: Stop | None = None
         self.fault: AlbumupError | None = None
+        self.formers = Formers(rebuild)
         self._build = build
         self._kept: dict[str, str | None] = {}
         """Of each target that was wanted: its definition in the journal, where --url described it."""
@@ -111,6 +115,7 @@ class Engine:
             self.recorder.close()
             for lane in (*self.dispatch.lanes.values(), *self._retired):
                 lane.target.close()
+            self.formers.close()
         return RunEnd(
             exit_code=exit_code,
             run_id=self.recording.run_id,
@@ -131,7 +136,7 @@ class Engine:
         for cut in journal.cut_off():
             # What a target that cannot be built now would do is found out when it can: until then it is to be asked.
             lane = self._lane(journal, cut.target)
-            self.recording.cut_off(journal, cut, lane.rules if lane else Rules(0, True, "never", 0.0))
+            self.recording.cut_off(journal, cut, self._rules_of(journal, lane, cut.task_id))
         self.recording.run_id = runs.begin(journal, os.getpid(), self.options.shown, self._wanted)
         self._look_at_scope(journal)
         # A pending photo gets at least one try a run.
@@ -156,6 +161,14 @@ class Engine:
             number = journal.define(name, target.fingerprint, target.kept)
             self.dispatch.lanes[name] = Lane(target, rules, self.options.patience, proven=proven, definition=number)
         return self.dispatch.lanes[name]
+
+    def _rules_of(self, journal: Journal, lane: Lane | None, task_id: int) -> Rules:
+        """By which to judge a task that was cut off: those of the definition that it was sent under."""
+        if lane is None:
+            return Rules(0, True, "never", 0.0)
+        task = journal.task(task_id)
+        body = task.body if task is not None else None
+        return self.formers.lane_for(journal, lane, body.definition if body is not None else None).rules
 
     def _retire_lanes(self, journal: Journal) -> None:
         """A joiner described a target otherwise: it is built anew, and nothing more goes by its old definition."""
