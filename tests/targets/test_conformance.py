@@ -214,6 +214,27 @@ def test_a_success_in_words_needs_the_status(kind: Kind, tmp_path: Path, status:
     assert target.read_answer(said, photo).kind not in WELL
 
 
+@pytest.mark.parametrize(
+    ("mime", "said"),
+    [
+        ("text/html", "<html><title>Backend is {token} down</title>"),
+        ("text/plain", "Backend is {token} down"),
+        ("application/json", '{{"error": "Backend is {token} down"}}'),
+    ],
+)
+@pytest.mark.parametrize("status", [400, 404, 422, 500, 502])
+def test_the_words_of_a_refusal_or_doubt_are_kept_and_masked(
+    kind: Kind, tmp_path: Path, mime: str, said: str, status: int
+) -> None:
+    """Whoever says them: a proxy speaks in pages."""
+    target = kind.target()
+    photo = prepare(target, picture(tmp_path)).photo
+    words = said.format(token=TOKEN).encode()
+    reason = target.read_answer(Answer(status, "Reason", {"content-type": mime}, words, True), photo).reason
+    assert "Backend is ******** down" in reason
+    assert str(status) in reason
+
+
 def test_a_redirect_is_not_followed(kind: Kind, tmp_path: Path) -> None:
     with Server([head, body, answer(201)]) as elsewhere:
         moved = answer(307, b"", [("Location", elsewhere.url + "/albums/trip/photos")])

@@ -23,6 +23,7 @@ from albumup.config import OPTIONS, place_of
 from albumup.definition import fingerprint, kept
 from albumup.errors import ConfigError
 from albumup.settings import CommonSettings
+from albumup.targets.answers import json_in, words_of
 from albumup.transfer import Answer, Fault, Peer, Request, Sent
 
 if TYPE_CHECKING:
@@ -265,6 +266,10 @@ class Target(ABC):
         found = {form(secret) for secret in plain for form in encode}
         found |= {secret[1:-1] for secret in found if secret[:1] in "\"'" and secret[-1:] == secret[:1]}
         return sorted(found - {""}, key=len, reverse=True)
+
+    def own_words(self, answer: Answer) -> str:
+        """What the server, or a proxy before it, says for people, masked, on one line; "" if nothing."""
+        return words_in(self.masked(words_of(answer, json_in(answer))))
 
     def success_keys(self, status: int) -> Collection[str]:  # noqa: ARG002 - most kinds know their server's answers
         """The keys of its table that would make an answer with this status a success: named when it is taken for a

@@ -142,7 +142,8 @@ class ImmichTarget(ImmichApi):
             words = f"413 {answer.reason}: a proxy before the server lets nothing through that is this large"
             return Verdict(VerdictKind.REJECTED, "413 with a page", words)
         message = self.said(answer)
-        words = f"{answer.status} {answer.reason}: {message}" if message else ""
+        own = message or self.own_words(answer)
+        words = f"{answer.status} {answer.reason}: {own}" if own else ""
         if answer.status == 404 and message.startswith("Cannot POST "):
             # What was asked before was answered, so this is no wrong address.
             words = f"{self.site} seems to be in maintenance mode: {words}"

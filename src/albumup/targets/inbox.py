@@ -92,7 +92,7 @@ class InboxTarget(Target):
                 return Verdict(
                     kind, f"{said['status']} with the digest", "", words_in(self.masked(str(said.get("id", ""))))
                 )
-        words = words_in(self.masked(str(said["error"]))) if "error" in said else ""
+        words = self.own_words(answer)
         reason = f"{answer.status} {answer.reason}: {words}" if words else ""
         return Verdict(VerdictKind.UNPROVEN, f"status {answer.status}", reason)
 
