@@ -33,7 +33,7 @@ def verify(app: App, /, album: str, target: str | None, deep: bool, nul: bool) -
     \b
       albumup verify trip
       albumup verify trip --deep
-      albumup verify trip -0 | xargs -0 rm --
+      albumup verify trip -0 | xargs -0 -r rm --
 
     Exit code 0 only if it is; nothing is changed anywhere.
     """
@@ -45,31 +45,36 @@ def verify(app: App, /, album: str, target: str | None, deep: bool, nul: bool) -
     assert found is not None  # without a journal there is no such album
     journal, meant = found
     codes = []
+    printed: set[bytes] | None = set() if nul else None
     for one in meant:
         try:
-            codes.append(_verify_one(app, journal, one, deep=deep, nul=nul))
+            codes.append(_verify_one(app, journal, one, deep=deep, printed=printed))
         except Unasked as unasked:
             raise TryLater(f"{one.target} could not be asked: {unasked}", "try again later") from None
     return max(codes)
 
 
-def _verify_one(app: App, journal: Journal, album: Album, *, deep: bool, nul: bool) -> int:
+def _verify_one(app: App, journal: Journal, album: Album, *, deep: bool, printed: set[bytes] | None) -> int:
+    """``printed``: the paths that -0 has printed; None without it."""
     from albumup.cli import words
     from albumup.cli.screen import escape, photos, put, put_flush, put_raw
     from albumup.journal.runs import tally, target_definitions
+    from albumup.journal.states import DONE
     from albumup.targets.building import build
     from albumup.verify import Kind, Outcome, look_here, look_there, pushed_folders
 
-    say = app.screen.complain if nul else put
+    say = put if printed is None else app.screen.complain
     title = words.title_of(journal, album)
     server = build(album.target, app.config, target_definitions(journal))
     try:
         where = escape(server.address)
+        counts = tally(journal, album.id)
+        total = sum(counts.photos.values())
         if not server.can_ask:
-            say(f"{title}: cannot be proven: it goes to {where}, which cannot be asked: not safe to erase    (exit 3)")
+            accepted = f"{counts.count(*DONE)} of {total} were accepted by {where}"
+            say(f"{title}: {accepted}, which cannot be asked: cannot be proven: not safe to erase    (exit 3)")
             return 3
-        count = photos(sum(tally(journal, album.id).photos.values()))
-        app.screen.say(f"{title}: asking {where} for {count}, and reading what lies here")
+        app.screen.say(f"{title}: asking {where} for {photos(total)}, and reading what lies here")
         outcome = Outcome()
         copies = look_there(journal, album, server, deep=deep)
         folders = pushed_folders(journal, album)
@@ -77,9 +82,10 @@ def _verify_one(app: App, journal: Journal, album: Album, *, deep: bool, nul: bo
         outcome.beside = _beside(server, outcome)
     finally:
         server.close()
-    if nul and not outcome.beside:
+    if printed is not None and not outcome.beside:
         for one in findings:
-            if one.kind is Kind.PROVEN:
+            if one.kind is Kind.PROVEN and one.path not in printed:
+                printed.add(one.path)
                 put_raw(one.path + b"\0")
         put_flush()
     for line in _details(app, findings, outcome):
