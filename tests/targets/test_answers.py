@@ -152,6 +152,12 @@ def test_the_words_in_json(said: Any, words: str) -> None:
             "text/html",
             "Warning : Permission denied in up.php",
         ),
+        (
+            "<title>400 Bad Request</title><h1>Bad Request</h1><p>The key 'photo' is missing.</p><p>Bye</p>",
+            "text/html",
+            "The key 'photo' is missing.",
+        ),
+        ("<title>400 Bad Request</title><center><h1>400 Bad Request</h1></center><hr>nginx", "text/html", ""),
         ("<script>var x = 'no';</script><p>Zu groß</p>", "text/html", "Zu groß"),
         (
             '<?xml version="1.0"?><Error><Code>X</Code><Message>Your upload is too large</Message></Error>',

@@ -29,10 +29,14 @@ _EMPTY = frozenset({"", "0", "false", "none", "null", "ok"})
 """Texts that an ``error`` holds where there is none."""
 _DEPTH = 5
 _MOST_PARTS = 5
-_PAGE_TITLE = re.compile(r"<(title|h1)\b[^>]*>(.*?)</\1\s*>", re.IGNORECASE | re.DOTALL)
-_XML_MESSAGE = re.compile(r"<((?:[\w-]+:)?message)\b[^>]*>([^<]+)</\1\s*>", re.IGNORECASE)
+# Bounded, and never past the next tag's start: hostile text must not cost its length squared.
+_PAGE_WORDS = re.compile(r"<(title|h1|h2|p)\b[^<>]*>(.{0,1000}?)</\1\s*>", re.IGNORECASE | re.DOTALL)
+_PAGE_START = 16 << 10
+"""Characters of a page that are looked at."""
+_NO_LETTERS = re.compile(r"[\W\d_]+")
+_XML_MESSAGE = re.compile(r"<((?:[\w-]+:)?message)\b[^<>]*>([^<]+)</\1\s*>", re.IGNORECASE)
 _CODE = re.compile(r"<(script|style)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
-_TAG = re.compile(r"</?[A-Za-z!][^>]*>")
+_TAG = re.compile(r"</?[A-Za-z!][^<>]*>")
 _BINARY = ("image/", "video/", "audio/", "font/", "application/octet-stream")
 
 
@@ -112,9 +116,17 @@ def words_of(answer: Answer, said: Any) -> str:
     if message := _XML_MESSAGE.search(start):
         return " ".join(html.unescape(message[2]).split())
     if start.startswith("<"):
-        titles = (_plain(found[2]) for found in _PAGE_TITLE.finditer(start))
-        return next(filter(None, titles), "") or _plain(_CODE.sub(" ", start))
+        return _words_of_page(start[:_PAGE_START], answer.reason)
     return _plain(start.partition("\n")[0])
+
+
+def _words_of_page(page: str, reason: str) -> str:
+    """Its title, or what stands below where that only repeats the ``reason`` of the status line."""
+    known = {"", _NO_LETTERS.sub("", reason).lower()}
+    found = [_plain(part[2]) for part in _PAGE_WORDS.finditer(page)]
+    if not any(found):
+        return _plain(_CODE.sub(" ", page))
+    return next((one for one in found if _NO_LETTERS.sub("", one).lower() not in known), "")
 
 
 def words_in_json(said: Any) -> str:
