@@ -66,6 +66,7 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
 
     Once it says that the photos are queued, it is safe to interrupt: albumup resume goes on.
     """
+    from albumup.cli.again import look_again
     from albumup.cli.damage import nothing_queued
     from albumup.cli.session import Session
     from albumup.errors import UsageError
@@ -109,6 +110,9 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
         _say_queued(app, journal, intake, known, target)
     if given["as_json"]:
         _put_queued(journal, album_id, newest, album, name)
+    is_lost = False
+    if known is not None and target is not None and target.keeps_albums:
+        is_lost = look_again(app, journal, known, target, wants_share=given["wants_share"])
     session = Session(app, journal, {album_id: album}, options, json=given["as_json"])
     code = session.run_if_needed()
     unread = intake.survey.folders
@@ -116,7 +120,7 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
         from albumup.cli.screen import escape
 
         app.screen.complain(f"Not read: {escape(folder.path)}: {escape(folder.reason)}")
-    return 3 if unread and code == 0 else code
+    return 3 if (unread or is_lost) and code == 0 else code
 
 
 def options_of(app: App, given: dict[str, Any], patience: float | None = None) -> Any:

@@ -40,15 +40,31 @@ def share(app: App, /, album: str, target: str | None) -> int:
     assert found is not None  # without a journal there is no such album
     journal, meant = found
     for one in meant:
-        url = one.share
-        if url is None:
-            server = build(one.target, app.config, target_definitions(journal))
-            try:
-                url = _made(app, journal, one, server)
-            finally:
-                server.close()
-        put(url)
+        server = build(one.target, app.config, target_definitions(journal))
+        try:
+            put(_living(app, journal, one, server) or _made(app, journal, one, server))
+        finally:
+            server.close()
     return 0
+
+
+def _living(app: App, journal: Journal, album: Album, server: Target) -> str | None:
+    """The link that the album has, if the server still has it; None also where there is none."""
+    from albumup.cli import words
+    from albumup.errors import TryLater
+    from albumup.targets.base import Unasked
+
+    if album.share is None or not server.can_share:
+        return album.share
+    try:
+        if server.has_link(server.http(), album.share):
+            return album.share
+    except Unasked as unasked:
+        raise TryLater(f"{album.target} could not be asked for its link: {unasked}", "try again later") from None
+    with journal.transaction():
+        journal.unshared(album.id)
+    app.screen.say(f"{words.shown_name(album.name)}: the link it had is no more; this is another one")
+    return None
 
 
 def _made(app: App, journal: Journal, album: Album, server: Target) -> str:

@@ -57,6 +57,7 @@ def verify(app: App, /, album: str, target: str | None, deep: bool, nul: bool) -
 def _verify_one(app: App, journal: Journal, album: Album, *, deep: bool, printed: set[bytes] | None) -> int:
     """``printed``: the paths that -0 has printed; None without it."""
     from albumup.cli import words
+    from albumup.cli.again import what_became_of
     from albumup.cli.screen import escape, photos, put, put_flush, put_raw
     from albumup.journal.runs import tally, target_definitions
     from albumup.journal.states import DONE
@@ -80,6 +81,7 @@ def _verify_one(app: App, journal: Journal, album: Album, *, deep: bool, printed
         folders = pushed_folders(journal, album)
         findings = [one for one in look_here(copies, folders, outcome) if one.kind is not Kind.OTHER]
         outcome.beside = _beside(server, outcome)
+        album_words = what_became_of(journal, album, server)
     finally:
         server.close()
     if printed is not None and not outcome.beside:
@@ -90,6 +92,8 @@ def _verify_one(app: App, journal: Journal, album: Album, *, deep: bool, printed
         put_flush()
     for line in _details(app, findings, outcome):
         say(line)
+    if album_words:
+        say(f"  {album_words}")
     verdict, code = _verdict(journal, album, server, outcome)
     say(f"{title}: {verdict}")
     return code

@@ -430,6 +430,10 @@ class Journal:
             "update album set share = ?, changed = ? where id = ?", (plain(url), self.clock(), album_id)
         )
 
+    def unshared(self, album_id: int) -> None:
+        """The share link leads nowhere any more; another one is made only when it is asked for."""
+        self.connection.execute("update album set share = null, wants_share = 0 where id = ?", (album_id,))
+
     def repin(self, task_id: int, pins: Pins) -> None:
         """The source's metadata changed and its bytes did not."""
         self.connection.execute(

@@ -13,7 +13,7 @@ import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -118,10 +118,14 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class ServerAlbum:
-    """An album on the server: its id there, and its address for its owner."""
+    """An album on the server: its id there, and its address for its owner.
+
+    ``photos``: how many it shows, without what is in a trash; None where that is not told.
+    """
 
     id: str
     url: str
+    photos: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,6 +357,13 @@ class Target(ABC):
         """A new album. Raises as ``ask`` does."""
         raise NotImplementedError
 
+    def settle_on(self, http: Http, name: str, made: ServerAlbum) -> ServerAlbum:  # noqa: ARG002
+        """The album that was just made, or the one of that name that another computer made at the same moment.
+
+        All computers choose the same one. Raises as ``ask`` does.
+        """
+        return made
+
     def place(self, http: Http, album: ServerAlbum, photos: Sequence[str]) -> list[str]:
         """Put stored photos, by their ids, into an album; "" for each that is in it then, else why not.
 
@@ -370,6 +381,10 @@ class Target(ABC):
     def share_link(self, http: Http, album: ServerAlbum) -> str:
         """The album's address for people: the link it has, or a new one. Raises as ``place`` does."""
         raise NotImplementedError
+
+    def has_link(self, http: Http, url: str) -> bool:  # noqa: ARG002 - most cannot tell
+        """Does a link that ``share_link`` gave still lead anywhere? Raises as ``ask`` does."""
+        return True
 
     def share(self, album: str) -> str:  # noqa: ARG002 - where there is no such thing
         """The album's address for people as the config has it; "" where it names none. Asks nobody."""

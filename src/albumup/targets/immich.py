@@ -46,6 +46,10 @@ ASK_AT_A_TIME = 5000
 """As many as its own command-line client asks about at a time."""
 
 
+_AT_ONE_MOMENT = 60.0
+"""Seconds."""
+
+
 class ImmichTarget(ImmichApi):
     """One account on one server, by an API key."""
 
@@ -267,29 +271,45 @@ class ImmichTarget(ImmichApi):
             # A missing one is a 400 ("Not found or no album.read access", access.ts) or a 404.
             said = self.call(http, "GET", f"/albums/{quote(known_id)}?withoutAssets=true", missing=(400, 404))
             if isinstance(said, dict) and said.get("id") == known_id:
-                return self._album(known_id)
+                return self._album(said)
+        found = _without_leavings(self._called(http, name))
+        if len(found) > 1:
+            where = ", ".join(self._album(one).url for one in found)
+            raise ConfigError(
+                f"{self.address} has {len(found)} albums called {name!a}: {where}",
+                "rename one of them there, then: albumup resume; or push under another name: --album NAME",
+            )
+        return self._album(found[0]) if found else None
+
+    def _called(self, http: Http, name: str) -> list[Mapping[str, Any]]:
+        """The account's own albums of that name, the oldest first. Versions before 3 know no such parameters."""
         wanted = _sendable(name)
-        # Versions before 3 know no such parameters and list the account's own.
         said = self.call(http, "GET", f"/albums?isOwned=true&name={quote(wanted)}", missing=(400,))
         if said is None:
             said = self.call(http, "GET", "/albums")
         if not isinstance(said, list):
             raise Unasked(f"{self.site}: {SAYS_NOTHING}", is_astray=True)
-        ids = [str(one["id"]) for one in said if isinstance(one, dict) and one.get("albumName") == wanted]
-        if len(ids) > 1:
-            where = ", ".join(self._album(one).url for one in ids)
-            raise ConfigError(
-                f"{self.address} has {len(ids)} albums called {name!a}: {where}",
-                "rename one of them there, then: albumup resume; or push under another name: --album NAME",
-            )
-        return self._album(ids[0]) if ids else None
+        found = [one for one in said if isinstance(one, dict) and one.get("albumName") == wanted and str(one["id"])]
+        return sorted(found, key=lambda one: (str(one.get("createdAt") or ""), str(one["id"])))
 
     @answers_in_shape
     def make_album(self, http: Http, name: str) -> ServerAlbum:
-        said = self.call(http, "POST", "/albums", {"albumName": _sendable(name)})
-        if not isinstance(said, dict) or not isinstance(said.get("id"), str):
+        made = self.call(http, "POST", "/albums", {"albumName": _sendable(name)})
+        if not isinstance(made, dict) or not isinstance(made.get("id"), str):
             raise Unasked(f"{self.site}: {SAYS_NOTHING}")
-        return self._album(said["id"])
+        return self._album(made)
+
+    @answers_in_shape
+    def settle_on(self, http: Http, name: str, made: ServerAlbum) -> ServerAlbum:
+        """The oldest of that name. Ours, if it is another, is deleted: it is empty, and nobody has chosen it.
+
+        A key without album.delete leaves it there; see ``_without_leavings``.
+        """
+        oldest = next(iter(self._called(http, name)), None)
+        if oldest is None or oldest["id"] == made.id:
+            return made
+        http.call("DELETE", f"{self.api(http)}/albums/{quote(made.id)}")
+        return self._album(oldest)
 
     @answers_in_shape
     def place(self, http: Http, album: ServerAlbum, photos: Sequence[str]) -> list[str]:
@@ -338,8 +358,24 @@ class ImmichTarget(ImmichApi):
         site = outside.rstrip("/") if outside.startswith(("http://", "https://")) else self.site
         return f"{site}/share/{quote(str(link['key']))}"
 
-    def _album(self, album_id: str) -> ServerAlbum:
-        return ServerAlbum(album_id, f"{self.site}/albums/{quote(album_id)}")
+    def has_link(self, http: Http, url: str) -> bool:
+        """GET /shared-links/me with the link's own key, as whoever has it does: no permission is wanted for that.
+
+        401 is a link that is no more, or, since 3.0, one with a password.
+        """
+        key = url.rpartition("/share/")[2]
+        sent = http.call("GET", f"{self.api(http)}/shared-links/me?key={quote(key)}")
+        if sent.answer is None:
+            raise unanswered(sent)
+        if sent.answer.status == 401 and not sent.answer.is_page:
+            return "password" in self.said(sent.answer).lower()
+        if sent.answer.status != 200 or sent.answer.is_page:
+            self.refuse(http, sent.answer)
+        return True
+
+    def _album(self, said: Mapping[str, Any]) -> ServerAlbum:
+        album_id, count = str(said["id"]), said.get("assetCount")
+        return ServerAlbum(album_id, f"{self.site}/albums/{quote(album_id)}", count if isinstance(count, int) else None)
 
     def _photo_url(self, remote_id: str) -> str:
         return f"{self.site}/photos/{quote(remote_id)}"
@@ -350,6 +386,20 @@ class ImmichTarget(ImmichApi):
         from albumup.targets.immich_check import look
 
         return look(self)
+
+
+def _without_leavings(albums: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """The only one of several equal names that has photos, if the others were made within a minute of it.
+
+    That is what two computers leave that made one album at the same moment and may delete none.
+    """
+    filled = [one for one in albums if one.get("assetCount")]
+    if len(albums) < 2 or len(filled) != 1:
+        return albums
+    if not all(one.get("createdAt") for one in albums):
+        return albums
+    made = [datetime.fromisoformat(str(one["createdAt"])) for one in albums]
+    return filled if (max(made) - min(made)).total_seconds() <= _AT_ONE_MOMENT else albums
 
 
 def _delete_it(found: Verdict) -> str:

@@ -12,10 +12,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from albumup.errors import AlbumupError
-from albumup.journal import runs
+from albumup.journal import runs, there
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
-from albumup.targets.base import AlbumGone, NotAllowed, ServerAlbum, Target, Unasked
+from albumup.targets.base import AlbumGone, Asked, NotAllowed, ServerAlbum, Target, Unasked, VerdictKind
 from albumup.transfer.http import Http
 from albumup.uploader.lane import Lane
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _LOOK_SECONDS = 0.25
+_ASKED = 5000
 _MOST = 1000
 """Photos put into an album by one request."""
 _GATHERING = 10.0
@@ -61,7 +62,37 @@ class AlbumWork:
         if found is not None:
             self._know(album, found)
         self._found[album.id] = found
+        if found is not None and found.id == known:
+            self._look_at_link(album)
         return found
+
+    def _look_at_link(self, album: Album) -> None:
+        """A share link is shown only while the server has it; another one is made only when it is asked for."""
+        if album.share is None or not self._target.can_share or self._target.has_link(self._http, album.share):
+            return
+        self._do(lambda journal: journal.unshared(album.id))
+        self._tell(album, f"its share link is no more: {album.share}")
+
+    def look_again(self, album: Album) -> list[tuple[bytes, str]]:
+        """Is what was sent before still there? Paths of photos that are not, and why.
+
+        An album that was deleted or emptied there is owed all its photos again.
+        """
+        found = self.look(album)
+        if found is not None and found.photos == 0 and self._do(lambda journal: there.placed(journal, album.id)):
+            self._do(lambda journal: journal.owe(album.id))
+            self._tell(album, "the album was emptied there; its photos are put into it again")
+        lost: list[tuple[bytes, str]] = []
+        last = 0
+        while some := self._do(partial(there.stored, album_id=album.id, after=last, most=_ASKED)):
+            photos = [Asked(one.name, one.digests, one.size) for one in some]
+            for one, verdict in zip(some, self._target.ask(self._http, album.name, photos), strict=True):
+                if verdict is None:
+                    lost.append((one.path, f"{self._target.address} does not have it any more"))
+                elif verdict.kind is VerdictKind.REJECTED:
+                    lost.append((one.path, verdict.reason))
+            last = some[-1].id
+        return lost
 
     def _know(self, album: Album, found: ServerAlbum) -> None:
         if self._ids.get(album.id) != found.id:
@@ -84,7 +115,8 @@ class AlbumWork:
         found = self.look(album)
         if found is None:
             del self._found[album.id]  # should the answer be lost, it is found by the next look
-            found = self._target.make_album(self._http, album.name)
+            made = self._target.make_album(self._http, album.name)
+            found = self._target.settle_on(self._http, album.name, made)
             self.requests += 1
             self._know(album, found)
             self._found[album.id] = found

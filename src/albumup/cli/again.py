@@ -1,0 +1,85 @@
+"""Before a push says that all of it is sent: is what was sent before still on its server?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from albumup.cli.app import App
+    from albumup.journal.journal import Journal
+    from albumup.journal.rows import Album
+    from albumup.targets.base import Target
+
+T = TypeVar("T")
+_MOST_NAMED = 20
+
+
+def look_again(app: App, journal: Journal, album: Album, server: Target, *, wants_share: bool) -> bool:
+    """Say what has become of an album of which something was sent before; True if photos are there no more.
+
+    What is owed of it then is journaled, for the run that follows. Nothing is asked while somebody is uploading.
+    """
+    from albumup.cli import words
+    from albumup.cli.screen import escape, name_of, photos
+    from albumup.errors import AlbumupError
+    from albumup.journal import runs
+    from albumup.journal.lock import FileLock
+    from albumup.journal.opening import paths_of
+    from albumup.journal.states import DONE
+    from albumup.targets.base import Unasked
+    from albumup.uploader.albums import AlbumWork
+
+    lock = FileLock(paths_of(journal.path)["lock"])
+    if not runs.tally(journal, album.id).count(*DONE) or not lock.take(0.0):
+        return False
+    title = words.title_of(journal, album)
+
+    def do(change: Callable[[Journal], T]) -> T:
+        with journal.transaction():
+            return change(journal)
+
+    try:
+        lost = AlbumWork(
+            server, server.http(), do, lambda _, what: app.screen.say(f"{title}: {escape(what)}")
+        ).look_again(album)
+    except (Unasked, AlbumupError) as error:
+        if not runs.is_unfinished(journal, album.id):
+            app.screen.say(f"{title}: whether it is all still there could not be asked: {escape(str(error))}")
+        return False
+    finally:
+        if wants_share:
+            do(lambda journal: journal.want_share(album.id))
+        lock.release()
+    if lost:
+        app.screen.complain(f"{title}: {photos(len(lost))} sent before {'is' if len(lost) == 1 else 'are'} gone there:")
+        for path, why in lost[:_MOST_NAMED]:
+            app.screen.complain(f"  {name_of(path)}  {escape(why)}")
+        if len(lost) > _MOST_NAMED:
+            app.screen.complain(f"  and {len(lost) - _MOST_NAMED} more")
+        app.screen.complain(
+            f"To send again what was deleted there: albumup forget {words.quoted(album.name)}, then push"
+        )
+    return bool(lost)
+
+
+def what_became_of(journal: Journal, album: Album, server: Target) -> str:
+    """That the album was deleted or emptied on its server; "" if not, or if nobody can tell. Raises Unasked."""
+    from albumup.cli.screen import escape
+    from albumup.errors import ConfigError
+    from albumup.journal.there import placed
+    from albumup.targets.base import NotAllowed
+
+    if not server.keeps_albums or album.remote_id is None:
+        return ""
+    try:
+        found = server.find_album(server.http(), album.name, album.remote_id)
+    except NotAllowed:
+        return ""
+    except ConfigError:
+        found = None  # it has others of that name, and not this one
+    fate = "is gone" if found is None or found.id != album.remote_id else "is empty" if found.photos == 0 else ""
+    if not fate or not placed(journal, album.id):
+        return ""
+    return f"the album {fate} on {escape(server.address)}; a push of the same folder makes it again"
