@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import os
 import random
+import re
 import socket
 import ssl
 import threading
@@ -43,6 +45,7 @@ from servers import (
     until_closed,
 )
 
+from albumup.errors import ConfigError
 from albumup.transfer import BLOCK, MOST_ANSWER, Fault, Meter, Peer, Request, Sent, Throttle
 from albumup.transfer.answers import plain_answer
 from albumup.transfer.exchange import Exchange, Unreadable
@@ -870,6 +873,65 @@ def test_a_plain_proxy_is_told_the_whole_address(
             assert found.headers["host"] == "photos.test"
             assert found.headers["proxy-authorization"] == PROXY_WORD
             assert found.headers["authorization"] == "Bearer sesame"
+
+
+@pytest.mark.parametrize(
+    ("written", "password"),
+    [("an%2Fna:s%2F%23%3F%40%3A%5B%25", "an/na:s/#?@:[%"), ("an/na".replace("/", "%2f") + ":p@ss", "an/na:p@ss"),
+     ("anna:%C3%A4%E2%82%AC", "anna:ä€"), ("anna", "anna:"), (":word", ":word")],
+)  # fmt: skip
+def test_a_proxys_password_may_hold_anything(
+    ca_file: Path, no_payload: int, monkeypatch: pytest.MonkeyPatch, written: str, password: str
+) -> None:
+    with Server(GREET) as proxy:
+        monkeypatch.setenv("http_proxy", f" http://{written}@127.0.0.1:{proxy.port}/ ")
+        assert both_ways("http://photos.test/up", ca_file, no_payload) == [200, 200]
+        for number in range(2):
+            found = proxy.line(number).head
+            assert found is not None
+            word = found.headers["proxy-authorization"].removeprefix("Basic ")
+            assert base64.b64decode(word).decode() == password
+
+
+BAD_PROXIES = [
+    "http://anna:s3cr3t/pw@127.0.0.1:9",
+    "http://anna:s3cr3t#pw@127.0.0.1:9",
+    "http://anna:s3cr3t?pw@127.0.0.1:9",
+    "http://anna:s3cr3t[pw@127.0.0.1:9",
+    "http://anna:p@s3cr3t/pw@127.0.0.1:9",
+    "http://s3cr3t/anna:pw@127.0.0.1:9",
+    "http://anna:s3cr3t",
+    "http://anna:s3cr3t@",
+    "http://anna:s3cr3t@127.0.0.1:99999",
+    "http://anna:s3cr3t@127.0.0.1:0",
+    "http://anna:s3cr3t@127.0.0.1:-1",
+    "http://anna:s3cr3t@127.0.0.1:http",
+    "http://anna:s3cr3t@[::1:9",
+    "http://anna:s3cr3t@" + "x" * 64 + ".example:9",
+    "http://anna:s3cr3t@a b:9",
+    "http://anna:s3cr3t@exam\u2100ple:9",
+    "s3cr3t://127.0.0.1:9",
+    "anna:s3cr3t/pw@127.0.0.1:9",
+    "socks5h://anna:s3cr3t/pw@127.0.0.1:9",
+    "https://anna:s3cr3t#pw@127.0.0.1:9",
+]
+
+
+@pytest.mark.parametrize("variable", ["https_proxy", "ALL_PROXY"])
+@pytest.mark.parametrize("value", BAD_PROXIES)
+def test_a_proxy_that_cannot_be_read_is_named_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    for ask in (
+        lambda: Wire("https://photos.test/", Peer()),
+        lambda: Http(Peer(), []).call("GET", "https://photos.test/"),
+    ):
+        with pytest.raises(ConfigError) as raised:
+            ask()
+        told = f"{raised.value} {raised.value.hint}"
+        assert variable in told
+        assert not {"s3cr3t", "anna"} & set(re.split(r"\W", told))
 
 
 def test_a_tunnel_hides_our_headers_from_the_proxy(

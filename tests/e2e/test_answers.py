@@ -102,3 +102,20 @@ def test_a_server_that_reads_on_after_its_no_is_understood(home: Home, sink: For
     assert done.returncode == 3
     assert attempts(home) == [("rejected", 1)]
     assert "413 Too Large" in done.stderr
+
+
+def test_a_proxy_that_cannot_be_read_is_a_matter_of_the_configuration(home: Home, server: FormServer) -> None:
+    home.form(server, f'check = "http://127.0.0.1:{server.port}/me"')
+    bad = {"http_proxy": "http://anna:s3cr3t/pw@127.0.0.1:9"}
+    for line in (
+        ["push", home.photos(1)],
+        ["resume"],
+        ["target", "check", "club"],
+        ["target", "try", "club", home.folder / "trip/IMG_1.JPG"],
+    ):
+        done = home.run(*line, **bad)
+        assert done.returncode == 4, line
+        assert "http_proxy" in done.stderr, line
+        assert "s3cr3t" not in done.stdout + done.stderr, line
+    assert set(home.states().values()) == {"pending"}
+    assert home.run("resume").returncode == 0

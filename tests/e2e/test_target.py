@@ -132,8 +132,11 @@ def test_the_token_is_nowhere_but_on_the_wire(home: Home, server: FormServer, au
     )
     photo = home.photos(2) / "IMG_1.JPG"
     # A server that repeats what it was sent is where tokens leak.
-    server.answer = lambda one: Answer(401 if one.filename == "IMG_2.JPG" else 200, one.fields["key"].encode())
     basic = base64.b64encode(f"anna:{TOKEN}".encode()).decode()
+    bearer = base64.b64encode(f"Bearer {TOKEN}".encode()).decode()
+    server.answer = lambda one: Answer(
+        401 if one.filename == "IMG_2.JPG" else 200, f"{one.fields['key']} {bearer} {TOKEN.encode().hex()}".encode()
+    )
     wanted = {"bearer": f"Bearer {TOKEN}", "basic": f"Basic {basic}", "header:X-Api-Key": TOKEN}[auth]
     lines = (
         ["push", "trip", "-vv", "--json", "--spool", "-j1"],
@@ -150,6 +153,8 @@ def test_the_token_is_nowhere_but_on_the_wire(home: Home, server: FormServer, au
         for text in (done.stdout, done.stderr):
             assert TOKEN not in text, line
             assert basic not in text, line
+            assert bearer not in text, line
+            assert TOKEN.encode().hex() not in text, line
     sent = server.ledger[0].headers
     assert sent["x-api-key" if ":" in auth else "authorization"] == wanted
     assert server.ledger[0].fields == {"key": TOKEN}
@@ -158,6 +163,7 @@ def test_the_token_is_nowhere_but_on_the_wire(home: Home, server: FormServer, au
             data = path.read_bytes()
             assert TOKEN.encode() not in data, path
             assert basic.encode() not in data, path
+            assert bearer.encode() not in data, path
 
 
 @pytest.mark.parametrize(

@@ -8,22 +8,21 @@ engine journals, :mod:`albumup.transfer` sends. One instance serves all workers,
 from __future__ import annotations
 
 import base64
-import html
 import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import quote, quote_plus
 
 from albumup.config import OPTIONS, place_of
 from albumup.definition import fingerprint, kept
 from albumup.errors import ConfigError
 from albumup.settings import CommonSettings
 from albumup.targets.answers import json_in, words_of
+from albumup.targets.masking import mask_for
 from albumup.transfer import Answer, Fault, Peer, Request, Sent
 
 if TYPE_CHECKING:
@@ -252,24 +251,15 @@ class Target(ABC):
         return [("Authorization", f"Bearer {self.token}")]
 
     def masked(self, text: str) -> str:
-        """``text`` without the token, in whatever form a server may echo it: plain, percent-encoded, as JSON or HTML.
+        """``text`` without the token, in whatever form a server may echo it (:mod:`albumup.targets.masking`).
 
         To be called before anything is cut off the text.
         """
-        if not self.token:
-            return text
-        for secret in self._secrets:
-            text = re.sub(re.escape(secret), "********", text, flags=re.IGNORECASE)
-        return text
+        return self._mask.sub("********", text) if self.token else text
 
     @cached_property
-    def _secrets(self) -> list[str]:
-        """The token in every form that is masked, the longest first."""
-        plain = {self.token or "", *(value.split()[-1] for _, value in self.authorization())}
-        encode = (str, partial(quote, safe=""), quote, quote_plus, json.dumps, ascii, repr, html.escape)
-        found = {form(secret) for secret in plain for form in encode}
-        found |= {secret[1:-1] for secret in found if secret[:1] in "\"'" and secret[-1:] == secret[:1]}
-        return sorted(found - {""}, key=len, reverse=True)
+    def _mask(self) -> re.Pattern[str]:
+        return mask_for(self.token or "", self.authorization(), self.settings.user or "")
 
     def own_words(self, answer: Answer) -> str:
         """What the server, or a proxy before it, says for people, masked, on one line; "" if nothing."""

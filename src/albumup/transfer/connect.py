@@ -1,4 +1,4 @@
-"""Connections: proxies, TLS and its trust, and what it means when there is none."""
+"""Connections: TLS and its trust, and what it means when there is none."""
 
 from __future__ import annotations
 
@@ -8,29 +8,28 @@ import os
 import re
 import socket
 import ssl
-from urllib.parse import urlsplit
 
 from albumup.errors import ConfigError, LocalError
+from albumup.transfer.proxies import Proxy
 from albumup.transfer.values import CONNECT_SECONDS, Fault, Stopped
 
 _LOCAL_ERRNOS = frozenset({errno.ENFILE, errno.EMFILE, errno.ENOMEM})
 
 
-def connect(peer_host: str, peer_port: int, *, context: ssl.SSLContext | None, proxy: str | None) -> socket.socket:
+def connect(peer_host: str, peer_port: int, *, context: ssl.SSLContext | None, proxy: Proxy | None) -> socket.socket:
     """A non-blocking socket to a server, through TLS if there is a context. Raises Stopped, LocalError."""
     import urllib3.connection
     import urllib3.exceptions
 
     host, port = peer_host, peer_port
     if proxy:
-        parts = urlsplit(proxy)
-        host, port = parts.hostname or "", parts.port or 8080
+        host, port = proxy.host, proxy.port
     try:
         connection: urllib3.connection.HTTPConnection
         if context is not None:
             connection = urllib3.connection.HTTPSConnection(host, port, timeout=CONNECT_SECONDS, ssl_context=context)
             if proxy:
-                connection.set_tunnel(peer_host, peer_port, headers=proxy_headers(proxy))
+                connection.set_tunnel(peer_host, peer_port, headers=proxy.headers)
         else:
             connection = urllib3.connection.HTTPConnection(host, port, timeout=CONNECT_SECONDS)
         connection.connect()
@@ -85,27 +84,6 @@ def words_of(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
     return re.sub(r"\s*\(?_ssl\.c:\d+\)?:?\s*", " ", str(error)).strip() or type(error).__name__
-
-
-def proxy_for(url: str) -> str | None:
-    from requests.utils import get_environ_proxies, select_proxy
-
-    proxy: str | None = select_proxy(url, get_environ_proxies(url))
-    if proxy and "://" not in proxy:
-        proxy = f"http://{proxy}"
-    if proxy and urlsplit(proxy).scheme != "http":
-        raise ConfigError(
-            f"the proxy {urlsplit(proxy).scheme}://{urlsplit(proxy).hostname} is of a kind not spoken here"
-        )
-    return proxy
-
-
-def proxy_headers(proxy: str) -> dict[str, str]:
-    from requests.utils import get_auth_from_url
-    from urllib3.util import make_headers
-
-    user, password = get_auth_from_url(proxy)
-    return dict(make_headers(proxy_basic_auth=f"{user}:{password}")) if user else {}
 
 
 def tls_context(ca_file: str | None) -> ssl.SSLContext:

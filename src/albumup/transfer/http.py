@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from albumup import __version__
 from albumup.transfer.connect import tls_context, unresolved, words_of
+from albumup.transfer.proxies import proxy_for
 from albumup.transfer.values import BLOCK, CONNECT_SECONDS, MOST_ANSWER, Answer, Fault, Peer, Sent
 
 
@@ -18,7 +19,11 @@ class Http:
         import requests
         from requests.adapters import HTTPAdapter
 
-        class Adapter(HTTPAdapter):
+        class Plain(HTTPAdapter):
+            def proxy_headers(self, proxy: str) -> dict[str, str]:  # noqa: ARG002 - it is the one of this call
+                return proxy_headers
+
+        class Adapter(Plain):
             def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
                 super().init_poolmanager(*args, ssl_context=tls_context(peer.ca_file), **kwargs)
 
@@ -35,11 +40,14 @@ class Http:
                 request.headers.update(headers)
                 return request
 
+        proxy_headers: dict[str, str] = {}
         self._peer = peer
+        self._proxy_headers = proxy_headers
         self._session = requests.Session()
         self._session.mount("https://", Adapter(max_retries=0))
+        self._session.mount("http://", Plain(max_retries=0))
         self._session.auth = Authorization()
-        self._session.trust_env = not peer.direct
+        self._session.trust_env = False  # the proxy is looked up here, and errors there would show its password
         self._session.headers.update({"User-Agent": f"albumup/{__version__}", "Accept-Encoding": "identity"})
 
     def call(
@@ -57,14 +65,18 @@ class Http:
         ``more_seconds``: of silence that are given to a server with much to do.
 
         ``take`` is handed the body of a 200, which the answer then lacks, in blocks of 1 MiB, however much it is.
+        Raises ConfigError for a proxy that cannot be read.
         """
         import requests
 
+        proxy = None if self._peer.direct else proxy_for(url)
+        self._proxy_headers.update(proxy.headers if proxy else {})
         try:
             response = self._session.request(
                 method,
                 url,
                 json=json,
+                proxies={urlsplit(url).scheme: proxy.url} if proxy else {},
                 headers=headers,
                 timeout=(CONNECT_SECONDS, self._peer.timeout + more_seconds),
                 allow_redirects=False,

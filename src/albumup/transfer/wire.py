@@ -10,9 +10,10 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from albumup import __version__
-from albumup.transfer.connect import connect, proxy_for, proxy_headers, tls_context
+from albumup.transfer.connect import connect, tls_context
 from albumup.transfer.exchange import SMALL, Exchange
 from albumup.transfer.kernel import has_spoken, room
+from albumup.transfer.proxies import proxy_for
 from albumup.transfer.values import IDLE_SECONDS, Fault, Meter, Peer, Request, Sent, Stopped, Throttle
 
 
@@ -186,7 +187,7 @@ class Wire:
         lines = []
         if self._proxy and not self._secure:
             target = f"http://{host}{target}"
-            lines += [f"{name}: {value}" for name, value in proxy_headers(self._proxy).items()]
+            lines += [f"{name}: {value}" for name, value in self._proxy.headers.items()]
         lines += [f"{name}: {value}" for name, value in request.headers]
         return "\r\n".join(
             [

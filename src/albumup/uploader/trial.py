@@ -73,7 +73,8 @@ def run_trial(target: Target, path: bytes) -> Trial:
     lines += [f"[file] {form.file_field or 'body'}: {form.filename}, {form.mime}, {pins.size} bytes"]
     photo = replace(photo, sent_as=sent_as)
     verdict = target.read_answer(sent.answer, photo) if sent.answer is not None else None
-    finding = outcome_of(sent, verdict, Circumstances(proven=False, others_accepted=False), time.time())
+    around = Circumstances(False, False, can_ask=target.can_ask, digest_first=target.names_digest(photo))
+    finding = outcome_of(sent, verdict, around, time.time())
     answer = [sent.detail or str(sent.fault)]
     if sent.answer is not None:
         text = sent.answer.text

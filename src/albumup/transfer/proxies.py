@@ -1,0 +1,80 @@
+"""The proxy on the way to a server, as the environment names it (the variables of curl)."""
+
+from __future__ import annotations
+
+import base64
+import os
+from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
+
+from albumup.errors import ConfigError
+
+_KNOWN = ("https", "socks", "socks4", "socks4a", "socks5", "socks5h")
+"""Kinds of proxies that are not spoken here; any other word may be part of a password."""
+
+_PORT = 1080
+"""Where none is said; curl's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """Where it is, and the headers that carry its password; ``url`` does not have that."""
+
+    url: str
+    host: str
+    port: int
+    headers: dict[str, str] = field(repr=False)
+
+
+def proxy_for(url: str) -> Proxy | None:
+    """The proxy for an address; None where none is named, or ``no_proxy`` leads past it.
+
+    Raises ConfigError for one that cannot be read; its words name the variable, and nothing of what it holds.
+    """
+    from requests.utils import get_environ_proxies, select_proxy
+
+    value: str | None = select_proxy(url, get_environ_proxies(url))
+    if not value or not value.strip():
+        return None
+    scheme = urlsplit(url).scheme
+    where = _variable(scheme, value)
+    value = value.strip()
+    if "://" not in value:
+        value = f"http://{value}"
+    kind = value.partition("://")[0].lower()
+    if kind in _KNOWN:
+        raise ConfigError(f"{where} names a proxy of a kind that is not spoken here: {kind}", "use one of http://")
+    found = _read(value) if kind == "http" else None
+    if found is None:
+        raise ConfigError(
+            f"{where} cannot be read as the address of a proxy",
+            "write it as http://USER:PASSWORD@HOST:PORT, with / # ? @ : [ ] and % in user name and password"
+            " as %2F %23 %3F %40 %3A %5B %5D %25",
+        )
+    return found
+
+
+def _read(value: str) -> Proxy | None:
+    """A proxy's address taken apart, its user name and password percent-decoded; None if that cannot be done."""
+    try:
+        parts = urlsplit(value)
+        host, port = parts.hostname, parts.port
+        if host is None or "@" in value.removeprefix(f"{parts.scheme}://{parts.netloc}"):
+            return None  # what follows the first / # or ? of a password
+        host.encode("idna")
+    except ValueError:
+        return None
+    if port == 0 or not host.isprintable() or " " in host:
+        return None
+    port = port or _PORT
+    headers = {}
+    if parts.username is not None or parts.password is not None:
+        pair = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}".encode()
+        headers["Proxy-Authorization"] = "Basic " + base64.b64encode(pair).decode()
+    return Proxy(f"http://{f'[{host}]' if ':' in host else host}:{port}", host, port, headers)
+
+
+def _variable(scheme: str, value: str) -> str:
+    """What names a proxy of that value, for messages."""
+    names = (f"{scheme}_proxy", f"{scheme}_proxy".upper(), "all_proxy", "ALL_PROXY")
+    return next((name for name in names if os.environ.get(name) == value), "the system's proxy setting")
