@@ -383,7 +383,7 @@ class Server:
 
 class FormSink(Server):
     """A form server that takes every photo, but for those that ``rule(number of the request, filename)`` has a script
-    for; the request's head has been read by then. Anything but a form gets an empty 200."""
+    for; the request's head has been read by then. Anything but a form gets what ``question`` says, an empty 200."""
 
     def __init__(
         self,
@@ -393,6 +393,8 @@ class FormSink(Server):
     ) -> None:
         self.rule = rule
         self.taken = taken
+        self.question: Callable[[], Script] = lambda: (answer(200),)
+        """What is done with a request that is no form."""
         self.requests: list[str] = []
         self.most_before_first = 0
         """The most photos that were in flight at once before the first one was accepted."""
@@ -409,7 +411,8 @@ class FormSink(Server):
     def serve(self, line: Line, _number: int) -> None:
         while True:
             if line.take_head().headers.get("content-type", "").partition(";")[0] != "multipart/form-data":
-                answer(200)(line)
+                for step in self.question():
+                    step(line)
                 continue
             name = line.peek_filename()
             with self._lock:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-
-from albumup.retry import Rules
+from albumup.journal.rows import Task
+from albumup.retry import Finding, Outcome, Rules
 from albumup.settings import FormSettings
 from albumup.targets.form import FormTarget
-from albumup.uploader.lane import LINE_SECONDS, Closing, Lane
+from albumup.uploader.breaker import Breaker
+from albumup.uploader.lane import LINE_SECONDS, Closing, Held, Lane
 
 START = 5000.0
 EVER = 1e9
@@ -16,25 +16,17 @@ EVER = 1e9
 def lane_with(patience: float = 300.0, *, proven: bool = True, in_flight: int = 0) -> Lane:
     """A lane with photos 1, 2, ... in flight."""
     target = FormTarget("club", FormSettings(url="https://club.example.org/photos"), None, "config.toml")
-    lane = Lane(target, Rules(3, False, "allowed", 30.0), patience, proven=proven)
+    lane = Lane(target, Rules(3, False, "allowed", 30.0), Breaker(patience, 3, proven, jobs=50))
     for task_id in range(1, in_flight + 1):
         lane.start(task_id)
     return lane
 
 
-def ail(lane: Lane, task_id: int | None, now: float, *, after: float | None = None, chance: float = 1.0) -> float:
-    """The target is found unwell by one attempt, which ends; seconds until the next probe."""
-    lane.ailing(task_id, "503", after, now, chance)
-    if task_id is not None:
-        assert lane.end(task_id) == []
-    return lane.next_probe - now
-
-
-def probe(lane: Lane, now: float, *, after: float | None = None, chance: float = 1.0) -> float:
-    """One probe is sent and finds the target still unwell; seconds until the next one."""
-    assert lane.may_start(now)
-    lane.start(99)
-    return ail(lane, 99, now, after=after, chance=chance)
+def make_task(task_id: int, name: str) -> Task:
+    path = name.encode()
+    return Task(
+        task_id, 1, "trip", 1, path, path, "", 1, "image/jpeg", 9, 1, 1, 0, 0, 0, False, False, (9, 9), name, None
+    )
 
 
 # Unproven.
@@ -45,155 +37,48 @@ def test_until_a_first_photo_was_accepted_one_is_in_flight_at_a_time() -> None:
     assert lane.may_start(START)
     lane.start(1)
     assert not lane.may_start(START)
-    lane.answered()  # it was rejected, say: that proves nothing
+    lane.breaker.refused()  # that proves nothing
     lane.end(1)
     assert lane.may_start(START)
     lane.start(2)
-    lane.accepted(START)
+    lane.breaker.accepted(START)
     assert lane.may_start(START), "even before that one has ended"
 
 
-def test_a_proven_target_takes_as_many_as_there_are_workers() -> None:
-    assert lane_with(in_flight=50).may_start(START)
+def test_a_proven_target_takes_as_many_as_there_are_jobs() -> None:
+    assert lane_with(in_flight=49).may_start(START)
+    assert not lane_with(in_flight=50).may_start(START)
 
 
-def test_when_a_photo_was_accepted_is_known() -> None:
+def test_nothing_starts_in_a_pause_but_what_is_sent_to_look() -> None:
     lane = lane_with()
-    assert lane.accepted_at < 0
-    lane.accepted(START)
-    assert lane.accepted_at == START
-
-
-# Sick.
-
-
-def test_a_sick_target_is_paused_then_probed_with_a_single_photo() -> None:
-    lane = lane_with(in_flight=1)
-    assert ail(lane, 1, START) == 1.0
-    assert not lane.may_start(START + 0.99)
-    assert lane.may_start(START + 1)
-    lane.start(2)
-    assert not lane.may_start(START + 50), "one probe at a time"
-    lane.end(2)  # cut by its source, say: another one may probe
-    assert lane.may_start(START + 50)
-
-
-def test_waits_between_probes_grow_to_a_minute() -> None:
-    lane, now, waits = lane_with(patience=EVER, in_flight=1), START, []
-    waits.append(ail(lane, 1, now))
-    for _ in range(8):
-        now += waits[-1]
-        waits.append(probe(lane, now))
-    assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
-
-
-def test_a_probe_waits_for_half_its_time_at_least() -> None:
-    assert ail(lane_with(in_flight=1), 1, START, chance=0.0) == 0.5
-
-
-def test_others_in_flight_that_find_the_same_do_not_make_it_wait_longer() -> None:
-    lane = lane_with(in_flight=4)
-    ail(lane, 1, START)
-    for task_id in (2, 3, 4):
-        ail(lane, task_id, START + 0.5)
-    assert lane.next_probe == START + 1
-    assert probe(lane, START + 1) == 2
-
-
-def test_a_question_that_finds_it_unwell_makes_it_wait_longer() -> None:
-    """Asking about doubts has no photo: it is a probe of its own."""
-    lane = lane_with()
-    assert ail(lane, None, START) == 1
-    assert ail(lane, None, START + 1) == 2
-
-
-@pytest.mark.parametrize("end", ["accepted", "answered"])
-def test_an_answer_about_the_photo_ends_the_sickness_and_waits_start_anew(end: str) -> None:
-    lane = lane_with(in_flight=1)
-    ail(lane, 1, START)
-    probe(lane, START + 1)
-    lane.start(2)
-    lane.accepted(START + 3) if end == "accepted" else lane.answered()
-    lane.end(2)
-    assert lane.sick_since is None
-    assert lane.may_start(START + 3)
-    lane.start(3)
-    assert lane.may_start(START + 3), "many at a time again"
-    assert ail(lane, 3, START + 4) == 1
-    assert lane.gives_up_at() == START + 4 + 300
-
-
-def test_what_the_user_was_told_of_a_sickness_ends_with_it() -> None:
-    lane = lane_with(in_flight=1)
-    assert not lane.is_told
-    ail(lane, 1, START)
-    lane.is_told = True
-    probe(lane, START + 1)
-    assert lane.is_told
-    lane.answered()
-    assert not lane.is_told
-
-
-def test_retry_after_is_waited_for() -> None:
-    lane = lane_with(in_flight=1)
-    assert ail(lane, 1, START, after=90) == 90
-    assert probe(lane, START + 90, after=0.1) == 2, "less than our own wait is no reason to hurry"
-
-
-# Given up.
-
-
-def test_patience_ends_with_exit_75_and_the_targets_words() -> None:
-    lane = lane_with(patience=300, in_flight=1)
-    ail(lane, 1, START)
-    assert lane.gives_up_at() == START + 300
-    lane.ailing(None, lane.sick_words, None, START + 299.9, 0.0)
-    assert lane.closing is None
-    lane.ailing(None, lane.sick_words, None, START + 300, 0.0)
-    assert lane.closing == Closing(75, "503")
+    lane.breaker.unwell("502", None, START, 1.0)
     assert not lane.may_start(START + EVER)
+    assert not lane.may_probe(START + 0.9)
+    assert lane.may_probe(START + 1)
+    assert lane.may_ask(START + 1)
 
 
-def test_the_last_probe_comes_when_patience_ends_not_after() -> None:
-    lane, now = lane_with(patience=100, in_flight=1), START
-    now += ail(lane, 1, now)
-    while lane.closing is None:
-        wait = probe(lane, now)
-        assert now + wait <= START + 100 or lane.closing
-        now += wait
-    assert lane.closing.exit_code == 75
-
-
-@pytest.mark.parametrize(("after", "closed"), [(100.0, False), (100.1, True)])
-def test_a_retry_after_longer_than_what_is_left_gives_it_up(after: float, closed: bool) -> None:
-    lane = lane_with(patience=100, in_flight=1)
-    ail(lane, 1, START, after=after)
-    assert (lane.closing is not None) == closed
-
-
-def test_what_is_left_is_counted_from_the_beginning_of_the_sickness() -> None:
-    lane = lane_with(patience=100, in_flight=1)
-    ail(lane, 1, START)
-    probe(lane, START + 50, after=50)
-    assert lane.closing is None
-    lane.start(2)
-    ail(lane, 2, START + 60, after=41)
-    assert lane.closing == Closing(75, "503")
-
-
-def test_without_patience_it_is_given_up_at_once() -> None:
-    lane = lane_with(patience=0, in_flight=1)
-    ail(lane, 1, START)
-    assert lane.closing == Closing(75, "503")
-
-
-def test_a_target_closed_for_another_reason_stays_closed_for_that() -> None:
-    lane = lane_with(patience=0, in_flight=2)
-    refused = lane.closing = Closing(4, "refused: 401", "check its credentials")
-    ail(lane, 1, START)
-    lane.accepted(START)
-    assert lane.closing is refused
+def test_nothing_starts_at_a_target_that_is_closed() -> None:
+    lane = lane_with()
+    lane.closing = Closing(4, "refused: 401")
     assert not lane.may_start(START)
+    assert not lane.may_ask(START)
+
+
+def refuse(lane: Lane, task_id: int, words: str, status: int = 400) -> None:
+    task = make_task(task_id, f"IMG_{task_id}.JPG")
+    lane.refusals[task_id] = Held(task, Finding(Outcome.REJECTED, words, status=status))
+
+
+def test_three_photos_refused_alike_are_found_whatever_their_names() -> None:
+    lane = lane_with(proven=False)
+    refuse(lane, 1, "400 Bad Request: no field 'photo' with IMG_1.JPG (request 0a7f)")
+    refuse(lane, 2, "400 Bad Request: no field 'photo' with IMG_2.JPG (request 93bc)")
+    refuse(lane, 3, "413 too large", 413)
+    assert lane.same_refusals() == []
+    refuse(lane, 4, "400 Bad Request: no field 'photo' with IMG_4.JPG (request 5d11)")
+    assert [held.task.id for held in lane.same_refusals()] == [1, 2, 4]
 
 
 # The line.
@@ -268,11 +153,3 @@ def test_when_the_run_ends_nobody_waits_for_more() -> None:
     lane.broke(2, START)
     assert lane.flush() == [(2, False)]
     assert lane.flush() == []
-
-
-def test_a_probe_that_breaks_makes_room_for_another() -> None:
-    lane = lane_with(in_flight=1)
-    ail(lane, 1, START)
-    lane.start(2)
-    assert lane.broke(2, START + 1) == [(2, False)]
-    assert lane.may_start(START + 1)

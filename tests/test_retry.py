@@ -83,6 +83,13 @@ def sick(sent: Sent) -> Row:
     return Row(sent, Outcome.SICK, State.PENDING, 0)
 
 
+def portal(sent: Sent) -> Row:
+    """What a portal answers, in the middle of a run: whose fault it was, the breaker judges."""
+    status = sent.answer.status if sent.answer else 0
+    is_doubt = sent.whole and status < 400 and status not in (301, 307, 308)
+    return Row(sent, Outcome.IN_DOUBT if is_doubt else Outcome.NOT_TAKEN, State.PENDING, 1)
+
+
 def refused(sent: Sent, kind: VerdictKind = VerdictKind.UNPROVEN) -> Row:
     return Row(sent, Outcome.REFUSED, State.PENDING, 0, verdict(kind))
 
@@ -152,7 +159,7 @@ TABLE = {
     ),
     "words the target knows": Row(answered(200), Outcome.REJECTED, State.REJECTED, 1, verdict(VerdictKind.REJECTED)),
     # The whole body sent, and no proof.
-    **{f"{status} after the body": doubt(answered(status)) for status in (500, 502, 504)},
+    **{f"{status} after the body": doubt(answered(status)) for status in (500, 502, 504, 506, 508, 520, 524, 530, 599)},
     "500 with a page after the body": doubt(answered(500, page=True)),
     "answer lost": doubt(unanswered(Fault.LOST, whole=True)),
     "answer lost by a reset": doubt(unanswered(Fault.BROKEN, whole=True)),
@@ -162,13 +169,13 @@ TABLE = {
         answered(200, page=True), Outcome.IN_DOUBT, State.PENDING, 1, verdict(VerdictKind.UNPROVEN, takes_pages=True)
     ),
     # Not taken.
-    **{str(status): not_taken(answered(status)) for status in (402, 406, 408, 409, 418, 423, 425, 451, 501, 505, 599)},
+    **{str(status): not_taken(answered(status)) for status in (402, 406, 408, 409, 418, 423, 425, 429, 451)},
+    **{str(status): not_taken(answered(status)) for status in (501, 503, 505, 511)},
     **{f"{status} with the body cut short": not_taken(answered(status, whole=False)) for status in (500, 502, 504)},
     "201 with the body cut short": Row(
         answered(201, whole=False), Outcome.NOT_TAKEN, State.PENDING, 1, verdict(VerdictKind.STORED)
     ),
-    # A sick target, or else as 408.
-    **{str(status): sick(answered(status)) for status in (429, 503)},
+    # No connection.
     **{f"{status} while others are accepted": not_taken(answered(status), BESIDE_OTHERS) for status in (429, 503)},
     "cannot be connected": sick(unanswered(Fault.NOT_REACHED)),
     "cannot be resolved, once proven": sick(unanswered(Fault.UNKNOWN_HOST)),
@@ -181,18 +188,20 @@ TABLE = {
     "a quota word": refused(answered(400), VerdictKind.REFUSED),
     "403 while others are accepted": not_taken(answered(403), BESIDE_OTHERS),
     # The address is wrong, or a portal sits between.
-    **{f"{status}, once proven": sick(answered(status)) for status in (300, 301, 302, 307, 308, 399, 404, 405, 410)},
+    **{f"{status}, once proven": portal(answered(status)) for status in (300, 301, 302, 307, 308, 399, 404, 405, 410)},
     **{f"{status}, never proven": astray(answered(status)) for status in (300, 301, 302, 307, 308, 399, 404, 405, 410)},
-    "a page, once proven": sick(answered(200, page=True)),
+    "a page, once proven": portal(answered(200, page=True)),
     "a page, never proven": astray(answered(200, page=True)),
-    "a page in the middle of the body": sick(answered(200, page=True, whole=False)),
+    "a page in the middle of the body": portal(answered(200, page=True, whole=False)),
     "404 while others are accepted": not_taken(answered(404), BESIDE_OTHERS),
     "unknown host, never proven": astray(unanswered(Fault.UNKNOWN_HOST)),
     "certificate, never proven": astray(unanswered(Fault.BAD_CERTIFICATE)),
     "no network, never proven": Row(
         unanswered(Fault.NOT_REACHED), Outcome.SICK, State.PENDING, 0, around=UNPROVEN
     ),
-    "503, never proven": Row(answered(503), Outcome.SICK, State.PENDING, 0, around=UNPROVEN),
+    "503, never proven": not_taken(answered(503), UNPROVEN),
+    "400 with a page, never proven": astray(answered(400, page=True)),
+    "400 with a page, once proven": Row(answered(400, page=True), Outcome.REJECTED, State.REJECTED, 1),
     # Free.
     "cut by us": Row(unanswered(Fault.CUT), Outcome.FREE, State.PENDING, 0),
     "cut by us after the body": doubt(unanswered(Fault.CUT, whole=True)),
@@ -259,9 +268,10 @@ def test_a_strange_answer_to_a_whole_body_leaves_it_in_doubt(
     around: Circumstances, resend: str, can_ask: bool, state: State, maybe_twice: bool, sent: Sent
 ) -> None:
     found = outcome_of(sent, NO_RULE, around, NOW)
-    assert found.outcome is (Outcome.SICK if around.proven else Outcome.ASTRAY)
+    assert found.outcome is (Outcome.IN_DOUBT if around.proven else Outcome.ASTRAY)
+    assert found.is_portal == around.proven, "the breaker gives the try back, if it believes so"
     step = step_after(found, Rules(3, can_ask, resend, 30.0), tries=0, doubted=False, now=NOW, chance=0.5)
-    assert (step.state, step.tries, step.maybe_twice) == (state, 0, maybe_twice)
+    assert (step.state, step.tries, step.maybe_twice) == (state, int(around.proven), maybe_twice)
     assert step.ask_at == (NOW + 30.0 if can_ask else None)
 
 
@@ -271,7 +281,7 @@ def test_a_strange_answer_that_took_nothing_leaves_no_doubt(around: Circumstance
     found = outcome_of(sent, NO_RULE, around, NOW)
     for resend in ("allowed", "never"):
         step = step_after(found, Rules(3, False, resend, 30.0), tries=0, doubted=False, now=NOW, chance=0.5)
-        assert (step.state, step.tries, step.maybe_twice) == (State.PENDING, 0, False)
+        assert (step.state, step.tries, step.maybe_twice) == (State.PENDING, int(around.proven), False)
 
 
 # Tries.

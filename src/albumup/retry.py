@@ -36,13 +36,22 @@ class Outcome(StrEnum):
     BROKEN = "broken"
     """The line broke in the middle: not taken, or free if the line itself went."""
     SICK = "sick"
-    """Not the photo's fault: the target is unwell and is paused."""
+    """There was no connection to be had: nothing was sent."""
     REFUSED = "refused"
     """The target refuses us: credentials, permission, quota."""
     ASTRAY = "astray"
     """The address is wrong, or a portal sits between."""
     FREE = "free"
     """Cut by us, or by a source that changed or went: costs nothing."""
+
+
+class Spent(StrEnum):
+    """What an attempt spent that was neither taken nor refused: it is given back if the target was sick."""
+
+    WHOLE = "whole"
+    """Every byte of the body was handed over."""
+    CUT = "cut"
+    TOO_MANY = "429"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +82,13 @@ class Finding:
     is_hearsay: bool = False
     """Of a duplicate: to be asked about before it counts."""
     is_doubt: bool = False
-    """Of a sick target or a wrong address: the whole body was sent, and the answer does not say it was not taken."""
+    """Of a wrong address: the whole body was sent, and the answer does not say that it was not taken."""
     is_free: bool = False
     """The try is given back, whatever the state of the target."""
+    spent: Spent | None = None
+    """Of a photo that was neither taken nor refused."""
+    is_portal: bool = False
+    """The answer is what a wrong address, or a portal on the way, would give."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +119,8 @@ class Step:
 
 
 _REJECTING = frozenset({400, 413, 414, 415, 422})
-_PROVELESS = frozenset({500, 502, 504})
+_CLEAR_FAULTS = frozenset({501, 503, 505, 507, 511})
+"""Of the 5xx, those that say that nothing was taken."""
 _ASTRAY = frozenset({404, 405, 410})
 _MOVED = frozenset({301, 307, 308})
 
@@ -129,7 +143,7 @@ def outcome_of(sent: Sent, verdict: Verdict | None, circumstances: Circumstances
     if verdict.kind is VerdictKind.STORED and sent.whole:
         return Finding(Outcome.UPLOADED, verdict.reason, None, verdict.remote_id, verdict.url)
     if verdict.kind is VerdictKind.REJECTED:
-        return Finding(Outcome.REJECTED, verdict.reason or status_words(answer))
+        return Finding(Outcome.REJECTED, verdict.reason or status_words(answer), status=answer.status)
     if verdict.kind is VerdictKind.REFUSED:
         return Finding(Outcome.REFUSED, verdict.reason or status_words(answer))
     if verdict.is_down:
@@ -164,12 +178,13 @@ def _without_answer(sent: Sent, circumstances: Circumstances) -> Finding:
             return Finding(Outcome.ASTRAY, sent.detail)
         case Fault.UNKNOWN_HOST | Fault.BAD_CERTIFICATE | Fault.NOT_REACHED:
             return Finding(Outcome.SICK, sent.detail)
-        case _ if sent.whole:
-            return Finding(Outcome.IN_DOUBT, f"the answer was lost: {sent.detail}")
-        case Fault.CUT:
+        case Fault.CUT if not sent.whole:
             return Finding(Outcome.FREE, "cut")
+        case _ if sent.whole:
+            spent = None if sent.fault is Fault.CUT else Spent.WHOLE
+            return Finding(Outcome.IN_DOUBT, f"the answer was lost: {sent.detail}", spent=spent)
         case _:
-            return Finding(Outcome.BROKEN, sent.detail)
+            return Finding(Outcome.BROKEN, sent.detail, spent=Spent.CUT)
 
 
 def _by_status(
@@ -179,30 +194,77 @@ def _by_status(
     words = verdict.reason or status_words(answer)
     if status in (401, 507) or (status == 403 and not circumstances.others_accepted):
         return Finding(Outcome.REFUSED, words)
+    if _is_portal(answer, verdict, circumstances):
+        return _by_portal(sent, status, words, circumstances, wait)
     if status in _REJECTING:
-        return Finding(Outcome.REJECTED, words)
-    if 300 <= status < 400 or status in _ASTRAY or (answer.is_page and 200 <= status < 300 and not verdict.takes_pages):
-        # A page may be how this server says yes, "see there" likewise; "moved" and "not found" are clear enough.
-        is_doubt = sent.whole and status < 400 and status not in _MOVED
-        if circumstances.others_accepted:
-            return Finding(Outcome.IN_DOUBT if is_doubt else Outcome.NOT_TAKEN, words, wait)
-        if not circumstances.proven:
-            return Finding(Outcome.ASTRAY, words, wait, status=status, is_doubt=is_doubt)
-        return Finding(Outcome.SICK, words, wait, status=status, is_doubt=is_doubt)
-    if status in (429, 503) and not circumstances.others_accepted:
-        return Finding(Outcome.SICK, words, wait)
-    if sent.whole and (status in _PROVELESS or 200 <= status < 300):
-        return Finding(Outcome.IN_DOUBT, words, wait)
-    return Finding(Outcome.NOT_TAKEN, words, wait)
+        return Finding(Outcome.REJECTED, words, status=status)
+    spent = Spent.WHOLE if sent.whole else Spent.CUT
+    if status == 429:
+        return Finding(Outcome.NOT_TAKEN, words, wait, spent=Spent.TOO_MANY)
+    is_fault = 500 <= status < 600
+    if sent.whole and (200 <= status < 300 or (is_fault and status not in _CLEAR_FAULTS)):
+        return Finding(Outcome.IN_DOUBT, words, wait, spent=spent if is_fault else None)
+    return Finding(Outcome.NOT_TAKEN, words, wait, spent=spent if is_fault else None)
+
+
+def _is_portal(answer: Answer, verdict: Verdict, circumstances: Circumstances) -> bool:
+    """Is this what a wrong address, or a portal on the way, answers?"""
+    status = answer.status
+    if 300 <= status < 400 or status in _ASTRAY:
+        return True
+    if not answer.is_page or verdict.takes_pages:
+        return False
+    return 200 <= status < 300 or (status == 400 and not circumstances.proven)
+
+
+def _by_portal(sent: Sent, status: int, words: str, circumstances: Circumstances, wait: float | None) -> Finding:
+    # A page may be how this server says yes, "see there" likewise; "moved" and "not found" are clear enough.
+    is_doubt = sent.whole and status < 400 and status not in _MOVED
+    if not circumstances.proven:
+        return Finding(Outcome.ASTRAY, words, wait, status=status, is_doubt=is_doubt)
+    outcome = Outcome.IN_DOUBT if is_doubt else Outcome.NOT_TAKEN
+    spent = Spent.WHOLE if sent.whole else Spent.CUT
+    return Finding(outcome, words, wait, status=status, spent=spent, is_portal=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What came of a question without a photo. ``is_reached``: there was a connection at least."""
+
+    is_reached: bool
+    is_well: bool
+    words: str
+    retry_after: float | None = None
+
+
+def asked(sent: Sent, now: float) -> Asked:
+    """Is the target well, by its answer to a question without a photo? Any answer will do but those of a server that
+    is down or busy, or of a proxy before one."""
+    if sent.answer is None:
+        is_reached = sent.fault not in (Fault.NOT_REACHED, Fault.UNKNOWN_HOST, Fault.BAD_CERTIFICATE)
+        return Asked(is_reached, False, sent.detail or str(sent.fault))
+    status = sent.answer.status
+    is_well = not (status in (429, 502, 503, 504) or 520 <= status <= 530)
+    return Asked(True, is_well, status_words(sent.answer), retry_after(sent.answer, now))
 
 
 def step_after(
-    finding: Finding, rules: Rules, *, tries: int, doubted: bool, now: float, chance: float, costs: bool = True
+    finding: Finding,
+    rules: Rules,
+    *,
+    tries: int,
+    doubted: bool,
+    now: float,
+    chance: float,
+    costs: bool = True,
+    is_held: bool = False,
+    wait: float = 0.0,
 ) -> Step:
-    """What becomes of the task after an outcome that is its own.
+    """What becomes of the task after an outcome.
 
     ``tries`` is the number before this attempt, ``doubted`` whether an earlier attempt of it is still in doubt,
-    ``chance`` a random number in [0, 1), ``costs`` False for an attempt that is free (cut off by a kill).
+    ``chance`` a random number in [0, 1), ``costs`` False for an attempt that is free or given back, and comes again
+    after ``wait`` seconds, ``is_held`` True where its last try is not yet known to be its own.
     """
     match finding.outcome:
         case Outcome.UPLOADED:
@@ -211,39 +273,48 @@ def step_after(
             return Step(State.IN_DOUBT, "the server says it has it, and is asked where", tries + 1, ask_at=now)
         case Outcome.DUPLICATE:
             return Step(State.DUPLICATE, "", tries + 1)
+        case Outcome.REJECTED if is_held:
+            return Step(State.PENDING, finding.reason, tries, next_at=now)
         case Outcome.REJECTED:
             return Step(State.REJECTED, finding.reason, tries + 1)
-        case Outcome.IN_DOUBT:
-            return _after_doubt(finding, rules, tries + costs, now, chance)
-        case Outcome.NOT_TAKEN | Outcome.BROKEN:
-            return again(finding, rules, tries=tries + costs, doubted=doubted, now=now, chance=chance)
-        case Outcome.SICK | Outcome.ASTRAY if finding.is_doubt and rules.can_ask:
-            return Step(State.IN_DOUBT, finding.reason, tries, ask_at=now + rules.settle)
-        case Outcome.SICK | Outcome.ASTRAY if finding.is_doubt and rules.resend == "never":
-            return Step(State.IN_DOUBT, f"{finding.reason}; it is not sent again (resend = never)", tries)
+        case Outcome.IN_DOUBT | Outcome.NOT_TAKEN | Outcome.BROKEN:
+            is_doubt = finding.outcome is Outcome.IN_DOUBT
+        case Outcome.ASTRAY:
+            is_doubt, costs = finding.is_doubt, False
         case _:
-            maybe_twice = finding.is_doubt and rules.resend == "allowed" and not rules.can_ask
-            return Step(State.PENDING, finding.reason, tries, next_at=now, maybe_twice=maybe_twice)
-
-
-def _after_doubt(finding: Finding, rules: Rules, tries: int, now: float, chance: float) -> Step:
-    if rules.can_ask:
-        return Step(State.IN_DOUBT, finding.reason, tries, ask_at=now + rules.settle)
-    if rules.resend == "never":
-        return Step(State.IN_DOUBT, f"{finding.reason}; it is not sent again (resend = never)", tries)
-    step = again(finding, rules, tries=tries, doubted=True, now=now, chance=chance)
-    if step.state is State.PENDING and rules.resend == "allowed":
-        return Step(step.state, step.reason, step.tries, next_at=step.next_at, maybe_twice=True)
-    return step
+            is_doubt, costs = False, False
+    if is_doubt and rules.can_ask:
+        return Step(State.IN_DOUBT, finding.reason, tries + costs, ask_at=now + rules.settle)
+    if is_doubt and rules.resend == "never":
+        return Step(State.IN_DOUBT, f"{finding.reason}; it is not sent again (resend = never)", tries + costs)
+    if not costs:
+        step = Step(State.PENDING, finding.reason, tries, next_at=now + wait)
+    elif is_held:
+        step = Step(State.PENDING, finding.reason, tries + 1, next_at=now)
+    else:
+        doubted = doubted or is_doubt
+        step = again(finding, rules, tries=tries + 1, doubted=doubted, now=now, chance=chance)
+    maybe_twice = is_doubt and rules.resend == "allowed" and step.state is State.PENDING
+    return replace(step, maybe_twice=maybe_twice)
 
 
 def again(finding: Finding, rules: Rules, *, tries: int, doubted: bool, now: float, chance: float) -> Step:
     """Another try after a wait, or the end of this set of tries."""
     if tries > rules.retries:
-        plural = "try" if tries == 1 else "tries"
-        words = f"{finding.reason}, gave up after {tries} {plural}"
-        return Step(State.IN_DOUBT if doubted else State.FAILED, words, tries)
+        return gave_up(finding, tries, doubted=doubted)
     return Step(State.PENDING, finding.reason, tries, next_at=now + wait_before(tries, finding.retry_after, chance))
+
+
+def gave_up(finding: Finding, tries: int, *, doubted: bool) -> Step:
+    """The end of a set of tries."""
+    plural = "try" if tries == 1 else "tries"
+    words = f"{finding.reason}, gave up after {tries} {plural}"
+    return Step(State.IN_DOUBT if doubted else State.FAILED, words, tries)
+
+
+def wait_after_429(times: int, after: float | None) -> float:
+    """Seconds until a photo is sent again after its ``times``-th "too many requests"."""
+    return max(min(LONGEST_WAIT, 2.0 ** min(times, 6)), min(after or 0.0, LONGEST_ASKED_WAIT))
 
 
 def wait_before(tries: int, after: float | None, chance: float) -> float:

@@ -45,6 +45,8 @@ class FormServer:
         self.may_read.set()
         self.may_answer.set()
         self.answer: Callable[[Received], Answer] = lambda _: Answer()
+        self.question = 200
+        """The status with which it answers what is asked without a photo."""
         self.in_flight = 0
         self.most_in_flight = 0
         self.requests = 0
@@ -103,6 +105,11 @@ class _Server(ThreadingHTTPServer):
 def _handler(server: FormServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+
+        def do_OPTIONS(self) -> None:
+            self.send_response(server.question)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
 
         def do_POST(self) -> None:
             server.begin()

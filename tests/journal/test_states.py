@@ -35,7 +35,7 @@ DESIGN = """
     pending -> sending
     sending -> uploaded | duplicate | rejected | failed | in_doubt | missing | pending
     in_doubt -> uploaded | duplicate | pending
-    pending -> duplicate | rejected | missing
+    pending -> duplicate | rejected | missing | failed | in_doubt
     failed | missing | rejected | in_doubt -> pending
     pending | sending | rejected | failed | in_doubt | missing -> cancelled
 """

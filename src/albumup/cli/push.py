@@ -155,6 +155,7 @@ def options_of(app: App, given: dict[str, Any], patience: float | None = None) -
         patience=asked,
         limit=RateLimit(timetable) if timetable is not None else None,
         spool_folder=spool_folder,
+        is_cron=patience is not None and given.get("patience") is None,
         shown={"retries": retries, "jobs": jobs, "patience": asked, "limit_rate": given.get("limit_rate")},
     )
 

@@ -12,6 +12,7 @@ from albumup.cli.push import options_of, upload_options
 if TYPE_CHECKING:
     from albumup.journal.journal import Journal
     from albumup.journal.rows import Album
+    from albumup.journal.states import State
 
 
 @click.command("retry-failed", short_help="Give what failed a fresh set of tries (from cron, or by name).")
@@ -64,51 +65,65 @@ def retry_failed(app: App, /, albums: tuple[str, ...], target: str | None, every
 def _fresh_sets(app: App, journal: Journal, album: Album, rounds: int | None, rejected: bool, in_doubt: bool) -> None:
     """Fresh sets for what is due; ``rounds`` None: asked for by name, so all of it is, and the rounds begin anew."""
     from albumup.journal.states import State
-    from albumup.retry import round_is_due
 
     if rounds is None:
         journal.owe_refused(album.id)
-    states = [State.FAILED, State.MISSING]
+    rule = _resending(app, journal, album)
+    most: dict[State, int | None] = {State.FAILED: rounds, State.MISSING: rounds}
     if rejected:
-        states.append(State.REJECTED)
-    is_safe, can_ask = _may_be_sent_again(app, journal, album)
-    if in_doubt or is_safe:
-        states.append(State.IN_DOUBT)
-    marks = ", ".join("?" * len(states))
+        most[State.REJECTED] = rounds
+    if in_doubt or rule != "never":
+        # Where it may then be there twice, once has to do.
+        most[State.IN_DOUBT] = min(rounds, 1) if rounds is not None and rule == "allowed" else rounds
+    for state, of_state in most.items():
+        _fresh_sets_of(journal, album, state, of_state, rule, in_doubt=in_doubt)
+
+
+def _fresh_sets_of(
+    journal: Journal, album: Album, state: State, most: int | None, rule: str, *, in_doubt: bool
+) -> None:
+    """Fresh sets for the photos of one state. ``in_doubt``: also where that may be there twice."""
+    from albumup.journal.states import State
+    from albumup.retry import round_is_due
+
     now = journal.clock()
     for row in journal.rows(
         "select id, state, rounds, updated, (select definition_id from body where task_id = task.id) is not"
         " (select definition_id from target join album on target.id = target_id where album.id = task.album_id)"
         " as is_former from task where album_id = ? and ask_at is null"
-        f" and state in ('failed', 'rejected', 'missing', 'in_doubt') and state in ({marks})",
+        " and state in ('failed', 'rejected', 'missing', 'in_doubt') and state = ?",
         album.id,
-        *states,
+        state,
     ):
-        if rounds is not None and not round_is_due(row["rounds"], row["updated"], now, rounds):
+        if most is not None and not round_is_due(row["rounds"], row["updated"], now, most):
             continue
-        nth = 1 if rounds is None else row["rounds"] + 1
+        number = 1 if most is None else row["rounds"] + 1
         # Perhaps nobody can be asked any more about what was sent under another definition.
         goes_unasked = in_doubt and row["is_former"]
-        if can_ask and row["state"] == State.IN_DOUBT and not goes_unasked:
-            journal.ask_again(row["id"], rounds=nth)
+        if state is State.IN_DOUBT and rule == "asked" and not goes_unasked:
+            journal.ask_again(row["id"], rounds=number)
         elif goes_unasked:
-            journal.fresh_set(row["id"], rounds=nth)
+            journal.fresh_set(row["id"], rounds=number)
         else:
-            journal.fresh_set(row["id"], rounds=nth, is_safe=is_safe)
+            journal.fresh_set(row["id"], rounds=number, is_safe=rule in ("asked", "safe"))
 
 
-def _may_be_sent_again(app: App, journal: Journal, album: Album) -> tuple[bool, bool]:
-    """Whether the target dedupes or can be asked, and whether it can be asked; one that cannot be read is not safe."""
+def _resending(app: App, journal: Journal, album: Album) -> str:
+    """What the album's target makes of a photo sent twice: "asked" where it can be asked first, else its ``resend``.
+
+    Of a target that cannot be read, the least is believed: "never".
+    """
     from albumup.errors import AlbumupError
     from albumup.journal.runs import target_definitions
     from albumup.targets.building import kind_of, settings_for, table_of
 
     try:
         table = table_of(album.target, app.config, target_definitions(journal))
-        can_ask = table is None or kind_of(table).can_ask
-        return can_ask or (table is not None and settings_for(table).resend == "safe"), can_ask
+        if table is None or kind_of(table).can_ask:
+            return "asked"
+        return str(settings_for(table).resend)
     except AlbumupError:
-        return False, False
+        return "never"
 
 
 def _silent(app: App, is_cron: bool, as_json: bool) -> int:

@@ -72,6 +72,10 @@ def event_line(event: dict[str, Any]) -> str:
     name = name_of(event.get("path", b""))
     error = escape(str(event.get("error") or ""))
     match event["event"]:
+        case "attempt" if event.get("outcome") == "rejected":
+            return f"  ! {name}  {error}; it waits until the server has accepted a photo"
+        case "attempt" if event.get("held"):
+            return f"  ! {name}  {error}, try {event['tries']} of {event['of']}; given up if other photos get through"
         case "attempt" if event.get("outcome") in ("not_taken", "in_doubt", "broken"):
             wait = max(0.0, event["next_at"] - time.time())
             count = f"try {event['tries']} of {event['of']}" if event["costs"] else "not counted as a try"

@@ -18,7 +18,7 @@ from albumup.errors import LocalError
 from albumup.journal import naming
 from albumup.journal.naming import Folder
 from albumup.journal.opening import journal_fault, open_writer
-from albumup.journal.rows import TASK, Body, CutOff, Pins, Task, plain, stored, task_of
+from albumup.journal.rows import TASK, Body, CutOff, Pause, Pins, Task, TryCounts, plain, stored, task_of
 from albumup.journal.states import WANTING, Owed, Prepared, State, sources_of
 
 _HAS_COPY = " and exists (select 1 from body where body.task_id = task.id and body.spool is not null)"
@@ -43,6 +43,9 @@ _HAS_STILL = (
 )
 """A clip whose still is there with it; into the gap goes what else counts."""
 
+_BACK = {"whole": "back_whole", "cut": "back_cut", "429": "back_429"}
+"""Where tries that were given back are counted, by what the attempt had spent."""
+
 _START = (
     "{}, attempts = attempts + 1{} and exists (select 1 from body where task_id = task.id and boundary = ?)"
 ).format(*_MOVE[State.SENDING])
@@ -61,6 +64,7 @@ class Journal:
         self.connection = open_writer(path)
         self._file = _identity(path)
         self._last: dict[Hashable, Callable[[], None]] = {}
+        self._after: list[Callable[[], None]] = []
 
     def close(self) -> None:
         self.connection.close()
@@ -74,6 +78,7 @@ class Journal:
     def transaction(self) -> Iterator[None]:
         """BEGIN IMMEDIATE ... COMMIT: durable when it ends well, undone otherwise. Raises LocalError."""
         self._last.clear()
+        self._after.clear()
         try:
             self.connection.execute("begin immediate")
             yield
@@ -91,6 +96,16 @@ class Journal:
     def before_commit(self, key: Hashable, change: Callable[[], None]) -> None:
         """Make ``change`` at the end of this transaction: once, however often it is asked for under that ``key``."""
         self._last[key] = change
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """``call`` is made once this transaction is durable, by whoever made it (``made``)."""
+        self._after.append(call)
+
+    def made(self) -> None:
+        """The transaction is durable: make the calls that wait for it."""
+        calls, self._after = self._after, []
+        for call in calls:
+            call()
 
     def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
         """All rows of a query."""
@@ -476,6 +491,9 @@ class Journal:
         ``copies``: only those with a copy of their own, which are there although their root is away.
         """
         when = "task.next_at = 0" if untried else f"task.next_at > 0 and task.next_at <= {now!r}"
+        return self._prepared(album_id, root_id, when, limit, copies=copies)
+
+    def _prepared(self, album_id: int, root_id: int, when: str, limit: int, *, copies: bool) -> list[Task]:
         found = self.rows(
             TASK + f"where task.album_id = ? and task.root_id = ? and task.state = 'pending' and task.prepared = 1"
             f" and {when}{_HAS_COPY if copies else ''} order by task.next_at, task.id limit ?",
@@ -484,6 +502,19 @@ class Journal:
             limit,
         )
         return [task_of(row) for row in found]
+
+    def of_another_type(self, album_ids: Iterable[int], mime: str) -> Task | None:
+        """A pending photo of these albums that is of another type, prepared or not."""
+        for album_id in album_ids:
+            found = self.rows(
+                TASK + "where task.album_id = ? and task.state = 'pending' and task.prepared <> 5"
+                " and photo.mime <> ? order by task.prepared = 1 desc, task.id limit 1",
+                album_id,
+                mime,
+            )
+            if found:
+                return task_of(found[0])
+        return None
 
     def next_time(self, album_id: int, root_id: int, *, copies: bool = False) -> float | None:
         """The earliest time at which a prepared task of an album and root may be tried again; ``copies`` as above."""
@@ -579,19 +610,98 @@ class Journal:
         )
 
     def try_later(
-        self, task_id: int, reason: str, *, tries: int, frees: int, next_at: float, maybe_twice: bool
+        self,
+        task_id: int,
+        reason: str,
+        *,
+        tries: int,
+        frees: int,
+        next_at: float,
+        maybe_twice: bool,
+        is_held: bool = False,
     ) -> None:
-        """Back to pending, to be tried again at ``next_at`` (0: as if never tried)."""
+        """Back to pending, to be tried again at ``next_at`` (0: as if never tried), or when it is no longer held."""
         self.move(
             task_id,
             State.PENDING,
             reason,
-            ", tries = ?, frees = ?, next_at = ?, ask_at = null, maybe_twice = max(maybe_twice, ?)",
+            ", tries = ?, frees = ?, next_at = ?, ask_at = null, maybe_twice = max(maybe_twice, ?),"
+            " prepared = iif(?, 5, prepared)",
             tries,
             frees,
             next_at,
             maybe_twice,
+            is_held,
         )
+
+    # Whose fault it was.
+
+    def counts(self, task_id: int) -> TryCounts:
+        """What a task has used up, as of this transaction; LostTask if it was forgotten."""
+        rows = self.rows("select tries, frees, back_whole, back_cut, back_429 from task where id = ?", task_id)
+        if not rows:
+            raise LostTask(task_id)
+        return TryCounts(*rows[0])
+
+    def count_back(self, task_id: int, spent: str) -> None:
+        """The attempt that just ended costs no try: one more of those that are given back of this photo."""
+        self.connection.execute(f"update task set {_BACK[spent]} = {_BACK[spent]} + 1 where id = ?", (task_id,))
+
+    def give_back(self, task_id: int, spent: str, most: int) -> bool:
+        """An earlier try was not the photo's fault; False where ``most`` of them were given back already.
+
+        A task that was held, or that would wait, may be sent again.
+        """
+        column = _BACK[spent]
+        changed = self.connection.execute(
+            f"update task set tries = tries - 1, {column} = {column} + 1, prepared = iif(prepared = 5, 1, prepared),"
+            f" next_at = min(next_at, ?) where id = ? and tries > 0 and {column} < ?"
+            " and (state in ('pending', 'sending') or (state = 'in_doubt' and ask_at is not null))",
+            (self.clock(), task_id, most),
+        )
+        return changed.rowcount == 1
+
+    def unhold(self, task_id: int) -> None:
+        """A task is no longer held: it may be sent again, or has reached its end."""
+        self.connection.execute("update task set prepared = 1 where id = ? and prepared = 5", (task_id,))
+
+    def unhold_all(self) -> None:
+        """What an earlier run held may be sent again; for the holder of the lock."""
+        self.connection.execute("update task set prepared = 1 where state = 'pending' and prepared = 5")
+
+    def sick(self, target: str, words: str, spent: int) -> None:
+        """A pause begins or goes on; since when it lasts stays as it was."""
+        self.connection.execute(
+            "update target set sick_since = coalesce(sick_since, ?), sick_words = ?, spent = ? where name = ?",
+            (self.clock(), words, spent, target),
+        )
+
+    def well(self, target: str) -> None:
+        """A pause has ended."""
+        self.connection.execute(
+            "update target set sick_since = null, sick_words = '', spent = 0 where name = ?", (target,)
+        )
+
+    def may_spend_again(self, targets: Iterable[str]) -> None:
+        """Somebody asked for it: pauses may spend photos again."""
+        self.connection.executemany("update target set spent = 0 where name = ?", [(name,) for name in targets])
+
+    def pauses(self) -> Mapping[str, Pause]:
+        """The pauses that earlier runs left, by target."""
+        rows = self.rows("select name, sick_since, sick_words, spent from target where sick_since is not null")
+        return {row["name"]: Pause(row["sick_since"], row["sick_words"], row["spent"]) for row in rows}
+
+    def least_tried(self, places: Iterable[tuple[int, int, bool]], limit: int) -> list[Task]:
+        """Prepared tasks of these albums and roots, whenever their time comes: untried ones first, ``limit`` at most.
+
+        The third of a place: only those with a copy of their own.
+        """
+        found: list[Task] = []
+        for when in ("task.next_at = 0", "task.next_at > 0"):
+            for album_id, root_id, copies in places:
+                if (room := limit - len(found)) > 0:
+                    found += self._prepared(album_id, root_id, when, room, copies=copies)
+        return found
 
     def doubt(self, task_id: int, reason: str, *, tries: int, ask_at: float | None) -> None:
         """Whether the server has it is unknown: asked about at ``ask_at``, or final when None."""

@@ -153,6 +153,10 @@ class Recorder:
             return
         for (_, pending, _), (value, error) in zip(work, results, strict=True):
             pending.settle(value, error)
+        try:
+            self.journal.made()
+        except BaseException as fault:  # noqa: BLE001 - a worker must not die of it
+            self.fault = self.fault or fault
         for (_, _, after), (_, error) in zip(work, results, strict=True):
             if after is not None and error is None:
                 try:

@@ -129,6 +129,26 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class TryCounts:
+    """What a task has used up: ``tries`` of its present set; what was free, or given back, ever."""
+
+    tries: int
+    frees: int
+    back_whole: int
+    back_cut: int
+    back_429: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A target's sickness: since when (Unix seconds), why, and how many photos were spent on it."""
+
+    since: float
+    words: str
+    spent: int
+
+
+@dataclass(frozen=True, slots=True)
 class CutOff:
     """A task found ``sending`` while nobody held the lock."""
 

@@ -322,6 +322,7 @@ alter table target add column spent integer not null default 0;  -- photos that 
 alter table task add column back_whole integer not null default 0;  -- tries given back, ever: whole bodies,
 alter table task add column back_cut integer not null default 0;    -- those cut in the middle,
 alter table task add column back_429 integer not null default 0;    -- and those answered "too many requests"
+create index task_held on task (id) where state = 'pending' and prepared = 5;
 """
 
 

@@ -21,7 +21,17 @@ class State(StrEnum):
 
 
 TRANSITIONS: Mapping[State, frozenset[State]] = {
-    State.PENDING: frozenset({State.SENDING, State.DUPLICATE, State.REJECTED, State.MISSING, State.CANCELLED}),
+    State.PENDING: frozenset(
+        {
+            State.SENDING,
+            State.DUPLICATE,
+            State.REJECTED,
+            State.MISSING,
+            State.FAILED,
+            State.IN_DOUBT,
+            State.CANCELLED,
+        }
+    ),
     State.SENDING: frozenset(
         {
             State.UPLOADED,
@@ -62,6 +72,9 @@ class Prepared(IntEnum):
     """The still of a live photo: it goes when its clip has gone, or is given up."""
     STALE = 4
     """It has its body, framed under another definition of its target: it is framed anew."""
+    HELD = 5
+    """It was tried for the last time, or refused by a target that never accepted a photo: what comes next tells
+    whose fault that was. Only within a run."""
 
 
 class Owed(IntEnum):

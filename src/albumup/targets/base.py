@@ -12,7 +12,7 @@ import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -270,11 +270,21 @@ class Target(ABC):
         stranger's."""
         return ()
 
-    def http(self) -> Http:
-        """For requests that are not photos."""
+    def http(self, timeout: float | None = None) -> Http:
+        """For requests that are not photos. ``timeout``: seconds of silence, if less than usual."""
         from albumup.transfer.http import Http
 
-        return Http(self.peer, self.authorization())
+        peer = self.peer
+        if timeout is not None:
+            peer = replace(peer, timeout=min(timeout, peer.timeout))
+        return Http(peer, self.authorization())
+
+    def ping(self, http: Http, url: str | None) -> Sent:
+        """Ask something without a photo: is anybody there? ``url``: where the last photo was sent, if one was."""
+        if url is None:
+            fixed, brace, _ = self.settings.url.partition("{")
+            url = fixed.rpartition("/")[0] + "/" if brace else fixed
+        return http.call("OPTIONS", url)
 
     @classmethod
     def recognises(cls, http: Http, url: str) -> str | None:  # noqa: ARG003 - most cannot tell

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from functools import cached_property
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from albumup.config import OPTIONS
 from albumup.patterns import has_one_group, is_jmespath
@@ -15,6 +15,9 @@ from albumup.targets.answers import json_in, no_in, resolved, words_in_json, wor
 from albumup.targets.base import Check, Form, Photo, Target, Verdict, VerdictKind, checked, limit_of_proxy, words_in
 from albumup.template import NAMES, Template
 from albumup.transfer import Answer, Request, Sent
+
+if TYPE_CHECKING:
+    from albumup.transfer.http import Http
 
 DIGESTS = frozenset({"sha256", "sha1", "md5"})
 _MOST_WORDS = 500
@@ -184,7 +187,7 @@ class FormTarget(Target):
     def check(self) -> list[Check]:
         form = self._form
         if form.check is not None:
-            url = Template(form.check, form.vars, self.key("check")).fill_url(form.vars)
+            url = self._check_url()
             sent = self.http().call("GET", url)
             found = checked("check", url, sent)
         else:
@@ -221,6 +224,14 @@ class FormTarget(Target):
             + ('filename = "{sha256:.8}-{name}"' + " in the config file" * (self.where == OPTIONS))
         )
         return [Check("names", None, words)]
+
+    def ping(self, http: Http, url: str | None) -> Sent:
+        """The address that may be asked, where there is one."""
+        return super().ping(http, url) if self._form.check is None else http.call("GET", self._check_url())
+
+    def _check_url(self) -> str:
+        form = self._form
+        return Template(form.check or "", form.vars, self.key("check")).fill_url(form.vars)
 
     def share(self, album: str) -> str:
         """The album's address for people, or "" where none is configured."""

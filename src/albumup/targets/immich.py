@@ -35,7 +35,7 @@ from albumup.targets.base import (
     words_in,
 )
 from albumup.targets.immich_api import CHECK, SAYS_NOTHING, ImmichApi, answers_in_shape, unanswered
-from albumup.transfer import Answer, Request
+from albumup.transfer import Answer, Request, Sent
 
 if TYPE_CHECKING:
     from albumup.transfer.http import Http
@@ -161,6 +161,9 @@ class ImmichTarget(ImmichApi):
         return Verdict(VerdictKind.UNPROVEN, f"status {answer.status}", words)
 
     # Questions.
+
+    def ping(self, http: Http, url: str | None) -> Sent:  # noqa: ARG002 - it has an address for that
+        return http.call("GET", f"{self._api or self.site + '/api'}/server/ping")
 
     @answers_in_shape
     def ask(self, http: Http, album: str, photos: Sequence[Asked]) -> list[Verdict | None]:  # noqa: ARG002

@@ -110,6 +110,9 @@ class InboxTarget(Target):
         words = "a receiver of albumup" if ours else f"answered {sent.answer.status}, and is no receiver of albumup"
         return [Check("address", ours, f"{self._root}: {words}")] + [Check("token", True, "accepted")] * ours
 
+    def ping(self, http: Http, url: str | None) -> Sent:  # noqa: ARG002 - it has an address for that
+        return http.call("GET", self._root + "/")
+
     def ask(self, http: Http, album: str, photos: Sequence[Asked]) -> list[Verdict | None]:
         found: list[Verdict | None] = []
         for start in range(0, len(photos), _ASK_AT_A_TIME):

@@ -201,9 +201,8 @@ class Keeper(threading.Thread):
             engine.dispatch.wake.set()
 
     def _may_work(self, lane: Lane) -> bool:
-        if not lane.target.keeps_albums or lane.closing is not None or lane.albums_closing is not None:
-            return False
-        return lane.sick_since is None or time.monotonic() >= lane.next_probe
+        is_ours = lane.target.keeps_albums and lane.albums_closing is None
+        return is_ours and lane.may_ask(time.monotonic())
 
     def _keep_all(self, lane: Lane, albums: list[Album]) -> None:
         """Do what is owed of a target's albums now, if anything."""

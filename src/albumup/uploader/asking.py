@@ -78,9 +78,7 @@ class Asker(threading.Thread):
         with engine.dispatch.cond:
             for album in engine.dispatch.albums.values():
                 lane = engine.dispatch.lanes.get(album.target)
-                if lane is None or lane.closing is not None:
-                    continue
-                if lane.sick_since is not None and time.monotonic() < lane.next_probe:
+                if lane is None or not lane.may_ask(time.monotonic()):
                     continue
                 journal.ask_no_later(album.id, now + max(lane.rules.settle, lane.rules.seen_again))
                 found += self._doubts(journal, lane, journal.doubts_due(album.id, now, _MOST))
@@ -102,7 +100,7 @@ class Asker(threading.Thread):
         return [
             _Question(one, tasks, before=False, is_former=one is not lane)
             for one, tasks in asked.items()
-            if one is lane or one.closing is not None or one.sick_since is None or now >= one.next_probe
+            if one is lane or one.closing is not None or one.may_ask(now)
         ]
 
     def _asks_first(self, journal: Journal, lane: Lane, album_id: int) -> bool:

@@ -17,17 +17,25 @@ from albumup.journal.recorder import Recorder
 from albumup.journal.rows import Body, Task
 from albumup.journal.states import State
 from albumup.prepare import head_of, photo_of
-from albumup.retry import MOST_FREES, Circumstances, Finding, Outcome, Step, outcome_of
+from albumup.retry import MOST_FREES, Asked, Circumstances, Finding, Outcome, Step, asked, outcome_of
 from albumup.targets.base import Photo, Target
 from albumup.transfer import Fault, Request, Sent
 from albumup.transfer.exchange import Unreadable
+from albumup.transfer.http import Http
 from albumup.transfer.wire import Wire
+from albumup.uploader.dispatch import Aftermath
 from albumup.uploader.lane import Lane
 from albumup.uploader.progress import Slot
+from albumup.uploader.recording import End
 from albumup.uploader.spooling import drop_copies, is_away
 
 if TYPE_CHECKING:
     from albumup.uploader.engine import Engine
+
+
+_ASK_SECONDS = 20.0
+"""Silence after which a question without a photo counts as unanswered."""
+_MOST_WORDS = 300
 
 
 class _Attempt:
@@ -85,10 +93,17 @@ class Worker(threading.Thread):
         self._engine = engine
         self._slot = slot
         self._wires: dict[Target, Wire] = {}
+        self._https: dict[Target, Http] = {}
+        self._urls: dict[Target, str] = {}
 
     def run(self) -> None:
         while (work := self._engine.dispatch.next(self._slot)) is not None:
             lane, task = work
+            if task is None:
+                task = self._look(lane)
+            if task is None:
+                self._engine.dispatch.looked()
+                continue
             try:
                 self._upload(lane, task)
             except BaseException as error:  # noqa: BLE001 - whatever it was, the run must hear of it
@@ -99,6 +114,29 @@ class Worker(threading.Thread):
         self._engine.recorder.flush()
         for wire in self._wires.values():
             wire.close()
+
+    def _look(self, lane: Lane) -> Task | None:
+        """Look at a paused target: a question first. If it is answered, one photo follows."""
+        dispatch = self._engine.dispatch
+        try:
+            asked = self._ask(lane)
+        except BaseException as error:  # noqa: BLE001 - whatever it was, the run must hear of it
+            self._engine.fail(error)
+            return None
+        if not asked.is_well:
+            dispatch.unwell(lane, asked.words, asked.retry_after)
+            return None
+        if not lane.breaker.may_spend():
+            dispatch.spends_no_more(lane)
+            return None
+        return dispatch.draw(lane, self._slot)
+
+    def _ask(self, lane: Lane) -> Asked:
+        """Ask the target something without a photo."""
+        target = lane.target
+        if target not in self._https:
+            self._https[target] = target.http(_ASK_SECONDS)
+        return asked(target.ping(self._https[target], self._urls.get(target)), time.time())
 
     def _upload(self, lane: Lane, task: Task) -> None:
         """One attempt, from opening the source to handing over its outcome."""
@@ -115,6 +153,7 @@ class Worker(threading.Thread):
             photo = photo_of(task, source.pins, digests, body.taken, lane.target)
             head = head_of(task, body, lane.target, photo)
             request = lane.target.request(photo)
+            self._urls[lane.target] = request.url
             headers = [*request.headers, ("Content-Type", body.content_type), ("Idempotency-Key", f'"{body.boundary}"')]
             request = Request(request.method, request.url, headers)
             sent = self._send(lane, request, head, task, source, attempt)
@@ -123,7 +162,7 @@ class Worker(threading.Thread):
             if error.exit_code != 4:
                 raise
             engine.dispatch.close_lane(lane, error)
-            self._finish(lane, task, attempt, None, Finding(Outcome.FREE, ""))
+            self._finish(lane, task, attempt, End(Finding(Outcome.FREE, ""), None, attempt.began, 0.0))
         except LostTask:
             engine.dispatch.end(lane, task)
             engine.dispatch.release(lane, task)
@@ -187,7 +226,8 @@ class Worker(threading.Thread):
         """What was read may not have been the journaled bytes: the same body again; free if its end was withheld."""
         self._engine.dispatch.end(lane, task)
         outcome = Outcome.IN_DOUBT if attempt.is_whole else Outcome.BROKEN
-        self._finish(lane, task, attempt, None, Finding(outcome, words), free=not attempt.is_whole)
+        end = End(Finding(outcome, words), None, attempt.began, self._engine.chance(), is_free=not attempt.is_whole)
+        self._finish(lane, task, attempt, end)
 
     def _missing(self, lane: Lane, task: Task, words: str) -> None:
         recording = self._engine.recording
@@ -225,41 +265,56 @@ class Worker(threading.Thread):
         """What the answer means. ``touched``: the bytes that left may have been others for a while."""
         engine = self._engine
         verdict = lane.target.read_answer(sent.answer, photo) if sent.answer is not None else None
-        circumstances = Circumstances(
-            lane.proven, lane.accepted_at > attempt.began, lane.rules.can_ask, lane.target.names_digest(photo)
-        )
+        others_went = lane.breaker.accepted_at > attempt.began
+        has_digest = lane.target.names_digest(photo)
+        circumstances = Circumstances(lane.proven, others_went, lane.rules.can_ask, has_digest)
         finding = _without_token(lane, outcome_of(sent, verdict, circumstances, time.time()))
-        if finding.outcome is not Outcome.BROKEN:
-            engine.dispatch.judge_lane(lane, task, finding)
-            engine.dispatch.end(lane, task)
-            if touched:
-                finding = _doubted(finding)
-            self._finish(lane, task, attempt, sent, finding, free=sent.fault is Fault.CUT or finding.is_free)
+        if touched:
+            finding = _doubted(finding)
+        is_line = finding.outcome is Outcome.BROKEN
+        is_fine = is_well = True
+        if finding.spent is not None and not lane.breaker.is_sick:
+            found = self._ask(lane)
+            is_fine, is_well = found.is_reached, found.is_well
+            if not is_well:
+                finding = replace(finding, reason=f"{finding.reason}; then {found.words}"[:_MOST_WORDS])
+        if finding.outcome is Outcome.SICK:
+            engine.dispatch.unwell(lane, finding.reason, task_id=task.id)
+        end = partial(End, finding, sent, attempt.began, engine.chance())
+        if is_line and is_fine:
+            engine.dispatch.broke(
+                lane, task, lambda free: self._finish(lane, task, attempt, end(is_free=free, is_well=is_well))
+            )
+            engine.recorder.flush()
             return
-        unreached = self._wires[lane.target].reach()
-        if unreached is not None:
-            words = f"{finding.reason}; then {unreached.detail}"
-            engine.dispatch.judge_lane(lane, task, Finding(Outcome.SICK, words))
-            engine.dispatch.end(lane, task)
-            self._finish(lane, task, attempt, sent, Finding(Outcome.BROKEN, words), free=True)
-            return
-        engine.dispatch.broke(lane, task, lambda free: self._finish(lane, task, attempt, sent, finding, free=free))
+        if is_line:
+            engine.dispatch.unwell(lane, finding.reason, task_id=task.id)
+        engine.dispatch.judge_lane(lane, task, finding)
+        engine.dispatch.end(lane, task)
+        is_free = sent.fault is Fault.CUT or is_line or finding.is_free
+        self._finish(lane, task, attempt, end(is_free=is_free, is_well=is_well))
+        if finding.outcome not in (Outcome.UPLOADED, Outcome.DUPLICATE):
+            engine.recorder.flush()  # before anything else is sent there: it may be sick
 
-    def _finish(
-        self, lane: Lane, task: Task, attempt: _Attempt, sent: Sent | None, finding: Finding, *, free: bool = False
-    ) -> None:
+    def _finish(self, lane: Lane, task: Task, attempt: _Attempt, end: End) -> None:
         """Record how an attempt ended, and what becomes of the task."""
-        engine = self._engine
+        engine, finding = self._engine, end.finding
         accepted = finding.outcome in (Outcome.UPLOADED, Outcome.DUPLICATE)
+        after: Aftermath | None = None
+        if accepted:
+            after = engine.dispatch.accepted(lane)
+        elif finding.outcome is Outcome.REJECTED:
+            after = engine.dispatch.refused(lane, task, finding)
+            end = replace(end, is_held=after is None)
         step: Step | None = None
 
         def record(journal: Journal) -> None:
             nonlocal step
             if not attempt.id:
                 raise LostTask(task.id)
-            step = engine.recording.ended(
-                journal, task, attempt.id, lane.rules, finding, sent, free=free, chance=engine.chance()
-            )
+            step = engine.recording.ended(journal, task, attempt.id, lane, end)
+            if after is not None:
+                engine.recording.aftermath(journal, lane, after)
             if finding.drops_clip:
                 journal.go_alone(task.id)
             if accepted and engine.recording.first_accepted(lane):
@@ -280,6 +335,7 @@ class Worker(threading.Thread):
                     tries=step.tries,
                     of=lane.rules.retries + 1,
                     costs=step.tries > task.tries,
+                    held=step.tries > lane.rules.retries,
                     next_at=step.next_at,
                 )
             elif finding.is_hearsay:

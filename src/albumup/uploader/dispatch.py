@@ -11,6 +11,7 @@ import shlex
 import threading
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 from albumup.body import Place, root_is_away
 from albumup.config import OPTIONS
@@ -20,18 +21,29 @@ from albumup.journal.recorder import Recorder
 from albumup.journal.rows import Album, Root, Task
 from albumup.retry import Finding, Outcome
 from albumup.targets.base import Target, Unasked
-from albumup.uploader.lane import Closing, Lane
+from albumup.uploader.breaker import NEVER_PHOTOS, Ended, Ruling
+from albumup.uploader.lane import Closing, Held, Lane
 from albumup.uploader.progress import Slot
 
 TICK = 0.25
 """Seconds between looks at what changed without us: joiners, times that have come, the clock."""
 _BATCH = 64
+_SAMPLE = 256
+"""Tasks of which one is drawn to be sent into a pause."""
 LOW_WATER = 16
 """Fewer tasks in reserve than this, and more are wanted."""
 
 
+@dataclass(frozen=True, slots=True)
+class Aftermath:
+    """What a photo that was accepted or refused tells: that a pause is over, and whose fault earlier outcomes were."""
+
+    ends_pause: bool
+    own: tuple[Held, ...]
+
+
 class Dispatch:
-    """What is in memory of a run. ``on_pause`` is told (task, reason, seconds) when a target's sickness lasts."""
+    """What is in memory of a run. ``on_pause`` is told (lane, words, seconds) when a target's pause lasts."""
 
     def __init__(self, recorder: Recorder, jobs: int, chance: Callable[[], float]) -> None:
         self.cond = threading.Condition()
@@ -50,7 +62,7 @@ class Dispatch:
         """Set when nothing is in flight: what the servers' albums are owed is due."""
         self.wake = threading.Event()
         """Set when the run may be over: look now, not at the next tick."""
-        self.on_pause: Callable[[Task, str, float], None] = lambda *_: None
+        self.on_pause: Callable[[Lane, str, float], None] = lambda *_: None
         self._recorder = recorder
         self._chance = chance
         self._limbo: dict[int, Callable[[bool], None]] = {}
@@ -77,8 +89,9 @@ class Dispatch:
         for slot in self.busy_slots():
             slot.meter.cut = True
 
-    def next(self, slot: Slot) -> tuple[Lane, Task] | None:
-        """The next task to send, waiting for one; None when the run takes no more."""
+    def next(self, slot: Slot) -> tuple[Lane, Task | None] | None:
+        """The next task to send, waiting for one; no task: the target is to be looked at first, for it is paused.
+        None when the run takes no more."""
         owes = True  # the end of its last photo is not yet committed
         while True:
             with self.cond:
@@ -86,6 +99,10 @@ class Dispatch:
                     return None
                 now = time.monotonic()
                 for lane in self.lanes.values():
+                    if lane.may_probe(now):
+                        lane.breaker.probing()
+                        self._in_work += 1
+                        return lane, None
                     if not lane.may_start(now):
                         continue
                     if len(lane.reserved) < LOW_WATER and not lane.refilling and not lane.dry:
@@ -93,11 +110,8 @@ class Dispatch:
                         self._recorder.do(lambda journal, lane=lane: self._refill(journal, lane))  # type: ignore[misc]
                     if lane.reserved:
                         task = lane.reserved.popleft()
-                        lane.start(task.id)
+                        self._begin(lane, task, slot)
                         self._in_work += 1
-                        slot.name, slot.size = task.path, task.size
-                        slot.task_id, slot.album_id = task.id, task.album_id
-                        slot.meter = type(slot.meter)()
                         return lane, task
                 if not owes:
                     self.cond.wait(TICK)
@@ -105,13 +119,23 @@ class Dispatch:
             self._recorder.flush()
             owes = False
 
+    def _begin(self, lane: Lane, task: Task, slot: Slot) -> None:
+        lane.start(task.id)
+        slot.name, slot.size = task.path, task.size
+        slot.task_id, slot.album_id = task.id, task.album_id
+        slot.meter = type(slot.meter)()
+
     def _refill(self, journal: Journal, lane: Lane) -> None:
         """Reserve more ready tasks: untried ones first, then those whose time has come."""
         now = journal.clock()
         found: list[Task] = []
         with self.cond:
             wanted = _BATCH + len(lane.taken)
-            places = [(album_id, root_id, root_id in self.away) for album_id, root_id in self.places_of(lane)]
+            places = self._open_places(lane)
+            alike = lane.same_refusals()
+        if alike:
+            found = self._of_another_type(journal, lane, alike[0].task.mime)
+            places = []
         # Workers go on meanwhile. What they take is in ``taken`` already, and one refill at a time adds to that.
         for untried in (True, False):
             for album_id, root_id, copies in places:
@@ -138,6 +162,50 @@ class Dispatch:
             for slot in self.busy_slots():
                 if slot.task_id in lane.in_flight and album_id in (None, slot.album_id) and not slot.meter.whole:
                     slot.meter.cut = True
+
+    def _open_places(self, lane: Lane) -> list[tuple[int, int, bool]]:
+        """The places of a lane's tasks; the third says that only those with a copy can be had, as the root is away."""
+        return [(album_id, root_id, root_id in self.away) for album_id, root_id in self.places_of(lane)]
+
+    def _of_another_type(self, journal: Journal, lane: Lane, mime: str) -> list[Task]:
+        """A photo of another type than those that were refused alike; once there is none, the target is given up."""
+        other = journal.of_another_type(self.albums_of(lane), mime)
+        if other is None:
+            with self.cond:
+                self._give_up_refusing(lane)
+            return []
+        return [other] if other.body is not None else []
+
+    def draw(self, lane: Lane, slot: Slot) -> Task | None:
+        """A photo to send into a pause, of those tried least, reserved; None if there is none."""
+
+        def least(journal: Journal) -> list[Task]:
+            with self.cond:
+                places, most = self._open_places(lane), _SAMPLE + len(lane.taken)
+            return journal.least_tried(places, most)
+
+        found = self._recorder.do(least).wait()
+        with self.cond:
+            found = [task for task in found if task.id not in lane.in_flight and task.id not in lane.held]
+            lowest = min((task.attempts for task in found), default=0)
+            lots = [task for task in found if task.attempts == lowest]
+            if not lots or self.ended.is_set():
+                lane.breaker.not_probed(time.monotonic())
+                return None
+            task = lots[int(self._chance() * len(lots))]
+            if task in lane.reserved:
+                lane.reserved.remove(task)
+            lane.taken.add(task.id)
+            lane.breaker.probing(task.id)
+            self._begin(lane, task, slot)
+            return task
+
+    def looked(self) -> None:
+        """A look at a paused target is over, without a photo."""
+        with self.cond:
+            self._in_work -= 1
+            self.wake.set()
+            self.cond.notify_all()
 
     def lane_of(self, album_id: int) -> Lane | None:
         """The lane that an album of the run goes by."""
@@ -168,7 +236,9 @@ class Dispatch:
 
     def release(self, lane: Lane, task: Task) -> None:
         with self.cond:
-            lane.taken.discard(task.id)
+            if task.id not in lane.held and task.id not in lane.refusals:
+                lane.taken.discard(task.id)
+            lane.breaker.left(task.id, time.monotonic())
             lane.dry = False
             self._in_work -= 1
             if not self._in_work:
@@ -186,20 +256,111 @@ class Dispatch:
         for task_id, free in decided:
             self._limbo.pop(task_id)(free)
 
-    def judge_lane(self, lane: Lane, task: Task, finding: Finding) -> None:
-        """What an outcome says of the target itself."""
+    def accepted(self, lane: Lane) -> Aftermath:
+        """A photo was taken, or was there: the target is right, and well."""
+        with self.cond:
+            was_sick = lane.breaker.is_sick
+            lane.breaker.accepted(time.monotonic())
+            return self._told_apart(lane, was_sick)
+
+    def refused(self, lane: Lane, task: Task, finding: Finding) -> Aftermath | None:
+        """A photo was refused for what it is; None while that may be the address's fault, and it is held."""
+        with self.cond:
+            if not lane.proven:
+                lane.refusals[task.id] = Held(task, finding)
+                if lane.same_refusals():
+                    # What comes next is a photo of another type, if there is one; never the whole folder.
+                    lane.taken -= {one.id for one in lane.reserved}
+                    lane.reserved.clear()
+                    lane.dry = False
+                self.cond.notify_all()
+                return None
+            was_sick = lane.breaker.is_sick
+            lane.breaker.refused()
+            return self._told_apart(lane, was_sick)
+
+    def _told_apart(self, lane: Lane, was_sick: bool) -> Aftermath:
+        """What was held was the photos' own."""
+        lane.is_told = False
+        own = (*lane.held.values(), *lane.refusals.values()) if lane.proven else tuple(lane.held.values())
+        if own:
+            lane.held.clear()
+            lane.refusals.clear()
+        if was_sick:
+            lane.dry = False
+            self.cond.notify_all()
+        return Aftermath(was_sick, own)
+
+    def neither(self, lane: Lane, task: Task, end: Ended, finding: Finding) -> Ruling:
+        """A photo was neither taken nor refused: whose fault that was."""
         now = time.monotonic()
         with self.cond:
+            alone = not (lane.in_flight - {task.id})
+            ruling = lane.breaker.ended(replace(end, is_alone=alone), now, self._chance())
+            if ruling.is_held:
+                lane.held[task.id] = Held(task, finding)
+            self._after_look(lane, now)
+            return ruling
+
+    def unheld(self, lane: Lane, task_id: int) -> Held | None:
+        """It is told whose fault the last outcome of a task was; None if it was not held."""
+        with self.cond:
+            held = lane.held.pop(task_id, None)
+            if held is not None:
+                lane.taken.discard(task_id)
+                lane.dry = False
+            return held
+
+    def last_held(self) -> list[tuple[Lane, Held]]:
+        """What is held when nothing else is left to tell whose fault it was: it was the photos' own."""
+        found = []
+        for lane in self.lanes.values():
+            if lane.closing is None:
+                found += [(lane, held) for held in (*lane.held.values(), *lane.refusals.values())]
+                lane.held.clear()
+                lane.refusals.clear()
+        return found
+
+    def let_go(self, lane: Lane, task: Task) -> None:
+        """Nothing more is done with a task that was held."""
+        with self.cond:
+            lane.taken.discard(task.id)
+
+    def unwell(self, lane: Lane, words: str, retry_after: float | None = None, *, task_id: int | None = None) -> None:
+        """It does not answer a question, or cannot be connected for a photo (``task_id``)."""
+        now = time.monotonic()
+        with self.cond:
+            lane.breaker.unwell(words, retry_after, now, self._chance(), task_id)
+            self._after_look(lane, now)
+
+        def note(journal: Journal) -> None:
+            with self.cond:
+                is_sick = lane.breaker.is_sick
+            if is_sick:
+                journal.sick(lane.target.name, words, lane.breaker.spent_photos)
+
+        self._recorder.do(note)
+
+    def _after_look(self, lane: Lane, now: float) -> None:
+        """Say that a pause lasts, give it up, or let workers see that it began."""
+        breaker = lane.breaker
+        if breaker.gave_up:
+            self._close(lane, Closing(75, breaker.words))
+        elif breaker.is_sick and not lane.is_told and lane.closing is None:
+            lane.is_told = True
+            self.on_pause(lane, breaker.words, breaker.gives_up_at() - now)
+        self.cond.notify_all()
+
+    def spends_no_more(self, lane: Lane) -> None:
+        """The pause has taken as many photos as it may, of a target that is sent no photo twice."""
+        with self.cond:
+            words = f"{lane.breaker.words}; {NEVER_PHOTOS} photos are in doubt because of it (resend = never)"
+            self._close(lane, Closing(75, words, "The others wait for: albumup resume"))
+
+    def judge_lane(self, lane: Lane, task: Task, finding: Finding) -> None:
+        """What an outcome says of the target itself, whatever it says of the photo."""
+        with self.cond:
             match finding.outcome:
-                case Outcome.UPLOADED | Outcome.DUPLICATE:
-                    lane.accepted(now)
-                case Outcome.REJECTED | Outcome.NOT_TAKEN | Outcome.IN_DOUBT:
-                    lane.answered()
-                case Outcome.SICK:
-                    lane.ailing(task.id, finding.reason, finding.retry_after, now, self._chance())
-                    if not lane.is_told and lane.closing is None:
-                        lane.is_told = True
-                        self.on_pause(task, finding.reason, lane.gives_up_at() - now)
                 case Outcome.REFUSED if lane.target.is_local:
                     words = f"{lane.target.address}: {finding.reason}"
                     self._close(lane, Closing(1, words, "Make room on this disk, then: albumup resume"))
@@ -208,9 +369,19 @@ class Dispatch:
                     self._close(lane, Closing(4, words, _refused_hint(lane)))
                 case Outcome.ASTRAY:
                     self._close(lane, _astray(lane, finding, task))
-                case Outcome.BROKEN | Outcome.FREE:
+                case _:
                     pass
             self.cond.notify_all()
+
+    def _give_up_refusing(self, lane: Lane) -> None:
+        """A target that never accepted a photo has refused several alike."""
+        alike = lane.same_refusals()
+        reason, task = alike[0].finding.reason, alike[0].task
+        words = f"{lane.target.name}: refused the first {len(lane.refusals)} photos alike: {reason}"
+        keys = " and ".join(lane.target.key(key) for key in ("url", "file_field", "fields"))
+        photo = os.fsdecode(task.path)
+        hint = f"Check {keys}; try it with: albumup target try {lane.target.name} {photo!a}"
+        self._close(lane, Closing(4, words, hint))
 
     def _close(self, lane: Lane, closing: Closing) -> None:
         lane.closing = lane.closing or closing
@@ -228,17 +399,20 @@ class Dispatch:
             self.cond.notify_all()
 
     def answered(self, lane: Lane) -> None:
-        """The target answered a question: it is not sick."""
+        """The target answered a question about photos or albums. A pause goes on while there are photos to send."""
         with self.cond:
-            lane.answered()
+            is_over = lane.breaker.is_sick and lane.dry and not lane.in_flight and not lane.reserved
+            if is_over:
+                lane.breaker.refused()
+                self._recorder.do(lambda journal: journal.well(lane.target.name))
 
     def unanswered(self, lane: Lane, unasked: Unasked) -> None:
         """A question to the target, or work on an album there, got no answer to rely on."""
         with self.cond:
             if unasked.is_astray and not lane.proven:
                 self._close(lane, _astray_question(lane, str(unasked), has_answered=unasked.has_answered))
-            else:
-                lane.ailing(None, str(unasked), unasked.retry_after, time.monotonic(), self._chance())
+                return
+        self.unwell(lane, str(unasked), unasked.retry_after)
 
     def root_away(self, root_id: int, seen: str = "") -> bool:
         """Is the root of a photo that cannot be opened away? Then its photos wait, and nobody asks again.

@@ -25,6 +25,7 @@ from albumup.transfer.wire import load_libraries
 from albumup.uploader.albums import Keeper
 from albumup.uploader.asking import Asker
 from albumup.uploader.attempt import Worker
+from albumup.uploader.breaker import CRON_PHOTOS, Breaker
 from albumup.uploader.dispatch import TICK, Dispatch
 from albumup.uploader.former import Formers, Rebuild
 from albumup.uploader.lane import Closing, Lane
@@ -77,9 +78,7 @@ class Engine:
         self._drain_until: float | None = None
         self._abandons = False
         self._began = time.monotonic()
-        self.dispatch.on_pause = lambda task, reason, seconds: self.recording.tell(
-            "paused", task, reason=reason, seconds=seconds
-        )
+        self.dispatch.on_pause = self.recording.told_of_pause
 
     # The life of a run.
 
@@ -133,6 +132,7 @@ class Engine:
 
     def _begin(self, journal: Journal) -> None:
         checkpoint_here(journal.connection)
+        journal.unhold_all()
         for cut in journal.cut_off():
             # What a target that cannot be built now would do is found out when it can: until then it is to be asked.
             lane = self._lane(journal, cut.target)
@@ -159,7 +159,8 @@ class Engine:
             rules = Rules(self.options.retries, target.can_ask, settings.resend, settings.settle)
             proven = journal.accepted_urls().get(name) == (settings.url or "")
             number = journal.define(name, target.fingerprint, target.kept)
-            self.dispatch.lanes[name] = Lane(target, rules, self.options.patience, proven=proven, definition=number)
+            breaker = self._breaker(journal, name, rules, proven=proven)
+            self.dispatch.lanes[name] = Lane(target, rules, breaker, definition=number)
         return self.dispatch.lanes[name]
 
     def _rules_of(self, journal: Journal, lane: Lane | None, task_id: int) -> Rules:
@@ -180,6 +181,24 @@ class Engine:
                 if (lane := self.dispatch.lanes.pop(name, None)) is not None:
                     self.dispatch.withdraw(lane)
                     self._retired.append(lane)
+
+    def _breaker(self, journal: Journal, name: str, rules: Rules, *, proven: bool) -> Breaker:
+        """The target's breaker, with the pause that an earlier run has left."""
+        breaker = Breaker(
+            patience=self.options.patience,
+            retries=rules.retries,
+            proven=proven,
+            jobs=self.options.jobs,
+            most_photos=CRON_PHOTOS if self.options.is_cron else None,
+            sends_once=rules.resend == "never" and not rules.can_ask,
+        )
+        if not self.options.is_cron:
+            journal.may_spend_again([name])
+        pause = journal.pauses().get(name)
+        if pause is not None:
+            breaker.spent_photos = pause.spent
+            breaker.fell_sick_before(pause.words, time.monotonic())
+        return breaker
 
     def _look_at_scope(self, journal: Journal) -> None:
         """Take in albums that joiners handed over, new roots, and what is left."""
@@ -248,8 +267,6 @@ class Engine:
         with self.dispatch.cond:
             for lane in self.dispatch.lanes.values():
                 self.dispatch.decide(lane.flush() if self.stop else lane.tick(now))
-                if lane.sick_since is not None and lane.closing is None and now >= lane.gives_up_at():
-                    lane.ailing(None, lane.sick_words, None, now, 0.0)
             for lane in self._retired:
                 self.dispatch.decide(lane.flush())
             if self._drain_until is not None and now >= self._drain_until:
@@ -280,6 +297,15 @@ class Engine:
             if self.stop is None and any(self._has_work(journal, album_id) for album_id in unfinished):
                 return None
             self.dispatch.no_more()  # under the lock: from here on no worker takes another task
+            held = self.dispatch.last_held() if self.stop is None else []
+        for lane, one in held:
+            self.recording.own(journal, lane, one)
+        journal.unhold_all()
+        if self.stop is None:
+            for lane in self.dispatch.lanes.values():
+                if lane.breaker.is_sick and lane.closing is None:
+                    journal.well(lane.target.name)  # nothing is left to be sent there
+        unfinished = [album_id for album_id in unfinished if runs.is_unfinished(journal, album_id)]
         if self.stop is not None and self.stop.hold:
             runs.hold(journal, unfinished, True)
         for album_id in unfinished:
@@ -319,7 +345,7 @@ class Engine:
         if journal.unasked_count(album_id, 1) or journal.unpaired(album_id, 1):
             return True
         # A photo that the server wants later than we have patience is for another run.
-        soon = journal.clock() + max(lane.patience, LONGEST_WAIT)
+        soon = journal.clock() + max(lane.breaker.patience, LONGEST_WAIT)
         times = [journal.next_time(album_id, root_id, copies=root_id in away) for root_id in roots]
         return any(time is not None and time <= soon for time in times) or journal.next_doubt([album_id]) is not None
 
@@ -399,9 +425,9 @@ class Engine:
                 for slot in self.dispatch.slots
             )
             pauses = tuple(
-                Pause(name, lane.sick_words, lane.sick_since - now, lane.gives_up_at() - now)
+                Pause(name, lane.breaker.words, lane.breaker.since - now, lane.breaker.gives_up_at() - now)
                 for name, lane in self.dispatch.lanes.items()
-                if lane.sick_since is not None and lane.closing is None
+                if lane.breaker.since is not None and lane.closing is None
             )
         counts = self.recording.counts
         done, done_bytes = counts.done + counts.given_up, counts.done_bytes + counts.given_up_bytes

@@ -8,6 +8,7 @@ from dataclasses import replace
 from albumup.errors import AlbumupError
 from albumup.journal.journal import Journal
 from albumup.targets.base import Target
+from albumup.uploader.breaker import Breaker
 from albumup.uploader.lane import Closing, Lane
 
 Rebuild = Callable[[str, Target], Target | None]
@@ -43,6 +44,8 @@ class Formers:
         except AlbumupError as error:
             target, closing = None, Closing(error.exit_code, str(error), error.hint)
         rules = replace(lane.rules, can_ask=target is not None or closing is not None)
-        former = Lane(target or lane.target, rules, lane.patience, proven=True, definition=definition)
+        present = lane.breaker
+        breaker = Breaker(present.patience, present.retries, True, present.jobs, present.most_photos)
+        former = Lane(target or lane.target, rules, breaker, definition=definition)
         former.closing = closing
         return former

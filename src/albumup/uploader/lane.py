@@ -1,17 +1,19 @@
-"""One target's condition during a run: unproven, well, sick, or closed; and whether it was the line that broke.
+"""One target in a run: what is reserved and in flight, its breaker, and whether it was the line that broke.
 
 Not thread-safe: the engine calls it under its own lock. Times are monotonic seconds.
 """
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from dataclasses import dataclass
 
 from albumup.journal.rows import Task
-from albumup.retry import LONGEST_WAIT, Rules
+from albumup.retry import Finding, Rules
 from albumup.targets.base import Target
 from albumup.transfer.wire import Keeping
+from albumup.uploader.breaker import SAME_REFUSALS, Breaker
 
 LINE_SECONDS = 10.0
 """All uploads that break within this time of each other broke because the line went."""
@@ -26,20 +28,25 @@ class Closing:
     hint: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A task that stays pending until it is known whose fault its last outcome was."""
+
+    task: Task
+    finding: Finding
+
+
 class Lane:
     """The uploads to one target. Its tasks are reserved in memory and stay pending in the journal until they start."""
 
-    def __init__(
-        self, target: Target, rules: Rules, patience: float, *, proven: bool, definition: int | None = None
-    ) -> None:
+    def __init__(self, target: Target, rules: Rules, breaker: Breaker, *, definition: int | None = None) -> None:
         self.target = target
         self.rules = rules
-        self.patience = patience
-        self.proven = proven
+        self.breaker = breaker
         self.definition = definition
         """The journal's number of its definition: bodies framed under another one are framed anew."""
         self.keeping = Keeping()
-        self.is_journaled = proven
+        self.is_journaled = breaker.proven
         """The journal knows that the target has accepted a photo."""
         self.is_ready = not target.keeps_albums
         """Its albums were looked for: what speaks against sending anything is known."""
@@ -48,77 +55,55 @@ class Lane:
         """Why nothing more is done about its albums in this run, while photos go on."""
         self.reserved: deque[Task] = deque()
         self.taken: set[int] = set()
-        """Ids of tasks that are reserved, in flight, or whose outcome is not yet recorded."""
+        """Ids of tasks that are reserved, in flight, held, or whose outcome is not yet recorded."""
         self.refilling = False
         self.dry = False
         """The last look at the journal found nothing ready."""
         self.in_flight: set[int] = set()
-        self.accepted_at = float("-inf")
-        self.sick_since: float | None = None
-        self.sick_words = ""
         self.is_told = False
-        """The user knows of this sickness; one that the first probe ends is not worth a word."""
-        self.next_probe = 0.0
-        self._wait = 1.0
-        self._probe: int | None = None
+        """The user knows of this pause; one that the first look ends is not worth a word."""
+        self.held: dict[int, Held] = {}
+        """After their last try: what comes next tells whether it was theirs."""
+        self.refusals: dict[int, Held] = {}
+        """Refused by a target that never accepted a photo."""
         self._suspects: set[int] = set()
         self._broken: set[int] = set()
         self._first_break = 0.0
 
-    def may_start(self, now: float) -> bool:
-        """One at a time while nothing is proven or the target is being probed, none while it is paused or closed."""
-        if self.closing is not None or not self.is_ready:
+    @property
+    def proven(self) -> bool:
+        return self.breaker.proven
+
+    def may_start(self, now: float) -> bool:  # noqa: ARG002 - a pause is left by a look, not by waiting
+        """One at a time while nothing is proven, none while it is paused or closed."""
+        if self.closing is not None or not self.is_ready or self.breaker.is_sick:
             return False
-        if self.sick_since is not None:
-            return self._probe is None and now >= self.next_probe
-        return self.proven or not self.in_flight
+        return len(self.in_flight) < (self.breaker.jobs if self.proven else 1)
+
+    def may_probe(self, now: float) -> bool:
+        """Is it time to look at it, in a pause?"""
+        return self.closing is None and self.breaker.may_probe(now)
+
+    def may_ask(self, now: float) -> bool:
+        """Is it time to ask it something about photos or albums?"""
+        if self.closing is not None:
+            return False
+        return not self.breaker.is_sick or now >= self.breaker.next_at
 
     def start(self, task_id: int) -> None:
         self.in_flight.add(task_id)
-        if self.sick_since is not None:
-            self._probe = task_id
 
-    def accepted(self, now: float) -> None:
-        """A photo was taken: the target is right, and well."""
-        self.accepted_at = now
-        self.proven = True
-        self.answered()
-
-    def answered(self) -> None:
-        """An answer about the photo itself, good or bad: the target is not sick."""
-        self.sick_since = None
-        self.is_told = False
-        self._wait = 1.0
-
-    def ailing(self, task_id: int | None, words: str, retry_after: float | None, now: float, chance: float) -> None:
-        """The target, not the photo, is at fault: pause it, or give it up when patience would run out."""
-        if self.closing is not None:
-            return
-        if self.sick_since is None:
-            self.sick_since = now
-            self._wait = 1.0
-        elif task_id is not None and task_id != self._probe:
-            return
-        else:
-            self._wait = min(LONGEST_WAIT, self._wait * 2)
-        self.sick_words = words
-        ends = self.sick_since + self.patience
-        if now >= ends or now + (retry_after or 0.0) > ends:
-            self.closing = Closing(75, words)
-            return
-        # Half the wait at least: a probe that comes at once tells nothing.
-        wait = max(self._wait * (0.5 + chance / 2), retry_after or 0.0)
-        self.next_probe = min(now + wait, ends)
-
-    def gives_up_at(self) -> float:
-        """When patience ends; only meaningful while sick."""
-        return (self.sick_since or 0.0) + self.patience
+    def same_refusals(self) -> list[Held]:
+        """Three or more photos that an unproven target refused alike; empty as long as there are none."""
+        alike: dict[tuple[int | None, str], list[Held]] = {}
+        for held in self.refusals.values():
+            alike.setdefault((held.finding.status, _outline(held)), []).append(held)
+        longest = max(alike.values(), key=len, default=[])
+        return longest if len(longest) >= SAME_REFUSALS else []
 
     def end(self, task_id: int) -> list[tuple[int, bool]]:
         """An attempt ended other than by a broken line; broken ones that this decides come back as (id, free)."""
         self.in_flight.discard(task_id)
-        if self._probe == task_id:
-            self._probe = None
         if task_id in self._suspects:
             return self._decide(free=False)
         return []
@@ -133,8 +118,6 @@ class Lane:
             self._suspects = set(self.in_flight)
             self._first_break = now
         self.in_flight.discard(task_id)
-        if self._probe == task_id:
-            self._probe = None
         self._broken.add(task_id)
         self._suspects.add(task_id)
         if self._broken >= self._suspects:
@@ -160,3 +143,9 @@ class Lane:
         self._broken.clear()
         self._suspects.clear()
         return decided
+
+
+def _outline(held: Held) -> str:
+    """A refusal's words without the photo's own name and numbers: what is alike from photo to photo."""
+    words = held.finding.reason.replace(held.task.sent_as or "\0", "")
+    return re.sub(r"[0-9a-fA-F]*[0-9][0-9a-fA-F]*", "#", words)

@@ -3,20 +3,50 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from albumup.journal import runs
-from albumup.journal.journal import Journal
-from albumup.journal.rows import Album, CutOff, Task
+from albumup.journal.journal import Journal, LostTask
+from albumup.journal.rows import Album, CutOff, Task, TryCounts
 from albumup.journal.states import DONE, Owed, State
-from albumup.retry import MOST_FREES, Finding, Outcome, Rules, Step, step_after, wait_before
+from albumup.retry import (
+    MOST_FREES,
+    Finding,
+    Outcome,
+    Rules,
+    Spent,
+    Step,
+    gave_up,
+    step_after,
+    wait_after_429,
+    wait_before,
+)
 from albumup.targets.base import Original, Seen, Verdict, VerdictKind
 from albumup.transfer import Sent
-from albumup.uploader.dispatch import Dispatch
-from albumup.uploader.lane import Lane
+from albumup.uploader.breaker import MOST_BACK, Ended, Ruling
+from albumup.uploader.breaker import Counts as UsedUp
+from albumup.uploader.dispatch import Aftermath, Dispatch
+from albumup.uploader.lane import Held, Lane
 from albumup.uploader.progress import Counts, Listener
 
 _TOUCH_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How an attempt ended. ``began``: monotonic seconds. ``is_free``: it costs no try, up to a number of times.
+
+    ``is_well``: the target answered a question afterwards. ``is_held``: refused by a target that is not proven.
+    """
+
+    finding: Finding
+    sent: Sent | None
+    began: float
+    chance: float
+    is_free: bool = False
+    is_well: bool = True
+    is_held: bool = False
 
 
 class Recording:
@@ -39,32 +69,28 @@ class Recording:
         """Every photo that was to be copied is on this disk, and the journal says so."""
         self._listener({"event": "spooled", "time": time.time(), "photos": photos})
 
-    def ended(
-        self,
-        journal: Journal,
-        task: Task,
-        attempt_id: int,
-        rules: Rules,
-        finding: Finding,
-        sent: Sent | None,
-        *,
-        free: bool,
-        chance: float,
-    ) -> Step:
-        """An attempt came to its end: how, and what becomes of its task. ``free``: it costs no try, up to a number."""
-        costs = not (free and task.frees < MOST_FREES)
-        now = journal.clock()
+    def ended(self, journal: Journal, task: Task, attempt_id: int, lane: Lane, end: End) -> Step:
+        """An attempt came to its end: how, whose fault it was, and what becomes of its task."""
+        finding, sent, now = end.finding, end.sent, journal.clock()
+        counts = journal.counts(task.id)
+        is_free = end.is_free and counts.frees < MOST_FREES
+        ruling = self._ruling(journal, task, lane, end, counts) if finding.spent and not is_free else None
+        wait = 0.0
+        if ruling is not None and ruling.given_back and finding.spent is not None:
+            journal.count_back(task.id, finding.spent)
+            if finding.spent is Spent.TOO_MANY:
+                wait = wait_after_429(counts.back_429 + 1, finding.retry_after)
         step = step_after(
             finding,
-            rules,
-            tries=task.tries,
+            lane.rules,
+            tries=counts.tries,
             doubted=finding.outcome in (Outcome.NOT_TAKEN, Outcome.BROKEN) and journal.has_doubts(task.id),
             now=now,
-            chance=chance,
-            costs=costs,
+            chance=end.chance,
+            costs=not is_free and not (ruling and ruling.given_back),
+            is_held=end.is_held or bool(ruling and ruling.is_held),
+            wait=wait,
         )
-        if finding.outcome is Outcome.BROKEN and not costs:
-            step = Step(State.PENDING, finding.reason, task.tries, next_at=now)
         journal.end_attempt(
             attempt_id,
             Outcome.IN_DOUBT if finding.is_doubt else finding.outcome,
@@ -73,8 +99,68 @@ class Recording:
             error=finding.reason,
             stayed=sent is not None and not sent.whole,
         )
-        self._apply(journal, task, step, finding)
+        is_held = step.state is State.PENDING and (end.is_held or bool(ruling and ruling.is_held))
+        frees = counts.frees + (is_free and finding.outcome is Outcome.BROKEN)
+        self._apply(journal, task, step, finding, frees=frees, is_held=is_held)
         return step
+
+    def _ruling(self, journal: Journal, task: Task, lane: Lane, end: End, counts: TryCounts) -> Ruling:
+        """Whose fault was it? Earlier tries that were not their photos' fault are given back."""
+        finding = end.finding
+        assert finding.spent is not None
+        ruling = self._dispatch.neither(
+            lane,
+            task,
+            Ended(
+                task.id,
+                finding.spent,
+                UsedUp(counts.tries, counts.back_whole, counts.back_cut, counts.back_429),
+                end.began,
+                finding.reason,
+                is_well=end.is_well,
+                is_portal=finding.is_portal,
+                is_in_doubt=finding.outcome is Outcome.IN_DOUBT,
+                retry_after=finding.retry_after,
+            ),
+            finding,
+        )
+        for task_id, spent in ruling.refunds:
+            is_back = journal.give_back(task_id, spent, MOST_BACK[spent])
+            held = self._dispatch.unheld(lane, task_id)
+            if held is not None and not is_back:
+                self.own(journal, lane, held)
+        if lane.breaker.is_sick:
+            journal.sick(lane.target.name, lane.breaker.words, lane.breaker.spent_photos)
+        return ruling
+
+    def aftermath(self, journal: Journal, lane: Lane, after: Aftermath) -> None:
+        """A photo was accepted or refused: the pause is over, and what was held was the photos' own."""
+        if after.ends_pause:
+            journal.well(lane.target.name)
+        for held in after.own:
+            self.own(journal, lane, held)
+
+    def own(self, journal: Journal, lane: Lane, held: Held) -> None:
+        """The last outcome of a held task was its own: it is failed, in doubt or rejected now."""
+        task, finding = held.task, held.finding
+        try:
+            if finding.outcome is Outcome.REJECTED:
+                step = Step(State.REJECTED, finding.reason, journal.counts(task.id).tries + 1)
+            else:
+                tries = journal.counts(task.id).tries
+                step = gave_up(finding, tries, doubted=journal.has_doubts(task.id))
+            journal.settle_task(task.id, step.state, step.reason, tries=step.tries)
+        except LostTask:
+            return  # cancelled or forgotten meanwhile
+        journal.unhold(task.id)
+        self.settled(journal, task.album_id)
+
+        def told() -> None:
+            self.count(step.state, task.size)
+            self.tell(str(step.state), task, error=step.reason, size=task.size, asks_in=None)
+            self._dispatch.let_go(lane, task)
+
+        journal.after_commit(told)
 
     def cut_off(self, journal: Journal, cut: CutOff, rules: Rules) -> None:
         """A task was found ``sending`` while nobody held the lock: free, or in doubt if its body was whole."""
@@ -89,7 +175,7 @@ class Recording:
         journal.end_attempt(attempt_id, Outcome.IN_DOUBT, error=finding.reason)
         since = cut.whole_at if rules.can_ask else journal.clock()
         step = step_after(finding, rules, tries=task.tries, doubted=True, now=since, chance=0.0, costs=False)
-        self._apply(journal, task, step, finding)
+        self._apply(journal, task, step, finding, frees=task.frees)
 
     def answered(
         self,
@@ -178,7 +264,9 @@ class Recording:
         if task.sidecar_path is not None:
             journal.sidecar_left(task.id)
 
-    def _apply(self, journal: Journal, task: Task, step: Step, finding: Finding) -> None:
+    def _apply(
+        self, journal: Journal, task: Task, step: Step, finding: Finding, *, frees: int, is_held: bool = False
+    ) -> None:
         """Bring a task from ``sending`` to where a step says, and owe the user a notice if its album settles."""
         match step.state:
             case State.PENDING:
@@ -186,9 +274,10 @@ class Recording:
                     task.id,
                     step.reason,
                     tries=step.tries,
-                    frees=task.frees + (finding.outcome is Outcome.BROKEN and step.tries == task.tries),
+                    frees=frees,
                     next_at=step.next_at,
                     maybe_twice=step.maybe_twice,
+                    is_held=is_held,
                 )
             case State.IN_DOUBT:
                 journal.doubt(task.id, step.reason, tries=step.tries, ask_at=step.ask_at)
@@ -237,6 +326,11 @@ class Recording:
     def framed_anew(self, lane: Lane) -> None:
         """Tell that what was ready for a target is framed by its present definition."""
         self._listener({"event": "framed_anew", "time": time.time(), "target": lane.target.name})
+
+    def told_of_pause(self, lane: Lane, reason: str, seconds: float) -> None:
+        """Tell that a target is paused, and for how many seconds at most."""
+        where = {"album": None, "target": lane.target.name}
+        self._listener({"event": "paused", "time": time.time(), **where, "reason": reason, "seconds": seconds})
 
     def told_of_album(self, event: str, album: Album, **more: str) -> None:
         """Tell what was found, or done, about an album on its server."""

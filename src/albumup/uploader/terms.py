@@ -12,13 +12,15 @@ from albumup.uploader.limits import RateLimit
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a run goes. ``patience`` in seconds."""
+    """How a run goes. ``patience`` in seconds. ``is_cron``: nobody waits for it, so that a pause is given up after one
+    question unanswered or a few photos; and it spends no more of what is never sent again."""
 
     retries: int = 3
     jobs: int = 4
     patience: float = 300.0
     limit: RateLimit | None = None
     spool_folder: str = ""
+    is_cron: bool = False
     shown: dict[str, Any] = field(default_factory=dict)
     """The options as journaled, so that a joiner can name those that differ."""
 
