@@ -21,15 +21,23 @@ class Folder:
     is_shared: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Scope:
-    """Where a task's name must be unique, as SQL parameters; None: no such place."""
-
-    task: int
-    album: int
-    folder: int | None
-    target: int | None
-    sha256: str
+_OTHERS = "folded = :folded and (task_id <> :task or used)"
+_TAKEN = f"""
+select 1 from sent_name where album_id = :album and {_OTHERS}
+union all select 1 from sent_name where folder_id = (select id from folder where key = :key) and {_OTHERS}
+union all select 1 from sent_name where :is_shared and {_OTHERS} and album_id in
+    (select id from album where target_id = (select target_id from album where id = :album))
+union all select 1 from lasting_name where folder_id = (select id from folder where key = :key)
+    and folded = :folded and sha256 <> :sha256
+"""
+"""A name is another photo's, or that of other bytes of this one."""
+_TAKE = f"""
+insert into sent_name (album_id, folded, task_id, folder_id)
+select :album, :folded, :task, (select id from folder where key = :key) where not exists ({_TAKEN})
+on conflict do update set folder_id = excluded.folder_id returning folder_id
+"""
+_Scope = dict[str, int | str | None]
+"""Whose name it is, and where it must be unique: parameters of the statements above, but ``folded``."""
 
 
 def name_photo(
@@ -47,21 +55,13 @@ def name_photo(
     name that it ``had``, if it still wants it, unless other bytes of it may be on the server under that name.
     ``sha256`` of the photo: what was forgotten with the same bytes is not in its way.
     """
-    folder_id = _number_of(connection, folder.key) if folder is not None else None
-    target_id = None
-    if folder is not None and folder.is_shared:
-        target_id = connection.execute("select target_id from album where id = ?", (album_id,)).fetchone()[0]
-    scope = _Scope(task_id, album_id, folder_id, target_id, sha256)
+    scope: _Scope = {"task": task_id, "album": album_id, "sha256": sha256, "key": None, "is_shared": False}
+    if folder is not None:
+        scope |= {"key": folder.key, "is_shared": folder.is_shared}
     number = 1
-    while _is_taken(connection, scope, wanted(number)):
+    while (name := _take(connection, scope, wanted(number))) is None:
         has_to_count = number > 1 or had is not None
         number = number + 1 if has_to_count else _free_number(connection, scope, wanted)
-    name = wanted(number)
-    connection.execute(
-        "insert into sent_name (album_id, folded, task_id, folder_id) values (?, ?, ?, ?)"
-        " on conflict do update set folder_id = excluded.folder_id",
-        (album_id, name.casefold(), task_id, folder_id),
-    )
     return name
 
 
@@ -76,32 +76,23 @@ def forget_names(connection: sqlite3.Connection, album_id: int) -> None:
     )
 
 
-def _number_of(connection: sqlite3.Connection, key: str) -> int:
-    """The journal's number of a folder."""
-    found = connection.execute("select id from folder where key = ?", (key,)).fetchone()
+def _take(connection: sqlite3.Connection, scope: _Scope, name: str) -> str | None:
+    """The name, which is the task's from now on; None if it is taken."""
+    now = scope | {"folded": name.casefold()}
+    found = connection.execute(_TAKE, now).fetchone()
     if found is None:
-        found = connection.execute("insert into folder (key) values (?) returning id", (key,)).fetchone()
-    return int(found[0])
+        return None
+    if found[0] is None and scope["key"] is not None:
+        connection.execute("insert into folder (key) values (:key)", now)
+        connection.execute(
+            "update sent_name set folder_id = last_insert_rowid() where album_id = :album and folded = :folded", now
+        )
+    return name
 
 
 def _is_taken(connection: sqlite3.Connection, scope: _Scope, name: str) -> bool:
-    """Is a name another photo's, or that of other bytes of this one?"""
-    folded = name.casefold()
-    others = "(task_id <> ? or used)"
-    found = connection.execute(
-        f"select 1 from sent_name where album_id = ? and folded = ? and {others}"
-        f" union all select 1 from sent_name where folder_id = ? and folded = ? and {others}"
-        " union all select 1 from sent_name where album_id in (select id from album where target_id = ?)"
-        f" and folded = ? and {others}"
-        " union all select 1 from lasting_name where folder_id = ? and folded = ? and sha256 <> ? limit 1",
-        (
-            *(scope.album, folded, scope.task),
-            *(scope.folder, folded, scope.task),
-            *(scope.target, folded, scope.task),
-            *(scope.folder, folded, scope.sha256),
-        ),
-    )
-    return found.fetchone() is not None
+    now = scope | {"folded": name.casefold()}
+    return connection.execute(_TAKEN + " limit 1", now).fetchone() is not None
 
 
 def _free_number(connection: sqlite3.Connection, scope: _Scope, wanted: Callable[[int], str]) -> int:
