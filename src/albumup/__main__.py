@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
+import _signal  # type: ignore[import-not-found]  # built in: to load ``signal`` takes a while, and one may come by then
 import os
-import signal
 import sys
-import threading
-from typing import IO, TYPE_CHECKING
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import IO, Any, NoReturn
+
     from albumup.cli.app import App
     from albumup.errors import AlbumupError
 
+_SIGNALS = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP)
+
 
 def main() -> None:
-    """The entry point ``albumup``."""
+    """The entry point ``albumup``. Nothing is loaded before signals are heard."""
+    _hear(_leave)
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed before we came: >&-
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - for as long as we live
@@ -25,10 +28,29 @@ def main() -> None:
             stream.flush()
         except OSError:
             _forget(stream)
+    import threading
+
     if threading.active_count() > 1:
         # A look-up that does not come back, or a thread caught in C code, must not hold up or crash the way out.
         os._exit(code)
     sys.exit(code)
+
+
+def _hear(handler: Any) -> None:
+    """Have signals handled so; those that were ignored when we came stay so (nohup)."""
+    for number in _SIGNALS:
+        if _signal.getsignal(number) != _signal.SIG_IGN:
+            _signal.signal(number, handler)
+
+
+def _leave(number: int, _: object) -> None:
+    """While Python loads what a command needs, and when the command is over, there is nothing to be put in order."""
+    os._exit(128 + number)
+
+
+def _interrupt(number: int, _: object) -> None:
+    _hear(_leave)  # another one does not wait
+    raise _Interrupted(number)
 
 
 def _run() -> int:
@@ -38,17 +60,19 @@ def _run() -> int:
     from albumup.cli.app import App
 
     os.umask(os.umask(0) | 0o077)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _terminate)
     app = App()
+    sys.unraisablehook = _unraisable
     try:
-        result = cli.main(prog_name="albumup", standalone_mode=False, obj=app)
-        sys.stdout.flush()
+        try:
+            _hear(_interrupt)
+            result = cli.main(prog_name="albumup", standalone_mode=False, obj=app)
+            app.finish()
+            sys.stdout.flush()
+        finally:
+            _hear(_leave)
         return result if isinstance(result, int) else 0
-    except _Terminated as terminated:
-        _complain("Stopped.")
-        return terminated.exit_code
+    except _Interrupted as interrupted:
+        _stop(interrupted.exit_code)
     except (click.Abort, KeyboardInterrupt):
         _complain("Stopped.")
         return 130
@@ -75,16 +99,33 @@ def _run() -> int:
         return ended.exit_code
 
 
-class _Terminated(BaseException):
-    """SIGTERM or SIGHUP came while no uploader was there to heed it."""
+class _Interrupted(BaseException):
+    """A signal came while no uploader was there to heed it. Not KeyboardInterrupt: click would write before it ends."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.exit_code = 128 + number
 
 
-def _terminate(number: int, _: object) -> None:
-    raise _Terminated(number)
+def _stop(code: int) -> NoReturn:
+    """End at once: whoever does not read what was written must not keep us."""
+    import select
+
+    try:
+        poll = select.poll()
+        poll.register(2, select.POLLOUT)
+        if poll.poll(0):
+            os.write(2, b"Stopped.\n")
+    except OSError:
+        pass
+    os._exit(code)
+
+
+def _unraisable(caught: sys.UnraisableHookArgs) -> None:
+    """A signal that came where Python lets nothing be raised (a weak reference's callback) is not lost."""
+    if isinstance(caught.exc_value, _Interrupted):
+        _stop(caught.exc_value.exit_code)
+    sys.__unraisablehook__(caught)
 
 
 def _understood(app: App, error: Exception) -> AlbumupError:
@@ -112,6 +153,8 @@ def _understood(app: App, error: Exception) -> AlbumupError:
 
 
 def _complain(text: str) -> None:
+    import contextlib
+
     from albumup.cli.screen import escape
 
     with contextlib.suppress(OSError):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import signal
 import subprocess
+import termios
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 
 from .conftest import COMMAND, Home, finish, until
-from .server import FormServer
+from .server import Answer, FormServer
 
 BIG = 20 << 20  # more than the kernel takes from a server that reads but half of it
 
@@ -237,3 +241,99 @@ def test_a_kill_between_the_end_and_the_word_of_it_still_gets_the_word_told(home
     first, second = home.run("resume"), home.run("resume")
     assert "trip: finished" in first.stderr
     assert "trip: finished" not in second.stderr
+
+
+# Before anything has begun, and beside readers that have stopped.
+
+_WAITS = """
+import os, time
+def wait(*_):
+    open(os.environ["MARK"], "w").close()
+    while True:
+        time.sleep(0.01)
+"""
+_AT_ONCE = _WAITS + "wait()\n"
+_IN_A_CALLBACK = _WAITS + "class Doomed:\n    __del__ = wait\nDoomed()\nwhile True:\n    time.sleep(0.01)\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    ("module", "code"),
+    [("click", _AT_ONCE), ("msgspec", _AT_ONCE), ("msgspec", _IN_A_CALLBACK)],
+    ids=["before the command is known", "in the command", "where nothing can be raised"],
+)
+def test_a_signal_while_python_loads_modules_ends_it_quietly(
+    home: Home, module: str, code: str, number: signal.Signals
+) -> None:
+    """One of the libraries takes its time to load; a real start, with its own interpreter."""
+    (home.folder / "slow").mkdir()
+    (home.folder / "slow" / f"{module}.py").write_text(code)
+    mark = home.folder / "mark"
+    path = ":".join([str(home.folder / "slow"), home.env.get("PYTHONPATH", "")])
+    process = subprocess.Popen(
+        [*COMMAND, "push", home.photos(1), "-j8"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, env=home.env | {"PYTHONPATH": path, "MARK": str(mark)}, cwd=home.folder,
+    )  # fmt: skip
+    until(mark.exists)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (128 + number, "")
+    assert err in ("", "Stopped.\n")
+
+
+@pytest.fixture
+def unread() -> Iterator[int]:
+    """The writing end of a small pipe that nobody reads."""
+    reads, writes = os.pipe()
+    fcntl.fcntl(writes, fcntl.F_SETPIPE_SZ, 4096)
+    yield writes
+    os.close(reads)
+    os.close(writes)
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_reader_that_stops_reading_stops_no_upload_and_no_way_out(
+    home: Home, server: FormServer, unread: int, stream: str
+) -> None:
+    home.form(server)
+    server.answer = lambda received: Answer(413 if received.filename != "IMG_1.JPG" else 200)
+    home.photos(100)
+    streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, stream: unread}
+    process = subprocess.Popen(
+        [*COMMAND, "push", "trip", "--json"], stdin=subprocess.DEVNULL, env=home.env, cwd=home.folder, **streams
+    )
+    until(lambda: len(server.ledger) == 100, "all are sent, whoever reads of it")
+    until(lambda: (1,) in home.sql("select count(*) from run where ended is not null"), "the run is over")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 3
+
+
+def test_a_reader_that_stops_reading_does_not_keep_the_second_ctrl_c_from_ending_it(
+    home: Home, server: FormServer, unread: int
+) -> None:
+    home.form(server)
+    home.photos(100)
+    server.may_answer.clear()
+    process = subprocess.Popen(
+        [*COMMAND, "push", "trip", "--json", "-j1"], stdin=subprocess.DEVNULL, stdout=unread, stderr=subprocess.PIPE,
+        text=True, env=home.env, cwd=home.folder,
+    )  # fmt: skip
+    until(lambda: server.ledger)
+    ctrl_c_twice(process)
+    assert home.album()["held"] is True
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_terminal_does_not_keep_a_signal_from_ending_it(home: Home, number: signal.Signals) -> None:
+    """Ctrl-S before the first word was said."""
+    ours, theirs = os.openpty()
+    termios.tcflow(theirs, termios.TCOOFF)
+    process = subprocess.Popen(
+        [*COMMAND, "push", home.photos(1)], stdin=subprocess.DEVNULL, stderr=theirs, env=home.env, cwd=home.folder
+    )
+    until(lambda: home.journal.exists() and home.sql("select 1 from task"), "queued, and about to say so")
+    until(lambda: _waits_in(process.pid) in ("n_tty_write", "wait_woken"), "it waits for the terminal")
+    process.send_signal(number)
+    assert process.wait(60) == 128 + number
+    os.close(ours)
+    os.close(theirs)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,6 +16,7 @@ from albumup import __version__
 if TYPE_CHECKING:
     import sqlite3
 
+    from albumup.cli.outlet import Outlet
     from albumup.cli.screen import Screen
     from albumup.config import Config
     from albumup.journal.journal import Journal
@@ -29,6 +32,7 @@ class App:
     writes: bool = False
     """The command has the journal open for writing, so that it is its job to set a damaged one aside."""
     _screen: Screen | None = None
+    _events: Outlet | None = None
     _config: Config | None = None
 
     @property
@@ -62,6 +66,36 @@ class App:
 
             self._config = load(self.options.get("config") or os.environ.get("ALBUMUP_CONFIG") or None)
         return self._config
+
+    @property
+    def events(self) -> Outlet:
+        """Stdout, for what is told while photos are sent."""
+        if self._events is None:
+            from albumup.cli.outlet import Outlet
+
+            sys.stdout.flush()
+            self._events = Outlet(sys.stdout.fileno())
+        return self._events
+
+    def tell(self, event: dict[str, Any]) -> None:
+        """An event as a line of JSON on stdout; whoever does not read it holds nobody up."""
+        self.events.put(json.dumps(event, ensure_ascii=True).encode() + b"\n")
+
+    def abandon(self) -> None:
+        """Leave what was told and is not out: somebody wants us gone, and nobody reads it."""
+        self._events = None
+
+    def finish(self) -> None:
+        """Wait until all that was told is out. Raises LocalError where it cannot be written."""
+        if self._events is None:
+            return
+        self._events.wait()
+        self._events.close()
+        fault = self._events.fault
+        if fault is not None and not isinstance(fault, BrokenPipeError):
+            from albumup.errors import LocalError
+
+            raise LocalError(f"stdout: {fault.strerror or fault}") from fault
 
     def has_journal(self) -> bool:
         """Is there a journal, or at least something in its place?"""

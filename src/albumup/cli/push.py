@@ -109,7 +109,7 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
     if known is not None:  # it may be forgotten by now, if all of it is sent
         _say_queued(app, journal, intake, known, target)
     if given["as_json"]:
-        _put_queued(journal, album_id, newest, album, name)
+        _tell_queued(app, journal, album_id, newest, album, name)
     is_lost = False
     if known is not None and target is not None and target.keeps_albums:
         is_lost = look_again(app, journal, known, target, wants_share=given["wants_share"])
@@ -293,8 +293,7 @@ def _kinds(survey: Any) -> str:
     return f"{photos(survey.queued - survey.videos)} ({survey.live} live){more}"
 
 
-def _put_queued(journal: Any, album_id: int, newest: int, album: str, target: str) -> None:
-    from albumup.cli.screen import put_json
+def _tell_queued(app: App, journal: Any, album_id: int, newest: int, album: str, target: str) -> None:
     from albumup.cli.words import event_json
 
     rows = journal.connection.execute(
@@ -304,7 +303,7 @@ def _put_queued(journal: Any, album_id: int, newest: int, album: str, target: st
     )
     for row in rows:
         event = {"event": "queued", "time": time.time(), "album": album, "target": target}
-        put_json(event_json({**event, "path": row["path"], "size": row["size"]}))
+        app.tell(event_json({**event, "path": row["path"], "size": row["size"]}))
 
 
 def _counted(survey: Any) -> list[str]:

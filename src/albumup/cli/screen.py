@@ -12,15 +12,18 @@ import sys
 import time
 import unicodedata
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from typing import IO, Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import IO, Any, cast
 
+from albumup.cli.outlet import Outlet
 from albumup.errors import LocalError
 from albumup.uploader.progress import Progress, Upload
 
 _PLAIN_SECONDS = 30.0
 _RATE_SECONDS = 10.0
 _LONGEST = 400
+_LAG = 1 << 14
+"""Bytes that a terminal may be behind before the bars are painted no more."""
 _COLOURS = {"red": "31", "yellow": "33", "green": "32", "bold": "1", "dim": "2"}
 
 
@@ -109,6 +112,7 @@ class Screen:
         wanted = color == "always" or (color == "auto" and is_terminal and not os.environ.get("NO_COLOR"))
         self._color = wanted
         self._bars: _Bars | None = None
+        self._outlet: Outlet | None = None
         self._plain_at = 0.0
         self._rate = Rate()
 
@@ -135,6 +139,8 @@ class Screen:
 
     def show(self, progress: Progress, title: str) -> None:
         """Paint the bars, or every half minute a line, or nothing."""
+        if self._outlet is not None and self._outlet.backlog > _LAG:
+            return  # nobody looks
         if self._progress == "bar":
             self._rate.note(time.monotonic(), progress.bytes_done + progress.spooled_bytes)
             try:
@@ -150,11 +156,53 @@ class Screen:
                 self._plain_at = now + _PLAIN_SECONDS
                 self._write(_plain(progress, title, self._rate))
 
+    def never_wait(self) -> None:
+        """From here on nobody who says something waits for the terminal, which may be stopped (Ctrl-S)."""
+        try:
+            self._err.flush()
+            self._outlet = Outlet(self._err.fileno())
+        except (OSError, ValueError):  # no such thing: what is said goes nowhere
+            return
+        self._err = cast(IO[str], _Stream(self._outlet, self._err))
+
+    def wait_again(self, gives_up: Callable[[], bool]) -> bool:
+        """Wait until all that was said is out. False once ``gives_up()`` says so: then it stays as it is."""
+        if self._outlet is None:
+            return True
+        if not self._outlet.wait(gives_up):
+            return False
+        self._outlet.close()
+        self._outlet, self._err = None, sys.stderr
+        return True
+
     def end_bars(self) -> None:
         if self._bars is not None:
             with contextlib.suppress(OSError):  # the terminal has gone
                 self._bars.close()
             self._bars = None
+
+
+class _Stream:
+    """What ``print`` and tqdm need of a stream, into an outlet."""
+
+    def __init__(self, outlet: Outlet, stream: IO[str]) -> None:
+        self._outlet, self._stream = outlet, stream
+        self.encoding: str = getattr(stream, "encoding", None) or "utf-8"
+
+    def write(self, text: str) -> int:
+        if self._outlet.fault is not None:
+            raise self._outlet.fault  # the terminal has gone: whoever paints wants to know
+        self._outlet.put(text.encode(self.encoding, "backslashreplace"))
+        return len(text)
+
+    def flush(self) -> None:
+        """It is on its way."""
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
 
 
 def put(text: str) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from albumup.cli import words
 from albumup.cli.app import App
-from albumup.cli.screen import name_of, put_json, size
+from albumup.cli.screen import name_of, size
 from albumup.errors import AlbumupError
 from albumup.journal import runs
 from albumup.journal.journal import Journal
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 _POLL = 0.1
 _PROBE = 0.5
+_LAST_WORDS = 1.0
+"""Seconds for the closing words, when the run ends by a signal."""
 _GRACE = {signal.SIGINT: 30.0, signal.SIGTERM: 5.0, signal.SIGHUP: 5.0}
 
 
@@ -54,6 +56,8 @@ class Session:
     """Where somebody is uploading already, leave the work to them and end at once."""
     rounds: int = 5
     _signals: list[int] = field(default_factory=list)
+    _leave_by: float = 0.0
+    """By the monotonic clock: when a signal's grace ends."""
     _unfinished: set[int] = field(default_factory=set)
     """Albums that had something left to do when this began."""
     _titles: dict[str, str] = field(default_factory=dict)
@@ -102,23 +106,42 @@ class Session:
         if not self.before:
             self.before = {album: runs.tally(self.journal, album).count(*DONE) for album in self.album_ids}
         self._unfinished = {album for album in self.album_ids if runs.is_unfinished(self.journal, album)}
-        with _Handlers(self._signals), contextlib.closing(self.journal):
-            while True:
-                if self._take_lock():
-                    try:
-                        return self._upload()
-                    finally:
-                        self._lock.release()
-                with self.journal.transaction():
-                    run = runs.join(self.journal, self.album_ids)
-                if run is None:
-                    continue
-                if self.hands_over:
-                    self.put_summary(0, self._albums())
-                    return 0
-                code = self._follow(run)
-                if code is not None:
-                    return code
+        with _Handlers(self._signals):
+            self.app.screen.never_wait()
+            try:
+                with contextlib.closing(self.journal):
+                    return self._send_or_follow()
+            finally:
+                self._let_out()
+
+    def _send_or_follow(self) -> int:
+        while True:
+            if self._take_lock():
+                try:
+                    return self._upload()
+                finally:
+                    self._lock.release()
+            with self.journal.transaction():
+                run = runs.join(self.journal, self.album_ids)
+            if run is None:
+                continue
+            if self.hands_over:
+                self.put_summary(0, self._albums())
+                return 0
+            code = self._follow(run)
+            if code is not None:
+                return code
+
+    def _let_out(self) -> None:
+        """Wait for those who read what was said; when we were told to stop, no longer than that allows."""
+        heard = len(self._signals)
+        until = max(self._leave_by, time.monotonic() + _LAST_WORDS) if heard else None
+
+        def gives_up() -> bool:
+            return len(self._signals) > heard or (until is not None and time.monotonic() >= until)
+
+        if not self.app.screen.wait_again(gives_up) or (self.json and not self.app.events.wait(gives_up)):
+            self.app.abandon()
 
     def _take_lock(self, patience: float = PATIENCE) -> bool:
         """The uploader's lock; runs that were killed are closed with it, so that nobody hands over to them."""
@@ -175,9 +198,11 @@ class Session:
     def _stop(self, engine: Engine, number: int, *, again: bool) -> None:
         screen = self.app.screen
         if again:
+            self._leave_by = time.monotonic()
             engine.cut()
             screen.say("Cutting all.")
             return
+        self._leave_by = time.monotonic() + _GRACE[signal.Signals(number)]
         draining = engine.drain(Stop(128 + number, hold=number == signal.SIGINT), _GRACE[signal.Signals(number)])
         if draining.finishing or draining.cutting:
             again_bytes = sum(count for _, count in draining.cutting)
@@ -189,10 +214,7 @@ class Session:
 
     def _listen(self, event: dict[str, Any]) -> None:
         if self.json:
-            try:
-                put_json(words.event_json(event))
-            except OSError:
-                self.json = False  # whoever listened has gone; the work goes on
+            self.app.tell(words.event_json(event))
         name = event.get("target") or ""
         line = words.event_line({**event, "target": self._titles.get(name, name)})
         if line and not self.is_cron:
@@ -270,7 +292,7 @@ class Session:
         if self.json:
             wanted = {(album.name, album.target) for album in albums}
             found = [one for one in statuses(self.journal.connection) if (one["album"], one["target"]) in wanted]
-            put_json(words.summary_event(code, found))
+            self.app.tell(words.summary_event(code, found))
 
     def _deliver_old_notices(self) -> None:
         """Notices that a process owed when it died: told now, once."""
