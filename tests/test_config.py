@@ -448,6 +448,21 @@ def test_headers_carry_no_credentials(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("header", "instead"),
+    [
+        ("Authorization: Basic aHVzaA==", "--auth header:Authorization --token-file FILE"),
+        ("Set-Cookie: sid=hush", "--auth header:Cookie --token-file FILE"),
+        ("Proxy-Authorization: Basic aHVzaA==", "https_proxy"),
+        ("Authentication: hush", "--auth header:Authentication"),
+    ],
+)
+def test_what_goes_instead_of_a_header_would_work(header: str, instead: str) -> None:
+    said = str(refused(lambda: options(headers=[header]), instead, kind=UsageError))
+    assert "hush" not in said
+    assert "aHVzaA" not in said
+
+
+@pytest.mark.parametrize(
     ("headers", "fact"),
     [
         ('"X Y" = "1"', "not a header's name"),

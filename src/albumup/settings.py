@@ -44,6 +44,7 @@ _SECRET_WORDS = {
     "credential",
     "credentials",
     "authorization",
+    "authentication",
     "cookie",
     "auth",
 }
@@ -293,12 +294,7 @@ def check_headers(headers: dict[str, str], place: Place) -> None:
         if not _HEADER_NAME.fullmatch(name):
             raise ConfigError(f"{where}: not a header's name")
         if is_secret_name(name) or any(word in lowered for word in ("key", "token")):
-            auth = "bearer" if lowered == "authorization" else f"header:{name}"
-            typed = f"--auth {auth} --token-file FILE"
-            raise ConfigError(
-                f"{where}: credentials are not given as a header; "
-                + (f"type {typed}" if _typed(where) else f'write auth = "{auth}" and token_file = "FILE"')
-            )
+            raise ConfigError(f"{where}: credentials are not given as a header; {_instead(name, value, where)}")
         if lowered in _FRAMING:
             raise ConfigError(f"{where}: albumup sets this header itself")
         if lowered in seen:
@@ -308,6 +304,19 @@ def check_headers(headers: dict[str, str], place: Place) -> None:
             raise ConfigError(f"{where}: a header can hold only ASCII characters on one line")
         if any(found in NAMES for found in re.findall(r"\{(\w+)[}:]", value)):
             raise ConfigError(f"{where}: headers are sent as they are; a template name can stand in fields and url")
+
+
+def _instead(name: str, value: str, where: str) -> str:
+    """What to give instead of a header that carries credentials; never with any part of them."""
+    lowered = name.lower()
+    if lowered == "proxy-authorization":
+        return "a proxy's user and password stand in the environment variable https_proxy (or http_proxy)"
+    is_basic = value.lower().startswith("basic ")
+    sent = name[len("set-") :] if lowered.startswith("set-cookie") else name
+    auth = "bearer" if lowered == "authorization" and not is_basic else f"header:{sent}"
+    return (
+        f"type --auth {auth} --token-file FILE" if _typed(where) else f'write auth = "{auth}" and token_file = "FILE"'
+    )
 
 
 def check_url(url: str, where: str) -> None:
