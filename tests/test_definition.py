@@ -70,7 +70,8 @@ def test_another_url_or_kind_is_another_definition() -> None:
     assert fingerprint("immich", ImmichSettings(url=URL)) != form()
 
 
-def test_no_token_is_kept() -> None:
-    text = kept("form", FormSettings(url=URL, token="s3cr3t", fields={"key": "{token}"}), "club")
+@pytest.mark.parametrize("source", [{"token": "s3cr3t"}, {"token_command": ("echo", "s3cr3t")}])
+def test_no_token_is_kept(source: dict[str, Any]) -> None:
+    text = kept("form", FormSettings(url=URL, fields={"key": "{token}"}, **source), "club")
     assert "s3cr3t" not in text
     assert '"has_token": true' in text

@@ -62,8 +62,9 @@ def fingerprint(kind: str, settings: CommonSettings) -> str:
 def kept(kind: str, settings: CommonSettings, where: str) -> str:
     """JSON (ASCII) for the journal, to ask about what is in doubt when the target is defined otherwise.
 
-    The token itself is not in it; ``has_token`` says that it was among the settings.
+    Neither the token nor the command that prints it, whose words may be confidential, is in it; ``has_token`` says that
+    there was one of them.
     """
     values = told(settings)
-    token = values.pop("token", None)
-    return json.dumps({"kind": kind, "settings": values, "where": where, "has_token": token is not None})
+    secrets = [values.pop(key) for key in ("token", "token_command") if key in values]
+    return json.dumps({"kind": kind, "settings": values, "where": where, "has_token": bool(secrets)})

@@ -49,7 +49,8 @@ def test_what_does_not_frame_frames_nothing_anew(home: Home, server: FormServer)
 
 def test_a_copy_is_framed_anew_without_its_card(home: Home, server: FormServer) -> None:
     home.form(server, 'fields = { title = "old" }')
-    trip = home.photos(2)
+    trip = home.photos(1, "trip/one").parent
+    home.photos(1, "trip/two")
     refuse_first(home, server, trip, "--spool")
     trip.rename(home.folder / "pocket")
     home.form(
@@ -59,7 +60,7 @@ def test_a_copy_is_framed_anew_without_its_card(home: Home, server: FormServer) 
     assert done.returncode == 0, done.stderr
     assert {len(one.fields["sum"]) for one in server.ledger} == {40}
     assert all(one.fields["taken"] == one.fields["at"] for one in server.ledger)
-    assert len(server.ledger) == 2
+    assert sorted(server.names) == ["IMG_1-2.JPG", "IMG_1.JPG"]
 
 
 def test_a_photo_edited_meanwhile_goes_with_its_new_bytes(home: Home, server: FormServer) -> None:

@@ -84,7 +84,7 @@ def rebuild(text: str, present: Target, config: Config) -> Target | None:
         return None
     url = str(table.settings["url"])
     if kept["has_token"]:
-        # It stood in the config. The one that stands there now is for the present server, and for no other.
+        # It stood in the config, or came from a command. The present one is for the present server, and for no other.
         if present.token is None or urlsplit(url)[:2] != urlsplit(present.settings.url)[:2]:
             raise ConfigError(f"{url}: the token that it was sent with is not kept, so it cannot be asked")
         table = replace(table, settings={**table.settings, "token": present.token})

@@ -50,6 +50,7 @@ class Preparer(threading.Thread):
         self._restless: dict[int, tuple[int, float]] = {}
         self._spooled = 0
         self._facts = FactsReader()
+        self._zones: dict[int | None, str | None] = {}
         self._told_anew: set[Lane] = set()
         """Targets of which the user knows that bodies are framed anew."""
 
@@ -185,7 +186,7 @@ class Preparer(threading.Thread):
             self._told_anew.add(lane)
             engine.recording.framed_anew(lane)
         copy = os.path.join(engine.options.spool_folder, body.spool) if body.spool else None
-        zone = engine.recorder.do(lambda journal: journal.timezone_of(body.definition)).wait() if body.taken else None
+        zone = self._zone_of(body.definition) if body.taken else None
 
         def on_block(_: int) -> None:
             if engine.dispatch.ended.is_set():
@@ -211,6 +212,12 @@ class Preparer(threading.Thread):
         except ConfigError as error:
             engine.dispatch.close_lane(lane, error)
         return None
+
+    def _zone_of(self, definition: int | None) -> str | None:
+        """The time zone that a definition named; None if the definition is not known."""
+        if definition not in self._zones:
+            self._zones[definition] = self._engine.recorder.do(lambda journal: journal.timezone_of(definition)).wait()
+        return self._zones[definition]
 
     def _start_afresh(self, task: Task, words: str) -> None:
         """Its copy is lost, or the photo has other bytes or is gone: it is read as if for the first time."""
