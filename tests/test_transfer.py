@@ -642,6 +642,27 @@ def test_an_answer_before_all_is_acknowledged_is_early(
     assert client.server.connections == 2, "it was used again"
 
 
+@pytest.mark.parametrize("status", [200, 500])
+def test_after_an_early_no_the_rest_does_not_arrive_after_all(
+    serve: Serve, connect: Callable[..., Client], status: int
+) -> None:
+    """It was handed to our kernel whole, and would; after an early yes it may as well."""
+
+    def handed(_: Line) -> None:
+        eventually(lambda: client.meter.whole)
+
+    def is_over(_: Line) -> None:
+        eventually(lambda: client.wire._socket is None)
+
+    script = [head, handed, answer(status, b"{}"), is_over, until_closed]
+    client = connect(serve(script, window=WINDOW), FITS)
+    sent = client.send()
+    assert (sent.whole, sent.early) == (True, True)
+    line = client.server.line()
+    assert line.head is not None
+    assert (line.seen == line.head.raw + client.photo.whole) is (status == 200)
+
+
 @pytest.mark.parametrize("size", [0, 1000, 60 * KIB, FITS, 5 * MIB])
 def test_an_honest_answer_is_never_early(serve: Serve, connect: Callable[..., Client], size: int) -> None:
     client = connect(serve([*TAKEN] * 11, window=WINDOW), size)

@@ -67,3 +67,9 @@ def half_close(connection: socket.socket) -> None:
     """Say that no more comes, and go on listening; past TLS, whose own way would end that, too."""
     with contextlib.suppress(OSError):
         socket.socket.shutdown(connection, socket.SHUT_WR)
+
+
+def abort(connection: socket.socket) -> None:
+    """Closing it will be a reset: what is still in its queue goes nowhere."""
+    with contextlib.suppress(OSError):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from albumup import __version__
 from albumup.transfer.connect import connect, tls_context
 from albumup.transfer.exchange import SMALL, Exchange
-from albumup.transfer.kernel import has_spoken, room
+from albumup.transfer.kernel import abort, has_spoken, room
 from albumup.transfer.proxies import proxy_for
 from albumup.transfer.values import IDLE_SECONDS, Fault, Meter, Peer, Request, Sent, Stopped, Throttle
 
@@ -161,6 +161,8 @@ class Wire:
             line = self._request_head(request, len(head) + size + len(tail))
             send = exchange.send_at_once if at_once else exchange.send_body
             sent, keep = _exchanged(exchange, meter, lambda: send(line, head, payload, size, tail, before_last))
+            if sent.early and sent.answer is not None and not is_used and not 200 <= sent.answer.status < 300:
+                abort(self._socket)  # it said no to it: the rest is not to arrive after all
             if not is_used or sent.fault is Fault.CUT:
                 return sent
             if sent.answer is not None and not sent.early:
