@@ -7,8 +7,9 @@ import hashlib
 import io
 import os
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from albumup.body import (
     Source,
     SourceChanged,
     SourceGone,
+    as_pinned,
     frame,
     new_boundary,
     open_source,
@@ -161,9 +163,8 @@ def photo(tmp_path: Path) -> Path:
     return path
 
 
-def here(path: Path) -> Place:
-    """Where a file lies, as a push notes it where the file system has no UUID."""
-    return Place("", path.stat().st_dev)
+HERE = Place("")
+"""Where a file lies, as a push notes it where the file system has no UUID."""
 
 
 def body_of(path: Path) -> Body:
@@ -172,7 +173,7 @@ def body_of(path: Path) -> Body:
 
 
 def opened(path: Path, body: Body) -> Source:
-    return Source(os.fsencode(path), body, here(path.parent))
+    return Source(os.fsencode(path), body, HERE)
 
 
 def edit(path: Path, content: bytes, offset: int = 5) -> None:
@@ -195,7 +196,7 @@ def test_reading_pins_and_digests_in_one_pass(photo: Path) -> None:
     pins, digests = read_source(os.fsencode(photo), ["sha256", "md5", "sha1"], on_block=blocks.append)
     status = photo.stat()
     assert pins == read_pins(status)
-    assert pins == Pins(len(PHOTO), status.st_mtime_ns, status.st_ino, status.st_dev, status.st_ctime_ns)
+    assert pins == Pins(len(PHOTO), status.st_mtime_ns, status.st_ino, status.st_ctime_ns)
     assert digests == {name: hashlib.new(name, PHOTO).hexdigest() for name in ("sha256", "md5", "sha1")}
     assert sum(blocks) == len(PHOTO)
 
@@ -345,14 +346,15 @@ def test_what_is_no_regular_file_is_gone_and_blocks_nobody(photo: Path, make) ->
     assert os.listdir("/proc/self/fd") == before
 
 
-def test_every_refusal_closes_what_it_opened(photo: Path) -> None:
+def test_every_refusal_closes_what_it_opened(photo: Path, volumes: dict[int, str]) -> None:
     body = body_of(photo)
     photo.write_bytes(b"other")
     before = os.listdir("/proc/self/fd")
     with pytest.raises(SourceChanged):
         opened(photo, body)
+    volumes[photo.stat().st_dev] = "UUID-2"
     with pytest.raises(AnotherVolume):
-        open_source(os.fsencode(photo), Place("UUID-1", 0))
+        open_source(os.fsencode(photo), Place("UUID-1"))
     assert os.listdir("/proc/self/fd") == before
 
 
@@ -386,7 +388,7 @@ def file_system(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     yield kind
 
 
-@pytest.mark.parametrize("kind", ["vfat", "exfat", "cifs", "smb3", "fuseblk", "fuse.gvfsd-fuse"])
+@pytest.mark.parametrize("kind", ["vfat", "exfat", "cifs", "smb3", "fuseblk", "fuse", "fuse.gvfsd-fuse"])
 @pytest.mark.parametrize(
     ("off", "same"),
     [(0, True), (2 * SECOND, True), (-2 * SECOND, True), (HOUR, True), (-5 * HOUR + SECOND, True),
@@ -402,64 +404,93 @@ def test_loose_file_systems_keep_times_within_two_seconds_of_whole_hours(
 
 
 def test_inodes_are_not_compared_where_they_mean_little(file_system: list[str]) -> None:
-    pinned = Pins(100, 5 * SECOND, 11, 7)
-    moved = Pins(100, 6 * SECOND, 12, 7)
+    pinned = Pins(100, 5 * SECOND, 11)
+    moved = Pins(100, 6 * SECOND, 12)
     assert not same_pins(pinned, moved, b"/card/1.jpg")
-    assert not same_pins(pinned, Pins(100, 5 * SECOND, 12, 7), b"/card/1.jpg")
+    assert not same_pins(pinned, Pins(100, 5 * SECOND, 12), b"/card/1.jpg")
     file_system[0] = "vfat"
     assert same_pins(pinned, moved, b"/card/1.jpg")
-    assert not same_pins(pinned, Pins(101, 6 * SECOND, 12, 7), b"/card/1.jpg")
+    assert not same_pins(pinned, Pins(101, 6 * SECOND, 12), b"/card/1.jpg")
 
 
 @pytest.fixture
 def volumes(monkeypatch: pytest.MonkeyPatch) -> dict[int, str]:
     """UUIDs by device number, instead of the system's."""
     known: dict[int, str] = {}
-    monkeypatch.setattr(body_module, "volume_of", lambda device: known.get(device, ""))
+    monkeypatch.setattr(body_module, "volume_of", lambda device, _: known.get(device, ""))
     return known
 
 
-def test_a_card_is_known_by_its_uuid_and_else_by_its_device(volumes: dict[int, str]) -> None:
-    Place("", 7).expect(7)
+def test_a_disk_is_known_by_its_id_and_not_by_its_number(volumes: dict[int, str]) -> None:
+    """An id that is unknown, then or now, is no other one: so it is after a remount of btrfs, ZFS, NFS or FUSE."""
     volumes[8] = "UUID-1"
-    Place("UUID-1", 7).expect(8)  # plugged in again, under another number
-    for place, device in ((Place("", 7), 8), (Place("UUID-2", 8), 8), (Place("UUID-1", 7), 7)):
-        with pytest.raises(AnotherVolume, match="another card or disk"):
-            place.expect(device)
+    for place, device in ((Place(""), 7), (Place(""), 8), (Place("UUID-1"), 8), (Place("UUID-1"), 7)):
+        place.expect(device, b"/card")
+    with pytest.raises(AnotherVolume, match="another card or disk"):
+        Place("UUID-2").expect(8, b"/card")
+
+
+@pytest.mark.parametrize("loose", [False, True])
+@pytest.mark.parametrize(
+    ("pinned", "exactly", "loosely"),
+    [
+        (lambda now: Pins(now.st_size, now.st_mtime_ns, now.st_ino), True, True),
+        (lambda now: Pins(now.st_size, now.st_mtime_ns, 0), True, True),  # an inode that was never seen
+        (lambda now: Pins(now.st_size, now.st_mtime_ns, now.st_ino + 1), False, True),
+        (lambda now: Pins(now.st_size, now.st_mtime_ns - HOUR + SECOND, now.st_ino), False, True),
+        (lambda now: Pins(now.st_size, now.st_mtime_ns + HOUR // 2, now.st_ino), False, False),
+        (lambda now: Pins(now.st_size + 1, now.st_mtime_ns, now.st_ino), False, False),
+    ],
+)
+def test_a_photo_is_as_pinned_as_exactly_as_its_disk_keeps_it(
+    photo: Path, pinned: Callable[[os.stat_result], Pins], exactly: bool, loosely: bool, loose: bool
+) -> None:
+    now = photo.stat()
+    assert as_pinned(pinned(now), now, loose=loose) == (loosely if loose else exactly)
+
+
+def test_what_is_not_believed_is_read_though_nothing_hints_at_a_change(photo: Path) -> None:
+    """Another card's photo may have size and time of this one, to the nanosecond."""
+    body = body_of(photo)
+    Source(os.fsencode(photo), body, HERE, believes=False).close()
+    other = replace(body, digests={"sha256": "0" * 64})
+    Source(os.fsencode(photo), other, HERE).close()
+    with pytest.raises(SourceChanged, match="its bytes changed"):
+        Source(os.fsencode(photo), other, HERE, believes=False)
 
 
 def test_another_card_at_the_same_path_is_not_the_photo(photo: Path, volumes: dict[int, str]) -> None:
     body, device = body_of(photo), photo.stat().st_dev
     volumes[device] = "UUID-2"
     with pytest.raises(AnotherVolume):
-        Source(os.fsencode(photo), body, Place("UUID-1", device))
+        Source(os.fsencode(photo), body, Place("UUID-1"))
     with pytest.raises(AnotherVolume):
-        read_source(os.fsencode(photo), ["sha256"], place=Place("UUID-1", device))
-    Source(os.fsencode(photo), body, Place("UUID-2", device)).close()
+        read_source(os.fsencode(photo), ["sha256"], place=Place("UUID-1"))
+    Source(os.fsencode(photo), body, Place("UUID-2")).close()
 
 
 def test_a_root_that_is_there_is_not_away(photo: Path) -> None:
-    assert root_is_away(os.fsencode(photo.parent), here(photo), is_folder=True) == ""
+    assert root_is_away(os.fsencode(photo.parent), HERE, is_folder=True) == ""
 
 
 def test_a_root_that_does_not_exist_is_away(tmp_path: Path) -> None:
-    assert root_is_away(os.fsencode(tmp_path / "card"), here(tmp_path), is_folder=True) == "it does not exist"
+    assert root_is_away(os.fsencode(tmp_path / "card"), HERE, is_folder=True) == "it does not exist"
 
 
 def test_an_empty_mount_point_is_away(tmp_path: Path) -> None:
-    assert root_is_away(os.fsencode(tmp_path), here(tmp_path), is_folder=True) == "the folder is empty"
+    assert root_is_away(os.fsencode(tmp_path), HERE, is_folder=True) == "the folder is empty"
     # That of a single file that was named is not the root's business.
-    assert root_is_away(os.fsencode(tmp_path), here(tmp_path), is_folder=False) == ""
+    assert root_is_away(os.fsencode(tmp_path), HERE, is_folder=False) == ""
 
 
-def test_a_root_with_another_volume_or_device_is_away(photo: Path, volumes: dict[int, str]) -> None:
+def test_a_root_with_another_volume_is_away(photo: Path, volumes: dict[int, str]) -> None:
     folder, device = os.fsencode(photo.parent), photo.stat().st_dev
-    for place in (Place("UUID-1", device), Place("", device + 1)):
-        assert root_is_away(folder, place, is_folder=True) == "another card or disk is there"
     volumes[device] = "UUID-1"
-    assert root_is_away(folder, Place("UUID-1", device + 1), is_folder=True) == ""
+    assert root_is_away(folder, Place("UUID-2"), is_folder=True) == "another card or disk is there"
+    for place in Place("UUID-1"), Place(""):
+        assert root_is_away(folder, place, is_folder=True) == ""
 
 
 def test_a_root_behind_a_loop_of_links_is_away_with_the_systems_words(tmp_path: Path) -> None:
     (tmp_path / "card").symlink_to("card")
-    assert root_is_away(os.fsencode(tmp_path / "card"), here(tmp_path), is_folder=True) != ""
+    assert root_is_away(os.fsencode(tmp_path / "card"), HERE, is_folder=True) != ""

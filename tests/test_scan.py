@@ -65,7 +65,6 @@ def test_a_photo_is_told_in_full(tmp_path: Path) -> None:
         size=len(JPEG),
         mtime_ns=info.st_mtime_ns,
         inode=info.st_ino,
-        device=info.st_dev,
         volume=root.volume,
         mime="image/jpeg",
         known=False,
@@ -94,7 +93,7 @@ def test_what_the_journal_knows_is_not_opened(tmp_path: Path, monkeypatch: pytes
 
     def journal(*photo: object) -> str | None:
         asked.append(photo)  # type: ignore[arg-type]
-        return None if photo[0] == path_of["b"] else "image/x-journaled"
+        return None if photo[1] == path_of["b"] else "image/x-journaled"
 
     path_of = {name: os.fsencode(tmp_path / f"{name}.jpg") for name in "abc"}
     monkeypatch.setattr(os, "open", counted)
@@ -107,7 +106,7 @@ def test_what_the_journal_knows_is_not_opened(tmp_path: Path, monkeypatch: pytes
         ("image/x-journaled", True),
     ]
     stats = {path: os.stat(path) for path in path_of.values()}
-    assert asked == [(path, "CARD-1", info) for path, info in stats.items()]
+    assert asked == [(root, path, "CARD-1", info) for path, info in stats.items()]
     assert {item.volume for item in items if isinstance(item, Found)} == {"CARD-1"}
 
 
@@ -663,54 +662,13 @@ def test_depth_is_no_limit(tmp_path: Path) -> None:
 # --- volumes ---------------------------------------------------------------------------------------------------------
 
 
-def device_of(path: str) -> int:
-    return os.stat(path).st_rdev
-
-
-def test_volume_of(tmp_path: Path) -> None:
-    folder = str(tmp_path)
-    (tmp_path / "A1B2-C3D4").symlink_to("/dev/null")
-    (tmp_path / "gone").symlink_to("nowhere")
-    assert module.volume_of(device_of("/dev/null"), folder) == "A1B2-C3D4"
-    assert module.volume_of(device_of("/dev/zero"), folder) == ""
-    before = os.stat(tmp_path).st_mtime_ns
-    (tmp_path / "0000-FFFF").symlink_to("/dev/zero")
-    os.utime(tmp_path, ns=(before, before))  # as a coarse clock would have it
-    assert module.volume_of(device_of("/dev/zero"), folder) == "0000-FFFF"
-
-
-def test_another_card_at_the_same_device_number(tmp_path: Path) -> None:
-    folder = str(tmp_path)
-    (tmp_path / "CARD-1").symlink_to("/dev/null")
-    assert module.volume_of(device_of("/dev/null"), folder) == "CARD-1"
-    (tmp_path / "CARD-1").unlink()
-    (tmp_path / "CARD-2").symlink_to("/dev/null")
-    os.utime(tmp_path, ns=(0, 1))  # whatever the clock's grain
-    assert module.volume_of(device_of("/dev/null"), folder) == "CARD-2"
-
-
-def test_unchanged_links_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "CARD-1").symlink_to("/dev/null")
-    assert module.volume_of(device_of("/dev/null"), str(tmp_path)) == "CARD-1"
-    refuse(monkeypatch, "scandir", errno.EACCES, "")
-    assert module.volume_of(device_of("/dev/null"), str(tmp_path)) == "CARD-1"
-
-
-def test_volumes_come_from_the_constant_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "BY_UUID", str(tmp_path / "missing"))
-    assert module.volume_of(device_of("/dev/null")) == ""
-    monkeypatch.setattr(module, "BY_UUID", str(tmp_path))
-    (tmp_path / "CARD-1").symlink_to("/dev/null")
-    assert module.volume_of(device_of("/dev/null")) == "CARD-1"
-
-
 def test_a_photo_on_another_device_than_its_root_has_that_volume(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(tmp_path, "a.jpg", "b.jpg")
     asked: list[int] = []
 
-    def volume_of(device: int) -> str:
+    def volume_of(device: int, _place: bytes) -> str:
         asked.append(device)
         return "MOUNTED"
 

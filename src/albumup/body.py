@@ -17,11 +17,11 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from albumup.disk import drop_from_cache, file_system_of
+from albumup.disk import drop_from_cache
 from albumup.errors import LocalError
 from albumup.journal.rows import Body, Pins
 from albumup.photo import CopyFault, digest
-from albumup.scan import volume_of
+from albumup.volumes import file_system_of, volume_of
 
 _NAME, _BOUNDARY = (f"albumup-{secrets.token_hex(16)}".encode() for _ in range(2))
 """Stand for a file's name and for the boundary in a frame that is kept; nothing else is like them."""
@@ -31,9 +31,12 @@ _UNSAFE = re.compile(r'["\\/]|%(?=[0-9A-Fa-f]{2})')
 _NAME_BYTES = 255
 _SUFFIX_BYTES = 32
 """What is longer is no extension."""
-_LOOSE_SYSTEMS = frozenset({"vfat", "msdos", "exfat", "ntfs", "ntfs3", "cifs", "smb3", "smbfs", "fuseblk"})
+_LOOSE_SYSTEMS = frozenset({"vfat", "msdos", "exfat", "cifs", "smb3", "smbfs", "fuse", "fuseblk"})
 _FAT_SECONDS = 2
 _HOUR_NS = 3600 * 10**9
+
+
+ANOTHER_VOLUME = "another card or disk is there"
 
 
 class SourceGone(Exception):
@@ -50,17 +53,17 @@ class AnotherVolume(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The file system that a photo lies on: its UUID, or where that is unknown ("") its device number."""
+    """The file system that a photo lies on, by its id; "" where that is unknown."""
 
     volume: str
-    device: int
 
-    def expect(self, device: int) -> None:
-        """Raise AnotherVolume if a file on ``device`` does not lie here."""
-        if self.volume and volume_of(device) == self.volume:
-            return
-        if self.volume or device != self.device:
-            raise AnotherVolume("another card or disk is there")
+    def expect(self, device: int, place: bytes | int) -> None:
+        """Raise AnotherVolume if what ``place`` (a path, a descriptor) is on ``device`` lies elsewhere.
+
+        An id that is unknown, then or now, is no other one.
+        """
+        if self.volume and volume_of(device, place) not in ("", self.volume):
+            raise AnotherVolume(ANOTHER_VOLUME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +137,7 @@ def sent_name(name: bytes | str, number: int = 1) -> str:
 
 
 def read_pins(status: os.stat_result) -> Pins:
-    return Pins(status.st_size, status.st_mtime_ns, status.st_ino, status.st_dev, status.st_ctime_ns)
+    return Pins(status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns)
 
 
 def open_source(path: bytes, place: Place | None = None) -> tuple[int, os.stat_result]:
@@ -151,7 +154,7 @@ def open_source(path: bytes, place: Place | None = None) -> tuple[int, os.stat_r
         if not stat.S_ISREG(status.st_mode):
             raise SourceGone("no longer a regular file")
         if place is not None:
-            place.expect(status.st_dev)
+            place.expect(status.st_dev, descriptor)
     except BaseException:
         os.close(descriptor)
         raise
@@ -188,9 +191,10 @@ def read_source(
 class Source:
     """An open payload, from its first check until the answer is in. Close it."""
 
-    def __init__(self, path: bytes, body: Body, place: Place | None) -> None:
+    def __init__(self, path: bytes, body: Body, place: Place | None, *, believes: bool = True) -> None:
         """Open and compare with the pins; ``place`` None for a copy of our own, which is read and digested each time.
 
+        ``believes`` False: size and times may be like those of another card's photo, so that one is read, too.
         Raises SourceChanged if the bytes differ, SourceGone if it cannot be read, AnotherVolume.
         """
         self.descriptor, self._seen = open_source(path, place)
@@ -205,10 +209,10 @@ class Source:
             if place is None:
                 self._expect_size(body.pins.size)
                 self._compare()
-            elif not same_pins(body.pins, self.pins, path):
+            elif not (believes and same_pins(body.pins, self.pins, path)):
                 self._expect_size(body.pins.size)
                 self._compare()
-                self.repinned = True
+                self.repinned = body.pins != self.pins
         except BaseException:
             self.close()
             raise
@@ -250,19 +254,31 @@ def same_pins(pinned: Pins, now: Pins, path: bytes) -> bool:
         return False
     if (pinned.mtime_ns, pinned.inode, pinned.ctime_ns) == (now.mtime_ns, now.inode, now.ctime_ns):
         return True
-    return _is_loose(path) and _near(pinned.mtime_ns, now.mtime_ns)
+    return is_loose(path) and _near(pinned.mtime_ns, now.mtime_ns)
+
+
+def as_pinned(pinned: Pins, now: os.stat_result, *, loose: bool) -> bool:
+    """Does a file look as it did when it was pinned, by size, time and inode? ``loose``: as ``is_loose`` says.
+
+    An inode of 0 was never seen.
+    """
+    if pinned.size != now.st_size:
+        return False
+    if loose:
+        return _near(pinned.mtime_ns, now.st_mtime_ns)
+    return pinned.mtime_ns == now.st_mtime_ns and pinned.inode in (0, now.st_ino)
 
 
 def same_time(pinned_ns: int, now_ns: int, path: bytes) -> bool:
     """Equal modification times, as exactly as the file system of ``path`` keeps them."""
-    return pinned_ns == now_ns or (_near(pinned_ns, now_ns) and _is_loose(path))
+    return pinned_ns == now_ns or (_near(pinned_ns, now_ns) and is_loose(path))
 
 
 def root_is_away(path: bytes, place: Place, *, is_folder: bool) -> str:
     """Why a pushed root is away ("does not exist"), or "" when it is there."""
     try:
         status = os.stat(path)
-        place.expect(status.st_dev)
+        place.expect(status.st_dev, path)
         if is_folder and stat.S_ISDIR(status.st_mode):
             with os.scandir(path) as entries:
                 if next(entries, None) is None:
@@ -291,9 +307,10 @@ def _digest(
         raise _source_fault(error) from error
 
 
-def _is_loose(path: bytes) -> bool:
+def is_loose(path: bytes) -> bool:
+    """Does the file system of ``path`` keep inodes and exact times only until it is mounted again? (FAT, SMB, FUSE.)"""
     system = file_system_of(os.path.dirname(path))
-    return system in _LOOSE_SYSTEMS or system.startswith("fuse.")
+    return system in _LOOSE_SYSTEMS or system.startswith(("fuse.", "fuseblk."))
 
 
 def _near(one_ns: int, other_ns: int) -> bool:

@@ -1,4 +1,4 @@
-"""Folders and file systems: names that survive a power cut, and what kind of disk something lies on."""
+"""Folders: names that survive a power cut, and room."""
 
 from __future__ import annotations
 
@@ -66,18 +66,3 @@ def _is_remembered(descriptor: int, offset: int) -> bool:
         return os.preadv(descriptor, [bytearray(1)], offset, os.RWF_NOWAIT) > 0
     except OSError:  # not without waiting, or not to be told
         return False
-
-
-def file_system_of(folder: str | bytes) -> str:
-    """The type of the file system a folder lies on ("ext4", "nfs4"), or "" where the system does not say."""
-    try:
-        device = os.stat(folder).st_dev
-        wanted = f"{os.major(device)}:{os.minor(device)}"
-        with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as mounts:
-            for line in mounts:
-                before, _, after = line.partition(" - ")
-                if before.split()[2] == wanted:
-                    return after.split()[0]
-    except (OSError, IndexError):
-        pass
-    return ""

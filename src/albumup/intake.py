@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from albumup.body import SourceChanged, SourceGone, read_source, same_time
+from albumup.cards import Place, find
 from albumup.errors import LocalError, UsageError
 from albumup.facts import FactsReader, can_read
 from albumup.journal.definitions import Described
@@ -21,8 +22,7 @@ from albumup.journal.gathering import (
     RootFound,
     add_album,
     album_id_of,
-    digest_of,
-    known_photo,
+    known_photos,
 )
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Pins
@@ -80,10 +80,12 @@ class Intake:
         was: str = "",
         server: Target | None,
         on_skip: Callable[[Skipped], None],
+        edited: bool = False,
     ) -> None:
         """``server``: the target itself; None for the inbox on this computer, which wants nothing but the photos.
 
         ``was``: the target where the album is until now, if that is another one.
+        ``edited``: what differs on a card without an id of its own was edited, and is no other card's.
         """
         self.survey = Survey()
         self.album, self.target, self._was = album, target, was or target
@@ -92,7 +94,9 @@ class Intake:
         self._album_id: int | None = None
         self._server, self._on_skip = server, on_skip
         self._on_sidecar: Callable[[bytes], None] = lambda _: None
-        self._seen: tuple[tuple[bytes, str, int], Known | None] = ((b"", "", 0), None)
+        self._edited = edited
+        self._places: dict[tuple[bytes, str], Place] = {}
+        self._seen: tuple[bytes, list[Known]] = (b"", [])
 
     def look_into(self, connection: sqlite3.Connection | None) -> None:
         """The journal to compare with; None when there is none yet."""
@@ -146,11 +150,12 @@ class Intake:
             self._pair(gathering)
         if spool_folder is not None:
             _check_room(spool_folder, gathering.bytes)
-        roots = [
-            RootFound(root.path if root.is_folder else os.path.dirname(root.path), root.volume, root.device,
-                      root.is_folder)
-            for root in self._roots
-        ]  # fmt: skip
+        roots = []
+        for root in self._roots:
+            folder, medium = root.path, self._place(root, root.volume).new
+            if not root.is_folder:
+                folder = os.path.dirname(root.path)
+            roots.append(RootFound(folder, medium.volume, medium.card, root.is_folder))
         if not self.survey.photos and self._album_id is None:
             raise UsageError("no photo is that new", "nothing was queued; --since was given")
         with journal.transaction():
@@ -193,56 +198,83 @@ class Intake:
                         gathering.pair(still, clip)
                         self.survey.live += 1
 
-    def _is_known(self, path: bytes, volume: str, status: os.stat_result) -> str | None:
-        known = self._known(path, volume, status.st_dev)
-        if known is None or known.size != status.st_size or not same_time(known.mtime_ns, status.st_mtime_ns, path):
-            return None
-        return None if _is_elsewhere(known, volume, status.st_dev) else known.mime
+    def _is_known(self, root: Root, path: bytes, volume: str, status: os.stat_result) -> str | None:
+        known = self._as_seen(self._place(root, volume), path, status.st_size, status.st_mtime_ns)
+        return known.mime if known is not None else None
 
-    def _known(self, path: bytes, volume: str, device: int) -> Known | None:
+    def _as_seen(self, place: Place, path: bytes, size: int, mtime_ns: int) -> Known | None:
+        """The newest task of a photo that looks as it did when the journal last heard of it."""
+        for known in self._tasks(path):
+            if known.medium in place.known and known.size == size and same_time(known.mtime_ns, mtime_ns, path):
+                return known
+        return None
+
+    def _place(self, root: Root, volume: str) -> Place:
+        """What is known of the card or disk that a part of a root lies on."""
+        folder = root.path if root.is_folder else os.path.dirname(root.path)
+        if (folder, volume) not in self._places:
+            found = find(self._connection, folder, volume, edited=self._edited)
+            self._places[folder, volume] = found
+        return self._places[folder, volume]
+
+    def _tasks(self, path: bytes) -> list[Known]:
         if self._connection is None or self._album_id is None:
-            return None
-        if self._seen[0] != (path, volume, device):
-            found = known_photo(self._connection, self._album_id, path, volume, device)
-            self._seen = ((path, volume, device), found)
+            return []
+        if self._seen[0] != path:
+            self._seen = path, known_photos(self._connection, self._album_id, path)
         return self._seen[1]
 
     def _classify(self, found: Found, root: int) -> Arrival | None:
-        known = self._known(found.path, found.volume, found.device)
-        pins = Pins(found.size, found.mtime_ns, found.inode, found.device)
+        place = self._place(found.root, found.volume)
+        known = self._as_seen(place, found.path, found.size, found.mtime_ns) if found.known else None
+        same = known or (None if found.error else self._with_same_bytes(found))
+        if same is not None and same.state is not State.MISSING:
+            self._count_known(found, same)
+            if found.known and (same.medium.volume or not found.volume):
+                return None
+            return self._arrive(Action.REPIN, same, found, root)
+        known = same or next((one for one in self._tasks(found.path) if one.medium in place.known), None)
         if known is None:
-            return self._arrive(Action.NEW, 0, found, root, pins)
-        same = found.known
-        if _is_elsewhere(known, found.volume, found.device):
-            # The same card under another number, or another card: only the bytes can tell.
-            if found.error or not self._is_same(found, known):
-                return self._arrive(Action.NEW, 0, found, root, pins)
-            if known.state is not State.MISSING:
-                self._count_known(found, known)
-                return self._arrive(Action.REPIN, known.task_id, found, root, pins)
-        elif not same and not found.error and known.prepared and (digest := self._digest(known)) is not None:
-            same = self._has_digest(found.path, digest)
-            if same and known.state is not State.MISSING:
-                self._count_known(found, known)
-                return self._arrive(Action.REPIN, known.task_id, found, root, pins)
+            return self._arrive(Action.NEW, None, found, root)
         if known.state is State.MISSING and not found.error:
-            return self._arrive(Action.BACK, known.task_id, found, root, pins)
+            return self._arrive(Action.BACK, known, found, root)
         # Sent by reference, the uploader sees by itself that the bytes are others; from a copy it cannot.
         left = known.state is State.CANCELLED or (known.state is State.SENDING and not known.spool)
-        if same or found.error or left:
+        if found.error or left:
             self._count_known(found, known)
             return None
         self.survey.changed += 1
         again = known.state in DONE or known.state in (State.IN_DOUBT, State.SENDING)
-        return self._arrive(Action.AGAIN if again else Action.REDO, known.task_id, found, root, pins)
+        return self._arrive(Action.AGAIN if again else Action.REDO, known, found, root)
 
-    def _arrive(self, action: Action, task_id: int, found: Found, root: int, pins: Pins) -> Arrival:
+    def _with_same_bytes(self, found: Found) -> Known | None:
+        """The newest task with the bytes that are there now, whatever card they were on; not of another volume."""
+        tasks = [
+            task
+            for task in self._tasks(found.path)
+            if task.length == found.size and (not found.volume or task.medium.volume in ("", found.volume))
+        ]
+        if not tasks:
+            return None
+        try:
+            sha256 = read_source(found.path, ["sha256"])[1]["sha256"]
+        except (SourceGone, SourceChanged):
+            return None
+        return next((task for task in tasks if task.sha256 == sha256), None)
+
+    def _arrive(self, action: Action, known: Known | None, found: Found, root: int) -> Arrival:
         if action is not Action.REPIN:
             self.survey.queued += 1
             self.survey.size += found.size
             self.survey.unreadable_photos += bool(found.error)
             self.survey.videos += found.mime.startswith("video/")
-        return Arrival(action, task_id, root, found.path, found.volume, found.relative, found.mime, pins, found.error)
+        pins = Pins(found.size, found.mtime_ns, found.inode)
+        task_id, medium = 0, self._place(found.root, found.volume).new
+        if known is not None:
+            task_id, medium = known.task_id, known.medium
+        return Arrival(
+            action, task_id, root, found.path, medium, found.relative, found.mime, pins, found.error, found.volume
+        )
 
     def _expect_date(self, arrival: Arrival, facts: FactsReader) -> None:
         """ConfigError if a photo to be queued has no date, and the form wants one."""
@@ -263,32 +295,12 @@ class Intake:
         else:
             survey.waiting_before += 1
 
-    def _is_same(self, found: Found, known: Known) -> bool:
-        if (digest := self._digest(known)) is not None:
-            return self._has_digest(found.path, digest)
-        return (found.size, found.mtime_ns) == (known.size, known.mtime_ns)
-
-    def _digest(self, known: Known) -> str | None:
-        assert self._connection is not None
-        return digest_of(self._connection, known.task_id)
-
-    def _has_digest(self, path: bytes, sha256: str) -> bool:
-        try:
-            return read_source(path, ["sha256"])[1]["sha256"] == sha256
-        except (SourceGone, SourceChanged):
-            return False
-
     def _nothing(self) -> tuple[str, str]:
         places = ", ".join(ascii(os.fsdecode(root.path))[1:-1] for root in self._roots[:3])
         skipped = ", ".join(f"{count} {reason}" for reason, count in sorted(self.survey.skipped.items()))
         unread = "".join(f"; {ascii(os.fsdecode(one.path))[1:-1]}: {one.reason}" for one in self.survey.folders[:3])
         more = f" (skipped: {skipped})" if skipped else ""
         return f"no photo under {places}{more}{unread}", "nothing was queued; albumup push -v names what is skipped"
-
-
-def _is_elsewhere(known: Known, volume: str, device: int) -> bool:
-    """Is this a volume without a UUID, with another number than the one the photo was seen on?"""
-    return not volume and known.device != device
 
 
 def _check_room(folder: str, wanted: int) -> None:

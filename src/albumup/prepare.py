@@ -45,7 +45,7 @@ def read(
     """
     taken = taken_of(task.path, task.mime, target, facts) if target.dates else None
     sidecar = _sidecar(task.sidecar_path) if task.sidecar_path is not None else None
-    place = Place(task.volume, task.device)
+    place = Place(task.volume)
     if spool is None:
         pins, digests = read_source(task.path, target.digests, place=place, on_block=on_block)
         return Reading(pins, digests, taken, None, sidecar)
@@ -88,7 +88,7 @@ def reread(
     assert body is not None
     pins, digests, taken = body.pins, body.digests, body.taken
     if set(target.digests) - digests.keys():
-        place = Place(task.volume, task.device) if copy is None else None
+        place = Place(task.volume) if copy is None else None
         now, digests = read_source(copy or task.path, target.digests, place=place, on_block=on_block)
         if digests["sha256"] != body.digests["sha256"]:
             raise SourceChanged("its bytes changed")

@@ -21,8 +21,7 @@ from itertools import pairwise
 from albumup.errors import LocalError, UsageError
 from albumup.leavings import is_apple_double, is_leavings, is_made_by_library, is_store, is_stored_album
 from albumup.photo import HEAD_BYTES, media_type, media_type_by_name
-
-BY_UUID = "/dev/disk/by-uuid"  # where udev links every file system's UUID to its block device
+from albumup.volumes import volume_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,6 @@ class Found:
     size: int
     mtime_ns: int
     inode: int
-    device: int
     volume: str
     mime: str
     known: bool
@@ -101,7 +99,7 @@ class Unreadable:
 
 
 Item = Found | Skipped | Unreadable
-IsKnown = Callable[[bytes, str, os.stat_result], str | None]
+IsKnown = Callable[[Root, bytes, str, os.stat_result], str | None]
 
 
 def open_root(path: str | bytes) -> Root:
@@ -122,13 +120,13 @@ def open_root(path: str | bytes) -> Root:
     is_folder = stat.S_ISDIR(info.st_mode)
     if not is_folder and not stat.S_ISREG(info.st_mode):
         raise UsageError(f"{shown} is neither a file nor a folder", "name a folder or a photo")
-    return Root(absolute, info.st_dev, volume_of(info.st_dev), is_folder)
+    return Root(absolute, info.st_dev, volume_of(info.st_dev, absolute), is_folder)
 
 
 def scan(roots: Sequence[Root], filters: Filters, is_known: IsKnown) -> Iterator[Item]:
     """Every photo below ``roots``, and what is left out, once each: a folder's files, then its sub-folders.
 
-    ``is_known(path, volume, status)`` returns the MIME type journaled for an unchanged photo, which is then not
+    ``is_known(root, path, volume, status)`` returns the MIME type journaled for an unchanged photo, which is then not
     opened. A file that is a root may be hidden or look left behind. LocalError when no more files can be opened.
     """
     rules = _Rules(filters)
@@ -294,7 +292,7 @@ class _Look:
             return self._unreadable(path, relative, error)
         if reason := self.rules.on_stat(info):
             return Skipped(path, reason)
-        mime = self.is_known(path, self._volume(info.st_dev), info)
+        mime = self.is_known(self.root, path, self._volume(info.st_dev, path), info)
         if mime is not None:
             return self._found(path, relative, info, mime, known=True)
         try:
@@ -309,7 +307,7 @@ class _Look:
         return self._found(path, relative, info, mime) if mime else Skipped(path, SkipReason.NO_MEDIA)
 
     def _found(self, path: bytes, relative: bytes, info: os.stat_result, mime: str, known: bool = False) -> Found:
-        pins = (info.st_size, info.st_mtime_ns, info.st_ino, info.st_dev, self._volume(info.st_dev))
+        pins = (info.st_size, info.st_mtime_ns, info.st_ino, self._volume(info.st_dev, path))
         return Found(self.root, path, relative, *pins, mime, known, error="")
 
     def _unreadable(self, path: bytes, relative: bytes, error: OSError, info: os.stat_result | None = None) -> Item:
@@ -320,11 +318,11 @@ class _Look:
             return Skipped(path, SkipReason.NO_MEDIA)
         if info is not None:
             return replace(self._found(path, relative, info, mime), error=cause)
-        return Found(self.root, path, relative, 0, 0, 0, self.root.device, self.root.volume, mime, False, cause)
+        return Found(self.root, path, relative, 0, 0, 0, self.root.volume, mime, False, cause)
 
-    def _volume(self, device: int) -> str:
+    def _volume(self, device: int, path: bytes) -> str:
         if device not in self.volumes:
-            self.volumes[device] = volume_of(device)
+            self.volumes[device] = volume_of(device, path)
         return self.volumes[device]
 
 
@@ -363,27 +361,6 @@ def natural_key(name: bytes) -> str:
     """
     text = os.fsdecode(name)
     return _NUMBER.sub(lambda number: f"0{chr(len(number[1]))}{number[1]}", text.casefold()) + "\0" + text
-
-
-_uuids: dict[str, tuple[int, dict[int, str]]] = {}
-
-
-def volume_of(device: int, folder: str | None = None) -> str:
-    """The UUID of the file system on block device ``device`` (``st_dev``), or empty where the system names none.
-
-    ``folder`` stands in for ``BY_UUID``. Its links are read again when it changed (cards come and go at one device
-    number) and when the device is not among them.
-    """
-    folder = BY_UUID if folder is None else folder
-    try:
-        changed = os.stat(folder).st_mtime_ns
-        then, uuids = _uuids.get(folder, (0, {}))
-        if changed != then or device not in uuids:
-            uuids = {os.stat(link).st_rdev: link.name for link in os.scandir(folder) if os.path.exists(link)}
-            _uuids[folder] = (changed, uuids)
-    except OSError:  # no Linux, no udev, or a container
-        return ""
-    return uuids.get(device, "")
 
 
 _AGE = re.compile(r"([0-9]+)([mhdw])")

@@ -26,6 +26,8 @@ from .server import FormServer
 T = TypeVar("T")
 PATIENCE = 60.0  # seconds until a test gives up on something that should have come long ago
 COMMAND = zygote.COMMAND
+DISK = "0b0a1c9e-21a6-4a1b-8f0b-5d2e2d5f6a11"
+"""The id of a disk; those of FAT cards are shorter, and not their own."""
 
 
 def until(condition: Callable[[], Any], what: str = "") -> Any:
@@ -98,6 +100,10 @@ class Home:
                 if stream is not None:
                     stream.close()
             process.wait()
+
+    def lies_on(self, volume: str) -> None:
+        """Whatever lies on this computer lies on a file system that the system calls so, or, "", does not name."""
+        self.env[zygote.VOLUME] = volume
 
     # Its files.
 

@@ -1,109 +1,185 @@
-"""Two memory cards at one path: file systems without a UUID are told apart by their device, or else by their bytes."""
+"""Two memory cards at one path. Where their ids do not tell them apart, their photos do: none replaces another's."""
 
 from __future__ import annotations
 
+import os
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-from .conftest import Home, jpeg, sha256
+from .conftest import DISK, Home, jpeg, sha256
 from .server import Answer, FormServer
+
+OTHER_DISK = "9e0c0000-21a6-4a1b-8f0b-5d2e2d5f6a22"
+FACTORY = "1234-ABCD"
+"""The serial number that a whole batch of cards has."""
 
 
 class Slot:
-    """A mount point, and cards (tmpfs) to put in."""
+    """A place where cards are put in, one at a time, and a person who pushes what is there."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.media = folder / "media"
+    def __init__(self, home: Home, server: FormServer) -> None:
+        self.home, self.server = home, server
+        self.media = home.folder / "media"
+
+    def card(self, name: str, first: int, count: int = 4) -> set[str]:
+        """Put in a new card with photos of its own; their digests. Every second one has the size that others have."""
+        self.eject()
         self.media.mkdir()
-        self._mounted: list[Path] = []
+        (self.media / ".name").write_text(name)
+        for number in range(count):
+            (self.media / f"DSC_{number}.JPG").write_bytes(jpeg(first + number, 2000 + number % 2 * first))
+        return self.digests()
 
-    def card(self, name: str, photos: dict[str, bytes]) -> Path:
-        place = self.folder / f"card {name}"
-        place.mkdir()
-        self._mount("-t", "tmpfs", "-o", "size=1m", "tmpfs", place)
-        for photo, data in photos.items():
-            (place / photo).write_bytes(data)
-        return place
-
-    def insert(self, card: Path) -> None:
-        self._mount("--bind", card, self.media)
+    def insert(self, name: str) -> None:
+        self.eject()
+        (self.home.folder / f"card {name}").rename(self.media)
 
     def eject(self) -> None:
-        self._mounted.remove(self.media)
-        subprocess.run(["umount", self.media], check=True)
+        if self.media.exists():
+            self.media.rename(self.home.folder / f"card {(self.media / '.name').read_text()}")
 
-    def _mount(self, *arguments: object) -> None:
-        done = subprocess.run(["mount", *map(str, arguments)], capture_output=True, text=True, check=False)
-        if done.returncode:
-            pytest.skip(f"nothing may be mounted here: {done.stderr.strip()}")
-        self._mounted.append(Path(str(arguments[-1])))
+    def photos(self) -> list[Path]:
+        return sorted(self.media.glob("*.JPG"))
 
-    def close(self) -> None:
-        for place in reversed(self._mounted):
-            with suppress(subprocess.CalledProcessError):
-                subprocess.run(["umount", place], check=True)
+    def digests(self) -> set[str]:
+        return {sha256(photo) for photo in self.photos()}
+
+    def edit(self, numbers: Iterable[int]) -> None:
+        """As exiftool does: other bytes, another size, another inode."""
+        for number in numbers:
+            photo = self.photos()[number]
+            (self.media / "edited").write_bytes(jpeg(900 + number, 2500))
+            os.replace(self.media / "edited", photo)
+
+    def push(self, *more: str) -> subprocess.CompletedProcess[str]:
+        return self.home.run("push", self.media, "--album", "trip", "--patience", "0", *more)
+
+    def queue(self) -> None:
+        """Push to a server that is down."""
+        self.server.answer, self.server.question = lambda _: Answer(503), 503
+        assert self.push().returncode == 75
+        self.server.answer, self.server.question = lambda _: Answer(), 200
+        self.server.ledger.clear()
+
+    @property
+    def sent(self) -> set[str]:
+        return set(self.server.digests)
 
 
 @pytest.fixture
-def slot(tmp_path: Path) -> Iterator[Slot]:
-    slot = Slot(tmp_path)
-    yield slot
-    slot.close()
-
-
-@pytest.fixture
-def push(home: Home, server: FormServer, slot: Slot) -> Callable[[], subprocess.CompletedProcess[str]]:
+def slot(home: Home, server: FormServer) -> Slot:
     home.form(server)
-    return lambda: home.run("push", slot.media, "--album", "trip", "--patience", "0")
+    return Slot(home, server)
 
 
-def test_the_photos_of_two_cards_at_one_path_are_never_mixed(
-    home: Home, server: FormServer, slot: Slot, push: Callable[[], subprocess.CompletedProcess[str]]
-) -> None:
-    first = slot.card("A", {"DSC_0001.JPG": jpeg(1)})
-    second = slot.card("B", {"DSC_0001.JPG": jpeg(2, 2100)})
-    server.answer = lambda _: Answer(503)
-    for card in first, second:
-        slot.insert(card)
-        assert push().returncode == 75
-        slot.eject()
-    server.answer = lambda _: Answer()
-    server.ledger.clear()
-
-    slot.insert(second)
-    done = home.run("resume")
-    assert done.returncode == 75, done.stderr
-    assert "another card or disk is there" in done.stderr
-    assert server.digests == [sha256(second / "DSC_0001.JPG")]
-    slot.eject()
-
-    done = home.run("resume")  # an empty mount point
-    assert done.returncode == 75, done.stderr
-
-    slot.insert(first)
-    assert home.run("resume").returncode == 0
-    assert set(server.digests) == {sha256(first / "DSC_0001.JPG"), sha256(second / "DSC_0001.JPG")}
-    assert len({name.casefold() for name in server.names}) == 2
+@pytest.fixture(params=["", FACTORY])
+def anywhere(request: pytest.FixtureRequest, home: Home) -> str:
+    """What the system calls each card: by no name, or by the same."""
+    home.lies_on(request.param)
+    return str(request.param)
 
 
-def test_a_card_that_the_system_numbers_otherwise_is_known_by_its_bytes(
-    home: Home, server: FormServer, slot: Slot, push: Callable[[], subprocess.CompletedProcess[str]]
-) -> None:
-    slot.insert(slot.card("A", {"DSC_0001.JPG": jpeg(1)}))
-    server.answer = lambda _: Answer(503)
-    assert push().returncode == 75
-    for table in ("photo", "root", "body"):
-        home.sql(f"update {table} set device = device + 7")
-    server.answer = lambda _: Answer()
-    server.ledger.clear()
+@pytest.mark.usefixtures("anywhere")
+def test_another_cards_photos_never_replace_those_that_wait(home: Home, slot: Slot) -> None:
+    """Not with some of equal size and time either; and those of both go once their card is there."""
+    first = slot.card("A", 1)
+    slot.queue()
+    before = slot.photos()[0].stat()
+    second = slot.card("B", 50)
+    os.utime(slot.photos()[0], ns=(0, before.st_mtime_ns))
     done = home.run("resume")
     assert done.returncode == 75
-    assert "push it again" in done.stderr
-    assert push().returncode == 0
-    assert len(home.tasks()) == 1
-    assert server.digests == [sha256(slot.media / "DSC_0001.JPG")]
+    assert f"albumup push {slot.media} --edited" in done.stderr
+    assert "albumup cancel trip" in done.stderr
+    assert slot.sent == set()
+
+    done = slot.push()
+    assert "4 photos queued" in done.stderr
+    assert (done.returncode, slot.sent) == (75, second), done.stderr
+    slot.insert("A")
+    assert home.run("resume").returncode == 0
+    assert slot.sent == first | second
+    assert len(slot.server.ledger) == 8
+    assert slot.push().returncode == 0
+    slot.insert("B")
+    assert slot.push().returncode == 0
+    assert len(slot.server.ledger) == 8
+
+
+@pytest.mark.usefixtures("anywhere")
+def test_cards_with_one_photo_each_are_told_apart(home: Home, slot: Slot) -> None:
+    first = slot.card("A", 1, count=1)
+    slot.queue()
+    slot.card("B", 50, count=1)
+    assert home.run("resume").returncode == 75
+    assert slot.sent == set()
+    slot.insert("A")
+    assert home.run("resume").returncode == 0
+    assert slot.sent == first
+
+
+def test_a_card_that_was_copied_anew_is_known_by_its_bytes(home: Home, slot: Slot) -> None:
+    """Other times, other inodes: nothing looks as it did, and every photo is the one that was queued."""
+    home.lies_on("")
+    photos = slot.card("A", 1)
+    slot.queue()
+    for photo in slot.photos():
+        (slot.media / "copy").write_bytes(photo.read_bytes())
+        os.replace(slot.media / "copy", photo)
+        os.utime(photo, (0, 1))
+    assert home.run("resume").returncode == 0
+    assert slot.sent == photos
+    assert "nothing to do" in home.run("resume").stderr
+
+
+@pytest.mark.parametrize(("volume", "edited"), [(DISK, [0, 1, 2, 3]), (DISK, [0]), ("", [1]), (FACTORY, [1])])
+def test_photos_that_were_edited_in_place_go_as_they_are_now(
+    home: Home, slot: Slot, volume: str, edited: list[int]
+) -> None:
+    """All of them on a disk that has a name of its own; elsewhere as long as most are as they were."""
+    home.lies_on(volume)
+    slot.card("A", 1)
+    slot.queue()
+    slot.edit(edited)
+    assert home.run("resume").returncode == 0
+    assert slot.sent == slot.digests()
+    assert len(home.tasks()) == 4
+
+
+@pytest.mark.usefixtures("anywhere")
+def test_a_card_whose_photos_were_mostly_edited_asks_for_a_word(home: Home, slot: Slot) -> None:
+    slot.card("A", 1)
+    slot.queue()
+    slot.edit([0, 1, 2])
+    assert home.run("resume").returncode == 75
+    assert slot.push("--edited").returncode == 0
+    assert slot.sent == slot.digests()
+    assert len(home.tasks()) == 4
+
+
+@pytest.mark.parametrize(("volume", "state"), [(DISK, "missing"), ("", "missing"), (FACTORY, "missing")])
+def test_a_photo_that_was_deleted_is_missing(home: Home, slot: Slot, volume: str, state: str) -> None:
+    home.lies_on(volume)
+    slot.card("A", 1)
+    slot.queue()
+    slot.photos()[0].unlink()
+    assert home.run("resume").returncode == 3
+    assert home.states()["DSC_0.JPG"] == state
+
+
+@pytest.mark.parametrize(("then", "now", "code"), [(DISK, "", 0), ("", DISK, 0), (DISK, OTHER_DISK, 75)])
+def test_a_disk_whose_name_is_not_known_is_known_by_its_photos(
+    home: Home, slot: Slot, then: str, now: str, code: int
+) -> None:
+    """In a container, or after a reboot, the system may not say, or say at last: it is written down then."""
+    home.lies_on(then)
+    photos = slot.card("A", 1)
+    slot.queue()
+    home.lies_on(now)
+    assert home.run("resume").returncode == code
+    assert slot.sent == (set() if code else photos)
+    assert home.sql("select distinct volume from photo") == [(then or now,)]
+    assert home.sql("select distinct volume from root") == [(then or now,)]

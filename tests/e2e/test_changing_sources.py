@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import PATIENCE, Home, finish, jpeg, sha256, until
+from .conftest import DISK, PATIENCE, Home, finish, jpeg, sha256, until
 from .server import Answer, FormServer, Received
 
 BIG = 20 << 20  # more than the kernels on both sides hold
@@ -17,6 +17,7 @@ BIG = 20 << 20  # more than the kernels on both sides hold
 @pytest.fixture
 def club(home: Home, server: FormServer) -> FormServer:
     home.form(server)
+    home.lies_on(DISK)
     return server
 
 
@@ -26,11 +27,11 @@ def claims(home: Home) -> set[str]:
 
 
 def down(server: FormServer) -> None:
-    server.answer = lambda _: Answer(503)
+    server.answer, server.question = lambda _: Answer(503), 503
 
 
 def up(server: FormServer) -> None:
-    server.answer = lambda _: Answer()
+    server.answer, server.question = lambda _: Answer(), 200
     server.ledger.clear()
 
 

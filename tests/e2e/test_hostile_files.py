@@ -146,11 +146,11 @@ def test_a_date_out_of_range_is_kept_and_its_photo_goes_once(home: Home, server:
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         for number in (1, 2, 3):
             (Path(folder) / f"IMG_{number}.JPG").write_bytes(jpeg(number))
-        server.answer = lambda _: Answer(503)
+        server.answer, server.question = lambda _: Answer(503), 503
         os.utime(Path(folder) / "IMG_1.JPG", (0, 13_600_000_000))
         assert home.run("push", folder, "--album", "trip", "--patience", "0").returncode == 75
         os.utime(Path(folder) / "IMG_2.JPG", (0, -11_600_000_000))
-        server.answer = lambda _: Answer()
+        server.answer, server.question = lambda _: Answer(), 200
         server.ledger.clear()
         assert home.run("resume").returncode == 0
         assert home.run("push", folder, "--album", "trip", "--since", "1000-01-01").returncode == 0

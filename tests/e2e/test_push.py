@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from .conftest import Home, finish, jpeg, sha256, until
+from .conftest import DISK, Home, finish, jpeg, sha256, until
 from .server import Answer, FormServer
 
 
@@ -225,8 +225,10 @@ def test_new_bytes_of_a_sent_photo_are_a_second_task_under_another_name(home: Ho
     ]
 
 
-def test_a_photo_that_changed_while_it_waited_is_sent_as_it_is_now(home: Home, server: FormServer) -> None:
+@pytest.mark.parametrize("volume", ["", DISK])
+def test_a_photo_that_changed_while_it_waited_is_sent_as_it_is_now(home: Home, server: FormServer, volume: str) -> None:
     home.form(server)
+    home.lies_on(volume)
     trip = home.photos(2)
     server.may_answer.clear()
     process = home.start("push", trip, "-j1")

@@ -222,7 +222,7 @@ class Promise(RuleBasedStateMachine):
         if plan.meddle == "before":
             self.write(number, keep_time=True)
         try:
-            source = Source(task.path, task.body, Place(task.volume, task.device))
+            source = Source(task.path, task.body, Place(task.volume))
         except SourceChanged:
             with self.journal.transaction():
                 self.journal.prepare_again(task.id)

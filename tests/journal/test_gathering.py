@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from albumup.journal import media
 from albumup.journal.admin import forget
 from albumup.journal.gathering import (
     Action,
@@ -18,23 +19,25 @@ from albumup.journal.gathering import (
     RootFound,
     add_album,
     album_id_of,
-    known_photo,
+    known_photos,
     shown,
 )
 from albumup.journal.journal import Journal
+from albumup.journal.media import Medium
 from albumup.journal.rows import Body, Pins
 from albumup.journal.runs import roots_of, tally
 from albumup.journal.states import State
 
-ROOT = RootFound(b"/photos/trip", "UUID-1", 7, True)
+ROOT = RootFound(b"/photos/trip", "UUID-1", 0, True)
 
 
 def arrival(
     name: bytes = b"1.jpg", action: Action = Action.NEW, task_id: int = 0, *, size: int = 100, error: str = "",
-    mtime_ns: int = 5, root: int = 0, folder: bytes = ROOT.path, volume: str = ROOT.volume,
+    mtime_ns: int = 5, root: int = 0, folder: bytes = ROOT.path, volume: str = ROOT.volume, card: int = 0,
 ) -> Arrival:  # fmt: skip
-    pins = Pins(size, mtime_ns, 11, ROOT.device)
-    return Arrival(action, task_id, root, folder + b"/" + name, volume, name, "image/jpeg", pins, error)
+    pins = Pins(size, mtime_ns, 11)
+    medium = Medium(volume, card)
+    return Arrival(action, task_id, root, folder + b"/" + name, medium, name, "image/jpeg", pins, error)
 
 
 def push(
@@ -55,7 +58,7 @@ BOUNDARY = "boundary"
 
 
 def body_for(size: int, sha256: str = "aa") -> Body:
-    pins = Pins(size, 5, 11, 7)
+    pins = Pins(size, 5, 11)
     digests = {"sha256": sha256}
     return Body(b"head", b"tail", BOUNDARY, "multipart/form-data", size + 8, pins, digests, None, None)
 
@@ -93,9 +96,7 @@ def only_task(journal: Journal) -> int:
 def known(journal: Journal, name: bytes = b"1.jpg") -> Known:
     album_id = album_id_of(journal.connection, "trip", "home")
     assert album_id is not None
-    found = known_photo(journal.connection, album_id, ROOT.path + b"/" + name, ROOT.volume, ROOT.device)
-    assert found is not None
-    return found
+    return known_photos(journal.connection, album_id, ROOT.path + b"/" + name)[0]
 
 
 @pytest.fixture
@@ -150,13 +151,38 @@ def test_photos_of_two_roots_keep_theirs(journal: Journal) -> None:
         [arrival(), arrival(b"2.jpg", root=1, folder=other.path, volume=other.volume)],
         roots=(ROOT, other),
     )
-    assert {(root.path, root.volume, root.device) for root in roots_of(journal, album_id)} == {
-        (ROOT.path, "UUID-1", 7),
+    assert {(root.path, root.volume, root.card) for root in roots_of(journal, album_id)} == {
+        (ROOT.path, "UUID-1", 0),
         (other.path, "UUID-2", 8),
     }
     rows = journal.rows("select photo.path, root.path from task join photo on photo.id = photo_id"
                         " join root on root.id = task.root_id order by task.id")  # fmt: skip
     assert [tuple(row) for row in rows] == [(b"/photos/trip/1.jpg", ROOT.path), (b"/card/2.jpg", other.path)]
+
+
+def test_cards_that_share_an_id_or_have_none_are_told_apart(journal: Journal) -> None:
+    for volume in "", "1234-ABCD":
+        for card in 1, 2:
+            album = push(
+                journal, [arrival(volume=volume, card=card)], roots=(RootFound(ROOT.path, volume, card, True),)
+            )
+    tasks = known_photos(journal.connection, album, ROOT.path + b"/1.jpg")
+    assert [task.medium for task in tasks] == [
+        Medium("1234-ABCD", 2), Medium("1234-ABCD", 1), Medium("", 2), Medium("", 1)
+    ]  # fmt: skip
+    assert len({root.id for root in roots_of(journal, album)}) == 4
+    assert media.under(journal.connection, b"/photos") == [task.medium for task in tasks]
+    assert media.under(journal.connection, b"/photos/trip2") == []
+    assert [seen.id for seen in media.photos_of(journal.connection, b"/photos", Medium("", 2))] == [2]
+    assert media.next_card(journal.connection) == 3
+
+
+def test_an_id_that_is_known_by_now_is_written_in(journal: Journal) -> None:
+    push(journal, [arrival(volume="")], roots=(RootFound(ROOT.path, "", 4, True),))
+    again = replace(arrival(action=Action.REPIN, task_id=only_task(journal), volume=""), volume="UUID-1")
+    push(journal, [again])
+    assert known(journal).medium == Medium("UUID-1", 0)
+    assert len(journal.rows("select 1 from photo")) == 1
 
 
 def test_another_volume_at_the_same_path_is_another_photo(journal: Journal) -> None:
@@ -217,7 +243,7 @@ def test_new_bytes_of_an_unsent_photo_are_prepared_again_with_fresh_tries(journa
     task = journal.task(task_id)
     assert task is not None
     assert (task.tries, task.body, task.size, task.spool) == (0, None, 300, True)
-    assert (known(journal).state, known(journal).prepared) == (State.PENDING, False)
+    assert (known(journal).state, known(journal).sha256) == (State.PENDING, None)
     assert tally(journal, album_id).size("pending") == 300
 
 
@@ -286,7 +312,7 @@ def test_other_metadata_and_the_same_bytes_change_the_pins_and_nothing_else(jour
 def test_numbers_that_sqlite_cannot_hold_are_kept_exactly(journal: Journal, number: int) -> None:
     """Inodes of mergerfs and CIFS; times in nanoseconds before 1677 and after 2262."""
     push(journal, [arrival(mtime_ns=number)])
-    task_id, pins = only_task(journal), Pins(100, number, number, 7, number)
+    task_id, pins = only_task(journal), Pins(100, number, number, number)
     assert known(journal).mtime_ns == number
     with journal.transaction():
         journal.prepared(task_id, replace(body_for(100), pins=pins), "1.jpg")
@@ -317,8 +343,8 @@ def test_a_push_lifts_the_hold_of_its_album(journal: Journal) -> None:
 
 def test_a_photo_nobody_pushed_is_unknown(journal: Journal) -> None:
     album_id = push(journal, [arrival()])
-    assert known_photo(journal.connection, album_id, b"/photos/trip/2.jpg", ROOT.volume, 7) is None
-    assert known_photo(journal.connection, album_id + 1, b"/photos/trip/1.jpg", ROOT.volume, 7) is None
+    assert known_photos(journal.connection, album_id, b"/photos/trip/2.jpg") == []
+    assert known_photos(journal.connection, album_id + 1, b"/photos/trip/1.jpg") == []
     assert album_id_of(journal.connection, "trip", "club") is None
 
 

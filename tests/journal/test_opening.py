@@ -17,7 +17,6 @@ from pathlib import Path
 import pytest
 from test_gathering import BOUNDARY, arrival, prepare_all, push
 
-from albumup.disk import file_system_of
 from albumup.errors import ConfigError, LocalError
 from albumup.journal import opening, schema
 from albumup.journal.journal import Journal
@@ -31,6 +30,7 @@ from albumup.journal.opening import (
     paths_of,
     set_aside,
 )
+from albumup.journal.rows import Pins
 from albumup.journal.schema import APPLICATION_ID, MIGRATIONS, VERSION
 from albumup.journal.states import State
 
@@ -192,13 +192,6 @@ def test_a_network_file_system_is_refused_before_anything_is_made(
     assert list(path.parent.iterdir()) == []
 
 
-def test_the_type_of_a_file_system_is_what_the_system_calls_it(tmp_path: Path) -> None:
-    mounted = {line.split()[2] for line in Path("/proc/mounts").read_text().splitlines()}
-    assert file_system_of("/proc") == file_system_of(b"/proc") == "proc"
-    assert file_system_of(str(tmp_path)) in mounted
-    assert file_system_of(str(tmp_path / "nowhere")) == ""
-
-
 # Migrating.
 
 
@@ -265,6 +258,37 @@ def test_a_journal_of_the_first_version_is_brought_up_with_all_that_is_in_it(pat
     assert journal.rows("pragma user_version")[0][0] == VERSION
     assert [row["path"] for row in journal.rows("select path from v_tasks")] == ["/photos/trip/1.jpg"]
     journal.close()
+
+
+def test_cards_that_were_told_apart_by_their_device_still_are(path: Path) -> None:
+    """Two photos at one path, on file systems without an id: both go on, with what was pinned of them."""
+    path.parent.mkdir(parents=True)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for migration in MIGRATIONS[:3]:
+            migration(connection.execute)
+        connection.execute(f"pragma application_id = {APPLICATION_ID}")
+        connection.execute("pragma user_version = 3")
+        connection.executescript("""
+            insert into target (id, name) values (1, 'home');
+            insert into album (id, name, target_id, created, changed) values (1, 'trip', 1, 0, 0);
+            insert into root values (1, '/card', '', 39, 1), (2, '/card', '', 41, 1), (3, '/card', 'UUID-1', 40, 1);
+            insert into photo select id, 1, id, cast('/card/1.jpg' as blob), volume, null, cast('1.jpg' as blob),
+                'image/jpeg', 100, 5 - id, device from root;
+            insert into task (id, photo_id, album_id, root_id, size, prepared, position, total, updated)
+                select id, id, 1, id, 100, 1, 1, 1, 0 from root;
+            insert into body select id, x'00', x'00', 'b', 'c', 102, 100, 5 - id, 10 + id, device, -7, 'aa', null, null,
+                null, null from root;
+        """)
+    with closing(Journal(str(path))) as journal:
+        inodes = [row["inode"] for row in journal.rows("select inode from photo order by id")]
+        tasks = [task for root in (1, 2, 3) for task in journal.ready(1, root, 0.0, 9, True)]
+    assert [(task.volume, task.card, task.seen) for task in tasks] == [
+        ("", 39, (100, 4)), ("", 41, (100, 3)), ("UUID-1", 0, (100, 2))
+    ]  # fmt: skip
+    assert [task.body.pins for task in tasks if task.body] == [
+        Pins(100, 4, 11, -7), Pins(100, 3, 12, -7), Pins(100, 2, 13, -7)
+    ]  # fmt: skip
+    assert inodes == [11, 12, 13]
 
 
 def test_what_belongs_to_a_task_is_found_by_it(path: Path) -> None:

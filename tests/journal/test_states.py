@@ -213,7 +213,7 @@ def test_what_a_server_says_is_stored_whatever_it_is(journal: Journal) -> None:
 
 
 def test_pins_that_changed_are_what_the_next_push_compares_with(journal: Journal) -> None:
-    for pins in (Pins(100, 9, 12, 8), Pins(100, 5, 12, 8)):
+    for pins in (Pins(100, 9, 12), Pins(100, 5, 12)):
         with journal.transaction():
             journal.repin(1, pins)
         task = journal.task(1)

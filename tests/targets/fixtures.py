@@ -57,7 +57,7 @@ def prepare(target: Target, path: bytes | Path, album: str = "trip", index: int 
     with open(path, "rb") as file:
         mime = media_type(file.read(HEAD_BYTES), name) or "application/octet-stream"
     task = Task(
-        id=1, album_id=1, album=album, root_id=1, path=path, relative=b"day 1/" + name, volume="", device=pins.device,
+        id=1, album_id=1, album=album, root_id=1, path=path, relative=b"day 1/" + name, volume="", card=0,
         mime=mime, size=pins.size, position=index, total=total, tries=0, attempts=0, frees=0, maybe_twice=False,
         spool=False, seen=(pins.size, pins.mtime_ns), sent_as=None, body=None,
     )  # fmt: skip

@@ -43,6 +43,7 @@ def upload_options(command: Any) -> Any:
 @click.option("--follow-symlinks", is_flag=True, help="Follow links that lead out of the folder.")
 @click.option("--hidden", is_flag=True, help="Take hidden files too.")
 @click.option("--no-skip", is_flag=True, help="Take what cameras, servers and tools leave (@eaDir, bins) too.")
+@click.option("--edited", is_flag=True, help="What differs on this card was edited: send it as it is now.")
 @click.option("--url", metavar="U", help="A form to send to, without any config file.")
 @click.option("--field", "fields", multiple=True, metavar="K=V", help="A field of the form (repeatable).")
 @click.option("--file-field", metavar="F", help="The name of the file's field (file).")
@@ -94,6 +95,7 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
         was=where.was,
         server=target,
         on_skip=lambda skipped: _say_skipped(app, skipped),
+        edited=given["edited"],
     )
     if given["dry_run"]:
         return _dry_run(app, intake, given["as_json"])

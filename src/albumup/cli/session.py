@@ -235,7 +235,8 @@ class Session:
                         screen.complain(line)
             for path, why in end.away.items():
                 if not self.is_cron or self._is_news(f"root {os.fsdecode(path)!a}", why):
-                    screen.complain(words.away(path, why))
+                    for line in words.away(journal, path, why):
+                        screen.complain(line)
             busy = [one for one in end.before if one in known and self._has_news(one, end.before[one][0])]
             for album_id in busy or list(end.before)[:1]:
                 if album_id in known:

@@ -10,7 +10,7 @@ from typing import Any
 
 from albumup.cli.screen import escape, name_of, photos, size, span
 from albumup.config import shown
-from albumup.journal import runs
+from albumup.journal import media, runs
 from albumup.journal.journal import Journal
 from albumup.journal.reading import addresses
 from albumup.journal.rows import Album
@@ -18,6 +18,7 @@ from albumup.journal.states import DONE, WANTING, Owed, State
 from albumup.retry import LADDER
 from albumup.targets.building import INBOX, inbox_folder
 from albumup.uploader.lane import Closing
+from albumup.uploader.origins import STRANGER
 from albumup.uploader.progress import Progress
 from albumup.uploader.terms import RunEnd
 
@@ -355,8 +356,15 @@ def closed(name: str, closing: Closing) -> list[str]:
     return [*lines, escape(closing.hint, 1000)] if closing.hint else lines
 
 
-def away(path: bytes, why: str) -> str:
-    return f"{escape(path)}: {escape(why)}. Bring back its card or disk, then: albumup resume (or push it again)"
+def away(journal: Journal, path: bytes, why: str) -> list[str]:
+    """Why the photos below a path wait, and what to do."""
+    lines = [f"{escape(path)}: {escape(why)}. Bring back its card or disk, then: albumup resume (or push it again)"]
+    if why == STRANGER:
+        push = f"albumup push {quoted(os.fsdecode(path))} --edited"
+        for name in media.waiting_at(journal.connection, path):
+            lines.append(f"Or, if these are the same photos, edited: {push} --album {quoted(name)}")
+            lines.append(f"To give up what is not sent: albumup cancel {quoted(name)}")
+    return lines
 
 
 def _asking(journal: Journal, album: Album) -> int:

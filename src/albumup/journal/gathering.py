@@ -15,6 +15,7 @@ from enum import StrEnum
 from albumup.journal import definitions
 from albumup.journal.definitions import Described
 from albumup.journal.journal import Journal
+from albumup.journal.media import Medium, write_in
 from albumup.journal.rows import Pins, stored
 from albumup.journal.states import State
 
@@ -36,16 +37,18 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A photo the journal has, with the newest of its tasks."""
+    """A task of a photo that the journal has at a place, and how the photo looked then."""
 
     task_id: int
     state: State
     size: int
     mtime_ns: int
     mime: str
-    prepared: bool
     spool: bool
-    device: int
+    sha256: str | None
+    """Of the bytes that it is to send, or has sent; None as long as it was never prepared. Then ``length`` is, too."""
+    length: int | None
+    medium: Medium
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +57,27 @@ class RootFound:
 
     path: bytes
     volume: str
-    device: int
+    card: int
     is_folder: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A photo to be taken in. ``task_id`` is 0 for a new one; ``error`` says why it cannot be read."""
+    """A photo to be taken in. ``task_id`` is 0 for a new one; ``error`` says why it cannot be read.
+
+    ``medium`` is the one that the journal knows it on; ``volume``, if not "", that medium's id, known by now.
+    """
 
     action: Action
     task_id: int
     root: int
     path: bytes
-    volume: str
+    medium: Medium
     relative: bytes
     mime: str
     pins: Pins
     error: str
+    volume: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +105,8 @@ class Gathering:
         connection.execute("drop table if exists temp.arrival")
         connection.execute(
             "create temp table arrival (id integer primary key, action text, task_id integer, root integer, path blob,"
-            " volume text, shown text, relative blob, mime text, size integer, mtime_ns, inode,"
-            " device integer, error text, stem blob)"
+            " volume text, card integer, now text, shown text, relative blob, mime text, size integer, mtime_ns, inode,"
+            " error text, stem blob)"
         )
         connection.execute("drop table if exists temp.beside")
         connection.execute("create temp table beside (path blob primary key, owner blob, arrival_id integer)")
@@ -183,14 +190,13 @@ class Gathering:
             " where task.id = arrival.task_id and (state in ('uploaded', 'duplicate', 'in_doubt')"
             " or (state = 'sending' and task.spool)))"
         )
-        self._renumber()
         connection.execute(
-            "insert into photo (album_id, root_id, path, volume, shown, relative, mime, size, mtime_ns,"
-            " inode, device) select ?, -root, path, volume, shown, relative, mime, size, mtime_ns, inode, device"
+            "insert into photo (album_id, root_id, path, volume, card, shown, relative, mime, size, mtime_ns, inode)"
+            " select ?, -root, path, volume, card, shown, relative, mime, size, mtime_ns, inode"
             " from temp.arrival where true"
             " order by id"
             " on conflict do update set root_id = excluded.root_id, mime = excluded.mime, relative = excluded.relative,"
-            " size = excluded.size, mtime_ns = excluded.mtime_ns, inode = excluded.inode, device = excluded.device",
+            " size = excluded.size, mtime_ns = excluded.mtime_ns, inode = excluded.inode",
             (album_id,),
         )
         connection.execute(
@@ -198,7 +204,7 @@ class Gathering:
             " select photo.id, photo.album_id, photo.root_id, case when error = '' then 'pending' else 'missing' end,"
             " error, arrival.size, ?, row_number() over (order by arrival.id), count(*) over (), ?"
             " from temp.arrival cross join photo on photo.album_id = ? and photo.path = arrival.path"
-            " and photo.volume = arrival.volume and (photo.volume <> '' or photo.device = arrival.device)"
+            " and photo.volume = arrival.volume and photo.card = arrival.card"
             # What another push has queued, or forget has dropped, while this one looked.
             " where case when action in ('new', 'again') then"
             " not exists (select 1 from task where task.photo_id = photo.id and task.id > arrival.task_id)"
@@ -209,6 +215,9 @@ class Gathering:
             if row["action"] not in (Action.NEW, Action.AGAIN):
                 self._change(row, spool)
         self._take_in_company(album_id)
+        for row in self._known():
+            if row["now"]:
+                write_in(connection, row["task_id"], row["now"])
         connection.execute("drop table temp.arrival")
         connection.execute("drop table temp.beside")
 
@@ -217,7 +226,7 @@ class Gathering:
         connection = self._journal.connection
         task = (
             "(select max(task.id) from temp.arrival cross join photo on photo.album_id = ? and"
-            " photo.path = arrival.path and photo.volume = arrival.volume"
+            " photo.path = arrival.path and photo.volume = arrival.volume and photo.card = arrival.card"
             " join task on task.photo_id = photo.id where arrival.id = ?)"
         )
         connection.executemany(
@@ -240,14 +249,6 @@ class Gathering:
             yield from rows
             last = rows[-1]["id"]
 
-    def _renumber(self) -> None:
-        """The same photos on a volume without a UUID that the system numbers otherwise today."""
-        self._journal.connection.executemany(
-            "update or ignore photo set device = ?"
-            " where id = (select photo_id from task where id = ?) and volume = '' and device <> ?",
-            ((row["device"], row["task_id"], row["device"]) for row in self._known()),
-        )
-
     def _change(self, row: sqlite3.Row, spool: bool) -> None:
         journal, task_id = self._journal, row["task_id"]
         found = journal.rows("select state from task where id = ?", task_id)
@@ -256,7 +257,7 @@ class Gathering:
         state = found[0]["state"]
         journal.connection.execute("update task set root_id = ? where id = ?", (-row["root"], task_id))
         if row["action"] == Action.REPIN:
-            journal.repin(task_id, Pins(row["size"], int(row["mtime_ns"]), int(row["inode"]), row["device"]))
+            journal.repin(task_id, Pins(row["size"], int(row["mtime_ns"]), int(row["inode"])))
         elif state in (State.FAILED, State.REJECTED, State.MISSING, State.PENDING):
             if state != State.PENDING:
                 journal.fresh_set(task_id, rounds=0)
@@ -267,14 +268,16 @@ class Gathering:
 
     def _flush(self) -> None:
         self._journal.connection.executemany(
-            "insert into temp.arrival (action, task_id, root, path, volume, shown, relative, mime, size, mtime_ns,"
-            " inode, device, error, stem) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "insert into temp.arrival (action, task_id, root, path, volume, card, now, shown, relative, mime, size,"
+            " mtime_ns, inode, error, stem) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
                     arrival.action,
                     arrival.task_id,
                     arrival.root,
                     arrival.path,
+                    arrival.medium.volume,
+                    arrival.medium.card,
                     arrival.volume,
                     shown(arrival.path),
                     arrival.relative,
@@ -282,7 +285,6 @@ class Gathering:
                     arrival.pins.size,
                     stored(arrival.pins.mtime_ns),
                     stored(arrival.pins.inode),
-                    arrival.pins.device,
                     arrival.error,
                     os.path.splitext(arrival.path)[0],
                 )
@@ -308,29 +310,19 @@ def _escape(letter: str) -> str:
     return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
-_KNOWN = (
-    "select task.id, task.state, photo.size, photo.mtime_ns, photo.mime, task.prepared, task.spool, photo.device"
-    " from photo join task on task.photo_id = photo.id where photo.album_id = ? and photo.path = ? and photo.volume = ?"
-)
-_HERE = f"{_KNOWN} and (case photo.volume when '' then photo.device else 0 end) = ? order by task.id desc limit 1"
-_ELSEWHERE = f"{_KNOWN} order by task.id desc limit 1"
-
-
-def known_photo(connection: sqlite3.Connection, album_id: int, path: bytes, volume: str, device: int) -> Known | None:
-    """What the journal knows of the photo at this place; where there is no UUID, perhaps of one on another device."""
-    row = connection.execute(_HERE, (album_id, path, volume, 0 if volume else device)).fetchone()
-    if row is None and not volume:
-        row = connection.execute(_ELSEWHERE, (album_id, path, volume)).fetchone()
-    if row is None:
-        return None
-    task_id, state, size, mtime_ns, mime, prepared, spool, device = row
-    return Known(task_id, _STATES[state], size, int(mtime_ns), mime, bool(prepared), bool(spool), device)
-
-
-def digest_of(connection: sqlite3.Connection, task_id: int) -> str | None:
-    """The SHA-256 of the bytes that a task is to send, or has sent; None as long as it was never prepared."""
-    row = connection.execute("select sha256 from body where task_id = ?", (task_id,)).fetchone()
-    return row["sha256"] if row else None
+def known_photos(connection: sqlite3.Connection, album_id: int, path: bytes) -> list[Known]:
+    """Every task of the photos that lie, or lay, at this place, whatever card it was on; the newest first."""
+    rows = connection.execute(
+        "select task.id, task.state, photo.size, photo.mtime_ns, photo.mime, task.spool, body.sha256,"
+        " body.size, photo.volume, photo.card from photo join task on task.photo_id = photo.id"
+        " left join body on body.task_id = task.id"
+        " where photo.album_id = ? and photo.path = ? order by task.id desc",
+        (album_id, path),
+    )
+    return [
+        Known(task_id, _STATES[state], size, int(mtime_ns), mime, bool(spool), sha256, length, Medium(*medium))
+        for task_id, state, size, mtime_ns, mime, spool, sha256, length, *medium in rows.fetchall()
+    ]
 
 
 def album_id_of(connection: sqlite3.Connection, name: str, target: str) -> int | None:
@@ -372,8 +364,8 @@ def add_album(journal: Journal, name: str, target: str, described: Described | N
 
 def _root_id(connection: sqlite3.Connection, root: RootFound) -> int:
     row = connection.execute(
-        "insert into root (path, volume, device, is_folder) values (?, ?, ?, ?)"
-        " on conflict do update set device = excluded.device, is_folder = excluded.is_folder returning id",
-        (root.path, root.volume, root.device, root.is_folder),
+        "insert into root (path, volume, card, is_folder) values (?, ?, ?, ?)"
+        " on conflict do update set is_folder = excluded.is_folder returning id",
+        (root.path, root.volume, root.card, root.is_folder),
     ).fetchone()
     return int(row["id"])

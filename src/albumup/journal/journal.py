@@ -171,8 +171,8 @@ class Journal:
         self.connection.execute(
             # Doubts about attempts with these very bytes stay, however they are framed.
             "insert or replace into body (task_id, head, tail, boundary, content_type, length, size, mtime_ns, inode,"
-            " device, ctime_ns, sha256, sha1, md5, taken, spool, definition_id, earlier)"
-            " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce((select earlier from body"
+            " ctime_ns, sha256, sha1, md5, taken, spool, definition_id, earlier)"
+            " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce((select earlier from body"
             " where task_id = ? and sha256 = ?), (select attempts from task where id = ?)))",
             (
                 task_id,
@@ -184,7 +184,6 @@ class Journal:
                 body.pins.size,
                 stored(body.pins.mtime_ns),
                 stored(body.pins.inode),
-                body.pins.device,
                 stored(body.pins.ctime_ns),
                 body.digests["sha256"],
                 body.digests.get("sha1"),
@@ -452,8 +451,8 @@ class Journal:
     def repin(self, task_id: int, pins: Pins) -> None:
         """The source's metadata changed and its bytes did not."""
         self.connection.execute(
-            "update body set mtime_ns = ?, inode = ?, device = ?, ctime_ns = ? where task_id = ?",
-            (stored(pins.mtime_ns), stored(pins.inode), pins.device, stored(pins.ctime_ns), task_id),
+            "update body set mtime_ns = ?, inode = ?, ctime_ns = ? where task_id = ?",
+            (stored(pins.mtime_ns), stored(pins.inode), stored(pins.ctime_ns), task_id),
         )
         self._see(task_id, pins)
 
@@ -465,8 +464,10 @@ class Journal:
             (*seen, task_id, *seen),
         )
 
-    def prepare_again(self, task_id: int) -> None:
+    def prepare_again(self, task_id: int, now: Pins | None = None) -> None:
         """The source has other bytes: a pending task loses its body and starts afresh, with fresh tries.
+
+        ``now``: how the photo looks since it was edited, where that is known.
 
         LostTask if it is no longer pending.
         """
@@ -477,6 +478,8 @@ class Journal:
         )
         if changed.rowcount != 1:
             raise LostTask(task_id)
+        if now is not None:
+            self._see(task_id, now)
         self.connection.execute("delete from body where task_id = ?", (task_id,))
         if self.rows("select 1 from attempt where task_id = ? and whole_at is not null limit 1", task_id):
             self.connection.execute("update sent_name set used = 1 where task_id = ?", (task_id,))

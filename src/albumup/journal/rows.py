@@ -15,7 +15,6 @@ class Pins:
     size: int
     mtime_ns: int
     inode: int
-    device: int
     ctime_ns: int = 0
     """0: not known, so that the file is read again before it is sent."""
 
@@ -66,7 +65,8 @@ class Task:
     path: bytes
     relative: bytes
     volume: str
-    device: int
+    card: int
+    """Tells cards apart that share their volume's id, or have none."""
     mime: str
     size: int
     position: int
@@ -96,7 +96,7 @@ class Root:
     id: int
     path: bytes
     volume: str
-    device: int
+    card: int
     is_folder: bool
 
 
@@ -159,11 +159,11 @@ class CutOff:
 
 
 TASK = """
-select task.id, task.album_id, album.name, task.root_id, photo.path, photo.relative, photo.volume, photo.device,
+select task.id, task.album_id, album.name, task.root_id, photo.path, photo.relative, photo.volume, photo.card,
     photo.mime, task.size, task.position, task.total, task.tries, task.attempts, task.frees, task.maybe_twice,
     task.spool, photo.size, photo.mtime_ns, task.sent_as,
     body.head, body.tail, body.boundary, body.content_type, body.length, body.taken, body.spool,
-    body.sha256, body.sha1, body.md5, body.size, body.mtime_ns, body.inode, body.device, body.ctime_ns,
+    body.sha256, body.sha1, body.md5, body.size, body.mtime_ns, body.inode, body.ctime_ns,
     case when task.clip_id is not null then
         (select remote_id from task clip where clip.id = task.clip_id and clip.state in ('uploaded', 'duplicate')) end,
     sidecar.path, case when body.head is null or task.prepared in (3, 4) then sidecar.content end,
@@ -179,14 +179,14 @@ left join sidecar on sidecar.task_id = task.id
 
 def task_of(row: sqlite3.Row) -> Task:
     """The task in a row of ``TASK``. By position: looking three dozen names up would take longer than the query."""
-    task_id, album_id, album, root_id, path, relative, volume, device = row[:8]
+    task_id, album_id, album, root_id, path, relative, volume, card = row[:8]
     mime, size, position, total, tries, attempts, frees, maybe_twice, spool, seen_size, seen_mtime_ns, sent_as = row[
         8:20
     ]
     return Task(
-        task_id, album_id, album, root_id, path, relative, volume, device, mime, size, position, total, tries, attempts,
-        frees, bool(maybe_twice), bool(spool), (seen_size, int(seen_mtime_ns)), sent_as, _body_of(row[20:35], row[38]),
-        row[35] or "", row[36], row[37],
+        task_id, album_id, album, root_id, path, relative, volume, card, mime, size, position, total, tries, attempts,
+        frees, bool(maybe_twice), bool(spool), (seen_size, int(seen_mtime_ns)), sent_as, _body_of(row[20:34], row[37]),
+        row[34] or "", row[35], row[36],
     )  # fmt: skip
 
 

@@ -201,7 +201,7 @@ def tell(journal: Journal, what: str, words: str) -> bool:
 def roots_of(journal: Journal, album_id: int) -> list[Root]:
     """The roots under which an album's unsent photos lie."""
     return [
-        Root(row["id"], row["path"], row["volume"], row["device"], bool(row["is_folder"]))
+        Root(row["id"], row["path"], row["volume"], row["card"], bool(row["is_folder"]))
         for row in journal.rows(
             "select * from root where exists (select 1 from task where album_id = ? and root_id = root.id"
             " and state = 'pending' and prepared = 0)"

@@ -337,6 +337,17 @@ alter table {table} drop column was;
 
 
 _CARDS = f"""
+drop index root_place;
+drop index photo_place;
+alter table root add column card integer not null default 0;   -- tells cards apart that share an id, or have none
+update root set card = device where volume = '';               -- so far by the number of the device
+alter table root drop column device;
+alter table photo add column card integer not null default 0;
+update photo set card = device where volume = '';
+alter table photo drop column device;
+alter table body drop column device;
+create unique index root_place on root (path, volume, card);
+create unique index photo_place on photo (album_id, path, volume, card);
 {_untyped("photo", "mtime_ns")}
 {_untyped("body", "mtime_ns")}
 {_untyped("body", "inode")}

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from albumup.body import AnotherVolume, Place, Source, SourceChanged, SourceGone
+from albumup.body import AnotherVolume, Place, Source, SourceChanged, SourceGone, read_pins
 from albumup.errors import AlbumupError, TryLater
 from albumup.journal.journal import Journal, LostTask
 from albumup.journal.recorder import Recorder
@@ -173,7 +173,7 @@ class Worker(threading.Thread):
             if body.spool:  # the copy; opening it again finds the way on
                 self._once_more(lane, task, attempt, f"its copy could not be sent: {fault}")
             elif isinstance(fault, SourceChanged):
-                self._prepare_again(lane, task, str(fault), attempt)
+                self._prepare_again(lane, task, str(fault), attempt, os.fstat(source.descriptor))
             else:
                 self._unreadable(lane, task, source, str(fault), attempt)
         else:
@@ -189,11 +189,14 @@ class Worker(threading.Thread):
         try:
             if body.spool:
                 return self._open_copy(lane, task, body, os.path.join(self._engine.options.spool_folder, body.spool))
-            return Source(task.path, body, Place(task.volume, task.device))
+            return Source(task.path, body, Place(task.volume), believes=self._engine.origins.is_known(task))
         except AnotherVolume as other:
             self._gone(lane, task, str(other), None, seen=str(other))
         except SourceChanged as changed:
-            self._prepare_again(lane, task, str(changed), None)
+            if why := self._engine.origins.stranger(task):
+                self._gone(lane, task, str(changed), None, seen=why)
+            else:
+                self._prepare_again(lane, task, str(changed), None, _status_of(task.path))
         except SourceGone as gone:
             self._gone(lane, task, str(gone), None)
         return None
@@ -216,7 +219,7 @@ class Worker(threading.Thread):
             engine.fail(TryLater(words, "Bring back its disk, then: albumup resume"))
             return None
         try:
-            return Source(task.path, body, Place(task.volume, task.device))
+            return Source(task.path, body, Place(task.volume), believes=engine.origins.is_known(task))
         except (SourceChanged, SourceGone, AnotherVolume) as other:
             engine.dispatch.end(lane, task)
             self._missing(lane, task, f"{words}, and the photo itself neither ({other})")
@@ -346,7 +349,9 @@ class Worker(threading.Thread):
 
         self._record(lane, task, record, recorded)
 
-    def _prepare_again(self, lane: Lane, task: Task, words: str, attempt: _Attempt | None) -> None:
+    def _prepare_again(
+        self, lane: Lane, task: Task, words: str, attempt: _Attempt | None, now: os.stat_result | None
+    ) -> None:
         """The source has other bytes now: the task starts afresh. ``attempt`` None: it had not begun."""
         engine = self._engine
         engine.dispatch.end(lane, task)
@@ -357,7 +362,7 @@ class Worker(threading.Thread):
                     raise LostTask(task.id)
                 journal.end_attempt(attempt.id, Outcome.FREE, error=f"the source changed: {words}")
                 journal.move(task.id, State.PENDING, f"changed, and prepared again: {words}")
-            journal.prepare_again(task.id)
+            journal.prepare_again(task.id, read_pins(now) if now is not None else None)
 
         self._record(lane, task, record, lambda: engine.recording.tell("changed", task, error=words))
 
@@ -366,7 +371,7 @@ class Worker(threading.Thread):
         try:
             source.check()
         except SourceChanged as changed:
-            self._prepare_again(lane, task, str(changed), attempt)
+            self._prepare_again(lane, task, str(changed), attempt, os.fstat(source.descriptor))
             return
         except SourceGone as gone:
             words = str(gone)
@@ -376,7 +381,7 @@ class Worker(threading.Thread):
         """The source cannot be read: its card is away and it waits, or it is missing."""
         engine = self._engine
         engine.dispatch.end(lane, task)
-        away = engine.dispatch.root_away(task.root_id, seen)
+        away = engine.dispatch.root_away(task.root_id, seen or engine.origins.stranger(task))
 
         def record(journal: Journal) -> None:
             if attempt is not None:
@@ -410,6 +415,13 @@ class Worker(threading.Thread):
             self._engine.dispatch.release(lane, task)
 
         self._engine.recorder.do(change, after)
+
+
+def _status_of(path: bytes) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except OSError:
+        return None
 
 
 def _doubted(finding: Finding) -> Finding:

@@ -423,7 +423,7 @@ class Dispatch:
             root = self.roots.get(root_id)
         if root is None:
             return False
-        words = root_is_away(root.path, Place(root.volume, root.device), is_folder=root.is_folder) or seen
+        words = root_is_away(root.path, Place(root.volume), is_folder=root.is_folder) or seen
         if not words:
             return False
         with self.cond:

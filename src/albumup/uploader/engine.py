@@ -29,6 +29,7 @@ from albumup.uploader.breaker import CRON_PHOTOS, Breaker
 from albumup.uploader.dispatch import TICK, Dispatch
 from albumup.uploader.former import Formers, Rebuild
 from albumup.uploader.lane import Closing, Lane
+from albumup.uploader.origins import Origins
 from albumup.uploader.preparing import Preparer
 from albumup.uploader.progress import Listener, Pause, Progress, Upload
 from albumup.uploader.recording import Recording
@@ -57,6 +58,7 @@ class Engine:
         self.options = options
         self.recorder = Recorder(journal)
         self.dispatch = Dispatch(self.recorder, options.jobs, chance)
+        self.origins = Origins(self.recorder, self.dispatch)
         self.recording = Recording(self.dispatch, listener)
         self.chance = chance
         self.preparing = True

@@ -22,6 +22,7 @@ from albumup.journal.rows import Body, Task
 from albumup.journal.states import Prepared
 from albumup.prepare import Reading, body_of, photo_of, read, reread
 from albumup.uploader.lane import Lane
+from albumup.uploader.origins import STRANGER
 from albumup.uploader.spooling import is_away, open_copy
 
 if TYPE_CHECKING:
@@ -143,7 +144,9 @@ class Preparer(threading.Thread):
 
     def _read(self, lane: Lane, task: Task) -> Reading | None:
         engine = self._engine
-        if task.root_id in engine.dispatch.away:
+        if task.root_id in engine.dispatch.away or (
+            not engine.origins.is_known(task) and engine.dispatch.root_away(task.root_id, STRANGER)
+        ):
             return None
 
         def on_block(size: int) -> None:
@@ -159,7 +162,7 @@ class Preparer(threading.Thread):
             engine.dispatch.root_away(task.root_id, str(other))
             return None
         except SourceGone as gone:
-            if not engine.dispatch.root_away(task.root_id):
+            if not engine.dispatch.root_away(task.root_id, engine.origins.stranger(task)):
                 self._give_up(task, str(gone))
             return None
         except SourceChanged as changed:
@@ -170,6 +173,9 @@ class Preparer(threading.Thread):
             return None
         except ConfigError as error:
             engine.dispatch.close_lane(lane, error)
+            return None
+        differs = (reading.pins.size, reading.pins.mtime_ns) != task.seen
+        if differs and (why := engine.origins.stranger(task)) and engine.dispatch.root_away(task.root_id, why):
             return None
         if reading.pins.size == 0:
             self._give_up(task, "it is empty now")
@@ -207,7 +213,7 @@ class Preparer(threading.Thread):
             if copy and isinstance(fault, SourceGone) and (why := is_away(copy)):
                 words = f"{os.path.dirname(copy)}: {why}; copies of photos are to be there"
                 engine.fail(TryLater(words, "Bring back its disk, then: albumup resume"))
-            elif copy or isinstance(fault, SourceChanged) or not engine.dispatch.root_away(task.root_id):
+            elif copy or not engine.dispatch.root_away(task.root_id, engine.origins.stranger(task)):
                 self._start_afresh(task, str(fault))
         except ConfigError as error:
             engine.dispatch.close_lane(lane, error)

@@ -48,9 +48,7 @@ def run_trial(target: Target, path: bytes) -> Trial:
     name = os.path.basename(path)
     mime = media_type_by_name(name) or "application/octet-stream"
     seen = (pins.size, pins.mtime_ns)
-    task = Task(
-        0, 0, ALBUM, 0, path, name, "", pins.device, mime, pins.size, 1, 1, 0, 0, 0, False, False, seen, None, None
-    )
+    task = Task(0, 0, ALBUM, 0, path, name, "", 0, mime, pins.size, 1, 1, 0, 0, 0, False, False, seen, None, None)
     with FactsReader() as facts:
         taken = taken_of(path, mime, target, facts) if target.dates else None
     photo = photo_of(task, pins, digests, taken, target)

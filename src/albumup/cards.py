@@ -1,0 +1,114 @@
+"""Is the card or disk that photos were queued from the one that lies there now?
+
+Where its id is a full UUID, that tells. Factory cards share their serial numbers, and much has no id at all: then the
+photos themselves are looked at, without opening any. If most of those that are still there are as pinned, it is the
+same card, whatever became of the others.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from albumup.body import as_pinned, is_loose
+from albumup.journal import media
+from albumup.journal.media import Medium, Seen
+from albumup.volumes import is_full, volume_of
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How many of a card's photos are still there, and how many of these are as pinned."""
+
+    there: int = 0
+    same: int = 0
+    is_named: bool = False
+    """The id of their file system was unknown, and is known now."""
+    is_untouched: bool = False
+    """One of them has its status change time still, which nobody can set, on a file system that keeps one."""
+
+    @property
+    def is_known(self) -> bool:
+        """Most are as pinned; of two photos the one that nobody touched is enough."""
+        return 2 * self.same > self.there or (2 * self.same == self.there and self.is_untouched)
+
+
+def look_at(photos: Iterable[Seen]) -> Look:
+    """Look at photos (stat only) that were queued from one card."""
+    there = same = 0
+    is_named = is_untouched = False
+    for photo, status, loose, volume in _looked_at(photos):
+        there += 1
+        if as_pinned(photo.pins, status, loose=loose):
+            same += 1
+            is_named = is_named or bool(volume and not photo.volume)
+            is_untouched = is_untouched or (not loose and photo.pins.ctime_ns == status.st_ctime_ns)
+    return Look(there, same, is_named, is_untouched)
+
+
+def named(photos: Iterable[Seen]) -> Iterator[tuple[int, str]]:
+    """Those of them (by id) that are as pinned and lie on a file system whose id was unknown, with that id."""
+    for photo, status, loose, volume in _looked_at(photos):
+        if volume and not photo.volume and as_pinned(photo.pins, status, loose=loose):
+            yield photo.id, volume
+
+
+def _looked_at(photos: Iterable[Seen]) -> Iterator[tuple[Seen, os.stat_result, bool, str]]:
+    """Those that are there, with their status; and of the file system, whether it is a loose one, and its id."""
+    systems: dict[int, tuple[bool, str]] = {}
+    for photo in photos:
+        if not photo.pins.size:  # it was never seen
+            continue
+        try:
+            status = os.stat(photo.path)
+        except OSError:
+            continue
+        if status.st_dev not in systems:
+            systems[status.st_dev] = is_loose(photo.path), volume_of(status.st_dev, photo.path)
+        loose, volume = systems[status.st_dev]
+        yield photo, status, loose, volume
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What is known of the card or disk at a pushed path: the media it is, and as which its new photos are noted."""
+
+    known: frozenset[Medium]
+    new: Medium
+
+
+def find(connection: sqlite3.Connection | None, path: bytes, volume: str, *, edited: bool) -> Place:
+    """Which of the journal's media lies at ``path``, where the system calls it ``volume``.
+
+    ``edited``: somebody says that the photos there are those of the newest, edited.
+    """
+    if connection is None:
+        return Place(frozenset(), Medium(volume, 0 if is_full(volume) else 1))
+    known: list[Medium] = []
+    others: list[tuple[int, Medium]] = []
+    for medium in media.under(connection, path):  # the newest first
+        if medium.volume and volume and medium.volume != volume:
+            continue
+        if is_full(volume) and medium.volume == volume:
+            known.append(medium)
+            continue
+        look = look_at(media.photos_of(connection, path, medium))
+        if look.is_known:
+            known.append(medium)
+        else:
+            others.append((look.same, medium))
+    if edited and not known and others:
+        known = [max(others, key=lambda other: other[0])[1]]
+    return Place(frozenset(known), _new(connection, known, volume))
+
+
+def _new(connection: sqlite3.Connection, known: list[Medium], volume: str) -> Medium:
+    """As which new photos are noted: the card that is known, best by an id, or one that nobody has seen before."""
+    if is_full(volume):
+        return Medium(volume, 0)
+    named = [medium for medium in known if medium.volume] or known
+    if not named:
+        return Medium(volume, media.next_card(connection))
+    return Medium(volume or named[0].volume, named[0].card)

@@ -1,0 +1,121 @@
+"""Cards and disks as the journal knows them: the media that photos lie on.
+
+A medium is its id and a number, which tells those apart that share an id, or have none.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from albumup.journal.rows import Pins
+
+_AT_A_TIME = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Medium:
+    """``volume``: its id, or ""; ``card``: the number."""
+
+    volume: str
+    card: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A photo as it was when it was last looked at. ``volume`` is its file system's id, as far as it was known then."""
+
+    id: int
+    path: bytes
+    volume: str
+    pins: Pins
+
+
+def albums(connection: sqlite3.Connection) -> list[int]:
+    """The ids of all albums."""
+    return [row[0] for row in connection.execute("select id from album order by id").fetchall()]
+
+
+def under(connection: sqlite3.Connection, path: bytes) -> list[Medium]:
+    """The media of the photos below a folder, whatever their album; the one with the newest photo first."""
+    newest: dict[Medium, int] = {}
+    for album_id in albums(connection):
+        rows = connection.execute(
+            "select volume, card, max(id) from photo where album_id = ? and path > ? and path < ? group by 1, 2",
+            (album_id, *_bounds(path)),
+        )
+        for volume, card, photo_id in rows.fetchall():
+            medium = Medium(volume, card)
+            newest[medium] = max(newest.get(medium, 0), photo_id)
+    return sorted(newest, key=lambda medium: -newest[medium])
+
+
+def waiting_at(connection: sqlite3.Connection, path: bytes) -> list[str]:
+    """The names of the albums whose photos wait below a root's path."""
+    rows = connection.execute(
+        "select distinct album.name from album join task on task.album_id = album.id"
+        " join root on root.id = task.root_id where task.state = 'pending' and root.path = ? order by album.id",
+        (path,),
+    )
+    return [row[0] for row in rows.fetchall()]
+
+
+def photos_of(connection: sqlite3.Connection, path: bytes, medium: Medium) -> Iterator[Seen]:
+    """The photos of a medium below a folder, whatever their album and state."""
+    for album_id in albums(connection):
+        after = b""
+        while page := page_of(connection, album_id, path, medium, after):
+            yield from page
+            after = page[-1].path
+
+
+def page_of(
+    connection: sqlite3.Connection, album_id: int, path: bytes, medium: Medium, after: bytes = b""
+) -> list[Seen]:
+    """The next thousand photos of a medium below a folder, in one album."""
+    first, last = _bounds(path)
+    rows = connection.execute(
+        "select id, path, volume, size, mtime_ns, inode, (select ctime_ns from body where task_id ="
+        " (select max(id) from task where photo_id = photo.id)) as ctime_ns from photo"
+        " where album_id = ? and path > ? and path < ? and volume = ? and card = ? order by path limit ?",
+        (album_id, max(first, after), last, medium.volume, medium.card, _AT_A_TIME),
+    )
+    return [
+        Seen(photo_id, path, volume, Pins(size, int(mtime_ns), int(inode or 0), int(ctime_ns or 0)))
+        for photo_id, path, volume, size, mtime_ns, inode, ctime_ns in rows.fetchall()
+    ]
+
+
+def next_card(connection: sqlite3.Connection) -> int:
+    """A number that no medium has."""
+    rows = connection.execute("select max(card) from photo union all select max(card) from root").fetchall()
+    return max(int(row[0] or 0) for row in rows) + 1
+
+
+def write_in(connection: sqlite3.Connection, task_id: int, volume: str) -> None:
+    """The id of the file system that a task's photo lies on is known by now.
+
+    Where the journal has a photo there under that id already, both stay as they are.
+    """
+    connection.execute(
+        "update or ignore photo set volume = ? where id = (select photo_id from task where id = ?) and volume = ''",
+        (volume, task_id),
+    )
+
+
+def name(connection: sqlite3.Connection, photos: Iterable[tuple[int, str]], root_id: int, volume: str) -> None:
+    """The same of photos (by id, each with its own), and of the root that they lie under."""
+    connection.executemany(
+        "update or ignore photo set volume = ?2 where id = ?1 and volume = ''",
+        photos,
+    )
+    if volume:
+        connection.execute("update or ignore root set volume = ? where id = ? and volume = ''", (volume, root_id))
+
+
+def _bounds(folder: bytes) -> tuple[bytes, bytes]:
+    """Between these lie all paths below a folder."""
+    inside = os.path.join(folder, b"")
+    return inside, inside[:-1] + bytes([inside[-1] + 1])

@@ -1,0 +1,60 @@
+"""Whether what lies at a path is the card that photos were queued from: a look at them decides, where no id does."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from albumup.body import read_pins
+from albumup.cards import look_at
+from albumup.journal.media import Seen
+
+
+@pytest.mark.parametrize(
+    ("photos", "edited", "gone", "known"),
+    [
+        (1, 0, 0, True),
+        (1, 1, 0, False),
+        (1, 0, 1, False),  # none of them is there
+        (2, 1, 0, True),  # the other one was not even touched
+        (3, 1, 0, True),
+        (3, 2, 0, False),
+        (5, 2, 0, True),
+        (5, 1, 3, True),
+        (5, 2, 2, False),
+        (5, 0, 4, True),
+    ],
+)
+def test_most_of_those_that_are_there_decide(tmp_path: Path, photos: int, edited: int, gone: int, known: bool) -> None:
+    queued = []
+    for number in range(photos):
+        path = tmp_path / f"{number}.jpg"
+        path.write_bytes(b"photo")
+        queued.append(Seen(number, os.fsencode(path), "", read_pins(path.stat())))
+    for seen in queued[:edited]:
+        Path(os.fsdecode(seen.path)).write_bytes(b"edited")
+    for seen in queued[photos - gone :]:
+        os.unlink(seen.path)
+    assert look_at(queued).is_known == known
+
+
+def test_half_of_them_is_too_few_where_one_could_be_another_cards(tmp_path: Path) -> None:
+    """Size and time can be equal by chance, or set; the time of the last change of status cannot."""
+    queued = []
+    for number in range(4):
+        path = tmp_path / f"{number}.jpg"
+        path.write_bytes(b"photo")
+        os.utime(path, (0, 1000 + number))
+        queued.append(Seen(number, os.fsencode(path), "", read_pins(path.stat())))
+        path.rename(tmp_path / f"{number}.card-A")
+    for number in range(4):
+        path = tmp_path / f"{number}.jpg"
+        path.write_bytes(b"other")
+        if number < 2:
+            os.link(tmp_path / f"{number}.card-A", tmp_path / "same inode")
+            os.replace(tmp_path / "same inode", path)
+            os.utime(path, (0, 1000 + number))
+    look = look_at(queued)
+    assert (look.there, look.same, look.is_untouched, look.is_known) == (4, 2, False, False)
