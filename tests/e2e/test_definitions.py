@@ -8,21 +8,24 @@ from albumup.receive import Receiver, Store
 from albumup.receive.faults import parse_faults
 
 from .conftest import Home, finish, until
-from .server import Answer, FormServer
+from .server import FormServer
 
 
-def refuse_first(home: Home, server: FormServer, *line: object) -> None:
-    """Push while the server is down for a while: everything is made ready, and nothing is taken."""
-    server.answer = lambda _: Answer(503)
-    done = home.run("push", *line, "--patience", "0")
-    assert done.returncode == 75, done.stderr
-    server.answer = lambda _: Answer()
+def cut_off(home: Home, server: FormServer, *line: object) -> None:
+    """Push, and kill it when all is made ready; what it has sent by then is in doubt."""
+    server.may_answer.clear()
+    process = home.start("push", *line)
+    until(lambda: server.in_flight and not home.sql("select 1 from task where prepared = 0"))
+    process.kill()
+    process.wait()
+    server.may_answer.set()
+    until(lambda: not server.in_flight)
     server.ledger.clear()
 
 
 def test_what_waits_goes_by_the_fields_of_an_edited_config(home: Home, server: FormServer) -> None:
     home.form(server, 'fields = { title = "old" }')
-    refuse_first(home, server, home.photos(3))
+    cut_off(home, server, home.photos(3))
     home.form(server, 'file_field = "photo"\nfilename = "{index}-{name}"\nfields = { title = "new", sum = "{md5}" }')
     done = home.run("resume")
     assert done.returncode == 0, done.stderr
@@ -37,7 +40,7 @@ def test_what_does_not_frame_frames_nothing_anew(home: Home, server: FormServer)
     home.form(server, 'token_file = "one"')
     home.secret("one", "config/albumup/one")
     home.secret("two", "config/albumup/two")
-    refuse_first(home, server, home.photos(2))
+    cut_off(home, server, home.photos(2))
     before = home.sql("select boundary from body order by task_id")
     home.form(server, 'token_file = "two"\nsuccess = [200]\nsettle = 1')
     done = home.run("resume")
@@ -51,7 +54,7 @@ def test_a_copy_is_framed_anew_without_its_card(home: Home, server: FormServer) 
     home.form(server, 'fields = { title = "old" }')
     trip = home.photos(1, "trip/one").parent
     home.photos(1, "trip/two")
-    refuse_first(home, server, trip, "--spool")
+    cut_off(home, server, trip, "--spool")
     trip.rename(home.folder / "pocket")
     home.form(
         server, 'taken_fallback = "mtime"\nfields = { sum = "{sha1}", taken = "{taken:%Y}", at = "{modified:%Y}" }'
@@ -66,7 +69,7 @@ def test_a_copy_is_framed_anew_without_its_card(home: Home, server: FormServer) 
 def test_a_photo_edited_meanwhile_goes_with_its_new_bytes(home: Home, server: FormServer) -> None:
     home.form(server)
     trip = home.photos(1)
-    refuse_first(home, server, trip)
+    cut_off(home, server, trip)
     (trip / "IMG_1.JPG").write_bytes((home.photos(1, "other", 7) / "IMG_7.JPG").read_bytes())
     home.form(server, 'fields = { sum = "{sha256}", md5 = "{md5}" }')
     done = home.run("resume")
@@ -80,7 +83,7 @@ def test_a_photo_edited_meanwhile_goes_with_its_new_bytes(home: Home, server: Fo
 
 def test_another_path_on_the_same_host_is_another_definition(home: Home, server: FormServer) -> None:
     other = server.url.replace("/upload", "/other")
-    refuse_first(home, server, home.photos(2), "--url", server.url, "--field", "a=trip")
+    cut_off(home, server, home.photos(2), "--url", server.url, "--field", "a=trip")
     done = home.run("push", home.photos(3, "wedding", 11), "--url", other, "--field", "a=wedding")
     assert done.returncode == 0, done.stderr
     assert {(one.path, one.fields["a"]) for one in server.ledger} == {("/other", "wedding")}
@@ -99,8 +102,8 @@ def test_another_path_on_the_same_host_is_another_definition(home: Home, server:
 def test_options_given_again_change_their_album_alone_and_as_a_whole(home: Home, server: FormServer) -> None:
     line = ("--url", server.url, "--field", "a=old")
     assert home.run("push", home.photos(1), *line).returncode == 0
-    refuse_first(home, server, home.photos(2), *line)
-    refuse_first(home, server, home.photos(1, "wedding", 11), *line)
+    cut_off(home, server, home.photos(2), *line)
+    cut_off(home, server, home.photos(1, "wedding", 11), *line)
     done = home.run("push", "trip", "--url", server.url, "--field", "a=new")
     assert done.returncode == 0, done.stderr
     assert "with the fields given now" in done.stderr
@@ -121,8 +124,8 @@ def test_options_given_again_change_their_album_alone_and_as_a_whole(home: Home,
 def test_each_album_goes_with_its_own_token(home: Home, server: FormServer) -> None:
     home.secret("one", "one")
     home.secret("two", "two")
-    refuse_first(home, server, home.photos(1), "--url", server.url, "--token-file", "one")
-    refuse_first(home, server, home.photos(1, "wedding", 11), "--url", server.url, "--token-file", "two")
+    cut_off(home, server, home.photos(1), "--url", server.url, "--token-file", "one")
+    cut_off(home, server, home.photos(1, "wedding", 11), "--url", server.url, "--token-file", "two")
     done = home.run("resume")
     assert done.returncode == 0, done.stderr
     assert {one.filename: one.headers["authorization"] for one in server.ledger} == {
@@ -133,7 +136,7 @@ def test_each_album_goes_with_its_own_token(home: Home, server: FormServer) -> N
 
 
 def test_a_target_of_the_config_keeps_clear_of_what_url_described(home: Home, server: FormServer) -> None:
-    refuse_first(home, server, home.photos(1), "--url", server.url, "--field", "a=options")
+    cut_off(home, server, home.photos(1), "--url", server.url, "--field", "a=options")
     home.form(server, 'fields = { a = "config" }', '"127.0.0.1"')
     done = home.run("push", home.photos(1, "wedding", 11), "--target", "127.0.0.1")
     assert done.returncode == 0, done.stderr
@@ -164,7 +167,7 @@ def test_an_uploader_at_work_goes_by_what_a_joiner_says(home: Home, server: Form
 def test_a_push_goes_where_its_album_is(home: Home, server: FormServer) -> None:
     trip = home.photos(1)
     assert home.run("push", trip, "--album", "here").returncode == 0
-    refuse_first(home, server, trip, "--url", server.url, "--field", "a=trip")
+    cut_off(home, server, trip, "--url", server.url, "--field", "a=trip")
     home.photos(1, first=2)
     done = home.run("push", trip)
     assert done.returncode == 0, done.stderr
