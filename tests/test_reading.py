@@ -108,6 +108,7 @@ def test_a_bomb_costs_no_more_than_an_answer(encoding: str) -> None:
         ("text/html", b"<html><meta http-equiv=x content='text/html; charset=cp850'>" + WORDS.encode("cp850")),
         ("text/html", b"<!doctype html>Gr&ouml;&szlig;e: zu gro&#223;"),
         ("text/xml", b'<?xml version="1.0" encoding="ISO-8859-1"?>' + WORDS.encode("latin-1")),
+        ("text/xml", b"<error>Gr&#xF6;&#223;e: zu gro&#xdf;</error>"),
         ("application/json", json.dumps({"error": WORDS}).encode()),
         ("application/json", json.dumps({"error": WORDS}, ensure_ascii=False).encode("utf-16-le")),
         ("application/json", json.dumps({"error": WORDS}, ensure_ascii=False).encode("utf-16-be")),

@@ -980,6 +980,13 @@ def test_a_proxy_that_refuses_the_tunnel(ca_file: Path, monkeypatch: pytest.Monk
         assert reach("https://photos.test/", ca_file) == (Fault.NOT_REACHED, Fault.NOT_REACHED)
 
 
+def test_a_proxy_that_is_down_is_named(refused_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", f"http://anna:word@127.0.0.1:{refused_port}")
+    unreached = Wire("http://photos.test/", Peer()).reach()
+    assert unreached is not None
+    assert unreached.detail == f"by way of the proxy 127.0.0.1:{refused_port}: connection refused"
+
+
 def test_no_proxy_leads_past_the_proxy(ca_file: Path, no_payload: int, monkeypatch: pytest.MonkeyPatch) -> None:
     with Server(GREET) as proxy, Server(GREET) as server:
         monkeypatch.setenv("http_proxy", proxy.url)

@@ -18,6 +18,15 @@ _LOCAL_ERRNOS = frozenset({errno.ENFILE, errno.EMFILE, errno.ENOMEM})
 
 def connect(peer_host: str, peer_port: int, *, context: ssl.SSLContext | None, proxy: Proxy | None) -> socket.socket:
     """A non-blocking socket to a server, through TLS if there is a context. Raises Stopped, LocalError."""
+    try:
+        return _connect(peer_host, peer_port, context, proxy)
+    except Stopped as stopped:
+        if proxy is None:
+            raise
+        raise Stopped(stopped.fault, f"by way of the proxy {proxy.host}:{proxy.port}: {stopped.detail}") from stopped
+
+
+def _connect(peer_host: str, peer_port: int, context: ssl.SSLContext | None, proxy: Proxy | None) -> socket.socket:
     import urllib3.connection
     import urllib3.exceptions
 

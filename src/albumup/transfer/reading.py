@@ -155,12 +155,13 @@ codecs.register_error("albumup.latin-1", _as_latin)
 
 
 def readings(text: str, *, is_page: bool) -> Iterable[str]:
-    """The ways to read a text that rules look at: as it stands, with JSON's escapes resolved, or a page's, composed.
+    """The ways to read a text that rules look at: as it stands, with its escapes resolved (those of JSON, of a page or
+    XML), composed.
 
     An escape or a character of two code points is another spelling of what a person wrote into a rule.
     """
     found = [text, _ESCAPE.sub(_resolved, text)]
-    if is_page:
+    if is_page or text.lstrip().startswith("<"):
         found.append(html.unescape(text))
     return dict.fromkeys([*found, *(unicodedata.normalize("NFC", one) for one in found)])
 
