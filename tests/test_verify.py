@@ -49,6 +49,7 @@ SAFE = (
     ("._IMG_1.JPG", FORK), (".DS_Store", b"x"), ("notes.txt", b"words"), ("C0001M01.XML", b"<x/>"), (".hidden", b"x"),
     # what a camera made for a photo that is proven
     ("IMG_1.THM", OTHER), ("IMG_1.SCR", OTHER), ("img_1.lrv", OTHER), ("IMG_1.LRF", OTHER),
+    ("IMG_1.THM", b""), ("GX010123.LRV", b"of its own kind"),
     ("MISC/THM/100/IMG_1.THM", OTHER), ("MISC/THM/100/IMG_1.SCR", OTHER), ("GL010123.LRV", OTHER),
     ("LRV_20240101_101010_01_001.insv", OTHER), ("M4ROOT/THMBNL/C0001T01.JPG", OTHER),
     ("M4ROOT/SUB/C0001S03.MP4", OTHER),
@@ -197,6 +198,13 @@ def test_an_erased_folder_leaves_what_is_there(tmp_path: Path) -> None:
     outcome, findings = look(known(JPEG, OTHER), tmp_path / "gone")
     assert findings == []
     assert (outcome.is_erased, outcome.is_safe, outcome.on_server, outcome.gone) == (True, False, 2, 2)
+
+
+def test_what_a_camera_makes_is_counted_whatever_it_holds(card: Path) -> None:
+    put(card, "IMG_1.THM", b"of its own kind")
+    put(card, "IMG_9.SCR", b"of its own kind")
+    outcome, _ = look(known(JPEG), card)
+    assert (outcome.made, outcome.others) == ({".thm": 1}, {".scr": 1})
 
 
 def test_what_a_camera_made_may_go_after_its_photo(tmp_path: Path) -> None:

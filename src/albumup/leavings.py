@@ -66,6 +66,14 @@ def is_stored_album(root: bytes, name: bytes) -> bool:
     return os.path.exists(os.path.join(root, STORE_FOLDERS[0], name + STORE_INDEX))
 
 
+_MADE = (b".thm", b".scr", b".lrv", b".lrf")
+
+
+def may_be_made(name: bytes) -> bool:
+    """Is it called as cameras call what they make for a photo or clip of the same stem?"""
+    return name.lower().endswith(_MADE)
+
+
 class Makers:
     """Which files a camera or a NAS made for the photos and clips that are ``add``-ed."""
 
@@ -85,9 +93,8 @@ class Makers:
         """Was this file made for one of them, as DCF, GoPro, Insta360, DJI and Sony (M4ROOT) name such files?"""
         folder, stem = _place(path)
         name = os.path.basename(path).lower()
-        suffix = os.path.splitext(name)[1]
         is_of_stem = (folder, stem) in self._stems or (_is_dji(folder) and stem in self._anywhere)
-        if is_of_stem and suffix in (b".thm", b".scr", b".lrv", b".lrf"):
+        if is_of_stem and may_be_made(name):
             return True
         return any((place, key) in self._stems for place, key in _owners(folder, name, stem))
 

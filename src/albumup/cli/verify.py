@@ -154,7 +154,7 @@ def _verdict(journal: Journal, album: Album, server: Target, outcome: Outcome) -
     from albumup.verify import is_by_name
 
     where = f"{outcome.on_server} of {outcome.photos} are on {escape(server.address)}"
-    parts = [f"{outcome.gone} {'is' if outcome.gone == 1 else 'are'} gone here"] if outcome.gone else []
+    parts = [_gone(outcome)] if outcome.gone else []
     if outcome.sidecars:
         parts.append(f"{_of(outcome.sidecars, 'sidecar')}, named above, {_was(outcome.sidecars)} not sent")
     if outcome.is_safe:
@@ -171,6 +171,11 @@ def _verdict(journal: Journal, album: Album, server: Target, outcome: Outcome) -
     if outcome.beside:
         parts.append(outcome.beside)
     return f"{'; '.join([where, *parts])}: not safe to erase    (exit 3)", 3
+
+
+def _gone(outcome: Outcome) -> str:
+    gone = f"{outcome.gone} {'is' if outcome.gone == 1 else 'are'} gone here"
+    return f"{gone}, and {len(outcome.lost)} not there either" if outcome.lost else gone
 
 
 def _counts(counts: Mapping[str, int]) -> str:

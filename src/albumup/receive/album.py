@@ -84,8 +84,7 @@ class Album:
             if now is not None and now.sha256 == sha256:
                 return name
             if now is not None:
-                path = _text(os.path.join(self._folder, name))
-                self._log(f"{path} is damaged, it had SHA-256 {sha256}; it is left as it is")
+                self._tell_changed(name, sha256)
             with self._opened() as index:
                 known = self._photos.get(name)
                 if now is None:
@@ -94,6 +93,10 @@ class Album:
                     self._record(name, now, index)
                 name = self._find(sha256, index)
         return None
+
+    def _tell_changed(self, name: bytes, sha256: str) -> None:
+        path = _text(os.path.join(self._folder, name))
+        self._log(f"{path} was changed or damaged: it had SHA-256 {sha256}; it is left as it is")
 
     def _hashed_again(self, name: bytes) -> Photo | None:
         path = os.path.join(self._folder, name)
@@ -199,8 +202,10 @@ class Album:
             if not stat.S_ISREG(now.st_mode):
                 raise FileNotFoundError(path)
             if known is None or not known.is_unchanged(now):
-                known = _hashed(path)
+                before, known = known, _hashed(path)
                 self._record(name, known, index)
+                if before is not None and before.sha256 != known.sha256:
+                    self._tell_changed(name, before.sha256)
         except OSError:
             self._photos.pop(name, None)
             return None

@@ -24,7 +24,7 @@ class There(IntEnum):
 
     @property
     def words(self) -> str:
-        return self.name.lower().replace("_", " ")
+        return "not sent" if self is There.NOTHING else self.name.lower().replace("_", " ")
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from albumup.body import SourceChanged, SourceGone, read_source
 from albumup.disk import drop_from_cache
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
-from albumup.leavings import STORE_FOLDERS, Makers, is_apple_double, is_bin, is_nas_thumbnail, is_store
+from albumup.leavings import STORE_FOLDERS, Makers, is_apple_double, is_bin, is_nas_thumbnail, is_store, may_be_made
 from albumup.photo import HEAD_BYTES, media_type, media_type_by_name
 from albumup.verify.findings import Finding, Kind, Outcome
 from albumup.verify.there import Copies
@@ -58,7 +58,7 @@ def look_here(copies: Copies, folders: Sequence[bytes], outcome: Outcome) -> Ite
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """What may be a photo, and is none that is proven: a camera may have made it for one."""
+    """What is no photo that is proven: a camera may have made it for one. ``why_not`` "": it is no photo either."""
 
     path: bytes
     size: int
@@ -88,9 +88,11 @@ class _Look:
         for one in self._candidates:
             if self._makers.made(one.path):
                 yield Finding(Kind.MADE, one.path, _suffix(one.path), one.size)
-            else:
+            elif one.why_not:
                 self._note_bin(one.path)
                 yield Finding(Kind.UNPROVEN, one.path, one.why_not, one.size)
+            else:
+                yield Finding(Kind.OTHER, one.path, _suffix(one.path), one.size)
 
     def _below(self, root: bytes) -> Iterator[Finding]:
         unread: list[OSError] = []
@@ -185,6 +187,8 @@ class _Look:
         elif was_pushed or _by_name(name) or (head and media_type(head, name)):
             why_not = self._copies.by_path.get(path, "not in the album")
             self._candidates.append(_Candidate(path, info.st_size, why_not or "it has changed here since it was sent"))
+        elif may_be_made(name):
+            self._candidates.append(_Candidate(path, info.st_size, ""))
         else:
             yield Finding(Kind.OTHER, path, _suffix(path), info.st_size)
 
