@@ -29,7 +29,7 @@ from albumup.journal.rows import Pins
 from albumup.journal.states import DONE, WANTING, State
 from albumup.prepare import taken_of
 from albumup.scan import Filters, Found, Root, Skipped, SkipReason, Unreadable, scan
-from albumup.sidecars import Folders, fits, owner_of
+from albumup.sidecars import Folders, digest_of_sidecar, fits, owner_of
 from albumup.targets.base import Target
 
 _EXAMPLES = 10
@@ -177,7 +177,11 @@ class Intake:
             folder, name = os.path.split(path)
             names = set(folders.beside(path))
             if self._album_id is not None:
-                names |= set(map(os.path.basename, gathering.photos_beside(self._album_id, os.path.splitext(path)[0])))
+                names |= set(map(os.path.basename, gathering.photos_beside(self._album_id, path)))
+            sent = gathering.sidecar_sent(self._album_id, path) if self._album_id is not None else None
+            if sent is not None and digest_of_sidecar(path) == sent:
+                self.survey.skipped[SkipReason.SIDECAR] -= 1
+                return
             owner = owner_of(name, names)
             if owner is not None and fits(path):
                 gathering.add_sidecar(path, os.path.join(folder, owner))

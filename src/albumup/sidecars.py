@@ -5,6 +5,7 @@ The photos are told by suffix: what a file holds says nothing of which one the e
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable
 
@@ -71,6 +72,16 @@ class Folders:
                 pass
             self._last = folder, by_start
         return self._last[1].get(name.partition(b".")[0], [])
+
+
+def digest_of_sidecar(path: bytes) -> str:
+    """Its SHA-256 (hex); "" if it cannot be read, or is too large for one."""
+    try:
+        with open(path, "rb") as file:
+            content = file.read(MOST_SIDECAR + 1)
+    except OSError:
+        return ""
+    return hashlib.sha256(content).hexdigest() if len(content) <= MOST_SIDECAR else ""
 
 
 def fits(path: bytes) -> bool:

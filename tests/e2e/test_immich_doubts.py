@@ -30,7 +30,7 @@ def test_a_row_without_its_file_is_in_doubt_for_good(home: Home, start: Start, v
     done = finish(process)
     assert done.returncode == 3
     assert home.states() == {"IMG_1.JPG": "in_doubt"}
-    assert "has no original of it: delete it there" in done.stderr
+    assert "has no original of it, unless it is in the locked folder: delete it there" in done.stderr
     assert f"/photos/{there['id']}" in done.stderr
     again = home.run("retry-failed", "trip")
     assert again.returncode == 3
@@ -75,7 +75,7 @@ def test_after_a_lost_answer_it_is_seen_once(home: Home, immich: Immich) -> None
 
 def test_a_duplicate_to_the_body_sent_is_looked_at(home: Home, immich: Immich) -> None:
     """Between the question and the sending, twins came; one of them has no file."""
-    immich.fault("POST", "bulk-upload-check", "status", status=200, times=1,
+    immich.fault("POST", "bulk-upload-check", "status", status=200, times=2,
                  body={"results": [{"id": str(number), "action": "accept"} for number in range(9)]})  # fmt: skip
     immich.put(jpeg(1), "there.jpg")
     immich.tell("lose_file", id=immich.put(jpeg(2), "a row.jpg"))
@@ -91,6 +91,14 @@ def test_an_original_of_another_size_is_none(home: Home, immich: Immich) -> None
     done = home.run("push", home.photos(1))
     assert done.returncode == 3
     assert "has 7 bytes, not" in done.stderr
+
+
+def test_an_original_that_is_being_moved_is_looked_at_again(home: Home, immich: Immich) -> None:
+    quick(home, immich)
+    immich.fault("POST", "/api/assets$", "cut_after")
+    immich.fault("GET", LOOK, "status", status=404)
+    assert home.run("push", home.photos(1)).returncode == 0
+    assert home.states() == {"IMG_1.JPG": "uploaded"}
 
 
 @pytest.mark.parametrize("what", ["cut_before", "page"])

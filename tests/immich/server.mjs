@@ -23,10 +23,13 @@ let told = version.split('.').map(Number); // what /server/version says
 const keys = new Map(Object.entries(options.keys)); // key -> permissions
 let quota = options.quota ?? null;
 let types = {
-  // server/src/utils/mime-types.ts, the usual ones
-  image: ['.3fr', '.arw', '.avif', '.cr2', '.cr3', '.dng', '.gif', '.heic', '.heif', '.hif', '.jpe', '.jpeg', '.jpg',
-    '.jxl', '.nef', '.orf', '.png', '.raf', '.raw', '.rw2', '.tif', '.tiff', '.webp'],
-  video: ['.3gp', '.3gpp', '.avi', '.flv', '.m2ts', '.m4v', '.mkv', '.mov', '.mp4', '.mpg', '.mts', '.webm', '.wmv'],
+  // server/src/utils/mime-types.ts
+  image: ['.3fr', '.ari', '.arw', '.avif', '.bmp', '.cap', '.cin', '.cr2', '.cr3', '.crw', '.dcr', '.dng', '.erf',
+    '.fff', '.gif', '.heic', '.heif', '.hif', '.iiq', '.insp', '.jp2', '.jpe', '.jpeg', '.jpg', '.jxl', '.k25',
+    '.kdc', '.mrw', '.nef', '.nrw', '.orf', '.ori', '.pef', '.png', '.psd', '.raf', '.raw', '.rw2', '.rwl', '.sr2',
+    '.srf', '.srw', '.svg', '.tif', '.tiff', '.webp', '.x3f'],
+  video: ['.3gp', '.3gpp', '.avi', '.flv', '.insv', '.m2t', '.m2ts', '.m4v', '.mkv', '.mov', '.mp4', '.mpe', '.mpeg',
+    '.mpg', '.mts', '.mxf', '.vob', '.webm', '.wmv'],
   sidecar: ['.xmp'],
 };
 
@@ -217,7 +220,7 @@ const json = (request) => new Promise((resolve, reject) => {
 });
 
 const uuid = (id) => {
-  if (!/^[0-9a-f-]{36}$/.test(id)) throw new Refusal(400, '', [{ path: ['id'], message: 'each value in id must be a UUID' }]);
+  if (!/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i.test(id)) throw new Refusal(400, '', [{ path: ['id'], message: 'each value in id must be a UUID' }]);
 };
 
 // [method, path, handler]: the controllers (server/src/controllers) with the permission that each names.

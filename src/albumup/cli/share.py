@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -42,7 +43,7 @@ def share(app: App, /, album: str, target: str | None) -> int:
     for one in meant:
         server = build(one.target, app.config, target_definitions(journal))
         try:
-            put(_living(app, journal, one, server) or _made(app, journal, one, server))
+            put(_living(app, journal, one, server) or _made(app, journal, replace(one, share=None), server))
         finally:
             server.close()
     return 0

@@ -164,9 +164,11 @@ def _sidecars(journal: Journal, album: Album, run_id: int) -> list[str]:
     """The sidecars of what got there in this run: how many went along, and which did not."""
     rows = journal.rows(
         "select sidecar.path, sidecar.sent, sidecar.sha256, task.state from sidecar join task on task.id = task_id"
-        " where task.album_id = ? and task.state in ('uploaded', 'duplicate')"
-        " and task.updated >= (select started from run where id = ?) order by task.id",
+        " where task.album_id = ? and task.state in ('uploaded', 'duplicate') and case when task.attempts"
+        " then exists (select 1 from attempt where attempt.task_id = task.id and run_id = ?)"
+        " else task.updated >= (select started from run where id = ?) end order by task.id",
         album.id,
+        run_id,
         run_id,
     )
     went, left = sum(row["sent"] for row in rows), [row for row in rows if not row["sent"]]

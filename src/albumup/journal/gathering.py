@@ -140,10 +140,22 @@ class Gathering:
         )
         return int(connection.execute("select count(*) from temp.beside").fetchone()[0])
 
-    def photos_beside(self, album_id: int, stem: bytes) -> list[bytes]:
-        """The paths of photos that the album had before this push, and that begin with ``stem`` and a point."""
+    def sidecar_sent(self, album_id: int, path: bytes) -> str | None:
+        """The SHA-256 (hex) of a sidecar that went along with its photo; None if it did not."""
         found = self._journal.rows(
-            "select path from photo where album_id = ? and path >= ? and path < ?", album_id, stem + b".", stem + b"/"
+            "select sidecar.sha256 from photo join task on task.photo_id = photo.id join sidecar on task_id = task.id"
+            " where photo.album_id = ? and photo.path between ? and ? and sidecar.path = ? and sent"
+            " order by task.id desc limit 1",
+            album_id,
+            *_beside(path),
+            path,
+        )
+        return found[0]["sha256"] if found else None
+
+    def photos_beside(self, album_id: int, path: bytes) -> list[bytes]:
+        """The paths of photos that the album had before this push, and whose names begin as that of a file does."""
+        found = self._journal.rows(
+            "select path from photo where album_id = ? and path between ? and ?", album_id, *_beside(path)
         )
         return [row["path"] for row in found]
 
@@ -292,6 +304,13 @@ class Gathering:
             ],
         )
         self._waiting.clear()
+
+
+def _beside(path: bytes) -> tuple[bytes, bytes]:
+    """Between which two paths all files lie whose names are the same up to the first point."""
+    folder, name = os.path.split(path)
+    stem = os.path.join(folder, name.partition(b".")[0])
+    return stem + b".", stem + b"/"
 
 
 def shown(path: bytes) -> str | None:

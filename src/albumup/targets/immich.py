@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -48,6 +49,8 @@ ASK_AT_A_TIME = 5000
 
 _AT_ONE_MOMENT = 60.0
 """Seconds."""
+_MOVING = 0.5
+"""Seconds within which a file is moved: measured, it is away for some 10 ms."""
 
 
 class ImmichTarget(ImmichApi):
@@ -206,7 +209,8 @@ class ImmichTarget(ImmichApi):
     def see(self, http: Http, album: str, photo: Asked, found: Verdict) -> Seen:
         """GET /assets/ID/original, its first byte (asset-media.controller.ts): permission asset.download.
 
-        A row without its file is a 500, and since 3.0 a 404; so is much else, so that it is asked about twice.
+        A row without its file is a 500, and since 3.0 a 404. So is one whose file is being moved just then, by the
+        server's storage template, and one in the locked folder, for any key: so it is looked at twice.
         """
         url = self._original(http, found)
         for last in (False, True):
@@ -221,9 +225,12 @@ class ImmichTarget(ImmichApi):
                 return Seen(Original.UNKNOWN, f"its original cannot be seen: {words} ({self.site}/user-settings)")
             if answer.is_page or answer.status not in (400, 404, 500):
                 self.refuse(http, answer)
-            if not last and self.ask(http, album, [photo]) != [found]:
-                raise Unasked(f"{self.site}: {SAYS_NOTHING}")
-        return Seen(Original.BROKEN, f"{self.address} knows it and has no original of it: {_delete_it(found)}")
+            if not last:
+                time.sleep(_MOVING)
+                if self.ask(http, album, [photo]) != [found]:
+                    raise Unasked(f"{self.site}: {SAYS_NOTHING}")
+        words = f"{self.address} knows it and has no original of it, unless it is in the locked folder"
+        return Seen(Original.BROKEN, f"{words}: {_delete_it(found)}")
 
     def read_back(self, http: Http, album: str, photo: Asked, found: Verdict) -> str:  # noqa: ARG002
         """The same, whole: block by block."""
