@@ -212,8 +212,8 @@ def _is_portal(answer: Answer, verdict: Verdict, circumstances: Circumstances) -
     status = answer.status
     if 300 <= status < 400 or status in _ASTRAY:
         return True
-    if not answer.is_page or verdict.takes_pages:
-        return False
+    if not answer.is_page or (verdict.takes_pages and circumstances.proven):
+        return False  # a page that no rule knows, before any was known, may be that of another server or a login
     return 200 <= status < 300 or (status == 400 and not circumstances.proven)
 
 

@@ -406,6 +406,31 @@ def test_a_photo_of_another_type_is_tried_before_a_target_is_given_up(person: Pe
     assert sink.requests[3] == "z.png"
 
 
+def test_two_types_that_are_refused_alike_are_enough(person: Person, sink: FormSink) -> None:
+    sink.rule = lambda _number, _name: says(400)
+    person.form(sink.url)
+    place = person.photos(*map(str, range(6)))
+    for number in range(6):
+        (place / f"z{number}.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(99 + number))
+    assert person.push().exit == 4
+    assert sink.requests[3].endswith(".png")
+    assert len(sink.requests) == 4
+
+
+def test_a_page_that_no_rule_knows_is_not_what_a_target_that_never_accepted_one_means(
+    person: Person, sink: FormSink
+) -> None:
+    """Where pages are the rule, too: a wrong password is told by one."""
+    sink.rule = lambda _number, _name: [photo, page(200)]
+    person.form(sink.url, 'success_text = "Danke"\nresend = "never"')
+    person.photos(*"123")
+    done = person.push()
+    assert done.exit == 4
+    assert "success_text" in done.err
+    assert len(sink.requests) == 1
+    assert sorted(person.states().values()) == ["in_doubt", "pending", "pending"]
+
+
 def test_the_first_photo_accepted_makes_those_refused_before_rejected(person: Person, sink: FormSink) -> None:
     sink.rule = by_name({"0": says(413), "1": says(413)})
     person.form(sink.url)

@@ -134,7 +134,7 @@ class Dispatch:
             places = self._open_places(lane)
             alike = lane.same_refusals()
         if alike:
-            found = self._of_another_type(journal, lane, alike[0].task.mime)
+            found = self._of_another_type(journal, lane, {held.task.mime for held in alike})
             places = []
         # Workers go on meanwhile. What they take is in ``taken`` already, and one refill at a time adds to that.
         for untried in (True, False):
@@ -167,9 +167,10 @@ class Dispatch:
         """The places of a lane's tasks; the third says that only those with a copy can be had, as the root is away."""
         return [(album_id, root_id, root_id in self.away) for album_id, root_id in self.places_of(lane)]
 
-    def _of_another_type(self, journal: Journal, lane: Lane, mime: str) -> list[Task]:
-        """A photo of another type than those that were refused alike; once there is none, the target is given up."""
-        other = journal.of_another_type(self.albums_of(lane), mime)
+    def _of_another_type(self, journal: Journal, lane: Lane, types: set[str]) -> list[Task]:
+        """A photo of another type than those that were refused alike; once there is none, or two types were refused,
+        the target is given up."""
+        other = journal.of_another_type(self.albums_of(lane), *types) if len(types) == 1 else None
         if other is None:
             with self.cond:
                 self._give_up_refusing(lane)
