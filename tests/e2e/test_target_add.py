@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import select
+import ssl
 import subprocess
 import time
 import tomllib
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 
 import pytest
 from immich.fake import KEY, Immich
+from servers import Script, Server, answer, head, send
 
 from albumup.receive import Receiver, Store
 
@@ -188,3 +190,34 @@ def test_a_config_is_added_to_or_left_as_it_was(home: Home, immich: Immich, befo
     assert now["targets"].pop("new")["kind"] == "immich"  # type: ignore[attr-defined]
     was.pop("default_target", None)
     assert now == {"targets": {}, **was}
+
+
+ELSEWHERE = [("Location", "https://other.example.org/x")]
+
+
+@pytest.mark.parametrize(
+    ("script", "tls_there", "args", "code", "words"),
+    [
+        ((head, answer(404)), True, (), 4, ("certificate", "--ca-file")),
+        ((head, answer(404)), True, ("--kind", "immich"), 4, ("certificate", "--ca-file")),
+        ((send(b"HTTP/1.1 400 Bad Request\r\n\r\n"),), False, ("https",), 4, ("TLS", "http://")),
+        ((head, answer(301, headers=ELSEWHERE)), False, (), 4, ("301", "https://other.example.org/x")),
+        ((head, answer(503)), False, (), 75, ("503", "again")),
+        ((head, answer(200)), False, (), 4, ("200", "as a form")),
+        ((head, send(b"SSH-2.0-OpenSSH_9.2\r\n")), False, (), 4, ("not HTTP", "port")),
+    ],
+    ids=["unknown authority", "the same, kind named", "no TLS there", "elsewhere", "busy", "of no kind", "no HTTP"],
+)
+def test_why_no_server_is_recognised_is_told_apart(
+    home: Home, tls: ssl.SSLContext, script: Script, tls_there: bool, args: tuple[str, ...], code: int,
+    words: tuple[str, ...],
+) -> None:  # fmt: skip
+    home.secret(KEY)
+    scheme = "https" if tls_there or "https" in args else "http"
+    options = [arg for arg in args if arg != "https"]
+    with Server(script, tls=tls if tls_there else None) as server:
+        url = f"{scheme}://127.0.0.1:{server.port}"
+        done = home.run("target", "add", "new", url, "--token-file", "token", *options)
+    assert done.returncode == code, done.stderr
+    assert all(word in done.stderr for word in words), done.stderr
+    assert not home.config_file.exists()

@@ -13,6 +13,11 @@ from albumup.cli.app import App, pass_app, shared
 
 if TYPE_CHECKING:
     from albumup.config import TargetTable
+    from albumup.errors import AlbumupError
+    from albumup.transfer import Sent
+
+
+_LOOK_AGAIN = "check host, port, and whether it is http:// or https://; is the server up?"
 
 
 @click.command("add", short_help="Set a server up: found, tried, written into the config.")
@@ -106,19 +111,66 @@ def _address(url: str | None) -> str:
 
 
 def _kind(url: str, kind: str | None, ca_file: str | None) -> tuple[str, str]:
-    from albumup.errors import ConfigError
-    from albumup.targets.building import recognised
+    from albumup.targets.building import looked_at, recognised
 
     if kind is not None:
+        sent = looked_at(url, ca_file)
+        if sent.fault in ("bad certificate", "unknown host"):
+            raise _why_not(url, sent)
         return kind, url
     found = recognised(url, ca_file)
     if found is None:
-        raise ConfigError(
-            f"{url}: no server answers there whose kind can be seen (immich)",
-            "check the address in a browser; for a receiver of albumup: --kind inbox;"
-            " any other: describe it in the config file as a form (docs/configuration.md)",
-        )
+        raise _why_not(url, looked_at(url, ca_file))
     return found
+
+
+def _why_not(url: str, sent: Sent) -> AlbumupError:
+    """Why no kind of server can be seen at ``url``, by what a plain look at it came to."""
+    from albumup.errors import ConfigError, TryLater
+    from albumup.transfer import Fault
+
+    detail = sent.detail or str(sent.fault)
+    match sent.fault:
+        case Fault.BAD_CERTIFICATE:
+            return _bad_certificate(url, detail)
+        case Fault.UNKNOWN_HOST:
+            return ConfigError(f"{url}: {detail}", "check the spelling of the host's name")
+        case Fault.NOT_REACHED:
+            return ConfigError(f"{url}: no server answers there: {detail}", _LOOK_AGAIN)
+        case None:
+            pass
+        case _:
+            return TryLater(f"{url}: something listens there, and says nothing of use: {detail}", _LOOK_AGAIN)
+    assert sent.answer is not None
+    status = f"{sent.answer.status} {sent.answer.reason}".strip()
+    elsewhere = sent.answer.headers.get("location", "")
+    if 300 <= sent.answer.status < 400 and elsewhere:
+        return ConfigError(
+            f"{url}: answered {status}: it sends on to {elsewhere}", "if you trust that address, name it instead"
+        )
+    if sent.answer.status in (429, 500, 502, 503, 504):
+        return TryLater(f"{url}: answered {status}", "try again when it is well")
+    return ConfigError(
+        f"{url}: no server answers there whose kind can be seen (immich, inbox): it answered {status}",
+        "check the address in a browser; any other kind: describe it in the config file as a form"
+        " (docs/configuration.md)",
+    )
+
+
+def _bad_certificate(url: str, detail: str) -> AlbumupError:
+    from albumup.errors import ConfigError
+
+    detail = re.sub(r"^\[SSL: \w+\] |certificate verify failed: | \(_ssl\.c:\d+\)$", "", detail)
+    words = detail.lower()
+    if "wrong version" in words or "tls" in words:
+        return ConfigError(f"{url}: it does not speak TLS as this does: {detail}", "is it http:// there?")
+    if "mismatch" in words or "not valid for" in words:
+        hint = "name the host as its certificate does"
+    elif "expired" in words or "not yet valid" in words:
+        hint = "renew the server's certificate, or set the clock"
+    else:
+        hint = "if an authority of your own issued it: --ca-file FILE, with that authority's certificate (PEM)"
+    return ConfigError(f"{url}: its certificate is not trusted: {detail}", hint)
 
 
 def _name(app: App, name: str | None) -> str:

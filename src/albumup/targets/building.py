@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import msgspec
@@ -18,6 +19,9 @@ from albumup.errors import ConfigError
 from albumup.settings import CommonSettings
 from albumup.targets.base import BUILT_IN, Check, Target
 from albumup.template import did_you_mean
+
+if TYPE_CHECKING:
+    from albumup.transfer import Sent
 
 INBOX = "inbox"
 """The name of the built-in target."""
@@ -110,6 +114,14 @@ def recognised(url: str, ca_file: str | None) -> tuple[str, str] | None:
         if address is not None:
             return kind.kind, address
     return None
+
+
+def looked_at(url: str, ca_file: str | None) -> Sent:
+    """What a plain GET of an address comes to."""
+    from albumup.transfer import Peer
+    from albumup.transfer.http import Http
+
+    return Http(Peer(10.0, ca_file), []).call("GET", url)
 
 
 def wants_token(table: TargetTable, ca_file: str | None) -> bool:
