@@ -94,6 +94,11 @@ class Person:
             rows = connection.execute(f"select path, {column} from v_tasks").fetchall()
         return {os.path.basename(path).removesuffix(".JPG"): value for path, value in rows}
 
+    def later(self, statement: str) -> None:
+        """Have time pass for what the journal remembers."""
+        with closing(sqlite3.connect(self.journal, timeout=PATIENCE)) as connection, connection:
+            connection.execute(statement)
+
     def when_uploaded(self, name: str) -> Step:
         """A step of a server's script: wait until the uploader has written that photo down as uploaded."""
         return lambda _line: eventually(lambda: self.look("state")[name] == "uploaded")
@@ -351,6 +356,8 @@ def test_a_pause_outlives_the_run(person: Person, sink: FormSink) -> None:
     sent = len(sink.requests)
     assert person.run("retry-failed").exit == 75
     assert len(sink.requests) == sent, "it begins with a question, and that is not answered"
+    person.later("update target set sick_since = sick_since - 7200")
+    assert "club does not work for 2 h now: 502" in person.run("status").err
     outage.questions = 0
     assert person.run("retry-failed").exit == 0
     assert set(person.look("tries").values()) == {1}

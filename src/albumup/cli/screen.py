@@ -348,5 +348,5 @@ def _plain(progress: Progress, title: str, rate: Rate) -> str:
     text = f"{title}: {progress.photos_done} of {progress.photos_total} photos, {done} of {total}{pace}"
     if progress.pauses:
         pause = progress.pauses[0]
-        text += f"; paused for {span(-pause.since)}, gives up in {span(pause.gives_up)}: {escape(pause.words)}"
+        text += f"; paused for {span(pause.lasted)}, gives up in {span(pause.gives_up)}: {escape(pause.words)}"
     return text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import click
 
 from albumup.cli.app import App, pass_app, shared
@@ -21,15 +23,16 @@ def status(app: App, /, albums: tuple[str, ...], target: str | None, as_json: bo
       albumup status --json
     """
     from albumup.cli.albums import chosen
-    from albumup.cli.screen import put, put_json
+    from albumup.cli.screen import escape, put, put_json, span
     from albumup.config import shown
     from albumup.journal.lock import is_locked
     from albumup.journal.opening import local_faults, paths_of
-    from albumup.journal.reading import running, statuses
+    from albumup.journal.reading import pauses, running, statuses
 
     with local_faults(app.journal):
         connection = app.reader()
         found = statuses(connection)
+        sick = pauses(connection) if connection is not None else []
         run = running(connection) if connection is not None and is_locked(paths_of(app.journal)["lock"]) else None
     wanted = set(chosen([(one["album"], one["target"]) for one in found], albums, target))
     found = [one for one in found if (one["album"], one["target"]) in wanted]
@@ -39,6 +42,11 @@ def status(app: App, /, albums: tuple[str, ...], target: str | None, as_json: bo
         put_json({"schema": 1, "journal": app.journal, "uploader": uploader, "albums": shown_ones})
     elif found:
         put(_table(found, run))
+        waiting = {one["target"] for one in found if not one["settled"]}
+        for name, since, why in sick:
+            if name in waiting:
+                lasted = span(max(0.0, time.time() - since))
+                app.screen.say(f"{escape(name)} does not work for {lasted} now: {escape(why)}")
     else:
         app.screen.say(f"nothing to do ({shown(app.journal)})")
     return 0

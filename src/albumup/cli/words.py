@@ -90,8 +90,7 @@ def event_line(event: dict[str, Any]) -> str:
         case "changed":
             return f"  ! {name}  changed since it was queued ({error}); it is read again"
         case "paused":
-            words = escape(str(event["reason"]))
-            return f"  ! {escape(event['target'])}: {words}; trying again for {span(event['seconds'])} at most"
+            return f"  ! {escape(event['target'])}: {_pause(event)}"
         case "album":
             return f"  ! {escape(event['album'])}: {escape(str(event['words']))}"
         case "framed_anew":
@@ -99,6 +98,12 @@ def event_line(event: dict[str, Any]) -> str:
         case "spooled":
             return f"{photos(event['photos'])} copied. You can take the card out now."
     return ""
+
+
+def _pause(event: dict[str, Any]) -> str:
+    """ "502 Bad Gateway, for 3 h 5 min now; trying again for 5 min at most"."""
+    lasted = f", for {span(event['lasted'])} now" if event["lasted"] >= 60 else ""
+    return f"{escape(str(event['reason']))}{lasted}; trying again for {span(event['seconds'])} at most"
 
 
 def local_folder(journal: Journal, album: Album, is_configured: bool) -> str:

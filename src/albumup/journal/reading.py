@@ -42,6 +42,12 @@ def addresses(connection: sqlite3.Connection) -> dict[str, str]:
     return {row["name"]: row["url"] for row in rows}
 
 
+def pauses(connection: sqlite3.Connection) -> list[tuple[str, float, str]]:
+    """The targets that are sick: name, since when (Unix seconds) and why."""
+    rows = connection.execute("select name, sick_since, sick_words from target where sick_since is not null")
+    return [(row["name"], row["sick_since"], row["sick_words"]) for row in rows]
+
+
 def running(connection: sqlite3.Connection) -> tuple[int, str] | None:
     """Process id and start (ISO 8601, UTC) of the run that has not ended; alive only if the lock is held too."""
     row = connection.execute(

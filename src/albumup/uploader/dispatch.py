@@ -282,7 +282,7 @@ class Dispatch:
 
     def _told_apart(self, lane: Lane, was_sick: bool) -> Aftermath:
         """What was held was the photos' own."""
-        lane.is_told = False
+        lane.is_told, lane.sick_from = False, None
         own = (*lane.held.values(), *lane.refusals.values()) if lane.proven else tuple(lane.held.values())
         if own:
             lane.held.clear()
@@ -345,6 +345,8 @@ class Dispatch:
     def _after_look(self, lane: Lane, now: float) -> None:
         """Say that a pause lasts, give it up, or let workers see that it began."""
         breaker = lane.breaker
+        if breaker.is_sick and lane.sick_from is None:
+            lane.sick_from = time.time()
         if breaker.gave_up:
             self._close(lane, Closing(75, breaker.words))
         elif breaker.is_sick and not lane.is_told and lane.closing is None:
@@ -405,6 +407,7 @@ class Dispatch:
             is_over = lane.breaker.is_sick and lane.dry and not lane.in_flight and not lane.reserved
             if is_over:
                 lane.breaker.refused()
+                lane.sick_from = None
                 self._recorder.do(lambda journal: journal.well(lane.target.name))
 
     def unanswered(self, lane: Lane, unasked: Unasked) -> None:

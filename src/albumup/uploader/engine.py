@@ -162,7 +162,11 @@ class Engine:
             proven = journal.accepted_urls().get(name) == (settings.url or "")
             number = journal.define(name, target.fingerprint, target.kept)
             breaker = self._breaker(journal, name, rules, proven=proven)
-            self.dispatch.lanes[name] = Lane(target, rules, breaker, definition=number)
+            lane = self.dispatch.lanes[name] = Lane(target, rules, breaker, definition=number)
+            if (pause := journal.pauses().get(name)) is not None:
+                lane.sick_from = pause.since
+                breaker.spent_photos = pause.spent
+                breaker.fell_sick_before(pause.words, time.monotonic())
         return self.dispatch.lanes[name]
 
     def _rules_of(self, journal: Journal, lane: Lane | None, task_id: int) -> Rules:
@@ -185,7 +189,7 @@ class Engine:
                     self._retired.append(lane)
 
     def _breaker(self, journal: Journal, name: str, rules: Rules, *, proven: bool) -> Breaker:
-        """The target's breaker, with the pause that an earlier run has left."""
+        """A breaker for a target; one whose pause was given up because of ``resend = "never"`` may spend again."""
         breaker = Breaker(
             patience=self.options.patience,
             retries=rules.retries,
@@ -196,10 +200,6 @@ class Engine:
         )
         if not self.options.is_cron:
             journal.may_spend_again([name])
-        pause = journal.pauses().get(name)
-        if pause is not None:
-            breaker.spent_photos = pause.spent
-            breaker.fell_sick_before(pause.words, time.monotonic())
         return breaker
 
     def _look_at_scope(self, journal: Journal) -> None:
@@ -427,9 +427,9 @@ class Engine:
                 for slot in self.dispatch.slots
             )
             pauses = tuple(
-                Pause(name, lane.breaker.words, lane.breaker.since - now, lane.breaker.gives_up_at() - now)
+                Pause(name, lane.breaker.words, lane.sick_for(), lane.breaker.gives_up_at() - now)
                 for name, lane in self.dispatch.lanes.items()
-                if lane.breaker.since is not None and lane.closing is None
+                if lane.breaker.is_sick and lane.closing is None
             )
         counts = self.recording.counts
         done, done_bytes = counts.done + counts.given_up, counts.done_bytes + counts.given_up_bytes

@@ -6,6 +6,7 @@ Not thread-safe: the engine calls it under its own lock. Times are monotonic sec
 from __future__ import annotations
 
 import re
+import time
 from collections import deque
 from dataclasses import dataclass
 
@@ -60,6 +61,8 @@ class Lane:
         self.dry = False
         """The last look at the journal found nothing ready."""
         self.in_flight: set[int] = set()
+        self.sick_from: float | None = None
+        """Since when it is sick (Unix seconds), also from earlier runs."""
         self.is_told = False
         """The user knows of this pause; one that the first look ends is not worth a word."""
         self.held: dict[int, Held] = {}
@@ -73,6 +76,10 @@ class Lane:
     @property
     def proven(self) -> bool:
         return self.breaker.proven
+
+    def sick_for(self) -> float:
+        """Seconds for which it has been sick."""
+        return max(0.0, time.time() - self.sick_from) if self.sick_from is not None else 0.0
 
     def may_start(self, now: float) -> bool:  # noqa: ARG002 - a pause is left by a look, not by waiting
         """One at a time while nothing is proven, none while it is paused or closed."""

@@ -37,11 +37,11 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A target that is paused: since when and until when at most, in seconds from now (since is negative)."""
+    """A target that is paused: for how long it has been, and for how long at most it will be asked, in seconds."""
 
     target: str
     words: str
-    since: float
+    lasted: float
     gives_up: float
 
 

@@ -329,8 +329,8 @@ class Recording:
 
     def told_of_pause(self, lane: Lane, reason: str, seconds: float) -> None:
         """Tell that a target is paused, and for how many seconds at most."""
-        where = {"album": None, "target": lane.target.name}
-        self._listener({"event": "paused", "time": time.time(), **where, "reason": reason, "seconds": seconds})
+        event = {"event": "paused", "time": time.time(), "album": None, "target": lane.target.name}
+        self._listener({**event, "reason": reason, "lasted": lane.sick_for(), "seconds": seconds})
 
     def told_of_album(self, event: str, album: Album, **more: str) -> None:
         """Tell what was found, or done, about an album on its server."""
