@@ -7,7 +7,7 @@ from pathlib import Path
 from albumup.receive import Receiver, Store
 from albumup.receive.faults import parse_faults
 
-from .conftest import Home, finish, until
+from .conftest import Home, finish, sha256, until
 from .server import FormServer
 
 
@@ -68,14 +68,27 @@ def test_a_copy_is_framed_anew_without_its_card(home: Home, server: FormServer) 
 
 def test_a_photo_edited_meanwhile_goes_with_its_new_bytes(home: Home, server: FormServer) -> None:
     home.form(server)
-    trip = home.photos(1)
+    trip = home.photos(3)
     cut_off(home, server, trip)
     (trip / "IMG_1.JPG").write_bytes((home.photos(1, "other", 7) / "IMG_7.JPG").read_bytes())
     home.form(server, 'fields = { sum = "{sha256}", md5 = "{md5}" }')
     done = home.run("resume")
     assert done.returncode == 0, done.stderr
-    (received,) = server.ledger
-    assert received.fields["sum"] == received.sha256
+    assert all(one.fields["sum"] == one.sha256 for one in server.ledger)
+    assert sha256(trip / "IMG_1.JPG") in server.digests
+
+
+def test_an_altered_copy_is_made_up_for_by_its_photo_only_if_that_is_the_same(home: Home, server: FormServer) -> None:
+    home.form(server)
+    trip = home.photos(3)
+    cut_off(home, server, trip, "--spool")
+    for copy in home.journal.with_name("journal.db.spool").iterdir():
+        copy.write_bytes(b"damaged")
+    (trip / "IMG_3.JPG").write_bytes(b"another card's")
+    home.form(server, 'fields = { sum = "{sha1}" }')
+    done = home.run("resume")
+    assert done.returncode == 3, done.stderr
+    assert home.states() == {"IMG_1.JPG": "uploaded", "IMG_2.JPG": "uploaded", "IMG_3.JPG": "missing"}
 
 
 # Without a config: an album keeps the definition it was pushed with.
@@ -244,3 +257,19 @@ def test_a_doubt_that_nobody_can_be_asked_about_goes_again_by_the_present_fields
     assert [one.fields["a"] for one in server.ledger] == ["old", "new"]
     (task,) = home.tasks()
     assert task["maybe_twice"]
+
+
+def test_an_uploader_at_work_reads_the_config_again_for_a_push_after_an_edit(home: Home, server: FormServer) -> None:
+    home.form(server, 'fields = { a = "old" }')
+    server.may_answer.clear()
+    first = home.start("push", home.photos(3))
+    until(lambda: server.in_flight)
+    home.form(server, 'fields = { a = "new" }')
+    second = home.start("push", "trip")
+    assert second.stderr is not None
+    assert any("is uploading" in line for line in second.stderr)
+    until(lambda: home.sql("select 1 from body where instr(head, 'new')"))
+    server.may_answer.set()
+    assert finish(first).returncode == 0
+    assert finish(second).returncode == 0
+    assert [one.fields["a"] for one in server.ledger] == ["old", "new", "new"]

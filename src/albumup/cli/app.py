@@ -97,6 +97,10 @@ class App:
 
             raise LocalError(f"stdout: {fault.strerror or fault}") from fault
 
+    def read_config_again(self) -> None:
+        """It may have been edited since this command began."""
+        self._config = None
+
     def has_journal(self) -> bool:
         """Is there a journal, or at least something in its place?"""
         try:

@@ -184,6 +184,8 @@ class Session:
         return end.exit_code
 
     def _build(self, name: str) -> Target:
+        if name in self._titles:  # somebody pushed to it after an edit of the config
+            self.app.read_config_again()
         target = build(name, self.app.config, runs.target_definitions(self.journal))
         self._titles[name] = target.title
         return target

@@ -231,6 +231,13 @@ class Journal:
         """What ``define`` was given of a definition: JSON."""
         return str(self.rows("select settings from definition where id = ?", number)[0][0])
 
+    def definitions(self) -> dict[str, int]:
+        """The numbers of the targets' present definitions, by name."""
+        return {
+            row["name"]: row["definition_id"]
+            for row in self.rows("select name, definition_id from target where definition_id is not null")
+        }
+
     def make_stale(self, task_ids: Iterable[int]) -> None:
         """These were framed under another definition than their target's present one: they are framed anew."""
         self.connection.executemany(

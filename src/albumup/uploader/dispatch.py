@@ -152,8 +152,11 @@ class Dispatch:
             lane.dry = not fresh and not stale
             self.cond.notify_all()
 
-    def withdraw(self, lane: Lane, album_id: int | None = None) -> None:
-        """An album (None: any) does not go to that target any more: what has not left whole goes back, free."""
+    def withdraw(self, lane: Lane, album_id: int | None = None) -> list[int]:
+        """An album (None: any) does not go to that target any more: what has not left whole goes back, free.
+
+        The ids of tasks that were held, and may be sent again.
+        """
         with self.cond:
             kept = [task for task in lane.reserved if album_id not in (None, task.album_id)]
             lane.taken -= {task.id for task in lane.reserved} - {task.id for task in kept}
@@ -162,6 +165,20 @@ class Dispatch:
             for slot in self.busy_slots():
                 if slot.task_id in lane.in_flight and album_id in (None, slot.album_id) and not slot.meter.whole:
                     slot.meter.cut = True
+            held = [
+                one.task.id
+                for one in (*lane.held.values(), *lane.refusals.values())
+                if album_id in (None, one.task.album_id)
+            ]
+            for task_id in held:
+                lane.held.pop(task_id, None)
+                lane.refusals.pop(task_id, None)
+                lane.taken.discard(task_id)
+            return held
+
+    def is_present(self, lane: Lane) -> bool:
+        """Is this how its target is defined now? What another one comes to says nothing of it."""
+        return self.lanes.get(lane.target.name) is lane
 
     def _open_places(self, lane: Lane) -> list[tuple[int, int, bool]]:
         """The places of a lane's tasks; the third says that only those with a copy can be had, as the root is away."""
@@ -336,7 +353,7 @@ class Dispatch:
 
         def note(journal: Journal) -> None:
             with self.cond:
-                is_sick = lane.breaker.is_sick
+                is_sick = lane.breaker.is_sick and self.is_present(lane)
             if is_sick:
                 journal.sick(lane.target.name, words, lane.breaker.spent_photos)
 
@@ -349,7 +366,7 @@ class Dispatch:
             lane.sick_from = time.time()
         if breaker.gave_up:
             self._close(lane, Closing(75, breaker.words))
-        elif breaker.is_sick and not lane.is_told and lane.closing is None:
+        elif breaker.is_sick and not lane.is_told and lane.closing is None and self.is_present(lane):
             lane.is_told = True
             self.on_pause(lane, breaker.words, breaker.gives_up_at() - now)
         self.cond.notify_all()
@@ -408,6 +425,7 @@ class Dispatch:
             if is_over:
                 lane.breaker.refused()
                 lane.sick_from = None
+            if is_over and self.is_present(lane):
                 self._recorder.do(lambda journal: journal.well(lane.target.name))
 
     def unanswered(self, lane: Lane, unasked: Unasked) -> None:

@@ -178,15 +178,23 @@ class Engine:
         return self.formers.lane_for(journal, lane, body.definition if body is not None else None).rules
 
     def _retire_lanes(self, journal: Journal) -> None:
-        """A joiner described a target otherwise: it is built anew, and nothing more goes by its old definition."""
-        definitions = runs.target_definitions(journal)
-        for name in [name for name, text in self._kept.items() if text != definitions.get(name)]:
-            with self.dispatch.cond:
+        """A joiner defines a target otherwise: it is built anew, and nothing more goes by its old definition."""
+        texts, numbers = runs.target_definitions(journal), journal.definitions()
+        with self.dispatch.cond:
+            for name, text in list(self._kept.items()):
+                lane = self.dispatch.lanes.get(name)
+                if text == texts.get(name) and (lane is None or lane.definition == numbers.get(name)):
+                    continue
                 del self._kept[name]
                 self.unbuilt.pop(name, None)
-                if (lane := self.dispatch.lanes.pop(name, None)) is not None:
-                    self.dispatch.withdraw(lane)
-                    self._retired.append(lane)
+                if lane is not None:
+                    self._retired.append(self.dispatch.lanes.pop(name))
+        for lane in self._retired:
+            self._withdraw(journal, lane)
+
+    def _withdraw(self, journal: Journal, lane: Lane, album_id: int | None = None) -> None:
+        for task_id in self.dispatch.withdraw(lane, album_id):
+            journal.unhold(task_id)
 
     def _breaker(self, journal: Journal, name: str, rules: Rules, *, proven: bool) -> Breaker:
         """A breaker for a target; one whose pause was given up because of ``resend = "never"`` may spend again."""
@@ -215,7 +223,7 @@ class Engine:
             with self.dispatch.cond:
                 lane = self.dispatch.lane_of(album_id)
                 if lane is not None and lane.target.name != known[album_id].target:
-                    self.dispatch.withdraw(lane, album_id)
+                    self._withdraw(journal, lane, album_id)
                 self.dispatch.albums[album_id] = known[album_id]
                 self._lane(journal, known[album_id].target)
                 roots = runs.roots_of(journal, album_id)

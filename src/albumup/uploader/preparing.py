@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -192,32 +193,50 @@ class Preparer(threading.Thread):
             self._told_anew.add(lane)
             engine.recording.framed_anew(lane)
         copy = os.path.join(engine.options.spool_folder, body.spool) if body.spool else None
-        zone = self._zone_of(body.definition) if body.taken else None
-
-        def on_block(_: int) -> None:
-            if engine.dispatch.ended.is_set():
-                raise _Ended
-
         try:
-            return reread(
-                task,
-                lane.target,
-                self._facts,
-                os.fsencode(copy) if copy else None,
-                on_block,
-                same_zone=zone == (lane.target.settings.timezone or ""),
-            )
+            return self._reread_from(lane, task, copy)
         except AnotherVolume as other:
             engine.dispatch.root_away(task.root_id, str(other))
         except (SourceChanged, SourceGone) as fault:
             if copy and isinstance(fault, SourceGone) and (why := is_away(copy)):
                 words = f"{os.path.dirname(copy)}: {why}; copies of photos are to be there"
                 engine.fail(TryLater(words, "Bring back its disk, then: albumup resume"))
-            elif copy or not engine.dispatch.root_away(task.root_id, engine.origins.stranger(task)):
+            elif copy:
+                return self._reread_itself(lane, task, f"its copy cannot be used ({fault})")
+            elif not engine.dispatch.root_away(task.root_id, engine.origins.stranger(task)):
                 self._start_afresh(task, str(fault))
         except ConfigError as error:
             engine.dispatch.close_lane(lane, error)
         return None
+
+    def _reread_itself(self, lane: Lane, task: Task, words: str) -> Reading | None:
+        """The photo itself in place of its copy, if it has the journaled bytes still; else it is missing."""
+        try:
+            return replace(self._reread_from(lane, task, None), spool=None)
+        except (SourceChanged, SourceGone, AnotherVolume) as other:
+            self._give_up(task, f"{words}, and the photo itself neither ({other})")
+        except ConfigError as error:
+            self._engine.dispatch.close_lane(lane, error)
+        return None
+
+    def _reread_from(self, lane: Lane, task: Task, copy: str | None) -> Reading:
+        """``reread``, from a copy if there is one. Raises as it does."""
+        engine, body = self._engine, task.body
+        assert body is not None
+        zone = self._zone_of(body.definition) if body.taken else None
+
+        def on_block(_: int) -> None:
+            if engine.dispatch.ended.is_set():
+                raise _Ended
+
+        return reread(
+            task,
+            lane.target,
+            self._facts,
+            os.fsencode(copy) if copy else None,
+            on_block,
+            same_zone=zone == (lane.target.settings.timezone or ""),
+        )
 
     def _zone_of(self, definition: int | None) -> str | None:
         """The time zone that a definition named; None if the definition is not known."""
@@ -226,7 +245,7 @@ class Preparer(threading.Thread):
         return self._zones[definition]
 
     def _start_afresh(self, task: Task, words: str) -> None:
-        """Its copy is lost, or the photo has other bytes or is gone: it is read as if for the first time."""
+        """It has other bytes, or is gone: it is read as if for the first time."""
 
         def record(journal: Journal) -> None:
             with contextlib.suppress(LostTask):

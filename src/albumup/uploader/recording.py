@@ -129,13 +129,13 @@ class Recording:
             held = self._dispatch.unheld(lane, task_id)
             if held is not None and not is_back:
                 self.own(journal, lane, held)
-        if lane.breaker.is_sick:
+        if lane.breaker.is_sick and self._dispatch.is_present(lane):
             journal.sick(lane.target.name, lane.breaker.words, lane.breaker.spent_photos)
         return ruling
 
     def aftermath(self, journal: Journal, lane: Lane, after: Aftermath) -> None:
         """A photo was accepted or refused: the pause is over, and what was held was the photos' own."""
-        if after.ends_pause:
+        if after.ends_pause and self._dispatch.is_present(lane):
             journal.well(lane.target.name)
         for held in after.own:
             self.own(journal, lane, held)
