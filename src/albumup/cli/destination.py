@@ -120,8 +120,8 @@ def _notes(connection: sqlite3.Connection | None, album: str, place: Place, tabl
     name, now = words.shown_name(album), escape(str(table.settings["url"]))
     if place.before is not None and is_redefined(place.before, table):
         before = escape(str(place.before.settings["url"]))
-        was = f"{before} until now, {now}" if before != now else now
-        return [f"{name} goes to {was} from now on, with the fields given now: also what waited"]
+        where = f"went to {before}, and goes to {now}" if before != now else f"goes to {now}"
+        return [f"{name} {where} with the fields given now, also what waited"]
     if place.was or connection is None:
         return []
     rows = connection.execute(
