@@ -98,7 +98,7 @@ def test_try_shows_request_answer_verdict_and_rule(home: Home, server: FormServe
         (Answer(401), 4, "refused"),
         (Answer(404), 4, "astray"),
         (Answer(413), 3, "rejected"),
-        (Answer(503), 75, "sick"),
+        (Answer(503), 75, "not taken"),
         (Answer(200, b"<html>", "text/html"), 4, "astray"),
         (Answer(200, b"{}"), 3, "in doubt"),
     ],
