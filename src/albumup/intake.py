@@ -13,7 +13,8 @@ from albumup.body import SourceChanged, SourceGone, read_source, same_time
 from albumup.cards import Place, find
 from albumup.errors import LocalError, UsageError
 from albumup.facts import FactsReader, can_read
-from albumup.journal.definitions import Described
+from albumup.journal import framing
+from albumup.journal.definitions import Described, target_of
 from albumup.journal.gathering import (
     Action,
     Arrival,
@@ -160,6 +161,8 @@ class Intake:
             raise UsageError("no photo is that new", "nothing was queued; --since was given")
         with journal.transaction():
             album_id = add_album(journal, self.album, self.target, described, share)
+            if server is not None:  # an uploader at work sees by this that it is defined otherwise now
+                framing.define(journal, target_of(journal, album_id), server.fingerprint, server.kept)
             gathering.take_in(album_id, roots, spool=spool_folder is not None)
             if wants_share:
                 journal.want_share(album_id)

@@ -12,7 +12,7 @@ import pytest
 from test_gathering import BOUNDARY, arrival, body_for, prepare_all, push
 
 from albumup.config import TargetTable, target_from_options
-from albumup.journal import definitions, runs
+from albumup.journal import definitions, framing, runs
 from albumup.journal.admin import forget
 from albumup.journal.definitions import Described
 from albumup.journal.gathering import add_album
@@ -120,7 +120,7 @@ def test_a_kept_target_makes_room_for_one_of_the_config(journal: Journal) -> Non
 
 def define(journal: Journal, fingerprint: str) -> int:
     with journal.transaction():
-        return journal.define("home", fingerprint, "{}")
+        return framing.define(journal, "home", fingerprint, "{}")
 
 
 def prepared_states(journal: Journal) -> list[int]:
@@ -137,7 +137,7 @@ def test_what_is_ready_is_stale_once_the_definition_is_another(journal: Journal)
     assert prepared_states(journal) == [Prepared.READY, Prepared.READY, Prepared.UNREAD]
     two = define(journal, "two")
     assert prepared_states(journal) == [Prepared.STALE, Prepared.STALE, Prepared.UNREAD]
-    assert [task.id for task in journal.stale(1, 1, 10)] == [1, 2]
+    assert [task.id for task in framing.stale(journal, 1, 1, 10)] == [1, 2]
     with journal.transaction():
         journal.prepared(1, replace(body_for(100), definition=two), "x.jpg")
     assert define(journal, "one") == one

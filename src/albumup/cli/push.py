@@ -105,10 +105,6 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
     share = target.share(album) if target else ""
     with nothing_queued(app.journal):
         album_id = intake.take_in(journal, where.described, spool_folder, share=share, wants_share=given["wants_share"])
-        if target is not None:
-            with journal.transaction():
-                # Who is at work already sees that it is another one.
-                journal.define(target.name, target.fingerprint, target.kept)
     for note in where.notes:
         app.screen.say(note)
     known = next((one for one in runs.albums(journal) if one.id == album_id), None)

@@ -101,6 +101,14 @@ def settle(journal: Journal, album: str, described: Described) -> str:
     return place.target
 
 
+def target_of(journal: Journal, album_id: int) -> str:
+    """The name of the target that an album goes to."""
+    rows = journal.rows(
+        "select target.name from target join album on target_id = target.id where album.id = ?", album_id
+    )
+    return str(rows[0]["name"])
+
+
 def is_redefined(before: TargetTable | None, now: TargetTable) -> bool:
     """Does what goes into request and body differ?"""
     return before is not None and _fingerprint(before) != _fingerprint(now)

@@ -21,7 +21,7 @@ from albumup.journal.opening import journal_fault, open_writer
 from albumup.journal.rows import TASK, Body, CutOff, Pause, Pins, Task, TryCounts, plain, stored, task_of
 from albumup.journal.states import WANTING, Owed, Prepared, State, sources_of
 
-_HAS_COPY = " and exists (select 1 from body where body.task_id = task.id and body.spool is not null)"
+HAS_COPY = " and exists (select 1 from body where body.task_id = task.id and body.spool is not null)"
 
 _MOVE = {
     state: (
@@ -198,71 +198,6 @@ class Journal:
         )
         if seen != (body.pins.size, body.pins.mtime_ns):
             self._see(task_id, body.pins)
-
-    # What a target's definition has to do with it.
-
-    def define(self, target: str, fingerprint: str, settings: str) -> int:
-        """The number of a target's present definition, under which its bodies are framed from now on.
-
-        ``settings``: JSON to ask by about what is in doubt, once the definition is another. What is ready, and was
-        framed otherwise, is to be framed anew.
-        """
-        target_id, before = self.rows("select id, definition_id from target where name = ?", target)[0]
-        number = int(
-            self.rows(
-                "insert into definition (target_id, fingerprint, settings) values (?, ?, ?)"
-                " on conflict do update set settings = excluded.settings returning id",
-                target_id,
-                fingerprint,
-                settings,
-            )[0][0]
-        )
-        if number != before:
-            self.connection.execute(
-                "update task set prepared = 4 where state = 'pending' and prepared in (1, 2, 3)"
-                " and album_id in (select id from album where target_id = ?)"
-                " and (select definition_id from body where task_id = task.id) is not ?",
-                (target_id, number),
-            )
-            self.connection.execute("update target set definition_id = ? where id = ?", (number, target_id))
-        return number
-
-    def definition(self, number: int) -> str:
-        """What ``define`` was given of a definition: JSON."""
-        return str(self.rows("select settings from definition where id = ?", number)[0][0])
-
-    def definitions(self) -> dict[str, int]:
-        """The numbers of the targets' present definitions, by name."""
-        return {
-            row["name"]: row["definition_id"]
-            for row in self.rows("select name, definition_id from target where definition_id is not null")
-        }
-
-    def make_stale(self, task_ids: Iterable[int]) -> None:
-        """These were framed under another definition than their target's present one: they are framed anew."""
-        self.connection.executemany(
-            "update task set prepared = 4 where id = ? and state = 'pending' and prepared = 1",
-            [(task_id,) for task_id in task_ids],
-        )
-
-    def stale(self, album_id: int, root_id: int, limit: int, *, copies: bool = False) -> list[Task]:
-        """Tasks that are to be framed anew; ``copies``: only those with a copy of their own."""
-        found = self.rows(
-            TASK + "where task.album_id = ? and task.root_id = ? and task.state = 'pending' and task.prepared = 4"
-            f"{_HAS_COPY if copies else ''} order by task.id limit ?",
-            album_id,
-            root_id,
-            limit,
-        )
-        return [task_of(row) for row in found]
-
-    def timezone_of(self, definition: int | None) -> str | None:
-        """The ``timezone`` of a definition, "" if it named none; None if the definition is not known."""
-        found = self.rows(
-            "select coalesce(json_extract(settings, '$.settings.timezone'), '') from definition where id = ?",
-            definition,
-        )
-        return str(found[0][0]) if found else None
 
     # What comes between preparing and sending, on some servers.
 
@@ -506,7 +441,7 @@ class Journal:
     def _prepared(self, album_id: int, root_id: int, when: str, limit: int, *, copies: bool) -> list[Task]:
         found = self.rows(
             TASK + f"where task.album_id = ? and task.root_id = ? and task.state = 'pending' and task.prepared = 1"
-            f" and {when}{_HAS_COPY if copies else ''} order by task.next_at, task.id limit ?",
+            f" and {when}{HAS_COPY if copies else ''} order by task.next_at, task.id limit ?",
             album_id,
             root_id,
             limit,
@@ -530,7 +465,7 @@ class Journal:
         """The earliest time at which a prepared task of an album and root may be tried again; ``copies`` as above."""
         found = self.rows(
             f"select next_at from task where album_id = ? and root_id = ? and state = 'pending' and prepared = 1"
-            f"{_HAS_COPY if copies else ''} order by next_at limit 1",
+            f"{HAS_COPY if copies else ''} order by next_at limit 1",
             album_id,
             root_id,
         )

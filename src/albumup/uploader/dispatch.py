@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from albumup.body import Place, root_is_away
 from albumup.config import OPTIONS
 from albumup.errors import AlbumupError
+from albumup.journal import framing
 from albumup.journal.journal import Journal
 from albumup.journal.recorder import Recorder
 from albumup.journal.rows import Album, Root, Task
@@ -142,7 +143,7 @@ class Dispatch:
                 if (room := wanted - len(found)) > 0:
                     found += journal.ready(album_id, root_id, now, room, untried, copies=copies)
         stale = {task.id for task in found if task.body is not None and task.body.definition != lane.definition}
-        journal.make_stale(stale)
+        framing.make_stale(journal, stale)
         found = [task for task in found if task.id not in stale]
         with self.cond:
             fresh = [task for task in found if task.id not in lane.taken][:_BATCH]

@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Callable
 
 from albumup.errors import AlbumupError, LocalError
-from albumup.journal import runs
+from albumup.journal import framing, runs
 from albumup.journal.journal import Journal
 from albumup.journal.opening import checkpoint_here
 from albumup.journal.recorder import Recorder
@@ -160,7 +160,7 @@ class Engine:
             settings = target.settings
             rules = Rules(self.options.retries, target.can_ask, settings.resend, settings.settle)
             proven = journal.accepted_urls().get(name) == (settings.url or "")
-            number = journal.define(name, target.fingerprint, target.kept)
+            number = framing.define(journal, name, target.fingerprint, target.kept)
             breaker = self._breaker(journal, name, rules, proven=proven)
             lane = self.dispatch.lanes[name] = Lane(target, rules, breaker, definition=number)
             if (pause := journal.pauses().get(name)) is not None:
@@ -179,7 +179,7 @@ class Engine:
 
     def _retire_lanes(self, journal: Journal) -> None:
         """A joiner defines a target otherwise: it is built anew, and nothing more goes by its old definition."""
-        texts, numbers = runs.target_definitions(journal), journal.definitions()
+        texts, numbers = runs.target_definitions(journal), framing.numbers(journal)
         with self.dispatch.cond:
             for name, text in list(self._kept.items()):
                 lane = self.dispatch.lanes.get(name)
@@ -345,7 +345,7 @@ class Engine:
             first = journal.unprepared(album_id, root_id, 1)
             if first and root_id not in away and (is_open or first[0].spool):
                 return True
-            if is_open and journal.stale(album_id, root_id, 1, copies=root_id in away):
+            if is_open and framing.stale(journal, album_id, root_id, 1, copies=root_id in away):
                 return True
         if not is_open:
             return False

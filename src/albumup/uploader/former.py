@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from albumup.errors import AlbumupError
+from albumup.journal import framing
 from albumup.journal.journal import Journal
 from albumup.targets.base import Target
 from albumup.uploader.breaker import Breaker
@@ -40,7 +41,7 @@ class Formers:
     def _former(self, journal: Journal, lane: Lane, definition: int) -> Lane:
         closing = None
         try:
-            target = self._rebuild(journal.definition(definition), lane.target)
+            target = self._rebuild(framing.settings_of(journal, definition), lane.target)
         except AlbumupError as error:
             target, closing = None, Closing(error.exit_code, str(error), error.hint)
         rules = replace(lane.rules, can_ask=target is not None or closing is not None)

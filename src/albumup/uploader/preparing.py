@@ -16,7 +16,7 @@ from albumup.body import AnotherVolume, SourceChanged, SourceGone, sent_name
 from albumup.disk import fsync_folder
 from albumup.errors import AlbumupError, ConfigError, TryLater
 from albumup.facts import FactsReader
-from albumup.journal import copies
+from albumup.journal import copies, framing
 from albumup.journal.journal import Journal, LostTask
 from albumup.journal.naming import Folder
 from albumup.journal.rows import Body, Task
@@ -98,7 +98,9 @@ class Preparer(threading.Thread):
                 for root_id in engine.dispatch.album_roots.get(album.id, ()):
                     is_away = root_id in engine.dispatch.away
                     if lane.closing is None and len(stale) < _BATCH:
-                        stale += [(lane, task) for task in journal.stale(album.id, root_id, _BATCH, copies=is_away)]
+                        stale += [
+                            (lane, task) for task in framing.stale(journal, album.id, root_id, _BATCH, copies=is_away)
+                        ]
                     if is_away or len(found) >= _BATCH:
                         continue
                     for task in journal.unprepared(album.id, root_id, _BATCH + len(self._restless)):
@@ -241,7 +243,9 @@ class Preparer(threading.Thread):
     def _zone_of(self, definition: int | None) -> str | None:
         """The time zone that a definition named; None if the definition is not known."""
         if definition not in self._zones:
-            self._zones[definition] = self._engine.recorder.do(lambda journal: journal.timezone_of(definition)).wait()
+            self._zones[definition] = self._engine.recorder.do(
+                lambda journal: framing.timezone_of(journal, definition)
+            ).wait()
         return self._zones[definition]
 
     def _start_afresh(self, task: Task, words: str) -> None:

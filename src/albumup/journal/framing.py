@@ -1,0 +1,80 @@
+"""Bodies and the definitions they were framed under: what is ready under another one than the present is framed anew.
+
+Functions that change something are called inside ``Journal.transaction()``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from albumup.journal.journal import HAS_COPY, Journal
+from albumup.journal.rows import TASK, Task, task_of
+
+
+def define(journal: Journal, target: str, fingerprint: str, settings: str) -> int:
+    """The number of a target's present definition, under which its bodies are framed from now on.
+
+    ``settings``: JSON to ask by about what is in doubt, once the definition is another. What is ready, and was
+    framed otherwise, is to be framed anew.
+    """
+    target_id, before = journal.rows("select id, definition_id from target where name = ?", target)[0]
+    number = int(
+        journal.rows(
+            "insert into definition (target_id, fingerprint, settings) values (?, ?, ?)"
+            " on conflict do update set settings = excluded.settings returning id",
+            target_id,
+            fingerprint,
+            settings,
+        )[0][0]
+    )
+    if number != before:
+        journal.connection.execute(
+            "update task set prepared = 4 where state = 'pending' and prepared in (1, 2, 3)"
+            " and album_id in (select id from album where target_id = ?)"
+            " and (select definition_id from body where task_id = task.id) is not ?",
+            (target_id, number),
+        )
+        journal.connection.execute("update target set definition_id = ? where id = ?", (number, target_id))
+    return number
+
+
+def settings_of(journal: Journal, number: int) -> str:
+    """What ``define`` was given of a definition: JSON."""
+    return str(journal.rows("select settings from definition where id = ?", number)[0][0])
+
+
+def numbers(journal: Journal) -> dict[str, int]:
+    """The numbers of the targets' present definitions, by name."""
+    return {
+        row["name"]: row["definition_id"]
+        for row in journal.rows("select name, definition_id from target where definition_id is not null")
+    }
+
+
+def make_stale(journal: Journal, task_ids: Iterable[int]) -> None:
+    """These were framed under another definition than their target's present one: they are framed anew."""
+    journal.connection.executemany(
+        "update task set prepared = 4 where id = ? and state = 'pending' and prepared = 1",
+        [(task_id,) for task_id in task_ids],
+    )
+
+
+def stale(journal: Journal, album_id: int, root_id: int, limit: int, *, copies: bool = False) -> list[Task]:
+    """Tasks that are to be framed anew; ``copies``: only those with a copy of their own."""
+    found = journal.rows(
+        TASK + "where task.album_id = ? and task.root_id = ? and task.state = 'pending' and task.prepared = 4"
+        f"{HAS_COPY if copies else ''} order by task.id limit ?",
+        album_id,
+        root_id,
+        limit,
+    )
+    return [task_of(row) for row in found]
+
+
+def timezone_of(journal: Journal, definition: int | None) -> str | None:
+    """The ``timezone`` of a definition, "" if it named none; None if the definition is not known."""
+    found = journal.rows(
+        "select coalesce(json_extract(settings, '$.settings.timezone'), '') from definition where id = ?",
+        definition,
+    )
+    return str(found[0][0]) if found else None
