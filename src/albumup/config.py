@@ -232,7 +232,8 @@ def place_of(where: str, *keys: str) -> str:
     """A key in full, below ``where``: ``FILE: targets.club.fields.title``, or ``--field title`` below OPTIONS."""
     if where == OPTIONS:
         option = "--" + keys[0].replace("_", "-")
-        return option if len(keys) == 1 else f"{option.removesuffix('s')} {keys[1]}"
+        single = option.removesuffix("s") if keys[0] in ("fields", "headers") else option
+        return single if len(keys) == 1 else f"{single} {keys[1]}"
     return _dotted(where, *keys)
 
 

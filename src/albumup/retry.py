@@ -203,8 +203,8 @@ def _by_status(
         return Finding(Outcome.NOT_TAKEN, words, wait, spent=Spent.TOO_MANY)
     is_fault = 500 <= status < 600
     if sent.whole and (200 <= status < 300 or (is_fault and status not in _CLEAR_FAULTS)):
-        return Finding(Outcome.IN_DOUBT, words, wait, spent=spent if is_fault else None)
-    return Finding(Outcome.NOT_TAKEN, words, wait, spent=spent if is_fault else None)
+        return Finding(Outcome.IN_DOUBT, words, wait, status=status, spent=spent if is_fault else None)
+    return Finding(Outcome.NOT_TAKEN, words, wait, status=status, spent=spent if is_fault else None)
 
 
 def _is_portal(answer: Answer, verdict: Verdict, circumstances: Circumstances) -> bool:

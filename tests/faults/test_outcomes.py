@@ -403,6 +403,17 @@ def test_three_photos_refused_alike_end_a_target_that_never_accepted_one(person:
     assert sum("400" in (task["error"] or "") for task in person.tasks().values()) == 3
 
 
+def test_three_photos_answered_by_the_same_no_in_a_2xx_end_it_too(person: Person, sink: FormSink) -> None:
+    sink.rule = lambda _number, _name: [photo, answer(200, {"success": False, "error": "no file was sent"})]
+    person.form(sink.url)
+    person.photos(*map(str, range(6)))
+    done = person.push("--jobs", 1)
+    assert done.exit == 4
+    assert sorted(person.look("attempts").values()) == [0, 0, 0, 1, 1, 1]
+    assert set(person.states().values()) == {"pending"}
+    assert all(words in done.err for words in ("no file was sent", "targets.club.file_field", "targets.club.success"))
+
+
 def test_a_photo_of_another_type_is_tried_before_a_target_is_given_up(person: Person, sink: FormSink) -> None:
     sink.rule = lambda _number, name: says(415) if name.endswith(".JPG") else None
     person.form(sink.url)

@@ -309,6 +309,8 @@ class Worker(threading.Thread):
         elif finding.outcome is Outcome.REJECTED:
             after = engine.dispatch.refused(lane, task, finding)
             end = replace(end, is_held=after is None)
+        elif finding.outcome is Outcome.IN_DOUBT and finding.status is not None and 200 <= finding.status < 300:
+            engine.dispatch.not_known(lane, task, finding)
         step: Step | None = None
 
         def record(journal: Journal) -> None:

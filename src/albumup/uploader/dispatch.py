@@ -287,16 +287,26 @@ class Dispatch:
         with self.cond:
             if not lane.proven:
                 lane.refusals[task.id] = Held(task, finding)
-                if lane.same_refusals():
-                    # What comes next is a photo of another type, if there is one; never the whole folder.
-                    lane.taken -= {one.id for one in lane.reserved}
-                    lane.reserved.clear()
-                    lane.dry = False
-                self.cond.notify_all()
+                self._look_for_alike(lane)
                 return None
             was_sick = lane.breaker.is_sick
             lane.breaker.refused()
             return self._told_apart(lane, was_sick)
+
+    def not_known(self, lane: Lane, task: Task, finding: Finding) -> None:
+        """A whole photo was answered by a 2xx that the target's rules do not take."""
+        with self.cond:
+            if not lane.proven:
+                lane.unknown.setdefault(task.id, Held(task, finding))
+                self._look_for_alike(lane)
+
+    def _look_for_alike(self, lane: Lane) -> None:
+        """After three refused alike a photo of another type comes next, if there is one; never the whole folder."""
+        if lane.same_refusals():
+            lane.taken -= {one.id for one in lane.reserved}
+            lane.reserved.clear()
+            lane.dry = False
+        self.cond.notify_all()
 
     def _told_apart(self, lane: Lane, was_sick: bool) -> Aftermath:
         """What was held was the photos' own."""
@@ -398,10 +408,15 @@ class Dispatch:
         """A target that never accepted a photo has refused several alike."""
         alike = lane.same_refusals()
         reason, task = alike[0].finding.reason, alike[0].task
-        words = f"{lane.target.name}: refused the first {len(lane.refusals)} photos alike: {reason}"
-        keys = " and ".join(lane.target.key(key) for key in ("url", "file_field", "fields"))
+        target = lane.target
+        words = f"{target.name}: {len(alike)} photos were refused alike, and none was ever accepted: {reason}"
+        known = [key for key in ("url", "file_field", "fields") if hasattr(target.settings, key)]
+        status = alike[0].finding.status or 0
+        if 200 <= status < 300:
+            known += target.success_keys(status)
+        keys = ", ".join(target.key(key) for key in known)
         photo = os.fsdecode(task.path)
-        hint = f"Check {keys}; try it with: albumup target try {lane.target.name} {photo!a}"
+        hint = f"Check {keys}; try it with: albumup target try {target.name} {photo!a}"
         self._close(lane, Closing(4, words, hint))
 
     def _close(self, lane: Lane, closing: Closing) -> None:

@@ -69,6 +69,8 @@ class Lane:
         """After their last try: what comes next tells whether it was theirs."""
         self.refusals: dict[int, Held] = {}
         """Refused by a target that never accepted a photo."""
+        self.unknown: dict[int, Held] = {}
+        """Answered by such a target with a 2xx that its rules do not take; these are not held."""
         self._suspects: set[int] = set()
         self._broken: set[int] = set()
         self._first_break = 0.0
@@ -101,9 +103,12 @@ class Lane:
         self.in_flight.add(task_id)
 
     def same_refusals(self) -> list[Held]:
-        """Three or more photos that an unproven target refused alike; empty as long as there are none."""
+        """Three or more photos that an unproven target refused alike; empty as long as there are none.
+
+        A 2xx that its rules do not take refuses, too: "wrong password" is often said so.
+        """
         alike: dict[tuple[int | None, str], list[Held]] = {}
-        for held in self.refusals.values():
+        for held in (*self.refusals.values(), *self.unknown.values()):
             alike.setdefault((held.finding.status, _outline(held)), []).append(held)
         longest = max(alike.values(), key=len, default=[])
         return longest if len(longest) >= SAME_REFUSALS else []
