@@ -44,7 +44,9 @@ def test_a_row_without_its_file_is_in_doubt_for_good(home: Home, start: Start, v
 def test_after_a_fault_it_is_seen_twice(home: Home, immich: Immich) -> None:
     quick(home, immich)
     immich.fault("POST", "/api/assets$", "status_after", status=500)
-    assert home.run("push", home.photos(3)).returncode == 0
+    done = home.run("push", home.photos(3))
+    assert done.returncode == 0
+    assert "it is there; after a fault of the server it is looked at once more" in done.stderr
     assert set(home.states().values()) == {"uploaded"}
     first, second = immich.requests("GET", LOOK)
     assert second["at"] - first["at"] >= 4 * SETTLE

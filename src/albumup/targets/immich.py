@@ -15,12 +15,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
-from albumup.errors import ConfigError
 from albumup.photo import suffix_of
 from albumup.settings import CommonSettings, ImmichSettings
 from albumup.sidecars import is_named_as_media
 from albumup.targets.base import (
-    AlbumGone,
     Asked,
     Check,
     Form,
@@ -28,14 +26,14 @@ from albumup.targets.base import (
     Part,
     Photo,
     Seen,
-    ServerAlbum,
     Unasked,
     Verdict,
     VerdictKind,
     object_of,
     words_in,
 )
-from albumup.targets.immich_api import CHECK, SAYS_NOTHING, ImmichApi, answers_in_shape, unanswered
+from albumup.targets.immich_albums import ImmichAlbums
+from albumup.targets.immich_api import CHECK, SAYS_NOTHING, answers_in_shape, unanswered
 from albumup.transfer import Answer, Request, Sent
 
 if TYPE_CHECKING:
@@ -47,22 +45,17 @@ ASK_AT_A_TIME = 5000
 """As many as its own command-line client asks about at a time."""
 
 
-_AT_ONE_MOMENT = 60.0
-"""Seconds."""
 _MOVING = 0.5
 """Seconds within which a file is moved: measured, it is away for some 10 ms."""
 
 
-class ImmichTarget(ImmichApi):
+class ImmichTarget(ImmichAlbums):
     """One account on one server, by an API key."""
 
     kind = "immich"
     settings_type: ClassVar[type[CommonSettings]] = ImmichSettings
     can_ask = True
     asks_first = True
-    keeps_albums = True
-    can_share = True
-    pairs_live = True
     takes_sidecars = True
     overwrites_by_name = False
 
@@ -273,120 +266,6 @@ class ImmichTarget(ImmichApi):
             self._types = frozenset(str(name).lower() for name in names) or None
         return self._types
 
-    # Albums.
-
-    @answers_in_shape
-    def find_album(self, http: Http, name: str, known_id: str | None) -> ServerAlbum | None:
-        if known_id is not None:
-            # A missing one is a 400 ("Not found or no album.read access", access.ts) or a 404.
-            said = self.call(http, "GET", f"/albums/{quote(known_id)}?withoutAssets=true", missing=(400, 404))
-            if isinstance(said, dict) and said.get("id") == known_id:
-                return self._album(said)
-        found = _without_leavings(self._called(http, name))
-        if len(found) > 1:
-            where = ", ".join(self._album(one).url for one in found)
-            raise ConfigError(
-                f"{self.address} has {len(found)} albums called {name!a}: {where}",
-                "rename one of them there, then: albumup resume; or push under another name: --album NAME",
-            )
-        return self._album(found[0]) if found else None
-
-    def _called(self, http: Http, name: str) -> list[Mapping[str, Any]]:
-        """The account's own albums of that name, the oldest first. Versions before 3 know no such parameters."""
-        wanted = _sendable(name)
-        said = self.call(http, "GET", f"/albums?isOwned=true&name={quote(wanted)}", missing=(400,))
-        if said is None:
-            said = self.call(http, "GET", "/albums")
-        if not isinstance(said, list):
-            raise Unasked(f"{self.site}: {SAYS_NOTHING}", is_astray=True)
-        found = [one for one in said if isinstance(one, dict) and one.get("albumName") == wanted and str(one["id"])]
-        return sorted(found, key=lambda one: (str(one.get("createdAt") or ""), str(one["id"])))
-
-    @answers_in_shape
-    def make_album(self, http: Http, name: str) -> ServerAlbum:
-        made = self.call(http, "POST", "/albums", {"albumName": _sendable(name)})
-        if not isinstance(made, dict) or not isinstance(made.get("id"), str):
-            raise Unasked(f"{self.site}: {SAYS_NOTHING}")
-        return self._album(made)
-
-    @answers_in_shape
-    def settle_on(self, http: Http, name: str, made: ServerAlbum) -> ServerAlbum:
-        """The oldest of that name. Ours, if it is another, is deleted: it is empty, and nobody has chosen it.
-
-        A key without album.delete leaves it there; see ``_without_leavings``.
-        """
-        oldest = next(iter(self._called(http, name)), None)
-        if oldest is None or oldest["id"] == made.id:
-            return made
-        http.call("DELETE", f"{self.api(http)}/albums/{quote(made.id)}")
-        return self._album(oldest)
-
-    @answers_in_shape
-    def place(self, http: Http, album: ServerAlbum, photos: Sequence[str]) -> list[str]:
-        """PUT /albums/ID/assets: one in the album already is an error called duplicate, and as good as put there."""
-        path = f"/albums/{quote(album.id)}"
-        said = self.call(http, "PUT", f"{path}/assets", {"ids": list(photos)}, missing=(400, 404))
-        if said is None:
-            if self.call(http, "GET", f"{path}?withoutAssets=true", missing=(400, 404)) is None:
-                raise AlbumGone
-            raise Unasked(f"{album.url}: photos cannot be put into it")
-        results = {one.get("id"): one for one in said if isinstance(one, dict)} if isinstance(said, list) else {}
-        if not results.keys() >= set(photos):
-            raise Unasked(f"{self.site}: {SAYS_NOTHING}")
-        return [_why_not(results[one]) for one in photos]
-
-    def join(self, http: Http, still: str, clip: str) -> str:
-        """PUT /assets/ID (asset.service.ts, update): permission asset.update, wanted for nothing else."""
-        sent = http.call("PUT", f"{self.api(http)}/assets/{quote(still)}", json={"livePhotoVideoId": clip})
-        if sent.answer is None:
-            raise unanswered(sent)
-        if sent.answer.status in (400, 403) and not sent.answer.is_page:
-            return self.said(sent.answer) or f"{sent.answer.status} {sent.answer.reason}"
-        if sent.answer.status != 200 or sent.answer.is_page:
-            self.refuse(http, sent.answer)
-        return ""
-
-    @answers_in_shape
-    def share_link(self, http: Http, album: ServerAlbum) -> str:
-        """An open link that the album has already, where the key may look, else a new one."""
-        links = self.call(http, "GET", f"/shared-links?albumId={quote(album.id)}", missing=(400, 403, 404))
-        for link in links if isinstance(links, list) else []:
-            if _is_open_link(link, album.id):
-                return self._link_url(http, link)
-        wanted = {"type": "ALBUM", "albumId": album.id, "allowDownload": True, "allowUpload": False}
-        made = self.call(http, "POST", "/shared-links", wanted, missing=(400, 404))
-        if made is None:
-            raise AlbumGone
-        if not isinstance(made, dict) or not isinstance(made.get("key"), str):
-            raise Unasked(f"{self.site}: {SAYS_NOTHING}")
-        return self._link_url(http, made)
-
-    def _link_url(self, http: Http, link: Mapping[str, Any]) -> str:
-        """The server may be known to the world by another name than to us."""
-        config = self.call(http, "GET", "/server/config", missing=(401, 403, 404))
-        outside = str(config.get("externalDomain") or "") if isinstance(config, dict) else ""
-        site = outside.rstrip("/") if outside.startswith(("http://", "https://")) else self.site
-        return f"{site}/share/{quote(str(link['key']))}"
-
-    def has_link(self, http: Http, url: str) -> bool:
-        """GET /shared-links/me with the link's own key, as whoever has it does: no permission is wanted for that.
-
-        401 is a link that is no more, or, since 3.0, one with a password.
-        """
-        key = url.rpartition("/share/")[2]
-        sent = http.call("GET", f"{self.api(http)}/shared-links/me?key={quote(key)}")
-        if sent.answer is None:
-            raise unanswered(sent)
-        if sent.answer.status == 401 and not sent.answer.is_page:
-            return "password" in self.said(sent.answer).lower()
-        if sent.answer.status != 200 or sent.answer.is_page:
-            self.refuse(http, sent.answer)
-        return True
-
-    def _album(self, said: Mapping[str, Any]) -> ServerAlbum:
-        album_id, count = str(said["id"]), said.get("assetCount")
-        return ServerAlbum(album_id, f"{self.site}/albums/{quote(album_id)}", count if isinstance(count, int) else None)
-
     def _photo_url(self, remote_id: str) -> str:
         return f"{self.site}/photos/{quote(remote_id)}"
 
@@ -398,42 +277,5 @@ class ImmichTarget(ImmichApi):
         return look(self)
 
 
-def _without_leavings(albums: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    """The only one of several equal names that has photos, if the others were made within a minute of it.
-
-    That is what two computers leave that made one album at the same moment and may delete none.
-    """
-    filled = [one for one in albums if one.get("assetCount")]
-    if len(albums) < 2 or len(filled) != 1:
-        return albums
-    if not all(one.get("createdAt") for one in albums):
-        return albums
-    made = [datetime.fromisoformat(str(one["createdAt"])) for one in albums]
-    return filled if (max(made) - min(made)).total_seconds() <= _AT_ONE_MOMENT else albums
-
-
 def _delete_it(found: Verdict) -> str:
     return f"delete it there, also from the trash ({found.url}), then: albumup retry-failed --in-doubt"
-
-
-def _why_not(result: Mapping[str, Any]) -> str:
-    """Why a photo was not put into an album; an unknown id is "no permission" to the server, too."""
-    error = "" if result.get("success") else str(result.get("error") or "unknown")
-    if error in ("", "duplicate"):
-        return ""
-    if error in ("no_permission", "not_found"):
-        return "the server does not have it any more"
-    return words_in(f"{error} {result.get('errorMessage') or ''}")
-
-
-def _is_open_link(link: Any, album_id: str) -> bool:
-    """Is this a link to an album that lets anybody in, for as long as it is not taken back?"""
-    if not isinstance(link, dict) or link.get("type") != "ALBUM" or not isinstance(link.get("key"), str):
-        return False
-    album = link.get("album")
-    is_of_it = isinstance(album, dict) and album.get("id") == album_id
-    return is_of_it and not link.get("password") and not link.get("expiresAt")
-
-
-def _sendable(text: str) -> str:
-    return text.encode(errors="surrogateescape").decode(errors="replace")

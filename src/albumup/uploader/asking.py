@@ -196,9 +196,11 @@ class Asker(threading.Thread):
         engine, lane, tasks = self._engine, question.lane, question.tasks
         seen = [None] * len(tasks) if seen is None else seen
         steps: list[tuple[Task, State, str]] = []
+        again: list[Task] = []
 
         def record(journal: Journal) -> None:
             steps.clear()
+            again.clear()
             for task, answer, look in zip(tasks, answers, seen, strict=True):
                 state: State | None
                 try:
@@ -210,7 +212,9 @@ class Asker(threading.Thread):
                         )
                 except LostTask:
                     continue  # cancelled or forgotten meanwhile
-                if state is not None:
+                if state is None:
+                    again.append(task)
+                else:
                     words = look.words if look is not None else ""
                     steps.append((task, state, words or (answer.reason if answer is not None else "")))
 
@@ -223,6 +227,10 @@ class Asker(threading.Thread):
                     engine.recording.tell(str(state), task, outcome="asked", error=words or None)
                 elif not question.before:
                     engine.recording.tell("attempt", task, outcome="asked")
+            for task in again:
+                words = "it is there; after a fault of the server it is looked at once more"
+                wait = lane.rules.seen_again
+                engine.recording.tell("in_doubt", task, outcome="asked", error=words, asks_in=wait)
             engine.dispatch.wet([lane])
 
         engine.recorder.do(record, recorded).wait()
