@@ -259,6 +259,19 @@ def test_a_doubt_that_nobody_can_be_asked_about_goes_again_by_the_present_fields
     assert task["maybe_twice"]
 
 
+def test_a_body_that_has_not_left_whole_is_cut_and_framed_anew(home: Home, server: FormServer) -> None:
+    server.may_read.clear()
+    first = home.start("push", home.photos(1, size=30_000_000), "--url", server.url, "--field", "a=old")
+    until(lambda: server.in_flight)
+    second = home.start("push", "trip", "--url", server.url, "--field", "a=new")
+    until(lambda: home.sql("select 1 from body where instr(head, 'new')"))
+    server.may_read.set()
+    assert finish(first).returncode == 0
+    assert finish(second).returncode == 0
+    assert [one.fields["a"] for one in server.ledger] == ["new"]
+    assert home.tasks()[0]["maybe_twice"] is False
+
+
 def test_an_uploader_at_work_reads_the_config_again_for_a_push_after_an_edit(home: Home, server: FormServer) -> None:
     home.form(server, 'fields = { a = "old" }')
     server.may_answer.clear()
