@@ -79,6 +79,15 @@ def test_a_dead_link_is_shown_by_nobody(home: Home, immich: Immich) -> None:
     assert home.album()["share"].endswith(f"/share/{immich.links()[0]['key']}")
 
 
+def test_a_server_that_does_not_know_a_link_by_its_key_lists_those_it_has(home: Home, immich: Immich) -> None:
+    assert home.run("push", home.photos(1), "--share").returncode == 0
+    immich.fault("GET", "/shared-links/me$", "status", status=404, times=None)
+    link = home.run("share", "trip").stdout.strip()
+    assert link == home.album()["share"]
+    immich.tell("delete_link", id=immich.links()[0]["id"])
+    assert home.run("share", "trip").stdout.strip() != link
+
+
 def test_a_link_that_nobody_could_ask_about_is_not_shown(home: Home, immich: Immich) -> None:
     assert home.run("push", home.photos(1), "--share").returncode == 0
     immich.fault("GET", "/shared-links/me$", "status", status=502, times=None)

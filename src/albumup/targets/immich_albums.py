@@ -129,9 +129,17 @@ class ImmichAlbums(ImmichApi):
             raise unanswered(sent)
         if sent.answer.status == 401 and not sent.answer.is_page:
             return "password" in self.said(sent.answer).lower()
+        if sent.answer.status == 404 and not sent.answer.is_page:
+            return self._lists_link(http, key)
         if sent.answer.status != 200 or sent.answer.is_page:
             self.refuse(http, sent.answer)
         return True
+
+    @answers_in_shape
+    def _lists_link(self, http: Http, key: str) -> bool:
+        """Among the account's links, where the key may look at those; where it may not, nobody can tell."""
+        links = self.call(http, "GET", "/shared-links", missing=(403,))
+        return links is None or any(quote(str(link["key"])) == key for link in links)
 
     def _album(self, said: Mapping[str, Any]) -> ServerAlbum:
         album_id, count = str(said["id"]), said.get("assetCount")
