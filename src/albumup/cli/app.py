@@ -62,10 +62,13 @@ class App:
     def config(self) -> Config:
         """The config file, read once. Raises ConfigError."""
         if self._config is None:
-            from albumup.config import load
-
-            self._config = load(self.options.get("config") or os.environ.get("ALBUMUP_CONFIG") or None)
+            self._config = self._read_config()
         return self._config
+
+    def _read_config(self) -> Config:
+        from albumup.config import load
+
+        return load(self.options.get("config") or os.environ.get("ALBUMUP_CONFIG") or None)
 
     @property
     def events(self) -> Outlet:
@@ -98,8 +101,8 @@ class App:
             raise LocalError(f"stdout: {fault.strerror or fault}") from fault
 
     def read_config_again(self) -> None:
-        """It may have been edited since this command began."""
-        self._config = None
+        """It may have been edited since this command began. Raises ConfigError, and stays as it was."""
+        self._config = self._read_config()
 
     def has_journal(self) -> bool:
         """Is there a journal, or at least something in its place?"""
