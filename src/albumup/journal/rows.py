@@ -134,9 +134,9 @@ class TryCounts:
 
     tries: int
     frees: int
-    back_whole: int
-    back_cut: int
-    back_429: int
+    back_whole: int = 0
+    back_cut: int = 0
+    back_429: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -303,9 +303,7 @@ class Dispatch:
     def _look_for_alike(self, lane: Lane) -> None:
         """After three refused alike a photo of another type comes next, if there is one; never the whole folder."""
         if lane.same_refusals():
-            lane.taken -= {one.id for one in lane.reserved}
-            lane.reserved.clear()
-            lane.dry = False
+            lane.put_back()
         self.cond.notify_all()
 
     def _told_apart(self, lane: Lane, was_sick: bool) -> Aftermath:
@@ -375,6 +373,7 @@ class Dispatch:
         breaker = lane.breaker
         if breaker.is_sick and lane.sick_from is None:
             lane.sick_from = time.time()
+            lane.put_back()  # tries of theirs may have been given back
         if breaker.gave_up:
             self._close(lane, Closing(75, breaker.words))
         elif breaker.is_sick and not lane.is_told and lane.closing is None and self.is_present(lane):

@@ -99,6 +99,12 @@ class Lane:
             return False
         return not self.breaker.is_sick or now >= self.breaker.next_at
 
+    def put_back(self) -> None:
+        """What is reserved is reserved anew, when it can be sent."""
+        self.taken -= {one.id for one in self.reserved}
+        self.reserved.clear()
+        self.dry = False
+
     def start(self, task_id: int) -> None:
         self.in_flight.add(task_id)
 

@@ -72,7 +72,9 @@ class Recording:
     def ended(self, journal: Journal, task: Task, attempt_id: int, lane: Lane, end: End) -> Step:
         """An attempt came to its end: how, whose fault it was, and what becomes of its task."""
         finding, sent, now = end.finding, end.sent, journal.clock()
-        counts = journal.counts(task.id)
+        # Nothing is given back of a photo that was taken: what its worker knows of it will do.
+        is_taken = finding.outcome in (Outcome.UPLOADED, Outcome.DUPLICATE)
+        counts = TryCounts(task.tries, task.frees) if is_taken else journal.counts(task.id)
         is_free = end.is_free and counts.frees < MOST_FREES
         ruling = self._ruling(journal, task, lane, end, counts) if finding.spent and not is_free else None
         wait = 0.0
