@@ -88,8 +88,8 @@ def _fresh_sets_of(
 
     now = journal.clock()
     for row in journal.rows(
-        "select id, state, rounds, updated, (select definition_id from body where task_id = task.id) is not"
-        " (select definition_id from target join album on target.id = target_id where album.id = task.album_id)"
+        "select id, state, rounds, updated, exists (select 1 from body join album on album.id = task.album_id"
+        " join target on target.id = target_id where task_id = task.id and body.definition_id <> target.definition_id)"
         " as is_former from task where album_id = ? and ask_at is null"
         " and state in ('failed', 'rejected', 'missing', 'in_doubt') and state = ?",
         album.id,
