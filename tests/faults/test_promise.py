@@ -12,8 +12,7 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from dataclasses import dataclass
-from types import SimpleNamespace
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from hypothesis import settings
@@ -32,10 +31,13 @@ from albumup.prepare import body_of, photo_of, read
 from albumup.retry import LONGEST_ASKED_WAIT, LONGEST_WAIT, Circumstances, Outcome, Rules, outcome_of
 from albumup.scan import Filters, open_root
 from albumup.settings import FormSettings
-from albumup.targets.base import Verdict, VerdictKind
+from albumup.targets.base import Original, Seen, Verdict, VerdictKind
 from albumup.targets.form import FormTarget
 from albumup.transfer import Answer, Fault, Sent
-from albumup.uploader.recording import Recording
+from albumup.uploader.breaker import Breaker
+from albumup.uploader.dispatch import Dispatch
+from albumup.uploader.lane import Lane
+from albumup.uploader.recording import End, Recording
 
 RETRIES = 2
 PHOTOS = 3
@@ -68,6 +70,8 @@ class Plan:
     meddle: str
     others: bool = False
     proven: bool = True
+    knows: bool = True
+    """A digest went before the photo."""
 
 
 PLANS = st.builds(
@@ -78,6 +82,7 @@ PLANS = st.builds(
     meddle=st.sampled_from(["", "", "", "", "before", "in the middle", "at the end", "after", "gone"]),
     others=st.booleans(),
     proven=st.booleans(),
+    knows=st.booleans(),
 )
 
 
@@ -105,8 +110,10 @@ class Promise(RuleBasedStateMachine):
 
     def open(self) -> None:
         self.journal = Journal(os.path.join(self.folder, "journal.db"), clock=lambda: self.now)
-        dispatch = SimpleNamespace(albums={}, lane_of=lambda _: None, cond=contextlib.nullcontext())
-        self.recording = Recording(cast(Any, dispatch), lambda _: None)
+        self.dispatch = Dispatch(cast(Any, None), 1, lambda: 0.5)
+        self.lane = Lane(self.target, self.rules, Breaker(1e12, RETRIES, proven=True, jobs=1))
+        self.dispatch.lanes["club"] = self.lane
+        self.recording = Recording(self.dispatch, lambda _: None)
         with self.journal.transaction():
             for cut in self.journal.cut_off():
                 self.recording.cut_off(self.journal, cut, self.rules)
@@ -201,8 +208,9 @@ class Promise(RuleBasedStateMachine):
             self.journal.bring_forward(places, self.now + LONGEST_ASKED_WAIT, self.now)
         for untried in (True, False):
             for root in roots:
-                for task in self.journal.ready(self.album, root, self.now, 1, untried):
-                    return task
+                for task in self.journal.ready(self.album, root, self.now, PHOTOS * 10, untried):
+                    if task.id not in self.lane.held and task.id not in self.lane.refusals:
+                        return task
         return None
 
     @rule(attempts=st.lists(PLANS, min_size=1, max_size=6))
@@ -211,6 +219,9 @@ class Promise(RuleBasedStateMachine):
         for plan in attempts:
             self.now += LONGEST_WAIT
             self.attempt(plan)
+        with self.journal.transaction():
+            for lane, held in self.dispatch.last_held():
+                self.recording.own(self.journal, lane, held)
 
     def attempt(self, plan: Plan) -> None:
         """One attempt, as a worker goes about it."""
@@ -259,9 +270,9 @@ class Promise(RuleBasedStateMachine):
             sent = Sent(None, Fault.BROKEN, "connection reset", whole=False, bytes=len(received))
         elif line == "early answer":
             status, body = BEHAVIOURS[behaviour][1] or (500, b"{}")
-            if status == 409:  # also proof when it comes early, so it has to be true
+            if status == 409 and plan.knows:  # then it is proof also when it comes early, so it has to be true
                 self.held[hashlib.sha256(received).hexdigest()] += 1
-            sent = Sent(_answer(status, body), None, "", whole=False, bytes=0)
+            sent = Sent(_answer(status, body), None, "", whole=False, bytes=0, early=True)
         else:
             try:
                 source.check()
@@ -294,11 +305,20 @@ class Promise(RuleBasedStateMachine):
         if sent.answer is not None:
             photo = photo_of(task, source.pins, task.body.digests, None, self.target)
             verdict = self.target.read_answer(sent.answer, photo)
-        finding = outcome_of(sent, verdict, Circumstances(plan.proven, plan.others), self.now)
+        around = Circumstances(plan.proven, plan.others, self.rules.can_ask, digest_first=plan.knows)
+        finding = outcome_of(sent, verdict, around, self.now)
+        self.lane.breaker.proven = plan.proven
+        end = End(finding, sent, 0.0, 0.5, is_free=line == "breaks for all" or finding.is_free)
+        after = None
+        if finding.outcome in (Outcome.UPLOADED, Outcome.DUPLICATE):
+            after = self.dispatch.accepted(self.lane)
+        elif finding.outcome is Outcome.REJECTED:
+            after = self.dispatch.refused(self.lane, task, finding)
+            end = replace(end, is_held=after is None)
         with contextlib.suppress(_Killed), journal.transaction():
-            self.recording.ended(
-                journal, task, attempt, self.rules, finding, sent, free=line == "breaks for all", chance=0.5
-            )
+            self.recording.ended(journal, task, attempt, self.lane, end)
+            if after is not None:
+                self.recording.aftermath(journal, self.lane, after)
             if not sent.whole:
                 rows = journal.rows("select whole_at from attempt where id = ?", attempt)
                 assert rows[0]["whole_at"] is None, "its last byte never left"
@@ -325,7 +345,8 @@ class Promise(RuleBasedStateMachine):
             has = self.held[task.body.digests["sha256"]] > 0
             verdict = Verdict(VerdictKind.STORED, "ask") if has else None
             with contextlib.suppress(_Killed, LostTask), self.journal.transaction():
-                self.recording.answered(self.journal, task, self.rules, verdict, "club", chance=0.5)
+                seen = Seen(Original.READABLE) if has else None
+                self.recording.answered(self.journal, task, self.rules, verdict, seen, "club", chance=0.5)
                 if crash:
                     raise _Killed
             if crash:
@@ -378,6 +399,7 @@ class Promise(RuleBasedStateMachine):
                 self.write(number)
             os.utime(self.path(number))  # a push opens only what has another time
         self.push()
+        self.crash()  # a new run: what a target that never accepted a photo refused goes again
         for _ in range(30):
             self.now += LONGEST_ASKED_WAIT
             for state in sorted(WANTING):
