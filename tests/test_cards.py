@@ -40,6 +40,15 @@ def test_most_of_those_that_are_there_decide(tmp_path: Path, photos: int, edited
     assert look_at(queued).is_known == known
 
 
+def test_a_photo_whose_bytes_are_others_is_none_that_is_as_pinned(tmp_path: Path) -> None:
+    """Whatever its size and time are: two cards may have one photo each, alike but for the bytes."""
+    path = tmp_path / "1.jpg"
+    path.write_bytes(b"photo")
+    seen = Seen(1, os.fsencode(path), "", read_pins(path.stat()))
+    assert look_at([seen]).is_known
+    assert not look_at([seen], odd=seen.path).is_known
+
+
 def test_half_of_them_is_too_few_where_one_could_be_another_cards(tmp_path: Path) -> None:
     """Size and time can be equal by chance, or set; the time of the last change of status cannot."""
     queued = []

@@ -35,13 +35,13 @@ class Look:
         return 2 * self.same > self.there or (2 * self.same == self.there and self.is_untouched)
 
 
-def look_at(photos: Iterable[Seen]) -> Look:
-    """Look at photos (stat only) that were queued from one card."""
+def look_at(photos: Iterable[Seen], odd: bytes = b"") -> Look:
+    """Look at photos (stat only) that were queued from one card; the one at ``odd`` is known to have other bytes."""
     there = same = 0
     is_named = is_untouched = False
     for photo, status, loose, volume in _looked_at(photos):
         there += 1
-        if as_pinned(photo.pins, status, loose=loose):
+        if photo.path != odd and as_pinned(photo.pins, status, loose=loose):
             same += 1
             is_named = is_named or bool(volume and not photo.volume)
             is_untouched = is_untouched or (not loose and photo.pins.ctime_ns == status.st_ctime_ns)

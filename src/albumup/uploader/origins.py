@@ -20,8 +20,9 @@ from albumup.volumes import is_full, volume_of
 
 STRANGER = f"{ANOTHER_VOLUME}, or its photos were edited"
 """Why photos wait when the disk itself does not tell."""
-_GOOD_FOR = 10
-"""A look counts as long as ten looks take: among thousands of edited photos not each one is a reason for another."""
+_SHORT, _GOOD_FOR = 0.1, 10
+"""A look that takes longer (seconds) counts as long as ten do: of thousands of edited photos not each one is a reason
+for another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +50,17 @@ class Origins:
             found = self._found.get(key)
             if found is None or (again and time.monotonic() >= found.until):
                 began = time.monotonic()
-                is_known = self._look(task)
+                is_known = self._look(task, task.path if again else b"")
                 now = time.monotonic()
-                found = self._found[key] = _Known(is_known, now + _GOOD_FOR * (now - began))
+                took = now - began
+                found = self._found[key] = _Known(is_known, now + _GOOD_FOR * took if took > _SHORT else began)
             return found.is_known
 
     def stranger(self, task: Task) -> str:
-        """Looked at again: "" if it is that medium, else why the photo waits."""
+        """Looked at again because this photo is gone or another: "" if it is that medium, else why it waits."""
         return "" if self.is_known(task, again=True) else STRANGER
 
-    def _look(self, task: Task) -> bool:
+    def _look(self, task: Task, odd: bytes) -> bool:
         now = _volume_at(os.path.dirname(task.path))
         if task.volume and now and (now != task.volume or is_full(now)):
             return now == task.volume
@@ -66,7 +68,7 @@ class Origins:
             root = self._dispatch.roots.get(task.root_id)
         folder = root.path if root is not None else os.path.dirname(task.path)
         medium = Medium(task.volume, task.card)
-        look = look_at(self._photos(folder, medium))
+        look = look_at(self._photos(folder, medium), odd)
         if look.is_known and look.is_named:
             self._write_in(task.root_id, folder, medium)
         return look.is_known
