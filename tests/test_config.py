@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -566,7 +565,7 @@ def test_token_command(home: Path) -> None:
         (["echo", "\x00"], ("echo cannot be run",)),
         (["true"], ("empty",)),
         (["printf", f"{SECRET}\\033[0m"], ("single line",)),
-        (["sleep", "30"], ("sleep has not answered within 0.2 s",)),
+        (["sleep", "3600"], ("sleep has not answered within 0.2 s",)),
     ],
 )
 def test_a_token_command_that_fails(
@@ -578,9 +577,7 @@ def test_a_token_command_that_fails(
 ) -> None:
     if command[0] == "sleep":
         monkeypatch.setattr(config, "COMMAND_LIMIT", 0.2)
-    started = time.monotonic()
     refused(lambda: token_of(home, token_command=tuple(command)), "F: targets.club.token_command: ", *facts)
-    assert time.monotonic() - started < 2.5
     assert capfd.readouterr() == ("", "")
 
 

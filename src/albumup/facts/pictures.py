@@ -95,6 +95,7 @@ def _pillow() -> ModuleType | None:
     # Only headers are read here, and a panorama is no decompression bomb.
     Image.MAX_IMAGE_PIXELS = None
     warnings.filterwarnings("ignore", module=r"PIL\.")
+    logging.getLogger("PIL").setLevel(logging.CRITICAL + 1)  # nor is a broken file news
     Image.init()
     try:
         import pillow_heif
