@@ -54,14 +54,15 @@ class Started(subprocess.Popen[Any]):
         if self._zygote is None:
             super()._execute_child(args, executable, *rest)  # type: ignore[misc]
             return
-        _, _, _, cwd, env, _, _, _, stdin, _, _, stdout, _, stderr = rest[:14]
+        _, _, _, cwd, env, _, _, _, stdin, stdin_ours, stdout_ours, stdout, stderr_ours, stderr = rest[:14]
         descriptors = [
             own if given == -1 else given for given, own in zip((stdin, stdout, stderr), (0, 1, 2), strict=True)
         ]
         self.pid = self._zygote.fork(self._words, env, os.fspath(cwd or os.getcwd()), descriptors, bool(rest[19]))
         self._child_created = True
-        for given in {stdin, stdout, stderr} - {-1, getattr(self, "_devnull", None)}:
-            os.close(given)
+        for theirs, ours in ((stdin, stdin_ours), (stdout, stdout_ours), (stderr, stderr_ours)):
+            if ours != -1:  # a pipe, whose other end we keep; what was given as it is stays the giver's
+                os.close(theirs)
         if getattr(self, "_devnull", None) is not None:
             os.close(self._devnull)
 
@@ -145,11 +146,12 @@ def _serve(line: socket.socket) -> dict[str, Any] | None:
         told, tells = os.pipe()
         middle = os.fork()
         if middle == 0:
-            child = os.fork()
-            if child:
-                # Only when we are gone is the child the tests' own, and only then are they told of it.
-                os.write(tells, struct.pack("q", child))
-                os._exit(0)
+            if os.fork():
+                os._exit(0)  # only then is the child the tests' own, and only then are they told of it
+            request = json.loads(body)
+            if request["new_session"]:
+                os.setsid()
+            os.write(tells, struct.pack("q", os.getpid()))
             os.close(told)
             os.close(tells)
             line.close()
@@ -158,7 +160,7 @@ def _serve(line: socket.socket) -> dict[str, Any] | None:
             for descriptor in descriptors:
                 if descriptor > 2:
                     os.close(descriptor)
-            return json.loads(body)  # type: ignore[no-any-return]
+            return request  # type: ignore[no-any-return]
         os.waitpid(middle, 0)
         line.send(os.read(told, 8))
         for descriptor in (told, tells, *descriptors):
@@ -171,8 +173,6 @@ def _become(request: dict[str, Any]) -> None:
     import random
     import time
 
-    if request["new_session"]:
-        os.setsid()
     for number in _SIGNALS:
         usual = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
         signal.signal(number, signal.SIG_IGN if number in request["ignored"] else usual)

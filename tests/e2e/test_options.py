@@ -232,6 +232,7 @@ def test_no_bars_on_a_terminal_when_quiet(home: Home) -> None:
     assert (code, painted) == (0, "")
 
 
+@pytest.mark.long
 def test_the_bars_never_count_more_photos_than_there_are(home: Home, server: FormServer) -> None:
     home.form(server)
     trip = home.photos(900)

@@ -17,9 +17,21 @@ _FAILPOINTS = {
 }
 
 
+_IN_SHORT = {("sql", 40), ("committed", 4), ("write", 2), ("fsync-done", 6), ("link", 1)}
+
+
+def _case(case: Case, *, is_short: bool) -> object:
+    return pytest.param(case, marks=[] if is_short else [pytest.mark.long], id=str(case))
+
+
 @pytest.mark.kill
 @pytest.mark.parametrize(
-    "case", [Case(scene, "failpoint", *point) for scene, points in _FAILPOINTS.items() for point in points], ids=str
+    "case",
+    [
+        _case(Case(scene, "failpoint", *point), is_short=point in _IN_SHORT)
+        for scene, points in _FAILPOINTS.items()
+        for point in points
+    ],
 )
 def test_killed_at_a_step(case: Case) -> None:
     tally = Tally()
@@ -33,16 +45,15 @@ def test_killed_at_a_step(case: Case) -> None:
 @pytest.mark.parametrize(
     "case",
     [
-        Case("form", "kill", "pwrite64", 5),  # while the journal is made
-        Case("form", "kill", "sendfile", 1),
-        Case("spool", "kill", "fdatasync", 3),
-        Case("built-in", "kill", "link", 1),
-        Case("form", "enospc", "pwrite64", 30),
-        Case("spool", "enospc", "write", 3),
-        Case("form", "eio", "pread64", 21),
-        Case("form", "eio", "fdatasync", 3),
+        _case(Case("form", "kill", "pwrite64", 5), is_short=False),  # while the journal is made
+        _case(Case("form", "kill", "sendfile", 1), is_short=True),
+        _case(Case("spool", "kill", "fdatasync", 3), is_short=False),
+        _case(Case("built-in", "kill", "link", 1), is_short=False),
+        _case(Case("form", "enospc", "pwrite64", 30), is_short=True),
+        _case(Case("spool", "enospc", "write", 3), is_short=False),
+        _case(Case("form", "eio", "pread64", 21), is_short=False),
+        _case(Case("form", "eio", "fdatasync", 3), is_short=True),
     ],
-    ids=str,
 )
 def test_the_kernel_says_no(case: Case) -> None:
     tally = Tally()
@@ -53,18 +64,25 @@ def test_the_kernel_says_no(case: Case) -> None:
 
 @pytest.mark.kill
 @needs_strace
-@pytest.mark.parametrize("scene", ["form", "spool", "built-in"])
-def test_a_power_cut_leaves_what_was_fsynced(scene: str) -> None:
+@pytest.mark.parametrize(
+    ("scene", "every", "resumed"),
+    [
+        ("spool", 90, 1),
+        *(pytest.param(scene, 24, 5, marks=pytest.mark.long) for scene in ("form", "spool", "built-in")),
+    ],
+)
+def test_a_power_cut_leaves_what_was_fsynced(scene: str, every: int, resumed: int) -> None:
     verdict = Verdict()
     cuts = Cuts(scene, verdict, seed=3)
     try:
-        cuts.run(every=24)
+        cuts.run(every=every)
     finally:
         cuts.close()
     assert verdict.problems == []
-    assert verdict.resumed > 5
+    assert verdict.resumed > resumed
 
 
+@pytest.mark.long
 def test_every_failpoint_is_come_to() -> None:
     """A push passes by them all, or a name above has become another one."""
     for scene, points in _FAILPOINTS.items():

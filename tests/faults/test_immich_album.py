@@ -10,6 +10,7 @@ from immich_album import run
 
 
 @pytest.mark.kill
+@pytest.mark.long
 def test_a_mixed_album_survives_kills(tmp_path: Path) -> None:
     result = run(tmp_path, files=30, kills=4, seed=20261125, version=VERSIONS[-1])
     print(*result.lines, sep="\n")

@@ -27,7 +27,10 @@ def loop_at(tmp_path: os.PathLike[str]) -> Iterator[Callable[..., Loop]]:
 
 
 @pytest.mark.kill
-@pytest.mark.parametrize(("target", "kills"), [("form", 12), ("inbox", 8)])
+@pytest.mark.parametrize(
+    ("target", "kills"),
+    [("form", 4), *(pytest.param(*one, marks=pytest.mark.long) for one in (("form", 12), ("inbox", 8)))],
+)
 def test_random_kills(loop_at: Callable[..., Loop], target: str, kills: int) -> None:
     loop = loop_at(target)
     result = loop.run(kills, photos=8, seconds=12.0)

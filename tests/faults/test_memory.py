@@ -12,6 +12,7 @@ MANY = 50_000
 MB = 1_000_000
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="the high-water mark is read from /proc")
 def test_memory_is_flat(tmp_path: os.PathLike[str]) -> None:
     few = peak_of_resume(os.path.join(tmp_path, "few"), FEW, accepted=300)

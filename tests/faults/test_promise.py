@@ -15,6 +15,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -427,5 +428,10 @@ def _answer(status: int, body: bytes) -> Answer:
     return Answer(status, "Words", {"content-type": kind}, body, complete=True)
 
 
-Promise.TestCase.settings = settings(max_examples=120, stateful_step_count=20, deadline=None)
+Promise.TestCase.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
 TestPromise = Promise.TestCase
+
+
+@pytest.mark.long
+class TestPromiseAtLength(Promise.TestCase):  # type: ignore[name-defined, misc]
+    settings = settings(max_examples=120, stateful_step_count=20, deadline=None)

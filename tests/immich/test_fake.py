@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import requests
 
+from . import fake
 from .fake import KEY, VERSIONS, Immich, npm_folder
 
 WHEN = {"fileCreatedAt": "2026-05-01T10:00:00.000Z", "fileModifiedAt": "2026-05-01T10:00:00.000Z"}
@@ -159,3 +161,17 @@ def test_in_maintenance_it_says_little_more_than_that(immich: Immich) -> None:
     assert check(immich, KEY, "00" * 20).status_code == 404
     config = requests.get(f"{immich.url}/api/server/config", timeout=30).json()
     assert config.get("maintenanceMode") == (None if immich.version < "2" else True)
+
+
+def test_without_npms_registry_it_is_tried_once_and_then_skipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fake, "NPM", tmp_path / "npm")
+    monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:1/")
+    with pytest.raises(pytest.skip.Exception, match="npm registry"):
+        npm_folder()
+    monkeypatch.setattr(fake, "NODE", "/there/is/none")  # whoever ran it again would fail in another way
+    (tmp_path / "npm" / "package.json").unlink()
+    with pytest.raises(pytest.skip.Exception, match="npm registry"):
+        npm_folder()
+    assert not (tmp_path / "npm" / "package.json").exists(), "tried again"

@@ -380,6 +380,7 @@ def most_memory(journal: Journal, arrivals: Iterable[Arrival]) -> float:
         tracemalloc.stop()
 
 
+@pytest.mark.long
 def test_50000_arrivals_take_little_memory(journal: Journal) -> None:
     journal.connection.execute("pragma synchronous = off")
     assert most_memory(journal, (arrival(b"%05d.jpg" % number) for number in range(50_000))) < 4

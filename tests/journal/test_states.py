@@ -558,4 +558,9 @@ class JournalMachine(RuleBasedStateMachine):
 
 
 TestJournalMachine = JournalMachine.TestCase
-TestJournalMachine.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+TestJournalMachine.settings = settings(max_examples=15, stateful_step_count=40, deadline=None)
+
+
+@pytest.mark.long
+class TestJournalMachineAtLength(JournalMachine.TestCase):  # type: ignore[name-defined, misc]
+    settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
