@@ -210,8 +210,11 @@ class FormServer:
         line = stream.readline()
         if not line:
             return False
-        album = unquote(line.split()[1].split(b"/")[2].decode())
         headers = http.client.parse_headers(stream)
+        if not line.startswith(b"POST "):  # asked without a photo: is anybody there?
+            _answer(connection, 405, b"")
+            return True
+        album = unquote(line.split()[1].split(b"/")[2].decode())
         length = int(headers["Content-Length"])
         fault = self.weather.pick()
         self.bell.ring("begun")
