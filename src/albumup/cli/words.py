@@ -13,7 +13,7 @@ from albumup.config import shown
 from albumup.journal import media, runs
 from albumup.journal.journal import Journal
 from albumup.journal.reading import addresses
-from albumup.journal.rows import Album
+from albumup.journal.rows import Album, Tally
 from albumup.journal.states import DONE, WANTING, Owed, State
 from albumup.retry import LADDER
 from albumup.targets.building import INBOX, inbox_folder
@@ -268,8 +268,19 @@ def _named(journal: Journal, album: Album, wanting: int, tail: str = "") -> list
         lines.append(f"  and {wanting - len(rows)} more")
     tally, name = runs.tally(journal, album.id), quoted(album.name)
     states = "".join(f" --state {state}" for state in sorted(WANTING) if tally.count(state))
-    flags = "".join(f" --{state.replace('_', '-')}" for state in (State.REJECTED, State.IN_DOUBT) if tally.count(state))
+    flags = _flags(journal, album, tally)
     return [*lines, f"Again: albumup retry-failed {name}{flags}{tail}", f"Details: albumup list {name}{states}"]
+
+
+def _flags(journal: Journal, album: Album, tally: Tally) -> str:
+    """What ``retry-failed`` has to be told, so that it takes all that did not get there."""
+    flags = " --rejected" if tally.count(State.REJECTED) else ""
+    goes_unasked = journal.rows(
+        "select 1 from task where album_id = ? and state = 'in_doubt'"
+        " and (reason like '%(resend = never)%' or reason like '%cannot be asked%') limit 1",
+        album.id,
+    )
+    return flags + (" --in-doubt" if goes_unasked else "")
 
 
 def title_of(journal: Journal, album: Album) -> str:
