@@ -21,6 +21,7 @@ from kill_loop import TARGET, Command, Loop
 from albumup.body import frame, new_boundary, read_pins
 from albumup.journal.gathering import Action, Arrival, Gathering, RootFound, add_album
 from albumup.journal.journal import Journal
+from albumup.journal.media import Medium
 from albumup.journal.rows import Body
 
 FEW = 1000
@@ -44,9 +45,9 @@ def fill(journal: Journal, folder: str, album: str, count: int) -> None:
         else:
             os.link(first, path)
         pins.append(read_pins(os.stat(first)))
-        found = os.fsencode(path), "", os.fsencode(name), "image/jpeg", pins[-1], ""
+        found = os.fsencode(path), Medium("", 0), os.fsencode(name), "image/jpeg", pins[-1], ""
         gathering.add(Arrival(Action.NEW, 0, 0, *found))
-    root = RootFound(os.fsencode(folder), "", os.stat(folder).st_dev, True)
+    root = RootFound(os.fsencode(folder), "", 0, True)
     boundary = new_boundary()
     framed = frame([], "file", "NAME", "image/jpeg", boundary)
     digests = {"sha256": hashlib.sha256(_PHOTO).hexdigest()}
