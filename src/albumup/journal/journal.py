@@ -18,7 +18,7 @@ from albumup.errors import LocalError
 from albumup.journal import naming
 from albumup.journal.naming import Folder
 from albumup.journal.opening import journal_fault, open_writer
-from albumup.journal.rows import TASK, Body, CutOff, Pause, Pins, Task, TryCounts, plain, stored, task_of
+from albumup.journal.rows import TASK, Body, CutOff, Pins, Task, plain, stored, task_of
 from albumup.journal.states import WANTING, Owed, Prepared, State, sources_of
 
 HAS_COPY = " and exists (select 1 from body where body.task_id = task.id and body.spool is not null)"
@@ -42,9 +42,6 @@ _HAS_STILL = (
     " (still.state = 'uploaded' or (still.state = 'duplicate' and task.state = 'duplicate'){}))"
 )
 """A clip whose still is there with it; into the gap goes what else counts."""
-
-_BACK = {"whole": "back_whole", "cut": "back_cut", "429": "back_429"}
-"""Where tries that were given back are counted, by what the attempt had spent."""
 
 _START = (
     "{}, attempts = attempts + 1{} and exists (select 1 from body where task_id = task.id and boundary = ?)"
@@ -578,63 +575,6 @@ class Journal:
             maybe_twice,
             is_held,
         )
-
-    # Whose fault it was.
-
-    def counts(self, task_id: int) -> TryCounts:
-        """What a task has used up, as of this transaction; LostTask if it was forgotten."""
-        rows = self.rows("select tries, frees, back_whole, back_cut, back_429 from task where id = ?", task_id)
-        if not rows:
-            raise LostTask(task_id)
-        return TryCounts(*rows[0])
-
-    def count_back(self, task_id: int, spent: str) -> None:
-        """The attempt that just ended costs no try: one more of those that are given back of this photo."""
-        self.connection.execute(f"update task set {_BACK[spent]} = {_BACK[spent]} + 1 where id = ?", (task_id,))
-
-    def give_back(self, task_id: int, spent: str, most: int) -> bool:
-        """An earlier try was not the photo's fault; False where ``most`` of them were given back already.
-
-        A task that was held, or that would wait, may be sent again.
-        """
-        column = _BACK[spent]
-        changed = self.connection.execute(
-            f"update task set tries = tries - 1, {column} = {column} + 1, prepared = iif(prepared = 5, 1, prepared),"
-            f" next_at = min(next_at, ?) where id = ? and tries > 0 and {column} < ?"
-            " and (state in ('pending', 'sending') or (state = 'in_doubt' and ask_at is not null))",
-            (self.clock(), task_id, most),
-        )
-        return changed.rowcount == 1
-
-    def unhold(self, task_id: int) -> None:
-        """A task is no longer held: it may be sent again, or has reached its end."""
-        self.connection.execute("update task set prepared = 1 where id = ? and prepared = 5", (task_id,))
-
-    def unhold_all(self) -> None:
-        """What an earlier run held may be sent again; for the holder of the lock."""
-        self.connection.execute("update task set prepared = 1 where state = 'pending' and prepared = 5")
-
-    def sick(self, target: str, words: str, spent: int) -> None:
-        """A pause begins or goes on; since when it lasts stays as it was."""
-        self.connection.execute(
-            "update target set sick_since = coalesce(sick_since, ?), sick_words = ?, spent = ? where name = ?",
-            (self.clock(), words, spent, target),
-        )
-
-    def well(self, target: str) -> None:
-        """A pause has ended."""
-        self.connection.execute(
-            "update target set sick_since = null, sick_words = '', spent = 0 where name = ?", (target,)
-        )
-
-    def may_spend_again(self, targets: Iterable[str]) -> None:
-        """Somebody asked for it: pauses may spend photos again."""
-        self.connection.executemany("update target set spent = 0 where name = ?", [(name,) for name in targets])
-
-    def pauses(self) -> Mapping[str, Pause]:
-        """The pauses that earlier runs left, by target."""
-        rows = self.rows("select name, sick_since, sick_words, spent from target where sick_since is not null")
-        return {row["name"]: Pause(row["sick_since"], row["sick_words"], row["spent"]) for row in rows}
 
     def least_tried(self, places: Iterable[tuple[int, int, bool]], limit: int) -> list[Task]:
         """Prepared tasks of these albums and roots, whenever their time comes: untried ones first, ``limit`` at most.

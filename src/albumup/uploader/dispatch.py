@@ -6,22 +6,20 @@ crash forgets nothing but plans.
 
 from __future__ import annotations
 
-import os
-import shlex
 import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from albumup.body import Place, root_is_away
-from albumup.config import OPTIONS
 from albumup.errors import AlbumupError
-from albumup.journal import framing
+from albumup.journal import framing, pauses
 from albumup.journal.journal import Journal
 from albumup.journal.recorder import Recorder
 from albumup.journal.rows import Album, Root, Task
 from albumup.retry import Finding, Outcome
-from albumup.targets.base import Target, Unasked
+from albumup.targets.base import Unasked
+from albumup.uploader import closings
 from albumup.uploader.breaker import NEVER_PHOTOS, Ended, Ruling
 from albumup.uploader.lane import Closing, Held, Lane
 from albumup.uploader.progress import Slot
@@ -364,7 +362,7 @@ class Dispatch:
             with self.cond:
                 is_sick = lane.breaker.is_sick and self.is_present(lane)
             if is_sick:
-                journal.sick(lane.target.name, words, lane.breaker.spent_photos)
+                pauses.sick(journal, lane.target.name, words, lane.breaker.spent_photos)
 
         self._recorder.do(note)
 
@@ -396,27 +394,16 @@ class Dispatch:
                     self._close(lane, Closing(1, words, "Make room on this disk, then: albumup resume"))
                 case Outcome.REFUSED:
                     words = f"{lane.target.title}: refused: {finding.reason}"
-                    self._close(lane, Closing(4, words, _refused_hint(lane)))
+                    self._close(lane, Closing(4, words, closings.refused_hint(lane)))
                 case Outcome.ASTRAY:
-                    self._close(lane, _astray(lane, finding, task))
+                    self._close(lane, closings.astray(lane, finding, task))
                 case _:
                     pass
             self.cond.notify_all()
 
     def _give_up_refusing(self, lane: Lane) -> None:
         """A target that never accepted a photo has refused several alike."""
-        alike = lane.same_refusals()
-        reason, task = alike[0].finding.reason, alike[0].task
-        target = lane.target
-        words = f"{target.name}: {len(alike)} photos were refused alike, and none was ever accepted: {reason}"
-        known = [key for key in ("url", "file_field", "fields") if hasattr(target.settings, key)]
-        status = alike[0].finding.status or 0
-        if 200 <= status < 300:
-            known += target.success_keys(status)
-        keys = ", ".join(target.key(key) for key in known)
-        photo = os.fsdecode(task.path)
-        hint = f"Check {keys}; try it with: albumup target try {target.name} {photo!a}"
-        self._close(lane, Closing(4, words, hint))
+        self._close(lane, closings.refused_alike(lane))
 
     def _close(self, lane: Lane, closing: Closing) -> None:
         lane.closing = lane.closing or closing
@@ -441,13 +428,13 @@ class Dispatch:
                 lane.breaker.refused()
                 lane.sick_from = None
             if is_over and self.is_present(lane):
-                self._recorder.do(lambda journal: journal.well(lane.target.name))
+                self._recorder.do(lambda journal: pauses.well(journal, lane.target.name))
 
     def unanswered(self, lane: Lane, unasked: Unasked) -> None:
         """A question to the target, or work on an album there, got no answer to rely on."""
         with self.cond:
             if unasked.is_astray and not lane.proven:
-                self._close(lane, _astray_question(lane, str(unasked), has_answered=unasked.has_answered))
+                self._close(lane, closings.astray_question(lane, str(unasked), has_answered=unasked.has_answered))
                 return
         self.unwell(lane, str(unasked), unasked.retry_after)
 
@@ -476,40 +463,3 @@ class Dispatch:
                 lane.reserved.clear()
                 lane.reserved.extend(kept)
         return True
-
-
-def _refused_hint(lane: Lane) -> str:
-    name = lane.target.name
-    return f"check its credentials, permissions and quota in {lane.target.where}; see: albumup target check {name}"
-
-
-def _called(target: Target) -> str:
-    """Its name and its URL; the URL alone, where that is what it is called by."""
-    return target.title if target.title == target.settings.url else f"{target.name}: {target.settings.url}"
-
-
-def _astray(lane: Lane, finding: Finding, photo: Task) -> Closing:
-    """The first photo was answered by what a wrong address, or a portal, answers."""
-    target, options = lane.target, lane.target.where == OPTIONS
-    has_answered = finding.status is not None
-    said = "answered the first photo with" if has_answered else "cannot be used"
-    words = f"{_called(target)} {said}: {finding.reason}"
-    keys = target.success_keys(finding.status or 0) if finding.is_doubt else ()
-    if options:
-        keys = [target.key(key) for key in keys if key == "success_text"]  # there are no others
-    may_be_yes = f"; if that is how it says yes: {' and '.join(keys)}" if keys else ""
-    if options:
-        # The target's name is its host's: another host is another target, and these photos wait for this one.
-        again = "push again with the right --url"
-        if not has_answered:
-            again = f"albumup cancel {shlex.quote(photo.album)} --target {target.name}, then {again}"
-        return Closing(4, words, f"If the address is wrong: {again}{may_be_yes}")
-    attempt = f"albumup target try {target.name} {os.fsdecode(photo.path)!a}"
-    return Closing(4, words, f"Check {target.key('url')}{may_be_yes}; try it with: {attempt}")
-
-
-def _astray_question(lane: Lane, reason: str, *, has_answered: bool) -> Closing:
-    """So was a question."""
-    target = lane.target
-    words = f"{_called(target)} {'answered' if has_answered else 'cannot be used'}: {reason}"
-    return Closing(4, words, f"Check {target.key('url')}; see: albumup target check {target.name}")

@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Callable
 
 from albumup.errors import AlbumupError, LocalError
-from albumup.journal import framing, runs
+from albumup.journal import framing, pauses, runs
 from albumup.journal.journal import Journal
 from albumup.journal.opening import checkpoint_here
 from albumup.journal.recorder import Recorder
@@ -134,7 +134,7 @@ class Engine:
 
     def _begin(self, journal: Journal) -> None:
         checkpoint_here(journal.connection)
-        journal.unhold_all()
+        pauses.unhold_all(journal)
         for cut in journal.cut_off():
             # What a target that cannot be built now would do is found out when it can: until then it is to be asked.
             lane = self._lane(journal, cut.target)
@@ -163,7 +163,7 @@ class Engine:
             number = framing.define(journal, name, target.fingerprint, target.kept)
             breaker = self._breaker(journal, name, rules, proven=proven)
             lane = self.dispatch.lanes[name] = Lane(target, rules, breaker, definition=number)
-            if (pause := journal.pauses().get(name)) is not None:
+            if (pause := pauses.left(journal).get(name)) is not None:
                 lane.sick_from = pause.since
                 breaker.spent_photos = pause.spent
                 breaker.fell_sick_before(pause.words, time.monotonic())
@@ -194,7 +194,7 @@ class Engine:
 
     def _withdraw(self, journal: Journal, lane: Lane, album_id: int | None = None) -> None:
         for task_id in self.dispatch.withdraw(lane, album_id):
-            journal.unhold(task_id)
+            pauses.unhold(journal, task_id)
 
     def _breaker(self, journal: Journal, name: str, rules: Rules, *, proven: bool) -> Breaker:
         """A breaker for a target; one whose pause was given up because of ``resend = "never"`` may spend again."""
@@ -207,7 +207,7 @@ class Engine:
             sends_once=rules.resend == "never" and not rules.can_ask,
         )
         if not self.options.is_cron:
-            journal.may_spend_again([name])
+            pauses.may_spend_again(journal, [name])
         return breaker
 
     def _look_at_scope(self, journal: Journal) -> None:
@@ -310,11 +310,11 @@ class Engine:
             held = self.dispatch.last_held() if self.stop is None else []
         for lane, one in held:
             self.recording.own(journal, lane, one)
-        journal.unhold_all()
+        pauses.unhold_all(journal)
         if self.stop is None:
             for lane in self.dispatch.lanes.values():
                 if lane.breaker.is_sick and lane.closing is None:
-                    journal.well(lane.target.name)  # nothing is left to be sent there
+                    pauses.well(journal, lane.target.name)  # nothing is left to be sent there
         unfinished = [album_id for album_id in unfinished if runs.is_unfinished(journal, album_id)]
         if self.stop is not None and self.stop.hold:
             runs.hold(journal, unfinished, True)

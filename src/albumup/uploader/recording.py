@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from albumup.journal import runs
+from albumup.journal import pauses, runs
 from albumup.journal.journal import Journal, LostTask
 from albumup.journal.rows import Album, CutOff, Task, TryCounts
 from albumup.journal.states import DONE, Owed, State
@@ -74,12 +74,12 @@ class Recording:
         finding, sent, now = end.finding, end.sent, journal.clock()
         # Nothing is given back of a photo that was taken: what its worker knows of it will do.
         is_taken = finding.outcome in (Outcome.UPLOADED, Outcome.DUPLICATE)
-        counts = TryCounts(task.tries, task.frees) if is_taken else journal.counts(task.id)
+        counts = TryCounts(task.tries, task.frees) if is_taken else pauses.counts(journal, task.id)
         is_free = end.is_free and counts.frees < MOST_FREES
         ruling = self._ruling(journal, task, lane, end, counts) if finding.spent and not is_free else None
         wait = 0.0
         if ruling is not None and ruling.given_back and finding.spent is not None:
-            journal.count_back(task.id, finding.spent)
+            pauses.count_back(journal, task.id, finding.spent)
             if finding.spent is Spent.TOO_MANY:
                 wait = wait_after_429(counts.back_429 + 1, finding.retry_after)
         step = step_after(
@@ -127,18 +127,18 @@ class Recording:
             finding,
         )
         for task_id, spent in ruling.refunds:
-            is_back = journal.give_back(task_id, spent, MOST_BACK[spent])
+            is_back = pauses.give_back(journal, task_id, spent, MOST_BACK[spent])
             held = self._dispatch.unheld(lane, task_id)
             if held is not None and not is_back:
                 self.own(journal, lane, held)
         if lane.breaker.is_sick and self._dispatch.is_present(lane):
-            journal.sick(lane.target.name, lane.breaker.words, lane.breaker.spent_photos)
+            pauses.sick(journal, lane.target.name, lane.breaker.words, lane.breaker.spent_photos)
         return ruling
 
     def aftermath(self, journal: Journal, lane: Lane, after: Aftermath) -> None:
         """A photo was accepted or refused: the pause is over, and what was held was the photos' own."""
         if after.ends_pause and self._dispatch.is_present(lane):
-            journal.well(lane.target.name)
+            pauses.well(journal, lane.target.name)
         for held in after.own:
             self.own(journal, lane, held)
 
@@ -147,14 +147,14 @@ class Recording:
         task, finding = held.task, held.finding
         try:
             if finding.outcome is Outcome.REJECTED:
-                step = Step(State.REJECTED, finding.reason, journal.counts(task.id).tries + 1)
+                step = Step(State.REJECTED, finding.reason, pauses.counts(journal, task.id).tries + 1)
             else:
-                tries = journal.counts(task.id).tries
+                tries = pauses.counts(journal, task.id).tries
                 step = gave_up(finding, tries, doubted=journal.has_doubts(task.id))
             journal.settle_task(task.id, step.state, step.reason, tries=step.tries)
         except LostTask:
             return  # cancelled or forgotten meanwhile
-        journal.unhold(task.id)
+        pauses.unhold(journal, task.id)
         self.settled(journal, task.album_id)
 
         def told() -> None:

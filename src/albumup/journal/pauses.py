@@ -1,0 +1,78 @@
+"""Whose fault it was: tries that are given back, tasks that are held until that is told, targets that are sick.
+
+Functions that change something are called inside ``Journal.transaction()``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from albumup.journal.journal import Journal, LostTask
+from albumup.journal.rows import Pause, TryCounts
+
+_BACK = {"whole": "back_whole", "cut": "back_cut", "429": "back_429"}
+"""Where tries that were given back are counted, by what the attempt had spent."""
+
+
+def counts(journal: Journal, task_id: int) -> TryCounts:
+    """What a task has used up, as of this transaction; LostTask if it was forgotten."""
+    rows = journal.rows("select tries, frees, back_whole, back_cut, back_429 from task where id = ?", task_id)
+    if not rows:
+        raise LostTask(task_id)
+    return TryCounts(*rows[0])
+
+
+def count_back(journal: Journal, task_id: int, spent: str) -> None:
+    """The attempt that just ended costs no try: one more of those that are given back of this photo."""
+    journal.connection.execute(f"update task set {_BACK[spent]} = {_BACK[spent]} + 1 where id = ?", (task_id,))
+
+
+def give_back(journal: Journal, task_id: int, spent: str, most: int) -> bool:
+    """An earlier try was not the photo's fault; False where ``most`` of them were given back already.
+
+    A task that was held, or that would wait, may be sent again.
+    """
+    column = _BACK[spent]
+    changed = journal.connection.execute(
+        f"update task set tries = tries - 1, {column} = {column} + 1, prepared = iif(prepared = 5, 1, prepared),"
+        f" next_at = min(next_at, ?) where id = ? and tries > 0 and {column} < ?"
+        " and (state in ('pending', 'sending') or (state = 'in_doubt' and ask_at is not null))",
+        (journal.clock(), task_id, most),
+    )
+    return changed.rowcount == 1
+
+
+def unhold(journal: Journal, task_id: int) -> None:
+    """A task is no longer held: it may be sent again, or has reached its end."""
+    journal.connection.execute("update task set prepared = 1 where id = ? and prepared = 5", (task_id,))
+
+
+def unhold_all(journal: Journal) -> None:
+    """What an earlier run held may be sent again; for the holder of the lock."""
+    journal.connection.execute("update task set prepared = 1 where state = 'pending' and prepared = 5")
+
+
+def sick(journal: Journal, target: str, words: str, spent: int) -> None:
+    """A pause begins or goes on; since when it lasts stays as it was."""
+    journal.connection.execute(
+        "update target set sick_since = coalesce(sick_since, ?), sick_words = ?, spent = ? where name = ?",
+        (journal.clock(), words, spent, target),
+    )
+
+
+def well(journal: Journal, target: str) -> None:
+    """A pause has ended."""
+    journal.connection.execute(
+        "update target set sick_since = null, sick_words = '', spent = 0 where name = ?", (target,)
+    )
+
+
+def may_spend_again(journal: Journal, targets: Iterable[str]) -> None:
+    """Somebody asked for it: pauses may spend photos again."""
+    journal.connection.executemany("update target set spent = 0 where name = ?", [(name,) for name in targets])
+
+
+def left(journal: Journal) -> Mapping[str, Pause]:
+    """The pauses that earlier runs left, by target."""
+    rows = journal.rows("select name, sick_since, sick_words, spent from target where sick_since is not null")
+    return {row["name"]: Pause(row["sick_since"], row["sick_words"], row["spent"]) for row in rows}

@@ -1,0 +1,76 @@
+"""Why a target is not tried again in a run, in words, and what to look at or to type."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+
+from albumup.config import OPTIONS
+from albumup.journal.rows import Task
+from albumup.retry import Finding
+from albumup.targets.base import Target
+from albumup.uploader.lane import Closing, Lane
+
+_OF_A_FORM = ("url", "file_field", "fields")
+"""Keys that a wrong form is wrong in."""
+
+
+def refused_hint(lane: Lane) -> str:
+    """What to look at when a target refuses us."""
+    name = lane.target.name
+    return f"check its credentials, permissions and quota in {lane.target.where}; see: albumup target check {name}"
+
+
+def refused_alike(lane: Lane) -> Closing:
+    """A target that never accepted a photo has refused several alike."""
+    target, alike = lane.target, lane.same_refusals()
+    finding, task = alike[0].finding, alike[0].task
+    words = f"{_called(target)}: {len(alike)} photos were refused alike, and none was ever accepted: {finding.reason}"
+    known = [key for key in _OF_A_FORM if hasattr(target.settings, key)]
+    status = finding.status or 0
+    if 200 <= status < 300:
+        known += _success_keys(target, status)
+    keys = ", ".join(target.key(key) for key in known)
+    return Closing(4, words, f"Check {keys}; try it with: {_attempt(target, task)}")
+
+
+def astray(lane: Lane, finding: Finding, photo: Task) -> Closing:
+    """The first photo was answered by what a wrong address, or a portal, answers."""
+    target = lane.target
+    has_answered = finding.status is not None
+    said = "answered the first photo with" if has_answered else "cannot be used"
+    words = f"{_called(target)} {said}: {finding.reason}"
+    keys = _success_keys(target, finding.status or 0) if finding.is_doubt else ()
+    named = " and ".join(target.key(key) if target.where == OPTIONS else key for key in keys)
+    may_be_yes = f"; if that is how it says yes: {named}" if named else ""
+    if target.where == OPTIONS:
+        # The target's name is its host's: another host is another target, and these photos wait for this one.
+        again = "push again with the right --url"
+        if not has_answered:
+            again = f"albumup cancel {shlex.quote(photo.album)} --target {target.name}, then {again}"
+        return Closing(4, words, f"If the address is wrong: {again}{may_be_yes}")
+    return Closing(4, words, f"Check {target.key('url')}{may_be_yes}; try it with: {_attempt(target, photo)}")
+
+
+def astray_question(lane: Lane, reason: str, *, has_answered: bool) -> Closing:
+    """So was a question."""
+    target = lane.target
+    said = "answered" if has_answered else "cannot be used"
+    words = f"{_called(target)} {said}: {reason}"
+    return Closing(4, words, f"Check {target.key('url')}; see: albumup target check {target.name}")
+
+
+def _success_keys(target: Target, status: int) -> Sequence[str]:
+    """The keys that would make such an answer a success; of the options only one does."""
+    keys = target.success_keys(status)
+    return [key for key in keys if target.where != OPTIONS or key == "success_text"]
+
+
+def _attempt(target: Target, photo: Task) -> str:
+    return f"albumup target try {target.name} {os.fsdecode(photo.path)!a}"
+
+
+def _called(target: Target) -> str:
+    """Its name and its URL; the URL alone, where that is what it is called by."""
+    return target.title if target.title == target.settings.url else f"{target.name}: {target.settings.url}"
