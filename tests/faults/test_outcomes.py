@@ -383,6 +383,7 @@ def test_never_twice_spends_three_photos_on_a_pause(person: Person, sink: FormSi
     assert states == {"uploaded": 1, "in_doubt": 5, "pending": 3}, "two that showed it, three that looked"
     down[0] = False
     assert person.run("retry-failed").exit == 75, "cron spends no more"
+    assert person.run("retry-failed", "--patience", "2s").exit == 75, "however long it may wait"
     assert Counter(person.states().values()) == states
     assert person.run("resume").exit == 3
     assert Counter(person.states().values()) == {"uploaded": 4, "in_doubt": 5}

@@ -126,7 +126,10 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
 
 
 def options_of(app: App, given: dict[str, Any], patience: float | None = None) -> Any:
-    """How to send: the command's options, else [defaults], else the built-in ones. Raises UsageError, ConfigError."""
+    """How to send: the command's options, else [defaults], else the built-in ones. Raises UsageError, ConfigError.
+
+    ``patience``: cron's, in seconds, of a command that is its.
+    """
     from albumup.config import parse_duration, parse_rate
     from albumup.errors import UsageError
     from albumup.journal.opening import paths_of
@@ -158,6 +161,7 @@ def options_of(app: App, given: dict[str, Any], patience: float | None = None) -
         limit=RateLimit(timetable) if timetable is not None else None,
         spool_folder=spool_folder,
         is_cron=patience is not None and given.get("patience") is None,
+        spends_again=patience is None,
         shown={"retries": retries, "jobs": jobs, "patience": asked, "limit_rate": given.get("limit_rate")},
     )
 

@@ -206,7 +206,7 @@ class Engine:
             most_photos=CRON_PHOTOS if self.options.is_cron else None,
             sends_once=rules.resend == "never" and not rules.can_ask,
         )
-        if not self.options.is_cron:
+        if self.options.spends_again:
             pauses.may_spend_again(journal, [name])
         return breaker
 

@@ -13,7 +13,8 @@ from albumup.uploader.limits import RateLimit
 @dataclass(frozen=True, slots=True)
 class Options:
     """How a run goes. ``patience`` in seconds. ``is_cron``: nobody waits for it, so that a pause is given up after one
-    question unanswered or a few photos; and it spends no more of what is never sent again."""
+    question unanswered or a few photos. ``spends_again``: it may spend more photos of a target that is sent none twice,
+    although a pause has spent what it may."""
 
     retries: int = 3
     jobs: int = 4
@@ -21,6 +22,7 @@ class Options:
     limit: RateLimit | None = None
     spool_folder: str = ""
     is_cron: bool = False
+    spends_again: bool = True
     shown: dict[str, Any] = field(default_factory=dict)
     """The options as journaled, so that a joiner can name those that differ."""
 
