@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from albumup.cli.words import quoted
+
 from .conftest import Home, finish, jpeg, until
 from .server import Answer, FormServer
 
@@ -72,6 +74,22 @@ def test_an_album_name_with_control_characters(home: Home, name: str) -> None:
     said = refused(home, 2, "push", home.photos(1), "--album", name, says=("--album",))
     assert "\x1b" not in said
     assert not home.journal.exists()
+
+
+@pytest.mark.parametrize("name", ["a" * 256, "\u00e9" * 128])
+def test_an_album_name_of_more_than_255_bytes(home: Home, name: str) -> None:
+    refused(home, 2, "push", home.photos(1), "--album", name, says=("255 bytes", "--album"))
+
+
+def test_a_folder_named_by_letters_that_are_not_seen_is_an_album(home: Home) -> None:
+    """No-break spaces and joiners stand in the names that macOS and telephones give."""
+    place = home.photos(1, "Trip\u00a0\U0001f468\u200d\U0001f469 'x'")
+    assert home.run("push", place).returncode == 0
+    assert home.album()["album"] == place.name
+    typed = subprocess.run(
+        ["bash", "-c", f"printf %s {quoted(place.name)}"], capture_output=True, check=True, env=home.env
+    )
+    assert typed.stdout.decode() == place.name
 
 
 @pytest.mark.parametrize("command", ["resume", "retry-failed", "status", "list", "cancel", "forget"])

@@ -11,6 +11,9 @@ import click
 
 from albumup.cli.app import App, pass_app, shared
 
+_MOST_NAME = 255
+"""Bytes of an album's name: those that a folder's may have."""
+
 
 def upload_options(command: Any) -> Any:
     """The options of push, resume and retry-failed that say how to send."""
@@ -207,9 +210,20 @@ def _album_name(given: str | None, roots: list[Any]) -> str:
         if len(roots) != 1 or len(folders) != 1:
             raise UsageError("which album?", "name it: albumup push --album NAME ...")
         name = os.path.basename(roots[0].path).decode(errors="replace").replace("\ufffd", "_")
-    if not name.strip() or not name.isprintable():
-        raise UsageError(f"{name!a} cannot be an album's name", "name it: albumup push --album NAME ...")
+    if why := _unfit(name):
+        raise UsageError(f"{name!a} cannot be an album's name: {why}", "name it: albumup push --album NAME ...")
     return name
+
+
+def _unfit(name: str) -> str:
+    """Why a text is no name for an album; "" if it is."""
+    import unicodedata
+
+    if not name.strip():
+        return "it is empty"
+    if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
+        return "there is a control character in it, or what is no text"
+    return f"it is longer than {_MOST_NAME} bytes" if len(name.encode()) > _MOST_NAME else ""
 
 
 def _destination(app: App, journal: Any, album: str, given: dict[str, Any]) -> Any:
