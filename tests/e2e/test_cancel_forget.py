@@ -24,6 +24,7 @@ def test_cancel_gives_up_what_is_not_sent_and_it_counts_against_nothing(waiting:
     assert done.returncode == 0
     assert "3 photos cancelled" in done.stderr
     assert set(waiting.states().values()) == {"cancelled"}
+    assert {task["error"] for task in waiting.tasks()} == {"given up: albumup cancel"}
     assert waiting.album()["settled"] is True
     assert waiting.run("resume").returncode == 0
     assert waiting.run("push", "trip").returncode == 0

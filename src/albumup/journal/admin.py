@@ -41,7 +41,7 @@ def cancel(journal: Journal, album_id: int, files: Sequence[bytes], *, alone: bo
         elif state in DONE:
             sent += 1
         elif state is not State.CANCELLED:
-            journal.move(row["id"], State.CANCELLED)
+            journal.move(row["id"], State.CANCELLED, "given up: albumup cancel")
             journal.wake_clip(row["id"])
             journal.connection.execute("update task set ask_at = null where id = ?", (row["id"],))
             cancelled += 1
