@@ -68,7 +68,9 @@ UNSAFE = (
     ("IMG_9.THM", OTHER), ("other/IMG_1.THM", OTHER), ("GL010999.LRV", OTHER), ("GX010123.THM", OTHER),
     ("LRV_20240101_111111_01_001.insv", OTHER), ("M4ROOT/THMBNL/C0002T01.JPG", OTHER),
     ("M4ROOT/SUB/C0001S11.MP4", OTHER), ("M4ROOT/SUB/C0001.MP4", OTHER), ("elsewhere/SUB/X/C0001S03.MP4", OTHER),
-    ("unknown.X3F", b"FOVb"), ("text.jpg", b"words"), ("empty.jpg", b""), ("LRV_20240101_101010.jpg", OTHER),
+    ("unknown.X3F", b"FOVb"), ("A001_C001.R3D", b"\0\0\1\0RED2"), ("IMG_9.livp", b"PK\3\4"), ("C0001.ari", b"ARRI"),
+    ("MOV001.MOD", b"clip"), ("MOV001", b"\0\0\1\xba clip"), ("MOV002", b"\0\0\1\xb3 clip"), ("scan.tga", b"x"),
+    ("text.jpg", b"words"), ("empty.jpg", b""), ("LRV_20240101_101010.jpg", OTHER),
 )  # fmt: skip
 
 

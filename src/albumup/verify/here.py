@@ -25,10 +25,15 @@ _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.0)
 _MOST_REMEMBERED = 3
 """As many in a row, and it is no use to wait: they lie in memory, and nowhere else."""
 _SNAPSHOTS = b"#snapshot"
+_MPEG = (b"\0\0\1\xba", b"\0\0\1\xb3")
+"""Clips of older camcorders begin so, also where they are called .MOD (ISO/IEC 13818-1, 13818-2)."""
 _MAYBE = frozenset(
-    b".3fr .arw .bmp .cr2 .cr3 .crw .dcr .dng .dv .erf .fff .flv .hif .iiq .insp .insv .j2c .j2k .jp2 .jpx .jxl .k25"
-    b" .kdc .m2v .mef .mos .mpeg .mpg .mrw .mxf .nef .nrw .ogv .orf .pef .psb .psd .raf .raw .rw2 .rwl .sr2 .srf .srw"
-    b" .vob .wmv .x3f".split()
+    b".3fr .3gpp .amv .ari .arw .arx .asf .bay .bmp .braw .cap .cine .cr2 .cr3 .crm .crw .dcr"
+    b" .divx .dng .dpx .drf .dv .eip .erf .exr .f4v .fff .flv .fpx .gpr .heics .heifs .hif"
+    b" .iiq .insp .insv .j2c .j2k .jp2 .jpx .jxl .jxr .k25 .kc2 .kdc .lfp .lfr .livp .m1v .m2p"
+    b" .m2v .mef .mj2 .mod .mos .mp4v .mpe .mpeg .mpg .mpv .mrw .mxf .nef .nrw .ogm .ogv .orf"
+    b" .pcd .pef .psb .psd .ptx .pxn .r3d .raf .raw .rm .rmvb .rw2 .rwl .rwz .sr2 .srf .srw"
+    b" .tga .tod .vob .wdp .wmv .x3f .xcf".split()
 )
 """Names of pictures and clips, known to ``push`` or not: what may be a photo is not erased for being unknown."""
 
@@ -184,7 +189,7 @@ class _Look:
             yield Finding(Kind.OTHER, path, "._*")
         elif is_nas_thumbnail(path):
             yield Finding(Kind.MADE, path, "thumbnails", info.st_size)
-        elif was_pushed or _by_name(name) or (head and media_type(head, name)):
+        elif was_pushed or _by_name(name) or head.startswith(_MPEG) or (head and media_type(head, name)):
             why_not = self._copies.by_path.get(path, "not in the album")
             self._candidates.append(_Candidate(path, info.st_size, why_not or "it has changed here since it was sent"))
         elif may_be_made(name):
