@@ -294,7 +294,8 @@ def step_after(
     else:
         doubted = doubted or is_doubt
         step = again(finding, rules, tries=tries + 1, doubted=doubted, now=now, chance=chance)
-    maybe_twice = is_doubt and rules.resend == "allowed" and step.state is State.PENDING
+    # One that is held is not sent again before it is known whose fault it was.
+    maybe_twice = is_doubt and rules.resend == "allowed" and step.state is State.PENDING and not is_held
     return replace(step, maybe_twice=maybe_twice)
 
 

@@ -30,11 +30,11 @@ def count_back(journal: Journal, task_id: int, spent: str) -> None:
 def give_back(journal: Journal, task_id: int, spent: str, most: int) -> bool:
     """An earlier try was not the photo's fault; False where ``most`` of them were given back already.
 
-    A task that was held, or that would wait, may be sent again.
+    A task that would wait may be sent again at once.
     """
     column = _BACK[spent]
     changed = journal.connection.execute(
-        f"update task set tries = tries - 1, {column} = {column} + 1, prepared = iif(prepared = 5, 1, prepared),"
+        f"update task set tries = tries - 1, {column} = {column} + 1,"
         f" next_at = min(next_at, ?) where id = ? and tries > 0 and {column} < ?"
         " and (state in ('pending', 'sending') or (state = 'in_doubt' and ask_at is not null))",
         (journal.clock(), task_id, most),
@@ -42,14 +42,24 @@ def give_back(journal: Journal, task_id: int, spent: str, most: int) -> bool:
     return changed.rowcount == 1
 
 
-def unhold(journal: Journal, task_id: int) -> None:
-    """A task is no longer held: it may be sent again, or has reached its end."""
-    journal.connection.execute("update task set prepared = 1 where id = ? and prepared = 5", (task_id,))
+def unhold(journal: Journal, task_id: int, *, maybe_twice: bool = False) -> None:
+    """A task is no longer held: it may be sent again, or has reached its end.
+
+    ``maybe_twice``: it is sent again although it may have arrived.
+    """
+    journal.connection.execute(
+        "update task set prepared = 1, maybe_twice = max(maybe_twice, ?) where id = ? and prepared = 5",
+        (maybe_twice, task_id),
+    )
 
 
-def unhold_all(journal: Journal) -> None:
-    """What an earlier run held may be sent again; for the holder of the lock."""
-    journal.connection.execute("update task set prepared = 1 where state = 'pending' and prepared = 5")
+def held(journal: Journal) -> list[tuple[int, str]]:
+    """The tasks that are held, and the names of their targets."""
+    rows = journal.rows(
+        "select task.id, target.name from task join album on album.id = task.album_id"
+        " join target on target.id = album.target_id where task.state = 'pending' and task.prepared = 5"
+    )
+    return [(row["id"], row["name"]) for row in rows]
 
 
 def sick(journal: Journal, target: str, words: str, spent: int) -> None:

@@ -134,7 +134,7 @@ class Engine:
 
     def _begin(self, journal: Journal) -> None:
         checkpoint_here(journal.connection)
-        pauses.unhold_all(journal)
+        self._unhold_all(journal)
         for cut in journal.cut_off():
             # What a target that cannot be built now would do is found out when it can: until then it is to be asked.
             lane = self._lane(journal, cut.target)
@@ -194,7 +194,13 @@ class Engine:
 
     def _withdraw(self, journal: Journal, lane: Lane, album_id: int | None = None) -> None:
         for task_id in self.dispatch.withdraw(lane, album_id):
-            pauses.unhold(journal, task_id)
+            self.recording.unhold(journal, task_id, lane.rules)
+
+    def _unhold_all(self, journal: Journal) -> None:
+        """What is still held is sent again: by this run, whose predecessor died, or by the next."""
+        for task_id, name in pauses.held(journal):
+            lane = self._lane(journal, name)
+            self.recording.unhold(journal, task_id, lane.rules if lane is not None else None)
 
     def _breaker(self, journal: Journal, name: str, rules: Rules, *, proven: bool) -> Breaker:
         """A breaker for a target; one whose pause was given up because of ``resend = "never"`` may spend again."""
@@ -310,7 +316,7 @@ class Engine:
             held = self.dispatch.last_held() if self.stop is None else []
         for lane, one in held:
             self.recording.own(journal, lane, one)
-        pauses.unhold_all(journal)
+        self._unhold_all(journal)
         if self.stop is None:
             for lane in self.dispatch.lanes.values():
                 if lane.breaker.is_sick and lane.closing is None:

@@ -129,7 +129,9 @@ class Recording:
         for task_id, spent in ruling.refunds:
             is_back = pauses.give_back(journal, task_id, spent, MOST_BACK[spent])
             held = self._dispatch.unheld(lane, task_id)
-            if held is not None and not is_back:
+            if held is not None and is_back:
+                self.unhold(journal, task_id, lane.rules)
+            elif held is not None:
                 self.own(journal, lane, held)
         if lane.breaker.is_sick and self._dispatch.is_present(lane):
             pauses.sick(journal, lane.target.name, lane.breaker.words, lane.breaker.spent_photos)
@@ -141,6 +143,11 @@ class Recording:
             pauses.well(journal, lane.target.name)
         for held in after.own:
             self.own(journal, lane, held)
+
+    def unhold(self, journal: Journal, task_id: int, rules: Rules | None) -> None:
+        """A held task is to be sent again; one in doubt may then be there twice, unless its target dedupes."""
+        is_risky = rules is None or (rules.resend == "allowed" and not rules.can_ask)
+        pauses.unhold(journal, task_id, maybe_twice=is_risky and journal.has_doubts(task_id))
 
     def own(self, journal: Journal, lane: Lane, held: Held) -> None:
         """The last outcome of a held task was its own: it is failed, in doubt or rejected now."""
