@@ -154,3 +154,22 @@ def test_a_key_that_may_not_see_albums_sends_and_says_so(home: Home, immich: Imm
     immich.tell("set_key", key=KEY, permissions=NEEDED)
     assert home.run("resume").returncode == 0
     assert len(immich.album("trip")) == 2
+
+
+@pytest.mark.parametrize("question", ["/assets/bulk-upload-check$", "/server/media-types$", "/albums$"])
+def test_a_firewall_that_lets_no_question_through_closes_nothing(home: Home, immich: Immich, question: str) -> None:
+    """A 403 with a page is not the server's; what only reads is done without."""
+    configure(home, immich.url)
+    immich.fault("POST" if "check" in question else "GET", question, "page", status=403, times=None)
+    home.run("push", home.photos(2), "--patience", "1s")
+    assert set(home.states().values()) == {"uploaded"}
+
+
+def test_a_firewall_before_the_originals_leaves_it_in_doubt(home: Home, immich: Immich) -> None:
+    quick(home, immich)
+    immich.fault("POST", "/api/assets$", "cut_after")
+    immich.fault("GET", LOOK, "page", status=403, times=None)
+    done = home.run("push", home.photos(2), "--patience", "1s")
+    assert done.returncode == 3
+    assert sorted(home.states().values()) == ["in_doubt", "uploaded"]
+    assert "cannot be seen: a firewall" in done.stderr

@@ -213,8 +213,11 @@ class ImmichTarget(ImmichAlbums):
                 raise unanswered(sent)
             if answer.status in (200, 206) and not answer.is_page:
                 return self._by_size(answer, photo, found)
-            if answer.status == 403 and not answer.is_page:
-                words = self.said(answer) or "the key lacks permission asset.download"
+            if answer.status == 403:
+                lacking = (
+                    "a firewall before it says no" if answer.is_page else "the key lacks permission asset.download"
+                )
+                words = self.said(answer) or lacking
                 return Seen(Original.UNKNOWN, f"its original cannot be seen: {words} ({self.site}/user-settings)")
             if answer.is_page or answer.status not in (400, 404, 500):
                 self.refuse(http, answer)
@@ -231,7 +234,7 @@ class ImmichTarget(ImmichAlbums):
         sent = http.call("GET", self._original(http, found), headers=_AS_IT_IS, take=digest.update)
         if sent.answer is None:
             raise unanswered(sent)
-        if sent.answer.status == 403 and not sent.answer.is_page:
+        if sent.answer.status == 403:
             return ""
         if sent.answer.status != 200:
             self.refuse(http, sent.answer)

@@ -123,6 +123,11 @@ class ImmichApi(Target):
                 f"grant it that permission ({self.site}/user-settings), then: albumup resume;"
                 f" all that is wanted: albumup target check {self.name}",
             )
+        if answer.status == 403 and reads:
+            raise NotAllowed(
+                f"{self.name}: what stands before {self.site} refuses a question: {words} with an HTML page",
+                f"have it let through what goes to {self.api(http)}; see: albumup target check {self.name}",
+            )
         if answer.is_page:
             raise Unasked(f"{words} with an HTML page, where an answer should be", is_astray=answer.status not in _SICK)
         raise Unasked(words, retry_after(answer, time.time()), is_astray=_is_astray(answer))
