@@ -90,8 +90,8 @@ class Config:
         return os.path.dirname(self.path)
 
 
-def load(path: str | None) -> Config:
-    """Read the config file; None: the default one, which may be missing.
+def load(path: str | None, *, may_be_missing: bool = False) -> Config:
+    """Read the config file; None: the default one, which may be missing, as any other with ``may_be_missing``.
 
     ConfigError when it cannot be read, is not TOML, has unknown or wrong keys outside of the targets' own settings, or
     holds a token and can be read by others.
@@ -104,9 +104,9 @@ def load(path: str | None) -> Config:
         with open(file, "rb") as source:
             mode, data = os.fstat(source.fileno()).st_mode, source.read()
     except FileNotFoundError:
-        if path is None:
+        if path is None or may_be_missing:
             return Config(file)
-        raise ConfigError(f"{where}: no such file") from None
+        raise ConfigError(f"{where}: no such file", "albumup target add NAME URL makes it") from None
     except OSError as error:
         raise ConfigError(f"{where}: cannot be read: {error.strerror}") from None
     try:

@@ -47,6 +47,21 @@ def test_without_a_terminal_by_options(home: Home, immich: Immich) -> None:
     assert len(immich.album("trip")) == 2
 
 
+@pytest.mark.parametrize("by", ["option", "variable"])
+def test_a_config_that_is_named_and_not_there_is_made(home: Home, immich: Immich, by: str) -> None:
+    home.secret(KEY)
+    named = home.folder / "new" / "my config.toml"
+    option = ("--config", str(named)) if by == "option" else ()
+    env = {"ALBUMUP_CONFIG": str(named)} if by == "variable" else {}
+    assert home.run("push", home.photos(1), *option, **env).returncode == 4
+    done = home.run("target", "add", "home", immich.url, "--token-file", "token", *option, **env)
+    assert done.returncode == 0, done.stderr
+    assert tomllib.loads(named.read_text())["targets"]["home"]["url"] == immich.url
+    assert not home.config_file.exists()
+    assert ("--config '" in done.stderr) == (by == "option")
+    assert home.run("push", home.photos(1), *option, **env).returncode == 0
+
+
 def test_comments_stay_and_the_default_is_what_was_asked_for(home: Home, immich: Immich) -> None:
     before = (
         '# mine\ndefault_target = "club"  # for now\n\n[defaults]\nretries = 5 # patient\n\n'

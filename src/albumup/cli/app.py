@@ -29,6 +29,8 @@ class App:
     """The global options, wherever on the line they stood, and what is made of them when first wanted."""
 
     options: dict[str, Any] = field(default_factory=dict)
+    makes_config: bool = False
+    """The command writes the config file, so that the one that is named need not exist yet."""
     writes: bool = False
     """The command has the journal open for writing, so that it is its job to set a damaged one aside."""
     _screen: Screen | None = None
@@ -68,7 +70,8 @@ class App:
     def _read_config(self) -> Config:
         from albumup.config import load
 
-        return load(self.options.get("config") or os.environ.get("ALBUMUP_CONFIG") or None)
+        named = self.options.get("config") or os.environ.get("ALBUMUP_CONFIG") or None
+        return load(named, may_be_missing=self.makes_config)
 
     @property
     def events(self) -> Outlet:

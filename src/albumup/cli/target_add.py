@@ -47,6 +47,7 @@ def add(
     from albumup.config_file import add_target, drop_token, keep_token
     from albumup.targets.building import settings_for, tried, wants_token
 
+    app.makes_config = True
     given = {"token_file": _absolute(token_file), "token_env": token_env, "ca_file": _absolute(ca_file)}
     settings = {key: value for key, value in given.items() if value is not None}
     if name is not None and "://" in name and url is None:
@@ -91,9 +92,12 @@ def _absolute(path: str | None) -> str | None:
 
 
 def _next(app: App, table: TargetTable, is_default: bool) -> str:
-    others = app.config.targets
-    needs_name = others and not is_default
-    return "albumup push ./trip" + (f" --target {table.name}" if needs_name else "")
+    from shlex import quote
+
+    needs_name = app.config.targets and not is_default
+    named = app.options.get("config")
+    config = f" --config {quote(named)}" if named else ""
+    return f"albumup push ./trip{config}" + (f" --target {table.name}" if needs_name else "")
 
 
 def _address(url: str | None) -> str:
