@@ -87,6 +87,8 @@ class Finding:
     """The try is given back, whatever the state of the target."""
     spent: Spent | None = None
     """Of a photo that was neither taken nor refused."""
+    is_untrusted: bool = False
+    """Of a wrong address: a server is there, and its certificate is not trusted."""
     is_portal: bool = False
     """The answer is what a wrong address, or a portal on the way, would give."""
 
@@ -163,7 +165,7 @@ def _early(sent: Sent, answer: Answer, verdict: Verdict, circumstances: Circumst
         if circumstances.can_ask or circumstances.digest_first:
             known = verdict.remote_id, verdict.url
             return Finding(Outcome.DUPLICATE, verdict.reason, None, *known, is_hearsay=circumstances.can_ask)
-        return Finding(Outcome.NOT_TAKEN, f"{words}: it says that it has it, and knew nothing of it")
+        return Finding(Outcome.NOT_TAKEN, f"{words}: it says that it has the photo, and cannot know that yet")
     is_page = answer.is_page and not verdict.takes_pages
     if verdict.kind is VerdictKind.STORED or (
         verdict.kind is VerdictKind.UNPROVEN and 200 <= answer.status < 300 and not is_page
@@ -173,9 +175,10 @@ def _early(sent: Sent, answer: Answer, verdict: Verdict, circumstances: Circumst
 
 
 def _without_answer(sent: Sent, circumstances: Circumstances) -> Finding:
+    is_untrusted = sent.fault is Fault.BAD_CERTIFICATE and "not speak TLS" not in sent.detail
     match sent.fault:
         case Fault.UNKNOWN_HOST | Fault.BAD_CERTIFICATE if not circumstances.proven:
-            return Finding(Outcome.ASTRAY, sent.detail)
+            return Finding(Outcome.ASTRAY, sent.detail, is_untrusted=is_untrusted)
         case Fault.UNKNOWN_HOST | Fault.BAD_CERTIFICATE | Fault.NOT_REACHED:
             return Finding(Outcome.SICK, sent.detail)
         case Fault.CUT if not sent.whole:

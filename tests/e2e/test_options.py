@@ -49,6 +49,32 @@ def test_help_lists_what_there_is_and_nothing_that_comes_later(home: Home) -> No
     ]
 
 
+NO = b'{"success": false, "message": "no file"}'
+
+
+@pytest.mark.parametrize(
+    ("answer", "names"),
+    [
+        (Answer(200, NO), {"--url", "--file-field", "--field", "--success-text"}),
+        (Answer(400, b"<title>Bad</title>", "text/html"), {"--url", "--file-field", "--field"}),
+        (Answer(401), {"--token-file", "--token-env", "--auth", "--header"}),
+        (Answer(413), {"--url", "--file-field", "--field"}),
+        (Answer(200, b"<p>Danke</p>", "text/html"), {"--url", "--success-text"}),
+    ],
+    ids=["a no in a 2xx", "400 with a page", "401", "413", "a page"],
+)
+def test_a_refusal_names_options_that_there_are(
+    home: Home, server: FormServer, answer: Answer, names: set[str]
+) -> None:
+    server.answer = lambda _: answer
+    done = home.run("push", home.photos(3), "--url", server.url)
+    assert done.returncode == 4
+    assert set(re.findall(r"--[a-z-]+", done.stderr)) == names
+    assert re.search(rf"^{server.url}\S* ?[^\n]*\n[A-Z]", done.stderr, re.MULTILINE)  # what happened, and what to do
+    assert ("Raise the limit" in done.stderr) == (answer.status == 413)
+    assert "in push --url" not in done.stderr
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_commands_help_fits_80_columns(home: Home, command: str) -> None:
     done = home.run(command, "-h", COLUMNS="80")

@@ -177,7 +177,8 @@ class FormTarget(Target):
         reason = ""
         if kind is not VerdictKind.STORED and kind is not VerdictKind.DUPLICATE:
             status = f"{answer.status} {answer.reason}".strip()
-            own = "" if read.words in (status, answer.reason) else read.words
+            # A page's title often repeats the status, and nginx calls its 302 otherwise than its page does.
+            own = "" if read.words == answer.reason or read.words.startswith(f"{answer.status} ") else read.words
             parts = [status, words, own]
             reason = words_in(self.masked(": ".join(part for part in parts if part)), _MOST_WORDS)
         names = self._names_of(read, photo) if photo is not None else ("", "")

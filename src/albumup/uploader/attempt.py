@@ -279,7 +279,7 @@ class Worker(threading.Thread):
         if finding.spent is not None and not lane.breaker.is_sick:
             found = self._ask(lane)
             is_fine, is_well = found.is_reached, found.is_well
-            if not is_well:
+            if not is_well and found.words != finding.reason:
                 finding = replace(finding, reason=f"{finding.reason}; then {found.words}"[:_MOST_WORDS])
         if finding.outcome is Outcome.SICK:
             engine.dispatch.unwell(lane, finding.reason, task_id=task.id)

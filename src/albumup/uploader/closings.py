@@ -18,8 +18,11 @@ _OF_A_FORM = ("url", "file_field", "fields")
 
 def refused_hint(lane: Lane) -> str:
     """What to look at when a target refuses us."""
-    name = lane.target.name
-    return f"check its credentials, permissions and quota in {lane.target.where}; see: albumup target check {name}"
+    target = lane.target
+    if target.where == OPTIONS:
+        return "Check --token-file, --token-env, --auth and --header, and what it allows you; then push again with them"
+    where = f"its credentials, permissions and quota in {target.where}"
+    return f"Check {where}; see: albumup target check {target.name}"
 
 
 def refused_alike(lane: Lane) -> Closing:
@@ -32,7 +35,10 @@ def refused_alike(lane: Lane) -> Closing:
     if 200 <= status < 300:
         known += _success_keys(target, status)
     keys = ", ".join(target.key(key) for key in known)
-    return Closing(4, words, f"Check {keys}; try it with: {_attempt(target, task)}")
+    hint = f"Check {keys}; try it with: {_attempt(target, task)}"
+    if status == 413:
+        hint = f"Raise the limit of the server, or of a proxy before it. {hint}"
+    return Closing(4, words, hint)
 
 
 def astray(lane: Lane, finding: Finding, photo: Task) -> Closing:
@@ -41,16 +47,26 @@ def astray(lane: Lane, finding: Finding, photo: Task) -> Closing:
     has_answered = finding.status is not None
     said = "answered the first photo with" if has_answered else "cannot be used"
     words = f"{_called(target)} {said}: {finding.reason}"
-    keys = _success_keys(target, finding.status or 0) if finding.is_doubt else ()
-    named = " and ".join(target.key(key) if target.where == OPTIONS else key for key in keys)
+    yes_keys = _success_keys(target, finding.status or 0) if finding.is_doubt else ()
+    named = " and ".join(target.key(key) if target.where == OPTIONS else key for key in yes_keys)
     may_be_yes = f"; if that is how it says yes: {named}" if named else ""
+    trust = ""
+    if finding.is_untrusted:
+        words = f"{_called(target)}: its certificate is not trusted: {finding.reason}"
+        by_options = target.where == OPTIONS
+        file = "REQUESTS_CA_BUNDLE=FILE before the command" if by_options else f"{target.key('ca_file')} = FILE"
+        trust = f"If an authority of your own issued it: {file} (PEM). "
     if target.where == OPTIONS:
         # The target's name is its host's: another host is another target, and these photos wait for this one.
         again = "push again with the right --url"
         if not has_answered:
             again = f"albumup cancel {shlex.quote(photo.album)} --target {target.name}, then {again}"
-        return Closing(4, words, f"If the address is wrong: {again}{may_be_yes}")
-    return Closing(4, words, f"Check {target.key('url')}{may_be_yes}; try it with: {_attempt(target, photo)}")
+        if finding.status == 400:
+            may_be_yes += "; if the form is: with the right --file-field and --field"
+        return Closing(4, words, f"{trust}If the address is wrong: {again}{may_be_yes}")
+    form_keys = _OF_A_FORM if finding.status == 400 else ("url",)
+    keys = ", ".join(target.key(key) for key in form_keys if hasattr(target.settings, key))
+    return Closing(4, words, f"{trust}Check {keys}{may_be_yes}; try it with: {_attempt(target, photo)}")
 
 
 def astray_question(lane: Lane, reason: str, *, has_answered: bool) -> Closing:
@@ -68,7 +84,7 @@ def _success_keys(target: Target, status: int) -> Sequence[str]:
 
 
 def _attempt(target: Target, photo: Task) -> str:
-    return f"albumup target try {target.name} {os.fsdecode(photo.path)!a}"
+    return f"albumup target try {target.name} {shlex.quote(os.fsdecode(photo.path))}"
 
 
 def _called(target: Target) -> str:
