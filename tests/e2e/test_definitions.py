@@ -32,7 +32,7 @@ def test_what_waits_goes_by_the_fields_of_an_edited_config(home: Home, server: F
     assert sorted(server.names) == ["1-IMG_1.JPG", "2-IMG_2.JPG", "3-IMG_3.JPG"]
     assert {one.fields["title"] for one in server.ledger} == {"new"}
     assert {len(one.fields["sum"]) for one in server.ledger} == {32}
-    assert "framed anew" in done.stderr
+    assert "made ready anew" in done.stderr
     assert {task["sent_as"] for task in home.tasks()} == set(server.names)
 
 
@@ -47,7 +47,7 @@ def test_what_does_not_frame_frames_nothing_anew(home: Home, server: FormServer)
     assert done.returncode == 0, done.stderr
     assert {one.headers["authorization"] for one in server.ledger} == {"Bearer two"}
     assert home.sql("select boundary from body order by task_id") == before
-    assert "framed anew" not in done.stderr
+    assert "made ready anew" not in done.stderr
 
 
 def test_a_copy_is_framed_anew_without_its_card(home: Home, server: FormServer) -> None:
@@ -145,7 +145,7 @@ def test_each_album_goes_with_its_own_token(home: Home, server: FormServer) -> N
         "IMG_1.JPG": "Bearer one",
         "IMG_11.JPG": "Bearer two",
     }
-    assert "framed anew" not in done.stderr
+    assert "made ready anew" not in done.stderr
 
 
 def test_a_target_of_the_config_keeps_clear_of_what_url_described(home: Home, server: FormServer) -> None:

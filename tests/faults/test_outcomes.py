@@ -357,7 +357,7 @@ def test_a_pause_outlives_the_run(person: Person, sink: FormSink) -> None:
     assert person.run("retry-failed").exit == 75
     assert len(sink.requests) == sent, "it begins with a question, and that is not answered"
     person.later("update target set sick_since = sick_since - 7200")
-    assert "club does not work for 2 h now: 502" in person.run("status").err
+    assert "club has not worked for 2 h: 502" in person.run("status").err
     outage.questions = 0
     assert person.run("retry-failed").exit == 0
     assert set(person.look("tries").values()) == {1}

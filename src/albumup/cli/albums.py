@@ -14,12 +14,16 @@ if TYPE_CHECKING:
     from albumup.journal.journal import Journal
     from albumup.journal.rows import Album
 
+_MOST_NAMED = 10
+
 
 def chosen(known: Sequence[tuple[str, str]], names: Sequence[str], target: str | None = None) -> list[tuple[str, str]]:
     """The (album, target) pairs that are meant; all when no name is given. UsageError with the nearest name."""
     for name in names:
         if name not in {album for album, _ in known}:
-            there = ", ".join(sorted({ascii(album) for album, _ in known})[:10]) or "none yet"
+            names_there = sorted({ascii(album) for album, _ in known})
+            more = f" and {len(names_there) - _MOST_NAMED} more: albumup status" if names_there[_MOST_NAMED:] else ""
+            there = (", ".join(names_there[:_MOST_NAMED]) or "none yet") + more
             raise UsageError(
                 f"there is no album {name!a}{did_you_mean(name, {album for album, _ in known})}", f"albums: {there}"
             )

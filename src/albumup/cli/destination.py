@@ -82,7 +82,7 @@ def destination(app: App, connection: sqlite3.Connection | None, album: str, giv
             where = ", ".join(_title(one, kept) for one in there)
             raise UsageError(
                 f"there are several albums {album!a}: on {where}",
-                f"say which one: albumup push --album {words.quoted(album)} --target {there[0]} ...",
+                f"say which one with --target, as in: --target {there[0]}",
             )
         name = there[0] if there else default_target(app.config)
         if there and name not in {*app.config.targets, *kept, INBOX}:

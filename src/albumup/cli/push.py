@@ -298,7 +298,7 @@ def _say_queued(app: App, journal: Any, intake: Any, album: Any, target: Any) ->
             screen.say(f"  {name_of(path)}  {state.replace('_', ' ')}")
         screen.say(f"Again: albumup retry-failed {words.quoted(album.name)}")
     if local and survey.queued:
-        start = "They" if app.config.targets else "No server is set up, so they"
+        start = "They" if app.config.targets else "No server is set up (albumup target add), so they"
         screen.say(f"{start} are copied to {local} on this computer.")
 
 

@@ -240,9 +240,10 @@ def _stdout_faults() -> Iterator[None]:
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A plain table for people."""
-    from tabulate import tabulate
+    import tabulate
 
-    text: str = tabulate(list(rows), headers=headers, tablefmt="plain", disable_numparse=True)
+    tabulate.MIN_PADDING = 0  # else two columns more after each header
+    text: str = tabulate.tabulate(list(rows), headers=headers, tablefmt="plain", disable_numparse=True)
     return "\n".join(line.rstrip() for line in text.splitlines())
 
 

@@ -42,11 +42,11 @@ def status(app: App, /, albums: tuple[str, ...], target: str | None, as_json: bo
         put_json({"schema": 1, "journal": app.journal, "uploader": uploader, "albums": shown_ones})
     elif found:
         put(_table(found, run))
-        waiting = {one["target"] for one in found if not one["settled"]}
+        waiting = {one["target"]: one["address"] for one in found if not one["settled"]}
         for name, since, why in sick:
             if name in waiting:
                 lasted = span(max(0.0, time.time() - since))
-                app.screen.say(f"{escape(name)} does not work for {lasted} now: {escape(why)}")
+                app.screen.say(f"{escape(waiting[name] or name)} has not worked for {lasted}: {escape(why)}")
     else:
         app.screen.say(f"nothing to do ({shown(app.journal)})")
     return 0

@@ -92,9 +92,11 @@ def event_line(event: dict[str, Any]) -> str:
         case "attempt" if event.get("held"):
             return f"  ! {name}  {error}, try {event['tries']} of {event['of']}; given up if other photos get through"
         case "attempt" if event.get("outcome") in ("not_taken", "in_doubt", "broken"):
+            if not event["costs"]:
+                return f"  ! {name}  {error}, not counted as a try"
             wait = max(0.0, event["next_at"] - time.time())
-            count = f"try {event['tries']} of {event['of']}" if event["costs"] else "not counted as a try"
-            return f"  ! {name}  {error}, {count}, next {f'in {span(wait)}' if wait >= 0.5 else 'at once'}"
+            due = f"in {span(wait)}" if wait >= 0.5 else "at once"
+            return f"  ! {name}  {error}, try {event['tries']} of {event['of']}, next {due}"
         case "failed" | "rejected" | "missing":
             return f"  ! {name}  {event['event']}: {error}"
         case "in_doubt":
@@ -108,7 +110,7 @@ def event_line(event: dict[str, Any]) -> str:
         case "album":
             return f"  ! {escape(event['album'])}: {escape(str(event['words']))}"
         case "framed_anew":
-            return f"{escape(event['target'])} is defined otherwise now: what was ready for it is framed anew"
+            return f"{escape(event['target'])} is set up otherwise now: what was ready for it is made ready anew"
         case "spooled":
             return f"{photos(event['photos'])} copied. You can take the card out now."
     return ""
