@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 )
 from test_gathering import BOUNDARY, arrival, body_for, push
 
-from albumup.journal import copies, runs
+from albumup.journal import copies, pauses, runs
 from albumup.journal.admin import cancel, forget
 from albumup.journal.gathering import Action
 from albumup.journal.journal import Journal, LostTask
@@ -210,6 +210,16 @@ def test_what_a_server_says_is_stored_whatever_it_is(journal: Journal) -> None:
         journal.settle_task(1, State.UPLOADED, half, remote_id=half, url=half)
     row = journal.rows("select reason, remote_id, url from task where id = 1")[0]
     assert set(row) == {"half a pair \\ud83d"}
+
+
+def test_what_a_sick_server_says_is_stored_and_told_whatever_it_is(journal: Journal) -> None:
+    half = "half a pair \ud83d"
+    with journal.transaction():
+        target = journal.rows("select name from target")[0]["name"]
+        pauses.sick(journal, target, half, 0)
+        assert runs.tell(journal, "target", half)
+        assert not runs.tell(journal, "target", half)
+    assert pauses.left(journal)[target].words == "half a pair \\ud83d"
 
 
 def test_pins_that_changed_are_what_the_next_push_compares_with(journal: Journal) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from albumup.journal.journal import Journal, LostTask
-from albumup.journal.rows import Pause, TryCounts
+from albumup.journal.rows import Pause, TryCounts, plain
 
 _BACK = {"whole": "back_whole", "cut": "back_cut", "429": "back_429"}
 """Where tries that were given back are counted, by what the attempt had spent."""
@@ -66,7 +66,7 @@ def sick(journal: Journal, target: str, words: str, spent: int) -> None:
     """A pause begins or goes on; since when it lasts stays as it was."""
     journal.connection.execute(
         "update target set sick_since = coalesce(sick_since, ?), sick_words = ?, spent = ? where name = ?",
-        (journal.clock(), words, spent, target),
+        (journal.clock(), plain(words), spent, target),
     )
 
 

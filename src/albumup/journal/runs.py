@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from albumup.journal.journal import Journal
-from albumup.journal.rows import Album, Root, Tally
+from albumup.journal.rows import Album, Root, Tally, plain
 from albumup.journal.states import WANTING, Owed
 
 
@@ -193,9 +193,10 @@ def albums(journal: Journal) -> list[Album]:
 
 def tell(journal: Journal, what: str, words: str) -> bool:
     """Note what cron is told about something; True if it is not what it was told last."""
+    now = plain(words)
     last = journal.rows("select words from told where what = ?", what)
-    journal.connection.execute("insert or replace into told values (?, ?)", (what, words))
-    return not last or last[0]["words"] != words
+    journal.connection.execute("insert or replace into told values (?, ?)", (what, now))
+    return not last or last[0]["words"] != now
 
 
 def roots_of(journal: Journal, album_id: int) -> list[Root]:
