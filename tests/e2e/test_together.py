@@ -57,6 +57,19 @@ def test_a_follower_whose_album_is_well_ends_with_0(home: Home, server: FormServ
     assert finish(first).returncode == 3
 
 
+def test_a_photo_that_is_handed_over_gets_a_try_however_long_it_was_to_wait(home: Home, server: FormServer) -> None:
+    home.form(server)
+    assert home.run("push", home.photos(1, "first", first=21)).returncode == 0
+    server.answer = lambda _: Answer(503, headers=(("Retry-After", "3000"),))
+    assert home.run("push", home.photos(1, "more", first=11), "--patience", "1s").returncode == 75
+    server.answer = lambda _: Answer()
+    first = uploader(home, server)
+    second = follower(home)
+    server.may_answer.set()
+    assert finish(second).returncode == 0
+    assert finish(first).returncode == 0
+
+
 def test_five_at_once_on_a_journal_that_does_not_exist_yet(home: Home, server: FormServer) -> None:
     home.form(server)
     for number in range(5):

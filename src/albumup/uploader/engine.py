@@ -141,10 +141,6 @@ class Engine:
             self.recording.cut_off(journal, cut, self._rules_of(journal, lane, cut.task_id))
         self.recording.run_id = runs.begin(journal, os.getpid(), self.options.shown, self._wanted)
         self._look_at_scope(journal)
-        # A pending photo gets at least one try a run.
-        now = journal.clock()
-        for lane in self.dispatch.lanes.values():
-            journal.bring_forward(self.dispatch.places_of(lane), now, now)
 
     def _lane(self, journal: Journal, name: str) -> Lane | None:
         """The target's lane, made when it is first wanted; None when the target cannot be built."""
@@ -235,6 +231,9 @@ class Engine:
                 roots = runs.roots_of(journal, album_id)
                 self.dispatch.roots.update({root.id: root for root in roots})
                 self.dispatch.album_roots[album_id] = {root.id for root in roots}
+            if album_id not in self._before:  # a pending photo gets at least one try a run
+                now = journal.clock()
+                journal.bring_forward([(album_id, root.id) for root in roots], now, now)
             tally = runs.tally(journal, album_id)
             self._before.setdefault(album_id, (tally.count(*DONE), tally.size(*DONE)))
             asking = journal.rows(
