@@ -985,6 +985,7 @@ def test_a_proxy_that_is_down_is_named(refused_port: int, monkeypatch: pytest.Mo
     unreached = Wire("http://photos.test/", Peer()).reach()
     assert unreached is not None
     assert unreached.detail == f"by way of the proxy 127.0.0.1:{refused_port}: connection refused"
+    assert Http(Peer(), HEADERS).call("GET", "http://photos.test/").detail == unreached.detail
 
 
 def test_no_proxy_leads_past_the_proxy(ca_file: Path, no_payload: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,11 +93,12 @@ class Http:
         except requests.exceptions.SSLError as error:
             return Sent(None, Fault.BAD_CERTIFICATE, _innermost(error), whole=False, bytes=0)
         except requests.exceptions.ConnectionError as error:
+            by_way = f"by way of the proxy {proxy.host}:{proxy.port}: " if proxy else ""
             if "NameResolutionError" in repr(error):
                 inner = getattr(error.args[0], "reason", error)
-                stopped = unresolved(urlsplit(url).hostname or "", inner)
-                return Sent(None, stopped.fault, stopped.detail, whole=False, bytes=0)
-            return Sent(None, Fault.NOT_REACHED, _innermost(error), whole=False, bytes=0)
+                stopped = unresolved(proxy.host if proxy else urlsplit(url).hostname or "", inner)
+                return Sent(None, stopped.fault, by_way + stopped.detail, whole=False, bytes=0)
+            return Sent(None, Fault.NOT_REACHED, by_way + _innermost(error), whole=False, bytes=0)
         except (requests.exceptions.RequestException, OSError) as error:
             return Sent(None, Fault.LOST, _innermost(error), whole=True, bytes=0)
         except Exception as error:  # noqa: BLE001 - urllib3 lets a broken answer's errors through raw.read
