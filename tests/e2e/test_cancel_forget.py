@@ -32,6 +32,19 @@ def test_cancel_gives_up_what_is_not_sent_and_it_counts_against_nothing(waiting:
     assert len(list((waiting.folder / "trip").iterdir())) == 3
 
 
+def test_a_target_that_was_down_is_asked_no_more_once_all_for_it_is_cancelled(home: Home, server: FormServer) -> None:
+    home.form(server)
+    server.question = 502
+    server.answer = lambda _: Answer(502)
+    assert home.run("push", home.photos(1), "--patience", "1s").returncode == 75
+    assert home.run("push", home.photos(1, "later"), "--patience", "1s").returncode == 75
+    home.run("cancel", "later")
+    assert "has not worked" in home.run("status").stderr
+    home.run("cancel", "trip")
+    assert home.sql("select count(*) from target where sick_since is not null") == [(0,)]
+    assert home.run("cancel", "trip", "no.jpg").stderr.endswith("See: albumup list trip\n")
+
+
 @pytest.mark.parametrize("named", ["IMG_2.JPG", "trip/IMG_2.JPG", "./trip/../trip/IMG_2.JPG"])
 def test_cancel_takes_a_file_by_name_or_path(waiting: Home, server: FormServer, named: str) -> None:
     assert "1 photo cancelled" in waiting.run("cancel", "trip", named).stderr

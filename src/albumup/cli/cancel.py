@@ -65,6 +65,7 @@ def forget(app: App, /, album: str, target: str | None) -> int:
       albumup forget trip
     """
     from albumup.cli.albums import opened
+    from albumup.cli.words import quoted, shown_name
     from albumup.errors import UsageError
     from albumup.journal import admin, copies, runs
     from albumup.journal.opening import paths_of
@@ -78,11 +79,11 @@ def forget(app: App, /, album: str, target: str | None) -> int:
             if runs.is_unfinished(journal, one.id):
                 raise UsageError(
                     f"{album!a} on {one.target} is not settled: photos of it are still to be sent",
-                    f"albumup resume {album}   sends them,   albumup cancel {album}   gives them up",
+                    f"send them: albumup resume {quoted(album)}; or give them up: albumup cancel {quoted(album)}",
                 )
         unneeded = [copy for one in meant for copy in copies.of_album(journal, one.id)]
         for one in meant:
             admin.forget(journal, one.id)
     drop_copies(unneeded, paths_of(journal.path)["spool"])
-    app.screen.say(f"{album} is forgotten; what was sent stays where it is")
+    app.screen.say(f"{shown_name(album)} is forgotten; what was sent stays where it is")
     return 0

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from albumup.errors import UsageError
-from albumup.journal import runs
+from albumup.journal import pauses, runs
 from albumup.journal.definitions import drop_unused
 from albumup.journal.journal import Journal
 from albumup.journal.naming import forget_names
@@ -51,6 +52,8 @@ def cancel(journal: Journal, album_id: int, files: Sequence[bytes], *, alone: bo
         journal.connection.execute("update album set wants_share = 0 where id = ? and share is null", (album_id,))
     if cancelled:
         runs.touch(journal, album_id)
+    if alone:
+        pauses.end_idle(journal)
     return Cancelled(cancelled, sending, sent)
 
 
@@ -68,7 +71,9 @@ def _named(journal: Journal, album_id: int, files: Sequence[bytes]) -> set[int]:
         ids = ids or {row["id"] for row in rows if row["relative"] == file}
         ids = ids or {row["id"] for row in rows if os.path.basename(row["path"]) == file}
         if not ids:
-            raise UsageError(f"{os.fsdecode(file)!a} is no photo of this album", "see: albumup list ALBUM")
+            raise UsageError(
+                f"{os.fsdecode(file)!a} is no photo of this album", f"see: albumup list {_typed(journal, album_id)}"
+            )
         found |= ids
     return found
 
@@ -99,3 +104,8 @@ def forget(journal: Journal, album_id: int) -> None:
         " and id not in (select root_id from pushed)"
     )
     drop_unused(journal)
+
+
+def _typed(journal: Journal, album_id: int) -> str:
+    """An album's name as it is typed in a shell."""
+    return shlex.quote(str(journal.rows("select name from album where id = ?", album_id)[0]["name"]))

@@ -77,6 +77,15 @@ def well(journal: Journal, target: str) -> None:
     )
 
 
+def end_idle(journal: Journal) -> None:
+    """Pauses of targets that nothing waits for any more are forgotten: no run need ask there."""
+    journal.connection.execute(
+        "update target set sick_since = null, sick_words = '', spent = 0 where sick_since is not null and not exists"
+        " (select 1 from tally join album on album.id = tally.album_id where album.target_id = target.id"
+        " and tally.photos > 0 and tally.state in ('pending', 'sending', 'in_doubt'))"
+    )
+
+
 def may_spend_again(journal: Journal, targets: Iterable[str]) -> None:
     """Somebody asked for it: pauses may spend photos again."""
     journal.connection.executemany("update target set spent = 0 where name = ?", [(name,) for name in targets])
