@@ -159,6 +159,7 @@ def test_a_receiver_of_ours_is_added_with_and_without_a_token(
         done = home.run("target", "add", "nas", receiver.url, *kind, *given)
         assert done.returncode == 0, done.stderr
         assert "a receiver of albumup" in done.stdout
+        assert ("token: none is asked for" in done.stdout) == (token is None)
         assert config_of(home)["targets"]["nas"]["kind"] == "inbox"  # type: ignore[index]
         assert home.run("push", home.photos(1)).returncode == 0
     assert (home.folder / "received" / "trip" / "IMG_1.JPG").exists()

@@ -202,6 +202,8 @@ def _asked(what: str, otherwise: str, default: str = "", *, hidden: bool = False
     from albumup.errors import UsageError
 
     if not sys.stdin.isatty():
-        raise UsageError(f"{what.partition(' (')[0].lower()}: not given, and there is no terminal to ask on", otherwise)
+        raise UsageError(
+            f"{what[:1].lower()}{what[1:].partition(' (')[0]}: not given, and there is no terminal to ask on", otherwise
+        )
     answer: str = click.prompt(what, default=default or None, hide_input=hidden, err=True)
     return answer.strip()

@@ -108,7 +108,8 @@ class InboxTarget(Target):
                 Check("token", False, f"401: {NO_TOKEN}"),
             ]
         words = "a receiver of albumup" if ours else f"answered {sent.answer.status}, and is no receiver of albumup"
-        return [Check("address", ours, f"{self._root}: {words}")] + [Check("token", True, "accepted")] * ours
+        token = "accepted" if self.token else "none is asked for"
+        return [Check("address", ours, f"{self._root}: {words}")] + [Check("token", True, token)] * ours
 
     def ping(self, http: Http, url: str | None) -> Sent:  # noqa: ARG002 - it has an address for that
         return http.call("GET", self._root + "/")
