@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from albumup.targets.answers import json_in, no_in, words_of
+from albumup.targets.answers import json_in, no_in, no_of, words_of
 from albumup.transfer import Answer
 
 
@@ -42,6 +42,10 @@ def answer(said: str | bytes, mime: str = "application/json") -> Answer:
         {"result": {"success": False}},
         {"files": [{"name": "a.jpg", "size": 5, "error": "Filetype not allowed"}]},
         [{"name": "a.jpg", "error": "no"}],
+        {"Success": False, "Message": "no"},
+        {"isSuccess": False},
+        {"Result": {"Errors": ["no"]}},
+        {"StatusCode": 400, "message": "no"},
         False,
     ],
     ids=json.dumps,
@@ -74,11 +78,36 @@ def test_json_that_says_no(said: Any) -> None:
         {"id": "error", "name": "fail"},
         {"files": [{"name": "error.jpg", "size": 5, "error": None}]},
         {"exif": {"error": "no date"}},
+        {"Success": True, "Errors": []},
+        {"success": True, "Success": None},
     ],
     ids=json.dumps,
 )
 def test_json_that_does_not_say_no(said: Any) -> None:
     assert not no_in(said)
+
+
+@pytest.mark.parametrize(
+    ("text", "no"),
+    [
+        ('Warning: disk full in /var/up.php\n{"success": false}', "success = false"),
+        ('{"error": "no"}\n<br />\n<b>Warning</b>: {main}', "error"),
+        ('done({"ok": false});', "ok = false"),
+        (')]}\',\n{"status": "error"}', 'status = "error"'),
+        ('{"success": true}{"success": false}', "success = false"),
+        ('<?xml version="1.0"?>\n<rsp stat="fail"><err code="1" msg="no"/></rsp>', 'stat="fail"'),
+        ("<Error><Code>AccessDenied</Code></Error>", "error"),
+        ("Notice: x {y}\n" + '{"success": true, "files": [{"error": null}]}', ""),
+        ('<rsp stat="ok"><err>0</err></rsp>', ""),
+        ('<photo id="1" state="failed over"/>', ""),
+        ("stored", ""),
+        ("{" * 60_000, ""),
+    ],
+)
+def test_a_no_in_text_that_is_no_json(text: str, no: str) -> None:
+    found = answer(text)
+    assert json_in(found) is None
+    assert no_of(found, None) == no
 
 
 @pytest.mark.parametrize(

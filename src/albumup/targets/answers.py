@@ -23,10 +23,19 @@ _MESSAGES = (
 _WITHIN = ("files", "file", "data", "result", "results", "response", "upload", "uploads", "image", "images", "0")
 """Where the answer about one file may lie in the answer to a form."""
 _STATES = ("status", "stat", "state", "result")
-_CODES = ("statusCode", "status_code", "code")
+_CODES = ("statuscode", "status_code", "code")
 _NO = frozenset({"error", "err", "fail", "failed", "failure"})
 _EMPTY = frozenset({"", "0", "false", "none", "null", "ok"})
 """Texts that an ``error`` holds where there is none."""
+_SUCCESSES = ("success", "issuccess", "is_success", "succeeded", "ok")
+_XML_NO = re.compile(
+    r"""\s*(?:<\?xml\b[^<>]*>\s*)?<(?:[\w-]+:)?(?:(error|errors|fault)\b"""
+    r"""|[\w-]+\b[^<>]*\b((?:stat|status|success)\s*=\s*["'](?:fail|failed|error|false)["']))""",
+    re.IGNORECASE,
+)
+"""XML whose outermost element says no: S3's, and ``<rsp stat="fail">`` of Flickr and Piwigo."""
+_MOST_TRIED = 20
+"""Places in a text at which JSON may begin."""
 _DEPTH = 5
 _MOST_PARTS = 5
 # Bounded, and never past the next tag's start: hostile text must not cost its length squared.
@@ -48,11 +57,38 @@ def json_in(answer: Answer) -> Any:
         return None
 
 
+def no_of(answer: Answer, said: Any) -> str:
+    """The part of an answer that says no, for people; "" if none does. ``said``: its JSON, if it is that.
+
+    JSON is also looked for between warnings that PHP prints, or in a script's call; and XML has a "no" of its own.
+    """
+    if said is not None:
+        return no_in(said)
+    text = answer.text or ""
+    if xml := _XML_NO.match(text):
+        return xml[2] or xml[1].lower()
+    return next((found for part in _json_within(text) if (found := no_in(part))), "")
+
+
+def _json_within(text: str) -> Iterator[Any]:
+    """The JSON objects in a text that is none itself."""
+    decoder, at = json.JSONDecoder(), -1
+    for _ in range(_MOST_TRIED):
+        if (at := text.find("{", at + 1)) < 0:
+            return
+        try:
+            part, end = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            continue
+        yield part
+        at = end - 1
+
+
 def no_in(said: Any) -> str:
     """The part of a JSON answer that says no, for people (``success = false``); "" if none does.
 
     Looked at are the value itself and what it says of the one file: ``success`` and ``ok``, ``error`` and ``errors``,
-    ``status``.
+    ``status``, in capitals (ASP.NET's ``Success``) or not.
     """
     if said is False:
         return "false"
@@ -65,15 +101,20 @@ def _parts_of(said: Any) -> Iterator[dict[str, Any]]:
     for one in outer[:_MOST_PARTS]:
         if not isinstance(one, dict):
             continue
-        yield one
+        yield (outermost := _folded(one))
         for key in _WITHIN:
-            within = one.get(key)
+            within = outermost.get(key)
             parts = within if isinstance(within, list) else [within]
-            yield from (part for part in parts[:_MOST_PARTS] if isinstance(part, dict))
+            yield from (_folded(part) for part in parts[:_MOST_PARTS] if isinstance(part, dict))
+
+
+def _folded(part: dict[str, Any]) -> dict[str, Any]:
+    """The same with its keys in small letters; of two that differ in that alone, the one that is so already."""
+    return {key.lower(): value for key, value in part.items()} | part
 
 
 def _no_of(part: dict[str, Any]) -> str:
-    for key in ("success", "ok"):
+    for key in _SUCCESSES:
         value = part.get(key)
         if str(value).lower() in ("false", "0", "no"):
             return f"{key} = {json.dumps(value)}"

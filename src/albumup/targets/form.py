@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from albumup.config import OPTIONS
 from albumup.patterns import has_one_group, is_jmespath
 from albumup.settings import CommonSettings, FormSettings
-from albumup.targets.answers import json_in, no_in, resolved, words_in_json, words_of
+from albumup.targets.answers import json_in, no_of, resolved, words_in_json, words_of
 from albumup.targets.base import Check, Form, Photo, Target, Verdict, VerdictKind, checked, limit_of_proxy, words_in
 from albumup.template import NAMES, Template
 from albumup.transfer import Answer, Request, Sent
@@ -155,7 +155,7 @@ class FormTarget(Target):
         elif not answer.complete:
             return self._verdict(VerdictKind.UNPROVEN, "a whole answer", read, "the answer was cut or too long")
         asks_more = form.success_text or form.id or form.proof
-        if not asks_more and (no := no_in(read.said)):
+        if not asks_more and (no := no_of(answer, read.said)):
             return self._verdict(VerdictKind.UNPROVEN, "JSON that does not say no", read, f"its answer says {no}")
         return self._by_content(read, photo, rule)
 
