@@ -76,7 +76,10 @@ def open_writer(path: str) -> sqlite3.Connection:
 
 
 def open_reader(path: str) -> sqlite3.Connection | None:
-    """A connection that only reads, or None when there is no journal, or none yet."""
+    """A connection that only reads, or None when there is no journal, or none yet.
+
+    One of an older version is read as it will be once a writer has brought it up to date: from a copy in memory.
+    """
     with local_faults(path):
         if not os.path.exists(path):
             return None
@@ -85,11 +88,11 @@ def open_reader(path: str) -> sqlite3.Connection | None:
             return None
         connection = _connect(path, "ro", still=not os.path.exists(path + "-wal"))
         version = _number(connection, "user_version")
-        if version != VERSION:
-            connection.close()
+        if version == VERSION:
+            return connection
+        with closing(connection):
             _refuse_newer(path, version)
-            raise ConfigError(f"{path}: written by an older albumup", "albumup resume brings it up to date")
-        return connection
+            return _brought_up(connection, version)
 
 
 def checkpoint_here(connection: sqlite3.Connection) -> None:
@@ -233,6 +236,20 @@ def _bring_up(path: str, connection: sqlite3.Connection) -> None:
         finally:
             lock.release()
     _set_up(connection)
+
+
+def _brought_up(connection: sqlite3.Connection, version: int) -> sqlite3.Connection:
+    """A copy in memory of an older journal, of the present version."""
+    copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    try:
+        connection.backup(copy)
+        copy.row_factory = sqlite3.Row
+        migrate(copy, version)
+        copy.execute("pragma query_only = on")
+    except BaseException:
+        copy.close()
+        raise
+    return copy
 
 
 def _set_up(connection: sqlite3.Connection) -> None:
