@@ -73,6 +73,7 @@ def test_a_refusal_names_options_that_there_are(
     assert re.search(rf"^{server.url}\S* ?[^\n]*\n[A-Z]", done.stderr, re.MULTILINE)  # what happened, and what to do
     assert ("Raise the limit" in done.stderr) == (answer.status == 413)
     assert "in push --url" not in done.stderr
+    assert ("all it says: albumup target try 127.0.0.1 " in done.stderr) == (names == {"--url", "--success-text"})
 
 
 @pytest.mark.parametrize("command", COMMANDS)

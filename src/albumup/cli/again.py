@@ -58,9 +58,9 @@ def look_again(app: App, journal: Journal, album: Album, server: Target, *, want
             app.screen.complain(f"  {name_of(path)}  {escape(why)}")
         if len(lost) > _MOST_NAMED:
             app.screen.complain(f"  and {len(lost) - _MOST_NAMED} more")
-        app.screen.complain(
-            f"To send again what was deleted there: albumup forget {words.quoted(album.name)}, then push"
-        )
+        name, has_twin = words.quoted(album.name), title != words.shown_name(album.name)
+        forget = f"albumup forget {name}" + (f" --target {album.target}" if has_twin else "")
+        app.screen.complain(f"To send again what was deleted there: {forget}, then push")
     return bool(lost)
 
 

@@ -387,7 +387,8 @@ def closed(name: str, closing: Closing) -> list[str]:
     if closing.exit_code == 75:
         return [f"{escape(name)}: {escape(closing.words)}; given up for now, try again later"]
     lines = [escape(closing.words, 1000)]
-    return [*lines, escape(closing.hint, 1000)] if closing.hint else lines
+    hint = escape(closing.hint, 1000)
+    return [*lines, hint if hint.startswith("albumup ") else hint[:1].upper() + hint[1:]] if hint else lines
 
 
 def away(journal: Journal, path: bytes, why: str) -> list[str]:

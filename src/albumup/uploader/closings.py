@@ -61,6 +61,8 @@ def astray(lane: Lane, finding: Finding, photo: Task) -> Closing:
         again = "push again with the right --url"
         if not has_answered:
             again = f"albumup cancel {shlex.quote(photo.album)} --target {target.name}, then {again}"
+        if named:
+            may_be_yes += f" (all it says: {_attempt(target, photo)})"
         if finding.status == 400:
             may_be_yes += "; if the form is: with the right --file-field and --field"
         return Closing(4, words, f"{trust}If the address is wrong: {again}{may_be_yes}")
