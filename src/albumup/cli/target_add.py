@@ -156,8 +156,8 @@ def _why_not(url: str, sent: Sent) -> AlbumupError:
         return TryLater(f"{url}: answered {status}", "try again when it is well")
     return ConfigError(
         f"{url}: no server answers there whose kind can be seen (immich, inbox): it answered {status}",
-        "check the address in a browser; any other kind: describe it in the config file as a form"
-        " (docs/configuration.md)",
+        "check the address in a browser; a form that takes files can be pushed to at once: albumup push ./trip"
+        " --url URL, or be described in the config file as a form (docs/configuration.md)",
     )
 
 
