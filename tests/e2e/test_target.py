@@ -119,6 +119,9 @@ def test_try_of_a_photo_that_is_not_there(home: Home, server: FormServer) -> Non
     done = home.run("target", "try", "club", "nowhere.jpg")
     assert done.returncode == 2
     assert "nowhere.jpg" in done.stderr
+    done = home.run("target", "try", "club", home.photos(1))
+    assert done.returncode == 2
+    assert "a folder, and no photo" in done.stderr
 
 
 @pytest.mark.parametrize("auth", ["bearer", "basic", "header:X-Api-Key"])

@@ -51,7 +51,7 @@ def upload_options(command: Any) -> Any:
 @click.option("--field", "fields", multiple=True, metavar="K=V", help="A field of the form (repeatable).")
 @click.option("--file-field", metavar="F", help="The name of the file's field (file).")
 @click.option("--header", "headers", multiple=True, metavar="'K: V'", help="A header to send (repeatable).")
-@click.option("--auth", metavar="A", help="bearer, basic, header:NAME or none.")
+@click.option("--auth", metavar="A", help="bearer, header:NAME or none (basic: in the config file).")
 @click.option("--token-file", metavar="F", help="A file that holds the token (0600).")
 @click.option("--token-env", metavar="V", help="The environment variable that holds the token.")
 @click.option("--success-text", metavar="RE", help="What its answer says of a photo that it took.")

@@ -44,7 +44,8 @@ def run_trial(target: Target, path: bytes) -> Trial:
     try:
         pins, digests = read_source(path, target.digests)
     except SourceGone as gone:
-        raise UsageError(f"{os.fsdecode(path)!a}: {gone}", "name a photo that can be read") from gone
+        why = "a folder, and no photo" if os.path.isdir(path) else gone
+        raise UsageError(f"{os.fsdecode(path)!a}: {why}", "name a photo that can be read") from gone
     name = os.path.basename(path)
     mime = media_type_by_name(name) or "application/octet-stream"
     seen = (pins.size, pins.mtime_ns)
