@@ -407,7 +407,9 @@ WORLDS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", WORLDS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.long] if "for ever" in name else []) for name in WORLDS]
+)
 def test_a_world_ends_as_its_law_says(name: str) -> None:
     law = WORLDS[name]
     story = Story(law.world).play()

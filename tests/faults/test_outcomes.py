@@ -109,7 +109,7 @@ def person(tmp_path: Path, ca_file: Path) -> Person:
     return Person(tmp_path, ca_file)
 
 
-@pytest.fixture(params=["http", "https"])
+@pytest.fixture(params=["http", pytest.param("https", marks=pytest.mark.long)])
 def sink(request: pytest.FixtureRequest, tls: ssl.SSLContext) -> Iterator[FormSink]:
     """A form server, in clear and through TLS."""
     with FormSink(tls=tls if request.param == "https" else None) as sink:
