@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from fixtures import JSON, TOKEN, Prepared, configured, prepare, send
 
+from albumup.errors import ConfigError
 from albumup.receive import Store
-from albumup.targets.base import Asked, Original, Seen, Unasked, Verdict, VerdictKind
+from albumup.targets.base import Asked, NotAllowed, Original, Seen, Unasked, Verdict, VerdictKind
 from albumup.targets.inbox import BuiltInInbox
 from albumup.transfer import Answer, Sent
 
@@ -188,6 +189,21 @@ def test_an_older_receiver_cannot_show_it_and_one_that_is_down_is_not_asked(tmp_
     http.answer = None
     with pytest.raises(Unasked, match="down"):
         target.see(http, "trip", photo, STORED)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("status", "raised"), [(401, ConfigError), (403, NotAllowed), (404, Unasked), (503, Unasked)])
+def test_what_refuses_a_question_is_told_apart(tmp_path: Path, status: int, raised: type[Exception]) -> None:
+    class Refusing:
+        def call(self, *_: object, **__: object) -> Sent:
+            return Sent(Answer(status, "No", JSON, b"{}", True), None, "", whole=True, bytes=0)
+
+    target = configured(tmp_path / "config", 'kind = "inbox"\nurl = "http://nas:8080"\ntoken_file = "token"')
+    photo = Asked("a.jpg", {"sha256": "0" * 64})
+    with pytest.raises(raised, match="No") as error:
+        target.ask(Refusing(), "trip", [photo])  # type: ignore[arg-type]
+    assert error.type is raised
+    if raised is NotAllowed:
+        assert target.see(Refusing(), "trip", photo, STORED).original is Original.UNKNOWN  # type: ignore[arg-type]
 
 
 def test_it_knows_where_it_keeps_what_it_is_sent(inbox: BuiltInInbox, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
+from albumup.errors import ConfigError
 from albumup.receive import Receiver, Store, store_id
 from albumup.receive.handler import NO_TOKEN
 from albumup.settings import CommonSettings, InboxSettings
@@ -21,6 +22,7 @@ from albumup.targets.base import (
     Asked,
     Check,
     Form,
+    NotAllowed,
     Original,
     Photo,
     Seen,
@@ -124,7 +126,10 @@ class InboxTarget(Target):
 
     def see(self, http: Http, album: str, photo: Asked, found: Verdict) -> Seen:  # noqa: ARG002 - it goes by digest
         """It reads the photo again, all of it, from its disk."""
-        said = self._read_again(http, album, photo)
+        try:
+            said = self._read_again(http, album, photo)
+        except NotAllowed as refused:
+            return Seen(Original.UNKNOWN, str(refused))
         if said.get("read") is not True:
             return Seen(Original.UNKNOWN, f"the receiver at {self.address} is too old to read a photo again")
         if photo.digests["sha256"] in said["have"]:
@@ -141,12 +146,19 @@ class InboxTarget(Target):
         return self._asked(http, album, question, more_seconds=photo.size / _READS_PER_SECOND)
 
     def _asked(self, http: Http, album: str, question: dict[str, Any], more_seconds: float = 0.0) -> dict[str, Any]:
-        """What it answers, which holds the object "have". Raises Unasked."""
+        """What it answers, which holds the object "have". Raises Unasked, and ConfigError where it refuses us."""
         address = self._address_of(album, "ask")
         sent = http.call("POST", address, json=question, most=_MOST_ANSWER, more_seconds=more_seconds)
         said = object_of(sent.answer) if sent.answer and sent.answer.status == 200 else {}
         if not isinstance(said.get("have"), dict):
             answer = sent.answer
+            if answer is not None and answer.status == 401:
+                raise ConfigError(
+                    f"{self.name}: {self._root} does not take the token: 401 {answer.reason}",
+                    f"it has another one by now; see: albumup target check {self.name}",
+                )
+            if answer is not None and answer.status == 403:  # a receiver does not say that, but what stands before one
+                raise NotAllowed(f"{self.name}: {address} is not let through: 403 {answer.reason}")
             raise Unasked(f"{answer.status} {answer.reason}" if answer else sent.detail or str(sent.fault))
         return said
 
