@@ -378,7 +378,9 @@ def test_never_twice_spends_three_photos_on_a_pause(person: Person, sink: FormSi
     sink.rule = lambda number, _name: says(500) if number > 1 and down[0] else None
     person.form(sink.url, 'resend = "never"')
     person.photos(*map(str, range(9)))
-    assert person.push("--jobs", 1, "--patience", "5m").exit == 75
+    done = person.push("--jobs", 1, "--patience", "5m")
+    assert done.exit == 75
+    assert "The others wait for: albumup resume" in done.err
     states = Counter(person.states().values())
     assert states == {"uploaded": 1, "in_doubt": 5, "pending": 3}, "two that showed it, three that looked"
     down[0] = False

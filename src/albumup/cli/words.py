@@ -354,7 +354,8 @@ def cron_summary(journal: Journal, album: Album, before: int, end: RunEnd, round
         parts.append(f"{sent} sent")
     if unsent:
         parts.append(f"{unsent} waiting")
-    tail = f"    (exit {end.exit_code})" if end.exit_code else ""
+    is_well = not (failed or others or unsent or runs.is_unfinished(journal, album.id))
+    tail = f"    (exit {end.exit_code})" if end.exit_code and not is_well else ""
     line = f"{title_of(journal, album)}: {', '.join(parts) or 'nothing to send'}{tail}"
     return [line, *_named(journal, album, failed + others)[:-2]]
 
@@ -384,9 +385,9 @@ def late_notice(journal: Journal, album: Album, created: float) -> str:
 
 def closed(name: str, closing: Closing) -> list[str]:
     """Why a target is not tried again in this run."""
-    if closing.exit_code == 75:
-        return [f"{escape(name)}: {escape(closing.words)}; given up for now, try again later"]
     lines = [escape(closing.words, 1000)]
+    if closing.exit_code == 75:
+        lines = [f"{escape(name)}: {escape(closing.words)}; given up for now, try again later"]
     hint = escape(closing.hint, 1000)
     return [*lines, hint if hint.startswith("albumup ") else hint[:1].upper() + hint[1:]] if hint else lines
 
