@@ -173,3 +173,15 @@ def test_a_firewall_before_the_originals_leaves_it_in_doubt(home: Home, immich: 
     assert done.returncode == 3
     assert sorted(home.states().values()) == ["in_doubt", "uploaded"]
     assert "cannot be seen: a firewall" in done.stderr
+
+
+def test_a_question_that_is_refused_in_the_middle_of_looking_is_about_one_photo(home: Home, immich: Immich) -> None:
+    """The second look at an original asks once more; what was seen of the photo before stays seen."""
+    quick(home, immich)
+    immich.fault("POST", "/api/assets$", "cut_after", times=2)
+    immich.fault("GET", LOOK, "status", status=404, skip=1)
+    immich.fault("POST", "bulk-upload-check", "status", status=403, skip=2)
+    done = home.run("push", home.photos(2), "-j1")
+    assert done.returncode == 3
+    assert sorted(home.states().values()) == ["in_doubt", "uploaded"]
+    assert len([line for line in done.stderr.splitlines() if "refuses this key" in line and "?" in line]) == 1

@@ -168,7 +168,10 @@ class Asker(threading.Thread):
                 if self._engine.dispatch.ended.is_set():
                     return
                 is_there = answer is not None and answer.kind in (VerdictKind.STORED, VerdictKind.DUPLICATE)
-                seen.append(target.see(http, tasks[0].album, photo, answer) if answer and is_there else None)
+                try:
+                    seen.append(target.see(http, tasks[0].album, photo, answer) if answer and is_there else None)
+                except NotAllowed as refused:  # of this one; what was seen of the others counts
+                    seen.append(Seen(Original.UNKNOWN, str(refused)))
                 if len(seen) - done == _SEEN_AT_A_TIME:
                     record()
                     done = len(seen)
