@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from albumup import cards
 from albumup.body import read_pins
-from albumup.cards import look_at
+from albumup.cards import Look, device_at, look_at
 from albumup.journal.media import Seen
 
 
@@ -67,3 +68,25 @@ def test_half_of_them_is_too_few_where_one_could_be_another_cards(tmp_path: Path
             os.utime(path, (0, 1000 + number))
     look = look_at(queued)
     assert (look.there, look.same, look.is_untouched, look.is_known) == (4, 2, False, False)
+
+
+def test_photos_on_one_file_system_say_nothing_of_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two cards are mounted below the folder that was pushed, and one of them is changed for a third."""
+    (tmp_path / "reader 1").mkdir()
+    (tmp_path / "reader 2").mkdir()
+    queued = []
+    for number, folder in enumerate(("reader 1",) * 5 + ("reader 2",) * 2):
+        path = tmp_path / folder / f"{number}.jpg"
+        path.write_bytes(b"photo")
+        queued.append(Seen(number, os.fsencode(path), "", read_pins(path.stat())))
+    for seen in queued[5:]:
+        Path(os.fsdecode(seen.path)).write_bytes(b"of the third card")
+    monkeypatch.setattr(cards, "device_at", lambda folder: int(folder[-1:]))
+    assert look_at(queued).is_known
+    assert look_at(queued, device=1).is_known
+    assert look_at(queued, device=2) == Look(there=2, same=0)
+    assert look_at(queued, device=3) == Look()
+
+
+def test_the_device_of_a_folder_that_is_gone_is_what_it_lay_on(tmp_path: Path) -> None:
+    assert device_at(os.fsencode(tmp_path / "gone" / "and gone")) == tmp_path.stat().st_dev

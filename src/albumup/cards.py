@@ -35,11 +35,27 @@ class Look:
         return 2 * self.same > self.there or (2 * self.same == self.there and self.is_untouched)
 
 
-def look_at(photos: Iterable[Seen], odd: bytes = b"") -> Look:
-    """Look at photos (stat only) that were queued from one card; the one at ``odd`` is known to have other bytes."""
+def device_at(folder: bytes) -> int:
+    """The number (``st_dev``) of the file system that a folder lies on, or lay on when it was there: 0 if that cannot
+    be told. Of folders, because an overlay gives its files numbers of their own."""
+    while True:
+        try:
+            return os.stat(folder).st_dev
+        except OSError:
+            if folder == os.path.dirname(folder):
+                return 0
+            folder = os.path.dirname(folder)
+
+
+def look_at(photos: Iterable[Seen], odd: bytes = b"", device: int | None = None) -> Look:
+    """Look at photos (stat only) that were queued from one card; the one at ``odd`` is known to have other bytes.
+
+    ``device``: of those only that lie on this file system now, by ``device_at``. Two cards may be mounted below one
+    folder, and the photos of one say nothing of the other.
+    """
     there = same = 0
     is_named = is_untouched = False
-    for photo, status, loose, volume in _looked_at(photos):
+    for photo, status, loose, volume in _looked_at(photos, device):
         there += 1
         if photo.path != odd and as_pinned(photo.pins, status, loose=loose):
             same += 1
@@ -55,15 +71,21 @@ def named(photos: Iterable[Seen]) -> Iterator[tuple[int, str]]:
             yield photo.id, volume
 
 
-def _looked_at(photos: Iterable[Seen]) -> Iterator[tuple[Seen, os.stat_result, bool, str]]:
+def _looked_at(photos: Iterable[Seen], device: int | None = None) -> Iterator[tuple[Seen, os.stat_result, bool, str]]:
     """Those that are there, with their status; and of the file system, whether it is a loose one, and its id."""
     systems: dict[int, tuple[bool, str]] = {}
+    folders: dict[bytes, int] = {}
     for photo in photos:
         if not photo.pins.size:  # it was never seen
             continue
         try:
             status = os.stat(photo.path)
         except OSError:
+            continue
+        folder = os.path.dirname(photo.path)
+        if device is not None and folder not in folders:
+            folders[folder] = device_at(folder)
+        if device is not None and folders[folder] != device:
             continue
         if status.st_dev not in systems:
             systems[status.st_dev] = is_loose(photo.path), volume_of(status.st_dev, photo.path)
@@ -79,8 +101,12 @@ class Place:
     new: Medium
 
 
-def find(connection: sqlite3.Connection | None, path: bytes, volume: str, *, edited: bool) -> Place:
+def find(
+    connection: sqlite3.Connection | None, path: bytes, volume: str, *, edited: bool, device: int | None = None
+) -> Place:
     """Which of the journal's media lies at ``path``, where the system calls it ``volume``.
+
+    ``device``: on this file system below it, as in ``look_at``.
 
     ``edited``: somebody says that the photos there are those of the newest, edited.
     """
@@ -94,7 +120,7 @@ def find(connection: sqlite3.Connection | None, path: bytes, volume: str, *, edi
         if is_full(volume) and medium.volume == volume:
             known.append(medium)
             continue
-        look = look_at(media.photos_of(connection, path, medium))
+        look = look_at(media.photos_of(connection, path, medium), device=device)
         if look.is_known:
             known.append(medium)
         else:

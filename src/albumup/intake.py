@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from albumup.body import SourceChanged, SourceGone, read_source, same_time
-from albumup.cards import Place, find
+from albumup.cards import Place, device_at, find
 from albumup.errors import LocalError, UsageError
 from albumup.facts import FactsReader, can_read
 from albumup.journal import framing
@@ -96,7 +96,8 @@ class Intake:
         self._server, self._on_skip = server, on_skip
         self._on_sidecar: Callable[[bytes], None] = lambda _: None
         self._edited = edited
-        self._places: dict[tuple[bytes, str], Place] = {}
+        self._places: dict[tuple[bytes, str, int | None], Place] = {}
+        self._device: tuple[bytes, int] = (b"", 0)
         self._seen: tuple[bytes, list[Known]] = (b"", [])
 
     def look_into(self, connection: sqlite3.Connection | None) -> None:
@@ -206,7 +207,7 @@ class Intake:
                         self.survey.live += 1
 
     def _is_known(self, root: Root, path: bytes, volume: str, status: os.stat_result) -> str | None:
-        known = self._as_seen(self._place(root, volume), path, status.st_size, status.st_mtime_ns)
+        known = self._as_seen(self._place(root, volume, path), path, status.st_size, status.st_mtime_ns)
         return known.mime if known is not None else None
 
     def _as_seen(self, place: Place, path: bytes, size: int, mtime_ns: int) -> Known | None:
@@ -216,13 +217,19 @@ class Intake:
                 return known
         return None
 
-    def _place(self, root: Root, volume: str) -> Place:
-        """What is known of the card or disk that a part of a root lies on."""
+    def _place(self, root: Root, volume: str, path: bytes | None = None) -> Place:
+        """What is known of the card or disk that a part of a root lies on; of ``path`` in it, by the photos that lie on
+        the same file system."""
         folder = root.path if root.is_folder else os.path.dirname(root.path)
-        if (folder, volume) not in self._places:
-            found = find(self._connection, folder, volume, edited=self._edited)
-            self._places[folder, volume] = found
-        return self._places[folder, volume]
+        device = None
+        if path is not None:
+            if self._device[0] != (inner := os.path.dirname(path)):
+                self._device = inner, device_at(inner)
+            device = self._device[1]
+        key = folder, volume, device
+        if key not in self._places:
+            self._places[key] = find(self._connection, folder, volume, edited=self._edited, device=device)
+        return self._places[key]
 
     def _tasks(self, path: bytes) -> list[Known]:
         if self._connection is None or self._album_id is None:
@@ -232,7 +239,7 @@ class Intake:
         return self._seen[1]
 
     def _classify(self, found: Found, root: int) -> Arrival | None:
-        place = self._place(found.root, found.volume)
+        place = self._place(found.root, found.volume, found.path)
         known = self._as_seen(place, found.path, found.size, found.mtime_ns) if found.known else None
         same = known or (None if found.error else self._with_same_bytes(found))
         if same is not None and same.state is not State.MISSING:
@@ -276,7 +283,7 @@ class Intake:
             self.survey.unreadable_photos += bool(found.error)
             self.survey.videos += found.mime.startswith("video/")
         pins = Pins(found.size, found.mtime_ns, found.inode)
-        task_id, medium = 0, self._place(found.root, found.volume).new
+        task_id, medium = 0, self._place(found.root, found.volume, found.path).new
         if known is not None:
             task_id, medium = known.task_id, known.medium
         return Arrival(

@@ -186,3 +186,35 @@ def test_a_disk_whose_name_is_not_known_is_known_by_its_photos(
     assert slot.sent == (set() if code else photos)
     assert home.sql("select distinct volume from photo") == [(then or now,)]
     assert home.sql("select distinct volume from root") == [(then or now,)]
+
+
+def test_of_several_cards_below_one_folder_each_is_known_by_its_own_photos(
+    home: Home, slot: Slot, request: pytest.FixtureRequest
+) -> None:
+    """Two readers with cards without ids; most photos are on the one, and the other's card is changed for a third."""
+
+    def mount(name: str, first: int, count: int) -> set[str]:
+        place = slot.media / name
+        place.mkdir(parents=True, exist_ok=True)
+        command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"no tmpfs may be mounted here: {done.stderr.strip()}")
+        request.addfinalizer(lambda: subprocess.run(["umount", "-l", place], capture_output=True, check=False))
+        for number in range(count):
+            (place / f"DSC_{number}.JPG").write_bytes(jpeg(first + number, 2000 + first))
+        return {sha256(photo) for photo in place.glob("*.JPG")}
+
+    mount("1", 1, 6)
+    second = mount("2", 50, 2)
+    slot.queue()
+    subprocess.run(["umount", slot.media / "2"], check=True)
+    third = mount("2", 90, 2)
+    done = home.run("resume")
+    assert done.returncode == 75, done.stderr
+    assert not slot.sent & third
+    assert slot.push().returncode == 75
+    subprocess.run(["umount", slot.media / "2"], check=True)
+    mount("2", 50, 2)
+    home.run("resume")
+    assert second <= slot.sent

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from albumup.body import ANOTHER_VOLUME
-from albumup.cards import look_at, named
+from albumup.cards import device_at, look_at, named
 from albumup.journal import media
 from albumup.journal.journal import Journal
 from albumup.journal.media import Medium, Seen
@@ -38,19 +38,21 @@ class Origins:
         self._recorder = recorder
         self._dispatch = dispatch
         self._lock = threading.Lock()
-        self._found: dict[tuple[int, Medium], _Known] = {}
+        self._found: dict[tuple[int, Medium, int, bool], _Known] = {}
 
     def is_known(self, task: Task, *, again: bool = False) -> bool:
-        """Is it the medium the task was queued from? Looked at once a run, and ``again`` where something is odd.
+        """Is it the medium the task was queued from? Looked at once a run, and ``again`` where something is odd; by the
+        photos that lie on the same file system, for another card may lie below the same folder.
 
         If not, nothing is to be believed of its photos but their bytes.
         """
-        key = task.root_id, Medium(task.volume, task.card)
+        device, is_there = device_at(os.path.dirname(task.path)), os.path.lexists(task.path)
+        key = task.root_id, Medium(task.volume, task.card), device, is_there
         with self._lock:
             found = self._found.get(key)
             if found is None or (again and time.monotonic() >= found.until):
                 began = time.monotonic()
-                is_known = self._look(task, task.path if again else b"")
+                is_known = self._look(task, task.path if again else b"", device, is_there=is_there)
                 now = time.monotonic()
                 took = now - began
                 found = self._found[key] = _Known(is_known, now + _GOOD_FOR * took if took > _SHORT else began)
@@ -60,7 +62,7 @@ class Origins:
         """Looked at again because this photo is gone or another: "" if it is that medium, else why it waits."""
         return "" if self.is_known(task, again=True) else STRANGER
 
-    def _look(self, task: Task, odd: bytes) -> bool:
+    def _look(self, task: Task, odd: bytes, device: int, *, is_there: bool) -> bool:
         now = _volume_at(os.path.dirname(task.path))
         if task.volume and now and (now != task.volume or is_full(now)):
             return now == task.volume
@@ -68,7 +70,9 @@ class Origins:
             root = self._dispatch.roots.get(task.root_id)
         folder = root.path if root is not None else os.path.dirname(task.path)
         medium = Medium(task.volume, task.card)
-        look = look_at(self._photos(folder, medium), odd)
+        look = look_at(self._photos(folder, medium), odd, device)
+        if not look.there and not is_there:  # its card was pulled, perhaps, of several below the folder
+            look = look_at(self._photos(folder, medium), odd)
         if look.is_known and look.is_named:
             self._write_in(task.root_id, folder, medium)
         return look.is_known
