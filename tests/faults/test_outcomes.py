@@ -94,10 +94,10 @@ class Person:
             rows = connection.execute(f"select path, {column} from v_tasks").fetchall()
         return {os.path.basename(path).removesuffix(".JPG"): value for path, value in rows}
 
-    def later(self, statement: str) -> None:
-        """Have time pass for what the journal remembers."""
+    def sql(self, statement: str) -> list[Any]:
+        """Look into the journal, or change it: the first column."""
         with closing(sqlite3.connect(self.journal, timeout=PATIENCE)) as connection, connection:
-            connection.execute(statement)
+            return [row[0] for row in connection.execute(statement).fetchall()]
 
     def when_uploaded(self, name: str) -> Step:
         """A step of a server's script: wait until the uploader has written that photo down as uploaded."""
@@ -356,7 +356,7 @@ def test_a_pause_outlives_the_run(person: Person, sink: FormSink) -> None:
     sent = len(sink.requests)
     assert person.run("retry-failed").exit == 75
     assert len(sink.requests) == sent, "it begins with a question, and that is not answered"
-    person.later("update target set sick_since = sick_since - 7200")
+    person.sql("update target set sick_since = sick_since - 7200")
     assert "club has not worked for 2 h: 502" in person.run("status").err
     outage.questions = 0
     assert person.run("retry-failed").exit == 0
@@ -389,6 +389,23 @@ def test_never_twice_spends_three_photos_on_a_pause(person: Person, sink: FormSi
     assert Counter(person.states().values()) == states
     assert person.run("resume").exit == 3
     assert Counter(person.states().values()) == {"uploaded": 4, "in_doubt": 5}
+
+
+def test_a_photo_that_a_kill_cut_off_in_a_pause_is_spent_too(person: Person, sink: FormSink) -> None:
+    Outage(sink, 502, 10**6)
+    person.form(sink.url, 'resend = "never"')
+    person.photos(*map(str, range(6)))
+    assert person.push("--patience", "1s").exit == 75
+    (before,) = person.sql("select spent from target")
+    (waiting,) = person.sql("select max(id) from task where state = 'pending'")
+    # What a kill leaves behind, after the whole photo was sent.
+    person.sql(f"update task set state = 'sending' where id = {waiting}")
+    person.sql(
+        "insert into attempt (task_id, run_id, boundary, number, started, whole_at)"
+        f" values ({waiting}, 1, 'b', 1, unixepoch(), unixepoch())"
+    )
+    assert person.run("retry-failed").exit == 75
+    assert person.sql("select spent from target") == [before + 1]
 
 
 # A target that never accepted a photo.

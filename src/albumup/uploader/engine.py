@@ -139,6 +139,10 @@ class Engine:
             # What a target that cannot be built now would do is found out when it can: until then it is to be asked.
             lane = self._lane(journal, cut.target)
             self.recording.cut_off(journal, cut, self._rules_of(journal, lane, cut.task_id))
+            if lane is not None and cut.whole_at is not None and lane.breaker.sends_once and lane.breaker.is_sick:
+                # It was sent into a pause, and a kill hid how that ended: it is spent all the same.
+                lane.breaker.spent_photos += 1
+                pauses.sick(journal, cut.target, lane.breaker.words, lane.breaker.spent_photos)
         self.recording.run_id = runs.begin(journal, os.getpid(), self.options.shown, self._wanted)
         self._look_at_scope(journal)
 
