@@ -394,7 +394,7 @@ def test_never_twice_spends_three_photos_on_a_pause(person: Person, sink: FormSi
 def test_a_photo_that_a_kill_cut_off_in_a_pause_is_spent_too(person: Person, sink: FormSink) -> None:
     Outage(sink, 502, 10**6)
     person.form(sink.url, 'resend = "never"')
-    person.photos(*map(str, range(6)))
+    person.photos(*map(str, range(12)))
     assert person.push("--patience", "1s").exit == 75
     (before,) = person.sql("select spent from target")
     (waiting,) = person.sql("select max(id) from task where state = 'pending'")

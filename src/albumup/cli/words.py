@@ -88,7 +88,7 @@ def event_line(event: dict[str, Any]) -> str:
     error = escape(str(event.get("error") or ""))
     match event["event"]:
         case "attempt" if event.get("outcome") == "rejected":
-            return f"  ! {name}  {error}; it waits until the server has accepted a photo"
+            return f"  ! {name}  {error}; held back, for this server has not accepted any photo yet"
         case "attempt" if event.get("held"):
             return f"  ! {name}  {error}, try {event['tries']} of {event['of']}; given up if other photos get through"
         case "attempt" if event.get("outcome") in ("not_taken", "in_doubt", "broken"):

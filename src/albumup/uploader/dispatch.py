@@ -283,7 +283,7 @@ class Dispatch:
     def refused(self, lane: Lane, task: Task, finding: Finding) -> Aftermath | None:
         """A photo was refused for what it is; None while that may be the address's fault, and it is held."""
         with self.cond:
-            if not lane.proven:
+            if not lane.proven and not lane.target.is_local:
                 lane.refusals[task.id] = Held(task, finding)
                 self._look_for_alike(lane)
                 return None

@@ -46,7 +46,8 @@ class Origins:
 
         If not, nothing is to be believed of its photos but their bytes.
         """
-        device, is_there = device_at(os.path.dirname(task.path)), os.path.lexists(task.path)
+        device = device_at(os.path.dirname(task.path))
+        is_there = not again or os.path.lexists(task.path)
         key = task.root_id, Medium(task.volume, task.card), device, is_there
         with self._lock:
             found = self._found.get(key)
