@@ -501,6 +501,7 @@ def test_one_process_answers_for_all_and_is_ended(fake: Fake) -> None:
     assert len(started(log)) == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "answer",
     [

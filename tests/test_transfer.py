@@ -106,7 +106,7 @@ class Client:
             os.close(descriptor)
 
 
-@pytest.fixture(params=["http", "https"])
+@pytest.fixture(params=["http", pytest.param("https", marks=pytest.mark.long)])
 def serve(request: pytest.FixtureRequest, tls: ssl.SSLContext) -> Iterator[Serve]:
     """Start servers, with TLS and without."""
     started: list[Server] = []
@@ -684,6 +684,7 @@ def test_a_server_that_closes_only_once_it_has_read_on_is_told_the_end(
     assert (sent.early, sent.whole) == (True, False)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("said", [UNREAD + b'{"a"', UNREAD.replace(b"Con", b"Content-Length: 99\r\nCon", 1) + b'{"a"'])
 def test_the_status_of_an_early_answer_without_an_end_counts(
     serve: Serve, connect: Callable[..., Client], said: bytes

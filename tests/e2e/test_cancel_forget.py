@@ -32,6 +32,7 @@ def test_cancel_gives_up_what_is_not_sent_and_it_counts_against_nothing(waiting:
     assert len(list((waiting.folder / "trip").iterdir())) == 3
 
 
+@pytest.mark.long
 def test_a_target_that_was_down_is_asked_no_more_once_all_for_it_is_cancelled(home: Home, server: FormServer) -> None:
     home.form(server)
     server.question = 502

@@ -63,6 +63,7 @@ def test_statements_of_the_journal_per_photo(home: Home, club: FormServer) -> No
     assert each["own"] <= MOST_STATEMENTS, each
 
 
+@pytest.mark.long
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 def test_calls_of_the_kernel_per_photo(home: Home, club: FormServer) -> None:
     counts = []

@@ -108,6 +108,7 @@ def test_a_video_of_more_than_4_gib(home: Home) -> None:
     assert home.sql("select body.size, length from body") == [(video.stat().st_size, size)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("jobs", [1, 8])
 def test_64_descriptors_are_enough(home: Home, server: FormServer, jobs: int) -> None:
     home.form(server)

@@ -135,6 +135,7 @@ def test_an_album_deleted_between_push_and_resume_is_made_again(home: Home, immi
     assert immich.album("trip") == names(3)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("method", "path", "what"),
     [
@@ -716,6 +717,7 @@ def test_what_was_deleted_there_before_it_was_in_the_album_is_named(home: Home, 
     assert len(immich.album("trip")) == 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("method", "path", "said"),
     [

@@ -20,7 +20,9 @@ def quick(home: Home, server: Immich) -> None:
     configure(home, server.url, f"settle = {SETTLE}\n")
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    "version", [*(pytest.param(one, marks=pytest.mark.long) for one in VERSIONS[:-1]), VERSIONS[-1]]
+)
 def test_a_row_without_its_file_is_in_doubt_for_good(home: Home, start: Start, version: str) -> None:
     """The database goes away in the middle: 500, the row stays, and a job deletes the file later."""
     server = start(version)
@@ -106,6 +108,7 @@ def test_an_original_that_is_being_moved_is_looked_at_again(home: Home, immich: 
     assert home.states() == {"IMG_1.JPG": "uploaded"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("what", ["cut_before", "page"])
 def test_a_look_without_an_answer_is_made_again(home: Home, immich: Immich, what: str) -> None:
     quick(home, immich)

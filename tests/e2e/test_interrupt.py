@@ -120,6 +120,7 @@ def test_term_and_hang_up_hold_nothing(home: Home, server: FormServer, number: s
     assert Counter(server.names) == {f"IMG_{number}.JPG": 1 for number in range(1, 5)}
 
 
+@pytest.mark.long
 def test_term_cuts_by_itself_when_its_grace_is_over(home: Home, server: FormServer) -> None:
     home.form(server)
     process = in_the_middle(home, server)

@@ -270,6 +270,7 @@ def test_the_bars_never_count_more_photos_than_there_are(home: Home, server: For
     assert set(totals) <= {0, 900}, totals
 
 
+@pytest.mark.long
 def test_a_terminal_that_goes_away_hangs_up(home: Home, server: FormServer) -> None:
     """The work outlives it: what is not sent is still pending."""
     home.form(server)

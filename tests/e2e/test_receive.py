@@ -61,6 +61,7 @@ def test_a_wrong_token_ends_with_4_and_nothing_is_taken(home: Home, serve: Serve
     assert home.run("target", "check", "nas").returncode == 4
 
 
+@pytest.mark.long
 def test_a_rehearsal_of_the_worst_ends_with_every_photo_there_once(home: Home, serve: Serve) -> None:
     configure(home, serve("--faults", "drop=15%,503=10%,lost-answer=15%"))
     trip = home.photos(40)
@@ -74,6 +75,7 @@ def test_a_rehearsal_of_the_worst_ends_with_every_photo_there_once(home: Home, s
     assert home.sql("select count(*) from v_attempts where outcome <> 'uploaded'") != [(0,)]
 
 
+@pytest.mark.long
 def test_a_stalled_answer_is_given_up_after_the_silence_limit(home: Home, serve: Serve) -> None:
     configure(home, serve("--faults", "stall=100%"))
     with home.config_file.open("a") as config:

@@ -180,6 +180,7 @@ def test_without_a_journal_it_says_nothing_and_creates_nothing(home: Home) -> No
     assert not (home.folder / "state").exists()
 
 
+@pytest.mark.long
 def test_all_leaves_what_is_on_hold_alone(home: Home, server: FormServer) -> None:
     home.form(server)
     server.answer = lambda _: Answer(503)

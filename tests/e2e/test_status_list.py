@@ -227,6 +227,7 @@ def test_a_followers_json_ends_with_its_own_summary(home: Home, server: FormServ
     assert finish(first).returncode == 0
 
 
+@pytest.mark.long
 def test_without_json_stdout_stays_empty(home: Home, server: FormServer) -> None:
     home.form(server)
     server.answer = lambda one: Answer(418 if one.filename == "IMG_2.JPG" else 200)

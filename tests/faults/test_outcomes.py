@@ -373,6 +373,7 @@ def test_a_photo_whose_last_try_fails_waits_for_the_next_outcome(person: Person,
     assert set(person.look("tries").values()) == {1}
 
 
+@pytest.mark.long
 def test_never_twice_spends_three_photos_on_a_pause(person: Person, sink: FormSink) -> None:
     down = [True]
     sink.rule = lambda number, _name: says(500) if number > 1 and down[0] else None
@@ -530,6 +531,7 @@ def test_nobody_listens(person: Person, refused: str) -> None:
 # The line broke in the middle.
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", [reset, stall, lambda line: line.socket.close()], ids=["reset", "silence", "closed"])
 def test_one_upload_that_breaks_costs_a_try(person: Person, sink: FormSink, fault: Step) -> None:
     sink.rule = by_name({"1": Once([read(16_384), fault])})
@@ -644,6 +646,7 @@ def test_a_page_that_was_a_yes_is_in_doubt_when_the_config_is_mended(
     assert (task["state"], task["maybe_twice"]) == ("in_doubt" if resend == "never" else "uploaded", maybe_twice)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("script", ASTRAY.values(), ids=ASTRAY)
 def test_a_target_that_was_right_before_is_only_sick(person: Person, sink: FormSink, script: Script) -> None:
     sink.rule = lambda number, _name: script if number > 1 else None
@@ -721,6 +724,7 @@ def test_until_the_first_is_accepted_one_goes_at_a_time(person: Person, sink: Fo
     assert set(person.states().values()) == {"uploaded"}, "three in a row: it was not the photos' fault"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("fault", "code"), [("refused", 75), ("401", 4), ("503", 75), ("404", 4)])
 def test_a_target_that_is_down_stops_no_other(
     person: Person, sink: FormSink, refused: str, fault: str, code: int

@@ -440,6 +440,7 @@ def test_others_tools_read_it_while_an_uploader_writes(path: Path) -> None:
 # A full disk and other faults of this machine.
 
 
+@pytest.mark.long
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 def test_a_journal_without_room_to_be_finished_is_not_begun(path: Path) -> None:
     """The disk is full from one of the writes on with which a new journal is made, those of its checkpoint too."""
