@@ -16,6 +16,8 @@ import pytest
 from .conftest import COMMAND, PATIENCE, Home, jpeg
 from .server import Answer, FormServer
 
+pytestmark = pytest.mark.long
+
 AWKWARD = [
     b'quo"te.jpg',
     b"line\nbreak\r.jpg",

@@ -10,6 +10,8 @@ from immich.fake import KEY, VERSIONS, Immich
 
 from .conftest import Home, Start, configure, finish, jpeg, until
 
+pytestmark = pytest.mark.long
+
 NEEDED = ["asset.upload", "album.read", "album.create", "albumAsset.create"]
 SETTLE = 0.2
 LOOK = "/original"

@@ -7,6 +7,8 @@ from immich.fake import KEY, Immich
 
 from .conftest import Home, Start, configure, finish, until
 
+pytestmark = pytest.mark.long
+
 
 def names(count: int) -> list[str]:
     return sorted(f"IMG_{number}.JPG" for number in range(1, count + 1))

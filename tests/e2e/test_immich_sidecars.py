@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 
+import pytest
 from immich.fake import Immich
 
 from .conftest import Home, configure, jpeg
+
+pytestmark = pytest.mark.long
 
 RAW = b"II*\0\x08\0\0\0" + bytes(200)
 
