@@ -274,6 +274,7 @@ WHOLE = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("no_exiftool")
 @settings(max_examples=400, deadline=5000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
@@ -387,6 +388,7 @@ NAMES = [
 ]  # fmt: skip
 
 
+@pytest.mark.long
 @needs_exiftool
 @pytest.mark.usefixtures("no_libraries")
 @pytest.mark.parametrize("name", [*BY_LIBRARIES, "facts/dated.raf", "facts/dated.cr3"])
@@ -394,6 +396,7 @@ def test_exiftool_finds_the_same(name: str) -> None:
     assert same(facts(PHOTOS / name), BY_LIBRARIES.get(name, Facts(TAKEN)))
 
 
+@pytest.mark.long
 @needs_exiftool
 @pytest.mark.parametrize("name", NAMES)
 def test_no_name_is_an_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: bytes) -> None:

@@ -1039,6 +1039,7 @@ def test_a_question_goes_out_as_json_with_our_headers(serve: Serve, ca_file: Pat
     assert line.seen.endswith(b'{"a": [1]}')
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "said",
     [[close], [stall], [send(b"SSH-2.0\r\n"), close], [send(OK + b"Content-Length: 9\r\n\r\n{"), stall]],

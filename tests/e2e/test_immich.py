@@ -15,6 +15,8 @@ from live import clip, still
 from .conftest import Home, Start, configure, finish, jpeg, until
 from .server import FormServer
 
+NEWEST_IN_SHORT = [*(pytest.param(one, marks=pytest.mark.long) for one in VERSIONS[:-1]), VERSIONS[-1]]
+
 
 def uploads(server: Immich) -> list[int]:
     """Bytes of each photo that was sent."""
@@ -25,7 +27,7 @@ def names(count: int) -> list[str]:
     return sorted(f"IMG_{number}.JPG" for number in range(1, count + 1))
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", NEWEST_IN_SHORT)
 def test_every_version_gets_the_album_and_a_second_push_sends_no_photo(home: Home, start: Start, version: str) -> None:
     server = start(version)
     configure(home, server.url)
@@ -284,7 +286,7 @@ def test_a_page_where_an_answer_should_be_ends_with_4(home: Home, immich: Immich
     assert uploads(immich) == []
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", NEWEST_IN_SHORT)
 def test_target_check_asks_every_version_what_it_can_answer(home: Home, start: Start, version: str) -> None:
     server = start(version)
     configure(home, server.url)
@@ -465,6 +467,7 @@ def live(folder: Path, stem: str, number: int, suffix: str = ".JPG", identifier:
     (folder / f"{stem}.MOV").write_bytes(clip(name, number=number))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("version", (VERSIONS[0], VERSIONS[-1]))
 def test_live_photos_go_as_one_and_only_the_still_is_in_the_album(home: Home, start: Start, version: str) -> None:
     server = start(version)
@@ -589,6 +592,7 @@ def test_a_kill_between_clip_and_still_keeps_them_together(home: Home, immich: I
     assert immich.album("trip") == ["A.JPG"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("version", (VERSIONS[0], VERSIONS[-1]))
 def test_sidecars_go_along_and_aae_is_counted(home: Home, start: Start, version: str) -> None:
     server = start(version)

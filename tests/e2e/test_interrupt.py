@@ -96,6 +96,7 @@ def test_ctrl_c_holds_the_album_and_cron_leaves_it_alone(home: Home, server: For
     assert len(server.ledger) == 4
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("command", [["push", "trip"], ["retry-failed", "trip"], ["resume", "trip"]], ids=" ".join)
 def test_a_hold_is_lifted_by_asking_for_the_album(home: Home, server: FormServer, command: list[str]) -> None:
     home.form(server)
@@ -107,6 +108,7 @@ def test_a_hold_is_lifted_by_asking_for_the_album(home: Home, server: FormServer
     assert len(server.ledger) == 4
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_term_and_hang_up_hold_nothing(home: Home, server: FormServer, number: signal.Signals, code: int) -> None:
     home.form(server)

@@ -9,6 +9,8 @@ import sqlite3
 import subprocess
 from collections import Counter
 
+import pytest
+
 from .conftest import Home, finish, until
 from .server import Answer, FormServer
 
@@ -57,6 +59,7 @@ def test_a_follower_whose_album_is_well_ends_with_0(home: Home, server: FormServ
     assert finish(first).returncode == 3
 
 
+@pytest.mark.long
 def test_a_photo_that_is_handed_over_gets_a_try_however_long_it_was_to_wait(home: Home, server: FormServer) -> None:
     home.form(server)
     assert home.run("push", home.photos(1, "first", first=21)).returncode == 0
@@ -149,6 +152,7 @@ def test_a_follower_ends_with_the_uploader_when_that_is_stopped(home: Home, serv
     assert len(server.ledger) == 1
 
 
+@pytest.mark.long
 def test_options_that_differ_are_named_and_ignored(home: Home, server: FormServer) -> None:
     home.form(server)
     first = uploader(home, server, "--retries", "2")
@@ -164,6 +168,7 @@ def test_options_that_differ_are_named_and_ignored(home: Home, server: FormServe
     assert server.most_in_flight == 1
 
 
+@pytest.mark.long
 def test_a_token_that_only_the_followers_shell_has_is_used_by_the_follower(home: Home, server: FormServer) -> None:
     home.config(
         f'default_target = "open"\n[targets.open]\nkind = "form"\nurl = "{server.url}"\n'

@@ -392,6 +392,7 @@ def test_never_twice_spends_three_photos_on_a_pause(person: Person, sink: FormSi
     assert Counter(person.states().values()) == {"uploaded": 4, "in_doubt": 5}
 
 
+@pytest.mark.long
 def test_a_photo_that_a_kill_cut_off_in_a_pause_is_spent_too(person: Person, sink: FormSink) -> None:
     Outage(sink, 502, 10**6)
     person.form(sink.url, 'resend = "never"')
@@ -478,6 +479,7 @@ def test_the_first_photo_accepted_makes_those_refused_before_rejected(person: Pe
     assert person.states() == {"0": "rejected", "1": "rejected", "2": "uploaded"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("script", [says(429), says(503)], ids=["429", "503"])
 def test_a_sick_target_is_given_up_when_patience_ends(person: Person, sink: FormSink, script: Script) -> None:
     sink.rule = by_name({"1": script, "2": script})
