@@ -34,26 +34,26 @@ def make_task(task_id: int, name: str) -> Task:
 
 def test_until_a_first_photo_was_accepted_one_is_in_flight_at_a_time() -> None:
     lane = lane_with(proven=False)
-    assert lane.may_start(START)
+    assert lane.may_start()
     lane.start(1)
-    assert not lane.may_start(START)
+    assert not lane.may_start()
     lane.breaker.refused()  # that proves nothing
     lane.end(1)
-    assert lane.may_start(START)
+    assert lane.may_start()
     lane.start(2)
     lane.breaker.accepted(START)
-    assert lane.may_start(START), "even before that one has ended"
+    assert lane.may_start(), "even before that one has ended"
 
 
 def test_a_proven_target_takes_as_many_as_there_are_jobs() -> None:
-    assert lane_with(in_flight=49).may_start(START)
-    assert not lane_with(in_flight=50).may_start(START)
+    assert lane_with(in_flight=49).may_start()
+    assert not lane_with(in_flight=50).may_start()
 
 
 def test_nothing_starts_in_a_pause_but_what_is_sent_to_look() -> None:
     lane = lane_with()
     lane.breaker.unwell("502", None, START, 1.0)
-    assert not lane.may_start(START + EVER)
+    assert not lane.may_start()
     assert not lane.may_probe(START + 0.9)
     assert lane.may_probe(START + 1)
     assert lane.may_ask(START + 1)
@@ -62,7 +62,7 @@ def test_nothing_starts_in_a_pause_but_what_is_sent_to_look() -> None:
 def test_nothing_starts_at_a_target_that_is_closed() -> None:
     lane = lane_with()
     lane.closing = Closing(4, "refused: 401")
-    assert not lane.may_start(START)
+    assert not lane.may_start()
     assert not lane.may_ask(START)
 
 

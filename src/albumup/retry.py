@@ -231,7 +231,7 @@ def _by_portal(sent: Sent, status: int, words: str, circumstances: Circumstances
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Health:
     """What came of a question without a photo. ``is_reached``: there was a connection at least."""
 
     is_reached: bool
@@ -240,15 +240,15 @@ class Asked:
     retry_after: float | None = None
 
 
-def asked(sent: Sent, now: float) -> Asked:
+def health_of(sent: Sent, now: float) -> Health:
     """Is the target well, by its answer to a question without a photo? Any answer will do but those of a server that
     is down or busy, or of a proxy before one."""
     if sent.answer is None:
         is_reached = sent.fault not in (Fault.NOT_REACHED, Fault.UNKNOWN_HOST, Fault.BAD_CERTIFICATE)
-        return Asked(is_reached, False, sent.detail or str(sent.fault))
+        return Health(is_reached, False, sent.detail or str(sent.fault))
     status = sent.answer.status
     is_well = not (status in (429, 502, 503, 504) or 520 <= status <= 530)
-    return Asked(True, is_well, status_words(sent.answer), retry_after(sent.answer, now))
+    return Health(True, is_well, status_words(sent.answer), retry_after(sent.answer, now))
 
 
 def step_after(

@@ -78,14 +78,3 @@ def tasks(
                 "maybe_twice": bool(found["maybe_twice"]),
                 **{name: found[name] for name in ("sent_as", "error", "remote_id", "url", "updated")},
             }
-
-
-def round_of(connection: sqlite3.Connection, album: str, target: str) -> tuple[int, float] | None:
-    """The most rounds a failed photo of the album has had, and when it failed (Unix seconds); None if none failed."""
-    row = connection.execute(
-        "select max(task.rounds) as rounds, max(task.updated) as failed from task"
-        " join album on album.id = task.album_id join target on target.id = album.target_id"
-        " where album.name = ? and target.name = ? and task.state in ('failed', 'missing')",
-        (album, target),
-    ).fetchone()
-    return None if row["rounds"] is None else (row["rounds"], row["failed"])

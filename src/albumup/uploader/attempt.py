@@ -17,7 +17,7 @@ from albumup.journal.recorder import Recorder
 from albumup.journal.rows import Body, Task
 from albumup.journal.states import State
 from albumup.prepare import head_of, photo_of
-from albumup.retry import MOST_FREES, Asked, Circumstances, Finding, Outcome, Step, asked, outcome_of
+from albumup.retry import MOST_FREES, Circumstances, Finding, Health, Outcome, Step, health_of, outcome_of
 from albumup.targets.base import Photo, Target
 from albumup.transfer import Fault, Request, Sent
 from albumup.transfer.exchange import Unreadable
@@ -131,12 +131,12 @@ class Worker(threading.Thread):
             return None
         return dispatch.draw(lane, self._slot)
 
-    def _ask(self, lane: Lane) -> Asked:
+    def _ask(self, lane: Lane) -> Health:
         """Ask the target something without a photo."""
         target = lane.target
         if target not in self._https:
             self._https[target] = target.http(_ASK_SECONDS)
-        return asked(target.ping(self._https[target], self._urls.get(target)), time.time())
+        return health_of(target.ping(self._https[target], self._urls.get(target)), time.time())
 
     def _upload(self, lane: Lane, task: Task) -> None:
         """One attempt, from opening the source to handing over its outcome."""

@@ -102,7 +102,7 @@ class Dispatch:
                         lane.breaker.probing()
                         self._in_work += 1
                         return lane, None
-                    if not lane.may_start(now):
+                    if not lane.may_start():
                         continue
                     if len(lane.reserved) < LOW_WATER and not lane.refilling and not lane.dry:
                         lane.refilling = owes = True

@@ -83,8 +83,8 @@ class Lane:
         """Seconds for which it has been sick."""
         return max(0.0, time.time() - self.sick_from) if self.sick_from is not None else 0.0
 
-    def may_start(self, now: float) -> bool:  # noqa: ARG002 - a pause is left by a look, not by waiting
-        """One at a time while nothing is proven, none while it is paused or closed."""
+    def may_start(self) -> bool:
+        """One at a time while nothing is proven, none while it is paused or closed: a look ends a pause, not a wait."""
         if self.closing is not None or not self.is_ready or self.breaker.is_sick:
             return False
         return len(self.in_flight) < (self.breaker.jobs if self.proven else 1)

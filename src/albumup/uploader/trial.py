@@ -12,7 +12,7 @@ from albumup.facts import FactsReader
 from albumup.journal.rows import Task
 from albumup.photo import media_type_by_name
 from albumup.prepare import Reading, body_of, head_of, photo_of, taken_of
-from albumup.retry import Circumstances, Outcome, asked, outcome_of
+from albumup.retry import Circumstances, Outcome, health_of, outcome_of
 from albumup.targets.base import Target
 from albumup.transfer import Meter, Request
 from albumup.transfer.wire import Wire
@@ -86,5 +86,5 @@ def run_trial(target: Target, path: bytes) -> Trial:
     words = f"{finding.outcome.replace('_', ' ')}" + (f": {finding.reason}" if finding.reason else "")
     words = target.masked(words)
     rule = verdict.rule if verdict else "no answer"
-    is_down = sent.answer is not None and not asked(sent, time.time()).is_well
+    is_down = sent.answer is not None and not health_of(sent, time.time()).is_well
     return Trial(lines, answer, words, rule, _EXIT.get(finding.outcome, 75 if is_down else 3))
