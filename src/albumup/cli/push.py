@@ -314,7 +314,7 @@ def _kinds(survey: Any) -> str:
 
 
 def _tell_queued(app: App, journal: Any, album_id: int, newest: int, album: str, target: str) -> None:
-    from albumup.cli.words import event_json
+    from albumup.cli.events import event_json
 
     rows = journal.connection.execute(
         "select photo.path, task.size from task join photo on photo.id = task.photo_id"
@@ -348,8 +348,8 @@ def _counted(survey: Any) -> list[str]:
 
 def _dry_run(app: App, intake: Any, as_json: bool) -> int:
     """Say what a push would do; journal, target and spool stay as they are."""
+    from albumup.cli.events import event_json, summary_event
     from albumup.cli.screen import escape, photos, put_json, size
-    from albumup.cli.words import event_json, summary_event
     from albumup.journal.reading import statuses
 
     reader = app.reader()

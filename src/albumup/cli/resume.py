@@ -23,7 +23,7 @@ def resume(app: App, /, albums: tuple[str, ...], target: str | None, **given: An
       albumup resume            every album
       albumup resume trip
     """
-    from albumup.cli import words
+    from albumup.cli import events
     from albumup.cli.albums import opened
     from albumup.cli.session import Session
     from albumup.journal import runs
@@ -39,15 +39,15 @@ def resume(app: App, /, albums: tuple[str, ...], target: str | None, **given: An
     if not meant:
         return nothing(app, given["as_json"])
     for album in unfinished:
-        app.screen.say(words.opening(journal, album))
+        app.screen.say(events.opening(journal, album))
     names = {album.id: album.name for album in meant}
     return Session(app, journal, names, options, json=given["as_json"]).run_if_needed()
 
 
 def nothing(app: App, as_json: bool) -> int:
     """There is no journal, or nothing in it."""
+    from albumup.cli.events import summary_event
     from albumup.cli.screen import put_json
-    from albumup.cli.words import summary_event
     from albumup.config import shown
 
     app.screen.say(f"nothing to do ({shown(app.journal)})")

@@ -127,9 +127,9 @@ def _resending(app: App, journal: Journal, album: Album) -> str:
 
 
 def _silent(app: App, is_cron: bool, as_json: bool) -> int:
+    from albumup.cli.events import summary_event
     from albumup.cli.resume import nothing
     from albumup.cli.screen import put_json
-    from albumup.cli.words import summary_event
 
     if not is_cron:
         return nothing(app, as_json)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from albumup.cli import words
+from albumup.cli import closing, cron, events, words
 from albumup.cli.app import App
 from albumup.cli.screen import name_of, size
 from albumup.errors import AlbumupError
@@ -85,7 +85,7 @@ class Session:
                 self._lock.release()
         if not self.is_cron:
             for album in self._albums():
-                for line in words.settled(self.journal, album, self.app.journal, code):
+                for line in closing.settled(self.journal, album, self.app.journal, code):
                     self.app.screen.complain(line) if code else self.app.screen.say(line)
             self._say_forgotten()
         self.put_summary(code, self._albums())
@@ -216,9 +216,9 @@ class Session:
 
     def _listen(self, event: dict[str, Any]) -> None:
         if self.json:
-            self.app.tell(words.event_json(event))
+            self.app.tell(events.event_json(event))
         name = event.get("target") or ""
-        line = words.event_line({**event, "target": self._titles.get(name, name)})
+        line = events.event_line({**event, "target": self._titles.get(name, name)})
         if line and not self.is_cron:
             self.app.screen.say(line)
 
@@ -231,13 +231,13 @@ class Session:
             if end.fault.hint:
                 screen.complain(end.fault.hint)
         else:
-            for name, closing in end.closings.items():
-                if not self.is_cron or self._is_news(f"target {name}", closing.words):
-                    for line in words.closed(self._titles.get(name, name), closing):
+            for name, reason in end.closings.items():
+                if not self.is_cron or self._is_news(f"target {name}", reason.words):
+                    for line in events.closed(self._titles.get(name, name), reason):
                         screen.complain(line)
             for path, why in end.away.items():
                 if not self.is_cron or self._is_news(f"root {os.fsdecode(path)!a}", why):
-                    for line in words.away(journal, path, why):
+                    for line in events.away(journal, path, why):
                         screen.complain(line)
             busy = [one for one in end.before if one in known and self._has_news(one, end.before[one][0])]
             for album_id in busy or list(end.before)[:1]:
@@ -267,12 +267,12 @@ class Session:
     def _sum_up(self, album: Album, end: RunEnd) -> None:
         before = self.before.get(album.id, end.before[album.id][0])
         if self.is_cron:
-            if not self._is_news(f"album {album.id}", words.fingerprint(self.journal, album)):
+            if not self._is_news(f"album {album.id}", cron.fingerprint(self.journal, album)):
                 return
-            lines = words.cron_summary(self.journal, album, before, end, self.rounds)
+            lines = cron.cron_summary(self.journal, album, before, end, self.rounds)
         else:
             local = words.local_folder(self.journal, album, album.target in self.app.config.targets)
-            lines = words.summary(self.journal, album, before, end, local)
+            lines = closing.summary(self.journal, album, before, end, local)
         is_well = not runs.is_unfinished(self.journal, album.id) and not settled_code(self.journal, [album.id])
         for line in lines:
             if is_well:
@@ -295,7 +295,7 @@ class Session:
         if self.json:
             wanted = {(album.name, album.target) for album in albums}
             found = [one for one in statuses(self.journal.connection) if (one["album"], one["target"]) in wanted]
-            self.app.tell(words.summary_event(code, found))
+            self.app.tell(events.summary_event(code, found))
 
     def _deliver_old_notices(self) -> None:
         """Notices that a process owed when it died: told now, once."""
@@ -305,7 +305,7 @@ class Session:
         known = {album.id: album for album in runs.albums(self.journal)}
         for notice in owed:
             if notice.album_id in known:
-                line = words.late_notice(self.journal, known[notice.album_id], notice.created)
+                line = closing.late_notice(self.journal, known[notice.album_id], notice.created)
                 if settled_code(self.journal, [notice.album_id]):
                     self.app.screen.complain(line)
                 else:
@@ -326,7 +326,7 @@ class Session:
         ]
         if differing:
             screen.say(f"Its own options stay in force; ignored here: {', '.join(differing)}")
-        follower = words.Follower(journal, self.album_ids, self.before)
+        follower = events.Follower(journal, self.album_ids, self.before)
         probed = 0.0
         found = run
         while True:
@@ -353,7 +353,7 @@ class Session:
             return None
         code = found.exit or 0 if unfinished else settled_code(journal, self.album_ids)
         for album in self._albums():
-            for line in words.followed(journal, album, self.before.get(album.id, 0)):
+            for line in closing.followed(journal, album, self.before.get(album.id, 0)):
                 screen.complain(line)
         self._say_forgotten()
         self.put_summary(code, self._albums())

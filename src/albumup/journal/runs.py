@@ -12,7 +12,7 @@ from typing import Any
 
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album, Root, Tally, plain
-from albumup.journal.states import WANTING, Owed
+from albumup.journal.states import WANTING, Owed, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +110,17 @@ def has_unsent(journal: Journal, album_id: int) -> bool:
             album_id,
         )
     )
+
+
+def asking(journal: Journal, album_id: int) -> int:
+    """How many photos of an album are in doubt, and still to be asked about."""
+    sql = "select count(*) from task where album_id = ? and state = 'in_doubt' and ask_at is not null"
+    return int(journal.rows(sql, album_id)[0][0])
+
+
+def unsent(journal: Journal, album_id: int) -> int:
+    """How many photos of an album wait, are being sent, or are in doubt and still to be asked about."""
+    return tally(journal, album_id).count(State.PENDING, State.SENDING) + asking(journal, album_id)
 
 
 def owes(journal: Journal, album_id: int) -> bool:

@@ -1,0 +1,141 @@
+"""What is told while a run goes: events as sentences and as JSON, how it begins, and what holds it up."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from albumup.cli.screen import escape, name_of, photos, size, span
+from albumup.cli.words import quoted, shown_name, title_of, utc
+from albumup.journal import media, runs
+from albumup.journal.journal import Journal
+from albumup.journal.rows import Album
+from albumup.journal.states import DONE, State
+from albumup.uploader.lane import Closing
+from albumup.uploader.origins import STRANGER
+from albumup.uploader.progress import Progress
+
+_UNSENT = (State.PENDING, State.SENDING, State.IN_DOUBT)
+
+
+def event_json(event: dict[str, Any]) -> dict[str, Any]:
+    """An event as a line of ``--json``."""
+    found = {"event": event["event"], "time": utc(event["time"]), "album": None, "target": None} | event
+    found["time"] = utc(event["time"])
+    if "path" in event:
+        found["path"] = os.fsdecode(event["path"])
+    if event.get("next_at"):
+        found["next_at"] = utc(event["next_at"])
+    return found
+
+
+def summary_event(code: int, albums: list[dict[str, Any]]) -> dict[str, Any]:
+    """The last line of ``--json``."""
+    one = albums[0] if len(albums) == 1 else {}
+    return {
+        "event": "summary",
+        "time": utc(time.time()),
+        "album": one.get("album"),
+        "target": one.get("target"),
+        "exit": code,
+        "albums": albums,
+    }
+
+
+def event_line(event: dict[str, Any]) -> str:
+    """What a person is told of an event while the bars go; "" for most."""
+    if event["event"] in DONE:
+        return ""
+    name = name_of(event.get("path", b""))
+    error = escape(str(event.get("error") or ""))
+    match event["event"]:
+        case "attempt" if event.get("outcome") == "rejected":
+            return f"  ! {name}  {error}; held back, for this server has not accepted any photo yet"
+        case "attempt" if event.get("held"):
+            return f"  ! {name}  {error}, try {event['tries']} of {event['of']}; given up if other photos get through"
+        case "attempt" if event.get("outcome") in ("not_taken", "in_doubt", "broken"):
+            if not event["costs"]:
+                return f"  ! {name}  {error}, not counted as a try"
+            wait = max(0.0, event["next_at"] - time.time())
+            due = f"in {span(wait)}" if wait >= 0.5 else "at once"
+            return f"  ! {name}  {error}, try {event['tries']} of {event['of']}, next {due}"
+        case "failed" | "rejected" | "missing":
+            return f"  ! {name}  {event['event']}: {error}"
+        case "in_doubt":
+            asks_in = event.get("asks_in")
+            ask = f"; the server is asked in {span(asks_in)}" if asks_in is not None else ""
+            return f"  ? {name}  {error}{ask}"
+        case "changed":
+            return f"  ! {name}  changed since it was queued ({error}); it is read again"
+        case "paused":
+            return f"  ! {escape(event['target'])}: {_pause(event)}"
+        case "album":
+            return f"  ! {escape(event['album'])}: {escape(str(event['words']))}"
+        case "framed_anew":
+            return f"{escape(event['target'])} is set up otherwise now: what was ready for it is made ready anew"
+        case "spooled":
+            return f"{photos(event['photos'])} copied. You can take the card out now."
+    return ""
+
+
+def _pause(event: dict[str, Any]) -> str:
+    """ "502 Bad Gateway, for 3 h 5 min now; trying again for 5 min at most"."""
+    lasted = f", for {span(event['lasted'])} now" if event["lasted"] >= 60 else ""
+    return f"{escape(str(event['reason']))}{lasted}; trying again for {span(event['seconds'])} at most"
+
+
+def closed(name: str, closing: Closing) -> list[str]:
+    """Why a target is not tried again in this run."""
+    lines = [escape(closing.words, 1000)]
+    if closing.exit_code == 75:
+        lines = [f"{escape(name)}: {escape(closing.words)}; given up for now, try again later"]
+    hint = escape(closing.hint, 1000)
+    return [*lines, hint if hint.startswith("albumup ") else hint[:1].upper() + hint[1:]] if hint else lines
+
+
+def away(journal: Journal, path: bytes, why: str) -> list[str]:
+    """Why the photos below a path wait, and what to do."""
+    lines = [f"{escape(path)}: {escape(why)}. Bring back its card or disk, then: albumup resume (or push it again)"]
+    if why == STRANGER:
+        push = f"albumup push {quoted(os.fsdecode(path))} --edited"
+        for name in media.waiting_at(journal.connection, path):
+            lines.append(f"Or, if these are the same photos, edited: {push} --album {quoted(name)}")
+            lines.append(f"To give up what is not sent: albumup cancel {quoted(name)}")
+    return lines
+
+
+def opening(journal: Journal, album: Album) -> str:
+    """ "trip: stopped 3 hours ago; 176 left, 2.4 GB"."""
+    tally = runs.tally(journal, album.id)
+    last = journal.rows(
+        "select max(changed, max(coalesce(ended, started))) from album join scope on album_id = album.id"
+        " join run on run.id = run_id where album.id = ?",
+        album.id,
+    )[0][0]
+    when = f"stopped {span(journal.clock() - last)} ago; " if last else ""
+    left = runs.unsent(journal, album.id)
+    if not left:
+        return f"{title_of(journal, album)}: {when}all sent, and not yet all done in the album there"
+    return f"{title_of(journal, album)}: {when}{photos(left)} left, {size(tally.size(State.PENDING, State.SENDING))}"
+
+
+class Follower:
+    """Progress of albums as the journal has it."""
+
+    def __init__(self, journal: Journal, album_ids: list[int], before: dict[int, int]) -> None:
+        self._journal, self._album_ids, self._before = journal, album_ids, before
+        self._bytes_before = sum(runs.tally(journal, album).size(*DONE) for album in album_ids)
+
+    def title(self) -> str:
+        known = {album.id: album.name for album in runs.albums(self._journal)}
+        names = {known[one] for one in self._album_ids if one in known}
+        return shown_name(names.pop()) if len(names) == 1 else f"{len(names)} albums"
+
+    def progress(self) -> Progress:
+        tallies = [runs.tally(self._journal, album) for album in self._album_ids]
+        done = sum(tally.count(*DONE) for tally in tallies) - sum(self._before.values())
+        done_bytes = sum(tally.size(*DONE) for tally in tallies) - self._bytes_before
+        left = sum(tally.count(*_UNSENT) for tally in tallies)
+        left_bytes = sum(tally.size(*_UNSENT) for tally in tallies)
+        return Progress(done, done + left, done_bytes, done_bytes + left_bytes, True, 0, 0, (), ())
