@@ -359,6 +359,65 @@ def test_the_iso_form_of_metadata(tmp_path: Path) -> None:
     assert same(facts(tmp_path / "clip.mov"), BY_BOXES["facts/live.mov"])
 
 
+def data(text: str) -> bytes:
+    return box(b"data", b"\0\0\0\1\0\0\0\0" + text.encode())
+
+
+def keyed(*pairs: tuple[str, str]) -> bytes:
+    """A ``meta`` box as Apple and ffmpeg write it."""
+    names = b"".join(box(b"mdta", name.encode()) for name, _ in pairs)
+    values = b"".join(box(struct.pack(">I", n), data(text)) for n, (_, text) in enumerate(pairs, 1))
+    handler = box(b"hdlr", bytes(8) + b"mdta" + bytes(13))
+    keys = box(b"keys", struct.pack(">II", 0, len(pairs)) + names)
+    return box(b"meta", handler + keys + box(b"ilst", values))
+
+
+def day(text: str) -> bytes:
+    return box(b"\xa9day", struct.pack(">HH", len(text), 0x15C7) + text.encode())
+
+
+def itunes(text: str) -> bytes:
+    return box(b"meta", bytes(4) + box(b"hdlr", bytes(25)) + box(b"ilst", box(b"\xa9day", data(text))))
+
+
+def header(kind: bytes, seconds: int, version: int = 0) -> bytes:
+    return box(kind, struct.pack(">IQ" if version else ">II", version << 24, seconds) + bytes(92))
+
+
+APPLE_KEYS = (
+    ("com.apple.quicktime.content.identifier", ID),
+    ("com.apple.quicktime.creationdate", "2026-07-14T18:03:22+0200"),
+)
+SECONDS_1904 = 3_866_889_802  # 2026-07-14 16:03:22 UTC
+SECOND = TAKEN.replace(microsecond=0)
+BY_MOVIE = {
+    "Apple's keys": (keyed(*APPLE_KEYS), BY_BOXES["facts/live.mov"]),
+    "ffmpeg's place": (box(b"udta", day("2001") + keyed(*APPLE_KEYS)), BY_BOXES["facts/live.mov"]),
+    "a day in user data": (box(b"udta", day("2026-07-14T18:03:22+0200")), Facts(SECOND)),
+    "a day of iTunes": (box(b"udta", itunes("2026-07-14T18:03:22Z")), Facts(datetime(2026, 7, 14, 18, 3, 22, 0, UTC))),
+    "a day after damage": (
+        box(b"udta", box(b"meta", b"\xff" * 20) + day("2026-07-14 18:03:22")), Facts(SECOND.replace(tzinfo=None))
+    ),
+    "the day of a release": (header(b"mvhd", SECONDS_1904) + box(b"udta", day("2001")), BY_BOXES["facts/utc.mov"]),
+    "a long header": (header(b"mvhd", SECONDS_1904, 1), BY_BOXES["facts/utc.mov"]),
+    "a header from 1970": (header(b"mvhd", 1_420_070_400), Facts(datetime(2015, 1, 1, tzinfo=UTC))),
+    "a long header from 1970": (header(b"mvhd", 1_420_070_400, 1), Facts(datetime(2015, 1, 1, tzinfo=UTC))),
+    "a clock that was not set": (header(b"mvhd", 86_400), Facts()),
+    "a clock of 1970 that was not set": (header(b"mvhd", 2_082_844_800 + 86_400), Facts()),
+    "a track's header": (header(b"mvhd", 0) + box(b"trak", header(b"tkhd", SECONDS_1904)), BY_BOXES["facts/utc.mov"]),
+    "a medium's header": (box(b"trak", box(b"mdia", header(b"mdhd", SECONDS_1904))), BY_BOXES["facts/utc.mov"]),
+    "tracks in tracks": (box(b"trak", box(b"trak", header(b"tkhd", SECONDS_1904))), Facts()),
+}  # fmt: skip
+
+
+@pytest.mark.usefixtures("no_exiftool")
+@pytest.mark.parametrize("what", BY_MOVIE)
+def test_where_movies_say_when(tmp_path: Path, what: str) -> None:
+    inside, expected = BY_MOVIE[what]
+    (tmp_path / "clip.mov").write_bytes(box(b"moov", inside))
+    assert same(facts(tmp_path / "clip.mov", "video/quicktime"), expected)
+
+
 def test_a_reader_that_goes_on_and_on_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "SECONDS", 0.2)
     with patience.PatientFile(os.fsencode(PHOTOS / "photo.jpg")) as file, pytest.raises(patience.OutOfPatience):
