@@ -7,31 +7,17 @@ import importlib
 import click
 
 from albumup.cli.app import shared
-
-_COMMANDS = {
-    "push": "push",
-    "resume": "resume",
-    "retry-failed": "retry_failed",
-    "status": "status",
-    "list": "list_",
-    "cancel": "cancel",
-    "forget": "cancel",
-    "share": "share",
-    "verify": "verify",
-    "target": "target",
-    "receive": "receive",
-    "demo": "demo",
-}
+from albumup.cli.commands import COMMANDS
 
 
 class _Lazy(click.Group):
     """A group whose commands are found by name: completion runs the program at each Tab."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return list(_COMMANDS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        module = _COMMANDS.get(cmd_name)
+        module = COMMANDS.get(cmd_name)
         if module is None:
             return None
         found = getattr(importlib.import_module(f"albumup.cli.{module}"), cmd_name.replace("-", "_"))
@@ -41,15 +27,15 @@ class _Lazy(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             from albumup.template import did_you_mean
 
-            ctx.fail(f"there is no command {args[0]!a}{did_you_mean(args[0], _COMMANDS)}")
+            ctx.fail(f"there is no command {args[0]!a}{did_you_mean(args[0], COMMANDS)}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows = [
-            (name, (self.get_command(ctx, name) or click.Command(name)).get_short_help_str(60)) for name in _COMMANDS
+            (name, (self.get_command(ctx, name) or click.Command(name)).get_short_help_str(60)) for name in COMMANDS
         ]
         with formatter.section("Commands"):
             formatter.write_dl(rows)

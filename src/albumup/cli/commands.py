@@ -1,0 +1,18 @@
+"""The commands: their names, and the module that each lives in."""
+
+from __future__ import annotations
+
+COMMANDS = {
+    "push": "push",
+    "resume": "resume",
+    "retry-failed": "retry_failed",
+    "status": "status",
+    "list": "list_",
+    "cancel": "cancel",
+    "forget": "cancel",
+    "share": "share",
+    "verify": "verify",
+    "target": "target",
+    "receive": "receive",
+    "demo": "demo",
+}

@@ -1,0 +1,43 @@
+"""Numbers as people read them: sizes, durations, counts."""
+
+from __future__ import annotations
+
+
+def size(number: float) -> str:
+    """Bytes as people read them: "4.4 GB"."""
+    from humanize import naturalsize
+
+    return naturalsize(number, format="%.0f" if number < 1000 else "%.1f").replace("Bytes", "B").replace("Byte", "B")
+
+
+def short(number: float) -> str:
+    """Bytes for a bar: "1.72G"."""
+    for unit in ("", "k", "M", "G", "T"):
+        if number < 999.5 or unit == "T":
+            break
+        number /= 1000
+    return f"{number:.0f}{unit}" if not unit or number >= 99.95 else f"{number:.3g}{unit}"
+
+
+def span(seconds: float) -> str:
+    """A duration: "8 s", "7 min 52 s", "3 h 5 min", "4 days"."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min" + (f" {whole % 60} s" if whole % 60 else "")
+    if whole < 48 * 3600:
+        minutes = whole % 3600 // 60
+        return f"{whole // 3600} h" + (f" {minutes} min" if minutes else "")
+    return f"{whole // 86400} days"
+
+
+def clock(seconds: float) -> str:
+    """Time left for a bar: "04:31" or "2:04:31"."""
+    whole = max(0, round(seconds))
+    hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"
+
+
+def photos(number: int) -> str:
+    return f"{number} photo" if number == 1 else f"{number} photos"

@@ -1,0 +1,116 @@
+"""How text is laid out on a terminal: its width in display cells, and the breaking of lines at words.
+
+Off a terminal, in a file or a log, nothing is broken or cut: there a line is a line, for grep and for cron's mail.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import textwrap
+from typing import IO
+
+from albumup.cli.commands import COMMANDS
+
+_COLUMNS = 80
+_ROWS = 24
+_LEAST = 20
+"""Cells that a broken line gets at least, however narrow the window is."""
+
+# What is typed in a shell, up to what ends it in a sentence. Quoted parts hold whatever they like.
+_WORD = r"""(?:'[^']*'|"[^"]*"|[^\s'"])+(?<![,;)])"""
+_TYPED = re.compile(
+    rf"(?<![\w/.'\"-])(?:albumup (?:{'|'.join(COMMANDS)})\b|(?:chmod|kill|pip|rm) (?=[\w-]))"
+    rf"(?: ?(?!\(){_WORD}(?=[\s,;)]|$))*"
+)
+_GLUE = "\N{NO-BREAK SPACE}"
+
+
+def size_of(stream: IO[str]) -> tuple[int, int] | None:
+    """Columns and rows of the terminal behind a stream, as it is now; None where there is no terminal.
+
+    The environment's COLUMNS goes before what the terminal says; where neither tells, it is 80 by 24.
+    """
+    try:
+        if not stream.isatty():
+            return None
+        found = os.get_terminal_size(stream.fileno())
+    except (OSError, ValueError):
+        return None
+    named = os.environ.get("COLUMNS", "")
+    wanted = int(named) if named.isascii() and named.isdigit() else 0
+    return wanted or found.columns or _COLUMNS, found.lines or _ROWS
+
+
+def cells(text: str) -> int:
+    """The display cells that a text without control characters takes: two for most of CJK and emoji."""
+    if text.isascii():
+        return len(text)
+    import wcwidth
+
+    return wcwidth.width(text)
+
+
+def padded(text: str, width: int) -> str:
+    """A text with spaces behind it, so that it takes ``width`` cells at least."""
+    return text + " " * (width - cells(text))
+
+
+def shortened(text: str, width: int) -> str:
+    """A text of at most ``width`` cells: what is longer loses its middle, for names differ at their ends."""
+    if cells(text) <= width:
+        return text
+    import wcwidth
+
+    letters = list(wcwidth.iter_graphemes(text))
+    room = max(0, width - 1)
+    head = "".join(_fitting(letters, room // 2))
+    tail = "".join(reversed(_fitting(letters[::-1], room - cells(head)))) if room > 1 else ""
+    return f"{head}…{tail}" if width > 0 else ""
+
+
+def _fitting(letters: list[str], width: int) -> list[str]:
+    """The first letters that take at most ``width`` cells."""
+    taken = 0
+    for number, letter in enumerate(letters):
+        taken += cells(letter)
+        if taken > width:
+            return letters[:number]
+    return letters
+
+
+def wrapped(text: str, width: int | None) -> str:
+    """Lines that are broken at words to ``width`` cells, and go on under their text; None: as they are.
+
+    What is to be typed in a shell stays on one line, and so do paths and addresses without spaces: where one is wider
+    than the terminal, it has a line of its own, which the terminal breaks and a copy of it does not.
+    """
+    if width is None:
+        return text
+    return "\n".join(_wrapped(line, width) for line in text.split("\n"))
+
+
+def _wrapped(line: str, width: int) -> str:
+    if cells(line) <= width:
+        return line
+    glued = _TYPED.sub(lambda found: found[0].replace(" ", _GLUE), line)
+    broken = _broken(glued, width, " " * _indent(line, width))
+    return "\n".join(broken).replace(_GLUE, " ")
+
+
+def _broken(line: str, width: int, indent: str) -> list[str]:
+    if line.replace(_GLUE, " ").isascii():
+        return textwrap.wrap(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    import wcwidth
+
+    return wcwidth.wrap(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+def _indent(line: str, width: int) -> int:
+    """Where a line goes on: under its last column where it has columns, else a little further in than it began."""
+    start = len(line) - len(line.lstrip(" "))
+    columns = [found.end() for found in re.finditer(r"(?<=\S) {2,}(?=[^\s(])", line)]
+    under = cells(line[: columns[-1]]) if columns else 0
+    if start and 0 < under <= width // 2 and width - under >= _LEAST:
+        return under
+    return start + 2 if width - start - 2 >= _LEAST else 0
