@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from albumup.cli.app import App
     from albumup.errors import AlbumupError
 
+_LONGEST_LINE = 4000
 _SIGNALS = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP)
 
 
@@ -58,7 +59,9 @@ def _run() -> int:
 
     from albumup.cli import cli
     from albumup.cli.app import App
+    from albumup.cli.gate import install
 
+    install(for_a_shell="_ALBUMUP_COMPLETE" in os.environ)
     os.umask(os.umask(0) | 0o077)
     app = App()
     sys.unraisablehook = _unraisable
@@ -77,7 +80,7 @@ def _run() -> int:
         _complain("Stopped.")
         return 130
     except click.exceptions.NoArgsIsHelpError as error:
-        _complain(error.format_message())
+        _complain(*error.format_message().split("\n"))
         return 2
     except click.UsageError as error:
         _complain(f"albumup: {error.format_message()}")
@@ -95,7 +98,8 @@ def _run() -> int:
         _complain(f"albumup: {ended}")
         if ended.hint:
             is_command = ended.hint.startswith(("albumup ", "chmod "))
-            _complain(ended.hint if is_command else ended.hint[:1].upper() + ended.hint[1:])
+            hint = ended.hint if is_command else ended.hint[:1].upper() + ended.hint[1:]
+            _complain(*hint.split("\n"))
         return ended.exit_code
 
 
@@ -152,13 +156,14 @@ def _understood(app: App, error: Exception) -> AlbumupError:
     )
 
 
-def _complain(text: str) -> None:
+def _complain(*lines: str) -> None:
+    """Lines on stderr; what is not written by us in one of them makes no second one."""
     import contextlib
 
-    from albumup.cli.screen import escape
+    from albumup.cli.escaping import escape
 
     with contextlib.suppress(OSError):
-        print("\n".join(escape(line, 2000) for line in text.splitlines()), file=sys.stderr, flush=True)
+        print("\n".join(escape(line, _LONGEST_LINE) for line in lines), file=sys.stderr, flush=True)
 
 
 def _forget(stream: IO[str]) -> None:

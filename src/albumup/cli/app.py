@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -85,7 +84,9 @@ class App:
 
     def tell(self, event: dict[str, Any]) -> None:
         """An event as a line of JSON on stdout; whoever does not read it holds nobody up."""
-        self.events.put(json.dumps(event, ensure_ascii=True).encode() + b"\n")
+        from albumup.cli.escaping import json_line
+
+        self.events.put(json_line(event))
 
     def abandon(self) -> None:
         """Leave what was told and is not out: somebody wants us gone, and nobody reads it."""

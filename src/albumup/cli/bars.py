@@ -103,7 +103,7 @@ class Bars:
 def _set(bar: Any, desc: str, done: int, total: int, words: str) -> None:
     bar.total = max(total, 1)
     bar.n = min(done, bar.total)
-    bar.desc = desc
+    bar.desc, words = escape(desc), escape(words)
     bar.bar_format = "{desc}{percentage:3.0f}% |{bar}| " + words.replace("{", "{{").replace("}", "}}")
     bar.refresh()
 

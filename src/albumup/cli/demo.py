@@ -62,7 +62,8 @@ class _Show:
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
             process.wait()
-        self._say("\nKilled")
+        self._say("")
+        self._say("Killed")
 
     def _prompt(self, arguments: tuple[str, ...]) -> None:
         self._say("")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import unicodedata
+from typing import Any
 
 _LONGEST = 400
+_UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Letters by their category that show nothing."""
 
 
 def escape(text: str | bytes, most: int = _LONGEST) -> str:
@@ -14,14 +18,31 @@ def escape(text: str | bytes, most: int = _LONGEST) -> str:
         text = text.decode(errors="surrogateescape")
     if len(text) > most:
         text = text[: most - 1] + "…"
+    return _escaped(text)
+
+
+def tame(text: str) -> str:
+    """Lines for a terminal: nothing in them but letters, whatever was forgotten to be escaped.
+
+    What was escaped stays as it is.
+    """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(_escaped(letter) for letter in text)
+    return "\n".join(map(_escaped, text.split("\n")))
 
 
-def _escaped(letter: str) -> str:
-    if letter.isprintable() and unicodedata.category(letter) != "Cf":
-        return letter
+def _escaped(text: str) -> str:
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(letter if _is_plain(letter) else _shown(letter) for letter in text)
+
+
+def _is_plain(letter: str) -> bool:
+    return letter.isprintable() and unicodedata.category(letter) != "Cf" and letter not in _UNSEEN
+
+
+def _shown(letter: str) -> str:
+    """A character by its number; of one that stands for a byte that is no text, by the byte."""
     number = ord(letter)
     if 0xDC80 <= number <= 0xDCFF:
         return f"\\x{number - 0xDC00:02x}"
@@ -31,3 +52,8 @@ def _escaped(letter: str) -> str:
 def name_of(path: bytes) -> str:
     """A photo's base name, escaped."""
     return escape(os.path.basename(path))
+
+
+def json_line(value: Any) -> bytes:
+    """A value as a line of JSON, ASCII that any terminal can be shown: also DEL is escaped, which ``json`` lets be."""
+    return json.dumps(value, ensure_ascii=True).replace("\x7f", "\\u007f").encode() + b"\n"

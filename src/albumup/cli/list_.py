@@ -37,7 +37,7 @@ def list(
       albumup list trip --state missing -0 | xargs -0 ls -l
     """
     from albumup.cli.albums import chosen
-    from albumup.cli.screen import escape, put_flush, put_json, put_raw, size
+    from albumup.cli.screen import escape, put, put_flush, put_json, put_raw, size
     from albumup.journal.opening import local_faults
     from albumup.journal.reading import tasks
 
@@ -59,6 +59,6 @@ def list(
                 twice = "  may be there twice" if task["maybe_twice"] else ""
                 error = f"  {escape(task['error'])}" if task["error"] else ""
                 path = escape(os.fsencode(task["path"]), 4096)
-                put_raw(f"{task['state']:<9} {size(task['size']):>9}  {path}{error}{twice}\n".encode())
+                put(f"{task['state']:<9} {size(task['size']):>9}  {path}{error}{twice}", flush=False)
         put_flush()
     return 0

@@ -1,4 +1,4 @@
-"""The only module that writes to a terminal: messages, bars, data.
+"""What a command says: messages, bars, data. All of it goes out through :mod:`albumup.cli.gate`.
 
 Data goes to stdout, everything else to stderr. Painting happens in one thread, the caller's.
 """
@@ -6,7 +6,6 @@ Data goes to stdout, everything else to stderr. Painting happens in one thread, 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sys
 import time
@@ -16,10 +15,12 @@ from typing import IO, Any, cast
 from albumup.cli import layout
 from albumup.cli.bars import Bars, Rate, plain
 from albumup.cli.escaping import escape as escape
+from albumup.cli.escaping import json_line, tame
 from albumup.cli.escaping import name_of as name_of
 from albumup.cli.figures import photos as photos
 from albumup.cli.figures import size as size
 from albumup.cli.figures import span as span
+from albumup.cli.gate import Own
 from albumup.cli.outlet import Outlet
 from albumup.cli.tables import table as table
 from albumup.errors import LocalError
@@ -28,6 +29,7 @@ from albumup.uploader.progress import Progress
 _PLAIN_SECONDS = 30.0
 _LAG = 1 << 14
 """Bytes that a terminal may be behind before the bars are painted no more."""
+_LONGEST_LINE = 4000
 _COLOURS = {"red": "31", "yellow": "33", "green": "32", "bold": "1", "dim": "2"}
 
 
@@ -37,11 +39,7 @@ class Screen:
     def __init__(self, *, quiet: bool, verbose: int, progress: str, color: str) -> None:
         self.quiet = quiet
         self.verbose = verbose
-        self._err: IO[str] = sys.stderr
-        # A strict stream would raise on a name that is no UTF-8.
-        for stream in (sys.stdout, sys.stderr):
-            if hasattr(stream, "reconfigure"):
-                stream.reconfigure(errors="backslashreplace")
+        self._err = Own(sys.stderr)
         is_dumb = os.environ.get("TERM") == "dumb"
         is_terminal = self._err.isatty() and not is_dumb
         automatic = "bar" if is_terminal else "plain" if self._err.isatty() else "none"
@@ -56,18 +54,21 @@ class Screen:
         self._rate = Rate()
 
     def say(self, text: str, color: str = "") -> None:
-        """A line on stderr; nothing under ``-q``."""
+        """One sentence on stderr, whatever is in it; nothing under ``-q``."""
         if not self.quiet:
             self._write(self.paint(self._broken(text), color))
 
     def complain(self, text: str) -> None:
-        """A line that is not silenced."""
+        """A sentence that is not silenced."""
         self._write(self._broken(text))
 
     def _broken(self, text: str) -> str:
-        """Lines broken at words where this goes to a terminal; a log's lines stay whole."""
-        size_there = layout.size_of(self._err)
-        return layout.wrapped(text, size_there[0] if size_there else None)
+        """Lines broken at words where this goes to a terminal; a log's lines stay whole.
+
+        Only here does a sentence get line ends: those that come with it are shown as text.
+        """
+        size_there = layout.size_of(cast(IO[str], self._err))
+        return layout.wrapped(escape(text, _LONGEST_LINE), size_there[0] if size_there else None)
 
     def paint(self, text: str, color: str) -> str:
         return f"\033[{_COLOURS[color]}m{text}\033[0m" if color and self._color else text
@@ -89,7 +90,7 @@ class Screen:
             self._rate.note(time.monotonic(), progress.bytes_done + progress.spooled_bytes)
             try:
                 if self._bars is None:
-                    self._bars = Bars(self._err, len(progress.uploads))
+                    self._bars = Bars(cast(IO[str], self._err), len(progress.uploads))
                 self._bars.show(progress, title, self._rate)
             except OSError:
                 self._progress = "none"
@@ -107,7 +108,7 @@ class Screen:
             self._outlet = Outlet(self._err.fileno())
         except (OSError, ValueError):  # no such thing: what is said goes nowhere
             return
-        self._err = cast(IO[str], _Stream(self._outlet, self._err))
+        self._err = Own(cast(IO[str], _Stream(self._outlet, sys.stderr)))
 
     def wait_again(self, gives_up: Callable[[], bool]) -> bool:
         """Wait until all that was said is out. False once ``gives_up()`` says so: then it stays as it is."""
@@ -116,7 +117,7 @@ class Screen:
         if not self._outlet.wait(gives_up):
             return False
         self._outlet.close()
-        self._outlet, self._err = None, sys.stderr
+        self._outlet, self._err = None, Own(sys.stderr)
         return True
 
     def end_bars(self) -> None:
@@ -149,19 +150,21 @@ class _Stream:
         return self._stream.fileno()
 
 
-def put(text: str) -> None:
-    """A line of data on stdout. Raises BrokenPipeError, LocalError."""
-    put_raw(f"{text}\n".encode(sys.stdout.encoding or "utf-8", "backslashreplace"))
-    put_flush()
+def put(text: str, *, flush: bool = True) -> None:
+    """A line of data on stdout, or a table. Raises BrokenPipeError, LocalError."""
+    put_raw(f"{tame(text)}\n".encode(sys.stdout.encoding or "utf-8", "backslashreplace"))
+    if flush:
+        put_flush()
 
 
 def put_json(value: Any) -> None:
-    """One JSON object a line, ASCII. Raises as ``put`` does."""
-    put(json.dumps(value, ensure_ascii=True))
+    """One JSON object a line. Raises as ``put`` does."""
+    put_raw(json_line(value))
+    put_flush()
 
 
 def put_raw(data: bytes) -> None:
-    """Data on stdout as it is, not yet flushed. Raises as ``put`` does."""
+    """Data on stdout as it is, for ``-0`` and for what is fit already; not yet flushed. Raises as ``put`` does."""
     with _stdout_faults():
         sys.stdout.buffer.write(data)
 

@@ -9,6 +9,9 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A plain table for people."""
     import tabulate
 
+    from albumup.cli.escaping import escape
+
     tabulate.MIN_PADDING = 0  # else two columns more after each header
-    text: str = tabulate.tabulate(list(rows), headers=headers, tablefmt="plain", disable_numparse=True)
+    cells = [[escape(str(cell)) for cell in row] for row in rows]
+    text: str = tabulate.tabulate(cells, headers=headers, tablefmt="plain", disable_numparse=True)
     return "\n".join(line.rstrip() for line in text.splitlines())

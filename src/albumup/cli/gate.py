@@ -1,0 +1,74 @@
+"""The one way out to a terminal: what others say is shown there, and never obeyed.
+
+A terminal obeys what it is sent: control characters retitle its window, clear it, type into the shell that reads it.
+Each text for people passes ``tame``, whoever wrote it: a sentence whose words were not escaped, click, tqdm, a
+traceback. ``install`` puts it before stdout and stderr; what is composed here (colours, bars) goes by ``Own``.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+from typing import IO
+
+from albumup.cli.escaping import tame
+
+_OWN = re.compile(r"(\r|\n|\x1b\[(?:A|J|K|2K|[0-9]{1,2}m))")
+"""All that is ever sent to a terminal besides letters: line ends, a line up, to erase, a colour."""
+
+
+class Gate(io.TextIOWrapper):
+    """A standard stream that lets out nothing but letters and line ends, whoever writes to it."""
+
+    lets_tabs = False
+
+    def write(self, text: str) -> int:
+        self.pass_on("\t".join(map(tame, text.split("\t"))) if self.lets_tabs else tame(text))
+        return len(text)
+
+    def pass_on(self, text: str) -> None:
+        """Write what is fit for a terminal already."""
+        super().write(text)
+
+
+class Own:
+    """Writes what was composed here: colours, and the moves that bars are painted with. All else is as in a gate."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+        self.encoding: str = getattr(stream, "encoding", None) or "utf-8"
+
+    def write(self, text: str) -> int:
+        pieces = _OWN.split(text)
+        pieces[::2] = map(tame, pieces[::2])
+        fit = "".join(pieces)
+        if isinstance(self._stream, Gate):
+            self._stream.pass_on(fit)
+        else:
+            self._stream.write(fit)
+        return len(text)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+
+def install(*, for_a_shell: bool = False) -> None:
+    """Put gates before stdout and stderr. ``for_a_shell``: it completes words, and parts them by tabs."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if isinstance(stream, Gate) or not isinstance(stream, io.TextIOWrapper):
+            continue
+        is_by_line, encoding = stream.line_buffering, stream.encoding
+        stream.flush()
+        # A strict stream would raise on a name that is no UTF-8.
+        gate = Gate(stream.detach(), encoding, "backslashreplace", line_buffering=is_by_line)
+        gate.lets_tabs = for_a_shell
+        setattr(sys, name, gate)
+        setattr(sys, f"__{name}__", gate)
