@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from albumup import photo
+from albumup import media_types, photo
 
 PHOTOS = Path(__file__).parent / "photos"
 
@@ -177,6 +177,138 @@ def test_a_suffix_leads_back_to_its_type() -> None:
     assert photo.suffix_of("image/jpeg") == ".jpg"
     with pytest.raises(KeyError):
         photo.suffix_of("text/plain")
+
+
+TIFF_HEADS = (b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08")
+ON_TIFF = "3fr arw cap dcr dng erf fff gpr iiq k25 kdc mef mos nef nrw orf ori pef ptx raw rwl sr2 srf srw"
+ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+MORE_HEADS = {
+    "IMG_1.CRW": (b"II\x1a\0\0\0HEAPCCDR\2\0\1\0", "image/x-canon-crw"),
+    "PICT1.MRW": (b"\0MRM\0\0\1\0\0PRD", "image/x-minolta-mrw"),
+    "SDIM1.X3F": (b"FOVb\2\0\2\0", "image/x-sigma-x3f"),
+    "KICX1.RAW": (bytes(25) + b"ARECOYK\0", "image/x-panasonic-raw"),
+    "a.jxl": (b"\0\0\0\x0cJXL \r\n\x87\n\0\0\0\x14ftypjxl ", "image/jxl"),
+    "b.jxl": (b"\xff\x0a\xfa\x1f\x01", "image/jxl"),
+    "a.jp2": (b"\0\0\0\x0cjP  \r\n\x87\n\0\0\0\x14ftypjp2 ", "image/jp2"),
+    "a.jpx": (b"\0\0\0\x0cjP  \r\n\x87\n\0\0\0\x14ftypjpx ", "image/jpx"),
+    "a.mj2": (b"\0\0\0\x0cjP  \r\n\x87\n\0\0\0\x14ftypmjp2", "video/mj2"),
+    "a.j2c": (b"\xffO\xffQ\0\x2f\0\0", "image/jp2"),
+    "a.bmp": (b"BM\xfe\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0", "image/bmp"),
+    "a.psd": (b"8BPS\0\1\0\0\0\0\0\0\0\3", "image/vnd.adobe.photoshop"),
+    "a.psb": (b"8BPS\0\2\0\0\0\0\0\0\0\3", "image/vnd.adobe.photoshop"),
+    "MOV1.MPG": (b"\0\0\1\xba\x44\0\4\0", "video/mpeg"),
+    "OLD.MPG": (b"\0\0\1\xba\x21\0\1\0", "video/mpeg"),
+    "a.m2v": (b"\0\0\1\xb3\x2d\x01\xe0\x24", "video/mpeg"),
+    "A001.MXF": (bytes.fromhex("060e2b34020501010d01020101020400"), "application/mxf"),
+    "a.wmv": (ASF, "video/x-ms-wmv"),
+    "a.asf": (ASF, "video/x-ms-asf"),
+    "a.flv": (b"FLV\1\5\0\0\0\x09", "video/x-flv"),
+    "a.dv": (b"\x1f\7\0\x3f\x68\x78\x78\x78", "video/x-dv"),
+    "a.r3d": (b"\0\0\1\0RED1", "video/x-r3d"),
+    "P1.RW2": (b"IIU\0\x18\0\0\0", "image/x-panasonic-rw2"),
+    "L1.RWL": (b"IIU\0\x18\0\0\0", "image/x-leica-rwl"),
+    "P1.RAW": (b"IIU\0\x18\0\0\0", "image/x-panasonic-raw"),
+    "IMG.INSP": (b"\xff\xd8\xff\xe1", "image/jpeg"),
+    "VID.INSV": (ftyp(b"avc1", b"isom"), "video/mp4"),
+    "GS01.360": (ftyp(b"mp41", b"mp41"), "video/mp4"),
+    "C.CRM": (ftyp(b"crx ", b"isom"), "video/x-canon-crm"),
+    "B.BRAW": (b"\0\0\0\x08wide", "video/x-braw"),
+}
+SUFFIX_TELLS = {"L1.RWL", "P1.RAW", "C.CRM", "B.BRAW", "a.wmv"}
+
+
+@pytest.mark.parametrize("suffix", ON_TIFF.split())
+@pytest.mark.parametrize("head", TIFF_HEADS)
+def test_raw_that_is_a_tiff_by_content_is_told_by_its_suffix(suffix: str, head: bytes) -> None:
+    mime = photo.media_type(head, b"IMG_1." + suffix.upper().encode())
+    assert mime == photo.media_type_by_name(b"a." + suffix.encode())
+    assert mime not in (None, "image/tiff")
+    assert photo.oddity(head, b"a." + suffix.encode()) == ""
+
+
+@pytest.mark.parametrize("name", MORE_HEADS)
+def test_what_else_cameras_and_programs_write(name: str) -> None:
+    head, mime = MORE_HEADS[name]
+    assert photo.media_type(head, name.encode()) == mime
+    assert photo.oddity(head, name.encode()) == ""
+    if name not in SUFFIX_TELLS:
+        assert photo.media_type(head, b"IMG_0001") == mime
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        (b"\xff\x0a\xfa\x1f\x01", b"data.bin"),
+        (b"BMW is a make of cars, and more is written here.", b"cars"),
+        (b"8BPS is how it begins", b"a"),
+        (b"\0\0\1\xbb\x44", b"a"),
+        (b"\x1f\7\0\0", b"a"),
+        (b"export const x = 1;\n" * 20, b"index.d.mts"),
+        (b"export const x = 1;\n" * 20, b"index.ts"),
+        ("import x from 'y' // \u20ac\n".encode() * 20, b"a.M2TS"),
+        (b"\xff\xfe/\0/\0 \0h\0i\0", b"a.mts"),
+        (ASF, b"song.wma"),
+        (ftyp(b"isom", b"mp42"), b"memo.m4a"),
+        (ftyp(b"3gp4", b"isom"), b"memo.3ga"),
+        (b"ID3\3\0", b"song.mp3"),
+        (b"%PDF-1.5", b"drawing.ai"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0", b"drawing.eps"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"drawing.svg"),
+    ],
+)
+def test_what_only_looks_like_media(head: bytes, name: bytes) -> None:
+    assert photo.media_type(head, name) is None
+
+
+def test_a_transport_stream_is_one_whatever_its_name() -> None:
+    stream = (b"G" + bytes(187)) * 6
+    assert photo.media_type(stream[: photo.HEAD_BYTES], b"CLIP.ts") == "video/mp2t"
+    assert photo.media_type(bytes(photo.HEAD_BYTES), b"CLIP.MTS") == "video/mp2t"  # damaged, and no text
+
+
+@pytest.mark.parametrize(
+    ("head", "name", "words"),
+    [
+        (b"Not found", b"a.jpg", "it holds text"),
+        (bytes(900), b"a.MP4", "it holds zeros"),
+        (bytes(900), b"a.fpx", "it holds zeros"),
+        (b"\x89PNG\r\n\x1a\n", b"DSC.JPG", "it holds PNG"),
+        (b"\1\2\3\4", b"a.jpg", "it holds no JPEG"),
+        (b"\1\2\3\4", b"a.nef", "it holds no Nikon RAW"),
+        (b"\1\2\3\4", b"a.fpx", ""),
+        (b"II*\0\x08\0\0\0", b"a.nef", ""),
+        (ftyp(b"qt  "), b"a.mp4", ""),
+        (ftyp(b"????"), b"a.mp4", ""),
+        (ftyp(b"mif1", b"avif"), b"a.heif", ""),
+        (b"anything", b"notes.txt", ""),
+    ],
+)
+def test_content_that_is_not_what_the_name_says_is_told(head: bytes, name: bytes, words: str) -> None:
+    assert photo.oddity(head, name) == words
+
+
+def test_the_table_has_every_suffix_once_and_says_how_each_type_is_told() -> None:
+    listed = [suffix for row in media_types.rows() for suffix in row.suffixes]
+    assert len(listed) == len(set(listed)) > 100
+    assert not set(listed) & (media_types.MAYBE | media_types.SOUND_SUFFIXES | media_types.NOT_BY_SUFFIX.keys())
+    assert media_types.TEXT_SUFFIXES.issubset(listed)
+    told_by = {row.mime: row.told_by for row in media_types.rows()}
+    assert told_by["image/jpeg"] == told_by["image/x-canon-cr2"] == told_by["video/3gpp"] == "content"
+    assert told_by["image/x-nikon-nef"] == told_by["video/x-ms-wmv"] == "content and suffix"
+    assert told_by["image/vnd.fpx"] == "suffix"
+
+
+# Suffixes of the list that an Immich server gives out (3.0.3, server/src/utils/mime-types.ts), but for .svg and .ts.
+IMMICH = (
+    "3fr ari arw cap cin cr2 cr3 crw dcr dng erf fff iiq k25 kdc mrw nef nrw orf ori pef psd raf raw rw2 rwl sr2 srf"
+    " srw x3f avif bmp gif jpeg jpg png webp heic heif hif insp jp2 jpe jxl mpo tif tiff 3gp 3gpp avi flv insv m2t"
+    " m2ts m4v mkv mov mp4 mpe mpeg mpg mts mxf vob webm wmv"
+)
+
+
+@pytest.mark.parametrize("suffix", IMMICH.split())
+def test_what_immich_takes_is_known(suffix: str) -> None:
+    assert photo.media_type_by_name(b"a." + suffix.encode()) is not None
 
 
 # --- digests ---------------------------------------------------------------------------------------------------------

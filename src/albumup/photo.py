@@ -1,8 +1,7 @@
 """What we know of one media file: its MIME type and its digests.
 
-The type comes from a constant table, decided by the file's first bytes and, where they do not settle it, by its name;
-nothing a file says about itself ever reaches a request header. Sources of the signatures: each format's specification,
-and the brands registered at mp4ra.org for files that begin with an ``ftyp`` box (ISO/IEC 14496-12).
+The type comes from one constant table (:mod:`albumup.media_types`), decided by the file's first bytes and, where they
+do not settle it, by its suffix; nothing a file says about itself ever reaches a request header.
 """
 
 from __future__ import annotations
@@ -14,6 +13,17 @@ import os
 import re
 from collections.abc import Callable, Generator, Iterable
 
+from albumup.media_types import (
+    ALIKE,
+    MAYBE,
+    NOT_BY_SUFFIX,
+    SOUND_BRANDS,
+    SOUND_SUFFIXES,
+    TEXT_SUFFIXES,
+    TYPES,
+    Kind,
+)
+
 HEAD_BYTES = 1024
 """How many of a file's first bytes ``media_type`` wants; fewer are fine when the file is shorter."""
 
@@ -23,109 +33,118 @@ BLOCK_BYTES = 1 << 20
 _AHEAD_BYTES = 16 << 20
 """From this size on a file is worth a thread that reads the next block while this one is digested."""
 
-# The first suffix is the usual one for the type. RAW types are those whose names registries never agreed on; these are
-# the ones that servers' own tables use.
-_SUFFIXES: dict[str, tuple[bytes, ...]] = {
-    "image/jpeg": (b".jpg", b".jpeg", b".jpe"),
-    "image/heic": (b".heic",),
-    "image/heif": (b".heif", b".hif"),
-    "image/png": (b".png",),
-    "image/webp": (b".webp",),
-    "image/avif": (b".avif",),
-    "image/gif": (b".gif",),
-    "image/tiff": (b".tif", b".tiff"),
-    "image/x-adobe-dng": (b".dng",),
-    "image/x-canon-cr2": (b".cr2",),
-    "image/x-canon-cr3": (b".cr3",),
-    "image/x-nikon-nef": (b".nef",),
-    "image/x-sony-arw": (b".arw",),
-    "image/x-fuji-raf": (b".raf",),
-    "image/x-olympus-orf": (b".orf",),
-    "image/x-panasonic-rw2": (b".rw2",),
-    "video/mp4": (b".mp4",),
-    "video/quicktime": (b".mov", b".qt"),
-    "video/x-m4v": (b".m4v",),
-    "video/x-msvideo": (b".avi",),
-    "video/mp2t": (b".mts", b".m2ts"),  # not .ts: by name alone that is a source file as often as a video
-    "video/3gpp": (b".3gp",),
-    "video/3gpp2": (b".3g2",),
-    "video/x-matroska": (b".mkv",),
-    "video/webm": (b".webm",),
-}
-_BY_SUFFIX = {suffix: mime for mime, suffixes in _SUFFIXES.items() for suffix in suffixes}
+_BY_SUFFIX = {suffix.encode(): one.mime for one in reversed(TYPES) for suffix in one.suffixes}
+_WORDS = {one.mime: one.words for one in reversed(TYPES)}
+_VIDEOS = frozenset(one.mime for one in TYPES if one.kind is Kind.VIDEO)
+_WITHIN = frozenset((outer, one.mime) for one in TYPES for outer in one.within)
+_BY_SUFFIX_ALONE = frozenset(one.mime for one in TYPES if not (one.content or one.brands or one.within))
+_CONTENTS = [one for one in TYPES if one.content]
+_CONTENT = re.compile(b"|".join(b"(%s)" % one.content for one in _CONTENTS), re.DOTALL)
+_USUAL = {one.mime: one.suffixes[0] for one in reversed(TYPES)}
+_BRANDS = {brand: one.mime for one in TYPES for brand in one.brands}
+_BOXED = frozenset(_BRANDS.values()) | {"video/3gpp", "video/3gpp2"}
+_SOUND = frozenset(suffix.encode() for suffix in SOUND_SUFFIXES)
+_TEXT = frozenset(suffix.encode() for suffix in TEXT_SUFFIXES)
+_NOT_BY_SUFFIX = frozenset(suffix.encode() for suffix in NOT_BY_SUFFIX)
+_MAYBE = frozenset(suffix.encode() for suffix in MAYBE)
+_ALIKE = frozenset((one, other) for some in ALIKE for one in some for other in some)
 
-# Cameras build these on TIFF, and only the name tells one from another.
-_RAW_IN_TIFF = {"image/x-adobe-dng", "image/x-canon-cr2", "image/x-nikon-nef", "image/x-sony-arw"}
+ANYTHING = "application/octet-stream"
+"""The type of a file that is taken though nothing here knows what it is."""
 
-# In order: CR2 is a TIFF too. A pattern has no groups of its own: the number of the one that matched is the row's.
-_SIGNATURES: tuple[tuple[bytes, str], ...] = (
-    (rb"\xff\xd8\xff", "image/jpeg"),
-    (rb"\x89PNG\r\n\x1a\n", "image/png"),
-    (rb"GIF8[79]a", "image/gif"),
-    (rb"RIFF....WEBP", "image/webp"),
-    (rb"II\*\0....CR\x02", "image/x-canon-cr2"),
-    (rb"II[*+]\0|MM\0[*+]", "image/tiff"),
-    (rb"FUJIFILMCCD-RAW ", "image/x-fuji-raf"),
-    (rb"II(?:RO|RS)..\0\0|MMOR\0\0", "image/x-olympus-orf"),
-    (rb"IIU\0", "image/x-panasonic-rw2"),
-    (rb"RIFF....AVI ", "video/x-msvideo"),
-    (rb"\x1aE\xdf\xa3.{1,64}?B\x82.{1,8}?webm", "video/webm"),  # EBML, and its DocType element (RFC 8794)
-    (rb"\x1aE\xdf\xa3.{1,64}?B\x82.{1,8}?matroska", "video/x-matroska"),
-    (rb"(?:G.{187}){4}G|(?:....G.{187}){4}....G", "video/mp2t"),  # a sync byte every 188, or with a time code 192
-    # QuickTime before it had ftyp. The zero is the top byte of the length, which a letter beginning "The free" lacks.
-    (rb"\0...(?:moov|wide|free|skip|pnot)|....mdat", "video/quicktime"),
-)
-_SIGNATURE = re.compile(b"|".join(b"(%s)" % pattern for pattern, _ in _SIGNATURES), re.DOTALL)
-
-_BRANDS: dict[bytes, str] = {
-    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"), "image/heic"),
-    **dict.fromkeys((b"mif1", b"msf1"), "image/heif"),
-    **dict.fromkeys((b"avif", b"avis"), "image/avif"),
-    b"crx ": "image/x-canon-cr3",
-    b"qt  ": "video/quicktime",
-    **dict.fromkeys((b"M4V ", b"M4VH", b"M4VP"), "video/x-m4v"),
-    **dict.fromkeys((b"iso%d" % number for number in range(2, 10)), "video/mp4"),
-    **dict.fromkeys((b"isom", b"mp41", b"mp42", b"avc1", b"dash", b"mmp4", b"MSNV", b"XAVC"), "video/mp4"),
-}
-_SOUND_BRANDS = {b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B "}
+_LETTERS = bytes(range(0x20, 0x7F)) + b"\t\n\r\f\b\x1b" + bytes(range(0x80, 0x100))
+"""What text consists of, in any charset that keeps ASCII."""
+_MARKS = (b"\xff\xfe", b"\xfe\xff")
+"""Text in UTF-16 begins so."""
 
 
 def media_type(head: bytes, name: bytes) -> str | None:
     """The MIME type of the file that begins with ``head`` (``HEAD_BYTES`` of it) and is called ``name``, or None.
 
-    Content goes first; the name decides between RAW formats that share TIFF's signature, and for content that is none
-    of ours (cameras write odd things).
+    Content goes first; the suffix decides between types that share their content (RAW formats are TIFFs), and for
+    content that is none of ours (cameras write odd things).
     """
-    by_content = _media_type_by_content(head)
-    by_name = media_type_by_name(name)
-    if by_content is None or (by_content == "image/tiff" and by_name in _RAW_IN_TIFF):
-        return by_name
-    return by_content
+    suffix = suffix_in(name)
+    by_content, by_name = _by_content(head, suffix), _BY_SUFFIX.get(suffix)
+    if by_content is None:
+        is_source = suffix in _TEXT and is_text(head)
+        return None if is_source else by_name
+    if suffix in _SOUND and by_content in _VIDEOS:
+        return None
+    return by_name if (by_content, by_name) in _WITHIN else by_content
 
 
 def media_type_by_name(name: bytes) -> str | None:
     """The MIME type that the suffix of ``name`` stands for, without regard to case, or None if there is none."""
-    return _BY_SUFFIX.get(os.path.splitext(name)[1].lower())
+    return _BY_SUFFIX.get(suffix_in(name))
+
+
+def may_be_media(name: bytes) -> bool:
+    """Does its suffix say that it may be a picture or a clip, known to ``push`` or not?"""
+    suffix = suffix_in(name)
+    return suffix in _BY_SUFFIX or suffix in _MAYBE
+
+
+def needs_content(name: bytes) -> bool:
+    """Is its suffix one that other files have as often, so that nobody takes it by that alone?"""
+    suffix = suffix_in(name)
+    return suffix in _NOT_BY_SUFFIX or suffix in _TEXT
+
+
+def suffix_in(name: bytes) -> bytes:
+    """The suffix of a name, with its dot, in lower case; empty where there is none."""
+    return os.path.splitext(name)[1].lower()
 
 
 def suffix_of(mime: str) -> str:
     """The usual suffix, with its dot, of one of our MIME types; KeyError for any other."""
-    return _SUFFIXES[mime][0].decode()
+    return _USUAL[mime]
 
 
-def _media_type_by_content(head: bytes) -> str | None:
+def is_video(mime: str) -> bool:
+    return mime in _VIDEOS
+
+
+def is_text(head: bytes) -> bool:
+    """Does a file that begins so hold text?"""
+    return head.startswith(_MARKS) or (bool(head) and not head.translate(None, _LETTERS))
+
+
+def oddity(head: bytes, name: bytes) -> str:
+    """What is in a file that is called as a photo and holds something else, in words; "" if it is as its name says."""
+    suffix = suffix_in(name)
+    by_content, by_name = _by_content(head, suffix), _BY_SUFFIX.get(suffix)
+    if by_name is None or by_name == by_content:
+        return ""
+    if by_content is not None:
+        pair = (by_content, by_name)
+        is_kin = pair in _ALIKE or pair in _WITHIN or pair[::-1] in _WITHIN
+        return "" if is_kin else f"it holds {_WORDS[by_content]}"
+    if not head.strip(b"\0"):
+        return "it holds zeros"
+    if is_text(head):
+        return "it holds text"
+    is_untold = by_name in _BY_SUFFIX_ALONE or (by_name in _BOXED and head[4:8] == b"ftyp")
+    return "" if is_untold else f"it holds no {_WORDS[by_name]}"
+
+
+def _by_content(head: bytes, suffix: bytes) -> str | None:
     if head[4:8] == b"ftyp":
-        return _media_type_by_brands(head)
-    match = _SIGNATURE.match(head)
-    return _SIGNATURES[match.lastindex - 1][1] if match and match.lastindex else None
+        return _by_brands(head)
+    match = _CONTENT.match(head)
+    if match is None or match.lastindex is None:
+        return None
+    found = _CONTENTS[match.lastindex - 1]
+    is_doubtful = found.weak and suffix and suffix not in _BY_SUFFIX
+    return None if is_doubtful else found.mime
 
 
-def _media_type_by_brands(head: bytes) -> str | None:
+def _by_brands(head: bytes) -> str | None:
     """Read the ``ftyp`` box: its length (4 bytes), ``ftyp``, the major brand, a version, then the compatible brands."""
     end = min(int.from_bytes(head[:4], "big"), len(head))
     major = head[8:12]
     compatible = [head[start : start + 4] for start in range(16, end, 4)]
-    if major in _SOUND_BRANDS:
+    if major in SOUND_BRANDS:
         return None  # compatible with mp42, yet no video
     if major.startswith(b"3g"):
         return "video/3gpp2" if major.startswith(b"3g2") else "video/3gpp"
