@@ -87,3 +87,8 @@ def test_what_is_too_wide_loses_its_middle(text: str, width: int) -> None:
         assert text.startswith(head)
         assert text.endswith(tail)
         assert 0 < cells(head) <= cells(tail)
+
+
+def test_what_is_wider_than_the_terminal_keeps_its_place() -> None:
+    line = "    albumup target try club ./trip/IMG_4101.HEIC"
+    assert wrapped(line, 30) == line

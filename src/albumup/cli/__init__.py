@@ -8,10 +8,13 @@ import click
 
 from albumup.cli.app import shared
 from albumup.cli.commands import COMMANDS
+from albumup.cli.help import Group
 
 
-class _Lazy(click.Group):
+class _Lazy(Group):
     """A group whose commands are found by name: completion runs the program at each Tab."""
+
+    unsuggested = frozenset({"forget"})
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(COMMANDS)
@@ -24,24 +27,8 @@ class _Lazy(click.Group):
         assert isinstance(found, click.Command)
         return found
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            from albumup.template import did_you_mean
 
-            ctx.fail(f"there is no command {args[0]!a}{did_you_mean(args[0], COMMANDS)}")
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        rows = [
-            (name, (self.get_command(ctx, name) or click.Command(name)).get_short_help_str(60)) for name in COMMANDS
-        ]
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
-
-
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @shared
 def cli() -> None:
     """Upload a folder of photos as one album, and survive whatever happens on the way.

@@ -6,11 +6,13 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from albumup import __version__
+from albumup.cli.help import GENERAL, option
 
 if TYPE_CHECKING:
     import sqlite3
@@ -143,45 +145,41 @@ def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> Non
         app.options[parameter.name or ""] = value
 
 
+_general = partial(option, group=GENERAL, expose_value=False)
 _GLOBAL = (
-    click.option(
-        "--journal", metavar="FILE", callback=_keep, expose_value=False, help="The journal to use (ALBUMUP_JOURNAL)."
-    ),
-    click.option(
-        "--config", metavar="FILE", callback=_keep, expose_value=False, help="The config file to use (ALBUMUP_CONFIG)."
-    ),
-    click.option("-q", "--quiet", is_flag=True, callback=_keep, expose_value=False, help="Say only what went wrong."),
-    click.option("-v", "--verbose", count=True, callback=_keep, expose_value=False, help="Say more."),
-    click.option(
+    _general("--journal", metavar="FILE", callback=_keep, help="The journal to use (ALBUMUP_JOURNAL)."),
+    _general("--config", metavar="FILE", callback=_keep, help="The config file to use (ALBUMUP_CONFIG)."),
+    _general("-q", "--quiet", is_flag=True, callback=_keep, help="Say only what went wrong."),
+    _general("-v", "--verbose", count=True, callback=_keep, help="Say more."),
+    _general(
         "--progress",
         type=click.Choice(["auto", "bar", "plain", "none"]),
         callback=_keep,
-        expose_value=False,
-        help="How to show progress (auto).",
+        metavar="HOW",
+        help="auto, bar, plain (a line every half minute) or none.",
     ),
-    click.option(
+    _general(
         "-V",
         "--version",
         is_flag=True,
         is_eager=True,
         callback=_version,
-        expose_value=False,
         help="Show the version and exit.",
     ),
-    click.option(
+    _general(
         "--color",
         type=click.Choice(["auto", "always", "never"]),
         callback=_keep,
-        expose_value=False,
-        help="When to use colours (auto).",
+        metavar="WHEN",
+        help="Use colours: auto, always or never.",
     ),
 )
 
 
 def shared(command: F) -> F:
     """Add the global options, so that they may stand before and after the command."""
-    for option in reversed(_GLOBAL):
-        command = option(command)
+    for add in reversed(_GLOBAL):
+        command = add(command)
     return command
 
 

@@ -7,12 +7,13 @@ import os
 import click
 
 from albumup.cli.app import App, pass_app, shared
+from albumup.cli.help import command, option
 
 
-@click.command(short_help="Give up what is not sent.")
+@command(short_help="Give up what is not sent.")
 @click.argument("album")
 @click.argument("files", nargs=-1, metavar="[FILE...]")
-@click.option("--target", metavar="T", help="Only the album on this target.")
+@option("--target", metavar="T", help="Only the album on this target.")
 @shared
 @pass_app
 def cancel(app: App, /, album: str, files: tuple[str, ...], target: str | None) -> int:
@@ -53,9 +54,9 @@ def cancel(app: App, /, album: str, files: tuple[str, ...], target: str | None) 
     return 0
 
 
-@click.command(short_help="Drop a settled album from the journal.")
+@command(short_help="Drop a settled album from the journal.")
 @click.argument("album")
-@click.option("--target", metavar="T", help="Only the album on this target.")
+@option("--target", metavar="T", help="Only the album on this target.")
 @shared
 @pass_app
 def forget(app: App, /, album: str, target: str | None) -> int:

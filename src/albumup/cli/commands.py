@@ -15,4 +15,6 @@ COMMANDS = {
     "target": "target",
     "receive": "receive",
     "demo": "demo",
+    "help": "about",
+    "version": "about",
 }

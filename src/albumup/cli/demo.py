@@ -13,9 +13,8 @@ import tempfile
 import time
 from collections.abc import Callable
 
-import click
-
 from albumup.cli.app import App, pass_app, shared
+from albumup.cli.help import command, option
 
 _PHOTOS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "demo_photos")
 _MEDIA = (".JPG", ".HEIC", ".MOV")
@@ -79,12 +78,16 @@ class _Show:
             return False
 
 
-@click.command(short_help="The whole story in a minute, on bundled pictures.")
-@click.option("--keep", metavar="DIR", help="Let it happen in DIR, not in a new temporary folder.")
+@command(short_help="The whole story in a minute, on bundled pictures.")
+@option("--keep", metavar="DIR", help="Let it happen in DIR, not in a new temporary folder.")
 @shared
 @pass_app
 def demo(app: App, /, keep: str | None) -> int:
     """Upload an album to a server that drops a connection, refuses for a while, and rejects a file; kill, and resume.
+
+    \b
+      albumup demo
+      albumup demo --keep ./demo     in a folder that you name
 
     Everything happens in a folder of its own, on this computer.
     """

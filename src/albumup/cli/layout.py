@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import textwrap
-from typing import IO
+from typing import IO, Any
 
 from albumup.cli.commands import COMMANDS
 
@@ -94,16 +94,21 @@ def _wrapped(line: str, width: int) -> str:
     if cells(line) <= width:
         return line
     glued = _TYPED.sub(lambda found: found[0].replace(" ", _GLUE), line)
-    broken = _broken(glued, width, " " * _indent(line, width))
+    start = line[: len(line) - len(line.lstrip(" "))]
+    wrap: Any = textwrap.wrap
+    if not line.isascii():
+        import wcwidth
+
+        wrap = wcwidth.wrap
+    broken = wrap(
+        glued[len(start) :],
+        width,
+        initial_indent=start,
+        subsequent_indent=" " * _indent(line, width),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
     return "\n".join(broken).replace(_GLUE, " ")
-
-
-def _broken(line: str, width: int, indent: str) -> list[str]:
-    if line.replace(_GLUE, " ").isascii():
-        return textwrap.wrap(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
-    import wcwidth
-
-    return wcwidth.wrap(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def _indent(line: str, width: int) -> int:

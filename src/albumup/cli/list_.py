@@ -7,14 +7,15 @@ import os
 import click
 
 from albumup.cli.app import App, pass_app, shared
+from albumup.cli.help import command, option
 
 _STATES = ("pending", "sending", "uploaded", "duplicate", "rejected", "failed", "in_doubt", "missing", "cancelled")
 
 
-@click.command("list", short_help="A line per photo: its state, and why.")
+@command("list", short_help="A line per photo: its state, and why.")
 @click.argument("albums", nargs=-1, metavar="[ALBUM...]")
-@click.option("--target", metavar="T", help="Only albums on this target.")
-@click.option(
+@option("--target", metavar="T", help="Only albums on this target.")
+@option(
     "--state",
     "states",
     multiple=True,
@@ -22,8 +23,8 @@ _STATES = ("pending", "sending", "uploaded", "duplicate", "rejected", "failed", 
     metavar="S",
     help=f"Only these (repeatable): {', '.join(_STATES)}.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-@click.option("-0", "nul", is_flag=True, help="Paths only, NUL-separated.")
+@option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@option("-0", "nul", is_flag=True, help="Paths only, NUL-separated.")
 @shared
 @pass_app
 def list(

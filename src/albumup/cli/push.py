@@ -10,52 +10,64 @@ from typing import Any
 import click
 
 from albumup.cli.app import App, pass_app, shared
+from albumup.cli.help import HOW, NO_CONFIG, WHAT, WHERE, F, command, option
 
 _MOST_NAME = 255
 """Bytes of an album's name: those that a folder's may have."""
 
 
-def upload_options(command: Any) -> Any:
+_UPLOAD = (
+    option(
+        "--retries",
+        group=HOW,
+        type=click.IntRange(0),
+        metavar="N",
+        help="Tries after the first one (3).",
+    ),
+    option("-j", "--jobs", group=HOW, type=click.IntRange(1, 64), metavar="N", help="Uploads at once, 64 at most (4)."),
+    option("--limit-rate", group=HOW, metavar="RATE", help='All together: 2M, or "08:00,1M 23:00,off".'),
+    option("--patience", group=HOW, metavar="TIME", help="How long to wait for a server that is down (5m)."),
+    option("--json", "as_json", group=HOW, is_flag=True, help="Events on stdout, one JSON object a line."),
+)
+
+
+def upload_options(command: F) -> F:
     """The options of push, resume and retry-failed that say how to send."""
-    for option in reversed(
-        (
-            click.option("--retries", type=click.IntRange(0), metavar="N", help="Tries after the first one (3)."),
-            click.option("-j", "--jobs", type=click.IntRange(1, 64), metavar="N", help="Uploads at once (4)."),
-            click.option("--limit-rate", metavar="RATE", help='All uploads together: 2M, or "08:00,1M 23:00,off".'),
-            click.option("--patience", metavar="TIME", help="How long to wait for a server that is down (5m)."),
-            click.option("--json", "as_json", is_flag=True, help="Events on stdout, one JSON object a line."),
-        )
-    ):
-        command = option(command)
+    for add in reversed(_UPLOAD):
+        command = add(command)
     return command
 
 
-@click.command(short_help="Queue every photo under PATH, then upload.")
+@command(short_help="Queue every photo under PATH, then upload.")
 @click.argument("paths", nargs=-1, metavar="PATH...", type=click.Path(readable=False, path_type=str))
-@click.option("--album", metavar="NAME", help="The album's name; the folder's when one folder is given.")
-@click.option("--target", metavar="T", help="A target of the config file.")
-@click.option("-n", "--dry-run", is_flag=True, help="Say what would be queued, and stop.")
-@click.option("--share", "wants_share", is_flag=True, help="Make a share link for the album.")
-@click.option("--spool", is_flag=True, default=None, help="Copy the photos first, so that the card can be taken out.")
-@click.option("--spool-dir", metavar="DIR", help="Where to put the copies.")
-@click.option("--include", multiple=True, metavar="GLOB", help="Only these (repeatable).")
-@click.option("--exclude", multiple=True, metavar="GLOB", help="Not these (repeatable).")
-@click.option("--since", metavar="WHEN", help="Only photos changed since a date, or within 12h, 7d.")
-@click.option("--files-from", metavar="FILE", help="Read paths from FILE (- for stdin), one a line or NUL-separated.")
-@click.option("--no-recursive", is_flag=True, help="Do not enter sub-folders.")
-@click.option("--follow-symlinks", is_flag=True, help="Follow links that lead out of the folder.")
-@click.option("--hidden", is_flag=True, help="Take hidden files too.")
-@click.option("--no-skip", is_flag=True, help="Take what cameras, servers and tools leave (@eaDir, bins) too.")
-@click.option("--edited", is_flag=True, help="What differs on this card was edited: send it as it is now.")
-@click.option("--url", metavar="U", help="A form to send to, without any config file.")
-@click.option("--field", "fields", multiple=True, metavar="K=V", help="A field of the form (repeatable).")
-@click.option("--file-field", metavar="F", help="The name of the file's field (file).")
-@click.option("--header", "headers", multiple=True, metavar="'K: V'", help="A header to send (repeatable).")
-@click.option("--auth", metavar="A", help="bearer, header:NAME or none (basic: in the config file).")
-@click.option("--token-file", metavar="F", help="A file that holds the token (0600).")
-@click.option("--token-env", metavar="V", help="The environment variable that holds the token.")
-@click.option("--success-text", metavar="RE", help="What its answer says of a photo that it took.")
-@click.option("--failure-text", metavar="RE", help="What its answer says of a photo that it will not take.")
+@option("--include", group=WHAT, multiple=True, metavar="GLOB", help="Only these (repeatable).")
+@option("--exclude", group=WHAT, multiple=True, metavar="GLOB", help="Not these (repeatable).")
+@option("--since", group=WHAT, metavar="WHEN", help="Only photos changed since a date, or within 12h, 7d.")
+@option(
+    "--files-from", group=WHAT, metavar="FILE", help="Read paths from FILE (- for stdin), one a line or NUL-separated."
+)
+@option("--no-recursive", group=WHAT, is_flag=True, help="Do not enter sub-folders.")
+@option("--follow-symlinks", group=WHAT, is_flag=True, help="Follow links that lead out of the folder.")
+@option("--hidden", group=WHAT, is_flag=True, help="Take hidden files too.")
+@option("--no-skip", group=WHAT, is_flag=True, help="Take what cameras, servers and tools leave (@eaDir, bins) too.")
+@option("--edited", group=WHAT, is_flag=True, help="What differs on this card was edited: send it as it is now.")
+@option("--album", group=WHERE, metavar="NAME", help="The album's name; the folder's when one folder is given.")
+@option("--target", group=WHERE, metavar="T", help="A target of the config file.")
+@option("--share", "wants_share", group=WHERE, is_flag=True, help="Make a share link for the album.")
+@option("-n", "--dry-run", group=HOW, is_flag=True, help="Say what would be queued, and stop.")
+@option(
+    "--spool", group=HOW, is_flag=True, default=None, help="Copy the photos first, so that the card can be taken out."
+)
+@option("--spool-dir", group=HOW, metavar="DIR", help="Where to put the copies.")
+@option("--url", group=NO_CONFIG, metavar="U", help="A form to send to, without any config file.")
+@option("--field", "fields", group=NO_CONFIG, multiple=True, metavar="K=V", help="A field of the form (repeatable).")
+@option("--file-field", group=NO_CONFIG, metavar="F", help="The name of the file's field (file).")
+@option("--header", "headers", group=NO_CONFIG, multiple=True, metavar="'K: V'", help="A header to send (repeatable).")
+@option("--auth", group=NO_CONFIG, metavar="A", help="bearer, header:NAME or none (basic: in the config file).")
+@option("--token-file", group=NO_CONFIG, metavar="F", help="A file that holds the token (0600).")
+@option("--token-env", group=NO_CONFIG, metavar="V", help="The environment variable that holds the token.")
+@option("--success-text", group=NO_CONFIG, metavar="RE", help="What its answer says of a photo that it took.")
+@option("--failure-text", group=NO_CONFIG, metavar="RE", help="What its answer says of a photo that it will not take.")
 @upload_options
 @shared
 @pass_app

@@ -7,14 +7,15 @@ import os
 import click
 
 from albumup.cli.app import App, pass_app, shared
+from albumup.cli.help import command, option
 
 
-@click.command(short_help="Receive albums from other machines into a folder.")
+@command(short_help="Receive albums from other machines into a folder.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=str))
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", default=0, type=click.IntRange(0, 65535), help="The port; a free one when not given.")
-@click.option("--token-file", metavar="F", help="A file that holds the token clients must send (0600).")
-@click.option("--faults", metavar="LIST", help="Misbehave on purpose: drop=5%,stall=2%,503=10%,lost-answer=3%.")
+@option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@option("--port", default=0, type=click.IntRange(0, 65535), help="The port; a free one when not given.")
+@option("--token-file", metavar="F", help="A file that holds the token clients must send (0600).")
+@option("--faults", metavar="LIST", help="Misbehave on purpose: drop=5%,stall=2%,503=10%,lost-answer=3%.")
 @shared
 @pass_app
 def receive(app: App, /, folder: str, host: str, port: int, token_file: str | None, faults: str | None) -> int:

@@ -7,12 +7,13 @@ from typing import Any
 import click
 
 from albumup.cli.app import App, pass_app, shared
+from albumup.cli.help import WHAT, command, option
 from albumup.cli.push import options_of, upload_options
 
 
-@click.command(short_help="Go on after any interruption.")
+@command(short_help="Go on after any interruption.")
 @click.argument("albums", nargs=-1, metavar="[ALBUM...]")
-@click.option("--target", metavar="T", help="Only albums on this target.")
+@option("--target", group=WHAT, metavar="T", help="Only albums on this target.")
 @upload_options
 @shared
 @pass_app

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from albumup.cli.app import App, pass_app, shared
+from albumup.cli.help import WHAT, command, option
 from albumup.cli.push import options_of, upload_options
 
 if TYPE_CHECKING:
@@ -15,13 +16,13 @@ if TYPE_CHECKING:
     from albumup.journal.states import State
 
 
-@click.command("retry-failed", short_help="Give what failed a fresh set of tries (from cron, or by name).")
+@command("retry-failed", short_help="Give what failed a fresh set of tries (from cron, or by name).")
 @click.argument("albums", nargs=-1, metavar="[ALBUM...]")
-@click.option("--target", metavar="T", help="Only albums on this target.")
-@click.option("--all", "every", is_flag=True, help="All albums, their rounds begun anew.")
-@click.option("--rejected", is_flag=True, help="What was rejected, too.")
-@click.option("--in-doubt", is_flag=True, help="What is in doubt, too, even where it may then be there twice.")
-@click.option("--rounds", type=click.IntRange(0), metavar="N", help="Fresh sets a photo gets from cron (5).")
+@option("--target", group=WHAT, metavar="T", help="Only albums on this target.")
+@option("--all", "every", group=WHAT, is_flag=True, help="All albums, their rounds begun anew.")
+@option("--rejected", group=WHAT, is_flag=True, help="What was rejected, too.")
+@option("--in-doubt", group=WHAT, is_flag=True, help="What is in doubt, too, even where it may then be there twice.")
+@option("--rounds", group=WHAT, type=click.IntRange(0), metavar="N", help="Fresh sets a photo gets from cron (5).")
 @upload_options
 @shared
 @pass_app

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from albumup.cli.app import App, pass_app, shared
+from albumup.cli.help import command, option
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,9 +22,9 @@ T = TypeVar("T")
 _POLL = 0.1
 
 
-@click.command(short_help="Make or show an album's share link.")
+@command(short_help="Make or show an album's share link.")
 @click.argument("album")
-@click.option("--target", metavar="T", help="Only the album on this target.")
+@option("--target", metavar="T", help="Only the album on this target.")
 @shared
 @pass_app
 def share(app: App, /, album: str, target: str | None) -> int:

@@ -7,12 +7,13 @@ import time
 import click
 
 from albumup.cli.app import App, pass_app, shared
+from albumup.cli.help import command, option
 
 
-@click.command(short_help="Where every album stands, and who is uploading.")
+@command(short_help="Where every album stands, and who is uploading.")
 @click.argument("albums", nargs=-1, metavar="[ALBUM...]")
-@click.option("--target", metavar="T", help="Only albums on this target.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@option("--target", metavar="T", help="Only albums on this target.")
+@option("--json", "as_json", is_flag=True, help="One JSON object.")
 @shared
 @pass_app
 def status(app: App, /, albums: tuple[str, ...], target: str | None, as_json: bool) -> int:

@@ -8,10 +8,11 @@ from typing import Any
 import click
 
 from albumup.cli.app import App, pass_app, shared
+from albumup.cli.help import group
 from albumup.cli.target_add import add
 
 
-@click.group(short_help="Set servers up, see and try them.")
+@group(short_help="Set servers up, see and try them.")
 @shared
 def target() -> None:
     """Set servers up, see and try them.
@@ -28,7 +29,11 @@ def target() -> None:
 @shared
 @pass_app
 def list_targets(app: App, /) -> int:
-    """The targets of the config file, those that --url has left in the journal, and the built-in inbox."""
+    """The targets of the config file, those that --url has left in the journal, and the built-in inbox.
+
+    \b
+      albumup target list
+    """
     from albumup.cli.destination import kept_targets
     from albumup.cli.screen import escape, put, table
     from albumup.config import TargetTable
@@ -57,7 +62,11 @@ def list_targets(app: App, /) -> int:
 @shared
 @pass_app
 def show(app: App, /, name: str) -> int:
-    """A target's settings as they are read, secrets masked."""
+    """A target's settings as they are read, secrets masked.
+
+    \b
+      albumup target show home
+    """
     from albumup.cli.destination import kept_targets
     from albumup.cli.screen import escape, put
     from albumup.config import masked
@@ -86,7 +95,12 @@ def show(app: App, /, name: str) -> int:
 @shared
 @pass_app
 def check(app: App, /, name: str | None) -> int:
-    """Prove a target's URL, credentials and limits without uploading anything."""
+    """Prove a target's URL, credentials and limits without uploading anything.
+
+    \b
+      albumup target check           the default target
+      albumup target check home
+    """
     from albumup.cli.destination import kept_targets
     from albumup.cli.screen import escape, put
     from albumup.targets.building import default_target, inbox_folder, table_of

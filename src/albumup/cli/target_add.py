@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from albumup.cli.app import App, pass_app, shared
+from albumup.cli.help import command, option
 
 if TYPE_CHECKING:
     from albumup.config import TargetTable
@@ -20,14 +21,14 @@ if TYPE_CHECKING:
 _LOOK_AGAIN = "check host, port, and whether it is http:// or https://; is the server up?"
 
 
-@click.command("add", short_help="Set a server up: found, tried, written into the config.")
+@command("add", short_help="Set a server up: found, tried, written into the config.")
 @click.argument("name", required=False)
 @click.argument("url", required=False)
-@click.option("--kind", metavar="K", help="The kind of server, where it cannot be seen from outside.")
-@click.option("--token-file", metavar="F", help="A file that holds the token or API key (0600).")
-@click.option("--token-env", metavar="V", help="The environment variable that holds it.")
-@click.option("--ca-file", metavar="F", help="Certificates to trust instead of the system's.")
-@click.option("--default", "is_default", is_flag=True, help="Push there when no --target is given.")
+@option("--kind", metavar="K", help="The kind of server, where it cannot be seen from outside.")
+@option("--token-file", metavar="F", help="A file that holds the token or API key (0600).")
+@option("--token-env", metavar="V", help="The environment variable that holds it.")
+@option("--ca-file", metavar="F", help="Certificates to trust instead of the system's.")
+@option("--default", "is_default", is_flag=True, help="Push there when no --target is given.")
 @shared
 @pass_app
 def add(

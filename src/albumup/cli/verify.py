@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from albumup.cli.app import App, pass_app, shared
+from albumup.cli.help import command, option
 
 if TYPE_CHECKING:
     from albumup.journal.journal import Journal
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
 _MOST_NAMED = 20
 
 
-@click.command(short_help="Prove every photo: may the folder be erased?")
+@command(short_help="Prove every photo: may the folder be erased?")
 @click.argument("album")
-@click.option("--target", metavar="T", help="Only the album on this target.")
-@click.option("--deep", is_flag=True, help="Download every original, and compare its SHA-256.")
-@click.option("-0", "nul", is_flag=True, help="Print the proven paths, NUL after each, for xargs -0.")
+@option("--target", metavar="T", help="Only the album on this target.")
+@option("--deep", is_flag=True, help="Download every original, and compare its SHA-256.")
+@option("-0", "nul", is_flag=True, help="Print the proven paths, NUL after each, for xargs -0.")
 @shared
 @pass_app
 def verify(app: App, /, album: str, target: str | None, deep: bool, nul: bool) -> int:

@@ -1,0 +1,37 @@
+"""``albumup help`` and ``albumup version``: what people type who do not know the options for it."""
+
+from __future__ import annotations
+
+import click
+
+from albumup.cli.app import shared
+from albumup.cli.help import command, help_of
+
+
+@command(short_help="The help of a command.")
+@click.argument("words", nargs=-1, metavar="[COMMAND...]")
+@shared
+@click.pass_context
+def help(ctx: click.Context, /, words: tuple[str, ...]) -> int:
+    """What a command does and its options, as its --help shows them.
+
+    \b
+      albumup help push
+      albumup help target add
+    """
+    click.echo(help_of(ctx, words))
+    return 0
+
+
+@command(short_help="The version.")
+@shared
+def version() -> int:
+    """The version of albumup, as -V shows it.
+
+    \b
+      albumup version
+    """
+    from albumup import __version__
+
+    click.echo(f"albumup {__version__}")
+    return 0

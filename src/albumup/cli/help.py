@@ -1,0 +1,152 @@
+"""Help texts: options in groups, each with a heading, and lines that fit the terminal.
+
+``grouped`` is what the manual is made from, too, so that ``--help`` and the pages agree.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+from click.types import OptionHelpExtra
+
+from albumup.cli.layout import wrapped
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+OPTIONS = "Options"
+WHAT = "What to send"
+WHERE = "Where to"
+HOW = "How"
+NO_CONFIG = "Without a config"
+GENERAL = "General"
+GROUPS = (OPTIONS, WHAT, WHERE, HOW, NO_CONFIG, GENERAL)
+"""The headings, in the order that they stand in."""
+
+_WIDEST, _NARROWEST = 80, 30
+
+
+class Option(click.Option):
+    """An option that stands under one of GROUPS in the help text."""
+
+    def __init__(self, *args: Any, group: str = OPTIONS, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.group = group
+
+    def get_help_extra(self, ctx: click.Context) -> OptionHelpExtra:
+        """Without the range of a number: "[x>=0]" says nothing that a refusal would not say better."""
+        extra = super().get_help_extra(ctx)
+        extra.pop("range", None)
+        return extra
+
+
+def option(*names: str, group: str = OPTIONS, **settings: Any) -> Callable[[F], F]:
+    """click's own, for an option under a heading."""
+    return click.option(*names, cls=Option, group=group, **settings)
+
+
+def grouped(command: click.Command, ctx: click.Context) -> list[tuple[str, list[click.Option]]]:
+    """A command's options that are shown, by heading, in the order of GROUPS; -h is a general one."""
+    found: dict[str, list[click.Option]] = {heading: [] for heading in GROUPS}
+    for one in command.get_params(ctx):
+        if isinstance(one, click.Option) and not one.hidden:
+            found[one.group if isinstance(one, Option) else GENERAL].append(one)
+    return [(heading, options) for heading, options in found.items() if options]
+
+
+class _Formatter(click.HelpFormatter):
+    """As wide as the terminal, and never wider than 80 columns."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        columns = shutil.get_terminal_size((_WIDEST, 24)).columns
+        super().__init__(width=max(_NARROWEST, min(columns, _WIDEST)))
+
+    def write_dl(self, rows: Any, col_max: int = 28, col_spacing: int = 2) -> None:
+        super().write_dl(rows, min(col_max, self.width // 3), col_spacing)
+
+    def getvalue(self) -> str:
+        """The text; its examples, which click leaves as they are, broken too where they are too wide."""
+        return wrapped(super().getvalue(), self.width)
+
+
+class _Context(click.Context):
+    formatter_class = _Formatter
+
+
+class Command(click.Command):
+    """A command whose help shows its options in groups."""
+
+    context_class = _Context
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        _write_options(self, ctx, formatter)
+
+
+class Group(click.Group):
+    """A group of commands, with help of the same form, and a near miss of a command said."""
+
+    context_class = _Context
+    command_class = Command
+
+    unsuggested: frozenset[str] = frozenset()
+    """Commands that nobody shall type by mistake: no near miss leads to them."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        self.format_commands(ctx, formatter)
+        _write_options(self, ctx, formatter)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        names = self.list_commands(ctx)
+        found = [(name, self.get_command(ctx, name)) for name in names]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, one.get_short_help_str(60)) for name, one in found if one])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        names = self.list_commands(ctx)
+        if args and args[0] not in names and not args[0].startswith("-"):
+            from albumup.template import did_you_mean
+
+            near = did_you_mean(args[0], [name for name in names if name not in self.unsuggested])
+            ctx.fail(f"there is no command {args[0]!a}{near}")
+        return super().resolve_command(ctx, args)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """``--help push`` is ``push --help``."""
+        if len(args) > 1 and args[0] in ctx.help_option_names and args[1] in self.list_commands(ctx):
+            args = [*args[1:], args[0]]
+        return super().parse_args(ctx, args)
+
+
+def command(name: str | None = None, **settings: Any) -> Callable[[Callable[..., Any]], Command]:
+    """click's own, with help in groups."""
+    return click.command(name, cls=Command, **settings)
+
+
+def group(name: str | None = None, **settings: Any) -> Callable[[Callable[..., Any]], Group]:
+    """click's own, with help in groups."""
+    return click.group(name, cls=Group, **settings)
+
+
+def _write_options(command: click.Command, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    for heading, options in grouped(command, ctx):
+        rows = [row for row in (one.get_help_record(ctx) for one in options) if row]
+        with formatter.section(heading):
+            formatter.write_dl(rows)
+
+
+def help_of(ctx: click.Context, names: Sequence[str]) -> str:
+    """The help text of a command, named by the words that lead to it; fails as an unknown command does."""
+    root = ctx.find_root()
+    found: click.Command = root.command
+    context = root
+    for number, name in enumerate(names):
+        if not isinstance(found, click.Group):
+            context.fail(f"{context.command_path} has no commands of its own")
+        _, inner, _ = found.resolve_command(context, [name, *names[number + 1 :]])
+        assert inner is not None
+        found, context = inner, inner.context_class(inner, info_name=name, parent=context)
+    return found.get_help(context)

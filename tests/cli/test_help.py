@@ -1,0 +1,88 @@
+"""Help texts, in-process: their groups, their width, and what leads to them."""
+
+from collections.abc import Iterator
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from albumup import __version__
+from albumup.cli import cli
+from albumup.cli.app import App
+from albumup.cli.help import GENERAL, HOW, NO_CONFIG, OPTIONS, WHAT, WHERE, Command, Group, grouped
+
+
+def run(*words: str, columns: int = 80) -> str:
+    done = CliRunner().invoke(cli, words, prog_name="albumup", obj=App(), env={"COLUMNS": str(columns)})
+    return done.output
+
+
+def commands() -> Iterator[tuple[str, ...]]:
+    context = click.Context(cli)
+    for name in cli.list_commands(context):
+        found = cli.get_command(context, name)
+        yield (name,)
+        if isinstance(found, click.Group):
+            yield from ((name, inner) for inner in found.list_commands(context))
+
+
+def of(*words: str) -> click.Command:
+    found: click.Command = cli
+    for word in words:
+        assert isinstance(found, click.Group)
+        inner = found.get_command(click.Context(found), word)
+        assert inner is not None
+        found = inner
+    return found
+
+
+@pytest.mark.parametrize("words", [(), *commands()], ids=" ".join)
+@pytest.mark.parametrize("columns", [80, 40])
+def test_each_help_text_fits_the_terminal_and_shows_an_example(words: tuple[str, ...], columns: int) -> None:
+    text = run(*words, "-h", columns=columns)
+    # What is typed stays whole: at 40 columns an example may be wider.
+    wide = [line for line in text.splitlines() if len(line) > columns and not line.startswith("    albumup ")]
+    assert wide == []
+    if columns == 80:
+        assert [line for line in text.splitlines() if len(line) > columns] == []
+        assert f"\n    albumup {words[0] if words else 'push'}" in text
+
+
+def test_the_options_of_push_stand_in_groups() -> None:
+    headings = [line for line in run("push", "-h").splitlines() if line.endswith(":") and line[0] != " "]
+    assert headings == [f"{one}:" for one in (WHAT, WHERE, HOW, NO_CONFIG, GENERAL)]
+
+
+@pytest.mark.parametrize("words", list(commands()), ids=" ".join)
+def test_the_options_that_all_commands_have_are_the_general_ones(words: tuple[str, ...]) -> None:
+    found = of(*words)
+    assert isinstance(found, Command | Group)
+    context = click.Context(found)
+    general = dict(grouped(found, context))[GENERAL]
+    assert [one.opts[-1] for one in general] == [
+        "--journal", "--config", "--quiet", "--verbose", "--progress", "--version", "--color", "--help",
+    ]  # fmt: skip
+    if words in {("push",), ("resume",), ("retry-failed",)}:
+        assert OPTIONS not in dict(grouped(found, context))
+
+
+@pytest.mark.parametrize("words", [("push",), ("target",), ("target", "add"), ()], ids=" ".join)
+def test_help_is_a_command_too(words: tuple[str, ...]) -> None:
+    assert run("help", *words) == run(*words, "--help")
+    assert run("help", *words).startswith(" ".join(("Usage: albumup", *words)))
+
+
+def test_help_before_the_command_is_that_of_the_command() -> None:
+    assert run("--help", "push") == run("push", "--help")
+    assert run("-h", "target", "add") == run("target", "add", "-h")
+    assert run("--help", "no-command") == run("--help")
+
+
+def test_help_of_no_command_says_so() -> None:
+    assert "there is no command 'psuh'; did you mean push?" in run("help", "psuh")
+    assert "albumup target has no command" not in run("help", "target", "add")
+    assert "albumup push has no commands of its own" in run("help", "push", "twice")
+
+
+def test_version_is_a_command_too() -> None:
+    assert run("version") == run("-V") == f"albumup {__version__}\n"
