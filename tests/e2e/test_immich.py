@@ -749,3 +749,33 @@ def test_ctrl_c_does_not_wait_for_a_question(home: Home, immich: Immich) -> None
     assert immich.tell("waiting") == 1  # it is not answered yet
     immich.tell("release")
     assert home.run("resume").returncode == 0
+
+
+def test_push_share_of_a_settled_album_shows_the_link(home: Home, immich: Immich) -> None:
+    """Also where there is nothing to send; and only while the server says that it has it."""
+    home.run("push", home.photos(2), "--share")
+    link = home.album()["share"]
+    again = home.run("push", home.folder / "trip", "--share")
+    assert (again.returncode, again.stdout) == (0, "")
+    assert "nothing to do" in again.stderr
+    assert again.stderr.count(link) == 1
+    assert link not in home.run("push", home.folder / "trip").stderr
+    immich.close()
+    away = home.run("push", home.folder / "trip", "--share")
+    assert link not in away.stderr
+    assert "albumup share trip" in away.stderr
+
+
+@pytest.mark.parametrize("told", ["https://x\x1b[2J.example", "javascript:alert(1)", "https://ours@evil.example"])
+def test_an_address_that_is_none_is_in_no_share_link(home: Home, start: Start, told: str) -> None:
+    server = start(externalDomain=told)
+    configure(home, server.url)
+    done = home.run("push", home.photos(1), "--share")
+    link = home.album()["share"]
+    assert done.returncode == 0
+    assert link.startswith(f"{server.url}/share/")
+    assert link in done.stderr
+    assert "externalDomain" in done.stderr
+    shown = home.run("share", "trip")
+    assert shown.stdout == f"{link}\n"
+    assert "\x1b" not in done.stderr + shown.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -16,8 +17,17 @@ T = TypeVar("T")
 _MOST_NAMED = 20
 
 
-def look_again(app: App, journal: Journal, album: Album, server: Target, *, wants_share: bool) -> bool:
-    """Say what has become of an album of which something was sent before; True if photos are there no more.
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What came of looking at what was sent before: are photos of it there no more? ``is_asked``: did the server say
+    so, and of the share link, too?"""
+
+    is_lost: bool = False
+    is_asked: bool = False
+
+
+def look_again(app: App, journal: Journal, album: Album, server: Target, *, wants_share: bool) -> Again:
+    """Say what has become of an album of which something was sent before.
 
     What is owed of it then is journaled, for the run that follows. Nothing is asked while somebody is uploading.
     """
@@ -33,7 +43,7 @@ def look_again(app: App, journal: Journal, album: Album, server: Target, *, want
 
     lock = FileLock(paths_of(journal.path)["lock"])
     if not runs.tally(journal, album.id).count(*DONE) or not lock.take(0.0):
-        return False
+        return Again()
     title = words.title_of(journal, album)
 
     def do(change: Callable[[Journal], T]) -> T:
@@ -47,7 +57,7 @@ def look_again(app: App, journal: Journal, album: Album, server: Target, *, want
     except (Unasked, AlbumupError) as error:
         if not runs.is_unfinished(journal, album.id):
             app.screen.say(f"{title}: whether it is all still there could not be asked: {escape(str(error))}")
-        return False
+        return Again()
     finally:
         if wants_share:
             do(lambda journal: journal.want_share(album.id))
@@ -61,7 +71,20 @@ def look_again(app: App, journal: Journal, album: Album, server: Target, *, want
         name, has_twin = words.quoted(album.name), title != words.shown_name(album.name)
         forget = f"albumup forget {name}" + (f" --target {album.target}" if has_twin else "")
         app.screen.complain(f"To send again what was deleted there: {forget}, then push")
-    return bool(lost)
+    return Again(is_lost=bool(lost), is_asked=True)
+
+
+def say_link(app: App, journal: Journal, album: Album, *, is_asked: bool) -> None:
+    """Show the share link of an album that needs no run; one that the server was not asked for is not shown."""
+    from albumup.cli import words
+    from albumup.cli.screen import escape
+    from albumup.journal import runs
+
+    link = next((one.share for one in runs.albums(journal) if one.id == album.id), None)
+    if link is not None and is_asked:
+        app.screen.say(f"  {escape(link)}")
+    elif link is not None:
+        app.screen.say(f"Its share link was not asked for now: albumup share {words.quoted(album.name)}")
 
 
 def what_became_of(journal: Journal, album: Album, server: Target) -> str:

@@ -82,7 +82,7 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
 
     Once it says that the photos are queued, it is safe to interrupt: albumup resume goes on.
     """
-    from albumup.cli.again import look_again
+    from albumup.cli.again import Again, look_again, say_link
     from albumup.cli.damage import nothing_queued
     from albumup.cli.session import Session
     from albumup.errors import UsageError
@@ -127,17 +127,20 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
         _say_queued(app, journal, intake, known, target)
     if given["as_json"]:
         _tell_queued(app, journal, album_id, newest, album, name)
-    is_lost = False
+    again = Again(is_asked=target is not None and not target.can_share)
     if known is not None and target is not None and target.keeps_albums:
-        is_lost = look_again(app, journal, known, target, wants_share=given["wants_share"])
+        again = look_again(app, journal, known, target, wants_share=given["wants_share"])
     session = Session(app, journal, {album_id: album}, options, json=given["as_json"])
+    is_settled = known is not None and not runs.is_unfinished(journal, album_id)
     code = session.run_if_needed()
+    if known is not None and is_settled and given["wants_share"]:
+        say_link(app, journal, known, is_asked=again.is_asked)
     unread = intake.survey.folders
     for folder in unread:
         from albumup.cli.screen import escape
 
         app.screen.complain(f"Not read: {escape(folder.path)}: {escape(folder.reason)}")
-    return 3 if (unread or is_lost) and code == 0 else code
+    return 3 if (unread or again.is_lost) and code == 0 else code
 
 
 def options_of(app: App, given: dict[str, Any], patience: float | None = None) -> Any:

@@ -128,6 +128,14 @@ class ServerAlbum:
 
 
 @dataclass(frozen=True, slots=True)
+class ShareLink:
+    """An album's link for people, and what is to be known of it; "" if nothing."""
+
+    url: str
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """One line of ``target check``: what was looked at, whether it is well, in words."""
 
@@ -378,8 +386,11 @@ class Target(ABC):
         """
         return f"{self.address} joins none that are there already"
 
-    def share_link(self, http: Http, album: ServerAlbum) -> str:
-        """The album's address for people: the link it has, or a new one. Raises as ``place`` does."""
+    def share_link(self, http: Http, album: ServerAlbum) -> ShareLink:
+        """The album's address for people: the link it has, or a new one. Raises as ``place`` does.
+
+        What a server says of its address is no more than its word: an address that is none is not shown as one.
+        """
         raise NotImplementedError
 
     def has_link(self, http: Http, url: str) -> bool:  # noqa: ARG002 - most cannot tell

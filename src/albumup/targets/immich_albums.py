@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from albumup.errors import ConfigError
-from albumup.targets.base import AlbumGone, ServerAlbum, Unasked, words_in
+from albumup.targets.base import AlbumGone, ServerAlbum, ShareLink, Unasked, words_in
 from albumup.targets.immich_api import SAYS_NOTHING, ImmichApi, answers_in_shape, unanswered
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 _AT_ONE_MOMENT = 60.0
 """Seconds."""
+_SITE = re.compile(r"https?://[!-~]+")
+_NO_PART_OF_ONE = frozenset("\"'<>\\^`{|}?#@")
 
 
 class ImmichAlbums(ImmichApi):
@@ -97,7 +100,7 @@ class ImmichAlbums(ImmichApi):
         return ""
 
     @answers_in_shape
-    def share_link(self, http: Http, album: ServerAlbum) -> str:
+    def share_link(self, http: Http, album: ServerAlbum) -> ShareLink:
         """An open link that the album has already, where the key may look, else a new one."""
         links = self.call(http, "GET", f"/shared-links?albumId={quote(album.id)}", missing=(400, 403, 404))
         for link in links if isinstance(links, list) else []:
@@ -111,12 +114,15 @@ class ImmichAlbums(ImmichApi):
             raise Unasked(f"{self.site}: {SAYS_NOTHING}")
         return self._link_url(http, made)
 
-    def _link_url(self, http: Http, link: Mapping[str, Any]) -> str:
-        """The server may be known to the world by another name than to us."""
+    def _link_url(self, http: Http, link: Mapping[str, Any]) -> ShareLink:
+        """The server may be known to the world by another name than to us, if what it says can be one."""
         config = self.call(http, "GET", "/server/config", missing=(401, 403, 404))
         outside = str(config.get("externalDomain") or "") if isinstance(config, dict) else ""
-        site = outside.rstrip("/") if outside.startswith(("http://", "https://")) else self.site
-        return f"{site}/share/{quote(str(link['key']))}"
+        path = f"/share/{quote(str(link['key']), safe='')}"
+        if not outside or is_site(outside):
+            return ShareLink((outside.rstrip("/") or self.site) + path)
+        words = f"the server says that it is known to others as {words_in(outside, 100)!a} (externalDomain),"
+        return ShareLink(self.site + path, f"{words} which is no address; its share link has {self.address} instead")
 
     def has_link(self, http: Http, url: str) -> bool:
         """GET /shared-links/me with the link's own key, as whoever has it does: no permission is wanted for that.
@@ -139,11 +145,22 @@ class ImmichAlbums(ImmichApi):
     def _lists_link(self, http: Http, key: str) -> bool:
         """Among the account's links, where the key may look at those; where it may not, nobody can tell."""
         links = self.call(http, "GET", "/shared-links", missing=(403,))
-        return links is None or any(quote(str(link["key"])) == key for link in links)
+        return links is None or any(quote(str(link["key"]), safe="") == key for link in links)
 
     def _album(self, said: Mapping[str, Any]) -> ServerAlbum:
         album_id, count = str(said["id"]), said.get("assetCount")
         return ServerAlbum(album_id, f"{self.site}/albums/{quote(album_id)}", count if isinstance(count, int) else None)
+
+
+def is_site(text: str) -> bool:
+    """Can this be where a web site is for people: http or https, a host, and nothing that is no part of that?"""
+    if not _SITE.fullmatch(text) or _NO_PART_OF_ONE & set(text):
+        return False
+    try:
+        parts = urlsplit(text)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _without_leavings(albums: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:

@@ -164,15 +164,17 @@ class AlbumWork:
         """The album's share link, journaled."""
         for last in (False, True):
             try:
-                url = self._target.share_link(self._http, self._open(album))
+                link = self._target.share_link(self._http, self._open(album))
                 break
             except AlbumGone:
                 del self._found[album.id]
                 if last:
                     raise Unasked("the album is there, and is not there when it is to be shared") from None
         self.requests += 1
-        self._do(lambda journal: journal.shared(album.id, url))
-        return url
+        self._do(lambda journal: journal.shared(album.id, link.url))
+        if link.words:
+            self._tell(album, link.words)
+        return link.url
 
 
 class Keeper(threading.Thread):
