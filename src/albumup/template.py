@@ -46,36 +46,47 @@ _DATE_CODE = re.compile(
     r"%(?:-?[aAbBcCdeDfFGhHIjmMpRSTuUVwWxXyYzZ]|%" + ("|:z)" if sys.version_info >= (3, 12) else ")")
 )
 
+_MOST_AWAY = 1 / 3
+"""How much of a word may be mistyped: "d3" is no near miss of "wed3"."""
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY = 24 * 60  # minutes
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 def nearest(word: str, choices: Iterable[str]) -> str | None:
-    """The choice nearest to ``word``, without regard to case: one that begins with it, or the most alike.
+    """The choice that was probably meant, without regard to case; None where none is near.
 
-    None where there is nothing to choose from.
+    One that begins with ``word`` (three letters at least), else one that is at most a third of its letters away, else
+    one that holds ``word`` (four letters at least).
     """
-    from difflib import get_close_matches
+    lowered = {choice.lower(): choice for choice in sorted(choices)}
+    wanted = word.lower()
+    begins = [one for one in lowered if one.startswith(wanted) and len(wanted) >= 3]
+    holds = [one for one in lowered if wanted in one and len(wanted) >= 4]
+    away = {one: _distance(wanted, one) / max(len(wanted), len(one), 1) for one in lowered}
+    close = [one for one in lowered if away[one] <= _MOST_AWAY]
+    found = min(begins, key=len, default="") or min(close, key=away.__getitem__, default="")
+    return lowered.get(found or min(holds, key=len, default=""))
 
-    lowered = {choice.lower(): choice for choice in choices}
-    begins = sorted((choice for choice in lowered if word and choice.startswith(word.lower())), key=len)
-    found = begins or get_close_matches(word.lower(), lowered, n=1, cutoff=0.0)
-    return lowered[found[0]] if found else None
+
+def _distance(one: str, other: str) -> int:
+    """Letters left out, put in, changed or swapped with the next, to make one of the other (optimal alignment)."""
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for i, letter in enumerate(one, 1):
+        before, last, row = row, before, [i]
+        for j, there in enumerate(other, 1):
+            steps = min(before[j] + 1, row[-1] + 1, before[j - 1] + (letter != there))
+            if i > 1 and j > 1 and letter == other[j - 2] and there == one[i - 2]:
+                steps = min(steps, last[j - 2] + 1)
+            row.append(steps)
+    return row[-1]
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """``"; did you mean X?"``, or ``"; the nearest is X"`` where that is far: the end of a message about a word.
-
-    Nothing where there is nothing to choose from.
-    """
-    from difflib import SequenceMatcher
-
-    if (found := nearest(word, choices)) is None:
-        return ""
-    one, other = word.lower(), found.lower()
-    is_close = (one and other.startswith(one)) or SequenceMatcher(None, one, other).ratio() >= 0.6
-    return f"; did you mean {found}?" if is_close else f"; the nearest is {found}"
+    """``"; did you mean X?"``, the end of a message about a word; nothing where none of the choices is near."""
+    found = nearest(word, choices)
+    return f"; did you mean {found}?" if found else ""
 
 
 class Template:

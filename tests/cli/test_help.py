@@ -86,3 +86,42 @@ def test_help_of_no_command_says_so() -> None:
 
 def test_version_is_a_command_too() -> None:
     assert run("version") == run("-V") == f"albumup {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("psh", "push"),
+        ("pusj", "push"),
+        ("lst", "list"),
+        ("stat", "status"),
+        ("retry", "retry-failed"),
+        ("halp", "help"),
+    ],
+)
+def test_a_near_miss_of_a_command_is_said(typed: str, meant: str) -> None:
+    assert f"there is no command '{typed}'; did you mean {meant}?" in run(typed, "./trip")
+
+
+@pytest.mark.parametrize("typed", ["forgt", "forge", "forg", "fotget", "for", "forgets"])
+def test_no_near_miss_leads_to_forget(typed: str) -> None:
+    assert f"there is no command '{typed}'\n" in run(typed, "trip")
+
+
+@pytest.mark.parametrize("typed", ["d3", "rm", "upload", "delete", "xyzzy"])
+def test_a_word_that_is_near_no_command_gets_no_guess(typed: str) -> None:
+    assert f"there is no command '{typed}'\n" in run(typed)
+
+
+def test_a_near_miss_within_target_is_said() -> None:
+    assert "there is no command 'chek'; did you mean check?" in run("target", "chek", "home")
+
+
+@pytest.mark.parametrize("words", list(commands()), ids=" ".join)
+def test_a_near_miss_of_an_option_leads_to_nothing_that_gives_photos_up(words: tuple[str, ...]) -> None:
+    """click guesses among a command's options: none of them deletes, forgets or gives up."""
+    found = of(*words)
+    options = {name for one in found.get_params(click.Context(found)) for name in one.opts if name[:2] == "--"}
+    assert not {
+        name for name in options if any(word in name for word in ("delet", "forget", "remov", "cancel", "force"))
+    }

@@ -30,6 +30,8 @@ COMMANDS = (
     "target",
     "receive",
     "demo",
+    "help",
+    "version",
 )
 
 

@@ -19,7 +19,9 @@ def help(ctx: click.Context, /, words: tuple[str, ...]) -> int:
       albumup help push
       albumup help target add
     """
-    click.echo(help_of(ctx, words))
+    from albumup.cli.screen import put
+
+    put(help_of(ctx, words))
     return 0
 
 
@@ -32,6 +34,7 @@ def version() -> int:
       albumup version
     """
     from albumup import __version__
+    from albumup.cli.screen import put
 
-    click.echo(f"albumup {__version__}")
+    put(f"albumup {__version__}")
     return 0
