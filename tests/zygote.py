@@ -22,6 +22,8 @@ from typing import Any
 COMMAND = [sys.executable, "-m", "albumup"]
 VOLUME = "VOLUME_OF_THE_TESTS"
 """A variable: what the system calls the file system that everything lies on, whatever it really says."""
+SCREEN = "ALBUMUP_SCREEN"
+"""A variable: what is fixed in the process of a command that makes a screen (tests/screens/process.py)."""
 
 _SUBREAPER = 36
 _SIGNALS = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
@@ -185,6 +187,10 @@ def _become(request: dict[str, Any]) -> None:
 
         volumes._uuid_of = lambda *_: volume
     random.seed()
+    if (screen := os.environ.pop(SCREEN, None)) is not None:
+        from screens.process import set_up
+
+        set_up(json.loads(screen))
     sys.argv[:] = ["albumup", *request["words"]]
     for name, descriptor, mode in (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w")):
         errors = "backslashreplace" if name == "stderr" else "surrogateescape"

@@ -1,0 +1,67 @@
+"""What is fixed in the process of a command that makes a screen, before it begins."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import random
+import socket
+import sys
+import termios
+from typing import Any
+
+NOT_OURS = "192.0.2.10"
+"""An address for documentation (RFC 5737): of no computer, so not of this one."""
+
+
+def set_up(given: dict[str, Any]) -> None:
+    """``given``: ``hosts`` (name -> local port), ``took`` (seconds of a run), ``pid``, ``seed``, ``terminal`` (whether
+    the streams are one, to be this session's own)."""
+    random.seed(given["seed"])
+    if given["terminal"]:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    _name_hosts(given["hosts"])
+    _fix_times(given["took"])
+    _forget_what_is_in_memory()
+    os.getpid = lambda: given["pid"]
+
+
+def _name_hosts(hosts: dict[str, int]) -> None:
+    real = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, port: Any, *rest: Any, **more: Any) -> Any:
+        if host not in hosts:
+            return real(host, port, *rest, **more)
+        if more.get("type") == socket.SOCK_DGRAM:  # asked whether it is this computer
+            return real(NOT_OURS, port, *rest, **more)
+        return real("127.0.0.1", hosts[host], *rest, **more)
+
+    socket.getaddrinfo = getaddrinfo
+
+
+def _fix_times(took: float) -> None:
+    from albumup.uploader.terms import RunEnd
+
+    begin = RunEnd.__init__
+
+    def __init__(self: RunEnd, *values: Any, **named: Any) -> None:
+        begin(self, *values, **{**named, "seconds": took})
+
+    RunEnd.__init__ = __init__  # type: ignore[method-assign]
+
+
+def _forget_what_is_in_memory() -> None:
+    """Whether a file system remembers what was read is its own affair."""
+    from albumup import disk
+
+    disk._is_remembered = lambda *_: False
+
+
+if __name__ == "__main__":  # the command of a line with more than one in it
+    import json
+
+    set_up(json.loads(os.environ.pop("ALBUMUP_SCREEN")))
+    sys.argv[0] = "albumup"
+    from albumup.__main__ import main
+
+    main()
