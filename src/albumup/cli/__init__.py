@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import os
+from typing import Any
 
 import click
 
@@ -16,15 +18,26 @@ class _Lazy(Group):
 
     unsuggested = frozenset({"forget"})
 
+    def main(self, *args: Any, **extra: Any) -> Any:
+        if "_ALBUMUP_COMPLETE" in os.environ:
+            from albumup.cli.completing import install
+
+            install()
+        return super().main(*args, **extra)
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         module = COMMANDS.get(cmd_name)
         if module is None:
             return None
         found = getattr(importlib.import_module(f"albumup.cli.{module}"), cmd_name.replace("-", "_"))
         assert isinstance(found, click.Command)
+        if ctx.resilient_parsing:  # for Tab
+            from albumup.cli.completing import equip
+
+            equip(found)
         return found
 
 

@@ -1,0 +1,302 @@
+"""What Tab offers in bash, zsh and fish: commands, options, albums, targets, states and files.
+
+A shell runs the program at each Tab. Nothing is made and nothing is said: the journal is opened to be read, and what
+cannot be found out is not offered. A name may hold spaces, quotes and anything else that a shell would act upon, so
+click's scripts are replaced by ours: they hand over the line as it was typed, and take lines that nothing expands.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import unicodedata
+from collections.abc import Callable, Iterable
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    FishComplete,
+    ShellComplete,
+    ZshComplete,
+    add_completion_class,
+)
+
+if TYPE_CHECKING:
+    from albumup.cli.app import App
+
+_END = "\x00"
+"""Stands where the cursor is; no command line holds it."""
+_MOST = 500
+"""Photos offered to ``cancel``."""
+
+_BASH = """\
+%(complete_func)s() {
+    local kind value
+    COMPREPLY=()
+    while IFS=$'\\t' read -r kind value; do
+        case $kind in
+            plain) COMPREPLY+=("$value") ;;
+            file) compopt -o default ;;
+            dir) compopt -o dirnames ;;
+        esac
+    done < <(COMP_LINE="${COMP_LINE:0:COMP_POINT}" COMP_WORD="$2" %(complete_var)s=bash_complete "$1")
+} 2>/dev/null
+
+complete -o nosort -F %(complete_func)s %(prog_name)s 2>/dev/null || complete -F %(complete_func)s %(prog_name)s
+"""
+
+_ZSH = """\
+#compdef %(prog_name)s
+
+%(complete_func)s() {
+    local kind value words_of_it line
+    local -a plain described answer
+
+    (( $+commands[$words[1]] )) || [[ -x $words[1] ]] || return 1
+    line="${(j: :)words[1,CURRENT-1]} $QIPREFIX$IPREFIX$PREFIX"
+    answer=("${(@f)$(COMP_LINE=$line %(complete_var)s=zsh_complete $words[1] 2>/dev/null)}")
+    for kind value words_of_it in $answer; do
+        case $kind in
+            plain)
+                if [[ $words_of_it == _ ]]; then
+                    plain+=("$value")
+                else
+                    described+=("$value:$words_of_it")
+                fi ;;
+            file) [[ $PREFIX == --*=* ]] && compset -P '*='; _files ;;
+            dir) [[ $PREFIX == --*=* ]] && compset -P '*='; _files -/ ;;
+        esac
+    done
+    (( $#described )) && _describe -V unsorted described -U
+    (( $#plain )) && compadd -U -V unsorted -a plain
+}
+
+if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
+    %(complete_func)s "$@"
+else
+    compdef %(complete_func)s %(prog_name)s
+fi
+"""
+
+_FISH = """\
+function %(complete_func)s
+    set -l line (commandline -cp | string collect)
+    set -l command (commandline -po)[1]
+    for answer in (COMP_LINE=$line %(complete_var)s=fish_complete $command 2>/dev/null)
+        set -l parts (string split -m 2 \\t -- $answer)
+        switch $parts[1]
+            case plain
+                string join \\t -- $parts[2..]
+            case file
+                for path in (__fish_complete_path $parts[2])
+                    echo -- $parts[3]$path
+                end
+            case dir
+                for path in (__fish_complete_directories $parts[2] '')
+                    echo -- $parts[3]$path
+                end
+        end
+    end
+end
+
+complete --no-files --command %(prog_name)s --arguments '(%(complete_func)s)'
+"""
+
+
+def install() -> None:
+    """Have click use what is here."""
+    for shell in (_Bash, _Zsh, _Fish):
+        add_completion_class(shell)
+
+
+def equip(command: click.Command) -> click.Command:
+    """Let Tab know what the parameters of a command stand for."""
+    for name in getattr(command, "commands", {}):
+        equip(command.commands[name])  # type: ignore[attr-defined]
+    for parameter in command.params:
+        found = _OFFERS.get((command.name, parameter.name)) or _OFFERS.get((None, parameter.name))
+        if found is not None:
+            parameter.type = _Offered(parameter.type, found)
+    return command
+
+
+class _Offered(click.ParamType):
+    """A parameter's type, with what Tab may offer for it."""
+
+    def __init__(self, inner: click.ParamType, offer: Callable[[click.Context], Iterable[str]] | str) -> None:
+        self.name = inner.name
+        self._inner, self._offer = inner, offer
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return self._inner.convert(value, param, ctx)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        if isinstance(self._offer, str):
+            return [CompletionItem(incomplete, type=self._offer)]
+        given = ctx.params.get(param.name or "") or ()
+        taken = given if isinstance(given, tuple) else ()
+        offered = [name for name in dict.fromkeys(self._offer(ctx)) if name.startswith(incomplete)]
+        if isinstance(param, click.Argument):  # what begins with a dash would be an option there
+            offered = [name for name in offered if not name.startswith("-") and name not in taken]
+        return [CompletionItem(name) for name in offered]
+
+
+def _query(ctx: click.Context, sql: str, *values: object) -> list[str]:
+    """The first column of what the journal says; none where there is no journal to read."""
+    app: App = ctx.ensure_object(_app())
+    with suppress(Exception):
+        connection = app.reader()
+        if connection is not None:
+            with closing(connection):
+                return [str(row[0]) for row in connection.execute(sql, values)]
+    return []
+
+
+def _app() -> type[App]:
+    from albumup.cli.app import App
+
+    return App
+
+
+def _albums(ctx: click.Context) -> list[str]:
+    return _query(ctx, "select album from v_albums order by changed desc")
+
+
+def _targets(ctx: click.Context) -> list[str]:
+    configured: list[str] = []
+    with suppress(Exception):
+        app: App = ctx.ensure_object(_app())
+        configured = list(app.config.targets)
+    return [*configured, *_query(ctx, "select name from target order by name"), "inbox"]
+
+
+def _unsent(ctx: click.Context) -> list[str]:
+    """The names of an album's photos that can still be given up."""
+    sql = (
+        "select path from v_tasks where album = ? and state not in ('uploaded', 'duplicate', 'cancelled')"
+        f" order by id limit {_MOST}"
+    )
+    return [os.path.basename(path) for path in _query(ctx, sql, ctx.params.get("album"))]
+
+
+def _kinds(_: click.Context) -> list[str]:
+    return ["immich", "inbox", "form"]
+
+
+def _auths(_: click.Context) -> list[str]:
+    return ["bearer", "none", "header:"]
+
+
+_OFFERS: dict[tuple[str | None, str | None], Callable[[click.Context], Iterable[str]] | str] = {
+    (None, "album"): _albums,
+    (None, "albums"): _albums,
+    (None, "target"): _targets,
+    ("show", "name"): _targets,
+    ("check", "name"): _targets,
+    ("try", "name"): _targets,
+    ("cancel", "files"): _unsent,
+    (None, "kind"): _kinds,
+    (None, "auth"): _auths,
+    **{(None, name): "file" for name in ("journal", "config", "files_from", "token_file", "ca_file")},
+    **{(None, name): "dir" for name in ("spool_dir", "keep", "folder")},
+}
+"""By command (None: any) and parameter: a function that finds the words, or what click calls files and folders."""
+
+
+class _Ours(ShellComplete):
+    """What the three shells have in common."""
+
+    incomplete = ""
+    """What was typed of the last word, its quotes taken off, without ``prefix``."""
+    prefix = ""
+    """``--option=``, where the value follows in the same word."""
+    quote = ""
+    """The quote that the cursor is within."""
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        words, last, self.quote = split(os.environ.get("COMP_LINE", ""))
+        option, mark, value = last.partition("=")
+        is_joined = bool(mark) and option.startswith("--")
+        self.prefix = option + mark if is_joined else ""
+        self.incomplete = value if is_joined else last
+        return words[1:], last
+
+    def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem[str]]:
+        with suppress(Exception):
+            return [item for item in super().get_completions(args, incomplete) if is_fit(item.value)]
+        return []
+
+
+def split(line: str) -> tuple[list[str], str, str]:
+    """A command line up to the cursor: its whole words, the last one, and the quote that is open there (or "")."""
+    lexer = shlex.shlex(line + _END, posix=True)
+    lexer.whitespace_split, lexer.commenters = True, ""
+    words: list[str] = []
+    quote = ""
+    try:
+        words.extend(lexer)
+    except ValueError:  # a quote is open
+        words.append(lexer.token)
+        quote = lexer.state or ""
+    last = words.pop() if words else ""
+    return words, last.partition(_END)[0], quote
+
+
+def is_fit(text: str) -> bool:
+    """Can it stand on a line of its own? A name that cannot is to be typed."""
+    return not any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in text)
+
+
+class _Bash(_Ours, BashComplete):
+    source_template = _BASH
+
+    def source(self) -> str:
+        return ShellComplete.source(self)  # BashComplete's runs bash, to ask for its version
+
+    def format_completion(self, item: CompletionItem[str]) -> str:
+        """What stands there stays as it was typed, and what is missing is quoted as it needs to be in that place."""
+        missing = item.value.removeprefix(self.incomplete)
+        return f"{item.type}\t{os.environ.get('COMP_WORD', '')}{quoted(missing, self.quote)}"
+
+
+def quoted(text: str, quote: str) -> str:
+    """``text`` as it continues a word of bash's, within ``quote``, or outside of any where that is empty."""
+    if not quote:
+        return "".join(letter if letter.isalnum() or letter in "-_./,+@%=:" else "\\" + letter for letter in text)
+    if quote == "'":
+        inside = text.replace("'", "'\\''")
+    else:
+        # An exclamation mark recalls an older command in double quotes, too, and a backslash before it would stay.
+        escaped = "".join("\\" + letter if letter in '\\"$`' else letter for letter in text)
+        inside = escaped.replace("!", '"\\!"')
+    # Readline closes the quote, but not behind one.
+    return inside + quote if inside.endswith(quote) else inside
+
+
+class _Zsh(_Ours, ZshComplete):
+    source_template = _ZSH
+
+    def format_completion(self, item: CompletionItem[str]) -> str:
+        if item.type != "plain":
+            return f"{item.type}\n{item.value}\n_"
+        value = self.prefix + item.value
+        if not item.help:
+            return f"plain\n{value}\n_"
+        escaped = value.replace("\\", "\\\\").replace(":", "\\:")  # _describe takes both for its own
+        return f"plain\n{escaped}\n{_line(item.help)}"
+
+
+class _Fish(_Ours, FishComplete):
+    source_template = _FISH
+
+    def format_completion(self, item: CompletionItem[str]) -> str:
+        if item.type != "plain":
+            return f"{item.type}\t{item.value}\t{self.prefix}"
+        return f"plain\t{self.prefix}{item.value}" + (f"\t{_line(item.help)}" if item.help else "")
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
