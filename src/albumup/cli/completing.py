@@ -123,10 +123,10 @@ def equip(command: click.Command) -> click.Command:
     return command
 
 
-class _Offered(click.ParamType):
+class _Offered(click.ParamType[Any]):
     """A parameter's type, with what Tab may offer for it."""
 
-    def __init__(self, inner: click.ParamType, offer: Callable[[click.Context], Iterable[str]] | str) -> None:
+    def __init__(self, inner: click.ParamType[Any], offer: Callable[[click.Context], Iterable[str]] | str) -> None:
         self.name = inner.name
         self._inner, self._offer = inner, offer
 
@@ -182,6 +182,12 @@ def _unsent(ctx: click.Context) -> list[str]:
     return [os.path.basename(path) for path in _query(ctx, sql, ctx.params.get("album"))]
 
 
+def _commands(_: click.Context) -> list[str]:
+    from albumup.cli.commands import COMMANDS
+
+    return list(COMMANDS)
+
+
 def _kinds(_: click.Context) -> list[str]:
     return ["immich", "inbox", "form"]
 
@@ -198,6 +204,7 @@ _OFFERS: dict[tuple[str | None, str | None], Callable[[click.Context], Iterable[
     ("check", "name"): _targets,
     ("try", "name"): _targets,
     ("cancel", "files"): _unsent,
+    ("help", "words"): _commands,
     (None, "kind"): _kinds,
     (None, "auth"): _auths,
     **{(None, name): "file" for name in ("journal", "config", "files_from", "token_file", "ca_file")},
@@ -240,7 +247,7 @@ def split(line: str) -> tuple[list[str], str, str]:
         words.extend(lexer)
     except ValueError:  # a quote is open
         words.append(lexer.token)
-        quote = lexer.state or ""
+        quote = lexer.state or ""  # type: ignore[attr-defined]  # typeshed leaves it out
     last = words.pop() if words else ""
     return words, last.partition(_END)[0], quote
 

@@ -1,0 +1,236 @@
+"""Write what is made from the program: the marked parts of the pages in man/, and completion/.
+
+    ./dev docs
+
+A page is written by hand, in mdoc. Between ``.\\" made: WHAT`` and ``.\\" end`` stands what the program itself says:
+options, keys, views, types of files. A test holds that making it again changes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import click
+
+ROOT = Path(__file__).resolve().parent.parent
+MAN = ROOT / "man"
+COMPLETION = {"bash": "albumup", "zsh": "_albumup", "fish": "albumup.fish"}
+"""What each shell looks for, below completion/."""
+
+_PART = re.compile(r'(\.\\" made: (.+)\n)(?:.*\n)*?(\.\\" end\n)')
+
+
+def main() -> None:
+    for page in pages():
+        page.write_text(renewed(page.read_text()))
+    for shell, name in COMPLETION.items():
+        (ROOT / "completion" / name).write_text(script(shell))
+
+
+def pages() -> list[Path]:
+    """The pages of the manual."""
+    return sorted(MAN.glob("*.[157]"))
+
+
+def renewed(text: str) -> str:
+    """A page with its made parts made again."""
+
+    def part(found: re.Match[str]) -> str:
+        kind, *words = found[2].split()
+        lines = _MAKERS[kind](*words)
+        return found[1] + "".join(f"{line}\n" for line in lines) + found[3]
+
+    return _PART.sub(part, text)
+
+
+def script(shell: str) -> str:
+    """The completion for a shell, as the program prints it."""
+    environment = {**os.environ, "_ALBUMUP_COMPLETE": f"{shell}_source"}
+    command = [sys.executable, "-m", "albumup"]
+    return subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True, text=True).stdout
+
+
+def command_of(*names: str) -> click.Command:
+    """A command by its words; the program itself without any."""
+    from albumup.cli import cli
+
+    found: click.Command = cli
+    for name in names:
+        assert isinstance(found, click.Group)
+        next_one = found.get_command(click.Context(found), name)
+        assert next_one is not None, name
+        found = next_one
+    return found
+
+
+def options_of(*names: str) -> dict[str, list[click.Option]]:
+    """The options of a command that are its own, by heading; of the program itself, those that every command takes."""
+    from albumup.cli.help import GENERAL, grouped
+
+    command = command_of(*names)
+    found = dict(grouped(command, click.Context(command)))
+    return {heading: options for heading, options in found.items() if not names or heading != GENERAL}
+
+
+def _options(*names: str) -> Iterator[str]:
+    groups = options_of(*names)
+    for title, options in groups.items():
+        if len(groups) > 1:
+            yield f".Ss {title}"
+        yield ".Bl -tag -width Ds"
+        for option in options:
+            yield from _option(option)
+        yield ".El"
+
+
+def _option(option: click.Option) -> Iterator[str]:
+    names = " , ".join(f"Fl {name.removeprefix('-')}" for name in option.opts)
+    yield f".It {names}{_value(option)}"
+    for sentence in re.split(r"(?<=[.;:]) (?=[A-Z])", option.help or ""):
+        yield prose(sentence)
+
+
+def _value(option: click.Option) -> str:
+    if option.is_flag or option.count:
+        return ""
+    if option.metavar is None and isinstance(option.type, click.Choice):
+        return " Ar " + " | ".join(map(str, option.type.choices))
+    name = option.metavar or (option.name or "").upper()
+    return f' Ar "{prose(name)}"' if " " in name else f" Ar {prose(name)}"
+
+
+def _commands() -> Iterator[str]:
+    """Every command in a line, and the page that tells more."""
+    yield ".Bl -tag -width retry-failed"
+    group = command_of()
+    assert isinstance(group, click.Group)
+    for name in group.list_commands(click.Context(group)):
+        yield f".It Cm {name}"
+        yield prose(command_of(name).get_short_help_str(200))
+        if (MAN / f"albumup-{name}.1").exists():
+            yield "See"
+            yield f".Xr albumup-{name} 1 ."
+    yield ".El"
+
+
+def _keys(kind: str) -> Iterator[str]:
+    """The keys of a table of the config file: what may stand there, and what holds without."""
+    yield ".Bl -column taken_fallback PATTERN default"
+    yield ".It Em key Ta Em value Ta Em default"
+    for name, value, default in keys_of(kind):
+        yield f".It Ic {name} Ta {prose(value)} Ta {prose(default)}"
+    yield ".El"
+
+
+def keys_of(kind: str) -> list[tuple[str, str, str]]:
+    """Key, value and default of ``[defaults]``, of every target ("common"), or of what a kind has besides."""
+    from dataclasses import fields
+
+    from msgspec.structs import fields as struct_fields
+
+    from albumup import settings
+    from albumup.config import Defaults
+
+    if kind == "defaults":
+        of_options = {"patience": "duration", "limit_rate": "rate", "spool_dir": "folder"}
+        return [
+            (one.name, of_options.get(one.name, _word(str(one.type))), _default(one.default))
+            for one in fields(Defaults)
+        ]
+    common = struct_fields(settings.CommonSettings)
+    if kind == "common":
+        found = common
+    else:
+        known = {one.name for one in common}
+        found = tuple(one for one in struct_fields(settings.FormSettings) if one.name not in known)
+    return [(one.name, _type(one.type), _default(one.default)) for one in found]
+
+
+def _type(wanted: object) -> str:
+    from albumup.settings import choices_of
+
+    choices = choices_of(wanted)
+    return " | ".join(choices) if choices else _word(str(wanted))
+
+
+def _word(name: str) -> str:
+    """A type in words: ``float`` is a number of seconds wherever it is a setting."""
+    words = (("dict", "table"), ("tuple[str", "list of text"), ("tuple", "list of statuses"), ("bool", "true | false"))
+    words += (("float", "seconds"), ("int", "number"))
+    return next((word for part, word in words if part in name), "text")
+
+
+def _default(value: object) -> str:
+    import msgspec
+
+    if value is msgspec.NODEFAULT or value is None or value == () or value is False:
+        return "false" if value is False else "\N{EM DASH}"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _views() -> Iterator[str]:
+    yield ".Bl -tag -width Ds"
+    for view, columns in views().items():
+        yield f".It Ic {view}"
+        for column in columns:
+            yield f".Va {column}{' ,' if column != columns[-1] else ''}"
+    yield ".El"
+
+
+def views() -> dict[str, Sequence[str]]:
+    """The journal's public views, and the columns of each."""
+    from albumup.journal.schema import VERSION, migrate
+
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    migrate(connection, 0)
+    assert VERSION
+    names = [row[0] for row in connection.execute("select name from sqlite_master where type = 'view' order by rowid")]
+    return {name: [row[1] for row in connection.execute(f"pragma table_info({name})")] for name in sorted(names)}
+
+
+def _media() -> Iterator[str]:
+    """The table of types by suffix and content."""
+    from albumup.media_types import rows
+
+    yield '.Bl -column "JPEG 2000, extended" ".jpg .jpeg .jpe .mpo .insp" "content and suffix"'
+    yield ".It Em type Ta Em suffixes Ta Em told by"
+    for row in rows():
+        yield f".It {prose(row.words)} Ta {prose(' '.join(row.suffixes))} Ta {row.told_by}"
+    yield ".El"
+
+
+def _faults() -> Iterator[str]:
+    """What ``receive --faults`` can do."""
+    from albumup.receive.faults import KINDS
+
+    yield ".Bl -tag -width lost-answer"
+    for name, words in KINDS.items():
+        yield f".It Cm {name}"
+        yield prose(words[:1].upper() + words[1:] + ".")
+    yield ".El"
+
+
+def prose(text: str) -> str:
+    """Text as it has to be written in mdoc."""
+    text = text.replace("\\", "\\e").replace("'", "\\(aq").replace('"', "\\(dq").replace("\N{EM DASH}", "\\(en")
+    text = re.sub(r"(?<![\w-])(--?)(?=\w)", lambda found: "\\-" * len(found[1]), text)
+    return f"\\&{text}" if text.startswith(".") else text
+
+
+_MAKERS: dict[str, Callable[..., Iterator[str]]] = {
+    "options": _options,
+    "commands": _commands,
+    "keys": _keys,
+    "views": _views,
+    "faults": _faults,
+    "media": _media,
+}
+
+if __name__ == "__main__":
+    main()
