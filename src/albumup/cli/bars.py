@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import IO, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import IO
 
 from albumup.cli.escaping import escape, name_of
 from albumup.cli.figures import clock, short, size, span
+from albumup.cli.layout import cells, padded, shortened, size_of
 from albumup.uploader.progress import Progress, Upload
 
 _RATE_SECONDS = 10.0
+_LEAST_BAR = 4
+"""Cells of a bar that still says something."""
 
 
 class Rate:
@@ -33,79 +38,139 @@ class Rate:
 
 
 class Bars:
-    """One byte-weighted bar for the run, one line per upload below it; fixed slots, gone when they end."""
+    """One byte-weighted bar for the run, one line per upload below it; gone when they end.
 
-    def __init__(self, stream: IO[str], slots: int) -> None:
-        from tqdm import tqdm
+    Between two paintings the cursor rests where the first line begins. When the window changes meanwhile, terminals
+    break what stands there anew, or cut it, each in its own way; the cursor stays with its line, and all from there on
+    is ours, so that it is erased and painted again without counting what became of it. No line is as wide as the
+    terminal, and while lines are painted the terminal breaks none, though it may be narrower by then.
+    """
 
-        tqdm.monitor_interval = 0
-        self._write = tqdm.write
+    def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
-        common: dict[str, Any] = {
-            "file": stream,
-            "dynamic_ncols": True,
-            "leave": False,
-            "mininterval": 0,
-            "bar_format": "{desc}",
-            "ascii": None if (getattr(stream, "encoding", None) or "").lower().startswith("utf") else True,
-        }
-        self._total: Any = tqdm(total=1, position=0, **common)
-        self._slots: list[Any] = [tqdm(total=1, position=1 + number, **common) for number in range(slots)]
+        self._is_utf = (getattr(stream, "encoding", None) or "").lower().startswith("utf")
         self._since: dict[int, tuple[bytes, Rate]] = {}
+        self._rows: list[_Row | None] = []
+        self._painted_at: tuple[int, int] | None = None
 
     def write(self, text: str) -> None:
-        self._write(text, file=self._stream)
+        """Lines that stay, above the bars."""
+        self._paint(f"{text}\n")
 
     def show(self, progress: Progress, title: str, rate: Rate) -> None:
-        least = "" if progress.is_complete else "≥"
-        speed = rate.value()
-        left = progress.bytes_total - progress.bytes_done
-        eta = f" ETA {least}{clock(left / speed)}" if speed else ""
-        words = f"{short(progress.bytes_done)}/{least}{short(progress.bytes_total)}"
-        words += f" {short(speed)}B/s" if speed is not None else ""
-        if progress.pauses:
-            pause = progress.pauses[0]
-            words = f"paused, gives up in {clock(pause.gives_up)}: {escape(pause.words, 30)}"
-            eta = ""
-        elif progress.spool_total and not progress.is_complete:
-            words = f"copying {short(progress.spooled_bytes)}/{short(progress.spool_total)}; " + words
-        desc = f"{title} {progress.photos_done}/{progress.photos_total} "
-        # 100 % is shown only when the last answer is in.
-        most = int(progress.bytes_total * 0.99) if any(progress.uploads) else progress.bytes_total
-        _set(self._total, desc, min(progress.bytes_done, most), progress.bytes_total, words + eta)
-        for number, (bar, upload) in enumerate(zip(self._slots, progress.uploads, strict=True)):
-            self._show_slot(bar, number, upload)
+        uploads = (self._upload(number, upload) for number, upload in enumerate(progress.uploads))
+        self._rows = [_run(progress, title, rate), *uploads]
+        self._paint()
 
-    def _show_slot(self, bar: Any, number: int, upload: Upload | None) -> None:
+    def close(self) -> None:
+        self._stream.write(ERASE)
+        self._stream.flush()
+
+    def _paint(self, above: str = "") -> None:
+        size_now = size_of(self._stream) or (80, 24)
+        lines = [self._line(row, size_now[0] - 1) for row in _shown(self._rows, size_now[1])]
+        is_moved = above or size_now != self._painted_at
+        start = (ERASE if is_moved else "\r") + above
+        end = "\033[J" + "\033[A" * (len(lines) - 1) + "\r"
+        self._stream.write(f"{start}\033[?7l" + "\033[K\n".join(lines) + end + "\033[?7h")
+        self._stream.flush()
+        self._painted_at = size_now
+
+    def _line(self, row: _Row | None, width: int) -> str:
+        return row.line(width, self._is_utf) if row is not None else ""
+
+    def _upload(self, number: int, upload: Upload | None) -> _Row | None:
         if upload is None:
             self._since.pop(number, None)
-            bar.clear()
-            return
+            return None
         name, rate = self._since.get(number, (b"", Rate()))
         if name != upload.name:
             rate = Rate()
             self._since[number] = (upload.name, rate)
         rate.note(time.monotonic(), upload.moved)
         speed = rate.value()
-        words = f"{short(upload.moved)}/{short(upload.size)}"
+        moved = f"{short(upload.moved)}/{short(upload.size)}"
+        words = [moved]
         if speed:
-            words += f" {short(speed)}B/s {clock((upload.size - upload.moved) / speed)}"
+            words.insert(0, f"{moved} {short(speed)}B/s {clock((upload.size - upload.moved) / speed)}")
         # 100 % is shown only when the answer is in, and then the line is another photo's.
-        shown = name_of(upload.name)
-        shown = shown if len(shown) <= 20 else shown[:9] + "…" + shown[-10:]
-        _set(bar, f"  {shown:<20} ", min(upload.moved, int(upload.size * 0.99)), upload.size, words)
-
-    def close(self) -> None:
-        for bar in reversed([self._total, *self._slots]):
-            bar.close()
+        done = min(upload.moved, int(upload.size * 0.99))
+        return _Row(name_of(upload.name), "", done, upload.size, words)
 
 
-def _set(bar: Any, desc: str, done: int, total: int, words: str) -> None:
-    bar.total = max(total, 1)
-    bar.n = min(done, bar.total)
-    bar.desc, words = escape(desc), escape(words)
-    bar.bar_format = "{desc}{percentage:3.0f}% |{bar}| " + words.replace("{", "{{").replace("}", "}}")
-    bar.refresh()
+ERASE = "\r\033[J"
+"""Erases from the line that the cursor is on."""
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A line of the bars: whose it is, how far that is, and what is said of it, the longest first."""
+
+    name: str
+    count: str
+    """Of photos; "" in an upload's line, whose name has a column of its own."""
+    done: int
+    total: int
+    words: list[str]
+
+    def line(self, width: int, is_utf: bool) -> str:
+        """The row in ``width`` cells: with a bar where there is room for one, at least with its name."""
+        from tqdm.std import Bar  # type: ignore[attr-defined]  # its stubs leave it out
+
+        share = min(self.done / max(self.total, 1), 1.0)
+        head = _encoded(f"{self._named(width)} {int(share * 100):3}%", is_utf)
+        words = [_encoded(text, is_utf) for text in self.words]
+        for text in words:
+            room = width - cells(head) - cells(text) - 4
+            if room >= _LEAST_BAR:
+                bar = Bar(share, room, Bar.UTF if is_utf else Bar.ASCII)
+                return f"{head} |{bar}| {text}"
+        fitting = [text for text in words if cells(head) + 2 + cells(text) <= width]
+        return f"{head}  {fitting[0]}" if fitting else shortened(head, width)
+
+    def _named(self, width: int) -> str:
+        if self.count:
+            return f"{shortened(self.name, max(8, width // 3))} {self.count}"
+        room = max(6, min(20, width // 3))
+        return "  " + padded(shortened(self.name, room), room)
+
+
+def _run(progress: Progress, title: str, rate: Rate) -> _Row:
+    """The line of the whole run."""
+    least = "" if progress.is_complete else "≥"
+    speed = rate.value()
+    moved = f"{short(progress.bytes_done)}/{least}{short(progress.bytes_total)}"
+    words = [moved]
+    if progress.pauses:
+        pause = progress.pauses[0]
+        paused = f"paused, gives up in {clock(pause.gives_up)}"
+        words = [f"{paused}: {escape(pause.words, 30)}", paused, "paused"]
+    elif speed is not None:
+        eta = f" ETA {least}{clock((progress.bytes_total - progress.bytes_done) / speed)}" if speed else ""
+        words = [f"{moved} {short(speed)}B/s{eta}", f"{moved}{eta}", moved]
+    if progress.spool_total and not progress.is_complete and not progress.pauses:
+        copied = f"copying {short(progress.spooled_bytes)}/{short(progress.spool_total)}"
+        words = [*(f"{copied}; {text}" for text in words), copied]
+    # 100 % is shown only when the last answer is in.
+    most = int(progress.bytes_total * 0.99) if any(progress.uploads) else progress.bytes_total
+    count = f"{progress.photos_done}/{progress.photos_total}"
+    return _Row(title, count, min(progress.bytes_done, most), progress.bytes_total, words)
+
+
+def _shown(rows: Sequence[_Row | None], lines: int) -> Sequence[_Row | None]:
+    """What there is room for: on a low terminal the uploads in flight alone, and of these the first."""
+    room = max(1, lines - 2)
+    if len(rows) <= room:
+        return rows
+    return [row for row in rows if row is not None][:room]
+
+
+def _encoded(text: str, is_utf: bool) -> str:
+    """Text as it will come out, so that its width is known."""
+    if is_utf:
+        return text
+    plain_text = text.replace("≥", ">=").replace("…", "~")
+    return plain_text.encode("ascii", "backslashreplace").decode()
 
 
 def plain(progress: Progress, title: str, rate: Rate) -> str:

@@ -14,8 +14,8 @@ from typing import IO
 
 from albumup.cli.escaping import tame
 
-_OWN = re.compile(r"(\r|\n|\x1b\[(?:A|J|K|2K|[0-9]{1,2}m))")
-"""All that is ever sent to a terminal besides letters: line ends, a line up, to erase, a colour."""
+_OWN = re.compile(r"(\r|\n|\x1b\[(?:A|J|K|2K|\?7[lh]|[0-9]{1,2}m))")
+"""All that a terminal is sent besides letters: line ends, a line up, to erase, to break lines or not, a colour."""
 
 
 class Gate(io.TextIOWrapper):

@@ -29,7 +29,7 @@ _GLUE = "\N{NO-BREAK SPACE}"
 def size_of(stream: IO[str]) -> tuple[int, int] | None:
     """Columns and rows of the terminal behind a stream, as it is now; None where there is no terminal.
 
-    The environment's COLUMNS goes before what the terminal says; where neither tells, it is 80 by 24.
+    The environment's COLUMNS makes it narrower, never wider than it is; where nothing tells, it is 80 by 24.
     """
     try:
         if not stream.isatty():
@@ -38,8 +38,9 @@ def size_of(stream: IO[str]) -> tuple[int, int] | None:
     except (OSError, ValueError):
         return None
     named = os.environ.get("COLUMNS", "")
+    columns = found.columns or _COLUMNS
     wanted = int(named) if named.isascii() and named.isdigit() else 0
-    return wanted or found.columns or _COLUMNS, found.lines or _ROWS
+    return min(wanted or columns, columns), found.lines or _ROWS
 
 
 def cells(text: str) -> int:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import IO, Any, cast
 
 from albumup.cli import layout
-from albumup.cli.bars import Bars, Rate, plain
+from albumup.cli.bars import ERASE, Bars, Rate, plain
 from albumup.cli.escaping import escape as escape
 from albumup.cli.escaping import json_line, tame
 from albumup.cli.escaping import name_of as name_of
@@ -90,7 +90,7 @@ class Screen:
             self._rate.note(time.monotonic(), progress.bytes_done + progress.spooled_bytes)
             try:
                 if self._bars is None:
-                    self._bars = Bars(cast(IO[str], self._err), len(progress.uploads))
+                    self._bars = Bars(cast(IO[str], self._err))
                 self._bars.show(progress, title, self._rate)
             except OSError:
                 self._progress = "none"
@@ -126,9 +126,14 @@ class Screen:
                 self._bars.close()
             self._bars = None
 
+    def wipe_bars(self) -> None:
+        """Erase the bars that another process left standing, which was killed."""
+        if self._progress == "bar":
+            self._err.write(ERASE)
+
 
 class _Stream:
-    """What ``print`` and tqdm need of a stream, into an outlet."""
+    """What ``print`` and the bars need of a stream, into an outlet."""
 
     def __init__(self, outlet: Outlet, stream: IO[str]) -> None:
         self._outlet, self._stream = outlet, stream
