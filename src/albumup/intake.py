@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from albumup import pairing
 from albumup.body import SourceChanged, SourceGone, read_source, same_time
 from albumup.cards import Place, device_at, find
 from albumup.errors import LocalError, UsageError
-from albumup.facts import FactsReader, can_read
+from albumup.facts import FactsReader
 from albumup.journal import framing
 from albumup.journal.definitions import Described, target_of
 from albumup.journal.gathering import (
@@ -26,6 +27,7 @@ from albumup.journal.gathering import (
     known_photos,
 )
 from albumup.journal.journal import Journal
+from albumup.journal.live import Joined
 from albumup.journal.rows import Pins
 from albumup.journal.states import DONE, WANTING, State
 from albumup.prepare import taken_of
@@ -53,12 +55,12 @@ class Survey:
     wanting_count: int = 0
     videos: int = 0
     """Of what is queued."""
-    live: int = 0
-    """Stills of what is queued whose clips are queued with them."""
+    live: Joined = field(default_factory=Joined)
+    """Live photos of which a half is queued, or both."""
     sidecars: int = 0
     """XMP files that are to go along with what is queued; the others are among ``skipped``."""
     maybe_live: int = 0
-    """Stills beside a clip of the same name, of which nothing here can tell whether they are a live photo."""
+    """Clips of live photos beside stills of which nothing here can tell whose they are."""
     skipped: Counter[SkipReason] = field(default_factory=Counter)
     folders: list[Unreadable] = field(default_factory=list)
     """Folders that could not be read."""
@@ -149,7 +151,7 @@ class Intake:
             self.survey.sidecars = gathering.match_sidecars()
             self.survey.skipped[SkipReason.SIDECAR] -= self.survey.sidecars
         if server is not None and server.pairs_live:
-            self._pair(gathering)
+            self._hear(gathering)
         if spool_folder is not None:
             _check_room(spool_folder, gathering.bytes)
         roots = []
@@ -165,6 +167,7 @@ class Intake:
             if server is not None:  # an uploader at work sees by this that it is defined otherwise now
                 framing.define(journal, target_of(journal, album_id), server.fingerprint, server.kept)
             gathering.take_in(album_id, roots, spool=spool_folder is not None)
+            self.survey.live = gathering.joined
             if wants_share:
                 journal.want_share(album_id)
         journal.expect_in_place()
@@ -192,19 +195,11 @@ class Intake:
 
         return gather
 
-    def _pair(self, gathering: Gathering) -> None:
-        """Find the stills and clips that are live photos: of one folder and stem, with one identifier in both."""
-        with FactsReader() as facts:
-            for stills, clips in gathering.candidates():
-                clip_of = {facts.read(clip.path, clip.mime).content_id: clip for clip in clips}
-                clip_of.pop("", None)
-                for still in stills if clip_of else ():
-                    if not can_read(still.mime):
-                        self.survey.maybe_live += 1
-                    clip = clip_of.pop(facts.read(still.path, still.mime).content_id, None)
-                    if clip is not None:
-                        gathering.pair(still, clip)
-                        self.survey.live += 1
+    def _hear(self, gathering: Gathering) -> None:
+        """Let it be known which stills and clips are live photos."""
+        folders = [root.path for root in self._roots if root.is_folder]
+        files_in = {os.path.dirname(root.path) for root in self._roots if not root.is_folder}
+        self.survey.maybe_live = pairing.read(gathering.halves(self._album_id), folders, files_in)
 
     def _is_known(self, root: Root, path: bytes, volume: str, status: os.stat_result) -> str | None:
         known = self._as_seen(self._place(root, volume, path), path, status.st_size, status.st_mtime_ns)

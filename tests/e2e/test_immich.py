@@ -592,6 +592,31 @@ def test_a_kill_between_clip_and_still_keeps_them_together(home: Home, immich: I
     assert immich.album("trip") == ["A.JPG"]
 
 
+def test_halves_that_come_in_two_pushes_are_one_also_after_a_kill(home: Home, immich: Immich) -> None:
+    trip = home.photos(0)
+    (trip / "A.JPG").write_bytes(still("ID-A", 1))
+    (trip / "B_HEVC.MOV").write_bytes(clip("ID-B", number=2))
+    assert home.run("push", trip).returncode == 0
+    assert immich.album("trip") == ["A.JPG", "B_HEVC.MOV"]
+    (trip / "A_HEVC.MOV").write_bytes(clip("ID-A", number=1))
+    (trip / "B.JPG").write_bytes(still("ID-B", 2))
+    (still_there,) = [one for one in immich.assets() if one["name"] == "A.JPG"]
+    immich.tell("hold", method="PUT", path=f"/api/assets/{still_there['id']}$")
+    process = home.start("push", trip)
+    until(lambda: immich.tell("waiting"), "the joining")
+    process.kill()
+    process.wait()
+    immich.tell("release")
+    assert home.album()["settled"] is False
+    assert home.run("resume").returncode == 0
+    by_name = {one["name"]: one for one in immich.assets()}
+    for number in "AB":
+        assert by_name[f"{number}.JPG"]["livePhotoVideoId"] == by_name[f"{number}_HEVC.MOV"]["id"]
+        assert by_name[f"{number}_HEVC.MOV"]["visibility"] == "hidden"
+    assert "A_HEVC.MOV" not in immich.album("trip")
+    assert home.album()["settled"] is True
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("version", (VERSIONS[0], VERSIONS[-1]))
 def test_sidecars_go_along_and_aae_is_counted(home: Home, start: Start, version: str) -> None:

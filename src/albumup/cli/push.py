@@ -303,9 +303,11 @@ def _say_queued(app: App, journal: Any, intake: Any, album: Any, target: Any) ->
     if parts := _counted(survey):
         screen.say("; ".join(parts))
     if survey.maybe_live:
+        is_one = "live photo goes as two files, its still and its clip"
+        are = "live photos go as two files each, still and clip"
         screen.say(
-            f"{photos(survey.maybe_live)} may be live photos, and go as they are, each beside its clip: to see that"
-            " they are, pip install 'albumup[photos]', then push again"
+            f"{survey.maybe_live} {is_one if survey.maybe_live == 1 else are}: nothing here reads which still it is;"
+            " pip install 'albumup[photos]', then push again: that joins them"
         )
     if survey.wanting_count and survey.queued:
         screen.say(f"{photos(survey.wanting_count)} did not get there earlier and did not change since:")
@@ -321,11 +323,11 @@ def _kinds(survey: Any) -> str:
     """ "900 photos (640 live), 40 videos"; "N photos", videos among them, where there is nothing to tell apart."""
     from albumup.cli.screen import photos
 
-    if not survey.live:
+    if not survey.live.stills:
         return photos(survey.queued)
-    videos = survey.videos - survey.live
+    videos = survey.videos - survey.live.clips
     more = f", {videos} {'video' if videos == 1 else 'videos'}" if videos else ""
-    return f"{photos(survey.queued - survey.videos)} ({survey.live} live){more}"
+    return f"{photos(survey.queued - survey.videos)} ({survey.live.stills} live){more}"
 
 
 def _tell_queued(app: App, journal: Any, album_id: int, newest: int, album: str, target: str) -> None:
@@ -354,6 +356,8 @@ def _counted(survey: Any) -> list[str]:
         parts.append(
             f"{survey.cancelled_before} cancelled earlier and left so (to send them: albumup forget, then push)"
         )
+    if survey.live.late:
+        parts.append(f"{survey.live.late} become live with what was pushed before")
     if survey.sidecars:
         parts.append(f"{survey.sidecars} {'sidecar' if survey.sidecars == 1 else 'sidecars'} beside them")
     for reason, count in sorted((+survey.skipped).items()):

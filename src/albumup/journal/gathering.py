@@ -12,9 +12,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from albumup.journal import definitions
+from albumup.journal import definitions, live
 from albumup.journal.definitions import Described
 from albumup.journal.journal import Journal
+from albumup.journal.live import Halves, Joined, near
 from albumup.journal.media import Medium, write_in
 from albumup.journal.rows import Pins, stored
 from albumup.journal.states import State
@@ -80,15 +81,6 @@ class Arrival:
     volume: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Half:
-    """A still or a clip that may be half of a live photo: an arrival by its number."""
-
-    number: int
-    path: bytes
-    mime: str
-
-
 _STATES = {state.value: state for state in State}
 
 
@@ -106,11 +98,12 @@ class Gathering:
         connection.execute(
             "create temp table arrival (id integer primary key, action text, task_id integer, root integer, path blob,"
             " volume text, card integer, now text, shown text, relative blob, mime text, size integer, mtime_ns, inode,"
-            " error text, stem blob)"
+            " error text, folder blob, near blob)"
         )
         connection.execute("drop table if exists temp.beside")
         connection.execute("create temp table beside (path blob primary key, owner blob, arrival_id integer)")
-        self._pairs: list[tuple[int, int]] = []
+        self._halves: Halves | None = None
+        self.joined = Joined()
 
     def add(self, arrival: Arrival) -> None:
         if arrival.action is not Action.REPIN:
@@ -159,30 +152,11 @@ class Gathering:
         )
         return [row["path"] for row in found]
 
-    def candidates(self) -> Iterator[tuple[list[Half], list[Half]]]:
-        """New stills and clips of the same folder and stem, which may be live photos."""
+    def halves(self, album_id: int | None) -> Halves:
+        """What may be halves of live photos, with what the album had before; what they hear counts in ``take_in``."""
         self._flush()
-        connection = self._journal.connection
-        connection.execute("create index if not exists temp.arrival_stem on arrival (stem)")
-        stems = connection.execute(
-            "select stem from temp.arrival where action = 'new' and error = '' group by stem"
-            " having sum(mime like 'image/%') and sum(mime like 'video/%')"
-        )
-        for (stem,) in stems.fetchall():
-            halves = [
-                Half(row["id"], row["path"], row["mime"])
-                for row in self._journal.rows(
-                    "select id, path, mime from temp.arrival where stem = ? and action = 'new' and error = ''"
-                    " order by id",
-                    stem,
-                )
-            ]
-            stills = [half for half in halves if half.mime.startswith("image/")]
-            yield stills, [half for half in halves if half.mime.startswith("video/")]
-
-    def pair(self, still: Half, clip: Half) -> None:
-        """They are a live photo."""
-        self._pairs.append((still.number, clip.number))
+        self._halves = Halves(self._journal, album_id)
+        return self._halves
 
     def take_in(self, album_id: int, roots: Sequence[RootFound], *, spool: bool) -> None:
         """Write it all into the journal; inside ``Journal.transaction()``, whose end acknowledges the push."""
@@ -241,10 +215,9 @@ class Gathering:
             " photo.path = arrival.path and photo.volume = arrival.volume and photo.card = arrival.card"
             " join task on task.photo_id = photo.id where arrival.id = ?)"
         )
-        connection.executemany(
-            f"update task set clip_id = {task} where id = {task} and state = 'pending'",
-            [(album_id, clip, album_id, still) for still, clip in self._pairs],
-        )
+        if self._halves is not None:
+            self.joined = live.take_in(self._journal, album_id)
+            connection.execute("drop table temp.heard")
         beside = connection.execute("select path, arrival_id from temp.beside where arrival_id is not null").fetchall()
         connection.executemany(
             f"insert or replace into sidecar (task_id, path, size) select task.id, ?, 0 from task where id = {task}"
@@ -281,7 +254,7 @@ class Gathering:
     def _flush(self) -> None:
         self._journal.connection.executemany(
             "insert into temp.arrival (action, task_id, root, path, volume, card, now, shown, relative, mime, size,"
-            " mtime_ns, inode, error, stem) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " mtime_ns, inode, error, folder, near) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
                     arrival.action,
@@ -298,7 +271,8 @@ class Gathering:
                     stored(arrival.pins.mtime_ns),
                     stored(arrival.pins.inode),
                     arrival.error,
-                    os.path.splitext(arrival.path)[0],
+                    os.path.dirname(arrival.path),
+                    near(os.path.basename(arrival.path)),
                 )
                 for arrival in self._waiting
             ],

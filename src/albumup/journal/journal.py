@@ -19,7 +19,7 @@ from albumup.journal import naming
 from albumup.journal.naming import Folder
 from albumup.journal.opening import journal_fault, open_writer
 from albumup.journal.rows import TASK, Body, CutOff, Pins, Task, plain, stored, task_of
-from albumup.journal.states import WANTING, Owed, Prepared, State, sources_of
+from albumup.journal.states import WANTING, Owed, Prepared, State, Together, sources_of
 
 HAS_COPY = " and exists (select 1 from body where body.task_id = task.id and body.spool is not null)"
 
@@ -38,10 +38,16 @@ _MOVE = {
 _ON_ITS_WAY = "({0}.state in ('pending', 'sending') or ({0}.state = 'in_doubt' and {0}.ask_at is not null))"
 """A task that is still worked on."""
 _HAS_STILL = (
-    "exists (select 1 from task still where still.clip_id = task.id and not still.alone and"
-    " (still.state = 'uploaded' or (still.state = 'duplicate' and task.state = 'duplicate'){}))"
+    "exists (select 1 from task still where still.clip_id = task.id and ((still.alone = 3 and still.state in"
+    " ('uploaded', 'duplicate')) or (still.alone = 0 and (still.state = 'uploaded'"
+    " or (still.state = 'duplicate' and task.state = 'duplicate'))){}))"
 )
 """A clip whose still is there with it; into the gap goes what else counts."""
+_IS_PARTED = (
+    "(still.state in ('uploaded', 'duplicate') and still.remote_id not null and (still.alone = 1"
+    " or (still.alone = 0 and still.state = 'duplicate' and {0}.state = 'uploaded')))"
+)
+"""A still that was there before its clip, and is to be joined to it."""
 
 _START = (
     "{}, attempts = attempts + 1{} and exists (select 1 from body where task_id = task.id and boundary = ?)"
@@ -267,11 +273,11 @@ class Journal:
         self.connection.execute("update body set head = null, length = null where task_id = ?", (task_id,))
 
     def parted(self, album_id: int, limit: int) -> list[tuple[int, str, str]]:
-        """Stills that went before their clips, which are there by now: task, and the server's ids of both."""
+        """Stills that were there before their clips, which are there by now: task, and the server's ids of both."""
         found = self.rows(
             "select still.id, still.remote_id as still, clip.remote_id as clip"
             " from task clip join task still on still.clip_id = clip.id where clip.album_id = ? and clip.owed = 1"
-            " and still.alone = 1 and still.state = 'uploaded' and still.remote_id not null limit ?",
+            f" and clip.remote_id not null and {_IS_PARTED.format('clip')} limit ?",
             album_id,
             limit,
         )
@@ -279,7 +285,8 @@ class Journal:
 
     def joined(self, task_id: int, *, well: bool) -> None:
         """A still and its clip are one there, or will not be (``well`` False): then the clip is a photo of its own."""
-        self.connection.execute("update task set alone = ? where id = ?", (0 if well else 2, task_id))
+        together = Together.JOINED if well else Together.REFUSED
+        self.connection.execute("update task set alone = ? where id = ?", (int(together), task_id))
 
     def rest_clips(self, album_id: int) -> None:
         """Clips whose still did not get there and may yet wait for it, outside the album."""
@@ -318,13 +325,14 @@ class Journal:
     def owed(self, album_id: int, limit: int) -> list[tuple[int, str]]:
         """Stored photos whose place in the server's album is owed: task and the server's id of it, in order.
 
-        A live photo's clip has no place of its own once its still is stored with it; as long as that may be it waits.
+        A live photo's clip has no place of its own once its still is one with it; as long as that may be it waits.
         """
+        may_be_one = f" or {_ON_ITS_WAY.format('still')} or {_IS_PARTED.format('task')}"
         return [
             (row["id"], row["remote_id"])
             for row in self.rows(
                 "select task.id, task.remote_id from task where task.album_id = ? and task.owed = 1"
-                f" and not {_HAS_STILL.format(' or ' + _ON_ITS_WAY.format('still'))} order by task.id limit ?",
+                f" and not {_HAS_STILL.format(may_be_one)} order by task.id limit ?",
                 album_id,
                 limit,
             )
@@ -356,7 +364,13 @@ class Journal:
         )
 
     def owe_refused(self, album_id: int) -> None:
-        """What the server would not put into the album is to be tried again."""
+        """What the server would not put into the album, or would not join, is to be tried again."""
+        self.connection.execute(
+            "update task set owed = 1 where remote_id not null and owed in (0, 2) and id in"
+            " (select clip_id from task where album_id = ? and alone = 2)",
+            (album_id,),
+        )
+        self.connection.execute("update task set alone = 1 where album_id = ? and alone = 2", (album_id,))
         self.connection.execute("update task set owed = 1 where album_id = ? and owed = 2", (album_id,))
 
     def placed(self, task_id: int, why_not: str = "") -> None:

@@ -405,7 +405,20 @@ def _fourth(run: Callable[[str], object]) -> None:
             run(statement)
 
 
-MIGRATIONS: tuple[Callable[[Callable[[str], object]], None], ...] = (_first, _second, _third, _fourth)
+_LIVE = """
+alter table photo add column content_id text;              -- of a live photo; empty: it has none; null: never read
+create index photo_live on photo (album_id, content_id) where content_id <> '';
+create index photo_unheard on photo (album_id) where content_id is null and mime >= 'video/' and mime < 'video0';
+"""
+
+
+def _fifth(run: Callable[[str], object]) -> None:
+    """Live photos whose halves come in different pushes."""
+    for statement in _statements(_LIVE):
+        run(statement)
+
+
+MIGRATIONS: tuple[Callable[[Callable[[str], object]], None], ...] = (_first, _second, _third, _fourth, _fifth)
 """Each brings a journal from version N to N + 1, given a function that executes one SQL statement."""
 
 VERSION = len(MIGRATIONS)

@@ -88,6 +88,18 @@ class Owed(IntEnum):
     """The server will not put it there; the task's reason says why."""
 
 
+class Together(IntEnum):
+    """Of a live photo's still: how it becomes one with its clip on the server."""
+
+    BY_SENDING = 0
+    """It goes, or went, with the server's id of its clip."""
+    NOT_YET = 1
+    """It went without, and is joined to its clip once that is there."""
+    REFUSED = 2
+    """The server did not join them: the clip is a video of its own."""
+    JOINED = 3
+
+
 def sources_of(target: State) -> frozenset[State]:
     """The states from which a task may move to ``target``."""
     return frozenset(state for state, allowed in TRANSITIONS.items() if target in allowed)

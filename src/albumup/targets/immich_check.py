@@ -20,7 +20,7 @@ PERMISSIONS = ("asset.upload", "album.read", "album.create", "albumAsset.create"
 """What a push needs of an API key (the controllers' ``Authenticated``, server/src/controllers)."""
 WISHED = {
     "asset.download": "missing; without it a photo in doubt stays so, and verify calls nothing safe to erase",
-    "asset.update": "missing; wanted only for a live photo whose clip gets there after its still",
+    "asset.update": "missing; wanted only for a live photo whose still was there before its clip",
     "sharedLink.create": "missing; wanted only for push --share and albumup share",
 }
 """What is wanted besides, and what is missed without."""

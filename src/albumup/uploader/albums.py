@@ -5,8 +5,10 @@ Each step is journaled once the server has said that it is done; one that fails 
 
 from __future__ import annotations
 
+import shlex
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -152,13 +154,18 @@ class AlbumWork:
         return len(owed)
 
     def _join(self, album: Album) -> None:
-        """Stills that went while their clips had given up are one with them once those are there, too."""
+        """Stills that were there before their clips are one with them once those are there, too."""
+        refused: Counter[str] = Counter()
         for task_id, still, clip in self._do(lambda journal: journal.parted(album.id, _MOST)):
             why_not = self._target.join(self._http, still, clip)
             self.requests += 1
             self._do(partial(Journal.joined, task_id=task_id, well=not why_not))
             if why_not:
-                self._tell(album, f"a live photo is two files there, its still and its clip: {why_not}")
+                refused[why_not] += 1
+        for why_not, count in refused.items():
+            are = "a live photo is" if count == 1 else f"{count} live photos are each"
+            words = f"{are} two files there, its still and its clip: {why_not}"
+            self._tell(album, f"{words}; once that is mended: albumup retry-failed {shlex.quote(album.name)}")
 
     def share(self, album: Album) -> str:
         """The album's share link, journaled."""

@@ -1,0 +1,77 @@
+"""Read which stills and clips are live photos: by the identifier in both, in one folder, whatever they are called.
+
+Clips are read first, which costs next to nothing; a still is read only where a clip in its folder wants one, those with
+a name near the clip's first.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from albumup.body import as_pinned, is_loose
+from albumup.facts import FactsReader, can_read
+from albumup.journal.live import Half, Halves, near
+
+
+def read(halves: Halves, folders: Iterable[bytes], files_in: Iterable[bytes]) -> int:
+    """Let ``halves`` hear what there is to be heard; how many clips want a still that nothing here can read.
+
+    ``folders`` were pushed with all that is in them, and of ``files_in`` single files.
+    """
+    places = _Places(frozenset(folders), frozenset(files_in))
+    unreadable = 0
+    with FactsReader() as facts:
+        for clip in halves.unheard_clips():
+            if places.hold(clip) and _is_there(clip):
+                halves.hear(clip, facts.read(clip.path, clip.mime).content_id)
+        for folder, wanted in halves.folders():
+            if places.cover(folder):
+                unreadable += _read_stills(halves, facts, folder, wanted)
+    return unreadable
+
+
+def _read_stills(halves: Halves, facts: FactsReader, folder: bytes, wanted: dict[str, set[bytes]]) -> int:
+    """Read stills until each identifier has its own; how many have none, if there are stills that cannot be read."""
+    nears = set().union(*wanted.values())
+    left = set(wanted)
+    is_blind = False
+    for still in halves.unheard_stills(folder, nears):
+        if not left and near(os.path.basename(still.path)) not in nears:
+            break
+        if not can_read(still.mime):
+            is_blind = True
+        elif _is_there(still):
+            found = facts.read(still.path, still.mime).content_id
+            halves.hear(still, found)
+            left.discard(found)
+    return len(left) if is_blind else 0
+
+
+def _is_there(half: Half) -> bool:
+    """Is it the file that the journal knows?"""
+    if half.pins is None:
+        return True
+    try:
+        return as_pinned(half.pins, os.stat(half.path), loose=is_loose(half.path))
+    except OSError:
+        return False
+
+
+class _Places:
+    """What was pushed."""
+
+    def __init__(self, folders: frozenset[bytes], files_in: frozenset[bytes]) -> None:
+        self._folders, self._files_in = folders, files_in
+        self._covered: dict[bytes, bool] = {}
+
+    def hold(self, half: Half) -> bool:
+        return half.pins is None or self.cover(os.path.dirname(half.path))
+
+    def cover(self, folder: bytes) -> bool:
+        if folder not in self._covered:
+            above = folder
+            while above not in self._folders and above != os.path.dirname(above):
+                above = os.path.dirname(above)
+            self._covered[folder] = above in self._folders or folder in self._files_in
+        return self._covered[folder]
