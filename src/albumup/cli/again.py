@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from albumup.cli.app import App
     from albumup.journal.journal import Journal
@@ -14,25 +14,26 @@ if TYPE_CHECKING:
     from albumup.targets.base import Target
 
 T = TypeVar("T")
-_MOST_NAMED = 20
+_MOST_NAMED = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """What came of looking at what was sent before: are photos of it there no more? ``is_asked``: did the server say
-    so, and of the share link, too?"""
+    """What came of looking at what was sent before: ``lost``: lines about photos that are there no more.
+    ``is_asked``: did the server say so, and of the share link, too?"""
 
-    is_lost: bool = False
+    lost: Sequence[str] = ()
     is_asked: bool = False
 
 
 def look_again(app: App, journal: Journal, album: Album, server: Target, *, wants_share: bool) -> Again:
-    """Say what has become of an album of which something was sent before.
+    """Look what has become of an album of which something was sent before.
 
     What is owed of it then is journaled, for the run that follows. Nothing is asked while somebody is uploading.
     """
     from albumup.cli import words
-    from albumup.cli.screen import escape, name_of, photos
+    from albumup.cli.names import Names
+    from albumup.cli.screen import escape, photos
     from albumup.errors import AlbumupError
     from albumup.journal import runs
     from albumup.journal.lock import FileLock
@@ -62,16 +63,16 @@ def look_again(app: App, journal: Journal, album: Album, server: Target, *, want
         if wants_share:
             do(lambda journal: journal.want_share(album.id))
         lock.release()
-    if lost:
-        app.screen.complain(f"{title}: {photos(len(lost))} sent before {'is' if len(lost) == 1 else 'are'} gone there:")
-        for path, why in lost[:_MOST_NAMED]:
-            app.screen.complain(f"  {name_of(path)}  {escape(why)}")
-        if len(lost) > _MOST_NAMED:
-            app.screen.complain(f"  and {len(lost) - _MOST_NAMED} more")
-        name, has_twin = words.quoted(album.name), title != words.shown_name(album.name)
-        forget = f"albumup forget {name}" + (f" --target {album.target}" if has_twin else "")
-        app.screen.complain(f"To send again what was deleted there: {forget}, then push")
-    return Again(is_lost=bool(lost), is_asked=True)
+    if not lost:
+        return Again(is_asked=True)
+    names = Names(journal, lambda: [album.id])
+    said = [f"{title}: {photos(len(lost))} sent before {'is' if len(lost) == 1 else 'are'} gone there:"]
+    said += [f"  {names.of(path)}  {escape(why)}" for path, why in lost[:_MOST_NAMED]]
+    if len(lost) > _MOST_NAMED:
+        said.append(f"  and {len(lost) - _MOST_NAMED} more")
+    name, has_twin = words.quoted(album.name), title != words.shown_name(album.name)
+    forget = f"albumup forget {name}" + (f" --target {album.target}" if has_twin else "")
+    return Again([*said, f"To send again what was deleted there: {forget}, then push"], is_asked=True)
 
 
 def say_link(app: App, journal: Journal, album: Album, *, is_asked: bool) -> None:

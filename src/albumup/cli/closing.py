@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from albumup.cli.screen import escape, name_of, photos, size, span
+from albumup.cli.names import Names
+from albumup.cli.reasons import MOST_LINES, Group, grouped, lines_of
+from albumup.cli.screen import escape, photos, size, span
 from albumup.cli.words import quoted, title_of
 from albumup.config import shown
 from albumup.journal import runs
@@ -13,55 +17,109 @@ from albumup.journal.rows import Album, Tally
 from albumup.journal.states import DONE, WANTING, Owed, State
 from albumup.uploader.terms import RunEnd
 
-_MOST_NAMED = 20
+_MOST_NAMED = 8
 
 
-def summary(journal: Journal, album: Album, before: int, end: RunEnd, local: str = "") -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What is said of an album at the end. Read from below: what to type, the ``summary``, and what it comes from."""
+
+    album_id: int
+    summary: str
+    is_well: bool = False
+    groups: Sequence[Group] = ()
+    """What did not get there."""
+    notes: Sequence[str] = ()
+    """What else there is to say, line by line."""
+    commands: Sequence[str] = ()
+    link: str = ""
+    """The album's address for people."""
+
+
+def composed(endings: Sequence[Ending], names: Names) -> list[tuple[str, bool]]:
+    """The lines of a run's end, each with whether it is a line of an album that is well.
+
+    The details of all albums together have ten lines; each album has its share. The last words are of those that are
+    not well.
+    """
+    lines: list[tuple[str, bool]] = []
+    left = MOST_LINES
+    telling = [one for one in endings if one.groups or one.notes]
+    for ending in sorted(endings, key=lambda one: not one.is_well):
+        details: list[str] = []
+        if ending in telling:
+            details = _details(ending, names, -(-left // len(telling)))
+            telling.remove(ending)
+            left -= len(details)
+        said = [*details, ending.summary, *ending.commands]
+        lines += [(line, ending.is_well) for line in said]
+        if ending.link:
+            lines.insert(-len(ending.commands) or len(lines), (f"  {ending.link}", ending.is_well))
+    return lines
+
+
+def _details(ending: Ending, names: Names, most: int) -> list[str]:
+    lines = lines_of(ending.groups, names, most)
+    room = most - len(lines)
+    if len(ending.notes) <= room:
+        return [*lines, *ending.notes]
+    kept = max(0, room - 1)
+    return [*lines, *ending.notes[:kept], f"  and {len(ending.notes) - kept} more"][:most]
+
+
+def with_code(lines: Sequence[tuple[str, bool]], code: int) -> list[tuple[str, bool]]:
+    """The lines, with the exit code at the end of the last one, which is then not silenced; as they are with 0."""
+    if not code or not lines:
+        return list(lines)
+    return [*lines[:-1], (f"{lines[-1][0]}    (exit {code})", False)]
+
+
+def summary(journal: Journal, album: Album, before: int, end: RunEnd, names: Names, local: str = "") -> Ending:
     """How a run ended for one album. ``before``: photos that were there before; ``local``: the inbox's folder.
 
     The total is of this run: neither what was there before, nor what was given up in an earlier one, is in it.
     """
     tally = runs.tally(journal, album.id)
-    sent = tally.count(*DONE) - before
     unsent = runs.unsent(journal, album.id)
     wanting = tally.count(*WANTING) - runs.asking(journal, album.id)
     earlier = _given_up_before(journal, album, end.run_id)
-    known, known_bytes = _not_sent_as_there(journal, album, end.run_id)
-    sent -= known
+    there = _found_there(journal, album, end.run_id)
+    sent = tally.count(*DONE) - before - there.photos
     total = sent + unsent + wanting - earlier
-    name, code = title_of(journal, album), end.exit_code
-    tail = f"    (exit {code})" if code else ""
     verb = "copied" if local else "sent"
+    counted = f"{sent} of {total} {verb}" if total else "nothing to send"
+    name = title_of(journal, album)
+    groups = grouped(journal, album.id) if wanting else []
+    commands = commands_for(journal, album, wanting)
     if unsent:
         stopped = "stopped, " if end.exit_code in (129, 130, 143) else ""
+        gone = f", {wanting - earlier} not" if wanting > earlier else ""
         on_hold = "On hold until: albumup resume" if end.exit_code == 130 else "Go on with: albumup resume"
-        lines = [f"{name}: {stopped}{sent} of {total} {verb}, {unsent} waiting. {on_hold}{tail}"]
-        return [*lines, *named(journal, album, wanting)]
-    moved = tally.size(*DONE) - end.before[album.id][1] - known_bytes
+        line = f"{name}: {stopped}{counted}, {unsent} waiting{gone}. {on_hold}"
+        return Ending(album.id, line, False, groups, (), commands)
+    moved = tally.size(*DONE) - end.before[album.id][1] - there.bytes
     pace = f" in {span(end.seconds)} ({size(moved)}, {size(moved / max(end.seconds, 0.001))}/s)"
-    duplicates = tally.count(State.DUPLICATE) - known
-    parts = [f"{sent} of {total} {verb}{pace if sent else ''}" if total else "nothing to send"]
+    parts = [f"{counted}{pace if sent else ''}"]
     if wanting > earlier:
         parts[0] += f", {wanting - earlier} not"
-    if known:
-        parts.append(f"{known} already there")
+    if there.known:
+        parts.append(f"{there.known} already there")
+    if there.twins:
+        parts.append(f"{there.twins} twice in the folder")
     if before:
-        parts.append(f"{before} were there before")
-    elif duplicates:
-        parts.append(f"{duplicates} of them were there already")
+        parts.append(f"{before} {'was' if before == 1 else 'were'} there before")
+    elif there.sent_to_it:
+        parts.append(f"{there.sent_to_it} of them {'was' if there.sent_to_it == 1 else 'were'} there already")
     if earlier:
         parts.append(f"{earlier} still not, from before")
     if not total and runs.owes(journal, album.id):
         parts = ["all sent"]
-    lines = [f"{name}: {'; '.join(parts)}" + ("" if wanting else tail)]
-    if share := _share(journal, album):
-        lines.append(f"  {share}")
-    lines += _sidecars(journal, album, end.run_id)
-    lines += _unplaced(journal, album)
-    return [*lines, *named(journal, album, wanting, tail)]
+    is_well = not wanting and not runs.is_unfinished(journal, album.id) and not runs.is_wanting(journal, album.id)
+    notes = [*_unplaced(journal, album, names), *_sidecars(journal, album, end.run_id, names)]
+    return Ending(album.id, f"{name}: {'; '.join(parts)}", is_well, groups, notes, commands, _share(journal, album))
 
 
-def _sidecars(journal: Journal, album: Album, run_id: int) -> list[str]:
+def _sidecars(journal: Journal, album: Album, run_id: int, names: Names) -> list[str]:
     """The sidecars of what got there in this run: how many went along, and which did not."""
     rows = journal.rows(
         "select sidecar.path, sidecar.sent, sidecar.sha256, task.state from sidecar join task on task.id = task_id"
@@ -78,7 +136,7 @@ def _sidecars(journal: Journal, album: Album, run_id: int) -> list[str]:
         lines.append(f"  {went} {'sidecar goes' if went == 1 else 'sidecars go'} along")
     if left:
         lines.append(f"  {len(left)} {'sidecar did' if len(left) == 1 else 'sidecars did'} not go along:")
-        lines += [f"    {name_of(row['path'])}  {_why_left(row)}" for row in left[:_MOST_NAMED]]
+        lines += [f"    {names.of(row['path'])}  {_why_left(row)}" for row in left[:_MOST_NAMED]]
     if len(left) > _MOST_NAMED:
         lines.append(f"    and {len(left) - _MOST_NAMED} more")
     return lines
@@ -92,7 +150,7 @@ def _why_left(row: sqlite3.Row) -> str:
     return "nothing shows that its photo was taken from us"
 
 
-def _unplaced(journal: Journal, album: Album) -> list[str]:
+def _unplaced(journal: Journal, album: Album, names: Names) -> list[str]:
     """Photos that are on the server and not in the album there."""
     lines = []
     if owed := runs.unplaced(journal, album.id, Owed.PLACE):
@@ -108,22 +166,47 @@ def _unplaced(journal: Journal, album: Album) -> list[str]:
         album.id,
         _MOST_NAMED,
     )
-    lines += [f"  {name_of(row['path'])}  {escape(row['reason'])}" for row in rows]
-    if rows:
-        name = quoted(album.name)
-        lines.append(f"Again: albumup retry-failed {name}; what was deleted there: albumup forget {name}, then push")
-    return lines
+    return lines + [f"  {names.of(row['path'])}  {escape(row['reason'])}" for row in rows]
 
 
-def _not_sent_as_there(journal: Journal, album: Album, run_id: int) -> tuple[int, int]:
-    """Photos, and their bytes, that the server was found to have in this run, so that they were not sent."""
+@dataclass(frozen=True, slots=True)
+class _There:
+    """Photos of a run that the server had when their turn came."""
+
+    known: int
+    """Found there before they were sent."""
+    twins: int
+    """Of equal bytes as another photo of the run, which is why."""
+    sent_to_it: int
+    """It said so of the whole body only."""
+    photos: int
+    """Those that are not counted as sent."""
+    bytes: int
+    """Of what was not sent at all."""
+
+
+def _found_there(journal: Journal, album: Album, run_id: int) -> _There:
     row = journal.rows(
-        "select count(*), coalesce(sum(size), 0) from task where album_id = ? and state = 'duplicate' and attempts = 0"
+        "select coalesce(sum(attempts = 0), 0) as known, coalesce(sum(attempts > 0), 0) as sent_to_it,"
+        " coalesce(sum(iif(attempts, 0, size)), 0) as bytes from task where album_id = ? and state = 'duplicate'"
         " and updated >= (select started from run where id = ?)",
         album.id,
         run_id,
     )[0]
-    return row[0], row[1]
+    known, sent_to_it, unsent_bytes = row
+    if not known + sent_to_it:
+        return _There(0, 0, 0, 0, 0)
+    equal = journal.rows(
+        "select sum(state = 'duplicate') as there, sum(state = 'duplicate' and attempts > 0) as sent_to_it,"
+        " count(*) as photos from task join body on task_id = task.id where album_id = ?"
+        " and state in ('uploaded', 'duplicate') and updated >= (select started from run where id = ?)"
+        " group by sha256 having photos > 1 and there > 0",
+        album.id,
+        run_id,
+    )
+    twins = sum(min(one["there"], one["photos"] - 1) for one in equal)
+    sent_twins = sum(min(one["there"], one["photos"] - 1, one["sent_to_it"]) for one in equal)
+    return _There(known - (twins - sent_twins), twins, sent_to_it - sent_twins, known + sent_twins, unsent_bytes)
 
 
 def _given_up_before(journal: Journal, album: Album, run_id: int) -> int:
@@ -144,28 +227,19 @@ def _share(journal: Journal, album: Album) -> str:
     return escape(rows[0][0] or "") if rows else ""
 
 
-def named(journal: Journal, album: Album, wanting: int, tail: str = "") -> list[str]:
-    """The photos that did not get there, and what to type."""
-    if not wanting:
-        return []
-    rows = journal.rows(
-        "select photo.path, task.state, task.reason from task join photo on photo.id = task.photo_id"
-        " where task.album_id = ? and task.state in ('failed', 'rejected', 'missing', 'in_doubt')"
-        " and task.ask_at is null order by task.id limit ?",
-        album.id,
-        _MOST_NAMED,
-    )
-    width = max((len(name_of(row["path"])) for row in rows), default=0)
-    lines = [
-        f"  {name_of(row['path']):<{width}}  {row['state'].replace('_', ' '):<8}  {escape(row['reason'])}"
-        for row in rows
-    ]
-    if wanting > len(rows):
-        lines.append(f"  and {wanting - len(rows)} more")
+def commands_for(journal: Journal, album: Album, wanting: int) -> list[str]:
+    """What to type about the ``wanting`` photos that did not get there, and about those that have no place there."""
     tally, name = runs.tally(journal, album.id), quoted(album.name)
-    states = "".join(f" --state {state}" for state in sorted(WANTING) if tally.count(state))
-    flags = _flags(journal, album, tally)
-    return [*lines, f"Again: albumup retry-failed {name}{flags}{tail}", f"Details: albumup list {name}{states}"]
+    lines = []
+    if runs.unplaced(journal, album.id, Owed.GIVEN_UP):
+        lines.append(f"What was deleted there: albumup forget {name}, then push")
+        if not wanting:
+            lines.append(f"Again: albumup retry-failed {name}")
+    if wanting:
+        states = "".join(f" --state {state}" for state in sorted(WANTING) if tally.count(state))
+        lines.append(f"Again: albumup retry-failed {name}{_flags(journal, album, tally)}")
+        lines.append(f"Details: albumup list {name}{states}")
+    return lines
 
 
 def _flags(journal: Journal, album: Album, tally: Tally) -> str:
@@ -179,17 +253,18 @@ def _flags(journal: Journal, album: Album, tally: Tally) -> str:
     return flags + (" --in-doubt" if goes_unasked else "")
 
 
-def settled(journal: Journal, album: Album, path: str, code: int) -> list[str]:
+def settled(journal: Journal, album: Album, path: str, names: Names) -> Ending:
     """An album with nothing to send; names the journal that was looked at."""
     tally = runs.tally(journal, album.id)
     wanting = tally.count(*WANTING)
-    tail = f"    (exit {code})" if code else ""
     gone = f", {wanting} not" if wanting else ""
     line = f"{title_of(journal, album)}: nothing to do; {tally.count(*DONE)} sent{gone} ({shown(path)})"
-    return [line, *_unplaced(journal, album), *named(journal, album, wanting, tail)]
+    groups = grouped(journal, album.id) if wanting else []
+    notes, commands = _unplaced(journal, album, names), commands_for(journal, album, wanting)
+    return Ending(album.id, line, not commands, groups, notes, commands)
 
 
-def followed(journal: Journal, album: Album, before: int) -> list[str]:
+def followed(journal: Journal, album: Album, before: int) -> Ending:
     """What a follower says at the end."""
     tally = runs.tally(journal, album.id)
     sent, unsent = tally.count(*DONE) - before, runs.unsent(journal, album.id)
@@ -197,7 +272,8 @@ def followed(journal: Journal, album: Album, before: int) -> list[str]:
     waiting = f", {unsent} waiting. Go on with: albumup resume" if unsent else ""
     gone = f", {wanting} not" if wanting else ""
     line = f"{title_of(journal, album)}: {sent} of {sent + unsent + wanting} sent{gone}{waiting}"
-    return [line, *named(journal, album, wanting)]
+    groups = grouped(journal, album.id) if wanting else []
+    return Ending(album.id, line, not wanting and not unsent, groups, (), commands_for(journal, album, wanting))
 
 
 def late_notice(journal: Journal, album: Album, created: float) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from albumup.cli.closing import named
+from albumup.cli.closing import Ending, commands_for
+from albumup.cli.reasons import grouped
 from albumup.cli.screen import photos, span
 from albumup.cli.words import title_of
 from albumup.journal import runs
@@ -10,11 +11,10 @@ from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
 from albumup.journal.states import DONE, State
 from albumup.retry import LADDER
-from albumup.uploader.terms import RunEnd
 
 
-def cron_summary(journal: Journal, album: Album, before: int, end: RunEnd, rounds: int) -> list[str]:
-    """What retry-failed says of an album when there is news: one line, and the photos that failed again."""
+def cron_summary(journal: Journal, album: Album, before: int, rounds: int) -> Ending:
+    """What retry-failed says of an album when there is news."""
     tally = runs.tally(journal, album.id)
     sent = tally.count(*DONE) - before
     failed, others = tally.count(State.FAILED, State.MISSING), tally.count(State.REJECTED, State.IN_DOUBT)
@@ -35,9 +35,9 @@ def cron_summary(journal: Journal, album: Album, before: int, end: RunEnd, round
     if unsent:
         parts.append(f"{unsent} waiting")
     is_well = not (failed or others or unsent or runs.is_unfinished(journal, album.id))
-    tail = f"    (exit {end.exit_code})" if end.exit_code and not is_well else ""
-    line = f"{title_of(journal, album)}: {', '.join(parts) or 'nothing to send'}{tail}"
-    return [line, *named(journal, album, failed + others)[:-2]]
+    line = f"{title_of(journal, album)}: {', '.join(parts) or 'nothing to send'}"
+    groups = grouped(journal, album.id) if failed + others else []
+    return Ending(album.id, line, is_well, groups, (), commands_for(journal, album, failed + others))
 
 
 def _next_round(had: int, rounds: int) -> str:

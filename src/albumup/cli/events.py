@@ -6,7 +6,8 @@ import os
 import time
 from typing import Any
 
-from albumup.cli.screen import escape, name_of, photos, size, span
+from albumup.cli.names import Names
+from albumup.cli.screen import escape, photos, size, span
 from albumup.cli.words import quoted, shown_name, title_of, utc
 from albumup.journal import media, runs
 from albumup.journal.journal import Journal
@@ -43,11 +44,11 @@ def summary_event(code: int, albums: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def event_line(event: dict[str, Any]) -> str:
+def event_line(event: dict[str, Any], names: Names) -> str:
     """What a person is told of an event while the bars go; "" for most."""
     if event["event"] in DONE:
         return ""
-    name = name_of(event.get("path", b""))
+    name = names.of(event["path"]) if "path" in event else ""
     error = escape(str(event.get("error") or ""))
     match event["event"]:
         case "attempt" if event.get("outcome") == "rejected":
@@ -63,9 +64,7 @@ def event_line(event: dict[str, Any]) -> str:
         case "failed" | "rejected" | "missing":
             return f"  ! {name}  {event['event']}: {error}"
         case "in_doubt":
-            asks_in = event.get("asks_in")
-            ask = f"; the server is asked in {span(asks_in)}" if asks_in is not None else ""
-            return f"  ? {name}  {error}{ask}"
+            return f"  ? {name}  {error or 'nothing tells whether it got there'}{_asked(event.get('asks_in'))}"
         case "changed":
             return f"  ! {name}  changed since it was queued ({error}); it is read again"
         case "paused":
@@ -77,6 +76,13 @@ def event_line(event: dict[str, Any]) -> str:
         case "spooled":
             return f"{photos(event['photos'])} copied. You can take the card out now."
     return ""
+
+
+def _asked(seconds: float | None) -> str:
+    """When the server is asked about a photo; "" if it is not."""
+    if seconds is None:
+        return ""
+    return f"; the server is asked in {span(seconds)}" if seconds >= 0.5 else "; the server is asked now"
 
 
 def _pause(event: dict[str, Any]) -> str:

@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from albumup.cli.app import App, pass_app, shared
 from albumup.cli.help import HOW, NO_CONFIG, WHAT, WHERE, F, command, option
 
+if TYPE_CHECKING:
+    from albumup.scan import Unreadable
+
 _MOST_NAME = 255
 """Bytes of an album's name: those that a folder's may have."""
+_MOST_UNREAD = 10
 
 
 _UPLOAD = (
@@ -127,20 +132,26 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
         _say_queued(app, journal, intake, known, target)
     if given["as_json"]:
         _tell_queued(app, journal, album_id, newest, album, name)
+    session = Session(app, journal, {album_id: album}, options, json=given["as_json"])
     again = Again(is_asked=target is not None and not target.can_share)
     if known is not None and target is not None and target.keeps_albums:
         again = look_again(app, journal, known, target, wants_share=given["wants_share"])
-    session = Session(app, journal, {album_id: album}, options, json=given["as_json"])
+    session.shortcomings += [*again.lost, *_unread(intake.survey.folders)]
     is_settled = known is not None and not runs.is_unfinished(journal, album_id)
     code = session.run_if_needed()
     if known is not None and is_settled and given["wants_share"]:
         say_link(app, journal, known, is_asked=again.is_asked)
-    unread = intake.survey.folders
-    for folder in unread:
-        from albumup.cli.screen import escape
+    return code
 
-        app.screen.complain(f"Not read: {escape(folder.path)}: {escape(folder.reason)}")
-    return 3 if (unread or again.is_lost) and code == 0 else code
+
+def _unread(folders: Sequence[Unreadable]) -> list[str]:
+    """A line for each folder that could not be read."""
+    from albumup.cli.screen import escape
+
+    said = [f"Not read: {escape(folder.path)}: {escape(folder.reason)}" for folder in folders[:_MOST_UNREAD]]
+    if len(folders) > len(said):
+        said.append(f"Not read: {len(folders) - len(said)} more folders")
+    return said
 
 
 def options_of(app: App, given: dict[str, Any], patience: float | None = None) -> Any:

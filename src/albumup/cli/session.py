@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from albumup.cli import closing, cron, events, words
 from albumup.cli.app import App
-from albumup.cli.screen import name_of, size
+from albumup.cli.closing import Ending
+from albumup.cli.layout import shortened
+from albumup.cli.names import WIDEST, Names, telling
+from albumup.cli.screen import escape, size
 from albumup.errors import AlbumupError
 from albumup.journal import runs
 from albumup.journal.journal import Journal
@@ -44,7 +47,7 @@ class Session:
 
     app: App
     journal: Journal
-    names: dict[int, str]
+    albums: dict[int, str]
     """The albums that are meant: their names by id."""
     options: Options
     json: bool = False
@@ -55,6 +58,10 @@ class Session:
     hands_over: bool = False
     """Where somebody is uploading already, leave the work to them and end at once."""
     rounds: int = 5
+    shortcomings: list[str] = field(default_factory=list)
+    """What the command met before that makes it end with 3 at best: said with the closing words."""
+    names: Names = field(init=False)
+    """What photos are called."""
     _signals: list[int] = field(default_factory=list)
     _leave_by: float = 0.0
     """By the monotonic clock: when a signal's grace ends."""
@@ -66,16 +73,17 @@ class Session:
 
     def __post_init__(self) -> None:
         self._lock = FileLock(paths_of(self.journal.path)["lock"])
+        self.names = Names(self.journal, lambda: self.album_ids)
 
     @property
     def album_ids(self) -> list[int]:
-        return list(self.names)
+        return list(self.albums)
 
     def run_if_needed(self) -> int:
         """``run``, unless there is nothing to send: then say so, and the exit code that the albums deserve."""
         if any(runs.is_unfinished(self.journal, album) for album in self.album_ids):
             return self.run()
-        code = settled_code(self.journal, self.album_ids)
+        code = self._code(settled_code(self.journal, self.album_ids))
         if self._take_lock(0.0):
             # Nobody is uploading, so whoever owed a notice died before delivering it.
             try:
@@ -84,12 +92,23 @@ class Session:
             finally:
                 self._lock.release()
         if not self.is_cron:
-            for album in self._albums():
-                for line in closing.settled(self.journal, album, self.app.journal, code):
-                    self.app.screen.complain(line) if code else self.app.screen.say(line)
-            self._say_forgotten()
+            found = [closing.settled(self.journal, album, self.app.journal, self.names) for album in self._albums()]
+            self._conclude(found, code)
         self.put_summary(code, self._albums())
         return code
+
+    def _code(self, code: int) -> int:
+        """The exit code of a run that itself ends with ``code``."""
+        return 3 if code == 0 and self.shortcomings else code
+
+    def _conclude(self, endings: Sequence[Ending], code: int, said: Sequence[str] = ()) -> None:
+        """The closing words, what was ``said`` first, and the exit code at the end of the last line."""
+        if not self.is_cron:
+            self._say_forgotten()
+        lines = [(line, False) for line in [*said, *self.shortcomings]]
+        lines += closing.composed(endings, self.names)
+        for line, is_well in closing.with_code(lines, code):
+            self.app.screen.say(line) if is_well else self.app.screen.complain(line)
 
     def _albums(self) -> list[Album]:
         """The albums that are meant, as they are now: without those that were forgotten meanwhile."""
@@ -97,7 +116,7 @@ class Session:
 
     def _say_forgotten(self) -> None:
         there = {album.id for album in self._albums()}
-        for album_id, name in self.names.items():
+        for album_id, name in self.albums.items():
             if album_id not in there:
                 self.app.screen.say(words.forgotten(name))
 
@@ -180,8 +199,7 @@ class Session:
         end = ends[0]
         if isinstance(end.fault, CorruptJournal):
             raise end.fault
-        self._close(end)
-        return end.exit_code
+        return self._close(end)
 
     def _build(self, name: str) -> Target:
         if name in self._titles:  # somebody pushed to it after an edit of the config
@@ -208,7 +226,8 @@ class Session:
         draining = engine.drain(Stop(128 + number, hold=number == signal.SIGINT), _GRACE[signal.Signals(number)])
         if draining.finishing or draining.cutting:
             again_bytes = sum(count for _, count in draining.cutting)
-            what = ", ".join(name_of(name) for name, _ in draining.cutting[:3])
+            cutting = [name for name, _ in draining.cutting]
+            what = ", ".join(shortened(escape(telling(name, cutting)), WIDEST) for name in cutting[:3])
             cut = f", cutting {len(draining.cutting)} ({what}: {size(again_bytes)} to send again)" if what else ""
             count = len(draining.finishing)
             again_words = " Ctrl-C again cuts all." if number == signal.SIGINT else ""
@@ -218,40 +237,44 @@ class Session:
         if self.json:
             self.app.tell(events.event_json(event))
         name = event.get("target") or ""
-        line = events.event_line({**event, "target": self._titles.get(name, name)})
-        if line and not self.is_cron:
+        if self.is_cron:
+            return
+        line = events.event_line({**event, "target": self._titles.get(name, name)}, self.names)
+        if line:
             self.app.screen.say(line)
 
-    def _close(self, end: RunEnd) -> None:
-        """The closing words, and with them the notices that are owed."""
-        journal, screen = self.journal, self.app.screen
+    def _close(self, end: RunEnd) -> int:
+        """The closing words, and with them the notices that are owed; the exit code."""
+        journal = self.journal
         known = {album.id: album for album in runs.albums(journal)}
+        code = self._code(end.exit_code)
         if end.fault is not None:
-            screen.complain(f"albumup: {end.fault}")
-            if end.fault.hint:
-                screen.complain(end.fault.hint)
+            said = [f"albumup: {end.fault}", *([end.fault.hint] if end.fault.hint else [])]
+            self._conclude([], code, said)
         else:
-            for name, reason in end.closings.items():
-                if not self.is_cron or self._is_news(f"target {name}", reason.words):
-                    for line in events.closed(self._titles.get(name, name), reason):
-                        screen.complain(line)
-            for path, why in end.away.items():
-                if not self.is_cron or self._is_news(f"root {os.fsdecode(path)!a}", why):
-                    for line in events.away(journal, path, why):
-                        screen.complain(line)
+            said = self._held_up(end)
             busy = [one for one in end.before if one in known and self._has_news(one, end.before[one][0])]
-            for album_id in busy or list(end.before)[:1]:
-                if album_id in known:
-                    self._sum_up(known[album_id], end)
-            if not self.is_cron:
-                self._say_forgotten()
-            else:
+            told = [known[album_id] for album_id in busy or list(end.before)[:1] if album_id in known]
+            self._conclude([ending for album in told if (ending := self._sum_up(album, end))], code, said)
+            if self.is_cron:
                 self._forget_told({known[one].target for one in end.before if one in known} - set(end.closings))
             notices = [notice.id for notice in runs.owed(journal)]
             if notices:
                 with journal.transaction():
                     runs.delivered(journal, notices)
-        self.put_summary(end.exit_code, [known[one] for one in end.before if one in known])
+        self.put_summary(code, [known[one] for one in end.before if one in known])
+        return code
+
+    def _held_up(self, end: RunEnd) -> list[str]:
+        """What kept a run from sending all."""
+        said = []
+        for name, reason in end.closings.items():
+            if not self.is_cron or self._is_news(f"target {name}", reason.words):
+                said += events.closed(self._titles.get(name, name), reason)
+        for path, why in end.away.items():
+            if not self.is_cron or self._is_news(f"root {os.fsdecode(path)!a}", why):
+                said += events.away(self.journal, path, why)
+        return said
 
     def _has_news(self, album_id: int, before: int) -> bool:
         """Was anything sent, or is anything left to say of this album?"""
@@ -264,21 +287,15 @@ class Session:
             or runs.is_wanting(self.journal, album_id)
         )
 
-    def _sum_up(self, album: Album, end: RunEnd) -> None:
+    def _sum_up(self, album: Album, end: RunEnd) -> Ending | None:
+        """What is said of an album; None if that is no news for cron."""
         before = self.before.get(album.id, end.before[album.id][0])
-        if self.is_cron:
-            if not self._is_news(f"album {album.id}", cron.fingerprint(self.journal, album)):
-                return
-            lines = cron.cron_summary(self.journal, album, before, end, self.rounds)
-        else:
+        if not self.is_cron:
             local = words.local_folder(self.journal, album, album.target in self.app.config.targets)
-            lines = closing.summary(self.journal, album, before, end, local)
-        is_well = not runs.is_unfinished(self.journal, album.id) and not settled_code(self.journal, [album.id])
-        for line in lines:
-            if is_well:
-                self.app.screen.say(line)
-            else:
-                self.app.screen.complain(line)
+            return closing.summary(self.journal, album, before, end, self.names, local)
+        if self._is_news(f"album {album.id}", cron.fingerprint(self.journal, album)):
+            return cron.cron_summary(self.journal, album, before, self.rounds)
+        return None
 
     def _is_news(self, what: str, told: str) -> bool:
         """For cron: is this other than what was last told of it? Then it counts as told."""
@@ -332,8 +349,9 @@ class Session:
         while True:
             if self._signals:
                 screen.end_bars()
-                screen.say(f"Left. Process {run.pid} goes on; stop it with: kill -INT {run.pid}")
-                return 128 + self._signals[0]
+                code = 128 + self._signals[0]
+                screen.say(f"Left. Process {run.pid} goes on; stop it with: kill -INT {run.pid}    (exit {code})")
+                return code
             now = time.monotonic()
             unfinished = [album for album in self.album_ids if runs.is_unfinished(journal, album)]
             if not unfinished:
@@ -352,10 +370,8 @@ class Session:
         if unfinished and (found.exit in (None, 0, 1, 3) or self._can_build(found, unfinished)):
             return None
         code = found.exit or 0 if unfinished else settled_code(journal, self.album_ids)
-        for album in self._albums():
-            for line in closing.followed(journal, album, self.before.get(album.id, 0)):
-                screen.complain(line)
-        self._say_forgotten()
+        code = self._code(code)
+        self._conclude([closing.followed(journal, one, self.before.get(one.id, 0)) for one in self._albums()], code)
         self.put_summary(code, self._albums())
         return code
 

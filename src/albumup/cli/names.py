@@ -1,0 +1,81 @@
+"""What screens call a photo: its base name, with as much of its folder as tells it from others of that name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+
+from albumup.cli.escaping import escape
+from albumup.cli.layout import shortened
+from albumup.journal.journal import Journal
+
+WIDEST = 44
+"""Cells that a name takes at most; what is wider loses its middle."""
+_MOST_KNOWN = 1000
+_MOST_LOOKED_UP = 200
+"""Names whose twins are looked for, each in all of the album; then the path below what all photos share will do."""
+_MOST_TWINS = 1000
+
+
+def telling(path: bytes, others: Iterable[bytes]) -> bytes:
+    """The shortest end of a path, at a folder's border, that none of the other paths has; all of it if need be.
+
+    >>> telling(b"/card/DCIM/100/IMG_1.JPG", [b"/card/DCIM/101/IMG_1.JPG"])
+    b'100/IMG_1.JPG'
+    """
+    parts = path.split(b"/")
+    twins = [other.split(b"/") for other in others if other != path]
+    for length in range(1, len(parts)):
+        end = parts[-length:]
+        twins = [twin for twin in twins if twin[-length:] == end]
+        if not twins:
+            return b"/".join(end)
+    return path
+
+
+class Names:
+    """The names of the photos of some albums. ``album_ids`` is asked each time: others may join."""
+
+    def __init__(self, journal: Journal, album_ids: Callable[[], Iterable[int]]) -> None:
+        self._journal, self._album_ids = journal, album_ids
+        self._known: dict[bytes, str] = {}
+        self._looked_up = 0
+
+    def of(self, path: bytes, most: int = WIDEST) -> str:
+        """Escaped, and at most that many cells wide."""
+        if path not in self._known:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[path] = escape(self._told_apart(path), 4096)
+        return shortened(self._known[path], most)
+
+    def _told_apart(self, path: bytes) -> bytes:
+        ids = list(self._album_ids())
+        self._looked_up += 1
+        if self._looked_up <= _MOST_LOOKED_UP:
+            return telling(path, self._twins(ids, path))
+        return path.removeprefix(os.path.join(self._shared(ids), b""))
+
+    def _shared(self, ids: list[int]) -> bytes:
+        """The folder below which all photos lie; its index makes that a matter of two looks an album."""
+        ends: list[bytes] = []
+        for album_id in ids:
+            row = self._journal.rows("select min(path), max(path) from photo where album_id = ?", album_id)[0]
+            ends += [os.path.dirname(end) for end in row if end is not None]
+        return os.path.commonpath(ends) if ends else b""
+
+    def _twins(self, ids: list[int], path: bytes) -> list[bytes]:
+        """Other photos of the same base name."""
+        end = b"/" + os.path.basename(path)
+        found: list[bytes] = []
+        for album_id in ids:
+            rows = self._journal.rows(
+                "select distinct path from photo where album_id = ? and substr(path, ?) = ? and path <> ? limit ?",
+                album_id,
+                -len(end),
+                end,
+                path,
+                _MOST_TWINS,
+            )
+            found += [row["path"] for row in rows]
+        return found

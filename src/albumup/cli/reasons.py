@@ -1,0 +1,132 @@
+"""What did not get there, grouped by reason: reasons that differ only in names, numbers or ids are one."""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from albumup.cli.escaping import escape
+from albumup.cli.figures import photos
+from albumup.cli.layout import cells, padded
+from albumup.cli.names import Names
+from albumup.journal.journal import Journal
+
+MOST_LINES = 10
+"""Lines that the details of a run take, whatever went wrong."""
+_AT_A_TIME = 1000
+_MOST_GROUPS = 1000
+"""What is beyond them is one group: memory stays flat."""
+_MOST_PATHS = 24
+_MOST_NAME_LINES = 3
+_COLUMNS = 79
+_LONGEST = 160
+_WIDEST_ALIGNED = 24
+
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|«[^»]*»|„[^“”]*[“”]|“[^”]*”")
+_ADDRESS = re.compile(r"\bhttps?://\S+")
+_ID = re.compile(r"\b(?=[0-9a-f-]*\d)[0-9a-f]{6,}(?:-[0-9a-f]+)*\b", re.IGNORECASE)
+_NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
+_STATUS = re.compile(r"(?:^|\b(?:answered|code|http\S*|status):? )([1-5]\d\d)(?![\w.])", re.IGNORECASE)
+_SHORTEST_STEM = 3
+
+
+@dataclass(slots=True)
+class Group:
+    """Photos of one state and reason. ``reason`` is that of one of them; ``paths``: the first few."""
+
+    state: str
+    reason: str
+    count: int = 0
+    paths: list[bytes] = field(default_factory=list)
+
+
+def kind_of(reason: str, *names: str) -> str:
+    """A reason without what differs from photo to photo: the photo's own ``names``, ids, figures, what is quoted.
+
+    The status that a server answered with stays: 403 and 413 are two reasons.
+    """
+    status = _STATUS.search(reason)
+    for name in sorted(filter(None, names), key=len, reverse=True):
+        stem = os.path.splitext(name)[0]
+        is_telling = len(stem) >= _SHORTEST_STEM and any(letter.isdigit() for letter in stem)
+        for own in (name, stem) if is_telling else (name,):
+            reason = re.sub(rf"(?<!\w){re.escape(own)}(?!\w)", "#", reason)
+    kind = _QUOTED.sub("#", _ADDRESS.sub("#", reason))
+    kind = _NUMBER.sub("#", _ID.sub("#", kind))
+    return f"{status[1] if status is not None else ''} {kind}"
+
+
+def grouped(journal: Journal, album_id: int) -> list[Group]:
+    """The photos of an album that did not get there, the most frequent reason first."""
+    groups: dict[tuple[str, str], Group] = {}
+    for row in _wanting(journal, album_id):
+        name = os.fsdecode(os.path.basename(row["path"]))
+        key = row["state"], kind_of(row["reason"], name, row["sent_as"] or "")
+        if key not in groups and len(groups) >= _MOST_GROUPS:
+            key = row["state"], ""
+        group = groups.setdefault(key, Group(row["state"].replace("_", " "), row["reason"] if key[1] else "others"))
+        group.count += 1
+        if len(group.paths) < _MOST_PATHS:
+            group.paths.append(row["path"])
+    return sorted(groups.values(), key=lambda group: -group.count)
+
+
+def _wanting(journal: Journal, album_id: int) -> Iterator[sqlite3.Row]:
+    last = 0
+    while rows := journal.rows(
+        "select task.id, photo.path, task.state, task.reason, task.sent_as from task"
+        " join photo on photo.id = task.photo_id where task.album_id = ?"
+        " and task.state in ('failed', 'rejected', 'missing', 'in_doubt') and task.ask_at is null"
+        " and task.id > ? order by task.id limit ?",
+        album_id,
+        last,
+        _AT_A_TIME,
+    ):
+        yield from rows
+        last = rows[-1]["id"]
+
+
+def lines_of(groups: Sequence[Group], names: Names, most: int) -> list[str]:
+    """At most that many lines: a photo that is alone with its reason has one, others share a heading."""
+    single = [names.of(group.paths[0]) for group in groups[:most] if group.count == 1]
+    width = min(max(map(cells, single), default=0), _WIDEST_ALIGNED)
+    spare = most - sum(1 if group.count == 1 else 2 for group in groups)
+    lines: list[str] = []
+    left = sum(group.count for group in groups)
+    for number, group in enumerate(groups):
+        is_last = number == len(groups) - 1
+        room = most - len(lines) - (0 if is_last else 1)
+        if group.count == 1 and room >= 1:
+            name, reason = padded(names.of(group.paths[0]), width), escape(group.reason, _LONGEST)
+            lines.append(f"  {name}  {group.state:<8}  {reason}")
+        elif group.count > 1 and room >= 2:
+            lines.append(f"  {photos(group.count)} {group.state}: {escape(group.reason, _LONGEST)}")
+            found = named(map(names.of, group.paths), group.count, 1 + min(max(spare, 0), _MOST_NAME_LINES - 1))
+            spare -= len(found) - 1
+            lines += found
+        else:
+            break
+        left -= group.count
+    if left and lines:
+        lines.append(f"  and {left} more")
+    return lines
+
+
+def named(names: Iterable[str], count: int, most: int) -> list[str]:
+    """Names in at most ``most`` lines of 79 cells; and how many of the ``count`` are not among them."""
+    lines: list[str] = []
+    line, shown = "", 0
+    for name in names:
+        room = _COLUMNS - cells(f" and {count} more")
+        if line and cells(f"    {line}, {name}") > (room if len(lines) == most - 1 else _COLUMNS - 1):
+            if len(lines) == most - 1:
+                break
+            lines.append(f"    {line},")
+            line = ""
+        line = f"{line}, {name}" if line else name
+        shown += 1
+    more = f" and {count - shown} more" if shown < count else ""
+    return [*lines, f"    {line}{more}"]

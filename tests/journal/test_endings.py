@@ -1,0 +1,61 @@
+"""What the closing words take from the journal: names, reasons, and counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from test_gathering import arrival, push, settle
+
+from albumup.cli.names import Names
+from albumup.cli.reasons import grouped
+from albumup.journal.journal import Journal
+from albumup.journal.states import State
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    journal = Journal(str(tmp_path / "journal.db"), clock=lambda: 1000.0)
+    yield journal
+    journal.close()
+
+
+def test_names_are_told_apart_within_the_albums_of_a_run(journal: Journal) -> None:
+    trip = push(journal, [arrival(name) for name in (b"100/A.JPG", b"101/A.JPG", b"101/B.JPG")])
+    other = push(journal, [arrival(b"B.JPG", folder=b"/photos/other")], "other")
+    names = Names(journal, lambda: [trip])
+    assert [names.of(b"/photos/trip/" + name) for name in (b"100/A.JPG", b"101/A.JPG", b"101/B.JPG")] == [
+        "100/A.JPG", "101/A.JPG", "B.JPG",
+    ]  # fmt: skip
+    both = Names(journal, lambda: [trip, other])
+    assert (both.of(b"/photos/trip/101/B.JPG"), both.of(b"/photos/other/B.JPG")) == ("101/B.JPG", "other/B.JPG")
+
+
+def test_when_many_were_asked_for_names_are_told_by_what_no_photo_shares(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trip = push(journal, [arrival(name) for name in (b"x/100/A.JPG", b"x/101/A.JPG", b"x/B.JPG")])
+    monkeypatch.setattr("albumup.cli.names._MOST_LOOKED_UP", 0)
+    names = Names(journal, lambda: [trip])
+    assert [names.of(b"/photos/trip/x/" + name) for name in (b"100/A.JPG", b"B.JPG")] == ["100/A.JPG", "B.JPG"]
+
+
+def test_a_long_name_keeps_its_ends_and_no_control_character(journal: Journal) -> None:
+    path = b"/photos/trip/IMG_\x1b[31m" + b"x" * 100 + b".JPG"
+    name = Names(journal, list).of(path)
+    assert len(name) == 44
+    assert name.startswith("IMG_\\x1b") and name.endswith("x.JPG") and "…" in name
+
+
+def test_the_most_frequent_reason_comes_first_and_what_is_asked_about_is_in_none(journal: Journal) -> None:
+    album_id = push(journal, [arrival(b"%d.jpg" % number) for number in range(5)])
+    settle(journal, 1, State.IN_DOUBT)
+    for task_id in (2, 3, 4):
+        settle(journal, task_id, State.REJECTED)
+    settle(journal, 5, State.IN_DOUBT)
+    journal.connection.execute("update task set ask_at = 2000 where id = 5")
+    journal.connection.execute("update task set reason = '413 ' || id || '.jpg is too large' where id in (2, 3, 4)")
+    journal.connection.execute("update task set sent_as = id || '.jpg' where id in (2, 3, 4)")
+    found = [(group.state, group.reason, group.count) for group in grouped(journal, album_id)]
+    assert found == [("rejected", "413 2.jpg is too large", 3), ("in doubt", "the answer was lost", 1)]
