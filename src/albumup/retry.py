@@ -147,7 +147,7 @@ def outcome_of(sent: Sent, verdict: Verdict | None, circumstances: Circumstances
     if verdict.kind is VerdictKind.REJECTED:
         return Finding(Outcome.REJECTED, verdict.reason or status_words(answer), status=answer.status)
     if verdict.kind is VerdictKind.REFUSED:
-        return Finding(Outcome.REFUSED, verdict.reason or status_words(answer))
+        return Finding(Outcome.REFUSED, verdict.reason or status_words(answer), status=answer.status)
     if verdict.is_down:
         return Finding(Outcome.SICK, verdict.reason or status_words(answer))
     if verdict.drops_clip:
@@ -196,7 +196,7 @@ def _by_status(
     status = answer.status
     words = verdict.reason or status_words(answer)
     if status in (401, 507) or (status == 403 and not circumstances.others_accepted):
-        return Finding(Outcome.REFUSED, words)
+        return Finding(Outcome.REFUSED, words, status=status)
     if _is_portal(answer, verdict, circumstances):
         return _by_portal(sent, status, words, circumstances, wait)
     if status in _REJECTING:

@@ -86,6 +86,7 @@ def test_try_shows_request_answer_verdict_and_rule(home: Home, server: FormServe
     assert '< {"id": "p7"}' in done.stdout
     assert "verdict: uploaded" in done.stdout
     assert "rule: " in done.stdout
+    assert "left there: IMG_1.JPG is on 127.0.0.1 as p7; delete it there" in done.stdout
     (received,) = server.ledger
     assert received.fields == {"key": TOKEN}
     assert received.headers["authorization"] == f"Bearer {TOKEN}"
@@ -93,25 +94,41 @@ def test_try_shows_request_answer_verdict_and_rule(home: Home, server: FormServe
 
 
 @pytest.mark.parametrize(
-    ("answer", "code", "verdict"),
+    ("answer", "code", "verdict", "left"),
     [
-        (Answer(401), 4, "refused"),
-        (Answer(404), 4, "astray"),
-        (Answer(413), 3, "rejected"),
-        (Answer(503), 75, "not taken"),
-        (Answer(200, b"<html>", "text/html"), 4, "astray"),
-        (Answer(200, b"{}"), 3, "in doubt"),
+        (Answer(401), 4, "refused", "nothing"),
+        (Answer(404), 4, "astray", "nothing"),
+        (Answer(413), 3, "rejected", "nothing"),
+        (Answer(503), 75, "not taken", "nothing"),
+        (Answer(200, b"<html>", "text/html"), 4, "astray", "perhaps the photo"),
+        (Answer(200, b"{}"), 3, "in doubt", "perhaps the photo"),
     ],
     ids=["401", "404", "413", "503", "page", "no id"],
 )
 def test_try_ends_with_the_code_that_a_push_would(
-    home: Home, server: FormServer, answer: Answer, code: int, verdict: str
+    home: Home, server: FormServer, answer: Answer, code: int, verdict: str, left: str
 ) -> None:
+    """And says what it leaves there, and, where it is refused, which key to look at."""
     home.form(server, 'id = "id"\n')
     server.answer = lambda _: answer
     done = home.run("target", "try", "club", home.photos(1) / "IMG_1.JPG")
     assert done.returncode == code, done.stdout
     assert f"verdict: {verdict}" in done.stdout
+    assert f"\nleft there: {left}" in done.stdout
+    assert ("config.toml: targets.club.token_file" in done.stderr) == (verdict == "refused")
+
+
+def test_a_401_names_the_key_that_holds_the_token(home: Home, server: FormServer) -> None:
+    """A push, ``resume`` and ``target check`` say where it is, and what to type once it is another one."""
+    key = "~/config/albumup/config.toml: targets.club.token_command"
+    home.form(server, f'token_command = ["sh", "-c", "echo {TOKEN}"]\n')
+    server.answer, server.question = lambda _: Answer(401), 401
+    for done in (home.run("push", home.photos(1)), home.run("resume")):
+        assert done.returncode == 4
+        assert f"its token is what sh prints ({key})" in done.stderr.replace("Its", "its")
+        assert "albumup resume" in done.stderr
+        assert TOKEN not in done.stderr
+    assert f"its token is what sh prints ({key})" in home.run("target", "check", "club").stdout
 
 
 def test_try_of_a_photo_that_is_not_there(home: Home, server: FormServer) -> None:

@@ -156,8 +156,10 @@ class _Stream:
 
 
 def put(text: str, *, flush: bool = True) -> None:
-    """A line of data on stdout, or a table. Raises BrokenPipeError, LocalError."""
-    put_raw(f"{tame(text)}\n".encode(sys.stdout.encoding or "utf-8", "backslashreplace"))
+    """A line of data on stdout, or a table; on a terminal broken at words. Raises BrokenPipeError, LocalError."""
+    size_there = layout.size_of(sys.stdout)
+    lines = layout.wrapped(tame(text), size_there[0] if size_there else None)
+    put_raw(f"{lines}\n".encode(sys.stdout.encoding or "utf-8", "backslashreplace"))
     if flush:
         put_flush()
 

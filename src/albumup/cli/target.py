@@ -156,6 +156,9 @@ def try_(app: App, /, name: str, photo: str) -> int:
         put(f"< {escape(line, 1000)}")
     put(f"verdict: {escape(trial.verdict, 1000)}")
     put(f"rule: {escape(trial.rule)}")
+    put(f"left there: {escape(trial.left, 1000)}")
+    if trial.mend:
+        app.screen.complain(escape(trial.mend[:1].upper() + trial.mend[1:], 1000))
     return trial.exit_code
 
 

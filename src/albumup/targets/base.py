@@ -397,6 +397,11 @@ class Target(ABC):
         """Does a link that ``share_link`` gave still lead anywhere? Raises as ``ask`` does."""
         return True
 
+    def remains(self, photo: Photo, remote_id: str, url: str) -> str:
+        """Where a photo is that ``target try`` sent, and how it is removed; ``url``: its page, "" if unknown."""
+        where = f": {url}" if url else f" as {remote_id}" if remote_id else ""
+        return f"{photo.sent_as} is on {self.address}{where}; delete it there, for albumup deletes nothing"
+
     def share(self, album: str) -> str:  # noqa: ARG002 - where there is no such thing
         """The album's address for people as the config has it; "" where it names none. Asks nobody."""
         return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -13,6 +14,7 @@ from albumup.patterns import has_one_group, is_jmespath
 from albumup.settings import CommonSettings, FormSettings
 from albumup.targets.answers import json_in, no_of, resolved, words_in_json, words_of
 from albumup.targets.base import Check, Form, Photo, Target, Verdict, VerdictKind, checked, limit_of_proxy, words_in
+from albumup.targets.tokens import where_token_is
 from albumup.template import NAMES, Template
 from albumup.transfer import Answer, Request, Sent
 
@@ -194,6 +196,8 @@ class FormTarget(Target):
         else:
             sent = self.http().call("OPTIONS", self._url.fill_url({**NAMES, **form.vars}))
             found = self._connected(sent)
+        if sent.answer is not None and sent.answer.status in (401, 403):
+            found = replace(found, words=f"{found.words}; {where_token_is(self)}")
         if found.ok is False:
             return [found]
         return [found, *limit_of_proxy(sent.answer), self._unproven(), *self._frail_names()]

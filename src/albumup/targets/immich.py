@@ -272,6 +272,10 @@ class ImmichTarget(ImmichAlbums):
     def _photo_url(self, remote_id: str) -> str:
         return f"{self.site}/photos/{quote(remote_id)}"
 
+    def remains(self, photo: Photo, remote_id: str, url: str) -> str:  # noqa: ARG002 - it is in its page's address
+        where = url or f"{self.site}/photos"
+        return f"{photo.sent_as}, in no album: {where}; delete it there, and then from the trash"
+
     # target check.
 
     def check(self) -> list[Check]:

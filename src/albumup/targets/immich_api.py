@@ -13,6 +13,7 @@ from urllib.parse import urljoin, urlsplit
 from albumup.errors import ConfigError
 from albumup.settings import CommonSettings
 from albumup.targets.base import NotAllowed, Target, Unasked, object_of, words_in
+from albumup.targets.tokens import how_to_mend, where_token_is
 from albumup.transfer import Answer, Fault, Sent, retry_after
 
 if TYPE_CHECKING:
@@ -114,14 +115,14 @@ class ImmichApi(Target):
         if answer.status == 401:
             raise ConfigError(
                 f"{self.name}: {self.site} does not take the key: {words}",
-                f"make a new API key there and put it where {self.where} says; see: albumup target check {self.name}",
+                f"make a new API key ({self.site}/user-settings); {how_to_mend(self, answer.status)}",
             )
         if answer.status == 403 and not answer.is_page:
             kind = NotAllowed if reads else ConfigError
             raise kind(
                 f"{self.name}: {self.site} refuses this key: {words}",
-                f"grant it that permission ({self.site}/user-settings), then: albumup resume;"
-                f" all that is wanted: albumup target check {self.name}",
+                f"grant it that permission ({self.site}/user-settings; {where_token_is(self)}),"
+                f" then: albumup resume; all that is wanted: albumup target check {self.name}",
             )
         if answer.status == 403 and reads:
             raise NotAllowed(

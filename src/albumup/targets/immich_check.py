@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from albumup.errors import ConfigError
 from albumup.targets.base import Check, Unasked, checked, limit_of_proxy, object_of
+from albumup.targets.tokens import where_token_is
 from albumup.transfer import Answer
 
 if TYPE_CHECKING:
@@ -88,7 +89,8 @@ def _key(target: ImmichTarget, http: Http, api: str) -> tuple[Check, bool]:
     sent = http.call("POST", f"{api}/assets/bulk-upload-check", json={"assets": [_NOBODYS]})
     if sent.answer is not None and not sent.answer.is_page:
         if sent.answer.status == 401:
-            words = f"401: {target.said(sent.answer) or 'not accepted'}: it is wrong, or was revoked"
+            said = target.said(sent.answer) or "not accepted"
+            words = f"401: {said}: it is wrong, or was revoked; {where_token_is(target)}"
             return Check("key", False, words), False
         if sent.answer.status == 403:
             return Check("key", True, "accepted"), False

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from albumup.errors import ConfigError
 from albumup.receive import Receiver, Store, store_id
 from albumup.receive.handler import NO_TOKEN
+from albumup.receive.names import album_folder_name, photo_name
 from albumup.settings import CommonSettings, InboxSettings
 from albumup.targets.base import (
     BUILT_IN,
@@ -34,6 +35,7 @@ from albumup.targets.base import (
     object_of,
     words_in,
 )
+from albumup.targets.tokens import how_to_mend, where_token_is
 from albumup.transfer import Answer, Peer, Request, Sent
 
 if TYPE_CHECKING:
@@ -107,7 +109,7 @@ class InboxTarget(Target):
             what = "a receiver of albumup" if ours else "a server with a password, and no receiver of albumup"
             return [
                 Check("address", ours, f"{self._root}: {what}"),
-                Check("token", False, f"401: {NO_TOKEN}"),
+                Check("token", False, f"401: {NO_TOKEN}; {where_token_is(self)}"),
             ]
         words = "a receiver of albumup" if ours else f"answered {sent.answer.status}, and is no receiver of albumup"
         token = "accepted" if self.token else "none is asked for"
@@ -155,12 +157,19 @@ class InboxTarget(Target):
             if answer is not None and answer.status == 401:
                 raise ConfigError(
                     f"{self.name}: {self._root} does not take the token: 401 {answer.reason}",
-                    f"it has another one by now; see: albumup target check {self.name}",
+                    how_to_mend(self, answer.status),
                 )
             if answer is not None and answer.status == 403:  # a receiver does not say that, but what stands before one
                 raise NotAllowed(f"{self.name}: {address} is not let through: 403 {answer.reason}")
             raise Unasked(f"{answer.status} {answer.reason}" if answer else sent.detail or str(sent.fault))
         return said
+
+    def remains(self, photo: Photo, remote_id: str, url: str) -> str:  # noqa: ARG002 - its files have names
+        name = f"{album_folder_name(str(photo.values['album']))}/{photo_name(str(photo.values['name']))}"
+        where = (
+            os.path.join(self.address, name) if self.is_local else f"{name} in the receiver's folder, {self.address}"
+        )
+        return f"{where}; delete it there"
 
     def keeps_in(self, http: Http, folder: bytes) -> bool:
         answer = http.call("GET", self._root + "/").answer

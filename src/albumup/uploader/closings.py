@@ -16,15 +16,6 @@ _OF_A_FORM = ("url", "file_field", "fields")
 """Keys that a wrong form is wrong in."""
 
 
-def refused_hint(lane: Lane) -> str:
-    """What to look at when a target refuses us."""
-    target = lane.target
-    if target.where == OPTIONS:
-        return "Check --token-file, --token-env, --auth and --header, and what it allows you; then push again with them"
-    where = f"its credentials, permissions and quota in {target.where}"
-    return f"Check {where}; see: albumup target check {target.name}"
-
-
 def refused_alike(lane: Lane) -> Closing:
     """A target that never accepted a photo has refused several alike."""
     target, alike = lane.target, lane.same_refusals()

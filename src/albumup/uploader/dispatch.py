@@ -19,6 +19,7 @@ from albumup.journal.recorder import Recorder
 from albumup.journal.rows import Album, Root, Task
 from albumup.retry import Finding, Outcome
 from albumup.targets.base import Unasked
+from albumup.targets.tokens import how_to_mend
 from albumup.uploader import closings
 from albumup.uploader.breaker import NEVER_PHOTOS, Ended, Ruling
 from albumup.uploader.lane import Closing, Held, Lane
@@ -394,7 +395,7 @@ class Dispatch:
                     self._close(lane, Closing(1, words, "Make room on this disk, then: albumup resume"))
                 case Outcome.REFUSED:
                     words = f"{lane.target.title}: refused: {finding.reason}"
-                    self._close(lane, Closing(4, words, closings.refused_hint(lane)))
+                    self._close(lane, Closing(4, words, how_to_mend(lane.target, finding.status)))
                 case Outcome.ASTRAY:
                     self._close(lane, closings.astray(lane, finding, task))
                 case _:

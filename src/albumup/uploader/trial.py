@@ -12,9 +12,10 @@ from albumup.facts import FactsReader
 from albumup.journal.rows import Task
 from albumup.photo import media_type_by_name
 from albumup.prepare import Reading, body_of, head_of, photo_of, taken_of
-from albumup.retry import Circumstances, Outcome, health_of, outcome_of
-from albumup.targets.base import Target
-from albumup.transfer import Meter, Request
+from albumup.retry import Circumstances, Finding, Outcome, health_of, outcome_of
+from albumup.targets.base import Photo, Target
+from albumup.targets.tokens import how_to_mend
+from albumup.transfer import Meter, Request, Sent
 from albumup.transfer.wire import Wire
 
 ALBUM = "albumup-try"
@@ -35,6 +36,10 @@ class Trial:
     answer: list[str]
     verdict: str
     rule: str
+    left: str
+    """What it leaves on the server, and how that is removed."""
+    mend: str
+    """What to look at where the server refuses us; "" where it does not."""
     exit_code: int
 
 
@@ -86,5 +91,27 @@ def run_trial(target: Target, path: bytes) -> Trial:
     words = f"{finding.outcome.replace('_', ' ')}" + (f": {finding.reason}" if finding.reason else "")
     words = target.masked(words)
     rule = verdict.rule if verdict else "no answer"
+    left = target.masked(_left(target, photo, sent, finding))
+    mend = how_to_mend(target, finding.status) if finding.outcome is Outcome.REFUSED else ""
     is_down = sent.answer is not None and not health_of(sent, time.time()).is_well
-    return Trial(lines, answer, words, rule, _EXIT.get(finding.outcome, 75 if is_down else 3))
+    return Trial(lines, answer, words, rule, left, mend, _EXIT.get(finding.outcome, 75 if is_down else 3))
+
+
+def _left(target: Target, photo: Photo, sent: Sent, finding: Finding) -> str:
+    """What a photo that was tried has left there."""
+    match finding.outcome:
+        case Outcome.UPLOADED:
+            return target.remains(photo, finding.remote_id, finding.url)
+        case Outcome.DUPLICATE:
+            known = finding.url or finding.remote_id
+            return "nothing new: it says that it had the photo before" + (f": {known}" if known else "")
+        case Outcome.IN_DOUBT:
+            is_doubt = True
+        case Outcome.ASTRAY:
+            is_doubt = finding.is_doubt
+        case _:
+            is_doubt = False
+    if is_doubt:
+        return f"perhaps the photo, for its answer proves neither: {target.remains(photo, '', '')}, if it is there"
+    how_far = "as it says that it did not take the photo" if sent.whole else "as not all of the photo was sent"
+    return f"nothing, {how_far}"

@@ -1,0 +1,59 @@
+"""Where a target's token is, in words: what to look at, and to type, when its server does not take it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from albumup.config import OPTIONS
+
+if TYPE_CHECKING:
+    from albumup.targets.base import Target
+
+_REFUSES_TOKEN, _FORBIDS, _FULL = 401, 403, 507
+
+
+def where_token_is(target: Target) -> str:
+    """The key or option that says where the token is, and the file, variable or command that it names."""
+    settings = target.settings
+    if settings.token_file is not None:
+        return f"its token is in {settings.token_file} ({target.key('token_file')})"
+    if settings.token_env is not None:
+        return f"its token is in the environment variable {settings.token_env} ({target.key('token_env')})"
+    if settings.token_command is not None:
+        # The command's other words may be confidential.
+        return f"its token is what {settings.token_command[0]} prints ({target.key('token_command')})"
+    if settings.token is not None:
+        return f"its token is in {target.key('token')}"
+    if target.where == OPTIONS:
+        return "no token is set: --token-file FILE or --token-env NAME"
+    return f"no token is set: {target.key('token_file')}"
+
+
+def has_own_token(target: Target) -> bool:
+    """Do its settings say where a token is?"""
+    settings = target.settings
+    return any((settings.token_file, settings.token_env, settings.token_command, settings.token))
+
+
+def how_to_mend(target: Target, status: int | None) -> str:
+    """What to look at and to type after an answer that refuses us; ``status``: the answer's, None if unknown."""
+    source = where_token_is(target)
+    if status == _FULL:
+        return "Make room there, or have its quota raised; then: albumup resume"
+    if target.where == OPTIONS and not has_own_token(target):
+        return f"{source}, and --auth or --header where it wants them; push again with what it needs"
+    check = f"then: albumup resume (to look first: albumup target check {target.name})"
+    if not has_own_token(target):
+        return f"{source} may name a file that holds one, {check}"
+    if status == _REFUSES_TOKEN:
+        return f"{source}: put one there that it takes{_user_too(target)}, {check}"
+    if status == _FORBIDS:
+        return f"{source}: grant it there what it lacks, or put another one in its place, {check}"
+    return f"see to its credentials, permissions and quota; {source}, {check}"
+
+
+def _user_too(target: Target) -> str:
+    """Basic sends a name besides."""
+    if target.settings.auth != "basic":
+        return ""
+    return f", and see to {target.key('user')}"
