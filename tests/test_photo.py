@@ -276,6 +276,7 @@ def test_a_transport_stream_is_one_whatever_its_name() -> None:
         (b"\1\2\3\4", b"a.jpg", "it holds no JPEG"),
         (b"\1\2\3\4", b"a.nef", "it holds no Nikon RAW"),
         (b"\1\2\3\4", b"a.fpx", ""),
+        (b"lines of it", b"a.raw", "it holds text"),
         (b"II*\0\x08\0\0\0", b"a.nef", ""),
         (ftyp(b"qt  "), b"a.mp4", ""),
         (ftyp(b"????"), b"a.mp4", ""),

@@ -218,6 +218,7 @@ LEFT_FOLDERS = [
     "THMBNL",
     "thumbnails",
     "M4ROOT/SUB",
+    "trip Smart Previews.lrdata",
 ]
 LEFT_FILES = [
     "GX01.LRV",
@@ -231,7 +232,12 @@ LEFT_FILES = [
     "c.jpg.part",
     "c.jpg.filepart",
     "d.jpg.crdownload",
+    "d.jpg.opdownload",
+    "d.jpg.partial",
     "e.jpg.tmp",
+    "e.jpg_exiftool_tmp",
+    "VIRB0001.GLV",
+    "DJI_0001.SCR",
 ]
 
 
@@ -364,6 +370,58 @@ def test_include_and_exclude(
 def test_an_excluded_folder_counts_as_one(tmp_path: Path) -> None:
     put(tmp_path, "raw/a.jpg", "raw/b.jpg", "c.jpg")
     assert skipped(look(tmp_path, exclude=("raw",)), tmp_path) == {"raw": SkipReason.EXCLUDED}
+
+
+@pytest.mark.parametrize(
+    ("include", "names"),
+    [
+        (("*.xyz",), ["a.XYZ", "raw/b.xyz"]),
+        (("raw/*.xyz",), ["raw/b.xyz"]),
+        (("a.*", "*"), ["a.jpg"]),
+        (("*.xy?", "*.[x]yz"), []),
+        (("*.ts", "*.LRV", "*.jpg"), ["a.jpg", "index.ts", "low.lrv"]),
+        (("*.insv",), []),
+        (("*.aae",), []),
+    ],
+)
+def test_a_suffix_that_is_asked_for_is_taken_whatever_it_holds(
+    tmp_path: Path, include: tuple[str, ...], names: list[str]
+) -> None:
+    put(tmp_path, "a.XYZ", "raw/b.xyz", "index.ts", "c.aae", content=b"text")
+    put(tmp_path, "a.jpg", "low.lrv", "LRV_1.insv", ".hidden.xyz")
+    put(tmp_path, "empty.xyz", content=b"")
+    items = look(tmp_path, include=include)
+    assert found(items) == names
+    assert not [item for item in items if isinstance(item, Found) and item.oddity]
+    assert "a.XYZ" not in found(look(tmp_path, include=include, exclude=("a.*",)))
+
+
+def test_what_is_taken_unseen_goes_by_the_tables_type_or_none(tmp_path: Path) -> None:
+    put(tmp_path, "a.xyz", "index.mts", content=b"text")
+    types = [item.mime for item in look(tmp_path, include=("*.xyz", "*.mts")) if isinstance(item, Found)]
+    assert types == ["application/octet-stream", "video/mp2t"]
+
+
+def test_what_the_target_says_it_takes_is_taken(tmp_path: Path) -> None:
+    put(tmp_path, "a.SVG", "b.xyz", "index.ts", "types.mts", "none", content=b"<text/>")
+    put(tmp_path, "c.nef", content=b"II*\0")
+    asked: list[bytes] = []
+
+    def takes(suffix: bytes) -> bool:
+        asked.append(suffix)
+        return suffix in (b".svg", b".ts", b".mts")
+
+    items = list(module.scan([open_root(os.fsencode(tmp_path))], Filters(), unknown, takes))
+    assert found(items) == ["a.SVG", "c.nef"]
+    assert asked == [b".svg", b".xyz"], "what other files are called so often, content alone tells"
+
+
+def test_what_is_not_as_its_name_says_is_taken_and_told(tmp_path: Path) -> None:
+    put(tmp_path, "a.jpg")
+    put(tmp_path, "b.jpg", content=b"Not found")
+    put(tmp_path, "c.HEIC", content=bytes(100))
+    odd = {item.relative: item.oddity for item in look(tmp_path) if isinstance(item, Found)}
+    assert odd == {b"a.jpg": "", b"b.jpg": "it holds text", b"c.HEIC": "it holds zeros"}
 
 
 def test_since(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from albumup.body import SourceChanged, SourceGone, read_source, same_time
 from albumup.cards import Place, device_at, find
 from albumup.errors import LocalError, UsageError
 from albumup.facts import FactsReader
+from albumup.filters import Filters, SkipReason
 from albumup.journal import framing
 from albumup.journal.definitions import Described, target_of
 from albumup.journal.gathering import (
@@ -30,9 +31,11 @@ from albumup.journal.journal import Journal
 from albumup.journal.live import Joined
 from albumup.journal.rows import Pins
 from albumup.journal.states import DONE, WANTING, State
+from albumup.photo import is_video, media_type_by_name
 from albumup.prepare import taken_of
-from albumup.scan import Filters, Found, Root, Skipped, SkipReason, Unreadable, scan
+from albumup.scan import Found, Root, Skipped, Unreadable, scan
 from albumup.sidecars import Folders, digest_of_sidecar, fits, owner_of
+from albumup.skipped import Examples, count_suffix, skipped_words
 from albumup.targets.base import Target
 
 _EXAMPLES = 10
@@ -62,6 +65,12 @@ class Survey:
     maybe_live: int = 0
     """Clips of live photos beside stills of which nothing here can tell whose they are."""
     skipped: Counter[SkipReason] = field(default_factory=Counter)
+    suffixes: Counter[bytes] = field(default_factory=Counter)
+    """Of what is skipped as no media; b"" counts names without one."""
+    empty: Examples = field(default_factory=Examples)
+    """Photos by their names that have no byte."""
+    odd: Examples = field(default_factory=Examples)
+    """Queued photos that hold something else than their names say."""
     folders: list[Unreadable] = field(default_factory=list)
     """Folders that could not be read."""
 
@@ -96,6 +105,8 @@ class Intake:
         self._connection: sqlite3.Connection | None = None
         self._album_id: int | None = None
         self._server, self._on_skip = server, on_skip
+        self._taken: frozenset[bytes] | None = None
+        """The suffixes that the server says it takes, once it was asked."""
         self._on_sidecar: Callable[[bytes], None] = lambda _: None
         self._edited = edited
         self._places: dict[tuple[bytes, str, int | None], Place] = {}
@@ -111,15 +122,17 @@ class Intake:
         """What is to be queued or noted, in the order of the scan. Raises UsageError when there is no photo at all."""
         index = {root.path: number for number, root in enumerate(self._roots)}
         with FactsReader() as facts:
-            for item in scan(self._roots, self._filters, self._is_known):
+            for item in scan(self._roots, self._filters, self._is_known, self._takes):
                 if isinstance(item, Skipped):
-                    self.survey.skipped[item.reason] += 1
+                    self._count_skipped(item)
                     self._on_skip(item)
                     if item.reason is SkipReason.SIDECAR and item.path.lower().endswith(b".xmp"):
                         self._on_sidecar(item.path)
                 elif isinstance(item, Unreadable):
                     self.survey.folders.append(item)
                 elif (arrival := self._classify(item, index[item.root.path])) is not None:
+                    if item.oddity and arrival.action is not Action.REPIN:
+                        self.survey.odd.add(item.path, item.oddity)
                     self._expect_date(arrival, facts)
                     yield arrival
         if not self.survey.photos and not self.survey.skipped[SkipReason.OLDER]:
@@ -201,6 +214,21 @@ class Intake:
         files_in = {os.path.dirname(root.path) for root in self._roots if not root.is_folder}
         self.survey.maybe_live = pairing.read(gathering.halves(self._album_id), folders, files_in)
 
+    def _count_skipped(self, item: Skipped) -> None:
+        survey = self.survey
+        survey.skipped[item.reason] += 1
+        if item.reason is SkipReason.EMPTY and media_type_by_name(item.path) is not None:
+            survey.empty.add(item.path)
+        elif item.reason is SkipReason.NO_MEDIA:
+            count_suffix(survey.suffixes, item.path)
+
+    def _takes(self, suffix: bytes) -> bool:
+        """Does the server say that it takes such files? It is asked at the first one that our table does not know."""
+        if self._taken is None:
+            said = self._server.suffixes() if self._server is not None else ()
+            self._taken = frozenset(map(os.fsencode, said))
+        return suffix in self._taken
+
     def _is_known(self, root: Root, path: bytes, volume: str, status: os.stat_result) -> str | None:
         known = self._as_seen(self._place(root, volume, path), path, status.st_size, status.st_mtime_ns)
         return known.mime if known is not None else None
@@ -276,7 +304,7 @@ class Intake:
             self.survey.queued += 1
             self.survey.size += found.size
             self.survey.unreadable_photos += bool(found.error)
-            self.survey.videos += found.mime.startswith("video/")
+            self.survey.videos += is_video(found.mime)
         pins = Pins(found.size, found.mtime_ns, found.inode)
         task_id, medium = 0, self._place(found.root, found.volume, found.path).new
         if known is not None:
@@ -306,9 +334,9 @@ class Intake:
 
     def _nothing(self) -> tuple[str, str]:
         places = ", ".join(ascii(os.fsdecode(root.path))[1:-1] for root in self._roots[:3])
-        skipped = ", ".join(f"{count} {reason}" for reason, count in sorted(self.survey.skipped.items()))
         unread = "".join(f"; {ascii(os.fsdecode(one.path))[1:-1]}: {one.reason}" for one in self.survey.folders[:3])
-        more = f" (skipped: {skipped})" if skipped else ""
+        skipped = skipped_words(self.survey.skipped, self.survey.suffixes)
+        more = f" ({skipped})" if skipped else ""
         return f"no photo under {places}{more}{unread}", "nothing was queued; albumup push -v names what is skipped"
 
 

@@ -12,19 +12,21 @@ from collections.abc import Iterable, Iterator
 
 _BINS = rb"#recycle|@recycle|\$recycle\.bin|recycler"
 _FOLDERS = re.compile(
-    rb"(?is)@eaDir|\.?@__thumb|#snapshot|System Volume Information|THMBNL|thumbnails|(?-i:SUB)|" + _BINS
+    rb"(?is)@eaDir|\.?@__thumb|#snapshot|System Volume Information|THMBNL|thumbnails|(?-i:SUB)|.*\.lrdata|" + _BINS
 )
-_FILES = re.compile(
-    rb"(?is).*\.(?:LRV|LRF|THM)|LRV_.*|SYNOFILE_THUMB_.*"  # low resolution copies, and thumbnails
-    rb"|.*_original|.*~|.*\.(?:part|filepart|crdownload|tmp)"  # exiftool's and editors' copies; what is half loaded
+_BY_SUFFIX = re.compile(
+    rb"(?is).*\.(?:LRV|GLV|LRF|THM|SCR)"  # low resolution copies, and thumbnails
+    rb"|.*\.(?:part|partial|filepart|crdownload|opdownload|tmp)"  # what is half loaded
 )
+_BY_NAME = re.compile(rb"(?is)LRV_.*|SYNOFILE_THUMB_.*|.*_original|.*_exiftool_tmp|.*~")
 _BIN = re.compile(rb"(?is)\.trash(?:es|-\d+)?|" + _BINS)
 _NAS_THUMBNAILS = {
     b"@eadir": re.compile(rb"(?is)SYNO(?:FILE|PHOTO|VIDEO|INDEX)_.*"),
     b"@__thumb": re.compile(rb"(?is)(?:s\d+|default).*"),
     b".@__thumb": re.compile(rb"(?is)(?:s\d+|default).*"),
 }
-_LIBRARY = b".photoslibrary"
+_LIBRARIES = (b".photoslibrary", b".photolibrary", b".migratedphotolibrary")
+"""What Photos, and iPhoto before it, keep pictures in."""
 _ORIGINALS = (b"originals", b"masters")
 """Where a library of Apple's Photos has what was put into it; the second before macOS 10.15."""
 
@@ -36,9 +38,19 @@ _APPLE_DOUBLE = b"\0\5\x16\7"
 """The first bytes of what macOS writes as ``._NAME`` for what other file systems cannot hold (RFC 1740)."""
 
 
-def is_leavings(name: bytes, *, is_folder: bool) -> bool:
-    """Is a file or folder called so one that cameras, servers and tools leave?"""
-    return (_FOLDERS if is_folder else _FILES).fullmatch(name) is not None
+def is_leavings(name: bytes) -> bool:
+    """Is a file called so one that cameras, servers and tools leave?"""
+    return is_leavings_by_suffix(name) or _BY_NAME.fullmatch(name) is not None
+
+
+def is_leavings_by_suffix(name: bytes) -> bool:
+    """Is it one for its suffix alone, so that somebody may ask for those by it?"""
+    return _BY_SUFFIX.fullmatch(name) is not None
+
+
+def is_leavings_folder(name: bytes) -> bool:
+    """Is a folder called so one that cameras, servers and tools leave?"""
+    return _FOLDERS.fullmatch(name) is not None
 
 
 def is_bin(name: bytes) -> bool:
@@ -53,7 +65,7 @@ def is_apple_double(head: bytes, name: bytes) -> bool:
 
 def is_made_by_library(folder: bytes, name: bytes) -> bool:
     """Does ``folder`` belong to Apple's Photos, and ``name`` in it hold anything but originals?"""
-    return folder.lower().endswith(_LIBRARY) and name.lower() not in _ORIGINALS
+    return folder.lower().endswith(_LIBRARIES) and name.lower() not in _ORIGINALS
 
 
 def is_store(names: Iterable[bytes]) -> bool:

@@ -160,15 +160,15 @@ TYPES: tuple[MediaType, ...] = (
     _type("video/x-ms-wmv", _VIDEO, "Windows Media", ".wmv", within="video/x-ms-asf"),
     _type("video/x-ms-asf", _VIDEO, "Windows Media", ".asf", rb"0&\xb2u\x8ef\xcf\x11\xa6\xd9\0\xaa\0b\xcel"),
     _type("video/x-flv", _VIDEO, "Flash", ".flv", rb"FLV\x01"),
-    _type("video/x-dv", _VIDEO, "DV", ".dv .dif", rb"\x1f\x07\0[\x3f\xbf]"),
+    _type("video/x-dv", _VIDEO, "DV", ".dv", rb"\x1f\x07\0[\x3f\xbf]"),
     _type("video/ogg", _VIDEO, "Ogg", ".ogv .ogm"),
 )  # fmt: skip
 
 NOT_BY_SUFFIX: dict[str, str] = {".ts": "video/mp2t", ".mod": "video/mpeg", ".tod": "video/mp2t"}
 """Suffixes of videos that other files have as often (TypeScript, music, text): only content tells them."""
 
-TEXT_SUFFIXES = _set(".mts .m2ts .m2t .cap .dif .cin .ari .bay .mos .raw")
-"""Suffixes that files of text have, too (TypeScript's modules): text that is called so is no media."""
+TEXT_SUFFIXES = _set(".mts .m2ts .m2t .cap")
+"""Suffixes that texts have, too (TypeScript's modules, captions): text that is called so is no media."""
 
 SOUND_SUFFIXES = _set(
     ".3ga .aac .aif .aiff .amr .asx .au .flac .m4a .m4b .m4p .m4r .mka .mp2 .mp3 .oga .ogg .opus .ra .wav .weba .wma"

@@ -67,8 +67,7 @@ def media_type(head: bytes, name: bytes) -> str | None:
     suffix = suffix_in(name)
     by_content, by_name = _by_content(head, suffix), _BY_SUFFIX.get(suffix)
     if by_content is None:
-        is_source = suffix in _TEXT and is_text(head)
-        return None if is_source else by_name
+        return None if is_source(head, name) else by_name
     if suffix in _SOUND and by_content in _VIDEOS:
         return None
     return by_name if (by_content, by_name) in _WITHIN else by_content
@@ -108,6 +107,11 @@ def is_video(mime: str) -> bool:
 def is_text(head: bytes) -> bool:
     """Does a file that begins so hold text?"""
     return head.startswith(_MARKS) or (bool(head) and not head.translate(None, _LETTERS))
+
+
+def is_source(head: bytes, name: bytes) -> bool:
+    """Is it text, under a suffix that texts have as often as videos?"""
+    return suffix_in(name) in _TEXT and is_text(head)
 
 
 def oddity(head: bytes, name: bytes) -> str:

@@ -7,37 +7,20 @@ photos cost no more memory than a thousand. Paths are bytes, absolute, with thei
 from __future__ import annotations
 
 import errno
-import fnmatch
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 from itertools import pairwise
 
 from albumup.errors import LocalError, UsageError
-from albumup.leavings import is_apple_double, is_leavings, is_made_by_library, is_store, is_stored_album
-from albumup.photo import HEAD_BYTES, media_type, media_type_by_name
+from albumup.filters import Filters, Rules, SkipReason
+from albumup.leavings import is_apple_double, is_store, is_stored_album
+from albumup.photo import ANYTHING, HEAD_BYTES, media_type, media_type_by_name, needs_content, oddity, suffix_in
 from albumup.volumes import volume_of
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """Which of the files below a root are wanted; the options of ``push`` of the same names.
-
-    ``since``: seconds since the epoch. ``no_skip``: also take what cameras and servers leave behind.
-    """
-
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    since: float | None = None
-    recursive: bool = True
-    follow_symlinks: bool = False
-    hidden: bool = False
-    no_skip: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +39,7 @@ class Found:
 
     ``size`` is in bytes, ``mtime_ns`` in nanoseconds since the epoch. ``known``: it was not opened, ``mime`` comes from
     the journal. ``error``: why it cannot be read, else empty; then ``mime`` is by name and numbers may be 0.
+    ``oddity``: what it holds instead of what its name says, in words, else empty.
     """
 
     root: Root
@@ -68,20 +52,7 @@ class Found:
     mime: str
     known: bool
     error: str
-
-
-class SkipReason(StrEnum):
-    """Why a file, or a folder with all that is in it, is left out; in the words the screens use."""
-
-    HIDDEN = "hidden"
-    EMPTY = "empty"
-    NO_MEDIA = "no media"
-    LINK = "link out of the tree"
-    SIDECAR = "sidecar"
-    LEFTOVER = "leftover"
-    EXCLUDED = "excluded"
-    OLDER = "older"
-    SPECIAL = "special"
+    oddity: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +70,7 @@ class Unreadable:
 
 
 Item = Found | Skipped | Unreadable
+Takes = Callable[[bytes], bool]
 IsKnown = Callable[[Root, bytes, str, os.stat_result], str | None]
 
 
@@ -123,17 +95,19 @@ def open_root(path: str | bytes) -> Root:
     return Root(absolute, info.st_dev, volume_of(info.st_dev, absolute), is_folder)
 
 
-def scan(roots: Sequence[Root], filters: Filters, is_known: IsKnown) -> Iterator[Item]:
+def scan(roots: Sequence[Root], filters: Filters, is_known: IsKnown, takes: Takes = lambda _: False) -> Iterator[Item]:
     """Every photo below ``roots``, and what is left out, once each: a folder's files, then its sub-folders.
 
     ``is_known(root, path, volume, status)`` returns the MIME type journaled for an unchanged photo, which is then not
-    opened. A file that is a root may be hidden or look left behind. LocalError when no more files can be opened.
+    opened. ``takes(suffix)``: does the target say that it takes files of a suffix (lower case, with its dot) that is
+    not in our table? A file that is a root may be hidden or look left behind. LocalError when no more files can be
+    opened.
     """
-    rules = _Rules(filters)
+    rules = Rules(filters)
     volumes = {root.device: root.volume for root in roots}
     seen: set[tuple[bytes, bool]] | None = set() if _overlap(roots) else None
     for root in roots:
-        look = _Look(root, rules, is_known, volumes)
+        look = _Look(root, rules, is_known, takes, volumes)
         for item in look.below() if root.is_folder else (look.alone(),):
             if seen is not None:
                 key = (item.path, isinstance(item, Found))
@@ -147,59 +121,6 @@ def _overlap(roots: Sequence[Root]) -> bool:
     """Whether one root lies in another (or is it): only then can a path come up twice, and paths need remembering."""
     paths = sorted(os.path.join(root.path, b"") for root in roots)
     return any(lower.startswith(upper) for upper, lower in pairwise(paths))
-
-
-class _Rules:
-    """What the filters say, compiled once."""
-
-    def __init__(self, filters: Filters) -> None:
-        self.filters = filters
-        self._includes = _matcher(filters.include) if filters.include else None
-        self._excludes = _matcher(filters.exclude) if filters.exclude else None
-
-    def on_entry(self, folder: bytes, name: bytes, *, is_folder: bool) -> SkipReason | None:
-        """Why a file or folder in ``folder``, below a root, is left out for its name."""
-        if name.startswith(b".") and not self.filters.hidden:
-            return SkipReason.HIDDEN
-        if self.filters.no_skip:
-            return None
-        if is_leavings(name, is_folder=is_folder) or is_made_by_library(folder, name):
-            return SkipReason.LEFTOVER
-        return None
-
-    def on_folder(self, name: bytes, relative: bytes) -> SkipReason | None:
-        """Why a folder that passed as an entry is not entered."""
-        return SkipReason.EXCLUDED if self._excludes and self._excludes(name, relative) else None
-
-    def on_file(self, name: bytes, relative: bytes) -> SkipReason | None:
-        """Why a file that passed as an entry, or is a root, is left out for its name."""
-        if name.lower().endswith((b".xmp", b".aae")):
-            return SkipReason.SIDECAR
-        if self._includes and not self._includes(name, relative):
-            return SkipReason.EXCLUDED
-        return self.on_folder(name, relative)
-
-    def on_stat(self, info: os.stat_result) -> SkipReason | None:
-        """Why a file is left out whatever its name."""
-        if not stat.S_ISREG(info.st_mode):
-            return SkipReason.SPECIAL
-        if info.st_size == 0:
-            return SkipReason.EMPTY
-        if self.filters.since is not None and info.st_mtime < self.filters.since:
-            return SkipReason.OLDER
-        return None
-
-
-def _matcher(globs: Sequence[str]) -> Callable[[bytes, bytes], bool]:
-    """Whether a base name matches one of ``globs``, or, for those that hold a slash, a relative path does."""
-    by_name = _compiled(glob for glob in globs if "/" not in glob)
-    by_path = _compiled(glob for glob in globs if "/" in glob)
-    return lambda name, path: bool(by_name.match(os.fsdecode(name)) or by_path.match(os.fsdecode(path)))
-
-
-def _compiled(globs: Iterable[str]) -> re.Pattern[str]:
-    # Without a glob, what never matches; the empty pattern always does.
-    return re.compile("|".join(map(fnmatch.translate, globs)) or r"(?!)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,8 +140,9 @@ class _Look:
     """The look at one root. ``volumes`` are those of the devices met so far."""
 
     root: Root
-    rules: _Rules
+    rules: Rules
     is_known: IsKnown
+    takes: Takes
     volumes: dict[int, str]
 
     def alone(self) -> Item:
@@ -263,7 +185,7 @@ class _Look:
     def _entry(self, entry: os.DirEntry[bytes], folder: _Folder) -> Item | _Folder | None:
         """What one entry of ``folder`` comes to: None is a folder that nobody asked to enter."""
         filters, relative = self.rules.filters, folder.relative + entry.name
-        if reason := self.rules.on_entry(folder.path, entry.name, is_folder=_is_folder(entry)):
+        if reason := self.rules.on_entry(folder.path, entry.name, relative, is_folder=_is_folder(entry)):
             return Skipped(entry.path, reason)
         with suppress(OSError):  # what cannot be told apart is taken for a file, and its stat will say why
             if not filters.follow_symlinks and entry.is_symlink() and not self._leads_to_own_file(entry.path):
@@ -303,8 +225,19 @@ class _Look:
             return Skipped(path, reason)
         if is_apple_double(head, name) and not self.rules.filters.no_skip:
             return Skipped(path, SkipReason.LEFTOVER)
-        mime = media_type(head, name)
-        return self._found(path, relative, info, mime) if mime else Skipped(path, SkipReason.NO_MEDIA)
+        if (mime := media_type(head, name)) is not None:
+            return replace(self._found(path, relative, info, mime), oddity=oddity(head, name))
+        if (mime := self._asked_for(name, relative)) is not None:
+            return self._found(path, relative, info, mime)
+        return Skipped(path, SkipReason.NO_MEDIA)
+
+    def _asked_for(self, name: bytes, relative: bytes) -> str | None:
+        """The type of a file that is no media, or cannot be read, where somebody or the target wants it."""
+        if self.rules.takes_anything(name, relative):
+            return media_type_by_name(name) or ANYTHING
+        suffix = suffix_in(name)
+        is_taken = suffix and not needs_content(name) and self.takes(suffix)
+        return ANYTHING if is_taken else None
 
     def _found(self, path: bytes, relative: bytes, info: os.stat_result, mime: str, known: bool = False) -> Found:
         pins = (info.st_size, info.st_mtime_ns, info.st_ino, self._volume(info.st_dev, path))
@@ -313,7 +246,7 @@ class _Look:
     def _unreadable(self, path: bytes, relative: bytes, error: OSError, info: os.stat_result | None = None) -> Item:
         """A file that cannot be read: a photo if its name says so, which then has to be told and not lost."""
         cause = _cause(error)
-        mime = media_type_by_name(path)
+        mime = media_type_by_name(path) or self._asked_for(os.path.basename(path), relative)
         if mime is None:
             return Skipped(path, SkipReason.NO_MEDIA)
         if info is not None:

@@ -9,24 +9,26 @@ import hashlib
 import os
 from collections.abc import Iterable
 
+from albumup.media_types import TYPES, Kind, MediaType
+
 MOST_SIDECAR = 1 << 20
 """Bytes; what is larger is no sidecar, and stays where it is."""
 
-_RANKS: tuple[frozenset[bytes], ...] = (
-    # What cameras write raw: of Immich's own table (server/src/utils/mime-types.ts), of dcraw and of libraw.
-    frozenset(
-        b".3fr .ari .arw .bay .cap .cin .cr2 .cr3 .crw .dcr .dcs .dng .drf .eip .erf .fff .gpr .iiq .k25 .kdc .mdc"
-        b" .mef .mos .mrw .nef .nrw .orf .ori .pef .ptx .pxn .raf .raw .rw2 .rwl .rwz .sr2 .srf .srw .x3f".split()
-    ),
-    frozenset(b".heic .heif .hif .tif .tiff .psd .insp".split()),
-    frozenset(b".jpg .jpeg .jpe .jxl".split()),
-    frozenset(b".avif .bmp .gif .jp2 .png .svg .webp".split()),
-    frozenset(
-        b".3g2 .3gp .3gpp .avi .flv .insv .m2t .m2ts .m4v .mkv .mov .mp4 .mpe .mpeg .mpg .mts .mxf .qt .vob .webm"
-        b" .wmv".split()
-    ),
-)
-"""Suffixes of photos and clips, in the order in which they are likely to have been there first."""
+_LIKE_RAW = {"image/heic", "image/heif", "image/tiff", "image/vnd.adobe.photoshop"}
+_DEVELOPED = {"image/jpeg", "image/jxl"}
+
+
+def _rank_of(one: MediaType) -> int:
+    """The order in which photos and clips of one stem are likely to have been there first."""
+    if one.kind is not Kind.PICTURE:
+        return 0 if one.kind is Kind.RAW else 4
+    if one.mime in _LIKE_RAW:
+        return 1
+    return 2 if one.mime in _DEVELOPED else 3
+
+
+_RANKS = {suffix.encode(): _rank_of(one) for one in TYPES for suffix in one.suffixes} | {b".insp": 1, b".svg": 3}
+"""Of each suffix of our table. Insta360's .insp is a JPEG, and as good as raw; no push but to Immich takes .svg."""
 
 
 def owner_of(sidecar: bytes, names: Iterable[bytes]) -> bytes | None:
@@ -40,18 +42,9 @@ def owner_of(sidecar: bytes, names: Iterable[bytes]) -> bytes | None:
         if name == base:
             return name
         stem, suffix = os.path.splitext(name)
-        if stem == base and (rank := _rank(suffix.lower())) is not None:
+        if stem == base and (rank := _RANKS.get(suffix.lower())) is not None:
             found.append((rank, name))
     return min(found)[1] if found else None
-
-
-def is_named_as_media(name: bytes) -> bool:
-    """Does its suffix say that it is a photo or a clip?"""
-    return _rank(os.path.splitext(name)[1].lower()) is not None
-
-
-def _rank(suffix: bytes) -> int | None:
-    return next((rank for rank, suffixes in enumerate(_RANKS) if suffix in suffixes), None)
 
 
 class Folders:

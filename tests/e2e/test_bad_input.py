@@ -49,7 +49,7 @@ def test_an_empty_folder(home: Home) -> None:
 def test_a_folder_without_photos_says_what_was_skipped(home: Home) -> None:
     (home.folder / "texts").mkdir()
     (home.folder / "texts" / "a.txt").write_text("a")
-    refused(home, 2, "push", "texts", says=("1 no media", "-v"))
+    refused(home, 2, "push", "texts", says=("1 skipped: 1 .txt (no media)", "-v"))
 
 
 def test_push_without_a_path(home: Home) -> None:

@@ -306,9 +306,10 @@ def test_what_is_skipped_is_counted_by_reason_and_named_with_v(home: Home) -> No
     for reason, name in left_out.items():
         assert re.search(rf"skipped \({reason}\): .*/trip/{name.split('/')[0]}\n", said), reason
     counted = home.run("push", trip).stderr
-    for reason in left_out:
-        assert f"1 not sent: {reason}" in counted if reason == "sidecar" else f"1 skipped: {reason}" in counted
+    counts = "1 not sent: sidecar; 5 skipped: 1 .txt (no media), 1 empty, 1 hidden, 1 leftover, 1 link out of the tree"
+    assert counts in counted
     assert "notes.txt" not in counted
+    assert "1 photo is empty, and not sent:\n  " in counted and "/trip/empty.jpg\n" in counted
 
 
 @pytest.mark.parametrize(

@@ -277,7 +277,8 @@ def _warn(app: App, target: Any) -> None:
 
 def _filters(given: dict[str, Any]) -> Any:
     from albumup.errors import UsageError
-    from albumup.scan import Filters, parse_since
+    from albumup.filters import Filters
+    from albumup.scan import parse_since
 
     try:
         since = parse_since(given["since"], time.time()) if given["since"] is not None else None
@@ -303,6 +304,7 @@ def _say_skipped(app: App, skipped: Any) -> None:
 
 def _say_queued(app: App, journal: Any, intake: Any, album: Any, target: Any) -> None:
     from albumup.cli import words
+    from albumup.cli.oddities import say_oddities
     from albumup.cli.screen import escape, name_of, photos, size
 
     survey, screen = intake.survey, app.screen
@@ -313,6 +315,7 @@ def _say_queued(app: App, journal: Any, intake: Any, album: Any, target: Any) ->
         screen.say(f"{name}: {_kinds(survey)} queued ({size(survey.size)}){where}; safe to interrupt from here")
     if parts := _counted(survey):
         screen.say("; ".join(parts))
+    say_oddities(app.screen, survey)
     if survey.maybe_live:
         is_one = "live photo goes as two files, its still and its clip"
         are = "live photos go as two files each, still and clip"
@@ -356,6 +359,9 @@ def _tell_queued(app: App, journal: Any, album_id: int, newest: int, album: str,
 
 def _counted(survey: Any) -> list[str]:
     """What is not queued, and why, by number."""
+    from albumup.filters import SkipReason
+    from albumup.skipped import skipped_words
+
     parts = []
     if survey.sent_before:
         parts.append(f"{survey.sent_before} already there")
@@ -371,14 +377,17 @@ def _counted(survey: Any) -> list[str]:
         parts.append(f"{survey.live.late} become live with what was pushed before")
     if survey.sidecars:
         parts.append(f"{survey.sidecars} {'sidecar' if survey.sidecars == 1 else 'sidecars'} beside them")
-    for reason, count in sorted((+survey.skipped).items()):
-        parts.append(f"{count} not sent: {reason}" if reason == "sidecar" else f"{count} skipped: {reason}")
+    if (sidecars := survey.skipped[SkipReason.SIDECAR]) > 0:
+        parts.append(f"{sidecars} not sent: sidecar")
+    if skipped := skipped_words(survey.skipped, survey.suffixes):
+        parts.append(skipped)
     return parts
 
 
 def _dry_run(app: App, intake: Any, as_json: bool) -> int:
     """Say what a push would do; journal, target and spool stay as they are."""
     from albumup.cli.events import event_json, summary_event
+    from albumup.cli.oddities import say_oddities
     from albumup.cli.screen import escape, photos, put_json, size
     from albumup.journal.reading import statuses
 
@@ -395,6 +404,7 @@ def _dry_run(app: App, intake: Any, as_json: bool) -> int:
     survey, code = intake.survey, 3 if intake.survey.folders else 0
     parts = [f"{photos(survey.queued)} would be queued ({size(survey.size)})", *_counted(survey), "nothing was done"]
     app.screen.say("; ".join(parts))
+    say_oddities(app.screen, survey)
     if as_json:
         put_json(summary_event(code, [one for one in statuses(reader) if place.items() <= one.items()]))
     return code

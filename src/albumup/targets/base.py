@@ -294,6 +294,13 @@ class Target(ABC):
             url = fixed.rpartition("/")[0] + "/" if brace else fixed
         return http.call("OPTIONS", url)
 
+    def suffixes(self) -> Collection[str]:
+        """The suffixes that the server says it takes, with their dots, in lower case; none where it does not say.
+
+        It may be asked for them: a push meets a file that is neither a photo nor a video by our own table.
+        """
+        return ()
+
     @classmethod
     def recognises(cls, http: Http, url: str) -> str | None:  # noqa: ARG003 - most cannot tell
         """The address to write into the config, if a server of this kind answers at ``url``; asked without a token."""

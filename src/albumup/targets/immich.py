@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
-from albumup.photo import suffix_of
+from albumup.errors import ConfigError
+from albumup.photo import media_type_by_name, suffix_of
 from albumup.settings import CommonSettings, ImmichSettings
-from albumup.sidecars import is_named_as_media
 from albumup.targets.base import (
     Asked,
     Check,
@@ -45,6 +45,8 @@ ASK_AT_A_TIME = 5000
 """As many as its own command-line client asks about at a time."""
 
 
+_SECONDS_TO_SAY = 5.0
+"""How long a push waits to hear which types are taken."""
 _MOVING = 0.5
 """Seconds within which a file is moved: measured, it is away for some 10 ms."""
 
@@ -83,14 +85,24 @@ class ImmichTarget(ImmichAlbums):
     # The way of a photo.
 
     def filename(self, photo: Photo) -> str:
-        """Its type is judged by the suffix of its name (asset-media.service.ts), so a photo without one gets it."""
+        """Its type is judged by the suffix of its name (asset-media.service.ts), so a photo without one gets it.
+
+        A name is never changed that has a suffix of ours or of the server's.
+        """
         name = str(photo.values["name"])
-        if not is_named_as_media(os.fsencode(name)) and "/" in photo.mime:
+        is_listed = self._types is not None and os.path.splitext(name)[1].lower() in self._types
+        if media_type_by_name(os.fsencode(name)) is None and not is_listed:
             try:
                 return name + suffix_of(photo.mime)
             except KeyError:
                 return name
         return name
+
+    def suffixes(self) -> Collection[str]:
+        try:
+            return self._known_types(self.http(_SECONDS_TO_SAY)) or ()
+        except (Unasked, ConfigError):
+            return ()  # a push goes on without; whatever is wrong is said when photos are sent
 
     def form(self, photo: Photo, filename: str) -> Form:
         """One form for all versions: the ids of a device are wanted before 3.0 and passed over since.

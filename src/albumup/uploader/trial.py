@@ -10,7 +10,7 @@ from albumup.body import SourceGone, read_source, sent_name
 from albumup.errors import UsageError
 from albumup.facts import FactsReader
 from albumup.journal.rows import Task
-from albumup.photo import media_type_by_name
+from albumup.photo import ANYTHING, HEAD_BYTES, media_type
 from albumup.prepare import Reading, body_of, head_of, photo_of, taken_of
 from albumup.retry import Circumstances, Finding, Outcome, health_of, outcome_of
 from albumup.targets.base import Photo, Target
@@ -52,7 +52,7 @@ def run_trial(target: Target, path: bytes) -> Trial:
         why = "a folder, and no photo" if os.path.isdir(path) else gone
         raise UsageError(f"{os.fsdecode(path)!a}: {why}", "name a photo that can be read") from gone
     name = os.path.basename(path)
-    mime = media_type_by_name(name) or "application/octet-stream"
+    mime = media_type(_head(path), name) or ANYTHING
     seen = (pins.size, pins.mtime_ns)
     task = Task(0, 0, ALBUM, 0, path, name, "", 0, mime, pins.size, 1, 1, 0, 0, 0, False, False, seen, None, None)
     with FactsReader() as facts:
@@ -115,3 +115,12 @@ def _left(target: Target, photo: Photo, sent: Sent, finding: Finding) -> str:
         return f"perhaps the photo, for its answer proves neither: {target.remains(photo, '', '')}, if it is there"
     how_far = "as it says that it did not take the photo" if sent.whole else "as not all of the photo was sent"
     return f"nothing, {how_far}"
+
+
+def _head(path: bytes) -> bytes:
+    """What a file begins with; nothing if it is gone by now, which sending it will tell."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(HEAD_BYTES)
+    except OSError:
+        return b""

@@ -14,7 +14,7 @@ from albumup.disk import drop_from_cache
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
 from albumup.leavings import STORE_FOLDERS, Makers, is_apple_double, is_bin, is_nas_thumbnail, is_store, may_be_made
-from albumup.photo import HEAD_BYTES, media_type, media_type_by_name
+from albumup.photo import HEAD_BYTES, is_source, may_be_media, media_type
 from albumup.verify.findings import Finding, Kind, Outcome
 from albumup.verify.there import Copies
 
@@ -25,17 +25,6 @@ _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.0)
 _MOST_REMEMBERED = 3
 """As many in a row, and it is no use to wait: they lie in memory, and nowhere else."""
 _SNAPSHOTS = b"#snapshot"
-_MPEG = (b"\0\0\1\xba", b"\0\0\1\xb3")
-"""Clips of older camcorders begin so, also where they are called .MOD (ISO/IEC 13818-1, 13818-2)."""
-_MAYBE = frozenset(
-    b".3fr .3gpp .amv .ari .arw .arx .asf .bay .bmp .braw .cap .cine .cr2 .cr3 .crm .crw .dcr"
-    b" .divx .dng .dpx .drf .dv .eip .erf .exr .f4v .fff .flv .fpx .gpr .heics .heifs .hif"
-    b" .iiq .insp .insv .j2c .j2k .jp2 .jpx .jxl .jxr .k25 .kc2 .kdc .lfp .lfr .livp .m1v .m2p"
-    b" .m2v .mef .mj2 .mod .mos .mp4v .mpe .mpeg .mpg .mpv .mrw .mxf .nef .nrw .ogm .ogv .orf"
-    b" .pcd .pef .psb .psd .ptx .pxn .r3d .raf .raw .rm .rmvb .rw2 .rwl .rwz .sr2 .srf .srw"
-    b" .tga .tod .vob .wdp .wmv .x3f .xcf".split()
-)
-"""Names of pictures and clips, known to ``push`` or not: what may be a photo is not erased for being unknown."""
 
 
 def is_by_name(journal: Journal, album: Album) -> bool:
@@ -181,7 +170,7 @@ class _Look:
 
     def _without_proof(self, path: bytes, info: os.stat_result, was_pushed: bool) -> Iterator[Finding]:
         name = os.path.basename(path)
-        if not info.st_size and not was_pushed and _by_name(name):
+        if not info.st_size and not was_pushed and may_be_media(name):
             yield Finding(Kind.UNPROVEN, path, "it is empty: there may have been a photo")
             return
         head = _head(path) if info.st_size else b""
@@ -189,7 +178,7 @@ class _Look:
             yield Finding(Kind.OTHER, path, "._*")
         elif is_nas_thumbnail(path):
             yield Finding(Kind.MADE, path, "thumbnails", info.st_size)
-        elif was_pushed or _by_name(name) or head.startswith(_MPEG) or (head and media_type(head, name)):
+        elif was_pushed or _may_be_media(head, name):
             why_not = self._copies.by_path.get(path, "not in the album")
             self._candidates.append(_Candidate(path, info.st_size, why_not or "it has changed here since it was sent"))
         elif may_be_made(name):
@@ -223,8 +212,11 @@ def _holds_store(folder: bytes) -> bool:
     return all(os.path.isdir(os.path.join(folder, name)) for name in STORE_FOLDERS)
 
 
-def _by_name(name: bytes) -> bool:
-    return media_type_by_name(name) is not None or os.path.splitext(name)[1].lower() in _MAYBE
+def _may_be_media(head: bytes, name: bytes) -> bool:
+    """May it be a picture or a clip, by what ``push`` takes or by any other name of such?"""
+    if head and media_type(head, name):
+        return True
+    return may_be_media(name) and not is_source(head, name)
 
 
 def _head(path: bytes) -> bytes:

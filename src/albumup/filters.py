@@ -1,0 +1,114 @@
+"""Which files of a folder are wanted, by their names and their status: what the options of ``push`` say, and what
+cameras, servers and tools leave behind.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+import stat
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from albumup.leavings import is_leavings, is_leavings_by_suffix, is_leavings_folder, is_made_by_library
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which of the files below a root are wanted; the options of ``push`` of the same names.
+
+    ``include``: globs; one with a suffix of its own (``*.psd``) also takes files that are no media.
+    ``since``: seconds since the epoch. ``no_skip``: also take what cameras and servers leave behind.
+    """
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    since: float | None = None
+    recursive: bool = True
+    follow_symlinks: bool = False
+    hidden: bool = False
+    no_skip: bool = False
+
+
+class SkipReason(StrEnum):
+    """Why a file, or a folder with all that is in it, is left out; in the words the screens use."""
+
+    HIDDEN = "hidden"
+    EMPTY = "empty"
+    NO_MEDIA = "no media"
+    LINK = "link out of the tree"
+    SIDECAR = "sidecar"
+    LEFTOVER = "leftover"
+    EXCLUDED = "excluded"
+    OLDER = "older"
+    SPECIAL = "special"
+
+
+class Rules:
+    """What the filters say, compiled once."""
+
+    def __init__(self, filters: Filters) -> None:
+        self.filters = filters
+        self._includes = _matcher(filters.include) if filters.include else None
+        self._excludes = _matcher(filters.exclude) if filters.exclude else None
+        named = [glob for glob in filters.include if _names_suffix(glob)]
+        self._takes_anything = _matcher(named) if named else None
+
+    def takes_anything(self, name: bytes, relative: bytes) -> bool:
+        """Did somebody ask for files of that suffix, so that they are taken whatever they hold?"""
+        return self._takes_anything is not None and self._takes_anything(name, relative)
+
+    def on_entry(self, folder: bytes, name: bytes, relative: bytes, *, is_folder: bool) -> SkipReason | None:
+        """Why a file or folder in ``folder``, below a root, is left out for its name."""
+        if name.startswith(b".") and not self.filters.hidden:
+            return SkipReason.HIDDEN
+        if self.filters.no_skip:
+            return None
+        if is_made_by_library(folder, name):
+            return SkipReason.LEFTOVER
+        if is_folder:
+            return SkipReason.LEFTOVER if is_leavings_folder(name) else None
+        asked_for = is_leavings_by_suffix(name) and self.takes_anything(name, relative)
+        return SkipReason.LEFTOVER if is_leavings(name) and not asked_for else None
+
+    def on_folder(self, name: bytes, relative: bytes) -> SkipReason | None:
+        """Why a folder that passed as an entry is not entered."""
+        return SkipReason.EXCLUDED if self._excludes and self._excludes(name, relative) else None
+
+    def on_file(self, name: bytes, relative: bytes) -> SkipReason | None:
+        """Why a file that passed as an entry, or is a root, is left out for its name."""
+        if name.lower().endswith((b".xmp", b".aae")):
+            return SkipReason.SIDECAR
+        if self._includes and not self._includes(name, relative):
+            return SkipReason.EXCLUDED
+        return self.on_folder(name, relative)
+
+    def on_stat(self, info: os.stat_result) -> SkipReason | None:
+        """Why a file is left out whatever its name."""
+        if not stat.S_ISREG(info.st_mode):
+            return SkipReason.SPECIAL
+        if info.st_size == 0:
+            return SkipReason.EMPTY
+        if self.filters.since is not None and info.st_mtime < self.filters.since:
+            return SkipReason.OLDER
+        return None
+
+
+def _names_suffix(glob: str) -> bool:
+    """Does it ask for one suffix, as ``*.psd`` does, and ``*`` and ``IMG_1.*`` do not?"""
+    suffix = os.path.splitext(glob)[1]
+    return len(suffix) > 1 and not set(suffix) & set("*?[")
+
+
+def _matcher(globs: Sequence[str]) -> Callable[[bytes, bytes], bool]:
+    """Whether a base name matches one of ``globs``, or, for those that hold a slash, a relative path does."""
+    by_name = _compiled(glob for glob in globs if "/" not in glob)
+    by_path = _compiled(glob for glob in globs if "/" in glob)
+    return lambda name, path: bool(by_name.match(os.fsdecode(name)) or by_path.match(os.fsdecode(path)))
+
+
+def _compiled(globs: Iterable[str]) -> re.Pattern[str]:
+    # Without a glob, what never matches; the empty pattern always does.
+    return re.compile("|".join(map(fnmatch.translate, globs)) or r"(?!)", re.IGNORECASE)

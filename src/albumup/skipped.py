@@ -1,0 +1,71 @@
+"""What a push leaves out, and what is odd about what it takes: counted, and put in words."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+
+from albumup.filters import SkipReason
+from albumup.photo import suffix_in
+
+_EXAMPLES = 10
+_MOST_SUFFIXES = 1000
+"""As many are told apart; files with yet another one are counted among others."""
+_MOST_SHOWN = 5
+_LONGEST_SUFFIX = 12
+
+
+@dataclass(slots=True)
+class Examples:
+    """How many, and the first few: paths, and what there is to say of each, in words."""
+
+    count: int = 0
+    first: list[tuple[bytes, str]] = field(default_factory=list)
+
+    def add(self, path: bytes, words: str = "") -> None:
+        self.count += 1
+        if len(self.first) < _EXAMPLES:
+            self.first.append((path, words))
+
+
+def count_suffix(suffixes: Counter[bytes], path: bytes) -> None:
+    """Count a file by its suffix, b"" for none."""
+    suffix = suffix_in(path)
+    if suffix in suffixes or len(suffixes) < _MOST_SUFFIXES:
+        suffixes[suffix] += 1
+
+
+def skipped_words(reasons: Counter[SkipReason], suffixes: Counter[bytes]) -> str:
+    """What is skipped, by suffix and by reason: "7 skipped: 3 .txt, 2 .db (no media), 2 empty"; "" if nothing.
+
+    Sidecars are not among it: whether they go along is said elsewhere. Suffixes are escaped.
+    """
+    counts = {reason: count for reason, count in sorted(reasons.items()) if reason is not SkipReason.SIDECAR}
+    total = sum(counts.values())
+    no_media = counts.pop(SkipReason.NO_MEDIA, 0)
+    parts = [f"{_by_suffix(suffixes, no_media)} (no media)"] if no_media > 0 else []
+    parts += [f"{count} {_reason(reason, count)}" for reason, count in counts.items() if count > 0]
+    return f"{total} skipped: {', '.join(parts)}" if parts else ""
+
+
+def _by_suffix(suffixes: Counter[bytes], total: int) -> str:
+    """The most frequent suffixes, each with its number, and how many others there are."""
+    ranked = sorted(suffixes.items(), key=lambda item: (-item[1], item[0]))[:_MOST_SHOWN]
+    rest = total - sum(count for _, count in ranked)
+    words = [f"{count} {_shown(suffix)}" for suffix, count in ranked]
+    return ", ".join(words) + (f" and {rest} {'other' if rest == 1 else 'others'}" if rest else "")
+
+
+_MANY = {SkipReason.LINK: "links out of the tree", SkipReason.LEFTOVER: "leftovers"}
+
+
+def _reason(reason: SkipReason, count: int) -> str:
+    return reason if count == 1 else _MANY.get(reason, reason)
+
+
+def _shown(suffix: bytes) -> str:
+    if not suffix:
+        return "without suffix"
+    text = ascii(os.fsdecode(suffix))[1:-1]
+    return text if len(text) <= _LONGEST_SUFFIX else text[: _LONGEST_SUFFIX - 1] + "…"
