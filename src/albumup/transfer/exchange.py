@@ -264,7 +264,8 @@ class Exchange:
         except (http.client.HTTPException, OSError, ValueError) as error:
             raise Stopped(Fault.LOST, words_of(error)) from error
         complete = len(body) <= MOST_ANSWER and not response.length and not broken
-        headers = {name.lower(): value for name, value in response.getheaders()}
+        # The white space about a value is no part of it (RFC 9112, section 5.1); http.client leaves what is at its end.
+        headers = {name.lower(): value.strip(" \t") for name, value in response.getheaders()}
         if encodings := response.msg.get_all("content-encoding"):
             headers["content-encoding"] = ", ".join(encodings)
         keep = complete and not self.is_early and not response.will_close and not incoming.rest
