@@ -21,8 +21,9 @@ from hypothesis import strategies as st
 from albumup.body import SourceGone
 from albumup.config import load
 from albumup.errors import ConfigError
-from albumup.facts import Facts, FactsReader, can_read, exiftool, patience, pictures, reader, what_reads
+from albumup.facts import Facts, FactsReader, can_read, exiftool, patience, pictures, raws, reader, what_reads
 from albumup.facts.values import moment
+from albumup.media_types import TYPES
 from albumup.photo import HEAD_BYTES, media_type
 from albumup.prepare import taken_of
 from albumup.targets.base import Target
@@ -40,7 +41,7 @@ needs_exiftool = pytest.mark.skipif(exiftool.program() is None, reason="no exift
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
     """No test leaves another without its libraries, nor with a filter for warnings."""
-    caches = (pictures._pillow, pictures._exifread, exiftool._version)
+    caches = (pictures._pillow, raws._exifread, exiftool._version)
     for cache in caches:
         cache.cache_clear()
     with warnings.catch_warnings():
@@ -114,7 +115,7 @@ def exif_jpeg(folder: Path, date: str, offset: str = "+02:00", fraction: str = "
     from PIL import Image
 
     exif = Image.Exif()
-    exif.get_ifd(0x8769).update({0x9003: date, 0x9011: offset, 0x9291: fraction, 0x9004: "2001:01:01 01:01:01"})
+    exif.get_ifd(0x8769).update({0x9003: date, 0x9011: offset, 0x9291: fraction})
     if note:
         exif.get_ifd(0x8769)[0x927C] = note
     path = folder / "exif.jpg"
@@ -216,17 +217,21 @@ def test_without_pillow_heif_jpegs_still_have_dates(monkeypatch: pytest.MonkeyPa
 @pytest.mark.usefixtures("no_exiftool", "no_libraries")
 def test_what_is_missing_is_said() -> None:
     assert facts(PHOTOS / "photo.jpg") == Facts()
-    for mime in sorted(reader._IMAGES):
+    for mime in reader._BY_PILLOW | reader._BY_EXIFREAD | {"image/x-nikon-nef"}:
         assert not can_read(mime)
-        assert "exiftool" in what_reads(mime)
-        assert ("albumup[photos]" in what_reads(mime)) == (mime not in ("image/x-canon-cr3", "image/x-fuji-raf"))
+        assert "albumup[photos]" in what_reads(mime)
+    for mime in reader._BY_EXIFTOOL_ALONE:
+        assert not can_read(mime)
+        assert what_reads(mime) == "install exiftool, which reads this type"
     assert can_read("video/quicktime") and what_reads("video/quicktime") == ""
     assert not can_read("image/gif") and what_reads("image/gif") == ""
 
 
 @pytest.mark.usefixtures("no_exiftool")
 def test_what_is_there_is_known() -> None:
-    assert {mime for mime in reader._IMAGES if not can_read(mime)} == {"image/x-canon-cr3", "image/x-fuji-raf"}
+    every = {one.mime for one in TYPES}
+    dateless = {"image/gif", "image/bmp", "video/mpeg", "video/x-r3d", "video/ogg"}
+    assert {mime for mime in every if not can_read(mime)} == reader._BY_EXIFTOOL_ALONE | dateless
 
 
 WANTS_DATES = """
@@ -549,6 +554,35 @@ def read_raf(facts_reader: FactsReader) -> Facts:
 
 GOOD = """printf '[{"DateTimeOriginal":"2026:07:14 18:03:22","SubSecTimeOriginal":25,"OffsetTimeOriginal":"+02:00",'
     printf '"ContentIdentifier":12345}]\\n{ready%s}\\n' $number"""
+
+
+CLIP = """printf '[{"CreateDate":"%s","CreationDate":"%s"}]\\n{ready%%s}\\n'""" + " $number"
+
+
+@pytest.mark.parametrize(
+    ("made", "said", "expected"),
+    [
+        ("2026:07:14 16:03:22+00:00", "2026:07:14 18:03:22+02:00", SECOND),
+        ("2026:07:14 16:03:22+00:00", "", SECOND.astimezone(UTC)),
+        ("1904:01:01 15:47:49+00:00", "", None),
+        ("0000:00:00 00:00:00", "", None),
+    ],
+)
+def test_exiftool_is_asked_of_clips_too(
+    fake: Fake, tmp_path: Path, made: str, said: str, expected: datetime | None
+) -> None:
+    fake(CLIP % (made, said))
+    (tmp_path / "clip.wmv").write_bytes(b"no container of ours")
+    assert same(facts(tmp_path / "clip.wmv", "video/x-ms-wmv"), Facts(expected))
+
+
+def test_exiftool_is_not_asked_where_there_is_a_date(fake: Fake) -> None:
+    log = fake(GOOD)
+    for name in ("photo.jpg", "facts/dated.nef", "facts/utc.mp4"):
+        assert facts(PHOTOS / name).taken is not None
+    assert started(log) == []
+    assert facts(PHOTOS / "no_date.jpg").taken == TAKEN
+    assert len(started(log)) == 1
 
 
 def test_one_process_answers_for_all_and_is_ended(fake: Fake) -> None:

@@ -51,7 +51,7 @@ def list(
             if connection is not None
             else []
         )  # fmt: skip
-        for task in tasks(connection, chosen(known, albums, target), states, asks=not as_json):
+        for task in tasks(connection, chosen(known, albums, target), states):
             if as_json:
                 put_json(task)
             elif nul:
@@ -59,7 +59,6 @@ def list(
             else:
                 twice = "  may be there twice" if task["maybe_twice"] else ""
                 error = f"  {escape(task['error'])}" if task["error"] else ""
-                error += "; still to be asked about" if task["is_asking"] else ""
                 path = escape(os.fsencode(task["path"]), 4096)
                 put(f"{task['state']:<9} {size(task['size']):>9}  {path}{error}{twice}", flush=False)
         put_flush()

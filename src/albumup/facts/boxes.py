@@ -15,6 +15,9 @@ _MOST_LENGTH = 1 << 20
 
 _MOST_TEXTS = 1000
 
+_BARE = (b"date", b"IDIT")
+"""Texts in user data that have neither length nor language before them."""
+
 Span = tuple[int, int]
 """Where something starts in the file, and where it ends."""
 
@@ -85,6 +88,8 @@ def _user_data(file: PatientFile, span: Span) -> Iterator[tuple[str, str]]:
         elif kind.startswith(b"\xa9") and end - start > 4:
             length = int.from_bytes(part(file, start, 2), "big")  # then its language, and the text
             yield _name(kind), _decoded(part(file, start + 4, min(length, end - start - 4)))
+        elif kind in _BARE:
+            yield _name(kind), _decoded(part(file, start, end - start))
 
 
 def _keyed(file: PatientFile, span: Span) -> Iterator[tuple[str, str]]:

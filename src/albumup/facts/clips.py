@@ -2,9 +2,10 @@
 
 MediaInfo's library reads them too, but files of two kilobytes can make it take gigabytes and minutes, in our process.
 
-Dates, in this order: Apple's ``com.apple.quicktime.creationdate``, which has an offset; the text ``©day`` where it
-names a time of day; the creation time of the movie's header, else of its first track's. Headers are UTC (ISO/IEC
-14496-12, sections 8.2.2, 8.3.2 and 8.4.2), though some cameras write their own clock's time there.
+Dates, in this order: Apple's ``com.apple.quicktime.creationdate``, which has an offset; what phones write as ``date``,
+dashcams as ``IDIT``, and others as ``©day``, where it names a time of day; the creation time of the movie's header,
+else of its first track's. Headers are UTC (ISO/IEC 14496-12, sections 8.2.2, 8.3.2 and 8.4.2), though some cameras
+write their own clock's time there, and phones the end of the recording.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from albumup.facts.patience import PatientFile
 from albumup.facts.values import FIRST_CLIP, LAST_YEAR, Facts, clip_moment, content_id
 
 _PREFIX = "com.apple.quicktime."
-_SAID = (_PREFIX + "creationdate", "\xa9day")
+_SAID = (_PREFIX + "creationdate", "date", "IDIT", "\xa9day")
 
 _HEADERS = {b"moov": (b"mvhd", b"trak"), b"trak": (b"tkhd", b"mdia"), b"mdia": (b"mdhd", b"")}
 """The header in a box, and the box in it that has a header too."""

@@ -18,8 +18,18 @@ import signal
 import subprocess
 import threading
 import time
+from datetime import datetime
 
-from albumup.facts.values import Facts, content_id, moment
+from albumup.facts.values import (
+    DIGITIZED,
+    FIRST_CLIP,
+    ORIGINAL,
+    Facts,
+    clip_moment,
+    content_id,
+    first,
+    moment,
+)
 
 SECONDS = 10.0
 """How long it may take for one file, the start included."""
@@ -35,11 +45,16 @@ _FAREWELL_SECONDS = 1.0
 _MOST_BYTES = 1 << 16
 """Of an answer; a usual one has 300."""
 
-# -fast: no search for what is appended to a file.
+_STILLS = (ORIGINAL, ("CreateDate", *DIGITIZED[1:]))
+"""Its CreateDate is EXIF's DateTimeDigitized, and the time in a movie's header."""
+_CLIPS = (("CreationDate", "ContentCreateDate", "DateCreated"), ("MediaCreateDate", "TrackCreateDate"))
+"""What is believed before its CreateDate, and after it."""
+
 _ARGUMENTS = (
-    "-j", "-fast",
-    "-EXIF:DateTimeOriginal", "-EXIF:SubSecTimeOriginal", "-EXIF:OffsetTimeOriginal",
-    "-ContentIdentifier", "-MediaGroupUUID",
+    "-j",
+    "-fast",  # no search for what is appended to a file
+    "-api", "QuickTimeUTC",  # the times of movies with their offset
+    *(f"-{name}" for names in (*_STILLS, *_CLIPS, ("ContentIdentifier", "MediaGroupUUID")) for name in names),
 )  # fmt: skip
 
 # Its input may end, but exiftool waits for more, busily, for ever. So it has a guard, which ends both when the pipe
@@ -94,8 +109,7 @@ class ExifTool:
             answer = self._ask(argument)
         if answer is None:
             return None
-        taken = moment(*(answer.get(name + "Original", "") for name in ("DateTime", "SubSecTime", "OffsetTime")))
-        return Facts(taken, content_id(answer.get("ContentIdentifier") or answer.get("MediaGroupUUID", "")))
+        return Facts(_taken(answer), content_id(answer.get("ContentIdentifier") or answer.get("MediaGroupUUID", "")))
 
     def close(self) -> None:
         """End the process, if there is one; nothing is read any more."""
@@ -128,6 +142,14 @@ class ExifTool:
         process, self._process = self._process, None
         if process is not None:
             process.end()
+
+
+def _taken(answer: dict[str, str]) -> datetime | None:
+    original, digitized = (moment(*(answer.get(name, "") for name in names)) for names in _STILLS)
+    if digitized is not None and digitized.year < FIRST_CLIP:
+        digitized = None  # a movie's header, and a clock that was not set
+    before, after = ([clip_moment(answer.get(name, "")) for name in names] for names in _CLIPS)
+    return first([original, *before, digitized, *after])
 
 
 class _Process:

@@ -1,22 +1,24 @@
-"""Pictures, by Pillow and pillow-heif; PNG and RAW by exifread, which needs neither to decode nor to know the pixels.
+"""Pictures, by Pillow and pillow-heif.
 
-Dates: EXIF DateTimeOriginal with SubSecTimeOriginal and OffsetTimeOriginal (CIPA DC-008, section 4.6.6).
-DateTimeDigitized is no capture date: cameras write both, and whoever writes it alone is a scanner.
+Dates: EXIF's DateTimeOriginal, else its DateTimeDigitized, each with the digits and the offset that belong to it
+(CIPA DC-008, section 4.6.6), also where they stand beside the make and model, and after each what XMP says of the same.
+DateTime, which programs set when they change a file, is no capture date.
 """
 
 from __future__ import annotations
 
 import functools
-import logging
 import struct
-import warnings
 from types import ModuleType
+from typing import BinaryIO
 
-from albumup.facts.patience import PatientFile
-from albumup.facts.values import Facts, content_id, moment
+from albumup.facts import xmp
+from albumup.facts.quiet import hush
+from albumup.facts.values import Facts, content_id, first, moment
 
 _EXIF_IFD, _MAKER_NOTE = 0x8769, 0x927C
-_DATE, _SUBSECOND, _OFFSET = 0x9003, 0x9291, 0x9011
+_ORIGINAL, _DIGITIZED = (0x9003, 0x9291, 0x9011), (0x9004, 0x9292, 0x9012)
+"""The date, the digits after its point, its offset."""
 
 _FORMATS = ("JPEG", "WEBP", "TIFF", "HEIF", "AVIF")
 """Which of Pillow's readers may look at a file, whatever its name. Not PNG's: to find EXIF it decodes the pixels."""
@@ -31,42 +33,30 @@ def can_read(mime: str) -> bool:
     return mime != "image/avif" or _has_avif()
 
 
-def read(file: PatientFile) -> Facts | None:
+def read(file: BinaryIO) -> Facts | None:
     """What Pillow finds; None if it cannot read the file, or is not installed."""
     images = _pillow()
     if images is None:
         return None
     try:
         with images.open(file, formats=[name for name in _FORMATS if name in images.OPEN]) as image:
-            exif = image.getexif().get_ifd(_EXIF_IFD)
-            taken = moment(*(str(exif.get(tag, "")) for tag in (_DATE, _SUBSECOND, _OFFSET)))
-            note = exif.get(_MAKER_NOTE)
+            exif, packet = image.getexif(), image.info.get("xmp")
+            inner = exif.get_ifd(_EXIF_IFD)
+            tags = {tag: inner.get(tag) or exif.get(tag) for tag in (*_ORIGINAL, *_DIGITIZED, _MAKER_NOTE)}
     except Exception:  # noqa: BLE001  Pillow's readers let any exception out on a broken file, down to struct.error
         return None
+    packet = packet if isinstance(packet, bytes) else b""
+    taken = first(
+        when
+        for tags_of, in_xmp in ((_ORIGINAL, xmp.original), (_DIGITIZED, xmp.digitized))
+        for when in (moment(*(_text(tags[tag]) for tag in tags_of)), in_xmp(packet))
+    )
+    note = tags[_MAKER_NOTE]
     return Facts(taken, _id_in_note(note) if isinstance(note, bytes) else "")
 
 
-def can_read_tiff() -> bool:
-    return _exifread() is not None
-
-
-def read_tiff(file: PatientFile) -> Facts | None:
-    """What exifread finds in a PNG or in a RAW file built on TIFF; None if it finds no date, or is not installed."""
-    reader = _exifread()
-    if reader is None:
-        return None
-    try:
-        tags = reader.process_file(file, details=False, extract_thumbnail=False, builtin_types=False)
-        # TIFF/EP, and so DNG, also allows the date beside the make and model.
-        taken = moment(
-            *(
-                str(getattr(tags.get(f"EXIF {name}") or tags.get(f"Image {name}"), "values", ""))
-                for name in ("DateTimeOriginal", "SubSecTimeOriginal", "OffsetTimeOriginal")
-            )
-        )
-    except Exception:  # noqa: BLE001  as Pillow's
-        return None
-    return Facts(taken) if taken is not None else None
+def _text(value: object) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value or "")
 
 
 def _id_in_note(note: bytes) -> str:
@@ -94,13 +84,13 @@ def _pillow() -> ModuleType | None:
         return None
     # Only headers are read here, and a panorama is no decompression bomb.
     Image.MAX_IMAGE_PIXELS = None
-    warnings.filterwarnings("ignore", module=r"PIL\.")
-    logging.getLogger("PIL").setLevel(logging.CRITICAL + 1)  # nor is a broken file news
+    hush("PIL")
     Image.init()
     try:
         import pillow_heif
     except ImportError:
         return Image
+    hush("pillow_heif")
     pillow_heif.register_heif_opener()
     return Image
 
@@ -109,13 +99,3 @@ def _has_avif() -> bool:
     from PIL import features
 
     return bool(features.check("avif"))
-
-
-@functools.cache
-def _exifread() -> ModuleType | None:
-    try:
-        import exifread
-    except ImportError:
-        return None
-    logging.getLogger("exifread").setLevel(logging.CRITICAL + 1)  # a broken file is no news
-    return exifread

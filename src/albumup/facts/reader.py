@@ -2,35 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from types import TracebackType
 
-from albumup.facts import clips, exiftool, pictures
+from albumup.facts import avchd, avi, clips, exiftool, matroska, pictures, raws, xmp
 from albumup.facts.patience import PatientFile
 from albumup.facts.values import Facts
 
-_PICTURES = {"image/jpeg", "image/heic", "image/heif", "image/avif", "image/webp", "image/tiff"}
-_BY_EXIFREAD = {
-    "image/png", "image/x-adobe-dng", "image/x-canon-cr2", "image/x-nikon-nef", "image/x-sony-arw",
-    "image/x-olympus-orf", "image/x-panasonic-rw2",
+_Reader = Callable[[PatientFile], Facts | None]
+
+_BY_PILLOW = {"image/jpeg", "image/heic", "image/heif", "image/avif", "image/webp", "image/tiff"}
+_BY_EXIFREAD = {"image/png", "image/jxl"}
+"""And the RAW types, which cameras build on TIFF, but for those that they do not."""
+
+_BY_EXIFTOOL_ALONE = {
+    "image/x-canon-cr3", "image/x-canon-crw", "image/x-fuji-raf", "image/x-minolta-mrw", "image/x-sigma-x3f",
+    "image/jp2", "image/jpx", "image/vnd.adobe.photoshop", "image/vnd.fpx",
+    "video/x-ms-wmv", "video/x-ms-asf", "video/x-flv", "video/x-dv", "application/mxf",
+    "video/x-canon-crm", "video/mj2",
 }  # fmt: skip
-_BY_EXIFTOOL_ALONE = {"image/x-canon-cr3", "image/x-fuji-raf"}
-_CLIPS = {"video/quicktime", "video/mp4", "video/x-m4v", "video/3gpp", "video/3gpp2"}
-_IMAGES = _PICTURES | _BY_EXIFREAD | _BY_EXIFTOOL_ALONE
+_BY_US = {
+    "video/quicktime", "video/mp4", "video/x-m4v", "video/x-f4v", "video/3gpp", "video/3gpp2", "video/x-braw",
+    "video/x-msvideo", "video/x-matroska", "video/webm", "video/mp2t",
+}  # fmt: skip
+
+_HEAD_BYTES = 1024
+_CONTENTS: tuple[tuple[bytes, tuple[_Reader, ...]], ...] = (
+    (rb"RIFF....AVI", (avi.read,)),
+    (rb"\x1aE\xdf\xa3", (matroska.read,)),
+    (rb"(?:....)?G.{187}(?:....)?G", (avchd.read,)),
+    (rb"....ftyp(?:hei|hev|mi[fa]|msf|avi|MiH)", (pictures.read, raws.read, xmp.read)),
+    (rb"....ftypcrx", ()),  # the time in its movie's header is the camera's own, and names no offset
+    (rb"....(?:ftyp|moov|mdat|wide|free|skip|pnot)", (clips.read,)),
+    (rb"\x89PNG|II[^*+]|MMOR|\0\0\0\x0cJXL", (raws.read, xmp.read)),
+)
+_ELSE: tuple[_Reader, ...] = (pictures.read, raws.read, xmp.read)
 
 
 def can_read(mime: str) -> bool:
     """Is there something on this computer that reads files of that type?"""
-    if mime in _CLIPS:
+    if mime in _BY_US or (mime in _BY_PILLOW and pictures.can_read(mime)):
         return True
-    if (mime in _PICTURES and pictures.can_read(mime)) or (mime in _BY_EXIFREAD and pictures.can_read_tiff()):
-        return True
-    return mime in _IMAGES and exiftool.program() is not None
+    return (_is_by_exifread(mime) and raws.can_read()) or (_is_by_exiftool(mime) and exiftool.program() is not None)
+
+
+def _is_by_exifread(mime: str) -> bool:
+    return mime in _BY_EXIFREAD or (mime.startswith("image/x-") and mime not in _BY_EXIFTOOL_ALONE)
+
+
+def _is_by_exiftool(mime: str) -> bool:
+    return mime in _BY_EXIFTOOL_ALONE or mime in _BY_PILLOW or _is_by_exifread(mime)
 
 
 def what_reads(mime: str) -> str:
     """What to install, as a step to take, where ``can_read`` says no; "" where nothing would help."""
-    if can_read(mime) or mime not in _IMAGES:
+    if can_read(mime) or not _is_by_exiftool(mime):
         return ""
     if mime in _BY_EXIFTOOL_ALONE:
         return "install exiftool, which reads this type"
@@ -61,13 +88,33 @@ class FactsReader:
         except (OSError, ValueError):
             return Facts()
         with file:
-            found = _library(mime)(file)
-            if found is None and mime in _IMAGES:
-                found = self._exiftool.read(path, file.fileno())
-        return found or Facts()
+            found = _read(file, mime)
+            if found.taken is None:
+                said = self._exiftool.read(path, file.fileno()) or Facts()
+                found = Facts(said.taken, found.content_id or said.content_id)
+        return found
 
 
-def _library(mime: str) -> Callable[[PatientFile], Facts | None]:
-    if mime in _CLIPS:
-        return clips.read
-    return pictures.read_tiff if mime in _BY_EXIFREAD else pictures.read
+def _read(file: PatientFile, mime: str) -> Facts:
+    """What the readers of its content find, the first that finds a date being the last."""
+    found = Facts()
+    for read in _readers(file, mime):
+        said = read(file) or Facts()
+        found = Facts(said.taken, found.content_id or said.content_id)
+        if found.taken is not None:
+            break
+    return found
+
+
+def _readers(file: PatientFile, mime: str) -> Iterator[_Reader]:
+    """Who knows what the file holds, whatever it is called; the name tells RAW types from TIFF."""
+    try:
+        head = file.read(_HEAD_BYTES)
+    except OSError:
+        return
+    readers = next((some for content, some in _CONTENTS if re.match(content, head, re.DOTALL)), _ELSE)
+    if readers is _ELSE and _is_by_exifread(mime):
+        readers = (raws.read, pictures.read, xmp.read)
+    for read in readers:
+        file.seek(0)
+        yield read

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +19,20 @@ class Facts:
     content_id: str = ""
 
 
-_MOMENT = re.compile(r"(\d{4})[:-](\d\d)[:-](\d\d)[ T](\d\d:\d\d:\d\d)(?:\.(\d+))?\s*(Z|UTC|[+-]\d\d:?\d\d)?", re.ASCII)
-_OFFSET = re.compile(r"Z|[+-]\d\d:?\d\d", re.ASCII)
+Names = tuple[str, str, str]
+
+ORIGINAL: Names = ("DateTimeOriginal", "SubSecTimeOriginal", "OffsetTimeOriginal")
+DIGITIZED: Names = ("DateTimeDigitized", "SubSecTimeDigitized", "OffsetTimeDigitized")
+"""EXIF's tags of a moment, the digits after its point and its offset (CIPA DC-008, section 4.6.6)."""
+
+_DAY = r"(?P<year>\d{4})(?P<mark>[:/.-]) ?(?P<month>\d{1,2})(?P=mark) ?(?P<day>\d{1,2})(?:[/:]?\s+|[:tT_-])"
+_TIME = r"(?P<hour>\d{1,2})(?P<colon>[:.]) ?(?P<minute>\d{1,2})(?:(?P=colon) ?(?P<second>\d{1,2}))?"
+_HALF = r"\s*(?P<half>[apAP])?(?(half)\.?[mM]\.?)"
+_REST = rf"(?:[.,](?P<subsecond>\d+)|:)?{_HALF}\s*(?P<offset>(?:GMT|UTC)?[+-]\d[\d:]*|(?![AP]\b)[A-Zz]+)?"
+_MOMENT = re.compile(f"{_DAY}{_TIME}{_REST}(?: DST)?[\\s\ufffd]*", re.ASCII)
+_MOST_LETTERS = 64
+_COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)[tT](\d\d)(\d\d)(\d\d)", re.ASCII)
+_OFFSET = re.compile(r"(?:GMT|UTC)?([+-])(\d\d?)(?::?(\d\d))?", re.ASCII)
 _CONTENT_ID = re.compile(r"[!-~]{1,100}")
 
 _FIRST_PHOTOGRAPH, LAST_YEAR = 1826, 9998
@@ -28,32 +41,75 @@ _FIRST_PHOTOGRAPH, LAST_YEAR = 1826, 9998
 FIRST_CLIP = 1971
 """Clocks that were never set count from 1904 or 1970."""
 
+_UNSET = (datetime(1904, 1, 1), datetime(1970, 1, 1))
+
+_MOST_OFFSET = timedelta(hours=16)
+"""No place on Earth was ever farther from Greenwich."""
+
 
 def moment(words: str, subsecond: str = "", offset: str = "") -> datetime | None:
-    """The moment that EXIF, ISO 8601 or exiftool writes as ``words``; None if they name none.
+    """The moment that a camera, ISO 8601 or exiftool writes as ``words``; None if they name none, or only a part.
 
-    ``subsecond`` (digits after the point) and ``offset`` (``+02:00``) are used where ``words`` have none of their own.
+    Cameras leave out zeros and seconds, write slashes and dashes, twelve hours with AM and PM, and midnight as hour 24
+    of the day that it begins. ``subsecond`` (digits after the point) and ``offset`` (``+02:00``) are used where
+    ``words`` have none of their own; an offset that is none is left out.
     """
-    found = _MOMENT.match(words.strip(" \0"))
+    words = _COMPACT.sub(r"\1-\2-\3T\4:\5:\6", _plain(words))
+    found = _MOMENT.fullmatch(words) if len(words) <= _MOST_LETTERS else None
     if found is None:
         return None
-    year, month, day, time, own_subsecond, own_offset = found.groups()
+    year, month, day, hour, minute, second = (
+        int(found[name] or 0) for name in ("year", "month", "day", "hour", "minute", "second")
+    )
+    hour = _hour(hour, (found["half"] or "").lower())
+    subsecond = found["subsecond"] or _plain(subsecond)
+    fraction = int(subsecond[:6].ljust(6, "0")) if subsecond.isascii() and subsecond.isdecimal() else 0
     try:
-        when = datetime.fromisoformat(f"{year}-{month}-{day}T{time}")
+        when = datetime(year, month, day, hour, minute, second, fraction)
     except ValueError:
         return None
+    zone = zone_of(found["offset"] or offset)
+    return None if _is_unset(when, zone) else when.replace(tzinfo=zone)
+
+
+def first(moments: Iterable[datetime | None]) -> datetime | None:
+    """The first that there is."""
+    return next((when for when in moments if when is not None), None)
+
+
+def _is_unset(when: datetime, zone: timezone | None) -> bool:
+    """Is it outside the years of photographs, or the second from which clocks count, here or in Greenwich?"""
     if not _FIRST_PHOTOGRAPH <= when.year <= LAST_YEAR:
+        return True
+    second = when.replace(microsecond=0)
+    return second in _UNSET or (zone is not None and second - zone.utcoffset(None) in _UNSET)
+
+
+def _plain(words: str) -> str:
+    """Up to the NUL that ends them, without blanks around."""
+    return words.lstrip("\0").partition("\0")[0].strip()
+
+
+def _hour(hour: int, half: str) -> int:
+    """Of 24 hours. ``half``: a, p or neither; a camera that says PM of 18 o'clock means 18 o'clock."""
+    if half and hour <= 12:
+        hour = hour % 12 + 12 * (half == "p")
+    return 0 if hour == 24 and not half else hour
+
+
+def zone_of(offset: str) -> timezone | None:
+    """What ``Z``, ``UTC``, ``+02:00``, ``+0200`` or ``+02`` say; None if it is no offset."""
+    offset = _plain(offset).upper()
+    if offset in ("Z", "UTC", "GMT"):
+        return UTC
+    found = _OFFSET.fullmatch(offset)
+    if found is None:
         return None
-    subsecond = own_subsecond or subsecond.strip(" \0")
-    if subsecond.isascii() and subsecond.isdecimal():
-        when = when.replace(microsecond=int(subsecond[:6].ljust(6, "0")))
-    offset = (own_offset or offset.strip(" \0")).replace("UTC", "Z")
-    if not _OFFSET.fullmatch(offset):
-        return when
-    try:
-        return when.replace(tzinfo=datetime.strptime(offset, "%z").tzinfo)
-    except ValueError:
-        return when
+    hours, minutes = int(found[2]), int(found[3] or 0)
+    distance = timedelta(hours=hours, minutes=minutes)
+    if minutes > 59 or distance > _MOST_OFFSET:
+        return None
+    return timezone(-distance if found[1] == "-" else distance)
 
 
 def clip_moment(words: str) -> datetime | None:

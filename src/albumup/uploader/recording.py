@@ -18,7 +18,6 @@ from albumup.retry import (
     Spent,
     Step,
     gave_up,
-    gave_up_after,
     step_after,
     wait_after_429,
     wait_before,
@@ -221,7 +220,7 @@ class Recording:
             state = State.IN_DOUBT
         elif task.tries > rules.retries:
             # The state machine keeps it in doubt; the words say what is known, and retry-failed sends it again.
-            journal.doubt_stays(task.id, f"{address} does not have it; {gave_up_after(task.tries)}")
+            journal.doubt_stays(task.id, f"{address} does not have it; gave up after {task.tries} tries")
             state = State.IN_DOUBT
         else:
             if rules.can_ask:

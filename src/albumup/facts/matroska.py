@@ -1,0 +1,78 @@
+"""Matroska and WebM: the segment's ``DateUTC``, nanoseconds since 2001.
+
+Sources: RFC 8794 (EBML: sections 4 and 6), RFC 9559 (Matroska: sections 5.1.2.7 DateUTC and 5.1.3 Cluster).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from albumup.facts.boxes import Broken, Span, part
+from albumup.facts.patience import PatientFile
+from albumup.facts.values import FIRST_CLIP, LAST_YEAR, Facts
+
+_SEGMENT, _INFO, _CLUSTER, _DATE = 0x18538067, 0x1549A966, 0x1F43B675, 0x4461
+
+_EPOCH = datetime(2001, 1, 1, tzinfo=UTC)
+
+_MOST_ELEMENTS = 4000
+"""How many are passed by on the way to the date; an hour's film has about as many clusters."""
+
+
+def read(file: PatientFile) -> Facts | None:
+    """What the segment's information says; None if it says nothing."""
+    with contextlib.suppress(OSError, Broken):
+        end = file.seek(0, 2)
+        for segment in _elements(file, (0, end), _SEGMENT):
+            for info in _elements(file, segment, _INFO):
+                for date in _elements(file, info, _DATE):
+                    taken = _moment(file, date)
+                    return Facts(taken) if taken is not None else None
+    return None
+
+
+def _elements(file: PatientFile, span: Span, wanted: int) -> Iterator[Span]:
+    """Where the elements of one kind lie in an element. Raises OSError, Broken.
+
+    What has no length of its own lasts as long as what it is in; a cluster without one (a live stream) ends the search.
+    """
+    start, end = span
+    for _ in range(_MOST_ELEMENTS):
+        if end - start < 2:
+            return
+        head = part(file, start, min(12, end - start))
+        kind, after_kind = _number(head, 0, keep_mark=True)
+        length, after_length = _number(head, after_kind)
+        inside = start + after_length
+        is_endless = length == (1 << 7 * (after_length - after_kind)) - 1
+        after = end if is_endless else min(inside + length, end)
+        if kind == wanted:
+            yield inside, after
+        elif kind == _CLUSTER and is_endless:
+            return
+        start = after
+
+
+def _number(block: bytes, at: int, *, keep_mark: bool = False) -> tuple[int, int]:
+    """A number of variable length, and where it ends: its first 1 bit tells how many bytes it has. Raises Broken."""
+    if at >= len(block) or not block[at]:
+        raise Broken
+    width = 9 - block[at].bit_length()
+    number = int.from_bytes(block[at : at + width], "big")
+    if at + width > len(block):
+        raise Broken
+    return number if keep_mark else number & (1 << 7 * width) - 1, at + width
+
+
+def _moment(file: PatientFile, span: Span) -> datetime | None:
+    start, end = span
+    if end - start != 8:
+        return None
+    nanoseconds = int.from_bytes(part(file, start, 8), "big", signed=True)
+    try:
+        when = _EPOCH + timedelta(microseconds=nanoseconds // 1000)
+    except OverflowError:
+        return None
+    return when if nanoseconds and FIRST_CLIP <= when.year <= LAST_YEAR else None

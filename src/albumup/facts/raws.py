@@ -1,0 +1,43 @@
+"""EXIF where exifread finds it, which need not know the pixels: PNG, JPEG XL, RAW built on TIFF."""
+
+from __future__ import annotations
+
+import functools
+from types import ModuleType
+from typing import BinaryIO
+
+from albumup.facts.quiet import hush
+from albumup.facts.values import DIGITIZED, ORIGINAL, Facts, Names, first, moment
+
+
+def can_read() -> bool:
+    return _exifread() is not None
+
+
+def read(file: BinaryIO) -> Facts | None:
+    """What exifread finds; None if it finds no date, or is not installed."""
+    reader = _exifread()
+    if reader is None:
+        return None
+    try:
+        tags = reader.process_file(file, details=False, extract_thumbnail=False, builtin_types=False)
+
+        def said(names: Names) -> list[str]:
+            # TIFF/EP, and so DNG, also allows the date beside the make and model.
+            found = (tags.get(f"EXIF {name}") or tags.get(f"Image {name}") for name in names)
+            return [str(getattr(tag, "values", "")) for tag in found]
+
+        taken = first(moment(*said(names)) for names in (ORIGINAL, DIGITIZED))
+    except Exception:  # noqa: BLE001  it lets any exception out on a broken file
+        return None
+    return Facts(taken) if taken is not None else None
+
+
+@functools.cache
+def _exifread() -> ModuleType | None:
+    try:
+        import exifread
+    except ImportError:
+        return None
+    hush("exifread")
+    return exifread
