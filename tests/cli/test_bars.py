@@ -190,7 +190,7 @@ def test_a_real_terminal_is_read_each_time(monkeypatch: pytest.MonkeyPatch) -> N
             emulator.feed(_read(leader, b"\033[?7h", 2))
             assert all(cells(line.rstrip()) <= columns for line in emulated.display)
         screen.end_bars()
-        emulator.feed(_read(leader, b"\033[J", 1))
+        emulator.feed(_read(leader, b"\0338", 1))
         left = [line.rstrip() for line in emulated.display if line.strip()]
         assert not any("%" in line for line in left)
         assert len(left) == 5

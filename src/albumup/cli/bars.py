@@ -14,6 +14,8 @@ from albumup.cli.layout import cells, padded, shortened, size_of
 from albumup.uploader.progress import Progress, Upload
 
 _RATE_SECONDS = 10.0
+_WIDEST = 80
+"""A wider line says no more, and leaves more behind when the window is narrowed."""
 _LEAST_BAR = 4
 """Cells of a bar that still says something."""
 
@@ -43,7 +45,8 @@ class Bars:
     Between two paintings the cursor rests where the first line begins. When the window changes meanwhile, terminals
     break what stands there anew, or cut it, each in its own way; the cursor stays with its line, and all from there on
     is ours, so that it is erased and painted again without counting what became of it. No line is as wide as the
-    terminal, and while lines are painted the terminal breaks none, though it may be narrower by then.
+    terminal, and while lines are painted it breaks none and does not scroll, though it may be smaller by then: some
+    multiplexers tell of a change a quarter of a second late.
     """
 
     def __init__(self, stream: IO[str]) -> None:
@@ -51,7 +54,8 @@ class Bars:
         self._is_utf = (getattr(stream, "encoding", None) or "").lower().startswith("utf")
         self._since: dict[int, tuple[bytes, Rate]] = {}
         self._rows: list[_Row | None] = []
-        self._painted_at: tuple[int, int] | None = None
+        self._painted: tuple[int, int, int] | None = None
+        """Columns, rows, and how many lines were painted."""
 
     def write(self, text: str) -> None:
         """Lines that stay, above the bars."""
@@ -68,13 +72,17 @@ class Bars:
 
     def _paint(self, above: str = "") -> None:
         size_now = size_of(self._stream) or (80, 24)
-        lines = [self._line(row, size_now[0] - 1) for row in _shown(self._rows, size_now[1])]
-        is_moved = above or size_now != self._painted_at
-        start = (ERASE if is_moved else "\r") + above
-        end = "\033[J" + "\033[A" * (len(lines) - 1) + "\r"
-        self._stream.write(f"{start}\033[?7l" + "\033[K\n".join(lines) + end + "\033[?7h")
+        width = min(size_now[0], _WIDEST) - 1
+        lines = [self._line(row, width) for row in _shown(self._rows, size_now[1])]
+        layout_now = (*size_now, len(lines))
+        start = "\r"
+        if above or layout_now != self._painted:
+            # Room for all lines is made once: while they are painted, nothing scrolls.
+            start = ERASE + above + "\n" * (len(lines) - 1) + "\033[A" * (len(lines) - 1)
+        body = "\033[K\r\033[B".join(lines)
+        self._stream.write(f"{start}\033[?7l\0337{body}\033[J\0338\033[?7h")
         self._stream.flush()
-        self._painted_at = size_now
+        self._painted = layout_now
 
     def _line(self, row: _Row | None, width: int) -> str:
         return row.line(width, self._is_utf) if row is not None else ""
@@ -98,8 +106,8 @@ class Bars:
         return _Row(name_of(upload.name), "", done, upload.size, words)
 
 
-ERASE = "\r\033[J"
-"""Erases from the line that the cursor is on."""
+ERASE = "\r\033[K\0337\033[B\r\033[J\0338"
+"""Erases from the line that the cursor is on: that line first, for tmux keeps what is erased from the very top."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +126,8 @@ class _Row:
         from tqdm.std import Bar  # type: ignore[attr-defined]  # its stubs leave it out
 
         share = min(self.done / max(self.total, 1), 1.0)
-        head = _encoded(f"{self._named(width)} {int(share * 100):3}%", is_utf)
+        percent = f" {int(share * 100):3}%"
+        head = _encoded(self._named(width) + percent, is_utf)
         words = [_encoded(text, is_utf) for text in self.words]
         for text in words:
             room = width - cells(head) - cells(text) - 4
@@ -126,7 +135,10 @@ class _Row:
                 bar = Bar(share, room, Bar.UTF if is_utf else Bar.ASCII)
                 return f"{head} |{bar}| {text}"
         fitting = [text for text in words if cells(head) + 2 + cells(text) <= width]
-        return f"{head}  {fitting[0]}" if fitting else shortened(head, width)
+        if fitting:
+            return f"{head}  {fitting[0]}"
+        bare = self.count or "  " + shortened(_encoded(self.name, is_utf), width - 2 - len(percent))
+        return shortened(bare + percent, width)
 
     def _named(self, width: int) -> str:
         if self.count:

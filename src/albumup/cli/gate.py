@@ -14,8 +14,9 @@ from typing import IO
 
 from albumup.cli.escaping import tame
 
-_OWN = re.compile(r"(\r|\n|\x1b\[(?:A|J|K|2K|\?7[lh]|[0-9]{1,2}m))")
-"""All that a terminal is sent besides letters: line ends, a line up, to erase, to break lines or not, a colour."""
+_OWN = re.compile(r"(\r|\n|\x1b[78]|\x1b\[(?:[ABJK]|2K|\?7[lh]|[0-9]{1,2}m))")
+"""All that a terminal is sent besides letters: line ends, a line up or down, to and from a place that it is to
+remember, to erase, to break lines or not, a colour."""
 
 
 class Gate(io.TextIOWrapper):
