@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
 from albumup.body import Frame, Place, SourceChanged, SourceGone, frame, new_boundary, read_source
@@ -15,6 +15,7 @@ from albumup.journal.rows import Body, Pins, Task
 from albumup.sidecars import MOST_SIDECAR
 from albumup.targets.base import Form, Photo, Target
 
+_MINUTE = timedelta(minutes=1)
 _EPOCH, _FIRST, _LAST = (datetime(year, 1, 1, tzinfo=UTC) for year in (1970, 2, 9999))
 """File systems keep times that the calendar does not have; a year within its ends every offset can be computed."""
 
@@ -126,9 +127,23 @@ def taken_of(
             )
         date = moment_of(modified, _zone(target))
     elif date.tzinfo is None:
-        zone = _zone(target)
-        date = date.replace(tzinfo=zone) if zone is not None else date.astimezone()
+        date = placed(date, _zone(target))
     return date.isoformat()
+
+
+def placed(date: datetime, zone: tzinfo | None) -> datetime:
+    """What a clock in a zone (None: the computer's) showed, with its offset from UTC in whole minutes.
+
+    The clock's own time stays as it is, also in the hour that is left out in spring; the one that comes twice in autumn
+    is the first.
+    """
+    seconds = date.replace(tzinfo=UTC).timestamp() - date.replace(tzinfo=zone).timestamp()
+    return date.replace(tzinfo=_offset(timedelta(seconds=seconds)))
+
+
+def _offset(distance: timedelta) -> timezone:
+    """In whole minutes: before there were time zones each town had its own, and nobody reads ``+005328``."""
+    return timezone(_MINUTE * round(distance / _MINUTE))
 
 
 def moment_of(time_ns: int, zone: tzinfo | None) -> datetime:
@@ -140,7 +155,9 @@ def moment_of(time_ns: int, zone: tzinfo | None) -> datetime:
         moment = _EPOCH + timedelta(microseconds=time_ns // 1000)
     except OverflowError:
         moment = _FIRST if time_ns < 0 else _LAST
-    return min(max(moment, _FIRST), _LAST).astimezone(zone)
+    moment = min(max(moment, _FIRST), _LAST).astimezone(zone)
+    distance = moment.utcoffset() or timedelta()
+    return moment.astimezone(_offset(distance)) if distance % _MINUTE else moment
 
 
 def photo_of(task: Task, pins: Pins, digests: dict[str, str], taken: str | None, target: Target) -> Photo:
@@ -161,7 +178,8 @@ def photo_of(task: Task, pins: Pins, digests: dict[str, str], taken: str | None,
         **digests,
     }
     if taken is not None:
-        values["taken"] = datetime.fromisoformat(taken)
+        date = datetime.fromisoformat(taken)
+        values["taken"] = placed(date.replace(tzinfo=None), date.tzinfo)
     return Photo(values, task.mime, digests, task.clip_id, task.sidecar, task.sent_as or "")
 
 
