@@ -46,6 +46,9 @@ TYPES = {
 }
 TOLD_BY_NAME = {"photo.dng", "photo.nef", "photo.arw"}
 
+ROWS = list(media_types.rows())
+EVERY = {f"{row.kind}.{row.suffixes[0][1:]}": row for row in ROWS}
+
 
 def head_of(name: str) -> bytes:
     return (PHOTOS / name).read_bytes()[: photo.HEAD_BYTES]
@@ -69,9 +72,25 @@ def test_content_decides_without_a_name_and_against_it(name: str) -> None:
     assert photo.media_type(head_of(name), other) == TYPES[name]
 
 
+@pytest.mark.parametrize("name", EVERY)
+def test_there_is_a_file_of_every_type_and_it_is_told_as_the_table_says(name: str) -> None:
+    row, head = EVERY[name], head_of(name)
+    assert photo.media_type(head, f"IMG_1{row.suffixes[0]}".encode()) == row.mime
+    assert photo.oddity(head, name.encode()) == ""
+    by_content = photo.media_type(head, b"IMG_0001")
+    match row.told_by:
+        case "content":
+            assert by_content == row.mime
+        case "suffix":
+            assert by_content is None
+        case _:
+            has_own_head = name in ("photo.orf", "photo.raw")  # newer Olympus cameras, and Kyocera's
+            assert by_content is not None and (by_content == row.mime) is has_own_head
+
+
 def test_every_fixture_is_in_the_table() -> None:
     fixtures = {path.name for path in PHOTOS.iterdir() if path.is_file() and path.suffix not in (".py", ".md")}
-    assert fixtures == TYPES.keys() | {"no_date.jpg", "no_offset.jpg"}
+    assert fixtures == TYPES.keys() | EVERY.keys() | {"no_date.jpg", "no_offset.jpg"}
 
 
 @pytest.mark.parametrize("name", sorted(TOLD_BY_NAME))
@@ -202,6 +221,9 @@ MORE_HEADS = {
     "A001.MXF": (bytes.fromhex("060e2b34020501010d01020101020400"), "application/mxf"),
     "a.wmv": (ASF, "video/x-ms-wmv"),
     "a.asf": (ASF, "video/x-ms-asf"),
+    "a.ogv": (b"OggS\0\2" + bytes(20) + b"\1\x2a\x80theora\3", "video/ogg"),
+    "PSN1.PMP": (bytes(8) + b"\0\0\0\x7c" + bytes(112) + b"\xff\xd8\xff\xdb", "image/x-sony-pmp"),
+    "a.lfp": (b"\x89LFP\r\n\x1a\n\0\0\0\1", "image/x-lytro-lfp"),
     "a.flv": (b"FLV\1\5\0\0\0\x09", "video/x-flv"),
     "a.dv": (b"\x1f\7\0\x3f\x68\x78\x78\x78", "video/x-dv"),
     "a.r3d": (b"\0\0\1\0RED1", "video/x-r3d"),
@@ -241,6 +263,7 @@ def test_what_else_cameras_and_programs_write(name: str) -> None:
         (b"\xff\x0a\xfa\x1f\x01", b"data.bin"),
         (b"BMW is a make of cars, and more is written here.", b"cars"),
         (b"8BPS is how it begins", b"a"),
+        (b"OggS\0\2" + bytes(20) + b"\1\x1e\1vorbis", b"a.ogg"),
         (b"\0\0\1\xbb\x44", b"a"),
         (b"\x1f\7\0\0", b"a"),
         (b"export const x = 1;\n" * 20, b"index.d.mts"),
@@ -277,6 +300,9 @@ def test_a_transport_stream_is_one_whatever_its_name() -> None:
         (b"\1\2\3\4", b"a.nef", "it holds no Nikon RAW"),
         (b"\1\2\3\4", b"a.fpx", ""),
         (b"lines of it", b"a.raw", "it holds text"),
+        ("пусто".encode(), b"a.jpg", "it holds no JPEG"),
+        ("тут пусто".encode(), b"a.jpg", "it holds text"),
+        (b"\xff" * 900, b"a.pcd", ""),
         (b"II*\0\x08\0\0\0", b"a.nef", ""),
         (ftyp(b"qt  "), b"a.mp4", ""),
         (ftyp(b"????"), b"a.mp4", ""),

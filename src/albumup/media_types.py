@@ -86,8 +86,11 @@ TYPES: tuple[MediaType, ...] = (
         "image/bmp", _PICTURE, "BMP", ".bmp .dib",
         rb"BM.{8}...\0[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\0\0\0",  # the size of the header that follows says which one
     ),
-    _type("image/vnd.adobe.photoshop", _PICTURE, "Photoshop", ".psd .psb", rb"8BPS\0[\x01\x02]\0{6}"),
+    _type("image/vnd.adobe.photoshop", _PICTURE, "Photoshop", ".psd .psb", rb"8BPS\0[\x01\x02]"),
     _type("image/vnd.fpx", _PICTURE, "FlashPix", ".fpx"),
+    _type("image/x-photo-cd", _PICTURE, "Photo CD", ".pcd"),
+    _type("image/x-sony-pmp", _PICTURE, "Sony, before 1998", ".pmp", rb".{8}\0\0\0\x7c.{112}\xff\xd8\xff"),
+    _type("image/x-lytro-lfp", _PICTURE, "Lytro", ".lfp .lfr", rb"\x89LFP\r\n\x1a\n"),
     # Cameras' RAW formats.
     _type("image/x-canon-cr2", _RAW, "Canon RAW", ".cr2", rb"II\*\0....CR\x02"),
     _type("image/x-canon-cr3", _RAW, "Canon RAW", ".cr3", brands=b"crx"),
@@ -134,7 +137,7 @@ TYPES: tuple[MediaType, ...] = (
         b" SDV piff isml caqv pana niko NDSC NDSH NDSM NDSP NDSS NDXC NDXH NDXM NDXP NDXS",
     ),
     _type("video/x-m4v", _VIDEO, "MPEG-4 of Apple's", ".m4v", brands=b"M4V M4VH M4VP"),
-    _type("video/x-f4v", _VIDEO, "Flash MPEG-4", ".f4v", brands=b"F4V f4v"),
+    _type("video/x-f4v", _VIDEO, "Flash MPEG-4", ".f4v", brands=b"F4V f4v F4P"),
     _type(
         "video/quicktime", _VIDEO, "QuickTime", ".mov .qt",
         # QuickTime before it had ftyp. The zero is the top byte of its length, which a text ("The free ...") lacks.
@@ -161,7 +164,7 @@ TYPES: tuple[MediaType, ...] = (
     _type("video/x-ms-asf", _VIDEO, "Windows Media", ".asf", rb"0&\xb2u\x8ef\xcf\x11\xa6\xd9\0\xaa\0b\xcel"),
     _type("video/x-flv", _VIDEO, "Flash", ".flv", rb"FLV\x01"),
     _type("video/x-dv", _VIDEO, "DV", ".dv", rb"\x1f\x07\0[\x3f\xbf]"),
-    _type("video/ogg", _VIDEO, "Ogg", ".ogv .ogm"),
+    _type("video/ogg", _VIDEO, "Ogg Theora", ".ogv .ogm", rb"OggS.{24}\x80theora"),
 )  # fmt: skip
 
 NOT_BY_SUFFIX: dict[str, str] = {".ts": "video/mp2t", ".mod": "video/mpeg", ".tod": "video/mp2t"}
@@ -178,7 +181,7 @@ SOUND_SUFFIXES = _set(
 SOUND_BRANDS = frozenset({b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B "})
 """Brands of files that hold sound alone, though they name a video's brand beside."""
 
-MAYBE = _set(".amv .cine .dpx .exr .jng .jxr .lfp .lfr .livp .mng .mod .pcd .qtk .rm .rmvb .tga .tod .wdp .xcf")
+MAYBE = _set(".amv .cine .dpx .exr .jng .jxr .livp .mng .mod .qtk .rm .rmvb .tga .tod .wdp .xcf")
 """Suffixes of other pictures and clips: no push takes them by name, and nothing calls them safe to erase unproven."""
 
 ALIKE: tuple[frozenset[str], ...] = (
@@ -201,6 +204,8 @@ class Row(NamedTuple):
     words: str
     suffixes: tuple[str, ...]
     mime: str
+    kind: str
+    """``photo`` or ``video``."""
     told_by: str
     """``content``, ``suffix``, or both: then its content is that of another type, and the suffix tells which."""
 
@@ -210,7 +215,8 @@ def rows() -> Iterator[Row]:
     first = {kind: number for number, kind in enumerate((Kind.PICTURE, Kind.RAW, Kind.VIDEO))}
     for one in sorted(TYPES, key=lambda one: (first[one.kind], one.suffixes)):
         if not one.weak:
-            yield Row(one.words, one.suffixes, one.mime, _told_by(one))
+            kind = "video" if one.kind is Kind.VIDEO else "photo"
+            yield Row(one.words, one.suffixes, one.mime, kind, _told_by(one))
 
 
 def _told_by(one: MediaType) -> str:

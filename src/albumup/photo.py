@@ -54,6 +54,7 @@ ANYTHING = "application/octet-stream"
 
 _LETTERS = bytes(range(0x20, 0x7F)) + b"\t\n\r\f\b\x1b" + bytes(range(0x80, 0x100))
 """What text consists of, in any charset that keeps ASCII."""
+_HIGH = bytes(range(0x80, 0x100))
 _MARKS = (b"\xff\xfe", b"\xfe\xff")
 """Text in UTF-16 begins so."""
 
@@ -106,7 +107,7 @@ def is_video(mime: str) -> bool:
 
 def is_text(head: bytes) -> bool:
     """Does a file that begins so hold text?"""
-    return head.startswith(_MARKS) or (bool(head) and not head.translate(None, _LETTERS))
+    return head.startswith(_MARKS) or not (head.translate(None, _LETTERS) or not head.translate(None, _HIGH))
 
 
 def is_source(head: bytes, name: bytes) -> bool:

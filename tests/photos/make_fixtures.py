@@ -30,7 +30,9 @@ def main() -> None:
     pillow_heif.register_heif_opener()
     make_pictures()
     make_raw_headers()
+    make_more_pictures()
     make_videos()
+    make_more_videos()
     make_facts()
     make_demo()
     total = 0
@@ -99,6 +101,47 @@ def make_raw_headers() -> None:
     (HERE / "photo.cr3").write_bytes(
         box(b"ftyp", crx) + box(b"moov", box(b"free", bytes(32))) + box(b"mdat", bytes(32))
     )
+
+
+RAW_ON_TIFF = {
+    "3fr": ("Hasselblad", "CFV-50c"), "bay": ("CASIO", "EX-P600"), "cap": ("Phase One", "P 25"),
+    "dcr": ("Kodak", "DCS Pro 14N"), "erf": ("SEIKO EPSON CORP.", "R-D1"), "fff": ("Imacon", "Ixpress"),
+    "gpr": ("GoPro", "HERO9 Black"), "iiq": ("Phase One", "IQ3"), "k25": ("Kodak", "DC25"), "kdc": ("Kodak", "DC120"),
+    "mef": ("Mamiya", "ZD"), "mos": ("Leaf", "Aptus 22"), "nrw": ("NIKON", "COOLPIX P7000"), "pef": ("PENTAX", "K-3"),
+    "sr2": ("SONY", "DSC-R1"), "srf": ("SONY", "DSC-F828"), "srw": ("SAMSUNG", "NX1"),
+}  # fmt: skip
+RAW_BY_HEAD = {
+    "photo.ari": b"ARRI\x12\x34\x56\x78".ljust(64, b"\0"),
+    "photo.cin": b"CI,\0".ljust(64, b"\0"),
+    "photo.crw": b"II\x1a\0\0\0HEAPCCDR\2\0\1\0".ljust(64, b"\0"),
+    "photo.eip": b"PK\x03\x04\x0a".ljust(64, b"\0"),
+    "photo.fpx": bytes.fromhex("d0cf11e0a1b11ae1").ljust(64, b"\0"),
+    "photo.lfp": b"\x89LFP\r\n\x1a\n\0\0\0\1".ljust(64, b"\0"),
+    "photo.mrw": b"\0MRM\0\0\0\x18\0PRD".ljust(64, b"\0"),
+    "photo.pcd": b"\xff" * 64,
+    "photo.pmp": bytes(8) + b"\0\0\0\x7c" + bytes(112) + b"\xff\xd8\xff\xdb",
+    "photo.psd": b"8BPS\0\1" + bytes(6) + struct.pack(">HIIHH", 3, 1, 1, 8, 3) + bytes(14) + b"\x80\x80\x80",
+    "photo.pxn": b"XP".ljust(64, b"\0"),
+    "photo.raw": bytes(25) + b"ARECOYK".ljust(39, b"\0"),
+    "photo.rwz": b"rawzor".ljust(64, b"\0"),
+    "photo.x3f": b"FOVb\2\0\2\0".ljust(64, b"\0"),
+}
+
+
+def make_more_pictures() -> None:
+    """What fewer cameras and programs write; the RAW types are heads again."""
+    tile = Image.linear_gradient("L").resize((16, 16)).convert("RGB")
+    tile.save(HERE / "photo.bmp")
+    tile.save(HERE / "photo.jp2")
+    plain = (HERE / "photo.jp2").read_bytes()
+    (HERE / "photo.jpx").write_bytes(plain.replace(b"ftypjp2 ", b"ftypjpx ", 1))
+    ffmpeg("-i", str(HERE / "photo.png"), "-c:v", "libjxl", "-fflags", "+bitexact", str(HERE / "photo.jxl"))
+    for suffix, (make, model) in RAW_ON_TIFF.items():
+        (HERE / f"photo.{suffix}").write_bytes(tiff(make, model))
+    (HERE / "photo.ori").write_bytes(b"IIRO" + tiff("OM Digital Solutions", "OM-1")[4:])
+    (HERE / "photo.rwl").write_bytes(b"IIU\0" + tiff("LEICA CAMERA AG", "V-LUX 5", first_ifd=24)[4:])
+    for name, head in RAW_BY_HEAD.items():
+        (HERE / name).write_bytes(head)
 
 
 def box(kind: bytes, content: bytes) -> bytes:
@@ -241,6 +284,28 @@ def make_videos() -> None:
     # QuickTime files of the 1990s begin with another box; as long as the one it replaces, so that no offset moves.
     modern = (HERE / "video.mov").read_bytes()
     (HERE / "old.mov").write_bytes(modern[:4] + b"skip" + modern[8:])
+
+
+def make_more_videos() -> None:
+    for name, *options in (
+        ("video.mpg", "-c:v", "mpeg2video", "-f", "vob"),
+        ("video.wmv", "-c:v", "wmv2"),
+        ("video.asf", "-c:v", "wmv2"),
+        ("video.flv", "-c:v", "flv"),
+        ("video.ogv", "-c:v", "libtheora"),
+        ("video.f4v", "-c:v", "libx264", "-f", "f4v"),
+        ("video.mxf", "-c:v", "mpeg2video", "-s", "64x64"),
+        ("video.dv", "-c:v", "dvvideo", "-s", "720x576", "-pix_fmt", "yuv420p"),
+    ):
+        source = ("-f", "lavfi", "-i", "color=c=0x3366aa:s=32x32:r=25:d=0.2")
+        ffmpeg(*source, *options, "-fflags", "+bitexact", "-flags", "+bitexact", str(HERE / name))
+    for name in ("video.dv", "video.mxf"):  # so long that their heads have to do
+        (HERE / name).write_bytes((HERE / name).read_bytes()[:2048])
+    (HERE / "video.crm").write_bytes((HERE / "photo.cr3").read_bytes())
+    (HERE / "video.braw").write_bytes(b"\0\0\0\x08wide" + box(b"mdat", bytes(32)))
+    (HERE / "video.r3d").write_bytes(b"\0\0\1\0RED1".ljust(256, b"\0"))
+    jp2 = (HERE / "photo.jp2").read_bytes()
+    (HERE / "video.mj2").write_bytes(jp2.replace(b"ftypjp2 ", b"ftypmjp2", 1))
 
 
 def ffmpeg(*arguments: str, feed: bytes | None = None) -> None:
