@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import sys
 from contextlib import suppress
 from typing import AnyStr
+
+FSTAB, MOUNTS = "/etc/fstab", "/proc/self/mountinfo"
+_ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
 def make_folder(folder: AnyStr) -> None:
@@ -21,6 +25,27 @@ def make_folder(folder: AnyStr) -> None:
     with suppress(FileExistsError):
         os.mkdir(folder, 0o700)
     fsync_folder(parent)
+
+
+def unmounted(path: str, fstab: str = FSTAB, mounts: str = MOUNTS) -> str:
+    """The mount point at or above ``path`` that fstab(5) names and where nothing is mounted now; "" if there is none.
+
+    What is made there lies on another disk, and out of sight once that one is back.
+    """
+    wanted = {place for place in _places_in(fstab, 1) if place.startswith("/") and place != "/"}
+    above = {place for place in wanted if f"{os.path.realpath(path)}/".startswith(f"{place.rstrip('/')}/")}
+    return max(above - set(_places_in(mounts, 4)), default="") if above else ""
+
+
+def _places_in(table: str, column: int) -> list[str]:
+    """The mount points that a table of the system has in a column; none where there is no such table."""
+    try:
+        with open(table, encoding="utf-8", errors="surrogateescape") as lines:
+            rows = [line.split() for line in lines if not line.startswith("#")]
+    except OSError:
+        return []
+    places = [row[column] for row in rows if len(row) > column]
+    return [_ESCAPE.sub(lambda escape: chr(int(escape[1], 8)), place) for place in places]
 
 
 def fsync_folder(folder: str | bytes) -> None:

@@ -93,6 +93,15 @@ def test_the_version_before_and_after_a_command(home: Home) -> None:
     assert re.fullmatch(r"albumup \d+\.\d+\.\d+\S*\n", versions.pop())
 
 
+def test_a_journal_is_not_made_where_its_disk_is_not_mounted(home: Home) -> None:
+    done = home.run("push", home.photos(1), "--journal", "media/disk/j.db")
+    assert done.returncode == 2
+    assert f"mkdir -p {home.folder / 'media' / 'disk'}" in done.stderr
+    assert not (home.folder / "media").exists()
+    (home.folder / "media").mkdir()
+    assert home.run("push", home.photos(1), "--journal", "media/disk/j.db").returncode == 0
+
+
 def test_global_options_stand_before_and_after_the_command_and_after_wins(home: Home) -> None:
     photo = home.photos(1)
     home.run("push", photo, "--journal", "a.db")

@@ -408,6 +408,57 @@ def test_what_a_crash_left_is_swept_and_nothing_else_in_the_spool_folder(home: H
     assert not list(spool.iterdir())
 
 
+def test_a_spool_folder_is_never_made_on_another_disk_than_was_meant(home: Home, server: FormServer) -> None:
+    """A disk that is not mounted leaves its mount point, or nothing, where copies would fill the disk below it."""
+    home.form(server)
+    trip, disk = home.photos(2), home.folder / "media" / "disk"
+    away = home.run("push", trip, "--spool-dir", disk / "spool")
+    assert away.returncode == 2
+    assert f"mkdir -p {disk / 'spool'}" in away.stderr
+    home.config(f'[defaults]\nspool = true\nspool_dir = "{disk}/spool"\n{home.config_file.read_text()}')
+    config = home.run("push", trip)
+    assert config.returncode == 4
+    assert "config.toml: defaults.spool_dir: there is no folder" in config.stderr
+    assert not disk.parent.exists()
+    assert not home.journal.exists() or home.tasks() == []
+    disk.mkdir(parents=True)
+    first = home.run("push", trip, "--spool-dir", disk / "spool", "--patience", "0")
+    assert first.returncode == 0
+    assert "The folder ~/media/disk/spool is new" in first.stderr
+    # Unmounted: what was copied there before shows that it was another disk.
+    disk.rename(home.folder / "unplugged")
+    disk.mkdir()
+    again = home.run("push", home.photos(1, first=3), "--spool-dir", disk / "spool")
+    assert again.returncode == 75
+    assert "Bring back its disk" in again.stderr
+    assert list(disk.iterdir()) == []
+    assert len(home.tasks()) == 2
+    disk.rmdir()
+    (home.folder / "unplugged").rename(disk)
+    back = home.run("push", trip, "--spool-dir", disk / "spool")
+    assert back.returncode == 0
+    assert "is new" not in back.stderr
+    assert len(server.names) == 3
+
+
+def test_a_spool_whose_disk_goes_away_while_photos_are_copied_is_not_made_anew(home: Home, server: FormServer) -> None:
+    home.form(server)
+    server.answer = lambda _: Answer(503)
+    assert home.run("push", home.photos(2), "--spool-dir", "disk", "--patience", "0").returncode == 75
+    home.sql("update task set prepared = 0")
+    home.sql("delete from body")
+    (home.folder / "disk").rename(home.folder / "unplugged")
+    server.answer = lambda _: Answer()
+    config = home.config_file
+    config.write_text(f'[defaults]\nspool_dir = "{home.folder / "disk"}"\n{config.read_text()}')
+    done = home.run("resume")
+    assert done.returncode == 75
+    assert "Bring back its disk" in done.stderr
+    assert not (home.folder / "disk").exists()
+    (home.folder / "unplugged").rename(home.folder / "disk")
+    assert home.run("resume").returncode == 0
+
+
 def test_two_journals_may_share_a_spool_folder(home: Home, server: FormServer) -> None:
     home.form(server)
     trip = home.photos(2)

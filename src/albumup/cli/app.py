@@ -118,11 +118,28 @@ class App:
             return False
 
     def writer(self) -> Journal:
-        """The journal to write to, made when missing. Raises ConfigError, LocalError."""
+        """The journal to write to, made when missing. Raises ConfigError, LocalError, TryLater, UsageError."""
         from albumup.journal.journal import Journal
 
+        if not self.has_journal():
+            self._look_at_place()
         self.writes = True
         return Journal(self.journal)
+
+    def _look_at_place(self) -> None:
+        """A new journal is not made on another disk than was meant, one that is not mounted now."""
+        from shlex import quote
+
+        from albumup.disk import unmounted
+        from albumup.errors import TryLater, UsageError
+
+        folder = os.path.dirname(self.journal)
+        if place := unmounted(folder):
+            raise TryLater(f"{place} is not mounted, and the journal is to be {self.journal}", f"mount {quote(place)}")
+        is_named = self.options.get("journal") or os.environ.get("ALBUMUP_JOURNAL")
+        if is_named and not os.path.isdir(os.path.dirname(folder)):
+            words = f"{self.journal}: there is no folder {os.path.dirname(folder)}; is its disk mounted?"
+            raise UsageError(words, f"mount it, or: mkdir -p {quote(folder)}; then try again")
 
     def reader(self) -> sqlite3.Connection | None:
         """A read-only connection to the journal; None when there is none yet."""

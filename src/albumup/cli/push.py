@@ -90,6 +90,7 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
     from albumup.cli.again import Again, look_again, say_link
     from albumup.cli.damage import nothing_queued
     from albumup.cli.session import Session
+    from albumup.cli.spool import look_at_spool, make_spool
     from albumup.errors import UsageError
     from albumup.intake import Intake
     from albumup.journal import runs
@@ -107,6 +108,9 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
     if given["wants_share"] and (target is None or not (target.can_share or target.share(album))):
         raise UsageError(f"--share: {name} makes no share links", "push without it")
     spool_folder = options.spool_folder if _spools(app, given) else None
+    names_disk = spool_folder is not None and bool(given["spool_dir"] or app.config.defaults.spool_dir)
+    if names_disk:
+        look_at_spool(app, journal, options.spool_folder, given)
     intake = Intake(
         roots,
         _filters(given),
@@ -124,6 +128,8 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
     newest = journal.rows("select max(id) from task")[0][0] or 0
     share = target.share(album) if target else ""
     with nothing_queued(app.journal):
+        if names_disk:
+            make_spool(app, options.spool_folder)
         album_id = intake.take_in(journal, where.described, spool_folder, share=share, wants_share=given["wants_share"])
     for note in where.notes:
         app.screen.say(note)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from albumup.journal.journal import Journal
+from albumup.journal.opening import paths_of
 
 
 def note_folder(journal: Journal, folder: str) -> None:
@@ -14,6 +15,11 @@ def note_folder(journal: Journal, folder: str) -> None:
 def folders(journal: Journal) -> set[str]:
     """Where copies were ever put."""
     return {row[0] for row in journal.rows("select path from spool_folder")}
+
+
+def was_used(journal: Journal, folder: str) -> bool:
+    """Were copies ever put into a folder that may lie on another disk than the journal?"""
+    return folder != paths_of(journal.path)["spool"] and folder in folders(journal)
 
 
 def needed(journal: Journal) -> set[str]:

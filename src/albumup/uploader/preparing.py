@@ -53,12 +53,14 @@ class Preparer(threading.Thread):
         self._spooled = 0
         self._facts = FactsReader()
         self._zones: dict[int | None, str | None] = {}
+        self._spool_folder, self._was_used = engine.options.spool_folder, False
         self._told_anew: set[Lane] = set()
         """Targets of which the user knows that bodies are framed anew."""
 
     def run(self) -> None:
         engine = self._engine
         try:
+            self._was_used = engine.recorder.do(self._is_in_use).wait()
             while not engine.dispatch.ended.is_set():
                 tasks, stills, stale = engine.recorder.do(self._next_batch).wait()
                 engine.preparing = bool(tasks or stale)
@@ -80,6 +82,10 @@ class Preparer(threading.Thread):
         finally:
             self._facts.close()
             engine.preparing = False
+
+    def _is_in_use(self, journal: Journal) -> bool:
+        """Were copies put into the spool folder before? The one beside the journal is on no other disk."""
+        return copies.was_used(journal, self._spool_folder)
 
     def _next_batch(self, journal: Journal) -> tuple[_Batch, _Batch, _Batch]:
         """What is to be read next; stills of live photos whose clips they need not wait for any more; and what is to
@@ -159,7 +165,7 @@ class Preparer(threading.Thread):
                 engine.recording.counts.spooled_bytes += size
 
         try:
-            spool = partial(open_copy, engine.options.spool_folder) if task.spool else None
+            spool = partial(open_copy, self._spool_folder, was_used=self._was_used) if task.spool else None
             reading = read(task, lane.target, self._facts, spool, on_block)
         except AnotherVolume as other:
             engine.dispatch.root_away(task.root_id, str(other))
@@ -270,7 +276,7 @@ class Preparer(threading.Thread):
             return
         engine = self._engine
         if any(reading.spool for _, _, reading in done):
-            fsync_folder(engine.options.spool_folder)
+            fsync_folder(self._spool_folder)
         wanted = [
             lane.target.filename(photo_of(task, reading.pins, reading.digests, reading.taken, lane.target))
             for lane, task, reading in done
@@ -292,7 +298,8 @@ class Preparer(threading.Thread):
 
         def record(journal: Journal) -> None:
             if any(body.spool for _, _, body, *_ in changes):
-                copies.note_folder(journal, engine.options.spool_folder)
+                copies.note_folder(journal, self._spool_folder)
+                self._was_used = self._is_in_use(journal)
             for lane, task, body, name, sidecar in changes:
                 try:
                     then = Prepared.UNASKED if lane.target.asks_first else Prepared.READY

@@ -6,8 +6,10 @@ import contextlib
 import os
 import secrets
 from collections.abc import Iterable
+from shlex import quote
 
-from albumup.disk import make_folder
+from albumup.disk import make_folder, unmounted
+from albumup.errors import TryLater
 from albumup.journal import copies
 from albumup.journal.journal import Journal
 from albumup.journal.opening import local_faults
@@ -15,12 +17,28 @@ from albumup.journal.opening import local_faults
 _NAME_DIGITS = 32
 
 
-def open_copy(folder: str) -> tuple[str, int]:
+def look_at_place(folder: str, *, was_used: bool) -> None:
+    """TryLater where the disk of the spool folder is seen to be away. ``was_used``: copies were put there before.
+
+    A folder on a disk that is not mounted must not be made anew: it would lie on another disk, and fill that.
+    """
+    if place := unmounted(folder):
+        words = f"{place} is not mounted, and copies of photos are to go to {os.path.dirname(folder)}"
+        raise TryLater(words, f"Mount it (mount {quote(place)}), then: albumup resume (or push again)")
+    if was_used and not os.path.isdir(folder):
+        words = f"{folder}: copies of photos were put there before, and it is not there now"
+        again = f"if it was deleted: mkdir -p {quote(folder)}"
+        raise TryLater(words, f"Bring back its disk, then: albumup resume (or push again); {again}")
+
+
+def open_copy(folder: str, *, was_used: bool = False) -> tuple[str, int]:
     """A new file in the spool folder, as it is journaled, and its descriptor: 0600, never an existing one.
 
-    Raises LocalError.
+    The folder itself is made if it is missing, those above it are not. Raises LocalError, TryLater.
     """
     name = secrets.token_hex(_NAME_DIGITS // 2)
+    if not os.path.isdir(folder):
+        look_at_place(folder, was_used=was_used or not os.path.isdir(os.path.dirname(folder)))
     with local_faults(folder):
         make_folder(folder)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

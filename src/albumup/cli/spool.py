@@ -1,0 +1,51 @@
+"""Where a push copies photos to first: looked at before anything is queued, and never made without a word."""
+
+from __future__ import annotations
+
+import os
+from shlex import quote
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from albumup.cli.app import App
+    from albumup.journal.journal import Journal
+
+
+def look_at_spool(app: App, journal: Journal | None, folder: str, given: dict[str, Any]) -> None:
+    """Is the disk there that copies are to go to? Raises TryLater, UsageError, ConfigError.
+
+    ``folder``: this journal's own within what ``--spool-dir`` or the config names.
+    """
+    from albumup.config import place_of, shown
+    from albumup.errors import ConfigError, UsageError
+    from albumup.journal import copies
+    from albumup.uploader.spooling import look_at_place
+
+    look_at_place(folder, was_used=journal is not None and copies.was_used(journal, folder))
+    named = os.path.dirname(folder)
+    above = os.path.dirname(named)
+    if os.path.isdir(above):
+        return
+    hint = f"nothing was queued; mount its disk, or: mkdir -p {quote(named)}; then push again"
+    words = f"there is no folder {above!a} in which {os.path.basename(named)!a} could be made; is its disk mounted?"
+    if given["spool_dir"]:
+        raise UsageError(f"--spool-dir: {words}", hint)
+    raise ConfigError(f"{place_of(f'{shown(app.config.path)}: defaults', 'spool_dir')}: {words}", hint)
+
+
+def make_spool(app: App, folder: str) -> None:
+    """Make the folder that the user named, if it is missing, and say so. Raises LocalError."""
+    from albumup.cli.screen import escape
+    from albumup.config import shown
+    from albumup.disk import make_folder
+    from albumup.journal.opening import local_faults
+
+    named = os.path.dirname(folder)
+    if os.path.isdir(named):
+        return
+    with local_faults(named):
+        make_folder(named)
+    above = os.path.dirname(named)
+    app.screen.say(
+        f"The folder {escape(shown(named))} is new: it was made for the copies, on the disk of {escape(above)}"
+    )

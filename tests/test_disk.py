@@ -1,0 +1,41 @@
+"""Where disks are mounted, and are not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from albumup.disk import unmounted
+
+FSTAB = """# a comment /mnt/comment
+UUID=1 / ext4 defaults 0 1
+UUID=2 /mnt/usb ext4 noauto 0 0
+UUID=3 /mnt/usb/deep ext4 noauto 0 0
+UUID=4 /mnt/with\\040space ext4 noauto 0 0
+UUID=5 /mnt/there ext4 defaults 0 0
+UUID=6 none swap sw 0 0
+"""
+MOUNTS = """22 1 8:1 / / rw - ext4 /dev/sda1 rw
+23 22 8:2 / /mnt/there rw - ext4 /dev/sdb1 rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "away"),
+    [
+        ("/mnt/usb", "/mnt/usb"),
+        ("/mnt/usb/spool/x", "/mnt/usb"),
+        ("/mnt/usb/deep/x", "/mnt/usb/deep"),
+        ("/mnt/usbstick", ""),
+        ("/mnt/with space/x", "/mnt/with space"),
+        ("/mnt/there/x", ""),
+        ("/mnt/comment/x", ""),
+        ("/home/x", ""),
+    ],
+)
+def test_what_fstab_names_and_is_not_mounted_is_away(tmp_path: Path, path: str, away: str) -> None:
+    (tmp_path / "fstab").write_text(FSTAB)
+    (tmp_path / "mounts").write_text(MOUNTS)
+    assert unmounted(path, str(tmp_path / "fstab"), str(tmp_path / "mounts")) == away
+    assert unmounted(path, str(tmp_path / "none"), str(tmp_path / "mounts")) == ""
