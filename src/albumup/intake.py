@@ -26,6 +26,7 @@ from albumup.journal.gathering import (
     add_album,
     album_id_of,
     known_photos,
+    sidecar_with_photo,
 )
 from albumup.journal.journal import Journal
 from albumup.journal.live import Joined
@@ -107,7 +108,8 @@ class Intake:
         self._server, self._on_skip = server, on_skip
         self._taken: frozenset[bytes] | None = None
         """The suffixes that the server says it takes, once it was asked."""
-        self._on_sidecar: Callable[[bytes], None] = lambda _: None
+        self._goes_along: Callable[[bytes], bool] = lambda _: False
+        """Does an XMP file go with its photo, or did it? Then it is not among the skipped."""
         self._edited = edited
         self._places: dict[tuple[bytes, str, int | None], Place] = {}
         self._device: tuple[bytes, int] = (b"", 0)
@@ -117,6 +119,8 @@ class Intake:
         """The journal to compare with; None when there is none yet."""
         self._connection = connection
         self._album_id = album_id_of(connection, self.album, self._was) if connection else None
+        if self._server is not None and self._server.takes_sidecars:
+            self._goes_along = self._would_go_along(Folders())
 
     def arrivals(self) -> Iterator[Arrival]:
         """What is to be queued or noted, in the order of the scan. Raises UsageError when there is no photo at all."""
@@ -124,10 +128,9 @@ class Intake:
         with FactsReader() as facts:
             for item in scan(self._roots, self._filters, self._is_known, self._takes):
                 if isinstance(item, Skipped):
-                    self._count_skipped(item)
-                    self._on_skip(item)
-                    if item.reason is SkipReason.SIDECAR and item.path.lower().endswith(b".xmp"):
-                        self._on_sidecar(item.path)
+                    is_xmp = item.reason is SkipReason.SIDECAR and item.path.lower().endswith(b".xmp")
+                    if not is_xmp or not self._goes_along(item.path):
+                        self._skip(item)
                 elif isinstance(item, Unreadable):
                     self.survey.folders.append(item)
                 elif (arrival := self._classify(item, index[item.root.path])) is not None:
@@ -157,12 +160,11 @@ class Intake:
         gathering = Gathering(journal)
         server = self._server
         if server is not None and server.takes_sidecars:
-            self._on_sidecar = self._sidecars_into(gathering)
+            self._goes_along = self._sidecars_into(gathering)
         for arrival in self.arrivals():
             gathering.add(arrival)
         if server is not None and server.takes_sidecars:
-            self.survey.sidecars = gathering.match_sidecars()
-            self.survey.skipped[SkipReason.SIDECAR] -= self.survey.sidecars
+            self.survey.sidecars = gathering.match_sidecars(lambda path: self._skip(Skipped(path, SkipReason.SIDECAR)))
         if server is not None and server.pairs_live:
             self._hear(gathering)
         if spool_folder is not None:
@@ -186,25 +188,47 @@ class Intake:
         journal.expect_in_place()
         return album_id
 
-    def _sidecars_into(self, gathering: Gathering) -> Callable[[bytes], None]:
+    def _would_go_along(self, folders: Folders) -> Callable[[bytes], bool]:
+        """For a dry run: would an XMP file go along? As far as it can be told without looking at all photos first."""
+
+        def would(path: bytes) -> bool:
+            folder, name = os.path.split(path)
+            owner = owner_of(name, folders.beside(path))
+            if self._went_along(path) or owner is None or not fits(path):
+                return self._went_along(path)
+            tasks = self._tasks(os.path.join(folder, owner))
+            goes = not tasks or tasks[0].state is State.MISSING
+            self.survey.sidecars += goes
+            return goes
+
+        return would
+
+    def _went_along(self, path: bytes) -> bool:
+        """Did a sidecar go with its photo as it is now, or does it wait with it?"""
+        if self._connection is None or self._album_id is None:
+            return False
+        found = sidecar_with_photo(self._connection, self._album_id, path)
+        return found is not None and (not found.sent or digest_of_sidecar(path) == found.sha256)
+
+    def _sidecars_into(self, gathering: Gathering) -> Callable[[bytes], bool]:
         """What is done with each XMP file: it is gathered with the photo that it is of, whichever that is.
 
         One that was sent before may be it: then it goes with no other.
         """
         folders = Folders()
 
-        def gather(path: bytes) -> None:
+        def gather(path: bytes) -> bool:
+            if self._went_along(path):
+                return True
             folder, name = os.path.split(path)
             names = set(folders.beside(path))
             if self._album_id is not None:
                 names |= set(map(os.path.basename, gathering.photos_beside(self._album_id, path)))
-            sent = gathering.sidecar_sent(self._album_id, path) if self._album_id is not None else None
-            if sent is not None and digest_of_sidecar(path) == sent:
-                self.survey.skipped[SkipReason.SIDECAR] -= 1
-                return
             owner = owner_of(name, names)
-            if owner is not None and fits(path):
-                gathering.add_sidecar(path, os.path.join(folder, owner))
+            if owner is None or not fits(path):
+                return False
+            gathering.add_sidecar(path, os.path.join(folder, owner))
+            return True
 
         return gather
 
@@ -214,7 +238,9 @@ class Intake:
         files_in = {os.path.dirname(root.path) for root in self._roots if not root.is_folder}
         self.survey.maybe_live = pairing.read(gathering.halves(self._album_id), folders, files_in)
 
-    def _count_skipped(self, item: Skipped) -> None:
+    def _skip(self, item: Skipped) -> None:
+        """Count what is not sent, and tell of it."""
+        self._on_skip(item)
         survey = self.survey
         survey.skipped[item.reason] += 1
         if item.reason is SkipReason.EMPTY and media_type_by_name(item.path) is not None:

@@ -98,3 +98,22 @@ def test_a_sidecar_goes_with_the_raw_beside_its_jpeg(home: Home, immich: Immich)
     assert done.returncode == 0
     assert sidecars(immich) == {f"A_{name}.{name}": sha256(name.encode()) for name in ("PEF", "SRW", "IIQ", "NEF")}
     assert "4 sidecars go along" in done.stderr
+
+
+def test_a_sidecar_that_goes_along_is_nowhere_called_not_sent(home: Home, immich: Immich) -> None:
+    """Not in a dry run, not by ``-v``, not while it waits with its photo, not once it went; a lone one is, always."""
+    trip = home.photos(1)
+    for name in ("IMG_1", "IMG_9"):
+        (trip / f"{name}.xmp").write_bytes(name.encode())
+    said = [home.run("push", trip, "-n", "-v").stderr]
+    immich.fault("POST", "/api/assets$", "status", status=401)
+    first = home.run("push", trip, "-v")
+    assert first.returncode == 4
+    said += [first.stderr, home.run("push", trip, "-n", "-v").stderr, home.run("push", trip, "-v").stderr]
+    assert sidecars(immich) == {"IMG_1.JPG": sha256(b"IMG_1")}
+    said += [home.run("push", trip, "-v").stderr, home.run("push", trip, "-n", "-v").stderr]
+    for text in said:
+        assert "IMG_1.xmp" not in text
+        assert f"skipped (sidecar): {trip}/IMG_9.xmp" in text
+        assert "1 not sent: sidecar" in text
+    assert "1 sidecar beside them" in said[0] and "1 sidecar beside them" in said[1]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -117,8 +117,8 @@ class Gathering:
         """An XMP file that was found, and the photo that it is of: it goes along if that is among the arrivals."""
         self._journal.connection.execute("insert or ignore into temp.beside (path, owner) values (?, ?)", (path, owner))
 
-    def match_sidecars(self) -> int:
-        """How many sidecars there are whose photo is among the arrivals; the others are dropped."""
+    def match_sidecars(self, on_left: Callable[[bytes], None]) -> int:
+        """How many sidecars there are whose photo is among the arrivals; ``on_left`` hears of each of the others."""
         self._flush()
         connection = self._journal.connection
         connection.execute("create index if not exists temp.arrival_path on arrival (path)")
@@ -127,23 +127,14 @@ class Gathering:
             " and action <> 'repin')"
         )
         # Two for one photo, as IMG_1.xmp and IMG_1.JPG.xmp: the one with its whole name goes.
-        connection.execute(
-            "delete from temp.beside where arrival_id is null or exists (select 1 from temp.beside other"
+        left = (
+            "from temp.beside where arrival_id is null or exists (select 1 from temp.beside other"
             " where other.arrival_id = beside.arrival_id and length(other.path) > length(beside.path))"
         )
+        for (path,) in connection.execute(f"select path {left} order by path"):
+            on_left(path)
+        connection.execute(f"delete {left}")
         return int(connection.execute("select count(*) from temp.beside").fetchone()[0])
-
-    def sidecar_sent(self, album_id: int, path: bytes) -> str | None:
-        """The SHA-256 (hex) of a sidecar that went along with its photo; None if it did not."""
-        found = self._journal.rows(
-            "select sidecar.sha256 from photo join task on task.photo_id = photo.id join sidecar on task_id = task.id"
-            " where photo.album_id = ? and photo.path between ? and ? and sidecar.path = ? and sent"
-            " order by task.id desc limit 1",
-            album_id,
-            *_beside(path),
-            path,
-        )
-        return found[0]["sha256"] if found else None
 
     def photos_beside(self, album_id: int, path: bytes) -> list[bytes]:
         """The paths of photos that the album had before this push, and whose names begin as that of a file does."""
@@ -278,6 +269,26 @@ class Gathering:
             ],
         )
         self._waiting.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A sidecar of the journal. ``sent``: it went along with its photo, else it waits with it; ``sha256``: hex."""
+
+    sent: bool
+    sha256: str | None
+
+
+def sidecar_with_photo(connection: sqlite3.Connection, album_id: int, path: bytes) -> Beside | None:
+    """The newest task's sidecar that has this path, and went along with its photo or waits with it."""
+    found = connection.execute(
+        "select sidecar.sent, sidecar.sha256 from photo join task on task.photo_id = photo.id"
+        " join sidecar on task_id = task.id where photo.album_id = ? and photo.path between ? and ?"
+        " and sidecar.path = ? and (sent or task.state in ('pending', 'sending', 'in_doubt'))"
+        " order by task.id desc limit 1",
+        (album_id, *_beside(path), path),
+    ).fetchone()
+    return Beside(bool(found[0]), found[1]) if found is not None else None
 
 
 def _beside(path: bytes) -> tuple[bytes, bytes]:
