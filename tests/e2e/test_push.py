@@ -348,6 +348,36 @@ def test_a_dry_run_says_what_is_there_already(home: Home) -> None:
     assert done.stdout == ""
     assert "IMG_3.JPG" in done.stderr and "IMG_1.JPG" not in done.stderr
     assert "1 photo would be queued" in done.stderr and "2 already there" in done.stderr
+    assert "trip: 1 photo would be queued (2.0 kB), to be copied to ~/data/albumup/inbox/trip" in done.stderr
+    assert "The album has 2 photos, by the journal: 2 sent" in done.stderr
+
+
+def test_a_dry_run_says_where_it_would_go_and_how_what_was_pushed_before_stands(home: Home, server: FormServer) -> None:
+    """Where the config is wrong it says that, as a push would."""
+    home.form(server)
+    trip = home.photos(3)
+    new = home.run("push", "-n", trip)
+    assert f"trip: 3 photos would be queued (6.1 kB), for club ({server.url})" in new.stderr
+    assert "It would be a new album." in new.stderr
+    server.answer = lambda one: Answer(415 if one.filename == "IMG_1.JPG" else 200)
+    assert home.run("push", trip, "-j1").returncode == 3
+    (trip / "IMG_2.JPG").unlink()
+    home.photos(2, first=4)
+    home.sql("update task set state = 'pending', prepared = 0 where id = 3")
+    before, asked = sorted(home.folder.rglob("*")), server.requests
+    done = home.run("push", "-n", trip)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert f"trip: 2 photos would be queued (4.0 kB), for club ({server.url})" in done.stderr
+    assert "The album has 3 photos, by the journal: 1 sent, 1 waiting, 1 rejected" in done.stderr
+    assert "1 queued before" in done.stderr
+    assert "1 photo did not get there earlier: albumup retry-failed trip" in done.stderr
+    assert (sorted(home.folder.rglob("*")), server.requests) == (before, asked)
+    by_url = home.run("push", "-n", trip, "--url", f"{server.url}?x")
+    assert f"for {server.url}?x" in by_url.stderr
+    home.config('[targets.club]\nkind = "from"\n')
+    wrong = home.run("push", "-n", trip)
+    assert wrong.returncode == 4
+    assert "did you mean form?" in wrong.stderr
 
 
 # Copies first.

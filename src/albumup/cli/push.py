@@ -122,7 +122,9 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
         edited=given["edited"],
     )
     if given["dry_run"]:
-        return _dry_run(app, intake, given["as_json"])
+        from albumup.cli.dry_run import dry_run
+
+        return dry_run(app, intake, where, _counted, as_json=given["as_json"])
     with nothing_queued(app.journal):
         journal = journal or app.writer()
     newest = journal.rows("select max(id) from task")[0][0] or 0
@@ -388,29 +390,3 @@ def _counted(survey: Any) -> list[str]:
     if skipped := skipped_words(survey.skipped, survey.suffixes):
         parts.append(skipped)
     return parts
-
-
-def _dry_run(app: App, intake: Any, as_json: bool) -> int:
-    """Say what a push would do; journal, target and spool stay as they are."""
-    from albumup.cli.events import event_json, summary_event
-    from albumup.cli.oddities import say_oddities
-    from albumup.cli.screen import escape, photos, put_json, size
-    from albumup.journal.reading import statuses
-
-    reader = app.reader()
-    intake.look_into(reader)
-    place = {"album": intake.album, "target": intake.target}
-    for arrival in intake.arrivals():
-        if arrival.action == "repin":
-            continue
-        if as_json:
-            event = {"event": "queued", "time": time.time(), **place, "path": arrival.path, "size": arrival.pins.size}
-            put_json(event_json(event))
-        app.screen.say(escape(arrival.path, 4096))
-    survey, code = intake.survey, 3 if intake.survey.folders else 0
-    parts = [f"{photos(survey.queued)} would be queued ({size(survey.size)})", *_counted(survey), "nothing was done"]
-    app.screen.say("; ".join(parts))
-    say_oddities(app.screen, survey)
-    if as_json:
-        put_json(summary_event(code, [one for one in statuses(reader) if place.items() <= one.items()]))
-    return code

@@ -1,0 +1,76 @@
+"""``albumup push --dry-run``: what a push would do, where it would go, and what the journal knows of it already."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from albumup.cli.app import App
+    from albumup.cli.destination import Destination
+    from albumup.intake import Intake
+
+
+def dry_run(app: App, intake: Intake, where: Destination, counted: Any, *, as_json: bool) -> int:
+    """Say what a push would do; journal, target and spool stay as they are, and nobody is asked."""
+    from albumup.cli.events import event_json, summary_event
+    from albumup.cli.oddities import say_oddities
+    from albumup.cli.screen import escape, photos, put_json, size
+    from albumup.cli.words import quoted, shown_name
+    from albumup.journal.reading import statuses
+
+    reader = app.reader()
+    intake.look_into(reader)
+    place = {"album": intake.album, "target": intake.target}
+    for arrival in intake.arrivals():
+        if arrival.action == "repin":
+            continue
+        if as_json:
+            event = {"event": "queued", "time": time.time(), **place, "path": arrival.path, "size": arrival.pins.size}
+            put_json(event_json(event))
+        app.screen.say(escape(arrival.path, 4096))
+    survey, known = intake.survey, [one for one in statuses(reader) if place.items() <= one.items()]
+    name, would = shown_name(intake.album), f"{photos(survey.queued)} would be queued ({size(survey.size)})"
+    app.screen.say(f"{name}: {would}, {_where(where, intake.album)}")
+    app.screen.say(_of_album(known[0]) if known else "It would be a new album.")
+    for note in where.notes:
+        app.screen.say(note)
+    for folder in survey.folders:
+        app.screen.complain(f"Not read: {escape(folder.path)}: {escape(folder.reason)}")
+    again = f"{photos(survey.wanting_count)} did not get there earlier: albumup retry-failed {quoted(intake.album)}"
+    parts = [*counted(survey), *[again] * bool(survey.wanting_count)]
+    if parts:
+        app.screen.say(f"Of what lies here: {'; '.join(parts)}")
+    say_oddities(app.screen, survey)
+    app.screen.say("Nothing was done: no server was asked, nothing is queued.")
+    code = 3 if survey.folders else 0
+    if as_json:
+        put_json(summary_event(code, known))
+    return code
+
+
+def _where(where: Destination, album: str) -> str:
+    """To which server, or into which folder on this computer."""
+    from albumup.cli.screen import escape
+    from albumup.cli.words import inbox_of
+
+    target = where.target
+    if target is None:
+        return f"to be copied to {escape(inbox_of(album))} on this computer"
+    url = escape(target.settings.url)
+    return f"for {url}" if target.title == target.settings.url else f"for {escape(target.title)} ({url})"
+
+
+def _of_album(status: dict[str, Any]) -> str:
+    """What the journal has of an album: "The album has 12 photos: 10 sent, 1 waiting, 1 failed"."""
+    from albumup.cli.screen import photos
+
+    counts = status["counts"]
+    parts = {
+        "sent": counts["uploaded"] + counts["duplicate"],
+        "waiting": counts["pending"] + counts["sending"],
+        **{state.replace("_", " "): counts[state] for state in ("failed", "rejected", "missing", "in_doubt")},
+        "cancelled": counts["cancelled"],
+    }
+    words = ", ".join(f"{count} {state}" for state, count in parts.items() if count)
+    return f"The album has {photos(sum(parts.values()))}, by the journal: {words}"
