@@ -69,7 +69,7 @@ class Home:
         self.journal = folder / "state" / "albumup" / "journal.db"
         self.inbox = folder / "data" / "albumup" / "inbox"
         self.config_file = folder / "config" / "albumup" / "config.toml"
-        self._started: list[subprocess.Popen[str]] = []
+        self.started: list[subprocess.Popen[str]] = []
 
     # The command.
 
@@ -89,11 +89,11 @@ class Home:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env=self.env | env, cwd=self.folder,
         )  # fmt: skip
-        self._started.append(process)
+        self.started.append(process)
         return process
 
     def close(self) -> None:
-        for process in self._started:
+        for process in self.started:
             if process.poll() is None:
                 process.kill()
             for stream in (process.stdout, process.stderr):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import os
 import re
 import signal
 import socket
@@ -143,3 +145,31 @@ def test_idle_clients_keep_nobody_out(home: Home) -> None:
     finally:
         process.terminate()
         process.communicate(timeout=PATIENCE)
+
+
+def test_300_strangers_cost_little_and_keep_nobody_out(home: Home, serve: Serve) -> None:
+    """Each holds a head that is as long as it may be, and does not end it."""
+    url = serve()
+    configure(home, url)
+    address = ("127.0.0.1", int(url.rpartition(":")[2]))
+    process = home.started[-1]
+    before = resident(process.pid)
+    head = b"GET / HTTP/1.1\r\n" + b"".join(b"X-%d: %s\r\n" % (number, b"y" * 8000) for number in range(8))
+    strangers = [socket.create_connection(address) for _ in range(300)]
+    for stranger in strangers:
+        with contextlib.suppress(OSError):  # it has made room for another
+            stranger.sendall(head)
+    done = home.run("push", home.photos(8))
+    grown = resident(process.pid) - before
+    print(f"{before / 1e6:.0f} MB, and {grown / 1e6:.0f} MB more with {len(strangers)} unfinished heads")
+    for stranger in strangers:
+        stranger.close()
+    assert done.returncode == 0
+    assert home.sql("select outcome, count(*) from v_attempts group by outcome") == [("uploaded", 8)]
+    assert grown < 64e6, "before there was a bound, 150 took 954 MB"
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory that a process has now."""
+    with open(f"/proc/{pid}/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

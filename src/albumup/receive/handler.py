@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hmac
+import io
 import json
 import os
 import re
@@ -26,9 +27,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from urllib.parse import unquote_to_bytes
 
+from albumup.receive.connections import Connections
 from albumup.receive.faults import SLOW, paced
 from albumup.receive.form import BadForm, boundary_of, read_form
 from albumup.receive.store import Mismatch, Store
@@ -38,11 +40,15 @@ ASK_BYTES = 1024 * 1024
 ASK_DIGESTS = 5000
 NO_TOKEN = "the token is missing or wrong"
 """By these words a client knows a receiver that says nothing else to it."""
+HEAD_BYTES = 64 * 1024  # request line and headers together
+HEAD_SECONDS = 10.0  # from a head's first byte to its last, however steadily it drips
 IDLE = 30.0  # seconds of silence between requests
 SILENCE = 120.0  # seconds of silence within a body
 LINGER = 5.0  # seconds to go on listening to a client that was refused in mid-sentence
 
 _ROUTE = re.compile(r"/albums/([^/?#]+)/(photos|ask)")
+_HEAD_END = re.compile(rb"\n\r?\n")
+_HEADER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\n]*\n")
 _DIGEST = re.compile("[0-9a-f]{64}")
 _PORTAL = b"<!DOCTYPE html><html><title>Welcome</title><h1>Free Wi-Fi</h1><p>Please accept our terms.</p></html>"
 _NOT_HTTP = b"\x16\x03\x01\x02\x00\x01SSH-2.0-nobody\r\n\x00\xff\xfe"
@@ -59,6 +65,7 @@ class Desk:
     pick: Callable[[], str | None]
     stopping: threading.Event
     log: Callable[[str], None]
+    connections: Connections
 
 
 class Answer(NamedTuple):
@@ -86,7 +93,7 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    rbufsize = 64 * 1024
+    rbufsize = 16 * 1024
     timeout = IDLE
 
     def __init__(self, desk: Desk, *arguments: Any) -> None:
@@ -98,10 +105,66 @@ class Handler(BaseHTTPRequestHandler):
     # What the standard library calls.
 
     def handle_one_request(self) -> None:
-        self._note(works=False)
+        """Read one head within its bounds, and serve what it asks for."""
+        self._desk.connections.waits(self.connection)
         self._unread = 1  # until the headers tell, there may be more
         self._continue = False
-        super().handle_one_request()
+        self.close_connection = True
+        self.command, self.requestline, self.request_version = "", "", self.protocol_version
+        try:
+            head = self._read_head()
+        except Refused as refused:
+            with contextlib.suppress(Gone):
+                self._send(refused.answer)
+            return
+        if head and self._parse(head):
+            method = getattr(self, f"do_{self.command}", None)
+            if method is None:
+                self.send_error(501, f"Unsupported method ({self.command!r})")
+            else:
+                method()
+
+    def _read_head(self) -> bytes:
+        """Request line and headers to the empty line after them; b"" when the client leaves, or never begins.
+
+        Raises Refused for one that is too long or takes too long, OSError when the line breaks.
+        """
+        head, deadline = bytearray(), None
+        try:
+            while came := cast(io.BufferedReader, self.rfile).peek(1):
+                deadline = deadline or time.monotonic() + HEAD_SECONDS
+                before = len(head)
+                head += came
+                end = _HEAD_END.search(head, max(0, before - 2))
+                length = end.end() if end else len(head)
+                if length > HEAD_BYTES:
+                    raise Refused(431, f"a request's head has at most {HEAD_BYTES} bytes")
+                self.rfile.read(length - before)
+                if end:
+                    self.connection.settimeout(self.timeout)
+                    return bytes(head[:length])
+                if (left := deadline - time.monotonic()) <= 0:
+                    raise TimeoutError
+                self.connection.settimeout(left)
+        except TimeoutError:
+            if head:
+                raise Refused(408, f"a request's head is to be there within {HEAD_SECONDS:.0f} seconds") from None
+        return b""
+
+    def _parse(self, head: bytes) -> bool:
+        """Have the standard library read a head; one that can be read in two ways is refused."""
+        self.raw_requestline, _, headers = head.partition(b"\n")
+        lines = headers.splitlines(keepends=True)[:-1]
+        body, self.rfile = self.rfile, io.BytesIO(headers)
+        try:
+            if not self.parse_request():
+                return False
+        finally:
+            self.rfile = body
+        if not all(_HEADER.fullmatch(line) for line in lines):
+            self.send_error(400, "a line of the head is no header")
+            return False
+        return True
 
     def handle_expect_100(self) -> bool:
         self._continue = True  # said only when the body is wanted
@@ -126,17 +189,15 @@ class Handler(BaseHTTPRequestHandler):
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve
 
-    def _note(self, *, works: bool) -> None:
-        if (note := getattr(self.server, "note", None)) is not None:
-            note(self.connection, works=works)
-
     # From request to answer.
 
     def _answer(self) -> Answer:
         try:
             self._measure()
             self._check_token()
-            self._note(works=True)
+            if not self._desk.connections.works(self.connection):
+                self.close_connection = True
+                raise Refused(503, "too many connections at once from this address", "Retry-After: 2")
             return self._route()
         except Refused as refused:
             return refused.answer
@@ -151,7 +212,7 @@ class Handler(BaseHTTPRequestHandler):
     def _measure(self) -> None:
         """How long the body is, by its Content-Length; a body of unknown length is refused."""
         lengths = set(self.headers.get_all("Content-Length", []))
-        if self.headers.get("Transfer-Encoding") or (self.command == "POST" and not lengths):
+        if "Transfer-Encoding" in self.headers or (self.command == "POST" and not lengths):
             raise Refused(411, "a body needs a Content-Length")
         if len(lengths) > 1 or not all(re.fullmatch("[0-9]{1,18}", length) for length in lengths):
             raise Refused(400, "Content-Length is not a number of bytes")
@@ -289,7 +350,8 @@ class Handler(BaseHTTPRequestHandler):
         with contextlib.suppress(OSError):
             self.connection.shutdown(socket.SHUT_WR)
             self.connection.settimeout(1.0)
-            while time.monotonic() < end and self.connection.recv(BLOCK):
+            swallowed = bytearray(16 * 1024)
+            while time.monotonic() < end and self.connection.recv_into(swallowed):
                 pass
 
     def _cut(self, answer: Answer) -> Gone:

@@ -7,7 +7,6 @@ import errno
 import functools
 import ipaddress
 import random
-import resource
 import signal
 import socket
 import socketserver
@@ -20,12 +19,12 @@ from types import TracebackType
 from typing import Any
 
 from albumup.errors import LocalError
+from albumup.receive.connections import Connections
 from albumup.receive.faults import Faults
 from albumup.receive.handler import Desk, Handler
 from albumup.receive.store import Store
 
 GRACE = 5.0  # seconds for what is being stored when the receiver stops
-MOST_CONNECTIONS = 2048
 POLL = 0.05  # seconds until stop() is noticed; an uploader with an inbox waits that long at its end
 
 
@@ -60,6 +59,7 @@ class Receiver:
         faults: Faults | None = None,
         rng: random.Random | None = None,
         log: Callable[[str], None] = _silent,
+        connections: Connections | None = None,
     ) -> None:
         if token == "" or not host or (token is None and not is_loopback(host)):
             raise ValueError("a receiver needs a token and a host")
@@ -73,6 +73,7 @@ class Receiver:
             pick=functools.partial(faults.pick, rng) if faults else lambda: None,
             stopping=self._stopping,
             log=log,
+            connections=connections or Connections(),
         )
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
@@ -103,7 +104,7 @@ class Receiver:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
-        self._server.end_connections()
+        self._desk.connections.end_all(GRACE)
 
     def __enter__(self) -> Receiver:
         self.start()
@@ -122,11 +123,6 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], desk: Desk) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self._desk = desk
-        self._changed = threading.Condition()
-        self._connections: set[socket.socket] = set()
-        self._idle: dict[socket.socket, None] = {}
-        """Connections that have not brought a whole request with the right token, the longest first."""
-        self._most = _most_connections()
         super().__init__(address, functools.partial(Handler, desk))
 
     def server_bind(self) -> None:
@@ -134,60 +130,23 @@ class _Server(ThreadingHTTPServer):
 
     def get_request(self) -> tuple[socket.socket, Any]:
         try:
-            connection, address = super().get_request()
+            return super().get_request()
         except OSError as error:
             if error.errno in (errno.EMFILE, errno.ENFILE):
-                self._drop_idle()
+                self._desk.connections.drop_idle()
                 time.sleep(POLL)  # it is still there to be accepted, and asked about at once
             raise
-        with self._changed:
-            self._connections.add(connection)
-            self._idle[connection] = None
-            crowded = len(self._connections) > self._most
-        if crowded:
-            self._drop_idle()
-        return connection, address
 
-    def note(self, connection: socket.socket, *, works: bool) -> None:
-        """A connection has brought a request that is served, or waits for the next one."""
-        with self._changed:
-            self._idle.pop(connection, None)
-            if not works and connection in self._connections:
-                self._idle[connection] = None
-
-    def _drop_idle(self) -> None:
-        """End the connection that has been idle the longest: it must not keep others out."""
-        with self._changed:
-            if (longest := next(iter(self._idle), None)) is not None:
-                del self._idle[longest]
-                with contextlib.suppress(OSError):
-                    longest.shutdown(socket.SHUT_RDWR)
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        return self._desk.connections.come(request, client_address[0])
 
     def shutdown_request(self, request: Any) -> None:
         super().shutdown_request(request)
-        with self._changed:
-            self._connections.discard(request)
-            self._idle.pop(request, None)
-            self._changed.notify_all()
+        self._desk.connections.gone(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         del request, client_address  # of no interest, but this is socketserver's signature
         self._desk.log(f"a connection ended: {sys.exc_info()[1]!r}")
-
-    def end_connections(self) -> None:
-        """Half-close all: who waits for bytes gets no more, who stores may still answer. Then close those left."""
-        for how in (socket.SHUT_RD, socket.SHUT_RDWR):
-            with self._changed:
-                for connection in self._connections:
-                    with contextlib.suppress(OSError):
-                        connection.shutdown(how)
-                self._changed.wait_for(lambda: not self._connections, timeout=GRACE)
-
-
-def _most_connections() -> int:
-    """As many as leave half of this process's descriptors for files."""
-    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return MOST_CONNECTIONS if soft == resource.RLIM_INFINITY else min(MOST_CONNECTIONS, max(8, soft // 2))
 
 
 def serve(

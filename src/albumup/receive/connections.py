@@ -1,0 +1,127 @@
+"""Who is connected: bounded in all and by address, and strangers never keep out those who have the token."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import resource
+import socket
+import threading
+from collections import Counter
+
+MOST = 1024
+MOST_OF_ONE_ADDRESS = 256
+"""A household behind one address has room: an uploader sends 64 photos at once at most, and usually 4."""
+
+
+class Connections:
+    """The open connections of a receiver, for many threads. Each is waiting for a request, or works at one."""
+
+    def __init__(self, most: int = MOST, most_of_one_address: int = MOST_OF_ONE_ADDRESS) -> None:
+        self._most, self._most_of_one = min(most, _half_of_descriptors()), most_of_one_address
+        self._changed = threading.Condition()
+        self._networks: dict[socket.socket, str] = {}
+        self._held: Counter[str] = Counter()
+        self._waiting: dict[socket.socket, None] = {}
+        """Those that have not brought a whole request with the right token, the longest first."""
+        self._known: set[socket.socket] = set()
+        """Those that brought one before."""
+        self._crowded: set[socket.socket] = set()
+
+    def come(self, connection: socket.socket, host: str) -> bool:
+        """Take in a connection from the address ``host``; False where there is no room, and nobody idle to make it.
+
+        Who has waited longest goes first, strangers before others. One too many from an address that works with all
+        it has is taken in, and may not work.
+        """
+        network = network_of(host)
+        with self._changed:
+            has_room = len(self._networks) < self._most or self._drop(None)
+            if not has_room:
+                return False
+            is_one_too_many = self._held[network] >= self._most_of_one and not self._drop(network)
+            self._networks[connection] = network
+            self._held[network] += 1
+            self._waiting[connection] = None
+            if is_one_too_many:
+                self._crowded.add(connection)
+        return True
+
+    def waits(self, connection: socket.socket) -> None:
+        """It waits for its next request."""
+        with self._changed:
+            if connection in self._networks:
+                self._waiting.pop(connection, None)
+                self._waiting[connection] = None
+
+    def works(self, connection: socket.socket) -> bool:
+        """It has brought a request that is to be served; False if its address has too many."""
+        with self._changed:
+            if connection in self._crowded:
+                return False
+            self._waiting.pop(connection, None)
+            self._known.add(connection)
+            return True
+
+    def gone(self, connection: socket.socket) -> None:
+        """It is closed."""
+        with self._changed:
+            self._forget(connection)
+            self._changed.notify_all()
+
+    def drop_idle(self) -> bool:
+        """End the connection that has waited the longest. False if none waits."""
+        with self._changed:
+            return self._drop(None)
+
+    def _drop(self, network: str | None) -> bool:
+        """It counts no more from here on, although its thread has yet to see that it has ended."""
+        waiting = [one for one in self._waiting if network in (None, self._networks[one])]
+        if not waiting:
+            return False
+        longest = next((one for one in waiting if one not in self._known), waiting[0])
+        with contextlib.suppress(OSError):
+            longest.shutdown(socket.SHUT_RDWR)
+        self._forget(longest)
+        return True
+
+    def _forget(self, connection: socket.socket) -> None:
+        network = self._networks.pop(connection, None)
+        self._waiting.pop(connection, None)
+        self._known.discard(connection)
+        self._crowded.discard(connection)
+        if network is not None:
+            self._held[network] -= 1
+            if not self._held[network]:
+                del self._held[network]
+
+    def end_all(self, grace: float) -> None:
+        """Half-close all: who waits for bytes gets no more, who stores may still answer. Then close those left, too.
+
+        Each takes ``grace`` seconds at most.
+        """
+        for how in (socket.SHUT_RD, socket.SHUT_RDWR):
+            with self._changed:
+                for connection in self._networks:
+                    with contextlib.suppress(OSError):
+                        connection.shutdown(how)
+                self._changed.wait_for(lambda: not self._networks, timeout=grace)
+
+
+def network_of(host: str) -> str:
+    """Whose address it is: an IPv4 address, or the 64 bits of an IPv6 address that a household has."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((address, 64), strict=False))
+
+
+def _half_of_descriptors() -> int:
+    """As many as leave half of this process's descriptors for files."""
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return MOST if soft == resource.RLIM_INFINITY else max(8, soft // 2)
