@@ -11,6 +11,7 @@ import hashlib
 import os
 import time
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
@@ -65,6 +66,8 @@ class ImmichTarget(ImmichAlbums):
         super().__init__(name, settings, token, where)
         self._types: frozenset[str] | None = None
         """The suffixes that it takes, once it was asked."""
+        self._is_mute = False
+        """It did not say, and is not asked for names' sake again."""
 
     @property
     def digests(self) -> Collection[str]:
@@ -90,8 +93,8 @@ class ImmichTarget(ImmichAlbums):
         A name is never changed that has a suffix of ours or of the server's.
         """
         name = str(photo.values["name"])
-        is_listed = self._types is not None and os.path.splitext(name)[1].lower() in self._types
-        if media_type_by_name(os.fsencode(name)) is None and not is_listed:
+        suffix = os.path.splitext(name)[1].lower()
+        if media_type_by_name(os.fsencode(name)) is None and not (suffix and suffix in self.suffixes()):
             try:
                 return name + suffix_of(photo.mime)
             except KeyError:
@@ -99,10 +102,11 @@ class ImmichTarget(ImmichAlbums):
         return name
 
     def suffixes(self) -> Collection[str]:
-        try:
-            return self._known_types(self.http(_SECONDS_TO_SAY)) or ()
-        except (Unasked, ConfigError):
-            return ()  # a push goes on without; whatever is wrong is said when photos are sent
+        if self._types is None and not self._is_mute:
+            with suppress(Unasked, ConfigError):  # a push goes on without; what is wrong is said when photos are sent
+                self._known_types(self.http(_SECONDS_TO_SAY))
+            self._is_mute = self._types is None
+        return self._types or ()
 
     def form(self, photo: Photo, filename: str) -> Form:
         """One form for all versions: the ids of a device are wanted before 3.0 and passed over since.
