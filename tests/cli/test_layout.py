@@ -92,3 +92,10 @@ def test_what_is_too_wide_loses_its_middle(text: str, width: int) -> None:
 def test_what_is_wider_than_the_terminal_keeps_its_place() -> None:
     line = "    albumup target try club ./trip/IMG_4101.HEIC"
     assert wrapped(line, 30) == line
+
+
+def test_a_number_keeps_its_unit() -> None:
+    line = "trip: 292 of 294 sent in 7 min 52 s (4.1 GB, 8.9 MB/s), 2 not"
+    for width in range(20, len(line)):
+        text = wrapped(line, width)
+        assert all(measure in text for measure in ("7 min", "52 s", "4.1 GB", "8.9 MB/s"))

@@ -26,6 +26,11 @@ def test_cancel_gives_up_what_is_not_sent_and_it_counts_against_nothing(waiting:
     assert set(waiting.states().values()) == {"cancelled"}
     assert {task["error"] for task in waiting.tasks()} == {"given up: albumup cancel"}
     assert waiting.album()["settled"] is True
+    head, line = waiting.run("status").stdout.splitlines()
+    shown = dict(zip(head.split(), line.split(), strict=False))
+    assert {name: shown[name] for name in ("SENT", "WAITING", "FAILED", "CANCELLED")} == {
+        "SENT": "0/0", "WAITING": "0", "FAILED": "0", "CANCELLED": "3",
+    }  # fmt: skip
     assert waiting.run("resume").returncode == 0
     assert waiting.run("push", "trip").returncode == 0
     assert server.ledger == []

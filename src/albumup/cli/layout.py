@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import textwrap
+from collections.abc import Sequence
 from typing import IO, Any
 
 from albumup.cli.commands import COMMANDS
@@ -23,7 +24,8 @@ _TYPED = re.compile(
     rf"(?<![\w/.'\"-])(?:albumup (?:{'|'.join(COMMANDS)})\b|(?:chmod|kill|pip|rm) (?=[\w-]))"
     rf"(?: ?(?!\(){_WORD}(?=[\s,;)]|$))*"
 )
-_GLUE = "\N{NO-BREAK SPACE}"
+_MEASURE = re.compile(r"(?<=\d) (?=(?:[kMGT]?B|s|min|h|days)\b)|(?<=\bpid) (?=\d)")
+GLUE = "\N{NO-BREAK SPACE}"
 
 
 def size_of(stream: IO[str]) -> tuple[int, int] | None:
@@ -80,21 +82,25 @@ def _fitting(letters: list[str], width: int) -> list[str]:
     return letters
 
 
-def wrapped(text: str, width: int | None) -> str:
+def wrapped(text: str, width: int | None, *, under: int | None = None, whole: Sequence[str] = ()) -> str:
     """Lines that are broken at words to ``width`` cells, and go on under their text; None: as they are.
 
     What is to be typed in a shell stays on one line, and so do paths and addresses without spaces: where one is wider
-    than the terminal, it has a line of its own, which the terminal breaks and a copy of it does not.
+    than the terminal, it has a line of its own, which the terminal breaks and a copy of it does not. ``whole`` are
+    parts with spaces that are kept so, too; ``under`` is the column to go on in, where the text alone does not tell.
     """
     if width is None:
         return text
-    return "\n".join(_wrapped(line, width) for line in text.split("\n"))
+    return "\n".join(_wrapped(line, width, under, whole) for line in text.split("\n"))
 
 
-def _wrapped(line: str, width: int) -> str:
+def _wrapped(line: str, width: int, under: int | None, whole: Sequence[str]) -> str:
     if cells(line) <= width:
         return line
-    glued = _TYPED.sub(lambda found: found[0].replace(" ", _GLUE), line)
+    for part in whole:
+        line = line.replace(part, part.replace(" ", GLUE))
+    indent = _indent(line, width) if under is None or width - under < min(_LEAST, width) else under
+    glued_line = glued(line)
     start = line[: len(line) - len(line.lstrip(" "))]
     wrap: Any = textwrap.wrap
     if not line.isascii():
@@ -102,14 +108,20 @@ def _wrapped(line: str, width: int) -> str:
 
         wrap = wcwidth.wrap
     broken = wrap(
-        glued[len(start) :],
+        glued_line[len(start) :],
         width,
         initial_indent=start,
-        subsequent_indent=" " * _indent(line, width),
+        subsequent_indent=" " * indent,
         break_long_words=False,
         break_on_hyphens=False,
     )
-    return "\n".join(broken).replace(_GLUE, " ")
+    return "\n".join(broken).replace(GLUE, " ")
+
+
+def glued(text: str) -> str:
+    """A text with GLUE for the spaces that no line is broken at: within what is typed, before a number's unit."""
+    text = _TYPED.sub(lambda found: found[0].replace(" ", GLUE), text)
+    return _MEASURE.sub(GLUE, text)
 
 
 def _indent(line: str, width: int) -> int:

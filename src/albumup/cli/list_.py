@@ -60,6 +60,7 @@ def list(
                 twice = "  may be there twice" if task["maybe_twice"] else ""
                 error = f"  {escape(task['error'])}" if task["error"] else ""
                 path = escape(os.fsencode(task["path"]), 4096)
-                put(f"{task['state']:<9} {size(task['size']):>9}  {path}{error}{twice}", flush=False)
+                row = f"{task['state']:<9} {size(task['size']):>9}  "
+                put(f"{row}{path}{error}{twice}", flush=False, under=len(row), whole=(path,))
         put_flush()
     return 0

@@ -9,7 +9,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import IO, Any, cast
 
 from albumup.cli import layout
@@ -67,8 +67,7 @@ class Screen:
 
         Only here does a sentence get line ends: those that come with it are shown as text.
         """
-        size_there = layout.size_of(cast(IO[str], self._err))
-        return layout.wrapped(escape(text, _LONGEST_LINE), size_there[0] if size_there else None)
+        return layout.wrapped(escape(text, _LONGEST_LINE), _columns(cast(IO[str], self._err)))
 
     def paint(self, text: str, color: str) -> str:
         return f"\033[{_COLOURS[color]}m{text}\033[0m" if color and self._color else text
@@ -155,13 +154,28 @@ class _Stream:
         return self._stream.fileno()
 
 
-def put(text: str, *, flush: bool = True) -> None:
-    """A line of data on stdout, or a table; on a terminal broken at words. Raises BrokenPipeError, LocalError."""
-    size_there = layout.size_of(sys.stdout)
-    lines = layout.wrapped(tame(text), size_there[0] if size_there else None)
+def _columns(stream: IO[str]) -> int | None:
+    """Of the terminal behind a stream; None where there is none."""
+    size_there = layout.size_of(stream)
+    return size_there[0] if size_there else None
+
+
+def put(text: str, *, flush: bool = True, under: int | None = None, whole: Sequence[str] = ()) -> None:
+    """Lines of data on stdout, broken at words on a terminal. Raises BrokenPipeError, LocalError.
+
+    ``under``, ``whole``: as :func:`albumup.cli.layout.wrapped` has them.
+    """
+    lines = layout.wrapped(tame(text), _columns(sys.stdout), under=under, whole=whole)
     put_raw(f"{lines}\n".encode(sys.stdout.encoding or "utf-8", "backslashreplace"))
     if flush:
         put_flush()
+
+
+def put_table(
+    headers: Sequence[str], rows: Iterable[Sequence[object]], *, cut: Collection[str] = (), broken: Collection[str] = ()
+) -> None:
+    """A table on stdout: fitted to a terminal as ``table`` says, whole elsewhere. Raises as ``put`` does."""
+    put(table(headers, rows, _columns(sys.stdout), cut, broken))
 
 
 def put_json(value: Any) -> None:

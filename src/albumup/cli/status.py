@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import click
 
@@ -24,7 +25,7 @@ def status(app: App, /, albums: tuple[str, ...], target: str | None, as_json: bo
       albumup status --json
     """
     from albumup.cli.albums import chosen
-    from albumup.cli.screen import escape, put, put_json, span
+    from albumup.cli.screen import escape, put_json, span
     from albumup.config import shown
     from albumup.journal.lock import is_locked
     from albumup.journal.opening import local_faults, paths_of
@@ -42,7 +43,7 @@ def status(app: App, /, albums: tuple[str, ...], target: str | None, as_json: bo
         uploader = {"pid": run[0], "since": run[1]} if run else None
         put_json({"schema": 1, "journal": app.journal, "uploader": uploader, "albums": shown_ones})
     elif found:
-        put(_table(found, run))
+        _put_table(found, run)
         waiting = {one["target"]: one["address"] for one in found if not one["settled"]}
         for name, since, why in sick:
             if name in waiting:
@@ -53,10 +54,11 @@ def status(app: App, /, albums: tuple[str, ...], target: str | None, as_json: bo
     return 0
 
 
-def _table(found: list[dict], run: tuple[int, str] | None) -> str:  # type: ignore[type-arg]
-    from albumup.cli.screen import escape, size, table
+def _put_table(found: list[dict[str, Any]], run: tuple[int, str] | None) -> None:
+    from albumup.cli.screen import put_table, size
 
     rows = []
+    any_cancelled = any(one["counts"]["cancelled"] for one in found)
     for one in found:
         counts = one["counts"]
         sent = counts["uploaded"] + counts["duplicate"]
@@ -70,17 +72,20 @@ def _table(found: list[dict], run: tuple[int, str] | None) -> str:  # type: igno
         changed = "now" if state.startswith("running") else _when(one["changed"])
         rows.append(
             (
-                escape(one["album"], 30),
-                escape(one["address"], 40) if one["address"] else escape(one["target"], 20),
+                one["album"],
+                one["address"] or one["target"],
                 state,
                 f"{sent}/{total}",
                 waiting,
                 failed,
+                *([counts["cancelled"]] if any_cancelled else []),
                 size(left),
                 changed,
             )
         )
-    return table(("ALBUM", "TARGET", "STATE", "SENT", "WAITING", "FAILED", "LEFT", "CHANGED"), rows)
+    cancelled = ["CANCELLED"] if any_cancelled else []
+    headers = ("ALBUM", "TARGET", "STATE", "SENT", "WAITING", "FAILED", *cancelled, "LEFT", "CHANGED")
+    put_table(headers, rows, cut=("ALBUM", "TARGET"), broken=("STATE", "CHANGED"))
 
 
 def _when(iso: str) -> str:

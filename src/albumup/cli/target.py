@@ -35,7 +35,7 @@ def list_targets(app: App, /) -> int:
       albumup target list
     """
     from albumup.cli.destination import kept_targets
-    from albumup.cli.screen import escape, put, table
+    from albumup.cli.screen import put_table
     from albumup.config import TargetTable
     from albumup.errors import ConfigError
     from albumup.targets.building import INBOX, default_target, inbox_folder
@@ -48,12 +48,10 @@ def list_targets(app: App, /) -> int:
     rows = []
     for name, one in {**kept, **app.config.targets}.items():
         where = "config" if name in app.config.targets else "--url"
-        rows.append(
-            (escape(name), one.kind, escape(str(one.settings.get("url", ""))), where, "default" * (name == default))
-        )
+        rows.append((name, one.kind, one.settings.get("url", ""), where, "default" * (name == default)))
     if INBOX not in {*kept, *app.config.targets}:
         rows.append((INBOX, INBOX, inbox_folder(), "built in", "default" * (default == INBOX)))
-    put(table(("NAME", "KIND", "ADDRESS", "FROM", ""), rows))
+    put_table(("NAME", "KIND", "ADDRESS", "FROM", ""), rows, cut=("NAME", "ADDRESS"), broken=("FROM",))
     return 0
 
 
