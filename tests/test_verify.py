@@ -12,6 +12,7 @@ import pytest
 from disk_reads import read_from_disk
 
 from albumup.verify import Copies, Copy, Finding, Kind, Outcome, There, here, look_here
+from albumup.verify.there import _enter as enter
 
 JPEG = b"\xff\xd8\xff\xe0 a photo"
 OTHER = b"\xff\xd8\xff\xe1 never sent"
@@ -173,6 +174,16 @@ def test_two_names_of_one_file_free_its_room_once(tmp_path: Path) -> None:
     (tmp_path / "b.jpg").hardlink_to(tmp_path / "a.jpg")
     outcome, _ = look(known(JPEG), tmp_path)
     assert (outcome.proven, outcome.frees) == (2, len(JPEG))
+
+
+@pytest.mark.parametrize("went_first", [True, False])
+def test_a_sidecar_that_went_once_is_not_one_that_was_not_sent(went_first: bool) -> None:
+    copies = Copies()
+    for went in (went_first, not went_first):
+        row = {"state": "uploaded", "path": b"/t/A.JPG", "size": 9, "sha256": "aa", "reason": ""}
+        beside = {"beside": b"/t/A.xmp", "beside_sha256": "bb", "beside_sent": went}
+        enter(copies, row | beside)  # type: ignore[arg-type]
+    assert copies.sidecars == {b"/t/A.xmp": "bb"}
 
 
 def test_sidecars_that_went_along_are_compared(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Iterator
 
@@ -65,6 +66,23 @@ def test_what_is_proven_is_said_with_its_proof_its_size_and_what_was_left(home: 
 
 
 @pytest.mark.usefixtures("nas")
+def test_what_push_does_not_take_is_named_with_what_makes_it_take_it(home: Home) -> None:
+    trip = home.photos(1)
+    assert home.run("push", trip).returncode == 0
+    (trip / "IMG_1.xcf").write_bytes(b"gimp xcf v011" + bytes(50))
+    (trip / ".Trash").mkdir()
+    (trip / ".Trash" / "IMG_2.JPG").write_bytes(jpeg(2))
+    (trip / "IMG_3.JPG").write_bytes(jpeg(3))
+    done = home.run("verify", "trip")
+    assert done.returncode == 3
+    named = [line for line in done.stdout.splitlines() if line.startswith("To send what is not in the album: ")]
+    commands = [line.partition(": albumup ")[2] for line in named]
+    assert sorted(commands) == [f"push {trip} --album trip --hidden", f"push {trip} --album trip --include '*.xcf'"]
+    assert [home.run(*shlex.split(command)).returncode for command in commands] == [0, 0]
+    assert home.run("verify", "trip").returncode == 0
+
+
+@pytest.mark.usefixtures("nas")
 def test_a_copy_that_was_damaged_there_is_not_proven_and_a_new_push_mends_it(home: Home) -> None:
     trip = home.photos(2)
     assert home.run("push", trip).returncode == 0
@@ -109,6 +127,12 @@ def test_a_copy_on_this_computer_is_never_safe(home: Home, nas: Receiver) -> Non
     assert "that is this computer (if a tunnel leads to another one: " in said
     assert "targets.nas.elsewhere = true" in said
     assert said.endswith("not safe to erase    (exit 3)\n")
+    shutil.rmtree(trip)
+    done = home.run("verify", "trip")  # there is nothing left of which that could be said
+    last = done.stdout.splitlines()[-1]
+    assert (done.returncode, last.partition("; that is this computer")[0]) == (
+        0, "trip: 1 of 1 are on 127.0.0.1; 1 is gone here",
+    )  # fmt: skip
 
 
 def test_a_copy_in_the_inbox_is_proven_and_never_safe(home: Home) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from albumup.verify import Finding, Outcome
 
 _MOST_NAMED = 20
+_MOST_WAYS = 4
 
 
 @command(short_help="Prove every photo: may the folder be erased?")
@@ -91,7 +93,10 @@ def _verify_one(app: App, journal: Journal, album: Album, *, deep: bool, printed
                 printed.add(one.path)
                 put_raw(one.path + b"\0")
         put_flush()
-    for line in _details(app, findings, outcome):
+    for line in [
+        *_details(app, findings, outcome),
+        *ways_on(findings, folders, album, is_one=title == words.shown_name(album.name)),
+    ]:
         say(line)
     if album_words:
         say(f"  {album_words}")
@@ -147,6 +152,35 @@ def _details(app: App, findings: list[Finding], outcome: Outcome) -> list[str]:
     return lines
 
 
+def ways_on(findings: Sequence[Finding], folders: Sequence[bytes], album: Album, *, is_one: bool) -> list[str]:
+    """What to type to send what lies in the pushed folders and is not in the album.
+
+    ``is_one``: the only album of its name.
+    """
+    from albumup.cli.words import quoted
+    from albumup.leavings import is_leavings, is_leavings_folder
+
+    wanted: dict[tuple[bytes, bool], set[str]] = {}
+    for one in findings:
+        folder = next((folder for folder in folders if one.path.startswith(os.path.join(folder, b""))), None)
+        if not one.is_new or folder is None:
+            continue
+        *above, name = os.path.relpath(one.path, folder).split(b"/")
+        options = wanted.setdefault((folder, bool(one.pattern)), set())
+        if one.pattern:
+            options.add(f"--include {quoted(one.pattern)}")
+        if any(part.startswith(b".") for part in (*above, name)):
+            options.add("--hidden")
+        if is_leavings(name) or any(map(is_leavings_folder, above)):
+            options.add("--no-skip")
+    where = f"--album {quoted(album.name)}" + ("" if is_one else f" --target {album.target}")
+    commands = [
+        " ".join(["albumup push", quoted(os.fsdecode(folder)), where, *sorted(options)])
+        for (folder, _), options in list(wanted.items())[:_MOST_WAYS]
+    ]
+    return [f"To send what is not in the album: {command}" for command in commands]
+
+
 def _verdict(journal: Journal, album: Album, server: Target, outcome: Outcome) -> tuple[str, int]:
     """The last line, and the exit code."""
     from albumup.cli import words
@@ -162,9 +196,10 @@ def _verdict(journal: Journal, album: Album, server: Target, outcome: Outcome) -
         is_named = is_by_name(journal, album)
         what = "these files are safe to erase, not the folders they lie in" if is_named else "safe to erase"
         return f"{'; '.join([f'{where} and read again here', *parts])}: {what} ({size(outcome.frees)})", 0
-    if outcome.is_erased and not outcome.beside:
+    if outcome.is_erased:
         is_there = 0 < outcome.photos == outcome.on_server
-        return "; ".join([where, *parts]) + ("" if is_there else ": not proven    (exit 3)"), 0 if is_there else 3
+        said = "; ".join([where, *parts, *([outcome.beside] if outcome.beside else [])])
+        return said + ("" if is_there else ": not proven    (exit 3)"), 0 if is_there else 3
     if outcome.unproven:
         parts.append(f"{_of(outcome.unproven, 'file')} here {_was(outcome.unproven)} not proven")
     if has_unsent(journal, album.id):

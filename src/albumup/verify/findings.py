@@ -67,6 +67,9 @@ class Finding:
     words: str = ""
     size: int = 0
     level: There = There.NOTHING
+    is_new: bool = False
+    """It was not pushed to the album; ``pattern`` is what ``--include`` has to say, "" where push takes it anyhow."""
+    pattern: str = ""
 
 
 @dataclass(slots=True)

@@ -57,6 +57,8 @@ class _Candidate:
     path: bytes
     size: int
     why_not: str
+    is_new: bool = False
+    pattern: str = ""
 
 
 class _Look:
@@ -84,7 +86,7 @@ class _Look:
                 yield Finding(Kind.MADE, one.path, _suffix(one.path), one.size)
             elif one.why_not:
                 self._note_bin(one.path)
-                yield Finding(Kind.UNPROVEN, one.path, one.why_not, one.size)
+                yield Finding(Kind.UNPROVEN, one.path, one.why_not, one.size, is_new=one.is_new, pattern=one.pattern)
             else:
                 yield Finding(Kind.OTHER, one.path, _suffix(one.path), one.size)
 
@@ -180,7 +182,9 @@ class _Look:
             yield Finding(Kind.MADE, path, "thumbnails", info.st_size)
         elif was_pushed or _may_be_media(head, name):
             why_not = self._copies.by_path.get(path, "not in the album")
-            self._candidates.append(_Candidate(path, info.st_size, why_not or "it has changed here since it was sent"))
+            why_not = why_not or "it has changed here since it was sent"
+            pattern = "" if media_type(head, name) else _pattern(name)
+            self._candidates.append(_Candidate(path, info.st_size, why_not, not was_pushed, pattern))
         elif may_be_made(name):
             self._candidates.append(_Candidate(path, info.st_size, ""))
         else:
@@ -225,6 +229,12 @@ def _head(path: bytes) -> bytes:
         return os.read(descriptor, HEAD_BYTES)
     finally:
         os.close(descriptor)
+
+
+def _pattern(name: bytes) -> str:
+    """What ``push --include`` has to say so that it takes a file."""
+    suffix = os.fsdecode(os.path.splitext(name)[1].lower())
+    return f"*{suffix}" if suffix else os.fsdecode(name)
 
 
 def _suffix(path: bytes) -> str:

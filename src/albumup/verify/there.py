@@ -65,8 +65,10 @@ def _enter(copies: Copies, row: sqlite3.Row) -> Copy | None:
     was_sent = state in DONE and row["sha256"] is not None
     why_not = "" if was_sent else _WORDS.get(state) or f"it is {state}: {row['reason']}"
     copies.by_path[path] = why_not
-    if row["beside"] is not None:
-        copies.sidecars[row["beside"]] = row["beside_sha256"] if row["beside_sent"] and was_sent else None
+    if row["beside"] is not None and row["beside_sent"] and was_sent:
+        copies.sidecars[row["beside"]] = row["beside_sha256"]
+    elif row["beside"] is not None:  # it may have gone with another photo, or with what this one was
+        copies.sidecars.setdefault(row["beside"], None)
     digest = bytes.fromhex(row["sha256"] or "")
     if not was_sent:
         copy = Copy(size, There.NOTHING, why_not)
