@@ -13,6 +13,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -74,19 +75,27 @@ def options_of(*names: str) -> dict[str, list[click.Option]]:
     from albumup.cli.help import GENERAL, grouped
 
     command = command_of(*names)
-    found = dict(grouped(command, click.Context(command)))
+    found = dict(grouped(command, click.Context(command, help_option_names=["-h", "--help"])))
     return {heading: options for heading, options in found.items() if not names or heading != GENERAL}
 
 
 def _options(*names: str) -> Iterator[str]:
-    groups = options_of(*names)
-    for title, options in groups.items():
-        if len(groups) > 1:
-            yield f".Ss {title}"
-        yield ".Bl -tag -width Ds"
-        for option in options:
-            yield from _option(option)
-        yield ".El"
+    """The options of a command in one list."""
+    yield from _listed([one for options in options_of(*names).values() for one in options])
+
+
+def _groups(*names: str) -> Iterator[str]:
+    """The same, in the groups that --help has."""
+    for heading, options in options_of(*names).items():
+        yield f".Ss {heading}"
+        yield from _listed(options)
+
+
+def _listed(options: Sequence[click.Option]) -> Iterator[str]:
+    yield ".Bl -tag -width Ds"
+    for option in options:
+        yield from _option(option)
+    yield ".El"
 
 
 def _option(option: click.Option) -> Iterator[str]:
@@ -121,11 +130,7 @@ def _commands() -> Iterator[str]:
 
 def _keys(kind: str) -> Iterator[str]:
     """The keys of a table of the config file: what may stand there, and what holds without."""
-    yield ".Bl -column taken_fallback PATTERN default"
-    yield ".It Em key Ta Em value Ta Em default"
-    for name, value, default in keys_of(kind):
-        yield f".It Ic {name} Ta {prose(value)} Ta {prose(default)}"
-    yield ".El"
+    yield from _table([("key", "value", "default"), *keys_of(kind)])
 
 
 def keys_of(kind: str) -> list[tuple[str, str, str]]:
@@ -194,15 +199,32 @@ def views() -> dict[str, Sequence[str]]:
     return {name: [row[1] for row in connection.execute(f"pragma table_info({name})")] for name in sorted(names)}
 
 
+_SUFFIXES_WIDE = 26
+"""Columns that the suffixes of one line may take."""
+
+
 def _media() -> Iterator[str]:
-    """The table of types by suffix and content."""
+    """The table of types by suffix and content: what is called alike and told alike stands together."""
     from albumup.media_types import rows
 
-    yield '.Bl -column "JPEG 2000, extended" ".jpg .jpeg .jpe .mpo .insp" "content and suffix"'
-    yield ".It Em type Ta Em suffixes Ta Em told by"
+    together: dict[tuple[str, str], list[str]] = {}
     for row in rows():
-        yield f".It {prose(row.words)} Ta {prose(' '.join(row.suffixes))} Ta {row.told_by}"
-    yield ".El"
+        told_by = "both" if " and " in row.told_by else row.told_by
+        together.setdefault((row.words, told_by), []).extend(row.suffixes)
+    lines = [("type", "suffixes", "told by")]
+    for (words, told_by), suffixes in together.items():
+        first, *more = textwrap.wrap(" ".join(suffixes), _SUFFIXES_WIDE)
+        lines += [(words, first, told_by), *(("", line, "") for line in more)]
+    yield from _table(lines)
+
+
+def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Columns as they are: man and mandoc make lists of columns in ways of their own."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    yield ".Bd -literal -offset 2n"
+    for row in rows:
+        yield prose("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+    yield ".Ed"
 
 
 def _faults() -> Iterator[str]:
@@ -216,6 +238,16 @@ def _faults() -> Iterator[str]:
     yield ".El"
 
 
+def _outcomes() -> Iterator[str]:
+    """What an attempt can come to."""
+    from albumup.retry import Outcome
+
+    names = [str(one) for one in Outcome]
+    yield f".Cm {' , '.join(names[:-1])}"
+    yield "or"
+    yield f".Cm {names[-1]} ."
+
+
 def prose(text: str) -> str:
     """Text as it has to be written in mdoc."""
     text = text.replace("\\", "\\e").replace("'", "\\(aq").replace('"', "\\(dq").replace("\N{EM DASH}", "\\(en")
@@ -225,11 +257,13 @@ def prose(text: str) -> str:
 
 _MAKERS: dict[str, Callable[..., Iterator[str]]] = {
     "options": _options,
+    "groups": _groups,
     "commands": _commands,
     "keys": _keys,
     "views": _views,
     "faults": _faults,
     "media": _media,
+    "outcomes": _outcomes,
 }
 
 if __name__ == "__main__":
