@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -20,3 +21,23 @@ def test_every_document_that_is_linked_exists() -> None:
     for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), ROOT / "CONTRIBUTING.md"]:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_links_of_the_readme_hold_wherever_it_is_shown() -> None:
+    """A package index shows it without the files beside it."""
+    text = (ROOT / "README.md").read_text()
+    targets = re.findall(r"\]\(([^)]+)\)", re.sub(r"(?m)^    .*$|`[^`]*`", "", text))
+    assert targets
+    assert [target for target in targets if not target.startswith(("https://", "#"))] == []
+    urls = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]
+    assert urls
+    assert all(url.startswith("https://") and ".example" not in url for url in urls.values())
+
+
+def test_the_documents_that_the_readme_names_exist() -> None:
+    named = re.findall(r"`((?:docs/)?\w[\w-]*\.md)`", (ROOT / "README.md").read_text())
+    assert len(named) > 5
+    assert [name for name in named if not (ROOT / name).exists()] == []
+    pages = re.findall(r"(albumup[\w.-]*)\((\d)\)", (ROOT / "README.md").read_text())
+    assert len(pages) > 2
+    assert [page for page in pages if not (ROOT / "man" / ".".join(page)).exists()] == []
