@@ -27,7 +27,7 @@ SCREEN = "ALBUMUP_SCREEN"
 
 _SUBREAPER = 36
 _SIGNALS = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
-_OF_THE_INTERPRETER = ("PYTHON", "LD_", "LC_", "LANG", "MALLOC_")
+_OF_THE_INTERPRETER = ("PYTHON", "LD_", "LC_", "LANG", "LOCPATH", "MALLOC_")
 """Variables that an interpreter, or what it links to, reads when it starts."""
 _PRELOADED = (
     "albumup.__main__", "albumup.cli.push", "albumup.cli.resume", "albumup.cli.retry_failed", "albumup.cli.cancel",
@@ -191,7 +191,9 @@ def _become(request: dict[str, Any]) -> None:
         from screens.process import set_up
 
         set_up(json.loads(screen))
-    sys.argv[:] = ["albumup", *request["words"]]
+    # As its interpreter would have read them.
+    words = [os.fsdecode(word.encode("utf-8", "surrogateescape")) for word in request["words"]]
+    sys.argv[:] = ["albumup", *words]
     for name, descriptor, mode in (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w")):
         errors = "backslashreplace" if name == "stderr" else "surrogateescape"
         raw = io.FileIO(descriptor, mode, closefd=False)

@@ -14,6 +14,7 @@ from albumup.body import SourceChanged, SourceGone, read_source, same_time
 from albumup.cards import Place, device_at, find
 from albumup.errors import LocalError, UsageError
 from albumup.facts import FactsReader
+from albumup.file_names import bytes_of
 from albumup.filters import Filters, SkipReason
 from albumup.journal import framing
 from albumup.journal.definitions import Described, target_of
@@ -252,7 +253,7 @@ class Intake:
         """Does the server say that it takes such files? It is asked at the first one that our table does not know."""
         if self._taken is None:
             said = self._server.suffixes() if self._server is not None else ()
-            self._taken = frozenset(map(os.fsencode, said))
+            self._taken = frozenset(map(bytes_of, said))
         return suffix in self._taken
 
     def _is_known(self, root: Root, path: bytes, volume: str, status: os.stat_result) -> str | None:

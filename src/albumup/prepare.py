@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from albumup.body import Frame, Place, SourceChanged, SourceGone, frame, new_boundary, read_source
 from albumup.errors import ConfigError
 from albumup.facts import FactsReader, what_reads
+from albumup.file_names import text_of
 from albumup.journal.rows import Body, Pins, Task
 from albumup.sidecars import MOST_SIDECAR
 from albumup.targets.base import Form, Photo, Target
@@ -122,7 +123,7 @@ def taken_of(
         if target.settings.taken_fallback != "mtime":
             install = what_reads(mime)
             raise ConfigError(
-                f"{os.fsdecode(path)!a} has no readable capture date, and a field of {target.name} wants {{taken}}",
+                f"{text_of(path)!a} has no readable capture date, and a field of {target.name} wants {{taken}}",
                 f'Add {target.key("taken_fallback")} = "mtime"' + (f"; or {install}" if install else ""),
             )
         date = moment_of(modified, _zone(target))
@@ -162,14 +163,14 @@ def moment_of(time_ns: int, zone: tzinfo | None) -> datetime:
 
 def photo_of(task: Task, pins: Pins, digests: dict[str, str], taken: str | None, target: Target) -> Photo:
     """What the form's templates are filled with. Times carry an offset."""
-    name = os.fsdecode(os.path.basename(task.path))
+    name = text_of(os.path.basename(task.path))
     stem, suffix = os.path.splitext(name)
     values: dict[str, object] = {
         "album": task.album,
         "name": name,
         "stem": stem,
         "suffix": suffix,
-        "path": os.fsdecode(task.relative),
+        "path": text_of(task.relative),
         "size": pins.size,
         "mime": task.mime,
         "modified": moment_of(pins.mtime_ns, _zone(target)),

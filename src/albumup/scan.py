@@ -17,6 +17,7 @@ from datetime import datetime
 from itertools import pairwise
 
 from albumup.errors import LocalError, UsageError
+from albumup.file_names import text_of
 from albumup.filters import Filters, Rules, SkipReason
 from albumup.leavings import is_apple_double, is_store, is_stored_album
 from albumup.photo import ANYTHING, HEAD_BYTES, media_type, media_type_by_name, needs_content, oddity, suffix_in
@@ -292,7 +293,7 @@ def natural_key(name: bytes) -> str:
     One string, not a tuple: a folder of 100,000 photos has 100,000 of them. A number becomes ``0``, its count of digits
     as a character, and its digits: it sorts by length first, and as a digit against other characters.
     """
-    text = os.fsdecode(name)
+    text = text_of(name)
     return _NUMBER.sub(lambda number: f"0{chr(len(number[1]))}{number[1]}", text.casefold()) + "\0" + text
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from dataclasses import dataclass, field
 
+from albumup.file_names import text_of
 from albumup.filters import SkipReason
 from albumup.photo import suffix_in
 
@@ -67,5 +67,5 @@ def _reason(reason: SkipReason, count: int) -> str:
 def _shown(suffix: bytes) -> str:
     if not suffix:
         return "without suffix"
-    text = ascii(os.fsdecode(suffix))[1:-1]
+    text = ascii(text_of(suffix))[1:-1]
     return text if len(text) <= _LONGEST_SUFFIX else text[: _LONGEST_SUFFIX - 1] + "…"

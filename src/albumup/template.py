@@ -127,7 +127,7 @@ class Template:
     def fill_url(self, values: Mapping[str, object]) -> str:
         """``fill`` for an address: the values percent-encoded (RFC 3986, ``/`` too), the template's own text as it is.
 
-        Undecodable bytes of a file name (``os.fsdecode``'s surrogates) are encoded as the bytes they were. Raises
+        Undecodable bytes of a file name (surrogates) are encoded as the bytes they were. Raises
         UsageError for a value ``.`` or ``..``: no encoding keeps an HTTP library from taking it for a step in the path.
         """
         text = ""

@@ -9,6 +9,7 @@ from typing import Any
 from albumup.cli.names import Names
 from albumup.cli.screen import escape, photos, size, span
 from albumup.cli.words import quoted, shown_name, title_of, utc
+from albumup.file_names import text_of
 from albumup.journal import media, runs
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
@@ -25,7 +26,7 @@ def event_json(event: dict[str, Any]) -> dict[str, Any]:
     found = {"event": event["event"], "time": utc(event["time"]), "album": None, "target": None} | event
     found["time"] = utc(event["time"])
     if "path" in event:
-        found["path"] = os.fsdecode(event["path"])
+        found["path"] = text_of(event["path"])
     if event.get("next_at"):
         found["next_at"] = utc(event["next_at"])
     return found

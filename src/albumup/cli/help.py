@@ -13,6 +13,7 @@ import click
 from click.types import OptionHelpExtra
 
 from albumup.cli.layout import wrapped
+from albumup.file_names import as_typed
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -82,6 +83,15 @@ class Command(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         _write_options(self, ctx, formatter)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Names of albums are read as UTF-8 where they are, whatever the locale."""
+        rest = super().parse_args(ctx, args)
+        if isinstance(album := ctx.params.get("album"), str):
+            ctx.params["album"] = as_typed(album)
+        if "albums" in ctx.params:
+            ctx.params["albums"] = tuple(map(as_typed, ctx.params["albums"]))
+        return rest
 
 
 class Group(click.Group):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
 import click
 
 from albumup.cli.app import App, pass_app, shared
 from albumup.cli.help import command, option
+from albumup.file_names import bytes_of
 
 _STATES = ("pending", "sending", "uploaded", "duplicate", "rejected", "failed", "in_doubt", "missing", "cancelled")
 
@@ -55,11 +54,11 @@ def list(
             if as_json:
                 put_json(task)
             elif nul:
-                put_raw(os.fsencode(task["path"]) + b"\0")
+                put_raw(bytes_of(task["path"]) + b"\0")
             else:
                 twice = "  may be there twice" if task["maybe_twice"] else ""
                 error = f"  {escape(task['error'])}" if task["error"] else ""
-                path = escape(os.fsencode(task["path"]), 4096)
+                path = escape(bytes_of(task["path"]), 4096)
                 row = f"{task['state']:<9} {size(task['size']):>9}  "
                 put(f"{row}{path}{error}{twice}", flush=False, under=len(row), whole=(path,))
         put_flush()

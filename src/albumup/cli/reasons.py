@@ -12,6 +12,7 @@ from albumup.cli.escaping import escape
 from albumup.cli.figures import photos
 from albumup.cli.layout import cells, padded
 from albumup.cli.names import Names
+from albumup.file_names import text_of
 from albumup.journal.journal import Journal
 
 MOST_LINES = 10
@@ -63,7 +64,7 @@ def grouped(journal: Journal, album_id: int) -> list[Group]:
     """The photos of an album that did not get there, the most frequent reason first."""
     groups: dict[tuple[str, str], Group] = {}
     for row in _wanting(journal, album_id):
-        name = os.fsdecode(os.path.basename(row["path"]))
+        name = text_of(os.path.basename(row["path"]))
         key = row["state"], kind_of(row["reason"], name, row["sent_as"] or "")
         if key not in groups and len(groups) >= _MOST_GROUPS:
             key = row["state"], ""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from albumup.file_names import text_of
 from albumup.journal.states import State
 
 
@@ -73,7 +73,7 @@ def tasks(
             found = dict(row)
             yield {
                 **{name: found[name] for name in ("album", "target")},
-                "path": os.fsdecode(found["path_raw"]),
+                "path": text_of(found["path_raw"]),
                 **{name: found[name] for name in ("state", "size", "sha256", "attempts")},
                 "maybe_twice": bool(found["maybe_twice"]),
                 **{name: found[name] for name in ("sent_as", "error", "remote_id", "url", "updated")},

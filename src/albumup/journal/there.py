@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from albumup.file_names import text_of
 from albumup.journal.journal import Journal
 
 
@@ -46,7 +47,7 @@ def stored(journal: Journal, album_id: int, after: int, most: int) -> list[Store
         Stored(
             row["id"],
             row["path"],
-            row["sent_as"] or os.path.basename(os.fsdecode(row["path"])),
+            row["sent_as"] or os.path.basename(text_of(row["path"])),
             row["size"],
             {name: row[name] for name in ("sha256", "sha1", "md5") if row[name]},
         )

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from albumup.errors import ConfigError
+from albumup.file_names import bytes_of
 from albumup.photo import media_type_by_name, suffix_of
 from albumup.settings import CommonSettings, ImmichSettings
 from albumup.targets.base import (
@@ -94,7 +95,7 @@ class ImmichTarget(ImmichAlbums):
         """
         name = str(photo.values["name"])
         suffix = os.path.splitext(name)[1].lower()
-        if media_type_by_name(os.fsencode(name)) is None and not (suffix and suffix in self.suffixes()):
+        if media_type_by_name(bytes_of(name)) is None and not (suffix and suffix in self.suffixes()):
             try:
                 return name + suffix_of(photo.mime)
             except KeyError:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from albumup.errors import AlbumupError
+from albumup.file_names import text_of
 from albumup.journal.journal import Journal, LostTask
 from albumup.journal.rows import Task
 from albumup.journal.states import DONE, State
@@ -129,7 +130,7 @@ class Asker(threading.Thread):
             http = self._https[target] = target.http()
         photos = [
             Asked(
-                task.sent_as or os.path.basename(os.fsdecode(task.path)),
+                task.sent_as or os.path.basename(text_of(task.path)),
                 task.body.digests if task.body is not None else {},
                 task.body.pins.size if task.body is not None else task.size,
             )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from albumup.body import SourceChanged, SourceGone, read_source
 from albumup.disk import drop_from_cache
+from albumup.file_names import text_of
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
 from albumup.leavings import STORE_FOLDERS, Makers, is_apple_double, is_bin, is_nas_thumbnail, is_store, may_be_made
@@ -97,7 +98,7 @@ class _Look:
                 self._outcome.stores.append(place)
             for name in [name for name in folders if name.lower() == _SNAPSHOTS]:
                 folders.remove(name)
-                yield Finding(Kind.MADE, os.path.join(place, name), os.fsdecode(name))
+                yield Finding(Kind.MADE, os.path.join(place, name), text_of(name))
             folders.sort()
             links = [name for name in folders if os.path.islink(os.path.join(place, name))]
             for name in sorted([*names, *links]):
@@ -241,4 +242,4 @@ def _suffix(path: bytes) -> str:
     """How a file is counted: by its suffix, or its name where a dot is all there is of one."""
     name = os.path.basename(path)
     suffix = os.path.splitext(name)[1].lower()
-    return os.fsdecode(suffix or (name if name.startswith(b".") else b"")) or "without suffix"
+    return text_of(suffix or (name if name.startswith(b".") else b"")) or "without suffix"

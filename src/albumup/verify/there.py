@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from albumup.file_names import text_of
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
 from albumup.journal.states import DONE, State
@@ -105,7 +106,7 @@ def _rows(journal: Journal, album_id: int) -> Iterator[list[sqlite3.Row]]:
 
 def _asked_of(row: sqlite3.Row) -> Asked:
     digests = {name: row[name] for name in ("sha256", "sha1", "md5") if row[name]}
-    return Asked(row["sent_as"] or os.path.basename(os.fsdecode(row["path"])), digests, row["size"])
+    return Asked(row["sent_as"] or os.path.basename(text_of(row["path"])), digests, row["size"])
 
 
 def _held(
