@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 import pytest
 
-from albumup import errors
+from albumup import errors, leavings
 from albumup.config import load
 from albumup.journal.states import State
 from albumup.targets.building import check_all
@@ -161,6 +161,19 @@ def test_no_example_names_what_does_not_exist() -> None:
                 assert [one for one in given if one not in options] == [], line
                 typed += 1
     assert typed > 30
+
+
+def test_each_name_of_leavings_is_in_the_manual() -> None:
+    patterns = (leavings._FOLDERS, leavings._BY_SUFFIX, leavings._BY_NAME)
+    words = {word.lower() for one in patterns for word in re.findall(rb"[A-Za-z@#$_ ]{3,}", one.pattern)}
+    words |= {one.lstrip(b".") for one in leavings._LIBRARIES}
+    assert len(words) > 20
+    page = plain(by_hand("albumup-push.1")).lower().encode()
+    assert [word for word in words if word not in page] == []
+    shown = next(one for one in displays("albumup-push.1") if "@eaDir" in one)
+    for name in re.split(r"  |\n", shown.partition("._*")[0].strip()):
+        example = name.replace("*", "IMG_1").encode()
+        assert leavings.is_leavings(example) or leavings.is_leavings_folder(example), name
 
 
 # As pages.
