@@ -84,7 +84,7 @@ def test_there_is_a_file_of_every_type_and_it_is_told_as_the_table_says(name: st
         case "suffix":
             assert by_content is None
         case _:
-            has_own_head = name in ("photo.orf", "photo.raw")  # newer Olympus cameras, and Kyocera's
+            has_own_head = name in ("photo.cr2", "photo.orf", "photo.raw")  # of newer cameras, and Kyocera's
             assert by_content is not None and (by_content == row.mime) is has_own_head
 
 
@@ -199,7 +199,7 @@ def test_a_suffix_leads_back_to_its_type() -> None:
 
 
 TIFF_HEADS = (b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08")
-ON_TIFF = "3fr arw cap dcr dng erf fff gpr iiq k25 kdc mef mos nef nrw orf ori pef ptx raw rwl sr2 srf srw"
+ON_TIFF = "3fr arw cap cr2 dcr dng erf fff gpr iiq k25 kdc mef mos nef nrw orf ori pef ptx raw rwl sr2 srf srw"
 ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 MORE_HEADS = {
     "IMG_1.CRW": (b"II\x1a\0\0\0HEAPCCDR\2\0\1\0", "image/x-canon-crw"),
@@ -217,6 +217,7 @@ MORE_HEADS = {
     "a.psb": (b"8BPS\0\2\0\0\0\0\0\0\0\3", "image/vnd.adobe.photoshop"),
     "MOV1.MPG": (b"\0\0\1\xba\x44\0\4\0", "video/mpeg"),
     "OLD.MPG": (b"\0\0\1\xba\x21\0\1\0", "video/mpeg"),
+    "AVSEQ01.MPG": (b"RIFF\x24\0\0\0CDXAfmt ", "video/mpeg"),
     "a.m2v": (b"\0\0\1\xb3\x2d\x01\xe0\x24", "video/mpeg"),
     "A001.MXF": (bytes.fromhex("060e2b34020501010d01020101020400"), "application/mxf"),
     "a.wmv": (ASF, "video/x-ms-wmv"),
@@ -299,6 +300,9 @@ def test_a_transport_stream_is_one_whatever_its_name() -> None:
         (b"\1\2\3\4", b"a.jpg", "it holds no JPEG"),
         (b"\1\2\3\4", b"a.nef", "it holds no Nikon RAW"),
         (b"\1\2\3\4", b"a.fpx", ""),
+        (b"\1\2\3\4", b"a.raw", ""),
+        (b"\0\0\0\x20uuid\xff", b"a.mov", ""),
+        (b"\0\0\0\x20\1\2\3\4", b"a.mov", "it holds no QuickTime"),
         (b"lines of it", b"a.raw", "it holds text"),
         ("пусто".encode(), b"a.jpg", "it holds no JPEG"),
         ("тут пусто".encode(), b"a.jpg", "it holds text"),
@@ -320,7 +324,7 @@ def test_the_table_has_every_suffix_once_and_says_how_each_type_is_told() -> Non
     assert not set(listed) & (media_types.MAYBE | media_types.SOUND_SUFFIXES | media_types.NOT_BY_SUFFIX.keys())
     assert media_types.TEXT_SUFFIXES.issubset(listed)
     told_by = {row.mime: row.told_by for row in media_types.rows()}
-    assert told_by["image/jpeg"] == told_by["image/x-canon-cr2"] == told_by["video/3gpp"] == "content"
+    assert told_by["image/jpeg"] == told_by["image/x-canon-crw"] == told_by["video/3gpp"] == "content"
     assert told_by["image/x-nikon-nef"] == told_by["video/x-ms-wmv"] == "content and suffix"
     assert told_by["image/vnd.fpx"] == "suffix"
 

@@ -270,6 +270,12 @@ def test_of_a_library_of_apple_photos_its_originals_are_taken(tmp_path: Path) ->
     assert len(found(look(tmp_path, no_skip=True))) == 3
 
 
+def test_of_a_library_of_iphoto_its_masters_are_taken(tmp_path: Path) -> None:
+    library = "iPhoto Library.photolibrary"
+    put(tmp_path, f"{library}/Masters/2012/A.jpg", f"{library}/Previews/2012/A.jpg")
+    assert found(look(tmp_path)) == [f"{library}/Masters/2012/A.jpg"]
+
+
 def test_what_a_receiver_has_stored_is_not_taken_in(tmp_path: Path) -> None:
     put(tmp_path, "pics/P1.jpg", "pics/mine/P2.jpg", "pics/trip/stored.jpg", "trip/P3.jpg")
     put(tmp_path, "pics/.albumup/trip.sha256", "pics/.incoming/x.part", content=b"")

@@ -48,6 +48,7 @@ def kinds(findings: Sequence[Finding], folder: Path) -> dict[str, Kind]:
 SAFE = (
     # what macOS and others leave, and what is no photo
     ("._IMG_1.JPG", FORK), (".DS_Store", b"x"), ("notes.txt", b"words"), ("C0001M01.XML", b"<x/>"), (".hidden", b"x"),
+    ("index.d.mts", b"export {};\n"), ("song.wma", bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")),
     # what a camera made for a photo that is proven
     ("IMG_1.THM", OTHER), ("IMG_1.SCR", OTHER), ("img_1.lrv", OTHER), ("IMG_1.LRF", OTHER),
     ("IMG_1.THM", b""), ("GX010123.LRV", b"of its own kind"),
@@ -71,7 +72,8 @@ UNSAFE = (
     ("M4ROOT/SUB/C0001S11.MP4", OTHER), ("M4ROOT/SUB/C0001.MP4", OTHER), ("elsewhere/SUB/X/C0001S03.MP4", OTHER),
     ("unknown.X3F", b"FOVb"), ("A001_C001.R3D", b"\0\0\1\0RED2"), ("IMG_9.livp", b"PK\3\4"), ("C0001.ari", b"ARRI"),
     ("MOV001.MOD", b"clip"), ("MOV001", b"\0\0\1\xba clip"), ("MOV002", b"\0\0\1\xb3 clip"), ("scan.tga", b"x"),
-    ("text.jpg", b"words"), ("empty.jpg", b""), ("LRV_20240101_101010.jpg", OTHER),
+    ("text.jpg", b"words"), ("empty.jpg", b""), ("00001.MTS", bytes(9)), ("old.kc2", b"x"),
+    ("LRV_20240101_101010.jpg", OTHER),
 )  # fmt: skip
 
 

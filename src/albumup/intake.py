@@ -364,7 +364,11 @@ class Intake:
         unread = "".join(f"; {ascii(os.fsdecode(one.path))[1:-1]}: {one.reason}" for one in self.survey.folders[:3])
         skipped = skipped_words(self.survey.skipped, self.survey.suffixes)
         more = f" ({skipped})" if skipped else ""
-        return f"no photo under {places}{more}{unread}", "nothing was queued; albumup push -v names what is skipped"
+        empty = "".join(f"; {ascii(os.fsdecode(path))[1:-1]} is empty" for path, _ in self.survey.empty.first[:3])
+        return (
+            f"no photo under {places}{more}{empty}{unread}",
+            "nothing was queued; albumup push -v names what is skipped",
+        )
 
 
 def _check_room(folder: str, wanted: int) -> None:

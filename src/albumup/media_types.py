@@ -92,7 +92,7 @@ TYPES: tuple[MediaType, ...] = (
     _type("image/x-sony-pmp", _PICTURE, "Sony, before 1998", ".pmp", rb".{8}\0\0\0\x7c.{112}\xff\xd8\xff"),
     _type("image/x-lytro-lfp", _PICTURE, "Lytro", ".lfp .lfr", rb"\x89LFP\r\n\x1a\n"),
     # Cameras' RAW formats.
-    _type("image/x-canon-cr2", _RAW, "Canon RAW", ".cr2", rb"II\*\0....CR\x02"),
+    _type("image/x-canon-cr2", _RAW, "Canon RAW", ".cr2", rb"II\*\0....CR\x02", within=_TIFF),
     _type("image/x-canon-cr3", _RAW, "Canon RAW", ".cr3", brands=b"crx"),
     _type("image/x-canon-crw", _RAW, "Canon RAW", ".crw", rb"(?:II|MM).{4}HEAPCCDR"),
     _type(_PANASONIC, _RAW, "Panasonic RAW", ".rw2", rb"IIU\0"),
@@ -157,7 +157,7 @@ TYPES: tuple[MediaType, ...] = (
     ),
     _type(
         "video/mpeg", _VIDEO, "MPEG-1, MPEG-2, DVD", ".mpg .mpeg .mpe .vob .m2v .m1v .m2p .mpv",
-        rb"\0\0\x01\xba[\x20-\x2f\x40-\x7f]|\0\0\x01\xb3",
+        rb"\0\0\x01\xba[\x20-\x2f\x40-\x7f]|\0\0\x01\xb3|RIFF....CDXA",
     ),
     _type("application/mxf", _VIDEO, "MXF", ".mxf", rb"\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02"),
     _type("video/x-ms-wmv", _VIDEO, "Windows Media", ".wmv", within="video/x-ms-asf"),
@@ -172,6 +172,9 @@ NOT_BY_SUFFIX: dict[str, str] = {".ts": "video/mp2t", ".mod": "video/mpeg", ".to
 
 TEXT_SUFFIXES = _set(".mts .m2ts .m2t .cap")
 """Suffixes that texts have, too (TypeScript's modules, captions): text that is called so is no media."""
+
+LOOSE_SUFFIXES = _set(".raw .bay .cap .mos")
+"""Suffixes of RAW files that several makers used, each with a format of its own: they may begin with anything."""
 
 SOUND_SUFFIXES = _set(
     ".3ga .aac .aif .aiff .amr .asx .au .flac .m4a .m4b .m4p .m4r .mka .mp2 .mp3 .oga .ogg .opus .ra .wav .weba .wma"

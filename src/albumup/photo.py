@@ -15,6 +15,7 @@ from collections.abc import Callable, Generator, Iterable
 
 from albumup.media_types import (
     ALIKE,
+    LOOSE_SUFFIXES,
     MAYBE,
     NOT_BY_SUFFIX,
     SOUND_BRANDS,
@@ -46,6 +47,7 @@ _BOXED = frozenset(_BRANDS.values()) | {"video/3gpp", "video/3gpp2"}
 _SOUND = frozenset(suffix.encode() for suffix in SOUND_SUFFIXES)
 _TEXT = frozenset(suffix.encode() for suffix in TEXT_SUFFIXES)
 _NOT_BY_SUFFIX = frozenset(suffix.encode() for suffix in NOT_BY_SUFFIX)
+_LOOSE = frozenset(suffix.encode() for suffix in LOOSE_SUFFIXES)
 _MAYBE = frozenset(suffix.encode() for suffix in MAYBE)
 _ALIKE = frozenset((one, other) for some in ALIKE for one in some for other in some)
 
@@ -129,7 +131,8 @@ def oddity(head: bytes, name: bytes) -> str:
         return "it holds zeros"
     if is_text(head):
         return "it holds text"
-    is_untold = by_name in _BY_SUFFIX_ALONE or (by_name in _BOXED and head[4:8] == b"ftyp")
+    is_boxed = by_name in _BOXED and head[4:8].isalnum()  # whatever its first box is called
+    is_untold = by_name in _BY_SUFFIX_ALONE or suffix in _LOOSE or is_boxed
     return "" if is_untold else f"it holds no {_WORDS[by_name]}"
 
 

@@ -49,7 +49,9 @@ def test_an_empty_folder(home: Home) -> None:
 def test_a_folder_without_photos_says_what_was_skipped(home: Home) -> None:
     (home.folder / "texts").mkdir()
     (home.folder / "texts" / "a.txt").write_text("a")
-    refused(home, 2, "push", "texts", says=("1 skipped: 1 .txt (no media)", "-v"))
+    (home.folder / "texts" / "IMG_1.JPG").touch()
+    words = "2 skipped: 1 .txt (no media), 1 empty", "texts/IMG_1.JPG is empty", "-v"
+    refused(home, 2, "push", "texts", says=words)
 
 
 def test_push_without_a_path(home: Home) -> None:
