@@ -387,7 +387,7 @@ def test_an_excluded_folder_counts_as_one(tmp_path: Path) -> None:
         (("*.xy?", "*.[x]yz"), []),
         (("*.ts", "*.LRV", "*.jpg"), ["a.jpg", "index.ts", "low.lrv"]),
         (("*.insv",), []),
-        (("*.aae",), []),
+        (("*.aae",), ["c.aae"]),
     ],
 )
 def test_a_suffix_that_is_asked_for_is_taken_whatever_it_holds(
@@ -400,6 +400,14 @@ def test_a_suffix_that_is_asked_for_is_taken_whatever_it_holds(
     assert found(items) == names
     assert not [item for item in items if isinstance(item, Found) and item.oddity]
     assert "a.XYZ" not in found(look(tmp_path, include=include, exclude=("a.*",)))
+
+
+def test_a_sidecar_that_goes_along_is_no_file_of_its_own(tmp_path: Path) -> None:
+    put(tmp_path, "a.xmp", "a.aae", content=b"<x/>")
+    include = ("*.xmp", "*.aae")
+    assert found(look(tmp_path, include=include)) == ["a.aae", "a.xmp"]
+    assert found(look(tmp_path, include=include, sidecars_go_along=True)) == ["a.aae"]
+    assert found(look(tmp_path)) == []
 
 
 def test_what_is_taken_unseen_goes_by_the_tables_type_or_none(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ class Filters:
 
     ``include``: globs; one with a suffix of its own (``*.psd``) also takes files that are no media.
     ``since``: seconds since the epoch. ``no_skip``: also take what cameras and servers leave behind.
+    ``sidecars_go_along``: XMP files go with their photos, and are never asked for as files of their own.
     """
 
     include: tuple[str, ...] = ()
@@ -30,6 +31,7 @@ class Filters:
     follow_symlinks: bool = False
     hidden: bool = False
     no_skip: bool = False
+    sidecars_go_along: bool = False
 
 
 class SkipReason(StrEnum):
@@ -79,11 +81,18 @@ class Rules:
 
     def on_file(self, name: bytes, relative: bytes) -> SkipReason | None:
         """Why a file that passed as an entry, or is a root, is left out for its name."""
-        if name.lower().endswith((b".xmp", b".aae")):
+        if self._is_sidecar(name, relative):
             return SkipReason.SIDECAR
         if self._includes and not self._includes(name, relative):
             return SkipReason.EXCLUDED
         return self.on_folder(name, relative)
+
+    def _is_sidecar(self, name: bytes, relative: bytes) -> bool:
+        suffix = os.path.splitext(name)[1].lower()
+        if suffix not in (b".xmp", b".aae"):
+            return False
+        goes_along = self.filters.sidecars_go_along and suffix == b".xmp"
+        return goes_along or not self.takes_anything(name, relative)
 
     def on_stat(self, info: os.stat_result) -> SkipReason | None:
         """Why a file is left out whatever its name."""

@@ -7,7 +7,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from albumup import pairing
 from albumup.body import SourceChanged, SourceGone, read_source, same_time
@@ -103,7 +103,8 @@ class Intake:
         """
         self.survey = Survey()
         self.album, self.target, self._was = album, target, was or target
-        self._roots, self._filters = list(roots), filters
+        goes_along = server is not None and server.takes_sidecars
+        self._roots, self._filters = list(roots), replace(filters, sidecars_go_along=goes_along)
         self._connection: sqlite3.Connection | None = None
         self._album_id: int | None = None
         self._server, self._on_skip = server, on_skip
