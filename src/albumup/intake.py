@@ -35,9 +35,10 @@ from albumup.journal.rows import Pins
 from albumup.journal.states import DONE, WANTING, State
 from albumup.photo import is_video, media_type_by_name
 from albumup.prepare import taken_of
-from albumup.scan import Found, Root, Skipped, Unreadable, scan
+from albumup.scan import Found, Root, Skipped, Unreadable, as_journaled, scan
 from albumup.sidecars import Folders, digest_of_sidecar, fits, owner_of
 from albumup.skipped import Examples, count_suffix, skipped_words
+from albumup.spelling import Journaled, Spelling
 from albumup.targets.base import Target
 
 _EXAMPLES = 10
@@ -116,13 +117,21 @@ class Intake:
         self._places: dict[tuple[bytes, str, int | None], Place] = {}
         self._device: tuple[bytes, int] = (b"", 0)
         self._seen: tuple[bytes, list[Known]] = (b"", [])
+        self._spelled: Journaled | None = None
 
     def look_into(self, connection: sqlite3.Connection | None) -> None:
         """The journal to compare with; None when there is none yet."""
         self._connection = connection
+        if connection is not None:
+            self._roots = as_journaled(self._roots, self._journaled(connection))
         self._album_id = album_id_of(connection, self.album, self._was) if connection else None
         if self._server is not None and self._server.takes_sidecars:
             self._goes_along = self._would_go_along(Folders())
+
+    def _journaled(self, connection: sqlite3.Connection) -> Journaled:
+        if self._spelled is None:
+            self._spelled = Journaled(connection, Spelling())
+        return self._spelled
 
     def arrivals(self) -> Iterator[Arrival]:
         """What is to be queued or noted, in the order of the scan. Raises UsageError when there is no photo at all."""
@@ -286,7 +295,10 @@ class Intake:
         if self._connection is None or self._album_id is None:
             return []
         if self._seen[0] != path:
-            self._seen = path, known_photos(self._connection, self._album_id, path)
+            known = known_photos(self._connection, self._album_id, path)
+            if not known and (other := self._journaled(self._connection).photo(self._album_id, path)):
+                known = known_photos(self._connection, self._album_id, other)
+            self._seen = path, known
         return self._seen[1]
 
     def _classify(self, found: Found, root: int) -> Arrival | None:
@@ -334,12 +346,10 @@ class Intake:
             self.survey.unreadable_photos += bool(found.error)
             self.survey.videos += is_video(found.mime)
         pins = Pins(found.size, found.mtime_ns, found.inode)
-        task_id, medium = 0, self._place(found.root, found.volume, found.path).new
+        task_id, path, medium = 0, found.path, self._place(found.root, found.volume, found.path).new
         if known is not None:
-            task_id, medium = known.task_id, known.medium
-        return Arrival(
-            action, task_id, root, found.path, medium, found.relative, found.mime, pins, found.error, found.volume
-        )
+            task_id, path, medium = known.task_id, known.path, known.medium
+        return Arrival(action, task_id, root, path, medium, found.relative, found.mime, pins, found.error, found.volume)
 
     def _expect_date(self, arrival: Arrival, facts: FactsReader) -> None:
         """ConfigError if a photo to be queued has no date, and the form wants one."""

@@ -10,7 +10,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,6 +21,7 @@ from albumup.file_names import text_of
 from albumup.filters import Filters, Rules, SkipReason
 from albumup.leavings import is_apple_double, is_store, is_stored_album
 from albumup.photo import ANYTHING, HEAD_BYTES, media_type, media_type_by_name, needs_content, oddity, suffix_in
+from albumup.spelling import Journaled, Spelling
 from albumup.volumes import volume_of
 
 
@@ -75,8 +76,28 @@ Takes = Callable[[bytes], bool]
 IsKnown = Callable[[Root, bytes, str, os.stat_result], str | None]
 
 
-def open_root(path: str | bytes) -> Root:
-    """The root that ``path`` (absolute or from the working directory) names; it may be a symbolic link.
+def open_roots(paths: Iterable[str | bytes]) -> list[Root]:
+    """The roots that were named, each once, whatever its spellings. UsageError as ``open_root``."""
+    spelling = Spelling()
+    roots = (open_root(path, spelling) for path in dict.fromkeys(map(os.fsencode, paths)))
+    return list({root.path: root for root in roots}.values())
+
+
+def as_journaled(roots: Iterable[Root], journaled: Journaled) -> list[Root]:
+    """The same roots, in folders as the journal spells them."""
+    found: dict[bytes, Root] = {}
+    for root in roots:
+        if root.is_folder:
+            path = journaled.folder(root.path)
+        else:
+            path = os.path.join(journaled.folder(os.path.dirname(root.path)), os.path.basename(root.path))
+        found.setdefault(path, replace(root, path=path))
+    return list(found.values())
+
+
+def open_root(path: str | bytes, spelling: Spelling | None = None) -> Root:
+    """The root that ``path`` (absolute or from the working directory) names, as the disk spells it; it may be a
+    symbolic link.
 
     UsageError when nothing is there, or something that is neither a file nor a folder.
     """
@@ -93,6 +114,7 @@ def open_root(path: str | bytes) -> Root:
     is_folder = stat.S_ISDIR(info.st_mode)
     if not is_folder and not stat.S_ISREG(info.st_mode):
         raise UsageError(f"{shown} is neither a file nor a folder", "name a folder or a photo")
+    absolute = (spelling or Spelling()).of(absolute)
     return Root(absolute, info.st_dev, volume_of(info.st_dev, absolute), is_folder)
 
 

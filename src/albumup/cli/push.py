@@ -101,6 +101,8 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
     album = _album_name(given["album"], roots)
     # A journal that is there is opened first, and so brought up to date; a new one is made when all else is known well.
     journal = app.writer() if app.has_journal() and not given["dry_run"] else None
+    if given["album"] is None:
+        album = _as_it_is_called(app, journal, album, roots[0].path)
     where = _destination(app, journal, album, given)
     name, target = where.name, where.target
     if target is not None:
@@ -217,7 +219,7 @@ def _spools(app: App, given: dict[str, Any]) -> bool:
 
 def _roots(paths: tuple[str, ...], files_from: str | None) -> list[Any]:
     from albumup.errors import UsageError
-    from albumup.scan import open_root, read_list
+    from albumup.scan import open_roots, read_list
 
     named: list[str | bytes] = list(paths)
     if files_from is not None:
@@ -232,7 +234,7 @@ def _roots(paths: tuple[str, ...], files_from: str | None) -> list[Any]:
         named += read_list(data)
     if not named:
         raise UsageError("nothing to push", "name a folder: albumup push ./trip")
-    return [open_root(path) for path in dict.fromkeys(os.fsencode(path) for path in named)]
+    return open_roots(named)
 
 
 def _album_name(given: str | None, roots: list[Any]) -> str:
@@ -247,6 +249,20 @@ def _album_name(given: str | None, roots: list[Any]) -> str:
     if why := _unfit(name):
         raise UsageError(f"{name!a} cannot be an album's name: {why}", "name it: albumup push --album NAME ...")
     return name
+
+
+def _as_it_is_called(app: App, journal: Any, album: str, folder: bytes) -> str:
+    """The album of a folder: it may be called by another spelling of the folder's name."""
+    from contextlib import closing
+
+    from albumup.spelling import Journaled, Spelling
+
+    if journal is not None:
+        return Journaled(journal.connection, Spelling()).album(album, folder)
+    if (connection := app.reader()) is None:
+        return album
+    with closing(connection):
+        return Journaled(connection, Spelling()).album(album, folder)
 
 
 def _unfit(name: str) -> str:
@@ -382,7 +398,7 @@ def _counted(survey: Any) -> list[str]:
             f"{survey.cancelled_before} cancelled earlier and left so (to send them: albumup forget, then push)"
         )
     if survey.live.late:
-        parts.append(f"{survey.live.late} become live with what was pushed before")
+        parts.append(f"{survey.live.late} made live with what was pushed before")
     if survey.sidecars:
         parts.append(f"{survey.sidecars} {'sidecar' if survey.sidecars == 1 else 'sidecars'} beside them")
     if (sidecars := survey.skipped[SkipReason.SIDECAR]) > 0:

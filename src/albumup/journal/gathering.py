@@ -50,6 +50,8 @@ class Known:
     """Of the bytes that it is to send, or has sent; None as long as it was never prepared. Then ``length`` is, too."""
     length: int | None
     medium: Medium
+    path: bytes
+    """As it is journaled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,7 +326,7 @@ def known_photos(connection: sqlite3.Connection, album_id: int, path: bytes) -> 
         (album_id, path),
     )
     return [
-        Known(task_id, _STATES[state], size, int(mtime_ns), mime, bool(spool), sha256, length, Medium(*medium))
+        Known(task_id, _STATES[state], size, int(mtime_ns), mime, bool(spool), sha256, length, Medium(*medium), path)
         for task_id, state, size, mtime_ns, mime, spool, sha256, length, *medium in rows.fetchall()
     ]
 

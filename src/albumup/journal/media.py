@@ -62,6 +62,42 @@ def waiting_at(connection: sqlite3.Connection, path: bytes) -> list[str]:
     return [row[0] for row in rows.fetchall()]
 
 
+def roots(connection: sqlite3.Connection) -> list[bytes]:
+    """The paths of all that was ever pushed, the newest first: folders, and those that single files lie in."""
+    rows = connection.execute("select path from root group by path order by max(id) desc")
+    return [row[0] for row in rows.fetchall()]
+
+
+def has_below(connection: sqlite3.Connection, path: bytes) -> bool:
+    """Does the journal have a photo below a folder, in whatever album?"""
+    query = "select 1 from photo where album_id = ? and path > ? and path < ? limit 1"
+    return any(connection.execute(query, (one, *_bounds(path))).fetchone() for one in albums(connection))
+
+
+def albums_of_root(connection: sqlite3.Connection, path: bytes) -> list[str]:
+    """The names of albums that a folder was pushed to, the newest first."""
+    rows = connection.execute(
+        "select name from album where id in (select album_id from pushed join root on root.id = root_id"
+        " where root.path = ?) order by id desc",
+        (path,),
+    )
+    return [row[0] for row in rows.fetchall()]
+
+
+def folders(connection: sqlite3.Connection, album_id: int) -> set[bytes]:
+    """The folders that an album's photos lie in."""
+    rows = connection.execute("select path from photo where album_id = ?", (album_id,))
+    return {os.path.dirname(path) for (path,) in rows}
+
+
+def names_in(connection: sqlite3.Connection, album_id: int, folder: bytes) -> list[bytes]:
+    """The names of an album's photos in one folder."""
+    rows = connection.execute(
+        "select distinct path from photo where album_id = ? and path > ? and path < ?", (album_id, *_bounds(folder))
+    )
+    return [os.path.basename(path) for (path,) in rows if os.path.dirname(path) == folder]
+
+
 def photos_of(connection: sqlite3.Connection, path: bytes, medium: Medium) -> Iterator[Seen]:
     """The photos of a medium below a folder, whatever their album and state."""
     for album_id in albums(connection):

@@ -16,6 +16,7 @@ from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
 from albumup.leavings import STORE_FOLDERS, Makers, is_apple_double, is_bin, is_nas_thumbnail, is_store, may_be_made
 from albumup.photo import HEAD_BYTES, is_source, may_be_media, media_type
+from albumup.spelling import Spelling
 from albumup.verify.findings import Finding, Kind, Outcome
 from albumup.verify.there import Copies
 
@@ -35,7 +36,11 @@ def is_by_name(journal: Journal, album: Album) -> bool:
 
 def pushed_folders(journal: Journal, album: Album) -> list[bytes]:
     sql = f"select distinct path from root where is_folder and {_PUSHED}"
-    return sorted(row["path"] for row in journal.rows(sql, album.id, album.id))
+    paths = sorted(row["path"] for row in journal.rows(sql, album.id, album.id))
+    spelling = Spelling()
+    # Of one folder in two spellings, the one that the disk has.
+    found = {spelling.of(path): path for path in paths} | {path: path for path in paths if spelling.of(path) == path}
+    return sorted(found.values())
 
 
 def look_here(copies: Copies, folders: Sequence[bytes], outcome: Outcome) -> Iterator[Finding]:
@@ -69,6 +74,7 @@ class _Look:
         self._makers = Makers()
         self._candidates: list[_Candidate] = []
         self._seen: set[bytes] = set()
+        self._spelling = Spelling()
         self._remembered = 0
         """Files, one after the other, that the system did not let go of."""
         self._inodes: set[tuple[int, int]] = set()
@@ -77,7 +83,9 @@ class _Look:
         for root in roots:
             yield from self._below(root)
         for path in self._copies.by_path:
-            if path not in self._seen and os.path.exists(path):  # by name, or through a link
+            if path in self._seen or not os.path.exists(path):
+                continue
+            if not self._was_seen(path, roots):  # by name, or through a link
                 yield from self._file(path)
         for path, copy in self._copies.photos:
             if copy.is_proven and path not in self._seen:  # erased, but for what was made for it
@@ -90,6 +98,13 @@ class _Look:
                 yield Finding(Kind.UNPROVEN, one.path, one.why_not, one.size, is_new=one.is_new, pattern=one.pattern)
             else:
                 yield Finding(Kind.OTHER, one.path, _suffix(one.path), one.size)
+
+    def _was_seen(self, path: bytes, roots: Sequence[bytes]) -> bool:
+        """Was that photo seen under another spelling of its name?"""
+        true = self._spelling.of(path)
+        places = {os.path.join(self._spelling.of(root), b""): os.path.join(root, b"") for root in roots}
+        known = (root + true[len(place) :] for place, root in places.items() if true.startswith(place))
+        return any(place in self._seen for place in (true, *known))
 
     def _below(self, root: bytes) -> Iterator[Finding]:
         unread: list[OSError] = []

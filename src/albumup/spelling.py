@@ -1,0 +1,181 @@
+"""One folder in two spellings: some disks do not tell Trip from TRIP (macOS, NTFS, exFAT, FAT, SMB, ext4's casefold),
+or one Unicode form from the other (macOS). They have one name of each file all the same, which their listings show.
+
+A disk is asked, never guessed: a name is looked up in another spelling, and where that is the same file its folder is
+listed. On a disk that tells names apart this costs a look-up or two for a folder, and changes nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sqlite3
+import unicodedata
+from collections.abc import Iterable, Iterator
+
+from albumup.journal import media
+
+_FOLDERS = 1 << 14
+"""Folders whose names are remembered."""
+_LISTINGS = 16
+
+
+def folded(path: bytes) -> str:
+    """Equal for all spellings of a path that some disk may take for one; for some that it tells apart, too."""
+    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", os.fsdecode(path)).casefold())
+
+
+class Spelling:
+    """Names as the disk has them, while one command looks."""
+
+    def __init__(self) -> None:
+        self._folder = functools.lru_cache(_FOLDERS)(self._on_disk)
+        self._names_in = functools.lru_cache(_LISTINGS)(_listing)
+
+    def of(self, path: bytes) -> bytes:
+        """An absolute path as the disk spells it, its links as they were named; as it is where nothing is there."""
+        return self._on_disk(path)[0]
+
+    def is_ambiguous(self, path: bytes) -> bool:
+        """Does another spelling of an absolute path lead to the same?"""
+        return self._on_disk(path)[1]
+
+    def _on_disk(self, path: bytes) -> tuple[bytes, bool]:
+        folder, name = os.path.split(path)
+        if not name:
+            return path, False
+        folder, is_ambiguous = self._folder(folder)
+        if not is_blind(folder, name):
+            return os.path.join(folder, name), is_ambiguous
+        return os.path.join(folder, self._name(folder, name)), True
+
+    def _name(self, folder: bytes, name: bytes) -> bytes:
+        """What the listing of a folder calls a file that is there."""
+        by_name, by_inode = self._names_in(folder)
+        likely = by_name.get(folded(name), [])
+        if name in likely:
+            return name
+        path = os.path.join(folder, name)
+        try:
+            inode = os.lstat(path).st_ino
+        except OSError:
+            return name
+        # A short name of FAT's, HOLIDA~1 for Holidays, is like the long one in nothing but the file.
+        others = [*likely, *by_inode.get(inode, [])]
+        return next((other for other in others if is_same(path, os.path.join(folder, other))), name)
+
+
+def is_blind(folder: bytes, name: bytes) -> bool:
+    """Does a folder have a file under that name, and under another spelling of it?"""
+    path = os.path.join(folder, name)
+    return any(is_same(path, os.path.join(folder, other)) for other in _others(name))
+
+
+def is_same(path: bytes, other: bytes) -> bool:
+    """Do two names lead to one file, or to one link?"""
+    try:
+        return os.path.samestat(os.lstat(path), os.lstat(other))
+    except OSError:
+        return False
+
+
+def _others(name: bytes) -> Iterator[bytes]:
+    """Other spellings of a name, one for each way in which a disk may be blind."""
+    text = os.fsdecode(name)
+    forms = [os.fsencode(text.swapcase())]
+    if not name.isascii():
+        forms += [os.fsencode(unicodedata.normalize(form, text)) for form in ("NFC", "NFD")]
+    yield from dict.fromkeys(form for form in (name.swapcase(), *forms) if form != name)
+
+
+_Names = tuple[dict[str, list[bytes]], dict[int, list[bytes]]]
+
+
+def _listing(folder: bytes) -> _Names:
+    """The names in a folder, by what their spellings have in common, and by inode."""
+    by_name: dict[str, list[bytes]] = {}
+    by_inode: dict[int, list[bytes]] = {}
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                by_name.setdefault(folded(entry.name), []).append(entry.name)
+                by_inode.setdefault(entry.inode(), []).append(entry.name)
+    except OSError:
+        pass
+    return by_name, by_inode
+
+
+class Journaled:
+    """Places as the journal spells them: a photo keeps the name under which it was first found."""
+
+    def __init__(self, connection: sqlite3.Connection, spelling: Spelling) -> None:
+        self._connection, self._spelling = connection, spelling
+        self._folders: tuple[int, dict[str, list[bytes]]] | None = None
+        self._names: tuple[bytes, dict[str, list[bytes]]] = (b"", {})
+        self._told_apart = b""
+        """The last folder that turned out to tell names apart."""
+
+    def folder(self, path: bytes) -> bytes:
+        """A folder, spelled as that or one below or above it was when it was pushed first."""
+        if not self._spelling.is_ambiguous(path) or media.has_below(self._connection, path):
+            return path
+        true = self._spelling.of(path)
+        # Roots are few, and most often tell; if not, one of the folders below or above them may.
+        for known in (self._by_root, self._by_photo):
+            for likely in _likely(path, known):
+                if self._spelling.of(likely) == true and media.has_below(self._connection, likely):
+                    return likely
+        return path
+
+    @functools.cached_property
+    def _by_root(self) -> list[tuple[str, bytes]]:
+        return [(folded(root), root) for root in media.roots(self._connection)]
+
+    @functools.cached_property
+    def _by_photo(self) -> list[tuple[str, bytes]]:
+        folders = {one for album in media.albums(self._connection) for one in media.folders(self._connection, album)}
+        return [(folded(folder), folder) for folder in sorted(folders)]
+
+    def album(self, name: str, path: bytes) -> str:
+        """What the album of a folder is called, where that is another spelling of ``name``; else ``name``."""
+        names = media.albums_of_root(self._connection, self.folder(path))
+        like = [one for one in names if folded(os.fsencode(one)) == folded(os.fsencode(name))]
+        return name if name in names or not like else like[0]
+
+    def photo(self, album_id: int, path: bytes) -> bytes | None:
+        """Under which other spelling an album has the photo that lies at ``path``; None: under none."""
+        folder, name = os.path.split(path)
+        if folder == self._told_apart:
+            return None
+        if not is_blind(folder, name):
+            self._told_apart = folder
+            return None
+        if self._folders is None or self._folders[0] != album_id:
+            self._folders = album_id, _by_spelling(media.folders(self._connection, album_id))
+        true = self._spelling.of(path)
+        for other in self._folders[1].get(folded(folder), ()):
+            if self._names[0] != other:
+                self._names = other, _by_spelling(media.names_in(self._connection, album_id, other))
+            for likely in self._names[1].get(folded(name), ()):
+                place = os.path.join(other, likely)
+                if place != path and self._spelling.of(place) == true:
+                    return place
+        return None
+
+
+def _likely(path: bytes, roots: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
+    """What a folder may be called by what was pushed: it itself, one below it, or one above."""
+    parts, common = path.split(b"/"), folded(path)
+    for root_folded, root in roots:
+        of_root = root.split(b"/")
+        if f"{root_folded}/".startswith(f"{common}/"):
+            yield b"/".join(of_root[: len(parts)])
+        elif common.startswith(f"{root_folded}/"):
+            yield b"/".join(of_root + parts[len(of_root) :])
+
+
+def _by_spelling(names: Iterable[bytes]) -> dict[str, list[bytes]]:
+    found: dict[str, list[bytes]] = {}
+    for name in names:
+        found.setdefault(folded(name), []).append(name)
+    return found
