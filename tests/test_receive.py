@@ -12,6 +12,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -264,10 +265,10 @@ def test_threads_take_turns_where_flock_is_missing(root: Path, client: Client, m
     meeting, met = threading.Barrier(2), []
     link = os.link
 
-    def link_together(part: bytes, path: bytes) -> None:
+    def link_together(part: bytes, path: bytes, **more: Any) -> None:
         with contextlib.suppress(threading.BrokenBarrierError):
             met.append(meeting.wait(0.3))
-        link(part, path)
+        link(part, path, **more)
 
     def no_flock(*_: object) -> None:
         raise OSError(errno.ENOLCK, "no locks")

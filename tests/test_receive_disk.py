@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from disk_reads import read_from_disk
@@ -350,9 +351,9 @@ def test_all_is_durable_before_the_answer(root: Path, monkeypatch: pytest.Monkey
         path = open_path(descriptor)
         events.append(("fsync", "a part" if path.endswith(".part") else os.path.relpath(path, root)))
 
-    def noted_link(source: bytes, path: bytes) -> None:
-        events.append(("link", os.fsdecode(os.path.basename(path))))
-        link(source, path)
+    def noted_link(source: bytes, path: bytes, **more: Any) -> None:
+        events.append(("link", os.fsdecode(path)))
+        link(source, path, **more)
 
     monkeypatch.setattr(os, "fsync", noted_fsync)
     monkeypatch.setattr(os, "link", noted_link)
@@ -378,7 +379,7 @@ def open_path(descriptor: int) -> str:
 
 @pytest.fixture
 def no_links(monkeypatch: pytest.MonkeyPatch) -> None:
-    def link(*_: object) -> None:
+    def link(*_: object, **__: object) -> None:
         raise PermissionError(errno.EPERM, "no hard links on FAT")
 
     monkeypatch.setattr(os, "link", link)
@@ -404,7 +405,7 @@ def test_a_crash_between_reserving_and_replacing_leaves_no_half_photo(
     class Crash(BaseException):
         pass
 
-    def crash(*_: object) -> None:
+    def crash(*_: object, **__: object) -> None:
         raise Crash
 
     (root / "trip").mkdir(parents=True)
@@ -430,7 +431,7 @@ def test_a_crash_between_reserving_and_replacing_leaves_no_half_photo(
 def test_a_failed_replacing_takes_its_reservation_back(
     root: Path, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise OSError(errno.EIO, "broken disk")
 
     with monkeypatch.context() as patch:
@@ -492,6 +493,7 @@ def test_a_full_disk_does_not_keep_a_receiver_from_starting(root: Path, monkeypa
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
         patch.setattr("albumup.receive.store.make_folder", lambda folder: os.makedirs(folder, exist_ok=True))
+        patch.setattr("albumup.receive.store.make", lambda root, name: os.mkdir(name, dir_fd=root))
         assert Store(str(root)).id == ""
     assert os.listdir(root / ".albumup") == []
     assert len(Store(str(root)).id) == 32

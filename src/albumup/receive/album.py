@@ -20,38 +20,32 @@ import os
 import stat
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from albumup.disk import drop_from_cache, fsync_folder
+from albumup.disk import drop_from_cache
+from albumup.leavings import STORE_FOLDERS, STORE_INDEX
+from albumup.receive.folders import enter, inside, is_still, make, names_in, opened
 from albumup.receive.names import with_mark
+from albumup.receive.parts import Photo, Place, carried_over, sweep
 
 # What os.link says where the file system has no hard links (FAT, exFAT, some FUSE and network file systems).
 NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS})
 
 
-class Photo(NamedTuple):
-    """What the index holds of one file."""
+class _Open(NamedTuple):
+    """Descriptors of the store's root and of the album's folder."""
 
-    sha256: str
-    size: int
-    mtime_ns: int
-    ctime_ns: int | None = None
-    """None: an older line, which does not say."""
-
-    def is_unchanged(self, now: os.stat_result) -> bool:
-        """Does nothing show that the file, whose stat is ``now``, was changed?"""
-        if (self.size, self.mtime_ns) != (now.st_size, now.st_mtime_ns):
-            return False
-        return self.ctime_ns is None or self.ctime_ns == now.st_ctime_ns
+    root: int
+    folder: int
 
 
 class Album:
     """An album's folder and index, for any number of threads. The folder may not exist yet; ``place`` makes it."""
 
-    def __init__(self, folder: bytes, index: bytes, log: Callable[[str], None] = lambda _: None) -> None:
-        self._folder = folder
+    def __init__(self, root: bytes, name: bytes, log: Callable[[str], None] = lambda _: None) -> None:
+        """``name`` is a safe base name of a folder in the store's ``root``."""
+        self._root, self._name = root, name
         self._log = log
-        self._index_path = index
         self._lock = threading.Lock()
         self._photos: dict[bytes, Photo] = {}
         self._names: dict[str, set[bytes]] = {}  # where these bytes were seen; to be looked at again
@@ -63,91 +57,114 @@ class Album:
 
         ``read``: each is read again from the disk. Raises OSError when folder or index cannot be read.
         """
-        if not os.path.isdir(self._folder):
-            return {}
-        with self._opened() as index:
-            names = {digest: name for digest in digests if (name := self._find(digest, index)) is not None}
+        with opened(self._root) as root:
+            try:
+                folder = enter(root, self._name)
+            except (FileNotFoundError, NotADirectoryError):
+                return {}
+            try:
+                return self._find_in(_Open(root, folder), digests, read)
+            finally:
+                os.close(folder)
+
+    def _find_in(self, at: _Open, digests: Iterable[str], read: bool) -> dict[str, str]:
+        with self._locked(at) as index:
+            names = {digest: name for digest in digests if (name := self._find(digest, at, index)) is not None}
         if read:
-            again = {digest: self._read_again(digest, name) for digest, name in names.items()}
+            again = {digest: self._read_again(digest, name, at) for digest, name in names.items()}
             names = {digest: name for digest, name in again.items() if name is not None}
         if names:
-            fsync_folder(self._folder)
+            os.fsync(at.folder)
         return {digest: _text(name) for digest, name in names.items()}
 
-    def _read_again(self, sha256: str, name: bytes | None) -> bytes | None:
+    def _read_again(self, sha256: str, name: bytes | None, at: _Open) -> bytes | None:
         """The file that has these bytes when it is read from the disk, be it ``name`` or another; None if none has.
 
         Not under the lock: reading takes its time.
         """
         while name is not None:
-            now = self._hashed_again(name)
+            now = self._hashed_again(name, at)
             if now is not None and now.sha256 == sha256:
                 return name
             if now is not None:
                 self._tell_changed(name, sha256)
-            with self._opened() as index:
+            with self._locked(at) as index:
                 known = self._photos.get(name)
                 if now is None:
                     self._photos.pop(name, None)
                 elif known is not None and known.sha256 == sha256:
                     self._record(name, now, index)
-                name = self._find(sha256, index)
+                name = self._find(sha256, at, index)
         return None
 
-    def _tell_changed(self, name: bytes, sha256: str) -> None:
-        path = _text(os.path.join(self._folder, name))
-        self._log(f"{path} was changed or damaged: it had SHA-256 {sha256}; it is left as it is")
+    def _path(self, name: bytes) -> str:
+        """For people."""
+        return _text(os.path.join(self._root, self._name, name))
 
-    def _hashed_again(self, name: bytes) -> Photo | None:
-        path = os.path.join(self._folder, name)
+    def _tell_changed(self, name: bytes, sha256: str) -> None:
+        self._log(f"{self._path(name)} was changed or damaged: it had SHA-256 {sha256}; it is left as it is")
+
+    def _hashed_again(self, name: bytes, at: _Open) -> Photo | None:
         try:
-            return _hashed(path)
+            return _hashed(Place(at.folder, name))
         except OSError as error:
-            self._log(f"{_text(path)} cannot be read: {error.strerror}; it is left as it is")
+            self._log(f"{self._path(name)} cannot be read: {error.strerror}; it is left as it is")
             return None
 
-    def place(self, part: bytes, photo: Photo, wanted: str) -> tuple[str, bool]:
+    def place(self, part: Place, photo: Photo, wanted: str) -> tuple[str, bool]:
         """Put the finished file ``part`` into the album, unless its bytes are there already, under any name.
 
-        ``part`` is fsynced and on the same file system; ``wanted`` is a safe base name. Nothing is ever overwritten:
+        ``part`` is fsynced; ``wanted`` is a safe base name. Nothing is ever overwritten:
         under a taken name the photo becomes ``NAME~<8 hex of sha256>.EXT``. Returns its name and whether it is new,
         when this would survive a power cut. ``part`` is left to its owner, except where it was moved.
 
         Raises OSError; then the album is as it was.
         """
-        self._make_folder()
-        name, new = None, False
-        while name is None:
-            with self._opened() as index:
-                known = self._find(photo.sha256, index)
-                if known is None:
-                    name, new = self._put(part, photo, wanted, index)
-            name = name or self._read_again(photo.sha256, known)
-        # Outside the lock, so that those who place at the same time share one journal commit of the file system; for
-        # known bytes too, since the one who placed them may not have come this far.
-        fsync_folder(self._folder)
+        with opened(self._root) as root:
+            make(root, self._name)
+            with inside(root, self._name) as folder, contextlib.ExitStack() as stack:
+                at = _Open(root, folder)
+                try:
+                    name, new = self._placed(part, photo, wanted, at)
+                except OSError as error:
+                    if error.errno != errno.EXDEV:
+                        raise
+                    # Another file system is mounted there.
+                    copy = stack.enter_context(carried_over(part, folder))
+                    name, new = self._placed(copy, photo, wanted, at)
+                # Outside the lock, so that those who place at the same time share one journal commit of the file
+                # system; for known bytes too, since the one who placed them may not have come this far.
+                os.fsync(folder)
+                if not is_still(root, self._name, folder):
+                    raise OSError(errno.ESTALE, "the album's folder was replaced meanwhile")
         return _text(name), new
 
-    def _make_folder(self) -> None:
-        try:
-            os.mkdir(self._folder, 0o700)
-        except FileExistsError:
-            return
-        fsync_folder(os.path.dirname(self._folder))
+    def _placed(self, part: Place, photo: Photo, wanted: str, at: _Open) -> tuple[bytes, bool]:
+        name, new = None, False
+        while name is None:
+            with self._locked(at) as index:
+                known = self._find(photo.sha256, at, index)
+                if known is None:
+                    name, new = self._put(part, photo, wanted, at, index)
+            name = name or self._read_again(photo.sha256, known, at)
+        return name, new
 
     @contextlib.contextmanager
-    def _opened(self) -> Iterator[int]:
+    def _locked(self, at: _Open) -> Iterator[int]:
         """The index, open and locked, when all that it says and all that lies in the folder is known."""
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         with self._lock:
-            index = os.open(self._index_path, flags, 0o600)
+            with inside(at.root, STORE_FOLDERS[0]) as indexes:
+                index = os.open(self._name + STORE_INDEX, flags, 0o600, dir_fd=indexes)
             try:
+                if not stat.S_ISREG(os.fstat(index).st_mode):
+                    raise OSError(errno.EINVAL, "the album's index is no file")
                 # Without flock (some network file systems) two processes may at worst store the same bytes twice.
                 with contextlib.suppress(OSError):
                     fcntl.flock(index, fcntl.LOCK_EX)
                 self._read_on(index)
                 if not self._loaded:
-                    self._load(index)
+                    self._load(at, index)
                     self._loaded = True
                 yield index
             finally:
@@ -171,38 +188,36 @@ class Album:
                 known = Photo(sha256.decode("ascii"), int(length), int(mtime_ns), int(ctime_ns) if ctime_ns else None)
                 self._learn(name, known)
 
-    def _load(self, index: int) -> None:
+    def _load(self, at: _Open, index: int) -> None:
         """Meet the folder for the first time: hash what the index does not know, and make sure that it is durable."""
-        with os.scandir(self._folder) as entries:
-            names = [entry.name for entry in entries if not entry.name.startswith(b".")]
-        for name in names:
-            self._drop_reservation(name)
-            self._sha256_of(name, index)
-        fsync_folder(self._folder)
-        fsync_folder(os.path.dirname(self._folder))
+        sweep(at.folder, b".")
+        for name in names_in(at.folder):
+            if not name.startswith(b"."):
+                self._drop_reservation(name, at)
+                self._sha256_of(name, at, index)
+        os.fsync(at.folder)
+        os.fsync(at.root)
 
-    def _drop_reservation(self, name: bytes) -> None:
+    def _drop_reservation(self, name: bytes, at: _Open) -> None:
         """Remove the empty file that a crash left of a placing without links (see _move)."""
-        path = os.path.join(self._folder, name)
         known = self._photos.get(name)
         with contextlib.suppress(FileNotFoundError):
-            if known and known.size and not os.lstat(path).st_size:
-                os.unlink(path)
+            if known and known.size and not os.lstat(name, dir_fd=at.folder).st_size:
+                os.unlink(name, dir_fd=at.folder)
 
-    def _find(self, sha256: str, index: int) -> bytes | None:
+    def _find(self, sha256: str, at: _Open, index: int) -> bytes | None:
         names = sorted(self._names.get(sha256, ()))  # a copy: looking at a file may teach us others
-        return next((name for name in names if self._sha256_of(name, index) == sha256), None)
+        return next((name for name in names if self._sha256_of(name, at, index) == sha256), None)
 
-    def _sha256_of(self, name: bytes, index: int) -> str | None:
+    def _sha256_of(self, name: bytes, at: _Open, index: int) -> str | None:
         """The digest of what lies under ``name`` now, read again if it changed; None if that is no readable file."""
-        path = os.path.join(self._folder, name)
         known = self._photos.get(name)
         try:
-            now = os.lstat(path)
+            now = os.lstat(name, dir_fd=at.folder)
             if not stat.S_ISREG(now.st_mode):
-                raise FileNotFoundError(path)
+                raise FileNotFoundError(name)
             if known is None or not known.is_unchanged(now):
-                before, known = known, _hashed(path)
+                before, known = known, _hashed(Place(at.folder, name))
                 self._record(name, known, index)
                 if before is not None and before.sha256 != known.sha256:
                     self._tell_changed(name, before.sha256)
@@ -211,46 +226,47 @@ class Album:
             return None
         return known.sha256
 
-    def _put(self, part: bytes, photo: Photo, wanted: str, index: int) -> tuple[bytes, bool]:
+    def _put(self, part: Place, photo: Photo, wanted: str, at: _Open, index: int) -> tuple[bytes, bool]:
         for digits in (0, 8, 16, 64):
             mark = f"~{photo.sha256[:digits]}" if digits else ""
             name = with_mark(wanted, mark).encode()
             try:
-                self._move(part, photo, name, index)
+                self._move(part, photo, Place(at.folder, name), index)
             except FileExistsError:
-                if self._sha256_of(name, index) == photo.sha256:  # put there by hand since we looked
+                if self._sha256_of(name, at, index) == photo.sha256:  # put there by hand since we looked
                     return name, False
             else:
-                placed = os.lstat(os.path.join(self._folder, name))
+                placed = os.lstat(name, dir_fd=at.folder)
                 placed_photo = photo._replace(mtime_ns=placed.st_mtime_ns, ctime_ns=placed.st_ctime_ns)
                 self._record(name, placed_photo, index)
                 return name, True
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.path.join(self._folder, name))
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self._path(name))
 
-    def _move(self, part: bytes, photo: Photo, name: bytes, index: int) -> None:
+    def _move(self, part: Place, photo: Photo, to: Place, index: int) -> None:
         """Give the part its name in the album in one step. Raises FileExistsError if the name is taken."""
-        path = os.path.join(self._folder, name)
+        folders: dict[str, Any] = {"src_dir_fd": part.folder, "dst_dir_fd": to.folder}
         try:
-            os.link(part, path)
+            os.link(part.name, to.name, **folders, follow_symlinks=False)
         except OSError as error:
             if error.errno not in NO_LINKS:
                 raise
         else:
             with contextlib.suppress(OSError):  # now, since it is a change of the inode; else a sweep does it
-                os.unlink(part)
+                os.unlink(part.name, dir_fd=part.folder)
             return
         # Without links: reserve the name, then replace our own reservation. A crash in between would leave an empty
         # file, so the index durably says beforehand that this name is to have more; dated as no file ever is, since
         # it must not be believed of another file that came first.
-        if os.path.lexists(path):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
-        self._record(name, photo._replace(mtime_ns=-1), index)
+        if _is_taken(to):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self._path(to.name))
+        self._record(to.name, photo._replace(mtime_ns=-1), index)
         os.fsync(index)
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        os.close(os.open(to.name, flags, 0o600, dir_fd=to.folder))
         try:
-            os.replace(part, path)
+            os.replace(part.name, to.name, **folders)
         except OSError:
-            os.unlink(path)
+            os.unlink(to.name, dir_fd=to.folder)
             raise
 
     def _record(self, name: bytes, photo: Photo, index: int) -> None:
@@ -267,10 +283,19 @@ class Album:
         self._names.setdefault(photo.sha256, set()).add(name)
 
 
-def _hashed(path: bytes) -> Photo:
+def _is_taken(place: Place) -> bool:
+    try:
+        os.lstat(place.name, dir_fd=place.folder)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _hashed(place: Place) -> Photo:
     """Read a file from the disk, not from the page cache. Raises OSError."""
     # Non-blocking, should a pipe have taken its place. The stat is from before: what changes meanwhile differs later.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(place.name, flags, dir_fd=place.folder)
     with open(descriptor, "rb", buffering=0) as file:
         before = os.fstat(descriptor)
         os.fsync(descriptor)  # once it counts as stored it has to survive a power cut

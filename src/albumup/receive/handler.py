@@ -32,8 +32,10 @@ from urllib.parse import unquote_to_bytes
 
 from albumup.receive.connections import Connections
 from albumup.receive.faults import SLOW, paced
+from albumup.receive.folders import LinkInTheWay
 from albumup.receive.form import BadForm, boundary_of, read_form
-from albumup.receive.store import Mismatch, Store
+from albumup.receive.parts import Mismatch
+from albumup.receive.store import Store
 
 BLOCK = 256 * 1024  # bytes of a body in memory per connection
 ASK_BYTES = 1024 * 1024
@@ -52,8 +54,8 @@ _HEADER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\n]*\n")
 _DIGEST = re.compile("[0-9a-f]{64}")
 _PORTAL = b"<!DOCTYPE html><html><title>Welcome</title><h1>Free Wi-Fi</h1><p>Please accept our terms.</p></html>"
 _NOT_HTTP = b"\x16\x03\x01\x02\x00\x01SSH-2.0-nobody\r\n\x00\xff\xfe"
-# Statuses a client can act on: its server's disk is full, or this file system holds no file of that size.
-_DISK_STATUS = {errno.ENOSPC: 507, errno.EDQUOT: 507, errno.EFBIG: 413}
+# Statuses a client can act on: its server's disk is full, this file system holds no file of that size, a link is there.
+_DISK_STATUS = {errno.ENOSPC: 507, errno.EDQUOT: 507, errno.EFBIG: 413, errno.ELOOP: 403}
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +207,8 @@ class Handler(BaseHTTPRequestHandler):
             return Answer(bad.status, {"error": str(bad)})
         except Mismatch as mismatch:
             return Answer(422, {"error": str(mismatch)})
+        except LinkInTheWay as link:
+            return Answer(403, {"error": link.strerror})
         except OSError as error:  # of the disk; what the network says is Gone
             status = _DISK_STATUS.get(error.errno or 0, 500)
             return Answer(status, {"error": f"cannot store it: {os.strerror(error.errno or errno.EIO)}"})
