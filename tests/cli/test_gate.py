@@ -8,13 +8,16 @@ import json
 import sys
 import unicodedata
 from pathlib import Path
+from typing import IO, cast
 
 import pytest
 
 from albumup.cli import gate
+from albumup.cli.bars import Bars, Rate
 from albumup.cli.escaping import escape, json_line, tame
 from albumup.cli.gate import Gate, Own
 from albumup.cli.screen import Screen, put, table
+from albumup.uploader.progress import Pause, Progress, Upload
 
 _OURS = Path(gate.__file__).parents[1]
 _WRITERS = {"cli/gate.py", "cli/screen.py", "__main__.py"}
@@ -88,6 +91,18 @@ def test_a_cell_of_a_table_is_a_cell() -> None:
     found = table(("NAME", "WHY"), [("one\nROW", "\t\x1b[2J")])
     assert [line for text in found.splitlines() for line in bad_ones(text)] == []
     assert len(found.splitlines()) == 2
+
+
+def test_bars_show_what_was_not_escaped_as_text() -> None:
+    raw = io.StringIO()
+    upload = Upload(b"IMG\x1b[A.JPG", 10, 5)
+    progress = Progress(0, 1, 5, 10, True, 0, 0, (upload,), (Pause("club", "down \x1b[31m\x1b[A\r\n", 1.0, 2.0),))
+    Bars(cast("IO[str]", Own(raw))).show(progress, "trip\x1b[A\nalbumup: FORGED", Rate())
+    shown = raw.getvalue()
+    assert "trip\\x1b[A\\x0aalbumup: FORGED" in shown
+    assert "IMG\\x1b[A.JPG" in shown
+    assert "\x1b[31m" not in shown
+    assert "\x1b[A" not in shown.partition("trip")[2]
 
 
 def test_json_is_fit_for_a_terminal_and_stays_json() -> None:

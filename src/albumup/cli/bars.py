@@ -39,6 +39,9 @@ class Rate:
         return max(0.0, (after - before) / (end - start)) if end - start >= 1.0 else None
 
 
+_MOST_LETTERS = 4000
+
+
 class Bars:
     """One byte-weighted bar for the run, one line per upload below it; gone when they end.
 
@@ -85,7 +88,7 @@ class Bars:
         self._painted = layout_now
 
     def _line(self, row: _Row | None, width: int) -> str:
-        return row.line(width, self._is_utf) if row is not None else ""
+        return escape(row.line(width, self._is_utf), _MOST_LETTERS) if row is not None else ""
 
     def _upload(self, number: int, upload: Upload | None) -> _Row | None:
         if upload is None:
