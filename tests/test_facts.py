@@ -297,7 +297,6 @@ def test_broken_files_raise_nothing_and_take_no_time(
     path = tmp_path / "torn"
     path.write_bytes(torn)
     with warnings.catch_warnings(record=True) as printed:
-        pictures._pillow.cache_clear()  # its filter goes with each of these contexts
         assert isinstance(facts(path, mime), Facts)
     assert printed == caplog.records == []
     assert capfd.readouterr() == ("", "")
@@ -324,6 +323,18 @@ def test_a_tiff_of_more_samples_than_there_are_prints_nothing(
     assert facts(tmp_path / "odd.tif", "image/tiff") == Facts()
     assert caplog.records == []
     assert capfd.readouterr() == ("", "")
+
+
+def test_warnings_stay_away_when_a_thread_takes_their_filter_with_it(tmp_path: Path) -> None:
+    whole, torn = bytearray((PHOTOS / "photo.jpg").read_bytes()), tmp_path / "torn.jpg"
+    whole[whole.index(b"Exif") + 10] = 0xFF  # its first directory lies behind its end
+    torn.write_bytes(whole)
+    with warnings.catch_warnings():
+        facts(torn)
+    with warnings.catch_warnings(record=True) as printed:
+        warnings.simplefilter("always")
+        facts(torn)
+    assert [str(one.message) for one in printed if one.category is not ResourceWarning] == []
 
 
 def box(kind: bytes, content: bytes) -> bytes:
@@ -583,6 +594,13 @@ def test_exiftool_is_not_asked_where_there_is_a_date(fake: Fake) -> None:
     assert started(log) == []
     assert facts(PHOTOS / "no_date.jpg").taken == TAKEN
     assert len(started(log)) == 1
+
+
+def test_what_exiftool_says_to_the_terminal_is_not_heard(fake: Fake, capfd: pytest.CaptureFixture[str]) -> None:
+    fake("echo 'Warning: it is broken' >&2\n" + GOOD)
+    with FactsReader() as facts_reader:
+        assert read_raf(facts_reader).taken == TAKEN
+    assert capfd.readouterr() == ("", "")
 
 
 def test_one_process_answers_for_all_and_is_ended(fake: Fake) -> None:

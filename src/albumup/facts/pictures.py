@@ -38,6 +38,8 @@ def read(file: BinaryIO) -> Facts | None:
     images = _pillow()
     if images is None:
         return None
+    hush("PIL")
+    hush("pillow_heif")
     try:
         with images.open(file, formats=[name for name in _FORMATS if name in images.OPEN]) as image:
             exif, packet = image.getexif(), image.info.get("xmp")
@@ -84,13 +86,11 @@ def _pillow() -> ModuleType | None:
         return None
     # Only headers are read here, and a panorama is no decompression bomb.
     Image.MAX_IMAGE_PIXELS = None
-    hush("PIL")
     Image.init()
     try:
         import pillow_heif
     except ImportError:
         return Image
-    hush("pillow_heif")
     pillow_heif.register_heif_opener()
     return Image
 

@@ -19,6 +19,7 @@ def read(file: BinaryIO) -> Facts | None:
     reader = _exifread()
     if reader is None:
         return None
+    hush("exifread")
     try:
         tags = reader.process_file(file, details=False, extract_thumbnail=False, builtin_types=False)
 
@@ -39,5 +40,4 @@ def _exifread() -> ModuleType | None:
         import exifread
     except ImportError:
         return None
-    hush("exifread")
     return exifread
