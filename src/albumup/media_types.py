@@ -224,6 +224,6 @@ def rows() -> Iterator[Row]:
 
 def _told_by(one: MediaType) -> str:
     by_content = bool(one.content or one.brands) or one.mime in ("video/3gpp", "video/3gpp2")
-    if by_content and not one.within:
+    if by_content and one.within in ((), (_TIFF,)):  # but for the first Olympus cameras
         return "content"
     return "content and suffix" if one.within else "suffix"
