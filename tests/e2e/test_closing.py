@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
-from .conftest import Home, jpeg
+import pytest
+from immich.fake import Immich
+
+from .conftest import Home, configure, jpeg
 from .server import Answer, FormServer, Received
 
 
@@ -38,3 +42,37 @@ def test_a_run_ends_with_reasons_then_its_summary_then_what_to_type(home: Home, 
     ]
     assert done.stderr.count("(exit ") == 1
     assert "  ! 100/CLASH.JPG  failed: 418" in done.stderr
+
+
+def twins(home: Home) -> Path:
+    """Two photos, and a second file with the bytes of one."""
+    trip = home.photos(2)
+    (trip / "COPY.JPG").write_bytes(jpeg(1))
+    return trip
+
+
+@pytest.mark.parametrize("jobs", [1, 4])
+def test_equal_bytes_in_one_folder_are_said_to_be_twice_there(home: Home, jobs: int) -> None:
+    done = home.run("push", twins(home), "-j", jobs)
+    assert done.returncode == 0
+    assert re.search(r"^trip: 2 of 2 copied in .*\); 1 twice in the folder$", done.stderr, re.MULTILINE)
+    assert "already" not in done.stderr
+
+
+def test_a_form_is_sent_both(home: Home, server: FormServer) -> None:
+    home.form(server)
+    done = home.run("push", twins(home))
+    assert re.search(r"^trip: 3 of 3 sent in .*/s\)$", done.stderr, re.MULTILINE)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("was_there", [False, True])
+def test_twins_on_a_server_that_is_asked_first(home: Home, immich: Immich, was_there: bool) -> None:
+    configure(home, immich.url)
+    if was_there:
+        immich.put(jpeg(1), "from another device.jpg")
+    done = home.run("push", twins(home))
+    sent = "1 of 1 sent in .*; 1 already there" if was_there else r"2 of 2 sent in .*\)"
+    assert re.search(rf"^trip: {sent}; 1 twice in the folder$", done.stderr, re.MULTILINE)
+    again = home.run("push", home.photos(1, "trip", first=9))
+    assert re.search(r"^trip: 1 of 1 sent in .*; 3 were there before$", again.stderr, re.MULTILINE)
