@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO
 
-from albumup.cli.escaping import escape, name_of
+from albumup.cli.escaping import escape
 from albumup.cli.figures import clock, short, size, span
 from albumup.cli.layout import cells, padded, shortened, size_of
+from albumup.cli.names import telling
 from albumup.uploader.progress import Progress, Upload
 
 _RATE_SECONDS = 10.0
@@ -65,7 +66,8 @@ class Bars:
         self._paint(f"{text}\n")
 
     def show(self, progress: Progress, title: str, rate: Rate) -> None:
-        uploads = (self._upload(number, upload) for number, upload in enumerate(progress.uploads))
+        in_flight = [upload.name for upload in progress.uploads if upload is not None]
+        uploads = (self._upload(number, upload, in_flight) for number, upload in enumerate(progress.uploads))
         self._rows = [_run(progress, title, rate), *uploads]
         self._paint()
 
@@ -90,7 +92,7 @@ class Bars:
     def _line(self, row: _Row | None, width: int) -> str:
         return escape(row.line(width, self._is_utf), _MOST_LETTERS) if row is not None else ""
 
-    def _upload(self, number: int, upload: Upload | None) -> _Row | None:
+    def _upload(self, number: int, upload: Upload | None, in_flight: Sequence[bytes]) -> _Row | None:
         if upload is None:
             self._since.pop(number, None)
             return None
@@ -106,7 +108,7 @@ class Bars:
             words.insert(0, f"{moved} {short(speed)}B/s {clock((upload.size - upload.moved) / speed)}")
         # 100 % is shown only when the answer is in, and then the line is another photo's.
         done = min(upload.moved, int(upload.size * 0.99))
-        return _Row(name_of(upload.name), "", done, upload.size, words)
+        return _Row(escape(telling(upload.name, in_flight)), "", done, upload.size, words)
 
 
 ERASE = "\r\033[K\0337\033[B\r\033[J\0338"

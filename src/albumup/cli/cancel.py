@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from albumup.cli.app import App, pass_app, shared
 from albumup.cli.help import command, option
+
+if TYPE_CHECKING:
+    from albumup.journal.journal import Journal
+    from albumup.journal.rows import Album
+
+_MOST_LINES = 3
 
 
 @command(short_help="Give up what is not sent.")
@@ -46,12 +54,25 @@ def cancel(app: App, /, album: str, files: tuple[str, ...], target: str | None) 
     finally:
         lock.release()
     cancelled = sum(one.cancelled for one in done)
-    app.screen.say(f"{photos(cancelled)} cancelled")
+    is_named = bool(files) and cancelled > len(files)  # a name is that of several
+    app.screen.say(f"{photos(cancelled)} cancelled" + (":" if is_named else ""))
+    if is_named:
+        for line in _named(journal, meant, [path for one in done for path in one.paths], cancelled):
+            app.screen.say(line)
     if sending := sum(one.sending for one in done):
         app.screen.say(f"{photos(sending)} being sent right now: left to the uploader")
     if sent := sum(one.sent for one in done) if files else 0:
-        app.screen.say(f"{photos(sent)} sent before: left as it is" if sent == 1 else f"{photos(sent)} sent before")
+        app.screen.say(f"{photos(sent)} sent before: left as {'it is' if sent == 1 else 'they are'}")
     return 0
+
+
+def _named(journal: Journal, albums: Sequence[Album], paths: Sequence[bytes], count: int) -> list[str]:
+    """The first of ``count`` photos, told apart by their folders."""
+    from albumup.cli.names import Names
+    from albumup.cli.reasons import named
+
+    names = Names(journal, lambda: [album.id for album in albums])
+    return named(map(names.of, paths), count, _MOST_LINES)
 
 
 @command(short_help="Drop a settled album from the journal.")

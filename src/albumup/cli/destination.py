@@ -12,7 +12,8 @@ from albumup.cli.app import App
 from albumup.cli.screen import escape, photos
 from albumup.config import TargetTable, shown, target_from_options
 from albumup.errors import ConfigError, UsageError
-from albumup.journal.definitions import Described, Place, is_redefined, place_of
+from albumup.journal.definitions import Described, Place, place_of
+from albumup.journal.definitions import is_redefined as is_redefined_by
 from albumup.targets.base import Target
 from albumup.targets.building import INBOX, build, default_target, table_of
 
@@ -41,6 +42,8 @@ class Destination:
     """The target where the album is, which may be another one until now."""
     notes: Sequence[str] = ()
     """What the user should know of it."""
+    is_redefined: bool = False
+    """Do the notes say that it is set up otherwise now?"""
 
 
 def kept_in(connection: sqlite3.Connection | None) -> dict[str, str]:
@@ -112,13 +115,15 @@ def _by_url(app: App, connection: sqlite3.Connection | None, album: str, given: 
     described = Described(table, {*app.config.targets, INBOX})
     place = place_of(connection, album, described)
     target = build(place.target, app.config, {place.target: table.to_json()})
-    return Destination(place.target, target, described, place.was, _notes(connection, album, place, table))
+    notes = _notes(connection, album, place, table)
+    is_redefined = place.before is not None and is_redefined_by(place.before, table)
+    return Destination(place.target, target, described, place.was, notes, is_redefined)
 
 
 def _notes(connection: sqlite3.Connection | None, album: str, place: Place, table: TargetTable) -> list[str]:
     """What --url changes of an album, and what it leaves where it was."""
     name, now = words.shown_name(album), escape(str(table.settings["url"]))
-    if place.before is not None and is_redefined(place.before, table):
+    if place.before is not None and is_redefined_by(place.before, table):
         before = escape(str(place.before.settings["url"]))
         where = f"went to {before}, and goes to {now}" if before != now else f"goes to {now}"
         return [f"{name} {where} with the fields given now, also what waited"]
@@ -134,7 +139,8 @@ def _notes(connection: sqlite3.Connection | None, album: str, place: Place, tabl
     for row in rows:
         where = _title(row["name"], {row["name"]: row["definition"]})
         give_up = f"albumup cancel {words.quoted(album)} --target {row['name']}"
-        notes.append(f"{photos(row['waiting'])} of {name} still wait for {where}; to give them up: {give_up}")
+        wait, them = ("waits", "it") if row["waiting"] == 1 else ("wait", "them")
+        notes.append(f"{photos(row['waiting'])} of {name} still {wait} for {where}; to give {them} up: {give_up}")
     return notes
 
 

@@ -120,7 +120,8 @@ def opening(journal: Journal, album: Album) -> str:
         " join run on run.id = run_id where album.id = ?",
         album.id,
     )[0][0]
-    when = f"stopped {span(journal.clock() - last)} ago; " if last else ""
+    ago = journal.clock() - (last or 0.0)
+    when = f"stopped {f'{span(ago)} ago' if ago >= 1 else 'just now'}; " if last else ""
     left = runs.unsent(journal, album.id)
     if not left:
         return f"{title_of(journal, album)}: {when}all sent, and not yet all done in the album there"

@@ -143,6 +143,7 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
     if given["as_json"]:
         _tell_queued(app, journal, album_id, newest, album, name)
     session = Session(app, journal, {album_id: album}, options, json=given["as_json"])
+    session.is_told_anew = where.is_redefined
     again = Again(is_asked=target is not None and not target.can_share)
     if known is not None and target is not None and target.keeps_albums:
         again = look_again(app, journal, known, target, wants_share=given["wants_share"])
@@ -328,8 +329,9 @@ def _say_skipped(app: App, skipped: Any) -> None:
 
 def _say_queued(app: App, journal: Any, intake: Any, album: Any, target: Any) -> None:
     from albumup.cli import words
+    from albumup.cli.names import Names
     from albumup.cli.oddities import say_oddities
-    from albumup.cli.screen import escape, name_of, photos, size
+    from albumup.cli.screen import escape, photos, size
 
     survey, screen = intake.survey, app.screen
     name = words.shown_name(album.name)
@@ -348,13 +350,16 @@ def _say_queued(app: App, journal: Any, intake: Any, album: Any, target: Any) ->
             " pip install 'albumup[photos]', then push again: that joins them"
         )
     if survey.wanting_count and survey.queued:
+        names = Names(journal, lambda: [album.id])
         screen.say(f"{photos(survey.wanting_count)} did not get there earlier and did not change since:")
         for path, state in survey.wanting:
-            screen.say(f"  {name_of(path)}  {state.replace('_', ' ')}")
+            screen.say(f"  {names.of(path)}  {state.replace('_', ' ')}")
         screen.say(f"Again: albumup retry-failed {words.quoted(album.name)}")
     if local and survey.queued:
         start = "They" if app.config.targets else "No server is set up (albumup target add), so they"
-        screen.say(f"{start} are copied to {local} on this computer.")
+        is_one = survey.queued == 1
+        start, are = (start.replace("They", "It").replace("they", "it"), "is") if is_one else (start, "are")
+        screen.say(f"{start} {are} copied to {local} on this computer.")
 
 
 def _kinds(survey: Any) -> str:

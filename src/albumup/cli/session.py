@@ -60,6 +60,8 @@ class Session:
     rounds: int = 5
     shortcomings: list[str] = field(default_factory=list)
     """What the command met before that makes it end with 3 at best: said with the closing words."""
+    is_told_anew: bool = False
+    """The command has said that a target is set up otherwise now."""
     names: Names = field(init=False)
     """What photos are called."""
     _signals: list[int] = field(default_factory=list)
@@ -237,7 +239,7 @@ class Session:
         if self.json:
             self.app.tell(events.event_json(event))
         name = event.get("target") or ""
-        if self.is_cron:
+        if self.is_cron or (self.is_told_anew and event["event"] == "framed_anew"):
             return
         line = events.event_line({**event, "target": self._titles.get(name, name)}, self.names)
         if line:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from albumup.errors import UsageError
 from albumup.journal import pauses, runs
@@ -13,6 +13,8 @@ from albumup.journal.definitions import drop_unused
 from albumup.journal.journal import Journal
 from albumup.journal.naming import forget_names
 from albumup.journal.states import DONE, State
+
+_MOST_PATHS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +24,12 @@ class Cancelled:
     cancelled: int
     sending: int
     sent: int
+    paths: tuple[bytes, ...] = field(default=(), compare=False)
+    """Of the first of those that were cancelled."""
 
 
 def cancel(journal: Journal, album_id: int, files: Sequence[bytes], *, alone: bool = False) -> Cancelled:
-    """Give up the unsent photos of an album, or those of them that ``files`` name by path or base name.
+    """Give up the unsent photos of an album, or those of them that ``files`` name by path, or by the end of one.
 
     What is being sent right now is left to the uploader; ``alone``: there is none, and it was cut off.
 
@@ -33,7 +37,12 @@ def cancel(journal: Journal, album_id: int, files: Sequence[bytes], *, alone: bo
     """
     wanted = _named(journal, album_id, files) if files else None
     cancelled = sending = sent = 0
-    for row in journal.rows("select id, state from task where album_id = ?", album_id):
+    paths: list[bytes] = []
+    for row in journal.rows(
+        "select task.id, task.state, photo.path from task join photo on photo.id = task.photo_id"
+        " where task.album_id = ? order by task.id",
+        album_id,
+    ):
         if wanted is not None and row["id"] not in wanted:
             continue
         state = State(row["state"])
@@ -46,6 +55,8 @@ def cancel(journal: Journal, album_id: int, files: Sequence[bytes], *, alone: bo
             journal.wake_clip(row["id"])
             journal.connection.execute("update task set ask_at = null where id = ?", (row["id"],))
             cancelled += 1
+            if len(paths) < _MOST_PATHS:
+                paths.append(row["path"])
     if wanted is None:
         # Nor is the server's album owed anything any more.
         journal.connection.execute("update task set owed = 0 where album_id = ? and owed in (1, 3)", (album_id,))
@@ -54,11 +65,11 @@ def cancel(journal: Journal, album_id: int, files: Sequence[bytes], *, alone: bo
         runs.touch(journal, album_id)
     if alone:
         pauses.end_idle(journal)
-    return Cancelled(cancelled, sending, sent)
+    return Cancelled(cancelled, sending, sent, tuple(paths))
 
 
 def _named(journal: Journal, album_id: int, files: Sequence[bytes]) -> set[int]:
-    """The tasks that files name: by absolute path, else by path within the pushed folder, else by base name."""
+    """The tasks that files name: by absolute path, else by path within the pushed folder, else by a path's end."""
     rows = journal.rows(
         "select task.id, photo.path, photo.relative from task join photo on photo.id = task.photo_id"
         " where task.album_id = ?",
@@ -69,7 +80,7 @@ def _named(journal: Journal, album_id: int, files: Sequence[bytes]) -> set[int]:
         path = os.path.abspath(file)
         ids = {row["id"] for row in rows if row["path"] == path}
         ids = ids or {row["id"] for row in rows if row["relative"] == file}
-        ids = ids or {row["id"] for row in rows if os.path.basename(row["path"]) == file}
+        ids = ids or {row["id"] for row in rows if row["path"].endswith(b"/" + file)}
         if not ids:
             raise UsageError(
                 f"{os.fsdecode(file)!a} is no photo of this album", f"see: albumup list {_typed(journal, album_id)}"
