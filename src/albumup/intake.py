@@ -363,7 +363,7 @@ class Intake:
             survey.sent_before += 1
         elif known.state is State.CANCELLED:
             survey.cancelled_before += 1
-        elif known.state in WANTING:
+        elif known.state in WANTING and not known.is_asking:
             survey.wanting_count += 1
             if len(survey.wanting) < _EXAMPLES:
                 survey.wanting.append((found.path, known.state))

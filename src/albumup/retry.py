@@ -309,10 +309,13 @@ def again(finding: Finding, rules: Rules, *, tries: int, doubted: bool, now: flo
     return Step(State.PENDING, finding.reason, tries, next_at=now + wait_before(tries, finding.retry_after, chance))
 
 
+def gave_up_after(tries: int) -> str:
+    return f"gave up after {tries} {'try' if tries == 1 else 'tries'}"
+
+
 def gave_up(finding: Finding, tries: int, *, doubted: bool) -> Step:
     """The end of a set of tries."""
-    plural = "try" if tries == 1 else "tries"
-    words = f"{finding.reason}, gave up after {tries} {plural}"
+    words = f"{finding.reason}, {gave_up_after(tries)}"
     return Step(State.IN_DOUBT if doubted else State.FAILED, words, tries)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
 
@@ -69,7 +70,10 @@ def test_a_run_that_ends_between_the_two_looks_leaves_the_second_to_the_next(hom
     process.kill()
     process.wait()
     assert home.states() == {"IMG_1.JPG": "in_doubt"}
-    assert home.run("resume").returncode == 0
+    line = home.run("status").stdout.splitlines()[1].split()
+    assert line[2:6] == ["waiting", "0/1", "1", "0"]  # it waits, and has not failed
+    assert home.run("list").stdout.endswith("; still to be asked about\n")
+    assert "did not get there" not in home.run("push", "trip", "--patience", "0", "--jobs", "1").stderr
     assert home.states() == {"IMG_1.JPG": "uploaded"}
     assert len(immich.requests("GET", LOOK)) == 2
 
@@ -91,6 +95,18 @@ def test_a_duplicate_to_the_body_sent_is_looked_at(home: Home, immich: Immich) -
     done = home.run("push", home.photos(2))
     assert done.returncode == 3
     assert home.states() == {"IMG_1.JPG": "duplicate", "IMG_2.JPG": "in_doubt"}
+
+
+def test_each_doubt_is_told_with_its_reason(home: Home, immich: Immich) -> None:
+    quick(home, immich)
+    immich.fault("POST", "/api/assets$", "cut_after", times=9)
+    immich.fault("POST", "bulk-upload-check", "status", status=200, times=9,
+                 body={"results": [{"id": "0", "action": "accept"}]})  # fmt: skip
+    done = home.run("push", home.photos(1), "--retries", "0")
+    assert done.returncode == 3
+    doubts = [line for line in done.stderr.splitlines() if line.startswith("  ? IMG_1.JPG  ")]
+    assert re.search(r"; the server is asked (in \d+ s|now)$", doubts[0])
+    assert doubts[1] == "  ? IMG_1.JPG  127.0.0.1 does not have it; gave up after 1 try"
 
 
 def test_an_original_of_another_size_is_none(home: Home, immich: Immich) -> None:

@@ -58,6 +58,10 @@ def test_status_is_a_line_per_album(mixed: Home) -> None:
     ]
     assert [line.split()[0] for line in mixed.run("status", "trip").stdout.splitlines()[1:]] == ["trip"]
     assert [line.split()[0] for line in mixed.run("status", "--target", "inbox").stdout.splitlines()[1:]] == ["second"]
+    mixed.run("cancel", "trip")
+    head, *lines = mixed.run("status").stdout.splitlines()
+    assert head.split()[5:7] == ["FAILED", "CANCELLED"]
+    assert [line.split()[3:7] for line in lines] == [["1/1", "0", "0", "0"], ["1/1", "0", "0", "2"]]
 
 
 def test_an_album_with_something_unsent_is_not_settled(home: Home, server: FormServer) -> None:

@@ -50,7 +50,7 @@ def event_line(event: dict[str, Any], names: Names) -> str:
     if event["event"] in DONE:
         return ""
     name = names.of(event["path"]) if "path" in event else ""
-    error = escape(str(event.get("error") or ""))
+    error = escape(str(event.get("error") or "")) or "no reason was given"
     match event["event"]:
         case "attempt" if event.get("outcome") == "rejected":
             return f"  ! {name}  {error}; held back, for this server has not accepted any photo yet"
@@ -65,7 +65,7 @@ def event_line(event: dict[str, Any], names: Names) -> str:
         case "failed" | "rejected" | "missing":
             return f"  ! {name}  {event['event']}: {error}"
         case "in_doubt":
-            return f"  ? {name}  {error or 'nothing tells whether it got there'}{_asked(event.get('asks_in'))}"
+            return f"  ? {name}  {error}{_asked(event.get('asks_in'))}"
         case "changed":
             return f"  ! {name}  changed since it was queued ({error}); it is read again"
         case "paused":

@@ -50,7 +50,7 @@ def list(
             if connection is not None
             else []
         )  # fmt: skip
-        for task in tasks(connection, chosen(known, albums, target), states):
+        for task in tasks(connection, chosen(known, albums, target), states, asks=not as_json):
             if as_json:
                 put_json(task)
             elif nul:
@@ -58,6 +58,7 @@ def list(
             else:
                 twice = "  may be there twice" if task["maybe_twice"] else ""
                 error = f"  {escape(task['error'])}" if task["error"] else ""
+                error += "; still to be asked about" if task["is_asking"] else ""
                 path = escape(bytes_of(task["path"]), 4096)
                 row = f"{task['state']:<9} {size(task['size']):>9}  "
                 put(f"{row}{path}{error}{twice}", flush=False, under=len(row), whole=(path,))

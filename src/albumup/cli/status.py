@@ -29,12 +29,13 @@ def status(app: App, /, albums: tuple[str, ...], target: str | None, as_json: bo
     from albumup.config import shown
     from albumup.journal.lock import is_locked
     from albumup.journal.opening import local_faults, paths_of
-    from albumup.journal.reading import pauses, running, statuses
+    from albumup.journal.reading import asking, pauses, running, statuses
 
     with local_faults(app.journal):
         connection = app.reader()
         found = statuses(connection)
         sick = pauses(connection) if connection is not None else []
+        doubts = asking(connection) if connection is not None else {}
         run = running(connection) if connection is not None and is_locked(paths_of(app.journal)["lock"]) else None
     wanted = set(chosen([(one["album"], one["target"]) for one in found], albums, target))
     found = [one for one in found if (one["album"], one["target"]) in wanted]
@@ -43,7 +44,7 @@ def status(app: App, /, albums: tuple[str, ...], target: str | None, as_json: bo
         uploader = {"pid": run[0], "since": run[1]} if run else None
         put_json({"schema": 1, "journal": app.journal, "uploader": uploader, "albums": shown_ones})
     elif found:
-        _put_table(found, run)
+        _put_table(found, run, doubts)
         waiting = {one["target"]: one["address"] for one in found if not one["settled"]}
         for name, since, why in sick:
             if name in waiting:
@@ -54,7 +55,8 @@ def status(app: App, /, albums: tuple[str, ...], target: str | None, as_json: bo
     return 0
 
 
-def _put_table(found: list[dict[str, Any]], run: tuple[int, str] | None) -> None:
+def _put_table(found: list[dict[str, Any]], run: tuple[int, str] | None, asking: dict[tuple[str, str], int]) -> None:
+    """``asking``: by album and target, the photos in doubt that are still to be asked about: they wait."""
     from albumup.cli.screen import put_table, size
 
     rows = []
@@ -62,8 +64,9 @@ def _put_table(found: list[dict[str, Any]], run: tuple[int, str] | None) -> None
     for one in found:
         counts = one["counts"]
         sent = counts["uploaded"] + counts["duplicate"]
-        waiting = counts["pending"] + counts["sending"]
-        failed = counts["failed"] + counts["rejected"] + counts["missing"] + counts["in_doubt"]
+        in_doubt = asking.get((one["album"], one["target"]), 0)
+        waiting = counts["pending"] + counts["sending"] + in_doubt
+        failed = counts["failed"] + counts["rejected"] + counts["missing"] + counts["in_doubt"] - in_doubt
         state = (
             "settled" if one["settled"] else "held" if one["held"] else f"running pid {run[0]}" if run else "waiting"
         )

@@ -52,6 +52,8 @@ class Known:
     medium: Medium
     path: bytes
     """As it is journaled."""
+    is_asking: bool = False
+    """It is in doubt, and still to be asked about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,14 +322,26 @@ def known_photos(connection: sqlite3.Connection, album_id: int, path: bytes) -> 
     """Every task of the photos that lie, or lay, at this place, whatever card it was on; the newest first."""
     rows = connection.execute(
         "select task.id, task.state, photo.size, photo.mtime_ns, photo.mime, task.spool, body.sha256,"
-        " body.size, photo.volume, photo.card from photo join task on task.photo_id = photo.id"
+        " body.size, photo.volume, photo.card, task.ask_at is not null from photo join task on task.photo_id = photo.id"
         " left join body on body.task_id = task.id"
         " where photo.album_id = ? and photo.path = ? order by task.id desc",
         (album_id, path),
     )
     return [
-        Known(task_id, _STATES[state], size, int(mtime_ns), mime, bool(spool), sha256, length, Medium(*medium), path)
-        for task_id, state, size, mtime_ns, mime, spool, sha256, length, *medium in rows.fetchall()
+        Known(
+            task_id,
+            _STATES[state],
+            size,
+            int(mtime_ns),
+            mime,
+            bool(spool),
+            sha256,
+            length,
+            Medium(*medium),
+            path,
+            bool(asks),
+        )
+        for task_id, state, size, mtime_ns, mime, spool, sha256, length, *medium, asks in rows.fetchall()
     ]
 
 

@@ -124,6 +124,11 @@ class Journal:
         if moved.rowcount != 1:
             raise LostTask(task_id)
 
+    def reason_of(self, task_id: int) -> str:
+        """Why a task stands where it does, in words."""
+        found = self.rows("select reason from task where id = ?", task_id)
+        return str(found[0]["reason"]) if found else ""
+
     # Preparing.
 
     def unprepared(self, album_id: int, root_id: int, limit: int, after: int = 0) -> list[Task]:

@@ -34,6 +34,16 @@ def statuses(connection: sqlite3.Connection | None) -> list[dict[str, Any]]:
     ]
 
 
+def asking(connection: sqlite3.Connection) -> dict[tuple[str, str], int]:
+    """By album and target, how many photos are in doubt and still to be asked about."""
+    rows = connection.execute(
+        "select album.name, target.name, count(*) from album join target on target.id = album.target_id"
+        " join task on task.album_id = album.id and task.state = 'in_doubt' and task.ask_at is not null"
+        " group by album.id"
+    )
+    return {(album, target): count for album, target, count in rows.fetchall()}
+
+
 def addresses(connection: sqlite3.Connection) -> dict[str, str]:
     """The URLs of the targets that ``--url`` described, by name: what screens call them."""
     rows = connection.execute(
@@ -58,9 +68,14 @@ def running(connection: sqlite3.Connection) -> tuple[int, str] | None:
 
 
 def tasks(
-    connection: sqlite3.Connection | None, albums: Sequence[tuple[str, str]], states: Sequence[str]
+    connection: sqlite3.Connection | None,
+    albums: Sequence[tuple[str, str]],
+    states: Sequence[str],
+    *,
+    asks: bool = False,
 ) -> Iterator[dict[str, Any]]:
     """A task a row, as ``list --json`` has it, for albums given as (name, target); all states when none is named.
+    ``asks``: besides, for those in doubt and still to be asked about, ``is_asking``.
 
     ``path`` has undecodable bytes as lone surrogates, which ASCII JSON writes as ``\\udcXX``.
     """
@@ -68,7 +83,9 @@ def tasks(
         return
     marks = ", ".join("?" * len(states)) or "state"
     for album, target in albums:
-        query = f"select * from v_tasks where album = ? and target = ? and state in ({marks}) order by id"
+        doubt = ", exists (select 1 from task where id = v_tasks.id and ask_at is not null) as is_asking"
+        columns = "*" + (doubt if asks else "")
+        query = f"select {columns} from v_tasks where album = ? and target = ? and state in ({marks}) order by id"
         for row in connection.execute(query, (album, target, *states)):
             found = dict(row)
             yield {
@@ -77,4 +94,5 @@ def tasks(
                 **{name: found[name] for name in ("state", "size", "sha256", "attempts")},
                 "maybe_twice": bool(found["maybe_twice"]),
                 **{name: found[name] for name in ("sent_as", "error", "remote_id", "url", "updated")},
+                **({"is_asking": bool(found["is_asking"])} if asks else {}),
             }

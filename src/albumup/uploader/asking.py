@@ -219,8 +219,8 @@ class Asker(threading.Thread):
                 if state is None:
                     again.append(task)
                 else:
-                    words = look.words if look is not None else ""
-                    steps.append((task, state, words or (answer.reason if answer is not None else "")))
+                    is_over = state in DONE or state is State.PENDING
+                    steps.append((task, state, "" if is_over else journal.reason_of(task.id)))
 
         def recorded() -> None:
             for task, state, words in steps:

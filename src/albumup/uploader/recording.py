@@ -18,6 +18,7 @@ from albumup.retry import (
     Spent,
     Step,
     gave_up,
+    gave_up_after,
     step_after,
     wait_after_429,
     wait_before,
@@ -220,7 +221,7 @@ class Recording:
             state = State.IN_DOUBT
         elif task.tries > rules.retries:
             # The state machine keeps it in doubt; the words say what is known, and retry-failed sends it again.
-            journal.doubt_stays(task.id, f"{address} does not have it; gave up after {task.tries} tries")
+            journal.doubt_stays(task.id, f"{address} does not have it; {gave_up_after(task.tries)}")
             state = State.IN_DOUBT
         else:
             if rules.can_ask:
