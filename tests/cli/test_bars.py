@@ -195,3 +195,11 @@ def test_a_real_terminal_is_read_each_time(monkeypatch: pytest.MonkeyPatch) -> N
         assert not any("%" in line for line in left)
         assert len(left) == 5
     os.close(leader)
+
+
+def test_uploads_of_one_name_are_told_apart_by_their_folders(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal(monkeypatch, 80, 24)
+    names = (b"/c/100/A.JPG", b"/c/101/A.JPG", b"/c/101/B.JPG")
+    uploads = tuple(Upload(name, 100, 50) for name in names)
+    Bars(terminal).show(Progress(0, 3, 0, 300, True, 0, 0, uploads, ()), "trip", Rate())
+    assert [line.split()[0] for line in terminal.lines()[1:4]] == ["100/A.JPG", "101/A.JPG", "B.JPG"]

@@ -51,6 +51,17 @@ def test_a_target_that_was_down_is_asked_no_more_once_all_for_it_is_cancelled(ho
     assert home.run("cancel", "trip", "no.jpg").stderr.endswith("See: albumup list trip\n")
 
 
+def test_cancel_tells_photos_of_one_name_apart(waiting: Home, server: FormServer) -> None:
+    server.answer = lambda _: Answer(401)
+    for folder in ("100", "101", "102"):
+        waiting.photos(1, f"trip/{folder}", first=7)
+    assert waiting.run("push", "trip").returncode == 4
+    assert waiting.run("cancel", "trip", "101/IMG_7.JPG").stderr == "1 photo cancelled\n"
+    assert (
+        waiting.run("cancel", "trip", "IMG_7.JPG").stderr == "2 photos cancelled:\n    100/IMG_7.JPG, 102/IMG_7.JPG\n"
+    )
+
+
 @pytest.mark.parametrize("named", ["IMG_2.JPG", "trip/IMG_2.JPG", "./trip/../trip/IMG_2.JPG"])
 def test_cancel_takes_a_file_by_name_or_path(waiting: Home, server: FormServer, named: str) -> None:
     assert "1 photo cancelled" in waiting.run("cancel", "trip", named).stderr

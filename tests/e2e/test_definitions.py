@@ -120,6 +120,7 @@ def test_options_given_again_change_their_album_alone_and_as_a_whole(home: Home,
     done = home.run("push", "trip", "--url", server.url, "--field", "a=new")
     assert done.returncode == 0, done.stderr
     assert "with the fields given now" in done.stderr
+    assert "set up otherwise" not in done.stderr, "it is said twice"
     assert [(one.filename, one.fields["a"]) for one in server.ledger] == [("IMG_2.JPG", "new")]
     found = {one["album"]: one for one in home.status()["albums"]}
     assert found["trip"]["counts"]["uploaded"] == 2

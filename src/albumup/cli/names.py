@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from albumup.cli.escaping import escape
 from albumup.cli.layout import shortened
-from albumup.journal.journal import Journal
+
+if TYPE_CHECKING:
+    from albumup.journal.journal import Journal
 
 WIDEST = 44
 """Cells that a name takes at most; what is wider loses its middle."""
