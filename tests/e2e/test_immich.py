@@ -804,3 +804,13 @@ def test_an_address_that_is_none_is_in_no_share_link(home: Home, start: Start, t
     shown = home.run("share", "trip")
     assert shown.stdout == f"{link}\n"
     assert "\x1b" not in done.stderr + shown.stderr
+
+
+def test_a_refused_key_of_a_settled_album_is_named_too(home: Home, immich: Immich) -> None:
+    trip = home.photos(1)
+    assert home.run("push", trip).returncode == 0
+    home.secret("another")
+    again = home.run("push", trip)
+    assert "could not be asked" in again.stderr
+    assert f"its token is in {home.folder / 'token'}" in again.stderr
+    assert "config.toml: targets.home.token_file" in again.stderr

@@ -58,6 +58,8 @@ def look_again(app: App, journal: Journal, album: Album, server: Target, *, want
     except (Unasked, AlbumupError) as error:
         if not runs.is_unfinished(journal, album.id):
             app.screen.say(f"{title}: whether it is all still there could not be asked: {escape(str(error))}")
+            if hint := getattr(error, "hint", ""):
+                app.screen.say(escape(hint[:1].upper() + hint[1:], 1000))
         return Again()
     finally:
         if wants_share:
