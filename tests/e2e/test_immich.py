@@ -810,6 +810,7 @@ def test_a_refused_key_of_a_settled_album_is_named_too(home: Home, immich: Immic
     trip = home.photos(1)
     assert home.run("push", trip).returncode == 0
     home.secret("another")
+    assert len(immich.assets()) == 1
     again = home.run("push", trip)
     assert "could not be asked" in again.stderr
     assert f"its token is in {home.folder / 'token'}" in again.stderr

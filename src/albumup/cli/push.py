@@ -59,7 +59,7 @@ def upload_options(command: F) -> F:
 @option("--album", group=WHERE, metavar="NAME", help="The album's name; the folder's when one folder is given.")
 @option("--target", group=WHERE, metavar="T", help="A target of the config file.")
 @option("--share", "wants_share", group=WHERE, is_flag=True, help="Make a share link for the album.")
-@option("-n", "--dry-run", group=HOW, is_flag=True, help="Say what would be queued, and stop.")
+@option("-n", "--dry-run", group=HOW, is_flag=True, help="Say what would be queued, and where it would go.")
 @option(
     "--spool", group=HOW, is_flag=True, default=None, help="Copy the photos first, so that the card can be taken out."
 )

@@ -135,7 +135,8 @@ def check(app: App, /, name: str | None) -> int:
 @shared
 @pass_app
 def try_(app: App, /, name: str, photo: str) -> int:
-    """Upload one PHOTO outside any album: request head (secrets masked), answer, verdict and the rule that decided.
+    """Upload one PHOTO outside any album: request head (secrets masked), answer, verdict, the rule that decided, and
+    what that left on the server.
 
     \b
       albumup target try club ./trip/IMG_4101.HEIC

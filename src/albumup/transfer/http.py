@@ -40,10 +40,15 @@ class Http:
                 request.headers.update(headers)
                 return request
 
+        class Session(requests.Session):
+            def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - none is followed
+                """Not even looked at: one that is no text would be taken for a broken answer."""
+                return None
+
         proxy_headers: dict[str, str] = {}
         self._peer = peer
         self._proxy_headers = proxy_headers
-        self._session = requests.Session()
+        self._session = Session()
         self._session.mount("https://", Adapter(max_retries=0))
         self._session.mount("http://", Plain(max_retries=0))
         self._session.auth = Authorization()
