@@ -6,6 +6,8 @@ import re
 import tomllib
 from pathlib import Path
 
+from albumup.facts import INSTALL_PHOTOS
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -32,6 +34,23 @@ def test_the_links_of_the_readme_hold_wherever_it_is_shown() -> None:
     urls = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]
     assert urls
     assert all(url.startswith("https://") and ".example" not in url for url in urls.values())
+
+
+def test_nothing_says_that_it_is_on_a_package_index() -> None:
+    """It is not yet: who installs that name gets whatever has it."""
+    texts = [
+        ROOT / "README.md",
+        *(ROOT / "docs").glob("*.md"),
+        *(ROOT / "man").iterdir(),
+        *(ROOT / "src").rglob("*.py"),
+    ]
+    wrong = re.compile(r"(?:pipx?|tool) (?:install|run)[^\n]* '?albumup\b|'albumup\[|--from albumup")
+    assert [path.name for path in texts if wrong.search(path.read_text())] == []
+
+
+def test_what_is_to_be_installed_for_photos_is_the_extra() -> None:
+    extra = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["photos"]
+    assert INSTALL_PHOTOS.split()[3:] == [re.split(r"\W", one.replace("-", "_"))[0].replace("_", "-") for one in extra]
 
 
 def test_the_documents_that_the_readme_names_exist() -> None:

@@ -219,7 +219,7 @@ def test_what_is_missing_is_said() -> None:
     assert facts(PHOTOS / "photo.jpg") == Facts()
     for mime in reader._BY_PILLOW | reader._BY_EXIFREAD | {"image/x-nikon-nef"}:
         assert not can_read(mime)
-        assert "albumup[photos]" in what_reads(mime)
+        assert reader.INSTALL_PHOTOS in what_reads(mime)
     for mime in reader._BY_EXIFTOOL_ALONE:
         assert not can_read(mime)
         assert what_reads(mime) == "install exiftool, which reads this type"

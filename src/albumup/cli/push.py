@@ -343,11 +343,13 @@ def _say_queued(app: App, journal: Any, intake: Any, album: Any, target: Any) ->
         screen.say("; ".join(parts))
     say_oddities(app.screen, survey)
     if survey.maybe_live:
+        from albumup.facts import INSTALL_PHOTOS
+
         is_one = "live photo goes as two files, its still and its clip"
         are = "live photos go as two files each, still and clip"
         screen.say(
             f"{survey.maybe_live} {is_one if survey.maybe_live == 1 else are}: nothing here reads which still it is;"
-            " pip install 'albumup[photos]', then push again: that joins them"
+            f" {INSTALL_PHOTOS}, then push again: that joins them"
         )
     if survey.wanting_count and survey.queued:
         names = Names(journal, lambda: [album.id])

@@ -5,7 +5,7 @@ as ``patience`` grants, and nothing they find wrong comes out as an error. Libra
 exiftool, where it is on PATH, reads what they cannot.
 """
 
-from albumup.facts.reader import FactsReader, can_read, what_reads
+from albumup.facts.reader import INSTALL_PHOTOS, FactsReader, can_read, what_reads
 from albumup.facts.values import Facts
 
-__all__ = ["Facts", "FactsReader", "can_read", "what_reads"]
+__all__ = ["INSTALL_PHOTOS", "Facts", "FactsReader", "can_read", "what_reads"]

@@ -55,13 +55,17 @@ def _is_by_exiftool(mime: str) -> bool:
     return mime in _BY_EXIFTOOL_ALONE or mime in _BY_PILLOW or _is_by_exifread(mime)
 
 
+INSTALL_PHOTOS = "pipx inject albumup exifread pillow pillow-heif"
+"""The extra ``photos``, put beside an albumup that pipx has installed: by its parts, which all can get."""
+
+
 def what_reads(mime: str) -> str:
     """What to install, as a step to take, where ``can_read`` says no; "" where nothing would help."""
     if can_read(mime) or not _is_by_exiftool(mime):
         return ""
     if mime in _BY_EXIFTOOL_ALONE:
         return "install exiftool, which reads this type"
-    return "install what reads dates: pip install 'albumup[photos]', or exiftool"
+    return f"install what reads dates: {INSTALL_PHOTOS}, or exiftool"
 
 
 class FactsReader:
