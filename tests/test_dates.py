@@ -194,7 +194,7 @@ def test_packets_without_end_take_no_time(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"<x:xmpmeta exif:DateTimeOriginal>" * 40_000)
     start = time.process_time()
     with PatientFile(os.fsencode(tmp_path / "file")) as file:
-        assert xmp.read(file) == Facts()
+        assert xmp.read(file) is None
     assert time.process_time() - start < 2  # a search for each one's end took minutes
 
 

@@ -592,6 +592,11 @@ def test_exiftool_is_not_asked_where_there_is_a_date(fake: Fake) -> None:
     for name in ("photo.jpg", "facts/dated.nef", "facts/utc.mp4"):
         assert facts(PHOTOS / name).taken is not None
     assert started(log) == []
+    with FactsReader() as facts_reader:
+        for name, mime in (("no_date.jpg", "image/jpeg"), ("facts/unset.mp4", "video/mp4"), ("photo.png", "image/png")):
+            assert facts_reader.content_id(os.fsencode(PHOTOS / name), mime) == ""
+        assert facts_reader.content_id(os.fsencode(SAID / "live.jpg"), "image/jpeg") == ID
+    assert started(log) == []
     assert facts(PHOTOS / "no_date.jpg").taken == TAKEN
     assert len(started(log)) == 1
 

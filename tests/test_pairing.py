@@ -238,11 +238,11 @@ def test_only_stills_beside_a_clip_that_wants_one_are_read(pushes: Pushes, monke
 def watched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of files whose facts are read from now on."""
     read: list[str] = []
-    usual: Callable[..., object] = pairing.FactsReader.read
+    usual: Callable[..., object] = pairing.FactsReader.content_id
 
     def noted(self: object, path: bytes, mime: str) -> object:
         read.append(os.path.basename(path).decode())
         return usual(self, path, mime)
 
-    monkeypatch.setattr(pairing.FactsReader, "read", noted)
+    monkeypatch.setattr(pairing.FactsReader, "content_id", noted)
     return read

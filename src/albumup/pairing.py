@@ -24,7 +24,7 @@ def read(halves: Halves, folders: Iterable[bytes], files_in: Iterable[bytes]) ->
     with FactsReader() as facts:
         for clip in halves.unheard_clips():
             if places.hold(clip) and _is_there(clip):
-                halves.hear(clip, facts.read(clip.path, clip.mime).content_id)
+                halves.hear(clip, facts.content_id(clip.path, clip.mime))
         for folder, wanted in halves.folders():
             if places.cover(folder):
                 unreadable += _read_stills(halves, facts, folder, wanted)
@@ -42,7 +42,7 @@ def _read_stills(halves: Halves, facts: FactsReader, folder: bytes, wanted: dict
         if not can_read(still.mime):
             is_blind = True
         elif _is_there(still):
-            found = facts.read(still.path, still.mime).content_id
+            found = facts.content_id(still.path, still.mime)
             halves.hear(still, found)
             left.discard(found)
     return len(left) if is_blind else 0

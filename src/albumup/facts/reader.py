@@ -87,27 +87,32 @@ class FactsReader:
 
     def read(self, path: bytes, mime: str) -> Facts:
         """What the file says, as far as something here can read it; empty Facts for one that cannot be read at all."""
+        return self._read(path, mime, lambda found: found is not None and found.taken is not None)
+
+    def content_id(self, path: bytes, mime: str) -> str:
+        """The file's identifier alone, "" if it has none; nobody else is asked where a date is all that is missing."""
+        return self._read(path, mime, lambda found: found is not None or mime not in _BY_PILLOW).content_id
+
+    def _read(self, path: bytes, mime: str, is_enough: Callable[[Facts | None], bool]) -> Facts:
         try:
             file = PatientFile(path)
         except (OSError, ValueError):
             return Facts()
         with file:
-            found = _read(file, mime)
-            if found.taken is None:
-                said = self._exiftool.read(path, file.fileno()) or Facts()
-                found = Facts(said.taken, found.content_id or said.content_id)
-        return found
+            found: Facts | None = None
+            for read in _readers(file, mime):
+                found = _joined(found, read(file))
+                if is_enough(found):
+                    break
+            else:
+                found = _joined(found, self._exiftool.read(path, file.fileno()))
+        return found or Facts()
 
 
-def _read(file: PatientFile, mime: str) -> Facts:
-    """What the readers of its content find, the first that finds a date being the last."""
-    found = Facts()
-    for read in _readers(file, mime):
-        said = read(file) or Facts()
-        found = Facts(said.taken, found.content_id or said.content_id)
-        if found.taken is not None:
-            break
-    return found
+def _joined(one: Facts | None, other: Facts | None) -> Facts | None:
+    if one is None or other is None:
+        return one or other
+    return Facts(one.taken or other.taken, one.content_id or other.content_id)
 
 
 def _readers(file: PatientFile, mime: str) -> Iterator[_Reader]:

@@ -28,7 +28,8 @@ def read(file: PatientFile) -> Facts | None:
     except OSError:
         return None
     packet = block.partition(b"<x:xmpmeta")[2].partition(b"</x:xmpmeta>")[0]
-    return Facts(first([original(packet), digitized(packet)]))
+    taken = first([original(packet), digitized(packet)])
+    return Facts(taken) if taken is not None else None
 
 
 def original(packet: bytes) -> datetime | None:
