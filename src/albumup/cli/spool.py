@@ -46,6 +46,6 @@ def make_spool(app: App, folder: str) -> None:
     with local_faults(named):
         make_folder(named)
     above = os.path.dirname(named)
-    app.screen.say(
+    app.screen.complain(
         f"The folder {escape(shown(named))} is new: it was made for the copies, on the disk of {escape(above)}"
     )
