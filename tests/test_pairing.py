@@ -163,6 +163,16 @@ def test_a_still_that_comes_later_goes_with_its_clip(pushes: Pushes) -> None:
     assert waiting.clip_id == "id of IMG_1_HEVC.MOV"
 
 
+def test_a_still_that_comes_later_and_was_there_is_joined_to_its_clip(pushes: Pushes) -> None:
+    pushes.push(IMG_1_HEVC__MOV="clip ID-1")
+    pushes.store("IMG_1_HEVC.MOV")
+    pushes.push(IMG_1__JPG="still ID-1")
+    assert pushes.journal.owed_count(1, 9) == 0  # the clip is in the album, should its still never get there
+    pushes.store("IMG_1.JPG", State.DUPLICATE)
+    assert pushes.journal.owed_count(1, 9) == 1
+    assert pushes.parted() == [("id of IMG_1.JPG", "id of IMG_1_HEVC.MOV")]
+
+
 def test_a_still_that_was_there_is_joined_to_a_clip_from_here(pushes: Pushes) -> None:
     """Pushed together, the clip sent, and the still found on the server."""
     pushes.push(IMG_1__JPG="still ID-1", IMG_1__MOV="clip ID-1")

@@ -36,9 +36,9 @@ class Spelling:
         """An absolute path as the disk spells it, its links as they were named; as it is where nothing is there."""
         return self._on_disk(path)[0]
 
-    def is_ambiguous(self, path: bytes) -> bool:
-        """Does another spelling of an absolute path lead to the same?"""
-        return self._on_disk(path)[1]
+    def is_ambiguous(self, folder: bytes) -> bool:
+        """Does another spelling of a folder's absolute path lead to the same?"""
+        return self._folder(folder)[1]
 
     def _on_disk(self, path: bytes) -> tuple[bytes, bool]:
         folder, name = os.path.split(path)
@@ -112,11 +112,17 @@ class Journaled:
         self._connection, self._spelling = connection, spelling
         self._folders: tuple[int, dict[str, list[bytes]]] | None = None
         self._names: tuple[bytes, dict[str, list[bytes]]] = (b"", {})
+        self._spelled: dict[bytes, bytes] = {}
         self._told_apart = b""
         """The last folder that turned out to tell names apart."""
 
     def folder(self, path: bytes) -> bytes:
         """A folder, spelled as that or one below or above it was when it was pushed first."""
+        if path not in self._spelled:
+            self._spelled[path] = self._as_journaled(path)
+        return self._spelled[path]
+
+    def _as_journaled(self, path: bytes) -> bytes:
         if not self._spelling.is_ambiguous(path) or media.has_below(self._connection, path):
             return path
         true = self._spelling.of(path)
@@ -148,7 +154,8 @@ class Journaled:
         if folder == self._told_apart:
             return None
         if not is_blind(folder, name):
-            self._told_apart = folder
+            if name.swapcase() != name:
+                self._told_apart = folder
             return None
         if self._folders is None or self._folders[0] != album_id:
             self._folders = album_id, _by_spelling(media.folders(self._connection, album_id))

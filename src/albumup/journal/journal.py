@@ -569,6 +569,12 @@ class Journal:
             plain(url) or None,
             owed,
         )
+        if state is State.DUPLICATE:  # the still of a live photo, there before its clip: what that is, is decided anew
+            self.connection.execute(
+                "update task set owed = 1 where owed = 0 and state = 'uploaded' and remote_id not null"
+                " and id = (select clip_id from task where id = ?)",
+                (task_id,),
+            )
 
     def try_later(
         self,

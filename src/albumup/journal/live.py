@@ -267,7 +267,8 @@ def _join(connection: sqlite3.Connection, still: sqlite3.Row, clip: sqlite3.Row)
     connection.execute(
         "update task set clip_id = ?, alone = ? where id = ?", (clip["task_id"], int(together), still["task_id"])
     )
-    if clip["state"] in DONE and clip["remote_id"] is not None:  # what it is in the server's album is decided anew
+    if still["state"] in DONE and clip["state"] in DONE and clip["remote_id"] is not None:
+        # What the clip is in the server's album is decided anew.
         connection.execute("update task set owed = 1 where id = ?", (clip["task_id"],))
 
 

@@ -163,9 +163,11 @@ class AlbumWork:
             if why_not:
                 refused[why_not] += 1
         for why_not, count in refused.items():
-            are = "a live photo is" if count == 1 else f"{count} live photos are each"
-            words = f"{are} two files there, its still and its clip: {why_not}"
-            self._tell(album, f"{words}; once that is mended: albumup retry-failed {shlex.quote(album.name)}")
+            went = "a live photo" if count == 1 else f"{count} live photos"
+            words = f"{went} went in two files, still and clip, and cannot be joined: {why_not}"
+            self._tell(
+                album, f"{words}. Where the server does not do it: albumup retry-failed {shlex.quote(album.name)}"
+            )
 
     def share(self, album: Album) -> str:
         """The album's share link, journaled."""
