@@ -157,13 +157,16 @@ def _understood(app: App, error: Exception) -> AlbumupError:
 
 
 def _complain(*lines: str) -> None:
-    """Lines on stderr; what is not written by us in one of them makes no second one."""
+    """Lines on stderr, broken at words on a terminal; what is not written by us in one of them makes no second one."""
     import contextlib
 
     from albumup.cli.escaping import escape
+    from albumup.cli.layout import size_of, wrapped
 
+    size_there = size_of(sys.stderr)
+    width = size_there[0] if size_there else None
     with contextlib.suppress(OSError):
-        print("\n".join(escape(line, _LONGEST_LINE) for line in lines), file=sys.stderr, flush=True)
+        print("\n".join(wrapped(escape(line, _LONGEST_LINE), width) for line in lines), file=sys.stderr, flush=True)
 
 
 def _forget(stream: IO[str]) -> None:
