@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
+import subprocess
 
 import pytest
+import zygote
 
-from .conftest import Home, jpeg
+from .conftest import PATIENCE, Home, jpeg
 from .server import Answer, FormServer
 
 MINUTE, HOUR = 60, 3600
@@ -172,6 +176,79 @@ def test_a_missing_photo_that_came_back_is_sent_by_a_push(home: Home, server: Fo
     away.write_bytes(jpeg(7))
     assert home.run("push", trip, "--follow-symlinks").returncode == 0
     assert home.states() == {"IMG_1.JPG": "uploaded", "link.jpg": "uploaded"}
+
+
+def on_terminal(home: Home, *args: str) -> str:
+    """What the command says where a person looks, lines broken at 80 columns joined again."""
+    ours, theirs = os.openpty()
+    process = zygote.Started(
+        ["retry-failed", *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=theirs,
+        env=home.env | {"TERM": "dumb"}, cwd=home.folder,
+    )  # fmt: skip
+    os.close(theirs)
+    said = b""
+    with contextlib.suppress(OSError):  # the terminal's end
+        while piece := os.read(ours, 1 << 16):
+            said += piece
+    process.communicate(timeout=PATIENCE)
+    os.close(ours)
+    return said.decode().replace("\r\n  ", " ").replace("\r\n", "\n")
+
+
+def test_on_a_terminal_it_always_says_where_things_stand(failed: Home, server: FormServer) -> None:
+    assert "nothing to retry, nothing to do (~/x.db)" in on_terminal(failed, "--journal", "x.db")
+    first = on_terminal(failed)
+    assert "trip: 0 of 1 sent, 1 not; 2 were there before; next round in 15 min\n" in first
+    assert "Again: albumup retry-failed trip\n" in first
+    again = on_terminal(failed)
+    assert "trip: nothing to do; 2 sent, 1 not (~/state/albumup/journal.db); next round in 1" in again
+    assert "Again: albumup retry-failed trip\n" in again
+    assert tries(server) == 2
+    assert failed.run("retry-failed").stderr == ""  # what was told to a person is told
+    failed.sql("update task set rounds = 5")
+    assert "1 not (~/state/albumup/journal.db); cron gives no more rounds\n" in on_terminal(failed)
+    failed.sql("update task set state = 'pending'")
+    failed.sql("update album set held = 1")
+    assert on_terminal(failed) == "trip: on hold, left alone; 3 waiting. Go on with: albumup resume trip\n"
+
+
+def test_cron_is_told_what_to_type(failed: Home) -> None:
+    first = failed.run("retry-failed", "--rounds", "2").stderr.splitlines()
+    assert first[-3:] == [
+        "trip: 1 photo failed again (round 1 of 2, next in 15 min)",
+        "Again: albumup retry-failed trip",
+        "Details: albumup list trip --state failed    (exit 3)",
+    ]
+    failed.later(16 * MINUTE)
+    last = failed.run("retry-failed", "--rounds", "2").stderr.splitlines()
+    assert last[-3:] == [
+        "trip: 1 photo failed again (round 2 of 2, the last one)",
+        "It stays failed until: albumup retry-failed trip",
+        "Details: albumup list trip --state failed    (exit 3)",
+    ]
+
+
+def test_cron_is_told_once_of_a_mistake_in_the_config(failed: Home) -> None:
+    good = failed.config_file.read_text()
+    for _ in range(2):  # once it was right, the same mistake is news
+        failed.config_file.write_text(good.replace("retries", "retrys"))
+        first = failed.run("retry-failed")
+        assert first.returncode == 4
+        assert "retrys: unknown key; did you mean retries?" in first.stderr
+        second = failed.run("retry-failed")
+        assert (second.returncode, second.stderr) == (4, "")
+        failed.config_file.write_text(good)
+        assert failed.run("retry-failed").returncode == 3
+
+
+def test_cron_is_told_once_of_a_target_that_refuses_us(failed: Home, server: FormServer) -> None:
+    server.answer = lambda _: Answer(401)
+    first = failed.run("retry-failed")
+    assert first.returncode == 4
+    assert "401" in first.stderr
+    assert "Go on with: albumup resume trip    (exit 4)" in first.stderr
+    second = failed.run("retry-failed")
+    assert (second.returncode, second.stderr) == (4, "")
 
 
 def test_without_a_journal_it_says_nothing_and_creates_nothing(home: Home) -> None:

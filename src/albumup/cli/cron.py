@@ -5,7 +5,7 @@ from __future__ import annotations
 from albumup.cli.closing import Ending, commands_for
 from albumup.cli.reasons import grouped
 from albumup.cli.screen import photos, span
-from albumup.cli.words import title_of
+from albumup.cli.words import quoted, title_of
 from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
@@ -20,12 +20,9 @@ def cron_summary(journal: Journal, album: Album, before: int, rounds: int) -> En
     failed, others = tally.count(State.FAILED, State.MISSING), tally.count(State.REJECTED, State.IN_DOUBT)
     others -= runs.asking(journal, album.id)
     unsent = runs.unsent(journal, album.id)
+    had = _most_rounds(journal, album) if failed else 0
     parts = []
     if failed:
-        row = journal.rows(
-            "select max(rounds) as rounds from task where album_id = ? and state in ('failed', 'missing')", album.id
-        )[0]
-        had = row["rounds"]
         nth = f" (round {had} of {rounds}, {_next_round(had, rounds)})" if had else ""
         parts.append(f"{photos(failed)} failed{' again' if had else ''}{nth}")
     if others:
@@ -37,7 +34,41 @@ def cron_summary(journal: Journal, album: Album, before: int, rounds: int) -> En
     is_well = not (failed or others or unsent or runs.is_unfinished(journal, album.id))
     line = f"{title_of(journal, album)}: {', '.join(parts) or 'nothing to send'}"
     groups = grouped(journal, album.id) if failed + others else []
-    return Ending(album.id, line, is_well, groups, (), commands_for(journal, album, failed + others))
+    commands = commands_for(journal, album, failed + others)
+    if failed and had >= rounds:
+        stays = "It stays failed until: " if failed == 1 else "They stay failed until: "
+        commands = [command.replace("Again: ", stays) for command in commands]
+    if unsent:
+        commands.append(f"Go on with: albumup resume {quoted(album.name)}")
+    return Ending(album.id, line, is_well, groups, (), commands)
+
+
+def _most_rounds(journal: Journal, album: Album) -> int:
+    row = journal.rows("select max(rounds) from task where album_id = ? and state in ('failed', 'missing')", album.id)[
+        0
+    ]
+    return int(row[0] or 0)
+
+
+def on_hold(journal: Journal, album: Album) -> str:
+    """That an album is left alone, and how to go on."""
+    waiting = runs.unsent(journal, album.id)
+    what = f"; {waiting} waiting" if waiting else ""
+    return f"{title_of(journal, album)}: on hold, left alone{what}. Go on with: albumup resume {quoted(album.name)}"
+
+
+def due(journal: Journal, album: Album, rounds: int) -> str:
+    """When cron gives what failed its next fresh set of tries, for the end of a sentence; "" where nothing failed."""
+    found = journal.rows(
+        "select rounds, updated from task where album_id = ? and state in ('failed', 'missing')", album.id
+    )
+    if not found:
+        return ""
+    waits = [row["updated"] + LADDER[min(row["rounds"], len(LADDER) - 1)] for row in found if row["rounds"] < rounds]
+    if not waits:
+        return "; cron gives no more rounds"
+    left = min(waits) - journal.clock()
+    return f"; next round in {span(left)}" if left > 0 else "; next round at cron's next turn"
 
 
 def _next_round(had: int, rounds: int) -> str:

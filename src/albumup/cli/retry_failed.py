@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -33,34 +35,79 @@ def retry_failed(app: App, /, albums: tuple[str, ...], target: str | None, every
       albumup retry-failed           from cron: 5 rounds, silent without news
       albumup retry-failed trip      now, the rounds begun anew
     """
-    from albumup.cli.albums import opened
-    from albumup.cli.session import Session
-    from albumup.cli.words import shown_name
-    from albumup.journal import runs
+    from albumup.errors import AlbumupError, UsageError
+    from albumup.journal.opening import CorruptJournal
 
     app.writes = True
+    is_cron = not albums and not every
+    try:
+        code = _retried(app, albums, target, given, is_cron=is_cron)
+    except (UsageError, CorruptJournal):
+        raise
+    except AlbumupError as fault:
+        if is_cron and not _is_news(app, str(fault)) and not app.screen.is_terminal:
+            return fault.exit_code
+        raise
+    if is_cron:
+        _is_news(app, "")
+    return code
+
+
+def _retried(app: App, names: tuple[str, ...], target: str | None, given: dict[str, Any], *, is_cron: bool) -> int:
+    """``is_cron``: without names, so that photos get their rounds and no more."""
+    from albumup.cli.albums import opened
+    from albumup.cli.cron import on_hold
+    from albumup.cli.session import Session
+    from albumup.journal import runs
+
     options = options_of(app, given, patience=0.0)
     rounds = app.config.defaults.rounds if given["rounds"] is None else given["rounds"]
-    is_cron = not albums and not every
-    if (found := opened(app, albums, target)) is None:
-        return _silent(app, is_cron, given["as_json"])
+    is_silent = is_cron and not app.screen.is_terminal
+    if (found := opened(app, names, target)) is None:
+        return _nothing(app, is_silent, given["as_json"])
     journal, meant = found
-    if not albums:
-        for album in meant if not is_cron else ():
-            if album.held:
-                app.screen.say(f"{shown_name(album.name)}: on hold, left alone. Go on with: albumup resume")
+    if not names:
+        held = [album for album in meant if album.held]
+        for album in held if not is_silent else ():
+            app.screen.say(on_hold(journal, album))
         meant = [album for album in meant if not album.held]
+        is_silent = is_silent or (bool(held) and not meant)
     if not meant:
-        return _silent(app, is_cron, given["as_json"])
+        return _nothing(app, is_silent, given["as_json"])
     with journal.transaction():
-        if albums:
+        if names:
             runs.hold(journal, [album.id for album in meant], False)
         for album in meant:
             _fresh_sets(app, journal, album, rounds if is_cron else None, given["rejected"], given["in_doubt"])
-    names = {album.id: album.name for album in meant}
-    session = Session(app, journal, names, options, json=given["as_json"], is_cron=is_cron, rounds=rounds)
-    session.hands_over = True
+    session = Session(
+        app,
+        journal,
+        {album.id: album.name for album in meant},
+        options,
+        json=given["as_json"],
+        is_cron=is_silent,
+        has_rounds=is_cron,
+        rounds=rounds,
+        hands_over=True,
+    )
     return session.run_if_needed()
+
+
+def _is_news(app: App, fault: str) -> bool:
+    """Is that what keeps all of it from being done another thing than when it was last told? "": nothing does.
+
+    It is news also where that cannot be noted.
+    """
+    from albumup.errors import AlbumupError
+    from albumup.journal import runs
+
+    try:
+        if not app.has_journal():
+            return True
+        with closing(app.writer()) as journal, journal.transaction():
+            return runs.tell(journal, "error", fault)
+    except (AlbumupError, sqlite3.Error):
+        return True
 
 
 def _fresh_sets(app: App, journal: Journal, album: Album, rounds: int | None, rejected: bool, in_doubt: bool) -> None:
@@ -127,13 +174,14 @@ def _resending(app: App, journal: Journal, album: Album) -> str:
         return "never"
 
 
-def _silent(app: App, is_cron: bool, as_json: bool) -> int:
+def _nothing(app: App, is_silent: bool, as_json: bool) -> int:
+    """There is no journal, or no album in it that is not on hold."""
     from albumup.cli.events import summary_event
-    from albumup.cli.resume import nothing
     from albumup.cli.screen import put_json
+    from albumup.config import shown
 
-    if not is_cron:
-        return nothing(app, as_json)
+    if not is_silent:
+        app.screen.say(f"nothing to retry, nothing to do ({shown(app.journal)})")
     if as_json:
         put_json(summary_event(0, []))
     return 0

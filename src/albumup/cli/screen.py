@@ -41,8 +41,10 @@ class Screen:
         self.verbose = verbose
         self._err = Own(sys.stderr)
         is_dumb = os.environ.get("TERM") == "dumb"
-        is_terminal = self._err.isatty() and not is_dumb
-        automatic = "bar" if is_terminal else "plain" if self._err.isatty() else "none"
+        self.is_terminal = self._err.isatty()
+        """What is said is read by a person, now."""
+        is_terminal = self.is_terminal and not is_dumb
+        automatic = "bar" if is_terminal else "plain" if self.is_terminal else "none"
         self._progress = automatic if progress == "auto" else progress
         if quiet:
             self._progress = "none"

@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +54,9 @@ class Session:
     before: dict[int, int] = field(default_factory=dict)
     """Photos of each album that were on the server before this command."""
     is_cron: bool = False
-    """Tell only what changed since it was last told."""
+    """Tell only what changed since it was last told: nobody looks."""
+    has_rounds: bool = False
+    """The rounds of cron are what this is about, though somebody may look."""
     hands_over: bool = False
     """Where somebody is uploading already, leave the work to them and end at once."""
     rounds: int = 5
@@ -94,7 +96,8 @@ class Session:
             finally:
                 self._lock.release()
         if not self.is_cron:
-            found = [closing.settled(self.journal, album, self.app.journal, self.names) for album in self._albums()]
+            path, albums = self.app.journal, self._albums()
+            found = [self._with_rounds(closing.settled(self.journal, one, path, self.names), one) for one in albums]
             self._conclude(found, code)
         self.put_summary(code, self._albums())
         return code
@@ -147,6 +150,8 @@ class Session:
             if run is None:
                 continue
             if self.hands_over:
+                if self.app.screen.is_terminal:
+                    self.app.screen.say(f"Process {run.pid} is uploading, and has these photos too: albumup status")
                 self.put_summary(0, self._albums())
                 return 0
             code = self._follow(run)
@@ -252,13 +257,14 @@ class Session:
         code = self._code(end.exit_code)
         if end.fault is not None:
             said = [f"albumup: {end.fault}", *([end.fault.hint] if end.fault.hint else [])]
-            self._conclude([], code, said)
+            if self._is_worth_telling("fault", str(end.fault)):
+                self._conclude([], code, said)
         else:
             said = self._held_up(end)
             busy = [one for one in end.before if one in known and self._has_news(one, end.before[one][0])]
             told = [known[album_id] for album_id in busy or list(end.before)[:1] if album_id in known]
             self._conclude([ending for album in told if (ending := self._sum_up(album, end))], code, said)
-            if self.is_cron:
+            if self.has_rounds:
                 self._forget_told({known[one].target for one in end.before if one in known} - set(end.closings))
             notices = [notice.id for notice in runs.owed(journal)]
             if notices:
@@ -271,10 +277,10 @@ class Session:
         """What kept a run from sending all."""
         said = []
         for name, reason in end.closings.items():
-            if not self.is_cron or self._is_news(f"target {name}", reason.words):
+            if self._is_worth_telling(f"target {name}", reason.words):
                 said += events.closed(self._titles.get(name, name), reason)
         for path, why in end.away.items():
-            if not self.is_cron or self._is_news(f"root {os.fsdecode(path)!a}", why):
+            if self._is_worth_telling(f"root {os.fsdecode(path)!a}", why):
                 said += events.away(self.journal, path, why)
         return said
 
@@ -292,21 +298,30 @@ class Session:
     def _sum_up(self, album: Album, end: RunEnd) -> Ending | None:
         """What is said of an album; None if that is no news for cron."""
         before = self.before.get(album.id, end.before[album.id][0])
-        if not self.is_cron:
-            local = words.local_folder(self.journal, album, album.target in self.app.config.targets)
-            return closing.summary(self.journal, album, before, end, self.names, local)
-        if self._is_news(f"album {album.id}", cron.fingerprint(self.journal, album)):
+        if not self._is_worth_telling(f"album {album.id}", cron.fingerprint(self.journal, album)):
+            return None
+        if self.is_cron:
             return cron.cron_summary(self.journal, album, before, self.rounds)
-        return None
+        local = words.local_folder(self.journal, album, album.target in self.app.config.targets)
+        return self._with_rounds(closing.summary(self.journal, album, before, end, self.names, local), album)
 
-    def _is_news(self, what: str, told: str) -> bool:
-        """For cron: is this other than what was last told of it? Then it counts as told."""
+    def _with_rounds(self, ending: Ending, album: Album) -> Ending:
+        if not self.has_rounds:
+            return ending
+        return replace(ending, summary=ending.summary + cron.due(self.journal, album, self.rounds))
+
+    def _is_worth_telling(self, what: str, told: str) -> bool:
+        """Always to somebody who looks; to cron, if it is other than what was last told of it."""
+        if not self.has_rounds:
+            return True
         with self.journal.transaction():
-            return runs.tell(self.journal, what, told)
+            is_news = runs.tell(self.journal, what, told)
+        return is_news or not self.is_cron
 
     def _forget_told(self, targets: set[str]) -> None:
         """These are well: should they fail again, that is news."""
         with self.journal.transaction():
+            runs.tell(self.journal, "fault", "")
             for name in targets:
                 runs.tell(self.journal, f"target {name}", "")
 
