@@ -70,6 +70,8 @@ class Survey:
     skipped: Counter[SkipReason] = field(default_factory=Counter)
     suffixes: Counter[bytes] = field(default_factory=Counter)
     """Of what is skipped as no media; b"" counts names without one."""
+    is_unasked: bool = False
+    """The server may take some of these: nobody asked it."""
     empty: Examples = field(default_factory=Examples)
     """Photos by their names that have no byte."""
     odd: Examples = field(default_factory=Examples)
@@ -111,6 +113,8 @@ class Intake:
         self._server, self._on_skip = server, on_skip
         self._taken: frozenset[bytes] | None = None
         """The suffixes that the server says it takes, once it was asked."""
+        self._asks = False
+        """A look asks nobody."""
         self._goes_along: Callable[[bytes], bool] = lambda _: False
         """Does an XMP file go with its photo, or did it? Then it is not among the skipped."""
         self._edited = edited
@@ -168,6 +172,7 @@ class Intake:
         Raises UsageError, ConfigError, LocalError; then nothing is queued.
         """
         self.look_into(journal.connection)
+        self._asks = True
         gathering = Gathering(journal)
         server = self._server
         if server is not None and server.takes_sidecars:
@@ -261,9 +266,13 @@ class Intake:
 
     def _takes(self, suffix: bytes) -> bool:
         """Does the server say that it takes such files? It is asked at the first one that our table does not know."""
+        if self._server is None or not self._server.lists_types:
+            return False
+        if not self._asks:
+            self.survey.is_unasked = True
+            return False
         if self._taken is None:
-            said = self._server.suffixes() if self._server is not None else ()
-            self._taken = frozenset(map(bytes_of, said))
+            self._taken = frozenset(map(bytes_of, self._server.suffixes()))
         return suffix in self._taken
 
     def _is_known(self, root: Root, path: bytes, volume: str, status: os.stat_result) -> str | None:

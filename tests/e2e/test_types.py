@@ -23,6 +23,9 @@ def test_an_immich_server_gets_what_it_lists_under_its_own_name(home: Home, immi
     (trip / "IMG_5.JPG").touch()
     (trip / "shot.xyz").write_bytes(jpeg(6))
     (trip / "shot.abc").write_bytes(jpeg(7))
+    dry = home.run("push", trip, "-n")
+    assert "which the push asks for" in dry.stderr and "/trip/plan.svg" not in dry.stderr
+    assert immich.requests("GET") == []
     done = home.run("push", trip)
     assert done.returncode == 3, done.stderr
     assert sorted(immich.album("trip")) == [*raw, "IMG_3.jpg", "new.XYZ", "plan.svg", "shot.abc.jpg", "shot.xyz"]

@@ -41,6 +41,8 @@ def dry_run(app: App, intake: Intake, where: Destination, counted: Any, *, as_js
     parts = [*counted(survey), *[again] * bool(survey.wanting_count)]
     if parts:
         app.screen.say(f"Of what lies here: {'; '.join(parts)}")
+    if survey.is_unasked:
+        app.screen.say("What is no media here may be some by the server's own list, which the push asks for.")
     say_oddities(app.screen, survey)
     app.screen.say("Nothing was done: no server was asked, nothing is queued.")
     code = 3 if survey.folders else 0

@@ -182,6 +182,8 @@ class Target(ABC):
     """``share_link`` works."""
     pairs_live: ClassVar[bool] = False
     """The still and the clip of a live photo go as one: the clip first, then the still with ``clip_id``."""
+    lists_types: ClassVar[bool] = False
+    """``suffixes`` works: the server says which files it takes."""
     takes_sidecars: ClassVar[bool] = False
     """XMP files go along with the photo they lie beside."""
     overwrites_by_name: ClassVar[bool] = True

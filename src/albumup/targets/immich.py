@@ -60,6 +60,7 @@ class ImmichTarget(ImmichAlbums):
     settings_type: ClassVar[type[CommonSettings]] = ImmichSettings
     can_ask = True
     asks_first = True
+    lists_types = True
     takes_sidecars = True
     overwrites_by_name = False
 
