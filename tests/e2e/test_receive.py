@@ -77,6 +77,35 @@ def test_a_rehearsal_of_the_worst_ends_with_every_photo_there_once(home: Home, s
     assert home.sql("select count(*) from v_attempts where outcome <> 'uploaded'") != [(0,)]
 
 
+EVERY_FAULT = "drop=8%,lost-answer=8%,cut-answer=5%,garbage=5%,page=5%,429=4%,500=4%,503=8%,stall=#9,slow=#12,drop=#1"
+
+
+@pytest.mark.long
+def test_a_form_that_meets_every_fault_at_once_loses_nothing(home: Home) -> None:
+    """As README says: two terminals, what the first one says is typed in the second."""
+    process = home.start("receive", "copies", "--faults", EVERY_FAULT)
+    assert process.stderr is not None
+    said = until(lambda: re.search(r"--url '(http://\S+)'", process.stderr.readline()), "it says what to type")
+    home.config(f'[targets.rehearsal]\nkind = "form"\nurl = "{said[1]}"\ntimeout = 2\n')
+    trip = home.photos(60, size=300_000)
+    code = home.run("push", trip, "--patience", "30").returncode
+    for _ in range(20):
+        if code == 0:
+            break
+        code = home.run("retry-failed", "trip").returncode
+    assert code == 0, home.states()
+    copies = home.folder / "copies/trip"
+    assert {path.name: path.read_bytes() for path in copies.iterdir()} == {
+        path.name: path.read_bytes() for path in trip.iterdir()
+    }
+    process.send_signal(signal.SIGINT)
+    ended = finish(process)
+    assert ended.returncode == 0
+    assert "Received 60 photos (18.0 MB) into trip." in ended.stderr
+    wrong = ended.stderr.partition("Went wrong on purpose: ")[2]
+    assert {"drop", "lost-answer", "stall", "slow", "503"} <= set(re.findall(r"\d+ ([\w-]+)", wrong))
+
+
 @pytest.mark.long
 def test_a_stalled_answer_is_given_up_after_the_silence_limit(home: Home, serve: Serve) -> None:
     configure(home, serve("--faults", "stall=100%"))
@@ -122,7 +151,30 @@ def test_ctrl_c_ends_it(home: Home, number: signal.Signals) -> None:
     assert process.stderr is not None
     assert "Ctrl-C ends it" in process.stderr.readline()
     process.send_signal(number)
-    assert finish(process).returncode == 0
+    done = finish(process)
+    assert done.returncode == 0
+    assert done.stderr.endswith("Nothing was received.\n")
+
+
+def test_what_it_says_to_type_goes_the_right_way(home: Home) -> None:
+    """With a token another machine sets it up; without, it is pushed to at once."""
+    secret = home.secret(TOKEN)
+    process = home.start("receive", "received", "--host", "0.0.0.0", "--token-file", secret)
+    assert process.stderr is not None
+    process.stderr.readline()
+    said = re.fullmatch(
+        r"On the other machine: albumup target add NAME http://(\S+):(\d+)\n", process.stderr.readline()
+    )
+    assert said
+    assert said[1] == socket.gethostname()
+    added = home.run("target", "add", "nas", f"http://127.0.0.1:{said[2]}", "--token-file", secret)
+    assert added.returncode == 0
+    assert home.run("push", home.photos(2)).returncode == 0
+    assert home.run("push", home.folder / "trip", "--album", "again", "--url", f"http://127.0.0.1:{said[2]}",
+                    "--token-file", secret).returncode == 4  # fmt: skip
+    assert home.run("push", home.folder / "trip").returncode == 0
+    process.send_signal(signal.SIGINT)
+    assert "Received 2 photos (4.0 kB) into trip." in finish(process).stderr
 
 
 def test_idle_clients_keep_nobody_out(home: Home) -> None:

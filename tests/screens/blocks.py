@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
+INTERRUPT = "^C"
 _MARKER = re.compile(r"<!-- screen: ([a-z0-9-]+) -->")
 
 
@@ -25,13 +26,16 @@ class Block:
 
     @property
     def commands(self) -> list[str]:
-        """What is typed, with its comments; what ends with a backslash goes on in the next line."""
+        """What is typed, with its comments; what ends with a backslash goes on in the next line.
+
+        ``^C`` first ends what was left running.
+        """
         found: list[str] = []
         for line in self.lines:
             if found and found[-1].endswith("\\"):
                 found[-1] += "\n" + line
-            elif line.startswith("$ "):
-                found.append(line[2:])
+            elif line.startswith("$ ") or (line == INTERRUPT and not found):
+                found.append(line.removeprefix("$ "))
         return found
 
 
@@ -40,9 +44,8 @@ def pages() -> list[Path]:
 
 
 def blocks(page: Path) -> list[Block]:
-    """Those with a line that begins with ``$ ``, indented by four or fenced."""
-    lines = page.read_text().splitlines()
-    return [block for block in _all(page, lines) if any(line.startswith("$ ") for line in block.lines)]
+    """Those with something typed in them, indented by four or fenced."""
+    return [block for block in _all(page, page.read_text().splitlines()) if block.commands]
 
 
 def _all(page: Path, lines: list[str]) -> Iterator[Block]:

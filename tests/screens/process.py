@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import os
 import random
 import socket
@@ -18,6 +19,7 @@ def set_up(given: dict[str, Any]) -> None:
     """``given``: ``hosts`` (name -> local port), ``took`` (seconds of a run), ``pid``, ``seed``, ``terminal`` (whether
     the streams are one, to be this session's own)."""
     random.seed(given["seed"])
+    random.Random = functools.partial(random.Random, given["seed"])  # type: ignore[misc, assignment]
     if given["terminal"]:
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     _name_hosts(given["hosts"])

@@ -83,6 +83,8 @@ def query(stage: Stage) -> None:
 
 @screen("rehearse")
 def rehearse(stage: Stage) -> None:
+    stage.seed = 134  # most that the faults ask for comes about, but no stall, which takes a minute
     stage.photos()
     stage.reads(str(free_port()), "8090")
-    stage.stays("albumup receive", "Any program")
+    stage.stays("albumup receive", "/photos'")
+    stage.leave_out("  !", "  ?")

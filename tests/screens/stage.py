@@ -49,6 +49,8 @@ class Stage:
         self.took = 4.0
         """Seconds that each run takes, as far as its words go."""
         self.pid = 4121
+        self.seed = 0
+        """Of what happens by chance."""
         self._front = front
         self._reacts: dict[str, list[tuple[str, Callable[[], None]]]] = {}
         self._stays: dict[str, str] = {}
@@ -149,12 +151,13 @@ class Stage:
         assert "Traceback" not in text, text
         return self._shown(text)
 
-    def press(self, keys: str) -> list[str]:
-        """The lines that are new in the terminal that was left last, up to its command's end."""
+    def interrupt(self) -> list[str]:
+        """Ctrl-C in the terminal where a command stayed last: the lines that are new there, up to the command's end."""
         terminal = self._staying[-1]
-        before = len(terminal.text.splitlines())
-        terminal.press(keys)
-        return self._shown("\n".join(terminal.read_on().splitlines()[before:]))
+        before = terminal.text.splitlines()
+        terminal.press("\x03")
+        text = terminal.read_on()
+        return self._shown("\n".join(text.splitlines()[len(before) :]).removeprefix("^C\n"))
 
     def close(self) -> None:
         for terminal in self._staying:
@@ -166,7 +169,7 @@ class Stage:
     def _env(self, is_plain: bool) -> dict[str, str]:
         given = {
             "hosts": dict.fromkeys(self._front.names, self._front.port),
-            "took": self.took, "pid": self.pid, "seed": 0, "terminal": is_plain,
+            "took": self.took, "pid": self.pid, "seed": self.seed, "terminal": is_plain,
         }  # fmt: skip
         programs = self.home / ".local/bin"
         programs.mkdir(parents=True, exist_ok=True)
@@ -190,9 +193,14 @@ class Stage:
         for pattern, shown in _FIXED.items():
             text = re.sub(pattern, lambda found, shown=shown: _broken_as(found[0], shown), text)  # type: ignore[misc]
         lines: list[str] = []
+        deep = 1000
         for line in text.splitlines():
-            is_out = line.startswith(tuple(self._left_out)) if self._left_out else False
-            if not is_out:
+            indent = len(line) - len(line.lstrip())
+            if line.startswith(tuple(self._left_out)) if self._left_out else False:
+                deep = indent + 1  # and the lines that it goes on in
+            elif indent < deep:
+                deep = 1000
+            if deep == 1000:
                 lines.append(line)
             elif lines[-1:] != ["..."]:
                 lines.append("...")

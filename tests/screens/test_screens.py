@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from .blocks import ROOT, Block, blocks, pages, written
+from .blocks import INTERRUPT, ROOT, Block, blocks, pages, written
 from .front import Front
 from .scenarios import LONG, SCENARIOS
 from .stage import Stage
@@ -75,5 +75,8 @@ def _played(stage: Stage, block: Block) -> list[str]:
     """The block as it ought to be: what is typed, and what then stands there."""
     lines: list[str] = []
     for command in block.commands:
-        lines += [*f"$ {command}".splitlines(), *stage.type(command)]
+        if command == INTERRUPT:
+            lines += [INTERRUPT, *stage.interrupt()]
+        else:
+            lines += [*f"$ {command}".splitlines(), *stage.type(command)]
     return lines

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+import socket
+import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from albumup.cli.app import App, pass_app, shared
 from albumup.cli.help import command, option
+
+if TYPE_CHECKING:
+    from albumup.receive import Faults, Tally
 
 
 @command(short_help="Receive albums from other machines into a folder.")
@@ -25,10 +31,10 @@ def receive(app: App, /, folder: str, host: str, port: int, token_file: str | No
       albumup receive ./photos --port 8090
       albumup receive ./photos --faults drop=5%,stall=2%,503=10%    a rehearsal
 
-    The sending side: kind = "inbox", url = "http://HOST:PORT", and token_file where there is a token.
+    It says what to type on the sending side, and at its end how much it received. No link below DIR is followed.
     """
     from albumup.cli.screen import escape
-    from albumup.config import OPTIONS, read_token
+    from albumup.config import OPTIONS, read_token, shown
     from albumup.errors import UsageError
     from albumup.receive import is_loopback, parse_faults, serve
     from albumup.settings import InboxSettings
@@ -48,11 +54,11 @@ def receive(app: App, /, folder: str, host: str, port: int, token_file: str | No
         token = read_token(settings, OPTIONS, os.getcwd())
 
     def ready(url: str) -> None:
-        app.screen.complain(f"Receiving into {escape(os.path.abspath(folder))} at {url}; Ctrl-C ends it.")
-        if token is None:
-            app.screen.complain("Any program on this computer can send to it; --token-file F asks for a token.")
+        app.screen.complain(f"Receiving into {escape(shown(os.path.abspath(folder)))} at {url}; Ctrl-C ends it.")
+        for line in _what_to_type(url, host, token is not None):
+            app.screen.complain(line)
 
-    serve(
+    tally = serve(
         os.path.abspath(folder),
         host,
         port,
@@ -62,4 +68,37 @@ def receive(app: App, /, folder: str, host: str, port: int, token_file: str | No
         warn=lambda line: app.screen.complain(escape(line, 1000)),
         log=(lambda line: app.screen.say(escape(line))) if app.screen.verbose else lambda _: None,
     )
+    if sys.stderr.isatty():
+        app.screen.say("")  # after ^C
+    for line in _received(tally, chosen):
+        app.screen.say(line)
     return 0
+
+
+def _what_to_type(url: str, host: str, has_token: bool) -> list[str]:
+    """How photos come here. Everywhere is no address to send to: then it is this computer's name."""
+    if not has_token:
+        return [
+            "Any program on this computer can send to it; --token-file F asks for a token.",
+            f"From another terminal: albumup push ./trip --url '{url}/albums/{{album}}/photos'",
+        ]
+    if host in ("0.0.0.0", "::"):
+        url = f"http://{socket.gethostname()}:{url.rpartition(':')[2]}"
+    return [f"On the other machine: albumup target add NAME {url}"]
+
+
+def _received(tally: Tally, faults: Faults | None) -> list[str]:
+    from albumup.cli.figures import photos, size
+    from albumup.cli.screen import escape
+
+    folders = sorted(tally.folders)
+    where = escape(folders[0], 60) if len(folders) == 1 else f"{len(folders)} albums"
+    lines = ["Nothing was received."]
+    if folders:
+        lines = [f"Received {photos(tally.photos)} ({size(tally.size)}) into {where}."]
+    if tally.again:
+        lines[0] += f" {tally.again} came once more, and {'is' if tally.again == 1 else 'are'} there once."
+    if faults is not None:
+        counts = ", ".join(f"{count} {name}" for name, count in sorted(faults.counts.items()))
+        lines.append(f"Went wrong on purpose: {counts or 'nothing'}.")
+    return lines

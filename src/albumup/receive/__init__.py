@@ -11,13 +11,14 @@ from __future__ import annotations
 from albumup.receive.faults import Faults, parse_faults
 from albumup.receive.names import album_folder_name
 from albumup.receive.server import Receiver, is_loopback, serve
-from albumup.receive.store import Store, Stored, store_id
+from albumup.receive.store import Store, Stored, Tally, store_id
 
 __all__ = [
     "Faults",
     "Receiver",
     "Store",
     "Stored",
+    "Tally",
     "album_folder_name",
     "is_loopback",
     "parse_faults",

@@ -35,7 +35,7 @@ from albumup.receive.faults import SLOW, paced
 from albumup.receive.folders import LinkInTheWay
 from albumup.receive.form import BadForm, boundary_of, read_form
 from albumup.receive.parts import Mismatch
-from albumup.receive.store import Store
+from albumup.receive.store import Store, Tally
 
 BLOCK = 256 * 1024  # bytes of a body in memory per connection
 ASK_BYTES = 1024 * 1024
@@ -68,6 +68,7 @@ class Desk:
     stopping: threading.Event
     log: Callable[[str], None]
     connections: Connections
+    tally: Tally
 
 
 class Answer(NamedTuple):
@@ -239,7 +240,8 @@ class Handler(BaseHTTPRequestHandler):
             raise Refused(404, "there is nothing here")
         wanted = "POST" if found else "GET"
         if self.command != wanted:
-            raise Refused(405, f"this address takes {wanted}", f"Allow: {wanted}")
+            where = "" if found else "; photos go to /albums/NAME/photos"
+            raise Refused(405, f"this address takes {wanted}{where}", f"Allow: {wanted}")
         if not found:
             return Answer(200, {"server": "albumup", "version": 1, "store": self._desk.store.id})
         album = unquote_to_bytes(found[1].encode("latin-1")).decode("utf-8", "surrogateescape")
@@ -274,6 +276,7 @@ class Handler(BaseHTTPRequestHandler):
             declared = read_form(blocks, boundary, self._unread, part.write)
             part.check(declared.size, declared.sha256)
             stored = self._desk.store.keep(part, album, declared.name, declared.mtime_ns)
+            self._desk.tally.note(stored, part.size)
         status = "created" if stored.created else "duplicate"
         answer = {"id": stored.id, "name": stored.name, "sha256": stored.sha256, "status": status}
         return Answer(201 if stored.created else 200, answer)

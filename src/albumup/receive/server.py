@@ -22,7 +22,7 @@ from albumup.errors import LocalError
 from albumup.receive.connections import Connections
 from albumup.receive.faults import Faults
 from albumup.receive.handler import Desk, Handler
-from albumup.receive.store import Store
+from albumup.receive.store import Store, Tally
 
 GRACE = 5.0  # seconds for what is being stored when the receiver stops
 POLL = 0.05  # seconds until stop() is noticed; an uploader with an inbox waits that long at its end
@@ -64,6 +64,7 @@ class Receiver:
         if token == "" or not host or (token is None and not is_loopback(host)):
             raise ValueError("a receiver needs a token and a host")
         rng = rng or random.Random()
+        self.tally = Tally()
         self._address = (host, port)
         self._log = log
         self._stopping = threading.Event()
@@ -74,6 +75,7 @@ class Receiver:
             stopping=self._stopping,
             log=log,
             connections=connections or Connections(),
+            tally=self.tally,
         )
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
@@ -160,9 +162,9 @@ def serve(
     log: Callable[[str], None] = _silent,
     warn: Callable[[str], None] = _silent,
     stop: threading.Event | None = None,
-) -> None:
+) -> Tally:
     """Receive into ``folder`` until SIGINT, SIGTERM or ``stop``; ``on_ready`` is told the URL once it listens,
-    ``warn`` of photos that are damaged.
+    ``warn`` of photos that are damaged. Returns what was received.
 
     Signals are heeded when this runs in the main thread, and those that were ignored stay so (nohup, ``&``).
     Raises LocalError when the folder or the address cannot be used, ValueError for an empty token or host.
@@ -173,6 +175,7 @@ def serve(
         on_ready(receiver.url)
         while not came and not stop.wait(0.1):
             pass
+    return receiver.tally
 
 
 @contextlib.contextmanager

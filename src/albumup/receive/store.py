@@ -42,6 +42,24 @@ class Stored:
         return f"{self.folder}/{self.name}"
 
 
+class Tally:
+    """What a receiver has taken in since it began: new photos and their bytes, how often one came that was there, and
+    the folders of their albums. For many threads."""
+
+    def __init__(self) -> None:
+        self.photos = self.size = self.again = 0
+        self.folders: set[str] = set()
+        self._lock = threading.Lock()
+
+    def note(self, stored: Stored, size: int) -> None:
+        """``size`` in bytes."""
+        with self._lock:
+            self.folders.add(stored.folder)
+            self.photos += stored.created
+            self.size += size * stored.created
+            self.again += not stored.created
+
+
 class Store:
     """The folder ``root``, made (0700) if need be. Any number of threads and processes may use it at once.
 
