@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 @command(short_help="Receive albums from other machines into a folder.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=str))
-@option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@option("--port", default=0, type=click.IntRange(0, 65535), help="The port; a free one when not given.")
+@option("--host", default="127.0.0.1", metavar="HOST", help="The address to listen on (127.0.0.1).")
+@option("--port", default=0, metavar="PORT", type=click.IntRange(0, 65535), help="The port; a free one when not given.")
 @option("--token-file", metavar="F", help="A file that holds the token clients must send (0600).")
 @option("--faults", metavar="LIST", help="Misbehave on purpose: drop=5%,stall=2%,503=10%,lost-answer=3%.")
 @shared
