@@ -201,12 +201,16 @@ def on_terminal(home: Home, *args: object, columns: int = 80, seen: Watch | None
     return code, painted.decode()
 
 
+def bare(painted: str) -> str:
+    """What is painted, without colours and moves."""
+    return re.sub(r"\x1b(?:[78]|\[[0-9;?]*[A-Za-z])", "", painted)
+
+
 def widths(painted: str) -> list[int]:
     """The columns that each painted line takes."""
-    text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", painted)
     return [
         sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in line)
-        for line in re.split(r"[\r\n]+", text)
+        for line in re.split(r"[\r\n]+", bare(painted))
     ]
 
 
@@ -254,7 +258,7 @@ def test_100_percent_shows_only_after_the_answer(home: Home, server: FormServer)
 
 def test_bars_are_gone_when_it_ends(home: Home, server: FormServer) -> None:
     last = re.split(r"[\r\n]+", pushing(home, server).rstrip())[-1]
-    assert re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", last).startswith("trip: 2 of 2 sent")
+    assert bare(last).startswith("trip: 2 of 2 sent")
 
 
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=["NO_COLOR", "dumb"])
