@@ -130,6 +130,11 @@ def test_nobody_else_writes_to_the_terminal() -> None:
     assert found == ["cli/app.py: click.echo(f'albumup {__version__}')"]
 
 
+def test_only_paths_for_other_programs_go_out_as_they_are() -> None:
+    callers = {path.relative_to(_OURS).as_posix() for path in _OURS.rglob("*.py") if "put_raw(" in path.read_text()}
+    assert callers == {"cli/screen.py", "cli/list_.py", "cli/verify.py"}, "-0, and what is escaped already"
+
+
 def test_install_leaves_no_other_way(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("stdout", "stderr"):
         stream = io.TextIOWrapper(io.BytesIO(), "utf-8", "strict", line_buffering=True)

@@ -450,8 +450,14 @@ def test_a_spool_folder_is_never_made_on_another_disk_than_was_meant(home: Home,
     assert config.returncode == 4
     assert "config.toml: defaults.spool_dir: there is no folder" in config.stderr
     assert not disk.parent.exists()
+    file = home.run("push", trip, "--spool-dir", home.config_file)
+    assert file.returncode == 2
+    assert "is there, and is no folder" in file.stderr
     assert not home.journal.exists() or home.tasks() == []
     disk.mkdir(parents=True)
+    dry = home.run("push", trip, "-n", "--spool-dir", disk / "spool")
+    assert f"They would be copied to {disk}/spool" in dry.stderr
+    assert list(disk.iterdir()) == []
     first = home.run("push", trip, "--spool-dir", disk / "spool", "--patience", "0")
     assert first.returncode == 0
     assert "The folder ~/media/disk/spool is new" in first.stderr

@@ -11,8 +11,11 @@ if TYPE_CHECKING:
     from albumup.intake import Intake
 
 
-def dry_run(app: App, intake: Intake, where: Destination, counted: Any, *, as_json: bool) -> int:
-    """Say what a push would do; journal, target and spool stay as they are, and nobody is asked."""
+def dry_run(app: App, intake: Intake, where: Destination, counted: Any, copies_to: str, *, as_json: bool) -> int:
+    """Say what a push would do; journal, target and spool stay as they are, and nobody is asked.
+
+    ``copies_to``: the folder that photos would be copied to first, or "".
+    """
     from albumup.cli.events import event_json, summary_event
     from albumup.cli.oddities import say_oddities
     from albumup.cli.screen import escape, photos, put_json, size
@@ -33,6 +36,8 @@ def dry_run(app: App, intake: Intake, where: Destination, counted: Any, *, as_js
     name, would = shown_name(intake.album), f"{photos(survey.queued)} would be queued ({size(survey.size)})"
     app.screen.say(f"{name}: {would}, {_where(where, intake.album)}")
     app.screen.say(_of_album(known[0]) if known else "It would be a new album.")
+    if copies_to:
+        app.screen.say(f"They would be copied to {escape(copies_to)} first.")
     for note in where.notes:
         app.screen.say(note)
     for folder in survey.folders:

@@ -24,10 +24,12 @@ def look_at_spool(app: App, journal: Journal | None, folder: str, given: dict[st
     look_at_place(folder, was_used=journal is not None and copies.was_used(journal, folder))
     named = os.path.dirname(folder)
     above = os.path.dirname(named)
-    if os.path.isdir(above):
+    if os.path.isdir(named) or (os.path.isdir(above) and not os.path.lexists(named)):
         return
     hint = f"nothing was queued; mount its disk, or: mkdir -p {quote(named)}; then push again"
     words = f"there is no folder {above!a} in which {os.path.basename(named)!a} could be made; is its disk mounted?"
+    if os.path.lexists(named):
+        words, hint = f"{named!a} is there, and is no folder", "nothing was queued; name another one"
     if given["spool_dir"]:
         raise UsageError(f"--spool-dir: {words}", hint)
     raise ConfigError(f"{place_of(f'{shown(app.config.path)}: defaults', 'spool_dir')}: {words}", hint)
