@@ -167,7 +167,7 @@ TYPES: tuple[MediaType, ...] = (
     _type("video/ogg", _VIDEO, "Ogg Theora", ".ogv .ogm", rb"OggS.{24}\x80theora"),
 )  # fmt: skip
 
-NOT_BY_SUFFIX: dict[str, str] = {".ts": "video/mp2t", ".mod": "video/mpeg", ".tod": "video/mp2t"}
+NOT_BY_SUFFIX = _set(".ts .mod .tod")
 """Suffixes of videos that other files have as often (TypeScript, music, text): only content tells them."""
 
 TEXT_SUFFIXES = _set(".mts .m2ts .m2t .cap")
