@@ -9,7 +9,7 @@ import pytest
 from albumup.cli.closing import Ending, composed, with_code
 from albumup.cli.layout import cells
 from albumup.cli.names import Names, telling
-from albumup.cli.reasons import MOST_LINES, Group, kind_of, lines_of, named
+from albumup.cli.reasons import MOST_LINES, Group, kind_of, lines_of, named, rows
 
 
 class BaseNames(Names):
@@ -83,13 +83,28 @@ def test_details_keep_to_their_lines_and_every_photo_is_counted(counts: list[int
         for number, count in enumerate(counts)
     ]
     lines = lines_of(groups, BaseNames(), most)
-    assert len(lines) <= most
+    assert len(lines) == sum(map(rows, lines)) <= most
     assert all(cells(line) <= 79 for line in lines)
     said = sum(int(line.split()[0]) for line in lines if " photos failed: " in line)
     said += sum(1 for line in lines if "  failed    " in line)
     said += sum(int(line.split()[1]) for line in lines if line.startswith("  and "))
     assert said == (sum(counts) if lines else 0)
     assert lines or most < (1 if counts == [1] else 3)
+
+
+@pytest.mark.parametrize("most", range(11))
+def test_a_long_reason_counts_with_all_its_rows(most: int) -> None:
+    groups = [Group("failed", f"{number} " + "words " * 20, number + 1, [b"/t/A.JPG"] * 2) for number in range(9)]
+    lines = lines_of(groups, BaseNames(), most)
+    assert sum(map(rows, lines)) <= most
+    assert bool(lines) == (most >= 3)
+
+
+def test_notes_are_cut_where_there_is_no_room() -> None:
+    notes = [f"  note {number}" for number in range(30)]
+    lines = [line for line, _ in composed([Ending(1, "trip", notes=notes)], BaseNames())]
+    assert lines == [*notes[:9], "  and 21 more", "trip"]
+    assert [line for line, _ in composed([Ending(1, "trip", notes=notes[:10])], BaseNames())] == [*notes[:10], "trip"]
 
 
 def test_names_fill_their_lines_and_the_rest_is_counted() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from albumup.cli.names import Names
-from albumup.cli.reasons import MOST_LINES, Group, grouped, lines_of
+from albumup.cli.reasons import MOST_LINES, Group, grouped, lines_of, rows
 from albumup.cli.screen import escape, photos, size, span
 from albumup.cli.words import quoted, title_of
 from albumup.config import shown
@@ -50,7 +50,7 @@ def composed(endings: Sequence[Ending], names: Names) -> list[tuple[str, bool]]:
         if ending in telling:
             details = _details(ending, names, -(-left // len(telling)))
             telling.remove(ending)
-            left -= len(details)
+            left -= sum(map(rows, details))
         said = [*details, ending.summary, *ending.commands]
         lines += [(line, ending.is_well) for line in said]
         if ending.link:
@@ -60,11 +60,14 @@ def composed(endings: Sequence[Ending], names: Names) -> list[tuple[str, bool]]:
 
 def _details(ending: Ending, names: Names, most: int) -> list[str]:
     lines = lines_of(ending.groups, names, most)
-    room = most - len(lines)
-    if len(ending.notes) <= room:
+    room = most - sum(map(rows, lines))
+    if sum(map(rows, ending.notes)) <= room:
         return [*lines, *ending.notes]
-    kept = max(0, room - 1)
-    return [*lines, *ending.notes[:kept], f"  and {len(ending.notes) - kept} more"][:most]
+    kept = 0
+    while sum(map(rows, ending.notes[: kept + 1])) < room:
+        kept += 1
+    more = [f"  and {len(ending.notes) - kept} more"] if room > 0 else []
+    return [*lines, *ending.notes[:kept], *more]
 
 
 def with_code(lines: Sequence[tuple[str, bool]], code: int) -> list[tuple[str, bool]]:

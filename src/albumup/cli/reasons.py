@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 
 from albumup.cli.escaping import escape
 from albumup.cli.figures import photos
-from albumup.cli.layout import cells, padded
+from albumup.cli.layout import cells, padded, wrapped
 from albumup.cli.names import Names
 from albumup.file_names import text_of
 from albumup.journal.journal import Journal
 
 MOST_LINES = 10
-"""Lines that the details of a run take, whatever went wrong."""
+"""Rows that the details of a run take on a terminal of 80 columns, whatever went wrong."""
 _AT_A_TIME = 1000
 _MOST_GROUPS = 1000
 """What is beyond them is one group: memory stays flat."""
@@ -90,30 +90,41 @@ def _wanting(journal: Journal, album_id: int) -> Iterator[sqlite3.Row]:
         last = rows[-1]["id"]
 
 
+def rows(line: str) -> int:
+    """Lines that one takes on a terminal of 80 columns."""
+    return wrapped(line, _COLUMNS + 1).count("\n") + 1
+
+
 def lines_of(groups: Sequence[Group], names: Names, most: int) -> list[str]:
-    """At most that many lines: a photo that is alone with its reason has one, others share a heading."""
-    single = [names.of(group.paths[0]) for group in groups[:most] if group.count == 1]
-    width = min(max(map(cells, single), default=0), _WIDEST_ALIGNED)
-    spare = most - sum(1 if group.count == 1 else 2 for group in groups)
+    """At most that many rows: a photo that is alone with its reason has a line, others share a heading."""
+    first = groups[:most]
+    alone = [names.of(group.paths[0]) for group in first if group.count == 1]
+    width = min(max(map(cells, alone), default=0), _WIDEST_ALIGNED)
+    heads = [_head(group, names, width) for group in first]
+    costs = [rows(head) + (group.count > 1) for group, head in zip(first, heads, strict=True)]
+    spare = max(0, most - sum(costs) - len(groups[most:]))
     lines: list[str] = []
-    left = sum(group.count for group in groups)
-    for number, group in enumerate(groups):
-        is_last = number == len(groups) - 1
-        room = most - len(lines) - (0 if is_last else 1)
-        if group.count == 1 and room >= 1:
-            name, reason = padded(names.of(group.paths[0]), width), escape(group.reason, _LONGEST)
-            lines.append(f"  {name}  {group.state:<8}  {reason}")
-        elif group.count > 1 and room >= 2:
-            lines.append(f"  {photos(group.count)} {group.state}: {escape(group.reason, _LONGEST)}")
-            found = named(map(names.of, group.paths), group.count, 1 + min(max(spare, 0), _MOST_NAME_LINES - 1))
-            spare -= len(found) - 1
-            lines += found
-        else:
+    room, left = most, sum(group.count for group in groups)
+    for group, head, cost in zip(first, heads, costs, strict=True):
+        is_last = group is groups[-1]
+        if cost > room - (not is_last):
             break
+        lines.append(head)
+        room -= cost
+        if group.count > 1:
+            found = named(map(names.of, group.paths), group.count, 1 + min(spare, _MOST_NAME_LINES - 1))
+            more = len(found) - 1
+            spare, room, lines = spare - more, room - more, lines + found
         left -= group.count
-    if left and lines:
-        lines.append(f"  and {left} more")
-    return lines
+    return [*lines, f"  and {left} more"] if left and lines else lines
+
+
+def _head(group: Group, names: Names, width: int) -> str:
+    """The line of a photo that is alone, its name ``width`` cells wide at least; or the heading of several."""
+    reason = escape(group.reason, _LONGEST)
+    if group.count > 1:
+        return f"  {photos(group.count)} {group.state}: {reason}"
+    return f"  {padded(names.of(group.paths[0]), width)}  {group.state:<8}  {reason}"
 
 
 def named(names: Iterable[str], count: int, most: int) -> list[str]:
