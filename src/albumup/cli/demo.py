@@ -12,9 +12,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from albumup.cli.app import App, pass_app, shared
 from albumup.cli.help import command, option
+
+if TYPE_CHECKING:
+    from albumup.cli.screen import Screen
 
 _PHOTOS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "demo_photos")
 _MEDIA = (".JPG", ".HEIC", ".MOV")
@@ -24,8 +28,9 @@ _STEP_SECONDS = 60.0
 class _Show:
     """A server on this computer that misbehaves to order, and the command as a person would type it."""
 
-    def __init__(self, say: Callable[[str], None], folder: str) -> None:
-        self._say = say
+    def __init__(self, screen: Screen, folder: str) -> None:
+        self._screen = screen
+        self._say = screen.say
         self.folder = folder
         self.trip = os.path.join(folder, "trip")
         self.received = os.path.join(folder, "server")
@@ -38,7 +43,7 @@ class _Show:
             self._say(f"# {line}")
 
     def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "albumup", *arguments]
+        return [sys.executable, "-m", "albumup", "--progress", self._screen.progress, *arguments]
 
     def environment(self) -> dict[str, str]:
         return {**os.environ, "ALBUMUP_JOURNAL": self.journal, "ALBUMUP_CONFIG": self.config}
@@ -61,6 +66,7 @@ class _Show:
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
             process.wait()
+        self._screen.wipe_bars()
         self._say("")
         self._say("Killed")
 
@@ -105,7 +111,7 @@ def _tell(app: App, folder: str) -> int:
 
     from albumup.receive import Receiver, Store, parse_faults
 
-    show = _Show(app.screen.say, folder)
+    show = _Show(app.screen, folder)
     os.makedirs(show.trip, exist_ok=True)
     pictures = sorted(name for name in os.listdir(_PHOTOS) if name.endswith(_MEDIA))
     for name in pictures:
@@ -125,7 +131,10 @@ def _tell(app: App, folder: str) -> int:
         show.type_and_kill("push", show.trip, "--jobs", "1", when=lambda: show.is_sending(pictures[-1]))
         show.tell("Nothing is lost: the journal knows what is sent and what is not.")
         show.type("status")
-        show.tell("Another process goes on where it stopped.")
+        show.tell(
+            "Another process goes on where it stopped. LEFT counts the photo that the",
+            "server rejected, too: it is sent again only when somebody asks for it.",
+        )
         code = show.type("resume")
         show.tell("One photo was rejected. The list says which, and why.")
         show.type("list", "trip", "--state", "rejected")

@@ -114,7 +114,6 @@ def away(journal: Journal, path: bytes, why: str) -> list[str]:
 
 def opening(journal: Journal, album: Album) -> str:
     """ "trip: stopped 3 hours ago; 176 left, 2.4 GB"."""
-    tally = runs.tally(journal, album.id)
     last = journal.rows(
         "select max(changed, max(coalesce(ended, started))) from album join scope on album_id = album.id"
         " join run on run.id = run_id where album.id = ?",
@@ -125,7 +124,7 @@ def opening(journal: Journal, album: Album) -> str:
     left = runs.unsent(journal, album.id)
     if not left:
         return f"{title_of(journal, album)}: {when}all sent, and not yet all done in the album there"
-    return f"{title_of(journal, album)}: {when}{photos(left)} left, {size(tally.size(State.PENDING, State.SENDING))}"
+    return f"{title_of(journal, album)}: {when}{photos(left)} left, {size(runs.unsent_bytes(journal, album.id))}"
 
 
 class Follower:

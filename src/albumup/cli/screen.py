@@ -45,9 +45,9 @@ class Screen:
         """What is said is read by a person, now."""
         is_terminal = self.is_terminal and not is_dumb
         automatic = "bar" if is_terminal else "plain" if self.is_terminal else "none"
-        self._progress = automatic if progress == "auto" else progress
+        self.progress = automatic if progress == "auto" else progress
         if quiet:
-            self._progress = "none"
+            self.progress = "none"
         wanted = color == "always" or (color == "auto" and is_terminal and not os.environ.get("NO_COLOR"))
         self._color = wanted
         self._bars: Bars | None = None
@@ -87,15 +87,15 @@ class Screen:
         """Paint the bars, or every half minute a line, or nothing."""
         if self._outlet is not None and self._outlet.backlog > _LAG:
             return  # nobody looks
-        if self._progress == "bar":
+        if self.progress == "bar":
             self._rate.note(time.monotonic(), progress.bytes_done + progress.spooled_bytes)
             try:
                 if self._bars is None:
                     self._bars = Bars(cast(IO[str], self._err))
                 self._bars.show(progress, title, self._rate)
             except OSError:
-                self._progress = "none"
-        elif self._progress == "plain":
+                self.progress = "none"
+        elif self.progress == "plain":
             now = time.monotonic()
             self._rate.note(now, progress.bytes_done)
             if now >= self._plain_at:
@@ -128,8 +128,8 @@ class Screen:
             self._bars = None
 
     def wipe_bars(self) -> None:
-        """Erase the bars that another process left standing, which was killed."""
-        if self._progress == "bar":
+        """Erase the bars that another process, which was killed, left standing here."""
+        if self.progress == "bar":
             self._err.write(ERASE)
 
 

@@ -123,6 +123,13 @@ def unsent(journal: Journal, album_id: int) -> int:
     return tally(journal, album_id).count(State.PENDING, State.SENDING) + asking(journal, album_id)
 
 
+def unsent_bytes(journal: Journal, album_id: int) -> int:
+    """How large the photos are that ``unsent`` counts."""
+    sql = "select coalesce(sum(size), 0) from task where album_id = ? and state = 'in_doubt' and ask_at is not null"
+    asked_about = int(journal.rows(sql, album_id)[0][0])
+    return tally(journal, album_id).size(State.PENDING, State.SENDING) + asked_about
+
+
 def owes(journal: Journal, album_id: int) -> bool:
     """Is the server's album owed a photo, or the user its share link?"""
     return bool(journal.rows("select 1 from task where album_id = ? and owed = 1 limit 1", album_id)) or owes_share(
