@@ -14,7 +14,7 @@ import pytest
 
 from albumup.cli import gate
 from albumup.cli.bars import Bars, Rate
-from albumup.cli.escaping import escape, json_line, tame
+from albumup.cli.escaping import escape, json_line, offered, tame
 from albumup.cli.gate import Gate, Own
 from albumup.cli.screen import Screen, put, table
 from albumup.uploader.progress import Pause, Progress, Upload
@@ -55,8 +55,17 @@ def test_a_gate_lets_out_lines_and_letters_whoever_writes() -> None:
     print("one\x1b[31m", "two\r", file=stream)
     stream.writelines(["a\tb\n", "\x9b5m\n"])
     assert stream.write("\udc9b") == 1
+    with pytest.raises(TypeError):
+        stream.write(b"")  # type: ignore[arg-type]
     stream.flush()
     assert raw.getvalue() == b"one\\x1b[31m two\\x0d\na\\x09b\n\\x9b5m\n\\x9b"
+
+
+def test_a_shell_that_completes_gets_names_letter_by_letter() -> None:
+    """A name is typed as it is, with the spaces of Japan and families of emoji; controls are no part of one."""
+    name = "旅行\u30002026 👨\u200d👩\u200d👧"
+    assert offered(f"plain\t{name}\n") == f"plain\t{name}\n"
+    assert bad_ones(offered("\x1b]0;x\x07\x9b\u2028\udc9b")) == []
 
 
 def test_our_own_markup_is_a_closed_list() -> None:

@@ -31,6 +31,15 @@ def tame(text: str) -> str:
     return "\n".join(map(_escaped, text.split("\n")))
 
 
+def offered(text: str) -> str:
+    """Lines and columns for a shell that completes words: as they are, but for what would act on its terminal."""
+    return "".join(letter if letter in "\t\n" or _is_text(letter) else _shown(letter) for letter in text)
+
+
+def _is_text(letter: str) -> bool:
+    return unicodedata.category(letter) not in ("Cc", "Cs", "Zl", "Zp")
+
+
 def _escaped(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text

@@ -10,9 +10,10 @@ from __future__ import annotations
 import io
 import re
 import sys
+from collections.abc import Callable
 from typing import IO
 
-from albumup.cli.escaping import tame
+from albumup.cli.escaping import offered, tame
 
 _OWN = re.compile(r"(\r|\n|\x1b[78]|\x1b\[(?:[ABJK]|2K|\?7[lh]|[0-9]{1,2}m))")
 """All that a terminal is sent besides letters: line ends, a line up or down, to and from a place that it is to
@@ -22,10 +23,13 @@ remember, to erase, to break lines or not, a colour."""
 class Gate(io.TextIOWrapper):
     """A standard stream that lets out nothing but letters and line ends, whoever writes to it."""
 
-    lets_tabs = False
+    fit: Callable[[str], str] = staticmethod(tame)
+    """Makes a text fit for who reads it."""
 
     def write(self, text: str) -> int:
-        self.pass_on("\t".join(map(tame, text.split("\t"))) if self.lets_tabs else tame(text))
+        if not isinstance(text, str):
+            raise TypeError("a text, not bytes")  # click finds out so which of them a stream takes
+        self.pass_on(self.fit(text))
         return len(text)
 
     def pass_on(self, text: str) -> None:
@@ -61,7 +65,7 @@ class Own:
 
 
 def install(*, for_a_shell: bool = False) -> None:
-    """Put gates before stdout and stderr. ``for_a_shell``: it completes words, and parts them by tabs."""
+    """Put gates before stdout and stderr. ``for_a_shell``: it completes words, and takes them letter by letter."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if isinstance(stream, Gate) or not isinstance(stream, io.TextIOWrapper):
@@ -70,6 +74,7 @@ def install(*, for_a_shell: bool = False) -> None:
         stream.flush()
         # A strict stream would raise on a name that is no UTF-8.
         gate = Gate(stream.detach(), encoding, "backslashreplace", line_buffering=is_by_line)
-        gate.lets_tabs = for_a_shell
+        if for_a_shell:
+            gate.fit = offered
         setattr(sys, name, gate)
         setattr(sys, f"__{name}__", gate)
