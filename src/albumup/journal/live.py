@@ -67,6 +67,8 @@ def matched(stills: Sequence[bytes], clips: Sequence[bytes]) -> list[tuple[int, 
     Names only tell several apart: equal stems go first, then near ones, then what is left in its order. A still for
     which no clip is left shares one; a clip for which no still is left is a video of its own.
     """
+    if len(stills) == len(clips) == 1:
+        return [(0, 0)]
     pairs: dict[int, int] = {}
     taken: set[int] = set()
     for alike in (_stem, near, _any):
