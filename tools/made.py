@@ -164,11 +164,19 @@ def _type(wanted: object) -> str:
     return " | ".join(choices) if choices else _word(str(wanted))
 
 
+_WORDS = {
+    "dict": "table",
+    "tuple[str": "list of text",
+    "tuple": "list of statuses",
+    "bool": "true | false",
+    "float": "seconds",
+    "int": "number",
+}
+
+
 def _word(name: str) -> str:
-    """A type in words: ``float`` is a number of seconds wherever it is a setting."""
-    words = (("dict", "table"), ("tuple[str", "list of text"), ("tuple", "list of statuses"), ("bool", "true | false"))
-    words += (("float", "seconds"), ("int", "number"))
-    return next((word for part, word in words if part in name), "text")
+    """A type in words: a float is a number of seconds wherever it is a setting."""
+    return next((word for part, word in _WORDS.items() if part in name), "text")
 
 
 def _default(value: object) -> str:

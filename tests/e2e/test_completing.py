@@ -152,6 +152,14 @@ def test_tab_completes_in_fish(named: Home) -> None:
     assert not (named.folder / "run").exists()
 
 
+def test_the_function_of_bash_also_answers_who_calls_it_by_hand(named: Home) -> None:
+    """As the tests of other packages do, which set COMP_WORDS alone."""
+    lines = (f"source {ROOT}/completion/albumup", "COMP_WORDS=(albumup list --state fa) COMP_CWORD=3")
+    called = "; ".join((*lines, "_albumup_completion albumup", "printf '<%s>' \"${COMPREPLY[@]}\""))
+    done = subprocess.run([need("bash"), "--norc", "-c", called], env=named.env, capture_output=True, check=True)
+    assert done.stdout == b"<failed>"
+
+
 # Without a shell.
 
 
@@ -224,3 +232,8 @@ def test_what_bash_is_given_means_the_name_in_each_kind_of_quotes() -> None:
 
 def test_a_name_that_no_line_can_hold_is_unfit() -> None:
     assert [is_fit(name) for name in ("a b", "a\nb", "\x1b[2J", "\udcff", "\u2028")] == [True] + [False] * 4
+
+
+def test_a_script_in_clicks_own_form_gets_what_click_says(home: Home) -> None:
+    done = home.run(_ALBUMUP_COMPLETE="bash_complete", COMP_WORDS="albumup re", COMP_CWORD="1")
+    assert done.stdout.splitlines() == ["plain,resume", "plain,retry-failed", "plain,receive"]

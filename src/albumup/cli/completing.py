@@ -34,15 +34,17 @@ _MOST = 500
 
 _BASH = """\
 %(complete_func)s() {
-    local kind value
+    local kind value line=${COMP_LINE:0:COMP_POINT}
     COMPREPLY=()
+    : "${line:=${COMP_WORDS[*]:0:COMP_CWORD+1}}"
     while IFS=$'\\t' read -r kind value; do
         case $kind in
             plain) COMPREPLY+=("$value") ;;
             file) compopt -o default ;;
             dir) compopt -o dirnames ;;
         esac
-    done < <(COMP_LINE="${COMP_LINE:0:COMP_POINT}" COMP_WORD="$2" %(complete_var)s=bash_complete "$1")
+    done < <(COMP_LINE=$line COMP_WORD=${2-${COMP_WORDS[COMP_CWORD]}} \
+%(complete_var)s=bash_complete "${1:-%(prog_name)s}")
 } 2>/dev/null
 
 complete -o nosort -F %(complete_func)s %(prog_name)s 2>/dev/null || complete -F %(complete_func)s %(prog_name)s
@@ -52,11 +54,12 @@ _ZSH = """\
 #compdef %(prog_name)s
 
 %(complete_func)s() {
-    local kind value words_of_it line
+    local kind value words_of_it line typed=$words[CURRENT]
     local -a plain described answer
 
     (( $+commands[$words[1]] )) || [[ -x $words[1] ]] || return 1
-    line="${(j: :)words[1,CURRENT-1]} $QIPREFIX$IPREFIX$PREFIX"
+    (( $+PREFIX )) && typed=$QIPREFIX$IPREFIX$PREFIX
+    line="${(j: :)words[1,CURRENT-1]} $typed"
     answer=("${(@f)$(COMP_LINE=$line %(complete_var)s=zsh_complete $words[1] 2>/dev/null)}")
     for kind value words_of_it in $answer; do
         case $kind in
@@ -107,7 +110,9 @@ complete --no-files --command %(prog_name)s --arguments '(%(complete_func)s)'
 
 
 def install() -> None:
-    """Have click use what is here."""
+    """Have click use what is here, for our scripts; one in click's own form gets what click says."""
+    if "COMP_LINE" not in os.environ and os.environ["_ALBUMUP_COMPLETE"].endswith("_complete"):
+        return
     for shell in (_Bash, _Zsh, _Fish):
         add_completion_class(shell)
 
