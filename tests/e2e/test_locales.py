@@ -56,6 +56,7 @@ def test_names_go_as_utf_8_whatever_the_locale(
     assert set(server.names) == SENT
     assert {one.fields["into"] for one in server.ledger} == {ALBUM}
     assert {one.fields["title"] for one in server.ledger} >= {"plain", "Grüße ß", "写真"}
+    assert {one.fields["place"] for one in server.ledger} == SENT
     listed = home.run("list", ALBUM.encode(), "--json")
     paths = {json.loads(line)["path"] for line in listed.stdout.splitlines()}
     assert {path.encode(errors="surrogateescape") for path in paths} == {folder + b"/" + name for name in NAMES}

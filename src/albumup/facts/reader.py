@@ -18,6 +18,7 @@ _BY_EXIFREAD = {"image/png", "image/jxl"}
 
 _BY_EXIFTOOL_ALONE = {
     "image/x-canon-cr3", "image/x-canon-crw", "image/x-fuji-raf", "image/x-minolta-mrw", "image/x-sigma-x3f",
+    "image/x-phaseone-eip", "image/x-lytro-lfp", "image/x-photo-cd", "image/x-sony-pmp", "image/x-rawzor",
     "image/jp2", "image/jpx", "image/vnd.adobe.photoshop", "image/vnd.fpx",
     "video/x-ms-wmv", "video/x-ms-asf", "video/x-flv", "video/x-dv", "application/mxf",
     "video/x-canon-crm", "video/mj2",
