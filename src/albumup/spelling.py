@@ -13,6 +13,7 @@ import sqlite3
 import unicodedata
 from collections.abc import Iterable, Iterator
 
+from albumup.file_names import bytes_of, text_of
 from albumup.journal import media
 
 _FOLDERS = 1 << 14
@@ -22,7 +23,7 @@ _LISTINGS = 16
 
 def folded(path: bytes) -> str:
     """Equal for all spellings of a path that some disk may take for one; for some that it tells apart, too."""
-    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", os.fsdecode(path)).casefold())
+    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", text_of(path)).casefold())
 
 
 class Spelling:
@@ -81,10 +82,10 @@ def is_same(path: bytes, other: bytes) -> bool:
 
 def _others(name: bytes) -> Iterator[bytes]:
     """Other spellings of a name, one for each way in which a disk may be blind."""
-    text = os.fsdecode(name)
-    forms = [os.fsencode(text.swapcase())]
+    text = text_of(name)
+    forms = [bytes_of(text.swapcase())]
     if not name.isascii():
-        forms += [os.fsencode(unicodedata.normalize(form, text)) for form in ("NFC", "NFD")]
+        forms += [bytes_of(unicodedata.normalize(form, text)) for form in ("NFC", "NFD")]
     yield from dict.fromkeys(form for form in (name.swapcase(), *forms) if form != name)
 
 
@@ -145,7 +146,7 @@ class Journaled:
     def album(self, name: str, path: bytes) -> str:
         """What the album of a folder is called, where that is another spelling of ``name``; else ``name``."""
         names = media.albums_of_root(self._connection, self.folder(path))
-        like = [one for one in names if folded(os.fsencode(one)) == folded(os.fsencode(name))]
+        like = [one for one in names if folded(bytes_of(one)) == folded(bytes_of(name))]
         return name if name in names or not like else like[0]
 
     def photo(self, album_id: int, path: bytes) -> bytes | None:

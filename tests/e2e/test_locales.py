@@ -40,8 +40,10 @@ def latin_1(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 ASCII = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("locale", ["ISO-8859-1", "ASCII", "UTF-8"])
+@pytest.mark.parametrize(
+    "locale",
+    ["ISO-8859-1", pytest.param("ASCII", marks=pytest.mark.long), pytest.param("UTF-8", marks=pytest.mark.long)],
+)
 def test_names_go_as_utf_8_whatever_the_locale(
     home: Home, server: FormServer, latin_1: dict[str, str], locale: str
 ) -> None:
