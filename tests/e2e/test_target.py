@@ -86,7 +86,7 @@ def test_try_shows_request_answer_verdict_and_rule(home: Home, server: FormServe
     assert '< {"id": "p7"}' in done.stdout
     assert "verdict: uploaded" in done.stdout
     assert "rule: " in done.stdout
-    assert "left there: IMG_1.JPG is on 127.0.0.1 as p7; delete it there" in done.stdout
+    assert "left there: IMG_1.JPG, on 127.0.0.1 as p7; delete it there" in done.stdout
     (received,) = server.ledger
     assert received.fields == {"key": TOKEN}
     assert received.headers["authorization"] == f"Bearer {TOKEN}"
@@ -100,8 +100,8 @@ def test_try_shows_request_answer_verdict_and_rule(home: Home, server: FormServe
         (Answer(404), 4, "astray", "nothing"),
         (Answer(413), 3, "rejected", "nothing"),
         (Answer(503), 75, "not taken", "nothing"),
-        (Answer(200, b"<html>", "text/html"), 4, "astray", "perhaps the photo"),
-        (Answer(200, b"{}"), 3, "in doubt", "perhaps the photo"),
+        (Answer(200, b"<html>", "text/html"), 4, "astray", "perhaps IMG_1.JPG"),
+        (Answer(200, b"{}"), 3, "in doubt", "perhaps IMG_1.JPG"),
     ],
     ids=["401", "404", "413", "503", "page", "no id"],
 )

@@ -188,6 +188,8 @@ class Target(ABC):
     """XMP files go along with the photo they lie beside."""
     overwrites_by_name: ClassVar[bool] = True
     """The server may overwrite by name, so the names put into a folder there are made unique."""
+    removal: ClassVar[str] = "delete it there, for albumup deletes nothing"
+    """How a photo is removed that ``target try`` sent."""
     is_local: ClassVar[bool] = False
     """It is this computer, not a server: screens say "copied to", and nothing is ever safe to erase."""
 
@@ -406,10 +408,9 @@ class Target(ABC):
         """Does a link that ``share_link`` gave still lead anywhere? Raises as ``ask`` does."""
         return True
 
-    def remains(self, photo: Photo, remote_id: str, url: str) -> str:
-        """Where a photo is that ``target try`` sent, and how it is removed; ``url``: its page, "" if unknown."""
-        where = f": {url}" if url else f" as {remote_id}" if remote_id else ""
-        return f"{photo.sent_as} is on {self.address}{where}; delete it there, for albumup deletes nothing"
+    def where_tried(self, photo: Photo, remote_id: str, url: str) -> str:  # noqa: ARG002 - most have no folders
+        """Where a photo is that ``target try`` sent, as in "look on HOST"; ``url``: its page, "" if unknown."""
+        return f"on {self.address}" + (f": {url}" if url else f" as {remote_id}" if remote_id else "")
 
     def share(self, album: str) -> str:  # noqa: ARG002 - where there is no such thing
         """The album's address for people as the config has it; "" where it names none. Asks nobody."""

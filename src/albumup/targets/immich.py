@@ -63,6 +63,7 @@ class ImmichTarget(ImmichAlbums):
     lists_types = True
     takes_sidecars = True
     overwrites_by_name = False
+    removal = "delete it there, and then from the trash"
 
     def __init__(self, name: str, settings: CommonSettings, token: str | None, where: str) -> None:
         super().__init__(name, settings, token, where)
@@ -290,9 +291,8 @@ class ImmichTarget(ImmichAlbums):
     def _photo_url(self, remote_id: str) -> str:
         return f"{self.site}/photos/{quote(remote_id)}"
 
-    def remains(self, photo: Photo, remote_id: str, url: str) -> str:  # noqa: ARG002 - it is in its page's address
-        where = url or f"{self.site}/photos"
-        return f"{photo.sent_as}, in no album: {where}; delete it there, and then from the trash"
+    def where_tried(self, photo: Photo, remote_id: str, url: str) -> str:  # noqa: ARG002 - its page has the id
+        return f"at {url or f'{self.site}/photos'}, in no album"
 
     # target check.
 

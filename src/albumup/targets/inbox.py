@@ -55,6 +55,7 @@ class InboxTarget(Target):
     settings_type: ClassVar[type[CommonSettings]] = InboxSettings
     can_ask = True
     overwrites_by_name = False
+    removal = "delete it there"
 
     def __init__(self, name: str, settings: CommonSettings, token: str | None, where: str) -> None:
         super().__init__(name, settings, token, where)
@@ -164,12 +165,9 @@ class InboxTarget(Target):
             raise Unasked(f"{answer.status} {answer.reason}" if answer else sent.detail or str(sent.fault))
         return said
 
-    def remains(self, photo: Photo, remote_id: str, url: str) -> str:  # noqa: ARG002 - its files have names
+    def where_tried(self, photo: Photo, remote_id: str, url: str) -> str:  # noqa: ARG002 - its files have names
         name = f"{album_folder_name(str(photo.values['album']))}/{photo_name(str(photo.values['name']))}"
-        where = (
-            os.path.join(self.address, name) if self.is_local else f"{name} in the receiver's folder, {self.address}"
-        )
-        return f"{where}; delete it there"
+        return f"at {os.path.join(self.address, name)}" if self.is_local else f"at {name} below {self.address}'s folder"
 
     def keeps_in(self, http: Http, folder: bytes) -> bool:
         answer = http.call("GET", self._root + "/").answer

@@ -101,7 +101,8 @@ def _left(target: Target, photo: Photo, sent: Sent, finding: Finding) -> str:
     """What a photo that was tried has left there."""
     match finding.outcome:
         case Outcome.UPLOADED:
-            return target.remains(photo, finding.remote_id, finding.url)
+            where = target.where_tried(photo, finding.remote_id, finding.url)
+            return f"{photo.sent_as}, {where}; {target.removal}"
         case Outcome.DUPLICATE:
             known = finding.url or finding.remote_id
             return "nothing new: it says that it had the photo before" + (f": {known}" if known else "")
@@ -112,7 +113,8 @@ def _left(target: Target, photo: Photo, sent: Sent, finding: Finding) -> str:
         case _:
             is_doubt = False
     if is_doubt:
-        return f"perhaps the photo, for its answer proves neither: {target.remains(photo, '', '')}, if it is there"
+        look = f"look {target.where_tried(photo, '', '')}, and if it is there, {target.removal}"
+        return f"perhaps {photo.sent_as}, for the answer proves neither: {look}"
     how_far = "as it says that it did not take the photo" if sent.whole else "as not all of the photo was sent"
     return f"nothing, {how_far}"
 
