@@ -99,3 +99,9 @@ def test_a_number_keeps_its_unit() -> None:
     for width in range(20, len(line)):
         text = wrapped(line, width)
         assert all(measure in text for measure in ("7 min", "52 s", "4.1 GB", "8.9 MB/s"))
+
+
+@pytest.mark.parametrize("verb", ["kill", "rm", "chmod", "pip", "albumup"])
+def test_a_sentence_with_a_verb_is_broken_as_any_other(verb: str) -> None:
+    line = f"who is it that shall {verb} something that is said in so many words that they do not fit"
+    assert max(map(len, wrapped(line, 30).split("\n"))) <= 30

@@ -21,7 +21,7 @@ _LEAST = 20
 # What is typed in a shell, up to what ends it in a sentence. Quoted parts hold whatever they like.
 _WORD = r"""(?:'[^']*'|"[^"]*"|[^\s'"])+(?<![,;)])"""
 _TYPED = re.compile(
-    rf"(?<![\w/.'\"-])(?:albumup (?:{'|'.join(COMMANDS)})\b|(?:chmod|kill|pip|rm) (?=[\w-]))"
+    rf"(?<![\w/.'\"-])(?:albumup (?:{'|'.join(COMMANDS)})\b|chmod (?=\d)|(?:kill|rm) (?=-)|pip install)"
     rf"(?: ?(?!\(){_WORD}(?=[\s,;)]|$))*"
 )
 _MEASURE = re.compile(r"(?<=\d) (?=(?:[kMGT]?B|s|min|h|days)\b)|(?<=\bpid) (?=\d)")

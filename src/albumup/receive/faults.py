@@ -6,12 +6,13 @@ requests of these numbers, counted from 1.
 
 from __future__ import annotations
 
-import difflib
 import random
 import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from albumup.template import nearest
 
 KINDS = {
     "drop": "the connection is reset in the middle of the body",
@@ -76,8 +77,8 @@ def parse_faults(text: str) -> Faults:
 def _check_name(name: str) -> None:
     if name in KINDS or re.fullmatch("[45][0-9][0-9]", name):
         return
-    nearest = difflib.get_close_matches(name, KINDS, 1, cutoff=0.5)
-    suggestion = f", did you mean {nearest[0]!r}?" if nearest else "."
+    meant = nearest(name, KINDS)
+    suggestion = f", did you mean {meant!r}?" if meant else "."
     raise ValueError(f"there is no fault {name!r}{suggestion} Faults: {_ACCEPTED}")
 
 
