@@ -171,6 +171,14 @@ def test_what_was_renamed_in_case_alone_is_the_same_photo(pushes: Pushes) -> Non
     assert pushes.push("trip").queued == 1
 
 
+def test_a_photo_can_be_named_by_any_spelling(pushes: Pushes) -> None:
+    pushes.add("Trip/a.JPG")
+    pushes.push("Trip")
+    places, folder = Journaled(pushes.journal.connection, Spelling()), os.fsencode(pushes.folder)
+    typed = [folder + b"/trip/A.jpg", folder + b"/Trip/a.JPG", b"a.JPG", folder + b"/trip/b.jpg"]
+    assert places.named(1, typed) == [folder + b"/Trip/a.JPG", *typed[1:]]
+
+
 def test_what_was_renamed_and_edited_is_prepared_again_under_its_name(pushes: Pushes) -> None:
     pushes.add("Trip/a.JPG", "Trip/b.jpg", "Trip/c.jpg")
     pushes.push("Trip")

@@ -160,15 +160,18 @@ class Journaled:
             return None
         if self._folders is None or self._folders[0] != album_id:
             self._folders = album_id, _by_spelling(media.folders(self._connection, album_id))
-        true = self._spelling.of(path)
         for other in self._folders[1].get(folded(folder), ()):
             if self._names[0] != other:
                 self._names = other, _by_spelling(media.names_in(self._connection, album_id, other))
             for likely in self._names[1].get(folded(name), ()):
                 place = os.path.join(other, likely)
-                if place != path and self._spelling.of(place) == true:
+                if place != path and self._spelling.of(place) == self._spelling.of(path):
                     return place
         return None
+
+    def named(self, album_id: int, names: Iterable[bytes]) -> list[bytes]:
+        """Names of photos, as they were typed: those that lead to one of the album's as that is spelled there."""
+        return [self.photo(album_id, os.path.abspath(name)) or name for name in names]
 
 
 def _likely(path: bytes, roots: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:

@@ -36,19 +36,21 @@ def cancel(app: App, /, album: str, files: tuple[str, ...], target: str | None) 
     from albumup.journal import admin, runs
     from albumup.journal.lock import FileLock
     from albumup.journal.opening import paths_of
+    from albumup.spelling import Journaled, Spelling
     from albumup.uploader.spooling import sweep
 
     found = opened(app, [album], target)
     assert found is not None  # without a journal there is no such album
     journal, meant = found
     names = [os.fsencode(name) for name in files]
+    places = Journaled(journal.connection, Spelling())
     lock = FileLock(paths_of(journal.path)["lock"])
     alone = lock.take(0.0)
     try:
         with journal.transaction():
             if alone:
                 runs.close_dead(journal)
-            done = [admin.cancel(journal, one.id, names, alone=alone) for one in meant]
+            done = [admin.cancel(journal, one.id, places.named(one.id, names), alone=alone) for one in meant]
         if alone:
             sweep(journal, paths_of(journal.path)["spool"])
     finally:
