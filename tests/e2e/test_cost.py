@@ -53,7 +53,7 @@ def test_statements_of_the_journal_per_photo(home: Home, club: FormServer) -> No
     counts = []
     for folder in pushes(home):
         told = home.folder / f"{folder.name}.json"
-        command = [sys.executable, FAILPOINT, f"count:{told}", "--journal", home.journal, "push", folder]
+        command = [sys.executable, FAILPOINT, f"count:{told}", "push", folder]
         subprocess.run(command, env=home.env, check=True, capture_output=True)
         counts.append(Counter(json.loads(told.read_text())))
     assert len(club.ledger) == FEW + MANY
