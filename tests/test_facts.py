@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 import warnings
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
@@ -357,6 +358,18 @@ def box(kind: bytes, content: bytes) -> bytes:
 def test_boxes_without_end(tmp_path: Path, movie: bytes) -> None:
     (tmp_path / "clip.mov").write_bytes(movie)
     assert facts(tmp_path / "clip.mov", "video/quicktime") == Facts()
+
+
+def test_texts_without_end_take_no_memory(tmp_path: Path) -> None:
+    names, letters = 2000, 1 << 15
+    pairs = [(f"{number:04}" + "n" * letters, "2026-07-14T18:03:22Z") for number in range(names)]
+    (tmp_path / "clip.mov").write_bytes(box(b"moov", keyed(*pairs, *APPLE_KEYS)))
+    tracemalloc.start()
+    try:
+        assert facts(tmp_path / "clip.mov", "video/quicktime").taken is None
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_what_comes_before_the_damage_counts(tmp_path: Path) -> None:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from itertools import islice
 
 from albumup.facts.patience import PatientFile
 
 _MOST_LENGTH = 1 << 20
-"""Bytes of names, or of a value, that are looked at."""
-
-_MOST_TEXTS = 1000
+_MOST_TEXTS, _MOST_LETTERS = 1000, 1000
+"""How many texts, and how many bytes of a text or its name, are looked at."""
 
 _BARE = (b"date", b"IDIT")
 """Texts in user data that have neither length nor language before them."""
@@ -87,9 +87,9 @@ def _user_data(file: PatientFile, span: Span) -> Iterator[tuple[str, str]]:
             yield from _damaged(_keyed(file, (start, end)))
         elif kind.startswith(b"\xa9") and end - start > 4:
             length = int.from_bytes(part(file, start, 2), "big")  # then its language, and the text
-            yield _name(kind), _decoded(part(file, start + 4, min(length, end - start - 4)))
+            yield _name(kind), _decoded(part(file, start + 4, min(length, end - start - 4, _MOST_LETTERS)))
         elif kind in _BARE:
-            yield _name(kind), _decoded(part(file, start, end - start))
+            yield _name(kind), _decoded(part(file, start, min(end - start, _MOST_LETTERS)))
 
 
 def _keyed(file: PatientFile, span: Span) -> Iterator[tuple[str, str]]:
@@ -100,7 +100,8 @@ def _keyed(file: PatientFile, span: Span) -> Iterator[tuple[str, str]]:
     names: list[bytes] = []
     for kind, (inside, after) in boxes(file, start, end):
         if kind == b"keys":  # version and flags, a count, then a box for each name, numbered from 1
-            names = [part(file, at, to - at) for _, (at, to) in boxes(file, inside + 8, after)]
+            named = islice(boxes(file, inside + 8, after), _MOST_TEXTS)
+            names = [part(file, at, min(to - at, _MOST_LETTERS)) for _, (at, to) in named]
         elif kind == b"ilst":  # a box for each value; its kind is the number of its name, or iTunes' name itself
             for item, value in boxes(file, inside, after):
                 number = int.from_bytes(item, "big")
@@ -108,7 +109,7 @@ def _keyed(file: PatientFile, span: Span) -> Iterator[tuple[str, str]]:
                 for what, (at, to) in boxes(file, *value):
                     # The type of the value (1: UTF-8), its language, the value.
                     if what == b"data" and to - at > 8 and part(file, at, 4) == b"\0\0\0\1":
-                        yield _name(name), _decoded(part(file, at + 8, to - at - 8))
+                        yield _name(name), _decoded(part(file, at + 8, min(to - at - 8, _MOST_LETTERS)))
 
 
 def _name(name: bytes) -> str:
