@@ -125,3 +125,23 @@ def test_a_near_miss_of_an_option_leads_to_nothing_that_gives_photos_up(words: t
     assert not {
         name for name in options if any(word in name for word in ("delet", "forget", "remov", "cancel", "force"))
     }
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("--albun", "there is no option '--albun'; did you mean --album?\n"),
+        ("--dry", "there is no option '--dry'; did you mean --dry-run?\n"),
+        ("--n", "there is no option '--n'\n"),
+        ("--force", "there is no option '--force'\n"),
+        ("--abc", "there is no option '--abc'\n"),
+    ],
+)
+def test_a_near_miss_of_an_option_has_a_cut_off(typed: str, said: str) -> None:
+    assert run("push", "./trip", typed, "x").endswith(said)
+
+
+def test_no_help_text_is_broken_within_a_command() -> None:
+    for columns in range(30, 81, 5):
+        assert "albumup resume goes on" in " ".join(run("push", "-h", columns=columns).split())
+        assert "albumup\n" not in run("push", "-h", columns=columns)

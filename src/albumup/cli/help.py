@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 from click.types import OptionHelpExtra
 
-from albumup.cli.layout import wrapped
+from albumup.cli.layout import GLUE, glued, wrapped
 from albumup.file_names import as_typed
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -64,12 +64,16 @@ class _Formatter(click.HelpFormatter):
         columns = shutil.get_terminal_size((_WIDEST, 24)).columns
         super().__init__(width=max(_NARROWEST, min(columns, _WIDEST)))
 
+    def write_text(self, text: str) -> None:
+        super().write_text(glued(text))
+
     def write_dl(self, rows: Any, col_max: int = 28, col_spacing: int = 2) -> None:
-        super().write_dl(rows, min(col_max, self.width // 3), col_spacing)
+        told = [(name, glued(text)) for name, text in rows]
+        super().write_dl(told, min(col_max, self.width // 3), col_spacing)
 
     def getvalue(self) -> str:
         """The text; its examples, which click leaves as they are, broken too where they are too wide."""
-        return wrapped(super().getvalue(), self.width)
+        return wrapped(super().getvalue().replace(GLUE, " "), self.width)
 
 
 class _Context(click.Context):
@@ -85,13 +89,23 @@ class Command(click.Command):
         _write_options(self, ctx, formatter)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Names of albums are read as UTF-8 where they are, whatever the locale."""
-        rest = super().parse_args(ctx, args)
+        """Names of albums are read as UTF-8 where they are, whatever the locale; a near miss of an option is said."""
+        try:
+            rest = super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            ctx.fail(f"there is no option {error.option_name!a}{self._near(ctx, error.option_name)}")
         if isinstance(album := ctx.params.get("album"), str):
             ctx.params["album"] = as_typed(album)
         if "albums" in ctx.params:
             ctx.params["albums"] = tuple(map(as_typed, ctx.params["albums"]))
         return rest
+
+    def _near(self, ctx: click.Context, option: str) -> str:
+        from albumup.template import nearest
+
+        names = [name[2:] for one in self.get_params(ctx) for name in one.opts if name.startswith("--")]
+        found = nearest(option.removeprefix("--"), names)
+        return f"; did you mean --{found}?" if found else ""
 
 
 class Group(click.Group):
