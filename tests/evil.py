@@ -88,7 +88,7 @@ def _well(server: EvilServer, method: str, path: str, body: bytes) -> Said:
                 return 400, {"message": [EVIL], "error": EVIL}
             return 201, {"id": f"asset{EVIL}", "status": "created"}
         case "GET", ["assets", _, "original"]:
-            return 404, {"message": EVIL}
+            return 403, {"message": EVIL}
         case "GET", ["albums", *_]:
             return 200, [{"id": key, "albumName": name, "assetCount": 3} for key, name in server.albums.items()]
         case "POST", ["albums"]:
