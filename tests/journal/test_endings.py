@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from test_gathering import arrival, push, settle
 
+from albumup.cli.closing import commands_for
 from albumup.cli.names import Names
 from albumup.cli.reasons import grouped
+from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.states import State
 
@@ -59,3 +61,19 @@ def test_the_most_frequent_reason_comes_first_and_what_is_asked_about_is_in_none
     journal.connection.execute("update task set sent_as = id || '.jpg' where id in (2, 3, 4)")
     found = [(group.state, group.reason, group.count) for group in grouped(journal, album_id)]
     assert found == [("rejected", "413 2.jpg is too large", 3), ("in doubt", "the answer was lost", 1)]
+
+
+def test_of_two_albums_of_one_name_what_to_type_says_which(journal: Journal) -> None:
+    first = push(journal, [arrival()])
+    settle(journal, 1, State.REJECTED)
+    (album,) = runs.albums(journal)
+    assert commands_for(journal, album, 1) == [
+        "Again: albumup retry-failed trip --rejected",
+        "Details: albumup list trip --state rejected",
+    ]
+    push(journal, [arrival(b"2.jpg")], target="elsewhere")
+    album = next(one for one in runs.albums(journal) if one.id == first)
+    assert commands_for(journal, album, 1) == [
+        "Again: albumup retry-failed trip --target home --rejected",
+        "Details: albumup list trip --target home --state rejected",
+    ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from albumup.cli.names import Names
 from albumup.cli.reasons import MOST_LINES, Group, grouped, lines_of, rows
 from albumup.cli.screen import escape, photos, size, span
-from albumup.cli.words import quoted, title_of
+from albumup.cli.words import has_twin, quoted, title_of
 from albumup.config import shown
 from albumup.journal import runs
 from albumup.journal.journal import Journal
@@ -233,6 +233,8 @@ def _share(journal: Journal, album: Album) -> str:
 def commands_for(journal: Journal, album: Album, wanting: int) -> list[str]:
     """What to type about the ``wanting`` photos that did not get there, and about those that have no place there."""
     tally, name = runs.tally(journal, album.id), quoted(album.name)
+    if has_twin(journal, album):
+        name += f" --target {quoted(album.target)}"
     lines = []
     if runs.unplaced(journal, album.id, Owed.GIVEN_UP):
         lines.append(f"What was deleted there: albumup forget {name}, then push")

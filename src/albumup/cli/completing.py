@@ -179,12 +179,17 @@ def _targets(ctx: click.Context) -> list[str]:
 
 
 def _unsent(ctx: click.Context) -> list[str]:
-    """The names of an album's photos that can still be given up."""
+    """The names of an album's photos that can still be given up, told apart by their folders."""
+    from albumup.cli.names import telling
+
     sql = (
         "select path from v_tasks where album = ? and state not in ('uploaded', 'duplicate', 'cancelled')"
         f" order by id limit {_MOST}"
     )
-    return [os.path.basename(path) for path in _query(ctx, sql, ctx.params.get("album"))]
+    of_name: dict[str, list[bytes]] = {}
+    for path in _query(ctx, sql, ctx.params.get("album")):
+        of_name.setdefault(os.path.basename(path), []).append(path.encode())
+    return [telling(path, twins).decode() for twins in of_name.values() for path in twins]
 
 
 def _commands(_: click.Context) -> list[str]:

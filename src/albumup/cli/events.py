@@ -119,12 +119,15 @@ def opening(journal: Journal, album: Album) -> str:
         " join run on run.id = run_id where album.id = ?",
         album.id,
     )[0][0]
-    ago = journal.clock() - (last or 0.0)
-    when = f"stopped {f'{span(ago)} ago' if ago >= 1 else 'just now'}; " if last else ""
+    when = f"stopped {_ago(journal.clock() - last)}; " if last else ""
     left = runs.unsent(journal, album.id)
     if not left:
         return f"{title_of(journal, album)}: {when}all sent, and not yet all done in the album there"
     return f"{title_of(journal, album)}: {when}{photos(left)} left, {size(runs.unsent_bytes(journal, album.id))}"
+
+
+def _ago(seconds: float) -> str:
+    return f"{span(seconds)} ago" if seconds >= 1 else "just now"
 
 
 class Follower:

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from albumup.cli import closing, cron, events, words
@@ -18,6 +17,7 @@ from albumup.cli.closing import Ending
 from albumup.cli.layout import shortened
 from albumup.cli.names import WIDEST, Names, telling
 from albumup.cli.screen import escape, size
+from albumup.cli.signals import GRACE, Handlers
 from albumup.errors import AlbumupError
 from albumup.journal import runs
 from albumup.journal.journal import Journal
@@ -38,7 +38,6 @@ _POLL = 0.1
 _PROBE = 0.5
 _LAST_WORDS = 1.0
 """Seconds for the closing words, when the run ends by a signal."""
-_GRACE = {signal.SIGINT: 30.0, signal.SIGTERM: 5.0, signal.SIGHUP: 5.0}
 
 
 @dataclass(slots=True)
@@ -130,7 +129,7 @@ class Session:
         if not self.before:
             self.before = {album: runs.tally(self.journal, album).count(*DONE) for album in self.album_ids}
         self._unfinished = {album for album in self.album_ids if runs.is_unfinished(self.journal, album)}
-        with _Handlers(self._signals):
+        with Handlers(self._signals):
             self.app.screen.never_wait()
             try:
                 with contextlib.closing(self.journal):
@@ -229,8 +228,8 @@ class Session:
             engine.cut()
             screen.say("Cutting all.")
             return
-        self._leave_by = time.monotonic() + _GRACE[signal.Signals(number)]
-        draining = engine.drain(Stop(128 + number, hold=number == signal.SIGINT), _GRACE[signal.Signals(number)])
+        self._leave_by = time.monotonic() + GRACE[signal.Signals(number)]
+        draining = engine.drain(Stop(128 + number, hold=number == signal.SIGINT), GRACE[signal.Signals(number)])
         if draining.finishing or draining.cutting:
             again_bytes = sum(count for _, count in draining.cutting)
             cutting = [name for name, _ in draining.cutting]
@@ -402,28 +401,6 @@ class Session:
         except AlbumupError:
             return False
         return bool(wanted)
-
-
-class _Handlers:
-    """SIGINT, SIGTERM and SIGHUP go on a list while this lasts; those that were ignored stay so (nohup)."""
-
-    def __init__(self, heard: list[int]) -> None:
-        self._heard = heard
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> None:
-        if threading.current_thread() is not threading.main_thread():
-            return
-        for number in _GRACE:
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                self._before[number] = signal.signal(number, self._hear)
-
-    def _hear(self, number: int, _: FrameType | None) -> None:
-        self._heard.append(number)
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
 
 
 def settled_code(journal: Journal, album_ids: Sequence[int]) -> int:

@@ -46,10 +46,15 @@ def utc(seconds: float) -> str:
 
 def title_of(journal: Journal, album: Album) -> str:
     """The album's name, with its target where another one has the same name."""
-    twins = journal.rows("select count(*) from album where name = ?", album.name)[0][0]
     name = shown_name(album.name)
-    where = addresses(journal.connection).get(album.target, album.target)
-    return f"{name} ({escape(where)})" if twins > 1 else name
+    if not has_twin(journal, album):
+        return name
+    return f"{name} ({escape(addresses(journal.connection).get(album.target, album.target))})"
+
+
+def has_twin(journal: Journal, album: Album) -> bool:
+    """Is there another album of that name, on another target?"""
+    return bool(journal.rows("select 1 from album where name = ? and id <> ?", album.name, album.id))
 
 
 def forgotten(name: str) -> str:
