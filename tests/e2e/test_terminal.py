@@ -1,0 +1,77 @@
+"""The command on a terminal, whose window is changed while it paints."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import struct
+import subprocess
+import termios
+from collections.abc import Callable
+
+import pyte
+import zygote
+
+from .conftest import PATIENCE, Home
+from .server import FormServer
+
+_ROWS = 24
+
+
+class Window:
+    """A terminal with its emulator, and a command that runs there."""
+
+    def __init__(self, home: Home, columns: int, *words: str) -> None:
+        self._ours, theirs = os.openpty()
+        self.screen = pyte.HistoryScreen(columns, _ROWS, history=1000)
+        self._stream = pyte.ByteStream(self.screen)
+        self.resize(columns)
+        self.process = zygote.Started(
+            list(words), stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, env=home.env, cwd=home.folder
+        )
+        os.close(theirs)
+
+    def resize(self, columns: int) -> None:
+        fcntl.ioctl(self._ours, termios.TIOCSWINSZ, struct.pack("HHHH", _ROWS, columns, 0, 0))
+        self.screen.resize(_ROWS, columns)
+
+    def lines(self) -> list[str]:
+        gone = ["".join(row[x].data for x in sorted(row)) for row in self.screen.history.top]
+        return [line.rstrip() for line in (*gone, *self.screen.display) if line.strip()]
+
+    def until(self, is_so: Callable[[], bool]) -> None:
+        """Read on until something is seen; the test's time-out ends what never comes."""
+        while not is_so():
+            self._stream.feed(os.read(self._ours, 1 << 16))
+
+    def close(self) -> int:
+        """Read to the end; the exit code."""
+        with contextlib.suppress(OSError):  # the terminal's end
+            self.until(lambda: False)
+        os.close(self._ours)
+        return self.process.wait(PATIENCE)
+
+
+def test_a_window_that_is_narrowed_during_a_push_leaves_no_broken_bars(home: Home, server: FormServer) -> None:
+    home.form(server)
+    home.photos(3)
+    server.may_answer.clear()
+    window = Window(home, 100, "push", "trip", "-j2")
+    window.until(lambda: "IMG_1.JPG" in window.lines()[-1] if window.lines() else False)
+    for columns in (40, 20, 120):
+        window.resize(columns)
+        width = min(columns, 80) - 1
+        window.until(lambda width=width: _is_painted(window.lines(), width))  # type: ignore[misc]
+    server.may_answer.set()
+    assert window.close() == 0
+    lines = window.lines()
+    assert not [line for line in lines if "%" in line or "|" in line], lines
+    assert lines[-1].startswith("trip: 3 of 3 sent in ")
+
+
+def _is_painted(lines: list[str], width: int) -> bool:
+    """Is there one line for the run and one for the upload, with bars that fill the width, or too narrow for bars?"""
+    bars = [line for line in lines if "%" in line]
+    fits = len(bars) == 2 and all(len(line) <= width for line in bars)
+    return fits and (len(bars[0]) == width if width > 30 else "|" not in bars[0])
