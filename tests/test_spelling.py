@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from blind import BlindDisk
 
+from albumup import spelling
 from albumup.intake import Intake, Survey
 from albumup.journal import media
 from albumup.journal.journal import Journal
@@ -49,10 +50,28 @@ def test_the_listing_says_how_a_folder_is_spelled(disk: BlindDisk, there: bytes,
 
 def test_on_a_disk_that_tells_names_apart_nothing_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "Trip").mkdir()
-    (tmp_path / "TRIP").mkdir()
     monkeypatch.setattr(os, "scandir", refuse)
-    for name in ("Trip", "TRIP", "trip"):
+    for name in ("Trip", "TRIP", "trip/Day"):
         assert Spelling().of(os.fsencode(tmp_path / name)) == os.fsencode(tmp_path / name)
+
+
+def test_servers_are_not_looked_for_in_other_spellings(disk: BlindDisk, monkeypatch: pytest.MonkeyPatch) -> None:
+    (disk.root / "net/host/Trip").mkdir(parents=True)
+    net = os.fsencode(disk.root / "net")
+    monkeypatch.setattr(spelling, "file_system_of", lambda folder: "autofs" if folder == net else "nfs4")
+    asked: list[str] = []
+    monkeypatch.setattr(disk, "found", lambda path, find=disk.found: (asked.append(os.fsdecode(path)), find(path))[1])
+    assert Spelling().of(net + b"/host/TRIP") == net + b"/host/Trip"
+    assert not [path for path in asked if "HOST" in path]
+
+
+def test_two_folders_are_two(tmp_path: Path) -> None:
+    for name in ("trip", "TRIP"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "Day").mkdir()
+    for name in ("trip", "TRIP", "TRIP/Day", "Trip"):
+        assert Spelling().of(os.fsencode(tmp_path / name)) == os.fsencode(tmp_path / name)
+        assert not Spelling().is_ambiguous(os.fsencode(tmp_path / name))
 
 
 def test_two_names_of_one_file_are_two(tmp_path: Path) -> None:
@@ -60,6 +79,23 @@ def test_two_names_of_one_file_are_two(tmp_path: Path) -> None:
     (tmp_path / "A.JPG").hardlink_to(tmp_path / "a.jpg")
     for name in ("a.jpg", "A.JPG"):
         assert Spelling().of(os.fsencode(tmp_path / name)) == os.fsencode(tmp_path / name)
+
+
+def test_inodes_may_be_made_up_for_each_spelling(disk: BlindDisk, monkeypatch: pytest.MonkeyPatch) -> None:
+    (disk.root / "Trip").mkdir()
+    monkeypatch.setattr(os.path, "samestat", lambda _one, _other: False)
+    assert Spelling().of(os.fsencode(disk.root / "TRIP")) == os.fsencode(disk.root / "Trip")
+
+
+def test_a_short_name_is_known_by_its_file(disk: BlindDisk, monkeypatch: pytest.MonkeyPatch) -> None:
+    (disk.root / "Holidays 2026").mkdir()
+    find = disk.found
+    monkeypatch.setattr(
+        disk,
+        "found",
+        lambda path: find(path.replace(b"HOLIDA~1", b"Holidays 2026").replace(b"holida~1", b"Holidays 2026")),
+    )
+    assert Spelling().of(os.fsencode(disk.root / "HOLIDA~1")) == os.fsencode(disk.root / "Holidays 2026")
 
 
 def test_a_folder_of_many_named_files_is_listed_once(disk: BlindDisk) -> None:

@@ -1,8 +1,8 @@
 """One folder in two spellings: some disks do not tell Trip from TRIP (macOS, NTFS, exFAT, FAT, SMB, ext4's casefold),
 or one Unicode form from the other (macOS). They have one name of each file all the same, which their listings show.
 
-A disk is asked, never guessed: a name is looked up in another spelling, and where that is the same file its folder is
-listed. On a disk that tells names apart this costs a look-up or two for a folder, and changes nothing.
+A disk is asked, never guessed: a name is looked up in another spelling, and where that is there its folder is listed.
+On a disk that tells names apart this costs a look-up or two for a folder, and changes nothing.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ import functools
 import os
 import sqlite3
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from albumup.file_names import bytes_of, text_of
 from albumup.journal import media
+from albumup.volumes import file_system_of
 
 _FOLDERS = 1 << 14
 """Folders whose names are remembered."""
@@ -32,6 +33,7 @@ class Spelling:
     def __init__(self) -> None:
         self._folder = functools.lru_cache(_FOLDERS)(self._on_disk)
         self._names_in = functools.lru_cache(_LISTINGS)(_listing)
+        self._mounts = functools.lru_cache(_FOLDERS)(_mounts_what_is_looked_up)
 
     def of(self, path: bytes) -> bytes:
         """An absolute path as the disk spells it, its links as they were named; as it is where nothing is there."""
@@ -46,30 +48,39 @@ class Spelling:
         if not name:
             return path, False
         folder, is_ambiguous = self._folder(folder)
-        if not is_blind(folder, name):
+        others = [] if self._mounts(folder) else list(resolved(folder, name))
+        if not others:
             return os.path.join(folder, name), is_ambiguous
-        return os.path.join(folder, self._name(folder, name)), True
+        likely = self._names_in(folder)[0].get(folded(name), [])
+        if name in likely:  # and where the others are in the listing, too, they are other files
+            return os.path.join(folder, name), is_ambiguous or not set(others) <= set(likely)
+        return os.path.join(folder, self._name(folder, name, likely)), True
 
-    def _name(self, folder: bytes, name: bytes) -> bytes:
-        """What the listing of a folder calls a file that is there."""
-        by_name, by_inode = self._names_in(folder)
-        likely = by_name.get(folded(name), [])
-        if name in likely:
-            return name
+    def _name(self, folder: bytes, name: bytes, likely: Sequence[bytes]) -> bytes:
+        """What the listing of a folder calls a file that is there, and is not listed under its name.
+
+        By inode, and where those are made up for each spelling (some FUSE, some CIFS), by what is the only likely one.
+        """
         path = os.path.join(folder, name)
         try:
             inode = os.lstat(path).st_ino
         except OSError:
             return name
         # A short name of FAT's, HOLIDA~1 for Holidays, is like the long one in nothing but the file.
-        others = [*likely, *by_inode.get(inode, [])]
-        return next((other for other in others if is_same(path, os.path.join(folder, other))), name)
+        names = [*likely, *self._names_in(folder)[1].get(inode, [])]
+        only = likely[0] if len(likely) == 1 else name
+        return next((other for other in names if is_same(path, os.path.join(folder, other))), only)
 
 
-def is_blind(folder: bytes, name: bytes) -> bool:
-    """Does a folder have a file under that name, and under another spelling of it?"""
-    path = os.path.join(folder, name)
-    return any(is_same(path, os.path.join(folder, other)) for other in _others(name))
+def _mounts_what_is_looked_up(folder: bytes) -> bool:
+    """Is each name in a folder that of a server, so that another spelling would be looked for on the network?"""
+    return file_system_of(folder) == "autofs"
+
+
+def resolved(folder: bytes, name: bytes) -> Iterator[bytes]:
+    """Other spellings of a file's name under which a folder has a file as well: that one, or another one."""
+    if os.path.lexists(os.path.join(folder, name)):
+        yield from (other for other in _others(name) if os.path.lexists(os.path.join(folder, other)))
 
 
 def is_same(path: bytes, other: bytes) -> bool:
@@ -154,7 +165,7 @@ class Journaled:
         folder, name = os.path.split(path)
         if folder == self._told_apart:
             return None
-        if not is_blind(folder, name):
+        if not any(resolved(folder, name)):
             if name.swapcase() != name:
                 self._told_apart = folder
             return None
