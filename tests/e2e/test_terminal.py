@@ -75,3 +75,11 @@ def _is_painted(lines: list[str], width: int) -> bool:
     bars = [line for line in lines if "%" in line]
     fits = len(bars) == 2 and all(len(line) <= width for line in bars)
     return fits and (len(bars[0]) == width if width > 30 else "|" not in bars[0])
+
+
+def test_a_list_of_nothing_says_so_where_somebody_looks(home: Home) -> None:
+    window = Window(home, 80, "list", "--state", "failed", "--state", "in_doubt")
+    assert window.close() == 0
+    assert window.lines() == ["no photo that is failed or in doubt (~/state/albumup/journal.db)"]
+    done = home.run("list")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

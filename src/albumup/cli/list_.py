@@ -38,6 +38,7 @@ def list(
     """
     from albumup.cli.albums import chosen
     from albumup.cli.screen import escape, put, put_flush, put_json, put_raw, size
+    from albumup.config import shown
     from albumup.journal.opening import local_faults
     from albumup.journal.reading import tasks
 
@@ -50,7 +51,9 @@ def list(
             if connection is not None
             else []
         )  # fmt: skip
+        is_empty = True
         for task in tasks(connection, chosen(known, albums, target), states, asks=not as_json):
+            is_empty = False
             if as_json:
                 put_json(task)
             elif nul:
@@ -63,4 +66,7 @@ def list(
                 row = f"{task['state']:<9} {size(task['size']):>9}  "
                 put(f"{row}{path}{error}{twice}", flush=False, under=len(row), whole=(path,))
         put_flush()
+    if is_empty and app.screen.is_terminal:
+        of_state = f" that is {' or '.join(states).replace('_', ' ')}" if states else ""
+        app.screen.say(f"no photo{of_state} ({shown(app.journal)})")
     return 0

@@ -100,7 +100,7 @@ class Screen:
             self._rate.note(now, progress.bytes_done)
             if now >= self._plain_at:
                 self._plain_at = now + _PLAIN_SECONDS
-                self._write(plain(progress, title, self._rate))
+                self._write(self._broken(plain(progress, title, self._rate)))
 
     def never_wait(self) -> None:
         """From here on nobody who says something waits for the terminal, which may be stopped (Ctrl-S)."""
