@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import json
 import os
 import re
 import subprocess
@@ -249,6 +251,25 @@ def test_cron_is_told_once_of_a_target_that_refuses_us(failed: Home, server: For
     assert "Go on with: albumup resume trip    (exit 4)" in first.stderr
     second = failed.run("retry-failed")
     assert (second.returncode, second.stderr) == (4, "")
+
+
+def test_cron_is_told_once_of_what_differs_only_in_figures(home: Home, server: FormServer) -> None:
+    home.form(server, 'message = "error"\n')
+    turn = itertools.count(1)
+
+    def refuse(_: object) -> Answer:
+        number = next(turn)
+        words = f"quota of album {number} used up (request 4f1c{number:04}), by {number}.5 GB"
+        return Answer(507, json.dumps({"error": words}).encode())
+
+    server.answer = refuse
+    assert home.run("push", home.photos(1)).returncode == 4
+    first = home.run("retry-failed")
+    assert first.returncode == 4
+    assert "quota of album 2 used up" in first.stderr
+    second = home.run("retry-failed")
+    assert (second.returncode, second.stderr) == (4, "")
+    assert next(turn) == 4  # it was asked again
 
 
 def test_without_a_journal_it_says_nothing_and_creates_nothing(home: Home) -> None:

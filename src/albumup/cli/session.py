@@ -16,6 +16,7 @@ from albumup.cli.app import App
 from albumup.cli.closing import Ending
 from albumup.cli.layout import shortened
 from albumup.cli.names import WIDEST, Names, telling
+from albumup.cli.reasons import kind_of
 from albumup.cli.screen import escape, size
 from albumup.cli.signals import GRACE, Handlers
 from albumup.errors import AlbumupError
@@ -276,7 +277,7 @@ class Session:
         """What kept a run from sending all."""
         said = []
         for name, reason in end.closings.items():
-            if self._is_worth_telling(f"target {name}", reason.words):
+            if self._is_worth_telling(f"target {name}", kind_of(reason.words)):
                 said += events.closed(self._titles.get(name, name), reason)
         for path, why in end.away.items():
             if self._is_worth_telling(f"root {os.fsdecode(path)!a}", why):
