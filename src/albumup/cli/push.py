@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from albumup.cli.app import App, pass_app, shared
-from albumup.cli.help import HOW, NO_CONFIG, WHAT, WHERE, F, command, option
+from albumup.cli.help import HOW, NO_CONFIG, WHAT, WHERE, command, option
+from albumup.cli.sending import options_of, upload_options
 
 if TYPE_CHECKING:
     from albumup.scan import Unreadable
@@ -19,28 +20,6 @@ if TYPE_CHECKING:
 _MOST_NAME = 255
 """Bytes of an album's name: those that a folder's may have."""
 _MOST_UNREAD = 10
-
-
-_UPLOAD = (
-    option(
-        "--retries",
-        group=HOW,
-        type=click.IntRange(0),
-        metavar="N",
-        help="Tries after the first one (3).",
-    ),
-    option("-j", "--jobs", group=HOW, type=click.IntRange(1, 64), metavar="N", help="Uploads at once, 64 at most (4)."),
-    option("--limit-rate", group=HOW, metavar="RATE", help='All together: 2M, or "08:00,1M 23:00,off".'),
-    option("--patience", group=HOW, metavar="TIME", help="How long to wait for a server that is down (5m)."),
-    option("--json", "as_json", group=HOW, is_flag=True, help="Events on stdout, one JSON object a line."),
-)
-
-
-def upload_options(command: F) -> F:
-    """The options of push, resume and retry-failed that say how to send."""
-    for add in reversed(_UPLOAD):
-        command = add(command)
-    return command
 
 
 @command(short_help="Queue every photo under PATH, then upload.")
@@ -163,55 +142,6 @@ def _unread(folders: Sequence[Unreadable]) -> list[str]:
     if len(folders) > len(said):
         said.append(f"Not read: {len(folders) - len(said)} more folders")
     return said
-
-
-def options_of(app: App, given: dict[str, Any], patience: float | None = None) -> Any:
-    """How to send: the command's options, else [defaults], else the built-in ones. Raises UsageError, ConfigError.
-
-    ``patience``: cron's, in seconds, of a command that is its.
-    """
-    from albumup.config import parse_duration, parse_rate
-    from albumup.errors import UsageError
-    from albumup.journal.opening import paths_of
-    from albumup.targets.building import check_all
-    from albumup.uploader.limits import RateLimit
-    from albumup.uploader.terms import Options
-
-    defaults = app.config.defaults
-    check_all(app.config)
-
-    def parsed(option: str, parse: Any) -> Any:
-        try:
-            return parse(given[option]) if given.get(option) is not None else None
-        except ValueError as error:
-            raise UsageError(f"--{option.replace('_', '-')}: {error}") from None
-
-    timetable = parsed("limit_rate", parse_rate) or defaults.limit_rate
-    asked = parsed("patience", parse_duration)
-    if asked is None:
-        asked = defaults.patience if patience is None else patience
-    retries = defaults.retries if given.get("retries") is None else given["retries"]
-    jobs = defaults.jobs if given.get("jobs") is None else given["jobs"]
-    spool_folder = given.get("spool_dir") or defaults.spool_dir
-    spool_folder = _own_folder(app, spool_folder) if spool_folder else paths_of(app.journal)["spool"]
-    return Options(
-        retries=retries,
-        jobs=jobs,
-        patience=asked,
-        limit=RateLimit(timetable) if timetable is not None else None,
-        spool_folder=spool_folder,
-        is_cron=patience is not None and given.get("patience") is None,
-        spends_again=patience is None,
-        shown={"retries": retries, "jobs": jobs, "patience": asked, "limit_rate": given.get("limit_rate")},
-    )
-
-
-def _own_folder(app: App, spool_dir: str) -> str:
-    """This journal's own folder within ``spool_dir``: what is swept there is nobody else's."""
-    from hashlib import sha256
-
-    name = f"albumup-{sha256(os.fsencode(app.journal)).hexdigest()[:12]}"
-    return os.path.join(os.path.abspath(os.path.expanduser(spool_dir)), name)
 
 
 def _spools(app: App, given: dict[str, Any]) -> bool:

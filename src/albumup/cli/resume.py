@@ -8,7 +8,7 @@ import click
 
 from albumup.cli.app import App, pass_app, shared
 from albumup.cli.help import WHAT, command, option
-from albumup.cli.push import options_of, upload_options
+from albumup.cli.sending import options_of, upload_options
 
 
 @command(short_help="Go on after any interruption.")

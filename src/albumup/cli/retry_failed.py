@@ -10,7 +10,7 @@ import click
 
 from albumup.cli.app import App, pass_app, shared
 from albumup.cli.help import WHAT, command, option
-from albumup.cli.push import options_of, upload_options
+from albumup.cli.sending import options_of, upload_options
 
 if TYPE_CHECKING:
     from albumup.journal.journal import Journal
