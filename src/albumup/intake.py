@@ -41,8 +41,6 @@ from albumup.skipped import Examples, count_suffix, skipped_words
 from albumup.spelling import Journaled, Spelling
 from albumup.targets.base import Target
 
-_EXAMPLES = 10
-
 
 @dataclass(slots=True)
 class Survey:
@@ -56,9 +54,8 @@ class Survey:
     cancelled_before: int = 0
     changed: int = 0
     unreadable_photos: int = 0
-    wanting: list[tuple[bytes, State]] = field(default_factory=list)
-    """The first few photos that did not change since they failed, were rejected or left in doubt."""
     wanting_count: int = 0
+    """Photos that did not change since they failed, were rejected or left in doubt."""
     videos: int = 0
     """Of what is queued."""
     live: Joined = field(default_factory=Joined)
@@ -315,7 +312,7 @@ class Intake:
         known = self._as_seen(place, found.path, found.size, found.mtime_ns) if found.known else None
         same = known or (None if found.error else self._with_same_bytes(found))
         if same is not None and same.state is not State.MISSING:
-            self._count_known(found, same)
+            self._count_known(same)
             if found.known and (same.medium.volume or not found.volume):
                 return None
             return self._arrive(Action.REPIN, same, found, root)
@@ -327,7 +324,7 @@ class Intake:
         # Sent by reference, the uploader sees by itself that the bytes are others; from a copy it cannot.
         left = known.state is State.CANCELLED or (known.state is State.SENDING and not known.spool)
         if found.error or left:
-            self._count_known(found, known)
+            self._count_known(known)
             return None
         self.survey.changed += 1
         again = known.state in DONE or known.state in (State.IN_DOUBT, State.SENDING)
@@ -366,7 +363,7 @@ class Intake:
             with suppress(SourceGone):  # the preparer finds out
                 taken_of(arrival.path, arrival.mime, self._server, facts)
 
-    def _count_known(self, found: Found, known: Known) -> None:
+    def _count_known(self, known: Known) -> None:
         survey = self.survey
         if known.state in DONE:
             survey.sent_before += 1
@@ -374,8 +371,6 @@ class Intake:
             survey.cancelled_before += 1
         elif known.state in WANTING and not known.is_asking:
             survey.wanting_count += 1
-            if len(survey.wanting) < _EXAMPLES:
-                survey.wanting.append((found.path, known.state))
         else:
             survey.waiting_before += 1
 

@@ -232,9 +232,7 @@ def _share(journal: Journal, album: Album) -> str:
 
 def commands_for(journal: Journal, album: Album, wanting: int) -> list[str]:
     """What to type about the ``wanting`` photos that did not get there, and about those that have no place there."""
-    tally, name = runs.tally(journal, album.id), quoted(album.name)
-    if has_twin(journal, album):
-        name += f" --target {quoted(album.target)}"
+    tally, name = runs.tally(journal, album.id), _typed(journal, album)
     lines = []
     if runs.unplaced(journal, album.id, Owed.GIVEN_UP):
         lines.append(f"What was deleted there: albumup forget {name}, then push")
@@ -242,9 +240,21 @@ def commands_for(journal: Journal, album: Album, wanting: int) -> list[str]:
             lines.append(f"Again: albumup retry-failed {name}")
     if wanting:
         states = "".join(f" --state {state}" for state in sorted(WANTING) if tally.count(state))
-        lines.append(f"Again: albumup retry-failed {name}{_flags(journal, album, tally)}")
+        lines.append(f"Again: {retry_command(journal, album)}")
         lines.append(f"Details: albumup list {name}{states}")
     return lines
+
+
+def _typed(journal: Journal, album: Album) -> str:
+    """An album's name as it is typed, with its target where another one has the same name."""
+    name = quoted(album.name)
+    return f"{name} --target {quoted(album.target)}" if has_twin(journal, album) else name
+
+
+def retry_command(journal: Journal, album: Album) -> str:
+    """What gives all photos of an album that did not get there a fresh set of tries."""
+    flags = _flags(journal, album, runs.tally(journal, album.id))
+    return f"albumup retry-failed {_typed(journal, album)}{flags}"
 
 
 def _flags(journal: Journal, album: Album, tally: Tally) -> str:

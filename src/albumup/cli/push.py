@@ -259,7 +259,7 @@ def _say_skipped(app: App, skipped: Any) -> None:
 
 def _say_queued(app: App, journal: Any, intake: Any, album: Any, target: Any) -> None:
     from albumup.cli import words
-    from albumup.cli.names import Names
+    from albumup.cli.closing import retry_command
     from albumup.cli.oddities import say_oddities
     from albumup.cli.screen import escape, photos, size
 
@@ -282,11 +282,8 @@ def _say_queued(app: App, journal: Any, intake: Any, album: Any, target: Any) ->
             f" {INSTALL_PHOTOS}, then push again: that joins them"
         )
     if survey.wanting_count and survey.queued:
-        names = Names(journal, lambda: [album.id])
-        screen.say(f"{photos(survey.wanting_count)} did not get there earlier and did not change since:")
-        for path, state in survey.wanting:
-            screen.say(f"  {names.of(path)}  {state.replace('_', ' ')}")
-        screen.say(f"Again: albumup retry-failed {words.quoted(album.name)}")
+        again = retry_command(journal, album)
+        screen.say(f"{photos(survey.wanting_count)} did not get there earlier and did not change since: {again}")
     if local and survey.queued:
         start = "They" if app.config.targets else "No server is set up (albumup target add), so they"
         is_one = survey.queued == 1
