@@ -95,10 +95,10 @@ def test_what_is_wider_than_the_terminal_keeps_its_place() -> None:
 
 
 def test_a_number_keeps_its_unit() -> None:
-    line = "trip: 292 of 294 sent in 7 min 52 s (4.1 GB, 8.9 MB/s), 2 not"
+    line = "trip: 292 of 294 sent in 7 min 52 s (4.1 GB, 8.9 MB/s), 2 not    (exit 3)"
     for width in range(20, len(line)):
         text = wrapped(line, width)
-        assert all(measure in text for measure in ("7 min", "52 s", "4.1 GB", "8.9 MB/s"))
+        assert all(measure in text for measure in ("7 min", "52 s", "4.1 GB", "8.9 MB/s", "(exit 3)"))
 
 
 @pytest.mark.parametrize("verb", ["kill", "rm", "chmod", "pip", "albumup"])

@@ -24,7 +24,7 @@ _TYPED = re.compile(
     rf"(?<![\w/.'\"-])(?:albumup (?:{'|'.join(COMMANDS)})\b|chmod (?=\d)|(?:kill|rm) (?=-)|pip install)"
     rf"(?: ?(?!\(){_WORD}(?=[\s,;)]|$))*"
 )
-_MEASURE = re.compile(r"(?<=\d) (?=(?:[kMGT]?B|s|min|h|days)\b)|(?<=\bpid) (?=\d)")
+_MEASURE = re.compile(r"(?<=\d) (?=(?:[kMGT]?B|s|min|h|days)\b)|(?<=\bpid) (?=\d)|(?<=\(exit) (?=\d)")
 GLUE = "\N{NO-BREAK SPACE}"
 
 
