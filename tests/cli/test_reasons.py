@@ -51,6 +51,7 @@ def test_a_name_has_as_much_of_its_folder_as_tells_it_apart(path: bytes, others:
         (("example.org answered 403", ""), ("example.org answered 404", ""), False),
         (("413 too large", "1.JPG"), ("413 too large", "413.JPG"), True),
         (("418 no", ""), ("418 never", ""), False),
+        (("can't be read, and isn't sent", ""), ("can't be found, and isn't sent", ""), False),
     ],
 )
 def test_reasons_that_differ_in_names_and_figures_are_one(

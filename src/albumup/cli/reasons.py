@@ -26,10 +26,11 @@ _COLUMNS = 79
 _LONGEST = 160
 _WIDEST_ALIGNED = 24
 
-_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|«[^»]*»|„[^“”]*[“”]|“[^”]*”")
-_ADDRESS = re.compile(r"\bhttps?://\S+")
-_ID = re.compile(r"\b(?=[0-9a-f-]*\d)[0-9a-f]{6,}(?:-[0-9a-f]+)*\b", re.IGNORECASE)
-_NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
+_VARYING = re.compile(
+    r"""(?<!\w)'[^']*'(?!\w)|"[^"]*"|«[^»]*»|„[^“”]*[“”]|“[^”]*”|\bhttps?://\S+"""
+    r"""|\b(?=[0-9a-fA-F-]*\d)[0-9a-fA-F]{6,}(?:-[0-9a-fA-F]+)*\b|\d+(?:[.,:]\d+)*"""
+)
+"""What is quoted, addresses, ids, figures."""
 _STATUS = re.compile(r"(?:^|\b(?:answered|code|http\S*|status):? )([1-5]\d\d)(?![\w.])", re.IGNORECASE)
 _SHORTEST_STEM = 3
 
@@ -53,10 +54,10 @@ def kind_of(reason: str, *names: str) -> str:
     for name in sorted(filter(None, names), key=len, reverse=True):
         stem = os.path.splitext(name)[0]
         is_telling = len(stem) >= _SHORTEST_STEM and any(letter.isdigit() for letter in stem)
-        for own in (name, stem) if is_telling else (name,):
-            reason = re.sub(rf"(?<!\w){re.escape(own)}(?!\w)", "#", reason)
-    kind = _QUOTED.sub("#", _ADDRESS.sub("#", reason))
-    kind = _NUMBER.sub("#", _ID.sub("#", kind))
+        reason = reason.replace(name, "#")
+        if is_telling:
+            reason = reason.replace(stem, "#")
+    kind = _VARYING.sub("#", reason)
     return f"{status[1] if status is not None else ''} {kind}"
 
 
