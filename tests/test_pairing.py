@@ -10,13 +10,14 @@ import pytest
 from live import clip, still
 
 from albumup import pairing
-from albumup.intake import Intake, Survey
+from albumup.intake import Intake
 from albumup.journal.journal import Journal
 from albumup.journal.live import matched
 from albumup.journal.rows import Body, Pins
 from albumup.journal.states import Owed, Prepared, State, Together
 from albumup.scan import Filters, open_root
 from albumup.settings import ImmichSettings
+from albumup.survey import Survey
 from albumup.targets.immich import ImmichTarget
 
 SERVER = ImmichTarget("home", ImmichSettings(url="http://127.0.0.1:9"), "key", "")

@@ -11,12 +11,13 @@ import pytest
 from blind import BlindDisk
 
 from albumup import spelling
-from albumup.intake import Intake, Survey
+from albumup.intake import Intake
 from albumup.journal import media
 from albumup.journal.journal import Journal
 from albumup.journal.runs import albums
 from albumup.scan import Filters, open_roots
 from albumup.spelling import Journaled, Spelling
+from albumup.survey import Survey
 from albumup.verify import Copies, Outcome, look_here, pushed_folders
 
 NFC, NFD = (unicodedata.normalize(form, "Übermut").encode() for form in ("NFC", "NFD"))
@@ -205,6 +206,21 @@ def test_what_was_renamed_in_case_alone_is_the_same_photo(pushes: Pushes) -> Non
     assert pushes.photos() == ["Trip/0001", "Trip/Day/b.jpg", "Trip/Day/c.jpg", "Trip/a.JPG"]
     pushes.add("trip/a.jpg 2.jpg")
     assert pushes.push("trip").queued == 1
+
+
+def test_folders_that_are_renamed_between_pushes_of_parts(pushes: Pushes) -> None:
+    """What is new below a renamed folder is noted by its new name, what was there by its old one."""
+    pushes.add("Trip/Day/1.jpg", "Trip/Night/2.jpg")
+    assert [pushes.push(name).queued for name in ("Trip/Day", "Trip/Night")] == [1, 1]
+    (pushes.folder / "Trip/Day").rename(pushes.folder / "Trip/DAY")
+    pushes.add("Trip/DAY/3.jpg")
+    assert pushes.push("Trip").queued == 1
+    assert pushes.push("Trip/day").queued == 0
+    (pushes.folder / "Trip").rename(pushes.folder / "TRIP")
+    pushes.add("TRIP/Noon/4.jpg")
+    assert pushes.push("TRIP/Noon").queued == 1
+    assert pushes.push("TRIP").queued == 0
+    assert pushes.photos() == ["Trip/DAY/3.jpg", "Trip/Day/1.jpg", "Trip/Night/2.jpg", "Trip/Noon/4.jpg"]
 
 
 def test_a_photo_can_be_named_by_any_spelling(pushes: Pushes) -> None:

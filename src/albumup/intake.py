@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from albumup import pairing
 from albumup.body import SourceChanged, SourceGone, read_source, same_time
@@ -30,55 +29,16 @@ from albumup.journal.gathering import (
     sidecar_with_photo,
 )
 from albumup.journal.journal import Journal
-from albumup.journal.live import Joined
 from albumup.journal.rows import Pins
-from albumup.journal.states import DONE, WANTING, State
+from albumup.journal.states import DONE, State
 from albumup.photo import is_video, media_type_by_name
 from albumup.prepare import taken_of
 from albumup.scan import Found, Root, Skipped, Unreadable, as_journaled, scan
 from albumup.sidecars import Folders, digest_of_sidecar, fits, owner_of
-from albumup.skipped import Examples, count_suffix, skipped_words
+from albumup.skipped import count_suffix
 from albumup.spelling import Journaled, Spelling
+from albumup.survey import Survey
 from albumup.targets.base import Target
-
-
-@dataclass(slots=True)
-class Survey:
-    """What a push found; counts are photos."""
-
-    queued: int = 0
-    size: int = 0
-    """Bytes of what is queued."""
-    sent_before: int = 0
-    waiting_before: int = 0
-    cancelled_before: int = 0
-    changed: int = 0
-    unreadable_photos: int = 0
-    wanting_count: int = 0
-    """Photos that did not change since they failed, were rejected or left in doubt."""
-    videos: int = 0
-    """Of what is queued."""
-    live: Joined = field(default_factory=Joined)
-    """Live photos of which a half is queued, or both."""
-    sidecars: int = 0
-    """XMP files that are to go along with what is queued; the others are among ``skipped``."""
-    maybe_live: int = 0
-    """Clips of live photos beside stills of which nothing here can tell whose they are."""
-    skipped: Counter[SkipReason] = field(default_factory=Counter)
-    suffixes: Counter[bytes] = field(default_factory=Counter)
-    """Of what is skipped as no media; b"" counts names without one."""
-    is_unasked: bool = False
-    """The server may take some of these: nobody asked it."""
-    empty: Examples = field(default_factory=Examples)
-    """Photos by their names that have no byte."""
-    odd: Examples = field(default_factory=Examples)
-    """Queued photos that hold something else than their names say."""
-    folders: list[Unreadable] = field(default_factory=list)
-    """Folders that could not be read."""
-
-    @property
-    def photos(self) -> int:
-        return self.queued + self.sent_before + self.waiting_before + self.cancelled_before + self.wanting_count
 
 
 class Intake:
@@ -151,7 +111,7 @@ class Intake:
                     self._expect_date(arrival, facts)
                     yield arrival
         if not self.survey.photos and not self.survey.skipped[SkipReason.OLDER]:
-            raise UsageError(*self._nothing())
+            raise UsageError(*self.survey.nothing_in(self._roots))
 
     def take_in(
         self,
@@ -273,15 +233,28 @@ class Intake:
         return suffix in self._taken
 
     def _is_known(self, root: Root, path: bytes, volume: str, status: os.stat_result) -> str | None:
-        known = self._as_seen(self._place(root, volume, path), path, status.st_size, status.st_mtime_ns)
+        known = self._as_seen(root, path, volume, status.st_size, status.st_mtime_ns)
         return known.mime if known is not None else None
 
-    def _as_seen(self, place: Place, path: bytes, size: int, mtime_ns: int) -> Known | None:
+    def _as_seen(self, root: Root, path: bytes, volume: str, size: int, mtime_ns: int) -> Known | None:
         """The newest task of a photo that looks as it did when the journal last heard of it."""
-        for known in self._tasks(path):
-            if known.medium in place.known and known.size == size and same_time(known.mtime_ns, mtime_ns, path):
+        for known in self._of_this_card(root, path, volume):
+            if known.size == size and same_time(known.mtime_ns, mtime_ns, path):
                 return known
         return None
+
+    def _of_this_card(self, root: Root, path: bytes, volume: str) -> list[Known]:
+        """The tasks of a photo on the card or disk that lies there now.
+
+        That of one which is journaled under another spelling is known by the photos beside it there, too.
+        """
+        tasks = self._tasks(path)
+        if not tasks:
+            return []
+        media = self._place(root, volume, path).known
+        if tasks[0].path != path:
+            media |= self._look_up(os.path.dirname(tasks[0].path), volume, self._device[1]).known
+        return [task for task in tasks if task.medium in media]
 
     def _place(self, root: Root, volume: str, path: bytes | None = None) -> Place:
         """What is known of the card or disk that a part of a root lies on; of ``path`` in it, by the photos that lie on
@@ -292,6 +265,9 @@ class Intake:
             if self._device[0] != (inner := os.path.dirname(path)):
                 self._device = inner, device_at(inner)
             device = self._device[1]
+        return self._look_up(folder, volume, device)
+
+    def _look_up(self, folder: bytes, volume: str, device: int | None) -> Place:
         key = folder, volume, device
         if key not in self._places:
             self._places[key] = find(self._connection, folder, volume, edited=self._edited, device=device)
@@ -308,15 +284,16 @@ class Intake:
         return self._seen[1]
 
     def _classify(self, found: Found, root: int) -> Arrival | None:
-        place = self._place(found.root, found.volume, found.path)
-        known = self._as_seen(place, found.path, found.size, found.mtime_ns) if found.known else None
+        known = None
+        if found.known:
+            known = self._as_seen(found.root, found.path, found.volume, found.size, found.mtime_ns)
         same = known or (None if found.error else self._with_same_bytes(found))
         if same is not None and same.state is not State.MISSING:
-            self._count_known(same)
+            self.survey.count_known(same)
             if found.known and (same.medium.volume or not found.volume):
                 return None
             return self._arrive(Action.REPIN, same, found, root)
-        known = same or next((one for one in self._tasks(found.path) if one.medium in place.known), None)
+        known = same or next(iter(self._of_this_card(found.root, found.path, found.volume)), None)
         if known is None:
             return self._arrive(Action.NEW, None, found, root)
         if known.state is State.MISSING and not found.error:
@@ -324,7 +301,7 @@ class Intake:
         # Sent by reference, the uploader sees by itself that the bytes are others; from a copy it cannot.
         left = known.state is State.CANCELLED or (known.state is State.SENDING and not known.spool)
         if found.error or left:
-            self._count_known(known)
+            self.survey.count_known(known)
             return None
         self.survey.changed += 1
         again = known.state in DONE or known.state in (State.IN_DOUBT, State.SENDING)
@@ -362,28 +339,6 @@ class Intake:
         if self._server is not None and self._server.dates and arrival.action is not Action.REPIN and not arrival.error:
             with suppress(SourceGone):  # the preparer finds out
                 taken_of(arrival.path, arrival.mime, self._server, facts)
-
-    def _count_known(self, known: Known) -> None:
-        survey = self.survey
-        if known.state in DONE:
-            survey.sent_before += 1
-        elif known.state is State.CANCELLED:
-            survey.cancelled_before += 1
-        elif known.state in WANTING and not known.is_asking:
-            survey.wanting_count += 1
-        else:
-            survey.waiting_before += 1
-
-    def _nothing(self) -> tuple[str, str]:
-        places = ", ".join(ascii(os.fsdecode(root.path))[1:-1] for root in self._roots[:3])
-        unread = "".join(f"; {ascii(os.fsdecode(one.path))[1:-1]}: {one.reason}" for one in self.survey.folders[:3])
-        skipped = skipped_words(self.survey.skipped, self.survey.suffixes)
-        more = f" ({skipped})" if skipped else ""
-        empty = "".join(f"; {ascii(os.fsdecode(path))[1:-1]} is empty" for path, _ in self.survey.empty.first[:3])
-        return (
-            f"no photo under {places}{more}{empty}{unread}",
-            "nothing was queued; albumup push -v names what is skipped",
-        )
 
 
 def _check_room(folder: str, wanted: int) -> None:

@@ -138,12 +138,17 @@ class Journaled:
         if not self._spelling.is_ambiguous(path) or media.has_below(self._connection, path):
             return path
         true = self._spelling.of(path)
+        first = path
         # Roots are few, and most often tell; if not, one of the folders below or above them may.
         for known in (self._by_root, self._by_photo):
             for likely in _likely(path, known):
-                if self._spelling.of(likely) == true and media.has_below(self._connection, likely):
+                if self._spelling.of(likely) != true:
+                    continue
+                if media.has_below(self._connection, likely):
                     return likely
-        return path
+                if first == path:
+                    first = likely
+        return first
 
     @functools.cached_property
     def _by_root(self) -> list[tuple[str, bytes]]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from albumup.cli.screen import Screen, escape
-from albumup.intake import Survey
 from albumup.skipped import Examples
+from albumup.survey import Survey
 
 
 def say_oddities(screen: Screen, survey: Survey) -> None:
