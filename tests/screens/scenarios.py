@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 
-from e2e.server import Answer
+from e2e.server import Answer, FormServer, Received
 from immich.fake import KEY
 
 from .stage import Stage, free_port
+from .terminal import PATIENCE, Terminal
 
 Scenario = Callable[[Stage], None]
 TOKEN = "a-long-random-line-of-the-club"
@@ -76,15 +79,109 @@ def what_failed(stage: Stage) -> None:
     stage.run("albumup push ./trip")
 
 
-@screen("query")
+@screen("query", is_long=True)
 def query(stage: Stage) -> None:
     what_failed(stage)
 
 
-@screen("rehearse")
+@screen("rehearse", is_long=True)
 def rehearse(stage: Stage) -> None:
     stage.seed = 134  # most that the faults ask for comes about, but no stall, which takes a minute
     stage.photos()
     stage.reads(str(free_port()), "8090")
     stage.stays("albumup receive", "/photos'")
     stage.leave_out("  !", "  ?")
+
+
+def club(stage: Stage) -> FormServer:
+    """The club's server is set up, and there are photos."""
+    check_and_try(stage)
+    return stage.form()
+
+
+def held_up(stage: Stage) -> tuple[FormServer, threading.Event]:
+    """The club has answered to three photos, and answers to more when the event is set."""
+    server, may_go = club(stage), threading.Event()
+
+    def answer(sent: Received) -> Answer:
+        if sent.filename not in ("IMG_4101.HEIC", "IMG_4102.HEIC", "IMG_4103.HEIC"):
+            may_go.wait(PATIENCE)
+        return Answer(201)
+
+    server.answer = answer
+    stage.at_end(may_go.set)
+    return server, may_go
+
+
+@screen("interrupted")
+def interrupted(stage: Stage) -> None:
+    """Ctrl-C when three photos are there and four are on their way."""
+    server, may_go = held_up(stage)
+
+    def interrupt(terminal: Terminal) -> None:
+        wait_for(lambda: server.in_flight == 4)
+        terminal.press("\x03")
+
+    stage.when("albumup push", "trip 3/9", interrupt)
+    stage.when("albumup push", "Ctrl-C again cuts all", lambda _: may_go.set())
+
+
+@screen("running", is_long=True)
+def running(stage: Stage) -> None:
+    """Somebody uploads in another terminal."""
+    server, _ = held_up(stage)
+    stage.stays("albumup push", "trip 3/9")
+    stage.run("albumup push ./trip")
+    wait_for(lambda: server.in_flight == 4)
+    stage.stays_no_more()
+
+
+@screen("some-failed", is_long=True)
+def some_failed(stage: Stage) -> None:
+    stage.leave_out("  !")
+    server = club(stage)
+    refused = {"IMG_4103.HEIC": 423, "IMG_4109.MOV": 413}
+    server.answer = lambda sent: Answer(refused.get(sent.filename, 201))
+
+
+@screen("wrong-address")
+def wrong_address(stage: Stage) -> None:
+    club(stage).answer = lambda _: Answer(404, b"<html>not here</html>", "text/html")
+
+
+@screen("wrong-token")
+def wrong_token(stage: Stage) -> None:
+    club(stage).answer = lambda _: Answer(401)
+
+
+@screen("from-cron", is_long=True)
+def from_cron(stage: Stage) -> None:
+    """One photo failed in the evening, and does again. Mail has no columns."""
+    stage.columns = 132
+    some_failed(stage)
+    stage.run("albumup push ./trip")
+
+
+@screen("card-away", is_long=True)
+def card_away(stage: Stage) -> None:
+    """The card is pulled before all is sent."""
+    interrupted(stage)
+    stage.run("albumup push ./trip")
+    (stage.home / "trip").rename(stage.home / "in my pocket")
+
+
+@screen("not-safe", is_long=True)
+def not_safe(stage: Stage) -> None:
+    """One photo came after the push, and one was deleted on the server."""
+    first_server(stage)
+    server = stage.immich()
+    stage.run("albumup target add home https://photos.example.org", "albumup push ./trip")
+    stage.photos(sizes=(2_204_118,), first=4110)
+    server.tell("delete_asset", id=next(one["id"] for one in server.assets() if one["name"] == "IMG_4102.HEIC"))
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.005)

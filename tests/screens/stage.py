@@ -18,7 +18,7 @@ from e2e.server import FormServer
 from immich.fake import Immich
 
 from .front import Front
-from .terminal import Terminal
+from .terminal import COLUMNS, Terminal
 
 HOME = "/home/anna"
 SIZES = (2_913_204, 3_048_116, 2_604_871, 3_377_402, 1_981_645, 2_722_930, 3_105_588, 2_467_019, 9_847_263)
@@ -49,6 +49,7 @@ class Stage:
         self.took = 4.0
         """Seconds that each run takes, as far as its words go."""
         self.pid = 4121
+        self.columns = COLUMNS
         self.seed = 0
         """Of what happens by chance."""
         self._front = front
@@ -111,6 +112,10 @@ class Stage:
         """The command goes on in a terminal of its own; what it shows until these words is the screen."""
         self._stays[command] = words
 
+    def stays_no_more(self) -> None:
+        """Commands that are typed from here on are awaited."""
+        self._stays.clear()
+
     def reads(self, real: str, shown: str) -> None:
         """``shown`` stands in the document for what is ``real`` here: as long, since lines break by their length."""
         assert len(real) == len(shown)
@@ -136,7 +141,9 @@ class Stage:
             command = command.replace(shown, real)
         typed = shlex.split(command.replace("\\\n", ""), comments=True)
         is_plain = typed[0] == "albumup" and not set("|;&<>$") & set(command.partition("  #")[0])
-        terminal = Terminal(typed if is_plain else ["bash", "-c", command], self._env(is_plain), str(self.home))
+        terminal = Terminal(
+            typed if is_plain else ["bash", "-c", command], self._env(is_plain), str(self.home), self.columns
+        )
         for beginning, reacts in self._reacts.items():
             if command.startswith(beginning):
                 terminal.reacts = [(words, lambda then=then: then(terminal)) for words, then in reacts]  # type: ignore[misc]
