@@ -162,6 +162,26 @@ def test_a_window_that_narrows_while_it_is_painted_breaks_nothing(monkeypatch: p
     assert terminal.said() == []
 
 
+def test_a_job_in_the_background_paints_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal(monkeypatch, 80, 24)
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    in_front = [os.getpgrp()]
+    monkeypatch.setattr(os, "tcgetpgrp", lambda _: in_front[0])
+    screen = Screen(quiet=False, verbose=0, progress="auto", color="never")
+    screen.show(progress(0), "trip")
+    assert len([line for line in terminal.lines() if "%" in line]) == 5
+    in_front[0] += 1
+    painted = len(terminal.painted)
+    screen.show(progress(2), "trip")
+    assert len(terminal.painted) == painted
+    screen.say("trip: said")
+    assert terminal.painted[painted:] == [(80, "trip: said"), (80, "\n")]
+    in_front[0] -= 1
+    screen.show(progress(4), "trip")
+    assert "trip 121/294" in "\n".join(terminal.lines())
+
+
 def test_a_terminal_that_has_only_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal(monkeypatch, 80, 24)
     terminal.encoding = "ascii"

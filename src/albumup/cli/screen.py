@@ -46,6 +46,7 @@ class Screen:
         is_terminal = self.is_terminal and not is_dumb
         automatic = "bar" if is_terminal else "plain" if self.is_terminal else "none"
         self.progress = automatic if progress == "auto" else progress
+        self._is_asked_for = progress == "bar"
         if quiet:
             self.progress = "none"
         wanted = color == "always" or (color == "auto" and is_terminal and not os.environ.get("NO_COLOR"))
@@ -87,7 +88,9 @@ class Screen:
         """Paint the bars, or every half minute a line, or nothing."""
         if self._outlet is not None and self._outlet.backlog > _LAG:
             return  # nobody looks
-        if self.progress == "bar":
+        if self.progress == "bar" and not self._is_in_front():
+            self._bars = None  # a shell's prompt is there now, or another command's words
+        elif self.progress == "bar":
             self._rate.note(time.monotonic(), progress.bytes_done + progress.spooled_bytes)
             try:
                 if self._bars is None:
@@ -101,6 +104,15 @@ class Screen:
             if now >= self._plain_at:
                 self._plain_at = now + _PLAIN_SECONDS
                 self._write(self._broken(plain(progress, title, self._rate)))
+
+    def _is_in_front(self) -> bool:
+        """Is this command the one that the terminal is for, not a job in the background? Or are bars asked for?"""
+        if self._is_asked_for:
+            return True
+        try:
+            return os.tcgetpgrp(self._err.fileno()) == os.getpgrp()
+        except (OSError, ValueError):  # it is nobody's terminal, as far as can be told
+            return True
 
     def never_wait(self) -> None:
         """From here on nobody who says something waits for the terminal, which may be stopped (Ctrl-S)."""
