@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from albumup.disk import unmounted
+from albumup.disk import missing_disk, unmounted
 
 FSTAB = """# a comment /mnt/comment
 UUID=1 / ext4 defaults 0 1
@@ -39,3 +39,12 @@ def test_what_fstab_names_and_is_not_mounted_is_away(tmp_path: Path, path: str, 
     (tmp_path / "mounts").write_text(MOUNTS)
     assert unmounted(path, str(tmp_path / "fstab"), str(tmp_path / "mounts")) == away
     assert unmounted(path, str(tmp_path / "none"), str(tmp_path / "mounts")) == ""
+
+
+def test_a_removable_disk_is_missed_where_it_would_be_mounted(tmp_path: Path) -> None:
+    media = tmp_path / "media"
+    (media / "there").mkdir(parents=True)
+    places = (str(media),)
+    assert missing_disk(f"{media}/card/spool", places) == missing_disk(f"{media}/card", places) == f"{media}/card"
+    assert missing_disk(f"{media}/there/spool", places) == missing_disk(str(media), places) == ""
+    assert missing_disk(f"{tmp_path}/elsewhere/spool", places) == ""

@@ -10,6 +10,8 @@ from contextlib import suppress
 from typing import AnyStr
 
 FSTAB, MOUNTS = "/etc/fstab", "/proc/self/mountinfo"
+REMOVABLE = ("/media", "/mnt", "/Volumes")
+"""Where a disk that is plugged in gets a folder, which is gone with it. (Below /run/media nobody else may make one.)"""
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
@@ -35,6 +37,15 @@ def unmounted(path: str, fstab: str = FSTAB, mounts: str = MOUNTS) -> str:
     wanted = {place for place in _places_in(fstab, 1) if place.startswith("/") and place != "/"}
     above = {place for place in wanted if f"{os.path.realpath(path)}/".startswith(f"{place.rstrip('/')}/")}
     return max(above - set(_places_in(mounts, 4)), default="") if above else ""
+
+
+def missing_disk(path: str, removable: tuple[str, ...] = REMOVABLE) -> str:
+    """The folder at or above ``path`` that would be the mount point of a removable disk, and is not there; else ""."""
+    for place in removable:
+        if path.startswith(f"{place}/"):
+            disk = os.path.join(place, path[len(place) + 1 :].partition("/")[0])
+            return "" if os.path.isdir(disk) else disk
+    return ""
 
 
 def _places_in(table: str, column: int) -> list[str]:

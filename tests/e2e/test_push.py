@@ -450,6 +450,9 @@ def test_a_spool_folder_is_never_made_on_another_disk_than_was_meant(home: Home,
     assert config.returncode == 4
     assert "config.toml: defaults.spool_dir: there is no folder" in config.stderr
     assert not disk.parent.exists()
+    unplugged = home.run("push", trip, "--spool-dir", "/mnt/no such disk")
+    assert unplugged.returncode == 2
+    assert "there is no folder '/mnt/no such disk'; is its disk mounted?" in unplugged.stderr
     file = home.run("push", trip, "--spool-dir", home.config_file)
     assert file.returncode == 2
     assert "is there, and is no folder" in file.stderr

@@ -130,15 +130,14 @@ class App:
         """A new journal is not made on another disk than was meant, one that is not mounted now."""
         from shlex import quote
 
-        from albumup.disk import unmounted
+        from albumup.disk import missing_disk, unmounted
         from albumup.errors import TryLater, UsageError
 
         folder = os.path.dirname(self.journal)
         if place := unmounted(folder):
             raise TryLater(f"{place} is not mounted, and the journal is to be {self.journal}", f"mount {quote(place)}")
-        is_named = self.options.get("journal") or os.environ.get("ALBUMUP_JOURNAL")
-        if is_named and not os.path.isdir(os.path.dirname(folder)):
-            words = f"{self.journal}: there is no folder {os.path.dirname(folder)}; is its disk mounted?"
+        if place := missing_disk(folder):
+            words = f"{self.journal}: there is no folder {place}; is its disk mounted?"
             raise UsageError(words, f"mount it, or: mkdir -p {quote(folder)}; then try again")
 
     def reader(self) -> sqlite3.Connection | None:

@@ -17,6 +17,7 @@ def look_at_spool(app: App, journal: Journal | None, folder: str, given: dict[st
     ``folder``: this journal's own within what ``--spool-dir`` or the config names.
     """
     from albumup.config import place_of, shown
+    from albumup.disk import missing_disk
     from albumup.errors import ConfigError, UsageError
     from albumup.journal import copies
     from albumup.uploader.spooling import look_at_place
@@ -24,11 +25,15 @@ def look_at_spool(app: App, journal: Journal | None, folder: str, given: dict[st
     look_at_place(folder, was_used=journal is not None and copies.was_used(journal, folder))
     named = os.path.dirname(folder)
     above = os.path.dirname(named)
-    if os.path.isdir(named) or (os.path.isdir(above) and not os.path.lexists(named)):
+    disk = missing_disk(named)
+    can_be_made = os.path.isdir(above) and not os.path.lexists(named) and not disk
+    if os.path.isdir(named) or can_be_made:
         return
     hint = f"nothing was queued; mount its disk, or: mkdir -p {quote(named)}; then push again"
     words = f"there is no folder {above!a} in which {os.path.basename(named)!a} could be made; is its disk mounted?"
-    if os.path.lexists(named):
+    if disk:
+        words = f"there is no folder {disk!a}; is its disk mounted?"
+    elif os.path.lexists(named):
         words, hint = f"{named!a} is there, and is no folder", "nothing was queued; name another one"
     if given["spool_dir"]:
         raise UsageError(f"--spool-dir: {words}", hint)
