@@ -13,7 +13,7 @@ from collections.abc import Callable
 import pyte
 import zygote
 
-from .conftest import PATIENCE, Home
+from .conftest import PATIENCE, Home, finish, until
 from .server import FormServer
 
 _ROWS = 24
@@ -83,3 +83,18 @@ def test_a_list_of_nothing_says_so_where_somebody_looks(home: Home) -> None:
     assert window.lines() == ["no photo that is failed or in doubt (~/state/albumup/journal.db)"]
     done = home.run("list")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_retry_failed_that_hands_over_says_so_where_somebody_looks(home: Home, server: FormServer) -> None:
+    home.form(server)
+    home.photos(2)
+    server.may_answer.clear()
+    first = home.start("push", "trip")
+    until(lambda: server.ledger)
+    window = Window(home, 80, "retry-failed")
+    assert window.close() == 0
+    assert window.lines() == [f"Process {first.pid} is uploading, and has these photos too: albumup status"]
+    off_it = home.run("retry-failed")
+    assert (off_it.returncode, off_it.stderr) == (0, "")
+    server.may_answer.set()
+    assert finish(first).returncode == 0
