@@ -44,7 +44,7 @@ def test_nothing_that_a_terminal_obeys_gets_through(letter: str) -> None:
 
 
 def test_letters_of_all_kinds_stay_as_they_are() -> None:
-    for text in ("IMG_1.JPG", "Übung Åse", "日本 🏔", "a\\x1bb", "≥ … ×"):
+    for text in ("IMG_1.JPG", "Übung Åse", "日本\u3000🏔", "at 5.00\u202fPM.png", "a\\x1bb", "≥ … ×"):
         assert escape(text) == tame(text) == text
     assert len(escape("x" * 10_000)) == 400
 

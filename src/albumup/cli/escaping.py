@@ -47,7 +47,9 @@ def _escaped(text: str) -> str:
 
 
 def _is_plain(letter: str) -> bool:
-    return letter.isprintable() and unicodedata.category(letter) != "Cf" and letter not in _UNSEEN
+    """Spaces of other widths are: macOS names its screenshots with one, and Japanese has one of its own."""
+    category = unicodedata.category(letter)
+    return category == "Zs" or (letter.isprintable() and category != "Cf" and letter not in _UNSEEN)
 
 
 def _shown(letter: str) -> str:
