@@ -10,7 +10,7 @@ from e2e.server import Answer, FormServer, Received
 from immich.fake import KEY
 
 from .stage import Stage, free_port
-from .terminal import PATIENCE, Terminal
+from .terminal import PATIENCE
 
 Scenario = Callable[[Stage], None]
 TOKEN = "a-long-random-line-of-the-club"
@@ -117,12 +117,9 @@ def held_up(stage: Stage) -> tuple[FormServer, threading.Event]:
 def interrupted(stage: Stage) -> None:
     """Ctrl-C when three photos are there and four are on their way."""
     server, may_go = held_up(stage)
-
-    def interrupt(terminal: Terminal) -> None:
-        wait_for(lambda: server.in_flight == 4)
-        terminal.press("\x03")
-
-    stage.when("albumup push", "trip 3/9", interrupt)
+    stage.bars = [0.7, 0.39, 0.2, 0.08]
+    stage.stays("albumup push", r"trip 3/9 .*IMG_4107\S+ +\d+% .* \d\d:\d\d$")
+    stage.when("albumup push", "IMG_4107", lambda _: wait_for(lambda: server.in_flight == 4))
     stage.when("albumup push", "Ctrl-C again cuts all", lambda _: may_go.set())
 
 
@@ -167,6 +164,7 @@ def card_away(stage: Stage) -> None:
     """The card is pulled before all is sent."""
     interrupted(stage)
     stage.run("albumup push ./trip")
+    stage.interrupt()
     (stage.home / "trip").rename(stage.home / "in my pocket")
 
 

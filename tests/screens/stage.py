@@ -50,6 +50,8 @@ class Stage:
         """Seconds that each run takes, as far as its words go."""
         self.pid = 4121
         self.columns = COLUMNS
+        self.bars: list[float] = []
+        """What the bars show of the uploads in flight, 0.5 for half; as it is, when empty."""
         self.seed = 0
         """Of what happens by chance."""
         self._front = front
@@ -108,9 +110,9 @@ class Stage:
         """Once these words stand under the command that begins so."""
         self._reacts.setdefault(command, []).append((words, then))  # type: ignore[arg-type]
 
-    def stays(self, command: str, words: str) -> None:
-        """The command goes on in a terminal of its own; what it shows until these words is the screen."""
-        self._stays[command] = words
+    def stays(self, command: str, until: str) -> None:
+        """The command goes on in a terminal of its own; what it shows when this pattern is found is the screen."""
+        self._stays[command] = until
 
     def stays_no_more(self) -> None:
         """Commands that are typed from here on are awaited."""
@@ -163,8 +165,9 @@ class Stage:
         terminal = self._staying[-1]
         before = terminal.text.splitlines()
         terminal.press("\x03")
-        text = terminal.read_on()
-        return self._shown("\n".join(text.splitlines()[len(before) :]).removeprefix("^C\n"))
+        after = terminal.read_on().removeprefix("^C\n").splitlines()
+        same = next((n for n, (old, new) in enumerate(zip(before, after, strict=False)) if old != new), len(before))
+        return self._shown("\n".join(after[same:]).removeprefix("^C\n"))
 
     def close(self) -> None:
         for terminal in self._staying:
@@ -176,7 +179,7 @@ class Stage:
     def _env(self, is_plain: bool) -> dict[str, str]:
         given = {
             "hosts": dict.fromkeys(self._front.names, self._front.port),
-            "took": self.took, "pid": self.pid, "seed": self.seed, "terminal": is_plain,
+            "took": self.took, "pid": self.pid, "seed": self.seed, "bars": self.bars, "terminal": is_plain,
         }  # fmt: skip
         programs = self.home / ".local/bin"
         programs.mkdir(parents=True, exist_ok=True)

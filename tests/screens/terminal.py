@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import select
 import struct
 import termios
@@ -42,9 +43,9 @@ class Terminal:
         os.write(self._ours, keys.encode())
 
     def read_on(self, until: str | None = None) -> str:
-        """Read to the command's end, or until these words stand there."""
+        """Read to the command's end, or until this pattern is found there."""
         deadline = time.monotonic() + PATIENCE
-        while until is None or until not in self.text:
+        while until is None or not re.search(until, self.text, re.DOTALL):
             if not select.select([self._ours], [], [], max(0.0, deadline - time.monotonic()))[0]:
                 raise AssertionError(f"it goes no further than this:\n{self.text}")
             try:
