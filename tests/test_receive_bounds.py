@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from receiving import PATIENCE, TOKEN, Client, eventually, everything, files, parts, receiving
+from receiving import PATIENCE, TOKEN, Client, eventually, everything, files, form, parts, receiving
 
 from albumup.receive import handler
 from albumup.receive.connections import Connections, network_of
@@ -94,6 +94,29 @@ def test_an_end_in_the_middle_of_a_head_is_no_request(tmp_path: Path) -> None:
     ):
         line.shutdown(socket.SHUT_WR)
         assert everything(line) == b""
+
+
+# Bodies.
+
+
+def test_a_body_that_stops_is_given_up_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handler, "SILENCE", 0.1)
+    root = tmp_path / "photos"
+    body = form({}, PHOTO * 10_000)
+    with receiving(root) as client, client.raw(client.head("trip", len(body)), body[:50_000]) as line:
+        assert everything(line) == b"", "an answer to half a photo might be taken for one to the whole"
+        eventually(lambda: not parts(root))
+    assert files(root) == {}
+
+
+def test_a_stranger_costs_no_part(tmp_path: Path) -> None:
+    """The token is judged before a byte of the body is read."""
+    root = tmp_path / "photos"
+    with receiving(root) as client:
+        stranger = Client(f"http://{client.address[0]}:{client.address[1]}", "wrong")
+        with stranger.raw(stranger.head("trip", 10**9), b"-" * 1000) as line:
+            assert line.recv(1000).startswith(b"HTTP/1.1 401 ")
+            assert parts(root) == []
 
 
 # Connections.

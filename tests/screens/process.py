@@ -46,6 +46,7 @@ def _wait_for_nothing() -> None:
 
 def _name_hosts(hosts: dict[str, int]) -> None:
     real = socket.getaddrinfo
+    socket.gethostname = lambda: "nas.local"
 
     def getaddrinfo(host: Any, port: Any, *rest: Any, **more: Any) -> Any:
         if host not in hosts:

@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable
 
 from e2e.server import Answer, FormServer, Received
-from immich.fake import KEY
+from immich.fake import KEY, Immich
 
 from .stage import Stage, free_port
 from .terminal import PATIENCE
 
-Scenario = Callable[[Stage], None]
+Scenario = Callable[[Stage], object]
 TOKEN = "a-long-random-line-of-the-club"
 CLUB = """
 [targets.club]
@@ -50,10 +50,11 @@ def first_push(stage: Stage) -> None:
 
 
 @screen("first-server")
-def first_server(stage: Stage) -> None:
+def first_server(stage: Stage) -> Immich:
     stage.photos()
-    stage.immich()
+    server = stage.immich()
     stage.when("albumup target add", "it is not shown", lambda terminal: terminal.press(KEY + "\n"))
+    return server
 
 
 @screen("form")
@@ -97,6 +98,16 @@ def club(stage: Stage) -> FormServer:
     """The club's server is set up, and there are photos."""
     check_and_try(stage)
     return stage.form()
+
+
+@screen("two-machines", is_long=True)
+def two_machines(stage: Stage) -> None:
+    """Both have the same home folder here."""
+    stage.photos()
+    port = free_port()
+    stage.reads(str(port), "8090")
+    stage.plain_host("nas.local", port)
+    stage.stays("albumup receive", "target add")
 
 
 def held_up(stage: Stage) -> tuple[FormServer, threading.Event]:
@@ -168,11 +179,16 @@ def card_away(stage: Stage) -> None:
     (stage.home / "trip").rename(stage.home / "in my pocket")
 
 
+@screen("share", is_long=True)
+def share(stage: Stage) -> None:
+    first_server(stage)
+    stage.run("albumup target add home https://photos.example.org", "albumup push ./trip")
+
+
 @screen("not-safe", is_long=True)
 def not_safe(stage: Stage) -> None:
     """One photo came after the push, and one was deleted on the server."""
-    first_server(stage)
-    server = stage.immich()
+    server = first_server(stage)
     stage.run("albumup target add home https://photos.example.org", "albumup push ./trip")
     stage.photos(sizes=(2_204_118,), first=4110)
     server.tell("delete_asset", id=next(one["id"] for one in server.assets() if one["name"] == "IMG_4102.HEIC"))

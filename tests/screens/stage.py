@@ -60,6 +60,7 @@ class Stage:
         self._left_out: list[str] = []
         self._ends: list[Callable[[], None]] = []
         self._staying: list[Terminal] = []
+        self._plain: dict[str, int] = {}
         self._replaced: list[tuple[str, str]] = [(str(self.home), HOME)]
 
     # What a scenario says.
@@ -91,6 +92,10 @@ class Stage:
     def host(self, name: str, port: int) -> None:
         """``https://name`` is what listens at ``port``."""
         self._front.lead(name, port)
+
+    def plain_host(self, name: str, port: int) -> None:
+        """``http://name`` is what listens at ``port``."""
+        self._plain[name] = port
 
     def immich(self, **options: object) -> Immich:
         """https://photos.example.org is an Immich server."""
@@ -178,7 +183,7 @@ class Stage:
 
     def _env(self, is_plain: bool) -> dict[str, str]:
         given = {
-            "hosts": dict.fromkeys(self._front.names, self._front.port),
+            "hosts": dict.fromkeys(self._front.names, self._front.port) | self._plain,
             "took": self.took, "pid": self.pid, "seed": self.seed, "bars": self.bars, "terminal": is_plain,
         }  # fmt: skip
         programs = self.home / ".local/bin"
