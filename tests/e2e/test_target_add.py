@@ -118,7 +118,7 @@ def typed(home: Home, answers: list[tuple[bytes, str]]) -> tuple[int, str]:
                 seen += os.read(ours, 4096)
             except OSError:
                 break
-        if asked < len(answers) and re.search(answers[asked][0] + rb"[^\n]*: ?$", seen, re.IGNORECASE):
+        if asked < len(answers) and re.search(answers[asked][0] + rb"(?:[^\n]|\n  )*: ?$", seen, re.IGNORECASE):
             os.write(ours, answers[asked][1].encode() + b"\n")
             seen += b"\n"
             asked += 1

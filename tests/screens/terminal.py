@@ -60,7 +60,7 @@ class Terminal:
         return self.text
 
     def _react(self) -> None:
-        unbroken = self.text.replace("\n", "")
+        unbroken = " ".join(self.text.split())
         for one in [one for one in self.reacts if one[0] in unbroken]:
             self.reacts.remove(one)
             one[1]()
