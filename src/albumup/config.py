@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 from albumup.errors import ConfigError, UsageError
+from albumup.file_names import quoted
 from albumup.template import Timetable as Timetable
 from albumup.template import did_you_mean, host_of
 from albumup.template import parse_duration as parse_duration
@@ -331,9 +332,7 @@ def _token_from_file(path: str, where: str) -> str:
 
 def _chmod(path: str) -> str:
     """The command that keeps others from reading a file."""
-    from shlex import quote
-
-    return f"chmod 600 {quote(path)}"
+    return f"chmod 600 {quoted(path)}"
 
 
 def _token_from_command(command: Sequence[str], where: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from albumup.cli.words import quoted
+from albumup.file_names import quoted
 
 from .conftest import Home, finish, jpeg, until
 from .server import Answer, FormServer

@@ -110,6 +110,13 @@ def test_a_name_that_is_none_cancels_nothing_at_all(journal: Journal) -> None:
     assert states(journal) == ["pending"]
 
 
+def test_the_way_on_names_the_album_as_it_is_typed(journal: Journal) -> None:
+    album_id = push(journal, [arrival()], "trip\u200d")
+    with pytest.raises(UsageError) as error:
+        cancelled(journal, album_id, b"2.jpg")
+    assert error.value.hint == r"see: albumup list $'trip\u200d'"
+
+
 # Forget.
 
 

@@ -35,6 +35,7 @@ def look_again(app: App, journal: Journal, album: Album, server: Target, *, want
     from albumup.cli.names import Names
     from albumup.cli.screen import escape, photos
     from albumup.errors import AlbumupError
+    from albumup.file_names import quoted
     from albumup.journal import runs
     from albumup.journal.lock import FileLock
     from albumup.journal.opening import paths_of
@@ -72,22 +73,22 @@ def look_again(app: App, journal: Journal, album: Album, server: Target, *, want
     said += [f"  {names.of(path)}  {escape(why)}" for path, why in lost[:_MOST_NAMED]]
     if len(lost) > _MOST_NAMED:
         said.append(f"  and {len(lost) - _MOST_NAMED} more")
-    name, has_twin = words.quoted(album.name), title != words.shown_name(album.name)
+    name, has_twin = quoted(album.name), title != words.shown_name(album.name)
     forget = f"albumup forget {name}" + (f" --target {album.target}" if has_twin else "")
     return Again([*said, f"To send again what was deleted there: {forget}, then push"], is_asked=True)
 
 
 def say_link(app: App, journal: Journal, album: Album, *, is_asked: bool) -> None:
     """Show the share link of an album that needs no run; one that the server was not asked for is not shown."""
-    from albumup.cli import words
     from albumup.cli.screen import escape
+    from albumup.file_names import quoted
     from albumup.journal import runs
 
     link = next((one.share for one in runs.albums(journal) if one.id == album.id), None)
     if link is not None and is_asked:
         app.screen.say(f"  {escape(link)}")
     elif link is not None:
-        app.screen.say(f"Its share link was not asked for now: albumup share {words.quoted(album.name)}")
+        app.screen.say(f"Its share link was not asked for now: albumup share {quoted(album.name)}")
 
 
 def what_became_of(journal: Journal, album: Album, server: Target) -> str:

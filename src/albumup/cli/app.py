@@ -128,17 +128,16 @@ class App:
 
     def _look_at_place(self) -> None:
         """A new journal is not made on another disk than was meant, one that is not mounted now."""
-        from shlex import quote
-
         from albumup.disk import missing_disk, unmounted
         from albumup.errors import TryLater, UsageError
+        from albumup.file_names import quoted
 
         folder = os.path.dirname(self.journal)
         if place := unmounted(folder):
-            raise TryLater(f"{place} is not mounted, and the journal is to be {self.journal}", f"mount {quote(place)}")
+            raise TryLater(f"{place} is not mounted, and the journal is to be {self.journal}", f"mount {quoted(place)}")
         if place := missing_disk(folder):
             words = f"{self.journal}: there is no folder {place}; is its disk mounted?"
-            raise UsageError(words, f"mount it, or: mkdir -p {quote(folder)}; then try again")
+            raise UsageError(words, f"mount it, or: mkdir -p {quoted(folder)}; then try again")
 
     def reader(self) -> sqlite3.Connection | None:
         """A read-only connection to the journal; None when there is none yet."""

@@ -89,8 +89,9 @@ def forget(app: App, /, album: str, target: str | None) -> int:
       albumup forget trip
     """
     from albumup.cli.albums import opened
-    from albumup.cli.words import quoted, shown_name
+    from albumup.cli.words import shown_name
     from albumup.errors import UsageError
+    from albumup.file_names import quoted
     from albumup.journal import admin, copies, runs
     from albumup.journal.opening import paths_of
     from albumup.uploader.spooling import drop_copies

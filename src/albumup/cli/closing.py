@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from albumup.cli.names import Names
 from albumup.cli.reasons import MOST_LINES, Group, grouped, lines_of, rows
 from albumup.cli.screen import escape, photos, size, span
-from albumup.cli.words import has_twin, quoted, title_of
+from albumup.cli.words import has_twin, title_of
 from albumup.config import shown
+from albumup.file_names import quoted
 from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album, Tally

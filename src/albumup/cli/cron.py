@@ -5,7 +5,8 @@ from __future__ import annotations
 from albumup.cli.closing import Ending, commands_for
 from albumup.cli.reasons import grouped
 from albumup.cli.screen import photos, span
-from albumup.cli.words import quoted, title_of
+from albumup.cli.words import title_of
+from albumup.file_names import quoted
 from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album

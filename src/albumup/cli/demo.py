@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import signal
 import sqlite3
 import subprocess
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from albumup.cli.app import App, pass_app, shared
 from albumup.cli.help import command, option
+from albumup.file_names import quoted
 
 if TYPE_CHECKING:
     from albumup.cli.screen import Screen
@@ -72,7 +72,7 @@ class _Show:
 
     def _prompt(self, arguments: tuple[str, ...]) -> None:
         self._say("")
-        self._say(f"$ albumup {' '.join(map(shlex.quote, arguments))}")
+        self._say(f"$ albumup {' '.join(map(quoted, arguments))}")
 
     def is_sending(self, name: str) -> bool:
         """Is that photo on its way, by the journal?"""
@@ -102,7 +102,7 @@ def demo(app: App, /, keep: str | None) -> int:
         return _tell(app, os.path.abspath(keep))
     folder = tempfile.mkdtemp(prefix="albumup-demo-")
     code = _tell(app, folder)
-    app.screen.say(f"# Look at all of it; it goes with: rm -r {shlex.quote(folder)}")
+    app.screen.say(f"# Look at all of it; it goes with: rm -r {quoted(folder)}")
     return code
 
 

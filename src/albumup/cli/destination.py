@@ -12,6 +12,7 @@ from albumup.cli.app import App
 from albumup.cli.screen import escape, photos
 from albumup.config import TargetTable, shown, target_from_options
 from albumup.errors import ConfigError, UsageError
+from albumup.file_names import quoted
 from albumup.journal.definitions import Described, Place, place_of
 from albumup.journal.definitions import is_redefined as is_redefined_by
 from albumup.targets.base import Target
@@ -138,7 +139,7 @@ def _notes(connection: sqlite3.Connection | None, album: str, place: Place, tabl
     notes = []
     for row in rows:
         where = _title(row["name"], {row["name"]: row["definition"]})
-        give_up = f"albumup cancel {words.quoted(album)} --target {row['name']}"
+        give_up = f"albumup cancel {quoted(album)} --target {row['name']}"
         wait, them = ("waits", "it") if row["waiting"] == 1 else ("wait", "them")
         notes.append(f"{photos(row['waiting'])} of {name} still {wait} for {where}; to give {them} up: {give_up}")
     return notes

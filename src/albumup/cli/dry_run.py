@@ -19,7 +19,8 @@ def dry_run(app: App, intake: Intake, where: Destination, counted: Any, copies_t
     from albumup.cli.events import event_json, summary_event
     from albumup.cli.oddities import say_oddities
     from albumup.cli.screen import escape, photos, put_json, size
-    from albumup.cli.words import quoted, shown_name
+    from albumup.cli.words import shown_name
+    from albumup.file_names import quoted
     from albumup.journal.reading import statuses
 
     reader = app.reader()

@@ -8,8 +8,8 @@ from typing import Any
 
 from albumup.cli.names import Names
 from albumup.cli.screen import escape, photos, size, span
-from albumup.cli.words import quoted, shown_name, title_of, utc
-from albumup.file_names import text_of
+from albumup.cli.words import shown_name, title_of, utc
+from albumup.file_names import quoted, text_of
 from albumup.journal import media, runs
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ def look_at_spool(app: App, journal: Journal | None, folder: str, given: dict[st
     from albumup.config import place_of, shown
     from albumup.disk import missing_disk
     from albumup.errors import ConfigError, UsageError
+    from albumup.file_names import quoted
     from albumup.journal import copies
     from albumup.uploader.spooling import look_at_place
 
@@ -29,7 +29,7 @@ def look_at_spool(app: App, journal: Journal | None, folder: str, given: dict[st
     can_be_made = os.path.isdir(above) and not os.path.lexists(named) and not disk
     if os.path.isdir(named) or can_be_made:
         return
-    hint = f"nothing was queued; mount its disk, or: mkdir -p {quote(named)}; then push again"
+    hint = f"nothing was queued; mount its disk, or: mkdir -p {quoted(named)}; then push again"
     words = f"there is no folder {above!a} in which {os.path.basename(named)!a} could be made; is its disk mounted?"
     if disk:
         words = f"there is no folder {disk!a}; is its disk mounted?"

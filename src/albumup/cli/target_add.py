@@ -93,11 +93,11 @@ def _absolute(path: str | None) -> str | None:
 
 
 def _next(app: App, table: TargetTable, is_default: bool) -> str:
-    from shlex import quote
+    from albumup.file_names import quoted
 
     needs_name = app.config.targets and not is_default
     named = app.options.get("config")
-    config = f" --config {quote(named)}" if named else ""
+    config = f" --config {quoted(named)}" if named else ""
     return f"albumup push ./trip{config}" + (f" --target {table.name}" if needs_name else "")
 
 

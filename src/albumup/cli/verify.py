@@ -157,7 +157,7 @@ def ways_on(findings: Sequence[Finding], folders: Sequence[bytes], album: Album,
 
     ``is_one``: the only album of its name.
     """
-    from albumup.cli.words import quoted
+    from albumup.file_names import quoted
     from albumup.leavings import is_leavings, is_leavings_folder
 
     wanted: dict[tuple[bytes, bool], set[str]] = {}
@@ -183,8 +183,8 @@ def ways_on(findings: Sequence[Finding], folders: Sequence[bytes], album: Album,
 
 def _verdict(journal: Journal, album: Album, server: Target, outcome: Outcome) -> tuple[str, int]:
     """The last line, and the exit code."""
-    from albumup.cli import words
     from albumup.cli.screen import escape, size
+    from albumup.file_names import quoted
     from albumup.journal.runs import has_unsent
     from albumup.verify import is_by_name
 
@@ -203,7 +203,7 @@ def _verdict(journal: Journal, album: Album, server: Target, outcome: Outcome) -
     if outcome.unproven:
         parts.append(f"{_of(outcome.unproven, 'file')} here {_was(outcome.unproven)} not proven")
     if has_unsent(journal, album.id):
-        parts.append(f"not all done yet (albumup resume {words.quoted(album.name)})")
+        parts.append(f"not all done yet (albumup resume {quoted(album.name)})")
     if outcome.beside:
         parts.append(outcome.beside)
     return f"{'; '.join([where, *parts])}: not safe to erase    (exit 3)", 3

@@ -18,27 +18,6 @@ def shown_name(album: str) -> str:
     return escape(album, 60)
 
 
-def quoted(text: str) -> str:
-    """An album's name, or a path, as it is typed in a shell."""
-    import shlex
-
-    if text.isprintable():
-        return shlex.quote(text)
-    # As bash and zsh read it: nothing invisible is shown, and what is typed is the name.
-    return "$'" + "".join(_typed(letter) for letter in text) + "'"
-
-
-def _typed(letter: str) -> str:
-    """A character between ``$'`` and ``'``."""
-    number = ord(letter)
-    if letter in "\\'":
-        return "\\" + letter
-    if 0xDC80 <= number <= 0xDCFF:  # a byte that is no text
-        return f"\\x{number - 0xDC00:02x}"
-    code = f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
-    return letter if letter.isprintable() else code
-
-
 def utc(seconds: float) -> str:
     """Unix seconds as JSON has them."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

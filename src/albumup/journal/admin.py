@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from albumup.errors import UsageError
+from albumup.file_names import quoted
 from albumup.journal import pauses, runs
 from albumup.journal.definitions import drop_unused
 from albumup.journal.journal import Journal
@@ -119,4 +119,4 @@ def forget(journal: Journal, album_id: int) -> None:
 
 def _typed(journal: Journal, album_id: int) -> str:
     """An album's name as it is typed in a shell."""
-    return shlex.quote(str(journal.rows("select name from album where id = ?", album_id)[0]["name"]))
+    return quoted(str(journal.rows("select name from album where id = ?", album_id)[0]["name"]))

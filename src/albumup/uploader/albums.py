@@ -5,7 +5,6 @@ Each step is journaled once the server has said that it is done; one that fails 
 
 from __future__ import annotations
 
-import shlex
 import threading
 import time
 from collections import Counter
@@ -14,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from albumup.errors import AlbumupError
+from albumup.file_names import quoted
 from albumup.journal import runs, there
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
@@ -165,9 +165,7 @@ class AlbumWork:
         for why_not, count in refused.items():
             went = "a live photo" if count == 1 else f"{count} live photos"
             words = f"{went} went in two files, still and clip, and cannot be joined: {why_not}"
-            self._tell(
-                album, f"{words}. Where the server does not do it: albumup retry-failed {shlex.quote(album.name)}"
-            )
+            self._tell(album, f"{words}. Where the server does not do it: albumup retry-failed {quoted(album.name)}")
 
     def share(self, album: Album) -> str:
         """The album's share link, journaled."""

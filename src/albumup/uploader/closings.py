@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Sequence
 
 from albumup.config import OPTIONS
+from albumup.file_names import quoted
 from albumup.journal.rows import Task
 from albumup.retry import Finding
 from albumup.targets.base import Target
@@ -51,7 +51,7 @@ def astray(lane: Lane, finding: Finding, photo: Task) -> Closing:
         # The target's name is its host's: another host is another target, and these photos wait for this one.
         again = "push again with the right --url"
         if not has_answered:
-            again = f"albumup cancel {shlex.quote(photo.album)} --target {target.name}, then {again}"
+            again = f"albumup cancel {quoted(photo.album)} --target {target.name}, then {again}"
         if named:
             may_be_yes += f" (all it says: {_attempt(target, photo)})"
         if finding.status == 400:
@@ -77,7 +77,7 @@ def _success_keys(target: Target, status: int) -> Sequence[str]:
 
 
 def _attempt(target: Target, photo: Task) -> str:
-    return f"albumup target try {target.name} {shlex.quote(os.fsdecode(photo.path))}"
+    return f"albumup target try {target.name} {quoted(os.fsdecode(photo.path))}"
 
 
 def _called(target: Target) -> str:

@@ -6,10 +6,10 @@ import contextlib
 import os
 import secrets
 from collections.abc import Iterable
-from shlex import quote
 
 from albumup.disk import make_folder, unmounted
 from albumup.errors import TryLater
+from albumup.file_names import quoted
 from albumup.journal import copies
 from albumup.journal.journal import Journal
 from albumup.journal.opening import local_faults
@@ -24,10 +24,10 @@ def look_at_place(folder: str, *, was_used: bool) -> None:
     """
     if place := unmounted(folder):
         words = f"{place} is not mounted, and copies of photos are to go to {os.path.dirname(folder)}"
-        raise TryLater(words, f"Mount it (mount {quote(place)}), then: albumup resume (or push again)")
+        raise TryLater(words, f"Mount it (mount {quoted(place)}), then: albumup resume (or push again)")
     if was_used and not os.path.isdir(folder):
         words = f"{folder}: copies of photos were put there before, and it is not there now"
-        again = f"if it was deleted: mkdir -p {quote(folder)}"
+        again = f"if it was deleted: mkdir -p {quoted(folder)}"
         raise TryLater(words, f"Bring back its disk, then: albumup resume (or push again); {again}")
 
 
