@@ -32,6 +32,7 @@ def look_again(app: App, journal: Journal, album: Album, server: Target, *, want
     What is owed of it then is journaled, for the run that follows. Nothing is asked while somebody is uploading.
     """
     from albumup.cli import words
+    from albumup.cli.figures import are
     from albumup.cli.names import Names
     from albumup.cli.screen import escape, photos
     from albumup.errors import AlbumupError
@@ -69,7 +70,7 @@ def look_again(app: App, journal: Journal, album: Album, server: Target, *, want
     if not lost:
         return Again(is_asked=True)
     names = Names(journal, lambda: [album.id])
-    said = [f"{title}: {photos(len(lost))} sent before {'is' if len(lost) == 1 else 'are'} gone there:"]
+    said = [f"{title}: {photos(len(lost))} sent before {are(len(lost))} gone there:"]
     said += [f"  {names.of(path)}  {escape(why)}" for path, why in lost[:_MOST_NAMED]]
     if len(lost) > _MOST_NAMED:
         said.append(f"  and {len(lost) - _MOST_NAMED} more")

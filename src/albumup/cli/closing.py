@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from albumup.cli.figures import counted, were
 from albumup.cli.names import Names
 from albumup.cli.reasons import MOST_LINES, Group, grouped, lines_of, rows
 from albumup.cli.screen import escape, photos, size, span
@@ -111,9 +112,9 @@ def summary(journal: Journal, album: Album, before: int, end: RunEnd, names: Nam
     if there.twins:
         parts.append(f"{there.twins} twice in the folder")
     if before:
-        parts.append(f"{before} {'was' if before == 1 else 'were'} there before")
+        parts.append(f"{before} {were(before)} there before")
     elif there.sent_to_it:
-        parts.append(f"{there.sent_to_it} of them {'was' if there.sent_to_it == 1 else 'were'} there already")
+        parts.append(f"{there.sent_to_it} of them {were(there.sent_to_it)} there already")
     if earlier:
         parts.append(f"{earlier} still not, from before")
     if not total and runs.owes(journal, album.id):
@@ -139,7 +140,7 @@ def _sidecars(journal: Journal, album: Album, run_id: int, names: Names) -> list
     if went:
         lines.append(f"  {went} {'sidecar goes' if went == 1 else 'sidecars go'} along")
     if left:
-        lines.append(f"  {len(left)} {'sidecar did' if len(left) == 1 else 'sidecars did'} not go along:")
+        lines.append(f"  {counted(len(left), 'sidecar')} did not go along:")
         lines += [f"    {names.of(row['path'])}  {_why_left(row)}" for row in left[:_MOST_NAMED]]
     if len(left) > _MOST_NAMED:
         lines.append(f"    and {len(left) - _MOST_NAMED} more")

@@ -39,5 +39,21 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"
 
 
+def counted(number: int, noun: str) -> str:
+    """ "1 sidecar", "3 sidecars"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def photos(number: int) -> str:
-    return f"{number} photo" if number == 1 else f"{number} photos"
+    """ "1 photo", "3 photos"."""
+    return counted(number, "photo")
+
+
+def are(number: int) -> str:
+    """The verb of so many."""
+    return "is" if number == 1 else "are"
+
+
+def were(number: int) -> str:
+    """The same of what is over."""
+    return "was" if number == 1 else "were"

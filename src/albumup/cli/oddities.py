@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from albumup.cli.figures import are, photos
 from albumup.cli.screen import Screen, escape
 from albumup.skipped import Examples
 from albumup.survey import Survey
@@ -10,8 +11,7 @@ from albumup.survey import Survey
 def say_oddities(screen: Screen, survey: Survey) -> None:
     empty, odd = survey.empty.count, survey.odd.count
     if empty:
-        start = "1 photo is empty, and not sent:" if empty == 1 else f"{empty} photos are empty, and not sent:"
-        _name(screen, start, survey.empty)
+        _name(screen, f"{photos(empty)} {are(empty)} empty, and not sent:", survey.empty)
     if odd:
         start = "1 file is not what its name says, and goes as it is:"
         if odd > 1:

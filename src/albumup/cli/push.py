@@ -293,12 +293,12 @@ def _say_queued(app: App, journal: Any, intake: Any, album: Any, target: Any) ->
 
 def _kinds(survey: Any) -> str:
     """ "900 photos (640 live), 40 videos"; "N photos", videos among them, where there is nothing to tell apart."""
-    from albumup.cli.screen import photos
+    from albumup.cli.figures import counted, photos
 
     if not survey.live.stills:
         return photos(survey.queued)
     videos = survey.videos - survey.live.clips
-    more = f", {videos} {'video' if videos == 1 else 'videos'}" if videos else ""
+    more = f", {counted(videos, 'video')}" if videos else ""
     return f"{photos(survey.queued - survey.videos)} ({survey.live.stills} live){more}"
 
 
@@ -317,6 +317,7 @@ def _tell_queued(app: App, journal: Any, album_id: int, newest: int, album: str,
 
 def _counted(survey: Any) -> list[str]:
     """What is not queued, and why, by number."""
+    from albumup.cli.figures import counted
     from albumup.filters import SkipReason
     from albumup.skipped import skipped_words
 
@@ -334,7 +335,7 @@ def _counted(survey: Any) -> list[str]:
     if survey.live.late:
         parts.append(f"{survey.live.late} made live with what was pushed before")
     if survey.sidecars:
-        parts.append(f"{survey.sidecars} {'sidecar' if survey.sidecars == 1 else 'sidecars'} beside them")
+        parts.append(f"{counted(survey.sidecars, 'sidecar')} beside them")
     if (sidecars := survey.skipped[SkipReason.SIDECAR]) > 0:
         parts.append(f"{sidecars} not sent: sidecar")
     if skipped := skipped_words(survey.skipped, survey.suffixes):

@@ -88,16 +88,16 @@ def _what_to_type(url: str, host: str, has_token: bool) -> list[str]:
 
 
 def _received(tally: Tally, faults: Faults | None) -> list[str]:
-    from albumup.cli.figures import photos, size
+    from albumup.cli.figures import are, counted, photos, size
     from albumup.cli.screen import escape
 
     folders = sorted(tally.folders)
-    where = escape(folders[0], 60) if len(folders) == 1 else f"{len(folders)} albums"
+    where = escape(folders[0], 60) if len(folders) == 1 else counted(len(folders), "album")
     lines = ["Nothing was received."]
     if folders:
         lines = [f"Received {photos(tally.photos)} ({size(tally.size)}) into {where}."]
     if tally.again:
-        lines[0] += f" {tally.again} came once more, and {'is' if tally.again == 1 else 'are'} there once."
+        lines[0] += f" {tally.again} came once more, and {are(tally.again)} there once."
     if faults is not None:
         counts = ", ".join(f"{count} {name}" for name, count in sorted(faults.counts.items()))
         lines.append(f"Went wrong on purpose: {counts or 'nothing'}.")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from albumup.cli import closing, cron, events, words
 from albumup.cli.app import App
 from albumup.cli.closing import Ending
+from albumup.cli.figures import counted
 from albumup.cli.layout import shortened
 from albumup.cli.names import WIDEST, Names, telling
 from albumup.cli.reasons import kind_of
@@ -238,7 +239,7 @@ class Session:
             cut = f", cutting {len(draining.cutting)} ({what}: {size(again_bytes)} to send again)" if what else ""
             count = len(draining.finishing)
             again_words = " Ctrl-C again cuts all." if number == signal.SIGINT else ""
-            screen.say(f"Finishing {count} upload{'' if count == 1 else 's'}{cut}.{again_words}")
+            screen.say(f"Finishing {counted(count, 'upload')}{cut}.{again_words}")
 
     def _listen(self, event: dict[str, Any]) -> None:
         if self.json:

@@ -124,6 +124,7 @@ def _beside(server: Target, outcome: Outcome) -> str:
 
 def _details(app: App, findings: list[Finding], outcome: Outcome) -> list[str]:
     """What is not proven, by name; then what was left out, counted."""
+    from albumup.cli.figures import photos, were
     from albumup.cli.screen import escape
     from albumup.verify import Kind
 
@@ -136,7 +137,7 @@ def _details(app: App, findings: list[Finding], outcome: Outcome) -> list[str]:
         proven = [one for one in findings if one.kind is Kind.PROVEN]
         lines += [f"  {escape(one.path)}  {one.level.words} there, read again here" for one in proven]
     for folder, count in sorted(outcome.bins.items()):
-        lines.append(f"  {escape(folder)} is a bin, with {_of(count, 'photo')} that {_was(count)} not sent")
+        lines.append(f"  {escape(folder)} is a bin, with {photos(count)} that {were(count)} not sent")
     if outcome.made:
         lines.append(f"  made by a camera or a NAS for what is proven: {_counts(outcome.made)}")
     if outcome.others:
@@ -183,6 +184,7 @@ def ways_on(findings: Sequence[Finding], folders: Sequence[bytes], album: Album,
 
 def _verdict(journal: Journal, album: Album, server: Target, outcome: Outcome) -> tuple[str, int]:
     """The last line, and the exit code."""
+    from albumup.cli.figures import counted, were
     from albumup.cli.screen import escape, size
     from albumup.file_names import quoted
     from albumup.journal.runs import has_unsent
@@ -191,7 +193,7 @@ def _verdict(journal: Journal, album: Album, server: Target, outcome: Outcome) -
     where = f"{outcome.on_server} of {outcome.photos} are on {escape(server.address)}"
     parts = [_gone(outcome)] if outcome.gone else []
     if outcome.sidecars:
-        parts.append(f"{_of(outcome.sidecars, 'sidecar')}, named above, {_was(outcome.sidecars)} not sent")
+        parts.append(f"{counted(outcome.sidecars, 'sidecar')}, named above, {were(outcome.sidecars)} not sent")
     if outcome.is_safe:
         is_named = is_by_name(journal, album)
         what = "these files are safe to erase, not the folders they lie in" if is_named else "safe to erase"
@@ -201,7 +203,7 @@ def _verdict(journal: Journal, album: Album, server: Target, outcome: Outcome) -
         said = "; ".join([where, *parts, *([outcome.beside] if outcome.beside else [])])
         return said + ("" if is_there else ": not proven    (exit 3)"), 0 if is_there else 3
     if outcome.unproven:
-        parts.append(f"{_of(outcome.unproven, 'file')} here {_was(outcome.unproven)} not proven")
+        parts.append(f"{counted(outcome.unproven, 'file')} here {were(outcome.unproven)} not proven")
     if has_unsent(journal, album.id):
         parts.append(f"not all done yet (albumup resume {quoted(album.name)})")
     if outcome.beside:
@@ -210,7 +212,9 @@ def _verdict(journal: Journal, album: Album, server: Target, outcome: Outcome) -
 
 
 def _gone(outcome: Outcome) -> str:
-    gone = f"{outcome.gone} {'is' if outcome.gone == 1 else 'are'} gone here"
+    from albumup.cli.figures import are
+
+    gone = f"{outcome.gone} {are(outcome.gone)} gone here"
     return f"{gone}, and {len(outcome.lost)} not there either" if outcome.lost else gone
 
 
@@ -218,11 +222,3 @@ def _counts(counts: Mapping[str, int]) -> str:
     from albumup.cli.screen import escape
 
     return ", ".join(f"{count} {escape(word)}" for word, count in counts.items())
-
-
-def _of(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
-
-
-def _was(count: int) -> str:
-    return "was" if count == 1 else "were"
