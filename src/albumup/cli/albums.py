@@ -61,3 +61,17 @@ def keep_apart(app: App, journal: Journal) -> None:
     if app.config.targets.keys() & target_definitions(journal).keys():
         with journal.transaction():
             definitions.keep_apart(journal, app.config.targets.keys())
+
+
+def say_nothing_to_do(app: App, first: str = "", *, as_json: bool, is_silent: bool = False) -> int:
+    """There is no journal, or no album in it that is meant; the exit code. Names the journal that was looked at."""
+    from albumup.cli.events import summary_event
+    from albumup.cli.screen import put_json
+    from albumup.config import shown
+
+    if not is_silent:
+        words = ", ".join(filter(None, (first, "nothing to do")))
+        app.screen.say(f"{words} ({shown(app.journal)})")
+    if as_json:
+        put_json(summary_event(0, []))
+    return 0

@@ -25,33 +25,21 @@ def resume(app: App, /, albums: tuple[str, ...], target: str | None, **given: An
       albumup resume trip
     """
     from albumup.cli import events
-    from albumup.cli.albums import opened
+    from albumup.cli.albums import opened, say_nothing_to_do
     from albumup.cli.session import Session
     from albumup.journal import runs
 
     app.writes = True
     options = options_of(app, given)
     if (found := opened(app, albums, target)) is None:
-        return nothing(app, given["as_json"])
+        return say_nothing_to_do(app, as_json=given["as_json"])
     journal, meant = found
     with journal.transaction():
         runs.hold(journal, [album.id for album in meant], False)
     unfinished = [album for album in meant if runs.is_unfinished(journal, album.id)]
     if not meant:
-        return nothing(app, given["as_json"])
+        return say_nothing_to_do(app, as_json=given["as_json"])
     for album in unfinished:
         app.screen.say(events.opening(journal, album))
     names = {album.id: album.name for album in meant}
     return Session(app, journal, names, options, json=given["as_json"]).run_if_needed()
-
-
-def nothing(app: App, as_json: bool) -> int:
-    """There is no journal, or nothing in it."""
-    from albumup.cli.events import summary_event
-    from albumup.cli.screen import put_json
-    from albumup.config import shown
-
-    app.screen.say(f"nothing to do ({shown(app.journal)})")
-    if as_json:
-        put_json(summary_event(0, []))
-    return 0

@@ -55,7 +55,7 @@ def retry_failed(app: App, /, albums: tuple[str, ...], target: str | None, every
 
 def _retried(app: App, names: tuple[str, ...], target: str | None, given: dict[str, Any], *, is_cron: bool) -> int:
     """``is_cron``: without names, so that photos get their rounds and no more."""
-    from albumup.cli.albums import opened
+    from albumup.cli.albums import opened, say_nothing_to_do
     from albumup.cli.cron import on_hold
     from albumup.cli.session import Session
     from albumup.journal import runs
@@ -64,7 +64,7 @@ def _retried(app: App, names: tuple[str, ...], target: str | None, given: dict[s
     rounds = app.config.defaults.rounds if given["rounds"] is None else given["rounds"]
     is_silent = is_cron and not app.screen.is_terminal
     if (found := opened(app, names, target)) is None:
-        return _nothing(app, is_silent, given["as_json"])
+        return say_nothing_to_do(app, "nothing to retry", as_json=given["as_json"], is_silent=is_silent)
     journal, meant = found
     if not names:
         held = [album for album in meant if album.held]
@@ -73,7 +73,7 @@ def _retried(app: App, names: tuple[str, ...], target: str | None, given: dict[s
         meant = [album for album in meant if not album.held]
         is_silent = is_silent or (bool(held) and not meant)
     if not meant:
-        return _nothing(app, is_silent, given["as_json"])
+        return say_nothing_to_do(app, "nothing to retry", as_json=given["as_json"], is_silent=is_silent)
     with journal.transaction():
         if names:
             runs.hold(journal, [album.id for album in meant], False)
@@ -172,16 +172,3 @@ def _resending(app: App, journal: Journal, album: Album) -> str:
         return str(settings_for(table).resend)
     except AlbumupError:
         return "never"
-
-
-def _nothing(app: App, is_silent: bool, as_json: bool) -> int:
-    """There is no journal, or no album in it that is not on hold."""
-    from albumup.cli.events import summary_event
-    from albumup.cli.screen import put_json
-    from albumup.config import shown
-
-    if not is_silent:
-        app.screen.say(f"nothing to retry, nothing to do ({shown(app.journal)})")
-    if as_json:
-        put_json(summary_event(0, []))
-    return 0

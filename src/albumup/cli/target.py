@@ -99,8 +99,9 @@ def check(app: App, /, name: str | None) -> int:
       albumup target check           the default target
       albumup target check home
     """
+    from albumup.cli.checks import put_checks
     from albumup.cli.destination import kept_targets
-    from albumup.cli.screen import escape, put
+    from albumup.cli.screen import escape
     from albumup.targets.building import default_target, inbox_folder, table_of
     from albumup.targets.inbox import look_at
 
@@ -111,10 +112,7 @@ def check(app: App, /, name: str | None) -> int:
         one = _built(app, name)
         where, found = one.where, one.check()
         one.close()
-    for line in found:
-        mark = "??" if line.ok is None else "ok" if line.ok else "NO"
-        put(f"{mark:<3} {escape(line.name)}: {escape(line.words, 1000)}")
-    wrong = [line for line in found if line.ok is False]
+    wrong = put_checks(found)
     if not wrong and any(line.name == "upload" for line in found):
         app.screen.say(f"Try it with a photo: albumup target try {escape(name)} PHOTO")
     if all(line.ok is None for line in found):

@@ -43,7 +43,8 @@ def add(
       albumup target add home https://photos.example.org
       albumup target add home https://photos.example.org --token-file ~/key
     """
-    from albumup.cli.screen import escape, put
+    from albumup.cli.checks import put_checks
+    from albumup.cli.screen import escape
     from albumup.config import TargetTable, read_token, shown
     from albumup.config_file import add_target, drop_token, keep_token
     from albumup.targets.building import settings_for, tried, wants_token
@@ -62,12 +63,7 @@ def add(
     token = read_token(settings_for(table), where, app.config.folder)
     needs_token = token is None and wants_token(table, ca_file)
     typed = _token(kind, address) if needs_token else ""
-    lines = tried(name, table, token or typed)
-    for line in lines:
-        mark = "??" if line.ok is None else "ok" if line.ok else "NO"
-        put(f"{mark:<3} {escape(line.name)}: {escape(line.words, 1000)}")
-    wrong = [line for line in lines if line.ok is False]
-    if wrong:
+    if wrong := put_checks(tried(name, table, token or typed)):
         code = 75 if all(line.is_down for line in wrong) else 4
         app.screen.complain(f"{escape(name)} was not added: it does not work like this    (exit {code})")
         return code
