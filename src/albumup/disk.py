@@ -68,13 +68,25 @@ def fsync_folder(folder: str | bytes) -> None:
         os.close(descriptor)
 
 
+def existing(folder: str) -> str:
+    """The folder itself, or the nearest above it that is there. ``folder`` is absolute."""
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    return folder
+
+
+def room_in(folder: str) -> int:
+    """Bytes that are free on the disk of a folder that is there. Raises OSError."""
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize
+
+
 def room_for(path: str) -> int:
     """Bytes that a file at ``path`` may still grow by, as far as the system says; without a word, plenty."""
     try:
-        found = os.statvfs(os.path.dirname(path) or ".")
+        return room_in(os.path.dirname(path) or ".")
     except OSError:
         return sys.maxsize
-    return found.f_bavail * found.f_frsize
 
 
 def drop_from_cache(descriptor: int) -> bool:

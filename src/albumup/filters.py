@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from albumup.leavings import is_leavings, is_leavings_by_suffix, is_leavings_folder, is_made_by_library
+from albumup.photo import suffix_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class Rules:
         return self.on_folder(name, relative)
 
     def _is_sidecar(self, name: bytes, relative: bytes) -> bool:
-        suffix = os.path.splitext(name)[1].lower()
+        suffix = suffix_in(name)
         if suffix not in (b".xmp", b".aae"):
             return False
         goes_along = self.filters.sidecars_go_along and suffix == b".xmp"

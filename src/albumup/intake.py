@@ -11,6 +11,7 @@ from dataclasses import replace
 from albumup import pairing
 from albumup.body import SourceChanged, SourceGone, read_source, same_time
 from albumup.cards import Place, device_at, find
+from albumup.disk import existing, room_in
 from albumup.errors import LocalError, UsageError
 from albumup.facts import FactsReader
 from albumup.file_names import bytes_of
@@ -326,7 +327,6 @@ class Intake:
         if action is not Action.REPIN:
             self.survey.queued += 1
             self.survey.size += found.size
-            self.survey.unreadable_photos += bool(found.error)
             self.survey.videos += is_video(found.mime)
         pins = Pins(found.size, found.mtime_ns, found.inode)
         task_id, path, medium = 0, found.path, self._place(found.root, found.volume, found.path).new
@@ -343,11 +343,7 @@ class Intake:
 
 def _check_room(folder: str, wanted: int) -> None:
     """LocalError if the disk of the spool folder cannot take the copies."""
-    place = folder
-    while not os.path.isdir(place):
-        place = os.path.dirname(place)
-    room = os.statvfs(place)
-    free = room.f_bavail * room.f_frsize
+    free = room_in(existing(folder))
     if wanted > free:
         raise LocalError(
             f"{folder}: no room for the copies: {wanted / 1e9:.2f} GB are needed and {free / 1e9:.2f} GB are free, "

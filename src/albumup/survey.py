@@ -26,7 +26,6 @@ class Survey:
     waiting_before: int = 0
     cancelled_before: int = 0
     changed: int = 0
-    unreadable_photos: int = 0
     wanting_count: int = 0
     """Photos that did not change since they failed, were rejected or left in doubt."""
     videos: int = 0

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 
 from albumup.facts.boxes import Broken, Span, boxes, part, texts
 from albumup.facts.patience import PatientFile
-from albumup.facts.values import FIRST_CLIP, LAST_YEAR, Facts, clip_moment, content_id
+from albumup.facts.values import FIRST_CLIP, LAST_YEAR, Facts, clip_moment, content_id, first
 
 _PREFIX = "com.apple.quicktime."
 _SAID = (_PREFIX + "creationdate", "date", "IDIT", "\xa9day")
@@ -39,8 +39,7 @@ def read(file: PatientFile) -> Facts | None:
     if movie is None:
         return None
     said = texts(file, movie)
-    words = (clip_moment(said.get(name, "")) for name in _SAID)
-    taken = next((when for when in words if when is not None), None)
+    taken = first(clip_moment(said.get(name, "")) for name in _SAID)
     if taken is None:
         taken = next(_damaged(_header_times(file, movie)), None)
     return Facts(taken, content_id(said.get(_PREFIX + "content.identifier", "")))

@@ -9,6 +9,7 @@ from types import TracebackType
 from albumup.facts import avchd, avi, clips, exiftool, matroska, pictures, raws, xmp
 from albumup.facts.patience import PatientFile
 from albumup.facts.values import Facts
+from albumup.photo import HEAD_BYTES
 
 _Reader = Callable[[PatientFile], Facts | None]
 
@@ -28,7 +29,6 @@ _BY_US = {
     "video/x-msvideo", "video/x-matroska", "video/webm", "video/mp2t",
 }  # fmt: skip
 
-_HEAD_BYTES = 1024
 _CONTENTS: tuple[tuple[bytes, tuple[_Reader, ...]], ...] = (
     (rb"RIFF....AVI", (avi.read,)),
     (rb"\x1aE\xdf\xa3", (matroska.read,)),
@@ -119,7 +119,7 @@ def _joined(one: Facts | None, other: Facts | None) -> Facts | None:
 def _readers(file: PatientFile, mime: str) -> Iterator[_Reader]:
     """Who knows what the file holds, whatever it is called; the name tells RAW types from TIFF."""
     try:
-        head = file.read(_HEAD_BYTES)
+        head = file.read(HEAD_BYTES)
     except OSError:
         return
     readers = next((some for content, some in _CONTENTS if re.match(content, head, re.DOTALL)), _ELSE)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
+from albumup.disk import existing, room_in
 from albumup.errors import ConfigError
 from albumup.receive import Receiver, Store, store_id
 from albumup.receive.handler import NO_TOKEN
@@ -226,9 +227,5 @@ class BuiltInInbox(InboxTarget):
 
 def look_at(folder: str) -> list[Check]:
     """Can photos be copied to a folder, which need not exist yet? Creates nothing."""
-    place = folder
-    while not os.path.isdir(place):
-        place = os.path.dirname(place)
-    room = os.statvfs(place)
-    free = room.f_bavail * room.f_frsize
-    return [Check("folder", os.access(place, os.W_OK), f"{folder}, {free / 1e9:.1f} GB free")]
+    place = existing(folder)
+    return [Check("folder", os.access(place, os.W_OK), f"{folder}, {room_in(place) / 1e9:.1f} GB free")]

@@ -15,7 +15,7 @@ from albumup.file_names import text_of
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
 from albumup.leavings import STORE_FOLDERS, Makers, is_apple_double, is_bin, is_nas_thumbnail, is_store, may_be_made
-from albumup.photo import HEAD_BYTES, is_source, may_be_media, media_type
+from albumup.photo import HEAD_BYTES, is_source, may_be_media, media_type, suffix_in
 from albumup.spelling import Spelling
 from albumup.verify.findings import Finding, Kind, Outcome
 from albumup.verify.there import Copies
@@ -249,12 +249,12 @@ def _head(path: bytes) -> bytes:
 
 def _pattern(name: bytes) -> str:
     """What ``push --include`` has to say so that it takes a file."""
-    suffix = os.fsdecode(os.path.splitext(name)[1].lower())
+    suffix = os.fsdecode(suffix_in(name))
     return f"*{suffix}" if suffix else os.fsdecode(name)
 
 
 def _suffix(path: bytes) -> str:
     """How a file is counted: by its suffix, or its name where a dot is all there is of one."""
     name = os.path.basename(path)
-    suffix = os.path.splitext(name)[1].lower()
+    suffix = suffix_in(name)
     return text_of(suffix or (name if name.startswith(b".") else b"")) or "without suffix"
