@@ -19,10 +19,11 @@ _MOST_NAMED = 8
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """What came of looking at what was sent before: ``lost``: lines about photos that are there no more.
-    ``is_asked``: did the server say so, and of the share link, too?"""
+    """What came of looking at what was sent before: ``lost``: lines about photos that are there no more, of which there
+    are ``count``. ``is_asked``: did the server say so, and of the share link, too?"""
 
     lost: Sequence[str] = ()
+    count: int = 0
     is_asked: bool = False
 
 
@@ -76,7 +77,7 @@ def look_again(app: App, journal: Journal, album: Album, server: Target, *, want
         said.append(f"  and {len(lost) - _MOST_NAMED} more")
     name, has_twin = quoted(album.name), title != words.shown_name(album.name)
     forget = f"albumup forget {name}" + (f" --target {album.target}" if has_twin else "")
-    return Again([*said, f"To send again what was deleted there: {forget}, then push"], is_asked=True)
+    return Again([*said, f"To send again what was deleted there: {forget}, then push"], len(lost), is_asked=True)
 
 
 def say_link(app: App, journal: Journal, album: Album, *, is_asked: bool) -> None:

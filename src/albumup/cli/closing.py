@@ -270,11 +270,13 @@ def _flags(journal: Journal, album: Album, tally: Tally) -> str:
     return flags + (" --in-doubt" if goes_unasked else "")
 
 
-def settled(journal: Journal, album: Album, path: str, names: Names) -> Ending:
-    """An album with nothing to send; names the journal that was looked at."""
+def settled(journal: Journal, album: Album, path: str, names: Names, lost: int = 0) -> Ending:
+    """An album with nothing to send; names the journal that was looked at. ``lost``: photos that the server had."""
     tally = runs.tally(journal, album.id)
     wanting = tally.count(*WANTING)
     gone = f", {wanting} not" if wanting else ""
+    if lost:
+        gone = f" before, {lost} of them gone there{gone}"
     line = f"{title_of(journal, album)}: nothing to do; {tally.count(*DONE)} sent{gone} ({shown(path)})"
     groups = grouped(journal, album.id) if wanting else []
     notes, commands = _unplaced(journal, album, names), commands_for(journal, album, wanting)

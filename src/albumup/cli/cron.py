@@ -18,24 +18,27 @@ def cron_summary(journal: Journal, album: Album, before: int, rounds: int) -> En
     """What retry-failed says of an album when there is news."""
     tally = runs.tally(journal, album.id)
     sent = tally.count(*DONE) - before
-    failed, others = tally.count(State.FAILED, State.MISSING), tally.count(State.REJECTED, State.IN_DOUBT)
-    others -= runs.asking(journal, album.id)
+    failed, rejected = tally.count(State.FAILED, State.MISSING), tally.count(State.REJECTED)
+    doubts = tally.count(State.IN_DOUBT) - runs.asking(journal, album.id)
     unsent = runs.unsent(journal, album.id)
     had = _most_rounds(journal, album) if failed else 0
     parts = []
     if failed:
         nth = f" (round {had} of {rounds}, {_next_round(had, rounds)})" if had else ""
         parts.append(f"{photos(failed)} failed{' again' if had else ''}{nth}")
-    if others:
-        parts.append(f"{others} rejected or in doubt")
+    if rejected:
+        parts.append(f"{rejected} rejected")
+    if doubts:
+        parts.append(f"{doubts} in doubt")
     if sent:
         parts.append(f"{sent} sent")
     if unsent:
         parts.append(f"{unsent} waiting")
-    is_well = not (failed or others or unsent or runs.is_unfinished(journal, album.id))
+    wanting = failed + rejected + doubts
+    is_well = not (wanting or unsent or runs.is_unfinished(journal, album.id))
     line = f"{title_of(journal, album)}: {', '.join(parts) or 'nothing to send'}"
-    groups = grouped(journal, album.id) if failed + others else []
-    commands = commands_for(journal, album, failed + others)
+    groups = grouped(journal, album.id) if wanting else []
+    commands = commands_for(journal, album, wanting)
     if failed and had >= rounds:
         stays = "It stays failed until: " if failed == 1 else "They stay failed until: "
         commands = [command.replace("Again: ", stays) for command in commands]

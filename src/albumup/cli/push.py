@@ -126,6 +126,7 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
     again = Again(is_asked=target is not None and not target.can_share)
     if known is not None and target is not None and target.keeps_albums:
         again = look_again(app, journal, known, target, wants_share=given["wants_share"])
+    session.lost = again.count
     session.shortcomings += [*again.lost, *_unread(intake.survey.folders)]
     is_settled = known is not None and not runs.is_unfinished(journal, album_id)
     code = session.run_if_needed()

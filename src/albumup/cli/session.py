@@ -63,6 +63,8 @@ class Session:
     rounds: int = 5
     shortcomings: list[str] = field(default_factory=list)
     """What the command met before that makes it end with 3 at best: said with the closing words."""
+    lost: int = 0
+    """Photos that were sent before, and are gone from their server."""
     is_told_anew: bool = False
     """The command has said that a target is set up otherwise now."""
     names: Names = field(init=False)
@@ -97,11 +99,13 @@ class Session:
             finally:
                 self._lock.release()
         if not self.is_cron:
-            path, albums = self.app.journal, self._albums()
-            found = [self._with_rounds(closing.settled(self.journal, one, path, self.names), one) for one in albums]
-            self._conclude(found, code)
+            self._conclude([self._settled(album) for album in self._albums()], code)
         self.put_summary(code, self._albums())
         return code
+
+    def _settled(self, album: Album) -> Ending:
+        path = self.app.journal
+        return self._with_rounds(closing.settled(self.journal, album, path, self.names, self.lost), album)
 
     def _code(self, code: int) -> int:
         """The exit code of a run that itself ends with ``code``."""
