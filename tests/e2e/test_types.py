@@ -36,11 +36,17 @@ def test_an_immich_server_gets_what_it_lists_under_its_own_name(home: Home, immi
     assert "127.0.0.1 takes no .nrw" in done.stderr
 
 
-@pytest.mark.parametrize("status", [500, 404])
-def test_a_server_that_does_not_say_what_it_takes_keeps_no_photo_back(home: Home, immich: Immich, status: int) -> None:
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(404, {}), (500, {}), (200, {"image": 5, "video": True}), (200, {"image": ".jpg", "video": {"x": 1}})],
+    ids=["404", "500", "numbers", "text"],
+)
+def test_a_server_that_does_not_say_what_it_takes_keeps_no_photo_back(
+    home: Home, immich: Immich, status: int, said: object
+) -> None:
     trip = home.photos(1)
     (trip / "plan.svg").write_text("<svg/>")
-    immich.fault("GET", "media-types$", "status", status=status, times=1)
+    immich.fault("GET", "media-types$", "status", status=status, body=said, times=None)
     done = home.run("push", trip)
     assert done.returncode == 0, done.stderr
     assert "1 skipped: 1 .svg (no media)" in done.stderr

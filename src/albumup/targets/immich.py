@@ -35,7 +35,7 @@ from albumup.targets.base import (
     words_in,
 )
 from albumup.targets.immich_albums import ImmichAlbums
-from albumup.targets.immich_api import CHECK, SAYS_NOTHING, answers_in_shape, unanswered
+from albumup.targets.immich_api import CHECK, SAYS_NOTHING, answers_in_shape, suffixes_in, unanswered
 from albumup.transfer import Answer, Request, Sent
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ class ImmichTarget(ImmichAlbums):
     @answers_in_shape
     def ask(self, http: Http, album: str, photos: Sequence[Asked]) -> list[Verdict | None]:  # noqa: ARG002
         """POST /assets/bulk-upload-check: the account's photos by their SHA-1, whatever album they are in."""
-        types = self._known_types(http)
+        types = self._types_if_said(http)
         found: list[Verdict | None] = []
         for start in range(0, len(photos), ASK_AT_A_TIME):
             some = photos[start : start + ASK_AT_A_TIME]
@@ -278,14 +278,19 @@ class ImmichTarget(ImmichAlbums):
             return Seen(Original.BROKEN, f"{words}: {_delete_it(found)}")
         return Seen(Original.READABLE)
 
+    def _types_if_said(self, http: Http) -> frozenset[str] | None:
+        """The same; a server that answers, and not this, is asked about its photos all the same."""
+        try:
+            return self._known_types(http)
+        except Unasked as error:
+            if not error.has_answered:
+                raise
+            return None
+
     def _known_types(self, http: Http) -> frozenset[str] | None:
-        """The suffixes that the server takes, asked once; None if it does not say."""
+        """The suffixes that the server takes, asked once; None if it does not say. Raises Unasked, ConfigError."""
         if self._types is None:
-            said = self.call(http, "GET", "/server/media-types", missing=(404,))
-            if not isinstance(said, dict):
-                return None
-            names = [name for kind in ("image", "video") for name in said.get(kind) or []]
-            self._types = frozenset(str(name).lower() for name in names) or None
+            self._types = suffixes_in(self.call(http, "GET", "/server/media-types", missing=(404,))) or None
         return self._types
 
     def _photo_url(self, remote_id: str) -> str:

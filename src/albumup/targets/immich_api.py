@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -23,6 +24,7 @@ CHECK = "/assets/bulk-upload-check"
 SAYS_NOTHING = "it did not say what was asked of it"
 _MOST_ANSWER = 64 << 20
 """Bytes: a list of all albums of somebody who has thousands of them."""
+_SUFFIX = re.compile(r"\.[!-.0-~]+")
 _SICK = (500, 502, 503, 504)
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -153,6 +155,15 @@ class ImmichApi(Target):
                 place = ".".join(map(str, where)) if isinstance(where, list) else str(where or "")
                 parts.append(f"{place}: {error.get('message')}")
         return words_in(self.masked("; ".join(parts)))
+
+
+def suffixes_in(said: object) -> frozenset[str]:
+    """The suffixes in an answer of media-types; none where it has another shape, and so says nothing of types."""
+    images, videos = (said.get("image"), said.get("video")) if isinstance(said, dict) else (None, None)
+    if not (isinstance(images, list) and isinstance(videos, list)):
+        return frozenset()
+    names = [name for name in images + videos if isinstance(name, str)]
+    return frozenset(name.lower() for name in names if _SUFFIX.fullmatch(name))
 
 
 def unanswered(sent: Sent) -> Unasked:

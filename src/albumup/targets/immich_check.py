@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from albumup.errors import ConfigError
 from albumup.targets.base import Check, Unasked, checked, limit_of_proxy, object_of
+from albumup.targets.immich_api import suffixes_in
 from albumup.targets.tokens import where_token_is
 from albumup.transfer import Answer
 
@@ -156,7 +157,7 @@ def _quota(http: Http, api: str) -> Check:
 
 def _types(http: Http, api: str) -> Check:
     said = _said(http, f"{api}/server/media-types")
-    names = [str(name) for kind in ("image", "video") for name in said.get(kind) or []]
+    names = suffixes_in(said)
     if not names:
         return Check("types", None, "it does not say which it takes")
     words = f"{len(names)} kinds of file are taken; how large one may be, a proxy before the server decides"
