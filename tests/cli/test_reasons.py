@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from albumup.cli.closing import Ending, composed, with_code
+from albumup.cli.endings import Ending, composed, with_code
 from albumup.cli.layout import cells
 from albumup.cli.names import Names, telling
 from albumup.cli.reasons import MOST_LINES, Group, kind_of, lines_of, named, rows

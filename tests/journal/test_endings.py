@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from test_gathering import arrival, push, settle
 
-from albumup.cli.closing import commands_for
+from albumup.cli.endings import commands_for
 from albumup.cli.names import Names
 from albumup.cli.reasons import grouped
 from albumup.journal import runs

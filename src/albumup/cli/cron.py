@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from albumup.cli.closing import Ending, commands_for
+from albumup.cli.endings import Ending, commands_for
 from albumup.cli.reasons import grouped
 from albumup.cli.screen import photos, span
 from albumup.cli.words import title_of

@@ -8,7 +8,7 @@ from typing import Any
 
 from albumup.cli.names import Names
 from albumup.cli.screen import escape, photos, size, span
-from albumup.cli.words import shown_name, title_of, utc
+from albumup.cli.words import title_of, title_of_all, utc
 from albumup.file_names import quoted, text_of
 from albumup.journal import media, runs
 from albumup.journal.journal import Journal
@@ -139,8 +139,7 @@ class Follower:
 
     def title(self) -> str:
         known = {album.id: album.name for album in runs.albums(self._journal)}
-        names = {known[one] for one in self._album_ids if one in known}
-        return shown_name(names.pop()) if len(names) == 1 else f"{len(names)} albums"
+        return title_of_all(known[one] for one in self._album_ids if one in known)
 
     def progress(self) -> Progress:
         tallies = [runs.tally(self._journal, album) for album in self._album_ids]

@@ -67,6 +67,7 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
     Once it says that the photos are queued, it is safe to interrupt: albumup resume goes on.
     """
     from albumup.cli.again import Again, look_again, say_link
+    from albumup.cli.conclusion import Conclusion
     from albumup.cli.damage import nothing_queued
     from albumup.cli.session import Session
     from albumup.cli.spool import look_at_spool, make_spool
@@ -121,15 +122,14 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
         _say_queued(app, journal, intake, known, target)
     if given["as_json"]:
         _tell_queued(app, journal, album_id, newest, album, name)
-    session = Session(app, journal, {album_id: album}, options, json=given["as_json"])
-    session.is_told_anew = where.is_redefined
+    conclusion = Conclusion(app, journal, {album_id: album}, json=given["as_json"])
     again = Again(is_asked=target is not None and not target.can_share)
     if known is not None and target is not None and target.keeps_albums:
         again = look_again(app, journal, known, target, wants_share=given["wants_share"])
-    session.lost = again.count
-    session.shortcomings += [*again.lost, *_unread(intake.survey.folders)]
+    conclusion.lost = again.count
+    conclusion.shortcomings += [*again.lost, *_unread(intake.survey.folders)]
     is_settled = known is not None and not runs.is_unfinished(journal, album_id)
-    code = session.run_if_needed()
+    code = Session(conclusion, options, is_told_anew=where.is_redefined).run_if_needed()
     if known is not None and is_settled and given["wants_share"]:
         say_link(app, journal, known, is_asked=again.is_asked)
     return code
@@ -260,7 +260,7 @@ def _say_skipped(app: App, skipped: Any) -> None:
 
 def _say_queued(app: App, journal: Any, intake: Any, album: Any, target: Any) -> None:
     from albumup.cli import words
-    from albumup.cli.closing import retry_command
+    from albumup.cli.endings import retry_command
     from albumup.cli.oddities import say_oddities
     from albumup.cli.screen import escape, photos, size
 

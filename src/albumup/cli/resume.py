@@ -26,6 +26,7 @@ def resume(app: App, /, albums: tuple[str, ...], target: str | None, **given: An
     """
     from albumup.cli import events
     from albumup.cli.albums import opened, say_nothing_to_do
+    from albumup.cli.conclusion import Conclusion
     from albumup.cli.session import Session
     from albumup.journal import runs
 
@@ -42,4 +43,4 @@ def resume(app: App, /, albums: tuple[str, ...], target: str | None, **given: An
     for album in unfinished:
         app.screen.say(events.opening(journal, album))
     names = {album.id: album.name for album in meant}
-    return Session(app, journal, names, options, json=given["as_json"]).run_if_needed()
+    return Session(Conclusion(app, journal, names, json=given["as_json"]), options).run_if_needed()

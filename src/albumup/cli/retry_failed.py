@@ -56,6 +56,7 @@ def retry_failed(app: App, /, albums: tuple[str, ...], target: str | None, every
 def _retried(app: App, names: tuple[str, ...], target: str | None, given: dict[str, Any], *, is_cron: bool) -> int:
     """``is_cron``: without names, so that photos get their rounds and no more."""
     from albumup.cli.albums import opened, say_nothing_to_do
+    from albumup.cli.conclusion import Conclusion
     from albumup.cli.cron import on_hold
     from albumup.cli.session import Session
     from albumup.journal import runs
@@ -79,18 +80,16 @@ def _retried(app: App, names: tuple[str, ...], target: str | None, given: dict[s
             runs.hold(journal, [album.id for album in meant], False)
         for album in meant:
             _fresh_sets(app, journal, album, rounds if is_cron else None, given["rejected"], given["in_doubt"])
-    session = Session(
+    conclusion = Conclusion(
         app,
         journal,
         {album.id: album.name for album in meant},
-        options,
         json=given["as_json"],
         is_cron=is_silent,
         has_rounds=is_cron,
         rounds=rounds,
-        hands_over=True,
     )
-    return session.run_if_needed()
+    return Session(conclusion, options, hands_over=True).run_if_needed()
 
 
 def _is_news(app: App, fault: str) -> bool:

@@ -102,6 +102,7 @@ def check(app: App, /, name: str | None) -> int:
     from albumup.cli.checks import put_checks
     from albumup.cli.destination import kept_targets
     from albumup.cli.screen import escape
+    from albumup.cli.words import ended
     from albumup.targets.building import default_target, inbox_folder, table_of
     from albumup.targets.inbox import look_at
 
@@ -116,14 +117,14 @@ def check(app: App, /, name: str | None) -> int:
     if not wrong and any(line.name == "upload" for line in found):
         app.screen.say(f"Try it with a photo: albumup target try {escape(name)} PHOTO")
     if all(line.ok is None for line in found):
-        app.screen.complain("Nothing is proven    (exit 3)")
+        app.screen.complain(ended("Nothing is proven", 3))
         return 3
     if not wrong:
         return 0
     if all(line.is_down for line in wrong):
-        app.screen.complain(f"{escape(name)} cannot be reached now    (exit 75)")
+        app.screen.complain(ended(f"{escape(name)} cannot be reached now", 75))
         return 75
-    app.screen.complain(f"{escape(name)} is not ready; its settings are in {escape(where)}    (exit 4)")
+    app.screen.complain(ended(f"{escape(name)} is not ready; its settings are in {escape(where)}", 4))
     return 4
 
 

@@ -45,6 +45,7 @@ def add(
     """
     from albumup.cli.checks import put_checks
     from albumup.cli.screen import escape
+    from albumup.cli.words import ended
     from albumup.config import TargetTable, read_token, shown
     from albumup.config_file import add_target, drop_token, keep_token
     from albumup.targets.building import settings_for, tried, wants_token
@@ -65,7 +66,7 @@ def add(
     typed = _token(kind, address) if needs_token else ""
     if wrong := put_checks(tried(name, table, token or typed)):
         code = 75 if all(line.is_down for line in wrong) else 4
-        app.screen.complain(f"{escape(name)} was not added: it does not work like this    (exit {code})")
+        app.screen.complain(ended(f"{escape(name)} was not added: it does not work like this", code))
         return code
     if typed:
         settings["token_file"] = keep_token(app.config.path, name, typed)

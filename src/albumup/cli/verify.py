@@ -76,7 +76,8 @@ def _verify_one(app: App, journal: Journal, album: Album, *, deep: bool, printed
         total = sum(counts.photos.values())
         if not server.can_ask:
             accepted = f"{counts.count(*DONE)} of {total} were accepted by {where}"
-            say(f"{title}: {accepted}, which cannot be asked: cannot be proven: not safe to erase    (exit 3)")
+            line = f"{title}: {accepted}, which cannot be asked: cannot be proven: not safe to erase"
+            say(words.ended(line, 3))
             return 3
         app.screen.say(f"{title}: asking {where} for {photos(total)}, and reading what lies here")
         outcome = Outcome()
@@ -186,6 +187,7 @@ def _verdict(journal: Journal, album: Album, server: Target, outcome: Outcome) -
     """The last line, and the exit code."""
     from albumup.cli.figures import counted, were
     from albumup.cli.screen import escape, size
+    from albumup.cli.words import ended
     from albumup.file_names import quoted
     from albumup.journal.runs import has_unsent
     from albumup.verify import is_by_name
@@ -201,14 +203,14 @@ def _verdict(journal: Journal, album: Album, server: Target, outcome: Outcome) -
     if outcome.is_erased:
         is_there = 0 < outcome.photos == outcome.on_server
         said = "; ".join([where, *parts, *([outcome.beside] if outcome.beside else [])])
-        return said + ("" if is_there else ": not proven    (exit 3)"), 0 if is_there else 3
+        return (said, 0) if is_there else (ended(f"{said}: not proven", 3), 3)
     if outcome.unproven:
         parts.append(f"{counted(outcome.unproven, 'file')} here {were(outcome.unproven)} not proven")
     if has_unsent(journal, album.id):
         parts.append(f"not all done yet (albumup resume {quoted(album.name)})")
     if outcome.beside:
         parts.append(outcome.beside)
-    return f"{'; '.join([where, *parts])}: not safe to erase    (exit 3)", 3
+    return ended(f"{'; '.join([where, *parts])}: not safe to erase", 3), 3
 
 
 def _gone(outcome: Outcome) -> str:

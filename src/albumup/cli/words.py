@@ -1,8 +1,9 @@
-"""Words that screens share: how albums, paths and times are called, and typed."""
+"""Words that screens share: how albums, folders and times are called."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from albumup.cli.screen import escape
@@ -23,12 +24,23 @@ def utc(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def ended(line: str, code: int) -> str:
+    """A last line, with the exit code at its end."""
+    return f"{line}    (exit {code})"
+
+
 def title_of(journal: Journal, album: Album) -> str:
     """The album's name, with its target where another one has the same name."""
     name = shown_name(album.name)
     if not has_twin(journal, album):
         return name
     return f"{name} ({escape(addresses(journal.connection).get(album.target, album.target))})"
+
+
+def title_of_all(names: Iterable[str]) -> str:
+    """What some albums are called together: by their name if they have but one, else by their number."""
+    different = set(names)
+    return shown_name(different.pop()) if len(different) == 1 else f"{len(different)} albums"
 
 
 def has_twin(journal: Journal, album: Album) -> bool:

@@ -1,4 +1,4 @@
-"""How a run ended: what got there, what did not and why, and what to type now."""
+"""How a run ended for an album: what got there, what did not and why, and what to type now."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from albumup.cli.figures import counted, were
 from albumup.cli.names import Names
 from albumup.cli.reasons import MOST_LINES, Group, grouped, lines_of, rows
 from albumup.cli.screen import escape, photos, size, span
-from albumup.cli.words import has_twin, title_of
+from albumup.cli.words import ended, has_twin, title_of
 from albumup.config import shown
 from albumup.file_names import quoted
 from albumup.journal import runs
@@ -76,7 +76,7 @@ def with_code(lines: Sequence[tuple[str, bool]], code: int) -> list[tuple[str, b
     """The lines, with the exit code at the end of the last one, which is then not silenced; as they are with 0."""
     if not code or not lines:
         return list(lines)
-    return [*lines[:-1], (f"{lines[-1][0]}    (exit {code})", False)]
+    return [*lines[:-1], (ended(lines[-1][0], code), False)]
 
 
 def summary(journal: Journal, album: Album, before: int, end: RunEnd, names: Names, local: str = "") -> Ending:

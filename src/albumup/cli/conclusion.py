@@ -1,0 +1,210 @@
+"""What a command's part in uploading comes to: its closing words, its summary for programs, and its exit code."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from albumup.cli import cron, endings, events, words
+from albumup.cli.app import App
+from albumup.cli.endings import Ending
+from albumup.cli.names import Names
+from albumup.cli.reasons import kind_of
+from albumup.journal import runs
+from albumup.journal.journal import Journal
+from albumup.journal.reading import statuses
+from albumup.journal.rows import Album
+from albumup.journal.states import DONE
+from albumup.uploader.terms import RunEnd
+
+
+@dataclass(slots=True)
+class Conclusion:
+    """What is said at the end, and to whom."""
+
+    app: App
+    journal: Journal
+    albums: dict[int, str]
+    """The albums that are meant: their names by id."""
+    json: bool = False
+    is_cron: bool = False
+    """Tell only what changed since it was last told: nobody looks."""
+    has_rounds: bool = False
+    """The rounds of cron are what this is about, though somebody may look."""
+    rounds: int = 5
+    before: dict[int, int] = field(default_factory=dict)
+    """Photos of each album that were on the server before this command."""
+    shortcomings: list[str] = field(default_factory=list)
+    """What the command met before that makes it end with 3 at best: said with the closing words."""
+    lost: int = 0
+    """Photos that were sent before, and are gone from their server."""
+    titles: dict[str, str] = field(default_factory=dict)
+    """What screens call the targets of this run."""
+    names: Names = field(init=False)
+    """What photos are called."""
+    _unfinished: set[int] = field(default_factory=set)
+    """Albums that had something left to do when this began."""
+
+    def __post_init__(self) -> None:
+        self.names = Names(self.journal, lambda: self.album_ids)
+
+    @property
+    def album_ids(self) -> list[int]:
+        return list(self.albums)
+
+    def begin(self) -> None:
+        """Remember how the albums stand before anything is sent."""
+        self.before = {album: runs.tally(self.journal, album).count(*DONE) for album in self.album_ids}
+        self._unfinished = {album for album in self.album_ids if runs.is_unfinished(self.journal, album)}
+
+    def nothing_to_send(self) -> int:
+        """Say that there is nothing to send; the exit code that the albums deserve."""
+        code = self._code(settled_code(self.journal, self.album_ids))
+        albums = self._albums()
+        if not self.is_cron:
+            self._conclude([self._settled(album) for album in albums], code)
+        self._put_summary(code, albums)
+        return code
+
+    def handed_over(self) -> int:
+        """Somebody else sends; the exit code."""
+        self._put_summary(0, self._albums())
+        return 0
+
+    def followed(self, code: int | None) -> int:
+        """Somebody else has sent; the exit code. ``code``: the run's, None where the albums are settled."""
+        code = self._code(settled_code(self.journal, self.album_ids) if code is None else code)
+        albums = self._albums()
+        self._conclude([endings.followed(self.journal, one, self.before.get(one.id, 0)) for one in albums], code)
+        self._put_summary(code, albums)
+        return code
+
+    def ended(self, end: RunEnd) -> int:
+        """A run of ours has ended: the closing words, and with them the notices that are owed; the exit code."""
+        journal = self.journal
+        known = {album.id: album for album in runs.albums(journal)}
+        code = self._code(end.exit_code)
+        if end.fault is not None:
+            said = [f"albumup: {end.fault}", *([end.fault.hint] if end.fault.hint else [])]
+            if self._is_worth_telling("fault", str(end.fault)):
+                self._conclude([], code, said)
+        else:
+            said = self._held_up(end)
+            busy = [one for one in end.before if one in known and self._has_news(one, end.before[one][0])]
+            told = [known[album_id] for album_id in busy or list(end.before)[:1] if album_id in known]
+            self._conclude([ending for album in told if (ending := self._sum_up(album, end))], code, said)
+            if self.has_rounds:
+                self._forget_told({known[one].target for one in end.before if one in known} - set(end.closings))
+            notices = [notice.id for notice in runs.owed(journal)]
+            if notices:
+                with journal.transaction():
+                    runs.delivered(journal, notices)
+        self._put_summary(code, [known[one] for one in end.before if one in known])
+        return code
+
+    def deliver_old_notices(self) -> None:
+        """Notices that a process owed when it died: told now, once."""
+        owed = runs.owed(self.journal)
+        if not owed:
+            return
+        known = {album.id: album for album in runs.albums(self.journal)}
+        for notice in owed:
+            if notice.album_id in known:
+                line = endings.late_notice(self.journal, known[notice.album_id], notice.created)
+                if settled_code(self.journal, [notice.album_id]):
+                    self.app.screen.complain(line)
+                else:
+                    self.app.screen.say(line)
+        with self.journal.transaction():
+            runs.delivered(self.journal, [notice.id for notice in owed])
+
+    def _code(self, code: int) -> int:
+        """The exit code of a run that itself ends with ``code``."""
+        return 3 if code == 0 and self.shortcomings else code
+
+    def _conclude(self, found: Sequence[Ending], code: int, said: Sequence[str] = ()) -> None:
+        """The closing words, what was ``said`` first, and the exit code at the end of the last line."""
+        if not self.is_cron:
+            self._say_forgotten()
+        lines = [(line, False) for line in [*said, *self.shortcomings]]
+        lines += endings.composed(found, self.names)
+        for line, is_well in endings.with_code(lines, code):
+            self.app.screen.say(line) if is_well else self.app.screen.complain(line)
+
+    def _albums(self) -> list[Album]:
+        """The albums that are meant, as they are now: without those that were forgotten meanwhile."""
+        return [album for album in runs.albums(self.journal) if album.id in self.album_ids]
+
+    def _say_forgotten(self) -> None:
+        there = {album.id for album in self._albums()}
+        for album_id, name in self.albums.items():
+            if album_id not in there:
+                self.app.screen.say(words.forgotten(name))
+
+    def _held_up(self, end: RunEnd) -> list[str]:
+        """What kept a run from sending all."""
+        said = []
+        for name, reason in end.closings.items():
+            if self._is_worth_telling(f"target {name}", kind_of(reason.words)):
+                said += events.closed(self.titles.get(name, name), reason)
+        for path, why in end.away.items():
+            if self._is_worth_telling(f"root {os.fsdecode(path)!a}", why):
+                said += events.away(self.journal, path, why)
+        return said
+
+    def _has_news(self, album_id: int, before: int) -> bool:
+        """Was anything sent, or is anything left to say of this album?"""
+        tally = runs.tally(self.journal, album_id)
+        sent = tally.count(*DONE) - before
+        return bool(
+            sent
+            or album_id in self._unfinished
+            or runs.is_unfinished(self.journal, album_id)
+            or runs.is_wanting(self.journal, album_id)
+        )
+
+    def _sum_up(self, album: Album, end: RunEnd) -> Ending | None:
+        """What is said of an album; None if that is no news for cron."""
+        before = self.before.get(album.id, end.before[album.id][0])
+        if not self._is_worth_telling(f"album {album.id}", cron.fingerprint(self.journal, album)):
+            return None
+        if self.is_cron:
+            return cron.cron_summary(self.journal, album, before, self.rounds)
+        local = words.local_folder(self.journal, album, album.target in self.app.config.targets)
+        return self._with_rounds(endings.summary(self.journal, album, before, end, self.names, local), album)
+
+    def _settled(self, album: Album) -> Ending:
+        ending = endings.settled(self.journal, album, self.app.journal, self.names, self.lost)
+        return self._with_rounds(ending, album)
+
+    def _with_rounds(self, ending: Ending, album: Album) -> Ending:
+        if not self.has_rounds:
+            return ending
+        return replace(ending, summary=ending.summary + cron.due(self.journal, album, self.rounds))
+
+    def _is_worth_telling(self, what: str, told: str) -> bool:
+        """Always to somebody who looks; to cron, if it is other than what was last told of it."""
+        if not self.has_rounds:
+            return True
+        with self.journal.transaction():
+            is_news = runs.tell(self.journal, what, told)
+        return is_news or not self.is_cron
+
+    def _forget_told(self, targets: set[str]) -> None:
+        """These are well: should they fail again, that is news."""
+        with self.journal.transaction():
+            runs.tell(self.journal, "fault", "")
+            for name in targets:
+                runs.tell(self.journal, f"target {name}", "")
+
+    def _put_summary(self, code: int, albums: Sequence[Album]) -> None:
+        if self.json:
+            wanted = {(album.name, album.target) for album in albums}
+            found = [one for one in statuses(self.journal.connection) if (one["album"], one["target"]) in wanted]
+            self.app.tell(events.summary_event(code, found))
+
+
+def settled_code(journal: Journal, album_ids: Sequence[int]) -> int:
+    """The exit code that albums with nothing to send deserve."""
+    return 3 if any(runs.is_wanting(journal, album) for album in album_ids) else 0
