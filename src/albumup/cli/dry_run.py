@@ -11,13 +11,14 @@ if TYPE_CHECKING:
     from albumup.intake import Intake
 
 
-def dry_run(app: App, intake: Intake, where: Destination, counted: Any, copies_to: str, *, as_json: bool) -> int:
+def dry_run(app: App, intake: Intake, where: Destination, copies_to: str, *, as_json: bool) -> int:
     """Say what a push would do; journal, target and spool stay as they are, and nobody is asked.
 
     ``copies_to``: the folder that photos would be copied to first, or "".
     """
     from albumup.cli.events import event_json, summary_event
     from albumup.cli.oddities import say_oddities
+    from albumup.cli.queued import left_out, unread
     from albumup.cli.screen import escape, photos, put_json, size
     from albumup.cli.words import shown_name
     from albumup.file_names import quoted
@@ -41,10 +42,10 @@ def dry_run(app: App, intake: Intake, where: Destination, counted: Any, copies_t
         app.screen.say(f"They would be copied to {escape(copies_to)} first.")
     for note in where.notes:
         app.screen.say(note)
-    for folder in survey.folders:
-        app.screen.complain(f"Not read: {escape(folder.path)}: {escape(folder.reason)}")
+    for line in unread(survey.folders):
+        app.screen.complain(line)
     again = f"{photos(survey.wanting_count)} did not get there earlier: albumup retry-failed {quoted(intake.album)}"
-    parts = [*counted(survey), *[again] * bool(survey.wanting_count)]
+    parts = [*left_out(survey), *[again] * bool(survey.wanting_count)]
     if parts:
         app.screen.say(f"Of what lies here: {'; '.join(parts)}")
     if survey.is_unasked:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,11 +14,16 @@ from albumup.cli.help import HOW, NO_CONFIG, WHAT, WHERE, command, option
 from albumup.cli.sending import options_of, upload_options
 
 if TYPE_CHECKING:
-    from albumup.scan import Unreadable
+    from albumup.cli.destination import Destination
+    from albumup.filters import Filters
+    from albumup.intake import Intake
+    from albumup.journal.journal import Journal
+    from albumup.scan import Root, Skipped
+    from albumup.targets.base import Target
+    from albumup.uploader.terms import Options
 
 _MOST_NAME = 255
 """Bytes of an album's name: those that a folder's may have."""
-_MOST_UNREAD = 10
 
 
 @command(short_help="Queue every photo under PATH, then upload.")
@@ -66,14 +70,10 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
 
     Once it says that the photos are queued, it is safe to interrupt: albumup resume goes on.
     """
-    from albumup.cli.again import Again, look_again, say_link
-    from albumup.cli.conclusion import Conclusion
     from albumup.cli.damage import nothing_queued
-    from albumup.cli.session import Session
     from albumup.cli.spool import look_at_spool, make_spool
     from albumup.errors import UsageError
     from albumup.intake import Intake
-    from albumup.journal import runs
 
     app.writes = not given["dry_run"]
     options = options_of(app, given)
@@ -106,7 +106,7 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
     if given["dry_run"]:
         from albumup.cli.dry_run import dry_run
 
-        return dry_run(app, intake, where, _counted, spool_folder or "", as_json=given["as_json"])
+        return dry_run(app, intake, where, spool_folder or "", as_json=given["as_json"])
     with nothing_queued(app.journal):
         journal = journal or app.writer()
     newest = journal.rows("select max(id) from task")[0][0] or 0
@@ -115,19 +115,40 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
         if names_disk:
             make_spool(app, options.spool_folder)
         album_id = intake.take_in(journal, where.described, spool_folder, share=share, wants_share=given["wants_share"])
+    return _send(app, journal, intake, where, album_id, newest, options, given)
+
+
+def _send(
+    app: App,
+    journal: Journal,
+    intake: Intake,
+    where: Destination,
+    album_id: int,
+    newest: int,
+    options: Options,
+    given: dict[str, Any],
+) -> int:
+    """Say what is queued, and upload. ``newest``: the newest task before this push."""
+    from albumup.cli.again import Again, look_again, say_link
+    from albumup.cli.conclusion import Conclusion
+    from albumup.cli.queued import say_queued, tell_queued, unread
+    from albumup.cli.session import Session
+    from albumup.journal import runs
+
+    target = where.target
     for note in where.notes:
         app.screen.say(note)
+    conclusion = Conclusion(app, journal, {album_id: intake.album}, json=given["as_json"])
+    again = Again(is_asked=target is not None and not target.can_share)
     known = next((one for one in runs.albums(journal) if one.id == album_id), None)
     if known is not None:  # it may be forgotten by now, if all of it is sent
-        _say_queued(app, journal, intake, known, target)
-    if given["as_json"]:
-        _tell_queued(app, journal, album_id, newest, album, name)
-    conclusion = Conclusion(app, journal, {album_id: album}, json=given["as_json"])
-    again = Again(is_asked=target is not None and not target.can_share)
-    if known is not None and target is not None and target.keeps_albums:
-        again = look_again(app, journal, known, target, wants_share=given["wants_share"])
+        say_queued(app, journal, intake.survey, known, target)
+        if given["as_json"]:
+            tell_queued(app, journal, known, newest)
+        if target is not None and target.keeps_albums:
+            again = look_again(app, journal, known, target, wants_share=given["wants_share"])
     conclusion.lost = again.count
-    conclusion.shortcomings += [*again.lost, *_unread(intake.survey.folders)]
+    conclusion.shortcomings += [*again.lost, *unread(intake.survey.folders)]
     is_settled = known is not None and not runs.is_unfinished(journal, album_id)
     code = Session(conclusion, options, is_told_anew=where.is_redefined).run_if_needed()
     if known is not None and is_settled and given["wants_share"]:
@@ -135,21 +156,11 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
     return code
 
 
-def _unread(folders: Sequence[Unreadable]) -> list[str]:
-    """A line for each folder that could not be read."""
-    from albumup.cli.screen import escape
-
-    said = [f"Not read: {escape(folder.path)}: {escape(folder.reason)}" for folder in folders[:_MOST_UNREAD]]
-    if len(folders) > len(said):
-        said.append(f"Not read: {len(folders) - len(said)} more folders")
-    return said
-
-
 def _spools(app: App, given: dict[str, Any]) -> bool:
     return bool(app.config.defaults.spool if given["spool"] is None else given["spool"]) or bool(given["spool_dir"])
 
 
-def _roots(paths: tuple[str, ...], files_from: str | None) -> list[Any]:
+def _roots(paths: tuple[str, ...], files_from: str | None) -> list[Root]:
     from albumup.errors import UsageError
     from albumup.scan import open_roots, read_list
 
@@ -169,7 +180,7 @@ def _roots(paths: tuple[str, ...], files_from: str | None) -> list[Any]:
     return open_roots(named)
 
 
-def _album_name(given: str | None, roots: list[Any]) -> str:
+def _album_name(given: str | None, roots: list[Root]) -> str:
     from albumup.errors import UsageError
 
     name = given
@@ -183,7 +194,7 @@ def _album_name(given: str | None, roots: list[Any]) -> str:
     return name
 
 
-def _as_it_is_called(app: App, journal: Any, album: str, folder: bytes) -> str:
+def _as_it_is_called(app: App, journal: Journal | None, album: str, folder: bytes) -> str:
     """The album of a folder: it may be called by another spelling of the folder's name."""
     from contextlib import closing
 
@@ -208,7 +219,7 @@ def _unfit(name: str) -> str:
     return f"it is longer than {_MOST_NAME} bytes" if len(name.encode()) > _MOST_NAME else ""
 
 
-def _destination(app: App, journal: Any, album: str, given: dict[str, Any]) -> Any:
+def _destination(app: App, journal: Journal | None, album: str, given: dict[str, Any]) -> Destination:
     from contextlib import closing
 
     from albumup.cli.albums import keep_apart
@@ -223,7 +234,7 @@ def _destination(app: App, journal: Any, album: str, given: dict[str, Any]) -> A
         return destination(app, connection, album, given)
 
 
-def _warn(app: App, target: Any) -> None:
+def _warn(app: App, target: Target) -> None:
     from albumup.cli.screen import escape
     from albumup.settings import warnings
 
@@ -231,7 +242,7 @@ def _warn(app: App, target: Any) -> None:
         app.screen.complain(f"Warning: {escape(warning)}")
 
 
-def _filters(given: dict[str, Any]) -> Any:
+def _filters(given: dict[str, Any]) -> Filters:
     from albumup.errors import UsageError
     from albumup.filters import Filters
     from albumup.scan import parse_since
@@ -251,94 +262,8 @@ def _filters(given: dict[str, Any]) -> Any:
     )
 
 
-def _say_skipped(app: App, skipped: Any) -> None:
+def _say_skipped(app: App, skipped: Skipped) -> None:
     if app.screen.verbose:
         from albumup.cli.screen import escape
 
         app.screen.say(f"skipped ({skipped.reason}): {escape(skipped.path)}")
-
-
-def _say_queued(app: App, journal: Any, intake: Any, album: Any, target: Any) -> None:
-    from albumup.cli import words
-    from albumup.cli.endings import retry_command
-    from albumup.cli.oddities import say_oddities
-    from albumup.cli.screen import escape, photos, size
-
-    survey, screen = intake.survey, app.screen
-    name = words.shown_name(album.name)
-    local = words.local_folder(journal, album, album.target in app.config.targets)
-    where = "" if local else f" for {escape(target.address if target else album.target)}"
-    if survey.queued:
-        screen.say(f"{name}: {_kinds(survey)} queued ({size(survey.size)}){where}; safe to interrupt from here")
-    if parts := _counted(survey):
-        screen.say("; ".join(parts))
-    say_oddities(app.screen, survey)
-    if survey.maybe_live:
-        from albumup.facts import INSTALL_PHOTOS
-
-        is_one = "live photo goes as two files, its still and its clip"
-        are = "live photos go as two files each, still and clip"
-        screen.say(
-            f"{survey.maybe_live} {is_one if survey.maybe_live == 1 else are}: nothing here reads which still it is;"
-            f" {INSTALL_PHOTOS}, then push again: that joins them"
-        )
-    if survey.wanting_count and survey.queued:
-        again = retry_command(journal, album)
-        screen.say(f"{photos(survey.wanting_count)} did not get there earlier and did not change since: {again}")
-    if local and survey.queued:
-        start = "They" if app.config.targets else "No server is set up (albumup target add), so they"
-        is_one = survey.queued == 1
-        start, are = (start.replace("They", "It").replace("they", "it"), "is") if is_one else (start, "are")
-        screen.say(f"{start} {are} copied to {local} on this computer.")
-
-
-def _kinds(survey: Any) -> str:
-    """ "900 photos (640 live), 40 videos"; "N photos", videos among them, where there is nothing to tell apart."""
-    from albumup.cli.figures import counted, photos
-
-    if not survey.live.stills:
-        return photos(survey.queued)
-    videos = survey.videos - survey.live.clips
-    more = f", {counted(videos, 'video')}" if videos else ""
-    return f"{photos(survey.queued - survey.videos)} ({survey.live.stills} live){more}"
-
-
-def _tell_queued(app: App, journal: Any, album_id: int, newest: int, album: str, target: str) -> None:
-    from albumup.cli.events import event_json
-
-    rows = journal.connection.execute(
-        "select photo.path, task.size from task join photo on photo.id = task.photo_id"
-        " where task.album_id = ? and task.id > ? order by task.id",
-        (album_id, newest),
-    )
-    for row in rows:
-        event = {"event": "queued", "time": time.time(), "album": album, "target": target}
-        app.tell(event_json({**event, "path": row["path"], "size": row["size"]}))
-
-
-def _counted(survey: Any) -> list[str]:
-    """What is not queued, and why, by number."""
-    from albumup.cli.figures import counted
-    from albumup.filters import SkipReason
-    from albumup.skipped import skipped_words
-
-    parts = []
-    if survey.sent_before:
-        parts.append(f"{survey.sent_before} already there")
-    if survey.waiting_before:
-        parts.append(f"{survey.waiting_before} queued before")
-    if survey.changed:
-        parts.append(f"{survey.changed} changed since")
-    if survey.cancelled_before:
-        parts.append(
-            f"{survey.cancelled_before} cancelled earlier and left so (to send them: albumup forget, then push)"
-        )
-    if survey.live.late:
-        parts.append(f"{survey.live.late} made live with what was pushed before")
-    if survey.sidecars:
-        parts.append(f"{counted(survey.sidecars, 'sidecar')} beside them")
-    if (sidecars := survey.skipped[SkipReason.SIDECAR]) > 0:
-        parts.append(f"{sidecars} not sent: sidecar")
-    if skipped := skipped_words(survey.skipped, survey.suffixes):
-        parts.append(skipped)
-    return parts

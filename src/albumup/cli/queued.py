@@ -1,0 +1,105 @@
+"""What a push has queued, and what it has not and why: for people and for programs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from albumup.cli import words
+from albumup.cli.endings import retry_command
+from albumup.cli.events import event_json
+from albumup.cli.figures import are, counted, photos, size
+from albumup.cli.oddities import say_oddities
+from albumup.cli.screen import escape
+from albumup.facts import INSTALL_PHOTOS
+from albumup.filters import SkipReason
+from albumup.skipped import skipped_words
+
+if TYPE_CHECKING:
+    from albumup.cli.app import App
+    from albumup.journal.journal import Journal
+    from albumup.journal.rows import Album
+    from albumup.scan import Unreadable
+    from albumup.survey import Survey
+    from albumup.targets.base import Target
+
+_MOST_UNREAD = 10
+
+
+def say_queued(app: App, journal: Journal, survey: Survey, album: Album, target: Target | None) -> None:
+    """How many photos wait now, for whom, and what was left out. ``target`` None: the built-in inbox."""
+    name = words.shown_name(album.name)
+    local = words.local_folder(journal, album, album.target in app.config.targets)
+    where = "" if local else f" for {escape(target.address if target else album.target)}"
+    if survey.queued:
+        app.screen.say(f"{name}: {_kinds(survey)} queued ({size(survey.size)}){where}; safe to interrupt from here")
+    if parts := left_out(survey):
+        app.screen.say("; ".join(parts))
+    say_oddities(app.screen, survey)
+    if survey.maybe_live:
+        app.screen.say(_maybe_live(survey.maybe_live))
+    if survey.wanting_count and survey.queued:
+        again = retry_command(journal, album)
+        app.screen.say(f"{photos(survey.wanting_count)} did not get there earlier and did not change since: {again}")
+    if local and survey.queued:
+        they = "it" if survey.queued == 1 else "they"
+        start = they.capitalize() if app.config.targets else f"No server is set up (albumup target add), so {they}"
+        app.screen.say(f"{start} {are(survey.queued)} copied to {local} on this computer.")
+
+
+def _kinds(survey: Survey) -> str:
+    """ "900 photos (640 live), 40 videos"; "N photos", videos among them, where there is nothing to tell apart."""
+    if not survey.live.stills:
+        return photos(survey.queued)
+    videos = survey.videos - survey.live.clips
+    more = f", {counted(videos, 'video')}" if videos else ""
+    return f"{photos(survey.queued - survey.videos)} ({survey.live.stills} live){more}"
+
+
+def _maybe_live(count: int) -> str:
+    """What becomes of clips whose stills cannot be told, and what to install."""
+    what = f"{count} live photos go as two files each, still and clip"
+    if count == 1:
+        what = "1 live photo goes as two files, its still and its clip"
+    return f"{what}: nothing here reads which still it is; {INSTALL_PHOTOS}, then push again: that joins them"
+
+
+def left_out(survey: Survey) -> list[str]:
+    """What is not queued, or not as a photo of its own, and why, by number."""
+    forget = "to send them: albumup forget, then push"
+    counts = {
+        "already there": survey.sent_before,
+        "queued before": survey.waiting_before,
+        "changed since": survey.changed,
+        f"cancelled earlier and left so ({forget})": survey.cancelled_before,
+        "made live with what was pushed before": survey.live.late,
+    }
+    parts = [f"{count} {what}" for what, count in counts.items() if count]
+    if survey.sidecars:
+        parts.append(f"{counted(survey.sidecars, 'sidecar')} beside them")
+    if (sidecars := survey.skipped[SkipReason.SIDECAR]) > 0:
+        parts.append(f"{sidecars} not sent: sidecar")
+    if skipped := skipped_words(survey.skipped, survey.suffixes):
+        parts.append(skipped)
+    return parts
+
+
+def unread(folders: Sequence[Unreadable]) -> Iterator[str]:
+    """A line for each folder that could not be read, ten of them."""
+    for folder in folders[:_MOST_UNREAD]:
+        yield f"Not read: {escape(folder.path)}: {escape(folder.reason)}"
+    if len(folders) > _MOST_UNREAD:
+        yield f"Not read: {counted(len(folders) - _MOST_UNREAD, 'more folder')}"
+
+
+def tell_queued(app: App, journal: Journal, album: Album, newest: int) -> None:
+    """An event for each photo of an album whose task is newer than ``newest``, on stdout."""
+    rows = journal.connection.execute(
+        "select photo.path, task.size from task join photo on photo.id = task.photo_id"
+        " where task.album_id = ? and task.id > ? order by task.id",
+        (album.id, newest),
+    )
+    for row in rows:
+        event = {"event": "queued", "time": time.time(), "album": album.name, "target": album.target}
+        app.tell(event_json({**event, "path": row["path"], "size": row["size"]}))
