@@ -235,6 +235,8 @@ def test_the_reason_is_the_targets_words_or_the_status() -> None:
     assert outcome_of(answered(500), NO_RULE, USUAL, NOW).reason == "500 Reason"
     assert status_words(Answer(599, "", {}, b"", True)) == "599"
     assert outcome_of(unanswered(Fault.LOST, whole=True), None, USUAL, NOW).reason == "the answer was lost: words"
+    cut_by_us = Sent(None, Fault.CUT, "", whole=True, bytes=100)
+    assert outcome_of(cut_by_us, None, USUAL, NOW).reason == "cut before the answer came"
 
 
 # A strange answer to a whole body: the address is looked at, and the photo is in doubt besides.

@@ -183,9 +183,10 @@ def _without_answer(sent: Sent, circumstances: Circumstances) -> Finding:
             return Finding(Outcome.SICK, sent.detail)
         case Fault.CUT if not sent.whole:
             return Finding(Outcome.FREE, "cut")
+        case Fault.CUT:
+            return Finding(Outcome.IN_DOUBT, "cut before the answer came")
         case _ if sent.whole:
-            spent = None if sent.fault is Fault.CUT else Spent.WHOLE
-            return Finding(Outcome.IN_DOUBT, f"the answer was lost: {sent.detail}", spent=spent)
+            return Finding(Outcome.IN_DOUBT, f"the answer was lost: {sent.detail}", spent=Spent.WHOLE)
         case _:
             return Finding(Outcome.BROKEN, sent.detail, spent=Spent.CUT)
 
