@@ -582,10 +582,13 @@ def test_an_unreadable_photo_is_missing_and_the_others_go(home: Home, server: Fo
     home.form(server)
     trip = home.photos(1)
     (trip / "dead.jpg").symlink_to(home.folder / "nowhere.jpg")
-    done = home.run("push", trip, "--follow-symlinks")
+    done = home.run("push", trip, "--follow-symlinks", "--json")
     assert done.returncode == 3
     assert home.states() == {"IMG_1.JPG": "uploaded", "dead.jpg": "missing"}
     assert re.search(r"dead\.jpg +missing +No such file", done.stderr)
+    assert re.search(r"^trip: 1 of 2 sent in .*\), 1 not$", done.stderr, re.MULTILINE)
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [os.path.basename(one["path"]) for one in events if one["event"] == "missing"] == ["dead.jpg"]
 
 
 def test_a_refusal_ends_the_target_and_costs_no_photo_anything(home: Home, server: FormServer) -> None:

@@ -35,6 +35,8 @@ class Conclusion:
     rounds: int = 5
     before: dict[int, int] = field(default_factory=dict)
     """Photos of each album that were on the server before this command."""
+    newest: int | None = None
+    """The newest task that there was before this command queued its own; None where it queues nothing."""
     shortcomings: list[str] = field(default_factory=list)
     """What the command met before that makes it end with 3 at best: said with the closing words."""
     lost: int = 0
@@ -172,7 +174,8 @@ class Conclusion:
         if self.is_cron:
             return cron.cron_summary(self.journal, album, before, self.rounds)
         local = words.local_folder(self.journal, album, album.target in self.app.config.targets)
-        return self._with_rounds(endings.summary(self.journal, album, before, end, self.names, local), album)
+        ending = endings.summary(self.journal, album, before, end, self.names, local, self.newest)
+        return self._with_rounds(ending, album)
 
     def _settled(self, album: Album) -> Ending:
         ending = endings.settled(self.journal, album, self.app.journal, self.names, self.lost)

@@ -79,15 +79,18 @@ def with_code(lines: Sequence[tuple[str, bool]], code: int) -> list[tuple[str, b
     return [*lines[:-1], (ended(lines[-1][0], code), False)]
 
 
-def summary(journal: Journal, album: Album, before: int, end: RunEnd, names: Names, local: str = "") -> Ending:
-    """How a run ended for one album. ``before``: photos that were there before; ``local``: the inbox's folder.
+def summary(
+    journal: Journal, album: Album, before: int, end: RunEnd, names: Names, local: str = "", newest: int | None = None
+) -> Ending:
+    """How a run ended for one album. ``before``: photos that were there before; ``local``: the inbox's folder;
+    ``newest``: the newest task that there was before the command, None where it queued nothing.
 
     The total is of this run: neither what was there before, nor what was given up in an earlier one, is in it.
     """
     tally = runs.tally(journal, album.id)
     unsent = runs.unsent(journal, album.id)
     wanting = tally.count(*WANTING) - runs.asking(journal, album.id)
-    earlier = _given_up_before(journal, album, end.run_id)
+    earlier = _given_up_before(journal, album, end.run_id, newest)
     there = _found_there(journal, album, end.run_id)
     sent = tally.count(*DONE) - before - there.photos
     total = sent + unsent + wanting - earlier
@@ -214,14 +217,18 @@ def _found_there(journal: Journal, album: Album, run_id: int) -> _There:
     return _There(known - (twins - sent_twins), twins, sent_to_it - sent_twins, known + sent_twins, unsent_bytes)
 
 
-def _given_up_before(journal: Journal, album: Album, run_id: int) -> int:
-    """Photos that are not there since before this run, and that it did not touch."""
+def _given_up_before(journal: Journal, album: Album, run_id: int, newest: int | None) -> int:
+    """Photos that are not there since before this command, and that it did not touch.
+
+    What could not be read when it was queued is missing before its own run begins.
+    """
     return int(
         journal.rows(
             "select count(*) from task where album_id = ? and state in ('failed', 'rejected', 'missing', 'in_doubt')"
-            " and ask_at is null and updated < (select started from run where id = ?)",
+            " and ask_at is null and updated < (select started from run where id = ?) and id <= coalesce(?, id)",
             album.id,
             run_id,
+            newest,
         )[0][0]
     )
 

@@ -138,7 +138,7 @@ def _send(
     target = where.target
     for note in where.notes:
         app.screen.say(note)
-    conclusion = Conclusion(app, journal, {album_id: intake.album}, json=given["as_json"])
+    conclusion = Conclusion(app, journal, {album_id: intake.album}, json=given["as_json"], newest=newest)
     again = Again(is_asked=target is not None and not target.can_share)
     known = next((one for one in runs.albums(journal) if one.id == album_id), None)
     if known is not None:  # it may be forgotten by now, if all of it is sent

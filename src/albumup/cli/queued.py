@@ -14,6 +14,7 @@ from albumup.cli.oddities import say_oddities
 from albumup.cli.screen import escape
 from albumup.facts import INSTALL_PHOTOS
 from albumup.filters import SkipReason
+from albumup.journal.states import State
 from albumup.skipped import skipped_words
 
 if TYPE_CHECKING:
@@ -94,12 +95,15 @@ def unread(folders: Sequence[Unreadable]) -> Iterator[str]:
 
 
 def tell_queued(app: App, journal: Journal, album: Album, newest: int) -> None:
-    """An event for each photo of an album whose task is newer than ``newest``, on stdout."""
+    """What happened to each photo of an album whose task is newer than ``newest``, on stdout."""
     rows = journal.connection.execute(
-        "select photo.path, task.size from task join photo on photo.id = task.photo_id"
+        "select photo.path, task.size, task.state, task.reason from task join photo on photo.id = task.photo_id"
         " where task.album_id = ? and task.id > ? order by task.id",
         (album.id, newest),
     )
     for row in rows:
         event = {"event": "queued", "time": time.time(), "album": album.name, "target": album.target}
-        app.tell(event_json({**event, "path": row["path"], "size": row["size"]}))
+        event["path"] = row["path"]
+        app.tell(event_json({**event, "size": row["size"]}))
+        if row["state"] == State.MISSING:  # it could not be read, so that no uploader will tell of it
+            app.tell(event_json({**event, "event": "missing", "error": row["reason"]}))
