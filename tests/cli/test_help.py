@@ -1,5 +1,7 @@
 """Help texts, in-process: their groups, their width, and what leads to them."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import click
@@ -139,6 +141,15 @@ def test_a_near_miss_of_an_option_leads_to_nothing_that_gives_photos_up(words: t
 )
 def test_a_near_miss_of_an_option_has_a_cut_off(typed: str, said: str) -> None:
     assert run("push", "./trip", typed, "x").endswith(said)
+
+
+def test_what_help_alone_needs_is_loaded_for_help_alone() -> None:
+    # The shell runs the program at each Tab. shutil brings three compressors.
+    code = "import sys; sys.argv = ['albumup', '-V']; from albumup.__main__ import main; main()"
+    done = subprocess.run([sys.executable, "-X", "importtime", "-c", code], capture_output=True, text=True, check=True)
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "albumup.cli.help" in loaded
+    assert loaded & {"shutil", "textwrap", "albumup.cli.layout", "albumup.cli.screen", "albumup.config"} == set()
 
 
 def test_no_help_text_is_broken_within_a_command() -> None:

@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
 from click.types import OptionHelpExtra
 
-from albumup.cli.layout import GLUE, glued, wrapped
 from albumup.file_names import as_typed
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -58,21 +56,29 @@ def grouped(command: click.Command, ctx: click.Context) -> list[tuple[str, list[
 
 
 class _Formatter(click.HelpFormatter):
-    """As wide as the terminal, and never wider than 80 columns."""
+    """As wide as the terminal, and never wider than 80 columns. What it needs is loaded for help alone."""
 
     def __init__(self, *_: Any, **__: Any) -> None:
+        import shutil
+
         columns = shutil.get_terminal_size((_WIDEST, 24)).columns
         super().__init__(width=max(_NARROWEST, min(columns, _WIDEST)))
 
     def write_text(self, text: str) -> None:
+        from albumup.cli.layout import glued
+
         super().write_text(glued(text))
 
     def write_dl(self, rows: Any, col_max: int = 28, col_spacing: int = 2) -> None:
+        from albumup.cli.layout import glued
+
         told = [(name, glued(text)) for name, text in rows]
         super().write_dl(told, min(col_max, self.width // 3), col_spacing)
 
     def getvalue(self) -> str:
         """The text; its examples, which click leaves as they are, broken too where they are too wide."""
+        from albumup.cli.layout import GLUE, wrapped
+
         return wrapped(super().getvalue().replace(GLUE, " "), self.width)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import textwrap
 from collections.abc import Sequence
 from typing import IO, Any
 
@@ -102,11 +101,11 @@ def _wrapped(line: str, width: int, under: int | None, whole: Sequence[str]) -> 
     indent = _indent(line, width) if under is None or width - under < min(_LEAST, width) else under
     glued_line = glued(line)
     start = line[: len(line) - len(line.lstrip(" "))]
-    wrap: Any = textwrap.wrap
-    if not line.isascii():
-        import wcwidth
-
-        wrap = wcwidth.wrap
+    wrap: Any
+    if line.isascii():
+        from textwrap import wrap
+    else:
+        from wcwidth import wrap
     broken = wrap(
         glued_line[len(start) :],
         width,

@@ -38,7 +38,6 @@ def list(
     """
     from albumup.cli.albums import chosen
     from albumup.cli.screen import escape, put, put_flush, put_json, put_raw, size
-    from albumup.config import shown
     from albumup.journal.opening import local_faults
     from albumup.journal.reading import tasks
 
@@ -67,6 +66,8 @@ def list(
                 put(f"{row}{path}{error}{twice}", flush=False, under=len(row), whole=(path,))
         put_flush()
     if is_empty and app.screen.is_terminal:
+        from albumup.config import shown
+
         of_state = f" that is {' or '.join(states).replace('_', ' ')}" if states else ""
         app.screen.say(f"no photo{of_state} ({shown(app.journal)})")
     return 0
