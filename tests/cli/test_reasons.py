@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from albumup.cli.endings import Ending, composed, with_code
+from albumup.cli.endings import Ending, Note, _noted, composed, with_code
 from albumup.cli.layout import cells
 from albumup.cli.names import Names, telling
 from albumup.cli.reasons import MOST_LINES, Group, kind_of, lines_of, named, rows
@@ -103,9 +103,27 @@ def test_a_long_reason_counts_with_all_its_rows(most: int) -> None:
 
 def test_notes_are_cut_where_there_is_no_room() -> None:
     notes = [f"  note {number}" for number in range(30)]
-    lines = [line for line, _ in composed([Ending(1, "trip", notes=notes)], BaseNames())]
+    said = [Note(note) for note in notes]
+    lines = [line for line, _ in composed([Ending(1, "trip", notes=said)], BaseNames())]
     assert lines == [*notes[:9], "  and 21 more", "trip"]
-    assert [line for line, _ in composed([Ending(1, "trip", notes=notes[:10])], BaseNames())] == [*notes[:10], "trip"]
+    assert [line for line, _ in composed([Ending(1, "trip", notes=said[:10])], BaseNames())] == [*notes[:10], "trip"]
+
+
+@pytest.mark.parametrize("most", range(14))
+@pytest.mark.parametrize("count", (1, 8, 9, 30))
+def test_what_a_note_counts_is_named_as_far_as_there_is_room_and_adds_up(most: int, count: int) -> None:
+    items = [f"    {number}.xmp  the server had its photo already" for number in range(min(count, 8))]
+    lines = _noted([Note("  3 sidecars go along"), Note(f"  {count} did not go along", items, count)], most)
+    named = [line for line in lines if line in items]
+    more = [int(line.split()[1]) for line in lines if line.startswith("    and ")]
+    assert sum(map(rows, lines)) <= most
+    if named:
+        assert len(named) + sum(more) == count
+        assert lines[1] == f"  {count} did not go along:"
+    elif most >= 2:
+        assert lines == ["  3 sidecars go along", f"  {count} did not go along"]
+    if most >= 2 + min(count, 9):
+        assert len(named) == min(count, 8)
 
 
 def test_names_fill_their_lines_and_the_rest_is_counted() -> None:

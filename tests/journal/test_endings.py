@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 from test_gathering import arrival, push, settle
 
-from albumup.cli.endings import commands_for
+from albumup.cli.endings import commands_for, summary
 from albumup.cli.names import Names
 from albumup.cli.reasons import grouped
 from albumup.journal import runs
 from albumup.journal.journal import Journal
-from albumup.journal.states import State
+from albumup.journal.reading import tasks
+from albumup.journal.states import Owed, State
+from albumup.uploader.terms import RunEnd
 
 
 @pytest.fixture
@@ -77,3 +79,35 @@ def test_of_two_albums_of_one_name_what_to_type_says_which(journal: Journal) -> 
         "Again: albumup retry-failed trip --target home --rejected",
         "Details: albumup list trip --target home --state rejected",
     ]
+
+
+def test_what_an_earlier_run_found_there_is_not_counted_when_it_gets_its_place_in_the_album(tmp_path: Path) -> None:
+    now = 1000.0
+    journal = Journal(str(tmp_path / "journal.db"), clock=lambda: now)
+    album_id = push(journal, [arrival(b"%d.jpg" % number) for number in range(3)])
+    for task_id in (1, 2):
+        settle(journal, task_id, State.DUPLICATE)
+    with journal.transaction():
+        journal.connection.execute("update task set owed = ?, remote_id = 'there' where id < 3", (Owed.PLACE,))
+    now = 2000.0
+    (row,) = journal.rows("insert into run (pid, started, options) values (1, 2000, '{}') returning id")
+    with journal.transaction():
+        journal.placed(1)
+        journal.placed(2, "the server does not have it any more")
+    settle(journal, 3, State.UPLOADED)
+    (album,) = runs.albums(journal)
+    end = RunEnd(0, row["id"], {album_id: (2, 20)}, {}, {}, None, 1.0)
+    said = summary(journal, album, 2, end, Names(journal, lambda: [album_id]))
+    assert said.summary.startswith("trip: 1 of 1 sent in 1 s")
+    assert said.summary.endswith("; 2 were there before")
+    assert [(note.words, note.count) for note in said.notes] == [("  1 photo could not be put into the album there", 1)]
+    journal.close()
+
+
+def test_only_what_is_in_doubt_is_still_to_be_asked_about(journal: Journal) -> None:
+    push(journal, [arrival(b"%d.jpg" % number) for number in range(3)])
+    for task_id, state in ((1, State.IN_DOUBT), (2, State.IN_DOUBT), (3, State.DUPLICATE)):
+        settle(journal, task_id, state)
+    journal.connection.execute("update task set ask_at = 2000 where id in (1, 3)")
+    found = [task["is_asking"] for task in tasks(journal.connection, [("trip", "home")], [], asks=True)]
+    assert found == [True, False, False]

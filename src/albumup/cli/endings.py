@@ -23,6 +23,17 @@ _MOST_NAMED = 8
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """Something else there is to say of an album, in a line; what it counts is named below it, where there is room."""
+
+    words: str
+    items: Sequence[str] = ()
+    """A line each, of the first of them."""
+    count: int = 0
+    """How many there are of them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ending:
     """What is said of an album at the end. Read from below: what to type, the ``summary``, and what it comes from."""
 
@@ -31,8 +42,7 @@ class Ending:
     is_well: bool = False
     groups: Sequence[Group] = ()
     """What did not get there."""
-    notes: Sequence[str] = ()
-    """What else there is to say, line by line."""
+    notes: Sequence[Note] = ()
     commands: Sequence[str] = ()
     link: str = ""
     """The album's address for people."""
@@ -62,14 +72,37 @@ def composed(endings: Sequence[Ending], names: Names) -> list[tuple[str, bool]]:
 
 def _details(ending: Ending, names: Names, most: int) -> list[str]:
     lines = lines_of(ending.groups, names, most)
-    room = most - sum(map(rows, lines))
-    if sum(map(rows, ending.notes)) <= room:
-        return [*lines, *ending.notes]
+    return [*lines, *_noted(ending.notes, most - sum(map(rows, lines)))]
+
+
+def _noted(notes: Sequence[Note], most: int) -> list[str]:
+    """At most that many rows: first what is said, then what it counts, by name."""
+    spare = most - sum(rows(note.words) for note in notes)
+    if spare < 0:
+        kept = _fitting([note.words for note in notes], most - 1)
+        return [*kept, f"  and {len(notes) - len(kept)} more"] if most > 0 else []
+    lines: list[str] = []
+    for note in notes:
+        named = _named(note, spare)
+        spare -= sum(map(rows, named))
+        lines += [note.words + (":" if named else ""), *named]
+    return lines
+
+
+def _named(note: Note, most: int) -> list[str]:
+    """What a note counts, in at most that many rows, each line of which is counted."""
+    if len(note.items) >= note.count and sum(map(rows, note.items)) <= most:
+        return list(note.items)
+    kept = _fitting(note.items, most - 1)
+    return [*kept, f"    and {note.count - len(kept)} more"] if kept else []
+
+
+def _fitting(lines: Sequence[str], most: int) -> list[str]:
+    """The first of them, as many as have that many rows together."""
     kept = 0
-    while sum(map(rows, ending.notes[: kept + 1])) < room:
+    while kept < len(lines) and sum(map(rows, lines[: kept + 1])) <= most:
         kept += 1
-    more = [f"  and {len(ending.notes) - kept} more"] if room > 0 else []
-    return [*lines, *ending.notes[:kept], *more]
+    return list(lines[:kept])
 
 
 def with_code(lines: Sequence[tuple[str, bool]], code: int) -> list[tuple[str, bool]]:
@@ -127,7 +160,7 @@ def summary(
     return Ending(album.id, f"{name}: {'; '.join(parts)}", is_well, groups, notes, commands, _share(journal, album))
 
 
-def _sidecars(journal: Journal, album: Album, run_id: int, names: Names) -> list[str]:
+def _sidecars(journal: Journal, album: Album, run_id: int, names: Names) -> list[Note]:
     """The sidecars of what got there in this run: how many went along, and which did not."""
     rows = journal.rows(
         "select sidecar.path, sidecar.sent, sidecar.sha256, task.state from sidecar join task on task.id = task_id"
@@ -139,15 +172,14 @@ def _sidecars(journal: Journal, album: Album, run_id: int, names: Names) -> list
         run_id,
     )
     went, left = sum(row["sent"] for row in rows), [row for row in rows if not row["sent"]]
-    lines = []
+    notes = []
     if went:
-        lines.append(f"  {went} {'sidecar goes' if went == 1 else 'sidecars go'} along")
+        notes.append(Note(f"  {went} {'sidecar goes' if went == 1 else 'sidecars go'} along"))
     if left:
-        lines.append(f"  {counted(len(left), 'sidecar')} did not go along:")
-        lines += [f"    {names.of(row['path'])}  {_why_left(row)}" for row in left[:_MOST_NAMED]]
-    if len(left) > _MOST_NAMED:
-        lines.append(f"    and {len(left) - _MOST_NAMED} more")
-    return lines
+        words = f"  {counted(len(left), 'sidecar')} did not go along"
+        named = [f"    {names.of(row['path'])}  {_why_left(row)}" for row in left[:_MOST_NAMED]]
+        notes.append(Note(words, named, len(left)))
+    return notes
 
 
 def _why_left(row: sqlite3.Row) -> str:
@@ -158,23 +190,27 @@ def _why_left(row: sqlite3.Row) -> str:
     return "nothing shows that its photo was taken from us"
 
 
-def _unplaced(journal: Journal, album: Album, names: Names) -> list[str]:
+def _unplaced(journal: Journal, album: Album, names: Names) -> list[Note]:
     """Photos that are on the server and not in the album there."""
-    lines = []
+    notes = []
     if owed := runs.unplaced(journal, album.id, Owed.PLACE):
-        lines.append(f"  {photos(owed)} sent, and not yet in the album there. Go on with: albumup resume")
+        notes.append(Note(f"  {photos(owed)} sent, and not yet in the album there. Go on with: albumup resume"))
     elif runs.owes_share(journal, album.id):
-        lines.append("  its share link is not made yet. Go on with: albumup resume")
+        notes.append(Note("  its share link is not made yet. Go on with: albumup resume"))
     if waiting := runs.unplaced(journal, album.id, Owed.WAITS):
         clips = "clip of a live photo is" if waiting == 1 else "clips of live photos are"
-        lines.append(f"  {waiting} {clips} there, and outside the album until the still gets there or is cancelled")
-    rows = journal.rows(
-        f"select photo.path, task.reason from task join photo on photo.id = task.photo_id"
-        f" where task.album_id = ? and task.owed = {int(Owed.GIVEN_UP)} order by task.id limit ?",
-        album.id,
-        _MOST_NAMED,
-    )
-    return lines + [f"  {names.of(row['path'])}  {escape(row['reason'])}" for row in rows]
+        words = f"  {waiting} {clips} there, and outside the album until the still gets there or is cancelled"
+        notes.append(Note(words))
+    if given_up := runs.unplaced(journal, album.id, Owed.GIVEN_UP):
+        rows = journal.rows(
+            f"select photo.path, task.reason from task join photo on photo.id = task.photo_id"
+            f" where task.album_id = ? and task.owed = {int(Owed.GIVEN_UP)} order by task.id limit ?",
+            album.id,
+            _MOST_NAMED,
+        )
+        named = [f"    {names.of(row['path'])}  {escape(row['reason'])}" for row in rows]
+        notes.append(Note(f"  {photos(given_up)} could not be put into the album there", named, given_up))
+    return notes
 
 
 @dataclass(frozen=True, slots=True)

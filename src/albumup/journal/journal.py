@@ -379,10 +379,10 @@ class Journal:
         self.connection.execute("update task set owed = 1 where album_id = ? and owed = 2", (album_id,))
 
     def placed(self, task_id: int, why_not: str = "") -> None:
-        """The server said that a photo is in the album now, or ``why_not``."""
+        """The server said that a photo is in the album now, or ``why_not``. When its state changed stays as it was."""
         self.connection.execute(
-            "update task set owed = ?, reason = ?, updated = ? where id = ? and owed = 1",
-            (Owed.GIVEN_UP if why_not else Owed.NOTHING, plain(why_not), self.clock(), task_id),
+            "update task set owed = ?, reason = ? where id = ? and owed = 1",
+            (Owed.GIVEN_UP if why_not else Owed.NOTHING, plain(why_not), task_id),
         )
 
     def album_known(self, album_id: int, remote_id: str | None) -> None:

@@ -83,7 +83,7 @@ def tasks(
         return
     marks = ", ".join("?" * len(states)) or "state"
     for album, target in albums:
-        doubt = ", exists (select 1 from task where id = v_tasks.id and ask_at is not null) as is_asking"
+        doubt = ", state = 'in_doubt' and (select ask_at from task where id = v_tasks.id) is not null as is_asking"
         columns = "*" + (doubt if asks else "")
         query = f"select {columns} from v_tasks where album = ? and target = ? and state in ({marks}) order by id"
         for row in connection.execute(query, (album, target, *states)):
