@@ -89,7 +89,7 @@ TYPES: tuple[MediaType, ...] = (
     _type("image/vnd.adobe.photoshop", _PICTURE, "Photoshop", ".psd .psb", rb"8BPS\0[\x01\x02]"),
     _type("image/vnd.fpx", _PICTURE, "FlashPix", ".fpx"),
     _type("image/x-photo-cd", _PICTURE, "Photo CD", ".pcd"),
-    _type("image/x-sony-pmp", _PICTURE, "Sony, before 1998", ".pmp", rb".{8}\0\0\0\x7c.{112}\xff\xd8\xff"),
+    _type("image/x-sony-pmp", _PICTURE, "Sony before 1998", ".pmp", rb".{8}\0\0\0\x7c.{112}\xff\xd8\xff"),
     _type("image/x-lytro-lfp", _PICTURE, "Lytro", ".lfp .lfr", rb"\x89LFP\r\n\x1a\n"),
     # Cameras' RAW formats.
     _type("image/x-canon-cr2", _RAW, "Canon RAW", ".cr2", rb"II\*\0....CR\x02", within=_TIFF),
@@ -136,7 +136,7 @@ TYPES: tuple[MediaType, ...] = (
         brands=b"isom iso2 iso3 iso4 iso5 iso6 iso7 iso8 iso9 isoa isob isoc mp41 mp42 avc1 hvc1 dash mmp4 MSNV XAVC"
         b" SDV piff isml caqv pana niko NDSC NDSH NDSM NDSP NDSS NDXC NDXH NDXM NDXP NDXS",
     ),
-    _type("video/x-m4v", _VIDEO, "MPEG-4 of Apple's", ".m4v", brands=b"M4V M4VH M4VP"),
+    _type("video/x-m4v", _VIDEO, "MPEG-4 (Apple)", ".m4v", brands=b"M4V M4VH M4VP"),
     _type("video/x-f4v", _VIDEO, "Flash MPEG-4", ".f4v", brands=b"F4V f4v F4P"),
     _type(
         "video/quicktime", _VIDEO, "QuickTime", ".mov .qt",

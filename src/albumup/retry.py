@@ -243,7 +243,7 @@ class Health:
 
 def health_of(sent: Sent, now: float) -> Health:
     """Is the target well, by its answer to a question without a photo? Any answer will do but those of a server that
-    is down or busy, or of a proxy before one."""
+    is down or busy, or of a proxy in front of one."""
     if sent.answer is None:
         is_reached = sent.fault not in (Fault.NOT_REACHED, Fault.UNKNOWN_HOST, Fault.BAD_CERTIFICATE)
         return Health(is_reached, False, sent.detail or str(sent.fault))

@@ -32,7 +32,7 @@ def test_what_waits_goes_by_the_fields_of_an_edited_config(home: Home, server: F
     assert sorted(server.names) == ["1-IMG_1.JPG", "2-IMG_2.JPG", "3-IMG_3.JPG"]
     assert {one.fields["title"] for one in server.ledger} == {"new"}
     assert {len(one.fields["sum"]) for one in server.ledger} == {32}
-    assert "made ready anew" in done.stderr
+    assert "has other settings now: what was ready for it is made ready anew" in done.stderr
     assert {task["sent_as"] for task in home.tasks()} == set(server.names)
 
 
@@ -120,7 +120,7 @@ def test_options_given_again_change_their_album_alone_and_as_a_whole(home: Home,
     done = home.run("push", "trip", "--url", server.url, "--field", "a=new")
     assert done.returncode == 0, done.stderr
     assert "with the fields given now" in done.stderr
-    assert "set up otherwise" not in done.stderr, "it is said twice"
+    assert "has other settings now" not in done.stderr, "it is said twice"
     assert [(one.filename, one.fields["a"]) for one in server.ledger] == [("IMG_2.JPG", "new")]
     found = {one["album"]: one for one in home.status()["albums"]}
     assert found["trip"]["counts"]["uploaded"] == 2

@@ -270,7 +270,7 @@ def test_a_proxy_that_takes_no_large_bodies(home: Home, immich: Immich) -> None:
     immich.fault("POST", "/api/assets$", "page", status=413)
     done = home.run("push", home.photos(2), "--jobs", "1")
     assert done.returncode == 3
-    assert "a proxy before the server lets nothing through that is this large" in done.stderr
+    assert "a proxy in front of the server lets nothing this large through" in done.stderr
     assert sorted(home.states().values()) == ["rejected", "uploaded"]
 
 

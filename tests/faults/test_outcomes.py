@@ -315,7 +315,7 @@ def test_an_answer_before_the_end_proves_that_it_was_not_taken(person: Person, s
 
 
 class Outage:
-    """A server, or the proxy before it, that is down from its second photo on, for as many questions as told."""
+    """A server, or the proxy in front of it, that is down from its second photo on, for as many questions as told."""
 
     def __init__(self, sink: FormSink, status: int, questions: int) -> None:
         self.status, self.questions = status, questions

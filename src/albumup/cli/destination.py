@@ -44,7 +44,7 @@ class Destination:
     notes: Sequence[str] = ()
     """What the user should know of it."""
     is_redefined: bool = False
-    """Do the notes say that it is set up otherwise now?"""
+    """Do the notes say that it has other settings now?"""
 
 
 def kept_in(connection: sqlite3.Connection | None) -> dict[str, str]:

@@ -73,7 +73,7 @@ def event_line(event: dict[str, Any], names: Names) -> str:
         case "album":
             return f"  ! {escape(event['album'])}: {escape(str(event['words']))}"
         case "framed_anew":
-            return f"{escape(event['target'])} is set up otherwise now: what was ready for it is made ready anew"
+            return f"{escape(event['target'])} has other settings now: what was ready for it is made ready anew"
         case "spooled":
             return f"{photos(event['photos'])} copied. You can take the card out now."
     return ""

@@ -97,7 +97,7 @@ def _received(tally: Tally, faults: Faults | None) -> list[str]:
     if folders:
         lines = [f"Received {photos(tally.photos)} ({size(tally.size)}) into {where}."]
     if tally.again:
-        lines[0] += f" {tally.again} came once more, and {are(tally.again)} there once."
+        lines[0] += f" {tally.again} came again, and {are(tally.again)} there only once."
     if faults is not None:
         counts = ", ".join(f"{count} {name}" for name, count in sorted(faults.counts.items()))
         lines.append(f"Went wrong on purpose: {counts or 'nothing'}.")

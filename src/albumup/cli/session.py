@@ -47,7 +47,7 @@ class Session:
     hands_over: bool = False
     """Where somebody is uploading already, leave the work to them and end at once."""
     is_told_anew: bool = False
-    """The command has said that a target is set up otherwise now."""
+    """The command has said that a target has other settings now."""
     app: App = field(init=False)
     journal: Journal = field(init=False)
     _signals: list[int] = field(default_factory=list)

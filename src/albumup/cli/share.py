@@ -65,7 +65,7 @@ def _living(app: App, journal: Journal, album: Album, server: Target) -> str | N
         raise TryLater(f"{album.target} could not be asked for its link: {unasked}", "try again later") from None
     with journal.transaction():
         journal.unshared(album.id)
-    app.screen.say(f"{words.shown_name(album.name)}: the link it had is no more; this is another one")
+    app.screen.say(f"{words.shown_name(album.name)}: the link it had is gone; this is a new one")
     return None
 
 

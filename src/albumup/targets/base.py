@@ -274,7 +274,7 @@ class Target(ABC):
         return mask_for(self.token or "", self.authorization(), self.settings.user or "")
 
     def own_words(self, answer: Answer) -> str:
-        """What the server, or a proxy before it, says for people, masked, on one line; "" if nothing."""
+        """What the server, or a proxy in front of it, says for people, masked, on one line; "" if nothing."""
         return words_in(self.masked(words_of(answer, json_in(answer))))
 
     def success_keys(self, status: int) -> Collection[str]:  # noqa: ARG002 - most kinds know their server's answers
@@ -421,7 +421,7 @@ class Target(ABC):
 
 
 _DOWN = frozenset({429, 500, 502, 503, 504, *range(520, 531)})
-"""What a server, or the proxy before one, answers that is not well now and may be later."""
+"""What a server, or the proxy in front of one, answers that is not well now and may be later."""
 
 
 def checked(name: str, url: str, sent: Sent) -> Check:

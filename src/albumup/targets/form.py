@@ -27,7 +27,7 @@ _MOST_WORDS = 500
 _PLACE = re.compile("album|folder|gallery|galerie|ordner|collection|categor|event|dir|path", re.IGNORECASE)
 """Names of fields that say where a photo goes."""
 _DOWN = frozenset({429, 502, 503, 504, *range(520, 531)})
-"""What a server, or the proxy before one, answers to any question while it is not well."""
+"""What a server, or the proxy in front of one, answers to any question while it is not well."""
 _OF_US = _DOWN | {401, 403, 404, 405, 407, 408, 410, 421, 425, 507, 511}
 """Statuses that are about us, the address, or the server: what is said besides is not about the photo."""
 

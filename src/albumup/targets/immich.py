@@ -158,7 +158,7 @@ class ImmichTarget(ImmichAlbums):
             if answer.status == 200 and status == "duplicate":
                 return Verdict(VerdictKind.DUPLICATE, "200 duplicate, with its id", "", *where, is_hearsay=True)
         if answer.status == 413 and answer.is_page:
-            words = f"413 {answer.reason}: a proxy before the server lets nothing through that is this large"
+            words = f"413 {answer.reason}: a proxy in front of the server lets nothing this large through"
             return Verdict(VerdictKind.REJECTED, "413 with a page", words)
         message = self.said(answer)
         own = message or self.own_words(answer)

@@ -160,7 +160,7 @@ def _types(http: Http, api: str) -> Check:
     names = suffixes_in(said)
     if not names:
         return Check("types", None, "it does not say which it takes")
-    words = f"{len(names)} kinds of file are taken; how large one may be, a proxy before the server decides"
+    words = f"{len(names)} kinds of file are taken; a proxy in front of the server may limit their size"
     return Check("types", True, words)
 
 

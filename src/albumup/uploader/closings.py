@@ -28,7 +28,7 @@ def refused_alike(lane: Lane) -> Closing:
     keys = ", ".join(target.key(key) for key in known)
     hint = f"Check {keys}; try it with: {_attempt(target, task)}"
     if status == 413:
-        hint = f"Raise the limit of the server, or of a proxy before it. {hint}"
+        hint = f"Raise the limit of the server, or of a proxy in front of it. {hint}"
     return Closing(4, words, hint)
 
 
