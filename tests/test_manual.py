@@ -22,9 +22,9 @@ from albumup.targets.building import check_all
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
-import made  # noqa: E402
+import make_docs  # noqa: E402
 
-PAGES = made.pages()
+PAGES = make_docs.pages()
 NAMES = [page.name for page in PAGES]
 ESCAPES = {r"\-": "-", r"\(aq": "'", r"\(dq": '"', r"\(ti": "~", r"\(ga": "`", r"\(ha": "^", r"\e": "\\", r"\&": ""}
 ESCAPES |= {r"\(en": "\N{EN DASH}", r"\(ss": "\N{LATIN SMALL LETTER SHARP S}"}
@@ -50,10 +50,10 @@ def displays(name: str) -> list[str]:
 
 
 def commands(*before: str) -> Iterator[tuple[str, ...]]:
-    group = made.command_of(*before)
+    group = make_docs.command_of(*before)
     assert isinstance(group, click.Group)
     for name in group.list_commands(click.Context(group)):
-        found = made.command_of(*before, name)
+        found = make_docs.command_of(*before, name)
         yield (*before, name)
         if isinstance(found, click.Group):
             yield from commands(*before, name)
@@ -69,13 +69,13 @@ def page_of(words: tuple[str, ...]) -> str:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_page_is_as_it_would_be_made_now(name: str) -> None:
-    assert made.renewed(text_of(name)) == text_of(name), "make it again: ./dev docs"
+    assert make_docs.renewed(text_of(name)) == text_of(name), "make it again: ./dev docs"
 
 
 @pytest.mark.parametrize("words", [(), *commands()], ids=" ".join)
 def test_each_option_is_in_the_page_of_its_command(words: tuple[str, ...]) -> None:
     page = text_of(page_of(words))
-    options = [option for group in made.options_of(*words).values() for option in group]
+    options = [option for group in make_docs.options_of(*words).values() for option in group]
     assert options or words
     for option in options:
         assert re.search(rf"^\.It .*Fl {re.escape(option.opts[-1][1:])}\b", page, re.MULTILINE), option.opts
@@ -93,7 +93,7 @@ def test_each_command_is_described() -> None:
 @pytest.mark.parametrize("kind", ["defaults", "common", "form"])
 def test_each_key_of_the_config_is_explained(kind: str) -> None:
     page = by_hand("albumup.toml.5")
-    keys = [key for key, _, _ in made.keys_of(kind)]
+    keys = [key for key, _, _ in make_docs.keys_of(kind)]
     assert len(keys) > 5
     assert [key for key in keys if f".It Ic {key}\n" not in page] == []
 
@@ -101,10 +101,10 @@ def test_each_key_of_the_config_is_explained(kind: str) -> None:
 def test_each_view_and_column_is_explained() -> None:
     page = by_hand("albumup-journal.5")
     explained = set(re.findall(r"\w+", " ".join(re.findall(r"^\.(?:It )?Va (.*)$", page, re.MULTILINE))))
-    columns = {column for of_view in made.views().values() for column in of_view}
+    columns = {column for of_view in make_docs.views().values() for column in of_view}
     assert len(columns) > 40
     assert columns - explained == set()
-    assert set(made.views()) == {"v_tasks", "v_failed", "v_attempts", "v_albums", "v_throughput"}
+    assert set(make_docs.views()) == {"v_tasks", "v_failed", "v_attempts", "v_albums", "v_throughput"}
 
 
 @pytest.mark.parametrize("name", ["albumup.1", "albumup-journal.5"])
@@ -155,8 +155,8 @@ def test_no_example_names_what_does_not_exist() -> None:
             for words in re.findall(r"albumup ((?!ended)[a-z-]+(?: [a-z]+)?)([^|&]*)", line):
                 command = words[0] if words[0] in known else words[0].split()[0]
                 assert command in known, line
-                options = {opt for one in made.command_of(*command.split()).params for opt in one.opts}
-                options |= {opt for one in made.command_of().params for opt in one.opts}
+                options = {opt for one in make_docs.command_of(*command.split()).params for opt in one.opts}
+                options |= {opt for one in make_docs.command_of().params for opt in one.opts}
                 given = re.findall(r"(?<!\S)--?[a-z][a-z-]*", re.split(r"  |--what", words[1])[0])
                 assert [one for one in given if one not in options] == [], line
                 typed += 1

@@ -1,4 +1,4 @@
-"""Write what is made from the program: the marked parts of the pages in man/, and completion/.
+"""Make what documents take from the program: the marked parts of the pages in man/, and completion/.
 
     ./dev docs
 
@@ -198,11 +198,10 @@ def _views() -> Iterator[str]:
 
 def views() -> dict[str, Sequence[str]]:
     """The journal's public views, and the columns of each."""
-    from albumup.journal.schema import VERSION, migrate
+    from albumup.journal.schema import migrate
 
     connection = sqlite3.connect(":memory:", isolation_level=None)
     migrate(connection, 0)
-    assert VERSION
     names = [row[0] for row in connection.execute("select name from sqlite_master where type = 'view' order by rowid")]
     return {name: [row[1] for row in connection.execute(f"pragma table_info({name})")] for name in sorted(names)}
 
