@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,13 +17,6 @@ from albumup.journal.journal import Journal
 from albumup.journal.states import State
 
 UNSENT = [State.PENDING, State.FAILED, State.REJECTED, State.MISSING, State.IN_DOUBT]
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    journal = Journal(str(tmp_path / "journal.db"))
-    yield journal
-    journal.close()
 
 
 def states(journal: Journal) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,13 +15,6 @@ from albumup.journal.journal import Journal
 from albumup.journal.reading import tasks
 from albumup.journal.states import Owed, State
 from albumup.uploader.terms import RunEnd
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    journal = Journal(str(tmp_path / "journal.db"), clock=lambda: 1000.0)
-    yield journal
-    journal.close()
 
 
 def test_names_are_told_apart_within_the_albums_of_a_run(journal: Journal) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -97,13 +97,6 @@ def known(journal: Journal, name: bytes = b"1.jpg") -> Known:
     album_id = album_id_of(journal.connection, "trip", "home")
     assert album_id is not None
     return known_photos(journal.connection, album_id, ROOT.path + b"/" + name)[0]
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    journal = Journal(str(tmp_path / "journal.db"), clock=lambda: 1000.0)
-    yield journal
-    journal.close()
 
 
 # The first push.

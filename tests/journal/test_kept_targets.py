@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -24,13 +23,6 @@ UP = "https://club.example/up"
 OTHER = "https://club.example/other"
 PORT = "https://club.example:8443/up"
 HOST, SECOND = "club.example", "club.example-2"
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    journal = Journal(str(tmp_path / "journal.db"))
-    yield journal
-    journal.close()
 
 
 def said(url: str, *fields: str, token: str | None = None, file_field: str | None = None) -> Described:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from test_gathering import BOUNDARY, arrival, body_for, push
 
@@ -13,13 +10,6 @@ from albumup.journal import runs
 from albumup.journal.admin import forget
 from albumup.journal.journal import Journal
 from albumup.journal.naming import Folder
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    journal = Journal(str(tmp_path / "journal.db"))
-    yield journal
-    journal.close()
 
 
 def name_of(
