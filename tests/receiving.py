@@ -17,6 +17,8 @@ from albumup.receive import Receiver, Store
 
 TOKEN = "a-secret-for-tests"
 BOUNDARY = "0123456789abcdef"
+PHOTO = b"\xff\xd8 a photo"
+OTHER = b"\xff\xd8 another photo"
 PATIENCE = 30.0  # seconds until a test gives up on something that should have come at once
 
 

@@ -18,7 +18,9 @@ from typing import Any
 import pytest
 from disk_reads import read_from_disk
 from receiving import (
+    OTHER,
     PATIENCE,
+    PHOTO,
     TOKEN,
     Client,
     eventually,
@@ -32,21 +34,7 @@ from receiving import (
 
 from albumup.receive import Receiver, Store, album, serve
 
-PHOTO = b"\xff\xd8 a photo"
-OTHER = b"\xff\xd8 another photo"
-
 LINUX = pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="finds out about descriptors in /proc")
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "photos"
-
-
-@pytest.fixture
-def client(root: Path) -> Iterator[Client]:
-    with receiving(root) as client:
-        yield client
 
 
 # The index.

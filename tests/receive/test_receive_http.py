@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from receiving import (
     BOUNDARY,
     END,
+    OTHER,
     PATIENCE,
+    PHOTO,
     TOKEN,
     Client,
     eventually,
@@ -28,21 +30,6 @@ from receiving import (
 )
 
 from albumup.receive import handler
-
-PHOTO = b"\xff\xd8 a photo"
-OTHER = b"\xff\xd8 another photo"
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "photos"
-
-
-@pytest.fixture
-def client(root: Path) -> Iterator[Client]:
-    with receiving(root) as client:
-        yield client
-
 
 # Refusing.
 

@@ -7,19 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from receiving import PATIENCE, TOKEN, Client, eventually, everything, files, form, parts, receiving
+from receiving import PATIENCE, PHOTO, TOKEN, Client, eventually, everything, files, form, parts, receiving
 
 from albumup.receive import handler
 from albumup.receive.connections import Connections, network_of
-
-PHOTO = b"\xff\xd8 a photo"
-
-
-@pytest.fixture
-def client(tmp_path: Path) -> Iterator[Client]:
-    with receiving(tmp_path / "photos") as client:
-        yield client
-
 
 # Heads.
 

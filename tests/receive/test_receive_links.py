@@ -6,23 +6,15 @@ import errno
 import os
 import stat
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from receiving import Client, files, parts, receiving, sha256
+from receiving import OTHER, PHOTO, Client, files, parts, receiving, sha256
 
 from albumup.errors import LocalError
 from albumup.receive import Store, store_id
-
-PHOTO = b"\xff\xd8 a photo"
-OTHER = b"\xff\xd8 another photo"
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "photos"
 
 
 @pytest.fixture
@@ -32,12 +24,6 @@ def elsewhere(tmp_path: Path) -> Path:
     place.mkdir()
     (place / "theirs.jpg").write_bytes(OTHER)
     return place
-
-
-@pytest.fixture
-def client(root: Path) -> Iterator[Client]:
-    with receiving(root) as client:
-        yield client
 
 
 def seen(folder: Path) -> set[str]:

@@ -10,7 +10,6 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from receiving import (
     BOUNDARY,
+    OTHER,
     PATIENCE,
+    PHOTO,
     TOKEN,
     Client,
     eventually,
@@ -35,21 +36,6 @@ from receiving import (
 from albumup.errors import LocalError
 from albumup.receive import Receiver, Store, album_folder_name
 from albumup.receive.names import photo_name
-
-PHOTO = b"\xff\xd8 a photo"
-OTHER = b"\xff\xd8 another photo"
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "photos"
-
-
-@pytest.fixture
-def client(root: Path) -> Iterator[Client]:
-    with receiving(root) as client:
-        yield client
-
 
 # Storing.
 
