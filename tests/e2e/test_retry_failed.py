@@ -63,6 +63,17 @@ def test_a_photo_gets_five_rounds_each_later_than_the_last(failed: Home, server:
     assert failed.states()["IMG_2.JPG"] == "failed"
 
 
+def test_status_says_when_the_next_round_is_due(failed: Home) -> None:
+    assert failed.run("status").stderr == ""  # cron may not be set up at all
+    failed.run("retry-failed")
+    assert re.fullmatch(r"trip: next round in 1[45] min.*\n", failed.run("status").stderr)
+    failed.later(16 * MINUTE)
+    assert failed.run("status").stderr == "trip: next round at cron's next turn\n"
+    failed.sql("update task set rounds = 5 where state = 'failed'")
+    assert failed.run("status").stderr == "trip: cron gives no more rounds\n"
+    assert failed.run("status", "--json").stderr == ""
+
+
 def test_rounds_can_be_fewer(failed: Home, server: FormServer) -> None:
     assert failed.run("retry-failed", "--rounds", "0").stderr == ""
     failed.run("retry-failed", "--rounds", "1")

@@ -14,7 +14,7 @@ import pyte
 import zygote
 
 from .conftest import PATIENCE, Home, finish, until
-from .server import FormServer
+from .server import Answer, FormServer
 
 _ROWS = 24
 
@@ -98,3 +98,28 @@ def test_retry_failed_that_hands_over_says_so_where_somebody_looks(home: Home, s
     assert (off_it.returncode, off_it.stderr) == (0, "")
     server.may_answer.set()
     assert finish(first).returncode == 0
+
+
+def test_the_bare_command_says_where_things_stand_and_what_to_type_next(home: Home, server: FormServer) -> None:
+    def said() -> list[str]:
+        window = Window(home, 80)
+        assert window.close() == 0
+        return window.lines()
+
+    last = "    (all commands: albumup --help)"
+    assert said() == ["nothing to do (~/state/albumup/journal.db)", f"Next: albumup push FOLDER{last}"]
+    home.form(server)
+    server.answer = lambda one: Answer(413 if one.filename == "IMG_2.JPG" else 401)
+    home.run("push", home.photos(3), "-j1")
+    assert said()[-1] == f"Next: albumup resume{last}"
+    server.answer = lambda one: Answer(413 if one.filename == "IMG_2.JPG" else 200)
+    home.run("resume")
+    head, line, after = said()
+    assert head.split()[:3] == ["ALBUM", "TARGET", "STATE"]
+    assert line.split()[:4] == ["trip", "club", "settled", "2/3"]
+    assert after == f"Next: albumup retry-failed trip --rejected{last}"
+    home.run("cancel", "trip")
+    assert said()[-1] == f"Next: albumup push FOLDER{last}"
+    off_it = home.run()
+    assert (off_it.returncode, off_it.stdout) == (2, "")
+    assert off_it.stderr.startswith("Usage: albumup ")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 from typing import Any
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
-from albumup.cli.app import shared
+from albumup.cli.app import App, shared
 from albumup.cli.commands import COMMANDS
 from albumup.cli.help import Group
 
@@ -41,9 +43,10 @@ class _Lazy(Group):
         return found
 
 
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
 @shared
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> int:
     """Upload a folder of photos as one album, and survive whatever happens on the way.
 
     \b
@@ -54,3 +57,10 @@ def cli() -> None:
 
     Without any configuration, photos are copied to an inbox on this computer.
     """
+    if context.invoked_subcommand is not None:
+        return 0
+    if not sys.stdout.isatty():
+        raise NoArgsIsHelpError(context)
+    from albumup.cli.status import alone
+
+    return alone(context.ensure_object(App))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from albumup.cli.endings import Ending, commands_for
 from albumup.cli.reasons import grouped
 from albumup.cli.screen import photos, span
@@ -68,11 +70,17 @@ def due(journal: Journal, album: Album, rounds: int) -> str:
     )
     if not found:
         return ""
-    waits = [row["updated"] + LADDER[min(row["rounds"], len(LADDER) - 1)] for row in found if row["rounds"] < rounds]
+    return f"; {next_round([(row['rounds'], row['updated']) for row in found], rounds, journal.clock())}"
+
+
+def next_round(tasks: Sequence[tuple[int, float]], most: int, now: float) -> str:
+    """When the next fresh set of tries is due for photos that failed. ``tasks``: the sets that each has had, and when
+    it failed (Unix seconds); ``most``: the sets that one gets."""
+    waits = [failed_at + LADDER[min(had, len(LADDER) - 1)] for had, failed_at in tasks if had < most]
     if not waits:
-        return "; cron gives no more rounds"
-    left = min(waits) - journal.clock()
-    return f"; next round in {span(left)}" if left > 0 else "; next round at cron's next turn"
+        return "cron gives no more rounds"
+    left = min(waits) - now
+    return f"next round in {span(left)}" if left > 0 else "next round at cron's next turn"
 
 
 def _next_round(had: int, rounds: int) -> str:

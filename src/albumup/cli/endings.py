@@ -15,6 +15,7 @@ from albumup.config import shown
 from albumup.file_names import quoted
 from albumup.journal import runs
 from albumup.journal.journal import Journal
+from albumup.journal.reading import goes_unasked
 from albumup.journal.rows import Album, Tally
 from albumup.journal.states import DONE, WANTING, Owed, State
 from albumup.uploader.terms import RunEnd
@@ -305,12 +306,8 @@ def retry_command(journal: Journal, album: Album) -> str:
 def _flags(journal: Journal, album: Album, tally: Tally) -> str:
     """What ``retry-failed`` has to be told, so that it takes all that did not get there."""
     flags = " --rejected" if tally.count(State.REJECTED) else ""
-    goes_unasked = journal.rows(
-        "select 1 from task where album_id = ? and state = 'in_doubt'"
-        " and (reason like '%(resend = never)%' or reason like '%cannot be asked%') limit 1",
-        album.id,
-    )
-    return flags + (" --in-doubt" if goes_unasked else "")
+    held_back = goes_unasked(journal.connection, album.name, album.target)
+    return flags + (" --in-doubt" if held_back else "")
 
 
 def settled(journal: Journal, album: Album, path: str, names: Names, lost: int = 0) -> Ending:

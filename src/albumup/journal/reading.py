@@ -44,6 +44,31 @@ def asking(connection: sqlite3.Connection) -> dict[tuple[str, str], int]:
     return {(album, target): count for album, target, count in rows.fetchall()}
 
 
+def rounds_had(connection: sqlite3.Connection) -> dict[tuple[str, str], list[tuple[int, float]]]:
+    """By album and target, where retry-failed has given what failed a fresh set of tries: the numbers of sets that
+    photos have had, each with when the first of them failed (Unix seconds)."""
+    rows = connection.execute(
+        "select album.name, target.name, task.rounds, min(task.updated) from album"
+        " join target on target.id = album.target_id join task on task.album_id = album.id"
+        " and task.state in ('failed', 'rejected', 'missing', 'in_doubt')"  # as the index has it
+        " where task.state in ('failed', 'missing') group by album.id, task.rounds"
+    )
+    found: dict[tuple[str, str], list[tuple[int, float]]] = {}
+    for album, target, rounds, failed_at in rows.fetchall():
+        found.setdefault((album, target), []).append((rounds, failed_at))
+    return {album: had for album, had in found.items() if any(rounds for rounds, _ in had)}
+
+
+def goes_unasked(connection: sqlite3.Connection, album: str, target: str) -> bool:
+    """Is a photo of the album in doubt that is sent again only when that is said (``retry-failed --in-doubt``)?"""
+    query = (
+        "select 1 from task join album on album.id = task.album_id join target on target.id = album.target_id"
+        " where album.name = ? and target.name = ? and state = 'in_doubt'"
+        " and (reason like '%(resend = never)%' or reason like '%cannot be asked%') limit 1"
+    )
+    return connection.execute(query, (album, target)).fetchone() is not None
+
+
 def addresses(connection: sqlite3.Connection) -> dict[str, str]:
     """The URLs of the targets that ``--url`` described, by name: what screens call them."""
     rows = connection.execute(
