@@ -11,10 +11,11 @@ from typing import Any, Literal
 
 import pytest
 
-from albumup import config
-from albumup.config import Config, Defaults, TargetTable, load, masked, read_token, settings_of, target_from_options
+from albumup import config, token_source
+from albumup.config import Config, Defaults, TargetTable, load, settings_of, target_from_options
 from albumup.errors import AlbumupError, ConfigError, UsageError
 from albumup.settings import CommonSettings, FormSettings, InboxSettings, is_secret_name, warnings
+from albumup.token_source import masked, read_token
 
 SECRET = "hunter2-s3cret"
 CLUB = '[targets.club]\nkind = "form"\nurl = "https://club.example.org/{album}"\n'
@@ -550,7 +551,7 @@ def test_token_env(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_token_command(home: Path) -> None:
-    assert config.COMMAND_LIMIT == 60
+    assert token_source.COMMAND_LIMIT == 60
     assert token_of(home, token_command=("printf", f"{SECRET}\\nuser: anna\\n")) == SECRET
     # Not a shell's command line: the words arrive as they are.
     assert token_of(home, token_command=("echo", "$HOME; *")) == "$HOME; *"
@@ -576,7 +577,7 @@ def test_a_token_command_that_fails(
     facts: tuple[str],
 ) -> None:
     if command[0] == "sleep":
-        monkeypatch.setattr(config, "COMMAND_LIMIT", 0.2)
+        monkeypatch.setattr(token_source, "COMMAND_LIMIT", 0.2)
     refused(lambda: token_of(home, token_command=tuple(command)), "F: targets.club.token_command: ", *facts)
     assert capfd.readouterr() == ("", "")
 

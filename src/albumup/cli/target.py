@@ -67,9 +67,9 @@ def show(app: App, /, name: str) -> int:
     """
     from albumup.cli.destination import kept_targets
     from albumup.cli.screen import escape, put
-    from albumup.config import masked
     from albumup.settings import warnings
     from albumup.targets.building import inbox_folder, settings_for, table_of
+    from albumup.token_source import masked
 
     table = table_of(name, app.config, kept_targets(app))
     if table is None:

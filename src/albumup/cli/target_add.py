@@ -46,9 +46,10 @@ def add(
     from albumup.cli.checks import put_checks
     from albumup.cli.screen import escape
     from albumup.cli.words import ended
-    from albumup.config import TargetTable, read_token, shown
+    from albumup.config import TargetTable, shown
     from albumup.config_file import add_target, drop_token, keep_token
     from albumup.targets.building import settings_for, tried, wants_token
+    from albumup.token_source import read_token
 
     app.makes_config = True
     given = {"token_file": _absolute(token_file), "token_env": token_env, "ca_file": _absolute(ca_file)}

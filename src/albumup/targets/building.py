@@ -14,11 +14,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from albumup.config import Config, TargetTable, beside, read_token, settings_of
+from albumup.config import Config, TargetTable, beside, settings_of
 from albumup.errors import ConfigError
 from albumup.settings import CommonSettings
 from albumup.targets.base import BUILT_IN, Check, Target
 from albumup.template import did_you_mean
+from albumup.token_source import read_token
 
 if TYPE_CHECKING:
     from albumup.transfer import Sent

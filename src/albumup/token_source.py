@@ -1,0 +1,83 @@
+"""A target's token, from the file, variable, command or key that its settings name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from albumup.config import beside, closed_again, place_of, shown
+from albumup.errors import ConfigError
+
+if TYPE_CHECKING:
+    from albumup.settings import CommonSettings
+
+COMMAND_LIMIT = 60.0  # seconds that a token_command may take
+TOKEN_LIMIT = 65536  # bytes; a longer file is no token
+
+
+def read_token(settings: CommonSettings, where: str, config_dir: str) -> str | None:
+    """The target's token from where its settings say, None when they name no source.
+
+    ``where`` is the TargetTable's and begins each message; relative paths start from ``config_dir``. ConfigError when
+    there is no token to be had, or others can read it; no message holds any part of it, or of a command's output.
+    """
+    if settings.token_file is not None:
+        place = place_of(where, "token_file")
+        text = _token_from_file(beside(settings.token_file, config_dir), place)
+    elif settings.token_env is not None:
+        place = place_of(where, "token_env")
+        if (text := os.environ.get(settings.token_env, "")) == "":
+            raise ConfigError(
+                f"{place}: the environment variable {settings.token_env} is not set",
+                "cron and systemd do not know a shell's variables; token_file works everywhere",
+            )
+    elif settings.token_command is not None:
+        place = place_of(where, "token_command")
+        text = _token_from_command(settings.token_command, place)
+    elif settings.token is not None:
+        place = place_of(where, "token")
+        text = settings.token  # load() has seen to it that nobody else can read the file
+    else:
+        return None
+    token = text.strip()
+    if not token:
+        raise ConfigError(f"{place}: the token there is empty")
+    if not token.isprintable() or "\ufffd" in token:
+        raise ConfigError(f"{place}: the token there is not a single line of text")
+    return token
+
+
+def masked(token: str | None) -> str:
+    """What to show in a token's place: whether there is one, and nothing else about it."""
+    return "none" if token is None else "********"
+
+
+def _token_from_file(path: str, where: str) -> str:
+    try:
+        with open(path, "rb") as source:
+            if os.fstat(source.fileno()).st_mode & 0o077:
+                raise ConfigError(f"{where}: others can read {shown(path)}", closed_again(path))
+            data = source.read(TOKEN_LIMIT + 1)
+    except OSError as error:
+        raise ConfigError(f"{where}: {shown(path)} cannot be read: {error.strerror}") from None
+    if len(data) > TOKEN_LIMIT:
+        raise ConfigError(f"{where}: {shown(path)} is too long for a token")
+    return data.decode("utf-8", "replace")
+
+
+def _token_from_command(command: Sequence[str], where: str) -> str:
+    """The first line that the command prints; it is named by its first word, the others may be confidential."""
+    import subprocess
+
+    quiet = subprocess.DEVNULL
+    try:
+        done = subprocess.run(command, stdin=quiet, stdout=subprocess.PIPE, stderr=quiet, timeout=COMMAND_LIMIT)
+    except subprocess.TimeoutExpired:
+        raise ConfigError(f"{where}: {command[0]} has not answered within {COMMAND_LIMIT:g} s") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a command"
+        raise ConfigError(f"{where}: {command[0]} cannot be run: {reason}") from None
+    if done.returncode != 0:
+        raise ConfigError(f"{where}: {command[0]} ended with exit status {done.returncode}")
+    return done.stdout.decode("utf-8", "replace").partition("\n")[0]
