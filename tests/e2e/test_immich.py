@@ -515,6 +515,14 @@ def test_a_still_whose_clip_is_not_taken_goes_alone_until_it_is(home: Home, immi
     assert immich.album("trip") == ["A.JPG"]
 
 
+def test_a_still_goes_in_the_same_run_when_its_clip_is_refused_as_the_first_of_all(home: Home, immich: Immich) -> None:
+    """Until a server has accepted a photo, what it refused is held back up to the end of the run."""
+    live(home.photos(0), "A", 1)
+    immich.fault("POST", "/api/assets$", "status", status=400, body={"message": "Unsupported file type"})
+    assert home.run("push", home.folder / "trip").returncode == 3
+    assert home.states() == {"A.JPG": "uploaded", "A.MOV": "rejected"}
+
+
 def test_a_key_that_may_join_nothing_leaves_two_files_and_says_so(home: Home, immich: Immich) -> None:
     live(home.photos(0), "A", 1)
     immich.tell("set_key", key=KEY, permissions=["asset.upload", "album.read", "album.create", "albumAsset.create"])

@@ -315,10 +315,13 @@ class Engine:
                 return None
             if self.stop is None and any(self._has_work(journal, album_id) for album_id in unfinished):
                 return None
-            self.dispatch.no_more()  # under the lock: from here on no worker takes another task
             held = self.dispatch.last_held() if self.stop is None else []
-        for lane, one in held:
-            self.recording.own(journal, lane, one)
+            if not held:
+                self.dispatch.no_more()  # under the lock: from here on no worker takes another task
+        if held:
+            for lane, one in held:
+                self.recording.own(journal, lane, one)
+            return None  # a still that waited for its clip may be among those that go now
         self._unhold_all(journal)
         if self.stop is None:
             for lane in self.dispatch.lanes.values():
