@@ -1,5 +1,5 @@
-"""Which files of a folder are wanted, by their names and their status: what the options of ``push`` say, and what
-cameras, servers and tools leave behind.
+"""Which files of a folder are wanted, by their names and their status: the options of ``push``, and the leavings
+of cameras, servers and tools.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class SkipReason(StrEnum):
 
 
 class Rules:
-    """What the filters say, compiled once."""
+    """The filters, compiled once."""
 
     def __init__(self, filters: Filters) -> None:
         self.filters = filters

@@ -185,7 +185,7 @@ class Intake:
         return found is not None and (not found.sent or digest_of_sidecar(path) == found.sha256)
 
     def _sidecars_into(self, gathering: Gathering) -> Callable[[bytes], bool]:
-        """What is done with each XMP file: it is gathered with the photo that it is of, whichever that is.
+        """How each XMP file is taken: it is gathered with its photo, whichever that is.
 
         One that was sent before may be it: then it goes with no other.
         """
@@ -207,7 +207,7 @@ class Intake:
         return gather
 
     def _hear(self, gathering: Gathering) -> None:
-        """Let it be known which stills and clips are live photos."""
+        """Find out which stills and clips are live photos."""
         folders = [root.path for root in self._roots if root.is_folder]
         files_in = {os.path.dirname(root.path) for root in self._roots if not root.is_folder}
         self.survey.maybe_live = pairing.read(gathering.halves(self._album_id), folders, files_in)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 
 class Kind(StrEnum):
-    """What a file of a type is."""
+    """The kinds of media."""
 
     RAW = "RAW"
     PICTURE = "picture"
@@ -179,7 +179,7 @@ LOOSE_SUFFIXES = _set(".raw .bay .cap .mos")
 SOUND_SUFFIXES = _set(
     ".3ga .aac .aif .aiff .amr .asx .au .flac .m4a .m4b .m4p .m4r .mka .mp2 .mp3 .oga .ogg .opus .ra .wav .weba .wma"
 )
-"""What is called so is no video, though its content may look like one: they share their containers."""
+"""Files with these suffixes are no videos, though their content may look so: sound and video share containers."""
 
 SOUND_BRANDS = frozenset({b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B "})
 """Brands of files that hold sound alone, though they name a video's brand beside."""

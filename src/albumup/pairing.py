@@ -59,7 +59,7 @@ def _is_there(half: Half) -> bool:
 
 
 class _Places:
-    """What was pushed."""
+    """The folders and files that were pushed."""
 
     def __init__(self, folders: frozenset[bytes], files_in: frozenset[bytes]) -> None:
         self._folders, self._files_in = folders, files_in

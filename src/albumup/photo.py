@@ -55,7 +55,7 @@ ANYTHING = "application/octet-stream"
 """The type of a file that is taken though nothing here knows what it is."""
 
 _LETTERS = bytes(range(0x20, 0x7F)) + b"\t\n\r\f\b\x1b" + bytes(range(0x80, 0x100))
-"""What text consists of, in any charset that keeps ASCII."""
+"""The bytes of text, in any charset that keeps ASCII."""
 _HIGH = bytes(range(0x80, 0x100))
 _MARKS = (b"\xff\xfe", b"\xfe\xff")
 """Text in UTF-16 begins so."""
@@ -118,7 +118,7 @@ def is_source(head: bytes, name: bytes) -> bool:
 
 
 def oddity(head: bytes, name: bytes) -> str:
-    """What is in a file that is called as a photo and holds something else, in words; "" if it is as its name says."""
+    """How the content of a file differs from what its name says, in words; "" if it does not."""
     suffix = suffix_in(name)
     by_content, by_name = _by_content(head, suffix), _BY_SUFFIX.get(suffix)
     if by_name is None or by_name == by_content:

@@ -133,7 +133,7 @@ def taken_of(
 
 
 def placed(date: datetime, zone: tzinfo | None) -> datetime:
-    """What a clock in a zone (None: the computer's) showed, with its offset from UTC in whole minutes.
+    """The time that a clock in a zone (None: the computer's) showed, with its offset from UTC in whole minutes.
 
     The clock's own time stays as it is, also in the hour that is left out in spring; the one that comes twice in autumn
     is the first.

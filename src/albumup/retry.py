@@ -311,6 +311,7 @@ def again(finding: Finding, rules: Rules, *, tries: int, doubted: bool, now: flo
 
 
 def gave_up_after(tries: int) -> str:
+    """ "gave up after 4 tries"."""
     return f"gave up after {tries} {'try' if tries == 1 else 'tries'}"
 
 

@@ -28,7 +28,7 @@ def _rank_of(one: MediaType) -> int:
 
 
 _RANKS = {suffix.encode(): _rank_of(one) for one in TYPES for suffix in one.suffixes} | {b".insp": 1, b".svg": 3}
-"""Of each suffix of our table. Insta360's .insp is a JPEG, and as good as raw; no push but to Immich takes .svg."""
+"""The rank of each suffix of our table. Insta360's .insp is a JPEG, and as good as raw; only Immich takes .svg."""
 
 
 def owner_of(sidecar: bytes, names: Iterable[bytes]) -> bytes | None:

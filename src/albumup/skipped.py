@@ -1,4 +1,4 @@
-"""What a push leaves out, and what is odd about what it takes: counted, and put in words."""
+"""Files that a push leaves out, and oddities of those that it takes: counted, and put in words."""
 
 from __future__ import annotations
 

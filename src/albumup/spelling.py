@@ -57,7 +57,7 @@ class Spelling:
         return os.path.join(folder, self._name(folder, name, likely)), True
 
     def _name(self, folder: bytes, name: bytes, likely: Sequence[bytes]) -> bytes:
-        """What the listing of a folder calls a file that is there, and is not listed under its name.
+        """The name by which a folder's listing has a file that is there, but not listed under ``name``.
 
         By inode, and where those are made up for each spelling (some FUSE, some CIFS), by what is the only likely one.
         """
@@ -160,7 +160,7 @@ class Journaled:
         return [(folded(folder), folder) for folder in sorted(folders)]
 
     def album(self, name: str, path: bytes) -> str:
-        """What the album of a folder is called, where that is another spelling of ``name``; else ``name``."""
+        """The name of a folder's album, where that is another spelling of ``name``; else ``name``."""
         names = media.albums_of_root(self._connection, self.folder(path))
         like = [one for one in names if folded(bytes_of(one)) == folded(bytes_of(name))]
         return name if name in names or not like else like[0]
@@ -191,7 +191,7 @@ class Journaled:
 
 
 def _likely(path: bytes, roots: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
-    """What a folder may be called by what was pushed: it itself, one below it, or one above."""
+    """Spellings of a folder in what was pushed before: of the folder itself, one below it, or one above."""
     parts, common = path.split(b"/"), folded(path)
     for root_folded, root in roots:
         of_root = root.split(b"/")

@@ -1,4 +1,4 @@
-"""What a push found, in numbers and examples, for the screen."""
+"""The findings of a push, in numbers and examples, for the screen."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from albumup.skipped import Examples, skipped_words
 
 @dataclass(slots=True)
 class Survey:
-    """What a push found; counts are photos."""
+    """The findings of a push; counts are photos."""
 
     queued: int = 0
     size: int = 0

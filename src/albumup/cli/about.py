@@ -1,4 +1,4 @@
-"""``albumup help`` and ``albumup version``: what people type who do not know the options for it."""
+"""``albumup help`` and ``albumup version``: the commands that people try before they know the options."""
 
 from __future__ import annotations
 

@@ -19,8 +19,8 @@ _MOST_NAMED = 8
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """What came of looking at what was sent before: ``lost``: lines about photos that are there no more, of which there
-    are ``count``. ``is_asked``: did the server say so, and of the share link, too?"""
+    """The findings about an album's earlier photos: ``lost`` has lines about the ``count`` photos that are gone there.
+    ``is_asked``: was the server asked, also for the share link?"""
 
     lost: Sequence[str] = ()
     count: int = 0
@@ -28,9 +28,9 @@ class Again:
 
 
 def look_again(app: App, journal: Journal, album: Album, server: Target, *, wants_share: bool) -> Again:
-    """Look what has become of an album of which something was sent before.
+    """Look at the photos of an album that were sent before.
 
-    What is owed of it then is journaled, for the run that follows. Nothing is asked while somebody is uploading.
+    Work that turns out to be owed is journaled, for the run that follows. Nothing is asked while somebody is uploading.
     """
     from albumup.cli import words
     from albumup.cli.figures import are

@@ -117,7 +117,7 @@ ERASE = "\r\033[K\0337\033[B\r\033[J\0338"
 
 @dataclass(frozen=True)
 class _Row:
-    """A line of the bars: whose it is, how far that is, and what is said of it, the longest first."""
+    """A line of the bars: its name, its progress, and its texts, the longest first."""
 
     name: str
     count: str
@@ -175,7 +175,7 @@ def _run(progress: Progress, title: str, rate: Rate) -> _Row:
 
 
 def _shown(rows: Sequence[_Row | None], lines: int) -> Sequence[_Row | None]:
-    """What there is room for: on a low terminal the uploads in flight alone, and of these the first."""
+    """The rows that fit: on a low terminal only uploads in flight, and of these the first."""
     room = max(1, lines - 2)
     if len(rows) <= room:
         return rows
@@ -191,6 +191,7 @@ def _encoded(text: str, is_utf: bool) -> str:
 
 
 def plain(progress: Progress, title: str, rate: Rate) -> str:
+    """The run in one sentence, for a log."""
     speed = rate.value()
     pace = f", {size(speed)}/s" if speed else ""
     done, total = size(progress.bytes_done), size(progress.bytes_total)

@@ -1,4 +1,4 @@
-"""What a look at a target found, line by line."""
+"""The findings about a target, line by line."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What Tab offers in bash, zsh and fish: commands, options, albums, targets, states and files.
 
-A shell runs the program at each Tab. Nothing is made and nothing is said: the journal is opened to be read, and what
-cannot be found out is not offered. A name may hold spaces, quotes and anything else that a shell would act upon, so
+A shell runs the program at each Tab. Nothing is made and nothing is said: the journal is only read, and where
+that fails nothing is offered. A name may hold spaces, quotes and anything else that a shell would act upon, so
 click's scripts are replaced by ours: they hand over the line as it was typed, and take lines that nothing expands.
 """
 
@@ -227,7 +227,7 @@ class _Ours(ShellComplete):
     """What the three shells have in common."""
 
     incomplete = ""
-    """What was typed of the last word, its quotes taken off, without ``prefix``."""
+    """The part of the last word that is typed already, unquoted and without ``prefix``."""
     prefix = ""
     """``--option=``, where the value follows in the same word."""
     quote = ""
@@ -274,7 +274,7 @@ class _Bash(_Ours, BashComplete):
         return ShellComplete.source(self)  # BashComplete's runs bash, to ask for its version
 
     def format_completion(self, item: CompletionItem[str]) -> str:
-        """What stands there stays as it was typed, and what is missing is quoted as it needs to be in that place."""
+        """The typed part stays as it is; the rest is quoted as its place demands."""
         missing = item.value.removeprefix(self.incomplete)
         return f"{item.type}\t{os.environ.get('COMP_WORD', '')}{quoted(missing, self.quote)}"
 

@@ -1,4 +1,4 @@
-"""What a command's part in uploading comes to: its closing words, its summary for programs, and its exit code."""
+"""The end of a command that uploads: its closing words, its summary for programs, and its exit code."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from albumup.uploader.terms import RunEnd
 
 @dataclass(slots=True)
 class Conclusion:
-    """What is said at the end, and to whom."""
+    """Who is told what when a run ends."""
 
     app: App
     journal: Journal
@@ -38,13 +38,13 @@ class Conclusion:
     newest: int | None = None
     """The newest task that there was before this command queued its own; None where it queues nothing."""
     shortcomings: list[str] = field(default_factory=list)
-    """What the command met before that makes it end with 3 at best: said with the closing words."""
+    """Troubles met before the run, which make it end with 3 at best; told with the closing words."""
     lost: int = 0
     """Photos that were sent before, and are gone from their server."""
     titles: dict[str, str] = field(default_factory=dict)
-    """What screens call the targets of this run."""
+    """The targets of this run as screens call them, by name."""
     names: Names = field(init=False)
-    """What photos are called."""
+    """How photos are called."""
     _unfinished: set[int] = field(default_factory=set)
     """Albums that had something left to do when this began."""
 
@@ -145,7 +145,7 @@ class Conclusion:
                 self.app.screen.say(words.forgotten(name))
 
     def _held_up(self, end: RunEnd) -> list[str]:
-        """What kept a run from sending all."""
+        """The lines about targets and folders that kept a run from sending all."""
         said = []
         for name, reason in end.closings.items():
             if self._is_worth_telling(f"target {name}", kind_of(reason.words)):
@@ -167,7 +167,7 @@ class Conclusion:
         )
 
     def _sum_up(self, album: Album, end: RunEnd) -> Ending | None:
-        """What is said of an album; None if that is no news for cron."""
+        """The closing words of an album; None if they are no news for cron."""
         before = self.before.get(album.id, end.before[album.id][0])
         if not self._is_worth_telling(f"album {album.id}", cron.fingerprint(self.journal, album)):
             return None

@@ -1,4 +1,4 @@
-"""What cron is told: only what changed since it was last told, and what to type."""
+"""The words for cron: only news since the last run, and what to type."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _most_rounds(journal: Journal, album: Album) -> int:
 
 
 def on_hold(journal: Journal, album: Album) -> str:
-    """That an album is left alone, and how to go on."""
+    """The line that an album on hold is left alone, and how to go on."""
     waiting = runs.unsent(journal, album.id)
     what = f"; {waiting} waiting" if waiting else ""
     return f"{title_of(journal, album)}: on hold, left alone{what}. Go on with: albumup resume {quoted(album.name)}"
@@ -88,7 +88,7 @@ def _next_round(had: int, rounds: int) -> str:
 
 
 def fingerprint(journal: Journal, album: Album) -> str:
-    """What cron is told of an album, without what changes by itself."""
+    """The facts of an album that are news to cron when they change; times and ages are not among them."""
     tally = runs.tally(journal, album.id)
     rounds = journal.rows(
         "select sum(rounds) from task where album_id = ? and state in ('failed', 'missing')", album.id

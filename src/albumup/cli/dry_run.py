@@ -71,7 +71,7 @@ def _where(where: Destination, album: str) -> str:
 
 
 def _of_album(status: dict[str, Any]) -> str:
-    """What the journal has of an album: "The album has 12 photos: 10 sent, 1 waiting, 1 failed"."""
+    """An album as the journal has it: "The album has 12 photos: 10 sent, 1 waiting, 1 failed"."""
     from albumup.cli.screen import photos
 
     counts = status["counts"]

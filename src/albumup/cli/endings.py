@@ -36,13 +36,13 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What is said of an album at the end. Read from below: what to type, the ``summary``, and what it comes from."""
+    """The closing words of an album. Read from below: what to type, the ``summary``, and the details it comes from."""
 
     album_id: int
     summary: str
     is_well: bool = False
     groups: Sequence[Group] = ()
-    """What did not get there."""
+    """The photos that did not get there."""
     notes: Sequence[Note] = ()
     commands: Sequence[str] = ()
     link: str = ""
@@ -221,13 +221,13 @@ class _There:
     known: int
     """Found there before they were sent."""
     twins: int
-    """Of equal bytes as another photo of the run, which is why."""
+    """Found there because another photo of the run has the same bytes."""
     sent_to_it: int
-    """It said so of the whole body only."""
+    """Sent whole first: only then did the server say so."""
     photos: int
     """Those that are not counted as sent."""
     bytes: int
-    """Of what was not sent at all."""
+    """The bytes of photos that were not sent at all."""
 
 
 def _found_there(journal: Journal, album: Album, run_id: int) -> _There:
@@ -277,7 +277,7 @@ def _share(journal: Journal, album: Album) -> str:
 
 
 def commands_for(journal: Journal, album: Album, wanting: int) -> list[str]:
-    """What to type about the ``wanting`` photos that did not get there, and about those that have no place there."""
+    """The commands for the ``wanting`` photos that did not get there, and for those outside the album there."""
     tally, name = runs.tally(journal, album.id), _typed(journal, album)
     lines = []
     if runs.unplaced(journal, album.id, Owed.GIVEN_UP):
@@ -298,13 +298,13 @@ def _typed(journal: Journal, album: Album) -> str:
 
 
 def retry_command(journal: Journal, album: Album) -> str:
-    """What gives all photos of an album that did not get there a fresh set of tries."""
+    """The command that gives all photos of an album that did not get there a fresh set of tries."""
     flags = _flags(journal, album, runs.tally(journal, album.id))
     return f"albumup retry-failed {_typed(journal, album)}{flags}"
 
 
 def _flags(journal: Journal, album: Album, tally: Tally) -> str:
-    """What ``retry-failed`` has to be told, so that it takes all that did not get there."""
+    """The options with which ``retry-failed`` takes all photos that did not get there."""
     flags = " --rejected" if tally.count(State.REJECTED) else ""
     held_back = goes_unasked(journal.connection, album.name, album.target)
     return flags + (" --in-doubt" if held_back else "")
@@ -324,7 +324,7 @@ def settled(journal: Journal, album: Album, path: str, names: Names, lost: int =
 
 
 def followed(journal: Journal, album: Album, before: int) -> Ending:
-    """What a follower says at the end."""
+    """The closing words of a follower."""
     tally = runs.tally(journal, album.id)
     sent, unsent = tally.count(*DONE) - before, runs.unsent(journal, album.id)
     wanting = tally.count(*WANTING) - runs.asking(journal, album.id)

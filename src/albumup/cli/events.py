@@ -1,4 +1,4 @@
-"""What is told while a run goes: events as sentences and as JSON, how it begins, and what holds it up."""
+"""News while a run goes: events as sentences and as JSON, how it begins, and what holds it up."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def summary_event(code: int, albums: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def event_line(event: dict[str, Any], names: Names) -> str:
-    """What a person is told of an event while the bars go; "" for most."""
+    """An event as a line above the bars; "" for most."""
     if event["event"] in DONE:
         return ""
     name = names.of(event["path"]) if "path" in event else ""

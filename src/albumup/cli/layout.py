@@ -17,7 +17,7 @@ _ROWS = 24
 _LEAST = 20
 """Cells that a broken line gets at least, however narrow the window is."""
 
-# What is typed in a shell, up to what ends it in a sentence. Quoted parts hold whatever they like.
+# A command to be typed, up to the punctuation that ends it in a sentence. Quoted parts may hold anything.
 _WORD = r"""(?:'[^']*'|"[^"]*"|[^\s'"])+(?<![,;)])"""
 _TYPED = re.compile(
     rf"(?<![\w/.'\"-])(?:albumup (?:{'|'.join(COMMANDS)})\b|chmod (?=\d)|(?:kill|rm) (?=-)|pip install)"

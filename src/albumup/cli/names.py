@@ -1,4 +1,4 @@
-"""What screens call a photo: its base name, with as much of its folder as tells it from others of that name."""
+"""The names of photos on screens: base names, with as much of the folder as tells them from others of that name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a push names without being asked: photos that are empty, or hold something else than their names say."""
+"""Photos that a push names without being asked: empty ones, and those that are not what their names say."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from albumup.survey import Survey
 
 
 def say_oddities(screen: Screen, survey: Survey) -> None:
+    """Name them, ten of each."""
     empty, odd = survey.empty.count, survey.odd.count
     if empty:
         _name(screen, f"{photos(empty)} {are(empty)} empty, and not sent:", survey.empty)

@@ -1,4 +1,4 @@
-"""What a push has queued, and what it has not and why: for people and for programs."""
+"""The photos that a push has queued, and those that it has not and why: for people and for programs."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _kinds(survey: Survey) -> str:
 
 
 def _maybe_live(count: int) -> str:
-    """What becomes of clips whose stills cannot be told, and what to install."""
+    """The fate of clips whose stills cannot be told, and what to install."""
     what = f"{count} live photos go as two files each, still and clip"
     if count == 1:
         what = "1 live photo goes as two files, its still and its clip"
@@ -67,7 +67,7 @@ def _maybe_live(count: int) -> str:
 
 
 def left_out(survey: Survey) -> list[str]:
-    """What is not queued, or not as a photo of its own, and why, by number."""
+    """How many files were not queued, or not as photos of their own, and why."""
     forget = "to send them: albumup forget, then push"
     counts = {
         "already there": survey.sent_before,

@@ -1,4 +1,4 @@
-"""What did not get there, grouped by reason: reasons that differ only in names, numbers or ids are one."""
+"""Photos that did not get there, grouped by reason: reasons that differ only in names, numbers or ids are one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_LINES = 10
 """Rows that the details of a run take on a terminal of 80 columns, whatever went wrong."""
 _AT_A_TIME = 1000
 _MOST_GROUPS = 1000
-"""What is beyond them is one group: memory stays flat."""
+"""Reasons beyond these share one group: memory stays flat."""
 _MOST_PATHS = 24
 _MOST_NAME_LINES = 3
 _COLUMNS = 79
@@ -30,7 +30,7 @@ _VARYING = re.compile(
     r"""(?<!\w)'[^']*'(?!\w)|"[^"]*"|«[^»]*»|„[^“”]*[“”]|“[^”]*”|\bhttps?://\S+"""
     r"""|\b(?=[0-9a-fA-F-]*\d)[0-9a-fA-F]{6,}(?:-[0-9a-fA-F]+)*\b|\d+(?:[.,:]\d+)*"""
 )
-"""What is quoted, addresses, ids, figures."""
+"""Quoted text, addresses, ids, figures."""
 _STATUS = re.compile(r"(?:^|\b(?:answered|code|http\S*|status):? )([1-5]\d\d)(?![\w.])", re.IGNORECASE)
 _SHORTEST_STEM = 3
 

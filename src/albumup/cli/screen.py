@@ -1,4 +1,4 @@
-"""What a command says: messages, bars, data. All of it goes out through :mod:`albumup.cli.gate`.
+"""The output of a command: messages, bars, data. All of it goes out through :mod:`albumup.cli.gate`.
 
 Data goes to stdout, everything else to stderr. Painting happens in one thread, the caller's.
 """
@@ -42,7 +42,7 @@ class Screen:
         self._err = Own(sys.stderr)
         is_dumb = os.environ.get("TERM") == "dumb"
         self.is_terminal = self._err.isatty()
-        """What is said is read by a person, now."""
+        """A person reads it, now."""
         is_terminal = self.is_terminal and not is_dumb
         automatic = "bar" if is_terminal else "plain" if self.is_terminal else "none"
         self.progress = automatic if progress == "auto" else progress
@@ -146,7 +146,7 @@ class Screen:
 
 
 class _Stream:
-    """What ``print`` and the bars need of a stream, into an outlet."""
+    """An outlet as the stream that ``print`` and the bars need."""
 
     def __init__(self, outlet: Outlet, stream: IO[str]) -> None:
         self._outlet, self._stream = outlet, stream
@@ -169,7 +169,7 @@ class _Stream:
 
 
 def _columns(stream: IO[str]) -> int | None:
-    """Of the terminal behind a stream; None where there is none."""
+    """The columns of the terminal behind a stream; None where there is none."""
     size_there = layout.size_of(stream)
     return size_there[0] if size_there else None
 

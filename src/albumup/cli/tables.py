@@ -53,7 +53,7 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
 def _floors(
     headers: Sequence[str], grid: Sequence[Sequence[str]], cut: Collection[str], broken: Collection[str]
 ) -> Iterator[tuple[int, int]]:
-    """Which column gives way to how many cells, in that order: long names first, then words, then names again."""
+    """The columns that give way, each with its least width, in order: long names, then words, then names again."""
     names = [number for number, header in enumerate(headers) if header in cut]
     yield from ((number, _GOOD_NAME) for number in reversed(names))
     for number, header in enumerate(headers):

@@ -155,7 +155,7 @@ def _details(app: App, findings: list[Finding], outcome: Outcome) -> list[str]:
 
 
 def ways_on(findings: Sequence[Finding], folders: Sequence[bytes], album: Album, *, is_one: bool) -> list[str]:
-    """What to type to send what lies in the pushed folders and is not in the album.
+    """The commands that send the files in the pushed folders that are not in the album.
 
     ``is_one``: the only album of its name.
     """

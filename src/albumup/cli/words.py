@@ -38,7 +38,7 @@ def title_of(journal: Journal, album: Album) -> str:
 
 
 def title_of_all(names: Iterable[str]) -> str:
-    """What some albums are called together: by their name if they have but one, else by their number."""
+    """Several albums in a few words: their name if they share one, else their number."""
     different = set(names)
     return shown_name(different.pop()) if len(different) == 1 else f"{len(different)} albums"
 

@@ -38,7 +38,7 @@ def read(file: PatientFile) -> Facts | None:
 
 
 def _streams(block: bytes) -> list[bytes]:
-    """What the packets carry, by the number of their stream. AVCHD has a time code of four bytes before each packet."""
+    """The packets' payloads, by the number of their stream. AVCHD has a time code of four bytes before each packet."""
     step = _PACKET if block[:1] == bytes([_SYNC]) else _PACKET + 4
     streams: dict[int, bytearray] = {}
     for start in range(step - _PACKET, len(block) - _PACKET + 1, step):
@@ -64,8 +64,8 @@ def _entries(message: bytes) -> dict[int, bytes]:
 
 
 def _moment(entries: dict[int, bytes]) -> datetime | None:
-    """Each half of a byte is a digit. In summer nobody says whether the zone is put forward, so
-    it is left out."""
+    """The clock's time: each half of a byte is a digit. Whether summer time is in the zone nobody says, so that it is
+    left out in summer."""
     if not {_YEAR_AND_MONTH, _DAY_AND_TIME} <= entries.keys():
         return None
     zone, *digits = entries[_YEAR_AND_MONTH] + entries[_DAY_AND_TIME]

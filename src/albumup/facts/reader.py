@@ -117,7 +117,7 @@ def _joined(one: Facts | None, other: Facts | None) -> Facts | None:
 
 
 def _readers(file: PatientFile, mime: str) -> Iterator[_Reader]:
-    """Who knows what the file holds, whatever it is called; the name tells RAW types from TIFF."""
+    """The readers for a file's content, whatever its name; the name tells RAW types from TIFF."""
     try:
         head = file.read(HEAD_BYTES)
     except OSError:

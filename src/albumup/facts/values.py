@@ -91,7 +91,7 @@ def _plain(words: str) -> str:
 
 
 def _hour(hour: int, half: str) -> int:
-    """Of 24 hours. ``half``: a, p or neither; a camera that says PM of 18 o'clock means 18 o'clock."""
+    """The hour of 24. ``half``: a, p or neither; a camera that writes 18 PM means 18 o'clock."""
     if half and hour <= 12:
         hour = hour % 12 + 12 * (half == "p")
     return 0 if hour == 24 and not half else hour
@@ -113,7 +113,7 @@ def zone_of(offset: str) -> timezone | None:
 
 
 def clip_moment(words: str) -> datetime | None:
-    """The same for a clip, whose container says 1904 or 1970 when its clock was not set."""
+    """As ``moment``, for a clip, whose container says 1904 or 1970 when its clock was not set."""
     when = moment(words)
     return when if when is not None and when.year >= FIRST_CLIP else None
 

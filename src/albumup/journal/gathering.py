@@ -148,7 +148,7 @@ class Gathering:
         return [row["path"] for row in found]
 
     def halves(self, album_id: int | None) -> Halves:
-        """What may be halves of live photos, with what the album had before; what they hear counts in ``take_in``."""
+        """The possible halves of live photos, here and in the album; ``take_in`` goes by what they hear."""
         self._flush()
         self._halves = Halves(self._journal, album_id)
         return self._halves

@@ -369,7 +369,7 @@ class Journal:
         )
 
     def owe_refused(self, album_id: int) -> None:
-        """What the server would not put into the album, or would not join, is to be tried again."""
+        """Photos that the server would not put into the album, or would not join, are to be tried again."""
         self.connection.execute(
             "update task set owed = 1 where remote_id not null and owed in (0, 2) and id in"
             " (select clip_id from task where album_id = ? and alone = 2)",

@@ -40,7 +40,7 @@ class Half:
     """A still or a clip that may be half of a live photo. ``pins``: as the journal knows it; None of an arrival."""
 
     number: int
-    """Of the arrival, or of the journal's photo."""
+    """The arrival's, or that of the journal's photo."""
     path: bytes
     mime: str
     pins: Pins | None = None
@@ -48,7 +48,7 @@ class Half:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """What a push has joined: stills that are queued with their clips, these clips, and pairs with an older half."""
+    """Live photos that a push has joined: stills queued with their clips, these clips, and pairs with an older half."""
 
     stills: int = 0
     clips: int = 0
@@ -56,7 +56,7 @@ class Joined:
 
 
 def near(name: bytes) -> bytes:
-    """What names of one live photo have in common, as a rule: ``IMG_2 (1).HEIC``, ``img_2(1).mov``, and
+    """The part that names of one live photo share, as a rule: ``IMG_2 (1).HEIC``, ``img_2(1).mov``, and
     ``IMG_2_HEVC.MOV`` as icloudpd calls the clip of IMG_2.HEIC."""
     return b"".join(_stem(name).split()).removesuffix(b"_hevc")
 
@@ -270,7 +270,7 @@ def _join(connection: sqlite3.Connection, still: sqlite3.Row, clip: sqlite3.Row)
         "update task set clip_id = ?, alone = ? where id = ?", (clip["task_id"], int(together), still["task_id"])
     )
     if still["state"] in DONE and clip["state"] in DONE and clip["remote_id"] is not None:
-        # What the clip is in the server's album is decided anew.
+        # Whether the clip has a place of its own in the server's album is decided anew.
         connection.execute("update task set owed = 1 where id = ?", (clip["task_id"],))
 
 

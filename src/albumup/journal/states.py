@@ -89,7 +89,7 @@ class Owed(IntEnum):
 
 
 class Together(IntEnum):
-    """Of a live photo's still: how it becomes one with its clip on the server."""
+    """How a live photo's still becomes one with its clip on the server."""
 
     BY_SENDING = 0
     """It goes, or went, with the server's id of its clip."""

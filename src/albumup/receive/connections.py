@@ -109,7 +109,7 @@ class Connections:
 
 
 def network_of(host: str) -> str:
-    """Whose address it is: an IPv4 address, or the 64 bits of an IPv6 address that a household has."""
+    """The household of an address: an IPv4 address itself, or the first 64 bits of an IPv6 address."""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:

@@ -68,7 +68,7 @@ def is_still(parent: int, name: bytes, folder: int) -> bool:
 
 
 def names_in(folder: int) -> list[bytes]:
-    """Raises OSError."""
+    """The names of a folder's entries, unsorted. Raises OSError."""
     return [os.fsencode(name) for name in os.listdir(folder)]
 
 

@@ -24,7 +24,7 @@ class Mismatch(ValueError):
 
 
 class Photo(NamedTuple):
-    """What the index holds of one file."""
+    """One file as the index knows it."""
 
     sha256: str
     size: int
@@ -63,7 +63,7 @@ class Part:
 
     @property
     def sha256(self) -> str:
-        """Of all that was written so far, in lower-case hex."""
+        """The digest of all bytes written so far, in lower-case hex."""
         return self._digest.hexdigest()
 
     def write(self, block: bytes) -> None:

@@ -36,7 +36,7 @@ def has_own_token(target: Target) -> bool:
 
 
 def how_to_mend(target: Target, status: int | None) -> str:
-    """What to look at and to type after an answer that refuses us; ``status``: the answer's, None if unknown."""
+    """The way on after an answer that refuses us; ``status``: the answer's, None if unknown."""
     source = where_token_is(target)
     if status == _FULL:
         return "Make room there, or have its quota raised; then: albumup resume"

@@ -37,9 +37,9 @@ class Trial:
     verdict: str
     rule: str
     left: str
-    """What it leaves on the server, and how that is removed."""
+    """The traces that it leaves on the server, and how to remove them."""
     mend: str
-    """What to look at where the server refuses us; "" where it does not."""
+    """The way on where the server refuses us; "" where it does not."""
     exit_code: int
 
 
@@ -98,7 +98,7 @@ def run_trial(target: Target, path: bytes) -> Trial:
 
 
 def _left(target: Target, photo: Photo, sent: Sent, finding: Finding) -> str:
-    """What a photo that was tried has left there."""
+    """The traces of a photo that was tried."""
     match finding.outcome:
         case Outcome.UPLOADED:
             where = target.where_tried(photo, finding.remote_id, finding.url)
@@ -120,7 +120,7 @@ def _left(target: Target, photo: Photo, sent: Sent, finding: Finding) -> str:
 
 
 def _head(path: bytes) -> bytes:
-    """What a file begins with; nothing if it is gone by now, which sending it will tell."""
+    """The first bytes of a file; none if it is gone by now, which sending it will tell."""
     try:
         with open(path, "rb") as file:
             return file.read(HEAD_BYTES)

@@ -248,7 +248,7 @@ def _head(path: bytes) -> bytes:
 
 
 def _pattern(name: bytes) -> str:
-    """What ``push --include`` has to say so that it takes a file."""
+    """The glob with which ``push --include`` takes a file."""
     suffix = os.fsdecode(suffix_in(name))
     return f"*{suffix}" if suffix else os.fsdecode(name)
 
