@@ -143,6 +143,11 @@ def test_a_near_miss_of_an_option_has_a_cut_off(typed: str, said: str) -> None:
     assert run("push", "./trip", typed, "x").endswith(said)
 
 
+@pytest.mark.parametrize("words", [("--jornal", "x", "status"), ("target", "--jornal", "x", "list")], ids=" ".join)
+def test_a_near_miss_of_an_option_before_the_command_is_said_alike(words: tuple[str, ...]) -> None:
+    assert run(*words).endswith("there is no option '--jornal'; did you mean --journal?\n")
+
+
 def test_what_help_alone_needs_is_loaded_for_help_alone() -> None:
     # The shell runs the program at each Tab. shutil brings three compressors.
     code = "import sys; sys.argv = ['albumup', '-V']; from albumup.__main__ import main; main()"

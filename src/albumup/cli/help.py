@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import click
 from click.types import OptionHelpExtra
@@ -99,19 +99,12 @@ class Command(click.Command):
         try:
             rest = super().parse_args(ctx, args)
         except click.NoSuchOption as error:
-            ctx.fail(f"there is no option {error.option_name!a}{self._near(ctx, error.option_name)}")
+            _fail(self, ctx, error.option_name)
         if isinstance(album := ctx.params.get("album"), str):
             ctx.params["album"] = as_typed(album)
         if "albums" in ctx.params:
             ctx.params["albums"] = tuple(map(as_typed, ctx.params["albums"]))
         return rest
-
-    def _near(self, ctx: click.Context, option: str) -> str:
-        from albumup.template import nearest
-
-        names = [name[2:] for one in self.get_params(ctx) for name in one.opts if name.startswith("--")]
-        found = nearest(option.removeprefix("--"), names)
-        return f"; did you mean --{found}?" if found else ""
 
 
 class Group(click.Group):
@@ -148,7 +141,10 @@ class Group(click.Group):
         """``--help push`` is ``push --help``."""
         if len(args) > 1 and args[0] in ctx.help_option_names and args[1] in self.list_commands(ctx):
             args = [*args[1:], args[0]]
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            _fail(self, ctx, error.option_name)
 
 
 def command(name: str | None = None, **settings: Any) -> Callable[[Callable[..., Any]], Command]:
@@ -159,6 +155,16 @@ def command(name: str | None = None, **settings: Any) -> Callable[[Callable[...,
 def group(name: str | None = None, **settings: Any) -> Callable[[Callable[..., Any]], Group]:
     """click's own, with help in groups."""
     return click.group(name, cls=Group, **settings)
+
+
+def _fail(command: click.Command, ctx: click.Context, option: str) -> NoReturn:
+    """Say that there is no such option, and which is near."""
+    from albumup.template import nearest
+
+    names = [name[2:] for one in command.get_params(ctx) for name in one.opts if name.startswith("--")]
+    found = nearest(option.removeprefix("--"), names)
+    near = f"; did you mean --{found}?" if found else ""
+    ctx.fail(f"there is no option {option!a}{near}")
 
 
 def _write_options(command: click.Command, ctx: click.Context, formatter: click.HelpFormatter) -> None:
