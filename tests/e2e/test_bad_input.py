@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sqlite3
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from albumup.cli.damage import pushes_of
 from albumup.file_names import quoted
 
 from .conftest import Home, finish, jpeg, until
@@ -395,6 +397,12 @@ def test_a_corrupt_journal_is_set_aside_and_says_which_pushes_to_repeat(home: Ho
     assert not home.journal.exists()
     assert home.run("push", "trip").returncode == 0
     assert home.album()["counts"]["duplicate"] == 3
+
+
+def test_the_pushes_to_repeat_can_be_typed_as_they_stand(home: Home) -> None:
+    home.run("push", home.photos(1, "Été à Nîmes"), "--album", "Été, it's $HOME")
+    (said,) = pushes_of(str(home.journal))
+    assert shlex.split(said) == ["albumup", "push", str(home.folder / "Été à Nîmes"), "--album", "Été, it's $HOME"]
 
 
 @pytest.mark.parametrize("line", [["status"], ["list"]], ids=lambda line: line[0])

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from albumup.config import shown
 from albumup.errors import AlbumupError, LocalError
+from albumup.file_names import quoted, text_of
 from albumup.journal.lock import FileLock
 from albumup.journal.opening import CorruptJournal, is_damaged, journal_fault, paths_of, set_aside
 
@@ -44,7 +45,7 @@ def put_aside(path: str, damage: CorruptJournal) -> LocalError:
             return LocalError(f"{damage}", "it was set aside meanwhile; push again what was not finished")
         if not is_damaged(path):
             return LocalError(f"{damage}", "at a second look it is whole, and stays: albumup resume")
-        pushes = _pushes(path)
+        pushes = pushes_of(path)
         aside = set_aside(path)
     finally:
         lock.release()
@@ -55,7 +56,7 @@ def put_aside(path: str, damage: CorruptJournal) -> LocalError:
     )
 
 
-def _pushes(path: str) -> list[str]:
+def pushes_of(path: str) -> list[str]:
     """The pushes that the damaged journal still tells of."""
     with contextlib.suppress(sqlite3.Error):
         connection = sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True)
@@ -65,5 +66,5 @@ def _pushes(path: str) -> list[str]:
                 " (select 1 from photo where photo.root_id = root.id and photo.album_id = album.id) limit ?",
                 (_MOST,),
             ).fetchall()
-            return [f"albumup push {os.fsdecode(root)!a} --album {album!a}" for album, root in rows]
+            return [f"albumup push {quoted(text_of(root))} --album {quoted(album)}" for album, root in rows]
     return []
