@@ -387,6 +387,7 @@ def test_an_excluded_folder_counts_as_one(tmp_path: Path) -> None:
         (("*.xy?", "*.[x]yz"), []),
         (("*.ts", "*.LRV", "*.jpg"), ["a.jpg", "index.ts", "low.lrv"]),
         (("*.insv",), []),
+        (("*.jpg_original", "*.xmp~"), ["a.jpg_original"]),
         (("*.aae",), ["c.aae"]),
     ],
 )
@@ -394,7 +395,7 @@ def test_a_suffix_that_is_asked_for_is_taken_whatever_it_holds(
     tmp_path: Path, include: tuple[str, ...], names: list[str]
 ) -> None:
     put(tmp_path, "a.XYZ", "raw/b.xyz", "index.ts", "c.aae", content=b"text")
-    put(tmp_path, "a.jpg", "low.lrv", "LRV_1.insv", ".hidden.xyz")
+    put(tmp_path, "a.jpg", "a.jpg_original", "low.lrv", "LRV_1.insv", ".hidden.xyz")
     put(tmp_path, "empty.xyz", content=b"")
     items = look(tmp_path, include=include)
     assert found(items) == names

@@ -17,6 +17,7 @@ _FOLDERS = re.compile(
 _BY_SUFFIX = re.compile(
     rb"(?is).*\.(?:LRV|GLV|LRF|THM|SCR)"  # low resolution copies, and thumbnails
     rb"|.*\.(?:part|partial|filepart|crdownload|opdownload|tmp)"  # what is half loaded
+    rb"|.*\.[^.]*(?:_original|_exiftool_tmp|~)"  # what a photo was before a tool wrote into it
 )
 _BY_NAME = re.compile(rb"(?is)LRV_.*|SYNOFILE_THUMB_.*|.*_original|.*_exiftool_tmp|.*~")
 _BIN = re.compile(rb"(?is)\.trash(?:es|-\d+)?|" + _BINS)
