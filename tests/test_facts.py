@@ -484,6 +484,15 @@ def test_exiftool_finds_the_same(name: str) -> None:
     assert same(facts(PHOTOS / name), BY_LIBRARIES.get(name, Facts(TAKEN)))
 
 
+@needs_exiftool
+def test_no_clock_of_matroska_is_one_by_exiftools_word(tmp_path: Path) -> None:
+    """DateUTC counts nanoseconds from 2001; before 1971 nobody filmed it."""
+    info = b"\x1aE\xdf\xa3\x8bB\x82\x88matroska\x18S\x80g\x90\x15I\xa9f\x8bDa\x88"
+    for name, nanoseconds in {"unset": 0, "before": -(10**18)}.items():
+        (tmp_path / f"{name}.mkv").write_bytes(info + struct.pack(">q", nanoseconds))
+        assert facts(tmp_path / f"{name}.mkv", "video/x-matroska") == Facts()
+
+
 @pytest.mark.long
 @needs_exiftool
 @pytest.mark.parametrize("name", NAMES)

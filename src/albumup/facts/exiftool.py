@@ -100,8 +100,11 @@ class ExifTool:
         self._failures = 0
         self._closed = False
 
-    def read(self, path: bytes, descriptor: int) -> Facts | None:
-        """What it says of the file that is open as ``descriptor``; None if it says nothing of use."""
+    def read(self, path: bytes, descriptor: int, *, is_matroska: bool = False) -> Facts | None:
+        """What it says of the file that is open as ``descriptor``; None if it says nothing of use.
+
+        ``is_matroska``: its DateTimeOriginal is the segment's DateUTC, which counts from 2001 where no clock was set.
+        """
         with self._lock:
             argument = _argument(path, descriptor)
             if self._closed or self._failures >= _FAILURES or argument is None:
@@ -109,6 +112,8 @@ class ExifTool:
             answer = self._ask(argument)
         if answer is None:
             return None
+        if is_matroska and _is_unset(clip_moment(answer.get("DateTimeOriginal", ""))):
+            answer.pop("DateTimeOriginal", None)
         return Facts(_taken(answer), content_id(answer.get("ContentIdentifier") or answer.get("MediaGroupUUID", "")))
 
     def close(self) -> None:
@@ -142,6 +147,10 @@ class ExifTool:
         process, self._process = self._process, None
         if process is not None:
             process.end()
+
+
+def _is_unset(when: datetime | None) -> bool:
+    return when is None or when.replace(microsecond=0, tzinfo=None) == datetime(2001, 1, 1)
 
 
 def _taken(answer: dict[str, str]) -> datetime | None:

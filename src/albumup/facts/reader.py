@@ -106,7 +106,8 @@ class FactsReader:
                 if is_enough(found):
                     break
             else:
-                found = _joined(found, self._exiftool.read(path, file.fileno()))
+                is_matroska = mime in ("video/x-matroska", "video/webm")
+                found = _joined(found, self._exiftool.read(path, file.fileno(), is_matroska=is_matroska))
         return found or Facts()
 
 
