@@ -156,7 +156,7 @@ class Intake:
             if server is not None:  # an uploader at work sees by this that it is defined otherwise now
                 framing.define(journal, target_of(journal, album_id), server.fingerprint, server.kept)
             gathering.take_in(album_id, roots, spool=spool_folder is not None)
-            self.survey.live = gathering.joined
+            self.survey.live, self.survey.requeued = gathering.joined, gathering.requeued
             if wants_share:
                 journal.want_share(album_id)
         journal.expect_in_place()

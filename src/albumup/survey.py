@@ -22,6 +22,8 @@ class Survey:
     queued: int = 0
     size: int = 0
     """Bytes of what is queued."""
+    requeued: Sequence[int] = ()
+    """The tasks among what is queued that were there before."""
     sent_before: int = 0
     waiting_before: int = 0
     cancelled_before: int = 0

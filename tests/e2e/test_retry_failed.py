@@ -187,8 +187,12 @@ def test_a_missing_photo_that_came_back_is_sent_by_a_push(home: Home, server: Fo
     (trip / "link.jpg").symlink_to(away)
     home.run("push", trip, "--follow-symlinks")
     away.write_bytes(jpeg(7))
-    assert home.run("push", trip, "--follow-symlinks").returncode == 0
+    done = home.run("push", trip, "--follow-symlinks", "--json")
+    assert done.returncode == 0
     assert home.states() == {"IMG_1.JPG": "uploaded", "link.jpg": "uploaded"}
+    assert "trip: 1 photo queued" in done.stderr
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [os.path.basename(one["path"]) for one in told if one["event"] == "queued"] == ["link.jpg"]
 
 
 def on_terminal(home: Home, *args: str) -> str:

@@ -144,7 +144,7 @@ def _send(
     if known is not None:  # it may be forgotten by now, if all of it is sent
         say_queued(app, journal, intake.survey, known, target)
         if given["as_json"]:
-            tell_queued(app, journal, known, newest)
+            tell_queued(app, journal, known, newest, intake.survey.requeued)
         if target is not None and target.keeps_albums:
             again = look_again(app, journal, known, target, wants_share=given["wants_share"])
     conclusion.lost = again.count

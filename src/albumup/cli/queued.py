@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from albumup.cli import words
@@ -94,14 +95,17 @@ def unread(folders: Sequence[Unreadable]) -> Iterator[str]:
         yield f"Not read: {counted(len(folders) - _MOST_UNREAD, 'more folder')}"
 
 
-def tell_queued(app: App, journal: Journal, album: Album, newest: int) -> None:
-    """What happened to each photo of an album whose task is newer than ``newest``, on stdout."""
-    rows = journal.connection.execute(
+def tell_queued(app: App, journal: Journal, album: Album, newest: int, requeued: Sequence[int]) -> None:
+    """What happened to each photo that a push queued, on stdout: the album's tasks that are newer than ``newest``, and
+    those ``requeued``."""
+    query = (
         "select photo.path, task.size, task.state, task.reason from task join photo on photo.id = task.photo_id"
-        " where task.album_id = ? and task.id > ? order by task.id",
-        (album.id, newest),
+        " where task.album_id = ? and "
     )
-    for row in rows:
+    execute = journal.connection.execute
+    old = (row for task in requeued for row in execute(f"{query} task.id = ?", (album.id, task)))
+    new = execute(f"{query} task.id > ? order by task.id", (album.id, newest))
+    for row in chain(old, new):
         event = {"event": "queued", "time": time.time(), "album": album.name, "target": album.target}
         event["path"] = row["path"]
         app.tell(event_json({**event, "size": row["size"]}))

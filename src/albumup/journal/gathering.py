@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -108,6 +109,8 @@ class Gathering:
         connection.execute("create temp table beside (path blob primary key, owner blob, arrival_id integer)")
         self._halves: Halves | None = None
         self.joined = Joined()
+        self.requeued = array("q")
+        """The tasks that were there before, and wait anew: what came back, and what has other bytes now."""
 
     def add(self, arrival: Arrival) -> None:
         if arrival.action is not Action.REPIN:
@@ -242,6 +245,7 @@ class Gathering:
             if state != State.PENDING:
                 journal.fresh_set(task_id, rounds=0)
             journal.prepare_again(task_id)
+            self.requeued.append(task_id)
             journal.connection.execute(
                 "update task set size = ?, spool = ? where id = ?", (row["size"], spool, task_id)
             )
