@@ -23,6 +23,8 @@ def test_an_immich_server_gets_what_it_lists_under_its_own_name(home: Home, immi
     (trip / "IMG_5.JPG").touch()
     (trip / "shot.xyz").write_bytes(jpeg(6))
     (trip / "shot.abc").write_bytes(jpeg(7))
+    (trip / "MOV_8.MOD").write_bytes(b"\0\0\x01\xba\x44" + bytes(99))
+    (trip / "MOV_9.TOD").write_bytes((b"\x47" + bytes(187)) * 20)
     dry = home.run("push", trip, "-n")
     assert "which the push asks for" in dry.stderr and "/trip/plan.svg" not in dry.stderr
     assert immich.requests("GET") == []
@@ -33,7 +35,8 @@ def test_an_immich_server_gets_what_it_lists_under_its_own_name(home: Home, immi
     assert "1 photo is empty, and not sent:" in done.stderr and "/trip/IMG_5.JPG\n" in done.stderr
     assert "1 file is not what its name says, and goes as it is:" in done.stderr
     assert "/trip/IMG_3.jpg: it holds text\n" in done.stderr
-    assert "127.0.0.1 takes no .nrw" in done.stderr
+    for suffix in (".nrw", ".mod", ".tod"):
+        assert f"127.0.0.1 takes no {suffix}" in done.stderr
 
 
 @pytest.mark.parametrize(

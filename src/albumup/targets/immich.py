@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from albumup.errors import ConfigError
 from albumup.file_names import bytes_of
-from albumup.photo import media_type_by_name, suffix_of
+from albumup.photo import may_be_media, needs_content, suffix_of
 from albumup.settings import CommonSettings, ImmichSettings
 from albumup.targets.base import (
     Asked,
@@ -93,16 +93,16 @@ class ImmichTarget(ImmichAlbums):
     def filename(self, photo: Photo) -> str:
         """Its type is judged by the suffix of its name (asset-media.service.ts), so a photo without one gets it.
 
-        A name is never changed that has a suffix of ours or of the server's.
+        A name is never changed that has a suffix of pictures or clips, or of the server's.
         """
         name = str(photo.values["name"])
-        suffix = os.path.splitext(name)[1].lower()
-        if media_type_by_name(bytes_of(name)) is None and not (suffix and suffix in self.suffixes()):
-            try:
-                return name + suffix_of(photo.mime)
-            except KeyError:
-                return name
-        return name
+        known, suffix = bytes_of(name), os.path.splitext(name)[1].lower()
+        if may_be_media(known) or needs_content(known) or (suffix and suffix in self.suffixes()):
+            return name
+        try:
+            return name + suffix_of(photo.mime)
+        except KeyError:
+            return name
 
     def suffixes(self) -> Collection[str]:
         if self._types is None and not self._is_mute:
@@ -308,4 +308,4 @@ class ImmichTarget(ImmichAlbums):
 
 
 def _delete_it(found: Verdict) -> str:
-    return f"delete it there, also from the trash ({found.url}), then: albumup retry-failed --in-doubt"
+    return f"delete it there, also from the trash ({found.url})"
