@@ -97,6 +97,7 @@ def test_a_wrong_key_leaves_nothing_behind(home: Home, immich: Immich) -> None:
     code, shown = typed(home, [(b"address", immich.url), (b"name", "home"), (b"token", "a-wrong-fake-key")])
     assert code == 4
     assert "home was not added" in shown
+    assert "it is wrong, or was revoked; it is what was typed here" in " ".join(shown.split())
     assert "a-wrong-fake-key" not in shown
     assert not home.config_file.exists()
     assert not home.config_file.with_name("home.token").exists()

@@ -13,7 +13,10 @@ _REFUSES_TOKEN, _FORBIDS, _FULL = 401, 403, 507
 
 
 def where_token_is(target: Target) -> str:
-    """The key or option that says where the token is, and the file, variable or command that it names."""
+    """The key or option that says where the token is, and the file, variable or command that it names.
+
+    A token that no setting names was typed, as ``target add`` asks for it.
+    """
     settings = target.settings
     if settings.token_file is not None:
         return f"its token is in {settings.token_file} ({target.key('token_file')})"
@@ -24,6 +27,8 @@ def where_token_is(target: Target) -> str:
         return f"its token is what {settings.token_command[0]} prints ({target.key('token_command')})"
     if settings.token is not None:
         return f"its token is in {target.key('token')}"
+    if target.token:
+        return "it is what was typed here"
     if target.where == OPTIONS:
         return "no token is set: --token-file FILE or --token-env NAME"
     return f"no token is set: {target.key('token_file')}"
