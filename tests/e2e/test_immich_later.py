@@ -47,6 +47,9 @@ def test_what_was_trashed_or_deleted_after_it_was_sent_is_said_by_the_next_push(
     last = "trip: nothing to do; 4 sent before, 2 of them gone there (~/state/albumup/journal.db)    (exit 3)"
     assert done.stderr.splitlines()[-1] == last, "the code is said once, and at the end"
     assert done.stderr.count("(exit ") == 1
+    again = "  To send again what was deleted there: albumup forget trip, then push\n"
+    verified = home.run("verify", "trip").stdout
+    assert again.strip() in verified and "retry-failed" not in verified
     immich.tell("restore", id=by_name["IMG_1.JPG"])
     assert "1 photo sent before is gone there" in home.run("push", home.photos(5)).stderr
     assert home.run("forget", "trip").returncode == 0

@@ -281,7 +281,7 @@ def commands_for(journal: Journal, album: Album, wanting: int) -> list[str]:
     tally, name = runs.tally(journal, album.id), _typed(journal, album)
     lines = []
     if runs.unplaced(journal, album.id, Owed.GIVEN_UP):
-        lines.append(f"What was deleted there: albumup forget {name}, then push")
+        lines.append(f"What was deleted there: {forget_command(journal, album)}")
         if not wanting:
             lines.append(f"Again: albumup retry-failed {name}")
     if wanting:
@@ -295,6 +295,11 @@ def _typed(journal: Journal, album: Album) -> str:
     """An album's name as it is typed, with its target where another one has the same name."""
     name = quoted(album.name)
     return f"{name} --target {quoted(album.target)}" if has_twin(journal, album) else name
+
+
+def forget_command(journal: Journal, album: Album) -> str:
+    """What sends again what the server had, and has no more."""
+    return f"albumup forget {_typed(journal, album)}, then push"
 
 
 def retry_command(journal: Journal, album: Album) -> str:

@@ -97,6 +97,7 @@ def _verify_one(app: App, journal: Journal, album: Album, *, deep: bool, printed
     for line in [
         *_details(app, findings, outcome),
         *ways_on(findings, folders, album, is_one=title == words.shown_name(album.name)),
+        *_ways_back(journal, album, outcome),
     ]:
         say(line)
     if album_words:
@@ -181,6 +182,23 @@ def ways_on(findings: Sequence[Finding], folders: Sequence[bytes], album: Album,
         for (folder, _), options in list(wanted.items())[:_MOST_WAYS]
     ]
     return [f"To send what is not in the album: {command}" for command in commands]
+
+
+def _ways_back(journal: Journal, album: Album, outcome: Outcome) -> list[str]:
+    """What to type to send what lies here, was pushed, and is not there (any more)."""
+    from albumup.cli.endings import forget_command, retry_command
+    from albumup.journal import runs
+    from albumup.journal.states import WANTING
+    from albumup.verify import There
+
+    if not outcome.unproven or runs.has_unsent(journal, album.id):
+        return []
+    ways = []
+    if outcome.levels[There.ACCEPTED]:
+        ways.append(f"To send again what was deleted there: {forget_command(journal, album)}")
+    if runs.tally(journal, album.id).count(*WANTING):
+        ways.append(f"To try again what did not get there: {retry_command(journal, album)}")
+    return ways
 
 
 def _verdict(journal: Journal, album: Album, server: Target, outcome: Outcome) -> tuple[str, int]:
