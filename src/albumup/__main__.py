@@ -94,12 +94,12 @@ def _run() -> int:
         _forget(sys.stdout)
         return 0
     except Exception as error:  # noqa: BLE001 - the last word is the person's, not the interpreter's
+        from albumup.cli.layout import sentence
+
         ended = _understood(app, error)
         _complain(f"albumup: {ended}")
         if ended.hint:
-            is_command = ended.hint.startswith(("albumup ", "chmod "))
-            hint = ended.hint if is_command else ended.hint[:1].upper() + ended.hint[1:]
-            _complain(*hint.split("\n"))
+            _complain(*sentence(ended.hint).split("\n"))
         return ended.exit_code
 
 

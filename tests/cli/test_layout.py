@@ -2,7 +2,7 @@
 
 import pytest
 
-from albumup.cli.layout import cells, padded, shortened, wrapped
+from albumup.cli.layout import cells, padded, sentence, shortened, wrapped
 
 QUEUED = "trip: 312 photos queued (4.4 GB) for photos.example.org; safe to interrupt from here"
 STOPPED = "trip: stopped, 118 of 294 sent, 176 waiting. On hold until: albumup resume    (exit 130)"
@@ -44,6 +44,12 @@ def test_a_broken_line_goes_on_under_its_text() -> None:
         ("disk, then: albumup resume (or push it again)", "albumup resume"),
         ("Left. Process 42 goes on; stop it with: kill -INT 42", "kill -INT 42"),
         ("to see that they are, pip install 'albumup[photos]', then push", "pip install 'albumup[photos]',"),
+        (
+            "install what reads dates: pipx inject albumup exifread pillow, or exiftool",
+            "pipx inject albumup exifread pillow,",
+        ),
+        ("Mount it (mount '/mnt/my disk'), then: albumup resume", "mount '/mnt/my disk'"),
+        ("mount it, or: mkdir -p /mnt/nas/copies; then try again", "mkdir -p /mnt/nas/copies;"),
         ("others can read it: chmod 600 /home/anna/.config/albumup/t", "chmod 600 /home/anna/.config/albumup/t"),
     ],
 )
@@ -51,6 +57,22 @@ def test_a_command_to_type_is_never_broken(line: str, typed: str) -> None:
     for width in range(20, len(line)):
         lines = wrapped(line, width).split("\n")
         assert sum(typed in one for one in lines) == 1, (width, lines)
+
+
+@pytest.mark.parametrize(
+    ("hint", "line"),
+    [
+        ("check the spelling", "Check the spelling"),
+        ("albumup resume", "albumup resume"),
+        ("albumup's own log", "Albumup's own log"),
+        ("mount /mnt/nas", "mount /mnt/nas"),
+        ("mount it, or: mkdir -p /mnt/nas", "Mount it, or: mkdir -p /mnt/nas"),
+        ("chmod 600 /home/anna/t", "chmod 600 /home/anna/t"),
+        ("", ""),
+    ],
+)
+def test_a_hint_begins_with_a_capital_or_with_a_command(hint: str, line: str) -> None:
+    assert sentence(hint) == line
 
 
 def test_prose_about_the_program_is_no_command() -> None:

@@ -34,6 +34,7 @@ def look_again(app: App, journal: Journal, album: Album, server: Target, *, want
     """
     from albumup.cli import words
     from albumup.cli.figures import are
+    from albumup.cli.layout import sentence
     from albumup.cli.names import Names
     from albumup.cli.screen import escape, photos
     from albumup.errors import AlbumupError
@@ -62,7 +63,7 @@ def look_again(app: App, journal: Journal, album: Album, server: Target, *, want
         if not runs.is_unfinished(journal, album.id):
             app.screen.say(f"{title}: whether it is all still there could not be asked: {escape(str(error))}")
             if hint := getattr(error, "hint", ""):
-                app.screen.say(escape(hint[:1].upper() + hint[1:], 1000))
+                app.screen.say(escape(sentence(hint), 1000))
         return Again()
     finally:
         if wants_share:
@@ -108,7 +109,8 @@ def what_became_of(journal: Journal, album: Album, server: Target) -> str:
         return ""
     except ConfigError:
         found = None  # it has others of that name, and not this one
-    fate = "is gone" if found is None or found.id != album.remote_id else "is empty" if found.photos == 0 else ""
-    if not fate or not placed(journal, album.id):
+    is_gone = found is None or found.id != album.remote_id
+    if not (is_gone or (found is not None and found.photos == 0)) or not placed(journal, album.id):
         return ""
+    fate = "is gone" if is_gone else "is empty"
     return f"the album {fate} on {escape(server.address)}; a push of the same folder makes it again"

@@ -56,8 +56,10 @@ def _shown(letter: str) -> str:
     """A character by its number; of one that stands for a byte that is no text, by the byte."""
     number = ord(letter)
     if 0xDC80 <= number <= 0xDCFF:
-        return f"\\x{number - 0xDC00:02x}"
-    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+        number -= 0xDC00
+    if number < 0x100:
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
 def name_of(path: bytes) -> str:

@@ -6,6 +6,7 @@ import os
 import time
 from typing import Any
 
+from albumup.cli.layout import sentence
 from albumup.cli.names import Names
 from albumup.cli.screen import escape, photos, size, span
 from albumup.cli.words import title_of, title_of_all, utc
@@ -97,8 +98,7 @@ def closed(name: str, closing: Closing) -> list[str]:
     lines = [escape(closing.words, 1000)]
     if closing.exit_code == 75:
         lines = [f"{escape(name)}: {escape(closing.words)}; given up for now, try again later"]
-    hint = escape(closing.hint, 1000)
-    return [*lines, hint if hint.startswith("albumup ") else hint[:1].upper() + hint[1:]] if hint else lines
+    return [*lines, sentence(escape(closing.hint, 1000))] if closing.hint else lines
 
 
 def away(journal: Journal, path: bytes, why: str) -> list[str]:

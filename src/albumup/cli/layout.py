@@ -20,7 +20,8 @@ _LEAST = 20
 # A command to be typed, up to the punctuation that ends it in a sentence. Quoted parts may hold anything.
 _WORD = r"""(?:'[^']*'|"[^"]*"|[^\s'"])+(?<![,;)])"""
 _TYPED = re.compile(
-    rf"(?<![\w/.'\"-])(?:albumup (?:{'|'.join(COMMANDS)})\b|chmod (?=\d)|(?:kill|rm) (?=-)|pip install)"
+    rf"(?<![\w/.'\"-])(?:albumup (?:{'|'.join(COMMANDS)})\b|chmod (?=\d)|(?:kill|rm|mkdir) (?=-)"
+    rf"|mount (?=['/])|pip install|pipx inject)"
     rf"(?: ?(?!\(){_WORD}(?=[\s,;)]|$))*"
 )
 _MEASURE = re.compile(r"(?<=\d) (?=(?:[kMGT]?B|s|min|h|days)\b)|(?<=\bpid) (?=\d)|(?<=\(exit) (?=\d)")
@@ -115,6 +116,11 @@ def _wrapped(line: str, width: int, under: int | None, whole: Sequence[str]) -> 
         break_on_hyphens=False,
     )
     return "\n".join(broken).replace(GLUE, " ")
+
+
+def sentence(hint: str) -> str:
+    """A hint as a line of its own: it begins with a capital, or with a command to be typed."""
+    return hint if _TYPED.match(hint) else hint[:1].upper() + hint[1:]
 
 
 def glued(text: str) -> str:

@@ -7,8 +7,9 @@ import click
 from albumup.cli.app import App, pass_app, shared
 from albumup.cli.help import command, option
 from albumup.file_names import bytes_of
+from albumup.journal.states import State
 
-_STATES = ("pending", "sending", "uploaded", "duplicate", "rejected", "failed", "in_doubt", "missing", "cancelled")
+_STATES = tuple(map(str, State))
 
 
 @command("list", short_help="A line per photo: its state, and why.")

@@ -40,12 +40,13 @@ class Screen:
         self.quiet = quiet
         self.verbose = verbose
         self._err = Own(sys.stderr)
-        is_dumb = os.environ.get("TERM") == "dumb"
         self.is_terminal = self._err.isatty()
         """A person reads it, now."""
-        is_terminal = self.is_terminal and not is_dumb
-        automatic = "bar" if is_terminal else "plain" if self.is_terminal else "none"
-        self.progress = automatic if progress == "auto" else progress
+        is_terminal = self.is_terminal and os.environ.get("TERM") != "dumb"
+        self.progress = progress
+        if progress == "auto":
+            off_bars = "plain" if self.is_terminal else "none"
+            self.progress = "bar" if is_terminal else off_bars
         self._is_asked_for = progress == "bar"
         if quiet:
             self.progress = "none"

@@ -141,9 +141,7 @@ def _put_table(found: list[dict[str, Any]], run: tuple[int, str] | None, asking:
         in_doubt = asking.get((one["album"], one["target"]), 0)
         waiting = counts["pending"] + counts["sending"] + in_doubt
         failed = counts["failed"] + counts["rejected"] + counts["missing"] + counts["in_doubt"] - in_doubt
-        state = (
-            "settled" if one["settled"] else "held" if one["held"] else f"running pid {run[0]}" if run else "waiting"
-        )
+        state = _state(one, run)
         total = sent + waiting + failed
         left = one["bytes"]["total"] - one["bytes"]["sent"]
         changed = "now" if state.startswith("running") else _when(one["changed"])
@@ -163,6 +161,14 @@ def _put_table(found: list[dict[str, Any]], run: tuple[int, str] | None, asking:
     cancelled = ["CANCELLED"] if any_cancelled else []
     headers = ("ALBUM", "TARGET", "STATE", "SENT", "WAITING", "FAILED", *cancelled, "LEFT", "CHANGED")
     put_table(headers, rows, cut=("ALBUM", "TARGET"), broken=("STATE", "CHANGED"))
+
+
+def _state(album: dict[str, Any], run: tuple[int, str] | None) -> str:
+    if album["settled"]:
+        return "settled"
+    if album["held"]:
+        return "held"
+    return f"running pid {run[0]}" if run else "waiting"
 
 
 def _when(iso: str) -> str:

@@ -140,6 +140,7 @@ def try_(app: App, /, name: str, photo: str) -> int:
     \b
       albumup target try club ./trip/IMG_4101.HEIC
     """
+    from albumup.cli.layout import sentence
     from albumup.cli.screen import escape, put
     from albumup.uploader.trial import run_trial
 
@@ -156,7 +157,7 @@ def try_(app: App, /, name: str, photo: str) -> int:
     put(f"rule: {escape(trial.rule)}")
     put(f"left there: {escape(trial.left, 1000)}")
     if trial.mend:
-        app.screen.complain(escape(trial.mend[:1].upper() + trial.mend[1:], 1000))
+        app.screen.complain(escape(sentence(trial.mend), 1000))
     return trial.exit_code
 
 
