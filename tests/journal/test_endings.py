@@ -57,6 +57,20 @@ def test_the_most_frequent_reason_comes_first_and_what_is_asked_about_is_in_none
     assert found == [("rejected", "413 2.jpg is too large", 3), ("in doubt", "the answer was lost", 1)]
 
 
+def test_the_heading_of_several_photos_has_the_address_of_none(journal: Journal) -> None:
+    album_id = push(journal, [arrival(b"%d.jpg" % number) for number in range(3)])
+    for task_id, reason in (
+        (1, "delete it there (http://nas/photos/1-aa)"),
+        (2, "delete it there (http://nas/photos/2-bb)"),
+    ):
+        settle(journal, task_id, State.REJECTED)
+        journal.connection.execute("update task set reason = ? where id = ?", (reason, task_id))
+    assert [(group.reason, group.count) for group in grouped(journal, album_id)] == [("delete it there", 2)]
+    journal.connection.execute("update task set reason = 'other' where id = 1")
+    reasons = {group.reason for group in grouped(journal, album_id)}
+    assert reasons == {"other", "delete it there (http://nas/photos/2-bb)"}
+
+
 def test_of_two_albums_of_one_name_what_to_type_says_which(journal: Journal) -> None:
     first = push(journal, [arrival()])
     settle(journal, 1, State.REJECTED)

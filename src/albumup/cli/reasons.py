@@ -32,6 +32,7 @@ _VARYING = re.compile(
 )
 """Quoted text, addresses, ids, figures."""
 _STATUS = re.compile(r"(?:^|\b(?:answered|code|http\S*|status):? )([1-5]\d\d)(?![\w.])", re.IGNORECASE)
+_ADDRESS = re.compile(r" \(https?://[^\s)]+\)")
 _SHORTEST_STEM = 3
 
 
@@ -70,6 +71,8 @@ def grouped(journal: Journal, album_id: int) -> list[Group]:
         if key not in groups and len(groups) >= _MOST_GROUPS:
             key = row["state"], ""
         group = groups.setdefault(key, Group(row["state"].replace("_", " "), row["reason"] if key[1] else "others"))
+        if group.reason != row["reason"]:
+            group.reason = _ADDRESS.sub("", group.reason)  # it is one photo's
         group.count += 1
         if len(group.paths) < _MOST_PATHS:
             group.paths.append(row["path"])
