@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from albumup.cli.figures import ago
 from albumup.cli.layout import cells
 from albumup.cli.tables import table
 
@@ -46,6 +47,20 @@ def test_a_table_fits_and_no_number_is_broken(rows: tuple[tuple[object, ...], ..
     for row in rows:
         for number in row[3:8]:
             assert any(re.search(rf"(^|\s){re.escape(str(number))}(,|\s|$)", line) for line in lines), number
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0, "now"), (4.9, "now"), (5, "5 s ago"), (59.9, "59 s ago"), (60, "1 min ago"), (1044, "17 min ago"),
+     (3599, "59 min ago"), (3600, "1 h ago"), (47.9 * 3600, "47 h ago"), (172800, "2 days ago")],
+)  # fmt: skip
+def test_how_long_ago_stays_on_its_line(seconds: float, said: str) -> None:
+    assert ago(seconds) == said
+    row = ("few-nocreate", "nocreate", "settled", "336/336", 0, 0, "635.0 kB", said)
+    assert (
+        len(table((*HEADERS[:6], *HEADERS[7:]), [row], 80, cut=("ALBUM",), broken=("STATE", "CHANGED")).splitlines())
+        == 2
+    )
 
 
 def test_in_a_pipe_a_table_is_whole() -> None:

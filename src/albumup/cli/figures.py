@@ -32,6 +32,14 @@ def span(seconds: float) -> str:
     return f"{whole // 86400} days"
 
 
+def ago(seconds: float) -> str:
+    """How long ago, in one unit, so that it stays on its line of a table: "17 min ago", "3 h ago"."""
+    if seconds < 5:
+        return "now"
+    unit = 3600 if seconds >= 3600 else 60 if seconds >= 60 else 1
+    return f"{span(seconds // unit * unit)} ago"
+
+
 def clock(seconds: float) -> str:
     """Time left for a bar: "04:31" or "2:04:31"."""
     whole = max(0, round(seconds))

@@ -174,7 +174,6 @@ def _state(album: dict[str, Any], run: tuple[int, str] | None) -> str:
 def _when(iso: str) -> str:
     from datetime import UTC, datetime
 
-    from albumup.cli.screen import span
+    from albumup.cli.figures import ago
 
-    seconds = (datetime.now(UTC) - datetime.fromisoformat(iso)).total_seconds()
-    return f"{span(seconds)} ago" if seconds >= 5 else "now"
+    return ago((datetime.now(UTC) - datetime.fromisoformat(iso)).total_seconds())
