@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from albumup.cli.app import App
     from albumup.errors import AlbumupError
 
-_LONGEST_LINE = 4000
 _SIGNALS = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP)
 
 
@@ -157,16 +156,13 @@ def _understood(app: App, error: Exception) -> AlbumupError:
 
 
 def _complain(*lines: str) -> None:
-    """Lines on stderr, broken at words on a terminal; what is not written by us in one of them makes no second one."""
+    """Lines on stderr, broken at words on a terminal; a line end within one is shown as text."""
     import contextlib
 
-    from albumup.cli.escaping import escape
-    from albumup.cli.layout import size_of, wrapped
+    from albumup.cli.layout import broken
 
-    size_there = size_of(sys.stderr)
-    width = size_there[0] if size_there else None
     with contextlib.suppress(OSError):
-        print("\n".join(wrapped(escape(line, _LONGEST_LINE), width) for line in lines), file=sys.stderr, flush=True)
+        print("\n".join(broken(line, sys.stderr) for line in lines), file=sys.stderr, flush=True)
 
 
 def _forget(stream: IO[str]) -> None:

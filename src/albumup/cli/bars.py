@@ -10,7 +10,7 @@ from typing import IO
 
 from albumup.cli.escaping import escape
 from albumup.cli.figures import clock, short, size, span
-from albumup.cli.layout import cells, padded, shortened, size_of
+from albumup.cli.layout import LONGEST_LINE, cells, padded, shortened, size_of
 from albumup.cli.names import telling
 from albumup.uploader.progress import Progress, Upload
 
@@ -38,9 +38,6 @@ class Rate:
             return None
         (start, before), (end, after) = self._notes[0], self._notes[-1]
         return max(0.0, (after - before) / (end - start)) if end - start >= 1.0 else None
-
-
-_MOST_LETTERS = 4000
 
 
 class Bars:
@@ -90,7 +87,7 @@ class Bars:
         self._painted = layout_now
 
     def _line(self, row: _Row | None, width: int) -> str:
-        return escape(row.line(width, self._is_utf), _MOST_LETTERS) if row is not None else ""
+        return escape(row.line(width, self._is_utf), LONGEST_LINE) if row is not None else ""
 
     def _upload(self, number: int, upload: Upload | None, in_flight: Sequence[bytes]) -> _Row | None:
         if upload is None:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import IO, Any
 
 from albumup.cli.commands import COMMANDS
+from albumup.cli.escaping import escape
 
 _COLUMNS = 80
 _ROWS = 24
@@ -25,6 +26,8 @@ _TYPED = re.compile(
     rf"(?: ?(?!\(){_WORD}(?=[\s,;)]|$))*"
 )
 _MEASURE = re.compile(r"(?<=\d) (?=(?:[kMGT]?B|s|min|h|days)\b)|(?<=\bpid) (?=\d)|(?<=\(exit) (?=\d)")
+LONGEST_LINE = 4000
+"""Characters of a line; more are cut."""
 GLUE = "\N{NO-BREAK SPACE}"
 
 
@@ -43,6 +46,12 @@ def size_of(stream: IO[str]) -> tuple[int, int] | None:
     columns = found.columns or _COLUMNS
     wanted = int(named) if named.isascii() and named.isdigit() else 0
     return min(wanted or columns, columns), found.lines or _ROWS
+
+
+def columns_of(stream: IO[str]) -> int | None:
+    """The columns of the terminal behind a stream; None where there is none."""
+    found = size_of(stream)
+    return found[0] if found else None
 
 
 def cells(text: str) -> int:
@@ -80,6 +89,14 @@ def _fitting(letters: list[str], width: int) -> list[str]:
         if taken > width:
             return letters[:number]
     return letters
+
+
+def broken(text: str, stream: IO[str]) -> str:
+    """A sentence for a stream: broken at words where that is a terminal, whole elsewhere.
+
+    Only here does a sentence get line ends: those that come with it are shown as text.
+    """
+    return wrapped(escape(text, LONGEST_LINE), columns_of(stream))
 
 
 def wrapped(text: str, width: int | None, *, under: int | None = None, whole: Sequence[str] = ()) -> str:

@@ -29,7 +29,6 @@ from albumup.uploader.progress import Progress
 _PLAIN_SECONDS = 30.0
 _LAG = 1 << 14
 """Bytes that a terminal may be behind before the bars are painted no more."""
-_LONGEST_LINE = 4000
 _COLOURS = {"red": "31", "yellow": "33", "green": "32", "bold": "1", "dim": "2"}
 
 
@@ -67,11 +66,7 @@ class Screen:
         self._write(self._broken(text))
 
     def _broken(self, text: str) -> str:
-        """Lines broken at words where this goes to a terminal; a log's lines stay whole.
-
-        Only here does a sentence get line ends: those that come with it are shown as text.
-        """
-        return layout.wrapped(escape(text, _LONGEST_LINE), _columns(cast(IO[str], self._err)))
+        return layout.broken(text, cast(IO[str], self._err))
 
     def paint(self, text: str, color: str) -> str:
         return f"\033[{_COLOURS[color]}m{text}\033[0m" if color and self._color else text
@@ -169,18 +164,12 @@ class _Stream:
         return self._stream.fileno()
 
 
-def _columns(stream: IO[str]) -> int | None:
-    """The columns of the terminal behind a stream; None where there is none."""
-    size_there = layout.size_of(stream)
-    return size_there[0] if size_there else None
-
-
 def put(text: str, *, flush: bool = True, under: int | None = None, whole: Sequence[str] = ()) -> None:
     """Lines of data on stdout, broken at words on a terminal. Raises BrokenPipeError, LocalError.
 
     ``under``, ``whole``: as :func:`albumup.cli.layout.wrapped` has them.
     """
-    lines = layout.wrapped(tame(text), _columns(sys.stdout), under=under, whole=whole)
+    lines = layout.wrapped(tame(text), layout.columns_of(sys.stdout), under=under, whole=whole)
     put_raw(f"{lines}\n".encode(sys.stdout.encoding or "utf-8", "backslashreplace"))
     if flush:
         put_flush()
@@ -190,7 +179,7 @@ def put_table(
     headers: Sequence[str], rows: Iterable[Sequence[object]], *, cut: Collection[str] = (), broken: Collection[str] = ()
 ) -> None:
     """A table on stdout: fitted to a terminal as ``table`` says, whole elsewhere. Raises as ``put`` does."""
-    put(table(headers, rows, _columns(sys.stdout), cut, broken))
+    put(table(headers, rows, layout.columns_of(sys.stdout), cut, broken))
 
 
 def put_json(value: Any) -> None:

@@ -6,10 +6,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import zip_longest
 
 from albumup.cli.escaping import escape
-from albumup.cli.layout import cells, glued, padded, shortened, wrapped
+from albumup.cli.layout import LONGEST_LINE, cells, glued, padded, shortened, wrapped
 
 _GAP = "  "
-_LONGEST = 4000
 _GOOD_NAME, _LEAST_NAME = 20, 10
 """Cells of a name that is cut: as long as that will do, and at least."""
 
@@ -26,7 +25,7 @@ def table(
     What is in the columns ``cut`` may lose its middle, what is in those ``broken`` may go on in the next line; numbers
     do neither. Where that is not enough, each row is a paragraph.
     """
-    grid = [[escape(str(cell), _LONGEST) for cell in row] for row in rows]
+    grid = [[escape(str(cell), LONGEST_LINE) for cell in row] for row in rows]
     widths = [max(map(cells, column)) for column in zip(headers, *grid, strict=True)]
     if width is None or _total(widths) <= width:
         return "\n".join(_line(row, widths) for row in [headers, *grid])

@@ -198,14 +198,14 @@ def _token(kind: str, address: str) -> str:
 
 def _asked(what: str, otherwise: str, default: str = "", *, hidden: bool = False) -> str:
     """What somebody types; UsageError without a terminal."""
-    from albumup.cli.layout import size_of, wrapped
+    from albumup.cli.layout import columns_of, wrapped
     from albumup.errors import UsageError
 
     if not sys.stdin.isatty():
         raise UsageError(
             f"{what[:1].lower()}{what[1:].partition(' (')[0]}: not given, and there is no terminal to ask on", otherwise
         )
-    size = size_of(sys.stderr)
-    what = wrapped(what, size[0] - len(": ") if size else None)
+    columns = columns_of(sys.stderr)
+    what = wrapped(what, columns - len(": ") if columns is not None else None)
     answer: str = click.prompt(what, default=default or None, hide_input=hidden, err=True)
     return answer.strip()
