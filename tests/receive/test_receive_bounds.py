@@ -87,6 +87,22 @@ def test_an_end_in_the_middle_of_a_head_is_no_request(tmp_path: Path) -> None:
         assert everything(line) == b""
 
 
+def test_a_stranger_who_does_not_wait_for_answers_gets_one(client: Client) -> None:
+    """Refusing what is sent ahead would keep the receiver busy; one request after the other keeps its connection."""
+    with client.raw(b"GET / HTTP/1.1\r\n\r\n" * 400) as line:
+        assert everything(line).count(b"HTTP/1.1 401 ") == 1
+    with client.raw(b"") as line:
+        for _ in range(3):
+            line.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            assert line.recv(1000).startswith(b"HTTP/1.1 401 ")
+
+
+def test_whoever_has_the_token_may_send_ahead(client: Client) -> None:
+    head = f"GET / HTTP/1.1\r\nAuthorization: Bearer {TOKEN}\r\n".encode()
+    with client.raw(head + b"\r\n", head + b"\r\n", head + b"Connection: close\r\n\r\n") as line:
+        assert everything(line).count(b"HTTP/1.1 200 ") == 3
+
+
 # Bodies.
 
 

@@ -157,14 +157,13 @@ class Handler(BaseHTTPRequestHandler):
     def _parse(self, head: bytes) -> bool:
         """Have the standard library read a head; one that can be read in two ways is refused."""
         self.raw_requestline, _, headers = head.partition(b"\n")
-        lines = headers.splitlines(keepends=True)[:-1]
         body, self.rfile = self.rfile, io.BytesIO(headers)
         try:
             if not self.parse_request():
                 return False
         finally:
             self.rfile = body
-        if not all(_HEADER.fullmatch(line) for line in lines):
+        if not all(_HEADER.fullmatch(line) for line in headers.splitlines(keepends=True)[:-1]):
             self.send_error(400, "a line of the head is no header")
             return False
         return True
@@ -231,7 +230,19 @@ class Handler(BaseHTTPRequestHandler):
             return
         scheme, _, token = self.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not hmac.compare_digest(token.strip().encode("latin-1"), self._desk.token):
+            if not self._unread and self._is_ahead():
+                self._unread = 1
             raise Refused(401, NO_TOKEN, "WWW-Authenticate: Bearer")
+
+    def _is_ahead(self) -> bool:
+        """Has the client sent more before it has its answer? A stranger who does would be refused without end."""
+        self.connection.settimeout(0)
+        try:
+            return bool(cast(io.BufferedReader, self.rfile).peek(1))
+        except OSError:
+            return True
+        finally:
+            self.connection.settimeout(self.timeout)
 
     def _route(self) -> Answer:
         path = self.path.partition("?")[0]
