@@ -279,11 +279,11 @@ class ImmichTarget(ImmichAlbums):
         return Seen(Original.READABLE)
 
     def _types_if_said(self, http: Http) -> frozenset[str] | None:
-        """The same; a server that answers, and not this, is asked about its photos all the same."""
+        """The same; a server that answers, and not this, is asked about its photos all the same; a portal is not."""
         try:
             return self._known_types(http)
         except Unasked as error:
-            if not error.has_answered:
+            if error.is_astray or not error.has_answered:
                 raise
             return None
 
