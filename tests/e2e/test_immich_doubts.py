@@ -144,6 +144,9 @@ def test_a_key_that_may_not_look_leaves_it_in_doubt(home: Home, immich: Immich) 
     assert done.returncode == 3
     assert sorted(home.states().values()) == ["in_doubt", "uploaded", "uploaded"]
     assert "Missing required permission: asset.download" in done.stderr
+    verified = home.run("verify", "trip").stdout
+    assert verified.count("asset.download") == 1, "a reason that two photos share is said once"
+    assert "albumup retry-failed trip" in verified and "albumup forget" not in verified
     check = home.run("target", "check")
     assert check.returncode == 0
     assert "permission asset.download: missing; without it a photo in doubt stays so" in check.stdout

@@ -96,6 +96,7 @@ def test_a_copy_that_was_damaged_there_is_not_proven_and_a_new_push_mends_it(hom
     code, found, said = proven(home)
     assert (code, found) == (3, [str(trip / "IMG_2.JPG")])
     assert f"  {trip}/IMG_1.JPG  its file at 127.0.0.1 is damaged or gone" in said
+    assert "To send again what is damaged there: albumup forget trip, then push\n" in said
     home.run("forget", "trip")
     assert home.run("push", trip).returncode == 0
     assert home.run("verify", "trip").returncode == 0

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from albumup.journal.journal import Journal
     from albumup.journal.rows import Album
     from albumup.targets.base import Target
-    from albumup.verify import Finding, Outcome
+    from albumup.verify import Copies, Finding, Outcome
 
 _MOST_NAMED = 20
 _MOST_WAYS = 4
@@ -97,7 +97,7 @@ def _verify_one(app: App, journal: Journal, album: Album, *, deep: bool, printed
     for line in [
         *_details(app, findings, outcome),
         *ways_on(findings, folders, album, is_one=title == words.shown_name(album.name)),
-        *_ways_back(journal, album, outcome),
+        *_ways_back(journal, album, outcome, copies),
     ]:
         say(line)
     if album_words:
@@ -131,7 +131,7 @@ def _details(app: App, findings: list[Finding], outcome: Outcome) -> list[str]:
     from albumup.verify import Kind
 
     unproven = [one for one in findings if one.kind is Kind.UNPROVEN]
-    lines = [f"  {escape(one.path)}  {escape(one.words)}" for one in unproven[:_MOST_NAMED]]
+    lines = _named(unproven[:_MOST_NAMED])
     if len(unproven) > _MOST_NAMED:
         lines.append(f"  and {len(unproven) - _MOST_NAMED} more")
     lines += [f"  {escape(one.path)}  {escape(one.words)}" for one in findings if one.kind is Kind.SIDECAR]
@@ -152,6 +152,23 @@ def _details(app: App, findings: list[Finding], outcome: Outcome) -> list[str]:
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(outcome.began))
     memory = f" ({outcome.from_memory} from memory)" if outcome.from_memory else ""
     lines.append(f"  proof: {_counts(levels)} there; {outcome.proven} read again here{memory}; {when}")
+    return lines
+
+
+def _named(findings: Sequence[Finding]) -> list[str]:
+    """A file a line, with why not; a long reason once, above the files that share it."""
+    from albumup.cli.reasons import rows
+    from albumup.cli.screen import escape
+
+    sharing: dict[str, list[str]] = {}
+    for one in findings:
+        sharing.setdefault(escape(one.words), []).append(escape(one.path))
+    lines = []
+    for words, paths in sharing.items():
+        if rows(f"  {words}:") > 1 and len(paths) > 1:
+            lines += [f"  {words}:", *(f"    {path}" for path in paths)]
+        else:
+            lines += [f"  {path}  {words}" for path in paths]
     return lines
 
 
@@ -184,7 +201,7 @@ def ways_on(findings: Sequence[Finding], folders: Sequence[bytes], album: Album,
     return [f"To send what is not in the album: {command}" for command in commands]
 
 
-def _ways_back(journal: Journal, album: Album, outcome: Outcome) -> list[str]:
+def _ways_back(journal: Journal, album: Album, outcome: Outcome, copies: Copies) -> list[str]:
     """What to type to send what lies here, was pushed, and is not there (any more)."""
     from albumup.cli.endings import forget_command, retry_command
     from albumup.journal import runs
@@ -194,8 +211,11 @@ def _ways_back(journal: Journal, album: Album, outcome: Outcome) -> list[str]:
     if not outcome.unproven or runs.has_unsent(journal, album.id):
         return []
     ways = []
+    fates = ["is damaged"] if any(copy.is_damaged for _, copy in copies.photos) else []
     if outcome.levels[There.ACCEPTED]:
-        ways.append(f"To send again what was deleted there: {forget_command(journal, album)}")
+        fates.append("was deleted")
+    if fates:
+        ways.append(f"To send again what {' or '.join(fates)} there: {forget_command(journal, album)}")
     if runs.tally(journal, album.id).count(*WANTING):
         ways.append(f"To try again what did not get there: {retry_command(journal, album)}")
     return ways

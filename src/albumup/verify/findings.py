@@ -29,12 +29,16 @@ class There(IntEnum):
 
 @dataclass(slots=True)
 class Copy:
-    """Bytes that were sent. ``why_not`` is "" from READABLE on; ``here``: they were read in the folder now."""
+    """Bytes that were sent. ``why_not`` is "" from READABLE on; ``here``: they were read in the folder now.
+
+    ``is_damaged``: the server has them, by its word, and shows none or others.
+    """
 
     size: int
     level: There = There.ACCEPTED
     why_not: str = ""
     here: bool = False
+    is_damaged: bool = False
 
     @property
     def is_proven(self) -> bool:

@@ -146,11 +146,13 @@ class _Proving:
                 copy.level = There.READ_BACK
             else:
                 copy.why_not = f"{self._target.address} has other bytes under its name"
+                copy.is_damaged = True
             return
         seen = self._target.see(self.http(), self._album, asked, verdict)
         if seen.original is Original.READABLE:
             copy.level = There.READABLE
         elif seen.original is Original.BROKEN:
             copy.why_not = seen.words
+            copy.is_damaged = True
         else:
             copy.why_not = f"it is held there, and not seen: {seen.words}"
