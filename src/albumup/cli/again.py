@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from albumup.cli.app import App
     from albumup.journal.journal import Journal
     from albumup.journal.rows import Album
     from albumup.targets.base import Target
 
-T = TypeVar("T")
 _MOST_NAMED = 8
 
 
@@ -44,21 +43,18 @@ def look_again(app: App, journal: Journal, album: Album, server: Target, *, want
     from albumup.journal.opening import paths_of
     from albumup.journal.states import DONE
     from albumup.targets.base import Unasked
-    from albumup.uploader.albums import AlbumWork
+    from albumup.uploader.albums import AlbumWork, directly
 
     lock = FileLock(paths_of(journal.path)["lock"])
     if not runs.tally(journal, album.id).count(*DONE) or not lock.take(0.0):
         return Again()
     title = words.title_of(journal, album)
 
-    def do(change: Callable[[Journal], T]) -> T:
-        with journal.transaction():
-            return change(journal)
+    def tell(_: Album, what: str) -> None:
+        app.screen.say(f"{title}: {escape(what)}")
 
     try:
-        lost = AlbumWork(
-            server, server.http(), do, lambda _, what: app.screen.say(f"{title}: {escape(what)}")
-        ).look_again(album)
+        lost = AlbumWork(server, server.http(), directly(journal), tell).look_again(album)
     except (Unasked, AlbumupError) as error:
         if not runs.is_unfinished(journal, album.id):
             app.screen.say(f"{title}: whether it is all still there could not be asked: {escape(str(error))}")
@@ -67,7 +63,8 @@ def look_again(app: App, journal: Journal, album: Album, server: Target, *, want
         return Again()
     finally:
         if wants_share:
-            do(lambda journal: journal.want_share(album.id))
+            with journal.transaction():
+                journal.want_share(album.id)
         lock.release()
     if not lost:
         return Again(is_asked=True)

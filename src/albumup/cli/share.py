@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,13 +12,10 @@ from albumup.cli.app import App, pass_app, shared
 from albumup.cli.help import command, option
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from albumup.journal.journal import Journal
     from albumup.journal.rows import Album
     from albumup.targets.base import Target
 
-T = TypeVar("T")
 _POLL = 0.1
 
 
@@ -78,7 +75,7 @@ def _made(app: App, journal: Journal, album: Album, server: Target) -> str:
     from albumup.journal.opening import paths_of
     from albumup.journal.states import DONE
     from albumup.targets.base import Unasked
-    from albumup.uploader.albums import AlbumWork
+    from albumup.uploader.albums import AlbumWork, directly
 
     name = words.shown_name(album.name)
     if not server.can_share:
@@ -95,17 +92,13 @@ def _made(app: App, journal: Journal, album: Album, server: Target) -> str:
             return url
         time.sleep(_POLL)
 
-    def do(change: Callable[[Journal], T]) -> T:
-        with journal.transaction():
-            return change(journal)
-
     def tell(about: Album, what: str) -> None:
         app.screen.say(f"{words.shown_name(about.name)}: {what}")
 
     try:
         if album.id not in {one.id for one in runs.albums(journal)}:
             raise UsageError(words.forgotten(album.name))
-        return _link_of(journal, album) or AlbumWork(server, server.http(), do, tell).share(album)
+        return _link_of(journal, album) or AlbumWork(server, server.http(), directly(journal), tell).share(album)
     except Unasked as unasked:
         hint = f"the link of {name} is made by the next: albumup resume"
         raise TryLater(f"{album.target}: {unasked}", hint) from None

@@ -40,6 +40,16 @@ class Do(Protocol):
     def __call__(self, change: Callable[[Journal], T], /) -> T: ...
 
 
+def directly(journal: Journal) -> Do:
+    """Changes made here and now, for whoever holds the uploader's lock."""
+
+    def do(change: Callable[[Journal], T], /) -> T:
+        with journal.transaction():
+            return change(journal)
+
+    return do
+
+
 class AlbumWork:
     """The work on one target's albums. Methods raise as the target's do: Unasked, ConfigError."""
 
