@@ -123,7 +123,7 @@ def taken_of(
         if target.settings.taken_fallback != "mtime":
             install = what_reads(mime)
             raise ConfigError(
-                f"{text_of(path)!a} has no readable capture date, and a field of {target.name} wants {{taken}}",
+                f"{text_of(path)!r} has no readable capture date, and a field of {target.name} wants {{taken}}",
                 f'Add {target.key("taken_fallback")} = "mtime"' + (f"; or {install}" if install else ""),
             )
         date = moment_of(modified, _zone(target))

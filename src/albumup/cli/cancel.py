@@ -103,7 +103,7 @@ def forget(app: App, /, album: str, target: str | None) -> int:
         for one in meant:
             if runs.is_unfinished(journal, one.id):
                 raise UsageError(
-                    f"{album!a} on {one.target} is not settled: photos of it are still to be sent",
+                    f"{album!r} on {one.target} is not settled: photos of it are still to be sent",
                     f"send them: albumup resume {quoted(album)}; or give them up: albumup cancel {quoted(album)}",
                 )
         unneeded = [copy for one in meant for copy in copies.of_album(journal, one.id)]

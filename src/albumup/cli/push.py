@@ -173,7 +173,7 @@ def _roots(paths: tuple[str, ...], files_from: str | None) -> list[Root]:
                 with open(files_from, "rb") as file:
                     data = file.read()
         except OSError as error:
-            raise UsageError(f"--files-from {files_from!a}: {error.strerror}") from None
+            raise UsageError(f"--files-from {files_from!r}: {error.strerror}") from None
         named += read_list(data)
     if not named:
         raise UsageError("nothing to push", "name a folder: albumup push ./trip")
@@ -190,7 +190,7 @@ def _album_name(given: str | None, roots: list[Root]) -> str:
             raise UsageError("which album?", "name it: albumup push --album NAME ...")
         name = os.path.basename(roots[0].path).decode(errors="replace").replace("\ufffd", "_")
     if why := _unfit(name):
-        raise UsageError(f"{name!a} cannot be an album's name: {why}", "name it: albumup push --album NAME ...")
+        raise UsageError(f"{name!r} cannot be an album's name: {why}", "name it: albumup push --album NAME ...")
     return name
 
 

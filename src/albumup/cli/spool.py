@@ -30,11 +30,11 @@ def look_at_spool(app: App, journal: Journal | None, folder: str, given: dict[st
     if os.path.isdir(named) or can_be_made:
         return
     hint = f"nothing was queued; mount its disk, or: mkdir -p {quoted(named)}; then push again"
-    words = f"there is no folder {above!a} in which {os.path.basename(named)!a} could be made; is its disk mounted?"
+    words = f"there is no folder {above!r} in which {os.path.basename(named)!r} could be made; is its disk mounted?"
     if disk:
-        words = f"there is no folder {disk!a}; is its disk mounted?"
+        words = f"there is no folder {disk!r}; is its disk mounted?"
     elif os.path.lexists(named):
-        words, hint = f"{named!a} is there, and is no folder", "nothing was queued; name another one"
+        words, hint = f"{named!r} is there, and is no folder", "nothing was queued; name another one"
     if given["spool_dir"]:
         raise UsageError(f"--spool-dir: {words}", hint)
     raise ConfigError(f"{place_of(f'{shown(app.config.path)}: defaults', 'spool_dir')}: {words}", hint)

@@ -83,7 +83,7 @@ def _named(journal: Journal, album_id: int, files: Sequence[bytes]) -> set[int]:
         ids = ids or {row["id"] for row in rows if row["path"].endswith(b"/" + file)}
         if not ids:
             raise UsageError(
-                f"{os.fsdecode(file)!a} is no photo of this album", f"see: albumup list {_typed(journal, album_id)}"
+                f"{os.fsdecode(file)!r} is no photo of this album", f"see: albumup list {_typed(journal, album_id)}"
             )
         found |= ids
     return found

@@ -39,7 +39,7 @@ class ImmichAlbums(ImmichApi):
         if len(found) > 1:
             where = ", ".join(self._album(one).url for one in found)
             raise ConfigError(
-                f"{self.address} has {len(found)} albums called {name!a}: {where}",
+                f"{self.address} has {len(found)} albums called {name!r}: {where}",
                 "rename one of them there, then: albumup resume; or push under another name: --album NAME",
             )
         return self._album(found[0]) if found else None

@@ -50,7 +50,7 @@ def run_trial(target: Target, path: bytes) -> Trial:
         pins, digests = read_source(path, target.digests)
     except SourceGone as gone:
         why = "a folder, and no photo" if os.path.isdir(path) else gone
-        raise UsageError(f"{os.fsdecode(path)!a}: {why}", "name a photo that can be read") from gone
+        raise UsageError(f"{os.fsdecode(path)!r}: {why}", "name a photo that can be read") from gone
     name = os.path.basename(path)
     mime = media_type(_head(path), name) or ANYTHING
     seen = (pins.size, pins.mtime_ns)
