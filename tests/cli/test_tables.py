@@ -78,6 +78,17 @@ def test_names_lose_their_middle_and_words_go_on_below() -> None:
     ]
 
 
+def test_an_age_is_broken_only_where_shorter_names_do_not_help() -> None:
+    url = "http://127.0.0.1:8090/albums/{album}/photos"
+    rows = [(url, "settled", "23/23", 0, 0, "0 B", "59 min ago"), (url, "waiting", "0/23", 23, 0, "14.2 MB", "4 s ago")]
+    headers = ("TARGET", "STATE", "SENT", "WAITING", "FAILED", "LEFT", "CHANGED")
+    assert table(headers, rows, 66, cut=("TARGET",), broken=("STATE", "CHANGED")).splitlines() == [
+        "TARGET        STATE    SENT   WAITING  FAILED  LEFT     CHANGED",
+        "http:…photos  settled  23/23  0        0       0 B      59 min ago",
+        "http:…photos  waiting  0/23   23       0       14.2 MB  4 s ago",
+    ]
+
+
 def test_where_columns_do_not_fit_a_row_is_a_paragraph() -> None:
     assert status(SHORT, width=40).splitlines() == [
         "trip: target home, state running",

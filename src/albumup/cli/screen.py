@@ -176,7 +176,7 @@ def put(text: str, *, flush: bool = True, under: int | None = None, whole: Seque
 
 
 def put_table(
-    headers: Sequence[str], rows: Iterable[Sequence[object]], *, cut: Collection[str] = (), broken: Collection[str] = ()
+    headers: Sequence[str], rows: Iterable[Sequence[object]], *, cut: Collection[str] = (), broken: Sequence[str] = ()
 ) -> None:
     """A table on stdout: fitted to a terminal as ``table`` says, whole elsewhere. Raises as ``put`` does."""
     put(table(headers, rows, layout.columns_of(sys.stdout), cut, broken))

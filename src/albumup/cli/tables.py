@@ -18,12 +18,13 @@ def table(
     rows: Iterable[Sequence[object]],
     width: int | None = None,
     cut: Collection[str] = (),
-    broken: Collection[str] = (),
+    broken: Sequence[str] = (),
 ) -> str:
     """Columns with their headers, in ``width`` cells; None: as wide as they are.
 
-    What is in the columns ``cut`` may lose its middle, what is in those ``broken`` may go on in the next line; numbers
-    do neither. Where that is not enough, each row is a paragraph.
+    What is in the columns ``cut`` may lose its middle, what is in those ``broken`` may go on in the next line, of
+    those after the first only where names as short as can be do not help; numbers do neither. Where that is not
+    enough, each row is a paragraph.
     """
     grid = [[escape(str(cell), LONGEST_LINE) for cell in row] for row in rows]
     widths = [max(map(cells, column)) for column in zip(headers, *grid, strict=True)]
@@ -50,15 +51,19 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _floors(
-    headers: Sequence[str], grid: Sequence[Sequence[str]], cut: Collection[str], broken: Collection[str]
+    headers: Sequence[str], grid: Sequence[Sequence[str]], cut: Collection[str], broken: Sequence[str]
 ) -> Iterator[tuple[int, int]]:
-    """The columns that give way, each with its least width, in order: long names, then words, then names again."""
+    """The columns that give way, each with its least width, in order: long names, then words, then names again, and
+    at last other words."""
     names = [number for number, header in enumerate(headers) if header in cut]
+    words = [
+        (number, max((cells(word) for row in grid for word in glued(row[number]).split(" ")), default=0))
+        for number in map(headers.index, broken)
+    ]
     yield from ((number, _GOOD_NAME) for number in reversed(names))
-    for number, header in enumerate(headers):
-        if header in broken:
-            yield number, max((cells(word) for row in grid for word in glued(row[number]).split(" ")), default=0)
+    yield from words[:1]
     yield from ((number, _LEAST_NAME) for number in reversed(names))
+    yield from words[1:]
 
 
 def _fitted(cell: str, room: int, is_broken: bool) -> list[str]:
