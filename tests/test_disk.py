@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from albumup import intake
 from albumup.disk import missing_disk, unmounted
+from albumup.errors import LocalError
 
 FSTAB = """# a comment /mnt/comment
 UUID=1 / ext4 defaults 0 1
@@ -48,3 +50,18 @@ def test_a_removable_disk_is_missed_where_it_would_be_mounted(tmp_path: Path) ->
     assert missing_disk(f"{media}/card/spool", places) == missing_disk(f"{media}/card", places) == f"{media}/card"
     assert missing_disk(f"{media}/there/spool", places) == missing_disk(str(media), places) == ""
     assert missing_disk(f"{tmp_path}/elsewhere/spool", places) == ""
+
+
+@pytest.mark.parametrize(
+    ("wanted", "free", "says"),
+    [
+        (14_900_000, 5_200_000, "14.9 MB are needed and 5.2 MB are free, 9.7 MB too few"),
+        (64_000_000_000, 900_000_000, "64.0 GB are needed and 900.0 MB are free, 63.1 GB too few"),
+    ],
+)
+def test_what_a_disk_lacks_is_said_in_units_that_tell(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, wanted: int, free: int, says: str
+) -> None:
+    monkeypatch.setattr(intake, "room_in", lambda _: free)
+    with pytest.raises(LocalError, match=says):
+        intake._check_room(str(tmp_path), wanted)

@@ -345,8 +345,10 @@ def _check_room(folder: str, wanted: int) -> None:
     """LocalError if the disk of the spool folder cannot take the copies."""
     free = room_in(existing(folder))
     if wanted > free:
+        from humanize import naturalsize
+
+        needed, there, lacking = (naturalsize(number, format="%.1f") for number in (wanted, free, wanted - free))
         raise LocalError(
-            f"{folder}: no room for the copies: {wanted / 1e9:.2f} GB are needed and {free / 1e9:.2f} GB are free, "
-            f"{(wanted - free) / 1e9:.2f} GB too few",
+            f"{folder}: no room for the copies: {needed} are needed and {there} are free, {lacking} too few",
             "nothing was queued; name another disk with --spool-dir, or push without --spool",
         )
