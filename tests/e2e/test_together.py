@@ -49,6 +49,19 @@ def test_the_second_hands_over_and_each_ends_with_its_albums_code(home: Home, se
     assert home.sql("select count(*) from run") == [(1,)]
 
 
+@pytest.mark.parametrize(("typed", "ignored"), [((), []), (("-j2", "--retries=3"), ["--jobs"])])
+def test_a_follower_names_the_options_that_were_typed_in_vain(
+    home: Home, server: FormServer, typed: tuple[str, ...], ignored: list[str]
+) -> None:
+    home.form(server)
+    first = uploader(home, server, "--limit-rate=900M")
+    second = follower(home, *typed)
+    server.may_answer.set()
+    said = finish(second).stderr
+    finish(first)
+    assert [line.rpartition(": ")[2] for line in said.splitlines() if "ignored here" in line] == ignored
+
+
 def test_a_follower_whose_album_is_well_ends_with_0(home: Home, server: FormServer) -> None:
     home.form(server)
     server.answer = lambda one: Answer(413 if one.filename == "IMG_2.JPG" else 200)

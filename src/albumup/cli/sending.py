@@ -64,6 +64,7 @@ def options_of(app: App, given: dict[str, Any], patience: float | None = None) -
     jobs = defaults.jobs if given.get("jobs") is None else given["jobs"]
     spool_folder = given.get("spool_dir") or defaults.spool_dir
     spool_folder = _own_folder(app, spool_folder) if spool_folder else paths_of(app.journal)["spool"]
+    shown = {"retries": retries, "jobs": jobs, "patience": asked, "limit_rate": given.get("limit_rate")}
     return Options(
         retries=retries,
         jobs=jobs,
@@ -72,7 +73,8 @@ def options_of(app: App, given: dict[str, Any], patience: float | None = None) -
         spool_folder=spool_folder,
         is_cron=patience is not None and given.get("patience") is None,
         spends_again=patience is None,
-        shown={"retries": retries, "jobs": jobs, "patience": asked, "limit_rate": given.get("limit_rate")},
+        shown=shown,
+        typed=tuple(name for name in shown if given.get(name) is not None),
     )
 
 

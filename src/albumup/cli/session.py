@@ -205,8 +205,8 @@ class Session:
         screen.say(f"Process {run.pid} is uploading; these photos were added to its work. Ctrl-C leaves it at that.")
         differing = [
             f"--{name.replace('_', '-')}"
-            for name, value in self.options.shown.items()
-            if name in run.options and run.options[name] != value
+            for name in self.options.typed
+            if name in run.options and run.options[name] != self.options.shown[name]
         ]
         if differing:
             screen.say(f"Its own options stay in force; ignored here: {', '.join(differing)}")

@@ -25,6 +25,8 @@ class Options:
     spends_again: bool = True
     shown: dict[str, Any] = field(default_factory=dict)
     """The options as journaled, so that a joiner can name those that differ."""
+    typed: tuple[str, ...] = ()
+    """Those of them that were given on the command line."""
 
 
 @dataclass(frozen=True, slots=True)
