@@ -59,7 +59,7 @@ NO = b'{"success": false, "message": "no file"}'
     [
         (Answer(200, NO), {"--url", "--file-field", "--field", "--success-text"}),
         (Answer(400, b"<title>Bad</title>", "text/html"), {"--url", "--file-field", "--field"}),
-        (Answer(401), {"--token-file", "--token-env", "--auth", "--header"}),
+        (Answer(401), {"--url", "--token-file", "--token-env", "--auth", "--header"}),
         (Answer(413), {"--url", "--file-field", "--field"}),
         (Answer(200, b"<p>Danke</p>", "text/html"), {"--url", "--success-text"}),
     ],
@@ -311,6 +311,13 @@ def test_options_that_describe_a_target_go_with_url_only(home: Home, option: str
     assert done.returncode == 2
     assert f"{option.partition('=')[0]} goes with --url" in done.stderr
     assert not home.journal.exists()
+
+
+def test_a_token_for_an_album_with_an_address_wants_that_again(home: Home, server: FormServer) -> None:
+    home.run("push", home.photos(1), "--url", server.url)
+    done = home.run("push", home.photos(1), "--token-file=f")
+    assert done.returncode == 2
+    assert f"Name the address again, too: --url {server.url}" in done.stderr
 
 
 def test_the_built_in_inbox_is_reached_past_any_proxy(home: Home) -> None:

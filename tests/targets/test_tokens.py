@@ -19,7 +19,7 @@ SOURCES = {
 
 
 def target(where: str, **settings: object) -> FormTarget:
-    return FormTarget("home", FormSettings(url="https://h.example", **settings), "s3cret", where)
+    return FormTarget("home", FormSettings(url="https://h.example", **settings), "s3cret" if settings else None, where)
 
 
 @pytest.mark.parametrize("key", SOURCES)
@@ -46,7 +46,7 @@ def test_where_there_is_no_token_it_says_so() -> None:
     assert f"no token is set: {FILE}.token_file" in how_to_mend(target(FILE), 401)
     options = how_to_mend(target(OPTIONS), 401)
     assert options.startswith("no token is set: --token-file FILE or --token-env NAME")
-    assert "push again" in options
+    assert "push again with --url" in options
 
 
 def test_basic_names_the_user_too_and_a_full_server_is_no_matter_of_tokens() -> None:

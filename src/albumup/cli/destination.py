@@ -71,9 +71,7 @@ def destination(app: App, connection: sqlite3.Connection | None, album: str, giv
         return _by_url(app, connection, album, given)
     if named := [option for key, option in _WITH_URL.items() if given[key]]:
         verb = "goes" if len(named) == 1 else "go"
-        raise UsageError(
-            f"{' and '.join(named)} {verb} with --url", "put them into the config file for a configured target"
-        )
+        raise UsageError(f"{' and '.join(named)} {verb} with --url", _with_url(connection, album))
     kept, notes = kept_in(connection), []
     name = given["target"]
     if name is None:
@@ -85,18 +83,27 @@ def destination(app: App, connection: sqlite3.Connection | None, album: str, giv
         if len(there) > 1:
             where = ", ".join(_title(one, kept) for one in there)
             raise UsageError(
-                f"there are several albums {album!a}: on {where}",
+                f"there are several albums {album!r}: on {where}",
                 f"say which one with --target, as in: --target {there[0]}",
             )
         name = there[0] if there else default_target(app.config)
         if there and name not in {*app.config.targets, *kept, INBOX}:
             raise ConfigError(
-                f"the album {album!a} is on a target {name!a} that is not in {shown(app.config.path)} any more",
+                f"the album {album!r} is on a target {name!r} that is not in {shown(app.config.path)} any more",
                 "put it back there, or name another one with --target",
             )
     if table_of(name, app.config, kept) is None:
         return Destination(name, None, None, name, notes)
     return Destination(name, build(name, app.config, kept), None, name, notes)
+
+
+def _with_url(connection: sqlite3.Connection | None, album: str) -> str:
+    """Where options that describe a server belong: beside the address that the album has, else in the config file."""
+    kept = kept_in(connection)
+    there = [TargetTable.from_json(kept[name]) for name in _targets_of(connection, album) if name in kept]
+    if len(there) != 1:
+        return "put them into the config file for a configured target"
+    return f"name the address again, too: --url {quoted(str(there[0].settings['url']))}"
 
 
 def _by_url(app: App, connection: sqlite3.Connection | None, album: str, given: dict[str, Any]) -> Destination:

@@ -46,7 +46,7 @@ def how_to_mend(target: Target, status: int | None) -> str:
     if status == _FULL:
         return "Make room there, or have its quota raised; then: albumup resume"
     if target.where == OPTIONS and not has_own_token(target):
-        return f"{source}, and --auth or --header where it wants them; push again with what it needs"
+        return f"{source}, and --auth or --header where it wants them; push again with --url and what it needs"
     check = f"then: albumup resume (to look first: albumup target check {target.name})"
     if not has_own_token(target):
         return f"{source} may name a file that holds one, {check}"
