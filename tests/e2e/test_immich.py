@@ -205,6 +205,7 @@ def test_share_of_what_has_no_links_says_so(home: Home) -> None:
     done = home.run("share", "trip")
     assert done.returncode == 2
     assert "inbox makes no share links" in done.stderr
+    assert "its key share" in done.stderr
     assert home.run("push", home.photos(2), "--share").returncode == 2
 
 

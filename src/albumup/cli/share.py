@@ -79,7 +79,10 @@ def _made(app: App, journal: Journal, album: Album, server: Target) -> str:
 
     name = words.shown_name(album.name)
     if not server.can_share:
-        raise UsageError(f"{album.target} makes no share links", "where the config names an address, it is shown")
+        raise UsageError(
+            f"{album.target} makes no share links",
+            "a form of the config file may name one for its albums: its key share",
+        )
     if not runs.tally(journal, album.id).count(*DONE):
         raise TryLater(f"nothing of {name} is on {server.address} yet", "send it first: albumup resume")
     with journal.transaction():
