@@ -73,8 +73,10 @@ class Rules:
             return SkipReason.LEFTOVER
         if is_folder:
             return SkipReason.LEFTOVER if is_leavings_folder(name) else None
+        if not is_leavings(name):
+            return None
         asked_for = is_leavings_by_suffix(name) and self.takes_anything(name, relative)
-        return SkipReason.LEFTOVER if is_leavings(name) and not asked_for else None
+        return None if asked_for else SkipReason.LEFTOVER
 
     def on_folder(self, name: bytes, relative: bytes) -> SkipReason | None:
         """Why a folder that passed as an entry is not entered."""
@@ -89,8 +91,10 @@ class Rules:
         return self.on_folder(name, relative)
 
     def _is_sidecar(self, name: bytes, relative: bytes) -> bool:
+        if name[-4:].lower() not in (b".xmp", b".aae"):  # which is all that most names are looked at for
+            return False
         suffix = suffix_in(name)
-        if suffix not in (b".xmp", b".aae"):
+        if not suffix:
             return False
         goes_along = self.filters.sidecars_go_along and suffix == b".xmp"
         return goes_along or not self.takes_anything(name, relative)

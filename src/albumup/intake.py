@@ -79,6 +79,7 @@ class Intake:
         self._places: dict[tuple[bytes, str, int | None], Place] = {}
         self._device: tuple[bytes, int] = (b"", 0)
         self._seen: tuple[bytes, list[Known]] = (b"", [])
+        self._here: tuple[tuple[Root, bytes, str] | None, list[Known]] = (None, [])
         self._spelled: Journaled | None = None
 
     def look_into(self, connection: sqlite3.Connection | None) -> None:
@@ -247,8 +248,14 @@ class Intake:
     def _of_this_card(self, root: Root, path: bytes, volume: str) -> list[Known]:
         """The tasks of a photo on the card or disk that lies there now.
 
-        That of one which is journaled under another spelling is known by the photos beside it there, too.
+        That of one which is journaled under another spelling is known by the photos beside it there, too. The last
+        answer is kept: a photo is asked about when it is scanned, and when it is classified.
         """
+        if self._here[0] != (asked := (root, path, volume)):
+            self._here = asked, self._found_here(*asked)
+        return self._here[1]
+
+    def _found_here(self, root: Root, path: bytes, volume: str) -> list[Known]:
         tasks = self._tasks(path)
         if not tasks:
             return []
