@@ -57,6 +57,18 @@ def test_what_was_trashed_or_deleted_after_it_was_sent_is_said_by_the_next_push(
     assert immich.album("trip") == names(5)
 
 
+def test_an_album_that_shows_none_of_its_photos_was_not_emptied(home: Home, immich: Immich) -> None:
+    """Its count leaves out what is in the trash, and clips that the server joined to stills of another album."""
+    trip = home.photos(2)
+    assert home.run("push", trip).returncode == 0
+    for one in immich.assets():
+        immich.tell("trash", id=one["id"])
+    assert "the album is empty on 127.0.0.1, or shows none" in home.run("verify", "trip").stdout
+    done = home.run("push", trip)
+    assert (done.returncode, "emptied" in done.stderr) == (3, False), done.stderr
+    assert "trip: 2 photos sent before are gone there" in done.stderr
+
+
 def test_a_push_of_what_is_there_while_the_server_is_away_says_so_and_no_more(home: Home, immich: Immich) -> None:
     trip = home.photos(1)
     assert home.run("push", trip).returncode == 0

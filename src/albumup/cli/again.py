@@ -109,5 +109,8 @@ def what_became_of(journal: Journal, album: Album, server: Target) -> str:
     is_gone = found is None or found.id != album.remote_id
     if not (is_gone or (found is not None and found.photos == 0)) or not placed(journal, album.id):
         return ""
-    fate = "is gone" if is_gone else "is empty"
-    return f"the album {fate} on {escape(server.address)}; a push of the same folder makes it again"
+    where = escape(server.address)
+    if is_gone:
+        return f"the album is gone on {where}; a push of the same folder makes it again"
+    hidden = "or shows none of its photos: clips of live photos, what is in the trash"
+    return f"the album is empty on {where}, {hidden}; a push of the same folder sees to it"

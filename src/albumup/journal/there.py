@@ -31,6 +31,18 @@ def placed(journal: Journal, album_id: int) -> bool:
     )
 
 
+def placed_ids(journal: Journal, album_id: int, after: int, most: int) -> list[tuple[int, str]]:
+    """Tasks whose photos were put into the server's album, in order, from a task on; and what it calls them."""
+    rows = journal.rows(
+        "select id, remote_id from task where album_id = ? and state in ('uploaded', 'duplicate') and owed = 0"
+        " and remote_id not null and id > ? order by id limit ?",
+        album_id,
+        after,
+        most,
+    )
+    return [(row["id"], row["remote_id"]) for row in rows]
+
+
 def stored(journal: Journal, album_id: int, after: int, most: int) -> list[Stored]:
     """Photos of an album that are done, as the newest of their tasks has them, in order, from a task on."""
     rows = journal.rows(

@@ -390,6 +390,11 @@ class Target(ABC):
         """
         raise NotImplementedError
 
+    def place_again(self, http: Http, album: ServerAlbum, photos: Sequence[str]) -> bool:
+        """The same with photos that were put there before: was one of them not in it any more?"""
+        self.place(http, album, photos)
+        return True
+
     def join(self, http: Http, still: str, clip: str) -> str:  # noqa: ARG002 - most cannot
         """Make a live photo of two stored files, by their ids; "" when they are one, else why not. Raises as ``ask``.
 

@@ -77,6 +77,13 @@ class ImmichAlbums(ImmichApi):
     @answers_in_shape
     def place(self, http: Http, album: ServerAlbum, photos: Sequence[str]) -> list[str]:
         """PUT /albums/ID/assets: one in the album already is an error called duplicate, and as good as put there."""
+        return [_why_not(one) for one in self._put(http, album, photos)]
+
+    def place_again(self, http: Http, album: ServerAlbum, photos: Sequence[str]) -> bool:
+        """Its count is of what it shows: clips of live photos, and what is in the trash, are in it all the same."""
+        return any(one.get("success") for one in self._put(http, album, photos))
+
+    def _put(self, http: Http, album: ServerAlbum, photos: Sequence[str]) -> list[Mapping[str, Any]]:
         path = f"/albums/{quote(album.id)}"
         said = self.call(http, "PUT", f"{path}/assets", {"ids": list(photos)}, missing=(400, 404))
         if said is None:
@@ -86,7 +93,7 @@ class ImmichAlbums(ImmichApi):
         results = {one.get("id"): one for one in said if isinstance(one, dict)} if isinstance(said, list) else {}
         if not results.keys() >= set(photos):
             raise Unasked(f"{self.site}: {SAYS_NOTHING}")
-        return [_why_not(results[one]) for one in photos]
+        return [results[one] for one in photos]
 
     def join(self, http: Http, still: str, clip: str) -> str:
         """PUT /assets/ID (asset.service.ts, update): permission asset.update, wanted for nothing else."""

@@ -91,7 +91,7 @@ class AlbumWork:
         An album that was deleted or emptied there is owed all its photos again.
         """
         found = self.look(album)
-        if found is not None and found.photos == 0 and self._do(lambda journal: there.placed(journal, album.id)):
+        if found is not None and found.photos == 0 and self._was_emptied(album, found):
             self._do(lambda journal: journal.owe(album.id))
             self._tell(album, "the album was emptied there; its photos are put into it again")
         lost: list[tuple[bytes, str]] = []
@@ -105,6 +105,18 @@ class AlbumWork:
                     lost.append((one.path, verdict.reason))
             last = some[-1].id
         return lost
+
+    def _was_emptied(self, album: Album, found: ServerAlbum) -> bool:
+        """It shows no photo: is one that was put into it not there any more? If so, some are again."""
+        last = 0
+        while some := self._do(partial(there.placed_ids, album_id=album.id, after=last, most=_MOST)):
+            try:
+                if self._target.place_again(self._http, found, [remote_id for _, remote_id in some]):
+                    return True
+            except AlbumGone:
+                return False
+            last = some[-1][0]
+        return False
 
     def _know(self, album: Album, found: ServerAlbum) -> None:
         if self._ids.get(album.id) != found.id:
