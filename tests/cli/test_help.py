@@ -161,3 +161,8 @@ def test_no_help_text_is_broken_within_a_command() -> None:
     for columns in range(30, 81, 5):
         assert "albumup resume goes on" in " ".join(run("push", "-h", columns=columns).split())
         assert "albumup\n" not in run("push", "-h", columns=columns)
+
+
+@pytest.mark.parametrize("words", [("push", "-j", "many"), ("resume", "--retries", "1.5"), ("receive", "--port", "x")])
+def test_what_is_no_number_is_said_in_plain_words(words: tuple[str, ...]) -> None:
+    assert run(*words).endswith(f"'{words[-1]}' is not a valid whole number.\n")

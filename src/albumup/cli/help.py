@@ -41,6 +41,12 @@ class Option(click.Option):
         return extra
 
 
+class Whole(click.IntRange):
+    """A whole number, called so where something else was typed."""
+
+    name = "whole number"
+
+
 def option(*names: str, group: str = OPTIONS, **settings: Any) -> Callable[[F], F]:
     """click's own, for an option under a heading."""
     return click.option(*names, cls=Option, group=group, **settings)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from albumup.cli.app import App, pass_app, shared
-from albumup.cli.help import command, option
+from albumup.cli.help import Whole, command, option
 
 if TYPE_CHECKING:
     from albumup.receive import Faults, Tally
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @command(short_help="Receive albums from other machines into a folder.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=str))
 @option("--host", default="127.0.0.1", metavar="HOST", help="The address to listen on (127.0.0.1).")
-@option("--port", default=0, metavar="PORT", type=click.IntRange(0, 65535), help="The port; a free one when not given.")
+@option("--port", default=0, metavar="PORT", type=Whole(0, 65535), help="The port; a free one when not given.")
 @option("--token-file", metavar="F", help="A file that holds the token clients must send (0600).")
 @option("--faults", metavar="LIST", help="Misbehave on purpose: drop=5%,stall=2%,503=10%,lost-answer=3%.")
 @shared

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from albumup.cli.app import App, pass_app, shared
-from albumup.cli.help import WHAT, command, option
+from albumup.cli.help import WHAT, Whole, command, option
 from albumup.cli.sending import options_of, upload_options
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @option("--all", "every", group=WHAT, is_flag=True, help="All albums, their rounds begun anew.")
 @option("--rejected", group=WHAT, is_flag=True, help="What was rejected, too.")
 @option("--in-doubt", group=WHAT, is_flag=True, help="What is in doubt, too, even where it may then be there twice.")
-@option("--rounds", group=WHAT, type=click.IntRange(0), metavar="N", help="Fresh sets a photo gets from cron (5).")
+@option("--rounds", group=WHAT, type=Whole(0), metavar="N", help="Fresh sets a photo gets from cron (5).")
 @upload_options
 @shared
 @pass_app

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from albumup.cli.help import HOW, F, option
+from albumup.cli.help import HOW, F, Whole, option
 
 if TYPE_CHECKING:
     from albumup.cli.app import App
@@ -17,11 +15,11 @@ _UPLOAD = (
     option(
         "--retries",
         group=HOW,
-        type=click.IntRange(0),
+        type=Whole(0),
         metavar="N",
         help="Tries after the first one (3).",
     ),
-    option("-j", "--jobs", group=HOW, type=click.IntRange(1, 64), metavar="N", help="Uploads at once, 64 at most (4)."),
+    option("-j", "--jobs", group=HOW, type=Whole(1, 64), metavar="N", help="Uploads at once, 64 at most (4)."),
     option("--limit-rate", group=HOW, metavar="RATE", help='All together: 2M, or "08:00,1M 23:00,off".'),
     option("--patience", group=HOW, metavar="TIME", help="How long to wait for a server that is down (5m)."),
     option("--json", "as_json", group=HOW, is_flag=True, help="Events on stdout, one JSON object a line."),
