@@ -86,6 +86,12 @@ def test_cancel_leaves_what_was_sent(waiting: Home) -> None:
     assert waiting.album()["counts"]["uploaded"] == 3
 
 
+def test_cancel_of_an_album_that_is_sent_says_so(waiting: Home) -> None:
+    waiting.run("resume")
+    done = waiting.run("cancel", "trip")
+    assert done.stderr.splitlines() == ["0 photos cancelled", "3 photos sent before: left as they are"]
+
+
 def test_cancel_while_an_uploader_sends(home: Home, server: FormServer) -> None:
     home.form(server)
     server.may_answer.clear()

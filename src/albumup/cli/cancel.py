@@ -63,7 +63,7 @@ def cancel(app: App, /, album: str, files: tuple[str, ...], target: str | None) 
             app.screen.say(line)
     if sending := sum(one.sending for one in done):
         app.screen.say(f"{photos(sending)} being sent right now: left to the uploader")
-    if sent := sum(one.sent for one in done) if files else 0:
+    if sent := sum(one.sent for one in done) if files or not cancelled else 0:
         app.screen.say(f"{photos(sent)} sent before: left as {'it is' if sent == 1 else 'they are'}")
     return 0
 
