@@ -238,3 +238,11 @@ def test_why_no_server_is_recognised_is_told_apart(
     assert done.returncode == code, done.stderr
     assert all(word in done.stderr for word in words), done.stderr
     assert not home.config_file.exists()
+
+
+@pytest.mark.parametrize("folder", ["/mnt/nas/photos", "./nas", "../nas", "~/nas"])
+def test_a_folder_is_told_from_an_address(home: Home, folder: str) -> None:
+    done = home.run("target", "add", "nas", folder)
+    assert done.returncode == 2
+    assert f"'{folder}' is a folder, not an address" in done.stderr
+    assert "albumup receive DIR" in done.stderr

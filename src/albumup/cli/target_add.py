@@ -106,6 +106,11 @@ def _address(url: str | None) -> str:
     if url is None:
         url = _asked("The server's address, as in a browser", "name it: albumup target add NAME URL")
     if "://" not in url:
+        if url.startswith(("/", "./", "../", "~")):
+            raise UsageError(
+                f"{url!r} is a folder, not an address",
+                "on another computer, albumup receive DIR gives a folder an address",
+            )
         url = "https://" + url
     check_url(url, "URL")
     if "{" in url:
