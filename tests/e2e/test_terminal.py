@@ -123,3 +123,17 @@ def test_the_bare_command_says_where_things_stand_and_what_to_type_next(home: Ho
     off_it = home.run()
     assert (off_it.returncode, off_it.stdout) == (2, "")
     assert off_it.stderr.startswith("Usage: albumup ")
+
+
+def test_on_a_terminal_photos_of_several_albums_stand_under_their_albums(home: Home) -> None:
+    for album in ("first", "second"):
+        home.run("push", home.photos(1), "--album", album)
+    window = Window(home, 100, "list")
+    window.close()
+    assert [line for line in window.lines() if "--target" in line] == [
+        "first, --target inbox:",
+        "second, --target inbox:",
+    ]
+    window = Window(home, 100, "list", "second")
+    window.close()
+    assert not [line for line in window.lines() if "--target" in line]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from albumup.cli.app import App, pass_app, shared
@@ -39,6 +41,7 @@ def list(
     """
     from albumup.cli.albums import chosen
     from albumup.cli.screen import escape, put, put_flush, put_json, put_raw, size
+    from albumup.cli.words import shown_name
     from albumup.journal.opening import local_faults
     from albumup.journal.reading import tasks
 
@@ -52,8 +55,14 @@ def list(
             else []
         )  # fmt: skip
         is_empty = True
-        for task in tasks(connection, chosen(known, albums, target), states, asks=not as_json):
+        meant, last = chosen(known, albums, target), None
+        has_headings = len(meant) > 1 and sys.stdout.isatty() and not (as_json or nul)
+        for task in tasks(connection, meant, states, asks=not as_json):
             is_empty = False
+            here = (task["album"], task["target"])
+            if has_headings and here != last:
+                put(f"{shown_name(here[0])}, --target {escape(here[1])}:", flush=False)
+            last = here
             if as_json:
                 put_json(task)
             elif nul:
