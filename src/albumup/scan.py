@@ -104,7 +104,7 @@ def open_root(path: str | bytes, spelling: Spelling | None = None) -> Root:
     if not path:
         raise UsageError("an empty path was given", "name a folder or a photo; the current folder is .")
     absolute = os.path.abspath(os.fsencode(path))
-    shown = repr(os.fsdecode(absolute))  # repr escapes what a terminal might obey, and undecodable bytes
+    shown = repr(text_of(absolute))  # repr escapes what a terminal might obey, and undecodable bytes
     try:
         info = os.stat(absolute)
     except (FileNotFoundError, NotADirectoryError):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from albumup.file_names import text_of
 from albumup.filters import SkipReason
 from albumup.journal.gathering import Known
 from albumup.journal.live import Joined
@@ -67,11 +67,11 @@ class Survey:
 
     def nothing_in(self, roots: Sequence[Root]) -> tuple[str, str]:
         """Why there is no photo at all, and what to do."""
-        places = ", ".join(repr(os.fsdecode(root.path))[1:-1] for root in roots[:3])
-        unread = "".join(f"; {repr(os.fsdecode(one.path))[1:-1]}: {one.reason}" for one in self.folders[:3])
+        places = ", ".join(repr(text_of(root.path))[1:-1] for root in roots[:3])
+        unread = "".join(f"; {repr(text_of(one.path))[1:-1]}: {one.reason}" for one in self.folders[:3])
         skipped = skipped_words(self.skipped, self.suffixes)
         more = f" ({skipped})" if skipped else ""
-        empty = "".join(f"; {repr(os.fsdecode(path))[1:-1]} is empty" for path, _ in self.empty.first[:3])
+        empty = "".join(f"; {repr(text_of(path))[1:-1]} is empty" for path, _ in self.empty.first[:3])
         return (
             f"no photo under {places}{more}{empty}{unread}",
             "nothing was queued; albumup push -v names what is skipped",

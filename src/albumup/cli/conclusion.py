@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -11,6 +10,7 @@ from albumup.cli.app import App
 from albumup.cli.endings import Ending
 from albumup.cli.names import Names
 from albumup.cli.reasons import kind_of
+from albumup.file_names import text_of
 from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.reading import statuses
@@ -151,7 +151,7 @@ class Conclusion:
             if self._is_worth_telling(f"target {name}", kind_of(reason.words)):
                 said += events.closed(self.titles.get(name, name), reason)
         for path, why in end.away.items():
-            if self._is_worth_telling(f"root {os.fsdecode(path)!a}", why):
+            if self._is_worth_telling(f"root {text_of(path)!a}", why):
                 said += events.away(self.journal, path, why)
         return said
 

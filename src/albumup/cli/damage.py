@@ -62,9 +62,17 @@ def pushes_of(path: str) -> list[str]:
         connection = sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True)
         with contextlib.closing(connection):
             rows = connection.execute(
-                "select distinct album.name, root.path from root join album on exists"
-                " (select 1 from photo where photo.root_id = root.id and photo.album_id = album.id) limit ?",
+                "select distinct album.name, root.path, iif(target.definition is null, target.name, '')"
+                " from root join album on exists"
+                " (select 1 from photo where photo.root_id = root.id and photo.album_id = album.id)"
+                " join target on target.id = target_id limit ?",
                 (_MOST,),
             ).fetchall()
-            return [f"albumup push {quoted(text_of(root))} --album {quoted(album)}" for album, root in rows]
+            return [_push(text_of(root), album, target) for album, root, target in rows]
     return []
+
+
+def _push(root: str, album: str, target: str) -> str:
+    """``target``: one that the config names, or ""."""
+    where = f" --target {quoted(target)}" if target else ""
+    return f"albumup push {quoted(root)} --album {quoted(album)}{where}"

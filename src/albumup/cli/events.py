@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import Any
 
@@ -105,7 +104,7 @@ def away(journal: Journal, path: bytes, why: str) -> list[str]:
     """Why the photos below a path wait, and what to do."""
     lines = [f"{escape(path)}: {escape(why)}. Bring back its card or disk, then: albumup resume (or push it again)"]
     if why == STRANGER:
-        push = f"albumup push {quoted(os.fsdecode(path))} --edited"
+        push = f"albumup push {quoted(text_of(path))} --edited"
         for name in media.waiting_at(journal.connection, path):
             lines.append(f"Or, if these are the same photos, edited: {push} --album {quoted(name)}")
             lines.append(f"To give up what is not sent: albumup cancel {quoted(name)}")

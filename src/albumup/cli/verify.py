@@ -177,7 +177,7 @@ def ways_on(findings: Sequence[Finding], folders: Sequence[bytes], album: Album,
 
     ``is_one``: the only album of its name.
     """
-    from albumup.file_names import quoted
+    from albumup.file_names import quoted, text_of
     from albumup.leavings import is_leavings, is_leavings_folder
 
     wanted: dict[tuple[bytes, bool], set[str]] = {}
@@ -195,7 +195,7 @@ def ways_on(findings: Sequence[Finding], folders: Sequence[bytes], album: Album,
             options.add("--no-skip")
     where = f"--album {quoted(album.name)}" + ("" if is_one else f" --target {album.target}")
     commands = [
-        " ".join(["albumup push", quoted(os.fsdecode(folder)), where, *sorted(options)])
+        " ".join(["albumup push", quoted(text_of(folder)), where, *sorted(options)])
         for (folder, _), options in list(wanted.items())[:_MOST_WAYS]
     ]
     return [f"To send what is not in the album: {command}" for command in commands]

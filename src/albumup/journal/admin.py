@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from albumup.errors import UsageError
-from albumup.file_names import quoted
+from albumup.file_names import quoted, text_of
 from albumup.journal import pauses, runs
 from albumup.journal.definitions import drop_unused
 from albumup.journal.journal import Journal
@@ -83,7 +83,7 @@ def _named(journal: Journal, album_id: int, files: Sequence[bytes]) -> set[int]:
         ids = ids or {row["id"] for row in rows if row["path"].endswith(b"/" + file)}
         if not ids:
             raise UsageError(
-                f"{os.fsdecode(file)!r} is no photo of this album", f"see: albumup list {_typed(journal, album_id)}"
+                f"{text_of(file)!r} is no photo of this album", f"see: albumup list {_typed(journal, album_id)}"
             )
         found |= ids
     return found

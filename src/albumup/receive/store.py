@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from albumup.disk import make_folder
 from albumup.errors import LocalError
+from albumup.file_names import text_of
 from albumup.leavings import STORE_FOLDERS
 from albumup.receive.album import Album
 from albumup.receive.folders import LinkInTheWay, inside, make, opened
@@ -83,10 +84,10 @@ class Store:
                     if not self.id:
                         _make_id(indexes)
         except LinkInTheWay as error:
-            where = os.fsdecode(self.root)
+            where = text_of(self.root)
             raise LocalError(f"cannot keep photos in {where}: {error.strerror}", "remove that link") from error
         except OSError as error:
-            raise LocalError(f"cannot keep photos in {os.fsdecode(self.root)}: {error.strerror}") from error
+            raise LocalError(f"cannot keep photos in {text_of(self.root)}: {error.strerror}") from error
 
     @property
     def id(self) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 from albumup.config import OPTIONS
-from albumup.file_names import quoted
+from albumup.file_names import quoted, text_of
 from albumup.journal.rows import Task
 from albumup.retry import Finding
 from albumup.targets.base import Target
@@ -77,7 +76,7 @@ def _success_keys(target: Target, status: int) -> Sequence[str]:
 
 
 def _attempt(target: Target, photo: Task) -> str:
-    return f"albumup target try {target.name} {quoted(os.fsdecode(photo.path))}"
+    return f"albumup target try {target.name} {quoted(text_of(photo.path))}"
 
 
 def _called(target: Target) -> str:

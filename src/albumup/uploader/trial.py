@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from albumup.body import SourceGone, read_source, sent_name
 from albumup.errors import UsageError
 from albumup.facts import FactsReader
+from albumup.file_names import text_of
 from albumup.journal.rows import Task
 from albumup.photo import ANYTHING, HEAD_BYTES, media_type
 from albumup.prepare import Reading, body_of, head_of, photo_of, taken_of
@@ -50,7 +51,7 @@ def run_trial(target: Target, path: bytes) -> Trial:
         pins, digests = read_source(path, target.digests)
     except SourceGone as gone:
         why = "a folder, and no photo" if os.path.isdir(path) else gone
-        raise UsageError(f"{os.fsdecode(path)!r}: {why}", "name a photo that can be read") from gone
+        raise UsageError(f"{text_of(path)!r}: {why}", "name a photo that can be read") from gone
     name = os.path.basename(path)
     mime = media_type(_head(path), name) or ANYTHING
     seen = (pins.size, pins.mtime_ns)

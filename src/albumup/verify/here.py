@@ -249,8 +249,8 @@ def _head(path: bytes) -> bytes:
 
 def _pattern(name: bytes) -> str:
     """The glob with which ``push --include`` takes a file."""
-    suffix = os.fsdecode(suffix_in(name))
-    return f"*{suffix}" if suffix else os.fsdecode(name)
+    suffix = text_of(suffix_in(name))
+    return f"*{suffix}" if suffix else text_of(name)
 
 
 def _suffix(path: bytes) -> str:
