@@ -262,7 +262,7 @@ def test_a_literal_secret_in_a_configured_field(home: Home, server: FormServer) 
 
 def test_an_unknown_target_has_a_nearest_one(home: Home, server: FormServer) -> None:
     home.form(server)
-    refused(home, 4, "push", home.photos(1), "--target", "clib", says=("'clib'", "did you mean club?"))
+    refused(home, 4, "push", home.photos(1), "--target", "clib", says=("'clib' in ~/config/", "did you mean club?"))
 
 
 def test_a_config_named_on_the_command_line_must_be_there(home: Home) -> None:

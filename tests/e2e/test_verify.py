@@ -140,7 +140,7 @@ def test_a_copy_in_the_inbox_is_proven_and_never_safe(home: Home) -> None:
     assert home.run("push", home.photos(1)).returncode == 0
     code, found, said = proven(home)
     assert (code, found) == (3, [])
-    assert "1 of 1 are on" in said
+    assert f"1 of 1 are on ~/{home.inbox.relative_to(home.folder)};" in said
     assert "that is this computer: not safe to erase" in said
 
 

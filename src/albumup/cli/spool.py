@@ -54,5 +54,5 @@ def make_spool(app: App, folder: str) -> None:
         make_folder(named)
     above = os.path.dirname(named)
     app.screen.complain(
-        f"The folder {escape(shown(named))} is new: it was made for the copies, on the disk of {escape(above)}"
+        f"The folder {escape(shown(named))} is new: it was made for the copies, on the disk of {escape(shown(above))}"
     )

@@ -62,6 +62,7 @@ def _verify_one(app: App, journal: Journal, album: Album, *, deep: bool, printed
     from albumup.cli import words
     from albumup.cli.again import what_became_of
     from albumup.cli.screen import escape, photos, put, put_flush, put_raw
+    from albumup.config import shown
     from albumup.journal.runs import tally, target_definitions
     from albumup.journal.states import DONE
     from albumup.targets.building import build
@@ -71,7 +72,7 @@ def _verify_one(app: App, journal: Journal, album: Album, *, deep: bool, printed
     title = words.title_of(journal, album)
     server = build(album.target, app.config, target_definitions(journal))
     try:
-        where = escape(server.address)
+        where = escape(shown(server.address))
         counts = tally(journal, album.id)
         total = sum(counts.photos.values())
         if not server.can_ask:
@@ -226,11 +227,12 @@ def _verdict(journal: Journal, album: Album, server: Target, outcome: Outcome) -
     from albumup.cli.figures import counted, were
     from albumup.cli.screen import escape, size
     from albumup.cli.words import ended
+    from albumup.config import shown
     from albumup.file_names import quoted
     from albumup.journal.runs import has_unsent
     from albumup.verify import is_by_name
 
-    where = f"{outcome.on_server} of {outcome.photos} are on {escape(server.address)}"
+    where = f"{outcome.on_server} of {outcome.photos} are on {escape(shown(server.address))}"
     parts = [_gone(outcome)] if outcome.gone else []
     if outcome.sidecars:
         parts.append(f"{counted(outcome.sidecars, 'sidecar')}, named above, {were(outcome.sidecars)} not sent")

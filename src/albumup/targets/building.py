@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from albumup.config import Config, TargetTable, beside, settings_of
+from albumup.config import Config, TargetTable, beside, settings_of, shown
 from albumup.errors import ConfigError
 from albumup.settings import CommonSettings
 from albumup.targets.base import BUILT_IN, Check, Target
@@ -59,7 +59,7 @@ def table_of(name: str, config: Config, kept: Mapping[str, str]) -> TargetTable 
         return None
     known = sorted({*config.targets, *kept, INBOX})
     raise ConfigError(
-        f"there is no target {name!a} in {config.path}{did_you_mean(name, known)}",
+        f"there is no target {name!r} in {shown(config.path)}{did_you_mean(name, known)}",
         f"targets: {', '.join(known)}",
     )
 
