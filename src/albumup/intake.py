@@ -71,8 +71,6 @@ class Intake:
         self._server, self._on_skip = server, on_skip
         self._taken: frozenset[bytes] | None = None
         """The suffixes that the server says it takes, once it was asked."""
-        self._asks = False
-        """A look asks nobody."""
         self._goes_along: Callable[[bytes], bool] = lambda _: False
         """Does an XMP file go with its photo, or did it? Then it is not among the skipped."""
         self._edited = edited
@@ -131,7 +129,6 @@ class Intake:
         Raises UsageError, ConfigError, LocalError; then nothing is queued.
         """
         self.look_into(journal.connection)
-        self._asks = True
         gathering = Gathering(journal)
         server = self._server
         if server is not None and server.takes_sidecars:
@@ -226,9 +223,6 @@ class Intake:
     def _takes(self, suffix: bytes) -> bool:
         """Does the server say that it takes such files? It is asked at the first one that our table does not know."""
         if self._server is None or not self._server.lists_types:
-            return False
-        if not self._asks:
-            self.survey.is_unasked = True
             return False
         if self._taken is None:
             self._taken = frozenset(map(bytes_of, self._server.suffixes()))

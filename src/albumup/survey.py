@@ -41,8 +41,6 @@ class Survey:
     skipped: Counter[SkipReason] = field(default_factory=Counter)
     suffixes: Counter[bytes] = field(default_factory=Counter)
     """Of what is skipped as no media; b"" counts names without one."""
-    is_unasked: bool = False
-    """The server may take some of these: nobody asked it."""
     empty: Examples = field(default_factory=Examples)
     """Photos by their names that have no byte."""
     odd: Examples = field(default_factory=Examples)

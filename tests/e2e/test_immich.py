@@ -824,3 +824,21 @@ def test_a_refused_key_of_a_settled_album_is_named_too(home: Home, immich: Immic
     assert "could not be asked" in again.stderr
     assert f"its token is in {home.folder / 'token'}" in again.stderr
     assert "config.toml: targets.home.token_file" in again.stderr
+
+
+def test_a_dry_run_asks_what_is_there_and_sends_nothing(home: Home, immich: Immich) -> None:
+    trip = home.photos(4)
+    immich.put((trip / "IMG_1.JPG").read_bytes(), "other.jpg")
+    immich.put((trip / "IMG_2.JPG").read_bytes(), "trashed.jpg", trashed=True)
+    before = sorted(home.folder.rglob("*"))
+    done = home.run("push", "-n", trip)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert "127.0.0.1 has 1 photo of them already; 2 photos would be sent (4.0 kB)." in done.stderr
+    assert "It would refuse 1 photo: it is in the trash of 127.0.0.1" in done.stderr
+    assert {one["path"] for one in immich.requests("POST")} == {"/api/assets/bulk-upload-check"}
+    assert sorted(home.folder.rglob("*")) == before
+    immich.fault("POST", "bulk-upload-check$", "status", status=502, times=None)
+    down = home.run("push", "-n", trip)
+    assert down.returncode == 0
+    assert "4 photos would be queued" in down.stderr
+    assert "What 127.0.0.1 has already could not be asked: 502" in down.stderr

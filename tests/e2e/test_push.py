@@ -331,7 +331,7 @@ def test_what_is_skipped_can_be_asked_for(home: Home, option: str, more: str) ->
     assert set(dry(home, "trip", option)) == {"trip/IMG_1.JPG", more}
 
 
-def test_a_dry_run_creates_nothing_and_asks_nobody(home: Home, server: FormServer) -> None:
+def test_a_dry_run_creates_nothing_and_asks_no_form(home: Home, server: FormServer) -> None:
     home.form(server)
     home.photos(2)
     before = sorted(home.folder.rglob("*"))

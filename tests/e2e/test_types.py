@@ -26,8 +26,8 @@ def test_an_immich_server_gets_what_it_lists_under_its_own_name(home: Home, immi
     (trip / "MOV_8.MOD").write_bytes(b"\0\0\x01\xba\x44" + bytes(99))
     (trip / "MOV_9.TOD").write_bytes((b"\x47" + bytes(187)) * 20)
     dry = home.run("push", trip, "-n")
-    assert "which the push asks for" in dry.stderr and "/trip/plan.svg" not in dry.stderr
-    assert immich.requests("GET") == []
+    assert "/trip/plan.svg" in dry.stderr and "It would refuse 1 photo: 127.0.0.1 takes no .nrw" in dry.stderr
+    assert immich.requests("POST", "/api/assets") == []
     done = home.run("push", trip)
     assert done.returncode == 3, done.stderr
     assert sorted(immich.album("trip")) == [*raw, "IMG_3.jpg", "new.XYZ", "plan.svg", "shot.abc.jpg", "shot.xyz"]

@@ -1,4 +1,4 @@
-"""``albumup push --dry-run``: what a push would do, where it would go, and what the journal knows of it already."""
+"""``albumup push --dry-run``: what a push would do, where it would go, and what is there already."""
 
 from __future__ import annotations
 
@@ -9,13 +9,18 @@ if TYPE_CHECKING:
     from albumup.cli.app import App
     from albumup.cli.destination import Destination
     from albumup.intake import Intake
+    from albumup.targets.base import Target
 
 
-def dry_run(app: App, intake: Intake, where: Destination, copies_to: str, *, as_json: bool) -> int:
-    """Say what a push would do; journal, target and spool stay as they are, and nobody is asked.
+def dry_run(
+    app: App, intake: Intake, where: Destination, server: Target | None, copies_to: str, *, as_json: bool
+) -> int:
+    """Say what a push would do; journal, target and spool stay as they are.
 
+    A server that a push asks before it sends is asked the same, about digests. ``server``: None for the inbox here.
     ``copies_to``: the folder that photos would be copied to first, or "".
     """
+    from albumup.cli.already import Already
     from albumup.cli.events import event_json, summary_event
     from albumup.cli.oddities import say_oddities
     from albumup.cli.queued import left_out, unread
@@ -27,6 +32,7 @@ def dry_run(app: App, intake: Intake, where: Destination, copies_to: str, *, as_
     reader = app.reader()
     intake.look_into(reader)
     place = {"album": intake.album, "target": intake.target}
+    already = Already(server, intake.album, app.screen) if server is not None and server.asks_first else None
     for arrival in intake.arrivals():
         if arrival.action == "repin":
             continue
@@ -34,10 +40,14 @@ def dry_run(app: App, intake: Intake, where: Destination, copies_to: str, *, as_
             event = {"event": "queued", "time": time.time(), **place, "path": arrival.path, "size": arrival.pins.size}
             put_json(event_json(event))
         app.screen.say(escape(arrival.path, 4096))
+        if already is not None:
+            already.add(arrival)
     survey, known = intake.survey, [one for one in statuses(reader) if place.items() <= one.items()]
     name, would = shown_name(intake.album), f"{photos(survey.queued)} would be queued ({size(survey.size)})"
     app.screen.say(f"{name}: {would}, {_where(where, intake.album)}")
     app.screen.say(_of_album(known[0]) if known else "It would be a new album.")
+    for line in already.lines() if already is not None and survey.queued else ():
+        app.screen.say(line)
     if copies_to:
         app.screen.say(f"They would be copied to {escape(copies_to)} first.")
     for note in where.notes:
@@ -48,10 +58,8 @@ def dry_run(app: App, intake: Intake, where: Destination, copies_to: str, *, as_
     parts = [*left_out(survey), *[again] * bool(survey.wanting_count)]
     if parts:
         app.screen.say(f"Of what lies here: {'; '.join(parts)}")
-    if survey.is_unasked:
-        app.screen.say("What is no media here may be some by the server's own list, which the push asks for.")
     say_oddities(app.screen, survey)
-    app.screen.say("Nothing was done: no server was asked, nothing is queued.")
+    app.screen.say("Nothing was done: nothing is queued, and nothing was sent.")
     code = 3 if survey.folders else 0
     if as_json:
         put_json(summary_event(code, known))

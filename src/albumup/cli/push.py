@@ -106,7 +106,7 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
     if given["dry_run"]:
         from albumup.cli.dry_run import dry_run
 
-        return dry_run(app, intake, where, spool_folder or "", as_json=given["as_json"])
+        return dry_run(app, intake, where, target, spool_folder or "", as_json=given["as_json"])
     with nothing_queued(app.journal):
         journal = journal or app.writer()
     newest = journal.rows("select max(id) from task")[0][0] or 0
