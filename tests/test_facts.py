@@ -670,6 +670,7 @@ def test_a_mad_exiftool_is_given_up(fake: Fake, monkeypatch: pytest.MonkeyPatch,
         assert not any(map(is_alive, started(log)))
 
 
+@pytest.mark.long
 def test_a_late_answer_is_not_the_next_files(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exiftool, "SECONDS", 1.0)
     fake("if [ $number = 1 ]; then sleep 1.5; fi\n" + GOOD.replace("12345", "\"for'$number'\""))

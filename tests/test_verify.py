@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from disk_reads import read_from_disk
+from short import short_form
 
 from albumup.verify import Copies, Copy, Finding, Kind, Outcome, There, here, look_here
 from albumup.verify.there import _enter as enter
@@ -87,7 +88,7 @@ def card(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize(("name", "content"), SAFE)
+@pytest.mark.parametrize(("name", "content"), short_form(SAFE, 12))
 def test_what_is_no_photo_or_proven_counts_against_nothing(card: Path, name: str, content: bytes) -> None:
     put(card, name, content)
     outcome, findings = look(known(JPEG), card)
@@ -97,7 +98,7 @@ def test_what_is_no_photo_or_proven_counts_against_nothing(card: Path, name: str
     assert outcome.proven + outcome.sidecars + outcome.made.total() + outcome.others.total() == 5
 
 
-@pytest.mark.parametrize(("name", "content"), UNSAFE)
+@pytest.mark.parametrize(("name", "content"), short_form(UNSAFE, 12))
 def test_what_may_be_a_photo_has_to_be_proven_whatever_its_name(card: Path, name: str, content: bytes) -> None:
     if name == "GX010123.THM":
         (card / "GX010123.MP4").unlink()

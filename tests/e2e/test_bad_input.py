@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from short import short_form
 
 from albumup.cli.damage import pushes_of
 from albumup.file_names import quoted
@@ -96,7 +97,7 @@ def test_a_folder_named_by_letters_that_are_not_seen_is_an_album(home: Home) -> 
     assert typed.stdout.decode() == place.name
 
 
-@pytest.mark.parametrize("command", ["resume", "retry-failed", "status", "list", "cancel", "forget"])
+@pytest.mark.parametrize("command", short_form(["resume", "list", "cancel", "forget", "retry-failed", "status"], 3))
 def test_an_unknown_album_has_a_nearest_one(home: Home, command: str) -> None:
     home.run("push", home.photos(1))
     refused(home, 2, command, "tripp", says=("'tripp'", "did you mean trip?"))
@@ -206,6 +207,7 @@ def test_unreadable_photos_and_folders_of_somebody_who_is_not_root(home: Home, s
     assert states == {"IMG_1.JPG": "uploaded", "IMG_2.JPG": "missing"}
 
 
+@pytest.mark.long
 def test_a_state_folder_that_cannot_be_written(home: Home, someone_else: list[str]) -> None:
     home.photos(1)
     if run_as(someone_else, home, "status").returncode:
@@ -368,7 +370,7 @@ def test_a_database_of_another_program_is_left_untouched(home: Home, line: list[
     assert other.read_bytes() == before
 
 
-@pytest.mark.parametrize("line", COMMANDS, ids=lambda line: line[0])
+@pytest.mark.parametrize("line", short_form(COMMANDS, 3), ids=lambda line: line[0])
 def test_a_newer_journal_is_refused_by_name(home: Home, line: list[str]) -> None:
     home.run("push", home.photos(1))
     home.sql("pragma user_version = 99")
@@ -443,6 +445,7 @@ def test_a_full_disk_ends_with_1_and_room_is_all_it_takes(home: Home, server: Fo
     assert sorted(set(server.names)) == sorted(["IMG_90.JPG", *(f"IMG_{number}.JPG" for number in range(1, 21))])
 
 
+@pytest.mark.long
 def test_a_disk_that_fills_up_while_sending_costs_no_tries(home: Home, server: FormServer, tiny_disk: Path) -> None:
     home.form(server)
     journal = tiny_disk / "journal.db"

@@ -119,6 +119,7 @@ def test_cancel_removes_copies_at_the_next_start(home: Home, server: FormServer)
     assert list(spool.iterdir()) == []
 
 
+@pytest.mark.long
 def test_target_narrows_to_one_of_two_albums_of_a_name(waiting: Home) -> None:
     waiting.run("push", "trip", "--target", "inbox")
     assert waiting.run("cancel", "trip", "--target", "club").returncode == 0
@@ -162,6 +163,7 @@ def test_cancel_gives_up_what_a_kill_cut_off(home: Home, server: FormServer) -> 
     assert home.sql("select id from run where ended is null") == []  # else cron hands over to the dead
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("away", [False, True], ids=["spool", "spool-dir"])
 def test_cancel_and_forget_leave_no_copies(home: Home, server: FormServer, away: bool) -> None:
     home.form(server)
@@ -190,6 +192,7 @@ def test_an_album_that_is_forgotten_meanwhile_is_said_and_breaks_nothing(home: H
     assert done.stderr.splitlines() == ["trip: forgotten meanwhile; nothing of it waits"]
 
 
+@pytest.mark.long
 def test_a_new_album_is_never_taken_for_one_that_was_forgotten(home: Home) -> None:
     """Who looked an album up by its number must not act on another."""
     home.photos(1)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from short import short_form
 
 from .conftest import DISK, Home, jpeg, sha256
 from .server import Answer, FormServer
@@ -109,6 +110,7 @@ def test_another_cards_photos_never_replace_those_that_wait(home: Home, slot: Sl
     assert len(slot.server.ledger) == 8
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("anywhere")
 def test_cards_with_one_photo_each_are_told_apart(home: Home, slot: Slot) -> None:
     """Though size and time agree."""
@@ -124,6 +126,7 @@ def test_cards_with_one_photo_each_are_told_apart(home: Home, slot: Slot) -> Non
     assert slot.sent == first
 
 
+@pytest.mark.long
 def test_a_card_that_was_copied_anew_is_known_by_its_bytes(home: Home, slot: Slot) -> None:
     """Other times, other inodes: nothing looks as it did, and every photo is the one that was queued."""
     home.lies_on("")
@@ -138,7 +141,9 @@ def test_a_card_that_was_copied_anew_is_known_by_its_bytes(home: Home, slot: Slo
     assert "nothing to do" in home.run("resume").stderr
 
 
-@pytest.mark.parametrize(("volume", "edited"), [(DISK, [0, 1, 2, 3]), (DISK, [0]), ("", [1]), (FACTORY, [1])])
+@pytest.mark.parametrize(
+    ("volume", "edited"), short_form([(DISK, [0, 1, 2, 3]), (DISK, [0]), ("", [1]), (FACTORY, [1])])
+)
 def test_photos_that_were_edited_in_place_go_as_they_are_now(
     home: Home, slot: Slot, volume: str, edited: list[int]
 ) -> None:
@@ -190,6 +195,7 @@ def test_a_disk_whose_name_is_not_known_is_known_by_its_photos(
     assert home.sql("select distinct volume from root") == [(then or now,)]
 
 
+@pytest.mark.long
 def test_of_several_cards_below_one_folder_each_is_known_by_its_own_photos(
     home: Home, slot: Slot, request: pytest.FixtureRequest
 ) -> None:

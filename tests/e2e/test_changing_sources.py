@@ -43,6 +43,7 @@ def write_in_place(file: Path, data: bytes) -> None:
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
+@pytest.mark.long
 def test_an_edit_in_place_with_its_time_set_back_is_noticed_before_sending(home: Home, club: FormServer) -> None:
     file = home.photos(1) / "IMG_1.JPG"
     down(club)
@@ -70,6 +71,7 @@ def test_a_photo_that_is_touched_while_it_is_sent_is_sent_again(home: Home, club
     assert home.sql("select tries from v_tasks") == [(1,)]
 
 
+@pytest.mark.long
 def test_a_photo_that_shrinks_while_it_is_sent_is_sent_as_it_is_then(home: Home, club: FormServer) -> None:
     file = home.photos(1, size=BIG) / "IMG_1.JPG"
     club.may_read.clear()
@@ -82,6 +84,7 @@ def test_a_photo_that_shrinks_while_it_is_sent_is_sent_as_it_is_then(home: Home,
     assert club.digests == [sha256(file)]
 
 
+@pytest.mark.long
 def test_a_photo_that_was_emptied_is_missing_and_not_sent_empty(home: Home, club: FormServer) -> None:
     file = home.photos(1) / "IMG_1.JPG"
     down(club)
@@ -105,6 +108,7 @@ def test_other_bytes_after_a_whole_sending_go_under_another_name(home: Home, clu
     assert club.names == ["IMG_1-2.JPG"]
 
 
+@pytest.mark.long
 def test_a_copy_that_was_altered_is_not_sent(home: Home, club: FormServer) -> None:
     file = home.photos(1) / "IMG_1.JPG"
     down(club)
@@ -133,6 +137,7 @@ def test_a_copy_that_is_altered_while_it_is_sent_is_not_called_uploaded(home: Ho
     assert home.sql("select outcome from v_attempts order by number") == [("broken",), ("uploaded",)]
 
 
+@pytest.mark.long
 def test_a_copy_that_is_altered_before_the_answer_leaves_a_doubt(home: Home, club: FormServer) -> None:
     """The body was whole, so it may be there twice; the altered copy is kept, for it may be all there is."""
     file = home.photos(1) / "IMG_1.JPG"
@@ -152,6 +157,7 @@ def test_a_copy_that_is_altered_before_the_answer_leaves_a_doubt(home: Home, clu
     assert home.sql("select outcome from v_attempts") == [("in_doubt",)]
 
 
+@pytest.mark.long
 def test_a_copy_that_waits_its_turn_is_not_sent_once_its_photo_has_other_bytes(home: Home, club: FormServer) -> None:
     trip = home.photos(9)
     gate = threading.Event()
@@ -212,6 +218,7 @@ def test_copies_are_sent_while_the_card_is_out(home: Home, club: FormServer) -> 
     assert len(set(club.names)) == 4
 
 
+@pytest.mark.long
 def test_a_spool_whose_disk_is_away_is_waited_for_and_never_swept(home: Home, club: FormServer) -> None:
     """The card may have been erased: these copies are the only ones."""
     trip = home.photos(3)
@@ -231,6 +238,7 @@ def test_a_spool_whose_disk_is_away_is_waited_for_and_never_swept(home: Home, cl
     assert set(club.digests) == wanted
 
 
+@pytest.mark.long
 def test_a_lost_copy_is_made_up_for_by_its_photo_only_if_that_is_the_same(home: Home, club: FormServer) -> None:
     trip = home.photos(3)
     same, other = sha256(trip / "IMG_1.JPG"), sha256(trip / "IMG_2.JPG")
@@ -257,6 +265,7 @@ def test_what_was_rejected_for_its_form_goes_by_the_form_as_it_is_configured_the
     assert set(home.states().values()) == {"uploaded"}
 
 
+@pytest.mark.long
 def test_a_photo_that_was_others_after_its_end_left_is_in_doubt(home: Home, club: FormServer) -> None:
     """Bytes in the socket's queue are the file's own pages: an edit that is put back may have been sent."""
     file = home.photos(1) / "IMG_1.JPG"

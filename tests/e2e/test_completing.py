@@ -152,6 +152,7 @@ def test_tab_completes_in_fish(named: Home) -> None:
     assert not (named.folder / "run").exists()
 
 
+@pytest.mark.long
 def test_the_function_of_bash_also_answers_who_calls_it_by_hand(named: Home) -> None:
     """As the tests of other packages do, which set COMP_WORDS alone."""
     lines = (f"source {ROOT}/completion/albumup", "COMP_WORDS=(albumup list --state fa) COMP_CWORD=3")
@@ -183,6 +184,7 @@ def test_what_cannot_be_found_out_is_not_offered_and_nothing_is_said_or_made(hom
     assert home.journal.read_bytes() == b"no database"
 
 
+@pytest.mark.long
 def test_the_journal_and_the_config_named_on_the_line_are_looked_at(named: Home) -> None:
     moved = named.folder / "elsewhere.db"
     named.journal.rename(moved)
@@ -192,6 +194,7 @@ def test_the_journal_and_the_config_named_on_the_line_are_looked_at(named: Home)
     assert offered(named, "albumup --config /nowhere push --target n") == []
 
 
+@pytest.mark.long
 def test_no_album_is_offered_twice_or_as_an_option(named: Home) -> None:
     assert "-dash" not in offered(named, "albumup resume ")
     assert offered(named, "albumup resume 'my trip' my") == []

@@ -49,6 +49,7 @@ def pushes(home: Home) -> list[Path]:
     return [home.photos(count, folder=f"of-{count}", first=1000 * count) for count in (FEW, MANY)]
 
 
+@pytest.mark.long
 def test_statements_of_the_journal_per_photo(home: Home, club: FormServer) -> None:
     counts = []
     for folder in pushes(home):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from albumup.receive import Receiver, Store
 from albumup.receive.faults import parse_faults
 
@@ -50,6 +52,7 @@ def test_what_does_not_frame_frames_nothing_anew(home: Home, server: FormServer)
     assert "made ready anew" not in done.stderr
 
 
+@pytest.mark.long
 def test_a_copy_is_framed_anew_without_its_card(home: Home, server: FormServer) -> None:
     home.form(server, 'fields = { title = "old" }')
     trip = home.photos(1, "trip/one").parent
@@ -66,6 +69,7 @@ def test_a_copy_is_framed_anew_without_its_card(home: Home, server: FormServer) 
     assert sorted(server.names) == ["IMG_1-2.JPG", "IMG_1.JPG"]
 
 
+@pytest.mark.long
 def test_a_photo_edited_meanwhile_goes_with_its_new_bytes(home: Home, server: FormServer) -> None:
     home.form(server)
     trip = home.photos(3)
@@ -94,6 +98,7 @@ def test_an_altered_copy_is_made_up_for_by_its_photo_only_if_that_is_the_same(ho
 # Without a config: an album keeps the definition it was pushed with.
 
 
+@pytest.mark.long
 def test_another_path_on_the_same_host_is_another_definition(home: Home, server: FormServer) -> None:
     other = server.url.replace("/upload", "/other")
     cut_off(home, server, home.photos(2), "--url", server.url, "--field", "a=trip")
@@ -149,6 +154,7 @@ def test_each_album_goes_with_its_own_token(home: Home, server: FormServer) -> N
     assert "made ready anew" not in done.stderr
 
 
+@pytest.mark.long
 def test_a_target_of_the_config_keeps_clear_of_what_url_described(home: Home, server: FormServer) -> None:
     cut_off(home, server, home.photos(1), "--url", server.url, "--field", "a=options")
     home.form(server, 'fields = { a = "config" }', '"127.0.0.1"')
@@ -221,6 +227,7 @@ def test_a_doubt_is_asked_about_by_its_own_definition(home: Home, tmp_path: Path
         assert not (tmp_path / "two" / "trip").exists()
 
 
+@pytest.mark.long
 def test_a_doubt_whose_server_is_gone_is_final_and_goes_to_the_new_one(home: Home, tmp_path: Path) -> None:
     def config(receiver: Receiver, settle: int) -> None:
         home.config(f'[targets.nas]\nkind = "inbox"\nurl = "{receiver.url}"\nsettle = {settle}\n')
@@ -273,6 +280,7 @@ def test_a_body_that_has_not_left_whole_is_cut_and_framed_anew(home: Home, serve
     assert home.tasks()[0]["maybe_twice"] is False
 
 
+@pytest.mark.long
 def test_an_uploader_at_work_reads_the_config_again_for_a_push_after_an_edit(home: Home, server: FormServer) -> None:
     home.form(server, 'fields = { a = "old" }')
     server.may_answer.clear()

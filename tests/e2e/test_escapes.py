@@ -20,6 +20,7 @@ import click
 import pytest
 import zygote
 from evil import EVIL, FORGED, EvilServer
+from short import short_form
 
 from albumup.cli import cli
 
@@ -288,7 +289,7 @@ def commands(group: click.Group = cli, before: tuple[str, ...] = ()) -> Iterator
             yield from commands(found, words)
 
 
-@pytest.mark.parametrize("name", TRIED)
+@pytest.mark.parametrize("name", short_form(TRIED, 8))
 def test_no_command_sends_a_terminal_what_others_wrote(stage: Stage, name: str) -> None:
     """Nor makes two lines of it. What was typed wrong is others' words, too: it may have been pasted."""
     TRIED[name](stage)

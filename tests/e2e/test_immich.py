@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from immich.fake import KEY, VERSIONS, Immich
 from live import clip, still
+from short import short_form
 
 from .conftest import Home, Start, configure, finish, jpeg, until
 from .server import FormServer
@@ -213,7 +214,7 @@ def test_share_of_what_has_no_links_says_so(home: Home) -> None:
 
 
 @pytest.mark.parametrize(
-    "missing", ["asset.upload", "album.read", "album.create", "albumAsset.create", "sharedLink.create"]
+    "missing", short_form(["asset.upload", "albumAsset.create", "album.read", "album.create", "sharedLink.create"], 2)
 )
 def test_a_key_without_one_permission(home: Home, immich: Immich, missing: str) -> None:
     every = ["asset.upload", "album.read", "album.create", "albumAsset.create", "sharedLink.create"]
@@ -320,6 +321,7 @@ def test_target_check_names_what_a_proxy_lets_through(home: Home, start: Start) 
     assert "bodies over 100 MB do not get through" in done.stdout
 
 
+@pytest.mark.long
 def test_maintenance_is_for_later(home: Home, immich: Immich) -> None:
     trip = home.photos(2)
     immich.tell("set_maintenance", on=True)
@@ -335,6 +337,7 @@ def test_maintenance_is_for_later(home: Home, immich: Immich) -> None:
     assert immich.album("trip") == names(2)
 
 
+@pytest.mark.long
 def test_maintenance_that_begins_before_the_first_photo_is_for_later_too(home: Home, immich: Immich) -> None:
     immich.fault("POST", "/api/assets$", "status", status=404, body={"message": "Cannot POST /api/assets"})
     assert home.run("push", home.photos(2)).returncode == 0
@@ -357,6 +360,7 @@ def test_versions_that_are_not_known(home: Home, immich: Immich, told: str, code
     assert words in done.stdout
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("address", ["", "/", "/api", "/api/"])
 def test_a_path_behind_a_proxy(home: Home, start: Start, address: str) -> None:
     server = start(base="/photos")
@@ -524,6 +528,7 @@ def test_a_still_goes_in_the_same_run_when_its_clip_is_refused_as_the_first_of_a
     assert home.states() == {"A.JPG": "uploaded", "A.MOV": "rejected"}
 
 
+@pytest.mark.long
 def test_a_key_that_may_join_nothing_leaves_two_files_and_says_so(home: Home, immich: Immich) -> None:
     live(home.photos(0), "A", 1)
     immich.tell("set_key", key=KEY, permissions=["asset.upload", "album.read", "album.create", "albumAsset.create"])
@@ -536,6 +541,7 @@ def test_a_key_that_may_join_nothing_leaves_two_files_and_says_so(home: Home, im
     assert immich.album("trip") == ["A.JPG", "A.MOV"]
 
 
+@pytest.mark.long
 def test_a_clip_whose_still_was_rejected_waits_for_it_outside_the_album(home: Home, immich: Immich) -> None:
     live(home.photos(1), "A", 1)
     immich.fault("POST", "/api/assets$", "status", status=415, times=None, skip=2)
@@ -552,6 +558,7 @@ def test_a_clip_whose_still_was_rejected_waits_for_it_outside_the_album(home: Ho
     assert immich.album("trip") == ["A.JPG", "IMG_1.JPG"]
 
 
+@pytest.mark.long
 def test_a_clip_whose_still_was_cancelled_is_a_photo_of_its_own(home: Home, immich: Immich) -> None:
     live(home.photos(0), "A", 1)
     immich.fault("POST", "/api/assets$", "status", status=415, skip=1)
@@ -562,6 +569,7 @@ def test_a_clip_whose_still_was_cancelled_is_a_photo_of_its_own(home: Home, immi
     assert immich.album("trip") == ["A.MOV"]
 
 
+@pytest.mark.long
 def test_a_still_and_a_clip_that_both_gave_up_go_as_one_when_asked_again(home: Home, immich: Immich) -> None:
     live(home.photos(1), "Z", 1)
     immich.fault("POST", "/api/assets$", "status", status=415, times=2, skip=1)
@@ -679,6 +687,7 @@ def test_cancel_gives_up_what_the_album_is_owed(home: Home, immich: Immich) -> N
 # Found by trying to break it.
 
 
+@pytest.mark.long
 def test_verify_looks_into_every_folder_that_was_pushed(home: Home, immich: Immich) -> None:
     inner = home.photos(2, "trip/a")
     assert home.run("push", inner, "--album", "trip").returncode == 0
@@ -726,6 +735,7 @@ def test_two_shares_at_once_make_one_link(home: Home, immich: Immich) -> None:
     assert len(immich.links()) == 1
 
 
+@pytest.mark.long
 def test_a_still_whose_clip_was_deleted_there_goes_alone(home: Home, immich: Immich) -> None:
     live(home.photos(0), "A", 1)
     immich.fault("POST", "/api/assets$", "status", status=401, skip=1)
@@ -737,6 +747,7 @@ def test_a_still_whose_clip_was_deleted_there_goes_alone(home: Home, immich: Imm
     assert "A.JPG" in immich.album("trip")
 
 
+@pytest.mark.long
 def test_what_was_deleted_there_before_it_was_in_the_album_is_named(home: Home, immich: Immich) -> None:
     immich.tell("hold", method="PUT", path="/assets$")
     process = home.start("push", home.photos(2))
@@ -774,6 +785,7 @@ def test_answers_of_any_shape_are_tried_again(home: Home, immich: Immich, method
     assert immich.album("trip") == names(2)
 
 
+@pytest.mark.long
 def test_ctrl_c_does_not_wait_for_a_question(home: Home, immich: Immich) -> None:
     immich.tell("hold", method="POST", path="bulk-upload-check$")
     process = home.start("push", home.photos(2))

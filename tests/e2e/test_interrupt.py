@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
+from short import short_form
 
 from .conftest import COMMAND, Home, finish, until
 from .server import Answer, FormServer
@@ -223,6 +224,7 @@ def test_with_resend_never_a_kill_after_the_last_byte_leaves_a_doubt(home: Home,
     assert Counter(server.names) == {"IMG_1.JPG": 2, "IMG_2.JPG": 1}
 
 
+@pytest.mark.long
 def test_the_inbox_is_asked_and_holds_everything_once(home: Home) -> None:
     trip = home.photos(30)
     process = home.start("push", trip, "--json")
@@ -294,7 +296,7 @@ def unread() -> Iterator[int]:
     os.close(writes)
 
 
-@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+@pytest.mark.parametrize("stream", short_form(["stdout", "stderr"]))
 def test_a_reader_that_stops_reading_stops_no_upload_and_no_way_out(
     home: Home, server: FormServer, unread: int, stream: str
 ) -> None:
@@ -311,6 +313,7 @@ def test_a_reader_that_stops_reading_stops_no_upload_and_no_way_out(
     assert process.wait(60) == 3
 
 
+@pytest.mark.long
 def test_a_reader_that_stops_reading_does_not_keep_the_second_ctrl_c_from_ending_it(
     home: Home, server: FormServer, unread: int
 ) -> None:
@@ -326,6 +329,7 @@ def test_a_reader_that_stops_reading_does_not_keep_the_second_ctrl_c_from_ending
     assert home.album()["held"] is True
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_terminal_does_not_keep_a_signal_from_ending_it(home: Home, number: signal.Signals) -> None:
     """Ctrl-S before the first word was said."""

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Home, jpeg
-from tests.e2e.server import FormServer
+from .conftest import Home, jpeg
+from .server import FormServer
 
 NAMES = [b"plain.jpg", "Grüße ß.jpg".encode(), "写真.jpg".encode(), "Größe.jpg".encode("latin-1")]
 SENT = {"plain.jpg", "Grüße ß.jpg", "写真.jpg", "Gr__e.jpg"}

@@ -254,11 +254,13 @@ def test_100_percent_shows_only_after_the_answer(home: Home, server: FormServer)
     assert "100%" not in before[-1]
 
 
+@pytest.mark.long
 def test_bars_are_gone_when_it_ends(home: Home, server: FormServer) -> None:
     last = re.split(r"[\r\n]+", pushing(home, server).rstrip())[-1]
     assert bare(last).startswith("trip: 2 of 2 sent")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=["NO_COLOR", "dumb"])
 def test_no_colour_where_none_is_wanted(home: Home, env: dict[str, str]) -> None:
     _, painted = on_terminal(home, "push", home.photos(1), **env)
@@ -267,6 +269,7 @@ def test_no_colour_where_none_is_wanted(home: Home, env: dict[str, str]) -> None
         assert "\x1b" not in painted
 
 
+@pytest.mark.long
 def test_no_bars_on_a_terminal_when_quiet(home: Home) -> None:
     code, painted = on_terminal(home, "push", home.photos(1), "-q")
     assert (code, painted) == (0, "")

@@ -117,6 +117,7 @@ def test_bytes_fields_and_names_arrive_as_configured(home: Home, server: FormSer
     ]
 
 
+@pytest.mark.long
 def test_order_is_natural_within_a_folder(home: Home, server: FormServer) -> None:
     home.form(server)
     home.photos(11)
@@ -480,6 +481,7 @@ def test_a_spool_folder_is_never_made_on_another_disk_than_was_meant(home: Home,
     assert len(server.names) == 3
 
 
+@pytest.mark.long
 def test_a_spool_whose_disk_goes_away_while_photos_are_copied_is_not_made_anew(home: Home, server: FormServer) -> None:
     home.form(server)
     server.answer = lambda _: Answer(503)

@@ -82,6 +82,7 @@ def test_rounds_can_be_fewer(failed: Home, server: FormServer) -> None:
     assert tries(server) == 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("names", [["trip"], ["--all"]], ids=" ".join)
 def test_naming_an_album_begins_the_rounds_anew(failed: Home, server: FormServer, names: list[str]) -> None:
     failed.run("retry-failed")
@@ -94,6 +95,7 @@ def test_naming_an_album_begins_the_rounds_anew(failed: Home, server: FormServer
     assert tries(server) == 5
 
 
+@pytest.mark.long
 def test_a_fresh_set_has_all_its_tries_and_attempts_go_on_counting(failed: Home, server: FormServer) -> None:
     done = failed.run("retry-failed", "trip", "--retries", "1")
     assert done.returncode == 3
@@ -103,6 +105,7 @@ def test_a_fresh_set_has_all_its_tries_and_attempts_go_on_counting(failed: Home,
     assert task["attempts"] == 3
 
 
+@pytest.mark.long
 def test_what_is_sent_at_last_is_news_once(failed: Home, server: FormServer) -> None:
     server.answer = lambda _: Answer(200)
     done = failed.run("retry-failed")
@@ -153,6 +156,7 @@ def test_doubts_go_by_themselves_only_where_that_is_not_forbidden(
     assert task["maybe_twice"] is (resend != "safe")
 
 
+@pytest.mark.long
 def test_cron_does_not_speak_of_rounds_where_it_gives_none(home: Home, server: FormServer) -> None:
     home.form(server)
     server.answer = lambda one: Answer(500 if one.filename == "IMG_2.JPG" else 200)

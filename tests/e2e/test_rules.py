@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 
+import pytest
+
 from .conftest import Home
 from .server import Answer, FormServer, Received
 
@@ -74,6 +76,7 @@ def test_a_proof_may_ask_for_a_digest_that_was_not_made_when_the_photos_were_pre
     assert "0" * 32 in done.stderr
 
 
+@pytest.mark.long
 def test_a_server_that_stores_by_name_in_one_folder_keeps_the_photos_of_all_albums(
     home: Home, server: FormServer
 ) -> None:

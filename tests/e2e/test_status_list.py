@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from short import short_form
 
 from .conftest import COMMAND, Home, finish, jpeg, sha256, until
 from .server import Answer, FormServer
@@ -99,6 +100,7 @@ def test_list_json_is_an_object_a_line_with_these_keys(mixed: Home) -> None:
     assert first["updated"].endswith("Z")
 
 
+@pytest.mark.long
 def test_list_can_be_narrowed(mixed: Home) -> None:
     mixed.run("push", mixed.photos(1, "second", first=20), "--target", "inbox")
     assert {task["state"] for task in mixed.tasks("--state", "rejected", "--state", "missing")} == {
@@ -118,6 +120,7 @@ def test_list_is_a_line_per_photo_with_what_went_wrong(mixed: Home) -> None:
     assert "IMG_2.JPG  413" in lines[2]
 
 
+@pytest.mark.long
 def test_undecodable_names_come_out_whole(home: Home) -> None:
     folder = os.fsencode(home.folder / "trip")
     os.mkdir(folder)
@@ -157,7 +160,7 @@ def test_without_a_journal_status_names_where_it_looked(home: Home) -> None:
     assert list(home.folder.iterdir()) == []
 
 
-@pytest.mark.parametrize("line", ["list", "list --json", "status", "target list", "-h"])
+@pytest.mark.parametrize("line", short_form(["list", "status", "-h", "list --json", "target list"], 2))
 def test_a_closed_stdout_ends_quietly(home: Home, line: str) -> None:
     home.run("push", home.photos(3))
     reads, writes = os.pipe()
@@ -217,6 +220,7 @@ def test_json_ends_with_a_summary_also_when_there_is_nothing_to_do(home: Home, c
     assert (summary["event"], summary["exit"]) == ("summary", 0)
 
 
+@pytest.mark.long
 def test_a_followers_json_ends_with_its_own_summary(home: Home, server: FormServer) -> None:
     home.form(server)
     home.photos(1)
@@ -291,7 +295,9 @@ def test_sqlite_utils_reads_it_also_with_bad_names_and_while_an_uploader_runs(ho
     assert finish(process).returncode == 3
 
 
-@pytest.mark.parametrize("line", [["status"], ["list"], ["list", "--json"], ["target", "list"], ["--version"], ["-h"]])
+@pytest.mark.parametrize(
+    "line", short_form([["list"], ["-h"], ["status"], ["list", "--json"], ["target", "list"], ["--version"]], 2)
+)
 def test_a_stdout_that_is_not_there_ends_quietly(home: Home, line: list[str]) -> None:
     home.run("push", home.photos(1))
     command = " ".join([*COMMAND, *line, ">&-"])
@@ -307,7 +313,7 @@ def test_a_full_stdout_is_named_and_not_the_journal(home: Home) -> None:
     assert "stdout: No space left" in done.stderr and "journal" not in done.stderr
 
 
-@pytest.mark.parametrize("line", [["status"], ["list"], ["target", "list"], ["target", "check"]])
+@pytest.mark.parametrize("line", short_form([["status"], ["list"], ["target", "check"], ["target", "list"]], 2))
 def test_they_create_nothing_beside_a_journal(home: Home, line: list[str]) -> None:
     home.run("push", home.photos(1))
     before = sorted(home.folder.rglob("*"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 
 import pytest
+from short import short_form
 
 from .conftest import Home
 from .server import Answer, FormServer
@@ -141,7 +142,7 @@ def test_try_of_a_photo_that_is_not_there(home: Home, server: FormServer) -> Non
     assert "a folder, and no photo" in done.stderr
 
 
-@pytest.mark.parametrize("auth", ["bearer", "basic", "header:X-Api-Key"])
+@pytest.mark.parametrize("auth", short_form(["basic", "bearer", "header:X-Api-Key"]))
 def test_the_token_is_nowhere_but_on_the_wire(home: Home, server: FormServer, auth: str) -> None:
     token = home.secret(TOKEN)
     home.form(

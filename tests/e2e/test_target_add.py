@@ -47,6 +47,7 @@ def test_without_a_terminal_by_options(home: Home, immich: Immich) -> None:
     assert len(immich.album("trip")) == 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("by", ["option", "variable"])
 def test_a_config_that_is_named_and_not_there_is_made(home: Home, immich: Immich, by: str) -> None:
     home.secret(KEY)

@@ -11,6 +11,7 @@ import termios
 from collections.abc import Callable
 
 import pyte
+import pytest
 import zygote
 
 from .conftest import PATIENCE, Home, finish, until
@@ -85,6 +86,7 @@ def test_a_list_of_nothing_says_so_where_somebody_looks(home: Home) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+@pytest.mark.long
 def test_retry_failed_that_hands_over_says_so_where_somebody_looks(home: Home, server: FormServer) -> None:
     home.form(server)
     home.photos(2)

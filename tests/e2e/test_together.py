@@ -10,6 +10,7 @@ import subprocess
 from collections import Counter
 
 import pytest
+from short import short_form
 
 from .conftest import Home, finish, until
 from .server import Answer, FormServer
@@ -49,7 +50,7 @@ def test_the_second_hands_over_and_each_ends_with_its_albums_code(home: Home, se
     assert home.sql("select count(*) from run") == [(1,)]
 
 
-@pytest.mark.parametrize(("typed", "ignored"), [((), []), (("-j2", "--retries=3"), ["--jobs"])])
+@pytest.mark.parametrize(("typed", "ignored"), short_form([(("-j2", "--retries=3"), ["--jobs"]), ((), [])]))
 def test_a_follower_names_the_options_that_were_typed_in_vain(
     home: Home, server: FormServer, typed: tuple[str, ...], ignored: list[str]
 ) -> None:
@@ -62,6 +63,7 @@ def test_a_follower_names_the_options_that_were_typed_in_vain(
     assert [line.rpartition(": ")[2] for line in said.splitlines() if "ignored here" in line] == ignored
 
 
+@pytest.mark.long
 def test_a_follower_whose_album_is_well_ends_with_0(home: Home, server: FormServer) -> None:
     home.form(server)
     server.answer = lambda one: Answer(413 if one.filename == "IMG_2.JPG" else 200)
@@ -86,6 +88,7 @@ def test_a_photo_that_is_handed_over_gets_a_try_however_long_it_was_to_wait(home
     assert finish(first).returncode == 0
 
 
+@pytest.mark.long
 def test_five_at_once_on_a_journal_that_does_not_exist_yet(home: Home, server: FormServer) -> None:
     home.form(server)
     for number in range(5):
@@ -116,6 +119,7 @@ def test_status_names_who_uploads(home: Home, server: FormServer) -> None:
     assert home.status()["uploader"] is None
 
 
+@pytest.mark.long
 def test_cron_hands_over_without_a_word(home: Home, server: FormServer) -> None:
     home.form(server)
     first = uploader(home, server)
@@ -152,6 +156,7 @@ def test_ctrl_c_leaves_a_follower_and_stops_nothing(home: Home, server: FormServ
     assert not any(album["held"] for album in home.status()["albums"])
 
 
+@pytest.mark.long
 def test_a_follower_ends_with_the_uploader_when_that_is_stopped(home: Home, server: FormServer) -> None:
     home.form(server)
     first = uploader(home, server)
@@ -215,6 +220,7 @@ def test_resume_while_one_uploads_lifts_a_hold_and_hands_over(home: Home, server
     assert {album["album"]: album["counts"]["pending"] for album in home.status()["albums"]} == {"held": 0, "trip": 0}
 
 
+@pytest.mark.long
 def test_a_journal_under_two_names_has_one_uploader(home: Home, server: FormServer) -> None:
     home.form(server)
     server.may_answer.clear()
@@ -262,6 +268,7 @@ def stop_between_transactions(home: Home, process: subprocess.Popen[str]) -> Non
     until(is_stopped_there)
 
 
+@pytest.mark.long
 def test_a_stopped_uploader_is_not_robbed(home: Home, server: FormServer) -> None:
     home.form(server)
     server.may_answer.clear()

@@ -17,7 +17,7 @@ _FAILPOINTS = {
 }
 
 
-_IN_SHORT = {("sql", 40), ("committed", 4), ("write", 2), ("fsync-done", 6), ("link", 1)}
+_IN_SHORT = {("sql", 40), ("committed", 4), ("link", 1)}
 
 
 def _case(case: Case, *, is_short: bool) -> object:
@@ -49,7 +49,7 @@ def test_killed_at_a_step(case: Case) -> None:
         _case(Case("form", "kill", "sendfile", 1), is_short=True),
         _case(Case("spool", "kill", "fdatasync", 3), is_short=False),
         _case(Case("built-in", "kill", "link", 1), is_short=False),
-        _case(Case("form", "enospc", "pwrite64", 30), is_short=True),
+        _case(Case("form", "enospc", "pwrite64", 30), is_short=False),
         _case(Case("spool", "enospc", "write", 3), is_short=False),
         _case(Case("form", "eio", "pread64", 21), is_short=False),
         _case(Case("form", "eio", "fdatasync", 3), is_short=True),

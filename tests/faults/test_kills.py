@@ -95,6 +95,7 @@ def test_killed_in_the_middle_of_the_body_is_free(loop_at: Callable[..., Loop]) 
     assert len(server.ledger()) == 1
 
 
+@pytest.mark.long
 def test_a_doubt_that_is_sent_again_on_request_may_be_there_twice(loop_at: Callable[..., Loop]) -> None:
     loop = loop_at()
     server = faulty(loop, "lost kept")

@@ -19,6 +19,7 @@ import pytest
 import zygote
 from receiving import eventually
 from servers import PATIENCE, TAKEN, FormSink, Script, Step, answer, body, page, photo, read, reset, stall
+from short import short_form
 
 from albumup.journal.opening import open_reader
 from albumup.journal.reading import statuses, tasks
@@ -262,6 +263,7 @@ def test_a_doubt_is_sent_again_where_the_rules_let_it(
         assert all(task["error"] for task in tasks.values())
 
 
+@pytest.mark.long
 def test_a_doubt_whose_tries_are_used_up_stays_one(person: Person, sink: FormSink) -> None:
     refusals = iter([says(500), says(408)])
     sink.rule = lambda _number, name: next(refusals) if name == "1.JPG" else None
@@ -327,7 +329,7 @@ class Outage:
         return [answer(self.status if self.questions else 200)]
 
 
-@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("status", short_form([503, 429]))
 def test_a_sick_target_that_recovers_costs_no_try(person: Person, sink: FormSink, status: int) -> None:
     Outage(sink, status, 2)
     person.form(sink.url)
@@ -348,6 +350,7 @@ def test_a_proxy_that_answers_502_costs_no_photo_a_try(person: Person, sink: For
     assert len(sink.requests) <= 12 + 4, "what was in flight is sent twice, and nothing else"
 
 
+@pytest.mark.long
 def test_a_pause_outlives_the_run(person: Person, sink: FormSink) -> None:
     outage = Outage(sink, 502, 10**6)
     person.form(sink.url)
@@ -363,6 +366,7 @@ def test_a_pause_outlives_the_run(person: Person, sink: FormSink) -> None:
     assert set(person.look("tries").values()) == {1}
 
 
+@pytest.mark.long
 def test_a_photo_whose_last_try_fails_waits_for_the_next_outcome(person: Person, sink: FormSink) -> None:
     """Two in a row without a try of their own say that it is the target: the last try of the first was not its own."""
     wrong = iter(["1", "2"])
@@ -546,6 +550,7 @@ def test_one_upload_that_breaks_costs_a_try(person: Person, sink: FormSink, faul
     assert copies(sink) == {"0": 1, "1": 1}
 
 
+@pytest.mark.long
 def test_one_of_two_that_breaks_costs_a_try(person: Person, sink: FormSink) -> None:
     both = threading.Barrier(2)
     sink.rule = by_name({"1": Once([read(16_384), meet(both), reset]), "2": Once([meet(both), *TAKEN])})
@@ -569,6 +574,7 @@ def test_a_line_that_breaks_under_all_of_them_costs_nothing(person: Person, sink
     assert person.look("attempts") == {"0": 1, "1": 2, "2": 2}
 
 
+@pytest.mark.long
 def test_a_server_that_is_gone_after_the_break_is_sick(person: Person, sink: FormSink) -> None:
     sink.rule = by_name({"1": [read(16_384), lambda line: line.server.refuse(), reset]})
     person.form(sink.url)
@@ -659,6 +665,7 @@ def test_a_target_that_was_right_before_is_only_sick(person: Person, sink: FormS
     assert person.look("tries") == {"0": 1, "1": 0, "2": 0}
 
 
+@pytest.mark.long
 def test_a_portal_that_goes_away_costs_nothing(person: Person, sink: FormSink) -> None:
     sink.rule = lambda number, _name: [body, page()] if number == 2 else None
     person.form(sink.url)
