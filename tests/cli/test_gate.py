@@ -16,7 +16,8 @@ from albumup.cli import gate
 from albumup.cli.bars import Bars, Rate
 from albumup.cli.escaping import escape, json_line, offered, tame
 from albumup.cli.gate import Gate, Own
-from albumup.cli.screen import Screen, put, table
+from albumup.cli.screen import Screen, put
+from albumup.cli.tables import table
 from albumup.uploader.progress import Pause, Progress, Upload
 
 _OURS = Path(gate.__file__).parents[1]

@@ -32,10 +32,10 @@ def look_again(app: App, journal: Journal, album: Album, server: Target, *, want
     Work that turns out to be owed is journaled, for the run that follows. Nothing is asked while somebody is uploading.
     """
     from albumup.cli import words
-    from albumup.cli.figures import are
+    from albumup.cli.escaping import escape
+    from albumup.cli.figures import are, photos
     from albumup.cli.layout import sentence
     from albumup.cli.names import Names
-    from albumup.cli.screen import escape, photos
     from albumup.errors import AlbumupError
     from albumup.file_names import quoted
     from albumup.journal import runs
@@ -80,7 +80,7 @@ def look_again(app: App, journal: Journal, album: Album, server: Target, *, want
 
 def say_link(app: App, journal: Journal, album: Album, *, is_asked: bool) -> None:
     """Show the share link of an album that needs no run; one that the server was not asked for is not shown."""
-    from albumup.cli.screen import escape
+    from albumup.cli.escaping import escape
     from albumup.file_names import quoted
     from albumup.journal import runs
 
@@ -93,7 +93,7 @@ def say_link(app: App, journal: Journal, album: Album, *, is_asked: bool) -> Non
 
 def what_became_of(journal: Journal, album: Album, server: Target) -> str:
     """That the album was deleted or emptied on its server; "" if not, or if nobody can tell. Raises Unasked."""
-    from albumup.cli.screen import escape
+    from albumup.cli.escaping import escape
     from albumup.errors import ConfigError
     from albumup.journal.there import placed
     from albumup.targets.base import NotAllowed

@@ -7,7 +7,9 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from albumup.body import AnotherVolume, SourceChanged, SourceGone, read_source
-from albumup.cli.screen import Screen, escape, photos, size
+from albumup.cli.escaping import escape
+from albumup.cli.figures import photos, size
+from albumup.cli.screen import Screen
 from albumup.errors import AlbumupError
 from albumup.file_names import text_of
 from albumup.targets.base import Asked, Unasked, VerdictKind

@@ -32,7 +32,7 @@ def cancel(app: App, /, album: str, files: tuple[str, ...], target: str | None) 
       albumup cancel trip IMG_4107.HEIC
     """
     from albumup.cli.albums import opened
-    from albumup.cli.screen import photos
+    from albumup.cli.figures import photos
     from albumup.journal import admin, runs
     from albumup.journal.lock import FileLock
     from albumup.journal.opening import paths_of

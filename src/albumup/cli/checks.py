@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from albumup.cli.screen import escape, put
+from albumup.cli.escaping import escape
+from albumup.cli.screen import put
 from albumup.targets.base import Check
 
 _MARKS = {True: "ok", False: "NO", None: "??"}

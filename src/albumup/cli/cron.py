@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from albumup.cli.endings import Ending, commands_for
+from albumup.cli.figures import photos, span
 from albumup.cli.reasons import grouped
-from albumup.cli.screen import photos, span
 from albumup.cli.words import title_of
 from albumup.file_names import quoted
 from albumup.journal import runs

@@ -9,7 +9,8 @@ from typing import Any
 
 from albumup.cli import words
 from albumup.cli.app import App
-from albumup.cli.screen import escape, photos
+from albumup.cli.escaping import escape
+from albumup.cli.figures import photos
 from albumup.config import TargetTable, shown, target_from_options
 from albumup.errors import ConfigError, UsageError
 from albumup.file_names import quoted

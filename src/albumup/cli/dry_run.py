@@ -21,10 +21,12 @@ def dry_run(
     ``copies_to``: the folder that photos would be copied to first, or "".
     """
     from albumup.cli.already import Already
+    from albumup.cli.escaping import escape
     from albumup.cli.events import event_json, summary_event
+    from albumup.cli.figures import photos, size
     from albumup.cli.oddities import say_oddities
     from albumup.cli.queued import left_out, unread
-    from albumup.cli.screen import escape, photos, put_json, size
+    from albumup.cli.screen import put_json
     from albumup.cli.words import shown_name
     from albumup.file_names import quoted
     from albumup.journal.reading import statuses
@@ -68,7 +70,7 @@ def dry_run(
 
 def _where(where: Destination, album: str) -> str:
     """To which server, or into which folder on this computer."""
-    from albumup.cli.screen import escape
+    from albumup.cli.escaping import escape
     from albumup.cli.words import inbox_of
 
     target = where.target
@@ -80,7 +82,7 @@ def _where(where: Destination, album: str) -> str:
 
 def _of_album(status: dict[str, Any]) -> str:
     """An album as the journal has it: "The album has 12 photos: 10 sent, 1 waiting, 1 failed"."""
-    from albumup.cli.screen import photos
+    from albumup.cli.figures import photos
 
     counts = status["counts"]
     parts = {

@@ -6,10 +6,10 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from albumup.cli.figures import counted, were
+from albumup.cli.escaping import escape
+from albumup.cli.figures import counted, photos, size, span, were
 from albumup.cli.names import Names
 from albumup.cli.reasons import MOST_LINES, Group, grouped, lines_of, rows
-from albumup.cli.screen import escape, photos, size, span
 from albumup.cli.words import ended, has_twin, title_of
 from albumup.config import shown
 from albumup.file_names import quoted

@@ -40,7 +40,9 @@ def list(
       albumup list trip --state missing -0 | xargs -0 ls -l
     """
     from albumup.cli.albums import chosen
-    from albumup.cli.screen import escape, put, put_flush, put_json, put_raw, size
+    from albumup.cli.escaping import escape
+    from albumup.cli.figures import size
+    from albumup.cli.screen import put, put_flush, put_json, put_raw
     from albumup.cli.words import shown_name
     from albumup.journal.opening import local_faults
     from albumup.journal.reading import tasks

@@ -235,7 +235,7 @@ def _destination(app: App, journal: Journal | None, album: str, given: dict[str,
 
 
 def _warn(app: App, target: Target) -> None:
-    from albumup.cli.screen import escape
+    from albumup.cli.escaping import escape
     from albumup.settings import warnings
 
     for warning in warnings(target.settings):
@@ -264,6 +264,6 @@ def _filters(given: dict[str, Any]) -> Filters:
 
 def _say_skipped(app: App, skipped: Skipped) -> None:
     if app.screen.verbose:
-        from albumup.cli.screen import escape
+        from albumup.cli.escaping import escape
 
         app.screen.say(f"skipped ({skipped.reason}): {escape(skipped.path)}")

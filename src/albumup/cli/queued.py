@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from albumup.cli import words
 from albumup.cli.endings import retry_command
+from albumup.cli.escaping import escape
 from albumup.cli.events import event_json
 from albumup.cli.figures import are, counted, photos, size
 from albumup.cli.oddities import say_oddities
-from albumup.cli.screen import escape
 from albumup.facts import INSTALL_PHOTOS
 from albumup.filters import SkipReason
 from albumup.journal.states import State

@@ -33,7 +33,7 @@ def receive(app: App, /, folder: str, host: str, port: int, token_file: str | No
 
     It says what to type on the sending side, and at its end how much it received. No link below DIR is followed.
     """
-    from albumup.cli.screen import escape
+    from albumup.cli.escaping import escape
     from albumup.config import OPTIONS, shown
     from albumup.errors import UsageError
     from albumup.receive import is_loopback, parse_faults, serve
@@ -89,8 +89,8 @@ def _what_to_type(url: str, host: str, has_token: bool) -> list[str]:
 
 
 def _received(tally: Tally, faults: Faults | None) -> list[str]:
+    from albumup.cli.escaping import escape
     from albumup.cli.figures import are, counted, photos, size
-    from albumup.cli.screen import escape
 
     folders = sorted(tally.folders)
     where = escape(folders[0], 60) if len(folders) == 1 else counted(len(folders), "album")

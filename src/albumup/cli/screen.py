@@ -14,15 +14,10 @@ from typing import IO, Any, cast
 
 from albumup.cli import layout
 from albumup.cli.bars import ERASE, Bars, Rate, plain
-from albumup.cli.escaping import escape as escape
 from albumup.cli.escaping import json_line, tame
-from albumup.cli.escaping import name_of as name_of
-from albumup.cli.figures import photos as photos
-from albumup.cli.figures import size as size
-from albumup.cli.figures import span as span
 from albumup.cli.gate import Own
 from albumup.cli.outlet import Outlet
-from albumup.cli.tables import table as table
+from albumup.cli.tables import table
 from albumup.errors import LocalError
 from albumup.uploader.progress import Progress
 

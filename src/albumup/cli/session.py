@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from albumup.cli import events, words
 from albumup.cli.app import App
 from albumup.cli.conclusion import Conclusion
-from albumup.cli.figures import counted
+from albumup.cli.escaping import escape
+from albumup.cli.figures import counted, size
 from albumup.cli.layout import shortened
 from albumup.cli.names import WIDEST, telling
-from albumup.cli.screen import escape, size
 from albumup.cli.signals import GRACE, Handlers
 from albumup.errors import AlbumupError
 from albumup.journal import runs

@@ -42,7 +42,7 @@ def look_at_spool(app: App, journal: Journal | None, folder: str, given: dict[st
 
 def make_spool(app: App, folder: str) -> None:
     """Make the folder that the user named, if it is missing, and say so. Raises LocalError."""
-    from albumup.cli.screen import escape
+    from albumup.cli.escaping import escape
     from albumup.config import shown
     from albumup.disk import make_folder
     from albumup.journal.opening import local_faults

@@ -100,7 +100,8 @@ def _next(app: App, found: list[dict[str, Any]]) -> str:
 
 def _say_sick(app: App, found: list[dict[str, Any]], sick: Sequence[tuple[str, float, str]]) -> None:
     """Since when a server that albums wait for does not work."""
-    from albumup.cli.screen import escape, span
+    from albumup.cli.escaping import escape
+    from albumup.cli.figures import span
 
     waiting = {one["target"]: one["address"] for one in found if not one["settled"]}
     for name, since, why in sick:
@@ -131,7 +132,8 @@ def _say_rounds(app: App, found: list[dict[str, Any]], rounds: dict[tuple[str, s
 
 def _put_table(found: list[dict[str, Any]], run: tuple[int, str] | None, asking: dict[tuple[str, str], int]) -> None:
     """``asking``: by album and target, the photos in doubt that are still to be asked about: they wait."""
-    from albumup.cli.screen import put_table, size
+    from albumup.cli.figures import size
+    from albumup.cli.screen import put_table
 
     rows = []
     any_cancelled = any(one["counts"]["cancelled"] for one in found)

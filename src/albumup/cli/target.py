@@ -66,7 +66,8 @@ def show(app: App, /, name: str) -> int:
       albumup target show home
     """
     from albumup.cli.destination import kept_targets
-    from albumup.cli.screen import escape, put
+    from albumup.cli.escaping import escape
+    from albumup.cli.screen import put
     from albumup.settings import warnings
     from albumup.targets.building import inbox_folder, settings_for, table_of
     from albumup.token_source import masked
@@ -101,7 +102,7 @@ def check(app: App, /, name: str | None) -> int:
     """
     from albumup.cli.checks import put_checks
     from albumup.cli.destination import kept_targets
-    from albumup.cli.screen import escape
+    from albumup.cli.escaping import escape
     from albumup.cli.words import ended
     from albumup.targets.building import default_target, inbox_folder, table_of
     from albumup.targets.inbox import look_at
@@ -140,8 +141,9 @@ def try_(app: App, /, name: str, photo: str) -> int:
     \b
       albumup target try club ./trip/IMG_4101.HEIC
     """
+    from albumup.cli.escaping import escape
     from albumup.cli.layout import sentence
-    from albumup.cli.screen import escape, put
+    from albumup.cli.screen import put
     from albumup.uploader.trial import run_trial
 
     one = _built(app, name)

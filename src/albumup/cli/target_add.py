@@ -44,7 +44,7 @@ def add(
       albumup target add home https://photos.example.org --token-file ~/key
     """
     from albumup.cli.checks import put_checks
-    from albumup.cli.screen import escape
+    from albumup.cli.escaping import escape
     from albumup.cli.words import ended
     from albumup.config import TargetTable, shown
     from albumup.config_file import add_target, drop_token, keep_token

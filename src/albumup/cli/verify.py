@@ -61,7 +61,9 @@ def _verify_one(app: App, journal: Journal, album: Album, *, deep: bool, printed
     """``printed``: the paths that -0 has printed; None without it."""
     from albumup.cli import words
     from albumup.cli.again import what_became_of
-    from albumup.cli.screen import escape, photos, put, put_flush, put_raw
+    from albumup.cli.escaping import escape
+    from albumup.cli.figures import photos
+    from albumup.cli.screen import put, put_flush, put_raw
     from albumup.config import shown
     from albumup.journal.runs import tally, target_definitions
     from albumup.journal.states import DONE
@@ -110,7 +112,7 @@ def _verify_one(app: App, journal: Journal, album: Album, *, deep: bool, printed
 
 def _beside(server: Target, outcome: Outcome) -> str:
     """Why the copies are no second ones, or ""."""
-    from albumup.cli.screen import escape
+    from albumup.cli.escaping import escape
     from albumup.transfer.own import is_own
 
     if server.is_local:
@@ -127,8 +129,8 @@ def _beside(server: Target, outcome: Outcome) -> str:
 
 def _details(app: App, findings: list[Finding], outcome: Outcome) -> list[str]:
     """What is not proven, by name; then what was left out, counted."""
+    from albumup.cli.escaping import escape
     from albumup.cli.figures import photos, were
-    from albumup.cli.screen import escape
     from albumup.verify import Kind
 
     unproven = [one for one in findings if one.kind is Kind.UNPROVEN]
@@ -158,8 +160,8 @@ def _details(app: App, findings: list[Finding], outcome: Outcome) -> list[str]:
 
 def _named(findings: Sequence[Finding]) -> list[str]:
     """A file a line, with why not; a long reason once, above the files that share it."""
+    from albumup.cli.escaping import escape
     from albumup.cli.reasons import rows
-    from albumup.cli.screen import escape
 
     sharing: dict[str, list[str]] = {}
     for one in findings:
@@ -224,8 +226,8 @@ def _ways_back(journal: Journal, album: Album, outcome: Outcome, copies: Copies)
 
 def _verdict(journal: Journal, album: Album, server: Target, outcome: Outcome) -> tuple[str, int]:
     """The last line, and the exit code."""
-    from albumup.cli.figures import counted, were
-    from albumup.cli.screen import escape, size
+    from albumup.cli.escaping import escape
+    from albumup.cli.figures import counted, size, were
     from albumup.cli.words import ended
     from albumup.config import shown
     from albumup.file_names import quoted
@@ -261,6 +263,6 @@ def _gone(outcome: Outcome) -> str:
 
 
 def _counts(counts: Mapping[str, int]) -> str:
-    from albumup.cli.screen import escape
+    from albumup.cli.escaping import escape
 
     return ", ".join(f"{count} {escape(word)}" for word, count in counts.items())

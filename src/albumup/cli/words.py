@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from albumup.cli.screen import escape
+from albumup.cli.escaping import escape
 from albumup.config import shown
 from albumup.journal import runs
 from albumup.journal.journal import Journal
