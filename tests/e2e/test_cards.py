@@ -94,6 +94,7 @@ def test_another_cards_photos_never_replace_those_that_wait(home: Home, slot: Sl
     done = home.run("resume")
     assert done.returncode == 75
     assert f"albumup push {slot.media} --edited" in done.stderr
+    assert "or push it again" not in done.stderr
     assert "albumup cancel trip" in done.stderr
     assert slot.sent == set()
 

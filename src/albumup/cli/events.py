@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from albumup.cli.escaping import escape
+from albumup.cli.figures import photos, size, span
 from albumup.cli.layout import sentence
 from albumup.cli.names import Names
-from albumup.cli.screen import escape, photos, size, span
 from albumup.cli.words import title_of, title_of_all, utc
 from albumup.file_names import quoted, text_of
 from albumup.journal import media, runs
@@ -102,7 +103,9 @@ def closed(name: str, closing: Closing) -> list[str]:
 
 def away(journal: Journal, path: bytes, why: str) -> list[str]:
     """Why the photos below a path wait, and what to do."""
-    lines = [f"{escape(path)}: {escape(why)}. Bring back its card or disk, then: albumup resume (or push it again)"]
+    # Where another card may lie, no word of a plain push: it would take edited photos for that card's.
+    again = "" if why == STRANGER else " (or push it again)"
+    lines = [f"{escape(path)}: {escape(why)}. Bring back its card or disk, then: albumup resume{again}"]
     if why == STRANGER:
         push = f"albumup push {quoted(text_of(path))} --edited"
         for name in media.waiting_at(journal.connection, path):
