@@ -71,7 +71,7 @@ def receive(app: App, /, folder: str, host: str, port: int, token_file: str | No
     )
     if sys.stderr.isatty():
         app.screen.say("")  # after ^C
-    for line in _received(tally, chosen):
+    for line in received(tally, chosen):
         app.screen.say(line)
     return 0
 
@@ -88,9 +88,17 @@ def _what_to_type(url: str, host: str, has_token: bool) -> list[str]:
     return [f"On the other machine: albumup target add NAME {url}"]
 
 
-def _received(tally: Tally, faults: Faults | None) -> list[str]:
+def _again(times: int) -> str:
+    """How often a photo came that was there: of many times, some may be one photo's."""
+    if times == 1:
+        return "1 came again, and is there only once."
+    return f"Photos came again {times} times, and are there only once."
+
+
+def received(tally: Tally, faults: Faults | None) -> list[str]:
+    """What a receiver says at its end: what it took in, and what went wrong because it was asked to."""
     from albumup.cli.escaping import escape
-    from albumup.cli.figures import are, counted, photos, size
+    from albumup.cli.figures import counted, photos, size
 
     folders = sorted(tally.folders)
     where = escape(folders[0], 60) if len(folders) == 1 else counted(len(folders), "album")
@@ -98,7 +106,7 @@ def _received(tally: Tally, faults: Faults | None) -> list[str]:
     if folders:
         lines = [f"Received {photos(tally.photos)} ({size(tally.size)}) into {where}."]
     if tally.again:
-        lines[0] += f" {tally.again} came again, and {are(tally.again)} there only once."
+        lines[0] += f" {_again(tally.again)}"
     if faults is not None:
         counts = ", ".join(f"{count} {name}" for name, count in sorted(faults.counts.items()))
         lines.append(f"Went wrong on purpose: {counts or 'nothing'}.")
