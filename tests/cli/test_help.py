@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -166,3 +167,12 @@ def test_no_help_text_is_broken_within_a_command() -> None:
 @pytest.mark.parametrize("words", [("push", "-j", "many"), ("resume", "--retries", "1.5"), ("receive", "--port", "x")])
 def test_what_is_no_number_is_said_in_plain_words(words: tuple[str, ...]) -> None:
     assert run(*words).endswith(f"'{words[-1]}' is not a valid whole number.\n")
+
+
+def test_a_folder_without_a_command_is_pushed_by_push(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my trip").mkdir()
+    assert "there is no command 'my trip'; did you mean push 'my trip'?\n" in run("my trip")
+    assert "there is no command './my trip'; did you mean push './my trip'?\n" in run("./my trip")
+    assert "there is no command './trip'\n" in run("./trip")
+    assert "there is no command 'my trip'\n" in run("target", "my trip")

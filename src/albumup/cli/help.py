@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeVar
 
 import click
 from click.types import OptionHelpExtra
 
-from albumup.file_names import as_typed
+from albumup.file_names import as_typed, quoted
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -140,6 +141,8 @@ class Group(click.Group):
             from albumup.template import did_you_mean
 
             near = did_you_mean(args[0], [name for name in names if name not in self.unsuggested])
+            if not near and "push" in names and os.path.isdir(args[0]):
+                near = f"; did you mean push {quoted(args[0])}?"
             ctx.fail(f"there is no command {args[0]!a}{near}")
         return super().resolve_command(ctx, args)
 
