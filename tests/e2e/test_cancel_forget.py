@@ -92,6 +92,13 @@ def test_cancel_of_an_album_that_is_sent_says_so(waiting: Home) -> None:
     assert done.stderr.splitlines() == ["0 photos cancelled", "3 photos sent before: left as they are"]
 
 
+def test_cancel_of_what_was_cancelled_before_says_so(waiting: Home) -> None:
+    waiting.run("cancel", "trip", "IMG_1.JPG")
+    again = waiting.run("cancel", "trip", "IMG_1.JPG")
+    assert again.stderr.splitlines() == ["0 photos cancelled", "1 photo cancelled before"]
+    assert waiting.run("cancel", "trip").stderr == "2 photos cancelled\n"
+
+
 def test_cancel_while_an_uploader_sends(home: Home, server: FormServer) -> None:
     home.form(server)
     server.may_answer.clear()
@@ -203,3 +210,17 @@ def test_a_new_album_is_never_taken_for_one_that_was_forgotten(home: Home) -> No
         assert home.run("forget", name).returncode == 0
     assert home.run("push", "trip", "--album", "c").returncode == 0
     assert not set(home.sql("select id from album")) & set(numbers)
+
+
+def test_forget_says_what_had_not_got_there(home: Home, server: FormServer) -> None:
+    home.form(server)
+    server.answer = lambda one: Answer(413 if one.filename == "IMG_2.JPG" else 200)
+    assert home.run("push", home.photos(3)).returncode == 3
+    done = home.run("forget", "trip")
+    assert (done.returncode, done.stderr.splitlines()) == (
+        0,
+        [
+            "trip is forgotten; what was sent stays where it is",
+            "Forgotten too, and not known to be there: 1 rejected",
+        ],
+    )

@@ -14,7 +14,7 @@ from live import clip, still
 from short import short_form
 
 from .conftest import Home, Start, configure, finish, jpeg, until
-from .server import FormServer
+from .server import Answer, FormServer
 
 NEWEST_IN_SHORT = [*(pytest.param(one, marks=pytest.mark.long) for one in VERSIONS[:-1]), VERSIONS[-1]]
 
@@ -460,6 +460,25 @@ def test_verify_never_calls_a_form_safe(home: Home, server: FormServer) -> None:
     done = home.run("verify", "trip")
     assert done.returncode == 3
     assert "1 of 1 were accepted by 127.0.0.1, which cannot be asked: cannot be proven" in done.stdout
+
+
+def test_verify_of_a_form_says_what_it_has_not_accepted_and_what_to_type(home: Home, server: FormServer) -> None:
+    home.form(server)
+    server.answer = lambda one: Answer(413 if one.filename == "IMG_2.JPG" else 200)
+    assert home.run("push", home.photos(3)).returncode == 3
+    *said, last = home.run("verify", "trip").stdout.splitlines()
+    assert said == [
+        "  not accepted: 1 rejected",
+        "To try again what did not get there: albumup retry-failed trip --rejected",
+    ]
+    assert last.startswith("trip: 2 of 3 were accepted by 127.0.0.1, which cannot be asked")
+    server.question = 503
+    server.answer = lambda _: Answer(503)
+    assert home.run("push", home.photos(1, "later"), "--patience", "0").returncode == 75
+    said = home.run("verify", "later").stdout.splitlines()
+    assert said[:-1] == ["  not accepted: 1 pending", "Not all done yet: albumup resume later"]
+    home.run("cancel", "later")
+    assert home.run("verify", "later").stdout.splitlines()[:-1] == ["  not accepted: 1 cancelled"]
 
 
 # Live photos and sidecars.

@@ -86,6 +86,21 @@ def test_a_list_of_nothing_says_so_where_somebody_looks(home: Home) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_a_list_of_one_kind_of_failure_names_the_others_that_there_are(home: Home, server: FormServer) -> None:
+    home.form(server)
+    server.answer = lambda one: Answer(413 if one.filename == "IMG_2.JPG" else 200)
+    assert home.run("push", home.photos(3)).returncode == 3
+    window = Window(home, 80, "list", "trip", "--state", "failed")
+    assert window.close() == 0
+    assert window.lines() == [
+        "no photo that is failed (~/state/albumup/journal.db)",
+        "Others did not get there: albumup list trip --state rejected",
+    ]
+    window = Window(home, 80, "list", "trip", "--state", "pending")
+    assert window.close() == 0
+    assert window.lines() == ["no photo that is pending (~/state/albumup/journal.db)"]
+
+
 @pytest.mark.long
 def test_retry_failed_that_hands_over_says_so_where_somebody_looks(home: Home, server: FormServer) -> None:
     home.form(server)

@@ -40,7 +40,7 @@ def test_cancel_gives_up_all_that_is_not_sent(journal: Journal) -> None:
     assert states(journal) == [
         *["cancelled"] * 5, "sending", "uploaded", "duplicate", "cancelled", "pending",
     ]  # fmt: skip
-    assert cancelled(journal, album_id) == Cancelled(0, 1, 2)
+    assert cancelled(journal, album_id) == Cancelled(0, 1, 2, before=6)
     assert cancelled(journal, other) == Cancelled(1, 0, 0)
 
 

@@ -65,6 +65,8 @@ def cancel(app: App, /, album: str, files: tuple[str, ...], target: str | None) 
         app.screen.say(f"{photos(sending)} being sent right now: left to the uploader")
     if sent := sum(one.sent for one in done) if files or not cancelled else 0:
         app.screen.say(f"{photos(sent)} sent before: left as {'it is' if sent == 1 else 'they are'}")
+    if (before := sum(one.before for one in done)) and not cancelled:
+        app.screen.say(f"{photos(before)} cancelled before")
     return 0
 
 
@@ -89,11 +91,12 @@ def forget(app: App, /, album: str, target: str | None) -> int:
       albumup forget trip
     """
     from albumup.cli.albums import opened
-    from albumup.cli.words import shown_name
+    from albumup.cli.words import by_state, shown_name
     from albumup.errors import UsageError
     from albumup.file_names import quoted
     from albumup.journal import admin, copies, runs
     from albumup.journal.opening import paths_of
+    from albumup.journal.states import WANTING
     from albumup.uploader.spooling import drop_copies
 
     found = opened(app, [album], target)
@@ -106,9 +109,13 @@ def forget(app: App, /, album: str, target: str | None) -> int:
                     f"{album!r} on {one.target} is not settled: photos of it are still to be sent",
                     f"send them: albumup resume {quoted(album)}; or give them up: albumup cancel {quoted(album)}",
                 )
+        tallies = [runs.tally(journal, one.id) for one in meant]
+        lost = {state.value: count for state in sorted(WANTING) if (count := sum(one.count(state) for one in tallies))}
         unneeded = [copy for one in meant for copy in copies.of_album(journal, one.id)]
         for one in meant:
             admin.forget(journal, one.id)
     drop_copies(unneeded, paths_of(journal.path)["spool"])
     app.screen.say(f"{shown_name(album)} is forgotten; what was sent stays where it is")
+    if lost:
+        app.screen.say(f"Forgotten too, and not known to be there: {by_state(lost)}")
     return 0

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from albumup.cli.app import App, pass_app, shared
 from albumup.cli.help import command, option
-from albumup.file_names import bytes_of
-from albumup.journal.states import State
+from albumup.file_names import bytes_of, quoted
+from albumup.journal.states import WANTING, State
+
+if TYPE_CHECKING:
+    import sqlite3
 
 _STATES = tuple(map(str, State))
 
@@ -77,9 +82,31 @@ def list(
                 row = f"{task['state']:<9} {size(task['size']):>9}  "
                 put(f"{row}{path}{error}{twice}", flush=False, under=len(row), whole=(path,))
         put_flush()
+        others = _others(connection, meant, states) if is_empty else []
     if is_empty and app.screen.is_terminal:
         from albumup.config import shown
 
         of_state = f" that is {' or '.join(states).replace('_', ' ')}" if states else ""
         app.screen.say(f"no photo{of_state} ({shown(app.journal)})")
+        if others:
+            typed = [*map(quoted, albums), *([f"--target {quoted(target)}"] if target is not None else [])]
+            words = " ".join(["albumup list", *typed, *(f"--state {state}" for state in others)])
+            app.screen.say(f"Others did not get there: {words}")
     return 0
+
+
+def _others(
+    connection: sqlite3.Connection | None, albums: Sequence[tuple[str, str]], states: Sequence[str]
+) -> Sequence[State]:
+    """The other states of failure that photos of these albums are in, if ``states`` names any: ``status`` counts all
+    of them under FAILED."""
+    from albumup.journal.reading import statuses
+
+    if WANTING.isdisjoint(states):
+        return []
+    found = set()
+    for one in statuses(connection):
+        if (one["album"], one["target"]) in albums:
+            waiting = set() if one["settled"] else {State.IN_DOUBT}  # perhaps still to be asked about
+            found |= {state for state in WANTING - waiting if one["counts"][state.value]}
+    return sorted(found - set(states))

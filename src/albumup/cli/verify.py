@@ -78,6 +78,8 @@ def _verify_one(app: App, journal: Journal, album: Album, *, deep: bool, printed
         counts = tally(journal, album.id)
         total = sum(counts.photos.values())
         if not server.can_ask:
+            for line in _not_accepted(journal, album):
+                say(line)
             accepted = f"{counts.count(*DONE)} of {total} were accepted by {where}"
             line = f"{title}: {accepted}, which cannot be asked: cannot be proven: not safe to erase"
             say(words.ended(line, 3))
@@ -108,6 +110,24 @@ def _verify_one(app: App, journal: Journal, album: Album, *, deep: bool, printed
     verdict, code = _verdict(journal, album, server, outcome)
     say(f"{title}: {verdict}")
     return code
+
+
+def _not_accepted(journal: Journal, album: Album) -> list[str]:
+    """The photos that a server which cannot be asked did not accept, by state, and what to type for them."""
+    from albumup.cli.endings import retry_command
+    from albumup.cli.words import by_state
+    from albumup.file_names import quoted
+    from albumup.journal import runs
+    from albumup.journal.states import DONE, WANTING
+
+    tally = runs.tally(journal, album.id)
+    rest = {state: count for state, count in tally.photos.items() if count and state not in DONE}
+    lines = [f"  not accepted: {by_state(rest)}"] if rest else []
+    if runs.has_unsent(journal, album.id):
+        lines.append(f"Not all done yet: albumup resume {quoted(album.name)}")
+    elif tally.count(*WANTING):
+        lines.append(f"To try again what did not get there: {retry_command(journal, album)}")
+    return lines
 
 
 def _beside(server: Target, outcome: Outcome) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from albumup.cli.escaping import escape
@@ -46,6 +46,11 @@ def title_of_all(names: Iterable[str]) -> str:
 def has_twin(journal: Journal, album: Album) -> bool:
     """Is there another album of that name, on another target?"""
     return bool(journal.rows("select 1 from album where name = ? and id <> ?", album.name, album.id))
+
+
+def by_state(counts: Mapping[str, int]) -> str:
+    """Photos by state: "1 rejected, 2 in doubt"."""
+    return ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in counts.items())
 
 
 def forgotten(name: str) -> str:

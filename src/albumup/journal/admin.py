@@ -26,6 +26,8 @@ class Cancelled:
     sent: int
     paths: tuple[bytes, ...] = field(default=(), compare=False)
     """Of the first of those that were cancelled."""
+    before: int = 0
+    """Cancelled already."""
 
 
 def cancel(journal: Journal, album_id: int, files: Sequence[bytes], *, alone: bool = False) -> Cancelled:
@@ -36,7 +38,7 @@ def cancel(journal: Journal, album_id: int, files: Sequence[bytes], *, alone: bo
     Raises UsageError for a file that is no photo of the album.
     """
     wanted = _named(journal, album_id, files) if files else None
-    cancelled = sending = sent = 0
+    cancelled = sending = sent = before = 0
     paths: list[bytes] = []
     for row in journal.rows(
         "select task.id, task.state, photo.path from task join photo on photo.id = task.photo_id"
@@ -50,7 +52,9 @@ def cancel(journal: Journal, album_id: int, files: Sequence[bytes], *, alone: bo
             sending += 1
         elif state in DONE:
             sent += 1
-        elif state is not State.CANCELLED:
+        elif state is State.CANCELLED:
+            before += 1
+        else:
             journal.move(row["id"], State.CANCELLED, "given up: albumup cancel")
             journal.wake_clip(row["id"])
             journal.connection.execute("update task set ask_at = null where id = ?", (row["id"],))
@@ -65,7 +69,7 @@ def cancel(journal: Journal, album_id: int, files: Sequence[bytes], *, alone: bo
         runs.touch(journal, album_id)
     if alone:
         pauses.end_idle(journal)
-    return Cancelled(cancelled, sending, sent, tuple(paths))
+    return Cancelled(cancelled, sending, sent, tuple(paths), before)
 
 
 def _named(journal: Journal, album_id: int, files: Sequence[bytes]) -> set[int]:
