@@ -447,9 +447,9 @@ def test_a_redirect_is_an_answer_and_never_followed(
     assert elsewhere.connections == 0
 
 
-def test_a_redirect_to_what_is_no_text_is_an_answer_too(serve: Serve) -> None:
+def test_a_redirect_to_what_is_no_text_is_an_answer_too(serve: Serve, ca_file: Path) -> None:
     lines = b"HTTP/1.1 301 Moved\r\nLocation: http://x.example/\x9b\r\nContent-Length: 0\r\n\r\n"
-    asked = Http(Peer(PATIENCE), []).call("GET", serve([head, lambda line: line.send(lines)]).url)
+    asked = Http(Peer(PATIENCE, str(ca_file)), []).call("GET", serve([head, lambda line: line.send(lines)]).url)
     assert asked.answer is not None
     assert asked.answer.status == 301
 

@@ -46,6 +46,8 @@ _CALLS = {
         "sendfile",
         "write",
         "link",
+        "linkat",
+        "unlinkat",
         "rename",
     ),
     "enospc": ("pwrite64", "write", "fdatasync", "openat", "ftruncate"),

@@ -40,6 +40,8 @@ _CALLS = (
 )
 _PATIENCE = 60.0
 _LINE = re.compile(r"^(\d+) +(?:<\.\.\. (\w+) resumed>|(\w+)\()(.*)$", re.DOTALL)
+_WRITTEN = r"(?:[^<>]|\\x3[ce])*"
+"""How strace writes the path of a descriptor."""
 _ANSWER = b"HTTP/1.1 20"
 
 
@@ -55,9 +57,14 @@ class Event:
         """The strings among the arguments."""
         return [_bytes(text) for text in re.findall(r'"((?:\\x[0-9a-f]{2})*)"', self.arguments)]
 
+    def paths(self, folder: str) -> list[str]:
+        """The paths among the arguments, each from the descriptor before it, if there is one, else from ``folder``."""
+        found = re.findall(rf'(?:(?:AT_FDCWD|\d+)<({_WRITTEN})>, )?"((?:\\x[0-9a-f]{{2}})*)"', self.arguments)
+        return [os.path.join(folder, os.fsdecode(_bytes(above)), os.fsdecode(_bytes(name))) for above, name in found]
+
     def path(self) -> str:
         """The path of the descriptor that is the first argument."""
-        found = re.match(r"(?:AT_FDCWD|-?\d+)<((?:[^<>]|\\x3[ce])*)>", self.arguments)
+        found = re.match(rf"(?:AT_FDCWD|-?\d+)<({_WRITTEN})>", self.arguments)
         return os.fsdecode(_bytes(found[1])) if found else ""
 
     def number(self, index: int) -> int:
@@ -148,25 +155,22 @@ class Disk:
             case "fsync" | "fdatasync":
                 return self._sync(event.path())
             case "rename" | "renameat" | "renameat2":
-                return self._move(*self._paths(event), keep=False)
+                return self._move(*event.paths(self.folder), keep=False)
             case "link" | "linkat":
-                return self._move(*self._paths(event), keep=True)
+                return self._move(*event.paths(self.folder), keep=True)
             case "unlink" | "unlinkat" | "rmdir":
-                return self.names.pop(self._paths(event)[0], self) is not self
+                return self.names.pop(event.paths(self.folder)[0], self) is not self
             case "mkdir" | "mkdirat":
-                (path,) = self._paths(event)
+                (path,) = event.paths(self.folder)
                 return self._here(path) and self.names.setdefault(path, None) is None
         return False
-
-    def _paths(self, event: Event) -> list[str]:
-        return [os.path.join(self.folder, os.fsdecode(text)) for text in event.texts()]
 
     def _here(self, path: str) -> bool:
         # The index of the write-ahead log is shared memory: made anew after a crash.
         return path.startswith(self.folder + "/") and not path.endswith("-shm")
 
     def _open(self, event: Event) -> bool:
-        path = self._paths(event)[0]
+        path = event.paths(self.folder)[0]
         if not self._here(path) or "O_CREAT" not in event.arguments or path in self.names:
             return False
         self.names[path] = Inode()

@@ -48,7 +48,7 @@ def test_killed_at_a_step(case: Case) -> None:
         _case(Case("form", "kill", "pwrite64", 5), is_short=False),  # while the journal is made
         _case(Case("form", "kill", "sendfile", 1), is_short=True),
         _case(Case("spool", "kill", "fdatasync", 3), is_short=False),
-        _case(Case("built-in", "kill", "link", 1), is_short=False),
+        _case(Case("built-in", "kill", "linkat", 1), is_short=False),
         _case(Case("form", "enospc", "pwrite64", 30), is_short=False),
         _case(Case("spool", "enospc", "write", 3), is_short=False),
         _case(Case("form", "eio", "pread64", 21), is_short=False),

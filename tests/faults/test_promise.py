@@ -23,7 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from albumup.body import Place, Source, SourceChanged, SourceGone, sent_name
 from albumup.facts import FactsReader
 from albumup.intake import Intake
-from albumup.journal import runs
+from albumup.journal import pauses, runs
 from albumup.journal.admin import cancel
 from albumup.journal.journal import Journal, LostTask
 from albumup.journal.rows import Task
@@ -116,6 +116,8 @@ class Promise(RuleBasedStateMachine):
         self.dispatch.lanes["club"] = self.lane
         self.recording = Recording(self.dispatch, lambda _: None)
         with self.journal.transaction():
+            for task_id, _ in pauses.held(self.journal):
+                self.recording.unhold(self.journal, task_id, self.rules)
             for cut in self.journal.cut_off():
                 self.recording.cut_off(self.journal, cut, self.rules)
             self.recording.run_id = runs.begin(self.journal, os.getpid(), {}, [])
@@ -272,7 +274,8 @@ class Promise(RuleBasedStateMachine):
         elif line == "early answer":
             status, body = BEHAVIOURS[behaviour][1] or (500, b"{}")
             if status == 409 and plan.knows:  # then it is proof also when it comes early, so it has to be true
-                self.held[hashlib.sha256(received).hexdigest()] += 1
+                known = hashlib.sha256(received).hexdigest()
+                self.held[known] = max(self.held[known], 1)
             sent = Sent(_answer(status, body), None, "", whole=False, bytes=0, early=True)
         else:
             try:
