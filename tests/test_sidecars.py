@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from albumup.sidecars import MOST_SIDECAR, Folders, fits, owner_of
+from albumup.sidecars import MOST_SIDECAR, Folders, fits, gives_way, owner_of
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,20 @@ def test_the_owner_is_told_by_suffix(sidecar: str, names: str, owner: str | None
     for order in (names.split(), names.split()[::-1]):
         found = owner_of(sidecar.encode(), [name.encode() for name in order])
         assert found == (None if owner is None else owner.encode())
+
+
+@pytest.mark.parametrize(
+    ("sidecar", "names", "gives"),
+    [
+        ("IMG_1.xmp", "IMG_1.JPG IMG_1.JPG.xmp IMG_1.xmp", True),
+        ("IMG_1.xmp", "IMG_1.JPG IMG_1.JPG.XMP IMG_1.xmp", True),
+        ("IMG_1.JPG.xmp", "IMG_1.JPG IMG_1.JPG.xmp IMG_1.xmp", False),
+        ("IMG_1.xmp", "IMG_1.JPG IMG_1.PEF.xmp IMG_1.xmp", False),
+        ("IMG_1.xmp", "IMG_1.JPG IMG_1.xmp", False),
+    ],
+)
+def test_of_two_sidecars_of_one_photo_the_one_with_its_whole_name_goes(sidecar: str, names: str, gives: bool) -> None:
+    assert gives_way(sidecar.encode(), b"IMG_1.JPG", [name.encode() for name in names.split()]) == gives
 
 
 def test_only_what_can_go_along_fits(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ from albumup.journal.states import DONE, State
 from albumup.photo import is_video, media_type_by_name
 from albumup.prepare import taken_of
 from albumup.scan import Found, Root, Skipped, Unreadable, as_journaled, scan
-from albumup.sidecars import Folders, digest_of_sidecar, fits, owner_of
+from albumup.sidecars import Folders, digest_of_sidecar, fits, gives_way, owner_of
 from albumup.skipped import count_suffix
 from albumup.spelling import Journaled, Spelling
 from albumup.survey import Survey
@@ -165,8 +165,9 @@ class Intake:
 
         def would(path: bytes) -> bool:
             folder, name = os.path.split(path)
-            owner = owner_of(name, folders.beside(path))
-            if self._went_along(path) or owner is None or not fits(path):
+            names = folders.beside(path)
+            owner = owner_of(name, names)
+            if self._went_along(path) or owner is None or not fits(path) or gives_way(name, owner, names):
                 return self._went_along(path)
             tasks = self._tasks(os.path.join(folder, owner))
             goes = not tasks or tasks[0].state is State.MISSING

@@ -47,6 +47,16 @@ def owner_of(sidecar: bytes, names: Iterable[bytes]) -> bytes | None:
     return min(found)[1] if found else None
 
 
+def gives_way(sidecar: bytes, owner: bytes, names: Iterable[bytes]) -> bool:
+    """Is there another sidecar of the same photo among the ``names`` in its folder, which says the whole name?
+
+    Of IMG_1.xmp and IMG_1.JPG.xmp the second goes with IMG_1.JPG.
+    """
+    return os.path.splitext(sidecar)[0] != owner and any(
+        base == owner and suffix.lower() == b".xmp" for base, suffix in map(os.path.splitext, names)
+    )
+
+
 class Folders:
     """The names in folders, each listed once: sidecars come folder by folder."""
 

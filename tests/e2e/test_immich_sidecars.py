@@ -117,3 +117,12 @@ def test_a_sidecar_that_goes_along_is_nowhere_called_not_sent(home: Home, immich
         assert f"skipped (sidecar): {trip}/IMG_9.xmp" in text
         assert "1 not sent: sidecar" in text
     assert "1 sidecar beside them" in said[0] and "1 sidecar beside them" in said[1]
+
+
+def test_of_two_sidecars_of_one_photo_a_dry_run_counts_the_one_that_goes(home: Home, immich: Immich) -> None:
+    trip = home.photos(1)
+    for name in ("IMG_1.xmp", "IMG_1.JPG.xmp"):
+        (trip / name).write_bytes(name.encode())
+    for done in (home.run("push", trip, "-n"), home.run("push", trip)):
+        assert "1 sidecar beside them; 1 not sent: sidecar" in done.stderr
+    assert sidecars(immich) == {"IMG_1.JPG": sha256(b"IMG_1.JPG.xmp")}
