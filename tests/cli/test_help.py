@@ -106,7 +106,7 @@ def test_a_near_miss_of_a_command_is_said(typed: str, meant: str) -> None:
     assert f"there is no command '{typed}'; did you mean {meant}?" in run(typed, "./trip")
 
 
-@pytest.mark.parametrize("typed", ["forgt", "forge", "forg", "fotget", "for", "forgets"])
+@pytest.mark.parametrize("typed", ["forgt", "forge", "forg", "fotget", "for", "forgets", "frget", "orget"])
 def test_no_near_miss_leads_to_forget(typed: str) -> None:
     assert f"there is no command '{typed}'\n" in run(typed, "trip")
 

@@ -138,9 +138,11 @@ class Group(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         names = self.list_commands(ctx)
         if args and args[0] not in names and not args[0].startswith("-"):
-            from albumup.template import did_you_mean
+            from albumup.template import nearest
 
-            near = did_you_mean(args[0], [name for name in names if name not in self.unsuggested])
+            # What is most like a command that is never suggested was not meant for another one.
+            found = nearest(args[0], names)
+            near = f"; did you mean {found}?" if found and found not in self.unsuggested else ""
             if not near and "push" in names and os.path.isdir(args[0]):
                 near = f"; did you mean push {quoted(args[0])}?"
             ctx.fail(f"there is no command {args[0]!a}{near}")
