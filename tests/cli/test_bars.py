@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pyte
 import pytest
 
-from albumup.cli.bars import Bars, Rate
+from albumup.cli.bars import Bars, Rate, plain
 from albumup.cli.layout import cells
 from albumup.cli.screen import Screen
 from albumup.uploader.progress import Pause, Progress, Upload
@@ -223,3 +223,14 @@ def test_uploads_of_one_name_are_told_apart_by_their_folders(monkeypatch: pytest
     uploads = tuple(Upload(name, 100, 50) for name in names)
     Bars(terminal).show(Progress(0, 3, 0, 300, True, 0, 0, uploads, ()), "trip", Rate())
     assert [line.split()[0] for line in terminal.lines()[1:4]] == ["100/A.JPG", "101/A.JPG", "B.JPG"]
+
+
+@pytest.mark.parametrize(("gives_up", "said"), [(290.0, "paused, gives up in 04:50"), (0.0, "paused")])
+def test_a_pause_says_when_it_is_given_up_where_there_is_patience(
+    monkeypatch: pytest.MonkeyPatch, gives_up: float, said: str
+) -> None:
+    terminal = Terminal(monkeypatch, 120, 24)
+    paused = progress(4, pauses=(Pause("club", "busy", 10.0, gives_up),))
+    Bars(terminal).show(paused, "trip", Rate())
+    assert terminal.lines()[0].rstrip().endswith(f"| {said}: busy")
+    assert (", gives up in" in plain(paused, "trip", Rate())) == (gives_up > 0)

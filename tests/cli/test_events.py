@@ -28,3 +28,15 @@ TRIED = {"event": "attempt", "outcome": "not_taken", "costs": True, "tries": 2, 
 )
 def test_a_line_about_a_photo_says_why(event: dict[str, Any], line: str) -> None:
     assert event_line({"path": b"/t/A.JPG", "time": time.time(), **event}, BaseNames()) == line
+
+
+@pytest.mark.parametrize(
+    ("seconds", "line"),
+    [
+        (300.0, "  ! home: 502 Bad Gateway; trying again for 5 min at most"),
+        (0.0, "  ! home: 502 Bad Gateway; trying again with a few photos at most"),
+    ],
+)
+def test_a_pause_says_how_long_it_is_tried(seconds: float, line: str) -> None:
+    event = {"event": "paused", "target": "home", "reason": "502 Bad Gateway", "lasted": 0.0, "seconds": seconds}
+    assert event_line(event, BaseNames()) == line

@@ -157,7 +157,7 @@ def _run(progress: Progress, title: str, rate: Rate) -> _Row:
     words = [moved]
     if progress.pauses:
         pause = progress.pauses[0]
-        paused = f"paused, gives up in {clock(pause.gives_up)}"
+        paused = "paused" + (f", gives up in {clock(pause.gives_up)}" if pause.gives_up >= 1 else "")
         words = [f"{paused}: {escape(pause.words, 30)}", paused, "paused"]
     elif speed is not None:
         eta = f" ETA {least}{clock((progress.bytes_total - progress.bytes_done) / speed)}" if speed else ""
@@ -195,5 +195,6 @@ def plain(progress: Progress, title: str, rate: Rate) -> str:
     text = f"{title}: {progress.photos_done} of {progress.photos_total} photos, {done} of {total}{pace}"
     if progress.pauses:
         pause = progress.pauses[0]
-        text += f"; paused for {span(pause.lasted)}, gives up in {span(pause.gives_up)}: {escape(pause.words)}"
+        gives_up = f", gives up in {span(pause.gives_up)}" if pause.gives_up >= 1 else ""
+        text += f"; paused for {span(pause.lasted)}{gives_up}: {escape(pause.words)}"
     return text

@@ -88,9 +88,10 @@ def _asked(seconds: float | None) -> str:
 
 
 def _pause(event: dict[str, Any]) -> str:
-    """ "502 Bad Gateway, for 3 h 5 min now; trying again for 5 min at most"."""
+    """ "502 Bad Gateway, for 3 h 5 min now; trying again for 5 min at most"; without patience, with a few photos."""
     lasted = f", for {span(event['lasted'])} now" if event["lasted"] >= 60 else ""
-    return f"{escape(str(event['reason']))}{lasted}; trying again for {span(event['seconds'])} at most"
+    what = f"for {span(event['seconds'])}" if event["seconds"] >= 1 else "with a few photos"
+    return f"{escape(str(event['reason']))}{lasted}; trying again {what} at most"
 
 
 def closed(name: str, closing: Closing) -> list[str]:
