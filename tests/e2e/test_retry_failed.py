@@ -272,6 +272,16 @@ def test_cron_is_told_once_of_a_target_that_refuses_us(failed: Home, server: For
     assert (second.returncode, second.stderr) == (4, "")
 
 
+def test_cron_is_told_why_an_album_waits_also_where_it_knows_that_of_another(failed: Home, server: FormServer) -> None:
+    server.answer = lambda _: Answer(401)
+    assert "401 Unauthorized" in failed.run("retry-failed").stderr
+    assert failed.run("push", failed.photos(1, "walk", first=7)).returncode == 4
+    told = failed.run("retry-failed").stderr
+    assert "401 Unauthorized" in told
+    assert "walk: 1 waiting\nGo on with: albumup resume walk    (exit 4)" in told
+    assert failed.run("retry-failed").stderr == ""
+
+
 def test_cron_is_told_once_of_what_differs_only_in_figures(home: Home, server: FormServer) -> None:
     home.form(server, 'message = "error"\n')
     turn = itertools.count(1)

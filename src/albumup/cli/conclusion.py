@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from albumup.cli import cron, endings, events, words
@@ -92,10 +92,11 @@ class Conclusion:
             if self._is_worth_telling("fault", str(end.fault)):
                 self._conclude([], code, said)
         else:
-            said = self._held_up(end)
             busy = [one for one in end.before if one in known and self._has_news(one, end.before[one][0])]
             told = [known[album_id] for album_id in busy or list(end.before)[:1] if album_id in known]
-            self._conclude([ending for album in told if (ending := self._sum_up(album, end))], code, said)
+            summed_up = [(album, ending) for album in told if (ending := self._sum_up(album, end))]
+            waiting = {album.target for album, _ in summed_up if runs.unsent(journal, album.id)}
+            self._conclude([ending for _, ending in summed_up], code, self._held_up(end, waiting))
             if self.has_rounds:
                 self._forget_told({known[one].target for one in end.before if one in known} - set(end.closings))
             notices = [notice.id for notice in runs.owed(journal)]
@@ -144,11 +145,14 @@ class Conclusion:
             if album_id not in there:
                 self.app.screen.say(words.forgotten(name))
 
-    def _held_up(self, end: RunEnd) -> list[str]:
-        """The lines about targets and folders that kept a run from sending all."""
+    def _held_up(self, end: RunEnd, waiting: Collection[str]) -> list[str]:
+        """The lines about targets and folders that kept a run from sending all.
+
+        ``waiting``: targets of albums of which it is told that they wait, so that it has to be said for what.
+        """
         said = []
         for name, reason in end.closings.items():
-            if self._is_worth_telling(f"target {name}", kind_of(reason.words)):
+            if self._is_worth_telling(f"target {name}", kind_of(reason.words)) or name in waiting:
                 said += events.closed(self.titles.get(name, name), reason)
         for path, why in end.away.items():
             if self._is_worth_telling(f"root {text_of(path)!a}", why):
