@@ -61,6 +61,15 @@ def test_equal_bytes_in_one_folder_are_said_to_be_twice_there(home: Home, jobs: 
     assert "already" not in done.stderr
 
 
+def test_a_twin_that_is_pushed_later_was_there_already(home: Home) -> None:
+    trip = home.photos(2)
+    assert home.run("push", trip).returncode == 0
+    (trip / "again.jpg").write_bytes((trip / "IMG_1.JPG").read_bytes())
+    done = home.run("push", trip)
+    said = r"^trip: 1 of 1 copied in .*; 1 of them was there already; 2 were there before$"
+    assert re.search(said, done.stderr, re.MULTILINE)
+
+
 def test_a_form_is_sent_both(home: Home, server: FormServer) -> None:
     home.form(server)
     done = home.run("push", twins(home))

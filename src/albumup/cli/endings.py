@@ -148,10 +148,10 @@ def summary(
         parts.append(f"{there.known} already there")
     if there.twins:
         parts.append(f"{there.twins} twice in the folder")
+    if there.sent_to_it:
+        parts.append(f"{there.sent_to_it} of them {were(there.sent_to_it)} there already")
     if before:
         parts.append(f"{before} {were(before)} there before")
-    elif there.sent_to_it:
-        parts.append(f"{there.sent_to_it} of them {were(there.sent_to_it)} there already")
     if earlier:
         parts.append(f"{earlier} still not, from before")
     if not total and runs.owes(journal, album.id):
