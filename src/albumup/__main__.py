@@ -84,7 +84,9 @@ def _run() -> int:
     except click.UsageError as error:
         _complain(f"albumup: {error.format_message()}")
         if error.ctx is not None:
-            _complain(f"Try: {error.ctx.command_path} --help")
+            param = error.param if isinstance(error, click.MissingParameter) else None
+            albums = "; the albums: albumup status" if param is not None and param.name == "album" else ""
+            _complain(f"Try: {error.ctx.command_path} --help{albums}")
         return 2
     except click.ClickException as error:
         _complain(f"albumup: {error.format_message()}")

@@ -484,3 +484,20 @@ def test_names_with_control_characters_are_escaped_on_the_screen(home: Home) -> 
         assert not set(text) & {"\x1b", "\x07", "\u202e"}
         assert r"\x1b]0;owned\x07\u202e.jpg" in text
     assert len(listed.stdout.splitlines()) == 3
+
+
+def test_a_command_without_its_album_says_where_the_albums_stand(home: Home) -> None:
+    done = home.run("verify")
+    assert (done.returncode, done.stderr.splitlines()) == (
+        2,
+        ["albumup: Missing argument 'ALBUM'.", "Try: albumup verify --help; the albums: albumup status"],
+    )
+
+
+def test_a_target_that_is_not_set_up_leads_to_target_add(home: Home) -> None:
+    home.photos(1)
+    done = home.run("push", "trip", "--target", "home")
+    assert done.returncode == 4
+    assert done.stderr.endswith("Targets: inbox; a new one: albumup target add home\n")
+    done = home.run("push", "trip", "--target", "inbx")
+    assert done.stderr.endswith("did you mean inbox?\nTargets: inbox\n")

@@ -212,6 +212,20 @@ def test_a_new_album_is_never_taken_for_one_that_was_forgotten(home: Home) -> No
     assert not set(home.sql("select id from album")) & set(numbers)
 
 
+def test_forget_names_each_album_of_the_name(home: Home, server: FormServer) -> None:
+    home.photos(1)
+    for more in ([], ["--url", server.url]):
+        assert home.run("push", "trip", *more).returncode == 0
+    done = home.run("forget", "trip")
+    assert (done.returncode, done.stderr.splitlines()) == (
+        0,
+        [
+            "trip (inbox) is forgotten; what was sent stays where it is",
+            f"trip ({server.url}) is forgotten; what was sent stays where it is",
+        ],
+    )
+
+
 def test_forget_says_what_had_not_got_there(home: Home, server: FormServer) -> None:
     home.form(server)
     server.answer = lambda one: Answer(413 if one.filename == "IMG_2.JPG" else 200)

@@ -91,7 +91,7 @@ def forget(app: App, /, album: str, target: str | None) -> int:
       albumup forget trip
     """
     from albumup.cli.albums import opened
-    from albumup.cli.words import by_state, shown_name
+    from albumup.cli.words import by_state, title_of
     from albumup.errors import UsageError
     from albumup.file_names import quoted
     from albumup.journal import admin, copies, runs
@@ -109,13 +109,15 @@ def forget(app: App, /, album: str, target: str | None) -> int:
                     f"{album!r} on {one.target} is not settled: photos of it are still to be sent",
                     f"send them: albumup resume {quoted(album)}; or give them up: albumup cancel {quoted(album)}",
                 )
+        titles = [title_of(journal, one) for one in meant]
         tallies = [runs.tally(journal, one.id) for one in meant]
         lost = {state.value: count for state in sorted(WANTING) if (count := sum(one.count(state) for one in tallies))}
         unneeded = [copy for one in meant for copy in copies.of_album(journal, one.id)]
         for one in meant:
             admin.forget(journal, one.id)
     drop_copies(unneeded, paths_of(journal.path)["spool"])
-    app.screen.say(f"{shown_name(album)} is forgotten; what was sent stays where it is")
+    for title in titles:
+        app.screen.say(f"{title} is forgotten; what was sent stays where it is")
     if lost:
         app.screen.say(f"Forgotten too, and not known to be there: {by_state(lost)}")
     return 0

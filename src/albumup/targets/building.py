@@ -16,6 +16,7 @@ import msgspec
 
 from albumup.config import Config, TargetTable, beside, settings_of, shown
 from albumup.errors import ConfigError
+from albumup.file_names import quoted
 from albumup.settings import CommonSettings
 from albumup.targets.base import BUILT_IN, Check, Target
 from albumup.template import did_you_mean
@@ -58,10 +59,9 @@ def table_of(name: str, config: Config, kept: Mapping[str, str]) -> TargetTable 
     if name == INBOX:
         return None
     known = sorted({*config.targets, *kept, INBOX})
-    raise ConfigError(
-        f"there is no target {name!r} in {shown(config.path)}{did_you_mean(name, known)}",
-        f"targets: {', '.join(known)}",
-    )
+    near = did_you_mean(name, known)
+    new = "" if near else f"; a new one: albumup target add {quoted(name)}"
+    raise ConfigError(f"there is no target {name!r} in {shown(config.path)}{near}", f"targets: {', '.join(known)}{new}")
 
 
 def build(name: str, config: Config, kept: Mapping[str, str]) -> Target:
