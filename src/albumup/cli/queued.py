@@ -69,7 +69,8 @@ def _maybe_live(count: int) -> str:
 
 def left_out(survey: Survey) -> list[str]:
     """How many files were not queued, or not as photos of their own, and why."""
-    forget = "to send them: albumup forget, then push"
+    them = "it" if survey.cancelled_before == 1 else "them"
+    forget = f"to send {them}: albumup forget, then push"
     counts = {
         "already there": survey.sent_before,
         "queued before": survey.waiting_before,
