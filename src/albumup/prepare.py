@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
 from albumup.body import Frame, Place, SourceChanged, SourceGone, frame, new_boundary, read_source
+from albumup.config import OPTIONS
 from albumup.errors import ConfigError
 from albumup.facts import FactsReader, what_reads
 from albumup.file_names import text_of
@@ -122,9 +123,12 @@ def taken_of(
             raise SourceGone(error.strerror) from error
         if target.settings.taken_fallback != "mtime":
             install = what_reads(mime)
+            fallback = f'Add {target.key("taken_fallback")} = "mtime"'
+            if target.where == OPTIONS:  # none of which says that
+                fallback = "Send {modified} instead of {taken}"
             raise ConfigError(
                 f"{text_of(path)!r} has no readable capture date, and a field of {target.name} wants {{taken}}",
-                f'Add {target.key("taken_fallback")} = "mtime"' + (f"; or {install}" if install else ""),
+                fallback + (f"; or {install}" if install else ""),
             )
         date = moment_of(modified, _zone(target))
     elif date.tzinfo is None:

@@ -298,6 +298,9 @@ def test_photos_without_a_date_where_a_field_wants_one(home: Home, server: FormS
     home.form(server, '[targets.club.fields]\ntaken = "{taken:%Y}"\n')
     refused(home, 4, "push", home.photos(1), says=("IMG_1.JPG", "taken_fallback"))
     assert home.status()["albums"] == []
+    described = ("--url", server.url, "--field", "taken={taken}")
+    said = refused(home, 4, "push", home.photos(1), *described, says=("Send {modified} instead of {taken}",))
+    assert "--taken-fallback" not in said  # there is no such option
 
 
 # The server.
