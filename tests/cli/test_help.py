@@ -176,3 +176,8 @@ def test_a_folder_without_a_command_is_pushed_by_push(tmp_path: Path, monkeypatc
     assert "there is no command './my trip'; did you mean push './my trip'?\n" in run("./my trip")
     assert "there is no command './trip'\n" in run("./trip")
     assert "there is no command 'my trip'\n" in run("target", "my trip")
+
+
+@pytest.mark.parametrize(("name", "wait"), [("push", "5m"), ("resume", "5m"), ("retry-failed", "not at all")])
+def test_help_says_how_long_a_command_waits_for_a_server(name: str, wait: str) -> None:
+    assert f"How long to wait for a server that is down ({wait})." in run(name, "-h")

@@ -56,7 +56,7 @@ _MOST_NAME = 255
 @option("--token-env", group=NO_CONFIG, metavar="V", help="The environment variable that holds the token.")
 @option("--success-text", group=NO_CONFIG, metavar="RE", help="What its answer says of a photo that it took.")
 @option("--failure-text", group=NO_CONFIG, metavar="RE", help="What its answer says of a photo that it will not take.")
-@upload_options
+@upload_options()
 @shared
 @pass_app
 def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:

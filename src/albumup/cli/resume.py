@@ -14,7 +14,7 @@ from albumup.cli.sending import options_of, upload_options
 @command(short_help="Go on after any interruption.")
 @click.argument("albums", nargs=-1, metavar="[ALBUM...]")
 @option("--target", group=WHAT, metavar="T", help="Only albums on this target.")
-@upload_options
+@upload_options()
 @shared
 @pass_app
 def resume(app: App, /, albums: tuple[str, ...], target: str | None, **given: Any) -> int:

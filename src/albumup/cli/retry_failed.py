@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @option("--rejected", group=WHAT, is_flag=True, help="What was rejected, too.")
 @option("--in-doubt", group=WHAT, is_flag=True, help="What is in doubt, too, even where it may then be there twice.")
 @option("--rounds", group=WHAT, type=Whole(0), metavar="N", help="Fresh sets a photo gets from cron (5).")
-@upload_options
+@upload_options(patience="not at all")
 @shared
 @pass_app
 def retry_failed(app: App, /, albums: tuple[str, ...], target: str | None, every: bool, **given: Any) -> int:
