@@ -181,3 +181,18 @@ def test_a_folder_without_a_command_is_pushed_by_push(tmp_path: Path, monkeypatc
 @pytest.mark.parametrize(("name", "wait"), [("push", "5m"), ("resume", "5m"), ("retry-failed", "not at all")])
 def test_help_says_how_long_a_command_waits_for_a_server(name: str, wait: str) -> None:
     assert f"How long to wait for a server that is down ({wait})." in run(name, "-h")
+
+
+@pytest.mark.parametrize(
+    ("words", "near"),
+    [
+        (("list", "--state", "rejcted"), "; did you mean rejected?"),
+        (("list", "--state", "in-doubt"), "; did you mean in_doubt?"),
+        (("list", "--state", "zz"), ""),
+        (("status", "--progress", "plan"), "; did you mean plain?"),
+        (("status", "--color", "nevr"), "; did you mean never?"),
+    ],
+)
+def test_a_near_miss_of_a_word_that_an_option_takes_is_said(words: tuple[str, ...], near: str) -> None:
+    choices = next(one.type.choices for one in of(words[0]).params if words[1] in one.opts)
+    assert run(*words).endswith(f"'{words[2]}' is none of {', '.join(choices)}{near}\n")

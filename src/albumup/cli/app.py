@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from albumup import __version__
-from albumup.cli.help import GENERAL, option
+from albumup.cli.help import GENERAL, OneOf, option
 
 if TYPE_CHECKING:
     import sqlite3
@@ -168,7 +168,7 @@ _GLOBAL = (
     _general("-v", "--verbose", count=True, callback=_keep, help="Say more."),
     _general(
         "--progress",
-        type=click.Choice(["auto", "bar", "plain", "none"]),
+        type=OneOf(["auto", "bar", "plain", "none"]),
         callback=_keep,
         metavar="HOW",
         help="auto, bar, plain (a line every half minute) or none.",
@@ -183,7 +183,7 @@ _GLOBAL = (
     ),
     _general(
         "--color",
-        type=click.Choice(["auto", "always", "never"]),
+        type=OneOf(["auto", "always", "never"]),
         callback=_keep,
         metavar="WHEN",
         help="Use colours: auto, always or never.",

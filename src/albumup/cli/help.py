@@ -48,6 +48,15 @@ class Whole(click.IntRange):
     name = "whole number"
 
 
+class OneOf(click.Choice[str]):
+    """One of some words; of another one it says which is near."""
+
+    def get_invalid_choice_message(self, value: str, ctx: click.Context | None) -> str:  # noqa: ARG002
+        from albumup.template import did_you_mean
+
+        return f"{value!a} is none of {', '.join(self.choices)}{did_you_mean(value, self.choices)}"
+
+
 def option(*names: str, group: str = OPTIONS, **settings: Any) -> Callable[[F], F]:
     """click's own, for an option under a heading."""
     return click.option(*names, cls=Option, group=group, **settings)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from albumup.cli.app import App, pass_app, shared
-from albumup.cli.help import command, option
+from albumup.cli.help import OneOf, command, option
 from albumup.file_names import bytes_of, quoted
 from albumup.journal.states import WANTING, State
 
@@ -26,7 +26,7 @@ _STATES = tuple(map(str, State))
     "--state",
     "states",
     multiple=True,
-    type=click.Choice(_STATES),
+    type=OneOf(_STATES),
     metavar="S",
     help=f"Only these (repeatable): {', '.join(_STATES)}.",
 )
