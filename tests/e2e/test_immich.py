@@ -868,6 +868,9 @@ def test_a_dry_run_asks_what_is_there_and_sends_nothing(home: Home, immich: Immi
     assert "It would refuse 1 photo: it is in the trash of 127.0.0.1" in done.stderr
     assert {one["path"] for one in immich.requests("POST")} == {"/api/assets/bulk-upload-check"}
     assert sorted(home.folder.rglob("*")) == before
+    immich.tell("clear_requests")
+    assert home.run("push", "-n", "-q", trip).returncode == 0
+    assert immich.requests("POST") == [], "nobody would hear the answer"
     immich.fault("POST", "bulk-upload-check$", "status", status=502, times=None)
     down = home.run("push", "-n", trip)
     assert down.returncode == 0

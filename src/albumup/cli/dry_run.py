@@ -34,7 +34,8 @@ def dry_run(
     reader = app.reader()
     intake.look_into(reader)
     place = {"album": intake.album, "target": intake.target}
-    already = Already(server, intake.album, app.screen) if server is not None and server.asks_first else None
+    is_asked = server is not None and server.asks_first and not app.screen.quiet
+    already = Already(server, intake.album, app.screen) if server is not None and is_asked else None
     for arrival in intake.arrivals():
         if arrival.action == "repin":
             continue
