@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from albumup.cli.completing import is_fit, quoted, split
+from albumup.targets import building
 
 from .conftest import COMMAND, PATIENCE, Home
 
@@ -240,3 +241,9 @@ def test_a_name_that_no_line_can_hold_is_unfit() -> None:
 def test_a_script_in_clicks_own_form_gets_what_click_says(home: Home) -> None:
     done = home.run(_ALBUMUP_COMPLETE="bash_complete", COMP_WORDS="albumup re", COMP_CWORD="1")
     assert done.stdout.splitlines() == ["plain,resume", "plain,retry-failed", "plain,receive"]
+
+
+def test_the_kinds_offered_are_those_that_a_config_may_name(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert offered(home, "albumup target add nas --kind ") == ["form", "immich", "inbox"]
+    monkeypatch.setattr(building, "_plugins", lambda: {"shelf": None})
+    assert building.kinds() == ["form", "immich", "inbox", "shelf"]

@@ -199,7 +199,9 @@ def _commands(_: click.Context) -> list[str]:
 
 
 def _kinds(_: click.Context) -> list[str]:
-    return ["immich", "inbox", "form"]
+    from albumup.targets.building import kinds
+
+    return kinds()
 
 
 def _auths(_: click.Context) -> list[str]:

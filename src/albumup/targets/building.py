@@ -23,6 +23,8 @@ from albumup.template import did_you_mean
 from albumup.token_source import read_token
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     from albumup.transfer import Sent
 
 INBOX = "inbox"
@@ -167,14 +169,23 @@ def kind_of(table: TargetTable) -> type[Target]:
         from albumup.targets.inbox import InboxTarget
 
         return InboxTarget
-    from importlib.metadata import entry_points
-
-    found = {point.name: point for point in entry_points(group="albumup.targets")}
+    found = _plugins()
     if table.kind in found:
         kind: type[Target] = found[table.kind].load()
         return kind
-    known = sorted({*_BUILT_IN, *found})
+    known = kinds()
     raise ConfigError(
         f"{table.place('kind')}: {table.kind!r} is no kind of server known here{did_you_mean(table.kind, known)}",
         f"kinds: {', '.join(known)}",
     )
+
+
+def kinds() -> list[str]:
+    """The kinds of server that are known here: the built-in ones, and those of other packages."""
+    return sorted({*_BUILT_IN, *_plugins()})
+
+
+def _plugins() -> dict[str, EntryPoint]:
+    from importlib.metadata import entry_points
+
+    return {point.name: point for point in entry_points(group="albumup.targets")}
