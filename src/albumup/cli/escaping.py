@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import unicodedata
 from typing import Any
 
@@ -60,11 +59,6 @@ def _shown(letter: str) -> str:
     if number < 0x100:
         return f"\\x{number:02x}"
     return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
-
-
-def name_of(path: bytes) -> str:
-    """A photo's base name, escaped."""
-    return escape(os.path.basename(path))
 
 
 def json_line(value: Any) -> bytes:
