@@ -7,11 +7,9 @@ import os
 import shutil
 import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
 
-from stage import HERE, TOKEN, Cost, Failed, Stage, free_port, run
+from stage import HERE, TOKEN, Cost, Failed, Stage, free_port, run, until_it_listens
 
 IMMICH_CLI, NODE = "3.2.2", "22"
 _NPM = HERE / ".peers"
@@ -25,12 +23,14 @@ def curl_one(stage: Stage, file: Path, *, secure: bool = False) -> Cost:
     )
 
 
-def curl_many(stage: Stage, folder: Path) -> Cost:
+def curl_many(stage: Stage, folder: Path, *, secure: bool = False) -> Cost:
     """``curl --parallel``, four at a time, of every file in a folder."""
-    config = stage.folder / f"curl-{folder.name}"
+    sink = stage.secure if secure else stage.plain
+    config = stage.folder / f"curl-{folder.name}-{sink.port}"
     if not config.exists():
-        one = 'url = "{}/api/assets"\nform = "file=@{}"\noutput = "/dev/null"\n'
-        config.write_text("next\n".join(one.format(stage.plain.address, file) for file in stage.files(folder)))
+        one = f'url = "{sink.address}/api/assets"\nform = "file=@{{}}"\noutput = "/dev/null"\n'
+        one += f'cacert = "{stage.authority}"\n' * secure
+        config.write_text("next\n".join(one.format(file) for file in stage.files(folder)))
     return run(["curl", "-sf", "--parallel", "--parallel-max", "4", "-K", config])
 
 
@@ -42,6 +42,11 @@ def openssl_digest(stage: Stage, folder: Path) -> Cost:
 def bare_socket(stage: Stage, folder: Path, threads: int) -> Cost:
     """Ready-made heads and sendfile, nothing else: see bare.py."""
     return run([sys.executable, "-ES", HERE / "bare.py", str(stage.plain.port), str(threads), *stage.files(folder)])
+
+
+def sqlite_list(journal: Path) -> Cost:
+    """``sqlite3`` printing the view of all tasks."""
+    return run([_find("sqlite3"), "-readonly", journal, "select * from v_tasks"])
 
 
 def requests_encoder(stage: Stage, folder: Path) -> Cost:
@@ -65,7 +70,7 @@ class Rclone:
             stderr=subprocess.DEVNULL,
         )
         atexit.register(server.kill)
-        _until_it_listens(self._address)
+        until_it_listens(self._address)
 
     def copy(self) -> Cost:
         command = [self._program, "copy", self._folder, ":webdav:", "--webdav-url", self._address, "-q"]
@@ -123,14 +128,3 @@ def _find(program: str) -> str:
     if found is None:
         raise Failed(f"{program} is not on PATH")
     return found
-
-
-def _until_it_listens(address: str) -> None:
-    for _ in range(200):
-        try:
-            urllib.request.urlopen(address).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise Failed(f"nothing listens at {address}")

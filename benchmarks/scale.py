@@ -45,7 +45,7 @@ def grow(stage: Stage, tasks: int) -> Path:
     A thousand are pushed to a server that is away, until all are prepared. The others are the same rows, of the same
     files by other paths: each folder of them is a symbolic link to the first.
     """
-    path = stage.folder / f"grown-{tasks}" / "journal.db"
+    path = stage.own / f"grown-{tasks}" / "journal.db"
     if path.exists():
         return path
     photos = stage.photos("seed", SEED, 4096)
@@ -120,7 +120,7 @@ def measure(stage: Stage, tasks: int, runs: int) -> Point:
     """Medians of several runs on a journal of ``tasks``."""
     path = grow(stage, tasks)
     claims = list(_claims(path, runs))
-    firsts, memories = zip(*(_resume(stage, path) for _ in range(min(runs, 3))), strict=True)
+    firsts, memories = zip(*(resume(stage, path) for _ in range(min(runs, 3))), strict=True)
     return Point(
         tasks=tasks,
         status=statistics.median(stage.albumup("status", journal=path).seconds for _ in range(runs)),
@@ -145,9 +145,9 @@ def _claims(path: Path, runs: int) -> Iterator[float]:
                 raise Failed("nothing to claim")
 
 
-def _resume(stage: Stage, path: Path) -> tuple[float, int]:
+def resume(stage: Stage, path: Path) -> tuple[float, int]:
     """Seconds until ``resume`` connects, and its peak memory while it sends for a while; then it is stopped."""
-    first = _first_byte(stage, path)
+    first = first_byte(stage, path, "resume")
     path = Path(shutil.copy(path, path.with_name("copy.db")))  # what is sent here is to be sent in the next run, too
     before = stage.plain.count()["photos"]
     began = time.perf_counter()
@@ -167,16 +167,32 @@ def _is_over(process: subprocess.Popen[bytes]) -> bool:
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def _first_byte(stage: Stage, path: Path) -> float:
+def first_byte(stage: Stage, journal: Path, *arguments: str | Path) -> float:
+    """Seconds from the start of a command that sends until its first byte is there; then it is killed."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = _moved(stage, listener.getsockname()[1])
         listener.settimeout(60)
         began = time.perf_counter()
-        process = stage.start("resume", "--progress", "none", journal=path, config=config)
-        connection, _ = listener.accept()
-        with connection:
-            connection.recv(1)
-            first = time.perf_counter() - began
+        process = stage.start(*arguments, "--progress", "none", journal=journal, config=config)
+        try:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1)
+                return time.perf_counter() - began
+        finally:
             process.kill()
             process.wait()
-    return first
+            config.unlink()
+
+
+def first_line(stage: Stage, journal: Path) -> float:
+    """Seconds from the start of ``list`` until its first line is there."""
+    began = time.perf_counter()
+    process = stage.start("list", journal=journal, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    with process.stdout as lines:
+        if not lines.readline():
+            raise Failed("list said nothing")
+        seconds = time.perf_counter() - began
+    process.wait()
+    return seconds

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from functools import partial
 
 import peers
 from scale import Point, grow, measure
-from stage import ALBUMUP, Cost, Stage, on_a_terminal, run
+from stage import Cost, Stage, interleaved, on_a_terminal, run
 from tabulate import tabulate
 
 
@@ -59,11 +58,7 @@ class Bench:
 
     def interleaved(self, runs: int | None = None, **contestants: Callable[[], Cost]) -> dict[str, Cost]:
         """The median costs of each contestant, run in turn."""
-        costs: dict[str, list[Cost]] = {name: [] for name in contestants}
-        for _ in range(runs or self.runs):
-            for name, contestant in contestants.items():
-                costs[name].append(contestant())
-        return {name: _median(found) for name, found in costs.items()}
+        return interleaved(runs or self.runs, contestants)
 
     def row(self, work: str, peer: str, ours: float, theirs: float, budget: float, unit: str = "s") -> None:
         self.rows.append(Row(work, peer, f"{ours:.3g} {unit}", f"{theirs:.3g} {unit}", theirs / ours, budget))
@@ -92,14 +87,6 @@ class Bench:
             parts.append(tabulate(self.figures, ["and", ""], disable_numparse=True))
         parts += [f"not run: {words}" for words in self.missing]
         return "\n\n".join(parts)
-
-
-def _median(costs: list[Cost]) -> Cost:
-    return Cost(
-        statistics.median(cost.seconds for cost in costs),
-        statistics.median(cost.processor for cost in costs),
-        max(cost.memory for cost in costs),
-    )
 
 
 def big(bench: Bench) -> None:
@@ -182,8 +169,8 @@ def small(bench: Bench) -> None:
 def _push_with_bars(bench: Bench, folder: object) -> Cost:
     stage = bench.stage
     command = [
-        ALBUMUP, "--journal", stage.fresh_journal(), "push", str(folder), "--album", "bench", "--target", "plain",
-        "--progress", "bar",
+        stage.program.command, "--journal", stage.fresh_journal(), "push", str(folder), "--album", "bench",
+        "--target", "plain", "--progress", "bar",
     ]  # fmt: skip
     with on_a_terminal(command, {**stage.environment, "TERM": "xterm"}) as end:
         return end()
@@ -248,7 +235,7 @@ def start(bench: Bench) -> None:
     journal = grow(stage, 1000)
     found = bench.interleaved(
         bench.runs * 4,
-        version=lambda: run([ALBUMUP, "--version"]),
+        version=lambda: run([stage.program.command, "--version"]),
         status=lambda: stage.albumup("status", journal=journal),
         click=lambda: run([sys.executable, "-c", "import click"]),
         python=lambda: run([sys.executable, "-c", ""]),

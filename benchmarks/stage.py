@@ -4,38 +4,86 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import copy
 import json
 import os
 import random
 import shutil
+import signal
 import socket
+import ssl
+import statistics
+import struct
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import trustme
 
 HERE = Path(__file__).parent
-ALBUMUP = str(Path(sys.executable).with_name("albumup"))
 TOKEN = "not-a-secret"
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """Of one run of a command: wall-clock and processor seconds, and its peak memory in bytes."""
-
-    seconds: float
-    processor: float = 0.0
-    memory: int = 0
 
 
 class Failed(Exception):
     """A command did not do what was to be measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A version of albumup: what tables call it, and the path of its command."""
+
+    name: str
+    command: str
+
+    @classmethod
+    def of(cls, name: str, checkout: Path) -> Program:
+        """The one that ``uv sync`` has put into the environment of a checkout."""
+        command = checkout.resolve() / ".venv" / "bin" / "albumup"
+        if not command.exists():
+            raise Failed(f"{command} is missing: type 'uv sync' in {checkout}")
+        return cls(name, str(command))
+
+    @property
+    def python(self) -> str:
+        """The interpreter that runs it."""
+        return str(Path(self.command).with_name("python"))
+
+
+OURS = Program("now", str(Path(sys.executable).with_name("albumup")))
+"""The one beside the interpreter that runs the benchmarks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of one run of a command: wall-clock and processor seconds, its peak memory in bytes, its fsyncs if counted."""
+
+    seconds: float
+    processor: float = 0.0
+    memory: int = 0
+    fsyncs: float = 0.0
+
+
+def interleaved(runs: int, contestants: dict[str, Callable[[], Cost]]) -> dict[str, Cost]:
+    """The median costs of each contestant, run in turn."""
+    costs: dict[str, list[Cost]] = {name: [] for name in contestants}
+    for _ in range(runs):
+        for name, contestant in contestants.items():
+            costs[name].append(contestant())
+    return {name: _median(found) for name, found in costs.items()}
+
+
+def _median(costs: list[Cost]) -> Cost:
+    return Cost(
+        statistics.median(cost.seconds for cost in costs),
+        statistics.median(cost.processor for cost in costs),
+        max(cost.memory for cost in costs),
+        statistics.median(cost.fsyncs for cost in costs),
+    )
 
 
 def run(
@@ -74,7 +122,8 @@ def ended(process: subprocess.Popen[bytes], began: float, *, codes: Sequence[int
 class Sink:
     """``sink.c``, started; ``address`` is where it listens on loopback."""
 
-    def __init__(self, program: Path, scheme: str, *arguments: Path) -> None:
+    def __init__(self, program: Path, scheme: str, authority: Path, *arguments: Path) -> None:
+        self._authority = authority
         self._process = subprocess.Popen([program, *arguments], stdout=subprocess.PIPE)
         atexit.register(self.close)
         assert self._process.stdout is not None
@@ -82,8 +131,9 @@ class Sink:
         self.address = f"{scheme}://127.0.0.1:{self.port}"
 
     def count(self) -> dict[str, int]:
-        """What came so far: photos, bytes, equal, different. Only of a sink without TLS."""
-        with urllib.request.urlopen(f"{self.address}/count") as answer:
+        """What came so far: photos, bytes, equal, different."""
+        trusted = ssl.create_default_context(cafile=self._authority)
+        with urllib.request.urlopen(f"{self.address}/count", context=trusted) as answer:
             told: dict[str, int] = json.load(answer)
         return told
 
@@ -93,19 +143,16 @@ class Sink:
 
 
 class Stage:
-    """A scratch folder with all that is made in it; gone at the end."""
+    """A scratch folder with all that is made in it; gone at the end. ``program`` is the version that runs on it."""
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, program: Program = OURS) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="albumup-bench-", dir=folder))
         atexit.register(shutil.rmtree, self.folder, True)
         self.authority = self.folder / "authority.pem"
         chain, key = self._certificate()
-        program = self.folder / "sink"
-        compiler = shutil.which("cc") or sys.exit("benchmarks need a C compiler, and OpenSSL's headers (libssl-dev)")
-        subprocess.run([compiler, "-O2", "-o", program, HERE / "sink.c", "-lssl", "-lcrypto", "-lpthread"], check=True)
-        self.plain = Sink(program, "http")
-        self.secure = Sink(program, "https", chain, key)
-        self.journal = self.folder / "journal" / "journal.db"
+        sink = self.compiled("sink.c", "-lssl", "-lcrypto", "-lpthread")
+        self.plain = Sink(sink, "http", self.authority)
+        self.secure = Sink(sink, "https", self.authority, chain, key)
         self.config = self.folder / "config.toml"
         self.config.write_text(
             f'[targets.plain]\nkind = "form"\nurl = "{self.plain.address}/api/assets"\n'
@@ -115,6 +162,25 @@ class Stage:
             '[targets.checked.fields]\nsha256 = "{sha256}"\n'
         )
         self.environment = {"HOME": str(self.folder), "ALBUMUP_CONFIG": str(self.config)}
+        self._run_by(program)
+
+    def _run_by(self, program: Program) -> None:
+        self.program = program
+        self.own = self.folder / program.name
+        self.journal = self.own / "journal" / "journal.db"
+
+    def running(self, program: Program) -> Stage:
+        """The same for another version: its photos and servers, other journals."""
+        other = copy.copy(self)
+        other._run_by(program)
+        return other
+
+    def compiled(self, source: str, *options: str) -> Path:
+        """A program or library made of a C file that is named from this folder."""
+        made = self.folder / Path(source).stem
+        compiler = shutil.which("cc") or sys.exit("benchmarks need a C compiler, and OpenSSL's headers (libssl-dev)")
+        subprocess.run([compiler, "-O2", "-o", made, HERE / source, *options], check=True)
+        return made
 
     def _certificate(self) -> tuple[Path, Path]:
         """A certificate for 127.0.0.1 that its own authority signed, with that authority."""
@@ -152,33 +218,82 @@ class Stage:
         shutil.rmtree(self.journal.parent, ignore_errors=True)
         return self.journal
 
-    def start(self, *arguments: str | Path, journal: Path, config: Path | None = None) -> subprocess.Popen[bytes]:
+    def start(
+        self, *arguments: str | Path, journal: Path, config: Path | None = None, stdout: int | None = None
+    ) -> subprocess.Popen[bytes]:
         """The command, started; what it says is dropped."""
         return subprocess.Popen(
-            [ALBUMUP, "--journal", journal, "--config", config or self.config, *arguments],
+            [self.program.command, "--journal", journal, "--config", config or self.config, *arguments],
             env={**os.environ, **self.environment},
+            stdout=stdout,
             stderr=subprocess.DEVNULL,
         )
 
-    def albumup(self, *arguments: str | Path, journal: Path | None = None, codes: Sequence[int] = (0,)) -> Cost:
+    def albumup(
+        self, *arguments: str | Path, journal: Path | None = None, codes: Sequence[int] = (0,), **environment: str
+    ) -> Cost:
         """A whole run of the command."""
         return run(
-            [ALBUMUP, "--journal", journal or self.journal, *arguments], environment=self.environment, codes=codes
+            [self.program.command, "--journal", journal or self.journal, *arguments],
+            environment=self.environment | environment,
+            codes=codes,
         )
 
-    def push(self, folder: Path, target: str = "plain") -> Cost:
+    def push(self, folder: Path, target: str = "plain", **environment: str) -> Cost:
         """A first push of a folder, into a journal that does not exist yet; all of it must have arrived."""
-        wanted, before = len(self.files(folder)) if target != "secure" else 0, self.plain.count()
-        journal = self.fresh_journal()
-        cost = self.albumup(
-            "push", folder, "--album", "bench", "--target", target, "--progress", "none", journal=journal
-        )
-        came = self.plain.count()
-        if target != "secure" and came["photos"] - before["photos"] != wanted:
+        sink = self.secure if target == "secure" else self.plain
+        wanted, before = len(self.files(folder)), sink.count()
+        cost = self.first_push(folder, target, **environment)
+        came = sink.count()
+        if came["photos"] - before["photos"] != wanted:
             raise Failed(f"{came['photos'] - before['photos']} photos came of {wanted}")
         if came["different"] != before["different"]:
             raise Failed("a photo came with another digest")
         return cost
+
+    def first_push(self, folder: Path, target: str, **environment: str) -> Cost:
+        """The same, whatever came."""
+        words = ["push", folder, "--album", "bench", "--target", target, "--progress", "none"]
+        return self.albumup(*words, journal=self.fresh_journal(), **environment)
+
+    def counted_push(self, folder: Path) -> Cost:
+        """``push`` with its fsyncs counted, by a library that goes between it and the system's."""
+        counter, library = self.folder / "fsyncs", self.folder / "slow"
+        if not library.exists():
+            self.compiled("../tests/faults/slow.c", "-shared", "-fPIC")
+        counter.write_bytes(bytes(16))
+        cost = self.push(folder, LD_PRELOAD=str(library), SLOW_COUNT=str(counter))
+        return replace(cost, fsyncs=struct.unpack("qq", counter.read_bytes())[0])
+
+    def push_to_receiver(self, folder: Path) -> Cost:
+        """A first push into the program's own receiver, which is started for it."""
+        received, config, port = self.own / "received", self.own / "receiver.toml", free_port()
+        received.parent.mkdir(exist_ok=True)
+        config.write_text(f'[targets.receiver]\nkind = "inbox"\nurl = "http://127.0.0.1:{port}"\n')
+        server = self.start("receive", received, "--port", str(port), journal=self.journal)
+        try:
+            until_it_listens(f"http://127.0.0.1:{port}")
+            cost = self.first_push(folder, "receiver", ALBUMUP_CONFIG=str(config))
+        finally:
+            server.send_signal(signal.SIGINT)
+            server.wait()
+        came = sum(path.suffix == ".jpg" for path in self.files(received))
+        shutil.rmtree(received)
+        if came != len(self.files(folder)):
+            raise Failed(f"{came} photos were received")
+        return cost
+
+
+def until_it_listens(address: str) -> None:
+    """Wait for a server that was started."""
+    for _ in range(200):
+        try:
+            urllib.request.urlopen(address).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise Failed(f"nothing listens at {address}")
 
 
 @contextlib.contextmanager
