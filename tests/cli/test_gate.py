@@ -141,7 +141,11 @@ def test_nobody_else_writes_to_the_terminal() -> None:
 
 
 def test_only_paths_for_other_programs_go_out_as_they_are() -> None:
-    callers = {path.relative_to(_OURS).as_posix() for path in _OURS.rglob("*.py") if "put_raw(" in path.read_text()}
+    callers = {
+        path.relative_to(_OURS).as_posix()
+        for path in _OURS.rglob("*.py")
+        if "put_raw(" in path.read_text() or "put_pieces(" in path.read_text()
+    }
     assert callers == {"cli/screen.py", "cli/list_.py", "cli/verify.py"}, "-0, and what is escaped already"
 
 

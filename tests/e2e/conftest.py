@@ -18,8 +18,9 @@ import pytest
 import zygote
 from immich.fake import KEY, Immich
 
+from albumup.cli.task_lines import json_lines
 from albumup.journal.opening import open_reader
-from albumup.journal.reading import statuses, tasks
+from albumup.journal.reading import json_rows, statuses
 
 from .server import FormServer
 
@@ -161,8 +162,11 @@ class Home:
 
 
 def all_tasks(connection: sqlite3.Connection | None) -> list[dict[str, Any]]:
-    known = [(album["album"], album["target"]) for album in statuses(connection)]
-    return list(tasks(connection, known, []))
+    if connection is None:
+        return []
+    albums = [(album["album"], album["target"]) for album in statuses(connection)]
+    lines = (line for album in albums for line in json_lines(*album, json_rows(connection, *album, [])))
+    return [json.loads(line) for line in lines]
 
 
 def read(journal: Path, look: Callable[[sqlite3.Connection | None], T]) -> T:

@@ -3,6 +3,7 @@ docs/design.md. The real command against a form server with faults."""
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import sqlite3
@@ -21,8 +22,9 @@ from receiving import eventually
 from servers import PATIENCE, TAKEN, FormSink, Script, Step, answer, body, page, photo, read, reset, stall
 from short import short_form
 
+from albumup.cli.task_lines import json_lines
 from albumup.journal.opening import open_reader
-from albumup.journal.reading import statuses, tasks
+from albumup.journal.reading import json_rows, statuses
 
 SMALL, BIG = 2000, 16 << 20
 """Bytes of a photo: of no account, and more than all socket buffers on the way hold together."""
@@ -84,7 +86,9 @@ class Person:
         assert connection is not None
         with closing(connection):
             known = [(album["album"], album["target"]) for album in statuses(connection)]
-            return {os.path.basename(task["path"]).removesuffix(".JPG"): task for task in tasks(connection, known, [])}
+            lines = [line for album in known for line in json_lines(*album, json_rows(connection, *album, []))]
+        tasks = map(json.loads, lines)
+        return {os.path.basename(task["path"]).removesuffix(".JPG"): task for task in tasks}
 
     def states(self) -> dict[str, str]:
         return {name: task["state"] for name, task in self.tasks().items()}

@@ -12,7 +12,7 @@ from albumup.cli.names import Names
 from albumup.cli.reasons import grouped
 from albumup.journal import runs
 from albumup.journal.journal import Journal
-from albumup.journal.reading import tasks
+from albumup.journal.reading import text_rows
 from albumup.journal.states import Owed, State
 from albumup.uploader.terms import RunEnd
 
@@ -115,5 +115,5 @@ def test_only_what_is_in_doubt_is_still_to_be_asked_about(journal: Journal) -> N
     for task_id, state in ((1, State.IN_DOUBT), (2, State.IN_DOUBT), (3, State.DUPLICATE)):
         settle(journal, task_id, state)
     journal.connection.execute("update task set ask_at = 2000 where id in (1, 3)")
-    found = [task["is_asking"] for task in tasks(journal.connection, [("trip", "home")], [], asks=True)]
+    found = [is_asking for *_, is_asking in text_rows(journal.connection, "trip", "home", [])]
     assert found == [True, False, False]

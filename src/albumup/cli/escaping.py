@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from typing import Any
 
 _LONGEST = 400
-_UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+_UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0]")
 """Letters by their category that show nothing."""
 
 
@@ -40,7 +41,7 @@ def _is_text(letter: str) -> bool:
 
 
 def _escaped(text: str) -> str:
-    if text.isascii() and text.isprintable():
+    if text.isprintable() and (text.isascii() or not _UNSEEN.search(text)):
         return text
     return "".join(letter if _is_plain(letter) else _shown(letter) for letter in text)
 
@@ -48,7 +49,7 @@ def _escaped(text: str) -> str:
 def _is_plain(letter: str) -> bool:
     """Spaces of other widths are: macOS names its screenshots with one, and Japanese has one of its own."""
     category = unicodedata.category(letter)
-    return category == "Zs" or (letter.isprintable() and category != "Cf" and letter not in _UNSEEN)
+    return category == "Zs" or (letter.isprintable() and category != "Cf" and not _UNSEEN.match(letter))
 
 
 def _shown(letter: str) -> str:

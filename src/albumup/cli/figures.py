@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+_UNITS = ("kB", "MB", "GB", "TB", "PB")
+
 
 def size(number: float) -> str:
-    """Bytes as people read them: "4.4 GB"."""
-    from humanize import naturalsize
-
-    return naturalsize(number, format="%.0f" if number < 1000 else "%.1f").replace("Bytes", "B").replace("Byte", "B")
+    """Bytes as people read them: "4.4 GB". Here and not humanize's, which takes three times as long, a photo a line."""
+    if number < 1000:
+        return f"{int(number)} B"
+    power = 1
+    while (number := number / 1000) >= 999.95 and power < len(_UNITS):
+        power += 1
+    return f"{number:.1f} {_UNITS[power - 1]}"
 
 
 def short(number: float) -> str:

@@ -10,7 +10,7 @@ import click
 
 from albumup.cli.app import App, pass_app, shared
 from albumup.cli.help import OneOf, command, option
-from albumup.file_names import bytes_of, quoted
+from albumup.file_names import quoted
 from albumup.journal.states import WANTING, State
 
 if TYPE_CHECKING:
@@ -45,12 +45,7 @@ def list(
       albumup list trip --state missing -0 | xargs -0 ls -l
     """
     from albumup.cli.albums import chosen
-    from albumup.cli.escaping import escape
-    from albumup.cli.figures import size
-    from albumup.cli.screen import put, put_flush, put_json, put_raw
-    from albumup.cli.words import shown_name
     from albumup.journal.opening import local_faults
-    from albumup.journal.reading import tasks
 
     with local_faults(app.journal):
         connection = app.reader()
@@ -61,27 +56,8 @@ def list(
             if connection is not None
             else []
         )  # fmt: skip
-        is_empty = True
-        meant, last = chosen(known, albums, target), None
-        has_headings = len(meant) > 1 and sys.stdout.isatty() and not (as_json or nul)
-        for task in tasks(connection, meant, states, asks=not as_json):
-            is_empty = False
-            here = (task["album"], task["target"])
-            if has_headings and here != last:
-                put(f"{shown_name(here[0])}, --target {escape(here[1])}:", flush=False)
-            last = here
-            if as_json:
-                put_json(task)
-            elif nul:
-                put_raw(bytes_of(task["path"]) + b"\0")
-            else:
-                twice = "  may be there twice" if task["maybe_twice"] else ""
-                error = f"  {escape(task['error'])}" if task["error"] else ""
-                error += "; still to be asked about" if task["is_asking"] else ""
-                path = escape(bytes_of(task["path"]), 4096)
-                row = f"{task['state']:<9} {size(task['size']):>9}  "
-                put(f"{row}{path}{error}{twice}", flush=False, under=len(row), whole=(path,))
-        put_flush()
+        meant = chosen(known, albums, target)
+        is_empty = connection is None or not _put_all(connection, meant, states, as_json=as_json, nul=nul)
         others = _others(connection, meant, states) if is_empty else []
     if is_empty and app.screen.is_terminal:
         from albumup.config import shown
@@ -93,6 +69,53 @@ def list(
             words = " ".join(["albumup list", *typed, *(f"--state {state}" for state in others)])
             app.screen.say(f"Others did not get there: {words}")
     return 0
+
+
+def _put_all(
+    connection: sqlite3.Connection,
+    albums: Sequence[tuple[str, str]],
+    states: Sequence[str],
+    *,
+    as_json: bool,
+    nul: bool,
+) -> int:
+    """The lines of all albums; how many there were."""
+    from albumup.cli.screen import put_pieces
+    from albumup.cli.task_lines import json_lines
+    from albumup.journal.reading import json_rows, paths
+
+    if not (as_json or nul):
+        return _put_for_people(connection, albums, states)
+    count = 0
+    for album, target in albums:
+        if as_json:
+            count += put_pieces(json_lines(album, target, json_rows(connection, album, target, states)))
+        else:
+            count += put_pieces(path + b"\0" for (path,) in paths(connection, album, target, states))
+    return count
+
+
+def _put_for_people(connection: sqlite3.Connection, albums: Sequence[tuple[str, str]], states: Sequence[str]) -> int:
+    """The same as text; on a terminal each of several albums has a heading."""
+    from albumup.cli.escaping import escape
+    from albumup.cli.screen import put, put_flush, put_lines
+    from albumup.cli.task_lines import text_lines
+    from albumup.cli.words import shown_name
+    from albumup.journal.reading import text_rows
+
+    is_terminal, count = sys.stdout.isatty(), 0
+    for album, target in albums:
+        lines = text_lines(text_rows(connection, album, target, states))
+        if not is_terminal:
+            count += put_lines("".join(line) for line in lines)
+            continue
+        for number, line in enumerate(lines):
+            if not number and len(albums) > 1:
+                put(f"{shown_name(album)}, --target {escape(target)}:", flush=False)
+            put("".join(line), flush=not count, under=len(line.head), whole=(line.path,))
+            count += 1
+    put_flush()
+    return count
 
 
 def _others(

@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import IO, Any, cast
 
 from albumup.cli import layout
@@ -24,6 +25,8 @@ from albumup.uploader.progress import Progress
 _PLAIN_SECONDS = 30.0
 _LAG = 1 << 14
 """Bytes that a terminal may be behind before the bars are painted no more."""
+_MOST_AT_ONCE = 256
+"""Lines of data that are written with one call."""
 _COLOURS = {"red": "31", "yellow": "33", "green": "32", "bold": "1", "dim": "2"}
 
 
@@ -175,6 +178,26 @@ def put_table(
 ) -> None:
     """A table on stdout: fitted to a terminal as ``table`` says, whole elsewhere. Raises as ``put`` does."""
     put(table(headers, rows, layout.columns_of(sys.stdout), cut, broken))
+
+
+def put_lines(lines: Iterable[str]) -> int:
+    """Many lines of data, none of them broken: not for a terminal. How many there were. Raises as ``put`` does."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return put_pieces(f"{tame(line)}\n".encode(encoding, "backslashreplace") for line in lines)
+
+
+def put_pieces(pieces: Iterable[bytes]) -> int:
+    """Many pieces of data as they are, the first at once, then more and more at a time. How many there were.
+
+    Raises as ``put`` does.
+    """
+    left, count, at_once = iter(pieces), 0, 1
+    while some := list(islice(left, at_once)):
+        put_raw(b"".join(some))
+        put_flush()
+        count += len(some)
+        at_once = min(2 * at_once, _MOST_AT_ONCE)
+    return count
 
 
 def put_json(value: Any) -> None:

@@ -6,7 +6,6 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from albumup.file_names import text_of
 from albumup.journal.states import State
 
 
@@ -92,32 +91,72 @@ def running(connection: sqlite3.Connection) -> tuple[int, str] | None:
     return (row["pid"], row["since"]) if row else None
 
 
-def tasks(
-    connection: sqlite3.Connection | None,
-    albums: Sequence[tuple[str, str]],
-    states: Sequence[str],
-    *,
-    asks: bool = False,
-) -> Iterator[dict[str, Any]]:
-    """A task a row, as ``list --json`` has it, for albums given as (name, target); all states when none is named.
-    ``asks``: besides, for those in doubt and still to be asked about, ``is_asking``.
+TextRow = tuple[bytes, str, int, str | None, int, int]
+"""path_raw, state, size, error, maybe_twice, is_asking."""
+JsonRow = tuple[
+    bytes, str, int, str | None, int, int, str | None, str | None, str | None, str | None, str
+]  # fmt: skip
+"""path_raw, then what ``list --json`` has after the path, in its order."""
 
-    ``path`` has undecodable bytes as lone surrogates, which ASCII JSON writes as ``\\udcXX``.
-    """
-    if connection is None:
-        return
-    marks = ", ".join("?" * len(states)) or "state"
-    for album, target in albums:
-        doubt = ", state = 'in_doubt' and (select ask_at from task where id = v_tasks.id) is not null as is_asking"
-        columns = "*" + (doubt if asks else "")
-        query = f"select {columns} from v_tasks where album = ? and target = ? and state in ({marks}) order by id"
-        for row in connection.execute(query, (album, target, *states)):
-            found = dict(row)
-            yield {
-                **{name: found[name] for name in ("album", "target")},
-                "path": text_of(found["path_raw"]),
-                **{name: found[name] for name in ("state", "size", "sha256", "attempts")},
-                "maybe_twice": bool(found["maybe_twice"]),
-                **{name: found[name] for name in ("sent_as", "error", "remote_id", "url", "updated")},
-                **({"is_asking": bool(found["is_asking"])} if asks else {}),
-            }
+_JSON = "path_raw, state, size, sha256, attempts, maybe_twice, sent_as, error, remote_id, url, updated"
+_IS_ASKING = "state = 'in_doubt' and (select ask_at from task where id = v_tasks.id) is not null"
+_FEW = 8
+"""An album with no more than that part of all tasks is found by its photos, not by going through all."""
+
+_RARE = "state in ('cancelled', 'sending')"
+_INDEXED = (
+    (
+        frozenset({"failed", "rejected", "missing", "in_doubt"}),
+        "state in ('failed', 'rejected', 'missing', 'in_doubt')",
+    ),
+    (frozenset({"cancelled"}), _RARE),
+    (frozenset({"sending"}), _RARE),
+)
+"""States that a partial index has in the order of tasks, and the condition that SQLite wants to see repeated."""
+
+
+def text_rows(connection: sqlite3.Connection, album: str, target: str, states: Sequence[str]) -> Iterator[TextRow]:
+    """What ``list`` shows of the tasks of an album, oldest first; all states when none is named."""
+    columns = f"path_raw, state, size, error, maybe_twice, {_IS_ASKING}"
+    found: Iterator[TextRow] = _rows(connection, columns, album, target, states)
+    return found
+
+
+def json_rows(connection: sqlite3.Connection, album: str, target: str, states: Sequence[str]) -> Iterator[JsonRow]:
+    """The same, of ``list --json``."""
+    found: Iterator[JsonRow] = _rows(connection, _JSON, album, target, states)
+    return found
+
+
+def paths(connection: sqlite3.Connection, album: str, target: str, states: Sequence[str]) -> Iterator[tuple[bytes]]:
+    """The same, of ``list -0``."""
+    found: Iterator[tuple[bytes]] = _rows(connection, "path_raw", album, target, states)
+    return found
+
+
+def _rows(connection: sqlite3.Connection, columns: str, album: str, target: str, states: Sequence[str]) -> Any:
+    """Tuples, as SQLite finds them: nothing is read ahead, and an index tells the order."""
+    conditions = ["album = ?", "target = ?"]
+    indexed = [condition for held, condition in _INDEXED if states and held.issuperset(states)]
+    if states:
+        conditions += [f"state in ({', '.join('?' * len(states))})", *indexed]
+    if not indexed and _is_small(connection, album, target):
+        conditions.append(
+            "id in (select task.id from target join album on album.target_id = target.id and album.name = ?1"
+            " cross join photo on photo.album_id = album.id cross join task on task.photo_id = photo.id"
+            " where target.name = ?2)"
+        )
+    cursor = connection.cursor()
+    cursor.row_factory = None
+    query = f"select {columns} from v_tasks where {' and '.join(conditions)} order by id"
+    return cursor.execute(query, (album, target, *states))
+
+
+def _is_small(connection: sqlite3.Connection, album: str, target: str) -> bool:
+    """Is an album but a small part of the journal?"""
+    query = (
+        "select _FEW * coalesce(sum(photos), 0) < (select max(id) from task) from target join album"
+        " on album.target_id = target.id left join tally on album_id = album.id"
+        " where target.name = ? and album.name = ?"
+    )
+    return bool(connection.execute(query.replace("_FEW", str(_FEW)), (target, album)).fetchone()[0])
