@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["albumup", "click>=8.4", "tabulate>=0.9", "trustme>=1.2"]
+# dependencies = ["albumup", "click>=8.4", "requests-toolbelt>=1.0", "tabulate>=0.9", "trustme>=1.2"]
 #
 # [tool.uv]
 # exclude-newer = "2026-11-20T00:00:00Z"

@@ -6,15 +6,17 @@ import errno
 import hashlib
 import io
 import os
+import subprocess
+import sys
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from requests_toolbelt import MultipartEncoder
 
 from albumup import body as body_module
@@ -51,6 +53,7 @@ mimes = st.sampled_from(["image/jpeg", "video/quicktime", "application/octet-str
 
 @given(
     fields=st.lists(st.tuples(text, text), max_size=4),
+    parts=st.lists(st.tuples(text, names, st.binary(max_size=300), mimes), max_size=2),
     file_field=text,
     name=names,
     mime=mimes,
@@ -58,14 +61,17 @@ mimes = st.sampled_from(["image/jpeg", "video/quicktime", "application/octet-str
     block=st.sampled_from([1, 7, 333, 8191, 65537]),
 )
 def test_a_body_is_what_the_encoder_would_have_streamed(
-    fields: list[tuple[str, str]], file_field: str, name: bytes | str, mime: str, payload: bytes, block: int
-) -> None:
+    fields: list[tuple[str, str]], parts: list[tuple[str, bytes | str, bytes, str]], file_field: str, name: bytes | str,
+    mime: str, payload: bytes, block: int,
+) -> None:  # fmt: skip
     boundary, safe = new_boundary(), sent_name(name)
-    encoder = MultipartEncoder([*fields, (file_field, (safe, io.BytesIO(payload), mime))], boundary=boundary)
+    besides = [(field, (sent_name(part), content, kind)) for field, part, content, kind in parts]
+    file = file_field, (safe, io.BytesIO(payload), mime)
+    encoder = MultipartEncoder([*fields, *besides, file], boundary=boundary)
     length = encoder.len
     block = max(block, length // 500)
     streamed = b"".join(iter(lambda: encoder.read(block), b""))
-    framed = frame(fields, file_field, safe, mime, boundary)
+    framed = frame(fields, file_field, safe, mime, boundary, besides)
     assert framed.head + payload + framed.tail == streamed
     assert len(framed.head) + len(payload) + len(framed.tail) == length
     assert framed.content_type == encoder.content_type
@@ -80,6 +86,20 @@ def test_the_file_part_comes_last_with_a_raw_utf8_name() -> None:
         "Content-Type: image/jpeg\r\n\r\n"
     )
     assert framed.tail == b"\r\n--BOUNDARY--\r\n"
+
+
+def test_framing_and_looking_for_a_proxy_load_no_requests() -> None:
+    lines = (
+        "import sys",
+        "from albumup.body import frame",
+        "from albumup.transfer.proxies import proxy_for",
+        'frame([("a", "b")], "file", "1.jpg", "image/jpeg", "BOUNDARY", [("x", ("1.xmp", b"", "text/xml"))])',
+        'proxy_for("http://club.example.org/")',
+        'print([name for name in ("requests", "requests_toolbelt", "urllib3") if name in sys.modules])',
+    )
+    env = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 def test_boundaries_differ() -> None:

@@ -27,6 +27,7 @@ def connect(peer_host: str, peer_port: int, *, context: ssl.SSLContext | None, p
 
 
 def _connect(peer_host: str, peer_port: int, context: ssl.SSLContext | None, proxy: Proxy | None) -> socket.socket:
+    import urllib3  # first, which waits for another thread that is loading it
     import urllib3.connection
     import urllib3.exceptions
 

@@ -31,8 +31,13 @@ def proxy_for(url: str) -> Proxy | None:
 
     Raises ConfigError for one that cannot be read; its words name the variable, and nothing of what it holds.
     """
-    from requests.utils import get_environ_proxies, select_proxy
+    from urllib.request import getproxies
 
+    if not getproxies():
+        return None
+    import requests  # first, which waits for another thread that is loading it
+
+    get_environ_proxies, select_proxy = requests.utils.get_environ_proxies, requests.utils.select_proxy
     value: str | None = select_proxy(url, get_environ_proxies(url))
     if not value or not value.strip():
         return None
