@@ -244,9 +244,9 @@ def _dotted(first: str, *keys: str) -> str:
 
 def settings_of(table: TargetTable, kind: type[T]) -> T:
     """The table's settings as the frozen Struct that the target's kind defines; ConfigError for the first bad one."""
-    from msgspec.structs import fields
+    from albumup.settings import fields_of
 
-    known = {info.name: info for info in fields(kind)}
+    known = {info.name: info for info in fields_of(kind)}
     for key in table.settings:
         if key not in known:
             raise ConfigError(f"{table.place(key)}: unknown key{did_you_mean(key, known)}", _listing(known))

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from albumup.settings import TOKEN_KEYS, CommonSettings
+from albumup.settings import TOKEN_KEYS, CommonSettings, fields_of
 
 FRAMES_NOTHING = frozenset(TOKEN_KEYS) | {
     "ca_file",
@@ -44,7 +44,7 @@ def told(settings: CommonSettings) -> dict[str, Any]:
     ``msgspec.to_builtins`` of them: dicts, lists, text and numbers.
     """
     found = {}
-    for info in msgspec.structs.fields(type(settings)):
+    for info in fields_of(type(settings)):
         value = getattr(settings, info.name)
         makes_default = info.default_factory is not msgspec.NODEFAULT
         default = info.default_factory() if makes_default else info.default

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from zoneinfo import ZoneInfo
 
 from albumup.body import Frame, Place, SourceChanged, SourceGone, frame, new_boundary, read_source
 from albumup.config import OPTIONS
@@ -226,4 +225,8 @@ def _frame(form: Form, boundary: str) -> Frame:
 
 
 def _zone(target: Target) -> tzinfo | None:
-    return ZoneInfo(target.settings.timezone) if target.settings.timezone else None
+    if not target.settings.timezone:
+        return None
+    from zoneinfo import ZoneInfo
+
+    return ZoneInfo(target.settings.timezone)

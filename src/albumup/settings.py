@@ -7,6 +7,7 @@ the wrong place) is said by ``validate``, which every Struct has and a kind of i
 
 from __future__ import annotations
 
+import functools
 import re
 from types import UnionType
 from typing import Annotated, Any, Literal, Protocol, Union, get_args, get_origin
@@ -18,6 +19,9 @@ from msgspec import Meta
 from albumup.errors import ConfigError
 from albumup.patterns import check_jmespath, check_pattern, has_one_group, is_jmespath
 from albumup.template import NAMES, Template, check_address, did_you_mean
+
+fields_of = functools.cache(msgspec.structs.fields)
+"""The fields of a Struct. They are found by evaluating its annotations, which takes a millisecond."""
 
 Text = Annotated[str, Meta(min_length=1)]
 Status = Annotated[int, Meta(ge=200, le=599)]

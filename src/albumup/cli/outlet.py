@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import select
-import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -54,6 +53,8 @@ class Outlet:
         start = self._file_end
         try:
             if self._file is None:
+                import tempfile
+
                 self._file = tempfile.TemporaryFile(prefix="albumup-")  # noqa: SIM115 - as long as we live
             if os.pwrite(self._file.fileno(), data, start) < len(data):
                 return False

@@ -13,7 +13,6 @@ import json
 import os
 import re
 import select
-import shutil
 import signal
 import subprocess
 import threading
@@ -74,7 +73,9 @@ _PLAIN = re.compile(rb"/[^\0-\x1f\x7f]*[^\0-\x20\x7f|]")
 
 def program() -> str | None:
     """The exiftool on PATH; None if there is none, or one that must not be shown other people's files."""
-    found = shutil.which("exiftool")
+    from shutil import which
+
+    found = which("exiftool")
     return found if found is not None and _version(os.path.abspath(found)) >= _OLDEST else None
 
 

@@ -8,7 +8,6 @@ have it, a page's title, or a line of text.
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from collections.abc import Iterator
@@ -155,7 +154,7 @@ def words_of(answer: Answer, said: Any) -> str:
         return ""
     start = text.lstrip("\ufeff").strip()
     if message := _XML_MESSAGE.search(start):
-        return " ".join(html.unescape(message[2]).split())
+        return _unescaped(message[2])
     if start.startswith("<"):
         return _words_of_page(start[:_PAGE_START], answer.reason)
     return _plain(start.partition("\n")[0])
@@ -184,9 +183,16 @@ def resolved(text: str) -> str:
         return text
 
 
+def _unescaped(text: str) -> str:
+    """Text in one line, its character references resolved."""
+    import html  # with a table of 2,200 names, which most runs never need
+
+    return " ".join(html.unescape(text).split())
+
+
 def _plain(markup: str) -> str:
     """Text without tags, as PHP's scripts echo them around their words."""
-    return " ".join(html.unescape(_TAG.sub(" ", markup)).split())
+    return _unescaped(_TAG.sub(" ", markup))
 
 
 def _gather(said: Any, depth: int) -> Iterator[str]:
