@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from albumup.body import as_pinned, is_loose
 from albumup.journal import media
@@ -18,8 +19,7 @@ from albumup.journal.media import Medium, Seen
 from albumup.volumes import is_full, volume_of
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """How many of a card's photos are still there, and how many of these are as pinned."""
 
     there: int = 0
@@ -93,8 +93,7 @@ def _looked_at(photos: Iterable[Seen], device: int | None = None) -> Iterator[tu
         yield photo, status, loose, volume
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """What is known of the card or disk at a pushed path: the media it is, and as which its new photos are noted."""
 
     known: frozenset[Medium]

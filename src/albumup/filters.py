@@ -9,15 +9,15 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from albumup.leavings import is_leavings, is_leavings_by_suffix, is_leavings_folder, is_made_by_library
 from albumup.photo import suffix_in
 
 
-@dataclass(frozen=True, slots=True)
-class Filters:
+class Filters(Struct, frozen=True):
     """Which of the files below a root are wanted; the options of ``push`` of the same names.
 
     ``include``: globs; one with a suffix of its own (``*.psd``) also takes files that are no media.

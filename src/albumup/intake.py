@@ -6,7 +6,8 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from albumup import pairing
 from albumup.body import SourceChanged, SourceGone, read_source, same_time

@@ -8,9 +8,10 @@ registered anywhere: their names are those that servers' own tables use.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
+
+from msgspec import Struct
 
 
 class Kind(StrEnum):
@@ -21,8 +22,7 @@ class Kind(StrEnum):
     VIDEO = "video"
 
 
-@dataclass(frozen=True, slots=True)
-class MediaType:
+class MediaType(Struct, frozen=True):
     """One type, in one row of the table.
 
     ``suffixes``: the usual one first. ``content``: a regular expression for its first bytes. ``brands``: of its

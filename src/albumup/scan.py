@@ -12,9 +12,11 @@ import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from albumup.errors import LocalError, UsageError
 from albumup.file_names import text_of
@@ -25,8 +27,7 @@ from albumup.spelling import Journaled, Spelling
 from albumup.volumes import volume_of
 
 
-@dataclass(frozen=True, slots=True)
-class Root:
+class Root(Struct, frozen=True):
     """A folder or file that was named to be pushed, and the device (``st_dev``) and volume it lay on."""
 
     path: bytes
@@ -35,8 +36,7 @@ class Root:
     is_folder: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A photo. ``relative`` is its path below the root, or its base name if the root is itself a file.
 
     ``size`` is in bytes, ``mtime_ns`` in nanoseconds since the epoch. ``known``: it was not opened, ``mime`` comes from
@@ -57,14 +57,12 @@ class Found:
     oddity: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
+class Skipped(Struct, frozen=True):
     path: bytes
     reason: SkipReason
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(Struct, frozen=True):
     """A folder that cannot be listed, or not to its end."""
 
     path: bytes
@@ -146,8 +144,7 @@ def _overlap(roots: Sequence[Root]) -> bool:
     return any(lower.startswith(upper) for upper, lower in pairwise(paths))
 
 
-@dataclass(frozen=True, slots=True)
-class _Folder:
+class _Folder(Struct, frozen=True):
     """A folder still to be listed. ``relative`` ends in a slash, or is empty for the root.
 
     ``above``: device and inode of the folders it was reached through, kept only where links can make a loop of them.
@@ -158,8 +155,7 @@ class _Folder:
     above: tuple[tuple[int, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
+class _Look(Struct, frozen=True):
     """The look at one root. ``volumes`` are those of the devices met so far."""
 
     root: Root

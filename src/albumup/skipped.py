@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from albumup.file_names import text_of
 from albumup.filters import SkipReason
@@ -16,8 +17,7 @@ _MOST_SHOWN = 5
 _LONGEST_SUFFIX = 12
 
 
-@dataclass(slots=True)
-class Examples:
+class Examples(Struct):
     """How many, and the first few: paths, and what there is to say of each, in words."""
 
     count: int = 0

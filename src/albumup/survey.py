@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from albumup.file_names import text_of
 from albumup.filters import SkipReason
@@ -15,8 +16,7 @@ from albumup.scan import Root, Unreadable
 from albumup.skipped import Examples, skipped_words
 
 
-@dataclass(slots=True)
-class Survey:
+class Survey(Struct):
     """The findings of a push; counts are photos."""
 
     queued: int = 0

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from test_gathering import BOUNDARY, arrival, body_for, prepare_all, push
 
 from albumup.config import TargetTable, target_from_options

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import itertools
 import tempfile
 from collections import Counter
@@ -22,6 +21,7 @@ from hypothesis.stateful import (
     precondition,
     rule,
 )
+from msgspec import structs
 from test_gathering import BOUNDARY, arrival, body_for, push
 
 from albumup.journal import copies, pauses, runs
@@ -249,7 +249,7 @@ def test_a_target_is_proven_by_the_address_that_accepted(journal: Journal) -> No
 def test_copies_are_needed_until_their_task_is_settled_well_or_cancelled(journal: Journal) -> None:
     with journal.transaction():
         for task in range(1, 7):
-            journal.prepared(task, dataclasses.replace(body_for(100), spool=f"copy{task}"), "1.jpg")
+            journal.prepared(task, structs.replace(body_for(100), spool=f"copy{task}"), "1.jpg")
         for task, state in enumerate((State.UPLOADED, State.DUPLICATE, State.FAILED, State.CANCELLED), 1):
             journal.start(task, 1, BOUNDARY)
             journal.settle_task(task, state, "words")

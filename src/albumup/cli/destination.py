@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from albumup.cli import words
 from albumup.cli.app import App
@@ -31,8 +32,7 @@ _WITH_URL = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
+class Destination(Struct, frozen=True):
     """A target's name, and the target itself, None for the built-in inbox; built already, so that what is wrong with it
     is said before anything is queued."""
 

@@ -6,7 +6,8 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from albumup.cli.escaping import escape
 from albumup.cli.figures import photos
@@ -36,8 +37,7 @@ _ADDRESS = re.compile(r" \(https?://[^\s)]+\)")
 _SHORTEST_STEM = 3
 
 
-@dataclass(slots=True)
-class Group:
+class Group(Struct):
     """Photos of one state and reason. ``reason`` is that of one of them; ``paths``: the first few."""
 
     state: str

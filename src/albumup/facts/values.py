@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+
+class Facts(Struct, frozen=True):
     """``taken``: aware where the file names an offset or means UTC, naive where it does not say; None: no such date.
 
     ``content_id`` is Apple's, which the still and the clip of a live photo share; "" if there is none.

@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from albumup.config import TargetTable, settings_of
 from albumup.definition import fingerprint, told
@@ -22,16 +24,14 @@ from albumup.template import host_of
 _ARRIVED = "('uploaded', 'duplicate', 'in_doubt', 'sending')"
 
 
-@dataclass(frozen=True, slots=True)
-class Described:
+class Described(Struct, frozen=True):
     """What ``--url`` and its companions said; ``taken`` are the names of the configured targets."""
 
     table: TargetTable
     taken: Collection[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where an album goes: its target's name from now on; and until now, if the album is there already."""
 
     target: str
@@ -41,8 +41,7 @@ class Place:
     _album_id: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(Struct, frozen=True):
     id: int
     name: str
     table: TargetTable

@@ -10,8 +10,9 @@ import os
 import sqlite3
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from albumup.journal import definitions, live
 from albumup.journal.definitions import Described
@@ -37,8 +38,7 @@ class Action(StrEnum):
     """Other metadata, the same bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """A task of a photo that the journal has at a place, and how the photo looked then."""
 
     task_id: int
@@ -57,8 +57,7 @@ class Known:
     """It is in doubt, and still to be asked about."""
 
 
-@dataclass(frozen=True, slots=True)
-class RootFound:
+class RootFound(Struct, frozen=True):
     """A root as the push sees it now."""
 
     path: bytes
@@ -67,8 +66,7 @@ class RootFound:
     is_folder: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(Struct, frozen=True):
     """A photo to be taken in. ``task_id`` is 0 for a new one; ``error`` says why it cannot be read.
 
     ``medium`` is the one that the journal knows it on; ``volume``, if not "", that medium's id, known by now.
@@ -279,8 +277,7 @@ class Gathering:
         self._waiting.clear()
 
 
-@dataclass(frozen=True, slots=True)
-class Beside:
+class Beside(Struct, frozen=True):
     """A sidecar of the journal. ``sent``: it went along with its photo, else it waits with it; ``sha256``: hex."""
 
     sent: bool

@@ -11,7 +11,8 @@ import os
 import sqlite3
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Pins
@@ -35,8 +36,7 @@ create index if not exists temp.arrival_near on arrival (folder, near);
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Half:
+class Half(Struct, frozen=True):
     """A still or a clip that may be half of a live photo. ``pins``: as the journal knows it; None of an arrival."""
 
     number: int
@@ -46,8 +46,7 @@ class Half:
     pins: Pins | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Joined:
+class Joined(Struct, frozen=True):
     """Live photos that a push has joined: stills queued with their clips, these clips, and pairs with an older half."""
 
     stills: int = 0

@@ -8,23 +8,22 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from albumup.journal.rows import Pins
 
 _AT_A_TIME = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Medium:
+class Medium(Struct, frozen=True):
     """``volume``: its id, or ""; ``card``: the number."""
 
     volume: str
     card: int
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """A photo as it was when it was last looked at. ``volume`` is its file system's id, as far as it was known then."""
 
     id: int

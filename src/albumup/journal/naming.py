@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Folder:
+class Folder(Struct, frozen=True):
     """Where the photos of an album lie on a server. ``key`` tells it from other folders; ``is_shared``: all albums of
     its target lie there, as far as can be told."""
 

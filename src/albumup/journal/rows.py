@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Pins:
+
+class Pins(Struct, frozen=True):
     """What is known of a source file without reading it. Times in nanoseconds, sizes in bytes."""
 
     size: int
@@ -32,8 +33,7 @@ def plain(text: str | None) -> str | None:
     return text if text is None or text.isascii() else text.encode(errors="backslashreplace").decode()
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(Struct, frozen=True):
     """A prepared request body: ``head + payload + tail``; see docs/design.md."""
 
     head: bytes | None
@@ -89,8 +89,7 @@ class Task:
     """What is in it, where the head is still to be made."""
 
 
-@dataclass(frozen=True, slots=True)
-class Root:
+class Root(Struct, frozen=True):
     """What a push named: where its photos were found, and on what."""
 
     id: int
@@ -100,8 +99,7 @@ class Root:
     is_folder: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Album:
+class Album(Struct, frozen=True):
     """A named batch on one target."""
 
     id: int
@@ -114,8 +112,7 @@ class Album:
     """Its address for people."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(Struct, frozen=True):
     """Photos and bytes of an album by state."""
 
     photos: dict[str, int]
@@ -128,8 +125,7 @@ class Tally:
         return sum(self.bytes.get(state, 0) for state in states)
 
 
-@dataclass(frozen=True, slots=True)
-class TryCounts:
+class TryCounts(Struct, frozen=True):
     """What a task has used up: ``tries`` of its present set; what was free, or given back, ever."""
 
     tries: int
@@ -139,8 +135,7 @@ class TryCounts:
     back_429: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(Struct, frozen=True):
     """A target's sickness: since when (Unix seconds), why, and how many photos were spent on it."""
 
     since: float
@@ -148,8 +143,7 @@ class Pause:
     spent: int
 
 
-@dataclass(frozen=True, slots=True)
-class CutOff:
+class CutOff(Struct, frozen=True):
     """A task found ``sending`` while nobody held the lock."""
 
     task_id: int

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album, Root, Tally, plain
 from albumup.journal.states import WANTING, Owed, State
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """The life of one uploader."""
 
     id: int
@@ -28,8 +28,7 @@ class Run:
     options: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """A message owed to the user: an album settled."""
 
     id: int

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from albumup.file_names import text_of
 from albumup.journal.journal import Journal
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """A photo that a server has said it has. ``size`` in bytes, ``digests`` in lower-case hex."""
 
     id: int
