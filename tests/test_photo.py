@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from albumup import media_types, photo
 
@@ -76,7 +78,7 @@ def test_content_decides_without_a_name_and_against_it(name: str) -> None:
 def test_there_is_a_file_of_every_type_and_it_is_told_as_the_table_says(name: str) -> None:
     row, head = EVERY[name], head_of(name)
     assert photo.media_type(head, f"IMG_1{row.suffixes[0]}".encode()) == row.mime
-    assert photo.oddity(head, name.encode()) == ""
+    assert photo.judged(head, name.encode())[1] == ""
     by_content = photo.media_type(head, b"IMG_0001")
     match row.told_by:
         case "content":
@@ -246,14 +248,14 @@ def test_raw_that_is_a_tiff_by_content_is_told_by_its_suffix(suffix: str, head: 
     mime = photo.media_type(head, b"IMG_1." + suffix.upper().encode())
     assert mime == photo.media_type_by_name(b"a." + suffix.encode())
     assert mime not in (None, "image/tiff")
-    assert photo.oddity(head, b"a." + suffix.encode()) == ""
+    assert photo.judged(head, b"a." + suffix.encode())[1] == ""
 
 
 @pytest.mark.parametrize("name", MORE_HEADS)
 def test_what_else_cameras_and_programs_write(name: str) -> None:
     head, mime = MORE_HEADS[name]
     assert photo.media_type(head, name.encode()) == mime
-    assert photo.oddity(head, name.encode()) == ""
+    assert photo.judged(head, name.encode())[1] == ""
     if name not in SUFFIX_TELLS:
         assert photo.media_type(head, b"IMG_0001") == mime
 
@@ -315,7 +317,7 @@ def test_a_transport_stream_is_one_whatever_its_name() -> None:
     ],
 )
 def test_content_that_is_not_what_the_name_says_is_told(head: bytes, name: bytes, words: str) -> None:
-    assert photo.oddity(head, name) == words
+    assert photo.judged(head, name)[1] == words
 
 
 def test_the_table_has_every_suffix_once_and_says_how_each_type_is_told() -> None:
@@ -480,3 +482,8 @@ def test_without_algorithms_it_only_counts(source: tuple[Path, int]) -> None:
     path, fd = source
     path.write_bytes(b"abc")
     assert photo.digest(fd, ()) == (3, {})
+
+
+@given(st.text("a./\u00fc", max_size=8).map(str.encode))
+def test_a_suffix_is_that_of_the_standard_library(name: bytes) -> None:
+    assert photo.suffix_in(name) == os.path.splitext(name)[1].lower()

@@ -67,8 +67,19 @@ def media_type(head: bytes, name: bytes) -> str | None:
     Content goes first; the suffix decides between types that share their content (RAW formats are TIFFs), and for
     content that is none of ours (cameras write odd things).
     """
+    return judged(head, name)[0]
+
+
+def judged(head: bytes, name: bytes) -> tuple[str | None, str]:
+    """``media_type`` of a file, and how its content differs from what its name says, in words; "" if it does not."""
     suffix = suffix_in(name)
     by_content, by_name = _by_content(head, suffix), _BY_SUFFIX.get(suffix)
+    if by_content is not None and by_content == by_name:
+        return by_content, ""
+    return _media_type(head, name, suffix, by_content, by_name), _oddity(head, suffix, by_content, by_name)
+
+
+def _media_type(head: bytes, name: bytes, suffix: bytes, by_content: str | None, by_name: str | None) -> str | None:
     if by_content is None:
         return None if is_source(head, name) else by_name
     if suffix in _SOUND and by_content in _VIDEOS:
@@ -95,7 +106,10 @@ def needs_content(name: bytes) -> bool:
 
 def suffix_in(name: bytes) -> bytes:
     """The suffix of a name, with its dot, in lower case; empty where there is none."""
-    return os.path.splitext(name)[1].lower()
+    stem, dot, suffix = name.rpartition(b".")
+    if b"/" in suffix or not stem.rpartition(b"/")[2].strip(b"."):  # as os.path.splitext has it, in half its time
+        return b""
+    return (dot + suffix).lower()
 
 
 def suffix_of(mime: str) -> str:
@@ -117,11 +131,8 @@ def is_source(head: bytes, name: bytes) -> bool:
     return suffix_in(name) in _TEXT and is_text(head)
 
 
-def oddity(head: bytes, name: bytes) -> str:
-    """How the content of a file differs from what its name says, in words; "" if it does not."""
-    suffix = suffix_in(name)
-    by_content, by_name = _by_content(head, suffix), _BY_SUFFIX.get(suffix)
-    if by_name is None or by_name == by_content:
+def _oddity(head: bytes, suffix: bytes, by_content: str | None, by_name: str | None) -> str:
+    if by_name is None:
         return ""
     if by_content is not None:
         pair = (by_content, by_name)

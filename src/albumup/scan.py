@@ -22,7 +22,7 @@ from albumup.errors import LocalError, UsageError
 from albumup.file_names import text_of
 from albumup.filters import Filters, Rules, SkipReason
 from albumup.leavings import is_apple_double, is_store, is_stored_album
-from albumup.photo import ANYTHING, HEAD_BYTES, media_type, media_type_by_name, needs_content, oddity, suffix_in
+from albumup.photo import ANYTHING, HEAD_BYTES, judged, media_type_by_name, needs_content, suffix_in
 from albumup.spelling import Journaled, Spelling
 from albumup.volumes import volume_of
 
@@ -244,8 +244,9 @@ class _Look(Struct, frozen=True):
             return Skipped(path, reason)
         if is_apple_double(head, name) and not self.rules.filters.no_skip:
             return Skipped(path, SkipReason.LEFTOVER)
-        if (mime := media_type(head, name)) is not None:
-            return replace(self._found(path, relative, info, mime), oddity=oddity(head, name))
+        mime, oddity = judged(head, name)
+        if mime is not None:
+            return self._found(path, relative, info, mime, oddity=oddity)
         if (mime := self._asked_for(name, relative)) is not None:
             return self._found(path, relative, info, mime)
         return Skipped(path, SkipReason.NO_MEDIA)
@@ -258,9 +259,11 @@ class _Look(Struct, frozen=True):
         is_taken = suffix and not needs_content(name) and self.takes(suffix)
         return ANYTHING if is_taken else None
 
-    def _found(self, path: bytes, relative: bytes, info: os.stat_result, mime: str, known: bool = False) -> Found:
+    def _found(
+        self, path: bytes, relative: bytes, info: os.stat_result, mime: str, *, known: bool = False, oddity: str = ""
+    ) -> Found:
         pins = (info.st_size, info.st_mtime_ns, info.st_ino, self._volume(info.st_dev, path))
-        return Found(self.root, path, relative, *pins, mime, known, error="")
+        return Found(self.root, path, relative, *pins, mime, known, "", oddity)
 
     def _unreadable(self, path: bytes, relative: bytes, error: OSError, info: os.stat_result | None = None) -> Item:
         """A file that cannot be read: a photo if its name says so, which then has to be told and not lost."""

@@ -151,6 +151,10 @@ class Gathering:
     def halves(self, album_id: int | None) -> Halves:
         """The possible halves of live photos, here and in the album; ``take_in`` goes by what they hear."""
         self._flush()
+        connection = self._journal.connection
+        connection.create_function("folder_of", 1, os.path.dirname, deterministic=True)
+        connection.create_function("near_of", 1, lambda path: near(os.path.basename(path)), deterministic=True)
+        connection.execute("update temp.arrival set folder = folder_of(path), near = near_of(path)")
         self._halves = Halves(self._journal, album_id)
         return self._halves
 
@@ -251,7 +255,7 @@ class Gathering:
     def _flush(self) -> None:
         self._journal.connection.executemany(
             "insert into temp.arrival (action, task_id, root, path, volume, card, now, shown, relative, mime, size,"
-            " mtime_ns, inode, error, folder, near) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " mtime_ns, inode, error) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
                     arrival.action,
@@ -268,8 +272,6 @@ class Gathering:
                     stored(arrival.pins.mtime_ns),
                     stored(arrival.pins.inode),
                     arrival.error,
-                    os.path.dirname(arrival.path),
-                    near(os.path.basename(arrival.path)),
                 )
                 for arrival in self._waiting
             ],
