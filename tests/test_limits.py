@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import threading
+import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 import pytest
@@ -23,7 +24,7 @@ class Time:
     def clock(self) -> float:
         return self.now
 
-    def sleep(self, seconds: float) -> None:
+    async def sleep(self, seconds: float) -> None:
         assert seconds > 0
         self.now += seconds
         self.slept += seconds
@@ -37,50 +38,65 @@ def time() -> Time:
     return Time()
 
 
+def noting(waits: list[float]) -> Callable[[float], Awaitable[None]]:
+    """A sleep that takes no time, and is put down."""
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        await asyncio.sleep(0)
+
+    return sleep
+
+
+def take(limited: RateLimit, *sizes: int) -> None:
+    """One after the other."""
+
+    async def taking() -> None:
+        for size in sizes:
+            await limited.take(size)
+
+    asyncio.run(taking())
+
+
 def limit(rate: str, time: Time) -> RateLimit:
     return RateLimit(parse_rate(rate), time.clock, time.sleep, time.local)
 
 
 def test_bytes_go_at_the_rate_and_the_first_at_once(time: Time) -> None:
     limited = limit("1M", time)
-    limited.take(1 << 20)
+    take(limited, 1 << 20)
     assert time.slept == 0
-    for _ in range(10):
-        limited.take(1 << 20)
+    take(limited, *[1 << 20] * 10)
     assert time.slept == pytest.approx(10)
 
 
 def test_small_blocks_add_up(time: Time) -> None:
     limited = limit("1M", time)
-    for _ in range(1024):
-        limited.take(1 << 10)
+    take(limited, *[1 << 10] * 1024)
     assert time.slept == pytest.approx(1, abs=0.01)
 
 
 def test_all_uploads_share_one_rate(time: Time) -> None:
     """Two that come at the same instant: the second waits until the first one's bytes have gone."""
     waits: list[float] = []
-    limited = RateLimit(parse_rate("1M"), time.clock, waits.append, time.local)
-    for _ in range(4):
-        limited.take(1 << 20)
+    limited = RateLimit(parse_rate("1M"), time.clock, noting(waits), time.local)
+    take(limited, *[1 << 20] * 4)
     assert waits == [1, 2, 3]
 
 
 def test_idle_time_is_not_saved_up(time: Time) -> None:
     limited = limit("1M", time)
-    limited.take(1 << 20)
+    take(limited, 1 << 20)
     time.now += 3600
     before = time.slept
-    for _ in range(6):
-        limited.take(1 << 20)
+    take(limited, *[1 << 20] * 6)
     assert time.slept - before == pytest.approx(5)
 
 
 def test_without_a_limit_nobody_waits(time: Time) -> None:
     limited = limit("off", time)
     assert limited.block() == 0
-    for _ in range(100):
-        limited.take(1 << 30)
+    take(limited, *[1 << 30] * 100)
     assert time.slept == 0
 
 
@@ -95,26 +111,43 @@ def test_a_timetable_changes_the_rate_while_sending(time: Time) -> None:
     limited = limit("08:00,1M 12:01,off 13:00,2M", time)
     sent = 0
     while limited.block():
-        limited.take(1 << 20)
+        take(limited, 1 << 20)
         sent += 1
     assert time.now - 100 == pytest.approx(60)
     assert sent == pytest.approx(60, abs=1)
-    limited.take(1 << 30)
+    take(limited, 1 << 30)
     assert time.now - 100 == pytest.approx(60)
     time.now += 3600
     start = time.now
-    for _ in range(11):
-        limited.take(2 << 20)
+    take(limited, *[2 << 20] * 11)
     assert time.now - start == pytest.approx(10)
 
 
-def test_threads_together_keep_the_rate(time: Time) -> None:
-    """Real threads on a clock that stands still: what they are told to wait is a place in one line."""
+def test_uploads_together_keep_the_rate(time: Time) -> None:
+    """All at once on a clock that stands still: what they are told to wait is a place in one line."""
     waits: list[float] = []
-    limited = RateLimit(parse_rate("1K"), time.clock, waits.append, time.local)
-    threads = [threading.Thread(target=lambda: [limited.take(1 << 10) for _ in range(50)]) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
+    limited = RateLimit(parse_rate("1K"), time.clock, noting(waits), time.local)
+
+    async def upload() -> None:
+        for _ in range(50):
+            await limited.take(1 << 10)
+
+    async def uploads() -> None:
+        await asyncio.gather(*(upload() for _ in range(8)))
+
+    asyncio.run(uploads())
     assert sorted(waits) == [float(number) for number in range(1, 400)]
+
+
+def test_by_default_it_is_the_loops_time_that_passes() -> None:
+    """In a loop that nothing hurries but its own timers."""
+    limited = RateLimit(parse_rate("1M"))
+
+    async def taking() -> float:
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        await limited.take(50 << 10)
+        await limited.take(1)
+        return loop.time() - start
+
+    assert asyncio.run(taking()) >= 0.04

@@ -7,6 +7,7 @@ takes as long as all of a small push's own work until its first byte.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -20,7 +21,7 @@ from albumup.disk import drop_from_cache
 from albumup.errors import LocalError
 from albumup.journal.rows import Body, Pins
 from albumup.photo import CopyFault, digest
-from albumup.volumes import file_system_of, volume_of
+from albumup.volumes import file_system_of, mount_of, volume_of
 
 _ESCAPES = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
 """How names are written (WHATWG, multipart/form-data encoding algorithm)."""
@@ -29,6 +30,12 @@ _NAME_BYTES = 255
 _SUFFIX_BYTES = 32
 """What is longer is no extension."""
 _LOOSE_SYSTEMS = frozenset({"vfat", "msdos", "exfat", "cifs", "smb3", "smbfs", "fuse", "fuseblk"})
+_MEMORY_SYSTEMS = frozenset({"tmpfs", "ramfs"})
+_QUICK_SYSTEMS = _MEMORY_SYSTEMS | {
+    "ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "zfs", "bcachefs", "overlay", "vfat", "exfat", "ntfs3", "apfs",
+    "hfs",
+}  # fmt: skip
+"""What the kernel itself keeps: it knows of an open file what fstat asks, and asks nobody else."""
 _FAT_SECONDS = 2
 _HOUR_NS = 3600 * 10**9
 
@@ -177,33 +184,64 @@ def read_source(
 
 
 class Source:
-    """An open payload, from its first check until the answer is in. Close it."""
+    """An open payload, from its first check until the answer is in. Close it.
 
-    def __init__(self, path: bytes, body: Body, place: Place | None, *, believes: bool = True) -> None:
-        """Open and compare with the pins; ``place`` None for a copy of our own, which is read and digested each time.
+    What reads may wait for a disk: only ``is_as_pinned`` never does, nor ``is_untouched`` where it ``is_quick``.
+    """
 
-        ``believes`` False: size and times may be like those of another card's photo, so that one is read, too.
-        Raises SourceChanged if the bytes differ, SourceGone if it cannot be read, AnotherVolume.
-        """
+    def __init__(self, path: bytes, body: Body, place: Place | None) -> None:
+        """Open it; ``place`` None for a copy of our own. Raises SourceGone, AnotherVolume, LocalError."""
         self.descriptor, self._seen = open_source(path, place)
-        self._digest = body.digests["sha256"]
+        self._path = path
+        self._body = body
         self._is_copy = place is None
+        kind = _kind_of(self._seen.st_dev, self.descriptor)
+        self.is_quick = kind in _QUICK_SYSTEMS
+        """Its file system answers at once about what is open."""
+        self.is_in_memory = kind in _MEMORY_SYSTEMS
         self.pins = read_pins(self._seen)
+        self.content: bytes | None = None
+        """All of it, where it was read."""
         self.repinned = False
         """The photo has other times or another inode than journaled, and the journaled bytes."""
         self.touched = False
         """Something about it changed while it was open, though its bytes are the same again."""
+
+    def is_as_pinned(self) -> bool:
+        """Does nothing at all hint at a change?"""
+        return self._body.pins == self.pins
+
+    def verify(self, *, believes: bool = False) -> None:
+        """Compare it with the journaled digest; ``believes``: only if something hints at a change.
+
+        Without it, size and times may be like those of another card's photo. Raises SourceChanged if the bytes differ,
+        SourceGone.
+        """
+        if believes and same_pins(self._body.pins, self.pins, self._path):
+            return
+        self._expect_size(self._body.pins.size)
+        self._compare()
+        self.repinned = not self._is_copy and self._body.pins != self.pins
+
+    def read_if_small(self, limit: int) -> None:
+        """Read it whole, if it is no larger than ``limit`` bytes; what cannot be read is found out when it is sent."""
+        if self.pins.size <= limit:
+            with contextlib.suppress(OSError):
+                content = os.pread(self.descriptor, limit + 1, 0)
+                self.content = content if len(content) == self.pins.size else None
+
+    def is_untouched(self) -> bool:
+        """Is its metadata as it was when it was last looked at?"""
+        return _while_open(os.fstat(self.descriptor)) == _while_open(self._seen)
+
+    def is_still_there(self) -> bool:
+        """Does its path lead to it still, untouched?"""
         try:
-            if place is None:
-                self._expect_size(body.pins.size)
-                self._compare()
-            elif not (believes and same_pins(body.pins, self.pins, path)):
-                self._expect_size(body.pins.size)
-                self._compare()
-                self.repinned = body.pins != self.pins
-        except BaseException:
-            self.close()
-            raise
+            now = os.stat(self._path)
+        except OSError:
+            return False
+        is_same = (now.st_dev, now.st_ino) == (self._seen.st_dev, self._seen.st_ino)
+        return is_same and _while_open(now) == _while_open(self._seen)
 
     def check(self) -> None:
         """Before the tail, and when the answer is in: SourceChanged unless the bytes are still the journaled ones."""
@@ -229,7 +267,7 @@ class Source:
 
     def _compare(self) -> None:
         _, digests = _digest(self.descriptor, ["sha256"], self._seen.st_size, None, None)
-        if digests["sha256"] != self._digest:
+        if digests["sha256"] != self._body.digests["sha256"]:
             raise SourceChanged("its bytes changed")
 
 
@@ -299,6 +337,17 @@ def is_loose(path: bytes) -> bool:
     """Does the file system of ``path`` keep inodes and exact times only until it is mounted again? (FAT, SMB, FUSE.)"""
     system = file_system_of(os.path.dirname(path))
     return system in _LOOSE_SYSTEMS or system.startswith(("fuse.", "fuseblk."))
+
+
+_kinds: dict[int, str] = {}
+
+
+def _kind_of(device: int, descriptor: int) -> str:
+    """The type of the file system that an open file lies on; asked once for each."""
+    kind = _kinds.get(device)
+    if kind is None:
+        kind = _kinds[device] = mount_of(descriptor)[0]
+    return kind
 
 
 def _near(one_ns: int, other_ns: int) -> bool:

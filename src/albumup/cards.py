@@ -29,6 +29,15 @@ class Look(Struct, frozen=True):
     is_untouched: bool = False
     """One of them has its status change time still, which nobody can set, on a file system that keeps one."""
 
+    def __add__(self, other: Look) -> Look:
+        """A look at the photos of both."""
+        return Look(
+            self.there + other.there,
+            self.same + other.same,
+            self.is_named or other.is_named,
+            self.is_untouched or other.is_untouched,
+        )
+
     @property
     def is_known(self) -> bool:
         """Most are as pinned; of two photos the one that nobody touched is enough."""

@@ -15,7 +15,7 @@ import pytest
 from albumup.cli.bars import Bars, Rate, plain
 from albumup.cli.layout import cells
 from albumup.cli.screen import Screen
-from albumup.uploader.progress import Pause, Progress, Upload
+from albumup.uploader.events import Pause, Progress, Upload
 
 NAMES = [
     b"IMG_4120.MOV",

@@ -18,7 +18,7 @@ from albumup.cli.escaping import escape, json_line, offered, tame
 from albumup.cli.gate import Gate, Own
 from albumup.cli.screen import Screen, put
 from albumup.cli.tables import table
-from albumup.uploader.progress import Pause, Progress, Upload
+from albumup.uploader.events import Pause, Progress, Upload
 
 _OURS = Path(gate.__file__).parents[1]
 _WRITERS = {"cli/gate.py", "cli/screen.py", "__main__.py"}

@@ -11,6 +11,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -36,9 +37,10 @@ from albumup.targets.base import Original, Seen, Verdict, VerdictKind
 from albumup.targets.form import FormTarget
 from albumup.transfer import Answer, Fault, Sent
 from albumup.uploader.breaker import Breaker
-from albumup.uploader.dispatch import Dispatch
 from albumup.uploader.lane import Lane
-from albumup.uploader.recording import End, Recording
+from albumup.uploader.outcomes import End, Outcomes
+from albumup.uploader.queue import Queue
+from albumup.uploader.world import World
 
 RETRIES = 2
 PHOTOS = 3
@@ -111,16 +113,17 @@ class Promise(RuleBasedStateMachine):
 
     def open(self) -> None:
         self.journal = Journal(os.path.join(self.folder, "journal.db"), clock=lambda: self.now)
-        self.dispatch = Dispatch(cast(Any, None), 1, lambda: 0.5)
+        world = World(cast(Any, None), cast(Any, None), chance=lambda: 0.5)
+        self.queue = Queue(cast(Any, None), 1, world, time.monotonic)
         self.lane = Lane(self.target, self.rules, Breaker(1e12, RETRIES, proven=True, jobs=1))
-        self.dispatch.lanes["club"] = self.lane
-        self.recording = Recording(self.dispatch, lambda _: None)
+        self.queue.lanes["club"] = self.lane
+        self.outcomes = Outcomes(self.queue, lambda _: None, time.time)
         with self.journal.transaction():
             for task_id, _ in pauses.held(self.journal):
-                self.recording.unhold(self.journal, task_id, self.rules)
+                self.outcomes.unhold(self.journal, task_id, self.rules)
             for cut in self.journal.cut_off():
-                self.recording.cut_off(self.journal, cut, self.rules)
-            self.recording.run_id = runs.begin(self.journal, os.getpid(), {}, [])
+                self.outcomes.cut_off(self.journal, cut, self.rules)
+            self.outcomes.run_id = runs.begin(self.journal, os.getpid(), {}, [])
 
     def crash(self) -> None:
         """The process is gone: nothing that was not committed is left of it."""
@@ -223,8 +226,8 @@ class Promise(RuleBasedStateMachine):
             self.now += LONGEST_WAIT
             self.attempt(plan)
         with self.journal.transaction():
-            for lane, held in self.dispatch.last_held():
-                self.recording.own(self.journal, lane, held)
+            for lane, held in self.queue.last_held():
+                self.outcomes.own(self.journal, lane, held)
 
     def attempt(self, plan: Plan) -> None:
         """One attempt, as a worker goes about it."""
@@ -237,6 +240,7 @@ class Promise(RuleBasedStateMachine):
             self.write(number, keep_time=True)
         try:
             source = Source(task.path, task.body, Place(task.volume))
+            source.verify(believes=True)
         except SourceChanged:
             with self.journal.transaction():
                 self.journal.prepare_again(task.id)
@@ -255,7 +259,7 @@ class Promise(RuleBasedStateMachine):
         with contextlib.suppress(_Killed), journal.transaction():
             # A small body begins with the word that its end is about to leave; the line may then not take it.
             at_once = line in ("breaks", "breaks for all", "early answer") and not crash and not meddle
-            attempt = journal.start(task.id, self.recording.run_id, task.body.boundary, whole=at_once)
+            attempt = journal.start(task.id, self.outcomes.run_id, task.body.boundary, whole=at_once)
             if crash == "before the start":
                 raise _Killed
         if crash in ("before the start", "after the start"):
@@ -315,14 +319,14 @@ class Promise(RuleBasedStateMachine):
         end = End(finding, sent, 0.0, 0.5, is_free=line == "breaks for all" or finding.is_free)
         after = None
         if finding.outcome in (Outcome.UPLOADED, Outcome.DUPLICATE):
-            after = self.dispatch.accepted(self.lane)
+            after = self.queue.accepted(self.lane, time.monotonic())
         elif finding.outcome is Outcome.REJECTED:
-            after = self.dispatch.refused(self.lane, task, finding)
+            after = self.queue.refused(self.lane, task, finding)
             end = replace(end, is_held=after is None)
         with contextlib.suppress(_Killed), journal.transaction():
-            self.recording.ended(journal, task, attempt, self.lane, end)
+            self.outcomes.ended(journal, task, attempt, self.lane, end)
             if after is not None:
-                self.recording.aftermath(journal, self.lane, after)
+                self.outcomes.aftermath(journal, self.lane, after)
             if not sent.whole:
                 rows = journal.rows("select whole_at from attempt where id = ?", attempt)
                 assert rows[0]["whole_at"] is None, "its last byte never left"
@@ -350,7 +354,7 @@ class Promise(RuleBasedStateMachine):
             verdict = Verdict(VerdictKind.STORED, "ask") if has else None
             with contextlib.suppress(_Killed, LostTask), self.journal.transaction():
                 seen = Seen(Original.READABLE) if has else None
-                self.recording.answered(self.journal, task, self.rules, verdict, seen, "club", chance=0.5)
+                self.outcomes.answered(self.journal, task, self.rules, verdict, seen, "club", chance=0.5)
                 if crash:
                     raise _Killed
             if crash:

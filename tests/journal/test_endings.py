@@ -14,7 +14,7 @@ from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.reading import text_rows
 from albumup.journal.states import Owed, State
-from albumup.uploader.terms import RunEnd
+from albumup.uploader.options import RunEnd
 
 
 def test_names_are_told_apart_within_the_albums_of_a_run(journal: Journal) -> None:

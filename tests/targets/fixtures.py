@@ -5,6 +5,7 @@ A new kind of target is held to the whole contract by adding its class here, and
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
@@ -20,6 +21,7 @@ from servers import FormSink, Line, answer, form_of
 from albumup.body import read_source, sent_name
 from albumup.config import load
 from albumup.facts import FactsReader
+from albumup.helpers import Threads
 from albumup.journal.rows import Body, Task
 from albumup.photo import HEAD_BYTES, media_type
 from albumup.prepare import Reading, body_of, head_of, photo_of, taken_of
@@ -28,7 +30,9 @@ from albumup.receive.names import photo_name
 from albumup.targets.base import Asked, Photo, Target
 from albumup.targets.building import build
 from albumup.transfer import Answer, Meter, Request, Sent
-from albumup.transfer.wire import Wire
+from albumup.transfer.connection import Connection
+from albumup.transfer.payload import FilePayload
+from albumup.transfer.wire import SocketNetwork
 
 TOKEN = "open-sesame-9f31"
 JSON = {"content-type": "application/json"}
@@ -72,22 +76,23 @@ def prepare(target: Target, path: bytes | Path, album: str = "trip", index: int 
 
 def send(target: Target, prepared: Prepared) -> Sent:
     """Send it as the engine would."""
+    return asyncio.run(_send(target, prepared))
+
+
+async def _send(target: Target, prepared: Prepared) -> Sent:
+    async def before_last() -> None: ...
+
     request = target.request(prepared.photo)
-    headers = [*request.headers, ("Content-Type", prepared.body.content_type)]
+    request = Request(request.method, request.url, [*request.headers, ("Content-Type", prepared.body.content_type)])
     descriptor = os.open(prepared.task.path, os.O_RDONLY)
-    wire = Wire(request.url, target.peer)
+    payload = FilePayload(descriptor, prepared.body.pins.size)
+    helpers = Threads()
+    connection = Connection(request.url, target.peer, SocketNetwork(helpers))
     try:
-        return wire.send(
-            Request(request.method, request.url, headers),
-            prepared.head,
-            descriptor,
-            prepared.body.pins.size,
-            prepared.body.tail,
-            Meter(),
-            lambda: None,
-        )
+        return await connection.send(request, prepared.head, payload, prepared.body.tail, Meter(), before_last)
     finally:
-        wire.close()
+        connection.close()
+        helpers.close()
         os.close(descriptor)
 
 

@@ -31,6 +31,8 @@ def look_again(app: App, journal: Journal, album: Album, server: Target, *, want
 
     Work that turns out to be owed is journaled, for the run that follows. Nothing is asked while somebody is uploading.
     """
+    import asyncio
+
     from albumup.cli import words
     from albumup.cli.escaping import escape
     from albumup.cli.figures import are, photos
@@ -54,7 +56,8 @@ def look_again(app: App, journal: Journal, album: Album, server: Target, *, want
         app.screen.say(f"{title}: {escape(what)}")
 
     try:
-        lost = AlbumWork(server, server.http(), directly(journal), tell).look_again(album)
+        work = AlbumWork(server, server.http(), directly(journal), tell)
+        lost = asyncio.run(work.look_again(album))
     except (Unasked, AlbumupError) as error:
         if not runs.is_unfinished(journal, album.id):
             app.screen.say(f"{title}: whether it is all still there could not be asked: {escape(str(error))}")

@@ -13,7 +13,7 @@ from albumup.cli.screen import Screen
 from albumup.errors import AlbumupError
 from albumup.file_names import text_of
 from albumup.targets.base import Asked, Unasked, VerdictKind
-from albumup.uploader.progress import Progress
+from albumup.uploader.events import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

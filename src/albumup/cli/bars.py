@@ -12,7 +12,7 @@ from albumup.cli.escaping import escape
 from albumup.cli.figures import clock, short, size, span
 from albumup.cli.layout import LONGEST_LINE, cells, padded, shortened, size_of
 from albumup.cli.names import telling
-from albumup.uploader.progress import Progress, Upload
+from albumup.uploader.events import Progress, Upload
 
 _RATE_SECONDS = 10.0
 _WIDEST = 80

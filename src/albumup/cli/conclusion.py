@@ -16,7 +16,7 @@ from albumup.journal.journal import Journal
 from albumup.journal.reading import statuses
 from albumup.journal.rows import Album
 from albumup.journal.states import DONE
-from albumup.uploader.terms import RunEnd
+from albumup.uploader.options import RunEnd
 
 
 @dataclass(slots=True)

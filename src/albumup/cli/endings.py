@@ -18,7 +18,7 @@ from albumup.journal.journal import Journal
 from albumup.journal.reading import goes_unasked
 from albumup.journal.rows import Album, Tally
 from albumup.journal.states import DONE, WANTING, Owed, State
-from albumup.uploader.terms import RunEnd
+from albumup.uploader.options import RunEnd
 
 _MOST_NAMED = 8
 

@@ -15,9 +15,9 @@ from albumup.journal import media, runs
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
 from albumup.journal.states import DONE, State
+from albumup.uploader.events import Progress
 from albumup.uploader.lane import Closing
 from albumup.uploader.origins import STRANGER
-from albumup.uploader.progress import Progress
 
 _UNSENT = (State.PENDING, State.SENDING, State.IN_DOUBT)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from albumup.journal.journal import Journal
     from albumup.scan import Root, Skipped
     from albumup.targets.base import Target
-    from albumup.uploader.terms import Options
+    from albumup.uploader.options import Options
 
 _MOST_NAME = 255
 """Bytes of an album's name: those that a folder's may have."""

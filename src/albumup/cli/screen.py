@@ -20,7 +20,7 @@ from albumup.cli.gate import Own
 from albumup.cli.outlet import Outlet
 from albumup.cli.tables import table
 from albumup.errors import LocalError
-from albumup.uploader.progress import Progress
+from albumup.uploader.events import Progress
 
 _PLAIN_SECONDS = 30.0
 _LAG = 1 << 14

@@ -10,7 +10,7 @@ from albumup.cli.help import HOW, F, Whole, option
 
 if TYPE_CHECKING:
     from albumup.cli.app import App
-    from albumup.uploader.terms import Options
+    from albumup.uploader.options import Options
 
 
 def _upload(patience: str) -> Sequence[Callable[..., Any]]:
@@ -45,7 +45,7 @@ def options_of(app: App, given: dict[str, Any], patience: float | None = None) -
     from albumup.journal.opening import paths_of
     from albumup.targets.building import check_all
     from albumup.uploader.limits import RateLimit
-    from albumup.uploader.terms import Options
+    from albumup.uploader.options import Options
 
     defaults = app.config.defaults
     check_all(app.config)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import queue
 import signal
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from albumup.cli import events, words
 from albumup.cli.app import App
@@ -18,21 +19,27 @@ from albumup.cli.figures import counted, size
 from albumup.cli.layout import shortened
 from albumup.cli.names import WIDEST, telling
 from albumup.cli.signals import GRACE, Handlers
-from albumup.errors import AlbumupError
+from albumup.errors import AlbumupError, LocalError
 from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.lock import PATIENCE, FileLock, is_locked
 from albumup.journal.opening import CorruptJournal, check_whole, paths_of
 from albumup.targets.base import Target
 from albumup.targets.building import build, rebuild
+from albumup.uploader.options import Options, Stop
 from albumup.uploader.spooling import sweep
-from albumup.uploader.terms import Options, RunEnd, Stop
 
 if TYPE_CHECKING:
+    from albumup.uploader.beside import Beside
     from albumup.uploader.engine import Engine
+    from albumup.uploader.events import Listener
+    from albumup.uploader.world import World
 
 _POLL = 0.1
 _PROBE = 0.5
+_LEAVING = 0.2
+_CUT_SECONDS = 1.2
+"""How long the engine may take to end once all is cut."""
 _LAST_WORDS = 1.0
 """Seconds for the closing words, when the run ends by a signal."""
 
@@ -132,29 +139,50 @@ class Session:
     # Uploading.
 
     def _upload(self) -> int:
+        from albumup.uploader.beside import Beside
         from albumup.uploader.engine import Engine
 
         check_whole(self.journal.path, self.journal.connection)
         self.conclusion.deliver_old_notices()
-        engine = Engine(self.journal, self.album_ids, self._build, self.options, self._listen, rebuild=self._rebuild)
-        ends: list[RunEnd] = []
-        thread = threading.Thread(target=lambda: ends.append(engine.run()), name="engine", daemon=True)
-        thread.start()
+
+        def make(listener: Listener, world: World) -> Engine:
+            how = self.options, listener, world, self._rebuild
+            return Engine(self.journal, self.album_ids, self._build, *how)
+
+        beside = Beside(make)
         heard = 0
-        while thread.is_alive():
-            thread.join(_POLL)
+        while not beside.wait(_POLL):
             while heard < len(self._signals):
-                self._stop(engine, self._signals[heard], again=heard > 0)
+                self._stop(beside, self._signals[heard], again=heard > 0)
                 heard += 1
-            if thread.is_alive() and engine.dispatch.albums:
-                self.app.screen.show(engine.progress(), self._title(engine))
+            if heard > 1 and time.monotonic() > self._leave_by + _CUT_SECONDS:
+                self._leave()
+            self._hear(beside)
+            if (shown := beside.shown) is not None and shown.albums:
+                self.app.screen.show(shown.progress, words.title_of_all(shown.albums))
+        self._hear(beside)
         self.app.screen.end_bars()
-        if not ends:
-            return 1
-        end = ends[0]
+        end = beside.end
+        if end is None:
+            raise beside.fault or LocalError("the run ended without an end")
         if isinstance(end.fault, CorruptJournal):
             raise end.fault
         return self.conclusion.ended(end)
+
+    def _hear(self, beside: Beside) -> None:
+        """Tell what has happened since."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._listen(beside.events.get_nowait())
+
+    def _leave(self) -> NoReturn:
+        """Something hangs, and somebody wants us gone: leave it as a kill would, for the next run to settle."""
+        screen = self.app.screen
+        screen.end_bars()
+        screen.say("Something does not let go (a disk?), and is left behind. Go on with: albumup resume")
+        until = time.monotonic() + _LEAVING
+        screen.wait_again(lambda: time.monotonic() > until)
+        os._exit(128 + self._signals[0])
 
     def _build(self, name: str) -> Target:
         if name in self.conclusion.titles:  # somebody pushed to it after an edit of the config
@@ -166,18 +194,18 @@ class Session:
     def _rebuild(self, definition: str, present: Target) -> Target | None:
         return rebuild(definition, present, self.app.config)
 
-    def _title(self, engine: Engine) -> str:
-        return words.title_of_all(album.name for album in list(engine.dispatch.albums.values()))
-
-    def _stop(self, engine: Engine, number: int, *, again: bool) -> None:
+    def _stop(self, beside: Beside, number: int, *, again: bool) -> None:
         screen = self.app.screen
         if again:
             self._leave_by = time.monotonic()
-            engine.cut()
+            beside.cut()
             screen.say("Cutting all.")
             return
         self._leave_by = time.monotonic() + GRACE[signal.Signals(number)]
-        draining = engine.drain(Stop(128 + number, hold=number == signal.SIGINT), GRACE[signal.Signals(number)])
+        stop = Stop(128 + number, hold=number == signal.SIGINT)
+        draining = beside.drain(stop, GRACE[signal.Signals(number)])
+        if draining is None:
+            return
         if draining.finishing or draining.cutting:
             again_bytes = sum(count for _, count in draining.cutting)
             cutting = [name for name, _ in draining.cutting]

@@ -68,6 +68,8 @@ def _living(app: App, journal: Journal, album: Album, server: Target) -> str | N
 
 def _made(app: App, journal: Journal, album: Album, server: Target) -> str:
     """The link, asked for in the journal first: a run makes it, too, if this does not get that far."""
+    import asyncio
+
     from albumup.cli import words
     from albumup.errors import TryLater, UsageError
     from albumup.journal import runs
@@ -101,7 +103,8 @@ def _made(app: App, journal: Journal, album: Album, server: Target) -> str:
     try:
         if album.id not in {one.id for one in runs.albums(journal)}:
             raise UsageError(words.forgotten(album.name))
-        return _link_of(journal, album) or AlbumWork(server, server.http(), directly(journal), tell).share(album)
+        work = AlbumWork(server, server.http(), directly(journal), tell)
+        return _link_of(journal, album) or asyncio.run(work.share(album))
     except Unasked as unasked:
         hint = f"the link of {name} is made by the next: albumup resume"
         raise TryLater(f"{album.target}: {unasked}", hint) from None

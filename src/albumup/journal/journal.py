@@ -80,21 +80,37 @@ class Journal:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """BEGIN IMMEDIATE ... COMMIT: durable when it ends well, undone otherwise. Raises LocalError."""
-        self._last.clear()
-        self._after.clear()
         try:
-            self.connection.execute("begin immediate")
+            self.begin()
             yield
-            for change in self._last.values():
-                change()
-            self.connection.execute("commit")
+            self.finish()
+            self.commit()
         except BaseException as error:
-            if self.connection.in_transaction:
-                with contextlib.suppress(sqlite3.Error):
-                    self.connection.execute("rollback")
+            self.undo()
             if isinstance(error, sqlite3.Error):
                 raise journal_fault(self.path, error) from error
             raise
+
+    # Its parts, for whoever gathers changes. They raise sqlite3.Error.
+
+    def begin(self) -> None:
+        self._last.clear()
+        self._after.clear()
+        self.connection.execute("begin immediate")
+
+    def finish(self) -> None:
+        """Make the changes that come at a transaction's end."""
+        for change in self._last.values():
+            change()
+
+    def commit(self) -> None:
+        """May be called by another thread than the one that changed something, while that waits."""
+        self.connection.execute("commit")
+
+    def undo(self) -> None:
+        if self.connection.in_transaction:
+            with contextlib.suppress(sqlite3.Error):
+                self.connection.execute("rollback")
 
     def before_commit(self, key: Hashable, change: Callable[[], None]) -> None:
         """Make ``change`` at the end of this transaction: once, however often it is asked for under that ``key``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import http.client
 import os
 import re
@@ -13,6 +14,8 @@ from albumup.errors import ConfigError, LocalError
 from albumup.transfer.proxies import Proxy
 from albumup.transfer.values import CONNECT_SECONDS, Fault, Stopped
 
+_TRUST = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+"""Variables that say whom to trust."""
 _LOCAL_ERRNOS = frozenset({errno.ENFILE, errno.EMFILE, errno.ENOMEM})
 
 
@@ -110,3 +113,13 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
     import truststore
 
     return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def shared_tls_context(ca_file: str | None) -> ssl.SSLContext:
+    """The same, made once for all connections: reading a system's store takes longer than a photo."""
+    return _shared_tls_context(ca_file, *(os.environ.get(name) for name in _TRUST))
+
+
+@functools.cache
+def _shared_tls_context(ca_file: str | None, *_variables: str | None) -> ssl.SSLContext:
+    return tls_context(ca_file)

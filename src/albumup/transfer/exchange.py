@@ -1,35 +1,38 @@
-"""One body out, one answer in, on a non-blocking socket."""
+"""One body out, one answer in, on one wire."""
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import errno
-import http.client
-import os
-import select
-import socket
 import ssl
-import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
-from albumup.transfer.answers import MOST_INTERIM, Incoming, Response, plain_answer, read_some
+from albumup.transfer.answers import Endless, Incoming, Unsound
 from albumup.transfer.connect import words_of
-from albumup.transfer.kernel import acked, cork, half_close, unacked
-from albumup.transfer.values import BLOCK, MOST_ANSWER, Answer, Fault, Meter, Stopped, Throttle
+from albumup.transfer.values import (
+    BLOCK,
+    MOST_ANSWER,
+    Answer,
+    Fault,
+    Meter,
+    Payload,
+    Stopped,
+    Throttle,
+    Unreadable,
+)
+from albumup.transfer.wire import Wire
 
 SMALL = 64 << 10
 """Bytes that are handed over together with the request's head."""
-_TICK = 0.2
 _HASTE = 0.5
 """Seconds of silence within an early answer until the server is told that no more is sent."""
 _GRACE = 5.0
 """Seconds of it until what was read of the answer has to do."""
-
-
-class Unreadable(Exception):
-    """The payload cannot be read to its size: the source changed or went while it was sent."""
-
-
+_LEAST = 0.001
+"""Seconds to wait, at least: a clock whose steps are larger would not move."""
+_LOOKS = 16
+"""How often within the longest silence it is looked whether bytes have left: of that nobody is told."""
+_NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _LINE_ERRNOS = frozenset(
     {
         errno.EPIPE,
@@ -47,24 +50,26 @@ _LINE_ERRNOS = frozenset(
 
 
 class Exchange:
-    """One body out, one answer in, on a non-blocking socket."""
+    """One body out, one answer in, on one wire."""
 
     def __init__(
         self,
-        connection: socket.socket,
+        wire: Wire,
         timeout: float,
         meter: Meter,
         throttle: Throttle | None,
+        time: Callable[[], float],
         *,
         is_used: bool = False,
     ) -> None:
-        """``is_used``: the connection has served another exchange before."""
-        self._socket = connection
-        self._is_secure = isinstance(connection, ssl.SSLSocket)
+        """``time``: the loop's; ``is_used``: the connection has served another exchange before."""
+        self._wire = wire
         self._timeout = timeout
         self._meter = meter
         self._throttle = throttle
-        self._poll = select.poll()
+        self._time = time
+        self._allowed = 0
+        """Bytes that may still go before the next look at the cut, the rate, and the server."""
         self.handed = 0
         """Bytes that the kernel took."""
         self.is_early = False
@@ -74,248 +79,293 @@ class Exchange:
         self._is_closed = self._is_reset = False
         self._is_hasty = False
         """Nobody waits long for the rest of an answer."""
-        self._acked_before = acked(connection) if is_used else None
-        self._received = b""
-        self._interim = 0
-        self._moved_at = time.monotonic()
+        self._acked_before = wire.acked() if is_used else None
+        self._incoming = Incoming()
+        self._moved, self._moved_at = 0, self._time()
+        """The bytes that had left when it was last looked for silence, and since when these are as many."""
+        meter.measured_by(self.moved)
+
+    def end(self) -> None:
+        """The wire is closed, or another exchange's."""
+        self._meter.measured_by(None)
 
     def moved(self) -> int:
         """Bytes that have left this machine, as far as it can tell."""
-        return max(0, self.handed - unacked(self._socket))
+        return max(0, self.handed - self._wire.unsent())
 
-    def send_at_once(
-        self, line: bytes, head: bytes, payload: int, size: int, tail: bytes, before_last: Callable[[], None]
+    # Sending.
+
+    async def send_at_once(
+        self,
+        line: bytes,
+        head: bytes,
+        payload: Payload,
+        tail: bytes,
+        before_last: Callable[[], Awaitable[None]],
     ) -> None:
-        """The check, then everything in one go: for a body that the socket's buffer has room for. Raises Stopped."""
-        data = line + head + _read_exactly(payload, 0, size) + tail
-        before_last()
-        self._send_bytes(data)
+        """The check, then everything in one go: for a body that the wire has room for. Raises Stopped."""
+        data = b"".join((line, head, await self._read(payload, 0, payload.size), tail))
+        await before_last()
+        await self._send_bytes(data)
         self._meter.whole = True
 
-    def send_body(
-        self, line: bytes, head: bytes, payload: int, size: int, tail: bytes, before_last: Callable[[], None]
+    async def send_body(
+        self,
+        line: bytes,
+        head: bytes,
+        payload: Payload,
+        tail: bytes,
+        before_last: Callable[[], Awaitable[None]],
     ) -> None:
         """Everything up to the tail, the check, the tail. Raises Stopped."""
-        held = 0 if tail else min(size, BLOCK)
+        held = 0 if tail else min(payload.size, BLOCK)
+        end = payload.size - held
         start, last = line + head, tail
         if not tail and not held:  # an empty body ends with the request's head
             start, last = b"", start
-        if size - held <= SMALL:
-            start += _read_exactly(payload, 0, size - held)
-            self._send_bytes(start)
+        if end <= SMALL:
+            await self._send_bytes(start + await self._read(payload, 0, end))
         else:
-            self._send_bytes(start)
-            self._send_file(payload, 0, size - held)
-        last += _read_exactly(payload, size - held, held)
+            await self._send_bytes(start)
+            send = self._send_blocks if self._wire.is_secure or payload.content is not None else self._send_file
+            await send(payload, end)
+        last += await self._read(payload, end, held)
         self._look()
-        before_last()
-        self._send_bytes(last)
+        await before_last()
+        await self._send_bytes(last)
         self._meter.whole = True
 
-    def _send_bytes(self, data: bytes) -> None:
-        rest = memoryview(data)
-        while rest:
-            piece = rest[: self._step(len(rest))]
-            count = self._move(lambda piece=piece: self._socket.send(piece))  # type: ignore[misc]
-            rest = rest[count:]
+    async def _read(self, payload: Payload, start: int, size: int) -> bytes:
+        if payload.content is not None:
+            return payload.content[start : start + size]
+        return await self._meter.unless_cut(payload.read(start, size)) if size else b""
 
-    def _send_file(self, payload: int, start: int, end: int) -> None:
-        if self._is_secure:
-            buffer = bytearray(min(BLOCK, end - start))
-            view = memoryview(buffer)
-            # TLS hands over 16 KiB at a time; the kernel is to make full segments of them.
-            cork(self._socket, True)
-            while start < end:
-                count = _read_into(payload, view[: min(len(buffer), end - start)], start)
-                self._send_bytes(view[:count])  # type: ignore[arg-type]
-                start += count
-            cork(self._socket, False)
-            return
-        descriptor = self._socket.fileno()
+    async def _send_file(self, payload: Payload, end: int) -> None:
+        """The first ``end`` bytes, from the file to the wire; through this process where a disk is to be waited for."""
+        start = 0
         while start < end:
-            step = self._step(end - start)
-            try:
-                count = self._move(lambda: os.sendfile(descriptor, payload, start, step))  # noqa: B023 - called at once
-            except Stopped as stopped:
-                cause = stopped.__cause__
-                if isinstance(cause, OSError) and cause.errno not in _LINE_ERRNOS:
-                    raise Unreadable(cause.strerror) from stopped
-                raise
-            if count == 0:
-                raise Unreadable("it shrank")
-            start += count
-
-    def _step(self, wanted: int) -> int:
-        if self._meter.cut:
-            raise Stopped(Fault.CUT)
-        step = min(wanted, BLOCK)
-        if self._throttle is not None and (block := self._throttle.block()):
-            step = min(step, block)
-            self._throttle.take(step)
-            self._moved_at = time.monotonic()
-        self._look()
-        return step
-
-    def _move(self, send: Callable[[], int]) -> int:
-        """Bytes handed over by one call that succeeds, waiting for room. The server may speak first: Stopped."""
-        while True:
-            try:
-                count = send()
-            except (BlockingIOError, ssl.SSLWantWriteError):
-                self._wait(select.POLLOUT | select.POLLIN)
-            except ssl.SSLWantReadError:
-                self._wait(select.POLLIN)
-            except (OSError, ValueError) as error:
-                self._note_end(error)
-                raise Stopped(Fault.BROKEN, words_of(error)) from error
+            size = min(end - start, BLOCK)
+            if await self._meter.unless_cut(payload.is_at_hand(start, size)):
+                await self._send_range(payload, start, start + size)
             else:
-                self.handed += count
-                self._moved_at = time.monotonic()
-                self._meter.moved = self.moved()
-                return count
+                await self._send_bytes(await self._read(payload, start, size))
+            start += size
+            await asyncio.sleep(0)
 
-    def _wait(self, events: int) -> None:
-        """Until the socket is ready, in ticks; silence (no byte moved) of ``timeout`` seconds is a broken line."""
-        self._poll.register(self._socket, events)
-        ready = False
-        while not ready:
+    async def _send_range(self, payload: Payload, start: int, end: int) -> None:
+        while start < end:
+            count = await self._allow(end - start)
+            try:
+                sent = self._wire.sendfile(payload.descriptor, start, count)
+            except BlockingIOError:
+                await self._wait(writing=True)
+            except OSError as error:
+                if error.errno not in _LINE_ERRNOS:
+                    raise Unreadable(error.strerror) from error
+                raise self._broken(error) from error
+            else:
+                if sent == 0:
+                    raise Unreadable("it shrank")
+                self._note_sent(sent)
+                self._meter.look()
+                start += sent
+
+    async def _send_blocks(self, payload: Payload, end: int) -> None:
+        """The first ``end`` bytes, through this process; the next block is read while one is sent."""
+        # TLS hands over 16 KiB at a time; the kernel is to make full segments of them.
+        self._wire.cork(True)
+        start = 0
+        ahead = asyncio.ensure_future(_read_ahead(payload, start, min(end, BLOCK)))
+        try:
+            while start < end:
+                block = await self._meter.unless_cut(_what_came_of(ahead))
+                start += len(block)
+                if start < end:
+                    ahead = asyncio.ensure_future(_read_ahead(payload, start, min(end - start, BLOCK)))
+                await self._send_bytes(block)
+                await asyncio.sleep(0)
+        finally:
+            ahead.cancel()
+        self._wire.cork(False)
+
+    async def _send_bytes(self, data: bytes) -> None:
+        view, start, end = memoryview(data), 0, len(data)
+        while start < end:
+            count = await self._allow(end - start)
+            try:
+                sent = self._wire.send(view[start : start + count])
+            except (BlockingIOError, ssl.SSLWantWriteError):
+                await self._wait(writing=True)
+            except ssl.SSLWantReadError:
+                await self._wait(writing=False)
+            except (OSError, ValueError) as error:
+                raise self._broken(error) from error
+            else:
+                start += sent
+                self._note_sent(sent)
+                if start < end:
+                    self._meter.look()
+
+    async def _allow(self, wanted: int) -> int:
+        """Bytes to hand over next, of ``wanted``. Before the first of a block: the cut, the rate, and the server."""
+        if not self._allowed:
             if self._meter.cut:
                 raise Stopped(Fault.CUT)
-            self._watch_silence(Fault.BROKEN, "while sending")
-            ready = bool(self._poll.poll(_TICK * 1000))
+            step = min(wanted, BLOCK)
+            if self._throttle is not None and (block := self._throttle.block()):
+                step = min(step, block)
+                await self._meter.unless_cut(self._throttle.take(step))
+                self._moved_at = self._time()
+            self._look()
+            self._allowed = step
+        return self._allowed
+
+    def _note_sent(self, count: int) -> None:
+        self.handed += count
+        self._allowed -= count
+        self._moved_at = self._time()
+
+    def _broken(self, error: Exception) -> Stopped:
+        self._note_end(error)
+        return Stopped(Fault.BROKEN, words_of(error))
+
+    async def _wait(self, *, writing: bool) -> None:
+        """Until the wire is ready; silence (no byte moved) of ``timeout`` seconds is a broken line."""
+        is_ready = False
+        while not is_ready:
+            seconds = self._watch_silence(Fault.BROKEN, "while sending")
+            is_ready = await self._meter.unless_cut(self._wire.wait(writing=writing, seconds=seconds))
         self._look()
 
-    def _watch_silence(self, fault: Fault, when: str) -> None:
-        moved = self.moved()
-        if moved != self._meter.moved:
-            self._meter.moved = moved
-            self._moved_at = time.monotonic()
-        elif time.monotonic() - self._moved_at > self._timeout:
+    def _watch_silence(self, fault: Fault, when: str) -> float:
+        """Seconds until the next look. Raises Stopped when the silence has lasted too long."""
+        moved, now = self._meter.look(), self._time()
+        if moved != self._moved:
+            self._moved, self._moved_at = moved, now
+        silence = now - self._moved_at
+        if silence > self._timeout:
             raise Stopped(fault, f"silence of {self._timeout:g} s {when}", silent=True)
+        return self._timeout / _LOOKS
+
+    # What the server says meanwhile.
 
     def _look(self) -> None:
         """Has the server spoken before the body's end? Interim answers are dropped; another one stops sending."""
-        while (data := self._receive()) is not None:
+        while self._wire.has_spoken() and (data := self._receive()) is not None:
             if not data:
-                raise Stopped(None if self._received else Fault.BROKEN, "closed by the server")
-            self._received += data
-            self._drop_interim(Fault.BROKEN)
-        if self._received and not _may_be_interim(self._received):
+                raise Stopped(None if self._incoming.has_any else Fault.BROKEN, "closed by the server")
+            try:
+                self._incoming.feed(data)
+            except Endless as endless:
+                raise Stopped(Fault.BROKEN, str(endless)) from endless
+            except Unsound as unsound:
+                raise Stopped(None) from unsound
+        if self._incoming.has_begun:
             raise Stopped(None)
-
-    def _drop_interim(self, fault: Fault) -> None:
-        while self._received.startswith(b"HTTP/1.1 1") and b"\r\n\r\n" in self._received:
-            self._received = self._received.partition(b"\r\n\r\n")[2]
-            self._interim += 1
-        if self._interim > MOST_INTERIM or len(self._received) > MOST_ANSWER:
-            raise Stopped(fault, "the server talks without end")
 
     def _receive(self) -> bytes | None:
         """What has arrived; b"" when the server closed, None when there is nothing now."""
         try:
             return self._recv()
-        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        except _NOT_NOW:
             return None
         except OSError as error:
             self._note_end(error)
-            if self._received:
+            if self._incoming.has_any:
                 return b""
             raise Stopped(Fault.BROKEN, words_of(error)) from error
 
-    def early_answer(self) -> Answer | None:
+    # The answer.
+
+    async def early_answer(self) -> Answer | None:
         """The answer that came before the body's end, or None if there is none to be read."""
         self._is_hasty = True
         try:
-            return self.read_answer()[0]
+            return (await self.read_answer())[0]
         except Stopped:
             return None
 
-    def read_answer(self) -> tuple[Answer, bool]:
+    async def read_answer(self) -> tuple[Answer, bool]:
         """The answer, and whether the connection may be used again. Raises Stopped (LOST, or CUT)."""
         deadline: float | None = None
-        while not self._received or _may_be_interim(self._received):
-            data = self._next_bytes(deadline)
-            deadline = deadline or time.monotonic() + 2 * self._timeout
-            if not data:
-                break
-            self._received += data
-            self._drop_interim(Fault.LOST)
-        # Now, not later: an honest answer brings the acknowledgement of all it answers with it.
-        self.is_early = not self._meter.whole or unacked(self._socket) > 0
+        while not self._incoming.has_begun:
+            data = await self._next_bytes(deadline)
+            deadline = deadline or self._time() + 2 * self._timeout
+            # Now, not later: an honest answer brings the acknowledgement of all it answers with it.
+            self.is_early = not self._meter.whole or self._wire.unsent() > 0
+            self._feed(data)
+        self.is_early = self.is_early or not self._meter.whole
         self._is_hasty = self.is_early
         self._meter.moved = self.handed
-        if (plain := plain_answer(self._received)) is not None:
-            return plain[0], plain[1] and not self.is_early
-        deadline = deadline or time.monotonic() + 2 * self._timeout
-        return self._read_other(deadline)
+        await self._read_rest(deadline or self._time() + 2 * self._timeout)
+        answer, keeps = self._incoming.answer()
+        return answer, keeps and not self.is_early
 
-    def _read_other(self, deadline: float) -> tuple[Answer, bool]:
-        """An answer that is not plain, or has not come whole."""
-
-        def receive() -> bytes:
-            data, self._received = self._received, b""
-            return data or self._next_bytes(deadline)
-
-        incoming = Incoming(receive)
-        response = Response(incoming)
-        try:
-            response.begin()
-            body, broken = read_some(response, is_hasty=self._is_hasty)
-        except (http.client.HTTPException, OSError, ValueError) as error:
-            raise Stopped(Fault.LOST, words_of(error)) from error
-        complete = len(body) <= MOST_ANSWER and not response.length and not broken
-        # The white space about a value is no part of it (RFC 9112, section 5.1); http.client leaves what is at its end.
-        headers = {name.lower(): value.strip(" \t") for name, value in response.getheaders()}
-        if encodings := response.msg.get_all("content-encoding"):
-            headers["content-encoding"] = ", ".join(encodings)
-        keep = complete and not self.is_early and not response.will_close and not incoming.rest
-        return Answer.of(response.status, response.reason, headers, body, complete=complete), keep
-
-    def _next_bytes(self, deadline: float | None) -> bytes:
-        """More of the answer, b"" at its end. ``deadline`` (monotonic) bounds it once it has begun."""
-        self._moved_at = time.monotonic()
-        self._poll.register(self._socket, select.POLLIN)
-        looks = self._is_secure  # what TLS has read ahead wakes no poll
-        while True:
-            is_late = deadline is not None and time.monotonic() > deadline
-            if not looks and not self._poll.poll(0 if is_late else _TICK * 1000):
-                if is_late:
-                    raise Stopped(Fault.LOST, f"the answer took longer than {2 * self._timeout:g} s")
-                if self._meter.cut:
-                    raise Stopped(Fault.CUT)
-                if self._is_hasty:
-                    self._hasten()
-                else:
-                    self._watch_silence(Fault.LOST, "after the whole photo was sent")
-                continue
-            looks = False
+    async def _read_rest(self, deadline: float) -> None:
+        """Its status counts all the same where its framing broke, or where nobody waits for more (``is_hasty``)."""
+        while not self._incoming.is_over:
             try:
-                return self._recv()
-            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                continue
-            except OSError as error:
-                self._note_end(error)
-                raise Stopped(Fault.LOST, words_of(error)) from error
+                data = await self._next_bytes(deadline)
+            except Stopped:
+                if not (self._is_hasty and self._incoming.is_headed):
+                    raise
+                return
+            self._feed(data)
+        if not self._incoming.is_headed:
+            raise Stopped(Fault.LOST, "what came back is not HTTP")
 
-    def _hasten(self) -> None:
-        """Nothing more comes of an early answer. A server that closes only once it has read to the end (Django's
-        runserver) is told that there is no more; what does not come then is done without."""
-        silence = time.monotonic() - self._moved_at
-        if silence > _HASTE:
-            half_close(self._socket)
-        if silence > min(self._timeout, _GRACE):
-            raise Stopped(Fault.LOST, "the early answer has no end", silent=True)
+    def _feed(self, data: bytes) -> None:
+        try:
+            if data:
+                self._incoming.feed(data)
+            else:
+                self._incoming.end()
+        except Unsound as unsound:
+            raise Stopped(Fault.LOST, str(unsound)) from unsound
+
+    async def _next_bytes(self, deadline: float | None) -> bytes:
+        """More of the answer, b"" at its end. ``deadline`` (the loop's time) bounds it once it has begun."""
+        self._moved_at = self._time()
+        seconds = _HASTE if self._is_hasty else self._timeout / _LOOKS
+        while True:
+            if deadline is not None:
+                seconds = min(seconds, deadline - self._time())
+            if await self._meter.unless_cut(self._wire.wait(writing=False, seconds=seconds)):
+                try:
+                    return self._recv()
+                except _NOT_NOW:
+                    continue
+                except OSError as error:
+                    self._note_end(error)
+                    raise Stopped(Fault.LOST, words_of(error)) from error
+            if deadline is not None and self._time() >= deadline:
+                raise Stopped(Fault.LOST, f"the answer took longer than {2 * self._timeout:g} s")
+            if self._is_hasty:
+                seconds = self._hasten()
+            else:
+                seconds = self._watch_silence(Fault.LOST, "after the whole photo was sent")
+
+    def _hasten(self) -> float:
+        """Nothing more comes of an early answer: seconds until the next look.
+
+        A server that closes only once it has read to the end (Django's runserver) is told that there is no more; what
+        does not come then is done without.
+        """
+        silence = self._time() - self._moved_at
+        if silence < _HASTE:
+            return max(_HASTE - silence, _LEAST)
+        self._wire.half_close()
+        if silence < min(self._timeout, _GRACE):
+            return max(min(self._timeout, _GRACE) - silence, _LEAST)
+        raise Stopped(Fault.LOST, "the early answer has no end", silent=True)
 
     # What is heard, and how it ended.
 
     def _recv(self) -> bytes:
-        """What is there, b"" at the end. Raises what ``socket.recv`` does."""
-        is_seen = not self._is_secure  # TLS makes an orderly end of a reset
-        if self._is_secure and self._acked_before is not None and not self.is_heard:
-            with contextlib.suppress(BlockingIOError):
-                socket.socket.recv(self._socket, 1, socket.MSG_PEEK)
-                is_seen = True
-        data = self._socket.recv(MOST_ANSWER)
+        """What is there, b"" at the end. Raises what ``Wire.recv`` does."""
+        is_first = self._acked_before is not None and not self.is_heard
+        is_seen = not self._wire.is_secure or (is_first and self._wire.is_unbroken())
+        data = self._wire.recv(MOST_ANSWER)
         if data:
             self.is_heard = True
         elif is_seen and not self._is_reset:
@@ -324,7 +374,7 @@ class Exchange:
 
     def _note_end(self, error: Exception) -> None:
         """An end by a reset, unless the server had closed before: then the kernel says "broken pipe"."""
-        if isinstance(error, BrokenPipeError) and not self._is_secure and not self._is_reset:
+        if isinstance(error, BrokenPipeError) and not self._wire.is_secure and not self._is_reset:
             self._is_closed = True
         else:
             self._is_reset = True
@@ -340,32 +390,24 @@ class Exchange:
             return False
         if not self.handed:
             return True
-        now = acked(self._socket)
+        now = self._wire.acked()
         if now is None or self._acked_before is None or now != self._acked_before:
             return False
         return self._is_closed or not whole
 
 
-def _may_be_interim(data: bytes) -> bool:
-    """True while ``data`` could still be the beginning of a 1xx."""
-    start = b"HTTP/1.1 1"
-    return data.startswith(start) or start.startswith(data[: len(start)])
-
-
-def _read_into(descriptor: int, target: memoryview, start: int) -> int:
+async def _read_ahead(payload: Payload, start: int, size: int) -> bytes | Unreadable:
+    """A block, or why there is none, as a value: perhaps nobody comes to ask for it."""
     try:
-        count = os.preadv(descriptor, [target], start)
-    except OSError as error:
-        raise Unreadable(error.strerror) from error
-    if count == 0:
-        raise Unreadable("it shrank")
-    return count
+        if payload.content is not None:
+            return payload.content[start : start + size]
+        return await payload.read(start, size)
+    except Unreadable as error:
+        return error
 
 
-def _read_exactly(descriptor: int, start: int, size: int) -> bytes:
-    data = bytearray(size)
-    view = memoryview(data)
-    done = 0
-    while done < size:
-        done += _read_into(descriptor, view[done:], start + done)
-    return bytes(data)
+async def _what_came_of(ahead: asyncio.Future[bytes | Unreadable]) -> bytes:
+    found = await ahead
+    if isinstance(found, Unreadable):
+        raise found
+    return found

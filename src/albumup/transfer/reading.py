@@ -46,6 +46,8 @@ def decoded(raw: bytes, encoding: str, most: int) -> tuple[bytes, bool] | None:
 
     Never makes more than ``most`` bytes and one: a bomb costs no more than an honest answer.
     """
+    if not encoding and len(raw) <= most and not raw.startswith(_GZIP):
+        return raw, True  # nearly all
     names = [name for part in encoding.lower().split(",") if (name := part.strip()) not in _NO_ENCODINGS]
     if not names and raw.startswith(_GZIP):
         names = ["gzip"]  # a file that was compressed before is served without a word on it

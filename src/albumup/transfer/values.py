@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from albumup.transfer.reading import decoded, readings, text_of
+
+T = TypeVar("T")
 
 BLOCK = 1 << 20
 """Bytes handed to TLS, and to sendfile, at a time."""
@@ -124,23 +126,35 @@ class Peer:
     """Past any proxy: it is within this process."""
 
 
+class Unreadable(Exception):
+    """The payload cannot be read to its size: the source changed or went while it was sent."""
+
+
+class Payload(Protocol):
+    """What is sent between a body's head and its tail."""
+
+    size: int
+    """Bytes."""
+    content: bytes | None
+    """All of it, where it is small and was read already."""
+    descriptor: int
+    """Of the open file, for sendfile."""
+
+    async def is_at_hand(self, start: int, size: int) -> bool:
+        """May the loop's thread have the kernel send these bytes: will it not wait for a disk?"""
+
+    async def read(self, start: int, size: int) -> bytes:
+        """Exactly so many bytes from ``start``. Raises Unreadable."""
+
+
 class Throttle(Protocol):
-    """Shares a rate between uploads: sleep until ``size`` bytes may go."""
+    """Shares a rate between uploads."""
 
     def block(self) -> int:
         """The most bytes to hand over at a time; 0 for no limit."""
 
-    def take(self, size: int) -> None: ...
-
-
-@dataclass(slots=True)
-class Meter:
-    """How far one upload is: written by its worker, read by the painter; ``cut`` is set to end it."""
-
-    moved: int = 0
-    whole: bool = False
-    cut: bool = False
-    began: float = field(default_factory=time.monotonic)
+    async def take(self, size: int) -> None:
+        """Returns when ``size`` bytes may go."""
 
 
 class Stopped(Exception):
@@ -152,6 +166,65 @@ class Stopped(Exception):
         self.fault = fault
         self.detail = detail
         self.silent = silent
+
+
+class Meter:
+    """How far one upload is, and the way to end it."""
+
+    __slots__ = ("_is_called", "_measure", "_waiting", "began", "cut", "moved", "whole")
+
+    def __init__(self) -> None:
+        self.began = 0.0
+        """When sending began: the loop's time."""
+        self.moved = 0
+        """Bytes that have left this machine, as of the last look."""
+        self.whole = False
+        """The last byte went to the kernel."""
+        self.cut = False
+        """It is to end: said by ``cut_now``."""
+        self._measure: Callable[[], int] | None = None
+        self._waiting: asyncio.Task[object] | None = None
+        self._is_called = False
+        """The task that waits was woken to be told of the cut."""
+
+    def measured_by(self, measure: Callable[[], int] | None) -> None:
+        """From now on, the bytes that have left are to be asked for there."""
+        self._measure = measure
+
+    def look(self) -> int:
+        """Bytes that have left this machine by now."""
+        if self._measure is not None:
+            self.moved = self._measure()
+        return self.moved
+
+    def cut_now(self) -> None:
+        """End the upload at once, whatever it waits for: its line, its disk, or its turn."""
+        self.cut = True
+        if self._waiting is not None and not self._is_called:
+            self._is_called = True
+            self._waiting.cancel()
+
+    async def unless_cut(self, awaited: Coroutine[object, object, T]) -> T:
+        """What ``awaited`` comes to. Raises Stopped (CUT) if the upload is cut before; ``awaited`` is then cancelled.
+
+        For whatever may be broken off at any point, and by the task that sends alone.
+        """
+        if self.cut:
+            awaited.close()
+            raise Stopped(Fault.CUT, "cut")
+        task = self._waiting = asyncio.current_task()
+        assert task is not None
+        try:
+            return await awaited
+        except asyncio.CancelledError:
+            if self._is_called and task.cancelling() == 1:
+                raise Stopped(Fault.CUT, "cut") from None
+            raise
+        finally:
+            self._waiting = None
+            if self._is_called:
+                self._is_called = False
+                task.uncancel()
 
 
 def retry_after(answer: Answer, now: float) -> float | None:

@@ -1,226 +1,266 @@
-"""One connection of one worker, kept alive from photo to photo."""
+"""One connected stream, as the rest of this package wants it: non-blocking, and waited for by the loop."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import os
 import socket
-import time
-from collections.abc import Callable
-from dataclasses import replace
-from urllib.parse import urlsplit
+import ssl
+from collections.abc import Callable, Generator
+from contextvars import Context
+from functools import partial
+from typing import Any, Protocol
 
-from albumup import __version__
-from albumup.transfer.connect import connect, tls_context
-from albumup.transfer.exchange import SMALL, Exchange
-from albumup.transfer.kernel import abort, has_spoken, room
-from albumup.transfer.proxies import proxy_for
-from albumup.transfer.values import IDLE_SECONDS, Fault, Meter, Peer, Request, Sent, Stopped, Throttle
-
-
-def load_libraries() -> None:
-    """Import them now, before threads do: two that import parts of requests side by side see one half-made."""
-    import requests  # noqa: F401 - and with it urllib3
+from albumup.helpers import Helpers, Work
+from albumup.transfer import kernel
+from albumup.transfer.connect import connect
+from albumup.transfer.proxies import Proxy
 
 
-_KEEPS_NONE_SECONDS = 3600.0
-_PROBATION_SECONDS = 0.025
-"""Servers that keep no connection, and do not say so, close it within this time after an answer."""
-_MOST_HEAD = 4096
-"""Bytes of a request's own head, at most, where a body is handed over at once."""
+class Wire(Protocol):
+    """A connected stream. Nothing but ``wait`` waits."""
+
+    is_secure: bool
+    """It goes through TLS."""
+
+    def send(self, data: bytes | memoryview) -> int:
+        """Bytes that were taken. Raises BlockingIOError or ssl.SSLWant*Error when there is no room, OSError."""
+
+    def sendfile(self, descriptor: int, start: int, count: int) -> int:
+        """Bytes of an open file that were taken; 0 at its end. Not through TLS. Raises BlockingIOError, OSError."""
+
+    def recv(self, most: int) -> bytes:
+        """What has come, b"" at the end. Raises BlockingIOError or ssl.SSLWant*Error when nothing has, OSError."""
+
+    def is_unbroken(self) -> bool:
+        """Can an end, if ``recv`` tells of one, be told from a reset, of which TLS makes an orderly end?
+
+        Raises OSError, as ``recv`` would without TLS.
+        """
+
+    async def wait(self, *, writing: bool, seconds: float) -> bool:
+        """Until there is something to read or, ``writing``, room to write; False when the time is over."""
+
+    def has_spoken(self) -> bool:
+        """Is something to be read there, or the end?"""
+
+    def room(self) -> int:
+        """Bytes that are surely taken at once while the line is idle."""
+
+    def unsent(self) -> int:
+        """Bytes that were taken and that the other side has not acknowledged; 0 where nobody knows."""
+
+    def acked(self) -> int | None:
+        """Bytes that the other side has acknowledged since the beginning; None where nobody knows."""
+
+    def cork(self, on: bool) -> None:
+        """Hold back segments that are not full, or no longer."""
+
+    def half_close(self) -> None:
+        """Say that no more comes, and go on listening."""
+
+    def abort(self) -> None:
+        """Closing it will be a reset: what is still in its queue goes nowhere."""
+
+    def close(self) -> None: ...
 
 
-class Keeping:
-    """Whether a server's connections are worth keeping from photo to photo: learned by all wires to it."""
+class Network(Protocol):
+    """Makes connections."""
 
-    def __init__(self) -> None:
-        self.is_proven = False
-        """A kept connection has served a second photo."""
-        self._not_before = float("-inf")
-
-    def is_wanted(self) -> bool:
-        return time.monotonic() >= self._not_before
-
-    def lost(self) -> None:
-        """A kept connection was lost, or said what nobody asked for: none is kept for a while."""
-        self.is_proven = False
-        self._not_before = time.monotonic() + _KEEPS_NONE_SECONDS
+    async def connect(self, host: str, port: int, *, context: ssl.SSLContext | None, proxy: Proxy | None) -> Wire:
+        """A stream to a server, through TLS if there is a context. Raises Stopped, LocalError."""
 
 
-class Wire:
-    """One connection to one server, for one worker: kept alive from photo to photo."""
+class SocketNetwork:
+    """The real network. Names are looked up, connections made and keys agreed upon by helpers."""
 
-    def __init__(self, url: str, peer: Peer, throttle: Throttle | None = None, keeping: Keeping | None = None) -> None:
-        parts = urlsplit(url)
-        self._secure = parts.scheme == "https"
-        self._host = parts.hostname or ""
-        self._port = parts.port or (443 if self._secure else 80)
-        self._peer = peer
-        self._throttle = throttle
-        self._keeping = keeping or Keeping()
-        self._proxy = None if peer.direct else proxy_for(url)
-        self._context = tls_context(peer.ca_file) if self._secure else None
-        self._socket: socket.socket | None = None
-        self._used_at: float | None = None
-        """When the connection has served its last photo; None for a fresh one."""
-        self._connected_at = 0.0
+    def __init__(self, helpers: Helpers) -> None:
+        self._helpers = helpers
+
+    async def connect(self, host: str, port: int, *, context: ssl.SSLContext | None, proxy: Proxy | None) -> SocketWire:
+        return SocketWire(
+            await self._helpers.run(Work.CONNECT, partial(connect, host, port, context=context, proxy=proxy))
+        )
+
+
+class SocketWire:
+    """A socket that the loop watches for as long as it lives: registering it costs a system call each time.
+
+    When something comes that nobody waits for, it is watched no more until somebody does: the loop would spin.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        """``connection`` is non-blocking, and is closed with the wire."""
+        self.socket = connection
+        self.is_secure = isinstance(connection, ssl.SSLSocket)
+        self.send: Callable[[bytes | memoryview], int] = connection.send
+        self._secure = connection if isinstance(connection, ssl.SSLSocket) else None
+        self._descriptor = connection.fileno()
+        self._loop = asyncio.get_running_loop()
+        self._waiting: _Resuming | None = None
+        self._is_watched = False
+        self._has_come = False
+        """Something came while nobody waited."""
+        self._until = 0.0
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at = 0.0
+
+    def sendfile(self, descriptor: int, start: int, count: int) -> int:
+        return os.sendfile(self._descriptor, descriptor, start, count)
+
+    def recv(self, most: int) -> bytes:
+        self._has_come = False
+        return self.socket.recv(most)
+
+    def is_unbroken(self) -> bool:
+        if self._secure is None:
+            return True
+        try:
+            socket.socket.recv(self.socket, 1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        return True
+
+    async def wait(self, *, writing: bool, seconds: float) -> bool:
+        # What TLS has read ahead wakes no selector.
+        if self._has_come or (self._secure is not None and self._secure.pending()):
+            return True
+        if not self._is_watched:
+            self._loop.add_reader(self._descriptor, self._readable)
+            self._is_watched = True
+        self._until = self._loop.time() + seconds
+        if self._alarm is None or self._until < self._alarm_at:
+            self._set_alarm()
+        waiting = self._waiting = _Resuming(self._loop)
+        if writing:
+            self._loop.add_writer(self._descriptor, self._end_wait, True)
+        try:
+            return await waiting
+        finally:
+            self._waiting = None
+            if writing and self._is_watched:
+                self._loop.remove_writer(self._descriptor)
+
+    def _readable(self) -> None:
+        if self._waiting is not None:
+            self._end_wait(True)
+        else:
+            self._has_come = True
+            self._unwatch()
+
+    def _end_wait(self, is_ready: bool) -> None:
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.resume(is_ready)
+
+    def _set_alarm(self) -> None:
+        """One timer that is late more often than it rings: one a photo would cost more than all else about waiting."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm_at = self._until
+        self._alarm = self._loop.call_at(self._alarm_at, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        if self._waiting is None:
+            return
+        if self._loop.time() < self._until:
+            self._set_alarm()
+        else:
+            self._end_wait(False)
+
+    def _unwatch(self) -> None:
+        if self._is_watched:
+            self._loop.remove_reader(self._descriptor)
+            self._is_watched = False
+
+    def has_spoken(self) -> bool:
+        if self._has_come or (self._secure is not None and self._secure.pending()):
+            return True
+        return kernel.has_spoken(self.socket)
+
+    def room(self) -> int:
+        return kernel.room(self.socket)
+
+    def unsent(self) -> int:
+        return kernel.unacked(self.socket)
+
+    def acked(self) -> int | None:
+        return kernel.acked(self.socket)
+
+    def cork(self, on: bool) -> None:
+        kernel.cork(self.socket, on)
+
+    def half_close(self) -> None:
+        kernel.half_close(self.socket)
+
+    def abort(self) -> None:
+        kernel.abort(self.socket)
 
     def close(self) -> None:
-        if self._socket is not None:
-            with contextlib.suppress(OSError):
-                self._socket.close()
-            self._socket = None
+        self._unwatch()
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        if self._waiting is not None:  # whoever it is will find it closed
+            self._loop.remove_writer(self._descriptor)
+            self._loop.call_soon(self._end_wait, True)
+        with contextlib.suppress(OSError):
+            self.socket.close()
 
-    def reach(self) -> Sent | None:
-        """Connect if need be; None when there is a connection, else what went wrong."""
-        if not self._is_connected():
-            try:
-                self._socket = connect(self._host, self._port, context=self._context, proxy=self._proxy)
-            except Stopped as stopped:
-                return Sent(None, stopped.fault, stopped.detail, whole=False, bytes=0)
-            self._used_at = None
-            self._connected_at = time.monotonic()
-        return None
 
-    def takes_at_once(self, size: int) -> bool:
-        """Would a body of ``size`` bytes leave us in one go? The connection is there, nothing was said on it since, and
-        its buffer has room. Then nothing needs to be journaled before what ``before_last`` journals."""
-        if self._throttle is not None or size > SMALL or not self._is_connected():
+class _Resuming:
+    """A future that resumes its task within the callback that sets it, not in the loop's next turn.
+
+    So what is readable is read before the selector looks again, and would tell of it a second time. It is what
+    ``asyncio.isfuture`` takes for a future, as far as a task needs one.
+    """
+
+    __slots__ = (
+        "_asyncio_future_blocking",
+        "_callback",
+        "_context",
+        "_is_cancelled",
+        "_is_ready",
+        "_loop",
+    )
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._asyncio_future_blocking = False
+        self._loop = loop
+        self._callback: Callable[[Any], object] | None = None
+        self._context: Context | None = None
+        self._is_cancelled = self._is_ready = False
+
+    def __await__(self) -> Generator[Any, None, bool]:
+        self._asyncio_future_blocking = True
+        yield self
+        return self.result()
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        return self._loop
+
+    def add_done_callback(self, callback: Callable[[Any], object], *, context: Context) -> None:
+        self._callback, self._context = callback, context
+
+    def result(self) -> bool:
+        if self._is_cancelled:
+            raise asyncio.CancelledError
+        return self._is_ready
+
+    def resume(self, is_ready: bool) -> None:
+        """Called by the loop, not by a task."""
+        self._is_ready = is_ready
+        callback, self._callback = self._callback, None
+        if callback is not None and self._context is not None:
+            self._context.run(callback, self)
+
+    def cancel(self, msg: object = None) -> bool:  # noqa: ARG002 - as a task calls it
+        """The canceller may be a task, within which no other can run: this one is resumed in the next turn."""
+        if self._callback is None:
             return False
-        assert self._socket is not None
-        return room(self._socket) >= size + _MOST_HEAD
-
-    def _is_connected(self) -> bool:
-        """Is there a connection to be used? Whether the server keeps it is seen in the first moment after an answer."""
-        if self._socket is None:
-            return False
-        now = time.monotonic()
-        idle = now - (self._connected_at if self._used_at is None else self._used_at)
-        wait = 0.0
-        if self._used_at is not None and not self._keeping.is_proven and not self._peer.direct:
-            wait = max(0.0, _PROBATION_SECONDS - idle)
-        if idle > IDLE_SECONDS:
-            self.close()
-        elif has_spoken(self._socket, wait):
-            if wait:
-                self._keeping.lost()
-            self.close()
-        return self._socket is not None
-
-    def send(
-        self,
-        request: Request,
-        head: bytes,
-        payload: int,
-        size: int,
-        tail: bytes,
-        meter: Meter,
-        before_last: Callable[[], None],
-        *,
-        at_once: bool = False,
-        taken_back: Callable[[], None] = lambda: None,
-    ) -> Sent:
-        """Send one body and read the answer; ``at_once`` if it ``takes_at_once``.
-
-        ``payload`` is a descriptor of ``size`` bytes. ``before_last`` runs before the last byte is handed over (the
-        tail's first; for a body without one, the last block's first; at once, the first of all); what it raises goes
-        through, with the connection closed. Answers that come early are read; the connection is then not used again.
-
-        A kept connection may have been closed meanwhile, and what is read on it early may be a late answer to the photo
-        before. If nothing of this request can have been taken there, it goes once more on a fresh one; ``taken_back``
-        is called first.
-        """
-        body = (request, head, payload, size, tail, meter)
-        sent = self._send_once(*body, before_last, at_once=at_once)
-        if sent is None:
-            taken_back()
-            meter.moved, meter.whole = 0, False
-            sent = self._send_once(*body, before_last)
-        assert sent is not None, "only a kept connection is done without"
-        return sent
-
-    def _send_once(
-        self,
-        request: Request,
-        head: bytes,
-        payload: int,
-        size: int,
-        tail: bytes,
-        meter: Meter,
-        before_last: Callable[[], None],
-        *,
-        at_once: bool = False,
-    ) -> Sent | None:
-        """What came of it; None: it was a kept connection, what was said there is not believed, nothing was taken."""
-        if not at_once and (unreached := self.reach()) is not None:
-            return unreached
-        assert self._socket is not None
-        is_used = self._used_at is not None
-        exchange = Exchange(self._socket, self._peer.timeout, meter, self._throttle, is_used=is_used)
-        keep = False
-        try:
-            line = self._request_head(request, len(head) + size + len(tail))
-            send = exchange.send_at_once if at_once else exchange.send_body
-            sent, keep = _exchanged(exchange, meter, lambda: send(line, head, payload, size, tail, before_last))
-            if sent.early and sent.answer is not None and not is_used and not 200 <= sent.answer.status < 300:
-                abort(self._socket)  # it said no to it: the rest is not to arrive after all
-            if not is_used or sent.fault is Fault.CUT:
-                return sent
-            if sent.answer is not None and not sent.early:
-                self._keeping.is_proven = True
-                return sent
-            self._keeping.lost()
-            is_unbelieved = exchange.is_heard and not sent.whole
-            if is_unbelieved or exchange.took_nothing(whole=sent.whole):
-                return None
-            return replace(sent, used=True)
-        finally:
-            if keep and self._keeping.is_wanted():
-                self._used_at = time.monotonic()
-            else:
-                self.close()
-
-    def _request_head(self, request: Request, length: int) -> bytes:
-        """The request line and headers (RFC 9112); the target in absolute form for a plain proxy."""
-        parts = urlsplit(request.url)
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        if self._port != (443 if self._secure else 80):
-            host += f":{self._port}"
-        lines = []
-        if self._proxy and not self._secure:
-            target = f"http://{host}{target}"
-            lines += [f"{name}: {value}" for name, value in self._proxy.headers.items()]
-        lines += [f"{name}: {value}" for name, value in request.headers]
-        return "\r\n".join(
-            [
-                f"{request.method} {target} HTTP/1.1",
-                f"Host: {host}",
-                f"User-Agent: albumup/{__version__}",
-                "Accept: application/json, */*;q=0.5",
-                "Accept-Encoding: identity",
-                f"Content-Length: {length}",
-                *lines,
-                "\r\n",
-            ]
-        ).encode()
-
-
-def _exchanged(exchange: Exchange, meter: Meter, send: Callable[[], None]) -> tuple[Sent, bool]:
-    """What came of one body on one connection, and whether that may be used again."""
-    try:
-        send()
-    except Stopped as stopped:
-        if stopped.fault is Fault.CUT:
-            return Sent(None, Fault.CUT, "cut", whole=meter.whole, bytes=exchange.moved()), False
-        answer = None if stopped.silent else exchange.early_answer()
-        if answer is not None:
-            return Sent(answer, None, "", whole=meter.whole, bytes=exchange.moved(), early=True), False
-        if meter.cut:
-            return Sent(None, Fault.CUT, "cut", whole=meter.whole, bytes=exchange.moved()), False
-        detail = stopped.detail or "the server answered before the photo's end, and the answer cannot be read"
-        return Sent(None, stopped.fault or Fault.BROKEN, detail, whole=meter.whole, bytes=exchange.moved()), False
-    try:
-        answer, keep = exchange.read_answer()
-    except Stopped as stopped:
-        return Sent(None, stopped.fault, stopped.detail, whole=True, bytes=exchange.moved()), False
-    return Sent(answer, None, "", whole=True, bytes=exchange.handed, early=exchange.is_early), keep
+        self._is_cancelled = True
+        self._loop.call_soon(self.resume, False)
+        return True

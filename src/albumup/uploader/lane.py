@@ -1,19 +1,18 @@
 """One target in a run: what is reserved and in flight, its breaker, and whether it was the line that broke.
 
-Not thread-safe: the engine calls it under its own lock. Times are monotonic seconds.
+Times are monotonic seconds, but where something else is said.
 """
 
 from __future__ import annotations
 
 import re
-import time
 from collections import deque
 from dataclasses import dataclass
 
 from albumup.journal.rows import Task
 from albumup.retry import Finding, Rules
 from albumup.targets.base import Target
-from albumup.transfer.wire import Keeping
+from albumup.transfer.connection import Keeping
 from albumup.uploader.breaker import SAME_REFUSALS, Breaker
 
 LINE_SECONDS = 10.0
@@ -57,7 +56,7 @@ class Lane:
         self.reserved: deque[Task] = deque()
         self.taken: set[int] = set()
         """Ids of tasks that are reserved, in flight, held, or whose outcome is not yet recorded."""
-        self.refilling = False
+        self.is_refilling = False
         self.dry = False
         """The last look at the journal found nothing ready."""
         self.in_flight: set[int] = set()
@@ -79,9 +78,9 @@ class Lane:
     def proven(self) -> bool:
         return self.breaker.proven
 
-    def sick_for(self) -> float:
-        """Seconds for which it has been sick."""
-        return max(0.0, time.time() - self.sick_from) if self.sick_from is not None else 0.0
+    def sick_for(self, now: float) -> float:
+        """Seconds for which it has been sick at ``now`` (Unix seconds)."""
+        return max(0.0, now - self.sick_from) if self.sick_from is not None else 0.0
 
     def may_start(self) -> bool:
         """One at a time while nothing is proven, none while it is paused or closed: a look ends a pause, not a wait."""

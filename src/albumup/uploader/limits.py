@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from albumup.config import Timetable
@@ -20,29 +19,33 @@ class RateLimit:
     def __init__(
         self,
         timetable: Timetable,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] | None = None,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         local_time: Callable[[], datetime] = datetime.now,
     ) -> None:
+        """``clock``: seconds, by default the running loop's; ``local_time``: what the timetable goes by."""
         self._timetable = timetable
-        self._clock = clock
+        self._clock = clock or _loop_time
         self._sleep = sleep
         self._local_time = local_time
-        self._lock = threading.Lock()
-        self._free_at = clock()
+        self._free_at = float("-inf")
 
     def block(self) -> int:
         """Small enough that the rate is smooth and a cut is prompt; 0 while there is no limit."""
         rate = self._timetable.at(self._local_time())
         return 0 if rate is None else max(_LEAST_BLOCK, min(_MOST_BLOCK, rate // _BLOCKS_A_SECOND))
 
-    def take(self, size: int) -> None:
+    async def take(self, size: int) -> None:
         """Sleep until ``size`` bytes may go. Whoever comes first goes first; idle time is not saved up."""
         rate = self._timetable.at(self._local_time())
         if rate is None:
             return
-        with self._lock:
-            start = max(self._free_at, self._clock())
-            self._free_at = start + size / rate
-        if (wait := start - self._clock()) > 0:
-            self._sleep(wait)
+        now = self._clock()
+        start = max(self._free_at, now)
+        self._free_at = start + size / rate
+        if start > now:
+            await self._sleep(start - now)
+
+
+def _loop_time() -> float:
+    return asyncio.get_running_loop().time()

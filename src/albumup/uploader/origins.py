@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-import threading
-import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from albumup.body import ANOTHER_VOLUME
-from albumup.cards import device_at, look_at, named
+from albumup.cards import Look, device_at, look_at, named
+from albumup.helpers import Helpers, Work
 from albumup.journal import media
+from albumup.journal.commits import Commits
 from albumup.journal.journal import Journal
 from albumup.journal.media import Medium, Seen
-from albumup.journal.recorder import Recorder
 from albumup.journal.rows import Task
-from albumup.uploader.dispatch import Dispatch
+from albumup.uploader.queue import Queue
 from albumup.volumes import is_full, volume_of
 
 STRANGER = f"{ANOTHER_VOLUME}, or its photos were edited"
@@ -32,73 +32,92 @@ class _Known:
 
 
 class Origins:
-    """What was found of the media of a run's roots; asked by workers and the preparer."""
+    """What was found of the media of a run's roots; asked before photos are sent, and by the preparer."""
 
-    def __init__(self, recorder: Recorder, dispatch: Dispatch) -> None:
-        self._recorder = recorder
-        self._dispatch = dispatch
-        self._lock = threading.Lock()
+    def __init__(self, commits: Commits, queue: Queue, helpers: Helpers) -> None:
+        self._commits = commits
+        self._queue = queue
+        self._helpers = helpers
         self._found: dict[tuple[int, Medium, int, bool], _Known] = {}
+        self._looking = asyncio.Lock()
 
-    def is_known(self, task: Task, *, again: bool = False) -> bool:
+    async def is_known(self, task: Task, device: int, *, again: bool = False) -> bool:
         """Is it the medium the task was queued from? Looked at once a run, and ``again`` where something is odd; by the
         photos that lie on the same file system, for another card may lie below the same folder.
 
-        If not, nothing is to be believed of its photos but their bytes.
+        ``device``: of the task's folder (``cards.device_at``). If not, nothing is to be believed of its photos but
+        their bytes.
         """
-        device = device_at(os.path.dirname(task.path))
-        is_there = not again or os.path.lexists(task.path)
+        is_there = not again or await self._helpers.run(Work.LOOK, os.path.lexists, task.path)
         key = task.root_id, Medium(task.volume, task.card), device, is_there
-        with self._lock:
+        found = self._found.get(key)
+        if found is not None and not again:
+            return found.is_known
+        async with self._looking:
+            loop = asyncio.get_running_loop()
             found = self._found.get(key)
-            if found is None or (again and time.monotonic() >= found.until):
-                began = time.monotonic()
-                is_known = self._look(task, task.path if again else b"", device, is_there=is_there)
-                now = time.monotonic()
+            if found is None or (again and loop.time() >= found.until):
+                began = loop.time()
+                is_known = await self._look(task, task.path if again else b"", device, is_there=is_there)
+                now = loop.time()
                 took = now - began
                 found = self._found[key] = _Known(is_known, now + _GOOD_FOR * took if took > _SHORT else began)
             return found.is_known
 
-    def stranger(self, task: Task) -> str:
+    async def stranger(self, task: Task) -> str:
         """Looked at again because this photo is gone or another: "" if it is that medium, else why it waits."""
-        return "" if self.is_known(task, again=True) else STRANGER
+        device = await self._helpers.run(Work.LOOK, device_at, os.path.dirname(task.path))
+        return "" if await self.is_known(task, device, again=True) else STRANGER
 
-    def _look(self, task: Task, odd: bytes, device: int, *, is_there: bool) -> bool:
-        now = _volume_at(os.path.dirname(task.path))
+    async def _look(self, task: Task, odd: bytes, device: int, *, is_there: bool) -> bool:
+        folder_of_task = os.path.dirname(task.path)
+        now = await self._helpers.run(Work.LOOK, _volume_at, folder_of_task)
         if task.volume and now and (now != task.volume or is_full(now)):
             return now == task.volume
-        with self._dispatch.cond:
-            root = self._dispatch.roots.get(task.root_id)
-        folder = root.path if root is not None else os.path.dirname(task.path)
+        root = self._queue.roots.get(task.root_id)
+        folder = root.path if root is not None else folder_of_task
         medium = Medium(task.volume, task.card)
-        look = look_at(self._photos(folder, medium), odd, device)
+        look = await self._look_at(folder, medium, odd, device)
         if not look.there and not is_there:  # its card was pulled, perhaps, of several below the folder
-            look = look_at(self._photos(folder, medium), odd)
+            look = await self._look_at(folder, medium, odd, None)
         if look.is_known and look.is_named:
-            self._write_in(task.root_id, folder, medium)
+            await self._write_in(task.root_id, folder, medium)
         return look.is_known
 
-    def _photos(self, folder: bytes, medium: Medium) -> Iterator[Seen]:
-        for album_id in self._recorder.do(lambda journal: media.albums(journal.connection)).wait():
+    async def _look_at(self, folder: bytes, medium: Medium, odd: bytes, device: int | None) -> Look:
+        look = Look()
+        async for page in self._pages(folder, medium):
+            look = look + await self._helpers.run(Work.LOOK, look_at, page, odd, device)
+        return look
+
+    async def _pages(self, folder: bytes, medium: Medium) -> AsyncIterator[list[Seen]]:
+        """The photos of a medium below a folder, whatever their album and state; some at a time."""
+        for album_id in await self._commits.read(lambda journal: media.albums(journal.connection)):
             after = b""
-            while page := self._page(album_id, folder, medium, after):
-                yield from page
+            while page := await self._page(album_id, folder, medium, after):
+                yield page
                 after = page[-1].path
 
-    def _page(self, album_id: int, folder: bytes, medium: Medium, after: bytes) -> list[Seen]:
-        return self._recorder.do(
+    async def _page(self, album_id: int, folder: bytes, medium: Medium, after: bytes) -> list[Seen]:
+        return await self._commits.read(
             lambda journal: media.page_of(journal.connection, album_id, folder, medium, after)
-        ).wait()
+        )
 
-    def _write_in(self, root_id: int, folder: bytes, medium: Medium) -> None:
+    async def _write_in(self, root_id: int, folder: bytes, medium: Medium) -> None:
         """The id of what had none is known by now."""
-        names = list(named(self._photos(folder, medium)))
-        volume = _volume_at(folder)
+        names: list[tuple[int, str]] = []
+        async for page in self._pages(folder, medium):
+            names += await self._helpers.run(Work.LOOK, _named, page)
+        volume = await self._helpers.run(Work.LOOK, _volume_at, folder)
 
         def record(journal: Journal) -> None:
             media.name(journal.connection, names, root_id, volume)
 
-        self._recorder.do(record).wait()
+        await self._commits.do(record)
+
+
+def _named(page: list[Seen]) -> list[tuple[int, str]]:
+    return list(named(page))
 
 
 def _volume_at(folder: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from albumup.body import SourceGone, read_source, sent_name
 from albumup.errors import UsageError
 from albumup.facts import FactsReader
 from albumup.file_names import text_of
+from albumup.helpers import Threads
 from albumup.journal.rows import Task
 from albumup.photo import ANYTHING, HEAD_BYTES, media_type
 from albumup.prepare import Reading, body_of, head_of, photo_of, taken_of
@@ -17,7 +19,9 @@ from albumup.retry import Circumstances, Finding, Outcome, health_of, outcome_of
 from albumup.targets.base import Photo, Target
 from albumup.targets.tokens import how_to_mend
 from albumup.transfer import Meter, Request, Sent
-from albumup.transfer.wire import Wire
+from albumup.transfer.connection import Connection
+from albumup.transfer.payload import FilePayload
+from albumup.transfer.wire import SocketNetwork
 
 ALBUM = "albumup-try"
 _EXIT = {
@@ -65,13 +69,7 @@ def run_trial(target: Target, path: bytes) -> Trial:
     head = body.head if body.head is not None else head_of(task, body, target, photo)
     request = target.request(photo)
     request = Request(request.method, request.url, [*request.headers, ("Content-Type", body.content_type)])
-    wire = Wire(request.url, target.peer)
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        sent = wire.send(request, head, descriptor, pins.size, body.tail, Meter(), lambda: None)
-    finally:
-        os.close(descriptor)
-        wire.close()
+    sent = asyncio.run(_send(target, request, head, path, pins.size, body.tail))
     lines = [f"{request.method} {request.url}"]
     lines += [f"{key}: {target.masked(value)}" for key, value in request.headers]
     lines += [f"[field] {key} = {target.masked(value)}" for key, value in form.fields]
@@ -96,6 +94,23 @@ def run_trial(target: Target, path: bytes) -> Trial:
     mend = how_to_mend(target, finding.status) if finding.outcome is Outcome.REFUSED else ""
     is_down = sent.answer is not None and not health_of(sent, time.time()).is_well
     return Trial(lines, answer, words, rule, left, mend, _EXIT.get(finding.outcome, 75 if is_down else 3))
+
+
+async def _send(target: Target, request: Request, head: bytes, path: bytes, size: int, tail: bytes) -> Sent:
+    """One body, on a connection of its own."""
+
+    async def before_last() -> None:
+        """Nothing is journaled."""
+
+    helpers = Threads()
+    connection = Connection(request.url, target.peer, SocketNetwork(helpers))
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return await connection.send(request, head, FilePayload(descriptor, size), tail, Meter(), before_last)
+    finally:
+        os.close(descriptor)
+        connection.close()
+        helpers.close()
 
 
 def _left(target: Target, photo: Photo, sent: Sent, finding: Finding) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,9 +27,9 @@ from albumup.targets.base import Original, Seen, Verdict, VerdictKind
 from albumup.transfer import Sent
 from albumup.uploader.breaker import MOST_BACK, Ended, Ruling
 from albumup.uploader.breaker import Counts as UsedUp
-from albumup.uploader.dispatch import Aftermath, Dispatch
+from albumup.uploader.events import Counts, Listener
 from albumup.uploader.lane import Held, Lane
-from albumup.uploader.progress import Counts, Listener
+from albumup.uploader.queue import Aftermath, Queue
 
 _TOUCH_SECONDS = 1.0
 
@@ -50,25 +50,25 @@ class End:
     is_held: bool = False
 
 
-class Recording:
+class Outcomes:
     """The outcomes of one run; its methods that take the journal are called inside a transaction."""
 
-    def __init__(self, dispatch: Dispatch, listener: Listener) -> None:
+    def __init__(self, queue: Queue, listener: Listener, clock: Callable[[], float]) -> None:
         self.run_id = 0
         self.counts = Counts()
-        self._dispatch = dispatch
+        self._queue = queue
+        self._clock = clock
         self._touched: dict[int, float] = {}
         self._listener = listener
 
     def first_accepted(self, lane: Lane) -> bool:
         """True once: the target at this address has accepted its first photo ever."""
-        with self._dispatch.cond:
-            first, lane.is_journaled = not lane.is_journaled, True
+        first, lane.is_journaled = not lane.is_journaled, True
         return first
 
     def spooled(self, photos: int) -> None:
         """Every photo that was to be copied is on this disk, and the journal says so."""
-        self._listener({"event": "spooled", "time": time.time(), "photos": photos})
+        self._listener({"event": "spooled", "time": self._clock(), "photos": photos})
 
     def ended(self, journal: Journal, task: Task, attempt_id: int, lane: Lane, end: End) -> Step:
         """An attempt came to its end: how, whose fault it was, and what becomes of its task."""
@@ -111,7 +111,7 @@ class Recording:
         """Whose fault was it? Earlier tries that were not their photos' fault are given back."""
         finding = end.finding
         assert finding.spent is not None
-        ruling = self._dispatch.neither(
+        ruling = self._queue.neither(
             lane,
             task,
             Ended(
@@ -129,18 +129,18 @@ class Recording:
         )
         for task_id, spent in ruling.refunds:
             is_back = pauses.give_back(journal, task_id, spent, MOST_BACK[spent])
-            held = self._dispatch.unheld(lane, task_id)
+            held = self._queue.unheld(lane, task_id)
             if held is not None and is_back:
                 self.unhold(journal, task_id, lane.rules)
             elif held is not None:
                 self.own(journal, lane, held)
-        if lane.breaker.is_sick and self._dispatch.is_present(lane):
+        if lane.breaker.is_sick and self._queue.is_present(lane):
             pauses.sick(journal, lane.target.name, lane.breaker.words, lane.breaker.spent_photos)
         return ruling
 
     def aftermath(self, journal: Journal, lane: Lane, after: Aftermath) -> None:
         """A photo was accepted or refused: the pause is over, and what was held was the photos' own."""
-        if after.ends_pause and self._dispatch.is_present(lane):
+        if after.ends_pause and self._queue.is_present(lane):
             pauses.well(journal, lane.target.name)
         for held in after.own:
             self.own(journal, lane, held)
@@ -168,7 +168,7 @@ class Recording:
         def told() -> None:
             self.count(step.state, task.size)
             self.tell(str(step.state), task, error=step.reason, size=task.size, asks_in=None)
-            self._dispatch.let_go(lane, task)
+            self._queue.let_go(lane, task)
 
         journal.after_commit(told)
 
@@ -268,7 +268,7 @@ class Recording:
         self, journal: Journal, task: Task, state: State, remote_id: str, url: str, tries: int | None = None
     ) -> None:
         """The server has it: what follows from that in the same transaction."""
-        lane = self._dispatch.lane_of(task.album_id)
+        lane = self._queue.lane_of(task.album_id)
         owed = Owed.PLACE if lane is not None and lane.target.keeps_albums and remote_id else Owed.NOTHING
         journal.settle_task(task.id, state, tries=tries, remote_id=remote_id, url=url, owed=owed)
         if task.sidecar_path is not None:
@@ -298,8 +298,8 @@ class Recording:
             case _:
                 journal.settle_task(task.id, step.state, step.reason, tries=step.tries)
         self.settled(journal, task.album_id)
-        now = time.monotonic()
-        if now - self._touched.get(task.album_id, float("-inf")) >= _TOUCH_SECONDS:
+        now = journal.clock()
+        if abs(now - self._touched.get(task.album_id, float("-inf"))) >= _TOUCH_SECONDS:
             self._touched[task.album_id] = now
             runs.touch(journal, task.album_id)
 
@@ -335,24 +335,24 @@ class Recording:
 
     def framed_anew(self, lane: Lane) -> None:
         """Tell that what was ready for a target is framed by its present definition."""
-        self._listener({"event": "framed_anew", "time": time.time(), "target": lane.target.name})
+        self._listener({"event": "framed_anew", "time": self._clock(), "target": lane.target.name})
 
     def told_of_pause(self, lane: Lane, reason: str, seconds: float) -> None:
         """Tell that a target is paused, and for how many seconds at most."""
-        event = {"event": "paused", "time": time.time(), "album": None, "target": lane.target.name}
-        self._listener({**event, "reason": reason, "lasted": lane.sick_for(), "seconds": seconds})
+        event = {"event": "paused", "time": self._clock(), "album": None, "target": lane.target.name}
+        self._listener({**event, "reason": reason, "lasted": lane.sick_for(self._clock()), "seconds": seconds})
 
     def told_of_album(self, event: str, album: Album, **more: str) -> None:
         """Tell what was found, or done, about an album on its server."""
         place = {"album": album.name, "target": album.target}
-        self._listener({"event": event, "time": time.time(), **place, **more})
+        self._listener({"event": event, "time": self._clock(), **place, **more})
 
     def tell(self, event: str, task: Task, **more: Any) -> None:
-        album = self._dispatch.albums.get(task.album_id)
+        album = self._queue.albums.get(task.album_id)
         self._listener(
             {
                 "event": event,
-                "time": time.time(),
+                "time": self._clock(),
                 "album": task.album,
                 "target": album.target if album else "",
                 "path": task.path,

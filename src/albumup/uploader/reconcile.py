@@ -6,26 +6,23 @@ sent it counts at once.
 
 from __future__ import annotations
 
+import asyncio
 import os
-import threading
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from albumup.errors import AlbumupError
 from albumup.file_names import text_of
+from albumup.helpers import Work
 from albumup.journal.journal import Journal, LostTask
 from albumup.journal.rows import Task
 from albumup.journal.states import DONE, State
 from albumup.targets.base import Asked, NotAllowed, Original, Seen, Target, Unasked, Verdict, VerdictKind
 from albumup.transfer.http import Http
-from albumup.uploader.dispatch import LOW_WATER
 from albumup.uploader.lane import Lane
+from albumup.uploader.queue import LOW_WATER
+from albumup.uploader.run import Run
 from albumup.uploader.spooling import drop_copies
-
-if TYPE_CHECKING:
-    from albumup.uploader.engine import Engine
 
 _LOOK_SECONDS = 0.25
 _MOST = 5000
@@ -47,48 +44,44 @@ class _Question:
     is_former: bool = False
 
 
-class Asker(threading.Thread):
+class Asker:
     """Asks targets about the tasks whose time to be asked about has come."""
 
-    def __init__(self, engine: Engine) -> None:
-        super().__init__(name="asker", daemon=True)
-        self._engine = engine
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._loop = asyncio.get_running_loop()
         self._https: dict[Target, Http] = {}
         self._next = 0.0
         self._gathering = _LOOK_SECONDS / 4
 
-    def run(self) -> None:
-        engine = self._engine
+    async def work(self) -> None:
+        run = self._run
         try:
-            while not engine.dispatch.ended.is_set():
-                questions = engine.recorder.do(self._due).wait()
+            while not run.queue.has_ended:
+                questions = await run.commits.do(self._due)
                 for question in questions:
-                    self._ask(question)
+                    await self._ask(question)
                 if not questions:
-                    engine.dispatch.to_ask.wait(_LOOK_SECONDS)
-                    engine.dispatch.to_ask.clear()
-        except BaseException as error:  # noqa: BLE001 - whatever it was, the run must hear of it
-            engine.fail(error)
+                    await run.queue.to_ask.wait(_LOOK_SECONDS)
         finally:
-            engine.asking.clear()
-            engine.dispatch.wake.set()
+            run.asking.clear()
+            run.queue.to_end.ring()
 
     def _due(self, journal: Journal) -> list[_Question]:
-        engine, now = self._engine, journal.clock()
+        run, now = self._run, journal.clock()
         found: list[_Question] = []
-        with engine.dispatch.cond:
-            for album in engine.dispatch.albums.values():
-                lane = engine.dispatch.lanes.get(album.target)
-                if lane is None or not lane.may_ask(time.monotonic()):
-                    continue
-                journal.ask_no_later(album.id, now + max(lane.rules.settle, lane.rules.seen_again))
-                found += self._doubts(journal, lane, journal.doubts_due(album.id, now, _MOST))
-                if self._asks_first(journal, lane, album.id) and (due := journal.unasked(album.id, _MOST)):
-                    found.append(_Question(lane, due, before=True))
-                    self._next = time.monotonic() + self._gathering
-                    self._gathering = min(2 * self._gathering, _LONGEST_GATHERING)
-                if found and found[-1].tasks[0].album_id == album.id:
-                    engine.asking.add(album.id)
+        for album in run.queue.albums.values():
+            lane = run.queue.lanes.get(album.target)
+            if lane is None or not lane.may_ask(self._loop.time()):
+                continue
+            journal.ask_no_later(album.id, now + max(lane.rules.settle, lane.rules.seen_again))
+            found += self._doubts(journal, lane, journal.doubts_due(album.id, now, _MOST))
+            if self._asks_first(journal, lane, album.id) and (due := journal.unasked(album.id, _MOST)):
+                found.append(_Question(lane, due, before=True))
+                self._next = self._loop.time() + self._gathering
+                self._gathering = min(2 * self._gathering, _LONGEST_GATHERING)
+            if found and found[-1].tasks[0].album_id == album.id:
+                run.asking.add(album.id)
         return found
 
     def _doubts(self, journal: Journal, lane: Lane, due: Sequence[Task]) -> list[_Question]:
@@ -96,8 +89,8 @@ class Asker(threading.Thread):
         asked: dict[Lane, list[Task]] = {}
         for task in due:
             definition = task.body.definition if task.body is not None else None
-            asked.setdefault(self._engine.formers.lane_for(journal, lane, definition), []).append(task)
-        now = time.monotonic()
+            asked.setdefault(self._run.formers.lane_for(journal, lane, definition), []).append(task)
+        now = self._loop.time()
         return [
             _Question(one, tasks, before=False, is_former=one is not lane)
             for one, tasks in asked.items()
@@ -106,28 +99,26 @@ class Asker(threading.Thread):
 
     def _asks_first(self, journal: Journal, lane: Lane, album_id: int) -> bool:
         """Is it time to ask about what is not sent yet? As many at once as can be without letting the workers wait."""
-        if not self._engine.preparing:
+        if not self._run.is_preparing:
             return True
-        is_hungry = len(lane.reserved) < LOW_WATER and time.monotonic() >= self._next
+        is_hungry = len(lane.reserved) < LOW_WATER and self._loop.time() >= self._next
         return is_hungry or journal.unasked_count(album_id, _MOST) == _MOST
 
-    def _ask(self, question: _Question) -> None:
-        engine, lane, tasks = self._engine, question.lane, question.tasks
+    async def _ask(self, question: _Question) -> None:
+        run, lane, tasks = self._run, question.lane, question.tasks
         target = lane.target
         if question.is_former and lane.closing is not None:
-            self._stay(question, lane.closing.words)
-            engine.asking.discard(tasks[0].album_id)
-            engine.dispatch.wake.set()
+            await self._stay(question, lane.closing.words)
+            self._asked(question)
             return
         if not lane.rules.can_ask:
             # The target was one that can be asked, once; now the resend rule decides.
-            self._record(question, [None] * len(tasks))
-            engine.asking.discard(tasks[0].album_id)
-            engine.dispatch.wake.set()
+            await self._record(question, [None] * len(tasks))
+            self._asked(question)
             return
         http = self._https.get(target)
         if http is None:
-            http = self._https[target] = target.http()
+            http = self._https[target] = run.world.http(target, None)
         photos = [
             Asked(
                 task.sent_as or os.path.basename(text_of(task.path)),
@@ -137,67 +128,76 @@ class Asker(threading.Thread):
             for task in tasks
         ]
         try:
-            answers = target.ask(http, tasks[0].album, photos)
-            engine.dispatch.answered(lane)
+            answers = await run.world.helpers.run(Work.ASK, target.ask, http, tasks[0].album, photos)
+            run.queue.answered(lane)
             if question.before:
-                self._record(question, answers)
+                await self._record(question, answers)
             else:
-                self._look(question, http, photos, answers)
+                await self._look(question, http, photos, answers)
         except NotAllowed as refused:
-            self._not_allowed(question, refused)
+            await self._not_allowed(question, refused)
         except Unasked as unasked:
-            engine.dispatch.unanswered(lane, unasked)
+            run.queue.unanswered(lane, unasked)
         except AlbumupError as error:
-            engine.dispatch.close_lane(lane, error)
-        engine.asking.discard(tasks[0].album_id)
-        engine.dispatch.wake.set()
+            run.queue.close_lane(lane, error)
+        self._asked(question)
 
-    def _look(
+    def _asked(self, question: _Question) -> None:
+        self._run.asking.discard(question.tasks[0].album_id)
+        for bell in (self._run.queue.to_end, self._run.queue.to_keep):
+            bell.ring()
+
+    async def _look(
         self, question: _Question, http: Http, photos: Sequence[Asked], answers: Sequence[Verdict | None]
     ) -> None:
         """Look at what the server says it has, and record it, a few at a time. Raises as ``Target.see`` does."""
-        target, tasks = question.lane.target, question.tasks
+        run, target, tasks = self._run, question.lane.target, question.tasks
         seen: list[Seen | None] = []
         done = 0
 
-        def record() -> None:
+        async def record() -> None:
             part = _Question(question.lane, tasks[done : len(seen)], before=False)
-            self._record(part, answers[done : len(seen)], seen[done:])
+            await self._record(part, answers[done : len(seen)], seen[done:])
+
+        async def see(photo: Asked, answer: Verdict) -> Seen:
+            return await run.world.helpers.run(Work.ASK, target.see, http, tasks[0].album, photo, answer)
 
         try:
             for photo, answer in zip(photos, answers, strict=True):
-                if self._engine.dispatch.ended.is_set():
+                if run.queue.has_ended:
                     return
                 is_there = answer is not None and answer.kind in (VerdictKind.STORED, VerdictKind.DUPLICATE)
                 try:
-                    seen.append(target.see(http, tasks[0].album, photo, answer) if answer and is_there else None)
+                    seen.append(await see(photo, answer) if answer is not None and is_there else None)
                 except NotAllowed as refused:  # of this one; what was seen of the others counts
                     seen.append(Seen(Original.UNKNOWN, str(refused)))
                 if len(seen) - done == _SEEN_AT_A_TIME:
-                    record()
+                    await record()
                     done = len(seen)
         finally:
             if len(seen) > done:
-                record()
+                await record()
 
-    def _not_allowed(self, question: _Question, refused: NotAllowed) -> None:
+    async def _not_allowed(self, question: _Question, refused: NotAllowed) -> None:
         """The key may not ask. That closes nothing: photos are sent unasked, and what is in doubt stays so."""
         if question.before:
-            self._record(question, [None] * len(question.tasks))
+            await self._record(question, [None] * len(question.tasks))
             return
-        self._stay(question, str(refused))
+        await self._stay(question, str(refused))
 
-    def _stay(self, question: _Question, why: str) -> None:
+    async def _stay(self, question: _Question, why: str) -> None:
         """What is in doubt stays so."""
         words = f"whether it is there cannot be asked: {why}"
         unknown = Verdict(VerdictKind.UNPROVEN, "it cannot be asked")
-        self._record(question, [unknown] * len(question.tasks), [Seen(Original.UNKNOWN, words)] * len(question.tasks))
+        await self._record(
+            question, [unknown] * len(question.tasks), [Seen(Original.UNKNOWN, words)] * len(question.tasks)
+        )
 
-    def _record(
+    async def _record(
         self, question: _Question, answers: Sequence[Verdict | None], seen: Sequence[Seen | None] | None = None
     ) -> None:
         """``seen``: of what was in doubt, what came of looking at each; None where nobody looked."""
-        engine, lane, tasks = self._engine, question.lane, question.tasks
+        run, lane, tasks = self._run, question.lane, question.tasks
         seen = [None] * len(tasks) if seen is None else seen
         steps: list[tuple[Task, State, str]] = []
         again: list[Task] = []
@@ -209,10 +209,10 @@ class Asker(threading.Thread):
                 state: State | None
                 try:
                     if question.before:
-                        state = engine.recording.known(journal, task, answer)
+                        state = run.outcomes.known(journal, task, answer)
                     else:
-                        state = engine.recording.answered(
-                            journal, task, lane.rules, answer, look, lane.target.address, chance=engine.chance()
+                        state = run.outcomes.answered(
+                            journal, task, lane.rules, answer, look, lane.target.address, chance=run.world.chance()
                         )
                 except LostTask:
                     continue  # cancelled or forgotten meanwhile
@@ -222,19 +222,18 @@ class Asker(threading.Thread):
                     is_over = state in DONE or state is State.PENDING
                     steps.append((task, state, "" if is_over else journal.reason_of(task.id)))
 
-        def recorded() -> None:
-            for task, state, words in steps:
-                if state in DONE and task.body is not None and task.body.spool:
-                    drop_copies([task.body.spool], engine.options.spool_folder)
-                engine.recording.count(state, task.size)
-                if state is not State.PENDING:
-                    engine.recording.tell(str(state), task, outcome="asked", error=words or None)
-                elif not question.before:
-                    engine.recording.tell("attempt", task, outcome="asked")
-            for task in again:
-                words = "it is there; after a fault of the server it is looked at once more"
-                wait = lane.rules.seen_again
-                engine.recording.tell("in_doubt", task, outcome="asked", error=words, asks_in=wait)
-            engine.dispatch.wet([lane])
-
-        engine.recorder.do(record, recorded).wait()
+        await run.commits.do(record)
+        for task, state, words in steps:
+            if state in DONE and task.body is not None and task.body.spool:
+                drop_copies([task.body.spool], run.options.spool_folder)
+            run.outcomes.count(state, task.size)
+            if state is not State.PENDING:
+                run.outcomes.tell(str(state), task, outcome="asked", error=words or None)
+            elif not question.before:
+                run.outcomes.tell("attempt", task, outcome="asked")
+        for task in again:
+            words = "it is there; after a fault of the server it is looked at once more"
+            wait = lane.rules.seen_again
+            run.outcomes.tell("in_doubt", task, outcome="asked", error=words, asks_in=wait)
+        run.queue.wet([lane])
+        run.queue.to_prepare.ring()

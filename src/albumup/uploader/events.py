@@ -6,24 +6,30 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from albumup.journal.rows import Task
 from albumup.transfer import Meter
 
 Listener = Callable[[dict[str, Any]], None]
 """Takes an event: ``event``, ``time`` (Unix seconds), ``album``, ``target``, ``path`` (bytes) and more by its kind.
 
-Called by whichever thread commits, one at a time, after the commit that made it true; it must not raise.
+Called after the commit that made it true, in the loop's thread; it must neither wait nor raise.
 """
 
 
 @dataclass(slots=True)
 class Slot:
-    """One worker's place: the photo it is sending, if any."""
+    """The place of one upload: the photo that is being sent, if any."""
 
     name: bytes = b""
     size: int = 0
     task_id: int = 0
     album_id: int = 0
     meter: Meter = field(default_factory=Meter)
+
+    def begin(self, task: Task) -> None:
+        self.name, self.size = task.path, task.size
+        self.task_id, self.album_id = task.id, task.album_id
+        self.meter = Meter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +69,7 @@ class Progress:
 
 @dataclass(slots=True)
 class Counts:
-    """What a run has done so far; changed by whichever thread commits, one at a time."""
+    """What a run has done so far."""
 
     done: int = 0
     done_bytes: int = 0

@@ -1,0 +1,226 @@
+"""Group commit: all changes of one turn of the loop are one transaction, fsynced once.
+
+Changes are small functions of the journal. They are gathered, and made at the end of the loop's turn, in the loop's
+thread. On a disk that is quick the commit is made there, too; while it is slow, a helper waits for it, and the loop
+gathers what comes next. A connection is used by one thread at a time, and nobody uses it while a helper has it.
+
+A change that raises LostTask must not have changed anything before; any other error undoes its whole batch and ends the
+commits, for then the journal itself is at fault.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+from albumup.errors import LocalError
+from albumup.helpers import Helpers, Work
+from albumup.journal.journal import Journal, LostTask
+from albumup.journal.opening import BUSY_SECONDS, journal_fault
+
+T = TypeVar("T")
+
+_MOST = 512
+"""Changes in one commit, at most: another process waits no longer than that."""
+SLOW_SECONDS = 0.004
+"""A commit that takes longer is waited for by a helper the next time."""
+
+
+class _Change(NamedTuple):
+    make: Callable[[Journal], Any]
+    future: asyncio.Future[Any] | None
+    after: Callable[[], None] | None
+
+
+class Commits:
+    """Owns ``journal`` until ``close``. ``after`` of a change, and whoever awaits it, runs once it is durable.
+
+    Made within a running loop, and used by its thread alone. ``slow``: seconds, as ``SLOW_SECONDS``.
+    """
+
+    def __init__(self, journal: Journal, helpers: Helpers, slow: float = SLOW_SECONDS) -> None:
+        self.journal = journal
+        self.fault: BaseException | None = None
+        self._helpers = helpers
+        self._loop = asyncio.get_running_loop()
+        self._gathered: deque[_Change] = deque()
+        self._is_due = False
+        """The end of this turn makes a commit."""
+        self._is_away = False
+        """A helper has the connection."""
+        self._slow = slow
+        self._took = 0.0
+        self._is_closed = False
+        self._idle: list[asyncio.Future[None]] = []
+        self._on_fault: Callable[[BaseException], None] = lambda _: None
+        self._wait_for_others(0.0)
+
+    def on_fault(self, call: Callable[[BaseException], None]) -> None:
+        """``call`` is told when the journal fails."""
+        self._on_fault = call
+
+    def do(self, change: Callable[[Journal], T]) -> asyncio.Future[T]:
+        """Hand a change over; awaiting gives what it returned, once it is durable. Raises what it raised, or the
+        fault that ended the commits."""
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._gather(_Change(change, future, None))
+        return future
+
+    def note(self, change: Callable[[Journal], Any], after: Callable[[], None] | None = None) -> None:
+        """Hand over a change that nobody awaits."""
+        self._gather(_Change(change, None, after))
+
+    async def read(self, query: Callable[[Journal], T]) -> T:
+        """Look something up, at once if the connection is here; changes that are not yet made are not seen."""
+        if self._is_away or self.fault is not None:
+            return await self.do(query)
+        return query(self.journal)
+
+    async def flush(self) -> None:
+        """Return once what has gathered is committed, if it can be."""
+        while (self._gathered or self._is_away) and not self._is_closed:
+            idle = self._loop.create_future()
+            self._idle.append(idle)
+            await idle
+
+    async def close(self) -> None:
+        """Commit what has gathered; the journal is the caller's again, and what comes later is never made."""
+        await self.flush()
+        self._is_closed = True
+        if self.fault is None:
+            self._wait_for_others(BUSY_SECONDS)
+
+    def _gather(self, change: _Change) -> None:
+        if self.fault is not None or self._is_closed:
+            _settle(change, None, self.fault or LocalError(f"{self.journal.path}: closed"))
+            return
+        self._gathered.append(change)
+        if not (self._is_due or self._is_away):
+            self._is_due = True
+            self._loop.call_soon(self._turn)
+
+    # A turn: begin, make the changes, commit, tell. A helper has the connection while one of these has to wait.
+
+    def _turn(self) -> None:
+        self._is_due = False
+        if self._is_away:
+            return
+        if not self._gathered:
+            self._be_idle()
+            return
+        try:
+            self.journal.begin()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                self._fail(journal_fault(self.journal.path, error), [])
+                return
+            self._lend(self._begin_patiently, self._make)
+        except sqlite3.Error as error:
+            self._fail(journal_fault(self.journal.path, error), [])
+        else:
+            self._make()
+
+    def _begin_patiently(self) -> None:
+        """Another process is writing: wait for it."""
+        self._wait_for_others(BUSY_SECONDS)
+        try:
+            self.journal.begin()
+        finally:
+            self._wait_for_others(0.0)
+
+    def _make(self) -> None:
+        work = [self._gathered.popleft() for _ in range(min(len(self._gathered), _MOST))]
+        made: list[tuple[_Change, Any, LostTask | None]] = []
+        try:
+            for change in work:
+                try:
+                    made.append((change, change.make(self.journal), None))
+                except LostTask as lost:
+                    made.append((change, None, lost))
+            self.journal.finish()
+        except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it, whatever it was
+            self._fail(_fault_of(self.journal, error), work)
+            return
+        if self._took > self._slow:
+            self._lend(self._commit, lambda: self._tell(made), work)
+            return
+        try:
+            self._commit()
+        except BaseException as error:  # noqa: BLE001 - as above
+            self._fail(_fault_of(self.journal, error), work)
+            return
+        self._tell(made)
+
+    def _commit(self) -> None:
+        began = time.perf_counter()
+        self.journal.commit()
+        self._took = time.perf_counter() - began
+
+    def _tell(self, made: list[tuple[_Change, Any, LostTask | None]]) -> None:
+        """The batch is durable."""
+        try:
+            self.journal.made()
+            for change, value, lost in made:
+                _settle(change, value, lost)
+                if change.after is not None and lost is None:
+                    change.after()
+        except BaseException as error:  # noqa: BLE001 - the run must end with words
+            self.fault = error
+            self._on_fault(error)
+        if self._gathered and self.fault is None:
+            self._is_due = True
+            self._loop.call_soon(self._turn)
+        else:
+            self._be_idle()
+
+    def _lend(self, wait: Callable[[], None], then: Callable[[], None], work: list[_Change] | None = None) -> None:
+        """A helper has the connection until ``wait`` is over."""
+        self._is_away = True
+
+        def returned(waited: asyncio.Future[None]) -> None:
+            self._is_away = False
+            error = waited.exception()
+            if error is not None:
+                self._fail(_fault_of(self.journal, error), work or [])
+            else:
+                then()
+
+        waiting = asyncio.ensure_future(self._helpers.run(Work.COMMIT, wait))
+        waiting.add_done_callback(returned)
+
+    def _fail(self, error: BaseException, work: list[_Change]) -> None:
+        self.fault = error
+        self.journal.undo()
+        for change in (*work, *self._gathered):
+            _settle(change, None, error)
+        self._gathered.clear()
+        self._on_fault(error)
+        self._be_idle()
+
+    def _be_idle(self) -> None:
+        idle, self._idle = self._idle, []
+        for waiting in idle:
+            if not waiting.done():
+                waiting.set_result(None)
+
+    def _wait_for_others(self, seconds: float) -> None:
+        self.journal.connection.execute(f"pragma busy_timeout = {int(seconds * 1000)}")
+
+
+def _settle(change: _Change, value: Any, error: BaseException | None) -> None:
+    future = change.future
+    if future is None or future.done():
+        return
+    if error is None:
+        future.set_result(value)
+    else:
+        future.set_exception(error)
+        future.exception()  # whoever has left need not hear of it
+
+
+def _fault_of(journal: Journal, error: BaseException) -> BaseException:
+    return journal_fault(journal.path, error) if isinstance(error, sqlite3.Error) else error

@@ -1,0 +1,99 @@
+"""An engine in a thread of its own, for a command that shows it and hears signals."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from albumup.uploader.engine import Engine
+from albumup.uploader.events import Listener, Progress
+from albumup.uploader.options import Draining, RunEnd, Stop
+from albumup.uploader.world import World, this_world
+
+T = TypeVar("T")
+
+_SHOWN_SECONDS = 0.1
+_ANSWER_SECONDS = 1.0
+"""How long an engine may take to answer: it takes longer only where something hangs."""
+
+Make = Callable[[Listener, World], Engine]
+"""Makes the engine within its loop, given who listens, and the world."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a run looks like at a moment."""
+
+    progress: Progress
+    albums: list[str]
+
+
+class Beside:
+    """Runs an engine beside its caller, who takes ``events`` out when he likes. A thread that hangs is left behind."""
+
+    def __init__(self, make: Make) -> None:
+        self.events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self.shown: Shown | None = None
+        self.end: RunEnd | None = None
+        self.fault: BaseException | None = None
+        """What ended it without an end."""
+        self._make = make
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._engine: Engine | None = None
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._thread.start()
+
+    def wait(self, seconds: float) -> bool:
+        """True once the run is over; False after so many seconds."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def drain(self, stop: Stop, grace: float) -> Draining | None:
+        """As ``Engine.drain``; None where it does not answer."""
+        return self._ask(lambda engine: engine.drain(stop, grace))
+
+    def cut(self) -> None:
+        """As ``Engine.cut``."""
+        self._ask(lambda engine: engine.cut())
+
+    def _ask(self, question: Callable[[Engine], T]) -> T | None:
+        answer: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+        def ask() -> None:
+            try:
+                assert self._engine is not None
+                answer.set_result(question(self._engine))
+            except BaseException as error:  # noqa: BLE001 - whoever asks must hear of it
+                answer.set_exception(error)
+
+        try:
+            assert self._loop is not None
+            self._loop.call_soon_threadsafe(ask)
+            return answer.result(_ANSWER_SECONDS)
+        except (RuntimeError, AssertionError, TimeoutError):  # it has just ended, or begins, or hangs
+            return None
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._work())
+        except BaseException as fault:  # noqa: BLE001 - the caller tells it
+            self.fault = fault
+
+    async def _work(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._engine = engine = self._make(self.events.put, this_world())
+        showing = self._loop.create_task(self._show(engine))
+        try:
+            self.end = await engine.run()
+        finally:
+            showing.cancel()
+
+    async def _show(self, engine: Engine) -> None:
+        while True:
+            self.shown = Shown(engine.progress(), engine.album_names)
+            await asyncio.sleep(_SHOWN_SECONDS)

@@ -1,0 +1,157 @@
+"""Opening what is to be sent: ahead of its sending, and by helpers, for a disk may hang."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+
+from albumup.body import Place, Source
+from albumup.cards import device_at
+from albumup.helpers import Helpers, Work
+from albumup.journal.rows import Body, Task
+from albumup.transfer.values import BLOCK, Unreadable
+
+_AHEAD = 12
+"""Photos that are opened before their turn."""
+SMALL = 64 << 10
+"""Bytes of a photo that is read whole when it is opened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A photo, open. ``device``: of the file system that its folder lies on (``cards.device_at``)."""
+
+    source: Source
+    device: int
+
+
+class OpenPayload:
+    """A source as the wire wants it; a file of a disk that may hang is touched by helpers alone."""
+
+    def __init__(self, source: Source, helpers: Helpers) -> None:
+        self.source = source
+        self.size = source.pins.size
+        self.content = source.content
+        self.descriptor = source.descriptor
+        self._helpers = helpers
+        self._probes = source.is_quick and not source.is_in_memory and hasattr(os, "RWF_NOWAIT")
+
+    async def check(self) -> None:
+        """Before the tail, and when the answer is in: raises SourceChanged unless the bytes are the journaled ones."""
+        if not (self.source.is_quick and self.source.is_untouched()):
+            await self._helpers.run(Work.OPEN, self.source.check)
+
+    async def is_at_hand(self, start: int, size: int) -> bool:
+        """Does the system have these bytes in memory, so that nobody waits for a disk?"""
+        if not self._probes:
+            return self.source.is_in_memory
+        try:
+            os.preadv(self.descriptor, [bytearray(1)], start + size - 1, os.RWF_NOWAIT)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            if error.errno == errno.EOPNOTSUPP:
+                self._probes = False
+            return False
+        return True
+
+    async def read(self, start: int, size: int) -> bytes:
+        """So many bytes from ``start``. Raises Unreadable."""
+        return await self._helpers.run(Work.OPEN, _read, self.descriptor, start, size)
+
+
+def _read(descriptor: int, start: int, size: int) -> bytes:
+    data = bytearray(size)
+    view = memoryview(data)
+    done = 0
+    while done < size:
+        try:
+            count = os.preadv(descriptor, [view[done : done + BLOCK]], start + done)
+        except OSError as error:
+            raise Unreadable(error.strerror) from error
+        if count == 0:
+            raise Unreadable("it shrank")
+        done += count
+    return bytes(data)
+
+
+class Opener:
+    """Opens photos by helpers, some of them before their turn."""
+
+    def __init__(self, helpers: Helpers, spool_folder: str) -> None:
+        self._helpers = helpers
+        self._spool_folder = spool_folder
+        self._ahead: dict[int, asyncio.Future[Opened]] = {}
+
+    def look_ahead(self, reserved: Iterable[Task]) -> None:
+        """Begin to open what comes next; what was opened and does not come next after all is closed."""
+        next_ones = list(islice(reserved, _AHEAD))
+        if len(self._ahead) > _AHEAD:
+            for task_id in self._ahead.keys() - {task.id for task in next_ones}:
+                _close(self._ahead.pop(task_id))
+        for task in next_ones:
+            body = task.body
+            if task.id not in self._ahead and body is not None and not body.spool:
+                self._ahead[task.id] = self._begin(task, body)
+
+    async def open(self, task: Task, body: Body) -> Opened:
+        """The photo itself. Raises AnotherVolume, SourceGone, LocalError."""
+        opening = self._ahead.pop(task.id, None)
+        if opening is not None:
+            opened = await self._unless_cancelled(opening)
+            if await self._is_still_there(opened.source):
+                return opened
+            opened.source.close()
+        return await self._unless_cancelled(self._begin(task, body))
+
+    def _begin(self, task: Task, body: Body) -> asyncio.Future[Opened]:
+        return asyncio.ensure_future(self._helpers.run(Work.OPEN, _open, task.path, body, Place(task.volume)))
+
+    async def _unless_cancelled(self, opening: asyncio.Future[Opened]) -> Opened:
+        try:
+            return await opening
+        except asyncio.CancelledError:
+            _close(opening)
+            raise
+
+    async def _is_still_there(self, source: Source) -> bool:
+        """Has nothing happened to it since it was opened?"""
+        if source.is_quick:
+            return source.is_still_there()
+        return await self._helpers.run(Work.OPEN, source.is_still_there)
+
+    async def open_copy(self, copy: str, body: Body) -> Source:
+        """A copy of our own, read and digested. Raises SourceChanged, SourceGone, LocalError."""
+        return await self._helpers.run(Work.OPEN, _open_copy, os.fsencode(copy), body)
+
+    def close(self) -> None:
+        for opening in self._ahead.values():
+            _close(opening)
+        self._ahead.clear()
+
+
+def _open(path: bytes, body: Body, place: Place) -> Opened:
+    source = Source(path, body, place)
+    source.read_if_small(SMALL)
+    return Opened(source, device_at(os.path.dirname(path)))
+
+
+def _open_copy(path: bytes, body: Body) -> Source:
+    source = Source(path, body, None)
+    source.verify()
+    source.read_if_small(SMALL)
+    return source
+
+
+def _close(opening: asyncio.Future[Opened]) -> None:
+    """Once it is there, nobody wants it any more."""
+
+    def closes(opened: asyncio.Future[Opened]) -> None:
+        if not opened.cancelled() and opened.exception() is None:
+            opened.result().source.close()
+
+    opening.add_done_callback(closes)

@@ -1,0 +1,408 @@
+"""The preparer: has photos read once, in the order of their push, and journals their bodies.."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import queue
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+
+from albumup.body import AnotherVolume, SourceChanged, SourceGone, sent_name
+from albumup.cards import device_at
+from albumup.disk import fsync_folder
+from albumup.errors import AlbumupError, ConfigError, TryLater
+from albumup.facts import FactsReader
+from albumup.helpers import Work
+from albumup.journal import copies, framing
+from albumup.journal.journal import Journal, LostTask
+from albumup.journal.naming import Folder
+from albumup.journal.rows import Body, Task
+from albumup.journal.states import Prepared
+from albumup.prepare import Reading, body_of, photo_of, read, reread
+from albumup.uploader.lane import Lane
+from albumup.uploader.origins import STRANGER
+from albumup.uploader.run import Run
+from albumup.uploader.spooling import is_away, open_copy
+
+_BATCH = 64
+_OPEN = 64
+"""Photos that are handed out to be read, at most."""
+_RESTLESS_SECONDS = 1.0
+_MOST_RESTLESS = 5
+"""Readings of a file that is being written to before it is given up as missing."""
+
+
+class _Ended(Exception):
+    """The run is over; the reading is not needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A photo to be read, or one whose body is framed anew (``is_anew``)."""
+
+    lane: Lane
+    task: Task
+    is_anew: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    wanted: _Wanted
+    reading: Reading
+
+
+class _Readers:
+    """Readers of metadata, for one helper at a time each."""
+
+    def __init__(self) -> None:
+        self._idle: queue.SimpleQueue[FactsReader] = queue.SimpleQueue()
+
+    @contextlib.contextmanager
+    def one(self) -> Iterator[FactsReader]:
+        try:
+            reader = self._idle.get_nowait()
+        except queue.Empty:
+            reader = FactsReader()
+        try:
+            yield reader
+        finally:
+            self._idle.put(reader)
+
+    def close(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._idle.get_nowait().close()
+
+
+class Preparer:
+    """Prepares every unprepared task in the run's scope."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._loop = asyncio.get_running_loop()
+        self._restless: dict[int, tuple[int, float]] = {}
+        self._reading: set[int] = set()
+        """Ids of the tasks that are being read, or are read and not yet journaled."""
+        self._waiting: set[asyncio.Task[None]] = set()
+        self._done: list[_Read] = []
+        self._spooled = 0
+        self._readers = _Readers()
+        self._zones: dict[int | None, str | None] = {}
+        self._spool_folder, self._was_used = run.options.spool_folder, False
+        self._devices: dict[tuple[int, bytes], int] = {}
+        """Of the folders of each root, as ``cards.device_at`` had them first."""
+        self._hopeless: set[int] = set()
+        """Tasks that the configuration of their target cannot serve."""
+        self._told_anew: set[Lane] = set()
+        """Targets of which the user knows that bodies are framed anew."""
+
+    async def work(self) -> None:
+        run, bell = self._run, self._run.queue.to_prepare
+        try:
+            self._was_used = await run.commits.read(self._is_in_use)
+            while not run.queue.has_ended:
+                await self._journal()
+                if await self._hand_out() or self._done:
+                    continue
+                if not self._reading:
+                    self._rest()
+                await bell.wait(self._until_restless())
+        except _Ended:
+            pass
+        finally:
+            for waiting in self._waiting:
+                waiting.cancel()
+            self._readers.close()
+            run.is_preparing = False
+
+    def _rest(self) -> None:
+        """Nothing is to be read now."""
+        run = self._run
+        if self._spooled:
+            run.outcomes.spooled(self._spooled)
+            self._spooled = 0
+        run.is_preparing = False
+        for bell in (run.queue.to_ask, run.queue.to_keep, run.queue.to_end):
+            bell.ring()
+
+    def _until_restless(self) -> float | None:
+        """Seconds until a photo that was being written to is read again; None where there is none."""
+        times = [until for task_id, (_, until) in self._restless.items() if task_id not in self._reading]
+        return max(0.0, min(times) - self._loop.time()) if times else None
+
+    def _is_in_use(self, journal: Journal) -> bool:
+        """Were copies put into the spool folder before? The one beside the journal is on no other disk."""
+        return copies.was_used(journal, self._spool_folder)
+
+    async def _hand_out(self) -> bool:
+        """Have more photos read, as many as may be; True if something was found to do."""
+        room = _OPEN - len(self._reading)
+        if room < _OPEN // 2:
+            return False
+        found, stills = await self._run.commits.read(lambda journal: self._next(journal, room))
+        await self._pair(stills)
+        for wanted in found:
+            self._reading.add(wanted.task.id)
+            waiting = self._loop.create_task(self._read(wanted))
+            self._waiting.add(waiting)
+            waiting.add_done_callback(self._read_ended)
+        self._run.is_preparing = self._run.is_preparing or bool(found)
+        return bool(stills)
+
+    def _read_ended(self, waiting: asyncio.Task[None]) -> None:
+        self._waiting.discard(waiting)
+        if not waiting.cancelled() and (error := waiting.exception()) is not None and not isinstance(error, _Ended):
+            self._run.fail(error)
+
+    def _next(self, journal: Journal, room: int) -> tuple[list[_Wanted], list[tuple[Lane, Task]]]:
+        """What is to be read next; and stills of live photos whose clips they need not wait for any more."""
+        run, now = self._run, self._loop.time()
+        found: list[_Wanted] = []
+        stills: list[tuple[Lane, Task]] = []
+        most = room + len(self._reading) + len(self._restless) + len(self._hopeless)
+        for album in run.queue.albums.values():
+            lane = run.queue.lanes.get(album.target)
+            if lane is None:
+                continue
+            if lane.closing is None and lane.target.pairs_live:
+                stills += [(lane, task) for task in journal.unpaired(album.id, _BATCH)]
+            for root_id in run.queue.album_roots.get(album.id, ()):
+                is_away = root_id in run.queue.away
+                if lane.closing is None:
+                    stale = framing.stale(journal, album.id, root_id, most, copies=is_away)
+                    found += [_Wanted(lane, task, True) for task in stale if task.id not in self._reading]
+                if is_away or len(found) >= room:
+                    continue
+                for task in journal.unprepared(album.id, root_id, most):
+                    waits = task.id in self._reading or self._restless.get(task.id, (0, 0.0))[1] > now
+                    is_wanted = lane.closing is None or (task.spool and task.id not in self._hopeless)
+                    if is_wanted and not waits:
+                        found.append(_Wanted(lane, task, False))
+        return found[:room], stills
+
+    async def _pair(self, stills: list[tuple[Lane, Task]]) -> None:
+        """Frame stills with their clips' ids, or let them go without."""
+        run = self._run
+        changes: list[tuple[int, Body | None]] = []
+        for lane, task in stills:
+            body = task.body
+            try:
+                if task.clip_id and body is not None:
+                    reading = Reading(body.pins, body.digests, body.taken, body.spool, task.sidecar)
+                    framed = body_of(task, reading, lane.target, task.sent_as or "", lane.definition)
+                    changes.append((task.id, framed))
+                else:
+                    changes.append((task.id, None))
+            except AlbumupError as error:
+                run.queue.close_lane(lane, error)
+
+        def record(journal: Journal) -> None:
+            for task_id, framed in changes:
+                with contextlib.suppress(LostTask):  # cancelled meanwhile
+                    journal.paired(task_id, framed)
+
+        if changes:
+            await run.commits.do(record)
+            run.queue.wet(lane for lane, _ in stills)
+
+    # Reading one photo.
+
+    async def _read(self, wanted: _Wanted) -> None:
+        lane, task = wanted.lane, wanted.task
+        reading: Reading | None = None
+        try:
+            read_it = self._read_anew if wanted.is_anew else self._read_first
+            reading = await read_it(lane, task)
+        except ConfigError as error:
+            self._run.queue.close_lane(lane, error)
+            self._hopeless.add(task.id)
+        finally:
+            if reading is None:
+                self._reading.discard(task.id)
+            else:
+                self._done.append(_Read(wanted, reading))
+            self._run.queue.to_prepare.ring()
+
+    async def _read_first(self, lane: Lane, task: Task) -> Reading | None:
+        run = self._run
+        helpers = run.world.helpers
+        if task.root_id in run.queue.away:
+            return None
+        device = await self._device_of(task)
+        if not await run.origins.is_known(task, device) and await run.queue.root_away(task.root_id, STRANGER):
+            return None
+        try:
+            work = Work.COPY if task.spool else Work.READ
+            reading = await helpers.run(work, self._read_now, lane, task)
+        except AnotherVolume as other:
+            await run.queue.root_away(task.root_id, str(other))
+            return None
+        except SourceGone as gone:
+            if not await run.queue.root_away(task.root_id, await run.origins.stranger(task)):
+                self._give_up(task, str(gone))
+            return None
+        except SourceChanged as changed:
+            times = self._restless.get(task.id, (0, 0.0))[0] + 1
+            self._restless[task.id] = (times, self._loop.time() + _RESTLESS_SECONDS)
+            if times >= _MOST_RESTLESS:
+                self._give_up(task, f"{changed}, again and again")
+            return None
+        differs = (reading.pins.size, reading.pins.mtime_ns) != task.seen
+        if differs and (why := await run.origins.stranger(task)) and await run.queue.root_away(task.root_id, why):
+            return None
+        if reading.pins.size == 0:
+            self._give_up(task, "it is empty now")
+            return None
+        self._restless.pop(task.id, None)
+        self._spooled += task.spool
+        return reading
+
+    async def _device_of(self, task: Task) -> int:
+        folder = os.path.dirname(task.path)
+        device = self._devices.get((task.root_id, folder))
+        if device is None:
+            device = await self._run.world.helpers.run(Work.LOOK, device_at, folder)
+            self._devices[task.root_id, folder] = device
+        return device
+
+    def _read_now(self, lane: Lane, task: Task) -> Reading:
+        """By a helper. Raises as ``prepare.read`` does."""
+        spool = partial(open_copy, self._spool_folder, was_used=self._was_used) if task.spool else None
+        with self._readers.one() as facts:
+            return read(task, lane.target, facts, spool, self._on_spooled if task.spool else self._on_block)
+
+    def _on_block(self, _: int) -> None:
+        if self._run.queue.has_ended:
+            raise _Ended
+
+    def _on_spooled(self, size: int) -> None:
+        """Only one helper copies, and nobody else writes this number."""
+        self._on_block(size)
+        self._run.outcomes.counts.spooled_bytes += size
+
+    async def _read_anew(self, lane: Lane, task: Task) -> Reading | None:
+        """What is known of a photo whose body is framed anew, and what its form wants besides."""
+        run, body = self._run, task.body
+        assert body is not None
+        if lane not in self._told_anew:
+            self._told_anew.add(lane)
+            run.outcomes.framed_anew(lane)
+        copy = os.path.join(run.options.spool_folder, body.spool) if body.spool else None
+        try:
+            return await self._reread(lane, task, copy)
+        except AnotherVolume as other:
+            await run.queue.root_away(task.root_id, str(other))
+        except (SourceChanged, SourceGone) as fault:
+            if copy and isinstance(fault, SourceGone):
+                why = await run.world.helpers.run(Work.LOOK, is_away, copy)
+                if why:
+                    words = f"{os.path.dirname(copy)}: {why}; copies of photos are to be there"
+                    run.fail(TryLater(words, "Bring back its disk, then: albumup resume"))
+                    return None
+            if copy:
+                return await self._reread_itself(lane, task, f"its copy cannot be used ({fault})")
+            if not await run.queue.root_away(task.root_id, await run.origins.stranger(task)):
+                await self._start_afresh(task, str(fault))
+        return None
+
+    async def _reread_itself(self, lane: Lane, task: Task, words: str) -> Reading | None:
+        """The photo itself in place of its copy, if it has the journaled bytes still; else it is missing."""
+        try:
+            return replace(await self._reread(lane, task, None), spool=None)
+        except (SourceChanged, SourceGone, AnotherVolume) as other:
+            self._give_up(task, f"{words}, and the photo itself neither ({other})")
+        return None
+
+    async def _reread(self, lane: Lane, task: Task, copy: str | None) -> Reading:
+        """``prepare.reread``, from a copy if there is one. Raises as it does."""
+        body = task.body
+        assert body is not None
+        zone = await self._zone_of(body.definition) if body.taken else None
+        same_zone = zone == (lane.target.settings.timezone or "")
+        source = os.fsencode(copy) if copy else None
+        return await self._run.world.helpers.run(Work.READ, self._reread_now, lane, task, source, same_zone)
+
+    def _reread_now(self, lane: Lane, task: Task, source: bytes | None, same_zone: bool) -> Reading:
+        """By a helper."""
+        with self._readers.one() as facts:
+            return reread(task, lane.target, facts, source, self._on_block, same_zone=same_zone)
+
+    async def _zone_of(self, definition: int | None) -> str | None:
+        """The time zone that a definition named; None if the definition is not known."""
+        if definition not in self._zones:
+            zone = await self._run.commits.read(lambda journal: framing.timezone_of(journal, definition))
+            self._zones[definition] = zone
+        return self._zones[definition]
+
+    async def _start_afresh(self, task: Task, words: str) -> None:
+        """It has other bytes, or is gone: it is read as if for the first time."""
+
+        def record(journal: Journal) -> None:
+            with contextlib.suppress(LostTask):
+                journal.prepare_again(task.id)
+
+        await self._run.commits.do(record)
+        self._run.outcomes.tell("changed", task, error=words)
+
+    def _give_up(self, task: Task, words: str) -> None:
+        outcomes = self._run.outcomes
+        self._restless.pop(task.id, None)
+
+        def record(journal: Journal) -> None:
+            with contextlib.suppress(LostTask):
+                outcomes.missing(journal, task, words)
+
+        self._run.commits.note(record, lambda: outcomes.told_missing(task, words))
+
+    # Journaling what was read.
+
+    async def _journal(self) -> None:
+        """Name, frame and journal what was read; the copies' folder is fsynced before the rows that name them."""
+        done, self._done = self._done, []
+        if not done:
+            return
+        run = self._run
+        if any(one.reading.spool for one in done):
+            await run.world.helpers.run(Work.COPY, fsync_folder, self._spool_folder)
+        await run.commits.do(partial(self._record, done))
+        self._reading.difference_update(one.wanted.task.id for one in done)
+        run.queue.wet({one.wanted.lane for one in done})
+
+    def _record(self, done: list[_Read], journal: Journal) -> None:
+        if any(one.reading.spool for one in done):
+            copies.note_folder(journal, self._spool_folder)
+            self._was_used = self._is_in_use(journal)
+        for one in done:
+            lane, task, reading = one.wanted.lane, one.wanted.task, one.reading
+            target = lane.target
+            try:
+                photo = photo_of(task, reading.pins, reading.digests, reading.taken, target)
+                wanted = target.filename(photo)
+                name = _name(journal, lane, task, wanted, reading.digests["sha256"])
+                body = body_of(task, reading, target, name, lane.definition)
+            except AlbumupError as error:
+                if error.exit_code != ConfigError.exit_code:
+                    raise
+                self._run.queue.close_lane(lane, error)
+                self._hopeless.add(task.id)
+                continue
+            try:
+                then = Prepared.UNASKED if target.asks_first else Prepared.READY
+                journal.prepared(task.id, body, name, seen=task.seen, then=then)
+            except LostTask:
+                continue  # cancelled meanwhile; its copy is swept
+            if reading.sidecar is not None:
+                journal.sidecar_read(task.id, reading.sidecar, hashlib.sha256(reading.sidecar).hexdigest())
+
+
+def _name(journal: Journal, lane: Lane, task: Task, wanted: str, sha256: str) -> str:
+    """What a photo is sent as; unique where it is put, where the server may overwrite by name."""
+    target = lane.target
+    if not target.overwrites_by_name:
+        return sent_name(wanted)
+    folder = Folder(target.puts_into(task.album), is_shared=target.shares_folder(task.album))
+    return journal.name_photo(task.id, task.album_id, partial(sent_name, wanted), task.sent_as, folder, sha256)

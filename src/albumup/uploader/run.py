@@ -1,0 +1,64 @@
+"""What the parts of one run share: its options, the world, the journal's commits, the queue, and how it ends early."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import traceback
+
+from albumup.errors import AlbumupError, LocalError
+from albumup.journal.commits import Commits
+from albumup.journal.journal import Journal
+from albumup.uploader.events import Listener
+from albumup.uploader.former import Formers, Rebuild
+from albumup.uploader.opener import Opener
+from albumup.uploader.options import Options, Stop
+from albumup.uploader.origins import Origins
+from albumup.uploader.outcomes import Outcomes
+from albumup.uploader.queue import Queue
+from albumup.uploader.world import World
+
+
+class Run:
+    """One run. Made within the running loop, and used by its thread alone."""
+
+    def __init__(self, journal: Journal, options: Options, listener: Listener, world: World, rebuild: Rebuild) -> None:
+        self.now = asyncio.get_running_loop().time
+        """Monotonic seconds."""
+        self.options = options
+        self.world = world
+        self.commits = Commits(journal, world.helpers)
+        self.queue = Queue(self.commits, options.jobs, world, self.now)
+        self.origins = Origins(self.commits, self.queue, world.helpers)
+        self.outcomes = Outcomes(self.queue, listener, world.clock)
+        self.opener = Opener(world.helpers, options.spool_folder)
+        self.formers = Formers(rebuild)
+        self.is_preparing = True
+        """The preparer has work, or has not looked yet."""
+        self.asking: set[int] = set()
+        """Albums about whose doubts a question is under way."""
+        self.stop: Stop | None = None
+        self.fault: AlbumupError | None = None
+
+    def fail(self, error: BaseException) -> None:
+        """This machine or this program is at fault: nothing new starts, what is in flight is cut, free."""
+        self.fault = self.fault or _told(error)
+        self.queue.cut_all()
+        self.queue.no_more()
+
+    def is_sending(self) -> bool:
+        """Is anything being read, asked about or sent that an album will be owed soon?"""
+        lanes = self.queue.lanes.values()
+        is_reserved = any(lane.reserved and lane.closing is None for lane in lanes)
+        return self.is_preparing or bool(self.asking) or is_reserved or self.queue.is_busy()
+
+
+def _told(error: BaseException) -> AlbumupError:
+    if isinstance(error, AlbumupError):
+        return error
+    where = traceback.extract_tb(error.__traceback__)[-1:]
+    place = f" ({os.path.basename(where[0].filename)}:{where[0].lineno})" if where else ""
+    return LocalError(
+        f"a fault of albumup itself: {type(error).__name__}: {error}{place}",
+        "everything unsent waits; go on with: albumup resume",
+    )

@@ -1,0 +1,249 @@
+"""What a run is about: the albums asked for and those that joiners handed over, their targets, and what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from albumup.errors import AlbumupError
+from albumup.journal import framing, pauses, runs
+from albumup.journal.journal import Journal
+from albumup.journal.rows import CutOff
+from albumup.journal.states import DONE, WANTING, State
+from albumup.retry import LONGEST_ASKED_WAIT, LONGEST_WAIT, Rules
+from albumup.targets.base import Target
+from albumup.uploader.breaker import CRON_PHOTOS, Breaker
+from albumup.uploader.lane import Closing, Lane
+from albumup.uploader.options import RunEnd
+from albumup.uploader.run import Run
+
+_SETTLED = (*DONE, *WANTING)
+"""Nothing more is done with these in this run, but for doubts that are still to be asked about."""
+
+
+class Scope:
+    """The albums and targets of one run. Methods that take the journal are called inside a transaction."""
+
+    def __init__(self, run: Run, album_ids: list[int], build: Callable[[str], Target]) -> None:
+        self.wanted = album_ids
+        self.unbuilt: dict[str, Closing] = {}
+        self.retired: list[Lane] = []
+        """Lanes whose targets are defined otherwise by now; what they have in flight ends."""
+        self._run = run
+        self._queue = run.queue
+        self._build = build
+        self._kept: dict[str, str | None] = {}
+        """Of each target that was wanted: its definition in the journal, where --url described it."""
+        self._before: dict[int, tuple[int, int]] = {}
+        self._settled_before: dict[int, tuple[int, int]] = {}
+
+    def all_lanes(self) -> Iterator[Lane]:
+        yield from self._queue.lanes.values()
+        yield from self.retired
+
+    def close(self) -> None:
+        for lane in self.all_lanes():
+            lane.target.close()
+
+    def ended(self, exit_code: int, seconds: float) -> RunEnd:
+        """What is told of the run."""
+        lanes, run = self._queue.lanes, self._run
+        closings = {name: closing for name, lane in lanes.items() if (closing := lane.closing or lane.albums_closing)}
+        return RunEnd(
+            exit_code=exit_code,
+            run_id=run.outcomes.run_id,
+            before={album_id: self._before.get(album_id, (0, 0)) for album_id in self._queue.albums},
+            closings=closings | self.unbuilt,
+            away={self._queue.roots[root_id].path: words for root_id, words in self._queue.away.items()},
+            fault=run.fault,
+            seconds=seconds,
+        )
+
+    # Targets.
+
+    def begin(self, journal: Journal) -> None:
+        """Settle what an earlier run left held, or was cut off in."""
+        self.unhold_all(journal)
+        for cut in journal.cut_off():
+            self._settle(journal, cut)
+
+    def _settle(self, journal: Journal, cut: CutOff) -> None:
+        # What a target that cannot be built now would do is found out when it can: until then it is to be asked.
+        lane = self._lane(journal, cut.target)
+        self._run.outcomes.cut_off(journal, cut, self._rules_of(journal, lane, cut.task_id))
+        if lane is not None and cut.whole_at is not None and lane.breaker.sends_once and lane.breaker.is_sick:
+            # It was sent into a pause, and a kill hid how that ended: it is spent all the same.
+            lane.breaker.spent_photos += 1
+            pauses.sick(journal, cut.target, lane.breaker.words, lane.breaker.spent_photos)
+
+    def unhold_all(self, journal: Journal) -> None:
+        """What is still held is sent again: by this run, whose predecessor died, or by the next."""
+        for task_id, name in pauses.held(journal):
+            lane = self._lane(journal, name)
+            self._run.outcomes.unhold(journal, task_id, lane.rules if lane is not None else None)
+
+    def _lane(self, journal: Journal, name: str) -> Lane | None:
+        """The target's lane, made when it is first wanted; None when the target cannot be built."""
+        if name in self.unbuilt:
+            return None
+        if name not in self._queue.lanes:
+            self._kept[name] = runs.target_definitions(journal).get(name)
+            try:
+                target = self._build(name)
+            except AlbumupError as error:
+                self.unbuilt[name] = Closing(error.exit_code, str(error), error.hint)
+                return None
+            self._queue.lanes[name] = self._new_lane(journal, name, target)
+            self._queue.to_keep.ring()
+        return self._queue.lanes[name]
+
+    def _new_lane(self, journal: Journal, name: str, target: Target) -> Lane:
+        settings = target.settings
+        rules = Rules(self._run.options.retries, target.can_ask, settings.resend, settings.settle)
+        proven = journal.accepted_urls().get(name) == (settings.url or "")
+        number = framing.define(journal, name, target.fingerprint, target.kept)
+        breaker = self._breaker(journal, name, rules, proven=proven)
+        lane = Lane(target, rules, breaker, definition=number)
+        if (pause := pauses.left(journal).get(name)) is not None:
+            lane.sick_from = pause.since
+            breaker.spent_photos = pause.spent
+            breaker.fell_sick_before(pause.words, self._run.now())
+        return lane
+
+    def _breaker(self, journal: Journal, name: str, rules: Rules, *, proven: bool) -> Breaker:
+        """A breaker for a target; one whose pause was given up because of ``resend = "never"`` may spend again."""
+        options = self._run.options
+        if options.spends_again:
+            pauses.may_spend_again(journal, [name])
+        return Breaker(
+            patience=options.patience,
+            retries=rules.retries,
+            proven=proven,
+            jobs=options.jobs,
+            most_photos=CRON_PHOTOS if options.is_cron else None,
+            sends_once=rules.resend == "never" and not rules.can_ask,
+        )
+
+    def _rules_of(self, journal: Journal, lane: Lane | None, task_id: int) -> Rules:
+        """By which to judge a task that was cut off: those of the definition that it was sent under."""
+        if lane is None:
+            return Rules(0, True, "never", 0.0)
+        task = journal.task(task_id)
+        body = task.body if task is not None else None
+        definition = body.definition if body is not None else None
+        return self._run.formers.lane_for(journal, lane, definition).rules
+
+    def _retire_lanes(self, journal: Journal) -> None:
+        """A joiner defines a target otherwise: it is built anew, and nothing more goes by its old definition."""
+        texts, numbers = runs.target_definitions(journal), framing.numbers(journal)
+        for name, text in list(self._kept.items()):
+            lane = self._queue.lanes.get(name)
+            if text == texts.get(name) and (lane is None or lane.definition == numbers.get(name)):
+                continue
+            del self._kept[name]
+            self.unbuilt.pop(name, None)
+            if lane is not None:
+                self.retired.append(self._queue.lanes.pop(name))
+                self._queue.to_prepare.ring()
+        for lane in self.retired:
+            self._withdraw(journal, lane)
+
+    def _withdraw(self, journal: Journal, lane: Lane, album_id: int | None = None) -> None:
+        for task_id in self._queue.withdraw(lane, album_id):
+            self._run.outcomes.unhold(journal, task_id, lane.rules)
+
+    # Albums.
+
+    def look(self, journal: Journal) -> None:
+        """Take in albums that joiners handed over, new roots, and what is left."""
+        self._retire_lanes(journal)
+        known = {album.id: album for album in runs.albums(journal)}
+        counts = self._run.outcomes.counts
+        total = total_bytes = unprepared = spool_left = 0
+        for album_id in runs.scope(journal, self._run.outcomes.run_id):
+            if album_id not in known:
+                self._queue.albums.pop(album_id, None)
+                continue
+            lane = self._queue.lane_of(album_id)
+            if lane is not None and lane.target.name != known[album_id].target:
+                self._withdraw(journal, lane, album_id)
+            self._queue.albums[album_id] = known[album_id]
+            self._lane(journal, known[album_id].target)
+            roots = runs.roots_of(journal, album_id)
+            self._queue.roots.update({root.id: root for root in roots})
+            self._queue.album_roots[album_id] = {root.id for root in roots}
+            if album_id not in self._before:  # a pending photo gets at least one try a run
+                now = journal.clock()
+                journal.bring_forward([(album_id, root.id) for root in roots], now, now)
+            tally = runs.tally(journal, album_id)
+            self._before.setdefault(album_id, (tally.count(*DONE), tally.size(*DONE)))
+            asking = journal.rows(
+                "select count(*), coalesce(sum(size), 0) from task"
+                " where album_id = ? and state = 'in_doubt' and ask_at is not null",
+                album_id,
+            )[0]
+            settled = tally.count(*_SETTLED) - asking[0], tally.size(*_SETTLED) - asking[1]
+            before = self._settled_before.setdefault(album_id, settled)
+            total += tally.count(State.PENDING, State.SENDING) + asking[0] + settled[0] - before[0]
+            total_bytes += tally.size(State.PENDING, State.SENDING) + asking[1] + settled[1] - before[1]
+            row = journal.rows(
+                "select count(*), coalesce(sum(spool * size), 0) from"
+                " (select spool, size from task where album_id = ? and state = 'pending' and prepared = 0 limit 1000)",
+                album_id,
+            )[0]
+            unprepared += row[0]
+            spool_left += row[1]
+        counts.total, counts.total_bytes = total, total_bytes
+        counts.unprepared, counts.spool_left = unprepared, spool_left
+        self._wake_due(journal)
+
+    def _wake_due(self, journal: Journal) -> None:
+        now = journal.clock()
+        for lane in self._queue.lanes.values():
+            if lane.dry and self._is_due(journal, lane, now):
+                lane.dry = False
+                self._queue.changed.wake()
+
+    def _is_due(self, journal: Journal, lane: Lane, now: float) -> bool:
+        """Has the time of a task come? One that lies too far ahead was written by a clock that was wrong."""
+        times = [
+            journal.next_time(album_id, root_id, copies=root_id in self._queue.away)
+            for album_id, root_id in self._queue.places_of(lane)
+        ]
+        due = min((time for time in times if time is not None), default=None)
+        if due is not None and due > now + LONGEST_ASKED_WAIT:
+            journal.bring_forward(self._queue.places_of(lane), now + LONGEST_ASKED_WAIT, now)
+            return True
+        return due is not None and due <= now
+
+    def has_work(self, journal: Journal, album_id: int) -> bool:
+        """Can anything still be done for this album in this run?"""
+        lane = self._queue.lanes.get(self._queue.albums[album_id].target)
+        is_open = lane is not None and lane.closing is None
+        if lane is None:
+            return False
+        away = self._queue.away
+        roots = [root.id for root in runs.roots_of(journal, album_id)]
+        for root_id in roots:
+            first = journal.unprepared(album_id, root_id, 1)
+            if first and root_id not in away and (is_open or first[0].spool):
+                return True
+            if is_open and framing.stale(journal, album_id, root_id, 1, copies=root_id in away):
+                return True
+        if not is_open:
+            return False
+        keeps = lane.target.keeps_albums and lane.albums_closing is None
+        if keeps and (journal.owed_count(album_id, 1) or runs.owes_share(journal, album_id)):
+            return True
+        if journal.unasked_count(album_id, 1) or journal.unpaired(album_id, 1):
+            return True
+        # A photo that the server wants later than we have patience is for another run.
+        soon = journal.clock() + max(lane.breaker.patience, LONGEST_WAIT)
+        times = [journal.next_time(album_id, root_id, copies=root_id in away) for root_id in roots]
+        return any(time is not None and time <= soon for time in times) or journal.next_doubt([album_id]) is not None
+
+    def code_of(self, album_id: int) -> int:
+        """The exit code that an album deserves that is not finished."""
+        name = self._queue.albums[album_id].target
+        lane = self._queue.lanes.get(name)
+        closing = self.unbuilt.get(name) or ((lane.closing or lane.albums_closing) if lane else None)
+        return closing.exit_code if closing else 75
