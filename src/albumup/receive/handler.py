@@ -11,29 +11,26 @@ nothing behind, and "duplicate" is said of bytes that were read again.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import hmac
-import io
 import json
 import os
 import re
-import select
-import socket
-import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler
-from typing import Any, NamedTuple, cast
+from socketserver import BaseRequestHandler
+from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from albumup.receive.connections import Connections
 from albumup.receive.faults import SLOW, paced
 from albumup.receive.folders import LinkInTheWay
 from albumup.receive.form import BadForm, boundary_of, read_form
+from albumup.receive.head import BadHead, Head, parse_head
+from albumup.receive.line import Gone, Line
 from albumup.receive.parts import Mismatch
 from albumup.receive.store import Store, Tally
 
@@ -46,11 +43,10 @@ HEAD_BYTES = 64 * 1024  # request line and headers together
 HEAD_SECONDS = 10.0  # from a head's first byte to its last, however steadily it drips
 IDLE = 30.0  # seconds of silence between requests
 SILENCE = 120.0  # seconds of silence within a body
-LINGER = 5.0  # seconds to go on listening to a client that was refused in mid-sentence
 
 _ROUTE = re.compile(r"/albums/([^/?#]+)/(photos|ask)")
-_HEAD_END = re.compile(rb"\n\r?\n")
-_HEADER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\n]*\n")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_NO_HEAD = Head("", "", True, {})
 _DIGEST = re.compile("[0-9a-f]{64}")
 _PORTAL = b"<!DOCTYPE html><html><title>Welcome</title><h1>Free Wi-Fi</h1><p>Please accept our terms.</p></html>"
 _NOT_HTTP = b"\x16\x03\x01\x02\x00\x01SSH-2.0-nobody\r\n\x00\xff\xfe"
@@ -87,109 +83,57 @@ class Refused(Exception):
         self.answer = Answer(status, {"error": message}, headers)
 
 
-class Gone(Exception):
-    """There is nobody left to answer: the client went away, or a fault took the connection."""
-
-
-class Handler(BaseHTTPRequestHandler):
+class Handler(BaseRequestHandler):
     """Serves one connection from the desk until either side ends it."""
 
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    rbufsize = 16 * 1024
     timeout = IDLE
 
     def __init__(self, desk: Desk, *arguments: Any) -> None:
         self._desk = desk
+        self._is_last = False  # nothing more is heard over this connection
         self._unread = 0  # bytes of the present request's body
         self._continue = False  # the client waits for a word before it sends the body
+        self._head = _NO_HEAD
         super().__init__(*arguments)
 
-    # What the standard library calls.
+    def handle(self) -> None:
+        """What the standard library calls, in a thread of its own."""
+        self._line = Line(self.request)
+        while not self._is_last:
+            self._desk.connections.waits(self.request)
+            self._is_last = not self._serve_one()
 
-    def handle_one_request(self) -> None:
-        """Read one head within its bounds, and serve what it asks for."""
-        self._desk.connections.waits(self.connection)
+    def _serve_one(self) -> bool:
+        """Read one head within its bounds, and serve what it asks for. False when there is none, and none follows.
+
+        Raises OSError when the line breaks before there is a whole head.
+        """
         self._unread = 1  # until the headers tell, there may be more
         self._continue = False
-        self.close_connection = True
-        self.command, self.requestline, self.request_version = "", "", self.protocol_version
+        self._head = _NO_HEAD
         try:
-            head = self._read_head()
-        except Refused as refused:
-            with contextlib.suppress(Gone):
-                self._send(refused.answer)
-            return
-        if head and self._parse(head):
-            method = getattr(self, f"do_{self.command}", None)
-            if method is None:
-                self.send_error(501, f"Unsupported method ({self.command!r})")
-            else:
-                method()
-
-    def _read_head(self) -> bytes:
-        """Request line and headers to the empty line after them; b"" when the client leaves, or never begins.
-
-        Raises Refused for one that is too long or takes too long, OSError when the line breaks.
-        """
-        head, deadline = bytearray(), None
-        try:
-            while came := cast(io.BufferedReader, self.rfile).peek(1):
-                deadline = deadline or time.monotonic() + HEAD_SECONDS
-                before = len(head)
-                head += came
-                end = _HEAD_END.search(head, max(0, before - 2))
-                length = end.end() if end else len(head)
-                if length > HEAD_BYTES:
-                    raise Refused(431, f"a request's head has at most {HEAD_BYTES} bytes")
-                self.rfile.read(length - before)
-                if end:
-                    self.connection.settimeout(self.timeout)
-                    return bytes(head[:length])
-                if (left := deadline - time.monotonic()) <= 0:
-                    raise TimeoutError
-                self.connection.settimeout(left)
-        except TimeoutError:
-            if head:
-                raise Refused(408, f"a request's head is to be there within {HEAD_SECONDS:.0f} seconds") from None
-        return b""
-
-    def _parse(self, head: bytes) -> bool:
-        """Have the standard library read a head; one that can be read in two ways is refused."""
-        self.raw_requestline, _, headers = head.partition(b"\n")
-        body, self.rfile = self.rfile, io.BytesIO(headers)
-        try:
-            if not self.parse_request():
+            try:
+                head = self._line.read_head(HEAD_BYTES, HEAD_SECONDS, self.timeout)
+                if not head:
+                    return False
+                self._head = parse_head(head)
+                if self._head.method not in _METHODS:
+                    raise BadHead(501, f"Unsupported method ({self._head.method!r})")
+            except BadHead as bad:
+                self._send(Answer(bad.status, {"error": str(bad)}))
                 return False
-        finally:
-            self.rfile = body
-        if not all(_HEADER.fullmatch(line) for line in headers.splitlines(keepends=True)[:-1]):
-            self.send_error(400, "a line of the head is no header")
-            return False
-        return True
-
-    def handle_expect_100(self) -> bool:
-        self._continue = True  # said only when the body is wanted
-        return True
-
-    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Answer what the standard library refuses by itself (a malformed or oversized head)."""
-        self.close_connection = True
-        words = message or explain or HTTPStatus(code).phrase
-        with contextlib.suppress(Gone):
-            self._send(Answer(code, {"error": words}))
-
-    def log_message(self, format: str, *arguments: Any) -> None:
-        self._desk.log(format % arguments)
-
-    def _serve(self) -> None:
-        try:
+            self._is_last = self._head.is_last
+            self._continue = self._head.waits_for_word
             self._send(self._answer())
         except Gone as gone:
-            self.close_connection = True
-            self._desk.log(f"{self.command} {self.path}: {gone}")
+            self._desk.log(f"{self._asked}: {gone}")
+            return False
+        return not self._is_last
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve
+    @property
+    def _asked(self) -> str:
+        """For the log: the request's method and address, as the client sent them."""
+        return f"{self._head.method} {self._head.target}"
 
     # From request to answer.
 
@@ -197,8 +141,8 @@ class Handler(BaseHTTPRequestHandler):
         try:
             self._measure()
             self._check_token()
-            if not self._desk.connections.works(self.connection):
-                self.close_connection = True
+            if not self._desk.connections.works(self.request):
+                self._is_last = True
                 raise Refused(503, "too many connections at once from this address", "Retry-After: 2")
             return self._route()
         except Refused as refused:
@@ -215,8 +159,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def _measure(self) -> None:
         """How long the body is, by its Content-Length; a body of unknown length is refused."""
-        lengths = set(self.headers.get_all("Content-Length", []))
-        if "Transfer-Encoding" in self.headers or (self.command == "POST" and not lengths):
+        lengths = set(self._head.all("content-length"))
+        is_missing = self._head.method == "POST" and not lengths
+        if is_missing or self._head.all("transfer-encoding"):
             raise Refused(411, "a body needs a Content-Length")
         if len(lengths) > 1 or not all(re.fullmatch("[0-9]{1,18}", length) for length in lengths):
             raise Refused(400, "Content-Length is not a number of bytes")
@@ -225,32 +170,24 @@ class Handler(BaseHTTPRequestHandler):
     def _check_token(self) -> None:
         if self._desk.token is None:
             # Open to the programs of this computer, and so, but for this, to every web page its browser shows.
-            if "Origin" in self.headers:
+            if self._head.all("origin"):
                 raise Refused(403, "web pages are not served")
             return
-        scheme, _, token = self.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(token.strip().encode("latin-1"), self._desk.token):
-            if not self._unread and self._is_ahead():
+        scheme, _, token = self._head.first("authorization").partition(" ")
+        is_right = hmac.compare_digest(token.strip().encode("latin-1"), self._desk.token)
+        if scheme.lower() != "bearer" or not is_right:
+            # A stranger who sends more before there is an answer would be refused without end.
+            if not self._unread and self._line.is_ahead():
                 self._unread = 1
             raise Refused(401, NO_TOKEN, "WWW-Authenticate: Bearer")
 
-    def _is_ahead(self) -> bool:
-        """Has the client sent more before it has its answer? A stranger who does would be refused without end."""
-        self.connection.settimeout(0)
-        try:
-            return bool(cast(io.BufferedReader, self.rfile).peek(1))
-        except OSError:
-            return True
-        finally:
-            self.connection.settimeout(self.timeout)
-
     def _route(self) -> Answer:
-        path = self.path.partition("?")[0]
+        path = self._head.target.partition("?")[0]
         found = _ROUTE.fullmatch(path)
         if not found and path != "/":
             raise Refused(404, "there is nothing here")
         wanted = "POST" if found else "GET"
-        if self.command != wanted:
+        if self._head.method != wanted:
             where = "" if found else "; photos go to /albums/NAME/photos"
             raise Refused(405, f"this address takes {wanted}{where}", f"Allow: {wanted}")
         if not found:
@@ -278,11 +215,11 @@ class Handler(BaseHTTPRequestHandler):
         fault = self._desk.pick()
         if fault is None:
             return self._receive(album, self._body())
-        self._desk.log(f"{self.command} {self.path}: fault {fault}")
+        self._desk.log(f"{self._asked}: fault {fault}")
         return self._suffer(fault, album)
 
     def _receive(self, album: str, blocks: Iterator[bytes]) -> Answer:
-        boundary = boundary_of(self.headers.get("Content-Type", ""))
+        boundary = boundary_of(self._head.first("content-type"))
         with self._desk.store.incoming() as part:
             declared = read_form(blocks, boundary, self._unread, part.write)
             part.check(declared.size, declared.sha256)
@@ -297,18 +234,18 @@ class Handler(BaseHTTPRequestHandler):
             half = self._unread // 2
             for _ in self._body(leave=self._unread - half):
                 pass
-            raise self._reset() if fault == "drop" else self._stall()
+            raise self._line.reset() if fault == "drop" else self._line.stall(self._desk.stopping.is_set)
         if fault == "slow":
             return self._receive(album, paced(self._body(), SLOW, time.monotonic, self._desk.stopping.wait))
         if fault == "lost-answer":
             self._receive(album, self._body())
-            raise self._reset()
+            raise self._line.reset()
         if fault == "cut-answer":
             raise self._cut(self._receive(album, self._body()))
         for _ in self._body():
             pass
         if fault == "garbage":
-            self._write(_NOT_HTTP)
+            self._line.write(_NOT_HTTP, self.timeout)
             raise Gone("answered with garbage")
         if fault == "page":
             return Answer(200, _PORTAL)
@@ -319,29 +256,22 @@ class Handler(BaseHTTPRequestHandler):
 
     def _body(self, leave: int = 0) -> Iterator[bytes]:
         """The body in blocks, all but its last ``leave`` bytes. Raises Gone when it does not come."""
-        try:
-            if self._continue:
-                self._continue = False
-                self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            self.connection.settimeout(SILENCE)
-            while self._unread > leave:
-                block = self.rfile.read(min(BLOCK, self._unread - leave))
-                if not block:
-                    raise Gone("the body broke off")
-                self._unread -= len(block)
-                yield block
-            self.connection.settimeout(self.timeout)
-        except OSError as error:
-            raise Gone(f"the body broke off: {error}") from error
+        if self._continue:
+            self._continue = False
+            self._line.write(b"HTTP/1.1 100 Continue\r\n\r\n", self.timeout)
+        while self._unread > leave:
+            block = self._line.read(min(BLOCK, self._unread - leave), SILENCE)
+            self._unread -= len(block)
+            yield block
 
     def _send(self, answer: Answer) -> None:
         """Send the answer; where the body was not read to its end, this is the connection's last word."""
-        self.close_connection = self.close_connection or self._unread > 0
+        self._is_last = self._is_last or self._unread > 0
         head, body = self._framed(answer)
-        self._write(head + body)
-        self._desk.log(f"{self.command} {getattr(self, 'path', '')}: {answer.status}")
+        self._line.write(head + body, self.timeout)
+        self._desk.log(f"{self._asked}: {answer.status}")
         if self._unread:
-            self._linger()
+            self._line.linger()
 
     def _framed(self, answer: Answer) -> tuple[bytes, bytes]:
         page = isinstance(answer.body, bytes)
@@ -351,46 +281,16 @@ class Handler(BaseHTTPRequestHandler):
             f"Content-Type: {'text/html' if page else 'application/json'}",
             f"Content-Length: {len(body)}",
             *answer.headers,
-            *(["Connection: close"] if self.close_connection else []),
+            *(["Connection: close"] if self._is_last else []),
         ]
         head = "\r\n".join([*lines, "\r\n"]).encode("ascii")
-        return head, b"" if self.command == "HEAD" else body
-
-    def _write(self, data: bytes) -> None:
-        try:
-            self.wfile.write(data)
-        except OSError as error:
-            raise Gone(f"the answer was not taken: {error}") from error
-
-    def _linger(self) -> None:
-        """Swallow what the client is still sending: closing at once would reset, and its answer might be lost."""
-        end = time.monotonic() + LINGER
-        with contextlib.suppress(OSError):
-            self.connection.shutdown(socket.SHUT_WR)
-            self.connection.settimeout(1.0)
-            swallowed = bytearray(16 * 1024)
-            while time.monotonic() < end and self.connection.recv_into(swallowed):
-                pass
+        return head, b"" if self._head.method == "HEAD" else body
 
     def _cut(self, answer: Answer) -> Gone:
-        self.close_connection = True
+        self._is_last = True
         head, body = self._framed(answer)
-        self._write(head + body[: len(body) // 2])
+        self._line.write(head + body[: len(body) // 2], self.timeout)
         return Gone("the answer was cut off")
-
-    def _reset(self) -> Gone:
-        """Close the socket in such a way that the client sees a reset."""
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.connection.close()  # that is, as soon as the handler has ended and rfile lets go of it
-        return Gone("the connection was reset")
-
-    def _stall(self) -> Gone:
-        """Read no more until the client has left or the receiver stops."""
-        poll = select.poll()
-        poll.register(self.connection, getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR)
-        while not self._desk.stopping.is_set() and not poll.poll(100):
-            pass
-        return Gone("stalled to the end")
 
 
 def _phrase(status: int) -> str:

@@ -14,7 +14,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
@@ -118,7 +117,8 @@ class Receiver:
         self.stop()
 
 
-class _Server(ThreadingHTTPServer):
+class _Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
     daemon_threads = True
     request_queue_size = 512
 
@@ -126,9 +126,6 @@ class _Server(ThreadingHTTPServer):
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self._desk = desk
         super().__init__(address, functools.partial(Handler, desk))
-
-    def server_bind(self) -> None:
-        socketserver.TCPServer.server_bind(self)  # HTTPServer's would ask the DNS for our own name, for seconds
 
     def get_request(self) -> tuple[socket.socket, Any]:
         try:

@@ -1,0 +1,85 @@
+"""The head of a request (RFC 9112): read strictly, since what can be read in two ways is refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+MOST_HEADERS = 100
+
+_END = re.compile(rb"\n\r?\n")
+_LINE = re.compile(rb"([^ \t\r\n\0]+)[ \t]+([^ \t\r\n\0]+)[ \t]+HTTP/([0-9]{1,3})\.([0-9]{1,3})\r?")
+_HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n]*?)[ \t]*\r?\n")
+
+
+class BadHead(Exception):
+    """A head that is not taken; ``status`` is the HTTP status that says so."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A request's head. ``headers``: name in lower case -> values, in their order. Text is Latin-1."""
+
+    method: str
+    target: str
+    is_http_1_1: bool
+    headers: Mapping[str, list[str]]
+
+    def all(self, name: str) -> list[str]:
+        """All values of a header; ``name`` is in lower case."""
+        return self.headers.get(name, [])
+
+    def first(self, name: str) -> str:
+        """The first value of a header; "" if there is none."""
+        return self.headers.get(name, [""])[0]
+
+    @property
+    def is_last(self) -> bool:
+        """Does the client want no other answer over this connection?"""
+        wish = self.first("connection").lower()
+        return wish == "close" or not (self.is_http_1_1 or wish == "keep-alive")
+
+    @property
+    def waits_for_word(self) -> bool:
+        """Does the client wait to be told to go on before it sends the body?"""
+        return self.is_http_1_1 and self.first("expect").lower() == "100-continue"
+
+
+def end_of_head(data: bytes | bytearray, start: int = 0) -> int:
+    """Where the empty line ends that ends a head, looked for from ``start`` on; 0 if it is not there."""
+    found = _END.search(data, start)
+    return found.end() if found else 0
+
+
+def parse_head(data: bytes) -> Head:
+    """Read a whole head, its empty line included. Raises BadHead."""
+    first = data.index(b"\n")
+    line = _LINE.fullmatch(data, 0, first)
+    if line is None:
+        raise BadHead(400, "the request's first line is malformed")
+    method, target, major, minor = line.groups()
+    if int(major) != 1:
+        raise BadHead(505, f"HTTP/{int(major)}.{int(minor)} is not spoken here")
+    return Head(method.decode("latin-1"), target.decode("latin-1"), int(minor) > 0, _headers(data, first + 1))
+
+
+def _headers(data: bytes, start: int) -> dict[str, list[str]]:
+    end = data.rindex(b"\n", 0, len(data) - 1) + 1  # where the empty line begins
+    headers: dict[str, list[str]] = {}
+    count = 0
+    while start < end:
+        header = _HEADER.match(data, start, end)
+        if header is None:
+            raise BadHead(400, "a line of the head is no header")
+        count += 1
+        if count > MOST_HEADERS:
+            raise BadHead(431, f"a request has at most {MOST_HEADERS} headers")
+        name, value = header.groups()
+        headers.setdefault(name.decode("ascii").lower(), []).append(value.decode("latin-1"))
+        start = header.end()
+    return headers

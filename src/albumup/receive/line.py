@@ -1,0 +1,141 @@
+"""One connection as bytes: a head within its bounds, a body block by block, an answer, and ways to end badly."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import struct
+import time
+from collections.abc import Callable
+
+from albumup.receive.head import BadHead, end_of_head
+
+HEAD_BLOCK = 64 * 1024
+"""Bytes that are asked for at once while a head comes; a small photo comes with its head."""
+LINGER = 5.0  # seconds to go on listening to a client that was refused in mid-sentence
+
+
+class Gone(Exception):
+    """There is nobody left to answer: the client went away, or a fault took the connection."""
+
+
+class Line:
+    """A socket, and what came over it ahead of being asked for. One thread's own."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._connection = connection
+        self._ahead = b""
+        self._seconds = -1.0
+
+    def _be_patient(self, seconds: float) -> None:
+        """How long each call of the socket may take from here on. Telling the kernel is a call, too."""
+        if seconds != self._seconds:
+            self._connection.settimeout(seconds)
+            self._seconds = seconds
+
+    def read_head(self, most: int, seconds: float, idle: float) -> bytes:
+        """Request line and headers to the empty line after them; b"" when the client leaves, or never begins.
+
+        ``most`` bytes, ``seconds`` from the first byte to the last, ``idle`` seconds until the first.
+        Raises BadHead for one that is too long or takes too long, OSError when the line breaks.
+        """
+        data, deadline = bytearray(self._ahead), 0.0
+        self._ahead = b""
+        searched = 0
+        while True:
+            end = end_of_head(data, max(0, searched - 2))
+            if (end or len(data)) > most:
+                raise BadHead(431, f"a request's head has at most {most} bytes")
+            if end:
+                self._ahead = bytes(memoryview(data)[end:])
+                return bytes(memoryview(data)[:end])
+            searched = len(data)
+            if data:
+                deadline = deadline or time.monotonic() + seconds
+            try:
+                self._be_patient(_left(deadline) if deadline else idle)
+                came = self._connection.recv(HEAD_BLOCK)
+            except TimeoutError:
+                if not data:
+                    return b""
+                words = f"a request's head is to be there within {seconds:.0f} seconds"
+                raise BadHead(408, words) from None
+            if not came:
+                return b""
+            data += came
+
+    def read(self, count: int, seconds: float) -> bytes:
+        """The next ``count`` bytes. ``seconds`` of silence are too many. Raises Gone when they do not come."""
+        pieces = [self._ahead[:count]]
+        self._ahead = self._ahead[count:]
+        missing = count - len(pieces[0])
+        try:
+            while missing:
+                self._be_patient(seconds)
+                pieces.append(self._connection.recv(missing))
+                if not pieces[-1]:
+                    raise Gone("the body broke off")
+                missing -= len(pieces[-1])
+        except OSError as error:
+            raise Gone(f"the body broke off: {error}") from error
+        return b"".join(pieces)
+
+    def has(self, count: int) -> bool:
+        """Are the next ``count`` bytes here already?"""
+        return len(self._ahead) >= count
+
+    def is_ahead(self) -> bool:
+        """Has the client sent more than it was asked for?"""
+        if self._ahead:
+            return True
+        try:
+            self._be_patient(0.0)
+            return bool(self._connection.recv(1, socket.MSG_PEEK))
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+    def write(self, data: bytes, seconds: float) -> None:
+        """Raises Gone when it is not taken."""
+        try:
+            self._be_patient(seconds)
+            self._connection.sendall(data)
+        except OSError as error:
+            raise Gone(f"the answer was not taken: {error}") from error
+
+    def linger(self) -> None:
+        """Swallow what the client is still sending: closing at once would reset, and its answer might be lost."""
+        end = time.monotonic() + LINGER
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_WR)
+            self._be_patient(1.0)
+            swallowed = bytearray(16 * 1024)
+            while time.monotonic() < end and self._connection.recv_into(swallowed):
+                pass
+
+    def reset(self) -> Gone:
+        """Close the socket in such a way that the client sees a reset."""
+        linger = struct.pack("ii", 1, 0)
+        self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self._connection.close()
+        return Gone("the connection was reset")
+
+    def stall(self, is_over: Callable[[], bool]) -> Gone:
+        """Read no more until the client has left or ``is_over``."""
+        poll = select.poll()
+        left = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
+        poll.register(self._connection, left)
+        while not is_over() and not poll.poll(100):
+            pass
+        return Gone("stalled to the end")
+
+
+def _left(deadline: float) -> float:
+    """Seconds. Raises TimeoutError when there are none."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
