@@ -24,9 +24,10 @@ from typing import Any, NamedTuple
 
 from albumup.disk import drop_from_cache
 from albumup.leavings import STORE_FOLDERS, STORE_INDEX
-from albumup.receive.folders import enter, inside, is_still, make, names_in, opened
+from albumup.receive.folders import enter, inside, is_still, made, names_in, opened
 from albumup.receive.names import with_mark
-from albumup.receive.parts import Photo, Place, carried_over, sweep
+from albumup.receive.parts import NO_TIME, Photo, Place, carried_over, sweep
+from albumup.receive.together import SharedFsync
 
 # What os.link says where the file system has no hard links (FAT, exFAT, some FUSE and network file systems).
 NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS})
@@ -37,6 +38,13 @@ class _Open(NamedTuple):
 
     root: int
     folder: int
+
+
+class _Index(NamedTuple):
+    """An album's index, open. ``is_ours``: nobody else writes to it meanwhile."""
+
+    descriptor: int
+    is_ours: bool
 
 
 class Album:
@@ -51,6 +59,8 @@ class Album:
         self._names: dict[str, set[bytes]] = {}  # where these bytes were seen; to be looked at again
         self._read_to = 0
         self._loaded = False
+        self._fsync_of: tuple[int, int] | None = None
+        self._fsync = SharedFsync()
 
     def find(self, digests: Iterable[str], *, read: bool = False) -> dict[str, str]:
         """Which of these SHA-256 (lower-case hex) lie in the album: digest -> name. Only what is durable is named.
@@ -120,24 +130,29 @@ class Album:
 
         Raises OSError; then the album is as it was.
         """
-        with opened(self._root) as root:
-            make(root, self._name)
-            with inside(root, self._name) as folder, contextlib.ExitStack() as stack:
-                at = _Open(root, folder)
-                try:
-                    name, new = self._placed(part, photo, wanted, at)
-                except OSError as error:
-                    if error.errno != errno.EXDEV:
-                        raise
-                    # Another file system is mounted there.
-                    copy = stack.enter_context(carried_over(part, folder))
+        with opened(self._root) as root, made(root, self._name) as folder:
+            at = _Open(root, folder)
+            try:
+                name, new = self._placed(part, photo, wanted, at)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                # Another file system is mounted there.
+                with carried_over(part, folder) as copy:
                     name, new = self._placed(copy, photo, wanted, at)
-                # Outside the lock, so that those who place at the same time share one journal commit of the file
-                # system; for known bytes too, since the one who placed them may not have come this far.
-                os.fsync(folder)
-                if not is_still(root, self._name, folder):
-                    raise OSError(errno.ESTALE, "the album's folder was replaced meanwhile")
+            # For known bytes too, since the one who placed them may not have come this far.
+            now = os.fstat(folder)
+            self._shared_fsync(now).fsync(folder)
+            if not is_still(root, self._name, now):
+                raise OSError(errno.ESTALE, "the album's folder was replaced meanwhile")
         return _text(name), new
+
+    def _shared_fsync(self, folder: os.stat_result) -> SharedFsync:
+        """That of this very folder, which may be another than before."""
+        with self._lock:
+            if self._fsync_of != (folder.st_dev, folder.st_ino):
+                self._fsync_of, self._fsync = (folder.st_dev, folder.st_ino), SharedFsync()
+            return self._fsync
 
     def _placed(self, part: Place, photo: Photo, wanted: str, at: _Open) -> tuple[bytes, bool]:
         name, new = None, False
@@ -150,36 +165,40 @@ class Album:
         return name, new
 
     @contextlib.contextmanager
-    def _locked(self, at: _Open) -> Iterator[int]:
+    def _locked(self, at: _Open) -> Iterator[_Index]:
         """The index, open and locked, when all that it says and all that lies in the folder is known."""
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         with self._lock:
             with inside(at.root, STORE_FOLDERS[0]) as indexes:
-                index = os.open(self._name + STORE_INDEX, flags, 0o600, dir_fd=indexes)
+                descriptor = os.open(self._name + STORE_INDEX, flags, 0o600, dir_fd=indexes)
             try:
-                if not stat.S_ISREG(os.fstat(index).st_mode):
-                    raise OSError(errno.EINVAL, "the album's index is no file")
                 # Without flock (some network file systems) two processes may at worst store the same bytes twice.
-                with contextlib.suppress(OSError):
-                    fcntl.flock(index, fcntl.LOCK_EX)
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX)
+                    index = _Index(descriptor, is_ours=True)
+                except OSError:
+                    index = _Index(descriptor, is_ours=False)
                 self._read_on(index)
                 if not self._loaded:
                     self._load(at, index)
                     self._loaded = True
                 yield index
             finally:
-                os.close(index)
+                os.close(descriptor)
 
-    def _read_on(self, index: int) -> None:
+    def _read_on(self, index: _Index) -> None:
         """Learn the lines appended since the last reading, by this process or another."""
-        size = os.fstat(index).st_size
+        now = os.fstat(index.descriptor)
+        if not stat.S_ISREG(now.st_mode):
+            raise OSError(errno.EINVAL, "the album's index is no file")
+        size = now.st_size
         if size < self._read_to:  # another file by now: someone deleted or replaced it
             self._read_to = 0
         if size == self._read_to:
             return
-        lines = os.pread(index, size - self._read_to, self._read_to)
+        lines = os.pread(index.descriptor, size - self._read_to, self._read_to)
         if not lines.endswith(b"\n"):  # a writer died within the line; ours shall not continue it
-            os.write(index, b"\n")
+            os.write(index.descriptor, b"\n")
         self._read_to = size
         for line in lines.split(b"\n"):
             with contextlib.suppress(ValueError):  # torn, or zeros after a power cut
@@ -188,7 +207,7 @@ class Album:
                 known = Photo(sha256.decode("ascii"), int(length), int(mtime_ns), int(ctime_ns) if ctime_ns else None)
                 self._learn(name, known)
 
-    def _load(self, at: _Open, index: int) -> None:
+    def _load(self, at: _Open, index: _Index) -> None:
         """Meet the folder for the first time: hash what the index does not know, and make sure that it is durable."""
         sweep(at.folder, b".")
         for name in names_in(at.folder):
@@ -205,11 +224,11 @@ class Album:
             if known and known.size and not os.lstat(name, dir_fd=at.folder).st_size:
                 os.unlink(name, dir_fd=at.folder)
 
-    def _find(self, sha256: str, at: _Open, index: int) -> bytes | None:
+    def _find(self, sha256: str, at: _Open, index: _Index) -> bytes | None:
         names = sorted(self._names.get(sha256, ()))  # a copy: looking at a file may teach us others
         return next((name for name in names if self._sha256_of(name, at, index) == sha256), None)
 
-    def _sha256_of(self, name: bytes, at: _Open, index: int) -> str | None:
+    def _sha256_of(self, name: bytes, at: _Open, index: _Index) -> str | None:
         """The digest of what lies under ``name`` now, read again if it changed; None if that is no readable file."""
         known = self._photos.get(name)
         try:
@@ -226,7 +245,7 @@ class Album:
             return None
         return known.sha256
 
-    def _put(self, part: Place, photo: Photo, wanted: str, at: _Open, index: int) -> tuple[bytes, bool]:
+    def _put(self, part: Place, photo: Photo, wanted: str, at: _Open, index: _Index) -> tuple[bytes, bool]:
         for digits in (0, 8, 16, 64):
             mark = f"~{photo.sha256[:digits]}" if digits else ""
             name = with_mark(wanted, mark).encode()
@@ -242,7 +261,7 @@ class Album:
                 return name, True
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self._path(name))
 
-    def _move(self, part: Place, photo: Photo, to: Place, index: int) -> None:
+    def _move(self, part: Place, photo: Photo, to: Place, index: _Index) -> None:
         """Give the part its name in the album in one step. Raises FileExistsError if the name is taken."""
         folders: dict[str, Any] = {"src_dir_fd": part.folder, "dst_dir_fd": to.folder}
         try:
@@ -259,8 +278,8 @@ class Album:
         # it must not be believed of another file that came first.
         if _is_taken(to):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self._path(to.name))
-        self._record(to.name, photo._replace(mtime_ns=-1), index)
-        os.fsync(index)
+        self._record(to.name, photo._replace(mtime_ns=NO_TIME), index)
+        os.fsync(index.descriptor)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
         os.close(os.open(to.name, flags, 0o600, dir_fd=to.folder))
         try:
@@ -269,14 +288,17 @@ class Album:
             os.unlink(to.name, dir_fd=to.folder)
             raise
 
-    def _record(self, name: bytes, photo: Photo, index: int) -> None:
+    def _record(self, name: bytes, photo: Photo, index: _Index) -> None:
         self._learn(name, photo)
         if b"\n" in name:  # fits on no line; such a file, put there by hand, is hashed at each start
             return
         # A full disk costs the next start a little hashing, and the photo is safe without its line.
         with contextlib.suppress(OSError):
             times = b"%d" % photo.mtime_ns + (b":%d" % photo.ctime_ns if photo.ctime_ns is not None else b"")
-            os.write(index, b"%s %d %s %s\n" % (photo.sha256.encode(), photo.size, times, name))
+            line = b"%s %d %s %s\n" % (photo.sha256.encode(), photo.size, times, name)
+            written = os.write(index.descriptor, line)
+            if index.is_ours and written == len(line):  # and nobody else's line came between
+                self._read_to += written
 
     def _learn(self, name: bytes, photo: Photo) -> None:
         self._photos[name] = photo

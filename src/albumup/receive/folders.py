@@ -58,13 +58,27 @@ def make(parent: int, name: bytes) -> None:
     os.fsync(parent)
 
 
-def is_still(parent: int, name: bytes, folder: int) -> bool:
+@contextlib.contextmanager
+def made(parent: int, name: bytes) -> Iterator[int]:
+    """As ``inside``, of a folder that is made if nothing is there."""
+    try:
+        descriptor = enter(parent, name)
+    except FileNotFoundError:
+        make(parent, name)
+        descriptor = enter(parent, name)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def is_still(parent: int, name: bytes, folder: os.stat_result) -> bool:
     """Is ``folder``, once opened as ``name``, what stands there now?"""
     try:
         now = os.lstat(name, dir_fd=parent)
     except FileNotFoundError:
         return False
-    return os.path.samestat(now, os.fstat(folder))
+    return os.path.samestat(now, folder)
 
 
 def names_in(folder: int) -> list[bytes]:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser, parse_options_header
 
 FILE_FIELD = "file"
 TEXT_BYTES = 64 * 1024  # all text fields together
 PARTS = 64
+
+_PLAIN_FIELD = re.compile(rb'\r\nContent-Disposition: form-data; name="([^"\\%\r\n]*)"\r\n\r\n')
+_PLAIN_FILE = re.compile(
+    rb'\r\nContent-Disposition: form-data; name="file"; filename="([^"\\%\r\n]*)"'
+    rb"(?:\r\nContent-Type: [!-~]{1,200})?\r\n\r\n"
+)
+_PLAIN_HEADER = 1000
+"""Bytes of a part's header that the parser takes for certain."""
 
 
 class BadForm(Exception):
@@ -45,6 +55,59 @@ def read_form(blocks: Iterable[bytes], boundary: str, length: int, write: Callab
 
     Raises BadForm, as soon as it is known, and whatever ``blocks`` and ``write`` raise.
     """
+    rest = iter(blocks)
+    first = next(rest, b"")
+    plain = _plain(first, boundary) if len(first) == length else None
+    if plain is None:
+        return _parsed(itertools.chain([first], rest), boundary, length, write)
+    declared = _declared(plain.fields, plain.filename)
+    if plain.data:
+        write(plain.data)
+    return declared
+
+
+class _Plain(NamedTuple):
+    """A form that is whole and can be read in one way only."""
+
+    fields: dict[str, str]
+    filename: str
+    data: bytes
+
+
+def _plain(body: bytes, boundary: str) -> _Plain | None:
+    """Read a whole body as most clients write it, in a fraction of the parser's time.
+
+    None: that is for the parser. What it would refuse or read in another way is never taken.
+    """
+    *parts, end = body.split(b"\r\n--" + boundary.encode())
+    opening = f"--{boundary}".encode()
+    is_whole = end in (b"--", b"--\r\n") and 0 < len(parts) <= PARTS and boundary.isascii()
+    if not is_whole or not parts[0].startswith(opening):
+        return None
+    parts[0] = parts[0][len(opening) :]
+    file = _PLAIN_FILE.match(parts[-1])
+    if file is None or file.end() > _PLAIN_HEADER:
+        return None
+    try:
+        fields = dict(map(_plain_field, parts[:-1]))
+        filename = file[1].decode()
+    except ValueError:
+        return None
+    comes_twice = len(fields) < len(parts) - 1
+    if comes_twice or FILE_FIELD in fields or sum(map(len, parts[:-1])) > TEXT_BYTES:
+        return None
+    return _Plain(fields, filename, parts[-1][file.end() :])
+
+
+def _plain_field(part: bytes) -> tuple[str, str]:
+    """Name and text. Raises ValueError where that is for the parser."""
+    header = _PLAIN_FIELD.match(part)
+    if header is None or header.end() > _PLAIN_HEADER:
+        raise ValueError
+    return header[1].decode(), part[header.end() :].decode()
+
+
+def _parsed(blocks: Iterable[bytes], boundary: str, length: int, write: Callable[[bytes], None]) -> Declared:
     try:
         parser = PushMultipartParser(boundary, content_length=length, max_segment_count=PARTS)
         form = _Form(write)

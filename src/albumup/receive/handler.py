@@ -104,7 +104,7 @@ class Handler(BaseRequestHandler):
             self._is_last = not self._serve_one()
 
     def _serve_one(self) -> bool:
-        """Read one head within its bounds, and serve what it asks for. False when there is none, and none follows.
+        """Read one head within its bounds, and serve what it asks for. False when none follows.
 
         Raises OSError when the line breaks before there is a whole head.
         """
@@ -234,7 +234,9 @@ class Handler(BaseRequestHandler):
             half = self._unread // 2
             for _ in self._body(leave=self._unread - half):
                 pass
-            raise self._line.reset() if fault == "drop" else self._line.stall(self._desk.stopping.is_set)
+            if fault == "drop":
+                raise self._line.reset()
+            raise self._line.stall(self._desk.stopping.is_set)
         if fault == "slow":
             return self._receive(album, paced(self._body(), SLOW, time.monotonic, self._desk.stopping.wait))
         if fault == "lost-answer":

@@ -1,4 +1,4 @@
-"""The head of a request (RFC 9112): read strictly, since what can be read in two ways is refused."""
+"""The head of a request (RFC 9112). What can be read in two ways is refused."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ MOST_HEADERS = 100
 
 _END = re.compile(rb"\n\r?\n")
 _LINE = re.compile(rb"([^ \t\r\n\0]+)[ \t]+([^ \t\r\n\0]+)[ \t]+HTTP/([0-9]{1,3})\.([0-9]{1,3})\r?")
-_HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n]*?)[ \t]*\r?\n")
+_HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\r\n]*)\r?\n")
+_HEADERS = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n]*\r?\n)*")
 
 
 class BadHead(Exception):
@@ -23,7 +24,7 @@ class BadHead(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A request's head. ``headers``: name in lower case -> values, in their order. Text is Latin-1."""
+    """A request's head, as Latin-1. ``headers``: name in lower case -> values, in their order."""
 
     method: str
     target: str
@@ -51,7 +52,7 @@ class Head:
 
 
 def end_of_head(data: bytes | bytearray, start: int = 0) -> int:
-    """Where the empty line ends that ends a head, looked for from ``start`` on; 0 if it is not there."""
+    """The place after the empty line that ends a head, looked for from ``start`` on; 0 if none."""
     found = _END.search(data, start)
     return found.end() if found else 0
 
@@ -65,21 +66,19 @@ def parse_head(data: bytes) -> Head:
     method, target, major, minor = line.groups()
     if int(major) != 1:
         raise BadHead(505, f"HTTP/{int(major)}.{int(minor)} is not spoken here")
-    return Head(method.decode("latin-1"), target.decode("latin-1"), int(minor) > 0, _headers(data, first + 1))
+    headers = _headers(data, first + 1)
+    return Head(method.decode("latin-1"), target.decode("latin-1"), int(minor) > 0, headers)
 
 
 def _headers(data: bytes, start: int) -> dict[str, list[str]]:
     end = data.rindex(b"\n", 0, len(data) - 1) + 1  # where the empty line begins
+    if not _HEADERS.fullmatch(data, start, end):
+        raise BadHead(400, "a line of the head is no header")
+    found = _HEADER.findall(data, start, end)
+    if len(found) > MOST_HEADERS:
+        raise BadHead(431, f"a request has at most {MOST_HEADERS} headers")
     headers: dict[str, list[str]] = {}
-    count = 0
-    while start < end:
-        header = _HEADER.match(data, start, end)
-        if header is None:
-            raise BadHead(400, "a line of the head is no header")
-        count += 1
-        if count > MOST_HEADERS:
-            raise BadHead(431, f"a request has at most {MOST_HEADERS} headers")
-        name, value = header.groups()
-        headers.setdefault(name.decode("ascii").lower(), []).append(value.decode("latin-1"))
-        start = header.end()
+    for name, value in found:
+        text = value.strip(b" \t").decode("latin-1")
+        headers.setdefault(name.decode("ascii").lower(), []).append(text)
     return headers

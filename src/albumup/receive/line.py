@@ -1,4 +1,4 @@
-"""One connection as bytes: a head within its bounds, a body block by block, an answer, and ways to end badly."""
+"""One connection as bytes: heads within their bounds, bodies, answers, and ways to end badly."""
 
 from __future__ import annotations
 
@@ -25,20 +25,26 @@ class Line:
 
     def __init__(self, connection: socket.socket) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # The time-outs of Python's sockets cost a call of the kernel each time they change.
+        connection.setblocking(False)
         self._connection = connection
+        self._readable = select.poll()
+        self._readable.register(connection, select.POLLIN)
         self._ahead = b""
-        self._seconds = -1.0
 
-    def _be_patient(self, seconds: float) -> None:
-        """How long each call of the socket may take from here on. Telling the kernel is a call, too."""
-        if seconds != self._seconds:
-            self._connection.settimeout(seconds)
-            self._seconds = seconds
+    def _recv(self, most: int, seconds: float) -> bytes:
+        """What comes, b"" at the end. Raises TimeoutError after so many ``seconds``, and OSError."""
+        deadline = time.monotonic() + seconds
+        while self._readable.poll(max(0.0, deadline - time.monotonic()) * 1000):
+            with contextlib.suppress(BlockingIOError):
+                return self._connection.recv(most)
+        raise TimeoutError("timed out")
 
     def read_head(self, most: int, seconds: float, idle: float) -> bytes:
-        """Request line and headers to the empty line after them; b"" when the client leaves, or never begins.
+        """Request line and headers to the empty line after them; b"" when the client leaves.
 
-        ``most`` bytes, ``seconds`` from the first byte to the last, ``idle`` seconds until the first.
+        It may have ``most`` bytes, and take ``seconds`` from the first byte to the last; b"" too
+        when it has not begun after ``idle`` seconds.
         Raises BadHead for one that is too long or takes too long, OSError when the line breaks.
         """
         data, deadline = bytearray(self._ahead), 0.0
@@ -55,8 +61,7 @@ class Line:
             if data:
                 deadline = deadline or time.monotonic() + seconds
             try:
-                self._be_patient(_left(deadline) if deadline else idle)
-                came = self._connection.recv(HEAD_BLOCK)
+                came = self._recv(HEAD_BLOCK, _left(deadline) if deadline else idle)
             except TimeoutError:
                 if not data:
                     return b""
@@ -67,14 +72,13 @@ class Line:
             data += came
 
     def read(self, count: int, seconds: float) -> bytes:
-        """The next ``count`` bytes. ``seconds`` of silence are too many. Raises Gone when they do not come."""
+        """The next ``count`` bytes. Raises Gone when the line breaks, or is silent for ``seconds``."""
         pieces = [self._ahead[:count]]
         self._ahead = self._ahead[count:]
         missing = count - len(pieces[0])
         try:
             while missing:
-                self._be_patient(seconds)
-                pieces.append(self._connection.recv(missing))
+                pieces.append(self._recv(missing, seconds))
                 if not pieces[-1]:
                     raise Gone("the body broke off")
                 missing -= len(pieces[-1])
@@ -91,7 +95,6 @@ class Line:
         if self._ahead:
             return True
         try:
-            self._be_patient(0.0)
             return bool(self._connection.recv(1, socket.MSG_PEEK))
         except BlockingIOError:
             return False
@@ -101,19 +104,27 @@ class Line:
     def write(self, data: bytes, seconds: float) -> None:
         """Raises Gone when it is not taken."""
         try:
-            self._be_patient(seconds)
-            self._connection.sendall(data)
+            rest = memoryview(data)
+            while rest:
+                try:
+                    rest = rest[self._connection.send(rest) :]
+                except BlockingIOError:
+                    self._wait_to_write(seconds)
         except OSError as error:
             raise Gone(f"the answer was not taken: {error}") from error
 
+    def _wait_to_write(self, seconds: float) -> None:
+        writable = select.poll()
+        writable.register(self._connection, select.POLLOUT)
+        if not writable.poll(seconds * 1000):
+            raise TimeoutError("timed out")
+
     def linger(self) -> None:
-        """Swallow what the client is still sending: closing at once would reset, and its answer might be lost."""
+        """Swallow what still comes: closing at once would reset, and the answer might be lost."""
         end = time.monotonic() + LINGER
         with contextlib.suppress(OSError):
             self._connection.shutdown(socket.SHUT_WR)
-            self._be_patient(1.0)
-            swallowed = bytearray(16 * 1024)
-            while time.monotonic() < end and self._connection.recv_into(swallowed):
+            while time.monotonic() < end and self._recv(16 * 1024, 1.0):
                 pass
 
     def reset(self) -> Gone:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import unicodedata
@@ -11,6 +12,7 @@ PHOTO_BYTES = 255  # NAME_MAX of nearly every file system
 EXTENSION_BYTES = 32  # what is longer after the last dot is no extension worth keeping
 
 
+@functools.lru_cache(maxsize=256)
 def album_folder_name(album: str) -> str:
     """The folder of ``album`` below a store's root; different albums have different folders.
 
@@ -32,6 +34,9 @@ def album_folder_name(album: str) -> str:
 def photo_name(wanted: str) -> str:
     """The base name of ``wanted`` as a visible file name of 1 to 255 bytes that keeps its extension."""
     base = wanted.rpartition("/")[2]
+    is_plain = base.isascii() and base.isprintable() and not base.startswith(".")
+    if is_plain and 0 < len(base) <= PHOTO_BYTES:
+        return base
     return with_mark("".join(_escaped(base)) or "photo")
 
 
@@ -41,6 +46,8 @@ def with_mark(name: str, mark: str = "") -> str:
     if len(extension.encode()) > EXTENSION_BYTES:
         stem, extension = name, ""
     ending = mark + extension
+    if len((stem + ending).encode()) <= PHOTO_BYTES:
+        return stem + ending
     return _fitting(stem, PHOTO_BYTES - len(ending.encode())) + ending
 
 

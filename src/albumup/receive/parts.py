@@ -17,6 +17,8 @@ from albumup.receive.folders import enter, names_in
 SUFFIX = b".part"
 DAY = 24 * 60 * 60  # seconds
 _BLOCK = 1 << 20
+NO_TIME = -1
+"""As no file is dated: for a photo that has no place yet."""
 
 
 class Mismatch(ValueError):
@@ -82,12 +84,15 @@ class Part:
             raise Mismatch(f"sha256 mismatch: {sha256} was declared and {self.sha256} arrived")
 
     def seal(self, mtime_ns: int | None) -> Photo:
-        """Make the bytes durable, dated ``mtime_ns`` (nanoseconds UTC) if given. Raises OSError."""
+        """Make the bytes durable, dated ``mtime_ns`` (nanoseconds UTC) if given. Raises OSError.
+
+        The photo that is returned bears no date: that is read where it is placed.
+        """
         if mtime_ns is not None:
             with contextlib.suppress(OSError):  # not every file system lets us; the photo matters more than its date
                 os.utime(self._descriptor, ns=(mtime_ns, mtime_ns))
         os.fsync(self._descriptor)
-        return Photo(self.sha256, self.size, os.fstat(self._descriptor).st_mtime_ns)
+        return Photo(self.sha256, self.size, NO_TIME)
 
     def __enter__(self) -> Part:
         return self
