@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import random
+import tempfile
 import threading
+import tracemalloc
 from collections.abc import Iterator
 
 import pytest
@@ -61,7 +63,7 @@ def test_without_room_for_a_file_memory_has_to_do(pipe: tuple[int, int], monkeyp
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(outlet, "_IN_MEMORY", 10)
-    monkeypatch.setattr(outlet.tempfile, "TemporaryFile", full)
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
     one = Outlet(pipe[1])
     one.put(b"x" * 100_000)
     one.put(b"y" * 100_000)
@@ -92,3 +94,15 @@ def test_waiting_for_a_reader_can_be_given_up(pipe: tuple[int, int]) -> None:
     os.close(pipe[0])
     one._thread.join(60)
     assert not one._thread.is_alive()
+
+
+def test_a_reader_that_is_stuck_costs_little_memory(pipe: tuple[int, int]) -> None:
+    one = Outlet(pipe[1])
+    tracemalloc.start()
+    try:
+        for _ in range(1000):
+            one.put(bytes(1 << 15))
+        assert one.backlog > 30 << 20
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    finally:
+        tracemalloc.stop()

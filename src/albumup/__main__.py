@@ -70,6 +70,9 @@ def _run() -> int:
             result = cli.main(prog_name="albumup", standalone_mode=False, obj=app)
             app.finish()
             sys.stdout.flush()
+        except Exception:
+            app.let_out()
+            raise
         finally:
             _hear(_leave)
         return result if isinstance(result, int) else 0

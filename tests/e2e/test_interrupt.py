@@ -8,14 +8,20 @@ import signal
 import subprocess
 import termios
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 import pytest
+import zygote
 from short import short_form
 
-from .conftest import COMMAND, Home, finish, until
+from albumup.cli.signals import GRACE
+
+from .conftest import COMMAND, PATIENCE, Home, finish, until
 from .server import Answer, FormServer
 
+Reader = Callable[[], AbstractContextManager[int]]
+"""What opens a stream, to write to, that nobody reads."""
 BIG = 20 << 20  # more than the kernel takes from a server that reads but half of it
 
 
@@ -329,18 +335,123 @@ def test_a_reader_that_stops_reading_does_not_keep_the_second_ctrl_c_from_ending
     assert home.album()["held"] is True
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_terminal_does_not_keep_a_signal_from_ending_it(home: Home, number: signal.Signals) -> None:
-    """Ctrl-S before the first word was said."""
+@contextmanager
+def stopped_terminal() -> Iterator[int]:
+    """One that takes nothing more: Ctrl-S, before the first word."""
     ours, theirs = os.openpty()
     termios.tcflow(theirs, termios.TCOOFF)
-    process = subprocess.Popen(
-        [*COMMAND, "push", home.photos(1)], stdin=subprocess.DEVNULL, stderr=theirs, env=home.env, cwd=home.folder
-    )
-    until(lambda: home.journal.exists() and home.sql("select 1 from task"), "queued, and about to say so")
-    until(lambda: _waits_in(process.pid) in ("n_tty_write", "wait_woken"), "it waits for the terminal")
-    process.send_signal(number)
-    assert process.wait(60) == 128 + number
+    yield theirs
     os.close(ours)
     os.close(theirs)
+
+
+@contextmanager
+def unread_terminal() -> Iterator[int]:
+    """One whose window hangs: it takes what its buffer holds, and nobody reads that."""
+    ours, theirs = os.openpty()
+    yield theirs
+    os.close(ours)
+    os.close(theirs)
+
+
+@contextmanager
+def full_pipe() -> Iterator[int]:
+    """One that takes nothing more, before the first word."""
+    reads, writes = os.pipe()
+    os.set_blocking(writes, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writes, bytes(4096))
+    os.set_blocking(writes, True)
+    yield writes
+    os.close(reads)
+    os.close(writes)
+
+
+STUCK = short_form([stopped_terminal, full_pipe, unread_terminal], 2)
+
+
+def beside(home: Home, stuck: int, *words: str) -> subprocess.Popen[str]:
+    """The command, whose every word goes where nobody reads it."""
+    process = zygote.Started(
+        list(words), stdin=subprocess.DEVNULL, stdout=stuck, stderr=stuck, env=home.env, cwd=home.folder
+    )
+    home.started.append(process)
+    return process
+
+
+@pytest.mark.parametrize("reader", STUCK)
+@pytest.mark.parametrize("command", ["push", "resume", "retry-failed"])
+def test_all_is_sent_though_no_word_gets_out(home: Home, server: FormServer, reader: Reader, command: str) -> None:
+    home.form(server)
+    home.run("push", home.photos(1, "first", first=99))  # the server is proven
+    home.photos(40)
+    if command != "push":
+        server.answer = lambda _: Answer(401 if command == "resume" else 418)
+        home.run("push", "trip", "--retries", "0")
+    server.ledger.clear()
+    server.answer = lambda received: Answer(413 if received.filename != "IMG_1.JPG" else 200)
+    with reader() as stuck:
+        process = beside(home, stuck, command, "trip", "--json")
+        until(lambda: len(server.ledger) == 40, "all are sent, whoever reads of it")
+        until(lambda: home.sql("select 1 from run where ended is null") == [], "the run is over")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 3
+
+
+@pytest.mark.parametrize("reader", STUCK)
+def test_two_signals_end_it_beside_a_reader_that_is_stuck(home: Home, server: FormServer, reader: Reader) -> None:
+    home.form(server)
+    home.photos(40)
+    server.may_answer.clear()
+    with reader() as stuck:
+        process = beside(home, stuck, "push", "trip", "--json", "-j1")
+        until(lambda: server.ledger)
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)  # a second Ctrl-C might come before the first one was heard
+        assert process.wait(GRACE[signal.SIGINT] / 2) in (130, 143)
+    assert home.album()["counts"]["pending"] >= 39
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("reader", STUCK)
+def test_one_signal_ends_it_in_its_grace_beside_a_reader_that_is_stuck(
+    home: Home, server: FormServer, reader: Reader
+) -> None:
+    home.form(server)
+    home.photos(40)
+    server.may_answer.clear()
+    with reader() as stuck:
+        process = beside(home, stuck, "push", "trip", "--json", "-j1")
+        until(lambda: server.ledger)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 143
+    assert home.album()["counts"]["pending"] >= 39
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_terminal_does_not_keep_a_signal_from_ending_what_waits_for_it(
+    home: Home, number: signal.Signals
+) -> None:
+    home.run("push", home.photos(1))
+    with stopped_terminal() as stuck:
+        process = subprocess.Popen(
+            [*COMMAND, "status"], stdin=subprocess.DEVNULL, stdout=stuck, env=home.env, cwd=home.folder
+        )
+        until(lambda: _waits_in(process.pid) in ("n_tty_write", "wait_woken"), "it waits for the terminal")
+        process.send_signal(number)
+        assert process.wait(60) == 128 + number
+
+
+def test_what_was_said_stands_before_an_error_though_nobody_read_it_yet(home: Home) -> None:
+    (home.folder / "trip").mkdir()
+    for number in range(2000):  # of which a pipe does not take all
+        (home.folder / "trip" / f"{number}.txt").write_text("no photo")
+    process = home.start("push", "trip", "-v")
+    asleep = ("futex", "do_futex", "pipe", "anon_pipe")
+    until(lambda: _waits_in(process.pid).startswith(asleep), "all that is left is said, or to be said")
+    done = finish(process)
+    *skipped, last = [line for line in done.stderr.splitlines() if line.startswith(("skipped", "albumup:"))]
+    assert (done.returncode, len(skipped)) == (2, 2000)
+    assert last.startswith("albumup: no photo")

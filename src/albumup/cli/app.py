@@ -93,9 +93,16 @@ class App:
     def abandon(self) -> None:
         """Leave what was told and is not out: somebody wants us gone, and nobody reads it."""
         self._events = None
+        self.screen.abandon()
+
+    def let_out(self) -> None:
+        """Wait until all that was said is out, so that it stands before the last word."""
+        if self._screen is not None:
+            self._screen.wait_again()
 
     def finish(self) -> None:
-        """Wait until all that was told is out. Raises LocalError where it cannot be written."""
+        """Wait until all that was said and told is out. Raises LocalError where it cannot be written."""
+        self.let_out()
         if self._events is None:
             return
         self._events.wait()

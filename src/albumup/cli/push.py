@@ -76,6 +76,7 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
     from albumup.intake import Intake
 
     app.writes = not given["dry_run"]
+    app.screen.never_wait()
     options = options_of(app, given)
     roots = _roots(paths, given["files_from"])
     album = _album_name(given["album"], roots)

@@ -31,6 +31,7 @@ def resume(app: App, /, albums: tuple[str, ...], target: str | None, **given: An
     from albumup.journal import runs
 
     app.writes = True
+    app.screen.never_wait()
     options = options_of(app, given)
     if (found := opened(app, albums, target)) is None:
         return say_nothing_to_do(app, as_json=given["as_json"])

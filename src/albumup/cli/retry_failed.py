@@ -61,6 +61,7 @@ def _retried(app: App, names: tuple[str, ...], target: str | None, given: dict[s
     from albumup.cli.session import Session
     from albumup.journal import runs
 
+    app.screen.never_wait()
     options = options_of(app, given, patience=0.0)
     rounds = app.config.defaults.rounds if given["rounds"] is None else given["rounds"]
     is_silent = is_cron and not app.screen.is_terminal

@@ -110,6 +110,8 @@ class Screen:
 
     def never_wait(self) -> None:
         """From here on nobody who says something waits for the terminal, which may be stopped (Ctrl-S)."""
+        if self._outlet is not None:
+            return
         try:
             self._err.flush()
             self._outlet = Outlet(self._err.fileno())
@@ -117,7 +119,7 @@ class Screen:
             return
         self._err = Own(cast(IO[str], _Stream(self._outlet, sys.stderr)))
 
-    def wait_again(self, gives_up: Callable[[], bool]) -> bool:
+    def wait_again(self, gives_up: Callable[[], bool] = lambda: False) -> bool:
         """Wait until all that was said is out. False once ``gives_up()`` says so: then it stays as it is."""
         if self._outlet is None:
             return True
@@ -126,6 +128,10 @@ class Screen:
         self._outlet.close()
         self._outlet, self._err = None, Own(sys.stderr)
         return True
+
+    def abandon(self) -> None:
+        """Leave what was said and is not out: somebody wants us gone, and nobody reads it."""
+        self._outlet = None
 
     def end_bars(self) -> None:
         if self._bars is not None:
