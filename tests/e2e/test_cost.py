@@ -79,3 +79,21 @@ def test_calls_of_the_kernel_per_photo(home: Home, club: FormServer) -> None:
     over = {name: each.get(name, 0.0) for name, most in MOST_CALLS.items() if each.get(name, 0.0) > most}
     assert not over, each
     assert each["openat"] > 2, "nothing was counted"
+
+
+def test_a_push_of_a_photo_loads_no_library_that_it_has_no_use_for(home: Home, server: FormServer) -> None:
+    home.form(server)
+    home.run("push", home.photos(1))
+    process = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "albumup", "push", home.photos(1, first=2)],
+        env=home.env, cwd=home.folder, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    loaded = {
+        line.rpartition("|")[2].strip() for line in process.stderr.splitlines() if line.startswith("import time:")
+    }
+    assert {"click", "sqlite3", "asyncio"} <= loaded
+    libraries = {
+        "requests", "sqlite_utils", "tqdm", "humanize", "jmespath", "tomlkit", "truststore", "multipart", "wcwidth",
+        "zoneinfo", "albumup.receive.server", "PIL",
+    }  # fmt: skip
+    assert loaded & libraries == set()
