@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import re
 import secrets
@@ -36,6 +37,8 @@ _QUICK_SYSTEMS = _MEMORY_SYSTEMS | {
     "hfs",
 }  # fmt: skip
 """What the kernel itself keeps: it knows of an open file what fstat asks, and asks nobody else."""
+SMALL = 64 << 10
+"""Bytes of a photo that is read whole and kept until it is sent."""
 _FAT_SECONDS = 2
 _HOUR_NS = 3600 * 10**9
 
@@ -183,6 +186,49 @@ def read_source(
     return read_pins(after), digests
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """All of a small file, and its status when it was read."""
+
+    content: bytes
+    status: os.stat_result
+
+
+def read_at_once(path: bytes, algorithms: Iterable[str], device: int) -> tuple[Kept, dict[str, str]] | None:
+    """A small file that the system has in memory, and its digests; None for any other, or one that is odd.
+
+    ``device``: the file system it is expected on, of a kind that answers at once (``is_quick``). Waits for no disk.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        status = os.fstat(descriptor)
+        if not (status.st_dev == device and stat.S_ISREG(status.st_mode) and 0 < status.st_size <= SMALL):
+            return None
+        content = _at_hand(descriptor, status)
+        if content is None or _while_open(os.fstat(descriptor)) != _while_open(status):
+            return None
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    return Kept(content, status), {name: hashlib.new(name, content).hexdigest() for name in algorithms}
+
+
+def _at_hand(descriptor: int, status: os.stat_result) -> bytes | None:
+    """All of an open file, if the system has it in memory."""
+    if _kind_of(status.st_dev, descriptor) in _MEMORY_SYSTEMS:
+        content = os.pread(descriptor, status.st_size + 1, 0)
+    elif hasattr(os, "RWF_NOWAIT"):
+        buffer = bytearray(status.st_size + 1)
+        content = bytes(buffer[: os.preadv(descriptor, [buffer], 0, os.RWF_NOWAIT)])
+    else:
+        return None
+    return content if len(content) == status.st_size else None
+
+
 class Source:
     """An open payload, from its first check until the answer is in. Close it.
 
@@ -191,21 +237,35 @@ class Source:
 
     def __init__(self, path: bytes, body: Body, place: Place | None) -> None:
         """Open it; ``place`` None for a copy of our own. Raises SourceGone, AnotherVolume, LocalError."""
-        self.descriptor, self._seen = open_source(path, place)
-        self._path = path
-        self._body = body
-        self._is_copy = place is None
+        descriptor, status = open_source(path, place)
+        self._become(path, body, status, descriptor)
+        self._is_copy, self._is_kept = place is None, False
         kind = _kind_of(self._seen.st_dev, self.descriptor)
         self.is_quick = kind in _QUICK_SYSTEMS
         """Its file system answers at once about what is open."""
         self.is_in_memory = kind in _MEMORY_SYSTEMS
-        self.pins = read_pins(self._seen)
+
+    @classmethod
+    def of(cls, path: bytes, body: Body, kept: Kept) -> Source:
+        """One that was read whole before. It is opened only if something happens to it."""
+        source = cls.__new__(cls)
+        source._become(path, body, kept.status, -1)
+        source._is_copy, source._is_kept = False, True
+        source.is_quick = source.is_in_memory = True
+        source.content = kept.content
+        return source
+
+    def _become(self, path: bytes, body: Body, status: os.stat_result, descriptor: int) -> None:
+        self.descriptor, self._seen = descriptor, status
+        self._path, self._body = path, body
+        self.pins = read_pins(status)
         self.content: bytes | None = None
         """All of it, where it was read."""
         self.repinned = False
         """The photo has other times or another inode than journaled, and the journaled bytes."""
         self.touched = False
-        """Something about it changed while it was open, though its bytes are the same again."""
+        """Something about it changed while it was open, though its bytes are the same again: those that were sent may
+        have been others for a while. Never of what was read whole before: that is sent."""
 
     def is_as_pinned(self) -> bool:
         """Does nothing at all hint at a change?"""
@@ -232,6 +292,8 @@ class Source:
 
     def is_untouched(self) -> bool:
         """Is its metadata as it was when it was last looked at?"""
+        if self.descriptor < 0:
+            return self.is_still_there()
         return _while_open(os.fstat(self.descriptor)) == _while_open(self._seen)
 
     def is_still_there(self) -> bool:
@@ -243,23 +305,34 @@ class Source:
         is_same = (now.st_dev, now.st_ino) == (self._seen.st_dev, self._seen.st_ino)
         return is_same and _while_open(now) == _while_open(self._seen)
 
-    def check(self) -> None:
-        """Before the tail, and when the answer is in: SourceChanged unless the bytes are still the journaled ones."""
-        now = os.fstat(self.descriptor)
-        if _while_open(now) != _while_open(self._seen):
-            self._expect_size(now.st_size)
-            self._compare()
-            self._seen = os.fstat(self.descriptor)
-            self.pins = read_pins(self._seen)
-            self.touched = True
-            self.repinned = not self._is_copy
+    def check(self, *, is_sent: bool = False) -> None:
+        """Before the tail, and when the answer is in (``is_sent``): raises SourceChanged unless the bytes are still the
+        journaled ones, and SourceGone."""
+        if self.is_untouched():
+            return
+        try:
+            if self.descriptor < 0:
+                self.descriptor, _ = open_source(self._path)
+        except SourceGone:
+            if is_sent:
+                return  # what was sent are the very bytes that were digested
+            raise
+        self._expect_size(os.fstat(self.descriptor).st_size)
+        self._compare()
+        self._seen = os.fstat(self.descriptor)
+        self.pins = read_pins(self._seen)
+        self.touched = not self._is_kept
+        self.repinned = not self._is_copy
 
     def digests(self, names: Collection[str]) -> dict[str, str]:
         """More digests of it (lower-case hex), from reading it once more. Raises SourceGone."""
+        if self.descriptor < 0:
+            return {name: hashlib.new(name, self.content or b"").hexdigest() for name in names}
         return _digest(self.descriptor, names, self._seen.st_size, None, None)[1]
 
     def close(self) -> None:
-        os.close(self.descriptor)
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
 
     def _expect_size(self, size: int) -> None:
         if size != self._seen.st_size:
@@ -337,6 +410,11 @@ def is_loose(path: bytes) -> bool:
     """Does the file system of ``path`` keep inodes and exact times only until it is mounted again? (FAT, SMB, FUSE.)"""
     system = file_system_of(os.path.dirname(path))
     return system in _LOOSE_SYSTEMS or system.startswith(("fuse.", "fuseblk."))
+
+
+def is_quick(device: int, descriptor: int) -> bool:
+    """Does the file system that an open file or folder lies on ask nobody else, such as a server or a daemon?"""
+    return _kind_of(device, descriptor) in _QUICK_SYSTEMS
 
 
 _kinds: dict[int, str] = {}

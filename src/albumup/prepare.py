@@ -187,13 +187,23 @@ def photo_of(task: Task, pins: Pins, digests: dict[str, str], taken: str | None,
     return Photo(values, task.mime, digests, task.clip_id, task.sidecar, task.sent_as or "")
 
 
-def body_of(task: Task, reading: Reading, target: Target, sent_as: str, definition: int | None = None) -> Body:
+def body_of(
+    task: Task,
+    reading: Reading,
+    target: Target,
+    sent_as: str,
+    definition: int | None = None,
+    photo: Photo | None = None,
+) -> Body:
     """Frame the body of a photo that is sent as ``sent_as``. Raises ConfigError for a field that cannot be filled.
 
-    ``definition``: the journal's number of the target's definition.
+    ``definition``: the journal's number of the target's definition. ``photo``: what ``photo_of`` makes of the reading,
+    where that is known.
     """
-    photo = photo_of(task, reading.pins, reading.digests, reading.taken, target)
-    form = target.form(replace(photo, sidecar=reading.sidecar), sent_as)
+    photo = photo or photo_of(task, reading.pins, reading.digests, reading.taken, target)
+    if reading.sidecar is not photo.sidecar:
+        photo = replace(photo, sidecar=reading.sidecar)
+    form = target.form(photo, sent_as)
     boundary = new_boundary()
     framed = _frame(form, boundary)
     return Body(

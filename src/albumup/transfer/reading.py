@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import functools
 import html
 import re
 import unicodedata
@@ -85,6 +86,7 @@ def _inflated(data: bytes, window: int, most: int) -> tuple[bytes, bool]:
             return whole, not data
 
 
+@functools.lru_cache(maxsize=4)
 def text_of(body: bytes, content_type: str, *, is_all: bool) -> str | None:
     """What a body says; None if it is in a charset that is not known here, or not in the one it names.
 
@@ -137,7 +139,7 @@ def _wide_json(body: bytes) -> str | None:
 
 def _strict(body: bytes, codec: str, *, is_all: bool) -> str | None:
     try:
-        return codecs.getincrementaldecoder(codec)().decode(body, is_all)
+        return body.decode(codec) if is_all else codecs.getincrementaldecoder(codec)().decode(body)
     except UnicodeError:
         return None
 

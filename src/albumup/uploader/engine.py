@@ -118,8 +118,8 @@ class Engine:
     def _begin(self, journal: Journal) -> None:
         run = self._run
         checkpoint_here(journal.connection)
-        self._scope.begin(journal)
         run.outcomes.run_id = runs.begin(journal, os.getpid(), run.options.shown, self._scope.wanted)
+        self._scope.begin(journal)
         self._scope.look(journal)
         sweep(journal, run.options.spool_folder)
 

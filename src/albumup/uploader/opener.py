@@ -7,9 +7,10 @@ import errno
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
-from albumup.body import Place, Source
+from albumup.body import SMALL, Kept, Place, Source
 from albumup.cards import device_at
 from albumup.helpers import Helpers, Work
 from albumup.journal.rows import Body, Task
@@ -17,8 +18,8 @@ from albumup.transfer.values import BLOCK, Unreadable
 
 _AHEAD = 12
 """Photos that are opened before their turn."""
-SMALL = 64 << 10
-"""Bytes of a photo that is read whole when it is opened."""
+_MOST_KEPT = 4 << 20
+"""Bytes of photos that are kept from their reading until they are sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +41,10 @@ class OpenPayload:
         self._helpers = helpers
         self._probes = source.is_quick and not source.is_in_memory and hasattr(os, "RWF_NOWAIT")
 
-    async def check(self) -> None:
+    async def check(self, *, is_sent: bool = False) -> None:
         """Before the tail, and when the answer is in: raises SourceChanged unless the bytes are the journaled ones."""
         if not (self.source.is_quick and self.source.is_untouched()):
-            await self._helpers.run(Work.OPEN, self.source.check)
+            await self._helpers.run(Work.OPEN, partial(self.source.check, is_sent=is_sent))
 
     async def is_at_hand(self, start: int, size: int) -> bool:
         """Does the system have these bytes in memory, so that nobody waits for a disk?"""
@@ -86,6 +87,22 @@ class Opener:
         self._helpers = helpers
         self._spool_folder = spool_folder
         self._ahead: dict[int, asyncio.Future[Opened]] = {}
+        self._kept: dict[int, tuple[Kept, int]] = {}
+        self._kept_bytes = 0
+
+    def keep(self, task_id: int, kept: Kept, device: int) -> None:
+        """What was read of a photo may be sent soon; ``device`` as in Opened."""
+        size = len(kept.content)
+        if self._kept_bytes + size <= _MOST_KEPT and task_id not in self._kept:
+            self._kept[task_id] = kept, device
+            self._kept_bytes += size
+
+    def _take_kept(self, task: Task, body: Body) -> Opened | None:
+        """A photo that was read before, if nothing has happened to it since."""
+        kept, device = self._kept.pop(task.id)
+        self._kept_bytes -= len(kept.content)
+        source = Source.of(task.path, body, kept)
+        return Opened(source, device) if source.is_as_pinned() and source.is_still_there() else None
 
     def look_ahead(self, reserved: Iterable[Task]) -> None:
         """Begin to open what comes next; what was opened and does not come next after all is closed."""
@@ -95,11 +112,13 @@ class Opener:
                 _close(self._ahead.pop(task_id))
         for task in next_ones:
             body = task.body
-            if task.id not in self._ahead and body is not None and not body.spool:
+            if not (task.id in self._ahead or task.id in self._kept or body is None or body.spool):
                 self._ahead[task.id] = self._begin(task, body)
 
     async def open(self, task: Task, body: Body) -> Opened:
         """The photo itself. Raises AnotherVolume, SourceGone, LocalError."""
+        if task.id in self._kept and (again := self._take_kept(task, body)) is not None:
+            return again
         opening = self._ahead.pop(task.id, None)
         if opening is not None:
             opened = await self._unless_cancelled(opening)

@@ -11,7 +11,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
-from albumup.body import AnotherVolume, SourceChanged, SourceGone, sent_name
+from albumup.body import (
+    SMALL,
+    AnotherVolume,
+    Kept,
+    SourceChanged,
+    SourceGone,
+    is_quick,
+    open_source,
+    read_at_once,
+    read_pins,
+    sent_name,
+)
 from albumup.cards import device_at
 from albumup.disk import fsync_folder
 from albumup.errors import AlbumupError, ConfigError, TryLater
@@ -25,12 +36,15 @@ from albumup.journal.states import Prepared
 from albumup.prepare import Reading, body_of, photo_of, read, reread
 from albumup.uploader.lane import Lane
 from albumup.uploader.origins import STRANGER
+from albumup.uploader.queue import ENOUGH
 from albumup.uploader.run import Run
 from albumup.uploader.spooling import is_away, open_copy
 
 _BATCH = 64
 _OPEN = 64
 """Photos that are handed out to be read, at most."""
+_A_TURN = 16
+"""Small photos that are read in one turn of the loop."""
 _RESTLESS_SECONDS = 1.0
 _MOST_RESTLESS = 5
 """Readings of a file that is being written to before it is given up as missing."""
@@ -53,6 +67,30 @@ class _Wanted:
 class _Read:
     wanted: _Wanted
     reading: Reading
+    kept: Kept | None = None
+    """All of it, where it is small."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """Where photos lie. ``device``: as ``cards.device_at`` had it first; ``files``: the number of the file system of
+    what is in it, if that answers at once, else 0."""
+
+    device: int
+    files: int
+
+
+def _look_at_folder(photo: bytes) -> _Folder:
+    """By a helper."""
+    device = device_at(os.path.dirname(photo))
+    try:
+        descriptor, status = open_source(photo)
+    except (SourceGone, AlbumupError):
+        return _Folder(device, 0)
+    try:
+        return _Folder(device, status.st_dev if is_quick(status.st_dev, descriptor) else 0)
+    finally:
+        os.close(descriptor)
 
 
 class _Readers:
@@ -93,8 +131,10 @@ class Preparer:
         self._readers = _Readers()
         self._zones: dict[int | None, str | None] = {}
         self._spool_folder, self._was_used = run.options.spool_folder, False
-        self._devices: dict[tuple[int, bytes], int] = {}
-        """Of the folders of each root, as ``cards.device_at`` had them first."""
+        self._folders: dict[tuple[int, bytes], _Folder] = {}
+        """Those of each root."""
+        self._known: set[tuple[int, bytes, str, int]] = set()
+        """Folders whose medium (volume, card) is known in this run."""
         self._hopeless: set[int] = set()
         """Tasks that the configuration of their target cannot serve."""
         self._told_anew: set[Lane] = set()
@@ -139,19 +179,27 @@ class Preparer:
         return copies.was_used(journal, self._spool_folder)
 
     async def _hand_out(self) -> bool:
-        """Have more photos read, as many as may be; True if something was found to do."""
+        """Have more photos read, as many as may be; True if there may be more to do at once."""
         room = _OPEN - len(self._reading)
         if room < _OPEN // 2:
             return False
         found, stills = await self._run.commits.read(lambda journal: self._next(journal, room))
         await self._pair(stills)
-        for wanted in found:
-            self._reading.add(wanted.task.id)
-            waiting = self._loop.create_task(self._read(wanted))
-            self._waiting.add(waiting)
-            waiting.add_done_callback(self._read_ended)
         self._run.is_preparing = self._run.is_preparing or bool(found)
-        return bool(stills)
+        has_read = False
+        for number, wanted in enumerate(found, 1):
+            self._reading.add(wanted.task.id)
+            if (at_once := self._read_at_once(wanted)) is not None:
+                self._done.append(at_once)
+                has_read = True
+            else:
+                waiting = self._loop.create_task(self._read(wanted))
+                self._waiting.add(waiting)
+                waiting.add_done_callback(self._read_ended)
+            if number % _A_TURN == 0:
+                await self._journal()
+                await asyncio.sleep(0)
+        return has_read or bool(stills)
 
     def _read_ended(self, waiting: asyncio.Task[None]) -> None:
         self._waiting.discard(waiting)
@@ -175,7 +223,7 @@ class Preparer:
                 if lane.closing is None:
                     stale = framing.stale(journal, album.id, root_id, most, copies=is_away)
                     found += [_Wanted(lane, task, True) for task in stale if task.id not in self._reading]
-                if is_away or len(found) >= room:
+                if is_away or len(found) >= room or self._has_enough(lane):
                     continue
                 for task in journal.unprepared(album.id, root_id, most):
                     waits = task.id in self._reading or self._restless.get(task.id, (0, 0.0))[1] > now
@@ -183,6 +231,13 @@ class Preparer:
                     if is_wanted and not waits:
                         found.append(_Wanted(lane, task, False))
         return found[:room], stills
+
+    def _has_enough(self, lane: Lane) -> bool:
+        """Is there so much in reserve that what is read now would only have to be read again? Copies never wait."""
+        if self._run.outcomes.counts.spool_left or lane.target.asks_first or lane.breaker.is_sick:
+            return False
+        is_more_ready = bool(lane.reserved) and not lane.dry
+        return is_more_ready or len(lane.reserved) >= ENOUGH
 
     async def _pair(self, stills: list[tuple[Lane, Task]]) -> None:
         """Frame stills with their clips' ids, or let them go without."""
@@ -211,6 +266,27 @@ class Preparer:
 
     # Reading one photo.
 
+    def _read_at_once(self, wanted: _Wanted) -> _Read | None:
+        """A small photo that the system has in memory, from a card that is known; None for any other."""
+        lane, task = wanted.lane, wanted.task
+        is_plain = not (wanted.is_anew or task.spool or task.sidecar_path is not None or lane.target.dates)
+        if not is_plain or task.size > SMALL or task.root_id in self._run.queue.away:
+            return None
+        folder_path = os.path.dirname(task.path)
+        folder = self._folders.get((task.root_id, folder_path))
+        if folder is None or not folder.files:
+            return None
+        if (task.root_id, folder_path, task.volume, task.card) not in self._known:
+            return None
+        found = read_at_once(task.path, lane.target.digests, folder.files)
+        if found is None:
+            return None
+        kept, digests = found
+        pins = read_pins(kept.status)
+        if (pins.size, pins.mtime_ns) != task.seen:
+            return None
+        return _Read(wanted, Reading(pins, digests, None, None), kept)
+
     async def _read(self, wanted: _Wanted) -> None:
         lane, task = wanted.lane, wanted.task
         reading: Reading | None = None
@@ -232,8 +308,10 @@ class Preparer:
         helpers = run.world.helpers
         if task.root_id in run.queue.away:
             return None
-        device = await self._device_of(task)
-        if not await run.origins.is_known(task, device) and await run.queue.root_away(task.root_id, STRANGER):
+        folder = await self._folder_of(task)
+        if await run.origins.is_known(task, folder.device):
+            self._known.add((task.root_id, os.path.dirname(task.path), task.volume, task.card))
+        elif await run.queue.root_away(task.root_id, STRANGER):
             return None
         try:
             work = Work.COPY if task.spool else Work.READ
@@ -261,13 +339,13 @@ class Preparer:
         self._spooled += task.spool
         return reading
 
-    async def _device_of(self, task: Task) -> int:
-        folder = os.path.dirname(task.path)
-        device = self._devices.get((task.root_id, folder))
-        if device is None:
-            device = await self._run.world.helpers.run(Work.LOOK, device_at, folder)
-            self._devices[task.root_id, folder] = device
-        return device
+    async def _folder_of(self, task: Task) -> _Folder:
+        path = os.path.dirname(task.path)
+        folder = self._folders.get((task.root_id, path))
+        if folder is None:
+            folder = await self._run.world.helpers.run(Work.LOOK, _look_at_folder, task.path)
+            self._folders[task.root_id, path] = folder
+        return folder
 
     def _read_now(self, lane: Lane, task: Task) -> Reading:
         """By a helper. Raises as ``prepare.read`` does."""
@@ -368,35 +446,49 @@ class Preparer:
         run = self._run
         if any(one.reading.spool for one in done):
             await run.world.helpers.run(Work.COPY, fsync_folder, self._spool_folder)
-        await run.commits.do(partial(self._record, done))
+        ready = await run.commits.do(partial(self._record, done))
         self._reading.difference_update(one.wanted.task.id for one in done)
-        run.queue.wet({one.wanted.lane for one in done})
+        for one, task in ready:
+            if one.kept is not None:
+                folder = self._folders[task.root_id, os.path.dirname(task.path)]
+                run.opener.keep(task.id, one.kept, folder.device)
+            run.queue.offer(one.wanted.lane, task)
+        if len(ready) < len(done):
+            run.queue.wet({one.wanted.lane for one in done})
 
-    def _record(self, done: list[_Read], journal: Journal) -> None:
+    def _record(self, done: list[_Read], journal: Journal) -> list[tuple[_Read, Task]]:
+        """What is ready to be sent now, and its task as the journal has it."""
         if any(one.reading.spool for one in done):
             copies.note_folder(journal, self._spool_folder)
             self._was_used = self._is_in_use(journal)
+        ready: list[tuple[_Read, Task]] = []
         for one in done:
-            lane, task, reading = one.wanted.lane, one.wanted.task, one.reading
-            target = lane.target
+            task, reading = one.wanted.task, one.reading
             try:
-                photo = photo_of(task, reading.pins, reading.digests, reading.taken, target)
-                wanted = target.filename(photo)
-                name = _name(journal, lane, task, wanted, reading.digests["sha256"])
-                body = body_of(task, reading, target, name, lane.definition)
-            except AlbumupError as error:
-                if error.exit_code != ConfigError.exit_code:
-                    raise
-                self._run.queue.close_lane(lane, error)
-                self._hopeless.add(task.id)
-                continue
-            try:
-                then = Prepared.UNASKED if target.asks_first else Prepared.READY
-                journal.prepared(task.id, body, name, seen=task.seen, then=then)
+                prepared = self._record_one(one, journal)
             except LostTask:
                 continue  # cancelled meanwhile; its copy is swept
+            except ConfigError as error:
+                self._run.queue.close_lane(one.wanted.lane, error)
+                self._hopeless.add(task.id)
+                continue
             if reading.sidecar is not None:
                 journal.sidecar_read(task.id, reading.sidecar, hashlib.sha256(reading.sidecar).hexdigest())
+            is_plain = task.sidecar_path is None and not task.clip_id and not one.wanted.is_anew
+            if is_plain and not one.wanted.lane.target.asks_first:
+                ready.append((one, prepared))
+        return ready
+
+    def _record_one(self, one: _Read, journal: Journal) -> Task:
+        """Raises ConfigError, LostTask."""
+        lane, task, reading = one.wanted.lane, one.wanted.task, one.reading
+        target = lane.target
+        photo = photo_of(task, reading.pins, reading.digests, reading.taken, target)
+        name = _name(journal, lane, task, target.filename(photo), reading.digests["sha256"])
+        body = body_of(task, reading, target, name, lane.definition, photo)
+        then = Prepared.UNASKED if target.asks_first else Prepared.READY
+        journal.prepared(task.id, body, name, seen=task.seen, then=then)
+        return replace(task, size=reading.pins.size, sent_as=name, body=body)
 
 
 def _name(journal: Journal, lane: Lane, task: Task, wanted: str, sha256: str) -> str:

@@ -29,6 +29,9 @@ from albumup.uploader.world import World
 TICK = 0.25
 """Seconds between looks at what changed without us: joiners, times that have come, the clock."""
 _BATCH = 64
+ENOUGH = 64
+"""With so many tasks in reserve no more photos need to be read."""
+_MOST_RESERVED = 128
 _SAMPLE = 256
 """Tasks of which one is drawn to be sent into a pause."""
 LOW_WATER = 16
@@ -110,6 +113,8 @@ class Queue:
                 return lane, None
             if lane.reserved and lane.may_start():
                 task = lane.reserved.popleft()
+                if len(lane.reserved) == ENOUGH // 2:
+                    self.to_prepare.ring()
                 self._begin(lane, task, slot)
                 self._in_work += 1
                 return lane, task
@@ -142,6 +147,18 @@ class Queue:
             lane.dry = not fresh and not stale
         finally:
             lane.is_refilling = False
+        if lane.dry:
+            self.to_prepare.ring()
+        self.changed.wake()
+
+    def offer(self, lane: Lane, task: Task) -> None:
+        """A photo is ready, as journaled: it is reserved, if what is ready besides comes after it."""
+        is_next = lane.dry and len(lane.reserved) < _MOST_RESERVED and self.is_present(lane) and lane.closing is None
+        if is_next and task.id not in lane.taken and task.root_id not in self.away and not lane.same_refusals():
+            lane.reserved.append(task)
+            lane.taken.add(task.id)
+        else:
+            lane.dry = False
         self.changed.wake()
 
     def _ready(self, journal: Journal, lane: Lane) -> list[Task]:

@@ -194,7 +194,7 @@ class Uploader:
         headers = [*asked.headers, ("Content-Type", body.content_type), ("Idempotency-Key", f'"{body.boundary}"')]
         payload = OpenPayload(source, self._run.world.helpers)
         sent = await self._send(one, Request(asked.method, asked.url, headers), head, payload)
-        await payload.check()
+        await payload.check(is_sent=True)
         await self._judge(one, photo, sent, touched=source.touched)
 
     async def _open(self, one: _Sending) -> Source:
@@ -274,7 +274,8 @@ class Uploader:
             except SourceGone as gone:
                 fault = gone
         if isinstance(fault, SourceChanged):
-            self._prepare_again(one, str(fault), os.fstat(source.descriptor), begun=True)
+            now = await self._run.world.helpers.run(Work.LOOK, _status_of, one.task.path)
+            self._prepare_again(one, str(fault), now, begun=True)
         else:
             await self._gone(one, str(fault), begun=True)
 
