@@ -112,7 +112,13 @@ def _folded(part: dict[str, Any]) -> dict[str, Any]:
     return {key.lower(): value for key, value in part.items()} | part
 
 
+_TELLING = frozenset((*_SUCCESSES, "error", "errors", *_STATES, *_CODES))
+_FAULT = re.compile("[45][0-9][0-9]")
+
+
 def _no_of(part: dict[str, Any]) -> str:
+    if _TELLING.isdisjoint(part):
+        return ""
     for key in _SUCCESSES:
         value = part.get(key)
         if str(value).lower() in ("false", "0", "no"):
@@ -125,7 +131,7 @@ def _no_of(part: dict[str, Any]) -> str:
         if (key == "status" and value is False) or (isinstance(value, str) and value.lower() in _NO):
             return f"{key} = {json.dumps(value)}"
         has_words = key != "code" or "msg" in part or "message" in part
-        if key != "state" and has_words and re.fullmatch("[45][0-9][0-9]", str(value)):
+        if key != "state" and has_words and _FAULT.fullmatch(str(value)):
             return f"{key} = {json.dumps(value)}"
     return ""
 

@@ -52,15 +52,21 @@ class FormTarget(Target):
         self._names = frozenset(found for template in templates for found in template.names)
         self._secret = any("token" in template.names for _, template in self._fields)
         self._authorization = self.authorization()
+        self._places: dict[str, str] = {}
+        """What ``puts_into`` said of each album."""
 
     def shares_folder(self, album: str) -> bool:
         return not self._names_album and not self._placing(album)
 
     def puts_into(self, album: str) -> str:
         """By the address, and by the fields that say where it goes."""
-        form = self._form
-        own = {name: form.vars[name] for name in sorted(self._url.names & form.vars.keys())}
-        return json.dumps([form.url, own, self._placing(album), album if self._names_album else ""])
+        place = self._places.get(album)
+        if place is None:
+            form = self._form
+            own = {name: form.vars[name] for name in sorted(self._url.names & form.vars.keys())}
+            told = [form.url, own, self._placing(album), album if self._names_album else ""]
+            place = self._places[album] = json.dumps(told)
+        return place
 
     @property
     def _names_album(self) -> bool:
@@ -73,7 +79,7 @@ class FormTarget(Target):
         name = album.casefold()
         return {key: value for key, value in fixed.items() if _PLACE.search(key) or value.casefold() == name}
 
-    @property
+    @cached_property
     def digests(self) -> Collection[str]:
         named = self._names | self._proof.names if self._proof is not None else self._names
         return ("sha256", *sorted({"sha1", "md5"} & named))
@@ -88,13 +94,20 @@ class FormTarget(Target):
         return Form(fields, self._form.file_field, filename, photo.mime, self._secret)
 
     def filename(self, photo: Photo) -> str:
-        return self._filename.fill({**self._form.vars, **photo.values})
+        return self._filename.fill(self._values_of(photo))
+
+    def _values_of(self, photo: Photo) -> Mapping[str, object]:
+        return {**self._form.vars, **photo.values} if self._form.vars else photo.values
 
     def request(self, photo: Photo) -> Request:
-        url = self._url.fill_url({**self._form.vars, **photo.values})
+        url = self._url.fill_url(self._values_of(photo))
         return Request(self._form.method, url, [*self._form.headers.items(), *self._authorization])
 
     def names_digest(self, photo: Photo) -> bool:  # noqa: ARG002 - all or none
+        return self._names_digest
+
+    @cached_property
+    def _names_digest(self) -> bool:
         templates = [self._url, *(template for _, template in self._fields)]
         return any(DIGESTS & template.names for template in templates)
 

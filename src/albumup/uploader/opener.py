@@ -14,6 +14,7 @@ from albumup.body import SMALL, Kept, Place, Source
 from albumup.cards import device_at
 from albumup.helpers import Helpers, Work
 from albumup.journal.rows import Body, Task
+from albumup.targets.base import Photo
 from albumup.transfer.values import BLOCK, Unreadable
 
 _AHEAD = 12
@@ -89,20 +90,35 @@ class Opener:
         self._ahead: dict[int, asyncio.Future[Opened]] = {}
         self._kept: dict[int, tuple[Kept, int]] = {}
         self._kept_bytes = 0
+        self._photos: dict[int, Photo] = {}
 
-    def keep(self, task_id: int, kept: Kept, device: int) -> None:
+    def keep(self, task: Task, kept: Kept, device: int, photo: Photo) -> None:
         """What was read of a photo may be sent soon; ``device`` as in Opened."""
-        size = len(kept.content)
-        if self._kept_bytes + size <= _MOST_KEPT and task_id not in self._kept:
-            self._kept[task_id] = kept, device
-            self._kept_bytes += size
+        self._kept[task.id] = kept, device
+        self._photos[task.id] = photo
+        self._kept_bytes += len(kept.content)
+        while self._kept_bytes > _MOST_KEPT:
+            oldest = next(iter(self._kept))
+            self._drop(oldest)
+            self._photos.pop(oldest, None)
+
+    def _drop(self, task_id: int) -> tuple[Kept, int]:
+        kept, device = self._kept.pop(task_id)
+        self._kept_bytes -= len(kept.content)
+        return kept, device
+
+    def photo_of(self, task: Task) -> Photo | None:
+        """What a form may be filled with of a photo that was kept, and that nothing has happened to."""
+        return self._photos.pop(task.id, None)
 
     def _take_kept(self, task: Task, body: Body) -> Opened | None:
         """A photo that was read before, if nothing has happened to it since."""
-        kept, device = self._kept.pop(task.id)
-        self._kept_bytes -= len(kept.content)
+        kept, device = self._drop(task.id)
         source = Source.of(task.path, body, kept)
-        return Opened(source, device) if source.is_as_pinned() and source.is_still_there() else None
+        if source.is_as_pinned() and source.is_still_there():
+            return Opened(source, device)
+        self._photos.pop(task.id, None)
+        return None
 
     def look_ahead(self, reserved: Iterable[Task]) -> None:
         """Begin to open what comes next; what was opened and does not come next after all is closed."""

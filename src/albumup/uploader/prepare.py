@@ -34,6 +34,7 @@ from albumup.journal.naming import Folder
 from albumup.journal.rows import Body, Task
 from albumup.journal.states import Prepared
 from albumup.prepare import Reading, body_of, photo_of, read, reread
+from albumup.targets.base import Photo
 from albumup.uploader.lane import Lane
 from albumup.uploader.origins import STRANGER
 from albumup.uploader.queue import ENOUGH
@@ -448,24 +449,24 @@ class Preparer:
             await run.world.helpers.run(Work.COPY, fsync_folder, self._spool_folder)
         ready = await run.commits.do(partial(self._record, done))
         self._reading.difference_update(one.wanted.task.id for one in done)
-        for one, task in ready:
+        for one, task, photo in ready:
             if one.kept is not None:
                 folder = self._folders[task.root_id, os.path.dirname(task.path)]
-                run.opener.keep(task.id, one.kept, folder.device)
+                run.opener.keep(task, one.kept, folder.device, photo)
             run.queue.offer(one.wanted.lane, task)
         if len(ready) < len(done):
             run.queue.wet({one.wanted.lane for one in done})
 
-    def _record(self, done: list[_Read], journal: Journal) -> list[tuple[_Read, Task]]:
-        """What is ready to be sent now, and its task as the journal has it."""
+    def _record(self, done: list[_Read], journal: Journal) -> list[tuple[_Read, Task, Photo]]:
+        """What is ready to be sent now, its task as the journal has it, and what its form was filled with."""
         if any(one.reading.spool for one in done):
             copies.note_folder(journal, self._spool_folder)
             self._was_used = self._is_in_use(journal)
-        ready: list[tuple[_Read, Task]] = []
+        ready: list[tuple[_Read, Task, Photo]] = []
         for one in done:
             task, reading = one.wanted.task, one.reading
             try:
-                prepared = self._record_one(one, journal)
+                prepared, photo = self._record_one(one, journal)
             except LostTask:
                 continue  # cancelled meanwhile; its copy is swept
             except ConfigError as error:
@@ -476,11 +477,11 @@ class Preparer:
                 journal.sidecar_read(task.id, reading.sidecar, hashlib.sha256(reading.sidecar).hexdigest())
             is_plain = task.sidecar_path is None and not task.clip_id and not one.wanted.is_anew
             if is_plain and not one.wanted.lane.target.asks_first:
-                ready.append((one, prepared))
+                ready.append((one, prepared, photo))
         return ready
 
-    def _record_one(self, one: _Read, journal: Journal) -> Task:
-        """Raises ConfigError, LostTask."""
+    def _record_one(self, one: _Read, journal: Journal) -> tuple[Task, Photo]:
+        """The task as it is journaled now, and what its form was filled with. Raises ConfigError, LostTask."""
         lane, task, reading = one.wanted.lane, one.wanted.task, one.reading
         target = lane.target
         photo = photo_of(task, reading.pins, reading.digests, reading.taken, target)
@@ -488,7 +489,8 @@ class Preparer:
         body = body_of(task, reading, target, name, lane.definition, photo)
         then = Prepared.UNASKED if target.asks_first else Prepared.READY
         journal.prepared(task.id, body, name, seen=task.seen, then=then)
-        return replace(task, size=reading.pins.size, sent_as=name, body=body)
+        photo = Photo(photo.values, photo.mime, photo.digests, photo.clip_id, photo.sidecar, name)
+        return replace(task, size=reading.pins.size, sent_as=name, body=body), photo
 
 
 def _name(journal: Journal, lane: Lane, task: Task, wanted: str, sha256: str) -> str:

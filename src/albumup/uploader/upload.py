@@ -187,7 +187,9 @@ class Uploader:
         digests = body.digests
         if wanted := set(lane.target.digests) - digests.keys():
             digests = digests | await self._run.world.helpers.run(Work.READ, source.digests, wanted)
-        photo = photo_of(task, source.pins, digests, body.taken, lane.target)
+        photo = self._run.opener.photo_of(task)
+        if photo is None:
+            photo = photo_of(task, source.pins, digests, body.taken, lane.target)
         head = head_of(task, body, lane.target, photo)
         asked = lane.target.request(photo)
         self._urls[lane.target] = asked.url
@@ -365,7 +367,8 @@ class Uploader:
             if not attempt.id:
                 raise LostTask(task.id)
             is_held = finding.outcome is Outcome.REJECTED and after is None
-            steps.append(run.outcomes.ended(journal, task, attempt.id, lane, replace(end, is_held=is_held)))
+            how = replace(end, is_held=True) if is_held else end
+            steps.append(run.outcomes.ended(journal, task, attempt.id, lane, how))
             if after is not None:
                 run.outcomes.aftermath(journal, lane, after)
             if finding.drops_clip:
@@ -496,5 +499,7 @@ def _doubted(finding: Finding) -> Finding:
 
 def _without_token(lane: Lane, finding: Finding) -> Finding:
     """A server may echo the token; it is journaled nowhere."""
+    if not lane.target.token:
+        return finding
     masked = lane.target.masked
     return replace(finding, reason=masked(finding.reason), remote_id=masked(finding.remote_id), url=masked(finding.url))
