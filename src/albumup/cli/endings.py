@@ -17,7 +17,7 @@ from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.reading import goes_unasked
 from albumup.journal.rows import Album, Tally
-from albumup.journal.states import DONE, WANTING, Owed, State
+from albumup.journal.states import DONE, WANTING, Owed, State, is_one_of
 from albumup.uploader.options import RunEnd
 
 _MOST_NAMED = 8
@@ -261,7 +261,7 @@ def _given_up_before(journal: Journal, album: Album, run_id: int, newest: int | 
     """
     return int(
         journal.rows(
-            "select count(*) from task where album_id = ? and state in ('failed', 'rejected', 'missing', 'in_doubt')"
+            f"select count(*) from task where album_id = ? and {is_one_of(WANTING)}"
             " and ask_at is null and updated < (select started from run where id = ?) and id <= coalesce(?, id)",
             album.id,
             run_id,

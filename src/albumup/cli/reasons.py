@@ -15,6 +15,7 @@ from albumup.cli.layout import cells, padded, wrapped
 from albumup.cli.names import Names
 from albumup.file_names import text_of
 from albumup.journal.journal import Journal
+from albumup.journal.states import WANTING, is_one_of
 
 MOST_LINES = 10
 """Rows that the details of a run take on a terminal of 80 columns, whatever went wrong."""
@@ -84,7 +85,7 @@ def _wanting(journal: Journal, album_id: int) -> Iterator[sqlite3.Row]:
     while rows := journal.rows(
         "select task.id, photo.path, task.state, task.reason, task.sent_as from task"
         " join photo on photo.id = task.photo_id where task.album_id = ?"
-        " and task.state in ('failed', 'rejected', 'missing', 'in_doubt') and task.ask_at is null"
+        f" and {is_one_of(WANTING, 'task.state')} and task.ask_at is null"
         " and task.id > ? order by task.id limit ?",
         album_id,
         last,

@@ -131,7 +131,7 @@ def _fresh_sets_of(
     journal: Journal, album: Album, state: State, most: int | None, rule: str, *, in_doubt: bool
 ) -> None:
     """Fresh sets for the photos of one state. ``in_doubt``: also where that may be there twice."""
-    from albumup.journal.states import State
+    from albumup.journal.states import WANTING, State, is_one_of
     from albumup.retry import round_is_due
 
     now = journal.clock()
@@ -139,7 +139,7 @@ def _fresh_sets_of(
         "select id, state, rounds, updated, exists (select 1 from body join album on album.id = task.album_id"
         " join target on target.id = target_id where task_id = task.id and body.definition_id <> target.definition_id)"
         " as is_former from task where album_id = ? and ask_at is null"
-        " and state in ('failed', 'rejected', 'missing', 'in_doubt') and state = ?",
+        f" and {is_one_of(WANTING)} and state = ?",
         album.id,
         state,
     ):

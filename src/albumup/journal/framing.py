@@ -63,7 +63,7 @@ def stale(journal: Journal, album_id: int, root_id: int, limit: int, *, copies: 
     """Tasks that are to be framed anew; ``copies``: only those with a copy of their own."""
     found = journal.rows(
         TASK + "where task.album_id = ? and task.root_id = ? and task.state = 'pending' and task.prepared = 4"
-        f"{HAS_COPY if copies else ''} order by task.id limit ?",
+        f"{HAS_COPY if copies else ''} order by task.next_at, task.id limit ?",
         album_id,
         root_id,
         limit,

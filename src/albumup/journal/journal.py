@@ -19,16 +19,14 @@ from albumup.journal import naming
 from albumup.journal.naming import Folder
 from albumup.journal.opening import journal_fault, open_writer
 from albumup.journal.rows import TASK, Body, CutOff, Pins, Task, plain, stored, task_of
-from albumup.journal.states import WANTING, Owed, Prepared, State, Together, sources_of
+from albumup.journal.states import WANTING, Owed, Prepared, State, Together, is_one_of, sources_of
 
 HAS_COPY = " and exists (select 1 from body where body.task_id = task.id and body.spool is not null)"
 
 _MOVE = {
     state: (
         f"update task set state = '{state.value}', reason = ?, updated = ?",
-        " where id = ? and state in ({})".format(
-            ", ".join(f"'{source.value}'" for source in sorted(sources_of(state)))
-        ),
+        f" where id = ? and {is_one_of(sources_of(state))}",
     )
     for state in State
 }
@@ -151,7 +149,7 @@ class Journal:
         """Tasks of an album that wait for their body, in the order of their push."""
         found = self.rows(
             TASK + "where task.album_id = ? and task.root_id = ? and task.state = 'pending' and task.prepared = 0"
-            " and task.id > ? order by task.id limit ?",
+            " and task.id > ? order by task.next_at, task.id limit ?",
             album_id,
             root_id,
             after,
@@ -732,7 +730,12 @@ class Journal:
         return min(times, default=None)
 
     def cut_off(self) -> list[CutOff]:
-        """Tasks found ``sending``; meaningful only to the holder of the lock."""
+        """Tasks found ``sending``; meaningful only to the holder of the lock.
+
+        No index has them, for each photo would go in and out of it: where there are any, all tasks are looked through.
+        """
+        if not self.rows("select 1 from tally where state = 'sending' and photos > 0 limit 1"):
+            return []
         return [
             CutOff(row["id"], row["album_id"], row["target"], row["whole_at"])
             for row in self.rows(

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from albumup.journal.states import State
+from albumup.journal.states import WANTING, State, is_one_of
 
 
 def statuses(connection: sqlite3.Connection | None) -> list[dict[str, Any]]:
@@ -49,7 +49,7 @@ def rounds_had(connection: sqlite3.Connection) -> dict[tuple[str, str], list[tup
     rows = connection.execute(
         "select album.name, target.name, task.rounds, min(task.updated) from album"
         " join target on target.id = album.target_id join task on task.album_id = album.id"
-        " and task.state in ('failed', 'rejected', 'missing', 'in_doubt')"  # as the index has it
+        f" and {is_one_of(WANTING, 'task.state')}"  # as the index has it
         " where task.state in ('failed', 'missing') group by album.id, task.rounds"
     )
     found: dict[tuple[str, str], list[tuple[int, float]]] = {}
@@ -103,14 +103,9 @@ _IS_ASKING = "state = 'in_doubt' and (select ask_at from task where id = v_tasks
 _FEW = 8
 """An album with no more than that part of all tasks is found by its photos, not by going through all."""
 
-_RARE = "state in ('cancelled', 'sending')"
 _INDEXED = (
-    (
-        frozenset({"failed", "rejected", "missing", "in_doubt"}),
-        "state in ('failed', 'rejected', 'missing', 'in_doubt')",
-    ),
-    (frozenset({"cancelled"}), _RARE),
-    (frozenset({"sending"}), _RARE),
+    (frozenset(map(str, WANTING)), is_one_of(WANTING)),
+    (frozenset({"cancelled"}), "state = 'cancelled'"),
 )
 """States that a partial index has in the order of tasks, and the condition that SQLite wants to see repeated."""
 

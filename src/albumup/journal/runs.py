@@ -217,22 +217,13 @@ def tell(journal: Journal, what: str, words: str) -> bool:
 
 
 def roots_of(journal: Journal, album_id: int) -> list[Root]:
-    """The roots under which an album's unsent photos lie."""
+    """The roots under which an album's pending photos lie."""
     return [
         Root(row["id"], row["path"], row["volume"], row["card"], bool(row["is_folder"]))
         for row in journal.rows(
             "select * from root where exists (select 1 from task where album_id = ? and root_id = root.id"
-            " and state = 'pending' and prepared = 0)"
-            " or exists (select 1 from task where album_id = ? and root_id = root.id"
-            " and state = 'pending' and prepared = 1)"
-            " or exists (select 1 from task where album_id = ? and root_id = root.id"
-            " and state = 'pending' and prepared = 2)"
-            " or exists (select 1 from task where album_id = ? and root_id = root.id"
-            " and state = 'pending' and prepared = 3)"
-            " or exists (select 1 from task where album_id = ? and root_id = root.id"
-            " and state = 'pending' and prepared = 4)"
-            " or exists (select 1 from task where root_id = root.id and state = 'sending' and album_id = ?)",
-            *[album_id] * 6,
+            " and state = 'pending' and prepared in (0, 1, 2, 3, 4))",
+            album_id,
         )
     ]
 

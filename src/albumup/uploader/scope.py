@@ -170,11 +170,14 @@ class Scope:
             self._lane(journal, known[album_id].target)
             roots = runs.roots_of(journal, album_id)
             self._queue.roots.update({root.id: root for root in roots})
-            self._queue.album_roots[album_id] = {root.id for root in roots}
             if album_id not in self._before:  # a pending photo gets at least one try a run
                 now = journal.clock()
                 journal.bring_forward([(album_id, root.id) for root in roots], now, now)
             tally = runs.tally(journal, album_id)
+            pending = {root.id for root in roots}
+            # What is being sent now may be pending again.
+            sending = self._queue.album_roots.get(album_id, set()) if tally.count(State.SENDING) else set()
+            self._queue.album_roots[album_id] = pending | sending
             self._before.setdefault(album_id, (tally.count(*DONE), tally.size(*DONE)))
             asking = journal.rows(
                 "select count(*), coalesce(sum(size), 0) from task"
