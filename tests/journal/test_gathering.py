@@ -24,7 +24,7 @@ from albumup.journal.gathering import (
 )
 from albumup.journal.journal import Journal
 from albumup.journal.media import Medium
-from albumup.journal.rows import Body, Pins
+from albumup.journal.rows import Body, Pins, Task
 from albumup.journal.runs import roots_of, tally
 from albumup.journal.states import State
 
@@ -240,6 +240,12 @@ def test_new_bytes_of_an_unsent_photo_are_prepared_again_with_fresh_tries(journa
     assert tally(journal, album_id).size("pending") == 300
 
 
+def as_seen_then(task: Task | None, before: Task | None) -> Task:
+    """The task, as if its photo was looked at when it was ``before``."""
+    assert task is not None and before is not None
+    return replace(task, seen=before.seen)
+
+
 @pytest.mark.parametrize("state", [State.UPLOADED, State.DUPLICATE, State.IN_DOUBT])
 def test_other_bytes_of_a_photo_that_was_sent_while_the_push_looked_are_a_second_task(
     journal: Journal, state: State
@@ -250,7 +256,7 @@ def test_other_bytes_of_a_photo_that_was_sent_while_the_push_looked_are_a_second
     settle(journal, task_id, state)
     before = journal.task(task_id)
     push(journal, [arrival(action=Action.REDO, task_id=task_id, size=300)])
-    assert journal.task(task_id) == before
+    assert as_seen_then(journal.task(task_id), before) == before
     rows = journal.rows("select state, size from task order by id")
     assert [tuple(row) for row in rows] == [(state, 100), (State.PENDING, 300)]
 
@@ -272,7 +278,7 @@ def test_a_photo_that_went_on_while_the_push_looked_is_left_as_it_is(journal: Jo
     before = journal.task(task_id)
     push(journal, [arrival(action=Action.REDO, task_id=task_id, size=300)])
     assert known(journal).state is state
-    assert journal.task(task_id) == before
+    assert as_seen_then(journal.task(task_id), before) == before
 
 
 def test_a_missing_photo_that_is_back_is_pending_and_prepared_again(journal: Journal) -> None:

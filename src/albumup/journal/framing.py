@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from albumup.journal.journal import HAS_COPY, Journal
-from albumup.journal.rows import TASK, Task, task_of
+from albumup.journal.rows import Task
 
 
 def define(journal: Journal, target: str, fingerprint: str, settings: str) -> int:
@@ -61,14 +61,13 @@ def make_stale(journal: Journal, task_ids: Iterable[int]) -> None:
 
 def stale(journal: Journal, album_id: int, root_id: int, limit: int, *, copies: bool = False) -> list[Task]:
     """Tasks that are to be framed anew; ``copies``: only those with a copy of their own."""
-    found = journal.rows(
-        TASK + "where task.album_id = ? and task.root_id = ? and task.state = 'pending' and task.prepared = 4"
+    return journal.tasks(
+        "where task.album_id = ? and task.root_id = ? and task.state = 'pending' and task.prepared = 4"
         f"{HAS_COPY if copies else ''} order by task.next_at, task.id limit ?",
         album_id,
         root_id,
         limit,
     )
-    return [task_of(row) for row in found]
 
 
 def timezone_of(journal: Journal, definition: int | None) -> str | None:

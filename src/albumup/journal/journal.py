@@ -8,17 +8,19 @@ Times are Unix seconds, UTC.
 from __future__ import annotations
 
 import contextlib
+import json
+import math
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
 from albumup.errors import LocalError
 from albumup.journal import naming
 from albumup.journal.naming import Folder
 from albumup.journal.opening import journal_fault, open_writer
-from albumup.journal.rows import TASK, Body, CutOff, Pins, Task, plain, stored, task_of
+from albumup.journal.rows import Body, CutOff, Pins, Task, plain, stored, tasks
 from albumup.journal.states import WANTING, Owed, Prepared, State, Together, is_one_of, sources_of
 
 HAS_COPY = " and exists (select 1 from body where body.task_id = task.id and body.spool is not null)"
@@ -50,6 +52,11 @@ _IS_PARTED = (
 _START = (
     "{}, attempts = attempts + 1{} and exists (select 1 from body where task_id = task.id and boundary = ?)"
 ).format(*_MOVE[State.SENDING])
+
+
+_UNSKIPPED = "task.id not in (select value from json_each(?))"
+_UNTRIED = (-math.inf, 0.0)
+"""The times of trying again of tasks that were never tried in this set."""
 
 
 class LostTask(Exception):
@@ -128,6 +135,10 @@ class Journal:
         """All rows of a query."""
         return self.connection.execute(sql, values).fetchall()
 
+    def tasks(self, condition: str, *values: Any) -> list[Task]:
+        """The tasks that a condition selects."""
+        return tasks(self.connection, condition, values)
+
     def move(self, task_id: int, state: State, reason: str = "", also: str = "", *values: Any) -> None:
         """One step of the state machine; LostTask if the table of transitions does not allow it.
 
@@ -145,17 +156,19 @@ class Journal:
 
     # Preparing.
 
-    def unprepared(self, album_id: int, root_id: int, limit: int, after: int = 0) -> list[Task]:
-        """Tasks of an album that wait for their body, in the order of their push."""
-        found = self.rows(
-            TASK + "where task.album_id = ? and task.root_id = ? and task.state = 'pending' and task.prepared = 0"
-            " and task.id > ? order by task.next_at, task.id limit ?",
+    def unprepared(
+        self, album_id: int, root_id: int, limit: int, after: int = 0, *, skip: Collection[int] = ()
+    ) -> list[Task]:
+        """Tasks of an album that wait for their body, in the order of their push; those to ``skip`` are left out."""
+        return self.tasks(
+            "where task.album_id = ? and task.root_id = ? and task.state = 'pending' and task.prepared = 0"
+            f" and task.id > ? and {_UNSKIPPED} order by task.next_at, task.id limit ?",
             album_id,
             root_id,
             after,
+            json.dumps([*skip]),
             limit,
         )
-        return [task_of(row) for row in found]
 
     def name_photo(
         self,
@@ -225,10 +238,9 @@ class Journal:
 
     def unasked(self, album_id: int, limit: int) -> list[Task]:
         """Tasks that the server is to be asked about before they are sent."""
-        found = self.rows(
-            TASK + "where task.album_id = ? and task.state = 'pending' and task.prepared = 2 limit ?", album_id, limit
+        return self.tasks(
+            "where task.album_id = ? and task.state = 'pending' and task.prepared = 2 limit ?", album_id, limit
         )
-        return [task_of(row) for row in found]
 
     def unasked_count(self, album_id: int, most: int) -> int:
         """How many of them there are, counted no further than ``most``."""
@@ -252,13 +264,12 @@ class Journal:
 
     def unpaired(self, album_id: int, limit: int) -> list[Task]:
         """Stills of live photos whose clip is there, or will not get there in this set of tries."""
-        found = self.rows(
-            TASK + "where task.album_id = ? and task.state = 'pending' and task.prepared = 3 and not exists"
+        return self.tasks(
+            "where task.album_id = ? and task.state = 'pending' and task.prepared = 3 and not exists"
             f" (select 1 from task clip where clip.id = task.clip_id and {_ON_ITS_WAY.format('clip')}) limit ?",
             album_id,
             limit,
         )
-        return [task_of(row) for row in found]
 
     def paired(self, task_id: int, framed: Body | None) -> None:
         """A still is ``framed`` with its clip's id, or goes without (None) and is joined to it should it come.
@@ -459,36 +470,57 @@ class Journal:
     # Sending.
 
     def ready(
-        self, album_id: int, root_id: int, now: float, limit: int, untried: bool, *, copies: bool = False
+        self,
+        album_id: int,
+        root_id: int,
+        now: float,
+        limit: int,
+        untried: bool,
+        *,
+        copies: bool = False,
+        skip: Collection[int] = (),
     ) -> list[Task]:
         """Prepared tasks whose time has come: those never tried in this set, or those to be tried again.
 
-        ``copies``: only those with a copy of their own, which are there although their root is away.
+        ``copies``: only those with a copy of their own, which are there although their root is away. Those to ``skip``
+        are left out.
         """
-        when = "task.next_at = 0" if untried else f"task.next_at > 0 and task.next_at <= {now!r}"
-        return self._prepared(album_id, root_id, when, limit, copies=copies)
+        times = _UNTRIED if untried else (0.0, now)
+        return self._prepared(album_id, root_id, times, limit, copies=copies, skip=skip)
 
-    def _prepared(self, album_id: int, root_id: int, when: str, limit: int, *, copies: bool) -> list[Task]:
-        found = self.rows(
-            TASK + f"where task.album_id = ? and task.root_id = ? and task.state = 'pending' and task.prepared = 1"
-            f" and {when}{HAS_COPY if copies else ''} order by task.next_at, task.id limit ?",
+    def _prepared(
+        self,
+        album_id: int,
+        root_id: int,
+        times: tuple[float, float],
+        limit: int,
+        *,
+        copies: bool,
+        skip: Collection[int] = (),
+    ) -> list[Task]:
+        """``times``: after the first of them a task is to be tried again, and at the second at the latest."""
+        return self.tasks(
+            "where task.album_id = ? and task.root_id = ? and task.state = 'pending' and task.prepared = 1"
+            f" and task.next_at > ? and task.next_at <= ?{HAS_COPY if copies else ''} and {_UNSKIPPED}"
+            " order by task.next_at, task.id limit ?",
             album_id,
             root_id,
+            *times,
+            json.dumps([*skip]),
             limit,
         )
-        return [task_of(row) for row in found]
 
     def of_another_type(self, album_ids: Iterable[int], mime: str) -> Task | None:
         """A pending photo of these albums that is of another type, prepared or not."""
         for album_id in album_ids:
-            found = self.rows(
-                TASK + "where task.album_id = ? and task.state = 'pending' and task.prepared <> 5"
+            found = self.tasks(
+                "where task.album_id = ? and task.state = 'pending' and task.prepared <> 5"
                 " and photo.mime <> ? order by task.prepared = 1 desc, task.id limit 1",
                 album_id,
                 mime,
             )
             if found:
-                return task_of(found[0])
+                return found[0]
         return None
 
     def next_time(self, album_id: int, root_id: int, *, copies: bool = False) -> float | None:
@@ -511,8 +543,8 @@ class Journal:
 
     def task(self, task_id: int) -> Task | None:
         """One task, or None if it was forgotten."""
-        found = self.rows(TASK + "where task.id = ?", task_id)
-        return task_of(found[0]) if found else None
+        found = self.tasks("where task.id = ?", task_id)
+        return found[0] if found else None
 
     def start(self, task_id: int, run_id: int, boundary: str, *, whole: bool = False) -> int:
         """An attempt at sending the body with that boundary begins; its id. ``whole``: all of it is about to leave.
@@ -621,10 +653,10 @@ class Journal:
         The third of a place: only those with a copy of their own.
         """
         found: list[Task] = []
-        for when in ("task.next_at = 0", "task.next_at > 0"):
+        for times in (_UNTRIED, (0.0, math.inf)):
             for album_id, root_id, copies in places:
                 if (room := limit - len(found)) > 0:
-                    found += self._prepared(album_id, root_id, when, room, copies=copies)
+                    found += self._prepared(album_id, root_id, times, room, copies=copies)
         return found
 
     def doubt(self, task_id: int, reason: str, *, tries: int, ask_at: float | None) -> None:
@@ -692,14 +724,12 @@ class Journal:
 
     def doubts_due(self, album_id: int, now: float, limit: int) -> list[Task]:
         """Tasks whose time to be asked about has come."""
-        found = self.rows(
-            TASK + "where task.album_id = ? and task.state = 'in_doubt' and task.ask_at <= ?"
-            " order by task.ask_at limit ?",
+        return self.tasks(
+            "where task.album_id = ? and task.state = 'in_doubt' and task.ask_at <= ? order by task.ask_at limit ?",
             album_id,
             now,
             limit,
         )
-        return [task_of(row) for row in found]
 
     def ask_no_later(self, album_id: int, then: float) -> None:
         """No doubt of an album waits longer than until ``then``, whatever a clock that was wrong has written."""

@@ -226,10 +226,11 @@ class Preparer:
                     found += [_Wanted(lane, task, True) for task in stale if task.id not in self._reading]
                 if is_away or len(found) >= room or self._has_enough(lane):
                     continue
-                for task in journal.unprepared(album.id, root_id, most):
-                    waits = task.id in self._reading or self._restless.get(task.id, (0, 0.0))[1] > now
-                    is_wanted = lane.closing is None or (task.spool and task.id not in self._hopeless)
-                    if is_wanted and not waits:
+                waiting = self._reading | {task_id for task_id, (_, until) in self._restless.items() if until > now}
+                if lane.closing is not None:
+                    waiting |= self._hopeless
+                for task in journal.unprepared(album.id, root_id, room, skip=waiting):
+                    if lane.closing is None or task.spool:
                         found.append(_Wanted(lane, task, False))
         return found[:room], stills
 

@@ -165,11 +165,11 @@ class Queue:
         if alike := lane.same_refusals():
             return self._of_another_type(journal, lane, {held.task.mime for held in alike})
         found: list[Task] = []
-        now, wanted = journal.clock(), _BATCH + len(lane.taken)
+        now = journal.clock()
         for untried in (True, False):
             for album_id, root_id, copies in self._open_places(lane):
-                if (room := wanted - len(found)) > 0:
-                    found += journal.ready(album_id, root_id, now, room, untried, copies=copies)
+                if (room := _BATCH - len(found)) > 0:
+                    found += journal.ready(album_id, root_id, now, room, untried, copies=copies, skip=lane.taken)
         return found
 
     def withdraw(self, lane: Lane, album_id: int | None = None) -> list[int]:
@@ -223,8 +223,8 @@ class Queue:
             lane.breaker.not_probed(self._now())
             return None
         task = lots[int(self._world.chance() * len(lots))]
-        if task in lane.reserved:
-            lane.reserved.remove(task)
+        if reserved := [one for one in lane.reserved if one.id == task.id]:
+            lane.reserved.remove(reserved[0])
         lane.taken.add(task.id)
         lane.breaker.probing(task.id)
         self._begin(lane, task, slot)
