@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.structs import replace
+from msgspec import structs
 from requests_toolbelt import MultipartEncoder
 
 from albumup import body as body_module
@@ -480,7 +480,7 @@ def test_what_is_not_believed_is_read_though_nothing_hints_at_a_change(photo: Pa
     """Another card's photo may have size and time of this one, to the nanosecond."""
     body = body_of(photo)
     opened(photo, body, believes=False).close()
-    other = replace(body, digests={"sha256": "0" * 64})
+    other = structs.replace(body, digests={"sha256": "0" * 64})
     opened(photo, other).close()
     with pytest.raises(SourceChanged, match="its bytes changed"):
         opened(photo, other, believes=False)

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
+from msgspec import structs
+
 from albumup.body import (
     SMALL,
     AnotherVolume,
@@ -491,7 +493,7 @@ class Preparer:
         then = Prepared.UNASKED if target.asks_first else Prepared.READY
         journal.prepared(task.id, body, name, seen=task.seen, then=then)
         photo = Photo(photo.values, photo.mime, photo.digests, photo.clip_id, photo.sidecar, name)
-        return replace(task, size=reading.pins.size, sent_as=name, body=body), photo
+        return structs.replace(task, size=reading.pins.size, sent_as=name, body=body), photo
 
 
 def _name(journal: Journal, lane: Lane, task: Task, wanted: str, sha256: str) -> str:
