@@ -139,15 +139,15 @@ def test_uploads_together_keep_the_rate(time: Time) -> None:
     assert sorted(waits) == [float(number) for number in range(1, 400)]
 
 
-def test_by_default_it_is_the_loops_time_that_passes() -> None:
-    """In a loop that nothing hurries but its own timers."""
-    limited = RateLimit(parse_rate("1M"))
+def test_by_default_it_is_the_loops_time_that_passes(monkeypatch: pytest.MonkeyPatch, time: Time) -> None:
+    waits: list[float] = []
+    limited = RateLimit(parse_rate("1M"), sleep=noting(waits))
 
-    async def taking() -> float:
-        loop = asyncio.get_running_loop()
-        start = loop.time()
-        await limited.take(50 << 10)
+    async def taking() -> None:
+        monkeypatch.setattr(asyncio.get_running_loop(), "time", time.clock)
+        await limited.take(1 << 20)
+        time.now += 0.25
         await limited.take(1)
-        return loop.time() - start
 
-    assert asyncio.run(taking()) >= 0.04
+    asyncio.run(taking())
+    assert waits == [0.75]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from albumup.helpers import Threads
 from albumup.transfer import BLOCK, Fault, Meter, Peer, Request, Sent
 from albumup.transfer.connect import tls_context
 from albumup.transfer.connection import Connection, Keeping
+from albumup.transfer.kernel import has_spoken
 from albumup.transfer.payload import FilePayload
 from albumup.transfer.wire import SocketNetwork, SocketWire
 
@@ -387,12 +389,54 @@ def test_nothing_ticks_while_an_answer_or_room_is_waited_for(room: bool) -> None
             self.waits.append((writing, seconds))
             return True
 
-    wire = Slow()
-
     async def sending() -> None:
-        connection = Connection("http://127.0.0.1/", Peer(timeout=160), Given(wire))
-        assert (await sent_over(connection, Memory(10))).answer
+        assert (await sent_over(Connection("http://127.0.0.1/", Peer(timeout=160), Given(Slow())), Memory(10))).answer
 
     Slow.waits.clear()
     asyncio.run(sending())
-    assert wire.waits == ([] if room else [(True, 10.0)]) + [(False, 10.0)]
+    assert Slow.waits == ([] if room else [(True, 10.0)]) + [(False, 10.0)]
+
+
+def test_waiting_for_room_can_be_cut() -> None:
+    class Full(Endless):
+        def send(self, data: bytes | memoryview) -> int:  # noqa: ARG002
+            raise BlockingIOError
+
+        async def wait(self, *, writing: bool, seconds: float) -> bool:  # noqa: ARG002
+            assert writing
+            meter.cut_now()
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    meter = Meter()
+
+    async def sending() -> Sent:
+        connection = Connection("http://127.0.0.1/", Peer(), Given(Full()))
+        request = Request("POST", "http://127.0.0.1/up", [])
+        async with asyncio.timeout(PATIENCE):
+            return await connection.send(request, b"", Memory(10), TAIL, meter, nothing)
+
+    sent = asyncio.run(sending())
+    assert (sent.fault, sent.whole, sent.bytes) == (Fault.CUT, False, 0)
+
+
+def test_what_was_said_before_the_end_is_heard_before_the_journal_is_told() -> None:
+    class Early(Endless):
+        def has_spoken(self) -> bool:
+            return bool(self.calls)
+
+    async def tell() -> None:
+        pytest.fail("its end was to be sent")
+
+    async def sending() -> Sent:
+        return await sent_over(Connection("http://127.0.0.1/", Peer(), Given(Early())), Memory(10), tell)
+
+    sent = asyncio.run(sending())
+    assert sent.answer
+    assert (sent.answer.status, sent.early, sent.whole) == (201, True, False)
+
+
+def test_a_connection_that_is_gone_has_something_to_say() -> None:
+    gone = socket.socket()
+    gone.close()
+    assert has_spoken(gone)

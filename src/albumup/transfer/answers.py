@@ -113,8 +113,7 @@ class Incoming:
         if isinstance(error, httptools.HttpParserCallbackError) and error.__context__ is not None:
             raise error.__context__
         if self._is_whole:
-            self._has_rest = True
-            return
+            return  # what follows it is not looked at
         self._is_broken = True
         if self._is_headed:
             return

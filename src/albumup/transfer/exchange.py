@@ -251,7 +251,10 @@ class Exchange:
 
     def _look(self) -> None:
         """Has the server spoken before the body's end? Interim answers are dropped; another one stops sending."""
-        while self._wire.has_spoken() and (data := self._receive()) is not None:
+        while not self._incoming.has_begun and self._wire.has_spoken():
+            data = self._receive()
+            if data is None:
+                break
             if not data:
                 raise Stopped(None if self._incoming.has_any else Fault.BROKEN, "closed by the server")
             try:
