@@ -337,6 +337,16 @@ def test_a_wait_has_an_end_also_after_a_shorter_and_a_longer_one(runner: asyncio
             else:
                 assert not waits.done()
                 waits.cancel()
+                await asyncio.wait([waits])
+        short = asyncio.create_task(wire.wait(writing=False, seconds=0.005))
+        await asyncio.sleep(0)
+        short.cancel()
+        await asyncio.wait([short])
+        longer = asyncio.create_task(wire.wait(writing=False, seconds=2 * PATIENCE))
+        await asyncio.wait([longer], timeout=0.05)
+        assert not longer.done(), "it rang for the wait before"
+        longer.cancel()
+        await asyncio.wait([longer])
         wire.close()
 
     with Server([stall]) as server:
@@ -365,8 +375,9 @@ def test_a_meter_asks_how_much_has_left(runner: asyncio.Runner, tmp_path: Path) 
                 await asyncio.sleep(0.001)
         meter.cut_now()
         assert (await task).fault is Fault.CUT
-        assert before < meter.moved <= 16 * BLOCK
-        assert meter.look() == meter.moved
+        moved = meter.moved
+        assert before < moved < 16 * BLOCK
+        assert meter.look() == moved
         os.close(descriptor)
 
     with Server([head, stall, body], window=64 << 10) as server:
