@@ -16,6 +16,7 @@ from typing import ClassVar
 from urllib.parse import unquote_to_bytes
 
 from immich.fake import Immich
+from msgspec import structs
 from servers import FormSink, Line, answer, form_of
 
 from albumup.body import read_source, sent_name
@@ -68,7 +69,7 @@ def prepare(target: Target, path: bytes | Path, album: str = "trip", index: int 
     with FactsReader() as facts:
         taken = taken_of(path, mime, target, facts) if target.dates else None
     photo = photo_of(task, pins, digests, taken, target)
-    task = replace(task, sent_as=sent_name(target.filename(photo)))
+    task = structs.replace(task, sent_as=sent_name(target.filename(photo)))
     body = body_of(task, Reading(pins, digests, taken, None), target, task.sent_as or "")
     photo = replace(photo, sent_as=task.sent_as or "")
     return Prepared(task, body, photo, head_of(task, body, target, photo))
