@@ -11,7 +11,6 @@ from albumup.file_names import quoted, text_of
 from albumup.journal import pauses, runs
 from albumup.journal.definitions import drop_unused
 from albumup.journal.journal import Journal
-from albumup.journal.naming import forget_names
 from albumup.journal.states import DONE, State
 
 _MOST_PATHS = 10
@@ -97,7 +96,7 @@ def forget(journal: Journal, album_id: int) -> None:
     """Drop everything the journal knows of an album, and what only it needed."""
     connection = journal.connection
     in_album = "select id from task where album_id = ?"
-    forget_names(connection, album_id)
+    journal.forget_names(album_id)
     for statement in (
         f"delete from attempt where task_id in ({in_album})",
         f"delete from body where task_id in ({in_album})",

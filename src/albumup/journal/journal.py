@@ -13,14 +13,14 @@ import math
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from albumup.errors import LocalError
-from albumup.journal import naming
+from albumup.journal import bodies, naming
 from albumup.journal.naming import Folder
 from albumup.journal.opening import journal_fault, open_writer
-from albumup.journal.rows import Body, CutOff, Pins, Task, plain, stored, tasks
+from albumup.journal.rows import Body, CutOff, Framed, Pins, Task, plain, stored, tasks
 from albumup.journal.states import WANTING, Owed, Prepared, State, Together, is_one_of, sources_of
 
 HAS_COPY = " and exists (select 1 from body where body.task_id = task.id and body.spool is not null)"
@@ -54,6 +54,10 @@ _START = (
 ).format(*_MOVE[State.SENDING])
 
 
+_PREPARE = "update task set prepared = ?, sent_as = ?, updated = ? where id = ? and state = 'pending' and size = ?"
+_PREPARE_AND_SIZE = (
+    "update task set prepared = ?, sent_as = ?, updated = ?, size = ? where id = ? and state = 'pending'"
+)
 _UNSKIPPED = "task.id not in (select value from json_each(?))"
 _UNTRIED = (-math.inf, 0.0)
 """The times of trying again of tasks that were never tried in this set."""
@@ -73,6 +77,7 @@ class Journal:
         self._file = _identity(path)
         self._last: dict[Hashable, Callable[[], None]] = {}
         self._after: list[Callable[[], None]] = []
+        self._plain_folders: naming.PlainFolders = {}
 
     def close(self) -> None:
         self.connection.close()
@@ -101,6 +106,7 @@ class Journal:
     def begin(self) -> None:
         self._last.clear()
         self._after.clear()
+        self._plain_folders.clear()
         self.connection.execute("begin immediate")
 
     def finish(self) -> None:
@@ -180,7 +186,14 @@ class Journal:
         sha256: str = "",
     ) -> str:
         """The name under which a photo is sent: ``naming.name_photo``."""
-        return naming.name_photo(self.connection, task_id, album_id, wanted, had, folder, sha256)
+        return naming.name_photo(
+            self.connection, task_id, album_id, wanted, had, folder, sha256, plain=self._plain_folders
+        )
+
+    def forget_names(self, album_id: int) -> None:
+        """An album is about to be dropped: ``naming.forget_names``."""
+        self._plain_folders.clear()
+        naming.forget_names(self.connection, album_id)
 
     def prepared(
         self,
@@ -196,43 +209,35 @@ class Journal:
         ``then``: what comes before it can be sent. ``seen``: size and modification time (ns) that the journal has of
         the photo, where they are known.
         """
-        now = self.clock()
-        changed = self.connection.execute(
-            "update task set prepared = ?, size = ?, sent_as = ?, updated = ? where id = ? and state = 'pending'",
-            (then, body.pins.size, sent_as, now, task_id),
-        )
-        if changed.rowcount != 1:
+        values = (then, sent_as, self.clock(), body.pins.size, task_id)
+        if self.connection.execute(_PREPARE_AND_SIZE, values).rowcount != 1:
             raise LostTask(task_id)
-        self.connection.execute(
-            # Doubts about attempts with these very bytes stay, however they are framed.
-            "insert or replace into body (task_id, head, tail, boundary, content_type, length, size, mtime_ns, inode,"
-            " ctime_ns, sha256, sha1, md5, taken, spool, definition_id, earlier)"
-            " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce((select earlier from body"
-            " where task_id = ? and sha256 = ?), (select attempts from task where id = ?)))",
-            (
-                task_id,
-                body.head,
-                body.tail,
-                body.boundary,
-                body.content_type,
-                body.length,
-                body.pins.size,
-                stored(body.pins.mtime_ns),
-                stored(body.pins.inode),
-                stored(body.pins.ctime_ns),
-                body.digests["sha256"],
-                body.digests.get("sha1"),
-                body.digests.get("md5"),
-                body.taken,
-                body.spool,
-                body.definition,
-                task_id,
-                body.digests["sha256"],
-                task_id,
-            ),
-        )
+        attempts = self.rows("select attempts from task where id = ?", task_id)[0][0]
+        bodies.keep(self.connection, [(task_id, body, attempts)])
         if seen != (body.pins.size, body.pins.mtime_ns):
             self._see(task_id, body.pins)
+
+    def prepared_many(self, framed: Sequence[Framed]) -> set[int]:
+        """The same of many tasks; the ids of those that are no longer pending."""
+        now = self.clock()
+        # A statement that may change the size costs a look at the tally, too.
+        changed = self.connection.executemany(
+            _PREPARE,
+            [(one.then, one.sent_as, now, one.task.id, one.body.pins.size) for one in framed],
+        )
+        lost: set[int] = set()
+        if changed.rowcount != len(framed):
+            for one in framed:
+                values = (one.then, one.sent_as, now, one.body.pins.size, one.task.id)
+                if self.connection.execute(_PREPARE_AND_SIZE, values).rowcount != 1:
+                    lost.add(one.task.id)
+        kept = [one for one in framed if one.task.id not in lost]
+        bodies.keep(self.connection, [(one.task.id, one.body, one.task.attempts) for one in kept])
+        for one in kept:
+            pins = one.body.pins
+            if one.task.seen != (pins.size, pins.mtime_ns):
+                self._see(one.task.id, pins)
+        return lost
 
     # What comes between preparing and sending, on some servers.
 

@@ -36,8 +36,17 @@ insert into sent_name (album_id, folded, task_id, folder_id)
 select :album, :folded, :task, (select id from folder where key = :key) where not exists ({_TAKEN})
 on conflict do update set folder_id = excluded.folder_id returning folder_id
 """
+_PLAIN = """
+select iif(exists (select 1 from lasting_name where folder_id = folder.id), null, id)
+from folder where key = ?
+"""
+_IN_FOLDER = "select 1 from sent_name where folder_id = ? and folded = ? limit 1"
+_ADD = "insert or ignore into sent_name (album_id, folded, task_id, folder_id) values (?, ?, ?, ?)"
 _Scope = dict[str, int | str | None]
 """Whose name it is, and where it must be unique: parameters of the statements above, but ``folded``."""
+PlainFolders = dict[str, int | None]
+"""The ids of folders by their keys; None where albums that were forgotten have left names.
+It holds for one transaction, in which nobody else writes."""
 
 
 def name_photo(
@@ -48,13 +57,21 @@ def name_photo(
     had: str | None = None,
     folder: Folder | None = None,
     sha256: str = "",
+    *,
+    plain: PlainFolders,
 ) -> str:
     """The name under which a photo is sent, unique in its album and its ``folder``.
 
     ``wanted(1)`` is the name as it is, ``wanted(2)`` the one to try when that is taken, and so on. A task keeps the
     name that it ``had``, if it still wants it, unless other bytes of it may be on the server under that name.
     ``sha256`` of the photo: what was forgotten with the same bytes is not in its way.
+    ``plain``: what this transaction knows, and comes to know, of folders.
     """
+    if folder is not None and had is None and not folder.is_shared:
+        folder_id = _plain_id(connection, folder, plain)
+        first = wanted(1)
+        if folder_id is not None and _take_at_once(connection, task_id, album_id, first, folder_id):
+            return first
     scope: _Scope = {"task": task_id, "album": album_id, "sha256": sha256, "key": None, "is_shared": False}
     if folder is not None:
         scope |= {"key": folder.key, "is_shared": folder.is_shared}
@@ -74,6 +91,24 @@ def forget_names(connection: sqlite3.Connection, album_id: int) -> None:
         " (select 1 from attempt where attempt.task_id = sent_name.task_id and whole_at is not null)",
         (album_id,),
     )
+
+
+def _plain_id(connection: sqlite3.Connection, folder: Folder, plain: PlainFolders) -> int | None:
+    """The id of a folder, if it is a plain one."""
+    if folder.key not in plain:
+        found = connection.execute(_PLAIN, (folder.key,)).fetchone()
+        if found is None:
+            return None
+        plain[folder.key] = found[0]
+    return plain[folder.key]
+
+
+def _take_at_once(connection: sqlite3.Connection, task_id: int, album_id: int, name: str, folder_id: int) -> bool:
+    """Take a name of which a short look tells that it is nobody's, in a plain folder and the album."""
+    folded = name.casefold()
+    if connection.execute(_IN_FOLDER, (folder_id, folded)).fetchone() is not None:
+        return False
+    return connection.execute(_ADD, (album_id, folded, task_id, folder_id)).rowcount == 1
 
 
 def _take(connection: sqlite3.Connection, scope: _Scope, name: str) -> str | None:

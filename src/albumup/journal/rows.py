@@ -8,6 +8,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from albumup.journal.states import Prepared
+
 
 class Pins(Struct, frozen=True):
     """What is known of a source file without reading it. Times in nanoseconds, sizes in bytes."""
@@ -85,6 +87,15 @@ class Task(Struct, frozen=True):
     """Where the XMP lies that goes along."""
     sidecar: bytes | None = None
     """What is in it, where the head is still to be made."""
+
+
+class Framed(Struct, frozen=True):
+    """A task's new body. ``sent_as``: its name there; ``then``: what comes before it can be sent."""
+
+    task: Task
+    body: Body
+    sent_as: str
+    then: Prepared = Prepared.READY
 
 
 class Root(Struct, frozen=True):

@@ -33,7 +33,7 @@ from albumup.helpers import Work
 from albumup.journal import copies, framing
 from albumup.journal.journal import Journal, LostTask
 from albumup.journal.naming import Folder
-from albumup.journal.rows import Body, Task
+from albumup.journal.rows import Body, Framed, Task
 from albumup.journal.states import Prepared
 from albumup.prepare import Reading, body_of, photo_of, read, reread
 from albumup.targets.base import Photo
@@ -465,35 +465,37 @@ class Preparer:
         if any(one.reading.spool for one in done):
             copies.note_folder(journal, self._spool_folder)
             self._was_used = self._is_in_use(journal)
-        ready: list[tuple[_Read, Task, Photo]] = []
+        framed: list[tuple[_Read, Framed, Photo]] = []
         for one in done:
-            task, reading = one.wanted.task, one.reading
             try:
-                prepared, photo = self._record_one(one, journal)
-            except LostTask:
-                continue  # cancelled meanwhile; its copy is swept
+                framed.append((one, *self._frame(one, journal)))
             except ConfigError as error:
                 self._run.queue.close_lane(one.wanted.lane, error)
-                self._hopeless.add(task.id)
+                self._hopeless.add(one.wanted.task.id)
+        cancelled = journal.prepared_many([new for _, new, _ in framed])  # their copies are swept
+        ready: list[tuple[_Read, Task, Photo]] = []
+        for one, new, photo in framed:
+            task, sidecar = new.task, one.reading.sidecar
+            if task.id in cancelled:
                 continue
-            if reading.sidecar is not None:
-                journal.sidecar_read(task.id, reading.sidecar, hashlib.sha256(reading.sidecar).hexdigest())
+            if sidecar is not None:
+                journal.sidecar_read(task.id, sidecar, hashlib.sha256(sidecar).hexdigest())
             is_plain = task.sidecar_path is None and not task.clip_id and not one.wanted.is_anew
             if is_plain and not one.wanted.lane.target.asks_first:
-                ready.append((one, prepared, photo))
+                now = structs.replace(task, size=new.body.pins.size, sent_as=new.sent_as, body=new.body)
+                ready.append((one, now, photo))
         return ready
 
-    def _record_one(self, one: _Read, journal: Journal) -> tuple[Task, Photo]:
-        """The task as it is journaled now, and what its form was filled with. Raises ConfigError, LostTask."""
+    def _frame(self, one: _Read, journal: Journal) -> tuple[Framed, Photo]:
+        """Name and frame what was read; and what its form was filled with. Raises ConfigError."""
         lane, task, reading = one.wanted.lane, one.wanted.task, one.reading
         target = lane.target
         photo = photo_of(task, reading.pins, reading.digests, reading.taken, target)
         name = _name(journal, lane, task, target.filename(photo), reading.digests["sha256"])
         body = body_of(task, reading, target, name, lane.definition, photo)
         then = Prepared.UNASKED if target.asks_first else Prepared.READY
-        journal.prepared(task.id, body, name, seen=task.seen, then=then)
         photo = Photo(photo.values, photo.mime, photo.digests, photo.clip_id, photo.sidecar, name)
-        return structs.replace(task, size=reading.pins.size, sent_as=name, body=body), photo
+        return Framed(task, body, name, then), photo
 
 
 def _name(journal: Journal, lane: Lane, task: Task, wanted: str, sha256: str) -> str:
