@@ -100,14 +100,12 @@ def is_unfinished(journal: Journal, album_id: int) -> bool:
 
 def has_unsent(journal: Journal, album_id: int) -> bool:
     """Is a photo of the album pending, sending, or in doubt and still to be asked about?"""
-    return bool(
-        journal.rows(
-            "select 1 where exists (select 1 from tally where album_id = ? and photos > 0"
-            " and state in ('pending', 'sending'))"
-            " or exists (select 1 from task where album_id = ? and state = 'in_doubt' and ask_at is not null)",
-            album_id,
-            album_id,
-        )
+    count = "select 1 from tally where album_id = ? and state = ? and photos > 0"
+    asked = "select 1 from task where album_id = ? and state = 'in_doubt' and ask_at is not null limit 1"
+    return bool(  # the likeliest first: this is asked in each commit
+        journal.rows(count, album_id, State.PENDING.value)
+        or journal.rows(count, album_id, State.SENDING.value)
+        or journal.rows(asked, album_id)
     )
 
 
