@@ -114,3 +114,29 @@ def test_many_photos_of_one_name_take_few_looks_each(journal: Journal) -> None:
     names = [name_of(journal, album_id, task_id, b"DSC_0001.JPG") for task_id in range(1, 301)]
     assert names == ["DSC_0001.JPG", *(f"DSC_0001-{number}.JPG" for number in range(2, 301))]
     assert len(statements) / 300 < 25
+
+
+OWN = Folder("https://club.example/up/trip", is_shared=False)
+
+
+def test_names_are_unique_in_a_folder_that_several_albums_have_for_themselves(journal: Journal) -> None:
+    trip = push(journal, [arrival(b"%d.jpg" % number) for number in (1, 2)])
+    other = push(journal, [arrival(b"%d.jpg" % number) for number in (3, 4)], "other")
+    assert name_of(journal, trip, 1, b"A.jpg", folder=OWN) == "A.jpg"
+    assert name_of(journal, trip, 2, b"a.jpg", folder=OWN) == "a-2.jpg"
+    assert name_of(journal, other, 3, b"A.jpg", folder=OWN) == "A-3.jpg"
+    assert name_of(journal, other, 4, b"B.jpg", folder=OWN) == "B.jpg"
+
+
+def test_a_name_that_is_forgotten_in_the_same_transaction_stays_taken(journal: Journal) -> None:
+    trip = push(journal, [arrival(b"1.jpg")])
+    other = push(journal, [arrival(b"%d.jpg" % number) for number in (2, 3)], "other")
+    name_of(journal, trip, 1, b"A.jpg", folder=OWN)
+    with journal.transaction():
+        journal.prepared(1, body_for(100), "A.jpg")
+        journal.start(1, 1, BOUNDARY, whole=True)
+    with journal.transaction():
+        journal.name_photo(2, other, lambda _: "B.jpg", None, OWN)
+        forget(journal, trip)
+        name = journal.name_photo(3, other, lambda number: sent_name(b"A.jpg", number), None, OWN)
+    assert name == "A-2.jpg"

@@ -24,11 +24,11 @@ from hypothesis.stateful import (
 from msgspec import structs
 from test_gathering import BOUNDARY, arrival, body_for, push
 
-from albumup.journal import copies, pauses, runs
+from albumup.journal import copies, framing, pauses, runs
 from albumup.journal.admin import cancel, forget
 from albumup.journal.gathering import Action
 from albumup.journal.journal import Journal, LostTask
-from albumup.journal.rows import Pins
+from albumup.journal.rows import Framed, Pins
 from albumup.journal.states import DONE, TRANSITIONS, WANTING, State, sources_of
 
 DESIGN = """
@@ -130,6 +130,78 @@ def test_a_photo_without_a_body_is_to_be_prepared_and_not_ready(journal: Journal
     assert [task.id for task in journal.unprepared(2, 1, 10)] == [5]
     assert journal.unprepared(1, 2, 10) == []
     assert ready(journal, 1000.0, untried=True) == [4]
+
+
+def test_tasks_to_skip_are_left_out_and_others_come_in_their_place(journal: Journal) -> None:
+    assert [task.id for task in journal.ready(1, 1, 1000.0, 2, True, skip={1, 3})] == [2, 4]
+    with journal.transaction():
+        for task in (1, 2, 3):
+            journal.prepare_again(task)
+    assert [task.id for task in journal.unprepared(1, 1, 2, skip=[1, 5])] == [2, 3]
+
+
+def test_bodies_journaled_together_are_those_of_tasks_that_still_wait(journal: Journal) -> None:
+    with journal.transaction():
+        for task in (1, 2, 3):
+            journal.prepare_again(task)
+    framed = [
+        Framed(task, body_for(size), f"{task.id}.jpg")
+        for task, size in zip(journal.unprepared(1, 1, 3), (100, 100, 170), strict=True)
+    ]
+    with journal.transaction():
+        journal.move(2, State.CANCELLED)
+        assert journal.prepared_many(framed) == {2}
+    assert ready(journal, 1000.0, untried=True) == [1, 3, 4]
+    again = [task.body for number in (1, 2, 3) if (task := journal.task(number)) is not None]
+    assert again == [body_for(100), None, body_for(170)]
+    assert runs.tally(journal, 1).size("pending") == 370
+
+
+def test_bodies_journaled_together_keep_doubts_about_the_same_bytes_alone(journal: Journal) -> None:
+    for task in (1, 2):
+        doubt(journal, task, 1000.0)
+        with journal.transaction():
+            journal.move(task, State.PENDING)
+    first, second = journal.task(1), journal.task(2)
+    assert first is not None and second is not None
+    with journal.transaction():
+        same, other = body_for(100), body_for(100, "bb")
+        assert not journal.prepared_many([Framed(first, same, "1.jpg"), Framed(second, other, "2.jpg")])
+    assert [journal.has_doubts(task) for task in (1, 2)] == [True, False]
+
+
+def plan_of(journal: Journal, call: Callable[[], object], how: str) -> list[str]:
+    """How SQLite goes about the statements of a call: by ``explain`` or ``explain query plan``."""
+    statements: list[str] = []
+    journal.connection.set_trace_callback(statements.append)
+    call()
+    journal.connection.set_trace_callback(None)
+    # Those of triggers stand as comments; and infinity has no name in SQL.
+    made = [one.replace("Inf", "1e999") for one in statements if not one.startswith("--")]
+    return [str(tuple(row)) for one in made for row in journal.rows(f"{how} {one}")]
+
+
+def test_what_comes_next_is_found_in_its_order_by_an_index(journal: Journal) -> None:
+    for call in (
+        lambda: journal.unprepared(1, 1, 10),
+        lambda: journal.ready(1, 1, 1000.0, 10, True),
+        lambda: journal.ready(1, 1, 1000.0, 10, False),
+        lambda: framing.stale(journal, 1, 1, 10),
+    ):
+        plan = plan_of(journal, call, "explain query plan")
+        assert [step for step in plan if "task_pending" in step]
+        assert not [step for step in plan if "TEMP B-TREE" in step]
+
+
+def test_a_photo_changes_its_state_without_a_table_made_for_it(journal: Journal) -> None:
+    def send() -> None:
+        journal.end_attempt(journal.start(1, 1, BOUNDARY, whole=True), "uploaded")
+        journal.settle_task(1, State.UPLOADED, tries=1)
+
+    with journal.transaction():
+        plan = plan_of(journal, send, "explain")
+    assert [step for step in plan if "'Insert'" in step]
+    assert not [step for step in plan if "'OpenEphemeral'" in step]
 
 
 def test_the_next_time_is_the_earliest_of_those_that_can_be_sent(journal: Journal) -> None:
