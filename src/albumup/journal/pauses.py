@@ -56,7 +56,8 @@ def unhold(journal: Journal, task_id: int, *, maybe_twice: bool = False) -> None
 def held(journal: Journal) -> list[tuple[int, str]]:
     """The tasks that are held, and the names of their targets."""
     rows = journal.rows(
-        "select task.id, target.name from task join album on album.id = task.album_id"
+        # The albums first: the index of what is pending begins with them.
+        "select task.id, target.name from album cross join task on task.album_id = album.id"
         " join target on target.id = album.target_id where task.state = 'pending' and task.prepared = 5"
     )
     return [(row["id"], row["name"]) for row in rows]
