@@ -136,6 +136,7 @@ class Engine:
                 # A look-up or a connect cannot be cut: its attempt is left behind, cut off, for the next run.
                 self._abandons = now >= self._drain_until + _CUT_SECONDS
             if run.commits.fault is None:
+                await self._scope.build_new()
                 await run.commits.do(self._scope.look)
             queue.to_prepare.ring()
             queue.to_end.ring()
@@ -201,7 +202,7 @@ class Engine:
             if self._run.stop is not None:
                 return self._run.stop.exit_code
             codes = {self._scope.code_of(album_id) for album_id in unfinished}
-            return next(code for code in (1, 4, 75) if code in codes)
+            return next((code for code in (1, 4) if code in codes), 75)
         wanting = any(runs.is_wanting(journal, album_id) for album_id in scope)
         return 3 if wanting else 0
 
@@ -224,6 +225,7 @@ class Engine:
         self._drain_until = now + grace
         for slot in run.queue.busy_slots():
             meter = slot.meter
+            meter.look()
             rate = meter.moved / max(now - meter.began, 1e-3)
             if meter.whole or (rate > 0 and (slot.size - meter.moved) / rate <= grace):
                 finishing.append(slot.name)
@@ -248,7 +250,7 @@ class Engine:
         """A snapshot of the run."""
         run, now = self._run, self._loop.time()
         uploads = tuple(
-            Upload(slot.name, slot.size, min(slot.meter.moved, slot.size)) if slot.task_id else None
+            Upload(slot.name, slot.size, min(slot.meter.look(), slot.size)) if slot.task_id else None
             for slot in run.queue.slots
         )
         asleep = tuple(

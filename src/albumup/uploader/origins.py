@@ -25,6 +25,10 @@ _SHORT, _GOOD_FOR = 0.1, 10
 for another."""
 
 
+_Key = tuple[int, Medium, int, bool]
+"""Root, medium, the number of the file system that its folder lies on, and whether the photo in question is there."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Known:
     is_known: bool
@@ -38,8 +42,9 @@ class Origins:
         self._commits = commits
         self._queue = queue
         self._helpers = helpers
-        self._found: dict[tuple[int, Medium, int, bool], _Known] = {}
-        self._looking = asyncio.Lock()
+        self._found: dict[_Key, _Known] = {}
+        self._looks: dict[_Key, asyncio.Task[bool]] = {}
+        """Those under way."""
 
     async def is_known(self, task: Task, device: int, *, again: bool = False) -> bool:
         """Is it the medium the task was queued from? Looked at once a run, and ``again`` where something is odd; by the
@@ -51,18 +56,26 @@ class Origins:
         is_there = not again or await self._helpers.run(Work.LOOK, os.path.lexists, task.path)
         key = task.root_id, Medium(task.volume, task.card), device, is_there
         found = self._found.get(key)
-        if found is not None and not again:
+        if found is not None and not (again and asyncio.get_running_loop().time() >= found.until):
             return found.is_known
-        async with self._looking:
-            loop = asyncio.get_running_loop()
-            found = self._found.get(key)
-            if found is None or (again and loop.time() >= found.until):
-                began = loop.time()
-                is_known = await self._look(task, task.path if again else b"", device, is_there=is_there)
-                now = loop.time()
-                took = now - began
-                found = self._found[key] = _Known(is_known, now + _GOOD_FOR * took if took > _SHORT else began)
-            return found.is_known
+        looking = self._looks.get(key)
+        if looking is None:
+            odd = task.path if again else b""
+            looking = self._looks[key] = asyncio.ensure_future(self._look_and_keep(key, task, odd))
+        return await asyncio.shield(looking)
+
+    async def _look_and_keep(self, key: _Key, task: Task, odd: bytes) -> bool:
+        """One look at a time at one medium."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            is_known = await self._look(task, odd, key[2], is_there=key[3])
+        finally:
+            del self._looks[key]
+        now = loop.time()
+        took = now - began
+        self._found[key] = _Known(is_known, now + _GOOD_FOR * took if took > _SHORT else began)
+        return is_known
 
     async def stranger(self, task: Task) -> str:
         """Looked at again because this photo is gone or another: "" if it is that medium, else why it waits."""

@@ -325,19 +325,19 @@ class Preparer:
             return None
         except SourceGone as gone:
             if not await run.queue.root_away(task.root_id, await run.origins.stranger(task)):
-                self._give_up(task, str(gone))
+                await self._give_up(task, str(gone))
             return None
         except SourceChanged as changed:
             times = self._restless.get(task.id, (0, 0.0))[0] + 1
             self._restless[task.id] = (times, self._loop.time() + _RESTLESS_SECONDS)
             if times >= _MOST_RESTLESS:
-                self._give_up(task, f"{changed}, again and again")
+                await self._give_up(task, f"{changed}, again and again")
             return None
         differs = (reading.pins.size, reading.pins.mtime_ns) != task.seen
         if differs and (why := await run.origins.stranger(task)) and await run.queue.root_away(task.root_id, why):
             return None
         if reading.pins.size == 0:
-            self._give_up(task, "it is empty now")
+            await self._give_up(task, "it is empty now")
             return None
         self._restless.pop(task.id, None)
         self._spooled += task.spool
@@ -396,7 +396,7 @@ class Preparer:
         try:
             return replace(await self._reread(lane, task, None), spool=None)
         except (SourceChanged, SourceGone, AnotherVolume) as other:
-            self._give_up(task, f"{words}, and the photo itself neither ({other})")
+            await self._give_up(task, f"{words}, and the photo itself neither ({other})")
         return None
 
     async def _reread(self, lane: Lane, task: Task, copy: str | None) -> Reading:
@@ -430,15 +430,12 @@ class Preparer:
         await self._run.commits.do(record)
         self._run.outcomes.tell("changed", task, error=words)
 
-    def _give_up(self, task: Task, words: str) -> None:
+    async def _give_up(self, task: Task, words: str) -> None:
         outcomes = self._run.outcomes
         self._restless.pop(task.id, None)
-
-        def record(journal: Journal) -> None:
-            with contextlib.suppress(LostTask):
-                outcomes.missing(journal, task, words)
-
-        self._run.commits.note(record, lambda: outcomes.told_missing(task, words))
+        with contextlib.suppress(LostTask):
+            await self._run.commits.do(lambda journal: outcomes.missing(journal, task, words))
+            outcomes.told_missing(task, words)
 
     # Journaling what was read.
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 
 from albumup.errors import AlbumupError
+from albumup.helpers import Work
 from albumup.journal import framing, pauses, runs
 from albumup.journal.journal import Journal
 from albumup.journal.rows import CutOff
@@ -31,6 +33,8 @@ class Scope:
         self._run = run
         self._queue = run.queue
         self._build = build
+        self._built: dict[str, Target] = {}
+        """Those that no lane has yet."""
         self._kept: dict[str, str | None] = {}
         """Of each target that was wanted: its definition in the journal, where --url described it."""
         self._before: dict[int, tuple[int, int]] = {}
@@ -41,8 +45,8 @@ class Scope:
         yield from self.retired
 
     def close(self) -> None:
-        for lane in self.all_lanes():
-            lane.target.close()
+        for target in (*(lane.target for lane in self.all_lanes()), *self._built.values()):
+            target.close()
 
     def ended(self, exit_code: int, seconds: float) -> RunEnd:
         """What is told of the run."""
@@ -88,13 +92,28 @@ class Scope:
         if name not in self._queue.lanes:
             self._kept[name] = runs.target_definitions(journal).get(name)
             try:
-                target = self._build(name)
+                target = self._built.pop(name, None) or self._build(name)
             except AlbumupError as error:
                 self.unbuilt[name] = Closing(error.exit_code, str(error), error.hint)
                 return None
             self._queue.lanes[name] = self._new_lane(journal, name, target)
             self._queue.to_keep.ring()
         return self._queue.lanes[name]
+
+    async def build_new(self) -> None:
+        """Build the targets of albums that joiners have handed over: what gives out a token may take its time."""
+        run = self._run
+        names = await run.commits.read(self._new_targets)
+        for name in names:
+            with contextlib.suppress(AlbumupError):  # it is told when its lane is made
+                self._built[name] = await run.world.helpers.run(Work.LOOK, self._build, name)
+
+    def _new_targets(self, journal: Journal) -> list[str]:
+        known = self._queue.lanes.keys() | self.unbuilt.keys() | self._built.keys()
+        album_ids = set(runs.scope(journal, self._run.outcomes.run_id)) - self._queue.albums.keys()
+        if not album_ids:
+            return []
+        return sorted({album.target for album in runs.albums(journal) if album.id in album_ids} - known)
 
     def _new_lane(self, journal: Journal, name: str, target: Target) -> Lane:
         settings = target.settings
