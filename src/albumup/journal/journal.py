@@ -694,7 +694,7 @@ class Journal:
     def ask_again(self, task_id: int, rounds: int) -> None:
         """Asked for: a photo that stayed in doubt is asked about once more, with a fresh set of tries."""
         self.connection.execute(
-            "update task set ask_at = ?, tries = 0, frees = 0, next_at = 0, seen_at = null, rounds = ?"
+            "update task set ask_at = ?, tries = 0, next_at = 0, seen_at = null, rounds = ?"
             " where id = ? and state = 'in_doubt'",
             (self.clock(), rounds, task_id),
         )
@@ -797,7 +797,7 @@ class Journal:
         if not rows or rows[0]["state"] not in WANTING:
             raise LostTask(task_id)
         row = rows[0]
-        self.move(task_id, State.PENDING, "", ", tries = 0, frees = 0, next_at = 0, ask_at = null, rounds = ?", rounds)
+        self.move(task_id, State.PENDING, "", ", tries = 0, next_at = 0, ask_at = null, rounds = ?", rounds)
         self.wake_clip(task_id)
         # The still of a live photo that was framed without its clip goes with it, should that be there by now.
         self.connection.execute(

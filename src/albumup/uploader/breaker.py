@@ -7,7 +7,7 @@ docs/design.md has the rule in words. Times are monotonic seconds; nothing here 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from albumup.retry import Spent
 
@@ -147,7 +147,7 @@ class Breaker:
             self._fall_sick(end.words, end.retry_after, now, chance)
         if may_return:
             return Ruling(given_back=True, refunds=refunds)
-        return replace(self._charge(end), refunds=refunds)
+        return Ruling(given_back=False, refunds=refunds)  # it is its own, whatever the target is
 
     def _shows_sickness(self, end: Ended, may_return: bool, others_went: bool) -> bool:
         if not end.is_well:

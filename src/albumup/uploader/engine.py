@@ -80,6 +80,7 @@ class Engine:
         await self._join(parts)
         if exit_code is None:
             exit_code = await self._end_at_fault()
+        await run.origins.close()
         await run.commits.close()
         run.opener.close()
         self._scope.close()

@@ -77,6 +77,13 @@ class Origins:
         self._found[key] = _Known(is_known, now + _GOOD_FOR * took if took > _SHORT else began)
         return is_known
 
+    async def close(self) -> None:
+        """Nobody waits for what is still looked at."""
+        looks = list(self._looks.values())
+        for looking in looks:
+            looking.cancel()
+        await asyncio.gather(*looks, return_exceptions=True)
+
     async def stranger(self, task: Task) -> str:
         """Looked at again because this photo is gone or another: "" if it is that medium, else why it waits."""
         device = await self._helpers.run(Work.LOOK, device_at, os.path.dirname(task.path))
