@@ -1,6 +1,6 @@
 """The journal: one method per state change, each a few statements inside somebody's transaction.
 
-A process has one connection to its journal, and one thread at a time uses it (:mod:`albumup.journal.recorder`): closing
+A process has one connection to its journal, and one thread at a time uses it (:mod:`albumup.journal.commits`): closing
 a second one would drop the first one's POSIX locks. Methods that change something are called inside ``transaction()``.
 Times are Unix seconds, UTC.
 """

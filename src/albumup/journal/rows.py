@@ -56,7 +56,7 @@ class Body(Struct, frozen=True):
 
 
 class Task(Struct, frozen=True):
-    """A task as its worker or preparer needs it."""
+    """A task as it is needed to read or to send it."""
 
     id: int
     album_id: int

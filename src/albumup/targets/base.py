@@ -1,7 +1,7 @@
 """What a target owes: the one interface between the engine and a kind of server.
 
 A target describes its form, reads answers, and says what it can be asked. It never touches the journal or a socket: the
-engine journals, :mod:`albumup.transfer` sends. One instance serves all workers, so it keeps no state but what
+engine journals, :mod:`albumup.transfer` sends. One instance serves all uploads, so it keeps no state but what
 ``close`` ends. docs/adding-a-target.md walks through one.
 """
 

@@ -73,7 +73,7 @@ class Outcomes:
     def ended(self, journal: Journal, task: Task, attempt_id: int, lane: Lane, end: End) -> Step:
         """An attempt came to its end: how, whose fault it was, and what becomes of its task."""
         finding, sent, now = end.finding, end.sent, journal.clock()
-        # Nothing is given back of a photo that was taken: what its worker knows of it will do.
+        # Nothing is given back of a photo that was taken: what is known of it here will do.
         is_taken = finding.outcome in (Outcome.UPLOADED, Outcome.DUPLICATE)
         counts = TryCounts(task.tries, task.frees) if is_taken else pauses.counts(journal, task.id)
         is_free = end.is_free and counts.frees < MOST_FREES

@@ -256,7 +256,7 @@ class Queue:
                 self.to_ask.ring()
         self.changed.wake()
 
-    # What workers report. ``end`` is called when an attempt has ended, ``release`` once that is recorded.
+    # What uploads report. ``end`` is called when an attempt has ended, ``release`` once that is recorded.
 
     def end(self, lane: Lane, task: Task) -> None:
         self.decide(lane.end(task.id))
@@ -365,7 +365,7 @@ class Queue:
             self._commits.note(lambda journal: pauses.sick(journal, name, words, spent))
 
     def _after_look(self, lane: Lane, now: float) -> None:
-        """Say that a pause lasts, give it up, or let workers see that it began."""
+        """Say that a pause lasts, give it up, or let the slots see that it began."""
         breaker = lane.breaker
         if breaker.is_sick and lane.sick_from is None:
             lane.sick_from = self._world.clock()

@@ -98,7 +98,7 @@ class Asker:
         ]
 
     def _asks_first(self, journal: Journal, lane: Lane, album_id: int) -> bool:
-        """Is it time to ask about what is not sent yet? As many at once as can be without letting the workers wait."""
+        """Is it time to ask about what is not sent yet? As many at once as can be without letting the uploads wait."""
         if not self._run.is_preparing:
             return True
         is_hungry = len(lane.reserved) < LOW_WATER and self._loop.time() >= self._next
