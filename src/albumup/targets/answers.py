@@ -101,7 +101,7 @@ def _parts_of(said: Any) -> Iterator[dict[str, Any]]:
         if not isinstance(one, dict):
             continue
         yield (outermost := _folded(one))
-        for key in _WITHIN:
+        for key in _WITHIN if not _PLACES.isdisjoint(outermost) else ():
             within = outermost.get(key)
             parts = within if isinstance(within, list) else [within]
             yield from (_folded(part) for part in parts[:_MOST_PARTS] if isinstance(part, dict))
@@ -109,9 +109,12 @@ def _parts_of(said: Any) -> Iterator[dict[str, Any]]:
 
 def _folded(part: dict[str, Any]) -> dict[str, Any]:
     """The same with its keys in small letters; of two that differ in that alone, the one that is so already."""
+    if "".join(part).islower():
+        return part
     return {key.lower(): value for key, value in part.items()} | part
 
 
+_PLACES = frozenset(_WITHIN)
 _TELLING = frozenset((*_SUCCESSES, "error", "errors", *_STATES, *_CODES))
 _FAULT = re.compile("[45][0-9][0-9]")
 
@@ -120,14 +123,15 @@ def _no_of(part: dict[str, Any]) -> str:
     if _TELLING.isdisjoint(part):
         return ""
     for key in _SUCCESSES:
-        value = part.get(key)
-        if str(value).lower() in ("false", "0", "no"):
-            return f"{key} = {json.dumps(value)}"
+        if key in part and str(part[key]).lower() in ("false", "0", "no"):
+            return f"{key} = {json.dumps(part[key])}"
     for key in ("error", "errors"):
-        if not _is_empty(part.get(key)):
+        if key in part and not _is_empty(part[key]):
             return key
     for key in (*_STATES, *_CODES):
-        value = part.get(key)
+        if key not in part:
+            continue
+        value = part[key]
         if (key == "status" and value is False) or (isinstance(value, str) and value.lower() in _NO):
             return f"{key} = {json.dumps(value)}"
         has_words = key != "code" or "msg" in part or "message" in part
