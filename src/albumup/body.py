@@ -18,6 +18,8 @@ import unicodedata
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from albumup.disk import drop_from_cache
 from albumup.errors import LocalError
 from albumup.journal.rows import Body, Pins
@@ -73,8 +75,7 @@ class Place:
             raise AnotherVolume(ANOTHER_VOLUME)
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Struct, frozen=True):
     """What stands around the payload, and the type that announces it."""
 
     head: bytes
@@ -186,8 +187,7 @@ def read_source(
     return read_pins(after), digests
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Struct, frozen=True):
     """All of a small file, and its status when it was read."""
 
     content: bytes

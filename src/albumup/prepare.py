@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from albumup.body import Frame, Place, SourceChanged, SourceGone, frame, new_boundary, read_source
 from albumup.config import OPTIONS
@@ -21,8 +23,7 @@ _EPOCH, _FIRST, _LAST = (datetime(year, 1, 1, tzinfo=UTC) for year in (1970, 2, 
 """File systems keep times that the calendar does not have; a year within its ends every offset can be computed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """What one pass over a source brought."""
 
     pins: Pins

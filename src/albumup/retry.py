@@ -5,8 +5,11 @@ The table of :func:`outcome_of` is the one in docs/design.md; tests/test_retry.p
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from albumup.journal.states import State
 from albumup.targets.base import Verdict, VerdictKind
@@ -54,8 +57,7 @@ class Spent(StrEnum):
     TOO_MANY = "429"
 
 
-@dataclass(frozen=True, slots=True)
-class Circumstances:
+class Circumstances(Struct, frozen=True):
     """What else was going on. ``proven``: the target has accepted a photo, ever; ``others_accepted``: another one
     since this attempt began."""
 
@@ -66,8 +68,7 @@ class Circumstances:
     """A digest of the photo went before its bytes: the server may know it by that."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """An outcome with its words; ``retry_after`` in seconds, if the server named a time."""
 
     outcome: Outcome
@@ -93,8 +94,7 @@ class Finding:
     """The answer is what a wrong address, or a portal on the way, would give."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True):
     """How often and how a target's photos are tried. ``resend``: safe, allowed or never."""
 
     retries: int
@@ -108,8 +108,7 @@ class Rules:
         return SEEN_AGAIN * self.settle
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """The task's next state. ``next_at`` (pending) and ``ask_at`` (in doubt, to be asked) are Unix seconds."""
 
     state: State

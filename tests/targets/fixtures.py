@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import unquote_to_bytes
@@ -71,7 +71,7 @@ def prepare(target: Target, path: bytes | Path, album: str = "trip", index: int 
     photo = photo_of(task, pins, digests, taken, target)
     task = structs.replace(task, sent_as=sent_name(target.filename(photo)))
     body = body_of(task, Reading(pins, digests, taken, None), target, task.sent_as or "")
-    photo = replace(photo, sent_as=task.sent_as or "")
+    photo = structs.replace(photo, sent_as=task.sent_as or "")
     return Prepared(task, body, photo, head_of(task, body, target, photo))
 
 

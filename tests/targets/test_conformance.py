@@ -7,11 +7,11 @@ import os
 import socket
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fixtures import JSON, KINDS, TOKEN, ImmichKind, Kind, prepare, send
+from msgspec.structs import replace
 from servers import Server, answer, body, head, page
 
 from albumup.errors import ConfigError

@@ -7,11 +7,11 @@ import json
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fixtures import JSON, TOKEN, Prepared, configured, prepare, send
+from msgspec.structs import replace
 
 from albumup.errors import ConfigError
 from albumup.receive import Store

@@ -17,6 +17,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from msgspec import Struct
+
 from albumup.config import OPTIONS, place_of
 from albumup.definition import fingerprint, kept
 from albumup.errors import ConfigError
@@ -47,8 +49,7 @@ class VerdictKind(StrEnum):
     """No rule knows it: the status decides."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """A target's reading of an answer. ``rule`` names what decided, for ``target try``; ``takes_pages`` says that an
     HTML page is what this target answers with, so that one is no sign of a portal."""
 
@@ -66,8 +67,7 @@ class Verdict:
     """A duplicate by the server's word, which does not say where: it counts once ``ask`` has found it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Photo:
+class Photo(Struct, frozen=True):
     """What a form may be filled with. ``values`` holds every name a template may use but ``token``."""
 
     values: Mapping[str, object]
@@ -91,8 +91,7 @@ class Part:
     content: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(Struct, frozen=True):
     """The form of one photo. ``fields`` come first, then ``parts``, then the photo; ``file_field`` None: a raw body.
 
     ``secret`` says that a field holds the token: such a head is framed while sending and journaled nowhere.

@@ -10,6 +10,8 @@ from datetime import UTC
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
+from msgspec import Struct
+
 from albumup.transfer.reading import decoded, readings, text_of
 
 T = TypeVar("T")
@@ -37,8 +39,7 @@ class Fault(StrEnum):
     """We cut it ourselves."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A server's answer, at most the first 64 KiB of it. Header names are lower-case.
 
     ``body`` is what its Content-Encoding stands for, empty if that ``is_opaque``; ``complete``: that is all of it.
@@ -92,8 +93,7 @@ class Answer:
         return (self.text or "").lstrip()[:20].lower().startswith(("<!doctype html", "<html"))
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Struct, frozen=True):
     """What came of sending a body: an answer or a fault; ``whole`` if the last byte went to the kernel."""
 
     answer: Answer | None
@@ -107,8 +107,7 @@ class Sent:
     """The connection had served another photo before: an early answer may be a late one to that."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """A request to send a photo with: everything but the body. ``headers`` may hold secrets and are never journaled."""
 
     method: str

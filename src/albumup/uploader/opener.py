@@ -6,9 +6,10 @@ import asyncio
 import errno
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
+
+from msgspec import Struct
 
 from albumup.body import SMALL, Kept, Place, Source
 from albumup.cards import device_at
@@ -23,8 +24,7 @@ _MOST_KEPT = 4 << 20
 """Bytes of photos that are kept from their reading until they are sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Struct, frozen=True):
     """A photo, open. ``device``: of the file system that its folder lies on (``cards.device_at``)."""
 
     source: Source

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from albumup.journal import pauses, runs
 from albumup.journal.journal import Journal, LostTask
@@ -34,8 +35,7 @@ from albumup.uploader.queue import Aftermath, Queue
 _TOUCH_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(Struct, frozen=True):
     """How an attempt ended. ``began``: monotonic seconds. ``is_free``: it costs no try, up to a number of times.
 
     ``is_well``: the target answered a question afterwards. ``is_held``: refused by a target that is not proven.

@@ -8,10 +8,11 @@ import hashlib
 import os
 import queue
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
-from msgspec import structs
+from msgspec import Struct
+from msgspec.structs import replace
 
 from albumup.body import (
     SMALL,
@@ -57,8 +58,7 @@ class _Ended(Exception):
     """The run is over; the reading is not needed."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
+class _Wanted(Struct, frozen=True):
     """A photo to be read, or one whose body is framed anew (``is_anew``)."""
 
     lane: Lane
@@ -66,8 +66,7 @@ class _Wanted:
     is_anew: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
+class _Read(Struct, frozen=True):
     wanted: _Wanted
     reading: Reading
     kept: Kept | None = None
@@ -479,7 +478,7 @@ class Preparer:
                 journal.sidecar_read(task.id, sidecar, hashlib.sha256(sidecar).hexdigest())
             is_plain = task.sidecar_path is None and not task.clip_id and not one.wanted.is_anew
             if is_plain and not one.wanted.lane.target.asks_first:
-                now = structs.replace(task, size=new.body.pins.size, sent_as=new.sent_as, body=new.body)
+                now = replace(task, size=new.body.pins.size, sent_as=new.sent_as, body=new.body)
                 ready.append((one, now, photo))
         return ready
 

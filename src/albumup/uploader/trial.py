@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from albumup.body import SourceGone, read_source, sent_name
 from albumup.errors import UsageError

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
+
+from msgspec.structs import replace
 
 from albumup.body import AnotherVolume, Source, SourceChanged, SourceGone, read_pins
 from albumup.errors import AlbumupError, TryLater
