@@ -31,11 +31,18 @@ class SlowDisk:
         subprocess.run([compiler, "-O2", "-shared", "-fPIC", "-o", self._library, SOURCE], check=True)
         self._counter.write_bytes(bytes(16))
 
-    def environment(self, *, fsync_ms: int = 0, read: Path | None = None, seconds: float = 60) -> dict[str, str]:
-        """Variables for a command: each fsync takes so much longer; whoever reads that file hangs for so long."""
+    def environment(
+        self, *, fsync_ms: int = 0, read: Path | None = None, seconds: float = 60, when: Path | None = None
+    ) -> dict[str, str]:
+        """Variables for a command: each fsync takes so much longer; whoever reads that file hangs for so long.
+
+        ``when``: only while there is such a file.
+        """
         found = {"LD_PRELOAD": str(self._library), "SLOW_COUNT": str(self._counter), "SLOW_FSYNC_MS": str(fsync_ms)}
         if read is not None:
             found |= {"SLOW_READ": str(read), "SLOW_READ_SECONDS": str(seconds)}
+        if when is not None:
+            found["SLOW_READ_WHEN"] = str(when)
         return found
 
     @property

@@ -143,11 +143,7 @@ def others_are_sent(home: Home, disk: SlowDisk, server: FormSink, trip: Path) ->
     assert set(states.values()) == {"uploaded"}
 
 
-ONE_READS = pytest.mark.xfail(strict=False, reason="photos are read one after the other, by one thread")
-ONE_LOOKS = pytest.mark.xfail(strict=False, reason="the thread that looks for photos is the one that hears of signals")
-
-
-@pytest.mark.parametrize("unread", [1, pytest.param(20, marks=[pytest.mark.long, ONE_READS])])
+@pytest.mark.parametrize("unread", short_form([1, 20], 1))
 def test_a_source_that_cannot_be_read_for_the_first_time_holds_up_nobody_else(
     home: Home, disk: SlowDisk, unread: int
 ) -> None:
@@ -178,18 +174,45 @@ def test_a_source_that_cannot_be_read_any_more_holds_up_nobody_else(
         others_are_sent(home, disk, server, trip)
 
 
-@pytest.mark.long
-@ONE_LOOKS
-def test_a_push_that_hangs_where_it_looks_for_photos_can_be_left(home: Home, disk: SlowDisk) -> None:
+@pytest.mark.parametrize("words", short_form(["push trip", "push -n trip", "verify trip"], 1))
+def test_a_command_that_hangs_where_it_looks_at_photos_can_be_left(home: Home, disk: SlowDisk, words: str) -> None:
     trip = home.photos(20)
-    process = start(home, disk.environment(read=trip / "IMG_3.JPG", seconds=HANGS), "push", "trip")
+    if words == "verify trip":
+        assert home.run("push", "trip").returncode == 0
+    process = start(home, disk.environment(read=trip / "IMG_3.JPG", seconds=HANGS), *words.split())
     try:
         until(lambda: disk.hung, "the third is looked at")
-        for _ in range(2):
-            process.send_signal(signal.SIGINT)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(SOON / 2)
-        assert process.poll() == 130, (home.folder / "said").read_text()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(SOON) == 130, (home.folder / "said").read_text()
     finally:
         process.kill()
         process.wait()
+    queued = home.journal.exists() and home.sql("select count(*) from task")
+    assert queued == {"push trip": [(0,)], "push -n trip": False, "verify trip": [(20,)]}[words]
+    assert (home.folder / "said").read_text().endswith("Stopped.\n")
+
+
+@pytest.mark.long
+def test_a_command_that_follows_can_be_left_when_the_journal_hangs(home: Home, disk: SlowDisk) -> None:
+    home.photos(200)
+    slowly: Script = (photo, lambda _: time.sleep(LATENCY * 5), answer(200))
+    hangs = home.folder / "hangs"
+    with FormSink(lambda *_: slowly) as server:
+        home.form(server)
+        home.start("push", "trip")
+        until(lambda: len(server.ledger) > 2, "some are sent")
+        wal = home.journal.with_name("journal.db-wal")
+        process = start(home, disk.environment(read=wal, seconds=HANGS, when=hangs), "push", "trip")
+        try:
+            until(lambda: b"is uploading" in (home.folder / "said").read_bytes(), "it follows")
+            hangs.touch()
+            until(lambda: disk.hung, "it looks into the journal")
+            for _ in range(2):
+                assert process.poll() is None
+                process.send_signal(signal.SIGINT)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(1)
+            assert process.wait(SOON) == 130, (home.folder / "said").read_text()
+        finally:
+            process.kill()
+            process.wait()

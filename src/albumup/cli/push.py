@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -70,13 +71,33 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
 
     Once it says that the photos are queued, it is safe to interrupt: albumup resume goes on.
     """
+    from albumup.cli.aside import aside
+
+    app.writes = not given["dry_run"]
+    app.screen.never_wait()
+    queued = aside(_queue, app, paths, given)
+    return queued if isinstance(queued, int) else _send(app, queued, given)
+
+
+@dataclass(frozen=True, slots=True)
+class _Queued:
+    """What was queued, and is to be sent now. ``newest``: the newest task before this push."""
+
+    journal: Journal
+    intake: Intake
+    where: Destination
+    album_id: int
+    newest: int
+    options: Options
+
+
+def _queue(app: App, paths: tuple[str, ...], given: dict[str, Any]) -> _Queued | int:
+    """Look at the folders, and queue what lies there; after a dry run, its exit code."""
     from albumup.cli.damage import nothing_queued
     from albumup.cli.spool import look_at_spool, make_spool
     from albumup.errors import UsageError
     from albumup.intake import Intake
 
-    app.writes = not given["dry_run"]
-    app.screen.never_wait()
     options = options_of(app, given)
     roots = _roots(paths, given["files_from"])
     album = _album_name(given["album"], roots)
@@ -116,28 +137,20 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
         if names_disk:
             make_spool(app, options.spool_folder)
         album_id = intake.take_in(journal, where.described, spool_folder, share=share, wants_share=given["wants_share"])
-    return _send(app, journal, intake, where, album_id, newest, options, given)
+    return _Queued(journal, intake, where, album_id, newest, options)
 
 
-def _send(
-    app: App,
-    journal: Journal,
-    intake: Intake,
-    where: Destination,
-    album_id: int,
-    newest: int,
-    options: Options,
-    given: dict[str, Any],
-) -> int:
-    """Say what is queued, and upload. ``newest``: the newest task before this push."""
+def _send(app: App, queued: _Queued, given: dict[str, Any]) -> int:
+    """Say what is queued, and upload."""
     from albumup.cli.again import Again, look_again, say_link
     from albumup.cli.conclusion import Conclusion
     from albumup.cli.queued import say_queued, tell_queued, unread
     from albumup.cli.session import Session
     from albumup.journal import runs
 
-    target = where.target
-    for note in where.notes:
+    journal, intake, album_id, newest = queued.journal, queued.intake, queued.album_id, queued.newest
+    target = queued.where.target
+    for note in queued.where.notes:
         app.screen.say(note)
     conclusion = Conclusion(app, journal, {album_id: intake.album}, json=given["as_json"], newest=newest)
     again = Again(is_asked=target is not None and not target.can_share)
@@ -151,7 +164,7 @@ def _send(
     conclusion.lost = again.count
     conclusion.shortcomings += [*again.lost, *unread(intake.survey.folders)]
     is_settled = known is not None and not runs.is_unfinished(journal, album_id)
-    code = Session(conclusion, options, is_told_anew=where.is_redefined).run_if_needed()
+    code = Session(conclusion, queued.options, is_told_anew=queued.where.is_redefined).run_if_needed()
     if known is not None and is_settled and given["wants_share"]:
         say_link(app, journal, known, is_asked=again.is_asked)
     return code

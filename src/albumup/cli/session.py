@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from albumup.cli import events, words
 from albumup.cli.app import App
+from albumup.cli.aside import aside
 from albumup.cli.conclusion import Conclusion
 from albumup.cli.escaping import escape
 from albumup.cli.figures import counted, size
@@ -40,6 +41,8 @@ _PROBE = 0.5
 _LEAVING = 0.2
 _CUT_SECONDS = 1.2
 """How long the engine may take to end once all is cut."""
+_HANGS_SECONDS = 1.6
+"""How long the session may take to leave once all is cut: more than ``_leave`` takes where only the engine hangs."""
 _LAST_WORDS = 1.0
 """Seconds for the closing words, when the run ends by a signal."""
 
@@ -60,6 +63,8 @@ class Session:
     _signals: list[int] = field(default_factory=list)
     _leave_by: float = 0.0
     """By the monotonic clock: when a signal's grace ends."""
+    _last_heard: float = field(default_factory=time.monotonic)
+    """By the same clock: when we had not been told yet to leave at once."""
     _lock: FileLock = field(init=False)
 
     def __post_init__(self) -> None:
@@ -74,6 +79,9 @@ class Session:
         """``run``, unless there is nothing to send: then say so, and the exit code that the albums deserve."""
         if any(runs.is_unfinished(self.journal, album) for album in self.album_ids):
             return self.run()
+        return aside(self._tidy_up)
+
+    def _tidy_up(self) -> int:
         if self._take_lock(0.0):
             # Nobody is uploading, so whoever owed a notice died before delivering it.
             try:
@@ -89,10 +97,20 @@ class Session:
         with Handlers(self._signals):
             self.app.screen.never_wait()
             try:
-                with contextlib.closing(self.journal):
-                    return self._send_or_follow()
+                return aside(self._work, meanwhile=self._watch)
             finally:
                 self._let_out()
+
+    def _work(self) -> int:
+        with contextlib.closing(self.journal):
+            return self._send_or_follow()
+
+    def _watch(self) -> None:
+        """Leave where it is the session itself that hangs, on the journal's disk, and somebody wants us gone."""
+        if len(self._signals) < 2:
+            self._last_heard = time.monotonic()
+        elif time.monotonic() > self._last_heard + _HANGS_SECONDS:
+            os._exit(128 + self._signals[0])
 
     def _send_or_follow(self) -> int:
         while True:

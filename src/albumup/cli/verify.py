@@ -40,6 +40,12 @@ def verify(app: App, /, album: str, target: str | None, deep: bool, nul: bool) -
 
     Exit code 0 only if it is; nothing is changed anywhere.
     """
+    from albumup.cli.aside import aside
+
+    return aside(_verify, app, album, target, deep, nul)
+
+
+def _verify(app: App, album: str, target: str | None, deep: bool, nul: bool) -> int:
     from albumup.cli.albums import opened
     from albumup.errors import TryLater
     from albumup.targets.base import Unasked

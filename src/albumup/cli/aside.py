@@ -1,0 +1,45 @@
+"""Work that may hang on a disk or a network folder, done beside the thread that hears of signals.
+
+Python runs a signal's handler in the main thread only, between two of its steps: one caught in a system call that does
+not come back would never hear of Ctrl-C. So the main thread only waits.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_LOOK = 0.25
+
+
+def aside(function: Callable[..., T], *args: Any, meanwhile: Callable[[], None] = lambda: None) -> T:
+    """What ``function(*args)`` returns or raises, run by a thread that is left behind where a signal ends the program.
+
+    ``meanwhile`` is called here a few times a second until then.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return function(*args)
+    done = threading.Lock()
+    returned: list[T] = []
+    raised: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            returned.append(function(*args))
+        except BaseException as error:  # noqa: BLE001 - the caller's thread raises it again
+            raised.append(error)
+        finally:
+            done.release()
+
+    done.acquire()
+    thread = threading.Thread(target=work, name="aside", daemon=True)
+    thread.start()
+    while not done.acquire(timeout=_LOOK):
+        meanwhile()
+    thread.join()
+    if raised:
+        raise raised[0]
+    return returned[0]
