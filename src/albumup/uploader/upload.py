@@ -203,7 +203,7 @@ class Uploader:
 
     async def _open(self, one: _Sending) -> Source:
         """The payload, checked: the copy or the photo. _Ended: it cannot be sent now, and that is recorded."""
-        run, lane, task, body = self._run, one.lane, one.task, one.body
+        run, task, body = self._run, one.task, one.body
         try:
             if body.spool:
                 return await self._open_copy(one, os.path.join(run.options.spool_folder, body.spool))
@@ -218,10 +218,6 @@ class Uploader:
                 self._prepare_again(one, str(changed), now, begun=False)
         except SourceGone as gone:
             await self._gone(one, str(gone))
-        except BaseException:
-            run.queue.end(lane, task)
-            run.queue.release(lane, task)
-            raise
         raise _Ended
 
     async def _open_photo(self, task: Task, body: Body) -> Source:
