@@ -42,7 +42,7 @@ from albumup.uploader.lane import Lane
 from albumup.uploader.origins import STRANGER
 from albumup.uploader.queue import ENOUGH
 from albumup.uploader.run import Run
-from albumup.uploader.spooling import is_away, open_copy
+from albumup.uploader.spooling import open_copy
 
 _BATCH = 64
 _OPEN = 64
@@ -379,7 +379,7 @@ class Preparer:
             await run.queue.root_away(task.root_id, str(other))
         except (SourceChanged, SourceGone) as fault:
             if copy and isinstance(fault, SourceGone):
-                why = await run.world.helpers.run(Work.LOOK, is_away, copy)
+                why = await run.spool_is_away(copy)
                 if why:
                     words = f"{os.path.dirname(copy)}: {why}; copies of photos are to be there"
                     run.fail(TryLater(words, "Bring back its disk, then: albumup resume"))

@@ -22,7 +22,6 @@ from albumup.transfer.http import Http
 from albumup.uploader.lane import Lane
 from albumup.uploader.queue import LOW_WATER
 from albumup.uploader.run import Run
-from albumup.uploader.spooling import drop_copies
 
 _LOOK_SECONDS = 0.25
 _MOST = 5000
@@ -225,7 +224,7 @@ class Asker:
         await run.commits.do(record)
         for task, state, words in steps:
             if state in DONE and task.body is not None and task.body.spool:
-                drop_copies([task.body.spool], run.options.spool_folder)
+                run.drop_copy(task.body.spool)
             run.outcomes.count(state, task.size)
             if state is not State.PENDING:
                 run.outcomes.tell(str(state), task, outcome="asked", error=words or None)

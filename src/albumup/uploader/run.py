@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import traceback
+from functools import partial
 
 from albumup.errors import AlbumupError, LocalError
+from albumup.helpers import Work
 from albumup.journal.commits import Commits
 from albumup.journal.journal import Journal
 from albumup.uploader.events import Listener
@@ -16,6 +18,7 @@ from albumup.uploader.options import Options, Stop
 from albumup.uploader.origins import Origins
 from albumup.uploader.outcomes import Outcomes
 from albumup.uploader.queue import Queue
+from albumup.uploader.spooling import drop_copies, is_away
 from albumup.uploader.world import World
 
 
@@ -37,6 +40,8 @@ class Run:
         """The preparer has work, or has not looked yet."""
         self.asking: set[int] = set()
         """Albums about whose doubts a question is under way."""
+        self._emptied: set[str] = set()
+        """Folders that this run has removed copies from."""
         self.stop: Stop | None = None
         self.fault: AlbumupError | None = None
 
@@ -45,6 +50,17 @@ class Run:
         self.fault = self.fault or _told(error)
         self.queue.cut_all()
         self.queue.no_more()
+
+    async def spool_is_away(self, copy: str) -> str:
+        """Why the folder of a copy that cannot be opened is itself away; "" when it is there."""
+        look = partial(is_away, copy, may_be_empty=os.path.dirname(copy) in self._emptied)
+        return await self.world.helpers.run(Work.LOOK, look)
+
+    def drop_copy(self, copy: str) -> None:
+        """A photo is there, and its copy is not needed any more."""
+        copy = os.path.join(self.options.spool_folder, copy)
+        self._emptied.add(os.path.dirname(copy))
+        drop_copies([copy], self.options.spool_folder)
 
     def is_sending(self) -> bool:
         """Is anything being read, asked about or sent that an album will be owed soon?"""

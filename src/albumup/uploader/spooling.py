@@ -72,10 +72,15 @@ def sweep(journal: Journal, folder: str) -> None:
                     os.unlink(os.path.join(place, name))
 
 
-def is_away(copy: str) -> str:
-    """Why the folder of a copy that cannot be opened is itself away, or "" when it is there with others in it."""
+def is_away(copy: str, *, may_be_empty: bool = False) -> str:
+    """Why the folder of a copy that cannot be opened is itself away, or "" when it is there with others in it.
+
+    ``may_be_empty``: this run has removed a copy there itself, so that it may have been the last one.
+    """
     folder = os.path.dirname(copy)
     try:
+        if may_be_empty and os.path.isdir(folder):
+            return ""
         if any(len(name) == _NAME_DIGITS for name in os.listdir(folder)):
             return ""
     except OSError as error:

@@ -30,7 +30,6 @@ from albumup.uploader.opener import OpenPayload
 from albumup.uploader.outcomes import End
 from albumup.uploader.queue import Aftermath
 from albumup.uploader.run import Run
-from albumup.uploader.spooling import drop_copies, is_away
 
 _ASK_SECONDS = 20.0
 """Silence after which a question without a photo counts as unanswered."""
@@ -246,7 +245,7 @@ class Uploader:
             words = f"its copy cannot be used ({fault})"
             why = ""
             if isinstance(fault, SourceGone):
-                why = await run.world.helpers.run(Work.LOOK, is_away, copy)
+                why = await run.spool_is_away(copy)
         if why:
             run.queue.end(one.lane, task)
             run.queue.release(one.lane, task)
@@ -395,7 +394,7 @@ class Uploader:
         if step.ask_at is None:
             run.outcomes.count(step.state, task.size)
         if one.body.spool and step.state in (State.UPLOADED, State.DUPLICATE):
-            drop_copies([one.body.spool], run.options.spool_folder)
+            run.drop_copy(one.body.spool)
         if step.state is State.PENDING and finding.outcome is not Outcome.FREE:
             run.outcomes.tell(
                 "attempt",
