@@ -52,7 +52,9 @@ class Incoming:
     @property
     def has_begun(self) -> bool:
         """Something is there that is no interim answer, nor the beginning of one."""
-        return self._is_headed or self._is_broken or not _may_be_interim(self._open)
+        if self._is_headed or self._is_broken:
+            return True
+        return bool(self._open) and not _may_be_interim(self._open)
 
     @property
     def has_any(self) -> bool:

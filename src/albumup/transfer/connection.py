@@ -94,6 +94,8 @@ class Connection:
         self._used_at: float | None = None
         """When the connection has served its last photo; None for a fresh one."""
         self._connected_at = 0.0
+        self._room = 0
+        """Bytes that it takes at once, as far as we know."""
         self._last_request = ("", "", "")
         """Method and URL of the last request, and the first lines that they stand for."""
 
@@ -116,6 +118,7 @@ class Connection:
         self._wire = await self._network.connect(self._host, self._port, context=self._context, proxy=self._proxy)
         self._used_at = None
         self._connected_at = self._time()
+        self._room = 0
 
     async def takes_at_once(self, size: int) -> bool:
         """Would a body of ``size`` bytes leave us in one go? The connection is there, nothing was said on it since, and
@@ -123,7 +126,10 @@ class Connection:
         if self._throttle is not None or size > SMALL or not await self._is_connected():
             return False
         assert self._wire is not None
-        return self._wire.room() >= size + _MOST_HEAD
+        wanted = size + _MOST_HEAD
+        if self._room < wanted:  # it grows as the line proves good
+            self._room = self._wire.room()
+        return self._room >= wanted
 
     async def _is_connected(self) -> bool:
         """Is there a connection to be used? Whether the server keeps it is seen in the first moment after an answer."""
@@ -221,12 +227,10 @@ class Connection:
         """The request line and headers (RFC 9112); the target in absolute form for a plain proxy."""
         if self._last_request[:2] != (request.method, request.url):
             self._last_request = (request.method, request.url, self._first_lines(request))
-        lines = [f"{self._last_request[2]}{length}"]
-        if self._proxy and not self._is_secure:
-            lines += [f"{name}: {value}" for name, value in self._proxy.headers.items()]
-        lines += [f"{name}: {value}" for name, value in request.headers]
-        lines.append("\r\n")
-        return "\r\n".join(lines).encode()
+        text = f"{self._last_request[2]}{length}\r\n"
+        for name, value in request.headers:
+            text += f"{name}: {value}\r\n"
+        return f"{text}\r\n".encode()
 
     def _first_lines(self, request: Request) -> str:
         parts = urlsplit(request.url)
@@ -234,9 +238,11 @@ class Connection:
         host = f"[{self._host}]" if ":" in self._host else self._host
         if self._port != (443 if self._is_secure else 80):
             host += f":{self._port}"
+        told = ""
         if self._proxy and not self._is_secure:
             target = f"http://{host}{target}"
-        return f"{request.method} {target} HTTP/1.1\r\nHost: {host}\r\n{_FIXED}"
+            told = "".join(f"{name}: {value}\r\n" for name, value in self._proxy.headers.items())
+        return f"{request.method} {target} HTTP/1.1\r\nHost: {host}\r\n{told}{_FIXED}"
 
 
 async def _exchanged(exchange: Exchange, meter: Meter, sending: Awaitable[None]) -> tuple[Sent, bool]:

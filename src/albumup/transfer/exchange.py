@@ -104,9 +104,22 @@ class Exchange:
         before_last: Callable[[], Awaitable[None]],
     ) -> None:
         """The check, then everything in one go: for a body that the wire has room for. Raises Stopped."""
-        data = b"".join((line, head, await self._read(payload, 0, payload.size), tail))
+        content = payload.content
+        if content is None:
+            content = await self._read(payload, 0, payload.size)
+        data = b"".join((line, head, content, tail))
         await before_last()
-        await self._send_bytes(data)
+        if self._meter.cut:
+            raise Stopped(Fault.CUT)
+        self._look()
+        try:
+            self.handed = self._wire.send(data)
+        except _NOT_NOW:
+            pass
+        except (OSError, ValueError) as error:
+            raise self._broken(error) from error
+        if self.handed < len(data):  # there was less room than there seemed
+            await self._send_bytes(data[self.handed :])
         self._meter.whole = True
 
     async def send_body(
@@ -290,18 +303,22 @@ class Exchange:
 
     async def read_answer(self) -> tuple[Answer, bool]:
         """The answer, and whether the connection may be used again. Raises Stopped (LOST, or CUT)."""
+        incoming = self._incoming
         deadline: float | None = None
-        while not self._incoming.has_begun:
+        while not incoming.has_begun:
             data = await self._next_bytes(deadline)
-            deadline = deadline or self._time() + 2 * self._timeout
             # Now, not later: an honest answer brings the acknowledgement of all it answers with it.
             self.is_early = not self._meter.whole or self._wire.unsent() > 0
             self._feed(data)
+            deadline = deadline or self._time() + 2 * self._timeout
         self.is_early = self.is_early or not self._meter.whole
         self._is_hasty = self.is_early
         self._meter.moved = self.handed
-        await self._read_rest(deadline or self._time() + 2 * self._timeout)
-        answer, keeps = self._incoming.answer()
+        if not incoming.is_over:
+            await self._read_rest(deadline or self._time() + 2 * self._timeout)
+        if not incoming.is_headed:
+            raise Stopped(Fault.LOST, "what came back is not HTTP")
+        answer, keeps = incoming.answer()
         return answer, keeps and not self.is_early
 
     async def _read_rest(self, deadline: float) -> None:
@@ -314,8 +331,6 @@ class Exchange:
                     raise
                 return
             self._feed(data)
-        if not self._incoming.is_headed:
-            raise Stopped(Fault.LOST, "what came back is not HTTP")
 
     def _feed(self, data: bytes) -> None:
         try:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import select
 import socket
 import struct
 import sys
+import termios
 
 _SO_NWRITE = 0x1024
 """Bytes in the sending queue (macOS: sys/socket.h)."""
@@ -28,13 +31,12 @@ def cork(connection: socket.socket, on: bool) -> None:
 
 def has_spoken(connection: socket.socket) -> bool:
     """True if a connection is readable now: something has come, or its end."""
+    looking = select.poll()
     try:
-        socket.socket.recv(connection, 1, socket.MSG_PEEK)
-    except BlockingIOError:
-        return False
-    except OSError:
+        looking.register(connection, select.POLLIN)
+        return bool(looking.poll(0))
+    except (OSError, ValueError):
         return True  # whoever reads will hear of it
-    return True
 
 
 def unacked(connection: socket.socket) -> int:
@@ -45,10 +47,7 @@ def unacked(connection: socket.socket) -> int:
     try:
         if sys.platform == "darwin":
             return connection.getsockopt(socket.SOL_SOCKET, _SO_NWRITE)
-        import fcntl
-        import termios
-
-        return int(struct.unpack("i", fcntl.ioctl(connection, termios.TIOCOUTQ, b"\0\0\0\0"))[0])
+        return int.from_bytes(fcntl.ioctl(connection, termios.TIOCOUTQ, b"\0\0\0\0"), sys.byteorder)
     except (OSError, AttributeError, ValueError):
         return 0
 
