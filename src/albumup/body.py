@@ -126,6 +126,8 @@ def sent_name(name: bytes | str, number: int = 1) -> str:
     if not (text.isascii() and text.isprintable()):
         text = unicodedata.normalize("NFC", text)
         text = "".join("_" if unicodedata.category(letter) in ("Cc", "Cs") else letter for letter in text)
+    elif number == 1 and len(text) <= _NAME_BYTES and _UNSAFE.search(text) is None:
+        return text
     text = _UNSAFE.sub("_", text)
     stem, dot, suffix = text.rpartition(".")
     if not stem or len(suffix.encode()) > _SUFFIX_BYTES:
@@ -214,7 +216,12 @@ def read_at_once(path: bytes, algorithms: Iterable[str], device: int) -> tuple[K
         return None
     finally:
         os.close(descriptor)
-    return Kept(content, status), {name: hashlib.new(name, content).hexdigest() for name in algorithms}
+    return Kept(content, status), {name: _digest_of(name, content) for name in algorithms}
+
+
+def _digest_of(algorithm: str, content: bytes) -> str:
+    """As ``photo.digest`` makes it; ``hashlib.new`` takes longer to find an algorithm than to digest a kilobyte."""
+    return str(getattr(hashlib, algorithm)(content, usedforsecurity=False).hexdigest())
 
 
 def _at_hand(descriptor: int, status: os.stat_result) -> bytes | None:
@@ -239,7 +246,9 @@ class Source:
         """Open it; ``place`` None for a copy of our own. Raises SourceGone, AnotherVolume, LocalError."""
         descriptor, status = open_source(path, place)
         self._become(path, body, status, descriptor)
-        self._is_copy, self._is_kept = place is None, False
+        self._is_copy = place is None
+        self.is_kept = False
+        """It was read whole before, and is opened only if something happens to it."""
         kind = _kind_of(self._seen.st_dev, self.descriptor)
         self.is_quick = kind in _QUICK_SYSTEMS
         """Its file system answers at once about what is open."""
@@ -250,7 +259,8 @@ class Source:
         """One that was read whole before. It is opened only if something happens to it."""
         source = cls.__new__(cls)
         source._become(path, body, kept.status, -1)
-        source._is_copy, source._is_kept = False, True
+        source._is_copy = False
+        source.is_kept = True
         source.is_quick = source.is_in_memory = True
         source.content = kept.content
         return source
@@ -321,13 +331,13 @@ class Source:
         self._compare()
         self._seen = os.fstat(self.descriptor)
         self.pins = read_pins(self._seen)
-        self.touched = not self._is_kept
+        self.touched = not self.is_kept
         self.repinned = not self._is_copy
 
     def digests(self, names: Collection[str]) -> dict[str, str]:
         """More digests of it (lower-case hex), from reading it once more. Raises SourceGone."""
         if self.descriptor < 0:
-            return {name: hashlib.new(name, self.content or b"").hexdigest() for name in names}
+            return {name: _digest_of(name, self.content or b"") for name in names}
         return _digest(self.descriptor, names, self._seen.st_size, None, None)[1]
 
     def close(self) -> None:

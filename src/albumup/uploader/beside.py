@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import gc
 import queue
 import threading
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from albumup.uploader.world import World, this_world
 T = TypeVar("T")
 
 _SHOWN_SECONDS = 0.1
+_MOST_NEW = 5000
+"""Objects that are made until those that refer to each other are looked for: a photo makes some hundred."""
 _ANSWER_SECONDS = 1.0
 """How long an engine may take to answer: it takes longer only where something hangs."""
 
@@ -87,6 +90,8 @@ class Beside:
     async def _work(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._engine = engine = self._make(self.events.put, this_world())
+        gc.freeze()  # what is there by now stays until the end
+        gc.set_threshold(_MOST_NEW, 20, 50)
         showing = self._loop.create_task(self._show(engine))
         try:
             self.end = await engine.run()

@@ -111,8 +111,10 @@ class Opener:
         """What a form may be filled with of a photo that was kept, and that nothing has happened to."""
         return self._photos.pop(task.id, None)
 
-    def _take_kept(self, task: Task, body: Body) -> Opened | None:
+    def take_kept(self, task: Task, body: Body) -> Opened | None:
         """A photo that was read before, if nothing has happened to it since."""
+        if task.id not in self._kept:
+            return None
         kept, device = self._drop(task.id)
         source = Source.of(task.path, body, kept)
         if source.is_as_pinned() and source.is_still_there():
@@ -133,8 +135,6 @@ class Opener:
 
     async def open(self, task: Task, body: Body) -> Opened:
         """The photo itself. Raises AnotherVolume, SourceGone, LocalError."""
-        if task.id in self._kept and (again := self._take_kept(task, body)) is not None:
-            return again
         opening = self._ahead.pop(task.id, None)
         if opening is not None:
             opened = await self._unless_cancelled(opening)

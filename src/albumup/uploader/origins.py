@@ -46,6 +46,11 @@ class Origins:
         self._looks: dict[_Key, asyncio.Task[bool]] = {}
         """Those under way."""
 
+    def is_known_already(self, task: Task, device: int) -> bool:
+        """Was it looked at before in this run, and is it the medium the task was queued from? ``device``: as below."""
+        found = self._found.get((task.root_id, Medium(task.volume, task.card), device, True))
+        return found is not None and found.is_known
+
     async def is_known(self, task: Task, device: int, *, again: bool = False) -> bool:
         """Is it the medium the task was queued from? Looked at once a run, and ``again`` where something is odd; by the
         photos that lie on the same file system, for another card may lie below the same folder.

@@ -137,6 +137,8 @@ class Preparer:
         """Those of each root."""
         self._known: set[tuple[int, bytes, str, int]] = set()
         """Folders whose medium (volume, card) is known in this run."""
+        self._quick: dict[tuple[int, bytes, str, int], int] = {}
+        """Of these, the file system's number of what answers at once."""
         self._hopeless: set[int] = set()
         """Tasks that the configuration of their target cannot serve."""
         self._told_anew: set[Lane] = set()
@@ -275,13 +277,14 @@ class Preparer:
         is_plain = not (wanted.is_anew or task.spool or task.sidecar_path is not None or lane.target.dates)
         if not is_plain or task.size > SMALL or task.root_id in self._run.queue.away:
             return None
-        folder_path = os.path.dirname(task.path)
-        folder = self._folders.get((task.root_id, folder_path))
-        if folder is None or not folder.files:
-            return None
-        if (task.root_id, folder_path, task.volume, task.card) not in self._known:
-            return None
-        found = read_at_once(task.path, lane.target.digests, folder.files)
+        place = task.root_id, os.path.dirname(task.path), task.volume, task.card
+        files = self._quick.get(place)
+        if files is None:
+            folder = self._folders.get(place[:2])
+            if folder is None or not folder.files or place not in self._known:
+                return None
+            files = self._quick[place] = folder.files
+        found = read_at_once(task.path, lane.target.digests, files)
         if found is None:
             return None
         kept, digests = found

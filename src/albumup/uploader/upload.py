@@ -158,10 +158,12 @@ class Uploader:
         assert body is not None
         attempt = _Attempt(task, run.commits, run.outcomes.run_id, self._loop.time())
         one = _Sending(lane, task, body, attempt)
-        try:
-            source = await self._open(one)
-        except _Ended:
-            return
+        source = self._take_kept(one)
+        if source is None:
+            try:
+                source = await self._open(one)
+            except _Ended:
+                return
         try:
             await self._send_and_judge(one, source)
         except AlbumupError as error:
@@ -199,6 +201,13 @@ class Uploader:
         sent = await self._send(one, Request(asked.method, asked.url, headers), head, payload)
         await payload.check(is_sent=True)
         await self._judge(one, photo, sent, touched=source.touched)
+
+    def _take_kept(self, one: _Sending) -> Source | None:
+        """A small photo that was read a moment ago, and that nothing has happened to; None for any other."""
+        opened = self._run.opener.take_kept(one.task, one.body)
+        if opened is None or not self._run.origins.is_known_already(one.task, opened.device):
+            return None
+        return opened.source
 
     async def _open(self, one: _Sending) -> Source:
         """The payload, checked: the copy or the photo. _Ended: it cannot be sent now, and that is recorded."""
@@ -298,7 +307,8 @@ class Uploader:
 
         async def before_last() -> None:
             """The bytes are the journaled ones, and the journal knows, durably, that their end is to leave."""
-            await payload.check()
+            if not (at_once and payload.source.is_kept):  # that was looked at just now, and its bytes are in hand
+                await payload.check()
             if payload.source.touched and task.frees < MOST_FREES:
                 attempt.begin()
                 raise _Touched
@@ -335,15 +345,16 @@ class Uploader:
                 finding = replace(finding, reason=f"{finding.reason}; then {found.words}"[:_MOST_WORDS])
         if finding.outcome is Outcome.SICK:
             run.queue.unwell(lane, finding.reason, task_id=task.id)
-        end = partial(End, finding, sent, attempt.began, run.world.chance())
+        chance = run.world.chance()
         if is_line and is_fine:
-            run.queue.broke(lane, task, lambda free: self._finish(one, end(is_free=free, is_well=is_well)))
+            end = partial(End, finding, sent, attempt.began, chance, is_well=is_well)
+            run.queue.broke(lane, task, lambda free: self._finish(one, end(is_free=free)))
             return
         if is_line:
             run.queue.unwell(lane, finding.reason, task_id=task.id)
         run.queue.judge_lane(lane, task, finding)
         is_free = sent.fault is Fault.CUT or is_line or finding.is_free
-        self._finish(one, end(is_free=is_free, is_well=is_well))
+        self._finish(one, End(finding, sent, attempt.began, chance, is_free, is_well))
         if finding.outcome not in (Outcome.UPLOADED, Outcome.DUPLICATE):
             await run.commits.flush()  # before anything else is sent there: it may be sick
 
