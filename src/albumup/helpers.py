@@ -25,6 +25,8 @@ class Work(StrEnum):
     """Reading photos to prepare them."""
     COPY = "copy"
     """Copying photos into the spool."""
+    SYNC = "sync"
+    """Waiting until the spool's disk has the names of copies; while more are made."""
     OPEN = "open"
     """Opening and reading what is to be sent next."""
     LOOK = "look"
@@ -42,6 +44,7 @@ class Work(StrEnum):
 THREADS = {
     Work.READ: 4,
     Work.COPY: 1,
+    Work.SYNC: 1,
     Work.OPEN: 4,
     Work.LOOK: 4,
     Work.CONNECT: 16,

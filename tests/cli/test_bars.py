@@ -15,7 +15,7 @@ import pytest
 from albumup.cli.bars import Bars, Rate, plain
 from albumup.cli.layout import cells
 from albumup.cli.screen import Screen
-from albumup.uploader.events import Pause, Progress, Upload
+from albumup.uploader.events import Counts, Pause, Progress, Upload
 
 NAMES = [
     b"IMG_4120.MOV",
@@ -190,6 +190,36 @@ def test_a_terminal_that_has_only_ascii(monkeypatch: pytest.MonkeyPatch) -> None
     shown = [line for line in terminal.lines() if line]
     assert all(line.isascii() and len(line) < 80 for line in shown)
     assert "/>=" in shown[0]
+
+
+def test_copying_and_sending_each_have_their_own_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``--spool``: a card is read at 60 MB/s, for seven seconds; then all is sent at 8 MB/s."""
+    terminal = Terminal(monkeypatch, 80, 24)
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    now = [0.0]
+    monkeypatch.setattr("albumup.cli.screen.time.monotonic", lambda: now[0])
+    screen = Screen(quiet=False, verbose=0, progress="bar", color="never")
+    counts = Counts(total=210, total_bytes=420_000_000, unprepared=210, spool_left=420_000_000)
+
+    def shown(sent: int) -> str:
+        found = (0, 210, sent, 420_000_000, not counts.unprepared, counts.spooled_bytes, counts.spool_total)
+        screen.show(Progress(*found, (), ()), "trip")
+        return terminal.lines()[0]
+
+    for step in range(70):
+        now[0] = step / 10
+        counts.spooled_bytes = step * 6_000_000
+        if step == 69:  # some are in the journal, others are not yet
+            counts.spool_journaled, counts.spool_left = 60_000_000, 360_000_000
+        line = shown(0)
+    assert "copying 414M/420M 60MB/s; 0/" in line
+    counts.spooled_bytes = counts.spool_journaled = 420_000_000
+    counts.unprepared = counts.spool_left = 0
+    for step in range(70, 91):
+        now[0] = step / 10
+        line = shown((step - 69) * 800_000)
+    assert "16.8M/420M 8MB/s ETA 00:50" in line
 
 
 def test_a_real_terminal_is_read_each_time(monkeypatch: pytest.MonkeyPatch) -> None:

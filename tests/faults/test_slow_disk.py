@@ -216,3 +216,20 @@ def test_a_command_that_follows_can_be_left_when_the_journal_hangs(home: Home, d
         finally:
             process.kill()
             process.wait()
+
+
+def test_copies_that_are_made_are_sent_while_the_next_one_hangs(home: Home, disk: SlowDisk) -> None:
+    trip = home.photos(9)
+    with FormSink(lambda *_: (photo, answer(200))) as server:
+        home.form(server)
+        spool = home.journal.with_name("journal.db.spool")
+        more = disk.environment(read=trip / "IMG_5.JPG", seconds=HANGS, when=spool)
+        process = start(home, more, "push", "trip", "--spool")
+        try:
+            until(lambda: disk.hung, "the fifth is copied")
+            until(lambda: len(server.ledger) == 4, "the first four are sent")
+            ends_at_ctrl_c(home, process)
+        finally:
+            process.kill()
+            process.wait()
+    assert sorted(server.names) == [f"IMG_{number}.JPG" for number in range(1, 5)]

@@ -28,6 +28,8 @@ class Rate:
         self._notes: deque[tuple[float, int]] = deque()
 
     def note(self, now: float, done: int) -> None:
+        if not done:
+            self._notes.clear()  # it has not begun, and begins at its own speed
         self._notes.append((now, done))
         while len(self._notes) > 2 and now - self._notes[0][0] > _RATE_SECONDS:
             self._notes.popleft()
@@ -62,10 +64,11 @@ class Bars:
         """Lines that stay, above the bars."""
         self._paint(f"{text}\n")
 
-    def show(self, progress: Progress, title: str, rate: Rate) -> None:
+    def show(self, progress: Progress, title: str, rate: Rate, copying: Rate | None = None) -> None:
+        """``rate``: that of the bytes that are sent; ``copying``: of those that are copied into the spool."""
         in_flight = [upload.name for upload in progress.uploads if upload is not None]
         uploads = (self._upload(number, upload, in_flight) for number, upload in enumerate(progress.uploads))
-        self._rows = [_run(progress, title, rate), *uploads]
+        self._rows = [_run(progress, title, rate, copying), *uploads]
         self._paint()
 
     def close(self) -> None:
@@ -149,7 +152,7 @@ class _Row:
         return "  " + padded(shortened(self.name, room), room)
 
 
-def _run(progress: Progress, title: str, rate: Rate) -> _Row:
+def _run(progress: Progress, title: str, rate: Rate, copying: Rate | None) -> _Row:
     """The line of the whole run."""
     least = "" if progress.is_complete else "≥"
     speed = rate.value()
@@ -164,7 +167,9 @@ def _run(progress: Progress, title: str, rate: Rate) -> _Row:
         words = [f"{moved} {short(speed)}B/s{eta}", f"{moved}{eta}", moved]
     if progress.spool_total and not progress.is_complete and not progress.pauses:
         copied = f"copying {short(progress.spooled_bytes)}/{short(progress.spool_total)}"
-        words = [*(f"{copied}; {text}" for text in words), copied]
+        pace = copying.value() if copying is not None else None
+        both = [copied] if pace is None else [f"{copied} {short(pace)}B/s", copied]
+        words = [*(f"{copy}; {text}" for copy in both for text in words), *both]
     # 100 % is shown only when the last answer is in.
     most = int(progress.bytes_total * 0.99) if any(progress.uploads) else progress.bytes_total
     count = f"{progress.photos_done}/{progress.photos_total}"

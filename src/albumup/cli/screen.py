@@ -52,7 +52,7 @@ class Screen:
         self._bars: Bars | None = None
         self._outlet: Outlet | None = None
         self._plain_at = 0.0
-        self._rate = Rate()
+        self._rate, self._copying = Rate(), Rate()
 
     def say(self, text: str, color: str = "") -> None:
         """One sentence on stderr, whatever is in it; nothing under ``-q``."""
@@ -85,11 +85,13 @@ class Screen:
         if self.progress == "bar" and not self._is_in_front():
             self._bars = None  # a shell's prompt is there now, or another command's words
         elif self.progress == "bar":
-            self._rate.note(time.monotonic(), progress.bytes_done + progress.spooled_bytes)
+            now = time.monotonic()
+            self._rate.note(now, progress.bytes_done)
+            self._copying.note(now, progress.spooled_bytes)
             try:
                 if self._bars is None:
                     self._bars = Bars(cast(IO[str], self._err))
-                self._bars.show(progress, title, self._rate)
+                self._bars.show(progress, title, self._rate, self._copying)
             except OSError:
                 self.progress = "none"
         elif self.progress == "plain":

@@ -268,7 +268,7 @@ class Engine:
             bytes_total=max(done_bytes, counts.total_bytes),
             is_complete=counts.unprepared == 0,
             spooled_bytes=counts.spooled_bytes,
-            spool_total=counts.spooled_bytes + counts.spool_left,
+            spool_total=counts.spool_total,
             uploads=uploads,
             pauses=asleep,
         )

@@ -79,4 +79,11 @@ class Counts:
     total_bytes: int = 0
     unprepared: int = 0
     spooled_bytes: int = 0
+    """All that was copied, also of copies that are not whole yet."""
+    spool_journaled: int = 0
+    """Of copies that the journal knows; of all others ``spool_left``."""
     spool_left: int = 0
+
+    @property
+    def spool_total(self) -> int:
+        return max(self.spooled_bytes, self.spool_journaled + self.spool_left)

@@ -448,9 +448,13 @@ class Preparer:
             return
         run = self._run
         if any(one.reading.spool for one in done):
-            await run.world.helpers.run(Work.COPY, fsync_folder, self._spool_folder)
+            await run.world.helpers.run(Work.SYNC, fsync_folder, self._spool_folder)
         ready = await run.commits.do(partial(self._record, done))
         self._reading.difference_update(one.wanted.task.id for one in done)
+        copied = sum(one.reading.pins.size for one in done if one.reading.spool and not one.wanted.is_anew)
+        counts = run.outcomes.counts
+        counts.spool_journaled += copied
+        counts.spool_left = max(0, counts.spool_left - copied)
         for one, task, photo in ready:
             if one.kept is not None:
                 folder = self._folders[task.root_id, os.path.dirname(task.path)]
