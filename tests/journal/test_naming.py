@@ -63,6 +63,16 @@ def test_names_are_unique_in_a_folder_that_albums_share(journal: Journal) -> Non
     assert name_of(journal, later, 4, b"A.JPG", folder=corrected) == "A-3.JPG"
 
 
+def test_a_shared_folder_is_not_all_there_is_where_its_target_has_other_albums(journal: Journal) -> None:
+    """They may know the same folder by another key."""
+    trip = push(journal, [arrival(b"1.jpg")], "trip")
+    later = push(journal, [arrival(b"%d.jpg" % number) for number in (2, 3)], "later")
+    corrected = Folder("https://club.example/up/", is_shared=True)
+    assert name_of(journal, trip, 1, b"A.JPG", folder=FLAT) == "A.JPG"
+    assert name_of(journal, later, 2, b"B.JPG", folder=corrected) == "B.JPG"
+    assert name_of(journal, later, 3, b"a.jpg", folder=corrected) == "a-2.jpg"
+
+
 def test_albums_with_folders_of_their_own_do_not_share_names(journal: Journal) -> None:
     albums = {name: push(journal, [arrival()], name) for name in ("trip", "wedding")}
     for task_id, (name, album_id) in enumerate(albums.items(), 1):

@@ -37,15 +37,17 @@ select :album, :folded, :task, (select id from folder where key = :key) where no
 on conflict do update set folder_id = excluded.folder_id returning folder_id
 """
 _PLAIN = """
-select iif(exists (select 1 from lasting_name where folder_id = folder.id), null, id)
-from folder where key = ?
+select iif(exists (select 1 from lasting_name where folder_id = folder.id) or (:is_shared and exists (select 1
+    from album where target_id = (select target_id from album where id = :album) and id <> :album)), null, id)
+from folder where key = :key
 """
 _IN_FOLDER = "select 1 from sent_name where folder_id = ? and folded = ? limit 1"
 _ADD = "insert or ignore into sent_name (album_id, folded, task_id, folder_id) values (?, ?, ?, ?)"
 _Scope = dict[str, int | str | None]
 """Whose name it is, and where it must be unique: parameters of the statements above, but ``folded``."""
-PlainFolders = dict[str, int | None]
-"""The ids of folders by their keys; None where albums that were forgotten have left names.
+PlainFolders = dict[tuple[int, Folder], int | None]
+"""The ids of folders, by album; None where names have to be looked for elsewhere, too: albums that were forgotten have
+left some there, or the folder is shared, and the target has other albums.
 It holds for one transaction, in which nobody else writes."""
 
 
@@ -67,8 +69,8 @@ def name_photo(
     ``sha256`` of the photo: what was forgotten with the same bytes is not in its way.
     ``plain``: what this transaction knows, and comes to know, of folders.
     """
-    if folder is not None and had is None and not folder.is_shared:
-        folder_id = _plain_id(connection, folder, plain)
+    if folder is not None and had is None:
+        folder_id = _plain_id(connection, album_id, folder, plain)
         first = wanted(1)
         if folder_id is not None and _take_at_once(connection, task_id, album_id, first, folder_id):
             return first
@@ -93,14 +95,16 @@ def forget_names(connection: sqlite3.Connection, album_id: int) -> None:
     )
 
 
-def _plain_id(connection: sqlite3.Connection, folder: Folder, plain: PlainFolders) -> int | None:
+def _plain_id(connection: sqlite3.Connection, album_id: int, folder: Folder, plain: PlainFolders) -> int | None:
     """The id of a folder, if it is a plain one."""
-    if folder.key not in plain:
-        found = connection.execute(_PLAIN, (folder.key,)).fetchone()
+    place = album_id, folder
+    if place not in plain:
+        wanted = {"album": album_id, "key": folder.key, "is_shared": folder.is_shared}
+        found = connection.execute(_PLAIN, wanted).fetchone()
         if found is None:
             return None
-        plain[folder.key] = found[0]
-    return plain[folder.key]
+        plain[place] = found[0]
+    return plain[place]
 
 
 def _take_at_once(connection: sqlite3.Connection, task_id: int, album_id: int, name: str, folder_id: int) -> bool:
