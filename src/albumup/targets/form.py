@@ -300,16 +300,22 @@ class _Proof:
         return f"{self._expression} is {found}, not {wanted}"
 
 
+_UNREAD = object()
+
+
 class _Reading:
     """An answer, its JSON, and its own words: ``message`` says where they are."""
 
     def __init__(self, answer: Answer, message: str | None) -> None:
         self.answer = answer
         self._message = message
+        self._said: Any = _UNREAD
 
-    @cached_property
+    @property
     def said(self) -> Any:
-        return json_in(self.answer)
+        if self._said is _UNREAD:  # cached_property of Python 3.11 takes a lock
+            self._said = json_in(self.answer)
+        return self._said
 
     @cached_property
     def words(self) -> str:

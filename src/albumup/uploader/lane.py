@@ -112,6 +112,8 @@ class Lane:
 
         A 2xx that its rules do not take refuses, too: "wrong password" is often said so.
         """
+        if len(self.refusals) + len(self.unknown) < SAME_REFUSALS:
+            return []
         alike: dict[tuple[int | None, str], list[Held]] = {}
         for held in (*self.refusals.values(), *self.unknown.values()):
             alike.setdefault((held.finding.status, _outline(held)), []).append(held)

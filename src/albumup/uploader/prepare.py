@@ -71,6 +71,8 @@ class _Read(Struct, frozen=True):
     reading: Reading
     kept: Kept | None = None
     """All of it, where it is small."""
+    device: int = 0
+    """Of a photo that is kept: that of its folder (``cards.device_at``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +139,8 @@ class Preparer:
         """Those of each root."""
         self._known: set[tuple[int, bytes, str, int]] = set()
         """Folders whose medium (volume, card) is known in this run."""
-        self._quick: dict[tuple[int, bytes, str, int], int] = {}
-        """Of these, the file system's number of what answers at once."""
+        self._quick: dict[tuple[int, bytes, str, int], _Folder] = {}
+        """Those of them whose file system answers at once."""
         self._hopeless: set[int] = set()
         """Tasks that the configuration of their target cannot serve."""
         self._told_anew: set[Lane] = set()
@@ -278,20 +280,20 @@ class Preparer:
         if not is_plain or task.size > SMALL or task.root_id in self._run.queue.away:
             return None
         place = task.root_id, os.path.dirname(task.path), task.volume, task.card
-        files = self._quick.get(place)
-        if files is None:
+        folder = self._quick.get(place)
+        if folder is None:
             folder = self._folders.get(place[:2])
             if folder is None or not folder.files or place not in self._known:
                 return None
-            files = self._quick[place] = folder.files
-        found = read_at_once(task.path, lane.target.digests, files)
+            self._quick[place] = folder
+        found = read_at_once(task.path, lane.target.digests, folder.files)
         if found is None:
             return None
         kept, digests = found
         pins = read_pins(kept.status)
         if (pins.size, pins.mtime_ns) != task.seen:
             return None
-        return _Read(wanted, Reading(pins, digests, None, None), kept)
+        return _Read(wanted, Reading(pins, digests, None, None), kept, folder.device)
 
     async def _read(self, wanted: _Wanted) -> None:
         lane, task = wanted.lane, wanted.task
@@ -457,8 +459,7 @@ class Preparer:
         counts.spool_left = max(0, counts.spool_left - copied)
         for one, task, photo in ready:
             if one.kept is not None:
-                folder = self._folders[task.root_id, os.path.dirname(task.path)]
-                run.opener.keep(task, one.kept, folder.device, photo)
+                run.opener.keep(task, one.kept, one.device, photo)
             run.queue.offer(one.wanted.lane, task)
         if len(ready) < len(done):
             run.queue.wet({one.wanted.lane for one in done})

@@ -46,6 +46,9 @@ class Aftermath:
     own: tuple[Held, ...]
 
 
+_NO_AFTERMATH = Aftermath(ends_pause=False, own=())
+
+
 class Queue:
     """What is in memory of a run. ``on_pause`` is told (lane, words, seconds) when a target's pause lasts.
 
@@ -105,9 +108,8 @@ class Queue:
         return None
 
     def _next(self, slot: Slot) -> tuple[Lane, Task | None] | None:
-        now = self._now()
         for lane in self.lanes.values():
-            if lane.may_probe(now):
+            if lane.breaker.is_sick and lane.may_probe(self._now()):
                 lane.breaker.probing()
                 self._in_work += 1
                 return lane, None
@@ -313,14 +315,16 @@ class Queue:
     def _told_apart(self, lane: Lane, was_sick: bool) -> Aftermath:
         """What was held was the photos' own."""
         lane.is_told, lane.sick_from = False, None
-        own = (*lane.held.values(), *lane.refusals.values()) if lane.proven else tuple(lane.held.values())
+        own: tuple[Held, ...] = ()
+        if lane.held or lane.refusals:
+            own = (*lane.held.values(), *lane.refusals.values()) if lane.proven else tuple(lane.held.values())
         if own:
             lane.held.clear()
             lane.refusals.clear()
         if was_sick:
             lane.dry = False
             self.changed.wake()
-        return Aftermath(was_sick, own)
+        return Aftermath(was_sick, own) if was_sick or own else _NO_AFTERMATH
 
     def neither(self, lane: Lane, task: Task, end: Ended, finding: Finding) -> Ruling:
         """A photo was neither taken nor refused: whose fault that was."""
