@@ -129,7 +129,7 @@ def interrupted(stage: Stage) -> None:
     """Ctrl-C when three photos are there and four are on their way."""
     server, may_go = held_up(stage)
     stage.bars = [0.7, 0.39, 0.2, 0.08]
-    stage.stays("albumup push", r"trip 3/9 .*IMG_4107\S+ +\d+% .* \d\d:\d\d$")
+    stage.stays("albumup push", r"trip 3/9 [^≥]*IMG_4107\S+ +\d+% .* \d\d:\d\d$")
     stage.when("albumup push", "IMG_4107", lambda _: wait_for(lambda: server.in_flight == 4))
     stage.when("albumup push", "Ctrl-C again cuts all", lambda _: may_go.set())
 
