@@ -124,19 +124,22 @@ def test_64_descriptors_are_enough(home: Home, server: FormServer, jobs: int) ->
     assert len(server.names) == 30
 
 
-def test_too_few_descriptors_are_a_fault_of_this_machine_and_cost_no_try(home: Home, server: FormServer) -> None:
+@pytest.mark.parametrize(("limit", "count", "size"), [(12, 5, 2000), (36, 60, 200_000)])
+def test_too_few_descriptors_are_a_fault_of_this_machine_and_cost_no_try(
+    home: Home, server: FormServer, limit: int, count: int, size: int
+) -> None:
     home.form(server)
-    home.photos(5)
-    line = [*COMMAND, "push", "trip", "-j", "16"]
+    home.photos(count, size=size)
+    line = [*COMMAND, "push", "trip", "-j", "32"]
     done = subprocess.run(
         line, env=home.env, cwd=home.folder, capture_output=True, text=True, timeout=PATIENCE,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (12, 12)),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)),
     )  # fmt: skip
     assert "Traceback" not in done.stderr
     assert done.returncode in (0, 1), done.stderr
     assert home.run("resume" if home.journal.exists() and home.tasks() else "push", "trip").returncode == 0
     assert home.sql("select max(tries) from task") == [(1,)]
-    assert sorted(set(server.names)) == [f"IMG_{number}.JPG" for number in range(1, 6)]
+    assert set(server.names) == {f"IMG_{number}.JPG" for number in range(1, count + 1)}
 
 
 @pytest.mark.skipif(not os.path.isdir("/dev/shm"), reason="no file system here keeps such dates")
