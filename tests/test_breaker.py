@@ -1,4 +1,4 @@
-"""The breaker's rule, clause by clause; tests/test_worlds.py plays it for days."""
+"""The breaker's rule, clause by clause; tests/simulation/test_worlds.py plays it for days."""
 
 from __future__ import annotations
 

@@ -1,0 +1,219 @@
+"""The laws: DESIGN.md's promise, checked against the server's ledger and the person's own files."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from albumup.journal.states import DONE, WANTING, State
+
+if TYPE_CHECKING:
+    from albumup.uploader.options import RunEnd
+    from simulation.scene import Scene
+
+_TASKS = (
+    "select task.*, body.sha256, photo.path from task left join body on body.task_id = task.id"
+    " join photo on photo.id = task.photo_id order by task.id"
+)
+SICK = ("429", "502", "503", "504")
+_SPENT = ("not_taken", "in_doubt", "broken")
+
+
+class Broken(AssertionError):
+    """A law was broken."""
+
+
+def rows(reader: sqlite3.Connection, sql: str, *values: object) -> list[sqlite3.Row]:
+    return reader.execute(sql, values).fetchall()
+
+
+def always(scene: Scene, reader: sqlite3.Connection) -> None:
+    """What holds at every instant, and so in every crash image."""
+    tasks = rows(reader, _TASKS)
+    _none_is_lost(scene, tasks)
+    _none_is_claimed_falsely(scene, tasks)
+    _words_are_given(tasks)
+    _sent_once(scene, tasks)
+    _tries_are_counted(scene, reader, tasks)
+    _sickness_costs_nothing(scene, reader, tasks)
+    _copies_are_kept(scene, tasks)
+    if touched := scene.photos.untouched():
+        raise Broken(f"originals were touched: {touched}")
+
+
+def after_run(scene: Scene, reader: sqlite3.Connection, end: RunEnd) -> None:
+    """What holds when a run has ended by itself."""
+    always(scene, reader)
+    tasks = rows(reader, _TASKS)
+    if not scene.is_abandoned and (sending := [task["id"] for task in tasks if task["state"] == State.SENDING]):
+        raise Broken(f"the run has ended, and these are still sending: {sending}")
+    unended = rows(reader, "select task_id from attempt where ended is null")
+    if unended and not (scene.was_cut or scene.is_abandoned):
+        raise Broken(f"attempts have no end: {[row[0] for row in unended]}")
+    if not scene.came_too_late:
+        _code_is_deserved(scene, tasks, end)
+    if scene.was_stopped and not scene.clock_jumped:
+        _stopping_stops(scene, reader, end)
+    _notices_are_owed_once(scene, reader, tasks)
+    if scene.loop.errors:
+        raise Broken(f"errors that nobody heard: {scene.loop.errors}")
+    if end.fault is not None and not scene.expects_fault:
+        raise Broken(f"the run failed: {type(end.fault).__name__}: {end.fault}")
+    if scene.left and not scene.was_cut:
+        raise Broken(f"coroutines are left: {scene.left}")
+    # What ends by a time-out, or by the person, ends by a timer.
+    is_by_answer = end.exit_code == 0 or (end.exit_code == 3 and not scene.excuses)
+    if is_by_answer and scene.loop.fired != scene.fired_before:
+        raise Broken(f"{scene.loop.fired - scene.fired_before} timers fired after the last word")
+
+
+def at_the_end(scene: Scene, reader: sqlite3.Connection, end: RunEnd) -> None:
+    """What holds once all faults are over and resume has gone as often as it takes."""
+    if end.exit_code not in (0, 3) and (scene.photos.truth or not end.away):
+        states = dict(Counter(task["state"] for task in rows(reader, _TASKS)))
+        closings = {name: closing.words for name, closing in end.closings.items()}
+        raise Broken(f"all is well, and resume ends with {end.exit_code}: {states}, {closings}, {end.away}")
+
+
+def _none_is_lost(scene: Scene, tasks: list[sqlite3.Row]) -> None:
+    """Acknowledged work: each photo that was queued has its task still."""
+    there = Counter(bytes(task["path"]) for task in tasks)
+    if lost := scene.acknowledged - there:
+        raise Broken(f"queued, and not in the journal any more: {dict(lost)}")
+
+
+def _none_is_claimed_falsely(scene: Scene, tasks: list[sqlite3.Row]) -> None:
+    for task in tasks:
+        if task["state"] not in DONE:
+            continue
+        sha256 = task["sha256"]
+        copies = [copy for copy in scene.server.ledger.copies if copy.sha256 == sha256]
+        claimed = task["updated"] - scene.born
+        held = [copy for copy in copies if copy.gone_at is None]
+        if not held and not (copies and scene.clock_jumped):
+            scene.false_claims += 1
+            raise Broken(f"photo {task['id']} is called {task['state']} at {claimed:.2f} s, and is not there: {copies}")
+
+
+def _words_are_given(tasks: list[sqlite3.Row]) -> None:
+    """What is not there says why; a doubt that is to be asked about says when."""
+    for task in tasks:
+        if task["state"] in WANTING and not task["reason"]:
+            raise Broken(f"photo {task['id']} is {task['state']} without a reason")
+
+
+def _sent_once(scene: Scene, tasks: list[sqlite3.Row]) -> None:
+    plan, ledger = scene.plan, scene.server.ledger
+    by_digest = Counter(task["sha256"] for task in tasks if task["sha256"])
+    for task in tasks:
+        sha256 = task["sha256"]
+        count = ledger.count(sha256) if sha256 else 0
+        if count <= by_digest[sha256]:
+            continue
+        scene.sent_twice.add(sha256)
+        if plan.kind == "asked" and not any(copy.is_late for copy in ledger.copies if copy.sha256 == sha256):
+            raise Broken(f"photo {task['id']} is there {count} times, where it could be asked about")
+        if plan.resend == "never":
+            raise Broken(f"photo {task['id']} is there {count} times, and is to be sent once at most")
+        if plan.kind == "blind" and not task["maybe_twice"]:
+            raise Broken(f"photo {task['id']} is there {count} times, and the journal does not say so")
+
+
+def _tries_are_counted(scene: Scene, reader: sqlite3.Connection, tasks: list[sqlite3.Row]) -> None:
+    """A photo fails after all of its tries and not before; what was given back was given back."""
+    for task in tasks:
+        if task["rounds"] or task["id"] in scene.pushed_again:
+            continue
+        spent = rows(
+            reader,
+            f"select count(*) from attempt where task_id = ? and outcome in {_SPENT}",
+            task["id"],
+        )[0][0]
+        back = task["back_whole"] + task["back_cut"] + task["back_429"] + task["frees"]
+        if task["tries"] > max(0, spent - back) + (task["state"] in (*DONE, State.REJECTED)) + _asked(task):
+            raise Broken(f"photo {task['id']} has {task['tries']} tries of {spent} attempts, {back} given back")
+        if task["state"] == State.FAILED and spent - back < scene.plan.retries + 1:
+            raise Broken(f"photo {task['id']} failed after {spent} attempts, {back} of them given back")
+        if task["state"] in (State.PENDING, State.SENDING) and task["tries"] > scene.plan.retries + 1:
+            raise Broken(f"photo {task['id']} is {task['state']} after {task['tries']} tries")
+
+
+def _sickness_costs_nothing(scene: Scene, reader: sqlite3.Connection, tasks: list[sqlite3.Row]) -> None:
+    """What a target answered while it was sick, and was so for a while after, is given back: three whole bodies of a
+    photo at least."""
+    met = Counter(came.boundary for came in scene.server.ledger.came if came.answer in SICK and came.sick_for > 45.0)
+    if not met or scene.clock_jumped:
+        return
+    told = Counter(
+        {
+            (row[0], row[1]): row[2]
+            for row in rows(
+                reader,
+                f"select task_id, boundary, count(*) from attempt where http_status in ({', '.join(SICK)})"
+                " and ended is not null group by task_id, boundary",
+            )
+        }
+    )
+    for task in tasks:
+        sick = sum(min(count, met[boundary]) for (number, boundary), count in told.items() if number == task["id"])
+        back = task["back_whole"] + task["back_429"] + task["back_cut"]
+        if task["rounds"] == 0 and back < min(3, sick):
+            raise Broken(f"photo {task['id']} met a sick target {sick} times, and {back} tries were given back")
+
+
+def _copies_are_kept(scene: Scene, tasks: list[sqlite3.Row]) -> None:
+    """Once it was said that the card can be taken out, its photos need it no more."""
+    for task in tasks:
+        if task["spool"] and not scene.lost_copies and task["id"] in scene.copied and task["state"] == State.MISSING:
+            raise Broken(f"photo {task['id']} is missing, and there was a copy: {task['reason']}")
+
+
+def _asked(task: sqlite3.Row) -> int:
+    """A duplicate that is asked about counts as a try, and its attempt as no spent one."""
+    return int(task["state"] == State.IN_DOUBT)
+
+
+def _code_is_deserved(scene: Scene, tasks: list[sqlite3.Row], end: RunEnd) -> None:
+    states = Counter(task["state"] for task in tasks)
+    asked = any(task["state"] == State.IN_DOUBT and task["ask_at"] is not None for task in tasks)
+    is_unfinished = bool(states[State.PENDING] or states[State.SENDING] or asked)
+    code = end.exit_code
+    if is_unfinished != (code not in (0, 3)):
+        raise Broken(f"exit {code} with {dict(states)}{', asked about' if asked else ''}")
+    if not is_unfinished and (code == 3) != any(states[state] for state in WANTING):
+        raise Broken(f"exit {code} with {dict(states)}")
+    if code in (129, 130, 143) and not scene.was_stopped:
+        raise Broken(f"exit {code}, and nobody stopped it")
+    if code == 75 and not (end.fault or scene.excuses or end.away or end.closings):
+        raise Broken("exit 75, and nothing was wrong")
+    if code == 4 and not end.closings:
+        raise Broken("exit 4 without a word")
+
+
+def _stopping_stops(scene: Scene, reader: sqlite3.Connection, end: RunEnd) -> None:
+    """Nothing new starts after Ctrl-C or a signal, but what was being opened; Ctrl-C puts the album on hold."""
+    sql = "select count(*) from attempt where run_id = ? and started > ?"
+    begun = rows(reader, sql, end.run_id, scene.stopped_at)[0][0]
+    if begun > scene.plan.jobs:
+        raise Broken(f"{begun} attempts began after it was told to stop")
+    if end.exit_code == 130 and not rows(reader, "select held from album")[0][0]:
+        raise Broken("it was stopped by Ctrl-C, and is not on hold")
+
+
+def _notices_are_owed_once(scene: Scene, reader: sqlite3.Connection, tasks: list[sqlite3.Row]) -> None:
+    """Of one settled album there is one notice for each time that it settled; never two for the same."""
+    found = rows(reader, "select created, summary from notice order by id")
+    runs_told = Counter(json.loads(row["summary"]).get("run") for row in found)
+    unsettled = any(
+        task["state"] in (State.PENDING, State.SENDING)
+        or (task["state"] == State.IN_DOUBT and task["ask_at"] is not None)
+        or task["owed"] == 1
+        for task in tasks
+    )
+    if tasks and not unsettled and not found:
+        raise Broken("the album has settled, and no notice is owed")
+    twice = {run: count for run, count in runs_told.items() if count > 1 + scene.pushes[run]}
+    if twice:
+        raise Broken(f"runs owe several notices: {twice}")

@@ -1,0 +1,58 @@
+"""What a server truly holds, and what it was sent: the laws are checked against this, never against its answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Copy:
+    """A photo in the server's store. ``request`` is the number of the request that brought it."""
+
+    sha256: str
+    album: str
+    name: str
+    request: int
+    at: float
+    gone_at: float | None = None
+    """When the server deleted it again."""
+    is_late: bool = False
+    """It was stored so late that an honest question before was answered with no."""
+
+
+@dataclass
+class Came:
+    """One photo request: what came of it on the server. ``boundary`` names the body."""
+
+    number: int
+    boundary: str
+    began: float
+    sha256: str = ""
+    ended: float | None = None
+    """When its last byte had arrived."""
+    answer: str = ""
+    """What was answered, as the trace tells it."""
+    sick_for: float = 0.0
+    """So long the server went on to be sick, questions and all, once the body had come."""
+
+
+@dataclass
+class Ledger:
+    """The store of one server."""
+
+    copies: list[Copy] = field(default_factory=list)
+    came: list[Came] = field(default_factory=list)
+
+    def holds(self, sha256: str) -> bool:
+        return any(copy.sha256 == sha256 and copy.gone_at is None for copy in self.copies)
+
+    def held_once(self, sha256: str) -> bool:
+        """Did it ever hold these bytes?"""
+        return any(copy.sha256 == sha256 for copy in self.copies)
+
+    def count(self, sha256: str) -> int:
+        return sum(copy.sha256 == sha256 and copy.gone_at is None for copy in self.copies)
+
+    def whole(self, sha256: str) -> int:
+        """How many whole bodies with these bytes have come."""
+        return sum(one.sha256 == sha256 and one.ended is not None for one in self.came)

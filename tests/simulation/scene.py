@@ -1,0 +1,309 @@
+"""One story's world: the loop, the line, the server, the disks, and the person who types commands."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from albumup.cli.retry_failed import _fresh_sets_of
+from albumup.filters import Filters
+from albumup.intake import Intake
+from albumup.journal import runs
+from albumup.journal.journal import Journal
+from albumup.journal.states import State
+from albumup.scan import open_root
+from albumup.settings import FormSettings, InboxSettings
+from albumup.targets.base import Target
+from albumup.targets.form import FormTarget
+from albumup.targets.inbox import InboxTarget
+from albumup.uploader.engine import Engine
+from albumup.uploader.options import Options, RunEnd, Stop
+from albumup.uploader.world import World
+from simulation import events
+from simulation.chance import Chance
+from simulation.disk import JournalDisk, Photos
+from simulation.helpers import SimulatedHelpers
+from simulation.line import Line
+from simulation.loop import Killed, SimulatedLoop
+from simulation.network import SimulatedNetwork
+from simulation.server import Server
+
+if TYPE_CHECKING:
+    from albumup.transfer.values import Sent
+    from simulation.plan import Plan
+    from simulation.wire import SimulatedWire
+
+BORN = 1_800_000_000.0
+MOST_SECONDS = 40 * 86400.0
+MOST_STEPS = 400_000
+ROUNDS = 5
+MOST_ROUNDS = {"never": 0, "allowed": 1, "safe": ROUNDS, "asked": ROUNDS}
+"""Fresh sets that cron gives a photo in doubt."""
+URL = "http://club.example.org/albums/{album}/photos"
+_UNFINISHED = "select exists (select 1 from v_albums where not settled)"
+
+
+class SimulatedHttp:
+    """A target's small requests: answered by the server at the moment they are made."""
+
+    def __init__(self, scene: Scene, helpers: SimulatedHelpers, timeout: float) -> None:
+        self._scene, self._helpers, self._timeout = scene, helpers, timeout
+
+    def call(self, method: str, url: str, *, json: Any = None, **_: Any) -> Sent:
+        sent = self._scene.server.small(method, url, json)
+        self._helpers.more_seconds += self._timeout if sent.fault == "lost" else self._scene.line.latency
+        return sent
+
+
+@dataclass
+class Life:
+    """One process of albumup."""
+
+    journal: Journal
+    reader: sqlite3.Connection
+    helpers: SimulatedHelpers
+    network: SimulatedNetwork
+    engine: Engine | None = None
+
+
+class Scene:
+    """``told`` is the trace. ``fired``: how often each kind of event came about."""
+
+    def __init__(self, plan: Plan, folder: str, most_steps: int = MOST_STEPS) -> None:
+        self.plan, self.born = plan, BORN
+        self.chance = Chance(plan.seed)
+        self.told: list[str] = []
+        self.fired: Counter[str] = Counter()
+        self.leaks: set[str] = set()
+        self.offset = 0.0
+        self.loop = SimulatedLoop(
+            None if plan.fifo else self.chance.of("loop"), most_seconds=MOST_SECONDS, most_steps=most_steps
+        )
+        self.line = Line(self.loop, self.chance.of("line"), latency=plan.latency, tells=plan.tells)
+        self.server = Server(
+            plan.kind, self.loop, self.line, self.chance.of("server"), self.tell, speed=plan.speed, keeps=plan.keeps
+        )
+        self.disk = JournalDisk(folder)
+        self.photos = Photos(folder, self.chance.of("files"), BORN)
+        self.photos.volume = plan.volume
+        self.file_system = "vfat" if len(plan.volume) == 9 else "tmpfs"
+        self.draw: Callable[[], float] = self.chance.of("engine").random
+        """The engine's own chance."""
+        self.life: Life | None = None
+        self.took = 0.0
+        self.slow_commits = 0
+        # What the laws ask for.
+        self.acknowledged: Counter[bytes] = Counter()
+        self.pushed_again: set[int] = set()
+        self.pushes: Counter[int] = Counter()
+        self.sent_twice: set[str] = set()
+        self.false_claims = 0
+        self.copied: set[int] = set()
+        """Tasks of photos that need their card no more."""
+        self.fired_before = 0
+        self.left: list[str] = []
+        """Coroutines that a run has left behind."""
+        self.heard_at = -1.0
+        self.was_stopped = self.was_cut = self.clock_jumped = self.expects_fault = False
+        self.lost_copies = False
+        self.came_too_late = False
+        """Somebody pushed when the run was over: that is his own to send."""
+        self.is_abandoned = False
+        """The run that was stopped has left behind what cannot be cut: a helper's work."""
+        self.stopped_at = 0.0
+        self.in_hand = 0
+        """The photo whose last byte went last."""
+        self.excuses: set[str] = set()
+        """Why a run may end before its work is done."""
+        self.handed: dict[int, events.Outgoing] = {}
+        self.events = events.Events(self)
+        self.loop.after_step = self._after_step
+        for number, size in enumerate(plan.sizes):
+            self.photos.take(number, size, BORN - 86400 + 60 * number)
+
+    def clock(self) -> float:
+        return BORN + self.offset + self.loop.time()
+
+    def tell(self, who: str, what: str) -> None:
+        self.told.append(f"{self.loop.time():12.4f} {who}: {what}")
+
+    def commit_seconds(self) -> float:
+        """What a commit takes, or what lies between two."""
+        if self.slow_commits > 0:
+            self.slow_commits -= 1
+            self.fired["commit slow"] += 1
+            return 0.1
+        return 0.0001
+
+    # What the person does.
+
+    def target(self, _: str = "club") -> Target:
+        plan = self.plan
+        if plan.kind == "asked":
+            return InboxTarget("club", InboxSettings(url="http://club.example.org"), None, "config.toml")
+        fields = {"sha256": "{sha256}"} if plan.kind == "dedupes" else {}
+        settings = FormSettings(
+            url=URL,
+            id="id",
+            duplicate=(409,) if plan.kind == "dedupes" else (),
+            resend=plan.resend,  # type: ignore[arg-type]
+            fields=fields,
+        )
+        return FormTarget("club", settings, None, "config.toml")
+
+    def push(self, journal: Journal | None = None, *, edited: bool = False) -> None:
+        """Queue the folder; on return the photos are acknowledged. ``edited``: as ``push --edited``."""
+        own = journal or self.open()
+        before = self._queued(own)
+        intake = Intake(
+            [open_root(self.photos.folder)], Filters(), album="trip", target="club", server=self.target(),
+            on_skip=lambda _: None, edited=edited,
+        )  # fmt: skip
+        intake.take_in(own, None, self.disk.spool if self.plan.spool else None)
+        after = self._queued(own)
+        self.pushed_again.update(set(after) & {task for task in before if before[task] != after[task]})
+        self.acknowledged = Counter(path for path, _ in after.values())
+        self.tell("person", f"pushes: {len(after)} photos")
+        if self.plan.proven and not before:
+            with own.transaction():
+                own.accepted("club", self.target().settings.url)
+        if journal is None:
+            own.close()
+
+    def run(self, *, lifts: bool = True, cron: bool = False) -> RunEnd | None:
+        """One command that sends; None when it was killed, or when there is nothing to send."""
+        life = self._live()
+        album_ids = [album.id for album in runs.albums(life.journal)]
+        with life.journal.transaction():
+            runs.close_dead(life.journal)
+            if lifts:
+                runs.hold(life.journal, album_ids, False)
+            runs.delivered(life.journal, [notice.id for notice in runs.owed(life.journal)])
+            if cron:
+                self._fresh_sets(life.journal)
+        plan = self.plan
+        options = Options(
+            retries=plan.retries, jobs=plan.jobs, patience=0.0 if cron else plan.patience,
+            spool_folder=self.disk.spool, is_cron=cron, spends_again=not cron,
+        )  # fmt: skip
+        self.tell("person", "retry-failed" if cron else "resume")
+        self.was_stopped = self.was_cut = self.came_too_late = False
+        world = World(
+            life.helpers, life.network, self.clock, self.draw,
+            lambda _, timeout: SimulatedHttp(self, life.helpers, timeout or 60.0),  # type: ignore[arg-type, return-value]
+        )  # fmt: skip
+
+        async def live() -> RunEnd:
+            life.engine = Engine(life.journal, album_ids, self.target, options, self._listen, world)
+            return await life.engine.run()
+
+        try:
+            end = self.loop.play(live())
+        except Killed as killed:
+            self.bury(power=killed.power)
+            return None
+        self.tell("engine", f"ends with {end.exit_code}")
+        self.loop.settle()
+        self.is_abandoned = self.was_stopped and life.helpers.is_busy
+        self.left = self.loop.waiting()
+        life.network.end(power=False)
+        life.helpers.end()
+        self._leave()
+        return end
+
+    def _leave(self) -> None:
+        """A process ends by itself."""
+        assert self.life is not None
+        self.life.reader.close()
+        self.life.journal.close()
+        self.life = None
+
+    def has_work(self) -> bool:
+        """Would a command send anything?"""
+        with closing(self.read()) as reader:
+            return bool(reader.execute(_UNFINISHED).fetchone()[0])
+
+    def bury(self, *, power: bool) -> None:
+        """The life that runs is over, at this instant."""
+        life, self.life = self.life, None
+        self.loop.bury()
+        if life is not None:
+            life.helpers.end()
+            life.network.end(power=power)
+            life.reader.close()
+            self.disk.crash(life.journal.connection, power=power)
+
+    def read(self) -> sqlite3.Connection:
+        """The journal as it lies on the disk."""
+        reader = sqlite3.connect(f"file:{self.disk.journal}?mode=ro", uri=True, isolation_level=None)
+        reader.row_factory = sqlite3.Row
+        return reader
+
+    def open(self) -> Journal:
+        return Journal(self.disk.journal, self.clock)
+
+    def _queued(self, journal: Journal) -> dict[int, tuple[bytes, int]]:
+        found = journal.rows("select task.id, path, task.updated from task join photo on photo.id = task.photo_id")
+        return {row[0]: (bytes(row[1]), row[2]) for row in found}
+
+    def _live(self) -> Life:
+        journal = self.open()
+        helpers = SimulatedHelpers(self.line, self.chance.of("helpers"), slow=self.plan.helpers_slow)
+        network = SimulatedNetwork(self.line, self.server.accept, self._handed)
+        self.life = Life(journal, self.read(), helpers, network)
+        self.handed.clear()
+        self.events.prepare(helpers)
+        return self.life
+
+    def _fresh_sets(self, journal: Journal) -> None:
+        """What retry-failed does first, from cron."""
+        rule = "asked" if self.plan.kind == "asked" else self.plan.resend
+        most = {State.FAILED: ROUNDS, State.MISSING: ROUNDS, State.IN_DOUBT: MOST_ROUNDS[rule]}
+        for album in runs.albums(journal):
+            for state, rounds in most.items():
+                _fresh_sets_of(journal, album, state, rounds, rule, in_doubt=False)
+
+    # What the world sees.
+
+    def _listen(self, event: dict[str, Any]) -> None:
+        path = event.get("path")
+        name = path.rpartition(b"/")[2].decode() if isinstance(path, bytes) else ""
+        if event["event"] == "spooled" and self.life is not None:
+            self.copied.update(
+                row[0] for row in self.life.reader.execute("select task_id from body where spool not null")
+            )
+        self.tell("engine", f"{event['event']} {name} {event.get('error') or ''}".rstrip())
+
+    def _handed(self, wire: SimulatedWire, data: bytes | None, count: int) -> None:
+        outgoing = self.handed.setdefault(wire.number, events.Outgoing())
+        for boundary in outgoing.went(data, count):
+            self._last_byte(boundary)
+
+    def _last_byte(self, boundary: str) -> None:
+        """The law of whole_at, at the instant when the last byte of a body is handed over."""
+        assert self.life is not None
+        found = self.life.reader.execute(
+            "select whole_at, task_id, photo.path from attempt join task on task.id = task_id"
+            " join photo on photo.id = photo_id where boundary = ? order by attempt.id desc limit 1",
+            (boundary,),
+        ).fetchone()
+        self.tell("engine", f"hands over the last byte of photo {found['task_id'] if found else '?'}")
+        if found is None or found["whole_at"] is None:
+            from simulation.laws import Broken
+
+            self.events.broken = Broken("the last byte of a body left, and that was not durable")
+        self.in_hand = int(found["path"].rpartition(b"IMG_")[2][:-4]) if found else 0
+        self.events.happened("last byte")
+
+    def drain(self, stop: Stop, grace: float) -> None:
+        if self.life is not None and self.life.engine is not None:
+            self.life.engine.drain(stop, grace)
+
+    def _after_step(self) -> None:
+        if self.line.last_heard != self.heard_at:
+            self.heard_at, self.fired_before = self.line.last_heard, self.loop.fired
+        self.events.after_step()

@@ -1,0 +1,170 @@
+"""A story from its plan: pushed, run, killed, resumed until all is quiet; then the laws are read to it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from types import FrameType
+
+from albumup.uploader.options import RunEnd
+from simulation import laws
+from simulation.disk import PLACE, emptied
+from simulation.loop import Endless, Stuck
+from simulation.outside import held_still
+from simulation.plan import Plan, draw
+from simulation.scene import Scene
+
+MOST_RUNS = 12
+"""Runs in which the faults of a plan come about, at most."""
+MOST_QUIET_RUNS = 6
+"""Runs without any fault until all must be done."""
+
+
+MOST_REAL_SECONDS = 30
+"""After so many seconds of the real clock a step of the loop has no end."""
+
+
+class Hung(BaseException):
+    """A step of the loop does not end."""
+
+
+@contextmanager
+def _alarm() -> Iterator[None]:
+    def ring(_: int, frame: FrameType | None) -> None:
+        places: list[str] = []
+        while frame is not None and len(places) < 12:
+            places.append(f"{frame.f_code.co_name}:{frame.f_lineno}")
+            frame = frame.f_back
+        raise Hung(f"a step took {MOST_REAL_SECONDS} s: {' < '.join(places)}")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.alarm(MOST_REAL_SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@dataclass
+class Result:
+    """How a story went. ``broken``: the law that it broke, in words; empty if it broke none."""
+
+    plan: Plan
+    told: list[str]
+    broken: str = ""
+    fired: Counter[str] = field(default_factory=Counter)
+    crashes: int = 0
+    runs: int = 0
+    photos: int = 0
+    seconds: float = 0.0
+    """Virtual ones."""
+    steps: int = 0
+    false_claims: int = 0
+    lost: int = 0
+    sent_twice: int = 0
+    leaks: set[str] = field(default_factory=set)
+
+
+def play_seed(seed: int) -> Result:
+    return play(draw(seed))
+
+
+def play(plan: Plan) -> Result:
+    """Play a story; whatever breaks is in the result."""
+    folder = emptied(own_folder())
+    scene = Scene(plan, folder)
+    result = Result(plan, scene.told)
+    with held_still(scene):
+        try:
+            with _alarm():
+                _live(scene, result)
+        except (laws.Broken, Stuck, Endless, Hung) as broken:
+            result.broken = f"{type(broken).__name__}: {broken}"
+        finally:
+            if scene.life is not None or result.broken:
+                scene.bury(power=False)
+            scene.disk.close()
+            scene.loop.close()
+    result.fired, result.leaks = scene.fired, scene.leaks
+    result.seconds, result.steps = scene.loop.time(), scene.loop.steps
+    result.photos = len(plan.sizes)
+    result.false_claims, result.sent_twice = scene.false_claims, len(scene.sent_twice)
+    result.lost = result.broken.startswith("Broken: queued, and not")
+    if result.broken:
+        scene.tell("law", result.broken)
+    return result
+
+
+def _live(scene: Scene, result: Result) -> None:
+    scene.push()
+    retried = 0
+    cron = False
+    for _ in range(MOST_RUNS):
+        end = scene.run(cron=cron)
+        result.runs += 1
+        _judge(scene, result, end)
+        if end is None:
+            scene.loop.pass_time(scene.chance.of("person").choice((0.0, 1.0, 600.0)))
+            cron = False
+            continue
+        if end.exit_code in (0, 3):
+            if retried >= scene.plan.cron or end.exit_code == 0:
+                break
+            retried, cron = retried + 1, True
+        scene.loop.pass_time(scene.chance.of("person").choice((1.0, 60.0, 3600.0, 30_000.0)))
+    _be_quiet(scene, result)
+
+
+def _be_quiet(scene: Scene, result: Result) -> None:
+    """All faults are over: what is left must come to its end."""
+    scene.events.end()
+    scene.loop.pass_time(7200.0)
+    end: RunEnd | None = None
+    for _ in range(MOST_QUIET_RUNS):
+        if not scene.has_work():
+            break
+        end = scene.run()
+        result.runs += 1
+        _judge(scene, result, end)
+        if end is not None and end.exit_code in (0, 3):
+            break
+        if end is not None and end.away and scene.photos.truth:
+            scene.push(edited=True)  # its words say so
+        scene.loop.pass_time(7200.0)
+    with closing(scene.read()) as reader:
+        laws.always(scene, reader)
+        if end is not None:
+            laws.at_the_end(scene, reader, end)
+
+
+def _judge(scene: Scene, result: Result, end: RunEnd | None) -> None:
+    with closing(scene.read()) as reader:
+        if end is None:
+            result.crashes += 1
+            laws.always(scene, reader)
+        else:
+            laws.after_run(scene, reader, end)
+
+
+@cache
+def own_folder() -> str:
+    """A folder that no other process plays in, of a name that is the same for the first of them each time: the paths
+    of a story are part of it."""
+    for number in range(64):
+        folder = f"{PLACE or '/tmp'}/simulation-{number}"
+        os.makedirs(folder, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            continue
+        return folder
+    raise AssertionError("64 processes play already")

@@ -1,0 +1,133 @@
+"""Stories of the simulated world: all laws hold, each fault comes about, and a story replays to the letter."""
+
+from __future__ import annotations
+
+import gc
+from dataclasses import replace
+
+import pytest
+from short import short_form
+
+from simulation.chance import Chance
+from simulation.plan import (
+    CONNECTS,
+    CUTS,
+    ENDINGS,
+    MANNERS,
+    MEDDLING,
+    PEOPLE,
+    POISON,
+    REFUSALS,
+    REGIMES,
+    WORK,
+    Event,
+    Plan,
+)
+from simulation.planted import BUGS, found_by, planted
+from simulation.planted import EACH as EACH_BUG
+from simulation.runner import play_batch
+from simulation.shrink import shrunk
+from simulation.story import play, play_seed
+
+BLOCK = 20
+
+
+@pytest.mark.parametrize("block", short_form(range(100), 10))
+def test_all_laws_hold(block: int) -> None:
+    found = play_batch(block * BLOCK, BLOCK, again=10)
+    assert found.bad == []
+    assert found.lost == found.false_claims == found.twice_wrongly == 0
+    assert found.leaks == set(), "clocks that were not handed in"
+    assert found.compared == 2
+
+
+FINDS = {
+    "an album that settles while a run begins owes a notice": Plan(
+        581, (300,), resend="never", retries=0, events=(Event("kill", 1, 0.0, "last byte"),)
+    ),
+    "a run that is stopped at once leaves no coroutine behind": Plan(
+        63, (300,), events=(Event("drain twice", 2, 0.0, "step"),)
+    ),
+    "somebody pushes when the run is just over": Plan(
+        426, (60000, 301), resend="never", jobs=1, tick=60.0, events=(Event("second push", 142, 0.3, "step"),)
+    ),
+    "a run ends although all copies are away": Plan(
+        28, (300, 301), spool=True, jobs=1, events=(Event("spool away", 1, 0.3, "begins"),)
+    ),
+    "a run ends although a copy and its photo are gone": Plan(
+        29, (300, 301, 302), spool=True, jobs=1,
+        events=(Event("remove", 1, 0.0, "begins"), Event("remove", 1, 0.5, "begins"),
+                Event("copy gone", 1, 0.3, "begins")),
+    ),
+}  # fmt: skip
+"""Stories that were bad once, with their fewest events."""
+
+
+@pytest.mark.parametrize("name", FINDS)
+def test_a_find_stays_mended(name: str) -> None:
+    result = play(FINDS[name])
+    assert result.broken == ""
+
+
+_POINTS = {"step": 30, "begins": 1, "last byte": 1, "whole": 1, "answered": 1}
+_OF_PEOPLE = (*MEDDLING, *ENDINGS, *PEOPLE)
+_OF_REQUESTS = (*MANNERS, *REFUSALS, *CUTS, *REGIMES)
+EACH = {
+    **{kind: Event(kind, 2, 0.4) for kind in _OF_REQUESTS},
+    **{kind: Event(kind, 1, 0.4) for kind in CONNECTS},
+    **{f"{kind} at {point}": Event(kind, at, 0.4, point) for kind in _OF_PEOPLE for point, at in _POINTS.items()},
+    **{f"poison: {kind}": Event(f"poison: {kind}", 1, 0.4) for kind in POISON},
+    **{kind: Event(kind, 1, 0.4) for kind in WORK},
+}
+"""A story for each kind of fault."""
+
+
+@pytest.mark.parametrize("name", EACH)
+def test_each_fault_comes_about(name: str) -> None:
+    event = EACH[name]
+    plan = Plan(1, (300, 200_001, 4002), "asked", "safe", jobs=1, retries=1, tick=60.0, events=(event,))
+    if event.kind == "early 409":
+        plan = replace(plan, kind="blind", resend="allowed")
+    if name == "ask hangs":
+        plan = replace(plan, events=(event, Event("500", 1, 0.4)))
+    result = play(plan)
+    assert result.broken == ""
+    assert result.fired[name.partition(" at ")[0] if event.on else name] > 0, result.told
+
+
+def test_stories_replay_to_the_letter() -> None:
+    for seed in range(300, 310):
+        first = play_seed(seed)
+        gc.collect()
+        assert play_seed(seed).told == first.told
+
+
+def test_an_actor_that_draws_more_changes_nothing_for_the_others() -> None:
+    one, other = Chance(7), Chance(7)
+    other.of("server").random()
+    assert one.of("line").random() == other.of("line").random()
+    assert one.of("server").random() != other.of("server").random()
+
+
+@pytest.mark.parametrize("name", BUGS)
+def test_a_planted_bug_is_found(name: str) -> None:
+    assert len(BUGS) * EACH_BUG <= 200
+    assert found_by(name) is not None
+
+
+def test_a_bad_story_is_shrunk_to_its_fewest_events() -> None:
+    events = (
+        Event("gzip", 1, 0.1),
+        Event("touch", 1, 0.1, "whole"),
+        Event("drips", 3, 0.1),
+        Event("500, stored", 2, 0.1),
+    )
+    plan = Plan(3, (300, 301, 302, 4003), jobs=2, spool=True, volume="1A2B-3C4D", events=events)
+    with planted(*BUGS["photos sent twice are not marked"]):
+        bad = play(plan)
+        assert "the journal does not say so" in bad.broken
+        least = shrunk(bad)
+    assert "the journal does not say so" in least.broken
+    assert least.plan.events == (Event("500, stored", 2, 0.1),)
+    assert len(least.plan.sizes) <= 2
+    assert not least.plan.spool
