@@ -66,6 +66,18 @@ def awaiting_an_answer(home: Home, server: FormServer, *args: object) -> subproc
     return process
 
 
+def test_ctrl_c_names_what_it_cuts(home: Home, server: FormServer) -> None:
+    home.form(server)
+    home.photos(1, size=BIG)
+    process = home.start("push", "trip", "--limit-rate", "100k")
+    until(lambda: server.in_flight)
+    process.send_signal(signal.SIGINT)
+    done = finish(process)
+    assert done.returncode == 130
+    assert "Cutting 1 upload (IMG_1.JPG" in done.stderr
+    assert "Finishing" not in done.stderr
+
+
 def test_ctrl_c_lets_a_body_that_is_sent_finish(home: Home, server: FormServer) -> None:
     home.form(server)
     process = awaiting_an_answer(home, server)

@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from .conftest import DISK, Home, finish, jpeg, sha256, until
+from .conftest import DISK, PATIENCE, Home, finish, jpeg, sha256, until
 from .server import Answer, FormServer
 
 
@@ -382,6 +382,22 @@ def test_a_dry_run_says_where_it_would_go_and_how_what_was_pushed_before_stands(
 
 
 # Copies first.
+
+
+def test_progress_names_the_album_that_is_sent_and_not_those_that_are_settled(home: Home, server: FormServer) -> None:
+    home.form(server)
+    for name in ("first", "second"):
+        assert home.run("push", home.photos(1, name)).returncode == 0
+    server.answer, server.question = lambda _: Answer(503), 503
+    assert home.run("push", home.photos(2, "third"), "--patience", "0").returncode == 75
+    server.answer, server.question = lambda _: Answer(), 200
+    server.may_answer.clear()
+    process = home.start("resume", "--progress", "plain")
+    assert process.stderr is not None
+    shown = next(line for line in process.stderr if " of 2 photos, " in line)
+    server.may_answer.set()
+    assert shown.startswith("third: 0 of 2 photos")
+    assert process.wait(PATIENCE) == 0
 
 
 def test_with_spool_the_card_can_be_taken_out_while_the_server_is_busy(home: Home, server: FormServer) -> None:

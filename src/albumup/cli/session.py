@@ -27,7 +27,7 @@ from albumup.journal.lock import PATIENCE, FileLock, is_locked
 from albumup.journal.opening import CorruptJournal, check_whole, paths_of
 from albumup.targets.base import Target
 from albumup.targets.building import build, rebuild
-from albumup.uploader.options import Options, Stop
+from albumup.uploader.options import Draining, Options, Stop
 from albumup.uploader.spooling import sweep
 
 if TYPE_CHECKING:
@@ -225,13 +225,7 @@ class Session:
         if draining is None:
             return
         if draining.finishing or draining.cutting:
-            again_bytes = sum(count for _, count in draining.cutting)
-            cutting = [name for name, _ in draining.cutting]
-            what = ", ".join(shortened(escape(telling(name, cutting)), WIDEST) for name in cutting[:3])
-            cut = f", cutting {len(draining.cutting)} ({what}: {size(again_bytes)} to send again)" if what else ""
-            count = len(draining.finishing)
-            again_words = " Ctrl-C again cuts all." if number == signal.SIGINT else ""
-            screen.say(f"Finishing {counted(count, 'upload')}{cut}.{again_words}")
+            screen.say(_draining_words(draining, is_interrupt=number == signal.SIGINT))
 
     def _listen(self, event: dict[str, Any]) -> None:
         if self.conclusion.json:
@@ -295,3 +289,18 @@ class Session:
         except AlbumupError:
             return False
         return bool(wanted)
+
+
+def _draining_words(draining: Draining, *, is_interrupt: bool) -> str:
+    """What finishes, and what is cut and how much of it went for nothing."""
+    finishing, cutting = len(draining.finishing), [name for name, _ in draining.cutting]
+    words = f"Finishing {counted(finishing, 'upload')}" if finishing else ""
+    if cutting:
+        again_bytes = sum(count for _, count in draining.cutting)
+        what = ", ".join(shortened(escape(telling(name, cutting)), WIDEST) for name in cutting[:3])
+        again = f": {size(again_bytes)} to send again" if again_bytes else ""
+        cut = f", cutting {len(cutting)}" if finishing else f"Cutting {counted(len(cutting), 'upload')}"
+        words += f"{cut} ({what}{again})"
+    if not is_interrupt:
+        return f"{words}."
+    return f"{words}. Ctrl-C again {'cuts all' if finishing else 'leaves at once'}."

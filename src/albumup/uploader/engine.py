@@ -245,7 +245,9 @@ class Engine:
 
     @property
     def album_names(self) -> list[str]:
-        return [album.name for album in self._run.queue.albums.values()]
+        """Of the albums that the run has work with; of all where it has none."""
+        albums = self._run.queue.albums.values()
+        return [album.name for album in albums if album.id in self._scope.worked_at] or [album.name for album in albums]
 
     def progress(self) -> Progress:
         """A snapshot of the run."""

@@ -37,6 +37,8 @@ class Scope:
         """Those that no lane has yet."""
         self._kept: dict[str, str | None] = {}
         """Of each target that was wanted: its definition in the journal, where --url described it."""
+        self.worked_at: set[int] = set()
+        """Albums of which something was left to do in this run."""
         self._before: dict[int, tuple[int, int]] = {}
         self._settled_before: dict[int, tuple[int, int]] = {}
 
@@ -197,6 +199,8 @@ class Scope:
             # What is being sent now may be pending again.
             sending = self._queue.album_roots.get(album_id, set()) if tally.count(State.SENDING) else set()
             self._queue.album_roots[album_id] = pending | sending
+            if pending or sending:
+                self.worked_at.add(album_id)
             self._before.setdefault(album_id, (tally.count(*DONE), tally.size(*DONE)))
             asking = journal.rows(
                 "select count(*), coalesce(sum(size), 0) from task"
