@@ -5,6 +5,7 @@ What it needs from npm is installed once into ``.npm`` beside this file.
 
 from __future__ import annotations
 
+import atexit
 import base64
 import fcntl
 import hashlib
@@ -21,7 +22,7 @@ import pytest
 
 KEY = "fake-key-7d2c"
 VERSIONS = ("1.138.1", "2.7.5", "3.2.2")
-SERVER = Path(__file__).with_name("server.mjs")
+HOST = Path(__file__).with_name("host.mjs")
 NPM = Path(__file__).with_name(".npm")
 PACKAGES = ("multer@2", *(f"sdk-{version}@npm:@immich/sdk@{version}" for version in VERSIONS))
 ANSWER_SECONDS, INSTALL_SECONDS = 20, 90
@@ -57,8 +58,39 @@ def npm_folder() -> Path:
     return NPM
 
 
+class _Node:
+    """A process of node with servers in it (host.mjs); it ends with ours."""
+
+    def __init__(self) -> None:
+        self._mutex = threading.Lock()
+        self._process = subprocess.Popen(
+            [NODE, HOST],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env=os.environ | {"IMMICH_NPM": str(npm_folder())},
+        )  # fmt: skip
+        atexit.register(self._end)
+
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
+    def ask(self, question: Mapping[str, object]) -> Any:
+        """Write a line, and read the one that answers it."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with self._mutex:
+            self._process.stdin.write(json.dumps(question) + "\n")
+            self._process.stdin.flush()
+            return json.loads(self._process.stdout.readline())
+
+    def _end(self) -> None:
+        self._process.communicate(timeout=30)
+
+
 class Immich:
     """The server, running; ``close`` ends it."""
+
+    _shared: _Node | None = None
+    """Where the servers of these tests run."""
 
     def __init__(
         self,
@@ -72,33 +104,19 @@ class Immich:
         """``base``: the path it is behind; ``keys``: key to permissions; ``quota``: bytes."""
         self.version = version
         options = {"version": version, "base": base, "keys": keys or {KEY: ["all"]}, "quota": quota, **more}
-        self._mutex = threading.Lock()
-        self._process = subprocess.Popen(
-            [NODE, SERVER, json.dumps(options)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env=os.environ | {"IMMICH_NPM": str(npm_folder())},
-        )  # fmt: skip
-        self.port: int = self._line()["port"]
+        if Immich._shared is None or not Immich._shared.is_running():
+            Immich._shared = _Node()
+        self._node = Immich._shared
+        opened = self._node.ask({"open": options})
+        self._number, self.port = opened["server"], opened["port"]
         self.url = f"http://127.0.0.1:{self.port}{base}"
 
     def close(self) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.wait(30)
-        self._process.stdout.close()
-
-    def _line(self) -> Any:
-        assert self._process.stdout is not None
-        return json.loads(self._process.stdout.readline())
+        self._node.ask({"close": self._number})
 
     def tell(self, command: str, **given: object) -> Any:
         """Have it do something (``commands`` in server.mjs), and return what it says."""
-        assert self._process.stdin is not None
-        with self._mutex:
-            self._process.stdin.write(json.dumps({"do": command, **given}) + "\n")
-            self._process.stdin.flush()
-            return self._line()
+        return self._node.ask({"server": self._number, "do": command, **given})
 
     # What it has.
 

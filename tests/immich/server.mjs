@@ -2,20 +2,19 @@
 // ones do. It keeps the originals in memory. Every answer is traced: to a file of github.com/immich-app/immich (server/src), or
 // to @immich/sdk of that version, with which test_fake.py compares FIELDS below.
 //
-//   node server.mjs '{"version": "3.2.2", "base": "", "keys": {"KEY": ["all"]}}'
+// host.mjs loads it once for each server, whose options are then in globalThis.immichOptions:
 //
-// It says {"port": N} on stdout, takes commands as JSON lines on stdin, answers each with a line, and ends with stdin.
+//   {"version": "3.2.2", "base": "", "keys": {"KEY": ["all"]}}
 
 import { createHash, randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { extname } from 'node:path';
-import { createInterface } from 'node:readline';
 
 const require = createRequire(`${process.env.IMMICH_NPM}/`);
 const multer = require('multer');
 
-const options = JSON.parse(process.argv[2]);
+const options = globalThis.immichOptions;
 const version = options.version;
 const [major, minor] = version.split('.').map(Number);
 const base = options.base ?? '';
@@ -422,7 +421,7 @@ const server = createServer({ keepAliveTimeout: 5000, requestTimeout: 0 }, (requ
   serve(request, response).catch(() => request.socket.destroy());
 });
 
-const commands = {
+export const commands = {
   fields: () => FIELDS,
   sample: () => ({
     album: albumBody({ albumName: 'a', assetIds: new Set(), description: '', id: 'x', createdAt: '' }),
@@ -458,12 +457,12 @@ const commands = {
   waiting: () => waiting.length,
 };
 
-server.listen(0, '127.0.0.1', () => {
-  console.log(JSON.stringify({ port: server.address().port }));
-  const lines = createInterface({ input: process.stdin });
-  lines.on('line', (line) => {
-    const { do: command, ...given } = JSON.parse(line);
-    console.log(JSON.stringify(commands[command](given) ?? null));
-  });
-  lines.on('close', () => process.exit(0));
+export const port = await new Promise((resolve) => {
+  server.listen(0, '127.0.0.1', () => resolve(server.address().port));
 });
+
+export function close() {
+  server.close();
+  server.closeAllConnections();
+  assets.clear();
+}
