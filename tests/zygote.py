@@ -27,7 +27,7 @@ SCREEN = "ALBUMUP_SCREEN"
 
 _SUBREAPER = 36
 _SIGNALS = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
-_OF_THE_INTERPRETER = ("PYTHON", "LD_", "LC_", "LANG", "LOCPATH", "MALLOC_")
+OF_THE_INTERPRETER = ("PYTHON", "LD_", "LC_", "LANG", "LOCPATH", "MALLOC_")
 """Variables that an interpreter, or what it links to, reads when it starts."""
 _PRELOADED = (
     "albumup.__main__", "albumup.cli.push", "albumup.cli.resume", "albumup.cli.retry_failed", "albumup.cli.cancel",
@@ -118,7 +118,7 @@ def _zygote_for(env: dict[str, str]) -> _Zygote | None:
     """The one whose interpreter was started as this environment asks; None elsewhere than on Linux."""
     if sys.platform != "linux":
         return None
-    read = {name: value for name, value in env.items() if name.startswith(_OF_THE_INTERPRETER)}
+    read = {name: value for name, value in env.items() if name.startswith(OF_THE_INTERPRETER)}
     key = os.getpid(), frozenset(read.items())
     if key not in _known:
         _known[key] = _Zygote(read)
@@ -171,7 +171,6 @@ def _serve(line: socket.socket) -> dict[str, Any] | None:
 
 def _become(request: dict[str, Any]) -> None:
     """Be a process that was started as the request says."""
-    import io
     import random
     import time
 
@@ -195,14 +194,22 @@ def _become(request: dict[str, Any]) -> None:
     words = [os.fsdecode(word.encode("utf-8", "surrogateescape")) for word in request["words"]]
     sys.argv[:] = ["albumup", *words]
     for name, descriptor, mode in (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w")):
-        errors = "backslashreplace" if name == "stderr" else "surrogateescape"
-        raw = io.FileIO(descriptor, mode, closefd=False)
-        buffer = io.BufferedReader(raw) if mode == "r" else io.BufferedWriter(raw)
-        line_buffering = name == "stderr" or (mode == "w" and raw.isatty())
-        stream = io.TextIOWrapper(buffer, "utf-8", errors, line_buffering=line_buffering)
-        stream.mode = mode  # type: ignore[misc]
-        setattr(sys, name, stream)
-        setattr(sys, f"__{name}__", stream)
+        made = stream(descriptor, mode)
+        setattr(sys, name, made)
+        setattr(sys, f"__{name}__", made)
+
+
+def stream(descriptor: int, mode: str) -> Any:
+    """A standard stream as an interpreter makes it, in UTF-8."""
+    import io
+
+    errors = "backslashreplace" if descriptor == 2 else "surrogateescape"
+    raw = io.FileIO(descriptor, mode, closefd=False)
+    buffer = io.BufferedReader(raw) if mode == "r" else io.BufferedWriter(raw)
+    line_buffering = descriptor == 2 or (mode == "w" and raw.isatty())
+    made = io.TextIOWrapper(buffer, "utf-8", errors, line_buffering=line_buffering)
+    made.mode = mode  # type: ignore[misc]
+    return made
 
 
 if __name__ == "__main__":

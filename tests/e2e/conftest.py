@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+import within
 import zygote
 from immich.fake import KEY, Immich
 
@@ -53,8 +54,9 @@ def sha256(path: Path) -> str:
 class Home:
     """A person's home: its environment, its files, and the command run in it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, run: within.Run = zygote.run) -> None:
         self.folder = folder
+        self._run = run
         self.env = {
             "HOME": str(folder),
             "XDG_CONFIG_HOME": str(folder / "config"),
@@ -75,10 +77,11 @@ class Home:
     # The command.
 
     def run(self, *args: object, stdin: str | bytes = b"", **env: str) -> subprocess.CompletedProcess[str]:
-        """Run the command to its end. No test wants to see a traceback."""
+        """Run the command to its end. No test wants to see a traceback. Beside another process, it is one itself."""
         stdin = stdin.encode() if isinstance(stdin, str) else stdin
         words = [_argument(arg) for arg in args]
-        done = zygote.run(words, stdin=stdin, env=self.env | env, cwd=self.folder, timeout=PATIENCE)
+        run = zygote.run if self.started else self._run
+        done = run(words, stdin=stdin, env=self.env | env, cwd=self.folder, timeout=PATIENCE)
         out, err = (text.decode(errors="surrogateescape") for text in (done.stdout, done.stderr))
         assert "Traceback" not in err, err
         return subprocess.CompletedProcess(done.args, done.returncode, out, err)
@@ -221,8 +224,8 @@ def configure(home: Home, url: str, more: str = "") -> None:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Home]:
-    home = Home(tmp_path / "home")
+def home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Home]:
+    home = Home(tmp_path / "home", within.runner(request))
     home.folder.mkdir()
     yield home
     home.close()

@@ -47,6 +47,7 @@ def test_answers_are_read_as_they_are_meant(home: Home, server: FormServer, asks
     assert len(server.ledger) == len(SAID)
 
 
+@pytest.mark.process
 def test_an_id_is_found_in_a_compressed_answer(home: Home, server: FormServer) -> None:
     server.answer = lambda _: Answer(201, gzip.compress(b'{"id": 7}'), headers=ZIPPED)
     home.form(server, 'id = "id"')

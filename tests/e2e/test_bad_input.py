@@ -33,6 +33,7 @@ def refused(home: Home, code: int, *args: object, says: tuple[str, ...] = (), **
 # What is typed.
 
 
+@pytest.mark.process
 def test_a_folder_that_is_not_there(home: Home) -> None:
     refused(home, 2, "push", "/no/such/trip", says=("/no/such/trip",))
     assert not home.journal.exists()
@@ -404,6 +405,7 @@ def test_a_corrupt_journal_is_set_aside_and_says_which_pushes_to_repeat(home: Ho
     assert home.album()["counts"]["duplicate"] == 3
 
 
+@pytest.mark.process
 def test_the_pushes_to_repeat_can_be_typed_as_they_stand(home: Home) -> None:
     words = ["push", str(home.photos(1, "Été à Nîmes")), "--album", "Été, it's $HOME", "--target", "inbox"]
     home.run(*words)
@@ -433,6 +435,7 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", place], check=True)
 
 
+@pytest.mark.process
 def test_a_full_disk_ends_with_1_and_room_is_all_it_takes(home: Home, server: FormServer, tiny_disk: Path) -> None:
     home.form(server)
     journal = tiny_disk / "journal.db"
@@ -470,6 +473,7 @@ def test_a_disk_that_fills_up_while_sending_costs_no_tries(home: Home, server: F
     assert set(server.names) == {f"IMG_{number}.JPG" for number in range(1, 21)}
 
 
+@pytest.mark.process
 def test_files_are_private(home: Home) -> None:
     home.run("push", home.photos(1))
     for path in home.journal.parent.iterdir():

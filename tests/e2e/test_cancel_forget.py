@@ -19,6 +19,7 @@ def waiting(home: Home, server: FormServer) -> Home:
     return home
 
 
+@pytest.mark.process
 def test_cancel_gives_up_what_is_not_sent_and_it_counts_against_nothing(waiting: Home, server: FormServer) -> None:
     done = waiting.run("cancel", "trip")
     assert done.returncode == 0

@@ -142,6 +142,7 @@ def test_a_card_that_was_copied_anew_is_known_by_its_bytes(home: Home, slot: Slo
     assert "nothing to do" in home.run("resume").stderr
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("volume", "edited"), short_form([(DISK, [0, 1, 2, 3]), (DISK, [0]), ("", [1]), (FACTORY, [1])])
 )

@@ -97,6 +97,7 @@ def test_a_photo_that_was_emptied_is_missing_and_not_sent_empty(home: Home, club
     assert club.ledger == []
 
 
+@pytest.mark.process
 def test_other_bytes_after_a_whole_sending_go_under_another_name(home: Home, club: FormServer) -> None:
     """The server may have the first ones under the first name; it may overwrite."""
     file = home.photos(1) / "IMG_1.JPG"

@@ -12,6 +12,7 @@ from .conftest import Home, configure, jpeg
 from .server import Answer, FormServer, Received
 
 
+@pytest.mark.process
 def test_a_run_ends_with_reasons_then_its_summary_then_what_to_type(home: Home, server: FormServer) -> None:
     home.form(server)
     for number, folder in enumerate(("100", "101")):

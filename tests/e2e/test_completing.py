@@ -22,6 +22,8 @@ from albumup.targets import building
 
 from .conftest import COMMAND, PATIENCE, Home
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[2]
 FILES = {"bash": "albumup", "zsh": "_albumup", "fish": "albumup.fish"}
 AWKWARD = (

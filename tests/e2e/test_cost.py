@@ -14,6 +14,8 @@ import pytest
 from .conftest import COMMAND, Home
 from .server import FormServer
 
+pytestmark = pytest.mark.process
+
 FAILPOINT = Path(__file__).parent.parent / "faults" / "failpoint.py"
 FEW, MANY = 40, 240
 

@@ -140,6 +140,7 @@ def test_options_given_again_change_their_album_alone_and_as_a_whole(home: Home,
     assert home.sql("select name from target") == [("127.0.0.1",)]
 
 
+@pytest.mark.process
 def test_each_album_goes_with_its_own_token(home: Home, server: FormServer) -> None:
     home.secret("one", "one")
     home.secret("two", "two")

@@ -16,7 +16,7 @@ import pytest
 from .conftest import COMMAND, PATIENCE, Home, jpeg
 from .server import Answer, FormServer
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.process]
 
 AWKWARD = [
     b'quo"te.jpg',

@@ -28,6 +28,7 @@ def names(count: int) -> list[str]:
     return sorted(f"IMG_{number}.JPG" for number in range(1, count + 1))
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("version", NEWEST_IN_SHORT)
 def test_every_version_gets_the_album_and_a_second_push_sends_no_photo(home: Home, start: Start, version: str) -> None:
     server = start(version)

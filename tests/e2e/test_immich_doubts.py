@@ -78,6 +78,7 @@ def test_a_run_that_ends_between_the_two_looks_leaves_the_second_to_the_next(hom
     assert len(immich.requests("GET", LOOK)) == 2
 
 
+@pytest.mark.process
 def test_after_a_lost_answer_it_is_seen_once(home: Home, immich: Immich) -> None:
     quick(home, immich)
     immich.fault("POST", "/api/assets$", "cut_after")

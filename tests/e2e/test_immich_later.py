@@ -78,6 +78,7 @@ def test_a_push_of_what_is_there_while_the_server_is_away_says_so_and_no_more(ho
     assert "whether it is all still there could not be asked" in done.stderr
 
 
+@pytest.mark.process
 def test_a_dead_link_is_shown_by_nobody(home: Home, immich: Immich) -> None:
     trip = home.photos(1)
     assert home.run("push", trip, "--share").returncode == 0

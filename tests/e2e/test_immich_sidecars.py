@@ -22,6 +22,7 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+@pytest.mark.process
 def test_what_goes_along_is_counted_and_what_does_not_is_named(home: Home, immich: Immich) -> None:
     """Of five sidecars one goes: the others are too large, of a photo that was there, of a twin, and of no photo."""
     trip = home.photos(4)

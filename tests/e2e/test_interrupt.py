@@ -21,6 +21,8 @@ from albumup.cli.signals import GRACE
 from .conftest import COMMAND, PATIENCE, Home, finish, until
 from .server import Answer, FormServer
 
+pytestmark = pytest.mark.process
+
 Reader = Callable[[], AbstractContextManager[int]]
 """What opens a stream, to write to, that nobody reads."""
 BIG = 20 << 20  # more than the kernel takes from a server that reads but half of it

@@ -13,6 +13,8 @@ import pytest
 from .conftest import Home, jpeg
 from .server import FormServer
 
+pytestmark = pytest.mark.process
+
 NAMES = [b"plain.jpg", "Grüße ß.jpg".encode(), "写真.jpg".encode(), "Größe.jpg".encode("latin-1")]
 SENT = {"plain.jpg", "Grüße ß.jpg", "写真.jpg", "Gr__e.jpg"}
 ALBUM = "Ägypten"

@@ -110,6 +110,7 @@ def test_global_options_stand_before_and_after_the_command_and_after_wins(home: 
     assert not home.journal.exists()
 
 
+@pytest.mark.process
 def test_journal_and_config_come_from_the_environment_and_options_win(home: Home, server: FormServer) -> None:
     config = home.form(server).rename(home.folder / "other.toml")
     named = {"ALBUMUP_JOURNAL": str(home.folder / "a.db"), "ALBUMUP_CONFIG": str(config)}

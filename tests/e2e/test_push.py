@@ -33,6 +33,7 @@ def queued(done: subprocess.CompletedProcess[str]) -> list[str]:
 # Without any configuration.
 
 
+@pytest.mark.process
 def test_without_configuration_photos_are_copied_to_the_inbox_and_no_server_is_spoken_of(home: Home) -> None:
     trip = home.photos(3)
     done = home.run("push", trip)
@@ -98,6 +99,7 @@ def test_default_target_and_target_option_choose(home: Home, server: FormServer)
 # What is sent, and how.
 
 
+@pytest.mark.process
 def test_bytes_fields_and_names_arrive_as_configured(home: Home, server: FormServer) -> None:
     home.form(
         server,

@@ -34,6 +34,7 @@ def tries(server: FormServer) -> int:
     return server.names.count("IMG_2.JPG")
 
 
+@pytest.mark.process
 def test_the_first_round_is_due_at_once_and_the_next_in_15_minutes(failed: Home, server: FormServer) -> None:
     first = failed.run("retry-failed")
     assert first.returncode == 3

@@ -13,6 +13,7 @@ from .server import Answer, FormServer, Received
 TOKEN = "hush-7f3a-do-not-tell"
 
 
+@pytest.mark.process
 def test_a_2xx_whose_json_says_no_is_no_success_and_its_words_are_shown(home: Home, server: FormServer) -> None:
     said = {"success": False, "message": f"Missing album \x1b[31m\u202e for {TOKEN}"}
     server.answer = lambda _: Answer(200, json.dumps(said).encode())

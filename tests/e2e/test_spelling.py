@@ -13,6 +13,8 @@ import pytest
 from .conftest import Home, jpeg
 from .server import FormServer
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:

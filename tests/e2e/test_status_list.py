@@ -49,6 +49,7 @@ def test_status_json_has_the_keys_of_schema_1(mixed: Home) -> None:
     assert album["bytes"] == {"total": sum(sizes.values()), "sent": sizes["IMG_1.JPG"]}
 
 
+@pytest.mark.process
 def test_status_is_a_line_per_album(mixed: Home) -> None:
     mixed.run("push", mixed.photos(1, "second", first=20), "--target", "inbox")
     head, *lines = mixed.run("status").stdout.splitlines()
@@ -197,6 +198,7 @@ def events(text: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
+@pytest.mark.process
 def test_push_json_tells_what_happens_and_ends_with_a_summary(home: Home, server: FormServer) -> None:
     home.form(server)
     server.answer = lambda one: Answer(418 if one.filename == "IMG_2.JPG" else 200)

@@ -73,6 +73,7 @@ def test_check_of_a_form_connects_and_ends_as_what_proved_nothing(home: Home, se
     assert home.run("target", "check", "127.0.0.1").returncode == 75
 
 
+@pytest.mark.process
 def test_try_shows_request_answer_verdict_and_rule(home: Home, server: FormServer) -> None:
     token = home.secret(TOKEN)
     home.form(server, f'token_file = "{token}"\nauth = "bearer"\nid = "id"\n[targets.club.fields]\nkey = "{{token}}"\n')

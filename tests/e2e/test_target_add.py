@@ -33,6 +33,7 @@ def config_of(home: Home) -> dict[str, object]:
     return tomllib.loads(home.config_file.read_text())
 
 
+@pytest.mark.process
 def test_without_a_terminal_by_options(home: Home, immich: Immich) -> None:
     token = home.secret(KEY)
     done = home.run("target", "add", "home", immich.url, "--token-file", "token")

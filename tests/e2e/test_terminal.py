@@ -17,6 +17,8 @@ import zygote
 from .conftest import PATIENCE, Home, finish, until
 from .server import Answer, FormServer
 
+pytestmark = pytest.mark.process
+
 _ROWS = 24
 
 

@@ -15,6 +15,8 @@ from short import short_form
 from .conftest import Home, finish, until
 from .server import Answer, FormServer
 
+pytestmark = pytest.mark.process
+
 
 def uploader(home: Home, server: FormServer, *args: object, **env: str) -> subprocess.Popen[str]:
     """A push of the album ``trip`` that waits for an answer, one photo in flight."""

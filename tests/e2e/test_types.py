@@ -11,6 +11,7 @@ from .server import FormServer
 TIFF = b"II*\0\x08\0\0\0\0\0\0\0\0\0"
 
 
+@pytest.mark.process
 def test_an_immich_server_gets_what_it_lists_under_its_own_name(home: Home, immich: Immich) -> None:
     trip = home.photos(0)
     immich.tell("set_types", image=[".pef", ".srw", ".jpg", ".svg", ".xyz", ".ts"])

@@ -37,6 +37,7 @@ def proven(home: Home, *args: str) -> tuple[int, list[str], str]:
     return done.returncode, done.stdout.split("\0")[:-1], done.stderr
 
 
+@pytest.mark.process
 @pytest.mark.usefixtures("nas")
 def test_what_is_proven_is_said_with_its_proof_its_size_and_what_was_left(home: Home) -> None:
     trip = home.photos(3)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import zygote
+import within
 from receiving import eventually
 from servers import PATIENCE, TAKEN, FormSink, Script, Step, answer, body, page, photo, read, reset, stall
 from short import short_form
@@ -41,8 +41,9 @@ class Done:
 class Person:
     """Someone with photos, a config file and a journal, who types commands."""
 
-    def __init__(self, folder: Path, ca_file: Path) -> None:
+    def __init__(self, folder: Path, ca_file: Path, run: within.Run) -> None:
         self.folder = folder
+        self._run = run
         self.ca_file: Path | None = ca_file
         self.config = folder / "config.toml"
         self.journal = folder / "journal.db"
@@ -71,7 +72,7 @@ class Person:
 
     def run(self, *words: object) -> Done:
         command = [*map(str, words), "--journal", str(self.journal), "--config", str(self.config)]
-        done = zygote.run(command, env=self.env, cwd=self.folder, timeout=PATIENCE)
+        done = self._run(command, env=self.env, cwd=self.folder, timeout=PATIENCE)
         said = done.stderr.decode()
         assert "Traceback" not in said, said
         self.out = done.stdout.decode()
@@ -110,8 +111,8 @@ class Person:
 
 
 @pytest.fixture
-def person(tmp_path: Path, ca_file: Path) -> Person:
-    return Person(tmp_path, ca_file)
+def person(request: pytest.FixtureRequest, tmp_path: Path, ca_file: Path) -> Person:
+    return Person(tmp_path, ca_file, within.runner(request))
 
 
 @pytest.fixture(params=["http", pytest.param("https", marks=pytest.mark.long)])
@@ -172,6 +173,7 @@ def refused() -> str:
 # Stored.
 
 
+@pytest.mark.process
 def test_stored(person: Person, sink: FormSink) -> None:
     person.form(sink.url)
     person.photos("1", "2", "3")
@@ -547,6 +549,7 @@ def test_a_photo_that_alone_is_refused_for_ever_fails(person: Person, sink: Form
     assert person.look("tries")["1"] == 2
 
 
+@pytest.mark.process
 def test_nobody_listens(person: Person, refused: str) -> None:
     person.form(refused)
     person.photos("1", "2")
@@ -657,6 +660,7 @@ def test_a_wrong_address_is_a_matter_of_the_config(person: Person, sink: FormSin
     assert len(sink.requests) == 1
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("resend", "attempts", "maybe_twice", "code"), [("never", 1, False, 3), ("allowed", 2, True, 0)]
 )
