@@ -241,12 +241,13 @@ class Gathering:
             return
         state = found[0]["state"]
         journal.connection.execute("update task set root_id = ? where id = ?", (-row["root"], task_id))
+        pins = Pins(row["size"], int(row["mtime_ns"]), int(row["inode"]))
         if row["action"] == Action.REPIN:
-            journal.repin(task_id, Pins(row["size"], int(row["mtime_ns"]), int(row["inode"])))
+            journal.repin(task_id, pins)
         elif state in (State.FAILED, State.REJECTED, State.MISSING, State.PENDING):
             if state != State.PENDING:
                 journal.fresh_set(task_id, rounds=0)
-            journal.prepare_again(task_id)
+            journal.prepare_again(task_id, pins)  # as it is now, also where the disk does not tell whose it is
             self.requeued.append(task_id)
             journal.connection.execute(
                 "update task set size = ?, spool = ? where id = ?", (row["size"], spool, task_id)

@@ -24,6 +24,7 @@ from albumup.body import (
     open_source,
     read_at_once,
     read_pins,
+    same_time,
     sent_name,
 )
 from albumup.cards import device_at
@@ -34,7 +35,7 @@ from albumup.helpers import Work
 from albumup.journal import copies, framing
 from albumup.journal.journal import Journal, LostTask
 from albumup.journal.naming import Folder
-from albumup.journal.rows import Body, Framed, Task
+from albumup.journal.rows import Body, Framed, Pins, Task
 from albumup.journal.states import Prepared
 from albumup.prepare import Reading, body_of, photo_of, read, reread
 from albumup.targets.base import Photo
@@ -82,6 +83,12 @@ class _Folder:
 
     device: int
     files: int
+
+
+def _is_other(task: Task, pins: Pins) -> bool:
+    """Does a photo look otherwise than when it was queued, as exactly as its disk keeps times? By a helper."""
+    size, mtime_ns = task.seen
+    return pins.size != size or not same_time(mtime_ns, pins.mtime_ns, task.path)
 
 
 def _look_at_folder(photo: bytes) -> _Folder:
@@ -338,6 +345,7 @@ class Preparer:
                 await self._give_up(task, f"{changed}, again and again")
             return None
         differs = (reading.pins.size, reading.pins.mtime_ns) != task.seen
+        differs = differs and await helpers.run(Work.LOOK, _is_other, task, reading.pins)
         if differs and (why := await run.origins.stranger(task)) and await run.queue.root_away(task.root_id, why):
             return None
         if reading.pins.size == 0:
