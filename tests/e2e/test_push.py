@@ -386,6 +386,15 @@ def test_a_dry_run_says_where_it_would_go_and_how_what_was_pushed_before_stands(
 # Copies first.
 
 
+def test_photos_go_in_the_order_of_their_names(home: Home, server: FormServer) -> None:
+    """But for a few that overtake each other while they are read."""
+    home.form(server)
+    assert home.run("push", home.photos(64, size=100_000), "-j1").returncode == 0
+    numbers = [int(name[len("IMG_") : -len(".JPG")]) for name in server.names]
+    assert sorted(numbers) == [*range(1, 65)]
+    assert all(abs(number - place) < 20 for place, number in enumerate(numbers, 1)), numbers
+
+
 def test_progress_names_the_album_that_is_sent_and_not_those_that_are_settled(home: Home, server: FormServer) -> None:
     home.form(server)
     for name in ("first", "second"):

@@ -31,7 +31,7 @@ from albumup.cards import device_at
 from albumup.disk import fsync_folder
 from albumup.errors import AlbumupError, ConfigError, TryLater
 from albumup.facts import FactsReader
-from albumup.helpers import Work
+from albumup.helpers import THREADS, Work
 from albumup.journal import copies, framing
 from albumup.journal.journal import Journal, LostTask
 from albumup.journal.naming import Folder
@@ -91,6 +91,14 @@ def _is_other(task: Task, pins: Pins) -> bool:
     return pins.size != size or not same_time(mtime_ns, pins.mtime_ns, task.path)
 
 
+class _Look:
+    """Who waits to know a folder, and how many of its photos are being looked at for that."""
+
+    def __init__(self) -> None:
+        self.found: asyncio.Future[_Folder] = asyncio.get_running_loop().create_future()
+        self.lookers = 0
+
+
 def _look_at_folder(photo: bytes) -> _Folder:
     """By a helper."""
     device = device_at(os.path.dirname(photo))
@@ -144,6 +152,7 @@ class Preparer:
         self._spool_folder, self._was_used = run.options.spool_folder, False
         self._folders: dict[tuple[int, bytes], _Folder] = {}
         """Those of each root."""
+        self._looks: dict[tuple[int, bytes], _Look] = {}
         self._known: set[tuple[int, bytes, str, int]] = set()
         """Folders whose medium (volume, card) is known in this run."""
         self._quick: dict[tuple[int, bytes, str, int], _Folder] = {}
@@ -356,12 +365,26 @@ class Preparer:
         return reading
 
     async def _folder_of(self, task: Task) -> _Folder:
-        path = os.path.dirname(task.path)
-        folder = self._folders.get((task.root_id, path))
-        if folder is None:
-            folder = await self._run.world.helpers.run(Work.LOOK, _look_at_folder, task.path)
-            self._folders[task.root_id, path] = folder
-        return folder
+        """As the first photo there shows it; of a few, for one may hang. All that wait go on in their order."""
+        key = task.root_id, os.path.dirname(task.path)
+        folder = self._folders.get(key)
+        if folder is not None:
+            return folder
+        look = self._looks.get(key)
+        if look is None:
+            look = self._looks[key] = _Look()
+        if look.lookers < THREADS[Work.LOOK]:
+            look.lookers += 1
+            looker = self._loop.create_task(self._look_at(key, task.path, look.found))
+            self._waiting.add(looker)
+            looker.add_done_callback(self._read_ended)
+        return await look.found
+
+    async def _look_at(self, key: tuple[int, bytes], photo: bytes, found: asyncio.Future[_Folder]) -> None:
+        folder = await self._run.world.helpers.run(Work.LOOK, _look_at_folder, photo)
+        if not found.done():
+            self._folders[key] = folder
+            found.set_result(folder)
 
     def _read_now(self, lane: Lane, task: Task) -> Reading:
         """By a helper. Raises as ``prepare.read`` does."""
