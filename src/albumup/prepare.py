@@ -19,7 +19,7 @@ from albumup.sidecars import MOST_SIDECAR
 from albumup.targets.base import Form, Photo, Target
 
 _MINUTE = timedelta(minutes=1)
-_EPOCH, _FIRST, _LAST = (datetime(year, 1, 1, tzinfo=UTC) for year in (1970, 2, 9999))
+_FIRST, _LAST = (datetime(year, 1, 1, tzinfo=UTC) for year in (2, 9999))
 """File systems keep times that the calendar does not have; a year within its ends every offset can be computed."""
 
 
@@ -157,12 +157,15 @@ def moment_of(time_ns: int, zone: tzinfo | None) -> datetime:
     Beyond the years 2 to 9998 it is the first or last moment of these: a wrong clock keeps no photo back.
     """
     try:
-        moment = _EPOCH + timedelta(microseconds=time_ns // 1000)
-    except OverflowError:
+        moment = datetime.fromtimestamp(time_ns // 10**9, UTC).replace(microsecond=time_ns // 1000 % 10**6)
+    except (OverflowError, ValueError, OSError):
         moment = _FIRST if time_ns < 0 else _LAST
-    moment = min(max(moment, _FIRST), _LAST).astimezone(zone)
+    if not _FIRST <= moment <= _LAST:
+        moment = min(max(moment, _FIRST), _LAST)
+    moment = moment.astimezone(zone)
     distance = moment.utcoffset() or timedelta()
-    return moment.astimezone(_offset(distance)) if distance % _MINUTE else moment
+    is_in_minutes = not (distance.seconds % 60 or distance.microseconds)
+    return moment if is_in_minutes else moment.astimezone(_offset(distance))
 
 
 def photo_of(task: Task, pins: Pins, digests: dict[str, str], taken: str | None, target: Target) -> Photo:

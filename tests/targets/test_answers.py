@@ -16,6 +16,12 @@ def answer(said: str | bytes, mime: str = "application/json") -> Answer:
     return Answer(400, "Bad Request", {"content-type": mime}, data, True)
 
 
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e400", r'"\ud83d"'])
+def test_json_that_strict_readers_refuse_is_read_all_the_same(number: str) -> None:
+    """PHP and Python write it."""
+    assert no_in(json_in(answer(f'{{"progress": {number}, "success": false}}')))
+
+
 @pytest.mark.parametrize(
     "said",
     [

@@ -15,7 +15,9 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
+
+from msgspec import Struct
 
 from albumup.errors import LocalError
 from albumup.helpers import Helpers, Work
@@ -30,7 +32,7 @@ SLOW_SECONDS = 0.004
 """A commit that takes longer is waited for by a helper the next time."""
 
 
-class _Change(NamedTuple):
+class _Change(Struct, frozen=True):
     make: Callable[[Journal], Any]
     future: asyncio.Future[Any] | None
     after: Callable[[], None] | None

@@ -8,10 +8,13 @@ have it, a page's title, or a line of text.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator
 from typing import Any
+
+import msgspec
 
 from albumup.transfer import Answer
 
@@ -50,8 +53,11 @@ _BINARY = ("image/", "video/", "audio/", "font/", "application/octet-stream")
 
 def json_in(answer: Answer) -> Any:
     """The JSON value that an answer holds, whatever its type says; None if it is none, or cannot be read."""
+    text = (answer.text or "").lstrip("\ufeff")
+    with contextlib.suppress(msgspec.MsgspecError, ValueError, RecursionError):
+        return msgspec.json.decode(text)  # nearly all, in a tenth of the time; NaN and halves of pairs it does not take
     try:
-        return json.loads((answer.text or "").lstrip("\ufeff"))
+        return json.loads(text)
     except (ValueError, RecursionError):
         return None
 
@@ -91,7 +97,10 @@ def no_in(said: Any) -> str:
     """
     if said is False:
         return "false"
-    return next((found for part in _parts_of(said) if (found := _no_of(part))), "")
+    for part in _parts_of(said):
+        if found := _no_of(part):
+            return found
+    return ""
 
 
 def _parts_of(said: Any) -> Iterator[dict[str, Any]]:

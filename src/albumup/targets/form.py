@@ -49,6 +49,12 @@ class FormTarget(Target):
         ]
         templates = [self._url, self._filename, *(template for _, template in self._fields)]
         self._proof = _Proof(form, self.key("proof")) if form.proof is not None else None
+        told = (
+            ("refused_text", form.refused_text, VerdictKind.REFUSED),
+            ("duplicate_text", form.duplicate_text, VerdictKind.DUPLICATE),
+            ("failure_text", form.failure_text, VerdictKind.REJECTED),
+        )
+        self._telling = [(rule, pattern, kind) for rule, pattern, kind in told if pattern is not None]
         self._names = frozenset(found for template in templates for found in template.names)
         self._secret = any("token" in template.names for _, template in self._fields)
         self._authorization = self.authorization()
@@ -135,13 +141,12 @@ class FormTarget(Target):
 
     def _by_words(self, read: _Reading, photo: Photo) -> Verdict | None:
         """What the rules' words say, wherever they are found; None: none of them was."""
-        form, answer = self._form, read.answer
-        rules: list[tuple[str, str | None, VerdictKind]] = [("refused_text", form.refused_text, VerdictKind.REFUSED)]
-        if answer.status not in _OF_US or answer.status in form.success:
-            rules.append(("duplicate_text", form.duplicate_text, VerdictKind.DUPLICATE))
-            rules.append(("failure_text", form.failure_text, VerdictKind.REJECTED))
-        for rule, pattern, kind in rules:
-            if pattern is not None and (found := answer.search(pattern)):
+        answer = read.answer
+        is_of_us = answer.status in _OF_US and answer.status not in self._form.success
+        for rule, pattern, kind in self._telling:
+            if is_of_us and kind is not VerdictKind.REFUSED:
+                continue
+            if found := answer.search(pattern):
                 matched = "" if found[0] in read.words else found[0]
                 there = photo if kind is VerdictKind.DUPLICATE else None
                 return self._verdict(kind, rule, read, matched, there)

@@ -30,6 +30,25 @@ class Endless(Unsound):
 class Incoming:
     """One answer, and the interim ones before it. ``feed`` it what comes, and ``end`` it when the server closes."""
 
+    __slots__ = (
+        "_body",
+        "_fed",
+        "_has_rest",
+        "_headers",
+        "_interim",
+        "_is_broken",
+        "_is_headed",
+        "_is_whole",
+        "_keeps",
+        "_last",
+        "_open",
+        "_parser",
+        "_reason",
+        "_size",
+        "_status",
+        "_tail",
+    )
+
     def __init__(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
         self._fed = self._interim = 0
