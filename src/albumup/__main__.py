@@ -54,9 +54,7 @@ def _interrupt(number: int, _: object) -> None:
 
 
 def _run() -> int:
-    import click
-
-    from albumup.cli import cli
+    """A command, from the words that were typed to its exit code."""
     from albumup.cli.app import App
     from albumup.cli.gate import install
 
@@ -64,6 +62,17 @@ def _run() -> int:
     os.umask(os.umask(0) | 0o077)
     app = App()
     sys.unraisablehook = _unraisable
+    try:
+        return _code(app)
+    finally:
+        app.close()
+
+
+def _code(app: App) -> int:
+    import click
+
+    from albumup.cli import cli
+
     try:
         try:
             _hear(_interrupt)

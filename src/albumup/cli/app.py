@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -37,6 +38,8 @@ class App:
     _screen: Screen | None = None
     _events: Outlet | None = None
     _config: Config | None = None
+    _opened: list[Journal | sqlite3.Connection] = field(default_factory=list)
+    """Whatever the journal was opened by."""
 
     @property
     def journal(self) -> str:
@@ -131,7 +134,17 @@ class App:
         if not self.has_journal():
             self._look_at_place()
         self.writes = True
-        return Journal(self.journal)
+        journal = Journal(self.journal)
+        self._opened.append(journal)
+        return journal
+
+    def close(self) -> None:
+        """Close the journal where the command has left that to us: what waits beside it is then part of it."""
+        import sqlite3
+
+        for journal in self._opened:
+            with suppress(sqlite3.Error):
+                journal.close()
 
     def _look_at_place(self) -> None:
         """A new journal is not made on another disk than was meant, one that is not mounted now."""
@@ -150,7 +163,10 @@ class App:
         """A read-only connection to the journal; None when there is none yet."""
         from albumup.journal.opening import open_reader
 
-        return open_reader(self.journal)
+        connection = open_reader(self.journal)
+        if connection is not None:
+            self._opened.append(connection)
+        return connection
 
 
 def _version(context: click.Context, _: click.Parameter, value: bool) -> None:
