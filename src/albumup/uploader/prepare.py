@@ -375,15 +375,19 @@ class Preparer:
             look = self._looks[key] = _Look()
         if look.lookers < THREADS[Work.LOOK]:
             look.lookers += 1
-            looker = self._loop.create_task(self._look_at(key, task.path, look.found))
+            looker = self._loop.create_task(self._look_at(task, look.found))
             self._waiting.add(looker)
             looker.add_done_callback(self._read_ended)
-        return await look.found
+        if look.found.done():
+            await asyncio.sleep(0)  # those that waited are woken, and go first
+        folder = self._folders[key] = await look.found
+        return folder
 
-    async def _look_at(self, key: tuple[int, bytes], photo: bytes, found: asyncio.Future[_Folder]) -> None:
-        folder = await self._run.world.helpers.run(Work.LOOK, _look_at_folder, photo)
+    async def _look_at(self, task: Task, found: asyncio.Future[_Folder]) -> None:
+        """Its medium, too: none of those that wait has to wait again for that."""
+        folder = await self._run.world.helpers.run(Work.LOOK, _look_at_folder, task.path)
+        await self._run.origins.is_known(task, folder.device)
         if not found.done():
-            self._folders[key] = folder
             found.set_result(folder)
 
     def _read_now(self, lane: Lane, task: Task) -> Reading:
