@@ -6,9 +6,11 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -181,6 +183,33 @@ def test_what_comes_while_a_commit_is_under_way_is_the_next_one(journal: Journal
         await commits.close()
 
     asyncio.run(story())
+
+
+def test_a_look_at_the_journal_brings_no_slow_commit_back_into_the_loop(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It writes nothing, so that it is quick on the slowest disk."""
+    clock, threads = [0.0], []
+    commit, seen = journal.commit, [journal.connection.total_changes]
+
+    def slowly() -> None:
+        commit()
+        if journal.connection.total_changes > seen[0]:
+            seen[0] = journal.connection.total_changes
+            clock[0] += 1.0
+            threads.append(threading.current_thread() is threading.main_thread())
+
+    async def story() -> None:
+        commits = Commits(journal, Threads(), slow=0.5)
+        for number in range(1, 4):
+            await commits.do(start(number))
+            await commits.do(lambda journal: journal.rows("select 1"))
+        await commits.close()
+
+    monkeypatch.setattr(journal, "commit", slowly)
+    monkeypatch.setattr("albumup.journal.commits.time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    asyncio.run(story())
+    assert threads == [True, False, False]
 
 
 def test_another_process_that_writes_holds_up_no_loop(journal: Journal, play: Play) -> None:

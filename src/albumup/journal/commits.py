@@ -138,6 +138,7 @@ class Commits:
     def _make(self) -> None:
         work = [self._gathered.popleft() for _ in range(min(len(self._gathered), _MOST))]
         made: list[tuple[_Change, Any, LostTask | None]] = []
+        changes = self.journal.connection.total_changes
         try:
             for change in work:
                 try:
@@ -148,14 +149,18 @@ class Commits:
         except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it, whatever it was
             self._fail(_fault_of(self.journal, error), work)
             return
-        if self._took > self._slow:
+        is_written = self.journal.connection.total_changes > changes
+        if is_written and self._took > self._slow:
             self._lend(self._commit, lambda: self._tell(made), work)
             return
+        took = self._took
         try:
             self._commit()
         except BaseException as error:  # noqa: BLE001 - as above
             self._fail(_fault_of(self.journal, error), work)
             return
+        if not is_written:
+            self._took = took  # it did not wait for the disk, and says nothing of it
         self._tell(made)
 
     def _commit(self) -> None:
