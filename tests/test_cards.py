@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from albumup import cards
+from albumup import body, cards
 from albumup.body import read_pins
 from albumup.cards import Look, device_at, look_at
 from albumup.journal.media import Seen
+from albumup.journal.rows import Pins, Task
+from albumup.uploader.prepare import _is_other
 
 
 @pytest.mark.parametrize(
@@ -90,3 +92,18 @@ def test_photos_on_one_file_system_say_nothing_of_another(tmp_path: Path, monkey
 
 def test_the_device_of_a_folder_that_is_gone_is_what_it_lay_on(tmp_path: Path) -> None:
     assert device_at(os.fsencode(tmp_path / "gone" / "and gone")) == tmp_path.stat().st_dev
+
+
+@pytest.mark.parametrize(
+    ("loose", "is_other"), [(True, (False, False, True, True)), (False, (False, True, True, True))]
+)
+def test_a_photo_is_another_as_exactly_as_its_disk_keeps_times(
+    monkeypatch: pytest.MonkeyPatch, loose: bool, is_other: tuple[bool, ...]
+) -> None:
+    """A card whose times are read in another time zone has the same photos, also before they were read once."""
+    monkeypatch.setattr(body, "is_loose", lambda _: loose)
+    hour, then = 3600 * 10**9, 10**18
+    now = [Pins(9, then, 1), Pins(9, then + hour, 2), Pins(9, then + hour // 2, 2), Pins(8, then, 1)]
+    task = Task(1, 1, "trip", 1, b"/card/1.jpg", b"1.jpg", "1A2B-3C4D", 1, "image/jpeg", 9, 1, 1, 0, 0, 0, False, False,
+                (9, then), None, None)  # fmt: skip
+    assert tuple(_is_other(task, pins) for pins in now) == is_other

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 BORN = 1_800_000_000.0
 MOST_SECONDS = 40 * 86400.0
+PHOTOS_AGE = 87_400
+"""Seconds, and no whole number of hours: a disk that keeps times loosely takes an edit that comes so for none."""
 MOST_STEPS = 400_000
 ROUNDS = 5
 MOST_ROUNDS = {"never": 0, "allowed": 1, "safe": ROUNDS, "asked": ROUNDS}
@@ -123,7 +125,7 @@ class Scene:
         self.events = events.Events(self)
         self.loop.after_step = self._after_step
         for number, size in enumerate(plan.sizes):
-            self.photos.take(number, size, BORN - 86400 + 60 * number)
+            self.photos.take(number, size, BORN - PHOTOS_AGE + 60 * number)
 
     def clock(self) -> float:
         return BORN + self.offset + self.loop.time()

@@ -48,10 +48,6 @@ FINDS = {
     "a run that is stopped at once leaves no coroutine behind": Plan(
         63, (300,), events=(Event("drain twice", 2, 0.0, "step"),)
     ),
-    "a card whose times are read in another time zone is the same card": Plan(
-        3431, (300, 301), jobs=2, retries=1, volume="1A2B-3C4D", tick=60.0,
-        events=(Event("touch", 24, 0.21, "step"),),
-    ),
     "somebody pushes when the run is just over": Plan(
         426, (60000, 301), resend="never", jobs=1, tick=60.0, events=(Event("second push", 142, 0.3, "step"),)
     ),
