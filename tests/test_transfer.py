@@ -1322,7 +1322,10 @@ def as_the_library_reads(data: bytes) -> tuple[Answer, bool]:
     body = response.read(length if length is not None else MOST_ANSWER) if length != 0 else b""
     headers = {name.lower(): value.strip(" \t") for name, value in response.getheaders()}
     is_whole = length is None or len(body) == length
-    keeps = is_whole and not response.will_close and not whole.read()
+    # The library looks at the first of several such headers alone; together they are one list (RFC 9110 section 5.3).
+    words = ",".join(response.msg.get_all("connection", [])).lower()
+    closes = response.will_close or "close" in words
+    keeps = is_whole and not closes and not whole.read()
     return Answer.of(response.status, response.reason, headers, body, complete=is_whole), keeps
 
 
@@ -1338,6 +1341,7 @@ def as_we_read(data: bytes, size: int = 1 << 16) -> tuple[Answer, bool]:
 
 
 @example(data=b"HTTP/1.1 200 \r\nContent-Length: 0\r\nContent-Type: 0 \r\n\r\n")
+@example(data=b"HTTP/1.1 200 \r\nContent-Length: 0\r\nConnection: \r\nConnection: CLOSE\r\n\r\n")
 @given(data=answers())
 def test_an_answer_that_we_read_is_read_so_by_the_library(data: bytes) -> None:
     try:
