@@ -156,7 +156,10 @@ def _understood(app: App, error: Exception) -> AlbumupError:
 
     ended: BaseException = journal_fault(app.journal, error) if isinstance(error, sqlite3.Error) else error
     if isinstance(ended, CorruptJournal) and app.writes:
-        return put_aside(app.journal, ended)
+        try:
+            return put_aside(app.journal, ended)
+        except AlbumupError as error_of_disk:  # the second look met a fault of the disk
+            return error_of_disk
     if isinstance(ended, AlbumupError):
         return ended
     if isinstance(error, OSError):

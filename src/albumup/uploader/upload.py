@@ -33,6 +33,8 @@ from albumup.uploader.run import Run
 
 _ASK_SECONDS = 20.0
 """Silence after which a question without a photo counts as unanswered."""
+_OPEN_SECONDS = 2.0
+"""How long a photo that is sent into a pause may take to be opened."""
 _MOST_WORDS = 300
 
 
@@ -160,10 +162,14 @@ class Uploader:
         one = _Sending(lane, task, body, attempt)
         source = self._take_kept(one)
         if source is None:
+            # A disk that hangs says nothing of the target: another photo may be sent into its pause.
+            patience = self._loop.call_later(_OPEN_SECONDS, lambda: lane.breaker.left(task.id, self._loop.time()))
             try:
                 source = await self._open(one)
             except _Ended:
                 return
+            finally:
+                patience.cancel()
         try:
             await self._send_and_judge(one, source)
         except AlbumupError as error:
