@@ -302,8 +302,8 @@ def test_an_error_while_telling_reaches_everybody_too(journal: Journal, play: Pl
     async def story(commits: Commits) -> None:
         heard: list[BaseException] = []
         commits.on_fault(heard.append)
-        beside = commits.do(start(2))
         commits.note(start(1), after=tell)
+        beside = commits.do(start(2))
         assert await error_of(beside) is None
         assert isinstance(commits.fault, BrokenPipeError)
         assert heard == [commits.fault]

@@ -169,17 +169,14 @@ class Commits:
         self._took = time.perf_counter() - began
 
     def _tell(self, made: list[tuple[_Change, Any, LostTask | None]]) -> None:
-        """The batch is durable."""
-        try:
-            self.journal.made()
-            for change, value, lost in made:
-                _settle(change, value, lost)
-                if change.after is not None and lost is None:
-                    change.after()
-        except BaseException as error:  # noqa: BLE001 - the run must end with words
-            self.fault = error
-            self._on_fault(error)
-        if self._gathered and self.fault is None:
+        """The batch is durable: all who wait hear so, whatever comes of telling others."""
+        for change, value, lost in made:
+            _settle(change, value, lost)
+        afters = [change.after for change, _, lost in made if change.after is not None and lost is None]
+        faults = [fault for tell in (self.journal.made, *afters) if (fault := _fault_in(tell)) is not None]
+        if faults:
+            self._fail(faults[0], [])
+        elif self._gathered:
             self._is_due = True
             self._loop.call_soon(self._turn)
         else:
@@ -217,6 +214,14 @@ class Commits:
 
     def _wait_for_others(self, seconds: float) -> None:
         self.journal.connection.execute(f"pragma busy_timeout = {int(seconds * 1000)}")
+
+
+def _fault_in(tell: Callable[[], None]) -> BaseException | None:
+    try:
+        tell()
+    except BaseException as error:  # noqa: BLE001 - the run must end with words
+        return error
+    return None
 
 
 def _settle(change: _Change, value: Any, error: BaseException | None) -> None:
