@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from msgspec.structs import replace
@@ -24,12 +25,6 @@ from albumup.transfer.values import (
     Throttle,
 )
 from albumup.transfer.wire import Network, Wire
-
-
-def load_libraries() -> None:
-    """Import them now, before threads do: two that import parts of requests side by side see one half-made."""
-    import requests  # noqa: F401 - and with it urllib3
-
 
 _KEEPS_NONE_SECONDS = 3600.0
 _PROBATION_SECONDS = 0.025
@@ -65,6 +60,21 @@ class Keeping:
         """A kept connection was lost, or said what nobody asked for: none is kept for a while."""
         self.is_proven = False
         self._not_before = now + _KEEPS_NONE_SECONDS
+
+
+class _Outgoing(NamedTuple):
+    """One body on its way, and what is to happen before its last byte."""
+
+    request: Request
+    head: bytes
+    payload: Payload
+    tail: bytes
+    meter: Meter
+    before_last: Callable[[], Awaitable[None]]
+
+    @property
+    def length(self) -> int:
+        return len(self.head) + self.payload.size + len(self.tail)
 
 
 class Connection:
@@ -172,37 +182,28 @@ class Connection:
         is called first.
         """
         meter.began = self._time()
-        body = (request, head, payload, tail, meter, before_last)
-        sent = await self._send_once(*body, at_once=at_once)
+        body = _Outgoing(request, head, payload, tail, meter, before_last)
+        sent = await self._send_once(body, at_once=at_once)
         if sent is None:
             taken_back()
             meter.moved, meter.whole = 0, False
-            sent = await self._send_once(*body)
+            sent = await self._send_once(body)
         assert sent is not None, "only a kept connection is done without"
         return sent
 
-    async def _send_once(
-        self,
-        request: Request,
-        head: bytes,
-        payload: Payload,
-        tail: bytes,
-        meter: Meter,
-        before_last: Callable[[], Awaitable[None]],
-        *,
-        at_once: bool = False,
-    ) -> Sent | None:
+    async def _send_once(self, body: _Outgoing, *, at_once: bool = False) -> Sent | None:
         """What came of it; None: it was a kept connection, what was said there is not believed, nothing was taken."""
-        if not at_once and (unreached := await self.reach(meter)) is not None:
+        if not at_once and (unreached := await self.reach(body.meter)) is not None:
             return unreached
         assert self._wire is not None
         is_used = self._used_at is not None
-        exchange = Exchange(self._wire, self._peer.timeout, meter, self._throttle, self._time, is_used=is_used)
+        exchange = Exchange(self._wire, self._peer.timeout, body.meter, self._throttle, self._time, is_used=is_used)
         keep = False
         try:
-            line = self._request_head(request, len(head) + payload.size + len(tail))
+            line = self._request_head(body.request, body.length)
             send = exchange.send_at_once if at_once else exchange.send_body
-            sent, keep = await _exchanged(exchange, meter, send(line, head, payload, tail, before_last))
+            sending = send(line, body.head, body.payload, body.tail, body.before_last)
+            sent, keep = await _exchanged(exchange, body.meter, sending)
             if sent.early and sent.answer is not None and not is_used and not 200 <= sent.answer.status < 300:
                 self._wire.abort()  # it said no to it: the rest is not to arrive after all
             if not is_used or sent.fault is Fault.CUT:

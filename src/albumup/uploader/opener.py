@@ -16,7 +16,7 @@ from albumup.cards import device_at
 from albumup.helpers import Helpers, Work
 from albumup.journal.rows import Body, Task
 from albumup.targets.base import Photo
-from albumup.transfer.values import BLOCK, Unreadable
+from albumup.transfer.payload import read_exactly
 
 _AHEAD = 12
 """Photos that are opened before their turn."""
@@ -25,10 +25,23 @@ _MOST_KEPT = 4 << 20
 
 
 class Opened(Struct, frozen=True):
-    """A photo, open. ``device``: of the file system that its folder lies on (``cards.device_at``)."""
+    """A photo, open. ``device``: of the file system that its folder lies on (``cards.device_at``).
+
+    ``photo``: what its form may be filled with, where its reading has told.
+    """
 
     source: Source
     device: int
+    photo: Photo | None = None
+
+
+class _Keeping(Struct, frozen=True):
+    """What was read of a photo, for the body that was framed then."""
+
+    kept: Kept
+    device: int
+    photo: Photo
+    boundary: str
 
 
 class OpenPayload:
@@ -63,64 +76,42 @@ class OpenPayload:
 
     async def read(self, start: int, size: int) -> bytes:
         """So many bytes from ``start``. Raises Unreadable."""
-        return await self._helpers.run(Work.OPEN, _read, self.descriptor, start, size)
-
-
-def _read(descriptor: int, start: int, size: int) -> bytes:
-    data = bytearray(size)
-    view = memoryview(data)
-    done = 0
-    while done < size:
-        try:
-            count = os.preadv(descriptor, [view[done : done + BLOCK]], start + done)
-        except OSError as error:
-            raise Unreadable(error.strerror) from error
-        if count == 0:
-            raise Unreadable("it shrank")
-        done += count
-    return bytes(data)
+        return await self._helpers.run(Work.OPEN, read_exactly, self.descriptor, start, size)
 
 
 class Opener:
     """Opens photos by helpers, some of them before their turn."""
 
-    def __init__(self, helpers: Helpers, spool_folder: str) -> None:
+    def __init__(self, helpers: Helpers) -> None:
         self._helpers = helpers
-        self._spool_folder = spool_folder
         self._ahead: dict[int, asyncio.Future[Opened]] = {}
-        self._kept: dict[int, tuple[Kept, int]] = {}
+        self._kept: dict[int, _Keeping] = {}
         self._kept_bytes = 0
-        self._photos: dict[int, Photo] = {}
 
     def keep(self, task: Task, kept: Kept, device: int, photo: Photo) -> None:
-        """What was read of a photo may be sent soon; ``device`` as in Opened."""
-        self._kept[task.id] = kept, device
-        self._photos[task.id] = photo
+        """What was read of a photo may be sent soon; ``device`` and ``photo`` as in Opened."""
+        assert task.body is not None
+        self._drop(task.id)
+        self._kept[task.id] = _Keeping(kept, device, photo, task.body.boundary)
         self._kept_bytes += len(kept.content)
         while self._kept_bytes > _MOST_KEPT:
-            oldest = next(iter(self._kept))
-            self._drop(oldest)
-            self._photos.pop(oldest, None)
+            self._drop(next(iter(self._kept)))
 
-    def _drop(self, task_id: int) -> tuple[Kept, int]:
-        kept, device = self._kept.pop(task_id)
-        self._kept_bytes -= len(kept.content)
-        return kept, device
-
-    def photo_of(self, task: Task) -> Photo | None:
-        """What a form may be filled with of a photo that was kept, and that nothing has happened to."""
-        return self._photos.pop(task.id, None)
+    def _drop(self, task_id: int) -> _Keeping | None:
+        found = self._kept.pop(task_id, None)
+        if found is not None:
+            self._kept_bytes -= len(found.kept.content)
+        return found
 
     def take_kept(self, task: Task, body: Body) -> Opened | None:
-        """A photo that was read before, if nothing has happened to it since."""
-        if task.id not in self._kept:
+        """A photo that was read before, if nothing has happened to it since, nor to its body."""
+        found = self._drop(task.id)
+        if found is None or found.boundary != body.boundary:
             return None
-        kept, device = self._drop(task.id)
-        source = Source.of(task.path, body, kept)
-        if source.is_as_pinned() and source.is_still_there():
-            return Opened(source, device)
-        self._photos.pop(task.id, None)
-        return None
+        source = Source.of(task.path, body, found.kept)
+        if not (source.is_as_pinned() and source.is_still_there()):
+            return None
+        return Opened(source, found.device, found.photo)
 
     def look_ahead(self, reserved: Iterable[Task]) -> None:
         """Begin to open what comes next; what was opened and does not come next after all is closed."""

@@ -1,4 +1,7 @@
-"""The preparer: has photos read once, in the order of their push, and journals their bodies.."""
+"""The preparer: has photos read once, in the order of their push, and journals their bodies.
+
+It goes no further ahead of the sending than small photos are kept; copies never wait.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ from albumup.body import (
 )
 from albumup.cards import device_at
 from albumup.disk import fsync_folder
-from albumup.errors import AlbumupError, ConfigError, TryLater
+from albumup.errors import AlbumupError, ConfigError
 from albumup.facts import FactsReader
 from albumup.helpers import THREADS, Work
 from albumup.journal import copies, framing
@@ -153,10 +156,8 @@ class Preparer:
         self._folders: dict[tuple[int, bytes], _Folder] = {}
         """Those of each root."""
         self._looks: dict[tuple[int, bytes], _Look] = {}
-        self._known: set[tuple[int, bytes, str, int]] = set()
-        """Folders whose medium (volume, card) is known in this run."""
         self._quick: dict[tuple[int, bytes, str, int], _Folder] = {}
-        """Those of them whose file system answers at once."""
+        """Folders whose medium (volume, card) is known in this run, and whose file system answers at once."""
         self._hopeless: set[int] = set()
         """Tasks that the configuration of their target cannot serve."""
         self._told_anew: set[Lane] = set()
@@ -295,13 +296,9 @@ class Preparer:
         is_plain = not (wanted.is_anew or task.spool or task.sidecar_path is not None or lane.target.dates)
         if not is_plain or task.size > SMALL or task.root_id in self._run.queue.away:
             return None
-        place = task.root_id, os.path.dirname(task.path), task.volume, task.card
-        folder = self._quick.get(place)
+        folder = self._quick.get((task.root_id, os.path.dirname(task.path), task.volume, task.card))
         if folder is None:
-            folder = self._folders.get(place[:2])
-            if folder is None or not folder.files or place not in self._known:
-                return None
-            self._quick[place] = folder
+            return None
         found = read_at_once(task.path, lane.target.digests, folder.files)
         if found is None:
             return None
@@ -334,7 +331,8 @@ class Preparer:
             return None
         folder = await self._folder_of(task)
         if await run.origins.is_known(task, folder.device):
-            self._known.add((task.root_id, os.path.dirname(task.path), task.volume, task.card))
+            if folder.files:
+                self._quick[task.root_id, os.path.dirname(task.path), task.volume, task.card] = folder
         elif await run.queue.root_away(task.root_id, STRANGER):
             return None
         try:
@@ -418,12 +416,8 @@ class Preparer:
         except AnotherVolume as other:
             await run.queue.root_away(task.root_id, str(other))
         except (SourceChanged, SourceGone) as fault:
-            if copy and isinstance(fault, SourceGone):
-                why = await run.spool_is_away(copy)
-                if why:
-                    words = f"{os.path.dirname(copy)}: {why}; copies of photos are to be there"
-                    run.fail(TryLater(words, "Bring back its disk, then: albumup resume"))
-                    return None
+            if copy and isinstance(fault, SourceGone) and await run.ends_without_spool(copy):
+                return None
             if copy:
                 return await self._reread_itself(lane, task, f"its copy cannot be used ({fault})")
             if not await run.queue.root_away(task.root_id, await run.origins.stranger(task)):

@@ -7,7 +7,7 @@ import os
 import traceback
 from functools import partial
 
-from albumup.errors import AlbumupError, LocalError
+from albumup.errors import AlbumupError, LocalError, TryLater
 from albumup.helpers import Work
 from albumup.journal.commits import Commits
 from albumup.journal.journal import Journal
@@ -34,7 +34,7 @@ class Run:
         self.queue = Queue(self.commits, options.jobs, world, self.now)
         self.origins = Origins(self.commits, self.queue, world.helpers)
         self.outcomes = Outcomes(self.queue, listener, world.clock)
-        self.opener = Opener(world.helpers, options.spool_folder)
+        self.opener = Opener(world.helpers)
         self.formers = Formers(rebuild)
         self.is_preparing = True
         """The preparer has work, or has not looked yet."""
@@ -51,10 +51,14 @@ class Run:
         self.queue.cut_all()
         self.queue.no_more()
 
-    async def spool_is_away(self, copy: str) -> str:
-        """Why the folder of a copy that cannot be opened is itself away; "" when it is there."""
-        look = partial(is_away, copy, may_be_empty=os.path.dirname(copy) in self._emptied)
-        return await self.world.helpers.run(Work.LOOK, look)
+    async def ends_without_spool(self, copy: str) -> bool:
+        """A copy cannot be opened: if its whole folder is away, the run ends, and says so."""
+        folder = os.path.dirname(copy)
+        why = await self.world.helpers.run(Work.LOOK, partial(is_away, copy, may_be_empty=folder in self._emptied))
+        if why:
+            words = f"{folder}: {why}; copies of photos are to be there"
+            self.fail(TryLater(words, "Bring back its disk, then: albumup resume"))
+        return bool(why)
 
     def drop_copy(self, copy: str) -> None:
         """A photo is there, and its copy is not needed any more."""

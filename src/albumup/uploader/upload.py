@@ -11,7 +11,7 @@ from functools import partial
 from msgspec.structs import replace
 
 from albumup.body import AnotherVolume, Source, SourceChanged, SourceGone, read_pins
-from albumup.errors import AlbumupError, TryLater
+from albumup.errors import AlbumupError
 from albumup.helpers import Work
 from albumup.journal.commits import Commits
 from albumup.journal.journal import Journal, LostTask
@@ -45,15 +45,16 @@ class _Attempt:
         self._task = task
         self._commits = commits
         self._run_id = run_id
-        self._has_begun = False
+        self.has_begun = False
+        """It is journaled, or on its way there."""
         self.id = 0
         self.is_whole = False
         self.began = began
 
     def begin(self) -> None:
         """It is to be journaled, if it is not yet on its way there."""
-        if not self._has_begun:
-            self._has_begun = True
+        if not self.has_begun:
+            self.has_begun = True
             self._commits.note(self._start)
 
     async def end_leaves(self) -> None:
@@ -61,14 +62,22 @@ class _Attempt:
 
         LostTask if the task was cancelled meanwhile, and its last byte must not leave.
         """
-        await self._commits.do(self._whole if self._has_begun else self._start_whole)
-        self._has_begun = self.is_whole = True
+        await self._commits.do(self._whole if self.has_begun else self._start_whole)
+        self.has_begun = self.is_whole = True
 
     def end_stayed(self) -> None:
         """What was handed over was not taken: it is sent once more, and until its end leaves there is no doubt."""
         if self.is_whole:
             self.is_whole = False
             self._commits.note(lambda journal: journal.stayed(self.id))
+
+    def end_free(self, journal: Journal, error: str, reason: str = "") -> None:
+        """If it had begun, it costs nothing, and its task waits again, for a ``reason``. LostTask."""
+        if self.has_begun:
+            if not self.id:
+                raise LostTask(self._task.id)
+            journal.end_attempt(self.id, Outcome.FREE, error=error)
+            journal.move(self._task.id, State.PENDING, reason)
 
     def _start(self, journal: Journal, *, whole: bool = False) -> None:
         assert self._task.body is not None
@@ -99,6 +108,8 @@ class _Sending:
     task: Task
     body: Body
     attempt: _Attempt
+    photo: Photo | None = None
+    """What its form may be filled with, where its reading has told."""
 
 
 class Uploader:
@@ -196,9 +207,7 @@ class Uploader:
         digests = body.digests
         if wanted := set(lane.target.digests) - digests.keys():
             digests = digests | await self._run.world.helpers.run(Work.READ, source.digests, wanted)
-        photo = self._run.opener.photo_of(task)
-        if photo is None:
-            photo = photo_of(task, source.pins, digests, body.taken, lane.target)
+        photo = one.photo or photo_of(task, source.pins, digests, body.taken, lane.target)
         head = head_of(task, body, lane.target, photo)
         asked = lane.target.request(photo)
         self._urls[lane.target] = asked.url
@@ -213,6 +222,7 @@ class Uploader:
         opened = self._run.opener.take_kept(one.task, one.body)
         if opened is None or not self._run.origins.is_known_already(one.task, opened.device):
             return None
+        one.photo = opened.photo
         return opened.source
 
     async def _open(self, one: _Sending) -> Source:
@@ -229,7 +239,7 @@ class Uploader:
                 await self._gone(one, str(changed), seen=why)
             else:
                 now = await run.world.helpers.run(Work.LOOK, _status_of, task.path)
-                self._prepare_again(one, str(changed), now, begun=False)
+                self._prepare_again(one, str(changed), now)
         except SourceGone as gone:
             await self._gone(one, str(gone))
         raise _Ended
@@ -258,14 +268,10 @@ class Uploader:
             return await run.opener.open_copy(copy, one.body)
         except (SourceChanged, SourceGone) as fault:
             words = f"its copy cannot be used ({fault})"
-            why = ""
-            if isinstance(fault, SourceGone):
-                why = await run.spool_is_away(copy)
-        if why:
+            ends = isinstance(fault, SourceGone) and await run.ends_without_spool(copy)
+        if ends:
             run.queue.end(one.lane, task)
             run.queue.release(one.lane, task)
-            words = f"{os.path.dirname(copy)}: {why}; copies of photos are to be there"
-            run.fail(TryLater(words, "Bring back its disk, then: albumup resume"))
             raise _Ended
         try:
             return await self._open_photo(task, one.body)
@@ -289,9 +295,9 @@ class Uploader:
                 fault = gone
         if isinstance(fault, SourceChanged):
             now = await self._run.world.helpers.run(Work.LOOK, _status_of, one.task.path)
-            self._prepare_again(one, str(fault), now, begun=True)
+            self._prepare_again(one, str(fault), now)
         else:
-            await self._gone(one, str(fault), begun=True)
+            await self._gone(one, str(fault))
 
     def _once_more(self, one: _Sending, words: str) -> None:
         """What was read may not have been the journaled bytes: the same body again; free if its end was withheld."""
@@ -430,17 +436,13 @@ class Uploader:
             asks_in = None if step.ask_at is None else step.ask_at - run.world.clock()
             run.outcomes.tell(str(step.state), task, error=step.reason or None, size=task.size, asks_in=asks_in)
 
-    def _prepare_again(self, one: _Sending, words: str, now: os.stat_result | None, *, begun: bool) -> None:
-        """The source has other bytes now: the task starts afresh. ``begun``: its attempt had begun."""
+    def _prepare_again(self, one: _Sending, words: str, now: os.stat_result | None) -> None:
+        """The source has other bytes now: the task starts afresh."""
         run, task, attempt = self._run, one.task, one.attempt
         run.queue.end(one.lane, task)
 
         def record(journal: Journal) -> None:
-            if begun:
-                if not attempt.id:
-                    raise LostTask(task.id)
-                journal.end_attempt(attempt.id, Outcome.FREE, error=f"the source changed: {words}")
-                journal.move(task.id, State.PENDING, f"changed, and prepared again: {words}")
+            attempt.end_free(journal, f"the source changed: {words}", f"changed, and prepared again: {words}")
             journal.prepare_again(task.id, read_pins(now) if now is not None else None)
 
         def recorded() -> None:
@@ -449,18 +451,14 @@ class Uploader:
 
         self._record(one, record, recorded)
 
-    async def _gone(self, one: _Sending, words: str, *, begun: bool = False, seen: str = "") -> None:
+    async def _gone(self, one: _Sending, words: str, *, seen: str = "") -> None:
         """The source cannot be read: its card is away and it waits, or it is missing."""
         run, task, attempt = self._run, one.task, one.attempt
         run.queue.end(one.lane, task)
         away = await run.queue.root_away(task.root_id, seen or await run.origins.stranger(task))
 
         def record(journal: Journal) -> None:
-            if begun:
-                if not attempt.id:
-                    raise LostTask(task.id)
-                journal.end_attempt(attempt.id, Outcome.FREE, error=words)
-                journal.move(task.id, State.PENDING)
+            attempt.end_free(journal, words)
             if not away:
                 run.outcomes.missing(journal, task, words)
 
