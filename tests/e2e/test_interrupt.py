@@ -352,11 +352,9 @@ def test_a_reader_that_stops_reading_does_not_keep_the_second_ctrl_c_from_ending
 @contextmanager
 def stopped_terminal() -> Iterator[int]:
     """One that takes nothing more: Ctrl-S, before the first word."""
-    ours, theirs = os.openpty()
-    termios.tcflow(theirs, termios.TCOOFF)
-    yield theirs
-    os.close(ours)
-    os.close(theirs)
+    with unread_terminal() as theirs:
+        termios.tcflow(theirs, termios.TCOOFF)
+        yield theirs
 
 
 @contextmanager

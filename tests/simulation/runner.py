@@ -10,8 +10,8 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from multiprocessing import Pool
 
 from simulation.story import Result, play_seed
 
@@ -151,8 +151,8 @@ def _parts(first: int, count: int, jobs: int) -> Iterator[Sum]:
         yield play_batch(*batches[0])
         return
     # What was killed within a story stays in memory for good: a process plays a few batches, and ends.
-    with ProcessPoolExecutor(jobs, max_tasks_per_child=10) as pool:
-        yield from pool.map(_play_part, batches)
+    with Pool(jobs, maxtasksperchild=10) as pool:
+        yield from pool.imap(_play_part, batches)
 
 
 def _play_part(batch: tuple[int, int]) -> Sum:
