@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import pytest
 
-from albumup.spelling import folded
+from albumup.photos.spelling import folded
 
 
 class BlindDisk:

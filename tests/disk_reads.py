@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from albumup.volumes import file_system_of
+from albumup.photos.volumes import file_system_of
 
 
 def read_from_disk(folder: os.PathLike[str], pid: int | str = "self") -> int:

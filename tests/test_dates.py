@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from albumup.facts import Facts, FactsReader, avchd, avi, matroska, xmp
-from albumup.facts.patience import PatientFile
-from albumup.facts.values import moment
+from albumup.photos.metadata import avchd, avi, matroska, xmp
+from albumup.photos.metadata.bounded_file import PatientFile
+from albumup.photos.metadata.reader import FactsReader
+from albumup.photos.metadata.values import Facts, moment
 
 pytestmark = pytest.mark.usefixtures("no_exiftool")
 EAST = timezone(timedelta(hours=2))

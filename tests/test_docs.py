@@ -6,7 +6,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from albumup.facts import INSTALL_PHOTOS
+from albumup.photos.metadata.reader import INSTALL_PHOTOS
 
 ROOT = Path(__file__).parent.parent
 

@@ -22,10 +22,12 @@ from hypothesis import strategies as st
 from albumup.body import SourceGone
 from albumup.config import load
 from albumup.errors import ConfigError
-from albumup.facts import Facts, FactsReader, can_read, exiftool, patience, pictures, raws, reader, what_reads
-from albumup.facts.values import moment
-from albumup.media_types import TYPES
-from albumup.photo import HEAD_BYTES, media_type
+from albumup.photos.metadata import bounded_file as patience
+from albumup.photos.metadata import exiftool, pictures, raws, reader
+from albumup.photos.metadata.reader import FactsReader, can_read, what_reads
+from albumup.photos.metadata.values import Facts, moment
+from albumup.photos.sniffing import HEAD_BYTES, media_type
+from albumup.photos.types import TYPES
 from albumup.prepare import taken_of
 from albumup.targets.base import Target
 from albumup.targets.building import build
@@ -712,7 +714,7 @@ def test_an_old_exiftool_is_shown_no_file(fake: Fake, version: str) -> None:
 def test_it_does_not_outlive_a_killed_albumup(fake: Fake) -> None:
     log = fake(GOOD)
     script = (
-        "import os, sys; from albumup.facts import FactsReader\n"
+        "import os, sys; from albumup.photos.metadata.reader import FactsReader\n"
         "FactsReader().read(os.fsencode(sys.argv[1]), 'image/x-fuji-raf'); os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", script, SAID / "dated.raf"], timeout=30, check=False)

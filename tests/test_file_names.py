@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from albumup.cli.escaping import escape
-from albumup.file_names import quoted, text_of
+from albumup.photos.file_names import quoted, text_of
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,10 @@ from pathlib import Path
 import click
 import pytest
 
-from albumup import errors, leavings
+from albumup import errors
 from albumup.config import load
 from albumup.journal.states import State
+from albumup.photos import leavings
 from albumup.targets.building import check_all
 
 ROOT = Path(__file__).parent.parent

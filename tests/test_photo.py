@@ -1,4 +1,4 @@
-"""What albumup.photo says of a file: its type and its digests."""
+"""What albumup.photos says of a file: its type and its digests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from albumup import media_types, photo
+from albumup.photos import digests, sniffing, types
 
 PHOTOS = Path(__file__).parent / "photos"
 
@@ -48,12 +48,12 @@ TYPES = {
 }
 TOLD_BY_NAME = {"photo.dng", "photo.nef", "photo.arw"}
 
-ROWS = list(media_types.rows())
+ROWS = list(types.rows())
 EVERY = {f"{row.kind}.{row.suffixes[0][1:]}": row for row in ROWS}
 
 
 def head_of(name: str) -> bytes:
-    return (PHOTOS / name).read_bytes()[: photo.HEAD_BYTES]
+    return (PHOTOS / name).read_bytes()[: sniffing.HEAD_BYTES]
 
 
 def ftyp(*brands: bytes) -> bytes:
@@ -64,22 +64,22 @@ def ftyp(*brands: bytes) -> bytes:
 
 @pytest.mark.parametrize(("name", "mime"), TYPES.items())
 def test_every_type_is_told_with_its_own_name(name: str, mime: str) -> None:
-    assert photo.media_type(head_of(name), name.upper().encode()) == mime
+    assert sniffing.media_type(head_of(name), name.upper().encode()) == mime
 
 
 @pytest.mark.parametrize("name", sorted(TYPES.keys() - TOLD_BY_NAME))
 def test_content_decides_without_a_name_and_against_it(name: str) -> None:
-    assert photo.media_type(head_of(name), b"IMG_0001") == TYPES[name]
+    assert sniffing.media_type(head_of(name), b"IMG_0001") == TYPES[name]
     other = b"IMG_0001.GIF" if name != "photo.gif" else b"IMG_0001.PNG"
-    assert photo.media_type(head_of(name), other) == TYPES[name]
+    assert sniffing.media_type(head_of(name), other) == TYPES[name]
 
 
 @pytest.mark.parametrize("name", EVERY)
 def test_there_is_a_file_of_every_type_and_it_is_told_as_the_table_says(name: str) -> None:
     row, head = EVERY[name], head_of(name)
-    assert photo.media_type(head, f"IMG_1{row.suffixes[0]}".encode()) == row.mime
-    assert photo.judged(head, name.encode())[1] == ""
-    by_content = photo.media_type(head, b"IMG_0001")
+    assert sniffing.media_type(head, f"IMG_1{row.suffixes[0]}".encode()) == row.mime
+    assert sniffing.judged(head, name.encode())[1] == ""
+    by_content = sniffing.media_type(head, b"IMG_0001")
     match row.told_by:
         case "content":
             assert by_content == row.mime
@@ -97,15 +97,15 @@ def test_every_fixture_is_in_the_table() -> None:
 
 @pytest.mark.parametrize("name", sorted(TOLD_BY_NAME))
 def test_raw_built_on_tiff_is_a_tiff_by_any_other_name(name: str) -> None:
-    assert photo.media_type(head_of(name), b"scan.tif") == "image/tiff"
-    assert photo.media_type(head_of(name), b"scan") == "image/tiff"
-    assert photo.media_type(head_of(name), b"scan.jpg") == "image/tiff"
+    assert sniffing.media_type(head_of(name), b"scan.tif") == "image/tiff"
+    assert sniffing.media_type(head_of(name), b"scan") == "image/tiff"
+    assert sniffing.media_type(head_of(name), b"scan.jpg") == "image/tiff"
 
 
 def test_big_endian_and_big_tiff() -> None:
-    assert photo.media_type(b"MM\0*\0\0\0\x08", b"a.NEF") == "image/x-nikon-nef"
-    assert photo.media_type(b"MM\0*\0\0\0\x08", b"a") == "image/tiff"
-    assert photo.media_type(b"II+\0\x08\0\0\0", b"a") == "image/tiff"
+    assert sniffing.media_type(b"MM\0*\0\0\0\x08", b"a.NEF") == "image/x-nikon-nef"
+    assert sniffing.media_type(b"MM\0*\0\0\0\x08", b"a") == "image/tiff"
+    assert sniffing.media_type(b"II+\0\x08\0\0\0", b"a") == "image/tiff"
 
 
 @pytest.mark.parametrize(
@@ -131,19 +131,19 @@ def test_big_endian_and_big_tiff() -> None:
     ],
 )
 def test_brands(brands: tuple[bytes, ...], mime: str | None) -> None:
-    assert photo.media_type(ftyp(*brands), b"IMG_0001") == mime
+    assert sniffing.media_type(ftyp(*brands), b"IMG_0001") == mime
 
 
 def test_brands_end_with_their_box() -> None:
     beyond = ftyp(b"????") + b"heicheicheic"
-    assert photo.media_type(beyond, b"IMG_0001") is None
+    assert sniffing.media_type(beyond, b"IMG_0001") is None
 
 
 @pytest.mark.parametrize(
     "head", [b"\0\0\0\x08wide", b"\0\0\x02\0moov", b"\0\0\0\x08free", b"\0\0\0\x08skip", b"1234mdat"]
 )
 def test_quicktime_before_ftyp(head: bytes) -> None:
-    assert photo.media_type(head, b"IMG_0001") == "video/quicktime"
+    assert sniffing.media_type(head, b"IMG_0001") == "video/quicktime"
 
 
 @pytest.mark.parametrize(
@@ -162,13 +162,13 @@ def test_quicktime_before_ftyp(head: bytes) -> None:
     ],
 )
 def test_what_is_no_media(head: bytes) -> None:
-    assert photo.media_type(head, b"notes.txt") is None
+    assert sniffing.media_type(head, b"notes.txt") is None
 
 
 def test_odd_content_goes_by_its_name() -> None:
-    assert photo.media_type(b"\0" * 64, b"IMG_0001.JPG") == "image/jpeg"
-    assert photo.media_type(b"", b"CLIP.Mp4") == "video/mp4"
-    assert photo.media_type(ftyp(b"????"), b"CLIP.MOV") == "video/quicktime"
+    assert sniffing.media_type(b"\0" * 64, b"IMG_0001.JPG") == "image/jpeg"
+    assert sniffing.media_type(b"", b"CLIP.Mp4") == "video/mp4"
+    assert sniffing.media_type(ftyp(b"????"), b"CLIP.MOV") == "video/quicktime"
 
 
 @pytest.mark.parametrize(
@@ -187,17 +187,17 @@ def test_odd_content_goes_by_its_name() -> None:
     ],
 )
 def test_type_by_name(name: bytes, mime: str | None) -> None:
-    assert photo.media_type_by_name(name) == mime
+    assert sniffing.media_type_by_name(name) == mime
 
 
 def test_a_suffix_leads_back_to_its_type() -> None:
     for mime in set(TYPES.values()):
-        suffix = photo.suffix_of(mime)
+        suffix = sniffing.suffix_of(mime)
         assert suffix.startswith(".")
-        assert photo.media_type_by_name(b"a" + suffix.encode()) == mime
-    assert photo.suffix_of("image/jpeg") == ".jpg"
+        assert sniffing.media_type_by_name(b"a" + suffix.encode()) == mime
+    assert sniffing.suffix_of("image/jpeg") == ".jpg"
     with pytest.raises(KeyError):
-        photo.suffix_of("text/plain")
+        sniffing.suffix_of("text/plain")
 
 
 TIFF_HEADS = (b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08")
@@ -245,19 +245,19 @@ SUFFIX_TELLS = {"L1.RWL", "P1.RAW", "C.CRM", "B.BRAW", "a.wmv"}
 @pytest.mark.parametrize("suffix", ON_TIFF.split())
 @pytest.mark.parametrize("head", TIFF_HEADS)
 def test_raw_that_is_a_tiff_by_content_is_told_by_its_suffix(suffix: str, head: bytes) -> None:
-    mime = photo.media_type(head, b"IMG_1." + suffix.upper().encode())
-    assert mime == photo.media_type_by_name(b"a." + suffix.encode())
+    mime = sniffing.media_type(head, b"IMG_1." + suffix.upper().encode())
+    assert mime == sniffing.media_type_by_name(b"a." + suffix.encode())
     assert mime not in (None, "image/tiff")
-    assert photo.judged(head, b"a." + suffix.encode())[1] == ""
+    assert sniffing.judged(head, b"a." + suffix.encode())[1] == ""
 
 
 @pytest.mark.parametrize("name", MORE_HEADS)
 def test_what_else_cameras_and_programs_write(name: str) -> None:
     head, mime = MORE_HEADS[name]
-    assert photo.media_type(head, name.encode()) == mime
-    assert photo.judged(head, name.encode())[1] == ""
+    assert sniffing.media_type(head, name.encode()) == mime
+    assert sniffing.judged(head, name.encode())[1] == ""
     if name not in SUFFIX_TELLS:
-        assert photo.media_type(head, b"IMG_0001") == mime
+        assert sniffing.media_type(head, b"IMG_0001") == mime
 
 
 @pytest.mark.parametrize(
@@ -283,13 +283,13 @@ def test_what_else_cameras_and_programs_write(name: str) -> None:
     ],
 )
 def test_what_only_looks_like_media(head: bytes, name: bytes) -> None:
-    assert photo.media_type(head, name) is None
+    assert sniffing.media_type(head, name) is None
 
 
 def test_a_transport_stream_is_one_whatever_its_name() -> None:
     stream = (b"G" + bytes(187)) * 6
-    assert photo.media_type(stream[: photo.HEAD_BYTES], b"CLIP.ts") == "video/mp2t"
-    assert photo.media_type(bytes(photo.HEAD_BYTES), b"CLIP.MTS") == "video/mp2t"  # damaged, and no text
+    assert sniffing.media_type(stream[: sniffing.HEAD_BYTES], b"CLIP.ts") == "video/mp2t"
+    assert sniffing.media_type(bytes(sniffing.HEAD_BYTES), b"CLIP.MTS") == "video/mp2t"  # damaged, and no text
 
 
 @pytest.mark.parametrize(
@@ -317,15 +317,15 @@ def test_a_transport_stream_is_one_whatever_its_name() -> None:
     ],
 )
 def test_content_that_is_not_what_the_name_says_is_told(head: bytes, name: bytes, words: str) -> None:
-    assert photo.judged(head, name)[1] == words
+    assert sniffing.judged(head, name)[1] == words
 
 
 def test_the_table_has_every_suffix_once_and_says_how_each_type_is_told() -> None:
-    listed = [suffix for row in media_types.rows() for suffix in row.suffixes]
+    listed = [suffix for row in types.rows() for suffix in row.suffixes]
     assert len(listed) == len(set(listed)) > 100
-    assert not set(listed) & (media_types.MAYBE | media_types.SOUND_SUFFIXES | media_types.NOT_BY_SUFFIX)
-    assert media_types.TEXT_SUFFIXES.issubset(listed)
-    told_by = {row.mime: row.told_by for row in media_types.rows()}
+    assert not set(listed) & (types.MAYBE | types.SOUND_SUFFIXES | types.NOT_BY_SUFFIX)
+    assert types.TEXT_SUFFIXES.issubset(listed)
+    told_by = {row.mime: row.told_by for row in types.rows()}
     assert told_by["image/jpeg"] == told_by["image/x-canon-cr2"] == told_by["video/3gpp"] == "content"
     assert told_by["image/x-nikon-nef"] == told_by["video/x-ms-wmv"] == "content and suffix"
     assert told_by["image/vnd.fpx"] == "suffix"
@@ -341,12 +341,12 @@ IMMICH = (
 
 @pytest.mark.parametrize("suffix", IMMICH.split())
 def test_what_immich_takes_is_known(suffix: str) -> None:
-    assert photo.media_type_by_name(b"a." + suffix.encode()) is not None
+    assert sniffing.media_type_by_name(b"a." + suffix.encode()) is not None
 
 
 # --- digests ---------------------------------------------------------------------------------------------------------
 
-MIB = photo.BLOCK_BYTES
+MIB = digests.BLOCK_BYTES
 
 
 @pytest.fixture
@@ -370,7 +370,7 @@ def test_digests_of_every_length_whatever_the_hint(source: tuple[Path, int], siz
     path.write_bytes(data)
     size_hint = {"exact": size, "none": 0, "short": size // 2, "long": size * 2 + 1}[hint]
     blocks: list[int] = []
-    result = photo.digest(fd, ["sha256", "sha1", "md5"], size_hint=size_hint, on_block=blocks.append)
+    result = digests.digest(fd, ["sha256", "sha1", "md5"], size_hint=size_hint, on_block=blocks.append)
     assert result == expected(data, "sha256", "sha1", "md5")
     assert sum(blocks) == size
     assert max(blocks, default=0) <= MIB
@@ -380,14 +380,14 @@ def test_digests_of_every_length_whatever_the_hint(source: tuple[Path, int], siz
 def test_reading_ahead_finds_the_same(
     source: tuple[Path, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    monkeypatch.setattr(photo, "_AHEAD_BYTES", 1)
+    monkeypatch.setattr(digests, "_AHEAD_BYTES", 1)
     path, fd = source
     data = random.Random(size).randbytes(size)
     path.write_bytes(data)
     blocks: list[int] = []
     with open(tmp_path / "copy", "wb") as copy:
         copy_to = copy.fileno()
-        result = photo.digest(fd, ["sha256", "md5"], size_hint=size, copy_to=copy_to, on_block=blocks.append)
+        result = digests.digest(fd, ["sha256", "md5"], size_hint=size, copy_to=copy_to, on_block=blocks.append)
     assert result == expected(data, "sha256", "md5")
     assert (tmp_path / "copy").read_bytes() == data
     assert (sum(blocks), max(blocks) <= MIB) == (size, True)
@@ -395,7 +395,7 @@ def test_reading_ahead_finds_the_same(
 
 def test_reading_ahead_ends_with_its_reader(source: tuple[Path, int], monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether the file cannot be read any further, or nobody wants it to be."""
-    monkeypatch.setattr(photo, "_AHEAD_BYTES", 1)
+    monkeypatch.setattr(digests, "_AHEAD_BYTES", 1)
     path, fd = source
     path.write_bytes(bytes(3 * MIB))
     preadv = os.preadv
@@ -409,10 +409,10 @@ def test_reading_ahead_ends_with_its_reader(source: tuple[Path, int], monkeypatc
         raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        photo.digest(fd, ["sha256"], size_hint=3 * MIB, on_block=stop)
+        digests.digest(fd, ["sha256"], size_hint=3 * MIB, on_block=stop)
     monkeypatch.setattr(os, "preadv", broken)
     with pytest.raises(OSError, match="Input/output"):
-        photo.digest(fd, ["sha256"], size_hint=3 * MIB)
+        digests.digest(fd, ["sha256"], size_hint=3 * MIB)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("reader")]
 
 
@@ -420,7 +420,7 @@ def test_reads_from_the_start_and_leaves_the_position(source: tuple[Path, int]) 
     path, fd = source
     path.write_bytes(b"0123456789")
     os.lseek(fd, 4, os.SEEK_SET)
-    assert photo.digest(fd, ["sha256"]) == expected(b"0123456789", "sha256")
+    assert digests.digest(fd, ["sha256"]) == expected(b"0123456789", "sha256")
     assert os.lseek(fd, 0, os.SEEK_CUR) == 4
 
 
@@ -436,7 +436,7 @@ def test_a_small_photo_costs_one_read(source: tuple[Path, int], monkeypatch: pyt
         return preadv(fd, buffers, offset)
 
     monkeypatch.setattr(os, "preadv", counted)
-    photo.digest(fd, ["sha256"], size_hint=size)
+    digests.digest(fd, ["sha256"], size_hint=size)
     assert len(calls) == 1
     assert calls[0] < size + 100_000  # and no mebibyte to be zeroed first
 
@@ -448,7 +448,7 @@ def test_short_reads_are_not_the_end(source: tuple[Path, int], monkeypatch: pyte
     preadv = os.preadv
     monkeypatch.setattr(os, "preadv", lambda fd, buffers, offset: preadv(fd, [buffers[0][:1000]], offset))
     for size_hint in (0, 50_000):
-        assert photo.digest(fd, ["sha256"], size_hint=size_hint) == expected(data, "sha256")
+        assert digests.digest(fd, ["sha256"], size_hint=size_hint) == expected(data, "sha256")
 
 
 def test_copies_every_block_even_if_written_in_pieces(
@@ -460,7 +460,7 @@ def test_copies_every_block_even_if_written_in_pieces(
     write = os.write
     monkeypatch.setattr(os, "write", lambda fd, block: write(fd, bytes(block[:300_000])))
     with open(tmp_path / "copy", "wb") as copy:
-        result = photo.digest(fd, ["sha256"], size_hint=len(data), copy_to=copy.fileno())
+        result = digests.digest(fd, ["sha256"], size_hint=len(data), copy_to=copy.fileno())
     assert result == expected(data, "sha256")
     assert (tmp_path / "copy").read_bytes() == data
 
@@ -474,16 +474,16 @@ def test_on_block_may_abort_after_its_block_was_copied(source: tuple[Path, int],
 
     with open(tmp_path / "copy", "wb") as copy:
         with pytest.raises(InterruptedError, match=f"after {MIB}"):
-            photo.digest(fd, ["sha256"], copy_to=copy.fileno(), on_block=stop)
+            digests.digest(fd, ["sha256"], copy_to=copy.fileno(), on_block=stop)
         assert os.fstat(copy.fileno()).st_size == MIB
 
 
 def test_without_algorithms_it_only_counts(source: tuple[Path, int]) -> None:
     path, fd = source
     path.write_bytes(b"abc")
-    assert photo.digest(fd, ()) == (3, {})
+    assert digests.digest(fd, ()) == (3, {})
 
 
 @given(st.text("a./\u00fc", max_size=8).map(str.encode))
 def test_a_suffix_is_that_of_the_standard_library(name: bytes) -> None:
-    assert photo.suffix_in(name) == os.path.splitext(name)[1].lower()
+    assert sniffing.suffix_in(name) == os.path.splitext(name)[1].lower()

@@ -16,9 +16,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from albumup import scan as module
 from albumup.errors import LocalError, UsageError
-from albumup.scan import Filters, Found, Item, Root, Skipped, SkipReason, Unreadable, natural_key, open_root
+from albumup.photos import scan as module
+from albumup.photos.scan import Filters, Found, Item, Root, Skipped, SkipReason, Unreadable, natural_key, open_root
 
 JPEG = b"\xff\xd8\xff\xe0 a photo"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from albumup.sidecars import MOST_SIDECAR, Folders, fits, gives_way, owner_of
+from albumup.photos.sidecars import MOST_SIDECAR, Folders, fits, gives_way, owner_of
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 
-from albumup.filters import SkipReason
-from albumup.skipped import Examples, count_suffix, skipped_words
+from albumup.photos.filters import SkipReason
+from albumup.photos.skipped import Examples, count_suffix, skipped_words
 
 NO_MEDIA, EMPTY, SIDECAR, LINK = SkipReason.NO_MEDIA, SkipReason.EMPTY, SkipReason.SIDECAR, SkipReason.LINK
 

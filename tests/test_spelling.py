@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 from blind import BlindDisk
 
-from albumup import spelling
 from albumup.intake import Intake
 from albumup.journal import media
 from albumup.journal.journal import Journal
 from albumup.journal.runs import albums
-from albumup.scan import Filters, open_roots
-from albumup.spelling import Journaled, Spelling
+from albumup.journaled import Journaled
+from albumup.photos import spelling
+from albumup.photos.scan import Filters, open_roots
+from albumup.photos.spelling import Spelling
 from albumup.survey import Survey
 from albumup.verify import Copies, Outcome, look_here, pushed_folders
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from albumup import volumes as module
-from albumup.volumes import file_system_of, is_full, mount_of, volume_of
+from albumup.photos import volumes as module
+from albumup.photos.volumes import file_system_of, is_full, mount_of, volume_of
 
 
 def device_of(path: str) -> int:

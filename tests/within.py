@@ -23,7 +23,8 @@ import pytest
 import zygote
 
 from albumup import __main__ as program
-from albumup import body, volumes
+from albumup import body
+from albumup.photos import volumes
 
 Run = Callable[..., Any]
 """Runs a command, as ``zygote.run``."""

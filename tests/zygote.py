@@ -182,7 +182,7 @@ def _become(request: dict[str, Any]) -> None:
     os.environ.update(request["env"])
     time.tzset()
     if (volume := os.environ.pop(VOLUME, None)) is not None:
-        from albumup import volumes
+        from albumup.photos import volumes
 
         volumes._uuid_of = lambda *_: volume
     random.seed()

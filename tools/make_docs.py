@@ -212,7 +212,7 @@ _SUFFIXES_WIDE = 26
 
 def _media() -> Iterator[str]:
     """The table of types by suffix and content: what is called alike and told alike stands together."""
-    from albumup.media_types import rows
+    from albumup.photos.types import rows
 
     together: dict[tuple[str, str], list[str]] = {}
     for row in rows():

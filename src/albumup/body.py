@@ -23,8 +23,8 @@ from msgspec import Struct
 from albumup.disk import drop_from_cache
 from albumup.errors import LocalError
 from albumup.journal.rows import Body, Pins
-from albumup.photo import CopyFault, digest
-from albumup.volumes import file_system_of, mount_of, volume_of
+from albumup.photos.digests import CopyFault, digest
+from albumup.photos.volumes import file_system_of, mount_of, volume_of
 
 _ESCAPES = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
 """How names are written (WHATWG, multipart/form-data encoding algorithm)."""

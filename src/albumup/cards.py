@@ -16,7 +16,7 @@ from msgspec import Struct
 from albumup.body import as_pinned, is_loose
 from albumup.journal import media
 from albumup.journal.media import Medium, Seen
-from albumup.volumes import is_full, volume_of
+from albumup.photos.volumes import is_full, volume_of
 
 
 class Look(Struct, frozen=True):

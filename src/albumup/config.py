@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 from albumup.errors import ConfigError, UsageError
-from albumup.file_names import quoted
+from albumup.photos.file_names import quoted
 from albumup.template import Timetable as Timetable
 from albumup.template import did_you_mean, host_of
 from albumup.template import parse_duration as parse_duration

@@ -14,9 +14,6 @@ from albumup.body import SourceChanged, SourceGone, read_source, same_time
 from albumup.cards import Place, device_at, find
 from albumup.disk import existing, room_in
 from albumup.errors import LocalError, UsageError
-from albumup.facts import FactsReader
-from albumup.file_names import bytes_of
-from albumup.filters import Filters, SkipReason
 from albumup.journal import framing
 from albumup.journal.definitions import Described, target_of
 from albumup.journal.gathering import (
@@ -33,12 +30,16 @@ from albumup.journal.gathering import (
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Pins
 from albumup.journal.states import DONE, State
-from albumup.photo import is_video, media_type_by_name
+from albumup.journaled import Journaled, as_journaled
+from albumup.photos.file_names import bytes_of
+from albumup.photos.filters import Filters, SkipReason
+from albumup.photos.metadata.reader import FactsReader
+from albumup.photos.scan import Found, Root, Skipped, Unreadable, scan
+from albumup.photos.sidecars import Folders, digest_of_sidecar, fits, gives_way, owner_of
+from albumup.photos.skipped import count_suffix
+from albumup.photos.sniffing import is_video, media_type_by_name
+from albumup.photos.spelling import Spelling
 from albumup.prepare import taken_of
-from albumup.scan import Found, Root, Skipped, Unreadable, as_journaled, scan
-from albumup.sidecars import Folders, digest_of_sidecar, fits, gives_way, owner_of
-from albumup.skipped import count_suffix
-from albumup.spelling import Journaled, Spelling
 from albumup.survey import Survey
 from albumup.targets.base import Target
 

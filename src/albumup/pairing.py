@@ -10,8 +10,8 @@ import os
 from collections.abc import Iterable
 
 from albumup.body import as_pinned, is_loose
-from albumup.facts import FactsReader, can_read
 from albumup.journal.live import Half, Halves, near
+from albumup.photos.metadata.reader import FactsReader, can_read
 
 
 def read(halves: Halves, folders: Iterable[bytes], files_in: Iterable[bytes]) -> int:

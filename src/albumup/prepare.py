@@ -12,10 +12,10 @@ from msgspec.structs import replace
 from albumup.body import Frame, Place, SourceChanged, SourceGone, frame, new_boundary, read_source
 from albumup.config import OPTIONS
 from albumup.errors import ConfigError
-from albumup.facts import FactsReader, what_reads
-from albumup.file_names import text_of
 from albumup.journal.rows import Body, Pins, Task
-from albumup.sidecars import MOST_SIDECAR
+from albumup.photos.file_names import text_of
+from albumup.photos.metadata.reader import FactsReader, what_reads
+from albumup.photos.sidecars import MOST_SIDECAR
 from albumup.targets.base import Form, Photo, Target
 
 _MINUTE = timedelta(minutes=1)

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 from msgspec import Struct, field
 
-from albumup.file_names import text_of
-from albumup.filters import SkipReason
 from albumup.journal.gathering import Known
 from albumup.journal.live import Joined
 from albumup.journal.states import DONE, WANTING, State
-from albumup.scan import Root, Unreadable
-from albumup.skipped import Examples, skipped_words
+from albumup.photos.file_names import text_of
+from albumup.photos.filters import SkipReason
+from albumup.photos.scan import Root, Unreadable
+from albumup.photos.skipped import Examples, skipped_words
 
 
 class Survey(Struct):

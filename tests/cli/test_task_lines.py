@@ -13,7 +13,7 @@ from albumup.cli.escaping import escape, json_line
 from albumup.cli.figures import size
 from albumup.cli.screen import put_pieces
 from albumup.cli.task_lines import json_lines, text_lines
-from albumup.file_names import text_of
+from albumup.photos.file_names import text_of
 
 NASTY = 'a "b" \\ \x7f \x1b[31m \n ü \udcff \u2028 \U0001f600'
 KEYS = ("state", "size", "sha256", "attempts", "maybe_twice", "sent_as", "error", "remote_id", "url", "updated")

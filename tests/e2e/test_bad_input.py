@@ -14,7 +14,7 @@ import pytest
 from short import short_form
 
 from albumup.cli.damage import pushes_of
-from albumup.file_names import quoted
+from albumup.photos.file_names import quoted
 
 from .conftest import Home, finish, jpeg, until
 from .server import Answer, FormServer

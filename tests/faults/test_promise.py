@@ -23,16 +23,16 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from msgspec.structs import replace
 
 from albumup.body import Place, Source, SourceChanged, SourceGone, sent_name
-from albumup.facts import FactsReader
 from albumup.intake import Intake
 from albumup.journal import pauses, runs
 from albumup.journal.admin import cancel
 from albumup.journal.journal import Journal, LostTask
 from albumup.journal.rows import Task
 from albumup.journal.states import DONE, WANTING, State
+from albumup.photos.metadata.reader import FactsReader
+from albumup.photos.scan import Filters, open_root
 from albumup.prepare import body_of, photo_of, read
 from albumup.retry import LONGEST_ASKED_WAIT, LONGEST_WAIT, Circumstances, Outcome, Rules, outcome_of
-from albumup.scan import Filters, open_root
 from albumup.settings import FormSettings
 from albumup.targets.base import Original, Seen, Verdict, VerdictKind
 from albumup.targets.form import FormTarget

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import albumup.photos.volumes
 import albumup.transfer.connection
 import albumup.uploader.albums
 import albumup.uploader.engine
 import albumup.uploader.reconcile
-import albumup.volumes
 
 if TYPE_CHECKING:
     from simulation.scene import Scene
@@ -57,8 +57,8 @@ def held_still(scene: Scene) -> Iterator[None]:
         (albumup.uploader.engine, "TICK", scene.plan.tick),
         (albumup.uploader.albums, "_LOOK_SECONDS", scene.plan.tick),
         (albumup.uploader.reconcile, "_LOOK_SECONDS", scene.plan.tick),
-        (albumup.volumes, "_uuid_of", lambda *_: scene.photos.volume),
-        (albumup.volumes, "mount_of", lambda _: (scene.file_system, "")),
+        (albumup.photos.volumes, "_uuid_of", lambda *_: scene.photos.volume),
+        (albumup.photos.volumes, "mount_of", lambda _: (scene.file_system, "")),
     ]
     before = [(where, name, getattr(where, name)) for where, name, _ in replaced]
     for where, name, ours in replaced:

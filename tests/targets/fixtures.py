@@ -21,10 +21,10 @@ from servers import FormSink, Line, answer, form_of
 
 from albumup.body import read_source, sent_name
 from albumup.config import load
-from albumup.facts import FactsReader
 from albumup.helpers import Threads
 from albumup.journal.rows import Body, Task
-from albumup.photo import HEAD_BYTES, media_type
+from albumup.photos.metadata.reader import FactsReader
+from albumup.photos.sniffing import HEAD_BYTES, media_type
 from albumup.prepare import Reading, body_of, head_of, photo_of, taken_of
 from albumup.receive import Receiver, Store, album_folder_name
 from albumup.receive.names import photo_name

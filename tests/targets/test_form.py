@@ -216,7 +216,7 @@ TAKEN = '\n[targets.club.fields]\ntaken = "{taken:%Y-%m-%dT%H:%M:%S%z}"'
 
 
 def test_the_date_of_the_photo_has_its_own_offset(sink: FormSink, form: Callable[..., Target]) -> None:
-    from albumup.facts import FactsReader
+    from albumup.photos.metadata.reader import FactsReader
 
     with FactsReader() as facts:
         date = facts.read(os.fsencode(PHOTOS / "photo.jpg"), "image/jpeg").taken

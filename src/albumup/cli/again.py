@@ -39,11 +39,11 @@ def look_again(app: App, journal: Journal, album: Album, server: Target, *, want
     from albumup.cli.layout import sentence
     from albumup.cli.names import Names
     from albumup.errors import AlbumupError
-    from albumup.file_names import quoted
     from albumup.journal import runs
     from albumup.journal.lock import FileLock
     from albumup.journal.opening import paths_of
     from albumup.journal.states import DONE
+    from albumup.photos.file_names import quoted
     from albumup.targets.base import Unasked
     from albumup.uploader.albums import AlbumWork, directly
 
@@ -84,8 +84,8 @@ def look_again(app: App, journal: Journal, album: Album, server: Target, *, want
 def say_link(app: App, journal: Journal, album: Album, *, is_asked: bool) -> None:
     """Show the share link of an album that needs no run; one that the server was not asked for is not shown."""
     from albumup.cli.escaping import escape
-    from albumup.file_names import quoted
     from albumup.journal import runs
+    from albumup.photos.file_names import quoted
 
     link = next((one.share for one in runs.albums(journal) if one.id == album.id), None)
     if link is not None and is_asked:

@@ -11,7 +11,7 @@ from albumup.cli.escaping import escape
 from albumup.cli.figures import photos, size
 from albumup.cli.screen import Screen
 from albumup.errors import AlbumupError
-from albumup.file_names import text_of
+from albumup.photos.file_names import text_of
 from albumup.targets.base import Asked, Unasked, VerdictKind
 from albumup.uploader.events import Progress
 

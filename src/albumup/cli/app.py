@@ -150,7 +150,7 @@ class App:
         """A new journal is not made on another disk than was meant, one that is not mounted now."""
         from albumup.disk import missing_disk, unmounted
         from albumup.errors import TryLater, UsageError
-        from albumup.file_names import quoted
+        from albumup.photos.file_names import quoted
 
         folder = os.path.dirname(self.journal)
         if place := unmounted(folder):

@@ -36,7 +36,8 @@ def cancel(app: App, /, album: str, files: tuple[str, ...], target: str | None) 
     from albumup.journal import admin, runs
     from albumup.journal.lock import FileLock
     from albumup.journal.opening import paths_of
-    from albumup.spelling import Journaled, Spelling
+    from albumup.journaled import Journaled
+    from albumup.photos.spelling import Spelling
     from albumup.uploader.spooling import sweep
 
     found = opened(app, [album], target)
@@ -93,10 +94,10 @@ def forget(app: App, /, album: str, target: str | None) -> int:
     from albumup.cli.albums import opened
     from albumup.cli.words import by_state, title_of
     from albumup.errors import UsageError
-    from albumup.file_names import quoted
     from albumup.journal import admin, copies, runs
     from albumup.journal.opening import paths_of
     from albumup.journal.states import WANTING
+    from albumup.photos.file_names import quoted
     from albumup.uploader.spooling import drop_copies
 
     found = opened(app, [album], target)

@@ -10,12 +10,12 @@ from albumup.cli.app import App
 from albumup.cli.endings import Ending
 from albumup.cli.names import Names
 from albumup.cli.reasons import kind_of
-from albumup.file_names import text_of
 from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.reading import statuses
 from albumup.journal.rows import Album
 from albumup.journal.states import DONE
+from albumup.photos.file_names import text_of
 from albumup.uploader.options import RunEnd
 
 

@@ -8,11 +8,11 @@ from albumup.cli.endings import Ending, commands_for
 from albumup.cli.figures import photos, span
 from albumup.cli.reasons import grouped
 from albumup.cli.words import title_of
-from albumup.file_names import quoted
 from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
 from albumup.journal.states import DONE, State
+from albumup.photos.file_names import quoted
 from albumup.retry import LADDER
 
 

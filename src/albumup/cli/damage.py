@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 from albumup.config import shown
 from albumup.errors import AlbumupError, LocalError
-from albumup.file_names import quoted, text_of
 from albumup.journal.lock import FileLock
 from albumup.journal.opening import CorruptJournal, is_damaged, journal_fault, paths_of, set_aside
+from albumup.photos.file_names import quoted, text_of
 
 _MOST = 10
 _PUSH_AGAIN = "nothing of this push is in the journal yet; see to that (make room), then push again"

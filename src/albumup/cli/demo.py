@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from albumup.cli.app import App, pass_app, shared
 from albumup.cli.help import command, option
-from albumup.file_names import quoted
+from albumup.photos.file_names import quoted
 
 if TYPE_CHECKING:
     from albumup.cli.screen import Screen

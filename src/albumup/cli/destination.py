@@ -14,9 +14,9 @@ from albumup.cli.escaping import escape
 from albumup.cli.figures import photos
 from albumup.config import TargetTable, shown, target_from_options
 from albumup.errors import ConfigError, UsageError
-from albumup.file_names import quoted
 from albumup.journal.definitions import Described, Place, place_of
 from albumup.journal.definitions import is_redefined as is_redefined_by
+from albumup.photos.file_names import quoted
 from albumup.targets.base import Target
 from albumup.targets.building import INBOX, build, default_target, table_of
 

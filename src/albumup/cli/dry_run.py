@@ -28,8 +28,8 @@ def dry_run(
     from albumup.cli.queued import left_out, unread
     from albumup.cli.screen import put_json
     from albumup.cli.words import shown_name
-    from albumup.file_names import quoted
     from albumup.journal.reading import statuses
+    from albumup.photos.file_names import quoted
 
     reader = app.reader()
     intake.look_into(reader)

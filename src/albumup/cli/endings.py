@@ -12,12 +12,12 @@ from albumup.cli.names import Names
 from albumup.cli.reasons import MOST_LINES, Group, grouped, lines_of, rows
 from albumup.cli.words import ended, has_twin, title_of
 from albumup.config import shown
-from albumup.file_names import quoted
 from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.reading import goes_unasked
 from albumup.journal.rows import Album, Tally
 from albumup.journal.states import DONE, WANTING, Owed, State, is_one_of
+from albumup.photos.file_names import quoted
 from albumup.uploader.options import RunEnd
 
 _MOST_NAMED = 8

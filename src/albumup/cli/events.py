@@ -10,11 +10,11 @@ from albumup.cli.figures import photos, size, span
 from albumup.cli.layout import sentence
 from albumup.cli.names import Names
 from albumup.cli.words import title_of, title_of_all, utc
-from albumup.file_names import quoted, text_of
 from albumup.journal import media, runs
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
 from albumup.journal.states import DONE, State
+from albumup.photos.file_names import quoted, text_of
 from albumup.uploader.events import Progress
 from albumup.uploader.lane import Closing
 from albumup.uploader.origins import STRANGER

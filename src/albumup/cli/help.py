@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 from click.types import OptionHelpExtra
 
-from albumup.file_names import as_typed, quoted
+from albumup.photos.file_names import as_typed, quoted
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -10,8 +10,8 @@ import click
 
 from albumup.cli.app import App, pass_app, shared
 from albumup.cli.help import OneOf, command, option
-from albumup.file_names import quoted
 from albumup.journal.states import WANTING, State
+from albumup.photos.file_names import quoted
 
 if TYPE_CHECKING:
     import sqlite3

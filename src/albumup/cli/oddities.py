@@ -5,7 +5,7 @@ from __future__ import annotations
 from albumup.cli.escaping import escape
 from albumup.cli.figures import are, photos
 from albumup.cli.screen import Screen
-from albumup.skipped import Examples
+from albumup.photos.skipped import Examples
 from albumup.survey import Survey
 
 

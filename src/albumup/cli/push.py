@@ -16,10 +16,10 @@ from albumup.cli.sending import options_of, upload_options
 
 if TYPE_CHECKING:
     from albumup.cli.destination import Destination
-    from albumup.filters import Filters
     from albumup.intake import Intake
     from albumup.journal.journal import Journal
-    from albumup.scan import Root, Skipped
+    from albumup.photos.filters import Filters
+    from albumup.photos.scan import Root, Skipped
     from albumup.targets.base import Target
     from albumup.uploader.options import Options
 
@@ -176,7 +176,7 @@ def _spools(app: App, given: dict[str, Any]) -> bool:
 
 def _roots(paths: tuple[str, ...], files_from: str | None) -> list[Root]:
     from albumup.errors import UsageError
-    from albumup.scan import open_roots, read_list
+    from albumup.photos.scan import open_roots, read_list
 
     named: list[str | bytes] = list(paths)
     if files_from is not None:
@@ -212,7 +212,8 @@ def _as_it_is_called(app: App, journal: Journal | None, album: str, folder: byte
     """The album of a folder: it may be called by another spelling of the folder's name."""
     from contextlib import closing
 
-    from albumup.spelling import Journaled, Spelling
+    from albumup.journaled import Journaled
+    from albumup.photos.spelling import Spelling
 
     if journal is not None:
         return Journaled(journal.connection, Spelling()).album(album, folder)
@@ -258,8 +259,8 @@ def _warn(app: App, target: Target) -> None:
 
 def _filters(given: dict[str, Any]) -> Filters:
     from albumup.errors import UsageError
-    from albumup.filters import Filters
-    from albumup.scan import parse_since
+    from albumup.photos.filters import Filters
+    from albumup.photos.scan import parse_since
 
     try:
         since = parse_since(given["since"], time.time()) if given["since"] is not None else None

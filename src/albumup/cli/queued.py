@@ -13,16 +13,16 @@ from albumup.cli.escaping import escape
 from albumup.cli.events import event_json
 from albumup.cli.figures import are, counted, photos, size
 from albumup.cli.oddities import say_oddities
-from albumup.facts import INSTALL_PHOTOS
-from albumup.filters import SkipReason
 from albumup.journal.states import State
-from albumup.skipped import skipped_words
+from albumup.photos.filters import SkipReason
+from albumup.photos.metadata.reader import INSTALL_PHOTOS
+from albumup.photos.skipped import skipped_words
 
 if TYPE_CHECKING:
     from albumup.cli.app import App
     from albumup.journal.journal import Journal
     from albumup.journal.rows import Album
-    from albumup.scan import Unreadable
+    from albumup.photos.scan import Unreadable
     from albumup.survey import Survey
     from albumup.targets.base import Target
 

@@ -13,9 +13,9 @@ from albumup.cli.escaping import escape
 from albumup.cli.figures import photos
 from albumup.cli.layout import cells, padded, wrapped
 from albumup.cli.names import Names
-from albumup.file_names import text_of
 from albumup.journal.journal import Journal
 from albumup.journal.states import WANTING, is_one_of
+from albumup.photos.file_names import text_of
 
 MOST_LINES = 10
 """Rows that the details of a run take on a terminal of 80 columns, whatever went wrong."""

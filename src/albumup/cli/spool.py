@@ -18,8 +18,8 @@ def look_at_spool(app: App, journal: Journal | None, folder: str, given: dict[st
     from albumup.config import place_of, shown
     from albumup.disk import missing_disk
     from albumup.errors import ConfigError, UsageError
-    from albumup.file_names import quoted
     from albumup.journal import copies
+    from albumup.photos.file_names import quoted
     from albumup.uploader.spooling import look_at_place
 
     look_at_place(folder, was_used=journal is not None and copies.was_used(journal, folder))

@@ -75,9 +75,9 @@ def alone(app: App) -> int:
 
 def _next(app: App, found: list[dict[str, Any]]) -> str:
     """The one command that makes sense now."""
-    from albumup.file_names import quoted
     from albumup.journal.opening import local_faults
     from albumup.journal.reading import goes_unasked
+    from albumup.photos.file_names import quoted
 
     if not all(one["settled"] for one in found):
         return "albumup resume"

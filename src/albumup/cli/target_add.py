@@ -91,7 +91,7 @@ def _absolute(path: str | None) -> str | None:
 
 
 def _next(app: App, table: TargetTable, is_default: bool) -> str:
-    from albumup.file_names import quoted
+    from albumup.photos.file_names import quoted
 
     needs_name = app.config.targets and not is_default
     named = app.options.get("config")

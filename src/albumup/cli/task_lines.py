@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from albumup.cli.escaping import escape
 from albumup.cli.figures import size
-from albumup.file_names import text_of
 from albumup.journal.reading import JsonRow, TextRow
+from albumup.photos.file_names import text_of
 
 _OBJECT = (
     '%s, "path": %s, "state": "%s", "size": %d, "sha256": %s, "attempts": %d, "maybe_twice": %s, "sent_as": %s,'

@@ -122,9 +122,9 @@ def _not_accepted(journal: Journal, album: Album) -> list[str]:
     """The photos that a server which cannot be asked did not accept, by state, and what to type for them."""
     from albumup.cli.endings import retry_command
     from albumup.cli.words import by_state
-    from albumup.file_names import quoted
     from albumup.journal import runs
     from albumup.journal.states import DONE, WANTING
+    from albumup.photos.file_names import quoted
 
     tally = runs.tally(journal, album.id)
     rest = {state: count for state, count in tally.photos.items() if count and state not in DONE}
@@ -206,8 +206,8 @@ def ways_on(findings: Sequence[Finding], folders: Sequence[bytes], album: Album,
 
     ``is_one``: the only album of its name.
     """
-    from albumup.file_names import quoted, text_of
-    from albumup.leavings import is_leavings, is_leavings_folder
+    from albumup.photos.file_names import quoted, text_of
+    from albumup.photos.leavings import is_leavings, is_leavings_folder
 
     wanted: dict[tuple[bytes, bool], set[str]] = {}
     for one in findings:
@@ -256,8 +256,8 @@ def _verdict(journal: Journal, album: Album, server: Target, outcome: Outcome) -
     from albumup.cli.figures import counted, size, were
     from albumup.cli.words import ended
     from albumup.config import shown
-    from albumup.file_names import quoted
     from albumup.journal.runs import has_unsent
+    from albumup.photos.file_names import quoted
     from albumup.verify import is_by_name
 
     where = f"{outcome.on_server} of {outcome.photos} are on {escape(shown(server.address))}"

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from albumup.errors import UsageError
-from albumup.file_names import quoted, text_of
 from albumup.journal import pauses, runs
 from albumup.journal.definitions import drop_unused
 from albumup.journal.journal import Journal
 from albumup.journal.states import DONE, State
+from albumup.photos.file_names import quoted, text_of
 
 _MOST_PATHS = 10
 

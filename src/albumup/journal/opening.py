@@ -20,7 +20,7 @@ from albumup.disk import fsync_folder, make_folder, room_for
 from albumup.errors import AlbumupError, ConfigError, LocalError
 from albumup.journal.lock import FileLock
 from albumup.journal.schema import APPLICATION_ID, VERSION, migrate
-from albumup.volumes import file_system_of
+from albumup.photos.volumes import file_system_of
 
 BUSY_SECONDS = 30.0
 """How long a writer waits for another writer's commit."""

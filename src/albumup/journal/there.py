@@ -6,8 +6,8 @@ import os
 
 from msgspec import Struct
 
-from albumup.file_names import text_of
 from albumup.journal.journal import Journal
+from albumup.photos.file_names import text_of
 
 
 class Stored(Struct, frozen=True):

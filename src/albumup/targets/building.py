@@ -16,7 +16,7 @@ import msgspec
 
 from albumup.config import Config, TargetTable, beside, settings_of, shown
 from albumup.errors import ConfigError
-from albumup.file_names import quoted
+from albumup.photos.file_names import quoted
 from albumup.settings import CommonSettings
 from albumup.targets.base import BUILT_IN, Check, Target
 from albumup.template import did_you_mean

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from albumup.errors import ConfigError
-from albumup.file_names import bytes_of
-from albumup.photo import may_be_media, needs_content, suffix_of
+from albumup.photos.file_names import bytes_of
+from albumup.photos.sniffing import may_be_media, needs_content, suffix_of
 from albumup.settings import CommonSettings, ImmichSettings
 from albumup.targets.base import (
     Asked,

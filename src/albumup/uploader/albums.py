@@ -12,11 +12,11 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from albumup.errors import AlbumupError
-from albumup.file_names import quoted
 from albumup.helpers import Work
 from albumup.journal import runs, there
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
+from albumup.photos.file_names import quoted
 from albumup.targets.base import AlbumGone, Asked, NotAllowed, ServerAlbum, Target, Unasked, VerdictKind
 from albumup.transfer.http import Http
 from albumup.uploader.lane import Lane

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from albumup.config import OPTIONS
-from albumup.file_names import quoted, text_of
 from albumup.journal.rows import Task
+from albumup.photos.file_names import quoted, text_of
 from albumup.retry import Finding
 from albumup.targets.base import Target
 from albumup.uploader.lane import Closing, Lane

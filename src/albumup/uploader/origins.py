@@ -15,8 +15,8 @@ from albumup.journal.commits import Commits
 from albumup.journal.journal import Journal
 from albumup.journal.media import Medium, Seen
 from albumup.journal.rows import Task
+from albumup.photos.volumes import is_full, volume_of
 from albumup.uploader.queue import Queue
-from albumup.volumes import is_full, volume_of
 
 STRANGER = f"{ANOTHER_VOLUME}, or its photos were edited"
 """Why photos wait when the disk itself does not tell."""

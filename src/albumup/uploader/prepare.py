@@ -33,13 +33,13 @@ from albumup.body import (
 from albumup.cards import device_at
 from albumup.disk import fsync_folder
 from albumup.errors import AlbumupError, ConfigError
-from albumup.facts import FactsReader
 from albumup.helpers import THREADS, Work
 from albumup.journal import copies, framing
 from albumup.journal.journal import Journal, LostTask
 from albumup.journal.naming import Folder
 from albumup.journal.rows import Body, Framed, Pins, Task
 from albumup.journal.states import Prepared
+from albumup.photos.metadata.reader import FactsReader
 from albumup.prepare import Reading, body_of, photo_of, read, reread
 from albumup.targets.base import Photo
 from albumup.uploader.lane import Lane

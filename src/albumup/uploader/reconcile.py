@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from albumup.errors import AlbumupError
-from albumup.file_names import text_of
 from albumup.helpers import Work
 from albumup.journal.journal import Journal, LostTask
 from albumup.journal.rows import Task
 from albumup.journal.states import DONE, State
+from albumup.photos.file_names import text_of
 from albumup.targets.base import Asked, NotAllowed, Original, Seen, Target, Unasked, Verdict, VerdictKind
 from albumup.transfer.http import Http
 from albumup.uploader.lane import Lane

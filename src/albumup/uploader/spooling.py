@@ -9,10 +9,10 @@ from collections.abc import Iterable
 
 from albumup.disk import make_folder, unmounted
 from albumup.errors import TryLater
-from albumup.file_names import quoted
 from albumup.journal import copies
 from albumup.journal.journal import Journal
 from albumup.journal.opening import local_faults
+from albumup.photos.file_names import quoted
 
 _NAME_DIGITS = 32
 

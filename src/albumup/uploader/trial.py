@@ -11,11 +11,11 @@ from msgspec.structs import replace
 
 from albumup.body import SourceGone, read_source, sent_name
 from albumup.errors import UsageError
-from albumup.facts import FactsReader
-from albumup.file_names import text_of
 from albumup.helpers import Threads
 from albumup.journal.rows import Task
-from albumup.photo import ANYTHING, HEAD_BYTES, media_type
+from albumup.photos.file_names import text_of
+from albumup.photos.metadata.reader import FactsReader
+from albumup.photos.sniffing import ANYTHING, HEAD_BYTES, media_type
 from albumup.prepare import Reading, body_of, head_of, photo_of, taken_of
 from albumup.retry import Circumstances, Finding, Outcome, health_of, outcome_of
 from albumup.targets.base import Photo, Target

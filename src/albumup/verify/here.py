@@ -11,12 +11,20 @@ from dataclasses import dataclass
 
 from albumup.body import SourceChanged, SourceGone, read_source
 from albumup.disk import drop_from_cache
-from albumup.file_names import text_of
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
-from albumup.leavings import STORE_FOLDERS, Makers, is_apple_double, is_bin, is_nas_thumbnail, is_store, may_be_made
-from albumup.photo import HEAD_BYTES, is_source, may_be_media, media_type, suffix_in
-from albumup.spelling import Spelling
+from albumup.photos.file_names import text_of
+from albumup.photos.leavings import (
+    STORE_FOLDERS,
+    Makers,
+    is_apple_double,
+    is_bin,
+    is_nas_thumbnail,
+    is_store,
+    may_be_made,
+)
+from albumup.photos.sniffing import HEAD_BYTES, is_source, may_be_media, media_type, suffix_in
+from albumup.photos.spelling import Spelling
 from albumup.verify.findings import Finding, Kind, Outcome
 from albumup.verify.there import Copies
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from albumup.file_names import text_of
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
 from albumup.journal.states import DONE, State
+from albumup.photos.file_names import text_of
 from albumup.targets.base import Asked, Original, Target, Verdict, VerdictKind
 from albumup.transfer.http import Http
 from albumup.verify.findings import Copy, There

@@ -13,8 +13,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from albumup.leavings import is_leavings, is_leavings_by_suffix, is_leavings_folder, is_made_by_library
-from albumup.photo import suffix_in
+from albumup.photos.leavings import is_leavings, is_leavings_by_suffix, is_leavings_folder, is_made_by_library
+from albumup.photos.sniffing import suffix_in
 
 
 class Filters(Struct, frozen=True):

@@ -13,5 +13,5 @@ def hush(library: str) -> None:
     it came in.
     """
     # A warning may be put down to whoever called the library, too.
-    warnings.filterwarnings("ignore", module=rf"({library}|albumup\.facts)(\.|$)")
+    warnings.filterwarnings("ignore", module=rf"({library}|albumup\.photos\.metadata)(\.|$)")
     logging.getLogger(library).setLevel(logging.CRITICAL + 1)

@@ -14,9 +14,9 @@ import contextlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from albumup.facts.boxes import Broken, Span, boxes, part, texts
-from albumup.facts.patience import PatientFile
-from albumup.facts.values import FIRST_CLIP, LAST_YEAR, Facts, clip_moment, content_id, first
+from albumup.photos.metadata.bounded_file import PatientFile
+from albumup.photos.metadata.boxes import Broken, Span, boxes, part, texts
+from albumup.photos.metadata.values import FIRST_CLIP, LAST_YEAR, Facts, clip_moment, content_id, first
 
 _PREFIX = "com.apple.quicktime."
 _SAID = (_PREFIX + "creationdate", "date", "IDIT", "\xa9day")

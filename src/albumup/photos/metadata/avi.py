@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice
 
-from albumup.facts import raws
-from albumup.facts.boxes import Broken, Span, part
-from albumup.facts.patience import PatientFile
-from albumup.facts.values import Facts, clip_moment, first
+from albumup.photos.metadata import raws
+from albumup.photos.metadata.bounded_file import PatientFile
+from albumup.photos.metadata.boxes import Broken, Span, part
+from albumup.photos.metadata.values import Facts, clip_moment, first
 
 _MOST_CHUNKS = 2000
 _MOST_LENGTH = 1 << 16

@@ -10,8 +10,8 @@ from __future__ import annotations
 import contextlib
 from datetime import datetime
 
-from albumup.facts.patience import PatientFile
-from albumup.facts.values import Facts, clip_moment
+from albumup.photos.metadata.bounded_file import PatientFile
+from albumup.photos.metadata.values import Facts, clip_moment
 
 _MOST_BYTES = 2 << 20
 """The message comes with the first picture."""

@@ -19,7 +19,7 @@ import threading
 import time
 from datetime import datetime
 
-from albumup.facts.values import (
+from albumup.photos.metadata.values import (
     DIGITIZED,
     FIRST_CLIP,
     ORIGINAL,

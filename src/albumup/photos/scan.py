@@ -19,12 +19,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from albumup.errors import LocalError, UsageError
-from albumup.file_names import text_of
-from albumup.filters import Filters, Rules, SkipReason
-from albumup.leavings import is_apple_double, is_store, is_stored_album
-from albumup.photo import ANYTHING, HEAD_BYTES, judged, media_type_by_name, needs_content, suffix_in
-from albumup.spelling import Journaled, Spelling
-from albumup.volumes import volume_of
+from albumup.photos.file_names import text_of
+from albumup.photos.filters import Filters, Rules, SkipReason
+from albumup.photos.leavings import is_apple_double, is_store, is_stored_album
+from albumup.photos.sniffing import ANYTHING, HEAD_BYTES, judged, media_type_by_name, needs_content, suffix_in
+from albumup.photos.spelling import Spelling
+from albumup.photos.volumes import volume_of
 
 
 class Root(Struct, frozen=True):
@@ -79,18 +79,6 @@ def open_roots(paths: Iterable[str | bytes]) -> list[Root]:
     spelling = Spelling()
     roots = (open_root(path, spelling) for path in dict.fromkeys(map(os.fsencode, paths)))
     return list({root.path: root for root in roots}.values())
-
-
-def as_journaled(roots: Iterable[Root], journaled: Journaled) -> list[Root]:
-    """The same roots, in folders as the journal spells them."""
-    found: dict[bytes, Root] = {}
-    for root in roots:
-        if root.is_folder:
-            path = journaled.folder(root.path)
-        else:
-            path = os.path.join(journaled.folder(os.path.dirname(root.path)), os.path.basename(root.path))
-        found.setdefault(path, replace(root, path=path))
-    return list(found.values())
 
 
 def open_root(path: str | bytes, spelling: Spelling | None = None) -> Root:

@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Iterator
 from itertools import islice
 
-from albumup.facts.patience import PatientFile
+from albumup.photos.metadata.bounded_file import PatientFile
 
 _MOST_LENGTH = 1 << 20
 _MOST_TEXTS, _MOST_LETTERS = 1000, 1000

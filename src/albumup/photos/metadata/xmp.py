@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from albumup.facts.patience import PatientFile
-from albumup.facts.values import Facts, first, moment
+from albumup.photos.metadata.bounded_file import PatientFile
+from albumup.photos.metadata.values import Facts, first, moment
 
 _MOST_BYTES = 1 << 20
 

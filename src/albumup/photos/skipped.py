@@ -6,9 +6,9 @@ from collections import Counter
 
 from msgspec import Struct, field
 
-from albumup.file_names import text_of
-from albumup.filters import SkipReason
-from albumup.photo import suffix_in
+from albumup.photos.file_names import text_of
+from albumup.photos.filters import SkipReason
+from albumup.photos.sniffing import suffix_in
 
 _EXAMPLES = 10
 _MOST_SUFFIXES = 1000

@@ -6,8 +6,8 @@ import functools
 from types import ModuleType
 from typing import BinaryIO
 
-from albumup.facts.quiet import hush
-from albumup.facts.values import DIGITIZED, ORIGINAL, Facts, Names, first, moment
+from albumup.photos.metadata.quiet import hush
+from albumup.photos.metadata.values import DIGITIZED, ORIGINAL, Facts, Names, first, moment
 
 
 def can_read() -> bool:

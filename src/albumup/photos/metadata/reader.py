@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Iterator
 from types import TracebackType
 
-from albumup.facts import avchd, avi, clips, exiftool, matroska, pictures, raws, xmp
-from albumup.facts.patience import PatientFile
-from albumup.facts.values import Facts
-from albumup.photo import HEAD_BYTES
+from albumup.photos.metadata import avchd, avi, clips, exiftool, matroska, pictures, raws, xmp
+from albumup.photos.metadata.bounded_file import PatientFile
+from albumup.photos.metadata.values import Facts
+from albumup.photos.sniffing import HEAD_BYTES
 
 _Reader = Callable[[PatientFile], Facts | None]
 

@@ -12,9 +12,9 @@ import struct
 from types import ModuleType
 from typing import BinaryIO
 
-from albumup.facts import xmp
-from albumup.facts.quiet import hush
-from albumup.facts.values import Facts, content_id, first, moment
+from albumup.photos.metadata import xmp
+from albumup.photos.metadata.quiet import hush
+from albumup.photos.metadata.values import Facts, content_id, first, moment
 
 _EXIF_IFD, _MAKER_NOTE = 0x8769, 0x927C
 _ORIGINAL, _DIGITIZED = (0x9003, 0x9291, 0x9011), (0x9004, 0x9292, 0x9012)

@@ -9,9 +9,9 @@ import contextlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from albumup.facts.boxes import Broken, Span, part
-from albumup.facts.patience import PatientFile
-from albumup.facts.values import FIRST_CLIP, LAST_YEAR, Facts
+from albumup.photos.metadata.bounded_file import PatientFile
+from albumup.photos.metadata.boxes import Broken, Span, part
+from albumup.photos.metadata.values import FIRST_CLIP, LAST_YEAR, Facts
 
 _SEGMENT, _INFO, _CLUSTER, _DATE = 0x18538067, 0x1549A966, 0x1F43B675, 0x4461
 

@@ -9,7 +9,7 @@ import hashlib
 import os
 from collections.abc import Iterable
 
-from albumup.media_types import TYPES, Kind, MediaType
+from albumup.photos.types import TYPES, Kind, MediaType
 
 MOST_SIDECAR = 1 << 20
 """Bytes; what is larger is no sidecar, and stays where it is."""
