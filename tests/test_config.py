@@ -11,11 +11,12 @@ from typing import Any, Literal
 
 import pytest
 
-from albumup import config, token_source
-from albumup.config import Config, Defaults, TargetTable, load, settings_of, target_from_options
+from albumup.config import file as config
+from albumup.config import token_source
+from albumup.config.file import Config, Defaults, TargetTable, load, settings_of, target_from_options
+from albumup.config.settings import CommonSettings, FormSettings, InboxSettings, is_secret_name, warnings
+from albumup.config.token_source import masked, read_token
 from albumup.errors import AlbumupError, ConfigError, UsageError
-from albumup.settings import CommonSettings, FormSettings, InboxSettings, is_secret_name, warnings
-from albumup.token_source import masked, read_token
 
 SECRET = "hunter2-s3cret"
 CLUB = '[targets.club]\nkind = "form"\nurl = "https://club.example.org/{album}"\n'
@@ -68,10 +69,10 @@ def club(lines: str = "") -> FormSettings:
 
 
 def test_importing_it_is_cheap() -> None:
-    code = "import sys, albumup.config; print(*sys.modules)"
+    code = "import sys, albumup.config.file; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     slow = {"msgspec", "tomllib", "platformdirs", "difflib", "subprocess", "json", "jmespath", "zoneinfo"}
-    assert "albumup.config" in loaded
+    assert "albumup.config.file" in loaded
     assert not slow & set(loaded)
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from albumup.definition import fingerprint, kept
-from albumup.settings import FormSettings, ImmichSettings
+from albumup.config.definition import fingerprint, kept
+from albumup.config.settings import FormSettings, ImmichSettings
 
 URL = "https://club.example.org/up"
 

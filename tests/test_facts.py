@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from albumup.body import SourceGone
-from albumup.config import load
+from albumup.config.file import load
 from albumup.errors import ConfigError
 from albumup.photos.metadata import bounded_file as patience
 from albumup.photos.metadata import exiftool, pictures, raws, reader

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from albumup.config.settings import FormSettings
 from albumup.journal.rows import Task
 from albumup.retry import Finding, Outcome, Rules
-from albumup.settings import FormSettings
 from albumup.targets.form import FormTarget
 from albumup.uploader.breaker import Breaker
 from albumup.uploader.lane import LINE_SECONDS, Closing, Held, Lane

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from albumup.template import parse_rate
+from albumup.config.template import parse_rate
 from albumup.uploader.limits import RateLimit
 
 MONDAY = datetime(2026, 1, 5, 12, 0)

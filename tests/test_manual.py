@@ -16,7 +16,7 @@ import click
 import pytest
 
 from albumup import errors
-from albumup.config import load
+from albumup.config.file import load
 from albumup.journal.states import State
 from albumup.photos import leavings
 from albumup.targets.building import check_all

@@ -10,13 +10,13 @@ import pytest
 from live import clip, still
 
 from albumup import pairing
+from albumup.config.settings import ImmichSettings
 from albumup.intake import Intake
 from albumup.journal.journal import Journal
 from albumup.journal.live import matched
 from albumup.journal.rows import Body, Pins
 from albumup.journal.states import Owed, Prepared, State, Together
 from albumup.photos.scan import Filters, open_root
-from albumup.settings import ImmichSettings
 from albumup.survey import Survey
 from albumup.targets.immich import ImmichTarget
 

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from albumup.errors import ConfigError, UsageError
-from albumup.template import (
+from albumup.config.template import (
     NAMES,
     Template,
     check_address,
@@ -21,6 +20,7 @@ from albumup.template import (
     parse_rate,
     parse_size,
 )
+from albumup.errors import ConfigError, UsageError
 
 WHERE = "~/config.toml: targets.club.url"
 

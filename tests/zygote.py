@@ -33,7 +33,7 @@ _PRELOADED = (
     "albumup.__main__", "albumup.cli.push", "albumup.cli.resume", "albumup.cli.retry_failed", "albumup.cli.cancel",
     "albumup.cli.list_", "albumup.cli.share", "albumup.cli.status", "albumup.cli.target", "albumup.cli.verify",
     "albumup.cli.session", "albumup.cli.receive", "albumup.uploader.engine", "albumup.uploader.trial",
-    "albumup.config_file", "albumup.intake", "albumup.receive", "albumup.targets.form", "albumup.targets.immich",
+    "albumup.config.writing", "albumup.intake", "albumup.receive", "albumup.targets.form", "albumup.targets.immich",
     "albumup.targets.inbox", "albumup.verify", "requests", "requests_toolbelt", "sqlite_utils", "tqdm", "truststore",
     "humanize", "tabulate", "jmespath", "multipart", "platformdirs", "tomlkit", "idna", "encodings.idna", "PIL.Image",
     "exifread",

@@ -139,8 +139,8 @@ def keys_of(kind: str) -> list[tuple[str, str, str]]:
 
     from msgspec.structs import fields as struct_fields
 
-    from albumup import settings
-    from albumup.config import Defaults
+    from albumup.config import settings
+    from albumup.config.file import Defaults
 
     if kind == "defaults":
         of_options = {"patience": "duration", "limit_rate": "rate", "spool_dir": "folder"}
@@ -158,7 +158,7 @@ def keys_of(kind: str) -> list[tuple[str, str, str]]:
 
 
 def _type(wanted: object) -> str:
-    from albumup.settings import choices_of
+    from albumup.config.settings import choices_of
 
     choices = choices_of(wanted)
     return " | ".join(choices) if choices else _word(str(wanted))

@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from albumup.body import Frame, Place, SourceChanged, SourceGone, frame, new_boundary, read_source
-from albumup.config import OPTIONS
+from albumup.config.file import OPTIONS
 from albumup.errors import ConfigError
 from albumup.journal.rows import Body, Pins, Task
 from albumup.photos.file_names import text_of

@@ -155,7 +155,7 @@ def test_what_help_alone_needs_is_loaded_for_help_alone() -> None:
     done = subprocess.run([sys.executable, "-X", "importtime", "-c", code], capture_output=True, text=True, check=True)
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "albumup.cli.help" in loaded
-    assert loaded & {"shutil", "textwrap", "albumup.cli.layout", "albumup.cli.screen", "albumup.config"} == set()
+    assert loaded & {"shutil", "textwrap", "albumup.cli.layout", "albumup.cli.screen", "albumup.config.file"} == set()
 
 
 def test_no_help_text_is_broken_within_a_command() -> None:

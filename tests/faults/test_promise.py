@@ -23,6 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from msgspec.structs import replace
 
 from albumup.body import Place, Source, SourceChanged, SourceGone, sent_name
+from albumup.config.settings import FormSettings
 from albumup.intake import Intake
 from albumup.journal import pauses, runs
 from albumup.journal.admin import cancel
@@ -33,7 +34,6 @@ from albumup.photos.metadata.reader import FactsReader
 from albumup.photos.scan import Filters, open_root
 from albumup.prepare import body_of, photo_of, read
 from albumup.retry import LONGEST_ASKED_WAIT, LONGEST_WAIT, Circumstances, Outcome, Rules, outcome_of
-from albumup.settings import FormSettings
 from albumup.targets.base import Original, Seen, Verdict, VerdictKind
 from albumup.targets.form import FormTarget
 from albumup.transfer import Answer, Fault, Sent

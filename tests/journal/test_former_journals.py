@@ -24,9 +24,9 @@ from immich.fake import KEY, Immich
 from receiving import TOKEN, Client, receiving, sha256
 from servers import FormSink, answer, photo
 
-from albumup.config import TargetTable, settings_of
-from albumup.definition import fingerprint
-from albumup.settings import FormSettings, ImmichSettings, InboxSettings
+from albumup.config.definition import fingerprint
+from albumup.config.file import TargetTable, settings_of
+from albumup.config.settings import FormSettings, ImmichSettings, InboxSettings
 
 FORMER = Path(__file__).parent / "former"
 NOWHERE = {name: f"http://127.0.0.1:{port}" for port, name in enumerate(("club", "once", "away", "shed", "immich"), 1)}

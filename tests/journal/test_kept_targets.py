@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 from test_gathering import BOUNDARY, arrival, body_for, prepare_all, push
 
-from albumup.config import TargetTable, target_from_options
+from albumup.config.file import TargetTable, target_from_options
 from albumup.journal import definitions, framing, runs
 from albumup.journal.admin import forget
 from albumup.journal.definitions import Described

@@ -20,7 +20,7 @@ from msgspec import structs
 from servers import FormSink, Line, answer, form_of
 
 from albumup.body import read_source, sent_name
-from albumup.config import load
+from albumup.config.file import load
 from albumup.helpers import Threads
 from albumup.journal.rows import Body, Task
 from albumup.photos.metadata.reader import FactsReader

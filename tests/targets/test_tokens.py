@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from albumup.config import OPTIONS
-from albumup.settings import FormSettings
+from albumup.config.file import OPTIONS
+from albumup.config.settings import FormSettings
 from albumup.targets.form import FormTarget
 from albumup.targets.tokens import how_to_mend
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from albumup.config.template import did_you_mean
 from albumup.errors import ConfigError, UsageError
-from albumup.template import did_you_mean
 
 if TYPE_CHECKING:
     from albumup.cli.app import App
@@ -67,7 +67,7 @@ def say_nothing_to_do(app: App, first: str = "", *, as_json: bool, is_silent: bo
     """There is no journal, or no album in it that is meant; the exit code. Names the journal that was looked at."""
     from albumup.cli.events import summary_event
     from albumup.cli.screen import put_json
-    from albumup.config import shown
+    from albumup.config.file import shown
 
     if not is_silent:
         words = ", ".join(filter(None, (first, "nothing to do")))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from albumup.cli.outlet import Outlet
     from albumup.cli.screen import Screen
-    from albumup.config import Config
+    from albumup.config.file import Config
     from albumup.journal.journal import Journal
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -72,7 +72,7 @@ class App:
         return self._config
 
     def _read_config(self) -> Config:
-        from albumup.config import load
+        from albumup.config.file import load
 
         named = self.options.get("config") or os.environ.get("ALBUMUP_CONFIG") or None
         return load(named, may_be_missing=self.makes_config)

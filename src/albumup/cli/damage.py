@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from urllib.parse import quote
 
-from albumup.config import shown
+from albumup.config.file import shown
 from albumup.errors import AlbumupError, LocalError
 from albumup.journal.lock import FileLock
 from albumup.journal.opening import CorruptJournal, is_damaged, journal_fault, paths_of, set_aside

@@ -12,7 +12,7 @@ from albumup.cli import words
 from albumup.cli.app import App
 from albumup.cli.escaping import escape
 from albumup.cli.figures import photos
-from albumup.config import TargetTable, shown, target_from_options
+from albumup.config.file import TargetTable, shown, target_from_options
 from albumup.errors import ConfigError, UsageError
 from albumup.journal.definitions import Described, Place, place_of
 from albumup.journal.definitions import is_redefined as is_redefined_by

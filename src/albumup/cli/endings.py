@@ -11,7 +11,7 @@ from albumup.cli.figures import counted, photos, size, span, were
 from albumup.cli.names import Names
 from albumup.cli.reasons import MOST_LINES, Group, grouped, lines_of, rows
 from albumup.cli.words import ended, has_twin, title_of
-from albumup.config import shown
+from albumup.config.file import shown
 from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.reading import goes_unasked

@@ -52,7 +52,7 @@ class OneOf(click.Choice[str]):
     """One of some words; of another one it says which is near."""
 
     def get_invalid_choice_message(self, value: str, ctx: click.Context | None) -> str:  # noqa: ARG002
-        from albumup.template import did_you_mean
+        from albumup.config.template import did_you_mean
 
         return f"{value!a} is none of {', '.join(self.choices)}{did_you_mean(value, self.choices)}"
 
@@ -147,7 +147,7 @@ class Group(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         names = self.list_commands(ctx)
         if args and args[0] not in names and not args[0].startswith("-"):
-            from albumup.template import nearest
+            from albumup.config.template import nearest
 
             # What is most like a command that is never suggested was not meant for another one.
             found = nearest(args[0], names)
@@ -179,7 +179,7 @@ def group(name: str | None = None, **settings: Any) -> Callable[[Callable[..., A
 
 def _fail(command: click.Command, ctx: click.Context, option: str) -> NoReturn:
     """Say that there is no such option, and which is near."""
-    from albumup.template import nearest
+    from albumup.config.template import nearest
 
     names = [name[2:] for one in command.get_params(ctx) for name in one.opts if name.startswith("--")]
     found = nearest(option.removeprefix("--"), names)

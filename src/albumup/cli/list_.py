@@ -60,7 +60,7 @@ def list(
         is_empty = connection is None or not _put_all(connection, meant, states, as_json=as_json, nul=nul)
         others = _others(connection, meant, states) if is_empty else []
     if is_empty and app.screen.is_terminal:
-        from albumup.config import shown
+        from albumup.config.file import shown
 
         of_state = f" that is {' or '.join(states).replace('_', ' ')}" if states else ""
         app.screen.say(f"no photo{of_state} ({shown(app.journal)})")

@@ -251,7 +251,7 @@ def _destination(app: App, journal: Journal | None, album: str, given: dict[str,
 
 def _warn(app: App, target: Target) -> None:
     from albumup.cli.escaping import escape
-    from albumup.settings import warnings
+    from albumup.config.settings import warnings
 
     for warning in warnings(target.settings):
         app.screen.complain(f"Warning: {escape(warning)}")

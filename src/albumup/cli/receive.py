@@ -34,11 +34,11 @@ def receive(app: App, /, folder: str, host: str, port: int, token_file: str | No
     It says what to type on the sending side, and at its end how much it received. No link below DIR is followed.
     """
     from albumup.cli.escaping import escape
-    from albumup.config import OPTIONS, shown
+    from albumup.config.file import OPTIONS, shown
+    from albumup.config.settings import InboxSettings
+    from albumup.config.token_source import read_token
     from albumup.errors import UsageError
     from albumup.receive import is_loopback, parse_faults, serve
-    from albumup.settings import InboxSettings
-    from albumup.token_source import read_token
 
     if token_file is None and not is_loopback(host):
         raise UsageError(

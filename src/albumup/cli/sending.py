@@ -40,7 +40,7 @@ def options_of(app: App, given: dict[str, Any], patience: float | None = None) -
 
     ``patience``: cron's, in seconds, of a command that is its.
     """
-    from albumup.config import parse_duration, parse_rate
+    from albumup.config.file import parse_duration, parse_rate
     from albumup.errors import UsageError
     from albumup.journal.opening import paths_of
     from albumup.targets.building import check_all

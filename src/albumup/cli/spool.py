@@ -15,7 +15,7 @@ def look_at_spool(app: App, journal: Journal | None, folder: str, given: dict[st
 
     ``folder``: this journal's own within what ``--spool-dir`` or the config names.
     """
-    from albumup.config import place_of, shown
+    from albumup.config.file import place_of, shown
     from albumup.disk import missing_disk
     from albumup.errors import ConfigError, UsageError
     from albumup.journal import copies
@@ -43,7 +43,7 @@ def look_at_spool(app: App, journal: Journal | None, folder: str, given: dict[st
 def make_spool(app: App, folder: str) -> None:
     """Make the folder that the user named, if it is missing, and say so. Raises LocalError."""
     from albumup.cli.escaping import escape
-    from albumup.config import shown
+    from albumup.config.file import shown
     from albumup.disk import make_folder
     from albumup.journal.opening import local_faults
 

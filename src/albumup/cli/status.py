@@ -36,7 +36,7 @@ def show(app: App, albums: Sequence[str] = (), target: str | None = None, *, as_
     """Where the albums stand, on stdout; what else is to be known of them, on stderr."""
     from albumup.cli.albums import chosen
     from albumup.cli.screen import put_json
-    from albumup.config import shown
+    from albumup.config.file import shown
     from albumup.journal.lock import is_locked
     from albumup.journal.opening import local_faults, paths_of
     from albumup.journal.reading import asking, pauses, rounds_had, running, statuses

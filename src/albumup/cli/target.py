@@ -36,7 +36,7 @@ def list_targets(app: App, /) -> int:
     """
     from albumup.cli.destination import kept_targets
     from albumup.cli.screen import put_table
-    from albumup.config import TargetTable
+    from albumup.config.file import TargetTable
     from albumup.errors import ConfigError
     from albumup.targets.building import INBOX, default_target, inbox_folder
 
@@ -68,9 +68,9 @@ def show(app: App, /, name: str) -> int:
     from albumup.cli.destination import kept_targets
     from albumup.cli.escaping import escape
     from albumup.cli.screen import put
-    from albumup.settings import warnings
+    from albumup.config.settings import warnings
+    from albumup.config.token_source import masked
     from albumup.targets.building import inbox_folder, settings_for, table_of
-    from albumup.token_source import masked
 
     table = table_of(name, app.config, kept_targets(app))
     if table is None:

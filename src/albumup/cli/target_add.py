@@ -13,7 +13,7 @@ from albumup.cli.app import App, pass_app, shared
 from albumup.cli.help import command, option
 
 if TYPE_CHECKING:
-    from albumup.config import TargetTable
+    from albumup.config.file import TargetTable
     from albumup.errors import AlbumupError
     from albumup.transfer import Sent
 
@@ -46,10 +46,10 @@ def add(
     from albumup.cli.checks import put_checks
     from albumup.cli.escaping import escape
     from albumup.cli.words import ended
-    from albumup.config import TargetTable, shown
-    from albumup.config_file import add_target, drop_token, keep_token
+    from albumup.config.file import TargetTable, shown
+    from albumup.config.token_source import read_token
+    from albumup.config.writing import add_target, drop_token, keep_token
     from albumup.targets.building import settings_for, tried, wants_token
-    from albumup.token_source import read_token
 
     app.makes_config = True
     given = {"token_file": _absolute(token_file), "token_env": token_env, "ca_file": _absolute(ca_file)}
@@ -85,7 +85,7 @@ def add(
 
 def _absolute(path: str | None) -> str | None:
     """A file as the config names it, whose relative paths start elsewhere."""
-    from albumup.config import shown
+    from albumup.config.file import shown
 
     return shown(os.path.abspath(os.path.expanduser(path))) if path is not None else None
 
@@ -100,8 +100,8 @@ def _next(app: App, table: TargetTable, is_default: bool) -> str:
 
 
 def _address(url: str | None) -> str:
+    from albumup.config.settings import check_url
     from albumup.errors import UsageError
-    from albumup.settings import check_url
 
     if url is None:
         url = _asked("The server's address, as in a browser", "name it: albumup target add NAME URL")

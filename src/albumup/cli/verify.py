@@ -70,7 +70,7 @@ def _verify_one(app: App, journal: Journal, album: Album, *, deep: bool, printed
     from albumup.cli.escaping import escape
     from albumup.cli.figures import photos
     from albumup.cli.screen import put, put_flush, put_raw
-    from albumup.config import shown
+    from albumup.config.file import shown
     from albumup.journal.runs import tally, target_definitions
     from albumup.journal.states import DONE
     from albumup.targets.building import build
@@ -255,7 +255,7 @@ def _verdict(journal: Journal, album: Album, server: Target, outcome: Outcome) -
     from albumup.cli.escaping import escape
     from albumup.cli.figures import counted, size, were
     from albumup.cli.words import ended
-    from albumup.config import shown
+    from albumup.config.file import shown
     from albumup.journal.runs import has_unsent
     from albumup.photos.file_names import quoted
     from albumup.verify import is_by_name

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from albumup.cli.escaping import escape
-from albumup.config import shown
+from albumup.config.file import shown
 from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.reading import addresses

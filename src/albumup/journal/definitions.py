@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from albumup.config import TargetTable, settings_of
-from albumup.definition import fingerprint, told
+from albumup.config.definition import fingerprint, told
+from albumup.config.file import TargetTable, settings_of
+from albumup.config.settings import FormSettings
+from albumup.config.template import host_of
 from albumup.errors import ConfigError
 from albumup.journal.journal import Journal
-from albumup.settings import FormSettings
-from albumup.template import host_of
 
 _ARRIVED = "('uploaded', 'duplicate', 'in_doubt', 'sending')"
 

@@ -12,7 +12,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from albumup.template import nearest
+from albumup.config.template import nearest
 
 KINDS = {
     "drop": "the connection is reset in the middle of the body",

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from msgspec import Struct
 
-from albumup.config import OPTIONS, place_of
-from albumup.definition import fingerprint, kept
+from albumup.config.definition import fingerprint, kept
+from albumup.config.file import OPTIONS, place_of
+from albumup.config.settings import CommonSettings
 from albumup.errors import ConfigError
-from albumup.settings import CommonSettings
 from albumup.targets.answers import json_in, words_of
 from albumup.targets.masking import mask_for
 from albumup.transfer import Answer, Fault, Peer, Request, Sent

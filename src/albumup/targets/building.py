@@ -14,13 +14,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from albumup.config import Config, TargetTable, beside, settings_of, shown
+from albumup.config.file import Config, TargetTable, beside, settings_of, shown
+from albumup.config.settings import CommonSettings
+from albumup.config.template import did_you_mean
+from albumup.config.token_source import read_token
 from albumup.errors import ConfigError
 from albumup.photos.file_names import quoted
-from albumup.settings import CommonSettings
 from albumup.targets.base import BUILT_IN, Check, Target
-from albumup.template import did_you_mean
-from albumup.token_source import read_token
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

@@ -9,13 +9,13 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from albumup.config import OPTIONS
-from albumup.patterns import has_one_group, is_jmespath
-from albumup.settings import CommonSettings, FormSettings
+from albumup.config.file import OPTIONS
+from albumup.config.patterns import has_one_group, is_jmespath
+from albumup.config.settings import CommonSettings, FormSettings
+from albumup.config.template import NAMES, Template
 from albumup.targets.answers import json_in, no_of, resolved, words_in_json, words_of
 from albumup.targets.base import Check, Form, Photo, Target, Verdict, VerdictKind, checked, limit_of_proxy, words_in
 from albumup.targets.tokens import where_token_is
-from albumup.template import NAMES, Template
 from albumup.transfer import Answer, Request, Sent
 
 if TYPE_CHECKING:

@@ -16,10 +16,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
+from albumup.config.settings import CommonSettings, ImmichSettings
 from albumup.errors import ConfigError
 from albumup.photos.file_names import bytes_of
 from albumup.photos.sniffing import may_be_media, needs_content, suffix_of
-from albumup.settings import CommonSettings, ImmichSettings
 from albumup.targets.base import (
     Asked,
     Check,

@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 from urllib.parse import urljoin, urlsplit
 
+from albumup.config.settings import CommonSettings
 from albumup.errors import ConfigError
-from albumup.settings import CommonSettings
 from albumup.targets.base import NotAllowed, Target, Unasked, object_of, words_in
 from albumup.targets.tokens import how_to_mend, where_token_is
 from albumup.transfer import Answer, Fault, Sent, retry_after

@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
+from albumup.config.settings import CommonSettings, InboxSettings
 from albumup.disk import existing, room_in
 from albumup.errors import ConfigError
 from albumup.receive import Receiver, Store, store_id
 from albumup.receive.handler import NO_TOKEN
 from albumup.receive.names import album_folder_name, photo_name
-from albumup.settings import CommonSettings, InboxSettings
 from albumup.targets.base import (
     BUILT_IN,
     Asked,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from albumup.config import OPTIONS
+from albumup.config.file import OPTIONS
 
 if TYPE_CHECKING:
     from albumup.targets.base import Target

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from albumup.config import OPTIONS
+from albumup.config.file import OPTIONS
 from albumup.journal.rows import Task
 from albumup.photos.file_names import quoted, text_of
 from albumup.retry import Finding

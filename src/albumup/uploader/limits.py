@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-from albumup.config import Timetable
+from albumup.config.file import Timetable
 
 _BLOCKS_A_SECOND = 20
 _LEAST_BLOCK = 1 << 10

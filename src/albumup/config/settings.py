@@ -2,7 +2,7 @@
 
 Types and ranges are the annotations'. What they cannot say (an address, a regular expression, a template, a secret in
 the wrong place) is said by ``validate``, which every Struct has and a kind of its own extends. Importing this costs
-30 ms for msgspec; ``albumup.config`` does so only when a target's settings are wanted.
+30 ms for msgspec; ``albumup.config.file`` does so only when a target's settings are wanted.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 from msgspec import Meta
 
+from albumup.config.patterns import check_jmespath, check_pattern, has_one_group, is_jmespath
+from albumup.config.template import NAMES, Template, check_address, did_you_mean
 from albumup.errors import ConfigError
-from albumup.patterns import check_jmespath, check_pattern, has_one_group, is_jmespath
-from albumup.template import NAMES, Template, check_address, did_you_mean
 
 fields_of = functools.cache(msgspec.structs.fields)
 """The fields of a Struct. They are found by evaluating its annotations, which takes a millisecond."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from albumup.settings import TOKEN_KEYS, CommonSettings, fields_of
+from albumup.config.settings import TOKEN_KEYS, CommonSettings, fields_of
 
 FRAMES_NOTHING = frozenset(TOKEN_KEYS) | {
     "ca_file",

@@ -13,16 +13,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
+from albumup.config.template import Timetable as Timetable
+from albumup.config.template import did_you_mean, host_of
+from albumup.config.template import parse_duration as parse_duration
+from albumup.config.template import parse_rate as parse_rate
+from albumup.config.template import parse_size as parse_size
 from albumup.errors import ConfigError, UsageError
 from albumup.photos.file_names import quoted
-from albumup.template import Timetable as Timetable
-from albumup.template import did_you_mean, host_of
-from albumup.template import parse_duration as parse_duration
-from albumup.template import parse_rate as parse_rate
-from albumup.template import parse_size as parse_size
 
 if TYPE_CHECKING:
-    from albumup.settings import CommonSettings
+    from albumup.config.settings import CommonSettings
 
 T = TypeVar("T", bound="CommonSettings")
 
@@ -244,7 +244,7 @@ def _dotted(first: str, *keys: str) -> str:
 
 def settings_of(table: TargetTable, kind: type[T]) -> T:
     """The table's settings as the frozen Struct that the target's kind defines; ConfigError for the first bad one."""
-    from albumup.settings import fields_of
+    from albumup.config.settings import fields_of
 
     known = {info.name: info for info in fields_of(kind)}
     for key in table.settings:
@@ -263,7 +263,7 @@ def _converted(value: object, wanted: Any, table: TargetTable, *keys: str) -> An
     """``value`` as the type ``wanted``, one key at a time, because msgspec does not name the keys of a dict."""
     import msgspec
 
-    from albumup.settings import choices_of, worded
+    from albumup.config.settings import choices_of, worded
 
     if get_origin(wanted) is dict and isinstance(value, dict):
         return {key: _converted(one, get_args(wanted)[1], table, *keys, key) for key, one in value.items()}
@@ -300,7 +300,7 @@ def target_from_options(
 
     ``fields`` are ``name=value``, ``headers`` ``Name: value``; paths are made absolute, because another run reads them.
     """
-    from albumup.settings import FormSettings
+    from albumup.config.settings import FormSettings
 
     given = {
         "url": url,

@@ -6,11 +6,11 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from albumup.config import beside, closed_again, place_of, shown
+from albumup.config.file import beside, closed_again, place_of, shown
 from albumup.errors import ConfigError
 
 if TYPE_CHECKING:
-    from albumup.settings import CommonSettings
+    from albumup.config.settings import CommonSettings
 
 COMMAND_LIMIT = 60.0  # seconds that a token_command may take
 TOKEN_LIMIT = 65536  # bytes; a longer file is no token

@@ -9,7 +9,7 @@ import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
 
-from albumup.config import beside, shown
+from albumup.config.file import beside, shown
 from albumup.disk import fsync_folder, make_folder
 from albumup.errors import ConfigError, LocalError
 

@@ -1,0 +1,1 @@
+"""The configuration: the file, the settings of targets, what values are written in, and where tokens come from."""
