@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from albumup.photos.metadata import avchd, avi, matroska, xmp
-from albumup.photos.metadata.bounded_file import PatientFile
-from albumup.photos.metadata.reader import FactsReader
-from albumup.photos.metadata.values import Facts, moment
+from albumup.photos.metadata.bounded_file import BoundedFile
+from albumup.photos.metadata.reader import MetadataReader
+from albumup.photos.metadata.values import Metadata, moment
 
 pytestmark = pytest.mark.usefixtures("no_exiftool")
 EAST = timezone(timedelta(hours=2))
@@ -30,7 +30,7 @@ def no_exiftool(monkeypatch: pytest.MonkeyPatch) -> None:
 def taken(folder: Path, content: bytes, mime: str = "image/jpeg") -> datetime | None:
     path = folder / "file"
     path.write_bytes(content)
-    with FactsReader() as reader:
+    with MetadataReader() as reader:
         return reader.read(os.fsencode(path), mime).taken
 
 
@@ -194,7 +194,7 @@ def test_xmp_is_found_where_no_library_looks(tmp_path: Path, head: bytes) -> Non
 def test_packets_without_end_take_no_time(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"<x:xmpmeta exif:DateTimeOriginal>" * 40_000)
     start = time.process_time()
-    with PatientFile(os.fsencode(tmp_path / "file")) as file:
+    with BoundedFile(os.fsencode(tmp_path / "file")) as file:
         assert xmp.read(file) is None
     assert time.process_time() - start < 2  # a search for each one's end took minutes
 
@@ -339,7 +339,7 @@ def test_avchd(tmp_path: Path, what: str) -> None:
 
 # --- broken and hostile ones -----------------------------------------------------------------------------------------
 
-READERS: list[tuple[Callable[[PatientFile], Facts | None], bytes]] = [
+READERS: list[tuple[Callable[[BoundedFile], Metadata | None], bytes]] = [
     *((avi.read, content) for content, _ in AVIS.values()),
     *((matroska.read, EBML + content[:3000]) for content, _ in MATROSKAS.values()),
     *((avchd.read, content) for content, _ in STREAMS.values()),
@@ -358,7 +358,7 @@ def test_broken_clips_raise_nothing(data: st.DataObject, tmp_path_factory: pytes
         torn[at : at + len(value)] = value
     path = tmp_path_factory.getbasetemp() / "torn"
     path.write_bytes(torn)
-    with PatientFile(os.fsencode(path)) as file:
+    with BoundedFile(os.fsencode(path)) as file:
         found = read(file)
     assert found is None or found.taken is None or found.taken.year >= 1971
 

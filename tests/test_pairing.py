@@ -247,13 +247,13 @@ def test_only_stills_beside_a_clip_that_wants_one_are_read(pushes: Pushes, monke
 
 
 def watched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of files whose facts are read from now on."""
+    """The names of files whose metadata is read from now on."""
     read: list[str] = []
-    usual: Callable[..., object] = pairing.FactsReader.content_id
+    usual: Callable[..., object] = pairing.MetadataReader.content_id
 
     def noted(self: object, path: bytes, mime: str) -> object:
         read.append(os.path.basename(path).decode())
         return usual(self, path, mime)
 
-    monkeypatch.setattr(pairing.FactsReader, "content_id", noted)
+    monkeypatch.setattr(pairing.MetadataReader, "content_id", noted)
     return read

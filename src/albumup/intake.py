@@ -33,7 +33,7 @@ from albumup.journal.states import DONE, State
 from albumup.journaled import Journaled, as_journaled
 from albumup.photos.file_names import bytes_of
 from albumup.photos.filters import Filters, SkipReason
-from albumup.photos.metadata.reader import FactsReader
+from albumup.photos.metadata.reader import MetadataReader
 from albumup.photos.scan import Found, Root, Skipped, Unreadable, scan
 from albumup.photos.sidecars import Folders, digest_of_sidecar, fits, gives_way, owner_of
 from albumup.photos.skipped import count_suffix
@@ -99,7 +99,7 @@ class Intake:
     def arrivals(self) -> Iterator[Arrival]:
         """What is to be queued or noted, in the order of the scan. Raises UsageError when there is no photo at all."""
         index = {root.path: number for number, root in enumerate(self._roots)}
-        with FactsReader() as facts:
+        with MetadataReader() as reader:
             for item in scan(self._roots, self._filters, self._is_known, self._takes):
                 if isinstance(item, Skipped):
                     is_xmp = item.reason is SkipReason.SIDECAR and item.path.lower().endswith(b".xmp")
@@ -110,7 +110,7 @@ class Intake:
                 elif (arrival := self._classify(item, index[item.root.path])) is not None:
                     if item.oddity and arrival.action is not Action.REPIN:
                         self.survey.odd.add(item.path, item.oddity)
-                    self._expect_date(arrival, facts)
+                    self._expect_date(arrival, reader)
                     yield arrival
         if not self.survey.photos and not self.survey.skipped[SkipReason.OLDER]:
             raise UsageError(*self.survey.nothing_in(self._roots))
@@ -338,11 +338,11 @@ class Intake:
             task_id, path, medium = known.task_id, known.path, known.medium
         return Arrival(action, task_id, root, path, medium, found.relative, found.mime, pins, found.error, found.volume)
 
-    def _expect_date(self, arrival: Arrival, facts: FactsReader) -> None:
+    def _expect_date(self, arrival: Arrival, reader: MetadataReader) -> None:
         """ConfigError if a photo to be queued has no date, and the form wants one."""
         if self._server is not None and self._server.dates and arrival.action is not Action.REPIN and not arrival.error:
             with suppress(SourceGone):  # the preparer finds out
-                taken_of(arrival.path, arrival.mime, self._server, facts)
+                taken_of(arrival.path, arrival.mime, self._server, reader)
 
 
 def _check_room(folder: str, wanted: int) -> None:

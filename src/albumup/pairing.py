@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from albumup.body import as_pinned, is_loose
 from albumup.journal.live import Half, Halves, near
-from albumup.photos.metadata.reader import FactsReader, can_read
+from albumup.photos.metadata.reader import MetadataReader, can_read
 
 
 def read(halves: Halves, folders: Iterable[bytes], files_in: Iterable[bytes]) -> int:
@@ -21,17 +21,17 @@ def read(halves: Halves, folders: Iterable[bytes], files_in: Iterable[bytes]) ->
     """
     places = _Places(frozenset(folders), frozenset(files_in))
     unreadable = 0
-    with FactsReader() as facts:
+    with MetadataReader() as reader:
         for clip in halves.unheard_clips():
             if places.hold(clip) and _is_there(clip):
-                halves.hear(clip, facts.content_id(clip.path, clip.mime))
+                halves.hear(clip, reader.content_id(clip.path, clip.mime))
         for folder, wanted in halves.folders():
             if places.cover(folder):
-                unreadable += _read_stills(halves, facts, folder, wanted)
+                unreadable += _read_stills(halves, reader, folder, wanted)
     return unreadable
 
 
-def _read_stills(halves: Halves, facts: FactsReader, folder: bytes, wanted: dict[str, set[bytes]]) -> int:
+def _read_stills(halves: Halves, reader: MetadataReader, folder: bytes, wanted: dict[str, set[bytes]]) -> int:
     """Read stills until each identifier has its own; how many have none, if there are stills that cannot be read."""
     nears = set().union(*wanted.values())
     left = set(wanted)
@@ -42,7 +42,7 @@ def _read_stills(halves: Halves, facts: FactsReader, folder: bytes, wanted: dict
         if not can_read(still.mime):
             is_blind = True
         elif _is_there(still):
-            found = facts.content_id(still.path, still.mime)
+            found = reader.content_id(still.path, still.mime)
             halves.hear(still, found)
             left.discard(found)
     return len(left) if is_blind else 0

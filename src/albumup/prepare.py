@@ -14,7 +14,7 @@ from albumup.config.file import OPTIONS
 from albumup.errors import ConfigError
 from albumup.journal.rows import Body, Pins, Task
 from albumup.photos.file_names import text_of
-from albumup.photos.metadata.reader import FactsReader, what_reads
+from albumup.photos.metadata.reader import MetadataReader, what_reads
 from albumup.photos.sidecars import MOST_SIDECAR
 from albumup.targets.base import Form, Photo, Target
 
@@ -37,7 +37,7 @@ class Reading(Struct, frozen=True):
 def read(
     task: Task,
     target: Target,
-    facts: FactsReader,
+    reader: MetadataReader,
     spool: Callable[[], tuple[str, int]] | None,
     on_block: Callable[[int], None],
 ) -> Reading:
@@ -46,7 +46,7 @@ def read(
     ``spool`` opens a file for the copy: its name and descriptor. Raises SourceGone, SourceChanged,
     AnotherVolume, LocalError, and whatever ``on_block`` raises to stop it.
     """
-    taken = taken_of(task.path, task.mime, target, facts) if target.dates else None
+    taken = taken_of(task.path, task.mime, target, reader) if target.dates else None
     sidecar = _sidecar(task.sidecar_path) if task.sidecar_path is not None else None
     place = Place(task.volume)
     if spool is None:
@@ -74,7 +74,7 @@ def _sidecar(path: bytes) -> bytes | None:
 def reread(
     task: Task,
     target: Target,
-    facts: FactsReader,
+    reader: MetadataReader,
     copy: bytes | None,
     on_block: Callable[[int], None],
     *,
@@ -97,7 +97,7 @@ def reread(
             raise SourceChanged("its bytes changed")
         pins = now if copy is None else pins
     if target.dates and (taken is None or not same_zone):
-        taken = taken_of(task.path, task.mime, target, facts, copy, pins.mtime_ns)
+        taken = taken_of(task.path, task.mime, target, reader, copy, pins.mtime_ns)
     return Reading(pins, digests, taken, body.spool, task.sidecar)
 
 
@@ -105,7 +105,7 @@ def taken_of(
     path: bytes,
     mime: str,
     target: Target,
-    facts: FactsReader,
+    reader: MetadataReader,
     copy: bytes | None = None,
     modified: int | None = None,
 ) -> str:
@@ -115,7 +115,7 @@ def taken_of(
 
     Raises ConfigError where the file has none and the target names no fallback; SourceGone.
     """
-    date = facts.read(copy or path, mime).taken
+    date = reader.read(copy or path, mime).taken
     if date is None:
         try:
             modified = os.stat(path).st_mtime_ns if modified is None else modified

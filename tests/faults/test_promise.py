@@ -30,7 +30,7 @@ from albumup.journal.admin import cancel
 from albumup.journal.journal import Journal, LostTask
 from albumup.journal.rows import Task
 from albumup.journal.states import DONE, WANTING, State
-from albumup.photos.metadata.reader import FactsReader
+from albumup.photos.metadata.reader import MetadataReader
 from albumup.photos.scan import Filters, open_root
 from albumup.prepare import body_of, photo_of, read
 from albumup.retry import LONGEST_ASKED_WAIT, LONGEST_WAIT, Circumstances, Outcome, Rules, outcome_of
@@ -190,7 +190,7 @@ class Promise(RuleBasedStateMachine):
         for root in runs.roots_of(self.journal, self.album):
             for task in self.journal.unprepared(self.album, root.id, 10):
                 try:
-                    reading = read(task, self.target, FactsReader(), None, lambda _: None)
+                    reading = read(task, self.target, MetadataReader(), None, lambda _: None)
                 except SourceGone as gone:
                     with self.journal.transaction():
                         self.journal.settle_task(task.id, State.MISSING, str(gone))

@@ -20,7 +20,7 @@ import pillow_heif
 from PIL import ExifTags, Image, ImageChops, ImageDraw, ImageFilter
 
 HERE = Path(__file__).parent
-FACTS = HERE / "facts"
+METADATA = HERE / "metadata"
 DEMO = HERE.parents[1] / "src" / "albumup" / "demo_photos"
 
 Colour = tuple[int, int, int]
@@ -36,7 +36,7 @@ def main() -> None:
     make_facts()
     make_demo()
     total = 0
-    for folder in (HERE, FACTS, DEMO):
+    for folder in (HERE, METADATA, DEMO):
         for path in sorted(folder.iterdir()):
             if path.is_file():
                 print(f"{path.stat().st_size:8}  {path.relative_to(folder.parent)}")
@@ -184,9 +184,9 @@ def make_facts() -> None:
     live = exif("2026:07:14 18:03:22", "+02:00", "250")
     live[ExifTags.Base.Make] = "Apple"
     live.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.MakerNote] = apple_note(CONTENT_ID)
-    tile.save(FACTS / "live.jpg", quality=60, exif=live.tobytes())
-    tile.save(FACTS / "live.heic", quality=40, exif=live.tobytes())
-    tile.save(FACTS / "dated.avif", quality=40, exif=live.tobytes())
+    tile.save(METADATA / "live.jpg", quality=60, exif=live.tobytes())
+    tile.save(METADATA / "live.heic", quality=40, exif=live.tobytes())
+    tile.save(METADATA / "dated.avif", quality=40, exif=live.tobytes())
     seconds = int((TAKEN - datetime(1904, 1, 1, tzinfo=UTC)).total_seconds())
     apple = metadata(
         {
@@ -198,24 +198,24 @@ def make_facts() -> None:
     picture = box(b"mdat", bytes(32))
     quicktime, mp4 = box(b"ftyp", b"qt  \0\0\0\0qt  "), box(b"ftyp", b"mp42\0\0\0\0isommp42")
     # An hour later in the header: there it is when the file was written.
-    (FACTS / "live.mov").write_bytes(quicktime + picture + box(b"moov", mvhd(seconds + 3600) + apple))
-    (FACTS / "utc.mov").write_bytes(quicktime + picture + box(b"moov", mvhd(seconds)))
-    (FACTS / "utc.mp4").write_bytes(mp4 + box(b"moov", mvhd(seconds, version=1)) + picture)
-    (FACTS / "unset.mp4").write_bytes(mp4 + box(b"moov", mvhd(0)) + picture)
-    (FACTS / "unix.mp4").write_bytes(mp4 + box(b"moov", mvhd(2_082_844_800)) + picture)
+    (METADATA / "live.mov").write_bytes(quicktime + picture + box(b"moov", mvhd(seconds + 3600) + apple))
+    (METADATA / "utc.mov").write_bytes(quicktime + picture + box(b"moov", mvhd(seconds)))
+    (METADATA / "utc.mp4").write_bytes(mp4 + box(b"moov", mvhd(seconds, version=1)) + picture)
+    (METADATA / "unset.mp4").write_bytes(mp4 + box(b"moov", mvhd(0)) + picture)
+    (METADATA / "unix.mp4").write_bytes(mp4 + box(b"moov", mvhd(2_082_844_800)) + picture)
     for name, start in (("nef", b"II*\0"), ("arw", b"II*\0"), ("dng", b"II*\0"), ("orf", b"IIRO"), ("rw2", b"IIU\0")):
-        (FACTS / f"dated.{name}").write_bytes(start + dated_tiff("camera maker", 8)[4:])
+        (METADATA / f"dated.{name}").write_bytes(start + dated_tiff("camera maker", 8)[4:])
     canon = dated_tiff("Canon", 16)
-    (FACTS / "dated.cr2").write_bytes(canon[:8] + b"CR\x02\0" + bytes(4) + canon[16:])
+    (METADATA / "dated.cr2").write_bytes(canon[:8] + b"CR\x02\0" + bytes(4) + canon[16:])
     jpeg = io.BytesIO()
     tile.save(jpeg, "JPEG", quality=60, exif=exif("2026:07:14 18:03:22", "+02:00", "250").tobytes())
     fuji = b"FUJIFILMCCD-RAW 0201FF129502X-T3".ljust(60, b"\0") + b"0100"
     fuji = fuji.ljust(84, b"\0") + struct.pack(">II", 160, len(jpeg.getvalue()))
-    (FACTS / "dated.raf").write_bytes(fuji.ljust(160, b"\0") + jpeg.getvalue())
+    (METADATA / "dated.raf").write_bytes(fuji.ljust(160, b"\0") + jpeg.getvalue())
     canon_uuid = bytes.fromhex("85c0b687820f11e08111f4ce462b6a48")
     inner = box(b"uuid", canon_uuid + box(b"CMT1", tiff("Canon", "Canon EOS R")) + box(b"CMT2", exif_tiff()))
     head = box(b"ftyp", b"crx \0\0\0\x01crx isom")
-    (FACTS / "dated.cr3").write_bytes(head + box(b"moov", inner + mvhd(seconds)) + box(b"mdat", bytes(32)))
+    (METADATA / "dated.cr3").write_bytes(head + box(b"moov", inner + mvhd(seconds)) + box(b"mdat", bytes(32)))
 
 
 def apple_note(content_id: bytes) -> bytes:

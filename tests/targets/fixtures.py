@@ -23,7 +23,7 @@ from albumup.body import read_source, sent_name
 from albumup.config.file import load
 from albumup.helpers import Threads
 from albumup.journal.rows import Body, Task
-from albumup.photos.metadata.reader import FactsReader
+from albumup.photos.metadata.reader import MetadataReader
 from albumup.photos.sniffing import HEAD_BYTES, media_type
 from albumup.prepare import Reading, body_of, head_of, photo_of, taken_of
 from albumup.receive import Receiver, Store, album_folder_name
@@ -66,8 +66,8 @@ def prepare(target: Target, path: bytes | Path, album: str = "trip", index: int 
         mime=mime, size=pins.size, position=index, total=total, tries=0, attempts=0, frees=0, maybe_twice=False,
         spool=False, seen=(pins.size, pins.mtime_ns), sent_as=None, body=None,
     )  # fmt: skip
-    with FactsReader() as facts:
-        taken = taken_of(path, mime, target, facts) if target.dates else None
+    with MetadataReader() as reader:
+        taken = taken_of(path, mime, target, reader) if target.dates else None
     photo = photo_of(task, pins, digests, taken, target)
     task = structs.replace(task, sent_as=sent_name(target.filename(photo)))
     body = body_of(task, Reading(pins, digests, taken, None), target, task.sent_as or "")

@@ -216,10 +216,10 @@ TAKEN = '\n[targets.club.fields]\ntaken = "{taken:%Y-%m-%dT%H:%M:%S%z}"'
 
 
 def test_the_date_of_the_photo_has_its_own_offset(sink: FormSink, form: Callable[..., Target]) -> None:
-    from albumup.photos.metadata.reader import FactsReader
+    from albumup.photos.metadata.reader import MetadataReader
 
-    with FactsReader() as facts:
-        date = facts.read(os.fsencode(PHOTOS / "photo.jpg"), "image/jpeg").taken
+    with MetadataReader() as reader:
+        date = reader.read(os.fsencode(PHOTOS / "photo.jpg"), "image/jpeg").taken
     assert date is not None and date.tzinfo is not None
     received = arrived(sink, form('timezone = "Asia/Tokyo"' + TAKEN), PHOTOS / "photo.jpg")
     assert received.fields["taken"] == date.strftime("%Y-%m-%dT%H:%M:%S%z")

@@ -39,7 +39,7 @@ from albumup.journal.journal import Journal, LostTask
 from albumup.journal.naming import Folder
 from albumup.journal.rows import Body, Framed, Pins, Task
 from albumup.journal.states import Prepared
-from albumup.photos.metadata.reader import FactsReader
+from albumup.photos.metadata.reader import MetadataReader
 from albumup.prepare import Reading, body_of, photo_of, read, reread
 from albumup.targets.base import Photo
 from albumup.uploader.lane import Lane
@@ -119,14 +119,14 @@ class _Readers:
     """Readers of metadata, for one helper at a time each."""
 
     def __init__(self) -> None:
-        self._idle: queue.SimpleQueue[FactsReader] = queue.SimpleQueue()
+        self._idle: queue.SimpleQueue[MetadataReader] = queue.SimpleQueue()
 
     @contextlib.contextmanager
-    def one(self) -> Iterator[FactsReader]:
+    def one(self) -> Iterator[MetadataReader]:
         try:
             reader = self._idle.get_nowait()
         except queue.Empty:
-            reader = FactsReader()
+            reader = MetadataReader()
         try:
             yield reader
         finally:

@@ -14,7 +14,7 @@ from albumup.errors import UsageError
 from albumup.helpers import Threads
 from albumup.journal.rows import Task
 from albumup.photos.file_names import text_of
-from albumup.photos.metadata.reader import FactsReader
+from albumup.photos.metadata.reader import MetadataReader
 from albumup.photos.sniffing import ANYTHING, HEAD_BYTES, media_type
 from albumup.prepare import Reading, body_of, head_of, photo_of, taken_of
 from albumup.retry import Circumstances, Finding, Outcome, health_of, outcome_of
@@ -62,7 +62,7 @@ def run_trial(target: Target, path: bytes) -> Trial:
     mime = media_type(_head(path), name) or ANYTHING
     seen = (pins.size, pins.mtime_ns)
     task = Task(0, 0, ALBUM, 0, path, name, "", 0, mime, pins.size, 1, 1, 0, 0, 0, False, False, seen, None, None)
-    with FactsReader() as facts:
+    with MetadataReader() as facts:
         taken = taken_of(path, mime, target, facts) if target.dates else None
     photo = photo_of(task, pins, digests, taken, target)
     sent_as = sent_name(target.filename(photo))

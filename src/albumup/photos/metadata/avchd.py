@@ -10,8 +10,8 @@ from __future__ import annotations
 import contextlib
 from datetime import datetime
 
-from albumup.photos.metadata.bounded_file import PatientFile
-from albumup.photos.metadata.values import Facts, clip_moment
+from albumup.photos.metadata.bounded_file import BoundedFile
+from albumup.photos.metadata.values import Metadata, clip_moment
 
 _MOST_BYTES = 2 << 20
 """The message comes with the first picture."""
@@ -25,7 +25,7 @@ _YEAR_AND_MONTH, _DAY_AND_TIME = 0x18, 0x19
 _UNKNOWN, _SUMMER, _WEST, _HALF = 0x80, 0x40, 0x20, 0x01
 
 
-def read(file: PatientFile) -> Facts | None:
+def read(file: BoundedFile) -> Metadata | None:
     """The clock in the first such message; None if there is none."""
     with contextlib.suppress(OSError):
         file.seek(0)
@@ -33,7 +33,7 @@ def read(file: PatientFile) -> Facts | None:
             at = stream.find(_MARK)
             if at >= 0:
                 taken = _moment(_entries(stream[at + len(_MARK) : at + len(_MARK) + _MESSAGE]))
-                return Facts(taken) if taken is not None else None
+                return Metadata(taken) if taken is not None else None
     return None
 
 

@@ -15,9 +15,9 @@ from datetime import datetime
 from itertools import islice
 
 from albumup.photos.metadata import raws
-from albumup.photos.metadata.bounded_file import PatientFile
+from albumup.photos.metadata.bounded_file import BoundedFile
 from albumup.photos.metadata.boxes import Broken, Span, part
-from albumup.photos.metadata.values import Facts, clip_moment, first
+from albumup.photos.metadata.values import Metadata, clip_moment, first
 
 _MOST_CHUNKS = 2000
 _MOST_LENGTH = 1 << 16
@@ -32,7 +32,7 @@ _PRINTED = re.compile(r"[a-z]{3} +([a-z]{3}) +(\d{1,2}) +(\d\d?:\d\d:\d\d) +(?:[
 _NIKONS_DATE = 0x13
 
 
-def read(file: PatientFile) -> Facts | None:
+def read(file: BoundedFile) -> Metadata | None:
     """What its chunks say; None if there is nothing to be read."""
     found: dict[bytes, datetime] = {}
     with contextlib.suppress(OSError, Broken):
@@ -42,10 +42,10 @@ def read(file: PatientFile) -> Facts | None:
             if when is not None:
                 found.setdefault(kind, when)
     taken = first(found.get(kind) for kind in (b"IDIT", b"nctg", b"strd", b"ICRD"))
-    return Facts(taken) if taken is not None else None
+    return Metadata(taken) if taken is not None else None
 
 
-def _chunks(file: PatientFile, span: Span, depth: int = 0) -> Iterator[tuple[bytes, Span]]:
+def _chunks(file: BoundedFile, span: Span, depth: int = 0) -> Iterator[tuple[bytes, Span]]:
     """Each chunk, those in lists that can hold a date too; cut at the end of what they lie in.
 
     Raises OSError, Broken.
@@ -63,7 +63,7 @@ def _chunks(file: PatientFile, span: Span, depth: int = 0) -> Iterator[tuple[byt
         start = after + (after - inside) % 2
 
 
-def _date(file: PatientFile, kind: bytes, span: Span) -> datetime | None:
+def _date(file: BoundedFile, kind: bytes, span: Span) -> datetime | None:
     start, end = span
     if kind in (b"IDIT", b"ICRD"):
         return _moment(_text(file, span))
@@ -75,7 +75,7 @@ def _date(file: PatientFile, kind: bytes, span: Span) -> datetime | None:
     return None
 
 
-def _text(file: PatientFile, span: Span) -> str:
+def _text(file: BoundedFile, span: Span) -> str:
     start, end = span
     return part(file, start, min(end - start, _MOST_LENGTH)).decode("latin-1")
 

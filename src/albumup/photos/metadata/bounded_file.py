@@ -14,12 +14,12 @@ MOST_BYTES = 128 << 20
 """How much of a file a library may read. Headers are far smaller, but some readers take in a picture to find them."""
 
 
-class OutOfPatience(OSError):
+class OutOfBounds(OSError):
     """A reader asked for more than a header can be."""
 
 
-class PatientFile(io.BufferedReader):
-    """A regular file, to be read for ``SECONDS`` seconds and ``MOST_BYTES`` bytes; then OutOfPatience."""
+class BoundedFile(io.BufferedReader):
+    """A regular file, to be read for ``SECONDS`` seconds and ``MOST_BYTES`` bytes; then OutOfBounds."""
 
     def __init__(self, path: bytes) -> None:
         """Raises OSError, also for what is no regular file (a pipe would make us wait)."""
@@ -36,7 +36,7 @@ class PatientFile(io.BufferedReader):
 
     def read(self, size: int | None = -1, /) -> bytes:
         if self._left <= 0 or time.monotonic() > self._until:
-            raise OutOfPatience
+            raise OutOfBounds
         block = super().read(self._left if size is None or size < 0 else min(size, self._left))
         self._left -= len(block)
         return block

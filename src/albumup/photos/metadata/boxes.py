@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Iterator
 from itertools import islice
 
-from albumup.photos.metadata.bounded_file import PatientFile
+from albumup.photos.metadata.bounded_file import BoundedFile
 
 _MOST_LENGTH = 1 << 20
 _MOST_TEXTS, _MOST_LETTERS = 1000, 1000
@@ -26,10 +26,10 @@ class Broken(Exception):
     """No container of this kind, or a torn one."""
 
 
-def boxes(file: PatientFile, start: int, end: int) -> Iterator[tuple[bytes, Span]]:
+def boxes(file: BoundedFile, start: int, end: int) -> Iterator[tuple[bytes, Span]]:
     """Each box between two offsets: its kind, and where its content lies. Raises OSError, Broken.
 
-    However many there are, the file's patience ends.
+    However many there are, the file's bounds end it.
     """
     while end - start >= 8:
         head = part(file, start, 8)
@@ -43,7 +43,7 @@ def boxes(file: PatientFile, start: int, end: int) -> Iterator[tuple[bytes, Span
         start = after
 
 
-def part(file: PatientFile, start: int, length: int) -> bytes:
+def part(file: BoundedFile, start: int, length: int) -> bytes:
     """So many bytes from there. Raises OSError, Broken if there are fewer, or more than is sensible."""
     file.seek(start)
     block = file.read(min(length, _MOST_LENGTH))
@@ -52,7 +52,7 @@ def part(file: PatientFile, start: int, length: int) -> bytes:
     return block
 
 
-def texts(file: PatientFile, movie: Span) -> dict[str, str]:
+def texts(file: BoundedFile, movie: Span) -> dict[str, str]:
     """What a movie (``moov``) says in words, by name: Apple's keys in full, other names as four letters (``©day``).
 
     Apple writes keys to ``moov/meta``, ffmpeg to ``moov/udta/meta``; names of four letters are in ``moov/udta`` itself
@@ -67,7 +67,7 @@ def texts(file: PatientFile, movie: Span) -> dict[str, str]:
     return found
 
 
-def _texts(file: PatientFile, movie: Span) -> Iterator[tuple[str, str]]:
+def _texts(file: BoundedFile, movie: Span) -> Iterator[tuple[str, str]]:
     for kind, span in boxes(file, *movie):
         if kind == b"meta":
             yield from _damaged(_keyed(file, span))
@@ -81,7 +81,7 @@ def _damaged(pairs: Iterator[tuple[str, str]]) -> Iterator[tuple[str, str]]:
         yield from pairs
 
 
-def _user_data(file: PatientFile, span: Span) -> Iterator[tuple[str, str]]:
+def _user_data(file: BoundedFile, span: Span) -> Iterator[tuple[str, str]]:
     for kind, (start, end) in boxes(file, *span):
         if kind == b"meta":
             yield from _damaged(_keyed(file, (start, end)))
@@ -92,7 +92,7 @@ def _user_data(file: PatientFile, span: Span) -> Iterator[tuple[str, str]]:
             yield _name(kind), _decoded(part(file, start, min(end - start, _MOST_LETTERS)))
 
 
-def _keyed(file: PatientFile, span: Span) -> Iterator[tuple[str, str]]:
+def _keyed(file: BoundedFile, span: Span) -> Iterator[tuple[str, str]]:
     """The texts of a ``meta`` box."""
     start, end = span
     if end - start >= 8 and part(file, start, 8)[4:] != b"hdlr":

@@ -14,9 +14,9 @@ import contextlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from albumup.photos.metadata.bounded_file import PatientFile
+from albumup.photos.metadata.bounded_file import BoundedFile
 from albumup.photos.metadata.boxes import Broken, Span, boxes, part, texts
-from albumup.photos.metadata.values import FIRST_CLIP, LAST_YEAR, Facts, clip_moment, content_id, first
+from albumup.photos.metadata.values import FIRST_CLIP, LAST_YEAR, Metadata, clip_moment, content_id, first
 
 _PREFIX = "com.apple.quicktime."
 _SAID = (_PREFIX + "creationdate", "date", "IDIT", "\xa9day")
@@ -29,7 +29,7 @@ _FIRST_MOVIE = 1991
 """QuickTime is no older."""
 
 
-def read(file: PatientFile) -> Facts | None:
+def read(file: BoundedFile) -> Metadata | None:
     """What the movie's boxes say; None if there is no movie to be read."""
     try:
         end = file.seek(0, 2)
@@ -42,7 +42,7 @@ def read(file: PatientFile) -> Facts | None:
     taken = first(clip_moment(said.get(name, "")) for name in _SAID)
     if taken is None:
         taken = next(_damaged(_header_times(file, movie)), None)
-    return Facts(taken, content_id(said.get(_PREFIX + "content.identifier", "")))
+    return Metadata(taken, content_id(said.get(_PREFIX + "content.identifier", "")))
 
 
 def _damaged(times: Iterator[datetime]) -> Iterator[datetime]:
@@ -51,7 +51,7 @@ def _damaged(times: Iterator[datetime]) -> Iterator[datetime]:
         yield from times
 
 
-def _header_times(file: PatientFile, span: Span, within: bytes = b"moov") -> Iterator[datetime]:
+def _header_times(file: BoundedFile, span: Span, within: bytes = b"moov") -> Iterator[datetime]:
     """What the headers of a movie, of its tracks, and of their media say. Raises OSError, Broken."""
     header, deeper = _HEADERS[within]
     for kind, inside in boxes(file, *span):
@@ -61,7 +61,7 @@ def _header_times(file: PatientFile, span: Span, within: bytes = b"moov") -> Ite
             yield from _header_times(file, inside, kind)
 
 
-def _creation_time(file: PatientFile, start: int, end: int) -> datetime | None:
+def _creation_time(file: BoundedFile, start: int, end: int) -> datetime | None:
     """Of a header: seconds since 1904, in 32 bits or in 64; None where its clock was not set.
 
     Some programs count from 1970: what they write would be long before there were movies.

@@ -23,7 +23,7 @@ from albumup.photos.metadata.values import (
     DIGITIZED,
     FIRST_CLIP,
     ORIGINAL,
-    Facts,
+    Metadata,
     clip_moment,
     content_id,
     first,
@@ -101,7 +101,7 @@ class ExifTool:
         self._failures = 0
         self._closed = False
 
-    def read(self, path: bytes, descriptor: int, *, is_matroska: bool = False) -> Facts | None:
+    def read(self, path: bytes, descriptor: int, *, is_matroska: bool = False) -> Metadata | None:
         """What it says of the file that is open as ``descriptor``; None if it says nothing of use.
 
         ``is_matroska``: its DateTimeOriginal is the segment's DateUTC, which counts from 2001 where no clock was set.
@@ -115,7 +115,7 @@ class ExifTool:
             return None
         if is_matroska and _is_unset(clip_moment(answer.get("DateTimeOriginal", ""))):
             answer.pop("DateTimeOriginal", None)
-        return Facts(_taken(answer), content_id(answer.get("ContentIdentifier") or answer.get("MediaGroupUUID", "")))
+        return Metadata(_taken(answer), content_id(answer.get("ContentIdentifier") or answer.get("MediaGroupUUID", "")))
 
     def close(self) -> None:
         """End the process, if there is one; nothing is read any more."""

@@ -9,9 +9,9 @@ import contextlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from albumup.photos.metadata.bounded_file import PatientFile
+from albumup.photos.metadata.bounded_file import BoundedFile
 from albumup.photos.metadata.boxes import Broken, Span, part
-from albumup.photos.metadata.values import FIRST_CLIP, LAST_YEAR, Facts
+from albumup.photos.metadata.values import FIRST_CLIP, LAST_YEAR, Metadata
 
 _SEGMENT, _INFO, _CLUSTER, _DATE = 0x18538067, 0x1549A966, 0x1F43B675, 0x4461
 
@@ -21,7 +21,7 @@ _MOST_ELEMENTS = 4000
 """How many are passed by on the way to the date; an hour's film has about as many clusters."""
 
 
-def read(file: PatientFile) -> Facts | None:
+def read(file: BoundedFile) -> Metadata | None:
     """What the segment's information says; None if it says nothing."""
     with contextlib.suppress(OSError, Broken):
         end = file.seek(0, 2)
@@ -29,11 +29,11 @@ def read(file: PatientFile) -> Facts | None:
             for info in _elements(file, segment, _INFO):
                 for date in _elements(file, info, _DATE):
                     taken = _moment(file, date)
-                    return Facts(taken) if taken is not None else None
+                    return Metadata(taken) if taken is not None else None
     return None
 
 
-def _elements(file: PatientFile, span: Span, wanted: int) -> Iterator[Span]:
+def _elements(file: BoundedFile, span: Span, wanted: int) -> Iterator[Span]:
     """Where the elements of one kind lie in an element. Raises OSError, Broken.
 
     What has no length of its own lasts as long as what it is in; a cluster without one (a live stream) ends the search.
@@ -66,7 +66,7 @@ def _number(block: bytes, at: int, *, keep_mark: bool = False) -> tuple[int, int
     return number if keep_mark else number & (1 << 7 * width) - 1, at + width
 
 
-def _moment(file: PatientFile, span: Span) -> datetime | None:
+def _moment(file: BoundedFile, span: Span) -> datetime | None:
     start, end = span
     if end - start != 8:
         return None

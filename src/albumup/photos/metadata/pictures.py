@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from albumup.photos.metadata import xmp
 from albumup.photos.metadata.quiet import hush
-from albumup.photos.metadata.values import Facts, content_id, first, moment
+from albumup.photos.metadata.values import Metadata, content_id, first, moment
 
 _EXIF_IFD, _MAKER_NOTE = 0x8769, 0x927C
 _ORIGINAL, _DIGITIZED = (0x9003, 0x9291, 0x9011), (0x9004, 0x9292, 0x9012)
@@ -33,7 +33,7 @@ def can_read(mime: str) -> bool:
     return mime != "image/avif" or _has_avif()
 
 
-def read(file: BinaryIO) -> Facts | None:
+def read(file: BinaryIO) -> Metadata | None:
     """What Pillow finds; None if it cannot read the file, or is not installed."""
     images = _pillow()
     if images is None:
@@ -54,7 +54,7 @@ def read(file: BinaryIO) -> Facts | None:
         for when in (moment(*(_text(tags[tag]) for tag in tags_of)), in_xmp(packet))
     )
     note = tags[_MAKER_NOTE]
-    return Facts(taken, _id_in_note(note) if isinstance(note, bytes) else "")
+    return Metadata(taken, _id_in_note(note) if isinstance(note, bytes) else "")
 
 
 def _text(value: object) -> str:

@@ -7,14 +7,14 @@ from types import ModuleType
 from typing import BinaryIO
 
 from albumup.photos.metadata.quiet import hush
-from albumup.photos.metadata.values import DIGITIZED, ORIGINAL, Facts, Names, first, moment
+from albumup.photos.metadata.values import DIGITIZED, ORIGINAL, Metadata, Names, first, moment
 
 
 def can_read() -> bool:
     return _exifread() is not None
 
 
-def read(file: BinaryIO) -> Facts | None:
+def read(file: BinaryIO) -> Metadata | None:
     """What exifread finds; None if it finds no date, or is not installed."""
     reader = _exifread()
     if reader is None:
@@ -31,7 +31,7 @@ def read(file: BinaryIO) -> Facts | None:
         taken = first(moment(*said(names)) for names in (ORIGINAL, DIGITIZED))
     except Exception:  # noqa: BLE001  it lets any exception out on a broken file
         return None
-    return Facts(taken) if taken is not None else None
+    return Metadata(taken) if taken is not None else None
 
 
 @functools.cache

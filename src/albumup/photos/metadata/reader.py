@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 
 from albumup.photos.metadata import avchd, avi, clips, exiftool, matroska, pictures, raws, xmp
-from albumup.photos.metadata.bounded_file import PatientFile
-from albumup.photos.metadata.values import Facts
+from albumup.photos.metadata.bounded_file import BoundedFile
+from albumup.photos.metadata.values import Metadata
 from albumup.photos.sniffing import HEAD_BYTES
 
-_Reader = Callable[[PatientFile], Facts | None]
+_Reader = Callable[[BoundedFile], Metadata | None]
 
 _BY_PILLOW = {"image/jpeg", "image/heic", "image/heif", "image/avif", "image/webp", "image/tiff"}
 _BY_EXIFREAD = {"image/png", "image/jxl"}
@@ -69,13 +69,13 @@ def what_reads(mime: str) -> str:
     return f"install what reads dates: {INSTALL_PHOTOS}, or exiftool"
 
 
-class FactsReader:
-    """Reads facts; to be closed. Threads may share one. Costs nothing until exiftool is needed."""
+class MetadataReader:
+    """Reads metadata; to be closed. Threads may share one. Costs nothing until exiftool is needed."""
 
     def __init__(self) -> None:
         self._exiftool = exiftool.ExifTool()
 
-    def __enter__(self) -> FactsReader:
+    def __enter__(self) -> MetadataReader:
         return self
 
     def __exit__(
@@ -86,21 +86,21 @@ class FactsReader:
     def close(self) -> None:
         self._exiftool.close()
 
-    def read(self, path: bytes, mime: str) -> Facts:
-        """What the file says, as far as something here can read it; empty Facts for one that cannot be read at all."""
+    def read(self, path: bytes, mime: str) -> Metadata:
+        """What the file says, as far as something here can read it; empty Metadata of one that nothing can read."""
         return self._read(path, mime, lambda found: found is not None and found.taken is not None)
 
     def content_id(self, path: bytes, mime: str) -> str:
         """The file's identifier alone, "" if it has none; nobody else is asked where a date is all that is missing."""
         return self._read(path, mime, lambda found: found is not None or mime not in _BY_PILLOW).content_id
 
-    def _read(self, path: bytes, mime: str, is_enough: Callable[[Facts | None], bool]) -> Facts:
+    def _read(self, path: bytes, mime: str, is_enough: Callable[[Metadata | None], bool]) -> Metadata:
         try:
-            file = PatientFile(path)
+            file = BoundedFile(path)
         except (OSError, ValueError):
-            return Facts()
+            return Metadata()
         with file:
-            found: Facts | None = None
+            found: Metadata | None = None
             for read in _readers(file, mime):
                 found = _joined(found, read(file))
                 if is_enough(found):
@@ -108,16 +108,16 @@ class FactsReader:
             else:
                 is_matroska = mime in ("video/x-matroska", "video/webm")
                 found = _joined(found, self._exiftool.read(path, file.fileno(), is_matroska=is_matroska))
-        return found or Facts()
+        return found or Metadata()
 
 
-def _joined(one: Facts | None, other: Facts | None) -> Facts | None:
+def _joined(one: Metadata | None, other: Metadata | None) -> Metadata | None:
     if one is None or other is None:
         return one or other
-    return Facts(one.taken or other.taken, one.content_id or other.content_id)
+    return Metadata(one.taken or other.taken, one.content_id or other.content_id)
 
 
-def _readers(file: PatientFile, mime: str) -> Iterator[_Reader]:
+def _readers(file: BoundedFile, mime: str) -> Iterator[_Reader]:
     """The readers for a file's content, whatever its name; the name tells RAW types from TIFF."""
     try:
         head = file.read(HEAD_BYTES)

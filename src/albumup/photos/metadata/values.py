@@ -1,4 +1,4 @@
-"""Facts, and how the words of files become them."""
+"""Metadata, and how the words of files become them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from msgspec import Struct
 
 
-class Facts(Struct, frozen=True):
+class Metadata(Struct, frozen=True):
     """``taken``: aware where the file names an offset or means UTC, naive where it does not say; None: no such date.
 
     ``content_id`` is Apple's, which the still and the clip of a live photo share; "" if there is none.

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from albumup.photos.metadata.bounded_file import PatientFile
-from albumup.photos.metadata.values import Facts, first, moment
+from albumup.photos.metadata.bounded_file import BoundedFile
+from albumup.photos.metadata.values import Metadata, first, moment
 
 _MOST_BYTES = 1 << 20
 
@@ -18,7 +18,7 @@ _ORIGINAL = (b"exif:DateTimeOriginal", b"photoshop:DateCreated")
 _DIGITIZED = (b"exif:DateTimeDigitized", b"xmp:CreateDate", b"xap:CreateDate")
 
 
-def read(file: PatientFile) -> Facts | None:
+def read(file: BoundedFile) -> Metadata | None:
     """What the first packet in the first MiB of any file says.
 
     It lies there in the clear, also in files that no library here reads (PSD, JPEG 2000, GIF).
@@ -29,7 +29,7 @@ def read(file: PatientFile) -> Facts | None:
         return None
     packet = block.partition(b"<x:xmpmeta")[2].partition(b"</x:xmpmeta>")[0]
     taken = first([original(packet), digitized(packet)])
-    return Facts(taken) if taken is not None else None
+    return Metadata(taken) if taken is not None else None
 
 
 def original(packet: bytes) -> datetime | None:

@@ -22,10 +22,9 @@ from hypothesis import strategies as st
 from albumup.body import SourceGone
 from albumup.config.file import load
 from albumup.errors import ConfigError
-from albumup.photos.metadata import bounded_file as patience
-from albumup.photos.metadata import exiftool, pictures, raws, reader
-from albumup.photos.metadata.reader import FactsReader, can_read, what_reads
-from albumup.photos.metadata.values import Facts, moment
+from albumup.photos.metadata import bounded_file, exiftool, pictures, raws, reader
+from albumup.photos.metadata.reader import MetadataReader, can_read, what_reads
+from albumup.photos.metadata.values import Metadata, moment
 from albumup.photos.sniffing import HEAD_BYTES, media_type
 from albumup.photos.types import TYPES
 from albumup.prepare import taken_of
@@ -33,7 +32,7 @@ from albumup.targets.base import Target
 from albumup.targets.building import build
 
 PHOTOS = Path(__file__).parent / "photos"
-SAID = PHOTOS / "facts"
+SAID = PHOTOS / "metadata"
 ID = "8F1C2F0E-5B6D-4C55-9C5B-0A7D6B1E2F30"
 SUMMER = timezone(timedelta(hours=2))
 TAKEN = datetime(2026, 7, 14, 18, 3, 22, 250_000, SUMMER)
@@ -64,16 +63,16 @@ def no_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, name, None)
 
 
-def facts(path: Path | bytes, mime: str | None = None) -> Facts:
+def metadata_of(path: Path | bytes, mime: str | None = None) -> Metadata:
     path = os.fsencode(path)
     if mime is None:
         with open(path, "rb") as file:
             mime = media_type(file.read(HEAD_BYTES), path) or ""
-    with FactsReader() as facts_reader:
-        return facts_reader.read(path, mime)
+    with MetadataReader() as reading:
+        return reading.read(path, mime)
 
 
-def same(one: Facts, other: Facts) -> bool:
+def same(one: Metadata, other: Metadata) -> bool:
     """Equal, and of one mind about the offset: equal moments may have different ones."""
     return one == other and (one.taken and one.taken.utcoffset()) == (other.taken and other.taken.utcoffset())
 
@@ -81,37 +80,37 @@ def same(one: Facts, other: Facts) -> bool:
 # --- what the libraries find -----------------------------------------------------------------------------------------
 
 BY_LIBRARIES = {
-    **{f"photo.{suffix}": Facts(TAKEN) for suffix in ("jpg", "heic", "heif", "png", "webp", "tif")},
-    **{f"facts/dated.{suffix}": Facts(TAKEN) for suffix in ("dng", "cr2", "nef", "arw", "orf", "rw2")},
-    **{f"facts/{name}": Facts(TAKEN, ID) for name in ("live.jpg", "live.heic", "dated.avif")},
-    "no_offset.jpg": Facts(datetime(2026, 7, 14, 18, 3, 22)),
+    **{f"photo.{suffix}": Metadata(TAKEN) for suffix in ("jpg", "heic", "heif", "png", "webp", "tif")},
+    **{f"metadata/dated.{suffix}": Metadata(TAKEN) for suffix in ("dng", "cr2", "nef", "arw", "orf", "rw2")},
+    **{f"metadata/{name}": Metadata(TAKEN, ID) for name in ("live.jpg", "live.heic", "dated.avif")},
+    "no_offset.jpg": Metadata(datetime(2026, 7, 14, 18, 3, 22)),
 }
 BY_BOXES = {
-    "facts/live.mov": Facts(datetime(2026, 7, 14, 18, 3, 22, tzinfo=SUMMER), ID),
-    "facts/utc.mov": Facts(datetime(2026, 7, 14, 16, 3, 22, tzinfo=UTC)),
-    "facts/utc.mp4": Facts(datetime(2026, 7, 14, 16, 3, 22, tzinfo=UTC)),
+    "metadata/live.mov": Metadata(datetime(2026, 7, 14, 18, 3, 22, tzinfo=SUMMER), ID),
+    "metadata/utc.mov": Metadata(datetime(2026, 7, 14, 16, 3, 22, tzinfo=UTC)),
+    "metadata/utc.mp4": Metadata(datetime(2026, 7, 14, 16, 3, 22, tzinfo=UTC)),
 }
 WITHOUT = [
     "no_date.jpg", "photo.gif", "photo.nef", "photo.cr3", "photo.raf", "video.mp4", "old.mov", "video.3gp", "README.md",
-    "facts/unset.mp4", "facts/unix.mp4",
+    "metadata/unset.mp4", "metadata/unix.mp4",
 ]  # fmt: skip
 
 
 @pytest.mark.usefixtures("no_exiftool")
 @pytest.mark.parametrize("name", BY_LIBRARIES)
 def test_libraries_read_pictures(name: str) -> None:
-    assert same(facts(PHOTOS / name), BY_LIBRARIES[name])
+    assert same(metadata_of(PHOTOS / name), BY_LIBRARIES[name])
 
 
 @pytest.mark.usefixtures("no_exiftool", "no_libraries")
 @pytest.mark.parametrize("name", BY_BOXES)
 def test_clips_need_neither_library_nor_exiftool(name: str) -> None:
-    assert same(facts(PHOTOS / name), BY_BOXES[name])
+    assert same(metadata_of(PHOTOS / name), BY_BOXES[name])
 
 
 @pytest.mark.parametrize("name", WITHOUT)
 def test_files_that_say_nothing(name: str) -> None:
-    assert facts(PHOTOS / name) == Facts()
+    assert metadata_of(PHOTOS / name) == Metadata()
 
 
 def exif_jpeg(folder: Path, date: str, offset: str = "+02:00", fraction: str = "", note: bytes = b"") -> Path:
@@ -144,7 +143,7 @@ def exif_jpeg(folder: Path, date: str, offset: str = "+02:00", fraction: str = "
     ],
 )  # fmt: skip
 def test_odd_dates(tmp_path: Path, date: str, offset: str, fraction: str, expected: datetime | None) -> None:
-    assert same(facts(exif_jpeg(tmp_path, date, offset, fraction)), Facts(expected))
+    assert same(metadata_of(exif_jpeg(tmp_path, date, offset, fraction)), Metadata(expected))
 
 
 @given(
@@ -181,7 +180,7 @@ def note(count: int = 1, tag: int = 0x11, kind: int = 2, length: int = 37, at: i
     ],
 )
 def test_apples_note(tmp_path: Path, bytes_: bytes, expected: str) -> None:
-    assert facts(exif_jpeg(tmp_path, "2026:01:02 03:04:05", note=bytes_)).content_id == expected
+    assert metadata_of(exif_jpeg(tmp_path, "2026:01:02 03:04:05", note=bytes_)).content_id == expected
 
 
 def test_a_png_is_not_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,8 +194,8 @@ def test_a_png_is_not_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     path = tmp_path / "screenshot.png"
     Image.new("RGB", (8, 8)).save(path)
     monkeypatch.setattr(ImageFile.ImageFile, "load", decoded)
-    assert facts(path) == Facts()
-    pictures.read(patience.PatientFile(os.fsencode(path)))  # as for a type that was told by a wrong name
+    assert metadata_of(path) == Metadata()
+    pictures.read(bounded_file.BoundedFile(os.fsencode(path)))  # as for a type that was told by a wrong name
     assert seen == []
 
 
@@ -205,13 +204,13 @@ def test_a_panorama_is_no_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     from PIL import Image
 
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)  # as a picture of ten times the limit would meet it
-    assert facts(exif_jpeg(tmp_path, "2026:01:02 03:04:05")).taken is not None
+    assert metadata_of(exif_jpeg(tmp_path, "2026:01:02 03:04:05")).taken is not None
 
 
 @pytest.mark.usefixtures("no_exiftool")
 def test_without_pillow_heif_jpegs_still_have_dates(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
-    assert facts(PHOTOS / "photo.jpg").taken is not None
+    assert metadata_of(PHOTOS / "photo.jpg").taken is not None
 
 
 # --- what can be read here -------------------------------------------------------------------------------------------
@@ -219,7 +218,7 @@ def test_without_pillow_heif_jpegs_still_have_dates(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.usefixtures("no_exiftool", "no_libraries")
 def test_what_is_missing_is_said() -> None:
-    assert facts(PHOTOS / "photo.jpg") == Facts()
+    assert metadata_of(PHOTOS / "photo.jpg") == Metadata()
     for mime in reader._BY_PILLOW | reader._BY_EXIFREAD | {"image/x-nikon-nef"}:
         assert not can_read(mime)
         assert reader.INSTALL_PHOTOS in what_reads(mime)
@@ -264,14 +263,14 @@ def club(tmp_path: Path) -> Target:
     ],
 )
 def test_a_photo_without_a_date_says_what_to_do(club: Target, name: str, mime: str, step: str) -> None:
-    with FactsReader() as facts_reader, pytest.raises(ConfigError, match=name) as error:
-        taken_of(os.fsencode(PHOTOS / name), mime, club, facts_reader)
+    with MetadataReader() as reading, pytest.raises(ConfigError, match=name) as error:
+        taken_of(os.fsencode(PHOTOS / name), mime, club, reading)
     assert "taken_fallback" in str(error.value.hint) and str(error.value.hint).endswith(step)
 
 
 def test_a_photo_that_went_away_is_gone_rather_than_dateless(club: Target, tmp_path: Path) -> None:
-    with FactsReader() as facts_reader, pytest.raises(SourceGone):
-        taken_of(os.fsencode(tmp_path / "gone.jpg"), "image/jpeg", club, facts_reader)
+    with MetadataReader() as reading, pytest.raises(SourceGone):
+        taken_of(os.fsencode(tmp_path / "gone.jpg"), "image/jpeg", club, reading)
 
 
 # --- broken and hostile files ----------------------------------------------------------------------------------------
@@ -300,7 +299,7 @@ def test_broken_files_raise_nothing_and_take_no_time(
     path = tmp_path / "torn"
     path.write_bytes(torn)
     with warnings.catch_warnings(record=True) as printed:
-        assert isinstance(facts(path, mime), Facts)
+        assert isinstance(metadata_of(path, mime), Metadata)
     assert printed == caplog.records == []
     assert capfd.readouterr() == ("", "")
 
@@ -323,7 +322,7 @@ def test_a_tiff_of_more_samples_than_there_are_prints_nothing(
     (tmp_path / "odd.tif").write_bytes(
         struct.pack("<2sHIH", b"II", 42, 8, len(entries)) + directory + bytes(4) + bytes(64)
     )
-    assert facts(tmp_path / "odd.tif", "image/tiff") == Facts()
+    assert metadata_of(tmp_path / "odd.tif", "image/tiff") == Metadata()
     assert caplog.records == []
     assert capfd.readouterr() == ("", "")
 
@@ -333,10 +332,10 @@ def test_warnings_stay_away_when_a_thread_takes_their_filter_with_it(tmp_path: P
     whole[whole.index(b"Exif") + 10] = 0xFF  # its first directory lies behind its end
     torn.write_bytes(whole)
     with warnings.catch_warnings():
-        facts(torn)
+        metadata_of(torn)
     with warnings.catch_warnings(record=True) as printed:
         warnings.simplefilter("always")
-        facts(torn)
+        metadata_of(torn)
     assert [str(one.message) for one in printed if one.category is not ResourceWarning] == []
 
 
@@ -359,7 +358,7 @@ def box(kind: bytes, content: bytes) -> bytes:
 )
 def test_boxes_without_end(tmp_path: Path, movie: bytes) -> None:
     (tmp_path / "clip.mov").write_bytes(movie)
-    assert facts(tmp_path / "clip.mov", "video/quicktime") == Facts()
+    assert metadata_of(tmp_path / "clip.mov", "video/quicktime") == Metadata()
 
 
 def test_texts_without_end_take_no_memory(tmp_path: Path) -> None:
@@ -368,7 +367,7 @@ def test_texts_without_end_take_no_memory(tmp_path: Path) -> None:
     (tmp_path / "clip.mov").write_bytes(box(b"moov", keyed(*pairs, *APPLE_KEYS)))
     tracemalloc.start()
     try:
-        assert facts(tmp_path / "clip.mov", "video/quicktime").taken is None
+        assert metadata_of(tmp_path / "clip.mov", "video/quicktime").taken is None
         assert tracemalloc.get_traced_memory()[1] < 8 << 20
     finally:
         tracemalloc.stop()
@@ -379,7 +378,7 @@ def test_what_comes_before_the_damage_counts(tmp_path: Path) -> None:
     at = whole.index(b"moov") - 4
     torn = whole[:at] + box(b"moov", whole[at + 8 :] + box(b"meta", b"\xff" * 20))
     (tmp_path / "clip.mov").write_bytes(torn)
-    assert facts(tmp_path / "clip.mov") == BY_BOXES["facts/utc.mov"]
+    assert metadata_of(tmp_path / "clip.mov") == BY_BOXES["metadata/utc.mov"]
 
 
 def test_the_iso_form_of_metadata(tmp_path: Path) -> None:
@@ -387,7 +386,7 @@ def test_the_iso_form_of_metadata(tmp_path: Path) -> None:
     moov, meta = whole.index(b"moov"), whole.index(b"meta")
     mvhd, inside = whole[moov + 4 : meta - 4], whole[meta + 4 :]
     (tmp_path / "clip.mov").write_bytes(whole[: moov - 4] + box(b"moov", mvhd + box(b"meta", bytes(4) + inside)))
-    assert same(facts(tmp_path / "clip.mov"), BY_BOXES["facts/live.mov"])
+    assert same(metadata_of(tmp_path / "clip.mov"), BY_BOXES["metadata/live.mov"])
 
 
 def data(text: str) -> bytes:
@@ -422,22 +421,26 @@ APPLE_KEYS = (
 SECONDS_1904 = 3_866_889_802  # 2026-07-14 16:03:22 UTC
 SECOND = TAKEN.replace(microsecond=0)
 BY_MOVIE = {
-    "Apple's keys": (keyed(*APPLE_KEYS), BY_BOXES["facts/live.mov"]),
-    "ffmpeg's place": (box(b"udta", day("2001") + keyed(*APPLE_KEYS)), BY_BOXES["facts/live.mov"]),
-    "a day in user data": (box(b"udta", day("2026-07-14T18:03:22+0200")), Facts(SECOND)),
-    "a day of iTunes": (box(b"udta", itunes("2026-07-14T18:03:22Z")), Facts(datetime(2026, 7, 14, 18, 3, 22, 0, UTC))),
-    "a day after damage": (
-        box(b"udta", box(b"meta", b"\xff" * 20) + day("2026-07-14 18:03:22")), Facts(SECOND.replace(tzinfo=None))
+    "Apple's keys": (keyed(*APPLE_KEYS), BY_BOXES["metadata/live.mov"]),
+    "ffmpeg's place": (box(b"udta", day("2001") + keyed(*APPLE_KEYS)), BY_BOXES["metadata/live.mov"]),
+    "a day in user data": (box(b"udta", day("2026-07-14T18:03:22+0200")), Metadata(SECOND)),
+    "a day of iTunes": (
+        box(b"udta", itunes("2026-07-14T18:03:22Z")), Metadata(datetime(2026, 7, 14, 18, 3, 22, 0, UTC))
     ),
-    "the day of a release": (header(b"mvhd", SECONDS_1904) + box(b"udta", day("2001")), BY_BOXES["facts/utc.mov"]),
-    "a long header": (header(b"mvhd", SECONDS_1904, 1), BY_BOXES["facts/utc.mov"]),
-    "a header from 1970": (header(b"mvhd", 1_420_070_400), Facts(datetime(2015, 1, 1, tzinfo=UTC))),
-    "a long header from 1970": (header(b"mvhd", 1_420_070_400, 1), Facts(datetime(2015, 1, 1, tzinfo=UTC))),
-    "a clock that was not set": (header(b"mvhd", 86_400), Facts()),
-    "a clock of 1970 that was not set": (header(b"mvhd", 2_082_844_800 + 86_400), Facts()),
-    "a track's header": (header(b"mvhd", 0) + box(b"trak", header(b"tkhd", SECONDS_1904)), BY_BOXES["facts/utc.mov"]),
-    "a medium's header": (box(b"trak", box(b"mdia", header(b"mdhd", SECONDS_1904))), BY_BOXES["facts/utc.mov"]),
-    "tracks in tracks": (box(b"trak", box(b"trak", header(b"tkhd", SECONDS_1904))), Facts()),
+    "a day after damage": (
+        box(b"udta", box(b"meta", b"\xff" * 20) + day("2026-07-14 18:03:22")), Metadata(SECOND.replace(tzinfo=None))
+    ),
+    "the day of a release": (header(b"mvhd", SECONDS_1904) + box(b"udta", day("2001")), BY_BOXES["metadata/utc.mov"]),
+    "a long header": (header(b"mvhd", SECONDS_1904, 1), BY_BOXES["metadata/utc.mov"]),
+    "a header from 1970": (header(b"mvhd", 1_420_070_400), Metadata(datetime(2015, 1, 1, tzinfo=UTC))),
+    "a long header from 1970": (header(b"mvhd", 1_420_070_400, 1), Metadata(datetime(2015, 1, 1, tzinfo=UTC))),
+    "a clock that was not set": (header(b"mvhd", 86_400), Metadata()),
+    "a clock of 1970 that was not set": (header(b"mvhd", 2_082_844_800 + 86_400), Metadata()),
+    "a track's header": (
+        header(b"mvhd", 0) + box(b"trak", header(b"tkhd", SECONDS_1904)), BY_BOXES["metadata/utc.mov"]
+    ),
+    "a medium's header": (box(b"trak", box(b"mdia", header(b"mdhd", SECONDS_1904))), BY_BOXES["metadata/utc.mov"]),
+    "tracks in tracks": (box(b"trak", box(b"trak", header(b"tkhd", SECONDS_1904))), Metadata()),
 }  # fmt: skip
 
 
@@ -446,28 +449,28 @@ BY_MOVIE = {
 def test_where_movies_say_when(tmp_path: Path, what: str) -> None:
     inside, expected = BY_MOVIE[what]
     (tmp_path / "clip.mov").write_bytes(box(b"moov", inside))
-    assert same(facts(tmp_path / "clip.mov", "video/quicktime"), expected)
+    assert same(metadata_of(tmp_path / "clip.mov", "video/quicktime"), expected)
 
 
 def test_a_reader_that_goes_on_and_on_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "SECONDS", 0.2)
-    with patience.PatientFile(os.fsencode(PHOTOS / "photo.jpg")) as file, pytest.raises(patience.OutOfPatience):
+    monkeypatch.setattr(bounded_file, "SECONDS", 0.2)
+    with bounded_file.BoundedFile(os.fsencode(PHOTOS / "photo.jpg")) as file, pytest.raises(bounded_file.OutOfBounds):
         while True:
             file.seek(0)
             file.read(1)
-    monkeypatch.setattr(patience, "MOST_BYTES", 1000)
+    monkeypatch.setattr(bounded_file, "MOST_BYTES", 1000)
     (tmp_path / "long").write_bytes(bytes(5000))
-    with patience.PatientFile(os.fsencode(tmp_path / "long")) as file:
+    with bounded_file.BoundedFile(os.fsencode(tmp_path / "long")) as file:
         assert len(file.read()) == 1000
-        with pytest.raises(patience.OutOfPatience):
+        with pytest.raises(bounded_file.OutOfBounds):
             file.read(1)
 
 
 def test_what_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
     for path in (tmp_path / "pipe.jpg", tmp_path / "missing.jpg", tmp_path):
-        assert facts(path, "image/jpeg") == Facts()
-    assert facts(b"a\0b", "image/jpeg") == Facts()
+        assert metadata_of(path, "image/jpeg") == Metadata()
+    assert metadata_of(b"a\0b", "image/jpeg") == Metadata()
 
 
 # --- exiftool --------------------------------------------------------------------------------------------------------
@@ -481,9 +484,9 @@ NAMES = [
 @pytest.mark.long
 @needs_exiftool
 @pytest.mark.usefixtures("no_libraries")
-@pytest.mark.parametrize("name", [*BY_LIBRARIES, "facts/dated.raf", "facts/dated.cr3"])
+@pytest.mark.parametrize("name", [*BY_LIBRARIES, "metadata/dated.raf", "metadata/dated.cr3"])
 def test_exiftool_finds_the_same(name: str) -> None:
-    assert same(facts(PHOTOS / name), BY_LIBRARIES.get(name, Facts(TAKEN)))
+    assert same(metadata_of(PHOTOS / name), BY_LIBRARIES.get(name, Metadata(TAKEN)))
 
 
 @needs_exiftool
@@ -492,7 +495,7 @@ def test_no_clock_of_matroska_is_one_by_exiftools_word(tmp_path: Path) -> None:
     info = b"\x1aE\xdf\xa3\x8bB\x82\x88matroska\x18S\x80g\x90\x15I\xa9f\x8bDa\x88"
     for name, nanoseconds in {"unset": 0, "before": -(10**18)}.items():
         (tmp_path / f"{name}.mkv").write_bytes(info + struct.pack(">q", nanoseconds))
-        assert facts(tmp_path / f"{name}.mkv", "video/x-matroska") == Facts()
+        assert metadata_of(tmp_path / f"{name}.mkv", "video/x-matroska") == Metadata()
 
 
 @pytest.mark.long
@@ -501,9 +504,9 @@ def test_no_clock_of_matroska_is_one_by_exiftools_word(tmp_path: Path) -> None:
 def test_no_name_is_an_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: bytes) -> None:
     monkeypatch.chdir(tmp_path)
     shutil.copy(SAID / "dated.raf", os.path.join(os.fsencode(tmp_path), name))
-    with FactsReader() as facts_reader:
-        assert facts_reader.read(name, "image/x-fuji-raf") == Facts(TAKEN)
-        assert facts_reader.read(os.fsencode(SAID / "dated.cr3"), "image/x-canon-cr3") == Facts(TAKEN)
+    with MetadataReader() as reading:
+        assert reading.read(name, "image/x-fuji-raf") == Metadata(TAKEN)
+        assert reading.read(os.fsencode(SAID / "dated.cr3"), "image/x-canon-cr3") == Metadata(TAKEN)
     assert os.listdir(os.fsencode(tmp_path)) == [name]
 
 
@@ -514,7 +517,7 @@ def test_without_proc_only_plain_names_are_given(tmp_path: Path, monkeypatch: py
     shutil.copy(SAID / "dated.raf", path)
     monkeypatch.setattr(os.path, "isdir", lambda _: False)
     odd = b"\n" in name or b"\r" in name or name.endswith(b"|")
-    assert facts(path, "image/x-fuji-raf") == (Facts() if odd else Facts(TAKEN))
+    assert metadata_of(path, "image/x-fuji-raf") == (Metadata() if odd else Metadata(TAKEN))
 
 
 @needs_exiftool
@@ -522,25 +525,25 @@ def test_the_users_exiftool_config_is_not_run(tmp_path: Path, monkeypatch: pytes
     (tmp_path / ".ExifTool_config").write_text(f"open(F, '>', '{tmp_path}/ran'); 1;")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("EXIFTOOL_HOME", str(tmp_path))
-    assert facts(SAID / "dated.raf") == Facts(TAKEN)
+    assert metadata_of(SAID / "dated.raf") == Metadata(TAKEN)
     assert not (tmp_path / "ran").exists()
 
 
 @needs_exiftool
 def test_threads_take_turns() -> None:
-    found: list[Facts] = []
-    with FactsReader() as facts_reader:
+    found: list[Metadata] = []
+    with MetadataReader() as reading:
 
         def read() -> None:
             for suffix, mime in (("raf", "image/x-fuji-raf"), ("cr3", "image/x-canon-cr3")) * 10:
-                found.append(facts_reader.read(os.fsencode(SAID / f"dated.{suffix}"), mime))
+                found.append(reading.read(os.fsencode(SAID / f"dated.{suffix}"), mime))
 
         threads = [threading.Thread(target=read) for _ in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    assert found == [Facts(TAKEN)] * 80
+    assert found == [Metadata(TAKEN)] * 80
 
 
 Fake = Callable[..., Path]
@@ -583,8 +586,8 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def read_raf(facts_reader: FactsReader) -> Facts:
-    return facts_reader.read(os.fsencode(SAID / "dated.raf"), "image/x-fuji-raf")
+def read_raf(reading: MetadataReader) -> Metadata:
+    return reading.read(os.fsencode(SAID / "dated.raf"), "image/x-fuji-raf")
 
 
 GOOD = """printf '[{"DateTimeOriginal":"2026:07:14 18:03:22","SubSecTimeOriginal":25,"OffsetTimeOriginal":"+02:00",'
@@ -608,39 +611,43 @@ def test_exiftool_is_asked_of_clips_too(
 ) -> None:
     fake(CLIP % (made, said))
     (tmp_path / "clip.wmv").write_bytes(b"no container of ours")
-    assert same(facts(tmp_path / "clip.wmv", "video/x-ms-wmv"), Facts(expected))
+    assert same(metadata_of(tmp_path / "clip.wmv", "video/x-ms-wmv"), Metadata(expected))
 
 
 def test_exiftool_is_not_asked_where_there_is_a_date(fake: Fake) -> None:
     log = fake(GOOD)
-    for name in ("photo.jpg", "facts/dated.nef", "facts/utc.mp4"):
-        assert facts(PHOTOS / name).taken is not None
+    for name in ("photo.jpg", "metadata/dated.nef", "metadata/utc.mp4"):
+        assert metadata_of(PHOTOS / name).taken is not None
     assert started(log) == []
-    with FactsReader() as facts_reader:
-        for name, mime in (("no_date.jpg", "image/jpeg"), ("facts/unset.mp4", "video/mp4"), ("photo.png", "image/png")):
-            assert facts_reader.content_id(os.fsencode(PHOTOS / name), mime) == ""
-        assert facts_reader.content_id(os.fsencode(SAID / "live.jpg"), "image/jpeg") == ID
+    with MetadataReader() as reading:
+        for name, mime in (
+            ("no_date.jpg", "image/jpeg"),
+            ("metadata/unset.mp4", "video/mp4"),
+            ("photo.png", "image/png"),
+        ):
+            assert reading.content_id(os.fsencode(PHOTOS / name), mime) == ""
+        assert reading.content_id(os.fsencode(SAID / "live.jpg"), "image/jpeg") == ID
     assert started(log) == []
-    assert facts(PHOTOS / "no_date.jpg").taken == TAKEN
+    assert metadata_of(PHOTOS / "no_date.jpg").taken == TAKEN
     assert len(started(log)) == 1
 
 
 def test_what_exiftool_says_to_the_terminal_is_not_heard(fake: Fake, capfd: pytest.CaptureFixture[str]) -> None:
     fake("echo 'Warning: it is broken' >&2\n" + GOOD)
-    with FactsReader() as facts_reader:
-        assert read_raf(facts_reader).taken == TAKEN
+    with MetadataReader() as reading:
+        assert read_raf(reading).taken == TAKEN
     assert capfd.readouterr() == ("", "")
 
 
 def test_one_process_answers_for_all_and_is_ended(fake: Fake) -> None:
     log = fake(GOOD)
-    with FactsReader() as facts_reader:
+    with MetadataReader() as reading:
         assert started(log) == []
         for _ in range(5):
-            assert read_raf(facts_reader) == Facts(TAKEN, "12345")
+            assert read_raf(reading) == Metadata(TAKEN, "12345")
         assert len(started(log)) == 1
     assert not is_alive(started(log)[0])
-    assert read_raf(facts_reader) == Facts()
+    assert read_raf(reading) == Metadata()
     assert len(started(log)) == 1
 
 
@@ -665,9 +672,9 @@ def test_one_process_answers_for_all_and_is_ended(fake: Fake) -> None:
 def test_a_mad_exiftool_is_given_up(fake: Fake, monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
     monkeypatch.setattr(exiftool, "SECONDS", 0.5)
     log = fake(answer)
-    with FactsReader() as facts_reader:
+    with MetadataReader() as reading:
         for _ in range(6):
-            assert read_raf(facts_reader) == Facts()
+            assert read_raf(reading) == Metadata()
         assert len(started(log)) == 3
         assert not any(map(is_alive, started(log)))
 
@@ -676,37 +683,37 @@ def test_a_mad_exiftool_is_given_up(fake: Fake, monkeypatch: pytest.MonkeyPatch,
 def test_a_late_answer_is_not_the_next_files(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exiftool, "SECONDS", 1.0)
     fake("if [ $number = 1 ]; then sleep 1.5; fi\n" + GOOD.replace("12345", "\"for'$number'\""))
-    with FactsReader() as facts_reader:
-        assert read_raf(facts_reader) == Facts()
+    with MetadataReader() as reading:
+        assert read_raf(reading) == Metadata()
         time.sleep(0.8)
-        assert read_raf(facts_reader).content_id == "for2"
+        assert read_raf(reading).content_id == "for2"
 
 
 def test_it_recovers_from_a_file_that_kills_it(fake: Fake) -> None:
     log = fake("if [ $((number % 2)) = 0 ]; then exit 1; fi\n" + GOOD)
-    with FactsReader() as facts_reader:
-        assert [bool(read_raf(facts_reader).taken) for _ in range(10)] == [True, False] * 5
+    with MetadataReader() as reading:
+        assert [bool(read_raf(reading).taken) for _ in range(10)] == [True, False] * 5
     assert len(started(log)) == 5
 
 
 def test_one_that_talks_without_end_is_not_listened_to(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     fake("cat /dev/zero")
     monkeypatch.setattr(exiftool, "SECONDS", 1e6)  # it is for what was said that it is given up, not for the time
-    with FactsReader() as facts_reader:
-        assert read_raf(facts_reader) == Facts()
+    with MetadataReader() as reading:
+        assert read_raf(reading) == Metadata()
 
 
 def test_a_pipe_is_no_file_for_exiftool_either(fake: Fake, tmp_path: Path) -> None:
     fake(GOOD)
     os.mkfifo(tmp_path / "pipe.raf")
-    assert facts(tmp_path / "pipe.raf", "image/x-fuji-raf") == Facts()
+    assert metadata_of(tmp_path / "pipe.raf", "image/x-fuji-raf") == Metadata()
 
 
 @pytest.mark.parametrize("version", ["12.37", "9.99", "nonsense"])
 def test_an_old_exiftool_is_shown_no_file(fake: Fake, version: str) -> None:
     log = fake(GOOD, version)
-    with FactsReader() as facts_reader:
-        assert read_raf(facts_reader) == Facts()
+    with MetadataReader() as reading:
+        assert read_raf(reading) == Metadata()
     assert started(log) == []
     assert not can_read("image/x-fuji-raf")
 
@@ -714,8 +721,8 @@ def test_an_old_exiftool_is_shown_no_file(fake: Fake, version: str) -> None:
 def test_it_does_not_outlive_a_killed_albumup(fake: Fake) -> None:
     log = fake(GOOD)
     script = (
-        "import os, sys; from albumup.photos.metadata.reader import FactsReader\n"
-        "FactsReader().read(os.fsencode(sys.argv[1]), 'image/x-fuji-raf'); os.kill(os.getpid(), 9)"
+        "import os, sys; from albumup.photos.metadata.reader import MetadataReader\n"
+        "MetadataReader().read(os.fsencode(sys.argv[1]), 'image/x-fuji-raf'); os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", script, SAID / "dated.raf"], timeout=30, check=False)
     until = time.monotonic() + 60
