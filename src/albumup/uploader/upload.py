@@ -36,6 +36,7 @@ _ASK_SECONDS = 20.0
 _OPEN_SECONDS = 2.0
 """How long a photo that is sent into a pause may take to be opened."""
 _MOST_WORDS = 300
+_MAY_BE_THERE = (Outcome.UPLOADED, Outcome.DUPLICATE, Outcome.IN_DOUBT)
 
 
 class _Attempt:
@@ -71,12 +72,12 @@ class _Attempt:
             self.is_whole = False
             self._commits.note(lambda journal: journal.stayed(self.id))
 
-    def end_free(self, journal: Journal, error: str, reason: str = "") -> None:
+    def end_free(self, journal: Journal, error: str, reason: str = "", *, outcome: Outcome = Outcome.FREE) -> None:
         """If it had begun, it costs nothing, and its task waits again, for a ``reason``. LostTask."""
         if self.has_begun:
             if not self.id:
                 raise LostTask(self._task.id)
-            journal.end_attempt(self.id, Outcome.FREE, error=error)
+            journal.end_attempt(self.id, outcome, error=error)
             journal.move(self._task.id, State.PENDING, reason)
 
     def _start(self, journal: Journal, *, whole: bool = False) -> None:
@@ -110,6 +111,8 @@ class _Sending:
     attempt: _Attempt
     photo: Photo | None = None
     """What its form may be filled with, where its reading has told."""
+    may_be_there: bool = False
+    """All of it left, and the server may have it, by its answer or for want of one."""
 
 
 class Uploader:
@@ -214,8 +217,10 @@ class Uploader:
         headers = [*asked.headers, ("Content-Type", body.content_type), ("Idempotency-Key", f'"{body.boundary}"')]
         payload = OpenPayload(source, self._run.world.helpers)
         sent = await self._send(one, Request(asked.method, asked.url, headers), head, payload)
+        finding = self._finding(one, photo, sent)
+        one.may_be_there = finding.outcome in _MAY_BE_THERE or finding.is_doubt
         await payload.check(is_sent=True)
-        await self._judge(one, photo, sent, touched=source.touched)
+        await self._judge(one, sent, _doubted(finding) if source.touched else finding)
 
     def _take_kept(self, one: _Sending) -> Source | None:
         """A small photo that was read a moment ago, and that nothing has happened to; None for any other."""
@@ -338,16 +343,18 @@ class Uploader:
         sending = (request, head, payload, body.tail, self._slot.meter, before_last)
         return await connection.send(*sending, at_once=at_once, taken_back=attempt.end_stayed)
 
-    async def _judge(self, one: _Sending, photo: Photo, sent: Sent, *, touched: bool) -> None:
-        """What the answer means. ``touched``: the bytes that left may have been others for a while."""
-        run, lane, task, attempt = self._run, one.lane, one.task, one.attempt
+    def _finding(self, one: _Sending, photo: Photo, sent: Sent) -> Finding:
+        """What the answer means."""
+        lane = one.lane
         verdict = lane.target.read_answer(sent.answer, photo) if sent.answer is not None else None
-        others_went = lane.breaker.accepted_at > attempt.began
+        others_went = lane.breaker.accepted_at > one.attempt.began
         has_digest = lane.target.names_digest(photo)
         circumstances = Circumstances(lane.proven, others_went, lane.rules.can_ask, has_digest)
-        finding = _without_token(lane, outcome_of(sent, verdict, circumstances, run.world.clock()))
-        if touched:
-            finding = _doubted(finding)
+        return _without_token(lane, outcome_of(sent, verdict, circumstances, self._run.world.clock()))
+
+    async def _judge(self, one: _Sending, sent: Sent, finding: Finding) -> None:
+        """Whose fault it was, the photo's, the line's or the target's; and what becomes of the photo."""
+        run, lane, task, attempt = self._run, one.lane, one.task, one.attempt
         is_line = finding.outcome is Outcome.BROKEN
         is_fine = is_well = True
         if finding.spent is not None and not lane.breaker.is_sick:
@@ -437,13 +444,21 @@ class Uploader:
             run.outcomes.tell(str(step.state), task, error=step.reason or None, size=task.size, asks_in=asks_in)
 
     def _prepare_again(self, one: _Sending, words: str, now: os.stat_result | None) -> None:
-        """The source has other bytes now: the task starts afresh."""
-        run, task, attempt = self._run, one.task, one.attempt
+        """The source has other bytes now: the task starts afresh; but for one that is never sent twice, and that the
+        server may have as it is now."""
+        run, task, attempt, rules = self._run, one.task, one.attempt, one.lane.rules
+        is_risky = one.may_be_there and not rules.can_ask and rules.resend != "safe"
+        if is_risky and rules.resend == "never":
+            finding = Finding(Outcome.IN_DOUBT, f"edited while it was sent, the server may have either: {words}")
+            self._finish(one, End(finding, None, attempt.began, 0.0, is_free=True))
+            return
         run.queue.end(one.lane, task)
 
         def record(journal: Journal) -> None:
-            attempt.end_free(journal, f"the source changed: {words}", f"changed, and prepared again: {words}")
-            journal.prepare_again(task.id, read_pins(now) if now is not None else None)
+            error, reason = f"the source changed: {words}", f"changed, and prepared again: {words}"
+            attempt.end_free(journal, error, reason, outcome=Outcome.IN_DOUBT if is_risky else Outcome.FREE)
+            pins = read_pins(now) if now is not None else None
+            journal.prepare_again(task.id, pins, maybe_twice=is_risky)
 
         def recorded() -> None:
             run.queue.to_prepare.ring()
