@@ -100,6 +100,12 @@ def test_the_last_try_of_a_set_is_held() -> None:
     assert not fails(breaker, 2, counts=Counts(tries=2)).is_held
 
 
+def test_one_more_than_the_last_try_is_not_held_again() -> None:
+    """It came because an earlier run ended before it was told whose fault the last one was."""
+    ruling = fails(breaker_with(), 1, counts=Counts(tries=4))
+    assert (ruling.given_back, ruling.is_held) == (False, False)
+
+
 @pytest.mark.parametrize(
     ("spent", "counts"),
     [

@@ -159,7 +159,8 @@ class Breaker:
 
     def _charge(self, end: Ended) -> Ruling:
         self._charged.append((end.task_id, end.spent))
-        return Ruling(given_back=False, is_held=end.counts.tries + 1 > self.retries)
+        # One whose last try told nothing in an earlier run was sent once more: that is its own.
+        return Ruling(given_back=False, is_held=end.counts.tries == self.retries)
 
     def _refunds(self, but: int) -> tuple[tuple[int, Spent], ...]:
         refunds = tuple(one for one in self._charged if one[0] != but)
