@@ -16,17 +16,20 @@ class Copy:
     at: float
     gone_at: float | None = None
     """When the server deleted it again."""
-    is_late: bool = False
-    """It was stored so late that an honest question before was answered with no."""
 
 
 @dataclass
 class Came:
-    """One photo request: what came of it on the server. ``boundary`` names the body."""
+    """One photo request: what came of it on the server. ``boundary`` names the body.
+
+    It was the ``nth`` on its ``wire``.
+    """
 
     number: int
     boundary: str
     began: float
+    wire: int = 0
+    nth: int = 0
     sha256: str = ""
     ended: float | None = None
     """When its last byte had arrived."""
@@ -37,11 +40,24 @@ class Came:
 
 
 @dataclass
+class Asked:
+    """A question that was answered honestly: the digests of what was ``not_there``."""
+
+    at: float
+    not_there: frozenset[str]
+
+
+@dataclass
 class Ledger:
-    """The store of one server."""
+    """The store of one server, and what it was sent and asked, in order."""
 
     copies: list[Copy] = field(default_factory=list)
     came: list[Came] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
+
+    def came_as(self, number: int) -> Came:
+        """A photo request, by its number."""
+        return self.came[number - 1]
 
     def holds(self, sha256: str) -> bool:
         return any(copy.sha256 == sha256 and copy.gone_at is None for copy in self.copies)

@@ -29,6 +29,8 @@ class Manner:
     status: int = 0
     page: bool = False
     stores: bool = False
+    after: float = 0.0
+    """Of a photo that is stored and not answered: so many seconds later."""
     share: float = 0.5
     ends: str = "keep"
     seconds: float = 0.0

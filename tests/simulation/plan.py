@@ -90,6 +90,7 @@ MANNERS: dict[str, Manner] = {
     "lost, stored, closes": Manner("lost", stores=True, ends="close"),
     "lost, stored, resets": Manner("lost", stores=True, ends="reset"),
     "lost, stored, hangs": Manner("lost", stores=True, ends="hang"),
+    "lost, stored later": Manner("lost", stores=True, after=20.0, ends="close"),
     "lost, closes": Manner("lost", ends="close"),
     "lost, hangs": Manner("lost", ends="hang"),
     "slow": Manner("slow", seconds=15.0),

@@ -55,8 +55,8 @@ def _with(value: Any, **changes: Any) -> Any:
 
 def _not_awaited(_: Any) -> Any:
     async def end_leaves(self: Any) -> None:
-        self._commits.note(self._whole if self._has_begun else self._start_whole)
-        self._has_begun = self.is_whole = True
+        self._commits.note(self._whole if self.has_begun else self._start_whole)
+        self.has_begun = self.is_whole = True
 
     return end_leaves
 
@@ -212,7 +212,7 @@ STORIES: dict[str, Callable[[int], Plan]] = {
         n, (300, 301, 302), jobs=1, resend="never", events=_event("lost, stored, closes", 2 + n % 2)
     ),
     "the server is asked before it has settled": lambda n: Plan(
-        n, (300, 301), "asked", "safe", jobs=1, events=_event("late", 1 + n % 2)
+        n, (300, 301), "asked", "safe", jobs=1, events=_event("lost, stored later", 1 + n % 2)
     ),
     "the folder of copies is not fsynced": lambda n: Plan(
         n, (300, 301, 4002), jobs=1, spool=True, events=_event("power cut", 1 + n % 3, "begins")

@@ -34,6 +34,7 @@ from simulation.server import Server
 
 if TYPE_CHECKING:
     from albumup.transfer.values import Sent
+    from simulation.ledger import Came
     from simulation.plan import Plan
     from simulation.wire import SimulatedWire
 
@@ -122,6 +123,8 @@ class Scene:
         self.excuses: set[str] = set()
         """Why a run may end before its work is done."""
         self.handed: dict[int, events.Outgoing] = {}
+        self.whole_at: dict[int, list[float]] = {}
+        """By the connection, of each body on it: since when its end may have left; virtual seconds."""
         self.events = events.Events(self)
         self.loop.after_step = self._after_step
         for number, size in enumerate(plan.sizes):
@@ -132,6 +135,10 @@ class Scene:
 
     def tell(self, who: str, what: str) -> None:
         self.told.append(f"{self.loop.time():12.4f} {who}: {what}")
+
+    def settles_at(self, came: Came) -> float:
+        """From when on one "no" suffices of what was sent with a request; virtual seconds."""
+        return self.whole_at[came.wire][came.nth] + self.target().settings.settle
 
     def commit_seconds(self) -> float:
         """What a commit takes, or what lies between two."""
@@ -283,9 +290,9 @@ class Scene:
     def _handed(self, wire: SimulatedWire, data: bytes | None, count: int) -> None:
         outgoing = self.handed.setdefault(wire.number, events.Outgoing())
         for boundary in outgoing.went(data, count):
-            self._last_byte(boundary)
+            self._last_byte(boundary, self.whole_at.setdefault(wire.number, []))
 
-    def _last_byte(self, boundary: str) -> None:
+    def _last_byte(self, boundary: str, whole_at: list[float]) -> None:
         """The law of whole_at, at the instant when the last byte of a body is handed over."""
         assert self.life is not None
         found = self.life.reader.execute(
@@ -298,6 +305,8 @@ class Scene:
             from simulation.laws import Broken
 
             self.events.broken = Broken("the last byte of a body left, and that was not durable")
+        else:
+            whole_at.append(found["whole_at"] - BORN - self.offset)
         self.in_hand = int(found["path"].rpartition(b"IMG_")[2][:-4]) if found else 0
         self.events.happened("last byte")
 

@@ -15,14 +15,12 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from albumup.transfer.values import Answer, Fault, Sent
-from simulation.ledger import Came, Copy, Ledger
+from simulation.ledger import Asked, Came, Copy, Ledger
 from simulation.line import Line
 from simulation.loop import SimulatedLoop
 from simulation.manners import GARBAGE, HONEST, PORTAL, Manner, framed
 from simulation.wire import SimulatedWire
 
-LATE = 85.0
-"""What is stored so long after its body came is later than the time-out and the time to settle together."""
 SICK = (429, 502, 503, 504)
 WINDOW = 64 << 10
 _NAME = re.compile(rb'name="(?:file|photo)"; filename="([^"]*)"')
@@ -93,14 +91,14 @@ class Server:
 
     # The store.
 
-    def keep(self, album: str, name: str, payload: bytes, number: int, *, late: bool = False) -> tuple[int, Any]:
+    def keep(self, album: str, name: str, payload: bytes, number: int) -> tuple[int, Any]:
         """Store a photo; status and words of an honest answer."""
         sha256 = hashlib.sha256(payload).hexdigest()
         there = next((copy for copy in self.ledger.copies if copy.sha256 == sha256 and copy.gone_at is None), None)
         if self.kind == "dedupes" and there is not None:
             self.tell("server", f"has {name} already")
             return 409, {"id": f"p{there.request}", "message": "already here"}
-        self.ledger.copies.append(Copy(sha256, album, name, number, self.loop.time(), is_late=late))
+        self.ledger.copies.append(Copy(sha256, album, name, number, self.loop.time()))
         self.tell("server", f"stores {name} ({sha256[:6]})")
         if self.kind == "asked":
             return 201, {"id": f"p{number}", "name": name, "sha256": sha256, "status": "created"}
@@ -138,6 +136,7 @@ class Server:
     def _said(self, method: str, path: str, question: Any) -> tuple[int, Any]:
         if self.kind == "asked" and path.endswith("/ask") and method == "POST":
             have = {one: "name" for one in question["sha256"] if self.ledger.holds(one)}
+            self.ledger.asked.append(Asked(self.loop.time(), frozenset(question["sha256"]) - have.keys()))
             return 200, {"have": have} | ({"read": True} if question.get("read") else {})
         if self.kind == "asked":
             return 200, {"server": "albumup", "version": 1, "store": "simulated"}
@@ -154,6 +153,7 @@ class Connection:
         self._is_open = True
         self._is_deaf = False
         self._unread = 0
+        self._begun = 0
         self._owed = 0
         """Requests that have come whole and are not answered."""
         self._forget()
@@ -244,7 +244,8 @@ class Connection:
         number = server.line.requests
         self._album = unquote(head.split(" ", 2)[1])
         self._boundary = headers.get("content-type", "").partition("boundary=")[2].strip('"')
-        self._came = Came(number, self._boundary, server.loop.time())
+        self._came = Came(number, self._boundary, server.loop.time(), self._wire.number, self._begun)
+        self._begun += 1
         server.ledger.came.append(self._came)
         server.tell("server", f"request {number} begins")
         server.on_point("begins")
@@ -314,13 +315,13 @@ class Connection:
 
     def _lose(self, manner: Manner, album: str, name: str, payload: bytes, came: Came) -> None:
         if manner.stores:
-            self._server.keep(album, name, payload, came.number)
+            self._server.loop.outside(manner.after, self._server.keep, album, name, payload, came.number)
         came.answer = "lost"
         self._tell(f"does not answer request {came.number}")
         self._end(manner.ends)
 
     def _honest(self, manner: Manner, album: str, name: str, payload: bytes, came: Came) -> None:
-        status, said = self._server.keep(album, name, payload, came.number, late=manner.seconds > LATE)
+        status, said = self._server.keep(album, name, payload, came.number)
         match manner.kind:
             case "garbage":
                 self._say(GARBAGE, "garbage")

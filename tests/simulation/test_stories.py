@@ -59,6 +59,36 @@ FINDS = {
         events=(Event("remove", 1, 0.0, "begins"), Event("remove", 1, 0.5, "begins"),
                 Event("copy gone", 1, 0.3, "begins")),
     ),
+    "a photo edited while its end is on its way is marked": Plan(
+        2, (300, 70_000), jobs=1, latency=0.15, events=(Event("edit in hand", 1, 0.9, "last byte"),)
+    ),
+    "a photo edited while its end is on its way is sent once at most": Plan(
+        2, (300, 70_000), resend="never", jobs=1, latency=0.15, events=(Event("edit in hand", 1, 0.9, "last byte"),)
+    ),
+    "a photo in doubt is edited and edited back": Plan(
+        50013, (300, 301), jobs=1, volume="01234567-89ab-cdef-0123-456789abcdef", keeps=False, tick=60.0,
+        events=(Event("unknown host", 3, 0.15), Event("card swapped", 2, 0.52, "begins"),
+                Event("kill", 1, 0.63, "whole")),
+    ),
+    "a last try of which two runs tell nothing": Plan(
+        60090, (300, 301), retries=0, patience=3000.0, tick=60.0,
+        events=(Event("401", 2, 0.51), Event("answer lost", 3, 0.11), Event("cut at the end", 1, 0.14),
+                Event("drain twice", 1, 0.67, "last byte")),
+    ),
+    "a photo arrives long after the server was asked": Plan(
+        62121, (300, 301, 302, 303), "asked", "safe", retries=1, tick=60.0,
+        events=(Event("drain twice", 63, 0.99, "step"), Event("long stall", 3, 0.19), Event("drain", 3, 0.28, "whole")),
+    ),
+    "a photo is stored long after the server was asked": Plan(
+        62931, (300,), "asked", "safe", events=(Event("late", 1, 0.26), Event("stop", 1, 0.34, "last byte"))
+    ),
+    "somebody pushes when a run that was stopped is just over": Plan(
+        63644, (300,), tick=60.0, events=(Event("drain twice", 6, 0.66, "step"), Event("second push", 28, 0.2, "step"))
+    ),
+    "one of two photos of a card was edited, and pushed as another card's": Plan(
+        63406, (300, 301), volume="1A2B-3C4D", proven=False, tick=60.0,
+        events=(Event("second push", 205, 0.61, "step"), Event("edit in place", 1, 0.72, "begins")),
+    ),
 }  # fmt: skip
 """Stories that were bad once, with their fewest events."""
 
