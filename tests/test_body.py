@@ -19,26 +19,22 @@ from hypothesis import strategies as st
 from msgspec import structs
 from requests_toolbelt import MultipartEncoder
 
-from albumup import body as body_module
-from albumup.body import (
+from albumup.body import frame, new_boundary, sent_name
+from albumup.errors import LocalError
+from albumup.journal.rows import Body
+from albumup.photos import pins as pins_module
+from albumup.photos import source as source_module
+from albumup.photos.pins import Pins, as_pinned, read_pins, same_pins, same_time
+from albumup.photos.source import (
     AnotherVolume,
     Place,
     Source,
     SourceChanged,
     SourceGone,
-    as_pinned,
-    frame,
-    new_boundary,
     open_source,
-    read_pins,
     read_source,
     root_is_away,
-    same_pins,
-    same_time,
-    sent_name,
 )
-from albumup.errors import LocalError
-from albumup.journal.rows import Body, Pins
 
 SECOND = 10**9
 HOUR = 3600 * SECOND
@@ -269,7 +265,7 @@ def test_a_file_that_is_written_to_while_it_is_read_is_not_taken(photo: Path, co
 
 def test_an_untouched_source_is_not_read_again(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     body = body_of(photo)
-    monkeypatch.delattr(body_module, "digest")
+    monkeypatch.delattr(source_module, "digest")
     with closing(opened(photo, body)) as source:
         source.check()
         source.check()
@@ -297,7 +293,7 @@ def test_a_look_that_finds_the_same_bytes_is_not_repeated(
     os.utime(photo, ns=(0, 1_000 * SECOND))
     source.check()
     assert (source.repinned, source.pins.mtime_ns) == (True, 1_000 * SECOND)
-    monkeypatch.delattr(body_module, "digest")
+    monkeypatch.delattr(source_module, "digest")
     source.check()
 
 
@@ -411,7 +407,7 @@ def test_a_copy_of_our_own_is_compared_by_size_alone(photo: Path, tmp_path: Path
 def file_system(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The one that everything lies on: ext4 until a test puts another one in."""
     kind = ["ext4"]
-    monkeypatch.setattr(body_module, "file_system_of", lambda _: kind[0])
+    monkeypatch.setattr(pins_module, "file_system_of", lambda _: kind[0])
     yield kind
 
 
@@ -444,7 +440,7 @@ def test_inodes_are_not_compared_where_they_mean_little(file_system: list[str]) 
 def volumes(monkeypatch: pytest.MonkeyPatch) -> dict[int, str]:
     """UUIDs by device number, instead of the system's."""
     known: dict[int, str] = {}
-    monkeypatch.setattr(body_module, "volume_of", lambda device, _: known.get(device, ""))
+    monkeypatch.setattr(source_module, "volume_of", lambda device, _: known.get(device, ""))
     return known
 
 

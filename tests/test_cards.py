@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from albumup import body, cards
-from albumup.body import read_pins
-from albumup.cards import Look, device_at, look_at
-from albumup.journal.media import Seen
-from albumup.journal.rows import Pins, Task
+from albumup.journal.rows import Task
+from albumup.photos import cards, pins
+from albumup.photos.cards import Look, Seen, device_at, look_at
+from albumup.photos.pins import Pins, read_pins
 from albumup.uploader.prepare import _is_other
 
 
@@ -101,7 +100,7 @@ def test_a_photo_is_another_as_exactly_as_its_disk_keeps_times(
     monkeypatch: pytest.MonkeyPatch, loose: bool, is_other: tuple[bool, ...]
 ) -> None:
     """A card whose times are read in another time zone has the same photos, also before they were read once."""
-    monkeypatch.setattr(body, "is_loose", lambda _: loose)
+    monkeypatch.setattr(pins, "is_loose", lambda _: loose)
     hour, then = 3600 * 10**9, 10**18
     now = [Pins(9, then, 1), Pins(9, then + hour, 2), Pins(9, then + hour // 2, 2), Pins(8, then, 1)]
     task = Task(1, 1, "trip", 1, b"/card/1.jpg", b"1.jpg", "1A2B-3C4D", 1, "image/jpeg", 9, 1, 1, 0, 0, 0, False, False,

@@ -19,13 +19,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from albumup.body import SourceGone
 from albumup.config.file import load
 from albumup.errors import ConfigError
 from albumup.photos.metadata import bounded_file, exiftool, pictures, raws, reader
 from albumup.photos.metadata.reader import MetadataReader, can_read, what_reads
 from albumup.photos.metadata.values import Metadata, moment
 from albumup.photos.sniffing import HEAD_BYTES, media_type
+from albumup.photos.source import SourceGone
 from albumup.photos.types import TYPES
 from albumup.prepare import taken_of
 from albumup.targets.base import Target

@@ -14,8 +14,9 @@ from albumup.config.settings import ImmichSettings
 from albumup.intake import Intake
 from albumup.journal.journal import Journal
 from albumup.journal.live import matched
-from albumup.journal.rows import Body, Pins
+from albumup.journal.rows import Body
 from albumup.journal.states import Owed, Prepared, State, Together
+from albumup.photos.pins import Pins
 from albumup.photos.scan import Filters, open_root
 from albumup.survey import Survey
 from albumup.targets.immich import ImmichTarget

@@ -23,8 +23,7 @@ import pytest
 import zygote
 
 from albumup import __main__ as program
-from albumup import body
-from albumup.photos import volumes
+from albumup.photos import source, volumes
 
 Run = Callable[..., Any]
 """Runs a command, as ``zygote.run``."""
@@ -91,7 +90,7 @@ def _environment(env: dict[str, str], cwd: Any) -> Iterator[None]:
         os.umask(mask)
         os.chdir(cwd)
         _become({name: text for name, text in env.items() if name != zygote.VOLUME})
-        with patch.object(volumes, "_uuid_of", uuid_of), patch.dict(body._kinds, clear=True):
+        with patch.object(volumes, "_uuid_of", uuid_of), patch.dict(source._kinds, clear=True):
             yield
     finally:
         _become(variables)

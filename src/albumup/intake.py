@@ -10,8 +10,7 @@ from contextlib import suppress
 from msgspec.structs import replace
 
 from albumup import pairing
-from albumup.body import SourceChanged, SourceGone, read_source, same_time
-from albumup.cards import Place, device_at, find
+from albumup.cards import Place, find
 from albumup.disk import existing, room_in
 from albumup.errors import LocalError, UsageError
 from albumup.journal import framing
@@ -28,16 +27,18 @@ from albumup.journal.gathering import (
     sidecar_with_photo,
 )
 from albumup.journal.journal import Journal
-from albumup.journal.rows import Pins
 from albumup.journal.states import DONE, State
 from albumup.journaled import Journaled, as_journaled
+from albumup.photos.cards import device_at
 from albumup.photos.file_names import bytes_of
 from albumup.photos.filters import Filters, SkipReason
 from albumup.photos.metadata.reader import MetadataReader
+from albumup.photos.pins import Pins, same_time
 from albumup.photos.scan import Found, Root, Skipped, Unreadable, scan
 from albumup.photos.sidecars import Folders, digest_of_sidecar, fits, gives_way, owner_of
 from albumup.photos.skipped import count_suffix
 from albumup.photos.sniffing import is_video, media_type_by_name
+from albumup.photos.source import SourceChanged, SourceGone, read_source
 from albumup.photos.spelling import Spelling
 from albumup.prepare import taken_of
 from albumup.survey import Survey

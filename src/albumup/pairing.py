@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from albumup.body import as_pinned, is_loose
 from albumup.journal.live import Half, Halves, near
 from albumup.photos.metadata.reader import MetadataReader, can_read
+from albumup.photos.pins import as_pinned, is_loose
 
 
 def read(halves: Halves, folders: Iterable[bytes], files_in: Iterable[bytes]) -> int:

@@ -9,13 +9,15 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from msgspec import Struct
 from msgspec.structs import replace
 
-from albumup.body import Frame, Place, SourceChanged, SourceGone, frame, new_boundary, read_source
+from albumup.body import Frame, frame, new_boundary
 from albumup.config.file import OPTIONS
 from albumup.errors import ConfigError
-from albumup.journal.rows import Body, Pins, Task
+from albumup.journal.rows import Body, Task
 from albumup.photos.file_names import text_of
 from albumup.photos.metadata.reader import MetadataReader, what_reads
+from albumup.photos.pins import Pins
 from albumup.photos.sidecars import MOST_SIDECAR
+from albumup.photos.source import Place, SourceChanged, SourceGone, read_source
 from albumup.targets.base import Form, Photo, Target
 
 _MINUTE = timedelta(minutes=1)

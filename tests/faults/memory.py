@@ -18,11 +18,12 @@ import time
 
 from kill_loop import TARGET, Command, Loop
 
-from albumup.body import frame, new_boundary, read_pins
+from albumup.body import frame, new_boundary
 from albumup.journal.gathering import Action, Arrival, Gathering, RootFound, add_album
 from albumup.journal.journal import Journal
-from albumup.journal.media import Medium
 from albumup.journal.rows import Body
+from albumup.photos.cards import Medium
+from albumup.photos.pins import read_pins
 
 FEW = 1000
 _LINKS = 30_000

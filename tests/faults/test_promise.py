@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from msgspec.structs import replace
 
-from albumup.body import Place, Source, SourceChanged, SourceGone, sent_name
+from albumup.body import sent_name
 from albumup.config.settings import FormSettings
 from albumup.intake import Intake
 from albumup.journal import pauses, runs
@@ -32,6 +32,7 @@ from albumup.journal.rows import Task
 from albumup.journal.states import DONE, WANTING, State
 from albumup.photos.metadata.reader import MetadataReader
 from albumup.photos.scan import Filters, open_root
+from albumup.photos.source import Place, Source, SourceChanged, SourceGone
 from albumup.prepare import body_of, photo_of, read
 from albumup.retry import LONGEST_ASKED_WAIT, LONGEST_WAIT, Circumstances, Outcome, Rules, outcome_of
 from albumup.targets.base import Original, Seen, Verdict, VerdictKind

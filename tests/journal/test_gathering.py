@@ -23,10 +23,11 @@ from albumup.journal.gathering import (
     shown,
 )
 from albumup.journal.journal import Journal
-from albumup.journal.media import Medium
-from albumup.journal.rows import Body, Pins, Task
+from albumup.journal.rows import Body, Task
 from albumup.journal.runs import roots_of, tally
 from albumup.journal.states import State
+from albumup.photos.cards import Medium
+from albumup.photos.pins import Pins
 
 ROOT = RootFound(b"/photos/trip", "UUID-1", 0, True)
 

@@ -30,9 +30,9 @@ from albumup.journal.opening import (
     paths_of,
     set_aside,
 )
-from albumup.journal.rows import Pins
 from albumup.journal.schema import APPLICATION_ID, MIGRATIONS, VERSION
 from albumup.journal.states import State
+from albumup.photos.pins import Pins
 
 SQLITE_UTILS = str(Path(sys.executable).with_name("sqlite-utils"))
 

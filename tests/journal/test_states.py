@@ -28,8 +28,9 @@ from albumup.journal import copies, framing, pauses, runs
 from albumup.journal.admin import cancel, forget
 from albumup.journal.gathering import Action
 from albumup.journal.journal import Journal, LostTask
-from albumup.journal.rows import Framed, Pins
+from albumup.journal.rows import Framed
 from albumup.journal.states import DONE, TRANSITIONS, WANTING, State, sources_of
+from albumup.photos.pins import Pins
 
 DESIGN = """
     pending -> sending

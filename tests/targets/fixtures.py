@@ -19,12 +19,13 @@ from immich.fake import Immich
 from msgspec import structs
 from servers import FormSink, Line, answer, form_of
 
-from albumup.body import read_source, sent_name
+from albumup.body import sent_name
 from albumup.config.file import load
 from albumup.helpers import Threads
 from albumup.journal.rows import Body, Task
 from albumup.photos.metadata.reader import MetadataReader
 from albumup.photos.sniffing import HEAD_BYTES, media_type
+from albumup.photos.source import read_source
 from albumup.prepare import Reading, body_of, head_of, photo_of, taken_of
 from albumup.receive import Receiver, Store, album_folder_name
 from albumup.receive.names import photo_name

@@ -6,12 +6,12 @@ import os
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from albumup.body import AnotherVolume, SourceChanged, SourceGone, read_source
 from albumup.cli.escaping import escape
 from albumup.cli.figures import photos, size
 from albumup.cli.screen import Screen
 from albumup.errors import AlbumupError
 from albumup.photos.file_names import text_of
+from albumup.photos.source import AnotherVolume, SourceChanged, SourceGone, read_source
 from albumup.targets.base import Asked, Unasked, VerdictKind
 from albumup.uploader.events import Progress
 

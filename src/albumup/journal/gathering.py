@@ -18,9 +18,11 @@ from albumup.journal import definitions, live
 from albumup.journal.definitions import Described
 from albumup.journal.journal import Journal
 from albumup.journal.live import Halves, Joined, near
-from albumup.journal.media import Medium, write_in
-from albumup.journal.rows import Pins, stored
+from albumup.journal.media import write_in
+from albumup.journal.rows import stored
 from albumup.journal.states import State
+from albumup.photos.cards import Medium
+from albumup.photos.pins import Pins
 
 
 class Action(StrEnum):

@@ -20,8 +20,9 @@ from albumup.errors import LocalError
 from albumup.journal import bodies, naming
 from albumup.journal.naming import Folder
 from albumup.journal.opening import journal_fault, open_writer
-from albumup.journal.rows import Body, CutOff, Framed, Pins, Task, plain, stored, tasks
+from albumup.journal.rows import Body, CutOff, Framed, Task, plain, stored, tasks
 from albumup.journal.states import WANTING, Owed, Prepared, State, Together, is_one_of, sources_of
+from albumup.photos.pins import Pins
 
 HAS_COPY = " and exists (select 1 from body where body.task_id = task.id and body.spool is not null)"
 

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec import Struct
 
 from albumup.journal.journal import Journal
-from albumup.journal.rows import Pins
 from albumup.journal.states import DONE, Prepared, State, Together
+from albumup.photos.pins import Pins
 
 _CLIP = "{0}.mime >= 'video/' and {0}.mime < 'video0'"
 _STILL = "{0}.mime >= 'image/' and {0}.mime < 'image0'"

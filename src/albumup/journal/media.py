@@ -9,27 +9,10 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 
-from msgspec import Struct
-
-from albumup.journal.rows import Pins
+from albumup.photos.cards import Medium, Seen
+from albumup.photos.pins import Pins
 
 _AT_A_TIME = 1000
-
-
-class Medium(Struct, frozen=True):
-    """``volume``: its id, or ""; ``card``: the number."""
-
-    volume: str
-    card: int
-
-
-class Seen(Struct, frozen=True):
-    """A photo as it was when it was last looked at. ``volume`` is its file system's id, as far as it was known then."""
-
-    id: int
-    path: bytes
-    volume: str
-    pins: Pins
 
 
 def albums(connection: sqlite3.Connection) -> list[int]:

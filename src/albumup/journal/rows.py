@@ -9,16 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from albumup.journal.states import Prepared
-
-
-class Pins(Struct, frozen=True):
-    """What is known of a source file without reading it. Times in nanoseconds, sizes in bytes."""
-
-    size: int
-    mtime_ns: int
-    inode: int
-    ctime_ns: int = 0
-    """0: not known, so that the file is read again before it is sent."""
+from albumup.photos.pins import Pins
 
 
 def stored(number: int) -> int | str:

@@ -11,10 +11,10 @@ from itertools import islice
 
 from msgspec import Struct
 
-from albumup.body import SMALL, Kept, Place, Source
-from albumup.cards import device_at
 from albumup.helpers import Helpers, Work
 from albumup.journal.rows import Body, Task
+from albumup.photos.cards import device_at
+from albumup.photos.source import SMALL, Kept, Place, Source
 from albumup.targets.base import Photo
 from albumup.transfer.payload import read_exactly
 

@@ -7,14 +7,13 @@ import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from albumup.body import ANOTHER_VOLUME
-from albumup.cards import Look, device_at, look_at, named
 from albumup.helpers import Helpers, Work
 from albumup.journal import media
 from albumup.journal.commits import Commits
 from albumup.journal.journal import Journal
-from albumup.journal.media import Medium, Seen
 from albumup.journal.rows import Task
+from albumup.photos.cards import Look, Medium, Seen, device_at, look_at, named
+from albumup.photos.source import ANOTHER_VOLUME
 from albumup.photos.volumes import is_full, volume_of
 from albumup.uploader.queue import Queue
 

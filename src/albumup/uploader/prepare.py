@@ -17,7 +17,19 @@ from functools import partial
 from msgspec import Struct
 from msgspec.structs import replace
 
-from albumup.body import (
+from albumup.body import sent_name
+from albumup.disk import fsync_folder
+from albumup.errors import AlbumupError, ConfigError
+from albumup.helpers import THREADS, Work
+from albumup.journal import copies, framing
+from albumup.journal.journal import Journal, LostTask
+from albumup.journal.naming import Folder
+from albumup.journal.rows import Body, Framed, Task
+from albumup.journal.states import Prepared
+from albumup.photos.cards import device_at
+from albumup.photos.metadata.reader import MetadataReader
+from albumup.photos.pins import Pins, read_pins, same_time
+from albumup.photos.source import (
     SMALL,
     AnotherVolume,
     Kept,
@@ -26,20 +38,7 @@ from albumup.body import (
     is_quick,
     open_source,
     read_at_once,
-    read_pins,
-    same_time,
-    sent_name,
 )
-from albumup.cards import device_at
-from albumup.disk import fsync_folder
-from albumup.errors import AlbumupError, ConfigError
-from albumup.helpers import THREADS, Work
-from albumup.journal import copies, framing
-from albumup.journal.journal import Journal, LostTask
-from albumup.journal.naming import Folder
-from albumup.journal.rows import Body, Framed, Pins, Task
-from albumup.journal.states import Prepared
-from albumup.photos.metadata.reader import MetadataReader
 from albumup.prepare import Reading, body_of, photo_of, read, reread
 from albumup.targets.base import Photo
 from albumup.uploader.lane import Lane

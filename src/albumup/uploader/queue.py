@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from albumup.body import Place, root_is_away
 from albumup.errors import AlbumupError
 from albumup.helpers import Work
 from albumup.journal import framing, pauses
 from albumup.journal.commits import Commits
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album, Root, Task
+from albumup.photos.source import Place, root_is_away
 from albumup.retry import Finding, Outcome
 from albumup.targets.base import Unasked
 from albumup.targets.tokens import how_to_mend

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from albumup.body import SourceGone, read_source, sent_name
+from albumup.body import sent_name
 from albumup.errors import UsageError
 from albumup.helpers import Threads
 from albumup.journal.rows import Task
 from albumup.photos.file_names import text_of
 from albumup.photos.metadata.reader import MetadataReader
 from albumup.photos.sniffing import ANYTHING, HEAD_BYTES, media_type
+from albumup.photos.source import SourceGone, read_source
 from albumup.prepare import Reading, body_of, head_of, photo_of, taken_of
 from albumup.retry import Circumstances, Finding, Outcome, health_of, outcome_of
 from albumup.targets.base import Photo, Target

@@ -10,13 +10,14 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from albumup.body import AnotherVolume, Source, SourceChanged, SourceGone, read_pins
 from albumup.errors import AlbumupError
 from albumup.helpers import Work
 from albumup.journal.commits import Commits
 from albumup.journal.journal import Journal, LostTask
 from albumup.journal.rows import Body, Task
 from albumup.journal.states import State
+from albumup.photos.pins import read_pins
+from albumup.photos.source import AnotherVolume, Source, SourceChanged, SourceGone
 from albumup.prepare import head_of, photo_of
 from albumup.retry import MOST_FREES, Circumstances, Finding, Health, Outcome, Step, health_of, outcome_of
 from albumup.targets.base import Photo, Target

@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from albumup.body import SourceChanged, SourceGone, read_source
 from albumup.disk import drop_from_cache
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
@@ -24,6 +23,7 @@ from albumup.photos.leavings import (
     may_be_made,
 )
 from albumup.photos.sniffing import HEAD_BYTES, is_source, may_be_media, media_type, suffix_in
+from albumup.photos.source import SourceChanged, SourceGone, read_source
 from albumup.photos.spelling import Spelling
 from albumup.verify.findings import Finding, Kind, Outcome
 from albumup.verify.there import Copies
