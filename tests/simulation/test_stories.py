@@ -85,6 +85,10 @@ FINDS = {
     "somebody pushes when a run that was stopped is just over": Plan(
         63644, (300,), tick=60.0, events=(Event("drain twice", 6, 0.66, "step"), Event("second push", 28, 0.2, "step"))
     ),
+    "what a drain cuts late is recorded before the run ends": Plan(
+        200929, (300, 301, 302), resend="never", patience=3000.0, speed=0.0, tick=60.0,
+        events=(Event("drain", 2, 0.58, "whole"), Event("look hangs", 3, 0.95), Event("late", 1, 0.0)),
+    ),
     "one of two photos of a card was edited, and pushed as another card's": Plan(
         63406, (300, 301), volume="1A2B-3C4D", proven=False, tick=60.0,
         events=(Event("second push", 205, 0.61, "step"), Event("edit in place", 1, 0.72, "begins")),

@@ -48,6 +48,8 @@ class Engine:
         self._run = run = Run(journal, options, listener, world, rebuild)
         self._scope = Scope(run, album_ids, build)
         self._drain_until: float | None = None
+        self._cut_at: float | None = None
+        """When that was over: what was still in flight was cut."""
         self._abandons = False
         self._began = self._loop.time()
         run.queue.on_pause = run.outcomes.told_of_pause
@@ -133,9 +135,10 @@ class Engine:
             for lane in queue.lanes.values():
                 queue.decide(lane.tick(now))
             if self._drain_until is not None and now >= self._drain_until:
+                self._cut_at = self._cut_at or now
                 queue.cut_all()
                 # A look-up or a connect cannot be cut: its attempt is left behind, cut off, for the next run.
-                self._abandons = now >= self._drain_until + _CUT_SECONDS
+                self._abandons = now >= self._cut_at + _CUT_SECONDS
             if run.commits.fault is None:
                 await self._scope.build_new()
                 await run.commits.do(self._scope.look)
