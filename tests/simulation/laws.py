@@ -34,7 +34,10 @@ def rows(reader: sqlite3.Connection, sql: str, *values: object) -> list[sqlite3.
 
 def always(scene: Scene, reader: sqlite3.Connection) -> None:
     """What holds at every instant, and so in every crash image."""
-    tasks = rows(reader, _TASKS)
+    _always(scene, reader, rows(reader, _TASKS))
+
+
+def _always(scene: Scene, reader: sqlite3.Connection, tasks: list[sqlite3.Row]) -> None:
     _none_is_lost(scene, tasks)
     _none_is_claimed_falsely(scene, tasks)
     _words_are_given(tasks)
@@ -48,8 +51,8 @@ def always(scene: Scene, reader: sqlite3.Connection) -> None:
 
 def after_run(scene: Scene, reader: sqlite3.Connection, end: RunEnd) -> None:
     """What holds when a run has ended by itself."""
-    always(scene, reader)
     tasks = rows(reader, _TASKS)
+    _always(scene, reader, tasks)
     if not scene.is_abandoned and (sending := [task["id"] for task in tasks if task["state"] == State.SENDING]):
         raise Broken(f"the run has ended, and these are still sending: {sending}")
     unended = rows(reader, "select task_id from attempt where ended is null")

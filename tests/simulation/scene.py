@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +66,6 @@ class Life:
     """One process of albumup."""
 
     journal: Journal
-    reader: sqlite3.Connection
     helpers: SimulatedHelpers
     network: SimulatedNetwork
     engine: Engine | None = None
@@ -97,6 +95,7 @@ class Scene:
         self.draw: Callable[[], float] = self.chance.of("engine").random
         """The engine's own chance."""
         self.life: Life | None = None
+        self._reader: sqlite3.Connection | None = None
         self.took = 0.0
         self.slow_commits = 0
         # What the laws ask for.
@@ -227,30 +226,36 @@ class Scene:
     def _leave(self) -> None:
         """A process ends by itself."""
         assert self.life is not None
-        self.life.reader.close()
         self.life.journal.close()
         self.life = None
 
     def has_work(self) -> bool:
         """Would a command send anything?"""
-        with closing(self.read()) as reader:
-            return bool(reader.execute(_UNFINISHED).fetchone()[0])
+        return bool(self.reader.execute(_UNFINISHED).fetchone()[0])
 
     def bury(self, *, power: bool) -> None:
         """The life that runs is over, at this instant."""
         life, self.life = self.life, None
         self.loop.bury()
+        self.close()
         if life is not None:
             life.helpers.end()
             life.network.end(power=power)
-            life.reader.close()
             self.disk.crash(life.journal.connection, power=power)
 
-    def read(self) -> sqlite3.Connection:
-        """The journal as it lies on the disk."""
-        reader = sqlite3.connect(f"file:{self.disk.journal}?mode=ro", uri=True, isolation_level=None)
-        reader.row_factory = sqlite3.Row
-        return reader
+    @property
+    def reader(self) -> sqlite3.Connection:
+        """Reads the journal as it lies on the disk."""
+        if self._reader is None:
+            self._reader = sqlite3.connect(f"file:{self.disk.journal}?mode=ro", uri=True, isolation_level=None)
+            self._reader.row_factory = sqlite3.Row
+        return self._reader
+
+    def close(self) -> None:
+        """Nothing is read for now."""
+        if self._reader is not None:
+            self._reader.close()
+        self._reader = None
 
     def open(self) -> Journal:
         return Journal(self.disk.journal, self.clock)
@@ -263,7 +268,7 @@ class Scene:
         journal = self.open()
         helpers = SimulatedHelpers(self.line, self.chance.of("helpers"), slow=self.plan.helpers_slow)
         network = SimulatedNetwork(self.line, self.server.accept, self._handed)
-        self.life = Life(journal, self.read(), helpers, network)
+        self.life = Life(journal, helpers, network)
         self.handed.clear()
         self.events.prepare(helpers)
         return self.life
@@ -282,9 +287,7 @@ class Scene:
         path = event.get("path")
         name = path.rpartition(b"/")[2].decode() if isinstance(path, bytes) else ""
         if event["event"] == "spooled" and self.life is not None:
-            self.copied.update(
-                row[0] for row in self.life.reader.execute("select task_id from body where spool not null")
-            )
+            self.copied.update(row[0] for row in self.reader.execute("select task_id from body where spool not null"))
         self.tell("engine", f"{event['event']} {name} {event.get('error') or ''}".rstrip())
 
     def _handed(self, wire: SimulatedWire, data: bytes | None, count: int) -> None:
@@ -295,7 +298,7 @@ class Scene:
     def _last_byte(self, boundary: str, whole_at: list[float]) -> None:
         """The law of whole_at, at the instant when the last byte of a body is handed over."""
         assert self.life is not None
-        found = self.life.reader.execute(
+        found = self.reader.execute(
             "select whole_at, task_id, photo.path from attempt join task on task.id = task_id"
             " join photo on photo.id = photo_id where boundary = ? order by attempt.id desc limit 1",
             (boundary,),

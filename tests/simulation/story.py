@@ -7,7 +7,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from types import FrameType
@@ -90,6 +90,7 @@ def play(plan: Plan) -> Result:
         finally:
             if scene.life is not None or result.broken:
                 scene.bury(power=False)
+            scene.close()
             scene.disk.close()
             scene.loop.close()
     result.fired, result.leaks = scene.fired, scene.leaks
@@ -138,19 +139,17 @@ def _be_quiet(scene: Scene, result: Result) -> None:
         if end is not None and end.away and scene.photos.truth:
             scene.push(edited=True)  # its words say so
         scene.loop.pass_time(7200.0)
-    with closing(scene.read()) as reader:
-        laws.always(scene, reader)
-        if end is not None:
-            laws.at_the_end(scene, reader, end)
+    laws.always(scene, scene.reader)
+    if end is not None:
+        laws.at_the_end(scene, scene.reader, end)
 
 
 def _judge(scene: Scene, result: Result, end: RunEnd | None) -> None:
-    with closing(scene.read()) as reader:
-        if end is None:
-            result.crashes += 1
-            laws.always(scene, reader)
-        else:
-            laws.after_run(scene, reader, end)
+    if end is None:
+        result.crashes += 1
+        laws.always(scene, scene.reader)
+    else:
+        laws.after_run(scene, scene.reader, end)
 
 
 @cache

@@ -84,8 +84,8 @@ def play(world: World) -> Ended:
             if codes[-1] in (0, 3) and _is_over(scene):
                 break
             scene.loop.pass_time(GAP)
-    with closing(scene.read()) as reader:
-        states = {row[0]: row[1] for row in reader.execute("select state, count(*) from task group by state")}
+    states = {row[0]: row[1] for row in scene.reader.execute("select state, count(*) from task group by state")}
+    scene.close()
     scene.disk.close()
     return Ended(states, codes, whole, cut, scene.loop.time() / 3600)
 
@@ -141,10 +141,9 @@ def _have_tried(scene: Scene, tries: int) -> None:
 def _is_over(scene: Scene) -> bool:
     """Will cron send nothing more, ever?"""
     rule = "asked" if scene.plan.kind == "asked" else scene.plan.resend
-    with closing(scene.read()) as reader:
-        left = reader.execute(
-            "select count(*) from task where (state in ('failed', 'missing') and rounds < ?)"
-            " or (state = 'in_doubt' and rounds < ?)",
-            (ROUNDS, MOST_ROUNDS[rule]),
-        ).fetchone()[0]
+    left = scene.reader.execute(
+        "select count(*) from task where (state in ('failed', 'missing') and rounds < ?)"
+        " or (state = 'in_doubt' and rounds < ?)",
+        (ROUNDS, MOST_ROUNDS[rule]),
+    ).fetchone()[0]
     return not left
