@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from albumup import intake
 from albumup.disk import missing_disk, unmounted
 from albumup.errors import LocalError
+from albumup.session import intake
 
 FSTAB = """# a comment /mnt/comment
 UUID=1 / ext4 defaults 0 1

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 from live import clip, still
 
-from albumup import pairing
 from albumup.config.settings import ImmichSettings
-from albumup.intake import Intake
 from albumup.journal.journal import Journal
 from albumup.journal.live import matched
 from albumup.journal.rows import Body
 from albumup.journal.states import Owed, Prepared, State, Together
 from albumup.photos.pins import Pins
 from albumup.photos.scan import Filters, open_root
-from albumup.survey import Survey
+from albumup.session import pairing
+from albumup.session.intake import Intake
+from albumup.session.survey import Survey
 from albumup.targets.immich import ImmichTarget
 
 SERVER = ImmichTarget("home", ImmichSettings(url="http://127.0.0.1:9"), "key", "")

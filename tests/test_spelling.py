@@ -10,16 +10,18 @@ from pathlib import Path
 import pytest
 from blind import BlindDisk
 
-from albumup.intake import Intake
 from albumup.journal import media
 from albumup.journal.journal import Journal
 from albumup.journal.runs import albums
-from albumup.journaled import Journaled
 from albumup.photos import spelling
 from albumup.photos.scan import Filters, open_roots
 from albumup.photos.spelling import Spelling
-from albumup.survey import Survey
-from albumup.verify import Copies, Outcome, look_here, pushed_folders
+from albumup.session.intake import Intake
+from albumup.session.journaled import Journaled
+from albumup.session.survey import Survey
+from albumup.session.verify.findings import Outcome
+from albumup.session.verify.here import look_here, pushed_folders
+from albumup.session.verify.there import Copies
 
 NFC, NFD = (unicodedata.normalize(form, "Übermut").encode() for form in ("NFC", "NFD"))
 

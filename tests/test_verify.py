@@ -12,8 +12,11 @@ import pytest
 from disk_reads import read_from_disk
 from short import short_form
 
-from albumup.verify import Copies, Copy, Finding, Kind, Outcome, There, here, look_here
-from albumup.verify.there import _enter as enter
+from albumup.session.verify import here
+from albumup.session.verify.findings import Copy, Finding, Kind, Outcome, There
+from albumup.session.verify.here import look_here
+from albumup.session.verify.there import Copies
+from albumup.session.verify.there import _enter as enter
 
 JPEG = b"\xff\xd8\xff\xe0 a photo"
 OTHER = b"\xff\xd8\xff\xe1 never sent"

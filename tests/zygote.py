@@ -33,10 +33,10 @@ _PRELOADED = (
     "albumup.__main__", "albumup.cli.push", "albumup.cli.resume", "albumup.cli.retry_failed", "albumup.cli.cancel",
     "albumup.cli.list_", "albumup.cli.share", "albumup.cli.status", "albumup.cli.target", "albumup.cli.verify",
     "albumup.cli.session", "albumup.cli.receive", "albumup.uploader.engine", "albumup.uploader.trial",
-    "albumup.config.writing", "albumup.intake", "albumup.receive", "albumup.targets.form", "albumup.targets.immich",
-    "albumup.targets.inbox", "albumup.verify", "requests", "requests_toolbelt", "sqlite_utils", "tqdm", "truststore",
-    "humanize", "tabulate", "jmespath", "multipart", "platformdirs", "tomlkit", "idna", "encodings.idna", "PIL.Image",
-    "exifread",
+    "albumup.config.writing", "albumup.session.intake", "albumup.receive", "albumup.targets.form",
+    "albumup.targets.immich", "albumup.targets.inbox", "albumup.session.verify.here", "requests", "requests_toolbelt",
+    "sqlite_utils", "tqdm", "truststore", "humanize", "tabulate", "jmespath", "multipart", "platformdirs", "tomlkit",
+    "idna", "encodings.idna", "PIL.Image", "exifread",
 )  # fmt: skip
 
 
@@ -48,7 +48,7 @@ class Started(subprocess.Popen[Any]):
         self._zygote = _zygote_for(env) if "preexec_fn" not in more else None
         command = COMMAND
         if VOLUME in env:
-            named = f"from albumup import volumes; volumes._uuid_of = lambda *_: {env[VOLUME]!r}"
+            named = f"from albumup.photos import volumes; volumes._uuid_of = lambda *_: {env[VOLUME]!r}"
             command = [sys.executable, "-c", f"{named}; from albumup.__main__ import main; main()"]
         super().__init__([*command, *args], env=env, **more)
 

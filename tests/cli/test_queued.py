@@ -3,7 +3,7 @@
 import pytest
 
 from albumup.cli.queued import left_out
-from albumup.survey import Survey
+from albumup.session.survey import Survey
 
 
 @pytest.mark.parametrize(("count", "them"), [(1, "it"), (2, "them")])

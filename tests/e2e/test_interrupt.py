@@ -16,7 +16,7 @@ import pytest
 import zygote
 from short import short_form
 
-from albumup.cli.signals import GRACE
+from albumup.session.signals import GRACE
 
 from .conftest import COMMAND, PATIENCE, Home, finish, until
 from .server import Answer, FormServer

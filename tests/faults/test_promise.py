@@ -24,7 +24,6 @@ from msgspec.structs import replace
 
 from albumup.body import sent_name
 from albumup.config.settings import FormSettings
-from albumup.intake import Intake
 from albumup.journal import pauses, runs
 from albumup.journal.admin import cancel
 from albumup.journal.journal import Journal, LostTask
@@ -35,6 +34,7 @@ from albumup.photos.scan import Filters, open_root
 from albumup.photos.source import Place, Source, SourceChanged, SourceGone
 from albumup.prepare import body_of, photo_of, read
 from albumup.retry import LONGEST_ASKED_WAIT, LONGEST_WAIT, Circumstances, Outcome, Rules, outcome_of
+from albumup.session.intake import Intake
 from albumup.targets.base import Original, Seen, Verdict, VerdictKind
 from albumup.targets.form import FormTarget
 from albumup.transfer import Answer, Fault, Sent

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from albumup.cli.retry_failed import _fresh_sets_of
 from albumup.config.settings import FormSettings, InboxSettings
-from albumup.intake import Intake
 from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.states import State
 from albumup.photos.filters import Filters
 from albumup.photos.scan import open_root
+from albumup.session.intake import Intake
 from albumup.targets.base import Target
 from albumup.targets.form import FormTarget
 from albumup.targets.inbox import InboxTarget

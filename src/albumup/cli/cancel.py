@@ -36,8 +36,8 @@ def cancel(app: App, /, album: str, files: tuple[str, ...], target: str | None) 
     from albumup.journal import admin, runs
     from albumup.journal.lock import FileLock
     from albumup.journal.opening import paths_of
-    from albumup.journaled import Journaled
     from albumup.photos.spelling import Spelling
+    from albumup.session.journaled import Journaled
     from albumup.uploader.spooling import sweep
 
     found = opened(app, [album], target)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from albumup.cli.app import App
     from albumup.cli.destination import Destination
-    from albumup.intake import Intake
+    from albumup.session.intake import Intake
     from albumup.targets.base import Target
 
 

@@ -6,7 +6,7 @@ from albumup.cli.escaping import escape
 from albumup.cli.figures import are, photos
 from albumup.cli.screen import Screen
 from albumup.photos.skipped import Examples
-from albumup.survey import Survey
+from albumup.session.survey import Survey
 
 
 def say_oddities(screen: Screen, survey: Survey) -> None:

@@ -16,10 +16,10 @@ from albumup.cli.sending import options_of, upload_options
 
 if TYPE_CHECKING:
     from albumup.cli.destination import Destination
-    from albumup.intake import Intake
     from albumup.journal.journal import Journal
     from albumup.photos.filters import Filters
     from albumup.photos.scan import Root, Skipped
+    from albumup.session.intake import Intake
     from albumup.targets.base import Target
     from albumup.uploader.options import Options
 
@@ -71,7 +71,7 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
 
     Once it says that the photos are queued, it is safe to interrupt: albumup resume goes on.
     """
-    from albumup.cli.aside import aside
+    from albumup.session.aside import aside
 
     app.writes = not given["dry_run"]
     app.screen.never_wait()
@@ -96,7 +96,7 @@ def _queue(app: App, paths: tuple[str, ...], given: dict[str, Any]) -> _Queued |
     from albumup.cli.damage import nothing_queued
     from albumup.cli.spool import look_at_spool, make_spool
     from albumup.errors import UsageError
-    from albumup.intake import Intake
+    from albumup.session.intake import Intake
 
     options = options_of(app, given)
     roots = _roots(paths, given["files_from"])
@@ -212,8 +212,8 @@ def _as_it_is_called(app: App, journal: Journal | None, album: str, folder: byte
     """The album of a folder: it may be called by another spelling of the folder's name."""
     from contextlib import closing
 
-    from albumup.journaled import Journaled
     from albumup.photos.spelling import Spelling
+    from albumup.session.journaled import Journaled
 
     if journal is not None:
         return Journaled(journal.connection, Spelling()).album(album, folder)

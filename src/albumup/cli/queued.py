@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from albumup.journal.journal import Journal
     from albumup.journal.rows import Album
     from albumup.photos.scan import Unreadable
-    from albumup.survey import Survey
+    from albumup.session.survey import Survey
     from albumup.targets.base import Target
 
 _MOST_UNREAD = 10

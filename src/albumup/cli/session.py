@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from albumup.cli import events, words
 from albumup.cli.app import App
-from albumup.cli.aside import aside
 from albumup.cli.conclusion import Conclusion
 from albumup.cli.escaping import escape
 from albumup.cli.figures import counted, size
 from albumup.cli.layout import shortened
 from albumup.cli.names import WIDEST, telling
-from albumup.cli.signals import GRACE, Handlers
 from albumup.errors import AlbumupError, LocalError
 from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.lock import PATIENCE, FileLock, is_locked
 from albumup.journal.opening import CorruptJournal, check_whole, paths_of
+from albumup.session.aside import aside
+from albumup.session.signals import GRACE, Handlers
 from albumup.targets.base import Target
 from albumup.targets.building import build, rebuild
 from albumup.uploader.options import Draining, Options, Stop

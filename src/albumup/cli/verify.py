@@ -15,8 +15,9 @@ from albumup.cli.help import command, option
 if TYPE_CHECKING:
     from albumup.journal.journal import Journal
     from albumup.journal.rows import Album
+    from albumup.session.verify.findings import Finding, Outcome
+    from albumup.session.verify.there import Copies
     from albumup.targets.base import Target
-    from albumup.verify import Copies, Finding, Outcome
 
 _MOST_NAMED = 20
 _MOST_WAYS = 4
@@ -40,7 +41,7 @@ def verify(app: App, /, album: str, target: str | None, deep: bool, nul: bool) -
 
     Exit code 0 only if it is; nothing is changed anywhere.
     """
-    from albumup.cli.aside import aside
+    from albumup.session.aside import aside
 
     return aside(_verify, app, album, target, deep, nul)
 
@@ -73,8 +74,10 @@ def _verify_one(app: App, journal: Journal, album: Album, *, deep: bool, printed
     from albumup.config.file import shown
     from albumup.journal.runs import tally, target_definitions
     from albumup.journal.states import DONE
+    from albumup.session.verify.findings import Kind, Outcome
+    from albumup.session.verify.here import look_here, pushed_folders
+    from albumup.session.verify.there import look_there
     from albumup.targets.building import build
-    from albumup.verify import Kind, Outcome, look_here, look_there, pushed_folders
 
     say = put if printed is None else app.screen.complain
     title = words.title_of(journal, album)
@@ -157,7 +160,7 @@ def _details(app: App, findings: list[Finding], outcome: Outcome) -> list[str]:
     """What is not proven, by name; then what was left out, counted."""
     from albumup.cli.escaping import escape
     from albumup.cli.figures import photos, were
-    from albumup.verify import Kind
+    from albumup.session.verify.findings import Kind
 
     unproven = [one for one in findings if one.kind is Kind.UNPROVEN]
     lines = _named(unproven[:_MOST_NAMED])
@@ -235,7 +238,7 @@ def _ways_back(journal: Journal, album: Album, outcome: Outcome, copies: Copies)
     from albumup.cli.endings import forget_command, retry_command
     from albumup.journal import runs
     from albumup.journal.states import WANTING
-    from albumup.verify import There
+    from albumup.session.verify.findings import There
 
     if not outcome.unproven or runs.has_unsent(journal, album.id):
         return []
@@ -258,7 +261,7 @@ def _verdict(journal: Journal, album: Album, server: Target, outcome: Outcome) -
     from albumup.config.file import shown
     from albumup.journal.runs import has_unsent
     from albumup.photos.file_names import quoted
-    from albumup.verify import is_by_name
+    from albumup.session.verify.here import is_by_name
 
     where = f"{outcome.on_server} of {outcome.photos} are on {escape(shown(server.address))}"
     parts = [_gone(outcome)] if outcome.gone else []

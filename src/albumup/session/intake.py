@@ -9,8 +9,6 @@ from contextlib import suppress
 
 from msgspec.structs import replace
 
-from albumup import pairing
-from albumup.cards import Place, find
 from albumup.disk import existing, room_in
 from albumup.errors import LocalError, UsageError
 from albumup.journal import framing
@@ -28,7 +26,6 @@ from albumup.journal.gathering import (
 )
 from albumup.journal.journal import Journal
 from albumup.journal.states import DONE, State
-from albumup.journaled import Journaled, as_journaled
 from albumup.photos.cards import device_at
 from albumup.photos.file_names import bytes_of
 from albumup.photos.filters import Filters, SkipReason
@@ -41,7 +38,10 @@ from albumup.photos.sniffing import is_video, media_type_by_name
 from albumup.photos.source import SourceChanged, SourceGone, read_source
 from albumup.photos.spelling import Spelling
 from albumup.prepare import taken_of
-from albumup.survey import Survey
+from albumup.session import pairing
+from albumup.session.cards import Place, find
+from albumup.session.journaled import Journaled, as_journaled
+from albumup.session.survey import Survey
 from albumup.targets.base import Target
 
 

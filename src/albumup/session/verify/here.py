@@ -25,8 +25,8 @@ from albumup.photos.leavings import (
 from albumup.photos.sniffing import HEAD_BYTES, is_source, may_be_media, media_type, suffix_in
 from albumup.photos.source import SourceChanged, SourceGone, read_source
 from albumup.photos.spelling import Spelling
-from albumup.verify.findings import Finding, Kind, Outcome
-from albumup.verify.there import Copies
+from albumup.session.verify.findings import Finding, Kind, Outcome
+from albumup.session.verify.there import Copies
 
 _PUSHED = "id in (select root_id from photo where album_id = ? union select root_id from pushed where album_id = ?)"
 _SIDECARS = (b".xmp", b".aae")

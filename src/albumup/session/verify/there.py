@@ -13,9 +13,9 @@ from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
 from albumup.journal.states import DONE, State
 from albumup.photos.file_names import text_of
+from albumup.session.verify.findings import Copy, There
 from albumup.targets.base import Asked, Original, Target, Verdict, VerdictKind
 from albumup.transfer.http import Http
-from albumup.verify.findings import Copy, There
 
 _AT_A_TIME = 1000
 _AT_ONCE = 4
