@@ -8,6 +8,7 @@ from albumup.cli.endings import Ending, commands_for
 from albumup.cli.figures import photos, span
 from albumup.cli.reasons import grouped
 from albumup.cli.words import title_of
+from albumup.journal import rounds as rounds_of
 from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
@@ -23,7 +24,7 @@ def cron_summary(journal: Journal, album: Album, before: int, rounds: int) -> En
     failed, rejected = tally.count(State.FAILED, State.MISSING), tally.count(State.REJECTED)
     doubts = tally.count(State.IN_DOUBT) - runs.asking(journal, album.id)
     unsent = runs.unsent(journal, album.id)
-    had = _most_rounds(journal, album) if failed else 0
+    had = rounds_of.most(journal, album.id) if failed else 0
     parts = []
     if failed:
         nth = f" (round {had} of {rounds}, {_next_round(had, rounds)})" if had else ""
@@ -49,13 +50,6 @@ def cron_summary(journal: Journal, album: Album, before: int, rounds: int) -> En
     return Ending(album.id, line, is_well, groups, (), commands)
 
 
-def _most_rounds(journal: Journal, album: Album) -> int:
-    row = journal.rows("select max(rounds) from task where album_id = ? and state in ('failed', 'missing')", album.id)[
-        0
-    ]
-    return int(row[0] or 0)
-
-
 def on_hold(journal: Journal, album: Album) -> str:
     """The line that an album on hold is left alone, and how to go on."""
     waiting = runs.unsent(journal, album.id)
@@ -65,12 +59,10 @@ def on_hold(journal: Journal, album: Album) -> str:
 
 def due(journal: Journal, album: Album, rounds: int) -> str:
     """When cron gives what failed its next fresh set of tries, for the end of a sentence; "" where nothing failed."""
-    found = journal.rows(
-        "select rounds, updated from task where album_id = ? and state in ('failed', 'missing')", album.id
-    )
+    found = rounds_of.had(journal, album.id)
     if not found:
         return ""
-    return f"; {next_round([(row['rounds'], row['updated']) for row in found], rounds, journal.clock())}"
+    return f"; {next_round(found, rounds, journal.clock())}"
 
 
 def next_round(tasks: Sequence[tuple[int, float]], most: int, now: float) -> str:
@@ -90,8 +82,5 @@ def _next_round(had: int, rounds: int) -> str:
 def fingerprint(journal: Journal, album: Album) -> str:
     """The facts of an album that are news to cron when they change; times and ages are not among them."""
     tally = runs.tally(journal, album.id)
-    rounds = journal.rows(
-        "select sum(rounds) from task where album_id = ? and state in ('failed', 'missing')", album.id
-    )
     counts = ", ".join(f"{state} {count}" for state, count in sorted(tally.photos.items()) if count)
-    return f"{counts}; rounds {rounds[0][0] or 0}"
+    return f"{counts}; rounds {rounds_of.total(journal, album.id)}"

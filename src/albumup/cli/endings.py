@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,10 +12,12 @@ from albumup.cli.reasons import MOST_LINES, Group, grouped, lines_of, rows
 from albumup.cli.words import ended, has_twin, title_of
 from albumup.config.file import shown
 from albumup.journal import runs
+from albumup.journal import summary as summary_of
 from albumup.journal.journal import Journal
 from albumup.journal.reading import goes_unasked
 from albumup.journal.rows import Album, Tally
-from albumup.journal.states import DONE, WANTING, Owed, State, is_one_of
+from albumup.journal.states import DONE, WANTING, Owed, State
+from albumup.journal.summary import Sidecar
 from albumup.photos.file_names import quoted
 from albumup.uploader.options import RunEnd
 
@@ -124,8 +125,8 @@ def summary(
     tally = runs.tally(journal, album.id)
     unsent = runs.unsent(journal, album.id)
     wanting = tally.count(*WANTING) - runs.asking(journal, album.id)
-    earlier = _given_up_before(journal, album, end.run_id, newest)
-    there = _found_there(journal, album, end.run_id)
+    earlier = summary_of.given_up_before(journal, album.id, end.run_id, newest)
+    there = summary_of.found_there(journal, album.id, end.run_id)
     sent = tally.count(*DONE) - before - there.photos
     total = sent + unsent + wanting - earlier
     verb = "copied" if local else "sent"
@@ -158,35 +159,28 @@ def summary(
         parts = ["all sent"]
     is_well = not wanting and not runs.is_unfinished(journal, album.id) and not runs.is_wanting(journal, album.id)
     notes = [*_unplaced(journal, album, names), *_sidecars(journal, album, end.run_id, names)]
-    return Ending(album.id, f"{name}: {'; '.join(parts)}", is_well, groups, notes, commands, _share(journal, album))
+    link = escape(summary_of.share_of(journal, album.id))
+    return Ending(album.id, f"{name}: {'; '.join(parts)}", is_well, groups, notes, commands, link)
 
 
 def _sidecars(journal: Journal, album: Album, run_id: int, names: Names) -> list[Note]:
     """The sidecars of what got there in this run: how many went along, and which did not."""
-    rows = journal.rows(
-        "select sidecar.path, sidecar.sent, sidecar.sha256, task.state from sidecar join task on task.id = task_id"
-        " where task.album_id = ? and task.state in ('uploaded', 'duplicate') and case when task.attempts"
-        " then exists (select 1 from attempt where attempt.task_id = task.id and run_id = ?)"
-        " else task.updated >= (select started from run where id = ?) end order by task.id",
-        album.id,
-        run_id,
-        run_id,
-    )
-    went, left = sum(row["sent"] for row in rows), [row for row in rows if not row["sent"]]
+    found = summary_of.sidecars(journal, album.id, run_id)
+    went, left = sum(one.was_sent for one in found), [one for one in found if not one.was_sent]
     notes = []
     if went:
         notes.append(Note(f"  {went} {'sidecar goes' if went == 1 else 'sidecars go'} along"))
     if left:
         words = f"  {counted(len(left), 'sidecar')} did not go along"
-        named = [f"    {names.of(row['path'])}  {_why_left(row)}" for row in left[:_MOST_NAMED]]
+        named = [f"    {names.of(one.path)}  {_why_left(one)}" for one in left[:_MOST_NAMED]]
         notes.append(Note(words, named, len(left)))
     return notes
 
 
-def _why_left(row: sqlite3.Row) -> str:
-    if row["sha256"] is None:
+def _why_left(sidecar: Sidecar) -> str:
+    if not sidecar.is_read:
         return "it could not be read, or is too large for one (1 MiB)"
-    if row["state"] == State.DUPLICATE:
+    if sidecar.state is State.DUPLICATE:
         return "the server had its photo already"
     return "nothing shows that its photo was taken from us"
 
@@ -203,77 +197,10 @@ def _unplaced(journal: Journal, album: Album, names: Names) -> list[Note]:
         words = f"  {waiting} {clips} there, and outside the album until the still gets there or is cancelled"
         notes.append(Note(words))
     if given_up := runs.unplaced(journal, album.id, Owed.GIVEN_UP):
-        rows = journal.rows(
-            f"select photo.path, task.reason from task join photo on photo.id = task.photo_id"
-            f" where task.album_id = ? and task.owed = {int(Owed.GIVEN_UP)} order by task.id limit ?",
-            album.id,
-            _MOST_NAMED,
-        )
-        named = [f"    {names.of(row['path'])}  {escape(row['reason'])}" for row in rows]
+        refused = summary_of.refused_places(journal, album.id, _MOST_NAMED)
+        named = [f"    {names.of(path)}  {escape(reason)}" for path, reason in refused]
         notes.append(Note(f"  {photos(given_up)} could not be put into the album there", named, given_up))
     return notes
-
-
-@dataclass(frozen=True, slots=True)
-class _There:
-    """Photos of a run that the server had when their turn came."""
-
-    known: int
-    """Found there before they were sent."""
-    twins: int
-    """Found there because another photo of the run has the same bytes."""
-    sent_to_it: int
-    """Sent whole first: only then did the server say so."""
-    photos: int
-    """Those that are not counted as sent."""
-    bytes: int
-    """The bytes of photos that were not sent at all."""
-
-
-def _found_there(journal: Journal, album: Album, run_id: int) -> _There:
-    row = journal.rows(
-        "select coalesce(sum(attempts = 0), 0) as known, coalesce(sum(attempts > 0), 0) as sent_to_it,"
-        " coalesce(sum(iif(attempts, 0, size)), 0) as bytes from task where album_id = ? and state = 'duplicate'"
-        " and updated >= (select started from run where id = ?)",
-        album.id,
-        run_id,
-    )[0]
-    known, sent_to_it, unsent_bytes = row
-    if not known + sent_to_it:
-        return _There(0, 0, 0, 0, 0)
-    equal = journal.rows(
-        "select sum(state = 'duplicate') as there, sum(state = 'duplicate' and attempts > 0) as sent_to_it,"
-        " count(*) as photos from task join body on task_id = task.id where album_id = ?"
-        " and state in ('uploaded', 'duplicate') and updated >= (select started from run where id = ?)"
-        " group by sha256 having photos > 1 and there > 0",
-        album.id,
-        run_id,
-    )
-    twins = sum(min(one["there"], one["photos"] - 1) for one in equal)
-    sent_twins = sum(min(one["there"], one["photos"] - 1, one["sent_to_it"]) for one in equal)
-    return _There(known - (twins - sent_twins), twins, sent_to_it - sent_twins, known + sent_twins, unsent_bytes)
-
-
-def _given_up_before(journal: Journal, album: Album, run_id: int, newest: int | None) -> int:
-    """Photos that are not there since before this command, and that it did not touch.
-
-    What could not be read when it was queued is missing before its own run begins.
-    """
-    return int(
-        journal.rows(
-            f"select count(*) from task where album_id = ? and {is_one_of(WANTING)}"
-            " and ask_at is null and updated < (select started from run where id = ?) and id <= coalesce(?, id)",
-            album.id,
-            run_id,
-            newest,
-        )[0][0]
-    )
-
-
-def _share(journal: Journal, album: Album) -> str:
-    """The album's address for people, where the config names one."""
-    rows = journal.rows("select share from album where id = ?", album.id)
-    return escape(rows[0][0] or "") if rows else ""
 
 
 def commands_for(journal: Journal, album: Album, wanting: int) -> list[str]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct, field
 
@@ -14,12 +13,11 @@ from albumup.cli.figures import photos
 from albumup.cli.layout import cells, padded, wrapped
 from albumup.cli.names import Names
 from albumup.journal.journal import Journal
-from albumup.journal.states import WANTING, is_one_of
+from albumup.journal.summary import wanting
 from albumup.photos.file_names import text_of
 
 MOST_LINES = 10
 """Rows that the details of a run take on a terminal of 80 columns, whatever went wrong."""
-_AT_A_TIME = 1000
 _MOST_GROUPS = 1000
 """Reasons beyond these share one group: memory stays flat."""
 _MOST_PATHS = 24
@@ -66,33 +64,18 @@ def kind_of(reason: str, *names: str) -> str:
 def grouped(journal: Journal, album_id: int) -> list[Group]:
     """The photos of an album that did not get there, the most frequent reason first."""
     groups: dict[tuple[str, str], Group] = {}
-    for row in _wanting(journal, album_id):
-        name = text_of(os.path.basename(row["path"]))
-        key = row["state"], kind_of(row["reason"], name, row["sent_as"] or "")
+    for one in wanting(journal, album_id):
+        name = text_of(os.path.basename(one.path))
+        key = one.state.value, kind_of(one.reason, name, one.sent_as)
         if key not in groups and len(groups) >= _MOST_GROUPS:
-            key = row["state"], ""
-        group = groups.setdefault(key, Group(row["state"].replace("_", " "), row["reason"] if key[1] else "others"))
-        if group.reason != row["reason"]:
+            key = one.state.value, ""
+        group = groups.setdefault(key, Group(one.state.replace("_", " "), one.reason if key[1] else "others"))
+        if group.reason != one.reason:
             group.reason = _ADDRESS.sub("", group.reason)  # it is one photo's
         group.count += 1
         if len(group.paths) < _MOST_PATHS:
-            group.paths.append(row["path"])
+            group.paths.append(one.path)
     return sorted(groups.values(), key=lambda group: -group.count)
-
-
-def _wanting(journal: Journal, album_id: int) -> Iterator[sqlite3.Row]:
-    last = 0
-    while rows := journal.rows(
-        "select task.id, photo.path, task.state, task.reason, task.sent_as from task"
-        " join photo on photo.id = task.photo_id where task.album_id = ?"
-        f" and {is_one_of(WANTING, 'task.state')} and task.ask_at is null"
-        " and task.id > ? order by task.id limit ?",
-        album_id,
-        last,
-        _AT_A_TIME,
-    ):
-        yield from rows
-        last = rows[-1]["id"]
 
 
 def rows(line: str) -> int:

@@ -131,29 +131,23 @@ def _fresh_sets_of(
     journal: Journal, album: Album, state: State, most: int | None, rule: str, *, in_doubt: bool
 ) -> None:
     """Fresh sets for the photos of one state. ``in_doubt``: also where that may be there twice."""
-    from albumup.journal.states import WANTING, State, is_one_of
+    from albumup.journal.rounds import candidates
+    from albumup.journal.states import State
     from albumup.retry import round_is_due
 
     now = journal.clock()
-    for row in journal.rows(
-        "select id, state, rounds, updated, exists (select 1 from body join album on album.id = task.album_id"
-        " join target on target.id = target_id where task_id = task.id and body.definition_id <> target.definition_id)"
-        " as is_former from task where album_id = ? and ask_at is null"
-        f" and {is_one_of(WANTING)} and state = ?",
-        album.id,
-        state,
-    ):
-        if most is not None and not round_is_due(row["rounds"], row["updated"], now, most):
+    for one in candidates(journal, album.id, state):
+        if most is not None and not round_is_due(one.rounds, one.updated, now, most):
             continue
-        number = 1 if most is None else row["rounds"] + 1
+        number = 1 if most is None else one.rounds + 1
         # Perhaps nobody can be asked any more about what was sent under another definition.
-        goes_unasked = in_doubt and row["is_former"]
+        goes_unasked = in_doubt and one.is_former
         if state is State.IN_DOUBT and rule == "asked" and not goes_unasked:
-            journal.ask_again(row["id"], rounds=number)
+            journal.ask_again(one.id, rounds=number)
         elif goes_unasked:
-            journal.fresh_set(row["id"], rounds=number)
+            journal.fresh_set(one.id, rounds=number)
         else:
-            journal.fresh_set(row["id"], rounds=number, is_safe=rule in ("asked", "safe"))
+            journal.fresh_set(one.id, rounds=number, is_safe=rule in ("asked", "safe"))
 
 
 def _resending(app: App, journal: Journal, album: Album) -> str:

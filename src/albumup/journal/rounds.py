@@ -1,0 +1,48 @@
+"""The fresh sets of tries that ``retry-failed`` gives to photos that did not get there: who had how many, and when."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from albumup.journal.journal import Journal
+from albumup.journal.states import WANTING, State, is_one_of
+
+_FAILED = "from task where album_id = ? and state in ('failed', 'missing')"
+
+
+def most(journal: Journal, album_id: int) -> int:
+    """The most sets that a failed photo of the album has had."""
+    return int(journal.rows(f"select max(rounds) {_FAILED}", album_id)[0][0] or 0)
+
+
+def total(journal: Journal, album_id: int) -> int:
+    """The sets that all failed photos of the album have had."""
+    return int(journal.rows(f"select sum(rounds) {_FAILED}", album_id)[0][0] or 0)
+
+
+def had(journal: Journal, album_id: int) -> list[tuple[int, float]]:
+    """Of each failed photo of the album the sets that it has had, and when it failed (Unix seconds)."""
+    return [(row["rounds"], row["updated"]) for row in journal.rows(f"select rounds, updated {_FAILED}", album_id)]
+
+
+class Candidate(Struct, frozen=True):
+    """A task that may be given a fresh set. ``updated`` in Unix seconds."""
+
+    id: int
+    rounds: int
+    updated: float
+    is_former: bool
+    """Its body was framed under another definition of its target than the one that is in force."""
+
+
+def candidates(journal: Journal, album_id: int, state: State) -> list[Candidate]:
+    """The tasks of an album that are in one state of failure, but for those that are still to be asked about."""
+    rows = journal.rows(
+        "select id, rounds, updated, exists (select 1 from body join album on album.id = task.album_id"
+        " join target on target.id = target_id where task_id = task.id and body.definition_id <> target.definition_id)"
+        " as is_former from task where album_id = ? and ask_at is null"
+        f" and {is_one_of(WANTING)} and state = ?",
+        album_id,
+        state,
+    )
+    return [Candidate(row["id"], row["rounds"], row["updated"], bool(row["is_former"])) for row in rows]
