@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 from simulation.line import Cut, Loss
 from simulation.manners import Manner
 
-SIZES = (300, 4000, 60_000, 200_000)
+SIZES = (300, 4000, 60_000, 100_000, 200_000)
+"""Bytes of photos: two that a connection takes at once, one that is read whole, one that a kernel's buffer takes whole,
+and one that is larger than that."""
 UNTOLD = ("early", "twice")
 """What nobody can tell where the kernel does not say what was acknowledged."""
 
@@ -150,7 +152,7 @@ def draw(seed: int) -> Plan:
     patience = chance.choice((300.0, 300.0, 3000.0))
     is_long = patience > 300.0 or any(one.kind in REGIMES for one in events)
     large = 6 if any(one.kind == "edit in hand" for one in events) else 1
-    sizes = tuple(chance.choices(SIZES, (6, 3, 1, large))[0] + number for number in range(photos))
+    sizes = tuple(chance.choices(SIZES, (12, 6, 2, large, large))[0] + number for number in range(photos))
     kind, resend = chance.choice(
         (("blind", "allowed"), ("blind", "allowed"), ("blind", "never"), ("dedupes", "safe"), ("asked", "safe"))
     )
