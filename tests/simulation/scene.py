@@ -96,6 +96,7 @@ class Scene:
         """The engine's own chance."""
         self.life: Life | None = None
         self._reader: sqlite3.Connection | None = None
+        self._pushed: Journal | None = None
         self.took = 0.0
         self.slow_commits = 0
         # What the laws ask for.
@@ -165,7 +166,7 @@ class Scene:
 
     def push(self, journal: Journal | None = None, *, edited: bool = False) -> None:
         """Queue the folder; on return the photos are acknowledged. ``edited``: as ``push --edited``."""
-        own = journal or self.open()
+        own = journal or self._open()
         before = self._queued(own)
         intake = Intake(
             [open_root(self.photos.folder)], Filters(), album="trip", target="club", server=self.target(),
@@ -180,7 +181,7 @@ class Scene:
             with own.transaction():
                 own.accepted("club", self.target().settings.url)
         if journal is None:
-            own.close()
+            self._pushed = own  # the same process sends, if one does
 
     def run(self, *, lifts: bool = True, cron: bool = False) -> RunEnd | None:
         """One command that sends; None when it was killed, or when there is nothing to send."""
@@ -253,19 +254,24 @@ class Scene:
 
     def close(self) -> None:
         """Nothing is read for now."""
-        if self._reader is not None:
-            self._reader.close()
-        self._reader = None
+        for connection in (self._reader, self._pushed):
+            if connection is not None:
+                connection.close()
+        self._reader = self._pushed = None
 
     def open(self) -> Journal:
         return Journal(self.disk.journal, self.clock)
+
+    def _open(self) -> Journal:
+        """As the push before it has left it, if there was one."""
+        return self._pushed or self.open()
 
     def _queued(self, journal: Journal) -> dict[int, tuple[bytes, int]]:
         found = journal.rows("select task.id, path, task.updated from task join photo on photo.id = task.photo_id")
         return {row[0]: (bytes(row[1]), row[2]) for row in found}
 
     def _live(self) -> Life:
-        journal = self.open()
+        journal, self._pushed = self._open(), None
         helpers = SimulatedHelpers(self.line, self.chance.of("helpers"), slow=self.plan.helpers_slow)
         network = SimulatedNetwork(self.line, self.server.accept, self._handed)
         self.life = Life(journal, helpers, network)
