@@ -25,6 +25,8 @@ from click.shell_completion import (
 )
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from albumup.cli.app import App
 
 _END = "\x00"
@@ -149,14 +151,14 @@ class _Offered(click.ParamType[Any]):
         return [CompletionItem(name) for name in offered]
 
 
-def _query(ctx: click.Context, sql: str, *values: object) -> list[str]:
-    """The first column of what the journal says; none where there is no journal to read."""
+def _asked(ctx: click.Context, question: Callable[[sqlite3.Connection], list[str]]) -> list[str]:
+    """What the journal says; nothing where there is none to read."""
     app: App = ctx.ensure_object(_app())
     with suppress(Exception):
         connection = app.reader()
         if connection is not None:
             with closing(connection):
-                return [str(row[0]) for row in connection.execute(sql, values)]
+                return question(connection)
     return []
 
 
@@ -167,27 +169,29 @@ def _app() -> type[App]:
 
 
 def _albums(ctx: click.Context) -> list[str]:
-    return _query(ctx, "select album from v_albums order by changed desc")
+    from albumup.journal.reading import album_names
+
+    return _asked(ctx, album_names)
 
 
 def _targets(ctx: click.Context) -> list[str]:
+    from albumup.journal.reading import target_names
+
     configured: list[str] = []
     with suppress(Exception):
         app: App = ctx.ensure_object(_app())
         configured = list(app.config.targets)
-    return [*configured, *_query(ctx, "select name from target order by name"), "inbox"]
+    return [*configured, *_asked(ctx, target_names), "inbox"]
 
 
 def _unsent(ctx: click.Context) -> list[str]:
     """The names of an album's photos that can still be given up, told apart by their folders."""
     from albumup.cli.names import telling
+    from albumup.journal.reading import unsent_paths
 
-    sql = (
-        "select path from v_tasks where album = ? and state not in ('uploaded', 'duplicate', 'cancelled')"
-        f" order by id limit {_MOST}"
-    )
+    album = ctx.params.get("album") or ""
     of_name: dict[str, list[bytes]] = {}
-    for path in _query(ctx, sql, ctx.params.get("album")):
+    for path in _asked(ctx, lambda connection: unsent_paths(connection, album, _MOST)):
         of_name.setdefault(os.path.basename(path), []).append(path.encode())
     return [telling(path, twins).decode() for twins in of_name.values() for path in twins]
 

@@ -6,12 +6,12 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import Iterator
-from urllib.parse import quote
 
 from albumup.config.file import shown
 from albumup.errors import AlbumupError, LocalError
 from albumup.journal.lock import FileLock
 from albumup.journal.opening import CorruptJournal, is_damaged, journal_fault, paths_of, set_aside
+from albumup.journal.salvage import pushes
 from albumup.photos.file_names import quoted, text_of
 
 _MOST = 10
@@ -59,16 +59,7 @@ def put_aside(path: str, damage: CorruptJournal) -> LocalError:
 def pushes_of(path: str) -> list[str]:
     """The pushes that the damaged journal still tells of."""
     with contextlib.suppress(sqlite3.Error):
-        connection = sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True)
-        with contextlib.closing(connection):
-            rows = connection.execute(
-                "select distinct album.name, root.path, iif(target.definition is null, target.name, '')"
-                " from root join album on exists"
-                " (select 1 from photo where photo.root_id = root.id and photo.album_id = album.id)"
-                " join target on target.id = target_id limit ?",
-                (_MOST,),
-            ).fetchall()
-            return [_push(text_of(root), album, target) for album, root, target in rows]
+        return [_push(text_of(root), album, target) for album, root, target in pushes(path, _MOST)]
     return []
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import sqlite3
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from albumup.cli.app import App, pass_app, shared
 from albumup.cli.help import command, option
+from albumup.journal.reading import is_sending
 from albumup.photos.file_names import quoted
 
 if TYPE_CHECKING:
@@ -77,9 +77,7 @@ class _Show:
     def is_sending(self, name: str) -> bool:
         """Is that photo on its way, by the journal?"""
         try:
-            with contextlib.closing(sqlite3.connect(f"file:{self.journal}?mode=ro", uri=True)) as connection:
-                query = "select 1 from v_tasks where state = 'sending' and path = ?"
-                return connection.execute(query, (os.path.join(self.trip, name),)).fetchone() is not None
+            return is_sending(self.journal, os.path.join(self.trip, name))
         except sqlite3.Error:
             return False
 

@@ -14,6 +14,7 @@ from albumup.cli.escaping import escape
 from albumup.cli.figures import photos
 from albumup.config.file import TargetTable, shown, target_from_options
 from albumup.errors import ConfigError, UsageError
+from albumup.journal import definitions, reading
 from albumup.journal.definitions import Described, Place, place_of
 from albumup.journal.definitions import is_redefined as is_redefined_by
 from albumup.photos.file_names import quoted
@@ -52,8 +53,7 @@ def kept_in(connection: sqlite3.Connection | None) -> dict[str, str]:
     """Targets given by an earlier ``--url``: name to definition."""
     if connection is None:
         return {}
-    rows = connection.execute("select name, definition from target where definition is not null")
-    return {row["name"]: row["definition"] for row in rows}
+    return reading.target_definitions(connection)
 
 
 def kept_targets(app: App) -> dict[str, str]:
@@ -76,7 +76,7 @@ def destination(app: App, connection: sqlite3.Connection | None, album: str, giv
     kept, notes = kept_in(connection), []
     name = given["target"]
     if name is None:
-        there = _targets_of(connection, album)
+        there = definitions.targets_of(connection, album)
         if app.config.targets and INBOX in there and INBOX not in {*app.config.targets, *kept}:
             there.remove(INBOX)
             folder = words.inbox_of(album)
@@ -101,7 +101,7 @@ def destination(app: App, connection: sqlite3.Connection | None, album: str, giv
 def _with_url(connection: sqlite3.Connection | None, album: str) -> str:
     """Where options that describe a server belong: beside the address that the album has, else in the config file."""
     kept = kept_in(connection)
-    there = [TargetTable.from_json(kept[name]) for name in _targets_of(connection, album) if name in kept]
+    there = [TargetTable.from_json(kept[name]) for name in definitions.targets_of(connection, album) if name in kept]
     if len(there) != 1:
         return "put them into the config file for a configured target"
     return f"name the address again, too: --url {quoted(str(there[0].settings['url']))}"
@@ -138,32 +138,13 @@ def _notes(connection: sqlite3.Connection | None, album: str, place: Place, tabl
         return [f"{name} {where} with the fields given now, also what waited"]
     if place.was or connection is None:
         return []
-    rows = connection.execute(
-        "select target.name, definition, sum(photos) as waiting from tally join album on album.id = album_id"
-        " join target on target.id = target_id where album.name = ? and definition is not null"
-        " and state in ('pending', 'sending') and photos > 0 group by target.id",
-        (album,),
-    )
     notes = []
-    for row in rows:
-        where = _title(row["name"], {row["name"]: row["definition"]})
-        give_up = f"albumup cancel {quoted(album)} --target {row['name']}"
-        wait, them = ("waits", "it") if row["waiting"] == 1 else ("wait", "them")
-        notes.append(f"{photos(row['waiting'])} of {name} still {wait} for {where}; to give {them} up: {give_up}")
+    for other, text, count in definitions.waiting(connection, album):
+        where = _title(other, {other: text})
+        give_up = f"albumup cancel {quoted(album)} --target {other}"
+        wait, them = ("waits", "it") if count == 1 else ("wait", "them")
+        notes.append(f"{photos(count)} of {name} still {wait} for {where}; to give {them} up: {give_up}")
     return notes
-
-
-def _targets_of(connection: sqlite3.Connection | None, album: str) -> list[str]:
-    """The targets that have an album of that name; those where all of it was cancelled only if there is no other."""
-    if connection is None:
-        return []
-    rows = connection.execute(
-        "select target.name, exists (select 1 from tally where album_id = album.id and photos > 0"
-        " and state <> 'cancelled') as lives from album join target on target.id = target_id"
-        " where album.name = ? order by album.id",
-        (album,),
-    ).fetchall()
-    return [row["name"] for row in rows if row["lives"]] or [row["name"] for row in rows]
 
 
 def _title(name: str, kept: dict[str, str]) -> str:

@@ -117,11 +117,7 @@ def away(journal: Journal, path: bytes, why: str) -> list[str]:
 
 def opening(journal: Journal, album: Album) -> str:
     """ "trip: stopped 3 hours ago; 176 left, 2.4 GB"."""
-    last = journal.rows(
-        "select max(changed, max(coalesce(ended, started))) from album join scope on album_id = album.id"
-        " join run on run.id = run_id where album.id = ?",
-        album.id,
-    )[0][0]
+    last = runs.last_touched(journal, album.id)
     when = f"stopped {_ago(journal.clock() - last)}; " if last else ""
     left = runs.unsent(journal, album.id)
     if not left:

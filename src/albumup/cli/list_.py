@@ -45,17 +45,12 @@ def list(
       albumup list trip --state missing -0 | xargs -0 ls -l
     """
     from albumup.cli.albums import chosen
+    from albumup.journal import reading
     from albumup.journal.opening import local_faults
 
     with local_faults(app.journal):
         connection = app.reader()
-        known = (
-            [(row["album"], row["target"]) for row in connection.execute(
-                "select album.name as album, target.name as target from album join target"
-                " on target.id = album.target_id order by album.id")]
-            if connection is not None
-            else []
-        )  # fmt: skip
+        known = reading.albums(connection) if connection is not None else []
         meant = chosen(known, albums, target)
         is_empty = connection is None or not _put_all(connection, meant, states, as_json=as_json, nul=nul)
         others = _others(connection, meant, states) if is_empty else []

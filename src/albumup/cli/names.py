@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from albumup.cli.escaping import escape
 from albumup.cli.layout import shortened
+from albumup.journal import media
 
 if TYPE_CHECKING:
     from albumup.journal.journal import Journal
@@ -63,22 +64,10 @@ class Names:
         """The folder below which all photos lie; its index makes that a matter of two looks an album."""
         ends: list[bytes] = []
         for album_id in ids:
-            row = self._journal.rows("select min(path), max(path) from photo where album_id = ?", album_id)[0]
-            ends += [os.path.dirname(end) for end in row if end is not None]
+            ends += map(os.path.dirname, media.ends(self._journal.connection, album_id) or ())
         return os.path.commonpath(ends) if ends else b""
 
     def _twins(self, ids: list[int], path: bytes) -> list[bytes]:
         """Other photos of the same base name."""
-        end = b"/" + os.path.basename(path)
-        found: list[bytes] = []
-        for album_id in ids:
-            rows = self._journal.rows(
-                "select distinct path from photo where album_id = ? and substr(path, ?) = ? and path <> ? limit ?",
-                album_id,
-                -len(end),
-                end,
-                path,
-                _MOST_TWINS,
-            )
-            found += [row["path"] for row in rows]
-        return found
+        connection = self._journal.connection
+        return [twin for album_id in ids for twin in media.twins(connection, album_id, path, _MOST_TWINS)]

@@ -96,6 +96,7 @@ def _queue(app: App, paths: tuple[str, ...], given: dict[str, Any]) -> _Queued |
     from albumup.cli.damage import nothing_queued
     from albumup.cli.spool import look_at_spool, make_spool
     from albumup.errors import UsageError
+    from albumup.journal.reading import newest_task
     from albumup.session.intake import Intake
 
     options = options_of(app, given)
@@ -131,7 +132,7 @@ def _queue(app: App, paths: tuple[str, ...], given: dict[str, Any]) -> _Queued |
         return dry_run(app, intake, where, target, spool_folder or "", as_json=given["as_json"])
     with nothing_queued(app.journal):
         journal = journal or app.writer()
-    newest = journal.rows("select max(id) from task")[0][0] or 0
+    newest = newest_task(journal.connection)
     share = target.share(album) if target else ""
     with nothing_queued(app.journal):
         if names_disk:

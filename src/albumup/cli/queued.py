@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from albumup.cli import words
@@ -13,6 +12,7 @@ from albumup.cli.escaping import escape
 from albumup.cli.events import event_json
 from albumup.cli.figures import are, counted, photos, size
 from albumup.cli.oddities import say_oddities
+from albumup.journal import reading
 from albumup.journal.states import State
 from albumup.photos.filters import SkipReason
 from albumup.photos.metadata.reader import INSTALL_PHOTOS
@@ -99,16 +99,9 @@ def unread(folders: Sequence[Unreadable]) -> Iterator[str]:
 def tell_queued(app: App, journal: Journal, album: Album, newest: int, requeued: Sequence[int]) -> None:
     """What happened to each photo that a push queued, on stdout: the album's tasks that are newer than ``newest``, and
     those ``requeued``."""
-    query = (
-        "select photo.path, task.size, task.state, task.reason from task join photo on photo.id = task.photo_id"
-        " where task.album_id = ? and "
-    )
-    execute = journal.connection.execute
-    old = (row for task in requeued for row in execute(f"{query} task.id = ?", (album.id, task)))
-    new = execute(f"{query} task.id > ? order by task.id", (album.id, newest))
-    for row in chain(old, new):
+    for one in reading.queued(journal.connection, album.id, newest, requeued):
         event = {"event": "queued", "time": time.time(), "album": album.name, "target": album.target}
-        event["path"] = row["path"]
-        app.tell(event_json({**event, "size": row["size"]}))
-        if row["state"] == State.MISSING:  # it could not be read, so that no uploader will tell of it
-            app.tell(event_json({**event, "event": "missing", "error": row["reason"]}))
+        event["path"] = one.path
+        app.tell(event_json({**event, "size": one.size}))
+        if one.state == State.MISSING:  # it could not be read, so that no uploader will tell of it
+            app.tell(event_json({**event, "event": "missing", "error": one.reason}))

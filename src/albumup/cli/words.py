@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 
 from albumup.cli.escaping import escape
 from albumup.config.file import shown
-from albumup.journal import runs
+from albumup.journal import reading, runs
 from albumup.journal.journal import Journal
-from albumup.journal.reading import addresses
 from albumup.journal.rows import Album
 from albumup.targets.building import INBOX, inbox_folder
 
@@ -34,7 +33,7 @@ def title_of(journal: Journal, album: Album) -> str:
     name = shown_name(album.name)
     if not has_twin(journal, album):
         return name
-    return f"{name} ({escape(addresses(journal.connection).get(album.target, album.target))})"
+    return f"{name} ({escape(reading.addresses(journal.connection).get(album.target, album.target))})"
 
 
 def title_of_all(names: Iterable[str]) -> str:
@@ -45,7 +44,7 @@ def title_of_all(names: Iterable[str]) -> str:
 
 def has_twin(journal: Journal, album: Album) -> bool:
     """Is there another album of that name, on another target?"""
-    return bool(journal.rows("select 1 from album where name = ? and id <> ?", album.name, album.id))
+    return reading.has_twin(journal.connection, album.name, album.id)
 
 
 def by_state(counts: Mapping[str, int]) -> str:

@@ -180,3 +180,27 @@ def _fingerprint(table: TargetTable) -> str:
         return fingerprint(table.kind, settings_of(table, FormSettings))
     except ConfigError:
         return ""
+
+
+def targets_of(connection: sqlite3.Connection | None, album: str) -> list[str]:
+    """The targets that have an album of that name; those where all of it was cancelled only if there is no other."""
+    if connection is None:
+        return []
+    rows = connection.execute(
+        "select target.name, exists (select 1 from tally where album_id = album.id and photos > 0"
+        " and state <> 'cancelled') as lives from album join target on target.id = target_id"
+        " where album.name = ? order by album.id",
+        (album,),
+    ).fetchall()
+    return [row["name"] for row in rows if row["lives"]] or [row["name"] for row in rows]
+
+
+def waiting(connection: sqlite3.Connection, album: str) -> list[tuple[str, str, int]]:
+    """The targets that ``--url`` described for which photos of an album wait: name, definition, how many."""
+    rows = connection.execute(
+        "select target.name, definition, sum(photos) as waiting from tally join album on album.id = album_id"
+        " join target on target.id = target_id where album.name = ? and definition is not null"
+        " and state in ('pending', 'sending') and photos > 0 group by target.id",
+        (album,),
+    )
+    return [(row["name"], row["definition"], row["waiting"]) for row in rows]

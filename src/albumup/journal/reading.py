@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from typing import Any
+from contextlib import closing
+from itertools import chain
+from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from albumup.journal.states import WANTING, State, is_one_of
 
@@ -31,6 +34,74 @@ def statuses(connection: sqlite3.Connection | None) -> list[dict[str, Any]]:
         }
         for row in connection.execute("select * from v_albums order by album, target")
     ]
+
+
+def albums(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+    """The albums and their targets, by name, in the order they were made."""
+    rows = connection.execute(
+        "select album.name as album, target.name as target from album join target"
+        " on target.id = album.target_id order by album.id"
+    )
+    return [(row["album"], row["target"]) for row in rows]
+
+
+def has_twin(connection: sqlite3.Connection, album: str, album_id: int) -> bool:
+    """Is there another album of that name, on another target?"""
+    found = connection.execute("select 1 from album where name = ? and id <> ?", (album, album_id))
+    return found.fetchone() is not None
+
+
+def newest_task(connection: sqlite3.Connection) -> int:
+    """The id of the newest task; 0 if there is none."""
+    return int(connection.execute("select max(id) from task").fetchone()[0] or 0)
+
+
+class Queued(NamedTuple):
+    """A task as it was queued."""
+
+    path: bytes
+    size: int
+    state: str
+    reason: str | None
+
+
+def queued(connection: sqlite3.Connection, album_id: int, newest: int, requeued: Sequence[int]) -> Iterator[Queued]:
+    """The tasks ``requeued`` of an album, then those that are newer than ``newest``."""
+    query = (
+        "select photo.path, task.size, task.state, task.reason from task join photo on photo.id = task.photo_id"
+        " where task.album_id = ? and "
+    )
+    old = (row for task in requeued for row in connection.execute(f"{query} task.id = ?", (album_id, task)))
+    new = connection.execute(f"{query} task.id > ? order by task.id", (album_id, newest))
+    for row in chain(old, new):
+        yield Queued(row["path"], row["size"], row["state"], row["reason"])
+
+
+def album_names(connection: sqlite3.Connection) -> list[str]:
+    """The names of albums, the last one that changed first."""
+    return [row[0] for row in connection.execute("select album from v_albums order by changed desc")]
+
+
+def target_names(connection: sqlite3.Connection) -> list[str]:
+    """The names of the targets that albums went to."""
+    return [row[0] for row in connection.execute("select name from target order by name")]
+
+
+def unsent_paths(connection: sqlite3.Connection, album: str, most: int) -> list[str]:
+    """The paths (escaped) of the first photos of an album that can still be given up."""
+    rows = connection.execute(
+        "select path from v_tasks where album = ? and state not in ('uploaded', 'duplicate', 'cancelled')"
+        " order by id limit ?",
+        (album, most),
+    )
+    return [row[0] for row in rows]
+
+
+def is_sending(journal: str, path: str) -> bool:
+    """Is that photo on its way, by the journal at a path? Raises sqlite3.Error, also where there is none yet."""
+    with closing(sqlite3.connect(f"file:{quote(journal)}?mode=ro", uri=True)) as connection:
+        query = "select 1 from v_tasks where state = 'sending' and path = ?"
+        return connection.execute(query, (path,)).fetchone() is not None
 
 
 def asking(connection: sqlite3.Connection) -> dict[tuple[str, str], int]:
@@ -74,6 +145,12 @@ def addresses(connection: sqlite3.Connection) -> dict[str, str]:
         "select name, json_extract(definition, '$.settings.url') as url from target where definition is not null"
     )
     return {row["name"]: row["url"] for row in rows}
+
+
+def target_definitions(connection: sqlite3.Connection) -> dict[str, str]:
+    """The targets that ``--url`` described: name to definition."""
+    rows = connection.execute("select name, definition from target where definition is not null")
+    return {row["name"]: row["definition"] for row in rows}
 
 
 def pauses(connection: sqlite3.Connection) -> list[tuple[str, float, str]]:

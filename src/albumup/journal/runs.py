@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from albumup.journal import reading
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album, Root, Tally, plain
 from albumup.journal.states import WANTING, Owed, State
@@ -109,6 +110,26 @@ def has_unsent(journal: Journal, album_id: int) -> bool:
     )
 
 
+def asked_about(journal: Journal, album_id: int) -> tuple[int, int]:
+    """The photos of an album that are in doubt, and still to be asked about: how many, and their bytes."""
+    sql = (
+        "select count(*), coalesce(sum(size), 0) from task"
+        " where album_id = ? and state = 'in_doubt' and ask_at is not null"
+    )
+    count, size = journal.rows(sql, album_id)[0]
+    return count, size
+
+
+def unprepared(journal: Journal, album_id: int) -> tuple[int, int]:
+    """Photos of an album that are still to be read, a thousand at most: how many, and the bytes to be copied first."""
+    sql = (
+        "select count(*), coalesce(sum(spool * size), 0) from"
+        " (select spool, size from task where album_id = ? and state = 'pending' and prepared = 0 limit 1000)"
+    )
+    count, size = journal.rows(sql, album_id)[0]
+    return count, size
+
+
 def asking(journal: Journal, album_id: int) -> int:
     """How many photos of an album are in doubt, and still to be asked about."""
     sql = "select count(*) from task where album_id = ? and state = 'in_doubt' and ask_at is not null"
@@ -125,6 +146,16 @@ def unsent_bytes(journal: Journal, album_id: int) -> int:
     sql = "select coalesce(sum(size), 0) from task where album_id = ? and state = 'in_doubt' and ask_at is not null"
     asked_about = int(journal.rows(sql, album_id)[0][0])
     return tally(journal, album_id).size(State.PENDING, State.SENDING) + asked_about
+
+
+def last_touched(journal: Journal, album_id: int) -> float | None:
+    """When an album that runs were about last changed, or one of them began or ended (Unix seconds)."""
+    sql = (
+        "select max(changed, max(coalesce(ended, started))) from album join scope on album_id = album.id"
+        " join run on run.id = run_id where album.id = ?"
+    )
+    last = journal.rows(sql, album_id)[0][0]
+    return None if last is None else float(last)
 
 
 def owes(journal: Journal, album_id: int) -> bool:
@@ -233,10 +264,7 @@ def tally(journal: Journal, album_id: int) -> Tally:
 
 def target_definitions(journal: Journal) -> dict[str, str]:
     """Targets given by ``--url``: name to definition."""
-    return {
-        row["name"]: row["definition"]
-        for row in journal.rows("select name, definition from target where definition is not null")
-    }
+    return reading.target_definitions(journal.connection)
 
 
 def _run(row: Any) -> Run:

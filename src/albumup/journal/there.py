@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from collections.abc import Iterator
 
 from msgspec import Struct
 
 from albumup.journal.journal import Journal
 from albumup.photos.file_names import text_of
+
+_PUSHED = "id in (select root_id from photo where album_id = ? union select root_id from pushed where album_id = ?)"
 
 
 class Stored(Struct, frozen=True):
@@ -65,3 +69,33 @@ def stored(journal: Journal, album_id: int, after: int, most: int) -> list[Store
         )
         for row in rows
     ]
+
+
+def all_photos(journal: Journal, album_id: int, at_a_time: int) -> Iterator[list[sqlite3.Row]]:
+    """All tasks of an album in order, with their digests and sidecars, so many at a time."""
+    last = 0
+    while rows := journal.rows(
+        "select task.id, task.state, task.reason, photo.path, coalesce(body.size, task.size) as size, task.sent_as,"
+        " body.sha256, body.sha1, body.md5, sidecar.path as beside, sidecar.sha256 as beside_sha256,"
+        " sidecar.sent as beside_sent"
+        " from task join photo on photo.id = task.photo_id left join body on body.task_id = task.id"
+        " left join sidecar on sidecar.task_id = task.id"
+        " where task.album_id = ? and task.id > ? order by task.id limit ?",
+        album_id,
+        last,
+        at_a_time,
+    ):
+        yield rows
+        last = rows[-1]["id"]
+
+
+def has_files_by_name(journal: Journal, album_id: int) -> bool:
+    """Were files pushed by their names, so that the folders they lie in are none of ours?"""
+    sql = f"select 1 from root where not is_folder and {_PUSHED} limit 1"
+    return bool(journal.rows(sql, album_id, album_id))
+
+
+def pushed_folders(journal: Journal, album_id: int) -> list[bytes]:
+    """The folders that were pushed to an album, sorted."""
+    sql = f"select distinct path from root where is_folder and {_PUSHED}"
+    return sorted(row["path"] for row in journal.rows(sql, album_id, album_id))

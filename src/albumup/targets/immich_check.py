@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from albumup.errors import ConfigError
 from albumup.targets.base import Check, Unasked, checked, limit_of_proxy, object_of
-from albumup.targets.immich_api import suffixes_in
+from albumup.targets.immich_api import ImmichApi, suffixes_in
 from albumup.targets.tokens import where_token_is
 from albumup.transfer import Answer
 
 if TYPE_CHECKING:
-    from albumup.targets.immich import ImmichTarget
     from albumup.transfer.http import Http
 
 OLDEST, NEWEST = (1, 138), 3
@@ -32,7 +31,7 @@ _NOBODYS_ID = "00000000-0000-4000-8000-000000000000"
 _GIGABYTE = 1e9
 
 
-def look(target: ImmichTarget) -> list[Check]:
+def look(target: ImmichApi) -> list[Check]:
     """What is well and what is missing, without uploading or changing anything."""
     http = target.http()
     try:
@@ -82,7 +81,7 @@ def _version_line(version: tuple[int, int, int] | None) -> Check:
     return Check("version", True, shown)
 
 
-def _key(target: ImmichTarget, http: Http, api: str) -> tuple[Check, bool]:
+def _key(target: ImmichApi, http: Http, api: str) -> tuple[Check, bool]:
     """Whether the key is taken, and whether it may ask what is there."""
     if not target.token:
         where = f"make one at {target.site}/user-settings and name it in {target.key('token_file')}"
@@ -103,7 +102,7 @@ def _key(target: ImmichTarget, http: Http, api: str) -> tuple[Check, bool]:
 
 
 def _permissions(
-    target: ImmichTarget, http: Http, api: str, version: tuple[int, int, int] | None, *, may_ask: bool
+    target: ImmichApi, http: Http, api: str, version: tuple[int, int, int] | None, *, may_ask: bool
 ) -> list[Check]:
     """By the key's own list (api-keys/me, since 1.139), else by what can be tried without changing anything."""
     granted = _said(http, f"{api}/api-keys/me").get("permissions")

@@ -202,20 +202,12 @@ class Scope:
             if pending or sending:
                 self.worked_at.add(album_id)
             self._before.setdefault(album_id, (tally.count(*DONE), tally.size(*DONE)))
-            asking = journal.rows(
-                "select count(*), coalesce(sum(size), 0) from task"
-                " where album_id = ? and state = 'in_doubt' and ask_at is not null",
-                album_id,
-            )[0]
+            asking = runs.asked_about(journal, album_id)
             settled = tally.count(*_SETTLED) - asking[0], tally.size(*_SETTLED) - asking[1]
             before = self._settled_before.setdefault(album_id, settled)
             total += tally.count(State.PENDING, State.SENDING) + asking[0] + settled[0] - before[0]
             total_bytes += tally.size(State.PENDING, State.SENDING) + asking[1] + settled[1] - before[1]
-            row = journal.rows(
-                "select count(*), coalesce(sum(spool * size), 0) from"
-                " (select spool, size from task where album_id = ? and state = 'pending' and prepared = 0 limit 1000)",
-                album_id,
-            )[0]
+            row = runs.unprepared(journal, album_id)
             unprepared += row[0]
             spool_left += row[1]
         counts.total, counts.total_bytes = total, total_bytes

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from albumup.disk import drop_from_cache
+from albumup.journal import there
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
 from albumup.photos.file_names import text_of
@@ -28,7 +29,6 @@ from albumup.photos.spelling import Spelling
 from albumup.session.verify.findings import Finding, Kind, Outcome
 from albumup.session.verify.there import Copies
 
-_PUSHED = "id in (select root_id from photo where album_id = ? union select root_id from pushed where album_id = ?)"
 _SIDECARS = (b".xmp", b".aae")
 _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.0)
 """Seconds to wait for what is still on its way to the disk."""
@@ -39,12 +39,11 @@ _SNAPSHOTS = b"#snapshot"
 
 def is_by_name(journal: Journal, album: Album) -> bool:
     """Were files pushed by their names, so that the folders they lie in are none of ours?"""
-    return bool(journal.rows(f"select 1 from root where not is_folder and {_PUSHED} limit 1", album.id, album.id))
+    return there.has_files_by_name(journal, album.id)
 
 
 def pushed_folders(journal: Journal, album: Album) -> list[bytes]:
-    sql = f"select distinct path from root where is_folder and {_PUSHED}"
-    paths = sorted(row["path"] for row in journal.rows(sql, album.id, album.id))
+    paths = there.pushed_folders(journal, album.id)
     spelling = Spelling()
     # Of one folder in two spellings, the one that the disk has.
     found = {spelling.of(path): path for path in paths} | {path: path for path in paths if spelling.of(path) == path}

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
 from albumup.journal.states import DONE, State
+from albumup.journal.there import all_photos
 from albumup.photos.file_names import text_of
 from albumup.session.verify.findings import Copy, There
 from albumup.targets.base import Asked, Original, Target, Verdict, VerdictKind
@@ -49,7 +50,7 @@ def look_there(journal: Journal, album: Album, target: Target, *, deep: bool) ->
     copies = Copies()
     proving = _Proving(target, album.name, deep)
     with ThreadPoolExecutor(_AT_ONCE, "verify") as pool:
-        for rows in _rows(journal, album.id):
+        for rows in all_photos(journal, album.id, _AT_A_TIME):
             sent = []
             for row in rows:
                 if (copy := _enter(copies, row)) is not None:
@@ -85,23 +86,6 @@ def _enter(copies: Copies, row: sqlite3.Row) -> Copy | None:
     copies.by_digest[digest] = copy = Copy(size)
     copies.photos.append((path, copy))
     return copy
-
-
-def _rows(journal: Journal, album_id: int) -> Iterator[list[sqlite3.Row]]:
-    last = 0
-    while rows := journal.rows(
-        "select task.id, task.state, task.reason, photo.path, coalesce(body.size, task.size) as size, task.sent_as,"
-        " body.sha256, body.sha1, body.md5, sidecar.path as beside, sidecar.sha256 as beside_sha256,"
-        " sidecar.sent as beside_sent"
-        " from task join photo on photo.id = task.photo_id left join body on body.task_id = task.id"
-        " left join sidecar on sidecar.task_id = task.id"
-        " where task.album_id = ? and task.id > ? order by task.id limit ?",
-        album_id,
-        last,
-        _AT_A_TIME,
-    ):
-        yield rows
-        last = rows[-1]["id"]
 
 
 def _asked_of(row: sqlite3.Row) -> Asked:

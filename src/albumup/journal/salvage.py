@@ -1,0 +1,22 @@
+"""What can still be read of a damaged journal."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from urllib.parse import quote
+
+
+def pushes(path: str, most: int) -> list[tuple[str, bytes, str]]:
+    """The pushes that it still tells of: album, root, and the target if the config names it, else "".
+
+    Raises sqlite3.Error.
+    """
+    with closing(sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True)) as connection:
+        return connection.execute(
+            "select distinct album.name, root.path, iif(target.definition is null, target.name, '')"
+            " from root join album on exists"
+            " (select 1 from photo where photo.root_id = root.id and photo.album_id = album.id)"
+            " join target on target.id = target_id limit ?",
+            (most,),
+        ).fetchall()

@@ -1,0 +1,55 @@
+"""The order of the house, where import-linter cannot see it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import albumup
+
+SOURCES = Path(albumup.__file__).parent
+CALLS = {"execute", "executemany", "executescript", "rows"}
+"""Methods of a connection, and of a journal, that take SQL."""
+SQL = re.compile(
+    r"\s*(?:select\s.*\bfrom\b|insert\s+(?:or\s+\w+\s+)?into\b|update\s+(?:or\s+\w+\s+)?\w+\s+set\b|delete\s+from\b"
+    r"|(?:create|alter|drop)\s+(?:temp\s+)?(?:table|view|index|trigger)\b|pragma\s+\w|begin\s+immediate\b)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def sql_in(text: str) -> Iterator[str]:
+    """What of a module's source is SQL, or is given to somebody who wants it."""
+    tree = ast.parse(text)
+    words = {id(part) for one in ast.walk(tree) if isinstance(one, ast.JoinedStr) for part in one.values}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CALLS:
+            yield ast.unparse(node)
+        elif isinstance(node, ast.JoinedStr):
+            parts = (one.value if isinstance(one, ast.Constant) else "x" for one in node.values)
+            if SQL.match("".join(map(str, parts))):
+                yield ast.unparse(node)
+        elif isinstance(node, ast.Constant) and id(node) not in words and SQL.match(str(node.value)):
+            yield ast.unparse(node)
+
+
+def test_sql_is_spoken_in_the_journal_alone() -> None:
+    found = {
+        str(path.relative_to(SOURCES)): said
+        for path in sorted(SOURCES.rglob("*.py"))
+        if path.parent.name != "journal" and (said := list(sql_in(path.read_text())))
+    }
+    assert found == {}
+
+
+def test_sql_is_known_when_it_is_seen() -> None:
+    seen = (
+        "rows = journal.rows(QUERY, album)",
+        "connection.execute(sql)",
+        "QUERY = 'select id from task'",
+        "QUERY = f'update task set state = {state}'",
+        "QUERY = 'delete from task'",
+    )
+    assert all(list(sql_in(one)) for one in seen)
+    assert not list(sql_in("say('Begin with: albumup resume'); names.insert(0, 'update')"))
