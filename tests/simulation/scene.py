@@ -8,13 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from albumup.cli.retry_failed import _fresh_sets_of
 from albumup.config.settings import FormSettings, InboxSettings
 from albumup.journal import runs
 from albumup.journal.journal import Journal
-from albumup.journal.states import State
 from albumup.photos.filters import Filters
 from albumup.photos.scan import open_root
+from albumup.session import rounds
 from albumup.session.intake import Intake
 from albumup.targets.base import Target
 from albumup.targets.form import FormTarget
@@ -282,10 +281,8 @@ class Scene:
     def _fresh_sets(self, journal: Journal) -> None:
         """What retry-failed does first, from cron."""
         rule = "asked" if self.plan.kind == "asked" else self.plan.resend
-        most = {State.FAILED: ROUNDS, State.MISSING: ROUNDS, State.IN_DOUBT: MOST_ROUNDS[rule]}
         for album in runs.albums(journal):
-            for state, rounds in most.items():
-                _fresh_sets_of(journal, album, state, rounds, rule, in_doubt=False)
+            rounds.give(journal, album, rounds.Wanted(ROUNDS), rule)
 
     # What the world sees.
 

@@ -16,6 +16,7 @@ from albumup.journal.reading import statuses
 from albumup.journal.rows import Album
 from albumup.journal.states import DONE
 from albumup.photos.file_names import text_of
+from albumup.session.rounds import fingerprint
 from albumup.uploader.options import RunEnd
 
 
@@ -173,7 +174,7 @@ class Conclusion:
     def _sum_up(self, album: Album, end: RunEnd) -> Ending | None:
         """The closing words of an album; None if they are no news for cron."""
         before = self.before.get(album.id, end.before[album.id][0])
-        if not self._is_worth_telling(f"album {album.id}", cron.fingerprint(self.journal, album)):
+        if not self._is_worth_telling(f"album {album.id}", fingerprint(self.journal, album)):
             return None
         if self.is_cron:
             return cron.cron_summary(self.journal, album, before, self.rounds)

@@ -14,7 +14,7 @@ from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
 from albumup.journal.states import DONE, State
 from albumup.photos.file_names import quoted
-from albumup.retry import LADDER
+from albumup.session.rounds import due_in, wait_after
 
 
 def cron_summary(journal: Journal, album: Album, before: int, rounds: int) -> Ending:
@@ -66,21 +66,12 @@ def due(journal: Journal, album: Album, rounds: int) -> str:
 
 
 def next_round(tasks: Sequence[tuple[int, float]], most: int, now: float) -> str:
-    """When the next fresh set of tries is due for photos that failed. ``tasks``: the sets that each has had, and when
-    it failed (Unix seconds); ``most``: the sets that one gets."""
-    waits = [failed_at + LADDER[min(had, len(LADDER) - 1)] for had, failed_at in tasks if had < most]
-    if not waits:
+    """When the next fresh set of tries is due for photos that failed, as ``due_in`` has it."""
+    left = due_in(tasks, most, now)
+    if left is None:
         return "cron gives no more rounds"
-    left = min(waits) - now
     return f"next round in {span(left)}" if left > 0 else "next round at cron's next turn"
 
 
 def _next_round(had: int, rounds: int) -> str:
-    return "the last one" if had >= rounds else f"next in {span(LADDER[min(had, len(LADDER) - 1)])}"
-
-
-def fingerprint(journal: Journal, album: Album) -> str:
-    """The facts of an album that are news to cron when they change; times and ages are not among them."""
-    tally = runs.tally(journal, album.id)
-    counts = ", ".join(f"{state} {count}" for state, count in sorted(tally.photos.items()) if count)
-    return f"{counts}; rounds {rounds_of.total(journal, album.id)}"
+    return "the last one" if had >= rounds else f"next in {span(wait_after(had))}"

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from albumup.cli.app import App, pass_app, shared
 from albumup.cli.help import WHAT, Whole, command, option
 from albumup.cli.sending import options_of, upload_options
-
-if TYPE_CHECKING:
-    from albumup.journal.journal import Journal
-    from albumup.journal.rows import Album
-    from albumup.journal.states import State
 
 
 @command("retry-failed", short_help="Give what failed a fresh set of tries (from cron, or by name).")
@@ -59,7 +54,7 @@ def _retried(app: App, names: tuple[str, ...], target: str | None, given: dict[s
     from albumup.cli.conclusion import Conclusion
     from albumup.cli.cron import on_hold
     from albumup.cli.session import Session
-    from albumup.journal import runs
+    from albumup.session import rounds as rounds_of
 
     app.screen.never_wait()
     options = options_of(app, given, patience=0.0)
@@ -76,11 +71,8 @@ def _retried(app: App, names: tuple[str, ...], target: str | None, given: dict[s
         is_silent = is_silent or (bool(held) and not meant)
     if not meant:
         return say_nothing_to_do(app, "nothing to retry", as_json=given["as_json"], is_silent=is_silent)
-    with journal.transaction():
-        if names:
-            runs.hold(journal, [album.id for album in meant], False)
-        for album in meant:
-            _fresh_sets(app, journal, album, rounds if is_cron else None, given["rejected"], given["in_doubt"])
+    wanted = rounds_of.Wanted(rounds if is_cron else None, given["rejected"], given["in_doubt"])
+    rounds_of.begin(journal, app.config, meant, wanted, lifts_holds=bool(names))
     conclusion = Conclusion(
         app,
         journal,
@@ -108,61 +100,3 @@ def _is_news(app: App, fault: str) -> bool:
             return runs.tell(journal, "error", fault)
     except (AlbumupError, sqlite3.Error):
         return True
-
-
-def _fresh_sets(app: App, journal: Journal, album: Album, rounds: int | None, rejected: bool, in_doubt: bool) -> None:
-    """Fresh sets for what is due; ``rounds`` None: asked for by name, so all of it is, and the rounds begin anew."""
-    from albumup.journal.states import State
-
-    if rounds is None:
-        journal.owe_refused(album.id)
-    rule = _resending(app, journal, album)
-    most: dict[State, int | None] = {State.FAILED: rounds, State.MISSING: rounds}
-    if rejected:
-        most[State.REJECTED] = rounds
-    if in_doubt or rule != "never":
-        # Where it may then be there twice, once has to do.
-        most[State.IN_DOUBT] = min(rounds, 1) if rounds is not None and rule == "allowed" else rounds
-    for state, of_state in most.items():
-        _fresh_sets_of(journal, album, state, of_state, rule, in_doubt=in_doubt)
-
-
-def _fresh_sets_of(
-    journal: Journal, album: Album, state: State, most: int | None, rule: str, *, in_doubt: bool
-) -> None:
-    """Fresh sets for the photos of one state. ``in_doubt``: also where that may be there twice."""
-    from albumup.journal.rounds import candidates
-    from albumup.journal.states import State
-    from albumup.retry import round_is_due
-
-    now = journal.clock()
-    for one in candidates(journal, album.id, state):
-        if most is not None and not round_is_due(one.rounds, one.updated, now, most):
-            continue
-        number = 1 if most is None else one.rounds + 1
-        # Perhaps nobody can be asked any more about what was sent under another definition.
-        goes_unasked = in_doubt and one.is_former
-        if state is State.IN_DOUBT and rule == "asked" and not goes_unasked:
-            journal.ask_again(one.id, rounds=number)
-        elif goes_unasked:
-            journal.fresh_set(one.id, rounds=number)
-        else:
-            journal.fresh_set(one.id, rounds=number, is_safe=rule in ("asked", "safe"))
-
-
-def _resending(app: App, journal: Journal, album: Album) -> str:
-    """What the album's target makes of a photo sent twice: "asked" where it can be asked first, else its ``resend``.
-
-    Of a target that cannot be read, the least is believed: "never".
-    """
-    from albumup.errors import AlbumupError
-    from albumup.journal.runs import target_definitions
-    from albumup.targets.building import kind_of, settings_for, table_of
-
-    try:
-        table = table_of(album.target, app.config, target_definitions(journal))
-        if table is None or kind_of(table).can_ask:
-            return "asked"
-        return str(settings_for(table).resend)
-    except AlbumupError:
-        return "never"
