@@ -182,11 +182,12 @@ def photo_of(task: Task, pins: Pins, digests: dict[str, str], taken: str | None,
         "path": text_of(task.relative),
         "size": pins.size,
         "mime": task.mime,
-        "modified": moment_of(pins.mtime_ns, _zone(target)),
         "index": task.position,
         "total": task.total,
         **digests,
     }
+    if target.times:
+        values["modified"] = moment_of(pins.mtime_ns, _zone(target))
     if taken is not None:
         date = datetime.fromisoformat(taken)
         values["taken"] = placed(date.replace(tzinfo=None), date.tzinfo)

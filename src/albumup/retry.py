@@ -136,7 +136,6 @@ def outcome_of(sent: Sent, verdict: Verdict | None, circumstances: Circumstances
         return early
     if is_early and not 200 <= answer.status < 300:
         sent = replace(sent, whole=False)  # what it says was not taken, was not taken
-    wait = retry_after(answer, now)
     if verdict.kind is VerdictKind.DUPLICATE:
         return Finding(
             Outcome.DUPLICATE, verdict.reason, None, verdict.remote_id, verdict.url, is_hearsay=verdict.is_hearsay
@@ -151,7 +150,7 @@ def outcome_of(sent: Sent, verdict: Verdict | None, circumstances: Circumstances
         return Finding(Outcome.SICK, verdict.reason or status_words(answer))
     if verdict.drops_clip:
         return Finding(Outcome.NOT_TAKEN, verdict.reason, drops_clip=True)
-    return _by_status(sent, answer, verdict, circumstances, wait)
+    return _by_status(sent, answer, verdict, circumstances, retry_after(answer, now))
 
 
 def _early(sent: Sent, answer: Answer, verdict: Verdict, circumstances: Circumstances) -> Finding | None:

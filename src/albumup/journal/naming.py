@@ -41,8 +41,10 @@ select iif(exists (select 1 from lasting_name where folder_id = folder.id) or (:
     from album where target_id = (select target_id from album where id = :album) and id <> :album)), null, id)
 from folder where key = :key
 """
-_IN_FOLDER = "select 1 from sent_name where folder_id = ? and folded = ? limit 1"
-_ADD = "insert or ignore into sent_name (album_id, folded, task_id, folder_id) values (?, ?, ?, ?)"
+_ADD = """
+insert into sent_name (album_id, folded, task_id, folder_id) select ?, ?, ?, ?
+where not exists (select 1 from sent_name where folder_id = ? and folded = ?) on conflict do nothing
+"""
 _Scope = dict[str, int | str | None]
 """Whose name it is, and where it must be unique: parameters of the statements above, but ``folded``."""
 PlainFolders = dict[tuple[int, Folder], int | None]
@@ -110,9 +112,8 @@ def _plain_id(connection: sqlite3.Connection, album_id: int, folder: Folder, pla
 def _take_at_once(connection: sqlite3.Connection, task_id: int, album_id: int, name: str, folder_id: int) -> bool:
     """Take a name of which a short look tells that it is nobody's, in a plain folder and the album."""
     folded = name.casefold()
-    if connection.execute(_IN_FOLDER, (folder_id, folded)).fetchone() is not None:
-        return False
-    return connection.execute(_ADD, (album_id, folded, task_id, folder_id)).rowcount == 1
+    values = (album_id, folded, task_id, folder_id, folder_id, folded)
+    return connection.execute(_ADD, values).rowcount == 1
 
 
 def _take(connection: sqlite3.Connection, scope: _Scope, name: str) -> str | None:

@@ -460,19 +460,21 @@ VERSION = len(MIGRATIONS)
 
 def migrate(connection: sqlite3.Connection, version: int) -> None:
     """Bring a journal at ``version`` to ``VERSION`` in one transaction, stamping it as ours."""
-    from sqlite_utils import Database
+    execute: Callable[[str], object] = connection.execute
+    if version > 0:  # a new journal is made in less time than this takes to load
+        from sqlite_utils import Database
 
-    database = Database(connection)
-    database.execute("begin immediate")
+        execute = Database(connection).execute
+    execute("begin immediate")
     try:
         for migration in MIGRATIONS[version:]:
-            migration(database.execute)
-        database.execute(f"pragma application_id = {APPLICATION_ID}")
-        database.execute(f"pragma user_version = {VERSION}")
-        database.execute("commit")
+            migration(execute)
+        execute(f"pragma application_id = {APPLICATION_ID}")
+        execute(f"pragma user_version = {VERSION}")
+        execute("commit")
     except BaseException:
         if connection.in_transaction:
-            database.execute("rollback")
+            execute("rollback")
         raise
 
 

@@ -192,16 +192,16 @@ class _Look(Struct, frozen=True):
     def _entry(self, entry: os.DirEntry[bytes], folder: _Folder) -> Item | _Folder | None:
         """What one entry of ``folder`` comes to: None is a folder that nobody asked to enter."""
         filters, relative = self.rules.filters, folder.relative + entry.name
-        if reason := self.rules.on_entry(folder.path, entry.name, relative, is_folder=_is_folder(entry)):
+        is_folder, is_link = _kind_of(entry)
+        if reason := self.rules.on_entry(folder.path, entry.name, relative, is_folder=is_folder):
             return Skipped(entry.path, reason)
-        with suppress(OSError):  # what cannot be told apart is taken for a file, and its stat will say why
-            if not filters.follow_symlinks and entry.is_symlink() and not self._leads_to_own_file(entry.path):
-                return Skipped(entry.path, SkipReason.LINK)
-            if entry.is_dir():
-                if reason := self.rules.on_folder(entry.name, relative):
-                    return Skipped(entry.path, reason)
-                return _Folder(entry.path, relative + b"/", folder.above) if filters.recursive else None
-        return self._file(entry.path, entry.name, relative, entry.stat)
+        if is_link and not filters.follow_symlinks and not self._leads_to_own_file(entry.path):
+            return Skipped(entry.path, SkipReason.LINK)
+        if not is_folder:
+            return self._file(entry.path, entry.name, relative, entry.stat)
+        if reason := self.rules.on_folder(entry.name, relative):
+            return Skipped(entry.path, reason)
+        return _Folder(entry.path, relative + b"/", folder.above) if filters.recursive else None
 
     def _leads_to_own_file(self, link: bytes) -> bool:
         """Whether a symbolic link ends at something within the root's tree that exists and is no folder."""
@@ -269,10 +269,14 @@ class _Look(Struct, frozen=True):
         return self.volumes[device]
 
 
-def _is_folder(entry: os.DirEntry[bytes]) -> bool:
+def _kind_of(entry: os.DirEntry[bytes]) -> tuple[bool, bool]:
+    """Is it, or does it lead to, a folder; and is it a symbolic link? What cannot be told apart is taken for a file,
+    and its stat will say why."""
+    is_folder = is_link = False
     with suppress(OSError):
-        return entry.is_dir()
-    return False
+        is_link = entry.is_symlink()
+        is_folder = entry.is_dir()
+    return is_folder, is_link
 
 
 def _opened(path: bytes) -> tuple[os.stat_result, bytes]:

@@ -240,8 +240,14 @@ class Source:
             now = os.stat(self._path)
         except OSError:
             return False
-        is_same = (now.st_dev, now.st_ino) == (self._seen.st_dev, self._seen.st_ino)
-        return is_same and _while_open(now) == _while_open(self._seen)
+        seen = self._seen
+        return (
+            now.st_mtime_ns == seen.st_mtime_ns
+            and now.st_ctime_ns == seen.st_ctime_ns
+            and now.st_size == seen.st_size
+            and now.st_ino == seen.st_ino
+            and now.st_dev == seen.st_dev
+        )
 
     def check(self, *, is_sent: bool = False) -> None:
         """Before the tail, and when the answer is in (``is_sent``): raises SourceChanged unless the bytes are still the

@@ -68,7 +68,11 @@ class Verdict(Struct, frozen=True):
 
 
 class Photo(Struct, frozen=True):
-    """What a form may be filled with. ``values`` holds every name a template may use but ``token``."""
+    """What a form may be filled with.
+
+    ``values`` holds every name a template may use, but ``token``, and the ``taken`` and ``modified`` of a target whose
+    ``dates`` and ``times`` are false.
+    """
 
     values: Mapping[str, object]
     mime: str
@@ -248,6 +252,11 @@ class Target(ABC):
     def dates(self) -> bool:
         """True if its form names the capture date."""
         return False
+
+    @property
+    def times(self) -> bool:
+        """True if its form may name the modification time: to work that out takes as long as all other values."""
+        return True
 
     def authorization(self) -> list[tuple[str, str]]:
         """The headers that carry the token; never journaled, never shown."""

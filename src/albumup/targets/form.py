@@ -57,12 +57,19 @@ class FormTarget(Target):
         self._telling = [(rule, pattern, kind) for rule, pattern, kind in told if pattern is not None]
         self._names = frozenset(found for template in templates for found in template.names)
         self._secret = any("token" in template.names for _, template in self._fields)
-        self._authorization = self.authorization()
+        self._headers = [*form.headers.items(), *self.authorization()]
+        places = [self._url, *(template for _, template in self._fields)]
+        self._names_album = any("album" in template.names for template in places)
         self._places: dict[str, str] = {}
         """What ``puts_into`` said of each album."""
+        self._shared: dict[str, bool] = {}
+        """What ``shares_folder`` said of each album."""
 
     def shares_folder(self, album: str) -> bool:
-        return not self._names_album and not self._placing(album)
+        is_shared = self._shared.get(album)
+        if is_shared is None:
+            is_shared = self._shared[album] = not self._names_album and not self._placing(album)
+        return is_shared
 
     def puts_into(self, album: str) -> str:
         """By the address, and by the fields that say where it goes."""
@@ -73,10 +80,6 @@ class FormTarget(Target):
             told = [form.url, own, self._placing(album), album if self._names_album else ""]
             place = self._places[album] = json.dumps(told)
         return place
-
-    @property
-    def _names_album(self) -> bool:
-        return any("album" in template.names for template in (self._url, *(one for _, one in self._fields)))
 
     def _placing(self, album: str) -> dict[str, str]:
         """The fields that are the same for all photos, and say by their name or as the album's where those go."""
@@ -94,9 +97,15 @@ class FormTarget(Target):
     def dates(self) -> bool:
         return "taken" in self._names
 
+    @property
+    def times(self) -> bool:
+        return "modified" in self._names or self._form.page_is_template
+
     def form(self, photo: Photo, filename: str) -> Form:
-        values = {**self._form.vars, **photo.values, "token": self.token or ""}
-        fields = [(field, _sendable(template.fill(values))) for field, template in self._fields]
+        fields: list[tuple[str, str]] = []
+        if self._fields:
+            values = {**self._form.vars, **photo.values, "token": self.token or ""}
+            fields = [(field, _sendable(template.fill(values))) for field, template in self._fields]
         return Form(fields, self._form.file_field, filename, photo.mime, self._secret)
 
     def filename(self, photo: Photo) -> str:
@@ -107,7 +116,7 @@ class FormTarget(Target):
 
     def request(self, photo: Photo) -> Request:
         url = self._url.fill_url(self._values_of(photo))
-        return Request(self._form.method, url, [*self._form.headers.items(), *self._authorization])
+        return Request(self._form.method, url, self._headers)
 
     def names_digest(self, photo: Photo) -> bool:  # noqa: ARG002 - all or none
         return self._names_digest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Collection
 from functools import partial
 from itertools import islice
 
@@ -113,8 +113,10 @@ class Opener:
             return None
         return Opened(source, found.device, found.photo)
 
-    def look_ahead(self, reserved: Iterable[Task]) -> None:
+    def look_ahead(self, reserved: Collection[Task]) -> None:
         """Begin to open what comes next; what was opened and does not come next after all is closed."""
+        if not self._ahead and len(self._kept) >= len(reserved):
+            return  # it was read a moment ago, nearly always
         next_ones = list(islice(reserved, _AHEAD))
         if len(self._ahead) > _AHEAD:
             for task_id in self._ahead.keys() - {task.id for task in next_ones}:

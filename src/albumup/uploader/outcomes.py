@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
@@ -61,21 +62,34 @@ class Outcomes:
         self._touched: dict[int, float] = {}
         self._listener = listener
 
-    def first_accepted(self, lane: Lane) -> bool:
-        """True once: the target at this address has accepted its first photo ever."""
-        first, lane.is_journaled = not lane.is_journaled, True
-        return first
+    def note_accepted(self, journal: Journal, lane: Lane) -> None:
+        """Note, once, that the target at this address has accepted a photo."""
+        if not lane.is_journaled:
+            lane.is_journaled = True
+            journal.accepted(lane.target.name, lane.target.settings.url or "")
 
     def spooled(self, photos: int) -> None:
         """Every photo that was to be copied is on this disk, and the journal says so."""
         self._listener({"event": "spooled", "time": self._clock(), "photos": photos})
 
+    def accepted(
+        self, journal: Journal, task: Task, attempt_id: int, lane: Lane, state: State, finding: Finding, sent: Sent
+    ) -> None:
+        """An attempt came to its best end: the server has the photo. Nothing is given back of its tries."""
+        status = sent.answer.status if sent.answer else None
+        journal.end_attempt(
+            attempt_id, finding.outcome, status=status, sent=sent.bytes, error=finding.reason, stayed=not sent.whole
+        )
+        if task.sidecar_path is not None and state is State.UPLOADED:
+            journal.sidecar_sent(task.id)
+        self._store(journal, task, state, finding.remote_id, finding.url, task.tries + 1)
+        self._changed(journal, task.album_id)
+        self.note_accepted(journal, lane)
+
     def ended(self, journal: Journal, task: Task, attempt_id: int, lane: Lane, end: End) -> Step:
         """An attempt came to its end: how, whose fault it was, and what becomes of its task."""
         finding, sent, now = end.finding, end.sent, journal.clock()
-        # Nothing is given back of a photo that was taken: what is known of it here will do.
-        is_taken = finding.outcome in (Outcome.UPLOADED, Outcome.DUPLICATE)
-        counts = TryCounts(task.tries, task.frees) if is_taken else pauses.counts(journal, task.id)
+        counts = pauses.counts(journal, task.id)
         is_free = end.is_free and counts.frees < MOST_FREES
         ruling = self._ruling(journal, task, lane, end, counts) if finding.spent and not is_free else None
         wait = 0.0
@@ -104,7 +118,7 @@ class Outcomes:
         )
         is_held = step.state is State.PENDING and (end.is_held or bool(ruling and ruling.is_held))
         frees = counts.frees + (is_free and finding.outcome is Outcome.BROKEN)
-        self._apply(journal, task, step, finding, frees=frees, is_held=is_held)
+        self._apply(journal, task, step, frees=frees, is_held=is_held)
         return step
 
     def _ruling(self, journal: Journal, task: Task, lane: Lane, end: End, counts: TryCounts) -> Ruling:
@@ -185,7 +199,7 @@ class Outcomes:
         journal.end_attempt(attempt_id, Outcome.IN_DOUBT, error=finding.reason)
         since = cut.whole_at if rules.can_ask else journal.clock()
         step = step_after(finding, rules, tries=task.tries, doubted=True, now=since, chance=0.0, costs=False)
-        self._apply(journal, task, step, finding, frees=task.frees)
+        self._apply(journal, task, step, frees=task.frees)
 
     def answered(
         self,
@@ -274,9 +288,7 @@ class Outcomes:
         if task.sidecar_path is not None:
             journal.sidecar_left(task.id)
 
-    def _apply(
-        self, journal: Journal, task: Task, step: Step, finding: Finding, *, frees: int, is_held: bool = False
-    ) -> None:
+    def _apply(self, journal: Journal, task: Task, step: Step, *, frees: int, is_held: bool = False) -> None:
         """Bring a task from ``sending`` to where a step says, and owe the user a notice if its album settles."""
         match step.state:
             case State.PENDING:
@@ -291,17 +303,17 @@ class Outcomes:
                 )
             case State.IN_DOUBT:
                 journal.doubt(task.id, step.reason, tries=step.tries, ask_at=step.ask_at)
-            case State.UPLOADED | State.DUPLICATE:
-                if task.sidecar_path is not None and step.state is State.UPLOADED:
-                    journal.sidecar_sent(task.id)
-                self._store(journal, task, step.state, finding.remote_id, finding.url, step.tries)
             case _:
                 journal.settle_task(task.id, step.state, step.reason, tries=step.tries)
-        self.settled(journal, task.album_id)
+        self._changed(journal, task.album_id)
+
+    def _changed(self, journal: Journal, album_id: int) -> None:
+        """A task of an album has another state: the album may be settled by that, and was touched."""
+        self.settled(journal, album_id)
         now = journal.clock()
-        if abs(now - self._touched.get(task.album_id, float("-inf"))) >= _TOUCH_SECONDS:
-            self._touched[task.album_id] = now
-            runs.touch(journal, task.album_id)
+        if abs(now - self._touched.get(album_id, float("-inf"))) >= _TOUCH_SECONDS:
+            self._touched[album_id] = now
+            runs.touch(journal, album_id)
 
     def missing(self, journal: Journal, task: Task, words: str) -> None:
         """The source of a task is gone or cannot be read; ``told_missing`` follows once that is durable."""
@@ -315,14 +327,13 @@ class Outcomes:
 
     def settled(self, journal: Journal, album_id: int) -> None:
         """Owe a notice when the album has just settled; in the transaction of its last change."""
-
-        def owe() -> None:
-            if not runs.is_unfinished(journal, album_id):
-                runs.owe_notice(journal, album_id, {"run": self.run_id})
-                runs.touch(journal, album_id)
-
         if self.run_id:
-            journal.before_commit((owe.__qualname__, album_id), owe)
+            journal.before_commit(("settled", album_id), partial(self._owe, journal, album_id))
+
+    def _owe(self, journal: Journal, album_id: int) -> None:
+        if not runs.is_unfinished(journal, album_id):
+            runs.owe_notice(journal, album_id, {"run": self.run_id})
+            runs.touch(journal, album_id)
 
     def count(self, state: State, size: int) -> None:
         """A task of ``size`` bytes was recorded as ``state``; after the commit."""

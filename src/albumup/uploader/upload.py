@@ -38,6 +38,7 @@ _OPEN_SECONDS = 2.0
 """How long a photo that is sent into a pause may take to be opened."""
 _MOST_WORDS = 300
 _MAY_BE_THERE = (Outcome.UPLOADED, Outcome.DUPLICATE, Outcome.IN_DOUBT)
+_ACCEPTED = (Outcome.UPLOADED, Outcome.DUPLICATE)
 
 
 class _Attempt:
@@ -356,6 +357,9 @@ class Uploader:
     async def _judge(self, one: _Sending, sent: Sent, finding: Finding) -> None:
         """Whose fault it was, the photo's, the line's or the target's; and what becomes of the photo."""
         run, lane, task, attempt = self._run, one.lane, one.task, one.attempt
+        if finding.outcome in _ACCEPTED and not (finding.is_hearsay and lane.rules.can_ask):
+            self._accept(one, finding, sent)
+            return
         is_line = finding.outcome is Outcome.BROKEN
         is_fine = is_well = True
         if finding.spent is not None and not lane.breaker.is_sick:
@@ -375,13 +379,35 @@ class Uploader:
         run.queue.judge_lane(lane, task, finding)
         is_free = sent.fault is Fault.CUT or is_line or finding.is_free
         self._finish(one, End(finding, sent, attempt.began, chance, is_free, is_well))
-        if finding.outcome not in (Outcome.UPLOADED, Outcome.DUPLICATE):
+        if finding.outcome not in _ACCEPTED:
             await run.commits.flush()  # before anything else is sent there: it may be sick
+
+    def _accept(self, one: _Sending, finding: Finding, sent: Sent) -> None:
+        """Record that the server has it: nothing is left to decide."""
+        run, lane, task, attempt = self._run, one.lane, one.task, one.attempt
+        run.queue.end(lane, task)  # the next one may go
+        now = run.now()
+        state = State.UPLOADED if finding.outcome is Outcome.UPLOADED else State.DUPLICATE
+
+        def record(journal: Journal) -> None:
+            after = run.queue.accepted(lane, now)
+            if not attempt.id:
+                raise LostTask(task.id)
+            run.outcomes.accepted(journal, task, attempt.id, lane, state, finding, sent)
+            run.outcomes.aftermath(journal, lane, after)
+
+        def recorded() -> None:
+            run.outcomes.count(state, task.size)
+            if one.body.spool:
+                run.drop_copy(one.body.spool)
+            run.outcomes.tell(state.value, task, error=None, size=task.size, asks_in=None)
+
+        self._record(one, record, recorded, comes_again=False)
 
     def _finish(self, one: _Sending, end: End) -> None:
         """Record how an attempt ended, and what becomes of the task."""
         run, lane, task, attempt, finding = self._run, one.lane, one.task, one.attempt, end.finding
-        accepted = finding.outcome in (Outcome.UPLOADED, Outcome.DUPLICATE)
+        accepted = finding.outcome in _ACCEPTED
         steps: list[Step] = []
         now = run.now()
         if accepted:
@@ -401,8 +427,8 @@ class Uploader:
                 run.outcomes.aftermath(journal, lane, after)
             if finding.drops_clip:
                 journal.go_alone(task.id)
-            if accepted and run.outcomes.first_accepted(lane):
-                journal.accepted(lane.target.name, lane.target.settings.url or "")
+            if accepted:
+                run.outcomes.note_accepted(journal, lane)
 
         self._record(one, record, lambda: self._recorded(one, finding, steps[0]), comes_again=not accepted)
 
@@ -424,8 +450,6 @@ class Uploader:
         run, lane, task = self._run, one.lane, one.task
         if step.ask_at is None:
             run.outcomes.count(step.state, task.size)
-        if one.body.spool and step.state in (State.UPLOADED, State.DUPLICATE):
-            run.drop_copy(one.body.spool)
         if step.state is State.PENDING and finding.outcome is not Outcome.FREE:
             run.outcomes.tell(
                 "attempt",
@@ -520,7 +544,7 @@ def _status_of(path: bytes) -> os.stat_result | None:
 
 def _doubted(finding: Finding) -> Finding:
     """A yes to bytes that were perhaps not the journaled ones: sendfile's pages can change in the socket's queue."""
-    if finding.outcome not in (Outcome.UPLOADED, Outcome.DUPLICATE):
+    if finding.outcome not in _ACCEPTED:
         return finding
     return Finding(Outcome.IN_DOUBT, "it was touched while it was sent: what the server has may be other bytes")
 
