@@ -29,14 +29,16 @@ def cork(connection: socket.socket, on: bool) -> None:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, on)
 
 
-def has_spoken(connection: socket.socket) -> bool:
-    """True if a connection is readable now: something has come, or its end."""
-    looking = select.poll()
-    try:
-        looking.register(connection, select.POLLIN)
-        return bool(looking.poll(0))
-    except (OSError, ValueError):
-        return True  # whoever reads will hear of it
+class Ear:
+    """Tells if a connection is readable: something has come, or its end. Of one that is closed, too: whoever reads will
+    hear of it."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLIN)
+
+    def hears(self) -> bool:
+        return bool(self._poll.poll(0))
 
 
 def unacked(connection: socket.socket) -> int:

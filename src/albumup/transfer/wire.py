@@ -98,6 +98,7 @@ class SocketWire:
         self.send: Callable[[bytes | memoryview], int] = connection.send
         self._secure = connection if isinstance(connection, ssl.SSLSocket) else None
         self._descriptor = connection.fileno()
+        self._ear = kernel.Ear(self._descriptor)
         self._loop = asyncio.get_running_loop()
         self._waiting: _Resuming | None = None
         self._is_watched = False
@@ -179,7 +180,7 @@ class SocketWire:
     def has_spoken(self) -> bool:
         if self._has_come or (self._secure is not None and self._secure.pending()):
             return True
-        return kernel.has_spoken(self.socket)
+        return self._ear.hears()
 
     def room(self) -> int:
         return kernel.room(self.socket)
