@@ -150,9 +150,9 @@ def _understood(app: App, error: Exception) -> AlbumupError:
     import sqlite3
     import traceback
 
-    from albumup.cli.damage import put_aside
     from albumup.errors import AlbumupError, LocalError
     from albumup.journal.opening import CorruptJournal, journal_fault
+    from albumup.session.damage import put_aside
 
     ended: BaseException = journal_fault(app.journal, error) if isinstance(error, sqlite3.Error) else error
     if isinstance(ended, CorruptJournal) and app.writes:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from albumup.cli.albums import chosen
 from albumup.errors import UsageError
+from albumup.session.albums import chosen
 
 
 @pytest.mark.parametrize("name", ["Zürich 2026 ☀", "沖縄", "Ελλάδα 🏖"])

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from short import short_form
 
-from albumup.cli.damage import pushes_of
 from albumup.photos.file_names import quoted
+from albumup.session.damage import pushes_of
 
 from .conftest import Home, finish, jpeg, until
 from .server import Answer, FormServer

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from albumup.cli.app import App
     from albumup.cli.destination import Destination
+    from albumup.session.already import There
     from albumup.session.intake import Intake
     from albumup.targets.base import Target
 
@@ -20,7 +22,6 @@ def dry_run(
     A server that a push asks before it sends is asked the same, about digests. ``server``: None for the inbox here.
     ``copies_to``: the folder that photos would be copied to first, or "".
     """
-    from albumup.cli.already import Already
     from albumup.cli.escaping import escape
     from albumup.cli.events import event_json, summary_event
     from albumup.cli.figures import photos, size
@@ -30,12 +31,13 @@ def dry_run(
     from albumup.cli.words import shown_name
     from albumup.journal.reading import statuses
     from albumup.photos.file_names import quoted
+    from albumup.session.already import Already
 
     reader = app.reader()
     intake.look_into(reader)
     place = {"album": intake.album, "target": intake.target}
     is_asked = server is not None and server.asks_first and not app.screen.quiet
-    already = Already(server, intake.album, app.screen) if server is not None and is_asked else None
+    already = Already(server, intake.album, partial(_show_read, app)) if server is not None and is_asked else None
     for arrival in intake.arrivals():
         if arrival.action == "repin":
             continue
@@ -49,8 +51,8 @@ def dry_run(
     name, would = shown_name(intake.album), f"{photos(survey.queued)} would be queued ({size(survey.size)})"
     app.screen.say(f"{name}: {would}, {_where(where, intake.album)}")
     app.screen.say(_of_album(known[0]) if known else "It would be a new album.")
-    for line in already.lines() if already is not None and survey.queued else ():
-        app.screen.say(line)
+    if already is not None and server is not None and survey.queued:
+        _say_there(app, server, already.all())
     if copies_to:
         app.screen.say(f"They would be copied to {escape(copies_to)} first.")
     for note in where.notes:
@@ -94,3 +96,27 @@ def _of_album(status: dict[str, Any]) -> str:
     }
     words = ", ".join(f"{count} {state}" for state, count in parts.items() if count)
     return f"The album has {photos(sum(parts.values()))}, by the journal: {words}"
+
+
+def _show_read(app: App, count: int, length: int) -> None:
+    """How far it has read: how much there is nobody knows before the scan has ended."""
+    from albumup.uploader.events import Progress
+
+    app.screen.show(Progress(count, count + 1, length, length, False, 0, 0, (), ()), "reading")
+
+
+def _say_there(app: App, server: Target, there: There) -> None:
+    """How many of the photos the server has, and how many would be sent."""
+    from albumup.cli.escaping import escape
+    from albumup.cli.figures import photos, size
+
+    app.screen.end_bars()
+    address = escape(server.address)
+    if there.fault:
+        app.screen.say(f"What {address} has already could not be asked: {escape(there.fault)}")
+        return
+    known = photos(there.known) if there.known else "none"
+    sent = f"{photos(there.new)} would be sent ({size(there.new_bytes)})"
+    app.screen.say(f"{address} has {known} of them already; {sent}.")
+    for why, count in there.refused.items():
+        app.screen.say(f"It would refuse {photos(count)}: {escape(why)}")

@@ -44,9 +44,9 @@ def list(
       albumup list --json | jq -r 'select(.maybe_twice).path'
       albumup list trip --state missing -0 | xargs -0 ls -l
     """
-    from albumup.cli.albums import chosen
     from albumup.journal import reading
     from albumup.journal.opening import local_faults
+    from albumup.session.albums import chosen
 
     with local_faults(app.journal):
         connection = app.reader()

@@ -93,11 +93,11 @@ class _Queued:
 
 def _queue(app: App, paths: tuple[str, ...], given: dict[str, Any]) -> _Queued | int:
     """Look at the folders, and queue what lies there; after a dry run, its exit code."""
-    from albumup.cli.damage import nothing_queued
-    from albumup.cli.spool import look_at_spool, make_spool
     from albumup.errors import UsageError
     from albumup.journal.reading import newest_task
+    from albumup.session.damage import nothing_queued
     from albumup.session.intake import Intake
+    from albumup.session.spool import look_at_spool, make_spool
 
     options = options_of(app, given)
     roots = _roots(paths, given["files_from"])
@@ -115,7 +115,7 @@ def _queue(app: App, paths: tuple[str, ...], given: dict[str, Any]) -> _Queued |
     spool_folder = options.spool_folder if _spools(app, given) else None
     names_disk = spool_folder is not None and bool(given["spool_dir"] or app.config.defaults.spool_dir)
     if names_disk:
-        look_at_spool(app, journal, options.spool_folder, given)
+        look_at_spool(journal, options.spool_folder, app.config, is_typed=bool(given["spool_dir"]))
     intake = Intake(
         roots,
         _filters(given),
@@ -135,8 +135,8 @@ def _queue(app: App, paths: tuple[str, ...], given: dict[str, Any]) -> _Queued |
     newest = newest_task(journal.connection)
     share = target.share(album) if target else ""
     with nothing_queued(app.journal):
-        if names_disk:
-            make_spool(app, options.spool_folder)
+        if names_disk and (made := make_spool(options.spool_folder)):
+            _say_made(app, made)
         album_id = intake.take_in(journal, where.described, spool_folder, share=share, wants_share=given["wants_share"])
     return _Queued(journal, intake, where, album_id, newest, options)
 
@@ -169,6 +169,14 @@ def _send(app: App, queued: _Queued, given: dict[str, Any]) -> int:
     if known is not None and is_settled and given["wants_share"]:
         say_link(app, journal, known, is_asked=again.is_asked)
     return code
+
+
+def _say_made(app: App, folder: str) -> None:
+    from albumup.cli.escaping import escape
+    from albumup.config.file import shown
+
+    new, above = escape(shown(folder)), escape(shown(os.path.dirname(folder)))
+    app.screen.complain(f"The folder {new} is new: it was made for the copies, on the disk of {above}")
 
 
 def _spools(app: App, given: dict[str, Any]) -> bool:
@@ -238,11 +246,11 @@ def _unfit(name: str) -> str:
 def _destination(app: App, journal: Journal | None, album: str, given: dict[str, Any]) -> Destination:
     from contextlib import closing
 
-    from albumup.cli.albums import keep_apart
     from albumup.cli.destination import destination
+    from albumup.session.destination import keep_apart
 
     if journal is not None:
-        keep_apart(app, journal)
+        keep_apart(journal, app.config)
         return destination(app, journal.connection, album, given)
     if (connection := app.reader()) is None:
         return destination(app, None, album, given)

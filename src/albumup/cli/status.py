@@ -34,12 +34,12 @@ def status(app: App, /, albums: tuple[str, ...], target: str | None, as_json: bo
 
 def show(app: App, albums: Sequence[str] = (), target: str | None = None, *, as_json: bool = False) -> Standing:
     """Where the albums stand, on stdout; what else is to be known of them, on stderr."""
-    from albumup.cli.albums import chosen
     from albumup.cli.screen import put_json
     from albumup.config.file import shown
     from albumup.journal.lock import is_locked
     from albumup.journal.opening import local_faults, paths_of
     from albumup.journal.reading import asking, pauses, rounds_had, running, statuses
+    from albumup.session.albums import chosen
 
     with local_faults(app.journal):
         connection = app.reader()
