@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from simulation.scene import Scene
 
 _TASKS = (
-    "select task.*, body.sha256, photo.path from task left join body on body.task_id = task.id"
+    "select task.*, body.sha256, photo.path, photo.card from task left join body on body.task_id = task.id"
     " join photo on photo.id = task.photo_id order by task.id"
 )
 SICK = ("429", "502", "503", "504")
@@ -39,7 +39,7 @@ def always(scene: Scene, reader: sqlite3.Connection) -> None:
 
 def _always(scene: Scene, reader: sqlite3.Connection, tasks: list[sqlite3.Row]) -> None:
     _none_is_lost(scene, tasks)
-    _none_is_claimed_falsely(scene, tasks)
+    _none_is_claimed_falsely(scene, reader, tasks)
     _words_are_given(tasks)
     _sent_once(scene, tasks)
     _tries_are_counted(scene, reader, tasks)
@@ -86,16 +86,21 @@ def at_the_end(scene: Scene, reader: sqlite3.Connection, end: RunEnd) -> None:
 
 
 def _wait_for_another_card(scene: Scene, tasks: list[sqlite3.Row]) -> bool:
-    """Are those that wait photos of a card that does not come back? What lies there now was queued beside them, as a
-    plain push does where the disk does not tell an edit from another card: it is for the person to cancel them."""
+    """Do those that wait lie on a card that does not come back? Where the disk does not tell an edit from another card,
+    its photos tell, those that are still there; what a plain push then finds is queued beside them. It is for the
+    person to cancel the old ones."""
     if len(scene.plan.volume) > len("1A2B-3C4D"):
         return False
     there = {os.fsencode(path): hashlib.sha256(content).hexdigest() for path, content in scene.photos.truth.items()}
-    queued = {(bytes(task["path"]), task["sha256"]) for task in tasks if task["state"] in (*DONE, *WANTING)}
-    waiting = [task for task in tasks if task["state"] in (State.PENDING, State.SENDING)]
+    queued = {(task["path"], task["sha256"]) for task in tasks if task["state"] in (*DONE, *WANTING)}
+    still = [task for task in tasks if task["path"] in there]
+    on_card = Counter(task["card"] for task in still)
+    as_queued = Counter(task["card"] for task in still if task["sha256"] == there[task["path"]])
     return all(
-        task["sha256"] != (now := there.get(bytes(task["path"]))) and (bytes(task["path"]), now) in queued
-        for task in waiting
+        2 * as_queued[task["card"]] <= on_card[task["card"]]
+        and (task["path"] not in there or (task["path"], there[task["path"]]) in queued)
+        for task in tasks
+        if task["state"] in (State.PENDING, State.SENDING)
     )
 
 
@@ -106,7 +111,7 @@ def _none_is_lost(scene: Scene, tasks: list[sqlite3.Row]) -> None:
         raise Broken(f"queued, and not in the journal any more: {dict(lost)}")
 
 
-def _none_is_claimed_falsely(scene: Scene, tasks: list[sqlite3.Row]) -> None:
+def _none_is_claimed_falsely(scene: Scene, reader: sqlite3.Connection, tasks: list[sqlite3.Row]) -> None:
     for task in tasks:
         if task["state"] not in DONE:
             continue
@@ -114,11 +119,17 @@ def _none_is_claimed_falsely(scene: Scene, tasks: list[sqlite3.Row]) -> None:
         copies = [copy for copy in scene.server.ledger.copies if copy.sha256 == sha256]
         claimed = task["updated"] - scene.born
         held = [copy for copy in copies if copy.gone_at is None]
-        # A server that cannot be asked, says "duplicate" and deletes afterwards: nobody can know.
-        nobody_knows = scene.clock_jumped or scene.plan.kind != "asked"
+        # A server that cannot be asked, says "duplicate" and deletes afterwards: nobody can know. Nor of one that can,
+        # as long as nobody has heard that it met a fault.
+        nobody_knows = scene.clock_jumped or scene.plan.kind != "asked" or not _told_of_a_fault(reader, task["id"])
         if not held and not (copies and nobody_knows):
             scene.false_claims += 1
             raise Broken(f"photo {task['id']} is called {task['state']} at {claimed:.2f} s, and is not there: {copies}")
+
+
+def _told_of_a_fault(reader: sqlite3.Connection, task_id: int) -> bool:
+    sql = "select 1 from attempt where task_id = ? and http_status between 500 and 599"
+    return bool(rows(reader, sql, task_id))
 
 
 def _words_are_given(tasks: list[sqlite3.Row]) -> None:
@@ -182,7 +193,7 @@ def _sickness_costs_nothing(scene: Scene, reader: sqlite3.Connection, tasks: lis
     """What a target answered while it was sick, and was so for a while after, is given back: three whole bodies of a
     photo at least."""
     met = Counter(came.boundary for came in scene.server.ledger.came if came.answer in SICK and came.sick_for > 45.0)
-    if not met or scene.clock_jumped:
+    if not met or scene.clock_jumped or "ask hangs" in scene.excuses:  # until it is well again, perhaps
         return
     told = Counter(
         {

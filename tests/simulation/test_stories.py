@@ -89,6 +89,19 @@ FINDS = {
         200929, (300, 301, 302), resend="never", patience=3000.0, speed=0.0, tick=60.0,
         events=(Event("drain", 2, 0.58, "whole"), Event("look hangs", 3, 0.95), Event("late", 1, 0.0)),
     ),
+    "nobody hears that the server met a fault, and it deletes later": Plan(
+        1002544, (300,), "asked", "safe",
+        events=(Event("long stall", 1, 0.78), Event("500, stored, deleted later", 1, 0.97)),
+    ),
+    "the only photo of a card is gone, and others are pushed": Plan(
+        1004483, (300,), "dedupes", "safe",
+        events=(Event("second push", 16, 0.26, "step"), Event("remove", 5, 0.17, "step")),
+    ),
+    "a sick server is well before it is asked": Plan(
+        1005391, (300, 301), retries=0, proven=False, tick=60.0,
+        events=(Event("stop", 1, 0.85, "begins"), Event("500", 1, 0.55), Event("sick 503", 3, 0.5),
+                Event("ask hangs", 1, 0.64)),
+    ),
     "one of two photos of a card was edited, and pushed as another card's": Plan(
         63406, (300, 301), volume="1A2B-3C4D", proven=False, tick=60.0,
         events=(Event("second push", 205, 0.61, "step"), Event("edit in place", 1, 0.72, "begins")),
