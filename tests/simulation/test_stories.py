@@ -102,6 +102,11 @@ FINDS = {
         events=(Event("stop", 1, 0.85, "begins"), Event("500", 1, 0.55), Event("sick 503", 3, 0.5),
                 Event("ask hangs", 1, 0.64)),
     ),
+    "a try is given back while the server is asked": Plan(
+        237343, (300, 301), "asked", "safe", patience=3000.0, tick=60.0,
+        events=(Event("answer lost", 1, 0.43), Event("lost, stored, hangs", 2, 0.01), Event("ask hangs", 2, 0.99),
+                Event("503", 1, 0.01)),
+    ),
     "one of two photos of a card was edited, and pushed as another card's": Plan(
         63406, (300, 301), volume="1A2B-3C4D", proven=False, tick=60.0,
         events=(Event("second push", 205, 0.61, "step"), Event("edit in place", 1, 0.72, "begins")),

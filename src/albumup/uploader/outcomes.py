@@ -217,6 +217,7 @@ class Outcomes:
         ``answer`` None: the server does not have it; ``seen``: of what it has, what came of looking. LostTask if the
         task is gone.
         """
+        counts = pauses.counts(journal, task.id)  # a try may have been given back since it was asked
         if answer is not None and answer.kind is VerdictKind.REJECTED:
             journal.move(task.id, State.PENDING, "", ", ask_at = null")
             journal.settle_task(task.id, State.REJECTED, answer.reason)
@@ -233,19 +234,19 @@ class Outcomes:
         elif not rules.can_ask and rules.resend == "never":
             journal.doubt_stays(task.id, "it cannot be asked about, and is not sent again (resend = never)")
             state = State.IN_DOUBT
-        elif task.tries > rules.retries:
+        elif counts.tries > rules.retries:
             # The state machine keeps it in doubt; the words say what is known, and retry-failed sends it again.
-            journal.doubt_stays(task.id, f"{address} does not have it; {gave_up_after(task.tries)}")
+            journal.doubt_stays(task.id, f"{address} does not have it; {gave_up_after(counts.tries)}")
             state = State.IN_DOUBT
         else:
             if rules.can_ask:
                 journal.clear_doubts(task.id)
-            wait = wait_before(max(task.tries, 1), None, chance) if task.tries else 0.0
+            wait = wait_before(max(counts.tries, 1), None, chance) if counts.tries else 0.0
             journal.try_later(
                 task.id,
                 f"{address} does not have it" if rules.can_ask else "",
-                tries=task.tries,
-                frees=task.frees,
+                tries=counts.tries,
+                frees=counts.frees,
                 next_at=journal.clock() + wait,
                 maybe_twice=not rules.can_ask and rules.resend == "allowed",
             )
