@@ -211,11 +211,11 @@ class Scene:
 
         try:
             end = self.loop.play(live())
+            self.tell("engine", f"ends with {end.exit_code}")
+            self.loop.settle()
         except Killed as killed:
             self.bury(power=killed.power)
             return None
-        self.tell("engine", f"ends with {end.exit_code}")
-        self.loop.settle()
         self.is_abandoned = self.was_stopped and life.helpers.is_busy
         self.left = self.loop.waiting()
         life.network.end(power=False)
