@@ -2,32 +2,61 @@
 
 from __future__ import annotations
 
-import time
-from typing import Any
-
 import pytest
+from msgspec.structs import replace
 from test_reasons import BaseNames
 
-from albumup.cli.events import event_line
+from albumup.cli.events import event_json, event_line
+from albumup.journal.states import State
+from albumup.uploader.events import (
+    AlbumNote,
+    Answered,
+    Changed,
+    Event,
+    FramedAnew,
+    Missing,
+    Paused,
+    Queued,
+    Recorded,
+    Shared,
+    Spooled,
+    Tried,
+)
 
-TRIED = {"event": "attempt", "outcome": "not_taken", "costs": True, "tries": 2, "of": 4, "next_at": 0.0}
+ABOUT = (0.0, "trip", "home", b"/t/A.JPG")
+TRIED = Tried(*ABOUT, "not_taken", "503 busy", tries=2, of=4, costs=True, held=False, next_at=0.0)
 
 
 @pytest.mark.parametrize(
     ("event", "line"),
     [
-        (TRIED | {"error": "503 busy"}, "  ! A.JPG  503 busy, try 2 of 4, next at once"),
-        (TRIED | {"error": "503 busy", "costs": False}, "  ! A.JPG  503 busy, not counted as a try"),
-        ({"event": "in_doubt", "error": "cut", "asks_in": 30.0}, "  ? A.JPG  cut; the server is asked in 30 s"),
-        ({"event": "in_doubt", "error": "cut", "asks_in": -0.2}, "  ? A.JPG  cut; the server is asked now"),
-        ({"event": "in_doubt", "error": "cut", "asks_in": None}, "  ? A.JPG  cut"),
-        ({"event": "in_doubt", "error": None}, "  ? A.JPG  no reason was given"),
-        ({"event": "missing", "error": "it is gone"}, "  ! A.JPG  missing: it is gone"),
-        ({"event": "uploaded"}, ""),
+        (TRIED, "  ! A.JPG  503 busy, try 2 of 4, next at once"),
+        (replace(TRIED, costs=False), "  ! A.JPG  503 busy, not counted as a try"),
+        (
+            replace(TRIED, tries=4, held=True),
+            "  ! A.JPG  503 busy, try 4 of 4; given up if other photos get through",
+        ),
+        (
+            replace(TRIED, outcome="rejected"),
+            "  ! A.JPG  503 busy; held back, for this server has not accepted any photo yet",
+        ),
+        (replace(TRIED, outcome="sick"), ""),
+        (Recorded(*ABOUT, State.IN_DOUBT, "cut", 9, asks_in=30.0), "  ? A.JPG  cut; the server is asked in 30 s"),
+        (Recorded(*ABOUT, State.IN_DOUBT, "cut", 9, asks_in=-0.2), "  ? A.JPG  cut; the server is asked now"),
+        (Recorded(*ABOUT, State.IN_DOUBT, "cut", 9), "  ? A.JPG  cut"),
+        (Recorded(*ABOUT, State.IN_DOUBT, None, 9), "  ? A.JPG  no reason was given"),
+        (Recorded(*ABOUT, State.FAILED, "no", 9), "  ! A.JPG  failed: no"),
+        (Answered(*ABOUT, State.IN_DOUBT, error="later", asks_in=5.0), "  ? A.JPG  later; the server is asked in 5 s"),
+        (Answered(*ABOUT, State.REJECTED, error="too large"), "  ! A.JPG  rejected: too large"),
+        (Answered(*ABOUT, State.PENDING), ""),
+        (Missing(*ABOUT, "it is gone"), "  ! A.JPG  missing: it is gone"),
+        (Changed(*ABOUT, "its size"), "  ! A.JPG  changed since it was queued (its size); it is read again"),
+        (Recorded(*ABOUT, State.UPLOADED, None, 9), ""),
+        (Answered(*ABOUT, State.UPLOADED, error=None), ""),
     ],
 )
-def test_a_line_about_a_photo_says_why(event: dict[str, Any], line: str) -> None:
-    assert event_line({"path": b"/t/A.JPG", "time": time.time(), **event}, BaseNames()) == line
+def test_a_line_about_a_photo_says_why(event: Event, line: str) -> None:
+    assert event_line(event, BaseNames()) == line
 
 
 @pytest.mark.parametrize(
@@ -38,5 +67,45 @@ def test_a_line_about_a_photo_says_why(event: dict[str, Any], line: str) -> None
     ],
 )
 def test_a_pause_says_how_long_it_is_tried(seconds: float, line: str) -> None:
-    event = {"event": "paused", "target": "home", "reason": "502 Bad Gateway", "lasted": 0.0, "seconds": seconds}
-    assert event_line(event, BaseNames()) == line
+    event = Paused(0.0, None, "home", "502 Bad Gateway", 0.0, seconds)
+    assert event_line(event, BaseNames(), "home") == line
+
+
+PLACE = {"time": "1970-01-01T00:00:00.000Z", "album": "trip", "target": "home"}
+PATH = PLACE | {"path": "/t/A.JPG"}
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (
+            Recorded(*ABOUT, State.UPLOADED, None, 9),
+            PATH | {"event": "uploaded", "error": None, "size": 9, "asks_in": None},
+        ),
+        (Answered(*ABOUT, State.PENDING), PATH | {"event": "attempt", "outcome": "asked"}),
+        (Answered(*ABOUT, State.UPLOADED, error=None), PATH | {"event": "uploaded", "outcome": "asked", "error": None}),
+        (
+            Answered(*ABOUT, State.IN_DOUBT, error="later", asks_in=5.0),
+            PATH | {"event": "in_doubt", "outcome": "asked", "error": "later", "asks_in": 5.0},
+        ),
+        (
+            replace(TRIED, next_at=60.0),
+            PATH
+            | {"event": "attempt", "outcome": "not_taken", "error": "503 busy", "tries": 2, "of": 4, "costs": True}
+            | {"held": False, "next_at": "1970-01-01T00:01:00.000Z"},
+        ),
+        (Missing(*ABOUT, "gone"), PATH | {"event": "missing", "error": "gone"}),
+        (Changed(*ABOUT, "its size"), PATH | {"event": "changed", "error": "its size"}),
+        (Queued(*ABOUT, 9), PATH | {"event": "queued", "size": 9}),
+        (
+            Paused(0.0, None, "home", "502", 3.0, 4.0),
+            PLACE | {"event": "paused", "album": None, "reason": "502", "lasted": 3.0, "seconds": 4.0},
+        ),
+        (FramedAnew(0.0, None, "home"), PLACE | {"event": "framed_anew", "album": None}),
+        (Spooled(0.0, None, None, 3), PLACE | {"event": "spooled", "album": None, "target": None, "photos": 3}),
+        (AlbumNote(0.0, "trip", "home", "emptied"), PLACE | {"event": "album", "words": "emptied"}),
+        (Shared(0.0, "trip", "home", "http://x/s"), PLACE | {"event": "shared", "url": "http://x/s"}),
+    ],
+)
+def test_json_shows_an_events_fields_and_no_others(event: Event, line: dict[str, object]) -> None:
+    assert event_json(event) == line

@@ -19,6 +19,7 @@ from albumup.targets.base import Target
 from albumup.targets.form import FormTarget
 from albumup.targets.inbox import InboxTarget
 from albumup.uploader.engine import Engine
+from albumup.uploader.events import Event, PhotoEvent, Spooled, name_of
 from albumup.uploader.options import Options, RunEnd, Stop
 from albumup.uploader.world import World
 from simulation import events
@@ -286,12 +287,11 @@ class Scene:
 
     # What the world sees.
 
-    def _listen(self, event: dict[str, Any]) -> None:
-        path = event.get("path")
-        name = path.rpartition(b"/")[2].decode() if isinstance(path, bytes) else ""
-        if event["event"] == "spooled" and self.life is not None:
+    def _listen(self, event: Event) -> None:
+        name = event.path.rpartition(b"/")[2].decode() if isinstance(event, PhotoEvent) else ""
+        if isinstance(event, Spooled) and self.life is not None:
             self.copied.update(row[0] for row in self.reader.execute("select task_id from body where spool not null"))
-        self.tell("engine", f"{event['event']} {name} {event.get('error') or ''}".rstrip())
+        self.tell("engine", f"{name_of(event)} {name} {getattr(event, 'error', '') or ''}".rstrip())
 
     def _handed(self, wire: SimulatedWire, data: bytes | None, count: int) -> None:
         outgoing = self.handed.setdefault(wire.number, events.Outgoing())

@@ -32,6 +32,7 @@ def dry_run(
     from albumup.journal.reading import statuses
     from albumup.photos.file_names import quoted
     from albumup.session.already import Already
+    from albumup.uploader.events import Queued
 
     reader = app.reader()
     intake.look_into(reader)
@@ -42,7 +43,7 @@ def dry_run(
         if arrival.action == "repin":
             continue
         if as_json:
-            event = {"event": "queued", "time": time.time(), **place, "path": arrival.path, "size": arrival.pins.size}
+            event = Queued(time.time(), intake.album, intake.target, arrival.path, arrival.pins.size)
             put_json(event_json(event))
         app.screen.say(escape(arrival.path, 4096))
         if already is not None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from msgspec import UNSET, UnsetType
+from msgspec.structs import asdict
+
 from albumup.cli.escaping import escape
 from albumup.cli.figures import photos, size, span
 from albumup.cli.layout import sentence
@@ -15,21 +18,40 @@ from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
 from albumup.journal.states import DONE, State
 from albumup.photos.file_names import quoted, text_of
-from albumup.uploader.events import Progress
+from albumup.retry import Outcome
+from albumup.uploader.events import (
+    AlbumNote,
+    Answered,
+    Changed,
+    Event,
+    FramedAnew,
+    Missing,
+    Paused,
+    PhotoEvent,
+    Progress,
+    Recorded,
+    Spooled,
+    Tried,
+    name_of,
+)
 from albumup.uploader.lane import Closing
 from albumup.uploader.origins import STRANGER
 
+_TOLD = (Outcome.REJECTED, Outcome.NOT_TAKEN, Outcome.IN_DOUBT, Outcome.BROKEN)
+"""Outcomes of an attempt that are worth a line, though another one follows."""
+_GIVEN_UP = (State.FAILED, State.REJECTED, State.MISSING)
 _UNSENT = (State.PENDING, State.SENDING, State.IN_DOUBT)
 
 
-def event_json(event: dict[str, Any]) -> dict[str, Any]:
+def event_json(event: Event) -> dict[str, Any]:
     """An event as a line of ``--json``."""
-    found = {"event": event["event"], "time": utc(event["time"]), "album": None, "target": None} | event
-    found["time"] = utc(event["time"])
-    if "path" in event:
-        found["path"] = text_of(event["path"])
-    if event.get("next_at"):
-        found["next_at"] = utc(event["next_at"])
+    found = {"event": name_of(event), **{key: value for key, value in asdict(event).items() if value is not UNSET}}
+    found.pop("state", None)
+    found["time"] = utc(event.time)
+    if isinstance(event, PhotoEvent):
+        found["path"] = text_of(event.path)
+    if isinstance(event, Tried) and event.next_at:
+        found["next_at"] = utc(event.next_at)
     return found
 
 
@@ -46,52 +68,69 @@ def summary_event(code: int, albums: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def event_line(event: dict[str, Any], names: Names) -> str:
-    """An event as a line above the bars; "" for most."""
-    if event["event"] in DONE:
-        return ""
-    name = names.of(event["path"]) if "path" in event else ""
-    error = escape(str(event.get("error") or "")) or "no reason was given"
-    match event["event"]:
-        case "attempt" if event.get("outcome") == "rejected":
-            return f"  ! {name}  {error}; held back, for this server has not accepted any photo yet"
-        case "attempt" if event.get("held"):
-            return f"  ! {name}  {error}, try {event['tries']} of {event['of']}; given up if other photos get through"
-        case "attempt" if event.get("outcome") in ("not_taken", "in_doubt", "broken"):
-            if not event["costs"]:
-                return f"  ! {name}  {error}, not counted as a try"
-            wait = max(0.0, event["next_at"] - time.time())
-            due = f"in {span(wait)}" if wait >= 0.5 else "at once"
-            return f"  ! {name}  {error}, try {event['tries']} of {event['of']}, next {due}"
-        case "failed" | "rejected" | "missing":
-            return f"  ! {name}  {event['event']}: {error}"
-        case "in_doubt":
-            return f"  ? {name}  {error}{_asked(event.get('asks_in'))}"
-        case "changed":
-            return f"  ! {name}  changed since it was queued ({error}); it is read again"
-        case "paused":
-            return f"  ! {escape(event['target'])}: {_pause(event)}"
-        case "album":
-            return f"  ! {escape(event['album'])}: {escape(str(event['words']))}"
-        case "framed_anew":
-            return f"{escape(event['target'])} has other settings now: what was ready for it is made ready anew"
-        case "spooled":
-            return f"{photos(event['photos'])} copied. You can take the card out now."
+def event_line(event: Event, names: Names, target: str = "") -> str:
+    """An event as a line above the bars; "" for most. ``target``: what screens call its target."""
+    match event:
+        case PhotoEvent(path=path):
+            return _photo_line(event, names.of(path))
+        case Paused():
+            return f"  ! {escape(target)}: {_pause(event)}"
+        case AlbumNote(album=album, words=words):
+            return f"  ! {escape(album or '')}: {escape(words)}"
+        case FramedAnew():
+            return f"{escape(target)} has other settings now: what was ready for it is made ready anew"
+        case Spooled(photos=count):
+            return f"{photos(count)} copied. You can take the card out now."
     return ""
 
 
-def _asked(seconds: float | None) -> str:
+def _photo_line(event: PhotoEvent, name: str) -> str:
+    match event:
+        case Tried():
+            return f"  ! {name}  {_trial(event)}" if event.outcome in _TOLD else ""
+        case Changed(error=error):
+            return f"  ! {name}  changed since it was queued ({_why(error)}); it is read again"
+        case Recorded(state=State.IN_DOUBT, error=error, asks_in=seconds):
+            return f"  ? {name}  {_why(error)}{_asked(seconds)}"
+        case Answered(state=State.IN_DOUBT, error=error, asks_in=seconds):
+            return f"  ? {name}  {_why(error)}{_asked(seconds)}"
+        case Missing(error=error):
+            return f"  ! {name}  missing: {_why(error)}"
+        case Recorded(state=state, error=error) | Answered(state=state, error=error) if state in _GIVEN_UP:
+            return f"  ! {name}  {state.value}: {_why(error)}"
+    return ""
+
+
+def _why(error: str | UnsetType | None) -> str:
+    return escape(error) if error else "no reason was given"
+
+
+def _trial(event: Tried) -> str:
+    """What came of an attempt that another one follows."""
+    why = _why(event.error)
+    if event.outcome == Outcome.REJECTED:
+        return f"{why}; held back, for this server has not accepted any photo yet"
+    if event.held:
+        return f"{why}, try {event.tries} of {event.of}; given up if other photos get through"
+    if not event.costs:
+        return f"{why}, not counted as a try"
+    wait = max(0.0, event.next_at - time.time())
+    due = f"in {span(wait)}" if wait >= 0.5 else "at once"
+    return f"{why}, try {event.tries} of {event.of}, next {due}"
+
+
+def _asked(seconds: float | UnsetType | None) -> str:
     """When the server is asked about a photo; "" if it is not."""
-    if seconds is None:
+    if not isinstance(seconds, float):
         return ""
     return f"; the server is asked in {span(seconds)}" if seconds >= 0.5 else "; the server is asked now"
 
 
-def _pause(event: dict[str, Any]) -> str:
+def _pause(event: Paused) -> str:
     """ "502 Bad Gateway, for 3 h 5 min now; trying again for 5 min at most"; without patience, with a few photos."""
-    lasted = f", for {span(event['lasted'])} now" if event["lasted"] >= 60 else ""
-    what = f"for {span(event['seconds'])}" if event["seconds"] >= 1 else "with a few photos"
-    return f"{escape(str(event['reason']))}{lasted}; trying again {what} at most"
+    lasted = f", for {span(event.lasted)} now" if event.lasted >= 60 else ""
+    what = f"for {span(event.seconds)}" if event.seconds >= 1 else "with a few photos"
+    return f"{escape(event.reason)}{lasted}; trying again {what} at most"
 
 
 def closed(name: str, closing: Closing) -> list[str]:

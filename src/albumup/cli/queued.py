@@ -17,6 +17,7 @@ from albumup.journal.states import State
 from albumup.photos.filters import SkipReason
 from albumup.photos.metadata.reader import INSTALL_PHOTOS
 from albumup.photos.skipped import skipped_words
+from albumup.uploader.events import Missing, Queued
 
 if TYPE_CHECKING:
     from albumup.cli.app import App
@@ -100,8 +101,7 @@ def tell_queued(app: App, journal: Journal, album: Album, newest: int, requeued:
     """What happened to each photo that a push queued, on stdout: the album's tasks that are newer than ``newest``, and
     those ``requeued``."""
     for one in reading.queued(journal.connection, album.id, newest, requeued):
-        event = {"event": "queued", "time": time.time(), "album": album.name, "target": album.target}
-        event["path"] = one.path
-        app.tell(event_json({**event, "size": one.size}))
+        about = time.time(), album.name, album.target, one.path
+        app.tell(event_json(Queued(*about, one.size)))
         if one.state == State.MISSING:  # it could not be read, so that no uploader will tell of it
-            app.tell(event_json({**event, "event": "missing", "error": one.reason}))
+            app.tell(event_json(Missing(*about, one.reason)))

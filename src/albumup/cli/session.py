@@ -9,7 +9,7 @@ import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from albumup.cli import events, words
 from albumup.cli.app import App
@@ -27,6 +27,7 @@ from albumup.session.aside import aside
 from albumup.session.signals import GRACE, Handlers
 from albumup.targets.base import Target
 from albumup.targets.building import build, rebuild
+from albumup.uploader.events import Event, FramedAnew
 from albumup.uploader.options import Draining, Options, Stop
 from albumup.uploader.spooling import sweep
 
@@ -227,13 +228,13 @@ class Session:
         if draining.finishing or draining.cutting:
             screen.say(_draining_words(draining, is_interrupt=number == signal.SIGINT))
 
-    def _listen(self, event: dict[str, Any]) -> None:
+    def _listen(self, event: Event) -> None:
         if self.conclusion.json:
             self.app.tell(events.event_json(event))
-        name = event.get("target") or ""
-        if self.conclusion.is_cron or (self.is_told_anew and event["event"] == "framed_anew"):
+        if self.conclusion.is_cron or (self.is_told_anew and isinstance(event, FramedAnew)):
             return
-        line = events.event_line({**event, "target": self.conclusion.titles.get(name, name)}, self.conclusion.names)
+        name = event.target or ""
+        line = events.event_line(event, self.conclusion.names, self.conclusion.titles.get(name, name))
         if line:
             self.app.screen.say(line)
 

@@ -286,11 +286,11 @@ class Keeper:
             await self._settled(album)
         if await run.commits.read(lambda journal: runs.owes_share(journal, album.id)):
             url = await work.share(album)
-            run.outcomes.told_of_album("shared", album, url=url)
+            run.outcomes.told_of_share(album, url)
             await self._settled(album)
 
     def _told(self, album: Album, what: str) -> None:
-        self._run.outcomes.told_of_album("album", album, words=what)
+        self._run.outcomes.told_of_album(album, what)
 
     async def _settled(self, album: Album) -> None:
         await self._run.commits.do(lambda journal: self._run.outcomes.settled(journal, album.id))

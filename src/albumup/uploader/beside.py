@@ -10,10 +10,10 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from albumup.uploader.engine import Engine
-from albumup.uploader.events import Listener, Progress
+from albumup.uploader.events import Event, Listener, Progress
 from albumup.uploader.options import Draining, RunEnd, Stop
 from albumup.uploader.world import World, this_world
 
@@ -41,7 +41,7 @@ class Beside:
     """Runs an engine beside its caller, who takes ``events`` out when he likes. A thread that hangs is left behind."""
 
     def __init__(self, make: Make) -> None:
-        self.events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self.shown: Shown | None = None
         self.end: RunEnd | None = None
         self.fault: BaseException | None = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from msgspec import Struct
 
@@ -29,7 +28,18 @@ from albumup.targets.base import Original, Seen, Verdict, VerdictKind
 from albumup.transfer import Sent
 from albumup.uploader.breaker import MOST_BACK, Ended, Ruling
 from albumup.uploader.breaker import Counts as UsedUp
-from albumup.uploader.events import Counts, Listener
+from albumup.uploader.events import (
+    AlbumNote,
+    Counts,
+    Event,
+    FramedAnew,
+    Listener,
+    Missing,
+    Paused,
+    Recorded,
+    Shared,
+    Spooled,
+)
 from albumup.uploader.lane import Held, Lane
 from albumup.uploader.queue import Aftermath, Queue
 
@@ -70,7 +80,7 @@ class Outcomes:
 
     def spooled(self, photos: int) -> None:
         """Every photo that was to be copied is on this disk, and the journal says so."""
-        self._listener({"event": "spooled", "time": self._clock(), "photos": photos})
+        self.tell(Spooled(self._clock(), None, None, photos))
 
     def accepted(
         self, journal: Journal, task: Task, attempt_id: int, lane: Lane, state: State, finding: Finding, sent: Sent
@@ -181,7 +191,7 @@ class Outcomes:
 
         def told() -> None:
             self.count(step.state, task.size)
-            self.tell(str(step.state), task, error=step.reason, size=task.size, asks_in=None)
+            self.tell(Recorded(*self.about(task), step.state, step.reason, task.size))
             self._queue.let_go(lane, task)
 
         journal.after_commit(told)
@@ -324,7 +334,7 @@ class Outcomes:
     def told_missing(self, task: Task, words: str) -> None:
         """Count and tell what ``missing`` has recorded."""
         self.count(State.MISSING, task.size)
-        self.tell("missing", task, error=words)
+        self.tell(Missing(*self.about(task), words))
 
     def settled(self, journal: Journal, album_id: int) -> None:
         """Owe a notice when the album has just settled; in the transaction of its last change."""
@@ -347,27 +357,25 @@ class Outcomes:
 
     def framed_anew(self, lane: Lane) -> None:
         """Tell that what was ready for a target is framed by its present definition."""
-        self._listener({"event": "framed_anew", "time": self._clock(), "target": lane.target.name})
+        self.tell(FramedAnew(self._clock(), None, lane.target.name))
 
     def told_of_pause(self, lane: Lane, reason: str, seconds: float) -> None:
         """Tell that a target is paused, and for how many seconds at most."""
-        event = {"event": "paused", "time": self._clock(), "album": None, "target": lane.target.name}
-        self._listener({**event, "reason": reason, "lasted": lane.sick_for(self._clock()), "seconds": seconds})
+        now = self._clock()
+        self.tell(Paused(now, None, lane.target.name, reason, lane.sick_for(now), seconds))
 
-    def told_of_album(self, event: str, album: Album, **more: str) -> None:
+    def told_of_album(self, album: Album, words: str) -> None:
         """Tell what was found, or done, about an album on its server."""
-        place = {"album": album.name, "target": album.target}
-        self._listener({"event": event, "time": self._clock(), **place, **more})
+        self.tell(AlbumNote(self._clock(), album.name, album.target, words))
 
-    def tell(self, event: str, task: Task, **more: Any) -> None:
+    def told_of_share(self, album: Album, url: str) -> None:
+        """Tell an album's link for people."""
+        self.tell(Shared(self._clock(), album.name, album.target, url))
+
+    def tell(self, event: Event) -> None:
+        self._listener(event)
+
+    def about(self, task: Task) -> tuple[float, str, str, bytes]:
+        """What each event of a photo begins with."""
         album = self._queue.albums.get(task.album_id)
-        self._listener(
-            {
-                "event": event,
-                "time": self._clock(),
-                "album": task.album,
-                "target": album.target if album else "",
-                "path": task.path,
-                **more,
-            }
-        )
+        return self._clock(), task.album, album.target if album else "", task.path

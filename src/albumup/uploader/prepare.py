@@ -41,6 +41,7 @@ from albumup.photos.source import (
 )
 from albumup.prepare import Reading, body_of, photo_of, read, reread
 from albumup.targets.base import Photo
+from albumup.uploader.events import Changed
 from albumup.uploader.lane import Lane
 from albumup.uploader.origins import STRANGER
 from albumup.uploader.queue import ENOUGH
@@ -460,7 +461,8 @@ class Preparer:
                 journal.prepare_again(task.id)
 
         await self._run.commits.do(record)
-        self._run.outcomes.tell("changed", task, error=words)
+        outcomes = self._run.outcomes
+        outcomes.tell(Changed(*outcomes.about(task), words))
 
     async def _give_up(self, task: Task, words: str) -> None:
         outcomes = self._run.outcomes

@@ -19,6 +19,7 @@ from albumup.journal.states import DONE, State
 from albumup.photos.file_names import text_of
 from albumup.targets.base import Asked, NotAllowed, Original, Seen, Target, Unasked, Verdict, VerdictKind
 from albumup.transfer.http import Http
+from albumup.uploader.events import Answered
 from albumup.uploader.lane import Lane
 from albumup.uploader.queue import LOW_WATER
 from albumup.uploader.run import Run
@@ -227,12 +228,12 @@ class Asker:
                 run.drop_copy(task.body.spool)
             run.outcomes.count(state, task.size)
             if state is not State.PENDING:
-                run.outcomes.tell(str(state), task, outcome="asked", error=words or None)
+                run.outcomes.tell(Answered(*run.outcomes.about(task), state, error=words or None))
             elif not question.before:
-                run.outcomes.tell("attempt", task, outcome="asked")
+                run.outcomes.tell(Answered(*run.outcomes.about(task), state))
         for task in again:
             words = "it is there; after a fault of the server it is looked at once more"
             wait = lane.rules.seen_again
-            run.outcomes.tell("in_doubt", task, outcome="asked", error=words, asks_in=wait)
+            run.outcomes.tell(Answered(*run.outcomes.about(task), State.IN_DOUBT, error=words, asks_in=wait))
         run.queue.wet([lane])
         run.queue.to_prepare.ring()

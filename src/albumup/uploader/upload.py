@@ -25,7 +25,7 @@ from albumup.transfer import Fault, Request, Sent
 from albumup.transfer.connection import Connection
 from albumup.transfer.http import Http
 from albumup.transfer.values import Unreadable
-from albumup.uploader.events import Slot
+from albumup.uploader.events import Changed, Recorded, Slot, Tried
 from albumup.uploader.lane import Lane
 from albumup.uploader.opener import OpenPayload
 from albumup.uploader.outcomes import End
@@ -400,7 +400,7 @@ class Uploader:
             run.outcomes.count(state, task.size)
             if one.body.spool:
                 run.drop_copy(one.body.spool)
-            run.outcomes.tell(state.value, task, error=None, size=task.size, asks_in=None)
+            run.outcomes.tell(Recorded(*run.outcomes.about(task), state, None, task.size))
 
         self._record(one, record, recorded, comes_again=False)
 
@@ -451,10 +451,9 @@ class Uploader:
         if step.ask_at is None:
             run.outcomes.count(step.state, task.size)
         if step.state is State.PENDING and finding.outcome is not Outcome.FREE:
-            run.outcomes.tell(
-                "attempt",
-                task,
-                outcome=str(finding.outcome),
+            tried = Tried(
+                *run.outcomes.about(task),
+                outcome=finding.outcome.value,
                 error=step.reason,
                 tries=step.tries,
                 of=lane.rules.retries + 1,
@@ -462,11 +461,13 @@ class Uploader:
                 held=step.tries > lane.rules.retries,
                 next_at=step.next_at,
             )
+            run.outcomes.tell(tried)
         elif finding.is_hearsay:
             run.queue.to_ask.ring()
         elif step.state is not State.PENDING:
             asks_in = None if step.ask_at is None else step.ask_at - run.world.clock()
-            run.outcomes.tell(str(step.state), task, error=step.reason or None, size=task.size, asks_in=asks_in)
+            about = run.outcomes.about(task)
+            run.outcomes.tell(Recorded(*about, step.state, step.reason or None, task.size, asks_in))
 
     def _prepare_again(self, one: _Sending, words: str, now: os.stat_result | None) -> None:
         """The source has other bytes now: the task starts afresh; but for one that is never sent twice, and that the
@@ -487,7 +488,7 @@ class Uploader:
 
         def recorded() -> None:
             run.queue.to_prepare.ring()
-            run.outcomes.tell("changed", task, error=words)
+            run.outcomes.tell(Changed(*run.outcomes.about(task), words))
 
         self._record(one, record, recorded)
 
