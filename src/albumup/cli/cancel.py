@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -33,29 +32,12 @@ def cancel(app: App, /, album: str, files: tuple[str, ...], target: str | None) 
     """
     from albumup.cli.albums import opened
     from albumup.cli.figures import photos
-    from albumup.journal import admin, runs
-    from albumup.journal.lock import FileLock
-    from albumup.journal.opening import paths_of
-    from albumup.photos.spelling import Spelling
-    from albumup.session.journaled import Journaled
-    from albumup.uploader.spooling import sweep
+    from albumup.session import giving_up
 
     found = opened(app, [album], target)
     assert found is not None  # without a journal there is no such album
     journal, meant = found
-    names = [os.fsencode(name) for name in files]
-    places = Journaled(journal.connection, Spelling())
-    lock = FileLock(paths_of(journal.path)["lock"])
-    alone = lock.take(0.0)
-    try:
-        with journal.transaction():
-            if alone:
-                runs.close_dead(journal)
-            done = [admin.cancel(journal, one.id, places.named(one.id, names), alone=alone) for one in meant]
-        if alone:
-            sweep(journal, paths_of(journal.path)["spool"])
-    finally:
-        lock.release()
+    done = giving_up.cancel(journal, meant, files)
     cancelled = sum(one.cancelled for one in done)
     is_named = bool(files) and cancelled > len(files)  # a name is that of several
     app.screen.say(f"{photos(cancelled)} cancelled" + (":" if is_named else ""))
@@ -93,30 +75,13 @@ def forget(app: App, /, album: str, target: str | None) -> int:
     """
     from albumup.cli.albums import opened
     from albumup.cli.words import by_state, title_of
-    from albumup.errors import UsageError
-    from albumup.journal import admin, copies, runs
-    from albumup.journal.opening import paths_of
-    from albumup.journal.states import WANTING
-    from albumup.photos.file_names import quoted
-    from albumup.uploader.spooling import drop_copies
+    from albumup.session import giving_up
 
     found = opened(app, [album], target)
     assert found is not None  # without a journal there is no such album
     journal, meant = found
-    with journal.transaction():
-        for one in meant:
-            if runs.is_unfinished(journal, one.id):
-                raise UsageError(
-                    f"{album!r} on {one.target} is not settled: photos of it are still to be sent",
-                    f"send them: albumup resume {quoted(album)}; or give them up: albumup cancel {quoted(album)}",
-                )
-        titles = [title_of(journal, one) for one in meant]
-        tallies = [runs.tally(journal, one.id) for one in meant]
-        lost = {state.value: count for state in sorted(WANTING) if (count := sum(one.count(state) for one in tallies))}
-        unneeded = [copy for one in meant for copy in copies.of_album(journal, one.id)]
-        for one in meant:
-            admin.forget(journal, one.id)
-    drop_copies(unneeded, paths_of(journal.path)["spool"])
+    titles = [title_of(journal, one) for one in meant]
+    lost = giving_up.forget(journal, meant)
     for title in titles:
         app.screen.say(f"{title} is forgotten; what was sent stays where it is")
     if lost:

@@ -17,8 +17,10 @@ from albumup.cli.sending import options_of, upload_options
 if TYPE_CHECKING:
     from albumup.cli.destination import Destination
     from albumup.journal.journal import Journal
+    from albumup.journal.rows import Album
     from albumup.photos.filters import Filters
     from albumup.photos.scan import Root, Skipped
+    from albumup.session.again import Again
     from albumup.session.intake import Intake
     from albumup.targets.base import Target
     from albumup.uploader.options import Options
@@ -143,11 +145,13 @@ def _queue(app: App, paths: tuple[str, ...], given: dict[str, Any]) -> _Queued |
 
 def _send(app: App, queued: _Queued, given: dict[str, Any]) -> int:
     """Say what is queued, and upload."""
-    from albumup.cli.again import Again, look_again, say_link
+    from albumup.cli.again import lost_lines, say_link, say_unasked
     from albumup.cli.conclusion import Conclusion
     from albumup.cli.queued import say_queued, tell_queued, unread
     from albumup.cli.session import Session
+    from albumup.cli.words import title_of
     from albumup.journal import runs
+    from albumup.session.again import Again
 
     journal, intake, album_id, newest = queued.journal, queued.intake, queued.album_id, queued.newest
     target = queued.where.target
@@ -161,14 +165,27 @@ def _send(app: App, queued: _Queued, given: dict[str, Any]) -> int:
         if given["as_json"]:
             tell_queued(app, journal, known, newest, intake.survey.requeued)
         if target is not None and target.keeps_albums:
-            again = look_again(app, journal, known, target, wants_share=given["wants_share"])
-    conclusion.lost = again.count
-    conclusion.shortcomings += [*again.lost, *unread(intake.survey.folders)]
+            again = _look_again(app, journal, known, target, wants_share=given["wants_share"])
+            say_unasked(app, title_of(journal, known), again)
+            conclusion.shortcomings += lost_lines(journal, known, again)
+    conclusion.lost = len(again.lost)
+    conclusion.shortcomings += unread(intake.survey.folders)
     is_settled = known is not None and not runs.is_unfinished(journal, album_id)
     code = Session(conclusion, queued.options, is_told_anew=queued.where.is_redefined).run_if_needed()
     if known is not None and is_settled and given["wants_share"]:
         say_link(app, journal, known, is_asked=again.is_asked)
     return code
+
+
+def _look_again(app: App, journal: Journal, album: Album, server: Target, *, wants_share: bool) -> Again:
+    from albumup.cli.escaping import escape
+    from albumup.cli.words import title_of
+    from albumup.session.again import look_again
+
+    def tell(words: str) -> None:
+        app.screen.say(f"{title_of(journal, album)}: {escape(words)}")
+
+    return look_again(journal, album, server, wants_share=wants_share, tell=tell)
 
 
 def _say_made(app: App, folder: str) -> None:

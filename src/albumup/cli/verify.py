@@ -67,13 +67,14 @@ def _verify(app: App, album: str, target: str | None, deep: bool, nul: bool) -> 
 def _verify_one(app: App, journal: Journal, album: Album, *, deep: bool, printed: set[bytes] | None) -> int:
     """``printed``: the paths that -0 has printed; None without it."""
     from albumup.cli import words
-    from albumup.cli.again import what_became_of
+    from albumup.cli.again import fate_line
     from albumup.cli.escaping import escape
     from albumup.cli.figures import photos
     from albumup.cli.screen import put, put_flush, put_raw
     from albumup.config.file import shown
     from albumup.journal.runs import tally, target_definitions
     from albumup.journal.states import DONE
+    from albumup.session.again import what_became_of
     from albumup.session.verify.findings import Kind, Outcome
     from albumup.session.verify.here import look_here, pushed_folders
     from albumup.session.verify.there import look_there
@@ -99,7 +100,7 @@ def _verify_one(app: App, journal: Journal, album: Album, *, deep: bool, printed
         folders = pushed_folders(journal, album)
         findings = [one for one in look_here(copies, folders, outcome) if one.kind is not Kind.OTHER]
         outcome.beside = _beside(server, outcome)
-        album_words = what_became_of(journal, album, server)
+        album_words = fate_line(what_became_of(journal, album, server), server)
     finally:
         server.close()
     if printed is not None and not outcome.beside:

@@ -1,0 +1,75 @@
+"""Is what was sent before still on its server? Asked before a push says that all of it is sent, and by verify."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from enum import Enum
+
+from msgspec import Struct
+
+from albumup.errors import AlbumupError, ConfigError
+from albumup.journal import runs
+from albumup.journal.journal import Journal
+from albumup.journal.lock import FileLock
+from albumup.journal.opening import paths_of
+from albumup.journal.rows import Album
+from albumup.journal.states import DONE
+from albumup.journal.there import placed
+from albumup.targets.base import NotAllowed, Target, Unasked
+from albumup.uploader.albums import AlbumWork, directly
+
+
+class Again(Struct, frozen=True):
+    """The findings about an album's earlier photos. ``lost``: those that are gone there, by path, and why."""
+
+    lost: Sequence[tuple[bytes, str]] = ()
+    is_asked: bool = False
+    """Was the server asked, also for the share link?"""
+    fault: Unasked | AlbumupError | None = None
+    """Why it could not be, where no run of this album is to follow that would say so."""
+
+
+def look_again(
+    journal: Journal, album: Album, server: Target, *, wants_share: bool, tell: Callable[[str], None]
+) -> Again:
+    """Look at the photos of an album that were sent before; ``tell``: words on the album there.
+
+    Work that turns out to be owed is journaled, for the run that follows. Nothing is asked while somebody is uploading.
+    """
+    lock = FileLock(paths_of(journal.path)["lock"])
+    if not runs.tally(journal, album.id).count(*DONE) or not lock.take(0.0):
+        return Again()
+    try:
+        work = AlbumWork(server, server.http(), directly(journal), lambda _, words: tell(words))
+        return Again(asyncio.run(work.look_again(album)), is_asked=True)
+    except (Unasked, AlbumupError) as error:
+        return Again(fault=None if runs.is_unfinished(journal, album.id) else error)
+    finally:
+        if wants_share:
+            with journal.transaction():
+                journal.want_share(album.id)
+        lock.release()
+
+
+class Fate(Enum):
+    """What may have become of an album on its server."""
+
+    GONE = "gone"
+    EMPTY = "empty"
+
+
+def what_became_of(journal: Journal, album: Album, server: Target) -> Fate | None:
+    """Was the album deleted or emptied on its server? None: no, or nobody can tell. Raises Unasked."""
+    if not server.keeps_albums or album.remote_id is None:
+        return None
+    try:
+        found = server.find_album(server.http(), album.name, album.remote_id)
+    except NotAllowed:
+        return None
+    except ConfigError:
+        found = None  # it has others of that name, and not this one
+    is_gone = found is None or found.id != album.remote_id
+    if not (is_gone or (found is not None and found.photos == 0)) or not placed(journal, album.id):
+        return None
+    return Fate.GONE if is_gone else Fate.EMPTY

@@ -1,0 +1,59 @@
+"""Give up what is not sent; drop a settled album from the journal. Nothing is deleted anywhere else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from albumup.errors import UsageError
+from albumup.journal import admin, copies, runs
+from albumup.journal.admin import Cancelled
+from albumup.journal.journal import Journal
+from albumup.journal.lock import FileLock
+from albumup.journal.opening import paths_of
+from albumup.journal.rows import Album
+from albumup.journal.states import WANTING
+from albumup.photos.file_names import quoted
+from albumup.photos.spelling import Spelling
+from albumup.session.journaled import Journaled
+from albumup.uploader.spooling import drop_copies, sweep
+
+
+def cancel(journal: Journal, albums: Sequence[Album], files: Sequence[str]) -> list[Cancelled]:
+    """Give up the unsent photos of albums, or only those named; what came of it, album by album.
+
+    What is being sent right now is left to its uploader.
+    """
+    names = [os.fsencode(name) for name in files]
+    places = Journaled(journal.connection, Spelling())
+    lock = FileLock(paths_of(journal.path)["lock"])
+    alone = lock.take(0.0)
+    try:
+        with journal.transaction():
+            if alone:
+                runs.close_dead(journal)
+            done = [admin.cancel(journal, one.id, places.named(one.id, names), alone=alone) for one in albums]
+        if alone:
+            sweep(journal, paths_of(journal.path)["spool"])
+    finally:
+        lock.release()
+    return done
+
+
+def forget(journal: Journal, albums: Sequence[Album]) -> dict[str, int]:
+    """Drop settled albums; how many of their photos did not get there, by state. UsageError for an unsettled one."""
+    with journal.transaction():
+        for one in albums:
+            if runs.is_unfinished(journal, one.id):
+                name = quoted(one.name)
+                raise UsageError(
+                    f"{one.name!r} on {one.target} is not settled: photos of it are still to be sent",
+                    f"send them: albumup resume {name}; or give them up: albumup cancel {name}",
+                )
+        tallies = [runs.tally(journal, one.id) for one in albums]
+        lost = {state.value: count for state in sorted(WANTING) if (count := sum(one.count(state) for one in tallies))}
+        unneeded = [copy for one in albums for copy in copies.of_album(journal, one.id)]
+        for one in albums:
+            admin.forget(journal, one.id)
+    drop_copies(unneeded, paths_of(journal.path)["spool"])
+    return lost
