@@ -19,6 +19,7 @@ from albumup.photos.pins import Pins
 from albumup.photos.sidecars import MOST_SIDECAR
 from albumup.photos.source import Place, SourceChanged, SourceGone, read_source
 from albumup.targets.base import Form, Photo, Target
+from albumup.transfer import Request
 
 _MINUTE = timedelta(minutes=1)
 _FIRST, _LAST = (datetime(year, 1, 1, tzinfo=UTC) for year in (2, 9999))
@@ -232,6 +233,13 @@ def head_of(task: Task, body: Body, target: Target, photo: Photo) -> bytes:
     if body.head is not None:
         return body.head
     return _frame(target.form(photo, task.sent_as or ""), body.boundary).head
+
+
+def request_of(photo: Photo, body: Body, target: Target) -> Request:
+    """What goes before a body: the target's own request, and what announces the body."""
+    asked = target.request(photo)
+    announced = ("Content-Type", body.content_type), ("Idempotency-Key", f'"{body.boundary}"')
+    return Request(asked.method, asked.url, [*asked.headers, *announced])
 
 
 def _frame(form: Form, boundary: str) -> Frame:

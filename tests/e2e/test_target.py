@@ -143,6 +143,19 @@ def test_try_of_a_photo_that_is_not_there(home: Home, server: FormServer) -> Non
     assert "a folder, and no photo" in done.stderr
 
 
+def test_try_sends_what_a_push_sends(home: Home, server: FormServer) -> None:
+    """Byte for byte, but for what is drawn for each body, and the album's name."""
+    home.form(server, '[targets.club.fields]\nof = "{index} of {total}: {path}"\n')
+    folder = home.photos(1)
+    home.run("target", "try", "club", folder / "IMG_1.JPG")
+    home.run("push", folder, "--target", "club")
+    tried, pushed = server.ledger
+    drawn = ("content-type", "idempotency-key")
+    assert {**tried.headers, **dict.fromkeys(drawn)} == {**pushed.headers, **dict.fromkeys(drawn)}
+    assert (tried.fields, tried.filename, tried.sha256) == (pushed.fields, pushed.filename, pushed.sha256)
+    assert list(tried.headers) == list(pushed.headers)
+
+
 @pytest.mark.parametrize("auth", short_form(["basic", "bearer", "header:X-Api-Key"]))
 def test_the_token_is_nowhere_but_on_the_wire(home: Home, server: FormServer, auth: str) -> None:
     token = home.secret(TOKEN)

@@ -5,97 +5,38 @@ A new kind of target is held to the whole contract by adding its class here, and
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import os
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import unquote_to_bytes
 
 from immich.fake import Immich
-from msgspec import structs
 from servers import FormSink, Line, answer, form_of
 
-from albumup.body import sent_name
 from albumup.config.file import load
-from albumup.helpers import Threads
-from albumup.journal.rows import Body, Task
-from albumup.photos.metadata.reader import MetadataReader
-from albumup.photos.sniffing import HEAD_BYTES, media_type
-from albumup.photos.source import read_source
-from albumup.prepare import Reading, body_of, head_of, photo_of, taken_of
 from albumup.receive import Receiver, Store, album_folder_name
 from albumup.receive.names import photo_name
 from albumup.targets.base import Asked, Photo, Target
 from albumup.targets.building import build
-from albumup.transfer import Answer, Meter, Request, Sent
-from albumup.transfer.connection import Connection
-from albumup.transfer.payload import FilePayload
-from albumup.transfer.wire import SocketNetwork
+from albumup.transfer import Answer
+from albumup.uploader.alone import Alone, read_alone
 
 TOKEN = "open-sesame-9f31"
 JSON = {"content-type": "application/json"}
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """A photo as the engine would have it ready."""
-
-    task: Task
-    body: Body
-    photo: Photo
-    head: bytes
-
-    @property
-    def asked(self) -> Asked:
-        """What the server is asked about."""
-        return Asked(self.task.sent_as or "", self.body.digests, self.body.pins.size)
+def asked_about(one: Alone) -> Asked:
+    """What the server is asked about a photo."""
+    return Asked(one.task.sent_as or "", one.body.digests, one.body.pins.size)
 
 
-def prepare(target: Target, path: bytes | Path, album: str = "trip", index: int = 3, total: int = 7) -> Prepared:
-    """Read and frame a file for a target."""
+def prepare(target: Target, path: bytes | Path, album: str = "trip", index: int = 3, total: int = 7) -> Alone:
+    """Read and frame a file for a target, as one of a push of several."""
     path = os.fsencode(path)
-    pins, digests = read_source(path, target.digests)
-    name = os.path.basename(path)
-    with open(path, "rb") as file:
-        mime = media_type(file.read(HEAD_BYTES), name) or "application/octet-stream"
-    task = Task(
-        id=1, album_id=1, album=album, root_id=1, path=path, relative=b"day 1/" + name, volume="", card=0,
-        mime=mime, size=pins.size, position=index, total=total, tries=0, attempts=0, frees=0, maybe_twice=False,
-        spool=False, seen=(pins.size, pins.mtime_ns), sent_as=None, body=None,
-    )  # fmt: skip
-    with MetadataReader() as reader:
-        taken = taken_of(path, mime, target, reader) if target.dates else None
-    photo = photo_of(task, pins, digests, taken, target)
-    task = structs.replace(task, sent_as=sent_name(target.filename(photo)))
-    body = body_of(task, Reading(pins, digests, taken, None), target, task.sent_as or "")
-    photo = structs.replace(photo, sent_as=task.sent_as or "")
-    return Prepared(task, body, photo, head_of(task, body, target, photo))
-
-
-def send(target: Target, prepared: Prepared) -> Sent:
-    """Send it as the engine would."""
-    return asyncio.run(_send(target, prepared))
-
-
-async def _send(target: Target, prepared: Prepared) -> Sent:
-    async def before_last() -> None: ...
-
-    request = target.request(prepared.photo)
-    request = Request(request.method, request.url, [*request.headers, ("Content-Type", prepared.body.content_type)])
-    descriptor = os.open(prepared.task.path, os.O_RDONLY)
-    payload = FilePayload(descriptor, prepared.body.pins.size)
-    helpers = Threads()
-    connection = Connection(request.url, target.peer, SocketNetwork(helpers))
-    try:
-        return await connection.send(request, prepared.head, payload, prepared.body.tail, Meter(), before_last)
-    finally:
-        connection.close()
-        helpers.close()
-        os.close(descriptor)
+    return read_alone(target, path, album, b"day 1/" + os.path.basename(path), index=index, total=total)
 
 
 def configured(folder: Path, table: str, name: str = "club") -> Target:
@@ -141,7 +82,7 @@ class Kind(ABC):
     def photos(self, album: str) -> set[tuple[str, str]]:
         """Name and SHA-256 of all that the server has stored in an album, by its own account."""
 
-    def stored_as(self, prepared: Prepared) -> str:
+    def stored_as(self, prepared: Alone) -> str:
         """The name under which it keeps a photo."""
         return prepared.task.sent_as or ""
 
@@ -238,7 +179,7 @@ class InboxKind(Kind):
         found = [path for path in folder.glob("*") if path.is_file() and not path.name.startswith(".")]
         return {(path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in found}
 
-    def stored_as(self, prepared: Prepared) -> str:
+    def stored_as(self, prepared: Alone) -> str:
         return photo_name(os.path.basename(prepared.task.path).decode(errors="replace").replace("\ufffd", "_"))
 
     def stored(self, photo: Photo) -> Answer:

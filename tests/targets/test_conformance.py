@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fixtures import JSON, KINDS, TOKEN, ImmichKind, Kind, prepare, send
+from fixtures import JSON, KINDS, TOKEN, ImmichKind, Kind, asked_about, prepare
 from msgspec.structs import replace
 from servers import Server, answer, body, head, page
 
 from albumup.errors import ConfigError
 from albumup.targets.base import AlbumGone, Asked, Original, ServerAlbum, Unasked, VerdictKind
 from albumup.transfer import Answer
+from albumup.uploader.alone import send_alone
 
 WELL = (VerdictKind.STORED, VerdictKind.DUPLICATE)
 
@@ -90,7 +91,7 @@ def test_the_server_gets_the_very_bytes(kind: Kind, tmp_path: Path, size: int) -
     data = os.urandom(size)
     target = kind.target()
     prepared = prepare(target, picture(tmp_path, data=data))
-    sent = send(target, prepared)
+    sent = send_alone(target, prepared)
     assert sent.answer is not None
     assert target.read_answer(sent.answer, prepared.photo).kind is VerdictKind.STORED
     assert kind.photos("trip") == {("IMG_1.JPG", sha256(data))}
@@ -107,7 +108,7 @@ def test_the_server_gets_the_very_bytes(kind: Kind, tmp_path: Path, size: int) -
 def test_a_name_arrives_as_it_was_sent(kind: Kind, tmp_path: Path, name: str | bytes) -> None:
     target = kind.target()
     prepared = prepare(target, picture(tmp_path, name))
-    sent = send(target, prepared)
+    sent = send_alone(target, prepared)
     assert sent.answer is not None
     assert target.read_answer(sent.answer, prepared.photo).kind is VerdictKind.STORED
     sent_as = prepared.task.sent_as or ""
@@ -121,7 +122,7 @@ def test_a_name_arrives_as_it_was_sent(kind: Kind, tmp_path: Path, name: str | b
 def test_an_album_is_one_album_whatever_it_is_called(kind: Kind, tmp_path: Path, album: str) -> None:
     target = kind.target()
     prepared = prepare(target, picture(tmp_path), album=album)
-    sent = send(target, prepared)
+    sent = send_alone(target, prepared)
     assert sent.answer is not None
     assert target.read_answer(sent.answer, prepared.photo).kind is VerdictKind.STORED
     assert kind.photos(album) == {("IMG_1.JPG", prepared.body.digests["sha256"])}
@@ -130,7 +131,7 @@ def test_an_album_is_one_album_whatever_it_is_called(kind: Kind, tmp_path: Path,
 def test_a_second_sending_is_a_duplicate(kind: Kind, tmp_path: Path) -> None:
     target = kind.target()
     prepared = prepare(target, picture(tmp_path))
-    answers = [send(target, prepared).answer for _ in range(2)]
+    answers = [send_alone(target, prepared).answer for _ in range(2)]
     verdicts = [target.read_answer(answer, prepared.photo).kind for answer in answers if answer]
     assert verdicts == [VerdictKind.STORED, VerdictKind.DUPLICATE]
 
@@ -138,7 +139,7 @@ def test_a_second_sending_is_a_duplicate(kind: Kind, tmp_path: Path) -> None:
 def test_a_wrong_token_stores_nothing(kind: Kind, tmp_path: Path) -> None:
     target = kind.target(token="not-the-one")
     prepared = prepare(target, picture(tmp_path))
-    sent = send(target, prepared)
+    sent = send_alone(target, prepared)
     assert sent.answer is not None
     assert sent.answer.status == 401
     assert target.read_answer(sent.answer, prepared.photo).kind in (VerdictKind.UNPROVEN, VerdictKind.REFUSED)
@@ -241,7 +242,7 @@ def test_a_redirect_is_not_followed(kind: Kind, tmp_path: Path) -> None:
         with Server([head, body, moved]) as server:
             target = kind.target(url=server.url)
             prepared = prepare(target, picture(tmp_path))
-            sent = send(target, prepared)
+            sent = send_alone(target, prepared)
             target.check()
         assert sent.answer is not None
         assert target.read_answer(sent.answer, prepared.photo).kind is VerdictKind.UNPROVEN
@@ -259,27 +260,27 @@ def test_asking_tells_yes_from_no(asking: Kind, tmp_path: Path) -> None:
     target = asking.target()
     there = prepare(target, picture(tmp_path))
     absent = prepare(target, picture(tmp_path, "IMG_2.JPG", b"\xff\xd8\xff another"))
-    send(target, there)
-    answers = target.ask(target.http(), "trip", [absent.asked, there.asked, absent.asked])
+    send_alone(target, there)
+    answers = target.ask(target.http(), "trip", [asked_about(absent), asked_about(there), asked_about(absent)])
     assert [verdict and verdict.kind for verdict in answers] == [None, VerdictKind.STORED, None]
 
 
 def test_what_it_has_can_be_seen_and_what_is_read_back_is_ours(asking: Kind, tmp_path: Path) -> None:
     target = asking.target()
     prepared = prepare(target, picture(tmp_path, data=b"\xff\xd8\xff" + bytes(3_000_000)))
-    send(target, prepared)
+    send_alone(target, prepared)
     http = target.http()
-    (found,) = target.ask(http, "trip", [prepared.asked])
+    (found,) = target.ask(http, "trip", [asked_about(prepared)])
     assert found is not None
-    assert target.see(http, "trip", prepared.asked, found).original is Original.READABLE
-    assert target.read_back(http, "trip", prepared.asked, found) in ("", prepared.body.digests["sha256"])
+    assert target.see(http, "trip", asked_about(prepared), found).original is Original.READABLE
+    assert target.read_back(http, "trip", asked_about(prepared), found) in ("", prepared.body.digests["sha256"])
 
 
 def test_asking_is_about_one_album(asking: Kind, tmp_path: Path) -> None:
     target = asking.target()
     there = prepare(target, picture(tmp_path), album="50%/Zürich")
-    send(target, there)
-    asked = [target.ask(target.http(), album, [there.asked]) for album in ("50%/Zürich", "Zürich", "never")]
+    send_alone(target, there)
+    asked = [target.ask(target.http(), album, [asked_about(there)]) for album in ("50%/Zürich", "Zürich", "never")]
     elsewhere = not asking.asks_by_album
     assert [[verdict is not None for verdict in answers] for answers in asked] == [[True], [elsewhere], [elsewhere]]
 
@@ -287,12 +288,12 @@ def test_asking_is_about_one_album(asking: Kind, tmp_path: Path) -> None:
 def test_asking_about_nothing_and_about_very_many(asking: Kind, tmp_path: Path) -> None:
     target = asking.target()
     there = prepare(target, picture(tmp_path))
-    send(target, there)
+    send_alone(target, there)
     many = [
         Asked("a.jpg", {name: hashlib.new(name, str(number).encode()).hexdigest() for name in target.digests})
         for number in range(12_345)
     ]
-    many[7_000] = there.asked
+    many[7_000] = asked_about(there)
     assert target.ask(target.http(), "trip", []) == []
     answers = target.ask(target.http(), "trip", many)
     assert [number for number, verdict in enumerate(answers) if verdict] == [7_000]
@@ -309,13 +310,13 @@ def test_no_proper_answer_is_no_no(asking: Kind, tmp_path: Path, said: object) -
         target = asking.target(url=other.url)
         photo = prepare(target, picture(tmp_path))
         with pytest.raises((Unasked, ConfigError)):
-            target.ask(target.http(), "trip", [photo.asked])
+            target.ask(target.http(), "trip", [asked_about(photo)])
 
 
 def test_asking_with_a_wrong_token_is_no_no(asking: Kind, tmp_path: Path) -> None:
     target = asking.target(token="not-the-one")
     with pytest.raises((Unasked, ConfigError)):
-        target.ask(target.http(), "trip", [prepare(target, picture(tmp_path)).asked])
+        target.ask(target.http(), "trip", [asked_about(prepare(target, picture(tmp_path)))])
 
 
 # Albums, where they are things of their own.
@@ -352,7 +353,7 @@ def test_photos_are_put_into_an_album_once_or_twice_with_one_word_each(keeping: 
     target = keeping.target()
     http = target.http()
     photo = prepare(target, picture(tmp_path))
-    answer = send(target, photo).answer
+    answer = send_alone(target, photo).answer
     assert answer is not None
     remote_id = target.read_answer(answer, photo.photo).remote_id
     album = target.make_album(http, "trip")
@@ -385,12 +386,12 @@ def test_immich_reads_back_what_it_has(tmp_path: Path) -> None:
     try:
         target = kind.target()
         prepared = prepare(target, picture(tmp_path, data=b"\xff\xd8\xff" + bytes(3_000_000)))
-        send(target, prepared)
-        (found,) = target.ask(target.http(), "trip", [prepared.asked])
+        send_alone(target, prepared)
+        (found,) = target.ask(target.http(), "trip", [asked_about(prepared)])
         assert found is not None
-        assert target.read_back(target.http(), "trip", prepared.asked, found) == prepared.body.digests["sha256"]
+        assert target.read_back(target.http(), "trip", asked_about(prepared), found) == prepared.body.digests["sha256"]
         kind.server.tell("set_key", key=TOKEN, permissions=["asset.upload"])
-        assert target.read_back(target.http(), "trip", prepared.asked, found) == ""
-        assert "asset.download" in target.see(target.http(), "trip", prepared.asked, found).words
+        assert target.read_back(target.http(), "trip", asked_about(prepared), found) == ""
+        assert "asset.download" in target.see(target.http(), "trip", asked_about(prepared), found).words
     finally:
         kind.close()

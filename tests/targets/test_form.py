@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from fixtures import JSON, TOKEN, Prepared, configured, prepare, send
+from fixtures import JSON, TOKEN, configured, prepare
 from servers import FormSink, Line, Received, Server, Step, answer, body, head
 
 from albumup.errors import ConfigError
 from albumup.targets.base import Target, Verdict, VerdictKind
 from albumup.transfer import Answer
+from albumup.uploader.alone import Alone, send_alone
 
 STORED, DUPLICATE, REJECTED, REFUSED, UNPROVEN = (
     VerdictKind.STORED, VerdictKind.DUPLICATE, VerdictKind.REJECTED, VerdictKind.REFUSED, VerdictKind.UNPROVEN,
@@ -52,7 +53,7 @@ def form(tmp_path: Path, sink: FormSink) -> Callable[..., Target]:
 
 def arrived(sink: FormSink, target: Target, path: Path, **more: int | str) -> Received:
     """What the server makes of a photo."""
-    send(target, prepare(target, path, **more))  # type: ignore[arg-type]
+    send_alone(target, prepare(target, path, **more))  # type: ignore[arg-type]
     return sink.ledger[-1]
 
 
@@ -177,11 +178,11 @@ def test_a_token_in_a_field_is_sent_and_journaled_nowhere(
     sink: FormSink, form: Callable[..., Target], photo: Path
 ) -> None:
     target = form(TOKEN_FIELD)
-    prepared: Prepared = prepare(target, photo)
+    prepared: Alone = prepare(target, photo)
     assert prepared.body.head is None
     assert prepared.body.length is None
     assert TOKEN not in repr(prepared.body)
-    send(target, prepared)
+    send_alone(target, prepared)
     assert sink.ledger[0].fields == {"apikey": TOKEN, "title": "IMG 4101.JPG"}
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fixtures import JSON, TOKEN, Prepared, configured, prepare, send
+from fixtures import JSON, TOKEN, asked_about, configured, prepare
 from msgspec.structs import replace
 
 from albumup.errors import ConfigError
@@ -18,6 +18,7 @@ from albumup.receive import Store
 from albumup.targets.base import Asked, NotAllowed, Original, Seen, Unasked, Verdict, VerdictKind
 from albumup.targets.inbox import BuiltInInbox
 from albumup.transfer import Answer, Sent
+from albumup.uploader.alone import send_alone
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def picture(folder: Path, name: str, data: bytes) -> Path:
 
 def test_a_photo_ends_in_the_album_s_folder(inbox: BuiltInInbox, tmp_path: Path) -> None:
     prepared = prepare(inbox, picture(tmp_path, "a.jpg", b"\xff\xd8\xff"), album="trip")
-    sent = send(inbox, prepared)
+    sent = send_alone(inbox, prepared)
     assert sent.answer is not None
     verdict = inbox.read_answer(sent.answer, prepared.photo)
     assert (verdict.kind, sent.answer.status) == (VerdictKind.STORED, 201)
@@ -49,7 +50,7 @@ def test_a_photo_ends_in_the_album_s_folder(inbox: BuiltInInbox, tmp_path: Path)
 
 def test_other_bytes_under_the_same_name_are_kept_beside(inbox: BuiltInInbox, tmp_path: Path) -> None:
     for data in (b"\xff\xd8\xff one", b"\xff\xd8\xff two"):
-        send(inbox, prepare(inbox, picture(tmp_path, "a.jpg", data)))
+        send_alone(inbox, prepare(inbox, picture(tmp_path, "a.jpg", data)))
     stored = {path.read_bytes() for path in (Path(inbox.folder) / "trip").glob("a*.jpg")}
     assert stored == {b"\xff\xd8\xff one", b"\xff\xd8\xff two"}
 
@@ -76,7 +77,7 @@ def test_each_run_has_a_secret_and_a_port_of_its_own(inbox: BuiltInInbox, tmp_pa
         stranger = configured(
             tmp_path / "config", f'kind = "inbox"\nurl = "{inbox.settings.url}"\ntoken_file = "token"'
         )
-        sent = send(stranger, prepare(stranger, picture(tmp_path, "a.jpg", b"\xff\xd8\xff")))
+        sent = send_alone(stranger, prepare(stranger, picture(tmp_path, "a.jpg", b"\xff\xd8\xff")))
         assert sent.answer is not None
         assert sent.answer.status == 401
     finally:
@@ -87,7 +88,7 @@ def test_closing_it_ends_the_receiver(tmp_path: Path) -> None:
     inbox = BuiltInInbox("inbox", str(tmp_path / "inbox"))
     prepared = prepare(inbox, picture(tmp_path, "a.jpg", b"\xff\xd8\xff"))
     inbox.close()
-    assert send(inbox, prepared).answer is None
+    assert send_alone(inbox, prepared).answer is None
 
 
 # Its answers.
@@ -152,24 +153,20 @@ def test_the_token_is_in_a_header_and_nowhere_else(tmp_path: Path) -> None:
 # Proofs.
 
 
-def asked(prepared: Prepared) -> Asked:
-    return Asked("a.jpg", prepared.body.digests, prepared.task.size)
-
-
 STORED = Verdict(VerdictKind.STORED, "ask")
 
 
 def test_a_yes_is_seen_by_the_receiver_reading_it_again(inbox: BuiltInInbox, tmp_path: Path) -> None:
     prepared = prepare(inbox, picture(tmp_path, "a.jpg", b"\xff\xd8\xff"))
     http = inbox.http()
-    send(inbox, prepared)
-    assert inbox.see(http, "trip", asked(prepared), STORED) == Seen(Original.READABLE)
-    assert inbox.read_back(http, "trip", asked(prepared), STORED) == prepared.body.digests["sha256"]
+    send_alone(inbox, prepared)
+    assert inbox.see(http, "trip", asked_about(prepared), STORED) == Seen(Original.READABLE)
+    assert inbox.read_back(http, "trip", asked_about(prepared), STORED) == prepared.body.digests["sha256"]
     stored = Path(inbox.folder) / "trip" / "a.jpg"
     stored.write_bytes(b"\xff\xd8\xfe")
-    seen = inbox.see(http, "trip", asked(prepared), STORED)
+    seen = inbox.see(http, "trip", asked_about(prepared), STORED)
     assert (seen.original, "damaged" in seen.words) == (Original.BROKEN, True)
-    assert inbox.read_back(http, "trip", asked(prepared), STORED) == ""
+    assert inbox.read_back(http, "trip", asked_about(prepared), STORED) == ""
 
 
 def test_an_older_receiver_cannot_show_it_and_one_that_is_down_is_not_asked(tmp_path: Path) -> None:

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from dataclasses import dataclass
 
-from msgspec.structs import replace
-
-from albumup.body import sent_name
 from albumup.errors import UsageError
-from albumup.helpers import Threads
-from albumup.journal.rows import Task
 from albumup.photos.file_names import text_of
-from albumup.photos.metadata.reader import MetadataReader
-from albumup.photos.sniffing import ANYTHING, HEAD_BYTES, media_type
-from albumup.photos.source import SourceGone, read_source
-from albumup.prepare import Reading, body_of, head_of, photo_of, taken_of
+from albumup.photos.source import SourceGone
+from albumup.prepare import request_of
 from albumup.retry import Circumstances, Finding, Outcome, health_of, outcome_of
 from albumup.targets.base import Photo, Target
 from albumup.targets.tokens import how_to_mend
-from albumup.transfer import Meter, Request, Sent
-from albumup.transfer.connection import Connection
-from albumup.transfer.payload import FilePayload
-from albumup.transfer.wire import SocketNetwork
+from albumup.transfer import Sent
+from albumup.uploader.alone import read_alone, send_alone
 
 ALBUM = "albumup-try"
 _EXIT = {
@@ -55,29 +45,17 @@ def run_trial(target: Target, path: bytes) -> Trial:
     """Upload one file. Raises UsageError for a file that cannot be read, ConfigError."""
     path = os.path.abspath(path)
     try:
-        pins, digests = read_source(path, target.digests)
+        one = read_alone(target, path, ALBUM)
     except SourceGone as gone:
         why = "a folder, and no photo" if os.path.isdir(path) else gone
         raise UsageError(f"{text_of(path)!r}: {why}", "name a photo that can be read") from gone
-    name = os.path.basename(path)
-    mime = media_type(_head(path), name) or ANYTHING
-    seen = (pins.size, pins.mtime_ns)
-    task = Task(0, 0, ALBUM, 0, path, name, "", 0, mime, pins.size, 1, 1, 0, 0, 0, False, False, seen, None, None)
-    with MetadataReader() as facts:
-        taken = taken_of(path, mime, target, facts) if target.dates else None
-    photo = photo_of(task, pins, digests, taken, target)
-    sent_as = sent_name(target.filename(photo))
-    body = body_of(task, Reading(pins, digests, taken, None), target, sent_as)
-    form = target.form(photo, sent_as)
-    head = body.head if body.head is not None else head_of(task, body, target, photo)
-    request = target.request(photo)
-    request = Request(request.method, request.url, [*request.headers, ("Content-Type", body.content_type)])
-    sent = asyncio.run(_send(target, request, head, path, pins.size, body.tail))
+    photo = one.photo
+    form, request = target.form(photo, photo.sent_as), request_of(photo, one.body, target)
+    sent = send_alone(target, one)
     lines = [f"{request.method} {request.url}"]
     lines += [f"{key}: {target.masked(value)}" for key, value in request.headers]
     lines += [f"[field] {key} = {target.masked(value)}" for key, value in form.fields]
-    lines += [f"[file] {form.file_field or 'body'}: {form.filename}, {form.mime}, {pins.size} bytes"]
-    photo = replace(photo, sent_as=sent_as)
+    lines += [f"[file] {form.file_field or 'body'}: {form.filename}, {form.mime}, {one.body.pins.size} bytes"]
     verdict = target.read_answer(sent.answer, photo) if sent.answer is not None else None
     around = Circumstances(False, False, can_ask=target.can_ask, digest_first=target.names_digest(photo))
     finding = outcome_of(sent, verdict, around, time.time())
@@ -97,23 +75,6 @@ def run_trial(target: Target, path: bytes) -> Trial:
     mend = how_to_mend(target, finding.status) if finding.outcome is Outcome.REFUSED else ""
     is_down = sent.answer is not None and not health_of(sent, time.time()).is_well
     return Trial(lines, answer, words, rule, left, mend, _EXIT.get(finding.outcome, 75 if is_down else 3))
-
-
-async def _send(target: Target, request: Request, head: bytes, path: bytes, size: int, tail: bytes) -> Sent:
-    """One body, on a connection of its own."""
-
-    async def before_last() -> None:
-        """Nothing is journaled."""
-
-    helpers = Threads()
-    connection = Connection(request.url, target.peer, SocketNetwork(helpers))
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return await connection.send(request, head, FilePayload(descriptor, size), tail, Meter(), before_last)
-    finally:
-        os.close(descriptor)
-        connection.close()
-        helpers.close()
 
 
 def _left(target: Target, photo: Photo, sent: Sent, finding: Finding) -> str:
@@ -136,12 +97,3 @@ def _left(target: Target, photo: Photo, sent: Sent, finding: Finding) -> str:
         return f"perhaps {photo.sent_as}, for the answer proves neither: {look}"
     how_far = "as it says that it did not take the photo" if sent.whole else "as not all of the photo was sent"
     return f"nothing, {how_far}"
-
-
-def _head(path: bytes) -> bytes:
-    """The first bytes of a file; none if it is gone by now, which sending it will tell."""
-    try:
-        with open(path, "rb") as file:
-            return file.read(HEAD_BYTES)
-    except OSError:
-        return b""

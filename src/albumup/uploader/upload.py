@@ -18,7 +18,7 @@ from albumup.journal.rows import Body, Task
 from albumup.journal.states import State
 from albumup.photos.pins import read_pins
 from albumup.photos.source import AnotherVolume, Source, SourceChanged, SourceGone
-from albumup.prepare import head_of, photo_of
+from albumup.prepare import head_of, photo_of, request_of
 from albumup.retry import MOST_FREES, Circumstances, Finding, Health, Outcome, Step, health_of, outcome_of
 from albumup.targets.base import Photo, Target
 from albumup.transfer import Fault, Request, Sent
@@ -214,11 +214,10 @@ class Uploader:
             digests = digests | await self._run.world.helpers.run(Work.READ, source.digests, wanted)
         photo = one.photo or photo_of(task, source.pins, digests, body.taken, lane.target)
         head = head_of(task, body, lane.target, photo)
-        asked = lane.target.request(photo)
-        self._urls[lane.target] = asked.url
-        headers = [*asked.headers, ("Content-Type", body.content_type), ("Idempotency-Key", f'"{body.boundary}"')]
+        request = request_of(photo, body, lane.target)
+        self._urls[lane.target] = request.url
         payload = OpenPayload(source, self._run.world.helpers)
-        sent = await self._send(one, Request(asked.method, asked.url, headers), head, payload)
+        sent = await self._send(one, request, head, payload)
         finding = self._finding(one, photo, sent)
         one.may_be_there = finding.outcome in _MAY_BE_THERE or finding.is_doubt
         await payload.check(is_sent=True)

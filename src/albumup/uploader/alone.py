@@ -1,0 +1,85 @@
+"""One photo outside any album and any journal: read, framed and sent as a run would send it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from albumup.body import sent_name
+from albumup.helpers import Threads
+from albumup.journal.rows import Body, Task
+from albumup.photos.metadata.reader import MetadataReader
+from albumup.photos.sniffing import ANYTHING, HEAD_BYTES, media_type
+from albumup.photos.source import read_source
+from albumup.prepare import Reading, body_of, head_of, photo_of, request_of, taken_of
+from albumup.targets.base import Photo, Target
+from albumup.transfer import Meter, Sent
+from albumup.transfer.connection import Connection
+from albumup.transfer.payload import FilePayload
+from albumup.transfer.wire import SocketNetwork
+
+
+class Alone(Struct, frozen=True):
+    """A photo that is ready to be sent."""
+
+    task: Task
+    body: Body
+    photo: Photo
+    head: bytes
+
+
+def read_alone(
+    target: Target, path: bytes, album: str, relative: bytes | None = None, *, index: int = 1, total: int = 1
+) -> Alone:
+    """Read and frame the file at ``path`` (absolute). ``relative``, ``index`` and ``total``: what its form may name.
+
+    Raises SourceGone, SourceChanged, LocalError, ConfigError.
+    """
+    pins, digests = read_source(path, target.digests)
+    name = os.path.basename(path)
+    mime = media_type(_head(path), name) or ANYTHING
+    task = Task(
+        id=0, album_id=0, album=album, root_id=0, path=path, relative=relative or name, volume="", card=0, mime=mime,
+        size=pins.size, position=index, total=total, tries=0, attempts=0, frees=0, maybe_twice=False, spool=False,
+        seen=(pins.size, pins.mtime_ns), sent_as=None, body=None,
+    )  # fmt: skip
+    with MetadataReader() as metadata:
+        taken = taken_of(path, mime, target, metadata) if target.dates else None
+    photo = photo_of(task, pins, digests, taken, target)
+    sent_as = sent_name(target.filename(photo))
+    task, photo = replace(task, sent_as=sent_as), replace(photo, sent_as=sent_as)
+    body = body_of(task, Reading(pins, digests, taken, None), target, sent_as)
+    return Alone(task, body, photo, head_of(task, body, target, photo))
+
+
+def send_alone(target: Target, one: Alone) -> Sent:
+    """Send it, on a connection of its own; nothing is journaled."""
+    return asyncio.run(_send(target, one))
+
+
+async def _send(target: Target, one: Alone) -> Sent:
+    async def before_last() -> None: ...
+
+    request = request_of(one.photo, one.body, target)
+    helpers = Threads()
+    connection = Connection(request.url, target.peer, SocketNetwork(helpers))
+    descriptor = os.open(one.task.path, os.O_RDONLY | os.O_CLOEXEC)
+    payload = FilePayload(descriptor, one.body.pins.size)
+    try:
+        return await connection.send(request, one.head, payload, one.body.tail, Meter(), before_last)
+    finally:
+        os.close(descriptor)
+        connection.close()
+        helpers.close()
+
+
+def _head(path: bytes) -> bytes:
+    """The first bytes of a file; none if it is gone by now, which sending it will tell."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(HEAD_BYTES)
+    except OSError:
+        return b""
