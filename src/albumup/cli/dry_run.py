@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from albumup.cli.app import App
-    from albumup.cli.destination import Destination
     from albumup.session.already import There
+    from albumup.session.destination import Destination
     from albumup.session.intake import Intake
     from albumup.targets.base import Target
 
@@ -22,6 +22,7 @@ def dry_run(
     A server that a push asks before it sends is asked the same, about digests. ``server``: None for the inbox here.
     ``copies_to``: the folder that photos would be copied to first, or "".
     """
+    from albumup.cli.destination import sentence_of
     from albumup.cli.escaping import escape
     from albumup.cli.events import event_json, summary_event
     from albumup.cli.figures import photos, size
@@ -57,7 +58,7 @@ def dry_run(
     if copies_to:
         app.screen.say(f"They would be copied to {escape(copies_to)} first.")
     for note in where.notes:
-        app.screen.say(note)
+        app.screen.say(sentence_of(intake.album, note))
     for line in unread(survey.folders):
         app.screen.complain(line)
     again = f"{photos(survey.wanting_count)} did not get there earlier: albumup retry-failed {quoted(intake.album)}"

@@ -15,12 +15,12 @@ from albumup.cli.help import HOW, NO_CONFIG, WHAT, WHERE, command, option
 from albumup.cli.sending import options_of, upload_options
 
 if TYPE_CHECKING:
-    from albumup.cli.destination import Destination
     from albumup.journal.journal import Journal
     from albumup.journal.rows import Album
     from albumup.photos.filters import Filters
     from albumup.photos.scan import Root, Skipped
     from albumup.session.again import Again
+    from albumup.session.destination import Destination
     from albumup.session.intake import Intake
     from albumup.targets.base import Target
     from albumup.uploader.options import Options
@@ -147,6 +147,7 @@ def _send(app: App, queued: _Queued, given: dict[str, Any]) -> int:
     """Say what is queued, and upload."""
     from albumup.cli.again import lost_lines, say_link, say_unasked
     from albumup.cli.conclusion import Conclusion
+    from albumup.cli.destination import sentence_of
     from albumup.cli.queued import say_queued, tell_queued, unread
     from albumup.cli.session import Session
     from albumup.cli.words import title_of
@@ -156,7 +157,7 @@ def _send(app: App, queued: _Queued, given: dict[str, Any]) -> int:
     journal, intake, album_id, newest = queued.journal, queued.intake, queued.album_id, queued.newest
     target = queued.where.target
     for note in queued.where.notes:
-        app.screen.say(note)
+        app.screen.say(sentence_of(intake.album, note))
     conclusion = Conclusion(app, journal, {album_id: intake.album}, json=given["as_json"], newest=newest)
     again = Again(is_asked=target is not None and not target.can_share)
     known = next((one for one in runs.albums(journal) if one.id == album_id), None)
@@ -263,16 +264,17 @@ def _unfit(name: str) -> str:
 def _destination(app: App, journal: Journal | None, album: str, given: dict[str, Any]) -> Destination:
     from contextlib import closing
 
-    from albumup.cli.destination import destination
-    from albumup.session.destination import keep_apart
+    from albumup.cli.destination import wanted
+    from albumup.session.destination import destination, keep_apart
 
+    asked = wanted(album, given)
     if journal is not None:
         keep_apart(journal, app.config)
-        return destination(app, journal.connection, album, given)
+        return destination(journal.connection, app.config, asked)
     if (connection := app.reader()) is None:
-        return destination(app, None, album, given)
+        return destination(None, app.config, asked)
     with closing(connection):
-        return destination(app, connection, album, given)
+        return destination(connection, app.config, asked)
 
 
 def _warn(app: App, target: Target) -> None:

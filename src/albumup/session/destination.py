@@ -1,11 +1,177 @@
-"""Where a push goes."""
+"""Where a push goes: what ``--target`` or ``--url`` says, else where an album of that name is, else the default."""
 
 from __future__ import annotations
 
-from albumup.config.file import Config
-from albumup.journal import definitions
+import sqlite3
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from albumup.config.file import Config, TargetTable, shown, target_from_options
+from albumup.errors import ConfigError, UsageError
+from albumup.journal import definitions, reading
+from albumup.journal.definitions import Described, Place, place_of
+from albumup.journal.definitions import is_redefined as is_redefined_by
 from albumup.journal.journal import Journal
 from albumup.journal.runs import target_definitions
+from albumup.photos.file_names import quoted
+from albumup.targets.base import Target
+from albumup.targets.building import INBOX, build, default_target, table_of
+
+
+class ByUrl(Struct, frozen=True):
+    """A form that was described by options, as ``--url`` and its companions give it."""
+
+    url: str
+    fields: Sequence[str]
+    file_field: str | None
+    headers: Sequence[str]
+    auth: str | None
+    token_file: str | None
+    token_env: str | None
+    success_text: str | None
+    failure_text: str | None
+
+
+class Wanted(Struct, frozen=True):
+    """What the command said of where its album goes."""
+
+    album: str
+    target: str | None = None
+    by_url: ByUrl | None = None
+    companions: Sequence[str] = ()
+    """The options that go with ``--url`` and were given without it."""
+
+
+class StaysInInbox(Struct, frozen=True):
+    """The album is in the built-in inbox also, and stays there."""
+
+
+class GoesTo(Struct, frozen=True):
+    """What waits in the album goes to another address now, or with other fields."""
+
+    before: str
+    now: str
+
+
+class StillWait(Struct, frozen=True):
+    """Photos of the album wait for another target, which ``--url`` described earlier."""
+
+    target: str
+    url: str
+    count: int
+
+
+Note = StaysInInbox | GoesTo | StillWait
+"""What the user should know of where a push goes."""
+
+
+class Destination(Struct, frozen=True):
+    """A target's name, and the target itself, None for the built-in inbox; built already, so that what is wrong with it
+    is said before anything is queued."""
+
+    name: str
+    target: Target | None
+    described: Described | None = None
+    """What --url and its companions said."""
+    was: str = ""
+    """The target where the album is, which may be another one until now."""
+    notes: Sequence[Note] = ()
+    is_redefined: bool = False
+    """Do the notes say that it has other settings now?"""
+
+
+def kept_in(connection: sqlite3.Connection | None) -> dict[str, str]:
+    """Targets given by an earlier ``--url``: name to definition."""
+    return {} if connection is None else reading.target_definitions(connection)
+
+
+def destination(connection: sqlite3.Connection | None, config: Config, wanted: Wanted) -> Destination:
+    """Where the push of an album goes. Raises UsageError, ConfigError, LocalError."""
+    if wanted.by_url is not None:
+        return _by_url(connection, config, wanted, wanted.by_url)
+    if named := wanted.companions:
+        verb = "goes" if len(named) == 1 else "go"
+        raise UsageError(f"{' and '.join(named)} {verb} with --url", _with_url(connection, wanted.album))
+    kept = kept_in(connection)
+    notes: list[Note] = []
+    name = wanted.target
+    if name is None:
+        there = definitions.targets_of(connection, wanted.album)
+        if config.targets and INBOX in there and INBOX not in {*config.targets, *kept}:
+            there.remove(INBOX)
+            notes.append(StaysInInbox())
+        name = _only(there, kept, config, wanted.album)
+    if table_of(name, config, kept) is None:
+        return Destination(name, None, None, name, notes)
+    return Destination(name, build(name, config, kept), None, name, notes)
+
+
+def _only(there: Sequence[str], kept: dict[str, str], config: Config, album: str) -> str:
+    """The target where an album is; the default one if it is nowhere."""
+    if len(there) > 1:
+        where = ", ".join(_title(one, kept) for one in there)
+        raise UsageError(
+            f"there are several albums {album!r}: on {where}",
+            f"say which one with --target, as in: --target {there[0]}",
+        )
+    name = there[0] if there else default_target(config)
+    if there and name not in {*config.targets, *kept, INBOX}:
+        raise ConfigError(
+            f"the album {album!r} is on a target {name!r} that is not in {shown(config.path)} any more",
+            "put it back there, or name another one with --target",
+        )
+    return name
+
+
+def _with_url(connection: sqlite3.Connection | None, album: str) -> str:
+    """Where options that describe a server belong: beside the address that the album has, else in the config file."""
+    kept = kept_in(connection)
+    there = [kept[name] for name in definitions.targets_of(connection, album) if name in kept]
+    if len(there) != 1:
+        return "put them into the config file for a configured target"
+    return f"name the address again, too: --url {quoted(_url_of(there[0]))}"
+
+
+def _by_url(connection: sqlite3.Connection | None, config: Config, wanted: Wanted, given: ByUrl) -> Destination:
+    if wanted.target is not None:
+        raise UsageError("--url and --target: one of them, please")
+    table = target_from_options(
+        given.url,
+        given.fields,
+        given.file_field,
+        given.headers,
+        given.auth,
+        given.token_file,
+        given.token_env,
+        success_text=given.success_text,
+        failure_text=given.failure_text,
+    )
+    described = Described(table, {*config.targets, INBOX})
+    place = place_of(connection, wanted.album, described)
+    target = build(place.target, config, {place.target: table.to_json()})
+    is_redefined = place.before is not None and is_redefined_by(place.before, table)
+    notes = _notes(connection, wanted.album, place, table)
+    return Destination(place.target, target, described, place.was, notes, is_redefined)
+
+
+def _notes(connection: sqlite3.Connection | None, album: str, place: Place, table: TargetTable) -> list[Note]:
+    """What --url changes of an album, and what it leaves where it was."""
+    if place.before is not None and is_redefined_by(place.before, table):
+        return [GoesTo(str(place.before.settings["url"]), str(table.settings["url"]))]
+    if place.was or connection is None:
+        return []
+    waiting = definitions.waiting(connection, album)
+    return [StillWait(name, _url_of(definition), count) for name, definition, count in waiting]
+
+
+def _title(name: str, kept: dict[str, str]) -> str:
+    """A target by its name, and where only --url described it, by its URL."""
+    return f"{name} ({_url_of(kept[name])})" if name in kept else name
+
+
+def _url_of(definition: str) -> str:
+    return str(TargetTable.from_json(definition).settings.get("url"))
 
 
 def keep_apart(journal: Journal, config: Config) -> None:
