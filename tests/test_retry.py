@@ -95,8 +95,8 @@ def refused(sent: Sent, kind: VerdictKind = VerdictKind.UNPROVEN) -> Row:
     return Row(sent, Outcome.REFUSED, State.PENDING, 0, verdict(kind))
 
 
-def astray(sent: Sent) -> Row:
-    return Row(sent, Outcome.ASTRAY, State.PENDING, 0, around=UNPROVEN)
+def wrong_address(sent: Sent) -> Row:
+    return Row(sent, Outcome.WRONG_ADDRESS, State.PENDING, 0, around=UNPROVEN)
 
 
 KNOWS = Circumstances(proven=True, others_accepted=False, digest_first=True)
@@ -122,7 +122,7 @@ EARLY = {
     "an early 413": Row(early(413), Outcome.REJECTED, State.REJECTED, 1),
     "an early 401": refused(early(401)),
     "an early no in words": Row(early(200), Outcome.REJECTED, State.REJECTED, 1, verdict(VerdictKind.REJECTED)),
-    "an early 404": astray(early(404)),
+    "an early 404": wrong_address(early(404)),
     "an early I have it, of a server that cannot know": Row(
         early(409), Outcome.NOT_TAKEN, State.PENDING, 1, EARLY_HAVE
     ),
@@ -190,18 +190,21 @@ TABLE = {
     "403 while others are accepted": not_taken(answered(403), BESIDE_OTHERS),
     # The address is wrong, or a portal sits between.
     **{f"{status}, once proven": portal(answered(status)) for status in (300, 301, 302, 307, 308, 399, 404, 405, 410)},
-    **{f"{status}, never proven": astray(answered(status)) for status in (300, 301, 302, 307, 308, 399, 404, 405, 410)},
+    **{
+        f"{status}, never proven": wrong_address(answered(status))
+        for status in (300, 301, 302, 307, 308, 399, 404, 405, 410)
+    },
     "a page, once proven": portal(answered(200, page=True)),
-    "a page, never proven": astray(answered(200, page=True)),
+    "a page, never proven": wrong_address(answered(200, page=True)),
     "a page in the middle of the body": portal(answered(200, page=True, whole=False)),
     "404 while others are accepted": not_taken(answered(404), BESIDE_OTHERS),
-    "unknown host, never proven": astray(unanswered(Fault.UNKNOWN_HOST)),
-    "certificate, never proven": astray(unanswered(Fault.BAD_CERTIFICATE)),
+    "unknown host, never proven": wrong_address(unanswered(Fault.UNKNOWN_HOST)),
+    "certificate, never proven": wrong_address(unanswered(Fault.BAD_CERTIFICATE)),
     "no network, never proven": Row(
         unanswered(Fault.NOT_REACHED), Outcome.SICK, State.PENDING, 0, around=UNPROVEN
     ),
     "503, never proven": not_taken(answered(503), UNPROVEN),
-    "400 with a page, never proven": astray(answered(400, page=True)),
+    "400 with a page, never proven": wrong_address(answered(400, page=True)),
     "400 with a page, once proven": Row(answered(400, page=True), Outcome.REJECTED, State.REJECTED, 1),
     # Free.
     "cut by us": Row(unanswered(Fault.CUT), Outcome.FREE, State.PENDING, 0),
@@ -271,7 +274,7 @@ def test_a_strange_answer_to_a_whole_body_leaves_it_in_doubt(
     around: Circumstances, resend: str, can_ask: bool, state: State, maybe_twice: bool, sent: Sent
 ) -> None:
     found = outcome_of(sent, NO_RULE, around, NOW)
-    assert found.outcome is (Outcome.IN_DOUBT if around.proven else Outcome.ASTRAY)
+    assert found.outcome is (Outcome.IN_DOUBT if around.proven else Outcome.WRONG_ADDRESS)
     assert found.is_portal == around.proven, "the breaker gives the try back, if it believes so"
     step = step_after(found, Rules(3, can_ask, resend, 30.0), tries=0, doubted=False, now=NOW, chance=0.5)
     assert (step.state, step.tries, step.maybe_twice) == (state, int(around.proven), maybe_twice)
@@ -307,7 +310,7 @@ def test_retries_are_the_tries_after_the_first_one(retries: int, ends: list[int]
     assert step.reason == f"408, gave up after {tries} {'try' if tries == 1 else 'tries'}"
 
 
-@pytest.mark.parametrize("outcome", [Outcome.SICK, Outcome.REFUSED, Outcome.ASTRAY, Outcome.FREE])
+@pytest.mark.parametrize("outcome", [Outcome.SICK, Outcome.REFUSED, Outcome.WRONG_ADDRESS, Outcome.FREE])
 def test_what_is_not_the_photos_fault_costs_no_try_however_often(outcome: Outcome) -> None:
     step = step_after(Finding(outcome, "words"), RULES, tries=3, doubted=True, now=NOW, chance=0.9)
     assert (step.state, step.tries, step.next_at) == (State.PENDING, 3, NOW)

@@ -42,7 +42,7 @@ class Outcome(StrEnum):
     """There was no connection to be had: nothing was sent."""
     REFUSED = "refused"
     """The target refuses us: credentials, permission, quota."""
-    ASTRAY = "astray"
+    WRONG_ADDRESS = "wrong_address"
     """The address is wrong, or a portal sits between."""
     FREE = "free"
     """Cut by us, or by a source that changed or went: costs nothing."""
@@ -80,7 +80,7 @@ class Finding(Struct, frozen=True):
     """Of the answer, if there was one."""
     drops_clip: bool = False
     """Of a still whose clip is gone: it goes without the next time."""
-    is_hearsay: bool = False
+    is_unconfirmed: bool = False
     """Of a duplicate: to be asked about before it counts."""
     is_doubt: bool = False
     """Of a wrong address: the whole body was sent, and the answer does not say that it was not taken."""
@@ -122,7 +122,7 @@ class Step(Struct, frozen=True):
 _REJECTING = frozenset({400, 413, 414, 415, 422})
 _CLEAR_FAULTS = frozenset({501, 503, 505, 507, 511})
 """Of the 5xx, those that say that nothing was taken."""
-_ASTRAY = frozenset({404, 405, 410})
+_NOT_THERE = frozenset({404, 405, 410})
 _MOVED = frozenset({301, 307, 308})
 
 
@@ -138,7 +138,12 @@ def outcome_of(sent: Sent, verdict: Verdict | None, circumstances: Circumstances
         sent = replace(sent, whole=False)  # what it says was not taken, was not taken
     if verdict.kind is VerdictKind.DUPLICATE:
         return Finding(
-            Outcome.DUPLICATE, verdict.reason, None, verdict.remote_id, verdict.url, is_hearsay=verdict.is_hearsay
+            Outcome.DUPLICATE,
+            verdict.reason,
+            None,
+            verdict.remote_id,
+            verdict.url,
+            is_unconfirmed=verdict.is_unconfirmed,
         )
     if verdict.kind is VerdictKind.STORED and sent.whole:
         return Finding(Outcome.UPLOADED, verdict.reason, None, verdict.remote_id, verdict.url)
@@ -162,7 +167,7 @@ def _early(sent: Sent, answer: Answer, verdict: Verdict, circumstances: Circumst
     if verdict.kind is VerdictKind.DUPLICATE:
         if circumstances.can_ask or circumstances.digest_first:
             known = verdict.remote_id, verdict.url
-            return Finding(Outcome.DUPLICATE, verdict.reason, None, *known, is_hearsay=circumstances.can_ask)
+            return Finding(Outcome.DUPLICATE, verdict.reason, None, *known, is_unconfirmed=circumstances.can_ask)
         return Finding(Outcome.NOT_TAKEN, f"{words}: it says that it has the photo, and cannot know that yet")
     is_page = answer.is_page and not verdict.takes_pages
     if verdict.kind is VerdictKind.STORED or (
@@ -176,7 +181,7 @@ def _without_answer(sent: Sent, circumstances: Circumstances) -> Finding:
     is_untrusted = sent.fault is Fault.BAD_CERTIFICATE and "not speak TLS" not in sent.detail
     match sent.fault:
         case Fault.UNKNOWN_HOST | Fault.BAD_CERTIFICATE if not circumstances.proven:
-            return Finding(Outcome.ASTRAY, sent.detail, is_untrusted=is_untrusted)
+            return Finding(Outcome.WRONG_ADDRESS, sent.detail, is_untrusted=is_untrusted)
         case Fault.UNKNOWN_HOST | Fault.BAD_CERTIFICATE | Fault.NOT_REACHED:
             return Finding(Outcome.SICK, sent.detail)
         case Fault.CUT if not sent.whole:
@@ -212,7 +217,7 @@ def _by_status(
 def _is_portal(answer: Answer, verdict: Verdict, circumstances: Circumstances) -> bool:
     """Is this what a wrong address, or a portal on the way, answers?"""
     status = answer.status
-    if 300 <= status < 400 or status in _ASTRAY:
+    if 300 <= status < 400 or status in _NOT_THERE:
         return True
     if not answer.is_page or (verdict.takes_pages and circumstances.proven):
         return False  # a page that no rule knows, before any was known, may be that of another server or a login
@@ -223,7 +228,7 @@ def _by_portal(sent: Sent, status: int, words: str, circumstances: Circumstances
     # A page may be how this server says yes, "see there" likewise; "moved" and "not found" are clear enough.
     is_doubt = sent.whole and status < 400 and status not in _MOVED
     if not circumstances.proven:
-        return Finding(Outcome.ASTRAY, words, wait, status=status, is_doubt=is_doubt)
+        return Finding(Outcome.WRONG_ADDRESS, words, wait, status=status, is_doubt=is_doubt)
     outcome = Outcome.IN_DOUBT if is_doubt else Outcome.NOT_TAKEN
     spent = Spent.WHOLE if sent.whole else Spent.CUT
     return Finding(outcome, words, wait, status=status, spent=spent, is_portal=True)
@@ -271,7 +276,7 @@ def step_after(
     match finding.outcome:
         case Outcome.UPLOADED:
             return Step(State.UPLOADED, "", tries + 1)
-        case Outcome.DUPLICATE if finding.is_hearsay and rules.can_ask:
+        case Outcome.DUPLICATE if finding.is_unconfirmed and rules.can_ask:
             return Step(State.IN_DOUBT, "the server says it has it, and is asked where", tries + 1, ask_at=now)
         case Outcome.DUPLICATE:
             return Step(State.DUPLICATE, "", tries + 1)
@@ -281,7 +286,7 @@ def step_after(
             return Step(State.REJECTED, finding.reason, tries + 1)
         case Outcome.IN_DOUBT | Outcome.NOT_TAKEN | Outcome.BROKEN:
             is_doubt = finding.outcome is Outcome.IN_DOUBT
-        case Outcome.ASTRAY:
+        case Outcome.WRONG_ADDRESS:
             is_doubt, costs = finding.is_doubt, False
         case _:
             is_doubt, costs = False, False

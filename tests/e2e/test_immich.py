@@ -69,7 +69,7 @@ def test_what_is_there_is_not_sent_and_what_is_in_the_trash_is_said(home: Home, 
     assert all(one["received"] <= 1 for one in immich.assets())
 
 
-def test_a_duplicate_by_hearsay_counts_once_it_was_found(home: Home, immich: Immich) -> None:
+def test_a_duplicate_that_is_unconfirmed_counts_once_it_was_found(home: Home, immich: Immich) -> None:
     """Between the question and the sending, twins came: one is there, one is in the trash."""
     immich.fault("POST", "bulk-upload-check", "status", status=200, times=2,
                  body={"results": [{"id": str(number), "action": "accept"} for number in range(9)]})  # fmt: skip

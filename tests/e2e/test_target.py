@@ -99,10 +99,10 @@ def test_try_shows_request_answer_verdict_and_rule(home: Home, server: FormServe
     ("answer", "code", "verdict", "left"),
     [
         (Answer(401), 4, "refused", "nothing"),
-        (Answer(404), 4, "astray", "nothing"),
+        (Answer(404), 4, "wrong address", "nothing"),
         (Answer(413), 3, "rejected", "nothing"),
         (Answer(503), 75, "not taken", "nothing"),
-        (Answer(200, b"<html>", "text/html"), 4, "astray", "perhaps IMG_1.JPG"),
+        (Answer(200, b"<html>", "text/html"), 4, "wrong address", "perhaps IMG_1.JPG"),
         (Answer(200, b"{}"), 3, "in doubt", "perhaps IMG_1.JPG"),
     ],
     ids=["401", "404", "413", "503", "page", "no id"],

@@ -638,7 +638,7 @@ def test_a_photo_that_alone_is_forbidden_is_no_refusal_of_us(person: Person, sin
 # The address is wrong, or a portal sits between.
 
 
-ASTRAY: dict[str, Script] = {
+WRONG_ADDRESS: dict[str, Script] = {
     "301": [body, answer(301, b"", [("Location", "https://elsewhere.test/login")])],
     "404": [body, answer(404)],
     "405": [body, answer(405)],
@@ -647,7 +647,7 @@ ASTRAY: dict[str, Script] = {
 }
 
 
-@pytest.mark.parametrize("script", ASTRAY.values(), ids=ASTRAY)
+@pytest.mark.parametrize("script", WRONG_ADDRESS.values(), ids=WRONG_ADDRESS)
 def test_a_wrong_address_is_a_matter_of_the_config(person: Person, sink: FormSink, script: Script) -> None:
     sink.rule = lambda _number, _name: script
     person.form(sink.url)
@@ -682,7 +682,7 @@ def test_a_page_that_was_a_yes_is_in_doubt_when_the_config_is_mended(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("script", ASTRAY.values(), ids=ASTRAY)
+@pytest.mark.parametrize("script", WRONG_ADDRESS.values(), ids=WRONG_ADDRESS)
 def test_a_target_that_was_right_before_is_only_sick(person: Person, sink: FormSink, script: Script) -> None:
     sink.rule = lambda number, _name: script if number > 1 else None
     person.form(sink.url)

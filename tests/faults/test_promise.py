@@ -39,9 +39,9 @@ from albumup.targets.base import Original, Seen, Verdict, VerdictKind
 from albumup.targets.form import FormTarget
 from albumup.transfer import Answer, Fault, Sent
 from albumup.uploader.breaker import Breaker
-from albumup.uploader.lane import Lane
 from albumup.uploader.outcomes import End, Outcomes
 from albumup.uploader.queue import Queue
+from albumup.uploader.upstream import Upstream
 from albumup.uploader.world import World
 
 RETRIES = 2
@@ -117,8 +117,8 @@ class Promise(RuleBasedStateMachine):
         self.journal = Journal(os.path.join(self.folder, "journal.db"), clock=lambda: self.now)
         world = World(cast(Any, None), cast(Any, None), chance=lambda: 0.5)
         self.queue = Queue(cast(Any, None), 1, world, time.monotonic)
-        self.lane = Lane(self.target, self.rules, Breaker(1e12, RETRIES, proven=True, jobs=1))
-        self.queue.lanes["club"] = self.lane
+        self.upstream = Upstream(self.target, self.rules, Breaker(1e12, RETRIES, proven=True, jobs=1))
+        self.queue.upstreams["club"] = self.upstream
         self.outcomes = Outcomes(self.queue, lambda _: None, time.time)
         with self.journal.transaction():
             for task_id, _ in pauses.held(self.journal):
@@ -217,7 +217,7 @@ class Promise(RuleBasedStateMachine):
         for untried in (True, False):
             for root in roots:
                 for task in self.journal.ready(self.album, root, self.now, PHOTOS * 10, untried):
-                    if task.id not in self.lane.held and task.id not in self.lane.refusals:
+                    if task.id not in self.upstream.held and task.id not in self.upstream.refusals:
                         return task
         return None
 
@@ -228,8 +228,8 @@ class Promise(RuleBasedStateMachine):
             self.now += LONGEST_WAIT
             self.attempt(plan)
         with self.journal.transaction():
-            for lane, held in self.queue.last_held():
-                self.outcomes.own(self.journal, lane, held)
+            for upstream, held in self.queue.last_held():
+                self.outcomes.own(self.journal, upstream, held)
 
     def attempt(self, plan: Plan) -> None:
         """One attempt, as a worker goes about it."""
@@ -317,18 +317,18 @@ class Promise(RuleBasedStateMachine):
             verdict = self.target.read_answer(sent.answer, photo)
         around = Circumstances(plan.proven, plan.others, self.rules.can_ask, digest_first=plan.knows)
         finding = outcome_of(sent, verdict, around, self.now)
-        self.lane.breaker.proven = plan.proven
+        self.upstream.breaker.proven = plan.proven
         end = End(finding, sent, 0.0, 0.5, is_free=line == "breaks for all" or finding.is_free)
         after = None
         if finding.outcome in (Outcome.UPLOADED, Outcome.DUPLICATE):
-            after = self.queue.accepted(self.lane, time.monotonic())
+            after = self.queue.accepted(self.upstream, time.monotonic())
         elif finding.outcome is Outcome.REJECTED:
-            after = self.queue.refused(self.lane, task, finding)
+            after = self.queue.refused(self.upstream, task, finding)
             end = replace(end, is_held=after is None)
         with contextlib.suppress(_Killed), journal.transaction():
-            self.outcomes.ended(journal, task, attempt, self.lane, end)
+            self.outcomes.ended(journal, task, attempt, self.upstream, end)
             if after is not None:
-                self.outcomes.aftermath(journal, self.lane, after)
+                self.outcomes.aftermath(journal, self.upstream, after)
             if not sent.whole:
                 rows = journal.rows("select whole_at from attempt where id = ?", attempt)
                 assert rows[0]["whole_at"] is None, "its last byte never left"

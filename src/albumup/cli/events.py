@@ -34,8 +34,8 @@ from albumup.uploader.events import (
     Tried,
     name_of,
 )
-from albumup.uploader.lane import Closing
 from albumup.uploader.origins import STRANGER
+from albumup.uploader.upstream import Closing
 
 _TOLD = (Outcome.REJECTED, Outcome.NOT_TAKEN, Outcome.IN_DOUBT, Outcome.BROKEN)
 """Outcomes of an attempt that are worth a line, though another one follows."""

@@ -714,7 +714,7 @@ class Journal:
             )
         )
 
-    def was_hearsay(self, task_id: int) -> bool:
+    def was_unconfirmed(self, task_id: int) -> bool:
         """Did the server call the last sending a duplicate, so that it was asked where?"""
         return bool(
             self.rows(

@@ -63,7 +63,7 @@ class Verdict(Struct, frozen=True):
     """Not taken because the clip of this still is not there any more: it is sent without."""
     is_down: bool = False
     """Not taken, because the server says that it is down for a while: for later."""
-    is_hearsay: bool = False
+    is_unconfirmed: bool = False
     """A duplicate by the server's word, which does not say where: it counts once ``ask`` has found it."""
 
 
@@ -476,15 +476,15 @@ def words_in(text: str, most: int = 300) -> str:
 class Unasked(Exception):
     """No answer to rely on; it is tried again later, after ``retry_after`` seconds if the server named a time.
 
-    ``is_astray``: what came is what a wrong address, or a portal, answers; ``has_answered``: something came.
+    ``is_wrong_address``: what came is what a wrong address, or a portal, answers; ``has_answered``: something came.
     """
 
     def __init__(
-        self, words: str, retry_after: float | None = None, *, is_astray: bool = False, has_answered: bool = True
+        self, words: str, retry_after: float | None = None, *, is_wrong_address: bool = False, has_answered: bool = True
     ) -> None:
         super().__init__(words)
         self.retry_after = retry_after
-        self.is_astray = is_astray
+        self.is_wrong_address = is_wrong_address
         self.has_answered = has_answered
 
 

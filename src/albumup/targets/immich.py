@@ -156,7 +156,7 @@ class ImmichTarget(ImmichAlbums):
             if answer.status == 201 and status == "created":
                 return Verdict(VerdictKind.STORED, "201 created, with its id", "", *where)
             if answer.status == 200 and status == "duplicate":
-                return Verdict(VerdictKind.DUPLICATE, "200 duplicate, with its id", "", *where, is_hearsay=True)
+                return Verdict(VerdictKind.DUPLICATE, "200 duplicate, with its id", "", *where, is_unconfirmed=True)
         if answer.status == 413 and answer.is_page:
             words = f"413 {answer.reason}: a proxy in front of the server lets nothing this large through"
             return Verdict(VerdictKind.REJECTED, "413 with a page", words)
@@ -195,7 +195,7 @@ class ImmichTarget(ImmichAlbums):
             said = self.call(http, "POST", CHECK, {"assets": items}) if items else {}
             results = said.get("results", []) if isinstance(said, dict) else None
             if not isinstance(results, list) or not all(isinstance(one, dict) for one in results):
-                raise Unasked(f"{self.site}: {SAYS_NOTHING}", is_astray=True)
+                raise Unasked(f"{self.site}: {SAYS_NOTHING}", is_wrong_address=True)
             by_id = {str(one.get("id")): one for one in results}
             if not by_id.keys() >= {item["id"] for item in items}:
                 raise Unasked(f"{self.site}: its answer leaves out photos that it was asked about")
@@ -283,7 +283,7 @@ class ImmichTarget(ImmichAlbums):
         try:
             return self._known_types(http)
         except Unasked as error:
-            if error.is_astray or not error.has_answered:
+            if error.is_wrong_address or not error.has_answered:
                 raise
             return None
 

@@ -51,7 +51,7 @@ class ImmichAlbums(ImmichApi):
         if said is None:
             said = self.call(http, "GET", "/albums")
         if not isinstance(said, list):
-            raise Unasked(f"{self.site}: {SAYS_NOTHING}", is_astray=True)
+            raise Unasked(f"{self.site}: {SAYS_NOTHING}", is_wrong_address=True)
         found = [one for one in said if isinstance(one, dict) and one.get("albumName") == wanted and str(one["id"])]
         return sorted(found, key=lambda one: (str(one.get("createdAt") or ""), str(one["id"])))
 

@@ -95,7 +95,7 @@ class ImmichApi(Target):
         answer = sent.answer
         if answer is None:
             raise unanswered(sent)
-        is_down = _is_astray(answer) and self.is_in_maintenance(http)
+        is_down = _is_wrong_address(answer) and self.is_in_maintenance(http)
         if answer.status in missing and not answer.is_page and not is_down:
             return None
         if answer.is_page or not 200 <= answer.status < 300:
@@ -106,13 +106,13 @@ class ImmichApi(Target):
             return json.loads(answer.text or "null")
         except (ValueError, RecursionError):
             words = f"{answer.status} {answer.reason}"
-            raise Unasked(f"{words}, with no answer that can be read", is_astray=True) from None
+            raise Unasked(f"{words}, with no answer that can be read", is_wrong_address=True) from None
 
     def refuse(self, http: Http, answer: Answer, *, reads: bool = True) -> NoReturn:
         """Raise what an answer deserves that is none to what was asked. ``reads``: nothing was to be changed."""
         message = self.said(answer)
         words = f"{answer.status} {answer.reason}" + (f": {message}" if message else "")
-        if _is_astray(answer) and self.is_in_maintenance(http):
+        if _is_wrong_address(answer) and self.is_in_maintenance(http):
             raise Unasked(f"{self.site} is in maintenance mode")
         if answer.status == 401:
             raise ConfigError(
@@ -132,8 +132,10 @@ class ImmichApi(Target):
                 f"have it let through what goes to {self.api(http)}; see: albumup target check {self.name}",
             )
         if answer.is_page:
-            raise Unasked(f"{words} with an HTML page, where an answer should be", is_astray=answer.status not in _SICK)
-        raise Unasked(words, retry_after(answer, time.time()), is_astray=_is_astray(answer))
+            raise Unasked(
+                f"{words} with an HTML page, where an answer should be", is_wrong_address=answer.status not in _SICK
+            )
+        raise Unasked(words, retry_after(answer, time.time()), is_wrong_address=_is_wrong_address(answer))
 
     def is_in_maintenance(self, http: Http) -> bool:
         """Does it answer next to nothing for a while? Then all else is a 404, or leads to a page (2.x and 3.x).
@@ -167,11 +169,11 @@ def suffixes_in(said: object) -> frozenset[str]:
 
 
 def unanswered(sent: Sent) -> Unasked:
-    is_astray = sent.fault in (Fault.UNKNOWN_HOST, Fault.BAD_CERTIFICATE)
-    return Unasked(sent.detail or str(sent.fault), is_astray=is_astray, has_answered=False)
+    is_wrong_address = sent.fault in (Fault.UNKNOWN_HOST, Fault.BAD_CERTIFICATE)
+    return Unasked(sent.detail or str(sent.fault), is_wrong_address=is_wrong_address, has_answered=False)
 
 
-def _is_astray(answer: Answer) -> bool:
+def _is_wrong_address(answer: Answer) -> bool:
     """Is this what a wrong address answers?"""
     return 300 <= answer.status < 400 or answer.status in (404, 405, 410)
 

@@ -19,8 +19,8 @@ from albumup.journal.rows import Album
 from albumup.photos.file_names import quoted
 from albumup.targets.base import AlbumGone, Asked, NotAllowed, ServerAlbum, Target, Unasked, VerdictKind
 from albumup.transfer.http import Http
-from albumup.uploader.lane import Lane
 from albumup.uploader.run import Run
+from albumup.uploader.upstream import Upstream
 
 T = TypeVar("T")
 
@@ -237,42 +237,44 @@ class Keeper:
         try:
             while not queue.has_ended:
                 albums = list(queue.albums.values())
-                for lane in [lane for lane in queue.lanes.values() if self._may_work(lane)]:
-                    await self._keep_all(lane, [album for album in albums if album.target == lane.target.name])
+                for upstream in [upstream for upstream in queue.upstreams.values() if self._may_work(upstream)]:
+                    await self._keep_all(upstream, [album for album in albums if album.target == upstream.target.name])
                 await queue.to_keep.wait(_LOOK_SECONDS)
         finally:
             queue.to_end.ring()
 
-    def _may_work(self, lane: Lane) -> bool:
-        is_ours = lane.target.keeps_albums and lane.albums_closing is None
-        return is_ours and lane.may_ask(self._loop.time())
+    def _may_work(self, upstream: Upstream) -> bool:
+        is_ours = upstream.target.keeps_albums and upstream.albums_closing is None
+        return is_ours and upstream.may_ask(self._loop.time())
 
-    async def _keep_all(self, lane: Lane, albums: list[Album]) -> None:
+    async def _keep_all(self, upstream: Upstream, albums: list[Album]) -> None:
         """Do what is owed of a target's albums now, if anything."""
         run, before = self._run, 0
         try:
-            work = self._works.get(lane.target.name)
+            work = self._works.get(upstream.target.name)
             if work is None:
                 call = partial(run.world.helpers.run, Work.ALBUMS)
-                work = AlbumWork(lane.target, run.world.http(lane.target, None), run.commits.do, self._told, call)
-                self._works[lane.target.name] = work
+                work = AlbumWork(
+                    upstream.target, run.world.http(upstream.target, None), run.commits.do, self._told, call
+                )
+                self._works[upstream.target.name] = work
             before = work.requests
             for album in albums:
                 await work.look(album)
-            if not lane.is_ready:
-                lane.is_ready = True
+            if not upstream.is_ready:
+                upstream.is_ready = True
                 run.queue.changed.wake()
             for album in albums:
                 await self._keep(work, album)
         except Unasked as unasked:
-            run.queue.unanswered(lane, unasked)
+            run.queue.unanswered(upstream, unasked)
         except NotAllowed as refused:
-            run.queue.close_albums(lane, refused)
+            run.queue.close_albums(upstream, refused)
         except AlbumupError as error:
-            run.queue.close_lane(lane, error)
+            run.queue.close_upstream(upstream, error)
         else:
             if work.requests > before:
-                run.queue.answered(lane)
+                run.queue.answered(upstream)
                 run.queue.to_end.ring()
 
     async def _keep(self, work: AlbumWork, album: Album) -> None:

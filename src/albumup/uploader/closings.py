@@ -9,15 +9,15 @@ from albumup.journal.rows import Task
 from albumup.photos.file_names import quoted, text_of
 from albumup.retry import Finding
 from albumup.targets.base import Target
-from albumup.uploader.lane import Closing, Lane
+from albumup.uploader.upstream import Closing, Upstream
 
 _OF_A_FORM = ("url", "file_field", "fields")
 """Keys that a wrong form is wrong in."""
 
 
-def refused_alike(lane: Lane) -> Closing:
+def refused_alike(upstream: Upstream) -> Closing:
     """A target that never accepted a photo has refused several alike."""
-    target, alike = lane.target, lane.same_refusals()
+    target, alike = upstream.target, upstream.same_refusals()
     finding, task = alike[0].finding, alike[0].task
     words = f"{_called(target)}: {len(alike)} photos were refused alike, and none was ever accepted: {finding.reason}"
     known = [key for key in _OF_A_FORM if hasattr(target.settings, key)]
@@ -31,9 +31,9 @@ def refused_alike(lane: Lane) -> Closing:
     return Closing(4, words, hint)
 
 
-def astray(lane: Lane, finding: Finding, photo: Task) -> Closing:
+def wrong_address(upstream: Upstream, finding: Finding, photo: Task) -> Closing:
     """The first photo was answered by what a wrong address, or a portal, answers."""
-    target = lane.target
+    target = upstream.target
     has_answered = finding.status is not None
     said = "answered the first photo with" if has_answered else "cannot be used"
     words = f"{_called(target)} {said}: {finding.reason}"
@@ -61,9 +61,9 @@ def astray(lane: Lane, finding: Finding, photo: Task) -> Closing:
     return Closing(4, words, f"{trust}Check {keys}{may_be_yes}; try it with: {_attempt(target, photo)}")
 
 
-def astray_question(lane: Lane, reason: str, *, has_answered: bool) -> Closing:
+def wrong_address_asked(upstream: Upstream, reason: str, *, has_answered: bool) -> Closing:
     """So was a question."""
-    target = lane.target
+    target = upstream.target
     said = "answered" if has_answered else "cannot be used"
     words = f"{_called(target)} {said}: {reason}"
     return Closing(4, words, f"Check {target.key('url')}; see: albumup target check {target.name}")

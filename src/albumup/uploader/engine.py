@@ -132,8 +132,8 @@ class Engine:
         while True:
             await asyncio.sleep(TICK)
             now = self._loop.time()
-            for lane in queue.lanes.values():
-                queue.decide(lane.tick(now))
+            for upstream in queue.upstreams.values():
+                queue.decide(upstream.line.tick(now))
             if self._drain_until is not None and now >= self._drain_until:
                 self._cut_at = self._cut_at or now
                 queue.cut_all()
@@ -151,8 +151,8 @@ class Engine:
         run = self._run
         if run.fault is not None:
             return None if run.commits.fault is None and self._is_busy() else await self._end_at_fault()
-        for lane in self._scope.all_lanes() if run.stop is not None else self._scope.retired:
-            run.queue.decide(lane.flush())
+        for upstream in self._scope.all_upstreams() if run.stop is not None else self._scope.retired:
+            run.queue.decide(upstream.line.flush())
         if self._is_busy() or (run.is_preparing and run.stop is None):
             return None
         await run.commits.do(self._scope.look)
@@ -176,17 +176,17 @@ class Engine:
         if run.stop is None and any(self._scope.has_work(journal, album_id) for album_id in unfinished):
             return None
         if run.stop is None and (held := queue.last_held()):
-            for lane, one in held:
-                run.outcomes.own(journal, lane, one)
+            for upstream, one in held:
+                run.outcomes.own(journal, upstream, one)
             queue.to_end.ring()
             queue.to_prepare.ring()
             return None  # a still that waited for its clip may be among those that go now
         queue.no_more()
         self._scope.unhold_all(journal)
         if run.stop is None:
-            for lane in queue.lanes.values():
-                if lane.breaker.is_sick and lane.closing is None:
-                    pauses.well(journal, lane.target.name)  # nothing is left to be sent there
+            for upstream in queue.upstreams.values():
+                if upstream.breaker.is_sick and upstream.closing is None:
+                    pauses.well(journal, upstream.target.name)  # nothing is left to be sent there
         unfinished = [album_id for album_id in unfinished if runs.is_unfinished(journal, album_id)]
         if run.stop is not None and run.stop.hold:
             runs.hold(journal, unfinished, True)
@@ -260,9 +260,11 @@ class Engine:
             for slot in run.queue.slots
         )
         asleep = tuple(
-            Pause(name, lane.breaker.words, lane.sick_for(run.world.clock()), lane.breaker.gives_up_at() - now)
-            for name, lane in run.queue.lanes.items()
-            if lane.breaker.is_sick and lane.closing is None
+            Pause(
+                name, upstream.breaker.words, upstream.sick_for(run.world.clock()), upstream.breaker.gives_up_at() - now
+            )
+            for name, upstream in run.queue.upstreams.items()
+            if upstream.breaker.is_sick and upstream.closing is None
         )
         counts = run.outcomes.counts
         done, done_bytes = counts.done + counts.given_up, counts.done_bytes + counts.given_up_bytes

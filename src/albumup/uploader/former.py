@@ -11,7 +11,7 @@ from albumup.journal import framing
 from albumup.journal.journal import Journal
 from albumup.targets.base import Target
 from albumup.uploader.breaker import Breaker
-from albumup.uploader.lane import Closing, Lane
+from albumup.uploader.upstream import Closing, Upstream
 
 Rebuild = Callable[[str, Target], Target | None]
 """The target of a definition that the journal has kept (JSON), given the present one; None: it cannot be asked."""
@@ -22,32 +22,32 @@ class Formers:
 
     def __init__(self, rebuild: Rebuild) -> None:
         self._rebuild = rebuild
-        self._lanes: dict[int, Lane] = {}
+        self._upstreams: dict[int, Upstream] = {}
 
-    def lane_for(self, journal: Journal, lane: Lane, definition: int | None) -> Lane:
-        """The lane by which to ask about a body of that definition (None: of an older version); inside a transaction.
+    def upstream_for(self, journal: Journal, upstream: Upstream, definition: int | None) -> Upstream:
+        """The upstream by which to ask about a body of that definition (None: of an older version).
 
-        One that is closed cannot be asked any more, and its words say why.
+        Inside a transaction. One that is closed cannot be asked any more, and its words say why.
         """
-        if definition is None or definition == lane.definition:
-            return lane
-        if definition not in self._lanes:
-            self._lanes[definition] = self._former(journal, lane, definition)
-        return self._lanes[definition]
+        if definition is None or definition == upstream.definition:
+            return upstream
+        if definition not in self._upstreams:
+            self._upstreams[definition] = self._former(journal, upstream, definition)
+        return self._upstreams[definition]
 
     def close(self) -> None:
-        for lane in self._lanes.values():
-            lane.target.close()
+        for upstream in self._upstreams.values():
+            upstream.target.close()
 
-    def _former(self, journal: Journal, lane: Lane, definition: int) -> Lane:
+    def _former(self, journal: Journal, upstream: Upstream, definition: int) -> Upstream:
         closing = None
         try:
-            target = self._rebuild(framing.settings_of(journal, definition), lane.target)
+            target = self._rebuild(framing.settings_of(journal, definition), upstream.target)
         except AlbumupError as error:
             target, closing = None, Closing(error.exit_code, str(error), error.hint)
-        rules = replace(lane.rules, can_ask=target is not None or closing is not None)
-        present = lane.breaker
+        rules = replace(upstream.rules, can_ask=target is not None or closing is not None)
+        present = upstream.breaker
         breaker = Breaker(present.patience, present.retries, True, present.jobs, present.most_photos)
-        former = Lane(target or lane.target, rules, breaker, definition=definition)
+        former = Upstream(target or upstream.target, rules, breaker, definition=definition)
         former.closing = closing
         return former

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from albumup.errors import AlbumupError
-from albumup.uploader.lane import Closing
 from albumup.uploader.limits import RateLimit
+from albumup.uploader.upstream import Closing
 
 
 @dataclass(frozen=True, slots=True)

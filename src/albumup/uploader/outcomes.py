@@ -40,8 +40,8 @@ from albumup.uploader.events import (
     Shared,
     Spooled,
 )
-from albumup.uploader.lane import Held, Lane
 from albumup.uploader.queue import Aftermath, Queue
+from albumup.uploader.upstream import Held, Upstream
 
 _TOUCH_SECONDS = 1.0
 
@@ -72,18 +72,25 @@ class Outcomes:
         self._touched: dict[int, float] = {}
         self._listener = listener
 
-    def note_accepted(self, journal: Journal, lane: Lane) -> None:
+    def note_accepted(self, journal: Journal, upstream: Upstream) -> None:
         """Note, once, that the target at this address has accepted a photo."""
-        if not lane.is_journaled:
-            lane.is_journaled = True
-            journal.accepted(lane.target.name, lane.target.settings.url or "")
+        if not upstream.is_journaled:
+            upstream.is_journaled = True
+            journal.accepted(upstream.target.name, upstream.target.settings.url or "")
 
     def spooled(self, photos: int) -> None:
         """Every photo that was to be copied is on this disk, and the journal says so."""
         self.tell(Spooled(self._clock(), None, None, photos))
 
     def accepted(
-        self, journal: Journal, task: Task, attempt_id: int, lane: Lane, state: State, finding: Finding, sent: Sent
+        self,
+        journal: Journal,
+        task: Task,
+        attempt_id: int,
+        upstream: Upstream,
+        state: State,
+        finding: Finding,
+        sent: Sent,
     ) -> None:
         """An attempt came to its best end: the server has the photo. Nothing is given back of its tries."""
         status = sent.answer.status if sent.answer else None
@@ -94,14 +101,14 @@ class Outcomes:
             journal.sidecar_sent(task.id)
         self._store(journal, task, state, finding.remote_id, finding.url, task.tries + 1)
         self._changed(journal, task.album_id)
-        self.note_accepted(journal, lane)
+        self.note_accepted(journal, upstream)
 
-    def ended(self, journal: Journal, task: Task, attempt_id: int, lane: Lane, end: End) -> Step:
+    def ended(self, journal: Journal, task: Task, attempt_id: int, upstream: Upstream, end: End) -> Step:
         """An attempt came to its end: how, whose fault it was, and what becomes of its task."""
         finding, sent, now = end.finding, end.sent, journal.clock()
         counts = pauses.counts(journal, task.id)
         is_free = end.is_free and counts.frees < MOST_FREES
-        ruling = self._ruling(journal, task, lane, end, counts) if finding.spent and not is_free else None
+        ruling = self._ruling(journal, task, upstream, end, counts) if finding.spent and not is_free else None
         wait = 0.0
         if ruling is not None and ruling.given_back and finding.spent is not None:
             pauses.count_back(journal, task.id, finding.spent)
@@ -109,7 +116,7 @@ class Outcomes:
                 wait = wait_after_429(counts.back_429 + 1, finding.retry_after)
         step = step_after(
             finding,
-            lane.rules,
+            upstream.rules,
             tries=counts.tries,
             doubted=finding.outcome in (Outcome.NOT_TAKEN, Outcome.BROKEN) and journal.has_doubts(task.id),
             now=now,
@@ -131,12 +138,12 @@ class Outcomes:
         self._apply(journal, task, step, frees=frees, is_held=is_held)
         return step
 
-    def _ruling(self, journal: Journal, task: Task, lane: Lane, end: End, counts: TryCounts) -> Ruling:
+    def _ruling(self, journal: Journal, task: Task, upstream: Upstream, end: End, counts: TryCounts) -> Ruling:
         """Whose fault was it? Earlier tries that were not their photos' fault are given back."""
         finding = end.finding
         assert finding.spent is not None
         ruling = self._queue.neither(
-            lane,
+            upstream,
             task,
             Ended(
                 task.id,
@@ -153,28 +160,28 @@ class Outcomes:
         )
         for task_id, spent in ruling.refunds:
             is_back = pauses.give_back(journal, task_id, spent, MOST_BACK[spent])
-            held = self._queue.unheld(lane, task_id)
+            held = self._queue.unheld(upstream, task_id)
             if held is not None and is_back:
-                self.unhold(journal, task_id, lane.rules)
+                self.unhold(journal, task_id, upstream.rules)
             elif held is not None:
-                self.own(journal, lane, held)
-        if lane.breaker.is_sick and self._queue.is_present(lane):
-            pauses.sick(journal, lane.target.name, lane.breaker.words, lane.breaker.spent_photos)
+                self.own(journal, upstream, held)
+        if upstream.breaker.is_sick and self._queue.is_present(upstream):
+            pauses.sick(journal, upstream.target.name, upstream.breaker.words, upstream.breaker.spent_photos)
         return ruling
 
-    def aftermath(self, journal: Journal, lane: Lane, after: Aftermath) -> None:
+    def aftermath(self, journal: Journal, upstream: Upstream, after: Aftermath) -> None:
         """A photo was accepted or refused: the pause is over, and what was held was the photos' own."""
-        if after.ends_pause and self._queue.is_present(lane):
-            pauses.well(journal, lane.target.name)
+        if after.ends_pause and self._queue.is_present(upstream):
+            pauses.well(journal, upstream.target.name)
         for held in after.own:
-            self.own(journal, lane, held)
+            self.own(journal, upstream, held)
 
     def unhold(self, journal: Journal, task_id: int, rules: Rules | None) -> None:
         """A held task is to be sent again; one in doubt may then be there twice, unless its target dedupes."""
         is_risky = rules is None or (rules.resend == "allowed" and not rules.can_ask)
         pauses.unhold(journal, task_id, maybe_twice=is_risky and journal.has_doubts(task_id))
 
-    def own(self, journal: Journal, lane: Lane, held: Held) -> None:
+    def own(self, journal: Journal, upstream: Upstream, held: Held) -> None:
         """The last outcome of a held task was its own: it is failed, in doubt or rejected now."""
         task, finding = held.task, held.finding
         try:
@@ -192,7 +199,7 @@ class Outcomes:
         def told() -> None:
             self.count(step.state, task.size)
             self.tell(Recorded(*self.about(task), step.state, step.reason, task.size))
-            self._queue.let_go(lane, task)
+            self._queue.let_go(upstream, task)
 
         journal.after_commit(told)
 
@@ -239,7 +246,7 @@ class Outcomes:
             if (again_at := self._look_again_at(journal, task, rules)) is not None:
                 journal.seen(task.id, again_at)
                 return None
-            state = State.DUPLICATE if journal.was_hearsay(task.id) else State.UPLOADED
+            state = State.DUPLICATE if journal.was_unconfirmed(task.id) else State.UPLOADED
             self._store(journal, task, state, answer.remote_id, answer.url)
         elif not rules.can_ask and rules.resend == "never":
             journal.doubt_stays(task.id, "it cannot be asked about, and is not sent again (resend = never)")
@@ -293,8 +300,8 @@ class Outcomes:
         self, journal: Journal, task: Task, state: State, remote_id: str, url: str, tries: int | None = None
     ) -> None:
         """The server has it: what follows from that in the same transaction."""
-        lane = self._queue.lane_of(task.album_id)
-        owed = Owed.PLACE if lane is not None and lane.target.keeps_albums and remote_id else Owed.NOTHING
+        upstream = self._queue.upstream_of(task.album_id)
+        owed = Owed.PLACE if upstream is not None and upstream.target.keeps_albums and remote_id else Owed.NOTHING
         journal.settle_task(task.id, state, tries=tries, remote_id=remote_id, url=url, owed=owed)
         if task.sidecar_path is not None:
             journal.sidecar_left(task.id)
@@ -355,14 +362,14 @@ class Outcomes:
             self.counts.given_up += 1
             self.counts.given_up_bytes += size
 
-    def framed_anew(self, lane: Lane) -> None:
+    def framed_anew(self, upstream: Upstream) -> None:
         """Tell that what was ready for a target is framed by its present definition."""
-        self.tell(FramedAnew(self._clock(), None, lane.target.name))
+        self.tell(FramedAnew(self._clock(), None, upstream.target.name))
 
-    def told_of_pause(self, lane: Lane, reason: str, seconds: float) -> None:
+    def told_of_pause(self, upstream: Upstream, reason: str, seconds: float) -> None:
         """Tell that a target is paused, and for how many seconds at most."""
         now = self._clock()
-        self.tell(Paused(now, None, lane.target.name, reason, lane.sick_for(now), seconds))
+        self.tell(Paused(now, None, upstream.target.name, reason, upstream.sick_for(now), seconds))
 
     def told_of_album(self, album: Album, words: str) -> None:
         """Tell what was found, or done, about an album on its server."""

@@ -42,11 +42,11 @@ from albumup.photos.source import (
 from albumup.prepare import Reading, body_of, photo_of, read, reread
 from albumup.targets.base import Photo
 from albumup.uploader.events import Changed
-from albumup.uploader.lane import Lane
 from albumup.uploader.origins import STRANGER
 from albumup.uploader.queue import ENOUGH
 from albumup.uploader.run import Run
 from albumup.uploader.spooling import open_copy
+from albumup.uploader.upstream import Upstream
 
 _BATCH = 64
 _OPEN = 64
@@ -65,7 +65,7 @@ class _Ended(Exception):
 class _Wanted(Struct, frozen=True):
     """A photo to be read, or one whose body is framed anew (``is_anew``)."""
 
-    lane: Lane
+    upstream: Upstream
     task: Task
     is_anew: bool
 
@@ -160,7 +160,7 @@ class Preparer:
         """Folders whose medium (volume, card) is known in this run, and whose file system answers at once."""
         self._hopeless: set[int] = set()
         """Tasks that the configuration of their target cannot serve."""
-        self._told_anew: set[Lane] = set()
+        self._told_anew: set[Upstream] = set()
         """Targets of which the user knows that bodies are framed anew."""
 
     async def work(self) -> None:
@@ -229,55 +229,55 @@ class Preparer:
         if not waiting.cancelled() and (error := waiting.exception()) is not None and not isinstance(error, _Ended):
             self._run.fail(error)
 
-    def _next(self, journal: Journal, room: int) -> tuple[list[_Wanted], list[tuple[Lane, Task]]]:
+    def _next(self, journal: Journal, room: int) -> tuple[list[_Wanted], list[tuple[Upstream, Task]]]:
         """What is to be read next; and stills of live photos whose clips they need not wait for any more."""
         run, now = self._run, self._loop.time()
         found: list[_Wanted] = []
-        stills: list[tuple[Lane, Task]] = []
+        stills: list[tuple[Upstream, Task]] = []
         most = room + len(self._reading) + len(self._restless) + len(self._hopeless)
         for album in run.queue.albums.values():
-            lane = run.queue.lanes.get(album.target)
-            if lane is None:
+            upstream = run.queue.upstreams.get(album.target)
+            if upstream is None:
                 continue
-            if lane.closing is None and lane.target.pairs_live:
-                stills += [(lane, task) for task in journal.unpaired(album.id, _BATCH)]
+            if upstream.closing is None and upstream.target.pairs_live:
+                stills += [(upstream, task) for task in journal.unpaired(album.id, _BATCH)]
             for root_id in run.queue.album_roots.get(album.id, ()):
                 is_away = root_id in run.queue.away
-                if lane.closing is None:
+                if upstream.closing is None:
                     stale = framing.stale(journal, album.id, root_id, most, copies=is_away)
-                    found += [_Wanted(lane, task, True) for task in stale if task.id not in self._reading]
-                if is_away or len(found) >= room or self._has_enough(lane):
+                    found += [_Wanted(upstream, task, True) for task in stale if task.id not in self._reading]
+                if is_away or len(found) >= room or self._has_enough(upstream):
                     continue
                 waiting = self._reading | {task_id for task_id, (_, until) in self._restless.items() if until > now}
-                if lane.closing is not None:
+                if upstream.closing is not None:
                     waiting |= self._hopeless
                 for task in journal.unprepared(album.id, root_id, room, skip=waiting):
-                    if lane.closing is None or task.spool:
-                        found.append(_Wanted(lane, task, False))
+                    if upstream.closing is None or task.spool:
+                        found.append(_Wanted(upstream, task, False))
         return found[:room], stills
 
-    def _has_enough(self, lane: Lane) -> bool:
+    def _has_enough(self, upstream: Upstream) -> bool:
         """Is there so much in reserve that what is read now would only have to be read again? Copies never wait."""
-        if self._run.outcomes.counts.spool_left or lane.target.asks_first or lane.breaker.is_sick:
+        if self._run.outcomes.counts.spool_left or upstream.target.asks_first or upstream.breaker.is_sick:
             return False
-        is_more_ready = bool(lane.reserved) and not lane.dry
-        return is_more_ready or len(lane.reserved) >= ENOUGH
+        is_more_ready = bool(upstream.reserved) and upstream.has_ready
+        return is_more_ready or len(upstream.reserved) >= ENOUGH
 
-    async def _pair(self, stills: list[tuple[Lane, Task]]) -> None:
+    async def _pair(self, stills: list[tuple[Upstream, Task]]) -> None:
         """Frame stills with their clips' ids, or let them go without."""
         run = self._run
         changes: list[tuple[int, Body | None]] = []
-        for lane, task in stills:
+        for upstream, task in stills:
             body = task.body
             try:
                 if task.clip_id and body is not None:
                     reading = Reading(body.pins, body.digests, body.taken, body.spool, task.sidecar)
-                    framed = body_of(task, reading, lane.target, task.sent_as or "", lane.definition)
+                    framed = body_of(task, reading, upstream.target, task.sent_as or "", upstream.definition)
                     changes.append((task.id, framed))
                 else:
                     changes.append((task.id, None))
             except AlbumupError as error:
-                run.queue.close_lane(lane, error)
+                run.queue.close_upstream(upstream, error)
 
         def record(journal: Journal) -> None:
             for task_id, framed in changes:
@@ -286,20 +286,20 @@ class Preparer:
 
         if changes:
             await run.commits.do(record)
-            run.queue.wet(lane for lane, _ in stills)
+            run.queue.have_ready(upstream for upstream, _ in stills)
 
     # Reading one photo.
 
     def _read_at_once(self, wanted: _Wanted) -> _Read | None:
         """A small photo that the system has in memory, from a card that is known; None for any other."""
-        lane, task = wanted.lane, wanted.task
-        is_plain = not (wanted.is_anew or task.spool or task.sidecar_path is not None or lane.target.dates)
+        upstream, task = wanted.upstream, wanted.task
+        is_plain = not (wanted.is_anew or task.spool or task.sidecar_path is not None or upstream.target.dates)
         if not is_plain or task.size > SMALL or task.root_id in self._run.queue.away:
             return None
         folder = self._quick.get((task.root_id, os.path.dirname(task.path), task.volume, task.card))
         if folder is None:
             return None
-        found = read_at_once(task.path, lane.target.digests, folder.files)
+        found = read_at_once(task.path, upstream.target.digests, folder.files)
         if found is None:
             return None
         kept, digests = found
@@ -309,13 +309,13 @@ class Preparer:
         return _Read(wanted, Reading(pins, digests, None, None), kept, folder.device)
 
     async def _read(self, wanted: _Wanted) -> None:
-        lane, task = wanted.lane, wanted.task
+        upstream, task = wanted.upstream, wanted.task
         reading: Reading | None = None
         try:
             read_it = self._read_anew if wanted.is_anew else self._read_first
-            reading = await read_it(lane, task)
+            reading = await read_it(upstream, task)
         except ConfigError as error:
-            self._run.queue.close_lane(lane, error)
+            self._run.queue.close_upstream(upstream, error)
             self._hopeless.add(task.id)
         finally:
             if reading is None:
@@ -324,7 +324,7 @@ class Preparer:
                 self._done.append(_Read(wanted, reading))
             self._run.queue.to_prepare.ring()
 
-    async def _read_first(self, lane: Lane, task: Task) -> Reading | None:
+    async def _read_first(self, upstream: Upstream, task: Task) -> Reading | None:
         run = self._run
         helpers = run.world.helpers
         if task.root_id in run.queue.away:
@@ -337,7 +337,7 @@ class Preparer:
             return None
         try:
             work = Work.COPY if task.spool else Work.READ
-            reading = await helpers.run(work, self._read_now, lane, task)
+            reading = await helpers.run(work, self._read_now, upstream, task)
         except AnotherVolume as other:
             await run.queue.root_away(task.root_id, str(other))
             return None
@@ -388,11 +388,11 @@ class Preparer:
         if not found.done():
             found.set_result(folder)
 
-    def _read_now(self, lane: Lane, task: Task) -> Reading:
+    def _read_now(self, upstream: Upstream, task: Task) -> Reading:
         """By a helper. Raises as ``prepare.read`` does."""
         spool = partial(open_copy, self._spool_folder, was_used=self._was_used) if task.spool else None
         with self._readers.one() as facts:
-            return read(task, lane.target, facts, spool, self._on_spooled if task.spool else self._on_block)
+            return read(task, upstream.target, facts, spool, self._on_spooled if task.spool else self._on_block)
 
     def _on_block(self, _: int) -> None:
         if self._run.queue.has_ended:
@@ -403,48 +403,48 @@ class Preparer:
         self._on_block(size)
         self._run.outcomes.counts.spooled_bytes += size
 
-    async def _read_anew(self, lane: Lane, task: Task) -> Reading | None:
+    async def _read_anew(self, upstream: Upstream, task: Task) -> Reading | None:
         """What is known of a photo whose body is framed anew, and what its form wants besides."""
         run, body = self._run, task.body
         assert body is not None
-        if lane not in self._told_anew:
-            self._told_anew.add(lane)
-            run.outcomes.framed_anew(lane)
+        if upstream not in self._told_anew:
+            self._told_anew.add(upstream)
+            run.outcomes.framed_anew(upstream)
         copy = os.path.join(run.options.spool_folder, body.spool) if body.spool else None
         try:
-            return await self._reread(lane, task, copy)
+            return await self._reread(upstream, task, copy)
         except AnotherVolume as other:
             await run.queue.root_away(task.root_id, str(other))
         except (SourceChanged, SourceGone) as fault:
             if copy and isinstance(fault, SourceGone) and await run.ends_without_spool(copy):
                 return None
             if copy:
-                return await self._reread_itself(lane, task, f"its copy cannot be used ({fault})")
+                return await self._reread_itself(upstream, task, f"its copy cannot be used ({fault})")
             if not await run.queue.root_away(task.root_id, await run.origins.stranger(task)):
                 await self._start_afresh(task, str(fault))
         return None
 
-    async def _reread_itself(self, lane: Lane, task: Task, words: str) -> Reading | None:
+    async def _reread_itself(self, upstream: Upstream, task: Task, words: str) -> Reading | None:
         """The photo itself in place of its copy, if it has the journaled bytes still; else it is missing."""
         try:
-            return replace(await self._reread(lane, task, None), spool=None)
+            return replace(await self._reread(upstream, task, None), spool=None)
         except (SourceChanged, SourceGone, AnotherVolume) as other:
             await self._give_up(task, f"{words}, and the photo itself neither ({other})")
         return None
 
-    async def _reread(self, lane: Lane, task: Task, copy: str | None) -> Reading:
+    async def _reread(self, upstream: Upstream, task: Task, copy: str | None) -> Reading:
         """``prepare.reread``, from a copy if there is one. Raises as it does."""
         body = task.body
         assert body is not None
         zone = await self._zone_of(body.definition) if body.taken else None
-        same_zone = zone == (lane.target.settings.timezone or "")
+        same_zone = zone == (upstream.target.settings.timezone or "")
         source = os.fsencode(copy) if copy else None
-        return await self._run.world.helpers.run(Work.READ, self._reread_now, lane, task, source, same_zone)
+        return await self._run.world.helpers.run(Work.READ, self._reread_now, upstream, task, source, same_zone)
 
-    def _reread_now(self, lane: Lane, task: Task, source: bytes | None, same_zone: bool) -> Reading:
+    def _reread_now(self, upstream: Upstream, task: Task, source: bytes | None, same_zone: bool) -> Reading:
         """By a helper."""
         with self._readers.one() as facts:
-            return reread(task, lane.target, facts, source, self._on_block, same_zone=same_zone)
+            return reread(task, upstream.target, facts, source, self._on_block, same_zone=same_zone)
 
     async def _zone_of(self, definition: int | None) -> str | None:
         """The time zone that a definition named; None if the definition is not known."""
@@ -490,9 +490,9 @@ class Preparer:
         for one, task, photo in ready:
             if one.kept is not None:
                 run.opener.keep(task, one.kept, one.device, photo)
-            run.queue.offer(one.wanted.lane, task)
+            run.queue.offer(one.wanted.upstream, task)
         if len(ready) < len(done):
-            run.queue.wet({one.wanted.lane for one in done})
+            run.queue.have_ready({one.wanted.upstream for one in done})
 
     def _record(self, done: list[_Read], journal: Journal) -> list[tuple[_Read, Task, Photo]]:
         """What is ready to be sent now, its task as the journal has it, and what its form was filled with."""
@@ -504,7 +504,7 @@ class Preparer:
             try:
                 framed.append((one, *self._frame(one, journal)))
             except ConfigError as error:
-                self._run.queue.close_lane(one.wanted.lane, error)
+                self._run.queue.close_upstream(one.wanted.upstream, error)
                 self._hopeless.add(one.wanted.task.id)
         cancelled = journal.prepared_many([new for _, new, _ in framed])  # their copies are swept
         ready: list[tuple[_Read, Task, Photo]] = []
@@ -515,26 +515,26 @@ class Preparer:
             if sidecar is not None:
                 journal.sidecar_read(task.id, sidecar, hashlib.sha256(sidecar).hexdigest())
             is_plain = task.sidecar_path is None and not task.clip_id and not one.wanted.is_anew
-            if is_plain and not one.wanted.lane.target.asks_first:
+            if is_plain and not one.wanted.upstream.target.asks_first:
                 now = replace(task, size=new.body.pins.size, sent_as=new.sent_as, body=new.body)
                 ready.append((one, now, photo))
         return ready
 
     def _frame(self, one: _Read, journal: Journal) -> tuple[Framed, Photo]:
         """Name and frame what was read; and what its form was filled with. Raises ConfigError."""
-        lane, task, reading = one.wanted.lane, one.wanted.task, one.reading
-        target = lane.target
+        upstream, task, reading = one.wanted.upstream, one.wanted.task, one.reading
+        target = upstream.target
         photo = photo_of(task, reading.pins, reading.digests, reading.taken, target)
-        name = _name(journal, lane, task, target.filename(photo), reading.digests["sha256"])
-        body = body_of(task, reading, target, name, lane.definition, photo)
+        name = _name(journal, upstream, task, target.filename(photo), reading.digests["sha256"])
+        body = body_of(task, reading, target, name, upstream.definition, photo)
         then = Prepared.UNASKED if target.asks_first else Prepared.READY
         photo = Photo(photo.values, photo.mime, photo.digests, photo.clip_id, photo.sidecar, name)
         return Framed(task, body, name, then), photo
 
 
-def _name(journal: Journal, lane: Lane, task: Task, wanted: str, sha256: str) -> str:
+def _name(journal: Journal, upstream: Upstream, task: Task, wanted: str, sha256: str) -> str:
     """What a photo is sent as; unique where it is put, where the server may overwrite by name."""
-    target = lane.target
+    target = upstream.target
     if not target.overwrites_by_name:
         return sent_name(wanted)
     folder = Folder(target.puts_into(task.album), is_shared=target.shares_folder(task.album))

@@ -1,4 +1,4 @@
-"""Who sends what next: reserved tasks, each target's lane, uploads in flight, roots that are away.
+"""Who sends what next: reserved tasks, each target's upstream, uploads in flight, roots that are away.
 
 What is reserved here stays pending in the journal until its attempt starts, so a crash forgets nothing but plans.
 """
@@ -23,7 +23,8 @@ from albumup.uploader import closings
 from albumup.uploader.bell import Bell, Crowd
 from albumup.uploader.breaker import NEVER_PHOTOS, Ended, Ruling
 from albumup.uploader.events import Slot
-from albumup.uploader.lane import Closing, Held, Lane
+from albumup.uploader.line_watch import Verdicts
+from albumup.uploader.upstream import Closing, Held, Upstream
 from albumup.uploader.world import World
 
 TICK = 0.25
@@ -50,13 +51,13 @@ _NO_AFTERMATH = Aftermath(ends_pause=False, own=())
 
 
 class Queue:
-    """What is in memory of a run. ``on_pause`` is told (lane, words, seconds) when a target's pause lasts.
+    """What is in memory of a run. ``on_pause`` is told (upstream, words, seconds) when a target's pause lasts.
 
     ``now``: monotonic seconds.
     """
 
     def __init__(self, commits: Commits, jobs: int, world: World, now: Callable[[], float]) -> None:
-        self.lanes: dict[str, Lane] = {}
+        self.upstreams: dict[str, Upstream] = {}
         self.albums: dict[int, Album] = {}
         self.roots: dict[int, Root] = {}
         self.album_roots: dict[int, set[int]] = {}
@@ -69,11 +70,11 @@ class Queue:
         """Wakes the slots: there may be something to send."""
         self.to_prepare, self.to_ask, self.to_keep, self.to_end = Bell(), Bell(), Bell(), Bell()
         """There may be something to read, to ask the servers, or to do in their albums; or the run may be over."""
-        self.on_pause: Callable[[Lane, str, float], None] = lambda *_: None
+        self.on_pause: Callable[[Upstream, str, float], None] = lambda *_: None
         self._commits = commits
         self._world = world
         self._now = now
-        self._limbo: dict[int, Callable[[bool], None]] = {}
+        self._undecided: dict[int, Callable[[bool], None]] = {}
         self._in_work = 0
 
     def no_more(self) -> None:
@@ -85,7 +86,7 @@ class Queue:
 
     def is_busy(self) -> bool:
         """Is anything in flight, undecided or not yet recorded?"""
-        return bool(self._limbo or self._in_work)
+        return bool(self._undecided or self._in_work)
 
     def busy_slots(self) -> list[Slot]:
         return [slot for slot in self.slots if slot.task_id]
@@ -95,141 +96,146 @@ class Queue:
         for slot in self.busy_slots():
             slot.meter.cut_now()
 
-    async def next(self, slot: Slot) -> tuple[Lane, Task | None] | None:
+    async def next(self, slot: Slot) -> tuple[Upstream, Task | None] | None:
         """The next task to send, waiting for one; no task: the target is to be looked at first, for it is paused.
         None when the run takes no more."""
         while not self.has_ended:
-            if (lane := self._hungry()) is not None:
-                await self._refill(lane)
+            if (upstream := self._hungry()) is not None:
+                await self._refill(upstream)
             elif (found := self._next(slot)) is not None:
                 return found
             else:
                 await self.changed.wait()
         return None
 
-    def _next(self, slot: Slot) -> tuple[Lane, Task | None] | None:
-        for lane in self.lanes.values():
-            if lane.breaker.is_sick and lane.may_probe(self._now()):
-                lane.breaker.probing()
+    def _next(self, slot: Slot) -> tuple[Upstream, Task | None] | None:
+        for upstream in self.upstreams.values():
+            if upstream.breaker.is_sick and upstream.may_probe(self._now()):
+                upstream.breaker.probing()
                 self._in_work += 1
-                return lane, None
-            if lane.reserved and lane.may_start():
-                task = lane.reserved.popleft()
-                if len(lane.reserved) == ENOUGH // 2:
+                return upstream, None
+            if upstream.reserved and upstream.may_start():
+                task = upstream.reserved.popleft()
+                if len(upstream.reserved) == ENOUGH // 2:
                     self.to_prepare.ring()
-                self._begin(lane, task, slot)
+                self._begin(upstream, task, slot)
                 self._in_work += 1
-                return lane, task
+                return upstream, task
         return None
 
-    def _hungry(self) -> Lane | None:
-        """A lane that could send and has little in reserve."""
-        for lane in self.lanes.values():
-            is_low = len(lane.reserved) < LOW_WATER and not lane.is_refilling
-            if is_low and not lane.dry and lane.may_start():
-                return lane
+    def _hungry(self) -> Upstream | None:
+        """An upstream that could send and has little in reserve."""
+        for upstream in self.upstreams.values():
+            is_low = len(upstream.reserved) < LOW_WATER and not upstream.is_refilling
+            if is_low and upstream.has_ready and upstream.may_start():
+                return upstream
         return None
 
-    def _begin(self, lane: Lane, task: Task, slot: Slot) -> None:
-        lane.start(task.id)
+    def _begin(self, upstream: Upstream, task: Task, slot: Slot) -> None:
+        upstream.start(task.id)
         slot.begin(task)
 
-    async def _refill(self, lane: Lane) -> None:
+    async def _refill(self, upstream: Upstream) -> None:
         """Reserve more ready tasks: untried ones first, then those whose time has come."""
-        lane.is_refilling = True
+        upstream.is_refilling = True
         try:
-            found = await self._commits.read(lambda journal: self._ready(journal, lane))
-            stale = {task.id for task in found if task.body is None or task.body.definition != lane.definition}
+            found = await self._commits.read(lambda journal: self._ready(journal, upstream))
+            stale = {task.id for task in found if task.body is None or task.body.definition != upstream.definition}
             if stale:
                 await self._commits.do(lambda journal: framing.make_stale(journal, stale))
                 self.to_prepare.ring()
-            fresh = [task for task in found if task.id not in lane.taken and task.id not in stale][:_BATCH]
-            lane.reserved.extend(fresh)
-            lane.taken.update(task.id for task in fresh)
-            lane.dry = not fresh and not stale
+            fresh = [task for task in found if task.id not in upstream.taken and task.id not in stale][:_BATCH]
+            upstream.reserved.extend(fresh)
+            upstream.taken.update(task.id for task in fresh)
+            upstream.has_ready = bool(fresh or stale)
         finally:
-            lane.is_refilling = False
-        if lane.dry:
+            upstream.is_refilling = False
+        if not upstream.has_ready:
             self.to_prepare.ring()
         self.changed.wake()
 
-    def offer(self, lane: Lane, task: Task) -> None:
+    def offer(self, upstream: Upstream, task: Task) -> None:
         """A photo is ready, as journaled: it is reserved, if what is ready besides comes after it."""
-        is_next = lane.dry and len(lane.reserved) < _MOST_RESERVED and self.is_present(lane) and lane.closing is None
-        if is_next and task.id not in lane.taken and task.root_id not in self.away and not lane.same_refusals():
-            lane.reserved.append(task)
-            lane.taken.add(task.id)
+        is_next = (
+            not upstream.has_ready
+            and len(upstream.reserved) < _MOST_RESERVED
+            and self.is_present(upstream)
+            and upstream.closing is None
+        )
+        if is_next and task.id not in upstream.taken and task.root_id not in self.away and not upstream.same_refusals():
+            upstream.reserved.append(task)
+            upstream.taken.add(task.id)
         else:
-            lane.dry = False
+            upstream.has_ready = True
         self.changed.wake()
 
-    def _ready(self, journal: Journal, lane: Lane) -> list[Task]:
-        if alike := lane.same_refusals():
-            return self._of_another_type(journal, lane, {held.task.mime for held in alike})
+    def _ready(self, journal: Journal, upstream: Upstream) -> list[Task]:
+        if alike := upstream.same_refusals():
+            return self._of_another_type(journal, upstream, {held.task.mime for held in alike})
         found: list[Task] = []
         now = journal.clock()
         for untried in (True, False):
-            for album_id, root_id, copies in self._open_places(lane):
+            for album_id, root_id, copies in self._open_places(upstream):
                 if (room := _BATCH - len(found)) > 0:
-                    found += journal.ready(album_id, root_id, now, room, untried, copies=copies, skip=lane.taken)
+                    found += journal.ready(album_id, root_id, now, room, untried, copies=copies, skip=upstream.taken)
         return found
 
-    def withdraw(self, lane: Lane, album_id: int | None = None) -> list[int]:
+    def withdraw(self, upstream: Upstream, album_id: int | None = None) -> list[int]:
         """An album (None: any) does not go to that target any more: what has not left whole goes back, free.
 
         The ids of tasks that were held, and may be sent again.
         """
-        kept = [task for task in lane.reserved if album_id not in (None, task.album_id)]
-        lane.taken -= {task.id for task in lane.reserved} - {task.id for task in kept}
-        lane.reserved.clear()
-        lane.reserved.extend(kept)
+        kept = [task for task in upstream.reserved if album_id not in (None, task.album_id)]
+        upstream.taken -= {task.id for task in upstream.reserved} - {task.id for task in kept}
+        upstream.reserved.clear()
+        upstream.reserved.extend(kept)
         for slot in self.busy_slots():
-            if slot.task_id in lane.in_flight and album_id in (None, slot.album_id) and not slot.meter.whole:
+            if slot.task_id in upstream.in_flight and album_id in (None, slot.album_id) and not slot.meter.whole:
                 slot.meter.cut_now()
         held = [
             one.task.id
-            for one in (*lane.held.values(), *lane.refusals.values())
+            for one in (*upstream.held.values(), *upstream.refusals.values())
             if album_id in (None, one.task.album_id)
         ]
         for task_id in held:
-            lane.held.pop(task_id, None)
-            lane.refusals.pop(task_id, None)
-            lane.taken.discard(task_id)
+            upstream.held.pop(task_id, None)
+            upstream.refusals.pop(task_id, None)
+            upstream.taken.discard(task_id)
         return held
 
-    def is_present(self, lane: Lane) -> bool:
+    def is_present(self, upstream: Upstream) -> bool:
         """Is this how its target is defined now? What another one comes to says nothing of it."""
-        return self.lanes.get(lane.target.name) is lane
+        return self.upstreams.get(upstream.target.name) is upstream
 
-    def _open_places(self, lane: Lane) -> list[tuple[int, int, bool]]:
-        """The places of a lane's tasks; the third says that only those with a copy can be had, as the root is away."""
-        return [(album_id, root_id, root_id in self.away) for album_id, root_id in self.places_of(lane)]
+    def _open_places(self, upstream: Upstream) -> list[tuple[int, int, bool]]:
+        """The places of an upstream's tasks; the third says that its root is away: only copies can be had."""
+        return [(album_id, root_id, root_id in self.away) for album_id, root_id in self.places_of(upstream)]
 
-    def _of_another_type(self, journal: Journal, lane: Lane, types: set[str]) -> list[Task]:
+    def _of_another_type(self, journal: Journal, upstream: Upstream, types: set[str]) -> list[Task]:
         """A photo of another type than those that were refused alike; once there is none, or two types were refused,
         the target is given up."""
-        other = journal.of_another_type(self.albums_of(lane), *types) if len(types) == 1 else None
+        other = journal.of_another_type(self.albums_of(upstream), *types) if len(types) == 1 else None
         if other is None:
-            self._give_up_refusing(lane)
+            self._give_up_refusing(upstream)
             return []
         return [other] if other.body is not None else []
 
-    async def draw(self, lane: Lane, slot: Slot) -> Task | None:
+    async def draw(self, upstream: Upstream, slot: Slot) -> Task | None:
         """A photo to send into a pause, of those tried least, reserved; None if there is none."""
-        places, most = self._open_places(lane), _SAMPLE + len(lane.taken)
+        places, most = self._open_places(upstream), _SAMPLE + len(upstream.taken)
         found = await self._commits.do(lambda journal: journal.least_tried(places, most))
-        found = [task for task in found if task.id not in lane.in_flight and task.id not in lane.held]
+        found = [task for task in found if task.id not in upstream.in_flight and task.id not in upstream.held]
         lowest = min((task.attempts for task in found), default=0)
         lots = [task for task in found if task.attempts == lowest]
         if not lots or self.has_ended:
-            lane.breaker.not_probed(self._now())
+            upstream.breaker.not_probed(self._now())
             return None
         task = lots[int(self._world.chance() * len(lots))]
-        if reserved := [one for one in lane.reserved if one.id == task.id]:
-            lane.reserved.remove(reserved[0])
-        lane.taken.add(task.id)
-        lane.breaker.probing(task.id)
-        self._begin(lane, task, slot)
+        if reserved := [one for one in upstream.reserved if one.id == task.id]:
+            upstream.reserved.remove(reserved[0])
+        upstream.taken.add(task.id)
+        upstream.breaker.probing(task.id)
+        self._begin(upstream, task, slot)
         return task
 
     def looked(self) -> None:
@@ -238,202 +244,212 @@ class Queue:
         self.to_end.ring()
         self.changed.wake()
 
-    def lane_of(self, album_id: int) -> Lane | None:
-        """The lane that an album of the run goes by."""
+    def upstream_of(self, album_id: int) -> Upstream | None:
+        """The upstream that an album of the run goes by."""
         album = self.albums.get(album_id)
-        return self.lanes.get(album.target) if album is not None else None
+        return self.upstreams.get(album.target) if album is not None else None
 
-    def albums_of(self, lane: Lane) -> list[int]:
-        return [album.id for album in self.albums.values() if album.target == lane.target.name]
+    def albums_of(self, upstream: Upstream) -> list[int]:
+        return [album.id for album in self.albums.values() if album.target == upstream.target.name]
 
-    def places_of(self, lane: Lane) -> list[tuple[int, int]]:
+    def places_of(self, upstream: Upstream) -> list[tuple[int, int]]:
         """The albums that go to a target, each with the roots under which its unsent photos lie."""
-        return [(album, root) for album in self.albums_of(lane) for root in self.album_roots.get(album, ())]
+        return [(album, root) for album in self.albums_of(upstream) for root in self.album_roots.get(album, ())]
 
-    def wet(self, lanes: Iterable[Lane]) -> None:
+    def have_ready(self, upstreams: Iterable[Upstream]) -> None:
         """There may be something ready for these again, or to be asked about."""
-        for lane in lanes:
-            lane.dry = False
-            if lane.target.asks_first:
+        for upstream in upstreams:
+            upstream.has_ready = True
+            if upstream.target.asks_first:
                 self.to_ask.ring()
         self.changed.wake()
 
     # What uploads report. ``end`` is called when an attempt has ended, ``release`` once that is recorded.
 
-    def end(self, lane: Lane, task: Task) -> None:
-        self.decide(lane.end(task.id))
+    def end(self, upstream: Upstream, task: Task) -> None:
+        self.decide(upstream.end(task.id))
 
-    def release(self, lane: Lane, task: Task, *, comes_again: bool = True) -> None:
+    def release(self, upstream: Upstream, task: Task, *, comes_again: bool = True) -> None:
         """``comes_again``: it may be among what is ready."""
-        if task.id not in lane.held and task.id not in lane.refusals:
-            lane.taken.discard(task.id)
-        lane.breaker.left(task.id, self._now())
-        lane.dry = lane.dry and not comes_again
+        if task.id not in upstream.held and task.id not in upstream.refusals:
+            upstream.taken.discard(task.id)
+        upstream.breaker.left(task.id, self._now())
+        upstream.has_ready = upstream.has_ready or comes_again
         self._in_work -= 1
         if not self._in_work:
             self.to_end.ring()
             self.to_keep.ring()
         self.changed.wake()
 
-    def broke(self, lane: Lane, task: Task, record: Callable[[bool], None]) -> None:
+    def broke(self, upstream: Upstream, task: Task, record: Callable[[bool], None]) -> None:
         """An upload broke and the server can be reached: whether that was the line is decided with the others."""
-        self._limbo[task.id] = record
-        self.decide(lane.broke(task.id, self._now()))
+        self._undecided[task.id] = record
+        self.decide(upstream.broke(task.id, self._now()))
 
-    def decide(self, decided: list[tuple[int, bool]]) -> None:
+    def decide(self, decided: Verdicts) -> None:
         for task_id, free in decided:
-            self._limbo.pop(task_id)(free)
+            self._undecided.pop(task_id)(free)
 
-    def accepted(self, lane: Lane, when: float) -> Aftermath:
+    def accepted(self, upstream: Upstream, when: float) -> Aftermath:
         """A photo was taken, or was there: the target is right, and well."""
-        was_sick = lane.breaker.is_sick
-        lane.breaker.accepted(when)
-        return self._told_apart(lane, was_sick)
+        was_sick = upstream.breaker.is_sick
+        upstream.breaker.accepted(when)
+        return self._told_apart(upstream, was_sick)
 
-    def refused(self, lane: Lane, task: Task, finding: Finding) -> Aftermath | None:
+    def refused(self, upstream: Upstream, task: Task, finding: Finding) -> Aftermath | None:
         """A photo was refused for what it is; None while that may be the address's fault, and it is held."""
-        if not lane.proven and not lane.target.is_local:
-            lane.refusals[task.id] = Held(task, finding)
-            self._look_for_alike(lane)
+        if not upstream.proven and not upstream.target.is_local:
+            upstream.refusals[task.id] = Held(task, finding)
+            self._look_for_alike(upstream)
             return None
-        was_sick = lane.breaker.is_sick
-        lane.breaker.refused()
-        return self._told_apart(lane, was_sick)
+        was_sick = upstream.breaker.is_sick
+        upstream.breaker.refused()
+        return self._told_apart(upstream, was_sick)
 
-    def not_known(self, lane: Lane, task: Task, finding: Finding) -> None:
+    def not_known(self, upstream: Upstream, task: Task, finding: Finding) -> None:
         """A whole photo was answered by a 2xx that the target's rules do not take."""
-        if not lane.proven:
-            lane.unknown.setdefault(task.id, Held(task, finding))
-            self._look_for_alike(lane)
+        if not upstream.proven:
+            upstream.unknown.setdefault(task.id, Held(task, finding))
+            self._look_for_alike(upstream)
 
-    def _look_for_alike(self, lane: Lane) -> None:
+    def _look_for_alike(self, upstream: Upstream) -> None:
         """After three refused alike a photo of another type comes next, if there is one; never the whole folder."""
-        if lane.same_refusals():
-            lane.put_back()
+        if upstream.same_refusals():
+            upstream.put_back()
         self.changed.wake()
 
-    def _told_apart(self, lane: Lane, was_sick: bool) -> Aftermath:
+    def _told_apart(self, upstream: Upstream, was_sick: bool) -> Aftermath:
         """What was held was the photos' own."""
-        lane.is_told, lane.sick_from = False, None
+        upstream.is_told, upstream.sick_from = False, None
         own: tuple[Held, ...] = ()
-        if lane.held or lane.refusals:
-            own = (*lane.held.values(), *lane.refusals.values()) if lane.proven else tuple(lane.held.values())
+        if upstream.held or upstream.refusals:
+            own = (
+                (*upstream.held.values(), *upstream.refusals.values())
+                if upstream.proven
+                else tuple(upstream.held.values())
+            )
         if own:
-            lane.held.clear()
-            lane.refusals.clear()
+            upstream.held.clear()
+            upstream.refusals.clear()
         if was_sick:
-            lane.dry = False
+            upstream.has_ready = True
             self.changed.wake()
         return Aftermath(was_sick, own) if was_sick or own else _NO_AFTERMATH
 
-    def neither(self, lane: Lane, task: Task, end: Ended, finding: Finding) -> Ruling:
+    def neither(self, upstream: Upstream, task: Task, end: Ended, finding: Finding) -> Ruling:
         """A photo was neither taken nor refused: whose fault that was."""
         now = self._now()
-        alone = not (lane.in_flight - {task.id})
-        ruling = lane.breaker.ended(replace(end, is_alone=alone), now, self._world.chance())
+        alone = not (upstream.in_flight - {task.id})
+        ruling = upstream.breaker.ended(replace(end, is_alone=alone), now, self._world.chance())
         if ruling.is_held:
-            lane.held[task.id] = Held(task, finding)
-        self._after_look(lane, now)
+            upstream.held[task.id] = Held(task, finding)
+        self._after_look(upstream, now)
         return ruling
 
-    def unheld(self, lane: Lane, task_id: int) -> Held | None:
+    def unheld(self, upstream: Upstream, task_id: int) -> Held | None:
         """It is told whose fault the last outcome of a task was; None if it was not held."""
-        held = lane.held.pop(task_id, None)
+        held = upstream.held.pop(task_id, None)
         if held is not None:
-            lane.taken.discard(task_id)
-            lane.dry = False
+            upstream.taken.discard(task_id)
+            upstream.has_ready = True
         return held
 
-    def last_held(self) -> list[tuple[Lane, Held]]:
+    def last_held(self) -> list[tuple[Upstream, Held]]:
         """What is held when nothing else is left to tell whose fault it was: it was the photos' own."""
         found = []
-        for lane in self.lanes.values():
-            if lane.closing is None:
-                found += [(lane, held) for held in (*lane.held.values(), *lane.refusals.values())]
-                lane.held.clear()
-                lane.refusals.clear()
+        for upstream in self.upstreams.values():
+            if upstream.closing is None:
+                found += [(upstream, held) for held in (*upstream.held.values(), *upstream.refusals.values())]
+                upstream.held.clear()
+                upstream.refusals.clear()
         return found
 
-    def let_go(self, lane: Lane, task: Task) -> None:
+    def let_go(self, upstream: Upstream, task: Task) -> None:
         """Nothing more is done with a task that was held."""
-        lane.taken.discard(task.id)
+        upstream.taken.discard(task.id)
 
-    def unwell(self, lane: Lane, words: str, retry_after: float | None = None, *, task_id: int | None = None) -> None:
+    def unwell(
+        self, upstream: Upstream, words: str, retry_after: float | None = None, *, task_id: int | None = None
+    ) -> None:
         """It does not answer a question, or cannot be connected for a photo (``task_id``)."""
         now = self._now()
-        lane.breaker.unwell(words, retry_after, now, self._world.chance(), task_id)
-        self._after_look(lane, now)
+        upstream.breaker.unwell(words, retry_after, now, self._world.chance(), task_id)
+        self._after_look(upstream, now)
 
-        if lane.breaker.is_sick and self.is_present(lane):
-            name, spent = lane.target.name, lane.breaker.spent_photos
+        if upstream.breaker.is_sick and self.is_present(upstream):
+            name, spent = upstream.target.name, upstream.breaker.spent_photos
             self._commits.note(lambda journal: pauses.sick(journal, name, words, spent))
 
-    def _after_look(self, lane: Lane, now: float) -> None:
+    def _after_look(self, upstream: Upstream, now: float) -> None:
         """Say that a pause lasts, give it up, or let the slots see that it began."""
-        breaker = lane.breaker
-        if breaker.is_sick and lane.sick_from is None:
-            lane.sick_from = self._world.clock()
-            lane.put_back()  # tries of theirs may have been given back
+        breaker = upstream.breaker
+        if breaker.is_sick and upstream.sick_from is None:
+            upstream.sick_from = self._world.clock()
+            upstream.put_back()  # tries of theirs may have been given back
         if breaker.gave_up:
-            self._close(lane, Closing(75, breaker.words))
-        elif breaker.is_sick and not lane.is_told and lane.closing is None and self.is_present(lane):
-            lane.is_told = True
-            self.on_pause(lane, breaker.words, breaker.gives_up_at() - now)
+            self._close(upstream, Closing(75, breaker.words))
+        elif breaker.is_sick and not upstream.is_told and upstream.closing is None and self.is_present(upstream):
+            upstream.is_told = True
+            self.on_pause(upstream, breaker.words, breaker.gives_up_at() - now)
         self.changed.wake()
 
-    def spends_no_more(self, lane: Lane) -> None:
+    def spends_no_more(self, upstream: Upstream) -> None:
         """The pause has taken as many photos as it may, of a target that is sent no photo twice."""
-        words = f"{lane.breaker.words}; {NEVER_PHOTOS} photos are in doubt because of it (resend = never)"
-        self._close(lane, Closing(75, words, "The others wait for: albumup resume"))
+        words = f"{upstream.breaker.words}; {NEVER_PHOTOS} photos are in doubt because of it (resend = never)"
+        self._close(upstream, Closing(75, words, "The others wait for: albumup resume"))
 
-    def judge_lane(self, lane: Lane, task: Task, finding: Finding) -> None:
+    def judge_upstream(self, upstream: Upstream, task: Task, finding: Finding) -> None:
         """What an outcome says of the target itself, whatever it says of the photo."""
         match finding.outcome:
-            case Outcome.REFUSED if lane.target.is_local:
-                words = f"{lane.target.address}: {finding.reason}"
-                self._close(lane, Closing(1, words, "Make room on this disk, then: albumup resume"))
+            case Outcome.REFUSED if upstream.target.is_local:
+                words = f"{upstream.target.address}: {finding.reason}"
+                self._close(upstream, Closing(1, words, "Make room on this disk, then: albumup resume"))
             case Outcome.REFUSED:
-                words = f"{lane.target.title}: refused: {finding.reason}"
-                self._close(lane, Closing(4, words, how_to_mend(lane.target, finding.status)))
-            case Outcome.ASTRAY:
-                self._close(lane, closings.astray(lane, finding, task))
+                words = f"{upstream.target.title}: refused: {finding.reason}"
+                self._close(upstream, Closing(4, words, how_to_mend(upstream.target, finding.status)))
+            case Outcome.WRONG_ADDRESS:
+                self._close(upstream, closings.wrong_address(upstream, finding, task))
             case _:
                 pass
         self.changed.wake()
 
-    def _give_up_refusing(self, lane: Lane) -> None:
+    def _give_up_refusing(self, upstream: Upstream) -> None:
         """A target that never accepted a photo has refused several alike."""
-        self._close(lane, closings.refused_alike(lane))
+        self._close(upstream, closings.refused_alike(upstream))
 
-    def _close(self, lane: Lane, closing: Closing) -> None:
-        lane.closing = lane.closing or closing
+    def _close(self, upstream: Upstream, closing: Closing) -> None:
+        upstream.closing = upstream.closing or closing
         self.to_end.ring()
 
-    def close_lane(self, lane: Lane, error: AlbumupError) -> None:
+    def close_upstream(self, upstream: Upstream, error: AlbumupError) -> None:
         """The target's configuration cannot serve a photo."""
-        self._close(lane, Closing(error.exit_code, str(error), error.hint))
+        self._close(upstream, Closing(error.exit_code, str(error), error.hint))
 
-    def close_albums(self, lane: Lane, error: AlbumupError) -> None:
+    def close_albums(self, upstream: Upstream, error: AlbumupError) -> None:
         """Its albums cannot be looked at; photos go there all the same."""
-        lane.albums_closing = Closing(error.exit_code, str(error), error.hint)
-        lane.is_ready = True
+        upstream.albums_closing = Closing(error.exit_code, str(error), error.hint)
+        upstream.is_ready = True
         self.changed.wake()
 
-    def answered(self, lane: Lane) -> None:
+    def answered(self, upstream: Upstream) -> None:
         """The target answered a question about photos or albums. A pause goes on while there are photos to send."""
-        is_over = lane.breaker.is_sick and lane.dry and not lane.in_flight and not lane.reserved
+        is_over = (
+            upstream.breaker.is_sick and not upstream.has_ready and not upstream.in_flight and not upstream.reserved
+        )
         if is_over:
-            lane.breaker.refused()
-            lane.sick_from = None
-        if is_over and self.is_present(lane):
-            self._commits.note(lambda journal: pauses.well(journal, lane.target.name))
+            upstream.breaker.refused()
+            upstream.sick_from = None
+        if is_over and self.is_present(upstream):
+            self._commits.note(lambda journal: pauses.well(journal, upstream.target.name))
 
-    def unanswered(self, lane: Lane, unasked: Unasked) -> None:
+    def unanswered(self, upstream: Upstream, unasked: Unasked) -> None:
         """A question to the target, or work on an album there, got no answer to rely on."""
-        if unasked.is_astray and not lane.proven:
-            self._close(lane, closings.astray_question(lane, str(unasked), has_answered=unasked.has_answered))
+        if unasked.is_wrong_address and not upstream.proven:
+            self._close(
+                upstream, closings.wrong_address_asked(upstream, str(unasked), has_answered=unasked.has_answered)
+            )
             return
-        self.unwell(lane, str(unasked), unasked.retry_after)
+        self.unwell(upstream, str(unasked), unasked.retry_after)
 
     async def root_away(self, root_id: int, seen: str = "") -> bool:
         """Is the root of a photo that cannot be opened away? Then its photos wait, and nobody asks again.
@@ -448,14 +464,14 @@ class Queue:
         if not words:
             return False
         self.away[root_id] = words
-        for lane in self.lanes.values():
+        for upstream in self.upstreams.values():
             gone = {
                 task.id
-                for task in lane.reserved
+                for task in upstream.reserved
                 if task.root_id == root_id and not (task.body is not None and task.body.spool)
             }
-            lane.taken -= gone
-            kept = [task for task in lane.reserved if task.id not in gone]
-            lane.reserved.clear()
-            lane.reserved.extend(kept)
+            upstream.taken -= gone
+            kept = [task for task in upstream.reserved if task.id not in gone]
+            upstream.reserved.clear()
+            upstream.reserved.extend(kept)
         return True

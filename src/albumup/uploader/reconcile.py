@@ -20,9 +20,9 @@ from albumup.photos.file_names import text_of
 from albumup.targets.base import Asked, NotAllowed, Original, Seen, Target, Unasked, Verdict, VerdictKind
 from albumup.transfer.http import Http
 from albumup.uploader.events import Answered
-from albumup.uploader.lane import Lane
 from albumup.uploader.queue import LOW_WATER
 from albumup.uploader.run import Run
+from albumup.uploader.upstream import Upstream
 
 _LOOK_SECONDS = 0.25
 _MOST = 5000
@@ -38,7 +38,7 @@ class _Question:
     """Photos of one album. ``before``: they are not sent yet; else they are in doubt. ``is_former``: they were sent
     under another definition of their target, and are asked about by that one."""
 
-    lane: Lane
+    upstream: Upstream
     tasks: list[Task]
     before: bool
     is_former: bool = False
@@ -71,47 +71,47 @@ class Asker:
         run, now = self._run, journal.clock()
         found: list[_Question] = []
         for album in run.queue.albums.values():
-            lane = run.queue.lanes.get(album.target)
-            if lane is None or not lane.may_ask(self._loop.time()):
+            upstream = run.queue.upstreams.get(album.target)
+            if upstream is None or not upstream.may_ask(self._loop.time()):
                 continue
-            journal.ask_no_later(album.id, now + max(lane.rules.settle, lane.rules.seen_again))
-            found += self._doubts(journal, lane, journal.doubts_due(album.id, now, _MOST))
-            if self._asks_first(journal, lane, album.id) and (due := journal.unasked(album.id, _MOST)):
-                found.append(_Question(lane, due, before=True))
+            journal.ask_no_later(album.id, now + max(upstream.rules.settle, upstream.rules.seen_again))
+            found += self._doubts(journal, upstream, journal.doubts_due(album.id, now, _MOST))
+            if self._asks_first(journal, upstream, album.id) and (due := journal.unasked(album.id, _MOST)):
+                found.append(_Question(upstream, due, before=True))
                 self._next = self._loop.time() + self._gathering
                 self._gathering = min(2 * self._gathering, _LONGEST_GATHERING)
             if found and found[-1].tasks[0].album_id == album.id:
                 run.asking.add(album.id)
         return found
 
-    def _doubts(self, journal: Journal, lane: Lane, due: Sequence[Task]) -> list[_Question]:
+    def _doubts(self, journal: Journal, upstream: Upstream, due: Sequence[Task]) -> list[_Question]:
         """A question for each definition under which a body was sent: it is asked about by that one."""
-        asked: dict[Lane, list[Task]] = {}
+        asked: dict[Upstream, list[Task]] = {}
         for task in due:
             definition = task.body.definition if task.body is not None else None
-            asked.setdefault(self._run.formers.lane_for(journal, lane, definition), []).append(task)
+            asked.setdefault(self._run.formers.upstream_for(journal, upstream, definition), []).append(task)
         now = self._loop.time()
         return [
-            _Question(one, tasks, before=False, is_former=one is not lane)
+            _Question(one, tasks, before=False, is_former=one is not upstream)
             for one, tasks in asked.items()
-            if one is lane or one.closing is not None or one.may_ask(now)
+            if one is upstream or one.closing is not None or one.may_ask(now)
         ]
 
-    def _asks_first(self, journal: Journal, lane: Lane, album_id: int) -> bool:
+    def _asks_first(self, journal: Journal, upstream: Upstream, album_id: int) -> bool:
         """Is it time to ask about what is not sent yet? As many at once as can be without letting the uploads wait."""
         if not self._run.is_preparing:
             return True
-        is_hungry = len(lane.reserved) < LOW_WATER and self._loop.time() >= self._next
+        is_hungry = len(upstream.reserved) < LOW_WATER and self._loop.time() >= self._next
         return is_hungry or journal.unasked_count(album_id, _MOST) == _MOST
 
     async def _ask(self, question: _Question) -> None:
-        run, lane, tasks = self._run, question.lane, question.tasks
-        target = lane.target
-        if question.is_former and lane.closing is not None:
-            await self._stay(question, lane.closing.words)
+        run, upstream, tasks = self._run, question.upstream, question.tasks
+        target = upstream.target
+        if question.is_former and upstream.closing is not None:
+            await self._stay(question, upstream.closing.words)
             self._asked(question)
             return
-        if not lane.rules.can_ask:
+        if not upstream.rules.can_ask:
             # The target was one that can be asked, once; now the resend rule decides.
             await self._record(question, [None] * len(tasks))
             self._asked(question)
@@ -129,7 +129,7 @@ class Asker:
         ]
         try:
             answers = await run.world.helpers.run(Work.ASK, target.ask, http, tasks[0].album, photos)
-            run.queue.answered(lane)
+            run.queue.answered(upstream)
             if question.before:
                 await self._record(question, answers)
             else:
@@ -137,9 +137,9 @@ class Asker:
         except NotAllowed as refused:
             await self._not_allowed(question, refused)
         except Unasked as unasked:
-            run.queue.unanswered(lane, unasked)
+            run.queue.unanswered(upstream, unasked)
         except AlbumupError as error:
-            run.queue.close_lane(lane, error)
+            run.queue.close_upstream(upstream, error)
         self._asked(question)
 
     def _asked(self, question: _Question) -> None:
@@ -151,12 +151,12 @@ class Asker:
         self, question: _Question, http: Http, photos: Sequence[Asked], answers: Sequence[Verdict | None]
     ) -> None:
         """Look at what the server says it has, and record it, a few at a time. Raises as ``Target.see`` does."""
-        run, target, tasks = self._run, question.lane.target, question.tasks
+        run, target, tasks = self._run, question.upstream.target, question.tasks
         seen: list[Seen | None] = []
         done = 0
 
         async def record() -> None:
-            part = _Question(question.lane, tasks[done : len(seen)], before=False)
+            part = _Question(question.upstream, tasks[done : len(seen)], before=False)
             await self._record(part, answers[done : len(seen)], seen[done:])
 
         async def see(photo: Asked, answer: Verdict) -> Seen:
@@ -197,7 +197,7 @@ class Asker:
         self, question: _Question, answers: Sequence[Verdict | None], seen: Sequence[Seen | None] | None = None
     ) -> None:
         """``seen``: of what was in doubt, what came of looking at each; None where nobody looked."""
-        run, lane, tasks = self._run, question.lane, question.tasks
+        run, upstream, tasks = self._run, question.upstream, question.tasks
         seen = [None] * len(tasks) if seen is None else seen
         steps: list[tuple[Task, State, str]] = []
         again: list[Task] = []
@@ -212,7 +212,13 @@ class Asker:
                         state = run.outcomes.known(journal, task, answer)
                     else:
                         state = run.outcomes.answered(
-                            journal, task, lane.rules, answer, look, lane.target.address, chance=run.world.chance()
+                            journal,
+                            task,
+                            upstream.rules,
+                            answer,
+                            look,
+                            upstream.target.address,
+                            chance=run.world.chance(),
                         )
                 except LostTask:
                     continue  # cancelled or forgotten meanwhile
@@ -233,7 +239,7 @@ class Asker:
                 run.outcomes.tell(Answered(*run.outcomes.about(task), state))
         for task in again:
             words = "it is there; after a fault of the server it is looked at once more"
-            wait = lane.rules.seen_again
+            wait = upstream.rules.seen_again
             run.outcomes.tell(Answered(*run.outcomes.about(task), State.IN_DOUBT, error=words, asks_in=wait))
-        run.queue.wet([lane])
+        run.queue.have_ready([upstream])
         run.queue.to_prepare.ring()

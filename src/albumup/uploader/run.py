@@ -68,8 +68,8 @@ class Run:
 
     def is_sending(self) -> bool:
         """Is anything being read, asked about or sent that an album will be owed soon?"""
-        lanes = self.queue.lanes.values()
-        is_reserved = any(lane.reserved and lane.closing is None for lane in lanes)
+        upstreams = self.queue.upstreams.values()
+        is_reserved = any(upstream.reserved and upstream.closing is None for upstream in upstreams)
         return self.is_preparing or bool(self.asking) or is_reserved or self.queue.is_busy()
 
 

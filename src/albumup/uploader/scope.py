@@ -14,9 +14,9 @@ from albumup.journal.states import DONE, WANTING, State
 from albumup.retry import LONGEST_ASKED_WAIT, LONGEST_WAIT, Rules
 from albumup.targets.base import Target
 from albumup.uploader.breaker import CRON_PHOTOS, Breaker
-from albumup.uploader.lane import Closing, Lane
 from albumup.uploader.options import RunEnd
 from albumup.uploader.run import Run
+from albumup.uploader.upstream import Closing, Upstream
 
 _SETTLED = (*DONE, *WANTING)
 """Nothing more is done with these in this run, but for doubts that are still to be asked about."""
@@ -28,13 +28,13 @@ class Scope:
     def __init__(self, run: Run, album_ids: list[int], build: Callable[[str], Target]) -> None:
         self.wanted = album_ids
         self.unbuilt: dict[str, Closing] = {}
-        self.retired: list[Lane] = []
-        """Lanes whose targets are defined otherwise by now; what they have in flight ends."""
+        self.retired: list[Upstream] = []
+        """Upstreams whose targets are defined otherwise by now; what they have in flight ends."""
         self._run = run
         self._queue = run.queue
         self._build = build
         self._built: dict[str, Target] = {}
-        """Those that no lane has yet."""
+        """Those that no upstream has yet."""
         self._kept: dict[str, str | None] = {}
         """Of each target that was wanted: its definition in the journal, where --url described it."""
         self.worked_at: set[int] = set()
@@ -42,18 +42,22 @@ class Scope:
         self._before: dict[int, tuple[int, int]] = {}
         self._settled_before: dict[int, tuple[int, int]] = {}
 
-    def all_lanes(self) -> Iterator[Lane]:
-        yield from self._queue.lanes.values()
+    def all_upstreams(self) -> Iterator[Upstream]:
+        yield from self._queue.upstreams.values()
         yield from self.retired
 
     def close(self) -> None:
-        for target in (*(lane.target for lane in self.all_lanes()), *self._built.values()):
+        for target in (*(upstream.target for upstream in self.all_upstreams()), *self._built.values()):
             target.close()
 
     def ended(self, exit_code: int, seconds: float) -> RunEnd:
         """What is told of the run."""
-        lanes, run = self._queue.lanes, self._run
-        closings = {name: closing for name, lane in lanes.items() if (closing := lane.closing or lane.albums_closing)}
+        upstreams, run = self._queue.upstreams, self._run
+        closings = {
+            name: closing
+            for name, upstream in upstreams.items()
+            if (closing := upstream.closing or upstream.albums_closing)
+        }
         return RunEnd(
             exit_code=exit_code,
             run_id=run.outcomes.run_id,
@@ -74,61 +78,66 @@ class Scope:
 
     def _settle(self, journal: Journal, cut: CutOff) -> None:
         # What a target that cannot be built now would do is found out when it can: until then it is to be asked.
-        lane = self._lane(journal, cut.target)
-        self._run.outcomes.cut_off(journal, cut, self._rules_of(journal, lane, cut.task_id))
-        if lane is not None and cut.whole_at is not None and lane.breaker.sends_once and lane.breaker.is_sick:
+        upstream = self._upstream(journal, cut.target)
+        self._run.outcomes.cut_off(journal, cut, self._rules_of(journal, upstream, cut.task_id))
+        if (
+            upstream is not None
+            and cut.whole_at is not None
+            and upstream.breaker.sends_once
+            and upstream.breaker.is_sick
+        ):
             # It was sent into a pause, and a kill hid how that ended: it is spent all the same.
-            lane.breaker.spent_photos += 1
-            pauses.sick(journal, cut.target, lane.breaker.words, lane.breaker.spent_photos)
+            upstream.breaker.spent_photos += 1
+            pauses.sick(journal, cut.target, upstream.breaker.words, upstream.breaker.spent_photos)
 
     def unhold_all(self, journal: Journal) -> None:
         """What is still held is sent again: by this run, whose predecessor died, or by the next."""
         for task_id, name in pauses.held(journal):
-            lane = self._lane(journal, name)
-            self._run.outcomes.unhold(journal, task_id, lane.rules if lane is not None else None)
+            upstream = self._upstream(journal, name)
+            self._run.outcomes.unhold(journal, task_id, upstream.rules if upstream is not None else None)
 
-    def _lane(self, journal: Journal, name: str) -> Lane | None:
-        """The target's lane, made when it is first wanted; None when the target cannot be built."""
+    def _upstream(self, journal: Journal, name: str) -> Upstream | None:
+        """The target's upstream, made when it is first wanted; None when the target cannot be built."""
         if name in self.unbuilt:
             return None
-        if name not in self._queue.lanes:
+        if name not in self._queue.upstreams:
             self._kept[name] = runs.target_definitions(journal).get(name)
             try:
                 target = self._built.pop(name, None) or self._build(name)
             except AlbumupError as error:
                 self.unbuilt[name] = Closing(error.exit_code, str(error), error.hint)
                 return None
-            self._queue.lanes[name] = self._new_lane(journal, name, target)
+            self._queue.upstreams[name] = self._new_upstream(journal, name, target)
             self._queue.to_keep.ring()
-        return self._queue.lanes[name]
+        return self._queue.upstreams[name]
 
     async def build_new(self) -> None:
         """Build the targets of albums that joiners have handed over: what gives out a token may take its time."""
         run = self._run
         names = await run.commits.read(self._new_targets)
         for name in names:
-            with contextlib.suppress(AlbumupError):  # it is told when its lane is made
+            with contextlib.suppress(AlbumupError):  # it is told when its upstream is made
                 self._built[name] = await run.world.helpers.run(Work.LOOK, self._build, name)
 
     def _new_targets(self, journal: Journal) -> list[str]:
-        known = self._queue.lanes.keys() | self.unbuilt.keys() | self._built.keys()
+        known = self._queue.upstreams.keys() | self.unbuilt.keys() | self._built.keys()
         album_ids = set(runs.scope(journal, self._run.outcomes.run_id)) - self._queue.albums.keys()
         if not album_ids:
             return []
         return sorted({album.target for album in runs.albums(journal) if album.id in album_ids} - known)
 
-    def _new_lane(self, journal: Journal, name: str, target: Target) -> Lane:
+    def _new_upstream(self, journal: Journal, name: str, target: Target) -> Upstream:
         settings = target.settings
         rules = Rules(self._run.options.retries, target.can_ask, settings.resend, settings.settle)
         proven = journal.accepted_urls().get(name) == (settings.url or "")
         number = framing.define(journal, name, target.fingerprint, target.kept)
         breaker = self._breaker(journal, name, rules, proven=proven)
-        lane = Lane(target, rules, breaker, definition=number)
+        upstream = Upstream(target, rules, breaker, definition=number)
         if (pause := pauses.left(journal).get(name)) is not None:
-            lane.sick_from = pause.since
+            upstream.sick_from = pause.since
             breaker.spent_photos = pause.spent
             breaker.fell_sick_before(pause.words, self._run.now())
-        return lane
+        return upstream
 
     def _breaker(self, journal: Journal, name: str, rules: Rules, *, proven: bool) -> Breaker:
         """A breaker for a target; one whose pause was given up because of ``resend = "never"`` may spend again."""
@@ -144,39 +153,39 @@ class Scope:
             sends_once=rules.resend == "never" and not rules.can_ask,
         )
 
-    def _rules_of(self, journal: Journal, lane: Lane | None, task_id: int) -> Rules:
+    def _rules_of(self, journal: Journal, upstream: Upstream | None, task_id: int) -> Rules:
         """By which to judge a task that was cut off: those of the definition that it was sent under."""
-        if lane is None:
+        if upstream is None:
             return Rules(0, True, "never", 0.0)
         task = journal.task(task_id)
         body = task.body if task is not None else None
         definition = body.definition if body is not None else None
-        return self._run.formers.lane_for(journal, lane, definition).rules
+        return self._run.formers.upstream_for(journal, upstream, definition).rules
 
-    def _retire_lanes(self, journal: Journal) -> None:
+    def _retire_upstreams(self, journal: Journal) -> None:
         """A joiner defines a target otherwise: it is built anew, and nothing more goes by its old definition."""
         texts, numbers = runs.target_definitions(journal), framing.numbers(journal)
         for name, text in list(self._kept.items()):
-            lane = self._queue.lanes.get(name)
-            if text == texts.get(name) and (lane is None or lane.definition == numbers.get(name)):
+            upstream = self._queue.upstreams.get(name)
+            if text == texts.get(name) and (upstream is None or upstream.definition == numbers.get(name)):
                 continue
             del self._kept[name]
             self.unbuilt.pop(name, None)
-            if lane is not None:
-                self.retired.append(self._queue.lanes.pop(name))
+            if upstream is not None:
+                self.retired.append(self._queue.upstreams.pop(name))
                 self._queue.to_prepare.ring()
-        for lane in self.retired:
-            self._withdraw(journal, lane)
+        for upstream in self.retired:
+            self._withdraw(journal, upstream)
 
-    def _withdraw(self, journal: Journal, lane: Lane, album_id: int | None = None) -> None:
-        for task_id in self._queue.withdraw(lane, album_id):
-            self._run.outcomes.unhold(journal, task_id, lane.rules)
+    def _withdraw(self, journal: Journal, upstream: Upstream, album_id: int | None = None) -> None:
+        for task_id in self._queue.withdraw(upstream, album_id):
+            self._run.outcomes.unhold(journal, task_id, upstream.rules)
 
     # Albums.
 
     def look(self, journal: Journal) -> None:
         """Take in albums that joiners handed over, new roots, and what is left."""
-        self._retire_lanes(journal)
+        self._retire_upstreams(journal)
         known = {album.id: album for album in runs.albums(journal)}
         counts = self._run.outcomes.counts
         total = total_bytes = unprepared = spool_left = 0
@@ -184,11 +193,11 @@ class Scope:
             if album_id not in known:
                 self._queue.albums.pop(album_id, None)
                 continue
-            lane = self._queue.lane_of(album_id)
-            if lane is not None and lane.target.name != known[album_id].target:
-                self._withdraw(journal, lane, album_id)
+            upstream = self._queue.upstream_of(album_id)
+            if upstream is not None and upstream.target.name != known[album_id].target:
+                self._withdraw(journal, upstream, album_id)
             self._queue.albums[album_id] = known[album_id]
-            self._lane(journal, known[album_id].target)
+            self._upstream(journal, known[album_id].target)
             roots = runs.roots_of(journal, album_id)
             self._queue.roots.update({root.id: root for root in roots})
             if album_id not in self._before:  # a pending photo gets at least one try a run
@@ -216,28 +225,28 @@ class Scope:
 
     def _wake_due(self, journal: Journal) -> None:
         now = journal.clock()
-        for lane in self._queue.lanes.values():
-            if lane.dry and self._is_due(journal, lane, now):
-                lane.dry = False
+        for upstream in self._queue.upstreams.values():
+            if not upstream.has_ready and self._is_due(journal, upstream, now):
+                upstream.has_ready = True
                 self._queue.changed.wake()
 
-    def _is_due(self, journal: Journal, lane: Lane, now: float) -> bool:
+    def _is_due(self, journal: Journal, upstream: Upstream, now: float) -> bool:
         """Has the time of a task come? One that lies too far ahead was written by a clock that was wrong."""
         times = [
             journal.next_time(album_id, root_id, copies=root_id in self._queue.away)
-            for album_id, root_id in self._queue.places_of(lane)
+            for album_id, root_id in self._queue.places_of(upstream)
         ]
         due = min((time for time in times if time is not None), default=None)
         if due is not None and due > now + LONGEST_ASKED_WAIT:
-            journal.bring_forward(self._queue.places_of(lane), now + LONGEST_ASKED_WAIT, now)
+            journal.bring_forward(self._queue.places_of(upstream), now + LONGEST_ASKED_WAIT, now)
             return True
         return due is not None and due <= now
 
     def has_work(self, journal: Journal, album_id: int) -> bool:
         """Can anything still be done for this album in this run?"""
-        lane = self._queue.lanes.get(self._queue.albums[album_id].target)
-        is_open = lane is not None and lane.closing is None
-        if lane is None:
+        upstream = self._queue.upstreams.get(self._queue.albums[album_id].target)
+        is_open = upstream is not None and upstream.closing is None
+        if upstream is None:
             return False
         away = self._queue.away
         roots = [root.id for root in runs.roots_of(journal, album_id)]
@@ -249,19 +258,19 @@ class Scope:
                 return True
         if not is_open:
             return False
-        keeps = lane.target.keeps_albums and lane.albums_closing is None
+        keeps = upstream.target.keeps_albums and upstream.albums_closing is None
         if keeps and (journal.owed_count(album_id, 1) or runs.owes_share(journal, album_id)):
             return True
         if journal.unasked_count(album_id, 1) or journal.unpaired(album_id, 1):
             return True
         # A photo that the server wants later than we have patience is for another run.
-        soon = journal.clock() + max(lane.breaker.patience, LONGEST_WAIT)
+        soon = journal.clock() + max(upstream.breaker.patience, LONGEST_WAIT)
         times = [journal.next_time(album_id, root_id, copies=root_id in away) for root_id in roots]
         return any(time is not None and time <= soon for time in times) or journal.next_doubt([album_id]) is not None
 
     def code_of(self, album_id: int) -> int:
         """The exit code that an album deserves that is not finished."""
         name = self._queue.albums[album_id].target
-        lane = self._queue.lanes.get(name)
-        closing = self.unbuilt.get(name) or ((lane.closing or lane.albums_closing) if lane else None)
+        upstream = self._queue.upstreams.get(name)
+        closing = self.unbuilt.get(name) or ((upstream.closing or upstream.albums_closing) if upstream else None)
         return closing.exit_code if closing else 75

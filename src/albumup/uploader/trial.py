@@ -21,7 +21,7 @@ _EXIT = {
     Outcome.UPLOADED: 0,
     Outcome.DUPLICATE: 0,
     Outcome.REFUSED: 4,
-    Outcome.ASTRAY: 4,
+    Outcome.WRONG_ADDRESS: 4,
     Outcome.SICK: 75,
 }
 
@@ -88,7 +88,7 @@ def _left(target: Target, photo: Photo, sent: Sent, finding: Finding) -> str:
             return "nothing new: it says that it had the photo before" + (f": {known}" if known else "")
         case Outcome.IN_DOUBT:
             is_doubt = True
-        case Outcome.ASTRAY:
+        case Outcome.WRONG_ADDRESS:
             is_doubt = finding.is_doubt
         case _:
             is_doubt = False

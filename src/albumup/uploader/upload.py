@@ -26,11 +26,11 @@ from albumup.transfer.connection import Connection
 from albumup.transfer.http import Http
 from albumup.transfer.values import Unreadable
 from albumup.uploader.events import Changed, Recorded, Slot, Tried
-from albumup.uploader.lane import Lane
 from albumup.uploader.opener import OpenPayload
 from albumup.uploader.outcomes import End
 from albumup.uploader.queue import Aftermath
 from albumup.uploader.run import Run
+from albumup.uploader.upstream import Upstream
 
 _ASK_SECONDS = 20.0
 """Silence after which a question without a photo counts as unanswered."""
@@ -107,7 +107,7 @@ class _Ended(Exception):
 class _Sending:
     """What is known of the photo in hand."""
 
-    lane: Lane
+    upstream: Upstream
     task: Task
     body: Body
     attempt: _Attempt
@@ -131,55 +131,55 @@ class Uploader:
     async def work(self) -> None:
         run = self._run
         while (work := await run.queue.next(self._slot)) is not None:
-            lane, task = work
+            upstream, task = work
             try:
                 if task is None:
-                    task = await self._look(lane)
+                    task = await self._look(upstream)
                 if task is not None:
-                    run.opener.look_ahead(lane.reserved)
-                    await self._upload(lane, task)
+                    run.opener.look_ahead(upstream.reserved)
+                    await self._upload(upstream, task)
             except Exception as error:  # noqa: BLE001 - whatever it was, the run must end with words
                 run.fail(error)
                 if task is not None:
-                    run.queue.end(lane, task)
-                    run.queue.release(lane, task)
+                    run.queue.end(upstream, task)
+                    run.queue.release(upstream, task)
             if task is None:
                 run.queue.looked()
             self._slot.task_id = 0
         for connection in self._connections.values():
             connection.close()
 
-    async def _look(self, lane: Lane) -> Task | None:
+    async def _look(self, upstream: Upstream) -> Task | None:
         """Look at a paused target: a question first. If it is answered, one photo follows."""
         queue = self._run.queue
-        asked = await self._ask(lane)
+        asked = await self._ask(upstream)
         if not asked.is_well:
-            queue.unwell(lane, asked.words, asked.retry_after)
+            queue.unwell(upstream, asked.words, asked.retry_after)
             return None
-        if not lane.breaker.may_spend():
-            queue.spends_no_more(lane)
+        if not upstream.breaker.may_spend():
+            queue.spends_no_more(upstream)
             return None
-        return await queue.draw(lane, self._slot)
+        return await queue.draw(upstream, self._slot)
 
-    async def _ask(self, lane: Lane) -> Health:
+    async def _ask(self, upstream: Upstream) -> Health:
         """Ask the target something without a photo."""
-        world, target = self._run.world, lane.target
+        world, target = self._run.world, upstream.target
         if target not in self._https:
             self._https[target] = world.http(target, _ASK_SECONDS)
         url = self._urls.get(target)
         sent = await world.helpers.run(Work.ASK, target.ping, self._https[target], url)
         return health_of(sent, world.clock())
 
-    async def _upload(self, lane: Lane, task: Task) -> None:
+    async def _upload(self, upstream: Upstream, task: Task) -> None:
         """One attempt, from opening the source to handing over its outcome."""
         run, body = self._run, task.body
         assert body is not None
         attempt = _Attempt(task, run.commits, run.outcomes.run_id, self._loop.time())
-        one = _Sending(lane, task, body, attempt)
+        one = _Sending(upstream, task, body, attempt)
         source = self._take_kept(one)
         if source is None:
             # A disk that hangs says nothing of the target: another photo may be sent into its pause.
-            patience = self._loop.call_later(_OPEN_SECONDS, lambda: lane.breaker.left(task.id, self._loop.time()))
+            patience = self._loop.call_later(_OPEN_SECONDS, lambda: upstream.breaker.left(task.id, self._loop.time()))
             try:
                 source = await self._open(one)
             except _Ended:
@@ -191,11 +191,11 @@ class Uploader:
         except AlbumupError as error:
             if error.exit_code != 4:
                 raise
-            run.queue.close_lane(lane, error)
+            run.queue.close_upstream(upstream, error)
             self._finish(one, End(Finding(Outcome.FREE, ""), None, attempt.began, 0.0))
         except LostTask:
-            run.queue.end(lane, task)
-            run.queue.release(lane, task)
+            run.queue.end(upstream, task)
+            run.queue.release(upstream, task)
         except _Touched:
             self._once_more(one, "it was touched while it was sent")
         except (SourceChanged, SourceGone, Unreadable) as fault:
@@ -207,15 +207,15 @@ class Uploader:
             source.close()
 
     async def _send_and_judge(self, one: _Sending, source: Source) -> None:
-        lane, task, body = one.lane, one.task, one.body
+        upstream, task, body = one.upstream, one.task, one.body
         # The rules about answers may want digests that they did not want when the body was framed.
         digests = body.digests
-        if wanted := set(lane.target.digests) - digests.keys():
+        if wanted := set(upstream.target.digests) - digests.keys():
             digests = digests | await self._run.world.helpers.run(Work.READ, source.digests, wanted)
-        photo = one.photo or photo_of(task, source.pins, digests, body.taken, lane.target)
-        head = head_of(task, body, lane.target, photo)
-        request = request_of(photo, body, lane.target)
-        self._urls[lane.target] = request.url
+        photo = one.photo or photo_of(task, source.pins, digests, body.taken, upstream.target)
+        head = head_of(task, body, upstream.target, photo)
+        request = request_of(photo, body, upstream.target)
+        self._urls[upstream.target] = request.url
         payload = OpenPayload(source, self._run.world.helpers)
         sent = await self._send(one, request, head, payload)
         finding = self._finding(one, photo, sent)
@@ -276,13 +276,13 @@ class Uploader:
             words = f"its copy cannot be used ({fault})"
             ends = isinstance(fault, SourceGone) and await run.ends_without_spool(copy)
         if ends:
-            run.queue.end(one.lane, task)
-            run.queue.release(one.lane, task)
+            run.queue.end(one.upstream, task)
+            run.queue.release(one.upstream, task)
             raise _Ended
         try:
             return await self._open_photo(task, one.body)
         except (SourceChanged, SourceGone, AnotherVolume) as other:
-            run.queue.end(one.lane, task)
+            run.queue.end(one.upstream, task)
             self._missing(one, f"{words}, and the photo itself neither ({other})")
         raise _Ended
 
@@ -321,7 +321,7 @@ class Uploader:
         )
 
     async def _send(self, one: _Sending, request: Request, head: bytes, payload: OpenPayload) -> Sent:
-        lane, task, body, attempt = one.lane, one.task, one.body, one.attempt
+        upstream, task, body, attempt = one.upstream, one.task, one.body, one.attempt
 
         async def before_last() -> None:
             """The bytes are the journaled ones, and the journal knows, durably, that their end is to leave."""
@@ -332,11 +332,11 @@ class Uploader:
                 raise _Touched
             await attempt.end_leaves()
 
-        connection = self._connections.get(lane.target)
+        connection = self._connections.get(upstream.target)
         if connection is None:
             run = self._run
-            connection = self._connections[lane.target] = Connection(
-                request.url, lane.target.peer, run.world.network, run.options.limit, lane.keeping
+            connection = self._connections[upstream.target] = Connection(
+                request.url, upstream.target.peer, run.world.network, run.options.limit, upstream.keeping
             )
         at_once = await connection.takes_at_once(len(head) + payload.size + len(body.tail))
         if not at_once:
@@ -346,36 +346,36 @@ class Uploader:
 
     def _finding(self, one: _Sending, photo: Photo, sent: Sent) -> Finding:
         """What the answer means."""
-        lane = one.lane
-        verdict = lane.target.read_answer(sent.answer, photo) if sent.answer is not None else None
-        others_went = lane.breaker.accepted_at > one.attempt.began
-        has_digest = lane.target.names_digest(photo)
-        circumstances = Circumstances(lane.proven, others_went, lane.rules.can_ask, has_digest)
-        return _without_token(lane, outcome_of(sent, verdict, circumstances, self._run.world.clock()))
+        upstream = one.upstream
+        verdict = upstream.target.read_answer(sent.answer, photo) if sent.answer is not None else None
+        others_went = upstream.breaker.accepted_at > one.attempt.began
+        has_digest = upstream.target.names_digest(photo)
+        circumstances = Circumstances(upstream.proven, others_went, upstream.rules.can_ask, has_digest)
+        return _without_token(upstream, outcome_of(sent, verdict, circumstances, self._run.world.clock()))
 
     async def _judge(self, one: _Sending, sent: Sent, finding: Finding) -> None:
         """Whose fault it was, the photo's, the line's or the target's; and what becomes of the photo."""
-        run, lane, task, attempt = self._run, one.lane, one.task, one.attempt
-        if finding.outcome in _ACCEPTED and not (finding.is_hearsay and lane.rules.can_ask):
+        run, upstream, task, attempt = self._run, one.upstream, one.task, one.attempt
+        if finding.outcome in _ACCEPTED and not (finding.is_unconfirmed and upstream.rules.can_ask):
             self._accept(one, finding, sent)
             return
         is_line = finding.outcome is Outcome.BROKEN
         is_fine = is_well = True
-        if finding.spent is not None and not lane.breaker.is_sick:
-            found = await self._ask(lane)
+        if finding.spent is not None and not upstream.breaker.is_sick:
+            found = await self._ask(upstream)
             is_fine, is_well = found.is_reached, found.is_well
             if not is_well and found.words != finding.reason:
                 finding = replace(finding, reason=f"{finding.reason}; then {found.words}"[:_MOST_WORDS])
         if finding.outcome is Outcome.SICK:
-            run.queue.unwell(lane, finding.reason, task_id=task.id)
+            run.queue.unwell(upstream, finding.reason, task_id=task.id)
         chance = run.world.chance()
         if is_line and is_fine:
             end = partial(End, finding, sent, attempt.began, chance, is_well=is_well)
-            run.queue.broke(lane, task, lambda free: self._finish(one, end(is_free=free)))
+            run.queue.broke(upstream, task, lambda free: self._finish(one, end(is_free=free)))
             return
         if is_line:
-            run.queue.unwell(lane, finding.reason, task_id=task.id)
-        run.queue.judge_lane(lane, task, finding)
+            run.queue.unwell(upstream, finding.reason, task_id=task.id)
+        run.queue.judge_upstream(upstream, task, finding)
         is_free = sent.fault is Fault.CUT or is_line or finding.is_free
         self._finish(one, End(finding, sent, attempt.began, chance, is_free, is_well))
         if finding.outcome not in _ACCEPTED:
@@ -383,17 +383,17 @@ class Uploader:
 
     def _accept(self, one: _Sending, finding: Finding, sent: Sent) -> None:
         """Record that the server has it: nothing is left to decide."""
-        run, lane, task, attempt = self._run, one.lane, one.task, one.attempt
-        run.queue.end(lane, task)  # the next one may go
+        run, upstream, task, attempt = self._run, one.upstream, one.task, one.attempt
+        run.queue.end(upstream, task)  # the next one may go
         now = run.now()
         state = State.UPLOADED if finding.outcome is Outcome.UPLOADED else State.DUPLICATE
 
         def record(journal: Journal) -> None:
-            after = run.queue.accepted(lane, now)
+            after = run.queue.accepted(upstream, now)
             if not attempt.id:
                 raise LostTask(task.id)
-            run.outcomes.accepted(journal, task, attempt.id, lane, state, finding, sent)
-            run.outcomes.aftermath(journal, lane, after)
+            run.outcomes.accepted(journal, task, attempt.id, upstream, state, finding, sent)
+            run.outcomes.aftermath(journal, upstream, after)
 
         def recorded() -> None:
             run.outcomes.count(state, task.size)
@@ -405,48 +405,48 @@ class Uploader:
 
     def _finish(self, one: _Sending, end: End) -> None:
         """Record how an attempt ended, and what becomes of the task."""
-        run, lane, task, attempt, finding = self._run, one.lane, one.task, one.attempt, end.finding
+        run, upstream, task, attempt, finding = self._run, one.upstream, one.task, one.attempt, end.finding
         accepted = finding.outcome in _ACCEPTED
         steps: list[Step] = []
         now = run.now()
         if accepted:
-            run.queue.end(lane, task)  # the next one may go; after a fault, only when it is known whose that was
+            run.queue.end(upstream, task)  # the next one may go; after a fault, only when it is known whose that was
 
         def record(journal: Journal) -> None:
             # In the order of the outcomes, for what one tells of the target decides about the next.
             if not accepted:
-                run.queue.end(lane, task)
+                run.queue.end(upstream, task)
             after = self._told(one, finding, now)
             if not attempt.id:
                 raise LostTask(task.id)
             is_held = finding.outcome is Outcome.REJECTED and after is None
             how = replace(end, is_held=True) if is_held else end
-            steps.append(run.outcomes.ended(journal, task, attempt.id, lane, how))
+            steps.append(run.outcomes.ended(journal, task, attempt.id, upstream, how))
             if after is not None:
-                run.outcomes.aftermath(journal, lane, after)
+                run.outcomes.aftermath(journal, upstream, after)
             if finding.drops_clip:
                 journal.go_alone(task.id)
             if accepted:
-                run.outcomes.note_accepted(journal, lane)
+                run.outcomes.note_accepted(journal, upstream)
 
         self._record(one, record, lambda: self._recorded(one, finding, steps[0]), comes_again=not accepted)
 
     def _told(self, one: _Sending, finding: Finding, when: float) -> Aftermath | None:
         """What an outcome tells of its target; ``when`` it was judged."""
-        queue, lane, task = self._run.queue, one.lane, one.task
+        queue, upstream, task = self._run.queue, one.upstream, one.task
         match finding.outcome:
             case Outcome.UPLOADED | Outcome.DUPLICATE:
-                return queue.accepted(lane, when)
+                return queue.accepted(upstream, when)
             case Outcome.REJECTED:
-                return queue.refused(lane, task, finding)
+                return queue.refused(upstream, task, finding)
             case Outcome.IN_DOUBT if finding.status is not None and 200 <= finding.status < 300:
-                queue.not_known(lane, task, finding)
+                queue.not_known(upstream, task, finding)
             case _:
                 pass
         return None
 
     def _recorded(self, one: _Sending, finding: Finding, step: Step) -> None:
-        run, lane, task = self._run, one.lane, one.task
+        run, upstream, task = self._run, one.upstream, one.task
         if step.ask_at is None:
             run.outcomes.count(step.state, task.size)
         if step.state is State.PENDING and finding.outcome is not Outcome.FREE:
@@ -455,13 +455,13 @@ class Uploader:
                 outcome=finding.outcome.value,
                 error=step.reason,
                 tries=step.tries,
-                of=lane.rules.retries + 1,
+                of=upstream.rules.retries + 1,
                 costs=step.tries > task.tries,
-                held=step.tries > lane.rules.retries,
+                held=step.tries > upstream.rules.retries,
                 next_at=step.next_at,
             )
             run.outcomes.tell(tried)
-        elif finding.is_hearsay:
+        elif finding.is_unconfirmed:
             run.queue.to_ask.ring()
         elif step.state is not State.PENDING:
             asks_in = None if step.ask_at is None else step.ask_at - run.world.clock()
@@ -471,13 +471,13 @@ class Uploader:
     def _prepare_again(self, one: _Sending, words: str, now: os.stat_result | None) -> None:
         """The source has other bytes now: the task starts afresh; but for one that is never sent twice, and that the
         server may have as it is now."""
-        run, task, attempt, rules = self._run, one.task, one.attempt, one.lane.rules
+        run, task, attempt, rules = self._run, one.task, one.attempt, one.upstream.rules
         is_risky = one.may_be_there and not rules.can_ask and rules.resend != "safe"
         if is_risky and rules.resend == "never":
             finding = Finding(Outcome.IN_DOUBT, f"edited while it was sent, the server may have either: {words}")
             self._finish(one, End(finding, None, attempt.began, 0.0, is_free=True))
             return
-        run.queue.end(one.lane, task)
+        run.queue.end(one.upstream, task)
 
         def record(journal: Journal) -> None:
             error, reason = f"the source changed: {words}", f"changed, and prepared again: {words}"
@@ -494,7 +494,7 @@ class Uploader:
     async def _gone(self, one: _Sending, words: str, *, seen: str = "") -> None:
         """The source cannot be read: its card is away and it waits, or it is missing."""
         run, task, attempt = self._run, one.task, one.attempt
-        run.queue.end(one.lane, task)
+        run.queue.end(one.upstream, task)
         away = await run.queue.root_away(task.root_id, seen or await run.origins.stranger(task))
 
         def record(journal: Journal) -> None:
@@ -530,7 +530,7 @@ class Uploader:
         def after() -> None:
             if kept:
                 recorded()
-            queue.release(one.lane, one.task, comes_again=comes_again)
+            queue.release(one.upstream, one.task, comes_again=comes_again)
 
         self._run.commits.note(change, after)
 
@@ -549,9 +549,9 @@ def _doubted(finding: Finding) -> Finding:
     return Finding(Outcome.IN_DOUBT, "it was touched while it was sent: what the server has may be other bytes")
 
 
-def _without_token(lane: Lane, finding: Finding) -> Finding:
+def _without_token(upstream: Upstream, finding: Finding) -> Finding:
     """A server may echo the token; it is journaled nowhere."""
-    if not lane.target.token:
+    if not upstream.target.token:
         return finding
-    masked = lane.target.masked
+    masked = upstream.target.masked
     return replace(finding, reason=masked(finding.reason), remote_id=masked(finding.remote_id), url=masked(finding.url))

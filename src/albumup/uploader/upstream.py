@@ -1,4 +1,6 @@
-"""One target in a run: what is reserved and in flight, its breaker, and whether it was the line that broke.
+"""One target in a run: its breaker, what is reserved and in flight, and whether it was the line that broke.
+
+It is called as proxies call a server that they send to.
 
 Times are monotonic seconds, but where something else is said.
 """
@@ -14,9 +16,7 @@ from albumup.retry import Finding, Rules
 from albumup.targets.base import Target
 from albumup.transfer.connection import Keeping
 from albumup.uploader.breaker import SAME_REFUSALS, Breaker
-
-LINE_SECONDS = 10.0
-"""All uploads that break within this time of each other broke because the line went."""
+from albumup.uploader.line_watch import LineWatch, Verdicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Held:
     finding: Finding
 
 
-class Lane:
+class Upstream:
     """The uploads to one target. Its tasks are reserved in memory and stay pending in the journal until they start."""
 
     def __init__(self, target: Target, rules: Rules, breaker: Breaker, *, definition: int | None = None) -> None:
@@ -57,7 +57,7 @@ class Lane:
         self.taken: set[int] = set()
         """Ids of tasks that are reserved, in flight, held, or whose outcome is not yet recorded."""
         self.is_refilling = False
-        self.dry = False
+        self.has_ready = True
         """The last look at the journal found nothing ready."""
         self.in_flight: set[int] = set()
         self.sick_from: float | None = None
@@ -70,9 +70,7 @@ class Lane:
         """Refused by a target that never accepted a photo."""
         self.unknown: dict[int, Held] = {}
         """Answered by such a target with a 2xx that its rules do not take; these are not held."""
-        self._suspects: set[int] = set()
-        self._broken: set[int] = set()
-        self._first_break = 0.0
+        self.line = LineWatch()
 
     @property
     def proven(self) -> bool:
@@ -102,7 +100,7 @@ class Lane:
         """What is reserved is reserved anew, when it can be sent."""
         self.taken -= {one.id for one in self.reserved}
         self.reserved.clear()
-        self.dry = False
+        self.has_ready = True
 
     def start(self, task_id: int) -> None:
         self.in_flight.add(task_id)
@@ -120,47 +118,15 @@ class Lane:
         longest = max(alike.values(), key=len, default=[])
         return longest if len(longest) >= SAME_REFUSALS else []
 
-    def end(self, task_id: int) -> list[tuple[int, bool]]:
-        """An attempt ended other than by a broken line; broken ones that this decides come back as (id, free)."""
+    def end(self, task_id: int) -> Verdicts:
+        """An attempt ended other than by a broken line; broken ones that this decides come back."""
         self.in_flight.discard(task_id)
-        if task_id in self._suspects:
-            return self._decide(free=False)
-        return []
+        return self.line.ended(task_id)
 
-    def broke(self, task_id: int, now: float) -> list[tuple[int, bool]]:
-        """An upload broke in the middle; which broken ones are decided now, and whether they are free.
-
-        Free if all that were in flight at the first break, two or more, broke within LINE_SECONDS.
-        """
-        decided = self.tick(now)
-        if not self._suspects:
-            self._suspects = set(self.in_flight)
-            self._first_break = now
+    def broke(self, task_id: int, now: float) -> Verdicts:
+        """An upload broke in the middle; which broken ones are decided now."""
+        decided = self.line.broke(task_id, self.in_flight, now)
         self.in_flight.discard(task_id)
-        self._broken.add(task_id)
-        self._suspects.add(task_id)
-        if self._broken >= self._suspects:
-            decided += self._decide(free=len(self._suspects) > 1)
-        return decided
-
-    def tick(self, now: float) -> list[tuple[int, bool]]:
-        """Broken uploads that waited long enough for the others to break as well."""
-        if self._broken and now - self._first_break > LINE_SECONDS:
-            return self._decide(free=False)
-        return []
-
-    def flush(self) -> list[tuple[int, bool]]:
-        """The run ends: nobody waits for more."""
-        return self._decide(free=False)
-
-    @property
-    def undecided(self) -> bool:
-        return bool(self._broken)
-
-    def _decide(self, *, free: bool) -> list[tuple[int, bool]]:
-        decided = [(task_id, free) for task_id in sorted(self._broken)]
-        self._broken.clear()
-        self._suspects.clear()
         return decided
 
 
