@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from albumup.cli import words
 from albumup.cli.escaping import escape
@@ -12,25 +12,35 @@ from albumup.session.destination import ByUrl, GoesTo, Note, StaysInInbox, Wante
 
 if TYPE_CHECKING:
     from albumup.cli.app import App
-
-_WITH_URL = {
-    "fields": "--field",
-    "file_field": "--file-field",
-    "headers": "--header",
-    "auth": "--auth",
-    "token_file": "--token-file",
-    "token_env": "--token-env",
-    "success_text": "--success-text",
-    "failure_text": "--failure-text",
-}
+    from albumup.cli.sending import AddressOptions
 
 
-def wanted(album: str, given: dict[str, Any]) -> Wanted:
+def wanted(album: str, given: AddressOptions) -> Wanted:
     """What a push's options say of where it goes."""
+    companions = {
+        "--field": given["fields"],
+        "--file-field": given["file_field"],
+        "--header": given["headers"],
+        "--auth": given["auth"],
+        "--token-file": given["token_file"],
+        "--token-env": given["token_env"],
+        "--success-text": given["success_text"],
+        "--failure-text": given["failure_text"],
+    }
     if given["url"] is None:
-        companions = [option for key, option in _WITH_URL.items() if given[key]]
-        return Wanted(album, given["target"], companions=companions)
-    return Wanted(album, given["target"], ByUrl(given["url"], **{key: given[key] for key in _WITH_URL}))
+        return Wanted(album, given["target"], companions=[option for option, value in companions.items() if value])
+    by_url = ByUrl(
+        given["url"],
+        given["fields"],
+        given["file_field"],
+        given["headers"],
+        given["auth"],
+        given["token_file"],
+        given["token_env"],
+        given["success_text"],
+        given["failure_text"],
+    )
+    return Wanted(album, given["target"], by_url)
 
 
 def kept_targets(app: App) -> dict[str, str]:

@@ -14,13 +14,11 @@ if TYPE_CHECKING:
     from albumup.targets.base import Target
 
 
-def dry_run(
-    app: App, intake: Intake, where: Destination, server: Target | None, copies_to: str, *, as_json: bool
-) -> int:
+def dry_run(app: App, intake: Intake, where: Destination, copies_to: str, *, as_json: bool) -> int:
     """Say what a push would do; journal, target and spool stay as they are.
 
-    A server that a push asks before it sends is asked the same, about digests. ``server``: None for the inbox here.
-    ``copies_to``: the folder that photos would be copied to first, or "".
+    A server that a push asks before it sends is asked the same, about digests. ``copies_to``: the folder that photos
+    would be copied to first, or "".
     """
     from albumup.cli.destination import sentence_of
     from albumup.cli.escaping import escape
@@ -35,7 +33,7 @@ def dry_run(
     from albumup.session.already import Already
     from albumup.uploader.events import Queued
 
-    reader = app.reader()
+    server, reader = where.target, app.reader()
     intake.look_into(reader)
     place = {"album": intake.album, "target": intake.target}
     is_asked = server is not None and server.asks_first and not app.screen.quiet

@@ -5,28 +5,48 @@ from __future__ import annotations
 import os
 import sys
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
 from albumup.cli.app import App, pass_app, shared
 from albumup.cli.help import HOW, NO_CONFIG, WHAT, WHERE, command, option
-from albumup.cli.sending import options_of, upload_options
+from albumup.cli.sending import AddressOptions, SendingOptions, options_of, upload_options
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from albumup.journal.journal import Journal
     from albumup.journal.rows import Album
     from albumup.photos.filters import Filters
-    from albumup.photos.scan import Root, Skipped
+    from albumup.photos.scan import Skipped
     from albumup.session.again import Again
     from albumup.session.destination import Destination
-    from albumup.session.intake import Intake
+    from albumup.session.queueing import Queued
     from albumup.targets.base import Target
     from albumup.uploader.options import Options
 
-_MOST_NAME = 255
-"""Bytes of an album's name: those that a folder's may have."""
+
+class PushOptions(SendingOptions, AddressOptions):
+    """What was typed; None: nothing."""
+
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+    since: str | None
+    files_from: str | None
+    no_recursive: bool
+    follow_symlinks: bool
+    hidden: bool
+    no_skip: bool
+    edited: bool
+    album: str | None
+    wants_share: bool
+    dry_run: bool
+    spool: bool | None
+    spool_dir: str | None
 
 
 @command(short_help="Queue every photo under PATH, then upload.")
@@ -62,7 +82,7 @@ _MOST_NAME = 255
 @upload_options()
 @shared
 @pass_app
-def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
+def push(app: App, /, paths: tuple[str, ...], **given: Unpack[PushOptions]) -> int:
     """Queue every photo and video under PATH, then upload them as one album.
 
     \b
@@ -78,72 +98,79 @@ def push(app: App, /, paths: tuple[str, ...], **given: Any) -> int:
     app.writes = not given["dry_run"]
     app.screen.never_wait()
     queued = aside(_queue, app, paths, given)
-    return queued if isinstance(queued, int) else _send(app, queued, given)
+    return queued if isinstance(queued, int) else _send(app, *queued, given)
 
 
-@dataclass(frozen=True, slots=True)
-class _Queued:
-    """What was queued, and is to be sent now. ``newest``: the newest task before this push."""
-
-    journal: Journal
-    intake: Intake
-    where: Destination
-    album_id: int
-    newest: int
-    options: Options
-
-
-def _queue(app: App, paths: tuple[str, ...], given: dict[str, Any]) -> _Queued | int:
+def _queue(app: App, paths: tuple[str, ...], given: PushOptions) -> tuple[Queued, Options] | int:
     """Look at the folders, and queue what lies there; after a dry run, its exit code."""
-    from albumup.errors import UsageError
-    from albumup.journal.reading import newest_task
+    from albumup.session import queueing
     from albumup.session.damage import nothing_queued
     from albumup.session.intake import Intake
-    from albumup.session.spool import look_at_spool, make_spool
 
-    options = options_of(app, given)
-    roots = _roots(paths, given["files_from"])
-    album = _album_name(given["album"], roots)
+    options = options_of(app, given, spool_dir=given["spool_dir"])
+    roots = queueing.roots_of(paths, _listed(given["files_from"]))
+    album = queueing.album_of(given["album"], roots)
     # A journal that is there is opened first, and so brought up to date; a new one is made when all else is known well.
     journal = app.writer() if app.has_journal() and not given["dry_run"] else None
-    if given["album"] is None:
-        album = _as_it_is_called(app, journal, album, roots[0].path)
-    where = _destination(app, journal, album, given)
-    name, target = where.name, where.target
-    if target is not None:
-        _warn(app, target)
-    if given["wants_share"] and (target is None or not (target.can_share or target.share(album))):
-        raise UsageError(f"--share: {name} makes no share links", "push without it")
-    spool_folder = options.spool_folder if _spools(app, given) else None
-    names_disk = spool_folder is not None and bool(given["spool_dir"] or app.config.defaults.spool_dir)
-    if names_disk:
-        look_at_spool(journal, options.spool_folder, app.config, is_typed=bool(given["spool_dir"]))
+    with _connection(app, journal) as connection:
+        if given["album"] is None:
+            album = queueing.as_called(connection, album, roots[0].path)
+        where = _destination(app, journal, connection, album, given)
+    if where.target is not None:
+        _warn(app, where.target)
+    if given["wants_share"]:
+        queueing.check_share(where, album)
+    spool = queueing.spool_of(app.config, options.spool_folder, is_wanted=given["spool"], named=given["spool_dir"])
+    if spool is not None:
+        spool.look(journal, app.config)
     intake = Intake(
         roots,
         _filters(given),
         album=album,
-        target=name,
+        target=where.name,
         was=where.was,
-        server=target,
+        server=where.target,
         on_skip=lambda skipped: _say_skipped(app, skipped),
         edited=given["edited"],
     )
     if given["dry_run"]:
         from albumup.cli.dry_run import dry_run
 
-        return dry_run(app, intake, where, target, spool_folder or "", as_json=given["as_json"])
+        return dry_run(app, intake, where, spool.folder if spool is not None else "", as_json=given["as_json"])
     with nothing_queued(app.journal):
         journal = journal or app.writer()
-    newest = newest_task(journal.connection)
-    share = target.share(album) if target else ""
-    with nothing_queued(app.journal):
-        if names_disk and (made := make_spool(options.spool_folder)):
-            _say_made(app, made)
-        album_id = intake.take_in(journal, where.described, spool_folder, share=share, wants_share=given["wants_share"])
-    return _Queued(journal, intake, where, album_id, newest, options)
+    made = partial(_say_made, app)
+    return queueing.queue(journal, intake, where, spool, wants_share=given["wants_share"], on_made=made), options
 
 
-def _send(app: App, queued: _Queued, given: dict[str, Any]) -> int:
+@contextmanager
+def _connection(app: App, journal: Journal | None) -> Iterator[sqlite3.Connection | None]:
+    """To ask the journal before anything is written; None where there is none."""
+    if journal is not None:
+        yield journal.connection
+    elif (connection := app.reader()) is None:
+        yield None
+    else:
+        with closing(connection):
+            yield connection
+
+
+def _listed(files_from: str | None) -> bytes | None:
+    """The content of a list of files; None without one."""
+    from albumup.errors import UsageError
+
+    try:
+        if files_from is None:
+            return None
+        if files_from == "-":
+            return sys.stdin.buffer.read()
+        with open(files_from, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise UsageError(f"--files-from {files_from!r}: {error.strerror}") from None
+
+
+def _send(app: App, queued: Queued, options: Options, given: PushOptions) -> int:
     """Say what is queued, and upload."""
     from albumup.cli.again import lost_lines, say_link, say_unasked
     from albumup.cli.conclusion import Conclusion
@@ -172,7 +199,7 @@ def _send(app: App, queued: _Queued, given: dict[str, Any]) -> int:
     conclusion.lost = len(again.lost)
     conclusion.shortcomings += unread(intake.survey.folders)
     is_settled = known is not None and not runs.is_unfinished(journal, album_id)
-    code = Session(conclusion, queued.options, is_told_anew=queued.where.is_redefined).run_if_needed()
+    code = Session(conclusion, options, is_told_anew=queued.where.is_redefined).run_if_needed()
     if known is not None and is_settled and given["wants_share"]:
         say_link(app, journal, known, is_asked=again.is_asked)
     return code
@@ -197,84 +224,15 @@ def _say_made(app: App, folder: str) -> None:
     app.screen.complain(f"The folder {new} is new: it was made for the copies, on the disk of {above}")
 
 
-def _spools(app: App, given: dict[str, Any]) -> bool:
-    return bool(app.config.defaults.spool if given["spool"] is None else given["spool"]) or bool(given["spool_dir"])
-
-
-def _roots(paths: tuple[str, ...], files_from: str | None) -> list[Root]:
-    from albumup.errors import UsageError
-    from albumup.photos.scan import open_roots, read_list
-
-    named: list[str | bytes] = list(paths)
-    if files_from is not None:
-        try:
-            if files_from == "-":
-                data = sys.stdin.buffer.read()
-            else:
-                with open(files_from, "rb") as file:
-                    data = file.read()
-        except OSError as error:
-            raise UsageError(f"--files-from {files_from!r}: {error.strerror}") from None
-        named += read_list(data)
-    if not named:
-        raise UsageError("nothing to push", "name a folder: albumup push ./trip")
-    return open_roots(named)
-
-
-def _album_name(given: str | None, roots: list[Root]) -> str:
-    from albumup.errors import UsageError
-
-    name = given
-    if name is None:
-        folders = [root for root in roots if root.is_folder]
-        if len(roots) != 1 or len(folders) != 1:
-            raise UsageError("which album?", "name it: albumup push --album NAME ...")
-        name = os.path.basename(roots[0].path).decode(errors="replace").replace("\ufffd", "_")
-    if why := _unfit(name):
-        raise UsageError(f"{name!r} cannot be an album's name: {why}", "name it: albumup push --album NAME ...")
-    return name
-
-
-def _as_it_is_called(app: App, journal: Journal | None, album: str, folder: bytes) -> str:
-    """The album of a folder: it may be called by another spelling of the folder's name."""
-    from contextlib import closing
-
-    from albumup.photos.spelling import Spelling
-    from albumup.session.journaled import Journaled
-
-    if journal is not None:
-        return Journaled(journal.connection, Spelling()).album(album, folder)
-    if (connection := app.reader()) is None:
-        return album
-    with closing(connection):
-        return Journaled(connection, Spelling()).album(album, folder)
-
-
-def _unfit(name: str) -> str:
-    """Why a text is no name for an album; "" if it is."""
-    import unicodedata
-
-    if not name.strip():
-        return "it is empty"
-    if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
-        return "there is a control character in it, or what is no text"
-    return f"it is longer than {_MOST_NAME} bytes" if len(name.encode()) > _MOST_NAME else ""
-
-
-def _destination(app: App, journal: Journal | None, album: str, given: dict[str, Any]) -> Destination:
-    from contextlib import closing
-
+def _destination(
+    app: App, journal: Journal | None, connection: sqlite3.Connection | None, album: str, given: PushOptions
+) -> Destination:
     from albumup.cli.destination import wanted
     from albumup.session.destination import destination, keep_apart
 
-    asked = wanted(album, given)
     if journal is not None:
         keep_apart(journal, app.config)
-        return destination(journal.connection, app.config, asked)
-    if (connection := app.reader()) is None:
-        return destination(None, app.config, asked)
-    with closing(connection):
-        return destination(connection, app.config, asked)
+    return destination(connection, app.config, wanted(album, given))
 
 
 def _warn(app: App, target: Target) -> None:
@@ -285,7 +243,7 @@ def _warn(app: App, target: Target) -> None:
         app.screen.complain(f"Warning: {escape(warning)}")
 
 
-def _filters(given: dict[str, Any]) -> Filters:
+def _filters(given: PushOptions) -> Filters:
     from albumup.errors import UsageError
     from albumup.photos.filters import Filters
     from albumup.photos.scan import parse_since

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Unpack
 
 import click
 
 from albumup.cli.app import App, pass_app, shared
 from albumup.cli.help import WHAT, command, option
-from albumup.cli.sending import options_of, upload_options
+from albumup.cli.sending import SendingOptions, options_of, upload_options
 
 
 @command(short_help="Go on after any interruption.")
@@ -17,7 +17,7 @@ from albumup.cli.sending import options_of, upload_options
 @upload_options()
 @shared
 @pass_app
-def resume(app: App, /, albums: tuple[str, ...], target: str | None, **given: Any) -> int:
+def resume(app: App, /, albums: tuple[str, ...], target: str | None, **given: Unpack[SendingOptions]) -> int:
     """Settle what was cut off, lift holds, then send all that is waiting.
 
     \b

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from typing import Any
+from typing import Unpack
 
 import click
 
 from albumup.cli.app import App, pass_app, shared
 from albumup.cli.help import WHAT, Whole, command, option
-from albumup.cli.sending import options_of, upload_options
+from albumup.cli.sending import SendingOptions, options_of, upload_options
+
+
+class RetryOptions(SendingOptions):
+    """What was typed; None: nothing."""
+
+    rejected: bool
+    in_doubt: bool
+    rounds: int | None
 
 
 @command("retry-failed", short_help="Give what failed a fresh set of tries (from cron, or by name).")
@@ -23,7 +31,9 @@ from albumup.cli.sending import options_of, upload_options
 @upload_options(patience="not at all")
 @shared
 @pass_app
-def retry_failed(app: App, /, albums: tuple[str, ...], target: str | None, every: bool, **given: Any) -> int:
+def retry_failed(
+    app: App, /, albums: tuple[str, ...], target: str | None, every: bool, **given: Unpack[RetryOptions]
+) -> int:
     """Give failed and missing photos a fresh set of tries, then send all that is waiting.
 
     \b
@@ -48,7 +58,7 @@ def retry_failed(app: App, /, albums: tuple[str, ...], target: str | None, every
     return code
 
 
-def _retried(app: App, names: tuple[str, ...], target: str | None, given: dict[str, Any], *, is_cron: bool) -> int:
+def _retried(app: App, names: tuple[str, ...], target: str | None, given: RetryOptions, *, is_cron: bool) -> int:
     """``is_cron``: without names, so that photos get their rounds and no more."""
     from albumup.cli.albums import opened, say_nothing_to_do
     from albumup.cli.conclusion import Conclusion

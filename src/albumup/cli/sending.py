@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 from albumup.cli.help import HOW, F, Whole, option
 
@@ -13,7 +13,35 @@ if TYPE_CHECKING:
     from albumup.uploader.options import Options
 
 
-def _upload(patience: str) -> Sequence[Callable[..., Any]]:
+T = TypeVar("T")
+
+
+class SendingOptions(TypedDict):
+    """What was typed of how to send; None: nothing."""
+
+    retries: int | None
+    jobs: int | None
+    limit_rate: str | None
+    patience: str | None
+    as_json: bool
+
+
+class AddressOptions(TypedDict):
+    """What was typed of where a push goes; None: nothing."""
+
+    target: str | None
+    url: str | None
+    fields: tuple[str, ...]
+    file_field: str | None
+    headers: tuple[str, ...]
+    auth: str | None
+    token_file: str | None
+    token_env: str | None
+    success_text: str | None
+    failure_text: str | None
+
+
+def _upload(patience: str) -> Sequence[Callable[[F], F]]:
     wait = f"How long to wait for a server that is down ({patience})."
     return (
         option("--retries", group=HOW, type=Whole(0), metavar="N", help="Tries after the first one (3)."),
@@ -35,13 +63,14 @@ def upload_options(patience: str = "5m") -> Callable[[F], F]:
     return added
 
 
-def options_of(app: App, given: dict[str, Any], patience: float | None = None) -> Options:
+def options_of(
+    app: App, given: SendingOptions, *, spool_dir: str | None = None, patience: float | None = None
+) -> Options:
     """How to send: the command's options, else [defaults], else the built-in ones. Raises UsageError, ConfigError.
 
     ``patience``: cron's, in seconds, of a command that is its.
     """
     from albumup.config.file import parse_duration, parse_rate
-    from albumup.errors import UsageError
     from albumup.journal.opening import paths_of
     from albumup.targets.building import check_all
     from albumup.uploader.limits import RateLimit
@@ -50,32 +79,38 @@ def options_of(app: App, given: dict[str, Any], patience: float | None = None) -
     defaults = app.config.defaults
     check_all(app.config)
 
-    def parsed(option: str, parse: Any) -> Any:
-        try:
-            return parse(given[option]) if given.get(option) is not None else None
-        except ValueError as error:
-            raise UsageError(f"--{option.replace('_', '-')}: {error}") from None
-
-    timetable = parsed("limit_rate", parse_rate) or defaults.limit_rate
-    asked = parsed("patience", parse_duration)
+    timetable = _parsed("--limit-rate", given["limit_rate"], parse_rate) or defaults.limit_rate
+    asked = _parsed("--patience", given["patience"], parse_duration)
     if asked is None:
         asked = defaults.patience if patience is None else patience
-    retries = defaults.retries if given.get("retries") is None else given["retries"]
-    jobs = defaults.jobs if given.get("jobs") is None else given["jobs"]
-    spool_folder = given.get("spool_dir") or defaults.spool_dir
-    spool_folder = _own_folder(app, spool_folder) if spool_folder else paths_of(app.journal)["spool"]
-    shown = {"retries": retries, "jobs": jobs, "patience": asked, "limit_rate": given.get("limit_rate")}
+    retries = defaults.retries if given["retries"] is None else given["retries"]
+    jobs = defaults.jobs if given["jobs"] is None else given["jobs"]
+    spool_dir = spool_dir or defaults.spool_dir
+    spool_folder = _own_folder(app, spool_dir) if spool_dir else paths_of(app.journal)["spool"]
+    shown = {"retries": retries, "jobs": jobs, "patience": asked, "limit_rate": given["limit_rate"]}
+    typed = {"retries": given["retries"], "jobs": given["jobs"], "patience": given["patience"]}
+    typed["limit_rate"] = given["limit_rate"]
     return Options(
         retries=retries,
         jobs=jobs,
         patience=asked,
         limit=RateLimit(timetable) if timetable is not None else None,
         spool_folder=spool_folder,
-        is_cron=patience is not None and given.get("patience") is None,
+        is_cron=patience is not None and given["patience"] is None,
         spends_again=patience is None,
         shown=shown,
-        typed=tuple(name for name in shown if given.get(name) is not None),
+        typed=tuple(name for name in shown if typed[name] is not None),
     )
+
+
+def _parsed(option: str, text: str | None, parse: Callable[[str], T]) -> T | None:
+    """The value of an option; None where it was not given."""
+    from albumup.errors import UsageError
+
+    try:
+        return parse(text) if text is not None else None
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from None
 
 
 def _own_folder(app: App, spool_dir: str) -> str:
