@@ -19,7 +19,7 @@ from albumup import errors
 from albumup.config.file import load
 from albumup.journal.states import State
 from albumup.photos import leavings
-from albumup.targets.building import check_all
+from albumup.targets.registry import check_all
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tools"))

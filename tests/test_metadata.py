@@ -29,7 +29,7 @@ from albumup.photos.source import SourceGone
 from albumup.photos.types import TYPES
 from albumup.prepare import taken_of
 from albumup.targets.base import Target
-from albumup.targets.building import build
+from albumup.targets.registry import build
 
 PHOTOS = Path(__file__).parent / "photos"
 SAID = PHOTOS / "metadata"

@@ -641,7 +641,7 @@ def test_what_a_server_closed_just_before_goes_again_on_a_fresh_connection(
 
 
 async def wants_to_keep(client: Client) -> bool:
-    return client.connection._keeping.is_wanted(client.connection._time())
+    return client.connection._keep_alive.is_wanted(client.connection._time())
 
 
 def test_nothing_is_kept_where_a_kept_connection_was_lost(

@@ -17,7 +17,7 @@ from servers import PATIENCE, Script, Server, answer, body, head, send, stall
 from albumup.helpers import Threads
 from albumup.transfer import BLOCK, Fault, Meter, Peer, Request, Sent
 from albumup.transfer.connect import tls_context
-from albumup.transfer.connection import Connection, Keeping
+from albumup.transfer.connection import Connection, KeepAlive
 from albumup.transfer.kernel import Ear
 from albumup.transfer.payload import FilePayload
 from albumup.transfer.wire import SocketNetwork, SocketWire
@@ -361,7 +361,7 @@ def test_a_meter_asks_how_much_has_left(runner: asyncio.Runner, tmp_path: Path) 
     meter = Meter()
 
     async def sending(server: Server) -> None:
-        connection = Connection(server.url, Peer(), SocketNetwork(Threads()), None, Keeping())
+        connection = Connection(server.url, Peer(), SocketNetwork(Threads()), None, KeepAlive())
         descriptor = os.open(photo, os.O_RDONLY)
         payload = FilePayload(descriptor, 16 * BLOCK)
         request = Request("POST", server.url, [])

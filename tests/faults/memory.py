@@ -19,9 +19,9 @@ import time
 from kill_loop import TARGET, Command, Loop
 
 from albumup.body import frame, new_boundary
-from albumup.journal.gathering import Action, Arrival, Gathering, RootFound, add_album
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Body
+from albumup.journal.staging import Action, Arrival, RootFound, Staging, add_album
 from albumup.photos.cards import Medium
 from albumup.photos.pins import read_pins
 
@@ -34,7 +34,7 @@ _PHOTO = b"\xff\xd8\xff\xe0\0\x10JFIF\0".ljust(100, b"\0")
 
 def fill(journal: Journal, folder: str, album: str, count: int) -> None:
     """Queue ``count`` photos below ``folder`` as a push would have, and prepare them all as the preparer would have."""
-    gathering = Gathering(journal)
+    staging = Staging(journal)
     pins = []
     for number in range(count):
         name = f"DSC_{number:06}.JPG"
@@ -47,14 +47,14 @@ def fill(journal: Journal, folder: str, album: str, count: int) -> None:
             os.link(first, path)
         pins.append(read_pins(os.stat(first)))
         found = os.fsencode(path), Medium("", 0), os.fsencode(name), "image/jpeg", pins[-1], ""
-        gathering.add(Arrival(Action.NEW, 0, 0, *found))
+        staging.add(Arrival(Action.NEW, 0, 0, *found))
     root = RootFound(os.fsencode(folder), "", 0, True)
     boundary = new_boundary()
     framed = frame([], "file", "NAME", "image/jpeg", boundary)
     digests = {"sha256": hashlib.sha256(_PHOTO).hexdigest()}
     with journal.transaction():
         album_id = add_album(journal, album, TARGET, None)
-        gathering.take_in(album_id, [root], spool=False)
+        staging.take_in(album_id, [root], spool=False)
         for number, row in enumerate(journal.rows("select id from task order by id")):
             name = f"DSC_{number:06}.JPG"
             head = framed.head.replace(b"NAME", name.encode())

@@ -7,13 +7,13 @@ import os
 from pathlib import Path
 
 import pytest
-from test_gathering import BOUNDARY, ROOT, arrival, body_for, prepare_all, push, settle
+from test_staging import BOUNDARY, ROOT, arrival, body_for, prepare_all, push, settle
 
 from albumup.errors import UsageError
 from albumup.journal import runs
 from albumup.journal.admin import Cancelled, cancel, forget
-from albumup.journal.gathering import Action, RootFound
 from albumup.journal.journal import Journal
+from albumup.journal.staging import Action, RootFound
 from albumup.journal.states import State
 
 UNSENT = [State.PENDING, State.FAILED, State.REJECTED, State.MISSING, State.IN_DOUBT]

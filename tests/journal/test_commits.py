@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from test_gathering import BOUNDARY, arrival, prepare_all, push
+from test_staging import BOUNDARY, arrival, prepare_all, push
 
 from albumup.errors import LocalError
 from albumup.helpers import Threads

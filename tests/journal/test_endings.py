@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from test_gathering import arrival, push, settle
+from test_staging import arrival, push, settle
 
 from albumup.cli.endings import commands_for, summary
 from albumup.cli.names import Names

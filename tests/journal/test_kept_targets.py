@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from test_gathering import BOUNDARY, arrival, body_for, prepare_all, push
+from test_staging import BOUNDARY, arrival, body_for, prepare_all, push
 
 from albumup.config.file import TargetTable, target_from_options
 from albumup.journal import definitions, framing, runs
 from albumup.journal.admin import forget
 from albumup.journal.definitions import Described
-from albumup.journal.gathering import add_album
 from albumup.journal.journal import Journal
 from albumup.journal.schema import APPLICATION_ID, MIGRATIONS
+from albumup.journal.staging import add_album
 from albumup.journal.states import Prepared
 
 UP = "https://club.example/up"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
-from journal.test_gathering import arrival, push
+from journal.test_staging import arrival, push
 
 from albumup.journal.journal import Journal
 from albumup.journal.reading import json_rows, paths, text_rows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from test_gathering import BOUNDARY, arrival, body_for, push
+from test_staging import BOUNDARY, arrival, body_for, push
 
 from albumup.body import sent_name
 from albumup.journal import runs

@@ -15,7 +15,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from test_gathering import BOUNDARY, arrival, prepare_all, push
+from test_staging import BOUNDARY, arrival, prepare_all, push
 
 from albumup.errors import ConfigError, LocalError
 from albumup.journal import opening, schema

@@ -22,13 +22,13 @@ from hypothesis.stateful import (
     rule,
 )
 from msgspec import structs
-from test_gathering import BOUNDARY, arrival, body_for, push
+from test_staging import BOUNDARY, arrival, body_for, push
 
 from albumup.journal import copies, framing, pauses, runs
 from albumup.journal.admin import cancel, forget
-from albumup.journal.gathering import Action
 from albumup.journal.journal import Journal, LostTask
 from albumup.journal.rows import Framed
+from albumup.journal.staging import Action
 from albumup.journal.states import DONE, TRANSITIONS, WANTING, State, sources_of
 from albumup.photos.pins import Pins
 

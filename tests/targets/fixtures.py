@@ -20,7 +20,7 @@ from albumup.config.file import load
 from albumup.receive import Receiver, Store, album_folder_name
 from albumup.receive.names import photo_name
 from albumup.targets.base import Asked, Photo, Target
-from albumup.targets.building import build
+from albumup.targets.registry import build
 from albumup.transfer import Answer
 from albumup.uploader.alone import Alone, read_alone
 

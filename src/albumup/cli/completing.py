@@ -203,7 +203,7 @@ def _commands(_: click.Context) -> list[str]:
 
 
 def _kinds(_: click.Context) -> list[str]:
-    from albumup.targets.building import kinds
+    from albumup.targets.registry import kinds
 
     return kinds()
 

@@ -72,7 +72,7 @@ def options_of(
     """
     from albumup.config.file import parse_duration, parse_rate
     from albumup.journal.opening import paths_of
-    from albumup.targets.building import check_all
+    from albumup.targets.registry import check_all
     from albumup.uploader.limits import RateLimit
     from albumup.uploader.options import Options
 

@@ -26,7 +26,7 @@ from albumup.journal.opening import CorruptJournal, check_whole, paths_of
 from albumup.session.aside import aside
 from albumup.session.signals import GRACE, Handlers
 from albumup.targets.base import Target
-from albumup.targets.building import build, rebuild
+from albumup.targets.registry import build, rebuild
 from albumup.uploader.events import Event, FramedAnew
 from albumup.uploader.options import Draining, Options, Stop
 from albumup.uploader.spooling import sweep

@@ -29,7 +29,7 @@ def share(app: App, /, album: str, target: str | None) -> int:
     from albumup.cli.words import shown_name
     from albumup.journal.runs import target_definitions
     from albumup.session import sharing
-    from albumup.targets.building import build
+    from albumup.targets.registry import build
 
     found = opened(app, [album], target)
     assert found is not None  # without a journal there is no such album

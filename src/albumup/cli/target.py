@@ -38,7 +38,7 @@ def list_targets(app: App, /) -> int:
     from albumup.cli.screen import put_table
     from albumup.config.file import TargetTable
     from albumup.errors import ConfigError
-    from albumup.targets.building import INBOX, default_target, inbox_folder
+    from albumup.targets.registry import INBOX, default_target, inbox_folder
 
     kept = {name: TargetTable.from_json(text) for name, text in kept_targets(app).items()}
     try:
@@ -70,7 +70,7 @@ def show(app: App, /, name: str) -> int:
     from albumup.cli.screen import put
     from albumup.config.settings import warnings
     from albumup.config.token_source import masked
-    from albumup.targets.building import inbox_folder, settings_for, table_of
+    from albumup.targets.registry import inbox_folder, settings_for, table_of
 
     table = table_of(name, app.config, kept_targets(app))
     if table is None:
@@ -104,8 +104,8 @@ def check(app: App, /, name: str | None) -> int:
     from albumup.cli.destination import kept_targets
     from albumup.cli.escaping import escape
     from albumup.cli.words import ended
-    from albumup.targets.building import default_target, inbox_folder, table_of
     from albumup.targets.inbox import look_at
+    from albumup.targets.registry import default_target, inbox_folder, table_of
 
     name = name or default_target(app.config)
     if table_of(name, app.config, kept_targets(app)) is None:
@@ -165,7 +165,7 @@ def try_(app: App, /, name: str, photo: str) -> int:
 
 def _built(app: App, name: str) -> Any:
     from albumup.cli.destination import kept_targets
-    from albumup.targets.building import build
+    from albumup.targets.registry import build
 
     return build(name, app.config, kept_targets(app))
 

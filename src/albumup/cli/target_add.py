@@ -49,7 +49,7 @@ def add(
     from albumup.config.file import TargetTable, shown
     from albumup.config.token_source import read_token
     from albumup.config.writing import add_target, drop_token, keep_token
-    from albumup.targets.building import settings_for, tried, wants_token
+    from albumup.targets.registry import settings_for, tried, wants_token
 
     app.makes_config = True
     given = {"token_file": _absolute(token_file), "token_env": token_env, "ca_file": _absolute(ca_file)}
@@ -119,7 +119,7 @@ def _address(url: str | None) -> str:
 
 
 def _kind(url: str, kind: str | None, ca_file: str | None) -> tuple[str, str]:
-    from albumup.targets.building import looked_at, recognised
+    from albumup.targets.registry import looked_at, recognised
 
     if kind is not None:
         sent = looked_at(url, ca_file)

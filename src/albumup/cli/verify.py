@@ -78,7 +78,7 @@ def _verify_one(app: App, journal: Journal, album: Album, *, deep: bool, printed
     from albumup.session.verify.findings import Kind, Outcome
     from albumup.session.verify.here import look_here, pushed_folders
     from albumup.session.verify.there import look_there
-    from albumup.targets.building import build
+    from albumup.targets.registry import build
 
     say = put if printed is None else app.screen.complain
     title = words.title_of(journal, album)

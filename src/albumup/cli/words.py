@@ -11,7 +11,7 @@ from albumup.config.file import shown
 from albumup.journal import reading, runs
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
-from albumup.targets.building import INBOX, inbox_folder
+from albumup.targets.registry import INBOX, inbox_folder
 
 
 def shown_name(album: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from msgspec import Struct, field
 
 from albumup.errors import AlbumupError
-from albumup.journal.gathering import Arrival
+from albumup.journal.staging import Arrival
 from albumup.photos.file_names import text_of
 from albumup.photos.source import AnotherVolume, SourceChanged, SourceGone, read_source
 from albumup.targets.base import Asked, Target, Unasked, VerdictKind

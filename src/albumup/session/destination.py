@@ -16,7 +16,7 @@ from albumup.journal.journal import Journal
 from albumup.journal.runs import target_definitions
 from albumup.photos.file_names import quoted
 from albumup.targets.base import Target
-from albumup.targets.building import INBOX, build, default_target, table_of
+from albumup.targets.registry import INBOX, build, default_target, table_of
 
 
 class ByUrl(Struct, frozen=True):

@@ -13,18 +13,18 @@ from albumup.disk import existing, room_in
 from albumup.errors import LocalError, UsageError
 from albumup.journal import framing
 from albumup.journal.definitions import Described, target_of
-from albumup.journal.gathering import (
+from albumup.journal.journal import Journal
+from albumup.journal.staging import (
     Action,
     Arrival,
-    Gathering,
     Known,
     RootFound,
+    Staging,
     add_album,
     album_id_of,
     known_photos,
     sidecar_with_photo,
 )
-from albumup.journal.journal import Journal
 from albumup.journal.states import DONE, State
 from albumup.photos.cards import device_at
 from albumup.photos.file_names import bytes_of
@@ -132,18 +132,18 @@ class Intake:
         Raises UsageError, ConfigError, LocalError; then nothing is queued.
         """
         self.look_into(journal.connection)
-        gathering = Gathering(journal)
+        staging = Staging(journal)
         server = self._server
         if server is not None and server.takes_sidecars:
-            self._goes_along = self._sidecars_into(gathering)
+            self._goes_along = self._sidecars_into(staging)
         for arrival in self.arrivals():
-            gathering.add(arrival)
+            staging.add(arrival)
         if server is not None and server.takes_sidecars:
-            self.survey.sidecars = gathering.match_sidecars(lambda path: self._skip(Skipped(path, SkipReason.SIDECAR)))
+            self.survey.sidecars = staging.match_sidecars(lambda path: self._skip(Skipped(path, SkipReason.SIDECAR)))
         if server is not None and server.pairs_live:
-            self._hear(gathering)
+            self._hear(staging)
         if spool_folder is not None:
-            _check_room(spool_folder, gathering.bytes)
+            _check_room(spool_folder, staging.bytes)
         roots = []
         for root in self._roots:
             folder, medium = root.path, self._place(root, root.volume).new
@@ -156,8 +156,8 @@ class Intake:
             album_id = add_album(journal, self.album, self.target, described, share)
             if server is not None:  # an uploader at work sees by this that it is defined otherwise now
                 framing.define(journal, target_of(journal, album_id), server.fingerprint, server.kept)
-            gathering.take_in(album_id, roots, spool=spool_folder is not None)
-            self.survey.live, self.survey.requeued = gathering.joined, gathering.requeued
+            staging.take_in(album_id, roots, spool=spool_folder is not None)
+            self.survey.live, self.survey.requeued = staging.joined, staging.requeued
             if wants_share:
                 journal.want_share(album_id)
         journal.expect_in_place()
@@ -186,7 +186,7 @@ class Intake:
         found = sidecar_with_photo(self._connection, self._album_id, path)
         return found is not None and (not found.sent or digest_of_sidecar(path) == found.sha256)
 
-    def _sidecars_into(self, gathering: Gathering) -> Callable[[bytes], bool]:
+    def _sidecars_into(self, staging: Staging) -> Callable[[bytes], bool]:
         """How each XMP file is taken: it is gathered with its photo, whichever that is.
 
         One that was sent before may be it: then it goes with no other.
@@ -199,20 +199,20 @@ class Intake:
             folder, name = os.path.split(path)
             names = set(folders.beside(path))
             if self._album_id is not None:
-                names |= set(map(os.path.basename, gathering.photos_beside(self._album_id, path)))
+                names |= set(map(os.path.basename, staging.photos_beside(self._album_id, path)))
             owner = owner_of(name, names)
             if owner is None or not fits(path):
                 return False
-            gathering.add_sidecar(path, os.path.join(folder, owner))
+            staging.add_sidecar(path, os.path.join(folder, owner))
             return True
 
         return gather
 
-    def _hear(self, gathering: Gathering) -> None:
+    def _hear(self, staging: Staging) -> None:
         """Find out which stills and clips are live photos."""
         folders = [root.path for root in self._roots if root.is_folder]
         files_in = {os.path.dirname(root.path) for root in self._roots if not root.is_folder}
-        self.survey.maybe_live = pairing.read(gathering.halves(self._album_id), folders, files_in)
+        self.survey.maybe_live = pairing.read(staging.halves(self._album_id), folders, files_in)
 
     def _skip(self, item: Skipped) -> None:
         """Count what is not sent, and tell of it."""

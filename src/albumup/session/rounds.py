@@ -14,7 +14,7 @@ from albumup.journal.rounds import Candidate
 from albumup.journal.rows import Album
 from albumup.journal.states import State
 from albumup.retry import LADDER, round_is_due
-from albumup.targets.building import kind_of, settings_for, table_of
+from albumup.targets.registry import kind_of, settings_for, table_of
 
 
 class Wanted(Struct, frozen=True):

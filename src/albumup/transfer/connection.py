@@ -42,7 +42,7 @@ _FIXED = (
 def _nothing() -> None: ...
 
 
-class Keeping:
+class KeepAlive:
     """Whether a server's connections are worth keeping from photo to photo: learned by all connections to it.
 
     Times are the loop's.
@@ -86,7 +86,7 @@ class Connection:
         peer: Peer,
         network: Network,
         throttle: Throttle | None = None,
-        keeping: Keeping | None = None,
+        keep_alive: KeepAlive | None = None,
     ) -> None:
         """For use in the running loop. Raises ConfigError for a proxy that cannot be read, or certificates."""
         self._time = asyncio.get_running_loop().time
@@ -97,7 +97,7 @@ class Connection:
         self._peer = peer
         self._network = network
         self._throttle = throttle
-        self._keeping = keeping or Keeping()
+        self._keep_alive = keep_alive or KeepAlive()
         self._proxy = None if peer.direct else proxy_for(url)
         self._context = shared_tls_context(peer.ca_file) if self._is_secure else None
         self._wire: Wire | None = None
@@ -147,12 +147,12 @@ class Connection:
             return False
         idle = self._time() - (self._connected_at if self._used_at is None else self._used_at)
         probation = 0.0
-        if self._used_at is not None and not self._keeping.is_proven and not self._peer.direct:
+        if self._used_at is not None and not self._keep_alive.is_proven and not self._peer.direct:
             probation = max(0.0, _PROBATION_SECONDS - idle)
         if idle > IDLE_SECONDS:
             self.close()
         elif probation and await self._wire.wait(writing=False, seconds=probation):
-            self._keeping.lost(self._time())
+            self._keep_alive.lost(self._time())
             self.close()
         elif self._wire.has_spoken():
             self.close()
@@ -209,9 +209,9 @@ class Connection:
             if not is_used or sent.fault is Fault.CUT:
                 return sent
             if sent.answer is not None and not sent.early:
-                self._keeping.is_proven = True
+                self._keep_alive.is_proven = True
                 return sent
-            self._keeping.lost(self._time())
+            self._keep_alive.lost(self._time())
             is_unbelieved = exchange.is_heard and not sent.whole
             if is_unbelieved or exchange.took_nothing(whole=sent.whole):
                 return None
@@ -219,7 +219,7 @@ class Connection:
         finally:
             exchange.end()
             now = self._time()
-            if keep and self._keeping.is_wanted(now):
+            if keep and self._keep_alive.is_wanted(now):
                 self._used_at = now
             else:
                 self.close()

@@ -223,7 +223,7 @@ class AlbumWork:
         return link.url
 
 
-class Keeper:
+class AlbumKeeper:
     """Does the work of a run's albums, beside the sending."""
 
     def __init__(self, run: Run) -> None:

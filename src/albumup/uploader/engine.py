@@ -12,13 +12,13 @@ from albumup.journal import pauses, runs
 from albumup.journal.journal import Journal
 from albumup.journal.opening import checkpoint_here
 from albumup.targets.base import Target
-from albumup.uploader.albums import Keeper
+from albumup.uploader.albums import AlbumKeeper
 from albumup.uploader.events import Listener, Pause, Progress, Upload
 from albumup.uploader.former import Rebuild
 from albumup.uploader.options import Draining, Options, RunEnd, Stop
 from albumup.uploader.prepare import Preparer
 from albumup.uploader.queue import TICK
-from albumup.uploader.reconcile import Asker
+from albumup.uploader.reconcile import Reconciler
 from albumup.uploader.run import Run
 from albumup.uploader.scope import Scope
 from albumup.uploader.spooling import sweep
@@ -94,7 +94,7 @@ class Engine:
         """What goes on side by side."""
         run = self._run
         uploads = [Uploader(run, slot).work for slot in run.queue.slots]
-        return [Preparer(run).work, Asker(run).work, Keeper(run).work, *uploads]
+        return [Preparer(run).work, Reconciler(run).work, AlbumKeeper(run).work, *uploads]
 
     async def _guarded(self, part: Callable[[], Awaitable[None]]) -> None:
         """One of several that go on side by side: whatever ends it, the run must hear of it."""

@@ -29,7 +29,7 @@ _MOST = 5000
 """Photos in one question."""
 _SEEN_AT_A_TIME = 32
 """Originals looked at before what was seen is journaled."""
-_LONGEST_GATHERING = 2.0
+_LONGEST_WAIT = 2.0
 """Seconds for which photos are gathered for one question while they are still being read."""
 
 
@@ -44,7 +44,7 @@ class _Question:
     is_former: bool = False
 
 
-class Asker:
+class Reconciler:
     """Asks targets about the tasks whose time to be asked about has come."""
 
     def __init__(self, run: Run) -> None:
@@ -52,7 +52,7 @@ class Asker:
         self._loop = asyncio.get_running_loop()
         self._https: dict[Target, Http] = {}
         self._next = 0.0
-        self._gathering = _LOOK_SECONDS / 4
+        self._waits = _LOOK_SECONDS / 4
 
     async def work(self) -> None:
         run = self._run
@@ -78,8 +78,8 @@ class Asker:
             found += self._doubts(journal, upstream, journal.doubts_due(album.id, now, _MOST))
             if self._asks_first(journal, upstream, album.id) and (due := journal.unasked(album.id, _MOST)):
                 found.append(_Question(upstream, due, before=True))
-                self._next = self._loop.time() + self._gathering
-                self._gathering = min(2 * self._gathering, _LONGEST_GATHERING)
+                self._next = self._loop.time() + self._waits
+                self._waits = min(2 * self._waits, _LONGEST_WAIT)
             if found and found[-1].tasks[0].album_id == album.id:
                 run.asking.add(album.id)
         return found

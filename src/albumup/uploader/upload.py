@@ -336,7 +336,7 @@ class Uploader:
         if connection is None:
             run = self._run
             connection = self._connections[upstream.target] = Connection(
-                request.url, upstream.target.peer, run.world.network, run.options.limit, upstream.keeping
+                request.url, upstream.target.peer, run.world.network, run.options.limit, upstream.keep_alive
             )
         at_once = await connection.takes_at_once(len(head) + payload.size + len(body.tail))
         if not at_once:

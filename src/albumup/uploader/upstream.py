@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from albumup.journal.rows import Task
 from albumup.retry import Finding, Rules
 from albumup.targets.base import Target
-from albumup.transfer.connection import Keeping
+from albumup.transfer.connection import KeepAlive
 from albumup.uploader.breaker import SAME_REFUSALS, Breaker
 from albumup.uploader.line_watch import LineWatch, Verdicts
 
@@ -45,7 +45,7 @@ class Upstream:
         self.breaker = breaker
         self.definition = definition
         """The journal's number of its definition: bodies framed under another one are framed anew."""
-        self.keeping = Keeping()
+        self.keep_alive = KeepAlive()
         self.is_journaled = breaker.proven
         """The journal knows that the target has accepted a photo."""
         self.is_ready = not target.keeps_albums

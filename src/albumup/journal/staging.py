@@ -89,7 +89,7 @@ class Arrival(Struct, frozen=True):
 _STATES = {state.value: state for state in State}
 
 
-class Gathering:
+class Staging:
     """The photos of one push, on the journal's own connection."""
 
     def __init__(self, journal: Journal) -> None:

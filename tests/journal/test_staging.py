@@ -11,20 +11,20 @@ from msgspec.structs import replace
 
 from albumup.journal import media
 from albumup.journal.admin import forget
-from albumup.journal.gathering import (
+from albumup.journal.journal import Journal
+from albumup.journal.rows import Body, Task
+from albumup.journal.runs import roots_of, tally
+from albumup.journal.staging import (
     Action,
     Arrival,
-    Gathering,
     Known,
     RootFound,
+    Staging,
     add_album,
     album_id_of,
     known_photos,
     shown,
 )
-from albumup.journal.journal import Journal
-from albumup.journal.rows import Body, Task
-from albumup.journal.runs import roots_of, tally
 from albumup.journal.states import State
 from albumup.photos.cards import Medium
 from albumup.photos.pins import Pins
@@ -46,12 +46,12 @@ def push(
     roots: tuple[RootFound, ...] = (ROOT,), spool: bool = False,
 ) -> int:  # fmt: skip
     """Take arrivals in as one push does; the album's id."""
-    gathering = Gathering(journal)
+    staging = Staging(journal)
     for one in arrivals:
-        gathering.add(one)
+        staging.add(one)
     with journal.transaction():
         album_id = add_album(journal, album, target, None)
-        gathering.take_in(album_id, roots, spool=spool)
+        staging.take_in(album_id, roots, spool=spool)
     return album_id
 
 
@@ -104,12 +104,12 @@ def known(journal: Journal, name: bytes = b"1.jpg") -> Known:
 
 
 def test_new_photos_are_queued_in_the_order_they_were_found(journal: Journal) -> None:
-    gathering = Gathering(journal)
+    staging = Staging(journal)
     for name in (b"10.jpg", b"2.jpg", b"1.jpg"):
-        gathering.add(arrival(name, size=50))
-    assert (gathering.queued, gathering.bytes) == (3, 150)
+        staging.add(arrival(name, size=50))
+    assert (staging.queued, staging.bytes) == (3, 150)
     with journal.transaction():
-        gathering.take_in(add_album(journal, "trip", "home", None), [ROOT], spool=False)
+        staging.take_in(add_album(journal, "trip", "home", None), [ROOT], spool=False)
     rows = journal.rows("select path, state, size, attempts from v_tasks order by id")
     assert [tuple(row) for row in rows] == [
         (f"/photos/trip/{name}.jpg", "pending", 50, 0) for name in ("10", "2", "1")
@@ -130,10 +130,10 @@ def test_an_unreadable_photo_is_missing_with_its_reason(journal: Journal) -> Non
 
 
 def test_nothing_is_queued_when_the_push_ends_before_its_commit(journal: Journal) -> None:
-    gathering = Gathering(journal)
-    gathering.add(arrival())
+    staging = Staging(journal)
+    staging.add(arrival())
     with pytest.raises(KeyboardInterrupt), journal.transaction():
-        gathering.take_in(add_album(journal, "trip", "home", None), [ROOT], spool=False)
+        staging.take_in(add_album(journal, "trip", "home", None), [ROOT], spool=False)
         raise KeyboardInterrupt
     assert [journal.rows(f"select * from {table}") for table in ("album", "photo", "task", "tally", "root")] == [[]] * 5
 
@@ -191,12 +191,12 @@ def test_another_volume_at_the_same_path_is_another_photo(journal: Journal) -> N
 
 def test_two_pushes_that_looked_at_the_same_time_make_one_task_a_photo(journal: Journal, tmp_path: Path) -> None:
     other = Journal(str(tmp_path / "journal.db"))
-    both = [Gathering(journal), Gathering(other)]
-    for gathering in both:
-        gathering.add(arrival())
-    for gathering, its in zip(both, (journal, other), strict=True):
+    both = [Staging(journal), Staging(other)]
+    for staging in both:
+        staging.add(arrival())
+    for staging, its in zip(both, (journal, other), strict=True):
         with its.transaction():
-            gathering.take_in(add_album(its, "trip", "home", None), [ROOT], spool=False)
+            staging.take_in(add_album(its, "trip", "home", None), [ROOT], spool=False)
     other.close()
     assert len(journal.rows("select 1 from task")) == 1
 
@@ -204,12 +204,12 @@ def test_two_pushes_that_looked_at_the_same_time_make_one_task_a_photo(journal: 
 @pytest.mark.parametrize("action", [Action.REPIN, Action.REDO, Action.BACK, Action.AGAIN])
 def test_a_photo_that_was_forgotten_while_the_push_looked_is_new(journal: Journal, action: Action) -> None:
     album_id = push(journal, [arrival()])
-    gathering = Gathering(journal)
-    gathering.add(arrival(action=action, task_id=only_task(journal)))
+    staging = Staging(journal)
+    staging.add(arrival(action=action, task_id=only_task(journal)))
     with journal.transaction():
         forget(journal, album_id)
     with journal.transaction():
-        gathering.take_in(add_album(journal, "trip", "home", None), [ROOT], spool=False)
+        staging.take_in(add_album(journal, "trip", "home", None), [ROOT], spool=False)
     assert [row["state"] for row in journal.rows("select state from task")] == ["pending"]
 
 
@@ -297,9 +297,9 @@ def test_other_metadata_and_the_same_bytes_change_the_pins_and_nothing_else(jour
     task_id = only_task(journal)
     prepare(journal, task_id)
     settle(journal, task_id, state)
-    gathering = Gathering(journal)
-    gathering.add(arrival(action=Action.REPIN, task_id=task_id, mtime_ns=77))
-    assert (gathering.queued, gathering.bytes) == (0, 0)
+    staging = Staging(journal)
+    staging.add(arrival(action=Action.REPIN, task_id=task_id, mtime_ns=77))
+    assert (staging.queued, staging.bytes) == (0, 0)
     push(journal, [arrival(action=Action.REPIN, task_id=task_id, mtime_ns=77)])
     task = journal.task(task_id)
     assert task is not None
@@ -397,9 +397,9 @@ def test_a_running_uploader_can_commit_while_a_push_looks(journal: Journal, tmp_
     uploader.connection.execute("pragma busy_timeout = 0")
     push(journal, [arrival()])
     prepare_all(journal)
-    gathering = Gathering(journal)
+    staging = Staging(journal)
     for number in range(3000):
-        gathering.add(arrival(b"more%d.jpg" % number))
+        staging.add(arrival(b"more%d.jpg" % number))
     with uploader.transaction():
         uploader.start(1, 1, BOUNDARY)
     uploader.close()
