@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from albumup.cli.escaping import escape
 from albumup.cli.layout import shortened
-from albumup.journal import media
+from albumup.journal import reading
 
 if TYPE_CHECKING:
     from albumup.journal.journal import Journal
@@ -64,10 +64,10 @@ class Names:
         """The folder below which all photos lie; its index makes that a matter of two looks an album."""
         ends: list[bytes] = []
         for album_id in ids:
-            ends += map(os.path.dirname, media.ends(self._journal.connection, album_id) or ())
+            ends += map(os.path.dirname, reading.ends(self._journal.connection, album_id) or ())
         return os.path.commonpath(ends) if ends else b""
 
     def _twins(self, ids: list[int], path: bytes) -> list[bytes]:
         """Other photos of the same base name."""
         connection = self._journal.connection
-        return [twin for album_id in ids for twin in media.twins(connection, album_id, path, _MOST_TWINS)]
+        return [twin for album_id in ids for twin in reading.twins(connection, album_id, path, _MOST_TWINS)]

@@ -80,24 +80,6 @@ def names_in(connection: sqlite3.Connection, album_id: int, folder: bytes) -> li
     return [os.path.basename(path) for (path,) in rows if os.path.dirname(path) == folder]
 
 
-def ends(connection: sqlite3.Connection, album_id: int) -> tuple[bytes, bytes] | None:
-    """The first and the last path of an album's photos; None if it has none."""
-    first, last = connection.execute(
-        "select min(path), max(path) from photo where album_id = ?", (album_id,)
-    ).fetchone()
-    return None if first is None else (first, last)
-
-
-def twins(connection: sqlite3.Connection, album_id: int, path: bytes, most: int) -> list[bytes]:
-    """The paths of other photos of an album that have the same base name."""
-    end = b"/" + os.path.basename(path)
-    rows = connection.execute(
-        "select distinct path from photo where album_id = ? and substr(path, ?) = ? and path <> ? limit ?",
-        (album_id, -len(end), end, path, most),
-    )
-    return [row[0] for row in rows.fetchall()]
-
-
 def photos_of(connection: sqlite3.Connection, path: bytes, medium: Medium) -> Iterator[Seen]:
     """The photos of a medium below a folder, whatever their album and state."""
     for album_id in albums(connection):

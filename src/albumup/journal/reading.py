@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -49,6 +50,24 @@ def has_twin(connection: sqlite3.Connection, album: str, album_id: int) -> bool:
     """Is there another album of that name, on another target?"""
     found = connection.execute("select 1 from album where name = ? and id <> ?", (album, album_id))
     return found.fetchone() is not None
+
+
+def ends(connection: sqlite3.Connection, album_id: int) -> tuple[bytes, bytes] | None:
+    """The first and the last path of an album's photos; None if it has none."""
+    first, last = connection.execute(
+        "select min(path), max(path) from photo where album_id = ?", (album_id,)
+    ).fetchone()
+    return None if first is None else (first, last)
+
+
+def twins(connection: sqlite3.Connection, album_id: int, path: bytes, most: int) -> list[bytes]:
+    """The paths of other photos of an album that have the same base name."""
+    end = b"/" + os.path.basename(path)
+    rows = connection.execute(
+        "select distinct path from photo where album_id = ? and substr(path, ?) = ? and path <> ? limit ?",
+        (album_id, -len(end), end, path, most),
+    )
+    return [row[0] for row in rows.fetchall()]
 
 
 def newest_task(connection: sqlite3.Connection) -> int:

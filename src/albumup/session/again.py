@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from enum import Enum
 
@@ -17,7 +16,6 @@ from albumup.journal.rows import Album
 from albumup.journal.states import DONE
 from albumup.journal.there import placed
 from albumup.targets.base import NotAllowed, Target, Unasked
-from albumup.uploader.albums import AlbumWork, directly
 
 
 class Again(Struct, frozen=True):
@@ -37,6 +35,10 @@ def look_again(
 
     Work that turns out to be owed is journaled, for the run that follows. Nothing is asked while somebody is uploading.
     """
+    import asyncio
+
+    from albumup.uploader.albums import AlbumWork, directly  # most pushes ask nothing
+
     lock = FileLock(paths_of(journal.path)["lock"])
     if not runs.tally(journal, album.id).count(*DONE) or not lock.take(0.0):
         return Again()
