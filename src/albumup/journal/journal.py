@@ -453,20 +453,20 @@ class Journal:
             (*seen, task_id, *seen),
         )
 
-    def prepare_again(self, task_id: int, now: Pins | None = None, *, maybe_twice: bool = False) -> None:
+    def prepare_again(self, task_id: int, now: Pins | None = None) -> None:
         """The source has other bytes: a pending task loses its body and starts afresh, with fresh tries.
 
-        ``now``: how the photo looks since it was edited, where that is known. ``maybe_twice``: those bytes may be
-        there already. What was marked because of a doubt stays marked: it may be edited back.
+        ``now``: how the photo looks since it was edited, where that is known. What was marked because of a doubt stays
+        marked: it may be there as it is now, or be edited back.
 
         LostTask if it is no longer pending.
         """
         changed = self.connection.execute(
             "update task set prepared = 0, tries = 0, frees = 0, next_at = 0,"
-            " maybe_twice = max(?, maybe_twice and exists"
-            " (select 1 from attempt where task_id = task.id and outcome = 'in_doubt'))"
+            " maybe_twice = maybe_twice and exists"
+            " (select 1 from attempt where task_id = task.id and outcome = 'in_doubt')"
             " where id = ? and state = 'pending'",
-            (maybe_twice, task_id),
+            (task_id,),
         )
         if changed.rowcount != 1:
             raise LostTask(task_id)

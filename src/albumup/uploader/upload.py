@@ -37,6 +37,7 @@ _ASK_SECONDS = 20.0
 _OPEN_SECONDS = 2.0
 """How long a photo that is sent into a pause may take to be opened."""
 _MOST_WORDS = 300
+_TOUCHED = "it was touched while it was sent: what the server has may be other bytes"
 _MAY_BE_THERE = (Outcome.UPLOADED, Outcome.DUPLICATE, Outcome.IN_DOUBT)
 _ACCEPTED = (Outcome.UPLOADED, Outcome.DUPLICATE)
 
@@ -74,12 +75,12 @@ class _Attempt:
             self.is_whole = False
             self._commits.note(lambda journal: journal.stayed(self.id))
 
-    def end_free(self, journal: Journal, error: str, reason: str = "", *, outcome: Outcome = Outcome.FREE) -> None:
+    def end_free(self, journal: Journal, error: str, reason: str = "") -> None:
         """If it had begun, it costs nothing, and its task waits again, for a ``reason``. LostTask."""
         if self.has_begun:
             if not self.id:
                 raise LostTask(self._task.id)
-            journal.end_attempt(self.id, outcome, error=error)
+            journal.end_attempt(self.id, Outcome.FREE, error=error)
             journal.move(self._task.id, State.PENDING, reason)
 
     def _start(self, journal: Journal, *, whole: bool = False) -> None:
@@ -289,6 +290,10 @@ class Uploader:
     async def _lost_source(self, one: _Sending, source: Source, fault: SourceChanged | SourceGone | Unreadable) -> None:
         """It changed, or could not be read to its end, after the attempt began."""
         one.attempt.begin()
+        if one.may_be_there:
+            finding = Finding(Outcome.IN_DOUBT, f"{_TOUCHED} ({fault})")
+            self._finish(one, End(finding, None, one.attempt.began, self._run.world.chance(), is_free=True))
+            return
         if one.body.spool:  # the copy; opening it again finds the way on
             self._once_more(one, f"its copy could not be sent: {fault}")
             return
@@ -469,21 +474,13 @@ class Uploader:
             run.outcomes.tell(Recorded(*about, step.state, step.reason or None, task.size, asks_in))
 
     def _prepare_again(self, one: _Sending, words: str, now: os.stat_result | None) -> None:
-        """The source has other bytes now: the task starts afresh; but for one that is never sent twice, and that the
-        server may have as it is now."""
-        run, task, attempt, rules = self._run, one.task, one.attempt, one.upstream.rules
-        is_risky = one.may_be_there and not rules.can_ask and rules.resend != "safe"
-        if is_risky and rules.resend == "never":
-            finding = Finding(Outcome.IN_DOUBT, f"edited while it was sent, the server may have either: {words}")
-            self._finish(one, End(finding, None, attempt.began, 0.0, is_free=True))
-            return
+        """The source has other bytes now: the task starts afresh."""
+        run, task, attempt = self._run, one.task, one.attempt
         run.queue.end(one.upstream, task)
 
         def record(journal: Journal) -> None:
-            error, reason = f"the source changed: {words}", f"changed, and prepared again: {words}"
-            attempt.end_free(journal, error, reason, outcome=Outcome.IN_DOUBT if is_risky else Outcome.FREE)
-            pins = read_pins(now) if now is not None else None
-            journal.prepare_again(task.id, pins, maybe_twice=is_risky)
+            attempt.end_free(journal, f"the source changed: {words}", f"changed, and prepared again: {words}")
+            journal.prepare_again(task.id, read_pins(now) if now is not None else None)
 
         def recorded() -> None:
             run.queue.to_prepare.ring()
@@ -546,7 +543,7 @@ def _doubted(finding: Finding) -> Finding:
     """A yes to bytes that were perhaps not the journaled ones: sendfile's pages can change in the socket's queue."""
     if finding.outcome not in _ACCEPTED:
         return finding
-    return Finding(Outcome.IN_DOUBT, "it was touched while it was sent: what the server has may be other bytes")
+    return Finding(Outcome.IN_DOUBT, _TOUCHED)
 
 
 def _without_token(upstream: Upstream, finding: Finding) -> Finding:
