@@ -142,10 +142,12 @@ def _words_are_given(tasks: list[sqlite3.Row]) -> None:
 def _sent_once(scene: Scene, tasks: list[sqlite3.Row]) -> None:
     plan, ledger = scene.plan, scene.server.ledger
     by_digest = Counter(task["sha256"] for task in tasks if task["sha256"])
+    by_path = Counter(task["path"] for task in tasks)
     for task in tasks:
         sha256 = task["sha256"]
         count = ledger.count(sha256) if sha256 else 0
-        if count <= by_digest[sha256]:
+        # One that was edited while it was sent may be there as it is now; pushed again it is a task of its own.
+        if count <= (by_path[task["path"]] if plan.resend == "never" else by_digest[sha256]):
             continue
         scene.sent_twice.add(sha256)
         if plan.kind == "asked" and not _came_after_a_no(scene, sha256):
@@ -181,7 +183,9 @@ def _tries_are_counted(scene: Scene, reader: sqlite3.Connection, tasks: list[sql
             task["id"],
         )[0][0]
         back = task["back_whole"] + task["back_cut"] + task["back_429"] + task["frees"]
-        if task["tries"] > max(0, spent - back) + (task["state"] in (*DONE, State.REJECTED)) + _asked(task):
+        # Of one that was taken nobody looks what was given back of it meanwhile.
+        most = spent + 1 if task["state"] in DONE else max(0, spent - back) + (task["state"] == State.REJECTED)
+        if task["tries"] > most + _asked(task):
             raise Broken(f"photo {task['id']} has {task['tries']} tries of {spent} attempts, {back} given back")
         if task["state"] == State.FAILED and spent - back < scene.plan.retries + 1:
             raise Broken(f"photo {task['id']} failed after {spent} attempts, {back} of them given back")

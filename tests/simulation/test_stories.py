@@ -107,6 +107,19 @@ FINDS = {
         events=(Event("answer lost", 1, 0.43), Event("lost, stored, hangs", 2, 0.01), Event("ask hangs", 2, 0.99),
                 Event("503", 1, 0.01)),
     ),
+    "a card is swapped while the answer is on its way": Plan(
+        1017412, (300, 301, 302), "asked", "safe", jobs=1, retries=0, patience=3000.0, tick=60.0,
+        events=(Event("500, stored, deleted later", 1, 0.48), Event("card swapped", 3, 0.44, "answered"),
+                Event("second push", 1, 0.59, "answered"), Event("silence", 2, 0.73)),
+    ),
+    "a photo that was edited while it was sent is pushed again": Plan(
+        1012052, (100_000, 100_001, 4002, 303), resend="never", jobs=1,
+        events=(Event("edit in hand", 3, 0.87, "last byte"), Event("second push", 4, 0.75, "last byte")),
+    ),
+    "a try is given back while the photo is sent again": Plan(
+        1016463, (300, 301, 302), "dedupes", "safe", retries=1, speed=2.0, tick=0.25,
+        events=(Event("cut", 2, 0.62), Event("lost, stored later", 3, 0.29)),
+    ),
     "one of two photos of a card was edited, and pushed as another card's": Plan(
         63406, (300, 301), volume="1A2B-3C4D", proven=False, tick=60.0,
         events=(Event("second push", 205, 0.61, "step"), Event("edit in place", 1, 0.72, "begins")),
