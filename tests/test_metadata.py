@@ -27,8 +27,8 @@ from albumup.photos.metadata.values import Metadata, moment
 from albumup.photos.sniffing import HEAD_BYTES, media_type
 from albumup.photos.source import SourceGone
 from albumup.photos.types import TYPES
-from albumup.prepare import taken_of
 from albumup.targets.base import Target
+from albumup.targets.bodies import taken_of
 from albumup.targets.registry import build
 
 PHOTOS = Path(__file__).parent / "photos"

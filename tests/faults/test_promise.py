@@ -32,10 +32,10 @@ from albumup.journal.states import DONE, WANTING, State
 from albumup.photos.metadata.reader import MetadataReader
 from albumup.photos.scan import Filters, open_root
 from albumup.photos.source import Place, Source, SourceChanged, SourceGone
-from albumup.prepare import body_of, photo_of, read
 from albumup.retry import LONGEST_ASKED_WAIT, LONGEST_WAIT, Circumstances, Outcome, Rules, outcome_of
 from albumup.session.intake import Intake
 from albumup.targets.base import Original, Seen, Verdict, VerdictKind
+from albumup.targets.bodies import body_of, photo_of, read
 from albumup.targets.form import FormTarget
 from albumup.transfer import Answer, Fault, Sent
 from albumup.uploader.breaker import Breaker

@@ -189,7 +189,7 @@ def test_a_token_in_a_field_is_sent_and_journaled_nowhere(
 def test_a_head_with_a_token_is_framed_anew_with_the_token_of_the_day(
     form: Callable[..., Target], photo: Path, tmp_path: Path
 ) -> None:
-    from albumup.prepare import head_of
+    from albumup.targets.bodies import head_of
 
     prepared = prepare(form(TOKEN_FIELD), photo)
     other = tmp_path / "config" / "other"

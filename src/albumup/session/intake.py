@@ -37,12 +37,12 @@ from albumup.photos.skipped import count_suffix
 from albumup.photos.sniffing import is_video, media_type_by_name
 from albumup.photos.source import SourceChanged, SourceGone, read_source
 from albumup.photos.spelling import Spelling
-from albumup.prepare import taken_of
 from albumup.session import pairing
 from albumup.session.cards import Place, find
 from albumup.session.journaled import Journaled, as_journaled
 from albumup.session.survey import Survey
 from albumup.targets.base import Target
+from albumup.targets.bodies import taken_of
 
 
 class Intake:

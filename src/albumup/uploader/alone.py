@@ -14,8 +14,8 @@ from albumup.journal.rows import Body, Task
 from albumup.photos.metadata.reader import MetadataReader
 from albumup.photos.sniffing import ANYTHING, HEAD_BYTES, media_type
 from albumup.photos.source import read_source
-from albumup.prepare import Reading, body_of, head_of, photo_of, request_of, taken_of
 from albumup.targets.base import Photo, Target
+from albumup.targets.bodies import Reading, body_of, head_of, photo_of, request_of, taken_of
 from albumup.transfer import Meter, Sent
 from albumup.transfer.connection import Connection
 from albumup.transfer.payload import FilePayload

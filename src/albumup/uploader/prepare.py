@@ -39,8 +39,8 @@ from albumup.photos.source import (
     open_source,
     read_at_once,
 )
-from albumup.prepare import Reading, body_of, photo_of, read, reread
 from albumup.targets.base import Photo
+from albumup.targets.bodies import Reading, body_of, photo_of, read, reread
 from albumup.uploader.events import Changed
 from albumup.uploader.origins import STRANGER
 from albumup.uploader.queue import ENOUGH

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from albumup.errors import UsageError
 from albumup.photos.file_names import text_of
 from albumup.photos.source import SourceGone
-from albumup.prepare import request_of
 from albumup.retry import Circumstances, Finding, Outcome, health_of, outcome_of
 from albumup.targets.base import Photo, Target
+from albumup.targets.bodies import request_of
 from albumup.targets.tokens import how_to_mend
 from albumup.transfer import Sent
 from albumup.uploader.alone import read_alone, send_alone

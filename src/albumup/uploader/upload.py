@@ -18,9 +18,9 @@ from albumup.journal.rows import Body, Task
 from albumup.journal.states import State
 from albumup.photos.pins import read_pins
 from albumup.photos.source import AnotherVolume, Source, SourceChanged, SourceGone
-from albumup.prepare import head_of, photo_of, request_of
 from albumup.retry import MOST_FREES, Circumstances, Finding, Health, Outcome, Step, health_of, outcome_of
 from albumup.targets.base import Photo, Target
+from albumup.targets.bodies import head_of, photo_of, request_of
 from albumup.transfer import Fault, Request, Sent
 from albumup.transfer.connection import Connection
 from albumup.transfer.http import Http

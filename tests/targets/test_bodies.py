@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from albumup.prepare import moment_of, placed
+from albumup.targets.bodies import moment_of, placed
 
 BERLIN = ZoneInfo("Europe/Berlin")
 DAY = 86400 * 10**9
