@@ -48,6 +48,10 @@ class Outcome(StrEnum):
     """Cut by us, or by a source that changed or went: costs nothing."""
 
 
+ACCEPTED = (Outcome.UPLOADED, Outcome.DUPLICATE)
+"""The server has the photo."""
+
+
 class Spent(StrEnum):
     """What an attempt spent that was neither taken nor refused: it is given back if the target was sick."""
 

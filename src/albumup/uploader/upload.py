@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 from msgspec.structs import replace
 
 from albumup.errors import AlbumupError
 from albumup.helpers import Work
-from albumup.journal.commits import Commits
-from albumup.journal.journal import Journal, LostTask
+from albumup.journal.journal import LostTask
 from albumup.journal.rows import Body, Task
-from albumup.journal.states import State
-from albumup.photos.pins import read_pins
 from albumup.photos.source import AnotherVolume, Source, SourceChanged, SourceGone
-from albumup.retry import MOST_FREES, Circumstances, Finding, Health, Outcome, Step, health_of, outcome_of
+from albumup.retry import ACCEPTED, MOST_FREES, Circumstances, Finding, Health, Outcome, health_of, outcome_of
 from albumup.targets.base import Photo, Target
 from albumup.targets.bodies import head_of, photo_of, request_of
 from albumup.transfer import Fault, Request, Sent
 from albumup.transfer.connection import Connection
 from albumup.transfer.http import Http
 from albumup.transfer.values import Unreadable
-from albumup.uploader.events import Changed, Recorded, Slot, Tried
+from albumup.uploader.attempt import Attempt, InHand
+from albumup.uploader.ending import Ending
+from albumup.uploader.events import Slot
 from albumup.uploader.opener import OpenPayload
 from albumup.uploader.outcomes import End
-from albumup.uploader.queue import Aftermath
 from albumup.uploader.run import Run
 from albumup.uploader.upstream import Upstream
 
@@ -39,61 +35,6 @@ _OPEN_SECONDS = 2.0
 _MOST_WORDS = 300
 _TOUCHED = "it was touched while it was sent: what the server has may be other bytes"
 _MAY_BE_THERE = (Outcome.UPLOADED, Outcome.DUPLICATE, Outcome.IN_DOUBT)
-_ACCEPTED = (Outcome.UPLOADED, Outcome.DUPLICATE)
-
-
-class _Attempt:
-    """The journal's row of an attempt: its id is known once that is made."""
-
-    def __init__(self, task: Task, commits: Commits, run_id: int, began: float) -> None:
-        self._task = task
-        self._commits = commits
-        self._run_id = run_id
-        self.has_begun = False
-        """It is journaled, or on its way there."""
-        self.id = 0
-        self.is_whole = False
-        self.began = began
-
-    def begin(self) -> None:
-        """It is to be journaled, if it is not yet on its way there."""
-        if not self.has_begun:
-            self.has_begun = True
-            self._commits.note(self._start)
-
-    async def end_leaves(self) -> None:
-        """Returns once it is durable that the body's last byte is about to leave; with the beginning, if need be.
-
-        LostTask if the task was cancelled meanwhile, and its last byte must not leave.
-        """
-        await self._commits.do(self._whole if self.has_begun else self._start_whole)
-        self.has_begun = self.is_whole = True
-
-    def end_stayed(self) -> None:
-        """What was handed over was not taken: it is sent once more, and until its end leaves there is no doubt."""
-        if self.is_whole:
-            self.is_whole = False
-            self._commits.note(lambda journal: journal.stayed(self.id))
-
-    def end_free(self, journal: Journal, error: str, reason: str = "") -> None:
-        """If it had begun, it costs nothing, and its task waits again, for a ``reason``. LostTask."""
-        if self.has_begun:
-            if not self.id:
-                raise LostTask(self._task.id)
-            journal.end_attempt(self.id, Outcome.FREE, error=error)
-            journal.move(self._task.id, State.PENDING, reason)
-
-    def _start(self, journal: Journal, *, whole: bool = False) -> None:
-        assert self._task.body is not None
-        self.id = journal.start(self._task.id, self._run_id, self._task.body.boundary, whole=whole)
-
-    def _start_whole(self, journal: Journal) -> None:
-        self._start(journal, whole=True)
-
-    def _whole(self, journal: Journal) -> None:
-        if not self.id:
-            raise LostTask(self._task.id)
-        journal.whole(self.id)
 
 
 class _Touched(Exception):
@@ -102,20 +43,6 @@ class _Touched(Exception):
 
 class _Ended(Exception):
     """The attempt is over, and what came of it is recorded."""
-
-
-@dataclass(slots=True)
-class _Sending:
-    """What is known of the photo in hand."""
-
-    upstream: Upstream
-    task: Task
-    body: Body
-    attempt: _Attempt
-    photo: Photo | None = None
-    """What its form may be filled with, where its reading has told."""
-    may_be_there: bool = False
-    """All of it left, and the server may have it, by its answer or for want of one."""
 
 
 class Uploader:
@@ -128,6 +55,7 @@ class Uploader:
         self._connections: dict[Target, Connection] = {}
         self._https: dict[Target, Http] = {}
         self._urls: dict[Target, str] = {}
+        self._ending = Ending(run)
 
     async def work(self) -> None:
         run = self._run
@@ -175,8 +103,8 @@ class Uploader:
         """One attempt, from opening the source to handing over its outcome."""
         run, body = self._run, task.body
         assert body is not None
-        attempt = _Attempt(task, run.commits, run.outcomes.run_id, self._loop.time())
-        one = _Sending(upstream, task, body, attempt)
+        attempt = Attempt(task, run.commits, run.outcomes.run_id, self._loop.time())
+        one = InHand(upstream, task, body, attempt)
         source = self._take_kept(one)
         if source is None:
             # A disk that hangs says nothing of the target: another photo may be sent into its pause.
@@ -193,12 +121,12 @@ class Uploader:
             if error.exit_code != 4:
                 raise
             run.queue.close_upstream(upstream, error)
-            self._finish(one, End(Finding(Outcome.FREE, ""), None, attempt.began, 0.0))
+            self._ending.finish(one, End(Finding(Outcome.FREE, ""), None, attempt.began, 0.0))
         except LostTask:
             run.queue.end(upstream, task)
             run.queue.release(upstream, task)
         except _Touched:
-            self._once_more(one, "it was touched while it was sent")
+            self._ending.once_more(one, "it was touched while it was sent")
         except (SourceChanged, SourceGone, Unreadable) as fault:
             await self._lost_source(one, source, fault)
         finally:
@@ -207,7 +135,7 @@ class Uploader:
                 run.commits.note(lambda journal: journal.repin(task.id, pins))
             source.close()
 
-    async def _send_and_judge(self, one: _Sending, source: Source) -> None:
+    async def _send_and_judge(self, one: InHand, source: Source) -> None:
         upstream, task, body = one.upstream, one.task, one.body
         # The rules about answers may want digests that they did not want when the body was framed.
         digests = body.digests
@@ -224,7 +152,7 @@ class Uploader:
         await payload.check(is_sent=True)
         await self._judge(one, sent, _doubted(finding) if source.touched else finding)
 
-    def _take_kept(self, one: _Sending) -> Source | None:
+    def _take_kept(self, one: InHand) -> Source | None:
         """A small photo that was read a moment ago, and that nothing has happened to; None for any other."""
         opened = self._run.opener.take_kept(one.task, one.body)
         if opened is None or not self._run.origins.is_known_already(one.task, opened.device):
@@ -232,7 +160,7 @@ class Uploader:
         one.photo = opened.photo
         return opened.source
 
-    async def _open(self, one: _Sending) -> Source:
+    async def _open(self, one: InHand) -> Source:
         """The payload, checked: the copy or the photo. _Ended: it cannot be sent now, and that is recorded."""
         run, task, body = self._run, one.task, one.body
         try:
@@ -240,15 +168,15 @@ class Uploader:
                 return await self._open_copy(one, os.path.join(run.options.spool_folder, body.spool))
             return await self._open_photo(task, body)
         except AnotherVolume as other:
-            await self._gone(one, str(other), seen=str(other))
+            await self._ending.gone(one, str(other), seen=str(other))
         except SourceChanged as changed:
             if why := await run.origins.stranger(task):
-                await self._gone(one, str(changed), seen=why)
+                await self._ending.gone(one, str(changed), seen=why)
             else:
                 now = await run.world.helpers.run(Work.LOOK, _status_of, task.path)
-                self._prepare_again(one, str(changed), now)
+                self._ending.prepare_again(one, str(changed), now)
         except SourceGone as gone:
-            await self._gone(one, str(gone))
+            await self._ending.gone(one, str(gone))
         raise _Ended
 
     async def _open_photo(self, task: Task, body: Body) -> Source:
@@ -265,7 +193,7 @@ class Uploader:
             raise
         return source
 
-    async def _open_copy(self, one: _Sending, copy: str) -> Source:
+    async def _open_copy(self, one: InHand, copy: str) -> Source:
         """A copy; where it is gone or was altered, the photo itself, if it has the journaled bytes still.
 
         _Ended: then it is missing, and stays journaled as it was; or the whole spool is away, and the run ends.
@@ -284,18 +212,18 @@ class Uploader:
             return await self._open_photo(task, one.body)
         except (SourceChanged, SourceGone, AnotherVolume) as other:
             run.queue.end(one.upstream, task)
-            self._missing(one, f"{words}, and the photo itself neither ({other})")
+            self._ending.missing(one, f"{words}, and the photo itself neither ({other})")
         raise _Ended
 
-    async def _lost_source(self, one: _Sending, source: Source, fault: SourceChanged | SourceGone | Unreadable) -> None:
+    async def _lost_source(self, one: InHand, source: Source, fault: SourceChanged | SourceGone | Unreadable) -> None:
         """It changed, or could not be read to its end, after the attempt began."""
         one.attempt.begin()
         if one.may_be_there:
             finding = Finding(Outcome.IN_DOUBT, f"{_TOUCHED} ({fault})")
-            self._finish(one, End(finding, None, one.attempt.began, self._run.world.chance(), is_free=True))
+            self._ending.finish(one, End(finding, None, one.attempt.began, self._run.world.chance(), is_free=True))
             return
         if one.body.spool:  # the copy; opening it again finds the way on
-            self._once_more(one, f"its copy could not be sent: {fault}")
+            self._ending.once_more(one, f"its copy could not be sent: {fault}")
             return
         if not isinstance(fault, SourceChanged):
             try:  # was it shortened, or is it gone?
@@ -306,26 +234,11 @@ class Uploader:
                 fault = gone
         if isinstance(fault, SourceChanged):
             now = await self._run.world.helpers.run(Work.LOOK, _status_of, one.task.path)
-            self._prepare_again(one, str(fault), now)
+            self._ending.prepare_again(one, str(fault), now)
         else:
-            await self._gone(one, str(fault))
+            await self._ending.gone(one, str(fault))
 
-    def _once_more(self, one: _Sending, words: str) -> None:
-        """What was read may not have been the journaled bytes: the same body again; free if its end was withheld."""
-        is_whole = one.attempt.is_whole
-        outcome = Outcome.IN_DOUBT if is_whole else Outcome.BROKEN
-        chance = self._run.world.chance()
-        self._finish(one, End(Finding(outcome, words), None, one.attempt.began, chance, is_free=not is_whole))
-
-    def _missing(self, one: _Sending, words: str) -> None:
-        outcomes, task = self._run.outcomes, one.task
-        self._record(
-            one,
-            lambda journal: outcomes.missing(journal, task, words),
-            lambda: outcomes.told_missing(task, words),
-        )
-
-    async def _send(self, one: _Sending, request: Request, head: bytes, payload: OpenPayload) -> Sent:
+    async def _send(self, one: InHand, request: Request, head: bytes, payload: OpenPayload) -> Sent:
         upstream, task, body, attempt = one.upstream, one.task, one.body, one.attempt
 
         async def before_last() -> None:
@@ -349,7 +262,7 @@ class Uploader:
         sending = (request, head, payload, body.tail, self._slot.meter, before_last)
         return await connection.send(*sending, at_once=at_once, taken_back=attempt.end_stayed)
 
-    def _finding(self, one: _Sending, photo: Photo, sent: Sent) -> Finding:
+    def _finding(self, one: InHand, photo: Photo, sent: Sent) -> Finding:
         """What the answer means."""
         upstream = one.upstream
         verdict = upstream.target.read_answer(sent.answer, photo) if sent.answer is not None else None
@@ -358,11 +271,11 @@ class Uploader:
         circumstances = Circumstances(upstream.proven, others_went, upstream.rules.can_ask, has_digest)
         return _without_token(upstream, outcome_of(sent, verdict, circumstances, self._run.world.clock()))
 
-    async def _judge(self, one: _Sending, sent: Sent, finding: Finding) -> None:
+    async def _judge(self, one: InHand, sent: Sent, finding: Finding) -> None:
         """Whose fault it was, the photo's, the line's or the target's; and what becomes of the photo."""
         run, upstream, task, attempt = self._run, one.upstream, one.task, one.attempt
-        if finding.outcome in _ACCEPTED and not (finding.is_unconfirmed and upstream.rules.can_ask):
-            self._accept(one, finding, sent)
+        if finding.outcome in ACCEPTED and not (finding.is_unconfirmed and upstream.rules.can_ask):
+            self._ending.accept(one, finding, sent)
             return
         is_line = finding.outcome is Outcome.BROKEN
         is_fine = is_well = True
@@ -376,160 +289,15 @@ class Uploader:
         chance = run.world.chance()
         if is_line and is_fine:
             end = partial(End, finding, sent, attempt.began, chance, is_well=is_well)
-            run.queue.broke(upstream, task, lambda free: self._finish(one, end(is_free=free)))
+            run.queue.broke(upstream, task, lambda free: self._ending.finish(one, end(is_free=free)))
             return
         if is_line:
             run.queue.unwell(upstream, finding.reason, task_id=task.id)
         run.queue.judge_upstream(upstream, task, finding)
         is_free = sent.fault is Fault.CUT or is_line or finding.is_free
-        self._finish(one, End(finding, sent, attempt.began, chance, is_free, is_well))
-        if finding.outcome not in _ACCEPTED:
+        self._ending.finish(one, End(finding, sent, attempt.began, chance, is_free, is_well))
+        if finding.outcome not in ACCEPTED:
             await run.commits.flush()  # before anything else is sent there: it may be sick
-
-    def _accept(self, one: _Sending, finding: Finding, sent: Sent) -> None:
-        """Record that the server has it: nothing is left to decide."""
-        run, upstream, task, attempt = self._run, one.upstream, one.task, one.attempt
-        run.queue.end(upstream, task)  # the next one may go
-        now = run.now()
-        state = State.UPLOADED if finding.outcome is Outcome.UPLOADED else State.DUPLICATE
-
-        def record(journal: Journal) -> None:
-            after = run.queue.accepted(upstream, now)
-            if not attempt.id:
-                raise LostTask(task.id)
-            run.outcomes.accepted(journal, task, attempt.id, upstream, state, finding, sent)
-            run.outcomes.aftermath(journal, upstream, after)
-
-        def recorded() -> None:
-            run.outcomes.count(state, task.size)
-            if one.body.spool:
-                run.drop_copy(one.body.spool)
-            run.outcomes.tell(Recorded(*run.outcomes.about(task), state, None, task.size))
-
-        self._record(one, record, recorded, comes_again=False)
-
-    def _finish(self, one: _Sending, end: End) -> None:
-        """Record how an attempt ended, and what becomes of the task."""
-        run, upstream, task, attempt, finding = self._run, one.upstream, one.task, one.attempt, end.finding
-        accepted = finding.outcome in _ACCEPTED
-        steps: list[Step] = []
-        now = run.now()
-        if accepted:
-            run.queue.end(upstream, task)  # the next one may go; after a fault, only when it is known whose that was
-
-        def record(journal: Journal) -> None:
-            # In the order of the outcomes, for what one tells of the target decides about the next.
-            if not accepted:
-                run.queue.end(upstream, task)
-            after = self._told(one, finding, now)
-            if not attempt.id:
-                raise LostTask(task.id)
-            is_held = finding.outcome is Outcome.REJECTED and after is None
-            how = replace(end, is_held=True) if is_held else end
-            steps.append(run.outcomes.ended(journal, task, attempt.id, upstream, how))
-            if after is not None:
-                run.outcomes.aftermath(journal, upstream, after)
-            if finding.drops_clip:
-                journal.go_alone(task.id)
-            if accepted:
-                run.outcomes.note_accepted(journal, upstream)
-
-        self._record(one, record, lambda: self._recorded(one, finding, steps[0]), comes_again=not accepted)
-
-    def _told(self, one: _Sending, finding: Finding, when: float) -> Aftermath | None:
-        """What an outcome tells of its target; ``when`` it was judged."""
-        queue, upstream, task = self._run.queue, one.upstream, one.task
-        match finding.outcome:
-            case Outcome.UPLOADED | Outcome.DUPLICATE:
-                return queue.accepted(upstream, when)
-            case Outcome.REJECTED:
-                return queue.refused(upstream, task, finding)
-            case Outcome.IN_DOUBT if finding.status is not None and 200 <= finding.status < 300:
-                queue.not_known(upstream, task, finding)
-            case _:
-                pass
-        return None
-
-    def _recorded(self, one: _Sending, finding: Finding, step: Step) -> None:
-        run, upstream, task = self._run, one.upstream, one.task
-        if step.ask_at is None:
-            run.outcomes.count(step.state, task.size)
-        if step.state is State.PENDING and finding.outcome is not Outcome.FREE:
-            tried = Tried(
-                *run.outcomes.about(task),
-                outcome=finding.outcome.value,
-                error=step.reason,
-                tries=step.tries,
-                of=upstream.rules.retries + 1,
-                costs=step.tries > task.tries,
-                held=step.tries > upstream.rules.retries,
-                next_at=step.next_at,
-            )
-            run.outcomes.tell(tried)
-        elif finding.is_unconfirmed:
-            run.queue.to_ask.ring()
-        elif step.state is not State.PENDING:
-            asks_in = None if step.ask_at is None else step.ask_at - run.world.clock()
-            about = run.outcomes.about(task)
-            run.outcomes.tell(Recorded(*about, step.state, step.reason or None, task.size, asks_in))
-
-    def _prepare_again(self, one: _Sending, words: str, now: os.stat_result | None) -> None:
-        """The source has other bytes now: the task starts afresh."""
-        run, task, attempt = self._run, one.task, one.attempt
-        run.queue.end(one.upstream, task)
-
-        def record(journal: Journal) -> None:
-            attempt.end_free(journal, f"the source changed: {words}", f"changed, and prepared again: {words}")
-            journal.prepare_again(task.id, read_pins(now) if now is not None else None)
-
-        def recorded() -> None:
-            run.queue.to_prepare.ring()
-            run.outcomes.tell(Changed(*run.outcomes.about(task), words))
-
-        self._record(one, record, recorded)
-
-    async def _gone(self, one: _Sending, words: str, *, seen: str = "") -> None:
-        """The source cannot be read: its card is away and it waits, or it is missing."""
-        run, task, attempt = self._run, one.task, one.attempt
-        run.queue.end(one.upstream, task)
-        away = await run.queue.root_away(task.root_id, seen or await run.origins.stranger(task))
-
-        def record(journal: Journal) -> None:
-            attempt.end_free(journal, words)
-            if not away:
-                run.outcomes.missing(journal, task, words)
-
-        def recorded() -> None:
-            if not away:
-                run.outcomes.told_missing(task, words)
-
-        self._record(one, record, recorded)
-
-    def _record(
-        self,
-        one: _Sending,
-        record: Callable[[Journal], None],
-        recorded: Callable[[], None],
-        *,
-        comes_again: bool = True,
-    ) -> None:
-        """Hand a change over; the task is free for others once it is durable, or was lost to a cancel."""
-        queue = self._run.queue
-        kept = True
-
-        def change(journal: Journal) -> None:
-            nonlocal kept
-            try:
-                record(journal)
-            except LostTask:
-                kept = False
-
-        def after() -> None:
-            if kept:
-                recorded()
-            queue.release(one.upstream, one.task, comes_again=comes_again)
-
-        self._run.commits.note(change, after)
 
 
 def _status_of(path: bytes) -> os.stat_result | None:
@@ -541,7 +309,7 @@ def _status_of(path: bytes) -> os.stat_result | None:
 
 def _doubted(finding: Finding) -> Finding:
     """A yes to bytes that were perhaps not the journaled ones: sendfile's pages can change in the socket's queue."""
-    if finding.outcome not in _ACCEPTED:
+    if finding.outcome not in ACCEPTED:
         return finding
     return Finding(Outcome.IN_DOUBT, _TOUCHED)
 

@@ -1,0 +1,186 @@
+"""How an attempt ended, and what becomes of its photo: recorded, then told."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from albumup.journal.journal import Journal, LostTask
+from albumup.journal.states import State
+from albumup.photos.pins import read_pins
+from albumup.retry import ACCEPTED, Finding, Outcome, Step
+from albumup.transfer import Sent
+from albumup.uploader.attempt import InHand
+from albumup.uploader.events import Changed, Recorded, Tried
+from albumup.uploader.outcomes import End
+from albumup.uploader.queue import Aftermath
+from albumup.uploader.run import Run
+
+
+class Ending:
+    """Records the ends of a run's attempts."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def once_more(self, one: InHand, words: str) -> None:
+        """What was read may not have been the journaled bytes: the same body again; free if its end was withheld."""
+        is_whole = one.attempt.is_whole
+        outcome = Outcome.IN_DOUBT if is_whole else Outcome.BROKEN
+        chance = self._run.world.chance()
+        self.finish(one, End(Finding(outcome, words), None, one.attempt.began, chance, is_free=not is_whole))
+
+    def missing(self, one: InHand, words: str) -> None:
+        outcomes, task = self._run.outcomes, one.task
+        self._record(
+            one,
+            lambda journal: outcomes.missing(journal, task, words),
+            lambda: outcomes.told_missing(task, words),
+        )
+
+    def accept(self, one: InHand, finding: Finding, sent: Sent) -> None:
+        """Record that the server has it: nothing is left to decide."""
+        run, upstream, task, attempt = self._run, one.upstream, one.task, one.attempt
+        run.queue.end(upstream, task)  # the next one may go
+        now = run.now()
+        state = State.UPLOADED if finding.outcome is Outcome.UPLOADED else State.DUPLICATE
+
+        def record(journal: Journal) -> None:
+            after = run.queue.accepted(upstream, now)
+            if not attempt.id:
+                raise LostTask(task.id)
+            run.outcomes.accepted(journal, task, attempt.id, upstream, state, finding, sent)
+            run.outcomes.aftermath(journal, upstream, after)
+
+        def recorded() -> None:
+            run.outcomes.count(state, task.size)
+            if one.body.spool:
+                run.drop_copy(one.body.spool)
+            run.outcomes.tell(Recorded(*run.outcomes.about(task), state, None, task.size))
+
+        self._record(one, record, recorded, comes_again=False)
+
+    def finish(self, one: InHand, end: End) -> None:
+        """Record how an attempt ended, and what becomes of the task."""
+        run, upstream, task, attempt, finding = self._run, one.upstream, one.task, one.attempt, end.finding
+        accepted = finding.outcome in ACCEPTED
+        steps: list[Step] = []
+        now = run.now()
+        if accepted:
+            run.queue.end(upstream, task)  # the next one may go; after a fault, only when it is known whose that was
+
+        def record(journal: Journal) -> None:
+            # In the order of the outcomes, for what one tells of the target decides about the next.
+            if not accepted:
+                run.queue.end(upstream, task)
+            after = self._told(one, finding, now)
+            if not attempt.id:
+                raise LostTask(task.id)
+            is_held = finding.outcome is Outcome.REJECTED and after is None
+            how = replace(end, is_held=True) if is_held else end
+            steps.append(run.outcomes.ended(journal, task, attempt.id, upstream, how))
+            if after is not None:
+                run.outcomes.aftermath(journal, upstream, after)
+            if finding.drops_clip:
+                journal.go_alone(task.id)
+            if accepted:
+                run.outcomes.note_accepted(journal, upstream)
+
+        self._record(one, record, lambda: self._recorded(one, finding, steps[0]), comes_again=not accepted)
+
+    def _told(self, one: InHand, finding: Finding, when: float) -> Aftermath | None:
+        """What an outcome tells of its target; ``when`` it was judged."""
+        queue, upstream, task = self._run.queue, one.upstream, one.task
+        match finding.outcome:
+            case Outcome.UPLOADED | Outcome.DUPLICATE:
+                return queue.accepted(upstream, when)
+            case Outcome.REJECTED:
+                return queue.refused(upstream, task, finding)
+            case Outcome.IN_DOUBT if finding.status is not None and 200 <= finding.status < 300:
+                queue.not_known(upstream, task, finding)
+            case _:
+                pass
+        return None
+
+    def _recorded(self, one: InHand, finding: Finding, step: Step) -> None:
+        run, upstream, task = self._run, one.upstream, one.task
+        if step.ask_at is None:
+            run.outcomes.count(step.state, task.size)
+        if step.state is State.PENDING and finding.outcome is not Outcome.FREE:
+            tried = Tried(
+                *run.outcomes.about(task),
+                outcome=finding.outcome.value,
+                error=step.reason,
+                tries=step.tries,
+                of=upstream.rules.retries + 1,
+                costs=step.tries > task.tries,
+                held=step.tries > upstream.rules.retries,
+                next_at=step.next_at,
+            )
+            run.outcomes.tell(tried)
+        elif finding.is_unconfirmed:
+            run.queue.to_ask.ring()
+        elif step.state is not State.PENDING:
+            asks_in = None if step.ask_at is None else step.ask_at - run.world.clock()
+            about = run.outcomes.about(task)
+            run.outcomes.tell(Recorded(*about, step.state, step.reason or None, task.size, asks_in))
+
+    def prepare_again(self, one: InHand, words: str, now: os.stat_result | None) -> None:
+        """The source has other bytes now: the task starts afresh."""
+        run, task, attempt = self._run, one.task, one.attempt
+        run.queue.end(one.upstream, task)
+
+        def record(journal: Journal) -> None:
+            attempt.end_free(journal, f"the source changed: {words}", f"changed, and prepared again: {words}")
+            journal.prepare_again(task.id, read_pins(now) if now is not None else None)
+
+        def recorded() -> None:
+            run.queue.to_prepare.ring()
+            run.outcomes.tell(Changed(*run.outcomes.about(task), words))
+
+        self._record(one, record, recorded)
+
+    async def gone(self, one: InHand, words: str, *, seen: str = "") -> None:
+        """The source cannot be read: its card is away and it waits, or it is missing."""
+        run, task, attempt = self._run, one.task, one.attempt
+        run.queue.end(one.upstream, task)
+        away = await run.queue.root_away(task.root_id, seen or await run.origins.stranger(task))
+
+        def record(journal: Journal) -> None:
+            attempt.end_free(journal, words)
+            if not away:
+                run.outcomes.missing(journal, task, words)
+
+        def recorded() -> None:
+            if not away:
+                run.outcomes.told_missing(task, words)
+
+        self._record(one, record, recorded)
+
+    def _record(
+        self,
+        one: InHand,
+        record: Callable[[Journal], None],
+        recorded: Callable[[], None],
+        *,
+        comes_again: bool = True,
+    ) -> None:
+        """Hand a change over; the task is free for others once it is durable, or was lost to a cancel."""
+        queue = self._run.queue
+        kept = True
+
+        def change(journal: Journal) -> None:
+            nonlocal kept
+            try:
+                record(journal)
+            except LostTask:
+                kept = False
+
+        def after() -> None:
+            if kept:
+                recorded()
+            queue.release(one.upstream, one.task, comes_again=comes_again)
+
+        self._run.commits.note(change, after)
