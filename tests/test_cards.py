@@ -11,7 +11,7 @@ from albumup.journal.rows import Task
 from albumup.photos import cards, pins
 from albumup.photos.cards import Look, Seen, device_at, look_at
 from albumup.photos.pins import Pins, read_pins
-from albumup.uploader.prepare import _is_other
+from albumup.uploader.reading import _is_other
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from albumup.retry import Finding
 from albumup.targets.base import VerdictKind
 from albumup.transfer.connection import Connection
 from albumup.transfer.exchange import Exchange
-from albumup.uploader import outcomes, prepare, upload
+from albumup.uploader import attempt, outcomes, prepare, upload
 from albumup.uploader.breaker import Breaker
 from albumup.uploader.opener import OpenPayload
 from albumup.uploader.outcomes import Outcomes
@@ -153,7 +153,7 @@ def _asked_at_once(real: Any) -> Any:
 
 
 BUGS: dict[str, tuple[Patch, ...]] = {
-    "whole_at is not awaited": (Patch(upload._Attempt, "end_leaves", _not_awaited),),
+    "whole_at is not awaited": (Patch(attempt.Attempt, "end_leaves", _not_awaited),),
     "an early 2xx is believed": (Patch(upload, "outcome_of", _early_is_believed),),
     "a stale answer is believed": (
         Patch(Exchange, "read_answer", _stale_is_believed),

@@ -1,0 +1,331 @@
+"""Reading a photo once: its digests, what its form wants, its copy; and what came of it where it cannot be read."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import os
+import queue
+from collections.abc import Callable, Collection, Coroutine, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from albumup.errors import AlbumupError
+from albumup.helpers import THREADS, Work
+from albumup.journal import framing
+from albumup.journal.journal import Journal, LostTask
+from albumup.journal.rows import Task
+from albumup.photos.cards import device_at
+from albumup.photos.metadata.reader import MetadataReader
+from albumup.photos.pins import Pins, read_pins, same_time
+from albumup.photos.source import (
+    SMALL,
+    AnotherVolume,
+    Kept,
+    SourceChanged,
+    SourceGone,
+    is_quick,
+    open_source,
+    read_at_once,
+)
+from albumup.targets.bodies import Reading, read, reread
+from albumup.uploader.events import Changed
+from albumup.uploader.origins import STRANGER
+from albumup.uploader.run import Run
+from albumup.uploader.spooling import open_copy
+from albumup.uploader.upstream import Upstream
+
+_RESTLESS_SECONDS = 1.0
+_MOST_RESTLESS = 5
+"""Readings of a file that is being written to before it is given up as missing."""
+
+
+class Ended(Exception):
+    """The run is over; the reading is not needed."""
+
+
+class Wanted(Struct, frozen=True):
+    """A photo to be read, or one whose body is framed anew (``is_anew``)."""
+
+    upstream: Upstream
+    task: Task
+    is_anew: bool
+
+
+class Read(Struct, frozen=True):
+    wanted: Wanted
+    reading: Reading
+    kept: Kept | None = None
+    """All of it, where it is small."""
+    device: int = 0
+    """Of a photo that is kept: that of its folder (``cards.device_at``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """Where photos lie. ``device``: as ``cards.device_at`` had it first; ``files``: the number of the file system of
+    what is in it, if that answers at once, else 0."""
+
+    device: int
+    files: int
+
+
+def _is_other(task: Task, pins: Pins) -> bool:
+    """Does a photo look otherwise than when it was queued, as exactly as its disk keeps times? By a helper."""
+    size, mtime_ns = task.seen
+    return pins.size != size or not same_time(mtime_ns, pins.mtime_ns, task.path)
+
+
+class _Look:
+    """Who waits to know a folder, and how many of its photos are being looked at for that."""
+
+    def __init__(self) -> None:
+        self.found: asyncio.Future[_Folder] = asyncio.get_running_loop().create_future()
+        self.lookers = 0
+
+
+def _look_at_folder(photo: bytes) -> _Folder:
+    """By a helper."""
+    device = device_at(os.path.dirname(photo))
+    try:
+        descriptor, status = open_source(photo)
+    except (SourceGone, AlbumupError):
+        return _Folder(device, 0)
+    try:
+        return _Folder(device, status.st_dev if is_quick(status.st_dev, descriptor) else 0)
+    finally:
+        os.close(descriptor)
+
+
+class _Readers:
+    """Readers of metadata, for one helper at a time each."""
+
+    def __init__(self) -> None:
+        self._idle: queue.SimpleQueue[MetadataReader] = queue.SimpleQueue()
+
+    @contextlib.contextmanager
+    def one(self) -> Iterator[MetadataReader]:
+        try:
+            reader = self._idle.get_nowait()
+        except queue.Empty:
+            reader = MetadataReader()
+        try:
+            yield reader
+        finally:
+            self._idle.put(reader)
+
+    def close(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._idle.get_nowait().close()
+
+
+class Reader:
+    """Reads the photos of one run: at once where that waits for no disk, else by helpers."""
+
+    def __init__(self, run: Run, begin: Callable[[Coroutine[None, None, None]], None]) -> None:
+        """``begin``: has a coroutine go on beside the caller until the run ends."""
+        self._run = run
+        self._begin = begin
+        self._loop = asyncio.get_running_loop()
+        self._restless: dict[int, tuple[int, float]] = {}
+        """Of photos that are being written to: how often they were read, and when they are read again."""
+        self._readers = _Readers()
+        self._zones: dict[int | None, str | None] = {}
+        self._spool_folder = run.options.spool_folder
+        self.was_used = False
+        """Copies were put into the spool folder before."""
+        self.spooled = 0
+        """Copies that were made."""
+        self._folders: dict[tuple[int, bytes], _Folder] = {}
+        """Those of each root."""
+        self._looks: dict[tuple[int, bytes], _Look] = {}
+        self._quick: dict[tuple[int, bytes, str, int], _Folder] = {}
+        """Folders whose medium (volume, card) is known in this run, and whose file system answers at once."""
+        self._told_anew: set[Upstream] = set()
+        """Targets of which the user knows that bodies are framed anew."""
+
+    def close(self) -> None:
+        self._readers.close()
+
+    def restless(self, now: float = -math.inf) -> set[int]:
+        """Tasks whose photos are being written to, and are not read again before ``now`` (the loop's time)."""
+        return {task_id for task_id, (_, until) in self._restless.items() if until > now}
+
+    def until_restless(self, but: Collection[int]) -> float | None:
+        """Seconds until a photo that was being written to is read again, none of those; None where there is none."""
+        times = [until for task_id, (_, until) in self._restless.items() if task_id not in but]
+        return max(0.0, min(times) - self._loop.time()) if times else None
+
+    def read_at_once(self, wanted: Wanted) -> Read | None:
+        """A small photo that the system has in memory, from a card that is known; None for any other."""
+        upstream, task = wanted.upstream, wanted.task
+        is_plain = not (wanted.is_anew or task.spool or task.sidecar_path is not None or upstream.target.dates)
+        if not is_plain or task.size > SMALL or task.root_id in self._run.queue.away:
+            return None
+        folder = self._quick.get((task.root_id, os.path.dirname(task.path), task.volume, task.card))
+        if folder is None:
+            return None
+        found = read_at_once(task.path, upstream.target.digests, folder.files)
+        if found is None:
+            return None
+        kept, digests = found
+        pins = read_pins(kept.status)
+        if (pins.size, pins.mtime_ns) != task.seen:
+            return None
+        return Read(wanted, Reading(pins, digests, None, None), kept, folder.device)
+
+    async def read(self, wanted: Wanted) -> Reading | None:
+        """What is read of a photo; None if it cannot be had now, which is recorded. Raises ConfigError."""
+        if wanted.is_anew:
+            return await self._read_anew(wanted.upstream, wanted.task)
+        return await self._read_first(wanted.upstream, wanted.task)
+
+    async def _read_first(self, upstream: Upstream, task: Task) -> Reading | None:
+        run = self._run
+        helpers = run.world.helpers
+        if task.root_id in run.queue.away:
+            return None
+        folder = await self._folder_of(task)
+        if await run.origins.is_known(task, folder.device):
+            if folder.files:
+                self._quick[task.root_id, os.path.dirname(task.path), task.volume, task.card] = folder
+        elif await run.queue.root_away(task.root_id, STRANGER):
+            return None
+        try:
+            work = Work.COPY if task.spool else Work.READ
+            reading = await helpers.run(work, self._read_now, upstream, task)
+        except AnotherVolume as other:
+            await run.queue.root_away(task.root_id, str(other))
+            return None
+        except SourceGone as gone:
+            if not await run.queue.root_away(task.root_id, await run.origins.stranger(task)):
+                await self._give_up(task, str(gone))
+            return None
+        except SourceChanged as changed:
+            times = self._restless.get(task.id, (0, 0.0))[0] + 1
+            self._restless[task.id] = (times, self._loop.time() + _RESTLESS_SECONDS)
+            if times >= _MOST_RESTLESS:
+                await self._give_up(task, f"{changed}, again and again")
+            return None
+        differs = (reading.pins.size, reading.pins.mtime_ns) != task.seen
+        differs = differs and await helpers.run(Work.LOOK, _is_other, task, reading.pins)
+        if differs and (why := await run.origins.stranger(task)) and await run.queue.root_away(task.root_id, why):
+            return None
+        if reading.pins.size == 0:
+            await self._give_up(task, "it is empty now")
+            return None
+        self._restless.pop(task.id, None)
+        self.spooled += task.spool
+        return reading
+
+    async def _folder_of(self, task: Task) -> _Folder:
+        """As the first photo there shows it; of a few, for one may hang. All that wait go on in their order."""
+        key = task.root_id, os.path.dirname(task.path)
+        folder = self._folders.get(key)
+        if folder is not None:
+            return folder
+        look = self._looks.get(key)
+        if look is None:
+            look = self._looks[key] = _Look()
+        if look.lookers < THREADS[Work.LOOK]:
+            look.lookers += 1
+            self._begin(self._look_at(task, look.found))
+        if look.found.done():
+            await asyncio.sleep(0)  # those that waited are woken, and go first
+        folder = self._folders[key] = await look.found
+        return folder
+
+    async def _look_at(self, task: Task, found: asyncio.Future[_Folder]) -> None:
+        """Its medium, too: none of those that wait has to wait again for that."""
+        folder = await self._run.world.helpers.run(Work.LOOK, _look_at_folder, task.path)
+        await self._run.origins.is_known(task, folder.device)
+        if not found.done():
+            found.set_result(folder)
+
+    def _read_now(self, upstream: Upstream, task: Task) -> Reading:
+        """By a helper. Raises as ``prepare.read`` does."""
+        spool = partial(open_copy, self._spool_folder, was_used=self.was_used) if task.spool else None
+        with self._readers.one() as facts:
+            return read(task, upstream.target, facts, spool, self._on_spooled if task.spool else self._on_block)
+
+    def _on_block(self, _: int) -> None:
+        if self._run.queue.has_ended:
+            raise Ended
+
+    def _on_spooled(self, size: int) -> None:
+        """Only one helper copies, and nobody else writes this number."""
+        self._on_block(size)
+        self._run.outcomes.counts.spooled_bytes += size
+
+    async def _read_anew(self, upstream: Upstream, task: Task) -> Reading | None:
+        """What is known of a photo whose body is framed anew, and what its form wants besides."""
+        run, body = self._run, task.body
+        assert body is not None
+        if upstream not in self._told_anew:
+            self._told_anew.add(upstream)
+            run.outcomes.framed_anew(upstream)
+        copy = os.path.join(run.options.spool_folder, body.spool) if body.spool else None
+        try:
+            return await self._reread(upstream, task, copy)
+        except AnotherVolume as other:
+            await run.queue.root_away(task.root_id, str(other))
+        except (SourceChanged, SourceGone) as fault:
+            if copy and isinstance(fault, SourceGone) and await run.ends_without_spool(copy):
+                return None
+            if copy:
+                return await self._reread_itself(upstream, task, f"its copy cannot be used ({fault})")
+            if not await run.queue.root_away(task.root_id, await run.origins.stranger(task)):
+                await self._start_afresh(task, str(fault))
+        return None
+
+    async def _reread_itself(self, upstream: Upstream, task: Task, words: str) -> Reading | None:
+        """The photo itself in place of its copy, if it has the journaled bytes still; else it is missing."""
+        try:
+            return replace(await self._reread(upstream, task, None), spool=None)
+        except (SourceChanged, SourceGone, AnotherVolume) as other:
+            await self._give_up(task, f"{words}, and the photo itself neither ({other})")
+        return None
+
+    async def _reread(self, upstream: Upstream, task: Task, copy: str | None) -> Reading:
+        """``prepare.reread``, from a copy if there is one. Raises as it does."""
+        body = task.body
+        assert body is not None
+        zone = await self._zone_of(body.definition) if body.taken else None
+        same_zone = zone == (upstream.target.settings.timezone or "")
+        source = os.fsencode(copy) if copy else None
+        return await self._run.world.helpers.run(Work.READ, self._reread_now, upstream, task, source, same_zone)
+
+    def _reread_now(self, upstream: Upstream, task: Task, source: bytes | None, same_zone: bool) -> Reading:
+        """By a helper."""
+        with self._readers.one() as facts:
+            return reread(task, upstream.target, facts, source, self._on_block, same_zone=same_zone)
+
+    async def _zone_of(self, definition: int | None) -> str | None:
+        """The time zone that a definition named; None if the definition is not known."""
+        if definition not in self._zones:
+            zone = await self._run.commits.read(lambda journal: framing.timezone_of(journal, definition))
+            self._zones[definition] = zone
+        return self._zones[definition]
+
+    async def _start_afresh(self, task: Task, words: str) -> None:
+        """It has other bytes, or is gone: it is read as if for the first time."""
+
+        def record(journal: Journal) -> None:
+            with contextlib.suppress(LostTask):
+                journal.prepare_again(task.id)
+
+        await self._run.commits.do(record)
+        outcomes = self._run.outcomes
+        outcomes.tell(Changed(*outcomes.about(task), words))
+
+    async def _give_up(self, task: Task, words: str) -> None:
+        outcomes = self._run.outcomes
+        self._restless.pop(task.id, None)
+        with contextlib.suppress(LostTask):
+            await self._run.commits.do(lambda journal: outcomes.missing(journal, task, words))
+            outcomes.told_missing(task, words)
