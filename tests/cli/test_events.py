@@ -59,6 +59,13 @@ def test_a_line_about_a_photo_says_why(event: Event, line: str) -> None:
     assert event_line(event, BaseNames()) == line
 
 
+def test_no_name_is_looked_up_for_a_photo_without_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would ask the journal about each photo that is sent."""
+    monkeypatch.setattr(BaseNames, "of", lambda *_: pytest.fail("the journal was asked"))
+    for event in Recorded(*ABOUT, State.UPLOADED, None, 9), replace(TRIED, outcome="uploaded"):
+        assert event_line(event, BaseNames()) == ""
+
+
 @pytest.mark.parametrize(
     ("seconds", "line"),
     [

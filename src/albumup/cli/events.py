@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import UNSET, UnsetType
 from msgspec.structs import asdict
@@ -72,7 +72,9 @@ def event_line(event: Event, names: Names, target: str = "") -> str:
     """An event as a line above the bars; "" for most. ``target``: what screens call its target."""
     match event:
         case PhotoEvent(path=path):
-            return _photo_line(event, names.of(path))
+            # Most photos get no line, and finding a photo's name asks the journal.
+            found = _photo_line(event)
+            return f"  {found.mark} {names.of(path)}  {found.words}" if found else ""
         case Paused():
             return f"  ! {escape(target)}: {_pause(event)}"
         case AlbumNote(album=album, words=words):
@@ -84,21 +86,26 @@ def event_line(event: Event, names: Names, target: str = "") -> str:
     return ""
 
 
-def _photo_line(event: PhotoEvent, name: str) -> str:
+class _PhotoLine(NamedTuple):
+    mark: str
+    words: str
+
+
+def _photo_line(event: PhotoEvent) -> _PhotoLine | None:
     match event:
         case Tried():
-            return f"  ! {name}  {_trial(event)}" if event.outcome in _TOLD else ""
+            return _PhotoLine("!", _trial(event)) if event.outcome in _TOLD else None
         case Changed(error=error):
-            return f"  ! {name}  changed since it was queued ({_why(error)}); it is read again"
+            return _PhotoLine("!", f"changed since it was queued ({_why(error)}); it is read again")
         case Recorded(state=State.IN_DOUBT, error=error, asks_in=seconds):
-            return f"  ? {name}  {_why(error)}{_asked(seconds)}"
+            return _PhotoLine("?", f"{_why(error)}{_asked(seconds)}")
         case Answered(state=State.IN_DOUBT, error=error, asks_in=seconds):
-            return f"  ? {name}  {_why(error)}{_asked(seconds)}"
+            return _PhotoLine("?", f"{_why(error)}{_asked(seconds)}")
         case Missing(error=error):
-            return f"  ! {name}  missing: {_why(error)}"
+            return _PhotoLine("!", f"missing: {_why(error)}")
         case Recorded(state=state, error=error) | Answered(state=state, error=error) if state in _GIVEN_UP:
-            return f"  ! {name}  {state.value}: {_why(error)}"
-    return ""
+            return _PhotoLine("!", f"{state.value}: {_why(error)}")
+    return None
 
 
 def _why(error: str | UnsetType | None) -> str:
