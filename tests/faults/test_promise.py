@@ -39,6 +39,7 @@ from albumup.targets.bodies import body_of, photo_of, read
 from albumup.targets.form import FormTarget
 from albumup.transfer import Answer, Fault, Sent
 from albumup.uploader.breaker import Breaker
+from albumup.uploader.judge import Judge
 from albumup.uploader.outcomes import End, Outcomes
 from albumup.uploader.queue import Queue
 from albumup.uploader.upstream import Upstream
@@ -119,7 +120,8 @@ class Promise(RuleBasedStateMachine):
         self.queue = Queue(cast(Any, None), 1, world, time.monotonic)
         self.upstream = Upstream(self.target, self.rules, Breaker(1e12, RETRIES, proven=True, jobs=1))
         self.queue.upstreams["club"] = self.upstream
-        self.outcomes = Outcomes(self.queue, lambda _: None, time.time)
+        self.judge = Judge(self.queue, cast(Any, None), world, time.monotonic)
+        self.outcomes = Outcomes(self.queue, self.judge, lambda _: None, time.time)
         with self.journal.transaction():
             for task_id, _ in pauses.held(self.journal):
                 self.outcomes.unhold(self.journal, task_id, self.rules)
@@ -228,7 +230,7 @@ class Promise(RuleBasedStateMachine):
             self.now += LONGEST_WAIT
             self.attempt(plan)
         with self.journal.transaction():
-            for upstream, held in self.queue.last_held():
+            for upstream, held in self.judge.last_held():
                 self.outcomes.own(self.journal, upstream, held)
 
     def attempt(self, plan: Plan) -> None:
@@ -321,9 +323,9 @@ class Promise(RuleBasedStateMachine):
         end = End(finding, sent, 0.0, 0.5, is_free=line == "breaks for all" or finding.is_free)
         after = None
         if finding.outcome in (Outcome.UPLOADED, Outcome.DUPLICATE):
-            after = self.queue.accepted(self.upstream, time.monotonic())
+            after = self.judge.accepted(self.upstream, time.monotonic())
         elif finding.outcome is Outcome.REJECTED:
-            after = self.queue.refused(self.upstream, task, finding)
+            after = self.judge.refused(self.upstream, task, finding)
             end = replace(end, is_held=after is None)
         with contextlib.suppress(_Killed), journal.transaction():
             self.outcomes.ended(journal, task, attempt, self.upstream, end)

@@ -267,14 +267,14 @@ class AlbumKeeper:
             for album in albums:
                 await self._keep(work, album)
         except Unasked as unasked:
-            run.queue.unanswered(upstream, unasked)
+            run.judge.unanswered(upstream, unasked)
         except NotAllowed as refused:
-            run.queue.close_albums(upstream, refused)
+            run.judge.close_albums(upstream, refused)
         except AlbumupError as error:
-            run.queue.close_upstream(upstream, error)
+            run.judge.close_upstream(upstream, error)
         else:
             if work.requests > before:
-                run.queue.answered(upstream)
+                run.judge.answered(upstream)
                 run.queue.to_end.ring()
 
     async def _keep(self, work: AlbumWork, album: Album) -> None:

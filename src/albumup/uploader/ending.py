@@ -14,8 +14,8 @@ from albumup.retry import ACCEPTED, Finding, Outcome, Step
 from albumup.transfer import Sent
 from albumup.uploader.attempt import InHand
 from albumup.uploader.events import Changed, Recorded, Tried
+from albumup.uploader.judge import Aftermath
 from albumup.uploader.outcomes import End
-from albumup.uploader.queue import Aftermath
 from albumup.uploader.run import Run
 
 
@@ -48,7 +48,7 @@ class Ending:
         state = State.UPLOADED if finding.outcome is Outcome.UPLOADED else State.DUPLICATE
 
         def record(journal: Journal) -> None:
-            after = run.queue.accepted(upstream, now)
+            after = run.judge.accepted(upstream, now)
             if not attempt.id:
                 raise LostTask(task.id)
             run.outcomes.accepted(journal, task, attempt.id, upstream, state, finding, sent)
@@ -92,14 +92,14 @@ class Ending:
 
     def _told(self, one: InHand, finding: Finding, when: float) -> Aftermath | None:
         """What an outcome tells of its target; ``when`` it was judged."""
-        queue, upstream, task = self._run.queue, one.upstream, one.task
+        judge, upstream, task = self._run.judge, one.upstream, one.task
         match finding.outcome:
             case Outcome.UPLOADED | Outcome.DUPLICATE:
-                return queue.accepted(upstream, when)
+                return judge.accepted(upstream, when)
             case Outcome.REJECTED:
-                return queue.refused(upstream, task, finding)
+                return judge.refused(upstream, task, finding)
             case Outcome.IN_DOUBT if finding.status is not None and 200 <= finding.status < 300:
-                queue.not_known(upstream, task, finding)
+                judge.not_known(upstream, task, finding)
             case _:
                 pass
         return None

@@ -52,7 +52,7 @@ class Engine:
         """When that was over: what was still in flight was cut."""
         self._abandons = False
         self._began = self._loop.time()
-        run.queue.on_pause = run.outcomes.told_of_pause
+        run.judge.on_pause = run.outcomes.told_of_pause
         run.commits.on_fault(run.fail)
 
     # The life of a run.
@@ -175,7 +175,7 @@ class Engine:
             return None
         if run.stop is None and any(self._scope.has_work(journal, album_id) for album_id in unfinished):
             return None
-        if run.stop is None and (held := queue.last_held()):
+        if run.stop is None and (held := run.judge.last_held()):
             for upstream, one in held:
                 run.outcomes.own(journal, upstream, one)
             queue.to_end.ring()

@@ -40,7 +40,8 @@ from albumup.uploader.events import (
     Shared,
     Spooled,
 )
-from albumup.uploader.queue import Aftermath, Queue
+from albumup.uploader.judge import Aftermath, Judge
+from albumup.uploader.queue import Queue
 from albumup.uploader.upstream import Held, Upstream
 
 _TOUCH_SECONDS = 1.0
@@ -64,10 +65,11 @@ class End(Struct, frozen=True):
 class Outcomes:
     """The outcomes of one run; its methods that take the journal are called inside a transaction."""
 
-    def __init__(self, queue: Queue, listener: Listener, clock: Callable[[], float]) -> None:
+    def __init__(self, queue: Queue, judge: Judge, listener: Listener, clock: Callable[[], float]) -> None:
         self.run_id = 0
         self.counts = Counts()
         self._queue = queue
+        self._judge = judge
         self._clock = clock
         self._touched: dict[int, float] = {}
         self._listener = listener
@@ -142,7 +144,7 @@ class Outcomes:
         """Whose fault was it? Earlier tries that were not their photos' fault are given back."""
         finding = end.finding
         assert finding.spent is not None
-        ruling = self._queue.neither(
+        ruling = self._judge.neither(
             upstream,
             task,
             Ended(
@@ -160,7 +162,7 @@ class Outcomes:
         )
         for task_id, spent in ruling.refunds:
             is_back = pauses.give_back(journal, task_id, spent, MOST_BACK[spent])
-            held = self._queue.unheld(upstream, task_id)
+            held = self._judge.unheld(upstream, task_id)
             if held is not None and is_back:
                 self.unhold(journal, task_id, upstream.rules)
             elif held is not None:
@@ -199,7 +201,7 @@ class Outcomes:
         def told() -> None:
             self.count(step.state, task.size)
             self.tell(Recorded(*self.about(task), step.state, step.reason, task.size))
-            self._queue.let_go(upstream, task)
+            self._judge.let_go(upstream, task)
 
         journal.after_commit(told)
 

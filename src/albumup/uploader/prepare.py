@@ -163,7 +163,7 @@ class Preparer:
                 else:
                     changes.append((task.id, None))
             except AlbumupError as error:
-                run.queue.close_upstream(upstream, error)
+                run.judge.close_upstream(upstream, error)
 
         def record(journal: Journal) -> None:
             for task_id, framed in changes:
@@ -180,7 +180,7 @@ class Preparer:
         try:
             reading = await self._reader.read(wanted)
         except ConfigError as error:
-            self._run.queue.close_upstream(upstream, error)
+            self._run.judge.close_upstream(upstream, error)
             self._hopeless.add(task.id)
         finally:
             if reading is None:
@@ -222,7 +222,7 @@ class Preparer:
             try:
                 framed.append((one, *self._frame(one, journal)))
             except ConfigError as error:
-                self._run.queue.close_upstream(one.wanted.upstream, error)
+                self._run.judge.close_upstream(one.wanted.upstream, error)
                 self._hopeless.add(one.wanted.task.id)
         cancelled = journal.prepared_many([new for _, new, _ in framed])  # their copies are swept
         ready: list[tuple[Read, Task, Photo]] = []

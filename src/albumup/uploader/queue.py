@@ -6,25 +6,19 @@ What is reserved here stays pending in the journal until its attempt starts, so 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from functools import partial
 
-from albumup.errors import AlbumupError
 from albumup.helpers import Work
-from albumup.journal import framing, pauses
+from albumup.journal import framing
 from albumup.journal.commits import Commits
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album, Root, Task
 from albumup.photos.source import Place, root_is_away
-from albumup.retry import Finding, Outcome
-from albumup.targets.base import Unasked
-from albumup.targets.tokens import how_to_mend
 from albumup.uploader import closings
 from albumup.uploader.bell import Bell, Crowd
-from albumup.uploader.breaker import NEVER_PHOTOS, Ended, Ruling
 from albumup.uploader.events import Slot
 from albumup.uploader.line_watch import Verdicts
-from albumup.uploader.upstream import Closing, Held, Upstream
+from albumup.uploader.upstream import Closing, Upstream
 from albumup.uploader.world import World
 
 TICK = 0.25
@@ -39,22 +33,8 @@ LOW_WATER = 16
 """Fewer tasks in reserve than this, and more are wanted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Aftermath:
-    """What a photo that was accepted or refused tells: that a pause is over, and whose fault earlier outcomes were."""
-
-    ends_pause: bool
-    own: tuple[Held, ...]
-
-
-_NO_AFTERMATH = Aftermath(ends_pause=False, own=())
-
-
 class Queue:
-    """What is in memory of a run. ``on_pause`` is told (upstream, words, seconds) when a target's pause lasts.
-
-    ``now``: monotonic seconds.
-    """
+    """What is in memory of a run. ``now``: monotonic seconds."""
 
     def __init__(self, commits: Commits, jobs: int, world: World, now: Callable[[], float]) -> None:
         self.upstreams: dict[str, Upstream] = {}
@@ -70,7 +50,6 @@ class Queue:
         """Wakes the slots: there may be something to send."""
         self.to_prepare, self.to_ask, self.to_keep, self.to_end = Bell(), Bell(), Bell(), Bell()
         """There may be something to read, to ask the servers, or to do in their albums; or the run may be over."""
-        self.on_pause: Callable[[Upstream, str, float], None] = lambda *_: None
         self._commits = commits
         self._world = world
         self._now = now
@@ -216,7 +195,7 @@ class Queue:
         the target is given up."""
         other = journal.of_another_type(self.albums_of(upstream), *types) if len(types) == 1 else None
         if other is None:
-            self._give_up_refusing(upstream)
+            self.close(upstream, closings.refused_alike(upstream))
             return []
         return [other] if other.body is not None else []
 
@@ -290,166 +269,9 @@ class Queue:
         for task_id, free in decided:
             self._undecided.pop(task_id)(free)
 
-    def accepted(self, upstream: Upstream, when: float) -> Aftermath:
-        """A photo was taken, or was there: the target is right, and well."""
-        was_sick = upstream.breaker.is_sick
-        upstream.breaker.accepted(when)
-        return self._told_apart(upstream, was_sick)
-
-    def refused(self, upstream: Upstream, task: Task, finding: Finding) -> Aftermath | None:
-        """A photo was refused for what it is; None while that may be the address's fault, and it is held."""
-        if not upstream.proven and not upstream.target.is_local:
-            upstream.refusals[task.id] = Held(task, finding)
-            self._look_for_alike(upstream)
-            return None
-        was_sick = upstream.breaker.is_sick
-        upstream.breaker.refused()
-        return self._told_apart(upstream, was_sick)
-
-    def not_known(self, upstream: Upstream, task: Task, finding: Finding) -> None:
-        """A whole photo was answered by a 2xx that the target's rules do not take."""
-        if not upstream.proven:
-            upstream.unknown.setdefault(task.id, Held(task, finding))
-            self._look_for_alike(upstream)
-
-    def _look_for_alike(self, upstream: Upstream) -> None:
-        """After three refused alike a photo of another type comes next, if there is one; never the whole folder."""
-        if upstream.same_refusals():
-            upstream.put_back()
-        self.changed.wake()
-
-    def _told_apart(self, upstream: Upstream, was_sick: bool) -> Aftermath:
-        """What was held was the photos' own."""
-        upstream.is_told, upstream.sick_from = False, None
-        own: tuple[Held, ...] = ()
-        if upstream.held or upstream.refusals:
-            own = (
-                (*upstream.held.values(), *upstream.refusals.values())
-                if upstream.proven
-                else tuple(upstream.held.values())
-            )
-        if own:
-            upstream.held.clear()
-            upstream.refusals.clear()
-        if was_sick:
-            upstream.has_ready = True
-            self.changed.wake()
-        return Aftermath(was_sick, own) if was_sick or own else _NO_AFTERMATH
-
-    def neither(self, upstream: Upstream, task: Task, end: Ended, finding: Finding) -> Ruling:
-        """A photo was neither taken nor refused: whose fault that was."""
-        now = self._now()
-        alone = not (upstream.in_flight - {task.id})
-        ruling = upstream.breaker.ended(replace(end, is_alone=alone), now, self._world.chance())
-        if ruling.is_held:
-            upstream.held[task.id] = Held(task, finding)
-        self._after_look(upstream, now)
-        return ruling
-
-    def unheld(self, upstream: Upstream, task_id: int) -> Held | None:
-        """It is told whose fault the last outcome of a task was; None if it was not held."""
-        held = upstream.held.pop(task_id, None)
-        if held is not None:
-            upstream.taken.discard(task_id)
-            upstream.has_ready = True
-        return held
-
-    def last_held(self) -> list[tuple[Upstream, Held]]:
-        """What is held when nothing else is left to tell whose fault it was: it was the photos' own."""
-        found = []
-        for upstream in self.upstreams.values():
-            if upstream.closing is None:
-                found += [(upstream, held) for held in (*upstream.held.values(), *upstream.refusals.values())]
-                upstream.held.clear()
-                upstream.refusals.clear()
-        return found
-
-    def let_go(self, upstream: Upstream, task: Task) -> None:
-        """Nothing more is done with a task that was held."""
-        upstream.taken.discard(task.id)
-
-    def unwell(
-        self, upstream: Upstream, words: str, retry_after: float | None = None, *, task_id: int | None = None
-    ) -> None:
-        """It does not answer a question, or cannot be connected for a photo (``task_id``)."""
-        now = self._now()
-        upstream.breaker.unwell(words, retry_after, now, self._world.chance(), task_id)
-        self._after_look(upstream, now)
-
-        if upstream.breaker.is_sick and self.is_present(upstream):
-            name, spent = upstream.target.name, upstream.breaker.spent_photos
-            self._commits.note(lambda journal: pauses.sick(journal, name, words, spent))
-
-    def _after_look(self, upstream: Upstream, now: float) -> None:
-        """Say that a pause lasts, give it up, or let the slots see that it began."""
-        breaker = upstream.breaker
-        if breaker.is_sick and upstream.sick_from is None:
-            upstream.sick_from = self._world.clock()
-            upstream.put_back()  # tries of theirs may have been given back
-        if breaker.gave_up:
-            self._close(upstream, Closing(75, breaker.words))
-        elif breaker.is_sick and not upstream.is_told and upstream.closing is None and self.is_present(upstream):
-            upstream.is_told = True
-            self.on_pause(upstream, breaker.words, breaker.gives_up_at() - now)
-        self.changed.wake()
-
-    def spends_no_more(self, upstream: Upstream) -> None:
-        """The pause has taken as many photos as it may, of a target that is sent no photo twice."""
-        words = f"{upstream.breaker.words}; {NEVER_PHOTOS} photos are in doubt because of it (resend = never)"
-        self._close(upstream, Closing(75, words, "The others wait for: albumup resume"))
-
-    def judge_upstream(self, upstream: Upstream, task: Task, finding: Finding) -> None:
-        """What an outcome says of the target itself, whatever it says of the photo."""
-        match finding.outcome:
-            case Outcome.REFUSED if upstream.target.is_local:
-                words = f"{upstream.target.address}: {finding.reason}"
-                self._close(upstream, Closing(1, words, "Make room on this disk, then: albumup resume"))
-            case Outcome.REFUSED:
-                words = f"{upstream.target.title}: refused: {finding.reason}"
-                self._close(upstream, Closing(4, words, how_to_mend(upstream.target, finding.status)))
-            case Outcome.WRONG_ADDRESS:
-                self._close(upstream, closings.wrong_address(upstream, finding, task))
-            case _:
-                pass
-        self.changed.wake()
-
-    def _give_up_refusing(self, upstream: Upstream) -> None:
-        """A target that never accepted a photo has refused several alike."""
-        self._close(upstream, closings.refused_alike(upstream))
-
-    def _close(self, upstream: Upstream, closing: Closing) -> None:
+    def close(self, upstream: Upstream, closing: Closing) -> None:
         upstream.closing = upstream.closing or closing
         self.to_end.ring()
-
-    def close_upstream(self, upstream: Upstream, error: AlbumupError) -> None:
-        """The target's configuration cannot serve a photo."""
-        self._close(upstream, Closing(error.exit_code, str(error), error.hint))
-
-    def close_albums(self, upstream: Upstream, error: AlbumupError) -> None:
-        """Its albums cannot be looked at; photos go there all the same."""
-        upstream.albums_closing = Closing(error.exit_code, str(error), error.hint)
-        upstream.is_ready = True
-        self.changed.wake()
-
-    def answered(self, upstream: Upstream) -> None:
-        """The target answered a question about photos or albums. A pause goes on while there are photos to send."""
-        is_over = (
-            upstream.breaker.is_sick and not upstream.has_ready and not upstream.in_flight and not upstream.reserved
-        )
-        if is_over:
-            upstream.breaker.refused()
-            upstream.sick_from = None
-        if is_over and self.is_present(upstream):
-            self._commits.note(lambda journal: pauses.well(journal, upstream.target.name))
-
-    def unanswered(self, upstream: Upstream, unasked: Unasked) -> None:
-        """A question to the target, or work on an album there, got no answer to rely on."""
-        if unasked.is_wrong_address and not upstream.proven:
-            self._close(
-                upstream, closings.wrong_address_asked(upstream, str(unasked), has_answered=unasked.has_answered)
-            )
-            return
-        self.unwell(upstream, str(unasked), unasked.retry_after)
 
     async def root_away(self, root_id: int, seen: str = "") -> bool:
         """Is the root of a photo that cannot be opened away? Then its photos wait, and nobody asks again.

@@ -129,7 +129,7 @@ class Reconciler:
         ]
         try:
             answers = await run.world.helpers.run(Work.ASK, target.ask, http, tasks[0].album, photos)
-            run.queue.answered(upstream)
+            run.judge.answered(upstream)
             if question.before:
                 await self._record(question, answers)
             else:
@@ -137,9 +137,9 @@ class Reconciler:
         except NotAllowed as refused:
             await self._not_allowed(question, refused)
         except Unasked as unasked:
-            run.queue.unanswered(upstream, unasked)
+            run.judge.unanswered(upstream, unasked)
         except AlbumupError as error:
-            run.queue.close_upstream(upstream, error)
+            run.judge.close_upstream(upstream, error)
         self._asked(question)
 
     def _asked(self, question: _Question) -> None:

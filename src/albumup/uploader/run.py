@@ -13,6 +13,7 @@ from albumup.journal.commits import Commits
 from albumup.journal.journal import Journal
 from albumup.uploader.events import Listener
 from albumup.uploader.former import Formers, Rebuild
+from albumup.uploader.judge import Judge
 from albumup.uploader.opener import Opener
 from albumup.uploader.options import Options, Stop
 from albumup.uploader.origins import Origins
@@ -33,7 +34,8 @@ class Run:
         self.commits = Commits(journal, world.helpers)
         self.queue = Queue(self.commits, options.jobs, world, self.now)
         self.origins = Origins(self.commits, self.queue, world.helpers)
-        self.outcomes = Outcomes(self.queue, listener, world.clock)
+        self.judge = Judge(self.queue, self.commits, world, self.now)
+        self.outcomes = Outcomes(self.queue, self.judge, listener, world.clock)
         self.opener = Opener(world.helpers)
         self.formers = Formers(rebuild)
         self.is_preparing = True

@@ -83,10 +83,10 @@ class Uploader:
         queue = self._run.queue
         asked = await self._ask(upstream)
         if not asked.is_well:
-            queue.unwell(upstream, asked.words, asked.retry_after)
+            self._run.judge.unwell(upstream, asked.words, asked.retry_after)
             return None
         if not upstream.breaker.may_spend():
-            queue.spends_no_more(upstream)
+            self._run.judge.spends_no_more(upstream)
             return None
         return await queue.draw(upstream, self._slot)
 
@@ -120,7 +120,7 @@ class Uploader:
         except AlbumupError as error:
             if error.exit_code != 4:
                 raise
-            run.queue.close_upstream(upstream, error)
+            run.judge.close_upstream(upstream, error)
             self._ending.finish(one, End(Finding(Outcome.FREE, ""), None, attempt.began, 0.0))
         except LostTask:
             run.queue.end(upstream, task)
@@ -285,15 +285,15 @@ class Uploader:
             if not is_well and found.words != finding.reason:
                 finding = replace(finding, reason=f"{finding.reason}; then {found.words}"[:_MOST_WORDS])
         if finding.outcome is Outcome.SICK:
-            run.queue.unwell(upstream, finding.reason, task_id=task.id)
+            run.judge.unwell(upstream, finding.reason, task_id=task.id)
         chance = run.world.chance()
         if is_line and is_fine:
             end = partial(End, finding, sent, attempt.began, chance, is_well=is_well)
             run.queue.broke(upstream, task, lambda free: self._ending.finish(one, end(is_free=free)))
             return
         if is_line:
-            run.queue.unwell(upstream, finding.reason, task_id=task.id)
-        run.queue.judge_upstream(upstream, task, finding)
+            run.judge.unwell(upstream, finding.reason, task_id=task.id)
+        run.judge.judge(upstream, task, finding)
         is_free = sent.fault is Fault.CUT or is_line or finding.is_free
         self._ending.finish(one, End(finding, sent, attempt.began, chance, is_free, is_well))
         if finding.outcome not in ACCEPTED:

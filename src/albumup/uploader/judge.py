@@ -1,0 +1,200 @@
+"""What comes of photos and of questions judges their target: it is well, sick, given up, or wrongly configured.
+
+It is called in the order of the outcomes, inside the transaction that records them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from albumup.errors import AlbumupError
+from albumup.journal import pauses
+from albumup.journal.commits import Commits
+from albumup.journal.rows import Task
+from albumup.retry import Finding, Outcome
+from albumup.targets.base import Unasked
+from albumup.targets.tokens import how_to_mend
+from albumup.uploader import closings
+from albumup.uploader.breaker import NEVER_PHOTOS, Ended, Ruling
+from albumup.uploader.queue import Queue
+from albumup.uploader.upstream import Closing, Held, Upstream
+from albumup.uploader.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Aftermath:
+    """What a photo that was accepted or refused tells: that a pause is over, and whose fault earlier outcomes were."""
+
+    ends_pause: bool
+    own: tuple[Held, ...]
+
+
+_NO_AFTERMATH = Aftermath(ends_pause=False, own=())
+
+
+class Judge:
+    """Judges the targets of one run. ``on_pause`` is told (upstream, words, seconds) when a target's pause lasts.
+
+    ``now``: monotonic seconds.
+    """
+
+    def __init__(self, queue: Queue, commits: Commits, world: World, now: Callable[[], float]) -> None:
+        self.on_pause: Callable[[Upstream, str, float], None] = lambda *_: None
+        self._queue = queue
+        self._commits = commits
+        self._world = world
+        self._now = now
+
+    def accepted(self, upstream: Upstream, when: float) -> Aftermath:
+        """A photo was taken, or was there: the target is right, and well."""
+        was_sick = upstream.breaker.is_sick
+        upstream.breaker.accepted(when)
+        return self._told_apart(upstream, was_sick)
+
+    def refused(self, upstream: Upstream, task: Task, finding: Finding) -> Aftermath | None:
+        """A photo was refused for what it is; None while that may be the address's fault, and it is held."""
+        if not upstream.proven and not upstream.target.is_local:
+            upstream.refusals[task.id] = Held(task, finding)
+            self._look_for_alike(upstream)
+            return None
+        was_sick = upstream.breaker.is_sick
+        upstream.breaker.refused()
+        return self._told_apart(upstream, was_sick)
+
+    def not_known(self, upstream: Upstream, task: Task, finding: Finding) -> None:
+        """A whole photo was answered by a 2xx that the target's rules do not take."""
+        if not upstream.proven:
+            upstream.unknown.setdefault(task.id, Held(task, finding))
+            self._look_for_alike(upstream)
+
+    def _look_for_alike(self, upstream: Upstream) -> None:
+        """After three refused alike a photo of another type comes next, if there is one; never the whole folder."""
+        if upstream.same_refusals():
+            upstream.put_back()
+        self._queue.changed.wake()
+
+    def _told_apart(self, upstream: Upstream, was_sick: bool) -> Aftermath:
+        """What was held was the photos' own."""
+        upstream.is_told, upstream.sick_from = False, None
+        own: tuple[Held, ...] = ()
+        if upstream.held or upstream.refusals:
+            own = (
+                (*upstream.held.values(), *upstream.refusals.values())
+                if upstream.proven
+                else tuple(upstream.held.values())
+            )
+        if own:
+            upstream.held.clear()
+            upstream.refusals.clear()
+        if was_sick:
+            upstream.has_ready = True
+            self._queue.changed.wake()
+        return Aftermath(was_sick, own) if was_sick or own else _NO_AFTERMATH
+
+    def neither(self, upstream: Upstream, task: Task, end: Ended, finding: Finding) -> Ruling:
+        """A photo was neither taken nor refused: whose fault that was."""
+        now = self._now()
+        alone = not (upstream.in_flight - {task.id})
+        ruling = upstream.breaker.ended(replace(end, is_alone=alone), now, self._world.chance())
+        if ruling.is_held:
+            upstream.held[task.id] = Held(task, finding)
+        self._after_look(upstream, now)
+        return ruling
+
+    def unheld(self, upstream: Upstream, task_id: int) -> Held | None:
+        """It is told whose fault the last outcome of a task was; None if it was not held."""
+        held = upstream.held.pop(task_id, None)
+        if held is not None:
+            upstream.taken.discard(task_id)
+            upstream.has_ready = True
+        return held
+
+    def last_held(self) -> list[tuple[Upstream, Held]]:
+        """What is held when nothing else is left to tell whose fault it was: it was the photos' own."""
+        found = []
+        for upstream in self._queue.upstreams.values():
+            if upstream.closing is None:
+                found += [(upstream, held) for held in (*upstream.held.values(), *upstream.refusals.values())]
+                upstream.held.clear()
+                upstream.refusals.clear()
+        return found
+
+    def let_go(self, upstream: Upstream, task: Task) -> None:
+        """Nothing more is done with a task that was held."""
+        upstream.taken.discard(task.id)
+
+    def unwell(
+        self, upstream: Upstream, words: str, retry_after: float | None = None, *, task_id: int | None = None
+    ) -> None:
+        """It does not answer a question, or cannot be connected for a photo (``task_id``)."""
+        now = self._now()
+        upstream.breaker.unwell(words, retry_after, now, self._world.chance(), task_id)
+        self._after_look(upstream, now)
+
+        if upstream.breaker.is_sick and self._queue.is_present(upstream):
+            name, spent = upstream.target.name, upstream.breaker.spent_photos
+            self._commits.note(lambda journal: pauses.sick(journal, name, words, spent))
+
+    def _after_look(self, upstream: Upstream, now: float) -> None:
+        """Say that a pause lasts, give it up, or let the slots see that it began."""
+        breaker = upstream.breaker
+        if breaker.is_sick and upstream.sick_from is None:
+            upstream.sick_from = self._world.clock()
+            upstream.put_back()  # tries of theirs may have been given back
+        if breaker.gave_up:
+            self._queue.close(upstream, Closing(75, breaker.words))
+        elif breaker.is_sick and not upstream.is_told and upstream.closing is None and self._queue.is_present(upstream):
+            upstream.is_told = True
+            self.on_pause(upstream, breaker.words, breaker.gives_up_at() - now)
+        self._queue.changed.wake()
+
+    def spends_no_more(self, upstream: Upstream) -> None:
+        """The pause has taken as many photos as it may, of a target that is sent no photo twice."""
+        words = f"{upstream.breaker.words}; {NEVER_PHOTOS} photos are in doubt because of it (resend = never)"
+        self._queue.close(upstream, Closing(75, words, "The others wait for: albumup resume"))
+
+    def judge(self, upstream: Upstream, task: Task, finding: Finding) -> None:
+        """What an outcome says of the target itself, whatever it says of the photo."""
+        match finding.outcome:
+            case Outcome.REFUSED if upstream.target.is_local:
+                words = f"{upstream.target.address}: {finding.reason}"
+                self._queue.close(upstream, Closing(1, words, "Make room on this disk, then: albumup resume"))
+            case Outcome.REFUSED:
+                words = f"{upstream.target.title}: refused: {finding.reason}"
+                self._queue.close(upstream, Closing(4, words, how_to_mend(upstream.target, finding.status)))
+            case Outcome.WRONG_ADDRESS:
+                self._queue.close(upstream, closings.wrong_address(upstream, finding, task))
+            case _:
+                pass
+        self._queue.changed.wake()
+
+    def close_upstream(self, upstream: Upstream, error: AlbumupError) -> None:
+        """The target's configuration cannot serve a photo."""
+        self._queue.close(upstream, Closing(error.exit_code, str(error), error.hint))
+
+    def close_albums(self, upstream: Upstream, error: AlbumupError) -> None:
+        """Its albums cannot be looked at; photos go there all the same."""
+        upstream.albums_closing = Closing(error.exit_code, str(error), error.hint)
+        upstream.is_ready = True
+        self._queue.changed.wake()
+
+    def answered(self, upstream: Upstream) -> None:
+        """The target answered a question about photos or albums. A pause goes on while there are photos to send."""
+        is_over = (
+            upstream.breaker.is_sick and not upstream.has_ready and not upstream.in_flight and not upstream.reserved
+        )
+        if is_over:
+            upstream.breaker.refused()
+            upstream.sick_from = None
+        if is_over and self._queue.is_present(upstream):
+            self._commits.note(lambda journal: pauses.well(journal, upstream.target.name))
+
+    def unanswered(self, upstream: Upstream, unasked: Unasked) -> None:
+        """A question to the target, or work on an album there, got no answer to rely on."""
+        if unasked.is_wrong_address and not upstream.proven:
+            self._queue.close(
+                upstream, closings.wrong_address_asked(upstream, str(unasked), has_answered=unasked.has_answered)
+            )
+            return
+        self.unwell(upstream, str(unasked), unasked.retry_after)
