@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import ssl
 from collections.abc import Awaitable, Callable
 
 from albumup.transfer.answers import Endless, Incoming, Unsound
 from albumup.transfer.connect import words_of
+from albumup.transfer.payload import read_ahead, what_came_of
 from albumup.transfer.values import (
     BLOCK,
     MOST_ANSWER,
@@ -20,7 +20,7 @@ from albumup.transfer.values import (
     Throttle,
     Unreadable,
 )
-from albumup.transfer.wire import Wire
+from albumup.transfer.wire import LINE_ERRNOS, NOT_NOW, Wire
 
 SMALL = 64 << 10
 """Bytes that are handed over together with the request's head."""
@@ -32,21 +32,6 @@ _LEAST = 0.001
 """Seconds to wait, at least: a clock whose steps are larger would not move."""
 _LOOKS = 16
 """How often within the longest silence it is looked whether bytes have left: of that nobody is told."""
-_NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
-_LINE_ERRNOS = frozenset(
-    {
-        errno.EPIPE,
-        errno.ECONNRESET,
-        errno.ECONNABORTED,
-        errno.ENOTCONN,
-        errno.ETIMEDOUT,
-        errno.ENETDOWN,
-        errno.ENETUNREACH,
-        errno.EHOSTUNREACH,
-        errno.EHOSTDOWN,
-    }
-)
-"""What sendfile says of the socket; anything else it says of the file."""
 
 
 class Exchange:
@@ -114,7 +99,7 @@ class Exchange:
         self._look()
         try:
             self.handed = self._wire.send(data)
-        except _NOT_NOW:
+        except NOT_NOW:
             pass
         except (OSError, ValueError) as error:
             raise self._broken(error) from error
@@ -173,7 +158,7 @@ class Exchange:
             except BlockingIOError:
                 await self._wait(writing=True)
             except OSError as error:
-                if error.errno not in _LINE_ERRNOS:
+                if error.errno not in LINE_ERRNOS:
                     raise Unreadable(error.strerror) from error
                 raise self._broken(error) from error
             else:
@@ -188,13 +173,13 @@ class Exchange:
         # TLS hands over 16 KiB at a time; the kernel is to make full segments of them.
         self._wire.cork(True)
         start = 0
-        ahead = asyncio.ensure_future(_read_ahead(payload, start, min(end, BLOCK)))
+        ahead = asyncio.ensure_future(read_ahead(payload, start, min(end, BLOCK)))
         try:
             while start < end:
-                block = await self._meter.unless_cut(_what_came_of(ahead))
+                block = await self._meter.unless_cut(what_came_of(ahead))
                 start += len(block)
                 if start < end:
-                    ahead = asyncio.ensure_future(_read_ahead(payload, start, min(end - start, BLOCK)))
+                    ahead = asyncio.ensure_future(read_ahead(payload, start, min(end - start, BLOCK)))
                 await self._send_bytes(block)
                 await asyncio.sleep(0)
         finally:
@@ -283,7 +268,7 @@ class Exchange:
         """What has arrived; b"" when the server closed, None when there is nothing now."""
         try:
             return self._recv()
-        except _NOT_NOW:
+        except NOT_NOW:
             return None
         except OSError as error:
             self._note_end(error)
@@ -351,7 +336,7 @@ class Exchange:
             if await self._meter.unless_cut(self._wire.wait(writing=False, seconds=seconds)):
                 try:
                     return self._recv()
-                except _NOT_NOW:
+                except NOT_NOW:
                     continue
                 except OSError as error:
                     self._note_end(error)
@@ -412,20 +397,3 @@ class Exchange:
         if now is None or self._acked_before is None or now != self._acked_before:
             return False
         return self._is_closed or not whole
-
-
-async def _read_ahead(payload: Payload, start: int, size: int) -> bytes | Unreadable:
-    """A block, or why there is none, as a value: perhaps nobody comes to ask for it."""
-    try:
-        if payload.content is not None:
-            return payload.content[start : start + size]
-        return await payload.read(start, size)
-    except Unreadable as error:
-        return error
-
-
-async def _what_came_of(ahead: asyncio.Future[bytes | Unreadable]) -> bytes:
-    found = await ahead
-    if isinstance(found, Unreadable):
-        raise found
-    return found

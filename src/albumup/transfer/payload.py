@@ -1,10 +1,11 @@
-"""A payload that is read where it is sent, for whoever has nothing else to do meanwhile."""
+"""Reading payloads: one that is read where it is sent, for whoever has nothing else to do, and blocks read ahead."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 
-from albumup.transfer.values import Unreadable
+from albumup.transfer.values import Payload, Unreadable
 
 
 class FilePayload:
@@ -38,3 +39,21 @@ def read_exactly(descriptor: int, start: int, size: int) -> bytes:
             raise Unreadable("it shrank")
         done += count
     return bytes(data)
+
+
+async def read_ahead(payload: Payload, start: int, size: int) -> bytes | Unreadable:
+    """A block, or why there is none, as a value: perhaps nobody comes to ask for it."""
+    try:
+        if payload.content is not None:
+            return payload.content[start : start + size]
+        return await payload.read(start, size)
+    except Unreadable as error:
+        return error
+
+
+async def what_came_of(ahead: asyncio.Future[bytes | Unreadable]) -> bytes:
+    """The block that was read ahead. Raises Unreadable."""
+    found = await ahead
+    if isinstance(found, Unreadable):
+        raise found
+    return found

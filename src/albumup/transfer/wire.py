@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import socket
 import ssl
@@ -16,6 +17,23 @@ from albumup.helpers import Helpers, Work
 from albumup.transfer import kernel
 from albumup.transfer.connect import connect
 from albumup.transfer.proxies import Proxy
+
+NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+"""What a wire raises that has no room, or nothing to read."""
+LINE_ERRNOS = frozenset(
+    {
+        errno.EPIPE,
+        errno.ECONNRESET,
+        errno.ECONNABORTED,
+        errno.ENOTCONN,
+        errno.ETIMEDOUT,
+        errno.ENETDOWN,
+        errno.ENETUNREACH,
+        errno.EHOSTUNREACH,
+        errno.EHOSTDOWN,
+    }
+)
+"""What sendfile says of the socket; anything else it says of the file."""
 
 
 class Wire(Protocol):
