@@ -32,7 +32,7 @@ OF_THE_INTERPRETER = ("PYTHON", "LD_", "LC_", "LANG", "LOCPATH", "MALLOC_")
 _PRELOADED = (
     "albumup.__main__", "albumup.cli.push", "albumup.cli.resume", "albumup.cli.retry_failed", "albumup.cli.cancel",
     "albumup.cli.list_", "albumup.cli.share", "albumup.cli.status", "albumup.cli.target", "albumup.cli.verify",
-    "albumup.cli.session", "albumup.cli.receive", "albumup.uploader.engine", "albumup.uploader.trial",
+    "albumup.cli.telling", "albumup.cli.receive", "albumup.uploader.engine", "albumup.uploader.trial",
     "albumup.config.writing", "albumup.session.intake", "albumup.receive", "albumup.targets.form",
     "albumup.targets.immich", "albumup.targets.inbox", "albumup.session.verify.here", "requests", "requests_toolbelt",
     "sqlite_utils", "tqdm", "truststore", "humanize", "tabulate", "jmespath", "multipart", "platformdirs", "tomlkit",

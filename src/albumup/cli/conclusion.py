@@ -17,6 +17,7 @@ from albumup.journal.rows import Album
 from albumup.journal.states import DONE
 from albumup.photos.file_names import text_of
 from albumup.session.rounds import fingerprint
+from albumup.session.telling import Standing
 from albumup.uploader.options import RunEnd
 
 
@@ -46,7 +47,7 @@ class Conclusion:
     """The targets of this run as screens call them, by name."""
     names: Names = field(init=False)
     """How photos are called."""
-    _unfinished: set[int] = field(default_factory=set)
+    _unfinished: frozenset[int] = frozenset()
     """Albums that had something left to do when this began."""
 
     def __post_init__(self) -> None:
@@ -56,10 +57,9 @@ class Conclusion:
     def album_ids(self) -> list[int]:
         return list(self.albums)
 
-    def begin(self) -> None:
+    def begin(self, standing: Standing) -> None:
         """Remember how the albums stand before anything is sent."""
-        self.before = {album: runs.tally(self.journal, album).count(*DONE) for album in self.album_ids}
-        self._unfinished = {album for album in self.album_ids if runs.is_unfinished(self.journal, album)}
+        self.before, self._unfinished = standing.sent, standing.unfinished
 
     def nothing_to_send(self) -> int:
         """Say that there is nothing to send; the exit code that the albums deserve."""
@@ -107,7 +107,7 @@ class Conclusion:
         self._put_summary(code, [known[one] for one in end.before if one in known])
         return code
 
-    def deliver_old_notices(self) -> None:
+    def tell_old_notices(self) -> None:
         """Notices that a process owed when it died: told now, once."""
         owed = runs.owed(self.journal)
         if not owed:

@@ -12,11 +12,11 @@ from albumup.cli.escaping import escape
 from albumup.cli.figures import photos, size, span
 from albumup.cli.layout import sentence
 from albumup.cli.names import Names
-from albumup.cli.words import title_of, title_of_all, utc
+from albumup.cli.words import title_of, utc
 from albumup.journal import media, runs
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
-from albumup.journal.states import DONE, State
+from albumup.journal.states import State
 from albumup.photos.file_names import quoted, text_of
 from albumup.retry import Outcome
 from albumup.uploader.events import (
@@ -28,7 +28,6 @@ from albumup.uploader.events import (
     Missing,
     Paused,
     PhotoEvent,
-    Progress,
     Recorded,
     Spooled,
     Tried,
@@ -40,7 +39,6 @@ from albumup.uploader.upstream import Closing
 _TOLD = (Outcome.REJECTED, Outcome.NOT_TAKEN, Outcome.IN_DOUBT, Outcome.BROKEN)
 """Outcomes of an attempt that are worth a line, though another one follows."""
 _GIVEN_UP = (State.FAILED, State.REJECTED, State.MISSING)
-_UNSENT = (State.PENDING, State.SENDING, State.IN_DOUBT)
 
 
 def event_json(event: Event) -> dict[str, Any]:
@@ -173,23 +171,3 @@ def opening(journal: Journal, album: Album) -> str:
 
 def _ago(seconds: float) -> str:
     return f"{span(seconds)} ago" if seconds >= 1 else "just now"
-
-
-class Follower:
-    """Progress of albums as the journal has it."""
-
-    def __init__(self, journal: Journal, album_ids: list[int], before: dict[int, int]) -> None:
-        self._journal, self._album_ids, self._before = journal, album_ids, before
-        self._bytes_before = sum(runs.tally(journal, album).size(*DONE) for album in album_ids)
-
-    def title(self) -> str:
-        known = {album.id: album.name for album in runs.albums(self._journal)}
-        return title_of_all(known[one] for one in self._album_ids if one in known)
-
-    def progress(self) -> Progress:
-        tallies = [runs.tally(self._journal, album) for album in self._album_ids]
-        done = sum(tally.count(*DONE) for tally in tallies) - sum(self._before.values())
-        done_bytes = sum(tally.size(*DONE) for tally in tallies) - self._bytes_before
-        left = sum(tally.count(*_UNSENT) for tally in tallies)
-        left_bytes = sum(tally.size(*_UNSENT) for tally in tallies)
-        return Progress(done, done + left, done_bytes, done_bytes + left_bytes, True, 0, 0, (), ())

@@ -176,7 +176,7 @@ def _send(app: App, queued: Queued, options: Options, given: PushOptions) -> int
     from albumup.cli.conclusion import Conclusion
     from albumup.cli.destination import sentence_of
     from albumup.cli.queued import say_queued, tell_queued, unread
-    from albumup.cli.session import Session
+    from albumup.cli.telling import send
     from albumup.cli.words import title_of
     from albumup.journal import runs
     from albumup.session.again import Again
@@ -199,7 +199,7 @@ def _send(app: App, queued: Queued, options: Options, given: PushOptions) -> int
     conclusion.lost = len(again.lost)
     conclusion.shortcomings += unread(intake.survey.folders)
     is_settled = known is not None and not runs.is_unfinished(journal, album_id)
-    code = Session(conclusion, options, is_told_anew=queued.where.is_redefined).run_if_needed()
+    code = send(conclusion, options, is_told_anew=queued.where.is_redefined)
     if known is not None and is_settled and given["wants_share"]:
         say_link(app, journal, known, is_asked=again.is_asked)
     return code

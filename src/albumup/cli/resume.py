@@ -27,7 +27,7 @@ def resume(app: App, /, albums: tuple[str, ...], target: str | None, **given: Un
     from albumup.cli import events
     from albumup.cli.albums import opened, say_nothing_to_do
     from albumup.cli.conclusion import Conclusion
-    from albumup.cli.session import Session
+    from albumup.cli.telling import send
     from albumup.journal import runs
 
     app.writes = True
@@ -44,4 +44,4 @@ def resume(app: App, /, albums: tuple[str, ...], target: str | None, **given: Un
     for album in unfinished:
         app.screen.say(events.opening(journal, album))
     names = {album.id: album.name for album in meant}
-    return Session(Conclusion(app, journal, names, json=given["as_json"]), options).run_if_needed()
+    return send(Conclusion(app, journal, names, json=given["as_json"]), options)

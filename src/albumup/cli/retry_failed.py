@@ -63,7 +63,7 @@ def _retried(app: App, names: tuple[str, ...], target: str | None, given: RetryO
     from albumup.cli.albums import opened, say_nothing_to_do
     from albumup.cli.conclusion import Conclusion
     from albumup.cli.cron import on_hold
-    from albumup.cli.session import Session
+    from albumup.cli.telling import send
     from albumup.session import rounds as rounds_of
 
     app.screen.never_wait()
@@ -92,7 +92,7 @@ def _retried(app: App, names: tuple[str, ...], target: str | None, given: RetryO
         has_rounds=is_cron,
         rounds=rounds,
     )
-    return Session(conclusion, options, hands_over=True).run_if_needed()
+    return send(conclusion, options, hands_over=True)
 
 
 def _is_news(app: App, fault: str) -> bool:

@@ -11,24 +11,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
 
-from albumup.cli import events, words
-from albumup.cli.app import App
-from albumup.cli.conclusion import Conclusion
-from albumup.cli.escaping import escape
-from albumup.cli.figures import counted, size
-from albumup.cli.layout import shortened
-from albumup.cli.names import WIDEST, telling
 from albumup.errors import AlbumupError, LocalError
 from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.lock import PATIENCE, FileLock, is_locked
 from albumup.journal.opening import CorruptJournal, check_whole, paths_of
 from albumup.session.aside import aside
+from albumup.session.following import Follower
 from albumup.session.signals import GRACE, Handlers
+from albumup.session.telling import (
+    Audience,
+    Configs,
+    Cutting,
+    Following,
+    HandedOver,
+    Hanging,
+    Left,
+    Standing,
+    Stopping,
+    standing,
+)
 from albumup.targets.base import Target
 from albumup.targets.registry import build, rebuild
-from albumup.uploader.events import Event, FramedAnew
-from albumup.uploader.options import Draining, Options, Stop
+from albumup.uploader.options import Options, Stop
 from albumup.uploader.spooling import sweep
 
 if TYPE_CHECKING:
@@ -52,15 +57,17 @@ _LAST_WORDS = 1.0
 class Session:
     """One command's part in uploading."""
 
-    conclusion: Conclusion
-    """Whose albums are sent, and to whom it is told."""
+    journal: Journal
+    album_ids: list[int]
+    """The albums that are sent."""
     options: Options
+    configs: Configs
+    audience: Audience
     hands_over: bool = False
     """Where somebody is uploading already, leave the work to them and end at once."""
-    is_told_anew: bool = False
-    """The command has said that a target has other settings now."""
-    app: App = field(init=False)
-    journal: Journal = field(init=False)
+    _before: Standing = field(init=False)
+    _built: set[str] = field(default_factory=set)
+    """Targets that were built."""
     _signals: list[int] = field(default_factory=list)
     _leave_by: float = 0.0
     """By the monotonic clock: when a signal's grace ends."""
@@ -69,12 +76,7 @@ class Session:
     _lock: FileLock = field(init=False)
 
     def __post_init__(self) -> None:
-        self.app, self.journal = self.conclusion.app, self.conclusion.journal
         self._lock = FileLock(paths_of(self.journal.path)["lock"])
-
-    @property
-    def album_ids(self) -> list[int]:
-        return self.conclusion.album_ids
 
     def run_if_needed(self) -> int:
         """``run``, unless there is nothing to send: then say so, and the exit code that the albums deserve."""
@@ -86,17 +88,17 @@ class Session:
         if self._take_lock(0.0):
             # Nobody is uploading, so whoever owed a notice died before delivering it.
             try:
-                self.conclusion.deliver_old_notices()
+                self.audience.tell_old_notices()
                 sweep(self.journal, self.options.spool_folder)
             finally:
                 self._lock.release()
-        return self.conclusion.nothing_to_send()
+        return self.audience.nothing_to_send()
 
     def run(self) -> int:
         """Upload, or follow who does; the exit code."""
-        self.conclusion.begin()
+        self._before = standing(self.journal, self.album_ids)
+        self.audience.begin(self._before)
         with Handlers(self._signals):
-            self.app.screen.never_wait()
             try:
                 return aside(self._work, meanwhile=self._watch)
             finally:
@@ -125,9 +127,8 @@ class Session:
             if run is None:
                 continue
             if self.hands_over:
-                if self.app.screen.is_terminal:
-                    self.app.screen.say(f"Process {run.pid} is uploading, and has these photos too: albumup status")
-                return self.conclusion.handed_over()
+                self.audience.say(HandedOver(run.pid))
+                return self.audience.handed_over()
             code = self._follow(run)
             if code is not None:
                 return code
@@ -140,8 +141,7 @@ class Session:
         def gives_up() -> bool:
             return len(self._signals) > heard or (until is not None and time.monotonic() >= until)
 
-        if not self.app.screen.wait_again(gives_up) or (self.conclusion.json and not self.app.events.wait(gives_up)):
-            self.app.abandon()
+        self.audience.let_out(gives_up)
 
     def _take_lock(self, patience: float = PATIENCE) -> bool:
         """The uploader's lock; runs that were killed are closed with it, so that nobody hands over to them."""
@@ -162,7 +162,7 @@ class Session:
         from albumup.uploader.engine import Engine
 
         check_whole(self.journal.path, self.journal.connection)
-        self.conclusion.deliver_old_notices()
+        self.audience.tell_old_notices()
 
         def make(listener: Listener, world: World) -> Engine:
             how = self.options, listener, world, self._rebuild
@@ -178,47 +178,46 @@ class Session:
                 self._leave()
             self._hear(beside)
             if (shown := beside.shown) is not None and shown.albums:
-                self.app.screen.show(shown.progress, words.title_of_all(shown.albums))
+                self.audience.show(shown.progress, shown.albums)
         self._hear(beside)
-        self.app.screen.end_bars()
+        self.audience.end_show()
         end = beside.end
         if end is None:
             raise beside.fault or LocalError("the run ended without an end")
         if isinstance(end.fault, CorruptJournal):
             raise end.fault
-        return self.conclusion.ended(end)
+        return self.audience.ended(end)
 
     def _hear(self, beside: Beside) -> None:
         """Tell what has happened since."""
         with contextlib.suppress(queue.Empty):
             while True:
-                self._listen(beside.events.get_nowait())
+                self.audience.hear(beside.events.get_nowait())
 
     def _leave(self) -> NoReturn:
         """Something hangs, and somebody wants us gone: leave it as a kill would, for the next run to settle."""
-        screen = self.app.screen
-        screen.end_bars()
-        screen.say("Something does not let go (a disk?), and is left behind. Go on with: albumup resume")
+        self.audience.end_show()
+        self.audience.say(Hanging())
         until = time.monotonic() + _LEAVING
-        screen.wait_again(lambda: time.monotonic() > until)
+        self.audience.let_out(lambda: time.monotonic() > until)
         os._exit(128 + self._signals[0])
 
     def _build(self, name: str) -> Target:
-        if name in self.conclusion.titles:  # somebody pushed to it after an edit of the config
-            self.app.read_config_again()
-        target = build(name, self.app.config, runs.target_definitions(self.journal))
-        self.conclusion.titles[name] = target.title
+        if name in self._built:  # somebody pushed to it after an edit of the config
+            self.configs.read_config_again()
+        target = build(name, self.configs.config, runs.target_definitions(self.journal))
+        self._built.add(name)
+        self.audience.name_target(name, target.title)
         return target
 
     def _rebuild(self, definition: str, present: Target) -> Target | None:
-        return rebuild(definition, present, self.app.config)
+        return rebuild(definition, present, self.configs.config)
 
     def _stop(self, beside: Beside, number: int, *, again: bool) -> None:
-        screen = self.app.screen
         if again:
             self._leave_by = time.monotonic()
             beside.cut()
-            screen.say("Cutting all.")
+            self.audience.say(Cutting())
             return
         self._leave_by = time.monotonic() + GRACE[signal.Signals(number)]
         stop = Stop(128 + number, hold=number == signal.SIGINT)
@@ -226,40 +225,22 @@ class Session:
         if draining is None:
             return
         if draining.finishing or draining.cutting:
-            screen.say(_draining_words(draining, is_interrupt=number == signal.SIGINT))
-
-    def _listen(self, event: Event) -> None:
-        if self.conclusion.json:
-            self.app.tell(events.event_json(event))
-        if self.conclusion.is_cron or (self.is_told_anew and isinstance(event, FramedAnew)):
-            return
-        name = event.target or ""
-        line = events.event_line(event, self.conclusion.names, self.conclusion.titles.get(name, name))
-        if line:
-            self.app.screen.say(line)
+            self.audience.say(Stopping(draining, is_interrupt=number == signal.SIGINT))
 
     # Following.
 
     def _follow(self, run: runs.Run) -> int | None:
         """Show the albums' totals from the journal until they are settled; None if we must send ourselves."""
-        screen, journal = self.app.screen, self.journal
-        screen.say(f"Process {run.pid} is uploading; these photos were added to its work. Ctrl-C leaves it at that.")
-        differing = [
-            f"--{name.replace('_', '-')}"
-            for name in self.options.typed
-            if name in run.options and run.options[name] != self.options.shown[name]
-        ]
-        if differing:
-            screen.say(f"Its own options stay in force; ignored here: {', '.join(differing)}")
-        follower = events.Follower(journal, self.album_ids, self.conclusion.before)
+        audience, journal = self.audience, self.journal
+        audience.say(Following(run.pid, self._ignored(run)))
+        follower = Follower(journal, self.album_ids, self._before.sent)
         probed = 0.0
         found = run
         while True:
             if self._signals:
-                screen.end_bars()
+                audience.end_show()
                 code = 128 + self._signals[0]
-                left = f"Left. Process {run.pid} goes on; stop it with: kill -INT {run.pid}"
-                screen.say(words.ended(left, code))
+                audience.say(Left(run.pid, code))
                 return code
             now = time.monotonic()
             unfinished = [album for album in self.album_ids if runs.is_unfinished(journal, album)]
@@ -271,14 +252,22 @@ class Session:
                 if found.ended is not None:
                     break
                 if not is_locked(paths_of(journal.path)["lock"]):
-                    screen.end_bars()
+                    audience.end_show()
                     return None
-            screen.show(follower.progress(), follower.title())
+            audience.show(follower.progress(), follower.albums())
             time.sleep(_POLL)
-        screen.end_bars()
+        audience.end_show()
         if unfinished and (found.exit in (None, 0, 1, 3) or self._can_build(found, unfinished)):
             return None
-        return self.conclusion.followed(found.exit or 0 if unfinished else None)
+        return audience.followed(found.exit or 0 if unfinished else None)
+
+    def _ignored(self, run: runs.Run) -> list[str]:
+        """The options that were typed, and differ from those of the run that is followed."""
+        return [
+            f"--{name.replace('_', '-')}"
+            for name in self.options.typed
+            if name in run.options and run.options[name] != self.options.shown[name]
+        ]
 
     def _can_build(self, run: runs.Run, album_ids: Sequence[int]) -> bool:
         """Could the uploader not build a target that we can: one whose token only this shell has?"""
@@ -290,18 +279,3 @@ class Session:
         except AlbumupError:
             return False
         return bool(wanted)
-
-
-def _draining_words(draining: Draining, *, is_interrupt: bool) -> str:
-    """What finishes, and what is cut and how much of it went for nothing."""
-    finishing, cutting = len(draining.finishing), [name for name, _ in draining.cutting]
-    words = f"Finishing {counted(finishing, 'upload')}" if finishing else ""
-    if cutting:
-        again_bytes = sum(count for _, count in draining.cutting)
-        what = ", ".join(shortened(escape(telling(name, cutting)), WIDEST) for name in cutting[:3])
-        again = f": {size(again_bytes)} to send again" if again_bytes else ""
-        cut = f", cutting {len(cutting)}" if finishing else f"Cutting {counted(len(cutting), 'upload')}"
-        words += f"{cut} ({what}{again})"
-    if not is_interrupt:
-        return f"{words}."
-    return f"{words}. Ctrl-C again {'cuts all' if finishing else 'leaves at once'}."

@@ -1,0 +1,114 @@
+"""What is said while albums are sent: lines, bars and events, and the closing words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from albumup.cli import events, words
+from albumup.cli.conclusion import Conclusion
+from albumup.cli.escaping import escape
+from albumup.cli.figures import counted, size
+from albumup.cli.layout import shortened
+from albumup.cli.names import WIDEST, telling
+from albumup.session.sending import Session
+from albumup.session.telling import Cutting, Following, HandedOver, Hanging, Left, Standing, Stopping, Word
+from albumup.uploader.events import Event, FramedAnew, Progress
+from albumup.uploader.options import Draining, Options, RunEnd
+
+
+class Teller:
+    """The screen and stdout of a command, as the audience of its session. ``is_told_anew``: the command has said that a
+    target has other settings now."""
+
+    def __init__(self, conclusion: Conclusion, *, is_told_anew: bool = False) -> None:
+        self._conclusion, self._is_told_anew = conclusion, is_told_anew
+        self._app, self._screen = conclusion.app, conclusion.app.screen
+
+    def begin(self, standing: Standing) -> None:
+        self._conclusion.begin(standing)
+        self._screen.never_wait()
+
+    def tell_old_notices(self) -> None:
+        self._conclusion.tell_old_notices()
+
+    def hear(self, event: Event) -> None:
+        if self._conclusion.json:
+            self._app.tell(events.event_json(event))
+        if self._conclusion.is_cron or (self._is_told_anew and isinstance(event, FramedAnew)):
+            return
+        name = event.target or ""
+        line = events.event_line(event, self._conclusion.names, self._conclusion.titles.get(name, name))
+        if line:
+            self._screen.say(line)
+
+    def show(self, progress: Progress, albums: Iterable[str]) -> None:
+        self._screen.show(progress, words.title_of_all(albums))
+
+    def end_show(self) -> None:
+        self._screen.end_bars()
+
+    def say(self, word: Word) -> None:
+        if isinstance(word, HandedOver) and not self._screen.is_terminal:
+            return
+        for line in _lines(word):
+            self._screen.say(line)
+
+    def name_target(self, name: str, title: str) -> None:
+        self._conclusion.titles[name] = title
+
+    def let_out(self, gives_up: Callable[[], bool]) -> None:
+        is_out = self._screen.wait_again(gives_up)
+        if not is_out or (self._conclusion.json and not self._app.events.wait(gives_up)):
+            self._app.abandon()
+
+    def nothing_to_send(self) -> int:
+        return self._conclusion.nothing_to_send()
+
+    def handed_over(self) -> int:
+        return self._conclusion.handed_over()
+
+    def followed(self, code: int | None) -> int:
+        return self._conclusion.followed(code)
+
+    def ended(self, end: RunEnd) -> int:
+        return self._conclusion.ended(end)
+
+
+def send(conclusion: Conclusion, options: Options, *, hands_over: bool = False, is_told_anew: bool = False) -> int:
+    """Send a command's albums, or follow who does, if there is anything to send; the exit code."""
+    teller = Teller(conclusion, is_told_anew=is_told_anew)
+    session = Session(conclusion.journal, conclusion.album_ids, options, conclusion.app, teller, hands_over)
+    return session.run_if_needed()
+
+
+def _lines(word: Word) -> list[str]:
+    match word:
+        case HandedOver(pid):
+            return [f"Process {pid} is uploading, and has these photos too: albumup status"]
+        case Following(pid, ignored):
+            line = f"Process {pid} is uploading; these photos were added to its work. Ctrl-C leaves it at that."
+            more = f"Its own options stay in force; ignored here: {', '.join(ignored)}"
+            return [line, more] if ignored else [line]
+        case Left(pid, code):
+            return [words.ended(f"Left. Process {pid} goes on; stop it with: kill -INT {pid}", code)]
+        case Stopping(draining, is_interrupt):
+            return [_draining_words(draining, is_interrupt=is_interrupt)]
+        case Cutting():
+            return ["Cutting all."]
+        case Hanging():
+            return ["Something does not let go (a disk?), and is left behind. Go on with: albumup resume"]
+
+
+def _draining_words(draining: Draining, *, is_interrupt: bool) -> str:
+    """What finishes, and what is cut and how much of it went for nothing."""
+    finishing, cutting = len(draining.finishing), [name for name, _ in draining.cutting]
+    words = f"Finishing {counted(finishing, 'upload')}" if finishing else ""
+    if cutting:
+        again_bytes = sum(count for _, count in draining.cutting)
+        what = ", ".join(shortened(escape(telling(name, cutting)), WIDEST) for name in cutting[:3])
+        again = f": {size(again_bytes)} to send again" if again_bytes else ""
+        cut = f", cutting {len(cutting)}" if finishing else f"Cutting {counted(len(cutting), 'upload')}"
+        words += f"{cut} ({what}{again})"
+    if not is_interrupt:
+        return f"{words}."
+    return f"{words}. Ctrl-C again {'cuts all' if finishing else 'leaves at once'}."

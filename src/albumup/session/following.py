@@ -1,0 +1,34 @@
+"""Following the process that uploads: the albums' totals as the journal has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from albumup.journal import runs
+from albumup.journal.journal import Journal
+from albumup.journal.states import DONE, State
+from albumup.uploader.events import Progress
+
+_UNSENT = (State.PENDING, State.SENDING, State.IN_DOUBT)
+
+
+class Follower:
+    """Progress of albums as the journal has it. ``before``: their photos that were there before."""
+
+    def __init__(self, journal: Journal, album_ids: Sequence[int], before: Mapping[int, int]) -> None:
+        self._journal, self._album_ids, self._before = journal, album_ids, before
+        self._bytes_before = sum(runs.tally(journal, album).size(*DONE) for album in album_ids)
+
+    def albums(self) -> list[str]:
+        """The albums' names, without those that were forgotten meanwhile."""
+        known = {album.id: album.name for album in runs.albums(self._journal)}
+        return [known[one] for one in self._album_ids if one in known]
+
+    def progress(self) -> Progress:
+        """Their totals now."""
+        tallies = [runs.tally(self._journal, album) for album in self._album_ids]
+        done = sum(tally.count(*DONE) for tally in tallies) - sum(self._before.values())
+        done_bytes = sum(tally.size(*DONE) for tally in tallies) - self._bytes_before
+        left = sum(tally.count(*_UNSENT) for tally in tallies)
+        left_bytes = sum(tally.size(*_UNSENT) for tally in tallies)
+        return Progress(done, done + left, done_bytes, done_bytes + left_bytes, True, 0, 0, (), ())
