@@ -41,7 +41,7 @@ def ago(seconds: float) -> str:
     """How long ago, in one unit, so that it stays on its line of a table: "17 min ago", "3 h ago"."""
     if seconds < 5:
         return "now"
-    unit = 3600 if seconds >= 3600 else 60 if seconds >= 60 else 1
+    unit = next((unit for unit in (3600, 60) if seconds >= unit), 1)
     return f"{span(seconds // unit * unit)} ago"
 
 

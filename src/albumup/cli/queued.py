@@ -34,7 +34,8 @@ def say_queued(app: App, journal: Journal, survey: Survey, album: Album, target:
     """How many photos wait now, for whom, and what was left out. ``target`` None: the built-in inbox."""
     name = words.shown_name(album.name)
     local = words.local_folder(journal, album, album.target in app.config.targets)
-    where = "" if local else f" for {escape(target.address if target else album.target)}"
+    address = target.address if target else album.target
+    where = "" if local else f" for {escape(address)}"
     if survey.queued:
         app.screen.say(f"{name}: {_kinds(survey)} queued ({size(survey.size)}){where}; safe to interrupt from here")
     if parts := left_out(survey):

@@ -321,7 +321,9 @@ def shown(path: bytes) -> str | None:
 
 def _escape(letter: str) -> str:
     number = ord(letter)
-    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+    if number < 0x100:
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
 def known_photos(connection: sqlite3.Connection, album_id: int, path: bytes) -> list[Known]:

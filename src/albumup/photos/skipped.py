@@ -54,7 +54,10 @@ def _by_suffix(suffixes: Counter[bytes], total: int) -> str:
     ranked = sorted(suffixes.items(), key=lambda item: (-item[1], item[0]))[:_MOST_SHOWN]
     rest = total - sum(count for _, count in ranked)
     words = [f"{count} {_shown(suffix)}" for suffix, count in ranked]
-    return ", ".join(words) + (f" and {rest} {'other' if rest == 1 else 'others'}" if rest else "")
+    if not rest:
+        return ", ".join(words)
+    others = "other" if rest == 1 else "others"
+    return ", ".join(words) + f" and {rest} {others}"
 
 
 _MANY = {SkipReason.LINK: "links out of the tree", SkipReason.LEFTOVER: "leftovers"}

@@ -327,7 +327,9 @@ class Target(ABC):
 
     def where_tried(self, photo: Photo, remote_id: str, url: str) -> str:  # noqa: ARG002 - most have no folders
         """Where a photo is that ``target try`` sent, as in "look on HOST"; ``url``: its page, "" if unknown."""
-        return f"on {self.address}" + (f": {url}" if url else f" as {remote_id}" if remote_id else "")
+        if url:
+            return f"on {self.address}: {url}"
+        return f"on {self.address} as {remote_id}" if remote_id else f"on {self.address}"
 
     def share(self, album: str) -> str:  # noqa: ARG002 - where there is no such thing
         """The album's address for people as the config has it; "" where it names none. Asks nobody."""

@@ -214,12 +214,15 @@ def body_of(
     form = target.form(photo, sent_as)
     boundary = new_boundary()
     framed = _frame(form, boundary)
+    head, length = None, None
+    if not form.secret:
+        head, length = framed.head, len(framed.head) + reading.pins.size + len(framed.tail)
     return Body(
-        head=None if form.secret else framed.head,
+        head=head,
         tail=framed.tail,
         boundary=boundary,
         content_type=framed.content_type,
-        length=None if form.secret else len(framed.head) + reading.pins.size + len(framed.tail),
+        length=length,
         pins=reading.pins,
         digests=reading.digests,
         taken=reading.taken,

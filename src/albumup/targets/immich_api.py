@@ -148,8 +148,8 @@ class ImmichApi(Target):
     def said(self, answer: Answer) -> str:
         """What it says is wrong: one text, a list of them, or since 3.0 a list of what fields are wrong."""
         said = object_of(answer)
-        message = said.get("message")
-        parts = [str(one) for one in message] if isinstance(message, list) else [str(message)] if message else []
+        message = said.get("message") or []
+        parts = [str(one) for one in (message if isinstance(message, list) else [message])]
         errors = said.get("errors")
         for error in errors if isinstance(errors, list) else []:
             if isinstance(error, dict):

@@ -139,7 +139,9 @@ def _tried(http: Http, api: str, permission: str) -> bool | None:
         return None
     if sent.answer is None or sent.answer.is_page:
         return None
-    return False if sent.answer.status == 403 else True if sent.answer.status in well else None
+    if sent.answer.status == 403:
+        return False
+    return True if sent.answer.status in well else None
 
 
 def _quota(http: Http, api: str) -> Check:

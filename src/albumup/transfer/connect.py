@@ -104,8 +104,9 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
     named = ca_file or os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
     try:
         if named:
-            folder = os.path.isdir(named)
-            return ssl.create_default_context(cafile=None if folder else named, capath=named if folder else None)
+            if os.path.isdir(named):
+                return ssl.create_default_context(capath=named)
+            return ssl.create_default_context(cafile=named)
         if os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR"):
             return ssl.create_default_context()
     except OSError as error:

@@ -51,7 +51,7 @@ class Ending:
             after = run.judge.accepted(upstream, now)
             if not attempt.id:
                 raise LostTask(task.id)
-            run.outcomes.accepted(journal, task, attempt.id, upstream, state, finding, sent)
+            run.outcomes.accepted(journal, one, state, finding, sent)
             run.outcomes.aftermath(journal, upstream, after)
 
         def recorded() -> None:

@@ -26,6 +26,7 @@ from albumup.retry import (
 )
 from albumup.targets.base import Original, Seen, Verdict, VerdictKind
 from albumup.transfer import Sent
+from albumup.uploader.attempt import InHand
 from albumup.uploader.breaker import MOST_BACK, Ended, Ruling
 from albumup.uploader.breaker import Counts as UsedUp
 from albumup.uploader.events import (
@@ -84,26 +85,15 @@ class Outcomes:
         """Every photo that was to be copied is on this disk, and the journal says so."""
         self.tell(Spooled(self._clock(), None, None, photos))
 
-    def accepted(
-        self,
-        journal: Journal,
-        task: Task,
-        attempt_id: int,
-        upstream: Upstream,
-        state: State,
-        finding: Finding,
-        sent: Sent,
-    ) -> None:
+    def accepted(self, journal: Journal, one: InHand, state: State, finding: Finding, sent: Sent) -> None:
         """An attempt came to its best end: the server has the photo. Nothing is given back of its tries."""
-        status = sent.answer.status if sent.answer else None
-        journal.end_attempt(
-            attempt_id, finding.outcome, status=status, sent=sent.bytes, error=finding.reason, stayed=not sent.whole
-        )
+        task = one.task
+        _end_attempt(journal, one.attempt.id, finding.outcome, finding, sent)
         if task.sidecar_path is not None and state is State.UPLOADED:
             journal.sidecar_sent(task.id)
         self._store(journal, task, state, finding.remote_id, finding.url, task.tries + 1)
         self._changed(journal, task.album_id)
-        self.note_accepted(journal, upstream)
+        self.note_accepted(journal, one.upstream)
 
     def ended(self, journal: Journal, task: Task, attempt_id: int, upstream: Upstream, end: End) -> Step:
         """An attempt came to its end: how, whose fault it was, and what becomes of its task."""
@@ -127,14 +117,8 @@ class Outcomes:
             is_held=end.is_held or bool(ruling and ruling.is_held),
             wait=wait,
         )
-        journal.end_attempt(
-            attempt_id,
-            Outcome.IN_DOUBT if finding.is_doubt else finding.outcome,
-            status=sent.answer.status if sent and sent.answer else None,
-            sent=sent.bytes if sent else 0,
-            error=finding.reason,
-            stayed=sent is not None and not sent.whole,
-        )
+        outcome = Outcome.IN_DOUBT if finding.is_doubt else finding.outcome
+        _end_attempt(journal, attempt_id, outcome, finding, sent)
         is_held = step.state is State.PENDING and (end.is_held or bool(ruling and ruling.is_held))
         frees = counts.frees + (is_free and finding.outcome is Outcome.BROKEN)
         self._apply(journal, task, step, frees=frees, is_held=is_held)
@@ -388,3 +372,13 @@ class Outcomes:
         """What each event of a photo begins with."""
         album = self._queue.albums.get(task.album_id)
         return self._clock(), task.album, album.target if album else "", task.path
+
+
+def _end_attempt(journal: Journal, attempt_id: int, outcome: Outcome, finding: Finding, sent: Sent | None) -> None:
+    if sent is None:
+        journal.end_attempt(attempt_id, outcome, error=finding.reason)
+        return
+    status = sent.answer.status if sent.answer else None
+    journal.end_attempt(
+        attempt_id, outcome, status=status, sent=sent.bytes, error=finding.reason, stayed=not sent.whole
+    )

@@ -119,14 +119,7 @@ class Reconciler:
         http = self._https.get(target)
         if http is None:
             http = self._https[target] = run.world.http(target, None)
-        photos = [
-            Asked(
-                task.sent_as or os.path.basename(text_of(task.path)),
-                task.body.digests if task.body is not None else {},
-                task.body.pins.size if task.body is not None else task.size,
-            )
-            for task in tasks
-        ]
+        photos = [_asked_about(task) for task in tasks]
         try:
             answers = await run.world.helpers.run(Work.ASK, target.ask, http, tasks[0].album, photos)
             run.judge.answered(upstream)
@@ -243,3 +236,10 @@ class Reconciler:
             run.outcomes.tell(Answered(*run.outcomes.about(task), State.IN_DOUBT, error=words, asks_in=wait))
         run.queue.have_ready([upstream])
         run.queue.to_prepare.ring()
+
+
+def _asked_about(task: Task) -> Asked:
+    name = task.sent_as or os.path.basename(text_of(task.path))
+    if task.body is None:
+        return Asked(name, {}, task.size)
+    return Asked(name, task.body.digests, task.body.pins.size)

@@ -72,5 +72,6 @@ def _moment(entries: dict[int, bytes]) -> datetime | None:
     century, year, month, day, hour, minute, second = (f"{byte:02x}" for byte in digits)
     offset = ""
     if not zone & (_UNKNOWN | _SUMMER):
-        offset = f"{'-' if zone & _WEST else '+'}{zone >> 1 & 0x0F:02}:{'30' if zone & _HALF else '00'}"
+        sign = "-" if zone & _WEST else "+"
+        offset = f"{sign}{zone >> 1 & 0x0F:02}:" + ("30" if zone & _HALF else "00")
     return clip_moment(f"{century}{year}:{month}:{day} {hour}:{minute}:{second}{offset}")
