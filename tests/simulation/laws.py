@@ -121,15 +121,16 @@ def _none_is_claimed_falsely(scene: Scene, reader: sqlite3.Connection, tasks: li
         held = [copy for copy in copies if copy.gone_at is None]
         # A server that cannot be asked, says "duplicate" and deletes afterwards: nobody can know. Nor of one that can,
         # as long as nobody has heard that it met a fault.
-        nobody_knows = scene.clock_jumped or scene.plan.kind != "asked" or not _told_of_a_fault(reader, task["id"])
+        nobody_knows = scene.clock_jumped or scene.plan.kind != "asked" or not _told_of_all_faults(scene, reader, task)
         if not held and not (copies and nobody_knows):
             scene.false_claims += 1
             raise Broken(f"photo {task['id']} is called {task['state']} at {claimed:.2f} s, and is not there: {copies}")
 
 
-def _told_of_a_fault(reader: sqlite3.Connection, task_id: int) -> bool:
-    sql = "select 1 from attempt where task_id = ? and http_status between 500 and 599"
-    return bool(rows(reader, sql, task_id))
+def _told_of_all_faults(scene: Scene, reader: sqlite3.Connection, task: sqlite3.Row) -> bool:
+    met = sum(came.sha256 == task["sha256"] and came.answer.startswith("5") for came in scene.server.ledger.came)
+    sql = "select count(*) from attempt where task_id = ? and http_status between 500 and 599"
+    return bool(rows(reader, sql, task["id"])[0][0] >= met)
 
 
 def _words_are_given(tasks: list[sqlite3.Row]) -> None:
@@ -196,21 +197,24 @@ def _tries_are_counted(scene: Scene, reader: sqlite3.Connection, tasks: list[sql
 def _sickness_costs_nothing(scene: Scene, reader: sqlite3.Connection, tasks: list[sqlite3.Row]) -> None:
     """What a target answered while it was sick, and was so for a while after, is given back: three whole bodies of a
     photo at least."""
-    met = Counter(came.boundary for came in scene.server.ledger.came if came.answer in SICK and came.sick_for > 45.0)
+    came = scene.server.ledger.came
+    met = Counter((one.boundary, one.answer) for one in came if one.answer in SICK and one.sick_for > 45.0)
     if not met or scene.clock_jumped or "ask hangs" in scene.excuses:  # until it is well again, perhaps
         return
     told = Counter(
         {
-            (row[0], row[1]): row[2]
+            (row[0], row[1], row[2]): row[3]
             for row in rows(
                 reader,
-                f"select task_id, boundary, count(*) from attempt where http_status in ({', '.join(SICK)})"
-                " and ended is not null group by task_id, boundary",
+                "select task_id, boundary, cast(http_status as text), count(*) from attempt"
+                f" where http_status in ({', '.join(SICK)})"
+                " and ended is not null group by task_id, boundary, http_status",
             )
         }
     )
     for task in tasks:
-        sick = sum(min(count, met[boundary]) for (number, boundary), count in told.items() if number == task["id"])
+        own = ((boundary, status, count) for (number, boundary, status), count in told.items() if number == task["id"])
+        sick = sum(min(count, met[boundary, status]) for boundary, status, count in own)
         back = task["back_whole"] + task["back_429"] + task["back_cut"]
         if task["rounds"] == 0 and back < min(3, sick):
             raise Broken(f"photo {task['id']} met a sick target {sick} times, and {back} tries were given back")

@@ -97,6 +97,11 @@ FINDS = {
         1004483, (300,), "dedupes", "safe",
         events=(Event("second push", 16, 0.26, "step"), Event("remove", 5, 0.17, "step")),
     ),
+    "nobody hears of the second fault of a photo": Plan(
+        1029648, (300, 301, 302), "asked", "safe", jobs=1, retries=0, tick=60.0,
+        events=(Event("long stall", 4, 0.51), Event("500, stored, deleted later", 4, 0.11),
+                Event("lost, stored, resets", 3, 0.77), Event("500, stored, deleted later", 2, 0.55)),
+    ),
     "a sick server is well before it is asked": Plan(
         1005391, (300, 301), retries=0, proven=False, tick=60.0,
         events=(Event("stop", 1, 0.85, "begins"), Event("500", 1, 0.55), Event("sick 503", 3, 0.5),
