@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from albumup.cli.app import App
     from albumup.journal.journal import Journal
     from albumup.journal.rows import Album
-    from albumup.targets.base import Target
 
 _MOST_NAMED = 8
 
@@ -56,9 +55,9 @@ def say_link(app: App, journal: Journal, album: Album, *, is_asked: bool) -> Non
         app.screen.say(f"Its share link was not asked for now: albumup share {quoted(album.name)}")
 
 
-def fate_line(fate: Fate | None, server: Target) -> str:
+def fate_line(fate: Fate | None, address: str) -> str:
     """That the album was deleted or emptied on its server; "" if not."""
-    where = escape(server.address)
+    where = escape(address)
     if fate is Fate.GONE:
         return f"the album is gone on {where}; a push of the same folder makes it again"
     if fate is Fate.EMPTY:

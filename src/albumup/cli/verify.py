@@ -15,9 +15,9 @@ from albumup.cli.help import command, option
 if TYPE_CHECKING:
     from albumup.journal.journal import Journal
     from albumup.journal.rows import Album
+    from albumup.session.verify.examine import Examined
     from albumup.session.verify.findings import Finding, Outcome
     from albumup.session.verify.there import Copies
-    from albumup.targets.base import Target
 
 _MOST_NAMED = 20
 _MOST_WAYS = 4
@@ -67,59 +67,57 @@ def _verify(app: App, album: str, target: str | None, deep: bool, nul: bool) -> 
 def _verify_one(app: App, journal: Journal, album: Album, *, deep: bool, printed: set[bytes] | None) -> int:
     """``printed``: the paths that -0 has printed; None without it."""
     from albumup.cli import words
-    from albumup.cli.again import fate_line
     from albumup.cli.escaping import escape
     from albumup.cli.figures import photos
-    from albumup.cli.screen import put, put_flush, put_raw
+    from albumup.cli.screen import put
     from albumup.config.file import shown
-    from albumup.journal.runs import tally, target_definitions
-    from albumup.journal.states import DONE
-    from albumup.session.again import what_became_of
-    from albumup.session.verify.findings import Kind, Outcome
-    from albumup.session.verify.here import look_here, pushed_folders
-    from albumup.session.verify.there import look_there
-    from albumup.targets.registry import build
+    from albumup.session.verify.examine import CannotAsk, examine
 
-    say = put if printed is None else app.screen.complain
-    title = words.title_of(journal, album)
-    server = build(album.target, app.config, target_definitions(journal))
-    try:
-        where = escape(shown(server.address))
-        counts = tally(journal, album.id)
-        total = sum(counts.photos.values())
-        if not server.can_ask:
-            for line in _not_accepted(journal, album):
-                say(line)
-            accepted = f"{counts.count(*DONE)} of {total} were accepted by {where}"
-            line = f"{title}: {accepted}, which cannot be asked: cannot be proven: not safe to erase"
-            say(words.ended(line, 3))
-            return 3
+    def begin(address: str, total: int) -> None:
+        where = escape(shown(address))
         app.screen.say(f"{title}: asking {where} for {photos(total)}, and reading what lies here")
-        outcome = Outcome()
-        copies = look_there(journal, album, server, deep=deep)
-        folders = pushed_folders(journal, album)
-        findings = [one for one in look_here(copies, folders, outcome) if one.kind is not Kind.OTHER]
-        outcome.beside = _beside(server, outcome)
-        album_words = fate_line(what_became_of(journal, album, server), server)
-    finally:
-        server.close()
-    if printed is not None and not outcome.beside:
-        for one in findings:
-            if one.kind is Kind.PROVEN and one.path not in printed:
-                printed.add(one.path)
-                put_raw(one.path + b"\0")
-        put_flush()
-    for line in [
-        *_details(app, findings, outcome),
-        *ways_on(findings, folders, album, is_one=title == words.shown_name(album.name)),
-        *_ways_back(journal, album, outcome, copies),
-    ]:
+
+    title = words.title_of(journal, album)
+    found = examine(journal, app.config, album, deep=deep, on_begin=begin)
+    say = put if printed is None else app.screen.complain
+    if isinstance(found, CannotAsk):
+        accepted = f"{found.accepted} of {found.total} were accepted by {escape(shown(found.address))}"
+        line = f"{title}: {accepted}, which cannot be asked: cannot be proven: not safe to erase"
+        lines, code = [*_not_accepted(journal, album), words.ended(line, 3)], 3
+    else:
+        if printed is not None and not found.outcome.beside:
+            _print_proven(found.findings, printed)
+        lines, code = _lines(app, journal, album, found, title)
+    for line in lines:
         say(line)
-    if album_words:
-        say(f"  {album_words}")
-    verdict, code = _verdict(journal, album, server, outcome)
-    say(f"{title}: {verdict}")
     return code
+
+
+def _print_proven(findings: Sequence[Finding], printed: set[bytes]) -> None:
+    from albumup.cli.screen import put_flush, put_raw
+    from albumup.session.verify.findings import Kind
+
+    for one in findings:
+        if one.kind is Kind.PROVEN and one.path not in printed:
+            printed.add(one.path)
+            put_raw(one.path + b"\0")
+    put_flush()
+
+
+def _lines(app: App, journal: Journal, album: Album, found: Examined, title: str) -> tuple[list[str], int]:
+    """All that there is to say, and the exit code."""
+    from albumup.cli.again import fate_line
+    from albumup.cli.words import shown_name
+
+    lines = [
+        *_details(app, found.findings, found.outcome),
+        *ways_on(found.findings, found.folders, album, is_one=title == shown_name(album.name)),
+        *_ways_back(journal, album, found.outcome, found.copies),
+    ]
+    if fate := fate_line(found.fate, found.address):
+        lines.append(f"  {fate}")
+    verdict, code = _verdict(journal, album, found)
+    return [*lines, f"{title}: {verdict}"], code
 
 
 def _not_accepted(journal: Journal, album: Album) -> list[str]:
@@ -140,24 +138,7 @@ def _not_accepted(journal: Journal, album: Album) -> list[str]:
     return lines
 
 
-def _beside(server: Target, outcome: Outcome) -> str:
-    """Why the copies are no second ones, or ""."""
-    from albumup.cli.escaping import escape
-    from albumup.transfer.own import is_own
-
-    if server.is_local:
-        return "that is this computer"
-    http = server.http()
-    for folder in outcome.stores:
-        if server.keeps_in(http, folder):
-            return f"it keeps them in {escape(folder)}, with the folder that was pushed"
-    if is_own(server.settings.url) and not server.settings.elsewhere:
-        key = escape(server.key("elsewhere"))
-        return f"that is this computer (if a tunnel leads to another one: {key} = true)"
-    return ""
-
-
-def _details(app: App, findings: list[Finding], outcome: Outcome) -> list[str]:
+def _details(app: App, findings: Sequence[Finding], outcome: Outcome) -> list[str]:
     """What is not proven, by name; then what was left out, counted."""
     from albumup.cli.escaping import escape
     from albumup.cli.figures import photos, were
@@ -254,7 +235,7 @@ def _ways_back(journal: Journal, album: Album, outcome: Outcome, copies: Copies)
     return ways
 
 
-def _verdict(journal: Journal, album: Album, server: Target, outcome: Outcome) -> tuple[str, int]:
+def _verdict(journal: Journal, album: Album, found: Examined) -> tuple[str, int]:
     """The last line, and the exit code."""
     from albumup.cli.escaping import escape
     from albumup.cli.figures import counted, size, were
@@ -264,7 +245,8 @@ def _verdict(journal: Journal, album: Album, server: Target, outcome: Outcome) -
     from albumup.photos.file_names import quoted
     from albumup.session.verify.here import is_by_name
 
-    where = f"{outcome.on_server} of {outcome.photos} are on {escape(shown(server.address))}"
+    outcome, beside = found.outcome, escape(found.outcome.beside)
+    where = f"{outcome.on_server} of {outcome.photos} are on {escape(shown(found.address))}"
     parts = [_gone(outcome)] if outcome.gone else []
     if outcome.sidecars:
         parts.append(f"{counted(outcome.sidecars, 'sidecar')}, named above, {were(outcome.sidecars)} not sent")
@@ -274,14 +256,14 @@ def _verdict(journal: Journal, album: Album, server: Target, outcome: Outcome) -
         return f"{'; '.join([f'{where} and read again here', *parts])}: {what} ({size(outcome.frees)})", 0
     if outcome.is_erased:
         is_there = 0 < outcome.photos == outcome.on_server
-        said = "; ".join([where, *parts, *([outcome.beside] if outcome.beside else [])])
+        said = "; ".join([where, *parts, *([beside] if beside else [])])
         return (said, 0) if is_there else (ended(f"{said}: not proven", 3), 3)
     if outcome.unproven:
         parts.append(f"{counted(outcome.unproven, 'file')} here {were(outcome.unproven)} not proven")
     if has_unsent(journal, album.id):
         parts.append(f"not all done yet (albumup resume {quoted(album.name)})")
-    if outcome.beside:
-        parts.append(outcome.beside)
+    if beside:
+        parts.append(beside)
     return ended(f"{'; '.join([where, *parts])}: not safe to erase", 3), 3
 
 

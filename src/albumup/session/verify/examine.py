@@ -1,0 +1,78 @@
+"""Examine an album: what its server has, what lies in its folders, and whether the copies are second ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+
+from albumup.config.file import Config
+from albumup.journal.journal import Journal
+from albumup.journal.rows import Album
+from albumup.journal.runs import tally, target_definitions
+from albumup.journal.states import DONE
+from albumup.photos.file_names import text_of
+from albumup.session.again import Fate, what_became_of
+from albumup.session.verify.findings import Finding, Kind, Outcome
+from albumup.session.verify.here import look_here, pushed_folders
+from albumup.session.verify.there import Copies, look_there
+from albumup.targets.base import Target
+from albumup.targets.registry import build
+from albumup.transfer.own import is_own
+
+
+class CannotAsk(Struct, frozen=True):
+    """The server cannot be asked for its photos: it accepted some of the ``total``."""
+
+    address: str
+    accepted: int
+    total: int
+
+
+class Examined(Struct, frozen=True):
+    """What there is to know of an album. ``fate``: what became of it on its server, if anything did."""
+
+    address: str
+    outcome: Outcome
+    findings: Sequence[Finding]
+    """But for files that are no photos."""
+    folders: Sequence[bytes]
+    copies: Copies
+    fate: Fate | None
+
+
+def examine(
+    journal: Journal, config: Config, album: Album, *, deep: bool, on_begin: Callable[[str, int], None]
+) -> Examined | CannotAsk:
+    """Ask about every photo of an album, and read every file in its folders. ``deep``: originals are downloaded.
+
+    ``on_begin`` is called with the server's address and the number of photos. Raises Unasked, ConfigError, LocalError.
+    """
+    server = build(album.target, config, target_definitions(journal))
+    try:
+        counts = tally(journal, album.id)
+        total = sum(counts.photos.values())
+        if not server.can_ask:
+            return CannotAsk(server.address, counts.count(*DONE), total)
+        on_begin(server.address, total)
+        outcome = Outcome()
+        copies = look_there(journal, album, server, deep=deep)
+        folders = pushed_folders(journal, album)
+        findings = [one for one in look_here(copies, folders, outcome) if one.kind is not Kind.OTHER]
+        outcome.beside = _beside(server, outcome)
+        return Examined(server.address, outcome, findings, folders, copies, what_became_of(journal, album, server))
+    finally:
+        server.close()
+
+
+def _beside(server: Target, outcome: Outcome) -> str:
+    """Why the copies are no second ones, or ""."""
+    if server.is_local:
+        return "that is this computer"
+    http = server.http()
+    for folder in outcome.stores:
+        if server.keeps_in(http, folder):
+            return f"it keeps them in {text_of(folder)}, with the folder that was pushed"
+    if is_own(server.settings.url) and not server.settings.elsewhere:
+        return f"that is this computer (if a tunnel leads to another one: {server.key('elsewhere')} = true)"
+    return ""
