@@ -18,7 +18,7 @@ from albumup.helpers import Threads
 from albumup.transfer import BLOCK, Fault, Meter, Peer, Request, Sent
 from albumup.transfer.connect import tls_context
 from albumup.transfer.connection import Connection, KeepAlive
-from albumup.transfer.kernel import Ear
+from albumup.transfer.kernel import ear_of
 from albumup.transfer.payload import FilePayload
 from albumup.transfer.wire import SocketNetwork, SocketWire
 
@@ -449,6 +449,6 @@ def test_what_was_said_before_the_end_is_heard_before_the_journal_is_told() -> N
 
 def test_a_connection_that_is_gone_has_something_to_say() -> None:
     gone = socket.socket()
-    ear = Ear(gone.fileno())
+    ear = ear_of(gone.fileno())
     gone.close()
-    assert ear.hears()
+    assert ear()

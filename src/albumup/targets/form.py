@@ -58,6 +58,7 @@ class FormTarget(Target):
         self._names = frozenset(found for template in templates for found in template.names)
         self._secret = any("token" in template.names for _, template in self._fields)
         self._headers = [*form.headers.items(), *self.authorization()]
+        self._takes_pages = form.success_text is not None or form.failure_text is not None
         places = [self._url, *(template for _, template in self._fields)]
         self._names_album = any("album" in template.names for template in places)
         self._places: dict[str, str] = {}
@@ -195,6 +196,8 @@ class FormTarget(Target):
             return self._verdict(VerdictKind.UNPROVEN, "id", read, f"no {form.id} in the answer")
         if self._proof is not None and (fault := self._proof.fault_in(read, photo, form.vars)):
             return self._verdict(VerdictKind.UNPROVEN, "proof", read, fault)
+        if form.id is None and form.page is None:
+            return Verdict(VerdictKind.STORED, rule, takes_pages=self._takes_pages)
         return self._verdict(VerdictKind.STORED, rule, read, photo=photo)
 
     def _verdict(
@@ -202,8 +205,7 @@ class FormTarget(Target):
     ) -> Verdict:
         """A verdict with its reason: the status, our ``words``, then the server's own; an id and address of ``photo``,
         if one is given."""
-        form, answer = self._form, read.answer
-        reason = ""
+        answer, reason = read.answer, ""
         if kind is not VerdictKind.STORED and kind is not VerdictKind.DUPLICATE:
             status = f"{answer.status} {answer.reason}".strip()
             # A page's title often repeats the status, and nginx calls its 302 otherwise than its page does.
@@ -211,8 +213,7 @@ class FormTarget(Target):
             parts = [status, words, own]
             reason = words_in(self.masked(": ".join(part for part in parts if part)), _MOST_WORDS)
         names = self._names_of(read, photo) if photo is not None else ("", "")
-        pages = form.success_text is not None or form.failure_text is not None
-        return Verdict(kind, rule, reason, *names, takes_pages=pages)
+        return Verdict(kind, rule, reason, *names, takes_pages=self._takes_pages)
 
     def check(self) -> list[Check]:
         form = self._form

@@ -9,6 +9,8 @@ import socket
 import struct
 import sys
 import termios
+from collections.abc import Callable
+from functools import partial
 
 _SO_NWRITE = 0x1024
 """Bytes in the sending queue (macOS: sys/socket.h)."""
@@ -29,16 +31,12 @@ def cork(connection: socket.socket, on: bool) -> None:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, on)
 
 
-class Ear:
-    """Tells if a connection is readable: something has come, or its end. Of one that is closed, too: whoever reads will
-    hear of it."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._poll = select.poll()
-        self._poll.register(descriptor, select.POLLIN)
-
-    def hears(self) -> bool:
-        return bool(self._poll.poll(0))
+def ear_of(descriptor: int) -> Callable[[], object]:
+    """Tells, as true or false, if a connection is readable: something has come, or its end. Of one that is closed it is
+    true, too: whoever reads will hear of it."""
+    ear = select.poll()
+    ear.register(descriptor, select.POLLIN)
+    return partial(ear.poll, 0)
 
 
 def unacked(connection: socket.socket) -> int:
