@@ -1,13 +1,13 @@
 """Bytes on the wire: the only package that knows requests, urllib3, httptools and sockets.
 
-A photo is sent by :class:`albumup.transfer.connection.Connection`, which keeps one
-:class:`albumup.transfer.wire.Wire` from photo to photo: a socket that urllib3 connected (proxies, TLS) and that
-the loop waits for. It is written to directly: ready-made heads, sendfile on plain HTTP, 1 MiB blocks over TLS,
-small bodies in one go. llhttp reads the answers (:class:`albumup.transfer.answers.Incoming`). Everything that is
-not a photo goes through :class:`albumup.transfer.http.Http`, plain requests, in a helper's thread. Neither
-follows redirects, retries, keeps cookies, reads netrc, or takes a 1xx for an answer (RFC 9110 section 15.2).
+:class:`albumup.transfer.connection.Connection` sends photos. It keeps one :class:`albumup.transfer.wire.Wire`
+from photo to photo: a socket that urllib3 connects (proxies, TLS) and the event loop watches. Bodies are written
+to the socket directly: ready-made heads, sendfile on plain HTTP, 1 MiB blocks over TLS, small bodies in one go.
+llhttp parses the answers (:class:`albumup.transfer.answers.Incoming`). All other requests go through
+:class:`albumup.transfer.http.Http`, which uses requests, in a helper thread. Neither of the two follows redirects,
+retries, keeps cookies, reads netrc, or takes a 1xx for an answer (RFC 9110 section 15.2).
 
-What is here are the values that go in and come out; the rest is imported by who sends something, for it takes a while.
+This module exports only the values that go in and out. Import the senders where they are used: loading them is slow.
 """
 
 from __future__ import annotations

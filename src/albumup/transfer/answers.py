@@ -1,8 +1,8 @@
-"""Answers as they come in. llhttp reads them, by way of httptools; what it leaves to its user is done here.
+"""Reads answers with llhttp (httptools), and adds what llhttp leaves to its caller.
 
-It has no limits, knows nothing of the end of the stream, hands over interim answers as if they were answers, and
-goes on to the next answer in the same bytes. It is strict: an answer with two Content-Lengths, with one beside a
-Transfer-Encoding, with lines that end in a bare LF or are folded is none (RFC 9112 sections 2.2, 5.2, 6.3).
+llhttp sets no limits, does not handle the end of the stream, reports interim answers like final ones, and parses on
+into the next answer. It is strict: it refuses two Content-Lengths, a Content-Length beside a Transfer-Encoding,
+lines that end in a bare LF, and folded lines (RFC 9112 sections 2.2, 5.2, 6.3).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import httptools
 from albumup.transfer.values import MOST_ANSWER, Answer
 
 MOST_HEAD = 64 << 10
-"""Bytes that may come until the answer's head is complete, interim answers and all."""
+"""The most bytes before the answer's head is complete, interim answers included."""
 MOST_INTERIM = 100
 SWITCHING = 101
 _INTERIM = b"HTTP/1.1 1"
@@ -20,15 +20,15 @@ _TAIL = 6
 
 
 class Unsound(Exception):
-    """What came back is no answer."""
+    """The bytes received are not a valid answer."""
 
 
 class Endless(Unsound):
-    """Its head has no end."""
+    """The answer's head has no end."""
 
 
 class Incoming:
-    """One answer, and the interim ones before it. ``feed`` it what comes, and ``end`` it when the server closes."""
+    """Parses one answer and the interim ones before it. ``feed`` it bytes; call ``end`` when the server closes."""
 
     __slots__ = (
         "_body",
@@ -53,9 +53,9 @@ class Incoming:
         self._parser = httptools.HttpResponseParser(self)
         self._fed = self._interim = 0
         self._open = b""
-        """The beginning of a head that is not complete."""
+        """The beginning of an incomplete head."""
         self._is_headed = False
-        """Its head is complete."""
+        """The answer's head is complete."""
         self._status = 0
         self._reason = b""
         self._headers: dict[str, str] = {}
@@ -64,34 +64,34 @@ class Incoming:
         self._keeps = False
         self._is_whole = self._is_broken = self._has_rest = False
         self._last = b""
-        """The last piece of a body that has a length."""
+        """The last piece of a body with a Content-Length."""
         self._tail = b""
-        """The last bytes that came."""
+        """The last bytes received."""
 
     @property
     def has_begun(self) -> bool:
-        """Something is there that is no interim answer, nor the beginning of one."""
+        """True once bytes came that are not part of an interim answer."""
         if self._is_headed or self._is_broken:
             return True
         return bool(self._open) and not _may_be_interim(self._open)
 
     @property
     def has_any(self) -> bool:
-        """Something is there that is no complete interim answer."""
+        """True once bytes came beyond complete interim answers."""
         return self._is_headed or self._is_broken or bool(self._open)
 
     @property
     def is_headed(self) -> bool:
-        """Its status counts: its head was complete and sound."""
+        """True if the status counts: the head was complete and valid."""
         return self._is_headed
 
     @property
     def is_over(self) -> bool:
-        """Nothing more is to be read of it: it is whole, broken, or longer than is kept."""
+        """True when there is nothing more to read: the answer is whole, broken, or longer than MOST_ANSWER."""
         return self._is_whole or self._is_broken or self._size > MOST_ANSWER
 
     def feed(self, data: bytes) -> None:
-        """More of it. Raises Unsound if it is none; Endless."""
+        """Parse more bytes. Raises Unsound if they break the rules of HTTP, Endless if the head has no end."""
         if not self._is_headed:
             self._fed += len(data)
             self._open += data
@@ -106,19 +106,19 @@ class Incoming:
         self._open = self._open.rpartition(b"\r\n\r\n")[2]
         if self._fed > MOST_HEAD or self._interim > MOST_INTERIM:
             self._is_broken = True
-            raise Endless("the server talks without end")
+            raise Endless("the answer's head has no end")
 
     def end(self) -> None:
-        """The server has closed. Raises Unsound if there was no head."""
+        """Note that the server closed. Raises Unsound if the head is not complete."""
         if not self._is_headed:
             raise Unsound("the answer was cut short" if self.has_any else "the server closed without an answer")
         is_chunked = "chunked" in self._headers.get("transfer-encoding", "").lower()
         if not is_chunked and "content-length" not in self._headers:
-            self._is_whole = True  # RFC 9112 section 6.3: it ends with the stream
+            self._is_whole = True  # RFC 9112 section 6.3: the body ends with the stream
         self._is_broken = not self._is_whole
 
     def answer(self) -> tuple[Answer, bool]:
-        """What it says, and whether the connection may be used again."""
+        """The answer, and whether the connection may be used again."""
         complete = self._is_whole and self._size <= MOST_ANSWER
         answer = Answer.of(
             self._status,
@@ -130,23 +130,23 @@ class Incoming:
         return answer, complete and self._keeps and not self._has_rest
 
     def _note(self, error: Exception) -> None:
-        """A fault after a complete head is one of the body, or of what follows the answer."""
+        """Raise Unsound only before the head is complete; a later error concerns the body, or the bytes after it."""
         if isinstance(error, httptools.HttpParserCallbackError) and error.__context__ is not None:
             raise error.__context__
         if self._is_whole:
-            return  # what follows it is not looked at
+            return  # bytes after the answer are not read
         self._is_broken = True
         if self._is_headed:
             return
         words = "what came back is not HTTP"
         if self._status == SWITCHING:
-            words = "the server went over to another protocol"
+            words = "the server switched to another protocol"
         elif self._open.startswith(b"HTTP/"):
             words = f"the answer breaks the rules of HTTP: {error}"
         raise Unsound(words) from error
 
     def _look_for_rest(self, data: bytes) -> None:
-        """llhttp passes over empty lines after an answer; but nobody asked for them, either."""
+        """Detect bytes after the answer, also empty lines, which llhttp skips: nobody asked for them."""
         if not self._is_whole or self._has_rest:
             return
         if self._last:
@@ -154,7 +154,7 @@ class Incoming:
         else:
             self._has_rest = not self._tail.endswith(b"\r\n\r\n") or self._tail == b"\r\n\r\n\r\n"
 
-    # What the parser calls. What these raised would come wrapped.
+    # Callbacks of the parser, which would wrap what they raise.
 
     def on_message_begin(self) -> None:
         self._has_rest = self._is_whole
@@ -165,7 +165,7 @@ class Incoming:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._is_headed:
-            return  # a trailer, or of what follows the answer
+            return  # a trailer, or part of a second answer
         key, text = name.decode("latin-1").lower(), value.decode("latin-1").strip(" \t")
         if key == "content-encoding" and key in self._headers:
             text = f"{self._headers[key]}, {text}"
@@ -197,5 +197,5 @@ class Incoming:
 
 
 def _may_be_interim(data: bytes) -> bool:
-    """True while ``data`` could still be the beginning of a 1xx."""
+    """True if ``data`` is, or may become, the beginning of a 1xx."""
     return data.startswith(_INTERIM) or _INTERIM.startswith(data[: len(_INTERIM)])

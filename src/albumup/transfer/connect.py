@@ -1,4 +1,4 @@
-"""Connections: TLS and its trust, and what it means when there is none."""
+"""Makes connections: proxies, TLS and its certificates, and what a failure means."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from albumup.transfer.proxies import Proxy
 from albumup.transfer.values import CONNECT_SECONDS, Fault, Stopped
 
 _TRUST = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
-"""Variables that say whom to trust."""
+"""Environment variables that name trusted certificates."""
 _LOCAL_ERRNOS = frozenset({errno.ENFILE, errno.EMFILE, errno.ENOMEM})
 
 
 def connect(peer_host: str, peer_port: int, *, context: ssl.SSLContext | None, proxy: Proxy | None) -> socket.socket:
-    """A non-blocking socket to a server, through TLS if there is a context. Raises Stopped, LocalError."""
+    """Return a non-blocking socket to a server, with TLS if there is a context. Raises Stopped, LocalError."""
     try:
         return _connect(peer_host, peer_port, context, proxy)
     except Stopped as stopped:
@@ -30,7 +30,7 @@ def connect(peer_host: str, peer_port: int, *, context: ssl.SSLContext | None, p
 
 
 def _connect(peer_host: str, peer_port: int, context: ssl.SSLContext | None, proxy: Proxy | None) -> socket.socket:
-    import urllib3  # first, which waits for another thread that is loading it
+    import urllib3  # first: this waits for another thread that is importing the package
     import urllib3.connection
     import urllib3.exceptions
 
@@ -62,7 +62,7 @@ def _connect(peer_host: str, peer_port: int, context: ssl.SSLContext | None, pro
         raise not_connected(error) from error
     found = connection.sock
     assert isinstance(found, socket.socket)
-    # Ours from here on: the connection object must not close it when it goes.
+    # The caller owns the socket now: the connection object must not close it when it is collected.
     connection.sock = None
     found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     found.settimeout(0)
@@ -78,7 +78,7 @@ def unresolved(host: str, error: Exception) -> Stopped:
 
 
 def not_connected(error: Exception) -> Stopped:
-    """Why there is no connection. Raises LocalError where this machine is at fault."""
+    """The fault behind a failed connection. Raises LocalError where this machine is at fault."""
     cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
     if isinstance(cause, OSError) and cause.errno in _LOCAL_ERRNOS:
         raise LocalError(f"cannot open a connection: {cause.strerror}") from error
@@ -86,6 +86,7 @@ def not_connected(error: Exception) -> Stopped:
 
 
 def words_of(error: BaseException) -> str:
+    """An error of the line in words for people."""
     if isinstance(error, ConnectionResetError | BrokenPipeError):
         return "connection reset"
     if isinstance(error, ConnectionRefusedError):
@@ -100,7 +101,7 @@ def words_of(error: BaseException) -> str:
 
 
 def tls_context(ca_file: str | None) -> ssl.SSLContext:
-    """Verifies against ``ca_file``, the variables curl honours, or the system's store. Raises ConfigError."""
+    """A context that trusts ``ca_file``, else the variables curl honours, else the system. Raises ConfigError."""
     named = ca_file or os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
     try:
         if named:
@@ -117,7 +118,7 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
 
 
 def shared_tls_context(ca_file: str | None) -> ssl.SSLContext:
-    """The same, made once for all connections: reading a system's store takes longer than a photo."""
+    """Like ``tls_context``, but cached: reading a system's store takes longer than sending a photo."""
     return _shared_tls_context(ca_file, *(os.environ.get(name) for name in _TRUST))
 
 

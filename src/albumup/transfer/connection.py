@@ -1,4 +1,4 @@
-"""One connection to one server, kept alive from photo to photo."""
+"""Sends photos over one connection to one server, kept alive from photo to photo."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ from albumup.transfer.values import (
 )
 from albumup.transfer.wire import Network, Wire
 
-_KEEPS_NONE_SECONDS = 3600.0
+_KEEP_NONE_SECONDS = 3600.0
+"""How long no connection is kept after a kept one was lost."""
 _PROBATION_SECONDS = 0.025
-"""Servers that keep no connection, and do not say so, close it within this time after an answer."""
+"""Servers that keep no connections, and do not say so, close within this time after an answer."""
 _MOST_HEAD = 4096
-"""Bytes of a request's own head, at most, where a body is handed over at once."""
+"""The most bytes of a request's head where a body is sent at once."""
 _FIXED = (
     f"User-Agent: albumup/{__version__}\r\n"
     "Accept: application/json, */*;q=0.5\r\n"
@@ -43,9 +44,9 @@ def _nothing() -> None: ...
 
 
 class KeepAlive:
-    """Whether a server's connections are worth keeping from photo to photo: learned by all connections to it.
+    """Whether to keep connections to a server from photo to photo; shared by all connections to it.
 
-    Times are the loop's.
+    Times are the event loop's.
     """
 
     def __init__(self) -> None:
@@ -57,13 +58,13 @@ class KeepAlive:
         return now >= self._not_before
 
     def lost(self, now: float) -> None:
-        """A kept connection was lost, or said what nobody asked for: none is kept for a while."""
+        """Keep no connection for a while: a kept one was lost, or the server spoke on it unasked."""
         self.is_proven = False
-        self._not_before = now + _KEEPS_NONE_SECONDS
+        self._not_before = now + _KEEP_NONE_SECONDS
 
 
 class _Outgoing(NamedTuple):
-    """One body on its way, and what is to happen before its last byte."""
+    """One body to send, and what to await before its last byte."""
 
     request: Request
     head: bytes
@@ -78,7 +79,7 @@ class _Outgoing(NamedTuple):
 
 
 class Connection:
-    """One connection to one server, kept alive from photo to photo; for one photo at a time."""
+    """One connection to one server, kept alive from photo to photo; it carries one photo at a time."""
 
     def __init__(
         self,
@@ -88,7 +89,7 @@ class Connection:
         throttle: Throttle | None = None,
         keep_alive: KeepAlive | None = None,
     ) -> None:
-        """For use in the running loop. Raises ConfigError for a proxy that cannot be read, or certificates."""
+        """For use in the running loop. Raises ConfigError for an unreadable proxy setting or certificates."""
         self._time = asyncio.get_running_loop().time
         parts = urlsplit(url)
         self._is_secure = parts.scheme == "https"
@@ -102,12 +103,12 @@ class Connection:
         self._context = shared_tls_context(peer.ca_file) if self._is_secure else None
         self._wire: Wire | None = None
         self._used_at: float | None = None
-        """When the connection has served its last photo; None for a fresh one."""
+        """When the connection served its last photo; None while it is fresh."""
         self._connected_at = 0.0
         self._room = 0
-        """Bytes that it takes at once, as far as we know."""
+        """Bytes that the wire takes at once, as far as is known."""
         self._last_request = ("", "", "")
-        """Method and URL of the last request, and the first lines that they stand for."""
+        """Method and URL of the last request, and the first lines made of them."""
 
     def close(self) -> None:
         if self._wire is not None:
@@ -115,7 +116,7 @@ class Connection:
             self._wire = None
 
     async def reach(self, meter: Meter | None = None) -> Sent | None:
-        """Connect if need be; None when there is a connection, else what went wrong, or that ``meter`` was cut."""
+        """Connect if need be. None when connected, else the failure, or a CUT if ``meter`` was cut."""
         if not await self._is_connected():
             connecting = self._connect()
             try:
@@ -131,18 +132,21 @@ class Connection:
         self._room = 0
 
     async def takes_at_once(self, size: int) -> bool:
-        """Would a body of ``size`` bytes leave us in one go? The connection is there, nothing was said on it since, and
-        its buffer has room. Then nothing needs to be journaled before what ``before_last`` journals."""
+        """Would the kernel take a body of ``size`` bytes in one go?
+
+        True if the connection is open, the server has said nothing since, and the buffer has room. Then ``before_last``
+        alone has to be journaled before the body.
+        """
         if self._throttle is not None or size > SMALL or not await self._is_connected():
             return False
         assert self._wire is not None
         wanted = size + _MOST_HEAD
-        if self._room < wanted:  # it grows as the line proves good
+        if self._room < wanted:  # the kernel enlarges the buffer while the line is good
             self._room = self._wire.room()
         return self._room >= wanted
 
     async def _is_connected(self) -> bool:
-        """Is there a connection to be used? Whether the server keeps it is seen in the first moment after an answer."""
+        """Is there a usable connection? On probation, wait a moment to see whether the server closes it."""
         if self._wire is None:
             return False
         idle = self._time() - (self._connected_at if self._used_at is None else self._used_at)
@@ -170,16 +174,16 @@ class Connection:
         at_once: bool = False,
         taken_back: Callable[[], None] = _nothing,
     ) -> Sent:
-        """Send one body and read the answer; ``at_once`` if it ``takes_at_once``.
+        """Send one body and read the answer; ``at_once`` only after ``takes_at_once``.
 
-        ``before_last`` is awaited before the last byte is handed over (the tail's first; for a body without one, the
-        last block's first; at once, the first of all); what it raises goes through, with the connection closed. A cut
-        (``Meter.cut_now``) does not end it. Answers that come early are read; the connection is then not used again.
-        Raises Unreadable, LocalError.
+        ``before_last`` is awaited before the last byte is handed to the kernel: before the tail, before the last block
+        of a body without a tail, before everything ``at_once``. Its exceptions pass through, and the connection is
+        closed. A cut (``Meter.cut_now``) does not interrupt it. An early answer is read, and the connection is then not
+        used again. Raises Unreadable, LocalError.
 
-        A kept connection may have been closed meanwhile, and what is read on it early may be a late answer to the photo
-        before. If nothing of this request can have been taken there, it goes once more on a fresh one; ``taken_back``
-        is called first.
+        The server may have closed a kept connection meanwhile, and an early answer on it may be a late one to the photo
+        before. If the server cannot have taken anything of this request, it is sent once more on a fresh connection,
+        after a call of ``taken_back``.
         """
         meter.began = self._time()
         body = _Outgoing(request, head, payload, tail, meter, before_last)
@@ -188,11 +192,11 @@ class Connection:
             taken_back()
             meter.moved, meter.whole = 0, False
             sent = await self._send_once(body)
-        assert sent is not None, "only a kept connection is done without"
+        assert sent is not None, "only a kept connection may be given up without a result"
         return sent
 
     async def _send_once(self, body: _Outgoing, *, at_once: bool = False) -> Sent | None:
-        """What came of it; None: it was a kept connection, what was said there is not believed, nothing was taken."""
+        """The result; None if this was a kept connection, its answer is not believed, and the server took nothing."""
         if not at_once and (unreached := await self.reach(body.meter)) is not None:
             return unreached
         assert self._wire is not None
@@ -205,7 +209,7 @@ class Connection:
             sending = send(line, body.head, body.payload, body.tail, body.before_last)
             sent, keep = await _exchanged(exchange, body.meter, sending)
             if sent.early and sent.answer is not None and not is_used and not 200 <= sent.answer.status < 300:
-                self._wire.abort()  # it said no to it: the rest is not to arrive after all
+                self._wire.abort()  # the server refused the body, so the rest must not arrive
             if not is_used or sent.fault is Fault.CUT:
                 return sent
             if sent.answer is not None and not sent.early:
@@ -225,7 +229,7 @@ class Connection:
                 self.close()
 
     def _request_head(self, request: Request, length: int) -> bytes:
-        """The request line and headers (RFC 9112); the target in absolute form for a plain proxy."""
+        """The request line and headers (RFC 9112), with an absolute URL for a plain proxy."""
         if self._last_request[:2] != (request.method, request.url):
             self._last_request = (request.method, request.url, self._first_lines(request))
         text = f"{self._last_request[2]}{length}\r\n"
@@ -247,7 +251,7 @@ class Connection:
 
 
 async def _exchanged(exchange: Exchange, meter: Meter, sending: Awaitable[None]) -> tuple[Sent, bool]:
-    """What came of one body on one connection, and whether that may be used again."""
+    """The result of one body on one connection, and whether the connection may be used again."""
     try:
         await sending
     except Stopped as stopped:

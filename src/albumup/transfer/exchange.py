@@ -1,4 +1,4 @@
-"""One body out, one answer in, on one wire."""
+"""Sends one body and reads its answer, on one wire."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from albumup.transfer.answers import Endless, Incoming, Unsound
 from albumup.transfer.connect import words_of
-from albumup.transfer.payload import read_ahead, what_came_of
+from albumup.transfer.payload import block_of, read_ahead
 from albumup.transfer.values import (
     BLOCK,
     MOST_ANSWER,
@@ -23,19 +23,19 @@ from albumup.transfer.values import (
 from albumup.transfer.wire import LINE_ERRNOS, NOT_NOW, Wire
 
 SMALL = 64 << 10
-"""Bytes that are handed over together with the request's head."""
+"""Up to this many bytes of payload go out together with the request's head."""
 _HASTE = 0.5
-"""Seconds of silence within an early answer until the server is told that no more is sent."""
+"""Seconds of silence within an early answer before the server is told that no more is sent."""
 _GRACE = 5.0
-"""Seconds of it until what was read of the answer has to do."""
+"""Seconds of silence before an early answer counts as far as it was read."""
 _LEAST = 0.001
-"""Seconds to wait, at least: a clock whose steps are larger would not move."""
+"""The least seconds to wait: a clock with coarser steps would not move in less."""
 _LOOKS = 16
-"""How often within the longest silence it is looked whether bytes have left: of that nobody is told."""
+"""How often the bytes that left are counted within the longest silence: nothing announces their leaving."""
 
 
 class Exchange:
-    """One body out, one answer in, on one wire."""
+    """Sends one body and reads its answer, on one wire."""
 
     def __init__(
         self,
@@ -47,14 +47,14 @@ class Exchange:
         *,
         is_used: bool = False,
     ) -> None:
-        """``time``: the loop's; ``is_used``: the connection has served another exchange before."""
+        """``time``: the event loop's; ``is_used``: the connection has served another exchange before."""
         self._wire = wire
         self._timeout = timeout
         self._meter = meter
         self._throttle = throttle
         self._time = time
         self._allowed = 0
-        """Bytes that may still go before the next look at the cut, the rate, and the server."""
+        """Bytes that may still go before the cut, the rate and the server are looked at again."""
         self.handed = 0
         """Bytes that the kernel took."""
         self.is_early = False
@@ -63,15 +63,15 @@ class Exchange:
         """The server has said something."""
         self._is_closed = self._is_reset = False
         self._is_hasty = False
-        """Nobody waits long for the rest of an answer."""
+        """The rest of the answer is not worth a long wait."""
         self._acked_before = wire.acked() if is_used else None
         self._incoming = Incoming()
         self._moved, self._moved_at = 0, self._time()
-        """The bytes that had left when it was last looked for silence, and since when these are as many."""
+        """The bytes that had left at the last look, and the time since when that number stands."""
         meter.measured_by(self.moved)
 
     def end(self) -> None:
-        """The wire is closed, or another exchange's."""
+        """Let go of the wire, which is closed now or serves the next exchange."""
         self._meter.measured_by(None)
 
     def moved(self) -> int:
@@ -88,7 +88,7 @@ class Exchange:
         tail: bytes,
         before_last: Callable[[], Awaitable[None]],
     ) -> None:
-        """The check, then everything in one go: for a body that the wire has room for. Raises Stopped."""
+        """Await ``before_last``, then send everything in one go. The wire should have room for it. Raises Stopped."""
         content = payload.content
         if content is None:
             content = await self._read(payload, 0, payload.size)
@@ -103,7 +103,7 @@ class Exchange:
             pass
         except (OSError, ValueError) as error:
             raise self._broken(error) from error
-        if self.handed < len(data):  # there was less room than there seemed
+        if self.handed < len(data):  # the wire had less room than it said
             await self._send_bytes(data[self.handed :])
         self._meter.whole = True
 
@@ -115,7 +115,7 @@ class Exchange:
         tail: bytes,
         before_last: Callable[[], Awaitable[None]],
     ) -> None:
-        """Everything up to the tail, the check, the tail. Raises Stopped."""
+        """Send everything up to the tail, await ``before_last``, send the tail. Raises Stopped."""
         held = 0 if tail else min(payload.size, BLOCK)
         end = payload.size - held
         start, last = line + head, tail
@@ -139,7 +139,7 @@ class Exchange:
         return await self._meter.unless_cut(payload.read(start, size)) if size else b""
 
     async def _send_file(self, payload: Payload, end: int) -> None:
-        """The first ``end`` bytes, from the file to the wire; through this process where a disk is to be waited for."""
+        """Send the first ``end`` bytes by sendfile; by read and send where sendfile would wait for a disk."""
         start = 0
         while start < end:
             size = min(end - start, BLOCK)
@@ -169,14 +169,14 @@ class Exchange:
                 start += sent
 
     async def _send_blocks(self, payload: Payload, end: int) -> None:
-        """The first ``end`` bytes, through this process; the next block is read while one is sent."""
-        # TLS hands over 16 KiB at a time; the kernel is to make full segments of them.
+        """Send the first ``end`` bytes by read and send; the next block is read while one is sent."""
+        # TLS writes records of 16 KiB; corked, the kernel makes full segments of them.
         self._wire.cork(True)
         start = 0
         ahead = asyncio.ensure_future(read_ahead(payload, start, min(end, BLOCK)))
         try:
             while start < end:
-                block = await self._meter.unless_cut(what_came_of(ahead))
+                block = await self._meter.unless_cut(block_of(ahead))
                 start += len(block)
                 if start < end:
                     ahead = asyncio.ensure_future(read_ahead(payload, start, min(end - start, BLOCK)))
@@ -205,7 +205,7 @@ class Exchange:
                     self._meter.look()
 
     async def _allow(self, wanted: int) -> int:
-        """Bytes to hand over next, of ``wanted``. Before the first of a block: the cut, the rate, and the server."""
+        """How many of ``wanted`` bytes to send next. Before each block, heed the cut, the rate and the server."""
         if not self._allowed:
             if self._meter.cut:
                 raise Stopped(Fault.CUT)
@@ -228,7 +228,7 @@ class Exchange:
         return Stopped(Fault.BROKEN, words_of(error))
 
     async def _wait(self, *, writing: bool) -> None:
-        """Until the wire is ready; silence (no byte moved) of ``timeout`` seconds is a broken line."""
+        """Wait until the wire is ready. When no byte moves for ``timeout`` seconds, the line is broken."""
         is_ready = False
         while not is_ready:
             seconds = self._watch_silence(Fault.BROKEN, "while sending")
@@ -248,7 +248,7 @@ class Exchange:
     # What the server says meanwhile.
 
     def _look(self) -> None:
-        """Has the server spoken before the body's end? Interim answers are dropped; another one stops sending."""
+        """Read what the server says before the body's end. Interim answers are dropped; a final one stops sending."""
         while not self._incoming.has_begun and self._wire.has_spoken():
             data = self._receive()
             if data is None:
@@ -265,7 +265,7 @@ class Exchange:
             raise Stopped(None)
 
     def _receive(self) -> bytes | None:
-        """What has arrived; b"" when the server closed, None when there is nothing now."""
+        """The bytes that have arrived; b"" when the server closed, None when there is nothing now."""
         try:
             return self._recv()
         except NOT_NOW:
@@ -279,7 +279,7 @@ class Exchange:
     # The answer.
 
     async def early_answer(self) -> Answer | None:
-        """The answer that came before the body's end, or None if there is none to be read."""
+        """The answer that came before the body's end; None if it cannot be read."""
         self._is_hasty = True
         try:
             return (await self.read_answer())[0]
@@ -292,7 +292,7 @@ class Exchange:
         deadline: float | None = None
         while not incoming.has_begun:
             data = await self._next_bytes(deadline)
-            # Now, not later: an honest answer brings the acknowledgement of all it answers with it.
+            # Look now, not later: an honest answer brings the acknowledgement of the whole body with it.
             self.is_early = not self._meter.whole or self._wire.unsent() > 0
             self._feed(data)
             deadline = deadline or self._time() + 2 * self._timeout
@@ -307,7 +307,7 @@ class Exchange:
         return answer, keeps and not self.is_early
 
     async def _read_rest(self, deadline: float) -> None:
-        """Its status counts all the same where its framing broke, or where nobody waits for more (``is_hasty``)."""
+        """Read the answer's body. In haste, a complete head is enough: its status counts without the body."""
         while not self._incoming.is_over:
             try:
                 data = await self._next_bytes(deadline)
@@ -327,7 +327,7 @@ class Exchange:
             raise Stopped(Fault.LOST, str(unsound)) from unsound
 
     async def _next_bytes(self, deadline: float | None) -> bytes:
-        """More of the answer, b"" at its end. ``deadline`` (the loop's time) bounds it once it has begun."""
+        """More bytes of the answer, b"" at its end. ``deadline`` (the loop's time) applies once it has begun."""
         self._moved_at = self._time()
         seconds = _HASTE if self._is_hasty else self._timeout / _LOOKS
         while True:
@@ -349,10 +349,10 @@ class Exchange:
                 seconds = self._watch_silence(Fault.LOST, "after the whole photo was sent")
 
     def _hasten(self) -> float:
-        """Nothing more comes of an early answer: seconds until the next look.
+        """Seconds until the next look, while nothing more comes of an early answer.
 
-        A server that closes only once it has read to the end (Django's runserver) is told that there is no more; what
-        does not come then is done without.
+        A server that closes only after it has read to the end (Django's runserver) is told that nothing more is sent.
+        Raises Stopped when the rest of the answer does not come even then.
         """
         silence = self._time() - self._moved_at
         if silence < _HASTE:
@@ -362,10 +362,10 @@ class Exchange:
             return max(min(self._timeout, _GRACE) - silence, _LEAST)
         raise Stopped(Fault.LOST, "the early answer has no end", silent=True)
 
-    # What is heard, and how it ended.
+    # How the connection ended.
 
     def _recv(self) -> bytes:
-        """What is there, b"" at the end. Raises what ``Wire.recv`` does."""
+        """The bytes that have arrived, b"" at the end. Raises what ``Wire.recv`` does."""
         is_first = self._acked_before is not None and not self.is_heard
         is_seen = not self._wire.is_secure or (is_first and self._wire.is_unbroken())
         data = self._wire.recv(MOST_ANSWER)
@@ -376,18 +376,18 @@ class Exchange:
         return data
 
     def _note_end(self, error: Exception) -> None:
-        """An end by a reset, unless the server had closed before: then the kernel says "broken pipe"."""
+        """Note a reset, or a close: after a close by the server, the kernel says "broken pipe"."""
         if isinstance(error, BrokenPipeError) and not self._wire.is_secure and not self._is_reset:
             self._is_closed = True
         else:
             self._is_reset = True
 
     def took_nothing(self, *, whole: bool) -> bool:
-        """Is it certain that the server has nothing of this request? ``whole``: all of it was handed over.
+        """Is it certain that the server took nothing of this request? ``whole``: the kernel has all of it.
 
-        It has not where the kernel took nothing, or where nothing was acknowledged and the server closed: its closing
-        would have brought the acknowledgement of what it had got. A reset brings none: then it may have read a small
-        body to its end, and only a body that was not handed over whole was surely not taken.
+        It is certain if the kernel took nothing, or if the server closed and acknowledged nothing: its close would have
+        carried the acknowledgement. A reset carries none, so the server may have read a small body to its end; then
+        only a body that was not handed over whole was surely not taken.
         """
         if self.is_heard:
             return False

@@ -1,4 +1,4 @@
-"""Requests that are not photos: plain requests, with the same trust and the same restraint."""
+"""Small requests that carry no photo, by way of requests, with the same certificates and the same limits."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from albumup.transfer.values import BLOCK, CONNECT_SECONDS, MOST_ANSWER, Answer,
 
 
 class Http:
-    """Requests that are not photos: checks, albums, questions. Not for several threads at once."""
+    """Sends requests that carry no photo: checks, albums, questions. For one thread at a time."""
 
     def __init__(self, peer: Peer, headers: Sequence[tuple[str, str]]) -> None:
         import requests
         from requests.adapters import HTTPAdapter
 
         class Plain(HTTPAdapter):
-            def proxy_headers(self, proxy: str) -> dict[str, str]:  # noqa: ARG002 - it is the one of this call
+            def proxy_headers(self, proxy: str) -> dict[str, str]:  # noqa: ARG002 - always the proxy of this call
                 return proxy_headers
 
         class Adapter(Plain):
@@ -31,10 +31,10 @@ class Http:
                 return super().proxy_manager_for(*args, ssl_context=tls_context(peer.ca_file), **kwargs)
 
             def cert_verify(self, *args: Any, **kwargs: Any) -> None:
-                """The context verifies; requests must not put its own store in."""
+                """Do nothing: the context verifies, and requests must not add its own certificates."""
 
         class Authorization(requests.auth.AuthBase):
-            """Puts our headers in, and so keeps netrc's out."""
+            """Sets our headers, which keeps netrc's out."""
 
             def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
                 request.headers.update(headers)
@@ -42,7 +42,7 @@ class Http:
 
         class Session(requests.Session):
             def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - none is followed
-                """Not even looked at: one that is no text would be taken for a broken answer."""
+                """Ignore Location: requests would take one that it cannot decode for a broken answer."""
                 return None
 
         proxy_headers: dict[str, str] = {}
@@ -52,7 +52,7 @@ class Http:
         self._session.mount("https://", Adapter(max_retries=0))
         self._session.mount("http://", Plain(max_retries=0))
         self._session.auth = Authorization()
-        self._session.trust_env = False  # the proxy is looked up here, and errors there would show its password
+        self._session.trust_env = False  # proxies are looked up here: errors of requests would show the password
         self._session.headers.update({"User-Agent": f"albumup/{__version__}", "Accept-Encoding": "identity"})
 
     def call(
@@ -66,11 +66,11 @@ class Http:
         headers: Mapping[str, str] | None = None,
         take: Callable[[bytes], object] | None = None,
     ) -> Sent:
-        """One request with a small body; answers and faults as for a photo. ``most``: bytes of the answer to read;
-        ``more_seconds``: of silence that are given to a server with much to do.
+        """Send one request with a small body. Answers and faults are those of a photo.
 
-        ``take`` is handed the body of a 200, which the answer then lacks, in blocks of 1 MiB, however much it is.
-        Raises ConfigError for a proxy that cannot be read.
+        ``most``: bytes of the answer to read. ``more_seconds``: added to the timeout, for a server with much to do.
+        ``take`` is called with the body of a 200, of any length, in blocks of 1 MiB; the answer then lacks it.
+        Raises ConfigError for an unreadable proxy setting.
         """
         import requests
 

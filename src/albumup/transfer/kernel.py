@@ -1,4 +1,4 @@
-"""What the kernel says of a connection: room, ends, and how much of what it took has arrived."""
+"""Asks the kernel about a connection: its room, its end, and how many bytes have arrived."""
 
 from __future__ import annotations
 
@@ -19,30 +19,31 @@ _ACKED_AT = 120
 
 
 def room(connection: socket.socket) -> int:
-    """Bytes that the kernel surely takes at once on an idle connection: half its buffer, the rest is bookkeeping
-    (Linux: socket(7), SO_SNDBUF)."""
+    """Bytes that the kernel surely takes at once on an idle connection.
+
+    That is half its buffer; the other half is for bookkeeping (Linux: socket(7), SO_SNDBUF).
+    """
     return connection.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) // 2
 
 
 def cork(connection: socket.socket, on: bool) -> None:
     """Hold back segments that are not full (Linux: tcp(7), TCP_CORK)."""
     if hasattr(socket, "TCP_CORK"):
-        with contextlib.suppress(OSError):  # the next byte will tell
+        with contextlib.suppress(OSError):  # the next send reports it
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, on)
 
 
 def ear_of(descriptor: int) -> Callable[[], object]:
-    """Tells, as true or false, if a connection is readable: something has come, or its end. Of one that is closed it is
-    true, too: whoever reads will hear of it."""
+    """A function that is true when the connection is readable: bytes have come, or its end. So is a closed one."""
     ear = select.poll()
     ear.register(descriptor, select.POLLIN)
     return partial(ear.poll, 0)
 
 
 def unacked(connection: socket.socket) -> int:
-    """Bytes that the kernel took and the peer has not acknowledged; 0 where it does not say.
+    """Bytes that the kernel took and the peer has not acknowledged; 0 where the kernel does not say.
 
-    Linux: tcp(7), SIOCOUTQ; macOS: SO_NWRITE. What TLS holds is no part of it: it hands over whole records.
+    Linux: tcp(7), SIOCOUTQ; macOS: SO_NWRITE. TLS holds no further bytes back: it hands over whole records.
     """
     try:
         if sys.platform == "darwin":
@@ -53,8 +54,10 @@ def unacked(connection: socket.socket) -> int:
 
 
 def acked(connection: socket.socket) -> int | None:
-    """Bytes that the peer has acknowledged since the connection was made, also of one that was reset since; None
-    where the kernel does not say (Linux: tcp(7), TCP_INFO)."""
+    """Bytes that the peer has acknowledged since the connection was made; also known after a reset.
+
+    None where the kernel does not say (Linux: tcp(7), TCP_INFO).
+    """
     if sys.platform != "linux":
         return None
     try:
@@ -65,12 +68,12 @@ def acked(connection: socket.socket) -> int | None:
 
 
 def half_close(connection: socket.socket) -> None:
-    """Say that no more comes, and go on listening; past TLS, whose own way would end that, too."""
+    """Shut down sending, and go on receiving. This bypasses TLS, whose own shutdown would end both."""
     with contextlib.suppress(OSError):
         socket.socket.shutdown(connection, socket.SHUT_WR)
 
 
 def abort(connection: socket.socket) -> None:
-    """Closing it will be a reset: what is still in its queue goes nowhere."""
+    """Make the close a reset, which drops the bytes still in the queue."""
     with contextlib.suppress(OSError):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

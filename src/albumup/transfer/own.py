@@ -1,4 +1,4 @@
-"""Is a server this computer? As far as its address tells: what a router or a tunnel leads back here cannot be seen."""
+"""Is a server this computer? Judged by its address: a router or tunnel that leads back here stays unseen."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ ROUTES, NETS = "/proc/net/route", "/sys/class/net"
 
 
 def is_own(url: str) -> bool:
-    """Does ``url`` name an address of this computer, or one behind a bridge that has no way out of it (containers)?
+    """Does ``url`` name an address of this computer, or one behind a bridge inside it (containers)?
 
-    Asks the resolver. False for a name that it does not know.
+    Asks the resolver. False for an unknown name.
     """
     try:
         host, port = urlsplit(url).hostname or "", urlsplit(url).port or 0
@@ -24,7 +24,7 @@ def is_own(url: str) -> bool:
 
 
 def _is_own_address(family: int, address: tuple[object, ...]) -> bool:
-    """An own address is one that a socket can be bound to."""
+    """Is this an address of our own? A socket can be bound to those alone."""
     ip = ipaddress.ip_address(str(address[0]).partition("%")[0])
     if ip.is_loopback or ip.is_unspecified:
         return True
@@ -40,7 +40,7 @@ def _is_own_address(family: int, address: tuple[object, ...]) -> bool:
 
 
 def _is_behind_inner_bridge(ip: ipaddress.IPv4Address) -> bool:
-    """Linux: does the way to ``ip`` end at a bridge without a network card, as containers and virtual machines have?"""
+    """Linux: does the route to ``ip`` end at a bridge without a network card (containers, virtual machines)?"""
     try:
         with open(ROUTES, encoding="ascii") as lines:
             routes = [_route(line.split()) for line in lines.readlines()[1:]]
@@ -52,12 +52,14 @@ def _is_behind_inner_bridge(ip: ipaddress.IPv4Address) -> bool:
 
 
 def _route(fields: list[str]) -> tuple[int, int, int, str]:
-    """Network, mask and gateway of a line, and the interface. Numbers are those of a machine with the low byte first,
-    as all are that have containers."""
+    """Network, mask, gateway and interface of a line of /proc/net/route.
+
+    Its numbers are in the machine's byte order: little-endian wherever containers run.
+    """
     net, gateway, mask = (int.from_bytes(bytes.fromhex(fields[number]), "little") for number in (1, 2, 7))
     return net, mask, gateway, fields[0]
 
 
 def _is_wired(interface: str) -> bool:
-    """A card has a device; a bond or a VLAN lies on something that has."""
+    """Does the interface lead to a network card? A card has a device; a bond or a VLAN lies on one that has."""
     return any(name == "device" or name.startswith("lower_") for name in os.listdir(interface))

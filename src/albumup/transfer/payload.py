@@ -1,4 +1,4 @@
-"""Reading payloads: one that is read where it is sent, for whoever has nothing else to do, and blocks read ahead."""
+"""Reads payloads: a plain file, read by the thread that sends it, and blocks read ahead."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from albumup.transfer.values import Payload, Unreadable
 
 
 class FilePayload:
-    """An open file. Reading it waits for its disk."""
+    """An open file as a payload. Reading it blocks the loop until the disk answers."""
 
     content: bytes | None = None
 
     def __init__(self, descriptor: int, size: int) -> None:
-        """``size``: bytes, from its beginning."""
+        """``size``: bytes to send, from the beginning of the file."""
         self.descriptor = descriptor
         self.size = size
 
-    async def is_at_hand(self, start: int, size: int) -> bool:  # noqa: ARG002 - it may wait
+    async def is_at_hand(self, start: int, size: int) -> bool:  # noqa: ARG002 - waiting is allowed here
         return True
 
     async def read(self, start: int, size: int) -> bytes:
@@ -26,7 +26,7 @@ class FilePayload:
 
 
 def read_exactly(descriptor: int, start: int, size: int) -> bytes:
-    """So many bytes of a file from ``start``. Raises Unreadable."""
+    """Exactly ``size`` bytes of a file from ``start``. Raises Unreadable."""
     data = bytearray(size)
     view = memoryview(data)
     done = 0
@@ -42,7 +42,7 @@ def read_exactly(descriptor: int, start: int, size: int) -> bytes:
 
 
 async def read_ahead(payload: Payload, start: int, size: int) -> bytes | Unreadable:
-    """A block, or why there is none, as a value: perhaps nobody comes to ask for it."""
+    """Read a block. An Unreadable is returned, not raised: perhaps nobody will await this block."""
     try:
         if payload.content is not None:
             return payload.content[start : start + size]
@@ -51,7 +51,7 @@ async def read_ahead(payload: Payload, start: int, size: int) -> bytes | Unreada
         return error
 
 
-async def what_came_of(ahead: asyncio.Future[bytes | Unreadable]) -> bytes:
+async def block_of(ahead: asyncio.Future[bytes | Unreadable]) -> bytes:
     """The block that was read ahead. Raises Unreadable."""
     found = await ahead
     if isinstance(found, Unreadable):

@@ -1,4 +1,4 @@
-"""The proxy on the way to a server, as the environment names it (the variables of curl)."""
+"""Finds the proxy for a server in the environment (the same variables as curl)."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from urllib.parse import unquote, urlsplit
 
 from albumup.errors import ConfigError
 
-_KNOWN = ("https", "socks", "socks4", "socks4a", "socks5", "socks5h")
-"""Kinds of proxies that are not spoken here; any other word may be part of a password."""
+_UNSUPPORTED = ("https", "socks", "socks4", "socks4a", "socks5", "socks5h")
+"""Kinds of proxies that messages may name; any other word may be part of a password."""
 
 _PORT = 1080
-"""Where none is said; curl's."""
+"""The default port; curl's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """Where it is, and the headers that carry its password; ``url`` does not have that."""
+    """A proxy's address, and the headers that carry its password; ``url`` is without the password."""
 
     url: str
     host: str
@@ -27,15 +27,15 @@ class Proxy:
 
 
 def proxy_for(url: str) -> Proxy | None:
-    """The proxy for an address; None where none is named, or ``no_proxy`` leads past it.
+    """The proxy for a URL; None where none is named, or ``no_proxy`` excludes the host.
 
-    Raises ConfigError for one that cannot be read; its words name the variable, and nothing of what it holds.
+    Raises ConfigError for a setting that cannot be read; its message names the variable, never the value.
     """
     from urllib.request import getproxies
 
     if not getproxies():
         return None
-    import requests  # first, which waits for another thread that is loading it
+    import requests  # first: this waits for another thread that is importing the package
 
     get_environ_proxies, select_proxy = requests.utils.get_environ_proxies, requests.utils.select_proxy
     value: str | None = select_proxy(url, get_environ_proxies(url))
@@ -47,8 +47,8 @@ def proxy_for(url: str) -> Proxy | None:
     if "://" not in value:
         value = f"http://{value}"
     kind = value.partition("://")[0].lower()
-    if kind in _KNOWN:
-        raise ConfigError(f"{where} names a proxy of a kind that is not spoken here: {kind}", "use one of http://")
+    if kind in _UNSUPPORTED:
+        raise ConfigError(f"{where} names a kind of proxy that is not supported: {kind}", "use one of http://")
     found = _read(value) if kind == "http" else None
     if found is None:
         raise ConfigError(
@@ -60,12 +60,12 @@ def proxy_for(url: str) -> Proxy | None:
 
 
 def _read(value: str) -> Proxy | None:
-    """A proxy's address taken apart, its user name and password percent-decoded; None if that cannot be done."""
+    """Parse a proxy's address and percent-decode its user name and password; None if that cannot be done."""
     try:
         parts = urlsplit(value)
         host, port = parts.hostname, parts.port
         if host is None or "@" in value.removeprefix(f"{parts.scheme}://{parts.netloc}"):
-            return None  # what follows the first / # or ? of a password
+            return None  # a password with / # or ?, which ended the netloc
         host.encode("idna")
     except ValueError:
         return None
@@ -80,6 +80,6 @@ def _read(value: str) -> Proxy | None:
 
 
 def _variable(scheme: str, value: str) -> str:
-    """What names a proxy of that value, for messages."""
+    """The variable that holds a proxy's ``value``, for messages."""
     names = (f"{scheme}_proxy", f"{scheme}_proxy".upper(), "all_proxy", "ALL_PROXY")
     return next((name for name in names if os.environ.get(name) == value), "the system's proxy setting")

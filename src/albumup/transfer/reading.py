@@ -1,7 +1,7 @@
-"""The body of an answer as its server means it: its Content-Encoding undone, its characters read.
+"""Decodes the body of an answer: first its Content-Encoding, then its characters.
 
-Servers compress although they were asked not to, and say words in Latin-1 or UTF-16: a rule that looks at the bytes
-alone passes over a "no" and over a "yes".
+Servers compress although they were asked not to, and write in Latin-1 or UTF-16. A rule that looks at the raw bytes
+misses a "no" as well as a "yes".
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import zlib
 from collections.abc import Iterable
 
 _MOST_ENCODINGS = 3
-"""As many are undone; a server that wraps an answer oftener means no good."""
+"""The most encodings that are undone; a server that stacks more of them means harm."""
 _NO_ENCODINGS = ("", "identity", "none", "utf-8", "utf8")
-"""The last three are wrong, and said by servers that mean that nothing was done."""
+"""Names for no encoding. The last three are wrong, but servers use them so."""
 _GZIP = b"\x1f\x8b\x08"
 _WINDOW = zlib.MAX_WBITS
 _BOMS = (  # UTF-32's first: in little-endian order it begins with UTF-16's
@@ -29,12 +29,12 @@ _BOMS = (  # UTF-32's first: in little-endian order it begins with UTF-16's
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _NO_CHARSETS = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined"})
-"""Codecs of Python that no server means."""
+"""Codecs of Python that are no charsets."""
 _CHARSET = re.compile(r"""charset\s*=\s*["']?\s*([^\s"';,]+)""", re.IGNORECASE)
 _SAID_WITHIN = re.compile(
     rb"""<(?:meta\b[^>]*?\bcharset|\?xml\b[^>]*?\bencoding)\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE
 )
-"""An HTML page, or XML, that names its charset itself."""
+"""The charset that an HTML page or XML names itself."""
 _ESCAPE = re.compile(
     r'\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|(["\\/bfnrt]))'
 )
@@ -42,16 +42,17 @@ _SHORT = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
 def decoded(raw: bytes, encoding: str, most: int) -> tuple[bytes, bool] | None:
-    """The first ``most`` bytes of a body, and whether that is all of it; None if its Content-Encoding, a
-    comma-separated list (RFC 9110 section 8.4), is none that is known here, or not what came.
+    """The first ``most`` bytes of a decoded body, and whether that is all of it.
 
-    Never makes more than ``most`` bytes and one: a bomb costs no more than an honest answer.
+    ``encoding`` is the Content-Encoding, a comma-separated list (RFC 9110 section 8.4). None if it is unknown, or if
+    the body is not encoded so. Never produces more than ``most`` + 1 bytes, so a zip bomb costs no more than an honest
+    answer.
     """
     if not encoding and len(raw) <= most and not raw.startswith(_GZIP):
-        return raw, True  # nearly all
+        return raw, True  # nearly every answer
     names = [name for part in encoding.lower().split(",") if (name := part.strip()) not in _NO_ENCODINGS]
     if not names and raw.startswith(_GZIP):
-        names = ["gzip"]  # a file that was compressed before is served without a word on it
+        names = ["gzip"]  # servers send files stored compressed without saying so
     if len(names) > _MOST_ENCODINGS:
         return None
     data, is_all = raw, True
@@ -66,7 +67,7 @@ def decoded(raw: bytes, encoding: str, most: int) -> tuple[bytes, bool] | None:
 
 
 def _undone(data: bytes, name: str, most: int) -> tuple[bytes, bool] | None:
-    """``deflate`` is zlib's format (RFC 1950), and with many servers the bare stream (RFC 1951)."""
+    """Undo one encoding. ``deflate`` is zlib's format (RFC 1950), from many servers the bare stream (RFC 1951)."""
     for window in (_WINDOW, -_WINDOW) if name == "deflate" else (_WINDOW | 16,):
         with contextlib.suppress(zlib.error):
             return _inflated(data, window, most)
@@ -74,7 +75,7 @@ def _undone(data: bytes, name: str, most: int) -> tuple[bytes, bool] | None:
 
 
 def _inflated(data: bytes, window: int, most: int) -> tuple[bytes, bool]:
-    """At most ``most`` bytes and one, of all members that follow each other (RFC 1952). Raises zlib.error."""
+    """At most ``most`` + 1 bytes, of all members in a row (RFC 1952), and whether they are all. Raises zlib.error."""
     whole = b""
     while True:
         stream = zlib.decompressobj(window)
@@ -88,11 +89,12 @@ def _inflated(data: bytes, window: int, most: int) -> tuple[bytes, bool]:
 
 @functools.lru_cache(maxsize=4)
 def text_of(body: bytes, content_type: str, *, is_all: bool) -> str | None:
-    """What a body says; None if it is in a charset that is not known here, or not in the one it names.
+    """The text of a body; None if its charset is unknown, or is not the one it names.
 
-    Its byte order mark decides, then what the type says, then what a page says itself, then UTF-8 if it is that; what
-    is left is Windows-1252, which is what Latin-1 means on the web (encoding.spec.whatwg.org). JSON is UTF-8 whatever
-    else is said of it (RFC 8259 section 8.1), where it is that. ``is_all`` False: its last character may be cut.
+    The charset is that of the byte order mark, else the Content-Type's, else the one a page names itself, else UTF-8
+    if the bytes are valid, else Windows-1252, which is what Latin-1 means on the web (encoding.spec.whatwg.org). JSON
+    that is valid UTF-8 is UTF-8, whatever charset is named (RFC 8259 section 8.1). ``is_all`` False: the last
+    character may be cut.
     """
     for mark, codec in _BOMS:
         if body.startswith(mark):
@@ -110,7 +112,7 @@ def text_of(body: bytes, content_type: str, *, is_all: bool) -> str | None:
     if not named:
         return _western(body)
     try:
-        b"a".decode(named, "replace")  # raises for what is no charset, like zlib
+        b"a".decode(named, "replace")  # raises for codecs that are no charsets, such as zlib
         codec = codecs.lookup(named).name
     except (LookupError, ValueError):
         return narrow
@@ -124,7 +126,7 @@ def text_of(body: bytes, content_type: str, *, is_all: bool) -> str | None:
 
 
 def _wide_json(body: bytes) -> str | None:
-    """The codec of JSON in UTF-16 or UTF-32 without a mark, by where its zeros are (RFC 4627 section 3)."""
+    """The codec of JSON in UTF-16 or UTF-32 without a mark, told by its zero bytes (RFC 4627 section 3)."""
     match [byte == 0 for byte in body[:4]]:
         case [True, True, True, False]:
             return "utf-32-be"
@@ -145,12 +147,12 @@ def _strict(body: bytes, codec: str, *, is_all: bool) -> str | None:
 
 
 def _western(body: bytes) -> str:
-    """Windows-1252; the five bytes that it leaves out are control characters."""
+    """Decode Windows-1252; the five bytes it does not define become control characters."""
     return body.decode("cp1252", "albumup.latin-1")
 
 
 def _as_latin(error: UnicodeError) -> tuple[str, int]:
-    """What a decoder stumbles over, a code point a byte."""
+    """An error handler: each byte that the codec does not define becomes the code point of its number."""
     assert isinstance(error, UnicodeDecodeError)
     return error.object[error.start : error.end].decode("latin-1"), error.end
 
@@ -159,10 +161,9 @@ codecs.register_error("albumup.latin-1", _as_latin)
 
 
 def readings(text: str, *, is_page: bool) -> Iterable[str]:
-    """The ways to read a text that rules look at: as it stands, with its escapes resolved (those of JSON, of a page or
-    XML), composed.
+    """The spellings of a text for rules to search: as it stands, with escapes of JSON or of a page resolved, composed.
 
-    An escape or a character of two code points is another spelling of what a person wrote into a rule.
+    An escape, or a character of two code points, is only another spelling of the text a person wrote into a rule.
     """
     found = [text, _ESCAPE.sub(_resolved, text)]
     if is_page or text.lstrip().startswith("<"):
@@ -171,7 +172,7 @@ def readings(text: str, *, is_page: bool) -> Iterable[str]:
 
 
 def _resolved(escape: re.Match[str]) -> str:
-    """What an escape of JSON stands for (RFC 8259 section 7)."""
+    """The character that an escape of JSON stands for (RFC 8259 section 7)."""
     high, low, single, short = escape.groups()
     if high:
         return chr(0x10000 + ((int(high, 16) & 0x3FF) << 10) + (int(low, 16) & 0x3FF))

@@ -1,4 +1,4 @@
-"""What goes to the wire and what comes of it."""
+"""The values that go into transfer and come out of it: requests, payloads, answers, faults."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from albumup.transfer.reading import decoded, readings, text_of
 T = TypeVar("T")
 
 BLOCK = 1 << 20
-"""Bytes handed to TLS, and to sendfile, at a time."""
+"""Bytes handed at a time to TLS and to sendfile."""
 CONNECT_SECONDS = 10.0
 IDLE_SECONDS = 2.0
-"""A connection idle for longer is dropped before it is used again: Node servers close theirs at 5 s."""
+"""A connection idle for longer is not used again: Node servers close theirs after 5 s."""
 MOST_ANSWER = 64 << 10
-"""Bytes of an answer that are read; what is longer is cut."""
+"""The most bytes of an answer that are read; longer answers are cut."""
 
 
 class Fault(StrEnum):
@@ -32,17 +32,17 @@ class Fault(StrEnum):
     BAD_CERTIFICATE = "bad certificate"
     NOT_REACHED = "not reached"
     BROKEN = "broken"
-    """Reset, closed or silent before the body's end."""
+    """The connection was reset, closed or silent before the body's end."""
     LOST = "lost"
-    """The whole body was sent; the answer was lost, late, or is no HTTP."""
+    """The whole body was sent; the answer was lost, came too late, or is not HTTP."""
     CUT = "cut"
-    """We cut it ourselves."""
+    """We ended the upload ourselves."""
 
 
 class Answer(Struct, frozen=True):
-    """A server's answer, at most the first 64 KiB of it. Header names are lower-case.
+    """A server's answer, at most the first 64 KiB of it. Header names are in lower case.
 
-    ``body`` is what its Content-Encoding stands for, empty if that ``is_opaque``; ``complete``: that is all of it.
+    ``body`` is decoded by its Content-Encoding, and empty if it ``is_opaque``. ``complete``: ``body`` is all of it.
     """
 
     status: int
@@ -51,7 +51,7 @@ class Answer(Struct, frozen=True):
     body: bytes
     complete: bool
     is_opaque: bool = False
-    """Its Content-Encoding is not known here, or is not what came."""
+    """The Content-Encoding is unknown, or the body is not encoded so."""
 
     @classmethod
     def of(
@@ -64,7 +64,7 @@ class Answer(Struct, frozen=True):
         complete: bool,
         most: int = MOST_ANSWER,
     ) -> Answer:
-        """An answer as it came: at most ``most`` bytes of its body are kept, before and after they are decoded."""
+        """An answer from its raw body, of which at most ``most`` bytes are kept, before and after decoding."""
         encoding = headers.get("content-encoding", "")
         found = decoded(raw[:most], encoding, most)
         if found is None:
@@ -74,13 +74,13 @@ class Answer(Struct, frozen=True):
 
     @property
     def text(self) -> str | None:
-        """The body's characters; None if they cannot be read, and then the answer proves nothing."""
+        """The body as text; None if it cannot be decoded, and then the answer proves nothing."""
         if self.is_opaque:
             return None
         return text_of(self.body, self.headers.get("content-type", ""), is_all=self.complete)
 
     def search(self, pattern: str) -> re.Match[str] | None:
-        """Where a regular expression first matches the text, however that spells its characters."""
+        """The first match of a regular expression in the text, in any spelling of its characters."""
         found = (re.search(pattern, one) for one in readings(self.text or "", is_page=self.is_page))
         return next((match for match in found if match), None)
 
@@ -94,7 +94,7 @@ class Answer(Struct, frozen=True):
 
 
 class Sent(Struct, frozen=True):
-    """What came of sending a body: an answer or a fault; ``whole`` if the last byte went to the kernel."""
+    """The result of sending a body: an answer or a fault. ``whole``: the kernel took the last byte."""
 
     answer: Answer | None
     fault: Fault | None
@@ -104,11 +104,11 @@ class Sent(Struct, frozen=True):
     early: bool = False
     """The answer was there before every byte of the body was acknowledged."""
     used: bool = False
-    """The connection had served another photo before: an early answer may be a late one to that."""
+    """The connection had served another photo before: an early answer may be a late one to that photo."""
 
 
 class Request(Struct, frozen=True):
-    """A request to send a photo with: everything but the body. ``headers`` may hold secrets and are never journaled."""
+    """The request that carries a photo, without the body. ``headers`` may hold secrets and are never journaled."""
 
     method: str
     url: str
@@ -122,43 +122,45 @@ class Peer:
     timeout: float = 60.0
     ca_file: str | None = None
     direct: bool = False
-    """Past any proxy: it is within this process."""
+    """Use no proxy: the server runs within this process."""
 
 
 class Unreadable(Exception):
-    """The payload cannot be read to its size: the source changed or went while it was sent."""
+    """The payload cannot be read to its full size: the source changed or vanished while it was sent."""
 
 
 class Payload(Protocol):
-    """What is sent between a body's head and its tail."""
+    """The part of a body between its head and its tail."""
 
     size: int
     """Bytes."""
     content: bytes | None
-    """All of it, where it is small and was read already."""
+    """The whole payload, if it is small and was read already."""
     descriptor: int
-    """Of the open file, for sendfile."""
+    """The open file's, for sendfile."""
 
     async def is_at_hand(self, start: int, size: int) -> bool:
-        """May the loop's thread have the kernel send these bytes: will it not wait for a disk?"""
+        """May the loop's thread call sendfile for these bytes, without waiting for a disk?"""
 
     async def read(self, start: int, size: int) -> bytes:
-        """Exactly so many bytes from ``start``. Raises Unreadable."""
+        """Exactly ``size`` bytes from ``start``. Raises Unreadable."""
 
 
 class Throttle(Protocol):
     """Shares a rate between uploads."""
 
     def block(self) -> int:
-        """The most bytes to hand over at a time; 0 for no limit."""
+        """The most bytes to send at a time; 0 for no limit."""
 
     async def take(self, size: int) -> None:
-        """Returns when ``size`` bytes may go."""
+        """Return when ``size`` bytes may be sent."""
 
 
 class Stopped(Exception):
-    """Sending ended before the body did; ``fault`` None means that the server spoke first, ``silent`` that it said
-    nothing for as long as it may."""
+    """Sending ended before the body did.
+
+    ``fault`` None: the server answered first. ``silent``: no byte moved within the timeout.
+    """
 
     def __init__(self, fault: Fault | None, detail: str = "", *, silent: bool = False) -> None:
         super().__init__(detail)
@@ -168,7 +170,7 @@ class Stopped(Exception):
 
 
 class Meter:
-    """How far one upload is, and the way to end it."""
+    """The progress of one upload, and the way to cut it."""
 
     __slots__ = ("_is_called", "_measure", "_waiting", "began", "cut", "moved", "whole")
 
@@ -178,16 +180,16 @@ class Meter:
         self.moved = 0
         """Bytes that have left this machine, as of the last look."""
         self.whole = False
-        """The last byte went to the kernel."""
+        """The kernel took the last byte."""
         self.cut = False
-        """It is to end: said by ``cut_now``."""
+        """The upload is to end: ``cut_now`` was called."""
         self._measure: Callable[[], int] | None = None
         self._waiting: asyncio.Task[object] | None = None
         self._is_called = False
-        """The task that waits was woken to be told of the cut."""
+        """The waiting task was cancelled because of the cut."""
 
     def measured_by(self, measure: Callable[[], int] | None) -> None:
-        """From now on, the bytes that have left are to be asked for there."""
+        """From now on, ``measure`` tells the bytes that have left; None: nobody does."""
         self._measure = measure
 
     def look(self) -> int:
@@ -197,16 +199,16 @@ class Meter:
         return self.moved
 
     def cut_now(self) -> None:
-        """End the upload at once, whatever it waits for: its line, its disk, or its turn."""
+        """End the upload at once, whatever it waits for: line, disk, or its turn."""
         self.cut = True
         if self._waiting is not None and not self._is_called:
             self._is_called = True
             self._waiting.cancel()
 
     async def unless_cut(self, awaited: Coroutine[object, object, T]) -> T:
-        """What ``awaited`` comes to. Raises Stopped (CUT) if the upload is cut before; ``awaited`` is then cancelled.
+        """Await ``awaited``. Raises Stopped (CUT) if the upload is cut before; ``awaited`` is then cancelled.
 
-        For whatever may be broken off at any point, and by the task that sends alone.
+        Only for coroutines that may be cancelled at any point, and only for the task that sends.
         """
         if self.cut:
             awaited.close()

@@ -1,4 +1,4 @@
-"""One connected stream, as the rest of this package wants it: non-blocking, and waited for by the loop."""
+"""The stream that the rest of this package sends on: non-blocking, watched by the event loop."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from albumup.transfer.connect import connect
 from albumup.transfer.proxies import Proxy
 
 NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
-"""What a wire raises that has no room, or nothing to read."""
+"""Raised by a wire that has no room, or nothing to read."""
 LINE_ERRNOS = frozenset(
     {
         errno.EPIPE,
@@ -33,53 +33,59 @@ LINE_ERRNOS = frozenset(
         errno.EHOSTDOWN,
     }
 )
-"""What sendfile says of the socket; anything else it says of the file."""
+"""Errors of sendfile that concern the socket; all others concern the file."""
 
 
 class Wire(Protocol):
-    """A connected stream. Nothing but ``wait`` waits."""
+    """A connected stream. Only ``wait`` waits."""
 
     is_secure: bool
-    """It goes through TLS."""
+    """The stream goes through TLS."""
 
     def send(self, data: bytes | memoryview) -> int:
-        """Bytes that were taken. Raises BlockingIOError or ssl.SSLWant*Error when there is no room, OSError."""
+        """Send; the number of bytes taken. Raises BlockingIOError or ssl.SSLWant*Error when it has no room, OSError."""
 
     def sendfile(self, descriptor: int, start: int, count: int) -> int:
-        """Bytes of an open file that were taken; 0 at its end. Not through TLS. Raises BlockingIOError, OSError."""
+        """Send from an open file, not through TLS; the number of bytes taken, 0 at the end of the file.
+
+        Raises BlockingIOError, OSError.
+        """
 
     def recv(self, most: int) -> bytes:
-        """What has come, b"" at the end. Raises BlockingIOError or ssl.SSLWant*Error when nothing has, OSError."""
+        """The bytes that have come, b"" at the end.
+
+        Raises BlockingIOError or ssl.SSLWant*Error when there are none, OSError.
+        """
 
     def is_unbroken(self) -> bool:
-        """Can an end, if ``recv`` tells of one, be told from a reset, of which TLS makes an orderly end?
+        """True if an end that ``recv`` reports is an orderly one: TLS reports a reset as one, too.
 
         Raises OSError, as ``recv`` would without TLS.
         """
 
     async def wait(self, *, writing: bool, seconds: float) -> bool:
-        """Until there is something to read or, ``writing``, room to write; False when the time is over."""
+        """Wait for something to read or, with ``writing``, room to write; False when the time is over."""
 
     def has_spoken(self) -> bool:
-        """Is something to be read there, or the end?"""
+        """Is there something to read, or the end?"""
 
     def room(self) -> int:
-        """Bytes that are surely taken at once while the line is idle."""
+        """Bytes that an idle line surely takes at once."""
 
     def unsent(self) -> int:
-        """Bytes that were taken and that the other side has not acknowledged; 0 where nobody knows."""
+        """Bytes that were taken and not yet acknowledged by the other side; 0 where that is unknown."""
 
     def acked(self) -> int | None:
-        """Bytes that the other side has acknowledged since the beginning; None where nobody knows."""
+        """Bytes that the other side has acknowledged since the beginning; None where that is unknown."""
 
     def cork(self, on: bool) -> None:
-        """Hold back segments that are not full, or no longer."""
+        """Start or stop holding back segments that are not full."""
 
     def half_close(self) -> None:
-        """Say that no more comes, and go on listening."""
+        """Shut down sending, and go on receiving."""
 
     def abort(self) -> None:
-        """Closing it will be a reset: what is still in its queue goes nowhere."""
+        """Make the close a reset, which drops the bytes still in the queue."""
 
     def close(self) -> None: ...
 
@@ -88,11 +94,11 @@ class Network(Protocol):
     """Makes connections."""
 
     async def connect(self, host: str, port: int, *, context: ssl.SSLContext | None, proxy: Proxy | None) -> Wire:
-        """A stream to a server, through TLS if there is a context. Raises Stopped, LocalError."""
+        """Connect to a server, with TLS if there is a context. Raises Stopped, LocalError."""
 
 
 class SocketNetwork:
-    """The real network. Names are looked up, connections made and keys agreed upon by helpers."""
+    """The real network. Helper threads look up names, connect, and do the TLS handshake."""
 
     def __init__(self, helpers: Helpers) -> None:
         self._helpers = helpers
@@ -104,13 +110,13 @@ class SocketNetwork:
 
 
 class SocketWire:
-    """A socket that the loop watches for as long as it lives: registering it costs a system call each time.
+    """A socket that the loop watches from photo to photo: each registration costs a system call.
 
-    When something comes that nobody waits for, it is watched no more until somebody does: the loop would spin.
+    When bytes come that nobody waits for, the loop stops watching until somebody does; otherwise it would spin.
     """
 
     def __init__(self, connection: socket.socket) -> None:
-        """``connection`` is non-blocking, and is closed with the wire."""
+        """``connection`` is non-blocking; the wire closes it."""
         self.socket = connection
         self.is_secure = isinstance(connection, ssl.SSLSocket)
         self.send: Callable[[bytes | memoryview], int] = connection.send
@@ -121,7 +127,7 @@ class SocketWire:
         self._waiting: _Resuming | None = None
         self._is_watched = False
         self._has_come = False
-        """Something came while nobody waited."""
+        """Bytes came while nobody waited."""
         self._until = 0.0
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at = 0.0
@@ -143,7 +149,7 @@ class SocketWire:
         return True
 
     async def wait(self, *, writing: bool, seconds: float) -> bool:
-        # What TLS has read ahead wakes no selector.
+        # The selector does not see bytes that TLS has read already.
         if self._has_come or (self._secure is not None and self._secure.pending()):
             return True
         if not self._is_watched:
@@ -175,7 +181,7 @@ class SocketWire:
             waiting.resume(is_ready)
 
     def _set_alarm(self) -> None:
-        """One timer that is late more often than it rings: one a photo would cost more than all else about waiting."""
+        """Set the one timer, which is set again when it rings too early: a timer for each wait would cost too much."""
         if self._alarm is not None:
             self._alarm.cancel()
         self._alarm_at = self._until
@@ -223,7 +229,7 @@ class SocketWire:
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
-        if self._waiting is not None:  # whoever it is will find it closed
+        if self._waiting is not None:  # the waiter wakes up, and finds the socket closed
             self._loop.remove_writer(self._descriptor)
             self._loop.call_soon(self._end_wait, True)
         with contextlib.suppress(OSError):
@@ -231,10 +237,10 @@ class SocketWire:
 
 
 class _Resuming:
-    """A future that resumes its task within the callback that sets it, not in the loop's next turn.
+    """A future that resumes its task at once, within the callback that sets it, not in the loop's next turn.
 
-    So what is readable is read before the selector looks again, and would tell of it a second time. It is what
-    ``asyncio.isfuture`` takes for a future, as far as a task needs one.
+    So the task reads before the selector looks again, which would report the same bytes a second time. It has what
+    ``asyncio.isfuture`` and a task need of a future, and no more.
     """
 
     __slots__ = (
@@ -270,14 +276,14 @@ class _Resuming:
         return self._is_ready
 
     def resume(self, is_ready: bool) -> None:
-        """Called by the loop, not by a task."""
+        """Resume the task. To be called by the loop, not within a task."""
         self._is_ready = is_ready
         callback, self._callback = self._callback, None
         if callback is not None and self._context is not None:
             self._context.run(callback, self)
 
-    def cancel(self, msg: object = None) -> bool:  # noqa: ARG002 - as a task calls it
-        """The canceller may be a task, within which no other can run: this one is resumed in the next turn."""
+    def cancel(self, msg: object = None) -> bool:  # noqa: ARG002 - the signature that a task calls
+        """Cancel, and resume in the loop's next turn: the caller may be a task, within which no other task can run."""
         if self._callback is None:
             return False
         self._is_cancelled = True
