@@ -30,7 +30,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
 OF_THE_INTERPRETER = ("PYTHON", "LD_", "LC_", "LANG", "LOCPATH", "MALLOC_")
 """Variables that an interpreter, or what it links to, reads when it starts."""
 _PRELOADED = (
-    "albumup.__main__", "albumup.cli.push", "albumup.cli.resume", "albumup.cli.retry_failed", "albumup.cli.cancel",
+    "albumup.__main__", "albumup.cli.options.push", "albumup.cli.options.target", "albumup.cli.push",
+    "albumup.cli.resume", "albumup.cli.retry_failed", "albumup.cli.cancel",
     "albumup.cli.list_", "albumup.cli.share", "albumup.cli.status", "albumup.cli.target", "albumup.cli.verify",
     "albumup.cli.telling", "albumup.cli.receive", "albumup.uploader.engine", "albumup.uploader.trial",
     "albumup.config.writing", "albumup.session.intake", "albumup.receive", "albumup.targets.form",

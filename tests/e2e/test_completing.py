@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from albumup.cli.completing import is_fit, quoted, split
-from albumup.targets import building
+from albumup.targets import registry
 
 from .conftest import COMMAND, PATIENCE, Home
 
@@ -247,5 +247,5 @@ def test_a_script_in_clicks_own_form_gets_what_click_says(home: Home) -> None:
 
 def test_the_kinds_offered_are_those_that_a_config_may_name(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     assert offered(home, "albumup target add nas --kind ") == ["form", "immich", "inbox"]
-    monkeypatch.setattr(building, "_plugins", lambda: {"shelf": None})
-    assert building.kinds() == ["form", "immich", "inbox", "shelf"]
+    monkeypatch.setattr(registry, "_plugins", lambda: {"shelf": None})
+    assert registry.kinds() == ["form", "immich", "inbox", "shelf"]

@@ -34,7 +34,7 @@ class _Lazy(Group):
         module = COMMANDS.get(cmd_name)
         if module is None:
             return None
-        found = getattr(importlib.import_module(f"albumup.cli.{module}"), cmd_name.replace("-", "_"))
+        found = getattr(importlib.import_module(f"albumup.cli.options.{module}"), cmd_name.replace("-", "_"))
         assert isinstance(found, click.Command)
         if ctx.resilient_parsing:  # for Tab
             from albumup.cli.completing import equip

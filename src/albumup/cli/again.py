@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from albumup.cli import words
+from albumup.cli import titles, words
 from albumup.cli.escaping import escape
 from albumup.cli.figures import are, photos
 from albumup.cli.layout import sentence
@@ -35,7 +35,7 @@ def lost_lines(journal: Journal, album: Album, again: Again) -> Sequence[str]:
     """The photos that are gone there, by name, and what to type."""
     if not again.lost:
         return ()
-    title, count = words.title_of(journal, album), len(again.lost)
+    title, count = titles.title_of(journal, album), len(again.lost)
     names = Names(journal, lambda: [album.id])
     said = [f"{title}: {photos(count)} sent before {are(count)} gone there:"]
     said += [f"  {names.of(path)}  {escape(why)}" for path, why in again.lost[:_MOST_NAMED]]

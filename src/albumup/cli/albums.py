@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from albumup.cli.events import summary_event
+from albumup.cli.screen import put_json
+from albumup.config.file import shown
 from albumup.errors import ConfigError
+from albumup.journal import runs
+from albumup.session.albums import chosen
+from albumup.session.destination import keep_apart
 
 if TYPE_CHECKING:
     from albumup.cli.app import App
@@ -19,10 +25,6 @@ def opened(app: App, names: Sequence[str], target: str | None) -> tuple[Journal,
 
     Raises as ``chosen`` and ``App.writer`` do.
     """
-    from albumup.journal import runs
-    from albumup.session.albums import chosen
-    from albumup.session.destination import keep_apart
-
     if not app.has_journal():
         chosen([], names, target)
         return None
@@ -36,10 +38,6 @@ def opened(app: App, names: Sequence[str], target: str | None) -> tuple[Journal,
 
 def say_nothing_to_do(app: App, first: str = "", *, as_json: bool, is_silent: bool = False) -> int:
     """There is no journal, or no album in it that is meant; the exit code. Names the journal that was looked at."""
-    from albumup.cli.events import summary_event
-    from albumup.cli.screen import put_json
-    from albumup.config.file import shown
-
     if not is_silent:
         words = ", ".join(filter(None, (first, "nothing to do")))
         app.screen.say(f"{words} ({shown(app.journal)})")

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import click
-
-from albumup.cli.app import App, pass_app, shared
-from albumup.cli.help import command, option
+from albumup.cli.albums import opened
+from albumup.cli.app import App
+from albumup.cli.figures import photos
+from albumup.cli.names import Names
+from albumup.cli.reasons import named
+from albumup.cli.titles import title_of
+from albumup.cli.words import by_state
+from albumup.session import giving_up
 
 if TYPE_CHECKING:
     from albumup.journal.journal import Journal
@@ -17,23 +21,8 @@ if TYPE_CHECKING:
 _MOST_LINES = 3
 
 
-@command(short_help="Give up what is not sent.")
-@click.argument("album")
-@click.argument("files", nargs=-1, metavar="[FILE...]")
-@option("--target", metavar="T", help="Only the album on this target.")
-@shared
-@pass_app
-def cancel(app: App, /, album: str, files: tuple[str, ...], target: str | None) -> int:
-    """Give up the unsent photos of ALBUM, or only those named; nothing is deleted anywhere.
-
-    \b
-      albumup cancel trip
-      albumup cancel trip IMG_4107.HEIC
-    """
-    from albumup.cli.albums import opened
-    from albumup.cli.figures import photos
-    from albumup.session import giving_up
-
+def cancel(app: App, album: str, files: tuple[str, ...], target: str | None) -> int:
+    """Give up the unsent photos of ALBUM, or only those named; nothing is deleted anywhere."""
     found = opened(app, [album], target)
     assert found is not None  # without a journal there is no such album
     journal, meant = found
@@ -55,28 +44,12 @@ def cancel(app: App, /, album: str, files: tuple[str, ...], target: str | None) 
 
 def _named(journal: Journal, albums: Sequence[Album], paths: Sequence[bytes], count: int) -> list[str]:
     """The first of ``count`` photos, told apart by their folders."""
-    from albumup.cli.names import Names
-    from albumup.cli.reasons import named
-
     names = Names(journal, lambda: [album.id for album in albums])
     return named(map(names.of, paths), count, _MOST_LINES)
 
 
-@command(short_help="Drop a settled album from the journal.")
-@click.argument("album")
-@option("--target", metavar="T", help="Only the album on this target.")
-@shared
-@pass_app
-def forget(app: App, /, album: str, target: str | None) -> int:
-    """Drop ALBUM from the journal once it is settled; nothing is deleted on the server or on your disk.
-
-    \b
-      albumup forget trip
-    """
-    from albumup.cli.albums import opened
-    from albumup.cli.words import by_state, title_of
-    from albumup.session import giving_up
-
+def forget(app: App, album: str, target: str | None) -> int:
+    """Drop ALBUM from the journal once it is settled; nothing is deleted on the server or on your disk."""
     found = opened(app, [album], target)
     assert found is not None  # without a journal there is no such album
     journal, meant = found

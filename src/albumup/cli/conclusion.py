@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
-from albumup.cli import cron, endings, events, words
+from albumup.cli import cron, endings, events, titles, words
 from albumup.cli.app import App
 from albumup.cli.endings import Ending
 from albumup.cli.names import Names
@@ -178,7 +178,7 @@ class Conclusion:
             return None
         if self.is_cron:
             return cron.cron_summary(self.journal, album, before, self.rounds)
-        local = words.local_folder(self.journal, album, album.target in self.app.config.targets)
+        local = titles.local_folder(self.journal, album, album.target in self.app.config.targets)
         ending = endings.summary(self.journal, album, before, end, self.names, local, self.newest)
         return self._with_rounds(ending, album)
 

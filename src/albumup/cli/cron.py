@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from albumup.cli.endings import Ending, commands_for
 from albumup.cli.figures import photos, span
 from albumup.cli.reasons import grouped
-from albumup.cli.words import title_of
+from albumup.cli.titles import title_of
 from albumup.journal import rounds as rounds_of
 from albumup.journal import runs
 from albumup.journal.journal import Journal

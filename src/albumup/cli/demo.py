@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from albumup.cli.app import App, pass_app, shared
-from albumup.cli.help import command, option
+from albumup.cli.app import App
 from albumup.journal.reading import is_sending
 from albumup.photos.file_names import quoted
+from albumup.receive import Receiver, Store, parse_faults
 
 if TYPE_CHECKING:
     from albumup.cli.screen import Screen
@@ -82,19 +82,8 @@ class _Show:
             return False
 
 
-@command(short_help="The whole story in a minute, on bundled pictures.")
-@option("--keep", metavar="DIR", help="Let it happen in DIR, not in a new temporary folder.")
-@shared
-@pass_app
-def demo(app: App, /, keep: str | None) -> int:
-    """Upload an album to a server that drops a connection, refuses for a while, and rejects a file; kill, and resume.
-
-    \b
-      albumup demo
-      albumup demo --keep ./demo     in a folder that you name
-
-    Everything happens in a folder of its own, on this computer.
-    """
+def run(app: App, keep: str | None) -> int:
+    """Upload an album to a server that drops a connection, refuses for a while, and rejects a file; kill,."""
     if keep is not None:
         os.makedirs(keep, exist_ok=True)
         return _tell(app, os.path.abspath(keep))
@@ -106,8 +95,6 @@ def demo(app: App, /, keep: str | None) -> int:
 
 def _tell(app: App, folder: str) -> int:
     import shutil
-
-    from albumup.receive import Receiver, Store, parse_faults
 
     show = _Show(app.screen, folder)
     os.makedirs(show.trip, exist_ok=True)

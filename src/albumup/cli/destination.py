@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from albumup.cli import words
+from albumup.cli import titles, words
 from albumup.cli.escaping import escape
 from albumup.cli.figures import photos
 from albumup.photos.file_names import quoted
@@ -12,7 +12,7 @@ from albumup.session.destination import ByUrl, GoesTo, Note, StaysInInbox, Wante
 
 if TYPE_CHECKING:
     from albumup.cli.app import App
-    from albumup.cli.sending import AddressOptions
+    from albumup.cli.typed import AddressOptions
 
 
 def wanted(album: str, given: AddressOptions) -> Wanted:
@@ -58,7 +58,7 @@ def sentence_of(album: str, note: Note) -> str:
     name = words.shown_name(album)
     match note:
         case StaysInInbox():
-            return f"{name} is also in {escape(words.inbox_of(album))} on this computer, and stays there"
+            return f"{name} is also in {escape(titles.inbox_of(album))} on this computer, and stays there"
         case GoesTo():
             before, now = escape(note.before), escape(note.now)
             where = f"went to {before}, and goes to {now}" if before != now else f"goes to {now}"

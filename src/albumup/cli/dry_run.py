@@ -6,6 +6,20 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from albumup.cli.destination import sentence_of
+from albumup.cli.escaping import escape
+from albumup.cli.events import event_json, summary_event
+from albumup.cli.figures import photos, size
+from albumup.cli.oddities import say_oddities
+from albumup.cli.queued import left_out, unread
+from albumup.cli.screen import put_json
+from albumup.cli.titles import inbox_of
+from albumup.cli.words import shown_name
+from albumup.journal.reading import statuses
+from albumup.photos.file_names import quoted
+from albumup.session.already import Already
+from albumup.uploader.events import Progress, Queued
+
 if TYPE_CHECKING:
     from albumup.cli.app import App
     from albumup.session.already import There
@@ -20,19 +34,6 @@ def dry_run(app: App, intake: Intake, where: Destination, copies_to: str, *, as_
     A server that a push asks before it sends is asked the same, about digests. ``copies_to``: the folder that photos
     would be copied to first, or "".
     """
-    from albumup.cli.destination import sentence_of
-    from albumup.cli.escaping import escape
-    from albumup.cli.events import event_json, summary_event
-    from albumup.cli.figures import photos, size
-    from albumup.cli.oddities import say_oddities
-    from albumup.cli.queued import left_out, unread
-    from albumup.cli.screen import put_json
-    from albumup.cli.words import shown_name
-    from albumup.journal.reading import statuses
-    from albumup.photos.file_names import quoted
-    from albumup.session.already import Already
-    from albumup.uploader.events import Queued
-
     server, reader = where.target, app.reader()
     intake.look_into(reader)
     place = {"album": intake.album, "target": intake.target}
@@ -73,9 +74,6 @@ def dry_run(app: App, intake: Intake, where: Destination, copies_to: str, *, as_
 
 def _where(where: Destination, album: str) -> str:
     """To which server, or into which folder on this computer."""
-    from albumup.cli.escaping import escape
-    from albumup.cli.words import inbox_of
-
     target = where.target
     if target is None:
         return f"to be copied to {escape(inbox_of(album))} on this computer"
@@ -85,8 +83,6 @@ def _where(where: Destination, album: str) -> str:
 
 def _of_album(status: dict[str, Any]) -> str:
     """An album as the journal has it: "The album has 12 photos: 10 sent, 1 waiting, 1 failed"."""
-    from albumup.cli.figures import photos
-
     counts = status["counts"]
     parts = {
         "sent": counts["uploaded"] + counts["duplicate"],
@@ -100,16 +96,11 @@ def _of_album(status: dict[str, Any]) -> str:
 
 def _show_read(app: App, count: int, length: int) -> None:
     """How far it has read: how much there is nobody knows before the scan has ended."""
-    from albumup.uploader.events import Progress
-
     app.screen.show(Progress(count, count + 1, length, length, False, 0, 0, (), ()), "reading")
 
 
 def _say_there(app: App, server: Target, there: There) -> None:
     """How many of the photos the server has, and how many would be sent."""
-    from albumup.cli.escaping import escape
-    from albumup.cli.figures import photos, size
-
     app.screen.end_bars()
     address = escape(server.address)
     if there.fault:

@@ -9,7 +9,8 @@ from albumup.cli.escaping import escape
 from albumup.cli.figures import counted, photos, size, span, were
 from albumup.cli.names import Names
 from albumup.cli.reasons import MOST_LINES, Group, grouped, lines_of, rows
-from albumup.cli.words import ended, has_twin, title_of
+from albumup.cli.titles import has_twin, title_of
+from albumup.cli.words import ended
 from albumup.config.file import shown
 from albumup.journal import runs
 from albumup.journal import summary as summary_of

@@ -12,7 +12,8 @@ from albumup.cli.escaping import escape
 from albumup.cli.figures import photos, size, span
 from albumup.cli.layout import sentence
 from albumup.cli.names import Names
-from albumup.cli.words import title_of, utc
+from albumup.cli.titles import title_of
+from albumup.cli.words import utc
 from albumup.journal import media, runs
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album

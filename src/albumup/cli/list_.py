@@ -6,12 +6,17 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import click
-
-from albumup.cli.app import App, pass_app, shared
-from albumup.cli.help import OneOf, command, option
+from albumup.cli.app import App
+from albumup.cli.escaping import escape
+from albumup.cli.screen import put, put_flush, put_lines, put_pieces
+from albumup.cli.task_lines import json_lines, text_lines
+from albumup.cli.words import shown_name
+from albumup.journal import reading
+from albumup.journal.opening import local_faults
+from albumup.journal.reading import json_rows, paths, statuses, text_rows
 from albumup.journal.states import WANTING, State
 from albumup.photos.file_names import quoted
+from albumup.session.albums import chosen
 
 if TYPE_CHECKING:
     import sqlite3
@@ -19,35 +24,10 @@ if TYPE_CHECKING:
 _STATES = tuple(map(str, State))
 
 
-@command("list", short_help="A line per photo: its state, and why.")
-@click.argument("albums", nargs=-1, metavar="[ALBUM...]")
-@option("--target", metavar="T", help="Only albums on this target.")
-@option(
-    "--state",
-    "states",
-    multiple=True,
-    type=OneOf(_STATES),
-    metavar="S",
-    help=f"Only these (repeatable): {', '.join(_STATES)}.",
-)
-@option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-@option("-0", "nul", is_flag=True, help="Paths only, NUL-separated.")
-@shared
-@pass_app
-def list(
-    app: App, /, albums: tuple[str, ...], target: str | None, states: tuple[str, ...], as_json: bool, nul: bool
+def run(
+    app: App, albums: tuple[str, ...], target: str | None, states: tuple[str, ...], as_json: bool, nul: bool
 ) -> int:
-    """A line per photo of the albums: state, size, path, and what went wrong.
-
-    \b
-      albumup list trip --state failed
-      albumup list --json | jq -r 'select(.maybe_twice).path'
-      albumup list trip --state missing -0 | xargs -0 ls -l
-    """
-    from albumup.journal import reading
-    from albumup.journal.opening import local_faults
-    from albumup.session.albums import chosen
-
+    """A line per photo of the albums: state, size, path, and what went wrong."""
     with local_faults(app.journal):
         connection = app.reader()
         known = reading.albums(connection) if connection is not None else []
@@ -75,10 +55,6 @@ def _put_all(
     nul: bool,
 ) -> int:
     """The lines of all albums; how many there were."""
-    from albumup.cli.screen import put_pieces
-    from albumup.cli.task_lines import json_lines
-    from albumup.journal.reading import json_rows, paths
-
     if not (as_json or nul):
         return _put_for_people(connection, albums, states)
     count = 0
@@ -92,12 +68,6 @@ def _put_all(
 
 def _put_for_people(connection: sqlite3.Connection, albums: Sequence[tuple[str, str]], states: Sequence[str]) -> int:
     """The same as text; on a terminal each of several albums has a heading."""
-    from albumup.cli.escaping import escape
-    from albumup.cli.screen import put, put_flush, put_lines
-    from albumup.cli.task_lines import text_lines
-    from albumup.cli.words import shown_name
-    from albumup.journal.reading import text_rows
-
     is_terminal, count = sys.stdout.isatty(), 0
     for album, target in albums:
         lines = text_lines(text_rows(connection, album, target, states))
@@ -118,8 +88,6 @@ def _others(
 ) -> Sequence[State]:
     """The other states of failure that photos of these albums are in, if ``states`` names any: ``status`` counts all
     of them under FAILED."""
-    from albumup.journal.reading import statuses
-
     if WANTING.isdisjoint(states):
         return []
     found = set()

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from albumup.cli import words
+from albumup.cli import titles, words
 from albumup.cli.endings import retry_command
 from albumup.cli.escaping import escape
 from albumup.cli.events import event_json
@@ -33,7 +33,7 @@ _MOST_UNREAD = 10
 def say_queued(app: App, journal: Journal, survey: Survey, album: Album, target: Target | None) -> None:
     """How many photos wait now, for whom, and what was left out. ``target`` None: the built-in inbox."""
     name = words.shown_name(album.name)
-    local = words.local_folder(journal, album, album.target in app.config.targets)
+    local = titles.local_folder(journal, album, album.target in app.config.targets)
     address = target.address if target else album.target
     where = "" if local else f" for {escape(address)}"
     if survey.queued:

@@ -7,39 +7,21 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
-import click
-
-from albumup.cli.app import App, pass_app, shared
-from albumup.cli.help import Whole, command, option
+from albumup.cli.app import App
+from albumup.cli.escaping import escape
+from albumup.cli.figures import counted, photos, size
+from albumup.config.file import OPTIONS, shown
+from albumup.config.settings import InboxSettings
+from albumup.config.token_source import read_token
+from albumup.errors import UsageError
+from albumup.receive import is_loopback, parse_faults, serve
 
 if TYPE_CHECKING:
     from albumup.receive import Faults, Tally
 
 
-@command(short_help="Receive albums from other machines into a folder.")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=str))
-@option("--host", default="127.0.0.1", metavar="HOST", help="The address to listen on (127.0.0.1).")
-@option("--port", default=0, metavar="PORT", type=Whole(0, 65535), help="The port; a free one when not given.")
-@option("--token-file", metavar="F", help="A file that holds the token clients must send (0600).")
-@option("--faults", metavar="LIST", help="Misbehave on purpose: drop=5%,stall=2%,503=10%,lost-answer=3%.")
-@shared
-@pass_app
-def receive(app: App, /, folder: str, host: str, port: int, token_file: str | None, faults: str | None) -> int:
-    """Receive albums into DIR until Ctrl-C. Another host than this one can reach it only with --token-file.
-
-    \b
-      albumup receive ./photos --port 8090
-      albumup receive ./photos --faults drop=5%,stall=2%,503=10%    a rehearsal
-
-    It says what to type on the sending side, and at its end how much it received. No link below DIR is followed.
-    """
-    from albumup.cli.escaping import escape
-    from albumup.config.file import OPTIONS, shown
-    from albumup.config.settings import InboxSettings
-    from albumup.config.token_source import read_token
-    from albumup.errors import UsageError
-    from albumup.receive import is_loopback, parse_faults, serve
-
+def run(app: App, folder: str, host: str, port: int, token_file: str | None, faults: str | None) -> int:
+    """Receive albums into DIR until Ctrl-C."""
     if token_file is None and not is_loopback(host):
         raise UsageError(
             f"--host {host}: others could send to it",
@@ -97,9 +79,6 @@ def _again(times: int) -> str:
 
 def received(tally: Tally, faults: Faults | None) -> list[str]:
     """What a receiver says at its end: what it took in, and what went wrong because it was asked to."""
-    from albumup.cli.escaping import escape
-    from albumup.cli.figures import counted, photos, size
-
     folders = sorted(tally.folders)
     where = escape(folders[0], 60) if len(folders) == 1 else counted(len(folders), "album")
     lines = ["Nothing was received."]

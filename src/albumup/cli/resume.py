@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+from albumup.cli import events
+from albumup.cli.albums import opened, say_nothing_to_do
+from albumup.cli.app import App
+from albumup.cli.conclusion import Conclusion
+from albumup.cli.sending import options_of
+from albumup.cli.telling import send
+from albumup.cli.typed import SendingOptions
+from albumup.journal import runs
 
-import click
 
-from albumup.cli.app import App, pass_app, shared
-from albumup.cli.help import WHAT, command, option
-from albumup.cli.sending import SendingOptions, options_of, upload_options
-
-
-@command(short_help="Go on after any interruption.")
-@click.argument("albums", nargs=-1, metavar="[ALBUM...]")
-@option("--target", group=WHAT, metavar="T", help="Only albums on this target.")
-@upload_options()
-@shared
-@pass_app
-def resume(app: App, /, albums: tuple[str, ...], target: str | None, **given: Unpack[SendingOptions]) -> int:
-    """Settle what was cut off, lift holds, then send all that is waiting.
-
-    \b
-      albumup resume            every album
-      albumup resume trip
-    """
-    from albumup.cli import events
-    from albumup.cli.albums import opened, say_nothing_to_do
-    from albumup.cli.conclusion import Conclusion
-    from albumup.cli.telling import send
-    from albumup.journal import runs
-
+def run(app: App, albums: tuple[str, ...], target: str | None, given: SendingOptions) -> int:
+    """Settle what was cut off, lift holds, then send all that is waiting."""
     app.writes = True
     app.screen.never_wait()
     options = options_of(app, given)

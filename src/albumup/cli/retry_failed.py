@@ -4,45 +4,22 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from typing import Unpack
 
-import click
-
-from albumup.cli.app import App, pass_app, shared
-from albumup.cli.help import WHAT, Whole, command, option
-from albumup.cli.sending import SendingOptions, options_of, upload_options
-
-
-class RetryOptions(SendingOptions):
-    """What was typed; None: nothing."""
-
-    rejected: bool
-    in_doubt: bool
-    rounds: int | None
+from albumup.cli.albums import opened, say_nothing_to_do
+from albumup.cli.app import App
+from albumup.cli.conclusion import Conclusion
+from albumup.cli.cron import on_hold
+from albumup.cli.sending import options_of
+from albumup.cli.telling import send
+from albumup.cli.typed import RetryOptions
+from albumup.errors import AlbumupError, UsageError
+from albumup.journal import runs
+from albumup.journal.opening import CorruptJournal
+from albumup.session import rounds as rounds_of
 
 
-@command("retry-failed", short_help="Give what failed a fresh set of tries (from cron, or by name).")
-@click.argument("albums", nargs=-1, metavar="[ALBUM...]")
-@option("--target", group=WHAT, metavar="T", help="Only albums on this target.")
-@option("--all", "every", group=WHAT, is_flag=True, help="All albums, their rounds begun anew.")
-@option("--rejected", group=WHAT, is_flag=True, help="What was rejected, too.")
-@option("--in-doubt", group=WHAT, is_flag=True, help="What is in doubt, too, even where it may then be there twice.")
-@option("--rounds", group=WHAT, type=Whole(0), metavar="N", help="Fresh sets a photo gets from cron (5).")
-@upload_options(patience="not at all")
-@shared
-@pass_app
-def retry_failed(
-    app: App, /, albums: tuple[str, ...], target: str | None, every: bool, **given: Unpack[RetryOptions]
-) -> int:
-    """Give failed and missing photos a fresh set of tries, then send all that is waiting.
-
-    \b
-      albumup retry-failed           from cron: 5 rounds, silent without news
-      albumup retry-failed trip      now, the rounds begun anew
-    """
-    from albumup.errors import AlbumupError, UsageError
-    from albumup.journal.opening import CorruptJournal
-
+def run(app: App, albums: tuple[str, ...], target: str | None, every: bool, given: RetryOptions) -> int:
+    """Give failed and missing photos a fresh set of tries, then send all that is waiting."""
     app.writes = True
     is_cron = not albums and not every
     try:
@@ -60,12 +37,6 @@ def retry_failed(
 
 def _retried(app: App, names: tuple[str, ...], target: str | None, given: RetryOptions, *, is_cron: bool) -> int:
     """``is_cron``: without names, so that photos get their rounds and no more."""
-    from albumup.cli.albums import opened, say_nothing_to_do
-    from albumup.cli.conclusion import Conclusion
-    from albumup.cli.cron import on_hold
-    from albumup.cli.telling import send
-    from albumup.session import rounds as rounds_of
-
     app.screen.never_wait()
     options = options_of(app, given, patience=0.0)
     rounds = app.config.defaults.rounds if given["rounds"] is None else given["rounds"]
@@ -100,9 +71,6 @@ def _is_news(app: App, fault: str) -> bool:
 
     It is news also where that cannot be noted.
     """
-    from albumup.errors import AlbumupError
-    from albumup.journal import runs
-
     try:
         if not app.has_journal():
             return True

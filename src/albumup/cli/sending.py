@@ -3,64 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypedDict, TypeVar
+from collections.abc import Callable
+from hashlib import sha256
+from typing import TYPE_CHECKING, TypeVar
 
-from albumup.cli.help import HOW, F, Whole, option
+from albumup.cli.typed import SendingOptions
+from albumup.config.file import parse_duration, parse_rate
+from albumup.errors import UsageError
+from albumup.journal.opening import paths_of
+from albumup.targets.registry import check_all
+from albumup.uploader.limits import RateLimit
+from albumup.uploader.options import Options
 
 if TYPE_CHECKING:
     from albumup.cli.app import App
-    from albumup.uploader.options import Options
 
 
 T = TypeVar("T")
-
-
-class SendingOptions(TypedDict):
-    """What was typed of how to send; None: nothing."""
-
-    retries: int | None
-    jobs: int | None
-    limit_rate: str | None
-    patience: str | None
-    as_json: bool
-
-
-class AddressOptions(TypedDict):
-    """What was typed of where a push goes; None: nothing."""
-
-    target: str | None
-    url: str | None
-    fields: tuple[str, ...]
-    file_field: str | None
-    headers: tuple[str, ...]
-    auth: str | None
-    token_file: str | None
-    token_env: str | None
-    success_text: str | None
-    failure_text: str | None
-
-
-def _upload(patience: str) -> Sequence[Callable[[F], F]]:
-    wait = f"How long to wait for a server that is down ({patience})."
-    return (
-        option("--retries", group=HOW, type=Whole(0), metavar="N", help="Tries after the first one (3)."),
-        option("-j", "--jobs", group=HOW, type=Whole(1, 64), metavar="N", help="Uploads at once, 64 at most (4)."),
-        option("--limit-rate", group=HOW, metavar="RATE", help='All together: 2M, or "08:00,1M 23:00,off".'),
-        option("--patience", group=HOW, metavar="TIME", help=wait),
-        option("--json", "as_json", group=HOW, is_flag=True, help="Events on stdout, one JSON object a line."),
-    )
-
-
-def upload_options(patience: str = "5m") -> Callable[[F], F]:
-    """The options of push, resume and retry-failed that say how to send. ``patience``: what help says of it."""
-
-    def added(command: F) -> F:
-        for add in reversed(_upload(patience)):
-            command = add(command)
-        return command
-
-    return added
 
 
 def options_of(
@@ -70,12 +29,6 @@ def options_of(
 
     ``patience``: cron's, in seconds, of a command that is its.
     """
-    from albumup.config.file import parse_duration, parse_rate
-    from albumup.journal.opening import paths_of
-    from albumup.targets.registry import check_all
-    from albumup.uploader.limits import RateLimit
-    from albumup.uploader.options import Options
-
     defaults = app.config.defaults
     check_all(app.config)
 
@@ -105,8 +58,6 @@ def options_of(
 
 def _parsed(option: str, text: str | None, parse: Callable[[str], T]) -> T | None:
     """The value of an option; None where it was not given."""
-    from albumup.errors import UsageError
-
     try:
         return parse(text) if text is not None else None
     except ValueError as error:
@@ -115,7 +66,5 @@ def _parsed(option: str, text: str | None, parse: Callable[[str], T]) -> T | Non
 
 def _own_folder(app: App, spool_dir: str) -> str:
     """This journal's own folder within ``spool_dir``: what is swept there is nobody else's."""
-    from hashlib import sha256
-
     name = f"albumup-{sha256(os.fsencode(app.journal)).hexdigest()[:12]}"
     return os.path.join(os.path.abspath(os.path.expanduser(spool_dir)), name)

@@ -4,42 +4,34 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
-import click
-
-from albumup.cli.app import App, pass_app, shared
-from albumup.cli.help import command, option
+from albumup.cli.app import App
+from albumup.cli.escaping import escape
+from albumup.cli.figures import ago, size, span
+from albumup.cli.screen import put_json, put_table
+from albumup.cli.words import shown_name
+from albumup.errors import ConfigError
+from albumup.journal.lock import is_locked
+from albumup.journal.opening import local_faults, paths_of
+from albumup.journal.reading import asking, goes_unasked, pauses, rounds_had, running, statuses
+from albumup.photos.file_names import quoted
+from albumup.session.albums import chosen
 
 Standing = tuple[list[dict[str, Any]], tuple[int, str] | None]
 """Albums, as ``statuses`` has them, and the run that is on: its process id and start."""
 
 
-@command(short_help="Where every album stands, and who is uploading.")
-@click.argument("albums", nargs=-1, metavar="[ALBUM...]")
-@option("--target", metavar="T", help="Only albums on this target.")
-@option("--json", "as_json", is_flag=True, help="One JSON object.")
-@shared
-@pass_app
-def status(app: App, /, albums: tuple[str, ...], target: str | None, as_json: bool) -> int:
-    """A line per album: what is sent, what waits, what failed, who is uploading.
-
-    \b
-      albumup status
-      albumup status --json
-    """
+def run(app: App, albums: tuple[str, ...], target: str | None, as_json: bool) -> int:
+    """A line per album: what is sent, what waits, what failed, who is uploading."""
     show(app, albums, target, as_json=as_json)
     return 0
 
 
 def show(app: App, albums: Sequence[str] = (), target: str | None = None, *, as_json: bool = False) -> Standing:
     """Where the albums stand, on stdout; what else is to be known of them, on stderr."""
-    from albumup.cli.screen import put_json
     from albumup.config.file import shown
-    from albumup.journal.lock import is_locked
-    from albumup.journal.opening import local_faults, paths_of
-    from albumup.journal.reading import asking, pauses, rounds_had, running, statuses
-    from albumup.session.albums import chosen
 
     with local_faults(app.journal):
         connection = app.reader()
@@ -75,10 +67,6 @@ def alone(app: App) -> int:
 
 def _next(app: App, found: list[dict[str, Any]]) -> str:
     """The one command that makes sense now."""
-    from albumup.journal.opening import local_faults
-    from albumup.journal.reading import goes_unasked
-    from albumup.photos.file_names import quoted
-
     if not all(one["settled"] for one in found):
         return "albumup resume"
     for one in found:
@@ -100,9 +88,6 @@ def _next(app: App, found: list[dict[str, Any]]) -> str:
 
 def _say_sick(app: App, found: list[dict[str, Any]], sick: Sequence[tuple[str, float, str]]) -> None:
     """Since when a server that albums wait for does not work."""
-    from albumup.cli.escaping import escape
-    from albumup.cli.figures import span
-
     waiting = {one["target"]: one["address"] for one in found if not one["settled"]}
     for name, since, why in sick:
         if name in waiting:
@@ -116,8 +101,6 @@ def _say_rounds(app: App, found: list[dict[str, Any]], rounds: dict[tuple[str, s
     if not having:
         return
     from albumup.cli.cron import next_round
-    from albumup.cli.words import shown_name
-    from albumup.errors import ConfigError
 
     try:
         most = app.config.defaults.rounds
@@ -132,9 +115,6 @@ def _say_rounds(app: App, found: list[dict[str, Any]], rounds: dict[tuple[str, s
 
 def _put_table(found: list[dict[str, Any]], run: tuple[int, str] | None, asking: dict[tuple[str, str], int]) -> None:
     """``asking``: by album and target, the photos in doubt that are still to be asked about: they wait."""
-    from albumup.cli.figures import size
-    from albumup.cli.screen import put_table
-
     rows = []
     any_cancelled = any(one["counts"]["cancelled"] for one in found)
     for one in found:
@@ -174,8 +154,4 @@ def _state(album: dict[str, Any], run: tuple[int, str] | None) -> str:
 
 
 def _when(iso: str) -> str:
-    from datetime import UTC, datetime
-
-    from albumup.cli.figures import ago
-
     return ago((datetime.now(UTC) - datetime.fromisoformat(iso)).total_seconds())

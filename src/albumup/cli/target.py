@@ -5,41 +5,23 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import click
-
-from albumup.cli.app import App, pass_app, shared
-from albumup.cli.help import group
-from albumup.cli.target_add import add
-
-
-@group(short_help="Set servers up, see and try them.")
-@shared
-def target() -> None:
-    """Set servers up, see and try them.
-
-    \b
-      albumup target add home https://photos.example.org
-      albumup target list
-      albumup target check home
-      albumup target try home ./trip/IMG_4101.HEIC
-    """
+from albumup.cli.app import App
+from albumup.cli.checks import put_checks
+from albumup.cli.destination import kept_targets
+from albumup.cli.escaping import escape
+from albumup.cli.layout import sentence
+from albumup.cli.screen import put, put_table
+from albumup.cli.words import ended
+from albumup.config.file import TargetTable
+from albumup.config.settings import warnings
+from albumup.config.token_source import masked
+from albumup.errors import ConfigError
+from albumup.targets.inbox import look_at
+from albumup.targets.registry import INBOX, build, default_target, inbox_folder, settings_for, table_of
 
 
-@target.command("list", short_help="The targets, and which one is the default.")
-@shared
-@pass_app
-def list_targets(app: App, /) -> int:
-    """The targets of the config file, those that --url has left in the journal, and the built-in inbox.
-
-    \b
-      albumup target list
-    """
-    from albumup.cli.destination import kept_targets
-    from albumup.cli.screen import put_table
-    from albumup.config.file import TargetTable
-    from albumup.errors import ConfigError
-    from albumup.targets.registry import INBOX, default_target, inbox_folder
-
+def list_targets(app: App) -> int:
+    """The targets of the config file, those that --url has left in the journal, and the built-in inbox."""
     kept = {name: TargetTable.from_json(text) for name, text in kept_targets(app).items()}
     try:
         default = default_target(app.config)
@@ -55,23 +37,8 @@ def list_targets(app: App, /) -> int:
     return 0
 
 
-@target.command(short_help="A target's settings, secrets masked.")
-@click.argument("name")
-@shared
-@pass_app
-def show(app: App, /, name: str) -> int:
-    """A target's settings as they are read, secrets masked.
-
-    \b
-      albumup target show home
-    """
-    from albumup.cli.destination import kept_targets
-    from albumup.cli.escaping import escape
-    from albumup.cli.screen import put
-    from albumup.config.settings import warnings
-    from albumup.config.token_source import masked
-    from albumup.targets.registry import inbox_folder, settings_for, table_of
-
+def show(app: App, name: str) -> int:
+    """A target's settings as they are read, secrets masked."""
     table = table_of(name, app.config, kept_targets(app))
     if table is None:
         put(f'name = "inbox"\nkind = "inbox"\nfolder = "{escape(inbox_folder())}"')
@@ -89,24 +56,8 @@ def show(app: App, /, name: str) -> int:
     return 0
 
 
-@target.command(short_help="Prove URL, credentials and limits without uploading.")
-@click.argument("name", required=False)
-@shared
-@pass_app
-def check(app: App, /, name: str | None) -> int:
-    """Prove a target's URL, credentials and limits without uploading anything.
-
-    \b
-      albumup target check           the default target
-      albumup target check home
-    """
-    from albumup.cli.checks import put_checks
-    from albumup.cli.destination import kept_targets
-    from albumup.cli.escaping import escape
-    from albumup.cli.words import ended
-    from albumup.targets.inbox import look_at
-    from albumup.targets.registry import default_target, inbox_folder, table_of
-
+def check(app: App, name: str | None) -> int:
+    """Prove a target's URL, credentials and limits without uploading anything."""
     name = name or default_target(app.config)
     if table_of(name, app.config, kept_targets(app)) is None:
         where, found = "the built-in inbox", look_at(inbox_folder())
@@ -129,21 +80,8 @@ def check(app: App, /, name: str | None) -> int:
     return 4
 
 
-@target.command("try", short_help="Upload one photo outside any album, and show what is said.")
-@click.argument("name")
-@click.argument("photo", type=click.Path(path_type=str))
-@shared
-@pass_app
-def try_(app: App, /, name: str, photo: str) -> int:
-    """Upload one PHOTO outside any album: request head (secrets masked), answer, verdict, the rule that decided, and
-    what that left on the server.
-
-    \b
-      albumup target try club ./trip/IMG_4101.HEIC
-    """
-    from albumup.cli.escaping import escape
-    from albumup.cli.layout import sentence
-    from albumup.cli.screen import put
+def try_(app: App, name: str, photo: str) -> int:
+    """Upload one PHOTO outside any album: request head (secrets masked), answer, verdict, the rule that."""
     from albumup.uploader.trial import run_trial
 
     one = _built(app, name)
@@ -164,10 +102,4 @@ def try_(app: App, /, name: str, photo: str) -> int:
 
 
 def _built(app: App, name: str) -> Any:
-    from albumup.cli.destination import kept_targets
-    from albumup.targets.registry import build
-
     return build(name, app.config, kept_targets(app))
-
-
-target.add_command(add)

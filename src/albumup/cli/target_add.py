@@ -9,11 +9,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from albumup.cli.app import App, pass_app, shared
-from albumup.cli.help import command, option
+from albumup.cli.app import App
+from albumup.cli.checks import put_checks
+from albumup.cli.escaping import escape
+from albumup.cli.layout import columns_of, wrapped
+from albumup.cli.words import ended
+from albumup.config.file import TargetTable, shown
+from albumup.config.settings import check_url
+from albumup.config.token_source import read_token
+from albumup.config.writing import add_target, drop_token, keep_token
+from albumup.errors import ConfigError, TryLater, UsageError
+from albumup.photos.file_names import quoted
+from albumup.targets.registry import looked_at, recognised, settings_for, tried, wants_token
+from albumup.transfer import Fault
 
 if TYPE_CHECKING:
-    from albumup.config.file import TargetTable
     from albumup.errors import AlbumupError
     from albumup.transfer import Sent
 
@@ -21,36 +31,11 @@ if TYPE_CHECKING:
 _LOOK_AGAIN = "check host, port, and whether it is http:// or https://; is the server up?"
 
 
-@command("add", short_help="Set a server up: found, tried, written into the config.")
-@click.argument("name", required=False)
-@click.argument("url", required=False)
-@option("--kind", metavar="K", help="The kind of server, where it cannot be seen from outside.")
-@option("--token-file", metavar="F", help="A file that holds the token or API key (0600).")
-@option("--token-env", metavar="V", help="The environment variable that holds it.")
-@option("--ca-file", metavar="F", help="Certificates to trust instead of the system's.")
-@option("--default", "is_default", is_flag=True, help="Push there when no --target is given.")
-@shared
-@pass_app
-def add(
-    app: App, /, name: str | None, url: str | None, kind: str | None, token_file: str | None, token_env: str | None,
+def run(
+    app: App, name: str | None, url: str | None, kind: str | None, token_file: str | None, token_env: str | None,
     ca_file: str | None, is_default: bool,
 ) -> int:  # fmt: skip
-    """Set a server up as target NAME: see what kind it is, try it, and write it into the config file. What is not given
-    is asked for; the token is not shown, and is kept in a file that only you can read.
-
-    \b
-      albumup target add
-      albumup target add home https://photos.example.org
-      albumup target add home https://photos.example.org --token-file ~/key
-    """
-    from albumup.cli.checks import put_checks
-    from albumup.cli.escaping import escape
-    from albumup.cli.words import ended
-    from albumup.config.file import TargetTable, shown
-    from albumup.config.token_source import read_token
-    from albumup.config.writing import add_target, drop_token, keep_token
-    from albumup.targets.registry import settings_for, tried, wants_token
-
+    """Set a server up as target NAME: see what kind it is, try it, and write it into the config file."""
     app.makes_config = True
     given = {"token_file": _absolute(token_file), "token_env": token_env, "ca_file": _absolute(ca_file)}
     settings = {key: value for key, value in given.items() if value is not None}
@@ -85,14 +70,10 @@ def add(
 
 def _absolute(path: str | None) -> str | None:
     """A file as the config names it, whose relative paths start elsewhere."""
-    from albumup.config.file import shown
-
     return shown(os.path.abspath(os.path.expanduser(path))) if path is not None else None
 
 
 def _next(app: App, table: TargetTable, is_default: bool) -> str:
-    from albumup.photos.file_names import quoted
-
     needs_name = app.config.targets and not is_default
     named = app.options.get("config")
     config = f" --config {quoted(named)}" if named else ""
@@ -100,9 +81,6 @@ def _next(app: App, table: TargetTable, is_default: bool) -> str:
 
 
 def _address(url: str | None) -> str:
-    from albumup.config.settings import check_url
-    from albumup.errors import UsageError
-
     if url is None:
         url = _asked("The server's address, as in a browser", "name it: albumup target add NAME URL")
     if "://" not in url:
@@ -119,8 +97,6 @@ def _address(url: str | None) -> str:
 
 
 def _kind(url: str, kind: str | None, ca_file: str | None) -> tuple[str, str]:
-    from albumup.targets.registry import looked_at, recognised
-
     if kind is not None:
         sent = looked_at(url, ca_file)
         if sent.fault in ("bad certificate", "unknown host"):
@@ -134,9 +110,6 @@ def _kind(url: str, kind: str | None, ca_file: str | None) -> tuple[str, str]:
 
 def _why_not(url: str, sent: Sent) -> AlbumupError:
     """Why no kind of server can be seen at ``url``, by what a plain look at it came to."""
-    from albumup.errors import ConfigError, TryLater
-    from albumup.transfer import Fault
-
     detail = sent.detail or str(sent.fault)
     match sent.fault:
         case Fault.BAD_CERTIFICATE:
@@ -166,8 +139,6 @@ def _why_not(url: str, sent: Sent) -> AlbumupError:
 
 
 def _bad_certificate(url: str, detail: str) -> AlbumupError:
-    from albumup.errors import ConfigError
-
     detail = re.sub(r"^\[SSL: \w+\] |certificate verify failed: | \(_ssl\.c:\d+\)$", "", detail)
     words = detail.lower()
     if "wrong version" in words or "tls" in words:
@@ -182,8 +153,6 @@ def _bad_certificate(url: str, detail: str) -> AlbumupError:
 
 
 def _name(app: App, name: str | None) -> str:
-    from albumup.errors import UsageError
-
     if name is None:
         free = "home" if "home" not in app.config.targets else ""
         name = _asked("A name for it", "name it: albumup target add NAME URL", free)
@@ -203,9 +172,6 @@ def _token(kind: str, address: str) -> str:
 
 def _asked(what: str, otherwise: str, default: str = "", *, hidden: bool = False) -> str:
     """What somebody types; UsageError without a terminal."""
-    from albumup.cli.layout import columns_of, wrapped
-    from albumup.errors import UsageError
-
     if not sys.stdin.isatty():
         raise UsageError(
             f"{what[:1].lower()}{what[1:].partition(' (')[0]}: not given, and there is no terminal to ask on", otherwise

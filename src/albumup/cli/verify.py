@@ -7,10 +7,28 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import click
-
-from albumup.cli.app import App, pass_app, shared
-from albumup.cli.help import command, option
+from albumup.cli import titles, words
+from albumup.cli.again import fate_line
+from albumup.cli.albums import opened
+from albumup.cli.app import App
+from albumup.cli.endings import forget_command, retry_command
+from albumup.cli.escaping import escape
+from albumup.cli.figures import are, counted, photos, size, were
+from albumup.cli.reasons import rows
+from albumup.cli.screen import put, put_flush, put_raw
+from albumup.cli.words import by_state, ended, shown_name
+from albumup.config.file import shown
+from albumup.errors import TryLater
+from albumup.journal import runs
+from albumup.journal.runs import has_unsent
+from albumup.journal.states import DONE, WANTING
+from albumup.photos.file_names import quoted, text_of
+from albumup.photos.leavings import is_leavings, is_leavings_folder
+from albumup.session.aside import aside
+from albumup.session.verify.examine import CannotAsk, examine
+from albumup.session.verify.findings import Kind, There
+from albumup.session.verify.here import is_by_name
+from albumup.targets.base import Unasked
 
 if TYPE_CHECKING:
     from albumup.journal.journal import Journal
@@ -23,34 +41,12 @@ _MOST_NAMED = 20
 _MOST_WAYS = 4
 
 
-@command(short_help="Prove every photo: may the folder be erased?")
-@click.argument("album")
-@option("--target", metavar="T", help="Only the album on this target.")
-@option("--deep", is_flag=True, help="Download every original, and compare its SHA-256.")
-@option("-0", "nul", is_flag=True, help="Print the proven paths, NUL after each, for xargs -0.")
-@shared
-@pass_app
-def verify(app: App, /, album: str, target: str | None, deep: bool, nul: bool) -> int:
-    """Ask the server for every photo of ALBUM and look at its original there, read what lies in the folder again from
-    the disk, and say whether that is safe to erase.
-
-    \b
-      albumup verify trip
-      albumup verify trip --deep
-      albumup verify trip -0 | xargs -0 -r rm --
-
-    Exit code 0 only if it is; nothing is changed anywhere.
-    """
-    from albumup.session.aside import aside
-
+def run(app: App, album: str, target: str | None, deep: bool, nul: bool) -> int:
+    """Ask the server for every photo of ALBUM and look at its original there, read what lies in the."""
     return aside(_verify, app, album, target, deep, nul)
 
 
 def _verify(app: App, album: str, target: str | None, deep: bool, nul: bool) -> int:
-    from albumup.cli.albums import opened
-    from albumup.errors import TryLater
-    from albumup.targets.base import Unasked
-
     found = opened(app, [album], target)
     assert found is not None  # without a journal there is no such album
     journal, meant = found
@@ -66,18 +62,12 @@ def _verify(app: App, album: str, target: str | None, deep: bool, nul: bool) -> 
 
 def _verify_one(app: App, journal: Journal, album: Album, *, deep: bool, printed: set[bytes] | None) -> int:
     """``printed``: the paths that -0 has printed; None without it."""
-    from albumup.cli import words
-    from albumup.cli.escaping import escape
-    from albumup.cli.figures import photos
-    from albumup.cli.screen import put
-    from albumup.config.file import shown
-    from albumup.session.verify.examine import CannotAsk, examine
 
     def begin(address: str, total: int) -> None:
         where = escape(shown(address))
         app.screen.say(f"{title}: asking {where} for {photos(total)}, and reading what lies here")
 
-    title = words.title_of(journal, album)
+    title = titles.title_of(journal, album)
     found = examine(journal, app.config, album, deep=deep, on_begin=begin)
     say = put if printed is None else app.screen.complain
     if isinstance(found, CannotAsk):
@@ -94,9 +84,6 @@ def _verify_one(app: App, journal: Journal, album: Album, *, deep: bool, printed
 
 
 def _print_proven(findings: Sequence[Finding], printed: set[bytes]) -> None:
-    from albumup.cli.screen import put_flush, put_raw
-    from albumup.session.verify.findings import Kind
-
     for one in findings:
         if one.kind is Kind.PROVEN and one.path not in printed:
             printed.add(one.path)
@@ -106,9 +93,6 @@ def _print_proven(findings: Sequence[Finding], printed: set[bytes]) -> None:
 
 def _lines(app: App, journal: Journal, album: Album, found: Examined, title: str) -> tuple[list[str], int]:
     """All that there is to say, and the exit code."""
-    from albumup.cli.again import fate_line
-    from albumup.cli.words import shown_name
-
     lines = [
         *_details(app, found.findings, found.outcome),
         *ways_on(found.findings, found.folders, album, is_one=title == shown_name(album.name)),
@@ -122,12 +106,6 @@ def _lines(app: App, journal: Journal, album: Album, found: Examined, title: str
 
 def _not_accepted(journal: Journal, album: Album) -> list[str]:
     """The photos that a server which cannot be asked did not accept, by state, and what to type for them."""
-    from albumup.cli.endings import retry_command
-    from albumup.cli.words import by_state
-    from albumup.journal import runs
-    from albumup.journal.states import DONE, WANTING
-    from albumup.photos.file_names import quoted
-
     tally = runs.tally(journal, album.id)
     rest = {state: count for state, count in tally.photos.items() if count and state not in DONE}
     lines = [f"  not accepted: {by_state(rest)}"] if rest else []
@@ -140,10 +118,6 @@ def _not_accepted(journal: Journal, album: Album) -> list[str]:
 
 def _details(app: App, findings: Sequence[Finding], outcome: Outcome) -> list[str]:
     """What is not proven, by name; then what was left out, counted."""
-    from albumup.cli.escaping import escape
-    from albumup.cli.figures import photos, were
-    from albumup.session.verify.findings import Kind
-
     unproven = [one for one in findings if one.kind is Kind.UNPROVEN]
     lines = _named(unproven[:_MOST_NAMED])
     if len(unproven) > _MOST_NAMED:
@@ -171,18 +145,15 @@ def _details(app: App, findings: Sequence[Finding], outcome: Outcome) -> list[st
 
 def _named(findings: Sequence[Finding]) -> list[str]:
     """A file a line, with why not; a long reason once, above the files that share it."""
-    from albumup.cli.escaping import escape
-    from albumup.cli.reasons import rows
-
     sharing: dict[str, list[str]] = {}
     for one in findings:
         sharing.setdefault(escape(one.words), []).append(escape(one.path))
     lines = []
-    for words, paths in sharing.items():
-        if rows(f"  {words}:") > 1 and len(paths) > 1:
-            lines += [f"  {words}:", *(f"    {path}" for path in paths)]
+    for why, paths in sharing.items():
+        if rows(f"  {why}:") > 1 and len(paths) > 1:
+            lines += [f"  {why}:", *(f"    {path}" for path in paths)]
         else:
-            lines += [f"  {path}  {words}" for path in paths]
+            lines += [f"  {path}  {why}" for path in paths]
     return lines
 
 
@@ -191,9 +162,6 @@ def ways_on(findings: Sequence[Finding], folders: Sequence[bytes], album: Album,
 
     ``is_one``: the only album of its name.
     """
-    from albumup.photos.file_names import quoted, text_of
-    from albumup.photos.leavings import is_leavings, is_leavings_folder
-
     wanted: dict[tuple[bytes, bool], set[str]] = {}
     for one in findings:
         folder = next((folder for folder in folders if one.path.startswith(os.path.join(folder, b""))), None)
@@ -217,11 +185,6 @@ def ways_on(findings: Sequence[Finding], folders: Sequence[bytes], album: Album,
 
 def _ways_back(journal: Journal, album: Album, outcome: Outcome, copies: Copies) -> list[str]:
     """What to type to send what lies here, was pushed, and is not there (any more)."""
-    from albumup.cli.endings import forget_command, retry_command
-    from albumup.journal import runs
-    from albumup.journal.states import WANTING
-    from albumup.session.verify.findings import There
-
     if not outcome.unproven or runs.has_unsent(journal, album.id):
         return []
     ways = []
@@ -237,14 +200,6 @@ def _ways_back(journal: Journal, album: Album, outcome: Outcome, copies: Copies)
 
 def _verdict(journal: Journal, album: Album, found: Examined) -> tuple[str, int]:
     """The last line, and the exit code."""
-    from albumup.cli.escaping import escape
-    from albumup.cli.figures import counted, size, were
-    from albumup.cli.words import ended
-    from albumup.config.file import shown
-    from albumup.journal.runs import has_unsent
-    from albumup.photos.file_names import quoted
-    from albumup.session.verify.here import is_by_name
-
     outcome, beside = found.outcome, escape(found.outcome.beside)
     where = f"{outcome.on_server} of {outcome.photos} are on {escape(shown(found.address))}"
     parts = [_gone(outcome)] if outcome.gone else []
@@ -268,13 +223,9 @@ def _verdict(journal: Journal, album: Album, found: Examined) -> tuple[str, int]
 
 
 def _gone(outcome: Outcome) -> str:
-    from albumup.cli.figures import are
-
     gone = f"{outcome.gone} {are(outcome.gone)} gone here"
     return f"{gone}, and {len(outcome.lost)} not there either" if outcome.lost else gone
 
 
 def _counts(counts: Mapping[str, int]) -> str:
-    from albumup.cli.escaping import escape
-
     return ", ".join(f"{count} {escape(word)}" for word, count in counts.items())

@@ -1,0 +1,57 @@
+"""What was typed after a command: its options, as they were read."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+
+class SendingOptions(TypedDict):
+    """What was typed of how to send; None: nothing."""
+
+    retries: int | None
+    jobs: int | None
+    limit_rate: str | None
+    patience: str | None
+    as_json: bool
+
+
+class AddressOptions(TypedDict):
+    """What was typed of where a push goes; None: nothing."""
+
+    target: str | None
+    url: str | None
+    fields: tuple[str, ...]
+    file_field: str | None
+    headers: tuple[str, ...]
+    auth: str | None
+    token_file: str | None
+    token_env: str | None
+    success_text: str | None
+    failure_text: str | None
+
+
+class PushOptions(SendingOptions, AddressOptions):
+    """What was typed; None: nothing."""
+
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+    since: str | None
+    files_from: str | None
+    no_recursive: bool
+    follow_symlinks: bool
+    hidden: bool
+    no_skip: bool
+    edited: bool
+    album: str | None
+    wants_share: bool
+    dry_run: bool
+    spool: bool | None
+    spool_dir: str | None
+
+
+class RetryOptions(SendingOptions):
+    """What was typed; None: nothing."""
+
+    rejected: bool
+    in_doubt: bool
+    rounds: int | None
