@@ -10,10 +10,11 @@ import pytest
 from live import clip, still
 
 from albumup.config.settings import ImmichSettings
+from albumup.journal import framing
 from albumup.journal.journal import Journal
 from albumup.journal.live import matched
 from albumup.journal.rows import Body
-from albumup.journal.states import Owed, Prepared, State, Together
+from albumup.journal.states import Membership, Stage, State, Together
 from albumup.photos.pins import Pins
 from albumup.photos.scan import Filters, open_root
 from albumup.session import pairing
@@ -80,26 +81,28 @@ class Pushes:
         rows = self.journal.rows("select task.id, path from task join photo on photo.id = photo_id order by task.id")
         return int([row["id"] for row in rows if os.path.basename(row["path"]) == name.encode()][-1])
 
-    def prepare(self, name: str, then: Prepared) -> int:
+    def prepare(self, name: str, then: Stage) -> int:
         task = self.journal.task(self.task(name))
         assert task is not None
         is_now = os.stat(task.path)
         pins = Pins(is_now.st_size, is_now.st_mtime_ns, is_now.st_ino)
         body = Body(b"head", b"tail", "b", "type", task.size + 8, pins, {"sha256": name}, None, None)
+        is_stale = then is Stage.STALE
         with self.journal.transaction():
-            self.journal.prepared(task.id, body, name, then=then)
+            self.journal.prepared(task.id, body, name, then=Stage.READY if is_stale else then)
+            framing.make_stale(self.journal, [task.id] if is_stale else [])
         return task.id
 
     def store(self, name: str, state: State = State.UPLOADED) -> None:
         """It is on the server, and in the album there."""
-        task_id = self.prepare(name, Prepared.UNASKED)
+        task_id = self.prepare(name, Stage.UNASKED)
         with self.journal.transaction():
             if state is State.UPLOADED:
                 self.journal.asked(task_id)
-                self.journal.connection.execute("update task set prepared = 1 where id = ?", (task_id,))
+                self.journal.connection.execute("update task set stage = 1 where id = ?", (task_id,))
                 self.journal.start(task_id, 1, "b")
-            self.journal.settle_task(task_id, state, remote_id=f"id of {name}", owed=Owed.PLACE)
-            for placed, _ in self.journal.owed(1, 9):
+            self.journal.settle_task(task_id, state, remote_id=f"id of {name}", membership=Membership.PENDING)
+            for placed, _ in self.journal.members_pending(1, 9):
                 self.journal.placed(placed)
 
     def together(self, name: str) -> tuple[str | None, Together]:
@@ -145,12 +148,12 @@ def test_a_clip_that_comes_later_is_joined_to_its_still(pushes: Pushes, state: S
     assert pushes.parted() == []
     pushes.store("IMG_1_HEVC.MOV")
     assert pushes.parted() == [("id of IMG_1.JPG", "id of IMG_1_HEVC.MOV")]
-    assert pushes.journal.owed(1, 9) == []  # not before the server has said what became of it
+    assert pushes.journal.members_pending(1, 9) == []  # not before the server has said what became of it
     with pushes.journal.transaction():
         pushes.journal.joined(pushes.task("IMG_1.JPG"), well=True)
         pushes.journal.drop_clips(1)
     assert pushes.parted() == []
-    assert pushes.journal.owed_count(1, 9) == 0
+    assert pushes.journal.members_pending_count(1, 9) == 0
 
 
 def test_a_still_that_comes_later_goes_with_its_clip(pushes: Pushes) -> None:
@@ -158,7 +161,7 @@ def test_a_still_that_comes_later_goes_with_its_clip(pushes: Pushes) -> None:
     pushes.store("IMG_1_HEVC.MOV")
     pushes.push(IMG_1__JPG="still ID-1")
     assert pushes.together("IMG_1.JPG") == ("IMG_1_HEVC.MOV", Together.BY_SENDING)
-    task_id = pushes.prepare("IMG_1.JPG", Prepared.UNASKED)
+    task_id = pushes.prepare("IMG_1.JPG", Stage.UNASKED)
     with pushes.journal.transaction():
         pushes.journal.asked(task_id)
     (waiting,) = pushes.journal.unpaired(1, 9)
@@ -169,9 +172,9 @@ def test_a_still_that_comes_later_and_was_there_is_joined_to_its_clip(pushes: Pu
     pushes.push(IMG_1_HEVC__MOV="clip ID-1")
     pushes.store("IMG_1_HEVC.MOV")
     pushes.push(IMG_1__JPG="still ID-1")
-    assert pushes.journal.owed_count(1, 9) == 0  # the clip is in the album, should its still never get there
+    assert pushes.journal.members_pending_count(1, 9) == 0  # the clip is in the album, should its still never get there
     pushes.store("IMG_1.JPG", State.DUPLICATE)
-    assert pushes.journal.owed_count(1, 9) == 1
+    assert pushes.journal.members_pending_count(1, 9) == 1
     assert pushes.parted() == [("id of IMG_1.JPG", "id of IMG_1_HEVC.MOV")]
 
 
@@ -183,23 +186,23 @@ def test_a_still_that_was_there_is_joined_to_a_clip_from_here(pushes: Pushes) ->
     assert pushes.parted() == [("id of IMG_1.JPG", "id of IMG_1.MOV")]
     with pushes.journal.transaction():
         pushes.journal.joined(pushes.task("IMG_1.JPG"), well=False)
-    assert pushes.journal.owed(1, 9) == [(pushes.task("IMG_1.MOV"), "id of IMG_1.MOV")]
+    assert pushes.journal.members_pending(1, 9) == [(pushes.task("IMG_1.MOV"), "id of IMG_1.MOV")]
     with pushes.journal.transaction():
-        pushes.journal.owe_refused(1)
+        pushes.journal.renew_refused(1)
     assert pushes.parted() == [("id of IMG_1.JPG", "id of IMG_1.MOV")]
 
 
 @pytest.mark.parametrize(
-    "prepared, together",
+    "stage, together",
     [
-        (Prepared.READY, Together.NOT_YET),  # an uploader may have taken it up
-        (Prepared.UNASKED, Together.BY_SENDING),
-        (Prepared.STALE, Together.BY_SENDING),
+        (Stage.READY, Together.NOT_YET),  # an uploader may have taken it up
+        (Stage.UNASKED, Together.BY_SENDING),
+        (Stage.STALE, Together.BY_SENDING),
     ],
 )
-def test_a_clip_that_comes_while_its_still_waits(pushes: Pushes, prepared: Prepared, together: Together) -> None:
+def test_a_clip_that_comes_while_its_still_waits(pushes: Pushes, stage: Stage, together: Together) -> None:
     pushes.push(IMG_1__JPG="still ID-1")
-    pushes.prepare("IMG_1.JPG", prepared)
+    pushes.prepare("IMG_1.JPG", stage)
     pushes.push(IMG_1__MOV="clip ID-1")
     assert pushes.together("IMG_1.JPG") == ("IMG_1.MOV", together)
 

@@ -207,7 +207,7 @@ TABLE = {
     "400 with a page, never proven": wrong_address(answered(400, page=True)),
     "400 with a page, once proven": Row(answered(400, page=True), Outcome.REJECTED, State.REJECTED, 1),
     # Free.
-    "cut by us": Row(unanswered(Fault.CUT), Outcome.FREE, State.PENDING, 0),
+    "cut by us": Row(unanswered(Fault.CUT), Outcome.REFUNDED, State.PENDING, 0),
     "cut by us after the body": doubt(unanswered(Fault.CUT, whole=True)),
 }  # fmt: skip
 
@@ -216,7 +216,7 @@ TABLE = {
 def test_the_table_of_outcomes(row: Row) -> None:
     found = outcome_of(row.sent, row.verdict if row.sent.answer else None, row.around, NOW)
     assert found.outcome is row.outcome
-    step = step_after(found, RULES, tries=0, doubted=False, now=NOW, chance=0.5, costs=not found.is_free)
+    step = step_after(found, RULES, tries=0, doubted=False, now=NOW, chance=0.5, costs=not found.is_refunded)
     assert (step.state, step.tries) == (row.state, row.tries)
     if step.state in (State.UPLOADED, State.DUPLICATE):
         assert (found.remote_id, found.url, step.reason) == ("7", "https://x/7", "")
@@ -310,7 +310,7 @@ def test_retries_are_the_tries_after_the_first_one(retries: int, ends: list[int]
     assert step.reason == f"408, gave up after {tries} {'try' if tries == 1 else 'tries'}"
 
 
-@pytest.mark.parametrize("outcome", [Outcome.SICK, Outcome.REFUSED, Outcome.WRONG_ADDRESS, Outcome.FREE])
+@pytest.mark.parametrize("outcome", [Outcome.SICK, Outcome.REFUSED, Outcome.WRONG_ADDRESS, Outcome.REFUNDED])
 def test_what_is_not_the_photos_fault_costs_no_try_however_often(outcome: Outcome) -> None:
     step = step_after(Finding(outcome, "words"), RULES, tries=3, doubted=True, now=NOW, chance=0.9)
     assert (step.state, step.tries, step.next_at) == (State.PENDING, 3, NOW)

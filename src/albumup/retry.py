@@ -21,7 +21,7 @@ LONGEST_ASKED_WAIT = 3600.0
 SEEN_AGAIN = 4.0
 """After a fault of the server a photo is looked at a second time, this many times ``settle`` later (two minutes by
 default): servers delete what they could not take by a queued job."""
-MOST_FREES = 10
+MOST_REFUNDS = 10
 """How often a photo's tries are given back because the line went."""
 LADDER = (0.0, 15 * 60.0, 3600.0, 6 * 3600.0, 24 * 3600.0)
 """Seconds after a photo failed until its next fresh set of tries is due, by the number of sets it has had."""
@@ -37,15 +37,15 @@ class Outcome(StrEnum):
     """The whole body went, and nothing proves what became of it."""
     NOT_TAKEN = "not_taken"
     BROKEN = "broken"
-    """The line broke in the middle: not taken, or free if the line itself went."""
+    """The line broke in the middle: not taken; the try is refunded if the line itself went."""
     SICK = "sick"
     """There was no connection to be had: nothing was sent."""
     REFUSED = "refused"
     """The target refuses us: credentials, permission, quota."""
     WRONG_ADDRESS = "wrong_address"
     """The address is wrong, or a portal sits between."""
-    FREE = "free"
-    """Cut by us, or by a source that changed or went: costs nothing."""
+    REFUNDED = "free"
+    """Cut by us, or by a source that changed or went: costs no try."""
 
 
 ACCEPTED = (Outcome.UPLOADED, Outcome.DUPLICATE)
@@ -88,7 +88,7 @@ class Finding(Struct, frozen=True):
     """Of a duplicate: to be asked about before it counts."""
     is_doubt: bool = False
     """Of a wrong address: the whole body was sent, and the answer does not say that it was not taken."""
-    is_free: bool = False
+    is_refunded: bool = False
     """The try is given back, whatever the state of the target."""
     spent: Spent | None = None
     """Of a photo that was neither taken nor refused."""
@@ -167,7 +167,7 @@ def _early(sent: Sent, answer: Answer, verdict: Verdict, circumstances: Circumst
     words = f"{status_words(answer)} before the photo's end"
     if sent.used:
         words = f"{words}, perhaps a late answer to the photo before"
-        return Finding(Outcome.IN_DOUBT if sent.whole else Outcome.NOT_TAKEN, words, is_free=True)
+        return Finding(Outcome.IN_DOUBT if sent.whole else Outcome.NOT_TAKEN, words, is_refunded=True)
     if verdict.kind is VerdictKind.DUPLICATE:
         if circumstances.can_ask or circumstances.digest_first:
             known = verdict.remote_id, verdict.url
@@ -189,7 +189,7 @@ def _without_answer(sent: Sent, circumstances: Circumstances) -> Finding:
         case Fault.UNKNOWN_HOST | Fault.BAD_CERTIFICATE | Fault.NOT_REACHED:
             return Finding(Outcome.SICK, sent.detail)
         case Fault.CUT if not sent.whole:
-            return Finding(Outcome.FREE, "cut")
+            return Finding(Outcome.REFUNDED, "cut")
         case Fault.CUT:
             return Finding(Outcome.IN_DOUBT, "cut before the answer came")
         case _ if sent.whole:
@@ -274,7 +274,7 @@ def step_after(
     """What becomes of the task after an outcome.
 
     ``tries`` is the number before this attempt, ``doubted`` whether an earlier attempt of it is still in doubt,
-    ``chance`` a random number in [0, 1), ``costs`` False for an attempt that is free or given back, and comes again
+    ``chance`` a random number in [0, 1), ``costs`` False for an attempt that is refunded or given back, and comes again
     after ``wait`` seconds, ``is_held`` True where its last try is not yet known to be its own.
     """
     match finding.outcome:

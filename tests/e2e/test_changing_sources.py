@@ -172,7 +172,7 @@ def test_a_copy_that_waits_its_turn_is_not_sent_once_its_photo_has_other_bytes(h
     club.may_answer.clear()
     first = home.start("push", trip, "--spool", "-j1")
     until(lambda: club.in_flight)
-    until(lambda: home.sql("select count(*) from task where prepared = 1")[0][0] == 9)
+    until(lambda: home.sql("select count(*) from task where stage = 1")[0][0] == 9)
     club.may_answer.set()
     until(lambda: len(club.ledger) == 4)
     old = sha256(trip / "IMG_8.JPG")

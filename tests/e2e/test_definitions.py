@@ -17,7 +17,7 @@ def cut_off(home: Home, server: FormServer, *line: object) -> None:
     """Push, and kill it when all is made ready; what it has sent by then is in doubt."""
     server.may_answer.clear()
     process = home.start("push", *line)
-    until(lambda: server.in_flight and not home.sql("select 1 from task where prepared = 0"))
+    until(lambda: server.in_flight and not home.sql("select 1 from task where stage = 0"))
     process.kill()
     process.wait()
     server.may_answer.set()
@@ -173,7 +173,7 @@ def test_an_uploader_at_work_goes_by_what_a_joiner_says(home: Home, server: Form
     second = home.start("push", "trip", "--url", server.url.replace("/upload", "/other"), "--field", "a=new")
     assert second.stderr is not None
     assert any("is uploading" in line for line in second.stderr)
-    until(lambda: home.sql("select 1 from task where prepared = 1 and state = 'pending' and id in (select task_id from"
+    until(lambda: home.sql("select 1 from task where stage = 1 and state = 'pending' and id in (select task_id from"
                            " body where instr(head, 'new'))"))  # fmt: skip
     server.may_answer.set()
     assert finish(first).returncode == 0

@@ -607,7 +607,7 @@ def test_a_clip_whose_still_is_gone_is_in_the_album_itself(home: Home, immich: I
     live(trip, "A", 1)
     immich.fault("GET", "/api/albums$", "status", status=401)
     assert home.run("push", trip).returncode == 4
-    home.sql("update task set prepared = 0 where id in (select id from task)")
+    home.sql("update task set stage = 0 where id in (select id from task)")
     (trip / "A.JPG").unlink()
     assert home.run("resume").returncode == 3
     assert home.states() == {"A.JPG": "missing", "A.MOV": "uploaded"}
@@ -693,7 +693,7 @@ def test_a_sidecar_of_what_was_there_already_was_not_sent(home: Home, immich: Im
     assert "IMG_1.xmp  a sidecar that was not sent" in done.stdout
 
 
-def test_cancel_gives_up_what_the_album_is_owed(home: Home, immich: Immich) -> None:
+def test_cancel_gives_up_what_is_to_be_put_into_the_album(home: Home, immich: Immich) -> None:
     immich.fault("PUT", "/assets$", "status", status=403, times=None)
     assert home.run("push", home.photos(2), "--share").returncode == 4
     assert home.album()["settled"] is False

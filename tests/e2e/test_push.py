@@ -146,7 +146,7 @@ def test_before_the_first_success_one_body_is_in_flight(home: Home, server: Form
     server.may_answer.clear()
     process = home.start("push", home.photos(6), "--json")
     until(lambda: server.in_flight == 1)
-    until(lambda: home.sql("select count(*) from task where prepared = 0") == [(0,)])
+    until(lambda: home.sql("select count(*) from task where stage = 0") == [(0,)])
     assert server.requests == 1
     server.may_answer.set()
     assert finish(process).returncode == 0
@@ -366,7 +366,7 @@ def test_a_dry_run_says_where_it_would_go_and_how_what_was_pushed_before_stands(
     assert home.run("push", trip, "-j1").returncode == 3
     (trip / "IMG_2.JPG").unlink()
     home.photos(2, first=4)
-    home.sql("update task set state = 'pending', prepared = 0 where id = 3")
+    home.sql("update task set state = 'pending', stage = 0 where id = 3")
     before, asked = sorted(home.folder.rglob("*")), server.requests
     done = home.run("push", "-n", trip)
     assert (done.returncode, done.stdout) == (0, "")
@@ -513,7 +513,7 @@ def test_a_spool_whose_disk_goes_away_while_photos_are_copied_is_not_made_anew(h
     home.form(server)
     server.answer = lambda _: Answer(503)
     assert home.run("push", home.photos(2), "--spool-dir", "disk", "--patience", "0").returncode == 75
-    home.sql("update task set prepared = 0")
+    home.sql("update task set stage = 0")
     home.sql("delete from body")
     (home.folder / "disk").rename(home.folder / "unplugged")
     server.answer = lambda _: Answer()

@@ -320,7 +320,7 @@ class Promise(RuleBasedStateMachine):
         around = Circumstances(plan.proven, plan.others, self.rules.can_ask, digest_first=plan.knows)
         finding = outcome_of(sent, verdict, around, self.now)
         self.upstream.breaker.proven = plan.proven
-        end = End(finding, sent, 0.0, 0.5, is_free=line == "breaks for all" or finding.is_free)
+        end = End(finding, sent, 0.0, 0.5, is_refunded=line == "breaks for all" or finding.is_refunded)
         after = None
         if finding.outcome in (Outcome.UPLOADED, Outcome.DUPLICATE):
             after = self.judge.accepted(self.upstream, time.monotonic())
@@ -343,7 +343,7 @@ class Promise(RuleBasedStateMachine):
 
     def source_changed(self, task: Task, attempt: int, words: str) -> None:
         with self.journal.transaction():
-            self.journal.end_attempt(attempt, Outcome.FREE, error=words)
+            self.journal.end_attempt(attempt, Outcome.REFUNDED, error=words)
             self.journal.move(task.id, State.PENDING, words)
             self.journal.prepare_again(task.id)
 

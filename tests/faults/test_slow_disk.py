@@ -153,7 +153,7 @@ def test_a_source_that_cannot_be_read_for_the_first_time_holds_up_nobody_else(
     for name in names:
         sql = "where {} in (select task.id from task join photo on photo.id = photo_id where path = ?)"
         home.sql(f"delete from body {sql.format('task_id')}", bytes(trip / name))
-        home.sql(f"update task set prepared = 0 {sql.format('id')}", bytes(trip / name))
+        home.sql(f"update task set stage = 0 {sql.format('id')}", bytes(trip / name))
     with FormSink() as server:
         home.form(server)
         others_are_sent(home, disk, server, trip)

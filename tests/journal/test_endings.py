@@ -13,7 +13,7 @@ from albumup.cli.reasons import grouped
 from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.reading import text_rows
-from albumup.journal.states import Owed, State
+from albumup.journal.states import Membership, State
 from albumup.uploader.options import RunEnd
 
 
@@ -94,7 +94,9 @@ def test_what_an_earlier_run_found_there_is_not_counted_when_it_gets_its_place_i
     for task_id in (1, 2):
         settle(journal, task_id, State.DUPLICATE)
     with journal.transaction():
-        journal.connection.execute("update task set owed = ?, remote_id = 'there' where id < 3", (Owed.PLACE,))
+        journal.connection.execute(
+            "update task set membership = ?, remote_id = 'there' where id < 3", (Membership.PENDING,)
+        )
     now = 2000.0
     (row,) = journal.rows("insert into run (pid, started, options) values (1, 2000, '{}') returning id")
     with journal.transaction():

@@ -258,7 +258,7 @@ def test_what_was_under_way_to_an_immich_server_is_finished(home: Home, dump: Pa
     (link,) = immich.links()
     assert home.sql("select share from album where wants_share") == [(f"{immich.url}/share/{link['key']}",)]
     assert states(home, "live") | {"F.jpg": "uploaded"} == dict.fromkeys(by_name(home, "live"), "uploaded")
-    assert home.sql("select count(*) from task where owed = 1") == [(0,)]
+    assert home.sql("select count(*) from task where membership = 1") == [(0,)]
     assert home.run("retry-failed", "live").returncode == 0
     assets = {one["name"]: one for one in immich.assets()}
     assert assets["F.jpg"]["livePhotoVideoId"] == assets["F.mov"]["id"]

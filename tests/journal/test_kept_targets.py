@@ -17,7 +17,7 @@ from albumup.journal.definitions import Described
 from albumup.journal.journal import Journal
 from albumup.journal.schema import APPLICATION_ID, MIGRATIONS
 from albumup.journal.staging import add_album
-from albumup.journal.states import Prepared
+from albumup.journal.states import Stage
 
 UP = "https://club.example/up"
 OTHER = "https://club.example/other"
@@ -115,8 +115,8 @@ def define(journal: Journal, fingerprint: str) -> int:
         return framing.define(journal, "home", fingerprint, "{}")
 
 
-def prepared_states(journal: Journal) -> list[int]:
-    return [row["prepared"] for row in journal.rows("select prepared from task order by id")]
+def stages(journal: Journal) -> list[int]:
+    return [row["stage"] for row in journal.rows("select stage from task order by id")]
 
 
 def test_what_is_ready_is_stale_once_the_definition_is_another(journal: Journal) -> None:
@@ -126,14 +126,14 @@ def test_what_is_ready_is_stale_once_the_definition_is_another(journal: Journal)
         with journal.transaction():
             journal.prepared(task_id, replace(body_for(100), definition=one), "x.jpg")
     assert define(journal, "one") == one
-    assert prepared_states(journal) == [Prepared.READY, Prepared.READY, Prepared.UNREAD]
+    assert stages(journal) == [Stage.READY, Stage.READY, Stage.UNREAD]
     two = define(journal, "two")
-    assert prepared_states(journal) == [Prepared.STALE, Prepared.STALE, Prepared.UNREAD]
+    assert stages(journal) == [Stage.STALE, Stage.STALE, Stage.UNREAD]
     assert [task.id for task in framing.stale(journal, 1, 1, 10)] == [1, 2]
     with journal.transaction():
         journal.prepared(1, replace(body_for(100), definition=two), "x.jpg")
     assert define(journal, "one") == one
-    assert prepared_states(journal) == [Prepared.STALE, Prepared.STALE, Prepared.UNREAD]
+    assert stages(journal) == [Stage.STALE, Stage.STALE, Stage.UNREAD]
 
 
 def test_doubts_about_the_same_bytes_outlive_their_framing(journal: Journal) -> None:
@@ -142,10 +142,12 @@ def test_doubts_about_the_same_bytes_outlive_their_framing(journal: Journal) -> 
     with journal.transaction():
         attempt = journal.start(1, 1, BOUNDARY, whole=True)
         journal.end_attempt(attempt, "in_doubt")
-        journal.try_later(1, "", tries=1, frees=0, next_at=0, maybe_twice=True)
+        journal.try_later(1, "", tries=1, refunds=0, next_at=0, maybe_twice=True)
+        framing.make_stale(journal, [1])
         journal.prepared(1, replace(body_for(100), boundary="another"), "x.jpg")
     assert journal.has_doubts(1)
     with journal.transaction():
+        framing.make_stale(journal, [1])
         journal.prepared(1, replace(body_for(100, "bb"), boundary="a third"), "x.jpg")
     assert not journal.has_doubts(1)
 
@@ -177,7 +179,7 @@ def test_a_journal_of_an_older_version_knows_no_definitions_and_keeps_its_doubts
     ]
     assert journal.has_doubts(1)
     define(journal, "one")
-    assert prepared_states(journal) == [Prepared.STALE] * 2
+    assert stages(journal) == [Stage.STALE] * 2
     journal.close()
 
 

@@ -72,7 +72,7 @@ def prepare(journal: Journal, task_id: int, sha256: str = "aa") -> None:
 
 
 def prepare_all(journal: Journal) -> None:
-    for row in journal.rows("select id from task where prepared = 0"):
+    for row in journal.rows("select id from task where stage = 0"):
         prepare(journal, row["id"])
 
 

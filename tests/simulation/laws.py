@@ -183,7 +183,7 @@ def _tries_are_counted(scene: Scene, reader: sqlite3.Connection, tasks: list[sql
             f"select count(*) from attempt where task_id = ? and outcome in {_SPENT}",
             task["id"],
         )[0][0]
-        back = task["back_whole"] + task["back_cut"] + task["back_429"] + task["frees"]
+        back = task["back_whole"] + task["back_cut"] + task["back_429"] + task["refunds"]
         # Of one that was taken nobody looks what was given back of it meanwhile.
         most = spent + 1 if task["state"] in DONE else max(0, spent - back) + (task["state"] == State.REJECTED)
         if task["tries"] > most + _asked(task):
@@ -267,7 +267,7 @@ def _notices_are_owed_once(scene: Scene, reader: sqlite3.Connection, tasks: list
     unsettled = any(
         task["state"] in (State.PENDING, State.SENDING)
         or (task["state"] == State.IN_DOUBT and task["ask_at"] is not None)
-        or task["owed"] == 1
+        or task["membership"] == 1
         for task in tasks
     )
     if tasks and not unsettled and not found:

@@ -191,7 +191,7 @@ class Scene:
             runs.close_dead(life.journal)
             if lifts:
                 runs.hold(life.journal, album_ids, False)
-            runs.delivered(life.journal, [notice.id for notice in runs.owed(life.journal)])
+            runs.delivered(life.journal, [notice.id for notice in runs.owed_notices(life.journal)])
             if cron:
                 self._fresh_sets(life.journal)
         plan = self.plan

@@ -100,7 +100,7 @@ class Conclusion:
             self._conclude([ending for _, ending in summed_up], code, self._held_up(end, waiting))
             if self.has_rounds:
                 self._forget_told({known[one].target for one in end.before if one in known} - set(end.closings))
-            notices = [notice.id for notice in runs.owed(journal)]
+            notices = [notice.id for notice in runs.owed_notices(journal)]
             if notices:
                 with journal.transaction():
                     runs.delivered(journal, notices)
@@ -109,7 +109,7 @@ class Conclusion:
 
     def tell_old_notices(self) -> None:
         """Notices that a process owed when it died: told now, once."""
-        owed = runs.owed(self.journal)
+        owed = runs.owed_notices(self.journal)
         if not owed:
             return
         known = {album.id: album for album in runs.albums(self.journal)}

@@ -12,7 +12,7 @@ from albumup.journal import rounds as rounds_of
 from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
-from albumup.journal.states import DONE, State
+from albumup.journal.states import DONE, RETRIED, State
 from albumup.photos.file_names import quoted
 from albumup.session.rounds import due_in, wait_after
 
@@ -21,7 +21,7 @@ def cron_summary(journal: Journal, album: Album, before: int, rounds: int) -> En
     """What retry-failed says of an album when there is news."""
     tally = runs.tally(journal, album.id)
     sent = tally.count(*DONE) - before
-    failed, rejected = tally.count(State.FAILED, State.MISSING), tally.count(State.REJECTED)
+    failed, rejected = tally.count(*RETRIED), tally.count(State.REJECTED)
     doubts = tally.count(State.IN_DOUBT) - runs.asking(journal, album.id)
     unsent = runs.unsent(journal, album.id)
     had = rounds_of.most(journal, album.id) if failed else 0

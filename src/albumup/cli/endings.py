@@ -17,7 +17,7 @@ from albumup.journal import summary as summary_of
 from albumup.journal.journal import Journal
 from albumup.journal.reading import goes_unasked
 from albumup.journal.rows import Album, Tally
-from albumup.journal.states import DONE, WANTING, Owed, State
+from albumup.journal.states import DONE, WANTING, Membership, State
 from albumup.journal.summary import Sidecar
 from albumup.photos.file_names import quoted
 from albumup.uploader.options import RunEnd
@@ -156,7 +156,7 @@ def summary(
         parts.append(f"{before} {were(before)} there before")
     if earlier:
         parts.append(f"{earlier} still not, from before")
-    if not total and runs.owes(journal, album.id):
+    if not total and runs.is_pending_there(journal, album.id):
         parts = ["all sent"]
     is_well = not wanting and not runs.is_unfinished(journal, album.id) and not runs.is_wanting(journal, album.id)
     notes = [*_unplaced(journal, album, names), *_sidecars(journal, album, end.run_id, names)]
@@ -189,15 +189,15 @@ def _why_left(sidecar: Sidecar) -> str:
 def _unplaced(journal: Journal, album: Album, names: Names) -> list[Note]:
     """Photos that are on the server and not in the album there."""
     notes = []
-    if owed := runs.unplaced(journal, album.id, Owed.PLACE):
-        notes.append(Note(f"  {photos(owed)} sent, and not yet in the album there. Go on with: albumup resume"))
-    elif runs.owes_share(journal, album.id):
+    if pending := runs.members(journal, album.id, Membership.PENDING):
+        notes.append(Note(f"  {photos(pending)} sent, and not yet in the album there. Go on with: albumup resume"))
+    elif runs.is_share_pending(journal, album.id):
         notes.append(Note("  its share link is not made yet. Go on with: albumup resume"))
-    if waiting := runs.unplaced(journal, album.id, Owed.WAITS):
+    if waiting := runs.members(journal, album.id, Membership.WAITING):
         clips = "clip of a live photo is" if waiting == 1 else "clips of live photos are"
         words = f"  {waiting} {clips} there, and outside the album until the still gets there or is cancelled"
         notes.append(Note(words))
-    if given_up := runs.unplaced(journal, album.id, Owed.GIVEN_UP):
+    if given_up := runs.members(journal, album.id, Membership.REFUSED):
         refused = summary_of.refused_places(journal, album.id, _MOST_NAMED)
         named = [f"    {names.of(path)}  {escape(reason)}" for path, reason in refused]
         notes.append(Note(f"  {photos(given_up)} could not be put into the album there", named, given_up))
@@ -208,7 +208,7 @@ def commands_for(journal: Journal, album: Album, wanting: int) -> list[str]:
     """The commands for the ``wanting`` photos that did not get there, and for those outside the album there."""
     tally, name = runs.tally(journal, album.id), _typed(journal, album)
     lines = []
-    if runs.unplaced(journal, album.id, Owed.GIVEN_UP):
+    if runs.members(journal, album.id, Membership.REFUSED):
         lines.append(f"What was deleted there: {forget_command(journal, album)}")
         if not wanting:
             lines.append(f"Again: albumup retry-failed {name}")

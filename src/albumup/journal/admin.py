@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from albumup.errors import UsageError
-from albumup.journal import pauses, runs
+from albumup.journal import pauses, runs, steps
 from albumup.journal.definitions import drop_unused
 from albumup.journal.journal import Journal
 from albumup.journal.states import DONE, State
@@ -61,8 +61,8 @@ def cancel(journal: Journal, album_id: int, files: Sequence[bytes], *, alone: bo
             if len(paths) < _MOST_PATHS:
                 paths.append(row["path"])
     if wanted is None:
-        # Nor is the server's album owed anything any more.
-        journal.connection.execute("update task set owed = 0 where album_id = ? and owed in (1, 3)", (album_id,))
+        # Nor is anything to be put into the server's album any more.
+        journal.connection.execute(steps.CANCEL, (album_id,))
         journal.connection.execute("update album set wants_share = 0 where id = ? and share is null", (album_id,))
     if cancelled:
         runs.touch(journal, album_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from albumup.journal.journal import Journal
 from albumup.journal.opening import paths_of
+from albumup.journal.states import FINAL, is_in
 
 
 def note_folder(journal: Journal, folder: str) -> None:
@@ -26,7 +27,7 @@ def needed(journal: Journal) -> set[str]:
     """The copies that a task still needs, as they are journaled."""
     rows = journal.rows(
         "select body.spool from body join task on task.id = body.task_id where body.spool is not null"
-        " and task.state not in ('uploaded', 'duplicate', 'cancelled')"
+        f" and not {is_in(*FINAL, table='task')}"
     )
     return {row[0] for row in rows}
 

@@ -20,8 +20,7 @@ from albumup.config.settings import FormSettings
 from albumup.config.template import host_of
 from albumup.errors import ConfigError
 from albumup.journal.journal import Journal
-
-_ARRIVED = "('uploaded', 'duplicate', 'in_doubt', 'sending')"
+from albumup.journal.states import GOING, MAY_BE_THERE, is_in
 
 
 class Described(Struct, frozen=True):
@@ -146,7 +145,7 @@ def _is_meant(connection: sqlite3.Connection, kept: _Kept, album_id: int, table:
     if _port(kept.table) == _port(table):
         return True
     arrived = connection.execute(
-        f"select 1 from tally where album_id = ? and photos > 0 and state in {_ARRIVED}", (album_id,)
+        f"select 1 from tally where album_id = ? and photos > 0 and {is_in(*MAY_BE_THERE)}", (album_id,)
     ).fetchone()
     return arrived is None
 
@@ -200,7 +199,7 @@ def waiting(connection: sqlite3.Connection, album: str) -> list[tuple[str, str, 
     rows = connection.execute(
         "select target.name, definition, sum(photos) as waiting from tally join album on album.id = album_id"
         " join target on target.id = target_id where album.name = ? and definition is not null"
-        " and state in ('pending', 'sending') and photos > 0 group by target.id",
+        f" and {is_in(*GOING)} and photos > 0 group by target.id",
         (album,),
     )
     return [(row["name"], row["definition"], row["waiting"]) for row in rows]

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from albumup.journal import steps
 from albumup.journal.journal import HAS_COPY, Journal
 from albumup.journal.rows import Task
+from albumup.journal.states import Stage, waits_at
 
 
 def define(journal: Journal, target: str, fingerprint: str, settings: str) -> int:
@@ -28,12 +30,7 @@ def define(journal: Journal, target: str, fingerprint: str, settings: str) -> in
         )[0][0]
     )
     if number != before:
-        journal.connection.execute(
-            "update task set prepared = 4 where state = 'pending' and prepared in (1, 2, 3)"
-            " and album_id in (select id from album where target_id = ?)"
-            " and (select definition_id from body where task_id = task.id) is not ?",
-            (target_id, number),
-        )
+        journal.connection.execute(steps.DEFINE, (target_id, number))
         journal.connection.execute("update target set definition_id = ? where id = ?", (number, target_id))
     return number
 
@@ -53,16 +50,13 @@ def numbers(journal: Journal) -> dict[str, int]:
 
 def make_stale(journal: Journal, task_ids: Iterable[int]) -> None:
     """These were framed under another definition than their target's present one: they are framed anew."""
-    journal.connection.executemany(
-        "update task set prepared = 4 where id = ? and state = 'pending' and prepared = 1",
-        [(task_id,) for task_id in task_ids],
-    )
+    journal.connection.executemany(steps.MAKE_STALE, [(task_id,) for task_id in task_ids])
 
 
 def stale(journal: Journal, album_id: int, root_id: int, limit: int, *, copies: bool = False) -> list[Task]:
     """Tasks that are to be framed anew; ``copies``: only those with a copy of their own."""
     return journal.tasks(
-        "where task.album_id = ? and task.root_id = ? and task.state = 'pending' and task.prepared = 4"
+        f"where task.album_id = ? and task.root_id = ? and {waits_at(Stage.STALE, 'task')}"
         f"{HAS_COPY if copies else ''} order by task.next_at, task.id limit ?",
         album_id,
         root_id,

@@ -17,48 +17,21 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, 
 from typing import Any
 
 from albumup.errors import LocalError
-from albumup.journal import bodies, naming
+from albumup.journal import bodies, naming, steps
 from albumup.journal.naming import Folder
 from albumup.journal.opening import journal_fault, open_writer
 from albumup.journal.rows import Body, CutOff, Framed, Task, plain, stored, tasks
-from albumup.journal.states import WANTING, Owed, Prepared, State, Together, is_one_of, sources_of
+from albumup.journal.states import (
+    WANTING,
+    Membership,
+    Stage,
+    State,
+    Together,
+)
 from albumup.photos.pins import Pins
 
 HAS_COPY = " and exists (select 1 from body where body.task_id = task.id and body.spool is not null)"
 
-_MOVE = {
-    state: (
-        f"update task set state = '{state.value}', reason = ?, updated = ?",
-        f" where id = ? and {is_one_of(sources_of(state))}",
-    )
-    for state in State
-}
-"""The two halves of a step's statement; other columns that change with it go between them."""
-
-
-_ON_ITS_WAY = "({0}.state in ('pending', 'sending') or ({0}.state = 'in_doubt' and {0}.ask_at is not null))"
-"""A task that is still worked on."""
-_HAS_STILL = (
-    "exists (select 1 from task still where still.clip_id = task.id and ((still.alone = 3 and still.state in"
-    " ('uploaded', 'duplicate')) or (still.alone = 0 and (still.state = 'uploaded'"
-    " or (still.state = 'duplicate' and task.state = 'duplicate'))){}))"
-)
-"""A clip whose still is there with it; into the gap goes what else counts."""
-_IS_PARTED = (
-    "(still.state in ('uploaded', 'duplicate') and still.remote_id not null and (still.alone = 1"
-    " or (still.alone = 0 and still.state = 'duplicate' and {0}.state = 'uploaded')))"
-)
-"""A still that was there before its clip, and is to be joined to it."""
-
-_START = (
-    "{}, attempts = attempts + 1{} and exists (select 1 from body where task_id = task.id and boundary = ?)"
-).format(*_MOVE[State.SENDING])
-
-
-_PREPARE = "update task set prepared = ?, sent_as = ?, updated = ? where id = ? and state = 'pending' and size = ?"
-_PREPARE_AND_SIZE = (
-    "update task set prepared = ?, sent_as = ?, updated = ?, size = ? where id = ? and state = 'pending'"
-)
 _UNSKIPPED = "task.id not in (select value from json_each(?))"
 _UNTRIED = (-math.inf, 0.0)
 """The times of trying again of tasks that were never tried in this set."""
@@ -151,10 +124,15 @@ class Journal:
 
         ``also``: other columns of the task that change with it (SQL, ", tries = ?"), and their ``values``.
         """
-        update, allowed = _MOVE[state]
+        update, allowed = steps.MOVE[state]
         moved = self.connection.execute(update + also + allowed, (plain(reason), self.clock(), *values, task_id))
         if moved.rowcount != 1:
             raise LostTask(task_id)
+
+    def _take(self, step: str, *values: Any) -> None:
+        """Make the statement of a step; the last of its values is the task's id. LostTask if it is not allowed."""
+        if self.connection.execute(step, values).rowcount != 1:
+            raise LostTask(values[-1])
 
     def reason_of(self, task_id: int) -> str:
         """Why a task stands where it does, in words."""
@@ -168,7 +146,7 @@ class Journal:
     ) -> list[Task]:
         """Tasks of an album that wait for their body, in the order of their push; those to ``skip`` are left out."""
         return self.tasks(
-            "where task.album_id = ? and task.root_id = ? and task.state = 'pending' and task.prepared = 0"
+            f"where task.album_id = ? and task.root_id = ? and {steps.IS_UNREAD}"
             f" and task.id > ? and {_UNSKIPPED} order by task.next_at, task.id limit ?",
             album_id,
             root_id,
@@ -203,16 +181,14 @@ class Journal:
         sent_as: str,
         *,
         seen: tuple[int, int] | None = None,
-        then: Prepared = Prepared.READY,
+        then: Stage = Stage.READY,
     ) -> None:
         """A pending task got its body. LostTask if it is no longer pending.
 
         ``then``: what comes before it can be sent. ``seen``: size and modification time (ns) that the journal has of
         the photo, where they are known.
         """
-        values = (then, sent_as, self.clock(), body.pins.size, task_id)
-        if self.connection.execute(_PREPARE_AND_SIZE, values).rowcount != 1:
-            raise LostTask(task_id)
+        self._take(steps.FRAMED_AND_SIZE[then], sent_as, self.clock(), body.pins.size, task_id)
         attempts = self.rows("select attempts from task where id = ?", task_id)[0][0]
         bodies.keep(self.connection, [(task_id, body, attempts)])
         if seen != (body.pins.size, body.pins.mtime_ns):
@@ -221,17 +197,15 @@ class Journal:
     def prepared_many(self, framed: Sequence[Framed]) -> set[int]:
         """The same of many tasks; the ids of those that are no longer pending."""
         now = self.clock()
-        # A statement that may change the size costs a look at the tally, too.
-        changed = self.connection.executemany(
-            _PREPARE,
-            [(one.then, one.sent_as, now, one.task.id, one.body.pins.size) for one in framed],
-        )
         lost: set[int] = set()
-        if changed.rowcount != len(framed):
-            for one in framed:
-                values = (one.then, one.sent_as, now, one.body.pins.size, one.task.id)
-                if self.connection.execute(_PREPARE_AND_SIZE, values).rowcount != 1:
-                    lost.add(one.task.id)
+        execute = self.connection.cursor().execute
+        for one in framed:
+            # A statement that may change the size costs a look at the tally, too.
+            size, task_id = one.body.pins.size, one.task.id
+            if execute(steps.FRAMED[one.then], (one.sent_as, now, task_id, size)).rowcount == 1:
+                continue
+            if execute(steps.FRAMED_AND_SIZE[one.then], (one.sent_as, now, size, task_id)).rowcount != 1:
+                lost.add(task_id)
         kept = [one for one in framed if one.task.id not in lost]
         bodies.keep(self.connection, [(one.task.id, one.body, one.task.attempts) for one in kept])
         for one in kept:
@@ -244,15 +218,12 @@ class Journal:
 
     def unasked(self, album_id: int, limit: int) -> list[Task]:
         """Tasks that the server is to be asked about before they are sent."""
-        return self.tasks(
-            "where task.album_id = ? and task.state = 'pending' and task.prepared = 2 limit ?", album_id, limit
-        )
+        return self.tasks(f"where task.album_id = ? and {steps.IS_UNASKED} limit ?", album_id, limit)
 
     def unasked_count(self, album_id: int, most: int) -> int:
         """How many of them there are, counted no further than ``most``."""
         found = self.rows(
-            "select count(*) from (select 1 from task where album_id = ? and state = 'pending' and prepared = 2"
-            " limit ?)",
+            f"select count(*) from (select 1 from task where album_id = ? and {steps.IS_UNASKED} limit ?)",
             album_id,
             most,
         )
@@ -261,18 +232,14 @@ class Journal:
     def asked(self, task_id: int) -> None:
         """The server does not have it: it can be sent, the still of a live photo after its clip. LostTask if it is not
         waiting for that any more."""
-        changed = self.connection.execute(
-            "update task set prepared = iif(clip_id is null, 1, 3) where id = ? and state = 'pending' and prepared = 2",
-            (task_id,),
-        )
-        if changed.rowcount != 1:
-            raise LostTask(task_id)
+        if self.connection.execute(steps.ASKED, (task_id,)).rowcount != 1:
+            self._take(steps.ASKED_STILL, task_id)
 
     def unpaired(self, album_id: int, limit: int) -> list[Task]:
         """Stills of live photos whose clip is there, or will not get there in this set of tries."""
         return self.tasks(
-            "where task.album_id = ? and task.state = 'pending' and task.prepared = 3 and not exists"
-            f" (select 1 from task clip where clip.id = task.clip_id and {_ON_ITS_WAY.format('clip')}) limit ?",
+            f"where task.album_id = ? and {steps.IS_UNPAIRED} and not exists"
+            f" (select 1 from task clip where clip.id = task.clip_id and {steps.CLIP_IS_OPEN}) limit ?",
             album_id,
             limit,
         )
@@ -282,12 +249,8 @@ class Journal:
 
         LostTask if it does not wait for that any more.
         """
-        changed = self.connection.execute(
-            "update task set prepared = 1, alone = ? where id = ? and state = 'pending' and prepared = 3",
-            (framed is None, task_id),
-        )
-        if changed.rowcount != 1:
-            raise LostTask(task_id)
+        together = Together.BY_SENDING if framed is not None else Together.NOT_YET
+        self._take(steps.PAIRED, together, task_id)
         if framed is not None:
             self.connection.execute(
                 "update body set head = ?, tail = ?, boundary = ?, content_type = ?, length = ?, definition_id = ?"
@@ -312,8 +275,8 @@ class Journal:
         """Stills that were there before their clips, which are there by now: task, and the server's ids of both."""
         found = self.rows(
             "select still.id, still.remote_id as still, clip.remote_id as clip"
-            " from task clip join task still on still.clip_id = clip.id where clip.album_id = ? and clip.owed = 1"
-            f" and clip.remote_id not null and {_IS_PARTED.format('clip')} limit ?",
+            " from task clip join task still on still.clip_id = clip.id where clip.album_id = ?"
+            f" and {steps.IS_PARTED_CLIP} limit ?",
             album_id,
             limit,
         )
@@ -326,18 +289,11 @@ class Journal:
 
     def rest_clips(self, album_id: int) -> None:
         """Clips whose still did not get there and may yet wait for it, outside the album."""
-        self.connection.execute(
-            "update task set owed = 3 where album_id = ? and owed = 1 and exists (select 1 from task still"
-            " where still.clip_id = task.id and (still.state in ('failed', 'rejected')"
-            " or (still.state = 'in_doubt' and still.ask_at is null)))",
-            (album_id,),
-        )
+        self.connection.execute(steps.REST_CLIPS, (album_id,))
 
     def wake_clip(self, task_id: int) -> None:
         """Something becomes of a still: what its clip waits for is decided anew."""
-        self.connection.execute(
-            "update task set owed = 1 where owed = 3 and id = (select clip_id from task where id = ?)", (task_id,)
-        )
+        self.connection.execute(steps.WAKE_CLIP, (task_id,))
 
     def sidecar_read(self, task_id: int, content: bytes, sha256: str) -> None:
         """What goes along with a photo's next sending."""
@@ -356,65 +312,51 @@ class Journal:
         """Its photo is there, and a sidecar that did not go with it stays here."""
         self.connection.execute("update sidecar set content = null where task_id = ? and not sent", (task_id,))
 
-    # What the server's album is owed.
+    # What is to be put into the server's album.
 
-    def owed(self, album_id: int, limit: int) -> list[tuple[int, str]]:
-        """Stored photos whose place in the server's album is owed: task and the server's id of it, in order.
+    def members_pending(self, album_id: int, limit: int) -> list[tuple[int, str]]:
+        """Stored photos that are to be put into the server's album: task and the server's id of it, in order.
 
         A live photo's clip has no place of its own once its still is one with it; as long as that may be it waits.
         """
-        may_be_one = f" or {_ON_ITS_WAY.format('still')} or {_IS_PARTED.format('task')}"
         return [
             (row["id"], row["remote_id"])
             for row in self.rows(
-                "select task.id, task.remote_id from task where task.album_id = ? and task.owed = 1"
-                f" and not {_HAS_STILL.format(may_be_one)} order by task.id limit ?",
+                f"select task.id, task.remote_id from task where task.album_id = ? and {steps.IS_TO_BE_PLACED}"
+                f" and not {steps.MAY_BE_ONE} order by task.id limit ?",
                 album_id,
                 limit,
             )
         ]
 
-    def owed_count(self, album_id: int, most: int) -> int:
+    def members_pending_count(self, album_id: int, most: int) -> int:
         """How many stored photos could be put into the server's album, counted no further than ``most``."""
         found = self.rows(
-            "select count(*) from (select 1 from task where task.album_id = ? and task.owed = 1 and not exists"
-            " (select 1 from task still where still.clip_id = task.id"
-            f" and {_ON_ITS_WAY.format('still')}) limit ?)",
+            f"select count(*) from (select 1 from task where task.album_id = ? and {steps.IS_TO_BE_PLACED}"
+            " and not exists (select 1 from task still where still.clip_id = task.id"
+            f" and {steps.STILL_IS_OPEN}) limit ?)",
             album_id,
             most,
         )
         return int(found[0][0])
 
     def drop_clips(self, album_id: int) -> None:
-        """Clips whose still is stored are in the album with it: nothing is owed of them."""
-        self.connection.execute(
-            f"update task set owed = 0 where album_id = ? and owed = 1 and {_HAS_STILL.format('')}", (album_id,)
-        )
+        """Clips whose still is stored are in the album with it: nothing is to be done about them."""
+        self.connection.execute(steps.DROP_CLIPS, (album_id,))
 
-    def owe(self, album_id: int) -> None:
-        """The server's album is new, or was deleted there: all that is stored is owed its place in it."""
-        self.connection.execute(
-            "update task set owed = 1 where album_id = ? and state in ('uploaded', 'duplicate')"
-            " and remote_id is not null",
-            (album_id,),
-        )
+    def renew_members(self, album_id: int) -> None:
+        """The server's album is new, or was deleted there: all that is stored is to be put into it."""
+        self.connection.execute(steps.PLACE_ALL, (album_id,))
 
-    def owe_refused(self, album_id: int) -> None:
+    def renew_refused(self, album_id: int) -> None:
         """Photos that the server would not put into the album, or would not join, are to be tried again."""
-        self.connection.execute(
-            "update task set owed = 1 where remote_id not null and owed in (0, 2) and id in"
-            " (select clip_id from task where album_id = ? and alone = 2)",
-            (album_id,),
-        )
-        self.connection.execute("update task set alone = 1 where album_id = ? and alone = 2", (album_id,))
-        self.connection.execute("update task set owed = 1 where album_id = ? and owed = 2", (album_id,))
+        self.connection.execute(steps.PLACE_CLIPS_AGAIN, (album_id,))
+        self.connection.execute(steps.JOIN_AGAIN, (album_id,))
+        self.connection.execute(steps.PLACE_AGAIN, (album_id,))
 
     def placed(self, task_id: int, why_not: str = "") -> None:
         """The server said that a photo is in the album now, or ``why_not``. When its state changed stays as it was."""
-        self.connection.execute(
-            "update task set owed = ?, reason = ? where id = ? and owed = 1",
-            (Owed.GIVEN_UP if why_not else Owed.NOTHING, plain(why_not), task_id),
-        )
+        self.connection.execute(steps.NOT_PLACED if why_not else steps.PLACED, (plain(why_not), task_id))
 
     def album_known(self, album_id: int, remote_id: str | None) -> None:
         """What the server calls an album; None: it has it no more."""
@@ -461,15 +403,7 @@ class Journal:
 
         LostTask if it is no longer pending.
         """
-        changed = self.connection.execute(
-            "update task set prepared = 0, tries = 0, frees = 0, next_at = 0,"
-            " maybe_twice = maybe_twice and exists"
-            " (select 1 from attempt where task_id = task.id and outcome = 'in_doubt')"
-            " where id = ? and state = 'pending'",
-            (task_id,),
-        )
-        if changed.rowcount != 1:
-            raise LostTask(task_id)
+        self._take(steps.START_AFRESH, task_id)
         if now is not None:
             self._see(task_id, now)
         self.connection.execute("delete from body where task_id = ?", (task_id,))
@@ -509,7 +443,7 @@ class Journal:
     ) -> list[Task]:
         """``times``: after the first of them a task is to be tried again, and at the second at the latest."""
         return self.tasks(
-            "where task.album_id = ? and task.root_id = ? and task.state = 'pending' and task.prepared = 1"
+            f"where task.album_id = ? and task.root_id = ? and {steps.IS_READY}"
             f" and task.next_at > ? and task.next_at <= ?{HAS_COPY if copies else ''} and {_UNSKIPPED}"
             " order by task.next_at, task.id limit ?",
             album_id,
@@ -523,8 +457,8 @@ class Journal:
         """A pending photo of these albums that is of another type, prepared or not."""
         for album_id in album_ids:
             found = self.tasks(
-                "where task.album_id = ? and task.state = 'pending' and task.prepared <> 5"
-                " and photo.mime <> ? order by task.prepared = 1 desc, task.id limit 1",
+                f"where task.album_id = ? and {steps.IS_UNHELD} and photo.mime <> ?"
+                f" order by {steps.AT_READY} desc, task.id limit 1",
                 album_id,
                 mime,
             )
@@ -535,7 +469,7 @@ class Journal:
     def next_time(self, album_id: int, root_id: int, *, copies: bool = False) -> float | None:
         """The earliest time at which a prepared task of an album and root may be tried again; ``copies`` as above."""
         found = self.rows(
-            f"select next_at from task where album_id = ? and root_id = ? and state = 'pending' and prepared = 1"
+            f"select next_at from task where album_id = ? and root_id = ? and {steps.IS_READY}"
             f"{HAS_COPY if copies else ''} order by next_at limit 1",
             album_id,
             root_id,
@@ -545,8 +479,7 @@ class Journal:
     def bring_forward(self, places: Iterable[tuple[int, int]], after: float, to: float) -> None:
         """Prepared tasks of these albums and roots that would wait until ``after`` or longer wait until ``to``."""
         self.connection.executemany(
-            "update task set next_at = ? where album_id = ? and root_id = ? and state = 'pending' and prepared = 1"
-            " and next_at > ?",
+            f"update task set next_at = ? where album_id = ? and root_id = ? and {steps.IS_READY} and next_at > ?",
             [(to, album_id, root_id, after) for album_id, root_id in places],
         )
 
@@ -558,10 +491,10 @@ class Journal:
     def start(self, task_id: int, run_id: int, boundary: str, *, whole: bool = False) -> int:
         """An attempt at sending the body with that boundary begins; its id. ``whole``: all of it is about to leave.
 
-        LostTask if the task is no longer pending, or has another body by now: its source has other bytes.
+        LostTask if the task is not ready any more, or has another body by now: its source has other bytes.
         """
         now = self.clock()
-        started = self.connection.execute(_START, ("", now, task_id, boundary))
+        started = self.connection.execute(steps.START, ("", now, task_id, boundary))
         if started.rowcount != 1:
             raise LostTask(task_id)
         cursor = self.connection.execute(
@@ -608,28 +541,25 @@ class Journal:
         tries: int | None = None,
         remote_id: str = "",
         url: str = "",
-        owed: Owed = Owed.NOTHING,
+        membership: Membership = Membership.SETTLED,
     ) -> None:
         """A task reaches a state in which nothing more is done with it for now; ``tries`` None: as many as before.
 
-        ``owed``: what the server's album is owed of it.
+        ``membership``: PENDING if it is to be put into the server's album.
         """
         self.move(
             task_id,
             state,
             reason,
-            ", tries = coalesce(?, tries), remote_id = coalesce(?, remote_id), url = coalesce(?, url), owed = ?",
+            ", tries = coalesce(?, tries), remote_id = coalesce(?, remote_id), url = coalesce(?, url)",
             tries,
             plain(remote_id) or None,
             plain(url) or None,
-            owed,
         )
+        if membership is Membership.PENDING:
+            self.connection.execute(steps.TO_PLACE, (task_id,))
         if state is State.DUPLICATE:  # the still of a live photo, there before its clip: what that is, is decided anew
-            self.connection.execute(
-                "update task set owed = 1 where owed = 0 and state = 'uploaded' and remote_id not null"
-                " and id = (select clip_id from task where id = ?)",
-                (task_id,),
-            )
+            self.connection.execute(steps.TO_PLACE_CLIP, (task_id,))
 
     def try_later(
         self,
@@ -637,7 +567,7 @@ class Journal:
         reason: str,
         *,
         tries: int,
-        frees: int,
+        refunds: int,
         next_at: float,
         maybe_twice: bool,
         is_held: bool = False,
@@ -647,14 +577,14 @@ class Journal:
             task_id,
             State.PENDING,
             reason,
-            ", tries = ?, frees = ?, next_at = ?, ask_at = null, maybe_twice = max(maybe_twice, ?),"
-            " prepared = iif(?, 5, prepared)",
+            ", tries = ?, refunds = ?, next_at = ?, ask_at = null, maybe_twice = max(maybe_twice, ?)",
             tries,
-            frees,
+            refunds,
             next_at,
             maybe_twice,
-            is_held,
         )
+        if is_held:
+            self.connection.execute(steps.HOLD, (task_id,))
 
     def least_tried(self, places: Iterable[tuple[int, int, bool]], limit: int) -> list[Task]:
         """Prepared tasks of these albums and roots, whenever their time comes: untried ones first, ``limit`` at most.
@@ -761,7 +691,7 @@ class Journal:
             row[0]
             for album_id in album_ids
             for row in self.rows(
-                "select min(ask_at) from task where album_id = ? and state = 'in_doubt' and ask_at is not null",
+                f"select min(ask_at) from task where album_id = ? and {steps.IS_ASKING}",
                 album_id,
             )
             if row[0] is not None
@@ -804,15 +734,9 @@ class Journal:
         self.move(task_id, State.PENDING, "", ", tries = 0, next_at = 0, ask_at = null, rounds = ?", rounds)
         self.wake_clip(task_id)
         # The still of a live photo that was framed without its clip goes with it, should that be there by now.
-        self.connection.execute(
-            "update task set prepared = 3, alone = 0 where id = ? and prepared = 1 and alone = 1", (task_id,)
-        )
+        self.connection.execute(steps.PAIR_AGAIN, (task_id,))
         if row["state"] == State.MISSING:  # one with a copy goes by that first
-            self.connection.execute(
-                "update task set prepared = 0 where id = ?"
-                " and not exists (select 1 from body where task_id = task.id and spool is not null)",
-                (task_id,),
-            )
+            self.connection.execute(steps.READ_AGAIN, (task_id,))
         if row["state"] == State.REJECTED:  # perhaps for how it was framed; that may be configured otherwise now
             self.connection.execute("update body set head = null, length = null where task_id = ?", (task_id,))
         if row["state"] == State.IN_DOUBT and not is_safe:

@@ -14,8 +14,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
+from albumup.journal import steps
 from albumup.journal.journal import Journal
-from albumup.journal.states import DONE, Prepared, State, Together
+from albumup.journal.states import DONE, Stage, State, Together, is_in
 from albumup.photos.pins import Pins
 
 _CLIP = "{0}.mime >= 'video/' and {0}.mime < 'video0'"
@@ -221,11 +222,11 @@ def take_in(journal: Journal, album_id: int) -> Joined:
     arrived = {row[0] for row in heard}
     rows = connection.execute(
         "select photo.id, photo.path, photo.volume, photo.card, photo.mime, photo.content_id, task.id as task_id,"
-        " task.state, task.prepared, task.clip_id, task.remote_id from"
+        " task.state, task.stage, task.clip_id, task.remote_id from"
         " (select distinct content_id as wanted from temp.heard where content_id <> '')"
         " cross join photo on photo.album_id = ? and photo.content_id = wanted and photo.content_id <> ''"
         " join task on task.id = (select max(id) from task where photo_id = photo.id)"
-        " where task.state not in ('cancelled', 'missing') order by photo.content_id, photo.id",
+        f" where not {is_in(State.CANCELLED, State.MISSING, table='task')} order by photo.content_id, photo.id",
         (album_id,),
     )
     stills, late = 0, 0
@@ -262,15 +263,15 @@ def _names(halves: Iterable[sqlite3.Row]) -> list[bytes]:
 
 def _join(connection: sqlite3.Connection, still: sqlite3.Row, clip: sqlite3.Row) -> None:
     """They are a live photo. A still whose body is made, or that has gone, is joined to its clip on the server."""
-    waits = (Prepared.UNREAD, Prepared.UNASKED, Prepared.UNPAIRED, Prepared.STALE)
-    is_to_come = still["state"] in (State.PENDING, State.FAILED, State.REJECTED) and still["prepared"] in waits
+    waits = (Stage.UNREAD, Stage.UNASKED, Stage.UNPAIRED, Stage.STALE)
+    is_to_come = still["state"] in (State.PENDING, State.FAILED, State.REJECTED) and still["stage"] in waits
     together = Together.BY_SENDING if is_to_come else Together.NOT_YET
     connection.execute(
         "update task set clip_id = ?, alone = ? where id = ?", (clip["task_id"], int(together), still["task_id"])
     )
     if still["state"] in DONE and clip["state"] in DONE and clip["remote_id"] is not None:
         # Whether the clip has a place of its own in the server's album is decided anew.
-        connection.execute("update task set owed = 1 where id = ?", (clip["task_id"],))
+        connection.execute(steps.TO_PLACE_AGAIN, (clip["task_id"],))
 
 
 def _batches(names: set[bytes]) -> Iterator[list[bytes]]:

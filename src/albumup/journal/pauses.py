@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from albumup.journal import steps
 from albumup.journal.journal import Journal, LostTask
 from albumup.journal.rows import Pause, TryCounts, plain
+from albumup.journal.states import UNDECIDED, Stage, is_in, is_open, waits_at
 
 _BACK = {"whole": "back_whole", "cut": "back_cut", "429": "back_429"}
 """Where tries that were given back are counted, by what the attempt had spent."""
@@ -16,7 +18,7 @@ _BACK = {"whole": "back_whole", "cut": "back_cut", "429": "back_429"}
 
 def counts(journal: Journal, task_id: int) -> TryCounts:
     """What a task has used up, as of this transaction; LostTask if it was forgotten."""
-    rows = journal.rows("select tries, frees, back_whole, back_cut, back_429 from task where id = ?", task_id)
+    rows = journal.rows("select tries, refunds, back_whole, back_cut, back_429 from task where id = ?", task_id)
     if not rows:
         raise LostTask(task_id)
     return TryCounts(*rows[0])
@@ -36,7 +38,7 @@ def give_back(journal: Journal, task_id: int, spent: str, most: int) -> bool:
     changed = journal.connection.execute(
         f"update task set tries = tries - 1, {column} = {column} + 1,"
         f" next_at = min(next_at, ?) where id = ? and tries > 0 and {column} < ?"
-        " and (state in ('pending', 'sending') or (state = 'in_doubt' and ask_at is not null))",
+        f" and {is_open()}",
         (journal.clock(), task_id, most),
     )
     return changed.rowcount == 1
@@ -47,10 +49,7 @@ def unhold(journal: Journal, task_id: int, *, maybe_twice: bool = False) -> None
 
     ``maybe_twice``: it is sent again although it may have arrived.
     """
-    journal.connection.execute(
-        "update task set prepared = 1, maybe_twice = max(maybe_twice, ?) where id = ? and prepared = 5",
-        (maybe_twice, task_id),
-    )
+    journal.connection.execute(steps.UNHOLD, (maybe_twice, task_id))
 
 
 def held(journal: Journal) -> list[tuple[int, str]]:
@@ -58,7 +57,7 @@ def held(journal: Journal) -> list[tuple[int, str]]:
     rows = journal.rows(
         # The albums first: the index of what is pending begins with them.
         "select task.id, target.name from album cross join task on task.album_id = album.id"
-        " join target on target.id = album.target_id where task.state = 'pending' and task.prepared = 5"
+        f" join target on target.id = album.target_id where {waits_at(Stage.HELD, 'task')}"
     )
     return [(row["id"], row["name"]) for row in rows]
 
@@ -83,7 +82,7 @@ def end_idle(journal: Journal) -> None:
     journal.connection.execute(
         "update target set sick_since = null, sick_words = '', spent = 0 where sick_since is not null and not exists"
         " (select 1 from tally join album on album.id = tally.album_id where album.target_id = target.id"
-        " and tally.photos > 0 and tally.state in ('pending', 'sending', 'in_doubt'))"
+        f" and tally.photos > 0 and {is_in(*UNDECIDED, table='tally')})"
     )
 
 

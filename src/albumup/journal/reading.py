@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from albumup.journal.states import WANTING, State, is_one_of
+from albumup.journal.states import FINAL, RETRIED, WANTING, State, is_asking, is_in
 
 
 def statuses(connection: sqlite3.Connection | None) -> list[dict[str, Any]]:
@@ -109,8 +109,7 @@ def target_names(connection: sqlite3.Connection) -> list[str]:
 def unsent_paths(connection: sqlite3.Connection, album: str, most: int) -> list[str]:
     """The paths (escaped) of the first photos of an album that can still be given up."""
     rows = connection.execute(
-        "select path from v_tasks where album = ? and state not in ('uploaded', 'duplicate', 'cancelled')"
-        " order by id limit ?",
+        f"select path from v_tasks where album = ? and not {is_in(*FINAL)} order by id limit ?",
         (album, most),
     )
     return [row[0] for row in rows]
@@ -127,7 +126,7 @@ def asking(connection: sqlite3.Connection) -> dict[tuple[str, str], int]:
     """By album and target, how many photos are in doubt and still to be asked about."""
     rows = connection.execute(
         "select album.name, target.name, count(*) from album join target on target.id = album.target_id"
-        " join task on task.album_id = album.id and task.state = 'in_doubt' and task.ask_at is not null"
+        f" join task on task.album_id = album.id and {is_asking('task')}"
         " group by album.id"
     )
     return {(album, target): count for album, target, count in rows.fetchall()}
@@ -139,8 +138,8 @@ def rounds_had(connection: sqlite3.Connection) -> dict[tuple[str, str], list[tup
     rows = connection.execute(
         "select album.name, target.name, task.rounds, min(task.updated) from album"
         " join target on target.id = album.target_id join task on task.album_id = album.id"
-        f" and {is_one_of(WANTING, 'task.state')}"  # as the index has it
-        " where task.state in ('failed', 'missing') group by album.id, task.rounds"
+        f" and {is_in(*WANTING, table='task')}"  # as the index has it
+        f" where {is_in(*RETRIED, table='task')} group by album.id, task.rounds"
     )
     found: dict[tuple[str, str], list[tuple[int, float]]] = {}
     for album, target, rounds, failed_at in rows.fetchall():
@@ -200,7 +199,7 @@ _FEW = 8
 """An album with no more than that part of all tasks is found by its photos, not by going through all."""
 
 _INDEXED = (
-    (frozenset(map(str, WANTING)), is_one_of(WANTING)),
+    (frozenset(map(str, WANTING)), is_in(*WANTING)),
     (frozenset({"cancelled"}), "state = 'cancelled'"),
 )
 """States that a partial index has in the order of tasks, and the condition that SQLite wants to see repeated."""

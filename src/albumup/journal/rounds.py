@@ -5,9 +5,9 @@ from __future__ import annotations
 from msgspec import Struct
 
 from albumup.journal.journal import Journal
-from albumup.journal.states import WANTING, State, is_one_of
+from albumup.journal.states import RETRIED, WANTING, State, is_in
 
-_FAILED = "from task where album_id = ? and state in ('failed', 'missing')"
+_FAILED = f"from task where album_id = ? and {is_in(*RETRIED)}"
 
 
 def most(journal: Journal, album_id: int) -> int:
@@ -41,7 +41,7 @@ def candidates(journal: Journal, album_id: int, state: State) -> list[Candidate]
         "select id, rounds, updated, exists (select 1 from body join album on album.id = task.album_id"
         " join target on target.id = target_id where task_id = task.id and body.definition_id <> target.definition_id)"
         " as is_former from task where album_id = ? and ask_at is null"
-        f" and {is_one_of(WANTING)} and state = ?",
+        f" and {is_in(*WANTING)} and state = ?",
         album_id,
         state,
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from albumup.journal.states import Prepared
+from albumup.journal.states import DONE, Stage, is_in
 from albumup.photos.pins import Pins
 
 
@@ -64,7 +64,7 @@ class Task(Struct, frozen=True):
     total: int
     tries: int
     attempts: int
-    frees: int
+    refunds: int
     maybe_twice: bool
     spool: bool
     seen: tuple[int, int]
@@ -86,7 +86,7 @@ class Framed(Struct, frozen=True):
     task: Task
     body: Body
     sent_as: str
-    then: Prepared = Prepared.READY
+    then: Stage = Stage.READY
 
 
 class Root(Struct, frozen=True):
@@ -129,7 +129,7 @@ class TryCounts(Struct, frozen=True):
     """What a task has used up: ``tries`` of its present set; what was free, or given back, ever."""
 
     tries: int
-    frees: int
+    refunds: int
     back_whole: int = 0
     back_cut: int = 0
     back_429: int = 0
@@ -152,15 +152,16 @@ class CutOff(Struct, frozen=True):
     whole_at: float | None
 
 
-TASK = """
+TASK = f"""
 select task.id, task.album_id, album.name, task.root_id, photo.path, photo.relative, photo.volume, photo.card,
-    photo.mime, task.size, task.position, task.total, task.tries, task.attempts, task.frees, task.maybe_twice,
+    photo.mime, task.size, task.position, task.total, task.tries, task.attempts, task.refunds, task.maybe_twice,
     task.spool, photo.size, photo.mtime_ns, task.sent_as,
     body.head, body.tail, body.boundary, body.content_type, body.length, body.taken, body.spool,
     body.sha256, body.sha1, body.md5, body.size, body.mtime_ns, body.inode, body.ctime_ns,
     case when task.clip_id is not null then
-        (select remote_id from task clip where clip.id = task.clip_id and clip.state in ('uploaded', 'duplicate')) end,
-    sidecar.path, case when body.head is null or task.prepared in (3, 4) then sidecar.content end,
+        (select remote_id from task clip where clip.id = task.clip_id and {is_in(*DONE, table="clip")}) end,
+    sidecar.path, case when body.head is null
+        or {is_in(Stage.UNPAIRED, Stage.STALE, table="task")} then sidecar.content end,
     body.definition_id
 from task
 join photo on photo.id = task.photo_id
@@ -182,7 +183,7 @@ def _task_of(row: tuple[Any, ...]) -> Task:
     """The task in a row of ``TASK``. By position: looking three dozen names up would take longer than the query."""
     (
         task_id, album_id, album, root_id, path, relative, volume, card, mime, size, position, total, tries, attempts,
-        frees, maybe_twice, spool, seen_size, seen_mtime_ns, sent_as, head, tail, boundary, content_type, length,
+        refunds, maybe_twice, spool, seen_size, seen_mtime_ns, sent_as, head, tail, boundary, content_type, length,
         taken, copy, sha256, sha1, md5, *pins, clip_id, sidecar_path, sidecar, definition,
     ) = row  # fmt: skip
     body = None
@@ -196,6 +197,6 @@ def _task_of(row: tuple[Any, ...]) -> Task:
         body = Body(head, tail, boundary, content_type, length, known, digests, taken, copy, definition)
     return Task(
         task_id, album_id, album, root_id, path, relative, volume, card, mime, size, position, total, tries, attempts,
-        frees, maybe_twice == 1, spool == 1, (seen_size, int(seen_mtime_ns)), sent_as, body, clip_id or "",
+        refunds, maybe_twice == 1, spool == 1, (seen_size, int(seen_mtime_ns)), sent_as, body, clip_id or "",
         sidecar_path, sidecar,
     )  # fmt: skip

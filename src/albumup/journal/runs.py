@@ -14,7 +14,20 @@ from msgspec import Struct
 from albumup.journal import reading
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album, Root, Tally, plain
-from albumup.journal.states import WANTING, Owed, State
+from albumup.journal.states import (
+    DONE,
+    GOING,
+    WANTING,
+    Membership,
+    Stage,
+    State,
+    is_asking,
+    is_in,
+    waits_at,
+)
+
+_IS_ASKING = is_asking()
+_HAS_MEMBER_PENDING = f"select 1 from task where album_id = ? and {is_in(Membership.PENDING)} limit 1"
 
 
 class Run(Struct, frozen=True):
@@ -96,13 +109,13 @@ def end(journal: Journal, run_id: int, exit_code: int, unbuilt: Iterable[str] = 
 def is_unfinished(journal: Journal, album_id: int) -> bool:
     """True until no task of the album is pending, sending, or in doubt and still to be asked about, each stored photo
     is in the server's album where there is such a thing, and the share link is made if one was asked for."""
-    return has_unsent(journal, album_id) or owes(journal, album_id)
+    return has_unsent(journal, album_id) or is_pending_there(journal, album_id)
 
 
 def has_unsent(journal: Journal, album_id: int) -> bool:
     """Is a photo of the album pending, sending, or in doubt and still to be asked about?"""
     count = "select 1 from tally where album_id = ? and state = ? and photos > 0"
-    asked = "select 1 from task where album_id = ? and state = 'in_doubt' and ask_at is not null limit 1"
+    asked = f"select 1 from task where album_id = ? and {_IS_ASKING} limit 1"
     return bool(  # the likeliest first: this is asked in each commit
         journal.rows(count, album_id, State.PENDING.value)
         or journal.rows(count, album_id, State.SENDING.value)
@@ -112,10 +125,7 @@ def has_unsent(journal: Journal, album_id: int) -> bool:
 
 def asked_about(journal: Journal, album_id: int) -> tuple[int, int]:
     """The photos of an album that are in doubt, and still to be asked about: how many, and their bytes."""
-    sql = (
-        "select count(*), coalesce(sum(size), 0) from task"
-        " where album_id = ? and state = 'in_doubt' and ask_at is not null"
-    )
+    sql = f"select count(*), coalesce(sum(size), 0) from task where album_id = ? and {_IS_ASKING}"
     count, size = journal.rows(sql, album_id)[0]
     return count, size
 
@@ -124,7 +134,7 @@ def unprepared(journal: Journal, album_id: int) -> tuple[int, int]:
     """Photos of an album that are still to be read, a thousand at most: how many, and the bytes to be copied first."""
     sql = (
         "select count(*), coalesce(sum(spool * size), 0) from"
-        " (select spool, size from task where album_id = ? and state = 'pending' and prepared = 0 limit 1000)"
+        f" (select spool, size from task where album_id = ? and {waits_at(Stage.UNREAD)} limit 1000)"
     )
     count, size = journal.rows(sql, album_id)[0]
     return count, size
@@ -132,20 +142,20 @@ def unprepared(journal: Journal, album_id: int) -> tuple[int, int]:
 
 def asking(journal: Journal, album_id: int) -> int:
     """How many photos of an album are in doubt, and still to be asked about."""
-    sql = "select count(*) from task where album_id = ? and state = 'in_doubt' and ask_at is not null"
+    sql = f"select count(*) from task where album_id = ? and {_IS_ASKING}"
     return int(journal.rows(sql, album_id)[0][0])
 
 
 def unsent(journal: Journal, album_id: int) -> int:
     """How many photos of an album wait, are being sent, or are in doubt and still to be asked about."""
-    return tally(journal, album_id).count(State.PENDING, State.SENDING) + asking(journal, album_id)
+    return tally(journal, album_id).count(*GOING) + asking(journal, album_id)
 
 
 def unsent_bytes(journal: Journal, album_id: int) -> int:
     """How large the photos are that ``unsent`` counts."""
-    sql = "select coalesce(sum(size), 0) from task where album_id = ? and state = 'in_doubt' and ask_at is not null"
+    sql = f"select coalesce(sum(size), 0) from task where album_id = ? and {_IS_ASKING}"
     asked_about = int(journal.rows(sql, album_id)[0][0])
-    return tally(journal, album_id).size(State.PENDING, State.SENDING) + asked_about
+    return tally(journal, album_id).size(*GOING) + asked_about
 
 
 def last_touched(journal: Journal, album_id: int) -> float | None:
@@ -158,19 +168,17 @@ def last_touched(journal: Journal, album_id: int) -> float | None:
     return None if last is None else float(last)
 
 
-def owes(journal: Journal, album_id: int) -> bool:
-    """Is the server's album owed a photo, or the user its share link?"""
-    return bool(journal.rows("select 1 from task where album_id = ? and owed = 1 limit 1", album_id)) or owes_share(
-        journal, album_id
-    )
+def is_pending_there(journal: Journal, album_id: int) -> bool:
+    """Is a photo to be put into the server's album, or a share link to be made?"""
+    return bool(journal.rows(_HAS_MEMBER_PENDING, album_id)) or is_share_pending(journal, album_id)
 
 
-def owes_share(journal: Journal, album_id: int) -> bool:
+def is_share_pending(journal: Journal, album_id: int) -> bool:
     """Was a share link asked for, and is it not made yet? One for an album without photos is nobody's wish."""
     return bool(
         journal.rows(
             "select 1 from album where id = ? and wants_share and share is null and exists (select 1 from tally"
-            " where album_id = album.id and photos > 0 and state in ('uploaded', 'duplicate'))",
+            f" where album_id = album.id and photos > 0 and {is_in(*DONE)})",
             album_id,
         )
     )
@@ -178,13 +186,13 @@ def owes_share(journal: Journal, album_id: int) -> bool:
 
 def is_wanting(journal: Journal, album_id: int) -> bool:
     """Is a photo of the album not on the server, or not in its album there, and nobody at work on it?"""
-    return bool(tally(journal, album_id).count(*WANTING) or unplaced(journal, album_id, Owed.GIVEN_UP))
+    return bool(tally(journal, album_id).count(*WANTING) or members(journal, album_id, Membership.REFUSED))
 
 
-def unplaced(journal: Journal, album_id: int, owed: Owed) -> int:
-    """How many stored photos of an album are owed their place in it, or were refused it."""
-    rows = journal.rows(f"select count(*) from task where album_id = ? and owed = {int(owed)}", album_id)
-    return int(rows[0][0])
+def members(journal: Journal, album_id: int, membership: Membership) -> int:
+    """Of how many photos of an album that is said."""
+    sql = f"select count(*) from task where album_id = ? and {is_in(membership)}"
+    return int(journal.rows(sql, album_id)[0][0])
 
 
 def hold(journal: Journal, album_ids: Iterable[int], held: bool) -> None:
@@ -206,7 +214,8 @@ def owe_notice(journal: Journal, album_id: int, summary: dict[str, Any]) -> None
     )
 
 
-def owed(journal: Journal) -> list[Notice]:
+def owed_notices(journal: Journal) -> list[Notice]:
+    """Those that were not delivered yet, the oldest first."""
     return [
         Notice(row["id"], row["album_id"], row["created"], json.loads(row["summary"]))
         for row in journal.rows("select * from notice where delivered is null order by id")
@@ -251,7 +260,7 @@ def roots_of(journal: Journal, album_id: int) -> list[Root]:
         Root(row["id"], row["path"], row["volume"], row["card"], bool(row["is_folder"]))
         for row in journal.rows(
             "select * from root where exists (select 1 from task where album_id = ? and root_id = root.id"
-            " and state = 'pending' and prepared in (0, 1, 2, 3, 4))",
+            f" and {is_in(State.PENDING)} and {is_in(*set(Stage) - {Stage.HELD})})",
             album_id,
         )
     ]

@@ -445,6 +445,23 @@ def _sixth(run: Callable[[str], object]) -> None:
         run(statement)
 
 
+_WORDS = """
+alter table task rename column prepared to stage;           -- of a task's way to its sending
+alter table task rename column owed to membership;          -- of the server's album
+alter table task rename column frees to refunds;            -- tries refunded because the line went
+drop index task_owed;
+drop index task_unplaced;
+create index task_membership_pending on task (album_id, id) where membership = 1;
+create index task_membership_refused on task (album_id, id) where membership = 2;
+"""
+
+
+def _seventh(run: Callable[[str], object]) -> None:
+    """Columns are called what the program calls them; what they hold stays as it was."""
+    for statement in _statements(_WORDS):
+        run(statement)
+
+
 MIGRATIONS: tuple[Callable[[Callable[[str], object]], None], ...] = (
     _first,
     _second,
@@ -452,6 +469,7 @@ MIGRATIONS: tuple[Callable[[Callable[[str], object]], None], ...] = (
     _fourth,
     _fifth,
     _sixth,
+    _seventh,
 )
 """Each brings a journal from version N to N + 1, given a function that executes one SQL statement."""
 

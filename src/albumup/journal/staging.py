@@ -20,7 +20,7 @@ from albumup.journal.journal import Journal
 from albumup.journal.live import Halves, Joined, near
 from albumup.journal.media import write_in
 from albumup.journal.rows import stored
-from albumup.journal.states import State
+from albumup.journal.states import MAY_BE_THERE, UNDECIDED, State, is_in
 from albumup.photos.cards import Medium
 from albumup.photos.pins import Pins
 
@@ -174,9 +174,9 @@ class Staging:
         )
         # What went on while this one looked: the bytes that are there now are new ones of a photo that was sent.
         connection.execute(
-            "update temp.arrival set action = 'again' where action = 'redo' and exists (select 1 from task"
-            " where task.id = arrival.task_id and (state in ('uploaded', 'duplicate', 'in_doubt')"
-            " or (state = 'sending' and task.spool)))"
+            "update temp.arrival set action = 'again' where action = 'redo' and exists"
+            f" (select 1 from task where task.id = arrival.task_id and {is_in(*MAY_BE_THERE)}"
+            " and (state <> 'sending' or task.spool))"
         )
         connection.execute(
             "insert into photo (album_id, root_id, path, volume, card, shown, relative, mime, size, mtime_ns, inode)"
@@ -294,7 +294,7 @@ def sidecar_with_photo(connection: sqlite3.Connection, album_id: int, path: byte
     found = connection.execute(
         "select sidecar.sent, sidecar.sha256 from photo join task on task.photo_id = photo.id"
         " join sidecar on task_id = task.id where photo.album_id = ? and photo.path between ? and ?"
-        " and sidecar.path = ? and (sent or task.state in ('pending', 'sending', 'in_doubt'))"
+        f" and sidecar.path = ? and (sent or {is_in(*UNDECIDED, table='task')})"
         " order by task.id desc limit 1",
         (album_id, *_beside(path), path),
     ).fetchone()

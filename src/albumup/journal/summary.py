@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from albumup.journal.journal import Journal
-from albumup.journal.states import WANTING, Owed, State, is_one_of
+from albumup.journal.states import DONE, WANTING, Membership, State, is_in
 
 _AT_A_TIME = 1000
 
@@ -26,7 +26,7 @@ def sidecars(journal: Journal, album_id: int, run_id: int) -> list[Sidecar]:
     """The sidecars of what got there in a run, in the order of their photos."""
     rows = journal.rows(
         "select sidecar.path, sidecar.sent, sidecar.sha256, task.state from sidecar join task on task.id = task_id"
-        " where task.album_id = ? and task.state in ('uploaded', 'duplicate') and case when task.attempts"
+        f" where task.album_id = ? and {is_in(*DONE, table='task')} and case when task.attempts"
         " then exists (select 1 from attempt where attempt.task_id = task.id and run_id = ?)"
         " else task.updated >= (select started from run where id = ?) end order by task.id",
         album_id,
@@ -40,7 +40,8 @@ def refused_places(journal: Journal, album_id: int, most: int) -> list[tuple[byt
     """The first photos that could not be put into the album on the server, each with the reason."""
     rows = journal.rows(
         f"select photo.path, task.reason from task join photo on photo.id = task.photo_id"
-        f" where task.album_id = ? and task.owed = {int(Owed.GIVEN_UP)} order by task.id limit ?",
+        f" where task.album_id = ? and {is_in(Membership.REFUSED, table='task')}"
+        " order by task.id limit ?",
         album_id,
         most,
     )
@@ -77,7 +78,7 @@ def found_there(journal: Journal, album_id: int, run_id: int) -> FoundThere:
     equal = journal.rows(
         "select sum(state = 'duplicate') as there, sum(state = 'duplicate' and attempts > 0) as sent_to_it,"
         " count(*) as photos from task join body on task_id = task.id where album_id = ?"
-        " and state in ('uploaded', 'duplicate') and updated >= (select started from run where id = ?)"
+        f" and {is_in(*DONE)} and updated >= (select started from run where id = ?)"
         " group by sha256 having photos > 1 and there > 0",
         album_id,
         run_id,
@@ -94,7 +95,7 @@ def given_up_before(journal: Journal, album_id: int, run_id: int, newest: int | 
     missing before the command's own run begins.
     """
     sql = (
-        f"select count(*) from task where album_id = ? and {is_one_of(WANTING)}"
+        f"select count(*) from task where album_id = ? and {is_in(*WANTING)}"
         " and ask_at is null and updated < (select started from run where id = ?) and id <= coalesce(?, id)"
     )
     return int(journal.rows(sql, album_id, run_id, newest)[0][0])
@@ -121,7 +122,7 @@ def wanting(journal: Journal, album_id: int) -> Iterator[Wanting]:
     while rows := journal.rows(
         "select task.id, photo.path, task.state, task.reason, task.sent_as from task"
         " join photo on photo.id = task.photo_id where task.album_id = ?"
-        f" and {is_one_of(WANTING, 'task.state')} and task.ask_at is null"
+        f" and {is_in(*WANTING, table='task')} and task.ask_at is null"
         " and task.id > ? order by task.id limit ?",
         album_id,
         last,

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from albumup.journal.journal import Journal
+from albumup.journal.states import DONE, Membership, is_in
 from albumup.photos.file_names import text_of
 
+_IS_PLACED = f"album_id = ? and {is_in(*DONE)} and {is_in(Membership.SETTLED)} and remote_id not null"
 _PUSHED = "id in (select root_id from photo where album_id = ? union select root_id from pushed where album_id = ?)"
 
 
@@ -28,8 +30,7 @@ def placed(journal: Journal, album_id: int) -> bool:
     """Was a photo put into the server's album?"""
     return bool(
         journal.rows(
-            "select 1 from task where album_id = ? and state in ('uploaded', 'duplicate') and owed = 0"
-            " and remote_id not null limit 1",
+            f"select 1 from task where {_IS_PLACED} limit 1",
             album_id,
         )
     )
@@ -38,8 +39,7 @@ def placed(journal: Journal, album_id: int) -> bool:
 def placed_ids(journal: Journal, album_id: int, after: int, most: int) -> list[tuple[int, str]]:
     """Tasks whose photos were put into the server's album, in order, from a task on; and what it calls them."""
     rows = journal.rows(
-        "select id, remote_id from task where album_id = ? and state in ('uploaded', 'duplicate') and owed = 0"
-        " and remote_id not null and id > ? order by id limit ?",
+        f"select id, remote_id from task where {_IS_PLACED} and id > ? order by id limit ?",
         album_id,
         after,
         most,
@@ -52,7 +52,7 @@ def stored(journal: Journal, album_id: int, after: int, most: int) -> list[Store
     rows = journal.rows(
         "select task.id, photo.path, task.sent_as, task.size, body.sha256, body.sha1, body.md5 from task"
         " join photo on photo.id = task.photo_id join body on body.task_id = task.id"
-        " where task.album_id = ? and task.id > ? and task.state in ('uploaded', 'duplicate') and not exists"
+        f" where task.album_id = ? and task.id > ? and {is_in(*DONE, table='task')} and not exists"
         " (select 1 from task newer where newer.photo_id = task.photo_id and newer.id > task.id)"
         " order by task.id limit ?",
         album_id,

@@ -33,7 +33,7 @@ def look_again(
 ) -> Again:
     """Look at the photos of an album that were sent before; ``tell``: words on the album there.
 
-    Work that turns out to be owed is journaled, for the run that follows. Nothing is asked while somebody is uploading.
+    Work that turns up is journaled, for the run that follows. Nothing is asked while somebody is uploading.
     """
     import asyncio
 

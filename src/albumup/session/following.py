@@ -6,10 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from albumup.journal import runs
 from albumup.journal.journal import Journal
-from albumup.journal.states import DONE, State
+from albumup.journal.states import DONE, UNDECIDED
 from albumup.uploader.events import Progress
-
-_UNSENT = (State.PENDING, State.SENDING, State.IN_DOUBT)
 
 
 class Follower:
@@ -29,6 +27,6 @@ class Follower:
         tallies = [runs.tally(self._journal, album) for album in self._album_ids]
         done = sum(tally.count(*DONE) for tally in tallies) - sum(self._before.values())
         done_bytes = sum(tally.size(*DONE) for tally in tallies) - self._bytes_before
-        left = sum(tally.count(*_UNSENT) for tally in tallies)
-        left_bytes = sum(tally.size(*_UNSENT) for tally in tallies)
+        left = sum(tally.count(*UNDECIDED) for tally in tallies)
+        left_bytes = sum(tally.size(*UNDECIDED) for tally in tallies)
         return Progress(done, done + left, done_bytes, done_bytes + left_bytes, True, 0, 0, (), ())

@@ -25,7 +25,7 @@ from albumup.journal.staging import (
     known_photos,
     sidecar_with_photo,
 )
-from albumup.journal.states import DONE, State
+from albumup.journal.states import MAY_BE_THERE, State
 from albumup.photos.cards import device_at
 from albumup.photos.file_names import bytes_of
 from albumup.photos.filters import Filters, SkipReason
@@ -314,7 +314,7 @@ class Intake:
             self.survey.count_known(known)
             return None
         self.survey.changed += 1
-        again = known.state in DONE or known.state in (State.IN_DOUBT, State.SENDING)
+        again = known.state in MAY_BE_THERE
         return self._arrive(Action.AGAIN if again else Action.REDO, known, found, root)
 
     def _with_same_bytes(self, found: Found) -> Known | None:

@@ -34,7 +34,7 @@ def begin(journal: Journal, config: Config, albums: Sequence[Album], wanted: Wan
             runs.hold(journal, [album.id for album in albums], False)
         for album in albums:
             if wanted.rounds is None:
-                journal.owe_refused(album.id)
+                journal.renew_refused(album.id)
             give(journal, album, wanted, _resending(journal, config, album))
 
 

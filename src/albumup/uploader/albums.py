@@ -1,4 +1,4 @@
-"""What the server's albums are owed: found or made, filled with what is stored, shared if that was asked for.
+"""The work on the server's albums: found or made, filled with what is stored, shared if that was asked for.
 
 Each step is journaled once the server has said that it is done; one that fails or is cut off is done again.
 """
@@ -103,11 +103,11 @@ class AlbumWork:
     async def look_again(self, album: Album) -> list[tuple[bytes, str]]:
         """Is what was sent before still there? Paths of photos that are not, and why.
 
-        An album that was deleted or emptied there is owed all its photos again.
+        An album that was deleted or emptied there gets all its photos again.
         """
         found = await self.look(album)
         if found is not None and found.photos == 0 and await self._was_emptied(album, found):
-            await self._do(lambda journal: journal.owe(album.id))
+            await self._do(lambda journal: journal.renew_members(album.id))
             self._tell(album, "the album was emptied there; its photos are put into it again")
         lost: list[tuple[bytes, str]] = []
         last = 0
@@ -141,11 +141,11 @@ class AlbumWork:
             self._ids[album.id] = found.id
 
     async def _start_over(self, album: Album) -> None:
-        """It was deleted there: all its photos are owed their place in the next one."""
+        """It was deleted there: all its photos are to be put into the next one."""
 
         def forget(journal: Journal) -> None:
             journal.album_known(album.id, None)
-            journal.owe(album.id)
+            journal.renew_members(album.id)
 
         await self._do(forget)
         self._ids[album.id] = None
@@ -169,15 +169,15 @@ class AlbumWork:
         def next_ones(journal: Journal) -> list[tuple[int, str]]:
             journal.drop_clips(album.id)
             journal.rest_clips(album.id)
-            return journal.owed(album.id, _MOST)
+            return journal.members_pending(album.id, _MOST)
 
         await self._join(album)
-        owed = await self._do(next_ones)
-        if not owed:
+        pending = await self._do(next_ones)
+        if not pending:
             return 0
         place = await self._open(album)
         try:
-            refused = await self._call(self._target.place, self._http, place, [remote_id for _, remote_id in owed])
+            refused = await self._call(self._target.place, self._http, place, [remote_id for _, remote_id in pending])
         except AlbumGone:
             del self._found[album.id]
             return 0
@@ -185,12 +185,12 @@ class AlbumWork:
         self.requests += 1
 
         def record(journal: Journal) -> None:
-            for (task_id, _), why_not in zip(owed, refused, strict=True):
+            for (task_id, _), why_not in zip(pending, refused, strict=True):
                 journal.placed(task_id, f"not put into the album: {why_not}" if why_not else "")
             runs.touch(journal, album.id)
 
         await self._do(record)
-        return len(owed)
+        return len(pending)
 
     async def _join(self, album: Album) -> None:
         """Stills that were there before their clips are one with them once those are there, too."""
@@ -248,7 +248,7 @@ class AlbumKeeper:
         return is_ours and upstream.may_ask(self._loop.time())
 
     async def _keep_all(self, upstream: Upstream, albums: list[Album]) -> None:
-        """Do what is owed of a target's albums now, if anything."""
+        """Do what is pending of a target's albums now, if anything."""
         run, before = self._run, 0
         try:
             work = self._works.get(upstream.target.name)
@@ -279,14 +279,14 @@ class AlbumKeeper:
 
     async def _keep(self, work: AlbumWork, album: Album) -> None:
         run = self._run
-        owed = await run.commits.read(lambda journal: journal.owed_count(album.id, _MOST))
+        pending = await run.commits.read(lambda journal: journal.members_pending_count(album.id, _MOST))
         waited = self._loop.time() - self._placed_at.setdefault(album.id, self._loop.time())
-        if owed and (owed == _MOST or waited >= _GATHERING or not run.is_sending()):
+        if pending and (pending == _MOST or waited >= _GATHERING or not run.is_sending()):
             self._placed_at[album.id] = self._loop.time()
             while await work.place(album) == _MOST:
                 pass
             await self._settled(album)
-        if await run.commits.read(lambda journal: runs.owes_share(journal, album.id)):
+        if await run.commits.read(lambda journal: runs.is_share_pending(journal, album.id)):
             url = await work.share(album)
             run.outcomes.told_of_share(album, url)
             await self._settled(album)

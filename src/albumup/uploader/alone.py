@@ -43,7 +43,7 @@ def read_alone(
     mime = media_type(_head(path), name) or ANYTHING
     task = Task(
         id=0, album_id=0, album=album, root_id=0, path=path, relative=relative or name, volume="", card=0, mime=mime,
-        size=pins.size, position=index, total=total, tries=0, attempts=0, frees=0, maybe_twice=False, spool=False,
+        size=pins.size, position=index, total=total, tries=0, attempts=0, refunds=0, maybe_twice=False, spool=False,
         seen=(pins.size, pins.mtime_ns), sent_as=None, body=None,
     )  # fmt: skip
     with MetadataReader() as metadata:

@@ -46,12 +46,12 @@ class Attempt:
             self.is_whole = False
             self._commits.note(lambda journal: journal.stayed(self.id))
 
-    def end_free(self, journal: Journal, error: str, reason: str = "") -> None:
+    def end_refunded(self, journal: Journal, error: str, reason: str = "") -> None:
         """If it had begun, it costs nothing, and its task waits again, for a ``reason``. LostTask."""
         if self.has_begun:
             if not self.id:
                 raise LostTask(self._task.id)
-            journal.end_attempt(self.id, Outcome.FREE, error=error)
+            journal.end_attempt(self.id, Outcome.REFUNDED, error=error)
             journal.move(self._task.id, State.PENDING, reason)
 
     def _start(self, journal: Journal, *, whole: bool = False) -> None:

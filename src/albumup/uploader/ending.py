@@ -26,11 +26,11 @@ class Ending:
         self._run = run
 
     def once_more(self, one: InHand, words: str) -> None:
-        """What was read may not have been the journaled bytes: the same body again; free if its end was withheld."""
+        """What was read may not have been the journaled bytes: the same body again, for no try if its end stayed."""
         is_whole = one.attempt.is_whole
         outcome = Outcome.IN_DOUBT if is_whole else Outcome.BROKEN
         chance = self._run.world.chance()
-        self.finish(one, End(Finding(outcome, words), None, one.attempt.began, chance, is_free=not is_whole))
+        self.finish(one, End(Finding(outcome, words), None, one.attempt.began, chance, is_refunded=not is_whole))
 
     def missing(self, one: InHand, words: str) -> None:
         outcomes, task = self._run.outcomes, one.task
@@ -108,7 +108,7 @@ class Ending:
         run, upstream, task = self._run, one.upstream, one.task
         if step.ask_at is None:
             run.outcomes.count(step.state, task.size)
-        if step.state is State.PENDING and finding.outcome is not Outcome.FREE:
+        if step.state is State.PENDING and finding.outcome is not Outcome.REFUNDED:
             tried = Tried(
                 *run.outcomes.about(task),
                 outcome=finding.outcome.value,
@@ -133,7 +133,7 @@ class Ending:
         run.queue.end(one.upstream, task)
 
         def record(journal: Journal) -> None:
-            attempt.end_free(journal, f"the source changed: {words}", f"changed, and prepared again: {words}")
+            attempt.end_refunded(journal, f"the source changed: {words}", f"changed, and prepared again: {words}")
             journal.prepare_again(task.id, read_pins(now) if now is not None else None)
 
         def recorded() -> None:
@@ -149,7 +149,7 @@ class Ending:
         away = await run.queue.root_away(task.root_id, seen or await run.origins.stranger(task))
 
         def record(journal: Journal) -> None:
-            attempt.end_free(journal, words)
+            attempt.end_refunded(journal, words)
             if not away:
                 run.outcomes.missing(journal, task, words)
 

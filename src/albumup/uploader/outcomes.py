@@ -10,9 +10,9 @@ from msgspec import Struct
 from albumup.journal import pauses, runs
 from albumup.journal.journal import Journal, LostTask
 from albumup.journal.rows import Album, CutOff, Task, TryCounts
-from albumup.journal.states import DONE, Owed, State
+from albumup.journal.states import DONE, Membership, State
 from albumup.retry import (
-    MOST_FREES,
+    MOST_REFUNDS,
     Finding,
     Outcome,
     Rules,
@@ -49,7 +49,7 @@ _TOUCH_SECONDS = 1.0
 
 
 class End(Struct, frozen=True):
-    """How an attempt ended. ``began``: monotonic seconds. ``is_free``: it costs no try, up to a number of times.
+    """How an attempt ended. ``began``: monotonic seconds. ``is_refunded``: it costs no try, up to a number of times.
 
     ``is_well``: the target answered a question afterwards. ``is_held``: refused by a target that is not proven.
     """
@@ -58,7 +58,7 @@ class End(Struct, frozen=True):
     sent: Sent | None
     began: float
     chance: float
-    is_free: bool = False
+    is_refunded: bool = False
     is_well: bool = True
     is_held: bool = False
 
@@ -99,8 +99,8 @@ class Outcomes:
         """An attempt came to its end: how, whose fault it was, and what becomes of its task."""
         finding, sent, now = end.finding, end.sent, journal.clock()
         counts = pauses.counts(journal, task.id)
-        is_free = end.is_free and counts.frees < MOST_FREES
-        ruling = self._ruling(journal, task, upstream, end, counts) if finding.spent and not is_free else None
+        is_refunded = end.is_refunded and counts.refunds < MOST_REFUNDS
+        ruling = self._ruling(journal, task, upstream, end, counts) if finding.spent and not is_refunded else None
         wait = 0.0
         if ruling is not None and ruling.given_back and finding.spent is not None:
             pauses.count_back(journal, task.id, finding.spent)
@@ -113,15 +113,15 @@ class Outcomes:
             doubted=finding.outcome in (Outcome.NOT_TAKEN, Outcome.BROKEN) and journal.has_doubts(task.id),
             now=now,
             chance=end.chance,
-            costs=not is_free and not (ruling and ruling.given_back),
+            costs=not is_refunded and not (ruling and ruling.given_back),
             is_held=end.is_held or bool(ruling and ruling.is_held),
             wait=wait,
         )
         outcome = Outcome.IN_DOUBT if finding.is_doubt else finding.outcome
         _end_attempt(journal, attempt_id, outcome, finding, sent)
         is_held = step.state is State.PENDING and (end.is_held or bool(ruling and ruling.is_held))
-        frees = counts.frees + (is_free and finding.outcome is Outcome.BROKEN)
-        self._apply(journal, task, step, frees=frees, is_held=is_held)
+        refunds = counts.refunds + (is_refunded and finding.outcome is Outcome.BROKEN)
+        self._apply(journal, task, step, refunds=refunds, is_held=is_held)
         return step
 
     def _ruling(self, journal: Journal, task: Task, upstream: Upstream, end: End, counts: TryCounts) -> Ruling:
@@ -195,14 +195,14 @@ class Outcomes:
         assert task is not None
         attempt_id = journal.last_attempt(task.id)
         if cut.whole_at is None:
-            journal.end_attempt(attempt_id, Outcome.FREE, error="cut off")
-            journal.try_later(task.id, "", tries=task.tries, frees=task.frees, next_at=0.0, maybe_twice=False)
+            journal.end_attempt(attempt_id, Outcome.REFUNDED, error="cut off")
+            journal.try_later(task.id, "", tries=task.tries, refunds=task.refunds, next_at=0.0, maybe_twice=False)
             return
         finding = Finding(Outcome.IN_DOUBT, "cut off after the whole photo was sent")
         journal.end_attempt(attempt_id, Outcome.IN_DOUBT, error=finding.reason)
         since = cut.whole_at if rules.can_ask else journal.clock()
         step = step_after(finding, rules, tries=task.tries, doubted=True, now=since, chance=0.0, costs=False)
-        self._apply(journal, task, step, frees=task.frees)
+        self._apply(journal, task, step, refunds=task.refunds)
 
     def answered(
         self,
@@ -249,7 +249,7 @@ class Outcomes:
                 task.id,
                 f"{address} does not have it" if rules.can_ask else "",
                 tries=counts.tries,
-                frees=counts.frees,
+                refunds=counts.refunds,
                 next_at=journal.clock() + wait,
                 maybe_twice=not rules.can_ask and rules.resend == "allowed",
             )
@@ -287,12 +287,13 @@ class Outcomes:
     ) -> None:
         """The server has it: what follows from that in the same transaction."""
         upstream = self._queue.upstream_of(task.album_id)
-        owed = Owed.PLACE if upstream is not None and upstream.target.keeps_albums and remote_id else Owed.NOTHING
-        journal.settle_task(task.id, state, tries=tries, remote_id=remote_id, url=url, owed=owed)
+        keeps = upstream is not None and upstream.target.keeps_albums and bool(remote_id)
+        membership = Membership.PENDING if keeps else Membership.SETTLED
+        journal.settle_task(task.id, state, tries=tries, remote_id=remote_id, url=url, membership=membership)
         if task.sidecar_path is not None:
             journal.sidecar_left(task.id)
 
-    def _apply(self, journal: Journal, task: Task, step: Step, *, frees: int, is_held: bool = False) -> None:
+    def _apply(self, journal: Journal, task: Task, step: Step, *, refunds: int, is_held: bool = False) -> None:
         """Bring a task from ``sending`` to where a step says, and owe the user a notice if its album settles."""
         match step.state:
             case State.PENDING:
@@ -300,7 +301,7 @@ class Outcomes:
                     task.id,
                     step.reason,
                     tries=step.tries,
-                    frees=frees,
+                    refunds=refunds,
                     next_at=step.next_at,
                     maybe_twice=step.maybe_twice,
                     is_held=is_held,

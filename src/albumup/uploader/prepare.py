@@ -21,7 +21,7 @@ from albumup.journal import copies, framing
 from albumup.journal.journal import Journal, LostTask
 from albumup.journal.naming import Folder
 from albumup.journal.rows import Body, Framed, Task
-from albumup.journal.states import Prepared
+from albumup.journal.states import Stage
 from albumup.targets.base import Photo
 from albumup.targets.bodies import Reading, body_of, photo_of
 from albumup.uploader.queue import ENOUGH
@@ -245,7 +245,7 @@ class Preparer:
         photo = photo_of(task, reading.pins, reading.digests, reading.taken, target)
         name = _name(journal, upstream, task, target.filename(photo), reading.digests["sha256"])
         body = body_of(task, reading, target, name, upstream.definition, photo)
-        then = Prepared.UNASKED if target.asks_first else Prepared.READY
+        then = Stage.UNASKED if target.asks_first else Stage.READY
         photo = Photo(photo.values, photo.mime, photo.digests, photo.clip_id, photo.sidecar, name)
         return Framed(task, body, name, then), photo
 

@@ -266,8 +266,8 @@ class Queue:
         self.decide(upstream.broke(task.id, self._now()))
 
     def decide(self, decided: Verdicts) -> None:
-        for task_id, free in decided:
-            self._undecided.pop(task_id)(free)
+        for task_id, refunded in decided:
+            self._undecided.pop(task_id)(refunded)
 
     def close(self, upstream: Upstream, closing: Closing) -> None:
         upstream.closing = upstream.closing or closing

@@ -69,7 +69,7 @@ class Run:
         drop_copies([copy], self.options.spool_folder)
 
     def is_sending(self) -> bool:
-        """Is anything being read, asked about or sent that an album will be owed soon?"""
+        """Is anything being read, asked about or sent that belongs into an album soon?"""
         upstreams = self.queue.upstreams.values()
         is_reserved = any(upstream.reserved and upstream.closing is None for upstream in upstreams)
         return self.is_preparing or bool(self.asking) or is_reserved or self.queue.is_busy()

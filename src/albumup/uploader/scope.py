@@ -10,7 +10,7 @@ from albumup.helpers import Work
 from albumup.journal import framing, pauses, runs
 from albumup.journal.journal import Journal
 from albumup.journal.rows import CutOff
-from albumup.journal.states import DONE, WANTING, State
+from albumup.journal.states import DONE, GOING, WANTING, State
 from albumup.retry import LONGEST_ASKED_WAIT, LONGEST_WAIT, Rules
 from albumup.targets.base import Target
 from albumup.uploader.breaker import CRON_PHOTOS, Breaker
@@ -214,8 +214,8 @@ class Scope:
             asking = runs.asked_about(journal, album_id)
             settled = tally.count(*_SETTLED) - asking[0], tally.size(*_SETTLED) - asking[1]
             before = self._settled_before.setdefault(album_id, settled)
-            total += tally.count(State.PENDING, State.SENDING) + asking[0] + settled[0] - before[0]
-            total_bytes += tally.size(State.PENDING, State.SENDING) + asking[1] + settled[1] - before[1]
+            total += tally.count(*GOING) + asking[0] + settled[0] - before[0]
+            total_bytes += tally.size(*GOING) + asking[1] + settled[1] - before[1]
             row = runs.unprepared(journal, album_id)
             unprepared += row[0]
             spool_left += row[1]
@@ -259,7 +259,7 @@ class Scope:
         if not is_open:
             return False
         keeps = upstream.target.keeps_albums and upstream.albums_closing is None
-        if keeps and (journal.owed_count(album_id, 1) or runs.owes_share(journal, album_id)):
+        if keeps and (journal.members_pending_count(album_id, 1) or runs.is_share_pending(journal, album_id)):
             return True
         if journal.unasked_count(album_id, 1) or journal.unpaired(album_id, 1):
             return True

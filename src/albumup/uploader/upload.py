@@ -13,7 +13,7 @@ from albumup.helpers import Work
 from albumup.journal.journal import LostTask
 from albumup.journal.rows import Body, Task
 from albumup.photos.source import AnotherVolume, Source, SourceChanged, SourceGone
-from albumup.retry import ACCEPTED, MOST_FREES, Circumstances, Finding, Health, Outcome, health_of, outcome_of
+from albumup.retry import ACCEPTED, MOST_REFUNDS, Circumstances, Finding, Health, Outcome, health_of, outcome_of
 from albumup.targets.base import Photo, Target
 from albumup.targets.bodies import head_of, photo_of, request_of
 from albumup.transfer import Fault, Request, Sent
@@ -121,7 +121,7 @@ class Uploader:
             if error.exit_code != 4:
                 raise
             run.judge.close_upstream(upstream, error)
-            self._ending.finish(one, End(Finding(Outcome.FREE, ""), None, attempt.began, 0.0))
+            self._ending.finish(one, End(Finding(Outcome.REFUNDED, ""), None, attempt.began, 0.0))
         except LostTask:
             run.queue.end(upstream, task)
             run.queue.release(upstream, task)
@@ -220,7 +220,7 @@ class Uploader:
         one.attempt.begin()
         if one.may_be_there:
             finding = Finding(Outcome.IN_DOUBT, f"{_TOUCHED} ({fault})")
-            self._ending.finish(one, End(finding, None, one.attempt.began, self._run.world.chance(), is_free=True))
+            self._ending.finish(one, End(finding, None, one.attempt.began, self._run.world.chance(), is_refunded=True))
             return
         if one.body.spool:  # the copy; opening it again finds the way on
             self._ending.once_more(one, f"its copy could not be sent: {fault}")
@@ -245,7 +245,7 @@ class Uploader:
             """The bytes are the journaled ones, and the journal knows, durably, that their end is to leave."""
             if not (at_once and payload.source.is_kept):  # that was looked at just now, and its bytes are in hand
                 await payload.check()
-            if payload.source.touched and task.frees < MOST_FREES:
+            if payload.source.touched and task.refunds < MOST_REFUNDS:
                 attempt.begin()
                 raise _Touched
             await attempt.end_leaves()
@@ -289,13 +289,13 @@ class Uploader:
         chance = run.world.chance()
         if is_line and is_fine:
             end = partial(End, finding, sent, attempt.began, chance, is_well=is_well)
-            run.queue.broke(upstream, task, lambda free: self._ending.finish(one, end(is_free=free)))
+            run.queue.broke(upstream, task, lambda refunded: self._ending.finish(one, end(is_refunded=refunded)))
             return
         if is_line:
             run.judge.unwell(upstream, finding.reason, task_id=task.id)
         run.judge.judge(upstream, task, finding)
-        is_free = sent.fault is Fault.CUT or is_line or finding.is_free
-        self._ending.finish(one, End(finding, sent, attempt.began, chance, is_free, is_well))
+        is_refunded = sent.fault is Fault.CUT or is_line or finding.is_refunded
+        self._ending.finish(one, End(finding, sent, attempt.began, chance, is_refunded, is_well))
         if finding.outcome not in ACCEPTED:
             await run.commits.flush()  # before anything else is sent there: it may be sick
 

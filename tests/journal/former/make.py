@@ -1,11 +1,13 @@
 """Makes a journal as a kill leaves it, with a task in every state, by the albumup of the interpreter that runs this.
 
-    cd ../older && uv run python ../albumup/tests/journal/former/make.py version5.sql.gz
+    cd ../older && uv run python ../albumup/tests/journal/former/make.py version7.sql.gz
 
 The real command is run against servers that fail as they are told, and killed. A later run would settle what an earlier
 one left: so each album is written down when its command was killed, and put back at the end. The result is an SQL dump
 of the journal, with two tables beside it: the files it is about, and what the Immich server had. Paths in it begin with
 @HOME@, addresses are @CLUB@ and so on.
+
+It names columns as this version does: one that has other names is asked by the make.py of its own time.
 """
 
 from __future__ import annotations
@@ -159,7 +161,7 @@ def edge(making: Making) -> None:
     """One whose fault it was is not told yet, because another is under way."""
     making.files("edge", "held.jpg", "stalled.jpg")
     making.rules |= {"held.jpg": (photo, answer(500)), "stalled.jpg": (photo, stall)}
-    making.push_until(lambda: making.count("edge", "prepared = 5"), "edge", "club", "--retries", "0", "--jobs", "2")
+    making.push_until(lambda: making.count("edge", "stage = 5"), "edge", "club", "--retries", "0", "--jobs", "2")
 
 
 def once(making: Making) -> None:
@@ -217,7 +219,7 @@ def live(making: Making) -> None:
     halves("F", "jpg", "mov")
     server.fault("POST", "/api/assets$", "status", times=None, skip=1, status=418)
     making.push("live", "home", "--retries", "0", code=3)
-    assert making.count("live", "owed = 3") == making.count("live", "state = 'failed'") == 1
+    assert making.count("live", "membership = 3") == making.count("live", "state = 'failed'") == 1
     server.tell("clear_faults")
     halves("A", "mov")
     halves("E", "jpg", "mov")
@@ -225,19 +227,19 @@ def live(making: Making) -> None:
     making.put("live", "S.xmp", b"<x:xmpmeta/>")
     server.tell("hold", method="POST", path="/api/assets$")
     making.push_until(
-        lambda: making.count("live", "prepared = 3") and making.count("live", "state = 'sending'") == 2,
+        lambda: making.count("live", "stage = 3") and making.count("live", "state = 'sending'") == 2,
         "live", "home", "--jobs", "2",
     )  # fmt: skip
     assert making.count("live", "alone = 1") == 1
 
 
 def owing(making: Making) -> None:
-    """The server's album is owed a photo, and the user a share link."""
+    """A photo is to be put into the server's album, and a share link to be made."""
     server = making.immich
     making.files("owing", "place.jpg")
     server.fault("PUT", "/api/albums/[^/]+/assets$", "status", times=None, status=503)
     server.fault("POST", "/api/shared-links$", "status", times=None, status=503)
-    making.push_until(lambda: making.count("owing", "owed = 1"), "owing", "home", "--share")
+    making.push_until(lambda: making.count("owing", "membership = 1"), "owing", "home", "--share")
     server.tell("clear_faults")
 
 
@@ -250,7 +252,7 @@ def asked(making: Making) -> None:
     making.push_until(lambda: making.count("doubts", "ask_at not null") == 2, "doubts", "home", "--jobs", "1")
     server.tell("hold", method="POST", path="/api/assets/bulk-upload-check$")
     making.files("asked", "unasked.jpg")
-    making.push_until(lambda: making.count("asked", "prepared = 2"), "asked", "home")
+    making.push_until(lambda: making.count("asked", "stage = 2"), "asked", "home")
 
 
 def dump(making: Making, assets: list[dict[str, Any]], placed: set[str], to: Path) -> None:
@@ -286,9 +288,9 @@ def main() -> None:
         making.home.sql(
             "update notice set delivered = null where album_id in (select id from album where name = 'once')"
         )
-        making.home.sql("update task set prepared = 0 where id = (select task.id from task join photo on"
+        making.home.sql("update task set stage = 0 where id = (select task.id from task join photo on"
                         " photo.id = photo_id where cast(path as text) like '%waiting-2.jpg')")  # fmt: skip
-        making.home.sql("delete from body where task_id in (select id from task where prepared = 0)")
+        making.home.sql("delete from body where task_id in (select id from task where stage = 0)")
         dump(making, assets, {one for album in albums for one in album["assets"]}, Path(sys.argv[1]))
         making.home.close()
         making.immich.close()

@@ -1,0 +1,157 @@
+"""The statements that bring tasks a step on, made from the tables of steps; and conditions that several of them share.
+
+None is made of a step that the tables do not have: importing this would fail.
+"""
+
+from __future__ import annotations
+
+from albumup.journal.states import (
+    DONE,
+    WANTING,
+    Membership,
+    Stage,
+    State,
+    Together,
+    change,
+    is_asking,
+    is_in,
+    is_open,
+    step,
+    waits_at,
+)
+
+# States.
+
+
+def _move(state: State) -> tuple[str, str]:
+    sets, allowed = step(state)
+    return f"update task set {sets}, reason = ?, updated = ?", f" where id = ? and {allowed}"
+
+
+MOVE = {state: _move(state) for state in State}
+"""The two halves of a step's statement; other columns that change with it go between them."""
+
+START = "{}, attempts = attempts + 1{}{}".format(
+    *MOVE[State.SENDING],
+    f" and {is_in(Stage.READY)} and exists (select 1 from body where task_id = task.id and boundary = ?)",
+)
+
+IS_ASKING = is_asking()
+
+# Stages.
+
+IS_UNREAD, IS_READY, IS_UNASKED, IS_UNPAIRED = (
+    waits_at(stage, "task") for stage in (Stage.UNREAD, Stage.READY, Stage.UNASKED, Stage.UNPAIRED)
+)
+AT_READY = is_in(Stage.READY, table="task")
+IS_UNHELD = f"task.state = 'pending' and not {is_in(Stage.HELD, table='task')}"
+_PENDING = "id = ? and state = 'pending'"
+_UNFRAMED = (Stage.UNREAD, Stage.STALE)
+FRAMED = {
+    stage: change(
+        stage,
+        *_UNFRAMED,
+        also="sent_as = ?, updated = ?",
+        where=f"{_PENDING} and size = ?",
+    )
+    for stage in (Stage.READY, Stage.UNASKED)
+}
+"""A task gets its body; its photo is as large as the journal has it."""
+FRAMED_AND_SIZE = {
+    stage: change(
+        stage,
+        *_UNFRAMED,
+        also="sent_as = ?, updated = ?, size = ?",
+        where=_PENDING,
+    )
+    for stage in (Stage.READY, Stage.UNASKED)
+}
+"""The same of a photo that has another size now."""
+ASKED = change(Stage.READY, Stage.UNASKED, where=f"{_PENDING} and clip_id is null")
+ASKED_STILL = change(Stage.UNPAIRED, Stage.UNASKED, where=_PENDING)
+PAIRED = change(Stage.READY, Stage.UNPAIRED, also="alone = ?", where=_PENDING)
+PAIR_AGAIN = change(
+    Stage.UNPAIRED,
+    Stage.READY,
+    also=f"alone = {Together.BY_SENDING:d}",
+    where=f"id = ? and alone = {Together.NOT_YET:d}",
+)
+HOLD = change(Stage.HELD, Stage.READY)
+UNHOLD = change(Stage.READY, Stage.HELD, also="maybe_twice = max(maybe_twice, ?)")
+MAKE_STALE = change(Stage.STALE, Stage.READY, where=_PENDING)
+DEFINE = change(
+    Stage.STALE,
+    *(Stage.READY, Stage.UNASKED, Stage.UNPAIRED),
+    where="state = 'pending' and album_id in (select id from album where target_id = ?)"
+    " and (select definition_id from body where task_id = task.id) is not ?",
+)
+"""Its target has another definition now than the one that the task was framed under."""
+START_AFRESH = change(
+    Stage.UNREAD,
+    also="tries = 0, refunds = 0, next_at = 0, maybe_twice = maybe_twice and exists"
+    " (select 1 from attempt where task_id = task.id and outcome = 'in_doubt')",
+    where=_PENDING,
+)
+READ_AGAIN = change(
+    Stage.UNREAD,
+    where="id = ? and not exists (select 1 from body where task_id = task.id and spool is not null)",
+)
+
+# Memberships.
+
+_STILL_IS_DONE = is_in(*DONE, table="still")
+_HAS_STILL = (
+    f"exists (select 1 from task still where still.clip_id = task.id and"
+    f" ((still.alone = {Together.JOINED:d} and {_STILL_IS_DONE})"
+    f" or (still.alone = {Together.BY_SENDING:d} and (still.state = 'uploaded'"
+    " or (still.state = 'duplicate' and task.state = 'duplicate'))){}))"
+)
+"""A clip whose still is there with it; into the gap goes what else counts."""
+_IS_PARTED = (
+    f"({_STILL_IS_DONE} and still.remote_id not null and (still.alone = {Together.NOT_YET:d}"
+    f" or (still.alone = {Together.BY_SENDING:d} and still.state = 'duplicate'"
+    " and {0}.state = 'uploaded')))"
+)
+"""A still that was there before its clip, and is to be joined to it."""
+STILL_IS_OPEN, CLIP_IS_OPEN = is_open("still"), is_open("clip")
+MAY_BE_ONE = _HAS_STILL.format(f" or {STILL_IS_OPEN} or {_IS_PARTED.format('task')}")
+IS_PARTED_CLIP = (
+    f"{is_in(Membership.PENDING, table='clip')} and clip.remote_id not null and {_IS_PARTED.format('clip')}"
+)
+IS_TO_BE_PLACED = is_in(Membership.PENDING, table="task")
+_OF_CLIP = "id = (select clip_id from task where id = ?)"
+_IN_ALBUM = "album_id = ?"
+TO_PLACE = change(Membership.PENDING, Membership.SETTLED)
+TO_PLACE_AGAIN = change(Membership.PENDING)
+TO_PLACE_CLIP = change(
+    Membership.PENDING,
+    Membership.SETTLED,
+    where=f"state = 'uploaded' and remote_id not null and {_OF_CLIP}",
+)
+REST_CLIPS = change(
+    Membership.WAITING,
+    Membership.PENDING,
+    where="album_id = ? and exists (select 1 from task still where still.clip_id = task.id"
+    f" and {is_in(*WANTING - {State.MISSING}, table='still')} and still.ask_at is null)",
+)
+WAKE_CLIP = change(Membership.PENDING, Membership.WAITING, where=_OF_CLIP)
+DROP_CLIPS = change(
+    Membership.SETTLED,
+    Membership.PENDING,
+    where=f"album_id = ? and {_HAS_STILL.format('')}",
+)
+CANCEL = change(Membership.SETTLED, Membership.PENDING, Membership.WAITING, where=_IN_ALBUM)
+PLACE_ALL = change(
+    Membership.PENDING,
+    where=f"album_id = ? and {is_in(*DONE)} and remote_id is not null",
+)
+PLACE_CLIPS_AGAIN = change(
+    Membership.PENDING,
+    *(Membership.SETTLED, Membership.REFUSED),
+    where="remote_id not null and id in"
+    f" (select clip_id from task where album_id = ? and alone = {Together.REFUSED:d})",
+)
+PLACE_AGAIN = change(Membership.PENDING, Membership.REFUSED, where=_IN_ALBUM)
+JOIN_AGAIN = f"update task set alone = {Together.NOT_YET:d} where album_id = ? and alone = {Together.REFUSED:d}"
+PLACED = change(Membership.SETTLED, Membership.PENDING, also="reason = ?")
+NOT_PLACED = change(Membership.REFUSED, Membership.PENDING, also="reason = ?")
