@@ -1,9 +1,8 @@
-"""What a server's answer says in its own words, and whether its JSON says no: for answers whose form nobody described.
+"""Finds the server's message in an answer, and whether its JSON says no, where no rule describes the answer.
 
-The shapes are those of the field: RFC 9457 (problem+json), JSON:API, JSend, the lists of FastAPI and
-Django REST, the maps of fields of Laravel and Rails, ``error.message`` of Chevereto and Google, ``error``
-beside ``message`` of Spring and NestJS, ``files[0].error`` of jQuery File Upload, XML as S3 and WebDAV
-have it, a page's title, or a line of text.
+Known shapes: RFC 9457 (problem+json), JSON:API, JSend, the lists of FastAPI and Django REST, the maps of fields of
+Laravel and Rails, ``error.message`` of Chevereto and Google, ``error`` beside ``message`` of Spring and NestJS,
+``files[0].error`` of jQuery File Upload, XML of S3 and WebDAV, a page's title, a line of text.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ from albumup.transfer import Answer
 _MESSAGES = (
     "message", "error_description", "error_message", "errorMessage", "detail", "msg", "reason", "description", "title",
 )  # fmt: skip
-"""Where words for people are, the best first."""
+"""Keys of messages for people, the best first."""
 _WITHIN = ("files", "file", "data", "result", "results", "response", "upload", "uploads", "image", "images", "0")
-"""Where the answer about one file may lie in the answer to a form."""
+"""Keys below which an answer to a form may describe the one file."""
 _STATES = ("status", "stat", "state", "result")
 _CODES = ("statuscode", "status_code", "code")
 _NO = frozenset({"error", "err", "fail", "failed", "failure"})
 _EMPTY = frozenset({"", "0", "false", "none", "null", "ok"})
-"""Texts that an ``error`` holds where there is none."""
+"""Values of ``error`` that mean no error."""
 _SUCCESSES = ("success", "issuccess", "is_success", "succeeded", "ok")
 _XML_NO = re.compile(
     r"""\s*(?:<\?xml\b[^<>]*>\s*)?<(?:[\w-]+:)?(?:(error|errors|fault)\b"""
@@ -36,13 +35,13 @@ _XML_NO = re.compile(
 )
 """XML whose outermost element says no: S3's, and ``<rsp stat="fail">`` of Flickr and Piwigo."""
 _MOST_TRIED = 20
-"""Places in a text at which JSON may begin."""
+"""The most places in a text at which JSON is looked for."""
 _DEPTH = 5
 _MOST_PARTS = 5
 # Bounded, and never past the next tag's start: hostile text must not cost its length squared.
 _PAGE_WORDS = re.compile(r"<(title|h1|h2|p)\b[^<>]*>(.{0,1000}?)</\1\s*>", re.IGNORECASE | re.DOTALL)
 _PAGE_START = 16 << 10
-"""Characters of a page that are looked at."""
+"""The most characters of a page that are searched."""
 _NO_LETTERS = re.compile(r"[\W\d_]+")
 _XML_MESSAGE = re.compile(r"<((?:[\w-]+:)?message)\b[^<>]*>([^<]+)</\1\s*>", re.IGNORECASE)
 _CODE = re.compile(r"<(script|style)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
@@ -51,9 +50,9 @@ _BINARY = ("image/", "video/", "audio/", "font/", "application/octet-stream")
 
 
 def json_in(answer: Answer) -> Any:
-    """The JSON value that an answer holds, whatever its type says; None if it is none, or cannot be read."""
+    """The JSON value of an answer, whatever its Content-Type says; None if it is not JSON."""
     text = (answer.text or "").lstrip("\ufeff")
-    try:  # nearly all, in a tenth of the time; NaN and halves of pairs it does not take
+    try:  # reads nearly all, in a tenth of the time; it refuses NaN and lone surrogates
         return msgspec.json.decode(text)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         pass
@@ -64,9 +63,9 @@ def json_in(answer: Answer) -> Any:
 
 
 def no_of(answer: Answer, said: Any) -> str:
-    """The part of an answer that says no, for people; "" if none does. ``said``: its JSON, if it is that.
+    """The part of an answer that says no, for people; "" if none does. ``said``: its JSON, if it is JSON.
 
-    JSON is also looked for between warnings that PHP prints, or in a script's call; and XML has a "no" of its own.
+    JSON is also looked for between warnings that PHP prints, and in a script's call. XML says no in its own way.
     """
     if said is not None:
         return no_in(said)
@@ -77,7 +76,7 @@ def no_of(answer: Answer, said: Any) -> str:
 
 
 def _json_within(text: str) -> Iterator[Any]:
-    """The JSON objects in a text that is none itself."""
+    """The JSON objects within a text that is not JSON itself."""
     decoder, at = json.JSONDecoder(), -1
     for _ in range(_MOST_TRIED):
         if (at := text.find("{", at + 1)) < 0:
@@ -93,13 +92,13 @@ def _json_within(text: str) -> Iterator[Any]:
 def no_in(said: Any) -> str:
     """The part of a JSON answer that says no, for people (``success = false``); "" if none does.
 
-    Looked at are the value itself and what it says of the one file: ``success`` and ``ok``, ``error`` and ``errors``,
-    ``status``, in capitals (ASP.NET's ``Success``) or not.
+    The keys ``success``, ``ok``, ``error``, ``errors`` and ``status`` count, in the value itself and in its part about
+    the file, in any case (ASP.NET writes ``Success``).
     """
     if said is False:
         return "false"
     if type(said) is dict and "".join(said).islower() and _KEYS.isdisjoint(said):
-        return ""  # most say nothing of how it went
+        return ""  # the common case: no key tells how it went
     for part in _parts_of(said):
         if found := _no_of(part):
             return found
@@ -107,7 +106,7 @@ def no_in(said: Any) -> str:
 
 
 def _parts_of(said: Any) -> Iterator[dict[str, Any]]:
-    """The objects that may say how it went: the outermost, and those of a file within."""
+    """The objects that may tell how it went: the outermost, and those about a file below it."""
     outer = said if isinstance(said, list) else [said]
     for one in outer[:_MOST_PARTS]:
         if not isinstance(one, dict):
@@ -120,7 +119,7 @@ def _parts_of(said: Any) -> Iterator[dict[str, Any]]:
 
 
 def _folded(part: dict[str, Any]) -> dict[str, Any]:
-    """The same with its keys in small letters; of two that differ in that alone, the one that is so already."""
+    """The object with its keys in lower case; where two keys collide, the one in lower case wins."""
     if "".join(part).islower():
         return part
     return {key.lower(): value for key, value in part.items()} | part
@@ -154,7 +153,7 @@ def _no_of(part: dict[str, Any]) -> str:
 
 
 def _is_empty(value: Any) -> bool:
-    """Whether an ``error`` says that there is none."""
+    """Does the value of ``error`` mean no error?"""
     if isinstance(value, str):
         return value.strip().lower() in _EMPTY
     if isinstance(value, dict):
@@ -165,9 +164,9 @@ def _is_empty(value: Any) -> bool:
 
 
 def words_of(answer: Answer, said: Any) -> str:
-    """The server's own words for people, on one line, as long as they are; "" if there are none.
+    """The server's message for people, on one line, of any length; "" if there is none.
 
-    ``said``: its JSON. They are to be masked before they are cut, and escaped before they are shown.
+    ``said``: the answer's JSON. Mask the message before cutting it, and escape it before showing it.
     """
     if isinstance(said, dict | list | str):
         return words_in_json(said)
@@ -184,7 +183,7 @@ def words_of(answer: Answer, said: Any) -> str:
 
 
 def _words_of_page(page: str, reason: str) -> str:
-    """Its title, or what stands below where that only repeats the ``reason`` of the status line."""
+    """A page's title, or the next heading or paragraph if the title only repeats the ``reason`` of the status."""
     known = {"", _NO_LETTERS.sub("", reason).lower()}
     found = [_plain(part[2]) for part in _PAGE_WORDS.finditer(page)]
     if not any(found):
@@ -193,13 +192,13 @@ def _words_of_page(page: str, reason: str) -> str:
 
 
 def words_in_json(said: Any) -> str:
-    """The words for people in a JSON value, as above."""
+    """The messages for people in a JSON value, as in ``words_of``."""
     found = list(dict.fromkeys(" ".join(one.split()) for one in _gather(said, 0)))
     return "; ".join([one for one in found if one][:_MOST_PARTS])
 
 
 def resolved(text: str) -> str:
-    """A part of a JSON text that a pattern has found, its escapes resolved; any other text as it is."""
+    """Resolve the escapes of a text that a pattern found within JSON; other text stays as it is."""
     try:
         return str(json.loads(f'"{text}"'))
     except ValueError:
@@ -207,19 +206,19 @@ def resolved(text: str) -> str:
 
 
 def _unescaped(text: str) -> str:
-    """Text in one line, its character references resolved."""
-    import html  # with a table of 2,200 names, which most runs never need
+    """Resolve character references, and put the text on one line."""
+    import html  # it loads a table of 2,200 names, which most runs never need
 
     return " ".join(html.unescape(text).split())
 
 
 def _plain(markup: str) -> str:
-    """Text without tags, as PHP's scripts echo them around their words."""
+    """Remove tags, which PHP scripts put around their messages."""
     return _unescaped(_TAG.sub(" ", markup))
 
 
 def _gather(said: Any, depth: int) -> Iterator[str]:
-    """The words in a JSON value, the best first."""
+    """The messages in a JSON value, the best first."""
     if isinstance(said, str):
         yield said
     elif depth < _DEPTH and isinstance(said, list):
@@ -251,7 +250,7 @@ def _gather_from(said: dict[str, Any], depth: int) -> Iterator[str]:
 
 
 def _place_of(said: dict[str, Any]) -> str:
-    """Which field a fault is about: FastAPI's ``loc``, others' ``path``, ``field`` or ``param``."""
+    """The field that an error is about: FastAPI's ``loc``, others' ``path``, ``field`` or ``param``."""
     for key in ("loc", "path", "field", "param"):
         where = said.get(key)
         if "type" not in said and "msg" not in said and "message" not in said:
@@ -264,7 +263,7 @@ def _place_of(said: dict[str, Any]) -> str:
 
 
 def _fields_of(said: Any, depth: int) -> list[str]:
-    """A map of fields to what is wrong with each: Laravel's, Rails', Django's."""
+    """The messages of a map from fields to their errors: Laravel's, Rails', Django's."""
     if not isinstance(said, dict) or depth >= _DEPTH:
         return []
     faults = [(key, value) for key, value in said.items() if isinstance(value, list | str) and value]

@@ -1,8 +1,8 @@
-"""What a target owes: the one interface between the engine and a kind of server.
+"""The interface between the engine and a kind of server.
 
-A target describes its form, reads answers, and says what it can be asked. It never touches the journal or a socket: the
-engine journals, :mod:`albumup.transfer` sends. One instance serves all uploads, so it keeps no state but what
-``close`` ends. docs/adding-a-target.md walks through one.
+A target describes its form, reads answers, and says which questions its server answers. It never touches the journal or
+a socket: the engine journals, :mod:`albumup.transfer` sends. One instance serves all uploads, so its only state is what
+``close`` ends. docs/adding-a-target.md walks through an example.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ if TYPE_CHECKING:
 
 
 BUILT_IN = "built in"
-"""Stands for the built-in inbox where others have a kind and a definition."""
+"""The built-in inbox's stand-in for a kind and a fingerprint."""
 
 
 class Target(ABC):
@@ -78,47 +78,47 @@ class Target(ABC):
 
     kind: ClassVar[str]
     settings_type: ClassVar[type[CommonSettings]]
-    """What may stand in its table of the config."""
+    """The keys of its table in the config."""
     can_ask: ClassVar[bool] = False
-    """``ask`` works: what is in doubt can be asked about, and ``verify`` can prove what is there."""
+    """``ask`` works: doubts can be settled by asking, and ``verify`` can prove what the server has."""
     asks_first: ClassVar[bool] = False
-    """Each photo is asked about before it is sent: what is there, or will not be taken, is not sent."""
+    """The server is asked about each photo first, and is not sent those that it has or will not take."""
     keeps_albums: ClassVar[bool] = False
-    """Albums are things of their own there, to be found or made, and filled with what is stored."""
+    """Albums are objects on the server: they are found or made, then stored photos are put into them."""
     can_share: ClassVar[bool] = False
     """``share_link`` works."""
     pairs_live: ClassVar[bool] = False
-    """The still and the clip of a live photo go as one: the clip first, then the still with ``clip_id``."""
+    """Live photos are sent as pairs: the clip first, then the still with ``clip_id``."""
     lists_types: ClassVar[bool] = False
     """``suffixes`` works: the server says which files it takes."""
     takes_sidecars: ClassVar[bool] = False
-    """XMP files go along with the photo they lie beside."""
+    """A photo is sent together with the XMP file beside it."""
     overwrites_by_name: ClassVar[bool] = True
-    """The server may overwrite by name, so the names put into a folder there are made unique."""
+    """The server may overwrite by name, so the names sent into one folder are made unique."""
     removal: ClassVar[str] = "delete it there, for albumup deletes nothing"
-    """How a photo is removed that ``target try`` sent."""
+    """How to remove a photo that ``target try`` sent."""
     is_local: ClassVar[bool] = False
-    """It is this computer, not a server: screens say "copied to", and nothing is ever safe to erase."""
+    """The target is this computer: screens say "copied to", and nothing is ever safe to erase."""
 
     def __init__(self, name: str, settings: CommonSettings, token: str | None, where: str) -> None:
         self.name = name
         self.settings = settings
         self.token = token
         self.where = where
-        """The config file and table, or the option, that defines it: named in what is said about it."""
+        """The config file and table, or the option, that defines the target: messages name it."""
 
     def key(self, *keys: str) -> str:
-        """A key of its table in full, for messages."""
+        """The full name of a key in the target's table, for messages."""
         return place_of(self.where, *keys)
 
     @property
     def title(self) -> str:
-        """What screens call it: its name, or the URL of one that --url describes."""
+        """The target's name on screens: its name, or its URL if --url defines it."""
         return self.settings.url if self.where == OPTIONS else self.name
 
     @property
     def address(self) -> str:
-        """Where it is, for the screen: the host name, the URL of what --url describes, or a folder."""
+        """The target's place, for screens: a host name, the URL if --url defines it, or a folder."""
         from urllib.parse import urlsplit
 
         if self.where == OPTIONS:
@@ -127,12 +127,12 @@ class Target(ABC):
 
     @property
     def fingerprint(self) -> str:
-        """Of its definition, all that goes into request and body: while it stays, bodies need not be framed anew."""
+        """A digest of all settings that go into request and body: while it is the same, framed bodies stay valid."""
         return fingerprint(self.kind, self.settings)
 
     @property
     def kept(self) -> str:
-        """Its definition as the journal keeps it; no token is in it."""
+        """The definition as the journal keeps it, without the token."""
         return kept(self.kind, self.settings, self.where)
 
     @property
@@ -140,30 +140,30 @@ class Target(ABC):
         return Peer(self.settings.timeout, self.settings.ca_file)
 
     def shares_folder(self, album: str) -> bool:  # noqa: ARG002 - albums are apart on most servers
-        """The album lies in one folder with all others there, as far as can be told."""
+        """True if this album and all others seem to share one folder on the server."""
         return False
 
     def puts_into(self, album: str) -> str:
-        """What tells the folder that an album's photos are put into from others, on this server and elsewhere."""
+        """A key that identifies the folder of an album's photos, among all folders on all servers."""
         return json.dumps([self.kind, self.settings.url, album])
 
     @property
     def digests(self) -> Collection[str]:
-        """The digests its form or its questions name; SHA-256 is always made."""
+        """The digests that the form or the questions need; SHA-256 is always computed."""
         return ("sha256",)
 
     @property
     def dates(self) -> bool:
-        """True if its form names the capture date."""
+        """True if the form names the capture date."""
         return False
 
     @property
     def times(self) -> bool:
-        """True if its form may name the modification time: to work that out takes as long as all other values."""
+        """True if the form may name the modification time, which takes as long to compute as all other values."""
         return True
 
     def authorization(self) -> list[tuple[str, str]]:
-        """The headers that carry the token; never journaled, never shown."""
+        """The headers that carry the token; they are never journaled or shown."""
         auth = self.settings.auth or ("bearer" if self.token else "none")
         if auth == "none" or not self.token:
             return []
@@ -175,9 +175,9 @@ class Target(ABC):
         return [("Authorization", f"Bearer {self.token}")]
 
     def masked(self, text: str) -> str:
-        """``text`` without the token, in whatever form a server may echo it (:mod:`albumup.targets.masking`).
+        """Mask the token in ``text``, in any form that a server may echo (:mod:`albumup.targets.masking`).
 
-        To be called before anything is cut off the text.
+        Call this before cutting the text.
         """
         return self._mask.sub("********", text) if self.token else text
 
@@ -186,16 +186,15 @@ class Target(ABC):
         return mask_for(self.token or "", self.authorization(), self.settings.user or "")
 
     def own_words(self, answer: Answer) -> str:
-        """What the server, or a proxy in front of it, says for people, masked, on one line; "" if nothing."""
+        """The message of the server, or of a proxy in front of it, masked, on one line; "" if there is none."""
         return words_in(self.masked(words_of(answer, json_in(answer))))
 
     def success_keys(self, status: int) -> Collection[str]:  # noqa: ARG002 - most kinds know their server's answers
-        """The keys of its table that would make an answer with this status a success: named when it is taken for a
-        stranger's."""
+        """The config keys that could make an answer with this status a success, for the message that rejects it."""
         return ()
 
     def http(self, timeout: float | None = None) -> Http:
-        """For requests that are not photos. ``timeout``: seconds of silence, if less than usual."""
+        """An ``Http`` for requests other than photos. ``timeout``: seconds of silence, if shorter than usual."""
         from albumup.transfer.http import Http
 
         peer = self.peer
@@ -204,27 +203,27 @@ class Target(ABC):
         return Http(peer, self.authorization())
 
     def ping(self, http: Http, url: str | None) -> Sent:
-        """Ask something without a photo: is anybody there? ``url``: where the last photo was sent, if one was."""
+        """Ask whether the server is there, without a photo. ``url``: where the last photo was sent, if one was."""
         if url is None:
             fixed, brace, _ = self.settings.url.partition("{")
             url = fixed.rpartition("/")[0] + "/" if brace else fixed
         return http.call("OPTIONS", url)
 
     def suffixes(self) -> Collection[str]:
-        """The suffixes that the server says it takes, with their dots, in lower case; none where it does not say.
+        """The suffixes that the server takes, with dots, in lower case; none where the server does not say.
 
-        It may be asked for them: a push meets a file that is neither a photo nor a video by our own table.
+        May ask the server. Called when a push meets a file that is no photo or video by our own table.
         """
         return ()
 
     @classmethod
     def recognises(cls, http: Http, url: str) -> str | None:  # noqa: ARG003 - most cannot tell
-        """The address to write into the config, if a server of this kind answers at ``url``; asked without a token."""
+        """The address to write into the config if a server of this kind answers at ``url``; needs no token."""
         return None
 
     @classmethod
     def wants_token(cls, http: Http, url: str) -> bool:  # noqa: ARG003 - most do
-        """Does a server of this kind at ``url`` want a token? Asked without one."""
+        """Does the server of this kind at ``url`` want a token? Needs no token."""
         return True
 
     @abstractmethod
@@ -233,106 +232,106 @@ class Target(ABC):
 
     @abstractmethod
     def filename(self, photo: Photo) -> str:
-        """The name it would like to send a photo as; the engine makes it safe and unique."""
+        """The file name to send for a photo; the engine makes it safe and unique."""
 
     @abstractmethod
     def request(self, photo: Photo) -> Request:
-        """Method, URL and headers to send a photo with."""
+        """Method, URL and headers of the request that carries a photo."""
 
     def names_digest(self, photo: Photo) -> bool:  # noqa: ARG002 - most do not
-        """Does a digest of the photo go before its bytes, so that the server may know it by that alone?"""
+        """Is a digest sent before the photo's bytes, by which the server may recognise the photo early?"""
         return False
 
     @abstractmethod
     def read_answer(self, answer: Answer, photo: Photo) -> Verdict:
-        """What an answer to a photo says. Pure."""
+        """Judge an answer to a photo. A pure function."""
 
     @abstractmethod
     def check(self) -> list[Check]:
-        """Prove URL, credentials and limits without uploading."""
+        """Check URL, credentials and limits without uploading."""
 
     def ask(self, http: Http, album: str, photos: Sequence[Asked]) -> list[Verdict | None]:
-        """Whether the server has these photos of an album, by their digests: STORED, or None for no.
+        """Ask by digest whether the server has these photos of an album: STORED, or None for no.
 
-        REJECTED where it will not take one, because of its type or because it is in its trash. Only where ``can_ask``.
-        Raises Unasked when there is no answer to rely on, ConfigError when the server refuses us.
+        REJECTED if the server will not take a photo, for its type or because it is in the trash. Only where
+        ``can_ask``. Raises Unasked without a reliable answer, ConfigError when the server refuses us.
         """
         raise NotImplementedError
 
     def see(self, http: Http, album: str, photo: Asked, found: Verdict) -> Seen:  # noqa: ARG002 - most cannot
-        """Look at the original of a photo that ``ask`` has ``found``: its first byte, its size. Raises as ``ask`` does.
+        """Look at the original of a photo that ``ask`` ``found``: its first byte and its size. Raises as ``ask`` does.
 
-        A "yes" after a doubt counts once this says READABLE.
+        A "yes" after a doubt counts only once this says READABLE.
         """
         return Seen(Original.UNKNOWN, f"{self.address} cannot show its originals")
 
     def read_back(self, http: Http, album: str, photo: Asked, found: Verdict) -> str:  # noqa: ARG002
-        """The SHA-256 (lower-case hex) of a photo that ``ask`` has ``found``, downloaded or read again by the server.
+        """The SHA-256 (lower-case hex) of a photo that ``ask`` ``found``, downloaded, or read again by the server.
 
-        "" where this kind of server cannot show it. Raises as ``ask`` does.
+        "" where the server does not show originals. Raises as ``ask`` does.
         """
         return ""
 
     def keeps_in(self, http: Http, folder: bytes) -> bool:  # noqa: ARG002 - most do not say
-        """Is ``folder``, the root of a receiver's store, where this server keeps what it is sent; or may it be?"""
+        """May this server store its photos in ``folder``, the root of a receiver's store?"""
         return False
 
     def find_album(self, http: Http, name: str, known_id: str | None) -> ServerAlbum | None:
-        """The album of that id, if the server still has it, else the one of that name; None: there is none.
+        """The album with id ``known_id`` if the server still has it, else the one called ``name``, else None.
 
-        Only where ``keeps_albums``. Raises as ``ask`` does; ConfigError, too, if several are called so.
+        Only where ``keeps_albums``. Raises as ``ask`` does; ConfigError, too, if several albums have that name.
         """
         raise NotImplementedError
 
     def make_album(self, http: Http, name: str) -> ServerAlbum:
-        """A new album. Raises as ``ask`` does."""
+        """Make an album. Raises as ``ask`` does."""
         raise NotImplementedError
 
     def settle_on(self, http: Http, name: str, made: ServerAlbum) -> ServerAlbum:  # noqa: ARG002
-        """The album that was just made, or the one of that name that another computer made at the same moment.
+        """Choose between the album just ``made`` and one that another computer made at the same moment.
 
-        All computers choose the same one. Raises as ``ask`` does.
+        All computers choose the same album. Raises as ``ask`` does.
         """
         return made
 
     def place(self, http: Http, album: ServerAlbum, photos: Sequence[str]) -> list[str]:
-        """Put stored photos, by their ids, into an album; "" for each that is in it then, else why not.
+        """Put stored photos, by id, into an album. For each photo, "" if it is in the album now, else the reason.
 
-        Raises as ``ask`` does; AlbumGone if the album is no more.
+        Raises as ``ask`` does; AlbumGone if the album was deleted.
         """
         raise NotImplementedError
 
     def place_again(self, http: Http, album: ServerAlbum, photos: Sequence[str]) -> bool:
-        """The same with photos that were put there before: was one of them not in it any more?"""
+        """Put photos into an album that were put there before. True if one of them was missing."""
         self.place(http, album, photos)
         return True
 
     def join(self, http: Http, still: str, clip: str) -> str:  # noqa: ARG002 - most cannot
-        """Make a live photo of two stored files, by their ids; "" when they are one, else why not. Raises as ``ask``.
+        """Make a live photo of two stored files, by id; "" on success, else the reason. Raises as ``ask`` does.
 
-        Only where ``pairs_live``: for a still that was sent while its clip had given up.
+        Only where ``pairs_live``: for a still that was sent alone because its clip had failed.
         """
         return f"{self.address} joins none that are there already"
 
     def share_link(self, http: Http, album: ServerAlbum) -> ShareLink:
-        """The album's address for people: the link it has, or a new one. Raises as ``place`` does.
+        """The album's link for people: the one it has, or a new one. Raises as ``place`` does.
 
-        What a server says of its address is no more than its word: an address that is none is not shown as one.
+        An address that the server names itself counts only if it can be one.
         """
         raise NotImplementedError
 
     def has_link(self, http: Http, url: str) -> bool:  # noqa: ARG002 - most cannot tell
-        """Does a link that ``share_link`` gave still lead anywhere? Raises as ``ask`` does."""
+        """Does a link from ``share_link`` still work? Raises as ``ask`` does."""
         return True
 
     def where_tried(self, photo: Photo, remote_id: str, url: str) -> str:  # noqa: ARG002 - most have no folders
-        """Where a photo is that ``target try`` sent, as in "look on HOST"; ``url``: its page, "" if unknown."""
+        """Where to find a photo that ``target try`` sent, as in "look on HOST"; ``url``: its page, "" if unknown."""
         if url:
             return f"on {self.address}: {url}"
         return f"on {self.address} as {remote_id}" if remote_id else f"on {self.address}"
 
-    def share(self, album: str) -> str:  # noqa: ARG002 - where there is no such thing
-        """The album's address for people as the config has it; "" where it names none. Asks nobody."""
+    def share(self, album: str) -> str:  # noqa: ARG002 - most have no such key
+        """The album's address for people from the config; "" where the config has none. Does not ask the server."""
         return ""
 
     def close(self) -> None:  # noqa: B027 - most have nothing to end
@@ -340,11 +339,11 @@ class Target(ABC):
 
 
 _DOWN = frozenset({429, 500, 502, 503, 504, *range(520, 531)})
-"""What a server, or the proxy in front of one, answers that is not well now and may be later."""
+"""Statuses of a server, or of a proxy in front of it, that is down for a while."""
 
 
 def checked(name: str, url: str, sent: Sent) -> Check:
-    """What a request that needs no more than a 2xx came to."""
+    """The check of a request for which any 2xx is good."""
     if sent.answer is None:
         return Check(name, False, f"{url}: {sent.detail or sent.fault}", is_down=sent.fault is Fault.NOT_REACHED)
     status = sent.answer.status
@@ -354,7 +353,7 @@ def checked(name: str, url: str, sent: Sent) -> Check:
 
 
 def limit_of_proxy(answer: Answer | None) -> list[Check]:
-    """What is known of the size that gets through to a server, by who says that it answers.
+    """The body size that a known proxy lets through, told by the Server header.
 
     Cloudflare takes 100 MB on its Free and Pro plans and answers 413 to more
     (developers.cloudflare.com/workers/platform/limits, "Request limits").
@@ -366,7 +365,7 @@ def limit_of_proxy(answer: Answer | None) -> list[Check]:
 
 
 def object_of(answer: Answer) -> dict[str, Any]:
-    """The JSON object of an answer; empty if it is none, or cannot be read."""
+    """The JSON object of an answer; empty if the answer holds none."""
     try:
         said = json.loads(answer.text or "")
     except (ValueError, RecursionError):
@@ -375,5 +374,5 @@ def object_of(answer: Answer) -> dict[str, Any]:
 
 
 def words_in(text: str, most: int = 300) -> str:
-    """What a server says, fit to be journaled: one line, no longer than ``most``."""
+    """A server's message in one line of at most ``most`` characters, fit for the journal."""
     return " ".join(text.split())[:most]

@@ -1,4 +1,4 @@
-"""Photo + target's form -> body: read once, digested, framed; and framed again where the head holds the token."""
+"""Makes bodies of photos and a target's form: read, digest, frame; frame again where the head holds the token."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from albumup.transfer import Request
 
 _MINUTE = timedelta(minutes=1)
 _FIRST, _LAST = (datetime(year, 1, 1, tzinfo=UTC) for year in (2, 9999))
-"""File systems keep times that the calendar does not have; a year within its ends every offset can be computed."""
+"""File systems keep times beyond the calendar's ends; every offset can be computed one year within them."""
 
 
 class Reading(Struct, frozen=True):
-    """What one pass over a source brought."""
+    """What one pass over a source found."""
 
     pins: Pins
     digests: dict[str, str]
     taken: str | None
     spool: str | None
     sidecar: bytes | None = None
-    """The XMP beside it, where it goes along."""
+    """The XMP file beside the photo, where it is sent along."""
 
 
 def read(
@@ -44,10 +44,10 @@ def read(
     spool: Callable[[], tuple[str, int]] | None,
     on_block: Callable[[int], None],
 ) -> Reading:
-    """Read a photo once: digests, pins, and its copy if it is to be spooled.
+    """Read a photo once for its digests and pins, and copy it if it is to be spooled.
 
-    ``spool`` opens a file for the copy: its name and descriptor. Raises SourceGone, SourceChanged,
-    AnotherVolume, LocalError, and whatever ``on_block`` raises to stop it.
+    ``spool`` opens a file for the copy and returns its name and descriptor. Raises SourceGone, SourceChanged,
+    AnotherVolume, LocalError, and whatever ``on_block`` raises to stop the reading.
     """
     taken = taken_of(task.path, task.mime, target, reader) if target.dates else None
     sidecar = _sidecar(task.sidecar_path) if task.sidecar_path is not None else None
@@ -65,7 +65,7 @@ def read(
 
 
 def _sidecar(path: bytes) -> bytes | None:
-    """What is in a sidecar; None if it cannot be read, is empty or too large to be one: then its photo goes alone."""
+    """A sidecar's content; None if it is unreadable, empty or too large: then the photo is sent without it."""
     try:
         with open(path, "rb") as file:
             content = file.read(MOST_SIDECAR + 1)
@@ -83,12 +83,12 @@ def reread(
     *,
     same_zone: bool,
 ) -> Reading:
-    """What an earlier reading brought, for a body that is framed anew: only what the form wants besides is read.
+    """The earlier reading of a photo whose body is framed anew, completed by what the form needs beyond it.
 
-    ``copy`` is the path of the payload's own copy, which is read instead of the photo. ``same_zone``: the target's
-    time zone is that of the earlier reading.
+    ``copy`` is the path of the spooled payload, which is read instead of the photo. ``same_zone``: the target's time
+    zone is that of the earlier reading.
 
-    Raises SourceChanged if the bytes are others now, SourceGone, AnotherVolume, LocalError, ConfigError.
+    Raises SourceChanged if the bytes differ now, SourceGone, AnotherVolume, LocalError, ConfigError.
     """
     body = task.body
     assert body is not None
@@ -116,7 +116,7 @@ def taken_of(
 
     ``copy``: the file to read instead; ``modified``: the photo's modification time (ns), where it is known.
 
-    Raises ConfigError where the file has none and the target names no fallback; SourceGone.
+    Raises ConfigError if the file has no date and the target no fallback; SourceGone.
     """
     date = reader.read(copy or path, mime).taken
     if date is None:
@@ -127,7 +127,7 @@ def taken_of(
         if target.settings.taken_fallback != "mtime":
             install = what_reads(mime)
             fallback = f'Add {target.key("taken_fallback")} = "mtime"'
-            if target.where == OPTIONS:  # none of which says that
+            if target.where == OPTIONS:  # no option sets taken_fallback
                 fallback = "Send {modified} instead of {taken}"
             raise ConfigError(
                 f"{text_of(path)!r} has no readable capture date, and a field of {target.name} wants {{taken}}",
@@ -140,24 +140,23 @@ def taken_of(
 
 
 def placed(date: datetime, zone: tzinfo | None) -> datetime:
-    """The time that a clock in a zone (None: the computer's) showed, with its offset from UTC in whole minutes.
+    """Add the offset from UTC, in whole minutes, to a clock's time in a zone (None: the computer's).
 
-    The clock's own time stays as it is, also in the hour that is left out in spring; the one that comes twice in autumn
-    is the first.
+    The clock's time stays as it is, also in the hour that spring skips. An hour that autumn repeats is the first one.
     """
     seconds = date.replace(tzinfo=UTC).timestamp() - date.replace(tzinfo=zone).timestamp()
     return date.replace(tzinfo=_offset(timedelta(seconds=seconds)))
 
 
 def _offset(distance: timedelta) -> timezone:
-    """In whole minutes: before there were time zones each town had its own, and nobody reads ``+005328``."""
+    """An offset in whole minutes: towns had odd ones before there were time zones, and nobody reads ``+005328``."""
     return timezone(_MINUTE * round(distance / _MINUTE))
 
 
 def moment_of(time_ns: int, zone: tzinfo | None) -> datetime:
     """A file's time (nanoseconds since 1970, UTC) in a zone (None: the computer's).
 
-    Beyond the years 2 to 9998 it is the first or last moment of these: a wrong clock keeps no photo back.
+    Times beyond the years 2 to 9998 become the first or last moment of these: a wrong clock must hold up no photo.
     """
     try:
         moment = datetime.fromtimestamp(time_ns // 10**9, UTC).replace(microsecond=time_ns // 1000 % 10**6)
@@ -172,7 +171,7 @@ def moment_of(time_ns: int, zone: tzinfo | None) -> datetime:
 
 
 def photo_of(task: Task, pins: Pins, digests: dict[str, str], taken: str | None, target: Target) -> Photo:
-    """What the form's templates are filled with. Times carry an offset."""
+    """The values that fill the form's templates. Times carry an offset."""
     name = text_of(os.path.basename(task.path))
     stem, suffix = os.path.splitext(name)
     values: dict[str, object] = {
@@ -205,8 +204,8 @@ def body_of(
 ) -> Body:
     """Frame the body of a photo that is sent as ``sent_as``. Raises ConfigError for a field that cannot be filled.
 
-    ``definition``: the journal's number of the target's definition. ``photo``: what ``photo_of`` makes of the reading,
-    where that is known.
+    ``definition``: the journal's number of the target's definition. ``photo``: the result of ``photo_of``, if it is
+    known already.
     """
     photo = photo or photo_of(task, reading.pins, reading.digests, reading.taken, target)
     if reading.sidecar is not photo.sidecar:
@@ -232,14 +231,14 @@ def body_of(
 
 
 def head_of(task: Task, body: Body, target: Target, photo: Photo) -> bytes:
-    """The head to send: the journaled one, or one framed now because it holds the token."""
+    """The head to send: the journaled one, or a new one if it holds the token."""
     if body.head is not None:
         return body.head
     return _frame(target.form(photo, task.sent_as or ""), body.boundary).head
 
 
 def request_of(photo: Photo, body: Body, target: Target) -> Request:
-    """What goes before a body: the target's own request, and what announces the body."""
+    """The target's request, with the headers that describe the body."""
     asked = target.request(photo)
     announced = ("Content-Type", body.content_type), ("Idempotency-Key", f'"{body.boundary}"')
     return Request(asked.method, asked.url, [*asked.headers, *announced])

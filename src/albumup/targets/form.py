@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 DIGESTS = frozenset({"sha256", "sha1", "md5"})
 _MOST_WORDS = 500
-"""Characters of a reason: the status, our words and the server's."""
+"""The most characters of a reason: the status, our words, the server's message."""
 _PLACE = re.compile("album|folder|gallery|galerie|ordner|collection|categor|event|dir|path", re.IGNORECASE)
 """Names of fields that say where a photo goes."""
 _DOWN = frozenset({429, 502, 503, 504, *range(520, 531)})
-"""What a server, or the proxy in front of one, answers to any question while it is not well."""
-_OF_US = _DOWN | {401, 403, 404, 405, 407, 408, 410, 421, 425, 507, 511}
-"""Statuses that are about us, the address, or the server: what is said besides is not about the photo."""
+"""Statuses of a server, or of a proxy in front of it, that is down."""
+_NOT_OF_PHOTO = _DOWN | {401, 403, 404, 405, 407, 408, 410, 421, 425, 507, 511}
+"""Statuses about the client, the address or the server: their text says nothing about the photo."""
 
 
 class FormTarget(Target):
-    """The config's rules, compiled once."""
+    """A server described by the config's rules, which are compiled once."""
 
     kind = "form"
     settings_type: ClassVar[type[CommonSettings]] = FormSettings
@@ -54,7 +54,7 @@ class FormTarget(Target):
             ("duplicate_text", form.duplicate_text, VerdictKind.DUPLICATE),
             ("failure_text", form.failure_text, VerdictKind.REJECTED),
         )
-        self._telling = [(rule, pattern, kind) for rule, pattern, kind in told if pattern is not None]
+        self._text_rules = [(rule, pattern, kind) for rule, pattern, kind in told if pattern is not None]
         self._names = frozenset(found for template in templates for found in template.names)
         self._secret = any("token" in template.names for _, template in self._fields)
         self._headers = [*form.headers.items(), *self.authorization()]
@@ -62,9 +62,9 @@ class FormTarget(Target):
         places = [self._url, *(template for _, template in self._fields)]
         self._names_album = any("album" in template.names for template in places)
         self._places: dict[str, str] = {}
-        """What ``puts_into`` said of each album."""
+        """Results of ``puts_into`` by album."""
         self._shared: dict[str, bool] = {}
-        """What ``shares_folder`` said of each album."""
+        """Results of ``shares_folder`` by album."""
 
     def shares_folder(self, album: str) -> bool:
         is_shared = self._shared.get(album)
@@ -73,7 +73,7 @@ class FormTarget(Target):
         return is_shared
 
     def puts_into(self, album: str) -> str:
-        """By the address, and by the fields that say where it goes."""
+        """A key made of the address and of the fields that say where a photo goes."""
         place = self._places.get(album)
         if place is None:
             form = self._form
@@ -83,7 +83,7 @@ class FormTarget(Target):
         return place
 
     def _placing(self, album: str) -> dict[str, str]:
-        """The fields that are the same for all photos, and say by their name or as the album's where those go."""
+        """The fields with one value for all photos that say where they go: by field name, or as the album's name."""
         own = self._form.vars
         fixed = {field: template.fill(own) for field, template in self._fields if template.names <= own.keys()}
         name = album.casefold()
@@ -131,7 +131,7 @@ class FormTarget(Target):
         return ("success_location",) if 300 <= status < 400 else ("success_text", "success")
 
     def read_answer(self, answer: Answer, photo: Photo) -> Verdict:
-        """The rules in the order of docs/configuration.md: words, statuses, then all that success asks for."""
+        """Apply the rules in the order of docs/configuration.md: text, status, then all conditions of success."""
         read = _Reading(answer, self._form.message)
         if answer.text is None:
             return self._verdict(VerdictKind.UNPROVEN, "an answer that can be read", read, "what it says is unreadable")
@@ -150,11 +150,11 @@ class FormTarget(Target):
         return self._verdict(VerdictKind.UNPROVEN, f"status {status}", read)
 
     def _by_words(self, read: _Reading, photo: Photo) -> Verdict | None:
-        """What the rules' words say, wherever they are found; None: none of them was."""
+        """The verdict of the first text rule that matches; None if none does."""
         answer = read.answer
-        is_of_us = answer.status in _OF_US and answer.status not in self._form.success
-        for rule, pattern, kind in self._telling:
-            if is_of_us and kind is not VerdictKind.REFUSED:
+        is_of_photo = answer.status not in _NOT_OF_PHOTO or answer.status in self._form.success
+        for rule, pattern, kind in self._text_rules:
+            if not is_of_photo and kind is not VerdictKind.REFUSED:
                 continue
             if found := answer.search(pattern):
                 matched = "" if found[0] in read.words else found[0]
@@ -163,7 +163,7 @@ class FormTarget(Target):
         return None
 
     def _by_location(self, read: _Reading, photo: Photo) -> Verdict:
-        """A redirect is judged by where it leads."""
+        """Judge a redirect by its Location."""
         form = self._form
         location = read.answer.headers.get("location", "")
         if form.success_location is None or not re.search(form.success_location, location):
@@ -173,7 +173,7 @@ class FormTarget(Target):
         return self._by_content(read, photo, "success_location")
 
     def _by_success(self, read: _Reading, photo: Photo) -> Verdict:
-        """A status of success; the rest must hold, too."""
+        """Judge a status of success: all other conditions must hold, too."""
         form, answer = self._form, read.answer
         rule = "success" if form.success else "any 2xx that is no HTML page, and whose JSON does not say no"
         if form.success_text is not None:
@@ -190,7 +190,7 @@ class FormTarget(Target):
         return self._by_content(read, photo, rule)
 
     def _by_content(self, read: _Reading, photo: Photo, rule: str) -> Verdict:
-        """What must be found in the answer to a success: the id and the proof."""
+        """Look for the id and the proof in the answer to a success."""
         form = self._form
         if form.id is not None and not read.find(form.id):
             return self._verdict(VerdictKind.UNPROVEN, "id", read, f"no {form.id} in the answer")
@@ -203,12 +203,14 @@ class FormTarget(Target):
     def _verdict(
         self, kind: VerdictKind, rule: str, read: _Reading, words: str = "", photo: Photo | None = None
     ) -> Verdict:
-        """A verdict with its reason: the status, our ``words``, then the server's own; an id and address of ``photo``,
-        if one is given."""
+        """A verdict with its reason: the status, our ``words``, the server's message.
+
+        With ``photo``, the verdict also carries the photo's id and address.
+        """
         answer, reason = read.answer, ""
         if kind is not VerdictKind.STORED and kind is not VerdictKind.DUPLICATE:
             status = f"{answer.status} {answer.reason}".strip()
-            # A page's title often repeats the status, and nginx calls its 302 otherwise than its page does.
+            # A page's title often repeats the status, though nginx words its 302 differently there.
             own = "" if read.words == answer.reason or read.words.startswith(f"{answer.status} ") else read.words
             parts = [status, words, own]
             reason = words_in(self.masked(": ".join(part for part in parts if part)), _MOST_WORDS)
@@ -231,7 +233,7 @@ class FormTarget(Target):
         return [found, *limit_of_proxy(sent.answer), self._unproven(), *self._frail_names()]
 
     def _connected(self, sent: Sent) -> Check:
-        """What came of asking for the address without sending anything: it is there, or it is not."""
+        """The check of an address that was asked without sending a photo."""
         if sent.answer is None:
             return checked("address", self._form.url, sent)
         answer = sent.answer
@@ -248,7 +250,7 @@ class FormTarget(Target):
         return Check("upload", None, words)
 
     def _frail_names(self) -> list[Check]:
-        """A word about names that do not survive on every server."""
+        """A warning about file names that some servers change."""
         if self._filename.names & (DIGESTS | {"index"}):
             return []
         words = (
@@ -259,7 +261,7 @@ class FormTarget(Target):
         return [Check("names", None, words)]
 
     def ping(self, http: Http, url: str | None) -> Sent:
-        """The address that may be asked, where there is one."""
+        """Ask the ``check`` address, where there is one."""
         return super().ping(http, url) if self._form.check is None else http.call("GET", self._check_url())
 
     def _check_url(self) -> str:
@@ -274,7 +276,7 @@ class FormTarget(Target):
         return Template(form.share, form.album_names, self.key("share")).fill_url({**form.vars, "album": album})
 
     def _names_of(self, read: _Reading, photo: Photo) -> tuple[str, str]:
-        """The photo's id and address in an answer, where the rules say how to find them."""
+        """The photo's id and address in an answer; "" where no rule says how to find them."""
         form = self._form
         remote_id = self._short(read.find(form.id)) if form.id else ""
         if form.page is None:
@@ -285,12 +287,12 @@ class FormTarget(Target):
         return remote_id, self._short(read.find(form.page))
 
     def _short(self, text: str) -> str:
-        """What the server calls a photo, fit to be journaled."""
+        """A server's id or address of a photo, masked and fit for the journal."""
         return words_in(self.masked(text))
 
 
 class _Proof:
-    """``proof``: what the answer must say of the photo."""
+    """The rule ``proof``: what the answer must say about the photo."""
 
     def __init__(self, form: FormSettings, where: str) -> None:
         self._expression, wanted = form.proof_parts
@@ -299,9 +301,9 @@ class _Proof:
         self._is_digest = bool(self.names) and self.names <= DIGESTS
 
     def fault_in(self, read: _Reading, photo: Photo, own: Mapping[str, str]) -> str:
-        """Why it does not hold, for people; "" if it does. A digest may be written in capitals.
+        """Why the proof does not hold, for people; "" if it does. The case of a digest does not matter.
 
-        ``own``: the target's vars. ``{name}`` is the name that the server was told.
+        ``own``: the target's vars. ``{name}`` is the name that was sent to the server.
         """
         values = {**own, **photo.values, "name": photo.sent_as or photo.values["name"]}
         if missing := self.names - values.keys():
@@ -319,7 +321,7 @@ _UNREAD = object()
 
 
 class _Reading:
-    """An answer, its JSON, and its own words: ``message`` says where they are."""
+    """An answer, its JSON, and the server's message, which the rule ``message`` finds."""
 
     def __init__(self, answer: Answer, message: str | None) -> None:
         self.answer = answer
@@ -328,13 +330,13 @@ class _Reading:
 
     @property
     def said(self) -> Any:
-        if self._said is _UNREAD:  # cached_property of Python 3.11 takes a lock
+        if self._said is _UNREAD:  # not a cached_property, which takes a lock in Python 3.11
             self._said = json_in(self.answer)
         return self._said
 
     @cached_property
     def words(self) -> str:
-        """The server's own words; by the rules, else by the shapes that are usual."""
+        """The server's message, found by the rule ``message``, else in one of the usual shapes."""
         if self._message is not None:
             if is_jmespath(self._message) and (found := words_in_json(self._search(self._message))):
                 return found
@@ -343,7 +345,7 @@ class _Reading:
         return words_of(self.answer, self.said)
 
     def find(self, expression: str, *, plain: bool = True) -> str:
-        """What a JMESPath finds in the JSON, as text; "" if nothing. ``plain``: true and false are nothing, too."""
+        """The value of a JMESPath in the JSON, as text; "" if there is none. ``plain``: nor are true and false."""
         found = self._search(expression)
         if isinstance(found, bool):
             return "" if plain else str(found).lower()
@@ -363,5 +365,5 @@ class _Reading:
 
 
 def _sendable(text: str) -> str:
-    """Text that UTF-8 can hold: undecodable bytes of a file name become ``_``."""
+    """Replace undecodable bytes of a file name, which UTF-8 cannot hold, by ``_``."""
     return "".join("_" if 0xD800 <= ord(letter) <= 0xDFFF else letter for letter in text)

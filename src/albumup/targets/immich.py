@@ -1,8 +1,8 @@
 """``kind = "immich"``: an Immich server, 1.138 to 3.x.
 
-It knows photos by their SHA-1: so each is asked about before it is sent, and sending one again is harmless.
-Names of its sources below are those of github.com/immich-app/immich; what each version accepts and answers is in the
-released @immich/sdk packages (1.138.1, 2.7.5, 3.2.2).
+Immich identifies photos by SHA-1, so albumup asks about each photo before sending it, and sending one twice is
+harmless. Source files named below are in github.com/immich-app/immich. The released @immich/sdk packages (1.138.1,
+2.7.5, 3.2.2) tell what each version accepts and answers.
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ from albumup.transfer import Answer, Request, Sent
 if TYPE_CHECKING:
     from albumup.transfer.http import Http
 
-_AS_IT_IS = {"Cache-Control": "no-cache"}
-_FIRST_BYTE = {"Range": "bytes=0-0", **_AS_IT_IS}
+_NO_CACHE = {"Cache-Control": "no-cache"}
+_FIRST_BYTE = {"Range": "bytes=0-0", **_NO_CACHE}
 ASK_AT_A_TIME = 5000
-"""As many as its own command-line client asks about at a time."""
+"""The most photos in one question; Immich's own command-line client asks about as many."""
 
 
-_SECONDS_TO_SAY = 5.0
-"""How long a push waits to hear which types are taken."""
-_MOVING = 0.5
-"""Seconds within which a file is moved: measured, it is away for some 10 ms."""
+_TYPES_SECONDS = 5.0
+"""How long a push waits for the server's list of types."""
+_MOVE_SECONDS = 0.5
+"""Enough for the server to move a file: measured, it is away for some 10 ms."""
 
 
 class ImmichTarget(ImmichAlbums):
@@ -68,9 +68,9 @@ class ImmichTarget(ImmichAlbums):
     def __init__(self, name: str, settings: CommonSettings, token: str | None, where: str) -> None:
         super().__init__(name, settings, token, where)
         self._types: frozenset[str] | None = None
-        """The suffixes that it takes, once it was asked."""
-        self._is_mute = False
-        """It did not say, and is not asked for names' sake again."""
+        """The suffixes that the server takes, once it was asked."""
+        self._is_silent_on_types = False
+        """The server did not tell its types, and is not asked again while files are named."""
 
     @property
     def digests(self) -> Collection[str]:
@@ -88,12 +88,13 @@ class ImmichTarget(ImmichAlbums):
             return None
         return site if api == f"{site}/api" else api.removesuffix("/api")
 
-    # The way of a photo.
+    # Sending a photo.
 
     def filename(self, photo: Photo) -> str:
-        """Its type is judged by the suffix of its name (asset-media.service.ts), so a photo without one gets it.
+        """The photo's name, with the suffix of its type if it has no known one.
 
-        A name is never changed that has a suffix of pictures or clips, or of the server's.
+        Immich judges the type by the suffix (asset-media.service.ts). A suffix of pictures or clips stays, and so does
+        one that the server takes.
         """
         name = str(photo.values["name"])
         known, suffix = bytes_of(name), os.path.splitext(name)[1].lower()
@@ -105,16 +106,16 @@ class ImmichTarget(ImmichAlbums):
             return name
 
     def suffixes(self) -> Collection[str]:
-        if self._types is None and not self._is_mute:
-            with suppress(Unasked, ConfigError):  # a push goes on without; what is wrong is said when photos are sent
-                self._known_types(self.http(_SECONDS_TO_SAY))
-            self._is_mute = self._types is None
+        if self._types is None and not self._is_silent_on_types:
+            with suppress(Unasked, ConfigError):  # the push goes on without; sending will report the error
+                self._known_types(self.http(_TYPES_SECONDS))
+            self._is_silent_on_types = self._types is None
         return self._types or ()
 
     def form(self, photo: Photo, filename: str) -> Form:
-        """One form for all versions: the ids of a device are wanted before 3.0 and passed over since.
+        """One form for all versions: versions before 3.0 want the device's ids, later ones ignore them.
 
-        No name in a field besides the file's own: a sidecar would be judged by it (``canUploadFile``).
+        No field holds the file's name: Immich would judge the sidecar by that name, too (``canUploadFile``).
         """
         modified = photo.values["modified"]
         assert isinstance(modified, datetime)
@@ -134,11 +135,12 @@ class ImmichTarget(ImmichAlbums):
         return Form(fields, "assetData", filename, photo.mime, parts=parts)
 
     def request(self, photo: Photo) -> Request:
-        """The digest in a header has it answer at once if it has the photo (asset-upload.interceptor.ts)."""
+        """The request, with the digest in a header: a server that has the photo answers at once
+        (asset-upload.interceptor.ts)."""
         try:
             api = self.api()
         except Unasked:
-            api = self.site + "/api"  # sending says by itself what is wrong
+            api = self.site + "/api"  # sending will report the error
         headers = list(self._headers)
         if sha1 := photo.digests.get("sha1"):
             headers.append(("x-immich-checksum", sha1))
@@ -147,8 +149,8 @@ class ImmichTarget(ImmichAlbums):
     def names_digest(self, photo: Photo) -> bool:
         return bool(photo.digests.get("sha1"))
 
-    def read_answer(self, answer: Answer, photo: Photo) -> Verdict:  # noqa: ARG002 - the id is all it says
-        """201 with an id is stored. 200 is a duplicate, also of one in the trash: so it is asked where."""
+    def read_answer(self, answer: Answer, photo: Photo) -> Verdict:  # noqa: ARG002 - the answer holds no more than the id
+        """201 with an id is stored. 200 is a duplicate, perhaps of a photo in the trash, so it is unconfirmed."""
         said = object_of(answer)
         remote_id, status = said.get("id"), said.get("status")
         if isinstance(remote_id, str) and remote_id and answer.complete and not answer.is_page:
@@ -164,7 +166,7 @@ class ImmichTarget(ImmichAlbums):
         own = message or self.own_words(answer)
         words = f"{answer.status} {answer.reason}: {own}" if own else ""
         if answer.status == 404 and message.startswith("Cannot POST "):
-            # What was asked before was answered, so this is no wrong address.
+            # The server answered the question before, so the address is right.
             words = f"{self.site} seems to be in maintenance mode: {words}"
             return Verdict(VerdictKind.UNPROVEN, "404 of the API itself", words, is_down=True)
         if answer.status == 400 and "quota" in message.lower():
@@ -182,7 +184,7 @@ class ImmichTarget(ImmichAlbums):
 
     @answers_in_shape
     def ask(self, http: Http, album: str, photos: Sequence[Asked]) -> list[Verdict | None]:  # noqa: ARG002
-        """POST /assets/bulk-upload-check: the account's photos by their SHA-1, whatever album they are in."""
+        """POST /assets/bulk-upload-check: look up the account's photos by SHA-1, whatever album they are in."""
         types = self._types_if_said(http)
         found: list[Verdict | None] = []
         for start in range(0, len(photos), ASK_AT_A_TIME):
@@ -219,10 +221,10 @@ class ImmichTarget(ImmichAlbums):
         return None
 
     def see(self, http: Http, album: str, photo: Asked, found: Verdict) -> Seen:
-        """GET /assets/ID/original, its first byte (asset-media.controller.ts): permission asset.download.
+        """GET the first byte of /assets/ID/original (asset-media.controller.ts): permission asset.download.
 
-        A row without its file is a 500, and since 3.0 a 404. So is one whose file is being moved just then, by the
-        server's storage template, and one in the locked folder, for any key: so it is looked at twice.
+        A photo without its file is a 500, since 3.0 a 404. So is one in the locked folder, for any key, and one whose
+        file the storage template is just moving: therefore this looks twice.
         """
         url = self._original(http, found)
         for last in (False, True):
@@ -241,16 +243,16 @@ class ImmichTarget(ImmichAlbums):
             if answer.is_page or answer.status not in (400, 404, 500):
                 self.refuse(http, answer)
             if not last:
-                time.sleep(_MOVING)
+                time.sleep(_MOVE_SECONDS)
                 if self.ask(http, album, [photo]) != [found]:
                     raise Unasked(f"{self.site}: {SAYS_NOTHING}")
         words = f"{self.address} knows it and has no original of it, unless it is in the locked folder"
         return Seen(Original.BROKEN, f"{words}: {_delete_it(found)}")
 
     def read_back(self, http: Http, album: str, photo: Asked, found: Verdict) -> str:  # noqa: ARG002
-        """The same, whole: block by block."""
+        """GET the whole original, and digest it block by block."""
         digest = hashlib.sha256()
-        sent = http.call("GET", self._original(http, found), headers=_AS_IT_IS, take=digest.update)
+        sent = http.call("GET", self._original(http, found), headers=_NO_CACHE, take=digest.update)
         if sent.answer is None:
             raise unanswered(sent)
         if sent.answer.status == 403:
@@ -265,7 +267,7 @@ class ImmichTarget(ImmichAlbums):
         return f"{self.api(http)}/assets/{quote(found.remote_id)}/original"
 
     def _by_size(self, answer: Answer, photo: Asked, found: Verdict) -> Seen:
-        """Is the original, of which this is the first byte, as large as ours?"""
+        """Compare the original's size, which the answer with its first byte tells, with ours."""
         if not answer.body:
             raise Unasked(f"{self.site}: its original came without a byte")
         told = answer.headers.get("content-range", "").rpartition("/")[2]
@@ -279,7 +281,7 @@ class ImmichTarget(ImmichAlbums):
         return Seen(Original.READABLE)
 
     def _types_if_said(self, http: Http) -> frozenset[str] | None:
-        """The same; a server that answers, and not this, is asked about its photos all the same; a portal is not."""
+        """``_known_types``, or None where the server answers this question alone badly. A portal still raises."""
         try:
             return self._known_types(http)
         except Unasked as error:
@@ -288,7 +290,7 @@ class ImmichTarget(ImmichAlbums):
             return None
 
     def _known_types(self, http: Http) -> frozenset[str] | None:
-        """The suffixes that the server takes, asked once; None if it does not say. Raises Unasked, ConfigError."""
+        """The suffixes that the server takes, asked once; None if it does not tell. Raises Unasked, ConfigError."""
         if self._types is None:
             self._types = suffixes_in(self.call(http, "GET", "/server/media-types", missing=(404,))) or None
         return self._types

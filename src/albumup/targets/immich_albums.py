@@ -15,10 +15,10 @@ from albumup.targets.immich_api import SAYS_NOTHING, ImmichApi, answers_in_shape
 if TYPE_CHECKING:
     from albumup.transfer.http import Http
 
-_AT_ONE_MOMENT = 60.0
-"""Seconds."""
+_SAME_MOMENT = 60.0
+"""Seconds between two albums of one name that count as made at the same moment."""
 _SITE = re.compile(r"https?://[!-~]+")
-_NO_PART_OF_ONE = frozenset("\"'<>\\^`{|}?#@")
+_NOT_IN_SITES = frozenset("\"'<>\\^`{|}?#@")
 
 
 class ImmichAlbums(ImmichApi):
@@ -31,11 +31,11 @@ class ImmichAlbums(ImmichApi):
     @answers_in_shape
     def find_album(self, http: Http, name: str, known_id: str | None) -> ServerAlbum | None:
         if known_id is not None:
-            # A missing one is a 400 ("Not found or no album.read access", access.ts) or a 404.
+            # A missing album is a 400 ("Not found or no album.read access", access.ts) or a 404.
             said = self.call(http, "GET", f"/albums/{quote(known_id)}?withoutAssets=true", missing=(400, 404))
             if isinstance(said, dict) and said.get("id") == known_id:
                 return self._album(said)
-        found = _without_leavings(self._called(http, name))
+        found = _without_empty_twins(self._called(http, name))
         if len(found) > 1:
             where = ", ".join(self._album(one).url for one in found)
             raise ConfigError(
@@ -45,7 +45,7 @@ class ImmichAlbums(ImmichApi):
         return self._album(found[0]) if found else None
 
     def _called(self, http: Http, name: str) -> list[Mapping[str, Any]]:
-        """The account's own albums of that name, the oldest first. Versions before 3 know no such parameters."""
+        """The account's own albums of that name, the oldest first. Versions before 3 do not have these parameters."""
         wanted = _sendable(name)
         said = self.call(http, "GET", f"/albums?isOwned=true&name={quote(wanted)}", missing=(400,))
         if said is None:
@@ -64,9 +64,9 @@ class ImmichAlbums(ImmichApi):
 
     @answers_in_shape
     def settle_on(self, http: Http, name: str, made: ServerAlbum) -> ServerAlbum:
-        """The oldest of that name. Ours, if it is another, is deleted: it is empty, and nobody has chosen it.
+        """The oldest album of that name. If ours is younger, it is deleted: it is empty, and nobody has chosen it.
 
-        A key without album.delete leaves it there; see ``_without_leavings``.
+        A key without album.delete leaves ours there; see ``_without_empty_twins``.
         """
         oldest = next(iter(self._called(http, name)), None)
         if oldest is None or oldest["id"] == made.id:
@@ -76,11 +76,11 @@ class ImmichAlbums(ImmichApi):
 
     @answers_in_shape
     def place(self, http: Http, album: ServerAlbum, photos: Sequence[str]) -> list[str]:
-        """PUT /albums/ID/assets: one in the album already is an error called duplicate, and as good as put there."""
+        """PUT /albums/ID/assets. The error "duplicate" means that the photo is in the album already: a success."""
         return [_why_not(one) for one in self._put(http, album, photos)]
 
     def place_again(self, http: Http, album: ServerAlbum, photos: Sequence[str]) -> bool:
-        """Its count is of what it shows: clips of live photos, and what is in the trash, are in it all the same."""
+        """True if the server put a photo in. The album's count cannot tell: it omits clips of live photos and trash."""
         return any(one.get("success") for one in self._put(http, album, photos))
 
     def _put(self, http: Http, album: ServerAlbum, photos: Sequence[str]) -> list[Mapping[str, Any]]:
@@ -96,7 +96,7 @@ class ImmichAlbums(ImmichApi):
         return [results[one] for one in photos]
 
     def join(self, http: Http, still: str, clip: str) -> str:
-        """PUT /assets/ID (asset.service.ts, update): permission asset.update, wanted for nothing else."""
+        """PUT /assets/ID (asset.service.ts, update): permission asset.update, needed for nothing else."""
         sent = http.call("PUT", f"{self.api(http)}/assets/{quote(still)}", json={"livePhotoVideoId": clip})
         if sent.answer is None:
             raise unanswered(sent)
@@ -108,7 +108,7 @@ class ImmichAlbums(ImmichApi):
 
     @answers_in_shape
     def share_link(self, http: Http, album: ServerAlbum) -> ShareLink:
-        """An open link that the album has already, where the key may look, else a new one."""
+        """An open link that the album has, if the key may list links, else a new one."""
         links = self.call(http, "GET", f"/shared-links?albumId={quote(album.id)}", missing=(400, 403, 404))
         for link in links if isinstance(links, list) else []:
             if _is_open_link(link, album.id):
@@ -122,7 +122,7 @@ class ImmichAlbums(ImmichApi):
         return self._link_url(http, made)
 
     def _link_url(self, http: Http, link: Mapping[str, Any]) -> ShareLink:
-        """The server may be known to the world by another name than to us, if what it says can be one."""
+        """The link's address, below the server's external address if it names a valid one."""
         config = self.call(http, "GET", "/server/config", missing=(401, 403, 404))
         outside = str(config.get("externalDomain") or "") if isinstance(config, dict) else ""
         path = f"/share/{quote(str(link['key']), safe='')}"
@@ -132,9 +132,9 @@ class ImmichAlbums(ImmichApi):
         return ShareLink(self.site + path, f"{words} which is no address; its share link has {self.address} instead")
 
     def has_link(self, http: Http, url: str) -> bool:
-        """GET /shared-links/me with the link's own key, as whoever has it does: no permission is wanted for that.
+        """GET /shared-links/me with the link's own key, as its readers do: this needs no permission.
 
-        401 is a link that is no more, or, since 3.0, one with a password.
+        401 is a deleted link or, since 3.0, one with a password.
         """
         key = url.rpartition("/share/")[2]
         sent = http.call("GET", f"{self.api(http)}/shared-links/me?key={quote(key)}")
@@ -150,7 +150,7 @@ class ImmichAlbums(ImmichApi):
 
     @answers_in_shape
     def _lists_link(self, http: Http, key: str) -> bool:
-        """Among the account's links, where the key may look at those; where it may not, nobody can tell."""
+        """Is the link among the account's? True, too, if the key may not list them, for then nobody can tell."""
         links = self.call(http, "GET", "/shared-links", missing=(403,))
         return links is None or any(quote(str(link["key"]), safe="") == key for link in links)
 
@@ -160,8 +160,8 @@ class ImmichAlbums(ImmichApi):
 
 
 def is_site(text: str) -> bool:
-    """Can this be where a web site is for people: http or https, a host, and nothing that is no part of that?"""
-    if not _SITE.fullmatch(text) or _NO_PART_OF_ONE & set(text):
+    """Can this be a web site's address: http or https, a host, and no characters that do not belong there?"""
+    if not _SITE.fullmatch(text) or _NOT_IN_SITES & set(text):
         return False
     try:
         parts = urlsplit(text)
@@ -170,10 +170,10 @@ def is_site(text: str) -> bool:
         return False
 
 
-def _without_leavings(albums: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    """The only one of several equal names that has photos, if the others were made within a minute of it.
+def _without_empty_twins(albums: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """The only album of one name with photos, if the empty ones were made within a minute of it; else all.
 
-    That is what two computers leave that made one album at the same moment and may delete none.
+    Two computers leave such twins if they made one album at the same moment and their keys may not delete it.
     """
     filled = [one for one in albums if one.get("assetCount")]
     if len(albums) < 2 or len(filled) != 1:
@@ -181,11 +181,11 @@ def _without_leavings(albums: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[s
     if not all(one.get("createdAt") for one in albums):
         return albums
     made = [datetime.fromisoformat(str(one["createdAt"])) for one in albums]
-    return filled if (max(made) - min(made)).total_seconds() <= _AT_ONE_MOMENT else albums
+    return filled if (max(made) - min(made)).total_seconds() <= _SAME_MOMENT else albums
 
 
 def _why_not(result: Mapping[str, Any]) -> str:
-    """Why a photo was not put into an album; an unknown id is "no permission" to the server, too."""
+    """Why a photo was not put into an album, "" if it was. Immich says "no permission" of an unknown id, too."""
     error = "" if result.get("success") else str(result.get("error") or "unknown")
     if error in ("", "duplicate"):
         return ""
@@ -195,7 +195,7 @@ def _why_not(result: Mapping[str, Any]) -> str:
 
 
 def _is_open_link(link: Any, album_id: str) -> bool:
-    """Is this a link to an album that lets anybody in, for as long as it is not taken back?"""
+    """Is this a link to the album without a password and without an end?"""
     if not isinstance(link, dict) or link.get("type") != "ALBUM" or not isinstance(link.get("key"), str):
         return False
     album = link.get("album")

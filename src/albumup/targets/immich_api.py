@@ -1,4 +1,4 @@
-"""How an Immich server is spoken to: where its API is, what it says, and what it means when it says no."""
+"""Calls an Immich server's API: finds its address, reads its answers, and judges its errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 CHECK = "/assets/bulk-upload-check"
 SAYS_NOTHING = "it did not say what was asked of it"
 _MOST_ANSWER = 64 << 20
-"""Bytes: a list of all albums of somebody who has thousands of them."""
+"""Bytes: enough for the list of somebody's thousands of albums."""
 _SUFFIX = re.compile(r"\.[!-.0-~]+")
 _SICK = (500, 502, 503, 504)
 
@@ -31,7 +31,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def answers_in_shape(method: F) -> F:
-    """A server may answer JSON of any shape: what cannot be read so is no answer."""
+    """Decorate a method so that JSON of an unexpected shape raises Unasked."""
 
     @functools.wraps(method)
     def guarded(*given: Any, **named: Any) -> Any:
@@ -44,16 +44,16 @@ def answers_in_shape(method: F) -> F:
 
 
 class ImmichApi(Target):
-    """The account, by an API key, and its server's API."""
+    """An account, by its API key, and the server's API."""
 
     def __init__(self, name: str, settings: CommonSettings, token: str | None, where: str) -> None:
         super().__init__(name, settings, token, where)
         self.site = settings.url.rstrip("/").removesuffix("/api")
-        """Where people find it."""
+        """The server's address for people."""
         self._headers = [*self.authorization(), ("Accept", "application/json")]
         self._finding = threading.Lock()
         self._api: str | None = None
-        """Where its API is, once that was found out."""
+        """The API's address, once it is known."""
 
     def authorization(self) -> list[tuple[str, str]]:
         """An API key goes in a header of its own (auth.guard.ts), unless the config says otherwise."""
@@ -62,7 +62,10 @@ class ImmichApi(Target):
         return super().authorization()
 
     def api(self, http: Http | None = None) -> str:
-        """Where the API is: below the address, unless the server says otherwise (/.well-known/immich). Unasked."""
+        """The API's address: below the site, unless /.well-known/immich names another.
+
+        Raises Unasked, ConfigError.
+        """
         with self._finding:
             if self._api is None:
                 self._api = self._find_api(http or self.http())
@@ -77,7 +80,7 @@ class ImmichApi(Target):
         endpoint = str(api.get("endpoint") or "") if isinstance(api, dict) else ""
         told = urljoin(self.site + "/", endpoint).rstrip("/") if endpoint else usual
         if told == usual or self._answers(http, usual):
-            return usual  # behind a proxy that adds a path, the server does not know of it
+            return usual  # a server does not know the path that a proxy adds
         if _origin(told) != _origin(self.site):
             raise ConfigError(
                 f"{self.site} says that its API is at {told}, and the key is sent to no other server unasked",
@@ -90,7 +93,7 @@ class ImmichApi(Target):
         return sent.answer is not None and object_of(sent.answer).get("res") == "pong"
 
     def call(self, http: Http, method: str, path: str, body: Any = None, *, missing: Collection[int] = ()) -> Any:
-        """What the API says, as parsed JSON; None for a status in ``missing``. Raises Unasked, ConfigError."""
+        """Call the API. The answer's JSON; None for a status in ``missing``. Raises Unasked, ConfigError."""
         sent = http.call(method, self.api(http) + path, json=body, most=_MOST_ANSWER)
         answer = sent.answer
         if answer is None:
@@ -109,7 +112,7 @@ class ImmichApi(Target):
             raise Unasked(f"{words}, with no answer that can be read", is_wrong_address=True) from None
 
     def refuse(self, http: Http, answer: Answer, *, reads: bool = True) -> NoReturn:
-        """Raise what an answer deserves that is none to what was asked. ``reads``: nothing was to be changed."""
+        """Raise the error that fits an answer other than the expected one. ``reads``: the request changes nothing."""
         message = self.said(answer)
         words = f"{answer.status} {answer.reason}" + (f": {message}" if message else "")
         if _is_wrong_address(answer) and self.is_in_maintenance(http):
@@ -138,7 +141,7 @@ class ImmichApi(Target):
         raise Unasked(words, retry_after(answer, time.time()), is_wrong_address=_is_wrong_address(answer))
 
     def is_in_maintenance(self, http: Http) -> bool:
-        """Does it answer next to nothing for a while? Then all else is a 404, or leads to a page (2.x and 3.x).
+        """Is the server in maintenance mode, in which almost all else is a 404 or leads to a page (2.x and 3.x)?
 
         (maintenance-worker.controller.ts)
         """
@@ -146,7 +149,7 @@ class ImmichApi(Target):
         return sent.answer is not None and object_of(sent.answer).get("maintenanceMode") is True
 
     def said(self, answer: Answer) -> str:
-        """What it says is wrong: one text, a list of them, or since 3.0 a list of what fields are wrong."""
+        """The server's message, masked: a text, a list of texts, or since 3.0 a list of errors by field."""
         said = object_of(answer)
         message = said.get("message") or []
         parts = [str(one) for one in (message if isinstance(message, list) else [message])]
@@ -160,7 +163,7 @@ class ImmichApi(Target):
 
 
 def suffixes_in(said: object) -> frozenset[str]:
-    """The suffixes in an answer of media-types; none where it has another shape, and so says nothing of types."""
+    """The suffixes in an answer of media-types; none if the answer has another shape."""
     images, videos = (said.get("image"), said.get("video")) if isinstance(said, dict) else (None, None)
     if not (isinstance(images, list) and isinstance(videos, list)):
         return frozenset()
@@ -174,7 +177,7 @@ def unanswered(sent: Sent) -> Unasked:
 
 
 def _is_wrong_address(answer: Answer) -> bool:
-    """Is this what a wrong address answers?"""
+    """Is this the answer of a wrong address?"""
     return 300 <= answer.status < 400 or answer.status in (404, 405, 410)
 
 

@@ -14,25 +14,25 @@ if TYPE_CHECKING:
     from albumup.transfer.http import Http
 
 OLDEST, NEWEST = (1, 138), 3
-"""The oldest version, and the newest major version, that this was tested with."""
+"""The oldest version and the newest major version that were tested."""
 ASKS_WITH_UPLOAD = (1, 141)
-"""Before this version only a key with ``all`` may ask what is there (asset-media.controller.ts, checkBulkUpload)."""
+"""Before this version, only a key with ``all`` may ask for duplicates (asset-media.controller.ts, checkBulkUpload)."""
 PERMISSIONS = ("asset.upload", "album.read", "album.create", "albumAsset.create")
-"""What a push needs of an API key (the controllers' ``Authenticated``, server/src/controllers)."""
-WISHED = {
+"""The permissions that a push needs (the controllers' ``Authenticated``, server/src/controllers)."""
+OPTIONAL = {
     "asset.download": "missing; without it a photo in doubt stays so, and verify calls nothing safe to erase",
     "asset.update": "missing; wanted only for a live photo whose still was there before its clip",
     "sharedLink.create": "missing; wanted only for push --share and albumup share",
 }
-"""What is wanted besides, and what is missed without."""
-_NOBODYS = {"id": "0", "checksum": "00" * 20}
-"""Asked about where only the asking matters: an empty list is a 500 (``in ()`` is no SQL, asset.repository.ts)."""
-_NOBODYS_ID = "00000000-0000-4000-8000-000000000000"
+"""Other permissions, and what does not work without them."""
+_NO_PHOTO = {"id": "0", "checksum": "00" * 20}
+"""For questions whose answer does not matter: an empty list is a 500 (``in ()`` is no SQL, asset.repository.ts)."""
+_NO_PHOTO_ID = "00000000-0000-4000-8000-000000000000"
 _GIGABYTE = 1e9
 
 
 def look(target: ImmichApi) -> list[Check]:
-    """What is well and what is missing, without uploading or changing anything."""
+    """Check everything that can be checked without uploading or changing anything."""
     http = target.http()
     try:
         api = target.api(http)
@@ -82,11 +82,11 @@ def _version_line(version: tuple[int, int, int] | None) -> Check:
 
 
 def _key(target: ImmichApi, http: Http, api: str) -> tuple[Check, bool]:
-    """Whether the key is taken, and whether it may ask what is there."""
+    """Whether the server accepts the key, and whether the key may ask for duplicates."""
     if not target.token:
         where = f"make one at {target.site}/user-settings and name it in {target.key('token_file')}"
         return Check("key", False, f"there is none; {where}"), False
-    sent = http.call("POST", f"{api}/assets/bulk-upload-check", json={"assets": [_NOBODYS]})
+    sent = http.call("POST", f"{api}/assets/bulk-upload-check", json={"assets": [_NO_PHOTO]})
     if sent.answer is not None and not sent.answer.is_page:
         if sent.answer.status == 401:
             said = target.said(sent.answer) or "not accepted"
@@ -104,14 +104,14 @@ def _key(target: ImmichApi, http: Http, api: str) -> tuple[Check, bool]:
 def _permissions(
     target: ImmichApi, http: Http, api: str, version: tuple[int, int, int] | None, *, may_ask: bool
 ) -> list[Check]:
-    """By the key's own list (api-keys/me, since 1.139), else by what can be tried without changing anything."""
+    """Check permissions by the key's own list (api-keys/me, since 1.139), else by harmless requests."""
     granted = _said(http, f"{api}/api-keys/me").get("permissions")
     found = []
     if not may_ask and version is not None and version[:2] < ASKS_WITH_UPLOAD:
         first = ".".join(map(str, ASKS_WITH_UPLOAD))
         words = f"missing: before {first} only a key with all permissions may ask what is there; make one at"
         found.append(Check("permission all", False, f"{words} {target.site}/user-settings"))
-    for name in (*PERMISSIONS, *WISHED):
+    for name in (*PERMISSIONS, *OPTIONAL):
         is_there = "all" in granted or name in granted if isinstance(granted, list) else _tried(http, api, name)
         if name == "asset.upload" and may_ask:
             is_there = True
@@ -119,8 +119,8 @@ def _permissions(
             words = "granted"
         elif is_there is None:
             words = "this version does not tell; it shows at the first push"
-        elif name in WISHED:
-            is_there, words = None, WISHED[name]
+        elif name in OPTIONAL:
+            is_there, words = None, OPTIONAL[name]
         else:
             words = f"missing: grant it to the key at {target.site}/user-settings"
         found.append(Check(f"permission {name}", is_there, words))
@@ -128,12 +128,12 @@ def _permissions(
 
 
 def _tried(http: Http, api: str, permission: str) -> bool | None:
-    """Is it granted? None where only doing it would tell."""
+    """Try whether a permission is granted; None where only a change would tell."""
     if permission == "album.read":
         sent = http.call("GET", f"{api}/albums?isOwned=true&name=albumup")
         well: tuple[int, ...] = (200,)
     elif permission == "asset.download":
-        sent = http.call("GET", f"{api}/assets/{_NOBODYS_ID}/original")
+        sent = http.call("GET", f"{api}/assets/{_NO_PHOTO_ID}/original")
         well = (400, 404)  # "Not found or no asset.download access", since 3.0 "Not Found"
     else:
         return None
@@ -166,6 +166,6 @@ def _types(http: Http, api: str) -> Check:
 
 
 def _said(http: Http, url: str) -> dict[str, Any]:
-    """The JSON object of a good answer; else empty."""
+    """The JSON object of a 200; else empty."""
     answer: Answer | None = http.call("GET", url).answer
     return object_of(answer) if answer is not None and answer.status == 200 else {}

@@ -1,7 +1,7 @@
 """``kind = "inbox"``: albumup's own receiver, on another machine or, without a URL, built into the uploader.
 
-The built-in one lives on a random loopback port with a random secret for as long as the run does, and stores below the
-user's data folder. Its requests and answers are described in :mod:`albumup.receive.handler`.
+The built-in receiver lives for one run, on a random loopback port with a random secret, and stores below the user's
+data folder. :mod:`albumup.receive.handler` describes the requests and answers.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ if TYPE_CHECKING:
 
 _ASK_AT_A_TIME = 5000
 _MOST_ANSWER = 16 << 20
-"""Bytes: as many digests, each with the longest name."""
+"""Bytes: enough for ``_ASK_AT_A_TIME`` digests, each with the longest name."""
 _READS_PER_SECOND = 4 << 20
-"""Bytes that a slow disk, at a receiver that is busy, reads in a second."""
+"""Bytes per second that a busy receiver reads from a slow disk."""
 
 
 class InboxTarget(Target):
@@ -73,7 +73,7 @@ class InboxTarget(Target):
         return not (_is_ours(sent) and sent.answer is not None and sent.answer.status == 200)
 
     def form(self, photo: Photo, filename: str) -> Form:
-        # The receiver makes the name safe by itself; what is not UTF-8 in it cannot be said in a field.
+        # The receiver makes the name safe. A field cannot hold bytes that are not UTF-8.
         name = (
             str(photo.values["name"]).encode(errors="surrogateescape").decode(errors="replace").replace("\ufffd", "_")
         )
@@ -90,7 +90,7 @@ class InboxTarget(Target):
         return True
 
     def read_answer(self, answer: Answer, photo: Photo) -> Verdict:
-        """Stored only if the receiver names these very bytes."""
+        """A photo is stored only if the receiver names its digest."""
         said = object_of(answer)
         if answer.status in (200, 201) and said.get("sha256") == photo.digests["sha256"] and answer.complete:
             kind = {"created": VerdictKind.STORED, "duplicate": VerdictKind.DUPLICATE}.get(str(said.get("status")))
@@ -129,7 +129,7 @@ class InboxTarget(Target):
         return found
 
     def see(self, http: Http, album: str, photo: Asked, found: Verdict) -> Seen:  # noqa: ARG002 - it goes by digest
-        """It reads the photo again, all of it, from its disk."""
+        """Have the receiver read the whole photo again from its disk."""
         try:
             said = self._read_again(http, album, photo)
         except NotAllowed as refused:
@@ -150,7 +150,7 @@ class InboxTarget(Target):
         return self._asked(http, album, question, more_seconds=photo.size / _READS_PER_SECOND)
 
     def _asked(self, http: Http, album: str, question: dict[str, Any], more_seconds: float = 0.0) -> dict[str, Any]:
-        """What it answers, which holds the object "have". Raises Unasked, and ConfigError where it refuses us."""
+        """The receiver's answer, with its object "have". Raises Unasked, and ConfigError if it refuses us."""
         address = self._address_of(album, "ask")
         sent = http.call("POST", address, json=question, most=_MOST_ANSWER, more_seconds=more_seconds)
         said = object_of(sent.answer) if sent.answer and sent.answer.status == 200 else {}
@@ -161,7 +161,7 @@ class InboxTarget(Target):
                     f"{self.name}: {self._root} does not take the token: 401 {answer.reason}",
                     how_to_mend(self, answer.status),
                 )
-            if answer is not None and answer.status == 403:  # a receiver does not say that, but what stands before one
+            if answer is not None and answer.status == 403:  # from a proxy: a receiver does not answer 403
                 raise NotAllowed(f"{self.name}: {address} is not let through: 403 {answer.reason}")
             raise Unasked(f"{answer.status} {answer.reason}" if answer else sent.detail or str(sent.fault))
         return said
@@ -180,7 +180,7 @@ class InboxTarget(Target):
 
 
 def _is_ours(sent: Sent) -> bool:
-    """Does a receiver of albumup answer, be it that it wants another token?"""
+    """Is this the answer of albumup's receiver, even if it wants another token?"""
     if sent.answer is None:
         return False
     said = object_of(sent.answer)
@@ -197,7 +197,7 @@ class BuiltInInbox(InboxTarget):
         self.folder = folder
         self._receiver = Receiver(Store(folder), token=token)
         self._receiver.start()
-        # What a killed process has not stored is not on its way any more: it can be asked about at once.
+        # The receiver dies with the process: a photo in doubt is not on its way any more, so ask at once.
         settings = InboxSettings(url=self._receiver.url, auth="bearer", settle=0.0)
         super().__init__(name, settings, token, "the built-in inbox")
 
@@ -207,7 +207,7 @@ class BuiltInInbox(InboxTarget):
 
     @property
     def fingerprint(self) -> str:
-        """The same in each run, whatever its port and its secret are."""
+        """The same in each run, whatever the port and the secret are."""
         return BUILT_IN
 
     @property
@@ -226,6 +226,6 @@ class BuiltInInbox(InboxTarget):
 
 
 def look_at(folder: str) -> list[Check]:
-    """Can photos be copied to a folder, which need not exist yet? Creates nothing."""
+    """Check that photos can be copied to a folder, which need not exist yet. Creates nothing."""
     place = existing(folder)
     return [Check("folder", os.access(place, os.W_OK), f"{folder}, {room_in(place) / 1e9:.1f} GB free")]

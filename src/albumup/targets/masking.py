@@ -1,4 +1,4 @@
-"""The token in every form in which a server may say it again."""
+"""Finds a token in every form in which a server may echo it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from functools import partial
 from urllib.parse import quote, quote_plus
 
 _SHORTEST = 6
-"""Characters of a token's Base64 or hex that are masked: fewer are in every other text."""
+"""The fewest characters of Base64 or hex that are masked: shorter ones occur in any text."""
 _QUOTED = (str, partial(quote, safe=""), quote, quote_plus, json.dumps, ascii, repr, html.escape)
 
 
 def mask_for(token: str, headers: Iterable[tuple[str, str]], user: str) -> re.Pattern[str]:
-    """Finds a token, and what the ``headers`` that carry it say, in plain text, percent-encoded, as JSON or HTML, in
-    Base64 and in hex; also in Base64 of more than that."""
+    """A pattern for a token and for the values of the ``headers`` that carry it.
+
+    It matches them in plain text, percent-encoded, as JSON or HTML, in hex, and in Base64, also within a longer text.
+    """
     values = [value for _, value in headers]
     said = {token, *values, *(value.split()[-1] for value in values), f"Bearer {token}", f"{user}:{token}"}
     plain = {token, *(value.split()[-1] for value in values)}
@@ -38,8 +40,10 @@ def _encoded(data: bytes) -> Iterable[str]:
 
 
 def _within_base64(data: bytes) -> Iterable[str]:
-    """What Base64 of any text makes of these bytes within it: by where they begin, without the letters at either end
-    that depend on what stands beside them (RFC 4648 section 4)."""
+    """The Base64 of these bytes within any longer text, for each of the three positions (RFC 4648 section 4).
+
+    The letters at either end, which depend on the neighbouring bytes, are left out.
+    """
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         for before in range(3):
             letters = encode(bytes(before) + data).decode().rstrip("=")

@@ -1,6 +1,6 @@
-"""From a target's name to the target: the config's, one kept in the journal, or the built-in inbox.
+"""Finds a target by name: in the config, in the journal, or the built-in inbox.
 
-Kinds of third parties come by the entry point group ``albumup.targets``: its name is the kind, its object the class.
+Other packages add kinds by the entry point group ``albumup.targets``: the name is the kind, the object the class.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ _BUILT_IN = ("form", "immich", "inbox")
 
 
 def default_target(config: Config) -> str:
-    """The target of a push that names none: ``default_target``, else the only one, else the inbox. ConfigError."""
+    """The target of a push that names none: ``default_target``, else the only one, else the inbox.
+
+    Raises ConfigError if there are several.
+    """
     if config.default_target is not None:
         return config.default_target
     if len(config.targets) > 1:
@@ -53,7 +56,10 @@ def inbox_folder() -> str:
 
 
 def table_of(name: str, config: Config, kept: Mapping[str, str]) -> TargetTable | None:
-    """A target's table, from the config or from ``kept`` (name to definition, in the journal); None: the inbox."""
+    """A target's table, from the config or from ``kept`` (name to definition, in the journal); None for the inbox.
+
+    Raises ConfigError for an unknown name.
+    """
     if name in config.targets:
         return config.targets[name]
     if name in kept:
@@ -67,7 +73,7 @@ def table_of(name: str, config: Config, kept: Mapping[str, str]) -> TargetTable 
 
 
 def build(name: str, config: Config, kept: Mapping[str, str]) -> Target:
-    """The target of that name, ready to be used; ``close`` it. Raises ConfigError, LocalError."""
+    """Make the target of that name; the caller closes it. Raises ConfigError, LocalError."""
     table = table_of(name, config, kept)
     if table is None:
         from albumup.targets.inbox import BuiltInInbox
@@ -77,9 +83,10 @@ def build(name: str, config: Config, kept: Mapping[str, str]) -> Target:
 
 
 def rebuild(text: str, present: Target, config: Config) -> Target | None:
-    """A target as it was defined once (``Target.kept``), to ask about what was sent then; None: its kind cannot be.
+    """Make a target by an earlier definition (``Target.kept``), to ask about photos that were sent by it.
 
-    Raises ConfigError where it cannot be made any more: its token is asked for where it was then.
+    None if its kind cannot be asked. Raises ConfigError if it cannot be made any more: its token is looked for where it
+    was then.
     """
     kept = json.loads(text)
     if kept["kind"] == BUILT_IN:
@@ -91,7 +98,7 @@ def rebuild(text: str, present: Target, config: Config) -> Target | None:
         return None
     url = str(table.settings["url"])
     if kept["has_token"]:
-        # It stood in the config, or came from a command. The present one is for the present server, and for no other.
+        # The token stood in the config, or came from a command. The present token is for the present server only.
         if present.token is None or urlsplit(url)[:2] != urlsplit(present.settings.url)[:2]:
             raise ConfigError(f"{url}: the token that it was sent with is not kept, so it cannot be asked")
         table = replace(table, settings={**table.settings, "token": present.token})
@@ -106,7 +113,7 @@ def _made(table: TargetTable, config: Config) -> Target:
 
 
 def recognised(url: str, ca_file: str | None) -> tuple[str, str] | None:
-    """Kind and address of the server at ``url``, found by looking at it; None if it is of no kind that can be told."""
+    """Ask the server at ``url`` for its kind: kind and address, or None if no kind recognises it."""
     from albumup.targets.immich import ImmichTarget
     from albumup.targets.inbox import InboxTarget
     from albumup.transfer import Peer
@@ -120,7 +127,7 @@ def recognised(url: str, ca_file: str | None) -> tuple[str, str] | None:
 
 
 def looked_at(url: str, ca_file: str | None) -> Sent:
-    """What a plain GET of an address comes to."""
+    """The result of a plain GET of an address."""
     from albumup.transfer import Peer
     from albumup.transfer.http import Http
 
@@ -128,7 +135,7 @@ def looked_at(url: str, ca_file: str | None) -> Sent:
 
 
 def wants_token(table: TargetTable, ca_file: str | None) -> bool:
-    """Does the server want a token, as far as it can be seen from outside? ConfigError for an unknown kind."""
+    """Does the server want a token, as far as can be seen without one? Raises ConfigError for an unknown kind."""
     from albumup.transfer import Peer
     from albumup.transfer.http import Http
 
@@ -136,7 +143,7 @@ def wants_token(table: TargetTable, ca_file: str | None) -> bool:
 
 
 def tried(name: str, table: TargetTable, token: str | None) -> list[Check]:
-    """What ``target check`` would say of a target that is not in the config yet."""
+    """The result of ``target check`` for a target that is not in the config yet."""
     target = kind_of(table)(name, settings_for(table), token, table.where)
     try:
         return target.check()
@@ -145,18 +152,18 @@ def tried(name: str, table: TargetTable, token: str | None) -> list[Check]:
 
 
 def settings_for(table: TargetTable) -> CommonSettings:
-    """A target's settings, as its kind wants them. ConfigError."""
+    """A target's settings, of the type that its kind wants. Raises ConfigError."""
     return settings_of(table, kind_of(table).settings_type)
 
 
 def check_all(config: Config) -> None:
-    """ConfigError for the first mistake in any target's table, wanted or not: it would come up at a worse moment."""
+    """Check all targets' tables, used or not: later is a worse moment. Raises ConfigError for the first mistake."""
     for table in config.targets.values():
         settings_for(table)
 
 
 def kind_of(table: TargetTable) -> type[Target]:
-    """The class that a target's kind names. ConfigError with the nearest one."""
+    """The class of a target's kind. Raises ConfigError, which names the nearest kind."""
     if table.kind == "form":
         from albumup.targets.form import FormTarget
 
@@ -181,7 +188,7 @@ def kind_of(table: TargetTable) -> type[Target]:
 
 
 def kinds() -> list[str]:
-    """The kinds of server that are known here: the built-in ones, and those of other packages."""
+    """The known kinds of server: the built-in ones, and those of other packages."""
     return sorted({*_BUILT_IN, *_plugins()})
 
 

@@ -1,4 +1,4 @@
-"""Where a target's token is, in words: what to look at, and to type, when its server does not take it."""
+"""Messages about a target's token: where it is, and what to type when the server does not accept it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _REFUSES_TOKEN, _FORBIDS, _FULL = 401, 403, 507
 
 
 def where_token_is(target: Target) -> str:
-    """The key or option that says where the token is, and the file, variable or command that it names.
+    """A phrase that names the key or option of the token, and the file, variable or command it names.
 
-    A token that no setting names was typed, as ``target add`` asks for it.
+    A token that no setting names was typed at a prompt of ``target add``.
     """
     settings = target.settings
     if settings.token_file is not None:
@@ -23,7 +23,7 @@ def where_token_is(target: Target) -> str:
     if settings.token_env is not None:
         return f"its token is in the environment variable {settings.token_env} ({target.key('token_env')})"
     if settings.token_command is not None:
-        # The command's other words may be confidential.
+        # The command's arguments may be confidential.
         return f"its token is what {settings.token_command[0]} prints ({target.key('token_command')})"
     if settings.token is not None:
         return f"its token is in {target.key('token')}"
@@ -35,13 +35,13 @@ def where_token_is(target: Target) -> str:
 
 
 def has_own_token(target: Target) -> bool:
-    """Do its settings say where a token is?"""
+    """Do the target's settings name a token?"""
     settings = target.settings
     return any((settings.token_file, settings.token_env, settings.token_command, settings.token))
 
 
 def how_to_mend(target: Target, status: int | None) -> str:
-    """The way on after an answer that refuses us; ``status``: the answer's, None if unknown."""
+    """What to do after an answer that refuses us; ``status``: the answer's, None if unknown."""
     source = where_token_is(target)
     if status == _FULL:
         return "Make room there, or have its quota raised; then: albumup resume"
@@ -58,7 +58,7 @@ def how_to_mend(target: Target, status: int | None) -> str:
 
 
 def _user_too(target: Target) -> str:
-    """Basic sends a name besides."""
+    """A phrase about the user name, which basic authentication sends, too."""
     if target.settings.auth != "basic":
         return ""
     return f", and see to {target.key('user')}"

@@ -1,4 +1,4 @@
-"""What goes between the engine and the kinds of server: photos and forms, verdicts and answers to questions."""
+"""The values that pass between the engine and the kinds of server: photos, forms, verdicts, answers to questions."""
 
 from __future__ import annotations
 
@@ -12,22 +12,25 @@ from albumup.errors import ConfigError
 
 
 class VerdictKind(StrEnum):
-    """What an answer says under the target's rules."""
+    """The meaning of an answer under the target's rules."""
 
     STORED = "stored"
     DUPLICATE = "duplicate"
-    """It was there; also proof when it comes before the body's end."""
+    """The server had the photo. This is proof even when it comes before the body's end."""
     REJECTED = "rejected"
-    """It will never take this photo as it is."""
+    """The server will never take this photo as it is."""
     REFUSED = "refused"
-    """It refuses us: credentials, permission, quota."""
+    """The server refuses us: credentials, permission, quota."""
     UNPROVEN = "unproven"
-    """No rule knows it: the status decides."""
+    """No rule matches: the status decides."""
 
 
 class Verdict(Struct, frozen=True):
-    """A target's reading of an answer. ``rule`` names what decided, for ``target try``; ``takes_pages`` says that an
-    HTML page is what this target answers with, so that one is no sign of a portal."""
+    """A target's judgement of an answer.
+
+    ``rule`` names the rule that decided, for ``target try``. ``takes_pages``: this target answers with HTML pages, so
+    a page is no sign of a portal.
+    """
 
     kind: VerdictKind
     rule: str
@@ -36,34 +39,34 @@ class Verdict(Struct, frozen=True):
     url: str = ""
     takes_pages: bool = False
     drops_clip: bool = False
-    """Not taken because the clip of this still is not there any more: it is sent without."""
+    """Not taken because this still's clip is not on the server any more: send the still without it."""
     is_down: bool = False
-    """Not taken, because the server says that it is down for a while: for later."""
+    """Not taken because the server says that it is down for a while: try later."""
     is_unconfirmed: bool = False
-    """A duplicate by the server's word, which does not say where: it counts once ``ask`` has found it."""
+    """A duplicate in an unknown place: it counts only once ``ask`` has found it."""
 
 
 class Photo(Struct, frozen=True):
-    """What a form may be filled with.
+    """The values that may fill a form.
 
-    ``values`` holds every name a template may use, but ``token``, and the ``taken`` and ``modified`` of a target whose
-    ``dates`` and ``times`` are false.
+    ``values`` holds every name of a template but ``token``; ``taken`` and ``modified`` only if the target's ``dates``
+    and ``times`` are true.
     """
 
     values: Mapping[str, object]
     mime: str
     digests: Mapping[str, str]
     clip_id: str = ""
-    """Of a live photo's still: what the server calls its clip."""
+    """For a live photo's still: the server's id of the clip."""
     sidecar: bytes | None = None
-    """The XMP that lies beside it."""
+    """The content of the XMP file beside the photo."""
     sent_as: str = ""
-    """The name under which it is sent, once that is known."""
+    """The name under which the photo is sent, once it is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A small file that goes along with a photo, in a part of its own before it."""
+    """A small file sent with a photo, in a part of its own before the photo's."""
 
     field: str
     filename: str
@@ -74,7 +77,7 @@ class Part:
 class Form(Struct, frozen=True):
     """The form of one photo. ``fields`` come first, then ``parts``, then the photo; ``file_field`` None: a raw body.
 
-    ``secret`` says that a field holds the token: such a head is framed while sending and journaled nowhere.
+    ``secret``: a field holds the token. Such a head is framed when it is sent, and never journaled.
     """
 
     fields: Sequence[tuple[str, str]]
@@ -87,7 +90,7 @@ class Form(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A photo that the server is asked about: the name it is or would be sent as, its digests and its size (bytes)."""
+    """A photo to ask the server about: the name it was or would be sent as, its digests, its size in bytes."""
 
     name: str
     digests: Mapping[str, str]
@@ -98,7 +101,7 @@ class Asked:
 class ServerAlbum:
     """An album on the server: its id there, and its address for its owner.
 
-    ``photos``: how many it shows, without what is in a trash; None where that is not told.
+    ``photos``: the number that the server shows, without those in the trash; None if unknown.
     """
 
     id: str
@@ -108,7 +111,7 @@ class ServerAlbum:
 
 @dataclass(frozen=True, slots=True)
 class ShareLink:
-    """An album's link for people, and what is to be known of it; "" if nothing."""
+    """An album's link for people, and a remark about it, "" if there is none."""
 
     url: str
     words: str = ""
@@ -116,39 +119,39 @@ class ShareLink:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line of ``target check``: what was looked at, whether it is well, in words."""
+    """One line of ``target check``: the name of the check, its result, and a text."""
 
     name: str
     ok: bool | None
-    """None: it was not looked at, and why is in the words."""
+    """None: this was not checked, and ``words`` say why."""
     words: str
     is_down: bool = False
-    """Not well because nobody answers: for later."""
+    """The check failed because nobody answers: try later."""
 
 
 class Original(StrEnum):
-    """What came of looking for the original of a photo that a server says it has."""
+    """The state of the original of a photo that a server says it has."""
 
     READABLE = "readable"
-    """It answers there, with the right size."""
+    """The server shows the original, and its size is right."""
     BROKEN = "broken"
     """The server knows the photo, and has no original of it."""
     UNKNOWN = "unknown"
-    """This kind of server, or this key, cannot show it: ``Seen.words`` say what is missing."""
+    """This kind of server, or this key, cannot show the original: ``Seen.words`` say what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """``original`` and why, for people."""
+    """The state of an original, and the reason in words for people."""
 
     original: Original
     words: str = ""
 
 
 class Unasked(Exception):
-    """No answer to rely on; it is tried again later, after ``retry_after`` seconds if the server named a time.
+    """There is no reliable answer; ask again later, after ``retry_after`` seconds if the server named a time.
 
-    ``is_wrong_address``: what came is what a wrong address, or a portal, answers; ``has_answered``: something came.
+    ``is_wrong_address``: this is the answer of a wrong address or a portal. ``has_answered``: there was an answer.
     """
 
     def __init__(
@@ -161,8 +164,8 @@ class Unasked(Exception):
 
 
 class NotAllowed(ConfigError):
-    """The key lacks a permission for a question that only reads. That never closes a target: photos still go."""
+    """The key lacks a permission for a question that only reads. This never stops a target: photos still go."""
 
 
 class AlbumGone(Exception):
-    """The server does not have the album any more."""
+    """The server no longer has the album."""
