@@ -198,7 +198,8 @@ def _sickness_costs_nothing(scene: Scene, reader: sqlite3.Connection, tasks: lis
     """What a target answered while it was sick, and was so for a while after, is given back: three whole bodies of a
     photo at least."""
     came = scene.server.ledger.came
-    met = Counter((one.boundary, one.answer) for one in came if one.answer in SICK and one.sick_for > 45.0)
+    sick = [one for one in came if one.is_said and one.answer in SICK and one.sick_for > 45.0]
+    met = Counter((one.boundary, one.answer) for one in sick)
     if not met or scene.clock_jumped or "ask hangs" in scene.excuses:  # until it is well again, perhaps
         return
     told = Counter(
@@ -214,10 +215,10 @@ def _sickness_costs_nothing(scene: Scene, reader: sqlite3.Connection, tasks: lis
     )
     for task in tasks:
         own = ((boundary, status, count) for (number, boundary, status), count in told.items() if number == task["id"])
-        sick = sum(min(count, met[boundary, status]) for boundary, status, count in own)
+        times = sum(min(count, met[boundary, status]) for boundary, status, count in own)
         back = task["back_whole"] + task["back_429"] + task["back_cut"]
-        if task["rounds"] == 0 and back < min(3, sick):
-            raise Broken(f"photo {task['id']} met a sick target {sick} times, and {back} tries were given back")
+        if task["rounds"] == 0 and back < min(3, times):
+            raise Broken(f"photo {task['id']} met a sick target {times} times, and {back} tries were given back")
 
 
 def _copies_are_kept(scene: Scene, tasks: list[sqlite3.Row]) -> None:

@@ -102,6 +102,10 @@ FINDS = {
         events=(Event("long stall", 4, 0.51), Event("500, stored, deleted later", 4, 0.11),
                 Event("lost, stored, resets", 3, 0.77), Event("500, stored, deleted later", 2, 0.55)),
     ),
+    "a sick server has nobody to tell": Plan(
+        1037874, (300, 301), jobs=1,
+        events=(Event("sick 503", 1, 0.79), Event("503", 4, 0.37), Event("kill", 1, 0.62, "last byte")),
+    ),
     "a sick server is well before it is asked": Plan(
         1005391, (300, 301), retries=0, proven=False, tick=60.0,
         events=(Event("stop", 1, 0.85, "begins"), Event("500", 1, 0.55), Event("sick 503", 3, 0.5),
