@@ -20,7 +20,7 @@ class _Lazy(Group):
 
     unsuggested = frozenset({"forget"})
 
-    def main(self, *args: Any, **extra: Any) -> Any:
+    def main(self, *args: Any, **extra: Any) -> Any:  # as click has it
         if "_ALBUMUP_COMPLETE" in os.environ:
             from albumup.cli.completing import install
 

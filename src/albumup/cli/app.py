@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 import click
 
@@ -23,14 +23,25 @@ if TYPE_CHECKING:
     from albumup.config.file import Config
     from albumup.journal.journal import Journal
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., object])
+
+
+class GlobalOptions(TypedDict, total=False):
+    """What was typed before or after a command, of what all of them take."""
+
+    journal: str
+    config: str
+    quiet: bool
+    verbose: int
+    progress: str
+    color: str
 
 
 @dataclass(slots=True)
 class App:
     """The global options, wherever on the line they stood, and what is made of them when first wanted."""
 
-    options: dict[str, Any] = field(default_factory=dict)
+    options: GlobalOptions = field(default_factory=GlobalOptions)
     makes_config: bool = False
     """The command writes the config file, so that the one that is named need not exist yet."""
     writes: bool = False
@@ -87,7 +98,7 @@ class App:
             self._events = Outlet(sys.stdout.fileno())
         return self._events
 
-    def tell(self, event: dict[str, Any]) -> None:
+    def tell(self, event: Mapping[str, object]) -> None:
         """An event as a line of JSON on stdout; whoever does not read it holds nobody up."""
         from albumup.cli.escaping import json_line
 
@@ -175,12 +186,12 @@ def _version(context: click.Context, _: click.Parameter, value: bool) -> None:
         context.exit()
 
 
-def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+def _keep(context: click.Context, parameter: click.Parameter, value: object) -> None:
     """Store a global option; one after the command wins over one before it."""
     app = context.ensure_object(App)
     given = context.get_parameter_source(parameter.name or "")
     if given is not click.core.ParameterSource.DEFAULT:
-        app.options[parameter.name or ""] = value
+        app.options[parameter.name] = value  # type: ignore[literal-required]  # each is named so below
 
 
 _general = partial(option, group=GENERAL, expose_value=False)

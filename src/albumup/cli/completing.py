@@ -12,7 +12,7 @@ import shlex
 import unicodedata
 from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import (
@@ -130,14 +130,14 @@ def equip(command: click.Command) -> click.Command:
     return command
 
 
-class _Offered(click.ParamType[Any]):
+class _Offered(click.ParamType[object]):
     """A parameter's type, with what Tab may offer for it."""
 
-    def __init__(self, inner: click.ParamType[Any], offer: Callable[[click.Context], Iterable[str]] | str) -> None:
+    def __init__(self, inner: click.ParamType[object], offer: Callable[[click.Context], Iterable[str]] | str) -> None:
         self.name = inner.name
         self._inner, self._offer = inner, offer
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> object:
         return self._inner.convert(value, param, ctx)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from albumup.cli.destination import sentence_of
 from albumup.cli.escaping import escape
@@ -15,7 +15,7 @@ from albumup.cli.queued import left_out, unread
 from albumup.cli.screen import put_json
 from albumup.cli.titles import inbox_of
 from albumup.cli.words import shown_name
-from albumup.journal.reading import statuses
+from albumup.journal.reading import AlbumStatus, statuses
 from albumup.photos.file_names import quoted
 from albumup.session.already import Already
 from albumup.uploader.events import Progress, Queued
@@ -81,7 +81,7 @@ def _where(where: Destination, album: str) -> str:
     return f"for {url}" if target.title == target.settings.url else f"for {escape(target.title)} ({url})"
 
 
-def _of_album(status: dict[str, Any]) -> str:
+def _of_album(status: AlbumStatus) -> str:
     """An album as the journal has it: "The album has 12 photos: 10 sent, 1 waiting, 1 failed"."""
     counts = status["counts"]
     parts = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from typing import Any
 
 _LONGEST = 400
 _UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0]")
@@ -62,6 +61,6 @@ def _shown(letter: str) -> str:
     return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
-def json_line(value: Any) -> bytes:
+def json_line(value: object) -> bytes:
     """A value as a line of JSON, ASCII that any terminal can be shown: also DEL is escaped, which ``json`` lets be."""
     return json.dumps(value, ensure_ascii=True).replace("\x7f", "\\u007f").encode() + b"\n"

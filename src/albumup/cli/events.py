@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from msgspec import UNSET, UnsetType
 from msgspec.structs import asdict
@@ -16,6 +17,7 @@ from albumup.cli.titles import title_of
 from albumup.cli.words import utc
 from albumup.journal import media, runs
 from albumup.journal.journal import Journal
+from albumup.journal.reading import AlbumStatus
 from albumup.journal.rows import Album
 from albumup.journal.states import State
 from albumup.photos.file_names import quoted, text_of
@@ -42,7 +44,7 @@ _TOLD = (Outcome.REJECTED, Outcome.NOT_TAKEN, Outcome.IN_DOUBT, Outcome.BROKEN)
 _GIVEN_UP = (State.FAILED, State.REJECTED, State.MISSING)
 
 
-def event_json(event: Event) -> dict[str, Any]:
+def event_json(event: Event) -> dict[str, object]:
     """An event as a line of ``--json``."""
     found = {"event": name_of(event), **{key: value for key, value in asdict(event).items() if value is not UNSET}}
     found.pop("state", None)
@@ -54,14 +56,14 @@ def event_json(event: Event) -> dict[str, Any]:
     return found
 
 
-def summary_event(code: int, albums: list[dict[str, Any]]) -> dict[str, Any]:
+def summary_event(code: int, albums: Sequence[AlbumStatus]) -> dict[str, object]:
     """The last line of ``--json``."""
-    one = albums[0] if len(albums) == 1 else {}
+    one = albums[0] if len(albums) == 1 else None
     return {
         "event": "summary",
         "time": utc(time.time()),
-        "album": one.get("album"),
-        "target": one.get("target"),
+        "album": one["album"] if one is not None else None,
+        "target": one["target"] if one is not None else None,
         "exit": code,
         "albums": albums,
     }

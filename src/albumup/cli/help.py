@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn, TypeVar
 
 import click
@@ -14,7 +14,7 @@ from click.types import OptionHelpExtra
 
 from albumup.photos.file_names import as_typed, quoted
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., object])
 
 OPTIONS = "Options"
 WHAT = "What to send"
@@ -57,7 +57,7 @@ class OneOf(click.Choice[str]):
         return f"{value!a} is none of {', '.join(self.choices)}{did_you_mean(value, self.choices)}"
 
 
-def option(*names: str, group: str = OPTIONS, **settings: Any) -> Callable[[F], F]:
+def option(*names: str, group: str = OPTIONS, **settings: object) -> Callable[[F], F]:
     """click's own, for an option under a heading."""
     return click.option(*names, cls=Option, group=group, **settings)
 
@@ -74,7 +74,7 @@ def grouped(command: click.Command, ctx: click.Context) -> list[tuple[str, list[
 class _Formatter(click.HelpFormatter):
     """As wide as the terminal, and never wider than 80 columns. What it needs is loaded for help alone."""
 
-    def __init__(self, *_: Any, **__: Any) -> None:
+    def __init__(self, *_: object, **__: object) -> None:
         import shutil
 
         columns = shutil.get_terminal_size((_WIDEST, 24)).columns
@@ -85,7 +85,7 @@ class _Formatter(click.HelpFormatter):
 
         super().write_text(glued(text))
 
-    def write_dl(self, rows: Any, col_max: int = 28, col_spacing: int = 2) -> None:
+    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 28, col_spacing: int = 2) -> None:
         from albumup.cli.layout import glued
 
         told = [(name, glued(text)) for name, text in rows]
@@ -167,12 +167,12 @@ class Group(click.Group):
             _fail(self, ctx, error.option_name)
 
 
-def command(name: str | None = None, **settings: Any) -> Callable[[Callable[..., Any]], Command]:
+def command(name: str | None = None, **settings: object) -> Callable[[Callable[..., object]], Command]:
     """click's own, with help in groups."""
     return click.command(name, cls=Command, **settings)
 
 
-def group(name: str | None = None, **settings: Any) -> Callable[[Callable[..., Any]], Group]:
+def group(name: str | None = None, **settings: object) -> Callable[[Callable[..., object]], Group]:
     """click's own, with help in groups."""
     return click.group(name, cls=Group, **settings)
 

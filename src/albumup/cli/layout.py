@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
-from typing import IO, Any
+from collections.abc import Callable, Sequence
+from typing import IO
 
 from albumup.cli.commands import COMMANDS
 from albumup.cli.escaping import escape
@@ -119,7 +119,7 @@ def _wrapped(line: str, width: int, under: int | None, whole: Sequence[str]) -> 
     indent = _indent(line, width) if under is None or width - under < min(_LEAST, width) else under
     glued_line = glued(line)
     start = line[: len(line) - len(line.lstrip(" "))]
-    wrap: Any
+    wrap: Callable[..., list[str]]
     if line.isascii():
         from textwrap import wrap
     else:

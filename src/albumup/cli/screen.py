@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import IO, Any, cast
+from typing import IO, cast
 
 from albumup.cli import layout
 from albumup.cli.bars import ERASE, Bars, Rate, plain
@@ -208,7 +208,7 @@ def put_pieces(pieces: Iterable[bytes]) -> int:
     return count
 
 
-def put_json(value: Any) -> None:
+def put_json(value: object) -> None:
     """One JSON object a line. Raises as ``put`` does."""
     put_raw(json_line(value))
     put_flush()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from albumup.cli.app import App
 from albumup.cli.escaping import escape
@@ -15,11 +14,11 @@ from albumup.cli.words import shown_name
 from albumup.errors import ConfigError
 from albumup.journal.lock import is_locked
 from albumup.journal.opening import local_faults, paths_of
-from albumup.journal.reading import asking, goes_unasked, pauses, rounds_had, running, statuses
+from albumup.journal.reading import AlbumStatus, asking, goes_unasked, pauses, rounds_had, running, statuses
 from albumup.photos.file_names import quoted
 from albumup.session.albums import chosen
 
-Standing = tuple[list[dict[str, Any]], tuple[int, str] | None]
+Standing = tuple[list[AlbumStatus], tuple[int, str] | None]
 """Albums, as ``statuses`` has them, and the run that is on: its process id and start."""
 
 
@@ -43,7 +42,7 @@ def show(app: App, albums: Sequence[str] = (), target: str | None = None, *, as_
     wanted = set(chosen([(one["album"], one["target"]) for one in found], albums, target))
     found = [one for one in found if (one["album"], one["target"]) in wanted]
     if as_json:
-        shown_ones = [{key: one[key] for key in one if key != "changed"} for one in found]
+        shown_ones = [{key: value for key, value in one.items() if key != "changed"} for one in found]
         uploader = {"pid": run[0], "since": run[1]} if run else None
         put_json({"schema": 1, "journal": app.journal, "uploader": uploader, "albums": shown_ones})
     elif found:
@@ -65,7 +64,7 @@ def alone(app: App) -> int:
     return 0
 
 
-def _next(app: App, found: list[dict[str, Any]]) -> str:
+def _next(app: App, found: list[AlbumStatus]) -> str:
     """The one command that makes sense now."""
     if not all(one["settled"] for one in found):
         return "albumup resume"
@@ -86,7 +85,7 @@ def _next(app: App, found: list[dict[str, Any]]) -> str:
     return "albumup push FOLDER"
 
 
-def _say_sick(app: App, found: list[dict[str, Any]], sick: Sequence[tuple[str, float, str]]) -> None:
+def _say_sick(app: App, found: list[AlbumStatus], sick: Sequence[tuple[str, float, str]]) -> None:
     """Since when a server that albums wait for does not work."""
     waiting = {one["target"]: one["address"] for one in found if not one["settled"]}
     for name, since, why in sick:
@@ -95,7 +94,7 @@ def _say_sick(app: App, found: list[dict[str, Any]], sick: Sequence[tuple[str, f
             app.screen.say(f"{escape(waiting[name] or name)} has not worked for {lasted}: {escape(why)}")
 
 
-def _say_rounds(app: App, found: list[dict[str, Any]], rounds: dict[tuple[str, str], list[tuple[int, float]]]) -> None:
+def _say_rounds(app: App, found: list[AlbumStatus], rounds: dict[tuple[str, str], list[tuple[int, float]]]) -> None:
     """When cron's next round is due, of the albums that had one."""
     having = [one for one in found if (one["album"], one["target"]) in rounds and not one["held"]]
     if not having:
@@ -113,7 +112,7 @@ def _say_rounds(app: App, found: list[dict[str, Any]], rounds: dict[tuple[str, s
         app.screen.say(f"{title}: {next_round(rounds[one['album'], one['target']], most, time.time())}")
 
 
-def _put_table(found: list[dict[str, Any]], run: tuple[int, str] | None, asking: dict[tuple[str, str], int]) -> None:
+def _put_table(found: list[AlbumStatus], run: tuple[int, str] | None, asking: dict[tuple[str, str], int]) -> None:
     """``asking``: by album and target, the photos in doubt that are still to be asked about: they wait."""
     rows = []
     any_cancelled = any(one["counts"]["cancelled"] for one in found)
@@ -145,7 +144,7 @@ def _put_table(found: list[dict[str, Any]], run: tuple[int, str] | None, asking:
     put_table(headers, rows, cut=("ALBUM", "TARGET"), broken=("STATE", "CHANGED"))
 
 
-def _state(album: dict[str, Any], run: tuple[int, str] | None) -> str:
+def _state(album: AlbumStatus, run: tuple[int, str] | None) -> str:
     if album["settled"]:
         return "settled"
     if album["held"]:

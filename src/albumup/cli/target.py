@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from albumup.cli.app import App
 from albumup.cli.checks import put_checks
@@ -16,6 +15,7 @@ from albumup.config.file import TargetTable
 from albumup.config.settings import warnings
 from albumup.config.token_source import masked
 from albumup.errors import ConfigError
+from albumup.targets.base import Target
 from albumup.targets.inbox import look_at
 from albumup.targets.registry import INBOX, build, default_target, inbox_folder, settings_for, table_of
 
@@ -101,5 +101,5 @@ def try_(app: App, name: str, photo: str) -> int:
     return trial.exit_code
 
 
-def _built(app: App, name: str) -> Any:
+def _built(app: App, name: str) -> Target:
     return build(name, app.config, kept_targets(app))

@@ -7,17 +7,29 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 from urllib.parse import quote
 
 from albumup.journal.states import FINAL, RETRIED, WANTING, State, is_asking, is_in
 
 
-def statuses(connection: sqlite3.Connection | None) -> list[dict[str, Any]]:
-    """Every album, as ``status --json`` has it, with ``changed`` (ISO 8601, UTC) besides.
+class AlbumStatus(TypedDict):
+    """An album as ``status --json`` has it. ``changed``: ISO 8601, UTC; ``address``: the URL of a target that
+    ``--url`` described, None for the others."""
 
-    ``address``: the URL of a target that ``--url`` described; None for the others.
-    """
+    album: str
+    target: str
+    address: str | None
+    settled: bool
+    held: bool
+    share: str | None
+    counts: dict[str, int]
+    bytes: dict[str, int]
+    changed: str
+
+
+def statuses(connection: sqlite3.Connection | None) -> list[AlbumStatus]:
+    """Every album, in the order of their names."""
     if connection is None:
         return []
     urls = addresses(connection)
