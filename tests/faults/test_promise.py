@@ -26,9 +26,10 @@ from albumup.body import sent_name
 from albumup.config.settings import FormSettings
 from albumup.journal import pauses, runs
 from albumup.journal.admin import cancel
-from albumup.journal.journal import Journal, LostTask
+from albumup.journal.journal import Journal
 from albumup.journal.rows import Task
 from albumup.journal.states import DONE, WANTING, State
+from albumup.journal.store import LostTask
 from albumup.photos.metadata.reader import MetadataReader
 from albumup.photos.scan import Filters, open_root
 from albumup.photos.source import Place, Source, SourceChanged, SourceGone

@@ -19,8 +19,9 @@ from test_staging import BOUNDARY, arrival, prepare_all, push
 from albumup.errors import LocalError
 from albumup.helpers import Threads
 from albumup.journal.commits import Commits
-from albumup.journal.journal import Journal, LostTask
+from albumup.journal.journal import Journal
 from albumup.journal.states import State
+from albumup.journal.store import LostTask
 
 PHOTOS = 300
 PATIENCE = 60.0  # seconds until a test gives up on something that should have come long ago

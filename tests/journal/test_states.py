@@ -26,7 +26,7 @@ from test_staging import BOUNDARY, arrival, body_for, push
 
 from albumup.journal import copies, framing, pauses, runs, steps
 from albumup.journal.admin import cancel, forget
-from albumup.journal.journal import Journal, LostTask
+from albumup.journal.journal import Journal
 from albumup.journal.rows import Body, Framed
 from albumup.journal.staging import Action
 from albumup.journal.states import (
@@ -43,6 +43,7 @@ from albumup.journal.states import (
     change,
     sources_of,
 )
+from albumup.journal.store import LostTask
 from albumup.photos.pins import Pins
 
 DESIGN = """

@@ -21,8 +21,9 @@ from msgspec import Struct
 
 from albumup.errors import LocalError
 from albumup.helpers import Helpers, Work
-from albumup.journal.journal import Journal, LostTask
+from albumup.journal.journal import Journal
 from albumup.journal.opening import BUSY_SECONDS, journal_fault
+from albumup.journal.store import LostTask
 
 T = TypeVar("T")
 

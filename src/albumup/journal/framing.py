@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from albumup.journal import steps
-from albumup.journal.journal import HAS_COPY, Journal
+from albumup.journal.journal import Journal
 from albumup.journal.rows import Task
 from albumup.journal.states import Stage, waits_at
+from albumup.journal.steps import HAS_COPY
 
 
 def define(journal: Journal, target: str, fingerprint: str, settings: str) -> int:

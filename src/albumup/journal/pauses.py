@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from albumup.journal import steps
-from albumup.journal.journal import Journal, LostTask
+from albumup.journal.journal import Journal
 from albumup.journal.rows import Pause, TryCounts, plain
 from albumup.journal.states import UNDECIDED, Stage, is_in, is_open, waits_at
+from albumup.journal.store import LostTask
 
 _BACK = {"whole": "back_whole", "cut": "back_cut", "429": "back_429"}
 """Where tries that were given back are counted, by what the attempt had spent."""

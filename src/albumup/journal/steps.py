@@ -155,3 +155,9 @@ PLACE_AGAIN = change(Membership.PENDING, Membership.REFUSED, where=_IN_ALBUM)
 JOIN_AGAIN = f"update task set alone = {Together.NOT_YET:d} where album_id = ? and alone = {Together.REFUSED:d}"
 PLACED = change(Membership.SETTLED, Membership.PENDING, also="reason = ?")
 NOT_PLACED = change(Membership.REFUSED, Membership.PENDING, also="reason = ?")
+
+HAS_COPY = " and exists (select 1 from body where body.task_id = task.id and body.spool is not null)"
+"""Of a task: does a copy of its photo lie in the spool?"""
+
+UNSKIPPED = "task.id not in (select value from json_each(?))"
+"""Of a task: is it none of those in a list of JSON?"""

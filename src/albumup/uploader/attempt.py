@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from albumup.journal.commits import Commits
-from albumup.journal.journal import Journal, LostTask
+from albumup.journal.journal import Journal
 from albumup.journal.rows import Body, Task
 from albumup.journal.states import State
+from albumup.journal.store import LostTask
 from albumup.retry import Outcome
 from albumup.targets.base import Photo
 from albumup.uploader.upstream import Upstream

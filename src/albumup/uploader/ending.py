@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from albumup.journal.journal import Journal, LostTask
+from albumup.journal.journal import Journal
 from albumup.journal.states import State
+from albumup.journal.store import LostTask
 from albumup.photos.pins import read_pins
 from albumup.retry import ACCEPTED, Finding, Outcome, Step
 from albumup.transfer import Sent

@@ -8,9 +8,10 @@ from functools import partial
 from msgspec import Struct
 
 from albumup.journal import pauses, runs
-from albumup.journal.journal import Journal, LostTask
+from albumup.journal.journal import Journal
 from albumup.journal.rows import Album, CutOff, Task, TryCounts
 from albumup.journal.states import DONE, Membership, State
+from albumup.journal.store import LostTask
 from albumup.retry import (
     MOST_REFUNDS,
     Finding,

@@ -18,10 +18,11 @@ from albumup.disk import fsync_folder
 from albumup.errors import AlbumupError, ConfigError
 from albumup.helpers import Work
 from albumup.journal import copies, framing
-from albumup.journal.journal import Journal, LostTask
+from albumup.journal.journal import Journal
 from albumup.journal.naming import Folder
 from albumup.journal.rows import Body, Framed, Task
 from albumup.journal.states import Stage
+from albumup.journal.store import LostTask
 from albumup.targets.base import Photo
 from albumup.targets.bodies import Reading, body_of, photo_of
 from albumup.uploader.queue import ENOUGH

@@ -17,8 +17,9 @@ from msgspec.structs import replace
 from albumup.errors import AlbumupError
 from albumup.helpers import THREADS, Work
 from albumup.journal import framing
-from albumup.journal.journal import Journal, LostTask
+from albumup.journal.journal import Journal
 from albumup.journal.rows import Task
+from albumup.journal.store import LostTask
 from albumup.photos.cards import device_at
 from albumup.photos.metadata.reader import MetadataReader
 from albumup.photos.pins import Pins, read_pins, same_time

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 from albumup.errors import AlbumupError
 from albumup.helpers import Work
-from albumup.journal.journal import Journal, LostTask
+from albumup.journal.journal import Journal
 from albumup.journal.rows import Task
 from albumup.journal.states import DONE, State
+from albumup.journal.store import LostTask
 from albumup.photos.file_names import text_of
 from albumup.targets.base import Asked, NotAllowed, Original, Seen, Target, Unasked, Verdict, VerdictKind
 from albumup.transfer.http import Http

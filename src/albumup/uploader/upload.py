@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from albumup.errors import AlbumupError
 from albumup.helpers import Work
-from albumup.journal.journal import LostTask
 from albumup.journal.rows import Body, Task
+from albumup.journal.store import LostTask
 from albumup.photos.source import AnotherVolume, Source, SourceChanged, SourceGone
 from albumup.retry import ACCEPTED, MOST_REFUNDS, Circumstances, Finding, Health, Outcome, health_of, outcome_of
 from albumup.targets.base import Photo, Target

@@ -1,0 +1,256 @@
+"""What is sent next, attempts, and what comes of them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Iterable, Mapping
+
+from albumup.journal import steps
+from albumup.journal.rows import CutOff, Task, plain
+from albumup.journal.states import (
+    WANTING,
+    Membership,
+    State,
+)
+from albumup.journal.store import LostTask, Store
+
+_UNTRIED = (-math.inf, 0.0)
+"""The times of trying again of tasks that were never tried in this set."""
+
+
+class Attempts(Store):
+    """Attempts at sending, from the choice of a task to its end."""
+
+    def ready(
+        self,
+        album_id: int,
+        root_id: int,
+        now: float,
+        limit: int,
+        untried: bool,
+        *,
+        copies: bool = False,
+        skip: Collection[int] = (),
+    ) -> list[Task]:
+        """Prepared tasks whose time has come: those never tried in this set, or those to be tried again.
+
+        ``copies``: only those with a copy of their own, which are there although their root is away. Those to ``skip``
+        are left out.
+        """
+        times = _UNTRIED if untried else (0.0, now)
+        return self._prepared(album_id, root_id, times, limit, copies=copies, skip=skip)
+
+    def _prepared(
+        self,
+        album_id: int,
+        root_id: int,
+        times: tuple[float, float],
+        limit: int,
+        *,
+        copies: bool,
+        skip: Collection[int] = (),
+    ) -> list[Task]:
+        """``times``: after the first of them a task is to be tried again, and at the second at the latest."""
+        return self.tasks(
+            f"where task.album_id = ? and task.root_id = ? and {steps.IS_READY}"
+            f" and task.next_at > ? and task.next_at <= ?{steps.HAS_COPY if copies else ''} and {steps.UNSKIPPED}"
+            " order by task.next_at, task.id limit ?",
+            album_id,
+            root_id,
+            *times,
+            json.dumps([*skip]),
+            limit,
+        )
+
+    def of_another_type(self, album_ids: Iterable[int], mime: str) -> Task | None:
+        """A pending photo of these albums that is of another type, prepared or not."""
+        for album_id in album_ids:
+            found = self.tasks(
+                f"where task.album_id = ? and {steps.IS_UNHELD} and photo.mime <> ?"
+                f" order by {steps.AT_READY} desc, task.id limit 1",
+                album_id,
+                mime,
+            )
+            if found:
+                return found[0]
+        return None
+
+    def next_time(self, album_id: int, root_id: int, *, copies: bool = False) -> float | None:
+        """The earliest time at which a prepared task of an album and root may be tried again; ``copies`` as above."""
+        found = self.rows(
+            f"select next_at from task where album_id = ? and root_id = ? and {steps.IS_READY}"
+            f"{steps.HAS_COPY if copies else ''} order by next_at limit 1",
+            album_id,
+            root_id,
+        )
+        return found[0][0] if found else None
+
+    def bring_forward(self, places: Iterable[tuple[int, int]], after: float, to: float) -> None:
+        """Prepared tasks of these albums and roots that would wait until ``after`` or longer wait until ``to``."""
+        self.connection.executemany(
+            f"update task set next_at = ? where album_id = ? and root_id = ? and {steps.IS_READY} and next_at > ?",
+            [(to, album_id, root_id, after) for album_id, root_id in places],
+        )
+
+    def start(self, task_id: int, run_id: int, boundary: str, *, whole: bool = False) -> int:
+        """An attempt at sending the body with that boundary begins; its id. ``whole``: all of it is about to leave.
+
+        LostTask if the task is not ready any more, or has another body by now: its source has other bytes.
+        """
+        now = self.clock()
+        started = self.connection.execute(steps.START, ("", now, task_id, boundary))
+        if started.rowcount != 1:
+            raise LostTask(task_id)
+        cursor = self.connection.execute(
+            "insert into attempt (task_id, run_id, boundary, number, started, whole_at)"
+            " values (?, ?, ?, (select attempts from task where id = ?), ?, ?)",
+            (task_id, run_id, boundary, task_id, now, now if whole else None),
+        )
+        return int(cursor.lastrowid or 0)
+
+    def whole(self, attempt_id: int) -> None:
+        """The last byte of the body is about to leave; the caller waits for this to be durable."""
+        self.connection.execute("update attempt set whole_at = ? where id = ?", (self.clock(), attempt_id))
+
+    def stayed(self, attempt_id: int) -> None:
+        """The last byte of an attempt's body is known not to have left, whatever was noted before."""
+        self.connection.execute("update attempt set whole_at = null where id = ?", (attempt_id,))
+
+    def end_attempt(
+        self,
+        attempt_id: int,
+        outcome: str,
+        *,
+        status: int | None = None,
+        sent: int = 0,
+        error: str = "",
+        stayed: bool = False,
+    ) -> None:
+        """How an attempt ended; the task's own change comes in the same transaction.
+
+        ``stayed``: the last byte of the body is known not to have left, whatever was noted before.
+        """
+        self.connection.execute(
+            "update attempt set ended = ?, outcome = ?, http_status = ?, bytes = ?, error = ?,"
+            " whole_at = iif(?, null, whole_at) where id = ?",
+            (self.clock(), outcome, status, sent, plain(error) or None, stayed, attempt_id),
+        )
+
+    def settle_task(
+        self,
+        task_id: int,
+        state: State,
+        reason: str = "",
+        *,
+        tries: int | None = None,
+        remote_id: str = "",
+        url: str = "",
+        membership: Membership = Membership.SETTLED,
+    ) -> None:
+        """A task reaches a state in which nothing more is done with it for now; ``tries`` None: as many as before.
+
+        ``membership``: PENDING if it is to be put into the server's album.
+        """
+        self.move(
+            task_id,
+            state,
+            reason,
+            ", tries = coalesce(?, tries), remote_id = coalesce(?, remote_id), url = coalesce(?, url)",
+            tries,
+            plain(remote_id) or None,
+            plain(url) or None,
+        )
+        if membership is Membership.PENDING:
+            self.connection.execute(steps.TO_PLACE, (task_id,))
+        if state is State.DUPLICATE:  # the still of a live photo, there before its clip: what that is, is decided anew
+            self.connection.execute(steps.TO_PLACE_CLIP, (task_id,))
+
+    def try_later(
+        self,
+        task_id: int,
+        reason: str,
+        *,
+        tries: int,
+        refunds: int,
+        next_at: float,
+        maybe_twice: bool,
+        is_held: bool = False,
+    ) -> None:
+        """Back to pending, to be tried again at ``next_at`` (0: as if never tried), or when it is no longer held."""
+        self.move(
+            task_id,
+            State.PENDING,
+            reason,
+            ", tries = ?, refunds = ?, next_at = ?, ask_at = null, maybe_twice = max(maybe_twice, ?)",
+            tries,
+            refunds,
+            next_at,
+            maybe_twice,
+        )
+        if is_held:
+            self.connection.execute(steps.HOLD, (task_id,))
+
+    def least_tried(self, places: Iterable[tuple[int, int, bool]], limit: int) -> list[Task]:
+        """Prepared tasks of these albums and roots, whenever their time comes: untried ones first, ``limit`` at most.
+
+        The third of a place: only those with a copy of their own.
+        """
+        found: list[Task] = []
+        for times in (_UNTRIED, (0.0, math.inf)):
+            for album_id, root_id, copies in places:
+                if (room := limit - len(found)) > 0:
+                    found += self._prepared(album_id, root_id, times, room, copies=copies)
+        return found
+
+    def cut_off(self) -> list[CutOff]:
+        """Tasks found ``sending``; meaningful only to the holder of the lock.
+
+        No index has them, for each photo would go in and out of it: where there are any, all tasks are looked through.
+        """
+        if not self.rows("select 1 from tally where state = 'sending' and photos > 0 limit 1"):
+            return []
+        return [
+            CutOff(row["id"], row["album_id"], row["target"], row["whole_at"])
+            for row in self.rows(
+                "select task.id, task.album_id, target.name as target,"
+                " (select whole_at from attempt where task_id = task.id order by number desc limit 1) as whole_at"
+                " from task join album on album.id = task.album_id join target on target.id = album.target_id"
+                " where task.state = 'sending'"
+            )
+        ]
+
+    def last_attempt(self, task_id: int) -> int:
+        """The id of a task's newest attempt."""
+        return int(self.rows("select max(id) from attempt where task_id = ?", task_id)[0][0] or 0)
+
+    def fresh_set(self, task_id: int, *, rounds: int, is_safe: bool = False) -> None:
+        """Asked for: a task that was given up gets a fresh set of tries, and is prepared again if it went missing.
+
+        One in doubt may then be on the server twice, unless its target makes sending again safe. LostTask if it was
+        not given up.
+        """
+        rows = self.rows("select state from task where id = ?", task_id)
+        if not rows or rows[0]["state"] not in WANTING:
+            raise LostTask(task_id)
+        row = rows[0]
+        self.move(task_id, State.PENDING, "", ", tries = 0, next_at = 0, ask_at = null, rounds = ?", rounds)
+        self.wake_clip(task_id)
+        # The still of a live photo that was framed without its clip goes with it, should that be there by now.
+        self.connection.execute(steps.PAIR_AGAIN, (task_id,))
+        if row["state"] == State.MISSING:  # one with a copy goes by that first
+            self.connection.execute(steps.READ_AGAIN, (task_id,))
+        if row["state"] == State.REJECTED:  # perhaps for how it was framed; that may be configured otherwise now
+            self.connection.execute("update body set head = null, length = null where task_id = ?", (task_id,))
+        if row["state"] == State.IN_DOUBT and not is_safe:
+            self.connection.execute("update task set maybe_twice = 1 where id = ?", (task_id,))
+
+    def accepted(self, target: str, url: str) -> None:
+        """The target at this address has accepted a photo: from now on it is known to be right."""
+        self.connection.execute("update target set accepted_url = ? where name = ?", (url, target))
+
+    def accepted_urls(self) -> Mapping[str, str]:
+        """Target name to the address that accepted a photo."""
+        return {
+            row[0]: row[1] for row in self.rows("select name, accepted_url from target where accepted_url not null")
+        }

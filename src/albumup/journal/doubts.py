@@ -1,0 +1,116 @@
+"""Photos in doubt: whether the server has them is to be asked, or cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from albumup.journal import steps
+from albumup.journal.rows import Task, plain
+from albumup.journal.states import (
+    State,
+)
+from albumup.journal.store import Store
+
+
+class Doubts(Store):
+    """What is in doubt, and when it is asked about."""
+
+    def doubt(self, task_id: int, reason: str, *, tries: int, ask_at: float | None) -> None:
+        """Whether the server has it is unknown: asked about at ``ask_at``, or final when None."""
+        self.move(task_id, State.IN_DOUBT, reason, ", tries = ?, ask_at = ?", tries, ask_at)
+
+    def seen(self, task_id: int, again_at: float) -> None:
+        """The original of a photo in doubt was seen there, and is looked at once more at ``again_at``."""
+        self.connection.execute(
+            "update task set seen_at = coalesce(seen_at, ?), ask_at = ?, updated = ?"
+            " where id = ? and state = 'in_doubt'",
+            (self.clock(), again_at, self.clock(), task_id),
+        )
+
+    def seen_at(self, task_id: int) -> float | None:
+        """When the original of a photo in doubt was first seen there."""
+        found = self.rows("select seen_at from task where id = ?", task_id)
+        return found[0][0] if found else None
+
+    def met_a_fault(self, task_id: int) -> bool:
+        """Did the server answer 5xx to a whole body of this photo, which may have arrived nevertheless?"""
+        return bool(
+            self.rows(
+                "select 1 from attempt join body using (task_id, boundary)"
+                " where attempt.task_id = ? and outcome = 'in_doubt' and http_status between 500 and 599 limit 1",
+                task_id,
+            )
+        )
+
+    def ask_again(self, task_id: int, rounds: int) -> None:
+        """Asked for: a photo that stayed in doubt is asked about once more, with a fresh set of tries."""
+        self.connection.execute(
+            "update task set ask_at = ?, tries = 0, next_at = 0, seen_at = null, rounds = ?"
+            " where id = ? and state = 'in_doubt'",
+            (self.clock(), rounds, task_id),
+        )
+        self.wake_clip(task_id)
+
+    def has_doubts(self, task_id: int) -> bool:
+        """True if an attempt at sending the present bytes, however they were framed, may have reached the server."""
+        return bool(
+            self.rows(
+                "select 1 from attempt join body using (task_id)"
+                " where attempt.task_id = ? and outcome = 'in_doubt' and number > earlier limit 1",
+                task_id,
+            )
+        )
+
+    def was_unconfirmed(self, task_id: int) -> bool:
+        """Did the server call the last sending a duplicate, so that it was asked where?"""
+        return bool(
+            self.rows(
+                "select 1 from attempt where id = (select max(id) from attempt where task_id = ?)"
+                " and outcome = 'duplicate'",
+                task_id,
+            )
+        )
+
+    def clear_doubts(self, task_id: int) -> None:
+        """The server said no: none of the attempts arrived."""
+        self.connection.execute("update task set seen_at = null where id = ?", (task_id,))
+        self.connection.execute(
+            "update attempt set outcome = 'not_taken' where task_id = ? and outcome = 'in_doubt'", (task_id,)
+        )
+
+    def doubts_due(self, album_id: int, now: float, limit: int) -> list[Task]:
+        """Tasks whose time to be asked about has come."""
+        return self.tasks(
+            "where task.album_id = ? and task.state = 'in_doubt' and task.ask_at <= ? order by task.ask_at limit ?",
+            album_id,
+            now,
+            limit,
+        )
+
+    def ask_no_later(self, album_id: int, then: float) -> None:
+        """No doubt of an album waits longer than until ``then``, whatever a clock that was wrong has written."""
+        self.connection.execute(
+            "update task set ask_at = ? where album_id = ? and state = 'in_doubt' and ask_at > ?",
+            (then, album_id, then),
+        )
+
+    def doubt_stays(self, task_id: int, reason: str) -> None:
+        """Asked about, and nothing more is done with it: the doubt is final."""
+        self.connection.execute(
+            "update task set ask_at = null, seen_at = null, reason = ?, updated = ?"
+            " where id = ? and state = 'in_doubt'",
+            (plain(reason), self.clock(), task_id),
+        )
+
+    def next_doubt(self, album_ids: Iterable[int]) -> float | None:
+        """The earliest time at which a doubt of these albums is to be asked about."""
+        times = [
+            row[0]
+            for album_id in album_ids
+            for row in self.rows(
+                f"select min(ask_at) from task where album_id = ? and {steps.IS_ASKING}",
+                album_id,
+            )
+            if row[0] is not None
+        ]
+        return min(times, default=None)

@@ -1,0 +1,150 @@
+"""The journal's connection: transactions, and what every change of a task is made of.
+
+A process has one connection to its journal, and one thread at a time uses it (:mod:`albumup.journal.commits`): closing
+a second one would drop the first one's POSIX locks. Methods that change something are called inside ``transaction()``.
+Times are Unix seconds, UTC.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any
+
+from albumup.errors import LocalError
+from albumup.journal import naming, steps
+from albumup.journal.opening import journal_fault, open_writer
+from albumup.journal.rows import Task, plain, stored, tasks
+from albumup.journal.states import (
+    State,
+)
+from albumup.photos.pins import Pins
+
+
+class LostTask(Exception):
+    """The task is not in a state from which this change is allowed: somebody cancelled or forgot it."""
+
+
+class Store:
+    """One connection, its transactions, and the steps of tasks."""
+
+    def __init__(self, path: str, clock: Callable[[], float] = time.time) -> None:
+        self.path = path
+        self.clock = clock
+        self.connection = open_writer(path)
+        self._file = _identity(path)
+        self._last: dict[Hashable, Callable[[], None]] = {}
+        self._after: list[Callable[[], None]] = []
+        self._plain_folders: naming.PlainFolders = {}
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def expect_in_place(self) -> None:
+        """Raise LocalError if another process has set this journal aside as damaged: nobody would look into it."""
+        if _identity(self.path) != self._file:
+            raise LocalError(f"{self.path}: set aside meanwhile, because it was damaged", "push again")
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """BEGIN IMMEDIATE ... COMMIT: durable when it ends well, undone otherwise. Raises LocalError."""
+        try:
+            self.begin()
+            yield
+            self.finish()
+            self.commit()
+        except BaseException as error:
+            self.undo()
+            if isinstance(error, sqlite3.Error):
+                raise journal_fault(self.path, error) from error
+            raise
+
+    def begin(self) -> None:
+        self._last.clear()
+        self._after.clear()
+        self._plain_folders.clear()
+        self.connection.execute("begin immediate")
+
+    def finish(self) -> None:
+        """Make the changes that come at a transaction's end."""
+        for change in self._last.values():
+            change()
+
+    def commit(self) -> None:
+        """May be called by another thread than the one that changed something, while that waits."""
+        self.connection.execute("commit")
+
+    def undo(self) -> None:
+        if self.connection.in_transaction:
+            with contextlib.suppress(sqlite3.Error):
+                self.connection.execute("rollback")
+
+    def before_commit(self, key: Hashable, change: Callable[[], None]) -> None:
+        """Make ``change`` at the end of this transaction: once, however often it is asked for under that ``key``."""
+        self._last[key] = change
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """``call`` is made once this transaction is durable, by whoever made it (``made``)."""
+        self._after.append(call)
+
+    def made(self) -> None:
+        """The transaction is durable: make the calls that wait for it."""
+        calls, self._after = self._after, []
+        for call in calls:
+            call()
+
+    def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
+        """All rows of a query."""
+        return self.connection.execute(sql, values).fetchall()
+
+    def tasks(self, condition: str, *values: Any) -> list[Task]:
+        """The tasks that a condition selects."""
+        return tasks(self.connection, condition, values)
+
+    def move(self, task_id: int, state: State, reason: str = "", also: str = "", *values: Any) -> None:
+        """One step of the state machine; LostTask if the table of transitions does not allow it.
+
+        ``also``: other columns of the task that change with it (SQL, ", tries = ?"), and their ``values``.
+        """
+        update, allowed = steps.MOVE[state]
+        moved = self.connection.execute(update + also + allowed, (plain(reason), self.clock(), *values, task_id))
+        if moved.rowcount != 1:
+            raise LostTask(task_id)
+
+    def _take(self, step: str, *values: Any) -> None:
+        """Make the statement of a step; the last of its values is the task's id. LostTask if it is not allowed."""
+        if self.connection.execute(step, values).rowcount != 1:
+            raise LostTask(values[-1])
+
+    def reason_of(self, task_id: int) -> str:
+        """Why a task stands where it does, in words."""
+        found = self.rows("select reason from task where id = ?", task_id)
+        return str(found[0]["reason"]) if found else ""
+
+    def wake_clip(self, task_id: int) -> None:
+        """Something becomes of a still: what its clip waits for is decided anew."""
+        self.connection.execute(steps.WAKE_CLIP, (task_id,))
+
+    def _see(self, task_id: int, pins: Pins) -> None:
+        seen = pins.size, stored(pins.mtime_ns), stored(pins.inode)
+        self.connection.execute(
+            "update photo set size = ?, mtime_ns = ?, inode = ? where id = (select photo_id from task where id = ?)"
+            " and (size, mtime_ns, inode) is not (?, ?, ?)",
+            (*seen, task_id, *seen),
+        )
+
+    def task(self, task_id: int) -> Task | None:
+        """One task, or None if it was forgotten."""
+        found = self.tasks("where task.id = ?", task_id)
+        return found[0] if found else None
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
