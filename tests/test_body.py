@@ -188,11 +188,11 @@ def body_of(path: Path) -> Body:
     return Body(b"", b"", "b", "image/jpeg", pins.size, pins, digests, None, None)
 
 
-def opened(path: Path, body: Body, *, believes: bool = True, place: Place | None = HERE) -> Source:
+def opened(path: Path, body: Body, *, trusts_pins: bool = True, place: Place | None = HERE) -> Source:
     """Open and compared, as before an attempt."""
     source = Source(os.fsencode(path), body, place)
     try:
-        source.verify(believes=believes)
+        source.verify(trusts_pins=trusts_pins)
     except BaseException:
         source.close()
         raise
@@ -392,12 +392,12 @@ def test_no_descriptors_left_is_this_machines_fault_not_the_photos(
 def test_a_copy_of_our_own_is_compared_by_size_alone(photo: Path, tmp_path: Path) -> None:
     body, copy = body_of(photo), tmp_path / "copy"
     copy.write_bytes(PHOTO)
-    with closing(opened(copy, body, believes=False, place=None)) as source:
+    with closing(opened(copy, body, trusts_pins=False, place=None)) as source:
         assert not source.repinned
         source.check()
     copy.write_bytes(PHOTO[:-1])
     with pytest.raises(SourceChanged, match="its size changed"):
-        opened(copy, body, believes=False, place=None)
+        opened(copy, body, trusts_pins=False, place=None)
 
 
 # File systems that keep times loosely, and volumes.
@@ -475,11 +475,11 @@ def test_a_photo_is_as_pinned_as_exactly_as_its_disk_keeps_it(
 def test_what_is_not_believed_is_read_though_nothing_hints_at_a_change(photo: Path) -> None:
     """Another card's photo may have size and time of this one, to the nanosecond."""
     body = body_of(photo)
-    opened(photo, body, believes=False).close()
+    opened(photo, body, trusts_pins=False).close()
     other = structs.replace(body, digests={"sha256": "0" * 64})
     opened(photo, other).close()
     with pytest.raises(SourceChanged, match="its bytes changed"):
-        opened(photo, other, believes=False)
+        opened(photo, other, trusts_pins=False)
 
 
 def test_another_card_at_the_same_path_is_not_the_photo(photo: Path, volumes: dict[int, str]) -> None:

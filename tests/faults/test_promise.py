@@ -245,7 +245,7 @@ class Promise(RuleBasedStateMachine):
             self.write(number, keep_time=True)
         try:
             source = Source(task.path, task.body, Place(task.volume))
-            source.verify(believes=True)
+            source.verify(trusts_pins=True)
         except SourceChanged:
             with self.journal.transaction():
                 self.journal.prepare_again(task.id)

@@ -1,1 +1,1 @@
-"""What lies on the disk: folders, files, what they hold and say of themselves, and the disks they lie on."""
+"""Photos on the disk: finding them, their types and metadata, reading them, and the disks they lie on."""

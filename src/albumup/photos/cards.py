@@ -1,8 +1,8 @@
-"""Is the card or disk that photos were queued from the one that lies there now?
+"""Is the card or disk that lies there now the one that photos were queued from?
 
-Where its id is a full UUID, that tells. Factory cards share their serial numbers, and much has no id at all: then the
-photos themselves are looked at, without opening any. If most of those that are still there are as pinned, it is the
-same card, whatever became of the others.
+A full UUID answers that. But factory cards share their serial numbers, and some file systems have no id. There, the
+queued photos are compared with their pins, without opening any. If most of those still there match, it is the same
+card, whatever became of the others.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from albumup.photos.volumes import volume_of
 
 
 class Medium(Struct, frozen=True):
-    """``volume``: its id, or ""; ``card``: the number."""
+    """A card or disk. ``volume``: its id, or ""; ``card``: the journal's number for it."""
 
     volume: str
     card: int
 
 
 class Seen(Struct, frozen=True):
-    """A photo as it was when it was last looked at. ``volume`` is its file system's id, as far as it was known then."""
+    """A photo as of the last look. ``volume`` is its file system's id, or "" if that was unknown then."""
 
     id: int
     path: bytes
@@ -33,17 +33,17 @@ class Seen(Struct, frozen=True):
 
 
 class Look(Struct, frozen=True):
-    """How many of a card's photos are still there, and how many of these are as pinned."""
+    """How many of a card's photos are still there, and how many of these match their pins."""
 
     there: int = 0
     same: int = 0
     is_named: bool = False
     """The id of their file system was unknown, and is known now."""
     is_untouched: bool = False
-    """One of them has its status change time still, which nobody can set, on a file system that keeps one."""
+    """One photo still has its status change time, which nobody can set, on a file system that keeps one."""
 
     def __add__(self, other: Look) -> Look:
-        """A look at the photos of both."""
+        """The sum of two looks."""
         return Look(
             self.there + other.there,
             self.same + other.same,
@@ -53,13 +53,15 @@ class Look(Struct, frozen=True):
 
     @property
     def is_known(self) -> bool:
-        """Most are as pinned; of two photos the one that nobody touched is enough."""
+        """True if most photos match; one of two is enough if nobody touched it."""
         return 2 * self.same > self.there or (2 * self.same == self.there and self.is_untouched)
 
 
 def device_at(folder: bytes) -> int:
-    """The number (``st_dev``) of the file system that a folder lies on, or lay on when it was there: 0 if that cannot
-    be told. Of folders, because an overlay gives its files numbers of their own."""
+    """The device number (``st_dev``) of a folder, or of its nearest ancestor that exists; 0 if there is none.
+
+    Not for files: an overlay file system gives them numbers of their own.
+    """
     while True:
         try:
             return os.stat(folder).st_dev
@@ -70,10 +72,10 @@ def device_at(folder: bytes) -> int:
 
 
 def look_at(photos: Iterable[Seen], odd: bytes = b"", device: int | None = None) -> Look:
-    """Look at photos (stat only) that were queued from one card; the one at ``odd`` is known to have other bytes.
+    """Compare photos queued from one card with their pins, by stat only. The photo at ``odd`` is known to differ.
 
-    ``device``: of those only that lie on this file system now, by ``device_at``. Two cards may be mounted below one
-    folder, and the photos of one say nothing of the other.
+    ``device``: leave out photos whose folder lies on another device now (``device_at``). Two cards may be mounted below
+    one folder, and the photos of one prove nothing about the other.
     """
     there = same = 0
     is_named = is_untouched = False
@@ -87,18 +89,18 @@ def look_at(photos: Iterable[Seen], odd: bytes = b"", device: int | None = None)
 
 
 def named(photos: Iterable[Seen]) -> Iterator[tuple[int, str]]:
-    """Those of them (by id) that are as pinned and lie on a file system whose id was unknown, with that id."""
+    """The ids of the photos that match their pins and had no known volume, each with the volume known now."""
     for photo, status, loose, volume in _looked_at(photos):
         if volume and not photo.volume and as_pinned(photo.pins, status, loose=loose):
             yield photo.id, volume
 
 
 def _looked_at(photos: Iterable[Seen], device: int | None = None) -> Iterator[tuple[Seen, os.stat_result, bool, str]]:
-    """Those that are there, with their status; and of the file system, whether it is a loose one, and its id."""
+    """The photos that are there, each with its status, whether its file system ``is_loose``, and its volume."""
     systems: dict[int, tuple[bool, str]] = {}
     folders: dict[bytes, int] = {}
     for photo in photos:
-        if not photo.pins.size:  # it was never seen
+        if not photo.pins.size:  # the file was never read
             continue
         try:
             status = os.stat(photo.path)

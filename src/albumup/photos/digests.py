@@ -1,4 +1,4 @@
-"""The digests of a file, all of them from reading it once."""
+"""Digests a file, with all algorithms in one pass."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import os
 from collections.abc import Callable, Generator, Iterable
 
 BLOCK_BYTES = 1 << 20
-"""How much ``digest`` reads at once. Larger blocks are no faster; smaller ones cost calls."""
+"""Bytes that ``digest`` reads at once. Larger blocks are no faster; smaller ones cost more calls."""
 
 _AHEAD_BYTES = 16 << 20
-"""From this size on a file is worth a thread that reads the next block while this one is digested."""
+"""From this size on, a file is worth a thread that reads ahead."""
 
 
 class CopyFault(OSError):
-    """What was read could not be written to its copy."""
+    """The copy could not be written."""
 
 
 def digest(
@@ -27,15 +27,15 @@ def digest(
     copy_to: int | None = None,
     on_block: Callable[[int], None] | None = None,
 ) -> tuple[int, dict[str, str]]:
-    """Read a file from its start to its end, once, and return its length in bytes and ``{algorithm: hex digest}``.
+    """Read a file once from start to end, and return its length in bytes and ``{algorithm: hex digest}``.
 
     ``fd`` is open for reading and seekable; its position is neither used nor moved. ``algorithms`` are hashlib's names.
-    ``size_hint`` is the length in bytes that fstat told (0: unknown): it saves memory and a call for small files, and a
-    wrong one changes nothing else. ``copy_to`` is a descriptor that every block is written to. ``on_block`` is called
-    with the length of every block once it is digested and written; what it raises comes through, as OSError does
-    (CopyFault from writing).
+    ``size_hint`` is the length in bytes from fstat (0: unknown); it saves memory and a call for small files, and a
+    wrong one does no harm. ``copy_to`` is a descriptor to which every block is written. ``on_block`` is called with the
+    length of every block after it is digested and written. Raises OSError, CopyFault when writing fails, and whatever
+    ``on_block`` raises.
     """
-    # A digest here names bytes and guards nothing, so a FIPS build may still make the MD5 that a server asks for.
+    # The digests identify bytes and protect nothing, so even a FIPS build may make the MD5 that a server wants.
     hashes = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
     total = 0
     with contextlib.closing(_blocks_ahead(fd) if size_hint >= _AHEAD_BYTES else _blocks(fd, size_hint)) as blocks:
@@ -51,8 +51,8 @@ def digest(
 
 
 def _blocks(fd: int, size_hint: int) -> Generator[memoryview]:
-    """What is in a file, each block valid until the next."""
-    # One byte more than expected: a read that leaves it empty has also seen the end. Never tiny, should the file grow.
+    """The blocks of a file, each valid until the next."""
+    # One byte more than expected: a read that does not fill it has seen the end. Never tiny, as the file may grow.
     capacity = min(BLOCK_BYTES, max(size_hint + 1, 1 << 16)) if size_hint else BLOCK_BYTES
     buffer = memoryview(bytearray(capacity))
     total = 0
@@ -64,7 +64,7 @@ def _blocks(fd: int, size_hint: int) -> Generator[memoryview]:
 
 
 def _blocks_ahead(fd: int) -> Generator[memoryview]:
-    """The same, while another thread reads the next one."""
+    """Like ``_blocks``, while another thread reads the next block."""
     from concurrent.futures import ThreadPoolExecutor
 
     buffers = [memoryview(bytearray(BLOCK_BYTES)) for _ in range(2)]

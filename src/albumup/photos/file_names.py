@@ -1,7 +1,7 @@
-"""Names of files and albums: as text, and as they are typed in a shell.
+"""Names of files and albums: as text, and as typed in a shell.
 
-A name is bytes, and nearly every program means UTF-8 by them. Python reads them by the locale, so that under
-ISO-8859-1, and in a cron without a locale, ``é`` would go to a server as ``Ã©``.
+A name is bytes, and nearly every program means UTF-8. Python decodes names by the locale: under ISO-8859-1, and in a
+cron job without a locale, ``é`` would go to a server as ``Ã©``.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ import os
 
 
 def text_of(name: bytes) -> str:
-    """A name or path as text, whatever the locale; a byte that is no UTF-8 becomes a surrogate (PEP 383)."""
+    """Decode a name or path as UTF-8, whatever the locale; an undecodable byte becomes a surrogate (PEP 383)."""
     return name.decode("utf-8", "surrogateescape")
 
 
 def bytes_of(text: str) -> bytes:
-    """The bytes that ``text_of`` was given."""
+    """The inverse of ``text_of``."""
     return text.encode("utf-8", "surrogateescape")
 
 
 def as_typed(word: str) -> str:
-    """A word of the command line, read as UTF-8 where that is what it is, else as the locale says."""
+    """A word of the command line, decoded as UTF-8 if it is valid, else by the locale."""
     try:
         return os.fsencode(word).decode()
     except UnicodeError:
@@ -28,12 +28,12 @@ def as_typed(word: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """A name, or a path, as it is typed in a shell; nothing in it is invisible."""
+    """Quote a name or a path for a shell; invisible characters are escaped."""
     import shlex
 
     if text.isprintable():
         return shlex.quote(text)
-    # As bash and zsh read it.
+    # The form of bash and zsh.
     return "$'" + "".join(_typed(letter) for letter in text) + "'"
 
 
@@ -42,7 +42,7 @@ def _typed(letter: str) -> str:
     number = ord(letter)
     if letter in "\\'":
         return "\\" + letter
-    if 0xDC80 <= number <= 0xDCFF:  # a byte that is no text
+    if 0xDC80 <= number <= 0xDCFF:  # an undecodable byte
         return f"\\x{number - 0xDC00:02x}"
     code = f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
     return letter if letter.isprintable() else code

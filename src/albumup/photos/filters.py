@@ -1,6 +1,4 @@
-"""Which files of a folder are wanted, by their names and their status: the options of ``push``, and the leavings
-of cameras, servers and tools.
-"""
+"""Decides by name and status which files of a folder are taken: the options of ``push``, and leftovers to skip."""
 
 from __future__ import annotations
 
@@ -18,11 +16,11 @@ from albumup.photos.sniffing import suffix_in
 
 
 class Filters(Struct, frozen=True):
-    """Which of the files below a root are wanted; the options of ``push`` of the same names.
+    """Which files below a root to take; the options of ``push`` of the same names.
 
-    ``include``: globs; one with a suffix of its own (``*.psd``) also takes files that are no media.
-    ``since``: seconds since the epoch. ``no_skip``: also take what cameras and servers leave behind.
-    ``sidecars_go_along``: XMP files go with their photos, and are never asked for as files of their own.
+    ``include``: globs; one with a suffix of its own (``*.psd``) also takes files that are not media.
+    ``since``: seconds since the epoch. ``no_skip``: also take leftovers of cameras, servers and tools.
+    ``sidecars_go_along``: XMP files are sent with their photos, and never as files of their own.
     """
 
     include: tuple[str, ...] = ()
@@ -36,7 +34,7 @@ class Filters(Struct, frozen=True):
 
 
 class SkipReason(StrEnum):
-    """Why a file, or a folder with all that is in it, is left out; in the words the screens use."""
+    """Why a file, or a folder with all its content, is left out; the values are the words on screens."""
 
     HIDDEN = "hidden"
     EMPTY = "empty"
@@ -60,11 +58,11 @@ class Rules:
         self._takes_anything = _matcher(named) if named else None
 
     def takes_anything(self, name: bytes, relative: bytes) -> bool:
-        """Did somebody ask for files of that suffix, so that they are taken whatever they hold?"""
+        """Does ``--include`` name the file's suffix, so that it is taken whatever it holds?"""
         return self._takes_anything is not None and self._takes_anything(name, relative)
 
     def on_entry(self, folder: bytes, name: bytes, relative: bytes, *, is_folder: bool) -> SkipReason | None:
-        """Why a file or folder in ``folder``, below a root, is left out for its name."""
+        """Why a file or folder in ``folder``, below a root, is left out because of its name; None if it is not."""
         if name.startswith(b".") and not self.filters.hidden:
             return SkipReason.HIDDEN
         if self.filters.no_skip:
@@ -79,11 +77,11 @@ class Rules:
         return None if asked_for else SkipReason.LEFTOVER
 
     def on_folder(self, name: bytes, relative: bytes) -> SkipReason | None:
-        """Why a folder that passed as an entry is not entered."""
+        """Why a folder that passed ``on_entry`` is not entered; None if it is."""
         return SkipReason.EXCLUDED if self._excludes and self._excludes(name, relative) else None
 
     def on_file(self, name: bytes, relative: bytes) -> SkipReason | None:
-        """Why a file that passed as an entry, or is a root, is left out for its name."""
+        """Why a root, or a file that passed ``on_entry``, is left out because of its name; None if it is not."""
         if self._is_sidecar(name, relative):
             return SkipReason.SIDECAR
         if self._includes and not self._includes(name, relative):
@@ -91,7 +89,7 @@ class Rules:
         return self.on_folder(name, relative)
 
     def _is_sidecar(self, name: bytes, relative: bytes) -> bool:
-        if name[-4:].lower() not in (b".xmp", b".aae"):  # which is all that most names are looked at for
+        if name[-4:].lower() not in (b".xmp", b".aae"):  # a quick test, enough for most names
             return False
         suffix = suffix_in(name)
         if not suffix:
@@ -100,7 +98,7 @@ class Rules:
         return goes_along or not self.takes_anything(name, relative)
 
     def on_stat(self, info: os.stat_result) -> SkipReason | None:
-        """Why a file is left out whatever its name."""
+        """Why a file is left out because of its status; None if it is not."""
         if not stat.S_ISREG(info.st_mode):
             return SkipReason.SPECIAL
         if info.st_size == 0:
@@ -111,18 +109,18 @@ class Rules:
 
 
 def _names_suffix(glob: str) -> bool:
-    """Does it ask for one suffix, as ``*.psd`` does, and ``*`` and ``IMG_1.*`` do not?"""
+    """Does a glob ask for one suffix, as ``*.psd`` does, unlike ``*`` and ``IMG_1.*``?"""
     suffix = os.path.splitext(glob)[1]
     return len(suffix) > 1 and not set(suffix) & set("*?[")
 
 
 def _matcher(globs: Sequence[str]) -> Callable[[bytes, bytes], bool]:
-    """Whether a base name matches one of ``globs``, or, for those that hold a slash, a relative path does."""
+    """A test of base name and relative path. A glob is matched with the base name, or the path if it has a slash."""
     by_name = _compiled(glob for glob in globs if "/" not in glob)
     by_path = _compiled(glob for glob in globs if "/" in glob)
     return lambda name, path: bool(by_name.match(os.fsdecode(name)) or by_path.match(os.fsdecode(path)))
 
 
 def _compiled(globs: Iterable[str]) -> re.Pattern[str]:
-    # Without a glob, what never matches; the empty pattern always does.
+    # Without globs, a pattern that never matches: an empty one always would.
     return re.compile("|".join(map(fnmatch.translate, globs)) or r"(?!)", re.IGNORECASE)

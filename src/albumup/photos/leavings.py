@@ -1,7 +1,7 @@
-"""What cameras, servers and tools leave beside photos: told by name, and where a name proves nothing, by content.
+"""Recognises the leftovers of cameras, servers and tools beside photos: by name, or by content where names mislead.
 
-``push`` leaves it out. ``verify`` believes less of a name: what it takes for made by a camera belongs to a photo that
-it has proven, and everything else that may be a photo has to be proven itself.
+``push`` skips them all. ``verify`` trusts names less: it accepts a camera's file only beside a proven photo, and wants
+proof for every other file that may be a photo.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ _FOLDERS = re.compile(
     rb"(?is)@eaDir|\.?@__thumb|#snapshot|System Volume Information|THMBNL|thumbnails|(?-i:SUB)|.*\.lrdata|" + _BINS
 )
 _BY_SUFFIX = re.compile(
-    rb"(?is).*\.(?:LRV|GLV|LRF|THM|SCR)"  # low resolution copies, and thumbnails
-    rb"|.*\.(?:part|partial|filepart|crdownload|opdownload|tmp)"  # what is half loaded
-    rb"|.*\.[^.]*(?:_original|_exiftool_tmp|~)"  # what a photo was before a tool wrote into it
+    rb"(?is).*\.(?:LRV|GLV|LRF|THM|SCR)"  # low resolution copies, thumbnails
+    rb"|.*\.(?:part|partial|filepart|crdownload|opdownload|tmp)"  # unfinished downloads
+    rb"|.*\.[^.]*(?:_original|_exiftool_tmp|~)"  # backups that tools make before they write
 )
 _BY_NAME = re.compile(rb"(?is)LRV_.*|SYNOFILE_THUMB_.*|.*_original|.*_exiftool_tmp|.*~")
 _BIN = re.compile(rb"(?is)\.trash(?:es|-\d+)?|" + _BINS)
@@ -27,50 +27,50 @@ _NAS_THUMBNAILS = {
     b".@__thumb": re.compile(rb"(?is)(?:s\d+|default).*"),
 }
 _LIBRARIES = (b".photoslibrary", b".photolibrary", b".migratedphotolibrary")
-"""What Photos, and iPhoto before it, keep pictures in."""
+"""Suffixes of the libraries of Apple's Photos, and of iPhoto before it."""
 _ORIGINALS = (b"originals", b"masters")
-"""Where a library of Apple's Photos has what was put into it; the second before macOS 10.15."""
+"""Folders of imported pictures in a library of Apple's Photos; the second before macOS 10.15."""
 
 STORE_FOLDERS = (b".albumup", b".incoming")
-"""What the root of a receiver's store is told by; the first holds an index, ALBUM.sha256, for each album folder."""
+"""Folders that mark the root of a receiver's store; the first holds an index, ALBUM.sha256, for each album folder."""
 STORE_INDEX = b".sha256"
 
 _APPLE_DOUBLE = b"\0\5\x16\7"
-"""The first bytes of what macOS writes as ``._NAME`` for what other file systems cannot hold (RFC 1740)."""
+"""The first bytes of an AppleDouble file, ``._NAME``, for metadata that a file system cannot hold (RFC 1740)."""
 
 
 def is_leavings(name: bytes) -> bool:
-    """Is a file called so one that cameras, servers and tools leave?"""
+    """Is a file of this name a leftover of a camera, a server or a tool?"""
     return is_leavings_by_suffix(name) or _BY_NAME.fullmatch(name) is not None
 
 
 def is_leavings_by_suffix(name: bytes) -> bool:
-    """Is it one for its suffix alone, so that somebody may ask for those by it?"""
+    """Is the file a leftover by its suffix alone, so that ``--include`` may ask for it?"""
     return _BY_SUFFIX.fullmatch(name) is not None
 
 
 def is_leavings_folder(name: bytes) -> bool:
-    """Is a folder called so one that cameras, servers and tools leave?"""
+    """Is a folder of this name a leftover of a camera, a server or a tool?"""
     return _FOLDERS.fullmatch(name) is not None
 
 
 def is_bin(name: bytes) -> bool:
-    """Is a folder called so one that deleted files are moved to?"""
+    """Is a folder of this name one for deleted files?"""
     return _BIN.fullmatch(name) is not None
 
 
 def is_apple_double(head: bytes, name: bytes) -> bool:
-    """Is it what macOS leaves beside a file, and not a file that happens to be called so?"""
+    """Is this an AppleDouble file of macOS, by name and by content?"""
     return name.startswith(b"._") and head.startswith(_APPLE_DOUBLE)
 
 
 def is_made_by_library(folder: bytes, name: bytes) -> bool:
-    """Does ``folder`` belong to Apple's Photos, and ``name`` in it hold anything but originals?"""
+    """Is ``folder`` a library of Apple's Photos, and ``name`` not its folder of originals?"""
     return folder.lower().endswith(_LIBRARIES) and name.lower() not in _ORIGINALS
 
 
 def is_store(names: Iterable[bytes]) -> bool:
-    """Do these names lie in the root of a receiver's store?"""
+    """Are these the names in the root of a receiver's store?"""
     return set(STORE_FOLDERS) <= set(names)
 
 
@@ -83,19 +83,19 @@ _MADE = (b".thm", b".scr", b".lrv", b".lrf")
 
 
 def may_be_made(name: bytes) -> bool:
-    """Is it called as cameras call what they make for a photo or clip of the same stem?"""
+    """May this be a camera's companion file of a photo or clip with the same stem, by its suffix?"""
     return name.lower().endswith(_MADE)
 
 
 class Makers:
-    """Which files a camera or a NAS made for the photos and clips that are ``add``-ed."""
+    """Recognises the companion files that a camera made for the photos and clips that are ``add``-ed."""
 
     def __init__(self) -> None:
         self._stems: set[tuple[bytes, bytes]] = set()
         self._anywhere: set[bytes] = set()
 
     def add(self, path: bytes) -> None:
-        """A photo or clip that is proven."""
+        """Add a proven photo or clip."""
         folder, stem = _place(path)
         for key in _keys(stem):
             self._stems.add((folder, key))
@@ -103,7 +103,7 @@ class Makers:
         self._anywhere.add(stem)
 
     def made(self, path: bytes) -> bool:
-        """Was this file made for one of them, as DCF, GoPro, Insta360, DJI and Sony (M4ROOT) name such files?"""
+        """Was this file made for one of them, by the naming of DCF, GoPro, Insta360, DJI or Sony (M4ROOT)?"""
         folder, stem = _place(path)
         name = os.path.basename(path).lower()
         is_of_stem = (folder, stem) in self._stems or (_is_dji(folder) and stem in self._anywhere)
@@ -128,7 +128,7 @@ _SONY = {b"thmbnl": re.compile(rb"(.+)t01\.jpe?g", re.DOTALL), b"sub": re.compil
 
 
 def _keys(stem: bytes) -> Iterator[bytes]:
-    """What a file with this stem can be found by."""
+    """The keys under which a photo with this stem is found."""
     yield stem
     if number := _GOPRO.fullmatch(stem):
         yield b"gopro:" + number[1]
@@ -137,7 +137,7 @@ def _keys(stem: bytes) -> Iterator[bytes]:
 
 
 def _owners(folder: bytes, name: bytes, stem: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Where, and by which key, the clip lies that a file of this name was made for."""
+    """Folder and key of the clip for which a file of this name was made."""
     if name.endswith(b".lrv") and name.startswith(b"gl") and (number := _GOPRO.fullmatch(stem)):
         yield folder, b"gopro:" + number[1]
     if name.startswith(b"lrv_") and name.endswith(_CLIPS) and (time := _INSTA360.fullmatch(stem)):
@@ -150,7 +150,7 @@ def _owners(folder: bytes, name: bytes, stem: bytes) -> Iterator[tuple[bytes, by
 
 
 def is_nas_thumbnail(path: bytes) -> bool:
-    """Did a NAS make this file by itself, of another that lies beside its folder of thumbnails?"""
+    """Is this a thumbnail that a NAS made of a photo?"""
     folder, name = os.path.split(path)
     if name.upper().startswith(b"SYNOFILE_THUMB_"):
         return True

@@ -1,4 +1,4 @@
-"""A photo's pins: what is known of its file without reading it, and whether that is as it was."""
+"""A photo's pins: its file's metadata as of the last reading, and comparing it with the present."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _HOUR_NS = 3600 * 10**9
 
 
 class Pins(Struct, frozen=True):
-    """What is known of a source file without reading it. Times in nanoseconds, sizes in bytes."""
+    """The metadata of a source file. Times in nanoseconds, sizes in bytes."""
 
     size: int
     mtime_ns: int
     inode: int
     ctime_ns: int = 0
-    """0: not known, so that the file is read again before it is sent."""
+    """0: unknown, so the file is read again before it is sent."""
 
 
 def read_pins(status: os.stat_result) -> Pins:
@@ -30,7 +30,7 @@ def read_pins(status: os.stat_result) -> Pins:
 def same_pins(pinned: Pins, now: Pins, path: bytes) -> bool:
     """True if nothing hints at a change. Inodes and exact times mean little on FAT, SMB and FUSE.
 
-    The status change time is among the pins because the modification time can be set back.
+    The status change time counts because the modification time can be set back.
     """
     if pinned.size != now.size:
         return False
@@ -40,9 +40,9 @@ def same_pins(pinned: Pins, now: Pins, path: bytes) -> bool:
 
 
 def as_pinned(pinned: Pins, now: os.stat_result, *, loose: bool) -> bool:
-    """Does a file look as it did when it was pinned, by size, time and inode? ``loose``: as ``is_loose`` says.
+    """Does a file match its pins by size, time and inode? ``loose``: the result of ``is_loose`` for its path.
 
-    An inode of 0 was never seen.
+    An inode of 0 is unknown.
     """
     if pinned.size != now.st_size:
         return False
@@ -52,7 +52,7 @@ def as_pinned(pinned: Pins, now: os.stat_result, *, loose: bool) -> bool:
 
 
 def same_time(pinned_ns: int, now_ns: int, path: bytes) -> bool:
-    """Equal modification times, as exactly as the file system of ``path`` keeps them."""
+    """Are two modification times equal, as exactly as the file system of ``path`` keeps them?"""
     return pinned_ns == now_ns or (_near(pinned_ns, now_ns) and is_loose(path))
 
 
@@ -63,6 +63,6 @@ def is_loose(path: bytes) -> bool:
 
 
 def _near(one_ns: int, other_ns: int) -> bool:
-    """Within 2 s of a whole number of hours: FAT keeps local time, in steps of two seconds."""
+    """Do times differ by a whole number of hours, within 2 s? FAT keeps local time, in steps of two seconds."""
     off = abs(one_ns - other_ns) % _HOUR_NS
     return min(off, _HOUR_NS - off) <= _FAT_SECONDS * 10**9

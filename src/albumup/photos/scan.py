@@ -1,7 +1,7 @@
-"""Folders -> photos, one at a time and in the order a person expects, with a word on everything that is left out.
+"""Finds the photos in folders, one at a time, in the order a person expects, and reports everything left out.
 
-Nothing here writes, and nothing is held beyond the folder being listed and the folders still to come, so a million
-photos cost no more memory than a thousand. Paths are bytes, absolute, with their symbolic links as they were named.
+Nothing here writes. Memory holds only the folder being listed and the names of those to come, so a million photos cost
+no more than a thousand. Paths are absolute bytes; their symbolic links are not resolved.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from albumup.photos.volumes import volume_of
 
 
 class Root(Struct, frozen=True):
-    """A folder or file that was named to be pushed, and the device (``st_dev``) and volume it lay on."""
+    """A folder or file named to be pushed, with its device (``st_dev``) and volume."""
 
     path: bytes
     device: int
@@ -39,9 +39,9 @@ class Root(Struct, frozen=True):
 class Found(Struct, frozen=True):
     """A photo. ``relative`` is its path below the root, or its base name if the root is itself a file.
 
-    ``size`` is in bytes, ``mtime_ns`` in nanoseconds since the epoch. ``known``: it was not opened, ``mime`` comes from
-    the journal. ``error``: why it cannot be read, else empty; then ``mime`` is by name and numbers may be 0.
-    ``oddity``: what it holds instead of what its name says, in words, else empty.
+    ``size`` is in bytes, ``mtime_ns`` in nanoseconds since the epoch. ``known``: the photo was not opened, ``mime``
+    comes from the journal. ``error``: why the photo cannot be read, or ""; ``mime`` is then by name, and numbers may be
+    0. ``oddity``: how the content contradicts the name, in words, or "".
     """
 
     root: Root
@@ -63,7 +63,7 @@ class Skipped(Struct, frozen=True):
 
 
 class Unreadable(Struct, frozen=True):
-    """A folder that cannot be listed, or not to its end."""
+    """A folder that cannot be listed, or not completely."""
 
     path: bytes
     reason: str
@@ -75,17 +75,16 @@ IsKnown = Callable[[Root, bytes, str, os.stat_result], str | None]
 
 
 def open_roots(paths: Iterable[str | bytes]) -> list[Root]:
-    """The roots that were named, each once, whatever its spellings. UsageError as ``open_root``."""
+    """The named roots, each once, in whatever spelling. Raises UsageError as ``open_root`` does."""
     spelling = Spelling()
     roots = (open_root(path, spelling) for path in dict.fromkeys(map(os.fsencode, paths)))
     return list({root.path: root for root in roots}.values())
 
 
 def open_root(path: str | bytes, spelling: Spelling | None = None) -> Root:
-    """The root that ``path`` (absolute or from the working directory) names, as the disk spells it; it may be a
-    symbolic link.
+    """The root at ``path`` (absolute or relative to the working directory), as the disk spells it.
 
-    UsageError when nothing is there, or something that is neither a file nor a folder.
+    It may be a symbolic link. Raises UsageError if there is no file or folder.
     """
     if not path:
         raise UsageError("an empty path was given", "name a folder or a photo; the current folder is .")
@@ -105,12 +104,12 @@ def open_root(path: str | bytes, spelling: Spelling | None = None) -> Root:
 
 
 def scan(roots: Sequence[Root], filters: Filters, is_known: IsKnown, takes: Takes = lambda _: False) -> Iterator[Item]:
-    """Every photo below ``roots``, and what is left out, once each: a folder's files, then its sub-folders.
+    """Every photo below ``roots``, and everything left out, once each: a folder's files, then its sub-folders.
 
     ``is_known(root, path, volume, status)`` returns the MIME type journaled for an unchanged photo, which is then not
-    opened. ``takes(suffix)``: does the target say that it takes files of a suffix (lower case, with its dot) that is
-    not in our table? A file that is a root may be hidden or look left behind. LocalError when no more files can be
-    opened.
+    opened. ``takes(suffix)``: does the target take files of this suffix (lower case, with its dot), which is not in our
+    table? A root that is a file is taken even if it is hidden or looks like a leftover. Raises LocalError when no more
+    files can be opened.
     """
     rules = Rules(filters)
     volumes = {root.device: root.volume for root in roots}
@@ -127,7 +126,7 @@ def scan(roots: Sequence[Root], filters: Filters, is_known: IsKnown, takes: Take
 
 
 def _overlap(roots: Sequence[Root]) -> bool:
-    """Whether one root lies in another (or is it): only then can a path come up twice, and paths need remembering."""
+    """Does one root lie in another, or equal it? Only then can a path come up twice and has to be remembered."""
     paths = sorted(os.path.join(root.path, b"") for root in roots)
     return any(lower.startswith(upper) for upper, lower in pairwise(paths))
 
@@ -135,7 +134,7 @@ def _overlap(roots: Sequence[Root]) -> bool:
 class _Folder(Struct, frozen=True):
     """A folder still to be listed. ``relative`` ends in a slash, or is empty for the root.
 
-    ``above``: device and inode of the folders it was reached through, kept only where links can make a loop of them.
+    ``above``: device and inode of the folders it was reached through, kept only where links may form a loop.
     """
 
     path: bytes
@@ -144,7 +143,7 @@ class _Folder(Struct, frozen=True):
 
 
 class _Look(Struct, frozen=True):
-    """The look at one root. ``volumes`` are those of the devices met so far."""
+    """The scan of one root. ``volumes``: the volume of each device met so far."""
 
     root: Root
     rules: Rules
@@ -153,12 +152,12 @@ class _Look(Struct, frozen=True):
     volumes: dict[int, str]
 
     def alone(self) -> Item:
-        """The root as a file: neither hidden nor left behind, since somebody named it."""
+        """A root that is a file: neither hidden nor a leftover, since somebody named it."""
         name = os.path.basename(self.root.path)
         return self._file(self.root.path, name, name, lambda: os.stat(self.root.path))
 
     def below(self) -> Iterator[Item]:
-        """The root as a folder."""
+        """A root that is a folder."""
         pending = [_Folder(self.root.path, b"")]
         while pending:
             folder = pending.pop()
@@ -174,7 +173,7 @@ class _Look(Struct, frozen=True):
                 with os.scandir(folder.path) as listing:
                     entries.extend(listing)
             except OSError as error:
-                yield Unreadable(folder.path, _cause(error))  # and what was listed before it failed is still taken
+                yield Unreadable(folder.path, _cause(error))  # the entries listed before the error are still taken
             entries.sort(key=lambda entry: natural_key(entry.name))
             folders = []
             holds_store = not self.rules.filters.no_skip and is_store(entry.name for entry in entries)
@@ -190,7 +189,7 @@ class _Look(Struct, frozen=True):
             pending.extend(reversed(folders))
 
     def _entry(self, entry: os.DirEntry[bytes], folder: _Folder) -> Item | _Folder | None:
-        """What one entry of ``folder`` comes to: None is a folder that nobody asked to enter."""
+        """The item or folder for one entry of ``folder``; None for a folder that is not to be entered."""
         filters, relative = self.rules.filters, folder.relative + entry.name
         is_folder, is_link = _kind_of(entry)
         if reason := self.rules.on_entry(folder.path, entry.name, relative, is_folder=is_folder):
@@ -204,7 +203,7 @@ class _Look(Struct, frozen=True):
         return _Folder(entry.path, relative + b"/", folder.above) if filters.recursive else None
 
     def _leads_to_own_file(self, link: bytes) -> bool:
-        """Whether a symbolic link ends at something within the root's tree that exists and is no folder."""
+        """Does a symbolic link lead to an existing file within the root's tree?"""
         tree = os.path.join(os.path.realpath(self.root.path), b"")
         try:
             real = os.path.realpath(link, strict=True)
@@ -228,7 +227,7 @@ class _Look(Struct, frozen=True):
             info, head = _opened(path)
         except OSError as error:
             return self._unreadable(path, relative, error, info)
-        if reason := self.rules.on_stat(info):  # what was opened may no longer be what was listed
+        if reason := self.rules.on_stat(info):  # the file may have been replaced since it was listed
             return Skipped(path, reason)
         if is_apple_double(head, name) and not self.rules.filters.no_skip:
             return Skipped(path, SkipReason.LEFTOVER)
@@ -240,7 +239,7 @@ class _Look(Struct, frozen=True):
         return Skipped(path, SkipReason.NO_MEDIA)
 
     def _asked_for(self, name: bytes, relative: bytes) -> str | None:
-        """The type of a file that is no media, or cannot be read, where somebody or the target wants it."""
+        """The type of an unknown or unreadable file, if ``--include`` or the target asks for it; else None."""
         if self.rules.takes_anything(name, relative):
             return media_type_by_name(name) or ANYTHING
         suffix = suffix_in(name)
@@ -254,7 +253,7 @@ class _Look(Struct, frozen=True):
         return Found(self.root, path, relative, *pins, mime, known, "", oddity)
 
     def _unreadable(self, path: bytes, relative: bytes, error: OSError, info: os.stat_result | None = None) -> Item:
-        """A file that cannot be read: a photo if its name says so, which then has to be told and not lost."""
+        """A file that cannot be read: a photo by its name, to be reported, or else skipped."""
         cause = _cause(error)
         mime = media_type_by_name(path) or self._asked_for(os.path.basename(path), relative)
         if mime is None:
@@ -270,8 +269,8 @@ class _Look(Struct, frozen=True):
 
 
 def _kind_of(entry: os.DirEntry[bytes]) -> tuple[bool, bool]:
-    """Is it, or does it lead to, a folder; and is it a symbolic link? What cannot be told apart is taken for a file,
-    and its stat will say why."""
+    """Is the entry a folder, or a link to one; and is it a symbolic link? On an error, it counts as a file: its stat
+    will report the error."""
     is_folder = is_link = False
     with suppress(OSError):
         is_link = entry.is_symlink()
@@ -280,7 +279,7 @@ def _kind_of(entry: os.DirEntry[bytes]) -> tuple[bool, bool]:
 
 
 def _opened(path: bytes) -> tuple[os.stat_result, bytes]:
-    """What a file is once it is open, and its first bytes; without waiting, should it be a FIFO by now."""
+    """Status and first bytes of a file; does not wait even if the file is a FIFO by now."""
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     try:
         info = os.fstat(fd)
@@ -290,7 +289,7 @@ def _opened(path: bytes) -> tuple[os.stat_result, bytes]:
 
 
 def _cause(error: OSError) -> str:
-    """Why a file or folder cannot be read, in words; LocalError when it is not the file that fails but this machine."""
+    """Why a file or folder cannot be read, in words. Raises LocalError if this machine fails, not the file."""
     words = error.strerror or str(error)
     if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
         raise LocalError(f"no more files can be opened: {words}", "close some, or raise the limit: ulimit -n 4096")
@@ -301,10 +300,10 @@ _NUMBER = re.compile(r"0*([0-9]+)")
 
 
 def natural_key(name: bytes) -> str:
-    """Sorts names as people do: numbers by value, letters without regard to case; no two names have the same key.
+    """A key that sorts names as people do: numbers by value, letters without case. Names never share a key.
 
-    One string, not a tuple: a folder of 100,000 photos has 100,000 of them. A number becomes ``0``, its count of digits
-    as a character, and its digits: it sorts by length first, and as a digit against other characters.
+    The key is one string, which takes less memory than a tuple. A number becomes ``0``, its count of digits as a
+    character, and its digits: so numbers sort by length first, and as digits against other characters.
     """
     text = text_of(name)
     return _NUMBER.sub(lambda number: f"0{chr(len(number[1]))}{number[1]}", text.casefold()) + "\0" + text
@@ -317,7 +316,7 @@ _UNIT_SECONDS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
 def parse_since(text: str, now: float) -> float:
     """Seconds since the epoch for ``--since``: an age before ``now`` (``30m 12h 7d 2w``), or an ISO date or date-time.
 
-    A date without an offset is local time. ValueError, with a message for whoever typed it, when it is neither.
+    A date without an offset is local time. Raises ValueError, with a message for the user, for any other text.
     """
     try:
         if age := _AGE.fullmatch(text.strip()):
@@ -328,7 +327,7 @@ def parse_since(text: str, now: float) -> float:
 
 
 def read_list(data: bytes) -> list[bytes]:
-    """The paths in a ``--files-from`` list: NUL-separated if there is a NUL, else one a line, ended by LF or CR LF."""
+    """The paths in a ``--files-from`` list: separated by NUL if there is one, else a path a line (LF or CR LF)."""
     if b"\0" in data:
         return [path for path in data.split(b"\0") if path]
     lines = (line.removesuffix(b"\r") for line in data.split(b"\n"))

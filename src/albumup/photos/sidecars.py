@@ -1,6 +1,6 @@
-"""Whose is a sidecar? ``IMG_1.xmp`` is what a photo editor wrote of the RAW of that stem, not of a JPG made from it.
+"""Finds the photo of a sidecar. An editor writes ``IMG_1.xmp`` for the RAW of that stem, not for a JPG made from it.
 
-The photos are told by suffix: what a file holds says nothing of which one the editor had open.
+Suffixes decide, not contents: the content does not tell which file the editor had open.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from collections.abc import Iterable
 from albumup.photos.types import TYPES, Kind, MediaType
 
 MOST_SIDECAR = 1 << 20
-"""Bytes; what is larger is no sidecar, and stays where it is."""
+"""The most bytes of a sidecar; a larger file is not sent as one."""
 
 _LIKE_RAW = {"image/heic", "image/heif", "image/tiff", "image/vnd.adobe.photoshop"}
 _DEVELOPED = {"image/jpeg", "image/jxl"}
 
 
 def _rank_of(one: MediaType) -> int:
-    """The order in which photos and clips of one stem are likely to have been there first."""
+    """Orders photos and clips of one stem by how likely they were there first; 0 is the likeliest."""
     if one.kind is not Kind.PICTURE:
         return 0 if one.kind is Kind.RAW else 4
     if one.mime in _LIKE_RAW:
@@ -28,13 +28,14 @@ def _rank_of(one: MediaType) -> int:
 
 
 _RANKS = {suffix.encode(): _rank_of(one) for one in TYPES for suffix in one.suffixes} | {b".insp": 1, b".svg": 3}
-"""The rank of each suffix of our table. Insta360's .insp is a JPEG, and as good as raw; only Immich takes .svg."""
+"""The rank of each suffix. Insta360's .insp is a JPEG, but used like a RAW; only Immich takes .svg."""
 
 
 def owner_of(sidecar: bytes, names: Iterable[bytes]) -> bytes | None:
-    """Which of the ``names`` in its folder a sidecar (its base name) is of; None: of none.
+    """The photo among ``names``, those of the folder, to which a sidecar (a base name) belongs; None if there is none.
 
-    ``IMG_1.CR3.xmp`` is that file's. ``IMG_1.xmp`` is the RAW's of that stem, else the picture's, else the clip's.
+    ``IMG_1.CR3.xmp`` belongs to IMG_1.CR3. ``IMG_1.xmp`` belongs to the RAW of that stem, else to the picture, else to
+    the clip.
     """
     base = os.path.splitext(sidecar)[0]
     found: list[tuple[int, bytes]] = []
@@ -48,9 +49,9 @@ def owner_of(sidecar: bytes, names: Iterable[bytes]) -> bytes | None:
 
 
 def gives_way(sidecar: bytes, owner: bytes, names: Iterable[bytes]) -> bool:
-    """Is there another sidecar of the same photo among the ``names`` in its folder, which says the whole name?
+    """Is there another sidecar of the same photo among ``names``, those of the folder, with the photo's whole name?
 
-    Of IMG_1.xmp and IMG_1.JPG.xmp the second goes with IMG_1.JPG.
+    Of IMG_1.xmp and IMG_1.JPG.xmp, the second one is sent with IMG_1.JPG.
     """
     return os.path.splitext(sidecar)[0] != owner and any(
         base == owner and suffix.lower() == b".xmp" for base, suffix in map(os.path.splitext, names)
@@ -58,13 +59,13 @@ def gives_way(sidecar: bytes, owner: bytes, names: Iterable[bytes]) -> bool:
 
 
 class Folders:
-    """The names in folders, each listed once: sidecars come folder by folder."""
+    """Lists folders, remembering the last one: sidecars come folder by folder."""
 
     def __init__(self) -> None:
         self._last: tuple[bytes, dict[bytes, list[bytes]]] = (b"", {})
 
     def beside(self, path: bytes) -> list[bytes]:
-        """The names in a file's folder that begin as its own does, up to the first point; none if nobody can look."""
+        """The names in a file's folder that equal its own up to the first dot; none if the folder is unreadable."""
         folder, name = os.path.split(path)
         if self._last[0] != folder:
             by_start: dict[bytes, list[bytes]] = {}
@@ -78,7 +79,7 @@ class Folders:
 
 
 def digest_of_sidecar(path: bytes) -> str:
-    """Its SHA-256 (hex); "" if it cannot be read, or is too large for one."""
+    """A sidecar's SHA-256 (hex); "" if the file is unreadable or too large."""
     try:
         with open(path, "rb") as file:
             content = file.read(MOST_SIDECAR + 1)
@@ -88,7 +89,7 @@ def digest_of_sidecar(path: bytes) -> str:
 
 
 def fits(path: bytes) -> bool:
-    """Is there something in it, and no more than a sidecar holds?"""
+    """Is the file neither empty nor too large for a sidecar?"""
     try:
         return 0 < os.stat(path).st_size <= MOST_SIDECAR
     except OSError:

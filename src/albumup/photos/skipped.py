@@ -1,4 +1,4 @@
-"""Files that a push leaves out, and oddities of those that it takes: counted, and put in words."""
+"""Counts the files that a push leaves out, and the oddities of those it takes, and puts both in words."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from albumup.photos.sniffing import suffix_in
 
 _EXAMPLES = 10
 _MOST_SUFFIXES = 1000
-"""As many are told apart; files with yet another one are counted among others."""
+"""The most suffixes that are counted one by one; files with further ones count as others."""
 _MOST_SHOWN = 5
 _LONGEST_SUFFIX = 12
 
 
 class Examples(Struct):
-    """How many, and the first few: paths, and what there is to say of each, in words."""
+    """A count, and the first few examples: paths, each with a remark."""
 
     count: int = 0
     first: list[tuple[bytes, str]] = field(default_factory=list)
@@ -30,16 +30,16 @@ class Examples(Struct):
 
 
 def count_suffix(suffixes: Counter[bytes], path: bytes) -> None:
-    """Count a file by its suffix, b"" for none."""
+    """Count a file by its suffix; b"" stands for no suffix."""
     suffix = suffix_in(path)
     if suffix in suffixes or len(suffixes) < _MOST_SUFFIXES:
         suffixes[suffix] += 1
 
 
 def skipped_words(reasons: Counter[SkipReason], suffixes: Counter[bytes]) -> str:
-    """What is skipped, by suffix and by reason: "7 skipped: 3 .txt, 2 .db (no media), 2 empty"; "" if nothing.
+    """The skipped files by suffix and reason: "7 skipped: 3 .txt, 2 .db (no media), 2 empty"; "" if there are none.
 
-    Sidecars are not among it: whether they go along is said elsewhere. Suffixes are escaped.
+    Sidecars are left out: another line tells whether they are sent. Suffixes are escaped.
     """
     counts = {reason: count for reason, count in sorted(reasons.items()) if reason is not SkipReason.SIDECAR}
     total = sum(counts.values())
@@ -50,7 +50,7 @@ def skipped_words(reasons: Counter[SkipReason], suffixes: Counter[bytes]) -> str
 
 
 def _by_suffix(suffixes: Counter[bytes], total: int) -> str:
-    """The most frequent suffixes, each with its number, and how many others there are."""
+    """The most frequent suffixes with their counts, and the number of other files."""
     ranked = sorted(suffixes.items(), key=lambda item: (-item[1], item[0]))[:_MOST_SHOWN]
     rest = total - sum(count for _, count in ranked)
     words = [f"{count} {_shown(suffix)}" for suffix, count in ranked]

@@ -1,4 +1,4 @@
-"""The file of a photo while it is read and sent: opened, digested, and looked at again at every step."""
+"""A photo's file while it is read and sent: opens it, digests it, and checks it again at every step."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ _QUICK_SYSTEMS = _MEMORY_SYSTEMS | {
     "ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "zfs", "bcachefs", "overlay", "vfat", "exfat", "ntfs3", "apfs",
     "hfs",
 }  # fmt: skip
-"""What the kernel itself keeps: it knows of an open file what fstat asks, and asks nobody else."""
+"""File systems within the kernel: fstat of an open file asks no server and no daemon."""
 SMALL = 64 << 10
-"""Bytes of a photo that is read whole and kept until it is sent."""
+"""The most bytes of a photo that is read whole and kept until it is sent."""
 
 
 ANOTHER_VOLUME = "another card or disk is there"
 
 
 class SourceGone(Exception):
-    """The source cannot be opened or read; the text says why, as the system put it."""
+    """The source cannot be opened or read; the text is the system's reason."""
 
 
 class SourceChanged(Exception):
-    """The source's bytes are no longer the journaled ones."""
+    """The source no longer has the journaled bytes."""
 
 
 class AnotherVolume(Exception):
@@ -46,23 +46,23 @@ class AnotherVolume(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The file system that a photo lies on, by its id; "" where that is unknown."""
+    """The file system of a photo, by its volume id, "" if unknown."""
 
     volume: str
 
     def expect(self, device: int, place: bytes | int) -> None:
-        """Raise AnotherVolume if what ``place`` (a path, a descriptor) is on ``device`` lies elsewhere.
+        """Raise AnotherVolume if ``place`` (a path or a descriptor, on ``device``) lies on another volume.
 
-        An id that is unknown, then or now, is no other one.
+        An id that is unknown, then or now, is not another one.
         """
         if self.volume and volume_of(device, place) not in ("", self.volume):
             raise AnotherVolume(ANOTHER_VOLUME)
 
 
 def open_source(path: bytes, place: Place | None = None) -> tuple[int, os.stat_result]:
-    """A descriptor of a regular file and its fstat; never blocks on a FIFO.
+    """Open a regular file: its descriptor and its fstat. Never blocks on a FIFO.
 
-    Raises SourceGone, LocalError, and AnotherVolume if it does not lie in its ``place``.
+    Raises SourceGone, LocalError, and AnotherVolume if the file is not in ``place``.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
@@ -89,9 +89,9 @@ def read_source(
     on_block: Callable[[int], None] | None = None,
     from_disk: bool = False,
 ) -> tuple[Pins, dict[str, str]]:
-    """Pins and digests of a file that kept still while it was read; ``from_disk``: what the system remembers of it is
-    dropped first.
+    """Pins and digests of a file that did not change while it was read.
 
+    ``from_disk``: drop the file from the page cache first.
     Raises SourceGone, SourceChanged, AnotherVolume, LocalError.
     """
     descriptor, before = open_source(path, place)
@@ -108,7 +108,7 @@ def read_source(
 
 
 class Pinned(Protocol):
-    """What a source is compared with: a body, as it is journaled."""
+    """A journaled body, with which a source is compared."""
 
     @property
     def pins(self) -> Pins: ...
@@ -118,14 +118,14 @@ class Pinned(Protocol):
 
 
 class Kept(Struct, frozen=True):
-    """All of a small file, and its status when it was read."""
+    """The whole content of a small file, and its status at that time."""
 
     content: bytes
     status: os.stat_result
 
 
 def read_at_once(path: bytes, algorithms: Iterable[str], device: int) -> tuple[Kept, dict[str, str]] | None:
-    """A small file that the system has in memory, and its digests; None for any other, or one that is odd.
+    """Read a small file that is in the page cache, and digest it; None for any other file, and on any error.
 
     ``device``: the file system it is expected on, of a kind that answers at once (``is_quick``). Waits for no disk.
     """
@@ -148,12 +148,12 @@ def read_at_once(path: bytes, algorithms: Iterable[str], device: int) -> tuple[K
 
 
 def _digest_of(algorithm: str, content: bytes) -> str:
-    """As ``photo.digest`` makes it; ``hashlib.new`` takes longer to find an algorithm than to digest a kilobyte."""
+    """A digest, without ``hashlib.new``, which takes longer to find an algorithm than to digest a kilobyte."""
     return str(getattr(hashlib, algorithm)(content, usedforsecurity=False).hexdigest())
 
 
 def _at_hand(descriptor: int, status: os.stat_result) -> bytes | None:
-    """All of an open file, if the system has it in memory."""
+    """The whole content of an open file, if it is in the page cache; else None."""
     if _kind_of(status.st_dev, descriptor) in _MEMORY_SYSTEMS:
         content = os.pread(descriptor, status.st_size + 1, 0)
     elif hasattr(os, "RWF_NOWAIT"):
@@ -165,77 +165,77 @@ def _at_hand(descriptor: int, status: os.stat_result) -> bytes | None:
 
 
 class Source:
-    """An open payload, from its first check until the answer is in. Close it.
+    """An open payload, from the first check until the answer is in. The caller closes it.
 
-    What reads may wait for a disk: only ``is_as_pinned`` never does, nor ``is_untouched`` where it ``is_quick``.
+    Methods may wait for a disk, except ``is_as_pinned``, and ``is_untouched`` where ``is_quick``.
     """
 
     def __init__(self, path: bytes, body: Pinned, place: Place | None) -> None:
-        """Open it; ``place`` None for a copy of our own. Raises SourceGone, AnotherVolume, LocalError."""
+        """Open the file; ``place`` is None for a spooled copy. Raises SourceGone, AnotherVolume, LocalError."""
         descriptor, status = open_source(path, place)
-        self._become(path, body, status, descriptor)
+        self._set_up(path, body, status, descriptor)
         self._is_copy = place is None
         self.is_kept = False
-        """It was read whole before, and is opened only if something happens to it."""
+        """The file was read whole before, and is opened only if it changes."""
         kind = _kind_of(self._seen.st_dev, self.descriptor)
         self.is_quick = kind in _QUICK_SYSTEMS
-        """Its file system answers at once about what is open."""
+        """The file system answers fstat at once."""
         self.is_in_memory = kind in _MEMORY_SYSTEMS
 
     @classmethod
     def of(cls, path: bytes, body: Pinned, kept: Kept) -> Source:
-        """One that was read whole before. It is opened only if something happens to it."""
+        """A source that was read whole before. It is opened only if it changes."""
         source = cls.__new__(cls)
-        source._become(path, body, kept.status, -1)
+        source._set_up(path, body, kept.status, -1)
         source._is_copy = False
         source.is_kept = True
         source.is_quick = source.is_in_memory = True
         source.content = kept.content
         return source
 
-    def _become(self, path: bytes, body: Pinned, status: os.stat_result, descriptor: int) -> None:
+    def _set_up(self, path: bytes, body: Pinned, status: os.stat_result, descriptor: int) -> None:
         self.descriptor, self._seen = descriptor, status
         self._path, self._body = path, body
         self.pins = read_pins(status)
         self.content: bytes | None = None
-        """All of it, where it was read."""
+        """The whole content, if it was read."""
         self.repinned = False
-        """The photo has other times or another inode than journaled, and the journaled bytes."""
+        """The photo has the journaled bytes, but other times or another inode."""
         self.touched = False
-        """Something about it changed while it was open, though its bytes are the same again: those that were sent may
-        have been others for a while. Never of what was read whole before: that is sent."""
+        """The file changed while it was open, and has the same bytes again: other bytes may have been sent meanwhile.
+        Never true of a file that was read whole before, as its content in memory is sent."""
 
     def is_as_pinned(self) -> bool:
-        """Does nothing at all hint at a change?"""
+        """Are all pins as journaled?"""
         return self._body.pins == self.pins
 
-    def verify(self, *, believes: bool = False) -> None:
-        """Compare it with the journaled digest; ``believes``: only if something hints at a change.
+    def verify(self, *, trusts_pins: bool = False) -> None:
+        """Compare the file with the journaled digest. ``trusts_pins``: only if the pins hint at a change.
 
-        Without it, size and times may be like those of another card's photo. Raises SourceChanged if the bytes differ,
-        SourceGone.
+        Pins prove nothing while another card may be there, whose photos have similar ones. Raises SourceChanged if the
+        bytes differ, SourceGone.
         """
-        if believes and same_pins(self._body.pins, self.pins, self._path):
+        if trusts_pins and same_pins(self._body.pins, self.pins, self._path):
             return
         self._expect_size(self._body.pins.size)
         self._compare()
         self.repinned = not self._is_copy and self._body.pins != self.pins
 
     def read_if_small(self, limit: int) -> None:
-        """Read it whole, if it is no larger than ``limit`` bytes; what cannot be read is found out when it is sent."""
+        """Read the file whole if it has at most ``limit`` bytes. An error is left to show when the file is sent."""
         if self.pins.size <= limit:
             with contextlib.suppress(OSError):
                 content = os.pread(self.descriptor, limit + 1, 0)
                 self.content = content if len(content) == self.pins.size else None
 
     def is_untouched(self) -> bool:
-        """Is its metadata as it was when it was last looked at?"""
+        """Is the file's metadata as of the last look?"""
         if self.descriptor < 0:
             return self.is_still_there()
         return _while_open(os.fstat(self.descriptor)) == _while_open(self._seen)
 
     def is_still_there(self) -> bool:
-        """Does its path lead to it still, untouched?"""
+        """Does the path still lead to this file, with its metadata unchanged?"""
         try:
             now = os.stat(self._path)
         except OSError:
@@ -250,8 +250,10 @@ class Source:
         )
 
     def check(self, *, is_sent: bool = False) -> None:
-        """Before the tail, and when the answer is in (``is_sent``): raises SourceChanged unless the bytes are still the
-        journaled ones, and SourceGone."""
+        """Check the file before the tail, and again when the answer is in (``is_sent``).
+
+        Raises SourceChanged unless the file still has the journaled bytes, SourceGone.
+        """
         if self.is_untouched():
             return
         try:
@@ -259,7 +261,7 @@ class Source:
                 self.descriptor, _ = open_source(self._path)
         except SourceGone:
             if is_sent:
-                return  # what was sent are the very bytes that were digested
+                return  # the bytes sent came from memory, and are those that were digested
             raise
         self._expect_size(os.fstat(self.descriptor).st_size)
         self._compare()
@@ -269,7 +271,7 @@ class Source:
         self.repinned = not self._is_copy
 
     def digests(self, names: Collection[str]) -> dict[str, str]:
-        """More digests of it (lower-case hex), from reading it once more. Raises SourceGone."""
+        """Read the file once more for further digests (lower-case hex). Raises SourceGone."""
         if self.descriptor < 0:
             return {name: _digest_of(name, self.content or b"") for name in names}
         return _digest(self.descriptor, names, self._seen.st_size, None, None)[1]
@@ -289,7 +291,7 @@ class Source:
 
 
 def root_is_away(path: bytes, place: Place, *, is_folder: bool) -> str:
-    """Why a pushed root is away ("does not exist"), or "" when it is there."""
+    """Why a pushed root is away ("it does not exist"); "" if it is there."""
     try:
         status = os.stat(path)
         place.expect(status.st_dev, path)
@@ -322,7 +324,7 @@ def _digest(
 
 
 def is_quick(device: int, descriptor: int) -> bool:
-    """Does the file system that an open file or folder lies on ask nobody else, such as a server or a daemon?"""
+    """Is the file system of an open file or folder one that asks no server and no daemon?"""
     return _kind_of(device, descriptor) in _QUICK_SYSTEMS
 
 
@@ -330,7 +332,7 @@ _kinds: dict[int, str] = {}
 
 
 def _kind_of(device: int, descriptor: int) -> str:
-    """The type of the file system that an open file lies on; asked once for each."""
+    """The type of an open file's file system, looked up once for each device."""
     kind = _kinds.get(device)
     if kind is None:
         kind = _kinds[device] = mount_of(descriptor)[0]

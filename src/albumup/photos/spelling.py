@@ -1,8 +1,10 @@
-"""One folder in two spellings: some disks do not tell Trip from TRIP (macOS, NTFS, exFAT, FAT, SMB, ext4's casefold),
-or one Unicode form from the other (macOS). They have one name of each file all the same, which their listings show.
+"""Finds the one spelling of a path on disks that accept several.
 
-A disk is asked, never guessed: a name is looked up in another spelling, and where that is there its folder is listed.
-On a disk that tells names apart this costs a look-up or two for a folder, and changes nothing.
+Some disks do not distinguish Trip from TRIP (macOS, NTFS, exFAT, FAT, SMB, ext4's casefold), or one Unicode form from
+the other (macOS). Their listings still show one name for each file.
+
+The disk is asked, never guessed: a name is looked up in another spelling, and if that exists, the folder is listed. On
+other disks this costs a look-up or two for each folder, and changes nothing.
 """
 
 from __future__ import annotations
@@ -16,29 +18,29 @@ from albumup.photos.file_names import bytes_of, text_of
 from albumup.photos.volumes import file_system_of
 
 _FOLDERS = 1 << 14
-"""Folders whose names are remembered."""
+"""The most folders whose spelling is remembered."""
 _LISTINGS = 16
 
 
 def folded(path: bytes) -> str:
-    """Equal for all spellings of a path that some disk may take for one; for some that it tells apart, too."""
+    """A key that is equal for all spellings of a path on any disk; some different paths share it, too."""
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", text_of(path)).casefold())
 
 
 class Spelling:
-    """Names as the disk has them, while one command looks."""
+    """Finds names as the disk spells them, with caches for the length of one command."""
 
     def __init__(self) -> None:
         self._folder = functools.lru_cache(_FOLDERS)(self._on_disk)
         self._names_in = functools.lru_cache(_LISTINGS)(_listing)
-        self._mounts = functools.lru_cache(_FOLDERS)(_mounts_what_is_looked_up)
+        self._is_automounted = functools.lru_cache(_FOLDERS)(_is_automounted)
 
     def of(self, path: bytes) -> bytes:
-        """An absolute path as the disk spells it, its links as they were named; as it is where nothing is there."""
+        """An absolute path as the disk spells it, without resolving links; unchanged if nothing is there."""
         return self._on_disk(path)[0]
 
     def is_ambiguous(self, folder: bytes) -> bool:
-        """Does another spelling of a folder's absolute path lead to the same?"""
+        """Does another spelling of a folder's absolute path lead to the same folder?"""
         return self._folder(folder)[1]
 
     def _on_disk(self, path: bytes) -> tuple[bytes, bool]:
@@ -46,43 +48,43 @@ class Spelling:
         if not name:
             return path, False
         folder, is_ambiguous = self._folder(folder)
-        others = [] if self._mounts(folder) else list(resolved(folder, name))
+        others = [] if self._is_automounted(folder) else list(resolved(folder, name))
         if not others:
             return os.path.join(folder, name), is_ambiguous
         likely = self._names_in(folder)[0].get(folded(name), [])
-        if name in likely:  # and where the others are in the listing, too, they are other files
+        if name in likely:  # spellings that the listing shows, too, are other files
             return os.path.join(folder, name), is_ambiguous or not set(others) <= set(likely)
         return os.path.join(folder, self._name(folder, name, likely)), True
 
     def _name(self, folder: bytes, name: bytes, likely: Sequence[bytes]) -> bytes:
-        """The name by which a folder's listing has a file that is there, but not listed under ``name``.
+        """The name in a folder's listing of a file that exists, but is not listed as ``name``.
 
-        By inode, and where those are made up for each spelling (some FUSE, some CIFS), by what is the only likely one.
+        The inode tells, or the only likely name where inodes are made up for each spelling (some FUSE, some CIFS).
         """
         path = os.path.join(folder, name)
         try:
             inode = os.lstat(path).st_ino
         except OSError:
             return name
-        # A short name of FAT's, HOLIDA~1 for Holidays, is like the long one in nothing but the file.
+        # A short name of FAT, HOLIDA~1 for Holidays, shares nothing but the inode with the long one.
         names = [*likely, *self._names_in(folder)[1].get(inode, [])]
         only = likely[0] if len(likely) == 1 else name
         return next((other for other in names if is_same(path, os.path.join(folder, other))), only)
 
 
-def _mounts_what_is_looked_up(folder: bytes) -> bool:
-    """Is each name in a folder that of a server, so that another spelling would be looked for on the network?"""
+def _is_automounted(folder: bytes) -> bool:
+    """Does looking up a name in this folder mount a server's share, so that other spellings cost network time?"""
     return file_system_of(folder) == "autofs"
 
 
 def resolved(folder: bytes, name: bytes) -> Iterator[bytes]:
-    """Other spellings of a file's name under which a folder has a file as well: that one, or another one."""
+    """Other spellings of a file's name that exist in its folder: the same file, or another one."""
     if os.path.lexists(os.path.join(folder, name)):
         yield from (other for other in _others(name) if os.path.lexists(os.path.join(folder, other)))
 
 
 def is_same(path: bytes, other: bytes) -> bool:
-    """Do two names lead to one file, or to one link?"""
+    """Do two paths name one file, or one link?"""
     try:
         return os.path.samestat(os.lstat(path), os.lstat(other))
     except OSError:
@@ -90,7 +92,7 @@ def is_same(path: bytes, other: bytes) -> bool:
 
 
 def _others(name: bytes) -> Iterator[bytes]:
-    """Other spellings of a name, one for each way in which a disk may be blind."""
+    """Other spellings of a name, one for each distinction that a disk may ignore."""
     text = text_of(name)
     forms = [bytes_of(text.swapcase())]
     if not name.isascii():
@@ -102,7 +104,7 @@ _Names = tuple[dict[str, list[bytes]], dict[int, list[bytes]]]
 
 
 def _listing(folder: bytes) -> _Names:
-    """The names in a folder, by what their spellings have in common, and by inode."""
+    """The names in a folder, by ``folded`` name and by inode."""
     by_name: dict[str, list[bytes]] = {}
     by_inode: dict[int, list[bytes]] = {}
     try:

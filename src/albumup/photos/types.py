@@ -1,8 +1,8 @@
-"""Which files are photos and videos: one table, by suffix and by content.
+"""The table of photo and video types, with their suffixes and signatures.
 
-Sources of the signatures: each format's specification, and for RAW formats what their cameras write, as ExifTool, dcraw
-and libraw document it; the brands of ISO/IEC 14496-12 files are those registered at mp4ra.org. RAW types are not
-registered anywhere: their names are those that servers' own tables use.
+Sources of the signatures: each format's specification; for RAW formats, ExifTool, dcraw and libraw, which document what
+cameras write; for ISO/IEC 14496-12 files, the brands registered at mp4ra.org. RAW types have no registered names: these
+are the names in servers' own tables.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ class Kind(StrEnum):
 class MediaType(Struct, frozen=True):
     """One type, in one row of the table.
 
-    ``suffixes``: the usual one first. ``content``: a regular expression for its first bytes. ``brands``: of its
-    ``ftyp`` box. ``within``: the type that its content looks like, so that only the suffix tells it from that one.
-    ``weak``: the content proves nothing beside a suffix that is none of ours.
+    ``suffixes``: the usual one first. ``content``: a regular expression for the first bytes. ``brands``: of the
+    ``ftyp`` box. ``within``: types whose content looks the same, so that only the suffix tells this one apart.
+    ``weak``: the content proves nothing under an unknown suffix.
     """
 
     mime: str
@@ -62,7 +62,7 @@ def _set(words: str) -> frozenset[str]:
 _TIFF, _PANASONIC, _OLYMPUS = "image/tiff", "image/x-panasonic-rw2", "image/x-olympus-orf"
 _RAW, _PICTURE, _VIDEO = Kind.RAW, Kind.PICTURE, Kind.VIDEO
 
-# In order: where two patterns match, the upper row counts (CR2 is a TIFF too). No pattern has groups of its own.
+# Where two patterns match, the upper row counts (CR2 is a TIFF, too). Patterns must not have capturing groups.
 TYPES: tuple[MediaType, ...] = (
     _type("image/jpeg", _PICTURE, "JPEG", ".jpg .jpeg .jpe .mpo .insp", rb"\xff\xd8\xff"),
     _type("image/heic", _PICTURE, "HEIC", ".heic .heics", brands=b"heic heix heim heis hevc hevx hevm hevs"),
@@ -84,7 +84,7 @@ TYPES: tuple[MediaType, ...] = (
     ),
     _type(
         "image/bmp", _PICTURE, "BMP", ".bmp .dib",
-        rb"BM.{8}...\0[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\0\0\0",  # the size of the header that follows says which one
+        rb"BM.{8}...\0[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\0\0\0",  # the last bytes are the size of a known header
     ),
     _type("image/vnd.adobe.photoshop", _PICTURE, "Photoshop", ".psd .psb", rb"8BPS\0[\x01\x02]"),
     _type("image/vnd.fpx", _PICTURE, "FlashPix", ".fpx"),
@@ -140,7 +140,7 @@ TYPES: tuple[MediaType, ...] = (
     _type("video/x-f4v", _VIDEO, "Flash MPEG-4", ".f4v", brands=b"F4V f4v F4P"),
     _type(
         "video/quicktime", _VIDEO, "QuickTime", ".mov .qt",
-        # QuickTime before it had ftyp. The zero is the top byte of its length, which a text ("The free ...") lacks.
+        # QuickTime without ftyp. The zero is the top byte of the box's length, and keeps out texts ("The free ...").
         rb"\0...(?:moov|wide|free|skip|pnot)|....mdat", brands=b"qt mqt",
     ),
     _type("video/x-canon-crm", _VIDEO, "Canon Cinema RAW Light", ".crm", within="image/x-canon-cr3"),
@@ -153,7 +153,7 @@ TYPES: tuple[MediaType, ...] = (
     _type("video/x-matroska", _VIDEO, "Matroska", ".mkv .mk3d", rb"\x1aE\xdf\xa3.{1,64}?B\x82.{1,8}?matroska"),
     _type(
         "video/mp2t", _VIDEO, "MPEG-2 transport stream, AVCHD", ".mts .m2ts .m2t",
-        rb"(?:G.{187}){4}G|(?:....G.{187}){4}....G",  # a sync byte every 188, or with a time code 192
+        rb"(?:G.{187}){4}G|(?:....G.{187}){4}....G",  # a sync byte every 188 bytes, or 192 with time codes
     ),
     _type(
         "video/mpeg", _VIDEO, "MPEG-1, MPEG-2, DVD", ".mpg .mpeg .mpe .vob .m2v .m1v .m2p .mpv",
@@ -168,24 +168,24 @@ TYPES: tuple[MediaType, ...] = (
 )  # fmt: skip
 
 NOT_BY_SUFFIX = _set(".ts .mod .tod")
-"""Suffixes of videos that other files have as often (TypeScript, music, text): only content tells them."""
+"""Suffixes of videos that are as frequent among other files (TypeScript, music, text): only the content decides."""
 
 TEXT_SUFFIXES = _set(".mts .m2ts .m2t .cap")
-"""Suffixes that texts have, too (TypeScript's modules, captions): text that is called so is no media."""
+"""Suffixes that texts have, too (TypeScript's modules, captions): a text with such a suffix is not media."""
 
 LOOSE_SUFFIXES = _set(".raw .bay .cap .mos")
-"""Suffixes of RAW files that several makers used, each with a format of its own: they may begin with anything."""
+"""Suffixes of RAW files of several makers, each with its own format: these files may begin with any bytes."""
 
-SOUND_SUFFIXES = _set(
+AUDIO_SUFFIXES = _set(
     ".3ga .aac .aif .aiff .amr .asx .au .flac .m4a .m4b .m4p .m4r .mka .mp2 .mp3 .oga .ogg .opus .ra .wav .weba .wma"
 )
-"""Files with these suffixes are no videos, though their content may look so: sound and video share containers."""
+"""Files with these suffixes are not videos, whatever their content looks like: audio and video share containers."""
 
-SOUND_BRANDS = frozenset({b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B "})
-"""Brands of files that hold sound alone, though they name a video's brand beside."""
+AUDIO_BRANDS = frozenset({b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B "})
+"""Brands of audio files, which name a video's brand, too."""
 
 MAYBE = _set(".amv .cine .dpx .exr .jng .jxr .livp .mng .mod .qtk .rm .rmvb .tga .tod .wdp .xcf")
-"""Suffixes of other pictures and clips: no push takes them by name, and nothing calls them safe to erase unproven."""
+"""Suffixes of other pictures and clips: push does not take them by name, and verify wants proof of them."""
 
 ALIKE: tuple[frozenset[str], ...] = (
     frozenset({"image/heic", "image/heif", "image/avif"}),
@@ -198,11 +198,11 @@ ALIKE: tuple[frozenset[str], ...] = (
     frozenset({"video/mpeg", "video/mp2t"}),
     frozenset({"video/x-ms-asf", "video/x-ms-wmv"}),
 )
-"""Types of one container: a file of one that is called as another is nothing to wonder at."""
+"""Types that share a container: a file of one type with a suffix of another is not odd."""
 
 
 class Row(NamedTuple):
-    """A row of the table as the manual prints it."""
+    """A row of the table in the manual."""
 
     words: str
     suffixes: tuple[str, ...]
@@ -210,11 +210,11 @@ class Row(NamedTuple):
     kind: str
     """``photo`` or ``video``."""
     told_by: str
-    """``content``, ``suffix``, or both: then its content is that of another type, and the suffix tells which."""
+    """``content``, ``suffix``, or both if the type shares its content with another."""
 
 
 def rows() -> Iterator[Row]:
-    """The table for people: pictures, RAW types and videos, each in the order of their first suffix."""
+    """The manual's table: pictures, RAW types, then videos, each sorted by suffix."""
     first = {kind: number for number, kind in enumerate((Kind.PICTURE, Kind.RAW, Kind.VIDEO))}
     for one in sorted(TYPES, key=lambda one: (first[one.kind], one.suffixes)):
         if not one.weak:
@@ -224,6 +224,6 @@ def rows() -> Iterator[Row]:
 
 def _told_by(one: MediaType) -> str:
     by_content = bool(one.content or one.brands) or one.mime in ("video/3gpp", "video/3gpp2")
-    if by_content and one.within in ((), (_TIFF,)):  # but for the first Olympus cameras
+    if by_content and one.within in ((), (_TIFF,)):  # the first Olympus cameras write plain TIFF
         return "content"
     return "content and suffix" if one.within else "suffix"

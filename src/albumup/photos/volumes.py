@@ -1,7 +1,7 @@
-"""File systems as the system names them: a disk's UUID, a card's serial number, or nothing; and of which type they are.
+"""Finds the id of a file system (a disk's UUID, a card's serial number, or none) and its type.
 
-The device number is asked first, where a block device has one of its own. btrfs numbers each subvolume by itself, and
-so does what lies on no block device at all; there /proc/self/mountinfo says what is mounted from where (proc(5)).
+The device number leads to the id where a block device has that number. It does not for btrfs, which numbers each
+subvolume, nor for file systems without a block device: there /proc/self/mountinfo tells the source (proc(5)).
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import os
 import re
 
 BY_UUID = "/dev/disk/by-uuid"
-"""Where udev links every file system's UUID to its block device."""
+"""udev's links from the UUID of every file system to its block device."""
 BTRFS = "/sys/fs/btrfs"
-"""Where the kernel lists the devices of each btrfs file system under its UUID."""
+"""The kernel's list of btrfs file systems by UUID, with the devices of each."""
 
 _FULL = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|[0-9A-Fa-f]{16}")
 _ESCAPE = re.compile(r"\\([0-7]{3})")
@@ -20,15 +20,15 @@ _uuids: dict[str, tuple[int, dict[int, str]]] = {}
 
 
 def is_full(volume: str) -> bool:
-    """Does an id name one disk in the world? A FAT or exFAT serial number does not: factory cards share them."""
+    """Is an id unique in the world? The serial number of FAT or exFAT is not: factory cards share theirs."""
     return _FULL.fullmatch(volume) is not None
 
 
 def volume_of(device: int, place: bytes | int | None = None, folder: str | None = None) -> str:
     """The id of the file system on ``device`` (``st_dev``), or "" where the system names none.
 
-    ``place``: the path or a descriptor of something on it, by which one without a block device number is found.
-    ``folder`` stands in for ``BY_UUID``.
+    ``place``: a path or a descriptor on it, needed for one without a block device number. ``folder`` replaces
+    ``BY_UUID``.
     """
     folder = BY_UUID if folder is None else folder
     if volume := _uuid_of(device, folder):
@@ -47,12 +47,12 @@ def volume_of(device: int, place: bytes | int | None = None, folder: str | None 
 
 
 def file_system_of(folder: str | bytes) -> str:
-    """The type of the file system a folder lies on ("ext4", "nfs4"), or "" where the system does not say."""
+    """The type of a folder's file system ("ext4", "nfs4"), or "" where the system does not say."""
     return mount_of(folder)[0]
 
 
 def mount_of(place: str | bytes | int) -> tuple[str, str]:
-    """Type and source of the mount that a path or a descriptor lies on; empty where the system does not say."""
+    """Type and source of the mount of a path or a descriptor; "" where the system does not say."""
     opened = -1
     try:
         descriptor = place if isinstance(place, int) else (opened := os.open(place, os.O_PATH | os.O_CLOEXEC))
@@ -64,7 +64,7 @@ def mount_of(place: str | bytes | int) -> tuple[str, str]:
                 if line.startswith(begin):
                     kind, source = line.partition(" - ")[2].split(" ")[:2]
                     return kind, _ESCAPE.sub(lambda escape: chr(int(escape[1], 8)), source)
-    except (OSError, AttributeError, StopIteration, ValueError):  # no Linux; or nothing is there
+    except (OSError, AttributeError, StopIteration, ValueError):  # not Linux, or no such path
         pass
     finally:
         if opened >= 0:
@@ -73,21 +73,24 @@ def mount_of(place: str | bytes | int) -> tuple[str, str]:
 
 
 def _uuid_of(device: int, folder: str) -> str:
-    """The name under which ``folder`` links to a device. Its links are read again when it changed (cards come and go
-    at one device number) and when the device is not among them."""
+    """The name of the link in ``folder`` to a device.
+
+    The links are read again when the folder changed (cards come and go at one device number), and when the device is
+    not among them.
+    """
     try:
         changed = os.stat(folder).st_mtime_ns
         then, uuids = _uuids.get(folder, (0, {}))
         if changed != then or (device not in uuids and os.major(device)):
             uuids = {os.stat(link).st_rdev: link.name for link in os.scandir(folder) if os.path.exists(link)}
             _uuids[folder] = (changed, uuids)
-    except OSError:  # no Linux, no udev, or a container
+    except OSError:  # not Linux, no udev, or a container
         return ""
     return uuids.get(device, "")
 
 
 def _btrfs_of(source: str) -> str:
-    """The UUID of the btrfs file system that a device is part of: udev links to one of its devices only."""
+    """The UUID of a device's btrfs file system, of which udev links one device only."""
     name = os.path.basename(os.path.realpath(source))
     try:
         systems = os.listdir(BTRFS)

@@ -185,9 +185,9 @@ class Uploader:
         opened = await run.opener.open(task, body)
         source = opened.source
         try:
-            believes = await run.origins.is_known(task, opened.device)
-            if not (believes and source.is_as_pinned()):
-                await run.world.helpers.run(Work.OPEN, partial(source.verify, believes=believes))
+            trusts_pins = await run.origins.is_known(task, opened.device)
+            if not (trusts_pins and source.is_as_pinned()):
+                await run.world.helpers.run(Work.OPEN, partial(source.verify, trusts_pins=trusts_pins))
         except BaseException:
             source.close()
             raise

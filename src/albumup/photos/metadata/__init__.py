@@ -1,6 +1,6 @@
-"""What a media file says of itself: when it was taken, and which live photo it is a part of.
+"""Reads the metadata of a media file: its capture date, and the live photo it is a part of.
 
-Everything in a file is somebody else's word: readers see headers only, of a regular file, for so many seconds and bytes
-as ``bounded_file`` grants, and nothing they find wrong comes out as an error. Libraries go first (extra ``photos``);
-exiftool, where it is on PATH, reads what they cannot.
+Files are not trusted. Readers get regular files only, read headers only, and are bounded in seconds and bytes by
+``bounded_file``; a broken file never raises an error. Libraries come first (extra ``photos``); exiftool, if it is on
+PATH, reads what they cannot.
 """

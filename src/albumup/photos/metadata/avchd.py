@@ -1,8 +1,8 @@
-"""AVCHD (MTS, M2TS): the camera's clock, which is written into the picture's stream.
+"""AVCHD (MTS, M2TS): reads the camera's clock from the video stream.
 
-It lies in a message of the H.264 stream that is for whoever knows its id (supplemental enhancement information), as
-digital video tapes had it. Sources: ISO/IEC 13818-1, section 2.4.3 (packets); ITU-T H.264, sections 7.3.1 (a 3 that
-follows two zeros is no data) and D.1.6; exiftool (lib/Image/ExifTool/H264.pm) for the message.
+The clock is in a user data message of the H.264 stream (supplemental enhancement information), in the format of digital
+video tapes. Sources: ISO/IEC 13818-1, section 2.4.3 (packets); ITU-T H.264, sections 7.3.1 (a 3 after two zeros is not
+data) and D.1.6; exiftool (lib/Image/ExifTool/H264.pm) for the message.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from albumup.photos.metadata.bounded_file import BoundedFile
 from albumup.photos.metadata.values import Metadata, clip_moment
 
 _MOST_BYTES = 2 << 20
-"""The message comes with the first picture."""
+"""Bytes that are searched: the message comes with the first picture."""
 
 _PACKET, _SYNC = 188, 0x47
 _MARK = bytes.fromhex("17ee8c60f84d11d98cd60800200c9a66") + b"MDPM"
 _MESSAGE = 256
-"""Bytes; it has at most 255 entries, and the date is among the first."""
+"""Bytes of the message that are read: it has up to 255 entries, and the date is among the first."""
 
 _YEAR_AND_MONTH, _DAY_AND_TIME = 0x18, 0x19
 _UNKNOWN, _SUMMER, _WEST, _HALF = 0x80, 0x40, 0x20, 0x01
 
 
 def read(file: BoundedFile) -> Metadata | None:
-    """The clock in the first such message; None if there is none."""
+    """The clock in the first message; None if there is none."""
     with contextlib.suppress(OSError):
         file.seek(0)
         for stream in _streams(file.read(_MOST_BYTES)):
@@ -38,7 +38,7 @@ def read(file: BoundedFile) -> Metadata | None:
 
 
 def _streams(block: bytes) -> list[bytes]:
-    """The packets' payloads, by the number of their stream. AVCHD has a time code of four bytes before each packet."""
+    """The payloads of each stream in a block. AVCHD puts a time code of four bytes before each packet."""
     step = _PACKET if block[:1] == bytes([_SYNC]) else _PACKET + 4
     streams: dict[int, bytearray] = {}
     for start in range(step - _PACKET, len(block) - _PACKET + 1, step):
@@ -64,8 +64,10 @@ def _entries(message: bytes) -> dict[int, bytes]:
 
 
 def _moment(entries: dict[int, bytes]) -> datetime | None:
-    """The clock's time: each half of a byte is a digit. Whether summer time is in the zone nobody says, so that it is
-    left out in summer."""
+    """The clock's time; each half of a byte is a digit.
+
+    In summer the zone is left out: it is not documented whether it includes summer time.
+    """
     if not {_YEAR_AND_MONTH, _DAY_AND_TIME} <= entries.keys():
         return None
     zone, *digits = entries[_YEAR_AND_MONTH] + entries[_DAY_AND_TIME]

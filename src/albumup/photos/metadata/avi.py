@@ -1,7 +1,7 @@
-"""AVI: the date of recording that cameras write into it.
+"""AVI: reads the date of recording.
 
-``IDIT`` has it as the C library prints times, or as EXIF writes them; some cameras have it in ``ICRD``, Nikon's in its
-own list, others in EXIF beside a stream's description. None names an offset.
+``IDIT`` has it in the format of the C library or of EXIF. Some cameras write ``ICRD``, Nikon's write a list of their
+own, others EXIF beside a stream's description. None of these names an offset.
 Sources: Microsoft's "AVI RIFF File Reference"; exiftool (lib/Image/ExifTool/RIFF.pm, Nikon.pm) for what cameras add.
 """
 
@@ -21,7 +21,7 @@ from albumup.photos.metadata.values import Metadata, clip_moment, first
 
 _MOST_CHUNKS = 2000
 _MOST_LENGTH = 1 << 16
-"""Bytes of a value that are looked at."""
+"""The most bytes of a value that are read."""
 
 _LISTS = (b"hdrl", b"strl", b"INFO", b"ncdt")
 _DEEPEST = 3
@@ -33,7 +33,7 @@ _NIKONS_DATE = 0x13
 
 
 def read(file: BoundedFile) -> Metadata | None:
-    """What its chunks say; None if there is nothing to be read."""
+    """The date in the chunks; None if there is none."""
     found: dict[bytes, datetime] = {}
     with contextlib.suppress(OSError, Broken):
         end = file.seek(0, 2)
@@ -46,10 +46,7 @@ def read(file: BoundedFile) -> Metadata | None:
 
 
 def _chunks(file: BoundedFile, span: Span, depth: int = 0) -> Iterator[tuple[bytes, Span]]:
-    """Each chunk, those in lists that can hold a date too; cut at the end of what they lie in.
-
-    Raises OSError, Broken.
-    """
+    """Every chunk, also within lists that can hold a date; each ends no later than its list. Raises OSError, Broken."""
     start, end = span
     while end - start >= 8:
         head = part(file, start, 8)
@@ -81,7 +78,7 @@ def _text(file: BoundedFile, span: Span) -> str:
 
 
 def _nikons(block: bytes) -> datetime | None:
-    """Nikon's list: a number, a length, a value, and so on."""
+    """The date in Nikon's list, which is a sequence of number, length and value."""
     at = 0
     while at + 4 <= len(block):
         number, length = (int.from_bytes(block[at + n : at + n + 2], "little") for n in (0, 2))
@@ -92,7 +89,7 @@ def _nikons(block: bytes) -> datetime | None:
 
 
 def _moment(words: str) -> datetime | None:
-    """As ``clip_moment``, and also ``Tue Oct 27 12:14:00 2009``."""
+    """Like ``clip_moment``, and also reads ``Tue Oct 27 12:14:00 2009``."""
     printed = _PRINTED.match(words.strip(" \0"))
     if printed is None:
         return clip_moment(words)

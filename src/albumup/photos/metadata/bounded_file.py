@@ -1,4 +1,4 @@
-"""A file that ends its reader rather than keep it for ever."""
+"""A file that stops a reader which takes too long."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ SECONDS = 5.0
 """How long a library may read one file."""
 
 MOST_BYTES = 128 << 20
-"""How much of a file a library may read. Headers are far smaller, but some readers take in a picture to find them."""
+"""How much of a file a library may read. Headers are far smaller, but some readers read a whole picture for them."""
 
 
 class OutOfBounds(OSError):
-    """A reader asked for more than a header can be."""
+    """A reader took more time or bytes than a header needs."""
 
 
 class BoundedFile(io.BufferedReader):
-    """A regular file, to be read for ``SECONDS`` seconds and ``MOST_BYTES`` bytes; then OutOfBounds."""
+    """A regular file that can be read for ``SECONDS`` and ``MOST_BYTES``; then it raises OutOfBounds."""
 
     def __init__(self, path: bytes) -> None:
-        """Raises OSError, also for what is no regular file (a pipe would make us wait)."""
+        """Raises OSError, also if this is not a regular file (a pipe would block)."""
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):

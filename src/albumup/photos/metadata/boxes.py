@@ -1,4 +1,4 @@
-"""The boxes of QuickTime's container and its heirs, and the texts that a movie holds.
+"""Reads the boxes of QuickTime's container and its successors, and the texts in a movie.
 
 Sources: ISO/IEC 14496-12, section 4.2 (boxes); QuickTime File Format, "Metadata" (keys and ilst) and "User data".
 """
@@ -13,23 +13,23 @@ from albumup.photos.metadata.bounded_file import BoundedFile
 
 _MOST_LENGTH = 1 << 20
 _MOST_TEXTS, _MOST_LETTERS = 1000, 1000
-"""How many texts, and how many bytes of a text or its name, are looked at."""
+"""The most texts that are read, and the most bytes of a text or its name."""
 
 _BARE = (b"date", b"IDIT")
-"""Texts in user data that have neither length nor language before them."""
+"""Texts in user data without length and language before them."""
 
 Span = tuple[int, int]
-"""Where something starts in the file, and where it ends."""
+"""Start and end offset in the file."""
 
 
 class Broken(Exception):
-    """No container of this kind, or a torn one."""
+    """The file is not a container of this kind, or is damaged."""
 
 
 def boxes(file: BoundedFile, start: int, end: int) -> Iterator[tuple[bytes, Span]]:
-    """Each box between two offsets: its kind, and where its content lies. Raises OSError, Broken.
+    """Each box between two offsets: its kind, and the span of its content. Raises OSError, Broken.
 
-    However many there are, the file's bounds end it.
+    The number of boxes is bounded only by the file (``BoundedFile``).
     """
     while end - start >= 8:
         head = part(file, start, 8)
@@ -44,7 +44,7 @@ def boxes(file: BoundedFile, start: int, end: int) -> Iterator[tuple[bytes, Span
 
 
 def part(file: BoundedFile, start: int, length: int) -> bytes:
-    """So many bytes from there. Raises OSError, Broken if there are fewer, or more than is sensible."""
+    """``length`` bytes from ``start``. Raises OSError, Broken if there are fewer or ``length`` is not sensible."""
     file.seek(start)
     block = file.read(min(length, _MOST_LENGTH))
     if len(block) < length:
@@ -53,10 +53,10 @@ def part(file: BoundedFile, start: int, length: int) -> bytes:
 
 
 def texts(file: BoundedFile, movie: Span) -> dict[str, str]:
-    """What a movie (``moov``) says in words, by name: Apple's keys in full, other names as four letters (``©day``).
+    """The texts of a movie (``moov``) by name: Apple's keys in full, other names in four letters (``©day``).
 
     Apple writes keys to ``moov/meta``, ffmpeg to ``moov/udta/meta``; names of four letters are in ``moov/udta`` itself
-    and in its ``meta``. Where a name is there twice, the first one counts. What comes before damage counts.
+    and in its ``meta``. The first text of a name counts. Of a damaged movie, the texts before the damage count.
     """
     found: dict[str, str] = {}
     with contextlib.suppress(OSError, Broken):
@@ -70,13 +70,12 @@ def texts(file: BoundedFile, movie: Span) -> dict[str, str]:
 def _texts(file: BoundedFile, movie: Span) -> Iterator[tuple[str, str]]:
     for kind, span in boxes(file, *movie):
         if kind == b"meta":
-            yield from _damaged(_keyed(file, span))
+            yield from _until_damage(_keyed(file, span))
         elif kind == b"udta":
-            yield from _damaged(_user_data(file, span))
+            yield from _until_damage(_user_data(file, span))
 
 
-def _damaged(pairs: Iterator[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """What comes before damage."""
+def _until_damage(pairs: Iterator[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     with contextlib.suppress(Broken):
         yield from pairs
 
@@ -84,7 +83,7 @@ def _damaged(pairs: Iterator[tuple[str, str]]) -> Iterator[tuple[str, str]]:
 def _user_data(file: BoundedFile, span: Span) -> Iterator[tuple[str, str]]:
     for kind, (start, end) in boxes(file, *span):
         if kind == b"meta":
-            yield from _damaged(_keyed(file, (start, end)))
+            yield from _until_damage(_keyed(file, (start, end)))
         elif kind.startswith(b"\xa9") and end - start > 4:
             length = int.from_bytes(part(file, start, 2), "big")  # then its language, and the text
             yield _name(kind), _decoded(part(file, start + 4, min(length, end - start - 4, _MOST_LETTERS)))
@@ -96,7 +95,7 @@ def _keyed(file: BoundedFile, span: Span) -> Iterator[tuple[str, str]]:
     """The texts of a ``meta`` box."""
     start, end = span
     if end - start >= 8 and part(file, start, 8)[4:] != b"hdlr":
-        start += 4  # ISO's has a version and flags before its boxes, QuickTime's has not
+        start += 4  # the ISO form has a version and flags before its boxes, QuickTime's does not
     names: list[bytes] = []
     for kind, (inside, after) in boxes(file, start, end):
         if kind == b"keys":  # version and flags, a count, then a box for each name, numbered from 1

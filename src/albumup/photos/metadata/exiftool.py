@@ -1,8 +1,8 @@
-"""exiftool, asked over its pipes: one process, started when first needed, given up when it does not answer.
+"""Runs exiftool: one process, started when first needed, asked through pipes, given up when it does not answer.
 
-Its arguments come one a line (``-stay_open``, ``-@ -``), so a name could end its line and begin an option. It gets none
-where there is /proc: the file is open here, and is named by its descriptor. Elsewhere names that are not plain are
-given up.
+exiftool reads one argument a line (``-stay_open``, ``-@ -``), so a name with a newline could inject an option. Where
+there is /proc, exiftool gets no name: the file is open here, and is named by its descriptor. Elsewhere, files with
+unusual names are not read.
 """
 
 from __future__ import annotations
@@ -31,33 +31,33 @@ from albumup.photos.metadata.values import (
 )
 
 SECONDS = 10.0
-"""How long it may take for one file, the start included."""
+"""How long exiftool may take for one file, including its start."""
 
 _OLDEST = (12, 38)
-"""Older ones run what a file (CVE-2021-22204) or its name (CVE-2022-23935) tells them to."""
+"""Older versions execute code from a file (CVE-2021-22204) or its name (CVE-2022-23935)."""
 
 _FAILURES = 3
-"""So many in a row, and it is not asked again."""
+"""After so many failures in a row, exiftool is not asked again."""
 
 _FAREWELL_SECONDS = 1.0
 
 _MOST_BYTES = 1 << 16
-"""Of an answer; a usual one has 300."""
+"""The most bytes of an answer; a usual one has 300."""
 
 _STILLS = (ORIGINAL, ("CreateDate", *DIGITIZED[1:]))
-"""Its CreateDate is EXIF's DateTimeDigitized, and the time in a movie's header."""
+"""exiftool's CreateDate is EXIF's DateTimeDigitized, or the time in a movie's header."""
 _CLIPS = (("CreationDate", "ContentCreateDate", "DateCreated"), ("MediaCreateDate", "TrackCreateDate"))
-"""What is believed before its CreateDate, and after it."""
+"""Tags that go before CreateDate, and after it."""
 
 _ARGUMENTS = (
     "-j",
-    "-fast",  # no search for what is appended to a file
+    "-fast",  # no search for trailers at the end of a file
     "-api", "QuickTimeUTC",  # the times of movies with their offset
     *(f"-{name}" for names in (*_STILLS, *_CLIPS, ("ContentIdentifier", "MediaGroupUUID")) for name in names),
 )  # fmt: skip
 
-# Its input may end, but exiftool waits for more, busily, for ever. So it has a guard, which ends both when the pipe
-# that stands in for its stderr is closed, be it because this process was killed.
+# At the end of its input, exiftool would wait for more in a busy loop. So a guard ends both when the pipe that replaces
+# its stderr is closed, even if this process was killed.
 _GUARD = """
 exec 4<&0 5>&1 6<&2 </dev/null >/dev/null 2>/dev/null
 "$@" <&4 >&5 4<&- 5>&- 6<&- &
@@ -72,7 +72,7 @@ _PLAIN = re.compile(rb"/[^\0-\x1f\x7f]*[^\0-\x20\x7f|]")
 
 
 def program() -> str | None:
-    """The exiftool on PATH; None if there is none, or one that must not be shown other people's files."""
+    """The exiftool on PATH; None if there is none, or if it is too old to be safe."""
     from shutil import which
 
     found = which("exiftool")
@@ -92,7 +92,7 @@ def _version(found: str) -> tuple[int, ...]:
 
 
 class ExifTool:
-    """Threads take turns."""
+    """An exiftool process for all threads, which take turns."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -102,9 +102,9 @@ class ExifTool:
         self._closed = False
 
     def read(self, path: bytes, descriptor: int, *, is_matroska: bool = False) -> Metadata | None:
-        """What it says of the file that is open as ``descriptor``; None if it says nothing of use.
+        """exiftool's metadata of the file open as ``descriptor``; None if it has none.
 
-        ``is_matroska``: its DateTimeOriginal is the segment's DateUTC, which counts from 2001 where no clock was set.
+        ``is_matroska``: DateTimeOriginal is then the segment's DateUTC, which is in 2001 if the clock was not set.
         """
         with self._lock:
             argument = _argument(path, descriptor)
@@ -118,7 +118,7 @@ class ExifTool:
         return Metadata(_taken(answer), content_id(answer.get("ContentIdentifier") or answer.get("MediaGroupUUID", "")))
 
     def close(self) -> None:
-        """End the process, if there is one; nothing is read any more."""
+        """End the process, if there is one; later calls read nothing."""
         with self._lock:
             self._closed = True
             self._end()
@@ -139,7 +139,7 @@ class ExifTool:
             self._end()
             return None
         except BaseException:
-            self._end()  # its answer would be taken for that of the next file
+            self._end()  # its late answer would be taken for the next file's
             raise
         self._failures = 0
         return words
@@ -157,13 +157,13 @@ def _is_unset(when: datetime | None) -> bool:
 def _taken(answer: dict[str, str]) -> datetime | None:
     original, digitized = (moment(*(answer.get(name, "") for name in names)) for names in _STILLS)
     if digitized is not None and digitized.year < FIRST_CLIP:
-        digitized = None  # a movie's header, and a clock that was not set
+        digitized = None  # the time in a movie's header, of a clock that was not set
     before, after = ([clip_moment(answer.get(name, "")) for name in names] for names in _CLIPS)
     return first([original, *before, digitized, *after])
 
 
 class _Process:
-    """exiftool and its guard."""
+    """An exiftool process and its guard."""
 
     def __init__(self, found: str) -> None:
         """Raises OSError."""
@@ -182,7 +182,7 @@ class _Process:
             os.close(watched)
 
     def ask(self, argument: bytes, number: int) -> bytes:
-        """Its answer. Raises OSError if none comes in time, or one without an end."""
+        """exiftool's answer. Raises OSError if it does not come in time, or does not end."""
         assert self._process.stdin is not None and self._process.stdout is not None
         until, output = time.monotonic() + SECONDS, self._process.stdout.fileno()
         self._process.stdin.write(b"%b\n-execute%d\n" % (argument, number))
@@ -201,7 +201,7 @@ class _Process:
         return answer.removesuffix(mark).strip()
 
     def end(self) -> None:
-        """Nothing is left when this returns."""
+        """End both; no process is left when this returns."""
         os.close(self._lifeline)
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
@@ -215,7 +215,7 @@ class _Process:
 
 
 def _argument(path: bytes, descriptor: int) -> bytes | None:
-    """What to call a file by, or None."""
+    """The name of a file for exiftool; None if it has no safe one."""
     if os.path.isdir(f"/proc/{os.getpid()}/fd"):
         return b"/proc/%d/fd/%d" % (os.getpid(), descriptor)
     path = os.path.abspath(path)

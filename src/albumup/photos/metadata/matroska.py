@@ -1,4 +1,4 @@
-"""Matroska and WebM: the segment's ``DateUTC``, nanoseconds since 2001.
+"""Matroska and WebM: reads the segment's ``DateUTC``, in nanoseconds since 2001.
 
 Sources: RFC 8794 (EBML: sections 4 and 6), RFC 9559 (Matroska: sections 5.1.2.7 DateUTC and 5.1.3 Cluster).
 """
@@ -18,11 +18,11 @@ _SEGMENT, _INFO, _CLUSTER, _DATE = 0x18538067, 0x1549A966, 0x1F43B675, 0x4461
 _EPOCH = datetime(2001, 1, 1, tzinfo=UTC)
 
 _MOST_ELEMENTS = 4000
-"""How many are passed by on the way to the date; an hour's film has about as many clusters."""
+"""The most elements before the date; an hour's film has about as many clusters."""
 
 
 def read(file: BoundedFile) -> Metadata | None:
-    """What the segment's information says; None if it says nothing."""
+    """The date in the segment's information; None if there is none."""
     with contextlib.suppress(OSError, Broken):
         end = file.seek(0, 2)
         for segment in _elements(file, (0, end), _SEGMENT):
@@ -34,9 +34,9 @@ def read(file: BoundedFile) -> Metadata | None:
 
 
 def _elements(file: BoundedFile, span: Span, wanted: int) -> Iterator[Span]:
-    """Where the elements of one kind lie in an element. Raises OSError, Broken.
+    """The spans of the elements of one kind within an element. Raises OSError, Broken.
 
-    What has no length of its own lasts as long as what it is in; a cluster without one (a live stream) ends the search.
+    An element of unknown length ends with the outer one; a cluster of unknown length (a live stream) ends the search.
     """
     start, end = span
     for _ in range(_MOST_ELEMENTS):
@@ -56,7 +56,7 @@ def _elements(file: BoundedFile, span: Span, wanted: int) -> Iterator[Span]:
 
 
 def _number(block: bytes, at: int, *, keep_mark: bool = False) -> tuple[int, int]:
-    """A number of variable length, and where it ends: its first 1 bit tells how many bytes it has. Raises Broken."""
+    """A number of variable length, and its end: the position of its first 1 bit tells its length. Raises Broken."""
     if at >= len(block) or not block[at]:
         raise Broken
     width = 9 - block[at].bit_length()

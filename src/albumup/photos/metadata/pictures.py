@@ -1,8 +1,8 @@
-"""Pictures, by Pillow and pillow-heif.
+"""Reads pictures with Pillow and pillow-heif.
 
-Dates: EXIF's DateTimeOriginal, else its DateTimeDigitized, each with the digits and the offset that belong to it
-(CIPA DC-008, section 4.6.6), also where they stand beside the make and model, and after each what XMP says of the same.
-DateTime, which programs set when they change a file, is no capture date.
+The date is EXIF's DateTimeOriginal, else DateTimeDigitized, each with its sub-second digits and offset (CIPA DC-008,
+section 4.6.6), also if they are in the main IFD; after each comes XMP's date of the same meaning. DateTime is not a
+capture date: programs set it when they change a file.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from albumup.photos.metadata.values import Metadata, content_id, first, moment
 
 _EXIF_IFD, _MAKER_NOTE = 0x8769, 0x927C
 _ORIGINAL, _DIGITIZED = (0x9003, 0x9291, 0x9011), (0x9004, 0x9292, 0x9012)
-"""The date, the digits after its point, its offset."""
+"""The tags of a date, its sub-second digits, and its offset."""
 
 _FORMATS = ("JPEG", "WEBP", "TIFF", "HEIF", "AVIF")
-"""Which of Pillow's readers may look at a file, whatever its name. Not PNG's: to find EXIF it decodes the pixels."""
+"""Pillow's readers that may look at a file, whatever its name. Not PNG's, which decodes the pixels to find EXIF."""
 
 
 def can_read(mime: str) -> bool:
@@ -34,7 +34,7 @@ def can_read(mime: str) -> bool:
 
 
 def read(file: BinaryIO) -> Metadata | None:
-    """What Pillow finds; None if it cannot read the file, or is not installed."""
+    """The metadata that Pillow finds; None if it cannot read the file, or is not installed."""
     images = _pillow()
     if images is None:
         return None
@@ -45,7 +45,7 @@ def read(file: BinaryIO) -> Metadata | None:
             exif, packet = image.getexif(), image.info.get("xmp")
             inner = exif.get_ifd(_EXIF_IFD)
             tags = {tag: inner.get(tag) or exif.get(tag) for tag in (*_ORIGINAL, *_DIGITIZED, _MAKER_NOTE)}
-    except Exception:  # noqa: BLE001  Pillow's readers let any exception out on a broken file, down to struct.error
+    except Exception:  # noqa: BLE001  Pillow's readers raise any exception on a broken file, even struct.error
         return None
     packet = packet if isinstance(packet, bytes) else b""
     taken = first(
@@ -62,9 +62,9 @@ def _text(value: object) -> str:
 
 
 def _id_in_note(note: bytes) -> str:
-    """Tag 0x0011 of Apple's MakerNote: ``Apple iOS``, a version, ``MM``, and from byte 14 an IFD as TIFF has them.
+    """Tag 0x0011 of Apple's MakerNote, which is ``Apple iOS``, a version, ``MM``, and from byte 14 an IFD as in TIFF.
 
-    Apple publishes nothing of it; the layout is exiftool's (lib/Image/ExifTool/Apple.pm). Offsets count from its start.
+    Apple does not document it; the layout is from exiftool (lib/Image/ExifTool/Apple.pm). Offsets count from its start.
     """
     if not note.startswith(b"Apple iOS\0") or note[12:14] != b"MM":
         return ""
@@ -79,12 +79,12 @@ def _id_in_note(note: bytes) -> str:
 
 @functools.cache
 def _pillow() -> ModuleType | None:
-    """Pillow's Image module, made ready to look at any file without decoding or printing anything; None without it."""
+    """Pillow's Image module, set up to read headers of any file; None if Pillow is not installed."""
     try:
         from PIL import Image
     except ImportError:
         return None
-    # Only headers are read here, and a panorama is no decompression bomb.
+    # Only headers are read, and Pillow would take a panorama for a decompression bomb.
     Image.MAX_IMAGE_PIXELS = None
     Image.init()
     try:

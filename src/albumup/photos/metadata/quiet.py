@@ -1,4 +1,4 @@
-"""Libraries complain of broken files to whoever listens, and with nobody there to hear it that is the terminal."""
+"""Keeps libraries from complaining about broken files on the terminal, where warnings and logs go by default."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import warnings
 
 
 def hush(library: str) -> None:
-    """A broken file is no news: neither warnings nor log lines of that library are shown from now on.
+    """Show neither warnings nor log lines of a library from now on.
 
-    To be called before each reading: whatever thread leaves ``warnings.catch_warnings`` takes away what was set since
-    it came in.
+    To be called before each reading: a thread that leaves ``warnings.catch_warnings`` undoes filters set meanwhile.
     """
-    # A warning may be put down to whoever called the library, too.
+    # Warnings may also be attributed to the caller of the library.
     warnings.filterwarnings("ignore", module=rf"({library}|albumup\.photos\.metadata)(\.|$)")
     logging.getLogger(library).setLevel(logging.CRITICAL + 1)

@@ -1,4 +1,4 @@
-"""EXIF where exifread finds it, which need not know the pixels: PNG, JPEG XL, RAW built on TIFF."""
+"""Reads EXIF with exifread, which does not decode pixels: PNG, JPEG XL, RAW formats based on TIFF."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def can_read() -> bool:
 
 
 def read(file: BinaryIO) -> Metadata | None:
-    """What exifread finds; None if it finds no date, or is not installed."""
+    """The metadata that exifread finds; None if it finds no date, or is not installed."""
     reader = _exifread()
     if reader is None:
         return None
@@ -24,12 +24,12 @@ def read(file: BinaryIO) -> Metadata | None:
         tags = reader.process_file(file, details=False, extract_thumbnail=False, builtin_types=False)
 
         def said(names: Names) -> list[str]:
-            # TIFF/EP, and so DNG, also allows the date beside the make and model.
+            # TIFF/EP, and so DNG, also allows the date in the main IFD.
             found = (tags.get(f"EXIF {name}") or tags.get(f"Image {name}") for name in names)
             return [str(getattr(tag, "values", "")) for tag in found]
 
         taken = first(moment(*said(names)) for names in (ORIGINAL, DIGITIZED))
-    except Exception:  # noqa: BLE001  it lets any exception out on a broken file
+    except Exception:  # noqa: BLE001  exifread raises any exception on a broken file
         return None
     return Metadata(taken) if taken is not None else None
 

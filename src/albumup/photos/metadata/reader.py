@@ -1,4 +1,4 @@
-"""Which reader reads what."""
+"""Chooses the readers for a file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _Reader = Callable[[BoundedFile], Metadata | None]
 
 _BY_PILLOW = {"image/jpeg", "image/heic", "image/heif", "image/avif", "image/webp", "image/tiff"}
 _BY_EXIFREAD = {"image/png", "image/jxl"}
-"""And the RAW types, which cameras build on TIFF, but for those that they do not."""
+"""Besides these, exifread reads the RAW types based on TIFF: all but those in ``_BY_EXIFTOOL_ALONE``."""
 
 _BY_EXIFTOOL_ALONE = {
     "image/x-canon-cr3", "image/x-canon-crw", "image/x-fuji-raf", "image/x-minolta-mrw", "image/x-sigma-x3f",
@@ -34,7 +34,7 @@ _CONTENTS: tuple[tuple[bytes, tuple[_Reader, ...]], ...] = (
     (rb"\x1aE\xdf\xa3", (matroska.read,)),
     (rb"(?:....)?G.{187}(?:....)?G", (avchd.read,)),
     (rb"....ftyp(?:hei|hev|mi[fa]|msf|avi|MiH)", (pictures.read, raws.read, xmp.read)),
-    (rb"....ftypcrx", ()),  # the time in its movie's header is the camera's own, and names no offset
+    (rb"....ftypcrx", ()),  # the time in its movie header is local time without an offset
     (rb"....(?:ftyp|moov|mdat|wide|free|skip|pnot)", (clips.read,)),
     (rb"\x89PNG|II[^*+]|MMOR|\0\0\0\x0cJXL", (raws.read, xmp.read)),
 )
@@ -42,7 +42,7 @@ _ELSE: tuple[_Reader, ...] = (pictures.read, raws.read, xmp.read)
 
 
 def can_read(mime: str) -> bool:
-    """Is there something on this computer that reads files of that type?"""
+    """Is a reader for files of this type installed?"""
     if mime in _BY_US or (mime in _BY_PILLOW and pictures.can_read(mime)):
         return True
     return (_is_by_exifread(mime) and raws.can_read()) or (_is_by_exiftool(mime) and exiftool.program() is not None)
@@ -57,11 +57,11 @@ def _is_by_exiftool(mime: str) -> bool:
 
 
 INSTALL_PHOTOS = "pipx inject albumup exifread pillow pillow-heif"
-"""The extra ``photos``, put beside an albumup that pipx has installed: by its parts, which all can get."""
+"""Installs the extra ``photos`` into an albumup of pipx, package by package, which always works."""
 
 
 def what_reads(mime: str) -> str:
-    """What to install, as a step to take, where ``can_read`` says no; "" where nothing would help."""
+    """What to install, as a step to take, if ``can_read`` is false; "" if nothing would help."""
     if can_read(mime) or not _is_by_exiftool(mime):
         return ""
     if mime in _BY_EXIFTOOL_ALONE:
@@ -70,7 +70,7 @@ def what_reads(mime: str) -> str:
 
 
 class MetadataReader:
-    """Reads metadata; to be closed. Threads may share one. Costs nothing until exiftool is needed."""
+    """Reads metadata, for all threads; the caller closes it. It costs nothing until exiftool is needed."""
 
     def __init__(self) -> None:
         self._exiftool = exiftool.ExifTool()
@@ -87,11 +87,11 @@ class MetadataReader:
         self._exiftool.close()
 
     def read(self, path: bytes, mime: str) -> Metadata:
-        """What the file says, as far as something here can read it; empty Metadata of one that nothing can read."""
+        """The file's metadata, as far as the installed readers find it; empty if none can read the file."""
         return self._read(path, mime, lambda found: found is not None and found.taken is not None)
 
     def content_id(self, path: bytes, mime: str) -> str:
-        """The file's identifier alone, "" if it has none; nobody else is asked where a date is all that is missing."""
+        """The file's content id alone, "" if it has none. No further reader is asked only because a date is missing."""
         return self._read(path, mime, lambda found: found is not None or mime not in _BY_PILLOW).content_id
 
     def _read(self, path: bytes, mime: str, is_enough: Callable[[Metadata | None], bool]) -> Metadata:
@@ -118,7 +118,7 @@ def _joined(one: Metadata | None, other: Metadata | None) -> Metadata | None:
 
 
 def _readers(file: BoundedFile, mime: str) -> Iterator[_Reader]:
-    """The readers for a file's content, whatever its name; the name tells RAW types from TIFF."""
+    """The readers for a file, by its content; its type only tells RAW types from TIFF."""
     try:
         head = file.read(HEAD_BYTES)
     except OSError:

@@ -1,4 +1,4 @@
-"""Metadata, and how the words of files become them."""
+"""Metadata values, and parsing them from the texts in files."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from msgspec import Struct
 
 
 class Metadata(Struct, frozen=True):
-    """``taken``: aware where the file names an offset or means UTC, naive where it does not say; None: no such date.
+    """``taken``: the capture date, aware if the file names an offset or UTC, else naive; None if there is none.
 
-    ``content_id`` is Apple's, which the still and the clip of a live photo share; "" if there is none.
+    ``content_id`` is Apple's id that the still and the clip of a live photo share; "" if there is none.
     """
 
     taken: datetime | None = None
@@ -23,7 +23,7 @@ Names = tuple[str, str, str]
 
 ORIGINAL: Names = ("DateTimeOriginal", "SubSecTimeOriginal", "OffsetTimeOriginal")
 DIGITIZED: Names = ("DateTimeDigitized", "SubSecTimeDigitized", "OffsetTimeDigitized")
-"""EXIF's tags of a moment, the digits after its point and its offset (CIPA DC-008, section 4.6.6)."""
+"""EXIF's tags of a date, its sub-second digits and its offset (CIPA DC-008, section 4.6.6)."""
 
 _DAY = r"(?P<year>\d{4})(?P<mark>[:/.-]) ?(?P<month>\d{1,2})(?P=mark) ?(?P<day>\d{1,2})(?:[/:]?\s+|[:tT_-])"
 _TIME = r"(?P<hour>\d{1,2})(?P<colon>[:.]) ?(?P<minute>\d{1,2})(?:(?P=colon) ?(?P<second>\d{1,2}))?"
@@ -36,23 +36,23 @@ _OFFSET = re.compile(r"(?:GMT|UTC)?([+-])(\d\d?)(?::?(\d\d))?", re.ASCII)
 _CONTENT_ID = re.compile(r"[!-~]{1,100}")
 
 _FIRST_PHOTOGRAPH, LAST_YEAR = 1826, 9998
-"""Years from and to which a date is believed; at the calendar's own ends no other offset can be computed."""
+"""The first and last year of a believable date; at the calendar's very end, not every offset can be computed."""
 
 FIRST_CLIP = 1971
-"""Clocks that were never set count from 1904 or 1970."""
+"""The first believable year of a clip: clocks that were never set count from 1904 or 1970."""
 
 _UNSET = (datetime(1904, 1, 1), datetime(1970, 1, 1))
 
 _MOST_OFFSET = timedelta(hours=16)
-"""No place on Earth was ever farther from Greenwich."""
+"""No place ever had a larger offset."""
 
 
 def moment(words: str, subsecond: str = "", offset: str = "") -> datetime | None:
-    """The moment that a camera, ISO 8601 or exiftool writes as ``words``; None if they name none, or only a part.
+    """Parse a date and time of a camera, of ISO 8601 or of exiftool; None if it is invalid or incomplete.
 
     Cameras leave out zeros and seconds, write slashes and dashes, twelve hours with AM and PM, and midnight as hour 24
-    of the day that it begins. ``subsecond`` (digits after the point) and ``offset`` (``+02:00``) are used where
-    ``words`` have none of their own; an offset that is none is left out.
+    of the day that it begins. ``subsecond`` (digits) and ``offset`` (``+02:00``) count if ``words`` have none; an
+    invalid offset is ignored.
     """
     words = _COMPACT.sub(r"\1-\2-\3T\4:\5:\6", _plain(words))
     found = _MOMENT.fullmatch(words) if len(words) <= _MOST_LETTERS else None
@@ -73,12 +73,12 @@ def moment(words: str, subsecond: str = "", offset: str = "") -> datetime | None
 
 
 def first(moments: Iterable[datetime | None]) -> datetime | None:
-    """The first that there is."""
+    """The first that is not None; None if all are."""
     return next((when for when in moments if when is not None), None)
 
 
 def _is_unset(when: datetime, zone: timezone | None) -> bool:
-    """Is it outside the years of photographs, or the second from which clocks count, here or in Greenwich?"""
+    """Is the year unbelievable, or the time a clock's zero, in local time or in UTC?"""
     if not _FIRST_PHOTOGRAPH <= when.year <= LAST_YEAR:
         return True
     second = when.replace(microsecond=0)
@@ -86,19 +86,19 @@ def _is_unset(when: datetime, zone: timezone | None) -> bool:
 
 
 def _plain(words: str) -> str:
-    """Up to the NUL that ends them, without blanks around."""
+    """A text up to its closing NUL, without blanks around it."""
     return words.lstrip("\0").partition("\0")[0].strip()
 
 
 def _hour(hour: int, half: str) -> int:
-    """The hour of 24. ``half``: a, p or neither; a camera that writes 18 PM means 18 o'clock."""
+    """The hour of the day. ``half``: "a", "p" or "". A camera that writes 18 PM means 18 o'clock."""
     if half and hour <= 12:
         hour = hour % 12 + 12 * (half == "p")
     return 0 if hour == 24 and not half else hour
 
 
 def zone_of(offset: str) -> timezone | None:
-    """What ``Z``, ``UTC``, ``+02:00``, ``+0200`` or ``+02`` say; None if it is no offset."""
+    """Parse an offset: ``Z``, ``UTC``, ``+02:00``, ``+0200`` or ``+02``; None if it is invalid."""
     offset = _plain(offset).upper()
     if offset in ("Z", "UTC", "GMT"):
         return UTC
@@ -113,12 +113,12 @@ def zone_of(offset: str) -> timezone | None:
 
 
 def clip_moment(words: str) -> datetime | None:
-    """As ``moment``, for a clip, whose container says 1904 or 1970 when its clock was not set."""
+    """Like ``moment``, for a clip: its container has 1904 or 1970 if the clock was not set, which gives None."""
     when = moment(words)
     return when if when is not None and when.year >= FIRST_CLIP else None
 
 
 def content_id(words: str) -> str:
-    """``words`` if they can be an identifier, else ""."""
+    """``words`` if they can be a content id, else ""."""
     words = words.strip(" \0")
     return words if _CONTENT_ID.fullmatch(words) else ""

@@ -1,6 +1,6 @@
-"""The dates in XMP, without a parser of XML: what lies in a stranger's file is only looked at.
+"""Finds the dates in XMP by patterns: an untrusted file is not given to an XML parser.
 
-They go with those of EXIF in the order of the Metadata Working Group's "Guidelines for Handling Image Metadata" 2.0,
+The order of dates in XMP and EXIF is that of the Metadata Working Group's "Guidelines for Handling Image Metadata" 2.0,
 section 5.2: when the photo was taken, then when it was digitized.
 """
 
@@ -19,9 +19,9 @@ _DIGITIZED = (b"exif:DateTimeDigitized", b"xmp:CreateDate", b"xap:CreateDate")
 
 
 def read(file: BoundedFile) -> Metadata | None:
-    """What the first packet in the first MiB of any file says.
+    """The date in the first packet within the first MiB of any file.
 
-    It lies there in the clear, also in files that no library here reads (PSD, JPEG 2000, GIF).
+    The packet is plain text even in files that no library here reads (PSD, JPEG 2000, GIF).
     """
     try:
         block = file.read(_MOST_BYTES)
@@ -33,12 +33,12 @@ def read(file: BoundedFile) -> Metadata | None:
 
 
 def original(packet: bytes) -> datetime | None:
-    """When the photo was taken, as far as the packet says so."""
+    """When the photo was taken; None if the packet does not say."""
     return first(_moment(packet, name) for name in _ORIGINAL)
 
 
 def digitized(packet: bytes) -> datetime | None:
-    """When it was digitized, or made."""
+    """When the photo was digitized or created; None if the packet does not say."""
     return first(_moment(packet, name) for name in _DIGITIZED)
 
 
