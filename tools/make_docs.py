@@ -198,7 +198,7 @@ def _views() -> Iterator[str]:
 
 def views() -> dict[str, Sequence[str]]:
     """The journal's public views, and the columns of each."""
-    from albumup.journal.schema import migrate
+    from albumup.journal.migrations import migrate
 
     connection = sqlite3.connect(":memory:", isolation_level=None)
     migrate(connection, 0)

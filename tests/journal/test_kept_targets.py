@@ -15,7 +15,7 @@ from albumup.journal import definitions, framing, runs
 from albumup.journal.admin import forget
 from albumup.journal.definitions import Described
 from albumup.journal.journal import Journal
-from albumup.journal.schema import APPLICATION_ID, MIGRATIONS
+from albumup.journal.migrations import APPLICATION_ID, MIGRATIONS
 from albumup.journal.staging import add_album
 from albumup.journal.states import Stage
 

@@ -18,9 +18,10 @@ import pytest
 from test_staging import BOUNDARY, arrival, prepare_all, push
 
 from albumup.errors import ConfigError, LocalError
-from albumup.journal import opening, schema
+from albumup.journal import migrations, opening
 from albumup.journal.journal import Journal
 from albumup.journal.lock import FileLock
+from albumup.journal.migrations import APPLICATION_ID, MIGRATIONS, VERSION
 from albumup.journal.opening import (
     CorruptJournal,
     check_whole,
@@ -30,7 +31,6 @@ from albumup.journal.opening import (
     paths_of,
     set_aside,
 )
-from albumup.journal.schema import APPLICATION_ID, MIGRATIONS, VERSION
 from albumup.journal.states import State
 from albumup.photos.pins import Pins
 
@@ -200,8 +200,8 @@ def next_version(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Makes this albumup one version newer; its migration is the SQL statement it is called with."""
 
     def make(statement: str) -> None:
-        monkeypatch.setattr(schema, "MIGRATIONS", (*MIGRATIONS, lambda run: run(statement)))
-        monkeypatch.setattr(schema, "VERSION", VERSION + 1)
+        monkeypatch.setattr(migrations, "MIGRATIONS", (*MIGRATIONS, lambda run: run(statement)))
+        monkeypatch.setattr(migrations, "VERSION", VERSION + 1)
         monkeypatch.setattr(opening, "VERSION", VERSION + 1)
 
     return make

@@ -19,7 +19,7 @@ from urllib.parse import quote
 from albumup.disk import fsync_folder, make_folder, room_for
 from albumup.errors import AlbumupError, ConfigError, LocalError
 from albumup.journal.lock import FileLock
-from albumup.journal.schema import APPLICATION_ID, VERSION, migrate
+from albumup.journal.migrations import APPLICATION_ID, VERSION, migrate
 from albumup.photos.volumes import file_system_of
 
 BUSY_SECONDS = 30.0

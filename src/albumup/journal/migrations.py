@@ -1,0 +1,238 @@
+"""The journal's schema as migrations: short, numbered, never edited once released.
+
+Applied in one transaction by :func:`migrate`; ``user_version`` is the number of migrations a journal has seen.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+
+from albumup.journal.schema import albums_view, first, statements
+
+APPLICATION_ID = 0x616C6275
+"""``PRAGMA application_id`` of every journal: the letters "albu"."""
+
+
+def _second(run: Callable[[str], object]) -> None:
+    """Whoever drops a task looks for its names; without this, through all of them."""
+    run("create index sent_name_of_task on sent_name (task_id)")
+
+
+_SERVER_ALBUMS = """
+alter table album add column remote_id text;                -- the server's own id of it
+alter table album add column wants_share integer not null default 0;
+alter table task add column owed integer not null default 0;  -- 1: stored, and its place in the server's album is owed
+alter table task add column clip_id integer references task;  -- of a live photo's still: its clip
+create index task_unasked on task (album_id, root_id, id) where state = 'pending' and prepared = 2;
+create index task_unpaired on task (album_id, root_id, id) where state = 'pending' and prepared = 3;
+create index task_owed on task (album_id, id) where owed = 1;
+create index task_unplaced on task (album_id, id) where owed = 2;
+create index task_of_clip on task (clip_id) where clip_id is not null;
+create table sidecar (                        -- what a photo editor wrote beside a photo, and goes along with it
+    task_id integer primary key references task on delete cascade,
+    path blob not null,
+    size integer not null,
+    sha256 text,                              -- null: not read yet
+    content blob,                             -- until it is sent
+    sent integer not null default 0
+);
+create table pushed (                         -- what was named to be pushed to an album, photos in it or not
+    album_id integer not null references album on delete cascade,
+    root_id integer not null references root,
+    primary key (album_id, root_id)
+) without rowid;
+drop view v_albums;
+"""
+_UNSETTLED = """
+    and not exists (select 1 from task where task.album_id = album.id and task.owed = 1)
+    and not (album.wants_share and album.share is null and exists (select 1 from tally
+        where tally.album_id = album.id and tally.photos > 0 and tally.state in ('uploaded', 'duplicate')))"""
+
+
+def _third(run: Callable[[str], object]) -> None:
+    """Albums, share links, live photos and sidecars on servers that have them."""
+    for statement in statements(_SERVER_ALBUMS):
+        run(statement)
+    run(albums_view(_UNSETTLED))
+
+
+_SICK_TARGETS = """
+alter table target add column sick_since real;              -- Unix seconds; null: it is well
+alter table target add column sick_words text not null default '';
+alter table target add column spent integer not null default 0;  -- photos that a pause has spent, of resend = "never"
+alter table task add column back_whole integer not null default 0;  -- tries given back, ever: whole bodies,
+alter table task add column back_cut integer not null default 0;    -- those cut in the middle,
+alter table task add column back_429 integer not null default 0;    -- and those answered "too many requests"
+create index task_held on task (id) where state = 'pending' and prepared = 5;
+"""
+
+
+def _untyped(table: str, column: str) -> str:
+    """SQL that takes the type off a column: text in it stays text, and numbers beyond 63 bits are kept as that."""
+    return f"""
+alter table {table} rename column {column} to was;
+alter table {table} add column {column};
+update {table} set {column} = was;
+alter table {table} drop column was;
+"""
+
+
+_CARDS = f"""
+drop index root_place;
+drop index photo_place;
+alter table root add column card integer not null default 0;   -- tells cards apart that share an id, or have none
+update root set card = device where volume = '';               -- so far by the number of the device
+alter table root drop column device;
+alter table photo add column card integer not null default 0;
+update photo set card = device where volume = '';
+alter table photo drop column device;
+alter table body drop column device;
+create unique index root_place on root (path, volume, card);
+create unique index photo_place on photo (album_id, path, volume, card);
+{_untyped("photo", "mtime_ns")}
+{_untyped("body", "mtime_ns")}
+{_untyped("body", "inode")}
+{_untyped("body", "ctime_ns")}
+alter table photo add column inode;                         -- null: never looked at
+update photo set inode = (select body.inode from task join body on body.task_id = task.id
+    where task.photo_id = photo.id order by task.id desc limit 1);
+"""
+_DEFINITIONS = """
+create table definition (                                  -- what bodies were framed under
+    id integer primary key,
+    target_id integer not null,                             -- which may be gone, if --url described it
+    fingerprint text not null,                              -- of all that goes into request and body
+    settings text not null,                                 -- JSON without a token: to ask about what is in doubt
+    unique (target_id, fingerprint)
+);
+alter table target add column definition_id integer;       -- of its last run; null: none yet
+alter table body add column definition_id integer;         -- null: framed before definitions were kept
+alter table body add column earlier integer not null default 0;  -- attempts of the task that sent other bytes
+update body set earlier = coalesce((select max(number) from attempt
+    where attempt.task_id = body.task_id and attempt.boundary <> body.boundary), 0)
+    where task_id in (select task_id from attempt);
+create index body_definition on body (definition_id);
+create index task_stale on task (album_id, root_id, id) where state = 'pending' and prepared = 4;
+"""
+_CONFIRMATION = """
+alter table task add column alone integer not null default 0;  -- a still framed without its clip: 1, never joined: 2
+alter table task add column seen_at real;                   -- its original was there, and is looked at again
+"""
+_NAMES = """
+create table folder (                          -- of a server: names are unique in it, as far as it can be told apart
+    id integer primary key,
+    key text not null unique
+);
+alter table sent_name add column folder_id integer;  -- null: named before folders were told apart
+create index sent_name_in_folder on sent_name (folder_id, folded) where folder_id is not null;
+create table lasting_name (                    -- what albums that were forgotten may have left there
+    folder_id integer not null,
+    folded text not null,
+    sha256 text not null,                     -- of the bytes that it names; empty: not known
+    primary key (folder_id, folded, sha256)
+) without rowid;
+"""
+_FORGOTTEN = """
+create table forgotten (                      -- numbers of albums that were dropped: no other album gets them
+    album_id integer primary key
+);
+"""
+
+
+def _fourth(run: Callable[[str], object]) -> None:
+    """Pauses that outlive a run, cards without an identity, definitions by album, and yes that is confirmed."""
+    for script in (_SICK_TARGETS, _CARDS, _DEFINITIONS, _CONFIRMATION, _NAMES, _FORGOTTEN):
+        for statement in statements(script):
+            run(statement)
+
+
+_LIVE = """
+alter table photo add column content_id text;              -- of a live photo; empty: it has none; null: never read
+create index photo_live on photo (album_id, content_id) where content_id <> '';
+create index photo_unheard on photo (album_id) where content_id is null and mime >= 'video/' and mime < 'video0';
+"""
+
+
+def _fifth(run: Callable[[str], object]) -> None:
+    """Live photos whose halves come in different pushes."""
+    for statement in statements(_LIVE):
+        run(statement)
+
+
+_FEWER_INDEXES = """
+drop index task_unprepared;
+drop index task_ready;
+drop index task_unasked;
+drop index task_unpaired;
+drop index task_stale;
+drop index task_held;
+drop index task_sending;
+drop index task_state;
+drop index task_wanting;
+create index task_pending on task (album_id, prepared, root_id, next_at, id) where state = 'pending';
+create index task_wanting on task (album_id, id)
+    where (state = 'failed' or state = 'in_doubt' or state = 'missing' or state = 'rejected');
+create index task_state on task (album_id, id) where state = 'cancelled';
+drop view v_failed;
+create view v_failed as
+select v_tasks.* from task join v_tasks on v_tasks.id = task.id
+where (task.state = 'failed' or task.state = 'in_doubt' or task.state = 'missing' or task.state = 'rejected');
+"""
+
+
+def _sixth(run: Callable[[str], object]) -> None:
+    """A photo changes its state in a third of the time: fewer indexes follow it, and none tells by a list."""
+    for statement in statements(_FEWER_INDEXES):
+        run(statement)
+
+
+_WORDS = """
+alter table task rename column prepared to stage;           -- of a task's way to its sending
+alter table task rename column owed to membership;          -- of the server's album
+alter table task rename column frees to refunds;            -- tries refunded because the line went
+drop index task_owed;
+drop index task_unplaced;
+create index task_membership_pending on task (album_id, id) where membership = 1;
+create index task_membership_refused on task (album_id, id) where membership = 2;
+"""
+
+
+def _seventh(run: Callable[[str], object]) -> None:
+    """Columns are called what the program calls them; what they hold stays as it was."""
+    for statement in statements(_WORDS):
+        run(statement)
+
+
+MIGRATIONS: tuple[Callable[[Callable[[str], object]], None], ...] = (
+    first,
+    _second,
+    _third,
+    _fourth,
+    _fifth,
+    _sixth,
+    _seventh,
+)
+"""Each brings a journal from version N to N + 1, given a function that executes one SQL statement."""
+
+VERSION = len(MIGRATIONS)
+
+
+def migrate(connection: sqlite3.Connection, version: int) -> None:
+    """Bring a journal at ``version`` to ``VERSION`` in one transaction, stamping it as ours."""
+    execute: Callable[[str], object] = connection.execute
+    if version > 0:  # a new journal is made in less time than this takes to load
+        from sqlite_utils import Database
+
+        execute = Database(connection).execute
+    execute("begin immediate")
+    try:
+        for migration in MIGRATIONS[version:]:
+            migration(execute)
+        execute(f"pragma application_id = {APPLICATION_ID}")
+        execute(f"pragma user_version = {VERSION}")
+        execute("commit")
+    except BaseException:
+        if connection.in_transaction:
+            execute("rollback")
+        raise
