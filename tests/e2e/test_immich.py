@@ -762,7 +762,9 @@ def test_a_still_whose_clip_was_deleted_there_goes_alone(home: Home, immich: Imm
     assert home.run("push", home.folder / "trip").returncode == 4
     (clip_there,) = immich.assets()
     immich.tell("delete_asset", id=clip_there["id"])
-    assert home.run("resume").returncode == 3  # the clip cannot be put into the album: that is said
+    done = home.run("resume")
+    assert done.returncode == 3  # the clip cannot be put into the album: that is said
+    assert "other settings" not in done.stderr, "its still is framed anew, and nobody changed a setting"
     assert home.states()["A.JPG"] == "uploaded"
     assert "A.JPG" in immich.album("trip")
 

@@ -497,6 +497,15 @@ STAGE_CHANGES: dict[str, tuple[Callable[[Journal], object], dict[Stage, Stage]]]
         lambda journal: framing.make_stale(journal, [1]),
         {Stage.READY: Stage.STALE},
     ),
+    "without its clip": (
+        lambda journal: with_a_clip(journal, Together.BY_SENDING, lambda: journal.go_alone(1)),
+        {Stage.READY: Stage.STALE},
+    ),
+    "rejected": (lambda journal: failed(journal, State.REJECTED), {Stage.READY: Stage.STALE}),
+    "rejected, a still framed without its clip": (
+        lambda journal: with_a_clip(journal, Together.NOT_YET, lambda: failed(journal, State.REJECTED)),
+        {Stage.READY: Stage.UNPAIRED},
+    ),
     "held no longer": (lambda journal: pauses.unhold(journal, 1), {Stage.HELD: Stage.READY}),
     "edited": (lambda journal: journal.prepare_again(1), ANYWHERE),
     "missing, and back": (lambda journal: failed(journal, State.MISSING), ANYWHERE),

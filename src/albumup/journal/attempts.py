@@ -241,7 +241,7 @@ class Attempts(Store):
         if row["state"] == State.MISSING:  # one with a copy goes by that first
             self.connection.execute(steps.READ_AGAIN, (task_id,))
         if row["state"] == State.REJECTED:  # perhaps for how it was framed; that may be configured otherwise now
-            self.connection.execute("update body set head = null, length = null where task_id = ?", (task_id,))
+            self.connection.execute(steps.FRAME_ANEW, (task_id,))
         if row["state"] == State.IN_DOUBT and not is_safe:
             self.connection.execute("update task set maybe_twice = 1 where id = ?", (task_id,))
 

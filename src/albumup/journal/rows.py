@@ -77,7 +77,7 @@ class Task(Struct, frozen=True):
     sidecar_path: bytes | None = None
     """Where the XMP lies that goes along."""
     sidecar: bytes | None = None
-    """What is in it, where the head is still to be made."""
+    """What is in it, where a head is still to be made."""
 
 
 class Framed(Struct, frozen=True):

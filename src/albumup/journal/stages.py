@@ -66,7 +66,7 @@ class Stages(Store):
     def go_alone(self, task_id: int) -> None:
         """The clip of this still is not on the server: it is framed anew, without."""
         self.connection.execute("update task set clip_id = null, alone = 0 where id = ?", (task_id,))
-        self.connection.execute("update body set head = null, length = null where task_id = ?", (task_id,))
+        self.connection.execute(steps.FRAME_ANEW, (task_id,))
 
     def parted(self, album_id: int, limit: int) -> list[tuple[int, str, str]]:
         """Stills that were there before their clips, which are there by now: task, and the server's ids of both."""

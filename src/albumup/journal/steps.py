@@ -79,6 +79,8 @@ PAIR_AGAIN = change(
 HOLD = change(Stage.HELD, Stage.READY)
 UNHOLD = change(Stage.READY, Stage.HELD, also="maybe_twice = max(maybe_twice, ?)")
 MAKE_STALE = change(Stage.STALE, Stage.READY, where=_PENDING)
+FRAME_ANEW = change(Stage.STALE, Stage.READY)
+"""Whatever its state is: should it be sent again, then otherwise than the last time."""
 DEFINE = change(
     Stage.STALE,
     *(Stage.READY, Stage.UNASKED, Stage.UNPAIRED),

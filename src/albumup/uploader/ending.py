@@ -86,6 +86,7 @@ class Ending:
                 run.outcomes.aftermath(journal, upstream, after)
             if finding.drops_clip:
                 journal.go_alone(task.id)
+                journal.after_commit(run.queue.to_prepare.ring)
             if accepted:
                 run.outcomes.note_accepted(journal, upstream)
 

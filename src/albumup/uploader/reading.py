@@ -267,7 +267,7 @@ class Reader:
         """What is known of a photo whose body is framed anew, and what its form wants besides."""
         run, body = self._run, task.body
         assert body is not None
-        if upstream not in self._told_anew:
+        if body.definition != upstream.definition and upstream not in self._told_anew:
             self._told_anew.add(upstream)
             run.outcomes.framed_anew(upstream)
         copy = os.path.join(run.options.spool_folder, body.spool) if body.spool else None
