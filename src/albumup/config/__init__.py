@@ -1,1 +1,1 @@
-"""The configuration: the file, the settings of targets, what values are written in, and where tokens come from."""
+"""The configuration: the file, the settings of targets, the syntax of values, and the sources of tokens."""

@@ -1,6 +1,6 @@
-"""What of a target's settings goes into its requests and bodies, told apart from all else that they say.
+"""A target's definition: the settings that go into its requests and bodies.
 
-A body is framed under a definition. When that changes, what has not left whole is framed anew.
+A body is framed under a definition. When the definition changes, bodies that have not left whole are framed anew.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ FRAMES_NOTHING = frozenset(TOKEN_KEYS) | {
     "check",
     "elsewhere",
 }
-"""Keys that say where the token is, how long to wait, and how to read an answer. A key that is not here frames: a kind
-of a third party is better framed anew once too often."""
+"""Keys for the token's place, for waiting, and for reading answers, which do not frame. All other keys frame: a kind of
+another package is better framed anew once too often."""
 
 
-def told(settings: CommonSettings) -> dict[str, Any]:
+def non_defaults(settings: CommonSettings) -> dict[str, Any]:
     """The settings that differ from their defaults, in the order of the Struct; tables keep their own order.
 
-    ``msgspec.to_builtins`` of them: dicts, lists, text and numbers.
+    The values are builtins (``msgspec.to_builtins``): dicts, lists, text and numbers.
     """
     found = {}
     for info in fields_of(type(settings)):
@@ -54,17 +54,17 @@ def told(settings: CommonSettings) -> dict[str, Any]:
 
 
 def fingerprint(kind: str, settings: CommonSettings) -> str:
-    """A digest (hex) of what goes into request and body: of kind, URL, method, fields, headers, names, auth."""
-    framing = {key: value for key, value in told(settings).items() if key not in FRAMES_NOTHING}
+    """A digest (hex) of the settings that go into request and body: kind, URL, method, fields, headers, names, auth."""
+    framing = {key: value for key, value in non_defaults(settings).items() if key not in FRAMES_NOTHING}
     return hashlib.sha256(json.dumps([kind, framing]).encode()).hexdigest()[:32]
 
 
 def kept(kind: str, settings: CommonSettings, where: str) -> str:
-    """JSON (ASCII) for the journal, to ask about what is in doubt when the target is defined otherwise.
+    """A definition as JSON (ASCII) for the journal, to ask about photos in doubt after the target was redefined.
 
-    Neither the token nor the command that prints it, whose words may be confidential, is in it; ``has_token`` says that
-    there was one of them.
+    It holds neither the token nor the command that prints it, whose arguments may be confidential; ``has_token`` says
+    that there was either.
     """
-    values = told(settings)
+    values = non_defaults(settings)
     secrets = [values.pop(key) for key in ("token", "token_command") if key in values]
     return json.dumps({"kind": kind, "settings": values, "where": where, "has_token": bool(secrets)})

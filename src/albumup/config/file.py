@@ -1,7 +1,7 @@
-"""The config file: read into typed values, with errors that name the file, the key and the nearest valid one.
+"""Reads the config file into typed values. Errors name the file, the key and the nearest valid one.
 
-The file as a whole is checked when it is loaded; a target's own table when that target is wanted (``settings_of``), so
-that a mistake in one target does not stop the others. Whatever is slow to import is imported where it is used.
+Loading checks the file as a whole. A target's own table is checked when the target is used (``settings_of``), so a
+mistake in one target does not stop the others. Modules that are slow to import are imported where they are used.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound="CommonSettings")
 
-OPTIONS = "push --url"  # the ``where`` of a target that was described by options instead of a file
+OPTIONS = "push --url"  # the ``where`` of a target that options define, not a file
 
 
 @dataclass(frozen=True)
 class Defaults:
-    """``[defaults]``: what the options of the same names begin with."""
+    """``[defaults]``: the default values of the options of the same names."""
 
     retries: int = 3
     jobs: int = 4
@@ -44,9 +44,9 @@ class Defaults:
 
 @dataclass(frozen=True)
 class TargetTable:
-    """A target as it was described, its settings as they were read: ``settings_of`` makes them typed.
+    """A target's table with untyped settings; ``settings_of`` makes them typed.
 
-    ``where`` begins each message about it: file and table, or OPTIONS.
+    ``where`` begins each message about the target: file and table, or OPTIONS.
     """
 
     name: str
@@ -55,11 +55,11 @@ class TargetTable:
     where: str
 
     def place(self, *keys: str) -> str:
-        """``place_of`` this table's ``where``."""
+        """``place_of`` for a key of this table."""
         return place_of(self.where, *keys)
 
     def to_json(self) -> str:
-        """JSON (ASCII) for the journal. ValueError for a table that holds a token: the journal never does."""
+        """JSON (ASCII) for the journal. Raises ValueError for a table with a token, which the journal must not hold."""
         import json
 
         if "token" in self.settings:
@@ -68,7 +68,7 @@ class TargetTable:
 
     @classmethod
     def from_json(cls, text: str) -> TargetTable:
-        """The table that ``to_json`` wrote."""
+        """The inverse of ``to_json``."""
         import json
 
         return cls(**json.loads(text))
@@ -85,15 +85,15 @@ class Config:
 
     @property
     def folder(self) -> str:
-        """What relative paths in the file start from."""
+        """The folder that relative paths in the file start from."""
         return os.path.dirname(self.path)
 
 
 def load(path: str | None, *, may_be_missing: bool = False) -> Config:
-    """Read the config file; None: the default one, which may be missing, as any other with ``may_be_missing``.
+    """Read the config file. ``path`` None: the default one, which may be missing; others only if ``may_be_missing``.
 
-    ConfigError when it cannot be read, is not TOML, has unknown or wrong keys outside of the targets' own settings, or
-    holds a token and can be read by others.
+    Raises ConfigError if the file is unreadable, is not TOML, has unknown or wrong keys outside the targets' settings,
+    or holds a token and can be read by others.
     """
     import tomllib
 
@@ -120,7 +120,7 @@ def load(path: str | None, *, may_be_missing: bool = False) -> Config:
     if mode & 0o077 and (open_ones := [target for target in targets.values() if "token" in target.settings]):
         raise ConfigError(f"{open_ones[0].place('token')}: others can read the file that holds it", closed_again(file))
     default = table.get("default_target")
-    # The inbox is built in: it is a target without being described.
+    # The built-in inbox is a target without a table.
     if default is not None and default not in (*targets, "inbox"):
         known = {*targets, "inbox"}
         guess = did_you_mean(str(default), known)
@@ -129,20 +129,20 @@ def load(path: str | None, *, may_be_missing: bool = False) -> Config:
 
 
 def default_path() -> str:
-    """Where the config file is looked for when none is named: ``~/.config/albumup/config.toml`` on Linux."""
+    """The default path of the config file: ``~/.config/albumup/config.toml`` on Linux."""
     from platformdirs import user_config_dir
 
     return os.path.join(user_config_dir("albumup", appauthor=False), "config.toml")
 
 
 def shown(path: str) -> str:
-    """A path as people write it: the home folder is ``~``."""
+    """A path with ``~`` for the home folder."""
     home = os.path.expanduser("~")
     return "~" + path[len(home) :] if path.startswith(home + "/") else path
 
 
 def beside(path: str, folder: str) -> str:
-    """A path as the config means it, absolute: ``~`` expanded, and relative to ``folder``, the config's own."""
+    """The absolute path for one in the config: ``~`` is expanded, relative paths start from the config's ``folder``."""
     return os.path.abspath(os.path.join(folder, os.path.expanduser(path)))
 
 
@@ -217,7 +217,7 @@ def _table(table: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
 
 
 def _check_keys(given: Iterable[str], known: Iterable[str], prefix: str) -> None:
-    """ConfigError for the first unknown key, with the nearest known one."""
+    """Raise ConfigError for the first unknown key, with the nearest known one."""
     for key in given:
         if key not in known:
             raise ConfigError(f"{prefix}{_dotted(key)}: unknown key{did_you_mean(key, known)}", _listing(known))
@@ -228,7 +228,7 @@ def _listing(known: Iterable[str]) -> str:
 
 
 def place_of(where: str, *keys: str) -> str:
-    """A key in full, below ``where``: ``FILE: targets.club.fields.title``, or ``--field title`` below OPTIONS."""
+    """The full name of a key below ``where``: ``FILE: targets.club.fields.title``, or ``--field title`` for OPTIONS."""
     if where == OPTIONS:
         option = "--" + keys[0].replace("_", "-")
         single = option.removesuffix("s") if keys[0] in ("fields", "headers") else option
@@ -237,13 +237,13 @@ def place_of(where: str, *keys: str) -> str:
 
 
 def _dotted(first: str, *keys: str) -> str:
-    """Keys joined as in TOML, quoted where it would quote them."""
+    """Join keys as in TOML, with quotes where TOML needs them."""
     quoted = [key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else f'"{key}"' for key in keys]
     return ".".join([first, *quoted])
 
 
 def settings_of(table: TargetTable, kind: type[T]) -> T:
-    """The table's settings as the frozen Struct that the target's kind defines; ConfigError for the first bad one."""
+    """The table's settings as the frozen Struct of the target's kind. Raises ConfigError for the first bad one."""
     from albumup.config.settings import fields_of
 
     known = {info.name: info for info in fields_of(kind)}
@@ -260,7 +260,7 @@ def settings_of(table: TargetTable, kind: type[T]) -> T:
 
 
 def _converted(value: object, wanted: Any, table: TargetTable, *keys: str) -> Any:
-    """``value`` as the type ``wanted``, one key at a time, because msgspec does not name the keys of a dict."""
+    """Convert ``value`` to the type ``wanted``, key by key, because msgspec does not name the keys of a dict."""
     import msgspec
 
     from albumup.config.settings import choices_of, worded
@@ -279,7 +279,7 @@ def _converted(value: object, wanted: Any, table: TargetTable, *keys: str) -> An
 
 
 def closed_again(path: str) -> str:
-    """The command that keeps others from reading a file."""
+    """The command that closes a file to others."""
     return f"chmod 600 {quoted(path)}"
 
 
@@ -296,9 +296,9 @@ def target_from_options(
     success_text: str | None = None,
     failure_text: str | None = None,
 ) -> TargetTable:
-    """The form target that ``push --url`` describes, named after its host; UsageError naming the option.
+    """The form target defined by ``push --url``, named after its host. Raises UsageError, which names the option.
 
-    ``fields`` are ``name=value``, ``headers`` ``Name: value``; paths are made absolute, because another run reads them.
+    ``fields`` are ``name=value``, ``headers`` ``Name: value``. Paths are made absolute, because another run reads them.
     """
     from albumup.config.settings import FormSettings
 

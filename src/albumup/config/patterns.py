@@ -1,4 +1,4 @@
-"""What rules about answers are written in: regular expressions and JMESPath, which is slow to import."""
+"""Checks the expressions in rules about answers: regular expressions, and JMESPath, which is slow to import."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from albumup.errors import ConfigError
 
 
 def check_pattern(pattern: str, where: str) -> None:
-    """ConfigError unless a text is a regular expression; ``where`` begins the message."""
+    """Raise ConfigError unless a text is a regular expression; ``where`` begins the message."""
     try:
         re.compile(pattern)
     except (re.error, OverflowError) as error:
@@ -16,7 +16,7 @@ def check_pattern(pattern: str, where: str) -> None:
 
 
 def has_one_group(pattern: str) -> bool:
-    """Whether a text is a regular expression with one group."""
+    """Is a text a regular expression with one group?"""
     try:
         return re.compile(pattern).groups == 1
     except (re.error, OverflowError):
@@ -24,7 +24,7 @@ def has_one_group(pattern: str) -> bool:
 
 
 def is_jmespath(expression: str) -> bool:
-    """Whether a text is JMESPath."""
+    """Is a text a JMESPath expression?"""
     import jmespath
     from jmespath.exceptions import JMESPathError
 
@@ -36,7 +36,7 @@ def is_jmespath(expression: str) -> bool:
 
 
 def check_jmespath(expression: str, where: str) -> None:
-    """ConfigError unless a text is JMESPath."""
+    """Raise ConfigError unless a text is a JMESPath expression; ``where`` begins the message."""
     import jmespath
     from jmespath.exceptions import JMESPathError
 

@@ -1,8 +1,8 @@
-"""What may stand in a target's table of the configuration: one frozen Struct per kind, and what each value must be.
+"""The keys of a target's table in the config: one frozen Struct per kind, and checks of the values.
 
-Types and ranges are the annotations'. What they cannot say (an address, a regular expression, a template, a secret in
-the wrong place) is said by ``validate``, which every Struct has and a kind of its own extends. Importing this costs
-30 ms for msgspec; ``albumup.config.file`` does so only when a target's settings are wanted.
+Annotations check types and ranges. ``validate``, which every kind's Struct may extend, checks the rest: addresses,
+regular expressions, templates, secrets in the wrong place. Importing this module costs 30 ms for msgspec;
+``albumup.config.file`` imports it only when a target's settings are used.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from albumup.config.template import NAMES, Template, check_address, did_you_mean
 from albumup.errors import ConfigError
 
 fields_of = functools.cache(msgspec.structs.fields)
-"""The fields of a Struct. They are found by evaluating its annotations, which takes a millisecond."""
+"""The fields of a Struct, cached: evaluating the annotations takes a millisecond."""
 
 Text = Annotated[str, Meta(min_length=1)]
 Status = Annotated[int, Meta(ge=200, le=599)]
 Names = frozenset[str]
 
 TOKEN_KEYS = ("token_file", "token_env", "token_command", "token")
-"""The keys that say where the token comes from; at most one of them is given."""
+"""The keys for the token's source; at most one of them may be given."""
 
 PHOTO_NAMES: Names = frozenset(NAMES) - {"token"}
-"""The template names outside of ``fields``."""
+"""The template names outside ``fields``."""
 
 _PROOF_NAMES: Names = frozenset({"album", "name", "path", "size", "mime", "sha256", "sha1", "md5"})
 
-# A field is judged by its words: api_key, apiKey and x-auth are secrets, keywords, author and monkey are not.
+# The words in a field's name decide: api_key, apiKey and x-auth are secrets; keywords, author and monkey are not.
 _SECRET_WORDS = {
     "token",
     "key",
@@ -62,13 +62,13 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class Place(Protocol):
-    """Says in words where a key was written: file and full key, or the option."""
+    """Names the place of a key for messages: file and full key, or the option."""
 
     def __call__(self, *keys: str) -> str: ...
 
 
 class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The keys of every kind of target. A kind's own Struct is a subclass, frozen and kw_only too."""
+    """The keys of every kind of target. A kind's own Struct is a subclass, also frozen and kw_only."""
 
     url: str
     auth: str | None = None
@@ -84,32 +84,32 @@ class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
     timeout: Annotated[float, Meta(gt=0, le=86400)] = 60.0
     """Seconds of silence."""
     settle: Annotated[float, Meta(ge=0, le=86400)] = 30.0
-    """Seconds between the end of a body in doubt and asking about it."""
+    """Seconds between the end of a body in doubt and the question about it."""
     elsewhere: bool = False
-    """Its address is one of this computer's, and yet leads to another one: a tunnel or a forwarded port."""
+    """The address is this computer's, but leads to another one: a tunnel or a forwarded port."""
     timezone: Text | None = None
     taken_fallback: Literal["mtime"] | None = None
     vars: dict[str, str] = msgspec.field(default_factory=dict)
 
     def __repr__(self) -> str:
-        """Without values: one of them may be the token, and a repr ends up in tracebacks."""
+        """No values: one of them may be the token, and tracebacks show a repr."""
         return f"<{type(self).__name__}>"
 
     @property
     def has_token(self) -> bool:
-        """Whether the settings say where a token comes from."""
+        """Do the settings name a source of a token?"""
         return any(getattr(self, key) is not None for key in TOKEN_KEYS)
 
     def validate(self, place: Place) -> None:
-        """ConfigError for the first value that its type alone does not rule out; a kind extends this."""
+        """Raise ConfigError for the first bad value that its type allows; a kind's own Struct extends this."""
         check_url(self.url, place("url"))
         given = [key for key in TOKEN_KEYS if getattr(self, key) is not None]
         if len(given) > 1:
-            first = place(given[0]) if _typed(place(given[0])) else given[0]
+            first = place(given[0]) if _is_option(place(given[0])) else given[0]
             raise ConfigError(f"{place(given[1])}: there is {first} already; only one of them can be given")
         self._check_auth(place)
         if self.token_env is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", self.token_env):
-            # Not quoted: who mistakes the key's meaning writes the token itself here.
+            # The message does not quote the value: somebody may have written the token itself here.
             raise ConfigError(f"{place('token_env')}: not the name of an environment variable")
         if self.timezone is not None:
             _check_timezone(self.timezone, place("timezone"))
@@ -127,7 +127,7 @@ class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
         if auth is None or auth == "none":
             return
         if auth not in ("bearer", "basic") and not (auth.startswith("header:") and _HEADER_NAME.fullmatch(auth[7:])):
-            # Not quoted: who mistakes the key's meaning writes the token itself here.
+            # The message does not quote the value: somebody may have written the token itself here.
             guess = did_you_mean(auth, ("bearer", "basic", "none"))
             raise ConfigError(f"{place('auth')}: expected bearer, basic, none or header:NAME{guess}")
         if not self.has_token:
@@ -152,11 +152,11 @@ class FormSettings(CommonSettings, frozen=True, kw_only=True):
     """``kind = "form"``: any server that takes multipart/form-data."""
 
     method: Literal["POST", "PUT"] = "POST"
-    """PUT is known so that it can be refused in words."""
+    """PUT is only allowed here to be refused with an explanation."""
     file_field: Text = "file"
     filename: Text = "{name}"
     success: tuple[Status, ...] = ()
-    """Statuses; empty: any 2xx that is no HTML page."""
+    """Statuses; empty: any 2xx that is not an HTML page."""
     success_text: str | None = None
     failure_text: str | None = None
     refused_text: str | None = None
@@ -188,17 +188,17 @@ class FormSettings(CommonSettings, frozen=True, kw_only=True):
 
     @property
     def album_names(self) -> Names:
-        """The template names for ``share``, which is about no single photo."""
+        """The template names for ``share``, which does not concern a single photo."""
         return frozenset({"album"}) | self.vars.keys()
 
     @property
     def proof_names(self) -> Names:
-        """The template names for ``proof``: what a server can know of a photo."""
+        """The template names for ``proof``: values that a server can know of a photo."""
         return _PROOF_NAMES | self.vars.keys()
 
     @property
     def proof_parts(self) -> tuple[str, str]:
-        """The JMESPath and the template of ``proof``, without the quotes that either may be written in."""
+        """The JMESPath and the template of ``proof``, the latter without quotes around it."""
         expression, _, wanted = (self.proof or "").rpartition("==")
         wanted = wanted.strip()
         if len(wanted) > 1 and wanted[0] == wanted[-1] and wanted[0] in "'\"`":
@@ -207,7 +207,7 @@ class FormSettings(CommonSettings, frozen=True, kw_only=True):
 
     @property
     def page_is_template(self) -> bool:
-        """Whether ``page`` is an address with names in it; otherwise it is JMESPath."""
+        """Is ``page`` the template of an address? Otherwise, it is JMESPath."""
         return self.page is not None and self.page.startswith(("http://", "https://"))
 
     def validate(self, place: Place) -> None:
@@ -269,21 +269,21 @@ class FormSettings(CommonSettings, frozen=True, kw_only=True):
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a field, a variable or a part of an address is by its name one that carries a secret."""
+    """Does the name of a field, a variable or a query parameter promise a secret?"""
     words = {word.lower() for word in _WORD.findall(name)}
     return not words.isdisjoint(_SECRET_WORDS) or name.lower().endswith(_SECRET_ENDS)
 
 
 def check_no_secret(name: str, value: str, where: str) -> None:
-    """ConfigError when the field ``name`` is one for secrets and ``value`` a literal: no template name, not empty.
+    """Raise ConfigError if the field ``name`` is for secrets and ``value`` is a literal: no template name, not empty.
 
-    ``where`` begins the message, which shows the line to write instead and never the value.
+    ``where`` begins the message, which shows the line to write instead, and never the value.
     """
     if not value or not is_secret_name(name):
         return
     if any(found in NAMES for found in re.findall(r"\{(\w+)[}:]", value)):
         return
-    line = f"--field '{name}={{token}}'" if _typed(where) else f'{name} = "{{token}}"'
+    line = f"--field '{name}={{token}}'" if _is_option(where) else f'{name} = "{{token}}"'
     raise ConfigError(
         f"{where}: a secret does not belong here; write instead: {line}",
         f"The secret itself comes from {_token_source(where)}",
@@ -291,7 +291,7 @@ def check_no_secret(name: str, value: str, where: str) -> None:
 
 
 def check_headers(headers: dict[str, str], place: Place) -> None:
-    """ConfigError for a header that carries credentials, belongs to the body's framing, or could not be sent."""
+    """Raise ConfigError for a header that carries credentials, frames the body, or cannot be sent."""
     seen: set[str] = set()
     for name, value in headers.items():
         where, lowered = place("headers", name), name.lower()
@@ -311,31 +311,31 @@ def check_headers(headers: dict[str, str], place: Place) -> None:
 
 
 def _instead(name: str, value: str, where: str) -> str:
-    """What to give instead of a header that carries credentials; never with any part of them."""
+    """What to give instead of a header that carries credentials; shows no part of them."""
     lowered = name.lower()
     if lowered == "proxy-authorization":
         return "a proxy's user and password stand in the environment variable https_proxy (or http_proxy)"
     is_basic = value.lower().startswith("basic ")
     sent = name[len("set-") :] if lowered.startswith("set-cookie") else name
     auth = "bearer" if lowered == "authorization" and not is_basic else f"header:{sent}"
-    return (
-        f"type --auth {auth} --token-file FILE" if _typed(where) else f'write auth = "{auth}" and token_file = "FILE"'
-    )
+    if _is_option(where):
+        return f"type --auth {auth} --token-file FILE"
+    return f'write auth = "{auth}" and token_file = "FILE"'
 
 
 def check_url(url: str, where: str) -> None:
-    """ConfigError unless ``url`` is http(s) with a host, and holds no credentials; the message never quotes it."""
+    """Raise ConfigError unless ``url`` is http(s) with a host and without credentials; the message never quotes it."""
     check_address(url, where)
     for name, value in parse_qsl(urlsplit(url).query):
         if is_secret_name(name) and "{" not in value:
             raise ConfigError(
                 f"{where}: a secret does not belong in an address, as in ?{name}=; give {_token_source(where)}",
-                "How it is sent, auth says: bearer, basic or header:NAME; in a form also a field with {token}",
+                "auth says how it is sent: bearer, basic or header:NAME; in a form, also a field with {token}",
             )
 
 
 def warnings(settings: CommonSettings) -> list[str]:
-    """What is allowed but should be said: at present, plain http to a host outside of the private networks."""
+    """Warnings about allowed settings: at present, plain http to a host outside private networks."""
     parts = urlsplit(settings.url)
     host = parts.hostname or ""
     if parts.scheme != "http" or _is_private(host):
@@ -345,7 +345,7 @@ def warnings(settings: CommonSettings) -> list[str]:
 
 
 def _is_private(host: str) -> bool:
-    """Whether a host name or IP address is one of this computer or of a private network."""
+    """Does a host name or IP address belong to this computer or to a private network?"""
     import ipaddress
 
     try:
@@ -361,23 +361,23 @@ def _check_timezone(name: str, where: str) -> None:
 
     try:
         ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # OSError: the name of a folder of the database, "Europe"
+    except (KeyError, ValueError, OSError):  # OSError: a folder of the database, such as "Europe"
         guess = did_you_mean(name, available_timezones())
         raise ConfigError(f"{where}: unknown time zone{guess}", "An example: Europe/Berlin") from None
 
 
-def _typed(where: str) -> bool:
-    """Whether a place is an option on the command line, not a key in a file."""
+def _is_option(where: str) -> bool:
+    """Is a place an option on the command line, not a key in a file?"""
     return where.startswith("--")
 
 
 def _token_source(where: str) -> str:
-    """What to give so that there is a token, in the words of the place."""
-    return "--token-file or --token-env" if _typed(where) else "token_file, token_env or token_command"
+    """The options, or the keys, that can name a token's source."""
+    return "--token-file or --token-env" if _is_option(where) else "token_file, token_env or token_command"
 
 
 def choices_of(wanted: Any) -> tuple[str, ...]:
-    """The words of a Literal, or of an optional one; empty for any other type."""
+    """The values of a Literal, or of an optional one; empty for any other type."""
     if get_origin(wanted) is Literal:
         return get_args(wanted)
     if get_origin(wanted) in (Union, UnionType):
@@ -386,7 +386,7 @@ def choices_of(wanted: Any) -> tuple[str, ...]:
 
 
 def worded(problem: str) -> str:
-    """msgspec's ``Expected `int | null`, got `str` `` without the names of types."""
+    """msgspec's ``Expected `int | null`, got `str` ``, with the types in plain words."""
     words = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}
     words |= {"array": "a list", "object": "a table"}
 

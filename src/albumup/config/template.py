@@ -1,8 +1,8 @@
-"""What a value of the configuration is written in: templates, addresses, durations, sizes and rates.
+"""Parses the values of the config: templates, addresses, durations, sizes and rates.
 
-A template is a format string of plain names, each with an optional format spec. Everything else that ``str.format``
-knows (attributes, indexes, conversions, positions) could reach what must not be sent, and is refused when the template
-is read: what is wrong with it is said before anything is queued, not in the middle of an album.
+A template is a format string of plain names, each with an optional format spec. All else in ``str.format`` (attributes,
+indexes, conversions, positions) could reach values that must not be sent. It is refused when the template is read: an
+error shows before anything is queued, not in the middle of an album.
 """
 
 from __future__ import annotations
@@ -40,24 +40,24 @@ NAMES: Mapping[str, object] = MappingProxyType(
 )
 """Every built-in name with a sample value of its type: str, int (``size`` in bytes) or datetime with an offset."""
 
-# The codes that Python documents, and those that every libc adds in the same meaning. %s is not among them: it takes
-# the computer's offset for the photo's. Of the flags only "-" (no padding) means the same on Linux and macOS.
+# The codes that Python documents, and those that every libc adds with the same meaning. Not %s, which takes the
+# computer's offset for the photo's. Of the flags, only "-" (no padding) means the same on Linux and macOS.
 _DATE_CODE = re.compile(
     r"%(?:-?[aAbBcCdeDfFGhHIjmMpRSTuUVwWxXyYzZ]|%" + ("|:z)" if sys.version_info >= (3, 12) else ")")
 )
 
 _MOST_AWAY = 1 / 3
-"""How much of a word may be mistyped: "d3" is no near miss of "wed3"."""
+"""The part of a word that may be mistyped: "d3" is not a near miss of "wed3"."""
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY = 24 * 60  # minutes
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 def nearest(word: str, choices: Iterable[str]) -> str | None:
-    """The choice that was probably meant, without regard to case; None where none is near.
+    """The choice that was probably meant, in any case; None if none is near.
 
-    One that begins with ``word`` (three letters at least), else one that is at most a third of its letters away, else
-    one that holds ``word`` (four letters at least).
+    It begins with ``word`` (of three letters at least), else differs in at most a third of the letters, else contains
+    ``word`` (of four letters at least).
     """
     lowered = {choice.lower(): choice for choice in sorted(choices)}
     wanted = word.lower()
@@ -70,7 +70,7 @@ def nearest(word: str, choices: Iterable[str]) -> str | None:
 
 
 def _distance(one: str, other: str) -> int:
-    """Letters left out, put in, changed or swapped with the next, to make one of the other (optimal alignment)."""
+    """How many letters to drop, insert, change or swap with the next, from one to the other (optimal alignment)."""
     before: list[int] = []
     row = list(range(len(other) + 1))
     for i, letter in enumerate(one, 1):
@@ -84,7 +84,7 @@ def _distance(one: str, other: str) -> int:
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """``"; did you mean X?"``, the end of a message about a word; nothing where none of the choices is near."""
+    """``"; did you mean X?"``, the end of a message about a word; "" if no choice is near."""
     found = nearest(word, choices)
     return f"; did you mean {found}?" if found else ""
 
@@ -92,21 +92,21 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
 class Template:
     """A template, parsed once and filled for each photo.
 
-    ``allowed`` are the names that may stand in it: some of NAMES, and the target's own ``vars``, whose values are str.
-    ``where`` is the place it comes from, file and key, which every ConfigError begins with.
+    ``allowed`` are the names it may use: some of NAMES, and the target's ``vars``, whose values are str. ``where`` is
+    its place, file and key, which begins every ConfigError.
     """
 
     __slots__ = ("_parts", "names", "where")
 
     names: frozenset[str]
-    """The names that occur in it."""
+    """The names in the template."""
 
     def __init__(self, text: str, allowed: Collection[str], where: str) -> None:
         self.where = where
         try:
             fields = list(string.Formatter().parse(text))
         except ValueError as error:
-            # Its text is about braces and never quotes the template, which may hold a secret.
+            # Python's text does not quote the template, which may hold a secret.
             raise ConfigError(
                 f"{where}: the braces do not match: {error}", "A brace that is to be sent is written twice: {{ or }}"
             ) from None
@@ -119,16 +119,16 @@ class Template:
         self.names = frozenset(name for _, name, _ in self._parts if name is not None)
 
     def fill(self, values: Mapping[str, object]) -> str:
-        """The text with ``values`` put in; they must hold ``names``, with the types of NAMES (else KeyError)."""
+        """Fill in ``values``, which hold all ``names`` with the types of NAMES. Raises KeyError for a missing one."""
         return "".join(
             literal if name is None else literal + format(values[name], spec) for literal, name, spec in self._parts
         )
 
     def fill_url(self, values: Mapping[str, object]) -> str:
-        """``fill`` for an address: the values percent-encoded (RFC 3986, ``/`` too), the template's own text as it is.
+        """``fill`` for an address: values are percent-encoded (RFC 3986, also ``/``), the template's own text is not.
 
-        Undecodable bytes of a file name (surrogates) are encoded as the bytes they were. Raises
-        UsageError for a value ``.`` or ``..``: no encoding keeps an HTTP library from taking it for a step in the path.
+        Undecodable bytes of a file name (surrogates) are encoded as the original bytes. Raises UsageError for a value
+        ``.`` or ``..``: no encoding keeps an HTTP library from resolving it.
         """
         text = ""
         for literal, name, spec in self._parts:
@@ -142,7 +142,7 @@ class Template:
 
 
 def _check_name(name: str, conversion: str | None, allowed: Collection[str], where: str) -> None:
-    """ConfigError unless ``name`` is a plain one and allowed here."""
+    """Raise ConfigError unless ``name`` is plain and allowed here."""
     listing = f"Names for this key: {', '.join(sorted(allowed)) or 'none'}"
     if conversion is not None or not name or any(mark in name for mark in ".["):
         written = f"{{{name}!{conversion}}}" if conversion is not None else f"{{{name}}}"
@@ -159,12 +159,12 @@ def _check_name(name: str, conversion: str | None, allowed: Collection[str], whe
 
 
 def _check_spec(name: str, spec: str, where: str) -> None:
-    """ConfigError unless ``spec`` formats the type that ``name`` has; a name that is not in NAMES is a str."""
+    """Raise ConfigError unless ``spec`` fits the type of ``name``; a name that is not in NAMES is a str."""
     sample = NAMES.get(name, "text")
     if "{" in spec:
         raise ConfigError(f"{where}: {{{name}:{spec}}}: a format spec cannot hold a name itself")
     if isinstance(sample, datetime):
-        # strftime takes any nonsense and sends it, the same for every photo.
+        # strftime accepts any nonsense, and it would be sent with every photo.
         if spec and "%" in _DATE_CODE.sub("", spec):
             raise ConfigError(f"{where}: {{{name}:{spec}}}: the date format has an unknown % code")
         if spec and not _DATE_CODE.search(spec):
@@ -178,9 +178,9 @@ def _check_spec(name: str, spec: str, where: str) -> None:
 
 
 def check_address(url: str, where: str) -> None:
-    """ConfigError unless ``url``, an address or the template of one, is http(s) with a host and without credentials.
+    """Raise ConfigError unless ``url``, an address or its template, is http(s) with a host and without credentials.
 
-    The message never quotes the address: it may hold a password.
+    The message never quotes the address, which may hold a password.
     """
     if not url.lower().startswith(("http://", "https://")):
         raise ConfigError(f"{where}: must begin with https:// (or http://)")
@@ -190,7 +190,7 @@ def check_address(url: str, where: str) -> None:
         parts = urlsplit(url)
         netloc, host, _ = parts.netloc, parts.hostname, parts.port
     except ValueError:
-        # Its text quotes what it could not read: in "user:pass/word@" a part of the password.
+        # Python's text quotes the bad part: for "user:pass/word@", a part of the password.
         netloc, host = url.split("/")[2], None
     if "@" in netloc:
         raise ConfigError(
@@ -204,12 +204,12 @@ def check_address(url: str, where: str) -> None:
 
 
 def host_of(url: str) -> str:
-    """The host name of an address that ``check_address`` took."""
+    """The host name of an address that ``check_address`` accepted."""
     return urlsplit(url).hostname or ""
 
 
 def parse_duration(text: str) -> float:
-    """Seconds of ``"300"``, ``"90s"``, ``"5m"``, ``"1h30m"``, ``"7d"``; ValueError in words for a person."""
+    """Seconds of ``"300"``, ``"90s"``, ``"5m"``, ``"1h30m"``, ``"7d"``. Raises ValueError with a text for people."""
     text = text.strip().lower()
     if re.fullmatch(r"[0-9]{1,12}(\.[0-9]+)?", text):
         return float(text)
@@ -219,9 +219,9 @@ def parse_duration(text: str) -> float:
 
 
 def parse_size(text: str) -> int:
-    """Bytes of ``"2M"``, as curl reads it: K, M, G and T are powers of 1024, a B behind them changes nothing.
+    """Bytes of ``"2M"``, as in curl: K, M, G and T are powers of 1024, a B after them is ignored.
 
-    ValueError in words for a person.
+    Raises ValueError with a text for people.
     """
     found = re.fullmatch(r"([0-9]{1,18}(?:\.[0-9]+)?) ?([kmgt]?)i?b?", text.strip().lower())
     if not found:
@@ -231,10 +231,10 @@ def parse_size(text: str) -> int:
 
 @dataclass(frozen=True)
 class Timetable:
-    """A limit on the rate of sending that may change in the course of a week.
+    """A limit on the rate of sending that may change during the week.
 
-    ``slots`` are pairs of the minute of the week (0 is Monday 00:00, local time) and the bytes per second from then on
-    (None: no limit), ascending; the last one lasts until the first one of the next week.
+    ``slots`` are pairs of a minute of the week (0 is Monday 00:00, local time) and the bytes per second from then on
+    (None: no limit), ascending; the last slot lasts until the first one of the next week.
     """
 
     slots: tuple[tuple[int, int | None], ...]
@@ -246,10 +246,10 @@ class Timetable:
 
 
 def parse_rate(text: str) -> Timetable:
-    """A rate such as ``"2M"`` (bytes per second, as parse_size) or ``"off"``, or a timetable in rclone's form.
+    """A rate such as ``"2M"`` (bytes per second, as in parse_size) or ``"off"``, or a timetable in rclone's form.
 
-    ``"08:00,1M 23:00,off"`` holds for each day, ``"Sat-10:00,2M"`` for one, where it goes before the daily entry of
-    the same minute (https://rclone.org/docs/#bwlimit-bwtimetable). ValueError in words for a person.
+    ``"08:00,1M 23:00,off"`` holds for each day, ``"Sat-10:00,2M"`` for one day, where it overrides the daily entry of
+    the same minute (https://rclone.org/docs/#bwlimit-bwtimetable). Raises ValueError with a text for people.
     """
     entries = text.split()
     if len(entries) == 1 and "," not in text:
@@ -272,7 +272,7 @@ def parse_rate(text: str) -> Timetable:
 
 
 def _rate_of(text: str) -> int | None:
-    """Bytes per second, None for off."""
+    """Bytes per second; None for "off"."""
     if text.lower() == "off":
         return None
     try:

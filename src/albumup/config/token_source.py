@@ -1,4 +1,4 @@
-"""A target's token, from the file, variable, command or key that its settings name."""
+"""Reads a target's token from the file, variable, command or key that its settings name."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from albumup.config.settings import CommonSettings
 
 COMMAND_LIMIT = 60.0  # seconds that a token_command may take
-TOKEN_LIMIT = 65536  # bytes; a longer file is no token
+TOKEN_LIMIT = 65536  # the most bytes of a token's file
 
 
 def read_token(settings: CommonSettings, where: str, config_dir: str) -> str | None:
-    """The target's token from where its settings say, None when they name no source.
+    """Read the target's token from the source that its settings name; None if they name none.
 
-    ``where`` is the TargetTable's and begins each message; relative paths start from ``config_dir``. ConfigError when
-    there is no token to be had, or others can read it; no message holds any part of it, or of a command's output.
+    ``where`` is the TargetTable's and begins each message; relative paths start from ``config_dir``. Raises ConfigError
+    if the source has no token, or others can read it. No message quotes the token or a command's output.
     """
     if settings.token_file is not None:
         place = place_of(where, "token_file")
@@ -37,7 +37,7 @@ def read_token(settings: CommonSettings, where: str, config_dir: str) -> str | N
         text = _token_from_command(settings.token_command, place)
     elif settings.token is not None:
         place = place_of(where, "token")
-        text = settings.token  # load() has seen to it that nobody else can read the file
+        text = settings.token  # load() has checked that nobody else can read the file
     else:
         return None
     token = text.strip()
@@ -49,7 +49,7 @@ def read_token(settings: CommonSettings, where: str, config_dir: str) -> str | N
 
 
 def masked(token: str | None) -> str:
-    """What to show in a token's place: whether there is one, and nothing else about it."""
+    """A text in place of a token, which tells only whether there is one."""
     return "none" if token is None else "********"
 
 
@@ -67,7 +67,7 @@ def _token_from_file(path: str, where: str) -> str:
 
 
 def _token_from_command(command: Sequence[str], where: str) -> str:
-    """The first line that the command prints; it is named by its first word, the others may be confidential."""
+    """The first line of the command's output. Messages name only its first word: the others may be confidential."""
     import subprocess
 
     quiet = subprocess.DEVNULL

@@ -1,4 +1,4 @@
-"""Writing the config file: a target is added to it, and everything that was there stays as it was typed."""
+"""Adds a target to the config file, leaving everything else as it was typed."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ _SECRET = 0o600
 
 
 def add_target(path: str, name: str, kind: str, settings: Mapping[str, str], *, default: bool) -> None:
-    """Add ``[targets.NAME]`` to the config file at ``path``, made if there is none; ``default``: push goes there now.
+    """Add ``[targets.NAME]`` to the config file at ``path``, which is created if need be.
 
-    The file is replaced as a whole, with its mode; where it is a link, what it leads to is. LocalError.
+    ``default``: make it the default target. The file, or the one that a link leads to, is replaced as a whole, keeping
+    its mode. Raises LocalError, ConfigError.
     """
     import tomlkit
 
@@ -27,7 +28,7 @@ def add_target(path: str, name: str, kind: str, settings: Mapping[str, str], *, 
     folder = os.path.dirname(path)
     table = {"kind": kind, **settings}
     added = tomlkit.dumps({"targets": {name: table}})
-    with _alone_in(folder):
+    with _locked(folder):
         try:
             with open(path, encoding="utf-8-sig") as file:
                 text, mode = file.read(), os.fstat(file.fileno()).st_mode & 0o777
@@ -53,15 +54,15 @@ def add_target(path: str, name: str, kind: str, settings: Mapping[str, str], *, 
         if not is_well:
             lines = added.replace("\n", "\n    ").rstrip()
             raise ConfigError(
-                f"{shown(path)}: written in a way that nothing can be added to; it is as it was",
+                f"{shown(path)}: nothing can be added to it the way it is written; it is unchanged",
                 f"add by hand:\n    {lines}",
             )
         _replace(path, new, mode)
 
 
 @contextlib.contextmanager
-def _alone_in(folder: str) -> Iterator[None]:
-    """Nobody else adds a target to the config in this folder meanwhile."""
+def _locked(folder: str) -> Iterator[None]:
+    """Keep other processes from adding a target to the config in this folder."""
     try:
         make_folder(folder)
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -75,9 +76,9 @@ def _alone_in(folder: str) -> Iterator[None]:
 
 
 def keep_token(path: str, name: str, token: str) -> str:
-    """Put a token into a new file beside the config that only its owner can read; its path as the config names it.
+    """Write a token to a new file beside the config, readable by its owner only; its path for the config.
 
-    LocalError, ConfigError if there is a file of that name already.
+    Raises LocalError, and ConfigError if there is a file of that name already.
     """
     folder = os.path.dirname(os.path.abspath(path))
     file = os.path.join(folder, f"{name}.token")
@@ -86,7 +87,7 @@ def keep_token(path: str, name: str, token: str) -> str:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, _SECRET)
     except FileExistsError:
         raise ConfigError(
-            f"{shown(file)} is there already, and is not written over",
+            f"{shown(file)} is there already, and is not overwritten",
             f"use it with --token-file {shown(file)}, or remove it first",
         ) from None
     except OSError as error:
@@ -99,7 +100,7 @@ def keep_token(path: str, name: str, token: str) -> str:
 
 
 def drop_token(path: str, token_file: str) -> None:
-    """Remove a token file that ``keep_token`` made, as the target was not added after all."""
+    """Remove a token file that ``keep_token`` made, because the target was not added after all."""
     with contextlib.suppress(OSError):
         os.unlink(beside(token_file, os.path.dirname(path)))
 
@@ -121,4 +122,4 @@ def _replace(path: str, text: str, mode: int) -> None:
             raise
         fsync_folder(folder)
     except OSError as error:
-        raise LocalError(f"{shown(path)}: {error.strerror}", "the config is as it was") from error
+        raise LocalError(f"{shown(path)}: {error.strerror}", "the config is unchanged") from error

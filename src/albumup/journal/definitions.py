@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from albumup.config.definition import fingerprint, told
+from albumup.config.definition import fingerprint, non_defaults
 from albumup.config.file import TargetTable, settings_of
 from albumup.config.settings import FormSettings
 from albumup.config.template import host_of
@@ -169,7 +169,7 @@ def _port(table: TargetTable) -> int | None:
 def _words(table: TargetTable) -> str:
     """All that a definition says, in one form however it was said; the order of the fields counts."""
     try:
-        return json.dumps(told(settings_of(table, FormSettings)))
+        return json.dumps(non_defaults(settings_of(table, FormSettings)))
     except ConfigError:  # an older version took it
         return json.dumps(dict(table.settings))
 
