@@ -125,7 +125,7 @@ def summary(
     """
     tally = runs.tally(journal, album.id)
     unsent = runs.unsent(journal, album.id)
-    wanting = tally.count(*WANTING) - runs.asking(journal, album.id)
+    wanting = runs.wanting(journal, album.id)
     earlier = summary_of.given_up_before(journal, album.id, end.run_id, newest)
     there = summary_of.found_there(journal, album.id, end.run_id)
     sent = tally.count(*DONE) - before - there.photos
@@ -260,7 +260,7 @@ def followed(journal: Journal, album: Album, before: int) -> Ending:
     """The closing words of a follower."""
     tally = runs.tally(journal, album.id)
     sent, unsent = tally.count(*DONE) - before, runs.unsent(journal, album.id)
-    wanting = tally.count(*WANTING) - runs.asking(journal, album.id)
+    wanting = runs.wanting(journal, album.id)
     waiting = f", {unsent} waiting. Go on with: albumup resume" if unsent else ""
     gone = f", {wanting} not" if wanting else ""
     line = f"{title_of(journal, album)}: {sent} of {sent + unsent + wanting} sent{gone}{waiting}"
@@ -271,7 +271,7 @@ def followed(journal: Journal, album: Album, before: int) -> Ending:
 def late_notice(journal: Journal, album: Album, created: float) -> str:
     """The notice that a process owed when it died."""
     tally = runs.tally(journal, album.id)
-    wanting = tally.count(*WANTING) - runs.asking(journal, album.id)
+    wanting = runs.wanting(journal, album.id)
     gone = f", {wanting} not" if wanting else ""
     when = span(max(0.0, journal.clock() - created))
     return f"{title_of(journal, album)}: finished {when} ago: {photos(tally.count(*DONE))} sent{gone}"

@@ -142,8 +142,7 @@ def unprepared(journal: Journal, album_id: int) -> tuple[int, int]:
 
 def asking(journal: Journal, album_id: int) -> int:
     """How many photos of an album are in doubt, and still to be asked about."""
-    sql = f"select count(*) from task where album_id = ? and {_IS_ASKING}"
-    return int(journal.rows(sql, album_id)[0][0])
+    return asked_about(journal, album_id)[0]
 
 
 def unsent(journal: Journal, album_id: int) -> int:
@@ -153,9 +152,12 @@ def unsent(journal: Journal, album_id: int) -> int:
 
 def unsent_bytes(journal: Journal, album_id: int) -> int:
     """How large the photos are that ``unsent`` counts."""
-    sql = f"select coalesce(sum(size), 0) from task where album_id = ? and {_IS_ASKING}"
-    asked_about = int(journal.rows(sql, album_id)[0][0])
-    return tally(journal, album_id).size(*GOING) + asked_about
+    return tally(journal, album_id).size(*GOING) + asked_about(journal, album_id)[1]
+
+
+def wanting(journal: Journal, album_id: int) -> int:
+    """How many photos of an album are wanting, but for those that are still to be asked about."""
+    return tally(journal, album_id).count(*WANTING) - asking(journal, album_id)
 
 
 def last_touched(journal: Journal, album_id: int) -> float | None:
