@@ -58,6 +58,20 @@ def test_sets_of_states_and_steps_are_said_in_their_tables_alone() -> None:
     assert not any(map(TAKEN.search, sql_in("journal.rows('update task set tries = 0 where stage = ?')")))
 
 
+DECIDES = re.compile(r"\.transaction\(|\bFileLock\b")
+
+
+def test_screens_change_and_lock_nothing() -> None:
+    found = [path.name for path in (SOURCES / "cli").rglob("*.py") if DECIDES.search(path.read_text())]
+    assert found == []
+    assert DECIDES.search("with journal.transaction():")
+
+
+def test_no_file_is_two_rooms() -> None:
+    long = {path.name: lines for path in SOURCES.rglob("*.py") if (lines := path.read_text().count("\n")) > 400}
+    assert long == {}
+
+
 def test_sql_is_known_when_it_is_seen() -> None:
     seen = (
         "rows = journal.rows(QUERY, album)",

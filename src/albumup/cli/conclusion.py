@@ -14,9 +14,8 @@ from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.reading import statuses
 from albumup.journal.rows import Album
-from albumup.journal.states import DONE
 from albumup.photos.file_names import text_of
-from albumup.session.rounds import fingerprint
+from albumup.session.news import News, busy, deliver, settled_code
 from albumup.session.telling import Standing
 from albumup.uploader.options import RunEnd
 
@@ -47,11 +46,13 @@ class Conclusion:
     """The targets of this run as screens call them, by name."""
     names: Names = field(init=False)
     """How photos are called."""
+    _news: News = field(init=False)
     _unfinished: frozenset[int] = frozenset()
     """Albums that had something left to do when this began."""
 
     def __post_init__(self) -> None:
         self.names = Names(self.journal, lambda: self.album_ids)
+        self._news = News(self.journal, self.has_rounds, self.is_cron)
 
     @property
     def album_ids(self) -> list[int]:
@@ -90,20 +91,15 @@ class Conclusion:
         code = self._code(end.exit_code)
         if end.fault is not None:
             said = [f"albumup: {end.fault}", *([end.fault.hint] if end.fault.hint else [])]
-            if self._is_worth_telling("fault", str(end.fault)):
+            if self._news.of_fault(str(end.fault)):
                 self._conclude([], code, said)
         else:
-            busy = [one for one in end.before if one in known and self._has_news(one, end.before[one][0])]
-            told = [known[album_id] for album_id in busy or list(end.before)[:1] if album_id in known]
+            told = [known[one] for one in busy(journal, end, self._unfinished)]
             summed_up = [(album, ending) for album in told if (ending := self._sum_up(album, end))]
             waiting = {album.target for album, _ in summed_up if runs.unsent(journal, album.id)}
             self._conclude([ending for _, ending in summed_up], code, self._held_up(end, waiting))
-            if self.has_rounds:
-                self._forget_told({known[one].target for one in end.before if one in known} - set(end.closings))
-            notices = [notice.id for notice in runs.owed_notices(journal)]
-            if notices:
-                with journal.transaction():
-                    runs.delivered(journal, notices)
+            self._news.forget({known[one].target for one in end.before if one in known} - set(end.closings))
+            deliver(journal, runs.owed_notices(journal))
         self._put_summary(code, [known[one] for one in end.before if one in known])
         return code
 
@@ -120,8 +116,7 @@ class Conclusion:
                     self.app.screen.complain(line)
                 else:
                     self.app.screen.say(line)
-        with self.journal.transaction():
-            runs.delivered(self.journal, [notice.id for notice in owed])
+        deliver(self.journal, owed)
 
     def _code(self, code: int) -> int:
         """The exit code of a run that itself ends with ``code``."""
@@ -153,28 +148,17 @@ class Conclusion:
         """
         said = []
         for name, reason in end.closings.items():
-            if self._is_worth_telling(f"target {name}", kind_of(reason.words)) or name in waiting:
+            if self._news.of_target(name, kind_of(reason.words)) or name in waiting:
                 said += events.closed(self.titles.get(name, name), reason)
         for path, why in end.away.items():
-            if self._is_worth_telling(f"root {text_of(path)!a}", why):
+            if self._news.of_root(text_of(path), why):
                 said += events.away(self.journal, path, why)
         return said
-
-    def _has_news(self, album_id: int, before: int) -> bool:
-        """Was anything sent, or is anything left to say of this album?"""
-        tally = runs.tally(self.journal, album_id)
-        sent = tally.count(*DONE) - before
-        return bool(
-            sent
-            or album_id in self._unfinished
-            or runs.is_unfinished(self.journal, album_id)
-            or runs.is_wanting(self.journal, album_id)
-        )
 
     def _sum_up(self, album: Album, end: RunEnd) -> Ending | None:
         """The closing words of an album; None if they are no news for cron."""
         before = self.before.get(album.id, end.before[album.id][0])
-        if not self._is_worth_telling(f"album {album.id}", fingerprint(self.journal, album)):
+        if not self._news.of_album(album):
             return None
         if self.is_cron:
             return cron.cron_summary(self.journal, album, before, self.rounds)
@@ -191,28 +175,8 @@ class Conclusion:
             return ending
         return replace(ending, summary=ending.summary + cron.due(self.journal, album, self.rounds))
 
-    def _is_worth_telling(self, what: str, told: str) -> bool:
-        """Always to somebody who looks; to cron, if it is other than what was last told of it."""
-        if not self.has_rounds:
-            return True
-        with self.journal.transaction():
-            is_news = runs.tell(self.journal, what, told)
-        return is_news or not self.is_cron
-
-    def _forget_told(self, targets: set[str]) -> None:
-        """These are well: should they fail again, that is news."""
-        with self.journal.transaction():
-            runs.tell(self.journal, "fault", "")
-            for name in targets:
-                runs.tell(self.journal, f"target {name}", "")
-
     def _put_summary(self, code: int, albums: Sequence[Album]) -> None:
         if self.json:
             wanted = {(album.name, album.target) for album in albums}
             found = [one for one in statuses(self.journal.connection) if (one["album"], one["target"]) in wanted]
             self.app.tell(events.summary_event(code, found))
-
-
-def settled_code(journal: Journal, album_ids: Sequence[int]) -> int:
-    """The exit code that albums with nothing to send deserve."""
-    return 3 if any(runs.is_wanting(journal, album) for album in album_ids) else 0

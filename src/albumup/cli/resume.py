@@ -9,7 +9,7 @@ from albumup.cli.conclusion import Conclusion
 from albumup.cli.sending import options_of
 from albumup.cli.telling import send
 from albumup.cli.typed import SendingOptions
-from albumup.journal import runs
+from albumup.session.sending import lift_holds
 
 
 def run(app: App, albums: tuple[str, ...], target: str | None, given: SendingOptions) -> int:
@@ -20,9 +20,7 @@ def run(app: App, albums: tuple[str, ...], target: str | None, given: SendingOpt
     if (found := opened(app, albums, target)) is None:
         return say_nothing_to_do(app, as_json=given["as_json"])
     journal, meant = found
-    with journal.transaction():
-        runs.hold(journal, [album.id for album in meant], False)
-    unfinished = [album for album in meant if runs.is_unfinished(journal, album.id)]
+    unfinished = lift_holds(journal, meant)
     if not meant:
         return say_nothing_to_do(app, as_json=given["as_json"])
     for album in unfinished:

@@ -13,9 +13,9 @@ from albumup.cli.sending import options_of
 from albumup.cli.telling import send
 from albumup.cli.typed import RetryOptions
 from albumup.errors import AlbumupError, UsageError
-from albumup.journal import runs
 from albumup.journal.opening import CorruptJournal
 from albumup.session import rounds as rounds_of
+from albumup.session.news import tell_error
 
 
 def run(app: App, albums: tuple[str, ...], target: str | None, every: bool, given: RetryOptions) -> int:
@@ -74,7 +74,7 @@ def _is_news(app: App, fault: str) -> bool:
     try:
         if not app.has_journal():
             return True
-        with closing(app.writer()) as journal, journal.transaction():
-            return runs.tell(journal, "error", fault)
+        with closing(app.writer()) as journal:
+            return tell_error(journal, fault)
     except (AlbumupError, sqlite3.Error):
         return True

@@ -16,6 +16,7 @@ from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.lock import PATIENCE, FileLock, is_locked
 from albumup.journal.opening import CorruptJournal, check_whole, paths_of
+from albumup.journal.rows import Album
 from albumup.session.aside import aside
 from albumup.session.following import Follower
 from albumup.session.signals import GRACE, Handlers
@@ -51,6 +52,13 @@ _HANGS_SECONDS = 1.6
 """How long the session may take to leave once all is cut: more than ``_leave`` takes where only the engine hangs."""
 _LAST_WORDS = 1.0
 """Seconds for the closing words, when the run ends by a signal."""
+
+
+def lift_holds(journal: Journal, albums: Sequence[Album]) -> list[Album]:
+    """Albums are on hold no more; those of them that have something left to do."""
+    with journal.transaction():
+        runs.hold(journal, [album.id for album in albums], False)
+    return [album for album in albums if runs.is_unfinished(journal, album.id)]
 
 
 @dataclass(slots=True)

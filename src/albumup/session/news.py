@@ -1,0 +1,93 @@
+"""What is worth telling at a run's end: all of it to somebody who looks, to cron what it was not told before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from albumup.journal import runs
+from albumup.journal.journal import Journal
+from albumup.journal.rows import Album
+from albumup.journal.runs import Notice
+from albumup.journal.states import DONE
+from albumup.session.rounds import fingerprint
+from albumup.uploader.options import RunEnd
+
+
+class News(Struct, frozen=True):
+    """Whom a command tells. ``has_rounds``: the rounds of cron are what it is about, though somebody may look;
+    ``is_cron``: nobody does."""
+
+    journal: Journal
+    has_rounds: bool = False
+    is_cron: bool = False
+
+    def of_fault(self, words: str) -> bool:
+        """Is it worth telling that the run could not go on?"""
+        return self._is_worth_telling("fault", words)
+
+    def of_target(self, name: str, kind: str) -> bool:
+        """The same of a target that is not tried again. ``kind``: of its reason."""
+        return self._is_worth_telling(f"target {name}", kind)
+
+    def of_root(self, path: str, why: str) -> bool:
+        """The same of a folder that is away."""
+        return self._is_worth_telling(f"root {path!a}", why)
+
+    def of_album(self, album: Album) -> bool:
+        """The same of how an album stands now."""
+        return self._is_worth_telling(f"album {album.id}", fingerprint(self.journal, album))
+
+    def forget(self, targets: Iterable[str]) -> None:
+        """These targets are well, and so was the run: should they fail again, that is news."""
+        if not self.has_rounds:
+            return
+        with self.journal.transaction():
+            runs.tell(self.journal, "fault", "")
+            for name in targets:
+                runs.tell(self.journal, f"target {name}", "")
+
+    def _is_worth_telling(self, what: str, told: str) -> bool:
+        if not self.has_rounds:
+            return True
+        with self.journal.transaction():
+            is_news = runs.tell(self.journal, what, told)
+        return is_news or not self.is_cron
+
+
+def tell_error(journal: Journal, words: str) -> bool:
+    """Is that what keeps all of it from being done another thing than when it was last told? "": nothing does."""
+    with journal.transaction():
+        return runs.tell(journal, "error", words)
+
+
+def busy(journal: Journal, end: RunEnd, unfinished: frozenset[int]) -> list[int]:
+    """The albums of a run of which something was sent, or is left to say; the first one if there is none.
+
+    ``unfinished``: those that had something left to do when it began.
+    """
+    known = {album.id for album in runs.albums(journal)}
+    found = [one for one in end.before if one in known and _has_news(journal, one, end.before[one][0], unfinished)]
+    return [one for one in found or list(end.before)[:1] if one in known]
+
+
+def _has_news(journal: Journal, album_id: int, before: int, unfinished: frozenset[int]) -> bool:
+    return bool(
+        runs.tally(journal, album_id).count(*DONE) - before
+        or album_id in unfinished
+        or runs.is_unfinished(journal, album_id)
+        or runs.is_wanting(journal, album_id)
+    )
+
+
+def deliver(journal: Journal, notices: Sequence[Notice]) -> None:
+    """These were told."""
+    if notices:
+        with journal.transaction():
+            runs.delivered(journal, [notice.id for notice in notices])
+
+
+def settled_code(journal: Journal, album_ids: Iterable[int]) -> int:
+    """The exit code that albums with nothing to send deserve."""
+    return 3 if any(runs.is_wanting(journal, album) for album in album_ids) else 0
