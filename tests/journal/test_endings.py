@@ -9,11 +9,11 @@ from test_staging import arrival, push, settle
 
 from albumup.cli.endings import commands_for, summary
 from albumup.cli.names import Names
-from albumup.cli.reasons import grouped
 from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.reading import text_rows
 from albumup.journal.states import Membership, State
+from albumup.session.reasons import grouped
 from albumup.uploader.options import RunEnd
 
 

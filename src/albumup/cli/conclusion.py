@@ -9,13 +9,13 @@ from albumup.cli import cron, endings, events, titles, words
 from albumup.cli.app import App
 from albumup.cli.endings import Ending
 from albumup.cli.names import Names
-from albumup.cli.reasons import kind_of
 from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.reading import statuses
 from albumup.journal.rows import Album
 from albumup.photos.file_names import text_of
 from albumup.session.news import News, busy, deliver, settled_code
+from albumup.session.reasons import kind_of
 from albumup.session.telling import Standing
 from albumup.uploader.options import RunEnd
 

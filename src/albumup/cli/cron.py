@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from albumup.cli.endings import Ending, commands_for
 from albumup.cli.figures import photos, span
-from albumup.cli.reasons import grouped
 from albumup.cli.titles import title_of
 from albumup.journal import rounds as rounds_of
 from albumup.journal import runs
@@ -14,6 +13,7 @@ from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
 from albumup.journal.states import DONE, RETRIED, State
 from albumup.photos.file_names import quoted
+from albumup.session.reasons import grouped
 from albumup.session.rounds import due_in, wait_after
 
 

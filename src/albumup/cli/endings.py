@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from albumup.cli.escaping import escape
 from albumup.cli.figures import counted, photos, size, span, were
 from albumup.cli.names import Names
-from albumup.cli.reasons import MOST_LINES, Group, grouped, lines_of, rows
+from albumup.cli.reasons import MOST_LINES, lines_of, rows
 from albumup.cli.titles import has_twin, title_of
 from albumup.cli.words import ended
 from albumup.config.file import shown
@@ -20,6 +20,7 @@ from albumup.journal.rows import Album, Tally
 from albumup.journal.states import DONE, WANTING, Membership, State
 from albumup.journal.summary import Sidecar
 from albumup.photos.file_names import quoted
+from albumup.session.reasons import Group, grouped
 from albumup.uploader.options import RunEnd
 
 _MOST_NAMED = 8

@@ -1,0 +1,67 @@
+"""Photos that did not get there, grouped by reason: reasons that differ only in names, numbers or ids are one."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from msgspec import Struct, field
+
+from albumup.journal.journal import Journal
+from albumup.journal.summary import wanting
+from albumup.photos.file_names import text_of
+
+_MOST_GROUPS = 1000
+"""Reasons beyond these share one group: memory stays flat."""
+_MOST_PATHS = 24
+
+_VARYING = re.compile(
+    r"""(?<!\w)'[^']*'(?!\w)|"[^"]*"|«[^»]*»|„[^“”]*[“”]|“[^”]*”|\bhttps?://\S+"""
+    r"""|\b(?=[0-9a-fA-F-]*\d)[0-9a-fA-F]{6,}(?:-[0-9a-fA-F]+)*\b|\d+(?:[.,:]\d+)*"""
+)
+"""Quoted text, addresses, ids, figures."""
+_STATUS = re.compile(r"(?:^|\b(?:answered|code|http\S*|status):? )([1-5]\d\d)(?![\w.])", re.IGNORECASE)
+_ADDRESS = re.compile(r" \(https?://[^\s)]+\)")
+_SHORTEST_STEM = 3
+
+
+class Group(Struct):
+    """Photos of one state and reason. ``reason`` is that of one of them; ``paths``: the first few."""
+
+    state: str
+    reason: str
+    count: int = 0
+    paths: list[bytes] = field(default_factory=list)
+
+
+def kind_of(reason: str, *names: str) -> str:
+    """A reason without what differs from photo to photo: the photo's own ``names``, ids, figures, what is quoted.
+
+    The status that a server answered with stays: 403 and 413 are two reasons.
+    """
+    status = _STATUS.search(reason)
+    for name in sorted(filter(None, names), key=len, reverse=True):
+        stem = os.path.splitext(name)[0]
+        is_telling = len(stem) >= _SHORTEST_STEM and any(letter.isdigit() for letter in stem)
+        reason = reason.replace(name, "#")
+        if is_telling:
+            reason = reason.replace(stem, "#")
+    kind = _VARYING.sub("#", reason)
+    return f"{status[1] if status is not None else ''} {kind}"
+
+
+def grouped(journal: Journal, album_id: int) -> list[Group]:
+    """The photos of an album that did not get there, the most frequent reason first."""
+    groups: dict[tuple[str, str], Group] = {}
+    for one in wanting(journal, album_id):
+        name = text_of(os.path.basename(one.path))
+        key = one.state.value, kind_of(one.reason, name, one.sent_as)
+        if key not in groups and len(groups) >= _MOST_GROUPS:
+            key = one.state.value, ""
+        group = groups.setdefault(key, Group(one.state.replace("_", " "), one.reason if key[1] else "others"))
+        if group.reason != one.reason:
+            group.reason = _ADDRESS.sub("", group.reason)  # it is one photo's
+        group.count += 1
+        if len(group.paths) < _MOST_PATHS:
+            group.paths.append(one.path)
+    return sorted(groups.values(), key=lambda group: -group.count)
