@@ -50,7 +50,11 @@ TAKEN = re.compile(r"\bupdate task set\b(?:(?!\bwhere\b).)*\b(?:state|stage|memb
 def test_sets_of_states_and_steps_are_said_in_their_tables_alone() -> None:
     """SQL is made from the tables, but for migrations: they say what they said when released."""
     journal = {path.name: path.read_text() for path in sorted((SOURCES / "journal").glob("*.py"))}
-    others = {name: text for name, text in journal.items() if name not in ("migrations.py", "schema.py", "states.py")}
+    others = {
+        name: text
+        for name, text in journal.items()
+        if name not in ("first_schema.py", "migrations.py", "schema.py", "states.py")
+    }
     assert {name: LISTED.findall(text) for name, text in others.items() if LISTED.search(text)} == {}
     assert [name for name, text in others.items() if any(map(TAKEN.search, sql_in(text)))] == []
     assert LISTED.search("where state not in ('failed', 'missing')")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 import sqlite3
 import stat
@@ -21,7 +22,7 @@ from albumup.errors import ConfigError, LocalError
 from albumup.journal import migrations, opening
 from albumup.journal.journal import Journal
 from albumup.journal.lock import FileLock
-from albumup.journal.migrations import APPLICATION_ID, MIGRATIONS, VERSION
+from albumup.journal.migrations import APPLICATION_ID, MIGRATIONS, VERSION, migrate
 from albumup.journal.opening import (
     CorruptJournal,
     check_whole,
@@ -205,6 +206,33 @@ def next_version(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
         monkeypatch.setattr(opening, "VERSION", VERSION + 1)
 
     return make
+
+
+def described(connection: sqlite3.Connection) -> dict[str, object]:
+    """All that a schema says, however it came to be and is laid out."""
+    plain = {
+        name: " ".join(re.sub("--.*", "", sql).split()).lower()
+        for name, sql in connection.execute("select name, sql from sqlite_master where type <> 'table'")
+        if sql is not None
+    }
+    tables: dict[str, object] = {}
+    for _, name, kind, *rest in connection.execute("pragma table_list").fetchall():
+        looks = "table_xinfo", "foreign_key_list", "index_list"
+        said = [sorted(connection.execute(f"pragma {look}({name})").fetchall()) for look in looks]
+        indexes = {index[1:] for index in said.pop()}  # their numbers tell in what order they were made
+        tables[name] = kind, rest, said, indexes
+    return plain | tables
+
+
+def test_a_new_journal_is_as_all_migrations_together_make_one() -> None:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as new:
+        migrate(new, 0)
+        is_new = described(new)
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as old:
+        for migration in MIGRATIONS:
+            migration(old.execute)
+        assert described(old) == is_new
+    assert len(is_new) > 40
 
 
 class Impatient(FileLock):

@@ -1,19 +1,38 @@
-"""The journal's tables and public views as they were first; what came later is in ``migrations``.
+"""The journal's tables and public views as they are: what a new journal is made of.
 
-docs/journal.md tells readers what the views promise.
+Older ones are brought there by ``migrations``; a test compares. docs/journal.md tells readers what the views promise.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 
-_TABLES = """
+from albumup.journal.first_schema import (
+    ATTEMPTS_VIEW,
+    TASKS_VIEW,
+    THROUGHPUT_VIEW,
+    TRIGGERS,
+    albums_view,
+    statements,
+)
+
+_ALBUMS = """
 create table target (
     id integer primary key,
     name text not null unique,
     definition text,                          -- JSON of a target given by --url; null: the config file defines it
-    accepted_url text                         -- the address that has accepted a photo; null: none has
+    accepted_url text,                        -- the address that has accepted a photo; null: none has
+    sick_since real,                          -- Unix seconds; null: it is well
+    sick_words text not null default '',
+    spent integer not null default 0,         -- photos that a pause has spent, of resend = "never"
+    definition_id integer                     -- of its last run; null: none yet
+);
+create table definition (                     -- what bodies were framed under
+    id integer primary key,
+    target_id integer not null,               -- which may be gone, if --url described it
+    fingerprint text not null,                -- of all that goes into request and body
+    settings text not null,                   -- JSON without a token: to ask about what is in doubt
+    unique (target_id, fingerprint)
 );
 create table album (
     id integer primary key,
@@ -23,14 +42,33 @@ create table album (
     changed real not null,
     held integer not null default 0,
     share text,                               -- its address for people
+    remote_id text,                           -- the server's own id of it
+    wants_share integer not null default 0,
     unique (name, target_id)
 );
+create table forgotten (                      -- numbers of albums that were dropped: no other album gets them
+    album_id integer primary key
+);
+create table pushed (                         -- what was named to be pushed to an album, photos in it or not
+    album_id integer not null references album on delete cascade,
+    root_id integer not null references root,
+    primary key (album_id, root_id)
+) without rowid;
+create table tally (                          -- photos and bytes by state; kept by the triggers
+    album_id integer not null references album on delete cascade,
+    state text not null,
+    photos integer not null,
+    bytes integer not null,
+    primary key (album_id, state)
+) without rowid;
+"""
+_PHOTOS = """
 create table root (
     id integer primary key,
     path blob not null,
     volume text not null,
-    device integer not null,
-    is_folder integer not null
+    is_folder integer not null,
+    card integer not null default 0           -- tells cards apart that share an id, or have none
 );
 create table photo (
     id integer primary key,
@@ -42,8 +80,10 @@ create table photo (
     relative blob not null,
     mime text not null,
     size integer not null,
-    mtime_ns integer not null,
-    device integer not null                   -- tells volumes without a UUID apart
+    card integer not null default 0,
+    mtime_ns,                                 -- numbers without a type: beyond 63 bits they are text
+    inode,                                    -- null: never looked at
+    content_id text                           -- of a live photo; empty: it has none; null: never read
 );
 create table task (
     id integer primary key,
@@ -53,13 +93,13 @@ create table task (
     state text not null default 'pending',
     reason text not null default '',
     size integer not null,
-    prepared integer not null default 0,
+    stage integer not null default 0,         -- on its way to being sent
     spool integer not null default 0,
     position integer not null,                -- {index} and {total} of the push that queued it
     total integer not null,
     tries integer not null default 0,         -- of the present set
     attempts integer not null default 0,      -- ever
-    frees integer not null default 0,         -- tries given back because the line went
+    refunds integer not null default 0,       -- tries refunded because the line went
     rounds integer not null default 0,        -- fresh sets given by retry-failed
     next_at real not null default 0,
     ask_at real,
@@ -67,8 +107,25 @@ create table task (
     sent_as text,
     remote_id text,
     url text,
-    updated real not null
+    updated real not null,
+    membership integer not null default 0,    -- of the server's album
+    clip_id integer references task,          -- of a live photo's still: its clip
+    back_whole integer not null default 0,    -- tries given back, ever: whole bodies,
+    back_cut integer not null default 0,      -- those cut in the middle,
+    back_429 integer not null default 0,      -- and those answered "too many requests"
+    alone integer not null default 0,         -- how a still becomes one with its clip
+    seen_at real                              -- its original was there, and is looked at again
 );
+create table sidecar (                        -- what a photo editor wrote beside a photo, and goes along with it
+    task_id integer primary key references task on delete cascade,
+    path blob not null,
+    size integer not null,
+    sha256 text,                              -- null: not read yet
+    content blob,                             -- until it is sent
+    sent integer not null default 0
+);
+"""
+_SENDING = """
 create table body (
     task_id integer primary key references task on delete cascade,
     head blob,                                -- null: framed while sending, because it holds the token
@@ -77,25 +134,37 @@ create table body (
     content_type text not null,
     length integer,                           -- head + payload + tail, in bytes; null with head
     size integer not null,
-    mtime_ns integer not null,
-    inode integer not null,
-    device integer not null,
-    ctime_ns integer not null,
     sha256 text not null,
     sha1 text,
     md5 text,
     taken text,
-    spool text                                -- the payload's copy in the spool folder
+    spool text,                               -- the payload's copy in the spool folder
+    mtime_ns,
+    inode,
+    ctime_ns,
+    definition_id integer,                    -- null: framed before definitions were kept
+    earlier integer not null default 0        -- attempts of the task that sent other bytes
 );
 create table spool_folder (                   -- where copies were ever put
     path text primary key
 ) without rowid;
+create table folder (                         -- of a server: names are unique in it, as far as it can be told apart
+    id integer primary key,
+    key text not null unique
+);
 create table sent_name (                      -- names sent within one album, where the server may overwrite by name
     album_id integer not null references album,
     folded text not null,
     task_id integer not null references task on delete cascade,
     used integer not null default 0,          -- a whole body of other bytes went under it
+    folder_id integer,                        -- null: named before folders were told apart
     primary key (album_id, folded)
+) without rowid;
+create table lasting_name (                   -- what albums that were forgotten may have left there
+    folder_id integer not null,
+    folded text not null,
+    sha256 text not null,                     -- of the bytes that it names; empty: not known
+    primary key (folder_id, folded, sha256)
 ) without rowid;
 create table attempt (
     id integer primary key,
@@ -111,6 +180,8 @@ create table attempt (
     bytes integer not null default 0,
     error text
 );
+"""
+_RUNS = """
 create table run (
     id integer primary key,
     pid integer not null,
@@ -136,146 +207,45 @@ create table told (                           -- what retry-failed last told, so
     what text primary key,
     words text not null
 ) without rowid;
-create table tally (                          -- photos and bytes by state; kept by the triggers below
-    album_id integer not null references album on delete cascade,
-    state text not null,
-    photos integer not null,
-    bytes integer not null,
-    primary key (album_id, state)
-) without rowid;
-
-create unique index root_place on root (path, volume, (case volume when '' then device else 0 end));
-create unique index photo_place on photo (album_id, path, volume, (case volume when '' then device else 0 end));
+"""
+# Each index of tasks costs a photo time whenever it changes its state: there are few, and none tells by a list.
+_INDEXES = """
+create unique index root_place on root (path, volume, card);
+create unique index photo_place on photo (album_id, path, volume, card);
+create index photo_live on photo (album_id, content_id) where content_id <> '';
+create index photo_unheard on photo (album_id) where content_id is null and mime >= 'video/' and mime < 'video0';
 create index task_of_photo on task (photo_id);
-create index task_unprepared on task (album_id, root_id, id) where state = 'pending' and prepared = 0;
-create index task_ready on task (album_id, root_id, next_at, id) where state = 'pending' and prepared = 1;
-create index task_sending on task (id) where state = 'sending';
+create index task_of_clip on task (clip_id) where clip_id is not null;
+create index task_pending on task (album_id, stage, root_id, next_at, id) where state = 'pending';
 create index task_doubt on task (album_id, ask_at) where state = 'in_doubt';
-create index task_wanting on task (album_id, id) where state in ('failed', 'rejected', 'missing', 'in_doubt');
-create index task_state on task (album_id, state, id) where state in ('cancelled', 'sending');
+create index task_wanting on task (album_id, id)
+    where (state = 'failed' or state = 'in_doubt' or state = 'missing' or state = 'rejected');
+create index task_state on task (album_id, id) where state = 'cancelled';
+create index task_membership_pending on task (album_id, id) where membership = 1;
+create index task_membership_refused on task (album_id, id) where membership = 2;
 create index body_spool on body (spool) where spool is not null;
+create index body_definition on body (definition_id);
 create index attempt_of_task on attempt (task_id, number);
+create index sent_name_of_task on sent_name (task_id);
+create index sent_name_in_folder on sent_name (folder_id, folded) where folder_id is not null;
 create index notice_owed on notice (id) where delivered is null;
 """
-
-_TRIGGERS = """
-create trigger task_added after insert on task begin
-    insert into tally values (new.album_id, new.state, 1, new.size)
-        on conflict do update set photos = photos + 1, bytes = bytes + excluded.bytes;
-end;
-create trigger task_changed after update of state, size on task
-    when old.state <> new.state or old.size <> new.size begin
-    update tally set photos = photos - 1, bytes = bytes - old.size
-        where album_id = old.album_id and state = old.state;
-    insert into tally values (new.album_id, new.state, 1, new.size)
-        on conflict do update set photos = photos + 1, bytes = bytes + excluded.bytes;
-end;
-create trigger task_dropped after delete on task begin
-    update tally set photos = photos - 1, bytes = bytes - old.size
-        where album_id = old.album_id and state = old.state;
-end;
-"""
-
-
-def _utc(column: str) -> str:
-    """SQL for a Unix time as ISO 8601 text in UTC, with milliseconds and a Z."""
-    return f"strftime('%Y-%m-%dT%H:%M:%fZ', {column}, 'unixepoch')"
-
-
-_PATH = "coalesce(photo.shown, cast(photo.path as text))"
-_COUNT = {
-    state: f"coalesce(max(case when tally.state = '{state}' then tally.photos end), 0)"
-    for state in (
-        "pending",
-        "sending",
-        "uploaded",
-        "duplicate",
-        "rejected",
-        "failed",
-        "in_doubt",
-        "missing",
-        "cancelled",
-    )
-}
-_COUNTS = ", ".join(f"{count} as {state}" for state, count in _COUNT.items())
-_COUNTS_JSON = ", ".join(f"'{state}', {count}" for state, count in _COUNT.items())
-
-
-def albums_view(also_unsettled: str = "") -> str:
-    """SQL for the view of albums; ``also_unsettled``: what keeps one from being settled besides its tasks' states."""
-    return f"""
-create view v_albums as
-select album.name as album, target.name as target,
-    not exists (select 1 from tally where tally.album_id = album.id and tally.photos > 0
-        and tally.state in ('pending', 'sending'))
-    and not exists (select 1 from task where task.album_id = album.id and task.state = 'in_doubt'
-        and task.ask_at is not null){also_unsettled} as settled,
-    album.held, album.share, {_COUNTS},
-    json_object({_COUNTS_JSON}) as counts,
-    json_object('total', coalesce(sum(case when tally.state <> 'cancelled' then tally.bytes end), 0),
-        'sent', coalesce(sum(case when tally.state in ('uploaded', 'duplicate') then tally.bytes end), 0)) as bytes,
-    coalesce(sum(case when tally.state <> 'cancelled' then tally.bytes end), 0) as bytes_total,
-    coalesce(sum(case when tally.state in ('uploaded', 'duplicate') then tally.bytes end), 0) as bytes_sent,
-    {_utc("album.changed")} as changed
-from album
-join target on target.id = album.target_id
-left join tally on tally.album_id = album.id
-group by album.id;
-"""
-
-
-_VIEWS = f"""
-create view v_tasks as
-select task.id, album.name as album, target.name as target, {_PATH} as path, photo.path as path_raw, task.state,
-    task.size, body.sha256, task.attempts, task.tries, task.maybe_twice, task.sent_as,
-    nullif(task.reason, '') as error, task.remote_id, task.url,
-    case when task.next_at > 0 then {_utc("task.next_at")} end as next_at, {_utc("task.updated")} as updated
-from task
-join photo on photo.id = task.photo_id
-join album on album.id = task.album_id
-join target on target.id = album.target_id
-left join body on body.task_id = task.id;
-
+_FAILED_VIEW = """
 create view v_failed as
 select v_tasks.* from task join v_tasks on v_tasks.id = task.id
-where task.state in ('failed', 'rejected', 'missing', 'in_doubt');
-
-create view v_attempts as
-select attempt.task_id as task, album.name as album, target.name as target, {_PATH} as path, attempt.number,
-    {_utc("attempt.started")} as started, {_utc("attempt.whole_at")} as whole_at, {_utc("attempt.ended")} as ended,
-    attempt.outcome, attempt.http_status, attempt.bytes, attempt.error
-from attempt
-join task on task.id = attempt.task_id
-join photo on photo.id = task.photo_id
-join album on album.id = task.album_id
-join target on target.id = album.target_id;
-
-{albums_view()}
-create view v_throughput as
-select album.name as album, strftime('%Y-%m-%dT%H:00:00Z', attempt.ended, 'unixepoch') as hour,
-    count(*) as photos, sum(task.size) as bytes, sum(attempt.ended - attempt.started) as seconds
-from attempt
-join task on task.id = attempt.task_id
-join album on album.id = task.album_id
-where attempt.outcome = 'uploaded'
-group by album.id, hour;
+where (task.state = 'failed' or task.state = 'in_doubt' or task.state = 'missing' or task.state = 'rejected');
 """
+_UNSETTLED = """
+    and not exists (select 1 from task where task.album_id = album.id and task.membership = 1)
+    and not (album.wants_share and album.share is null and exists (select 1 from tally
+        where tally.album_id = album.id and tally.photos > 0 and tally.state in ('uploaded', 'duplicate')))"""
+
+_TABLES = (_ALBUMS, _PHOTOS, _SENDING, _RUNS, _INDEXES, TRIGGERS)
+_VIEWS = (TASKS_VIEW, _FAILED_VIEW, ATTEMPTS_VIEW, albums_view(_UNSETTLED), THROUGHPUT_VIEW)
 
 
-def first(run: Callable[[str], object]) -> None:
-    """Make a journal of the first version."""
-    for part in (_TABLES, _TRIGGERS, _VIEWS):
+def make(run: Callable[[str], object]) -> None:
+    """Make a journal of the present version; ``run`` executes one SQL statement."""
+    for part in (*_TABLES, *_VIEWS):
         for statement in statements(part):
             run(statement)
-
-
-def statements(script: str) -> list[str]:
-    """The single statements of an SQL script."""
-    found: list[str] = []
-    gathered = ""
-    for line in script.splitlines(keepends=True):
-        gathered += line
-        if sqlite3.complete_statement(gathered):
-            found.append(gathered.strip())
-            gathered = ""
-    return found
