@@ -1,1 +1,1 @@
-"""The engine: one uploader per journal claims, sends and records; others join it."""
+"""The engine: one uploader per journal sends photos and records the outcomes; other invocations join it."""

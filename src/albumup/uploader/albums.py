@@ -1,6 +1,6 @@
-"""The work on the server's albums: found or made, filled with what is stored, shared if that was asked for.
+"""Works on the server's albums: finds or makes them, puts stored photos in, shares them if asked to.
 
-Each step is journaled once the server has said that it is done; one that fails or is cut off is done again.
+Each step is journaled once the server has confirmed it; a step that fails or is cut off is repeated.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ _ASKED = 5000
 _MOST = 1000
 """Photos put into an album by one request."""
 _GATHERING = 10.0
-"""Seconds for which stored photos are gathered for one request while others are being sent."""
+"""Seconds of gathering stored photos for one request while others are being sent."""
 
 
 class Do(Protocol):
-    """Make a change of the journal, durably: what it returned."""
+    """Makes a durable change of the journal, and returns the result of ``change``."""
 
     def __call__(self, change: Callable[[Journal], T], /) -> Awaitable[T]: ...
 
 
 class Call(Protocol):
-    """Ask the server something: what ``function`` returned."""
+    """Asks the server something, and returns the result of ``function``."""
 
     def __call__(self, function: Callable[..., T], /, *args: Any) -> Awaitable[T]: ...
 
 
 def directly(journal: Journal) -> Do:
-    """Changes made here and now, for whoever holds the uploader's lock."""
+    """A ``Do`` that makes changes here and now; the caller holds the uploader's lock."""
 
     async def do(change: Callable[[Journal], T], /) -> T:
         with journal.transaction():
@@ -55,26 +55,26 @@ def directly(journal: Journal) -> Do:
 
 
 async def call_here(function: Callable[..., T], /, *args: Any) -> T:
-    """Questions asked here and now, for whoever has nothing else to do."""
+    """A ``Call`` that asks here and now, blocking the loop."""
     return function(*args)
 
 
 class AlbumWork:
-    """The work on one target's albums. Methods raise as the target's do: Unasked, ConfigError."""
+    """Works on one target's albums. Methods raise as the target's do: Unasked, ConfigError."""
 
     def __init__(
         self, target: Target, http: Http, do: Do, tell: Callable[[Album, str], None], call: Call = call_here
     ) -> None:
-        """``tell`` is called with (album, words) when the user should know what was found there."""
+        """``tell`` is called with (album, words) when the user should know of something found there."""
         self._target, self._http, self._do, self._tell, self._call = target, http, do, tell, call
         self.requests = 0
-        """How often the server answered."""
+        """The number of answers from the server."""
         self._ids: dict[int, str | None] = {}
-        """What the journal has as the server's id of each album."""
+        """The server's id of each album, as journaled."""
         self._found: dict[int, ServerAlbum | None] = {}
 
     async def look(self, album: Album) -> ServerAlbum | None:
-        """Find the server's album, once: two of the name, or no permission, are to be known before anything is sent."""
+        """Find the server's album, once. Two of one name, or a missing permission, must show before photos are sent."""
         if album.id in self._found:
             return self._found[album.id]
         known = self._ids.setdefault(album.id, album.remote_id)
@@ -90,7 +90,7 @@ class AlbumWork:
         return found
 
     async def _look_at_link(self, album: Album) -> None:
-        """A share link is shown only while the server has it; another one is made only when it is asked for."""
+        """Forget a share link that the server no longer has; a new one is made only when asked for."""
         if (
             album.share is None
             or not self._target.can_share
@@ -101,9 +101,9 @@ class AlbumWork:
         self._tell(album, f"its share link is no more: {album.share}")
 
     async def look_again(self, album: Album) -> list[tuple[bytes, str]]:
-        """Is what was sent before still there? Paths of photos that are not, and why.
+        """Ask whether photos sent earlier are still there: the paths of missing ones, with reasons.
 
-        An album that was deleted or emptied there gets all its photos again.
+        An album that was deleted or emptied on the server gets all its photos again.
         """
         found = await self.look(album)
         if found is not None and found.photos == 0 and await self._was_emptied(album, found):
@@ -124,7 +124,7 @@ class AlbumWork:
         return lost
 
     async def _was_emptied(self, album: Album, found: ServerAlbum) -> bool:
-        """It shows no photo: is one that was put into it not there any more? If so, some are again."""
+        """For an album that shows no photo: are photos missing that were put into it? This puts some of them back."""
         last = 0
         while some := await self._do(partial(there.placed_ids, album_id=album.id, after=last, most=_MOST)):
             try:
@@ -141,7 +141,7 @@ class AlbumWork:
             self._ids[album.id] = found.id
 
     async def _start_over(self, album: Album) -> None:
-        """It was deleted there: all its photos are to be put into the next one."""
+        """Note that the album was deleted on the server: all its photos go into the next one."""
 
         def forget(journal: Journal) -> None:
             journal.album_known(album.id, None)
@@ -152,10 +152,10 @@ class AlbumWork:
         self._tell(album, "the album was deleted there; it is made again, with all its photos that are there")
 
     async def _open(self, album: Album) -> ServerAlbum:
-        """The server's album, made if there is none yet."""
+        """The server's album, which is made if there is none yet."""
         found = await self.look(album)
         if found is None:
-            del self._found[album.id]  # should the answer be lost, it is found by the next look
+            del self._found[album.id]  # if the answer is lost, the next look finds the new album
             made = await self._call(self._target.make_album, self._http, album.name)
             found = await self._call(self._target.settle_on, self._http, album.name, made)
             self.requests += 1
@@ -164,7 +164,7 @@ class AlbumWork:
         return found
 
     async def place(self, album: Album) -> int:
-        """Put up to ``_MOST`` stored photos into their album; how many were put there, or refused for good."""
+        """Put up to ``_MOST`` stored photos into their album; how many were put in or refused for good."""
 
         def next_ones(journal: Journal) -> list[tuple[int, str]]:
             journal.drop_clips(album.id)
@@ -193,7 +193,7 @@ class AlbumWork:
         return len(pending)
 
     async def _join(self, album: Album) -> None:
-        """Stills that were there before their clips are one with them once those are there, too."""
+        """Join stills that were on the server before their clips with those clips."""
         refused: Counter[str] = Counter()
         for task_id, still, clip in await self._do(lambda journal: journal.parted(album.id, _MOST)):
             why_not = await self._call(self._target.join, self._http, still, clip)
@@ -215,7 +215,7 @@ class AlbumWork:
             except AlbumGone:
                 del self._found[album.id]
                 if last:
-                    raise Unasked("the album is there, and is not there when it is to be shared") from None
+                    raise Unasked("the album was found, and was gone when it was to be shared") from None
         self.requests += 1
         await self._do(lambda journal: journal.shared(album.id, link.url))
         if link.words:
@@ -223,8 +223,8 @@ class AlbumWork:
         return link.url
 
 
-class AlbumKeeper:
-    """Does the work of a run's albums, beside the sending."""
+class AlbumWorker:
+    """Works on the albums of a run while photos are sent."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -238,8 +238,8 @@ class AlbumKeeper:
             while not queue.has_ended:
                 albums = list(queue.albums.values())
                 for upstream in [upstream for upstream in queue.upstreams.values() if self._may_work(upstream)]:
-                    await self._keep_all(upstream, [album for album in albums if album.target == upstream.target.name])
-                await queue.to_keep.wait(_LOOK_SECONDS)
+                    await self._work_for(upstream, [album for album in albums if album.target == upstream.target.name])
+                await queue.to_place.wait(_LOOK_SECONDS)
         finally:
             queue.to_end.ring()
 
@@ -247,15 +247,15 @@ class AlbumKeeper:
         is_ours = upstream.target.keeps_albums and upstream.albums_closing is None
         return is_ours and upstream.may_ask(self._loop.time())
 
-    async def _keep_all(self, upstream: Upstream, albums: list[Album]) -> None:
-        """Do what is pending of a target's albums now, if anything."""
+    async def _work_for(self, upstream: Upstream, albums: list[Album]) -> None:
+        """Do the pending work on a target's albums."""
         run, before = self._run, 0
         try:
             work = self._works.get(upstream.target.name)
             if work is None:
                 call = partial(run.world.helpers.run, Work.ALBUMS)
                 work = AlbumWork(
-                    upstream.target, run.world.http(upstream.target, None), run.commits.do, self._told, call
+                    upstream.target, run.world.http(upstream.target, None), run.commits.do, self._tell_of_album, call
                 )
                 self._works[upstream.target.name] = work
             before = work.requests
@@ -265,7 +265,7 @@ class AlbumKeeper:
                 upstream.is_ready = True
                 run.queue.changed.wake()
             for album in albums:
-                await self._keep(work, album)
+                await self._work_at(work, album)
         except Unasked as unasked:
             run.judge.unanswered(upstream, unasked)
         except NotAllowed as refused:
@@ -277,7 +277,7 @@ class AlbumKeeper:
                 run.judge.answered(upstream)
                 run.queue.to_end.ring()
 
-    async def _keep(self, work: AlbumWork, album: Album) -> None:
+    async def _work_at(self, work: AlbumWork, album: Album) -> None:
         run = self._run
         pending = await run.commits.read(lambda journal: journal.members_pending_count(album.id, _MOST))
         waited = self._loop.time() - self._placed_at.setdefault(album.id, self._loop.time())
@@ -288,11 +288,11 @@ class AlbumKeeper:
             await self._settled(album)
         if await run.commits.read(lambda journal: runs.is_share_pending(journal, album.id)):
             url = await work.share(album)
-            run.outcomes.told_of_share(album, url)
+            run.outcomes.tell_of_share(album, url)
             await self._settled(album)
 
-    def _told(self, album: Album, what: str) -> None:
-        self._run.outcomes.told_of_album(album, what)
+    def _tell_of_album(self, album: Album, what: str) -> None:
+        self._run.outcomes.tell_of_album(album, what)
 
     async def _settled(self, album: Album) -> None:
         await self._run.commits.do(lambda journal: self._run.outcomes.settled(journal, album.id))

@@ -1,4 +1,4 @@
-"""One photo outside any album and any journal: read, framed and sent as a run would send it."""
+"""Reads, frames and sends one photo as a run would, outside any album and any journal."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Alone(Struct, frozen=True):
 def read_alone(
     target: Target, path: bytes, album: str, relative: bytes | None = None, *, index: int = 1, total: int = 1
 ) -> Alone:
-    """Read and frame the file at ``path`` (absolute). ``relative``, ``index`` and ``total``: what its form may name.
+    """Read and frame the file at ``path`` (absolute). ``relative``, ``index`` and ``total`` may go into its form.
 
     Raises SourceGone, SourceChanged, LocalError, ConfigError.
     """
@@ -56,7 +56,7 @@ def read_alone(
 
 
 def send_alone(target: Target, one: Alone) -> Sent:
-    """Send it, on a connection of its own; nothing is journaled."""
+    """Send a photo on a connection of its own; nothing is journaled."""
     return asyncio.run(_send(target, one))
 
 
@@ -77,7 +77,7 @@ async def _send(target: Target, one: Alone) -> Sent:
 
 
 def _head(path: bytes) -> bytes:
-    """The first bytes of a file; none if it is gone by now, which sending it will tell."""
+    """The first bytes of a file; none if the file is gone by now: sending will report that."""
     try:
         with open(path, "rb") as file:
             return file.read(HEAD_BYTES)

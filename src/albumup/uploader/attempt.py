@@ -1,4 +1,4 @@
-"""One try at sending a photo: its row in the journal, and what is known of the photo in hand."""
+"""One attempt at sending a photo: its row in the journal, and the photo's data in memory."""
 
 from __future__ import annotations
 
@@ -15,40 +15,40 @@ from albumup.uploader.upstream import Upstream
 
 
 class Attempt:
-    """The journal's row of an attempt: its id is known once that is made."""
+    """The journal's row of an attempt; ``id`` is 0 until the row exists."""
 
     def __init__(self, task: Task, commits: Commits, run_id: int, began: float) -> None:
         self._task = task
         self._commits = commits
         self._run_id = run_id
         self.has_begun = False
-        """It is journaled, or on its way there."""
+        """The attempt is journaled, or will be by the next commit."""
         self.id = 0
         self.is_whole = False
         self.began = began
 
     def begin(self) -> None:
-        """It is to be journaled, if it is not yet on its way there."""
+        """Have the attempt journaled by the next commit, if that is not done yet."""
         if not self.has_begun:
             self.has_begun = True
             self._commits.note(self._start)
 
     async def end_leaves(self) -> None:
-        """Returns once it is durable that the body's last byte is about to leave; with the beginning, if need be.
+        """Journal durably that the body's last byte is about to leave; with the attempt's beginning, if need be.
 
-        LostTask if the task was cancelled meanwhile, and its last byte must not leave.
+        Raises LostTask if the task was cancelled meanwhile: its last byte must not leave.
         """
         await self._commits.do(self._whole if self.has_begun else self._start_whole)
         self.has_begun = self.is_whole = True
 
     def end_stayed(self) -> None:
-        """What was handed over was not taken: it is sent once more, and until its end leaves there is no doubt."""
+        """Take ``end_leaves`` back: the server took nothing, and the body is sent once more."""
         if self.is_whole:
             self.is_whole = False
             self._commits.note(lambda journal: journal.stayed(self.id))
 
     def end_refunded(self, journal: Journal, error: str, reason: str = "") -> None:
-        """If it had begun, it costs nothing, and its task waits again, for a ``reason``. LostTask."""
+        """End the attempt, if it has begun, without a cost: its task waits again, for a ``reason``. Raises LostTask."""
         if self.has_begun:
             if not self.id:
                 raise LostTask(self._task.id)
@@ -70,13 +70,13 @@ class Attempt:
 
 @dataclass(slots=True)
 class InHand:
-    """What is known of the photo in hand."""
+    """A photo that is being sent, with its target and its attempt."""
 
     upstream: Upstream
     task: Task
     body: Body
     attempt: Attempt
     photo: Photo | None = None
-    """What its form may be filled with, where its reading has told."""
+    """The values for the form, if they are known from the reading."""
     may_be_there: bool = False
-    """All of it left, and the server may have it, by its answer or for want of one."""
+    """The whole body left, and the server may have it: it said so, or did not answer."""

@@ -1,4 +1,4 @@
-"""Waking coroutines that wait for something to do."""
+"""Wakes coroutines that wait for something to do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import deque
 
 
 class Bell:
-    """Wakes the one coroutine that waits. A bell that rang while nobody waited wakes the next one at once."""
+    """Wakes the one coroutine that waits. If nobody waits, the next one to wait is woken at once."""
 
     def __init__(self) -> None:
         self._has_rung = False
@@ -19,7 +19,7 @@ class Bell:
             self._waiting.set_result(None)
 
     async def wait(self, seconds: float | None = None) -> None:
-        """Until it rings, or for so many seconds."""
+        """Wait until the bell rings, for at most ``seconds``."""
         if not self._has_rung:
             loop = asyncio.get_running_loop()
             self._waiting = loop.create_future()
@@ -33,7 +33,7 @@ class Bell:
         self._has_rung = False
 
 
-class Crowd:
+class Broadcast:
     """Wakes all coroutines that wait for a change."""
 
     def __init__(self) -> None:

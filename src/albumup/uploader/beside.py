@@ -1,4 +1,4 @@
-"""An engine in a thread of its own, for a command that shows it and hears signals."""
+"""Runs an engine in a thread of its own, for a command that shows its progress and handles signals."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ T = TypeVar("T")
 
 _SHOWN_SECONDS = 0.1
 _MOST_NEW = 5000
-"""Objects that are made until those that refer to each other are looked for: a photo makes some hundred."""
+"""New objects before a garbage collection: each photo makes some hundred."""
 _ANSWER_SECONDS = 1.0
 """How long an engine may take to answer: it takes longer only where something hangs."""
 
 Make = Callable[[Listener, World], Engine]
-"""Makes the engine within its loop, given who listens, and the world."""
+"""Makes the engine, within its loop."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a run looks like at a moment."""
+    """A run's progress at one moment, and the names of its albums."""
 
     progress: Progress
     albums: list[str]
 
 
 class Beside:
-    """Runs an engine beside its caller, who takes ``events`` out when he likes. A thread that hangs is left behind."""
+    """Runs an engine in a thread. The caller takes ``events`` out at any time. A thread that hangs is left behind."""
 
     def __init__(self, make: Make) -> None:
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self.shown: Shown | None = None
         self.end: RunEnd | None = None
         self.fault: BaseException | None = None
-        """What ended it without an end."""
+        """The exception that ended the engine without a ``RunEnd``."""
         self._make = make
         self._loop: asyncio.AbstractEventLoop | None = None
         self._engine: Engine | None = None
@@ -53,16 +53,16 @@ class Beside:
         self._thread.start()
 
     def wait(self, seconds: float) -> bool:
-        """True once the run is over; False after so many seconds."""
+        """Wait until the run is over: True; False after ``seconds``."""
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
     def drain(self, stop: Stop, grace: float) -> Draining | None:
-        """As ``Engine.drain``; None where it does not answer."""
+        """Call ``Engine.drain``; None if the engine does not answer."""
         return self._ask(lambda engine: engine.drain(stop, grace))
 
     def cut(self) -> None:
-        """As ``Engine.cut``."""
+        """Call ``Engine.cut``."""
         self._ask(lambda engine: engine.cut())
 
     def _ask(self, question: Callable[[Engine], T]) -> T | None:
@@ -72,27 +72,27 @@ class Beside:
             try:
                 assert self._engine is not None
                 answer.set_result(question(self._engine))
-            except BaseException as error:  # noqa: BLE001 - whoever asks must hear of it
+            except BaseException as error:  # noqa: BLE001 - the caller must get it
                 answer.set_exception(error)
 
         try:
             assert self._loop is not None
             self._loop.call_soon_threadsafe(ask)
             return answer.result(_ANSWER_SECONDS)
-        except (RuntimeError, AssertionError, TimeoutError):  # it has just ended, or begins, or hangs
+        except (RuntimeError, AssertionError, TimeoutError):  # the engine has just ended, or is starting, or hangs
             return None
 
     def _run(self) -> None:
         try:
             asyncio.run(self._work())
-        except BaseException as fault:  # noqa: BLE001 - the caller tells it
+        except BaseException as fault:  # noqa: BLE001 - the caller reports it
             self.fault = fault
 
     async def _work(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._loop.time = time.monotonic  # type: ignore[method-assign]  # which is all it does, ten times a photo
+        self._loop.time = time.monotonic  # type: ignore[method-assign]  # saves a call, ten times a photo
         self._engine = engine = self._make(self.events.put, this_world())
-        gc.freeze()  # what is there by now stays until the end
+        gc.freeze()  # the objects made so far stay until the end
         gc.set_threshold(_MOST_NEW, 20, 50)
         showing = self._loop.create_task(self._show(engine))
         try:

@@ -1,8 +1,8 @@
-"""Whose fault was it, the photo's or the target's? One target's circuit breaker during a run, as pure state.
+"""A target's circuit breaker: decides whether a failure was the photo's fault or the target's. Pure state.
 
-A photo that was neither taken nor refused costs a try, unless the target turns out to be sick: then that try is given
-back. So a proxy that answers 502 for two days costs no photo a try, and a photo that makes its server fail is found.
-docs/design.md has the rule in words. Times are monotonic seconds; nothing here sleeps, asks, or knows a journal.
+A photo that was neither taken nor refused costs a try, unless the target turns out to be sick: then the try is given
+back. So a proxy that answers 502 for two days costs no photo a try, while a photo that makes its server fail is found.
+docs/design.md explains the rule. Times are monotonic seconds. Nothing here sleeps, asks the server, or uses a journal.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from dataclasses import dataclass, field
 from albumup.retry import Spent
 
 QUICK_WAIT = 60.0
-"""Seconds between looks at a sick target, at most, in the first ten minutes of a pause."""
+"""The most seconds between looks at a sick target, in the first ten minutes of a pause."""
 SLOW_AFTER = SLOW_WAIT = 600.0
 _SHORT_WAIT = 0.25
 """Seconds until the next look at a target that answered when there was no photo to send."""
 MOST_BACK = {Spent.WHOLE: 3, Spent.CUT: 10, Spent.TOO_MANY: 10}
-"""How many attempts of a photo are given back, ever."""
+"""The most attempts of one photo that are ever given back."""
 CRON_PHOTOS = 3
-"""Photos that a run without patience sends into a pause."""
+"""The most photos that a run without patience sends during a pause."""
 NEVER_PHOTOS = 3
-"""Photos that a pause spends of a target that is never sent a photo twice."""
+"""The most photos sent during a pause to a target that is never sent a photo twice."""
 SAME_REFUSALS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What a photo has used up: ``tries`` of its present set, and how many attempts were given back, ever."""
+    """A photo's used ``tries`` of the present set, and how many attempts were ever given back, by reason."""
 
     tries: int = 0
     whole: int = 0
@@ -42,7 +42,7 @@ class Counts:
 class Ended:
     """An attempt that was neither taken nor refused.
 
-    ``is_well``: the target answered a question without a photo. ``is_portal``: the answer was what a portal gives.
+    ``is_well``: the target answered a question without a photo. ``is_portal``: the answer looked like a portal's.
     ``is_in_doubt``: the photo may have arrived. ``is_alone``: nothing else was in flight. ``retry_after``: seconds
     that the server asked for.
     """
@@ -61,9 +61,10 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """``given_back``: this attempt costs no try. ``refunds``: earlier tries that are given back now, by task.
+    """The breaker's decision about an attempt.
 
-    ``is_held``: it was the last try of its set, and what comes next tells whose fault it was.
+    ``given_back``: the attempt costs no try. ``refunds``: earlier tries that are given back now, by task. ``is_held``:
+    it was the last try of its set, and the next outcomes will show whose fault it was.
     """
 
     given_back: bool
@@ -73,8 +74,9 @@ class Ruling:
 
 @dataclass(slots=True)
 class Breaker:
-    """``patience`` in seconds; ``retries`` as in the rules; ``most_photos`` in a pause, None for no such limit.
+    """The circuit breaker of one target.
 
+    ``patience`` in seconds; ``retries`` as in the rules; ``most_photos`` to send during a pause, None for no limit.
     ``sends_once``: the target's rule is ``resend = "never"``, and it cannot be asked.
     """
 
@@ -91,16 +93,16 @@ class Breaker:
     """When a sick target is looked at again."""
     gave_up: bool = False
     spent_photos: int = 0
-    """Photos that pauses have spent since one was accepted, across runs."""
+    """Photos left in doubt by pauses since one was accepted, across runs."""
     accepted_at: float = float("-inf")
     _wait: float = 1.0
     _photos: int = 0
     _charged: list[tuple[int, Spent]] = field(default_factory=list)
     """Tries that were charged since a photo was last accepted."""
-    _row: set[int] = field(default_factory=set)
+    _witnesses: set[int] = field(default_factory=set)
     """Witnesses in a row that were neither taken nor refused."""
     _probe: int | None = None
-    """The photo that was sent into a pause, or 0 while the question before it is under way."""
+    """The task of the photo sent during a pause; 0 while the question before it is under way."""
 
     @property
     def is_sick(self) -> bool:
@@ -111,19 +113,19 @@ class Breaker:
         return (self.since or 0.0) + self.patience
 
     def accepted(self, now: float) -> None:
-        """A photo was taken: the target is well, and what was charged is the photos' own."""
+        """Note that a photo was taken: the target is well, and the charged tries were the photos' own fault."""
         self.proven = True
         self.accepted_at = now
         self.spent_photos = 0
         self.refused()
 
     def refused(self) -> None:
-        """A photo was refused for what it is: the target is well."""
+        """Note that a photo was refused for what it is: the target is well."""
         self.since = None
         self._photos = 0
         self._wait = 1.0
         self._charged.clear()
-        self._row.clear()
+        self._witnesses.clear()
         self._probe = None
 
     def ended(self, end: Ended, now: float, chance: float) -> Ruling:
@@ -137,7 +139,7 @@ class Breaker:
         if is_too_many and not self.is_sick and (others_went or not is_only):
             return Ruling(given_back=True)
         if end.counts.tries == 0 and not others_went:
-            self._row.add(end.task_id)
+            self._witnesses.add(end.task_id)
         if not self.is_sick and not self._shows_sickness(end, may_return, others_went):
             return self._charge(end)
         refunds = self._refunds(end.task_id)
@@ -147,7 +149,7 @@ class Breaker:
             self._fall_sick(end.words, end.retry_after, now, chance)
         if may_return:
             return Ruling(given_back=True, refunds=refunds)
-        return Ruling(given_back=False, refunds=refunds)  # it is its own, whatever the target is
+        return Ruling(given_back=False, refunds=refunds)  # no more is given back, even if the target is sick
 
     def _shows_sickness(self, end: Ended, may_return: bool, others_went: bool) -> bool:
         if not end.is_well:
@@ -155,28 +157,28 @@ class Breaker:
         if end.spent is Spent.TOO_MANY and may_return:
             return True  # to the only upload in flight
         is_witness = end.counts.tries == 0 and not others_went
-        return is_witness and (end.is_portal or len(self._row) >= 2)
+        return is_witness and (end.is_portal or len(self._witnesses) >= 2)
 
     def _charge(self, end: Ended) -> Ruling:
         self._charged.append((end.task_id, end.spent))
-        # One whose last try told nothing in an earlier run was sent once more: that is its own.
+        # ``tries`` beyond ``retries``: held by an earlier run and sent once more, so it is not held again.
         return Ruling(given_back=False, is_held=end.counts.tries == self.retries)
 
     def _refunds(self, but: int) -> tuple[tuple[int, Spent], ...]:
         refunds = tuple(one for one in self._charged if one[0] != but)
         self._charged.clear()
-        self._row.clear()
+        self._witnesses.clear()
         return refunds
 
     def unwell(
         self, words: str, retry_after: float | None, now: float, chance: float, task_id: int | None = None
     ) -> None:
-        """A question without a photo got no answer that will do, or no connection was to be had for ``task_id``."""
+        """Note that a question got no good answer, or that ``task_id`` could not get a connection."""
         if not self.is_sick:
             self._fall_sick(words, retry_after, now, chance)
             return
         if task_id is not None and task_id != self._probe:
-            return  # it was on its way when the pause began
+            return  # this photo was on its way when the pause began
         self.words = words
         self._probe = None
         if self.most_photos is not None or now >= self.gives_up_at():
@@ -185,7 +187,7 @@ class Breaker:
         self._put_off(retry_after, now, chance, doubles=True)
 
     def fell_sick_before(self, words: str, now: float) -> None:
-        """An earlier run has left a pause: this one begins with a question."""
+        """Go on with an earlier run's pause, which begins with a question."""
         self.since, self.words, self.next_at = now, words, now
 
     def _fall_sick(self, words: str, retry_after: float | None, now: float, chance: float) -> None:
@@ -194,7 +196,7 @@ class Breaker:
         self._put_off(retry_after, now, chance)
 
     def _lengthen(self, end: Ended, now: float, chance: float) -> None:
-        """Another photo was sent into the pause, or was in flight when it began."""
+        """Go on with a pause after a photo failed that was sent during it, or was in flight when it began."""
         self.words = end.words
         if end.task_id != self._probe:
             return
@@ -210,7 +212,7 @@ class Breaker:
             self._put_off(end.retry_after, now, chance, doubles=True)
 
     def _put_off(self, retry_after: float | None, now: float, chance: float, *, doubles: bool = False) -> None:
-        """Look again after a wait; give up if the server asks for more time than there is patience."""
+        """Plan the next look; give up if the server asks for more time than patience allows."""
         assert self.since is not None
         longest = QUICK_WAIT if now - self.since < SLOW_AFTER else SLOW_WAIT
         if doubles:
@@ -218,7 +220,7 @@ class Breaker:
         if now + (retry_after or 0.0) > self.gives_up_at() and retry_after:
             self.gave_up = True
             return
-        # Half the wait at least: a look that comes at once tells nothing.
+        # At least half the wait: an immediate look would prove nothing.
         wait = max(self._wait * (0.5 + chance / 2), retry_after or 0.0)
         self.next_at = min(now + wait, max(self.gives_up_at(), now + 1.0))
 
@@ -227,20 +229,19 @@ class Breaker:
         return self.is_sick and self._probe is None and not self.gave_up and now >= self.next_at
 
     def probing(self, task_id: int = 0) -> None:
-        """A look begins with a question (0), and goes on with a photo. ``ended``, ``unwell`` or ``not_probed``
-        ends it."""
+        """Begin a look with a question (0), or go on with a photo. ``ended``, ``unwell`` or ``not_probed`` end it."""
         self._probe = task_id
 
     def may_spend(self) -> bool:
-        """May a photo be sent into this pause? Not the fourth that would never be sent again."""
+        """May a photo be sent during this pause? No fourth one, if it could never be sent again."""
         return not (self.sends_once and self.spent_photos >= NEVER_PHOTOS)
 
     def not_probed(self, now: float) -> None:
-        """The question was answered, and there was no photo to send, or its attempt ended by itself."""
+        """End a look that proved nothing: there was no photo to send, or its attempt ended for another reason."""
         self._probe = None
         self.next_at = now + _SHORT_WAIT
 
     def left(self, task_id: int, now: float) -> None:
-        """An attempt is over. If it was the look at a sick target, and said nothing of it, another photo may go."""
+        """Note that an attempt is over. If it was the look at a sick target, another photo may be sent."""
         if self._probe == task_id:
             self.not_probed(now)

@@ -1,4 +1,4 @@
-"""Why a target is not tried again in a run, in words, and what to look at or to type."""
+"""Messages for targets that are given up in a run: why, and what to check or to type."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from albumup.targets.base import Target
 from albumup.uploader.upstream import Closing, Upstream
 
 _OF_A_FORM = ("url", "file_field", "fields")
-"""Keys that a wrong form is wrong in."""
+"""The keys that describe a form."""
 
 
 def refused_alike(upstream: Upstream) -> Closing:
-    """A target that never accepted a photo has refused several alike."""
+    """The closing of a target that refused several photos alike and never accepted one."""
     target, alike = upstream.target, upstream.same_refusals()
     finding, task = alike[0].finding, alike[0].task
     words = f"{_called(target)}: {len(alike)} photos were refused alike, and none was ever accepted: {finding.reason}"
@@ -32,7 +32,7 @@ def refused_alike(upstream: Upstream) -> Closing:
 
 
 def wrong_address(upstream: Upstream, finding: Finding, photo: Task) -> Closing:
-    """The first photo was answered by what a wrong address, or a portal, answers."""
+    """The closing of a target that answered the first photo like a wrong address or a portal."""
     target = upstream.target
     has_answered = finding.status is not None
     said = "answered the first photo with" if has_answered else "cannot be used"
@@ -47,7 +47,7 @@ def wrong_address(upstream: Upstream, finding: Finding, photo: Task) -> Closing:
         file = "REQUESTS_CA_BUNDLE=FILE before the command" if by_options else f"{target.key('ca_file')} = FILE"
         trust = f"If an authority of your own issued it: {file} (PEM). "
     if target.where == OPTIONS:
-        # The target's name is its host's: another host is another target, and these photos wait for this one.
+        # Such a target is named after its host: another host is another target, and these photos wait for this one.
         again = "push again with the right --url"
         if not has_answered:
             again = f"albumup cancel {quoted(photo.album)} --target {target.name}, then {again}"
@@ -62,7 +62,7 @@ def wrong_address(upstream: Upstream, finding: Finding, photo: Task) -> Closing:
 
 
 def wrong_address_asked(upstream: Upstream, reason: str, *, has_answered: bool) -> Closing:
-    """So was a question."""
+    """The closing of a target that answered a question like a wrong address or a portal."""
     target = upstream.target
     said = "answered" if has_answered else "cannot be used"
     words = f"{_called(target)} {said}: {reason}"
@@ -70,7 +70,7 @@ def wrong_address_asked(upstream: Upstream, reason: str, *, has_answered: bool) 
 
 
 def _success_keys(target: Target, status: int) -> Sequence[str]:
-    """The keys that would make such an answer a success; of the options only one does."""
+    """The keys that could make such an answer a success; of the options, only one can."""
     keys = target.success_keys(status)
     return [key for key in keys if target.where != OPTIONS or key == "success_text"]
 
@@ -80,5 +80,5 @@ def _attempt(target: Target, photo: Task) -> str:
 
 
 def _called(target: Target) -> str:
-    """Its name and its URL; the URL alone, where that is what it is called by."""
+    """The target's name and URL; the URL alone if that is its title."""
     return target.title if target.title == target.settings.url else f"{target.name}: {target.settings.url}"

@@ -1,4 +1,4 @@
-"""How an attempt ended, and what becomes of its photo: recorded, then told."""
+"""Ends attempts: records the outcome and the photo's new state, then tells of it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Ending:
         self._run = run
 
     def once_more(self, one: InHand, words: str) -> None:
-        """What was read may not have been the journaled bytes: the same body again, for no try if its end stayed."""
+        """Send the same body again, as other bytes may have been read; this costs no try if the body's end stayed."""
         is_whole = one.attempt.is_whole
         outcome = Outcome.IN_DOUBT if is_whole else Outcome.BROKEN
         chance = self._run.world.chance()
@@ -38,11 +38,11 @@ class Ending:
         self._record(
             one,
             lambda journal: outcomes.missing(journal, task, words),
-            lambda: outcomes.told_missing(task, words),
+            lambda: outcomes.tell_missing(task, words),
         )
 
     def accept(self, one: InHand, finding: Finding, sent: Sent) -> None:
-        """Record that the server has it: nothing is left to decide."""
+        """Record that the server has the photo; nothing is left to decide."""
         run, upstream, task, attempt = self._run, one.upstream, one.task, one.attempt
         run.queue.end(upstream, task)  # the next one may go
         now = run.now()
@@ -70,13 +70,13 @@ class Ending:
         steps: list[Step] = []
         now = run.now()
         if accepted:
-            run.queue.end(upstream, task)  # the next one may go; after a fault, only when it is known whose that was
+            run.queue.end(upstream, task)  # the next one may go; after a failure, only once it is judged
 
         def record(journal: Journal) -> None:
-            # In the order of the outcomes, for what one tells of the target decides about the next.
+            # In the order of the outcomes: each may change the judgement of the next.
             if not accepted:
                 run.queue.end(upstream, task)
-            after = self._told(one, finding, now)
+            after = self._judge_target(one, finding, now)
             if not attempt.id:
                 raise LostTask(task.id)
             is_held = finding.outcome is Outcome.REJECTED and after is None
@@ -92,8 +92,8 @@ class Ending:
 
         self._record(one, record, lambda: self._recorded(one, finding, steps[0]), comes_again=not accepted)
 
-    def _told(self, one: InHand, finding: Finding, when: float) -> Aftermath | None:
-        """What an outcome tells of its target; ``when`` it was judged."""
+    def _judge_target(self, one: InHand, finding: Finding, when: float) -> Aftermath | None:
+        """Judge the target by an outcome; ``when``: the time of the outcome."""
         judge, upstream, task = self._run.judge, one.upstream, one.task
         match finding.outcome:
             case Outcome.UPLOADED | Outcome.DUPLICATE:
@@ -101,7 +101,7 @@ class Ending:
             case Outcome.REJECTED:
                 return judge.refused(upstream, task, finding)
             case Outcome.IN_DOUBT if finding.status is not None and 200 <= finding.status < 300:
-                judge.not_known(upstream, task, finding)
+                judge.unknown_answer(upstream, task, finding)
             case _:
                 pass
         return None
@@ -130,7 +130,7 @@ class Ending:
             run.outcomes.tell(Recorded(*about, step.state, step.reason or None, task.size, asks_in))
 
     def prepare_again(self, one: InHand, words: str, now: os.stat_result | None) -> None:
-        """The source has other bytes now: the task starts afresh."""
+        """Start the task afresh, as the source has other bytes now."""
         run, task, attempt = self._run, one.task, one.attempt
         run.queue.end(one.upstream, task)
 
@@ -145,7 +145,7 @@ class Ending:
         self._record(one, record, recorded)
 
     async def gone(self, one: InHand, words: str, *, seen: str = "") -> None:
-        """The source cannot be read: its card is away and it waits, or it is missing."""
+        """Record that the source cannot be read: the photo waits if its card is away, else it is missing."""
         run, task, attempt = self._run, one.task, one.attempt
         run.queue.end(one.upstream, task)
         away = await run.queue.root_away(task.root_id, seen or await run.origins.stranger(task))
@@ -157,7 +157,7 @@ class Ending:
 
         def recorded() -> None:
             if not away:
-                run.outcomes.told_missing(task, words)
+                run.outcomes.tell_missing(task, words)
 
         self._record(one, record, recorded)
 
@@ -169,7 +169,7 @@ class Ending:
         *,
         comes_again: bool = True,
     ) -> None:
-        """Hand a change over; the task is free for others once it is durable, or was lost to a cancel."""
+        """Have a change committed. The task is released once that is durable, or the task was cancelled."""
         queue = self._run.queue
         kept = True
 

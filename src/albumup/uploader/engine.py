@@ -1,4 +1,4 @@
-"""The life of a run: begin by settling what was cut off, look at what changed, end when nothing is left."""
+"""The life of a run: settle photos that were cut off, notice changes, end when nothing is left to do."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from albumup.journal import pauses, runs
 from albumup.journal.journal import Journal
 from albumup.journal.opening import checkpoint_here
 from albumup.targets.base import Target
-from albumup.uploader.albums import AlbumKeeper
+from albumup.uploader.albums import AlbumWorker
 from albumup.uploader.events import Listener, Pause, Progress, Upload
 from albumup.uploader.former import Rebuild
 from albumup.uploader.options import Draining, Options, RunEnd, Stop
@@ -27,11 +27,11 @@ from albumup.uploader.world import World
 
 _CUT_SECONDS = 1.0
 _LAST_SECONDS = 5.0
-"""How long the end of a run waits for what is under way, at most."""
+"""The longest wait for unfinished work at the end of a run."""
 
 
 class Engine:
-    """One run. Made within the running loop; only ``ask_for`` may be called by other threads."""
+    """One run. Made and used within the running loop."""
 
     def __init__(
         self,
@@ -43,16 +43,16 @@ class Engine:
         world: World,
         rebuild: Rebuild = lambda _, present: present,
     ) -> None:
-        """``rebuild``: makes targets as they were defined once; as it is, they are asked as they are now."""
+        """``rebuild``: makes targets by earlier definitions; the default asks the present ones instead."""
         self._loop = asyncio.get_running_loop()
         self._run = run = Run(journal, options, listener, world, rebuild)
         self._scope = Scope(run, album_ids, build)
         self._drain_until: float | None = None
         self._cut_at: float | None = None
-        """When that was over: what was still in flight was cut."""
+        """When the drain's time was over and uploads still in flight were cut."""
         self._abandons = False
         self._began = self._loop.time()
-        run.judge.on_pause = run.outcomes.told_of_pause
+        run.judge.on_pause = run.outcomes.tell_of_pause
         run.commits.on_fault(run.fail)
 
     # The life of a run.
@@ -71,7 +71,7 @@ class Engine:
                 exit_code = await self._look()
                 if exit_code is None:
                     await run.queue.to_end.wait()
-        except Exception as error:  # noqa: BLE001 - whatever it was, the run ends with words
+        except Exception as error:  # noqa: BLE001 - any error ends the run with a message
             run.fail(error)
         if ticking is not None:
             ticking.cancel()
@@ -91,20 +91,20 @@ class Engine:
         return self._scope.ended(exit_code, self._loop.time() - self._began)
 
     def _parts(self) -> list[Callable[[], Awaitable[None]]]:
-        """What goes on side by side."""
+        """The coroutines that run side by side."""
         run = self._run
         uploads = [Uploader(run, slot).work for slot in run.queue.slots]
-        return [Preparer(run).work, Reconciler(run).work, AlbumKeeper(run).work, *uploads]
+        return [Preparer(run).work, Reconciler(run).work, AlbumWorker(run).work, *uploads]
 
     async def _guarded(self, part: Callable[[], Awaitable[None]]) -> None:
-        """One of several that go on side by side: whatever ends it, the run must hear of it."""
+        """Run one of the parts; any error of it ends the run."""
         try:
             await part()
-        except Exception as error:  # noqa: BLE001 - as it says
+        except Exception as error:  # noqa: BLE001 - any error ends the run
             self._run.fail(error)
 
     async def _join(self, parts: list[asyncio.Task[None]]) -> None:
-        """Wait for all that is under way. A question that is, when we are stopped, is asked again by the next run."""
+        """Wait for the parts to finish. When stopped, a question under way is cancelled: the next run asks again."""
         if not parts:
             return
         if self._run.stop is not None:
@@ -127,7 +127,7 @@ class Engine:
         sweep(journal, run.options.spool_folder)
 
     async def _tick(self) -> None:
-        """What changes without us: joiners, times that have come, patience."""
+        """Notice changes from outside: joiners, times that have come, the end of patience."""
         run, queue = self._run, self._run.queue
         while True:
             await asyncio.sleep(TICK)
@@ -137,7 +137,7 @@ class Engine:
             if self._drain_until is not None and now >= self._drain_until:
                 self._cut_at = self._cut_at or now
                 queue.cut_all()
-                # A look-up or a connect cannot be cut: its attempt is left behind, cut off, for the next run.
+                # A look-up or a connect cannot be cut: its attempt stays cut off, for the next run to settle.
                 self._abandons = now >= self._cut_at + _CUT_SECONDS
             if run.commits.fault is None:
                 await self._scope.build_new()
@@ -147,7 +147,7 @@ class Engine:
             queue.changed.wake()
 
     async def _look(self) -> int | None:
-        """Is the run over? Then its exit code."""
+        """The exit code if the run is over, else None."""
         run = self._run
         if run.fault is not None:
             return None if run.commits.fault is None and self._is_busy() else await self._end_at_fault()
@@ -159,9 +159,9 @@ class Engine:
         return await run.commits.do(self._end)
 
     def _end(self, journal: Journal) -> int | None:
-        """End the run if nothing is left in its scope: one transaction, so that no joiner is missed.
+        """End the run if nothing is left in its scope, in one transaction, so that no joiner is missed.
 
-        The journal keeps the code of the whole run, for joiners; what comes back is that of the albums asked for.
+        The journal gets the exit code of the whole run, for joiners; returned is that of the albums asked for.
         """
         run, queue = self._run, self._run.queue
         whole_scope = runs.scope(journal, run.outcomes.run_id)
@@ -180,13 +180,13 @@ class Engine:
                 run.outcomes.own(journal, upstream, one)
             queue.to_end.ring()
             queue.to_prepare.ring()
-            return None  # a still that waited for its clip may be among those that go now
+            return None  # this may free a still that waited for its clip
         queue.no_more()
         self._scope.unhold_all(journal)
         if run.stop is None:
             for upstream in queue.upstreams.values():
                 if upstream.breaker.is_sick and upstream.closing is None:
-                    pauses.well(journal, upstream.target.name)  # nothing is left to be sent there
+                    pauses.well(journal, upstream.target.name)  # no photo is left to send there
         unfinished = [album_id for album_id in unfinished if runs.is_unfinished(journal, album_id)]
         if run.stop is not None and run.stop.hold:
             runs.hold(journal, unfinished, True)
@@ -211,7 +211,7 @@ class Engine:
         return 3 if wanting else 0
 
     async def _end_at_fault(self) -> int:
-        """Say in the journal that the run is over, if the journal still takes it."""
+        """Journal the end of the run, if the journal still can be written."""
         run = self._run
         code = run.fault.exit_code if run.fault is not None else 1
         if run.commits.fault is None and run.outcomes.run_id:
@@ -222,7 +222,7 @@ class Engine:
     # Ending early.
 
     def drain(self, stop: Stop, grace: float) -> Draining:
-        """Start nothing new; let finish what will within ``grace`` seconds at its present rate, cut the rest."""
+        """Start nothing new; let uploads go on that will end within ``grace`` seconds at their rate, cut the others."""
         run, now = self._run, self._loop.time()
         finishing, cutting = [], []
         run.stop = run.stop or stop
@@ -240,7 +240,7 @@ class Engine:
         return Draining(tuple(finishing), tuple(cutting))
 
     def cut(self) -> None:
-        """Cut all that is in flight."""
+        """Cut all uploads in flight."""
         self._drain_until = self._loop.time()
         self._run.queue.cut_all()
 
@@ -248,9 +248,9 @@ class Engine:
 
     @property
     def album_names(self) -> list[str]:
-        """Of the albums that the run has work with; of all where it has none."""
+        """The names of the albums with work in this run; of all its albums if there is none."""
         albums = self._run.queue.albums.values()
-        return [album.name for album in albums if album.id in self._scope.worked_at] or [album.name for album in albums]
+        return [album.name for album in albums if album.id in self._scope.worked_on] or [album.name for album in albums]
 
     def progress(self) -> Progress:
         """A snapshot of the run."""

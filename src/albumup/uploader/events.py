@@ -1,6 +1,6 @@
-"""What a run tells while it goes: events, each after its commit, and a snapshot for the bars.
+"""Events of a run, each told after its commit, and the snapshot for progress bars.
 
-An event's fields are the keys that ``--json`` shows of it; those that are UNSET are left out.
+An event's fields are its keys in ``--json``; UNSET ones are left out.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from albumup.transfer import Meter
 
 
 class Event(Struct, frozen=True):
-    """Something that happened. ``time``: Unix seconds; ``album``, ``target``: by name, None where it is of none."""
+    """Something that happened. ``time``: Unix seconds; ``album``, ``target``: names, None where there is none."""
 
     kind: ClassVar[str]
     time: float
@@ -26,20 +26,20 @@ class Event(Struct, frozen=True):
 
 
 class Spooled(Event, frozen=True):
-    """Every photo that was to be copied is on this disk, and the journal says so."""
+    """All photos to be copied are on this disk and journaled."""
 
     kind = "spooled"
     photos: int
 
 
 class FramedAnew(Event, frozen=True):
-    """What was ready for a target is framed by its present definition."""
+    """Ready bodies for a target are framed anew by its present definition."""
 
     kind = "framed_anew"
 
 
 class Paused(Event, frozen=True):
-    """A target is paused. Seconds: for how long it has been, ``lasted``, and for how long at most it will be."""
+    """A target is paused. ``lasted``: seconds until now; ``seconds``: until it is given up."""
 
     kind = "paused"
     reason: str
@@ -48,7 +48,7 @@ class Paused(Event, frozen=True):
 
 
 class AlbumNote(Event, frozen=True):
-    """What was found, or done, about an album on its server, in words."""
+    """Something was found or done about an album on its server; ``words`` say what."""
 
     kind = "album"
     words: str
@@ -75,9 +75,9 @@ class Queued(PhotoEvent, frozen=True):
 
 
 class Recorded(PhotoEvent, frozen=True):
-    """A photo's upload came to an end, for now at least: its state is recorded. ``size`` in bytes.
+    """A photo's upload ended, at least for now, and its state is recorded. ``size`` in bytes.
 
-    ``asks_in``: seconds until the server is asked about it.
+    ``asks_in``: seconds until the server is asked about the photo.
     """
 
     state: State
@@ -87,9 +87,9 @@ class Recorded(PhotoEvent, frozen=True):
 
 
 class Tried(PhotoEvent, frozen=True):
-    """An attempt ended without success, and another one follows: at ``next_at`` (Unix seconds), of ``of`` tries.
+    """An attempt failed, and another one follows at ``next_at`` (Unix seconds). ``of``: the tries that there are.
 
-    ``costs``: it was a try. ``held``: it was the last, and what comes next tells whose fault it was.
+    ``costs``: the attempt cost a try. ``held``: it was the last try, and the next outcomes show whose fault it was.
     """
 
     kind = "attempt"
@@ -103,7 +103,7 @@ class Tried(PhotoEvent, frozen=True):
 
 
 class Answered(PhotoEvent, frozen=True):
-    """The server was asked about a photo, whose state is recorded; pending: it is sent again."""
+    """The server was asked about a photo, and its state is recorded. ``pending``: it is sent again."""
 
     state: State
     outcome: str = "asked"
@@ -112,21 +112,21 @@ class Answered(PhotoEvent, frozen=True):
 
 
 class Missing(PhotoEvent, frozen=True):
-    """A photo's source is gone, or cannot be read."""
+    """A photo's source is gone or unreadable."""
 
     kind = "missing"
     error: str | None
 
 
 class Changed(PhotoEvent, frozen=True):
-    """A photo has other bytes now, and is read again."""
+    """A photo has new bytes and is read again."""
 
     kind = "changed"
     error: str
 
 
 def name_of(event: Event) -> str:
-    """What ``--json`` calls it: its kind, or the photo's new state."""
+    """An event's name in ``--json``: its kind, or the photo's new state."""
     if isinstance(event, Recorded):
         return event.state.value
     if isinstance(event, Answered):
@@ -135,12 +135,12 @@ def name_of(event: Event) -> str:
 
 
 Listener = Callable[[Event], None]
-"""Called after the commit that made an event true, in the loop's thread; it must neither wait nor raise."""
+"""Called in the loop's thread after the event's commit; it must neither wait nor raise."""
 
 
 @dataclass(slots=True)
 class Slot:
-    """The place of one upload: the photo that is being sent, if any."""
+    """A place for one upload, with the photo that is being sent there, if any."""
 
     name: bytes = b""
     size: int = 0
@@ -156,7 +156,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """One upload in flight. Bytes; ``moved`` have left this machine."""
+    """One upload in flight. ``size`` in bytes, of which ``moved`` have left this machine."""
 
     name: bytes
     size: int
@@ -165,7 +165,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A target that is paused: for how long it has been, and for how long at most it will be asked, in seconds."""
+    """A paused target: the seconds that the pause ``lasted``, and those until the target is given up."""
 
     target: str
     words: str
@@ -175,14 +175,14 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A snapshot. Counts and bytes are this run's: what was there before it is not in them."""
+    """A snapshot of a run. Photos and bytes uploaded before this run are not counted."""
 
     photos_done: int
     photos_total: int
     bytes_done: int
     bytes_total: int
     is_complete: bool
-    """False while photos are still being read: then the totals are a lower bound."""
+    """False while photos are still being read: the totals are then a lower bound."""
     spooled_bytes: int
     spool_total: int
     uploads: tuple[Upload | None, ...]
@@ -191,7 +191,7 @@ class Progress:
 
 @dataclass(slots=True)
 class Counts:
-    """What a run has done so far."""
+    """Counts of a run so far."""
 
     done: int = 0
     done_bytes: int = 0
@@ -201,9 +201,9 @@ class Counts:
     total_bytes: int = 0
     unprepared: int = 0
     spooled_bytes: int = 0
-    """All that was copied, also of copies that are not whole yet."""
+    """Bytes copied, unfinished copies included."""
     spool_journaled: int = 0
-    """Of copies that the journal knows; of all others ``spool_left``."""
+    """Bytes of journaled copies; those of all others are in ``spool_left``."""
     spool_left: int = 0
 
     @property

@@ -1,4 +1,4 @@
-"""Whom to ask about a body that was framed under another definition of its target than the present one."""
+"""Finds the target to ask about a body that was framed under an earlier definition of its target."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from albumup.uploader.breaker import Breaker
 from albumup.uploader.upstream import Closing, Upstream
 
 Rebuild = Callable[[str, Target], Target | None]
-"""The target of a definition that the journal has kept (JSON), given the present one; None: it cannot be asked."""
+"""Makes the target of a journaled definition (JSON), given the present target; None if it cannot be asked."""
 
 
 class Formers:
-    """Targets as they were defined when bodies now in doubt were sent. Nothing is sent to them: they are asked."""
+    """Targets by the definitions under which bodies now in doubt were sent. They are asked, and sent nothing."""
 
     def __init__(self, rebuild: Rebuild) -> None:
         self._rebuild = rebuild
         self._upstreams: dict[int, Upstream] = {}
 
     def upstream_for(self, journal: Journal, upstream: Upstream, definition: int | None) -> Upstream:
-        """The upstream by which to ask about a body of that definition (None: of an older version).
+        """The upstream to ask about a body of that definition (None: by an older version of albumup).
 
-        Inside a transaction. One that is closed cannot be asked any more, and its words say why.
+        Inside a transaction. A closed one cannot be asked any more, and its closing says why.
         """
         if definition is None or definition == upstream.definition:
             return upstream

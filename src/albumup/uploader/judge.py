@@ -1,6 +1,6 @@
-"""What comes of photos and of questions judges their target: it is well, sick, given up, or wrongly configured.
+"""Judges targets by the outcomes of photos and questions: well, sick, given up, or wrongly configured.
 
-It is called in the order of the outcomes, inside the transaction that records them.
+Methods are called in the order of the outcomes, inside the transaction that records them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from albumup.uploader.world import World
 
 @dataclass(frozen=True, slots=True)
 class Aftermath:
-    """What a photo that was accepted or refused tells: that a pause is over, and whose fault earlier outcomes were."""
+    """What follows from an accepted or refused photo: a pause may end; ``own`` held outcomes are the photos' fault."""
 
     ends_pause: bool
     own: tuple[Held, ...]
@@ -34,7 +34,7 @@ _NO_AFTERMATH = Aftermath(ends_pause=False, own=())
 
 
 class Judge:
-    """Judges the targets of one run. ``on_pause`` is told (upstream, words, seconds) when a target's pause lasts.
+    """Judges the targets of one run. ``on_pause`` is called with (upstream, words, seconds) when a pause lasts.
 
     ``now``: monotonic seconds.
     """
@@ -47,35 +47,35 @@ class Judge:
         self._now = now
 
     def accepted(self, upstream: Upstream, when: float) -> Aftermath:
-        """A photo was taken, or was there: the target is right, and well."""
+        """Note that a photo was taken, or was there: the target is right, and well."""
         was_sick = upstream.breaker.is_sick
         upstream.breaker.accepted(when)
-        return self._told_apart(upstream, was_sick)
+        return self._release_held(upstream, was_sick)
 
     def refused(self, upstream: Upstream, task: Task, finding: Finding) -> Aftermath | None:
-        """A photo was refused for what it is; None while that may be the address's fault, and it is held."""
+        """Note that a photo was refused for what it is. None if it is held, as the address may be at fault."""
         if not upstream.proven and not upstream.target.is_local:
             upstream.refusals[task.id] = Held(task, finding)
             self._look_for_alike(upstream)
             return None
         was_sick = upstream.breaker.is_sick
         upstream.breaker.refused()
-        return self._told_apart(upstream, was_sick)
+        return self._release_held(upstream, was_sick)
 
-    def not_known(self, upstream: Upstream, task: Task, finding: Finding) -> None:
-        """A whole photo was answered by a 2xx that the target's rules do not take."""
+    def unknown_answer(self, upstream: Upstream, task: Task, finding: Finding) -> None:
+        """Note that a whole photo got a 2xx that the target's rules do not accept."""
         if not upstream.proven:
             upstream.unknown.setdefault(task.id, Held(task, finding))
             self._look_for_alike(upstream)
 
     def _look_for_alike(self, upstream: Upstream) -> None:
-        """After three refused alike a photo of another type comes next, if there is one; never the whole folder."""
+        """After three photos were refused alike, send one of another type next, not the whole folder."""
         if upstream.same_refusals():
             upstream.put_back()
         self._queue.changed.wake()
 
-    def _told_apart(self, upstream: Upstream, was_sick: bool) -> Aftermath:
-        """What was held was the photos' own."""
+    def _release_held(self, upstream: Upstream, was_sick: bool) -> Aftermath:
+        """Release held outcomes: they were the photos' own fault."""
         upstream.is_told, upstream.sick_from = False, None
         own: tuple[Held, ...] = ()
         if upstream.held or upstream.refusals:
@@ -92,8 +92,8 @@ class Judge:
             self._queue.changed.wake()
         return Aftermath(was_sick, own) if was_sick or own else _NO_AFTERMATH
 
-    def neither(self, upstream: Upstream, task: Task, end: Ended, finding: Finding) -> Ruling:
-        """A photo was neither taken nor refused: whose fault that was."""
+    def inconclusive(self, upstream: Upstream, task: Task, end: Ended, finding: Finding) -> Ruling:
+        """Decide whose fault it was that a photo was neither taken nor refused."""
         now = self._now()
         alone = not (upstream.in_flight - {task.id})
         ruling = upstream.breaker.ended(replace(end, is_alone=alone), now, self._world.chance())
@@ -103,7 +103,7 @@ class Judge:
         return ruling
 
     def unheld(self, upstream: Upstream, task_id: int) -> Held | None:
-        """It is told whose fault the last outcome of a task was; None if it was not held."""
+        """Take a task out of the held ones, as its last outcome is decided; None if it was not held."""
         held = upstream.held.pop(task_id, None)
         if held is not None:
             upstream.taken.discard(task_id)
@@ -111,7 +111,7 @@ class Judge:
         return held
 
     def last_held(self) -> list[tuple[Upstream, Held]]:
-        """What is held when nothing else is left to tell whose fault it was: it was the photos' own."""
+        """The outcomes still held when nothing else can decide them: they were the photos' own fault."""
         found = []
         for upstream in self._queue.upstreams.values():
             if upstream.closing is None:
@@ -121,13 +121,13 @@ class Judge:
         return found
 
     def let_go(self, upstream: Upstream, task: Task) -> None:
-        """Nothing more is done with a task that was held."""
+        """Release a task that was held, as it is finished."""
         upstream.taken.discard(task.id)
 
     def unwell(
         self, upstream: Upstream, words: str, retry_after: float | None = None, *, task_id: int | None = None
     ) -> None:
-        """It does not answer a question, or cannot be connected for a photo (``task_id``)."""
+        """Note that a target did not answer a question, or could not be connected for a photo (``task_id``)."""
         now = self._now()
         upstream.breaker.unwell(words, retry_after, now, self._world.chance(), task_id)
         self._after_look(upstream, now)
@@ -137,11 +137,11 @@ class Judge:
             self._commits.note(lambda journal: pauses.sick(journal, name, words, spent))
 
     def _after_look(self, upstream: Upstream, now: float) -> None:
-        """Say that a pause lasts, give it up, or let the slots see that it began."""
+        """After a failure: begin a pause, tell that it lasts, or give the target up."""
         breaker = upstream.breaker
         if breaker.is_sick and upstream.sick_from is None:
             upstream.sick_from = self._world.clock()
-            upstream.put_back()  # tries of theirs may have been given back
+            upstream.put_back()  # their tries may have been given back
         if breaker.gave_up:
             self._queue.close(upstream, Closing(75, breaker.words))
         elif breaker.is_sick and not upstream.is_told and upstream.closing is None and self._queue.is_present(upstream):
@@ -150,12 +150,12 @@ class Judge:
         self._queue.changed.wake()
 
     def spends_no_more(self, upstream: Upstream) -> None:
-        """The pause has taken as many photos as it may, of a target that is sent no photo twice."""
+        """Close a target that is sent no photo twice: the pause has put as many photos in doubt as it may."""
         words = f"{upstream.breaker.words}; {NEVER_PHOTOS} photos are in doubt because of it (resend = never)"
         self._queue.close(upstream, Closing(75, words, "The others wait for: albumup resume"))
 
     def judge(self, upstream: Upstream, task: Task, finding: Finding) -> None:
-        """What an outcome says of the target itself, whatever it says of the photo."""
+        """Close the target if an outcome speaks against the target itself."""
         match finding.outcome:
             case Outcome.REFUSED if upstream.target.is_local:
                 words = f"{upstream.target.address}: {finding.reason}"
@@ -170,17 +170,17 @@ class Judge:
         self._queue.changed.wake()
 
     def close_upstream(self, upstream: Upstream, error: AlbumupError) -> None:
-        """The target's configuration cannot serve a photo."""
+        """Close a target whose configuration does not work."""
         self._queue.close(upstream, Closing(error.exit_code, str(error), error.hint))
 
     def close_albums(self, upstream: Upstream, error: AlbumupError) -> None:
-        """Its albums cannot be looked at; photos go there all the same."""
+        """Give up the albums of a target, which may not be looked at; photos are still sent."""
         upstream.albums_closing = Closing(error.exit_code, str(error), error.hint)
         upstream.is_ready = True
         self._queue.changed.wake()
 
     def answered(self, upstream: Upstream) -> None:
-        """The target answered a question about photos or albums. A pause goes on while there are photos to send."""
+        """Note that a target answered a question. This ends a pause only if there are no photos to send."""
         is_over = (
             upstream.breaker.is_sick and not upstream.has_ready and not upstream.in_flight and not upstream.reserved
         )
@@ -191,7 +191,7 @@ class Judge:
             self._commits.note(lambda journal: pauses.well(journal, upstream.target.name))
 
     def unanswered(self, upstream: Upstream, unasked: Unasked) -> None:
-        """A question to the target, or work on an album there, got no answer to rely on."""
+        """Note that a question, or work on an album, got no reliable answer."""
         if unasked.is_wrong_address and not upstream.proven:
             self._queue.close(
                 upstream, closings.wrong_address_asked(upstream, str(unasked), has_answered=unasked.has_answered)

@@ -1,4 +1,4 @@
-"""``--limit-rate``: one bucket of bytes for all uploads together, by a timetable in local time."""
+"""``--limit-rate``: one rate for all uploads together, by a timetable in local time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class RateLimit:
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         local_time: Callable[[], datetime] = datetime.now,
     ) -> None:
-        """``clock``: seconds, by default the running loop's; ``local_time``: what the timetable goes by."""
+        """``clock``: seconds, by default the running loop's; ``local_time``: for the timetable."""
         self._timetable = timetable
         self._clock = clock or _loop_time
         self._sleep = sleep
@@ -31,12 +31,12 @@ class RateLimit:
         self._free_at = float("-inf")
 
     def block(self) -> int:
-        """Small enough that the rate is smooth and a cut is prompt; 0 while there is no limit."""
+        """Bytes to send at a time, few enough for a smooth rate and a prompt cut; 0 while there is no limit."""
         rate = self._timetable.at(self._local_time())
         return 0 if rate is None else max(_LEAST_BLOCK, min(_MOST_BLOCK, rate // _BLOCKS_A_SECOND))
 
     async def take(self, size: int) -> None:
-        """Sleep until ``size`` bytes may go. Whoever comes first goes first; idle time is not saved up."""
+        """Sleep until ``size`` bytes may be sent. First come, first served; idle time is not saved up."""
         rate = self._timetable.at(self._local_time())
         if rate is None:
             return

@@ -1,22 +1,22 @@
-"""Was it the line? Broken uploads of one target that await a verdict on it. Times are monotonic seconds."""
+"""Decides whether broken uploads of one target broke because of the line. Times are monotonic seconds."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 LINE_SECONDS = 10.0
-"""All uploads that break within this time of each other broke because the line went."""
+"""The longest time between the first break and the last one that counts as the same failure of the line."""
 
 Verdicts = list[tuple[int, bool]]
-"""Uploads that are decided: the task's id, and whether it was the line, so that the try is refunded."""
+"""Decided uploads: the task's id, and whether it was the line, so that the try is refunded."""
 
 
 class LineWatch:
-    """It was the line if all that were in flight at the first break, two or more, broke within LINE_SECONDS."""
+    """It was the line if all uploads in flight at the first break, two or more, broke within LINE_SECONDS."""
 
     def __init__(self) -> None:
         self._watched: set[int] = set()
-        """In flight at the first break."""
+        """The tasks in flight at the first break."""
         self._broken: set[int] = set()
         self._first_break = 0.0
 
@@ -26,7 +26,7 @@ class LineWatch:
         return bool(self._broken)
 
     def broke(self, task_id: int, in_flight: Iterable[int], now: float) -> Verdicts:
-        """An upload broke in the middle, one of those ``in_flight``."""
+        """Note that an upload broke, one of those ``in_flight``."""
         decided = self.tick(now)
         if not self._watched:
             self._watched = set(in_flight)
@@ -38,16 +38,16 @@ class LineWatch:
         return decided
 
     def ended(self, task_id: int) -> Verdicts:
-        """An upload ended otherwise."""
+        """Note that an upload ended without breaking."""
         return self._decide(is_line=False) if task_id in self._watched else []
 
     def tick(self, now: float) -> Verdicts:
-        """What has waited long enough for the others to break as well."""
+        """Decide broken uploads that have waited long enough for the others to break."""
         is_late = self._broken and now - self._first_break > LINE_SECONDS
         return self._decide(is_line=False) if is_late else []
 
     def flush(self) -> Verdicts:
-        """The run ends: nobody waits for more."""
+        """Decide all broken uploads, as the run ends."""
         return self._decide(is_line=False)
 
     def _decide(self, *, is_line: bool) -> Verdicts:

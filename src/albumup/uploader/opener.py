@@ -1,4 +1,4 @@
-"""Opening what is to be sent: ahead of its sending, and by helpers, for a disk may hang."""
+"""Opens photos ahead of their sending, by helper threads, as a disk may hang."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from albumup.targets.base import Photo
 from albumup.transfer.payload import read_exactly
 
 _AHEAD = 12
-"""Photos that are opened before their turn."""
+"""The most photos that are opened before their turn."""
 _MOST_KEPT = 4 << 20
-"""Bytes of photos that are kept from their reading until they are sent."""
+"""The most bytes of photos that are kept in memory between reading and sending."""
 
 
 class Opened(Struct, frozen=True):
-    """A photo, open. ``device``: of the file system that its folder lies on (``cards.device_at``).
+    """An open photo. ``device``: its folder's (``cards.device_at``).
 
-    ``photo``: what its form may be filled with, where its reading has told.
+    ``photo``: the values for the form, if they are known from the reading.
     """
 
     source: Source
@@ -36,7 +36,7 @@ class Opened(Struct, frozen=True):
 
 
 class _Keeping(Struct, frozen=True):
-    """What was read of a photo, for the body that was framed then."""
+    """A photo kept in memory since its reading, and the boundary of the body that was framed then."""
 
     kept: Kept
     device: int
@@ -45,7 +45,7 @@ class _Keeping(Struct, frozen=True):
 
 
 class OpenPayload:
-    """A source as the wire wants it; a file of a disk that may hang is touched by helpers alone."""
+    """A source as a ``Payload``. Only helpers touch files on disks that may hang."""
 
     def __init__(self, source: Source, helpers: Helpers) -> None:
         self.source = source
@@ -56,12 +56,12 @@ class OpenPayload:
         self._probes = source.is_quick and not source.is_in_memory and hasattr(os, "RWF_NOWAIT")
 
     async def check(self, *, is_sent: bool = False) -> None:
-        """Before the tail, and when the answer is in: raises SourceChanged unless the bytes are the journaled ones."""
+        """Check the source before the tail, and again when the answer is in. Raises as ``Source.check`` does."""
         if not (self.source.is_quick and self.source.is_untouched()):
             await self._helpers.run(Work.OPEN, partial(self.source.check, is_sent=is_sent))
 
     async def is_at_hand(self, start: int, size: int) -> bool:
-        """Does the system have these bytes in memory, so that nobody waits for a disk?"""
+        """Are these bytes in the page cache, so that sendfile does not wait for a disk?"""
         if not self._probes:
             return self.source.is_in_memory
         try:
@@ -75,12 +75,12 @@ class OpenPayload:
         return True
 
     async def read(self, start: int, size: int) -> bytes:
-        """So many bytes from ``start``. Raises Unreadable."""
+        """Exactly ``size`` bytes from ``start``. Raises Unreadable."""
         return await self._helpers.run(Work.OPEN, read_exactly, self.descriptor, start, size)
 
 
 class Opener:
-    """Opens photos by helpers, some of them before their turn."""
+    """Opens photos by helpers, some before their turn, and keeps small ones from their reading."""
 
     def __init__(self, helpers: Helpers) -> None:
         self._helpers = helpers
@@ -89,7 +89,7 @@ class Opener:
         self._kept_bytes = 0
 
     def keep(self, task: Task, kept: Kept, device: int, photo: Photo) -> None:
-        """What was read of a photo may be sent soon; ``device`` and ``photo`` as in Opened."""
+        """Keep a small photo from its reading until it is sent; ``device`` and ``photo`` as in ``Opened``."""
         assert task.body is not None
         self._drop(task.id)
         self._kept[task.id] = _Keeping(kept, device, photo, task.body.boundary)
@@ -104,7 +104,7 @@ class Opener:
         return found
 
     def take_kept(self, task: Task, body: Body) -> Opened | None:
-        """A photo that was read before, if nothing has happened to it since, nor to its body."""
+        """A kept photo, if neither the file nor its body has changed since; else None."""
         found = self._drop(task.id)
         if found is None or found.boundary != body.boundary:
             return None
@@ -114,9 +114,9 @@ class Opener:
         return Opened(source, found.device, found.photo)
 
     def look_ahead(self, reserved: Collection[Task]) -> None:
-        """Begin to open what comes next; what was opened and does not come next after all is closed."""
+        """Begin to open the next photos; close those that do not come next after all."""
         if not self._ahead and len(self._kept) >= len(reserved):
-            return  # it was read a moment ago, nearly always
+            return  # nearly always, all of them are kept
         next_ones = list(islice(reserved, _AHEAD))
         if len(self._ahead) > _AHEAD:
             for task_id in self._ahead.keys() - {task.id for task in next_ones}:
@@ -127,7 +127,7 @@ class Opener:
                 self._ahead[task.id] = self._begin(task, body)
 
     async def open(self, task: Task, body: Body) -> Opened:
-        """The photo itself. Raises AnotherVolume, SourceGone, LocalError."""
+        """Open the photo itself. Raises AnotherVolume, SourceGone, LocalError."""
         opening = self._ahead.pop(task.id, None)
         if opening is not None:
             opened = await self._unless_cancelled(opening)
@@ -147,13 +147,13 @@ class Opener:
             raise
 
     async def _is_still_there(self, source: Source) -> bool:
-        """Has nothing happened to it since it was opened?"""
+        """Does the path still lead to the open file, unchanged?"""
         if source.is_quick:
             return source.is_still_there()
         return await self._helpers.run(Work.OPEN, source.is_still_there)
 
     async def open_copy(self, copy: str, body: Body) -> Source:
-        """A copy of our own, read and digested. Raises SourceChanged, SourceGone, LocalError."""
+        """Open a spooled copy, and verify its digest. Raises SourceChanged, SourceGone, LocalError."""
         return await self._helpers.run(Work.OPEN, _open_copy, os.fsencode(copy), body)
 
     def close(self) -> None:
@@ -176,7 +176,7 @@ def _open_copy(path: bytes, body: Body) -> Source:
 
 
 def _close(opening: asyncio.Future[Opened]) -> None:
-    """Once it is there, nobody wants it any more."""
+    """Close a source as soon as it is open."""
 
     def closes(opened: asyncio.Future[Opened]) -> None:
         if not opened.cancelled() and opened.exception() is None:

@@ -1,4 +1,4 @@
-"""What a run is asked for, and how it ended."""
+"""The options of a run, and how it ended."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from albumup.uploader.upstream import Closing
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a run goes. ``patience`` in seconds. ``is_cron``: nobody waits for it, so that a pause is given up after one
-    question unanswered or a few photos. ``spends_again``: it may spend more photos of a target that is sent none twice,
-    although a pause has spent what it may."""
+    """The options of a run. ``patience`` in seconds.
+
+    ``is_cron``: nobody waits for the run, so a pause is given up after one unanswered question or a few photos.
+    ``spends_again``: a pause that has put its most photos in doubt, for a target that is sent none twice, may do so
+    again.
+    """
 
     retries: int = 3
     jobs: int = 4
@@ -24,14 +27,14 @@ class Options:
     is_cron: bool = False
     spends_again: bool = True
     shown: dict[str, Any] = field(default_factory=dict)
-    """The options as journaled, so that a joiner can name those that differ."""
+    """The options as journaled, from which a joiner can tell those that differ."""
     typed: tuple[str, ...] = ()
-    """Those of them that were given on the command line."""
+    """The names of the options that were given on the command line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Why a run is ended before its work: the exit code, and whether its albums are put on hold."""
+    """An early end of a run: the exit code, and whether to put its albums on hold."""
 
     exit_code: int
     hold: bool
@@ -39,7 +42,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Draining:
-    """What a drain does to the uploads in flight: name and bytes to send again of those that are cut."""
+    """The effect of a drain on uploads in flight. ``cutting``: name, and bytes that must be sent again."""
 
     finishing: tuple[bytes, ...]
     cutting: tuple[tuple[bytes, int], ...]
@@ -47,12 +50,12 @@ class Draining:
 
 @dataclass(frozen=True, slots=True)
 class RunEnd:
-    """How a run ended. ``closings`` by target name, ``away`` the roots that are not there, with the reason."""
+    """How a run ended. ``closings`` by target name; ``away``: roots that are not there, with the reason."""
 
     exit_code: int
     run_id: int
     before: dict[int, tuple[int, int]]
-    """The albums of the run, and how many photos and bytes of each were on the server before it."""
+    """For each album of the run, the photos and bytes that were on the server before it."""
     closings: dict[str, Closing]
     away: dict[bytes, str]
     fault: AlbumupError | None

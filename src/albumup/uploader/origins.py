@@ -1,4 +1,4 @@
-"""Whether the card or disk that photos were queued from is the one that is there in this run."""
+"""Decides, once a run, whether the card or disk that photos were queued from is the one that is there now."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from albumup.photos.volumes import is_full, volume_of
 from albumup.uploader.queue import Queue
 
 STRANGER = f"{ANOTHER_VOLUME}, or its photos were edited"
-"""Why photos wait when the disk itself does not tell."""
+"""Why photos wait when the disk's id does not tell."""
 _SHORT, _GOOD_FOR = 0.1, 10
-"""A look that takes longer (seconds) counts as long as ten do: of thousands of edited photos not each one is a reason
-for another."""
+"""A look that takes longer (seconds) stays valid for ten times as long: thousands of edited photos must not cause as
+many looks."""
 
 
 _Key = tuple[int, Medium, int, bool]
-"""Root, medium, the number of the file system that its folder lies on, and whether the photo in question is there."""
+"""Root, medium, device of the folder, and whether the photo in question is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class _Known:
 
 
 class Origins:
-    """What was found of the media of a run's roots; asked before photos are sent, and by the preparer."""
+    """Looks at the media of a run's roots, before photos are read or sent, and remembers the results."""
 
     def __init__(self, commits: Commits, queue: Queue, helpers: Helpers) -> None:
         self._commits = commits
@@ -43,19 +43,18 @@ class Origins:
         self._helpers = helpers
         self._found: dict[_Key, _Known] = {}
         self._looks: dict[_Key, asyncio.Task[bool]] = {}
-        """Those under way."""
+        """Looks under way."""
 
     def is_known_already(self, task: Task, device: int) -> bool:
-        """Was it looked at before in this run, and is it the medium the task was queued from? ``device``: as below."""
+        """Is the medium known to be the one the task was queued from, without a look? ``device`` as in ``is_known``."""
         found = self._found.get((task.root_id, Medium(task.volume, task.card), device, True))
         return found is not None and found.is_known
 
     async def is_known(self, task: Task, device: int, *, again: bool = False) -> bool:
-        """Is it the medium the task was queued from? Looked at once a run, and ``again`` where something is odd; by the
-        photos that lie on the same file system, for another card may lie below the same folder.
+        """Is the medium there the one the task was queued from? If not, only the bytes of its photos prove anything.
 
-        ``device``: of the task's folder (``cards.device_at``). If not, nothing is to be believed of its photos but
-        their bytes.
+        Looks once a run, and ``again`` where something is odd. Compares the photos on the same file system only, as
+        another card may be mounted below the same folder. ``device``: the task's folder's (``cards.device_at``).
         """
         is_there = not again or await self._helpers.run(Work.LOOK, os.path.lexists, task.path)
         key = task.root_id, Medium(task.volume, task.card), device, is_there
@@ -69,7 +68,7 @@ class Origins:
         return await asyncio.shield(looking)
 
     async def _look_and_keep(self, key: _Key, task: Task, odd: bytes) -> bool:
-        """One look at a time at one medium."""
+        """Look at a medium, and remember the result."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
@@ -82,14 +81,14 @@ class Origins:
         return is_known
 
     async def close(self) -> None:
-        """Nobody waits for what is still looked at."""
+        """Cancel looks under way."""
         looks = list(self._looks.values())
         for looking in looks:
             looking.cancel()
         await asyncio.gather(*looks, return_exceptions=True)
 
     async def stranger(self, task: Task) -> str:
-        """Looked at again because this photo is gone or another: "" if it is that medium, else why it waits."""
+        """Look again, as this photo is gone or differs: "" if the medium is the right one, else why the photo waits."""
         device = await self._helpers.run(Work.LOOK, device_at, os.path.dirname(task.path))
         return "" if await self.is_known(task, device, again=True) else STRANGER
 
@@ -102,10 +101,10 @@ class Origins:
         folder = root.path if root is not None else folder_of_task
         medium = Medium(task.volume, task.card)
         look = await self._look_at(folder, medium, odd, device)
-        if not look.there and not is_there:  # its card was pulled, perhaps, of several below the folder
+        if not look.there and not is_there:  # perhaps its card was pulled, one of several below the folder
             look = await self._look_at(folder, medium, odd, None)
         if look.is_known and look.is_named:
-            await self._write_in(task.root_id, folder, medium)
+            await self._note_volume(task.root_id, folder, medium)
         return look.is_known
 
     async def _look_at(self, folder: bytes, medium: Medium, odd: bytes, device: int | None) -> Look:
@@ -115,7 +114,7 @@ class Origins:
         return look
 
     async def _pages(self, folder: bytes, medium: Medium) -> AsyncIterator[list[Seen]]:
-        """The photos of a medium below a folder, whatever their album and state; some at a time."""
+        """The photos of a medium below a folder, in any album and state, page by page."""
         for album_id in await self._commits.read(lambda journal: media.albums(journal.connection)):
             after = b""
             while page := await self._page(album_id, folder, medium, after):
@@ -127,8 +126,8 @@ class Origins:
             lambda journal: media.page_of(journal.connection, album_id, folder, medium, after)
         )
 
-    async def _write_in(self, root_id: int, folder: bytes, medium: Medium) -> None:
-        """The id of what had none is known by now."""
+    async def _note_volume(self, root_id: int, folder: bytes, medium: Medium) -> None:
+        """Journal the volume id of photos and root for which it was unknown before."""
         names: list[tuple[int, str]] = []
         async for page in self._pages(folder, medium):
             names += await self._helpers.run(Work.LOOK, _named, page)
@@ -145,7 +144,7 @@ def _named(page: list[Seen]) -> list[tuple[int, str]]:
 
 
 def _volume_at(folder: bytes) -> str:
-    """The id of the file system that a folder lies on, or lay on when it was there."""
+    """The volume id of a folder, or of its nearest ancestor that exists."""
     while True:
         try:
             return volume_of(os.stat(folder).st_dev, folder)

@@ -1,4 +1,4 @@
-"""What is written down of an outcome, and who is told: the journal first, then the listener."""
+"""Records outcomes in the journal, then tells the listener."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ _TOUCH_SECONDS = 1.0
 
 
 class End(Struct, frozen=True):
-    """How an attempt ended. ``began``: monotonic seconds. ``is_refunded``: it costs no try, up to a number of times.
+    """How an attempt ended. ``began``: monotonic seconds. ``is_refunded``: it costs no try (``MOST_REFUNDS`` times).
 
-    ``is_well``: the target answered a question afterwards. ``is_held``: refused by a target that is not proven.
+    ``is_well``: the target answered a question afterwards. ``is_held``: refused by an unproven target.
     """
 
     finding: Finding
@@ -65,7 +65,7 @@ class End(Struct, frozen=True):
 
 
 class Outcomes:
-    """The outcomes of one run; its methods that take the journal are called inside a transaction."""
+    """The outcomes of one run. Methods that take the journal are called inside a transaction."""
 
     def __init__(self, queue: Queue, judge: Judge, listener: Listener, clock: Callable[[], float]) -> None:
         self.run_id = 0
@@ -83,11 +83,11 @@ class Outcomes:
             journal.accepted(upstream.target.name, upstream.target.settings.url or "")
 
     def spooled(self, photos: int) -> None:
-        """Every photo that was to be copied is on this disk, and the journal says so."""
+        """Tell that all photos to be copied are on this disk and journaled."""
         self.tell(Spooled(self._clock(), None, None, photos))
 
     def accepted(self, journal: Journal, one: InHand, state: State, finding: Finding, sent: Sent) -> None:
-        """An attempt came to its best end: the server has the photo. Nothing is given back of its tries."""
+        """Record that an attempt succeeded: the server has the photo."""
         task = one.task
         _end_attempt(journal, one.attempt.id, finding.outcome, finding, sent)
         if task.sidecar_path is not None and state is State.UPLOADED:
@@ -97,7 +97,7 @@ class Outcomes:
         self.note_accepted(journal, one.upstream)
 
     def ended(self, journal: Journal, task: Task, attempt_id: int, upstream: Upstream, end: End) -> Step:
-        """An attempt came to its end: how, whose fault it was, and what becomes of its task."""
+        """Record how an attempt ended, decide whose fault it was, and move its task; the step taken."""
         finding, sent, now = end.finding, end.sent, journal.clock()
         counts = pauses.counts(journal, task.id)
         is_refunded = end.is_refunded and counts.refunds < MOST_REFUNDS
@@ -126,10 +126,10 @@ class Outcomes:
         return step
 
     def _ruling(self, journal: Journal, task: Task, upstream: Upstream, end: End, counts: TryCounts) -> Ruling:
-        """Whose fault was it? Earlier tries that were not their photos' fault are given back."""
+        """Decide whose fault it was, and give earlier tries back that were not their photos' fault."""
         finding = end.finding
         assert finding.spent is not None
-        ruling = self._judge.neither(
+        ruling = self._judge.inconclusive(
             upstream,
             task,
             Ended(
@@ -157,19 +157,19 @@ class Outcomes:
         return ruling
 
     def aftermath(self, journal: Journal, upstream: Upstream, after: Aftermath) -> None:
-        """A photo was accepted or refused: the pause is over, and what was held was the photos' own."""
+        """Record what follows from an accepted or refused photo: the end of a pause, and held outcomes."""
         if after.ends_pause and self._queue.is_present(upstream):
             pauses.well(journal, upstream.target.name)
         for held in after.own:
             self.own(journal, upstream, held)
 
     def unhold(self, journal: Journal, task_id: int, rules: Rules | None) -> None:
-        """A held task is to be sent again; one in doubt may then be there twice, unless its target dedupes."""
+        """Let a held task be sent again; if in doubt, it may then be there twice, unless its target dedupes."""
         is_risky = rules is None or (rules.resend == "allowed" and not rules.can_ask)
         pauses.unhold(journal, task_id, maybe_twice=is_risky and journal.has_doubts(task_id))
 
     def own(self, journal: Journal, upstream: Upstream, held: Held) -> None:
-        """The last outcome of a held task was its own: it is failed, in doubt or rejected now."""
+        """Record that a held task was at fault itself: it is failed, in doubt or rejected now."""
         task, finding = held.task, held.finding
         try:
             if finding.outcome is Outcome.REJECTED:
@@ -191,7 +191,7 @@ class Outcomes:
         journal.after_commit(told)
 
     def cut_off(self, journal: Journal, cut: CutOff, rules: Rules) -> None:
-        """A task was found ``sending`` while nobody held the lock: free, or in doubt if its body was whole."""
+        """Settle a task found ``sending`` while nobody held the lock: free, or in doubt if its body was whole."""
         task = journal.task(cut.task_id)
         assert task is not None
         attempt_id = journal.last_attempt(task.id)
@@ -216,12 +216,12 @@ class Outcomes:
         *,
         chance: float,
     ) -> State | None:
-        """A task in doubt was asked about: its new state; None while it is still to be asked about.
+        """Record the answer about a task in doubt: its new state; None if it is to be asked about again.
 
-        ``answer`` None: the server does not have it; ``seen``: of what it has, what came of looking. LostTask if the
-        task is gone.
+        ``answer`` None: the server does not have the photo. ``seen``: the result of looking at the original. Raises
+        LostTask if the task is gone.
         """
-        counts = pauses.counts(journal, task.id)  # a try may have been given back since it was asked
+        counts = pauses.counts(journal, task.id)  # a try may have been given back since the question
         if answer is not None and answer.kind is VerdictKind.REJECTED:
             journal.move(task.id, State.PENDING, "", ", ask_at = null")
             journal.settle_task(task.id, State.REJECTED, answer.reason)
@@ -239,7 +239,7 @@ class Outcomes:
             journal.doubt_stays(task.id, "it cannot be asked about, and is not sent again (resend = never)")
             state = State.IN_DOUBT
         elif counts.tries > rules.retries:
-            # The state machine keeps it in doubt; the words say what is known, and retry-failed sends it again.
+            # The state machine keeps the task in doubt. The reason says what is known; retry-failed sends it again.
             journal.doubt_stays(task.id, f"{address} does not have it; {gave_up_after(counts.tries)}")
             state = State.IN_DOUBT
         else:
@@ -259,9 +259,9 @@ class Outcomes:
         return state
 
     def _look_again_at(self, journal: Journal, task: Task, rules: Rules) -> float | None:
-        """When to look at a photo once more that was seen there just now; None: it is there to stay.
+        """When to look once more at a photo that was just seen on the server; None if no further look is needed.
 
-        A server that answers with a fault may have its entry already, and delete the file by a job that waits.
+        After an error, a server may have the photo's entry, but still delete the file in a queued job.
         """
         if not journal.met_a_fault(task.id):
             return None
@@ -269,8 +269,8 @@ class Outcomes:
         again_at = (now if first is None or first > now else first) + rules.seen_again
         return None if first is not None and again_at <= now else again_at
 
-    def known(self, journal: Journal, task: Task, answer: Verdict | None) -> State:
-        """A task was asked about before it was sent; ``answer`` and LostTask as above."""
+    def asked_before(self, journal: Journal, task: Task, answer: Verdict | None) -> State:
+        """Record the answer about a task that is not sent yet; ``answer`` and LostTask as in ``answered``."""
         if answer is None:
             journal.asked(task.id)
             return State.PENDING
@@ -286,7 +286,7 @@ class Outcomes:
     def _store(
         self, journal: Journal, task: Task, state: State, remote_id: str, url: str, tries: int | None = None
     ) -> None:
-        """The server has it: what follows from that in the same transaction."""
+        """Record that the server has the photo, and that it has to be put into its album."""
         upstream = self._queue.upstream_of(task.album_id)
         keeps = upstream is not None and upstream.target.keeps_albums and bool(remote_id)
         membership = Membership.PENDING if keeps else Membership.SETTLED
@@ -295,7 +295,7 @@ class Outcomes:
             journal.sidecar_left(task.id)
 
     def _apply(self, journal: Journal, task: Task, step: Step, *, refunds: int, is_held: bool = False) -> None:
-        """Bring a task from ``sending`` to where a step says, and owe the user a notice if its album settles."""
+        """Move a task from ``sending`` by a step, and owe the user a notice if its album settles."""
         match step.state:
             case State.PENDING:
                 journal.try_later(
@@ -314,7 +314,7 @@ class Outcomes:
         self._changed(journal, task.album_id)
 
     def _changed(self, journal: Journal, album_id: int) -> None:
-        """A task of an album has another state: the album may be settled by that, and was touched."""
+        """Note that a task of an album changed its state, which may settle the album."""
         self.settled(journal, album_id)
         now = journal.clock()
         if abs(now - self._touched.get(album_id, float("-inf"))) >= _TOUCH_SECONDS:
@@ -322,12 +322,12 @@ class Outcomes:
             runs.touch(journal, album_id)
 
     def missing(self, journal: Journal, task: Task, words: str) -> None:
-        """The source of a task is gone or cannot be read; ``told_missing`` follows once that is durable."""
+        """Record that a task's source is gone or unreadable; call ``tell_missing`` once that is durable."""
         journal.settle_task(task.id, State.MISSING, words)
         self.settled(journal, task.album_id)
 
-    def told_missing(self, task: Task, words: str) -> None:
-        """Count and tell what ``missing`` has recorded."""
+    def tell_missing(self, task: Task, words: str) -> None:
+        """Count and tell a missing photo."""
         self.count(State.MISSING, task.size)
         self.tell(Missing(*self.about(task), words))
 
@@ -342,7 +342,7 @@ class Outcomes:
             runs.touch(journal, album_id)
 
     def count(self, state: State, size: int) -> None:
-        """A task of ``size`` bytes was recorded as ``state``; after the commit."""
+        """Count a task of ``size`` bytes that was recorded as ``state``; after the commit."""
         if state in DONE:
             self.counts.done += 1
             self.counts.done_bytes += size
@@ -351,19 +351,19 @@ class Outcomes:
             self.counts.given_up_bytes += size
 
     def framed_anew(self, upstream: Upstream) -> None:
-        """Tell that what was ready for a target is framed by its present definition."""
+        """Tell that ready bodies for a target are framed anew by its present definition."""
         self.tell(FramedAnew(self._clock(), None, upstream.target.name))
 
-    def told_of_pause(self, upstream: Upstream, reason: str, seconds: float) -> None:
+    def tell_of_pause(self, upstream: Upstream, reason: str, seconds: float) -> None:
         """Tell that a target is paused, and for how many seconds at most."""
         now = self._clock()
         self.tell(Paused(now, None, upstream.target.name, reason, upstream.sick_for(now), seconds))
 
-    def told_of_album(self, album: Album, words: str) -> None:
-        """Tell what was found, or done, about an album on its server."""
+    def tell_of_album(self, album: Album, words: str) -> None:
+        """Tell what was found or done about an album on its server."""
         self.tell(AlbumNote(self._clock(), album.name, album.target, words))
 
-    def told_of_share(self, album: Album, url: str) -> None:
+    def tell_of_share(self, album: Album, url: str) -> None:
         """Tell an album's link for people."""
         self.tell(Shared(self._clock(), album.name, album.target, url))
 
@@ -371,7 +371,7 @@ class Outcomes:
         self._listener(event)
 
     def about(self, task: Task) -> tuple[float, str, str, bytes]:
-        """What each event of a photo begins with."""
+        """The first fields of each event about a photo."""
         album = self._queue.albums.get(task.album_id)
         return self._clock(), task.album, album.target if album else "", task.path
 

@@ -1,6 +1,6 @@
-"""The preparer: has photos read once, in the order of their push, and journals their bodies.
+"""The preparer has photos read once, in the order of their push, and journals their bodies.
 
-It goes no further ahead of the sending than small photos are kept; copies never wait.
+It reads no further ahead of the sending than small photos can be kept in memory; copying never waits.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from albumup.uploader.upstream import Upstream
 
 _BATCH = 64
 _OPEN = 64
-"""Photos that are handed out to be read, at most."""
+"""The most photos that are being read at a time."""
 _A_TURN = 16
 """Small photos that are read in one turn of the loop."""
 
@@ -44,13 +44,13 @@ class Preparer:
         self._run = run
         self._loop = asyncio.get_running_loop()
         self._reading: set[int] = set()
-        """Ids of the tasks that are being read, or are read and not yet journaled."""
+        """Ids of the tasks that are being read, or were read and are not yet journaled."""
         self._waiting: set[asyncio.Task[None]] = set()
         self._done: list[Read] = []
         self._reader = Reader(run, self._begin)
         self._spool_folder = run.options.spool_folder
         self._hopeless: set[int] = set()
-        """Tasks that the configuration of their target cannot serve."""
+        """Tasks that fail because of their target's configuration."""
 
     async def work(self) -> None:
         run, bell = self._run, self._run.queue.to_prepare
@@ -62,7 +62,7 @@ class Preparer:
                     continue
                 if not self._reading:
                     self._rest()
-                await bell.wait(self._reader.until_restless(self._reading))
+                await bell.wait(self._reader.until_reread(self._reading))
         except Ended:
             pass
         finally:
@@ -72,21 +72,21 @@ class Preparer:
             run.is_preparing = False
 
     def _rest(self) -> None:
-        """Nothing is to be read now."""
+        """Note that there is nothing to read now."""
         run = self._run
         if self._reader.spooled:
             run.outcomes.spooled(self._reader.spooled)
             self._reader.spooled = 0
         run.is_preparing = False
-        for bell in (run.queue.to_ask, run.queue.to_keep, run.queue.to_end):
+        for bell in (run.queue.to_ask, run.queue.to_place, run.queue.to_end):
             bell.ring()
 
     def _is_in_use(self, journal: Journal) -> bool:
-        """Were copies put into the spool folder before? The one beside the journal is on no other disk."""
+        """Were copies put into the spool folder before?"""
         return copies.was_used(journal, self._spool_folder)
 
     async def _hand_out(self) -> bool:
-        """Have more photos read, as many as may be; True if there may be more to do at once."""
+        """Have more photos read, as many as allowed; True if there may be more to do at once."""
         room = _OPEN - len(self._reading)
         if room < _OPEN // 2:
             return False
@@ -117,11 +117,11 @@ class Preparer:
             self._run.fail(error)
 
     def _next(self, journal: Journal, room: int) -> tuple[list[Wanted], list[tuple[Upstream, Task]]]:
-        """What is to be read next; and stills of live photos whose clips they need not wait for any more."""
+        """The photos to read next, and stills of live photos that need not wait for their clips any more."""
         run, now = self._run, self._loop.time()
         found: list[Wanted] = []
         stills: list[tuple[Upstream, Task]] = []
-        most = room + len(self._reading) + len(self._reader.restless()) + len(self._hopeless)
+        most = room + len(self._reading) + len(self._reader.unstable()) + len(self._hopeless)
         for album in run.queue.albums.values():
             upstream = run.queue.upstreams.get(album.target)
             if upstream is None:
@@ -135,7 +135,7 @@ class Preparer:
                     found += [Wanted(upstream, task, True) for task in stale if task.id not in self._reading]
                 if is_away or len(found) >= room or self._has_enough(upstream):
                     continue
-                waiting = self._reading | self._reader.restless(now)
+                waiting = self._reading | self._reader.unstable(now)
                 if upstream.closing is not None:
                     waiting |= self._hopeless
                 for task in journal.unprepared(album.id, root_id, room, skip=waiting):
@@ -144,14 +144,14 @@ class Preparer:
         return found[:room], stills
 
     def _has_enough(self, upstream: Upstream) -> bool:
-        """Is there so much in reserve that what is read now would only have to be read again? Copies never wait."""
+        """Are so many tasks reserved that a photo read now would have to be read again? Copying never waits."""
         if self._run.outcomes.counts.spool_left or upstream.target.asks_first or upstream.breaker.is_sick:
             return False
         is_more_ready = bool(upstream.reserved) and upstream.has_ready
         return is_more_ready or len(upstream.reserved) >= ENOUGH
 
     async def _pair(self, stills: list[tuple[Upstream, Task]]) -> None:
-        """Frame stills with their clips' ids, or let them go without."""
+        """Frame stills with their clips' ids, or let them go without a clip."""
         run = self._run
         changes: list[tuple[int, Body | None]] = []
         for upstream, task in stills:
@@ -190,10 +190,10 @@ class Preparer:
                 self._done.append(Read(wanted, reading))
             self._run.queue.to_prepare.ring()
 
-    # Journaling what was read.
+    # Journaling readings.
 
     async def _journal(self) -> None:
-        """Name, frame and journal what was read; the copies' folder is fsynced before the rows that name them."""
+        """Name, frame and journal the photos read; the copies' folder is fsynced before the rows that name them."""
         done, self._done = self._done, []
         if not done:
             return
@@ -214,7 +214,7 @@ class Preparer:
             run.queue.have_ready({one.wanted.upstream for one in done})
 
     def _record(self, done: list[Read], journal: Journal) -> list[tuple[Read, Task, Photo]]:
-        """What is ready to be sent now, its task as the journal has it, and what its form was filled with."""
+        """Journal the readings; those ready to be sent, each with its task as journaled and its form's values."""
         if any(one.reading.spool for one in done):
             copies.note_folder(journal, self._spool_folder)
             self._reader.was_used = self._is_in_use(journal)
@@ -240,7 +240,7 @@ class Preparer:
         return ready
 
     def _frame(self, one: Read, journal: Journal) -> tuple[Framed, Photo]:
-        """Name and frame what was read; and what its form was filled with. Raises ConfigError."""
+        """Name and frame a photo that was read; the result, and its form's values. Raises ConfigError."""
         upstream, task, reading = one.wanted.upstream, one.wanted.task, one.reading
         target = upstream.target
         photo = photo_of(task, reading.pins, reading.digests, reading.taken, target)
@@ -252,7 +252,7 @@ class Preparer:
 
 
 def _name(journal: Journal, upstream: Upstream, task: Task, wanted: str, sha256: str) -> str:
-    """What a photo is sent as; unique where it is put, where the server may overwrite by name."""
+    """The name a photo is sent as; unique in its folder on servers that may overwrite by name."""
     target = upstream.target
     if not target.overwrites_by_name:
         return sent_name(wanted)

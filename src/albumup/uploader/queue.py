@@ -1,6 +1,6 @@
-"""Who sends what next: reserved tasks, each target's upstream, uploads in flight, roots that are away.
+"""Decides what is sent next: reserved tasks, each target's upstream, uploads in flight, roots that are away.
 
-What is reserved here stays pending in the journal until its attempt starts, so a crash forgets nothing but plans.
+Reserved tasks stay pending in the journal until their attempts start, so a crash forgets nothing but plans.
 """
 
 from __future__ import annotations
@@ -15,41 +15,41 @@ from albumup.journal.journal import Journal
 from albumup.journal.rows import Album, Root, Task
 from albumup.photos.source import Place, root_is_away
 from albumup.uploader import closings
-from albumup.uploader.bell import Bell, Crowd
+from albumup.uploader.bell import Bell, Broadcast
 from albumup.uploader.events import Slot
 from albumup.uploader.line_watch import Verdicts
 from albumup.uploader.upstream import Closing, Upstream
 from albumup.uploader.world import World
 
 TICK = 0.25
-"""Seconds between looks at what changed without us: joiners, times that have come, the clock."""
+"""Seconds between looks at changes from outside: joiners, times that have come, the clock."""
 _BATCH = 64
 ENOUGH = 64
-"""With so many tasks in reserve no more photos need to be read."""
+"""With so many tasks reserved, no more photos need to be read."""
 _MOST_RESERVED = 128
 _SAMPLE = 256
-"""Tasks of which one is drawn to be sent into a pause."""
+"""How many tasks are looked at to draw the one that is sent during a pause."""
 LOW_WATER = 16
-"""Fewer tasks in reserve than this, and more are wanted."""
+"""With fewer tasks reserved, more are fetched."""
 
 
 class Queue:
-    """What is in memory of a run. ``now``: monotonic seconds."""
+    """The tasks of a run in memory. ``now``: monotonic seconds."""
 
     def __init__(self, commits: Commits, jobs: int, world: World, now: Callable[[], float]) -> None:
         self.upstreams: dict[str, Upstream] = {}
         self.albums: dict[int, Album] = {}
         self.roots: dict[int, Root] = {}
         self.album_roots: dict[int, set[int]] = {}
-        """The roots under which an album's unsent photos lie."""
+        """The roots of each album's unsent photos."""
         self.away: dict[int, str] = {}
         self.slots = [Slot() for _ in range(jobs)]
         self.has_ended = False
-        """The run takes no more work, whatever the reason."""
-        self.changed = Crowd()
+        """The run takes no more work, for any reason."""
+        self.changed = Broadcast()
         """Wakes the slots: there may be something to send."""
-        self.to_prepare, self.to_ask, self.to_keep, self.to_end = Bell(), Bell(), Bell(), Bell()
-        """There may be something to read, to ask the servers, or to do in their albums; or the run may be over."""
+        self.to_prepare, self.to_ask, self.to_place, self.to_end = Bell(), Bell(), Bell(), Bell()
+        """Wake the preparer, the reconciler, the album worker, and the engine, which looks whether the run is over."""
         self._commits = commits
         self._world = world
         self._now = now
@@ -57,9 +57,9 @@ class Queue:
         self._in_work = 0
 
     def no_more(self) -> None:
-        """Nobody takes another task from here on."""
+        """Hand out no more tasks from now on."""
         self.has_ended = True
-        for bell in (self.to_prepare, self.to_ask, self.to_keep, self.to_end):
+        for bell in (self.to_prepare, self.to_ask, self.to_place, self.to_end):
             bell.ring()
         self.changed.wake()
 
@@ -71,15 +71,17 @@ class Queue:
         return [slot for slot in self.slots if slot.task_id]
 
     def cut_all(self) -> None:
-        """End what is in flight."""
+        """Cut all uploads in flight."""
         for slot in self.busy_slots():
             slot.meter.cut_now()
 
     async def next(self, slot: Slot) -> tuple[Upstream, Task | None] | None:
-        """The next task to send, waiting for one; no task: the target is to be looked at first, for it is paused.
-        None when the run takes no more."""
+        """Wait for the next task to send. No task: the target is paused, and has to be looked at first.
+
+        None when the run takes no more work.
+        """
         while not self.has_ended:
-            if (upstream := self._hungry()) is not None:
+            if (upstream := self._to_refill()) is not None:
                 await self._refill(upstream)
             elif (found := self._next(slot)) is not None:
                 return found
@@ -102,8 +104,8 @@ class Queue:
                 return upstream, task
         return None
 
-    def _hungry(self) -> Upstream | None:
-        """An upstream that could send and has little in reserve."""
+    def _to_refill(self) -> Upstream | None:
+        """An upstream that may send and has few tasks reserved."""
         for upstream in self.upstreams.values():
             is_low = len(upstream.reserved) < LOW_WATER and not upstream.is_refilling
             if is_low and upstream.has_ready and upstream.may_start():
@@ -115,7 +117,7 @@ class Queue:
         slot.begin(task)
 
     async def _refill(self, upstream: Upstream) -> None:
-        """Reserve more ready tasks: untried ones first, then those whose time has come."""
+        """Reserve more ready tasks: first untried ones, then those whose time has come."""
         upstream.is_refilling = True
         try:
             found = await self._commits.read(lambda journal: self._ready(journal, upstream))
@@ -134,7 +136,7 @@ class Queue:
         self.changed.wake()
 
     def offer(self, upstream: Upstream, task: Task) -> None:
-        """A photo is ready, as journaled: it is reserved, if what is ready besides comes after it."""
+        """Take a photo that was just journaled as ready: reserve it, if it comes before all others that are ready."""
         is_next = (
             not upstream.has_ready
             and len(upstream.reserved) < _MOST_RESERVED
@@ -160,9 +162,9 @@ class Queue:
         return found
 
     def withdraw(self, upstream: Upstream, album_id: int | None = None) -> list[int]:
-        """An album (None: any) does not go to that target any more: what has not left whole goes back, free.
+        """Take back an album (None: all) that does not go to this target any more; uploads not yet whole are cut.
 
-        The ids of tasks that were held, and may be sent again.
+        Returns the ids of tasks that were held, and may be sent again.
         """
         kept = [task for task in upstream.reserved if album_id not in (None, task.album_id)]
         upstream.taken -= {task.id for task in upstream.reserved} - {task.id for task in kept}
@@ -183,15 +185,15 @@ class Queue:
         return held
 
     def is_present(self, upstream: Upstream) -> bool:
-        """Is this how its target is defined now? What another one comes to says nothing of it."""
+        """Is this the upstream of the target's present definition? Outcomes of others do not concern the target."""
         return self.upstreams.get(upstream.target.name) is upstream
 
     def _open_places(self, upstream: Upstream) -> list[tuple[int, int, bool]]:
-        """The places of an upstream's tasks; the third says that its root is away: only copies can be had."""
+        """Album and root of an upstream's tasks, and whether the root is away, so that only copies can be sent."""
         return [(album_id, root_id, root_id in self.away) for album_id, root_id in self.places_of(upstream)]
 
     def _of_another_type(self, journal: Journal, upstream: Upstream, types: set[str]) -> list[Task]:
-        """A photo of another type than those that were refused alike; once there is none, or two types were refused,
+        """A photo of another type than those that were refused alike; if there is none, or two types were refused,
         the target is given up."""
         other = journal.of_another_type(self.albums_of(upstream), *types) if len(types) == 1 else None
         if other is None:
@@ -200,7 +202,7 @@ class Queue:
         return [other] if other.body is not None else []
 
     async def draw(self, upstream: Upstream, slot: Slot) -> Task | None:
-        """A photo to send into a pause, of those tried least, reserved; None if there is none."""
+        """Draw a photo to send during a pause, from those tried least, and reserve it; None if there is none."""
         places, most = self._open_places(upstream), _SAMPLE + len(upstream.taken)
         found = await self._commits.do(lambda journal: journal.least_tried(places, most))
         found = [task for task in found if task.id not in upstream.in_flight and task.id not in upstream.held]
@@ -218,13 +220,13 @@ class Queue:
         return task
 
     def looked(self) -> None:
-        """A look at a paused target is over, without a photo."""
+        """Note that a look at a paused target ended without a photo."""
         self._in_work -= 1
         self.to_end.ring()
         self.changed.wake()
 
     def upstream_of(self, album_id: int) -> Upstream | None:
-        """The upstream that an album of the run goes by."""
+        """The upstream of an album of the run; None if there is none."""
         album = self.albums.get(album_id)
         return self.upstreams.get(album.target) if album is not None else None
 
@@ -232,24 +234,24 @@ class Queue:
         return [album.id for album in self.albums.values() if album.target == upstream.target.name]
 
     def places_of(self, upstream: Upstream) -> list[tuple[int, int]]:
-        """The albums that go to a target, each with the roots under which its unsent photos lie."""
+        """Each album that goes to a target, with each root of its unsent photos."""
         return [(album, root) for album in self.albums_of(upstream) for root in self.album_roots.get(album, ())]
 
     def have_ready(self, upstreams: Iterable[Upstream]) -> None:
-        """There may be something ready for these again, or to be asked about."""
+        """Note that these upstreams may have ready tasks again, or tasks to be asked about."""
         for upstream in upstreams:
             upstream.has_ready = True
             if upstream.target.asks_first:
                 self.to_ask.ring()
         self.changed.wake()
 
-    # What uploads report. ``end`` is called when an attempt has ended, ``release`` once that is recorded.
+    # Reports of uploads: ``end`` when an attempt has ended, ``release`` once that is recorded.
 
     def end(self, upstream: Upstream, task: Task) -> None:
         self.decide(upstream.end(task.id))
 
     def release(self, upstream: Upstream, task: Task, *, comes_again: bool = True) -> None:
-        """``comes_again``: it may be among what is ready."""
+        """Forget a task that was taken; ``comes_again``: it may be ready again."""
         if task.id not in upstream.held and task.id not in upstream.refusals:
             upstream.taken.discard(task.id)
         upstream.breaker.left(task.id, self._now())
@@ -257,11 +259,12 @@ class Queue:
         self._in_work -= 1
         if not self._in_work:
             self.to_end.ring()
-            self.to_keep.ring()
+            self.to_place.ring()
         self.changed.wake()
 
     def broke(self, upstream: Upstream, task: Task, record: Callable[[bool], None]) -> None:
-        """An upload broke and the server can be reached: whether that was the line is decided with the others."""
+        """Note that an upload broke though the server can be reached; ``record`` is called once it is decided whether
+        that was the line."""
         self._undecided[task.id] = record
         self.decide(upstream.broke(task.id, self._now()))
 
@@ -274,9 +277,9 @@ class Queue:
         self.to_end.ring()
 
     async def root_away(self, root_id: int, seen: str = "") -> bool:
-        """Is the root of a photo that cannot be opened away? Then its photos wait, and nobody asks again.
+        """Is the root of an unreadable photo away? If so, its photos wait for the rest of the run.
 
-        ``seen``: what was already seen to be wrong with its volume.
+        ``seen``: a fault of its volume that is known already.
         """
         root = self.roots.get(root_id)
         if root is None:

@@ -1,4 +1,4 @@
-"""Reading a photo once: its digests, what its form wants, its copy; and what came of it where it cannot be read."""
+"""Reads a photo once for its digests, its form's values and its copy, and records why it cannot be read."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ from albumup.uploader.run import Run
 from albumup.uploader.spooling import open_copy
 from albumup.uploader.upstream import Upstream
 
-_RESTLESS_SECONDS = 1.0
-_MOST_RESTLESS = 5
-"""Readings of a file that is being written to before it is given up as missing."""
+_REREAD_SECONDS = 1.0
+_MOST_REREADS = 5
+"""Readings of a file that is being written to, before it counts as missing."""
 
 
 class Ended(Exception):
-    """The run is over; the reading is not needed."""
+    """The run is over, and the reading is not needed."""
 
 
 class Wanted(Struct, frozen=True):
@@ -61,28 +61,28 @@ class Read(Struct, frozen=True):
     wanted: Wanted
     reading: Reading
     kept: Kept | None = None
-    """All of it, where it is small."""
+    """The whole content of a small photo."""
     device: int = 0
-    """Of a photo that is kept: that of its folder (``cards.device_at``)."""
+    """For a photo that is kept: its folder's (``cards.device_at``)."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """Where photos lie. ``device``: as ``cards.device_at`` had it first; ``files``: the number of the file system of
-    what is in it, if that answers at once, else 0."""
+    """A folder of photos. ``device``: from ``cards.device_at``; ``files``: the device of the files in it, if their file
+    system answers at once, else 0."""
 
     device: int
     files: int
 
 
 def _is_other(task: Task, pins: Pins) -> bool:
-    """Does a photo look otherwise than when it was queued, as exactly as its disk keeps times? By a helper."""
+    """Do size or time differ from those queued, as exactly as the disk keeps times? For a helper thread."""
     size, mtime_ns = task.seen
     return pins.size != size or not same_time(mtime_ns, pins.mtime_ns, task.path)
 
 
 class _Look:
-    """Who waits to know a folder, and how many of its photos are being looked at for that."""
+    """A look at a folder under way: a future of the result, and how many photos are being looked at for it."""
 
     def __init__(self) -> None:
         self.found: asyncio.Future[_Folder] = asyncio.get_running_loop().create_future()
@@ -90,7 +90,7 @@ class _Look:
 
 
 def _look_at_folder(photo: bytes) -> _Folder:
-    """By a helper."""
+    """Find a folder's devices by one of its photos. For a helper thread."""
     device = device_at(os.path.dirname(photo))
     try:
         descriptor, status = open_source(photo)
@@ -103,7 +103,7 @@ def _look_at_folder(photo: bytes) -> _Folder:
 
 
 class _Readers:
-    """Readers of metadata, for one helper at a time each."""
+    """A pool of metadata readers: each serves one helper at a time."""
 
     def __init__(self) -> None:
         self._idle: queue.SimpleQueue[MetadataReader] = queue.SimpleQueue()
@@ -126,44 +126,45 @@ class _Readers:
 
 
 class Reader:
-    """Reads the photos of one run: at once where that waits for no disk, else by helpers."""
+    """Reads the photos of one run: at once if that waits for no disk, else by helpers."""
 
     def __init__(self, run: Run, begin: Callable[[Coroutine[None, None, None]], None]) -> None:
-        """``begin``: has a coroutine go on beside the caller until the run ends."""
+        """``begin``: starts a coroutine, which runs beside the caller until the run ends at the latest."""
         self._run = run
         self._begin = begin
         self._loop = asyncio.get_running_loop()
-        self._restless: dict[int, tuple[int, float]] = {}
-        """Of photos that are being written to: how often they were read, and when they are read again."""
+        self._unstable: dict[int, tuple[int, float]] = {}
+        """For photos that are being written to: how often they were read, and when to read them again."""
         self._readers = _Readers()
         self._zones: dict[int | None, str | None] = {}
         self._spool_folder = run.options.spool_folder
         self.was_used = False
         """Copies were put into the spool folder before."""
         self.spooled = 0
-        """Copies that were made."""
+        """The number of copies made."""
         self._folders: dict[tuple[int, bytes], _Folder] = {}
-        """Those of each root."""
+        """Folders by root and path."""
         self._looks: dict[tuple[int, bytes], _Look] = {}
         self._quick: dict[tuple[int, bytes, str, int], _Folder] = {}
         """Folders whose medium (volume, card) is known in this run, and whose file system answers at once."""
         self._told_anew: set[Upstream] = set()
-        """Targets of which the user knows that bodies are framed anew."""
+        """Targets for which the user was told that bodies are framed anew."""
 
     def close(self) -> None:
         self._readers.close()
 
-    def restless(self, now: float = -math.inf) -> set[int]:
-        """Tasks whose photos are being written to, and are not read again before ``now`` (the loop's time)."""
-        return {task_id for task_id, (_, until) in self._restless.items() if until > now}
+    def unstable(self, now: float = -math.inf) -> set[int]:
+        """Tasks whose photos are being written to, and not due to be read again at ``now`` (the loop's time)."""
+        return {task_id for task_id, (_, until) in self._unstable.items() if until > now}
 
-    def until_restless(self, but: Collection[int]) -> float | None:
-        """Seconds until a photo that was being written to is read again, none of those; None where there is none."""
-        times = [until for task_id, (_, until) in self._restless.items() if task_id not in but]
+    def until_reread(self, but: Collection[int]) -> float | None:
+        """Seconds until a photo that was being written to is read again, leaving out tasks ``but``; None if there is
+        none."""
+        times = [until for task_id, (_, until) in self._unstable.items() if task_id not in but]
         return max(0.0, min(times) - self._loop.time()) if times else None
 
     def read_at_once(self, wanted: Wanted) -> Read | None:
-        """A small photo that the system has in memory, from a card that is known; None for any other."""
+        """Read a small photo from the page cache, if its card is known; None for any other photo."""
         upstream, task = wanted.upstream, wanted.task
         is_plain = not (wanted.is_anew or task.spool or task.sidecar_path is not None or upstream.target.dates)
         if not is_plain or task.size > SMALL or task.root_id in self._run.queue.away:
@@ -181,7 +182,7 @@ class Reader:
         return Read(wanted, Reading(pins, digests, None, None), kept, folder.device)
 
     async def read(self, wanted: Wanted) -> Reading | None:
-        """What is read of a photo; None if it cannot be had now, which is recorded. Raises ConfigError."""
+        """Read a photo; None if that is not possible now, which is recorded. Raises ConfigError."""
         if wanted.is_anew:
             return await self._read_anew(wanted.upstream, wanted.task)
         return await self._read_first(wanted.upstream, wanted.task)
@@ -208,9 +209,9 @@ class Reader:
                 await self._give_up(task, str(gone))
             return None
         except SourceChanged as changed:
-            times = self._restless.get(task.id, (0, 0.0))[0] + 1
-            self._restless[task.id] = (times, self._loop.time() + _RESTLESS_SECONDS)
-            if times >= _MOST_RESTLESS:
+            times = self._unstable.get(task.id, (0, 0.0))[0] + 1
+            self._unstable[task.id] = (times, self._loop.time() + _REREAD_SECONDS)
+            if times >= _MOST_REREADS:
                 await self._give_up(task, f"{changed}, again and again")
             return None
         differs = (reading.pins.size, reading.pins.mtime_ns) != task.seen
@@ -220,12 +221,13 @@ class Reader:
         if reading.pins.size == 0:
             await self._give_up(task, "it is empty now")
             return None
-        self._restless.pop(task.id, None)
+        self._unstable.pop(task.id, None)
         self.spooled += task.spool
         return reading
 
     async def _folder_of(self, task: Task) -> _Folder:
-        """As the first photo there shows it; of a few, for one may hang. All that wait go on in their order."""
+        """A task's folder, found by its first photo to answer: several are asked, as one may hang. Waiting tasks go on
+        in their order."""
         key = task.root_id, os.path.dirname(task.path)
         folder = self._folders.get(key)
         if folder is not None:
@@ -237,34 +239,34 @@ class Reader:
             look.lookers += 1
             self._begin(self._look_at(task, look.found))
         if look.found.done():
-            await asyncio.sleep(0)  # those that waited are woken, and go first
+            await asyncio.sleep(0)  # tasks that waited longer go first
         folder = self._folders[key] = await look.found
         return folder
 
     async def _look_at(self, task: Task, found: asyncio.Future[_Folder]) -> None:
-        """Its medium, too: none of those that wait has to wait again for that."""
+        """Look at a task's folder, and at its medium, so that waiting tasks need not wait for that again."""
         folder = await self._run.world.helpers.run(Work.LOOK, _look_at_folder, task.path)
         await self._run.origins.is_known(task, folder.device)
         if not found.done():
             found.set_result(folder)
 
     def _read_now(self, upstream: Upstream, task: Task) -> Reading:
-        """By a helper. Raises as ``prepare.read`` does."""
+        """For a helper thread. Raises as ``bodies.read`` does."""
         spool = partial(open_copy, self._spool_folder, was_used=self.was_used) if task.spool else None
-        with self._readers.one() as facts:
-            return read(task, upstream.target, facts, spool, self._on_spooled if task.spool else self._on_block)
+        with self._readers.one() as metadata:
+            return read(task, upstream.target, metadata, spool, self._on_spooled if task.spool else self._on_block)
 
     def _on_block(self, _: int) -> None:
         if self._run.queue.has_ended:
             raise Ended
 
     def _on_spooled(self, size: int) -> None:
-        """Only one helper copies, and nobody else writes this number."""
+        """Count copied bytes. Only one helper copies, and nothing else writes this number."""
         self._on_block(size)
         self._run.outcomes.counts.spooled_bytes += size
 
     async def _read_anew(self, upstream: Upstream, task: Task) -> Reading | None:
-        """What is known of a photo whose body is framed anew, and what its form wants besides."""
+        """The earlier reading of a photo whose body is framed anew, with what its form needs beyond it."""
         run, body = self._run, task.body
         assert body is not None
         if body.definition != upstream.definition and upstream not in self._told_anew:
@@ -285,15 +287,15 @@ class Reader:
         return None
 
     async def _reread_itself(self, upstream: Upstream, task: Task, words: str) -> Reading | None:
-        """The photo itself in place of its copy, if it has the journaled bytes still; else it is missing."""
+        """Read the photo itself in place of its copy, if it still has the journaled bytes; else it is missing."""
         try:
             return replace(await self._reread(upstream, task, None), spool=None)
         except (SourceChanged, SourceGone, AnotherVolume) as other:
-            await self._give_up(task, f"{words}, and the photo itself neither ({other})")
+            await self._give_up(task, f"{words}, and neither can the photo itself ({other})")
         return None
 
     async def _reread(self, upstream: Upstream, task: Task, copy: str | None) -> Reading:
-        """``prepare.reread``, from a copy if there is one. Raises as it does."""
+        """Call ``bodies.reread``, for a copy if there is one. Raises as it does."""
         body = task.body
         assert body is not None
         zone = await self._zone_of(body.definition) if body.taken else None
@@ -302,19 +304,19 @@ class Reader:
         return await self._run.world.helpers.run(Work.READ, self._reread_now, upstream, task, source, same_zone)
 
     def _reread_now(self, upstream: Upstream, task: Task, source: bytes | None, same_zone: bool) -> Reading:
-        """By a helper."""
-        with self._readers.one() as facts:
-            return reread(task, upstream.target, facts, source, self._on_block, same_zone=same_zone)
+        """For a helper thread."""
+        with self._readers.one() as metadata:
+            return reread(task, upstream.target, metadata, source, self._on_block, same_zone=same_zone)
 
     async def _zone_of(self, definition: int | None) -> str | None:
-        """The time zone that a definition named; None if the definition is not known."""
+        """The time zone of a definition; None if the definition is unknown."""
         if definition not in self._zones:
             zone = await self._run.commits.read(lambda journal: framing.timezone_of(journal, definition))
             self._zones[definition] = zone
         return self._zones[definition]
 
     async def _start_afresh(self, task: Task, words: str) -> None:
-        """It has other bytes, or is gone: it is read as if for the first time."""
+        """Have a photo that changed or is gone read as if for the first time."""
 
         def record(journal: Journal) -> None:
             with contextlib.suppress(LostTask):
@@ -326,7 +328,7 @@ class Reader:
 
     async def _give_up(self, task: Task, words: str) -> None:
         outcomes = self._run.outcomes
-        self._restless.pop(task.id, None)
+        self._unstable.pop(task.id, None)
         with contextlib.suppress(LostTask):
             await self._run.commits.do(lambda journal: outcomes.missing(journal, task, words))
-            outcomes.told_missing(task, words)
+            outcomes.tell_missing(task, words)

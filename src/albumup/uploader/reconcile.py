@@ -1,7 +1,7 @@
-"""Questions: is this photo on the server? Asked of what is in doubt, and on some servers before anything is sent.
+"""Asks servers whether they have a photo: one in doubt, and for some servers each photo before it is sent.
 
-In doubt, one "no" after the settle time suffices; a "yes" counts once the original was seen there. Before anything was
-sent it counts at once.
+For a photo in doubt, one "no" after the settle time suffices, and a "yes" counts once the original was seen there. For
+a photo that was not sent yet, a "yes" counts at once.
 """
 
 from __future__ import annotations
@@ -27,17 +27,19 @@ from albumup.uploader.upstream import Upstream
 
 _LOOK_SECONDS = 0.25
 _MOST = 5000
-"""Photos in one question."""
+"""The most photos in one question."""
 _SEEN_AT_A_TIME = 32
-"""Originals looked at before what was seen is journaled."""
+"""Originals that are looked at before the results are journaled."""
 _LONGEST_WAIT = 2.0
-"""Seconds for which photos are gathered for one question while they are still being read."""
+"""The most seconds of gathering photos for one question while others are still being read."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """Photos of one album. ``before``: they are not sent yet; else they are in doubt. ``is_former``: they were sent
-    under another definition of their target, and are asked about by that one."""
+    """A question about photos of one album. ``before``: they are not sent yet, else they are in doubt.
+
+    ``is_former``: they were sent under an earlier definition of their target, by which it is asked.
+    """
 
     upstream: Upstream
     tasks: list[Task]
@@ -46,7 +48,7 @@ class _Question:
 
 
 class Reconciler:
-    """Asks targets about the tasks whose time to be asked about has come."""
+    """Asks targets about tasks when it is time to."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -86,7 +88,7 @@ class Reconciler:
         return found
 
     def _doubts(self, journal: Journal, upstream: Upstream, due: Sequence[Task]) -> list[_Question]:
-        """A question for each definition under which a body was sent: it is asked about by that one."""
+        """The questions about tasks in doubt, one for each definition under which bodies were sent."""
         asked: dict[Upstream, list[Task]] = {}
         for task in due:
             definition = task.body.definition if task.body is not None else None
@@ -99,21 +101,22 @@ class Reconciler:
         ]
 
     def _asks_first(self, journal: Journal, upstream: Upstream, album_id: int) -> bool:
-        """Is it time to ask about what is not sent yet? As many at once as can be without letting the uploads wait."""
+        """Is it time to ask about photos not sent yet? Questions gather as many as possible, but uploads must not
+        wait."""
         if not self._run.is_preparing:
             return True
-        is_hungry = len(upstream.reserved) < LOW_WATER and self._loop.time() >= self._next
-        return is_hungry or journal.unasked_count(album_id, _MOST) == _MOST
+        is_low = len(upstream.reserved) < LOW_WATER and self._loop.time() >= self._next
+        return is_low or journal.unasked_count(album_id, _MOST) == _MOST
 
     async def _ask(self, question: _Question) -> None:
         run, upstream, tasks = self._run, question.upstream, question.tasks
         target = upstream.target
         if question.is_former and upstream.closing is not None:
-            await self._stay(question, upstream.closing.words)
+            await self._leave_in_doubt(question, upstream.closing.words)
             self._asked(question)
             return
         if not upstream.rules.can_ask:
-            # The target was one that can be asked, once; now the resend rule decides.
+            # The target could be asked when the photos were sent; now the resend rule decides.
             await self._record(question, [None] * len(tasks))
             self._asked(question)
             return
@@ -138,13 +141,16 @@ class Reconciler:
 
     def _asked(self, question: _Question) -> None:
         self._run.asking.discard(question.tasks[0].album_id)
-        for bell in (self._run.queue.to_end, self._run.queue.to_keep):
+        for bell in (self._run.queue.to_end, self._run.queue.to_place):
             bell.ring()
 
     async def _look(
         self, question: _Question, http: Http, photos: Sequence[Asked], answers: Sequence[Verdict | None]
     ) -> None:
-        """Look at what the server says it has, and record it, a few at a time. Raises as ``Target.see`` does."""
+        """Look at the originals that the server says it has, and record the results, a few at a time.
+
+        Raises as ``Target.see`` does.
+        """
         run, target, tasks = self._run, question.upstream.target, question.tasks
         seen: list[Seen | None] = []
         done = 0
@@ -163,7 +169,7 @@ class Reconciler:
                 is_there = answer is not None and answer.kind in (VerdictKind.STORED, VerdictKind.DUPLICATE)
                 try:
                     seen.append(await see(photo, answer) if answer is not None and is_there else None)
-                except NotAllowed as refused:  # of this one; what was seen of the others counts
+                except NotAllowed as refused:  # concerns this one; the results of the others count
                     seen.append(Seen(Original.UNKNOWN, str(refused)))
                 if len(seen) - done == _SEEN_AT_A_TIME:
                     await record()
@@ -173,14 +179,14 @@ class Reconciler:
                 await record()
 
     async def _not_allowed(self, question: _Question, refused: NotAllowed) -> None:
-        """The key may not ask. That closes nothing: photos are sent unasked, and what is in doubt stays so."""
+        """Go on although the key may not ask: photos are sent unasked, and those in doubt stay so."""
         if question.before:
             await self._record(question, [None] * len(question.tasks))
             return
-        await self._stay(question, str(refused))
+        await self._leave_in_doubt(question, str(refused))
 
-    async def _stay(self, question: _Question, why: str) -> None:
-        """What is in doubt stays so."""
+    async def _leave_in_doubt(self, question: _Question, why: str) -> None:
+        """Record that photos in doubt stay so, and why."""
         words = f"whether it is there cannot be asked: {why}"
         unknown = Verdict(VerdictKind.UNPROVEN, "it cannot be asked")
         await self._record(
@@ -190,7 +196,7 @@ class Reconciler:
     async def _record(
         self, question: _Question, answers: Sequence[Verdict | None], seen: Sequence[Seen | None] | None = None
     ) -> None:
-        """``seen``: of what was in doubt, what came of looking at each; None where nobody looked."""
+        """Record answers. ``seen``: for photos in doubt, the result of looking at each original, None without one."""
         run, upstream, tasks = self._run, question.upstream, question.tasks
         seen = [None] * len(tasks) if seen is None else seen
         steps: list[tuple[Task, State, str]] = []
@@ -203,7 +209,7 @@ class Reconciler:
                 state: State | None
                 try:
                     if question.before:
-                        state = run.outcomes.known(journal, task, answer)
+                        state = run.outcomes.asked_before(journal, task, answer)
                     else:
                         state = run.outcomes.answered(
                             journal,

@@ -1,4 +1,4 @@
-"""What the parts of one run share: its options, the world, the journal's commits, the queue, and how it ends early."""
+"""The state that the parts of one run share: options, world, commits, queue, and an early end."""
 
 from __future__ import annotations
 
@@ -43,18 +43,18 @@ class Run:
         self.asking: set[int] = set()
         """Albums about whose doubts a question is under way."""
         self._emptied: set[str] = set()
-        """Folders that this run has removed copies from."""
+        """Folders from which this run has removed copies."""
         self.stop: Stop | None = None
         self.fault: AlbumupError | None = None
 
     def fail(self, error: BaseException) -> None:
-        """This machine or this program is at fault: nothing new starts, what is in flight is cut, free."""
-        self.fault = self.fault or _told(error)
+        """End the run, as this machine or this program fails: nothing new starts, uploads in flight are cut, free."""
+        self.fault = self.fault or _fault_of(error)
         self.queue.cut_all()
         self.queue.no_more()
 
     async def ends_without_spool(self, copy: str) -> bool:
-        """A copy cannot be opened: if its whole folder is away, the run ends, and says so."""
+        """After a copy could not be opened: if its whole folder is away, end the run with a message; True then."""
         folder = os.path.dirname(copy)
         why = await self.world.helpers.run(Work.LOOK, partial(is_away, copy, may_be_empty=folder in self._emptied))
         if why:
@@ -63,19 +63,20 @@ class Run:
         return bool(why)
 
     def drop_copy(self, copy: str) -> None:
-        """A photo is there, and its copy is not needed any more."""
+        """Remove the copy of a photo that the server has."""
         copy = os.path.join(self.options.spool_folder, copy)
         self._emptied.add(os.path.dirname(copy))
         drop_copies([copy], self.options.spool_folder)
 
     def is_sending(self) -> bool:
-        """Is anything being read, asked about or sent that belongs into an album soon?"""
+        """Is anything being read, asked about or sent that will soon go into an album?"""
         upstreams = self.queue.upstreams.values()
         is_reserved = any(upstream.reserved and upstream.closing is None for upstream in upstreams)
         return self.is_preparing or bool(self.asking) or is_reserved or self.queue.is_busy()
 
 
-def _told(error: BaseException) -> AlbumupError:
+def _fault_of(error: BaseException) -> AlbumupError:
+    """An error with a message for the user."""
     if isinstance(error, AlbumupError):
         return error
     where = traceback.extract_tb(error.__traceback__)[-1:]

@@ -1,4 +1,4 @@
-"""What a run is about: the albums asked for and those that joiners handed over, their targets, and what is left."""
+"""The scope of a run: the albums asked for and those handed over by joiners, their targets, and the work left."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from albumup.uploader.run import Run
 from albumup.uploader.upstream import Closing, Upstream
 
 _SETTLED = (*DONE, *WANTING)
-"""Nothing more is done with these in this run, but for doubts that are still to be asked about."""
+"""States in which this run does no more, but for doubts that are still to be asked about."""
 
 
 class Scope:
@@ -29,16 +29,16 @@ class Scope:
         self.wanted = album_ids
         self.unbuilt: dict[str, Closing] = {}
         self.retired: list[Upstream] = []
-        """Upstreams whose targets are defined otherwise by now; what they have in flight ends."""
+        """Upstreams whose targets were redefined; their uploads in flight end."""
         self._run = run
         self._queue = run.queue
         self._build = build
         self._built: dict[str, Target] = {}
-        """Those that no upstream has yet."""
+        """Targets without an upstream yet."""
         self._kept: dict[str, str | None] = {}
-        """Of each target that was wanted: its definition in the journal, where --url described it."""
-        self.worked_at: set[int] = set()
-        """Albums of which something was left to do in this run."""
+        """For each target used so far: its definition in the journal, if --url defined it."""
+        self.worked_on: set[int] = set()
+        """Albums with work left in this run."""
         self._before: dict[int, tuple[int, int]] = {}
         self._settled_before: dict[int, tuple[int, int]] = {}
 
@@ -51,7 +51,7 @@ class Scope:
             target.close()
 
     def ended(self, exit_code: int, seconds: float) -> RunEnd:
-        """What is told of the run."""
+        """The result of the run."""
         upstreams, run = self._queue.upstreams, self._run
         closings = {
             name: closing
@@ -71,13 +71,13 @@ class Scope:
     # Targets.
 
     def begin(self, journal: Journal) -> None:
-        """Settle what an earlier run left held, or was cut off in."""
+        """Settle the tasks that an earlier run left held or cut off."""
         self.unhold_all(journal)
         for cut in journal.cut_off():
             self._settle(journal, cut)
 
     def _settle(self, journal: Journal, cut: CutOff) -> None:
-        # What a target that cannot be built now would do is found out when it can: until then it is to be asked.
+        # The rules of a target that cannot be built now are unknown: until it can, the task waits to be asked about.
         upstream = self._upstream(journal, cut.target)
         self._run.outcomes.cut_off(journal, cut, self._rules_of(journal, upstream, cut.task_id))
         if (
@@ -86,18 +86,18 @@ class Scope:
             and upstream.breaker.sends_once
             and upstream.breaker.is_sick
         ):
-            # It was sent into a pause, and a kill hid how that ended: it is spent all the same.
+            # The photo was sent during a pause, and a kill hid the outcome: it counts as spent.
             upstream.breaker.spent_photos += 1
             pauses.sick(journal, cut.target, upstream.breaker.words, upstream.breaker.spent_photos)
 
     def unhold_all(self, journal: Journal) -> None:
-        """What is still held is sent again: by this run, whose predecessor died, or by the next."""
+        """Let held tasks be sent again: by this run if its predecessor died, else by the next."""
         for task_id, name in pauses.held(journal):
             upstream = self._upstream(journal, name)
             self._run.outcomes.unhold(journal, task_id, upstream.rules if upstream is not None else None)
 
     def _upstream(self, journal: Journal, name: str) -> Upstream | None:
-        """The target's upstream, made when it is first wanted; None when the target cannot be built."""
+        """The target's upstream, made at its first use; None if the target cannot be built."""
         if name in self.unbuilt:
             return None
         if name not in self._queue.upstreams:
@@ -108,15 +108,15 @@ class Scope:
                 self.unbuilt[name] = Closing(error.exit_code, str(error), error.hint)
                 return None
             self._queue.upstreams[name] = self._new_upstream(journal, name, target)
-            self._queue.to_keep.ring()
+            self._queue.to_place.ring()
         return self._queue.upstreams[name]
 
     async def build_new(self) -> None:
-        """Build the targets of albums that joiners have handed over: what gives out a token may take its time."""
+        """Build the targets of albums handed over by joiners, in a helper: a token_command may take its time."""
         run = self._run
         names = await run.commits.read(self._new_targets)
         for name in names:
-            with contextlib.suppress(AlbumupError):  # it is told when its upstream is made
+            with contextlib.suppress(AlbumupError):  # reported when the upstream is made
                 self._built[name] = await run.world.helpers.run(Work.LOOK, self._build, name)
 
     def _new_targets(self, journal: Journal) -> list[str]:
@@ -140,7 +140,7 @@ class Scope:
         return upstream
 
     def _breaker(self, journal: Journal, name: str, rules: Rules, *, proven: bool) -> Breaker:
-        """A breaker for a target; one whose pause was given up because of ``resend = "never"`` may spend again."""
+        """A target's breaker; if allowed, one that gave up because of ``resend = "never"`` may send photos again."""
         options = self._run.options
         if options.spends_again:
             pauses.may_spend_again(journal, [name])
@@ -154,7 +154,7 @@ class Scope:
         )
 
     def _rules_of(self, journal: Journal, upstream: Upstream | None, task_id: int) -> Rules:
-        """By which to judge a task that was cut off: those of the definition that it was sent under."""
+        """The rules for a task that was cut off: those of the definition under which it was sent."""
         if upstream is None:
             return Rules(0, True, "never", 0.0)
         task = journal.task(task_id)
@@ -163,7 +163,7 @@ class Scope:
         return self._run.formers.upstream_for(journal, upstream, definition).rules
 
     def _retire_upstreams(self, journal: Journal) -> None:
-        """A joiner defines a target otherwise: it is built anew, and nothing more goes by its old definition."""
+        """Retire upstreams whose targets a joiner has redefined; nothing more is sent by the old definition."""
         texts, numbers = runs.target_definitions(journal), framing.numbers(journal)
         for name, text in list(self._kept.items()):
             upstream = self._queue.upstreams.get(name)
@@ -184,7 +184,7 @@ class Scope:
     # Albums.
 
     def look(self, journal: Journal) -> None:
-        """Take in albums that joiners handed over, new roots, and what is left."""
+        """Update the scope: albums handed over by joiners, new roots, and the work left."""
         self._retire_upstreams(journal)
         known = {album.id: album for album in runs.albums(journal)}
         counts = self._run.outcomes.counts
@@ -205,11 +205,11 @@ class Scope:
                 journal.bring_forward([(album_id, root.id) for root in roots], now, now)
             tally = runs.tally(journal, album_id)
             pending = {root.id for root in roots}
-            # What is being sent now may be pending again.
+            # Photos being sent now may become pending again.
             sending = self._queue.album_roots.get(album_id, set()) if tally.count(State.SENDING) else set()
             self._queue.album_roots[album_id] = pending | sending
             if pending or sending:
-                self.worked_at.add(album_id)
+                self.worked_on.add(album_id)
             self._before.setdefault(album_id, (tally.count(*DONE), tally.size(*DONE)))
             asking = runs.asked_about(journal, album_id)
             settled = tally.count(*_SETTLED) - asking[0], tally.size(*_SETTLED) - asking[1]
@@ -231,7 +231,7 @@ class Scope:
                 self._queue.changed.wake()
 
     def _is_due(self, journal: Journal, upstream: Upstream, now: float) -> bool:
-        """Has the time of a task come? One that lies too far ahead was written by a clock that was wrong."""
+        """Has the time of a task come? A time too far ahead was written under a wrong clock, and is moved."""
         times = [
             journal.next_time(album_id, root_id, copies=root_id in self._queue.away)
             for album_id, root_id in self._queue.places_of(upstream)
@@ -263,13 +263,13 @@ class Scope:
             return True
         if journal.unasked_count(album_id, 1) or journal.unpaired(album_id, 1):
             return True
-        # A photo that the server wants later than we have patience is for another run.
+        # A photo whose retry lies beyond our patience is left for another run.
         soon = journal.clock() + max(upstream.breaker.patience, LONGEST_WAIT)
         times = [journal.next_time(album_id, root_id, copies=root_id in away) for root_id in roots]
         return any(time is not None and time <= soon for time in times) or journal.next_doubt([album_id]) is not None
 
     def code_of(self, album_id: int) -> int:
-        """The exit code that an album deserves that is not finished."""
+        """The exit code for an unfinished album."""
         name = self._queue.albums[album_id].target
         upstream = self._queue.upstreams.get(name)
         closing = self.unbuilt.get(name) or ((upstream.closing or upstream.albums_closing) if upstream else None)

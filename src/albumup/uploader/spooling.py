@@ -1,4 +1,4 @@
-"""Copies of photos beside the journal: made under names that nobody can guess, and removed when no task needs them."""
+"""Makes copies of photos under names that nobody can guess, and removes those that no task needs."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _NAME_DIGITS = 32
 
 
 def look_at_place(folder: str, *, was_used: bool) -> None:
-    """TryLater where the disk of the spool folder is seen to be away. ``was_used``: copies were put there before.
+    """Raise TryLater if the disk of the spool folder is away. ``was_used``: copies were put there before.
 
-    A folder on a disk that is not mounted must not be made anew: it would lie on another disk, and fill that.
+    A folder on an unmounted disk must not be made anew: it would lie on another disk, and fill that.
     """
     if place := unmounted(folder):
         words = f"{place} is not mounted, and copies of photos are to go to {os.path.dirname(folder)}"
@@ -32,9 +32,9 @@ def look_at_place(folder: str, *, was_used: bool) -> None:
 
 
 def open_copy(folder: str, *, was_used: bool = False) -> tuple[str, int]:
-    """A new file in the spool folder, as it is journaled, and its descriptor: 0600, never an existing one.
+    """Create a new file (0600) in the spool folder: its path for the journal, and its descriptor.
 
-    The folder itself is made if it is missing, those above it are not. Raises LocalError, TryLater.
+    The folder itself is made if it is missing, but not those above it. Raises LocalError, TryLater.
     """
     name = secrets.token_hex(_NAME_DIGITS // 2)
     if not os.path.isdir(folder):
@@ -43,21 +43,21 @@ def open_copy(folder: str, *, was_used: bool = False) -> tuple[str, int]:
         make_folder(folder)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         copy = os.path.join(folder, name)
-        # Journaled with its folder: the next run may not be given the same --spool-dir.
+        # The path includes the folder: the next run may be given another --spool-dir.
         return copy if copy.isprintable() else name, os.open(copy, flags, 0o600)
 
 
 def drop_copies(unneeded: Iterable[str], folder: str) -> None:
-    """Remove copies that were named in the journal; ``folder`` for those named without one. What stays is swept."""
+    """Remove journaled copies; ``folder`` is that of names without one. Those that remain are swept later."""
     for copy in unneeded:
         with contextlib.suppress(OSError):
             os.unlink(os.path.join(folder, copy))
 
 
 def sweep(journal: Journal, folder: str) -> None:
-    """Remove what no task needs, in every folder that copies were ever put into: left by a crash, or by a settled task.
+    """Remove the copies that no task needs, left by a crash or a settled task, in all folders ever used for copies.
 
-    The caller holds the uploader's lock. What cannot be removed now stays until a later start.
+    The caller holds the uploader's lock. Copies that cannot be removed now stay until a later start.
     """
     needed = copies.needed(journal)
     names = {os.path.basename(copy) for copy in needed}
@@ -73,9 +73,9 @@ def sweep(journal: Journal, folder: str) -> None:
 
 
 def is_away(copy: str, *, may_be_empty: bool = False) -> str:
-    """Why the folder of a copy that cannot be opened is itself away, or "" when it is there with others in it.
+    """Why the folder of a copy that cannot be opened is away; "" if the folder is there with other copies.
 
-    ``may_be_empty``: this run has removed a copy there itself, so that it may have been the last one.
+    ``may_be_empty``: this run has removed copies there, perhaps the last one.
     """
     folder = os.path.dirname(copy)
     try:

@@ -1,4 +1,4 @@
-"""One photo, outside any album and any journal: what ``target try`` shows."""
+"""Sends one photo outside any album and any journal, for ``target try``."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ _EXIT = {
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Lines of the request's head and of the answer, the verdict, the rule behind it, and the exit code."""
+    """Lines of the request's head and of the answer, the verdict, the rule that decided, and the exit code."""
 
     request: list[str]
     answer: list[str]
     verdict: str
     rule: str
     left: str
-    """The traces that it leaves on the server, and how to remove them."""
+    """What the trial leaves on the server, and how to remove it."""
     mend: str
-    """The way on where the server refuses us; "" where it does not."""
+    """What to do if the server refuses us; "" if it does not."""
     exit_code: int
 
 
 def run_trial(target: Target, path: bytes) -> Trial:
-    """Upload one file. Raises UsageError for a file that cannot be read, ConfigError."""
+    """Upload one file. Raises UsageError for an unreadable file, ConfigError."""
     path = os.path.abspath(path)
     try:
         one = read_alone(target, path, ALBUM)
@@ -67,7 +67,7 @@ def run_trial(target: Target, path: bytes) -> Trial:
         answer = [f"{sent.answer.status} {sent.answer.reason}"]
         answer += [f"{key}: {value}" for key, value in sent.answer.headers.items() if key != "set-cookie"]
         answer += ["", *text[:2000].splitlines()]
-        answer = [target.masked(line) for line in answer]  # a server may say again what it was told
+        answer = [target.masked(line) for line in answer]  # a server may echo the token
     words = f"{finding.outcome.replace('_', ' ')}" + (f": {finding.reason}" if finding.reason else "")
     words = target.masked(words)
     rule = verdict.rule if verdict else "no answer"
@@ -78,7 +78,7 @@ def run_trial(target: Target, path: bytes) -> Trial:
 
 
 def _left(target: Target, photo: Photo, sent: Sent, finding: Finding) -> str:
-    """The traces of a photo that was tried."""
+    """What a photo that was tried leaves on the server, in words."""
     match finding.outcome:
         case Outcome.UPLOADED:
             where = target.where_tried(photo, finding.remote_id, finding.url)

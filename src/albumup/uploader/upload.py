@@ -1,4 +1,4 @@
-"""One upload after the other: open, check, send, judge, record."""
+"""Sends one photo after the other: open, check, send, judge, record."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ from albumup.uploader.run import Run
 from albumup.uploader.upstream import Upstream
 
 _ASK_SECONDS = 20.0
-"""Silence after which a question without a photo counts as unanswered."""
+"""Seconds of silence after which a question without a photo counts as unanswered."""
 _OPEN_SECONDS = 2.0
-"""How long a photo that is sent into a pause may take to be opened."""
+"""How long the opening of a photo may take that is sent during a pause."""
 _MOST_WORDS = 300
 _TOUCHED = "it was touched while it was sent: what the server has may be other bytes"
 _MAY_BE_THERE = (Outcome.UPLOADED, Outcome.DUPLICATE, Outcome.IN_DOUBT)
 
 
 class _Touched(Exception):
-    """Bytes that were sent may have been others for a while: the end of the body is withheld, and it is sent again."""
+    """Other bytes may have been sent for a while: the body's end is withheld, and the body sent again."""
 
 
 class _Ended(Exception):
-    """The attempt is over, and what came of it is recorded."""
+    """The attempt is over, and its outcome is recorded."""
 
 
 class Uploader:
-    """Sends what the queue hands out for one slot, on a connection of its own per target."""
+    """Sends the photos that the queue hands out for one slot, with one connection for each target."""
 
     def __init__(self, run: Run, slot: Slot) -> None:
         self._run = run
@@ -67,7 +67,7 @@ class Uploader:
                 if task is not None:
                     run.opener.look_ahead(upstream.reserved)
                     await self._upload(upstream, task)
-            except Exception as error:  # noqa: BLE001 - whatever it was, the run must end with words
+            except Exception as error:  # noqa: BLE001 - any error ends the run with a message
                 run.fail(error)
                 if task is not None:
                     run.queue.end(upstream, task)
@@ -79,7 +79,7 @@ class Uploader:
             connection.close()
 
     async def _look(self, upstream: Upstream) -> Task | None:
-        """Look at a paused target: a question first. If it is answered, one photo follows."""
+        """Look at a paused target by a question; if it is answered, the photo to send next."""
         queue = self._run.queue
         asked = await self._ask(upstream)
         if not asked.is_well:
@@ -100,21 +100,21 @@ class Uploader:
         return health_of(sent, world.clock())
 
     async def _upload(self, upstream: Upstream, task: Task) -> None:
-        """One attempt, from opening the source to handing over its outcome."""
+        """Make one attempt, from opening the source to recording the outcome."""
         run, body = self._run, task.body
         assert body is not None
         attempt = Attempt(task, run.commits, run.outcomes.run_id, self._loop.time())
         one = InHand(upstream, task, body, attempt)
         source = self._take_kept(one)
         if source is None:
-            # A disk that hangs says nothing of the target: another photo may be sent into its pause.
-            patience = self._loop.call_later(_OPEN_SECONDS, lambda: upstream.breaker.left(task.id, self._loop.time()))
+            # A disk that hangs says nothing about the target: another photo may be sent during its pause.
+            timer = self._loop.call_later(_OPEN_SECONDS, lambda: upstream.breaker.left(task.id, self._loop.time()))
             try:
                 source = await self._open(one)
             except _Ended:
                 return
             finally:
-                patience.cancel()
+                timer.cancel()
         try:
             await self._send_and_judge(one, source)
         except AlbumupError as error:
@@ -137,7 +137,7 @@ class Uploader:
 
     async def _send_and_judge(self, one: InHand, source: Source) -> None:
         upstream, task, body = one.upstream, one.task, one.body
-        # The rules about answers may want digests that they did not want when the body was framed.
+        # The rules about answers may need digests that they did not need when the body was framed.
         digests = body.digests
         if wanted := set(upstream.target.digests) - digests.keys():
             digests = digests | await self._run.world.helpers.run(Work.READ, source.digests, wanted)
@@ -153,7 +153,7 @@ class Uploader:
         await self._judge(one, sent, _doubted(finding) if source.touched else finding)
 
     def _take_kept(self, one: InHand) -> Source | None:
-        """A small photo that was read a moment ago, and that nothing has happened to; None for any other."""
+        """A small photo that was kept from its reading and has not changed; None for any other."""
         opened = self._run.opener.take_kept(one.task, one.body)
         if opened is None or not self._run.origins.is_known_already(one.task, opened.device):
             return None
@@ -161,7 +161,7 @@ class Uploader:
         return opened.source
 
     async def _open(self, one: InHand) -> Source:
-        """The payload, checked: the copy or the photo. _Ended: it cannot be sent now, and that is recorded."""
+        """Open and check the copy or the photo. Raises _Ended if it cannot be sent now, which is recorded."""
         run, task, body = self._run, one.task, one.body
         try:
             if body.spool:
@@ -180,7 +180,10 @@ class Uploader:
         raise _Ended
 
     async def _open_photo(self, task: Task, body: Body) -> Source:
-        """Raises SourceChanged if its bytes differ from the journaled ones, SourceGone, AnotherVolume, LocalError."""
+        """Open and check the photo itself.
+
+        Raises SourceChanged if its bytes differ from the journaled ones, SourceGone, AnotherVolume, LocalError.
+        """
         run = self._run
         opened = await run.opener.open(task, body)
         source = opened.source
@@ -194,9 +197,9 @@ class Uploader:
         return source
 
     async def _open_copy(self, one: InHand, copy: str) -> Source:
-        """A copy; where it is gone or was altered, the photo itself, if it has the journaled bytes still.
+        """Open the copy; if it is gone or altered, the photo itself, if that still has the journaled bytes.
 
-        _Ended: then it is missing, and stays journaled as it was; or the whole spool is away, and the run ends.
+        Raises _Ended: the photo is missing, which is recorded; or the whole spool is away, and the run ends.
         """
         run, task = self._run, one.task
         try:
@@ -212,17 +215,17 @@ class Uploader:
             return await self._open_photo(task, one.body)
         except (SourceChanged, SourceGone, AnotherVolume) as other:
             run.queue.end(one.upstream, task)
-            self._ending.missing(one, f"{words}, and the photo itself neither ({other})")
+            self._ending.missing(one, f"{words}, and neither can the photo itself ({other})")
         raise _Ended
 
     async def _lost_source(self, one: InHand, source: Source, fault: SourceChanged | SourceGone | Unreadable) -> None:
-        """It changed, or could not be read to its end, after the attempt began."""
+        """End an attempt whose source changed, or could not be read to its end, after it began."""
         one.attempt.begin()
         if one.may_be_there:
             finding = Finding(Outcome.IN_DOUBT, f"{_TOUCHED} ({fault})")
             self._ending.finish(one, End(finding, None, one.attempt.began, self._run.world.chance(), is_refunded=True))
             return
-        if one.body.spool:  # the copy; opening it again finds the way on
+        if one.body.spool:  # opening the copy again will decide what to do
             self._ending.once_more(one, f"its copy could not be sent: {fault}")
             return
         if not isinstance(fault, SourceChanged):
@@ -242,8 +245,8 @@ class Uploader:
         upstream, task, body, attempt = one.upstream, one.task, one.body, one.attempt
 
         async def before_last() -> None:
-            """The bytes are the journaled ones, and the journal knows, durably, that their end is to leave."""
-            if not (at_once and payload.source.is_kept):  # that was looked at just now, and its bytes are in hand
+            """Check the source, and journal durably that the body's end is about to leave."""
+            if not (at_once and payload.source.is_kept):  # a kept photo was just checked, and goes from memory
                 await payload.check()
             if payload.source.touched and task.refunds < MOST_REFUNDS:
                 attempt.begin()
@@ -263,7 +266,7 @@ class Uploader:
         return await connection.send(*sending, at_once=at_once, taken_back=attempt.end_stayed)
 
     def _finding(self, one: InHand, photo: Photo, sent: Sent) -> Finding:
-        """What the answer means."""
+        """The meaning of the answer, or of its lack."""
         upstream = one.upstream
         verdict = upstream.target.read_answer(sent.answer, photo) if sent.answer is not None else None
         others_went = upstream.breaker.accepted_at > one.attempt.began
@@ -272,7 +275,7 @@ class Uploader:
         return _without_token(upstream, outcome_of(sent, verdict, circumstances, self._run.world.clock()))
 
     async def _judge(self, one: InHand, sent: Sent, finding: Finding) -> None:
-        """Whose fault it was, the photo's, the line's or the target's; and what becomes of the photo."""
+        """Decide whose fault it was, the photo's, the line's or the target's, and end the attempt accordingly."""
         run, upstream, task, attempt = self._run, one.upstream, one.task, one.attempt
         if finding.outcome in ACCEPTED and not (finding.is_unconfirmed and upstream.rules.can_ask):
             self._ending.accept(one, finding, sent)
@@ -297,7 +300,7 @@ class Uploader:
         is_refunded = sent.fault is Fault.CUT or is_line or finding.is_refunded
         self._ending.finish(one, End(finding, sent, attempt.began, chance, is_refunded, is_well))
         if finding.outcome not in ACCEPTED:
-            await run.commits.flush()  # before anything else is sent there: it may be sick
+            await run.commits.flush()  # judged before the next photo is sent: the target may be sick
 
 
 def _status_of(path: bytes) -> os.stat_result | None:
@@ -308,14 +311,14 @@ def _status_of(path: bytes) -> os.stat_result | None:
 
 
 def _doubted(finding: Finding) -> Finding:
-    """A yes to bytes that were perhaps not the journaled ones: sendfile's pages can change in the socket's queue."""
+    """Doubt a yes, as other bytes may have been sent: sendfile's pages can change in the socket's queue."""
     if finding.outcome not in ACCEPTED:
         return finding
     return Finding(Outcome.IN_DOUBT, _TOUCHED)
 
 
 def _without_token(upstream: Upstream, finding: Finding) -> Finding:
-    """A server may echo the token; it is journaled nowhere."""
+    """Mask the token, which a server may echo and the journal must not hold."""
     if not upstream.target.token:
         return finding
     masked = upstream.target.masked

@@ -1,8 +1,6 @@
-"""One target in a run: its breaker, what is reserved and in flight, and whether it was the line that broke.
+"""One target in a run: its breaker, its tasks reserved and in flight, and its broken uploads.
 
-It is called as proxies call a server that they send to.
-
-Times are monotonic seconds, but where something else is said.
+"Upstream" is a proxy's word for the server that it sends to. Times are monotonic seconds unless stated otherwise.
 """
 
 from __future__ import annotations
@@ -21,7 +19,7 @@ from albumup.uploader.line_watch import LineWatch, Verdicts
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """Why a target is not tried again in this run: its exit code, and words for the person."""
+    """Why a target is given up in this run: an exit code, and a message with a hint."""
 
     exit_code: int
     words: str
@@ -30,46 +28,46 @@ class Closing:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A task that stays pending until it is known whose fault its last outcome was."""
+    """A task that stays pending until it is decided whose fault its last outcome was."""
 
     task: Task
     finding: Finding
 
 
 class Upstream:
-    """The uploads to one target. Its tasks are reserved in memory and stay pending in the journal until they start."""
+    """The uploads to one target. Reserved tasks stay pending in the journal until their attempts start."""
 
     def __init__(self, target: Target, rules: Rules, breaker: Breaker, *, definition: int | None = None) -> None:
         self.target = target
         self.rules = rules
         self.breaker = breaker
         self.definition = definition
-        """The journal's number of its definition: bodies framed under another one are framed anew."""
+        """The journal's number of the target's definition: bodies framed under another one are framed anew."""
         self.keep_alive = KeepAlive()
         self.is_journaled = breaker.proven
         """The journal knows that the target has accepted a photo."""
         self.is_ready = not target.keeps_albums
-        """Its albums were looked for: what speaks against sending anything is known."""
+        """Photos may be sent: the target's albums, if it keeps any, were looked for."""
         self.closing: Closing | None = None
         self.albums_closing: Closing | None = None
-        """Why nothing more is done about its albums in this run, while photos go on."""
+        """Why no more work is done on the target's albums in this run, while photos are still sent."""
         self.reserved: deque[Task] = deque()
         self.taken: set[int] = set()
         """Ids of tasks that are reserved, in flight, held, or whose outcome is not yet recorded."""
         self.is_refilling = False
         self.has_ready = True
-        """The last look at the journal found nothing ready."""
+        """The journal may have ready tasks that are not reserved."""
         self.in_flight: set[int] = set()
         self.sick_from: float | None = None
-        """Since when it is sick (Unix seconds), also from earlier runs."""
+        """When the target fell sick (Unix seconds), also in an earlier run; None while it is well."""
         self.is_told = False
-        """The user knows of this pause; one that the first look ends is not worth a word."""
+        """The user was told of this pause; one that the first look ends is not worth a message."""
         self.held: dict[int, Held] = {}
-        """After their last try: what comes next tells whether it was theirs."""
+        """Tasks after their last try: the next outcomes show whose fault it was."""
         self.refusals: dict[int, Held] = {}
-        """Refused by a target that never accepted a photo."""
+        """Tasks refused by a target that never accepted a photo."""
         self.unknown: dict[int, Held] = {}
-        """Answered by such a target with a 2xx that its rules do not take; these are not held."""
+        """Tasks that such a target answered with a 2xx that its rules do not accept; these are not held."""
         self.line = LineWatch()
 
     @property
@@ -77,27 +75,28 @@ class Upstream:
         return self.breaker.proven
 
     def sick_for(self, now: float) -> float:
-        """Seconds for which it has been sick at ``now`` (Unix seconds)."""
+        """Seconds for which the target has been sick at ``now`` (Unix seconds)."""
         return max(0.0, now - self.sick_from) if self.sick_from is not None else 0.0
 
     def may_start(self) -> bool:
-        """One at a time while nothing is proven, none while it is paused or closed: a look ends a pause, not a wait."""
+        """May another upload start? Only one at a time while the target is unproven; none during a pause, which only a
+        look can end."""
         if self.closing is not None or not self.is_ready or self.breaker.is_sick:
             return False
         return len(self.in_flight) < (self.breaker.jobs if self.proven else 1)
 
     def may_probe(self, now: float) -> bool:
-        """Is it time to look at it, in a pause?"""
+        """Is it time for a look during a pause?"""
         return self.closing is None and self.breaker.may_probe(now)
 
     def may_ask(self, now: float) -> bool:
-        """Is it time to ask it something about photos or albums?"""
+        """May the target be asked about photos or albums now?"""
         if self.closing is not None:
             return False
         return not self.breaker.is_sick or now >= self.breaker.next_at
 
     def put_back(self) -> None:
-        """What is reserved is reserved anew, when it can be sent."""
+        """Give up all reservations; tasks are reserved anew when they can be sent."""
         self.taken -= {one.id for one in self.reserved}
         self.reserved.clear()
         self.has_ready = True
@@ -106,9 +105,9 @@ class Upstream:
         self.in_flight.add(task_id)
 
     def same_refusals(self) -> list[Held]:
-        """Three or more photos that an unproven target refused alike; empty as long as there are none.
+        """Three or more photos that an unproven target refused alike; empty if there are fewer.
 
-        A 2xx that its rules do not take refuses, too: "wrong password" is often said so.
+        A 2xx that the rules do not accept counts as a refusal: "wrong password" often comes so.
         """
         if len(self.refusals) + len(self.unknown) < SAME_REFUSALS:
             return []
@@ -119,18 +118,18 @@ class Upstream:
         return longest if len(longest) >= SAME_REFUSALS else []
 
     def end(self, task_id: int) -> Verdicts:
-        """An attempt ended other than by a broken line; broken ones that this decides come back."""
+        """Note that an attempt ended without breaking; the broken uploads that this decides."""
         self.in_flight.discard(task_id)
         return self.line.ended(task_id)
 
     def broke(self, task_id: int, now: float) -> Verdicts:
-        """An upload broke in the middle; which broken ones are decided now."""
+        """Note that an upload broke; the broken uploads that this decides."""
         decided = self.line.broke(task_id, self.in_flight, now)
         self.in_flight.discard(task_id)
         return decided
 
 
 def _outline(held: Held) -> str:
-    """A refusal's words without the photo's own name and numbers: what is alike from photo to photo."""
+    """A refusal's reason without the photo's name and numbers, which is the same from photo to photo."""
     words = held.finding.reason.replace(held.task.sent_as or "\0", "")
     return re.sub(r"[0-9a-fA-F]*[0-9][0-9a-fA-F]*", "#", words)

@@ -1,4 +1,4 @@
-"""What a run takes from outside: helpers, the network, the clock and chance, so that a whole run can be played."""
+"""The outside of a run: helpers, network, clock and chance, handed in so that a whole run can be simulated."""
 
 from __future__ import annotations
 
@@ -22,8 +22,11 @@ def _http(target: Target, timeout: float | None) -> Http:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """``clock``: Unix seconds. ``chance``: a number in [0, 1). ``http``: a target's small requests, with the seconds
-    of silence that they bear, if less than usual. Monotonic time is the loop's."""
+    """The outside of a run.
+
+    ``clock``: Unix seconds. ``chance``: a number in [0, 1). ``http``: an ``Http`` for a target's small requests, with a
+    timeout in seconds if shorter than usual. Monotonic time is the loop's.
+    """
 
     helpers: Helpers
     network: Network
@@ -33,6 +36,6 @@ class World:
 
 
 def this_world() -> World:
-    """Threads, sockets, and the computer's clock; within a running loop."""
+    """The real world: threads, sockets, and the computer's clock. Call it within a running loop."""
     helpers = Threads()
     return World(helpers, SocketNetwork(helpers))
