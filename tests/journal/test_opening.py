@@ -210,8 +210,8 @@ def next_version(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 
 def described(connection: sqlite3.Connection) -> dict[str, object]:
     """All that a schema says, however it came to be and is laid out."""
-    plain = {
-        name: " ".join(re.sub("--.*", "", sql).split()).lower()
+    plain: dict[str, object] = {
+        f"{name} in SQL": " ".join(re.sub("--.*", "", sql).split()).lower()
         for name, sql in connection.execute("select name, sql from sqlite_master where type <> 'table'")
         if sql is not None
     }
