@@ -18,7 +18,7 @@ import pytest
 from albumup import errors
 from albumup.config.file import load
 from albumup.journal.states import State
-from albumup.photos import leavings
+from albumup.photos import leftovers
 from albumup.targets.registry import check_all
 
 ROOT = Path(__file__).parent.parent
@@ -164,17 +164,17 @@ def test_no_example_names_what_does_not_exist() -> None:
     assert typed > 30
 
 
-def test_each_name_of_leavings_is_in_the_manual() -> None:
-    patterns = (leavings._FOLDERS, leavings._BY_SUFFIX, leavings._BY_NAME)
+def test_each_name_of_leftovers_is_in_the_manual() -> None:
+    patterns = (leftovers._FOLDERS, leftovers._BY_SUFFIX, leftovers._BY_NAME)
     words = {word.lower() for one in patterns for word in re.findall(rb"[A-Za-z@#$_ ]{3,}", one.pattern)}
-    words |= {one.lstrip(b".") for one in leavings._LIBRARIES}
+    words |= {one.lstrip(b".") for one in leftovers._LIBRARIES}
     assert len(words) > 20
     page = plain(by_hand("albumup-push.1")).lower().encode()
     assert [word for word in words if word not in page] == []
     shown = next(one for one in displays("albumup-push.1") if "@eaDir" in one)
     for name in re.split(r"  |\n", shown.partition("._*")[0].strip()):
         example = name.replace("*", "IMG_1").encode()
-        assert leavings.is_leavings(example) or leavings.is_leavings_folder(example), name
+        assert leftovers.is_leftover(example) or leftovers.is_leftover_folder(example), name
 
 
 # As pages.

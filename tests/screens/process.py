@@ -34,10 +34,10 @@ def set_up(given: dict[str, Any]) -> None:
 
 def _wait_for_nothing() -> None:
     """Between two tries of a photo, which is a random part of a time that doubles: none of it."""
-    from albumup.uploader import beside
+    from albumup.uploader import engine_thread
 
-    real = beside.this_world
-    beside.this_world = lambda: replace(real(), chance=lambda: 0.0)
+    real = engine_thread.this_world
+    engine_thread.this_world = lambda: replace(real(), chance=lambda: 0.0)
 
 
 def _name_hosts(hosts: dict[str, int]) -> None:

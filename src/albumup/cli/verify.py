@@ -23,7 +23,7 @@ from albumup.journal import runs
 from albumup.journal.runs import has_unsent
 from albumup.journal.states import DONE, WANTING
 from albumup.photos.file_names import quoted, text_of
-from albumup.photos.leavings import is_leavings, is_leavings_folder
+from albumup.photos.leftovers import is_leftover, is_leftover_folder
 from albumup.session.aside import aside
 from albumup.session.verify.examine import CannotAsk, examine
 from albumup.session.verify.findings import Kind, There
@@ -173,7 +173,7 @@ def ways_on(findings: Sequence[Finding], folders: Sequence[bytes], album: Album,
             options.add(f"--include {quoted(one.pattern)}")
         if any(part.startswith(b".") for part in (*above, name)):
             options.add("--hidden")
-        if is_leavings(name) or any(map(is_leavings_folder, above)):
+        if is_leftover(name) or any(map(is_leftover_folder, above)):
             options.add("--no-skip")
     where = f"--album {quoted(album.name)}" + ("" if is_one else f" --target {album.target}")
     commands = [

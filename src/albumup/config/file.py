@@ -141,7 +141,7 @@ def shown(path: str) -> str:
     return "~" + path[len(home) :] if path.startswith(home + "/") else path
 
 
-def beside(path: str, folder: str) -> str:
+def absolute(path: str, folder: str) -> str:
     """The absolute path for one in the config: ``~`` is expanded, relative paths start from the config's ``folder``."""
     return os.path.abspath(os.path.join(folder, os.path.expanduser(path)))
 
@@ -165,7 +165,7 @@ def _defaults(table: Mapping[str, object], where: str, folder: str) -> Defaults:
         except ValueError as error:
             raise ConfigError(f"{where}: defaults.{key}: {error}") from None
     if "spool_dir" in values:
-        values["spool_dir"] = beside(values["spool_dir"], folder)
+        values["spool_dir"] = absolute(values["spool_dir"], folder)
     return Defaults(**values)
 
 
@@ -308,9 +308,9 @@ def target_from_options(
         "file_field": file_field,
         "headers": _pairs(headers, ":", "--header"),
         "auth": auth,
-        "token_file": token_file and beside(token_file, os.getcwd()),
+        "token_file": token_file and absolute(token_file, os.getcwd()),
         "token_env": token_env,
-        "ca_file": ca_file and beside(ca_file, os.getcwd()),
+        "ca_file": ca_file and absolute(ca_file, os.getcwd()),
         "success_text": success_text,
         "failure_text": failure_text,
     }
@@ -327,7 +327,7 @@ def _pairs(texts: Sequence[str], mark: str, option: str) -> dict[str, str]:
     for text in texts:
         name, found, value = text.partition(mark)
         if not found:
-            # Not quoted: a lone word may well be the secret.
+            # The message does not quote the text: a lone word may well be the secret.
             raise UsageError(f"{option}: expected {'NAME=VALUE' if mark == '=' else 'NAME: VALUE'}")
         if name in pairs:
             raise UsageError(f"{option} {name}: given twice")

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from albumup.config.file import beside, closed_again, place_of, shown
+from albumup.config.file import absolute, closed_again, place_of, shown
 from albumup.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def read_token(settings: CommonSettings, where: str, config_dir: str) -> str | N
     """
     if settings.token_file is not None:
         place = place_of(where, "token_file")
-        text = _token_from_file(beside(settings.token_file, config_dir), place)
+        text = _token_from_file(absolute(settings.token_file, config_dir), place)
     elif settings.token_env is not None:
         place = place_of(where, "token_env")
         if (text := os.environ.get(settings.token_env, "")) == "":

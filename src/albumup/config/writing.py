@@ -9,7 +9,7 @@ import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
 
-from albumup.config.file import beside, shown
+from albumup.config.file import absolute, shown
 from albumup.disk import fsync_folder, make_folder
 from albumup.errors import ConfigError, LocalError
 
@@ -102,7 +102,7 @@ def keep_token(path: str, name: str, token: str) -> str:
 def drop_token(path: str, token_file: str) -> None:
     """Remove a token file that ``keep_token`` made, because the target was not added after all."""
     with contextlib.suppress(OSError):
-        os.unlink(beside(token_file, os.path.dirname(path)))
+        os.unlink(absolute(token_file, os.path.dirname(path)))
 
 
 def _replace(path: str, text: str, mode: int) -> None:

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from albumup.photos.leavings import is_leavings, is_leavings_by_suffix, is_leavings_folder, is_made_by_library
+from albumup.photos.leftovers import is_leftover, is_leftover_by_suffix, is_leftover_folder, is_made_by_library
 from albumup.photos.sniffing import suffix_in
 
 
@@ -70,10 +70,10 @@ class Rules:
         if is_made_by_library(folder, name):
             return SkipReason.LEFTOVER
         if is_folder:
-            return SkipReason.LEFTOVER if is_leavings_folder(name) else None
-        if not is_leavings(name):
+            return SkipReason.LEFTOVER if is_leftover_folder(name) else None
+        if not is_leftover(name):
             return None
-        asked_for = is_leavings_by_suffix(name) and self.takes_anything(name, relative)
+        asked_for = is_leftover_by_suffix(name) and self.takes_anything(name, relative)
         return None if asked_for else SkipReason.LEFTOVER
 
     def on_folder(self, name: bytes, relative: bytes) -> SkipReason | None:

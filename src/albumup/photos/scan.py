@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from albumup.errors import LocalError, UsageError
 from albumup.photos.file_names import text_of
 from albumup.photos.filters import Filters, Rules, SkipReason
-from albumup.photos.leavings import is_apple_double, is_store, is_stored_album
+from albumup.photos.leftovers import is_apple_double, is_store, is_stored_album
 from albumup.photos.sniffing import ANYTHING, HEAD_BYTES, judged, media_type_by_name, needs_content, suffix_in
 from albumup.photos.spelling import Spelling
 from albumup.photos.volumes import volume_of

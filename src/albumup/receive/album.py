@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from albumup.disk import drop_from_cache
-from albumup.photos.leavings import STORE_FOLDERS, STORE_INDEX
+from albumup.photos.leftovers import STORE_FOLDERS, STORE_INDEX
 from albumup.receive.folders import enter, inside, is_still, made, names_in, opened
 from albumup.receive.names import with_mark
 from albumup.receive.parts import NO_TIME, Photo, Place, carried_over, sweep

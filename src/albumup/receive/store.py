@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from albumup.disk import make_folder
 from albumup.errors import LocalError
 from albumup.photos.file_names import text_of
-from albumup.photos.leavings import STORE_FOLDERS
+from albumup.photos.leftovers import STORE_FOLDERS
 from albumup.receive.album import Album
 from albumup.receive.folders import LinkInTheWay, inside, make, opened
 from albumup.receive.names import album_folder_name, photo_name

@@ -38,8 +38,8 @@ from albumup.uploader.options import Options, Stop
 from albumup.uploader.spooling import sweep
 
 if TYPE_CHECKING:
-    from albumup.uploader.beside import Beside
     from albumup.uploader.engine import Engine
+    from albumup.uploader.engine_thread import EngineThread
     from albumup.uploader.events import Listener
     from albumup.uploader.world import World
 
@@ -166,8 +166,8 @@ class Session:
     # Uploading.
 
     def _upload(self) -> int:
-        from albumup.uploader.beside import Beside
         from albumup.uploader.engine import Engine
+        from albumup.uploader.engine_thread import EngineThread
 
         check_whole(self.journal.path, self.journal.connection)
         self.audience.tell_old_notices()
@@ -176,31 +176,31 @@ class Session:
             how = self.options, listener, world, self._rebuild
             return Engine(self.journal, self.album_ids, self._build, *how)
 
-        beside = Beside(make)
+        thread = EngineThread(make)
         heard = 0
-        while not beside.wait(_POLL):
+        while not thread.wait(_POLL):
             while heard < len(self._signals):
-                self._stop(beside, self._signals[heard], again=heard > 0)
+                self._stop(thread, self._signals[heard], again=heard > 0)
                 heard += 1
             if heard > 1 and time.monotonic() > self._leave_by + _CUT_SECONDS:
                 self._leave()
-            self._hear(beside)
-            if (shown := beside.shown) is not None and shown.albums:
+            self._hear(thread)
+            if (shown := thread.shown) is not None and shown.albums:
                 self.audience.show(shown.progress, shown.albums)
-        self._hear(beside)
+        self._hear(thread)
         self.audience.end_show()
-        end = beside.end
+        end = thread.end
         if end is None:
-            raise beside.fault or LocalError("the run ended without an end")
+            raise thread.fault or LocalError("the run ended without an end")
         if isinstance(end.fault, CorruptJournal):
             raise end.fault
         return self.audience.ended(end)
 
-    def _hear(self, beside: Beside) -> None:
+    def _hear(self, thread: EngineThread) -> None:
         """Tell what has happened since."""
         with contextlib.suppress(queue.Empty):
             while True:
-                self.audience.hear(beside.events.get_nowait())
+                self.audience.hear(thread.events.get_nowait())
 
     def _leave(self) -> NoReturn:
         """Something hangs, and somebody wants us gone: leave it as a kill would, for the next run to settle."""
@@ -221,15 +221,15 @@ class Session:
     def _rebuild(self, definition: str, present: Target) -> Target | None:
         return rebuild(definition, present, self.configs.config)
 
-    def _stop(self, beside: Beside, number: int, *, again: bool) -> None:
+    def _stop(self, thread: EngineThread, number: int, *, again: bool) -> None:
         if again:
             self._leave_by = time.monotonic()
-            beside.cut()
+            thread.cut()
             self.audience.say(Cutting())
             return
         self._leave_by = time.monotonic() + GRACE[signal.Signals(number)]
         stop = Stop(128 + number, hold=number == signal.SIGINT)
-        draining = beside.drain(stop, GRACE[signal.Signals(number)])
+        draining = thread.drain(stop, GRACE[signal.Signals(number)])
         if draining is None:
             return
         if draining.finishing or draining.cutting:

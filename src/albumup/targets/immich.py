@@ -177,7 +177,7 @@ class ImmichTarget(ImmichAlbums):
             return Verdict(VerdictKind.REJECTED, "400 with a message", words)
         return Verdict(VerdictKind.UNPROVEN, f"status {answer.status}", words)
 
-    # Questions.
+    # Asking about photos.
 
     def ping(self, http: Http, url: str | None) -> Sent:  # noqa: ARG002 - it has an address for that
         return http.call("GET", f"{self._api or self.site + '/api'}/server/ping")

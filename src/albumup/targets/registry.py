@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from albumup.config.file import Config, TargetTable, beside, settings_of, shown
+from albumup.config.file import Config, TargetTable, absolute, settings_of, shown
 from albumup.config.settings import CommonSettings
 from albumup.config.template import did_you_mean
 from albumup.config.token_source import read_token
@@ -108,7 +108,7 @@ def rebuild(text: str, present: Target, config: Config) -> Target | None:
 def _made(table: TargetTable, config: Config) -> Target:
     kind, settings = kind_of(table), settings_for(table)
     if settings.ca_file is not None:
-        settings = msgspec.structs.replace(settings, ca_file=beside(settings.ca_file, config.folder))
+        settings = msgspec.structs.replace(settings, ca_file=absolute(settings.ca_file, config.folder))
     return kind(table.name, settings, read_token(settings, table.where, config.folder), table.where)
 
 

@@ -75,7 +75,7 @@ class Exchange:
         self._meter.measured_by(None)
 
     def moved(self) -> int:
-        """Bytes that have left this machine, as far as it can tell."""
+        """Bytes that have left this machine, as far as the kernel can tell."""
         return max(0, self.handed - self._wire.unsent())
 
     # Sending.
@@ -245,7 +245,7 @@ class Exchange:
             raise Stopped(fault, f"silence of {self._timeout:g} s {when}", silent=True)
         return self._timeout / _LOOKS
 
-    # What the server says meanwhile.
+    # Early answers.
 
     def _look(self) -> None:
         """Read what the server says before the body's end. Interim answers are dropped; a final one stops sending."""

@@ -53,7 +53,7 @@ def _streams(block: bytes) -> list[bytes]:
 
 
 def _entries(message: bytes) -> dict[int, bytes]:
-    """By number: four bytes each, in ascending order."""
+    """The message's entries by number: four bytes each, in ascending order."""
     message = message.replace(b"\0\0\3", b"\0\0")
     entries: dict[int, bytes] = {}
     for at in range(1, 1 + 5 * message[0] if message else 0, 5):

@@ -14,7 +14,7 @@ from albumup.journal import there
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
 from albumup.photos.file_names import text_of
-from albumup.photos.leavings import (
+from albumup.photos.leftovers import (
     STORE_FOLDERS,
     Makers,
     is_apple_double,

@@ -39,17 +39,17 @@ _APPLE_DOUBLE = b"\0\5\x16\7"
 """The first bytes of an AppleDouble file, ``._NAME``, for metadata that a file system cannot hold (RFC 1740)."""
 
 
-def is_leavings(name: bytes) -> bool:
+def is_leftover(name: bytes) -> bool:
     """Is a file of this name a leftover of a camera, a server or a tool?"""
-    return is_leavings_by_suffix(name) or _BY_NAME.fullmatch(name) is not None
+    return is_leftover_by_suffix(name) or _BY_NAME.fullmatch(name) is not None
 
 
-def is_leavings_by_suffix(name: bytes) -> bool:
+def is_leftover_by_suffix(name: bytes) -> bool:
     """Is the file a leftover by its suffix alone, so that ``--include`` may ask for it?"""
     return _BY_SUFFIX.fullmatch(name) is not None
 
 
-def is_leavings_folder(name: bytes) -> bool:
+def is_leftover_folder(name: bytes) -> bool:
     """Is a folder of this name a leftover of a camera, a server or a tool?"""
     return _FOLDERS.fullmatch(name) is not None
 

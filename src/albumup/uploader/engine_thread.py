@@ -37,7 +37,7 @@ class Shown:
     albums: list[str]
 
 
-class Beside:
+class EngineThread:
     """Runs an engine in a thread. The caller takes ``events`` out at any time. A thread that hangs is left behind."""
 
     def __init__(self, make: Make) -> None:
