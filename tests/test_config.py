@@ -13,7 +13,8 @@ import pytest
 
 from albumup.config import file as config
 from albumup.config import token_source
-from albumup.config.file import Config, Defaults, TargetTable, load, settings_of, target_from_options
+from albumup.config.file import Config, Defaults, TargetTable, load, settings_of
+from albumup.config.from_options import FormOptions, target_from_options
 from albumup.config.settings import CommonSettings, FormSettings, InboxSettings, is_secret_name, warnings
 from albumup.config.token_source import masked, read_token
 from albumup.errors import AlbumupError, ConfigError, UsageError
@@ -613,9 +614,7 @@ def test_plain_http_is_warned_about_outside_of_private_networks(url: str, warned
 
 
 def options(url: str = "https://Club.example.org:8443/up/{album}", **given: Any) -> TargetTable:
-    empty: dict[str, Any] = {"fields": [], "file_field": None, "headers": []}
-    empty |= {"auth": None, "token_file": None, "token_env": None}
-    return target_from_options(url, **(empty | given))
+    return target_from_options(FormOptions(url, **given))
 
 
 def test_a_target_from_options(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

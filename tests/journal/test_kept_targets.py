@@ -10,7 +10,8 @@ import pytest
 from msgspec.structs import replace
 from test_staging import BOUNDARY, arrival, body_for, prepare_all, push
 
-from albumup.config.file import TargetTable, target_from_options
+from albumup.config.file import TargetTable
+from albumup.config.from_options import FormOptions, target_from_options
 from albumup.journal import definitions, framing, runs
 from albumup.journal.admin import forget
 from albumup.journal.definitions import Described
@@ -26,7 +27,7 @@ HOST, SECOND = "club.example", "club.example-2"
 
 
 def said(url: str, *fields: str, token: str | None = None, file_field: str | None = None) -> Described:
-    return Described(target_from_options(url, fields, file_field, [], None, token, None), {"home", "inbox"})
+    return Described(target_from_options(FormOptions(url, fields, file_field, token_file=token)), {"home", "inbox"})
 
 
 def push_to(journal: Journal, album: str, described: Described, state: str = "pending") -> str:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from albumup.cli import titles, words
 from albumup.cli.escaping import escape
 from albumup.cli.figures import photos
+from albumup.config.from_options import FormOptions
 from albumup.photos.file_names import quoted
-from albumup.session.destination import ByUrl, GoesTo, Note, StaysInInbox, Wanted, kept_in
+from albumup.session.destination import GoesTo, Note, StaysInInbox, Wanted, kept_in
 
 if TYPE_CHECKING:
     from albumup.cli.app import App
@@ -29,7 +30,7 @@ def wanted(album: str, given: AddressOptions) -> Wanted:
     }
     if given["url"] is None:
         return Wanted(album, given["target"], companions=[option for option, value in companions.items() if value])
-    by_url = ByUrl(
+    by_url = FormOptions(
         given["url"],
         given["fields"],
         given["file_field"],
@@ -37,8 +38,8 @@ def wanted(album: str, given: AddressOptions) -> Wanted:
         given["auth"],
         given["token_file"],
         given["token_env"],
-        given["success_text"],
-        given["failure_text"],
+        success_text=given["success_text"],
+        failure_text=given["failure_text"],
     )
     return Wanted(album, given["target"], by_url)
 

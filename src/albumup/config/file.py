@@ -9,16 +9,16 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 from albumup.config.template import Timetable as Timetable
-from albumup.config.template import did_you_mean, host_of
+from albumup.config.template import did_you_mean
 from albumup.config.template import parse_duration as parse_duration
 from albumup.config.template import parse_rate as parse_rate
 from albumup.config.template import parse_size as parse_size
-from albumup.errors import ConfigError, UsageError
+from albumup.errors import ConfigError
 from albumup.photos.file_names import quoted
 
 if TYPE_CHECKING:
@@ -281,55 +281,3 @@ def _converted(value: object, wanted: Any, table: TargetTable, *keys: str) -> An
 def closed_again(path: str) -> str:
     """The command that closes a file to others."""
     return f"chmod 600 {quoted(path)}"
-
-
-def target_from_options(
-    url: str,
-    fields: Sequence[str],
-    file_field: str | None,
-    headers: Sequence[str],
-    auth: str | None,
-    token_file: str | None,
-    token_env: str | None,
-    ca_file: str | None = None,
-    *,
-    success_text: str | None = None,
-    failure_text: str | None = None,
-) -> TargetTable:
-    """The form target defined by ``push --url``, named after its host. Raises UsageError, which names the option.
-
-    ``fields`` are ``name=value``, ``headers`` ``Name: value``. Paths are made absolute, because another run reads them.
-    """
-    from albumup.config.settings import FormSettings
-
-    given = {
-        "url": url,
-        "fields": _pairs(fields, "=", "--field"),
-        "file_field": file_field,
-        "headers": _pairs(headers, ":", "--header"),
-        "auth": auth,
-        "token_file": token_file and absolute(token_file, os.getcwd()),
-        "token_env": token_env,
-        "ca_file": ca_file and absolute(ca_file, os.getcwd()),
-        "success_text": success_text,
-        "failure_text": failure_text,
-    }
-    table = TargetTable("", "form", {key: value for key, value in given.items() if value not in (None, {})}, OPTIONS)
-    try:
-        settings_of(table, FormSettings)
-    except ConfigError as error:
-        raise UsageError(str(error), error.hint) from None
-    return replace(table, name=host_of(url))
-
-
-def _pairs(texts: Sequence[str], mark: str, option: str) -> dict[str, str]:
-    pairs: dict[str, str] = {}
-    for text in texts:
-        name, found, value = text.partition(mark)
-        if not found:
-            # The message does not quote the text: a lone word may well be the secret.
-            raise UsageError(f"{option}: expected {'NAME=VALUE' if mark == '=' else 'NAME: VALUE'}")
-        if name in pairs:
-            raise UsageError(f"{option} {name}: given twice")
-        pairs[name] = value if mark == "=" else value.strip()
-    return pairs

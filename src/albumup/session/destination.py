@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from albumup.config.file import Config, TargetTable, shown, target_from_options
+from albumup.config.file import Config, TargetTable, shown
+from albumup.config.from_options import FormOptions, target_from_options
 from albumup.errors import ConfigError, UsageError
 from albumup.journal import definitions, reading
 from albumup.journal.definitions import Described, Place, place_of
@@ -19,26 +20,12 @@ from albumup.targets.base import Target
 from albumup.targets.registry import INBOX, build, default_target, table_of
 
 
-class ByUrl(Struct, frozen=True):
-    """A form that was described by options, as ``--url`` and its companions give it."""
-
-    url: str
-    fields: Sequence[str]
-    file_field: str | None
-    headers: Sequence[str]
-    auth: str | None
-    token_file: str | None
-    token_env: str | None
-    success_text: str | None
-    failure_text: str | None
-
-
 class Wanted(Struct, frozen=True):
     """What the command said of where its album goes."""
 
     album: str
     target: str | None = None
-    by_url: ByUrl | None = None
+    by_url: FormOptions | None = None
     companions: Sequence[str] = ()
     """The options that go with ``--url`` and were given without it."""
 
@@ -133,20 +120,10 @@ def _with_url(connection: sqlite3.Connection | None, album: str) -> str:
     return f"name the address again, too: --url {quoted(_url_of(there[0]))}"
 
 
-def _by_url(connection: sqlite3.Connection | None, config: Config, wanted: Wanted, given: ByUrl) -> Destination:
+def _by_url(connection: sqlite3.Connection | None, config: Config, wanted: Wanted, given: FormOptions) -> Destination:
     if wanted.target is not None:
         raise UsageError("--url and --target: one of them, please")
-    table = target_from_options(
-        given.url,
-        given.fields,
-        given.file_field,
-        given.headers,
-        given.auth,
-        given.token_file,
-        given.token_env,
-        success_text=given.success_text,
-        failure_text=given.failure_text,
-    )
+    table = target_from_options(given)
     described = Described(table, {*config.targets, INBOX})
     place = place_of(connection, wanted.album, described)
     target = build(place.target, config, {place.target: table.to_json()})
