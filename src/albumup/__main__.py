@@ -1,8 +1,8 @@
-"""The program: run a command, and turn what ends it into words and an exit code."""
+"""The program: runs a command, and turns its errors into messages and an exit code."""
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found]  # built in: to load ``signal`` takes a while, and one may come by then
+import _signal  # type: ignore[import-not-found]  # built in; loading ``signal`` takes time, in which a signal may come
 import os
 import sys
 
@@ -17,11 +17,11 @@ _SIGNALS = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP)
 
 
 def main() -> None:
-    """The entry point ``albumup``. Nothing is loaded before signals are heard."""
+    """The entry point ``albumup``. Signals are handled before anything is loaded."""
     _hear(_leave)
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:  # closed before we came: >&-
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - for as long as we live
+        if getattr(sys, name) is None:  # closed by the caller: >&-
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - open until the process ends
     code = _run()
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -31,30 +31,30 @@ def main() -> None:
     import threading
 
     if threading.active_count() > 1:
-        # A look-up that does not come back, or a thread caught in C code, must not hold up or crash the way out.
+        # A look-up that never returns, or a thread within C code, must not delay or crash the exit.
         os._exit(code)
     sys.exit(code)
 
 
 def _hear(handler: Any) -> None:
-    """Have signals handled so; those that were ignored when we came stay so (nohup)."""
+    """Set the handler of all signals, except those that the caller has ignored (nohup)."""
     for number in _SIGNALS:
         if _signal.getsignal(number) != _signal.SIG_IGN:
             _signal.signal(number, handler)
 
 
 def _leave(number: int, _: object) -> None:
-    """While Python loads what a command needs, and when the command is over, there is nothing to be put in order."""
+    """Exit at once: before a command starts and after it has ended, there is nothing to clean up."""
     os._exit(128 + number)
 
 
 def _interrupt(number: int, _: object) -> None:
-    _hear(_leave)  # another one does not wait
+    _hear(_leave)  # a second signal exits at once
     raise _Interrupted(number)
 
 
 def _run() -> int:
-    """A command, from the words that were typed to its exit code."""
+    """Run the command that was typed; its exit code."""
     from albumup.cli.app import App
     from albumup.cli.gate import install
 
@@ -103,10 +103,10 @@ def _code(app: App) -> int:
     except click.ClickException as error:
         _complain(f"albumup: {error.format_message()}")
         return error.exit_code
-    except (BrokenPipeError, SystemExit):  # click ends with SystemExit where it sees that stdout is closed
+    except (BrokenPipeError, SystemExit):  # click raises SystemExit when stdout is closed
         _forget(sys.stdout)
         return 0
-    except Exception as error:  # noqa: BLE001 - the last word is the person's, not the interpreter's
+    except Exception as error:  # noqa: BLE001 - the user sees a message, not a traceback
         from albumup.cli.layout import sentence
 
         ended = _understood(app, error)
@@ -117,7 +117,7 @@ def _code(app: App) -> int:
 
 
 class _Interrupted(BaseException):
-    """A signal came while no uploader was there to heed it. Not KeyboardInterrupt: click would write before it ends."""
+    """A signal came while no uploader handled it. Not a KeyboardInterrupt: click would print before it ends."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -125,7 +125,7 @@ class _Interrupted(BaseException):
 
 
 def _stop(code: int) -> NoReturn:
-    """End at once: whoever does not read what was written must not keep us."""
+    """Exit at once: a reader who does not read must not hold up the exit."""
     import select
 
     try:
@@ -139,14 +139,14 @@ def _stop(code: int) -> NoReturn:
 
 
 def _unraisable(caught: sys.UnraisableHookArgs) -> None:
-    """A signal that came where Python lets nothing be raised (a weak reference's callback) is not lost."""
+    """Stop for a signal that came where Python lets no exception through (a weak reference's callback)."""
     if isinstance(caught.exc_value, _Interrupted):
         _stop(caught.exc_value.exit_code)
     sys.__unraisablehook__(caught)
 
 
 def _understood(app: App, error: Exception) -> AlbumupError:
-    """What an exception means for the person. A damaged journal is set aside by the command that writes to it."""
+    """An exception as an error with a message. A command that writes to a damaged journal sets the journal aside."""
     import sqlite3
     import traceback
 
@@ -158,7 +158,7 @@ def _understood(app: App, error: Exception) -> AlbumupError:
     if isinstance(ended, CorruptJournal) and app.writes:
         try:
             return put_aside(app.journal, ended)
-        except AlbumupError as error_of_disk:  # the second look met a fault of the disk
+        except AlbumupError as error_of_disk:  # the second look failed because of the disk
             return error_of_disk
     if isinstance(ended, AlbumupError):
         return ended
@@ -173,7 +173,7 @@ def _understood(app: App, error: Exception) -> AlbumupError:
 
 
 def _complain(*lines: str) -> None:
-    """Lines on stderr, broken at words on a terminal; a line end within one is shown as text."""
+    """Print lines on stderr, wrapped at words on a terminal; a newline within a line is shown as text."""
     import contextlib
 
     from albumup.cli.layout import broken
@@ -183,7 +183,7 @@ def _complain(*lines: str) -> None:
 
 
 def _forget(stream: IO[str]) -> None:
-    """Whoever read it has gone; the interpreter must not complain of it when it flushes."""
+    """Redirect a stream whose reader has gone, so that the interpreter's last flush does not fail."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 

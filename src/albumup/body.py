@@ -1,8 +1,8 @@
-"""A request body is ``head + payload + tail``: this frames it.
+"""Frames request bodies: ``head + payload + tail``.
 
-Framing is that of multipart/form-data (RFC 7578, with the WHATWG's escaping) with the file part last, byte-identical to
-what the encoder of requests-toolbelt would have streamed. It is made here: to load that encoder, and requests with it,
-takes as long as all of a small push's own work until its first byte.
+The framing is multipart/form-data (RFC 7578, with the WHATWG's escaping) with the file part last, byte-identical to the
+output of requests-toolbelt's encoder. That encoder is not used: loading it, with requests, takes as long as all the
+work of a small push before its first byte.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 _ESCAPES = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
-"""How names are written (WHATWG, multipart/form-data encoding algorithm)."""
+"""Escapes in names (WHATWG, multipart/form-data encoding algorithm)."""
 _UNSAFE = re.compile(r'["\\/]|%(?=[0-9A-Fa-f]{2})')
 _NAME_BYTES = 255
 _SUFFIX_BYTES = 32
-"""What is longer is no extension."""
+"""Longer suffixes are not extensions."""
 
 
 class Frame(Struct, frozen=True):
-    """What stands around the payload, and the type that announces it."""
+    """The head and tail around a payload, and the Content-Type."""
 
     head: bytes
     tail: bytes
@@ -31,7 +31,7 @@ class Frame(Struct, frozen=True):
 
 
 def new_boundary() -> str:
-    """128 random bits, so that no payload holds it but by design."""
+    """128 random bits: no payload holds them by accident."""
     return f"albumup-{secrets.token_hex(16)}"
 
 
@@ -43,9 +43,9 @@ def frame(
     boundary: str,
     parts: Sequence[tuple[str, tuple[str, bytes, str]]] = (),
 ) -> Frame:
-    """Frame a file part that comes after ``fields`` and ``parts``, in wire order.
+    """Frame a file part, which comes after ``fields`` and ``parts``, in wire order.
 
-    A part is its field, and its file name, content and type.
+    A part is a field, and its file name, content and type.
     """
     pieces = [_opened(field) + value.encode() for field, value in fields]
     pieces += [_opened(field, part_name, kind) + content for field, (part_name, content, kind) in parts]
@@ -56,7 +56,7 @@ def frame(
 
 
 def _opened(field: str, name: str | None = None, mime: str = "") -> bytes:
-    """The lines before the content of a part; of a file's, if it has a name."""
+    """The header lines of a part; a part with a ``name`` is a file."""
     words = f'Content-Disposition: form-data; name="{field.translate(_ESCAPES)}"'
     if name is not None:
         words += f'; filename="{name.translate(_ESCAPES)}"\r\nContent-Type: {mime}'
@@ -64,10 +64,10 @@ def _opened(field: str, name: str | None = None, mime: str = "") -> bytes:
 
 
 def sent_name(name: bytes | str, number: int = 1) -> str:
-    """A base name that every server's parser takes alike; ``number`` above 1 gives ``DSC_0001-2.JPG``.
+    """A base name that all servers parse alike; ``number`` above 1 gives ``DSC_0001-2.JPG``.
 
-    Raw UTF-8, composed (NFC). Quote, backslash, slash, controls and what looks percent-encoded become ``_``: servers
-    read them differently. At most 255 bytes, and the extension survives.
+    Raw UTF-8, composed (NFC). Quotes, backslashes, slashes, control characters and the % of percent-encodings become
+    ``_``, because servers read them differently. At most 255 bytes; the extension is kept.
     """
     text = name.decode(errors="surrogateescape") if isinstance(name, bytes) else name
     if not (text.isascii() and text.isprintable()):

@@ -1,4 +1,4 @@
-"""Folders: names that survive a power cut, and room."""
+"""Folders and their disks: durable names, mount points, free space, the page cache."""
 
 from __future__ import annotations
 
@@ -11,15 +11,12 @@ from typing import AnyStr
 
 FSTAB, MOUNTS = "/etc/fstab", "/proc/self/mountinfo"
 REMOVABLE = ("/media", "/mnt", "/Volumes")
-"""Where a disk that is plugged in gets a folder, which is gone with it. (Below /run/media nobody else may make one.)"""
+"""Where a plugged-in disk gets a folder, which vanishes with it. (Below /run/media, users cannot make one.)"""
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
 def make_folder(folder: AnyStr) -> None:
-    """Make a folder of ours (0700), and those above it that are missing, durably. ``folder`` is absolute.
-
-    Raises OSError.
-    """
+    """Make a private folder (0700) and missing ones above it, durably. ``folder`` is absolute. Raises OSError."""
     if os.path.isdir(folder):
         return
     parent = os.path.dirname(folder)
@@ -30,9 +27,9 @@ def make_folder(folder: AnyStr) -> None:
 
 
 def unmounted(path: str, fstab: str = FSTAB, mounts: str = MOUNTS) -> str:
-    """The mount point at or above ``path`` that fstab(5) names and where nothing is mounted now; "" if there is none.
+    """The mount point at or above ``path`` that fstab(5) names and where nothing is mounted; "" if there is none.
 
-    What is made there lies on another disk, and out of sight once that one is back.
+    Files made there now would lie on another disk, and be hidden once the right one is mounted.
     """
     wanted = {place for place in _places_in(fstab, 1) if place.startswith("/") and place != "/"}
     above = {place for place in wanted if f"{os.path.realpath(path)}/".startswith(f"{place.rstrip('/')}/")}
@@ -40,7 +37,7 @@ def unmounted(path: str, fstab: str = FSTAB, mounts: str = MOUNTS) -> str:
 
 
 def missing_disk(path: str, removable: tuple[str, ...] = REMOVABLE) -> str:
-    """The folder at or above ``path`` that would be the mount point of a removable disk, and is not there; else ""."""
+    """The missing folder at or above ``path`` where a removable disk would be mounted; "" if there is none."""
     for place in removable:
         if path.startswith(f"{place}/"):
             disk = os.path.join(place, path[len(place) + 1 :].partition("/")[0])
@@ -49,7 +46,7 @@ def missing_disk(path: str, removable: tuple[str, ...] = REMOVABLE) -> str:
 
 
 def _places_in(table: str, column: int) -> list[str]:
-    """The mount points that a table of the system has in a column; none where there is no such table."""
+    """The mount points in a column of a system table; none if there is no such table."""
     try:
         with open(table, encoding="utf-8", errors="surrogateescape") as lines:
             rows = [line.split() for line in lines if not line.startswith("#")]
@@ -69,20 +66,20 @@ def fsync_folder(folder: str | bytes) -> None:
 
 
 def existing(folder: str) -> str:
-    """The folder itself, or the nearest above it that is there. ``folder`` is absolute."""
+    """The folder itself, or the nearest one above it that exists. ``folder`` is absolute."""
     while not os.path.isdir(folder):
         folder = os.path.dirname(folder)
     return folder
 
 
 def room_in(folder: str) -> int:
-    """Bytes that are free on the disk of a folder that is there. Raises OSError."""
+    """Free bytes on the disk of an existing folder. Raises OSError."""
     found = os.statvfs(folder)
     return found.f_bavail * found.f_frsize
 
 
 def room_for(path: str) -> int:
-    """Bytes that a file at ``path`` may still grow by, as far as the system says; without a word, plenty."""
+    """Bytes by which a file at ``path`` may grow; ``sys.maxsize`` if the system does not say."""
     try:
         return room_in(os.path.dirname(path) or ".")
     except OSError:
@@ -90,10 +87,10 @@ def room_for(path: str) -> int:
 
 
 def drop_from_cache(descriptor: int) -> bool:
-    """Have what is read of an open file next come from its disk; False if the system is seen to remember it still.
+    """Drop an open file from the page cache, so that it is read from its disk; False if parts are still cached.
 
-    Linux drops what is on the disk already, and begins to write what is not: False may come true in a moment. Of a file
-    system in memory it never does. macOS is told to read past its cache, and does not say whether it did.
+    Linux drops pages that are on the disk already, and begins to write the others: a later call may succeed, except on
+    a file system in memory. macOS is told to bypass its cache, and does not say whether it does.
     """
     try:
         if hasattr(os, "posix_fadvise"):
@@ -107,10 +104,10 @@ def drop_from_cache(descriptor: int) -> bool:
 
 
 def _is_remembered(descriptor: int, offset: int) -> bool:
-    """Can a byte be had without waiting for a disk?"""
+    """Can a byte be read without waiting for a disk?"""
     if not hasattr(os, "RWF_NOWAIT"):
         return False
     try:
         return os.preadv(descriptor, [bytearray(1)], offset, os.RWF_NOWAIT) > 0
-    except OSError:  # not without waiting, or not to be told
+    except OSError:  # it would wait, or the file system does not say
         return False

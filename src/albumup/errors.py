@@ -1,7 +1,7 @@
-"""The family of errors that end a command: each knows its exit code, and its text is what the person reads.
+"""The errors that end a command: each has an exit code, and its text is shown to the user.
 
-An error's first argument names the thing and the cause; ``hint`` is the next command to type, or what to look at.
-Codes are the contract of the command line: 1 this machine or program, 2 usage, 4 configuration, 75 later.
+The message names the thing and the cause; ``hint`` is the next command to type, or what to check. The codes are the
+contract of the command line: 1 this machine or program, 2 usage, 4 configuration, 75 try again later.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import ClassVar
 
 
 class AlbumupError(Exception):
-    """Ends the command with ``exit_code``; ``str(error)`` is the message, ``hint`` the way on (may be empty)."""
+    """Ends the command with ``exit_code``; ``str(error)`` is the message, ``hint`` the next step, or ""."""
 
     exit_code: ClassVar[int] = 1
 
@@ -26,13 +26,13 @@ class LocalError(AlbumupError):
 
 
 class UsageError(AlbumupError):
-    """What was typed cannot be done: no such folder, no photo in it, an unknown album."""
+    """The command as typed is impossible: no such folder, no photo in it, an unknown album."""
 
     exit_code = 2
 
 
 class ConfigError(AlbumupError):
-    """The configuration, a credential, a permission or an address is wrong, or the journal is not one we may use."""
+    """The configuration, a credential, a permission or an address is wrong, or the journal cannot be used."""
 
     exit_code = 4
 

@@ -1,7 +1,7 @@
-"""Helper threads for what may wait: disks, resolvers, servers' small answers. They take values and return values.
+"""Helper threads for work that may block: disks, resolvers, small requests. They take values and return values.
 
-The loop's thread owns all that changes; a helper changes nothing of it. Each kind of work has a small pool of its own,
-so that a disk or a resolver that hangs holds up its own kind only. Nobody waits for these threads at the program's end.
+The loop's thread owns all state, and helpers change none of it. Each kind of work has a small pool of its own, so a
+disk or a resolver that hangs holds up its own kind only. The program does not wait for these threads at its end.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class Work(StrEnum):
     COPY = "copy"
     """Copying photos into the spool."""
     SYNC = "sync"
-    """Waiting until the spool's disk has the names of copies; while more are made."""
+    """Fsyncing the spool folder, while more copies are made."""
     OPEN = "open"
-    """Opening and reading what is to be sent next."""
+    """Opening and reading the photos to send next."""
     LOOK = "look"
     """Looking at folders, volumes and file names."""
     CONNECT = "connect"
@@ -38,7 +38,7 @@ class Work(StrEnum):
     ALBUMS = "albums"
     """Small requests about albums."""
     COMMIT = "commit"
-    """Waiting for the journal's disk, where that is slow."""
+    """Committing to the journal, if its disk is slow."""
 
 
 THREADS = {
@@ -52,29 +52,29 @@ THREADS = {
     Work.ALBUMS: 2,
     Work.COMMIT: 1,
 }
-"""Threads of each pool, at most. One more starts only where those that there are seem to hang: on a disk, jobs are done
-best one after the other, and in their order."""
+"""The most threads of each pool. A further one starts only if the others seem to hang: a disk is fastest when jobs run
+one after the other, in their order."""
 _AT_ONCE = frozenset({Work.CONNECT, Work.ASK, Work.ALBUMS})
-"""Pools that wait for others' computers: one more thread starts for each job."""
+"""Pools that wait for other computers: each job may start a further thread."""
 _STUCK_SECONDS = 0.5
-"""So long without the end of a job, and another thread begins with the next."""
+"""If no job ends for so long, a further thread starts."""
 
 
 class Helpers(Protocol):
-    """Runs functions beside the loop."""
+    """Runs functions outside the loop's thread."""
 
     def run(self, work: Work, function: Callable[..., T], *args: Any) -> Awaitable[T]:
-        """Have ``function(*args)`` run, from now on; awaiting gives what it returns, or raises what it raises."""
+        """Start ``function(*args)``. Awaiting the result returns its value, or raises its exception."""
 
     def close(self) -> None:
-        """No more work comes. What still runs is left alone."""
+        """Accept no more work. Functions that still run are left alone."""
 
 
 _Job = tuple[Callable[..., Any], tuple[Any, ...], "asyncio.Future[Any]"]
 
 
 class Threads:
-    """Helpers that are threads. Made within a running loop, and used by its thread alone."""
+    """Helpers as threads. Made within a running loop, and used by its thread alone."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -95,7 +95,7 @@ class Threads:
             pool.close()
 
     def _finish(self, future: asyncio.Future[Any], value: Any, error: BaseException | None) -> None:
-        """Called by a helper. The loop is woken once for all that has gathered until it looks."""
+        """Called by a helper thread. One wake-up of the loop delivers all results so far."""
         self._done.append((future, value, error))
         if not self._is_woken:
             self._is_woken = True
@@ -169,7 +169,7 @@ class _Pool:
             del job
             try:
                 value, error = function(*args), None
-            except BaseException as raised:  # noqa: BLE001 - whoever waits must hear of it
+            except BaseException as raised:  # noqa: BLE001 - the awaiting coroutine must get it
                 value, error = None, raised
             self._finish(future, value, error)
             del function, args, future, value, error

@@ -1,6 +1,6 @@
-"""What an attempt comes to, and what is done next: pure functions of (what happened, circumstances, clock, chance).
+"""Decides the outcome of an attempt and the next step: pure functions of answer, circumstances, clock and chance.
 
-The table of :func:`outcome_of` is the one in docs/design.md; tests/test_retry.py has a test per row.
+:func:`outcome_of` implements the table in docs/design.md; tests/test_retry.py has a test for each row.
 """
 
 from __future__ import annotations
@@ -17,35 +17,35 @@ from albumup.transfer import Answer, Fault, Sent, retry_after
 
 LONGEST_WAIT = 60.0
 LONGEST_ASKED_WAIT = 3600.0
-"""Seconds that a photo waits at most because a server says so; what is stored is never later than that either."""
+"""The most seconds that a server can make a photo wait; no journaled time is later than that."""
 SEEN_AGAIN = 4.0
-"""After a fault of the server a photo is looked at a second time, this many times ``settle`` later (two minutes by
-default): servers delete what they could not take by a queued job."""
+"""After an error of the server, a photo is looked at a second time, after this many times ``settle`` (two minutes by
+default): servers delete photos that they could not process in a queued job."""
 MOST_REFUNDS = 10
-"""How often a photo's tries are given back because the line went."""
+"""How often a photo's tries are given back because the line broke."""
 LADDER = (0.0, 15 * 60.0, 3600.0, 6 * 3600.0, 24 * 3600.0)
-"""Seconds after a photo failed until its next fresh set of tries is due, by the number of sets it has had."""
+"""Seconds after a failure until the photo's next fresh set of tries is due, by the number of sets it has had."""
 
 
 class Outcome(StrEnum):
-    """What an attempt came to; the values are those of the attempts' journal."""
+    """The outcome of an attempt; the values are journaled."""
 
     UPLOADED = "uploaded"
     DUPLICATE = "duplicate"
     REJECTED = "rejected"
     IN_DOUBT = "in_doubt"
-    """The whole body went, and nothing proves what became of it."""
+    """The whole body was sent, and nothing proves whether the server has it."""
     NOT_TAKEN = "not_taken"
     BROKEN = "broken"
-    """The line broke in the middle: not taken; the try is refunded if the line itself went."""
+    """The upload broke before its end, so it was not taken; the try is refunded if the line was the cause."""
     SICK = "sick"
-    """There was no connection to be had: nothing was sent."""
+    """No connection could be made, or the server is down: nothing was taken."""
     REFUSED = "refused"
     """The target refuses us: credentials, permission, quota."""
     WRONG_ADDRESS = "wrong_address"
-    """The address is wrong, or a portal sits between."""
+    """The address is wrong, or a portal answered instead of the target."""
     REFUNDED = "free"
-    """Cut by us, or by a source that changed or went: costs no try."""
+    """We cut the attempt, or its source changed or vanished: it costs no try."""
 
 
 ACCEPTED = (Outcome.UPLOADED, Outcome.DUPLICATE)
@@ -53,27 +53,30 @@ ACCEPTED = (Outcome.UPLOADED, Outcome.DUPLICATE)
 
 
 class Spent(StrEnum):
-    """What an attempt spent that was neither taken nor refused: it is given back if the target was sick."""
+    """The kind of try spent by an attempt that was neither taken nor refused; given back if the target was sick."""
 
     WHOLE = "whole"
-    """Every byte of the body was handed over."""
+    """The kernel took every byte of the body."""
     CUT = "cut"
     TOO_MANY = "429"
 
 
 class Circumstances(Struct, frozen=True):
-    """What else was going on. ``proven``: the target has accepted a photo, ever; ``others_accepted``: another one
-    since this attempt began."""
+    """The circumstances of an attempt.
+
+    ``proven``: the target has ever accepted a photo. ``others_accepted``: it has accepted another photo since this
+    attempt began.
+    """
 
     proven: bool
     others_accepted: bool
     can_ask: bool = False
     digest_first: bool = False
-    """A digest of the photo went before its bytes: the server may know it by that."""
+    """A digest was sent before the photo's bytes: the server may recognise the photo by that."""
 
 
 class Finding(Struct, frozen=True):
-    """An outcome with its words; ``retry_after`` in seconds, if the server named a time."""
+    """An outcome with its reason; ``retry_after`` in seconds, if the server named a time."""
 
     outcome: Outcome
     reason: str
@@ -81,25 +84,25 @@ class Finding(Struct, frozen=True):
     remote_id: str = ""
     url: str = ""
     status: int | None = None
-    """Of the answer, if there was one."""
+    """The answer's status, if there was an answer."""
     drops_clip: bool = False
-    """Of a still whose clip is gone: it goes without the next time."""
+    """For a still whose clip is gone: send it without the clip next time."""
     is_unconfirmed: bool = False
-    """Of a duplicate: to be asked about before it counts."""
+    """For a duplicate: ask about it before it counts."""
     is_doubt: bool = False
-    """Of a wrong address: the whole body was sent, and the answer does not say that it was not taken."""
+    """For a wrong address: the whole body was sent, and the answer does not rule out that it was taken."""
     is_refunded: bool = False
     """The try is given back, whatever the state of the target."""
     spent: Spent | None = None
-    """Of a photo that was neither taken nor refused."""
+    """The kind of try spent, for a photo that was neither taken nor refused."""
     is_untrusted: bool = False
-    """Of a wrong address: a server is there, and its certificate is not trusted."""
+    """For a wrong address: a server answers there, but its certificate is not trusted."""
     is_portal: bool = False
-    """The answer is what a wrong address, or a portal on the way, would give."""
+    """The answer is that of a wrong address or of a portal."""
 
 
 class Rules(Struct, frozen=True):
-    """How often and how a target's photos are tried. ``resend``: safe, allowed or never."""
+    """The rules for sending a target's photos again. ``resend``: safe, allowed or never; ``settle`` in seconds."""
 
     retries: int
     can_ask: bool
@@ -108,7 +111,7 @@ class Rules(Struct, frozen=True):
 
     @property
     def seen_again(self) -> float:
-        """Seconds from the first look at what the server has to the second."""
+        """Seconds between the first and the second look at a photo on the server."""
         return SEEN_AGAIN * self.settle
 
 
@@ -125,13 +128,13 @@ class Step(Struct, frozen=True):
 
 _REJECTING = frozenset({400, 413, 414, 415, 422})
 _CLEAR_FAULTS = frozenset({501, 503, 505, 507, 511})
-"""Of the 5xx, those that say that nothing was taken."""
+"""Statuses 5xx which mean that nothing was taken."""
 _NOT_THERE = frozenset({404, 405, 410})
 _MOVED = frozenset({301, 307, 308})
 
 
 def outcome_of(sent: Sent, verdict: Verdict | None, circumstances: Circumstances, now: float) -> Finding:
-    """The outcome of one attempt. ``verdict`` is the target's reading of the answer, None without an answer."""
+    """The outcome of one attempt. ``verdict`` is the target's judgement of the answer, None without an answer."""
     if sent.answer is None or verdict is None:
         return _without_answer(sent, circumstances)
     answer = sent.answer
@@ -139,7 +142,7 @@ def outcome_of(sent: Sent, verdict: Verdict | None, circumstances: Circumstances
     if is_early and (early := _early(sent, answer, verdict, circumstances)) is not None:
         return early
     if is_early and not 200 <= answer.status < 300:
-        sent = replace(sent, whole=False)  # what it says was not taken, was not taken
+        sent = replace(sent, whole=False)  # an early "no" counts as of a body cut short
     if verdict.kind is VerdictKind.DUPLICATE:
         return Finding(
             Outcome.DUPLICATE,
@@ -163,7 +166,7 @@ def outcome_of(sent: Sent, verdict: Verdict | None, circumstances: Circumstances
 
 
 def _early(sent: Sent, answer: Answer, verdict: Verdict, circumstances: Circumstances) -> Finding | None:
-    """Of an answer that was there before every byte of the body was acknowledged; None where it counts as it says."""
+    """The finding for an answer that came before every byte was acknowledged; None if it counts like a late one."""
     words = f"{status_words(answer)} before the photo's end"
     if sent.used:
         words = f"{words}, perhaps a late answer to the photo before"
@@ -219,17 +222,17 @@ def _by_status(
 
 
 def _is_portal(answer: Answer, verdict: Verdict, circumstances: Circumstances) -> bool:
-    """Is this what a wrong address, or a portal on the way, answers?"""
+    """Is this the answer of a wrong address or of a portal?"""
     status = answer.status
     if 300 <= status < 400 or status in _NOT_THERE:
         return True
     if not answer.is_page or (verdict.takes_pages and circumstances.proven):
-        return False  # a page that no rule knows, before any was known, may be that of another server or a login
+        return False  # an unproven target's pages are not trusted: they may be another server's, or a login
     return 200 <= status < 300 or (status == 400 and not circumstances.proven)
 
 
 def _by_portal(sent: Sent, status: int, words: str, circumstances: Circumstances, wait: float | None) -> Finding:
-    # A page may be how this server says yes, "see there" likewise; "moved" and "not found" are clear enough.
+    # A page or a "see other" may be this server's yes; "moved" and "not found" are clearly a no.
     is_doubt = sent.whole and status < 400 and status not in _MOVED
     if not circumstances.proven:
         return Finding(Outcome.WRONG_ADDRESS, words, wait, status=status, is_doubt=is_doubt)
@@ -240,7 +243,7 @@ def _by_portal(sent: Sent, status: int, words: str, circumstances: Circumstances
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What came of a question without a photo. ``is_reached``: there was a connection at least."""
+    """The result of a question without a photo. ``is_reached``: at least a connection was made."""
 
     is_reached: bool
     is_well: bool
@@ -249,8 +252,10 @@ class Health:
 
 
 def health_of(sent: Sent, now: float) -> Health:
-    """Is the target well, by its answer to a question without a photo? Any answer will do but those of a server that
-    is down or busy, or of a proxy in front of one."""
+    """Judge a target by its answer to a question without a photo.
+
+    Any answer is good, except those of a server that is down or busy, or of a proxy in front of it.
+    """
     if sent.answer is None:
         is_reached = sent.fault not in (Fault.NOT_REACHED, Fault.UNKNOWN_HOST, Fault.BAD_CERTIFICATE)
         return Health(is_reached, False, sent.detail or str(sent.fault))
@@ -271,11 +276,11 @@ def step_after(
     is_held: bool = False,
     wait: float = 0.0,
 ) -> Step:
-    """What becomes of the task after an outcome.
+    """The task's next step after an outcome.
 
-    ``tries`` is the number before this attempt, ``doubted`` whether an earlier attempt of it is still in doubt,
-    ``chance`` a random number in [0, 1), ``costs`` False for an attempt that is refunded or given back, and comes again
-    after ``wait`` seconds, ``is_held`` True where its last try is not yet known to be its own.
+    ``tries``: the number before this attempt. ``doubted``: an earlier attempt of the task is still in doubt.
+    ``chance``: a random number in [0, 1). ``costs`` False: the attempt is refunded or given back, and the task comes
+    again after ``wait`` seconds. ``is_held``: it is not decided yet whose fault the last try was.
     """
     match finding.outcome:
         case Outcome.UPLOADED:
@@ -305,13 +310,13 @@ def step_after(
     else:
         doubted = doubted or is_doubt
         step = again(finding, rules, tries=tries + 1, doubted=doubted, now=now, chance=chance)
-    # One that is held is not sent again before it is known whose fault it was.
+    # A held task is not sent again before it is decided whose fault it was.
     maybe_twice = is_doubt and rules.resend == "allowed" and step.state is State.PENDING and not is_held
     return replace(step, maybe_twice=maybe_twice)
 
 
 def again(finding: Finding, rules: Rules, *, tries: int, doubted: bool, now: float, chance: float) -> Step:
-    """Another try after a wait, or the end of this set of tries."""
+    """The step to another try after a wait, or the end of this set of tries."""
     if tries > rules.retries:
         return gave_up(finding, tries, doubted=doubted)
     return Step(State.PENDING, finding.reason, tries, next_at=now + wait_before(tries, finding.retry_after, chance))
@@ -323,7 +328,7 @@ def gave_up_after(tries: int) -> str:
 
 
 def gave_up(finding: Finding, tries: int, *, doubted: bool) -> Step:
-    """The end of a set of tries."""
+    """The step at the end of a set of tries."""
     words = f"{finding.reason}, {gave_up_after(tries)}"
     return Step(State.IN_DOUBT if doubted else State.FAILED, words, tries)
 
@@ -334,12 +339,12 @@ def wait_after_429(times: int, after: float | None) -> float:
 
 
 def wait_before(tries: int, after: float | None, chance: float) -> float:
-    """Seconds to wait after ``tries`` tries: 1 s doubling to 60 s with full jitter, or what the server asked for."""
+    """Seconds to wait after ``tries`` tries: 1 s, doubling to 60 s, with full jitter, or longer if the server asks."""
     return max(chance * min(LONGEST_WAIT, 2.0 ** min(max(0, tries - 1), 10)), min(after or 0.0, LONGEST_ASKED_WAIT))
 
 
 def round_is_due(rounds_had: int, failed_at: float, now: float, most: int) -> bool:
-    """May cron give a failed photo its next fresh set of tries? A clock set back makes it due, never later."""
+    """May cron give a failed photo its next fresh set of tries? If the clock was set back, it is due at once."""
     if rounds_had >= most:
         return False
     wait = LADDER[min(rounds_had, len(LADDER) - 1)]
@@ -347,5 +352,5 @@ def round_is_due(rounds_had: int, failed_at: float, now: float, most: int) -> bo
 
 
 def status_words(answer: Answer) -> str:
-    """ "503 Service Unavailable", or what the server itself calls it."""
+    """ "503 Service Unavailable", with the server's own reason phrase."""
     return f"{answer.status} {answer.reason}".strip()

@@ -58,6 +58,8 @@ class Found(Struct, frozen=True):
 
 
 class Skipped(Struct, frozen=True):
+    """A file or folder that is left out."""
+
     path: bytes
     reason: SkipReason
 

@@ -172,6 +172,7 @@ def suffixes_in(said: object) -> frozenset[str]:
 
 
 def unanswered(sent: Sent) -> Unasked:
+    """The error for a request without an answer."""
     is_wrong_address = sent.fault in (Fault.UNKNOWN_HOST, Fault.BAD_CERTIFICATE)
     return Unasked(sent.detail or str(sent.fault), is_wrong_address=is_wrong_address, has_answered=False)
 

@@ -70,6 +70,7 @@ def _connect(peer_host: str, peer_port: int, context: ssl.SSLContext | None, pro
 
 
 def unresolved(host: str, error: Exception) -> Stopped:
+    """The fault behind a failed look-up: no such host, or no network."""
     cause = error.__cause__ or error.__context__
     number = getattr(cause, "errno", None)
     if number in (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)):

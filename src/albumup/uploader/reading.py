@@ -58,6 +58,8 @@ class Wanted(Struct, frozen=True):
 
 
 class Read(Struct, frozen=True):
+    """A photo that was read."""
+
     wanted: Wanted
     reading: Reading
     kept: Kept | None = None

@@ -25,6 +25,7 @@ _FORMATS = ("JPEG", "WEBP", "TIFF", "HEIF", "AVIF")
 
 
 def can_read(mime: str) -> bool:
+    """Can the installed Pillow read files of this type?"""
     images = _pillow()
     if images is None:
         return False

@@ -11,6 +11,7 @@ from albumup.photos.metadata.values import DIGITIZED, ORIGINAL, Metadata, Names,
 
 
 def can_read() -> bool:
+    """Is exifread installed?"""
     return _exifread() is not None
 
 
