@@ -43,7 +43,7 @@ def test_sql_is_spoken_in_the_journal_alone() -> None:
     assert found == {}
 
 
-LISTED = re.compile(r"\bstate (?:not )?in \('\w+',|\b(?:stage|membership) (?:not )?(?:in \(|=|<>) ?\d")
+LISTED = re.compile(r"\bstate (?:not )?in \('\w+',|\b(?:stage|membership|alone) (?:not )?(?:in \(|=|<>) ?\d")
 TAKEN = re.compile(r"\bupdate task set\b(?:(?!\bwhere\b).)*\b(?:state|stage|membership) = ", re.DOTALL)
 
 

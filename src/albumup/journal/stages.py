@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from albumup.journal import steps
 from albumup.journal.rows import Body, Task
-from albumup.journal.states import (
-    Together,
-)
+from albumup.journal.states import Together
 from albumup.journal.store import Store
 
 
@@ -65,7 +63,7 @@ class Stages(Store):
 
     def go_alone(self, task_id: int) -> None:
         """The clip of this still is not on the server: it is framed anew, without."""
-        self.connection.execute("update task set clip_id = null, alone = 0 where id = ?", (task_id,))
+        self.connection.execute(steps.WITHOUT_CLIP, (task_id,))
         self.connection.execute(steps.FRAME_ANEW, (task_id,))
 
     def parted(self, album_id: int, limit: int) -> list[tuple[int, str, str]]:

@@ -79,6 +79,7 @@ PAIR_AGAIN = change(
 HOLD = change(Stage.HELD, Stage.READY)
 UNHOLD = change(Stage.READY, Stage.HELD, also="maybe_twice = max(maybe_twice, ?)")
 MAKE_STALE = change(Stage.STALE, Stage.READY, where=_PENDING)
+WITHOUT_CLIP = f"update task set clip_id = null, alone = {Together.BY_SENDING:d} where id = ?"
 FRAME_ANEW = change(Stage.STALE, Stage.READY)
 """Whatever its state is: should it be sent again, then otherwise than the last time."""
 DEFINE = change(
