@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from msgspec import structs
 from requests_toolbelt import MultipartEncoder
 
-from albumup.body import frame, new_boundary, sent_name
 from albumup.errors import LocalError
 from albumup.journal.rows import Body
 from albumup.photos import pins as pins_module
@@ -35,6 +34,8 @@ from albumup.photos.source import (
     read_source,
     root_is_away,
 )
+from albumup.targets.multipart import frame, new_boundary
+from albumup.targets.sent_names import sent_name
 
 SECOND = 10**9
 HOUR = 3600 * SECOND
@@ -87,7 +88,7 @@ def test_the_file_part_comes_last_with_a_raw_utf8_name() -> None:
 def test_framing_and_looking_for_a_proxy_load_no_requests() -> None:
     lines = (
         "import sys",
-        "from albumup.body import frame",
+        "from albumup.targets.multipart import frame",
         "from albumup.transfer.proxies import proxy_for",
         'frame([("a", "b")], "file", "1.jpg", "image/jpeg", "BOUNDARY", [("x", ("1.xmp", b"", "text/xml"))])',
         'proxy_for("http://club.example.org/")',

@@ -14,18 +14,17 @@ from msgspec.structs import replace
 
 from albumup.journal.states import State
 from albumup.retry import (
-    LADDER,
     Circumstances,
     Finding,
     Outcome,
     Rules,
     outcome_of,
     retry_after,
-    round_is_due,
     status_words,
     step_after,
     wait_before,
 )
+from albumup.session.rounds import LADDER, round_is_due
 from albumup.targets.base import Verdict, VerdictKind
 from albumup.transfer import Answer, Fault, Sent
 

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from albumup.journal.states import State
 from albumup.targets.base import Verdict, VerdictKind
 from albumup.transfer import Answer, Fault, Sent, retry_after
+from albumup.transfer.values import DOWN
 
 LONGEST_WAIT = 60.0
 LONGEST_ASKED_WAIT = 3600.0
@@ -23,8 +24,6 @@ SEEN_AGAIN = 4.0
 default): servers delete photos that they could not process in a queued job."""
 MOST_REFUNDS = 10
 """How often a photo's tries are given back because the line broke."""
-LADDER = (0.0, 15 * 60.0, 3600.0, 6 * 3600.0, 24 * 3600.0)
-"""Seconds after a failure until the photo's next fresh set of tries is due, by the number of sets it has had."""
 
 
 class Outcome(StrEnum):
@@ -260,8 +259,7 @@ def health_of(sent: Sent, now: float) -> Health:
         is_reached = sent.fault not in (Fault.NOT_REACHED, Fault.UNKNOWN_HOST, Fault.BAD_CERTIFICATE)
         return Health(is_reached, False, sent.detail or str(sent.fault))
     status = sent.answer.status
-    is_well = not (status in (429, 502, 503, 504) or 520 <= status <= 530)
-    return Health(True, is_well, status_words(sent.answer), retry_after(sent.answer, now))
+    return Health(True, status not in DOWN, status_words(sent.answer), retry_after(sent.answer, now))
 
 
 def step_after(
@@ -341,14 +339,6 @@ def wait_after_429(times: int, after: float | None) -> float:
 def wait_before(tries: int, after: float | None, chance: float) -> float:
     """Seconds to wait after ``tries`` tries: 1 s, doubling to 60 s, with full jitter, or longer if the server asks."""
     return max(chance * min(LONGEST_WAIT, 2.0 ** min(max(0, tries - 1), 10)), min(after or 0.0, LONGEST_ASKED_WAIT))
-
-
-def round_is_due(rounds_had: int, failed_at: float, now: float, most: int) -> bool:
-    """May cron give a failed photo its next fresh set of tries? If the clock was set back, it is due at once."""
-    if rounds_had >= most:
-        return False
-    wait = LADDER[min(rounds_had, len(LADDER) - 1)]
-    return now >= failed_at + wait or now < failed_at - 1
 
 
 def status_words(answer: Answer) -> str:

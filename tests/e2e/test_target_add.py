@@ -222,10 +222,20 @@ ELSEWHERE = [("Location", "https://other.example.org/x")]
         ((send(b"HTTP/1.1 400 Bad Request\r\n\r\n"),), False, ("https",), 4, ("TLS", "http://")),
         ((head, answer(301, headers=ELSEWHERE)), False, (), 4, ("301", "https://other.example.org/x")),
         ((head, answer(503)), False, (), 75, ("503", "again")),
+        ((head, answer(522)), False, (), 75, ("522", "again")),
         ((head, answer(200)), False, (), 4, ("200", "as a form")),
         ((head, send(b"SSH-2.0-OpenSSH_9.2\r\n")), False, (), 4, ("not HTTP", "port")),
     ],
-    ids=["unknown authority", "the same, kind named", "no TLS there", "elsewhere", "busy", "of no kind", "no HTTP"],
+    ids=[
+        "unknown authority",
+        "the same, kind named",
+        "no TLS there",
+        "elsewhere",
+        "busy",
+        "proxy down",
+        "of no kind",
+        "no HTTP",
+    ],
 )
 def test_why_no_server_is_recognised_is_told_apart(
     home: Home, tls: ssl.SSLContext, script: Script, tls_there: bool, args: tuple[str, ...], code: int,

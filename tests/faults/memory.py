@@ -18,12 +18,12 @@ import time
 
 from kill_loop import TARGET, Command, Loop
 
-from albumup.body import frame, new_boundary
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Body
 from albumup.journal.staging import Action, Arrival, RootFound, Staging, add_album
 from albumup.photos.cards import Medium
 from albumup.photos.pins import read_pins
+from albumup.targets.multipart import frame, new_boundary
 
 FEW = 1000
 _LINKS = 30_000

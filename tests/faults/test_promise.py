@@ -22,7 +22,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from msgspec.structs import replace
 
-from albumup.body import sent_name
 from albumup.config.settings import FormSettings
 from albumup.journal import pauses, runs
 from albumup.journal.admin import cancel
@@ -38,6 +37,7 @@ from albumup.session.intake import Intake
 from albumup.targets.base import Original, Seen, Verdict, VerdictKind
 from albumup.targets.bodies import body_of, photo_of, read
 from albumup.targets.form import FormTarget
+from albumup.targets.sent_names import sent_name
 from albumup.transfer import Answer, Fault, Sent
 from albumup.uploader.breaker import Breaker
 from albumup.uploader.judge import Judge

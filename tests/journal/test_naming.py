@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from test_staging import BOUNDARY, arrival, body_for, push
 
-from albumup.body import sent_name
 from albumup.journal import runs
 from albumup.journal.admin import forget
 from albumup.journal.journal import Journal
 from albumup.journal.naming import Folder
+from albumup.targets.sent_names import sent_name
 
 
 def name_of(

@@ -8,7 +8,7 @@ import random
 
 import pytest
 
-from albumup.body import frame
+from albumup.targets.multipart import frame
 from simulation.line import Line
 from simulation.loop import SimulatedLoop
 from simulation.manners import Manner

@@ -9,6 +9,7 @@ from albumup.cli import cron, endings, events, titles, words
 from albumup.cli.app import App
 from albumup.cli.endings import Ending
 from albumup.cli.names import Names
+from albumup.errors import worst
 from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.reading import statuses
@@ -120,7 +121,7 @@ class Conclusion:
 
     def _code(self, code: int) -> int:
         """The exit code of a run that itself ends with ``code``."""
-        return 3 if code == 0 and self.shortcomings else code
+        return worst([code, 3]) if self.shortcomings else code
 
     def _conclude(self, found: Sequence[Ending], code: int, said: Sequence[str] = ()) -> None:
         """The closing words, what was ``said`` first, and the exit code at the end of the last line."""

@@ -22,6 +22,7 @@ from albumup.errors import ConfigError, TryLater, UsageError
 from albumup.photos.file_names import quoted
 from albumup.targets.registry import looked_at, recognised, settings_for, tried, wants_token
 from albumup.transfer import Fault
+from albumup.transfer.values import FAULTY
 
 if TYPE_CHECKING:
     from albumup.errors import AlbumupError
@@ -129,7 +130,7 @@ def _why_not(url: str, sent: Sent) -> AlbumupError:
         return ConfigError(
             f"{url}: answered {status}: it sends on to {elsewhere}", "if you trust that address, name it instead"
         )
-    if sent.answer.status in (429, 500, 502, 503, 504):
+    if sent.answer.status in FAULTY:
         return TryLater(f"{url}: answered {status}", "try again when it is well")
     return ConfigError(
         f"{url}: no server answers there whose kind can be seen (immich, inbox): it answered {status}",

@@ -12,6 +12,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from albumup.photos.leftovers import is_leftover, is_leftover_by_suffix, is_leftover_folder, is_made_by_library
+from albumup.photos.sidecars import SUFFIXES, XMP
 from albumup.photos.sniffing import suffix_in
 
 
@@ -89,12 +90,12 @@ class Rules:
         return self.on_folder(name, relative)
 
     def _is_sidecar(self, name: bytes, relative: bytes) -> bool:
-        if name[-4:].lower() not in (b".xmp", b".aae"):  # a quick test, enough for most names
+        if name[-4:].lower() not in SUFFIXES:  # a quick test, enough for most names
             return False
         suffix = suffix_in(name)
         if not suffix:
             return False
-        goes_along = self.filters.sidecars_go_along and suffix == b".xmp"
+        goes_along = self.filters.sidecars_go_along and suffix == XMP
         return goes_along or not self.takes_anything(name, relative)
 
     def on_stat(self, info: os.stat_result) -> SkipReason | None:

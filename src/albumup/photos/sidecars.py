@@ -11,6 +11,10 @@ from collections.abc import Iterable
 
 from albumup.photos.types import TYPES, Kind, MediaType
 
+XMP = b".xmp"
+"""What goes along with its photo, on servers that take it."""
+SUFFIXES = (XMP, b".aae")
+"""What photo editors write beside a photo; Apple's .aae is sent nowhere."""
 MOST_SIDECAR = 1 << 20
 """The most bytes of a sidecar; a larger file is not sent as one."""
 
@@ -54,7 +58,7 @@ def gives_way(sidecar: bytes, owner: bytes, names: Iterable[bytes]) -> bool:
     Of IMG_1.xmp and IMG_1.JPG.xmp, the second one is sent with IMG_1.JPG.
     """
     return os.path.splitext(sidecar)[0] != owner and any(
-        base == owner and suffix.lower() == b".xmp" for base, suffix in map(os.path.splitext, names)
+        base == owner and suffix.lower() == XMP for base, suffix in map(os.path.splitext, names)
     )
 
 

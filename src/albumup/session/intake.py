@@ -32,7 +32,7 @@ from albumup.photos.filters import Filters, SkipReason
 from albumup.photos.metadata.reader import MetadataReader
 from albumup.photos.pins import Pins, same_time
 from albumup.photos.scan import Found, Root, Skipped, Unreadable, scan
-from albumup.photos.sidecars import Folders, digest_of_sidecar, fits, gives_way, owner_of
+from albumup.photos.sidecars import XMP, Folders, digest_of_sidecar, fits, gives_way, owner_of
 from albumup.photos.skipped import count_suffix
 from albumup.photos.sniffing import is_video, media_type_by_name
 from albumup.photos.source import SourceChanged, SourceGone, read_source
@@ -103,7 +103,7 @@ class Intake:
         with MetadataReader() as reader:
             for item in scan(self._roots, self._filters, self._is_known, self._takes):
                 if isinstance(item, Skipped):
-                    is_xmp = item.reason is SkipReason.SIDECAR and item.path.lower().endswith(b".xmp")
+                    is_xmp = item.reason is SkipReason.SIDECAR and item.path.lower().endswith(XMP)
                     if not is_xmp or not self._goes_along(item.path):
                         self._skip(item)
                 elif isinstance(item, Unreadable):

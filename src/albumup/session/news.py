@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
+from albumup.errors import worst
 from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
@@ -90,4 +91,4 @@ def deliver(journal: Journal, notices: Sequence[Notice]) -> None:
 
 def settled_code(journal: Journal, album_ids: Iterable[int]) -> int:
     """The exit code that albums with nothing to send deserve."""
-    return 3 if any(runs.is_wanting(journal, album) for album in album_ids) else 0
+    return worst([3 for album in album_ids if runs.is_wanting(journal, album)])

@@ -13,8 +13,10 @@ from albumup.journal.journal import Journal
 from albumup.journal.rounds import Candidate
 from albumup.journal.rows import Album
 from albumup.journal.states import State
-from albumup.retry import LADDER, round_is_due
 from albumup.targets.registry import kind_of, settings_for, table_of
+
+LADDER = (0.0, 15 * 60.0, 3600.0, 6 * 3600.0, 24 * 3600.0)
+"""Seconds after a failure until the photo's next fresh set of tries is due, by the number of sets it has had."""
 
 
 class Wanted(Struct, frozen=True):
@@ -25,6 +27,14 @@ class Wanted(Struct, frozen=True):
     rejected: bool = False
     in_doubt: bool = False
     """Also where a photo may then be there twice."""
+
+
+def round_is_due(rounds_had: int, failed_at: float, now: float, most: int) -> bool:
+    """May cron give a failed photo its next fresh set of tries? If the clock was set back, it is due at once."""
+    if rounds_had >= most:
+        return False
+    wait = wait_after(rounds_had)
+    return now >= failed_at + wait or now < failed_at - 1
 
 
 def begin(journal: Journal, config: Config, albums: Sequence[Album], wanted: Wanted, *, lifts_holds: bool) -> None:

@@ -64,6 +64,7 @@ from albumup.targets.values import (
     VerdictKind as VerdictKind,
 )
 from albumup.transfer import Answer, Fault, Peer, Request, Sent
+from albumup.transfer.values import FAULTY
 
 if TYPE_CHECKING:
     from albumup.transfer.http import Http
@@ -338,10 +339,6 @@ class Target(ABC):
         """End what the target started (the inbox's receiver)."""
 
 
-_DOWN = frozenset({429, 500, 502, 503, 504, *range(520, 531)})
-"""Statuses of a server, or of a proxy in front of it, that is down for a while."""
-
-
 def checked(name: str, url: str, sent: Sent) -> Check:
     """The check of a request for which any 2xx is good."""
     if sent.answer is None:
@@ -349,7 +346,7 @@ def checked(name: str, url: str, sent: Sent) -> Check:
     status = sent.answer.status
     well = 200 <= status < 300 and not sent.answer.is_page
     page = " with an HTML page" if sent.answer.is_page else ""
-    return Check(name, well, f"{url} answered {status} {sent.answer.reason}{page}", is_down=status in _DOWN)
+    return Check(name, well, f"{url} answered {status} {sent.answer.reason}{page}", is_down=status in FAULTY)
 
 
 def limit_of_proxy(answer: Answer | None) -> list[Check]:

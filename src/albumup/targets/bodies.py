@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from msgspec import Struct
 from msgspec.structs import replace
 
-from albumup.body import Frame, frame, new_boundary
 from albumup.config.file import OPTIONS
 from albumup.errors import ConfigError
 from albumup.journal.rows import Body, Task
@@ -19,6 +18,7 @@ from albumup.photos.pins import Pins
 from albumup.photos.sidecars import MOST_SIDECAR
 from albumup.photos.source import Place, SourceChanged, SourceGone, read_source
 from albumup.targets.base import Form, Photo, Target
+from albumup.targets.multipart import Frame, frame, new_boundary
 from albumup.transfer import Request
 
 _MINUTE = timedelta(minutes=1)

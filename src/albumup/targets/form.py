@@ -17,6 +17,7 @@ from albumup.targets.answers import json_in, no_of, resolved, words_in_json, wor
 from albumup.targets.base import Check, Form, Photo, Target, Verdict, VerdictKind, checked, limit_of_proxy, words_in
 from albumup.targets.tokens import where_token_is
 from albumup.transfer import Answer, Request, Sent
+from albumup.transfer.values import DOWN
 
 if TYPE_CHECKING:
     from albumup.transfer.http import Http
@@ -26,9 +27,7 @@ _MOST_WORDS = 500
 """The most characters of a reason: the status, our words, the server's message."""
 _PLACE = re.compile("album|folder|gallery|galerie|ordner|collection|categor|event|dir|path", re.IGNORECASE)
 """Names of fields that say where a photo goes."""
-_DOWN = frozenset({429, 502, 503, 504, *range(520, 531)})
-"""Statuses of a server, or of a proxy in front of it, that is down."""
-_NOT_OF_PHOTO = _DOWN | {401, 403, 404, 405, 407, 408, 410, 421, 425, 507, 511}
+_NOT_OF_PHOTO = DOWN | {401, 403, 404, 405, 407, 408, 410, 421, 425, 507, 511}
 """Statuses about the client, the address or the server: their text says nothing about the photo."""
 
 
@@ -239,7 +238,7 @@ class FormTarget(Target):
         answer = sent.answer
         where = answer.headers.get("location", "") if 300 <= answer.status < 400 else ""
         to = f" to {self.masked(where)}; an upload follows no redirect" if where else ""
-        is_down = answer.status in _DOWN
+        is_down = answer.status in DOWN
         words = f"{self._form.url} answers {answer.status} {answer.reason}{to}"
         return Check("address", False if is_down else None, words, is_down=is_down)
 

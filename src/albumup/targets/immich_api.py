@@ -16,6 +16,7 @@ from albumup.errors import ConfigError
 from albumup.targets.base import NotAllowed, Target, Unasked, object_of, words_in
 from albumup.targets.tokens import how_to_mend, where_token_is
 from albumup.transfer import Answer, Fault, Sent, retry_after
+from albumup.transfer.values import FAULTY
 
 if TYPE_CHECKING:
     from albumup.transfer.http import Http
@@ -25,7 +26,6 @@ SAYS_NOTHING = "it did not say what was asked of it"
 _MOST_ANSWER = 64 << 20
 """Bytes: enough for the list of somebody's thousands of albums."""
 _SUFFIX = re.compile(r"\.[!-.0-~]+")
-_SICK = (500, 502, 503, 504)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -136,7 +136,7 @@ class ImmichApi(Target):
             )
         if answer.is_page:
             raise Unasked(
-                f"{words} with an HTML page, where an answer should be", is_wrong_address=answer.status not in _SICK
+                f"{words} with an HTML page, where an answer should be", is_wrong_address=answer.status not in FAULTY
             )
         raise Unasked(words, retry_after(answer, time.time()), is_wrong_address=_is_wrong_address(answer))
 

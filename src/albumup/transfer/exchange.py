@@ -50,6 +50,8 @@ class Exchange:
         """``time``: the event loop's; ``is_used``: the connection has served another exchange before."""
         self._wire = wire
         self._timeout = timeout
+        self._longest_answer = 2 * timeout
+        """Seconds from an answer's first byte to its last."""
         self._meter = meter
         self._throttle = throttle
         self._time = time
@@ -295,12 +297,12 @@ class Exchange:
             # Look now, not later: an honest answer brings the acknowledgement of the whole body with it.
             self.is_early = not self._meter.whole or self._wire.unsent() > 0
             self._feed(data)
-            deadline = deadline or self._time() + 2 * self._timeout
+            deadline = deadline or self._time() + self._longest_answer
         self.is_early = self.is_early or not self._meter.whole
         self._is_hasty = self.is_early
         self._meter.moved = self.handed
         if not incoming.is_over:
-            await self._read_rest(deadline or self._time() + 2 * self._timeout)
+            await self._read_rest(deadline or self._time() + self._longest_answer)
         if not incoming.is_headed:
             raise Stopped(Fault.LOST, "what came back is not HTTP")
         answer, keeps = incoming.answer()
@@ -342,7 +344,7 @@ class Exchange:
                     self._note_end(error)
                     raise Stopped(Fault.LOST, words_of(error)) from error
             if deadline is not None and self._time() >= deadline:
-                raise Stopped(Fault.LOST, f"the answer took longer than {2 * self._timeout:g} s")
+                raise Stopped(Fault.LOST, f"the answer took longer than {self._longest_answer:g} s")
             if self._is_hasty:
                 seconds = self._hasten()
             else:

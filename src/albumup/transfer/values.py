@@ -25,6 +25,12 @@ MOST_ANSWER = 64 << 10
 """The most bytes of an answer that are read; longer answers are cut."""
 
 
+DOWN = frozenset({429, 502, 503, 504, *range(520, 531)})
+"""Statuses of a server that is not well, or of the proxy in front of one, whatever it is asked."""
+FAULTY = DOWN | {500}
+"""Those of one that is not well now, or fails at this very question."""
+
+
 class Fault(StrEnum):
     """Why there is no answer."""
 

@@ -8,7 +8,6 @@ import os
 from msgspec import Struct
 from msgspec.structs import replace
 
-from albumup.body import sent_name
 from albumup.helpers import Threads
 from albumup.journal.rows import Body, Task
 from albumup.photos.metadata.reader import MetadataReader
@@ -16,6 +15,7 @@ from albumup.photos.sniffing import ANYTHING, HEAD_BYTES, media_type
 from albumup.photos.source import read_source
 from albumup.targets.base import Photo, Target
 from albumup.targets.bodies import Reading, body_of, head_of, photo_of, request_of, taken_of
+from albumup.targets.sent_names import sent_name
 from albumup.transfer import Meter, Sent
 from albumup.transfer.connection import Connection
 from albumup.transfer.payload import FilePayload

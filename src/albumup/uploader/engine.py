@@ -7,7 +7,7 @@ import contextlib
 import os
 from collections.abc import Awaitable, Callable
 
-from albumup.errors import AlbumupError
+from albumup.errors import AlbumupError, worst
 from albumup.journal import pauses, runs
 from albumup.journal.journal import Journal
 from albumup.journal.opening import checkpoint_here
@@ -202,13 +202,11 @@ class Engine:
         return not self._abandons and (run.queue.is_busy() or (bool(run.asking) and run.stop is None))
 
     def _exit_code(self, journal: Journal, scope: list[int], unfinished: list[int]) -> int:
+        if unfinished and self._run.stop is not None:
+            return self._run.stop.exit_code
         if unfinished:
-            if self._run.stop is not None:
-                return self._run.stop.exit_code
-            codes = {self._scope.code_of(album_id) for album_id in unfinished}
-            return next((code for code in (1, 4) if code in codes), 75)
-        wanting = any(runs.is_wanting(journal, album_id) for album_id in scope)
-        return 3 if wanting else 0
+            return worst([self._scope.code_of(album_id) for album_id in unfinished])
+        return worst([3 for album_id in scope if runs.is_wanting(journal, album_id)])
 
     async def _end_at_fault(self) -> int:
         """Journal the end of the run, if the journal still can be written."""

@@ -13,7 +13,6 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from albumup.body import sent_name
 from albumup.disk import fsync_folder
 from albumup.errors import AlbumupError, ConfigError
 from albumup.helpers import Work
@@ -25,6 +24,7 @@ from albumup.journal.states import Stage
 from albumup.journal.store import LostTask
 from albumup.targets.base import Photo
 from albumup.targets.bodies import Reading, body_of, photo_of
+from albumup.targets.sent_names import sent_name
 from albumup.uploader.queue import ENOUGH
 from albumup.uploader.reading import Ended, Read, Reader, Wanted
 from albumup.uploader.run import Run

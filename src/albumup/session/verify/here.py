@@ -23,13 +23,13 @@ from albumup.photos.leftovers import (
     is_store,
     may_be_made,
 )
+from albumup.photos.sidecars import SUFFIXES
 from albumup.photos.sniffing import HEAD_BYTES, is_source, may_be_media, media_type, suffix_in
 from albumup.photos.source import SourceChanged, SourceGone, read_source
 from albumup.photos.spelling import Spelling
 from albumup.session.verify.findings import Finding, Kind, Outcome
 from albumup.session.verify.there import Copies
 
-_SIDECARS = (b".xmp", b".aae")
 _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.0)
 """Seconds to wait for what is still on its way to the disk."""
 _MOST_REMEMBERED = 3
@@ -153,7 +153,7 @@ class _Look:
             info = os.stat(path)
         if not stat.S_ISREG(info.st_mode):
             yield Finding(Kind.OTHER, path, "no files")
-        elif path.lower().endswith(_SIDECARS):
+        elif path.lower().endswith(SUFFIXES):
             yield self._sidecar(path)
         elif info.st_size and (found := self._proof(path, info)) is not None:
             yield found

@@ -7,19 +7,13 @@ work of a small push before its first byte.
 
 from __future__ import annotations
 
-import re
 import secrets
-import unicodedata
 from collections.abc import Sequence
 
 from msgspec import Struct
 
 _ESCAPES = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
 """Escapes in names (WHATWG, multipart/form-data encoding algorithm)."""
-_UNSAFE = re.compile(r'["\\/]|%(?=[0-9A-Fa-f]{2})')
-_NAME_BYTES = 255
-_SUFFIX_BYTES = 32
-"""Longer suffixes are not extensions."""
 
 
 class Frame(Struct, frozen=True):
@@ -61,24 +55,3 @@ def _opened(field: str, name: str | None = None, mime: str = "") -> bytes:
     if name is not None:
         words += f'; filename="{name.translate(_ESCAPES)}"\r\nContent-Type: {mime}'
     return f"{words}\r\n\r\n".encode()
-
-
-def sent_name(name: bytes | str, number: int = 1) -> str:
-    """A base name that all servers parse alike; ``number`` above 1 gives ``DSC_0001-2.JPG``.
-
-    Raw UTF-8, composed (NFC). Quotes, backslashes, slashes, control characters and the % of percent-encodings become
-    ``_``, because servers read them differently. At most 255 bytes; the extension is kept.
-    """
-    text = name.decode(errors="surrogateescape") if isinstance(name, bytes) else name
-    if not (text.isascii() and text.isprintable()):
-        text = unicodedata.normalize("NFC", text)
-        text = "".join("_" if unicodedata.category(letter) in ("Cc", "Cs") else letter for letter in text)
-    elif number == 1 and len(text) <= _NAME_BYTES and _UNSAFE.search(text) is None:
-        return text
-    text = _UNSAFE.sub("_", text)
-    stem, dot, suffix = text.rpartition(".")
-    if not stem or len(suffix.encode()) > _SUFFIX_BYTES:
-        stem, dot, suffix = text, "", ""
-    ending = (f"-{number}" if number > 1 else "") + dot + suffix
-    room = _NAME_BYTES - len(ending.encode())
-    return stem.encode()[:room].decode(errors="ignore") + ending
