@@ -18,6 +18,7 @@ from albumup.journal.states import Membership, Stage, State, Together
 from albumup.photos.pins import Pins
 from albumup.photos.scan import Filters, open_root
 from albumup.session import pairing
+from albumup.session.destination import Destination
 from albumup.session.intake import Intake
 from albumup.session.survey import Survey
 from albumup.targets.immich import ImmichTarget
@@ -63,7 +64,7 @@ class Pushes:
             number = sum(map(ord, name))
             path.write_bytes(still(identifier, number) if kind == "still" else clip(identifier, number=number))
         intake = Intake(
-            [open_root(str(self.trip))], Filters(), album="trip", target="home", server=SERVER, on_skip=lambda _: None
+            [open_root(str(self.trip))], Filters(), "trip", Destination("home", SERVER), on_skip=lambda _: None
         )
         intake.take_in(self.journal, None, None)
         return intake.survey

@@ -16,6 +16,7 @@ from albumup.journal.runs import albums
 from albumup.photos import spelling
 from albumup.photos.scan import Filters, open_roots
 from albumup.photos.spelling import Spelling
+from albumup.session.destination import Destination
 from albumup.session.intake import Intake
 from albumup.session.journaled import Journaled
 from albumup.session.survey import Survey
@@ -133,7 +134,7 @@ class Pushes:
 
     def push(self, *names: str) -> Survey:
         roots = open_roots([str(self.folder / name) for name in names])
-        intake = Intake(roots, Filters(), album="trip", target="home", server=None, on_skip=lambda _: None)
+        intake = Intake(roots, Filters(), "trip", Destination("home", None), on_skip=lambda _: None)
         intake.take_in(self.journal, None, None)
         return intake.survey
 

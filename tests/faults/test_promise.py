@@ -33,6 +33,7 @@ from albumup.photos.metadata.reader import MetadataReader
 from albumup.photos.scan import Filters, open_root
 from albumup.photos.source import Place, Source, SourceChanged, SourceGone
 from albumup.retry import LONGEST_ASKED_WAIT, LONGEST_WAIT, Circumstances, Outcome, Rules, outcome_of
+from albumup.session.destination import Destination
 from albumup.session.intake import Intake
 from albumup.targets.base import Original, Seen, Verdict, VerdictKind
 from albumup.targets.bodies import body_of, photo_of, read
@@ -154,9 +155,7 @@ class Promise(RuleBasedStateMachine):
     def push(self) -> None:
         if not os.listdir(self.trip):
             return
-        intake = Intake(
-            [open_root(self.trip)], Filters(), album="trip", target="club", server=None, on_skip=lambda _: None
-        )
+        intake = Intake([open_root(self.trip)], Filters(), "trip", Destination("club", None), on_skip=lambda _: None)
         self.album = intake.take_in(self.journal, None, None)
 
     @rule(number=st.integers(0, PHOTOS - 1), keep_time=st.booleans())

@@ -14,6 +14,7 @@ from albumup.journal.journal import Journal
 from albumup.photos.filters import Filters
 from albumup.photos.scan import open_root
 from albumup.session import rounds
+from albumup.session.destination import Destination
 from albumup.session.intake import Intake
 from albumup.targets.base import Target
 from albumup.targets.form import FormTarget
@@ -169,7 +170,7 @@ class Scene:
         own = journal or self._open()
         before = self._queued(own)
         intake = Intake(
-            [open_root(self.photos.folder)], Filters(), album="trip", target="club", server=self.target(),
+            [open_root(self.photos.folder)], Filters(), "trip", Destination("club", self.target()),
             on_skip=lambda _: None, edited=edited,
         )  # fmt: skip
         intake.take_in(own, None, self.disk.spool if self.plan.spool else None)

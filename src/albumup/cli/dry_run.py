@@ -28,22 +28,23 @@ if TYPE_CHECKING:
     from albumup.targets.base import Target
 
 
-def dry_run(app: App, intake: Intake, where: Destination, copies_to: str, *, as_json: bool) -> int:
+def dry_run(app: App, intake: Intake, copies_to: str, *, as_json: bool) -> int:
     """Say what a push would do; journal, target and spool stay as they are.
 
     A server that a push asks before it sends is asked the same, about digests. ``copies_to``: the folder that photos
     would be copied to first, or "".
     """
-    server, reader = where.target, app.reader()
+    where, reader = intake.where, app.reader()
+    server = where.target
     intake.look_into(reader)
-    place = {"album": intake.album, "target": intake.target}
+    place = {"album": intake.album, "target": where.name}
     is_asked = server is not None and server.asks_first and not app.screen.quiet
     already = Already(server, intake.album, partial(_show_read, app)) if server is not None and is_asked else None
     for arrival in intake.arrivals():
         if arrival.action == "repin":
             continue
         if as_json:
-            event = Queued(time.time(), intake.album, intake.target, arrival.path, arrival.pins.size)
+            event = Queued(time.time(), intake.album, where.name, arrival.path, arrival.pins.size)
             put_json(event_json(event))
         app.screen.say(escape(arrival.path, 4096))
         if already is not None:

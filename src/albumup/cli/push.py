@@ -74,21 +74,19 @@ def _queue(app: App, paths: tuple[str, ...], given: PushOptions) -> tuple[Queued
     intake = Intake(
         roots,
         _filters(given),
-        album=album,
-        target=where.name,
-        was=where.was,
-        server=where.target,
+        album,
+        where,
         on_skip=lambda skipped: _say_skipped(app, skipped),
         edited=given["edited"],
     )
     if given["dry_run"]:
         from albumup.cli.dry_run import dry_run
 
-        return dry_run(app, intake, where, spool.folder if spool is not None else "", as_json=given["as_json"])
+        return dry_run(app, intake, spool.folder if spool is not None else "", as_json=given["as_json"])
     with nothing_queued(app.journal):
         journal = journal or app.writer()
     made = partial(_say_made, app)
-    return queueing.queue(journal, intake, where, spool, wants_share=given["wants_share"], on_made=made), options
+    return queueing.queue(journal, intake, spool, wants_share=given["wants_share"], on_made=made), options
 
 
 @contextmanager
@@ -119,8 +117,8 @@ def _listed(files_from: str | None) -> bytes | None:
 def _send(app: App, queued: Queued, options: Options, given: PushOptions) -> int:
     """Say what is queued, and upload."""
     journal, intake, album_id, newest = queued.journal, queued.intake, queued.album_id, queued.newest
-    target = queued.where.target
-    for note in queued.where.notes:
+    target = intake.where.target
+    for note in intake.where.notes:
         app.screen.say(sentence_of(intake.album, note))
     conclusion = Conclusion(app, journal, {album_id: intake.album}, json=given["as_json"], newest=newest)
     again = Again(is_asked=target is not None and not target.can_share)
@@ -136,7 +134,7 @@ def _send(app: App, queued: Queued, options: Options, given: PushOptions) -> int
     conclusion.lost = len(again.lost)
     conclusion.shortcomings += unread(intake.survey.folders)
     is_settled = known is not None and not runs.is_unfinished(journal, album_id)
-    code = send(conclusion, options, is_told_anew=queued.where.is_redefined)
+    code = send(conclusion, options, is_told_anew=intake.where.is_redefined)
     if known is not None and is_settled and given["wants_share"]:
         say_link(app, journal, known, is_asked=again.is_asked)
     return code

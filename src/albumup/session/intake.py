@@ -39,9 +39,9 @@ from albumup.photos.source import SourceChanged, SourceGone, read_source
 from albumup.photos.spelling import Spelling
 from albumup.session import pairing
 from albumup.session.cards import Place, find
+from albumup.session.destination import Destination
 from albumup.session.journaled import Journaled, as_journaled
 from albumup.session.survey import Survey
-from albumup.targets.base import Target
 from albumup.targets.bodies import taken_of
 
 
@@ -52,21 +52,16 @@ class Intake:
         self,
         roots: Sequence[Root],
         filters: Filters,
-        *,
         album: str,
-        target: str,
-        was: str = "",
-        server: Target | None,
+        where: Destination,
+        *,
         on_skip: Callable[[Skipped], None],
         edited: bool = False,
     ) -> None:
-        """``server``: the target itself; None for the inbox on this computer, which wants nothing but the photos.
-
-        ``was``: the target where the album is until now, if that is another one.
-        ``edited``: what differs on a card without an id of its own was edited, and is no other card's.
-        """
+        """``edited``: what differs on a card without an id of its own was edited, and is no other card's."""
         self.survey = Survey()
-        self.album, self.target, self._was = album, target, was or target
+        self.album, self.where = album, where
+        server = where.target
         goes_along = server is not None and server.takes_sidecars
         self._roots, self._filters = list(roots), replace(filters, sidecars_go_along=goes_along)
         self._connection: sqlite3.Connection | None = None
@@ -88,7 +83,7 @@ class Intake:
         self._connection = connection
         if connection is not None:
             self._roots = as_journaled(self._roots, self._journaled(connection))
-        self._album_id = album_id_of(connection, self.album, self._was) if connection else None
+        self._album_id = album_id_of(connection, self.album, self.where.was or self.where.name) if connection else None
         if self._server is not None and self._server.takes_sidecars:
             self._goes_along = self._would_go_along(Folders())
 
@@ -153,7 +148,7 @@ class Intake:
         if not self.survey.photos and self._album_id is None:
             raise UsageError("no photo is that new", "nothing was queued; --since was given")
         with journal.transaction():
-            album_id = add_album(journal, self.album, self.target, described, share)
+            album_id = add_album(journal, self.album, self.where.name, described, share)
             if server is not None:  # an uploader at work sees by this that it is defined otherwise now
                 framing.define(journal, target_of(journal, album_id), server.fingerprint, server.kept)
             staging.take_in(album_id, roots, spool=spool_folder is not None)

@@ -52,7 +52,6 @@ class Queued(Struct, frozen=True):
 
     journal: Journal
     intake: Intake
-    where: Destination
     album_id: int
     newest: int
 
@@ -104,7 +103,6 @@ def check_share(where: Destination, album: str) -> None:
 def queue(
     journal: Journal,
     intake: Intake,
-    where: Destination,
     spool: Spool | None,
     *,
     wants_share: bool,
@@ -115,10 +113,11 @@ def queue(
     ``on_made`` is called with the folder that was made for copies, if one was.
     """
     newest = newest_task(journal.connection)
+    where = intake.where
     share = where.target.share(intake.album) if where.target else ""
     with nothing_queued(journal.path):
         if spool is not None and spool.is_named and (made := make_spool(spool.folder)):
             on_made(made)
         folder = None if spool is None else spool.folder
         album_id = intake.take_in(journal, where.described, folder, share=share, wants_share=wants_share)
-    return Queued(journal, intake, where, album_id, newest)
+    return Queued(journal, intake, album_id, newest)
