@@ -59,3 +59,16 @@ def test_the_documents_that_the_readme_names_exist() -> None:
     pages = re.findall(r"(albumup[\w.-]*)\((\d)\)", (ROOT / "README.md").read_text())
     assert len(pages) > 2
     assert [page for page in pages if not (ROOT / "man" / ".".join(page)).exists()] == []
+
+
+def test_each_rule_is_where_the_design_says() -> None:
+    """The names of a row are in its files, and all of these exist."""
+    text = (ROOT / "docs" / "design.md").read_text().partition("## Where a rule is")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| [a-z].* \| (`.*`) \| (.*)\|$", text, re.MULTILINE)
+    assert len(rows) > 20
+    for files, names in rows:
+        sources = [(ROOT / "src" / "albumup" / file).read_text() for file in re.findall(r"`([^`]+)`", files)]
+        for name in re.findall(r"`([^`]+)`", names):
+            _, _, last = name.rpartition(".")
+            defined = re.compile(rf"^ *(?:(?:async )?def|class) {last}\b|^{last}\b.* = ", re.MULTILINE)
+            assert any(map(defined.search, sources)), f"{name} is in none of {files}"
