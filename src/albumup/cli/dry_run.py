@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,10 +23,8 @@ from albumup.uploader.events import Progress, Queued
 
 if TYPE_CHECKING:
     from albumup.cli.app import App
-    from albumup.session.already import There
     from albumup.session.destination import Destination
     from albumup.session.intake import Intake
-    from albumup.targets.base import Target
 
 
 def dry_run(app: App, intake: Intake, copies_to: str, *, as_json: bool) -> int:
@@ -34,43 +33,66 @@ def dry_run(app: App, intake: Intake, copies_to: str, *, as_json: bool) -> int:
     A server that a push asks before it sends is asked the same, about digests. ``copies_to``: the folder that photos
     would be copied to first, or "".
     """
-    where, reader = intake.where, app.reader()
-    server = where.target
+    reader = app.reader()
     intake.look_into(reader)
-    place = {"album": intake.album, "target": where.name}
-    is_asked = server is not None and server.asks_first and not app.screen.quiet
-    already = Already(server, intake.album, partial(_show_read, app)) if server is not None and is_asked else None
+    already = _already(app, intake)
+    _say_photos(app, intake, already, as_json=as_json)
+    known = [one for one in statuses(reader) if (one["album"], one["target"]) == (intake.album, intake.where.name)]
+    _say_album(app, intake, known)
+    if already is not None and intake.survey.queued:
+        _say_there(app, already)
+    if copies_to:
+        app.screen.say(f"They would be copied to {escape(copies_to)} first.")
+    for note in intake.where.notes:
+        app.screen.say(sentence_of(intake.album, note))
+    _say_left_out(app, intake)
+    app.screen.say("Nothing was done: nothing is queued, and nothing was sent.")
+    code = 3 if intake.survey.folders else 0
+    if as_json:
+        put_json(summary_event(code, known))
+    return code
+
+
+def _already(app: App, intake: Intake) -> Already | None:
+    """Who asks the server what it has; None where it is not asked."""
+    server = intake.where.target
+    if server is None or not server.asks_first or app.screen.quiet:
+        return None
+    return Already(server, intake.album, partial(_show_read, app))
+
+
+def _say_photos(app: App, intake: Intake, already: Already | None, *, as_json: bool) -> None:
+    """Name each photo that would be queued."""
     for arrival in intake.arrivals():
         if arrival.action == "repin":
             continue
         if as_json:
-            event = Queued(time.time(), intake.album, where.name, arrival.path, arrival.pins.size)
+            event = Queued(time.time(), intake.album, intake.where.name, arrival.path, arrival.pins.size)
             put_json(event_json(event))
         app.screen.say(escape(arrival.path, 4096))
         if already is not None:
             already.add(arrival)
-    survey, known = intake.survey, [one for one in statuses(reader) if place.items() <= one.items()]
-    name, would = shown_name(intake.album), f"{photos(survey.queued)} would be queued ({size(survey.size)})"
-    app.screen.say(f"{name}: {would}, {_where(where, intake.album)}")
+
+
+def _say_album(app: App, intake: Intake, known: Sequence[AlbumStatus]) -> None:
+    survey, name = intake.survey, shown_name(intake.album)
+    would = f"{photos(survey.queued)} would be queued ({size(survey.size)})"
+    app.screen.say(f"{name}: {would}, {_where(intake.where, intake.album)}")
     app.screen.say(_of_album(known[0]) if known else "It would be a new album.")
-    if already is not None and server is not None and survey.queued:
-        _say_there(app, server, already.all())
-    if copies_to:
-        app.screen.say(f"They would be copied to {escape(copies_to)} first.")
-    for note in where.notes:
-        app.screen.say(sentence_of(intake.album, note))
+
+
+def _say_left_out(app: App, intake: Intake) -> None:
+    """What lies there and would not be queued, and why."""
+    survey = intake.survey
     for line in unread(survey.folders):
         app.screen.complain(line)
-    again = f"{photos(survey.wanting_count)} did not get there earlier: albumup retry-failed {quoted(intake.album)}"
-    parts = [*left_out(survey), *[again] * bool(survey.wanting_count)]
+    parts = left_out(survey)
+    if survey.wanting_count:
+        again = f"albumup retry-failed {quoted(intake.album)}"
+        parts.append(f"{photos(survey.wanting_count)} did not get there earlier: {again}")
     if parts:
         app.screen.say(f"Of what lies here: {'; '.join(parts)}")
     say_oddities(app.screen, survey)
-    app.screen.say("Nothing was done: nothing is queued, and nothing was sent.")
-    code = 3 if survey.folders else 0
-    if as_json:
-        put_json(summary_event(code, known))
-    return code
 
 
 def _where(where: Destination, album: str) -> str:
@@ -100,10 +122,10 @@ def _show_read(app: App, count: int, length: int) -> None:
     app.screen.show(Progress(count, count + 1, length, length, False, 0, 0, (), ()), "reading")
 
 
-def _say_there(app: App, server: Target, there: There) -> None:
+def _say_there(app: App, already: Already) -> None:
     """How many of the photos the server has, and how many would be sent."""
+    there, address = already.all(), escape(already.address)
     app.screen.end_bars()
-    address = escape(server.address)
     if there.fault:
         app.screen.say(f"What {address} has already could not be asked: {escape(there.fault)}")
         return

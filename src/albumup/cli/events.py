@@ -58,15 +58,9 @@ def event_json(event: Event) -> dict[str, object]:
 
 def summary_event(code: int, albums: Sequence[AlbumStatus]) -> dict[str, object]:
     """The last line of ``--json``."""
-    one = albums[0] if len(albums) == 1 else None
-    return {
-        "event": "summary",
-        "time": utc(time.time()),
-        "album": one["album"] if one is not None else None,
-        "target": one["target"] if one is not None else None,
-        "exit": code,
-        "albums": albums,
-    }
+    album, target = (albums[0]["album"], albums[0]["target"]) if len(albums) == 1 else (None, None)
+    when = utc(time.time())
+    return {"event": "summary", "time": when, "album": album, "target": target, "exit": code, "albums": albums}
 
 
 def event_line(event: Event, names: Names, target: str = "") -> str:

@@ -41,6 +41,11 @@ class Already:
         self._read = self._bytes = 0
         self._there = There()
 
+    @property
+    def address(self) -> str:
+        """The server's, for people."""
+        return self._server.address
+
     def add(self, arrival: Arrival) -> None:
         """Take in a photo that would be queued; one that cannot be read counts as not there."""
         if self._there.fault or arrival.error:
