@@ -128,6 +128,25 @@ class Intake:
         """
         self.look_into(journal.connection)
         staging = Staging(journal)
+        self._gather(staging)
+        if spool_folder is not None:
+            _check_room(spool_folder, staging.bytes)
+        roots = [self._root_found(root) for root in self._roots]
+        if not self.survey.photos and self._album_id is None:
+            raise UsageError("no photo is that new", "nothing was queued; --since was given")
+        with journal.transaction():
+            album_id = add_album(journal, self.album, self.where.name, described, share)
+            if self._server is not None:  # an uploader at work sees by this that it is defined otherwise now
+                framing.define(journal, target_of(journal, album_id), self._server.fingerprint, self._server.kept)
+            staging.take_in(album_id, roots, spool=spool_folder is not None)
+            self.survey.live, self.survey.requeued = staging.joined, staging.requeued
+            if wants_share:
+                journal.want_share(album_id)
+        journal.expect_in_place()
+        return album_id
+
+    def _gather(self, staging: Staging) -> None:
+        """Stage what the scan finds, its sidecars, and which of it are live photos."""
         server = self._server
         if server is not None and server.takes_sidecars:
             self._goes_along = self._sidecars_into(staging)
@@ -137,26 +156,12 @@ class Intake:
             self.survey.sidecars = staging.match_sidecars(lambda path: self._skip(Skipped(path, SkipReason.SIDECAR)))
         if server is not None and server.pairs_live:
             self._hear(staging)
-        if spool_folder is not None:
-            _check_room(spool_folder, staging.bytes)
-        roots = []
-        for root in self._roots:
-            folder, medium = root.path, self._place(root, root.volume).new
-            if not root.is_folder:
-                folder = os.path.dirname(root.path)
-            roots.append(RootFound(folder, medium.volume, medium.card, root.is_folder))
-        if not self.survey.photos and self._album_id is None:
-            raise UsageError("no photo is that new", "nothing was queued; --since was given")
-        with journal.transaction():
-            album_id = add_album(journal, self.album, self.where.name, described, share)
-            if server is not None:  # an uploader at work sees by this that it is defined otherwise now
-                framing.define(journal, target_of(journal, album_id), server.fingerprint, server.kept)
-            staging.take_in(album_id, roots, spool=spool_folder is not None)
-            self.survey.live, self.survey.requeued = staging.joined, staging.requeued
-            if wants_share:
-                journal.want_share(album_id)
-        journal.expect_in_place()
-        return album_id
+
+    def _root_found(self, root: Root) -> RootFound:
+        """A root as the journal has it: the folder that it is or lies in, and on what."""
+        medium = self._place(root, root.volume).new
+        folder = root.path if root.is_folder else os.path.dirname(root.path)
+        return RootFound(folder, medium.volume, medium.card, root.is_folder)
 
     def _would_go_along(self, folders: Folders) -> Callable[[bytes], bool]:
         """For a dry run: would an XMP file go along? As far as it can be told without looking at all photos first."""
