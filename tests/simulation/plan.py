@@ -147,7 +147,7 @@ def draw(seed: int) -> Plan:
     chance = random.Random(seed)
     photos = chance.choice((1, 2, 2, 3, 3, 4, 4, 5, 6, 8, 12))
     tells = chance.random() < 0.85
-    drawn = [_event(chance, photos) for _ in range(chance.choice((0, 1, 1, 2, 2, 3, 4, 6)))]
+    drawn = [_event(chance, photos) for _ in range(chance.choice((0, 1, 1, 2, 2, 3, 4, 6, 9, 14)))]
     events = tuple(one for one in drawn if tells or not one.kind.startswith(UNTOLD))
     patience = chance.choice((300.0, 300.0, 3000.0))
     is_long = patience > 300.0 or any(one.kind in REGIMES for one in events)
