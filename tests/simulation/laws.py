@@ -197,28 +197,25 @@ def _tries_are_counted(scene: Scene, reader: sqlite3.Connection, tasks: list[sql
 def _sickness_costs_nothing(scene: Scene, reader: sqlite3.Connection, tasks: list[sqlite3.Row]) -> None:
     """What a target answered while it was sick, and was so for a while after, is given back: three whole bodies of a
     photo at least."""
-    came = scene.server.ledger.came
-    sick = [one for one in came if one.is_said and one.answer in SICK and one.sick_for > 45.0]
-    met = Counter((one.boundary, one.answer) for one in sick)
+    met = [one for one in scene.server.ledger.came if one.answer in SICK and one.sick_for > 45.0]
     if not met or scene.clock_jumped or "ask hangs" in scene.excuses:  # until it is well again, perhaps
         return
-    told = Counter(
-        {
-            (row[0], row[1], row[2]): row[3]
-            for row in rows(
-                reader,
-                "select task_id, boundary, cast(http_status as text), count(*) from attempt"
-                f" where http_status in ({', '.join(SICK)})"
-                " and ended is not null group by task_id, boundary, http_status",
-            )
-        }
-    )
+    times: Counter[int] = Counter()
+    for attempt in rows(
+        reader, f"select * from attempt where http_status in ({', '.join(SICK)}) and ended is not null"
+    ):
+        since, until = attempt["started"] - scene.born, attempt["ended"] - scene.born
+        times[attempt["task_id"]] += any(
+            one.boundary == attempt["boundary"]
+            and since <= one.began <= until
+            and one.answer == str(attempt["http_status"])
+            for one in met
+        )
     for task in tasks:
-        own = ((boundary, status, count) for (number, boundary, status), count in told.items() if number == task["id"])
-        times = sum(min(count, met[boundary, status]) for boundary, status, count in own)
         back = task["back_whole"] + task["back_429"] + task["back_cut"]
-        if task["rounds"] == 0 and back < min(3, times):
-            raise Broken(f"photo {task['id']} met a sick target {times} times, and {back} tries were given back")
+        if task["rounds"] == 0 and back < min(3, times[task["id"]]):
+            words = f"{times[task['id']]} times, and {back} tries were given back"
+            raise Broken(f"photo {task['id']} met a sick target {words}")
 
 
 def _copies_are_kept(scene: Scene, tasks: list[sqlite3.Row]) -> None:

@@ -35,8 +35,6 @@ class Came:
     """When its last byte had arrived."""
     answer: str = ""
     """What was answered, as the trace tells it."""
-    is_said: bool = False
-    """There was a connection to answer on."""
     sick_for: float = 0.0
     """So long the server went on to be sick, questions and all, once the body had come."""
 

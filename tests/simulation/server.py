@@ -345,7 +345,7 @@ class Connection:
     # Speaking.
 
     def _answer(self, status: int, said: Any, came: Came, manner: Manner = HONEST) -> None:
-        came.answer, came.is_said = str(status), self._is_open
+        came.answer = str(status)
         self._owed -= 1
         ends = "keep" if manner.kind == "twice" else manner.ends
         closes = not self._server.keeps or ends in ("close", "reset") or manner.dress == "no length"

@@ -102,6 +102,11 @@ FINDS = {
         events=(Event("long stall", 4, 0.51), Event("500, stored, deleted later", 4, 0.11),
                 Event("lost, stored, resets", 3, 0.77), Event("500, stored, deleted later", 2, 0.55)),
     ),
+    "a kill hides that a server was sick": Plan(
+        1576, (300, 301, 302), jobs=1, proven=False, tick=60.0,
+        events=(Event("sick 502", 1, 0.97), Event("502", 5, 0.7), Event("kill", 1, 0.73, "answered"),
+                Event("401", 3, 0.49)),
+    ),
     "a sick server has nobody to tell": Plan(
         1037874, (300, 301), jobs=1,
         events=(Event("sick 503", 1, 0.79), Event("503", 4, 0.37), Event("kill", 1, 0.62, "last byte")),
