@@ -10,6 +10,7 @@ from albumup.cli.app import App
 from albumup.cli.escaping import escape
 from albumup.cli.screen import put, put_flush, put_lines, put_pieces
 from albumup.cli.task_lines import json_lines, text_lines
+from albumup.cli.typed import ListOptions
 from albumup.cli.words import shown_name
 from albumup.journal import reading
 from albumup.journal.opening import local_faults
@@ -21,18 +22,15 @@ from albumup.session.albums import chosen
 if TYPE_CHECKING:
     import sqlite3
 
-_STATES = tuple(map(str, State))
 
-
-def run(
-    app: App, albums: tuple[str, ...], target: str | None, states: tuple[str, ...], as_json: bool, nul: bool
-) -> int:
+def run(app: App, albums: tuple[str, ...], given: ListOptions) -> int:
     """A line per photo of the albums: state, size, path, and what went wrong."""
+    target, states = given["target"], given["states"]
     with local_faults(app.journal):
         connection = app.reader()
         known = reading.albums(connection) if connection is not None else []
         meant = chosen(known, albums, target)
-        is_empty = connection is None or not _put_all(connection, meant, states, as_json=as_json, nul=nul)
+        is_empty = connection is None or not _put_all(connection, meant, given)
         others = _others(connection, meant, states) if is_empty else []
     if is_empty and app.screen.is_terminal:
         from albumup.config.file import shown
@@ -46,20 +44,14 @@ def run(
     return 0
 
 
-def _put_all(
-    connection: sqlite3.Connection,
-    albums: Sequence[tuple[str, str]],
-    states: Sequence[str],
-    *,
-    as_json: bool,
-    nul: bool,
-) -> int:
+def _put_all(connection: sqlite3.Connection, albums: Sequence[tuple[str, str]], given: ListOptions) -> int:
     """The lines of all albums; how many there were."""
-    if not (as_json or nul):
+    states = given["states"]
+    if not (given["as_json"] or given["nul"]):
         return _put_for_people(connection, albums, states)
     count = 0
     for album, target in albums:
-        if as_json:
+        if given["as_json"]:
             count += put_pieces(json_lines(album, target, json_rows(connection, album, target, states)))
         else:
             count += put_pieces(path + b"\0" for (path,) in paths(connection, album, target, states))

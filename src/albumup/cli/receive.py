@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from albumup.cli.app import App
 from albumup.cli.escaping import escape
 from albumup.cli.figures import counted, photos, size
+from albumup.cli.typed import ReceiveOptions
 from albumup.config.file import OPTIONS, shown
 from albumup.config.settings import InboxSettings
 from albumup.config.token_source import read_token
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
     from albumup.receive import Faults, Tally
 
 
-def run(app: App, folder: str, host: str, port: int, token_file: str | None, faults: str | None) -> int:
+def run(app: App, folder: str, given: ReceiveOptions) -> int:
     """Receive albums into DIR until Ctrl-C."""
+    host, token_file, faults = given["host"], given["token_file"], given["faults"]
     if token_file is None and not is_loopback(host):
         raise UsageError(
             f"--host {host}: others could send to it",
@@ -44,7 +46,7 @@ def run(app: App, folder: str, host: str, port: int, token_file: str | None, fau
     tally = serve(
         os.path.abspath(folder),
         host,
-        port,
+        given["port"],
         token,
         chosen,
         ready,

@@ -13,6 +13,7 @@ from albumup.cli.app import App
 from albumup.cli.checks import put_checks
 from albumup.cli.escaping import escape
 from albumup.cli.layout import columns_of, wrapped
+from albumup.cli.typed import AddOptions
 from albumup.cli.words import ended
 from albumup.config.file import TargetTable, shown
 from albumup.config.settings import check_url
@@ -32,24 +33,21 @@ if TYPE_CHECKING:
 _LOOK_AGAIN = "check host, port, and whether it is http:// or https://; is the server up?"
 
 
-def run(
-    app: App, name: str | None, url: str | None, kind: str | None, token_file: str | None, token_env: str | None,
-    ca_file: str | None, is_default: bool,
-) -> int:  # fmt: skip
+def run(app: App, name: str | None, url: str | None, given: AddOptions) -> int:
     """Set a server up as target NAME: see what kind it is, try it, and write it into the config file."""
     app.makes_config = True
-    given = {"token_file": _absolute(token_file), "token_env": token_env, "ca_file": _absolute(ca_file)}
-    settings = {key: value for key, value in given.items() if value is not None}
+    token_file, ca_file = _absolute(given["token_file"]), _absolute(given["ca_file"])
+    said = {"token_file": token_file, "token_env": given["token_env"], "ca_file": ca_file}
     if name is not None and "://" in name and url is None:
         name, url = None, name
     url = _address(url)
-    kind, address = _kind(url, kind, ca_file)
+    kind, address = _kind(url, given["kind"], given["ca_file"])
     name = _name(app, name)
-    settings = {"url": address, **settings}
+    settings = {"url": address, **{key: value for key, value in said.items() if value is not None}}
     where = f"{shown(app.config.path)}: targets.{name}"
     table = TargetTable(name, kind, settings, where)
     token = read_token(settings_for(table), where, app.config.folder)
-    needs_token = token is None and wants_token(table, ca_file)
+    needs_token = token is None and wants_token(table, given["ca_file"])
     typed = _token(kind, address) if needs_token else ""
     if wrong := put_checks(tried(name, table, token or typed)):
         code = 75 if all(line.is_down for line in wrong) else 4
@@ -58,13 +56,13 @@ def run(
     if typed:
         settings["token_file"] = keep_token(app.config.path, name, typed)
     try:
-        add_target(app.config.path, name, kind, settings, default=is_default)
+        add_target(app.config.path, name, kind, settings, default=given["is_default"])
     except BaseException:
         if typed:
             drop_token(app.config.path, settings["token_file"])
         raise
     app.screen.say(
-        f"{escape(name)} is set up in {escape(shown(app.config.path))}. Now: {_next(app, table, is_default)}"
+        f"{escape(name)} is set up in {escape(shown(app.config.path))}. Now: {_next(app, table, given['is_default'])}"
     )
     return 0
 

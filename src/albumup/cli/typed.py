@@ -55,3 +55,31 @@ class RetryOptions(SendingOptions):
     rejected: bool
     in_doubt: bool
     rounds: int | None
+
+
+class ListOptions(TypedDict):
+    """Which photos are listed, and how."""
+
+    target: str | None
+    states: tuple[str, ...]
+    as_json: bool
+    nul: bool
+
+
+class ReceiveOptions(TypedDict):
+    """Where a receiver listens, and how it behaves; None: not given."""
+
+    host: str
+    port: int
+    token_file: str | None
+    faults: str | None
+
+
+class AddOptions(TypedDict):
+    """What was said of a server that is set up; None: nothing."""
+
+    kind: str | None
+    token_file: str | None
+    token_env: str | None
+    ca_file: str | None
+    is_default: bool

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import click
 
 from albumup.cli.app import App, pass_app, shared
 from albumup.cli.help import OneOf, command, option
+from albumup.cli.typed import ListOptions
 from albumup.journal.states import State
 
 _STATES = tuple(map(str, State))
@@ -26,9 +29,7 @@ _STATES = tuple(map(str, State))
 @option("-0", "nul", is_flag=True, help="Paths only, NUL-separated.")
 @shared
 @pass_app
-def list(
-    app: App, /, albums: tuple[str, ...], target: str | None, states: tuple[str, ...], as_json: bool, nul: bool
-) -> int:
+def list(app: App, /, albums: tuple[str, ...], **given: Unpack[ListOptions]) -> int:
     """A line per photo of the albums: state, size, path, and what went wrong.
 
     \b
@@ -38,4 +39,4 @@ def list(
     """
     from albumup.cli.list_ import run
 
-    return run(app, albums, target, states, as_json, nul)
+    return run(app, albums, given)

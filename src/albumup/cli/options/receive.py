@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import click
 
 from albumup.cli.app import App, pass_app, shared
 from albumup.cli.help import Whole, command, option
+from albumup.cli.typed import ReceiveOptions
 
 
 @command(short_help="Receive albums from other machines into a folder.")
@@ -16,7 +19,7 @@ from albumup.cli.help import Whole, command, option
 @option("--faults", metavar="LIST", help="Misbehave on purpose: drop=5%,stall=2%,503=10%,lost-answer=3%.")
 @shared
 @pass_app
-def receive(app: App, /, folder: str, host: str, port: int, token_file: str | None, faults: str | None) -> int:
+def receive(app: App, /, folder: str, **given: Unpack[ReceiveOptions]) -> int:
     """Receive albums into DIR until Ctrl-C. Another host than this one can reach it only with --token-file.
 
     \b
@@ -27,4 +30,4 @@ def receive(app: App, /, folder: str, host: str, port: int, token_file: str | No
     """
     from albumup.cli.receive import run
 
-    return run(app, folder, host, port, token_file, faults)
+    return run(app, folder, given)

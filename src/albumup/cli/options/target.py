@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import click
 
 from albumup.cli.app import App, pass_app, shared
 from albumup.cli.help import command, group, option
+from albumup.cli.typed import AddOptions
 
 
 @group(short_help="Set servers up, see and try them.")
@@ -93,10 +96,7 @@ def try_(app: App, /, name: str, photo: str) -> int:
 @option("--default", "is_default", is_flag=True, help="Push there when no --target is given.")
 @shared
 @pass_app
-def add(
-    app: App, /, name: str | None, url: str | None, kind: str | None, token_file: str | None, token_env: str | None,
-    ca_file: str | None, is_default: bool,
-) -> int:  # fmt: skip
+def add(app: App, /, name: str | None, url: str | None, **given: Unpack[AddOptions]) -> int:
     """Set a server up as target NAME: see what kind it is, try it, and write it into the config file. What is not given
     is asked for; the token is not shown, and is kept in a file that only you can read.
 
@@ -107,7 +107,7 @@ def add(
     """
     from albumup.cli.target_add import run
 
-    return run(app, name, url, kind, token_file, token_env, ca_file, is_default)
+    return run(app, name, url, given)
 
 
 target.add_command(add)
