@@ -24,8 +24,8 @@ from typing import Any, NamedTuple
 
 from albumup.disk import drop_from_cache
 from albumup.photos.leftovers import STORE_FOLDERS, STORE_INDEX
-from albumup.receive.folders import enter, inside, is_still, made, names_in, opened
 from albumup.receive.names import with_mark
+from albumup.receive.no_links import enter, inside, is_still, made, names_in, opened
 from albumup.receive.parts import NO_TIME, Photo, Place, carried_over, sweep
 from albumup.receive.together import SharedFsync
 

@@ -92,10 +92,11 @@ def _turns(entry: str, when: str) -> list[int]:
 
 def _share(entry: str, when: str) -> float:
     found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(%?)", when)
-    share = float(found[1]) / (100 if found[2] else 1) if found else -1.0
-    if not 0 <= share <= 1:
-        raise ValueError(f"in {entry!r} write a share (5% or 0.05), 'once', or requests by number (#3 or #3+5)")
-    return share
+    if found is not None:
+        share = float(found[1]) / (100 if found[2] else 1)
+        if share <= 1:
+            return share
+    raise ValueError(f"in {entry!r} write a share (5% or 0.05), 'once', or requests by number (#3 or #3+5)")
 
 
 def paced(

@@ -169,15 +169,18 @@ class _Form:
 
 
 def _declared(fields: dict[str, str], filename: str) -> Declared:
-    size = _field(fields, "size", "[0-9]{1,18}", "a number of bytes")
     sha256 = _field(fields, "sha256", "[0-9a-fA-F]{64}", "64 hexadecimal digits")
-    mtime_ns = _field(fields, "mtime_ns", "-?[0-9]{1,19}", "a number of nanoseconds")
     return Declared(
         name=fields.get("name", filename),
-        size=None if size is None else int(size),
-        sha256=None if sha256 is None else sha256.lower(),
-        mtime_ns=None if mtime_ns is None else int(mtime_ns),
+        size=_number(fields, "size", "[0-9]{1,18}", "a number of bytes"),
+        sha256=sha256.lower() if sha256 is not None else None,
+        mtime_ns=_number(fields, "mtime_ns", "-?[0-9]{1,19}", "a number of nanoseconds"),
     )
+
+
+def _number(fields: dict[str, str], name: str, pattern: str, words: str) -> int | None:
+    found = _field(fields, name, pattern, words)
+    return int(found) if found is not None else None
 
 
 def _field(fields: dict[str, str], name: str, pattern: str, meaning: str) -> str | None:

@@ -27,10 +27,10 @@ from urllib.parse import unquote_to_bytes
 
 from albumup.receive.connections import Connections
 from albumup.receive.faults import SLOW, paced
-from albumup.receive.folders import LinkInTheWay
 from albumup.receive.form import BadForm, boundary_of, read_form
 from albumup.receive.head import BadHead, Head, parse_head
 from albumup.receive.line import Gone, Line
+from albumup.receive.no_links import LinkInTheWay
 from albumup.receive.parts import Mismatch
 from albumup.receive.store import Store, Tally
 
@@ -276,15 +276,18 @@ class Handler(BaseRequestHandler):
             self._line.linger()
 
     def _framed(self, answer: Answer) -> tuple[bytes, bytes]:
-        page = isinstance(answer.body, bytes)
-        body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
+        if isinstance(answer.body, bytes):
+            kind, body = "text/html", answer.body
+        else:
+            kind, body = "application/json", json.dumps(answer.body).encode()
         lines = [
             f"HTTP/1.1 {answer.status} {_phrase(answer.status)}",
-            f"Content-Type: {'text/html' if page else 'application/json'}",
+            f"Content-Type: {kind}",
             f"Content-Length: {len(body)}",
             *answer.headers,
-            *(["Connection: close"] if self._is_last else []),
         ]
+        if self._is_last:
+            lines.append("Connection: close")
         head = "\r\n".join([*lines, "\r\n"]).encode("ascii")
         return head, b"" if self._head.method == "HEAD" else body
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import NamedTuple
 
-from albumup.receive.folders import enter, names_in
+from albumup.receive.no_links import enter, names_in
 
 SUFFIX = b".part"
 DAY = 24 * 60 * 60  # seconds

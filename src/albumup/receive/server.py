@@ -67,10 +67,11 @@ class Receiver:
         self._address = (host, port)
         self._log = log
         self._stopping = threading.Event()
+        pick = functools.partial(faults.pick, rng) if faults else lambda: None
         self._desk = Desk(
             store=store,
             token=token.encode() if token is not None else None,
-            pick=functools.partial(faults.pick, rng) if faults else lambda: None,
+            pick=pick,
             stopping=self._stopping,
             log=log,
             connections=connections or Connections(),

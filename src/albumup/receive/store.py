@@ -20,8 +20,8 @@ from albumup.errors import LocalError
 from albumup.photos.file_names import text_of
 from albumup.photos.leftovers import STORE_FOLDERS
 from albumup.receive.album import Album
-from albumup.receive.folders import LinkInTheWay, inside, make, opened
 from albumup.receive.names import album_folder_name, photo_name
+from albumup.receive.no_links import LinkInTheWay, inside, make, opened
 from albumup.receive.parts import Part, sweep
 
 INDEXES, INCOMING = STORE_FOLDERS
