@@ -52,9 +52,7 @@ class Exchange:
         self._timeout = timeout
         self._longest_answer = 2 * timeout
         """Seconds from an answer's first byte to its last."""
-        self._meter = meter
-        self._throttle = throttle
-        self._time = time
+        self._meter, self._throttle, self._time = meter, throttle, time
         self._allowed = 0
         """Bytes that may still go before the cut, the rate and the server are looked at again."""
         self.handed = 0
