@@ -13,9 +13,10 @@ import pytest
 
 from albumup.config import file as config
 from albumup.config import token_source
+from albumup.config.checks import is_secret_name
 from albumup.config.file import Config, Defaults, TargetTable, load, settings_of
 from albumup.config.from_options import FormOptions, target_from_options
-from albumup.config.settings import CommonSettings, FormSettings, InboxSettings, is_secret_name, warnings
+from albumup.config.settings import CommonSettings, FormSettings, InboxSettings, warnings
 from albumup.config.token_source import masked, read_token
 from albumup.errors import AlbumupError, ConfigError, UsageError
 

@@ -15,8 +15,8 @@ from albumup.cli.escaping import escape
 from albumup.cli.layout import columns_of, wrapped
 from albumup.cli.typed import AddOptions
 from albumup.cli.words import ended
+from albumup.config.checks import check_url
 from albumup.config.file import TargetTable, shown
-from albumup.config.settings import check_url
 from albumup.config.token_source import read_token
 from albumup.config.writing import add_target, drop_token, keep_token
 from albumup.errors import ConfigError, TryLater, UsageError

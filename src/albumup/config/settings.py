@@ -10,12 +10,24 @@ from __future__ import annotations
 import functools
 import re
 from types import UnionType
-from typing import Annotated, Any, Literal, Protocol, Union, get_args, get_origin
-from urllib.parse import parse_qsl, urlsplit
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
 
+from albumup.config.checks import (
+    CONTROL,
+    HEADER_NAME,
+    Place,
+    check_headers,
+    check_no_secret,
+    check_timezone,
+    check_url,
+    is_option,
+    is_secret_name,
+    token_source,
+)
 from albumup.config.patterns import check_jmespath, check_pattern, has_one_group, is_jmespath
 from albumup.config.template import NAMES, Template, check_address, did_you_mean
 from albumup.errors import ConfigError
@@ -34,37 +46,6 @@ PHOTO_NAMES: Names = frozenset(NAMES) - {"token"}
 """The template names outside ``fields``."""
 
 _PROOF_NAMES: Names = frozenset({"album", "name", "path", "size", "mime", "sha256", "sha1", "md5"})
-
-# The words in a field's name decide: api_key, apiKey and x-auth are secrets; keywords, author and monkey are not.
-_SECRET_WORDS = {
-    "token",
-    "key",
-    "secret",
-    "password",
-    "passwd",
-    "pwd",
-    "pass",
-    "passphrase",
-    "credential",
-    "credentials",
-    "authorization",
-    "authentication",
-    "cookie",
-    "auth",
-}
-_SECRET_WORDS |= {"apikey", "accesskey", "secretkey", "authkey"}
-_SECRET_ENDS = ("token", "secret", "password", "passwd", "apikey")
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.1
-_FRAMING = ("content-length", "content-type", "transfer-encoding", "host", "expect", "connection")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-
-
-class Place(Protocol):
-    """Names the place of a key for messages: file and full key, or the option."""
-
-    def __call__(self, *keys: str) -> str: ...
 
 
 class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,14 +86,14 @@ class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
         check_url(self.url, place("url"))
         given = [key for key in TOKEN_KEYS if getattr(self, key) is not None]
         if len(given) > 1:
-            first = place(given[0]) if _is_option(place(given[0])) else given[0]
+            first = place(given[0]) if is_option(place(given[0])) else given[0]
             raise ConfigError(f"{place(given[1])}: there is {first} already; only one of them can be given")
         self._check_auth(place)
         if self.token_env is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", self.token_env):
             # The message does not quote the value: somebody may have written the token itself here.
             raise ConfigError(f"{place('token_env')}: not the name of an environment variable")
         if self.timezone is not None:
-            _check_timezone(self.timezone, place("timezone"))
+            check_timezone(self.timezone, place("timezone"))
         for name in self.vars:
             if not name.isidentifier() or name in NAMES:
                 raise ConfigError(f"{place('vars', name)}: choose another name, a word that is no template name yet")
@@ -126,12 +107,12 @@ class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
         auth = self.auth
         if auth is None or auth == "none":
             return
-        if auth not in ("bearer", "basic") and not (auth.startswith("header:") and _HEADER_NAME.fullmatch(auth[7:])):
+        if auth not in ("bearer", "basic") and not (auth.startswith("header:") and HEADER_NAME.fullmatch(auth[7:])):
             # The message does not quote the value: somebody may have written the token itself here.
             guess = did_you_mean(auth, ("bearer", "basic", "none"))
             raise ConfigError(f"{place('auth')}: expected bearer, basic, none or header:NAME{guess}")
         if not self.has_token:
-            raise ConfigError(f"{place('auth')}: there is no token to send; give {_token_source(place('auth'))}")
+            raise ConfigError(f"{place('auth')}: there is no token to send; give {token_source(place('auth'))}")
         if auth == "basic" and (self.user is None or ":" in self.user):
             raise ConfigError(
                 f'{place("auth")}: basic needs a user name without a colon, user = "anna" in the config file'
@@ -246,7 +227,7 @@ class FormSettings(CommonSettings, frozen=True, kw_only=True):
         if self.check is not None:
             check_url(self.check, place("check"))
             Template(self.check, self.vars, place("check"))
-        if _CONTROL.search(self.file_field):
+        if CONTROL.search(self.file_field):
             raise ConfigError(f"{place('file_field')}: a field's name cannot hold control characters")
         self._check_fields(place)
         check_headers(self.headers, place)
@@ -261,77 +242,11 @@ class FormSettings(CommonSettings, frozen=True, kw_only=True):
     def _check_fields(self, place: Place) -> None:
         for name, value in self.fields.items():
             where = place("fields", name)
-            if not name or _CONTROL.search(name):
+            if not name or CONTROL.search(name):
                 raise ConfigError(f"{where}: a field's name cannot be empty or hold control characters")
             check_no_secret(name, value, where)
             if "token" in Template(value, self.field_names, where).names and not self.has_token:
-                raise ConfigError(f"{where}: there is no token to put in; give {_token_source(where)}")
-
-
-def is_secret_name(name: str) -> bool:
-    """Does the name of a field, a variable or a query parameter promise a secret?"""
-    words = {word.lower() for word in _WORD.findall(name)}
-    return not words.isdisjoint(_SECRET_WORDS) or name.lower().endswith(_SECRET_ENDS)
-
-
-def check_no_secret(name: str, value: str, where: str) -> None:
-    """Raise ConfigError if the field ``name`` is for secrets and ``value`` is a literal: no template name, not empty.
-
-    ``where`` begins the message, which shows the line to write instead, and never the value.
-    """
-    if not value or not is_secret_name(name):
-        return
-    if any(found in NAMES for found in re.findall(r"\{(\w+)[}:]", value)):
-        return
-    line = f"--field '{name}={{token}}'" if _is_option(where) else f'{name} = "{{token}}"'
-    raise ConfigError(
-        f"{where}: a secret does not belong here; write instead: {line}",
-        f"The secret itself comes from {_token_source(where)}",
-    )
-
-
-def check_headers(headers: dict[str, str], place: Place) -> None:
-    """Raise ConfigError for a header that carries credentials, frames the body, or cannot be sent."""
-    seen: set[str] = set()
-    for name, value in headers.items():
-        where, lowered = place("headers", name), name.lower()
-        if not _HEADER_NAME.fullmatch(name):
-            raise ConfigError(f"{where}: not a header's name")
-        if is_secret_name(name) or any(word in lowered for word in ("key", "token")):
-            raise ConfigError(f"{where}: credentials are not given as a header; {_instead(name, value, where)}")
-        if lowered in _FRAMING:
-            raise ConfigError(f"{where}: albumup sets this header itself")
-        if lowered in seen:
-            raise ConfigError(f"{where}: given twice")
-        seen.add(lowered)
-        if not value.isascii() or _CONTROL.search(value):
-            raise ConfigError(f"{where}: a header can hold only ASCII characters on one line")
-        if any(found in NAMES for found in re.findall(r"\{(\w+)[}:]", value)):
-            raise ConfigError(f"{where}: headers are sent as they are; a template name can stand in fields and url")
-
-
-def _instead(name: str, value: str, where: str) -> str:
-    """What to give instead of a header that carries credentials; shows no part of them."""
-    lowered = name.lower()
-    if lowered == "proxy-authorization":
-        return "a proxy's user and password stand in the environment variable https_proxy (or http_proxy)"
-    is_basic = value.lower().startswith("basic ")
-    sent = name[len("set-") :] if lowered.startswith("set-cookie") else name
-    auth = "bearer" if lowered == "authorization" and not is_basic else f"header:{sent}"
-    if _is_option(where):
-        return f"type --auth {auth} --token-file FILE"
-    return f'write auth = "{auth}" and token_file = "FILE"'
-
-
-def check_url(url: str, where: str) -> None:
-    """Raise ConfigError unless ``url`` is http(s) with a host and without credentials; the message never quotes it."""
-    check_address(url, where)
-    for name, value in parse_qsl(urlsplit(url).query):
-        if is_secret_name(name) and "{" not in value:
-            raise ConfigError(
-                f"{where}: a secret does not belong in an address, as in ?{name}=; give {_token_source(where)}",
-                "auth says how it is sent: bearer, basic or header:NAME; in a form, also a field with {token}",
-            )
+                raise ConfigError(f"{where}: there is no token to put in; give {token_source(where)}")
 
 
 def warnings(settings: CommonSettings) -> list[str]:
@@ -354,26 +269,6 @@ def _is_private(host: str) -> bool:
         name = host.rstrip(".")
         return "." not in name or name.endswith((".localhost", ".local", ".lan", ".internal", ".home.arpa"))
     return address.is_private or address.is_loopback or address.is_link_local
-
-
-def _check_timezone(name: str, where: str) -> None:
-    from zoneinfo import ZoneInfo, available_timezones
-
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # OSError: a folder of the database, such as "Europe"
-        guess = did_you_mean(name, available_timezones())
-        raise ConfigError(f"{where}: unknown time zone{guess}", "An example: Europe/Berlin") from None
-
-
-def _is_option(where: str) -> bool:
-    """Is a place an option on the command line, not a key in a file?"""
-    return where.startswith("--")
-
-
-def _token_source(where: str) -> str:
-    """The options, or the keys, that can name a token's source."""
-    return "--token-file or --token-env" if _is_option(where) else "token_file, token_env or token_command"
 
 
 def choices_of(wanted: Any) -> tuple[str, ...]:
