@@ -1,4 +1,4 @@
-"""What the user asks of the journal itself: cancel and forget. Called inside ``Journal.transaction()``."""
+"""Cancel photos, forget albums. Called inside ``Journal.transaction()``."""
 
 from __future__ import annotations
 
@@ -18,23 +18,22 @@ _MOST_PATHS = 10
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """Photos by what came of cancelling them."""
+    """How many photos ``cancel`` cancelled, and how many it left as they were."""
 
     cancelled: int
     sending: int
     sent: int
     paths: tuple[bytes, ...] = field(default=(), compare=False)
-    """Of the first of those that were cancelled."""
+    """The paths of the first cancelled photos."""
     before: int = 0
-    """Cancelled already."""
+    """Photos that had been cancelled before."""
 
 
 def cancel(journal: Journal, album_id: int, files: Sequence[bytes], *, alone: bool = False) -> Cancelled:
-    """Give up the unsent photos of an album, or those of them that ``files`` name by path, or by the end of one.
+    """Cancel the unsent photos of an album, or only those that ``files`` name by a path or the end of one.
 
-    What is being sent right now is left to the uploader; ``alone``: there is none, and it was cut off.
-
-    Raises UsageError for a file that is no photo of the album.
+    Photos that are being sent are left to the uploader. ``alone``: there is no uploader, so these were cut off, and
+    are cancelled too. Raises UsageError for a file that is not in the album.
     """
     wanted = _named(journal, album_id, files) if files else None
     cancelled = sending = sent = before = 0
@@ -61,7 +60,7 @@ def cancel(journal: Journal, album_id: int, files: Sequence[bytes], *, alone: bo
             if len(paths) < _MOST_PATHS:
                 paths.append(row["path"])
     if wanted is None:
-        # Nor is anything to be put into the server's album any more.
+        # The server's album gets nothing more either.
         journal.connection.execute(steps.CANCEL, (album_id,))
         journal.connection.execute("update album set wants_share = 0 where id = ? and share is null", (album_id,))
     if cancelled:
@@ -72,7 +71,7 @@ def cancel(journal: Journal, album_id: int, files: Sequence[bytes], *, alone: bo
 
 
 def _named(journal: Journal, album_id: int, files: Sequence[bytes]) -> set[int]:
-    """The tasks that files name: by absolute path, else by path within the pushed folder, else by a path's end."""
+    """The ids of the tasks that ``files`` name: by absolute path, path within the pushed folder, or end of a path."""
     rows = journal.rows(
         "select task.id, photo.path, photo.relative from task join photo on photo.id = task.photo_id"
         " where task.album_id = ?",
@@ -93,7 +92,7 @@ def _named(journal: Journal, album_id: int, files: Sequence[bytes]) -> set[int]:
 
 
 def forget(journal: Journal, album_id: int) -> None:
-    """Drop everything the journal knows of an album, and what only it needed."""
+    """Delete an album from the journal, with all rows that only this album needed."""
     connection = journal.connection
     in_album = "select id from task where album_id = ?"
     journal.forget_names(album_id)
@@ -121,5 +120,5 @@ def forget(journal: Journal, album_id: int) -> None:
 
 
 def _typed(journal: Journal, album_id: int) -> str:
-    """An album's name as it is typed in a shell."""
+    """An album's name, quoted for a shell."""
     return quoted(str(journal.rows("select name from album where id = ?", album_id)[0]["name"]))

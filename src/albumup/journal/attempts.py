@@ -1,4 +1,4 @@
-"""What is sent next, attempts, and what comes of them."""
+"""The tasks to send next, the attempts at sending them, and their ends."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from albumup.journal.states import (
 from albumup.journal.store import LostTask, Store
 
 _UNTRIED = (-math.inf, 0.0)
-"""The times of trying again of tasks that were never tried in this set."""
+"""The range of ``next_at`` of tasks that were never tried in this set."""
 
 
 class Attempts(Store):
@@ -33,10 +33,10 @@ class Attempts(Store):
         copies: bool = False,
         skip: Collection[int] = (),
     ) -> list[Task]:
-        """Prepared tasks whose time has come: those never tried in this set, or those to be tried again.
+        """Ready tasks whose time has come: those ``untried`` in this set, or those to be tried again.
 
-        ``copies``: only those with a copy of their own, which are there although their root is away. Those to ``skip``
-        are left out.
+        ``copies``: only tasks with a copy in the spool, which can be sent while their root is away. ``skip``: ids of
+        tasks to leave out. ``now``: Unix seconds.
         """
         times = _UNTRIED if untried else (0.0, now)
         return self._prepared(album_id, root_id, times, limit, copies=copies, skip=skip)
@@ -51,7 +51,7 @@ class Attempts(Store):
         copies: bool,
         skip: Collection[int] = (),
     ) -> list[Task]:
-        """``times``: after the first of them a task is to be tried again, and at the second at the latest."""
+        """Ready tasks whose ``next_at`` is later than the first of ``times`` and no later than the second."""
         return self.tasks(
             f"where task.album_id = ? and task.root_id = ? and {steps.IS_READY}"
             f" and task.next_at > ? and task.next_at <= ?{steps.HAS_COPY if copies else ''} and {steps.UNSKIPPED}"
@@ -64,7 +64,7 @@ class Attempts(Store):
         )
 
     def of_another_type(self, album_ids: Iterable[int], mime: str) -> Task | None:
-        """A pending photo of these albums that is of another type, prepared or not."""
+        """A pending task of these albums whose photo is not of type ``mime``; a ready one is preferred."""
         for album_id in album_ids:
             found = self.tasks(
                 f"where task.album_id = ? and {steps.IS_UNHELD} and photo.mime <> ?"
@@ -77,7 +77,7 @@ class Attempts(Store):
         return None
 
     def next_time(self, album_id: int, root_id: int, *, copies: bool = False) -> float | None:
-        """The earliest time at which a prepared task of an album and root may be tried again; ``copies`` as above."""
+        """When the next ready task of an album and root may be tried (Unix seconds); ``copies`` as for ``ready``."""
         found = self.rows(
             f"select next_at from task where album_id = ? and root_id = ? and {steps.IS_READY}"
             f"{steps.HAS_COPY if copies else ''} order by next_at limit 1",
@@ -87,16 +87,17 @@ class Attempts(Store):
         return found[0][0] if found else None
 
     def bring_forward(self, places: Iterable[tuple[int, int]], after: float, to: float) -> None:
-        """Prepared tasks of these albums and roots that would wait until ``after`` or longer wait until ``to``."""
+        """Let ready tasks of these albums and roots wait only until ``to`` if they would wait beyond ``after``."""
         self.connection.executemany(
             f"update task set next_at = ? where album_id = ? and root_id = ? and {steps.IS_READY} and next_at > ?",
             [(to, album_id, root_id, after) for album_id, root_id in places],
         )
 
     def start(self, task_id: int, run_id: int, boundary: str, *, whole: bool = False) -> int:
-        """An attempt at sending the body with that boundary begins; its id. ``whole``: all of it is about to leave.
+        """Begin an attempt at sending the body with this boundary; return the attempt's id.
 
-        LostTask if the task is not ready any more, or has another body by now: its source has other bytes.
+        ``whole``: the body is about to be sent in one go, so ``whole_at`` is set at once. Raises LostTask if the task
+        is no longer ready, or has another body now because its photo changed.
         """
         now = self.clock()
         started = self.connection.execute(steps.START, ("", now, task_id, boundary))
@@ -110,11 +111,11 @@ class Attempts(Store):
         return int(cursor.lastrowid or 0)
 
     def whole(self, attempt_id: int) -> None:
-        """The last byte of the body is about to leave; the caller waits for this to be durable."""
+        """Set ``whole_at``. The caller waits until this is durable, then sends the last byte of the body."""
         self.connection.execute("update attempt set whole_at = ? where id = ?", (self.clock(), attempt_id))
 
     def stayed(self, attempt_id: int) -> None:
-        """The last byte of an attempt's body is known not to have left, whatever was noted before."""
+        """Take ``whole_at`` back: the last byte of the body is known not to have left."""
         self.connection.execute("update attempt set whole_at = null where id = ?", (attempt_id,))
 
     def end_attempt(
@@ -127,9 +128,9 @@ class Attempts(Store):
         error: str = "",
         stayed: bool = False,
     ) -> None:
-        """How an attempt ended; the task's own change comes in the same transaction.
+        """Note how an attempt ended; the task's own change belongs into the same transaction.
 
-        ``stayed``: the last byte of the body is known not to have left, whatever was noted before.
+        ``status``: of HTTP. ``sent``: bytes. ``stayed``: as the method ``stayed``.
         """
         self.connection.execute(
             "update attempt set ended = ?, outcome = ?, http_status = ?, bytes = ?, error = ?,"
@@ -148,9 +149,10 @@ class Attempts(Store):
         url: str = "",
         membership: Membership = Membership.SETTLED,
     ) -> None:
-        """A task reaches a state in which nothing more is done with it for now; ``tries`` None: as many as before.
+        """Bring a task to a state in which it is not worked on. ``tries`` None: the number stays.
 
-        ``membership``: PENDING if it is to be put into the server's album.
+        ``remote_id``, ``url``: the photo's on the server. ``membership``: PENDING to have the photo put into the
+        server's album. Raises LostTask.
         """
         self.move(
             task_id,
@@ -163,7 +165,7 @@ class Attempts(Store):
         )
         if membership is Membership.PENDING:
             self.connection.execute(steps.TO_PLACE, (task_id,))
-        if state is State.DUPLICATE:  # the still of a live photo, there before its clip: what that is, is decided anew
+        if state is State.DUPLICATE:  # perhaps a still that was there before its clip: decide about the clip anew
             self.connection.execute(steps.TO_PLACE_CLIP, (task_id,))
 
     def try_later(
@@ -177,7 +179,10 @@ class Attempts(Store):
         maybe_twice: bool,
         is_held: bool = False,
     ) -> None:
-        """Back to pending, to be tried again at ``next_at`` (0: as if never tried), or when it is no longer held."""
+        """Bring a task back to pending, to be tried again at ``next_at`` (Unix seconds; 0: as if never tried).
+
+        ``is_held``: it is not tried before ``pauses.unhold``. Raises LostTask.
+        """
         self.move(
             task_id,
             State.PENDING,
@@ -192,9 +197,9 @@ class Attempts(Store):
             self.connection.execute(steps.HOLD, (task_id,))
 
     def least_tried(self, places: Iterable[tuple[int, int, bool]], limit: int) -> list[Task]:
-        """Prepared tasks of these albums and roots, whenever their time comes: untried ones first, ``limit`` at most.
+        """Ready tasks, due or not, at most ``limit``: first those that were not tried in this set.
 
-        The third of a place: only those with a copy of their own.
+        A place is an album, a root, and whether only tasks with a copy in the spool are wanted.
         """
         found: list[Task] = []
         for times in (_UNTRIED, (0.0, math.inf)):
@@ -204,9 +209,10 @@ class Attempts(Store):
         return found
 
     def cut_off(self) -> list[CutOff]:
-        """Tasks found ``sending``; meaningful only to the holder of the lock.
+        """The tasks in state ``sending``. The caller holds the lock, so all of them were cut off.
 
-        No index has them, for each photo would go in and out of it: where there are any, all tasks are looked through.
+        No index has this state, because each photo would enter and leave the index. If the tally has such tasks, this
+        scans the table.
         """
         if not self.rows("select 1 from tally where state = 'sending' and photos > 0 limit 1"):
             return []
@@ -221,14 +227,14 @@ class Attempts(Store):
         ]
 
     def last_attempt(self, task_id: int) -> int:
-        """The id of a task's newest attempt."""
+        """The id of a task's newest attempt; 0 if it has none."""
         return int(self.rows("select max(id) from attempt where task_id = ?", task_id)[0][0] or 0)
 
     def fresh_set(self, task_id: int, *, rounds: int, is_safe: bool = False) -> None:
-        """Asked for: a task that was given up gets a fresh set of tries, and is prepared again if it went missing.
+        """Give a wanting task a fresh set of tries; a missing photo is also read again.
 
-        One in doubt may then be on the server twice, unless its target makes sending again safe. LostTask if it was
-        not given up.
+        ``rounds``: how many fresh sets the task has had with this one. ``is_safe``: the target makes sending again
+        safe; else a photo in doubt may be on the server twice afterwards. Raises LostTask if the task is not wanting.
         """
         rows = self.rows("select state from task where id = ?", task_id)
         if not rows or rows[0]["state"] not in WANTING:
@@ -236,21 +242,21 @@ class Attempts(Store):
         row = rows[0]
         self.move(task_id, State.PENDING, "", ", tries = 0, next_at = 0, ask_at = null, rounds = ?", rounds)
         self.wake_clip(task_id)
-        # The still of a live photo that was framed without its clip goes with it, should that be there by now.
+        # A still that was framed without its clip goes with the clip if that is on the server by now.
         self.connection.execute(steps.PAIR_AGAIN, (task_id,))
-        if row["state"] == State.MISSING:  # one with a copy goes by that first
+        if row["state"] == State.MISSING:  # a task with a copy tries the copy first
             self.connection.execute(steps.READ_AGAIN, (task_id,))
-        if row["state"] == State.REJECTED:  # perhaps for how it was framed; that may be configured otherwise now
+        if row["state"] == State.REJECTED:  # perhaps because of its fields, which may be configured otherwise now
             self.connection.execute(steps.FRAME_ANEW, (task_id,))
         if row["state"] == State.IN_DOUBT and not is_safe:
             self.connection.execute("update task set maybe_twice = 1 where id = ?", (task_id,))
 
     def accepted(self, target: str, url: str) -> None:
-        """The target at this address has accepted a photo: from now on it is known to be right."""
+        """Note that the target accepted a photo at this URL: the address is known to be right from now on."""
         self.connection.execute("update target set accepted_url = ? where name = ?", (url, target))
 
     def accepted_urls(self) -> Mapping[str, str]:
-        """Target name to the address that accepted a photo."""
+        """Target name to the URL that accepted a photo."""
         return {
             row[0]: row[1] for row in self.rows("select name, accepted_url from target where accepted_url not null")
         }

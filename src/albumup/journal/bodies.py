@@ -1,4 +1,4 @@
-"""The rows of bodies. Called inside a transaction."""
+"""Writes the rows of bodies. Called inside a transaction."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _COLUMNS = (
     "spool",
     "definition_id",
 )
-# Doubts about attempts with these very bytes stay, however they are framed.
+# Attempts at sending the same bytes stay in doubt, however the bytes were framed.
 _KEEP = """
 insert into body (task_id, {}, earlier) values (?, {}, ?)
 on conflict (task_id) do update set {},
@@ -39,8 +39,10 @@ on conflict (task_id) do update set {},
 
 
 def keep(connection: sqlite3.Connection, bodies: Iterable[tuple[int, Body, int]]) -> None:
-    """Keep what tasks got as their bodies: the task, its body, and how many attempts it had
-    before, which count where it had no body."""
+    """Keep the bodies of tasks, each with the task's id and the number of its attempts so far.
+
+    The number counts only where the task had no body before.
+    """
     connection.executemany(_KEEP, [_values_of(*one) for one in bodies])
 
 

@@ -1,11 +1,11 @@
 """Group commit: all changes of one turn of the loop are one transaction, fsynced once.
 
-Changes are small functions of the journal. They are gathered, and made at the end of the loop's turn, in the loop's
-thread. On a disk that is quick the commit is made there, too; while it is slow, a helper waits for it, and the loop
-gathers what comes next. A connection is used by one thread at a time, and nobody uses it while a helper has it.
+A change is a small function of the journal. Changes gather, and are made in the loop's thread at the end of its turn.
+While the disk is quick the loop commits too. While it is slow a helper commits, and the loop gathers the next changes.
+One thread at a time uses the connection: nobody touches it while a helper has it.
 
-A change that raises LostTask must not have changed anything before; any other error undoes its whole batch and ends the
-commits, for then the journal itself is at fault.
+A change may raise LostTask if it has not changed anything yet. Any other error undoes its whole batch and ends the
+commits, because then the journal itself is at fault.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from albumup.journal.store import LostTask
 T = TypeVar("T")
 
 _MOST = 512
-"""Changes in one commit, at most: another process waits no longer than that."""
+"""The most changes in one commit: other processes wait for it."""
 SLOW_SECONDS = 0.004
-"""A commit that takes longer is waited for by a helper the next time."""
+"""After a commit that took longer, a helper makes the next one."""
 
 
 class _Change(Struct, frozen=True):
@@ -40,7 +40,7 @@ class _Change(Struct, frozen=True):
 
 
 class Commits:
-    """Owns ``journal`` until ``close``. ``after`` of a change, and whoever awaits it, runs once it is durable.
+    """Owns ``journal`` until ``close``, and makes its changes in group commits.
 
     Made within a running loop, and used by its thread alone. ``slow``: seconds, as ``SLOW_SECONDS``.
     """
@@ -52,7 +52,7 @@ class Commits:
         self._loop = asyncio.get_running_loop()
         self._gathered: deque[_Change] = deque()
         self._is_due = False
-        """The end of this turn makes a commit."""
+        """A commit is scheduled for the end of this turn."""
         self._is_away = False
         """A helper has the connection."""
         self._slow = slow
@@ -63,35 +63,37 @@ class Commits:
         self._wait_for_others(0.0)
 
     def on_fault(self, call: Callable[[BaseException], None]) -> None:
-        """``call`` is told when the journal fails."""
+        """Have ``call`` called with the error when the journal fails."""
         self._on_fault = call
 
     def do(self, change: Callable[[Journal], T]) -> asyncio.Future[T]:
-        """Hand a change over; awaiting gives what it returned, once it is durable. Raises what it raised, or the
-        fault that ended the commits."""
+        """Hand a change over. The future gives what it returned, once that is durable.
+
+        The future raises what the change raised, or the fault that ended the commits.
+        """
         future: asyncio.Future[T] = self._loop.create_future()
         self._gather(_Change(change, future, None))
         return future
 
     def note(self, change: Callable[[Journal], Any], after: Callable[[], None] | None = None) -> None:
-        """Hand over a change that nobody awaits."""
+        """Hand over a change that nobody awaits; ``after`` is called once it is durable, not if it raised LostTask."""
         self._gather(_Change(change, None, after))
 
     async def read(self, query: Callable[[Journal], T]) -> T:
-        """Look something up, at once if the connection is here; changes that are not yet made are not seen."""
+        """Look something up, at once unless a helper has the connection. Changes still gathered are not seen."""
         if self._is_away or self.fault is not None:
             return await self.do(query)
         return query(self.journal)
 
     async def flush(self) -> None:
-        """Return once what has gathered is committed, if it can be."""
+        """Wait until all gathered changes are committed, or have failed."""
         while (self._gathered or self._is_away) and not self._is_closed:
             idle = self._loop.create_future()
             self._idle.append(idle)
             await idle
 
     async def close(self) -> None:
-        """Commit what has gathered; the journal is the caller's again, and what comes later is never made."""
+        """Commit all gathered changes and give the journal back. Later changes are refused."""
         await self.flush()
         self._is_closed = True
         if self.fault is None:
@@ -104,10 +106,10 @@ class Commits:
         self._gathered.append(change)
         if not (self._is_due or self._is_away):
             self._is_due = True
-            # As a timer it comes after what can be read by then: more answers, and fewer commits.
+            # A timer runs after the sockets that are readable by then: more answers share a commit.
             self._loop.call_later(0, self._turn)
 
-    # A turn: begin, make the changes, commit, tell. A helper has the connection while one of these has to wait.
+    # A turn: begin, make the changes, commit, tell. A helper has the connection while beginning or committing waits.
 
     def _turn(self) -> None:
         self._is_due = False
@@ -129,7 +131,7 @@ class Commits:
             self._make()
 
     def _begin_patiently(self) -> None:
-        """Another process is writing: wait for it."""
+        """Wait for another process that writes, then begin."""
         self._wait_for_others(BUSY_SECONDS)
         try:
             self.journal.begin()
@@ -147,7 +149,7 @@ class Commits:
                 except LostTask as lost:
                     made.append((change, None, lost))
             self.journal.finish()
-        except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it, whatever it was
+        except BaseException as error:  # noqa: BLE001 - those who wait must hear of any error
             self._fail(_fault_of(self.journal, error), work)
             return
         is_written = self.journal.connection.total_changes > changes
@@ -161,7 +163,7 @@ class Commits:
             self._fail(_fault_of(self.journal, error), work)
             return
         if not is_written:
-            self._took = took  # it did not wait for the disk, and says nothing of it
+            self._took = took  # an empty commit does not wait for the disk, and says nothing about it
         self._tell(made)
 
     def _commit(self) -> None:
@@ -170,7 +172,7 @@ class Commits:
         self._took = time.perf_counter() - began
 
     def _tell(self, made: list[tuple[_Change, Any, LostTask | None]]) -> None:
-        """The batch is durable: all who wait hear so, whatever comes of telling others."""
+        """Tell those who wait that the batch is durable, all of them before any other call that may fail."""
         for change, value, lost in made:
             _settle(change, value, lost)
         afters = [change.after for change, _, lost in made if change.after is not None and lost is None]
@@ -184,7 +186,7 @@ class Commits:
             self._be_idle()
 
     def _lend(self, wait: Callable[[], None], then: Callable[[], None], work: list[_Change] | None = None) -> None:
-        """A helper has the connection until ``wait`` is over."""
+        """Let a helper have the connection while it runs ``wait``; go on with ``then``."""
         self._is_away = True
 
         def returned(waited: asyncio.Future[None]) -> None:
@@ -220,7 +222,7 @@ class Commits:
 def _fault_in(tell: Callable[[], None]) -> BaseException | None:
     try:
         tell()
-    except BaseException as error:  # noqa: BLE001 - the run must end with words
+    except BaseException as error:  # noqa: BLE001 - the run must end and say why
         return error
     return None
 
@@ -233,7 +235,7 @@ def _settle(change: _Change, value: Any, error: BaseException | None) -> None:
         future.set_result(value)
     else:
         future.set_exception(error)
-        future.exception()  # whoever has left need not hear of it
+        future.exception()  # else asyncio would complain where the one who waited has left
 
 
 def _fault_of(journal: Journal, error: BaseException) -> BaseException:

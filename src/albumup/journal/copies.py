@@ -1,4 +1,4 @@
-"""What the journal knows of copies in the spool: which are needed, and where any were ever put."""
+"""Copies in the spool: which ones are needed, and the folders that ever held some."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from albumup.journal.states import FINAL, is_in
 
 
 def note_folder(journal: Journal, folder: str) -> None:
-    """Copies are put there; it is swept from now on. Inside a transaction."""
+    """Note a folder for copies, which is swept from now on. Inside a transaction."""
     if folder.isprintable():
         journal.connection.execute("insert or ignore into spool_folder values (?)", (folder,))
 
 
 def folders(journal: Journal) -> set[str]:
-    """Where copies were ever put."""
+    """The folders that ever held copies."""
     return {row[0] for row in journal.rows("select path from spool_folder")}
 
 
 def was_used(journal: Journal, folder: str) -> bool:
-    """Were copies ever put into a folder that may lie on another disk than the journal?"""
+    """Did the folder ever hold copies, and is it not the one beside the journal? It may lie on another disk then."""
     return folder != paths_of(journal.path)["spool"] and folder in folders(journal)
 
 
 def needed(journal: Journal) -> set[str]:
-    """The copies that a task still needs, as they are journaled."""
+    """The names of all copies that a task still needs."""
     rows = journal.rows(
         "select body.spool from body join task on task.id = body.task_id where body.spool is not null"
         f" and not {is_in(*FINAL, table='task')}"
@@ -33,7 +33,7 @@ def needed(journal: Journal) -> set[str]:
 
 
 def of_album(journal: Journal, album_id: int) -> list[str]:
-    """The copies of an album's photos, as they are journaled."""
+    """The names of the copies of an album's photos."""
     rows = journal.rows(
         "select body.spool from task join body on body.task_id = task.id"
         " where task.album_id = ? and body.spool is not null",

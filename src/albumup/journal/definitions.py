@@ -1,6 +1,7 @@
-"""Targets that ``push --url`` described: kept under their hosts' names, for the albums that go to them.
+"""Targets that ``push --url`` described, kept under the names of their hosts.
 
-Albums of one definition share a target; an album whose options are given again takes what is its own along with it.
+Albums with the same definition share a target. When options are given again for an album, its target is changed if no
+other album uses it; else the album moves to another target.
 """
 
 from __future__ import annotations
@@ -24,18 +25,21 @@ from albumup.journal.states import GOING, MAY_BE_THERE, is_in
 
 
 class Described(Struct, frozen=True):
-    """What ``--url`` and its companions said; ``taken`` are the names of the configured targets."""
+    """A target as ``--url`` and its companions describe it. ``taken``: the names of the configured targets."""
 
     table: TargetTable
     taken: Collection[str]
 
 
 class Place(Struct, frozen=True):
-    """Where an album goes: its target's name from now on; and until now, if the album is there already."""
+    """Where an album goes."""
 
     target: str
+    """The name of the album's target from now on."""
     was: str = ""
+    """The name of its target until now; "" if the album is new."""
     before: TargetTable | None = None
+    """The definition of that target."""
     _target_id: int | None = None
     _album_id: int | None = None
 
@@ -47,10 +51,10 @@ class _Kept(Struct, frozen=True):
 
 
 def place_of(connection: sqlite3.Connection | None, album: str, described: Described) -> Place:
-    """The target of an album that is pushed with ``--url``; None: there is no journal yet.
+    """The place of an album that is pushed with ``--url``. ``connection`` None: there is no journal yet.
 
-    An album of that name at that host is the one that is meant: its definition is the one given now. One at another
-    port of it is so only while nothing of it can have arrived there; else these are two servers on one host.
+    An album of that name at the same host is the same album, with a new definition. At another port of the host it is
+    the same album only if none of its photos can have arrived there; else there are two servers on one host.
     """
     table = described.table
     host = host_of(str(table.settings["url"]))
@@ -76,9 +80,9 @@ def place_of(connection: sqlite3.Connection | None, album: str, described: Descr
 
 
 def settle(journal: Journal, album: str, described: Described) -> str:
-    """Keep a definition for an album, which goes to that target with all that is in it; the target's name.
+    """Keep a definition for an album, and move the album to its target if it goes elsewhere; return the target's name.
 
-    Inside a transaction. The album itself is made by whoever calls this, if it is new.
+    Inside a transaction. The caller makes the album if it is new.
     """
     place = place_of(journal.connection, album, described)
     table = replace(described.table, name=place.target)
@@ -100,7 +104,7 @@ def settle(journal: Journal, album: str, described: Described) -> str:
 
 
 def target_of(journal: Journal, album_id: int) -> str:
-    """The name of the target that an album goes to."""
+    """The name of an album's target."""
     rows = journal.rows(
         "select target.name from target join album on target_id = target.id where album.id = ?", album_id
     )
@@ -108,12 +112,12 @@ def target_of(journal: Journal, album_id: int) -> str:
 
 
 def is_redefined(before: TargetTable | None, now: TargetTable) -> bool:
-    """Does what goes into request and body differ?"""
+    """Do the definitions differ in something that goes into request or body? False if there was none ``before``."""
     return before is not None and _fingerprint(before) != _fingerprint(now)
 
 
 def keep_apart(journal: Journal, taken: Collection[str]) -> None:
-    """The config has got targets with the names of kept ones: these take the next free number. In a transaction."""
+    """Rename kept targets whose names the config uses now: they take the next free number. In a transaction."""
     for one in _kept(journal.connection):
         if one.name in taken:
             names = {row[0] for row in journal.rows("select name from target")}
@@ -125,7 +129,7 @@ def keep_apart(journal: Journal, taken: Collection[str]) -> None:
 
 
 def drop_unused(journal: Journal) -> None:
-    """Forget the targets that no album goes to any more, and the definitions that no body was framed under."""
+    """Delete kept targets without albums, and definitions that neither a target nor a body uses."""
     journal.connection.execute(
         "delete from target where definition not null and id not in (select target_id from album)"
     )
@@ -151,7 +155,7 @@ def _is_meant(connection: sqlite3.Connection, kept: _Kept, album_id: int, table:
 
 
 def _is_shared(connection: sqlite3.Connection, target_id: int, album_id: int) -> bool:
-    """Do other albums go to the target, too?"""
+    """Does another album go to the same target?"""
     row = connection.execute("select 1 from album where target_id = ? and id <> ? limit 1", (target_id, album_id))
     return row.fetchone() is not None
 
@@ -162,15 +166,15 @@ def _free_name(host: str, taken: Collection[str]) -> str:
 
 
 def _port(table: TargetTable) -> int | None:
-    """The port that its address names."""
+    """The port in the target's URL."""
     return urlsplit(str(table.settings["url"])).port
 
 
 def _words(table: TargetTable) -> str:
-    """All that a definition says, in one form however it was said; the order of the fields counts."""
+    """A definition in canonical form: equal for equal settings. The order of form fields counts."""
     try:
         return json.dumps(non_defaults(settings_of(table, FormSettings)))
-    except ConfigError:  # an older version took it
+    except ConfigError:  # an older version accepted these settings
         return json.dumps(dict(table.settings))
 
 
@@ -182,7 +186,7 @@ def _fingerprint(table: TargetTable) -> str:
 
 
 def targets_of(connection: sqlite3.Connection | None, album: str) -> list[str]:
-    """The targets that have an album of that name; those where all of it was cancelled only if there is no other."""
+    """The names of the targets of all albums of that name; wholly cancelled albums count only if there is no other."""
     if connection is None:
         return []
     rows = connection.execute(
@@ -195,7 +199,7 @@ def targets_of(connection: sqlite3.Connection | None, album: str) -> list[str]:
 
 
 def waiting(connection: sqlite3.Connection, album: str) -> list[tuple[str, str, int]]:
-    """The targets that ``--url`` described for which photos of an album wait: name, definition, how many."""
+    """Targets described by ``--url`` for which photos of an album wait: name, definition, number of photos."""
     rows = connection.execute(
         "select target.name, definition, sum(photos) as waiting from tally join album on album.id = album_id"
         " join target on target.id = target_id where album.name = ? and definition is not null"

@@ -1,4 +1,4 @@
-"""Photos in doubt: whether the server has them is to be asked, or cannot be."""
+"""Photos in doubt: to be asked about, or in doubt for good."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from albumup.journal.store import Store
 
 
 class Doubts(Store):
-    """What is in doubt, and when it is asked about."""
+    """Changes of photos in doubt, and when to ask about them. Times are Unix seconds."""
 
     def doubt(self, task_id: int, reason: str, *, tries: int, ask_at: float | None) -> None:
-        """Whether the server has it is unknown: asked about at ``ask_at``, or final when None."""
+        """Put a task in doubt. The server is asked about it at ``ask_at``; None: the doubt is final."""
         self.move(task_id, State.IN_DOUBT, reason, ", tries = ?, ask_at = ?", tries, ask_at)
 
     def seen(self, task_id: int, again_at: float) -> None:
-        """The original of a photo in doubt was seen there, and is looked at once more at ``again_at``."""
+        """Note that the original of a photo in doubt was seen there; look once more at ``again_at``."""
         self.connection.execute(
             "update task set seen_at = coalesce(seen_at, ?), ask_at = ?, updated = ?"
             " where id = ? and state = 'in_doubt'",
@@ -33,7 +33,7 @@ class Doubts(Store):
         return found[0][0] if found else None
 
     def met_a_fault(self, task_id: int) -> bool:
-        """Did the server answer 5xx to a whole body of this photo, which may have arrived nevertheless?"""
+        """Did the server answer 5xx to a whole body of this photo? The photo may have arrived nevertheless."""
         return bool(
             self.rows(
                 "select 1 from attempt join body using (task_id, boundary)"
@@ -43,7 +43,7 @@ class Doubts(Store):
         )
 
     def ask_again(self, task_id: int, rounds: int) -> None:
-        """Asked for: a photo that stayed in doubt is asked about once more, with a fresh set of tries."""
+        """Ask about a photo once more that stayed in doubt, and give it a fresh set of tries."""
         self.connection.execute(
             "update task set ask_at = ?, tries = 0, next_at = 0, seen_at = null, rounds = ?"
             " where id = ? and state = 'in_doubt'",
@@ -52,7 +52,7 @@ class Doubts(Store):
         self.wake_clip(task_id)
 
     def has_doubts(self, task_id: int) -> bool:
-        """True if an attempt at sending the present bytes, however they were framed, may have reached the server."""
+        """True if an attempt at sending the photo's present bytes, in whatever frame, may have reached the server."""
         return bool(
             self.rows(
                 "select 1 from attempt join body using (task_id)"
@@ -62,7 +62,7 @@ class Doubts(Store):
         )
 
     def was_unconfirmed(self, task_id: int) -> bool:
-        """Did the server call the last sending a duplicate, so that it was asked where?"""
+        """Did the last attempt end with an unconfirmed "duplicate"?"""
         return bool(
             self.rows(
                 "select 1 from attempt where id = (select max(id) from attempt where task_id = ?)"
@@ -72,14 +72,14 @@ class Doubts(Store):
         )
 
     def clear_doubts(self, task_id: int) -> None:
-        """The server said no: none of the attempts arrived."""
+        """Note that no attempt arrived: the server said that it does not have the photo."""
         self.connection.execute("update task set seen_at = null where id = ?", (task_id,))
         self.connection.execute(
             "update attempt set outcome = 'not_taken' where task_id = ? and outcome = 'in_doubt'", (task_id,)
         )
 
     def doubts_due(self, album_id: int, now: float, limit: int) -> list[Task]:
-        """Tasks whose time to be asked about has come."""
+        """Tasks in doubt that are due to be asked about."""
         return self.tasks(
             "where task.album_id = ? and task.state = 'in_doubt' and task.ask_at <= ? order by task.ask_at limit ?",
             album_id,
@@ -88,14 +88,14 @@ class Doubts(Store):
         )
 
     def ask_no_later(self, album_id: int, then: float) -> None:
-        """No doubt of an album waits longer than until ``then``, whatever a clock that was wrong has written."""
+        """Let no doubt of an album wait beyond ``then``, in case a wrong clock set a later time."""
         self.connection.execute(
             "update task set ask_at = ? where album_id = ? and state = 'in_doubt' and ask_at > ?",
             (then, album_id, then),
         )
 
     def doubt_stays(self, task_id: int, reason: str) -> None:
-        """Asked about, and nothing more is done with it: the doubt is final."""
+        """Make a doubt final: nothing more is asked."""
         self.connection.execute(
             "update task set ask_at = null, seen_at = null, reason = ?, updated = ?"
             " where id = ? and state = 'in_doubt'",
@@ -103,7 +103,7 @@ class Doubts(Store):
         )
 
     def next_doubt(self, album_ids: Iterable[int]) -> float | None:
-        """The earliest time at which a doubt of these albums is to be asked about."""
+        """When the next doubt of these albums is due; None if none is."""
         times = [
             row[0]
             for album_id in album_ids

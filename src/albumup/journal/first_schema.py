@@ -1,6 +1,6 @@
-"""The journal's tables and public views as they were first; what came later is in ``migrations``.
+"""The journal's tables and public views in the first version; later changes are in ``migrations``.
 
-Never edited. ``schema`` has what stands there now, and takes from here what has stayed.
+Never edit these statements. ``schema`` has the present version, and takes the parts from here that have not changed.
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ end;
 
 
 def utc(column: str) -> str:
-    """SQL for a Unix time as ISO 8601 text in UTC, with milliseconds and a Z."""
+    """SQL that writes a Unix time as ISO 8601 in UTC, with milliseconds and a Z."""
     return f"strftime('%Y-%m-%dT%H:%M:%fZ', {column}, 'unixepoch')"
 
 
@@ -202,7 +202,7 @@ _COUNTS_JSON = ", ".join(f"'{state}', {count}" for state, count in _COUNT.items(
 
 
 def albums_view(also_unsettled: str = "") -> str:
-    """SQL for the view of albums; ``also_unsettled``: what keeps one from being settled besides its tasks' states."""
+    """SQL for the view of albums. ``also_unsettled``: a further condition of a settled album ("and not ...")."""
     return f"""
 create view v_albums as
 select album.name as album, target.name as target,
@@ -275,7 +275,7 @@ def first(run: Callable[[str], object]) -> None:
 
 
 def statements(script: str) -> list[str]:
-    """The single statements of an SQL script."""
+    """Split an SQL script into its statements."""
     found: list[str] = []
     gathered = ""
     for line in script.splitlines(keepends=True):

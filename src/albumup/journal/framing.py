@@ -1,6 +1,6 @@
-"""Bodies and the definitions they were framed under: what is ready under another one than the present is framed anew.
+"""Definitions of targets, and the bodies framed under them. A body of a former definition is framed anew.
 
-Functions that change something are called inside ``Journal.transaction()``.
+Call functions that change something inside ``Journal.transaction()``.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from albumup.journal.steps import HAS_COPY
 
 
 def define(journal: Journal, target: str, fingerprint: str, settings: str) -> int:
-    """The number of a target's present definition, under which its bodies are framed from now on.
+    """Note a target's present definition; return its number. Ready tasks framed under another one become stale.
 
-    ``settings``: JSON to ask by about what is in doubt, once the definition is another. What is ready, and was
-    framed otherwise, is to be framed anew.
+    ``settings``: JSON from which the target can be built later, to ask about photos in doubt.
     """
     target_id, before = journal.rows("select id, definition_id from target where name = ?", target)[0]
     number = int(
@@ -37,12 +36,12 @@ def define(journal: Journal, target: str, fingerprint: str, settings: str) -> in
 
 
 def settings_of(journal: Journal, number: int) -> str:
-    """What ``define`` was given of a definition: JSON."""
+    """The settings (JSON) that ``define`` was given for a definition."""
     return str(journal.rows("select settings from definition where id = ?", number)[0][0])
 
 
 def numbers(journal: Journal) -> dict[str, int]:
-    """The numbers of the targets' present definitions, by name."""
+    """Target name to the number of its present definition."""
     return {
         row["name"]: row["definition_id"]
         for row in journal.rows("select name, definition_id from target where definition_id is not null")
@@ -50,12 +49,12 @@ def numbers(journal: Journal) -> dict[str, int]:
 
 
 def make_stale(journal: Journal, task_ids: Iterable[int]) -> None:
-    """These were framed under another definition than their target's present one: they are framed anew."""
+    """Have ready tasks framed anew, because their target's definition has changed."""
     journal.connection.executemany(steps.MAKE_STALE, [(task_id,) for task_id in task_ids])
 
 
 def stale(journal: Journal, album_id: int, root_id: int, limit: int, *, copies: bool = False) -> list[Task]:
-    """Tasks that are to be framed anew; ``copies``: only those with a copy of their own."""
+    """Tasks to frame anew; ``copies``: only those with a copy in the spool."""
     return journal.tasks(
         f"where task.album_id = ? and task.root_id = ? and {waits_at(Stage.STALE, 'task')}"
         f"{HAS_COPY if copies else ''} order by task.next_at, task.id limit ?",
@@ -66,7 +65,7 @@ def stale(journal: Journal, album_id: int, root_id: int, limit: int, *, copies: 
 
 
 def timezone_of(journal: Journal, definition: int | None) -> str | None:
-    """The ``timezone`` of a definition, "" if it named none; None if the definition is not known."""
+    """The ``timezone`` of a definition; "" if it names none, None if the definition is not known."""
     found = journal.rows(
         "select coalesce(json_extract(settings, '$.settings.timezone'), '') from definition where id = ?",
         definition,

@@ -1,4 +1,4 @@
-"""The journal: one method per state change, each a few statements inside somebody's transaction."""
+"""The journal: one method per change of state, each a few statements inside the caller's transaction."""
 
 from __future__ import annotations
 
@@ -10,4 +10,4 @@ from albumup.journal.stages import Stages
 
 
 class Journal(Preparing, Stages, Attempts, Doubts, Members):
-    """The state changes of tasks, on one connection, by subject."""
+    """All changes of tasks, on one connection."""

@@ -1,7 +1,7 @@
-"""Live photos: which stills and clips are one, by the identifier that both carry (Apple's), whatever their names are.
+"""Live photos: joins stills and clips that carry the same identifier (Apple's), whatever their names are.
 
-What a file says is read before the transaction that takes a push in, and kept with the photo: so a half that comes in
-a later push finds the other. A photo's ``content_id`` is null until it was read, and empty if it has none.
+Identifiers are read before the transaction that takes a push in, and kept with the photos: so a half from a later push
+finds the other one. A photo's ``content_id`` is null until it was read, and empty if the file has none.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _CHANGED = (
     "(select photo_id from temp.arrival cross join task on task.id = arrival.task_id"
     " where arrival.task_id > 0 and action in ('again', 'redo'))"
 )
-"""Photos of the journal that have other bytes now."""
+"""The ids of journaled photos that have other bytes now."""
 _AT_A_TIME = 500
 
 _TABLES = """
@@ -38,17 +38,17 @@ create index if not exists temp.arrival_near on arrival (folder, near);
 
 
 class Half(Struct, frozen=True):
-    """A still or a clip that may be half of a live photo. ``pins``: as the journal knows it; None of an arrival."""
+    """A still or a clip that may be half of a live photo. ``pins``: from the journal; None for an arrival."""
 
     number: int
-    """The arrival's, or that of the journal's photo."""
+    """The id of the arrival, or of the journal's photo."""
     path: bytes
     mime: str
     pins: Pins | None = None
 
 
 class Joined(Struct, frozen=True):
-    """Live photos that a push has joined: stills queued with their clips, these clips, and pairs with an older half."""
+    """The live photos of a push: stills and clips queued together, and pairs with a half from an earlier push."""
 
     stills: int = 0
     clips: int = 0
@@ -56,16 +56,18 @@ class Joined(Struct, frozen=True):
 
 
 def near(name: bytes) -> bytes:
-    """The part that names of one live photo share, as a rule: ``IMG_2 (1).HEIC``, ``img_2(1).mov``, and
-    ``IMG_2_HEVC.MOV`` as icloudpd calls the clip of IMG_2.HEIC."""
+    """The part of a name that both halves of a live photo usually share.
+
+    ``IMG_2 (1).HEIC`` goes with ``img_2(1).mov``, and ``IMG_2.HEIC`` with icloudpd's ``IMG_2_HEVC.MOV``.
+    """
     return b"".join(_stem(name).split()).removesuffix(b"_hevc")
 
 
 def matched(stills: Sequence[bytes], clips: Sequence[bytes]) -> list[tuple[int, int]]:
-    """Which still goes with which clip (by their places), of files of one identifier, by their names.
+    """Pair the stills and clips of one identifier by their names; return pairs of indexes.
 
-    Names only tell several apart: equal stems go first, then near ones, then what is left in its order. A still for
-    which no clip is left shares one; a clip for which no still is left is a video of its own.
+    Equal stems are paired first, then near names, then the rest in order. A still without a clip of its own shares
+    one; a clip without a still is a video of its own.
     """
     if len(stills) == len(clips) == 1:
         return [(0, 0)]
@@ -96,17 +98,17 @@ def _any(_: bytes) -> bytes:
 
 
 class Halves:
-    """The halves of live photos among what a push found and what the album had before."""
+    """The possible halves of live photos, among a push's arrivals and the album's earlier photos."""
 
     def __init__(self, journal: Journal, album_id: int | None) -> None:
-        """``album_id`` None: the album is new."""
+        """Make the temporary tables. ``album_id`` None: the album is new."""
         self._connection = journal.connection
         self._album_id = album_id
         for statement in _TABLES.strip().splitlines():
             self._connection.execute(statement)
 
     def unheard_clips(self) -> Iterator[Half]:
-        """Clips whose identifier is not known yet."""
+        """Clips whose identifiers were not read yet."""
         found = self._connection.execute(
             f"select id, path, mime from temp.arrival where {_HAS_BYTES} and {_CLIP.format('arrival')} order by id"
         )
@@ -114,7 +116,7 @@ class Halves:
         yield from self._known(_CLIP)
 
     def hear(self, half: Half, content_id: str) -> None:
-        """A half has that identifier, or none (""). Nobody is told before ``take_in``."""
+        """Note the identifier of a half, "" if it has none. The journal gets it by ``take_in``."""
         folder, name = os.path.split(half.path)
         arrival_id, photo_id = (half.number, None) if half.pins is None else (None, half.number)
         self._connection.execute(
@@ -123,7 +125,7 @@ class Halves:
         )
 
     def folders(self) -> Iterator[tuple[bytes, dict[str, set[bytes]]]]:
-        """Folders with clips whose stills are not known: their identifiers, each with what is near its names."""
+        """Folders with clips whose stills are not known; for each the clips' identifiers with their ``near`` names."""
         self._hear_lone_clips()
         folders = self._connection.execute(
             "select distinct folder from temp.heard where is_clip and content_id <> '' order by folder"
@@ -140,7 +142,7 @@ class Halves:
                 yield folder, wanted
 
     def _hear_lone_clips(self) -> None:
-        """Clips that were read in an earlier push and have no still, or one that has other bytes now."""
+        """Note clips that were read in an earlier push and have no still, or only one that has other bytes now."""
         lone = self._connection.execute(
             f"select id, path, mime, content_id from photo where album_id = ? and content_id <> ''"
             f" and {_CLIP.format('photo')} and not exists (select 1 from task clip join task still"
@@ -152,7 +154,7 @@ class Halves:
             self.hear(Half(number, path, mime, Pins(0, 0, 0)), content_id)
 
     def _read_before(self, folder: bytes, wanted: Iterable[str]) -> list[str]:
-        """The identifiers that a still of that folder is known to have."""
+        """Those of the wanted identifiers that a still in the folder is known to have."""
         found = []
         for content_id in wanted:
             rows = self._connection.execute(
@@ -165,7 +167,7 @@ class Halves:
         return found
 
     def unheard_stills(self, folder: bytes, nears: set[bytes]) -> Iterator[Half]:
-        """Stills in a folder whose identifiers are not known: those whose names are near, then all others."""
+        """Stills in a folder whose identifiers were not read yet; those with names in ``nears`` come first."""
         for some in _batches(nears):
             rows = self._connection.execute(
                 f"select id, path, mime from temp.arrival where folder = ? and near in ({', '.join('?' * len(some))})"
@@ -187,7 +189,7 @@ class Halves:
             yield from (Half(*row) for row in rows if near(os.path.basename(row["path"])) not in nears)
 
     def _known(self, kind: str, folder: bytes | None = None) -> Iterator[Half]:
-        """Photos of the album, of a folder alone if one is named, whose identifiers were never read."""
+        """Photos that the album had before, in ``folder`` or anywhere, whose identifiers were never read."""
         where, values = "", tuple[bytes, ...]()
         if folder is not None:
             inside = os.path.join(folder, b"")
@@ -203,8 +205,10 @@ class Halves:
 
 
 def take_in(journal: Journal, album_id: int) -> Joined:
-    """Keep what was heard, and join the tasks of what belongs together; inside the transaction of a push, after its
-    photos and tasks are there."""
+    """Keep the identifiers that were read, and join the tasks of live photos.
+
+    Inside the transaction of a push, once its photos and tasks are written.
+    """
     connection = journal.connection
     connection.execute(f"update photo set content_id = null where id in {_CHANGED}")
     heard = connection.execute(
@@ -248,7 +252,7 @@ def take_in(journal: Journal, album_id: int) -> Joined:
 
 
 def _new_pairs(halves: Sequence[sqlite3.Row]) -> Iterator[tuple[sqlite3.Row, sqlite3.Row]]:
-    """Pairs among files of one identifier and folder, but for stills that have their clip."""
+    """Pairs of still and clip among files of one identifier and folder, without stills that have a clip already."""
     clips = [half for half in halves if half["mime"].startswith("video/")]
     stills = [half for half in halves if half["mime"].startswith("image/") and half["clip_id"] is None]
     taken = {half["clip_id"] for half in halves}
@@ -262,7 +266,10 @@ def _names(halves: Iterable[sqlite3.Row]) -> list[bytes]:
 
 
 def _join(connection: sqlite3.Connection, still: sqlite3.Row, clip: sqlite3.Row) -> None:
-    """They are a live photo. A still whose body is made, or that has gone, is joined to its clip on the server."""
+    """Make a still and a clip one live photo.
+
+    A still that will be sent later is sent with its clip's id; another one is joined to its clip on the server.
+    """
     waits = (Stage.UNREAD, Stage.UNASKED, Stage.UNPAIRED, Stage.STALE)
     is_to_come = still["state"] in (State.PENDING, State.FAILED, State.REJECTED) and still["stage"] in waits
     together = Together.BY_SENDING if is_to_come else Together.NOT_YET
@@ -270,7 +277,7 @@ def _join(connection: sqlite3.Connection, still: sqlite3.Row, clip: sqlite3.Row)
         "update task set clip_id = ?, alone = ? where id = ?", (clip["task_id"], int(together), still["task_id"])
     )
     if still["state"] in DONE and clip["state"] in DONE and clip["remote_id"] is not None:
-        # Whether the clip has a place of its own in the server's album is decided anew.
+        # Decide anew whether the clip has a place of its own in the server's album.
         connection.execute(steps.TO_PLACE_AGAIN, (clip["task_id"],))
 
 

@@ -1,7 +1,7 @@
-"""flock on files that are never unlinked: who holds ``JOURNAL.lock`` is the uploader, and a kill frees it at once.
+"""Locks by flock on files that are never unlinked. The holder of ``JOURNAL.lock`` is the uploader.
 
-Unlinking a lock file would let two processes each lock a file of that name; leases outlive a crash and rob a suspended
-holder. flock does neither.
+A kill frees the lock at once. If lock files were unlinked, two processes could each lock a file of the same name. A
+lease would outlive a crash, and could be taken from a suspended holder.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 PATIENCE = 1.0
-"""Seconds for which a refused lock is asked for again: a reader's probe holds it for an instant."""
+"""Seconds of trying again after a refusal: a reader's probe (``is_locked``) holds the lock for an instant."""
 
 
 class FileLock:
@@ -29,7 +29,7 @@ class FileLock:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> bool:
-        """True if the lock is ours within ``patience`` seconds (infinity waits for ever)."""
+        """Take the lock; True if that succeeds within ``patience`` seconds (infinity waits for ever)."""
         if self._descriptor is not None:
             return True
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -50,7 +50,7 @@ class FileLock:
                 return True
 
     def release(self) -> None:
-        """Let go; harmless when it was not held."""
+        """Release the lock, if it is held."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -66,7 +66,7 @@ class FileLock:
 
 
 def is_locked(path: str) -> bool:
-    """True if some process holds the lock at ``path``: a shared, non-blocking probe that creates nothing."""
+    """True if a process holds the lock at ``path``. A shared, non-blocking probe; it creates no file."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:

@@ -1,6 +1,6 @@
-"""Cards and disks as the journal knows them: the media that photos lie on.
+"""The media that photos lie on, cards and disks, as the journal knows them.
 
-A medium is its id and a number, which tells those apart that share an id, or have none.
+A medium has an id and a number. The number tells media apart that share an id or have none.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def albums(connection: sqlite3.Connection) -> list[int]:
 
 
 def under(connection: sqlite3.Connection, path: bytes) -> list[Medium]:
-    """The media of the photos below a folder, whatever their album; the one with the newest photo first."""
+    """The media of all photos below a folder, in any album; the one with the newest photo first."""
     newest: dict[Medium, int] = {}
     for album_id in albums(connection):
         rows = connection.execute(
@@ -35,7 +35,7 @@ def under(connection: sqlite3.Connection, path: bytes) -> list[Medium]:
 
 
 def waiting_at(connection: sqlite3.Connection, path: bytes) -> list[str]:
-    """The names of the albums whose photos wait below a root's path."""
+    """The names of albums with pending photos from the root at ``path``."""
     rows = connection.execute(
         "select distinct album.name from album join task on task.album_id = album.id"
         " join root on root.id = task.root_id where task.state = 'pending' and root.path = ? order by album.id",
@@ -45,19 +45,19 @@ def waiting_at(connection: sqlite3.Connection, path: bytes) -> list[str]:
 
 
 def roots(connection: sqlite3.Connection) -> list[bytes]:
-    """The paths of all that was ever pushed, the newest first: folders, and those that single files lie in."""
+    """The paths of all roots, the newest first: folders that were pushed, and folders of single files."""
     rows = connection.execute("select path from root group by path order by max(id) desc")
     return [row[0] for row in rows.fetchall()]
 
 
 def has_below(connection: sqlite3.Connection, path: bytes) -> bool:
-    """Does the journal have a photo below a folder, in whatever album?"""
+    """Does the journal have a photo below a folder, in any album?"""
     query = "select 1 from photo where album_id = ? and path > ? and path < ? limit 1"
     return any(connection.execute(query, (one, *_bounds(path))).fetchone() for one in albums(connection))
 
 
 def albums_of_root(connection: sqlite3.Connection, path: bytes) -> list[str]:
-    """The names of albums that a folder was pushed to, the newest first."""
+    """The names of the albums that a folder was pushed to, the newest first."""
     rows = connection.execute(
         "select name from album where id in (select album_id from pushed join root on root.id = root_id"
         " where root.path = ?) order by id desc",
@@ -67,7 +67,7 @@ def albums_of_root(connection: sqlite3.Connection, path: bytes) -> list[str]:
 
 
 def folders(connection: sqlite3.Connection, album_id: int) -> set[bytes]:
-    """The folders that an album's photos lie in."""
+    """The folders of an album's photos."""
     rows = connection.execute("select path from photo where album_id = ?", (album_id,))
     return {os.path.dirname(path) for (path,) in rows}
 
@@ -81,7 +81,7 @@ def names_in(connection: sqlite3.Connection, album_id: int, folder: bytes) -> li
 
 
 def photos_of(connection: sqlite3.Connection, path: bytes, medium: Medium) -> Iterator[Seen]:
-    """The photos of a medium below a folder, whatever their album and state."""
+    """The photos of a medium below a folder, of any album and state."""
     for album_id in albums(connection):
         after = b""
         while page := page_of(connection, album_id, path, medium, after):
@@ -107,15 +107,15 @@ def page_of(
 
 
 def next_card(connection: sqlite3.Connection) -> int:
-    """A number that no medium has."""
+    """A number that no medium has yet."""
     rows = connection.execute("select max(card) from photo union all select max(card) from root").fetchall()
     return max(int(row[0] or 0) for row in rows) + 1
 
 
 def write_in(connection: sqlite3.Connection, task_id: int, volume: str) -> None:
-    """The id of the file system that a task's photo lies on is known by now.
+    """Write the id of the file system of a task's photo into the journal, which did not know it so far.
 
-    Where the journal has a photo there under that id already, both stay as they are.
+    If the journal already has a photo there with this id, both rows stay as they are.
     """
     connection.execute(
         "update or ignore photo set volume = ? where id = (select photo_id from task where id = ?) and volume = ''",
@@ -124,7 +124,7 @@ def write_in(connection: sqlite3.Connection, task_id: int, volume: str) -> None:
 
 
 def name(connection: sqlite3.Connection, photos: Iterable[tuple[int, str]], root_id: int, volume: str) -> None:
-    """The same of photos (by id, each with its own), and of the root that they lie under."""
+    """Like ``write_in`` for several photos (pairs of photo id and volume id), and for the root above them."""
     connection.executemany(
         "update or ignore photo set volume = ?2 where id = ?1 and volume = ''",
         photos,
@@ -134,6 +134,6 @@ def name(connection: sqlite3.Connection, photos: Iterable[tuple[int, str]], root
 
 
 def _bounds(folder: bytes) -> tuple[bytes, bytes]:
-    """Between these lie all paths below a folder."""
+    """The two paths between which all paths below a folder sort."""
     inside = os.path.join(folder, b"")
     return inside, inside[:-1] + bytes([inside[-1] + 1])

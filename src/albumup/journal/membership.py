@@ -1,4 +1,4 @@
-"""What is to be put into the server's album, and its share link."""
+"""The photos to put into the server's album, and the album's share link."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from albumup.journal.store import Store
 
 
 class Members(Store):
-    """The places of photos in the server's album."""
+    """Changes of photos' membership of the server's album."""
 
     def members_pending(self, album_id: int, limit: int) -> list[tuple[int, str]]:
-        """Stored photos that are to be put into the server's album: task and the server's id of it, in order.
+        """Stored photos to put into the server's album, in order: the task's id, and the server's id of the photo.
 
-        A live photo's clip has no place of its own once its still is one with it; as long as that may be it waits.
+        A clip is left out while it may still become one with its still, because then it needs no place of its own.
         """
         return [
             (row["id"], row["remote_id"])
@@ -26,7 +26,7 @@ class Members(Store):
         ]
 
     def members_pending_count(self, album_id: int, most: int) -> int:
-        """How many stored photos could be put into the server's album, counted no further than ``most``."""
+        """The number of stored photos that could be put into the server's album, or ``most`` if there are more."""
         found = self.rows(
             f"select count(*) from (select 1 from task where task.album_id = ? and {steps.IS_TO_BE_PLACED}"
             " and not exists (select 1 from task still where still.clip_id = task.id"
@@ -37,40 +37,40 @@ class Members(Store):
         return int(found[0][0])
 
     def drop_clips(self, album_id: int) -> None:
-        """Clips whose still is stored are in the album with it: nothing is to be done about them."""
+        """Settle clips whose still is stored: they are in the album with it."""
         self.connection.execute(steps.DROP_CLIPS, (album_id,))
 
     def renew_members(self, album_id: int) -> None:
-        """The server's album is new, or was deleted there: all that is stored is to be put into it."""
+        """Have all stored photos put into the server's album, which is new or was deleted there."""
         self.connection.execute(steps.PLACE_ALL, (album_id,))
 
     def renew_refused(self, album_id: int) -> None:
-        """Photos that the server would not put into the album, or would not join, are to be tried again."""
+        """Try photos again that the server would not put into the album or would not join to their clips."""
         self.connection.execute(steps.PLACE_CLIPS_AGAIN, (album_id,))
         self.connection.execute(steps.JOIN_AGAIN, (album_id,))
         self.connection.execute(steps.PLACE_AGAIN, (album_id,))
 
     def placed(self, task_id: int, why_not: str = "") -> None:
-        """The server said that a photo is in the album now, or ``why_not``. When its state changed stays as it was."""
+        """Note the server's word that a photo is in the album, or ``why_not``. ``updated`` is not changed."""
         self.connection.execute(steps.NOT_PLACED if why_not else steps.PLACED, (plain(why_not), task_id))
 
     def album_known(self, album_id: int, remote_id: str | None) -> None:
-        """What the server calls an album; None: it has it no more."""
+        """Note the server's id of an album; None: the server does not have the album any more."""
         self.connection.execute(
             "update album set remote_id = ?1, share = iif(wants_share and ?1 is null, null, share) where id = ?2",
             (plain(remote_id), album_id),
         )
 
     def want_share(self, album_id: int) -> None:
-        """The user asked for the album's share link."""
+        """Note that the user asked for the album's share link."""
         self.connection.execute("update album set wants_share = 1 where id = ?", (album_id,))
 
     def shared(self, album_id: int, url: str) -> None:
-        """The album has a share link."""
+        """Note the URL of the album's share link."""
         self.connection.execute(
             "update album set share = ?, changed = ? where id = ?", (plain(url), self.clock(), album_id)
         )
 
     def unshared(self, album_id: int) -> None:
-        """The share link leads nowhere any more; another one is made only when it is asked for."""
+        """Forget a share link that no longer works. Another one is made only when the user asks for it."""
         self.connection.execute("update album set share = null, wants_share = 0 where id = ?", (album_id,))

@@ -1,6 +1,6 @@
-"""What brings older journals to the present schema: short, numbered, never edited once released.
+"""The migrations that bring older journals to the present schema. Never edit one that was released.
 
-Applied in one transaction by :func:`migrate`; ``user_version`` is the number of migrations a journal has seen.
+:func:`migrate` applies them in one transaction; ``user_version`` is the number of migrations that a journal has had.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ APPLICATION_ID = 0x616C6275
 
 
 def _second(run: Callable[[str], object]) -> None:
-    """Whoever drops a task looks for its names; without this, through all of them."""
+    """An index for dropping tasks: each looks for its names, and would scan all names without it."""
     run("create index sent_name_of_task on sent_name (task_id)")
 
 
@@ -70,7 +70,7 @@ create index task_held on task (id) where state = 'pending' and prepared = 5;
 
 
 def _untyped(table: str, column: str) -> str:
-    """SQL that takes the type off a column: text in it stays text, and numbers beyond 63 bits are kept as that."""
+    """SQL that removes the type of a column, so that numbers beyond 63 bits can be kept in it as text."""
     return f"""
 alter table {table} rename column {column} to was;
 alter table {table} add column {column};
@@ -142,7 +142,7 @@ create table forgotten (                      -- numbers of albums that were dro
 
 
 def _fourth(run: Callable[[str], object]) -> None:
-    """Pauses that outlive a run, cards without an identity, definitions by album, and yes that is confirmed."""
+    """Pauses that outlive a run, cards without an id, definitions, confirmed answers, names that last."""
     for script in (_SICK_TARGETS, _CARDS, _DEFINITIONS, _CONFIRMATION, _NAMES, _FORGOTTEN):
         for statement in statements(script):
             run(statement)
@@ -156,7 +156,7 @@ create index photo_unheard on photo (album_id) where content_id is null and mime
 
 
 def _fifth(run: Callable[[str], object]) -> None:
-    """Live photos whose halves come in different pushes."""
+    """Live photos whose halves come in separate pushes."""
     for statement in statements(_LIVE):
         run(statement)
 
@@ -183,7 +183,7 @@ where (task.state = 'failed' or task.state = 'in_doubt' or task.state = 'missing
 
 
 def _sixth(run: Callable[[str], object]) -> None:
-    """A photo changes its state in a third of the time: fewer indexes follow it, and none tells by a list."""
+    """Fewer indexes of tasks, none with an IN list: a change of a task's state takes a third of the time."""
     for statement in statements(_FEWER_INDEXES):
         run(statement)
 
@@ -200,7 +200,7 @@ create index task_membership_refused on task (album_id, id) where membership = 2
 
 
 def _seventh(run: Callable[[str], object]) -> None:
-    """Columns are called what the program calls them; what they hold stays as it was."""
+    """Columns get the names that the program uses; their values stay."""
     for statement in statements(_WORDS):
         run(statement)
 
@@ -220,9 +220,9 @@ VERSION = len(MIGRATIONS)
 
 
 def migrate(connection: sqlite3.Connection, version: int) -> None:
-    """Bring a journal at ``version`` to ``VERSION`` in one transaction, stamping it as ours.
+    """Bring a journal at ``version`` to ``VERSION`` in one transaction, and mark it as ours.
 
-    0: it is empty, and made as ``schema`` has it, in a tenth of the time that all migrations take.
+    An empty journal (version 0) is made from ``schema``, in a tenth of the time of all migrations.
     """
     execute: Callable[[str], object] = connection.execute
     if version > 0:

@@ -1,8 +1,7 @@
-"""The names under which photos are sent: unique, without regard to case, in a folder of the server as far as that is
-known, also against earlier pushes, other albums, and albums that were forgotten.
+"""The names under which photos are sent. They are unique, ignoring case, in an album and in a folder of the server.
 
-A server that stores by name replaces a photo by another of the same name. The functions here are called inside a
-transaction.
+A server that stores by name replaces a photo by another of the same name. So names of earlier pushes, of other albums
+and of forgotten albums count, too. Call these functions inside a transaction.
 """
 
 from __future__ import annotations
@@ -14,8 +13,10 @@ from msgspec import Struct
 
 
 class Folder(Struct, frozen=True):
-    """Where the photos of an album lie on a server. ``key`` tells it from other folders; ``is_shared``: all albums of
-    its target lie there, as far as can be told."""
+    """The folder of an album's photos on a server. ``key`` identifies it.
+
+    ``is_shared``: as far as is known, all albums of the target lie in it.
+    """
 
     key: str
     is_shared: bool
@@ -30,7 +31,7 @@ union all select 1 from sent_name where :is_shared and {_OTHERS} and album_id in
 union all select 1 from lasting_name where folder_id = (select id from folder where key = :key)
     and folded = :folded and sha256 <> :sha256
 """
-"""A name is another photo's, or that of other bytes of this one."""
+"""Finds a row if the name belongs to another photo, or to other bytes of this one."""
 _TAKE = f"""
 insert into sent_name (album_id, folded, task_id, folder_id)
 select :album, :folded, :task, (select id from folder where key = :key) where not exists ({_TAKEN})
@@ -46,11 +47,12 @@ insert into sent_name (album_id, folded, task_id, folder_id) select ?, ?, ?, ?
 where not exists (select 1 from sent_name where folder_id = ? and folded = ?) on conflict do nothing
 """
 _Scope = dict[str, int | str | None]
-"""Whose name it is, and where it must be unique: parameters of the statements above, but ``folded``."""
+"""Parameters of the statements above, without ``folded``: whose name it is, and where it must be unique."""
 PlainFolders = dict[tuple[int, Folder], int | None]
-"""The ids of folders, by album; None where names have to be looked for elsewhere, too: albums that were forgotten have
-left some there, or the folder is shared, and the target has other albums.
-It holds for one transaction, in which nobody else writes."""
+"""The ids of folders, by album and folder; valid for one transaction, in which nobody else writes.
+
+None if the folder is not a plain one: forgotten albums left names in it, or it is shared and its target has other
+albums. Then names must be looked up there, too."""
 
 
 def name_photo(
@@ -64,12 +66,12 @@ def name_photo(
     *,
     plain: PlainFolders,
 ) -> str:
-    """The name under which a photo is sent, unique in its album and its ``folder``.
+    """Take the name under which a photo is sent, unique in its album and its ``folder``, and return it.
 
-    ``wanted(1)`` is the name as it is, ``wanted(2)`` the one to try when that is taken, and so on. A task keeps the
-    name that it ``had``, if it still wants it, unless other bytes of it may be on the server under that name.
-    ``sha256`` of the photo: what was forgotten with the same bytes is not in its way.
-    ``plain``: what this transaction knows, and comes to know, of folders.
+    ``wanted(1)`` is the name as it is, ``wanted(2)`` the one to try if that is taken, and so on. A task keeps the
+    name that it ``had`` if it still wants it, unless other bytes of it may be on the server under that name.
+    ``sha256``: of the photo; a name that a forgotten album used for the same bytes is free.
+    ``plain``: a cache of folders for this transaction.
     """
     if folder is not None and had is None:
         folder_id = _plain_id(connection, album_id, folder, plain)
@@ -87,7 +89,10 @@ def name_photo(
 
 
 def forget_names(connection: sqlite3.Connection, album_id: int) -> None:
-    """An album is about to be dropped: the names that its photos may have on a server stay taken for other bytes."""
+    """Keep the names that an album's photos may have on a server, before the album is dropped.
+
+    Photos with other bytes cannot take these names afterwards.
+    """
     connection.execute(
         "insert or ignore into lasting_name (folder_id, folded, sha256)"
         " select folder_id, folded, iif(used, '', coalesce(sha256, '')) from sent_name left join body using (task_id)"
@@ -98,7 +103,7 @@ def forget_names(connection: sqlite3.Connection, album_id: int) -> None:
 
 
 def _plain_id(connection: sqlite3.Connection, album_id: int, folder: Folder, plain: PlainFolders) -> int | None:
-    """The id of a folder, if it is a plain one."""
+    """The id of a folder if it is a plain one (``PlainFolders``), else None."""
     place = album_id, folder
     if place not in plain:
         wanted = {"album": album_id, "key": folder.key, "is_shared": folder.is_shared}
@@ -110,14 +115,14 @@ def _plain_id(connection: sqlite3.Connection, album_id: int, folder: Folder, pla
 
 
 def _take_at_once(connection: sqlite3.Connection, task_id: int, album_id: int, name: str, folder_id: int) -> bool:
-    """Take a name of which a short look tells that it is nobody's, in a plain folder and the album."""
+    """Take a name if it is free in a plain folder and in the album; False if it is not."""
     folded = name.casefold()
     values = (album_id, folded, task_id, folder_id, folder_id, folded)
     return connection.execute(_ADD, values).rowcount == 1
 
 
 def _take(connection: sqlite3.Connection, scope: _Scope, name: str) -> str | None:
-    """The name, which is the task's from now on; None if it is taken."""
+    """Take a name for the task and return it; None if it is taken."""
     now = scope | {"folded": name.casefold()}
     found = connection.execute(_TAKE, now).fetchone()
     if found is None:
@@ -136,7 +141,7 @@ def _is_taken(connection: sqlite3.Connection, scope: _Scope, name: str) -> bool:
 
 
 def _free_number(connection: sqlite3.Connection, scope: _Scope, wanted: Callable[[int], str]) -> int:
-    """A number whose name is free, in a few looks: a thousand folders may hold the same thousand names."""
+    """A number whose name is free, found in a few queries: a thousand folders may hold the same thousand names."""
     taken, free = 1, 2
     while _is_taken(connection, scope, wanted(free)):
         taken, free = free, 2 * free

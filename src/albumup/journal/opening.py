@@ -1,8 +1,8 @@
-"""Opening a journal: created, migrated, refused or set aside, never harmed.
+"""Opens a journal: creates, migrates, refuses or sets it aside, and never harms it.
 
-Creating and migrating happen under ``JOURNAL.open``; ``application_id`` marks a file as ours. A new journal is made
-under another name and renamed when it is whole: a crash in the middle would leave a rollback journal beside it, which
-readers, who open ``mode=ro`` and change nothing, could not get past. Migrations run in WAL mode, where there is none.
+Creating and migrating happen under the lock ``JOURNAL.open``; ``application_id`` marks a file as ours. A new journal is
+made under another name and renamed when it is whole. Else a crash could leave a rollback journal, and readers, who open
+with ``mode=ro``, could not roll it back. Migrations run in WAL mode, which has no rollback journal.
 https://sqlite.org/wal.html, https://sqlite.org/lockingv3.html#hot_journals, https://sqlite.org/rescode.html
 """
 
@@ -29,13 +29,13 @@ _NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "oc
 _NETWORK_FUSE = frozenset({"fuse.sshfs", "fuse.glusterfs", "fuse.rclone", "fuse.ceph"})
 _HEADER_BYTES = 100
 _READ_FAULT = re.compile(r"error code=([0-9]+)")
-"""How a check tells of a page that could not be read: of the disk, not of what it holds."""
+"""The words of ``quick_check`` for a page that the disk could not read; the page itself may be sound."""
 _SMALL = 64 << 20
 _LITTLE = 1 << 20
-"""Bytes of room that no journal gets along with."""
+"""With less free room, in bytes, no journal can work."""
 _NARROW = 64 << 20
 _LOG_PAGES, _LOG_PAGES_NARROW = 1000, 64
-"""How long the write-ahead log grows until it is checkpointed, and where there is little room besides."""
+"""Pages of the write-ahead log until it is checkpointed; the second where less than ``_NARROW`` bytes are free."""
 
 
 class CorruptJournal(LocalError):
@@ -43,7 +43,7 @@ class CorruptJournal(LocalError):
 
 
 def paths_of(journal: str) -> dict[str, str]:
-    """The files that stand beside a journal, by what they are for."""
+    """The files beside a journal, by purpose: "lock", "open", "spool", "log"."""
     return {
         "lock": journal + ".lock",
         "open": journal + ".open",
@@ -53,15 +53,15 @@ def paths_of(journal: str) -> dict[str, str]:
 
 
 def open_writer(path: str) -> sqlite3.Connection:
-    """A connection that may write, to a journal that exists and is of this version; it is created when missing.
+    """Return a connection that may write. The journal is created if it is missing, and migrated if it is older.
 
-    Only the uploader checkpoints on purpose, so automatic checkpoints are off here (:func:`checkpoint_here`).
+    Automatic checkpoints are off, because only the uploader checkpoints (:func:`checkpoint_here`).
     Raises ConfigError (not ours, newer, network file system), CorruptJournal, LocalError.
     """
     with local_faults(path):
         make_folder(os.path.dirname(path))
         _refuse_network(path)
-        _refuse_foreign(path)  # before a lock file is put beside what is not ours
+        _refuse_foreign(path)  # before a lock file is made beside a file that is not ours
         with FileLock(paths_of(path)["open"]):
             _refuse_foreign(path)
             if not os.path.exists(path) or os.path.getsize(path) == 0:
@@ -76,9 +76,10 @@ def open_writer(path: str) -> sqlite3.Connection:
 
 
 def open_reader(path: str) -> sqlite3.Connection | None:
-    """A connection that only reads, or None when there is no journal, or none yet.
+    """Return a connection that only reads; None if there is no journal yet.
 
-    One of an older version is read as it will be once a writer has brought it up to date: from a copy in memory.
+    A journal of an older version is copied into memory and migrated there. Raises ConfigError (not ours, newer),
+    CorruptJournal, LocalError.
     """
     with local_faults(path):
         if not os.path.exists(path):
@@ -96,14 +97,14 @@ def open_reader(path: str) -> sqlite3.Connection | None:
 
 
 def checkpoint_here(connection: sqlite3.Connection) -> None:
-    """Let this connection checkpoint the write-ahead log; for the holder of the uploader's lock alone."""
+    """Let this connection checkpoint the write-ahead log. The caller holds the uploader's lock."""
     path = connection.execute("pragma database_list").fetchone()[2]
     pages = _LOG_PAGES_NARROW if room_for(path) < _NARROW else _LOG_PAGES
     connection.execute(f"pragma wal_autocheckpoint = {pages}")
 
 
 def check_whole(path: str, connection: sqlite3.Connection) -> None:
-    """Raise CorruptJournal if a small journal's pages do not hold together (a large one is believed)."""
+    """Raise CorruptJournal if a journal of up to 64 MiB is damaged. Checking a larger one would take too long."""
     with local_faults(path):
         if os.path.getsize(path) <= _SMALL:
             _judge(path, connection)
@@ -118,9 +119,9 @@ def _judge(path: str, connection: sqlite3.Connection) -> None:
 
 
 def is_damaged(path: str) -> bool:
-    """A second look, at a journal that seemed corrupt: a disk that failed to read it once has not damaged it.
+    """Check a journal again that seemed corrupt: perhaps the disk only failed to read it once.
 
-    Raises LocalError where it cannot be read this time either.
+    Raises LocalError if it cannot be read this time either.
     """
     try:
         with local_faults(path), closing(_connect(path, "ro")) as connection:
@@ -131,9 +132,9 @@ def is_damaged(path: str) -> bool:
 
 
 def set_aside(path: str, now: float | None = None) -> str:
-    """Rename a corrupt journal with its side files to ``.corrupt-TIME``; return the new name of the journal.
+    """Rename a corrupt journal with its side files to ``.corrupt-TIME``; return the journal's new path.
 
-    The caller holds the uploader's lock. Nothing is deleted: a later reader may save what can be read.
+    ``now``: Unix seconds. The caller holds the uploader's lock. Nothing is deleted, so the journal may be salvaged.
     """
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
     aside, number = f"{path}.corrupt-{stamp}", 1
@@ -147,7 +148,7 @@ def set_aside(path: str, now: float | None = None) -> str:
 
 @contextmanager
 def local_faults(path: str) -> Iterator[None]:
-    """Turn what SQLite and the file system raise into errors that name the journal."""
+    """Turn errors of SQLite and of the file system into errors that name the journal."""
     try:
         yield
     except (AlbumupError, BrokenPipeError):
@@ -159,7 +160,7 @@ def local_faults(path: str) -> Iterator[None]:
 
 
 def journal_fault(path: str, error: sqlite3.Error) -> AlbumupError:
-    """What an SQLite error means for the person: a corrupt journal, a full disk, or another local fault."""
+    """An SQLite error as an error for people: a corrupt journal, a full disk, or another local fault."""
     code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return CorruptJournal(f"{path}: damaged: {error}")
@@ -177,13 +178,13 @@ def _full(path: str) -> LocalError:
 
 
 def _io_fault(path: str, words: str) -> LocalError:
-    if room_for(path) < _LITTLE:  # SQLite's shared memory fails so where there is no room for it
+    if room_for(path) < _LITTLE:  # without room SQLite's shared memory fails with an I/O error
         return _full(path)
     return LocalError(f"{path}: input/output error (a full disk looks like this too): {words}", "then: albumup resume")
 
 
 def _connect(path: str, mode: str, *, still: bool = False) -> sqlite3.Connection:
-    """``still``: nobody has it open, or they would have a write-ahead log; so no files for sharing it are made.
+    """Connect. ``still``: there is no write-ahead log, so nobody has the journal open, and none is made for reading.
 
     https://sqlite.org/wal.html#read_only_databases, https://sqlite.org/uri.html#uriimmutable
     """
@@ -201,13 +202,13 @@ def _connect(path: str, mode: str, *, still: bool = False) -> sqlite3.Connection
 
 def _create(path: str) -> None:
     new = path + ".new"
-    _drop(new)  # what a crash left
+    _drop(new)  # a crash may have left one
     try:
         os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         with closing(_connect(new, "rw")) as connection:
             _set_up(connection)
             migrate(connection, 0)
-            # Closing would do this too, and say nothing of a full disk: half the journal would stay in the log beside.
+            # Closing checkpoints too, but ignores a full disk: half the journal would stay in the write-ahead log.
             connection.execute("pragma wal_checkpoint(truncate)").fetchall()
     except BaseException:
         _drop(new)
@@ -217,7 +218,7 @@ def _create(path: str) -> None:
 
 
 def _drop(new: str) -> None:
-    """Remove a journal that was never finished, with its side files."""
+    """Remove an unfinished journal with its side files."""
     for suffix in ("", "-journal", "-wal", "-shm"):
         with suppress(FileNotFoundError):
             os.unlink(new + suffix)
@@ -227,7 +228,7 @@ def _bring_up(path: str, connection: sqlite3.Connection) -> None:
     version = _number(connection, "user_version")
     _refuse_newer(path, version)
     if version < VERSION:
-        # An uploader of the older version may be at work: its lock decides.
+        # An uploader of the older version may be at work; the lock tells.
         lock = FileLock(paths_of(path)["lock"])
         if not lock.take():
             raise LocalError(f"{path}: an older albumup is still uploading from it", "wait for its end, then try again")
@@ -239,7 +240,7 @@ def _bring_up(path: str, connection: sqlite3.Connection) -> None:
 
 
 def _brought_up(connection: sqlite3.Connection, version: int) -> sqlite3.Connection:
-    """A copy in memory of an older journal, of the present version."""
+    """A copy of an older journal in memory, migrated to the present version."""
     copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     try:
         connection.backup(copy)
@@ -273,7 +274,7 @@ def _refuse_newer(path: str, version: int) -> None:
 
 
 def _refuse_foreign(path: str) -> None:
-    """Look at the first bytes without opening the file as a database: a photo must not be touched."""
+    """Raise unless the file is a journal or empty. It is not opened as a database: a photo must not be touched."""
     try:
         with open(path, "rb") as file:
             header = file.read(_HEADER_BYTES)

@@ -1,6 +1,6 @@
-"""Whose fault it was: tries that are given back, tasks that are held until that is told, targets that are sick.
+"""Refunds of tries, held tasks, and pauses of sick targets.
 
-Functions that change something are called inside ``Journal.transaction()``.
+Call functions that change something inside ``Journal.transaction()``.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from albumup.journal.states import UNDECIDED, Stage, is_in, is_open, waits_at
 from albumup.journal.store import LostTask
 
 _BACK = {"whole": "back_whole", "cut": "back_cut", "429": "back_429"}
-"""Where tries that were given back are counted, by what the attempt had spent."""
+"""The column that counts refunds, by how the attempt ended: a whole body, a cut one, a 429."""
 
 
 def counts(journal: Journal, task_id: int) -> TryCounts:
-    """What a task has used up, as of this transaction; LostTask if it was forgotten."""
+    """The tries and refunds of a task. Raises LostTask if the task was forgotten."""
     rows = journal.rows("select tries, refunds, back_whole, back_cut, back_429 from task where id = ?", task_id)
     if not rows:
         raise LostTask(task_id)
@@ -26,14 +26,14 @@ def counts(journal: Journal, task_id: int) -> TryCounts:
 
 
 def count_back(journal: Journal, task_id: int, spent: str) -> None:
-    """The attempt that just ended costs no try: one more of those that are given back of this photo."""
+    """Count a refund for the attempt that just ended, which takes no try. ``spent``: "whole", "cut" or "429"."""
     journal.connection.execute(f"update task set {_BACK[spent]} = {_BACK[spent]} + 1 where id = ?", (task_id,))
 
 
 def give_back(journal: Journal, task_id: int, spent: str, most: int) -> bool:
-    """An earlier try was not the photo's fault; False where ``most`` of them were given back already.
+    """Refund an earlier try, which was not the photo's fault; False if ``most`` were refunded before.
 
-    A task that would wait may be sent again at once.
+    ``spent``: as for ``count_back``. A waiting task may be sent again at once.
     """
     column = _BACK[spent]
     changed = journal.connection.execute(
@@ -46,17 +46,17 @@ def give_back(journal: Journal, task_id: int, spent: str, most: int) -> bool:
 
 
 def unhold(journal: Journal, task_id: int, *, maybe_twice: bool = False) -> None:
-    """A task is no longer held: it may be sent again, or has reached its end.
+    """Hold a task no longer: it may be sent again, or has reached its end.
 
-    ``maybe_twice``: it is sent again although it may have arrived.
+    ``maybe_twice``: the photo may have arrived already.
     """
     journal.connection.execute(steps.UNHOLD, (maybe_twice, task_id))
 
 
 def held(journal: Journal) -> list[tuple[int, str]]:
-    """The tasks that are held, and the names of their targets."""
+    """The ids of all held tasks, with the names of their targets."""
     rows = journal.rows(
-        # The albums first: the index of what is pending begins with them.
+        # Albums first: the index of pending tasks begins with the album.
         "select task.id, target.name from album cross join task on task.album_id = album.id"
         f" join target on target.id = album.target_id where {waits_at(Stage.HELD, 'task')}"
     )
@@ -64,7 +64,7 @@ def held(journal: Journal) -> list[tuple[int, str]]:
 
 
 def sick(journal: Journal, target: str, words: str, spent: int) -> None:
-    """A pause begins or goes on; since when it lasts stays as it was."""
+    """Begin or continue a target's pause. Its beginning is kept. ``spent``: photos that the pause has spent."""
     journal.connection.execute(
         "update target set sick_since = coalesce(sick_since, ?), sick_words = ?, spent = ? where name = ?",
         (journal.clock(), plain(words), spent, target),
@@ -72,14 +72,14 @@ def sick(journal: Journal, target: str, words: str, spent: int) -> None:
 
 
 def well(journal: Journal, target: str) -> None:
-    """A pause has ended."""
+    """End a target's pause."""
     journal.connection.execute(
         "update target set sick_since = null, sick_words = '', spent = 0 where name = ?", (target,)
     )
 
 
 def end_idle(journal: Journal) -> None:
-    """Pauses of targets that nothing waits for any more are forgotten: no run need ask there."""
+    """End the pauses of targets for which nothing waits: no run needs to ask there."""
     journal.connection.execute(
         "update target set sick_since = null, sick_words = '', spent = 0 where sick_since is not null and not exists"
         " (select 1 from tally join album on album.id = tally.album_id where album.target_id = target.id"
@@ -88,11 +88,11 @@ def end_idle(journal: Journal) -> None:
 
 
 def may_spend_again(journal: Journal, targets: Iterable[str]) -> None:
-    """Somebody asked for it: pauses may spend photos again."""
+    """Let the pauses of these targets spend photos again."""
     journal.connection.executemany("update target set spent = 0 where name = ?", [(name,) for name in targets])
 
 
 def left(journal: Journal) -> Mapping[str, Pause]:
-    """The pauses that earlier runs left, by target."""
+    """The pauses left by earlier runs, by target name."""
     rows = journal.rows("select name, sick_since, sick_words, spent from target where sick_since is not null")
     return {row["name"]: Pause(row["sick_since"], row["sick_words"], row["spent"]) for row in rows}

@@ -1,4 +1,4 @@
-"""Changes of tasks until their bodies are prepared."""
+"""Changes of tasks up to the journaling of their bodies."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from albumup.photos.pins import Pins
 
 
 class Preparing(Store):
-    """What is read, framed and pinned."""
+    """Changes of tasks that are read, framed or pinned."""
 
     def unprepared(
         self, album_id: int, root_id: int, limit: int, after: int = 0, *, skip: Collection[int] = ()
     ) -> list[Task]:
-        """Tasks of an album that wait for their body, in the order of their push; those to ``skip`` are left out."""
+        """Unread tasks of an album and root with an id greater than ``after``, in order, without those to ``skip``."""
         return self.tasks(
             f"where task.album_id = ? and task.root_id = ? and {steps.IS_UNREAD}"
             f" and task.id > ? and {steps.UNSKIPPED} order by task.next_at, task.id limit ?",
@@ -41,13 +41,13 @@ class Preparing(Store):
         folder: Folder | None = None,
         sha256: str = "",
     ) -> str:
-        """The name under which a photo is sent: ``naming.name_photo``."""
+        """Take a name for a photo: see ``naming.name_photo``."""
         return naming.name_photo(
             self.connection, task_id, album_id, wanted, had, folder, sha256, plain=self._plain_folders
         )
 
     def forget_names(self, album_id: int) -> None:
-        """An album is about to be dropped: ``naming.forget_names``."""
+        """Keep the names of an album that is about to be dropped: see ``naming.forget_names``."""
         self._plain_folders.clear()
         naming.forget_names(self.connection, album_id)
 
@@ -60,24 +60,24 @@ class Preparing(Store):
         seen: tuple[int, int] | None = None,
         then: Stage = Stage.READY,
     ) -> None:
-        """A pending task got its body. LostTask if it is no longer pending.
+        """Give a pending task its body. Raises LostTask if it is no longer pending.
 
-        ``then``: what comes before it can be sent. ``seen``: size and modification time (ns) that the journal has of
-        the photo, where they are known.
+        ``then``: the task's next stage. ``seen``: size (bytes) and modification time (ns) of the photo in the journal,
+        if the caller knows them.
         """
-        self._take(steps.FRAMED_AND_SIZE[then], sent_as, self.clock(), body.pins.size, task_id)
+        self._make_step(steps.FRAMED_AND_SIZE[then], sent_as, self.clock(), body.pins.size, task_id)
         attempts = self.rows("select attempts from task where id = ?", task_id)[0][0]
         bodies.keep(self.connection, [(task_id, body, attempts)])
         if seen != (body.pins.size, body.pins.mtime_ns):
-            self._see(task_id, body.pins)
+            self._note_seen(task_id, body.pins)
 
     def prepared_many(self, framed: Sequence[Framed]) -> set[int]:
-        """The same of many tasks; the ids of those that are no longer pending."""
+        """Give many tasks their bodies; return the ids of those that are no longer pending."""
         now = self.clock()
         lost: set[int] = set()
         execute = self.connection.cursor().execute
         for one in framed:
-            # A statement that may change the size costs a look at the tally, too.
+            # A statement that sets the size also evaluates the tally's trigger, so the other one comes first.
             size, task_id = one.body.pins.size, one.task.id
             if execute(steps.FRAMED[one.then], (one.sent_as, now, task_id, size)).rowcount == 1:
                 continue
@@ -88,45 +88,46 @@ class Preparing(Store):
         for one in kept:
             pins = one.body.pins
             if one.task.seen != (pins.size, pins.mtime_ns):
-                self._see(one.task.id, pins)
+                self._note_seen(one.task.id, pins)
         return lost
 
     def sidecar_read(self, task_id: int, content: bytes, sha256: str) -> None:
-        """What goes along with a photo's next sending."""
+        """Keep the content of a sidecar, which goes along when its photo is sent next."""
         self.connection.execute(
             "update sidecar set content = ?, size = ?, sha256 = ? where task_id = ?",
             (content, len(content), sha256, task_id),
         )
 
     def sidecar_sent(self, task_id: int) -> None:
-        """The server took the body that it was in. What is not in the journal was in none: too large, or unreadable."""
+        """Note that the server took the body with the sidecar in it.
+
+        A sidecar without content in the journal was in no body: it was too large or unreadable.
+        """
         self.connection.execute(
             "update sidecar set sent = 1, content = null where task_id = ? and content is not null", (task_id,)
         )
 
     def sidecar_left(self, task_id: int) -> None:
-        """Its photo is there, and a sidecar that did not go with it stays here."""
+        """Drop the content of a sidecar that did not go along: its photo is on the server already."""
         self.connection.execute("update sidecar set content = null where task_id = ? and not sent", (task_id,))
 
     def repin(self, task_id: int, pins: Pins) -> None:
-        """The source's metadata changed and its bytes did not."""
+        """Note the new metadata of a photo whose bytes are the same."""
         self.connection.execute(
             "update body set mtime_ns = ?, inode = ?, ctime_ns = ? where task_id = ?",
             (stored(pins.mtime_ns), stored(pins.inode), stored(pins.ctime_ns), task_id),
         )
-        self._see(task_id, pins)
+        self._note_seen(task_id, pins)
 
     def prepare_again(self, task_id: int, now: Pins | None = None) -> None:
-        """The source has other bytes: a pending task loses its body and starts afresh, with fresh tries.
+        """Start a pending task afresh, without a body and with fresh tries, because its photo has other bytes.
 
-        ``now``: how the photo looks since it was edited, where that is known. What was marked because of a doubt stays
-        marked: it may be there as it is now, or be edited back.
-
-        LostTask if it is no longer pending.
+        ``now``: the photo's pins since the edit, if known. ``maybe_twice`` stays set after a doubt: the photo may be
+        there as it is now, or be edited back. Raises LostTask if the task is no longer pending.
         """
-        self._take(steps.START_AFRESH, task_id)
+        self._make_step(steps.START_AFRESH, task_id)
         if now is not None:
-            self._see(task_id, now)
+            self._note_seen(task_id, now)
         self.connection.execute("delete from body where task_id = ?", (task_id,))
         if self.rows("select 1 from attempt where task_id = ? and whole_at is not null limit 1", task_id):
             self.connection.execute("update sent_name set used = 1 where task_id = ?", (task_id,))

@@ -1,4 +1,4 @@
-"""What ``status`` and ``list`` show: the public views, read with sqlite3 alone. Works on a read-only connection."""
+"""The queries of ``status``, ``list`` and other readers. They need sqlite3 alone, and a read-only connection."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from albumup.journal.states import FINAL, RETRIED, WANTING, State, is_asking, is
 
 
 class AlbumStatus(TypedDict):
-    """An album as ``status --json`` has it. ``changed``: ISO 8601, UTC; ``address``: the URL of a target that
-    ``--url`` described, None for the others."""
+    """An album in the form of ``status --json``.
+
+    ``changed``: ISO 8601, UTC. ``address``: the URL of a target that ``--url`` described, None for other targets.
+    """
 
     album: str
     target: str
@@ -29,7 +31,7 @@ class AlbumStatus(TypedDict):
 
 
 def statuses(connection: sqlite3.Connection | None) -> list[AlbumStatus]:
-    """Every album, in the order of their names."""
+    """All albums, sorted by name."""
     if connection is None:
         return []
     urls = addresses(connection)
@@ -50,7 +52,7 @@ def statuses(connection: sqlite3.Connection | None) -> list[AlbumStatus]:
 
 
 def albums(connection: sqlite3.Connection) -> list[tuple[str, str]]:
-    """The albums and their targets, by name, in the order they were made."""
+    """The names of all albums with those of their targets, in the order the albums were made."""
     rows = connection.execute(
         "select album.name as album, target.name as target from album join target"
         " on target.id = album.target_id order by album.id"
@@ -59,7 +61,7 @@ def albums(connection: sqlite3.Connection) -> list[tuple[str, str]]:
 
 
 def has_twin(connection: sqlite3.Connection, album: str, album_id: int) -> bool:
-    """Is there another album of that name, on another target?"""
+    """Is there an album of the same name on another target?"""
     found = connection.execute("select 1 from album where name = ? and id <> ?", (album, album_id))
     return found.fetchone() is not None
 
@@ -73,7 +75,7 @@ def ends(connection: sqlite3.Connection, album_id: int) -> tuple[bytes, bytes] |
 
 
 def twins(connection: sqlite3.Connection, album_id: int, path: bytes, most: int) -> list[bytes]:
-    """The paths of other photos of an album that have the same base name."""
+    """The paths of up to ``most`` other photos of an album that have the same base name."""
     end = b"/" + os.path.basename(path)
     rows = connection.execute(
         "select distinct path from photo where album_id = ? and substr(path, ?) = ? and path <> ? limit ?",
@@ -97,7 +99,7 @@ class Queued(NamedTuple):
 
 
 def queued(connection: sqlite3.Connection, album_id: int, newest: int, requeued: Sequence[int]) -> Iterator[Queued]:
-    """The tasks ``requeued`` of an album, then those that are newer than ``newest``."""
+    """The ``requeued`` tasks of an album, then its tasks with an id greater than ``newest``."""
     query = (
         "select photo.path, task.size, task.state, task.reason from task join photo on photo.id = task.photo_id"
         " where task.album_id = ? and "
@@ -109,17 +111,17 @@ def queued(connection: sqlite3.Connection, album_id: int, newest: int, requeued:
 
 
 def album_names(connection: sqlite3.Connection) -> list[str]:
-    """The names of albums, the last one that changed first."""
+    """The names of all albums, the one that changed last first."""
     return [row[0] for row in connection.execute("select album from v_albums order by changed desc")]
 
 
 def target_names(connection: sqlite3.Connection) -> list[str]:
-    """The names of the targets that albums went to."""
+    """The names of all targets in the journal."""
     return [row[0] for row in connection.execute("select name from target order by name")]
 
 
 def unsent_paths(connection: sqlite3.Connection, album: str, most: int) -> list[str]:
-    """The paths (escaped) of the first photos of an album that can still be given up."""
+    """The escaped paths of the first ``most`` photos of an album that can still be cancelled."""
     rows = connection.execute(
         f"select path from v_tasks where album = ? and not {is_in(*FINAL)} order by id limit ?",
         (album, most),
@@ -128,14 +130,14 @@ def unsent_paths(connection: sqlite3.Connection, album: str, most: int) -> list[
 
 
 def is_sending(journal: str, path: str) -> bool:
-    """Is that photo on its way, by the journal at a path? Raises sqlite3.Error, also where there is none yet."""
+    """Is the photo at ``path`` in state ``sending``? ``journal``: a path. Raises sqlite3.Error, as without one."""
     with closing(sqlite3.connect(f"file:{quote(journal)}?mode=ro", uri=True)) as connection:
         query = "select 1 from v_tasks where state = 'sending' and path = ?"
         return connection.execute(query, (path,)).fetchone() is not None
 
 
 def asking(connection: sqlite3.Connection) -> dict[tuple[str, str], int]:
-    """By album and target, how many photos are in doubt and still to be asked about."""
+    """Album and target to the number of photos in doubt that are still to be asked about."""
     rows = connection.execute(
         "select album.name, target.name, count(*) from album join target on target.id = album.target_id"
         f" join task on task.album_id = album.id and {is_asking('task')}"
@@ -145,12 +147,14 @@ def asking(connection: sqlite3.Connection) -> dict[tuple[str, str], int]:
 
 
 def rounds_had(connection: sqlite3.Connection) -> dict[tuple[str, str], list[tuple[int, float]]]:
-    """By album and target, where retry-failed has given what failed a fresh set of tries: the numbers of sets that
-    photos have had, each with when the first of them failed (Unix seconds)."""
+    """The rounds of albums whose failed photos got fresh sets of tries from ``retry-failed``, by album and target.
+
+    Pairs: a number of sets that some photos have had, and when the first of these failed (Unix seconds).
+    """
     rows = connection.execute(
         "select album.name, target.name, task.rounds, min(task.updated) from album"
         " join target on target.id = album.target_id join task on task.album_id = album.id"
-        f" and {is_in(*WANTING, table='task')}"  # as the index has it
+        f" and {is_in(*WANTING, table='task')}"  # repeated so that SQLite uses the partial index
         f" where {is_in(*RETRIED, table='task')} group by album.id, task.rounds"
     )
     found: dict[tuple[str, str], list[tuple[int, float]]] = {}
@@ -160,7 +164,7 @@ def rounds_had(connection: sqlite3.Connection) -> dict[tuple[str, str], list[tup
 
 
 def goes_unasked(connection: sqlite3.Connection, album: str, target: str) -> bool:
-    """Is a photo of the album in doubt that is sent again only when that is said (``retry-failed --in-doubt``)?"""
+    """Does the album have a photo in doubt that only ``retry-failed --in-doubt`` sends again?"""
     query = (
         "select 1 from task join album on album.id = task.album_id join target on target.id = album.target_id"
         " where album.name = ? and target.name = ? and state = 'in_doubt'"
@@ -170,7 +174,7 @@ def goes_unasked(connection: sqlite3.Connection, album: str, target: str) -> boo
 
 
 def addresses(connection: sqlite3.Connection) -> dict[str, str]:
-    """The URLs of the targets that ``--url`` described, by name: what screens call them."""
+    """The URLs of targets that ``--url`` described, by name. Screens show these URLs."""
     rows = connection.execute(
         "select name, json_extract(definition, '$.settings.url') as url from target where definition is not null"
     )
@@ -178,19 +182,19 @@ def addresses(connection: sqlite3.Connection) -> dict[str, str]:
 
 
 def target_definitions(connection: sqlite3.Connection) -> dict[str, str]:
-    """The targets that ``--url`` described: name to definition."""
+    """Name to definition (JSON) of the targets that ``--url`` described."""
     rows = connection.execute("select name, definition from target where definition is not null")
     return {row["name"]: row["definition"] for row in rows}
 
 
 def pauses(connection: sqlite3.Connection) -> list[tuple[str, float, str]]:
-    """The targets that are sick: name, since when (Unix seconds) and why."""
+    """The sick targets: name, beginning of the pause (Unix seconds), reason."""
     rows = connection.execute("select name, sick_since, sick_words from target where sick_since is not null")
     return [(row["name"], row["sick_since"], row["sick_words"]) for row in rows]
 
 
 def running(connection: sqlite3.Connection) -> tuple[int, str] | None:
-    """Process id and start (ISO 8601, UTC) of the run that has not ended; alive only if the lock is held too."""
+    """Process id and start (ISO 8601, UTC) of the run that has not ended. It lives only if the lock is held, too."""
     row = connection.execute(
         "select pid, strftime('%Y-%m-%dT%H:%M:%fZ', started, 'unixepoch') as since from run where ended is null"
         " order by id desc limit 1"
@@ -203,41 +207,41 @@ TextRow = tuple[bytes, str, int, str | None, int, int]
 JsonRow = tuple[
     bytes, str, int, str | None, int, int, str | None, str | None, str | None, str | None, str
 ]  # fmt: skip
-"""path_raw, then what ``list --json`` has after the path, in its order."""
+"""path_raw, then the keys of ``list --json`` after the path, in its order."""
 
 _JSON = "path_raw, state, size, sha256, attempts, maybe_twice, sent_as, error, remote_id, url, updated"
 _IS_ASKING = "state = 'in_doubt' and (select ask_at from task where id = v_tasks.id) is not null"
 _FEW = 8
-"""An album with no more than that part of all tasks is found by its photos, not by going through all."""
+"""An album with less than one in so many of all tasks is read by its photos, not by scanning all tasks."""
 
 _INDEXED = (
     (frozenset(map(str, WANTING)), is_in(*WANTING)),
     (frozenset({"cancelled"}), "state = 'cancelled'"),
 )
-"""States that a partial index has in the order of tasks, and the condition that SQLite wants to see repeated."""
+"""States with a partial index that is sorted by task, and the condition that makes SQLite use it."""
 
 
 def text_rows(connection: sqlite3.Connection, album: str, target: str, states: Sequence[str]) -> Iterator[TextRow]:
-    """What ``list`` shows of the tasks of an album, oldest first; all states when none is named."""
+    """The rows of ``list``: an album's tasks in these states, or in any if none is named, oldest first."""
     columns = f"path_raw, state, size, error, maybe_twice, {_IS_ASKING}"
     found: Iterator[TextRow] = _rows(connection, columns, album, target, states)
     return found
 
 
 def json_rows(connection: sqlite3.Connection, album: str, target: str, states: Sequence[str]) -> Iterator[JsonRow]:
-    """The same, of ``list --json``."""
+    """Like ``text_rows``, for ``list --json``."""
     found: Iterator[JsonRow] = _rows(connection, _JSON, album, target, states)
     return found
 
 
 def paths(connection: sqlite3.Connection, album: str, target: str, states: Sequence[str]) -> Iterator[tuple[bytes]]:
-    """The same, of ``list -0``."""
+    """Like ``text_rows``, for ``list -0``."""
     found: Iterator[tuple[bytes]] = _rows(connection, "path_raw", album, target, states)
     return found
 
 
 def _rows(connection: sqlite3.Connection, columns: str, album: str, target: str, states: Sequence[str]) -> Any:
-    """Tuples, as SQLite finds them: nothing is read ahead, and an index tells the order."""
+    """Tuples, streamed: nothing is read ahead, and an index gives the order."""
     conditions = ["album = ?", "target = ?"]
     indexed = [condition for held, condition in _INDEXED if states and held.issuperset(states)]
     if states:
@@ -255,7 +259,7 @@ def _rows(connection: sqlite3.Connection, columns: str, album: str, target: str,
 
 
 def _is_small(connection: sqlite3.Connection, album: str, target: str) -> bool:
-    """Is an album but a small part of the journal?"""
+    """Is an album only a small part of the journal?"""
     query = (
         "select _FEW * coalesce(sum(photos), 0) < (select max(id) from task) from target join album"
         " on album.target_id = target.id left join tally on album_id = album.id"

@@ -1,4 +1,4 @@
-"""The fresh sets of tries that ``retry-failed`` gives to photos that did not get there: who had how many, and when."""
+"""Rounds: the fresh sets of tries that ``retry-failed`` gives to photos that did not get there."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ _FAILED = f"from task where album_id = ? and {is_in(*RETRIED)}"
 
 
 def most(journal: Journal, album_id: int) -> int:
-    """The most sets that a failed photo of the album has had."""
+    """The highest number of sets that a failed photo of the album has had."""
     return int(journal.rows(f"select max(rounds) {_FAILED}", album_id)[0][0] or 0)
 
 
 def total(journal: Journal, album_id: int) -> int:
-    """The sets that all failed photos of the album have had."""
+    """The sum of the sets that the album's failed photos have had."""
     return int(journal.rows(f"select sum(rounds) {_FAILED}", album_id)[0][0] or 0)
 
 
 def had(journal: Journal, album_id: int) -> list[tuple[int, float]]:
-    """Of each failed photo of the album the sets that it has had, and when it failed (Unix seconds)."""
+    """For each failed photo of the album: the number of sets it has had, and when it failed (Unix seconds)."""
     return [(row["rounds"], row["updated"]) for row in journal.rows(f"select rounds, updated {_FAILED}", album_id)]
 
 
 class Candidate(Struct, frozen=True):
-    """A task that may be given a fresh set. ``updated`` in Unix seconds."""
+    """A task that may get a fresh set. ``updated``: Unix seconds."""
 
     id: int
     rounds: int
     updated: float
     is_former: bool
-    """Its body was framed under another definition of its target than the one that is in force."""
+    """Its body was framed under a former definition of its target."""
 
 
 def candidates(journal: Journal, album_id: int, state: State) -> list[Candidate]:
-    """The tasks of an album that are in one state of failure, but for those that are still to be asked about."""
+    """The tasks of an album in one of the wanting states, without those that are still to be asked about."""
     rows = journal.rows(
         "select id, rounds, updated, exists (select 1 from body join album on album.id = task.album_id"
         " join target on target.id = target_id where task_id = task.id and body.definition_id <> target.definition_id)"

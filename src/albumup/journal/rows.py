@@ -1,4 +1,4 @@
-"""What the journal hands out: frozen values, read in one go."""
+"""The frozen values that the journal hands out, and how they are read."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from albumup.photos.pins import Pins
 
 
 def stored(number: int) -> int | str:
-    """A number of stat as the journal keeps it, exactly: beyond SQLite's 63 bits as text. ``int`` reads both.
+    """A number of stat in the journal's form: beyond SQLite's 63 bits it is text. ``int`` reads both.
 
-    Inodes of mergerfs, CIFS and FUSE, times before 1677 and after 2262. https://sqlite.org/datatype3.html
+    Inodes of mergerfs, CIFS and FUSE are so large, and times (ns) before 1677 or after 2262.
+    https://sqlite.org/datatype3.html
     """
     return number if -(1 << 63) <= number < 1 << 63 else str(number)
 
 
 def plain(text: str | None) -> str | None:
-    """Words as SQLite takes them: JSON may hold half a surrogate pair, which no encoding has."""
+    """Text that SQLite accepts: strings from JSON may hold half a surrogate pair, which cannot be encoded."""
     return text if text is None or text.isascii() else text.encode(errors="backslashreplace").decode()
 
 
@@ -29,25 +30,25 @@ class Body(Struct, frozen=True):
     """A prepared request body: ``head + payload + tail``; see docs/design.md."""
 
     head: bytes | None
-    """None when it holds the token, which is never journaled: then it is framed while sending."""
+    """None if it would hold the token, which is never journaled; then it is framed while sending."""
     tail: bytes
     boundary: str
     content_type: str
     length: int | None
-    """Bytes of the whole body; None with ``head``."""
+    """Bytes of the whole body; None if ``head`` is None."""
     pins: Pins
     digests: dict[str, str]
     """Algorithm ("sha256", "sha1", "md5") to lower-case hex."""
     taken: str | None
-    """The capture date that was put into a field: ISO 8601 with offset."""
+    """The capture date in one of the fields: ISO 8601 with offset."""
     spool: str | None
-    """Name of the payload's copy in the spool folder."""
+    """The name of the payload's copy in the spool folder."""
     definition: int | None = None
-    """The definition of its target that it was framed under; None: framed before those were kept."""
+    """The number of the definition it was framed under; None: framed before definitions were kept."""
 
 
 class Task(Struct, frozen=True):
-    """A task as it is needed to read or to send it."""
+    """A task, with all that reading and sending its photo needs."""
 
     id: int
     album_id: int
@@ -57,7 +58,7 @@ class Task(Struct, frozen=True):
     relative: bytes
     volume: str
     card: int
-    """Tells cards apart that share their volume's id, or have none."""
+    """Tells cards apart that share their volume's id or have none."""
     mime: str
     size: int
     position: int
@@ -68,20 +69,20 @@ class Task(Struct, frozen=True):
     maybe_twice: bool
     spool: bool
     seen: tuple[int, int]
-    """Size and modification time (ns) of its photo when that was last looked at."""
+    """Size (bytes) and modification time (ns) of the photo when it was last looked at."""
     sent_as: str | None
     body: Body | None
-    """None until it is prepared."""
+    """None until the photo was read and framed."""
     clip_id: str = ""
-    """Of a live photo's still: what the server calls its clip, once it has it."""
+    """For a live photo's still: the server's id of the clip, once the server has the clip; else ""."""
     sidecar_path: bytes | None = None
-    """Where the XMP lies that goes along."""
+    """The path of the XMP file that goes along."""
     sidecar: bytes | None = None
-    """What is in it, where a head is still to be made."""
+    """The content of that file, if the body's head is still to be framed."""
 
 
 class Framed(Struct, frozen=True):
-    """A task's new body. ``sent_as``: its name there; ``then``: what comes before it can be sent."""
+    """A task with its new body. ``sent_as``: the photo's name there; ``then``: the task's next stage."""
 
     task: Task
     body: Body
@@ -90,7 +91,7 @@ class Framed(Struct, frozen=True):
 
 
 class Root(Struct, frozen=True):
-    """What a push named: where its photos were found, and on what."""
+    """A folder that a push named, or the folder of a file that it named, and the medium it lies on."""
 
     id: int
     path: bytes
@@ -107,9 +108,9 @@ class Album(Struct, frozen=True):
     target: str
     held: bool
     remote_id: str | None = None
-    """What the server calls it, once it was found or made there."""
+    """The server's id of it, once it was found or made there."""
     share: str | None = None
-    """Its address for people."""
+    """The URL of its share link, or of its page."""
 
 
 class Tally(Struct, frozen=True):
@@ -126,7 +127,8 @@ class Tally(Struct, frozen=True):
 
 
 class TryCounts(Struct, frozen=True):
-    """What a task has used up: ``tries`` of its present set; what was free, or given back, ever."""
+    """The ``tries`` of a task's present set, and its refunds ever: of attempts while the line was down, of whole
+    bodies, of cut ones, of 429s."""
 
     tries: int
     refunds: int
@@ -136,7 +138,7 @@ class TryCounts(Struct, frozen=True):
 
 
 class Pause(Struct, frozen=True):
-    """A target's sickness: since when (Unix seconds), why, and how many photos were spent on it."""
+    """The pause of a sick target: its beginning (Unix seconds), the reason, and how many photos it has spent."""
 
     since: float
     words: str
@@ -169,25 +171,25 @@ join album on album.id = task.album_id
 left join body on body.task_id = task.id
 left join sidecar on sidecar.task_id = task.id
 """
-"""Selects what ``tasks`` reads; a condition follows."""
+"""The query of ``tasks``, without its condition."""
 
 
 def tasks(connection: sqlite3.Connection, condition: str, values: Sequence[Any]) -> list[Task]:
     """The tasks that a condition on ``TASK`` selects."""
     cursor = connection.cursor()
-    cursor.row_factory = None  # plain tuples are taken apart in half the time
+    cursor.row_factory = None  # plain tuples take half the time
     return [_task_of(row) for row in cursor.execute(TASK + condition, values).fetchall()]
 
 
 def _task_of(row: tuple[Any, ...]) -> Task:
-    """The task in a row of ``TASK``. By position: looking three dozen names up would take longer than the query."""
+    """The task in a row of ``TASK``, by position: looking up three dozen names would take longer than the query."""
     (
         task_id, album_id, album, root_id, path, relative, volume, card, mime, size, position, total, tries, attempts,
         refunds, maybe_twice, spool, seen_size, seen_mtime_ns, sent_as, head, tail, boundary, content_type, length,
         taken, copy, sha256, sha1, md5, *pins, clip_id, sidecar_path, sidecar, definition,
     ) = row  # fmt: skip
     body = None
-    if boundary is not None:  # else the join found none
+    if boundary is not None:  # else the left join found no body
         digests = {"sha256": sha256}
         if sha1:
             digests["sha1"] = sha1

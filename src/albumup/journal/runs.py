@@ -1,6 +1,6 @@
-"""Runs, their scope, holds and notices: what several invocations tell each other through the journal.
+"""Runs, their scopes, holds and notices: the means by which several commands work together.
 
-Functions that change something are called inside ``Journal.transaction()``.
+Call functions that change something inside ``Journal.transaction()``.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _HAS_MEMBER_PENDING = f"select 1 from task where album_id = ? and {is_in(Members
 
 
 class Run(Struct, frozen=True):
-    """The life of one uploader."""
+    """The life of one uploader. Times are Unix seconds."""
 
     id: int
     pid: int
@@ -43,7 +43,7 @@ class Run(Struct, frozen=True):
 
 
 class Notice(Struct, frozen=True):
-    """A message owed to the user: an album settled."""
+    """A message owed to the user, because an album settled."""
 
     id: int
     album_id: int
@@ -52,7 +52,7 @@ class Notice(Struct, frozen=True):
 
 
 def begin(journal: Journal, pid: int, options: dict[str, Any], album_ids: Iterable[int]) -> int:
-    """A new run with its scope; its id. Runs that were killed are closed: the caller holds the lock."""
+    """Begin a run with these albums in its scope; return its id. The caller holds the lock."""
     now = journal.clock()
     close_dead(journal)
     cursor = journal.connection.execute(
@@ -64,12 +64,12 @@ def begin(journal: Journal, pid: int, options: dict[str, Any], album_ids: Iterab
 
 
 def close_dead(journal: Journal) -> None:
-    """Runs that were killed are over: nobody may hand over to them. The caller holds the lock."""
+    """End runs that were killed, so that nobody hands over to them. The caller holds the lock."""
     journal.connection.execute("update run set ended = ? where ended is null", (journal.clock(),))
 
 
 def add_to_scope(journal: Journal, run_id: int, album_ids: Iterable[int]) -> None:
-    """Albums that were forgotten meanwhile are left out."""
+    """Add albums to a run's scope, except those that were forgotten meanwhile."""
     journal.connection.executemany(
         "insert or ignore into scope select ?, id from album where id = ?",
         [(run_id, album_id) for album_id in album_ids],
@@ -77,12 +77,12 @@ def add_to_scope(journal: Journal, run_id: int, album_ids: Iterable[int]) -> Non
 
 
 def scope(journal: Journal, run_id: int) -> list[int]:
-    """The albums of a run, in the order they were created."""
+    """The ids of a run's albums, in the order they were made."""
     return [row[0] for row in journal.rows("select album_id from scope where run_id = ? order by album_id", run_id)]
 
 
 def running(journal: Journal) -> Run | None:
-    """The run that has not ended; alive only if the lock is held too."""
+    """The run that has not ended, if there is one. It lives only if the lock is held, too."""
     rows = journal.rows("select * from run where ended is null order by id desc limit 1")
     return _run(rows[0]) if rows else None
 
@@ -92,7 +92,7 @@ def run_of(journal: Journal, run_id: int) -> Run:
 
 
 def join(journal: Journal, album_ids: Iterable[int]) -> Run | None:
-    """Hand albums over to the running uploader, or None if it has ended meanwhile."""
+    """Hand albums over to the running uploader and return its run; None if it has ended."""
     run = running(journal)
     if run is not None:
         add_to_scope(journal, run.id, album_ids)
@@ -107,8 +107,7 @@ def end(journal: Journal, run_id: int, exit_code: int, unbuilt: Iterable[str] = 
 
 
 def is_unfinished(journal: Journal, album_id: int) -> bool:
-    """True until no task of the album is pending, sending, or in doubt and still to be asked about, each stored photo
-    is in the server's album where there is such a thing, and the share link is made if one was asked for."""
+    """Is the album not settled: has it something unsent, or something to do in the server's album?"""
     return has_unsent(journal, album_id) or is_pending_there(journal, album_id)
 
 
@@ -116,7 +115,7 @@ def has_unsent(journal: Journal, album_id: int) -> bool:
     """Is a photo of the album pending, sending, or in doubt and still to be asked about?"""
     count = "select 1 from tally where album_id = ? and state = ? and photos > 0"
     asked = f"select 1 from task where album_id = ? and {_IS_ASKING} limit 1"
-    return bool(  # the likeliest first: this is asked in each commit
+    return bool(  # the likeliest first, because each commit calls this
         journal.rows(count, album_id, State.PENDING.value)
         or journal.rows(count, album_id, State.SENDING.value)
         or journal.rows(asked, album_id)
@@ -124,14 +123,14 @@ def has_unsent(journal: Journal, album_id: int) -> bool:
 
 
 def asked_about(journal: Journal, album_id: int) -> tuple[int, int]:
-    """The photos of an album that are in doubt, and still to be asked about: how many, and their bytes."""
+    """The number and bytes of an album's photos in doubt that are still to be asked about."""
     sql = f"select count(*), coalesce(sum(size), 0) from task where album_id = ? and {_IS_ASKING}"
     count, size = journal.rows(sql, album_id)[0]
     return count, size
 
 
 def unprepared(journal: Journal, album_id: int) -> tuple[int, int]:
-    """Photos of an album that are still to be read, a thousand at most: how many, and the bytes to be copied first."""
+    """The number of an album's unread photos, a thousand at most, and the bytes of them to copy into the spool."""
     sql = (
         "select count(*), coalesce(sum(spool * size), 0) from"
         f" (select spool, size from task where album_id = ? and {waits_at(Stage.UNREAD)} limit 1000)"
@@ -141,27 +140,27 @@ def unprepared(journal: Journal, album_id: int) -> tuple[int, int]:
 
 
 def asking(journal: Journal, album_id: int) -> int:
-    """How many photos of an album are in doubt, and still to be asked about."""
+    """The number of an album's photos in doubt that are still to be asked about."""
     return asked_about(journal, album_id)[0]
 
 
 def unsent(journal: Journal, album_id: int) -> int:
-    """How many photos of an album wait, are being sent, or are in doubt and still to be asked about."""
+    """The number of an album's photos that are pending, sending, or in doubt and still to be asked about."""
     return tally(journal, album_id).count(*GOING) + asking(journal, album_id)
 
 
 def unsent_bytes(journal: Journal, album_id: int) -> int:
-    """How large the photos are that ``unsent`` counts."""
+    """The bytes of the photos that ``unsent`` counts."""
     return tally(journal, album_id).size(*GOING) + asked_about(journal, album_id)[1]
 
 
 def wanting(journal: Journal, album_id: int) -> int:
-    """How many photos of an album are wanting, but for those that are still to be asked about."""
+    """The number of an album's wanting photos, without those that are still to be asked about."""
     return tally(journal, album_id).count(*WANTING) - asking(journal, album_id)
 
 
 def last_touched(journal: Journal, album_id: int) -> float | None:
-    """When an album that runs were about last changed, or one of them began or ended (Unix seconds)."""
+    """When an album last changed, or a run with it began or ended (Unix seconds); None if there was no such run."""
     sql = (
         "select max(changed, max(coalesce(ended, started))) from album join scope on album_id = album.id"
         " join run on run.id = run_id where album.id = ?"
@@ -171,12 +170,12 @@ def last_touched(journal: Journal, album_id: int) -> float | None:
 
 
 def is_pending_there(journal: Journal, album_id: int) -> bool:
-    """Is a photo to be put into the server's album, or a share link to be made?"""
+    """Is a photo still to be put into the server's album, or a share link to be made?"""
     return bool(journal.rows(_HAS_MEMBER_PENDING, album_id)) or is_share_pending(journal, album_id)
 
 
 def is_share_pending(journal: Journal, album_id: int) -> bool:
-    """Was a share link asked for, and is it not made yet? One for an album without photos is nobody's wish."""
+    """Is a share link still to be made? None is made for an album without photos on the server."""
     return bool(
         journal.rows(
             "select 1 from album where id = ? and wants_share and share is null and exists (select 1 from tally"
@@ -187,18 +186,18 @@ def is_share_pending(journal: Journal, album_id: int) -> bool:
 
 
 def is_wanting(journal: Journal, album_id: int) -> bool:
-    """Is a photo of the album not on the server, or not in its album there, and nobody at work on it?"""
+    """Is a photo of the album wanting, or refused by the server's album?"""
     return bool(tally(journal, album_id).count(*WANTING) or members(journal, album_id, Membership.REFUSED))
 
 
 def members(journal: Journal, album_id: int, membership: Membership) -> int:
-    """Of how many photos of an album that is said."""
+    """The number of an album's photos with this membership."""
     sql = f"select count(*) from task where album_id = ? and {is_in(membership)}"
     return int(journal.rows(sql, album_id)[0][0])
 
 
 def hold(journal: Journal, album_ids: Iterable[int], held: bool) -> None:
-    """Put albums on hold (only those with something unsent), or lift it."""
+    """Put albums on hold, except settled ones, or lift their holds."""
     for album_id in album_ids:
         if not held or is_unfinished(journal, album_id):
             journal.connection.execute("update album set held = ? where id = ?", (held, album_id))
@@ -209,7 +208,7 @@ def touch(journal: Journal, album_id: int) -> None:
 
 
 def owe_notice(journal: Journal, album_id: int, summary: dict[str, Any]) -> None:
-    """An album settled: the user is owed a word about it, once."""
+    """Owe the user a notice: an album settled."""
     journal.connection.execute(
         "insert into notice (album_id, created, summary) values (?, ?, ?)",
         (album_id, journal.clock(), json.dumps(summary)),
@@ -217,7 +216,7 @@ def owe_notice(journal: Journal, album_id: int, summary: dict[str, Any]) -> None
 
 
 def owed_notices(journal: Journal) -> list[Notice]:
-    """Those that were not delivered yet, the oldest first."""
+    """The notices that were not delivered yet, the oldest first."""
     return [
         Notice(row["id"], row["album_id"], row["created"], json.loads(row["summary"]))
         for row in journal.rows("select * from notice where delivered is null order by id")
@@ -231,7 +230,7 @@ def delivered(journal: Journal, notice_ids: Iterable[int]) -> None:
 
 
 def albums(journal: Journal) -> list[Album]:
-    """Every album, in the order they were created."""
+    """All albums, in the order they were made."""
     return [
         Album(
             row["id"],
@@ -249,7 +248,7 @@ def albums(journal: Journal) -> list[Album]:
 
 
 def tell(journal: Journal, what: str, words: str) -> bool:
-    """Note what cron is told about something; True if it is not what it was told last."""
+    """Note the words that cron is told about something; True if they differ from the last ones."""
     now = plain(words)
     last = journal.rows("select words from told where what = ?", what)
     journal.connection.execute("insert or replace into told values (?, ?)", (what, now))
@@ -257,7 +256,7 @@ def tell(journal: Journal, what: str, words: str) -> bool:
 
 
 def roots_of(journal: Journal, album_id: int) -> list[Root]:
-    """The roots under which an album's pending photos lie."""
+    """The roots of an album's pending photos, without those that only have held ones."""
     return [
         Root(row["id"], row["path"], row["volume"], row["card"], bool(row["is_folder"]))
         for row in journal.rows(
@@ -274,7 +273,7 @@ def tally(journal: Journal, album_id: int) -> Tally:
 
 
 def target_definitions(journal: Journal) -> dict[str, str]:
-    """Targets given by ``--url``: name to definition."""
+    """Name to definition (JSON) of the targets that ``--url`` described."""
     return reading.target_definitions(journal.connection)
 
 

@@ -1,4 +1,4 @@
-"""What can still be read of a damaged journal."""
+"""Reads a damaged journal, as far as it can be read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 
 def pushes(path: str, most: int) -> list[tuple[str, bytes, str]]:
-    """The pushes that it still tells of: album, root, and the target if the config names it, else "".
+    """At most ``most`` pushes: album, path of the root, and target, "" for one that ``--url`` described.
 
     Raises sqlite3.Error.
     """

@@ -1,6 +1,6 @@
-"""The journal's tables and public views as they are: what a new journal is made of.
+"""The journal's tables and public views, from which a new journal is made.
 
-Older ones are brought there by ``migrations``; a test compares. docs/journal.md tells readers what the views promise.
+``migrations`` brings older journals to the same schema; a test compares. docs/journal.md describes the views.
 """
 
 from __future__ import annotations
@@ -208,7 +208,7 @@ create table told (                           -- what retry-failed last told, so
     words text not null
 ) without rowid;
 """
-# Each index of tasks costs a photo time whenever it changes its state: there are few, and none tells by a list.
+# Each index of tasks costs time whenever a task changes. So there are few, and none has an IN list in its condition.
 _INDEXES = """
 create unique index root_place on root (path, volume, card);
 create unique index photo_place on photo (album_id, path, volume, card);

@@ -1,4 +1,4 @@
-"""Changes of tasks between their preparing and their sending, on servers that are asked first or pair live photos."""
+"""Changes of tasks between reading and sending, on servers that are asked first or that pair live photos."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from albumup.journal.store import Store
 
 
 class Stages(Store):
-    """What is asked about first, and what waits for its clip."""
+    """Changes of tasks that are asked about first, and of stills that wait for their clips."""
 
     def unasked(self, album_id: int, limit: int) -> list[Task]:
-        """Tasks that the server is to be asked about before they are sent."""
+        """Tasks to ask the server about before they are sent."""
         return self.tasks(f"where task.album_id = ? and {steps.IS_UNASKED} limit ?", album_id, limit)
 
     def unasked_count(self, album_id: int, most: int) -> int:
-        """How many of them there are, counted no further than ``most``."""
+        """The number of such tasks, or ``most`` if there are more."""
         found = self.rows(
             f"select count(*) from (select 1 from task where album_id = ? and {steps.IS_UNASKED} limit ?)",
             album_id,
@@ -25,13 +25,15 @@ class Stages(Store):
         return int(found[0][0])
 
     def asked(self, task_id: int) -> None:
-        """The server does not have it: it can be sent, the still of a live photo after its clip. LostTask if it is not
-        waiting for that any more."""
+        """Let a task be sent, because the server does not have its photo; a still waits for its clip.
+
+        Raises LostTask if the task is no longer unasked.
+        """
         if self.connection.execute(steps.ASKED, (task_id,)).rowcount != 1:
-            self._take(steps.ASKED_STILL, task_id)
+            self._make_step(steps.ASKED_STILL, task_id)
 
     def unpaired(self, album_id: int, limit: int) -> list[Task]:
-        """Stills of live photos whose clip is there, or will not get there in this set of tries."""
+        """Unpaired stills whose clips have reached the server, or will not in this set of tries."""
         return self.tasks(
             f"where task.album_id = ? and {steps.IS_UNPAIRED} and not exists"
             f" (select 1 from task clip where clip.id = task.clip_id and {steps.CLIP_IS_OPEN}) limit ?",
@@ -40,12 +42,12 @@ class Stages(Store):
         )
 
     def paired(self, task_id: int, framed: Body | None) -> None:
-        """A still is ``framed`` with its clip's id, or goes without (None) and is joined to it should it come.
+        """Let a still be sent, ``framed`` with its clip's id; or without (None), to be joined to the clip later.
 
-        LostTask if it does not wait for that any more.
+        Raises LostTask if the task is no longer unpaired.
         """
         together = Together.BY_SENDING if framed is not None else Together.NOT_YET
-        self._take(steps.PAIRED, together, task_id)
+        self._make_step(steps.PAIRED, together, task_id)
         if framed is not None:
             self.connection.execute(
                 "update body set head = ?, tail = ?, boundary = ?, content_type = ?, length = ?, definition_id = ?"
@@ -62,12 +64,15 @@ class Stages(Store):
             )
 
     def go_alone(self, task_id: int) -> None:
-        """The clip of this still is not on the server: it is framed anew, without."""
+        """Have a still framed anew without its clip, which is not on the server."""
         self.connection.execute(steps.WITHOUT_CLIP, (task_id,))
         self.connection.execute(steps.FRAME_ANEW, (task_id,))
 
     def parted(self, album_id: int, limit: int) -> list[tuple[int, str, str]]:
-        """Stills that were there before their clips, which are there by now: task, and the server's ids of both."""
+        """Stills that reached the server before their clips, which are there now.
+
+        For each the still's task, and the server's ids of the still and the clip.
+        """
         found = self.rows(
             "select still.id, still.remote_id as still, clip.remote_id as clip"
             " from task clip join task still on still.clip_id = clip.id where clip.album_id = ?"
@@ -78,10 +83,10 @@ class Stages(Store):
         return [(row["id"], row["still"], row["clip"]) for row in found]
 
     def joined(self, task_id: int, *, well: bool) -> None:
-        """A still and its clip are one there, or will not be (``well`` False): then the clip is a photo of its own."""
+        """Note that the server joined a still to its clip, or refused to (``well`` False): the clip stays a video."""
         together = Together.JOINED if well else Together.REFUSED
         self.connection.execute("update task set alone = ? where id = ?", (int(together), task_id))
 
     def rest_clips(self, album_id: int) -> None:
-        """Clips whose still did not get there and may yet wait for it, outside the album."""
+        """Let clips wait, outside the server's album, whose stills did not get there and still may."""
         self.connection.execute(steps.REST_CLIPS, (album_id,))

@@ -1,7 +1,7 @@
-"""What a push found, gathered in a temporary table and then taken into the journal in one transaction.
+"""Gathers the photos of a push in a temporary table, then takes them into the journal in one transaction.
 
-The scan of 200,000 photos takes a while and must not hold up a running uploader's commits; the transaction that ends it
-takes well under a second. Memory stays flat: the temporary table spills to a file.
+Scanning 200,000 photos takes a while, and must not hold up the commits of a running uploader; the transaction takes
+well under a second. Memory stays flat, because the temporary table is a file.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from albumup.photos.pins import Pins
 
 
 class Action(StrEnum):
-    """What becomes of a photo that was found."""
+    """What to do with a photo that was found."""
 
     NEW = "new"
     """Queue it."""
     AGAIN = "again"
-    """New bytes of a photo that was sent: a second task."""
+    """Queue a second task: the photo was sent, and has other bytes now."""
     REDO = "redo"
-    """New bytes of an unsent photo: prepared again in place, with fresh tries."""
+    """Start its task afresh: the photo was not sent, and has other bytes now."""
     BACK = "back"
-    """A missing photo came back: pending."""
+    """Start its task afresh: the photo was missing."""
     REPIN = "repin"
-    """Other metadata, the same bytes."""
+    """Note its new metadata: the bytes are the same."""
 
 
 class Known(Struct, frozen=True):
-    """A task of a photo that the journal has at a place, and how the photo looked then."""
+    """A task that the journal has for a path, with the photo's size (bytes), time (ns) and digest then."""
 
     task_id: int
     state: State
@@ -50,17 +50,17 @@ class Known(Struct, frozen=True):
     mime: str
     spool: bool
     sha256: str | None
-    """Of the bytes that it is to send, or has sent; None as long as it was never prepared. Then ``length`` is, too."""
+    """Of the bytes that it sends or has sent; None, like ``length``, until they were read."""
     length: int | None
     medium: Medium
     path: bytes
-    """As it is journaled."""
+    """In the journal's spelling."""
     is_asking: bool = False
-    """It is in doubt, and still to be asked about."""
+    """The photo is in doubt and still to be asked about."""
 
 
 class RootFound(Struct, frozen=True):
-    """A root as the push sees it now."""
+    """A root of this push, and the medium on which it lies now."""
 
     path: bytes
     volume: str
@@ -69,9 +69,9 @@ class RootFound(Struct, frozen=True):
 
 
 class Arrival(Struct, frozen=True):
-    """A photo to be taken in. ``task_id`` is 0 for a new one; ``error`` says why it cannot be read.
+    """A photo to take in. ``task_id``: 0 if it is new; ``root``: an index; ``error``: why it is unreadable, or "".
 
-    ``medium`` is the one that the journal knows it on; ``volume``, if not "", that medium's id, known by now.
+    ``medium``: the medium on which the journal has it; ``volume``: the id of that medium if it is known now, else "".
     """
 
     action: Action
@@ -110,7 +110,7 @@ class Staging:
         self._halves: Halves | None = None
         self.joined = Joined()
         self.requeued = array("q")
-        """The tasks that were there before, and wait anew: what came back, and what has other bytes now."""
+        """The ids of earlier tasks that are pending anew: their photos came back or have other bytes."""
 
     def add(self, arrival: Arrival) -> None:
         if arrival.action is not Action.REPIN:
@@ -121,11 +121,11 @@ class Staging:
             self._flush()
 
     def add_sidecar(self, path: bytes, owner: bytes) -> None:
-        """An XMP file that was found, and the photo that it is of: it goes along if that is among the arrivals."""
+        """Add an XMP file, which goes along if its photo, ``owner``, is among the arrivals."""
         self._journal.connection.execute("insert or ignore into temp.beside (path, owner) values (?, ?)", (path, owner))
 
     def match_sidecars(self, on_left: Callable[[bytes], None]) -> int:
-        """How many sidecars there are whose photo is among the arrivals; ``on_left`` hears of each of the others."""
+        """Keep sidecars whose photos are among the arrivals, and return their number; ``on_left`` gets the others."""
         self._flush()
         connection = self._journal.connection
         connection.execute("create index if not exists temp.arrival_path on arrival (path)")
@@ -133,7 +133,7 @@ class Staging:
             "update temp.beside set arrival_id = (select id from temp.arrival where path = owner and error = ''"
             " and action <> 'repin')"
         )
-        # Two for one photo, as IMG_1.xmp and IMG_1.JPG.xmp: the one with its whole name goes.
+        # IMG_1.xmp and IMG_1.JPG.xmp are both of IMG_1.JPG: the one with the photo's whole name goes.
         left = (
             "from temp.beside where arrival_id is null or exists (select 1 from temp.beside other"
             " where other.arrival_id = beside.arrival_id and length(other.path) > length(beside.path))"
@@ -144,14 +144,14 @@ class Staging:
         return int(connection.execute("select count(*) from temp.beside").fetchone()[0])
 
     def photos_beside(self, album_id: int, path: bytes) -> list[bytes]:
-        """The paths of photos that the album had before this push, and whose names begin as that of a file does."""
+        """The paths of the album's earlier photos in the folder of ``path`` whose names share its part before a dot."""
         found = self._journal.rows(
             "select path from photo where album_id = ? and path between ? and ?", album_id, *_beside(path)
         )
         return [row["path"] for row in found]
 
     def halves(self, album_id: int | None) -> Halves:
-        """The possible halves of live photos, here and in the album; ``take_in`` goes by what they hear."""
+        """The possible halves of live photos, arrived or in the album; ``take_in`` joins those that match."""
         self._flush()
         connection = self._journal.connection
         connection.create_function("folder_of", 1, os.path.dirname, deterministic=True)
@@ -161,7 +161,7 @@ class Staging:
         return self._halves
 
     def take_in(self, album_id: int, roots: Sequence[RootFound], *, spool: bool) -> None:
-        """Write it all into the journal; inside ``Journal.transaction()``, whose end acknowledges the push."""
+        """Write all arrivals into the journal, inside a transaction, whose end acknowledges the push."""
         self._flush()
         connection, now = self._journal.connection, self._journal.clock()
         root_ids = [_root_id(connection, root) for root in roots]
@@ -172,7 +172,7 @@ class Staging:
         connection.executemany(
             "insert or ignore into pushed values (?, ?)", [(album_id, root_id) for root_id in root_ids]
         )
-        # What went on while this one looked: the bytes that are there now are new ones of a photo that was sent.
+        # An uploader may have sent a photo during the scan: its other bytes make a second task then.
         connection.execute(
             "update temp.arrival set action = 'again' where action = 'redo' and exists"
             f" (select 1 from task where task.id = arrival.task_id and {is_in(*MAY_BE_THERE)}"
@@ -193,7 +193,7 @@ class Staging:
             " error, arrival.size, ?, row_number() over (order by arrival.id), count(*) over (), ?"
             " from temp.arrival cross join photo on photo.album_id = ? and photo.path = arrival.path"
             " and photo.volume = arrival.volume and photo.card = arrival.card"
-            # What another push has queued, or forget has dropped, while this one looked.
+            # During the scan another push may have queued a photo, or forget may have dropped one.
             " where case when action in ('new', 'again') then"
             " not exists (select 1 from task where task.photo_id = photo.id and task.id > arrival.task_id)"
             " else not exists (select 1 from task where task.photo_id = photo.id) end order by arrival.id",
@@ -210,7 +210,7 @@ class Staging:
         connection.execute("drop table temp.beside")
 
     def _take_in_company(self, album_id: int) -> None:
-        """What goes with other tasks: clips with their stills, sidecars with their photos."""
+        """Join clips to their stills, and sidecars to their photos."""
         connection = self._journal.connection
         task = (
             "(select max(task.id) from temp.arrival cross join photo on photo.album_id = ? and"
@@ -228,7 +228,7 @@ class Staging:
         )
 
     def _known(self) -> Iterator[sqlite3.Row]:
-        """The arrivals that the journal knew, a thousand at a time: they may be changed on the way."""
+        """The arrivals with a task of their own, a thousand at a time, so that the caller may write in between."""
         last = 0
         while rows := self._journal.rows(
             "select * from temp.arrival where id > ? and task_id > 0 order by id limit 1000", last
@@ -249,7 +249,7 @@ class Staging:
         elif state in (State.FAILED, State.REJECTED, State.MISSING, State.PENDING):
             if state != State.PENDING:
                 journal.fresh_set(task_id, rounds=0)
-            journal.prepare_again(task_id, pins)  # as it is now, also where the disk does not tell whose it is
+            journal.prepare_again(task_id, pins)
             self.requeued.append(task_id)
             journal.connection.execute(
                 "update task set size = ?, spool = ? where id = ?", (row["size"], spool, task_id)
@@ -283,14 +283,14 @@ class Staging:
 
 
 class Beside(Struct, frozen=True):
-    """A sidecar of the journal. ``sent``: it went along with its photo, else it waits with it; ``sha256``: hex."""
+    """A journaled sidecar. ``sent``: it went with its photo, else it waits with it. ``sha256``: hex, None: not read."""
 
     sent: bool
     sha256: str | None
 
 
 def sidecar_with_photo(connection: sqlite3.Connection, album_id: int, path: bytes) -> Beside | None:
-    """The newest task's sidecar that has this path, and went along with its photo or waits with it."""
+    """The sidecar at ``path`` of the newest task that it went along with, or waits with."""
     found = connection.execute(
         "select sidecar.sent, sidecar.sha256 from photo join task on task.photo_id = photo.id"
         " join sidecar on task_id = task.id where photo.album_id = ? and photo.path between ? and ?"
@@ -302,7 +302,7 @@ def sidecar_with_photo(connection: sqlite3.Connection, album_id: int, path: byte
 
 
 def _beside(path: bytes) -> tuple[bytes, bytes]:
-    """Between which two paths all files lie whose names are the same up to the first point."""
+    """Two paths between which all files sort that share folder and name up to the first dot."""
     folder, name = os.path.split(path)
     stem = os.path.join(folder, name.partition(b".")[0])
     return stem + b".", stem + b"/"
@@ -327,7 +327,7 @@ def _escape(letter: str) -> str:
 
 
 def known_photos(connection: sqlite3.Connection, album_id: int, path: bytes) -> list[Known]:
-    """Every task of the photos that lie, or lay, at this place, whatever card it was on; the newest first."""
+    """All tasks of photos at this path, on any card, the newest first."""
     rows = connection.execute(
         "select task.id, task.state, photo.size, photo.mtime_ns, photo.mime, task.spool, body.sha256,"
         " body.size, photo.volume, photo.card, task.ask_at is not null from photo join task on task.photo_id = photo.id"
@@ -354,7 +354,7 @@ def known_photos(connection: sqlite3.Connection, album_id: int, path: bytes) -> 
 
 
 def album_id_of(connection: sqlite3.Connection, name: str, target: str) -> int | None:
-    """The album of that name on that target, if there is one."""
+    """The id of the album of that name on that target, if there is one."""
     row = connection.execute(
         "select album.id from album join target on target.id = album.target_id"
         " where album.name = ? and target.name = ?",
@@ -364,9 +364,9 @@ def album_id_of(connection: sqlite3.Connection, name: str, target: str) -> int |
 
 
 def add_album(journal: Journal, name: str, target: str, described: Described | None, share: str = "") -> int:
-    """The album of that name on that target, made if need be; inside a transaction.
+    """Make an album if it is new, and lift its hold; return its id. Inside a transaction.
 
-    ``described``: what --url said, which decides the target.
+    ``described``: a target of ``--url``, instead of ``target``. ``share``: the URL of the album's page, or "".
     """
     now = journal.clock()
     if described is not None:
@@ -376,7 +376,7 @@ def add_album(journal: Journal, name: str, target: str, described: Described | N
     )[0]["id"]
     return int(
         journal.rows(
-            # A command that looked at an album which is forgotten meanwhile must not act on another one.
+            # Ids are never used again: a command that holds the id of a forgotten album must not act on another one.
             "insert into album (id, name, target_id, created, changed, share) select 1 + max(id), ?, ?, ?, ?, ? from"
             " (select 0 as id union all select max(id) from album union all select max(album_id) from forgotten)"
             " where true on conflict (name, target_id) do update set held = 0,"

@@ -1,8 +1,8 @@
-"""What is said of a task by words, and which steps lead from one to another: as data.
+"""The states, stages and memberships of tasks, and the tables of steps between them.
 
-Its state, its stage (how far it has come on its way to being sent) and its membership in the server's album. The
-journal makes its statements from the tables, so that it refuses any other step; the tests walk them, docs/design.md
-draws them.
+A stage says how far a pending task is on its way to being sent; a membership is that of a photo in the server's album.
+The journal makes its statements from the tables, so it refuses any other step. Tests walk the tables, and
+docs/design.md draws them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 
 class State(StrEnum):
-    """Where a task stands. The values are the words of the journal, of ``list`` and of ``--json``."""
+    """The state of a task. The values are the words of the journal, of ``list`` and of ``--json``."""
 
     PENDING = "pending"
     SENDING = "sending"
@@ -63,40 +63,40 @@ DONE = frozenset({State.UPLOADED, State.DUPLICATE})
 """The server has the photo."""
 
 WANTING = frozenset({State.FAILED, State.REJECTED, State.MISSING, State.IN_DOUBT})
-"""Not on the server, or not known to be, and nobody is working on it: what makes exit code 3."""
+"""The photo is not on the server, or not known to be, and nobody works on it. This makes exit code 3."""
 
 GOING = frozenset({State.PENDING, State.SENDING})
-"""To be sent yet. What is in doubt and still to be asked about is worked on besides (``is_open``)."""
+"""The photo is still to be sent. Doubts that are still to be asked about are worked on, too (``is_open``)."""
 
 UNDECIDED = GOING | {State.IN_DOUBT}
-"""What becomes of it is not clear yet."""
+"""The end is not known: perhaps the server gets the photo yet, or has it."""
 
 MAY_BE_THERE = DONE | {State.SENDING, State.IN_DOUBT}
 """The server has the photo, or may have it."""
 
 RETRIED = frozenset({State.FAILED, State.MISSING})
-"""What ``retry-failed`` tries again without being told to."""
+"""The states that ``retry-failed`` tries again without further options."""
 
 FINAL = frozenset(state for state, allowed in TRANSITIONS.items() if not allowed)
-"""Nothing more is done with it."""
+"""The states that no step leads out of."""
 
 
 class Stage(IntEnum):
     """How far a task has come on its way to being sent."""
 
     UNREAD = 0
-    """Its source was not read yet: it has no body."""
+    """The photo was not read yet, so the task has no body."""
     READY = 1
-    """It has its body, and can be sent. One that is being sent, or was, stays so."""
+    """The task has its body and can be sent. It stays ready while it is sent, and afterwards."""
     UNASKED = 2
-    """It has its body, and the server is to be asked first whether it has the photo."""
+    """The task has its body; the server is asked first whether it has the photo."""
     UNPAIRED = 3
-    """The still of a live photo: it goes when its clip has gone, or is given up."""
+    """A live photo's still, which waits until its clip was sent or given up."""
     STALE = 4
-    """It has its body, which was framed otherwise than it would be now: it is framed anew."""
+    """The task has a body that would be framed otherwise now, so it is framed anew."""
     HELD = 5
-    """It was tried for the last time, or refused by a target that never accepted a photo: what comes next tells
-    whose fault that was. Only within a run."""
+    """The last try is over, or a target that never accepted a photo refused this one. The next outcome tells whose
+    fault that was. Only within a run."""
 
 
 STAGE_TRANSITIONS: Mapping[Stage, frozenset[Stage]] = {
@@ -110,16 +110,16 @@ STAGE_TRANSITIONS: Mapping[Stage, frozenset[Stage]] = {
 
 
 class Membership(IntEnum):
-    """Of a stored photo in the server's album."""
+    """The membership of a stored photo in the server's album."""
 
     SETTLED = 0
-    """Nothing is to be done: it is in the album, or has no place of its own there; or it is not stored yet."""
+    """There is nothing to do: the photo is in the album, needs no place of its own there, or is not stored yet."""
     PENDING = 1
-    """It is to be put into the album."""
+    """The photo is to be put into the album."""
     REFUSED = 2
-    """The server will not put it there; the task's reason says why."""
+    """The server will not put the photo there; the task's reason says why."""
     WAITING = 3
-    """A live photo's clip whose still did not get there and may yet: until that is clear it is no photo of its own."""
+    """A live photo's clip, stored before its still: it waits while the still may yet follow."""
 
 
 MEMBERSHIP_TRANSITIONS: Mapping[Membership, frozenset[Membership]] = {
@@ -131,14 +131,14 @@ MEMBERSHIP_TRANSITIONS: Mapping[Membership, frozenset[Membership]] = {
 
 
 class Together(IntEnum):
-    """How a live photo's still becomes one with its clip on the server."""
+    """How a live photo's still is joined to its clip on the server."""
 
     BY_SENDING = 0
-    """It goes, or went, with the server's id of its clip."""
+    """The still is, or was, sent with the server's id of its clip."""
     NOT_YET = 1
-    """It went without, and is joined to its clip once that is there."""
+    """The still was sent without, and is joined to its clip once the clip is there."""
     REFUSED = 2
-    """The server did not join them: the clip is a video of its own."""
+    """The server would not join them: the clip is a video of its own."""
     JOINED = 3
 
 
@@ -152,14 +152,15 @@ _STEPS: Mapping[type, Mapping[Any, frozenset[Any]]] = {
 
 
 def sources_of(target: Word) -> frozenset[Word]:
-    """The words from which a task may come to ``target``."""
+    """The states, stages or memberships from which a step leads to ``target``."""
     return frozenset(word for word, allowed in _STEPS[type(target)].items() if target in allowed)
 
 
 def is_in(*words: Word, table: str = "") -> str:
-    """SQL that is true of a task in any of these states, stages or memberships, in the form that indexes have it.
+    """SQL that is true of a task in any of these states, stages or memberships.
 
-    For an IN list of more than two SQLite builds a table each time the statement runs.
+    The form is that of the partial indexes. An IN list would be slower: with more than two values SQLite builds a table
+    each time the statement runs.
     """
     column = f"{table}." * bool(table) + _COLUMNS[type(words[0])]
     said = " or ".join(f"{column} = {_literal(word)}" for word in sorted(words))
@@ -182,9 +183,10 @@ def waits_at(stage: Stage, table: str = "") -> str:
 
 
 def step(target: Word, *sources: Word) -> tuple[str, str]:
-    """A step to ``target``, in SQL: what it sets, and from where it may be taken.
+    """A step to ``target`` as SQL: an assignment, and the condition that allows the step.
 
-    ``sources``: those that the statement is for, else all that the table has. ValueError if it does not have one.
+    ``sources``: take the step only from these, else from all that the table has. Raises ValueError if the table does
+    not have one of them.
     """
     allowed = sources_of(target)
     if not allowed.issuperset(sources):
@@ -193,9 +195,9 @@ def step(target: Word, *sources: Word) -> tuple[str, str]:
 
 
 def change(target: Word, *sources: Word, also: str = "", where: str = "id = ?") -> str:
-    """The statement that brings tasks to ``target``; ``sources`` and ValueError as of ``step``.
+    """The statement that brings tasks to ``target``. ``sources`` and Raises as for ``step``.
 
-    ``also``: other columns that change with it ("tries = ?"). ``where``: of which tasks it is said.
+    ``also``: assignments of other columns ("tries = ?"). ``where``: a condition that selects the tasks.
     """
     sets, allowed = step(target, *sources)
     return f"update task set {sets}{', ' * bool(also)}{also} where {where} and {allowed}"

@@ -1,6 +1,6 @@
-"""The statements that bring tasks a step on, made from the tables of steps; and conditions that several of them share.
+"""The statements for the steps of tasks, made from the tables in ``states``, and the conditions that they share.
 
-None is made of a step that the tables do not have: importing this would fail.
+A step that the tables do not have cannot be written here: importing this module would fail.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def _move(state: State) -> tuple[str, str]:
 
 
 MOVE = {state: _move(state) for state in State}
-"""The two halves of a step's statement; other columns that change with it go between them."""
+"""The two halves of a step's statement; assignments of other columns go between them."""
 
 START = "{}, attempts = attempts + 1{}{}".format(
     *MOVE[State.SENDING],
@@ -56,7 +56,7 @@ FRAMED = {
     )
     for stage in (Stage.READY, Stage.UNASKED)
 }
-"""A task gets its body; its photo is as large as the journal has it."""
+"""A task gets its body; the photo has the size that the journal knows."""
 FRAMED_AND_SIZE = {
     stage: change(
         stage,
@@ -66,7 +66,7 @@ FRAMED_AND_SIZE = {
     )
     for stage in (Stage.READY, Stage.UNASKED)
 }
-"""The same of a photo that has another size now."""
+"""A task gets its body; the photo has another size than the journal knows."""
 ASKED = change(Stage.READY, Stage.UNASKED, where=f"{_PENDING} and clip_id is null")
 ASKED_STILL = change(Stage.UNPAIRED, Stage.UNASKED, where=_PENDING)
 PAIRED = change(Stage.READY, Stage.UNPAIRED, also="alone = ?", where=_PENDING)
@@ -81,14 +81,14 @@ UNHOLD = change(Stage.READY, Stage.HELD, also="maybe_twice = max(maybe_twice, ?)
 MAKE_STALE = change(Stage.STALE, Stage.READY, where=_PENDING)
 WITHOUT_CLIP = f"update task set clip_id = null, alone = {Together.BY_SENDING:d} where id = ?"
 FRAME_ANEW = change(Stage.STALE, Stage.READY)
-"""Whatever its state is: should it be sent again, then otherwise than the last time."""
+"""In any state: if the photo is sent again, it is framed anew first."""
 DEFINE = change(
     Stage.STALE,
     *(Stage.READY, Stage.UNASKED, Stage.UNPAIRED),
     where="state = 'pending' and album_id in (select id from album where target_id = ?)"
     " and (select definition_id from body where task_id = task.id) is not ?",
 )
-"""Its target has another definition now than the one that the task was framed under."""
+"""Tasks that were framed under another definition than their target has now become stale."""
 START_AFRESH = change(
     Stage.UNREAD,
     also="tries = 0, refunds = 0, next_at = 0, maybe_twice = maybe_twice and exists"
@@ -109,13 +109,13 @@ _HAS_STILL = (
     f" or (still.alone = {Together.BY_SENDING:d} and (still.state = 'uploaded'"
     " or (still.state = 'duplicate' and task.state = 'duplicate'))){}))"
 )
-"""A clip whose still is there with it; into the gap goes what else counts."""
+"""A clip whose still is joined to it, or meets the condition that goes into the gap."""
 _IS_PARTED = (
     f"({_STILL_IS_DONE} and still.remote_id not null and (still.alone = {Together.NOT_YET:d}"
     f" or (still.alone = {Together.BY_SENDING:d} and still.state = 'duplicate'"
     " and {0}.state = 'uploaded')))"
 )
-"""A still that was there before its clip, and is to be joined to it."""
+"""A still that was stored before its clip, and is to be joined to it; the clip's table goes into the gap."""
 STILL_IS_OPEN, CLIP_IS_OPEN = is_open("still"), is_open("clip")
 MAY_BE_ONE = _HAS_STILL.format(f" or {STILL_IS_OPEN} or {_IS_PARTED.format('task')}")
 IS_PARTED_CLIP = (
@@ -160,7 +160,7 @@ PLACED = change(Membership.SETTLED, Membership.PENDING, also="reason = ?")
 NOT_PLACED = change(Membership.REFUSED, Membership.PENDING, also="reason = ?")
 
 HAS_COPY = " and exists (select 1 from body where body.task_id = task.id and body.spool is not null)"
-"""Of a task: does a copy of its photo lie in the spool?"""
+"""True of a task whose photo has a copy in the spool."""
 
 UNSKIPPED = "task.id not in (select value from json_each(?))"
-"""Of a task: is it none of those in a list of JSON?"""
+"""True of a task whose id is not in the JSON list."""

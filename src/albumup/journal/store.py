@@ -1,7 +1,7 @@
-"""The journal's connection: transactions, and what every change of a task is made of.
+"""The journal's connection: transactions, and the steps that all changes of tasks share.
 
-A process has one connection to its journal, and one thread at a time uses it (:mod:`albumup.journal.commits`): closing
-a second one would drop the first one's POSIX locks. Methods that change something are called inside ``transaction()``.
+A process has one connection to its journal, for closing a second one would drop the POSIX locks of the first. One
+thread at a time uses it (:mod:`albumup.journal.commits`). Call methods that change something inside ``transaction()``.
 Times are Unix seconds, UTC.
 """
 
@@ -25,7 +25,7 @@ from albumup.photos.pins import Pins
 
 
 class LostTask(Exception):
-    """The task is not in a state from which this change is allowed: somebody cancelled or forgot it."""
+    """The task's state does not allow this change: somebody cancelled or forgot the task."""
 
 
 class Store:
@@ -44,13 +44,13 @@ class Store:
         self.connection.close()
 
     def expect_in_place(self) -> None:
-        """Raise LocalError if another process has set this journal aside as damaged: nobody would look into it."""
+        """Raise LocalError if another process set this journal aside as damaged: nobody would read it again."""
         if _identity(self.path) != self._file:
             raise LocalError(f"{self.path}: set aside meanwhile, because it was damaged", "push again")
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """BEGIN IMMEDIATE ... COMMIT: durable when it ends well, undone otherwise. Raises LocalError."""
+        """BEGIN IMMEDIATE ... COMMIT. Durable if the block ends well, undone if it raises. Raises LocalError."""
         try:
             self.begin()
             yield
@@ -69,12 +69,12 @@ class Store:
         self.connection.execute("begin immediate")
 
     def finish(self) -> None:
-        """Make the changes that come at a transaction's end."""
+        """Make the changes that ``before_commit`` gathered."""
         for change in self._last.values():
             change()
 
     def commit(self) -> None:
-        """May be called by another thread than the one that changed something, while that waits."""
+        """Commit. Another thread may call this while the thread that made the changes waits."""
         self.connection.execute("commit")
 
     def undo(self) -> None:
@@ -83,15 +83,15 @@ class Store:
                 self.connection.execute("rollback")
 
     def before_commit(self, key: Hashable, change: Callable[[], None]) -> None:
-        """Make ``change`` at the end of this transaction: once, however often it is asked for under that ``key``."""
+        """Make ``change`` at the end of this transaction, once for each ``key``."""
         self._last[key] = change
 
     def after_commit(self, call: Callable[[], None]) -> None:
-        """``call`` is made once this transaction is durable, by whoever made it (``made``)."""
+        """Have ``made`` call ``call`` once this transaction is durable."""
         self._after.append(call)
 
     def made(self) -> None:
-        """The transaction is durable: make the calls that wait for it."""
+        """Make the calls of ``after_commit``: the transaction is durable."""
         calls, self._after = self._after, []
         for call in calls:
             call()
@@ -101,34 +101,35 @@ class Store:
         return self.connection.execute(sql, values).fetchall()
 
     def tasks(self, condition: str, *values: Any) -> list[Task]:
-        """The tasks that a condition selects."""
+        """The tasks that an SQL condition selects."""
         return tasks(self.connection, condition, values)
 
     def move(self, task_id: int, state: State, reason: str = "", also: str = "", *values: Any) -> None:
-        """One step of the state machine; LostTask if the table of transitions does not allow it.
+        """Bring a task to ``state``. Raises LostTask if the table of transitions does not allow the step.
 
-        ``also``: other columns of the task that change with it (SQL, ", tries = ?"), and their ``values``.
+        ``also``: SQL for other columns that change with the state (", tries = ?"), with their ``values``.
         """
         update, allowed = steps.MOVE[state]
         moved = self.connection.execute(update + also + allowed, (plain(reason), self.clock(), *values, task_id))
         if moved.rowcount != 1:
             raise LostTask(task_id)
 
-    def _take(self, step: str, *values: Any) -> None:
-        """Make the statement of a step; the last of its values is the task's id. LostTask if it is not allowed."""
+    def _make_step(self, step: str, *values: Any) -> None:
+        """Execute a step's statement; the last value is the task's id. Raises LostTask if the step is not allowed."""
         if self.connection.execute(step, values).rowcount != 1:
             raise LostTask(values[-1])
 
     def reason_of(self, task_id: int) -> str:
-        """Why a task stands where it does, in words."""
+        """The reason for a task's state, in words; "" if the task was forgotten."""
         found = self.rows("select reason from task where id = ?", task_id)
         return str(found[0]["reason"]) if found else ""
 
     def wake_clip(self, task_id: int) -> None:
-        """Something becomes of a still: what its clip waits for is decided anew."""
+        """Decide anew about the clip of a still, because the still is tried again or cancelled."""
         self.connection.execute(steps.WAKE_CLIP, (task_id,))
 
-    def _see(self, task_id: int, pins: Pins) -> None:
+    def _note_seen(self, task_id: int, pins: Pins) -> None:
+        """Note size, modification time and inode of a task's photo; an unchanged row is not written."""
         seen = pins.size, stored(pins.mtime_ns), stored(pins.inode)
         self.connection.execute(
             "update photo set size = ?, mtime_ns = ?, inode = ? where id = (select photo_id from task where id = ?)"

@@ -1,4 +1,4 @@
-"""What became of an album's photos in a run: the sums and lists that its closing words are made of."""
+"""The sums and lists of an album's photos for a run's closing words."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ _AT_A_TIME = 1000
 
 
 class Sidecar(Struct, frozen=True):
-    """A sidecar whose photo got there. ``is_read``: it could be read, and was no larger than one is."""
+    """A sidecar whose photo got there. ``is_read``: it could be read, and was not too large."""
 
     path: bytes
     was_sent: bool
     is_read: bool
     state: State
-    """Its photo's."""
+    """The state of its photo."""
 
 
 def sidecars(journal: Journal, album_id: int, run_id: int) -> list[Sidecar]:
-    """The sidecars of what got there in a run, in the order of their photos."""
+    """The sidecars of the photos that got there in a run, in the order of the photos."""
     rows = journal.rows(
         "select sidecar.path, sidecar.sent, sidecar.sha256, task.state from sidecar join task on task.id = task_id"
         f" where task.album_id = ? and {is_in(*DONE, table='task')} and case when task.attempts"
@@ -37,7 +37,7 @@ def sidecars(journal: Journal, album_id: int, run_id: int) -> list[Sidecar]:
 
 
 def refused_places(journal: Journal, album_id: int, most: int) -> list[tuple[bytes, str]]:
-    """The first photos that could not be put into the album on the server, each with the reason."""
+    """The first ``most`` photos that the server would not put into its album: path and reason."""
     rows = journal.rows(
         f"select photo.path, task.reason from task join photo on photo.id = task.photo_id"
         f" where task.album_id = ? and {is_in(Membership.REFUSED, table='task')}"
@@ -49,22 +49,22 @@ def refused_places(journal: Journal, album_id: int, most: int) -> list[tuple[byt
 
 
 class FoundThere(Struct, frozen=True):
-    """Photos of a run that the server had when their turn came."""
+    """The numbers of a run's photos that the server had when their turn came."""
 
     known: int
     """Found there before they were sent."""
     twins: int
     """Found there because another photo of the run has the same bytes."""
     sent_to_it: int
-    """Sent whole first: only then did the server say so."""
+    """Sent before the server said that it has them."""
     photos: int
-    """Those that are not counted as sent."""
+    """Not counted as sent."""
     bytes: int
     """The bytes of photos that were not sent at all."""
 
 
 def found_there(journal: Journal, album_id: int, run_id: int) -> FoundThere:
-    """The photos of an album that the server had when their turn came in a run."""
+    """Count the photos of an album that the server had when their turn came in a run."""
     row = journal.rows(
         "select coalesce(sum(attempts = 0), 0) as known, coalesce(sum(attempts > 0), 0) as sent_to_it,"
         " coalesce(sum(iif(attempts, 0, size)), 0) as bytes from task where album_id = ? and state = 'duplicate'"
@@ -89,10 +89,10 @@ def found_there(journal: Journal, album_id: int, run_id: int) -> FoundThere:
 
 
 def given_up_before(journal: Journal, album_id: int, run_id: int, newest: int | None) -> int:
-    """Photos that are not there since before a command, and that it did not touch.
+    """The number of wanting photos that were so before a command, and that it did not touch.
 
-    ``newest``: the newest task before it; None where it queued nothing. What could not be read when it was queued is
-    missing before the command's own run begins.
+    ``newest``: the id of the newest task before the command; None if it queued nothing. This leaves out photos that
+    became missing when the command queued them, before its run began.
     """
     sql = (
         f"select count(*) from task where album_id = ? and {is_in(*WANTING)}"
@@ -102,7 +102,7 @@ def given_up_before(journal: Journal, album_id: int, run_id: int, newest: int | 
 
 
 def share_of(journal: Journal, album_id: int) -> str:
-    """The album's address for people; "" where it has none."""
+    """The URL of the album's share link or page; "" if it has none."""
     rows = journal.rows("select share from album where id = ?", album_id)
     return str(rows[0][0] or "") if rows else ""
 
@@ -117,7 +117,7 @@ class Wanting(Struct, frozen=True):
 
 
 def wanting(journal: Journal, album_id: int) -> Iterator[Wanting]:
-    """The photos of an album that did not get there, but for those that are still to be asked about."""
+    """The wanting photos of an album, without those that are still to be asked about."""
     last = 0
     while rows := journal.rows(
         "select task.id, photo.path, task.state, task.reason, task.sent_as from task"

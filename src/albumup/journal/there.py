@@ -1,4 +1,4 @@
-"""What a server has of an album, by all that the journal knows: what is asked about again."""
+"""The photos that a server has of an album according to the journal, to be asked about again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PUSHED = "id in (select root_id from photo where album_id = ? union select root
 
 
 class Stored(Struct, frozen=True):
-    """A photo that a server has said it has. ``size`` in bytes, ``digests`` in lower-case hex."""
+    """A photo that a server said it has. ``size``: bytes; ``digests``: algorithm to lower-case hex."""
 
     id: int
     path: bytes
@@ -27,7 +27,7 @@ class Stored(Struct, frozen=True):
 
 
 def placed(journal: Journal, album_id: int) -> bool:
-    """Was a photo put into the server's album?"""
+    """Was any photo put into the server's album?"""
     return bool(
         journal.rows(
             f"select 1 from task where {_IS_PLACED} limit 1",
@@ -37,7 +37,7 @@ def placed(journal: Journal, album_id: int) -> bool:
 
 
 def placed_ids(journal: Journal, album_id: int, after: int, most: int) -> list[tuple[int, str]]:
-    """Tasks whose photos were put into the server's album, in order, from a task on; and what it calls them."""
+    """Tasks after a task whose photos were put into the server's album, in order, with the server's ids of these."""
     rows = journal.rows(
         f"select id, remote_id from task where {_IS_PLACED} and id > ? order by id limit ?",
         album_id,
@@ -48,7 +48,7 @@ def placed_ids(journal: Journal, album_id: int, after: int, most: int) -> list[t
 
 
 def stored(journal: Journal, album_id: int, after: int, most: int) -> list[Stored]:
-    """Photos of an album that are done, as the newest of their tasks has them, in order, from a task on."""
+    """Done photos of an album, each by its newest task, in order, after a task."""
     rows = journal.rows(
         "select task.id, photo.path, task.sent_as, task.size, body.sha256, body.sha1, body.md5 from task"
         " join photo on photo.id = task.photo_id join body on body.task_id = task.id"
@@ -72,7 +72,7 @@ def stored(journal: Journal, album_id: int, after: int, most: int) -> list[Store
 
 
 def all_photos(journal: Journal, album_id: int, at_a_time: int) -> Iterator[list[sqlite3.Row]]:
-    """All tasks of an album in order, with their digests and sidecars, so many at a time."""
+    """All tasks of an album in order, with digests and sidecars, ``at_a_time`` in each list."""
     last = 0
     while rows := journal.rows(
         "select task.id, task.state, task.reason, photo.path, coalesce(body.size, task.size) as size, task.sent_as,"
@@ -90,7 +90,7 @@ def all_photos(journal: Journal, album_id: int, at_a_time: int) -> Iterator[list
 
 
 def has_files_by_name(journal: Journal, album_id: int) -> bool:
-    """Were files pushed by their names, so that the folders they lie in are none of ours?"""
+    """Were single files pushed, whose folders do not belong to the album?"""
     sql = f"select 1 from root where not is_folder and {_PUSHED} limit 1"
     return bool(journal.rows(sql, album_id, album_id))
 
