@@ -1,4 +1,4 @@
-"""Is what was sent before still on its server? Asked before a push says that all of it is sent, and by verify."""
+"""Asks whether photos that were sent before are still on their server, for a push without news, and for verify."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from albumup.targets.base import NotAllowed, Target, Unasked
 
 
 class Again(Struct, frozen=True):
-    """The findings about an album's earlier photos. ``lost``: those that are gone there, by path, and why."""
+    """The findings about an album's earlier photos. ``lost``: path and reason of each photo that is gone there."""
 
     lost: Sequence[tuple[bytes, str]] = ()
     is_asked: bool = False
     """Was the server asked, also for the share link?"""
     fault: Unasked | AlbumupError | None = None
-    """Why it could not be, where no run of this album is to follow that would say so."""
+    """Why the server could not be asked; None if a run of this album follows, which will say so."""
 
 
 def look_again(
     journal: Journal, album: Album, server: Target, *, wants_share: bool, tell: Callable[[str], None]
 ) -> Again:
-    """Look at the photos of an album that were sent before; ``tell``: words on the album there.
+    """Look for the photos of an album that were sent before. ``tell`` is called with words about the album there.
 
-    Work that turns up is journaled, for the run that follows. Nothing is asked while somebody is uploading.
+    Work that turns up is journaled for the next run. Nothing is asked while an uploader runs.
     """
     import asyncio
 
-    from albumup.uploader.albums import AlbumWork, directly  # most pushes ask nothing
+    from albumup.uploader.albums import AlbumWork, directly  # imported here, because most pushes ask nothing
 
     lock = FileLock(paths_of(journal.path)["lock"])
     if not runs.tally(journal, album.id).count(*DONE) or not lock.take(0.0):
@@ -62,7 +62,7 @@ class Fate(Enum):
 
 
 def what_became_of(journal: Journal, album: Album, server: Target) -> Fate | None:
-    """Was the album deleted or emptied on its server? None: no, or nobody can tell. Raises Unasked."""
+    """Was the album deleted or emptied on its server? None: no, or it is not known. Raises Unasked."""
     if not server.keeps_albums or album.remote_id is None:
         return None
     try:
@@ -70,7 +70,7 @@ def what_became_of(journal: Journal, album: Album, server: Target) -> Fate | Non
     except NotAllowed:
         return None
     except ConfigError:
-        found = None  # it has others of that name, and not this one
+        found = None  # the server has other albums of that name, not this one
     is_gone = found is None or found.id != album.remote_id
     if not (is_gone or (found is not None and found.photos == 0)) or not placed(journal, album.id):
         return None

@@ -1,4 +1,4 @@
-"""Which albums are meant: all of a name, or those on one target."""
+"""Finds the albums that a command names: all of a name, or those on one target."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ _MOST_NAMED = 10
 
 
 def chosen(known: Sequence[tuple[str, str]], names: Sequence[str], target: str | None = None) -> list[tuple[str, str]]:
-    """The (album, target) pairs that are meant; all when no name is given. UsageError with the nearest name."""
+    """The named albums as (album, target) pairs; all albums if no name is given.
+
+    Raises UsageError for an unknown name, with the nearest one.
+    """
     for name in names:
         if name not in {album for album, _ in known}:
             names_there = sorted({repr(album) for album, _ in known})

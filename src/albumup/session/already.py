@@ -1,4 +1,4 @@
-"""What a server has already of photos that are not queued: a dry run asks it, and changes nothing there."""
+"""For a dry run: asks the server which of the photos it already has, and changes nothing there."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ _ASKED_AT_ONCE = 500
 
 
 class There(Struct):
-    """What the server says; counts are photos."""
+    """The server's answers, as numbers of photos."""
 
     known: int = 0
     new: int = 0
     new_bytes: int = 0
     refused: Counter[str] = field(default_factory=Counter)
-    """Those that it will not take, by the reason."""
+    """Reason to the number of photos that the server will not take."""
     fault: str = ""
-    """Why it could not be asked."""
+    """Why the server could not be asked; "" if it could."""
 
 
 class Already:
-    """Reads photos and asks the server about their digests, some at a time; only counts are kept.
+    """Reads photos and asks the server about their digests, 500 at a time. Only the numbers are kept.
 
-    ``on_read`` is called with the photos and bytes that were read so far.
+    ``on_read`` is called with the numbers of photos and bytes read so far.
     """
 
     def __init__(self, server: Target, album: str, on_read: Callable[[int, int], None]) -> None:
@@ -43,11 +43,11 @@ class Already:
 
     @property
     def address(self) -> str:
-        """The server's, for people."""
+        """The server's address, for people."""
         return self._server.address
 
     def add(self, arrival: Arrival) -> None:
-        """Take in a photo that would be queued; one that cannot be read counts as not there."""
+        """Add a photo that would be queued. One that cannot be read is not counted."""
         if self._there.fault or arrival.error:
             return
         try:
@@ -80,7 +80,7 @@ class Already:
                 self._there.known += 1
 
     def all(self) -> There:
-        """What is there and what is not, once all were added."""
+        """The numbers, once all photos were added."""
         if self._batch and not self._there.fault:
             self._ask()
         return self._there

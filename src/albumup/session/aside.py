@@ -1,7 +1,7 @@
-"""Work that may hang on a disk or a network folder, done beside the thread that hears of signals.
+"""Runs work that may hang on a disk or a network folder in another thread than the one that handles signals.
 
-Python runs a signal's handler in the main thread only, between two of its steps: one caught in a system call that does
-not come back would never hear of Ctrl-C. So the main thread only waits.
+Python runs signal handlers in the main thread only, between two bytecodes. A main thread that hangs in a system call
+would never handle Ctrl-C. So the main thread only waits.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ _LOOK = 0.25
 
 
 def aside(function: Callable[..., T], *args: Any, meanwhile: Callable[[], None] = lambda: None) -> T:
-    """What ``function(*args)`` returns or raises, run by a thread that is left behind where a signal ends the program.
+    """Run ``function(*args)`` in a daemon thread, and return or raise what it does.
 
-    ``meanwhile`` is called here a few times a second until then.
+    ``meanwhile`` is called here a few times a second until then. Outside the main thread the function is just called.
     """
     if threading.current_thread() is not threading.main_thread():
         return function(*args)

@@ -1,4 +1,4 @@
-"""Which of the journal's cards and disks lies at a path now."""
+"""Finds out which of the journal's cards and disks is at a path now."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from albumup.photos.volumes import is_full
 
 
 class Place(Struct, frozen=True):
-    """What is known of the card or disk at a pushed path: the media it is, and as which its new photos are noted."""
+    """The card or disk at a pushed path."""
 
     known: frozenset[Medium]
+    """The media under which the journal has its photos."""
     new: Medium
+    """The medium under which new photos are journaled."""
 
 
 def find(
     connection: sqlite3.Connection | None, path: bytes, volume: str, *, edited: bool, device: int | None = None
 ) -> Place:
-    """Which of the journal's media lies at ``path``, where the system calls it ``volume``.
+    """Find the media at ``path``. ``volume``: the id that the system gives for it, "" for none.
 
-    ``device``: on this file system below it, as in ``look_at``.
-
-    ``edited``: somebody says that the photos there are those of the newest, edited.
+    ``device``: compare only photos on this file system below it, as in ``look_at``. ``edited``: the user says that the
+    photos there are the known ones, edited.
     """
     if connection is None:
         return Place(frozenset(), Medium(volume, 0 if is_full(volume) else 1))
@@ -48,7 +49,7 @@ def find(
 
 
 def _new(connection: sqlite3.Connection, known: list[Medium], volume: str) -> Medium:
-    """As which new photos are noted: the card that is known, best by an id, or one that nobody has seen before."""
+    """The medium for new photos: a known one, if possible one with an id, else a new number."""
     if is_full(volume):
         return Medium(volume, 0)
     named = [medium for medium in known if medium.volume] or known

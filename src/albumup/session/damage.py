@@ -1,4 +1,4 @@
-"""A damaged journal is set aside by name, with words on what to repeat; never deleted."""
+"""Sets a damaged journal aside under another name, and says which pushes to repeat. It is never deleted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PUSH_AGAIN = "nothing of this push is in the journal yet; see to that (make roo
 
 @contextlib.contextmanager
 def nothing_queued(path: str) -> Iterator[None]:
-    """What fails in here fails before a photo is acknowledged, and the way on is another one than to resume."""
+    """Turn local errors into errors that say to push again: no photo was acknowledged yet, so resuming is no use."""
     try:
         yield
     except sqlite3.Error as error:
@@ -36,7 +36,7 @@ def _not_to_resume(fault: AlbumupError) -> AlbumupError:
 
 
 def put_aside(path: str, damage: CorruptJournal) -> LocalError:
-    """Rename the journal with its side files; the error to end with. The caller does not hold the lock."""
+    """Rename the journal with its side files; return the error to end with. The caller does not hold the lock."""
     lock = FileLock(paths_of(path)["lock"])
     if not lock.take():
         return LocalError(f"{damage}", "another albumup is using it; stop that first, then try again")
@@ -57,13 +57,13 @@ def put_aside(path: str, damage: CorruptJournal) -> LocalError:
 
 
 def pushes_of(path: str) -> list[str]:
-    """The pushes that the damaged journal still tells of."""
+    """The commands that repeat the pushes of a damaged journal, as far as it can be read."""
     with contextlib.suppress(sqlite3.Error):
         return [_push(text_of(root), album, target) for album, root, target in pushes(path, _MOST)]
     return []
 
 
 def _push(root: str, album: str, target: str) -> str:
-    """``target``: one that the config names, or ""."""
+    """The command of a push. ``target``: one that the config names, or ""."""
     where = f" --target {quoted(target)}" if target else ""
     return f"albumup push {quoted(root)} --album {quoted(album)}{where}"

@@ -1,4 +1,4 @@
-"""Where a push goes: what ``--target`` or ``--url`` says, else where an album of that name is, else the default."""
+"""Where a push goes: to ``--target`` or ``--url``, else to the target of an album of that name, else to the default."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ from albumup.targets.registry import INBOX, build, default_target, table_of
 
 
 class Wanted(Struct, frozen=True):
-    """What the command said of where its album goes."""
+    """The album and the options that decide where it goes."""
 
     album: str
     target: str | None = None
     by_url: FormOptions | None = None
     companions: Sequence[str] = ()
-    """The options that go with ``--url`` and were given without it."""
+    """Options that go with ``--url`` and were given without it."""
 
 
 class StaysInInbox(Struct, frozen=True):
-    """The album is in the built-in inbox also, and stays there."""
+    """An album of that name is also in the built-in inbox, and stays there."""
 
 
 class GoesTo(Struct, frozen=True):
-    """What waits in the album goes to another address now, or with other fields."""
+    """The album's waiting photos go to another address now, or with other fields."""
 
     before: str
     now: str
 
 
 class StillWait(Struct, frozen=True):
-    """Photos of the album wait for another target, which ``--url`` described earlier."""
+    """Photos of the album wait for another target, described by an earlier ``--url``."""
 
     target: str
     url: str
@@ -50,31 +50,31 @@ class StillWait(Struct, frozen=True):
 
 
 Note = StaysInInbox | GoesTo | StillWait
-"""What the user should know of where a push goes."""
+"""Something that the user should know about where a push goes."""
 
 
 class Destination(Struct, frozen=True):
-    """A target's name, and the target itself, None for the built-in inbox; built already, so that what is wrong with it
-    is said before anything is queued."""
+    """A target, by name and built. Building it early reports its errors before anything is queued."""
 
     name: str
     target: Target | None
+    """None for the built-in inbox."""
     described: Described | None = None
-    """What --url and its companions said."""
+    """The target as ``--url`` described it."""
     was: str = ""
-    """The target where the album is, which may be another one until now."""
+    """The name of the target where the album may be until now; "": ``name``."""
     notes: Sequence[Note] = ()
     is_redefined: bool = False
-    """Do the notes say that it has other settings now?"""
+    """Has ``--url`` changed the album's definition?"""
 
 
 def kept_in(connection: sqlite3.Connection | None) -> dict[str, str]:
-    """Targets given by an earlier ``--url``: name to definition."""
+    """Name to definition (JSON) of the targets of earlier ``--url`` options."""
     return {} if connection is None else reading.target_definitions(connection)
 
 
 def destination(connection: sqlite3.Connection | None, config: Config, wanted: Wanted) -> Destination:
-    """Where the push of an album goes. Raises UsageError, ConfigError, LocalError."""
+    """Decide where the push of an album goes. Raises UsageError, ConfigError, LocalError."""
     if wanted.by_url is not None:
         return _by_url(connection, config, wanted, wanted.by_url)
     if named := wanted.companions:
@@ -95,7 +95,7 @@ def destination(connection: sqlite3.Connection | None, config: Config, wanted: W
 
 
 def _only(there: Sequence[str], kept: dict[str, str], config: Config, album: str) -> str:
-    """The target where an album is; the default one if it is nowhere."""
+    """The target of an existing album, else the default one. Raises UsageError if there are several albums."""
     if len(there) > 1:
         where = ", ".join(_title(one, kept) for one in there)
         raise UsageError(
@@ -112,7 +112,7 @@ def _only(there: Sequence[str], kept: dict[str, str], config: Config, album: str
 
 
 def _with_url(connection: sqlite3.Connection | None, album: str) -> str:
-    """Where options that describe a server belong: beside the address that the album has, else in the config file."""
+    """A hint where options of a form belong: beside the album's URL, else in the config file."""
     kept = kept_in(connection)
     there = [kept[name] for name in definitions.targets_of(connection, album) if name in kept]
     if len(there) != 1:
@@ -133,7 +133,7 @@ def _by_url(connection: sqlite3.Connection | None, config: Config, wanted: Wante
 
 
 def _notes(connection: sqlite3.Connection | None, album: str, place: Place, table: TargetTable) -> list[Note]:
-    """What --url changes of an album, and what it leaves where it was."""
+    """Say what ``--url`` changes about an album, and which photos wait elsewhere."""
     if place.before is not None and is_redefined_by(place.before, table):
         return [GoesTo(str(place.before.settings["url"]), str(table.settings["url"]))]
     if place.was or connection is None:
@@ -143,7 +143,7 @@ def _notes(connection: sqlite3.Connection | None, album: str, place: Place, tabl
 
 
 def _title(name: str, kept: dict[str, str]) -> str:
-    """A target by its name, and where only --url described it, by its URL."""
+    """A target's name for people, with the URL if ``--url`` described it."""
     return f"{name} ({_url_of(kept[name])})" if name in kept else name
 
 
@@ -152,7 +152,7 @@ def _url_of(definition: str) -> str:
 
 
 def keep_apart(journal: Journal, config: Config) -> None:
-    """No target of the config has the name of one that --url described: that one gets another. Raises ConfigError."""
+    """Rename targets of earlier ``--url`` options whose names the config uses now. Raises ConfigError."""
     if config.targets.keys() & target_definitions(journal).keys():
         with journal.transaction():
             definitions.keep_apart(journal, config.targets.keys())

@@ -1,4 +1,4 @@
-"""Following the process that uploads: the albums' totals as the journal has them."""
+"""Follows another process that uploads, by the albums' totals in the journal."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from albumup.uploader.events import Progress
 
 
 class Follower:
-    """Progress of albums as the journal has it. ``before``: their photos that were there before."""
+    """The progress of albums, read from the journal. ``before``: album id to the number of photos done before."""
 
     def __init__(self, journal: Journal, album_ids: Sequence[int], before: Mapping[int, int]) -> None:
         self._journal, self._album_ids, self._before = journal, album_ids, before
         self._bytes_before = sum(runs.tally(journal, album).size(*DONE) for album in album_ids)
 
     def albums(self) -> list[str]:
-        """The albums' names, without those that were forgotten meanwhile."""
+        """The albums' names, without albums that were forgotten meanwhile."""
         known = {album.id: album.name for album in runs.albums(self._journal)}
         return [known[one] for one in self._album_ids if one in known]
 
     def progress(self) -> Progress:
-        """Their totals now."""
+        """The albums' totals now."""
         tallies = [runs.tally(self._journal, album) for album in self._album_ids]
         done = sum(tally.count(*DONE) for tally in tallies) - sum(self._before.values())
         done_bytes = sum(tally.size(*DONE) for tally in tallies) - self._bytes_before

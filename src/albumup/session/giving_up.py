@@ -1,4 +1,4 @@
-"""Give up what is not sent; drop a settled album from the journal. Nothing is deleted anywhere else."""
+"""Cancels unsent photos, and forgets settled albums. Nothing is deleted outside the journal and the spool."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from albumup.uploader.spooling import drop_copies, sweep
 
 
 def cancel(journal: Journal, albums: Sequence[Album], files: Sequence[str]) -> list[Cancelled]:
-    """Give up the unsent photos of albums, or only those named; what came of it, album by album.
+    """Cancel the unsent photos of albums, or only those that ``files`` name; return the numbers of each album.
 
-    What is being sent right now is left to its uploader.
+    Photos that are being sent are left to the uploader. Raises UsageError for a file that is not in an album.
     """
     names = [os.fsencode(name) for name in files]
     places = Journaled(journal.connection, Spelling())
@@ -41,7 +41,10 @@ def cancel(journal: Journal, albums: Sequence[Album], files: Sequence[str]) -> l
 
 
 def forget(journal: Journal, albums: Sequence[Album]) -> dict[str, int]:
-    """Drop settled albums; how many of their photos did not get there, by state. UsageError for an unsettled one."""
+    """Delete settled albums from the journal; return state to number of the photos that did not get there.
+
+    Raises UsageError if an album is not settled.
+    """
     with journal.transaction():
         for one in albums:
             if runs.is_unfinished(journal, one.id):

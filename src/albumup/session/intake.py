@@ -1,4 +1,4 @@
-"""From folders to the journal: what a scan finds, compared with what the journal knows, queued in one transaction."""
+"""Takes folders into the journal: scans them, compares with the journal, and queues in one transaction."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ from albumup.targets.bodies import taken_of
 
 
 class Intake:
-    """One push: ``arrivals`` looks at the folders and classifies; ``take_in`` journals what is to be sent."""
+    """One push. ``arrivals`` scans the folders and classifies the photos; ``take_in`` also journals them."""
 
     def __init__(
         self,
@@ -58,7 +58,10 @@ class Intake:
         on_skip: Callable[[Skipped], None],
         edited: bool = False,
     ) -> None:
-        """``edited``: what differs on a card without an id of its own was edited, and is no other card's."""
+        """``edited``: on a card without an id, photos that differ were edited, and are not another card's.
+
+        ``on_skip`` is called for each file that is left out.
+        """
         self.survey = Survey()
         self.album, self.where = album, where
         server = where.target
@@ -68,9 +71,9 @@ class Intake:
         self._album_id: int | None = None
         self._server, self._on_skip = server, on_skip
         self._taken: frozenset[bytes] | None = None
-        """The suffixes that the server says it takes, once it was asked."""
+        """The suffixes that the server says it takes; None until it was asked."""
         self._goes_along: Callable[[bytes], bool] = lambda _: False
-        """Does an XMP file go with its photo, or did it? Then it is not among the skipped."""
+        """Tells whether an XMP file goes, or went, with its photo, so that it does not count as skipped."""
         self._edited = edited
         self._places: dict[tuple[bytes, str, int | None], Place] = {}
         self._device: tuple[bytes, int] = (b"", 0)
@@ -79,7 +82,7 @@ class Intake:
         self._spelled: Journaled | None = None
 
     def look_into(self, connection: sqlite3.Connection | None) -> None:
-        """The journal to compare with; None when there is none yet."""
+        """Set the journal to compare with; None if there is none yet."""
         self._connection = connection
         if connection is not None:
             self._roots = as_journaled(self._roots, self._journaled(connection))
@@ -93,7 +96,7 @@ class Intake:
         return self._spelled
 
     def arrivals(self) -> Iterator[Arrival]:
-        """What is to be queued or noted, in the order of the scan. Raises UsageError when there is no photo at all."""
+        """The photos to queue or to note, in the order of the scan. Raises UsageError if there is no photo at all."""
         index = {root.path: number for number, root in enumerate(self._roots)}
         with MetadataReader() as reader:
             for item in scan(self._roots, self._filters, self._is_known, self._takes):
@@ -120,10 +123,10 @@ class Intake:
         share: str = "",
         wants_share: bool = False,
     ) -> int:
-        """Queue what the scan finds, durably when this returns; the album's id.
+        """Queue the photos that the scan finds, durably; return the album's id.
 
-        ``described``: what --url said, if it did. ``spool_folder``: copy it there first. ``share``: the album's
-        address for people, where the config names one; ``wants_share``: one is to be made on the server.
+        ``described``: the target of ``--url``. ``spool_folder``: copy photos there first. ``share``: the URL of the
+        album's page, if the config names one. ``wants_share``: have the server make a share link.
         Raises UsageError, ConfigError, LocalError; then nothing is queued.
         """
         self.look_into(journal.connection)
@@ -136,7 +139,7 @@ class Intake:
             raise UsageError("no photo is that new", "nothing was queued; --since was given")
         with journal.transaction():
             album_id = add_album(journal, self.album, self.where.name, described, share)
-            if self._server is not None:  # an uploader at work sees by this that it is defined otherwise now
+            if self._server is not None:  # tells a running uploader that the definition has changed
                 framing.define(journal, target_of(journal, album_id), self._server.fingerprint, self._server.kept)
             staging.take_in(album_id, roots, spool=spool_folder is not None)
             self.survey.live, self.survey.requeued = staging.joined, staging.requeued
@@ -146,7 +149,7 @@ class Intake:
         return album_id
 
     def _gather(self, staging: Staging) -> None:
-        """Stage what the scan finds, its sidecars, and which of it are live photos."""
+        """Stage the photos that the scan finds, with their sidecars and the identifiers of live photos."""
         server = self._server
         if server is not None and server.takes_sidecars:
             self._goes_along = self._sidecars_into(staging)
@@ -155,16 +158,16 @@ class Intake:
         if server is not None and server.takes_sidecars:
             self.survey.sidecars = staging.match_sidecars(lambda path: self._skip(Skipped(path, SkipReason.SIDECAR)))
         if server is not None and server.pairs_live:
-            self._hear(staging)
+            self._read_identifiers(staging)
 
     def _root_found(self, root: Root) -> RootFound:
-        """A root as the journal has it: the folder that it is or lies in, and on what."""
+        """A root for the journal: the folder that it is or lies in, and the medium."""
         medium = self._place(root, root.volume).new
         folder = root.path if root.is_folder else os.path.dirname(root.path)
         return RootFound(folder, medium.volume, medium.card, root.is_folder)
 
     def _would_go_along(self, folders: Folders) -> Callable[[bytes], bool]:
-        """For a dry run: would an XMP file go along? As far as it can be told without looking at all photos first."""
+        """A function for dry runs: would an XMP file go along, as far as is known before all photos were scanned?"""
 
         def would(path: bytes) -> bool:
             folder, name = os.path.split(path)
@@ -180,16 +183,16 @@ class Intake:
         return would
 
     def _went_along(self, path: bytes) -> bool:
-        """Did a sidecar go with its photo as it is now, or does it wait with it?"""
+        """Did the sidecar, as it is now, go with its photo, or does it wait with it?"""
         if self._connection is None or self._album_id is None:
             return False
         found = sidecar_with_photo(self._connection, self._album_id, path)
         return found is not None and (not found.sent or digest_of_sidecar(path) == found.sha256)
 
     def _sidecars_into(self, staging: Staging) -> Callable[[bytes], bool]:
-        """How each XMP file is taken: it is gathered with its photo, whichever that is.
+        """A function that stages an XMP file with its photo; False if the file has none.
 
-        One that was sent before may be it: then it goes with no other.
+        Its photo may also be one that was sent before: then the file goes with no other photo.
         """
         folders = Folders()
 
@@ -208,14 +211,14 @@ class Intake:
 
         return gather
 
-    def _hear(self, staging: Staging) -> None:
-        """Find out which stills and clips are live photos."""
+    def _read_identifiers(self, staging: Staging) -> None:
+        """Read the identifiers of possible live photos."""
         folders = [root.path for root in self._roots if root.is_folder]
         files_in = {os.path.dirname(root.path) for root in self._roots if not root.is_folder}
         self.survey.maybe_live = pairing.read(staging.halves(self._album_id), folders, files_in)
 
     def _skip(self, item: Skipped) -> None:
-        """Count what is not sent, and tell of it."""
+        """Count and report a file that is left out."""
         self._on_skip(item)
         survey = self.survey
         survey.skipped[item.reason] += 1
@@ -225,7 +228,7 @@ class Intake:
             count_suffix(survey.suffixes, item.path)
 
     def _takes(self, suffix: bytes) -> bool:
-        """Does the server say that it takes such files? It is asked at the first one that our table does not know."""
+        """Does the server take files with this suffix? It is asked at the first suffix that our table lacks."""
         if self._server is None or not self._server.lists_types:
             return False
         if self._taken is None:
@@ -239,17 +242,16 @@ class Intake:
         return known.mime if known is not None else None
 
     def _as_seen(self, root: Root, path: bytes, volume: str, size: int, mtime_ns: int) -> Known | None:
-        """The newest task of a photo that looks as it did when the journal last heard of it."""
+        """The newest task of a photo on this medium with the same size and time; None if there is none."""
         for known in self._of_this_card(root, path, volume):
             if known.size == size and same_time(known.mtime_ns, mtime_ns, path):
                 return known
         return None
 
     def _of_this_card(self, root: Root, path: bytes, volume: str) -> list[Known]:
-        """The tasks of a photo on the card or disk that lies there now.
+        """The tasks of a photo on the card or disk that is there now.
 
-        That of one which is journaled under another spelling is known by the photos beside it there, too. The last
-        answer is kept: a photo is asked about when it is scanned, and when it is classified.
+        The last answer is cached: a photo is looked up when it is scanned, and again when it is classified.
         """
         if self._here[0] != (asked := (root, path, volume)):
             self._here = asked, self._found_here(*asked)
@@ -260,13 +262,12 @@ class Intake:
         if not tasks:
             return []
         media = self._place(root, volume, path).known
-        if tasks[0].path != path:
+        if tasks[0].path != path:  # journaled in another spelling, with other photos beside it
             media |= self._look_up(os.path.dirname(tasks[0].path), volume, self._device[1]).known
         return [task for task in tasks if task.medium in media]
 
     def _place(self, root: Root, volume: str, path: bytes | None = None) -> Place:
-        """What is known of the card or disk that a part of a root lies on; of ``path`` in it, by the photos that lie on
-        the same file system."""
+        """The card or disk of a root. With a ``path`` in it, only photos on the same file system are compared."""
         folder = root.path if root.is_folder else os.path.dirname(root.path)
         device = None
         if path is not None:
@@ -308,7 +309,7 @@ class Intake:
             return self._arrive(Action.NEW, None, found, root)
         if known.state is State.MISSING and not found.error:
             return self._arrive(Action.BACK, known, found, root)
-        # Sent by reference, the uploader sees by itself that the bytes are others; from a copy it cannot.
+        # The uploader itself notices that the bytes of a photo have changed, but not if it sends a copy.
         left = known.state is State.CANCELLED or (known.state is State.SENDING and not known.spool)
         if found.error or left:
             self.survey.count_known(known)
@@ -318,7 +319,7 @@ class Intake:
         return self._arrive(Action.AGAIN if again else Action.REDO, known, found, root)
 
     def _with_same_bytes(self, found: Found) -> Known | None:
-        """The newest task with the bytes that are there now, whatever card they were on; not of another volume."""
+        """The newest task with the bytes that are there now, on any card, but not of another volume."""
         tasks = [
             task
             for task in self._tasks(found.path)
@@ -344,14 +345,14 @@ class Intake:
         return Arrival(action, task_id, root, path, medium, found.relative, found.mime, pins, found.error, found.volume)
 
     def _expect_date(self, arrival: Arrival, reader: MetadataReader) -> None:
-        """ConfigError if a photo to be queued has no date, and the form wants one."""
+        """Raise ConfigError if the form wants a date and a photo to be queued has none."""
         if self._server is not None and self._server.dates and arrival.action is not Action.REPIN and not arrival.error:
-            with suppress(SourceGone):  # the preparer finds out
+            with suppress(SourceGone):  # the preparer will notice
                 taken_of(arrival.path, arrival.mime, self._server, reader)
 
 
 def _check_room(folder: str, wanted: int) -> None:
-    """LocalError if the disk of the spool folder cannot take the copies."""
+    """Raise LocalError if the disk of the spool folder has less than ``wanted`` bytes free."""
     free = room_in(existing(folder))
     if wanted > free:
         from humanize import naturalsize

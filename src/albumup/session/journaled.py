@@ -1,4 +1,4 @@
-"""Places on the disk as the journal spells them."""
+"""Finds the journal's spelling of a path, on disks that take several."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from albumup.photos.spelling import Spelling, folded, resolved
 
 
 class Journaled:
-    """Places as the journal spells them: a photo keeps the name under which it was first found."""
+    """Paths in the journal's spelling: a photo keeps the name under which it was first found."""
 
     def __init__(self, connection: sqlite3.Connection, spelling: Spelling) -> None:
         self._connection, self._spelling = connection, spelling
@@ -24,10 +24,10 @@ class Journaled:
         self._names: tuple[bytes, dict[str, list[bytes]]] = (b"", {})
         self._spelled: dict[bytes, bytes] = {}
         self._told_apart = b""
-        """The last folder that turned out to tell names apart."""
+        """The last folder found to tell spellings apart."""
 
     def folder(self, path: bytes) -> bytes:
-        """A folder, spelled as that or one below or above it was when it was pushed first."""
+        """A folder in the spelling in which it, or a folder below or above it, was first pushed."""
         if path not in self._spelled:
             self._spelled[path] = self._as_journaled(path)
         return self._spelled[path]
@@ -37,7 +37,7 @@ class Journaled:
             return path
         true = self._spelling.of(path)
         first = path
-        # Roots are few, and most often tell; if not, one of the folders below or above them may.
+        # Roots are few, and usually enough. If not, look at the folders of all photos.
         for known in (self._by_root, self._by_photo):
             for likely in _likely(path, known):
                 if self._spelling.of(likely) != true:
@@ -58,13 +58,13 @@ class Journaled:
         return [(folded(folder), folder) for folder in sorted(folders)]
 
     def album(self, name: str, path: bytes) -> str:
-        """The name of a folder's album, where that is another spelling of ``name``; else ``name``."""
+        """The name of the folder's album if it is another spelling of ``name``, else ``name``."""
         names = media.albums_of_root(self._connection, self.folder(path))
         like = [one for one in names if folded(bytes_of(one)) == folded(bytes_of(name))]
         return name if name in names or not like else like[0]
 
     def photo(self, album_id: int, path: bytes) -> bytes | None:
-        """Under which other spelling an album has the photo that lies at ``path``; None: under none."""
+        """Another spelling of ``path`` under which the album has the photo; None if there is none."""
         folder, name = os.path.split(path)
         if folder == self._told_apart:
             return None
@@ -84,12 +84,12 @@ class Journaled:
         return None
 
     def named(self, album_id: int, names: Iterable[bytes]) -> list[bytes]:
-        """Names of photos, as they were typed: those that lead to one of the album's as that is spelled there."""
+        """Typed names of photos; where one leads to a photo of the album, the journal's path of that photo instead."""
         return [self.photo(album_id, os.path.abspath(name)) or name for name in names]
 
 
 def _likely(path: bytes, roots: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
-    """Spellings of a folder in what was pushed before: of the folder itself, one below it, or one above."""
+    """Spellings of a folder, taken from earlier folders that equal it, or lie below or above it, ignoring case."""
     parts, common = path.split(b"/"), folded(path)
     for root_folded, root in roots:
         of_root = root.split(b"/")
@@ -107,7 +107,7 @@ def _by_spelling(names: Iterable[bytes]) -> dict[str, list[bytes]]:
 
 
 def as_journaled(roots: Iterable[Root], journaled: Journaled) -> list[Root]:
-    """The same roots, in folders as the journal spells them."""
+    """The roots, with their folders in the journal's spelling and without doubles."""
     found: dict[bytes, Root] = {}
     for root in roots:
         if root.is_folder:

@@ -1,4 +1,4 @@
-"""What is worth telling at a run's end: all of it to somebody who looks, to cron what it was not told before."""
+"""Decides what to tell at a run's end: everything to a person, and to cron only what it was not told before."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from albumup.uploader.options import RunEnd
 
 
 class News(Struct, frozen=True):
-    """Whom a command tells. ``has_rounds``: the rounds of cron are what it is about, though somebody may look;
-    ``is_cron``: nobody does."""
+    """Tells news from what was told before. ``has_rounds``: the command is cron's ``retry-failed``, perhaps typed by a
+    person. ``is_cron``: no person reads the output."""
 
     journal: Journal
     has_rounds: bool = False
     is_cron: bool = False
 
     def of_fault(self, words: str) -> bool:
-        """Is it worth telling that the run could not go on?"""
+        """Is it worth telling why the run could not go on?"""
         return self._is_worth_telling("fault", words)
 
     def of_target(self, name: str, kind: str) -> bool:
-        """The same of a target that is not tried again. ``kind``: of its reason."""
+        """Is it worth telling that a target is not tried again? ``kind``: the kind of its reason."""
         return self._is_worth_telling(f"target {name}", kind)
 
     def of_root(self, path: str, why: str) -> bool:
-        """The same of a folder that is away."""
+        """Is it worth telling that a folder is away?"""
         return self._is_worth_telling(f"root {path!a}", why)
 
     def of_album(self, album: Album) -> bool:
-        """The same of how an album stands now."""
+        """Is it worth telling how an album stands now?"""
         return self._is_worth_telling(f"album {album.id}", fingerprint(self.journal, album))
 
     def forget(self, targets: Iterable[str]) -> None:
-        """These targets are well, and so was the run: should they fail again, that is news."""
+        """Forget the faults of the run and of these targets, which are well: another fault is news again."""
         if not self.has_rounds:
             return
         with self.journal.transaction():
@@ -58,15 +58,15 @@ class News(Struct, frozen=True):
 
 
 def tell_error(journal: Journal, words: str) -> bool:
-    """Is that what keeps all of it from being done another thing than when it was last told? "": nothing does."""
+    """Note the error that keeps a command from its work, "" for none; True if it differs from the last one."""
     with journal.transaction():
         return runs.tell(journal, "error", words)
 
 
 def busy(journal: Journal, end: RunEnd, unfinished: frozenset[int]) -> list[int]:
-    """The albums of a run of which something was sent, or is left to say; the first one if there is none.
+    """The ids of a run's albums with something sent or something to say; if there is none, the first album.
 
-    ``unfinished``: those that had something left to do when it began.
+    ``unfinished``: the albums that were not settled when the run began.
     """
     known = {album.id for album in runs.albums(journal)}
     found = [one for one in end.before if one in known and _has_news(journal, one, end.before[one][0], unfinished)]
@@ -83,12 +83,12 @@ def _has_news(journal: Journal, album_id: int, before: int, unfinished: frozense
 
 
 def deliver(journal: Journal, notices: Sequence[Notice]) -> None:
-    """These were told."""
+    """Note that these notices were delivered."""
     if notices:
         with journal.transaction():
             runs.delivered(journal, [notice.id for notice in notices])
 
 
 def settled_code(journal: Journal, album_ids: Iterable[int]) -> int:
-    """The exit code that albums with nothing to send deserve."""
+    """The exit code for albums with nothing to send."""
     return worst([3 for album in album_ids if runs.is_wanting(journal, album)])

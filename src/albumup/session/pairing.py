@@ -1,7 +1,7 @@
-"""Read which stills and clips are live photos: by the identifier in both, in one folder, whatever they are called.
+"""Reads the identifiers of stills and clips, by which the halves of live photos in one folder are found.
 
-Clips are read first, which costs next to nothing; a still is read only where a clip in its folder wants one, those with
-a name near the clip's first.
+Clips are read first, which costs next to nothing. Stills are read only if a clip in their folder wants one, and stills
+with a name near the clip's come first.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from albumup.photos.pins import as_pinned, is_loose
 
 
 def read(halves: Halves, folders: Iterable[bytes], files_in: Iterable[bytes]) -> int:
-    """Let ``halves`` hear what there is to be heard; how many clips want a still that nothing here can read.
+    """Tell ``halves`` the identifiers; return the number of clips that may want a still which cannot be read here.
 
-    ``folders`` were pushed with all that is in them, and of ``files_in`` single files.
+    ``folders``: were pushed as a whole. ``files_in``: the folders of files that were pushed singly.
     """
     places = _Places(frozenset(folders), frozenset(files_in))
     unreadable = 0
@@ -32,7 +32,7 @@ def read(halves: Halves, folders: Iterable[bytes], files_in: Iterable[bytes]) ->
 
 
 def _read_stills(halves: Halves, reader: MetadataReader, folder: bytes, wanted: dict[str, set[bytes]]) -> int:
-    """Read stills until each identifier has its own; how many have none, if there are stills that cannot be read."""
+    """Read stills until each identifier was found; return how many were not, 0 if all stills could be read."""
     nears = set().union(*wanted.values())
     left = set(wanted)
     is_blind = False
@@ -49,7 +49,7 @@ def _read_stills(halves: Halves, reader: MetadataReader, folder: bytes, wanted: 
 
 
 def _is_there(half: Half) -> bool:
-    """Is it the file that the journal knows?"""
+    """Is the file still the one that the journal knows?"""
     if half.pins is None:
         return True
     try:

@@ -1,4 +1,4 @@
-"""What a push queues: its roots, the album's name, and the photos, into the journal."""
+"""Queues a push: finds its roots, its spool and the album's name, and journals the photos."""
 
 from __future__ import annotations
 
@@ -22,25 +22,26 @@ from albumup.session.journaled import Journaled
 from albumup.session.spool import look_at_spool, make_spool
 
 _MOST_NAME = 255
-"""Bytes of an album's name: those that a folder's may have."""
+"""The most bytes of an album's name: as many as a folder's name may have."""
 
 
 class Spool(Struct, frozen=True):
-    """Where photos are copied to first. ``is_named``: by the user, so that a missing disk is not made up for."""
+    """The folder that photos are copied to first."""
 
     folder: str
     is_named: bool = False
+    """The user named it, so it is not made on another disk if its own is missing."""
     is_typed: bool = False
-    """On the command line, not in the config."""
+    """The user named it on the command line, not in the config."""
 
     def look(self, journal: Journal | None, config: Config) -> None:
-        """Raises TryLater, UsageError, ConfigError where the disk that was named is not there."""
+        """Raise TryLater, UsageError or ConfigError if the disk that the user named is not there."""
         if self.is_named:
             look_at_spool(journal, self.folder, config, is_typed=self.is_typed)
 
 
 def spool_of(config: Config, folder: str, *, is_wanted: bool | None, named: str | None) -> Spool | None:
-    """Where a push copies its photos to; None: nowhere. ``is_wanted``, ``named``: its options; None: not given."""
+    """The spool of a push; None: it copies nothing. ``is_wanted``, ``named``: its options, None if not given."""
     copies = config.defaults.spool if is_wanted is None else is_wanted
     if not (copies or named):
         return None
@@ -48,7 +49,7 @@ def spool_of(config: Config, folder: str, *, is_wanted: bool | None, named: str 
 
 
 class Queued(Struct, frozen=True):
-    """What was queued, and is to be sent now. ``newest``: the newest task before this push."""
+    """A push that was queued. ``newest``: the id of the newest task before it."""
 
     journal: Journal
     intake: Intake
@@ -57,7 +58,7 @@ class Queued(Struct, frozen=True):
 
 
 def roots_of(paths: Sequence[str], listed: bytes | None) -> list[Root]:
-    """The folders and files that were named, and those of a list. Raises UsageError."""
+    """Open the folders and files of the command line and of ``--files-from``. Raises UsageError."""
     named: list[str | bytes] = list(paths)
     if listed is not None:
         named += read_list(listed)
@@ -67,7 +68,7 @@ def roots_of(paths: Sequence[str], listed: bytes | None) -> list[Root]:
 
 
 def album_of(given: str | None, roots: Sequence[Root]) -> str:
-    """The album's name: the one that was given, else the folder's. Raises UsageError."""
+    """The album's name: the ``given`` one, else the name of the only folder. Raises UsageError."""
     name = given
     if name is None:
         folders = [root for root in roots if root.is_folder]
@@ -80,7 +81,7 @@ def album_of(given: str | None, roots: Sequence[Root]) -> str:
 
 
 def _unfit(name: str) -> str:
-    """Why a text is no name for an album; "" if it is."""
+    """Why a text cannot be an album's name; "" if it can."""
     if not name.strip():
         return "it is empty"
     if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
@@ -89,12 +90,12 @@ def _unfit(name: str) -> str:
 
 
 def as_called(connection: sqlite3.Connection | None, album: str, folder: bytes) -> str:
-    """The album of a folder: it may be called by another spelling of the folder's name."""
+    """The name of a folder's album, in the journal's spelling."""
     return album if connection is None else Journaled(connection, Spelling()).album(album, folder)
 
 
 def check_share(where: Destination, album: str) -> None:
-    """UsageError unless the target makes share links, or names one."""
+    """Raise UsageError unless the target makes share links, or its config names one."""
     target = where.target
     if target is None or not (target.can_share or target.share(album)):
         raise UsageError(f"--share: {where.name} makes no share links", "push without it")
@@ -108,9 +109,9 @@ def queue(
     wants_share: bool,
     on_made: Callable[[str], None],
 ) -> Queued:
-    """Queue what lies there, durably. Raises as ``Intake.take_in``; then nothing is queued.
+    """Queue the photos that the intake finds, durably. Raises as ``Intake.take_in``; then nothing is queued.
 
-    ``on_made`` is called with the folder that was made for copies, if one was.
+    ``on_made`` is called with the path of the spool folder if it was made.
     """
     newest = newest_task(journal.connection)
     where = intake.where

@@ -1,4 +1,4 @@
-"""Photos that did not get there, grouped by reason: reasons that differ only in names, numbers or ids are one."""
+"""Groups photos that did not get there by reason, ignoring names, numbers and ids in the reasons."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from albumup.journal.summary import wanting
 from albumup.photos.file_names import text_of
 
 _MOST_GROUPS = 1000
-"""Reasons beyond these share one group: memory stays flat."""
+"""Further reasons share one group, so that memory stays flat."""
 _MOST_PATHS = 24
 
 _VARYING = re.compile(
     r"""(?<!\w)'[^']*'(?!\w)|"[^"]*"|«[^»]*»|„[^“”]*[“”]|“[^”]*”|\bhttps?://\S+"""
     r"""|\b(?=[0-9a-fA-F-]*\d)[0-9a-fA-F]{6,}(?:-[0-9a-fA-F]+)*\b|\d+(?:[.,:]\d+)*"""
 )
-"""Quoted text, addresses, ids, figures."""
+"""Quoted text, URLs, ids, numbers."""
 _STATUS = re.compile(r"(?:^|\b(?:answered|code|http\S*|status):? )([1-5]\d\d)(?![\w.])", re.IGNORECASE)
 _ADDRESS = re.compile(r" \(https?://[^\s)]+\)")
 _SHORTEST_STEM = 3
 
 
 class Group(Struct):
-    """Photos of one state and reason. ``reason`` is that of one of them; ``paths``: the first few."""
+    """Photos with one state and kind of reason. ``reason``: of one of them; ``paths``: of the first few."""
 
     state: str
     reason: str
@@ -35,9 +35,9 @@ class Group(Struct):
 
 
 def kind_of(reason: str, *names: str) -> str:
-    """A reason without what differs from photo to photo: the photo's own ``names``, ids, figures, what is quoted.
+    """A reason with "#" for all that differs from photo to photo: its ``names``, ids, numbers, quoted text.
 
-    The status that a server answered with stays: 403 and 413 are two reasons.
+    The status of the server's answer stays: 403 and 413 are two reasons.
     """
     status = _STATUS.search(reason)
     for name in sorted(filter(None, names), key=len, reverse=True):
@@ -51,7 +51,7 @@ def kind_of(reason: str, *names: str) -> str:
 
 
 def grouped(journal: Journal, album_id: int) -> list[Group]:
-    """The photos of an album that did not get there, the most frequent reason first."""
+    """The photos of an album that did not get there, the largest group first."""
     groups: dict[tuple[str, str], Group] = {}
     for one in wanting(journal, album_id):
         name = text_of(os.path.basename(one.path))
@@ -60,7 +60,7 @@ def grouped(journal: Journal, album_id: int) -> list[Group]:
             key = one.state.value, ""
         group = groups.setdefault(key, Group(one.state.replace("_", " "), one.reason if key[1] else "others"))
         if group.reason != one.reason:
-            group.reason = _ADDRESS.sub("", group.reason)  # it is one photo's
+            group.reason = _ADDRESS.sub("", group.reason)  # the address is one photo's
         group.count += 1
         if len(group.paths) < _MOST_PATHS:
             group.paths.append(one.path)

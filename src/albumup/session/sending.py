@@ -1,4 +1,4 @@
-"""Upload or follow: what push, resume and retry-failed have in common once the work is in the journal."""
+"""Uploads, or follows another process that does: the part that push, resume and retry-failed share."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ _POLL = 0.1
 _PROBE = 0.5
 _LEAVING = 0.2
 _CUT_SECONDS = 1.2
-"""How long the engine may take to end once all is cut."""
+"""The most seconds for the engine's end after all uploads were cut."""
 _HANGS_SECONDS = 1.6
-"""How long the session may take to leave once all is cut: more than ``_leave`` takes where only the engine hangs."""
+"""The most seconds for the session's end after all uploads were cut: more than ``_leave`` takes if the engine hangs."""
 _LAST_WORDS = 1.0
-"""Seconds for the closing words, when the run ends by a signal."""
+"""Seconds for the closing words of a run that a signal ends."""
 
 
 def lift_holds(journal: Journal, albums: Sequence[Album]) -> list[Album]:
-    """Albums are on hold no more; those of them that have something left to do."""
+    """Lift the holds of albums; return the albums that are not settled."""
     with journal.transaction():
         runs.hold(journal, [album.id for album in albums], False)
     return [album for album in albums if runs.is_unfinished(journal, album.id)]
@@ -67,34 +67,34 @@ class Session:
 
     journal: Journal
     album_ids: list[int]
-    """The albums that are sent."""
+    """The albums to send."""
     options: Options
     configs: Configs
     audience: Audience
     hands_over: bool = False
-    """Where somebody is uploading already, leave the work to them and end at once."""
+    """If an uploader runs already, leave the work to it and end at once."""
     _before: Standing = field(init=False)
     _built: set[str] = field(default_factory=set)
-    """Targets that were built."""
+    """The names of targets that were built."""
     _signals: list[int] = field(default_factory=list)
     _leave_by: float = 0.0
-    """By the monotonic clock: when a signal's grace ends."""
-    _last_heard: float = field(default_factory=time.monotonic)
-    """By the same clock: when we had not been told yet to leave at once."""
+    """The end of a signal's grace, by the monotonic clock."""
+    _last_free: float = field(default_factory=time.monotonic)
+    """The last time, by the same clock, at which no second signal had come."""
     _lock: FileLock = field(init=False)
 
     def __post_init__(self) -> None:
         self._lock = FileLock(paths_of(self.journal.path)["lock"])
 
     def run_if_needed(self) -> int:
-        """``run``, unless there is nothing to send: then say so, and the exit code that the albums deserve."""
+        """Call ``run``, or say that there is nothing to send; return the exit code."""
         if any(runs.is_unfinished(self.journal, album) for album in self.album_ids):
             return self.run()
         return aside(self._tidy_up)
 
     def _tidy_up(self) -> int:
         if self._take_lock(0.0):
-            # Nobody is uploading, so whoever owed a notice died before delivering it.
+            # No uploader runs, so notices that are still owed were left by one that died.
             try:
                 self.audience.tell_old_notices()
                 sweep(self.journal, self.options.spool_folder)
@@ -103,7 +103,7 @@ class Session:
         return self.audience.nothing_to_send()
 
     def run(self) -> int:
-        """Upload, or follow who does; the exit code."""
+        """Upload, or follow the process that does; return the exit code."""
         self._before = standing(self.journal, self.album_ids)
         self.audience.begin(self._before)
         with Handlers(self._signals):
@@ -117,10 +117,10 @@ class Session:
             return self._send_or_follow()
 
     def _watch(self) -> None:
-        """Leave where it is the session itself that hangs, on the journal's disk, and somebody wants us gone."""
+        """Leave if the session itself hangs, as on the journal's disk, after a second signal."""
         if len(self._signals) < 2:
-            self._last_heard = time.monotonic()
-        elif time.monotonic() > self._last_heard + _HANGS_SECONDS:
+            self._last_free = time.monotonic()
+        elif time.monotonic() > self._last_free + _HANGS_SECONDS:
             os._exit(128 + self._signals[0])
 
     def _send_or_follow(self) -> int:
@@ -142,7 +142,7 @@ class Session:
                 return code
 
     def _let_out(self) -> None:
-        """Wait for those who read what was said; when we were told to stop, no longer than that allows."""
+        """Wait until the readers have read the output; after a signal, no longer than its grace."""
         heard = len(self._signals)
         until = max(self._leave_by, time.monotonic() + _LAST_WORDS) if heard else None
 
@@ -152,7 +152,7 @@ class Session:
         self.audience.let_out(gives_up)
 
     def _take_lock(self, patience: float = PATIENCE) -> bool:
-        """The uploader's lock; runs that were killed are closed with it, so that nobody hands over to them."""
+        """Take the uploader's lock, and end runs that were killed, so that nobody hands over to them."""
         if not self._lock.take(patience):
             return False
         try:
@@ -197,13 +197,13 @@ class Session:
         return self.audience.ended(end)
 
     def _hear(self, thread: EngineThread) -> None:
-        """Tell what has happened since."""
+        """Pass the engine's new events on to the audience."""
         with contextlib.suppress(queue.Empty):
             while True:
                 self.audience.hear(thread.events.get_nowait())
 
     def _leave(self) -> NoReturn:
-        """Something hangs, and somebody wants us gone: leave it as a kill would, for the next run to settle."""
+        """End the process although something hangs, as a kill would; the next run settles the rest."""
         self.audience.end_show()
         self.audience.say(Hanging())
         until = time.monotonic() + _LEAVING
@@ -211,7 +211,7 @@ class Session:
         os._exit(128 + self._signals[0])
 
     def _build(self, name: str) -> Target:
-        if name in self._built:  # somebody pushed to it after an edit of the config
+        if name in self._built:  # built again, because of a push after an edit of the config
             self.configs.read_config_again()
         target = build(name, self.configs.config, runs.target_definitions(self.journal))
         self._built.add(name)
@@ -238,7 +238,7 @@ class Session:
     # Following.
 
     def _follow(self, run: runs.Run) -> int | None:
-        """Show the albums' totals from the journal until they are settled; None if we must send ourselves."""
+        """Show the albums' totals until they are settled, and return the exit code; None if this process must send."""
         audience, journal = self.audience, self.journal
         audience.say(Following(run.pid, self._ignored(run)))
         follower = Follower(journal, self.album_ids, self._before.sent)
@@ -270,7 +270,7 @@ class Session:
         return audience.followed(found.exit or 0 if unfinished else None)
 
     def _ignored(self, run: runs.Run) -> list[str]:
-        """The options that were typed, and differ from those of the run that is followed."""
+        """Typed options that differ from those of the run, and are ignored."""
         return [
             f"--{name.replace('_', '-')}"
             for name in self.options.typed
@@ -278,7 +278,7 @@ class Session:
         ]
 
     def _can_build(self, run: runs.Run, album_ids: Sequence[int]) -> bool:
-        """Could the uploader not build a target that we can: one whose token only this shell has?"""
+        """Can this process build the targets that the uploader could not, as with a token that only this shell has?"""
         known = {album.id: album for album in runs.albums(self.journal)}
         wanted = {known[album].target for album in album_ids if album in known} & set(run.unbuilt)
         try:

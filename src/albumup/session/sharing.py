@@ -1,4 +1,4 @@
-"""An album's share link: the one it has, where the server has it still, else a new one."""
+"""Finds an album's share link: the known one if it still works, else a new one."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _POLL = 0.1
 
 
 class LinkGone(Struct, frozen=True):
-    """The server has the album's link no more; a new one is made."""
+    """The server does not have the album's link any more; a new one is made."""
 
 
 class UploaderAtWork(Struct, frozen=True):
-    """Somebody is uploading: they make the link, or it is made when they have ended."""
+    """An uploader runs: it makes the link, or this command does when it has ended."""
 
 
 class Said(Struct, frozen=True):
-    """A word on the album there."""
+    """Words about the album on the server."""
 
     words: str
 
@@ -40,15 +40,15 @@ Told = LinkGone | UploaderAtWork | Said
 
 
 def share(journal: Journal, album: Album, server: Target, name: str, tell: Callable[[Told], None]) -> str:
-    """The address of an album's share link. ``name``: what screens call the album.
+    """The URL of an album's share link, made if need be. ``name``: the album's name on screens.
 
-    Raises TryLater and UsageError; and as the target does.
+    Raises TryLater, UsageError, and the errors of ``Target.share_link``.
     """
     return _living(journal, album, server, tell) or _made(journal, replace(album, share=None), server, name, tell)
 
 
 def _living(journal: Journal, album: Album, server: Target, tell: Callable[[Told], None]) -> str | None:
-    """The link that the album has, if the server still has it; None also where there is none."""
+    """The album's link if it has one and the server still has it, else None. Raises TryLater."""
     if album.share is None or not server.can_share:
         return album.share
     try:
@@ -63,7 +63,7 @@ def _living(journal: Journal, album: Album, server: Target, tell: Callable[[Told
 
 
 def _made(journal: Journal, album: Album, server: Target, name: str, tell: Callable[[Told], None]) -> str:
-    """The link, asked for in the journal first: a run makes it, too, if this does not get that far."""
+    """Make the link. The wish is journaled first, so that a run makes the link if this is cut off."""
     if not server.can_share:
         raise UsageError(
             f"{album.target} makes no share links",
@@ -93,5 +93,5 @@ def _made(journal: Journal, album: Album, server: Target, name: str, tell: Calla
 
 
 def link_of(journal: Journal, album: Album) -> str | None:
-    """The link that the journal has by now."""
+    """The album's link in the journal now."""
     return next((one.share for one in runs.albums(journal) if one.id == album.id), None)

@@ -1,4 +1,4 @@
-"""Signals that end a run: heard while it lasts, and how long each leaves it."""
+"""The signals that end a run, and the grace that each gives."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from types import FrameType
 from typing import Any
 
 GRACE = {signal.SIGINT: 30.0, signal.SIGTERM: 5.0, signal.SIGHUP: 5.0}
-"""Seconds in which uploads may come to their end."""
+"""Seconds for uploads to finish."""
 
 
 class Handlers:
-    """SIGINT, SIGTERM and SIGHUP go on a list while this lasts; those that were ignored stay so (nohup)."""
+    """Within the ``with`` block, SIGINT, SIGTERM and SIGHUP go on a list. Ignored ones stay ignored (nohup)."""
 
     def __init__(self, heard: list[int]) -> None:
         self._heard = heard

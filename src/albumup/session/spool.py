@@ -1,4 +1,4 @@
-"""Where a push copies photos to first: looked at before anything is queued, and never made without a word."""
+"""The spool folder of a push: checked before anything is queued, and made if it is missing."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from albumup.uploader.spooling import look_at_place
 
 
 def look_at_spool(journal: Journal | None, folder: str, config: Config, *, is_typed: bool) -> None:
-    """Is the disk there that copies are to go to? Raises TryLater, UsageError, ConfigError.
+    """Raise TryLater, UsageError or ConfigError if the disk for copies is not there.
 
-    ``folder``: this journal's own within what ``--spool-dir`` (``is_typed``) or the config names.
+    ``folder``: the journal's own folder within the one that ``--spool-dir`` (``is_typed``) or the config names.
     """
     look_at_place(folder, was_used=journal is not None and copies.was_used(journal, folder))
     named = os.path.dirname(folder)
@@ -38,7 +38,7 @@ def look_at_spool(journal: Journal | None, folder: str, config: Config, *, is_ty
 
 
 def make_spool(folder: str) -> str:
-    """Make the folder that the user named, if it is missing: which one that is, or "". Raises LocalError."""
+    """Make the folder that the user named if it is missing; return its path then, else "". Raises LocalError."""
     named = os.path.dirname(folder)
     if os.path.isdir(named):
         return ""

@@ -1,4 +1,4 @@
-"""The findings of a push, in numbers and examples, for the screen."""
+"""The findings of a push for the screen: numbers and examples."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ from albumup.photos.skipped import Examples, skipped_words
 
 
 class Survey(Struct):
-    """The findings of a push; counts are photos."""
+    """The findings of a push. Numbers are photos, unless they say otherwise."""
 
     queued: int = 0
     size: int = 0
-    """Bytes of what is queued."""
+    """Bytes of the queued photos."""
     requeued: Sequence[int] = ()
-    """The tasks among what is queued that were there before."""
+    """The ids of queued tasks that were in the journal before."""
     sent_before: int = 0
     waiting_before: int = 0
     cancelled_before: int = 0
     changed: int = 0
     wanting_count: int = 0
-    """Photos that did not change since they failed, were rejected or left in doubt."""
+    """Photos that have not changed since they failed, were rejected, went missing or stayed in doubt."""
     videos: int = 0
-    """Of what is queued."""
+    """Videos among the queued photos."""
     live: Joined = field(default_factory=Joined)
-    """Live photos of which a half is queued, or both."""
+    """Live photos with a queued half."""
     sidecars: int = 0
-    """XMP files that are to go along with what is queued; the others are among ``skipped``."""
+    """XMP files that go along with queued photos; others are among ``skipped``."""
     maybe_live: int = 0
-    """Clips of live photos beside stills of which nothing here can tell whose they are."""
+    """Clips of live photos beside stills whose identifiers cannot be read here."""
     skipped: Counter[SkipReason] = field(default_factory=Counter)
     suffixes: Counter[bytes] = field(default_factory=Counter)
-    """Of what is skipped as no media; b"" counts names without one."""
+    """The suffixes of files skipped as no media; b"" counts names without one."""
     empty: Examples = field(default_factory=Examples)
-    """Photos by their names that have no byte."""
+    """Empty files with the names of photos."""
     odd: Examples = field(default_factory=Examples)
-    """Queued photos that hold something else than their names say."""
+    """Queued photos whose content is not what their names say."""
     folders: list[Unreadable] = field(default_factory=list)
     """Folders that could not be read."""
 
@@ -53,7 +53,7 @@ class Survey(Struct):
         return self.queued + self.sent_before + self.waiting_before + self.cancelled_before + self.wanting_count
 
     def count_known(self, known: Known) -> None:
-        """A photo that the journal knows lies there, and nothing is to be done with it."""
+        """Count a photo that the journal knows and that is not queued."""
         if known.state in DONE:
             self.sent_before += 1
         elif known.state is State.CANCELLED:
@@ -64,7 +64,7 @@ class Survey(Struct):
             self.waiting_before += 1
 
     def nothing_in(self, roots: Sequence[Root]) -> tuple[str, str]:
-        """Why there is no photo at all, and what to do."""
+        """The words of the error that there is no photo at all, and its hint."""
         places = ", ".join(repr(text_of(root.path))[1:-1] for root in roots[:3])
         unread = "".join(f"; {repr(text_of(one.path))[1:-1]}: {one.reason}" for one in self.folders[:3])
         skipped = skipped_words(self.skipped, self.suffixes)

@@ -1,4 +1,4 @@
-"""What a session tells while it sends, and to whom: the command that began it puts it in words."""
+"""The messages of a session that sends, and the audience that gets them. The command's audience puts them in words."""
 
 from __future__ import annotations
 
@@ -16,64 +16,66 @@ from albumup.uploader.options import Draining, RunEnd
 
 
 class Standing(Struct, frozen=True):
-    """How albums stand before anything is sent: their photos that are on the server, and which are unfinished."""
+    """The state of albums before anything is sent."""
 
     sent: dict[int, int]
+    """Album id to the number of photos that the server has."""
     unfinished: frozenset[int]
+    """The ids of albums that are not settled."""
 
 
 def standing(journal: Journal, album_ids: Sequence[int]) -> Standing:
-    """How albums stand now."""
+    """The state of albums now."""
     sent = {album: runs.tally(journal, album).count(*DONE) for album in album_ids}
     return Standing(sent, frozenset(album for album in album_ids if runs.is_unfinished(journal, album)))
 
 
 class HandedOver(Struct, frozen=True):
-    """Process ``pid`` is uploading, and sends these photos too."""
+    """Process ``pid`` is uploading, and sends these photos, too."""
 
     pid: int
 
 
 class Following(Struct, frozen=True):
-    """Process ``pid`` is uploading, and its totals are shown. ``ignored``: options that differ from its own."""
+    """Process ``pid`` is uploading, and the totals are shown. ``ignored``: typed options that differ from its own."""
 
     pid: int
     ignored: Sequence[str]
 
 
 class Left(Struct, frozen=True):
-    """Whoever followed process ``pid`` leaves it at that. ``code``: with which exit code."""
+    """A signal ended the following of process ``pid``, which goes on. ``code``: this command's exit code."""
 
     pid: int
     code: int
 
 
 class Stopping(Struct, frozen=True):
-    """A signal was heard: some uploads end, others are cut. ``is_interrupt``: by Ctrl-C."""
+    """After a signal, some uploads finish and others are cut. ``is_interrupt``: the signal was Ctrl-C's."""
 
     draining: Draining
     is_interrupt: bool
 
 
 class Cutting(Struct, frozen=True):
-    """A second signal was heard: all uploads are cut."""
+    """After a second signal, all uploads are cut."""
 
 
 class Hanging(Struct, frozen=True):
-    """Something does not let go, and is left behind."""
+    """Something hangs, and is left behind."""
 
 
 Word = HandedOver | Following | Left | Stopping | Cutting | Hanging
 
 
 class Audience(Protocol):
-    """Who is told how albums are sent. Nothing here waits for a reader, but for ``let_out``."""
+    """Gets the messages of a session. Only ``let_out`` waits for readers."""
 
     def begin(self, standing: Standing) -> None:
-        """Something is to be sent."""
+        """Albums are about to be sent."""
 
     def tell_old_notices(self) -> None:
-        """Tell what a process owed when it died, once. The caller holds the uploader's lock."""
+        """Tell the notices that a dead process still owed, once. The caller holds the uploader's lock."""
 
     def hear(self, event: Event) -> None: ...
 
@@ -84,26 +86,26 @@ class Audience(Protocol):
     def say(self, word: Word) -> None: ...
 
     def name_target(self, name: str, title: str) -> None:
-        """What screens call a target."""
+        """Set the title of a target on screens."""
 
     def let_out(self, gives_up: Callable[[], bool]) -> None:
-        """Wait for those who read what was said, until ``gives_up`` says so."""
+        """Wait until readers have read the output, or until ``gives_up`` is true."""
 
-    # How it ended; each returns the command's exit code.
+    # The ends. Each returns the command's exit code.
 
     def nothing_to_send(self) -> int: ...
 
     def handed_over(self) -> int: ...
 
     def followed(self, code: int | None) -> int:
-        """Somebody else has sent. ``code``: their run's, None where the albums are settled."""
+        """Another process has sent. ``code``: the exit code of its run; None if the albums are settled."""
 
     def ended(self, end: RunEnd) -> int:
-        """A run of ours has ended. The caller holds the uploader's lock."""
+        """This process's run has ended. The caller holds the uploader's lock."""
 
 
 class Configs(Protocol):
-    """Where the configuration comes from."""
+    """The source of the configuration."""
 
     @property
     def config(self) -> Config: ...

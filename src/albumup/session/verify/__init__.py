@@ -1,5 +1,5 @@
-"""Is what was pushed on the server, and what lies in the folder now safe to erase? Proven, photo by photo.
+"""Proves, photo by photo, that an album is on its server, and whether its folders are safe to erase.
 
-Nothing is believed that the journal says of the server, nor what the system remembers of the disk; nothing is changed.
-``there`` asks the server, ``here`` reads what lies in the folders. One call looks at one album.
+Neither the journal's word about the server nor the system's page cache is trusted, and nothing is changed. ``there``
+asks the server, ``here`` reads the folders. One call looks at one album.
 """

@@ -1,4 +1,4 @@
-"""Examine an album: what its server has, what lies in its folders, and whether the copies are second ones."""
+"""Examines an album: its photos on the server, the files in its folders, and whether the server is elsewhere."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from albumup.transfer.own import is_own
 
 
 class CannotAsk(Struct, frozen=True):
-    """The server cannot be asked for its photos: it accepted some of the ``total``."""
+    """The server cannot be asked about photos. It accepted ``accepted`` of ``total``."""
 
     address: str
     accepted: int
@@ -30,12 +30,12 @@ class CannotAsk(Struct, frozen=True):
 
 
 class Examined(Struct, frozen=True):
-    """What there is to know of an album. ``fate``: what became of it on its server, if anything did."""
+    """The results for an album. ``fate``: whether the album was deleted or emptied on its server."""
 
     address: str
     outcome: Outcome
     findings: Sequence[Finding]
-    """But for files that are no photos."""
+    """One for each file, without files of kind OTHER."""
     folders: Sequence[bytes]
     copies: Copies
     fate: Fate | None
@@ -44,7 +44,7 @@ class Examined(Struct, frozen=True):
 def examine(
     journal: Journal, config: Config, album: Album, *, deep: bool, on_begin: Callable[[str, int], None]
 ) -> Examined | CannotAsk:
-    """Ask about every photo of an album, and read every file in its folders. ``deep``: originals are downloaded.
+    """Ask about every photo of an album, and read every file in its folders. ``deep``: download the originals.
 
     ``on_begin`` is called with the server's address and the number of photos. Raises Unasked, ConfigError, LocalError.
     """
@@ -66,7 +66,7 @@ def examine(
 
 
 def _beside(server: Target, outcome: Outcome) -> str:
-    """Why the copies are no second ones, or ""."""
+    """Why the server's copies are on this computer or in the pushed folder; "" if they are elsewhere."""
     if server.is_local:
         return "that is this computer"
     http = server.http()

@@ -1,4 +1,4 @@
-"""What a look at an album came to: levels of proof, what is said of each file, and the sum."""
+"""The results of examining an album: levels of proof, a finding for each file, and the sum."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from enum import IntEnum, StrEnum
 
 
 class There(IntEnum):
-    """How well it is proven that the server has a photo; each level is more than those before."""
+    """How well it is proven that the server has a photo; each level proves more than the one before."""
 
     NOTHING = 0
     ACCEPTED = 1
-    """It answered so to the whole body, once."""
+    """The server said so once, in its answer to the whole body."""
     HELD = 2
-    """Asked now, by digest: it is ours, and in no trash."""
+    """The server says so now, asked by digest: the photo is ours, and in no trash."""
     READABLE = 3
-    """The original answers there, with its size; a receiver of ours has read it again."""
+    """The original can be read there, and has the right size; albumup's receiver has read it again."""
     READ_BACK = 4
-    """Downloaded, with an equal SHA-256."""
+    """The original was downloaded, and its SHA-256 is equal."""
 
     @property
     def words(self) -> str:
@@ -29,9 +29,10 @@ class There(IntEnum):
 
 @dataclass(slots=True)
 class Copy:
-    """Bytes that were sent. ``why_not`` is "" from READABLE on; ``here``: they were read in the folder now.
+    """The bytes of a photo that was sent, and how well they are proven on the server.
 
-    ``is_damaged``: the server has them, by its word, and shows none or others.
+    ``why_not``: "" from READABLE on. ``here``: a file in the folders has these bytes now. ``is_damaged``: the server
+    says that it has them, and shows none or others.
     """
 
     size: int
@@ -46,25 +47,25 @@ class Copy:
 
 
 class Kind(StrEnum):
-    """What a file in the folder is found to be."""
+    """The kind of a file in the folders."""
 
     PROVEN = "proven"
-    """Read again here, it has the bytes of a photo that is readable there."""
+    """A photo, read again here, with the bytes of one that is readable there."""
     UNPROVEN = "unproven"
-    """It may be a photo, or cannot be read, and nothing proves it."""
+    """A file that may be a photo, or cannot be read, and that nothing proves."""
     SIDECAR = "sidecar"
-    """What a photo editor wrote, and is not on the server as it is now."""
+    """A photo editor's file that is not on the server as it is now."""
     SENT = "sent"
     """A sidecar that went along with its photo, and has not changed since."""
     MADE = "made"
-    """By a camera for a photo that is proven, or by a NAS: thumbnails, low resolution copies."""
+    """A thumbnail or small copy that a camera made for a proven photo, or a NAS for any."""
     OTHER = "other"
-    """No photo, and not sent."""
+    """A file that is no photo, and was not sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One file. ``words``: why not, for UNPROVEN and SIDECAR; else how it is counted, by suffix. ``size`` in bytes."""
+    """One file. ``words``: the reason, for UNPROVEN and SIDECAR; else the name it is counted by. ``size``: bytes."""
 
     kind: Kind
     path: bytes
@@ -72,8 +73,9 @@ class Finding:
     size: int = 0
     level: There = There.NOTHING
     is_new: bool = False
-    """It was not pushed to the album; ``pattern`` is what ``--include`` has to say, "" where push takes it anyhow."""
+    """The file was not pushed to the album."""
     pattern: str = ""
+    """The glob with which ``push --include`` takes the file; "" if push takes it anyhow."""
 
 
 @dataclass(slots=True)
@@ -82,29 +84,29 @@ class Outcome:
 
     began: float = field(default_factory=time.time)
     photos: int = 0
-    """Of the album, but for those that were cancelled."""
+    """Photos of the album, without cancelled ones."""
     levels: Counter[There] = field(default_factory=Counter)
-    """Photos by how well they are proven on the server."""
+    """Level of proof on the server to the number of photos."""
     gone: int = 0
-    """Photos whose bytes do not lie in the folders that were pushed now."""
+    """Photos whose bytes are no longer in the pushed folders."""
     lost: list[tuple[bytes, str]] = field(default_factory=list)
-    """Those of them that are not proven on the server either, and why."""
+    """Path and reason of photos that are neither in the folders nor proven on the server."""
     proven: int = 0
     frees: int = 0
-    """Bytes of what is proven."""
+    """Bytes of the proven files."""
     unproven: int = 0
     from_memory: int = 0
-    """Files that the system did not let go of, and so were not seen to come from a disk."""
+    """Files that stayed in the page cache, so that they were perhaps not read from the disk."""
     made: Counter[str] = field(default_factory=Counter)
     others: Counter[str] = field(default_factory=Counter)
     bins: Counter[bytes] = field(default_factory=Counter)
-    """Folders of deleted files, with the unproven photos in them."""
+    """Folders of deleted files, with the number of unproven photos in each."""
     sidecars: int = 0
-    """That were not sent, or have changed since."""
+    """Sidecars that were not sent, or have changed since."""
     stores: list[bytes] = field(default_factory=list)
-    """Roots of receivers' stores in, or around, the folders that were pushed."""
+    """The roots of receivers' stores in or around the pushed folders."""
     beside: str = ""
-    """Why the copy is no second one: it is on this computer, or in the pushed folder itself."""
+    """Why the server's copies are on this computer or in the pushed folder; "" if they are elsewhere."""
 
     @property
     def on_server(self) -> int:
@@ -112,12 +114,12 @@ class Outcome:
 
     @property
     def is_safe(self) -> bool:
-        """Is all that lies in the folder proven, and the copy elsewhere?"""
+        """Is every file that may be a photo proven, and the copy elsewhere?"""
         return self.proven > 0 and self.unproven == 0 and not self.beside
 
     @property
     def is_erased(self) -> bool:
-        """Is nothing left here to be erased?"""
+        """Is there nothing left here to erase?"""
         return self.proven == self.unproven == 0
 
     def note(self, finding: Finding) -> None:

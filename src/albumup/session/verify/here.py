@@ -1,4 +1,4 @@
-"""What lies in the folders that were pushed: every file, read again from the disk, whatever its name."""
+"""Examines every file in the pushed folders, whatever its name; photos are read again from the disk."""
 
 from __future__ import annotations
 
@@ -31,27 +31,27 @@ from albumup.session.verify.findings import Finding, Kind, Outcome
 from albumup.session.verify.there import Copies
 
 _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.0)
-"""Seconds to wait for what is still on its way to the disk."""
+"""Seconds to wait for bytes that are still on their way to the disk."""
 _MOST_REMEMBERED = 3
-"""As many in a row, and it is no use to wait: they lie in memory, and nowhere else."""
+"""After so many files in a row that stay cached, waiting is no use: they are in memory only, as on tmpfs."""
 _SNAPSHOTS = b"#snapshot"
 
 
 def is_by_name(journal: Journal, album: Album) -> bool:
-    """Were files pushed by their names, so that the folders they lie in are none of ours?"""
+    """Were single files pushed, whose folders do not belong to the album?"""
     return there.has_files_by_name(journal, album.id)
 
 
 def pushed_folders(journal: Journal, album: Album) -> list[bytes]:
     paths = there.pushed_folders(journal, album.id)
     spelling = Spelling()
-    # Of one folder in two spellings, the one that the disk has.
+    # If a folder was pushed in two spellings, take the disk's.
     found = {spelling.of(path): path for path in paths} | {path: path for path in paths if spelling.of(path) == path}
     return sorted(found.values())
 
 
 def look_here(copies: Copies, folders: Sequence[bytes], outcome: Outcome) -> Iterator[Finding]:
-    """Every file in the folders that were pushed to the album, or was pushed by its name; ``outcome`` counts them.
+    """Examine every file in the pushed folders, and each file that was pushed singly; ``outcome`` counts them.
 
     Raises LocalError.
     """
@@ -65,7 +65,7 @@ def look_here(copies: Copies, folders: Sequence[bytes], outcome: Outcome) -> Ite
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """What is no photo that is proven: a camera may have made it for one. ``why_not`` "": it is no photo either."""
+    """An unproven file that a camera may have made for a proven photo. ``why_not``: "" if it is no photo itself."""
 
     path: bytes
     size: int
@@ -83,7 +83,7 @@ class _Look:
         self._seen: set[bytes] = set()
         self._spelling = Spelling()
         self._remembered = 0
-        """Files, one after the other, that the system did not let go of."""
+        """Files in a row that stayed in the page cache."""
         self._inodes: set[tuple[int, int]] = set()
 
     def all(self, roots: Sequence[bytes]) -> Iterator[Finding]:
@@ -92,10 +92,10 @@ class _Look:
         for path in self._copies.by_path:
             if path in self._seen or not os.path.exists(path):
                 continue
-            if not self._was_seen(path, roots):  # by name, or through a link
+            if not self._was_seen(path, roots):  # pushed singly, or through a link
                 yield from self._file(path)
         for path, copy in self._copies.photos:
-            if copy.is_proven and path not in self._seen:  # erased, but for what was made for it
+            if copy.is_proven and path not in self._seen:  # erased; thumbnails of it may be left
                 self._makers.add(path)
         for one in self._candidates:
             if self._makers.made(one.path):
@@ -107,7 +107,7 @@ class _Look:
                 yield Finding(Kind.OTHER, one.path, _suffix(one.path), one.size)
 
     def _was_seen(self, path: bytes, roots: Sequence[bytes]) -> bool:
-        """Was that photo seen under another spelling of its name?"""
+        """Was the photo seen under another spelling of its path?"""
         true = self._spelling.of(path)
         places = {os.path.join(self._spelling.of(root), b""): os.path.join(root, b"") for root in roots}
         known = (root + true[len(place) :] for place, root in places.items() if true.startswith(place))
@@ -135,7 +135,7 @@ class _Look:
     def _file(self, path: bytes) -> Iterator[Finding]:
         self._seen.add(path)
         try:
-            yield from self._told(path, os.lstat(path))
+            yield from self._examined(path, os.lstat(path))
         except SourceGone as gone:
             yield Finding(Kind.UNPROVEN, path, f"it cannot be read here: {gone}")
         except SourceChanged:
@@ -143,8 +143,8 @@ class _Look:
         except OSError as error:
             yield Finding(Kind.UNPROVEN, path, f"it cannot be read here: {error.strerror}")
 
-    def _told(self, path: bytes, info: os.stat_result) -> Iterator[Finding]:
-        """What a file is. Raises SourceGone, SourceChanged, OSError, LocalError."""
+    def _examined(self, path: bytes, info: os.stat_result) -> Iterator[Finding]:
+        """Find out what a file is. Raises SourceGone, SourceChanged, OSError, LocalError."""
         was_pushed = path in self._copies.by_path
         if stat.S_ISLNK(info.st_mode):
             if not was_pushed or not os.path.isfile(path):
@@ -161,7 +161,7 @@ class _Look:
             yield from self._without_proof(path, info, was_pushed)
 
     def _proof(self, path: bytes, info: os.stat_result) -> Finding | None:
-        """By its digest, if any photo of the album has its size."""
+        """The finding for a file whose digest is that of a photo of the album, else None."""
         if info.st_size not in self._sizes:
             return None
         self._drop(path)
@@ -180,7 +180,7 @@ class _Look:
         return Finding(Kind.PROVEN, path, "", 0 if is_another_name else info.st_size, copy.level)
 
     def _drop(self, path: bytes) -> None:
-        """Have the system forget the file, also one that was written just now; it is given a moment for that."""
+        """Drop the file from the page cache. A file written just now needs a moment until that works."""
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
         try:
             for pause in _PAUSES if self._remembered < _MOST_REMEMBERED else _PAUSES[-1:]:
@@ -229,7 +229,7 @@ class _Look:
 
 
 def _above(folder: bytes) -> Iterator[bytes]:
-    """The folders that ``folder`` lies in, the nearest first."""
+    """The folders above ``folder``, the nearest first."""
     while (above := os.path.dirname(folder)) != folder:
         yield above
         folder = above
@@ -240,7 +240,7 @@ def _holds_store(folder: bytes) -> bool:
 
 
 def _may_be_media(head: bytes, name: bytes) -> bool:
-    """May it be a picture or a clip, by what ``push`` takes or by any other name of such?"""
+    """May a file be a picture or a clip, by the rules of push or by a name that other programs use?"""
     if head and media_type(head, name):
         return True
     return may_be_media(name) and not is_source(head, name)
@@ -261,7 +261,7 @@ def _pattern(name: bytes) -> str:
 
 
 def _suffix(path: bytes) -> str:
-    """How a file is counted: by its suffix, or its name where a dot is all there is of one."""
+    """The words by which a file is counted: its suffix, or its name if that begins with its only dot."""
     name = os.path.basename(path)
     suffix = suffix_in(name)
     return text_of(suffix or (name if name.startswith(b".") else b"")) or "without suffix"

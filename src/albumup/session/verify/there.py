@@ -1,4 +1,4 @@
-"""What the server has of an album: asked by digest, then each original looked at, or read back."""
+"""Asks the server by digest for the photos of an album, then looks at each original, or downloads it."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ _WORDS = {
 
 @dataclass(slots=True)
 class Copies:
-    """The photos of an album, those of two cards at one path too, and their sidecars."""
+    """The photos of an album, also those of several cards at one path, and their sidecars."""
 
     by_digest: dict[bytes, Copy] = field(default_factory=dict)
-    """SHA-256 to what is known of these bytes; the best, where several photos have them."""
+    """SHA-256 to the copy of these bytes; if several photos have them, the best copy."""
     photos: list[tuple[bytes, Copy]] = field(default_factory=list)
-    """With their paths, but for those that were cancelled."""
+    """Path and copy of each photo that was not cancelled."""
     by_path: dict[bytes, str] = field(default_factory=dict)
-    """Each path that was pushed to why its newest photo was not sent; "": it was."""
+    """Path to the reason why its newest photo was not sent; "" if it was."""
     sidecars: dict[bytes, str | None] = field(default_factory=dict)
-    """Paths to the SHA-256 that was sent; None: it was not."""
+    """Path to the SHA-256 of the content that was sent; None if none was."""
 
 
 def look_there(journal: Journal, album: Album, target: Target, *, deep: bool) -> Copies:
-    """Ask about every photo of the album that was sent. ``deep``: have each original downloaded.
+    """Ask about every photo of the album that was sent. ``deep``: download each original.
 
     Raises Unasked and ConfigError as ``Target.ask`` does.
     """
@@ -62,14 +62,14 @@ def look_there(journal: Journal, album: Album, target: Target, *, deep: bool) ->
 
 
 def _enter(copies: Copies, row: sqlite3.Row) -> Copy | None:
-    """Take a photo in; the copy that is to be asked about, if there is one and nobody was asked yet."""
+    """Add a photo; return its copy if the server is to be asked about it, None if not or if it was before."""
     state, path, size = State(row["state"]), row["path"], row["size"]
     was_sent = state in DONE and row["sha256"] is not None
     why_not = "" if was_sent else _WORDS.get(state) or f"it is {state}: {row['reason']}"
     copies.by_path[path] = why_not
     if row["beside"] is not None and row["beside_sent"] and was_sent:
         copies.sidecars[row["beside"]] = row["beside_sha256"]
-    elif row["beside"] is not None:  # it may have gone with another photo, or with what this one was
+    elif row["beside"] is not None:  # it may have gone with another photo, or with an earlier task of this one
         copies.sidecars.setdefault(row["beside"], None)
     digest = bytes.fromhex(row["sha256"] or "")
     if not was_sent:
@@ -96,7 +96,7 @@ def _asked_of(row: sqlite3.Row) -> Asked:
 def _held(
     target: Target, http: Http, album: str, sent: Sequence[tuple[Asked, Copy]]
 ) -> list[tuple[Asked, Copy, Verdict]]:
-    """Those that the server says it has; of the others it is noted why not."""
+    """The copies that the server says it has, with its verdicts; the others get their reason."""
     held = []
     verdicts = target.ask(http, album, [asked for asked, _ in sent]) if sent else []
     for (asked, copy), verdict in zip(sent, verdicts, strict=True):
@@ -111,7 +111,7 @@ def _held(
 
 
 class _Proving:
-    """Looks at originals, from several threads: each has a connection of its own."""
+    """Looks at originals. Several threads may use it, each with a connection of its own."""
 
     def __init__(self, target: Target, album: str, deep: bool) -> None:
         self._target, self._album, self._deep = target, album, deep
@@ -124,7 +124,7 @@ class _Proving:
         return http
 
     def prove(self, asked: Asked, copy: Copy, verdict: Verdict) -> None:
-        """Raises Unasked, ConfigError."""
+        """Look at an original, or download it, and note the result in ``copy``. Raises Unasked, ConfigError."""
         if self._deep and (digest := self._target.read_back(self.http(), self._album, asked, verdict)):
             if digest == asked.digests["sha256"]:
                 copy.level = There.READ_BACK
