@@ -29,6 +29,7 @@ from albumup.journal.journal import Journal
 from albumup.journal.rows import Task
 from albumup.journal.states import DONE, WANTING, State
 from albumup.journal.store import LostTask
+from albumup.journal.summary import summary_of
 from albumup.photos.metadata.reader import MetadataReader
 from albumup.photos.scan import Filters, open_root
 from albumup.photos.source import Place, Source, SourceChanged, SourceGone
@@ -390,7 +391,7 @@ class Promise(RuleBasedStateMachine):
             assert task["tries"] <= RETRIES + 1
             assert task["state"] != State.SENDING  # between the steps of this model nobody is sending
         counts = Counter(task["state"] for task in tasks)
-        assert {state: count for state, count in runs.tally(self.journal, self.album).photos.items() if count} == counts
+        assert {state: count for state, count in summary_of(self.journal, self.album).photos.items() if count} == counts
 
     @invariant()
     def what_is_there_twice_is_explained(self) -> None:

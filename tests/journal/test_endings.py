@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 from test_staging import arrival, push, settle
 
-from albumup.cli.endings import commands_for, summary
+from albumup.cli.endings import commands_for, of_run
 from albumup.cli.names import Names
 from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.reading import text_rows
 from albumup.journal.states import Membership, State
+from albumup.journal.summary import run_summary_of, summary_of
 from albumup.session.reasons import grouped
 from albumup.uploader.options import RunEnd
 
@@ -75,13 +76,13 @@ def test_of_two_albums_of_one_name_what_to_type_says_which(journal: Journal) -> 
     first = push(journal, [arrival()])
     settle(journal, 1, State.REJECTED)
     (album,) = runs.albums(journal)
-    assert commands_for(journal, album, 1) == [
+    assert commands_for(journal, summary_of(journal, album.id)) == [
         "Again: albumup retry-failed trip --rejected",
         "Details: albumup list trip --state rejected",
     ]
     push(journal, [arrival(b"2.jpg")], target="elsewhere")
     album = next(one for one in runs.albums(journal) if one.id == first)
-    assert commands_for(journal, album, 1) == [
+    assert commands_for(journal, summary_of(journal, album.id)) == [
         "Again: albumup retry-failed trip --target home --rejected",
         "Details: albumup list trip --target home --state rejected",
     ]
@@ -105,7 +106,8 @@ def test_what_an_earlier_run_found_there_is_not_counted_when_it_gets_its_place_i
     settle(journal, 3, State.UPLOADED)
     (album,) = runs.albums(journal)
     end = RunEnd(0, row["id"], {album_id: (2, 20)}, {}, {}, None, 1.0)
-    said = summary(journal, album, 2, end, Names(journal, lambda: [album_id]))
+    found = run_summary_of(journal, summary_of(journal, album.id), end.run_id, 2, 20, None)
+    said = of_run(journal, found, end, Names(journal, lambda: [album_id]))
     assert said.summary.startswith("trip: 1 of 1 sent in 1 s")
     assert said.summary.endswith("; 2 were there before")
     assert [(note.words, note.count) for note in said.notes] == [("  1 photo could not be put into the album there", 1)]

@@ -13,7 +13,7 @@ from albumup.journal import media
 from albumup.journal.admin import forget
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Body, Task
-from albumup.journal.runs import roots_of, tally
+from albumup.journal.runs import roots_of
 from albumup.journal.staging import (
     Action,
     Arrival,
@@ -26,6 +26,7 @@ from albumup.journal.staging import (
     shown,
 )
 from albumup.journal.states import State
+from albumup.journal.summary import summary_of
 from albumup.photos.cards import Medium
 from albumup.photos.pins import Pins
 
@@ -222,7 +223,7 @@ def test_new_bytes_of_a_sent_photo_are_a_second_task(journal: Journal) -> None:
     rows = journal.rows("select state, size from v_tasks order by id")
     assert [tuple(row) for row in rows] == [("uploaded", 100), ("pending", 200)]
     assert (known(journal).state, known(journal).size, known(journal).mtime_ns) == (State.PENDING, 200, 9)
-    assert tally(journal, album_id).bytes == {"sending": 0, "uploaded": 100, "pending": 200}
+    assert summary_of(journal, album_id).bytes == {"sending": 0, "uploaded": 100, "pending": 200}
 
 
 @pytest.mark.parametrize("state", [State.FAILED, State.REJECTED, State.MISSING, State.PENDING])
@@ -238,7 +239,7 @@ def test_new_bytes_of_an_unsent_photo_are_prepared_again_with_fresh_tries(journa
     assert task is not None
     assert (task.tries, task.body, task.size, task.spool) == (0, None, 300, True)
     assert (known(journal).state, known(journal).sha256) == (State.PENDING, None)
-    assert tally(journal, album_id).size("pending") == 300
+    assert summary_of(journal, album_id).size("pending") == 300
 
 
 def as_seen_then(task: Task | None, before: Task | None) -> Task:

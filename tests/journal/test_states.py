@@ -44,6 +44,7 @@ from albumup.journal.states import (
     sources_of,
 )
 from albumup.journal.store import LostTask
+from albumup.journal.summary import summary_of
 from albumup.photos.pins import Pins
 
 DESIGN = """
@@ -205,7 +206,7 @@ def test_bodies_journaled_together_are_those_of_tasks_that_still_wait(journal: J
     assert ready(journal, 1000.0, untried=True) == [1, 3, 4]
     again = [task.body for number in (1, 2, 3) if (task := journal.task(number)) is not None]
     assert again == [body_for(100), None, body_for(170)]
-    assert runs.tally(journal, 1).size("pending") == 370
+    assert summary_of(journal, 1).size("pending") == 370
 
 
 def test_bodies_journaled_together_keep_doubts_about_the_same_bytes_alone(journal: Journal) -> None:
@@ -1012,6 +1013,10 @@ class JournalMachine(RuleBasedStateMachine):
             working = counts[State.PENDING] + counts[State.SENDING] + sum(self.asked[task] for task in mine)
             working += [self.member(task) for task in mine].count(Membership.PENDING)
             assert bool(views[album]["settled"]) == (working == 0) == (not runs.is_unfinished(journal, album_id))
+            found = summary_of(journal, album_id)
+            assert found.is_unfinished == (working > 0)
+            assert found.photos == {state: counts[state] for state in found.photos}
+            assert found.asked == sum(self.asked[task] for task in mine)
             sizes = journal.rows("select size, state from task where album_id = ?", album_id)
             sent = sum(row["size"] for row in sizes if row["state"] in DONE)
             total = sum(row["size"] for row in sizes if row["state"] != State.CANCELLED)

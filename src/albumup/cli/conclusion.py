@@ -12,8 +12,9 @@ from albumup.cli.names import Names
 from albumup.errors import worst
 from albumup.journal import runs
 from albumup.journal.journal import Journal
-from albumup.journal.reading import statuses
+from albumup.journal.reading import status_of
 from albumup.journal.rows import Album
+from albumup.journal.summary import RunSummary, Summary, run_summary_of, summary_of
 from albumup.photos.file_names import text_of
 from albumup.session.news import News, busy, deliver, settled_code
 from albumup.session.reasons import kind_of
@@ -65,43 +66,44 @@ class Conclusion:
 
     def nothing_to_send(self) -> int:
         """Say that there is nothing to send; the exit code that the albums deserve."""
-        code = self._code(settled_code(self.journal, self.album_ids))
-        albums = self._albums()
+        sums = self._sums()
+        code = self._code(settled_code(sums))
         if not self.is_cron:
-            self._conclude([self._settled(album) for album in albums], code)
-        self._put_summary(code, albums)
+            self._conclude([self._settled(found) for found in sums], code)
+        self._put_summary(code, sums)
         return code
 
     def handed_over(self) -> int:
         """Somebody else sends; the exit code."""
-        self._put_summary(0, self._albums())
+        self._put_summary(0, self._sums())
         return 0
 
     def followed(self, code: int | None) -> int:
         """Somebody else has sent; the exit code. ``code``: the run's, None where the albums are settled."""
-        code = self._code(settled_code(self.journal, self.album_ids) if code is None else code)
-        albums = self._albums()
-        self._conclude([endings.followed(self.journal, one, self.before.get(one.id, 0)) for one in albums], code)
-        self._put_summary(code, albums)
+        sums = self._sums()
+        code = self._code(settled_code(sums) if code is None else code)
+        followed = [RunSummary(found, self.before.get(found.album.id, 0)) for found in sums]
+        self._conclude([endings.followed(self.journal, found) for found in followed], code)
+        self._put_summary(code, sums)
         return code
 
     def ended(self, end: RunEnd) -> int:
         """A run of ours has ended: the closing words, and with them the notices that are owed; the exit code."""
         journal = self.journal
-        known = {album.id: album for album in runs.albums(journal)}
+        known = {album.id for album in runs.albums(journal)}
+        sums = [summary_of(journal, one) for one in end.before if one in known]
         code = self._code(end.exit_code)
         if end.fault is not None:
             said = [f"albumup: {end.fault}", *([end.fault.hint] if end.fault.hint else [])]
             if self._news.of_fault(str(end.fault)):
                 self._conclude([], code, said)
         else:
-            told = [known[one] for one in busy(journal, end, self._unfinished)]
-            summed_up = [(album, ending) for album in told if (ending := self._sum_up(album, end))]
-            waiting = {album.target for album, _ in summed_up if runs.unsent(journal, album.id)}
-            self._conclude([ending for _, ending in summed_up], code, self._held_up(end, waiting))
-            self._news.forget({known[one].target for one in end.before if one in known} - set(end.closings))
+            told = [found for found in busy(sums, end, self._unfinished) if self._news.of_album(found)]
+            waiting = {found.album.target for found in told if found.unsent}
+            self._conclude([self._sum_up(found, end) for found in told], code, self._held_up(end, waiting))
+            self._news.forget({found.album.target for found in sums} - set(end.closings))
             deliver(journal, runs.owed_notices(journal))
-        self._put_summary(code, [known[one] for one in end.before if one in known])
+        self._put_summary(code, sums)
         return code
 
     def tell_old_notices(self) -> None:
@@ -109,11 +111,12 @@ class Conclusion:
         owed = runs.owed_notices(self.journal)
         if not owed:
             return
-        known = {album.id: album for album in runs.albums(self.journal)}
+        known = {album.id for album in runs.albums(self.journal)}
         for notice in owed:
             if notice.album_id in known:
-                line = endings.late_notice(self.journal, known[notice.album_id], notice.created)
-                if settled_code(self.journal, [notice.album_id]):
+                found = summary_of(self.journal, notice.album_id)
+                line = endings.late_notice(self.journal, found, notice.created)
+                if settled_code([found]):
                     self.app.screen.complain(line)
                 else:
                     self.app.screen.say(line)
@@ -132,12 +135,13 @@ class Conclusion:
         for line, is_well in endings.with_code(lines, code):
             self.app.screen.say(line) if is_well else self.app.screen.complain(line)
 
-    def _albums(self) -> list[Album]:
-        """The albums that are meant, as they are now: without those that were forgotten meanwhile."""
-        return [album for album in runs.albums(self.journal) if album.id in self.album_ids]
+    def _sums(self) -> list[Summary]:
+        """How the albums stand that are meant, without those that were forgotten meanwhile."""
+        known = [album.id for album in runs.albums(self.journal)]
+        return [summary_of(self.journal, one) for one in known if one in self.albums]
 
     def _say_forgotten(self) -> None:
-        there = {album.id for album in self._albums()}
+        there = {album.id for album in runs.albums(self.journal)}
         for album_id, name in self.albums.items():
             if album_id not in there:
                 self.app.screen.say(words.forgotten(name))
@@ -156,28 +160,28 @@ class Conclusion:
                 said += events.away(self.journal, path, why)
         return said
 
-    def _sum_up(self, album: Album, end: RunEnd) -> Ending | None:
-        """The closing words of an album; None if they are no news for cron."""
-        before = self.before.get(album.id, end.before[album.id][0])
-        if not self._news.of_album(album):
-            return None
+    def _sum_up(self, now: Summary, end: RunEnd) -> Ending:
+        """The closing words of an album that stands like that ``now``."""
+        journal, album = self.journal, now.album
+        before, before_bytes = end.before[album.id]
+        before = self.before.get(album.id, before)
         if self.is_cron:
-            return cron.cron_summary(self.journal, album, before, self.rounds)
-        local = titles.local_folder(self.journal, album, album.target in self.app.config.targets)
-        ending = endings.summary(self.journal, album, before, end, self.names, local, self.newest)
+            return cron.cron_summary(journal, RunSummary(now, before), self.rounds)
+        is_local = titles.local_folder(journal, album, album.target in self.app.config.targets)
+        found = run_summary_of(journal, now, end.run_id, before, before_bytes, self.newest)
+        ending = endings.of_run(journal, found, end, self.names, verb="copied" if is_local else "sent")
         return self._with_rounds(ending, album)
 
-    def _settled(self, album: Album) -> Ending:
-        ending = endings.settled(self.journal, album, self.app.journal, self.names, self.lost)
-        return self._with_rounds(ending, album)
+    def _settled(self, now: Summary) -> Ending:
+        ending = endings.settled(self.journal, now, self.app.journal, self.names, lost=self.lost)
+        return self._with_rounds(ending, now.album)
 
     def _with_rounds(self, ending: Ending, album: Album) -> Ending:
         if not self.has_rounds:
             return ending
         return replace(ending, summary=ending.summary + cron.due(self.journal, album, self.rounds))
 
-    def _put_summary(self, code: int, albums: Sequence[Album]) -> None:
+    def _put_summary(self, code: int, sums: Sequence[Summary]) -> None:
         if self.json:
-            wanted = {(album.name, album.target) for album in albums}
-            found = [one for one in statuses(self.journal.connection) if (one["album"], one["target"]) in wanted]
-            self.app.tell(events.summary_event(code, found))
+            by_name = sorted(sums, key=lambda found: (found.album.name, found.album.target))
+            self.app.tell(events.summary_event(code, [status_of(found) for found in by_name]))

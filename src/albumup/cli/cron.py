@@ -8,51 +8,51 @@ from albumup.cli.endings import Ending, commands_for
 from albumup.cli.figures import photos, span
 from albumup.cli.titles import title_of
 from albumup.journal import rounds as rounds_of
-from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
-from albumup.journal.states import DONE, RETRIED, State
+from albumup.journal.states import RETRIED, State
+from albumup.journal.summary import RunSummary, summary_of
 from albumup.photos.file_names import quoted
 from albumup.session.reasons import grouped
 from albumup.session.rounds import due_in, wait_after
 
 
-def cron_summary(journal: Journal, album: Album, before: int, rounds: int) -> Ending:
+def cron_summary(journal: Journal, found: RunSummary, rounds: int) -> Ending:
     """What retry-failed says of an album when there is news."""
-    tally = runs.tally(journal, album.id)
-    sent = tally.count(*DONE) - before
-    failed, rejected = tally.count(*RETRIED), tally.count(State.REJECTED)
-    doubts = tally.count(State.IN_DOUBT) - runs.asking(journal, album.id)
-    unsent = runs.unsent(journal, album.id)
-    had = rounds_of.most(journal, album.id) if failed else 0
+    now = found.now
+    had = rounds_of.most(journal, now.album.id) if now.count(*RETRIED) else 0
+    line = f"{title_of(journal, now.album)}: {cron_words(found, had, rounds)}"
+    commands = commands_for(journal, now)
+    if had >= rounds and (failed := now.count(*RETRIED)):
+        stays = "It stays failed until: " if failed == 1 else "They stay failed until: "
+        commands = [command.replace("Again: ", stays) for command in commands]
+    if now.unsent:
+        commands.append(f"Go on with: albumup resume {quoted(now.album.name)}")
+    groups = grouped(journal, now.album.id) if now.wanting else []
+    return Ending(now.album.id, line, not (now.wanting or now.is_unfinished), groups, (), commands)
+
+
+def cron_words(found: RunSummary, had: int, rounds: int) -> str:
+    """How an album stands after a round. ``had``: the most rounds that a failed photo has had, of so many."""
+    now = found.now
+    failed, doubts = now.count(*RETRIED), now.count(State.IN_DOUBT) - now.asked
     parts = []
     if failed:
         nth = f" (round {had} of {rounds}, {_next_round(had, rounds)})" if had else ""
         parts.append(f"{photos(failed)} failed{' again' if had else ''}{nth}")
-    if rejected:
-        parts.append(f"{rejected} rejected")
-    if doubts:
-        parts.append(f"{doubts} in doubt")
-    if sent:
-        parts.append(f"{sent} sent")
-    if unsent:
-        parts.append(f"{unsent} waiting")
-    wanting = failed + rejected + doubts
-    is_well = not (wanting or unsent or runs.is_unfinished(journal, album.id))
-    line = f"{title_of(journal, album)}: {', '.join(parts) or 'nothing to send'}"
-    groups = grouped(journal, album.id) if wanting else []
-    commands = commands_for(journal, album, wanting)
-    if failed and had >= rounds:
-        stays = "It stays failed until: " if failed == 1 else "They stay failed until: "
-        commands = [command.replace("Again: ", stays) for command in commands]
-    if unsent:
-        commands.append(f"Go on with: albumup resume {quoted(album.name)}")
-    return Ending(album.id, line, is_well, groups, (), commands)
+    counts = {
+        "rejected": now.count(State.REJECTED),
+        "in doubt": doubts,
+        "sent": now.there - found.before,
+        "waiting": now.unsent,
+    }
+    parts += [f"{count} {words}" for words, count in counts.items() if count]
+    return ", ".join(parts) or "nothing to send"
 
 
 def on_hold(journal: Journal, album: Album) -> str:
     """The line that an album on hold is left alone, and how to go on."""
-    waiting = runs.unsent(journal, album.id)
+    waiting = summary_of(journal, album.id).unsent
     what = f"; {waiting} waiting" if waiting else ""
     return f"{title_of(journal, album)}: on hold, left alone{what}. Go on with: albumup resume {quoted(album.name)}"
 

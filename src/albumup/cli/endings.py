@@ -10,15 +10,13 @@ from albumup.cli.figures import counted, photos, size, span, were
 from albumup.cli.names import Names
 from albumup.cli.reasons import MOST_LINES, lines_of, rows
 from albumup.cli.titles import has_twin, title_of
-from albumup.cli.words import ended
+from albumup.cli.words import ended, retry_options
 from albumup.config.file import shown
-from albumup.journal import runs
-from albumup.journal import summary as summary_of
 from albumup.journal.journal import Journal
 from albumup.journal.reading import goes_unasked
-from albumup.journal.rows import Album, Tally
-from albumup.journal.states import DONE, WANTING, Membership, State
-from albumup.journal.summary import Sidecar
+from albumup.journal.rows import Album
+from albumup.journal.states import WANTING, State
+from albumup.journal.summary import Outside, RunSummary, Sidecar, Summary, outside_of, sidecars
 from albumup.photos.file_names import quoted
 from albumup.session.reasons import Group, grouped
 from albumup.uploader.options import RunEnd
@@ -116,58 +114,60 @@ def with_code(lines: Sequence[tuple[str, bool]], code: int) -> list[tuple[str, b
     return [*lines[:-1], (ended(lines[-1][0], code), False)]
 
 
-def summary(
-    journal: Journal, album: Album, before: int, end: RunEnd, names: Names, local: str = "", newest: int | None = None
-) -> Ending:
-    """How a run ended for one album. ``before``: photos that were there before; ``local``: the inbox's folder;
-    ``newest``: the newest task that there was before the command, None where it queued nothing.
-
-    The total is of this run: neither what was there before, nor what was given up in an earlier one, is in it.
-    """
-    tally = runs.tally(journal, album.id)
-    unsent = runs.unsent(journal, album.id)
-    wanting = runs.wanting(journal, album.id)
-    earlier = summary_of.given_up_before(journal, album.id, end.run_id, newest)
-    there = summary_of.found_there(journal, album.id, end.run_id)
-    sent = tally.count(*DONE) - before - there.photos
-    total = sent + unsent + wanting - earlier
-    verb = "copied" if local else "sent"
-    counted = f"{sent} of {total} {verb}" if total else "nothing to send"
-    name = title_of(journal, album)
-    groups = grouped(journal, album.id) if wanting else []
-    commands = commands_for(journal, album, wanting)
-    if unsent:
-        stopped = "stopped, " if end.exit_code in (129, 130, 143) else ""
-        gone = f", {wanting - earlier} not" if wanting > earlier else ""
-        on_hold = "On hold until: albumup resume" if end.exit_code == 130 else "Go on with: albumup resume"
-        line = f"{name}: {stopped}{counted}, {unsent} waiting{gone}. {on_hold}"
-        return Ending(album.id, line, False, groups, (), commands)
-    moved = tally.size(*DONE) - end.before[album.id][1] - there.bytes
-    pace = f" in {span(end.seconds)} ({size(moved)}, {size(moved / max(end.seconds, 0.001))}/s)"
-    parts = [f"{counted}{pace if sent else ''}"]
-    if wanting > earlier:
-        parts[0] += f", {wanting - earlier} not"
-    if there.known:
-        parts.append(f"{there.known} already there")
-    if there.twins:
-        parts.append(f"{there.twins} twice in the folder")
-    if there.sent_to_it:
-        parts.append(f"{there.sent_to_it} of them {were(there.sent_to_it)} there already")
-    if before:
-        parts.append(f"{before} {were(before)} there before")
-    if earlier:
-        parts.append(f"{earlier} still not, from before")
-    if not total and runs.is_pending_there(journal, album.id):
-        parts = ["all sent"]
-    is_well = not wanting and not runs.is_unfinished(journal, album.id) and not runs.is_wanting(journal, album.id)
-    notes = [*_unplaced(journal, album, names), *_sidecars(journal, album, end.run_id, names)]
-    link = escape(summary_of.share_of(journal, album.id))
-    return Ending(album.id, f"{name}: {'; '.join(parts)}", is_well, groups, notes, commands, link)
+def of_run(journal: Journal, found: RunSummary, end: RunEnd, names: Names, *, verb: str = "sent") -> Ending:
+    """How a run ended for one album. ``verb``: "copied" into the inbox."""
+    now = found.now
+    album = now.album
+    name, groups, commands = title_of(journal, album), _groups(journal, now), commands_for(journal, now)
+    if now.unsent:
+        return Ending(album.id, f"{name}: {stopped_words(found, end.exit_code, verb)}", False, groups, (), commands)
+    along = sidecars(journal, album.id, end.run_id)
+    notes = [*_unplaced(now, outside_of(journal, album.id, _MOST_NAMED), names), *_sidecar_notes(along, names)]
+    is_well = not (now.is_unfinished or now.is_wanting)
+    line = f"{name}: {ended_words(found, end.seconds, verb)}"
+    return Ending(album.id, line, is_well, groups, notes, commands, escape(album.share or ""))
 
 
-def _sidecars(journal: Journal, album: Album, run_id: int, names: Names) -> list[Note]:
-    """The sidecars of what got there in this run: how many went along, and which did not."""
-    found = summary_of.sidecars(journal, album.id, run_id)
+def stopped_words(found: RunSummary, code: int, verb: str) -> str:
+    """What became of an album that was not sent to its end. ``code``: the run's exit code."""
+    stopped = "stopped, " if code in (129, 130, 143) else ""
+    on_hold = "On hold until: albumup resume" if code == 130 else "Go on with: albumup resume"
+    waiting = f"{found.now.unsent} waiting{not_words(found.wanting)}"
+    return f"{stopped}{_of_total(found, verb)}, {waiting}. {on_hold}"
+
+
+def ended_words(found: RunSummary, seconds: float, verb: str) -> str:
+    """What became of an album of which nothing waits, in a run of so many seconds."""
+    if not found.total and found.now.is_pending_there:
+        return "all sent"
+    pace = f" in {span(seconds)} ({size(found.sent_bytes)}, {size(found.sent_bytes / max(seconds, 0.001))}/s)"
+    there, before, earlier = found.found, found.before, found.earlier
+    first = f"{_of_total(found, verb)}{pace if found.sent else ''}{not_words(found.wanting)}"
+    parts = [
+        (there.known, "already there"),
+        (there.twins, "twice in the folder"),
+        (there.sent_to_it, f"of them {were(there.sent_to_it)} there already"),
+        (before, f"{were(before)} there before"),
+        (earlier, "still not, from before"),
+    ]
+    return "; ".join([first, *(f"{count} {words}" for count, words in parts if count)])
+
+
+def _of_total(found: RunSummary, verb: str) -> str:
+    return f"{found.sent} of {found.total} {verb}" if found.total else "nothing to send"
+
+
+def not_words(wanting: int) -> str:
+    return f", {wanting} not" if wanting > 0 else ""
+
+
+def _groups(journal: Journal, now: Summary) -> list[Group]:
+    """The photos that did not get there; most albums have none."""
+    return grouped(journal, now.album.id) if now.wanting else []
+
+
+def _sidecar_notes(found: Sequence[Sidecar], names: Names) -> list[Note]:
+    """The sidecars of what got there in a run: how many went along, and which did not."""
     went, left = sum(one.was_sent for one in found), [one for one in found if not one.was_sent]
     notes = []
     if went:
@@ -187,35 +187,36 @@ def _why_left(sidecar: Sidecar) -> str:
     return "nothing shows that its photo was taken from us"
 
 
-def _unplaced(journal: Journal, album: Album, names: Names) -> list[Note]:
+def _unplaced(now: Summary, outside: Outside, names: Names) -> list[Note]:
     """Photos that are on the server and not in the album there."""
     notes = []
-    if pending := runs.members(journal, album.id, Membership.PENDING):
-        notes.append(Note(f"  {photos(pending)} sent, and not yet in the album there. Go on with: albumup resume"))
-    elif runs.is_share_pending(journal, album.id):
+    if outside.placing:
+        placing = photos(outside.placing)
+        notes.append(Note(f"  {placing} sent, and not yet in the album there. Go on with: albumup resume"))
+    elif now.is_share_pending:
         notes.append(Note("  its share link is not made yet. Go on with: albumup resume"))
-    if waiting := runs.members(journal, album.id, Membership.WAITING):
-        clips = "clip of a live photo is" if waiting == 1 else "clips of live photos are"
-        words = f"  {waiting} {clips} there, and outside the album until the still gets there or is cancelled"
-        notes.append(Note(words))
-    if given_up := runs.members(journal, album.id, Membership.REFUSED):
-        refused = summary_of.refused_places(journal, album.id, _MOST_NAMED)
-        named = [f"    {names.of(path)}  {escape(reason)}" for path, reason in refused]
-        notes.append(Note(f"  {photos(given_up)} could not be put into the album there", named, given_up))
+    if outside.waiting:
+        clips = "clip of a live photo is" if outside.waiting == 1 else "clips of live photos are"
+        words = f"{clips} there, and outside the album until the still gets there or is cancelled"
+        notes.append(Note(f"  {outside.waiting} {words}"))
+    if outside.refused:
+        named = [f"    {names.of(path)}  {escape(reason)}" for path, reason in outside.reasons]
+        words = f"  {photos(outside.refused)} could not be put into the album there"
+        notes.append(Note(words, named, outside.refused))
     return notes
 
 
-def commands_for(journal: Journal, album: Album, wanting: int) -> list[str]:
-    """The commands for the ``wanting`` photos that did not get there, and for those outside the album there."""
-    tally, name = runs.tally(journal, album.id), _typed(journal, album)
+def commands_for(journal: Journal, now: Summary) -> list[str]:
+    """The commands for the photos that did not get there, and for those outside the album there."""
+    name = _typed(journal, now.album)
     lines = []
-    if runs.members(journal, album.id, Membership.REFUSED):
-        lines.append(f"What was deleted there: {forget_command(journal, album)}")
-        if not wanting:
+    if now.is_refused:
+        lines.append(f"What was deleted there: {forget_command(journal, now.album)}")
+        if not now.wanting:
             lines.append(f"Again: albumup retry-failed {name}")
-    if wanting:
-        states = "".join(f" --state {state}" for state in sorted(WANTING) if tally.count(state))
-        lines.append(f"Again: {retry_command(journal, album)}")
+    if now.wanting:
+        states = "".join(f" --state {state}" for state in sorted(WANTING) if now.count(state))
+        lines.append(f"Again: {retry_command(journal, now)}")
         lines.append(f"Details: albumup list {name}{states}")
     return lines
 
@@ -231,48 +232,45 @@ def forget_command(journal: Journal, album: Album) -> str:
     return f"albumup forget {_typed(journal, album)}, then push"
 
 
-def retry_command(journal: Journal, album: Album) -> str:
+def retry_command(journal: Journal, now: Summary) -> str:
     """The command that gives all photos of an album that did not get there a fresh set of tries."""
-    flags = _flags(journal, album, runs.tally(journal, album.id))
-    return f"albumup retry-failed {_typed(journal, album)}{flags}"
+    album = now.album
+    is_unasked = goes_unasked(journal.connection, album.name, album.target)
+    return f"albumup retry-failed {_typed(journal, album)}{retry_options(now, is_unasked=is_unasked)}"
 
 
-def _flags(journal: Journal, album: Album, tally: Tally) -> str:
-    """The options with which ``retry-failed`` takes all photos that did not get there."""
-    flags = " --rejected" if tally.count(State.REJECTED) else ""
-    held_back = goes_unasked(journal.connection, album.name, album.target)
-    return flags + (" --in-doubt" if held_back else "")
-
-
-def settled(journal: Journal, album: Album, path: str, names: Names, lost: int = 0) -> Ending:
+def settled(journal: Journal, now: Summary, path: str, names: Names, *, lost: int = 0) -> Ending:
     """An album with nothing to send; names the journal that was looked at. ``lost``: photos that the server had."""
-    tally = runs.tally(journal, album.id)
-    wanting = tally.count(*WANTING)
-    gone = f", {wanting} not" if wanting else ""
-    if lost:
-        gone = f" before, {lost} of them gone there{gone}"
-    line = f"{title_of(journal, album)}: nothing to do; {tally.count(*DONE)} sent{gone} ({shown(path)})"
-    groups = grouped(journal, album.id) if wanting else []
-    notes, commands = _unplaced(journal, album, names), commands_for(journal, album, wanting)
-    return Ending(album.id, line, not commands, groups, notes, commands)
+    line = f"{title_of(journal, now.album)}: {settled_words(now, lost)} ({shown(path)})"
+    notes = _unplaced(now, outside_of(journal, now.album.id, _MOST_NAMED), names)
+    commands = commands_for(journal, now)
+    return Ending(now.album.id, line, not commands, _groups(journal, now), notes, commands)
 
 
-def followed(journal: Journal, album: Album, before: int) -> Ending:
+def settled_words(now: Summary, lost: int) -> str:
+    gone = f" before, {lost} of them gone there" if lost else ""
+    return f"nothing to do; {now.there} sent{gone}{not_words(now.wanting)}"
+
+
+def followed(journal: Journal, found: RunSummary) -> Ending:
     """The closing words of a follower."""
-    tally = runs.tally(journal, album.id)
-    sent, unsent = tally.count(*DONE) - before, runs.unsent(journal, album.id)
-    wanting = runs.wanting(journal, album.id)
+    now = found.now
+    line = f"{title_of(journal, now.album)}: {followed_words(found)}"
+    is_well = not now.wanting and not now.unsent
+    return Ending(now.album.id, line, is_well, _groups(journal, now), (), commands_for(journal, now))
+
+
+def followed_words(found: RunSummary) -> str:
+    unsent = found.now.unsent
     waiting = f", {unsent} waiting. Go on with: albumup resume" if unsent else ""
-    gone = f", {wanting} not" if wanting else ""
-    line = f"{title_of(journal, album)}: {sent} of {sent + unsent + wanting} sent{gone}{waiting}"
-    groups = grouped(journal, album.id) if wanting else []
-    return Ending(album.id, line, not wanting and not unsent, groups, (), commands_for(journal, album, wanting))
+    return f"{found.sent} of {found.total} sent{not_words(found.wanting)}{waiting}"
 
 
-def late_notice(journal: Journal, album: Album, created: float) -> str:
+def late_notice(journal: Journal, now: Summary, created: float) -> str:
     """The notice that a process owed when it died."""
-    tally = runs.tally(journal, album.id)
-    wanting = runs.wanting(journal, album.id)
-    gone = f", {wanting} not" if wanting else ""
     when = span(max(0.0, journal.clock() - created))
-    return f"{title_of(journal, album)}: finished {when} ago: {photos(tally.count(*DONE))} sent{gone}"
+    return f"{title_of(journal, now.album)}: {late_words(now, when)}"
+
+
+def late_words(now: Summary, when: str) -> str:
+    return f"finished {when} ago: {photos(now.there)} sent{not_words(now.wanting)}"

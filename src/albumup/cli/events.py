@@ -20,6 +20,7 @@ from albumup.journal.journal import Journal
 from albumup.journal.reading import AlbumStatus
 from albumup.journal.rows import Album
 from albumup.journal.states import State
+from albumup.journal.summary import summary_of
 from albumup.photos.file_names import quoted, text_of
 from albumup.retry import Outcome
 from albumup.uploader.events import (
@@ -160,10 +161,10 @@ def opening(journal: Journal, album: Album) -> str:
     """ "trip: stopped 3 hours ago; 176 left, 2.4 GB"."""
     last = runs.last_touched(journal, album.id)
     when = f"stopped {_ago(journal.clock() - last)}; " if last else ""
-    left = runs.unsent(journal, album.id)
-    if not left:
+    found = summary_of(journal, album.id)
+    if not found.unsent:
         return f"{title_of(journal, album)}: {when}all sent, and not yet all done in the album there"
-    return f"{title_of(journal, album)}: {when}{photos(left)} left, {size(runs.unsent_bytes(journal, album.id))}"
+    return f"{title_of(journal, album)}: {when}{photos(found.unsent)} left, {size(found.unsent_bytes)}"
 
 
 def _ago(seconds: float) -> str:

@@ -14,6 +14,7 @@ from albumup.cli.figures import are, counted, photos, size
 from albumup.cli.oddities import say_oddities
 from albumup.journal import reading
 from albumup.journal.states import State
+from albumup.journal.summary import summary_of
 from albumup.photos.filters import SkipReason
 from albumup.photos.metadata.reader import INSTALL_PHOTOS
 from albumup.photos.skipped import skipped_words
@@ -44,7 +45,7 @@ def say_queued(app: App, journal: Journal, survey: Survey, album: Album, target:
     if survey.maybe_live:
         app.screen.say(_maybe_live(survey.maybe_live))
     if survey.wanting_count and survey.queued:
-        again = retry_command(journal, album)
+        again = retry_command(journal, summary_of(journal, album.id))
         app.screen.say(f"{photos(survey.wanting_count)} did not get there earlier and did not change since: {again}")
     if local and survey.queued:
         they = "it" if survey.queued == 1 else "they"

@@ -10,16 +10,18 @@ from albumup.cli.app import App
 from albumup.cli.escaping import escape
 from albumup.cli.figures import ago, size, span
 from albumup.cli.screen import put_json, put_table
-from albumup.cli.words import shown_name
+from albumup.cli.words import retry_options, shown_name
 from albumup.errors import ConfigError
 from albumup.journal.lock import is_locked
 from albumup.journal.opening import local_faults, paths_of
-from albumup.journal.reading import AlbumStatus, asking, goes_unasked, pauses, rounds_had, running, statuses
+from albumup.journal.reading import goes_unasked, pauses, rounds_had, running, status_of
+from albumup.journal.states import State
+from albumup.journal.summary import Summary, summaries
 from albumup.photos.file_names import quoted
 from albumup.session.albums import chosen
 
-Standing = tuple[list[AlbumStatus], tuple[int, str] | None]
-"""Albums, as ``statuses`` has them, and the run that is on: its process id and start."""
+Standing = tuple[list[Summary], tuple[int, str] | None]
+"""Albums, and the run that is on: its process id and start."""
 
 
 def run(app: App, albums: tuple[str, ...], target: str | None, as_json: bool) -> int:
@@ -34,19 +36,18 @@ def show(app: App, albums: Sequence[str] = (), target: str | None = None, *, as_
 
     with local_faults(app.journal):
         connection = app.reader()
-        found = statuses(connection)
+        found = summaries(connection) if connection is not None else []
         sick = pauses(connection) if connection is not None else []
-        doubts = asking(connection) if connection is not None else {}
         rounds = rounds_had(connection) if connection is not None else {}
         run = running(connection) if connection is not None and is_locked(paths_of(app.journal)["lock"]) else None
-    wanted = set(chosen([(one["album"], one["target"]) for one in found], albums, target))
-    found = [one for one in found if (one["album"], one["target"]) in wanted]
+    wanted = set(chosen([_place(one) for one in found], albums, target))
+    found = [one for one in found if _place(one) in wanted]
     if as_json:
-        shown_ones = [{key: value for key, value in one.items() if key != "changed"} for one in found]
+        shown_ones = [{key: value for key, value in status_of(one).items() if key != "changed"} for one in found]
         uploader = {"pid": run[0], "since": run[1]} if run else None
         put_json({"schema": 1, "journal": app.journal, "uploader": uploader, "albums": shown_ones})
     elif found:
-        _put_table(found, run, doubts)
+        _put_table(found, run)
         _say_sick(app, found, sick)
         _say_rounds(app, found, rounds)
     else:
@@ -64,39 +65,39 @@ def alone(app: App) -> int:
     return 0
 
 
-def _next(app: App, found: list[AlbumStatus]) -> str:
+def _next(app: App, found: list[Summary]) -> str:
     """The one command that makes sense now."""
-    if not all(one["settled"] for one in found):
+    if any(one.is_unfinished for one in found):
         return "albumup resume"
-    for one in found:
-        album, target, counts = one["album"], one["target"], one["counts"]
-        if not counts["failed"] + counts["missing"] + counts["rejected"] + counts["in_doubt"]:
-            continue
-        words = ["albumup retry-failed", quoted(album)]
-        if [other["album"] for other in found].count(album) > 1:
-            words += ["--target", quoted(target)]
-        if counts["rejected"]:
-            words.append("--rejected")
-        with local_faults(app.journal):
-            connection = app.reader()
-            if connection is not None and goes_unasked(connection, album, target):
-                words.append("--in-doubt")
-        return " ".join(words)
-    return "albumup push FOLDER"
+    failing = next((one for one in found if one.wanting), None)
+    if failing is None:
+        return "albumup push FOLDER"
+    album, target = _place(failing)
+    is_told_apart = [one.album.name for one in found].count(album) > 1
+    with local_faults(app.journal):
+        connection = app.reader()
+        is_unasked = connection is not None and goes_unasked(connection, album, target)
+    words = f"{quoted(album)} --target {quoted(target)}" if is_told_apart else quoted(album)
+    return f"albumup retry-failed {words}{retry_options(failing, is_unasked=is_unasked)}"
 
 
-def _say_sick(app: App, found: list[AlbumStatus], sick: Sequence[tuple[str, float, str]]) -> None:
+def _place(one: Summary) -> tuple[str, str]:
+    """Its name and its target's."""
+    return one.album.name, one.album.target
+
+
+def _say_sick(app: App, found: list[Summary], sick: Sequence[tuple[str, float, str]]) -> None:
     """Since when a server that albums wait for does not work."""
-    waiting = {one["target"]: one["address"] for one in found if not one["settled"]}
+    waiting = {one.album.target: one.address for one in found if one.is_unfinished}
     for name, since, why in sick:
         if name in waiting:
             lasted = span(max(0.0, time.time() - since))
             app.screen.say(f"{escape(waiting[name] or name)} has not worked for {lasted}: {escape(why)}")
 
 
-def _say_rounds(app: App, found: list[AlbumStatus], rounds: dict[tuple[str, str], list[tuple[int, float]]]) -> None:
+def _say_rounds(app: App, found: list[Summary], rounds: dict[tuple[str, str], list[tuple[int, float]]]) -> None:
     """When cron's next round is due, of the albums that had one."""
-    having = [one for one in found if (one["album"], one["target"]) in rounds and not one["held"]]
+    having = [one for one in found if _place(one) in rounds and not one.album.held]
     if not having:
         return
     from albumup.cli.cron import next_round
@@ -105,49 +106,41 @@ def _say_rounds(app: App, found: list[AlbumStatus], rounds: dict[tuple[str, str]
         most = app.config.defaults.rounds
     except ConfigError:
         return  # whoever wants to send anything is told of that
-    names = [one["album"] for one in found]
+    names = [one.album.name for one in found]
     for one in having:
-        name = shown_name(one["album"])
-        title = name if names.count(one["album"]) == 1 else f"{name} ({one['address'] or one['target']})"
-        app.screen.say(f"{title}: {next_round(rounds[one['album'], one['target']], most, time.time())}")
+        album, target = _place(one)
+        name = shown_name(album)
+        title = name if names.count(album) == 1 else f"{name} ({one.address or target})"
+        app.screen.say(f"{title}: {next_round(rounds[album, target], most, time.time())}")
 
 
-def _put_table(found: list[AlbumStatus], run: tuple[int, str] | None, asking: dict[tuple[str, str], int]) -> None:
-    """``asking``: by album and target, the photos in doubt that are still to be asked about: they wait."""
-    rows = []
-    any_cancelled = any(one["counts"]["cancelled"] for one in found)
-    for one in found:
-        counts = one["counts"]
-        sent = counts["uploaded"] + counts["duplicate"]
-        in_doubt = asking.get((one["album"], one["target"]), 0)
-        waiting = counts["pending"] + counts["sending"] + in_doubt
-        failed = counts["failed"] + counts["rejected"] + counts["missing"] + counts["in_doubt"] - in_doubt
-        state = _state(one, run)
-        total = sent + waiting + failed
-        left = one["bytes"]["total"] - one["bytes"]["sent"]
-        changed = "now" if state.startswith("running") else _when(one["changed"])
-        rows.append(
-            (
-                one["album"],
-                one["address"] or one["target"],
-                state,
-                f"{sent}/{total}",
-                waiting,
-                failed,
-                *([counts["cancelled"]] if any_cancelled else []),
-                size(left),
-                changed,
-            )
-        )
+def _put_table(found: list[Summary], run: tuple[int, str] | None) -> None:
+    any_cancelled = any(one.count(State.CANCELLED) for one in found)
+    rows = [_row(one, run, any_cancelled=any_cancelled) for one in found]
     cancelled = ["CANCELLED"] if any_cancelled else []
     headers = ("ALBUM", "TARGET", "STATE", "SENT", "WAITING", "FAILED", *cancelled, "LEFT", "CHANGED")
     put_table(headers, rows, cut=("ALBUM", "TARGET"), broken=("STATE", "CHANGED"))
 
 
-def _state(album: AlbumStatus, run: tuple[int, str] | None) -> str:
-    if album["settled"]:
+def _row(one: Summary, run: tuple[int, str] | None, *, any_cancelled: bool) -> tuple[object, ...]:
+    state = _state(one, run)
+    return (
+        one.album.name,
+        one.address or one.album.target,
+        state,
+        f"{one.there}/{one.total}",
+        one.unsent,
+        one.wanting,
+        *([one.count(State.CANCELLED)] if any_cancelled else []),
+        size(one.total_bytes - one.there_bytes),
+        "now" if state.startswith("running") else _when(one.changed),
+    )
+
+
+def _state(one: Summary, run: tuple[int, str] | None) -> str:
+    if not one.is_unfinished:
         return "settled"
-    if album["held"]:
+    if one.album.held:
         return "held"
     return f"running pid {run[0]}" if run else "waiting"
 

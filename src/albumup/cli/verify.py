@@ -19,9 +19,8 @@ from albumup.cli.screen import put, put_flush, put_raw
 from albumup.cli.words import by_state, ended, shown_name
 from albumup.config.file import shown
 from albumup.errors import TryLater
-from albumup.journal import runs
-from albumup.journal.runs import has_unsent
-from albumup.journal.states import DONE, WANTING
+from albumup.journal.states import DONE
+from albumup.journal.summary import summary_of
 from albumup.photos.file_names import quoted, text_of
 from albumup.photos.leftovers import is_leftover, is_leftover_folder
 from albumup.session.aside import aside
@@ -106,13 +105,13 @@ def _lines(app: App, journal: Journal, album: Album, found: Examined, title: str
 
 def _not_accepted(journal: Journal, album: Album) -> list[str]:
     """The photos that a server which cannot be asked did not accept, by state, and what to type for them."""
-    tally = runs.tally(journal, album.id)
-    rest = {state: count for state, count in tally.photos.items() if count and state not in DONE}
+    sums = summary_of(journal, album.id)
+    rest = {state: count for state, count in sums.photos.items() if count and state not in DONE}
     lines = [f"  not accepted: {by_state(rest)}"] if rest else []
-    if runs.has_unsent(journal, album.id):
+    if sums.unsent:
         lines.append(f"Not all done yet: albumup resume {quoted(album.name)}")
-    elif tally.count(*WANTING):
-        lines.append(f"To try again what did not get there: {retry_command(journal, album)}")
+    elif sums.wanting:
+        lines.append(f"To try again what did not get there: {retry_command(journal, sums)}")
     return lines
 
 
@@ -185,7 +184,8 @@ def ways_on(findings: Sequence[Finding], folders: Sequence[bytes], album: Album,
 
 def _ways_back(journal: Journal, album: Album, outcome: Outcome, copies: Copies) -> list[str]:
     """What to type to send what lies here, was pushed, and is not there (any more)."""
-    if not outcome.unproven or runs.has_unsent(journal, album.id):
+    sums = summary_of(journal, album.id)
+    if not outcome.unproven or sums.unsent:
         return []
     ways = []
     fates = ["is damaged"] if any(copy.is_damaged for _, copy in copies.photos) else []
@@ -193,8 +193,8 @@ def _ways_back(journal: Journal, album: Album, outcome: Outcome, copies: Copies)
         fates.append("was deleted")
     if fates:
         ways.append(f"To send again what {' or '.join(fates)} there: {forget_command(journal, album)}")
-    if runs.tally(journal, album.id).count(*WANTING):
-        ways.append(f"To try again what did not get there: {retry_command(journal, album)}")
+    if sums.wanting:
+        ways.append(f"To try again what did not get there: {retry_command(journal, sums)}")
     return ways
 
 
@@ -215,7 +215,7 @@ def _verdict(journal: Journal, album: Album, found: Examined) -> tuple[str, int]
         return (said, 0) if is_there else (ended(f"{said}: not proven", 3), 3)
     if outcome.unproven:
         parts.append(f"{counted(outcome.unproven, 'file')} here {were(outcome.unproven)} not proven")
-    if has_unsent(journal, album.id):
+    if summary_of(journal, album.id).unsent:
         parts.append(f"not all done yet (albumup resume {quoted(album.name)})")
     if beside:
         parts.append(beside)

@@ -10,7 +10,8 @@ from itertools import chain
 from typing import Any, NamedTuple, TypedDict
 from urllib.parse import quote
 
-from albumup.journal.states import FINAL, RETRIED, WANTING, State, is_asking, is_in
+from albumup.journal.states import FINAL, RETRIED, WANTING, State, is_in
+from albumup.journal.summary import Summary, summaries
 
 
 class AlbumStatus(TypedDict):
@@ -34,21 +35,22 @@ def statuses(connection: sqlite3.Connection | None) -> list[AlbumStatus]:
     """All albums, sorted by name."""
     if connection is None:
         return []
-    urls = addresses(connection)
-    return [
-        {
-            "album": row["album"],
-            "target": row["target"],
-            "address": urls.get(row["target"]),
-            "settled": bool(row["settled"]),
-            "held": bool(row["held"]),
-            "share": row["share"],
-            "counts": {state.value: row[state.value] for state in State},
-            "bytes": {"total": row["bytes_total"], "sent": row["bytes_sent"]},
-            "changed": row["changed"],
-        }
-        for row in connection.execute("select * from v_albums order by album, target")
-    ]
+    return [status_of(found) for found in summaries(connection)]
+
+
+def status_of(found: Summary) -> AlbumStatus:
+    """An album as programs see it."""
+    return {
+        "album": found.album.name,
+        "target": found.album.target,
+        "address": found.address,
+        "settled": not found.is_unfinished,
+        "held": found.album.held,
+        "share": found.album.share,
+        "counts": {state.value: found.count(state) for state in State},
+        "bytes": {"total": found.total_bytes, "sent": found.there_bytes},
+        "changed": found.changed,
+    }
 
 
 def albums(connection: sqlite3.Connection) -> list[tuple[str, str]]:
@@ -134,16 +136,6 @@ def is_sending(journal: str, path: str) -> bool:
     with closing(sqlite3.connect(f"file:{quote(journal)}?mode=ro", uri=True)) as connection:
         query = "select 1 from v_tasks where state = 'sending' and path = ?"
         return connection.execute(query, (path,)).fetchone() is not None
-
-
-def asking(connection: sqlite3.Connection) -> dict[tuple[str, str], int]:
-    """Album and target to the number of photos in doubt that are still to be asked about."""
-    rows = connection.execute(
-        "select album.name, target.name, count(*) from album join target on target.id = album.target_id"
-        f" join task on task.album_id = album.id and {is_asking('task')}"
-        " group by album.id"
-    )
-    return {(album, target): count for album, target, count in rows.fetchall()}
 
 
 def rounds_had(connection: sqlite3.Connection) -> dict[tuple[str, str], list[tuple[int, float]]]:

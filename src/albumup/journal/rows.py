@@ -113,19 +113,6 @@ class Album(Struct, frozen=True):
     """The URL of its share link, or of its page."""
 
 
-class Tally(Struct, frozen=True):
-    """Photos and bytes of an album by state."""
-
-    photos: dict[str, int]
-    bytes: dict[str, int]
-
-    def count(self, *states: str) -> int:
-        return sum(self.photos.get(state, 0) for state in states)
-
-    def size(self, *states: str) -> int:
-        return sum(self.bytes.get(state, 0) for state in states)
-
-
 class TryCounts(Struct, frozen=True):
     """The ``tries`` of a task's present set, and its refunds ever: of attempts while the line was down, of whole
     bodies, of cut ones, of 429s."""

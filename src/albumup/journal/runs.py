@@ -13,11 +13,9 @@ from msgspec import Struct
 
 from albumup.journal import reading
 from albumup.journal.journal import Journal
-from albumup.journal.rows import Album, Root, Tally, plain
+from albumup.journal.rows import Album, Root, plain
 from albumup.journal.states import (
     DONE,
-    GOING,
-    WANTING,
     Membership,
     Stage,
     State,
@@ -28,6 +26,10 @@ from albumup.journal.states import (
 
 _IS_ASKING = is_asking()
 _HAS_MEMBER_PENDING = f"select 1 from task where album_id = ? and {is_in(Membership.PENDING)} limit 1"
+_IS_SHARE_PENDING = (
+    "select 1 from album where id = ? and wants_share and share is null and exists (select 1 from tally"
+    f" where album_id = album.id and photos > 0 and {is_in(*DONE)})"
+)
 
 
 class Run(Struct, frozen=True):
@@ -107,26 +109,20 @@ def end(journal: Journal, run_id: int, exit_code: int, unbuilt: Iterable[str] = 
 
 
 def is_unfinished(journal: Journal, album_id: int) -> bool:
-    """Is the album not settled: has it something unsent, or something to do in the server's album?"""
-    return has_unsent(journal, album_id) or is_pending_there(journal, album_id)
-
-
-def has_unsent(journal: Journal, album_id: int) -> bool:
-    """Is a photo of the album pending, sending, or in doubt and still to be asked about?"""
+    """``Summary.is_unfinished`` without the sums: the likeliest first, because each commit calls this."""
     count = "select 1 from tally where album_id = ? and state = ? and photos > 0"
-    asked = f"select 1 from task where album_id = ? and {_IS_ASKING} limit 1"
-    return bool(  # the likeliest first, because each commit calls this
+    return bool(
         journal.rows(count, album_id, State.PENDING.value)
         or journal.rows(count, album_id, State.SENDING.value)
-        or journal.rows(asked, album_id)
+        or journal.rows(f"select 1 from task where album_id = ? and {_IS_ASKING} limit 1", album_id)
+        or journal.rows(_HAS_MEMBER_PENDING, album_id)
+        or is_share_pending(journal, album_id)
     )
 
 
-def asked_about(journal: Journal, album_id: int) -> tuple[int, int]:
-    """The number and bytes of an album's photos in doubt that are still to be asked about."""
-    sql = f"select count(*), coalesce(sum(size), 0) from task where album_id = ? and {_IS_ASKING}"
-    count, size = journal.rows(sql, album_id)[0]
-    return count, size
+def is_share_pending(journal: Journal, album_id: int) -> bool:
+    """``Summary.is_share_pending`` without the sums."""
+    return bool(journal.rows(_IS_SHARE_PENDING, album_id))
 
 
 def unprepared(journal: Journal, album_id: int) -> tuple[int, int]:
@@ -139,26 +135,6 @@ def unprepared(journal: Journal, album_id: int) -> tuple[int, int]:
     return count, size
 
 
-def asking(journal: Journal, album_id: int) -> int:
-    """The number of an album's photos in doubt that are still to be asked about."""
-    return asked_about(journal, album_id)[0]
-
-
-def unsent(journal: Journal, album_id: int) -> int:
-    """The number of an album's photos that are pending, sending, or in doubt and still to be asked about."""
-    return tally(journal, album_id).count(*GOING) + asking(journal, album_id)
-
-
-def unsent_bytes(journal: Journal, album_id: int) -> int:
-    """The bytes of the photos that ``unsent`` counts."""
-    return tally(journal, album_id).size(*GOING) + asked_about(journal, album_id)[1]
-
-
-def wanting(journal: Journal, album_id: int) -> int:
-    """The number of an album's wanting photos, without those that are still to be asked about."""
-    return tally(journal, album_id).count(*WANTING) - asking(journal, album_id)
-
-
 def last_touched(journal: Journal, album_id: int) -> float | None:
     """When an album last changed, or a run with it began or ended (Unix seconds); None if there was no such run."""
     sql = (
@@ -167,33 +143,6 @@ def last_touched(journal: Journal, album_id: int) -> float | None:
     )
     last = journal.rows(sql, album_id)[0][0]
     return None if last is None else float(last)
-
-
-def is_pending_there(journal: Journal, album_id: int) -> bool:
-    """Is a photo still to be put into the server's album, or a share link to be made?"""
-    return bool(journal.rows(_HAS_MEMBER_PENDING, album_id)) or is_share_pending(journal, album_id)
-
-
-def is_share_pending(journal: Journal, album_id: int) -> bool:
-    """Is a share link still to be made? None is made for an album without photos on the server."""
-    return bool(
-        journal.rows(
-            "select 1 from album where id = ? and wants_share and share is null and exists (select 1 from tally"
-            f" where album_id = album.id and photos > 0 and {is_in(*DONE)})",
-            album_id,
-        )
-    )
-
-
-def is_wanting(journal: Journal, album_id: int) -> bool:
-    """Is a photo of the album wanting, or refused by the server's album?"""
-    return bool(tally(journal, album_id).count(*WANTING) or members(journal, album_id, Membership.REFUSED))
-
-
-def members(journal: Journal, album_id: int, membership: Membership) -> int:
-    """The number of an album's photos with this membership."""
-    sql = f"select count(*) from task where album_id = ? and {is_in(membership)}"
-    return int(journal.rows(sql, album_id)[0][0])
 
 
 def hold(journal: Journal, album_ids: Iterable[int], held: bool) -> None:
@@ -265,11 +214,6 @@ def roots_of(journal: Journal, album_id: int) -> list[Root]:
             album_id,
         )
     ]
-
-
-def tally(journal: Journal, album_id: int) -> Tally:
-    rows = journal.rows("select state, photos, bytes from tally where album_id = ?", album_id)
-    return Tally({row["state"]: row["photos"] for row in rows}, {row["state"]: row["bytes"] for row in rows})
 
 
 def target_definitions(journal: Journal) -> dict[str, str]:

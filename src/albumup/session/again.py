@@ -13,7 +13,7 @@ from albumup.journal.journal import Journal
 from albumup.journal.lock import FileLock
 from albumup.journal.opening import paths_of
 from albumup.journal.rows import Album
-from albumup.journal.states import DONE
+from albumup.journal.summary import summary_of
 from albumup.journal.there import placed
 from albumup.targets.base import NotAllowed, Target, Unasked
 
@@ -40,7 +40,7 @@ def look_again(
     from albumup.uploader.albums import AlbumWork, directly  # imported here, because most pushes ask nothing
 
     lock = FileLock(paths_of(journal.path)["lock"])
-    if not runs.tally(journal, album.id).count(*DONE) or not lock.take(0.0):
+    if not summary_of(journal, album.id).there or not lock.take(0.0):
         return Again()
     try:
         work = AlbumWork(server, server.http(), directly(journal), lambda _, words: tell(words))

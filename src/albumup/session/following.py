@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from albumup.journal import runs
 from albumup.journal.journal import Journal
-from albumup.journal.states import DONE, UNDECIDED
+from albumup.journal.states import UNDECIDED
+from albumup.journal.summary import summary_of
 from albumup.uploader.events import Progress
 
 
@@ -15,7 +16,7 @@ class Follower:
 
     def __init__(self, journal: Journal, album_ids: Sequence[int], before: Mapping[int, int]) -> None:
         self._journal, self._album_ids, self._before = journal, album_ids, before
-        self._bytes_before = sum(runs.tally(journal, album).size(*DONE) for album in album_ids)
+        self._bytes_before = sum(summary_of(journal, album).there_bytes for album in album_ids)
 
     def albums(self) -> list[str]:
         """The albums' names, without albums that were forgotten meanwhile."""
@@ -24,9 +25,9 @@ class Follower:
 
     def progress(self) -> Progress:
         """The albums' totals now."""
-        tallies = [runs.tally(self._journal, album) for album in self._album_ids]
-        done = sum(tally.count(*DONE) for tally in tallies) - sum(self._before.values())
-        done_bytes = sum(tally.size(*DONE) for tally in tallies) - self._bytes_before
-        left = sum(tally.count(*UNDECIDED) for tally in tallies)
-        left_bytes = sum(tally.size(*UNDECIDED) for tally in tallies)
+        sums = [summary_of(self._journal, album) for album in self._album_ids]
+        done = sum(one.there for one in sums) - sum(self._before.values())
+        done_bytes = sum(one.there_bytes for one in sums) - self._bytes_before
+        left = sum(one.count(*UNDECIDED) for one in sums)
+        left_bytes = sum(one.size(*UNDECIDED) for one in sums)
         return Progress(done, done + left, done_bytes, done_bytes + left_bytes, True, 0, 0, (), ())

@@ -13,6 +13,7 @@ from albumup.journal.lock import FileLock
 from albumup.journal.opening import paths_of
 from albumup.journal.rows import Album
 from albumup.journal.states import WANTING
+from albumup.journal.summary import summary_of
 from albumup.photos.file_names import quoted
 from albumup.photos.spelling import Spelling
 from albumup.session.journaled import Journaled
@@ -53,8 +54,8 @@ def forget(journal: Journal, albums: Sequence[Album]) -> dict[str, int]:
                     f"{one.name!r} on {one.target} is not settled: photos of it are still to be sent",
                     f"send them: albumup resume {name}; or give them up: albumup cancel {name}",
                 )
-        tallies = [runs.tally(journal, one.id) for one in albums]
-        lost = {state.value: count for state in sorted(WANTING) if (count := sum(one.count(state) for one in tallies))}
+        sums = [summary_of(journal, one.id) for one in albums]
+        lost = {state.value: count for state in sorted(WANTING) if (count := sum(one.count(state) for one in sums))}
         unneeded = [copy for one in albums for copy in copies.of_album(journal, one.id)]
         for one in albums:
             admin.forget(journal, one.id)

@@ -9,9 +9,8 @@ from msgspec import Struct
 from albumup.errors import worst
 from albumup.journal import runs
 from albumup.journal.journal import Journal
-from albumup.journal.rows import Album
 from albumup.journal.runs import Notice
-from albumup.journal.states import DONE
+from albumup.journal.summary import Summary
 from albumup.session.rounds import fingerprint
 from albumup.uploader.options import RunEnd
 
@@ -36,9 +35,9 @@ class News(Struct, frozen=True):
         """Is it worth telling that a folder is away?"""
         return self._is_worth_telling(f"root {path!a}", why)
 
-    def of_album(self, album: Album) -> bool:
+    def of_album(self, found: Summary) -> bool:
         """Is it worth telling how an album stands now?"""
-        return self._is_worth_telling(f"album {album.id}", fingerprint(self.journal, album))
+        return self._is_worth_telling(f"album {found.album.id}", fingerprint(self.journal, found))
 
     def forget(self, targets: Iterable[str]) -> None:
         """Forget the faults of the run and of these targets, which are well: another fault is news again."""
@@ -63,23 +62,17 @@ def tell_error(journal: Journal, words: str) -> bool:
         return runs.tell(journal, "error", words)
 
 
-def busy(journal: Journal, end: RunEnd, unfinished: frozenset[int]) -> list[int]:
-    """The ids of a run's albums with something sent or something to say; if there is none, the first album.
+def busy(sums: Sequence[Summary], end: RunEnd, unfinished: frozenset[int]) -> list[Summary]:
+    """The albums of a run with something sent or something to say; if there is none, the first album.
 
     ``unfinished``: the albums that were not settled when the run began.
     """
-    known = {album.id for album in runs.albums(journal)}
-    found = [one for one in end.before if one in known and _has_news(journal, one, end.before[one][0], unfinished)]
-    return [one for one in found or list(end.before)[:1] if one in known]
+    return [one for one in sums if _has_news(one, end.before[one.album.id][0], unfinished)] or list(sums[:1])
 
 
-def _has_news(journal: Journal, album_id: int, before: int, unfinished: frozenset[int]) -> bool:
-    return bool(
-        runs.tally(journal, album_id).count(*DONE) - before
-        or album_id in unfinished
-        or runs.is_unfinished(journal, album_id)
-        or runs.is_wanting(journal, album_id)
-    )
+def _has_news(found: Summary, before: int, unfinished: frozenset[int]) -> bool:
+    is_left = found.is_unfinished or found.is_wanting
+    return found.there != before or found.album.id in unfinished or is_left
 
 
 def deliver(journal: Journal, notices: Sequence[Notice]) -> None:
@@ -89,6 +82,6 @@ def deliver(journal: Journal, notices: Sequence[Notice]) -> None:
             runs.delivered(journal, [notice.id for notice in notices])
 
 
-def settled_code(journal: Journal, album_ids: Iterable[int]) -> int:
+def settled_code(sums: Iterable[Summary]) -> int:
     """The exit code for albums with nothing to send."""
-    return worst([3 for album in album_ids if runs.is_wanting(journal, album)])
+    return worst([3 for found in sums if found.is_wanting])

@@ -13,6 +13,7 @@ from albumup.journal.journal import Journal
 from albumup.journal.rounds import Candidate
 from albumup.journal.rows import Album
 from albumup.journal.states import State
+from albumup.journal.summary import Summary
 from albumup.targets.registry import kind_of, settings_for, table_of
 
 LADDER = (0.0, 15 * 60.0, 3600.0, 6 * 3600.0, 24 * 3600.0)
@@ -110,8 +111,7 @@ def due_in(tasks: Sequence[tuple[int, float]], most: int, now: float) -> float |
     return min(dues) - now if dues else None
 
 
-def fingerprint(journal: Journal, album: Album) -> str:
+def fingerprint(journal: Journal, found: Summary) -> str:
     """The facts about an album that are news to cron when they change. Times are not among them."""
-    tally = runs.tally(journal, album.id)
-    counts = ", ".join(f"{state} {count}" for state, count in sorted(tally.photos.items()) if count)
-    return f"{counts}; rounds {rounds.total(journal, album.id)}"
+    counts = ", ".join(f"{state} {count}" for state, count in sorted(found.photos.items()) if count)
+    return f"{counts}; rounds {rounds.total(journal, found.album.id)}"

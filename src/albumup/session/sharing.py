@@ -15,7 +15,7 @@ from albumup.journal.journal import Journal
 from albumup.journal.lock import FileLock
 from albumup.journal.opening import paths_of
 from albumup.journal.rows import Album
-from albumup.journal.states import DONE
+from albumup.journal.summary import summary_of
 from albumup.targets.base import Target, Unasked
 from albumup.uploader.albums import AlbumWork, directly
 
@@ -69,7 +69,7 @@ def _made(journal: Journal, album: Album, server: Target, name: str, tell: Calla
             f"{album.target} makes no share links",
             "a form of the config file may name one for its albums: its key share",
         )
-    if not runs.tally(journal, album.id).count(*DONE):
+    if not summary_of(journal, album.id).there:
         raise TryLater(f"nothing of {name} is on {server.address} yet", "send it first: albumup resume")
     with journal.transaction():
         journal.want_share(album.id)

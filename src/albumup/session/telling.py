@@ -8,9 +8,8 @@ from typing import Protocol
 from msgspec import Struct
 
 from albumup.config.file import Config
-from albumup.journal import runs
 from albumup.journal.journal import Journal
-from albumup.journal.states import DONE
+from albumup.journal.summary import summary_of
 from albumup.uploader.events import Event, Progress
 from albumup.uploader.options import Draining, RunEnd
 
@@ -26,8 +25,9 @@ class Standing(Struct, frozen=True):
 
 def standing(journal: Journal, album_ids: Sequence[int]) -> Standing:
     """The state of albums now."""
-    sent = {album: runs.tally(journal, album).count(*DONE) for album in album_ids}
-    return Standing(sent, frozenset(album for album in album_ids if runs.is_unfinished(journal, album)))
+    found = {album: summary_of(journal, album) for album in album_ids}
+    sent = {album: one.there for album, one in found.items()}
+    return Standing(sent, frozenset(album for album, one in found.items() if one.is_unfinished))
 
 
 class HandedOver(Struct, frozen=True):

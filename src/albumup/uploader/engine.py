@@ -11,6 +11,7 @@ from albumup.errors import AlbumupError, worst
 from albumup.journal import pauses, runs
 from albumup.journal.journal import Journal
 from albumup.journal.opening import checkpoint_here
+from albumup.journal.summary import summary_of
 from albumup.targets.base import Target
 from albumup.uploader.albums import AlbumWorker
 from albumup.uploader.events import Listener, Pause, Progress, Upload
@@ -206,7 +207,7 @@ class Engine:
             return self._run.stop.exit_code
         if unfinished:
             return worst([self._scope.code_of(album_id) for album_id in unfinished])
-        return worst([3 for album_id in scope if runs.is_wanting(journal, album_id)])
+        return worst([3 for album_id in scope if summary_of(journal, album_id).is_wanting])
 
     async def _end_at_fault(self) -> int:
         """Journal the end of the run, if the journal still can be written."""

@@ -10,16 +10,14 @@ from albumup.helpers import Work
 from albumup.journal import framing, pauses, runs
 from albumup.journal.journal import Journal
 from albumup.journal.rows import CutOff
-from albumup.journal.states import DONE, GOING, WANTING, State
+from albumup.journal.states import State
+from albumup.journal.summary import summary_of
 from albumup.retry import LONGEST_ASKED_WAIT, LONGEST_WAIT, Rules
 from albumup.targets.base import Target
 from albumup.uploader.breaker import CRON_PHOTOS, Breaker
 from albumup.uploader.options import RunEnd
 from albumup.uploader.run import Run
 from albumup.uploader.upstream import Closing, Upstream
-
-_SETTLED = (*DONE, *WANTING)
-"""States in which this run does no more, but for doubts that are still to be asked about."""
 
 
 class Scope:
@@ -203,19 +201,19 @@ class Scope:
             if album_id not in self._before:  # a pending photo gets at least one try a run
                 now = journal.clock()
                 journal.bring_forward([(album_id, root.id) for root in roots], now, now)
-            tally = runs.tally(journal, album_id)
+            found = summary_of(journal, album_id)
             pending = {root.id for root in roots}
             # Photos being sent now may become pending again.
-            sending = self._queue.album_roots.get(album_id, set()) if tally.count(State.SENDING) else set()
+            sending = self._queue.album_roots.get(album_id, set()) if found.count(State.SENDING) else set()
             self._queue.album_roots[album_id] = pending | sending
             if pending or sending:
                 self.worked_on.add(album_id)
-            self._before.setdefault(album_id, (tally.count(*DONE), tally.size(*DONE)))
-            asking = runs.asked_about(journal, album_id)
-            settled = tally.count(*_SETTLED) - asking[0], tally.size(*_SETTLED) - asking[1]
+            self._before.setdefault(album_id, (found.there, found.there_bytes))
+            # With these this run is done.
+            settled = found.there + found.wanting, found.there_bytes + found.wanting_bytes
             before = self._settled_before.setdefault(album_id, settled)
-            total += tally.count(*GOING) + asking[0] + settled[0] - before[0]
-            total_bytes += tally.size(*GOING) + asking[1] + settled[1] - before[1]
+            total += found.unsent + settled[0] - before[0]
+            total_bytes += found.unsent_bytes + settled[1] - before[1]
             row = runs.unprepared(journal, album_id)
             unprepared += row[0]
             spool_left += row[1]

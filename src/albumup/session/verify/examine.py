@@ -9,8 +9,8 @@ from msgspec import Struct
 from albumup.config.file import Config
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
-from albumup.journal.runs import tally, target_definitions
-from albumup.journal.states import DONE
+from albumup.journal.runs import target_definitions
+from albumup.journal.summary import summary_of
 from albumup.photos.file_names import text_of
 from albumup.session.again import Fate, what_became_of
 from albumup.session.verify.findings import Finding, Kind, Outcome
@@ -50,10 +50,10 @@ def examine(
     """
     server = build(album.target, config, target_definitions(journal))
     try:
-        counts = tally(journal, album.id)
-        total = sum(counts.photos.values())
+        found = summary_of(journal, album.id)
+        total = sum(found.photos.values())
         if not server.can_ask:
-            return CannotAsk(server.address, counts.count(*DONE), total)
+            return CannotAsk(server.address, found.there, total)
         on_begin(server.address, total)
         outcome = Outcome()
         copies = look_there(journal, album, server, deep=deep)
