@@ -102,6 +102,12 @@ FINDS = {
         events=(Event("long stall", 4, 0.51), Event("500, stored, deleted later", 4, 0.11),
                 Event("lost, stored, resets", 3, 0.77), Event("500, stored, deleted later", 2, 0.55)),
     ),
+    "the clock is set back after a photo was seen once": Plan(
+        348583, (300, 301, 302, 303), "asked", "safe", jobs=1, spool=True, tells=False, proven=False, latency=0.15,
+        helpers_slow=0.2, tick=60.0,
+        events=(Event("down silently", 4, 0.9428778774923503), Event("clock back", 4, 0.8637226573935786, "answered"),
+                Event("sick 504", 2, 0.6304634863014968), Event("stop", 3, 0.5922296428583212, "whole")),
+    ),
     "a kill hides that a server was sick": Plan(
         1576, (300, 301, 302), jobs=1, proven=False, tick=60.0,
         events=(Event("sick 502", 1, 0.97), Event("502", 5, 0.7), Event("kill", 1, 0.73, "answered"),

@@ -21,10 +21,11 @@ class Doubts(Store):
 
     def seen(self, task_id: int, again_at: float) -> None:
         """Note that the original of a photo in doubt was seen there; look once more at ``again_at``."""
+        now = self.clock()  # the first look lies ahead of it where the clock was set back
         self.connection.execute(
-            "update task set seen_at = coalesce(seen_at, ?), ask_at = ?, updated = ?"
-            " where id = ? and state = 'in_doubt'",
-            (self.clock(), again_at, self.clock(), task_id),
+            "update task set seen_at = min(coalesce(seen_at, ?1), ?1), ask_at = ?2, updated = ?1"
+            " where id = ?3 and state = 'in_doubt'",
+            (now, again_at, task_id),
         )
 
     def seen_at(self, task_id: int) -> float | None:
