@@ -12,7 +12,6 @@ from albumup.cli.names import Names
 from albumup.errors import worst
 from albumup.journal import runs
 from albumup.journal.journal import Journal
-from albumup.journal.reading import status_of
 from albumup.journal.rows import Album
 from albumup.journal.summary import RunSummary, Summary, run_summary_of, summary_of
 from albumup.photos.file_names import text_of
@@ -184,4 +183,4 @@ class Conclusion:
     def _put_summary(self, code: int, sums: Sequence[Summary]) -> None:
         if self.json:
             by_name = sorted(sums, key=lambda found: (found.album.name, found.album.target))
-            self.app.tell(events.summary_event(code, [status_of(found) for found in by_name]))
+            self.app.tell(events.summary_event(code, by_name))

@@ -16,12 +16,15 @@ from albumup.cli.queued import left_out, unread
 from albumup.cli.screen import put_json
 from albumup.cli.titles import inbox_of
 from albumup.cli.words import shown_name
-from albumup.journal.reading import AlbumStatus, statuses
+from albumup.journal.states import GOING, State
+from albumup.journal.summary import Summary, summaries
 from albumup.photos.file_names import quoted
 from albumup.session.already import Already
 from albumup.uploader.events import Progress, Queued
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from albumup.cli.app import App
     from albumup.session.destination import Destination
     from albumup.session.intake import Intake
@@ -37,7 +40,7 @@ def dry_run(app: App, intake: Intake, copies_to: str, *, as_json: bool) -> int:
     intake.look_into(reader)
     already = _already(app, intake)
     _say_photos(app, intake, already, as_json=as_json)
-    known = [one for one in statuses(reader) if (one["album"], one["target"]) == (intake.album, intake.where.name)]
+    known = _known(reader, intake)
     _say_album(app, intake, known)
     if already is not None and intake.survey.queued:
         _say_there(app, already)
@@ -74,7 +77,7 @@ def _say_photos(app: App, intake: Intake, already: Already | None, *, as_json: b
             already.add(arrival)
 
 
-def _say_album(app: App, intake: Intake, known: Sequence[AlbumStatus]) -> None:
+def _say_album(app: App, intake: Intake, known: Sequence[Summary]) -> None:
     survey, name = intake.survey, shown_name(intake.album)
     would = f"{photos(survey.queued)} would be queued ({size(survey.size)})"
     app.screen.say(f"{name}: {would}, {_where(intake.where, intake.album)}")
@@ -104,14 +107,20 @@ def _where(where: Destination, album: str) -> str:
     return f"for {url}" if target.title == target.settings.url else f"for {escape(target.title)} ({url})"
 
 
-def _of_album(status: AlbumStatus) -> str:
+def _known(reader: sqlite3.Connection | None, intake: Intake) -> list[Summary]:
+    """The album that it would go to, if the journal has it."""
+    sums = summaries(reader) if reader is not None else []
+    place = intake.album, intake.where.name
+    return [one for one in sums if (one.album.name, one.album.target) == place]
+
+
+def _of_album(found: Summary) -> str:
     """An album as the journal has it: "The album has 12 photos: 10 sent, 1 waiting, 1 failed"."""
-    counts = status["counts"]
+    rest = (State.FAILED, State.REJECTED, State.MISSING, State.IN_DOUBT, State.CANCELLED)
     parts = {
-        "sent": counts["uploaded"] + counts["duplicate"],
-        "waiting": counts["pending"] + counts["sending"],
-        **{state.replace("_", " "): counts[state] for state in ("failed", "rejected", "missing", "in_doubt")},
-        "cancelled": counts["cancelled"],
+        "sent": found.there,
+        "waiting": found.count(*GOING),
+        **{state.replace("_", " "): found.count(state) for state in rest},
     }
     words = ", ".join(f"{count} {state}" for state, count in parts.items() if count)
     return f"The album has {photos(sum(parts.values()))}, by the journal: {words}"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from albumup.cli import sums
 from albumup.cli.escaping import escape
-from albumup.cli.figures import counted, photos, size, span, were
+from albumup.cli.figures import counted, photos, span
 from albumup.cli.names import Names
 from albumup.cli.reasons import MOST_LINES, lines_of, rows
 from albumup.cli.titles import has_twin, title_of
-from albumup.cli.words import ended, retry_options
+from albumup.cli.words import ended
 from albumup.config.file import shown
 from albumup.journal.journal import Journal
 from albumup.journal.reading import goes_unasked
@@ -120,45 +121,13 @@ def of_run(journal: Journal, found: RunSummary, end: RunEnd, names: Names, *, ve
     album = now.album
     name, groups, commands = title_of(journal, album), _groups(journal, now), commands_for(journal, now)
     if now.unsent:
-        return Ending(album.id, f"{name}: {stopped_words(found, end.exit_code, verb)}", False, groups, (), commands)
+        line = f"{name}: {sums.of_stopped_run(found, end.exit_code, verb)}"
+        return Ending(album.id, line, False, groups, (), commands)
     along = sidecars(journal, album.id, end.run_id)
     notes = [*_unplaced(now, outside_of(journal, album.id, _MOST_NAMED), names), *_sidecar_notes(along, names)]
     is_well = not (now.is_unfinished or now.is_wanting)
-    line = f"{name}: {ended_words(found, end.seconds, verb)}"
+    line = f"{name}: {sums.of_ended_run(found, end.seconds, verb)}"
     return Ending(album.id, line, is_well, groups, notes, commands, escape(album.share or ""))
-
-
-def stopped_words(found: RunSummary, code: int, verb: str) -> str:
-    """What became of an album that was not sent to its end. ``code``: the run's exit code."""
-    stopped = "stopped, " if code in (129, 130, 143) else ""
-    on_hold = "On hold until: albumup resume" if code == 130 else "Go on with: albumup resume"
-    waiting = f"{found.now.unsent} waiting{not_words(found.wanting)}"
-    return f"{stopped}{_of_total(found, verb)}, {waiting}. {on_hold}"
-
-
-def ended_words(found: RunSummary, seconds: float, verb: str) -> str:
-    """What became of an album of which nothing waits, in a run of so many seconds."""
-    if not found.total and found.now.is_pending_there:
-        return "all sent"
-    pace = f" in {span(seconds)} ({size(found.sent_bytes)}, {size(found.sent_bytes / max(seconds, 0.001))}/s)"
-    there, before, earlier = found.found, found.before, found.earlier
-    first = f"{_of_total(found, verb)}{pace if found.sent else ''}{not_words(found.wanting)}"
-    parts = [
-        (there.known, "already there"),
-        (there.twins, "twice in the folder"),
-        (there.sent_to_it, f"of them {were(there.sent_to_it)} there already"),
-        (before, f"{were(before)} there before"),
-        (earlier, "still not, from before"),
-    ]
-    return "; ".join([first, *(f"{count} {words}" for count, words in parts if count)])
-
-
-def _of_total(found: RunSummary, verb: str) -> str:
-    return f"{found.sent} of {found.total} {verb}" if found.total else "nothing to send"
-
-
-def not_words(wanting: int) -> str:
-    return f", {wanting} not" if wanting > 0 else ""
 
 
 def _groups(journal: Journal, now: Summary) -> list[Group]:
@@ -236,41 +205,26 @@ def retry_command(journal: Journal, now: Summary) -> str:
     """The command that gives all photos of an album that did not get there a fresh set of tries."""
     album = now.album
     is_unasked = goes_unasked(journal.connection, album.name, album.target)
-    return f"albumup retry-failed {_typed(journal, album)}{retry_options(now, is_unasked=is_unasked)}"
+    return f"albumup retry-failed {_typed(journal, album)}{sums.retry_options(now, is_unasked=is_unasked)}"
 
 
 def settled(journal: Journal, now: Summary, path: str, names: Names, *, lost: int = 0) -> Ending:
     """An album with nothing to send; names the journal that was looked at. ``lost``: photos that the server had."""
-    line = f"{title_of(journal, now.album)}: {settled_words(now, lost)} ({shown(path)})"
+    line = f"{title_of(journal, now.album)}: {sums.of_settled(now, lost)} ({shown(path)})"
     notes = _unplaced(now, outside_of(journal, now.album.id, _MOST_NAMED), names)
     commands = commands_for(journal, now)
     return Ending(now.album.id, line, not commands, _groups(journal, now), notes, commands)
 
 
-def settled_words(now: Summary, lost: int) -> str:
-    gone = f" before, {lost} of them gone there" if lost else ""
-    return f"nothing to do; {now.there} sent{gone}{not_words(now.wanting)}"
-
-
 def followed(journal: Journal, found: RunSummary) -> Ending:
     """The closing words of a follower."""
     now = found.now
-    line = f"{title_of(journal, now.album)}: {followed_words(found)}"
+    line = f"{title_of(journal, now.album)}: {sums.of_followed(found)}"
     is_well = not now.wanting and not now.unsent
     return Ending(now.album.id, line, is_well, _groups(journal, now), (), commands_for(journal, now))
-
-
-def followed_words(found: RunSummary) -> str:
-    unsent = found.now.unsent
-    waiting = f", {unsent} waiting. Go on with: albumup resume" if unsent else ""
-    return f"{found.sent} of {found.total} sent{not_words(found.wanting)}{waiting}"
 
 
 def late_notice(journal: Journal, now: Summary, created: float) -> str:
     """The notice that a process owed when it died."""
     when = span(max(0.0, journal.clock() - created))
-    return f"{title_of(journal, now.album)}: {late_words(now, when)}"
-
-
-def late_words(now: Summary, when: str) -> str:
-    return f"finished {when} ago: {photos(now.there)} sent{not_words(now.wanting)}"
+    return f"{title_of(journal, now.album)}: {sums.of_late_notice(now, when)}"

@@ -17,10 +17,10 @@ from albumup.cli.titles import title_of
 from albumup.cli.words import utc
 from albumup.journal import media, runs
 from albumup.journal.journal import Journal
-from albumup.journal.reading import AlbumStatus
+from albumup.journal.reading import status_of
 from albumup.journal.rows import Album
 from albumup.journal.states import State
-from albumup.journal.summary import summary_of
+from albumup.journal.summary import Summary, summary_of
 from albumup.photos.file_names import quoted, text_of
 from albumup.retry import Outcome
 from albumup.uploader.events import (
@@ -57,8 +57,9 @@ def event_json(event: Event) -> dict[str, object]:
     return found
 
 
-def summary_event(code: int, albums: Sequence[AlbumStatus]) -> dict[str, object]:
+def summary_event(code: int, sums: Sequence[Summary]) -> dict[str, object]:
     """The last line of ``--json``."""
+    albums = [status_of(found) for found in sums]
     album, target = (albums[0]["album"], albums[0]["target"]) if len(albums) == 1 else (None, None)
     when = utc(time.time())
     return {"event": "summary", "time": when, "album": album, "target": target, "exit": code, "albums": albums}

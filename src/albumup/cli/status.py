@@ -10,7 +10,8 @@ from albumup.cli.app import App
 from albumup.cli.escaping import escape
 from albumup.cli.figures import ago, size, span
 from albumup.cli.screen import put_json, put_table
-from albumup.cli.words import retry_options, shown_name
+from albumup.cli.sums import retry_options
+from albumup.cli.words import shown_name
 from albumup.errors import ConfigError
 from albumup.journal.lock import is_locked
 from albumup.journal.opening import local_faults, paths_of

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from albumup.cli.escaping import escape
-from albumup.journal.states import State
-
-if TYPE_CHECKING:
-    from albumup.journal.summary import Summary
 
 
 def shown_name(album: str) -> str:
@@ -41,8 +36,3 @@ def by_state(counts: Mapping[str, int]) -> str:
 def forgotten(name: str) -> str:
     """An album that another albumup dropped from the journal while this one was at it: it was settled."""
     return f"{escape(name, 60)}: forgotten meanwhile; nothing of it waits"
-
-
-def retry_options(now: Summary, *, is_unasked: bool) -> str:
-    """The options with which ``retry-failed`` takes all photos that did not get there."""
-    return " --rejected" * bool(now.count(State.REJECTED)) + " --in-doubt" * is_unasked

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.states import UNDECIDED
-from albumup.journal.summary import summary_of
+from albumup.journal.summary import Summary, summary_of
 from albumup.uploader.events import Progress
 
 
@@ -26,8 +26,13 @@ class Follower:
     def progress(self) -> Progress:
         """The albums' totals now."""
         sums = [summary_of(self._journal, album) for album in self._album_ids]
-        done = sum(one.there for one in sums) - sum(self._before.values())
-        done_bytes = sum(one.there_bytes for one in sums) - self._bytes_before
-        left = sum(one.count(*UNDECIDED) for one in sums)
-        left_bytes = sum(one.size(*UNDECIDED) for one in sums)
-        return Progress(done, done + left, done_bytes, done_bytes + left_bytes, True, 0, 0, (), ())
+        return progress_of(sums, sum(self._before.values()), self._bytes_before)
+
+
+def progress_of(sums: Sequence[Summary], before: int, bytes_before: int) -> Progress:
+    """The progress of a run that others make. ``before``: the number of photos that were done before it."""
+    done = sum(one.there for one in sums) - before
+    done_bytes = sum(one.there_bytes for one in sums) - bytes_before
+    left = sum(one.count(*UNDECIDED) for one in sums)
+    left_bytes = sum(one.size(*UNDECIDED) for one in sums)
+    return Progress(done, done + left, done_bytes, done_bytes + left_bytes, True, 0, 0, (), ())

@@ -1,0 +1,63 @@
+"""The words that say an album's sums: a line for each occasion."""
+
+from __future__ import annotations
+
+from albumup.cli.figures import photos, size, span, were
+from albumup.journal.states import State
+from albumup.journal.summary import RunSummary, Summary
+
+
+def of_stopped_run(found: RunSummary, code: int, verb: str) -> str:
+    """The words for an album with photos that still wait. ``code``: the run's exit code; ``verb``: "sent", "copied"."""
+    stopped = "stopped, " if code in (129, 130, 143) else ""
+    on_hold = "On hold until: albumup resume" if code == 130 else "Go on with: albumup resume"
+    waiting = f"{found.now.unsent} waiting{_not(found.wanting)}"
+    return f"{stopped}{_of_total(found, verb)}, {waiting}. {on_hold}"
+
+
+def of_ended_run(found: RunSummary, seconds: float, verb: str) -> str:
+    """The words for an album with none that waits. ``seconds``: the run's; ``verb``: "sent" or "copied"."""
+    if not found.total and found.now.is_pending_there:
+        return "all sent"
+    pace = f" in {span(seconds)} ({size(found.sent_bytes)}, {size(found.sent_bytes / max(seconds, 0.001))}/s)"
+    there, before, earlier = found.found, found.before, found.earlier
+    first = f"{_of_total(found, verb)}{pace if found.sent else ''}{_not(found.wanting)}"
+    parts = [
+        (there.known, "already there"),
+        (there.twins, "twice in the folder"),
+        (there.sent_to_it, f"of them {were(there.sent_to_it)} there already"),
+        (before, f"{were(before)} there before"),
+        (earlier, "still not, from before"),
+    ]
+    return "; ".join([first, *(f"{count} {words}" for count, words in parts if count)])
+
+
+def of_settled(now: Summary, lost: int) -> str:
+    """The words for an album with nothing to send. ``lost``: the number of photos that the server had."""
+    gone = f" before, {lost} of them gone there" if lost else ""
+    return f"nothing to do; {now.there} sent{gone}{_not(now.wanting)}"
+
+
+def of_followed(found: RunSummary) -> str:
+    """The words for an album that somebody else has sent."""
+    unsent = found.now.unsent
+    waiting = f", {unsent} waiting. Go on with: albumup resume" if unsent else ""
+    return f"{found.sent} of {found.total} sent{_not(found.wanting)}{waiting}"
+
+
+def of_late_notice(now: Summary, when: str) -> str:
+    """The words for an album that settled, of which nobody was told."""
+    return f"finished {when} ago: {photos(now.there)} sent{_not(now.wanting)}"
+
+
+def retry_options(now: Summary, *, is_unasked: bool) -> str:
+    """The options with which ``retry-failed`` takes all photos that did not get there."""
+    return " --rejected" * bool(now.count(State.REJECTED)) + " --in-doubt" * is_unasked
+
+
+def _not(wanting: int) -> str:
+    return f", {wanting} not" if wanting > 0 else ""
+
+
+def _of_total(found: RunSummary, verb: str) -> str:
+    return f"{found.sent} of {found.total} {verb}" if found.total else "nothing to send"
