@@ -22,16 +22,16 @@ create table target (
     name text not null unique,
     definition text,                          -- JSON of a target given by --url; null: the config file defines it
     accepted_url text,                        -- the address that has accepted a photo; null: none has
-    sick_since real,                          -- Unix seconds; null: it is well
+    sick_since real,                          -- Unix seconds; null: the target is well
     sick_words text not null default '',
-    spent integer not null default 0,         -- photos that a pause has spent, of resend = "never"
-    definition_id integer                     -- of its last run; null: none yet
+    spent integer not null default 0,         -- photos that a pause with resend = "never" has spent
+    definition_id integer                     -- of the last run; null: no run yet
 );
-create table definition (                     -- what bodies were framed under
+create table definition (                     -- settings under which bodies were framed
     id integer primary key,
-    target_id integer not null,               -- which may be gone, if --url described it
-    fingerprint text not null,                -- of all that goes into request and body
-    settings text not null,                   -- JSON without a token: to ask about what is in doubt
+    target_id integer not null,               -- the target may be gone, if --url described it
+    fingerprint text not null,                -- of everything that goes into request and body
+    settings text not null,                   -- JSON without a token, for asking about doubts
     unique (target_id, fingerprint)
 );
 create table album (
@@ -41,15 +41,15 @@ create table album (
     created real not null,
     changed real not null,
     held integer not null default 0,
-    share text,                               -- its address for people
-    remote_id text,                           -- the server's own id of it
+    share text,                               -- URL of the share link or page
+    remote_id text,                           -- the server's id of the album
     wants_share integer not null default 0,
     unique (name, target_id)
 );
-create table forgotten (                      -- numbers of albums that were dropped: no other album gets them
+create table forgotten (                      -- ids of dropped albums, which no other album gets
     album_id integer primary key
 );
-create table pushed (                         -- what was named to be pushed to an album, photos in it or not
+create table pushed (                         -- the roots of an album's pushes, with photos in them or not
     album_id integer not null references album on delete cascade,
     root_id integer not null references root,
     primary key (album_id, root_id)
@@ -76,14 +76,14 @@ create table photo (
     root_id integer not null references root,
     path blob not null,
     volume text not null,
-    shown text,                               -- the path as text, where the bytes alone would not be readable
+    shown text,                               -- the path as text, if its bytes are not printable
     relative blob not null,
     mime text not null,
     size integer not null,
     card integer not null default 0,
-    mtime_ns,                                 -- numbers without a type: beyond 63 bits they are text
-    inode,                                    -- null: never looked at
-    content_id text                           -- of a live photo; empty: it has none; null: never read
+    mtime_ns,                                 -- no type: numbers beyond 63 bits are text
+    inode,                                    -- null: not known
+    content_id text                           -- identifier of a live photo; empty: none; null: not read yet
 );
 create table task (
     id integer primary key,
@@ -99,7 +99,7 @@ create table task (
     total integer not null,
     tries integer not null default 0,         -- of the present set
     attempts integer not null default 0,      -- ever
-    refunds integer not null default 0,       -- tries refunded because the line went
+    refunds integer not null default 0,       -- tries refunded because the line broke
     rounds integer not null default 0,        -- fresh sets given by retry-failed
     next_at real not null default 0,
     ask_at real,
@@ -108,15 +108,15 @@ create table task (
     remote_id text,
     url text,
     updated real not null,
-    membership integer not null default 0,    -- of the server's album
-    clip_id integer references task,          -- of a live photo's still: its clip
+    membership integer not null default 0,    -- in the server's album
+    clip_id integer references task,          -- for a live photo's still: the task of its clip
     back_whole integer not null default 0,    -- tries given back, ever: whole bodies,
     back_cut integer not null default 0,      -- those cut in the middle,
     back_429 integer not null default 0,      -- and those answered "too many requests"
-    alone integer not null default 0,         -- how a still becomes one with its clip
-    seen_at real                              -- its original was there, and is looked at again
+    alone integer not null default 0,         -- how a still is joined to its clip
+    seen_at real                              -- when the original was seen there, before a second look
 );
-create table sidecar (                        -- what a photo editor wrote beside a photo, and goes along with it
+create table sidecar (                        -- a photo editor's file beside a photo, sent along with it
     task_id integer primary key references task on delete cascade,
     path blob not null,
     size integer not null,
@@ -143,27 +143,27 @@ create table body (
     inode,
     ctime_ns,
     definition_id integer,                    -- null: framed before definitions were kept
-    earlier integer not null default 0        -- attempts of the task that sent other bytes
+    earlier integer not null default 0        -- attempts before these bytes, which sent others
 );
-create table spool_folder (                   -- where copies were ever put
+create table spool_folder (                   -- folders that ever held copies
     path text primary key
 ) without rowid;
-create table folder (                         -- of a server: names are unique in it, as far as it can be told apart
+create table folder (                         -- a folder on a server, in which names are unique
     id integer primary key,
     key text not null unique
 );
-create table sent_name (                      -- names sent within one album, where the server may overwrite by name
+create table sent_name (                      -- names sent, to servers that may overwrite by name
     album_id integer not null references album,
     folded text not null,
     task_id integer not null references task on delete cascade,
-    used integer not null default 0,          -- a whole body of other bytes went under it
+    used integer not null default 0,          -- a whole body of other bytes was sent under it
     folder_id integer,                        -- null: named before folders were told apart
     primary key (album_id, folded)
 ) without rowid;
-create table lasting_name (                   -- what albums that were forgotten may have left there
+create table lasting_name (                   -- names that forgotten albums may have left on a server
     folder_id integer not null,
     folded text not null,
-    sha256 text not null,                     -- of the bytes that it names; empty: not known
+    sha256 text not null,                     -- of the bytes under the name; empty: not known
     primary key (folder_id, folded, sha256)
 ) without rowid;
 create table attempt (
@@ -173,7 +173,7 @@ create table attempt (
     boundary text not null,                   -- of the body that was sent
     number integer not null,
     started real not null,
-    whole_at real,                            -- durable before the last byte of the body leaves
+    whole_at real,                            -- durable before the last byte of the body is sent
     ended real,
     outcome text,
     http_status integer,
@@ -188,7 +188,7 @@ create table run (
     started real not null,
     ended real,
     exit integer,
-    unbuilt text not null default '[]',       -- JSON: targets it could not build, which a joiner perhaps can
+    unbuilt text not null default '[]',       -- JSON: targets that the run could not build, but a joiner perhaps can
     options text not null
 );
 create table scope (
@@ -203,7 +203,7 @@ create table notice (
     summary text not null,                    -- JSON
     delivered real
 );
-create table told (                           -- what retry-failed last told, so that cron's mail has only news
+create table told (                           -- the last words of retry-failed, so that cron mails only news
     what text primary key,
     words text not null
 ) without rowid;
