@@ -128,7 +128,7 @@ class Attempts(Store):
         error: str = "",
         stayed: bool = False,
     ) -> None:
-        """Note how an attempt ended; the task's own change belongs into the same transaction.
+        """Note how an attempt ended; the task's own change belongs in the same transaction.
 
         ``status``: of HTTP. ``sent``: bytes. ``stayed``: as the method ``stayed``.
         """

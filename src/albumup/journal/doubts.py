@@ -21,7 +21,7 @@ class Doubts(Store):
 
     def seen(self, task_id: int, again_at: float) -> None:
         """Note that the original of a photo in doubt was seen there; look once more at ``again_at``."""
-        now = self.clock()  # the first look lies ahead of it where the clock was set back
+        now = self.clock()  # if the clock was set back, the first look is later than this
         self.connection.execute(
             "update task set seen_at = min(coalesce(seen_at, ?1), ?1), ask_at = ?2, updated = ?1"
             " where id = ?3 and state = 'in_doubt'",

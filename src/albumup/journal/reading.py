@@ -39,7 +39,7 @@ def statuses(connection: sqlite3.Connection | None) -> list[AlbumStatus]:
 
 
 def status_of(found: Summary) -> AlbumStatus:
-    """An album as programs see it."""
+    """An album's sums in the form of ``status --json``."""
     return {
         "album": found.album.name,
         "target": found.album.target,

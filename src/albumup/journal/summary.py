@@ -223,7 +223,7 @@ class FoundThere(Struct, frozen=True):
 
 
 class RunSummary(Struct, frozen=True):
-    """What a run did for an album, or the command that began the run."""
+    """The results of a run for an album, or of the command that began the run."""
 
     now: Summary
     """The state of the album at the end."""

@@ -1,1 +1,1 @@
-"""What commands do: queue an album, upload it or follow who does, verify it. Typed in and out; nothing here prints."""
+"""The work of the commands: queue an album, upload it or follow its uploader, verify it. Nothing here prints."""

@@ -55,7 +55,7 @@ def look_again(
 
 
 class Fate(Enum):
-    """What may have become of an album on its server."""
+    """What the server lost of an album."""
 
     GONE = "gone"
     EMPTY = "empty"

@@ -16,7 +16,7 @@ from albumup.uploader.options import RunEnd
 
 
 class News(Struct, frozen=True):
-    """Tells news from what was told before. ``has_rounds``: the command is cron's ``retry-failed``, perhaps typed by a
+    """Tells what is news. ``has_rounds``: the command is cron's ``retry-failed``, perhaps typed by a
     person. ``is_cron``: no person reads the output."""
 
     journal: Journal
