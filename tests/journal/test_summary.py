@@ -10,7 +10,15 @@ from test_staging import arrival, prepare, push, settle
 from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.states import Membership, State
-from albumup.journal.summary import FoundThere, Outside, outside_of, run_summary_of, summaries, summary_of
+from albumup.journal.summary import (
+    FoundThere,
+    Outside,
+    outside_of,
+    run_summary_of,
+    sidecars,
+    summaries,
+    summary_of,
+)
 
 
 class Photo(NamedTuple):
@@ -175,3 +183,17 @@ def test_what_was_missing_when_it_was_queued_is_no_earlier_loss(journal: Journal
     (run,) = journal.rows("insert into run (pid, started, options) values (1, ?, '{}') returning id", NOW)
     now = summary_of(journal, album_id)
     assert [run_summary_of(journal, now, run["id"], 0, 0, newest).earlier for newest in (4, None)] == [1, 2]
+
+
+def test_no_sum_goes_through_all_photos(journal: Journal) -> None:
+    album_id = album_of(journal, (UPLOADED, FAILED, ASKED))
+    statements: list[str] = []
+    journal.connection.set_trace_callback(statements.append)
+    now = summary_of(journal, album_id)
+    summaries(journal.connection)
+    run_summary_of(journal, now, 1, 0, 0, None)
+    sidecars(journal, album_id, 1)
+    journal.connection.set_trace_callback(None)
+    plans = [row[3] for one in statements for row in journal.rows(f"explain query plan {one}")]
+    assert len(statements) >= 4 and any("task_wanting" in plan for plan in plans)
+    assert [plan for plan in plans if plan.startswith("SCAN task")] == []

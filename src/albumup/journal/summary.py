@@ -157,10 +157,11 @@ class Sidecar(Struct, frozen=True):
 def sidecars(journal: Journal, album_id: int, run_id: int) -> list[Sidecar]:
     """The sidecars of the photos that got there in a run, in the order of the photos."""
     rows = journal.rows(
-        "select sidecar.path, sidecar.sent, sidecar.sha256, task.state from sidecar join task on task.id = task_id"
-        f" where task.album_id = ? and {is_in(*DONE, table='task')} and case when task.attempts"
+        # A cross join: few photos have a sidecar, and SQLite would go through all tasks.
+        "select sidecar.path, sidecar.sent, sidecar.sha256, task.state from sidecar cross join task"
+        f" where task.id = task_id and task.album_id = ? and {is_in(*DONE, table='task')} and case when task.attempts"
         " then exists (select 1 from attempt where attempt.task_id = task.id and run_id = ?)"
-        " else task.updated >= (select started from run where id = ?) end order by task.id",
+        " else task.updated >= (select started from run where id = ?) end order by task_id",
         album_id,
         run_id,
         run_id,
@@ -260,7 +261,7 @@ def run_summary_of(
 
     ``newest``: the id of the newest task before the command; None if it queued nothing.
     """
-    found = _found_there(journal, now.album.id, run_id)
+    found = _found_there(journal, now.album.id, run_id) if now.count(State.DUPLICATE) else FoundThere()
     earlier = _given_up_before(journal, now.album.id, run_id, newest)
     return RunSummary(now, before, before_bytes, found, earlier)
 
