@@ -33,6 +33,22 @@ def test_an_album_that_was_deleted_or_emptied_is_made_again_by_a_push(
     assert "the album is" not in home.run("verify", "trip").stdout
 
 
+def test_an_album_that_is_made_again_is_shared_only_when_asked(home: Home, immich: Immich) -> None:
+    """Whoever deleted an album there may have wanted its link gone, too."""
+    trip = home.photos(2)
+    assert home.run("push", trip, "--share").returncode == 0
+    link = home.album()["share"]
+    immich.tell("delete_album", id=immich.albums()[0]["id"])
+    done = home.run("push", trip)
+    assert done.returncode == 0
+    assert f"its share link is no more: {link}" in done.stderr
+    assert immich.album("trip") == names(2)
+    assert not [one for one in immich.links() if one["albumId"] == immich.albums()[0]["id"]]
+    assert home.album()["share"] is None
+    assert home.run("push", trip, "--share").returncode == 0
+    assert home.album()["share"] not in (None, link)
+
+
 def test_what_was_trashed_or_deleted_after_it_was_sent_is_said_by_the_next_push(home: Home, immich: Immich) -> None:
     trip = home.photos(4)
     assert home.run("push", trip).returncode == 0

@@ -55,11 +55,16 @@ class Members(Store):
         self.connection.execute(steps.NOT_PLACED if why_not else steps.PLACED, (plain(why_not), task_id))
 
     def album_known(self, album_id: int, remote_id: str | None) -> None:
-        """Note the server's id of an album; None: the server does not have the album any more."""
-        self.connection.execute(
-            "update album set remote_id = ?1, share = iif(wants_share and ?1 is null, null, share) where id = ?2",
-            (plain(remote_id), album_id),
-        )
+        """Note the server's id of an album; None: the server does not have the album any more.
+
+        Its share link went with it. Another one is made only when the user asks for it.
+        """
+        if remote_id is None:
+            self.connection.execute(
+                "update album set share = null, wants_share = 0 where id = ? and wants_share and share is not null",
+                (album_id,),
+            )
+        self.connection.execute("update album set remote_id = ? where id = ?", (plain(remote_id), album_id))
 
     def want_share(self, album_id: int) -> None:
         """Note that the user asked for the album's share link."""

@@ -150,6 +150,8 @@ class AlbumWork:
         await self._do(forget)
         self._ids[album.id] = None
         self._tell(album, "the album was deleted there; it is made again, with all its photos that are there")
+        if album.share is not None and self._target.can_share:
+            self._tell(album, f"its share link is no more: {album.share}")
 
     async def _open(self, album: Album) -> ServerAlbum:
         """The server's album, which is made if there is none yet."""
