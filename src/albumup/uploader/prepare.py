@@ -177,17 +177,17 @@ class Preparer:
 
     async def _read(self, wanted: Wanted) -> None:
         upstream, task = wanted.upstream, wanted.task
-        reading: Reading | None = None
+        read: Read | None = None
         try:
-            reading = await self._reader.read(wanted)
+            read = await self._reader.read(wanted)
         except ConfigError as error:
             self._run.judge.close_upstream(upstream, error)
             self._hopeless.add(task.id)
         finally:
-            if reading is None:
+            if read is None:
                 self._reading.discard(task.id)
             else:
-                self._done.append(Read(wanted, reading))
+                self._done.append(read)
             self._run.queue.to_prepare.ring()
 
     # Journaling readings.

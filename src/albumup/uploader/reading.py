@@ -183,14 +183,15 @@ class Reader:
             return None
         return Read(wanted, Reading(pins, digests, None, None), kept, folder.device)
 
-    async def read(self, wanted: Wanted) -> Reading | None:
+    async def read(self, wanted: Wanted) -> Read | None:
         """Read a photo; None if that is not possible now, which is recorded. Raises ConfigError."""
-        if wanted.is_anew:
-            return await self._read_anew(wanted.upstream, wanted.task)
-        return await self._read_first(wanted.upstream, wanted.task)
+        if not wanted.is_anew:
+            return await self._read_first(wanted)
+        reading = await self._read_anew(wanted.upstream, wanted.task)
+        return Read(wanted, reading) if reading is not None else None
 
-    async def _read_first(self, upstream: Upstream, task: Task) -> Reading | None:
-        run = self._run
+    async def _read_first(self, wanted: Wanted) -> Read | None:
+        run, upstream, task = self._run, wanted.upstream, wanted.task
         helpers = run.world.helpers
         if task.root_id in run.queue.away:
             return None
@@ -198,6 +199,9 @@ class Reader:
         if await run.origins.is_known(task, folder.device):
             if folder.files:
                 self._quick[task.root_id, os.path.dirname(task.path), task.volume, task.card] = folder
+            if (at_once := self.read_at_once(wanted)) is not None:
+                self._unstable.pop(task.id, None)
+                return at_once
         elif await run.queue.root_away(task.root_id, STRANGER):
             return None
         try:
@@ -225,7 +229,7 @@ class Reader:
             return None
         self._unstable.pop(task.id, None)
         self.spooled += task.spool
-        return reading
+        return Read(wanted, reading)
 
     async def _folder_of(self, task: Task) -> _Folder:
         """A task's folder, found by its first photo to answer: several are asked, as one may hang. Waiting tasks go on
