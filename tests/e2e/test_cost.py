@@ -83,16 +83,29 @@ def test_calls_of_the_kernel_per_photo(home: Home, club: FormServer) -> None:
     assert each["openat"] > 1, "nothing was counted"
 
 
+def loaded_by(home: Home, *words: str | Path) -> set[str]:
+    """The modules that a command imports."""
+    process = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "albumup", *words],
+        env=home.env, cwd=home.folder, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    lines = process.stderr.splitlines()
+    return {line.rpartition("|")[2].strip() for line in lines if line.startswith("import time:")}
+
+
+@pytest.mark.parametrize("words", [("status",), ("list",), ("list", "--json")])
+def test_a_command_that_only_looks_loads_nothing_that_sends(home: Home, server: FormServer, words: tuple[str]) -> None:
+    home.form(server)
+    home.run("push", home.photos(1))
+    loaded = loaded_by(home, *words)
+    assert {"click", "sqlite3"} <= loaded
+    assert loaded & {"asyncio", "ssl", "requests", "urllib3", "httptools", "albumup.uploader.events"} == set()
+
+
 def test_a_push_of_a_photo_loads_no_library_that_it_has_no_use_for(home: Home, server: FormServer) -> None:
     home.form(server)
     home.run("push", home.photos(1))
-    process = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "albumup", "push", home.photos(1, first=2)],
-        env=home.env, cwd=home.folder, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    loaded = {
-        line.rpartition("|")[2].strip() for line in process.stderr.splitlines() if line.startswith("import time:")
-    }
+    loaded = loaded_by(home, "push", home.photos(1, first=2))
     assert {"click", "sqlite3", "asyncio"} <= loaded
     libraries = {
         "requests", "sqlite_utils", "tqdm", "humanize", "jmespath", "tomlkit", "truststore", "multipart", "wcwidth",

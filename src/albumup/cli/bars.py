@@ -6,13 +6,15 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from albumup.cli.escaping import escape
 from albumup.cli.figures import clock, short, size, span
 from albumup.cli.layout import LONGEST_LINE, cells, padded, shortened, size_of
 from albumup.cli.names import telling
-from albumup.uploader.events import Progress, Upload
+
+if TYPE_CHECKING:  # loading it, and asyncio with it, would take half of a small command's time
+    from albumup.uploader.events import Progress, Upload
 
 _RATE_SECONDS = 10.0
 _WIDEST = 80

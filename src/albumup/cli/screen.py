@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import IO, cast
+from typing import IO, TYPE_CHECKING, cast
 
 from albumup.cli import layout
 from albumup.cli.bars import ERASE, Bars, Rate, plain
@@ -20,7 +20,9 @@ from albumup.cli.gate import Own
 from albumup.cli.outlet import Outlet
 from albumup.cli.tables import table
 from albumup.errors import LocalError
-from albumup.uploader.events import Progress
+
+if TYPE_CHECKING:
+    from albumup.uploader.events import Progress
 
 _PLAIN_SECONDS = 30.0
 _LAG = 1 << 14
