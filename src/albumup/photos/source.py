@@ -343,7 +343,12 @@ def _while_open(status: os.stat_result) -> tuple[int, int, int]:
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
+def no_more_files(error: BaseException) -> LocalError | None:
+    """The error for the user, if this process or machine can open no more files; None for any other reason."""
+    if not isinstance(error, OSError) or error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+        return None
+    return LocalError(f"cannot open another file: {error.strerror}", "everything unsent waits: albumup resume")
+
+
 def _source_fault(error: OSError) -> SourceGone | LocalError:
-    if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
-        return LocalError(f"cannot open another file: {error.strerror}", "everything unsent waits: albumup resume")
-    return SourceGone(error.strerror or str(error))
+    return no_more_files(error) or SourceGone(error.strerror or str(error))

@@ -11,6 +11,7 @@ from albumup.errors import AlbumupError, LocalError, TryLater
 from albumup.helpers import Work
 from albumup.journal.commits import Commits
 from albumup.journal.journal import Journal
+from albumup.photos.source import no_more_files
 from albumup.uploader.events import Listener
 from albumup.uploader.former import Formers, Rebuild
 from albumup.uploader.judge import Judge
@@ -79,6 +80,8 @@ def _fault_of(error: BaseException) -> AlbumupError:
     """An error with a message for the user."""
     if isinstance(error, AlbumupError):
         return error
+    if (known := no_more_files(error)) is not None:
+        return known
     where = traceback.extract_tb(error.__traceback__)[-1:]
     place = f" ({os.path.basename(where[0].filename)}:{where[0].lineno})" if where else ""
     return LocalError(
