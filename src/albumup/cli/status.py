@@ -125,6 +125,7 @@ def _put_table(found: list[Summary], run: tuple[int, str] | None) -> None:
 
 def _row(one: Summary, run: tuple[int, str] | None, *, any_cancelled: bool) -> tuple[object, ...]:
     state = _state(one, run)
+    cancelled = [one.count(State.CANCELLED)] if any_cancelled else []
     return (
         one.album.name,
         one.address or one.album.target,
@@ -132,7 +133,7 @@ def _row(one: Summary, run: tuple[int, str] | None, *, any_cancelled: bool) -> t
         f"{one.there}/{one.total}",
         one.unsent,
         one.wanting,
-        *([one.count(State.CANCELLED)] if any_cancelled else []),
+        *cancelled,
         size(one.total_bytes - one.there_bytes),
         "now" if state.startswith("running") else _when(one.changed),
     )
