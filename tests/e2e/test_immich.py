@@ -860,6 +860,16 @@ def test_a_refused_key_of_a_settled_album_is_named_too(home: Home, immich: Immic
     assert "config.toml: targets.home.token_file" in again.stderr
 
 
+def test_a_dry_run_asks_by_the_names_that_would_be_sent(home: Home, immich: Immich) -> None:
+    """A photo without a suffix is sent with that of its type, which the server takes."""
+    trip = home.photos(2)
+    (trip / "IMG_1.JPG").rename(trip / "plain")
+    done = home.run("push", "-n", trip)
+    assert "refuse" not in done.stderr
+    assert home.run("push", trip).returncode == 0
+    assert sorted(one["name"] for one in immich.assets()) == ["IMG_2.JPG", "plain.jpg"]
+
+
 def test_a_dry_run_asks_what_is_there_and_sends_nothing(home: Home, immich: Immich) -> None:
     trip = home.photos(4)
     immich.put((trip / "IMG_1.JPG").read_bytes(), "other.jpg")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable
 
@@ -10,9 +9,11 @@ from msgspec import Struct, field
 
 from albumup.errors import AlbumupError
 from albumup.journal.staging import Arrival
-from albumup.photos.file_names import text_of
 from albumup.photos.source import AnotherVolume, SourceChanged, SourceGone, read_source
 from albumup.targets.base import Asked, Target, Unasked, VerdictKind
+from albumup.targets.bodies import photo_of
+from albumup.targets.sent_names import sent_name
+from albumup.uploader.alone import task_of
 
 _ASKED_AT_ONCE = 500
 
@@ -55,7 +56,9 @@ class Already:
         except (SourceGone, SourceChanged, AnotherVolume):
             return
         self._read += 1
-        self._batch.append(Asked(text_of(os.path.basename(arrival.path)), digests, pins.size))
+        task = task_of(arrival.path, arrival.relative, arrival.mime, pins, self._album)
+        photo = photo_of(task, pins, digests, None, self._server)
+        self._batch.append(Asked(sent_name(self._server.filename(photo)), digests, pins.size))
         if len(self._batch) >= _ASKED_AT_ONCE:
             self._ask()
 

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from albumup.helpers import Threads
 from albumup.journal.rows import Body, Task
 from albumup.photos.metadata.reader import MetadataReader
+from albumup.photos.pins import Pins
 from albumup.photos.sniffing import ANYTHING, HEAD_BYTES, media_type
 from albumup.photos.source import read_source
 from albumup.targets.base import Photo, Target
@@ -41,11 +42,7 @@ def read_alone(
     pins, digests = read_source(path, target.digests)
     name = os.path.basename(path)
     mime = media_type(_head(path), name) or ANYTHING
-    task = Task(
-        id=0, album_id=0, album=album, root_id=0, path=path, relative=relative or name, volume="", card=0, mime=mime,
-        size=pins.size, position=index, total=total, tries=0, attempts=0, refunds=0, maybe_twice=False, spool=False,
-        seen=(pins.size, pins.mtime_ns), sent_as=None, body=None,
-    )  # fmt: skip
+    task = task_of(path, relative or name, mime, pins, album, index=index, total=total)
     with MetadataReader() as metadata:
         taken = taken_of(path, mime, target, metadata) if target.dates else None
     photo = photo_of(task, pins, digests, taken, target)
@@ -53,6 +50,15 @@ def read_alone(
     task, photo = replace(task, sent_as=sent_as), replace(photo, sent_as=sent_as)
     body = body_of(task, Reading(pins, digests, taken, None), target, sent_as)
     return Alone(task, body, photo, head_of(task, body, target, photo))
+
+
+def task_of(path: bytes, relative: bytes, mime: str, pins: Pins, album: str, *, index: int = 1, total: int = 1) -> Task:
+    """A task that is in no journal."""
+    return Task(
+        id=0, album_id=0, album=album, root_id=0, path=path, relative=relative, volume="", card=0, mime=mime,
+        size=pins.size, position=index, total=total, tries=0, attempts=0, refunds=0, maybe_twice=False, spool=False,
+        seen=(pins.size, pins.mtime_ns), sent_as=None, body=None,
+    )  # fmt: skip
 
 
 def send_alone(target: Target, one: Alone) -> Sent:
