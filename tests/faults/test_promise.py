@@ -23,7 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from msgspec.structs import replace
 
 from albumup.config.settings import FormSettings
-from albumup.journal import pauses, runs
+from albumup.journal import framing, pauses, runs
 from albumup.journal.admin import cancel
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Task
@@ -192,7 +192,8 @@ class Promise(RuleBasedStateMachine):
     @rule(crash=st.booleans())
     def prepare(self, crash: bool = False) -> None:
         for root in runs.roots_of(self.journal, self.album):
-            for task in self.journal.unprepared(self.album, root.id, 10):
+            stale = framing.stale(self.journal, self.album, root.id, 10)
+            for task in (*self.journal.unprepared(self.album, root.id, 10), *stale):
                 try:
                     reading = read(task, self.target, MetadataReader(), None, lambda _: None)
                 except SourceGone as gone:
