@@ -11,7 +11,7 @@ from albumup.errors import worst
 BY_WEIGHT = (130, 1, 2, 4, 75, 3)
 
 
-@pytest.mark.parametrize(("heavy", "light"), combinations(BY_WEIGHT, 2))
+@pytest.mark.parametrize(("heavy", "light"), list(combinations(BY_WEIGHT, 2)))
 def test_the_heavier_reason_counts(heavy: int, light: int) -> None:
     assert worst([light, heavy, 0]) == heavy
 
