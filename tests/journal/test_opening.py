@@ -333,6 +333,30 @@ def test_cards_that_were_told_apart_by_their_device_still_are(path: Path) -> Non
     assert inodes == [11, 12, 13]
 
 
+def test_an_outcome_that_has_another_word_now_is_shown_by_that(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for migration in MIGRATIONS[:6]:
+            migration(connection.execute)
+        connection.execute(f"pragma application_id = {APPLICATION_ID}")
+        connection.execute("pragma user_version = 6")
+        connection.executescript("""
+            insert into target (id, name) values (1, 'home');
+            insert into album (id, name, target_id, created, changed) values (1, 'trip', 1, 0, 0);
+            insert into root (id, path, volume, is_folder) values (1, '/trip', '', 1);
+            insert into photo (id, album_id, root_id, path, volume, relative, mime, size)
+                values (1, 1, 1, '/trip/1.jpg', '', '1.jpg', 'image/jpeg', 100);
+            insert into task (id, photo_id, album_id, root_id, size, position, total, updated)
+                values (1, 1, 1, 1, 100, 1, 1, 0);
+            insert into attempt (task_id, run_id, boundary, number, started, outcome)
+                values (1, 1, 'a', 1, 0, 'astray'), (1, 1, 'a', 2, 0, 'free');
+        """)
+    with closing(Journal(str(path))) as journal:
+        assert [row[0] for row in journal.rows("select outcome from v_attempts order by number")] == [
+            "wrong_address", "free"
+        ]  # fmt: skip
+
+
 def test_what_belongs_to_a_task_is_found_by_it(path: Path) -> None:
     """Else every task that is dropped costs a look at all there is: forgetting 2,000 beside 100,000 took 15 s."""
     journal = Journal(str(made(path)))
