@@ -60,26 +60,15 @@ class FormTarget(Target):
         self._takes_pages = form.success_text is not None or form.failure_text is not None
         places = [self._url, *(template for _, template in self._fields)]
         self._names_album = any("album" in template.names for template in places)
-        self._places: dict[str, str] = {}
-        """Results of ``puts_into`` by album."""
-        self._shared: dict[str, bool] = {}
-        """Results of ``shares_folder`` by album."""
 
     def shares_folder(self, album: str) -> bool:
-        is_shared = self._shared.get(album)
-        if is_shared is None:
-            is_shared = self._shared[album] = not self._names_album and not self._placing(album)
-        return is_shared
+        return not self._names_album and not self._placing(album)
 
     def puts_into(self, album: str) -> str:
         """A key made of the address and of the fields that say where a photo goes."""
-        place = self._places.get(album)
-        if place is None:
-            form = self._form
-            own = {name: form.vars[name] for name in sorted(self._url.names & form.vars.keys())}
-            told = [form.url, own, self._placing(album), album if self._names_album else ""]
-            place = self._places[album] = json.dumps(told)
-        return place
+        form = self._form
+        own = {name: form.vars[name] for name in sorted(self._url.names & form.vars.keys())}
+        return json.dumps([form.url, own, self._placing(album), album if self._names_album else ""])
 
     def _placing(self, album: str) -> dict[str, str]:
         """The fields with one value for all photos that say where they go: by field name, or as the album's name."""
@@ -195,8 +184,6 @@ class FormTarget(Target):
             return self._verdict(VerdictKind.UNPROVEN, "id", read, f"no {form.id} in the answer")
         if self._proof is not None and (fault := self._proof.fault_in(read, photo, form.vars)):
             return self._verdict(VerdictKind.UNPROVEN, "proof", read, fault)
-        if form.id is None and form.page is None:
-            return Verdict(VerdictKind.STORED, rule, takes_pages=self._takes_pages)
         return self._verdict(VerdictKind.STORED, rule, read, photo=photo)
 
     def _verdict(

@@ -34,7 +34,7 @@ _BATCH = 64
 _OPEN = 64
 """The most photos that are being read at a time."""
 _A_TURN = 16
-"""Small photos that are read in one turn of the loop."""
+"""Small photos that are read in one turn of the loop, except those that waited for the first look at their folder."""
 
 
 class Preparer:
@@ -51,6 +51,8 @@ class Preparer:
         self._spool_folder = run.options.spool_folder
         self._hopeless: set[int] = set()
         """Tasks that fail because of their target's configuration."""
+        self._folders: dict[tuple[Upstream, str], Folder] = {}
+        """Where the photos of each album are put on its server."""
 
     async def work(self) -> None:
         run, bell = self._run, self._run.queue.to_prepare
@@ -244,17 +246,23 @@ class Preparer:
         upstream, task, reading = one.wanted.upstream, one.wanted.task, one.reading
         target = upstream.target
         photo = photo_of(task, reading.pins, reading.digests, reading.taken, target)
-        name = _name(journal, upstream, task, target.filename(photo), reading.digests["sha256"])
+        name = self._name(journal, upstream, task, target.filename(photo), reading.digests["sha256"])
         body = body_of(task, reading, target, name, upstream.definition, photo)
         then = Stage.UNASKED if target.asks_first else Stage.READY
         photo = Photo(photo.values, photo.mime, photo.digests, photo.clip_id, photo.sidecar, name)
         return Framed(task, body, name, then), photo
 
+    def _name(self, journal: Journal, upstream: Upstream, task: Task, wanted: str, sha256: str) -> str:
+        """The name a photo is sent as; unique in its folder on servers that may overwrite by name."""
+        if not upstream.target.overwrites_by_name:
+            return sent_name(wanted)
+        folder = self._folder_of(upstream, task.album)
+        return journal.name_photo(task.id, task.album_id, partial(sent_name, wanted), task.sent_as, folder, sha256)
 
-def _name(journal: Journal, upstream: Upstream, task: Task, wanted: str, sha256: str) -> str:
-    """The name a photo is sent as; unique in its folder on servers that may overwrite by name."""
-    target = upstream.target
-    if not target.overwrites_by_name:
-        return sent_name(wanted)
-    folder = Folder(target.puts_into(task.album), is_shared=target.shares_folder(task.album))
-    return journal.name_photo(task.id, task.album_id, partial(sent_name, wanted), task.sent_as, folder, sha256)
+    def _folder_of(self, upstream: Upstream, album: str) -> Folder:
+        folder = self._folders.get((upstream, album))
+        if folder is None:
+            target = upstream.target
+            folder = Folder(target.puts_into(album), is_shared=target.shares_folder(album))
+            self._folders[upstream, album] = folder
+        return folder
