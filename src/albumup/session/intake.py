@@ -236,8 +236,6 @@ class Intake:
         return suffix in self._taken
 
     def _is_known(self, root: Root, path: bytes, volume: str, status: os.stat_result) -> str | None:
-        if self._album_id is None:
-            return None
         known = self._as_seen(root, path, volume, status.st_size, status.st_mtime_ns)
         return known.mime if known is not None else None
 
@@ -253,6 +251,8 @@ class Intake:
 
         The last answer is cached: a photo is looked up when it is scanned, and again when it is classified.
         """
+        if self._album_id is None:
+            return []
         if self._here[0] != (asked := (root, path, volume)):
             self._here = asked, self._found_here(*asked)
         return self._here[1]
@@ -293,8 +293,6 @@ class Intake:
         return self._seen[1]
 
     def _classify(self, found: Found, root: int) -> Arrival | None:
-        if self._album_id is None:
-            return self._arrive(Action.NEW, None, found, root)
         known = None
         if found.known:
             known = self._as_seen(found.root, found.path, found.volume, found.size, found.mtime_ns)

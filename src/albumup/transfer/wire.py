@@ -122,7 +122,7 @@ class SocketWire:
         self.send: Callable[[bytes | memoryview], int] = connection.send
         self._secure = connection if isinstance(connection, ssl.SSLSocket) else None
         self._descriptor = connection.fileno()
-        self._come = kernel.ear_of(self._descriptor)
+        self._ear = kernel.ear_of(self._descriptor)
         self._loop = asyncio.get_running_loop()
         self._waiting: _Resuming | None = None
         self._is_watched = False
@@ -204,7 +204,7 @@ class SocketWire:
     def has_spoken(self) -> bool:
         if self._has_come or (self._secure is not None and self._secure.pending()):
             return True
-        return bool(self._come())
+        return bool(self._ear())
 
     def room(self) -> int:
         return kernel.room(self.socket)
