@@ -94,7 +94,9 @@ def loaded_by(home: Home, *words: str | Path) -> set[str]:
 
 
 @pytest.mark.parametrize("words", [("status",), ("list",), ("list", "--json")])
-def test_a_command_that_only_looks_loads_nothing_that_sends(home: Home, server: FormServer, words: tuple[str]) -> None:
+def test_a_command_that_only_looks_loads_nothing_that_sends(
+    home: Home, server: FormServer, words: tuple[str, ...]
+) -> None:
     home.form(server)
     home.run("push", home.photos(1))
     loaded = loaded_by(home, *words)
