@@ -1,4 +1,5 @@
-"""The limit: a socket per thread, a ready-made head, sendfile, a tail. Nothing is checked, kept or shown.
+"""The limit: a socket per thread, a ready-made head, sendfile, a tail. Nothing is checked, kept or
+shown.
 
 python bare.py PORT THREADS FILE...
 """
@@ -23,7 +24,8 @@ def send(connection: socket.socket, path: str) -> None:
     )
     length = len(head) + size + len(TAIL)
     start = (
-        b"POST /api/assets HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: multipart/form-data; boundary=bare\r\n"
+        b"POST /api/assets HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: multipart/form-data; "
+        b"boundary=bare\r\n"
         b"Content-Length: %d\r\n\r\n" % length
     )
     connection.sendall(start + head, socket.MSG_MORE)
@@ -52,7 +54,8 @@ def work(port: int, paths: list[str]) -> None:
 if __name__ == "__main__":
     port, count, *files = sys.argv[1:]
     threads = [
-        threading.Thread(target=work, args=(int(port), files[start :: int(count)])) for start in range(int(count))
+        threading.Thread(target=work, args=(int(port), files[start :: int(count)]))
+        for start in range(int(count))
     ]
     for thread in threads:
         thread.start()

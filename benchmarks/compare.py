@@ -1,6 +1,8 @@
-"""Two versions of albumup in one run, turn by turn, and beside a peer: what a change of the engine made of the figures.
+"""Two versions of albumup in one run, turn by turn, and beside a peer: what a change of the engine
+made of the figures.
 
-Each row says how many times as fast as the peer, or as the version before, the present one shall be at least.
+Each row says how many times as fast as the peer, or as the version before, the present one shall be
+at least.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ START = "import requests, click, sqlite3, asyncio"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Less is better. ``aim``: how many times as good as ``of``, "peer" or "before", the present version shall be."""
+    """Less is better. ``aim``: how many times as good as ``of``, "peer" or "before", the present
+    version shall be."""
 
     work: str
     unit: str
@@ -42,7 +45,8 @@ class Row:
 
     @property
     def ratios(self) -> tuple[float | None, float | None, float]:
-        """The version before and the present one beside the peer; the present one beside that before."""
+        """The version before and the present one beside the peer; the present one beside that
+        before."""
         times = self.before / self.now if self.now else 1.0
         if self.theirs is None:
             return None, None, times
@@ -58,12 +62,20 @@ class Row:
         figures = [f"{self.before:.3g} {self.unit}", f"{self.now:.3g} {self.unit}", self.peer]
         theirs = "" if self.theirs is None else f"{self.theirs:.3g} {self.unit}"
         ratios = ["" if ratio is None else f"{ratio:.2f}" for ratio in self.ratios]
-        return [self.work, *figures, theirs, *ratios, f"{self.aim:.2g} x {self.of}", "yes" if self.is_met else "NO"]
+        return [
+            self.work,
+            *figures,
+            theirs,
+            *ratios,
+            f"{self.aim:.2g} x {self.of}",
+            "yes" if self.is_met else "NO",
+        ]
 
 
 @dataclass(slots=True)
 class Comparison:
-    """Where rows are measured, and what they found. ``folder``: of the scratch folder that is on a disk."""
+    """Where rows are measured, and what they found. ``folder``: of the scratch folder that is on a
+    disk."""
 
     before: Program
     now: Program
@@ -93,7 +105,11 @@ class Comparison:
         return stage.running(self.before), stage.running(self.now)
 
     def turns(
-        self, stage: Stage, ours: Callable[[Stage], Cost], runs: int = 0, **theirs: Callable[[], Cost]
+        self,
+        stage: Stage,
+        ours: Callable[[Stage], Cost],
+        runs: int = 0,
+        **theirs: Callable[[], Cost],
     ) -> dict[str, Cost]:
         """Median costs: of ``ours`` by both versions, as "before" and "now", and of the peers."""
         before, now = self.of_both(stage)
@@ -101,25 +117,51 @@ class Comparison:
         return interleaved(runs or self.runs, contestants)
 
     def row(
-        self, work: str, unit: str, found: tuple[float, float], aim: float, peer: str = "", theirs: float | None = None
+        self,
+        work: str,
+        unit: str,
+        found: tuple[float, float],
+        aim: float,
+        peer: str = "",
+        theirs: float | None = None,
     ) -> None:
         """``aim``: of the peer's figure, if there is one."""
-        self.rows.append(Row(work, unit, *found, peer, theirs, aim, "before" if theirs is None else "peer"))
+        self.rows.append(
+            Row(work, unit, *found, peer, theirs, aim, "before" if theirs is None else "peer")
+        )
 
     def no_worse(
-        self, work: str, unit: str, found: tuple[float, float], peer: str = "", theirs: float | None = None
+        self,
+        work: str,
+        unit: str,
+        found: tuple[float, float],
+        peer: str = "",
+        theirs: float | None = None,
     ) -> None:
         """A row with a peer, whose aim is the version before all the same."""
         self.rows.append(Row(work, unit, *found, peer, theirs, AS_GOOD, "before"))
 
     def tables(self) -> str:
         """What was found, for people."""
-        heads = ["work", "before", "now", "beside", "peer", "before:peer", "now:peer", "now:before", "aim", "met"]
+        heads = [
+            "work",
+            "before",
+            "now",
+            "beside",
+            "peer",
+            "before:peer",
+            "now:peer",
+            "now:before",
+            "aim",
+            "met",
+        ]
         found = tabulate([row.cells() for row in self.rows], heads, disable_numparse=True)
         return "\n\n".join([found, *self.notes, *(f"not run: {words}" for words in self.missing)])
 
 
-def _of(found: dict[str, Cost], figure: Callable[[Cost], float] = lambda cost: cost.seconds) -> tuple[float, float]:
+def _of(
+    found: dict[str, Cost], figure: Callable[[Cost], float] = lambda cost: cost.seconds
+) -> tuple[float, float]:
     """A figure of the version before, and of the present one."""
     return figure(found["before"]), figure(found["now"])
 
@@ -145,7 +187,15 @@ def small(comparison: Comparison) -> None:
     processor = _of(found, lambda cost: cost.processor * each)
     theirs = found["curl"].processor * each
     comparison.rows.append(
-        Row(f"{name}, processor, each", "µs", *processor, "curl --parallel", theirs, 1 / 0.45, "before")
+        Row(
+            f"{name}, processor, each",
+            "µs",
+            *processor,
+            "curl --parallel",
+            theirs,
+            1 / 0.45,
+            "before",
+        )
     )
     comparison.no_worse(f"{name}, peak memory", "MB", _peaks(found))
 
@@ -155,12 +205,16 @@ def tls(comparison: Comparison) -> None:
     stage, count = comparison.memory(), comparison.sizes.small
     folder = stage.photos("small", count, 30_000)
     found = comparison.turns(
-        stage, lambda stage: stage.push(folder, "secure"), curl=lambda: peers.curl_many(stage, folder, secure=True)
+        stage,
+        lambda stage: stage.push(folder, "secure"),
+        curl=lambda: peers.curl_many(stage, folder, secure=True),
     )
     each = 1e6 / count
     seconds = _of(found, lambda cost: cost.seconds * each)
     curl = found["curl"].seconds * each
-    comparison.row(f"{count:,} x 30 KB in memory, TLS, each", "µs", seconds, 0.3, "curl --parallel", curl)
+    comparison.row(
+        f"{count:,} x 30 KB in memory, TLS, each", "µs", seconds, 0.3, "curl --parallel", curl
+    )
 
 
 def disk(comparison: Comparison) -> None:
@@ -173,7 +227,9 @@ def disk(comparison: Comparison) -> None:
     name, each = f"{count:,} x 30 KB on a disk, HTTP", 1e6 / count
     seconds = _of(found, lambda cost: cost.seconds * each)
     curl = found["curl"].seconds * each
-    comparison.rows.append(Row(f"{name}, each", "µs", *seconds, "curl --parallel", curl, 3.0, "before"))
+    comparison.rows.append(
+        Row(f"{name}, each", "µs", *seconds, "curl --parallel", curl, 3.0, "before")
+    )
     fsyncs = _of(found, lambda cost: cost.fsyncs / count)
     comparison.no_worse(f"{name}, fsyncs, each", "", fsyncs)
 
@@ -201,7 +257,9 @@ def big_in_memory(comparison: Comparison) -> None:
         bare=lambda: peers.bare_socket(stage, folder, 1),
     )  # fmt: skip
     work = f"{size / (1 << 30):g} GiB in memory, HTTP, minus hashing"
-    comparison.row(work, "s", _without_hashing(found), 0.8, "bare socket, sendfile", found["bare"].seconds)
+    comparison.row(
+        work, "s", _without_hashing(found), 0.8, "bare socket, sendfile", found["bare"].seconds
+    )
 
 
 def big(comparison: Comparison) -> None:
@@ -250,7 +308,8 @@ def again(comparison: Comparison) -> None:
 
 
 def growth(comparison: Comparison) -> None:
-    """What a photo costs in a push of many, beside one in a push of few; and what memory many take."""
+    """What a photo costs in a push of many, beside one in a push of few; and what memory many
+    take."""
     stage, sizes = comparison.disk(), comparison.sizes
     counts = sorted({1000, sizes.few, sizes.many})
     folders = {count: stage.photos(f"of-{count}", count, 2048) for count in counts}
@@ -263,7 +322,9 @@ def growth(comparison: Comparison) -> None:
     comparison.no_worse(f"push of {sizes.many:,}, each", "µs", seconds)
     scale = sizes.few / sizes.many
     ratios = [many[version].seconds / few[version].seconds * scale for version in ("before", "now")]
-    comparison.row(f"the same over one of {sizes.few:,}", "x", (ratios[0], ratios[1]), 1.0, "limit", 1.15)
+    comparison.row(
+        f"the same over one of {sizes.few:,}", "x", (ratios[0], ratios[1]), 1.0, "limit", 1.15
+    )
     peaks = [many[version].memory / found[1000][version].memory for version in ("before", "now")]
     comparison.no_worse(f"push of {sizes.many:,}, peak memory", "MB", _peaks(many), "limit", 80)
     comparison.no_worse("the same over that of 1,000", "x", (peaks[0], peaks[1]))
@@ -276,15 +337,21 @@ def tasks(comparison: Comparison) -> None:
         for stage in stages:
             grow(stage, count)
         found = comparison.turns(
-            comparison.disk(), lambda stage, count=count: stage.albumup("status", journal=grow(stage, count))
+            comparison.disk(),
+            lambda stage, count=count: stage.albumup("status", journal=grow(stage, count)),
         )  # type: ignore[misc]
         name = f"{count:,} tasks"
         comparison.no_worse(f"status of {name}", "s", _of(found))
-        turns = [[resume(stage, grow(stage, count)) for stage in stages] for _ in range(min(3, comparison.runs))]
+        turns = [
+            [resume(stage, grow(stage, count)) for stage in stages]
+            for _ in range(min(3, comparison.runs))
+        ]
         firsts = [statistics.median(turn[at][0] for turn in turns) for at in (0, 1)]
         peaks = [max(turn[at][1] for turn in turns) / 1e6 for at in (0, 1)]
         comparison.no_worse(f"resume of {name}, start to first byte", "s", (firsts[0], firsts[1]))
-        comparison.no_worse(f"resume of {name}, peak memory", "MB", (peaks[0], peaks[1]), "limit", 80)
+        comparison.no_worse(
+            f"resume of {name}, peak memory", "MB", (peaks[0], peaks[1]), "limit", 80
+        )
 
 
 def listing(comparison: Comparison) -> None:
@@ -328,12 +395,21 @@ def first(comparison: Comparison) -> None:
     )  # fmt: skip
     seconds = _of(found, lambda cost: cost.seconds * 1e3)
     peer = f"python -c '{START}'"
-    comparison.row("one-photo push, start to first byte", "ms", seconds, 1 / 1.5, peer, found["python"].seconds * 1e3)
+    comparison.row(
+        "one-photo push, start to first byte",
+        "ms",
+        seconds,
+        1 / 1.5,
+        peer,
+        found["python"].seconds * 1e3,
+    )
 
 
 def _first_of_push(stage: Stage, folder: Path) -> float:
     with _copied(stage.own / "kept", stage.own) as journals:
-        return first_byte(stage, journals / "journal.db", "push", folder, "--album", "bench", "--target", "plain")
+        return first_byte(
+            stage, journals / "journal.db", "push", folder, "--album", "bench", "--target", "plain"
+        )
 
 
 @contextlib.contextmanager
@@ -344,5 +420,19 @@ def _copied(folder: Path, within: Path) -> Iterator[Path]:
 
 ALL: dict[str, Callable[[Comparison], None]] = {
     scene.__name__: scene
-    for scene in (small, tls, disk, receive, big_in_memory, big, mid, again, start, first, listing, tasks, growth)
+    for scene in (
+        small,
+        tls,
+        disk,
+        receive,
+        big_in_memory,
+        big,
+        mid,
+        again,
+        start,
+        first,
+        listing,
+        tasks,
+        growth,
+    )
 }

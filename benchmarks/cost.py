@@ -1,9 +1,10 @@
-"""Runs a command and tells what it cost: its exit code, seconds, processor seconds and peak bytes, on a descriptor.
+"""Runs a command and tells what it cost: its exit code, seconds, processor seconds and peak bytes,
+on a descriptor.
 
     python -I -S cost.py DESCRIPTOR COMMAND...
 
-The peak of a process's memory begins, as the system counts it, with that of whoever started it (Linux: getrusage(2),
-ru_maxrss, survives execve). So it is started by this one, which is small.
+The peak of a process's memory begins, as the system counts it, with that of whoever started it
+(Linux: getrusage(2), ru_maxrss, survives execve). So it is started by this one, which is small.
 """
 
 import os

@@ -17,4 +17,6 @@ if __name__ == "__main__":
     for path in paths:
         with open(path, "rb") as file:
             body = MultipartEncoder({"file": (os.path.basename(path), file, "image/jpeg")})
-            session.post(url, data=body, headers={"Content-Type": body.content_type}).raise_for_status()
+            session.post(
+                url, data=body, headers={"Content-Type": body.content_type}
+            ).raise_for_status()

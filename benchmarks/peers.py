@@ -1,4 +1,5 @@
-"""The programs albumup is measured against, in the same run; a peer that is not installed is said to be missing."""
+"""The programs albumup is measured against, in the same run; a peer that is not installed is said
+to be missing."""
 
 from __future__ import annotations
 
@@ -19,7 +20,17 @@ def curl_one(stage: Stage, file: Path, *, secure: bool = False) -> Cost:
     """``curl -F`` of one file."""
     address = (stage.secure if secure else stage.plain).address
     return run(
-        ["curl", "-sf", "--cacert", stage.authority, "-o", "/dev/null", "-F", f"file=@{file}", f"{address}/api/assets"]
+        [
+            "curl",
+            "-sf",
+            "--cacert",
+            stage.authority,
+            "-o",
+            "/dev/null",
+            "-F",
+            f"file=@{file}",
+            f"{address}/api/assets",
+        ]
     )
 
 
@@ -41,7 +52,16 @@ def openssl_digest(stage: Stage, folder: Path) -> Cost:
 
 def bare_socket(stage: Stage, folder: Path, threads: int) -> Cost:
     """Ready-made heads and sendfile, nothing else: see bare.py."""
-    return run([sys.executable, "-ES", HERE / "bare.py", str(stage.plain.port), str(threads), *stage.files(folder)])
+    return run(
+        [
+            sys.executable,
+            "-ES",
+            HERE / "bare.py",
+            str(stage.plain.port),
+            str(threads),
+            *stage.files(folder),
+        ]
+    )
 
 
 def sqlite_list(journal: Path) -> Cost:
@@ -51,7 +71,14 @@ def sqlite_list(journal: Path) -> Cost:
 
 def requests_encoder(stage: Stage, folder: Path) -> Cost:
     """requests with MultipartEncoder: see encoder.py."""
-    return run([sys.executable, HERE / "encoder.py", f"{stage.plain.address}/api/assets", *stage.files(folder)])
+    return run(
+        [
+            sys.executable,
+            HERE / "encoder.py",
+            f"{stage.plain.address}/api/assets",
+            *stage.files(folder),
+        ]
+    )
 
 
 class Rclone:
@@ -73,7 +100,15 @@ class Rclone:
         until_it_listens(self._address)
 
     def copy(self) -> Cost:
-        command = [self._program, "copy", self._folder, ":webdav:", "--webdav-url", self._address, "-q"]
+        command = [
+            self._program,
+            "copy",
+            self._folder,
+            ":webdav:",
+            "--webdav-url",
+            self._address,
+            "-q",
+        ]
         return run(command, environment={"RCLONE_CONFIG": "/dev/null"})
 
 

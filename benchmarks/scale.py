@@ -40,10 +40,11 @@ class Point:
 
 
 def grow(stage: Stage, tasks: int) -> Path:
-    """A journal of ``tasks`` pending tasks, prepared, each of a file that can be read under a path of its own.
+    """A journal of ``tasks`` pending tasks, prepared, each of a file that can be read under a path
+    of its own.
 
-    A thousand are pushed to a server that is away, until all are prepared. The others are the same rows, of the same
-    files by other paths: each folder of them is a symbolic link to the first.
+    A thousand are pushed to a server that is away, until all are prepared. The others are the same
+    rows, of the same files by other paths: each folder of them is a symbolic link to the first.
     """
     path = stage.own / f"grown-{tasks}" / "journal.db"
     if path.exists():
@@ -68,8 +69,11 @@ def grow(stage: Stage, tasks: int) -> Path:
             "elsewhere", 2, lambda old, n: old.replace(b"/000/", b"/%03d/" % n), deterministic=True
         )
         connection.execute("pragma synchronous = off")
-        # The counters are made up for at the end: what a push of a million costs is not measured here.
-        triggers = connection.execute("select name, sql from sqlite_master where type = 'trigger'").fetchall()
+        # The counters are made up for at the end: what a push of a million costs is not measured
+        # here.
+        triggers = connection.execute(
+            "select name, sql from sqlite_master where type = 'trigger'"
+        ).fetchall()
         for name, _ in triggers:
             connection.execute(f"drop trigger {name}")
         for table in ("photo", "task", "body", "sent_name"):
@@ -111,7 +115,8 @@ def _repeat(connection: sqlite3.Connection, table: str, copies: int) -> None:
     }
     values = ", ".join(changed.get(column, column) for column in columns)
     connection.execute(
-        f"with recursive copy(n) as (select 1 union all select n + 1 from copy where n < {copies - 1})"
+        "with recursive copy(n) as (select 1 union all select n + 1 from copy where n < "
+        f"{copies - 1})"
         f" insert into {table} select {values} from copy cross join {table} where {copies} > 1"
     )
 
@@ -123,7 +128,9 @@ def measure(stage: Stage, tasks: int, runs: int) -> Point:
     firsts, memories = zip(*(resume(stage, path) for _ in range(min(runs, 3))), strict=True)
     return Point(
         tasks=tasks,
-        status=statistics.median(stage.albumup("status", journal=path).seconds for _ in range(runs)),
+        status=statistics.median(
+            stage.albumup("status", journal=path).seconds for _ in range(runs)
+        ),
         list_=statistics.median(
             stage.albumup("list", journal=path).seconds for _ in range(1 if tasks > 200_000 else 3)
         ),
@@ -146,9 +153,12 @@ def _claims(path: Path, runs: int) -> Iterator[float]:
 
 
 def resume(stage: Stage, path: Path) -> tuple[float, int]:
-    """Seconds until ``resume`` connects, and its peak memory while it sends for a while; then it is stopped."""
+    """Seconds until ``resume`` connects, and its peak memory while it sends for a while; then it is
+    stopped."""
     first = first_byte(stage, path, "resume")
-    path = Path(shutil.copy(path, path.with_name("copy.db")))  # what is sent here is to be sent in the next run, too
+    path = Path(
+        shutil.copy(path, path.with_name("copy.db"))
+    )  # what is sent here is to be sent in the next run, too
     before = stage.plain.count()["photos"]
     began = time.perf_counter()
     process = stage.start("resume", "--progress", "none", journal=path)
@@ -159,7 +169,9 @@ def resume(stage: Stage, path: Path) -> tuple[float, int]:
     ended(process, began, codes=(0, 130))
     for file in path.parent.glob("copy.db*"):
         file.unlink()
-    return first, next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+    return first, next(
+        int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM")
+    )
 
 
 def _is_over(process: subprocess.Popen[bytes]) -> bool:
@@ -168,7 +180,8 @@ def _is_over(process: subprocess.Popen[bytes]) -> bool:
 
 
 def first_byte(stage: Stage, journal: Path, *arguments: str | Path) -> float:
-    """Seconds from the start of a command that sends until its first byte is there; then it is killed."""
+    """Seconds from the start of a command that sends until its first byte is there; then it is
+    killed."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = _moved(stage, listener.getsockname()[1])
         listener.settimeout(60)

@@ -1,4 +1,5 @@
-"""What is measured: a scene runs its contestants in turn, several times, and adds rows of ratios and plain figures."""
+"""What is measured: a scene runs its contestants in turn, several times, and adds rows of ratios
+and plain figures."""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ QUICK = Sizes(256 << 20, 50, 600, 500, 2500, (1000, 20_000))
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """``ratio``: how many times as fast as the peer, or how many times within the limit; ``budget``: at least that."""
+    """``ratio``: how many times as fast as the peer, or how many times within the limit;
+    ``budget``: at least that."""
 
     work: str
     peer: str
@@ -56,12 +58,18 @@ class Bench:
     points: list[Point] = field(default_factory=list)
     pushes: list[tuple[int, float]] = field(default_factory=list)
 
-    def interleaved(self, runs: int | None = None, **contestants: Callable[[], Cost]) -> dict[str, Cost]:
+    def interleaved(
+        self, runs: int | None = None, **contestants: Callable[[], Cost]
+    ) -> dict[str, Cost]:
         """The median costs of each contestant, run in turn."""
         return interleaved(runs or self.runs, contestants)
 
-    def row(self, work: str, peer: str, ours: float, theirs: float, budget: float, unit: str = "s") -> None:
-        self.rows.append(Row(work, peer, f"{ours:.3g} {unit}", f"{theirs:.3g} {unit}", theirs / ours, budget))
+    def row(
+        self, work: str, peer: str, ours: float, theirs: float, budget: float, unit: str = "s"
+    ) -> None:
+        self.rows.append(
+            Row(work, peer, f"{ours:.3g} {unit}", f"{theirs:.3g} {unit}", theirs / ours, budget)
+        )
 
     def figure(self, what: str, value: str) -> None:
         self.figures.append((what, value))
@@ -81,7 +89,11 @@ class Bench:
             for row in self.rows
         ]
         parts = [
-            tabulate(rows, ["work", "beside", "ours", "theirs", "ratio", "at least", "met"], disable_numparse=True)
+            tabulate(
+                rows,
+                ["work", "beside", "ours", "theirs", "ratio", "at least", "met"],
+                disable_numparse=True,
+            )
         ]
         if self.figures:
             parts.append(tabulate(self.figures, ["and", ""], disable_numparse=True))
@@ -106,16 +118,28 @@ def big(bench: Bench) -> None:
     )
     digest = found["digest"].seconds
     ours, secure = found["push"].seconds - digest, found["secure"].seconds - digest
-    bench.row(f"{name}, HTTP, push minus hashing", "bare socket, sendfile", ours, found["bare"].seconds, 0.9)
+    bench.row(
+        f"{name}, HTTP, push minus hashing",
+        "bare socket, sendfile",
+        ours,
+        found["bare"].seconds,
+        0.9,
+    )
     bench.row(f"{name}, HTTP, push minus hashing", "curl -F", ours, found["curl"].seconds, 1.0)
-    bench.row(f"{name}, TLS, push minus hashing", "curl -F", secure, found["curl_secure"].seconds, 1.1)
+    bench.row(
+        f"{name}, TLS, push minus hashing", "curl -F", secure, found["curl_secure"].seconds, 1.1
+    )
     gigabytes = size / 1e9
     bench.figure(
         f"{name}: requests with MultipartEncoder, beside curl -F",
         f"{found['curl'].seconds / found['encoder'].seconds:.2f} x",
     )
-    bench.figure("processor seconds per GB: push, HTTP", f"{found['push'].processor / gigabytes:.2f} s")
-    bench.figure("processor seconds per GB: push, TLS", f"{found['secure'].processor / gigabytes:.2f} s")
+    bench.figure(
+        "processor seconds per GB: push, HTTP", f"{found['push'].processor / gigabytes:.2f} s"
+    )
+    bench.figure(
+        "processor seconds per GB: push, TLS", f"{found['secure'].processor / gigabytes:.2f} s"
+    )
     bench.figure(
         "processor seconds per GB: openssl dgst, then curl -F",
         f"{(found['digest'].processor + found['curl'].processor) / gigabytes:.2f} s",
@@ -140,9 +164,17 @@ def mid(bench: Bench) -> None:
     both = found["digest"].seconds + found["curl"].seconds
     bench.row(name, "openssl dgst, then curl --parallel", found["push"].seconds, both, 1.0)
     bench.row(name, "immich upload -c 4", found["push"].seconds, found["immich"].seconds, 5.0)
-    bench.figure(f"{name}, beside a bare socket, 2 threads", f"{found['bare'].seconds / found['push'].seconds:.2f} x")
-    bench.figure(f"{name}, to a sink that checks digests", f"{found['checked'].seconds:.2f} s, all equal")
-    bench.figure("processor seconds per GB of 3 MB photos", f"{found['push'].processor / (count * 0.003):.2f} s")
+    bench.figure(
+        f"{name}, beside a bare socket, 2 threads",
+        f"{found['bare'].seconds / found['push'].seconds:.2f} x",
+    )
+    bench.figure(
+        f"{name}, to a sink that checks digests", f"{found['checked'].seconds:.2f} s, all equal"
+    )
+    bench.figure(
+        "processor seconds per GB of 3 MB photos",
+        f"{found['push'].processor / (count * 0.003):.2f} s",
+    )
 
 
 def small(bench: Bench) -> None:
@@ -157,9 +189,17 @@ def small(bench: Bench) -> None:
     )
     name = f"{count:,} x 30 KB, whole push"
     bench.row(name, "curl --parallel", found["push"].seconds, found["curl"].seconds, 1.0)
-    bench.figure(f"{name}, beside a bare socket, 2 threads", f"{found['bare'].seconds / found['push'].seconds:.2f} x")
-    bench.figure(f"{name}, with bars, beside without", f"{found['push'].seconds / found['bars'].seconds:.2f} x")
-    bench.figure("processor seconds per 1,000 photos", f"{found['push'].processor / count * 1000:.2f} s")
+    bench.figure(
+        f"{name}, beside a bare socket, 2 threads",
+        f"{found['bare'].seconds / found['push'].seconds:.2f} x",
+    )
+    bench.figure(
+        f"{name}, with bars, beside without",
+        f"{found['push'].seconds / found['bars'].seconds:.2f} x",
+    )
+    bench.figure(
+        "processor seconds per 1,000 photos", f"{found['push'].processor / count * 1000:.2f} s"
+    )
     bench.figure("peak memory, that push", f"{found['push'].memory / 1e6:.0f} MB")
     stage.push(folder)
     size = stage.journal.stat().st_size
@@ -187,13 +227,17 @@ def again(bench: Bench) -> None:
     found = bench.interleaved(push=lambda: stage.albumup(*arguments), rclone=rclone.copy)
     assert stage.plain.count()["photos"] == before
     name = f"second push of {count:,} unchanged files"
-    bench.row(name, "rclone copy, its own WebDAV", found["push"].seconds, found["rclone"].seconds, 1.0)
+    bench.row(
+        name, "rclone copy, its own WebDAV", found["push"].seconds, found["rclone"].seconds, 1.0
+    )
 
 
 def growth(bench: Bench) -> None:
     """What a photo costs in a push of many, beside a push of few."""
     stage, sizes = bench.stage, bench.sizes
-    counts = [count for count in sorted({1000, sizes.few, 50_000, sizes.many}) if count <= sizes.many]
+    counts = [
+        count for count in sorted({1000, sizes.few, 50_000, sizes.many}) if count <= sizes.many
+    ]
     folders = {count: stage.photos(f"of-{count}", count, 2048) for count in counts}
     contestants = {str(count): partial(stage.push, folder) for count, folder in folders.items()}
     found = {int(count): cost for count, cost in bench.interleaved(**contestants).items()}
@@ -203,7 +247,14 @@ def growth(bench: Bench) -> None:
         f"push of {sizes.many:,} photos, each", f"of {sizes.few:,}, each", each[sizes.many] * 1e6,
         each[sizes.few] * 1e6, 1 / 1.15, "µs",
     )  # fmt: skip
-    bench.row(f"peak memory, push of {sizes.many:,}", "80 MB", found[sizes.many].memory / 1e6, 80, 1.0, "MB")
+    bench.row(
+        f"peak memory, push of {sizes.many:,}",
+        "80 MB",
+        found[sizes.many].memory / 1e6,
+        80,
+        1.0,
+        "MB",
+    )
     bench.figure(f"peak memory, push of {counts[0]:,}", f"{found[counts[0]].memory / 1e6:.0f} MB")
 
 
@@ -212,7 +263,9 @@ def tasks(bench: Bench) -> None:
     bench.points = [measure(bench.stage, count, bench.runs) for count in bench.sizes.tasks]
     few, many = bench.points[0], bench.points[-1]
     bench.row(f"status, {many.tasks:,} tasks", "0.3 s", many.status, 0.3, 1.0)
-    bench.row(f"peak memory, resume of {many.tasks:,} tasks", "80 MB", many.memory / 1e6, 80, 1.0, "MB")
+    bench.row(
+        f"peak memory, resume of {many.tasks:,} tasks", "80 MB", many.memory / 1e6, 80, 1.0, "MB"
+    )
     bench.row(
         f"peak memory, resume of {many.tasks:,} tasks",
         f"of {few.tasks:,}",
@@ -224,7 +277,8 @@ def tasks(bench: Bench) -> None:
     for point in bench.points:
         bench.figure(
             f"{point.tasks:,} tasks: status, list, claim of 64, resume to its first byte",
-            f"{point.status:.2f} s, {point.list_:.2f} s, {point.claim * 1e3:.2f} ms, {point.first_byte:.2f} s",
+            f"{point.status:.2f} s, {point.list_:.2f} s, {point.claim * 1e3:.2f} ms, "
+            f"{point.first_byte:.2f} s",
         )
     bench.figure("journal of pending tasks, bytes each", f"{many.journal / many.tasks:.0f}")
 
@@ -242,9 +296,17 @@ def start(bench: Bench) -> None:
     )
     click = found["click"].seconds
     bench.row(
-        "albumup --version", "python -c 'import click'", found["version"].seconds * 1e3, click * 1e3, 1 / 1.5, "ms"
+        "albumup --version",
+        "python -c 'import click'",
+        found["version"].seconds * 1e3,
+        click * 1e3,
+        1 / 1.5,
+        "ms",
     )
-    bench.figure("albumup status, 1,000 tasks, beside it", f"{found['status'].seconds / click:.2f} x its time")
+    bench.figure(
+        "albumup status, 1,000 tasks, beside it",
+        f"{found['status'].seconds / click:.2f} x its time",
+    )
     bench.figure("python -c '', beside it", f"{found['python'].seconds / click:.2f} x its time")
 
 
@@ -259,7 +321,9 @@ def durability(bench: Bench) -> None:
     began = time.perf_counter()
     for number in range(count):
         connection.execute("insert into t (value) values (?)", (number,))
-    bench.figure("one durable commit on this disk", f"{(time.perf_counter() - began) / count * 1e6:.0f} µs")
+    bench.figure(
+        "one durable commit on this disk", f"{(time.perf_counter() - began) / count * 1e6:.0f} µs"
+    )
     connection.close()
 
 

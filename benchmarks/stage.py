@@ -1,4 +1,5 @@
-"""What a benchmark stands on: a scratch folder, photos, sinks, and runs of whole commands with what they cost."""
+"""What a benchmark stands on: a scratch folder, photos, sinks, and runs of whole commands with what
+they cost."""
 
 from __future__ import annotations
 
@@ -60,7 +61,8 @@ OURS = Program("now", str(Path(sys.executable).with_name("albumup")))
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one run of a command: wall-clock and processor seconds, its peak memory in bytes, its fsyncs if counted."""
+    """Of one run of a command: wall-clock and processor seconds, its peak memory in bytes, its
+    fsyncs if counted."""
 
     seconds: float
     processor: float = 0.0
@@ -87,9 +89,13 @@ def _median(costs: list[Cost]) -> Cost:
 
 
 def run(
-    command: Sequence[str | Path], *, environment: dict[str, str] | None = None, codes: Sequence[int] = (0,)
+    command: Sequence[str | Path],
+    *,
+    environment: dict[str, str] | None = None,
+    codes: Sequence[int] = (0,),
 ) -> Cost:
-    """Run a command to its end and tell what it cost. Failed, with its last words, unless its exit code is expected."""
+    """Run a command to its end and tell what it cost. Failed, with its last words, unless its exit
+    code is expected."""
     with tempfile.TemporaryFile() as words, tempfile.TemporaryFile("w+") as told:
         subprocess.run(
             [sys.executable, "-I", "-S", HERE / "cost.py", str(told.fileno()), *map(str, command)],
@@ -110,7 +116,8 @@ def run(
 
 
 def ended(process: subprocess.Popen[bytes], began: float, *, codes: Sequence[int] = (0,)) -> Cost:
-    """Wait for a process that began at ``began`` (perf_counter); its memory is not told (see cost.py)."""
+    """Wait for a process that began at ``began`` (perf_counter); its memory is not told (see
+    cost.py)."""
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - began
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -143,7 +150,8 @@ class Sink:
 
 
 class Stage:
-    """A scratch folder with all that is made in it; gone at the end. ``program`` is the version that runs on it."""
+    """A scratch folder with all that is made in it; gone at the end. ``program`` is the version
+    that runs on it."""
 
     def __init__(self, folder: Path | None, program: Program = OURS) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="albumup-bench-", dir=folder))
@@ -178,7 +186,9 @@ class Stage:
     def compiled(self, source: str, *options: str) -> Path:
         """A program or library made of a C file that is named from this folder."""
         made = self.folder / Path(source).stem
-        compiler = shutil.which("cc") or sys.exit("benchmarks need a C compiler, and OpenSSL's headers (libssl-dev)")
+        compiler = shutil.which("cc") or sys.exit(
+            "benchmarks need a C compiler, and OpenSSL's headers (libssl-dev)"
+        )
         subprocess.run([compiler, "-O2", "-o", made, HERE / source, *options], check=True)
         return made
 
@@ -193,7 +203,8 @@ class Stage:
         return chain, key
 
     def photos(self, name: str, count: int, size: int) -> Path:
-        """A folder of ``count`` files of ``size`` bytes that begin as JPEGs do, all different, 1,000 a folder."""
+        """A folder of ``count`` files of ``size`` bytes that begin as JPEGs do, all different,
+        1,000 a folder."""
         folder = self.folder / name
         if folder.exists():
             return folder
@@ -219,18 +230,33 @@ class Stage:
         return self.journal
 
     def start(
-        self, *arguments: str | Path, journal: Path, config: Path | None = None, stdout: int | None = None
+        self,
+        *arguments: str | Path,
+        journal: Path,
+        config: Path | None = None,
+        stdout: int | None = None,
     ) -> subprocess.Popen[bytes]:
         """The command, started; what it says is dropped."""
         return subprocess.Popen(
-            [self.program.command, "--journal", journal, "--config", config or self.config, *arguments],
+            [
+                self.program.command,
+                "--journal",
+                journal,
+                "--config",
+                config or self.config,
+                *arguments,
+            ],
             env={**os.environ, **self.environment},
             stdout=stdout,
             stderr=subprocess.DEVNULL,
         )
 
     def albumup(
-        self, *arguments: str | Path, journal: Path | None = None, codes: Sequence[int] = (0,), **environment: str
+        self,
+        *arguments: str | Path,
+        journal: Path | None = None,
+        codes: Sequence[int] = (0,),
+        **environment: str,
     ) -> Cost:
         """A whole run of the command."""
         return run(
@@ -240,7 +266,8 @@ class Stage:
         )
 
     def push(self, folder: Path, target: str = "plain", **environment: str) -> Cost:
-        """A first push of a folder, into a journal that does not exist yet; all of it must have arrived."""
+        """A first push of a folder, into a journal that does not exist yet; all of it must have
+        arrived."""
         sink = self.secure if target == "secure" else self.plain
         wanted, before = len(self.files(folder)), sink.count()
         cost = self.first_push(folder, target, **environment)
@@ -268,8 +295,9 @@ class Stage:
     def push_to_receiver(self, folder: Path) -> Cost:
         """A first push into the program's own receiver, which is started for it.
 
-        What it received is kept to the end of all. For minutes after a file was deleted, ext4 passes over its inode for
-        each new file (recently_deleted in fs/ext4/ialloc.c): after thousands of them a new one costs up to 0.8 ms.
+        What it received is kept to the end of all. For minutes after a file was deleted, ext4
+        passes over its inode for each new file (recently_deleted in fs/ext4/ialloc.c): after
+        thousands of them a new one costs up to 0.8 ms.
         """
         self.own.mkdir(exist_ok=True)
         received = Path(tempfile.mkdtemp(prefix="received-", dir=self.own))
@@ -301,8 +329,11 @@ def until_it_listens(address: str) -> None:
 
 
 @contextlib.contextmanager
-def on_a_terminal(command: Sequence[str | Path], environment: dict[str, str]) -> Iterator[Callable[[], Cost]]:
-    """A command on a pseudo-terminal of 80 columns; what is yielded waits for its end and tells what it cost."""
+def on_a_terminal(
+    command: Sequence[str | Path], environment: dict[str, str]
+) -> Iterator[Callable[[], Cost]]:
+    """A command on a pseudo-terminal of 80 columns; what is yielded waits for its end and tells
+    what it cost."""
     import fcntl
     import pty
     import struct
@@ -313,7 +344,11 @@ def on_a_terminal(command: Sequence[str | Path], environment: dict[str, str]) ->
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     began = time.perf_counter()
     process = subprocess.Popen(
-        list(map(str, command)), stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, **environment}
+        list(map(str, command)),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**os.environ, **environment},
     )
     os.close(theirs)
 

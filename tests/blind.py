@@ -1,4 +1,5 @@
-"""A disk that does not tell Trip from TRIP, nor one Unicode form from the other, as macOS has it: made of any other."""
+"""A disk that does not tell Trip from TRIP, nor one Unicode form from the other, as macOS has it:
+made of any other."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from albumup.photos.spelling import folded
 
 
 class BlindDisk:
-    """All below a folder, for what looks at it by ``os``. Listings show names as they were given first."""
+    """All below a folder, for what looks at it by ``os``. Listings show names as they were given
+    first."""
 
     def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.root, self._root = root, os.fsencode(root)

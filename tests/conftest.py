@@ -1,4 +1,5 @@
-"""Fixtures for all: an environment without the developer's proxies and certificates, and certificates of our own."""
+"""Fixtures for all: an environment without the developer's proxies and certificates, and
+certificates of our own."""
 
 from __future__ import annotations
 
@@ -12,7 +13,16 @@ import trustme
 from servers import server_tls
 
 _STRANGE = (
-    *("http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
+    *(
+        "http_proxy",
+        "https_proxy",
+        "all_proxy",
+        "no_proxy",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "NO_PROXY",
+    ),
     *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "NETRC"),
     *("ALBUMUP_JOURNAL", "ALBUMUP_CONFIG"),
 )
@@ -22,10 +32,13 @@ _SIGNALS = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
 
 @pytest.fixture(scope="session", autouse=True)
 def plain_environment() -> Iterator[None]:
-    """Commands start as from a terminal, also when the suite runs in the background with signals ignored."""
+    """Commands start as from a terminal, also when the suite runs in the background with signals
+    ignored."""
     for number in _SIGNALS:
         if signal.getsignal(number) is signal.SIG_IGN:
-            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+            signal.signal(
+                number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+            )
     with pytest.MonkeyPatch.context() as patch:
         for name in _STRANGE:
             patch.delenv(name, raising=False)

@@ -1,7 +1,7 @@
 """A server, as which kind you like, that answers terminal escapes wherever a server says anything.
 
-The first part of a path says how it is minded: ``well`` and ``no`` are Immich servers, ``form`` takes a form, ``nas``
-is a receiver of albumup, ``page`` a portal, ``moved`` leads elsewhere.
+The first part of a path says how it is minded: ``well`` and ``no`` are Immich servers, ``form``
+takes a form, ``nas`` is a receiver of albumup, ``page`` a portal, ``moved`` leads elsewhere.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Any
 from urllib.parse import unquote
 
 LINE = "\x1b[35m\x1b]0;pwned\x07\x1b[2J\x9b5m\x7f"
-"""What fits into a line of HTTP: a colour that is none of ours, a title, an erased screen, C1, DEL."""
+"""What fits into a line of HTTP: a colour that is none of ours, a title, an erased screen, C1,
+DEL."""
 FORGED = "albumup: FORGED"
 EVIL = f"{LINE}\u202e\u200b\u2028\x85\t\r\n{FORGED}"
 """The same and bidi, zero width, separators, and a line that looks like ours."""
@@ -48,7 +49,9 @@ def _handler(server: EvilServer) -> type[BaseHTTPRequestHandler]:
             status, said = _SAYS[mode](server, self.command, path.partition("?")[0], body)
             text = said if isinstance(said, str) else json.dumps(said)
             self.send_response(status, f"Well {LINE}")
-            self.send_header("Content-Type", "text/html" if text.startswith("<") else "application/json")
+            self.send_header(
+                "Content-Type", "text/html" if text.startswith("<") else "application/json"
+            )
             self.send_header("X-Evil", "\x9b5m\xe2\x80\xae")
             if 300 <= status < 400:
                 self.send_header("Location", "https://elsewhere.example/\x9b5m\xe2\x80\xae")
@@ -90,7 +93,10 @@ def _well(server: EvilServer, method: str, path: str, body: bytes) -> Said:
         case "GET", ["assets", _, "original"]:
             return 403, {"message": EVIL}
         case "GET", ["albums", *_]:
-            return 200, [{"id": key, "albumName": name, "assetCount": 3} for key, name in server.albums.items()]
+            return 200, [
+                {"id": key, "albumName": name, "assetCount": 3}
+                for key, name in server.albums.items()
+            ]
         case "POST", ["albums"]:
             server.albums[f"album{EVIL}"] = wanted["albumName"]
             return 201, {"id": f"album{EVIL}", "albumName": EVIL}
@@ -105,7 +111,8 @@ def _well(server: EvilServer, method: str, path: str, body: bytes) -> Said:
 
 
 def _checked(server: EvilServer, item: dict[str, str]) -> dict[str, Any]:
-    """All zeros are nobody's photo; what was asked about before is there, in the trash by its looks."""
+    """All zeros are nobody's photo; what was asked about before is there, in the trash by its
+    looks."""
     answer = {"id": item["id"], "reason": EVIL, "filename": EVIL}
     if item["checksum"] not in server.stored:
         server.stored[item["checksum"]] = f"asset{EVIL}"
@@ -140,7 +147,11 @@ def _nas(server: EvilServer, method: str, path: str, body: bytes) -> Said:  # no
     if method == "GET":
         return 200, {"server": "albumup", "store": EVIL, "version": EVIL}
     if path.endswith("/ask"):
-        return 200, {"have": dict.fromkeys(json.loads(body)["sha256"], EVIL), "read": True, "message": EVIL}
+        return 200, {
+            "have": dict.fromkeys(json.loads(body)["sha256"], EVIL),
+            "read": True,
+            "message": EVIL,
+        }
     digest = re.search(rb'name="sha256"\r\n\r\n([0-9a-f]{64})', body)
     assert digest is not None
     if b"IMG_1" in body[:2000]:

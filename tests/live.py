@@ -1,4 +1,5 @@
-"""Live photos made here: a JPEG and a HEIC with Apple's note, and the boxes of a QuickTime movie."""
+"""Live photos made here: a JPEG and a HEIC with Apple's note, and the boxes of a QuickTime
+movie."""
 
 from __future__ import annotations
 
@@ -34,7 +35,9 @@ def box(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I4s", 8 + len(content), kind) + content
 
 
-def clip(identifier: str = "", date: str = "", created: int = 0, number: int = 0, *, wide: bool = False) -> bytes:
+def clip(
+    identifier: str = "", date: str = "", created: int = 0, number: int = 0, *, wide: bool = False
+) -> bytes:
     """A movie's boxes: ftyp, some media (``number`` of it), and a header with that metadata."""
     texts = [(key, text.encode()) for key, text in ((KEY, identifier), (DATE, date)) if text]
     keys = b"".join(box(b"mdta", key) for key, _ in texts)
@@ -43,7 +46,10 @@ def clip(identifier: str = "", date: str = "", created: int = 0, number: int = 0
         for index, (_, text) in enumerate(texts, 1)
     )
     handler = box(b"hdlr", bytes(8) + b"mdta" + bytes(12))
-    meta = box(b"meta", handler + box(b"keys", struct.pack(">II", 0, len(texts)) + keys) + box(b"ilst", values))
+    meta = box(
+        b"meta",
+        handler + box(b"keys", struct.pack(">II", 0, len(texts)) + keys) + box(b"ilst", values),
+    )
     times = struct.pack(">QQ", created, created) if wide else struct.pack(">II", created, created)
     header = box(b"mvhd", bytes([wide]) + bytes(3) + times + bytes(80))
     media = b"media %d" % number * 50

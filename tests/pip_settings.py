@@ -1,7 +1,8 @@
-"""What pip is configured with, as a shell's exports of what uv reads: printed for ./dev, and never on a screen.
+"""What pip is configured with, as a shell's exports of what uv reads: printed for ./dev, and never
+on a screen.
 
-Sources: ``pip config list`` (environment, then the section of the command, then global, as pip weighs them) and
-https://docs.astral.sh/uv/reference/environment/. What is set for uv already stays.
+Sources: ``pip config list`` (environment, then the section of the command, then global, as pip
+weighs them) and https://docs.astral.sh/uv/reference/environment/. What is set for uv already stays.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ def exports(lines: Iterable[str], environment: Mapping[str, str]) -> dict[str, s
         "UV_INDEX": " ".join(found.get("extra-index-url", "").split()),
         "UV_FIND_LINKS": ",".join(found.get("find-links", "").split()),
         "UV_INSECURE_HOST": " ".join(found.get("trusted-host", "").split()),
-        "UV_NO_INDEX": "1" if found.get("no-index", "").lower() in ("1", "true", "yes", "on") else "",
+        "UV_NO_INDEX": "1"
+        if found.get("no-index", "").lower() in ("1", "true", "yes", "on")
+        else "",
         "SSL_CERT_FILE": found.get("cert", "") or environment.get("REQUESTS_CA_BUNDLE", ""),
         "HTTPS_PROXY": found.get("proxy", ""),
         "HTTP_PROXY": found.get("proxy", ""),

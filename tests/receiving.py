@@ -1,4 +1,5 @@
-"""A client for the receiver's tests: forms byte by byte, http.client for good manners, raw sockets for bad ones."""
+"""A client for the receiver's tests: forms byte by byte, http.client for good manners, raw sockets
+for bad ones."""
 
 from __future__ import annotations
 
@@ -34,7 +35,9 @@ def part(name: str, value: bytes, filename: str | None = None) -> bytes:
 
 def form(fields: dict[str, str], data: bytes) -> bytes:
     """A whole form with the photo ``data`` last."""
-    texts = b"".join(part(name, value.encode("utf-8", "surrogatepass")) for name, value in fields.items())
+    texts = b"".join(
+        part(name, value.encode("utf-8", "surrogatepass")) for name, value in fields.items()
+    )
     return texts + part("file", data, "sent.jpg") + END
 
 
@@ -83,7 +86,12 @@ class Client:
         **declared: object,
     ) -> tuple[int, Any]:
         """Send a photo with the right size and digest, or those declared instead."""
-        fields: dict[str, object] = {"name": name, "size": len(data), "sha256": sha256(data), **declared}
+        fields: dict[str, object] = {
+            "name": name,
+            "size": len(data),
+            "sha256": sha256(data),
+            **declared,
+        }
         body = form({key: str(value) for key, value in fields.items()}, data)
         return self.request("POST", photos(album), body, connection=connection)
 
@@ -98,7 +106,11 @@ class Client:
 
     def head(self, album: str, length: int, *more: str) -> bytes:
         """The head of a photo's request, for raw sockets."""
-        lines = [f"POST {photos(album)} HTTP/1.1", "Host: test", *(f"{k}: {v}" for k, v in self.headers.items())]
+        lines = [
+            f"POST {photos(album)} HTTP/1.1",
+            "Host: test",
+            *(f"{k}: {v}" for k, v in self.headers.items()),
+        ]
         return "\r\n".join([*lines, f"Content-Length: {length}", *more, "\r\n"]).encode()
 
     @contextlib.contextmanager

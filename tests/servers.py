@@ -1,11 +1,13 @@
 """Servers on loopback that do as a script says: well, badly, or not at all.
 
-A script is a sequence of steps, a step a function of the connection; each connection follows a script of its own::
+A script is a sequence of steps, a step a function of the connection; each connection follows a
+script of its own::
 
     with Server([head, read(16_384), answer(413), stall]) as server: ...
 
-``FormSink`` takes multipart/form-data and keeps a ledger; its ``rule`` may put a script in place of the good manners,
-photo by photo. Answers leave in one write and without delay, so that what a client sees does not depend on luck.
+``FormSink`` takes multipart/form-data and keeps a ledger; its ``rule`` may put a script in place of
+the good manners, photo by photo. Answers leave in one write and without delay, so that what a
+client sees does not depend on luck.
 """
 
 from __future__ import annotations
@@ -39,7 +41,8 @@ class Gone(Exception):
 
 @dataclass(frozen=True)
 class Head:
-    """A request's head. ``lines`` are its header lines in wire order, ``headers`` the same with lower-case names."""
+    """A request's head. ``lines`` are its header lines in wire order, ``headers`` the same with
+    lower-case names."""
 
     method: str
     target: str
@@ -63,7 +66,8 @@ class Received:
 
 
 class Line:
-    """The server's side of one connection. ``seen`` is all that has come, ``head`` the present request's."""
+    """The server's side of one connection. ``seen`` is all that has come, ``head`` the present
+    request's."""
 
     def __init__(self, connection: socket.socket, server: Server) -> None:
         self.socket = connection
@@ -94,7 +98,9 @@ class Line:
         raw = self.take(self.find(b"\r\n\r\n") + 4)
         first, *lines = raw.decode("latin-1").strip().split("\r\n")
         method, target, _ = first.split(" ")
-        pairs = tuple((name, value.strip()) for name, _, value in (line.partition(":") for line in lines))
+        pairs = tuple(
+            (name, value.strip()) for name, _, value in (line.partition(":") for line in lines)
+        )
         self.head = Head(method, target, pairs, raw)
         self.unread = int(self.head.headers.get("content-length", "0"))
         return self.head
@@ -170,12 +176,18 @@ def _quoted(headers: bytes, key: bytes) -> str:
 
 
 def answer(
-    status: int, said: object = b"", headers: Sequence[tuple[str, str]] = (), mime: str = "application/json"
+    status: int,
+    said: object = b"",
+    headers: Sequence[tuple[str, str]] = (),
+    mime: str = "application/json",
 ) -> Step:
     """Answer, with bytes or JSON."""
     data = said if isinstance(said, bytes) else json.dumps(said).encode()
     lines = [f"HTTP/1.1 {status} Said", f"Content-Type: {mime}", f"Content-Length: {len(data)}"]
-    raw = "\r\n".join([*lines, *(f"{name}: {value}" for name, value in headers), "\r\n"]).encode() + data
+    raw = (
+        "\r\n".join([*lines, *(f"{name}: {value}" for name, value in headers), "\r\n"]).encode()
+        + data
+    )
 
     def step(line: Line) -> None:
         line.server.answering(line, status)
@@ -186,7 +198,9 @@ def answer(
 
 def page(status: int = 200) -> Step:
     """What a captive portal says."""
-    return answer(status, b"<!DOCTYPE html><html><h1>Free Wi-Fi</h1></html>", mime="text/html; charset=utf-8")
+    return answer(
+        status, b"<!DOCTYPE html><html><h1>Free Wi-Fi</h1></html>", mime="text/html; charset=utf-8"
+    )
 
 
 def interim(status: int) -> Step:
@@ -209,7 +223,8 @@ def flood(data: bytes) -> Step:
 
 
 def drip(data: bytes, seconds: float = 0.05) -> Step:
-    """Send a byte at a time, one each ``seconds``, until the client has had enough or the server is told."""
+    """Send a byte at a time, one each ``seconds``, until the client has had enough or the server is
+    told."""
 
     def step(line: Line) -> None:
         for byte in data:
@@ -278,9 +293,12 @@ TAKEN: Script = (photo, answer(200, {"status": "ok"}))
 
 
 class Server:
-    """Each connection follows the script of its number, those beyond the last one the last. ``told`` ends stalls."""
+    """Each connection follows the script of its number, those beyond the last one the last.
+    ``told`` ends stalls."""
 
-    def __init__(self, *scripts: Script, tls: ssl.SSLContext | None = None, window: int = 0) -> None:
+    def __init__(
+        self, *scripts: Script, tls: ssl.SSLContext | None = None, window: int = 0
+    ) -> None:
         self.told = threading.Event()
         self.ledger: list[Received] = []
         self.trouble: list[BaseException] = []
@@ -309,7 +327,9 @@ class Server:
     def line(self, number: int = 0, *, ended: bool = True) -> Line:
         """A connection, once its script has come to its end."""
         with self._changed:
-            assert self._changed.wait_for(lambda: len(self._lines) > number, PATIENCE), "nobody connected"
+            assert self._changed.wait_for(lambda: len(self._lines) > number, PATIENCE), (
+                "nobody connected"
+            )
             line, thread = self._lines[number]
         if ended:
             thread.join(PATIENCE)
@@ -343,7 +363,10 @@ class Server:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
         if kind is None:
@@ -358,7 +381,9 @@ class Server:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             line = Line(connection, self)
             with self._changed:
-                thread = threading.Thread(target=self._follow, args=(line, len(self._lines)), daemon=True)
+                thread = threading.Thread(
+                    target=self._follow, args=(line, len(self._lines)), daemon=True
+                )
                 self._lines.append((line, thread))
                 thread.start()
                 self._changed.notify_all()
@@ -382,8 +407,9 @@ class Server:
 
 
 class FormSink(Server):
-    """A form server that takes every photo, but for those that ``rule(number of the request, filename)`` has a script
-    for; the request's head has been read by then. Anything but a form gets what ``question`` says, an empty 200."""
+    """A form server that takes every photo, but for those that ``rule(number of the request,
+    filename)`` has a script for; the request's head has been read by then. Anything but a form gets
+    what ``question`` says, an empty 200."""
 
     def __init__(
         self,
@@ -410,7 +436,10 @@ class FormSink(Server):
 
     def serve(self, line: Line, _number: int) -> None:
         while True:
-            if line.take_head().headers.get("content-type", "").partition(";")[0] != "multipart/form-data":
+            if (
+                line.take_head().headers.get("content-type", "").partition(";")[0]
+                != "multipart/form-data"
+            ):
                 for step in self.question():
                     step(line)
                 continue

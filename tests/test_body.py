@@ -1,4 +1,5 @@
-"""A body is what the encoder would have streamed, its name one that servers take, its source watched all the while."""
+"""A body is what the encoder would have streamed, its name one that servers take, its source
+watched all the while."""
 
 from __future__ import annotations
 
@@ -75,7 +76,9 @@ def test_a_body_is_what_the_encoder_would_have_streamed(
 
 
 def test_the_file_part_comes_last_with_a_raw_utf8_name() -> None:
-    framed = frame([("title", "Grüße"), ("album", "trip")], "photo", "größer.jpg", "image/jpeg", "BOUNDARY")
+    framed = frame(
+        [("title", "Grüße"), ("album", "trip")], "photo", "größer.jpg", "image/jpeg", "BOUNDARY"
+    )
     assert framed.head.decode() == (
         '--BOUNDARY\r\nContent-Disposition: form-data; name="title"\r\n\r\nGrüße\r\n'
         '--BOUNDARY\r\nContent-Disposition: form-data; name="album"\r\n\r\ntrip\r\n'
@@ -90,12 +93,20 @@ def test_framing_and_looking_for_a_proxy_load_no_requests() -> None:
         "import sys",
         "from albumup.targets.multipart import frame",
         "from albumup.transfer.proxies import proxy_for",
-        'frame([("a", "b")], "file", "1.jpg", "image/jpeg", "BOUNDARY", [("x", ("1.xmp", b"", "text/xml"))])',
+        'frame([("a", "b")], "file", "1.jpg", "image/jpeg", "BOUNDARY", [("x", ("1.xmp", b"", '
+        '"text/xml"))])',
         'proxy_for("http://club.example.org/")',
-        'print([name for name in ("requests", "requests_toolbelt", "urllib3") if name in sys.modules])',
+        'print([name for name in ("requests", "requests_toolbelt", "urllib3") if name in '
+        "sys.modules])",
     )
     env = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], env=env, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stdout == "[]\n"
 
 
@@ -144,7 +155,9 @@ def test_a_number_goes_before_the_extension(name: str, number: int, sent: str) -
     assert sent_name(name, number) == sent
 
 
-@pytest.mark.parametrize("letter", ["a", "ü", "💐", "\u0958"])  # of 1, 2, 4 bytes, and one that NFC makes longer
+@pytest.mark.parametrize(
+    "letter", ["a", "ü", "💐", "\u0958"]
+)  # of 1, 2, 4 bytes, and one that NFC makes longer
 @pytest.mark.parametrize("number", [1, 2, 1000])
 def test_a_long_name_is_cut_and_its_extension_survives(letter: str, number: int) -> None:
     sent = sent_name(letter * 300 + ".JPEG", number)
@@ -189,7 +202,9 @@ def body_of(path: Path) -> Body:
     return Body(b"", b"", "b", "image/jpeg", pins.size, pins, digests, None, None)
 
 
-def opened(path: Path, body: Body, *, trusts_pins: bool = True, place: Place | None = HERE) -> Source:
+def opened(
+    path: Path, body: Body, *, trusts_pins: bool = True, place: Place | None = HERE
+) -> Source:
     """Open and compared, as before an attempt."""
     source = Source(os.fsencode(path), body, place)
     try:
@@ -201,7 +216,8 @@ def opened(path: Path, body: Body, *, trusts_pins: bool = True, place: Place | N
 
 
 def edit(path: Path, content: bytes, offset: int = 5) -> None:
-    """Write into a file in place, and set its modification time back: what a careful editor leaves."""
+    """Write into a file in place, and set its modification time back: what a careful editor
+    leaves."""
     status = path.stat()
     with path.open("r+b") as file:
         file.seek(offset)
@@ -217,11 +233,15 @@ def source(photo: Path) -> Iterator[Source]:
 
 def test_reading_pins_and_digests_in_one_pass(photo: Path) -> None:
     blocks: list[int] = []
-    pins, digests = read_source(os.fsencode(photo), ["sha256", "md5", "sha1"], on_block=blocks.append)
+    pins, digests = read_source(
+        os.fsencode(photo), ["sha256", "md5", "sha1"], on_block=blocks.append
+    )
     status = photo.stat()
     assert pins == read_pins(status)
     assert pins == Pins(len(PHOTO), status.st_mtime_ns, status.st_ino, status.st_ctime_ns)
-    assert digests == {name: hashlib.new(name, PHOTO).hexdigest() for name in ("sha256", "md5", "sha1")}
+    assert digests == {
+        name: hashlib.new(name, PHOTO).hexdigest() for name in ("sha256", "md5", "sha1")
+    }
     assert sum(blocks) == len(PHOTO)
 
 
@@ -243,12 +263,18 @@ def test_a_card_that_is_pulled_while_it_is_read_is_the_sources_fault(
     photo: Path, tmp_path: Path, copies: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "preadv", failing(errno.EIO))
-    with (tmp_path / "copy").open("wb") as copy, pytest.raises(SourceGone, match="Input/output error"):
+    with (
+        (tmp_path / "copy").open("wb") as copy,
+        pytest.raises(SourceGone, match="Input/output error"),
+    ):
         read_source(os.fsencode(photo), ["sha256"], copy_to=copy.fileno() if copies else None)
 
 
 def test_a_full_disk_under_the_copy_is_this_machines_fault(photo: Path) -> None:
-    with open("/dev/full", "wb") as full, pytest.raises(LocalError, match="cannot copy: No space left"):
+    with (
+        open("/dev/full", "wb") as full,
+        pytest.raises(LocalError, match="cannot copy: No space left"),
+    ):
         read_source(os.fsencode(photo), ["sha256"], copy_to=full.fileno())
 
 
@@ -259,12 +285,16 @@ def test_reading_leaves_nothing_open(photo: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"changed", b"longer" * 1000])
-def test_a_file_that_is_written_to_while_it_is_read_is_not_taken(photo: Path, content: bytes) -> None:
+def test_a_file_that_is_written_to_while_it_is_read_is_not_taken(
+    photo: Path, content: bytes
+) -> None:
     with pytest.raises(SourceChanged, match="while it was read"):
         read_source(os.fsencode(photo), ["sha256"], on_block=lambda _: edit(photo, content))
 
 
-def test_an_untouched_source_is_not_read_again(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_untouched_source_is_not_read_again(
+    photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     body = body_of(photo)
     monkeypatch.delattr(source_module, "digest")
     with closing(opened(photo, body)) as source:
@@ -273,7 +303,9 @@ def test_an_untouched_source_is_not_read_again(photo: Path, monkeypatch: pytest.
         assert (source.repinned, source.pins) == (False, body.pins)
 
 
-def test_an_edit_in_place_is_caught_though_its_time_was_set_back(source: Source, photo: Path) -> None:
+def test_an_edit_in_place_is_caught_though_its_time_was_set_back(
+    source: Source, photo: Path
+) -> None:
     source.check()
     edit(photo, b"changed")
     with pytest.raises(SourceChanged, match="its bytes changed"):
@@ -333,7 +365,9 @@ def test_another_file_put_in_its_place_is_a_change_though_size_and_time_agree(ph
 
 
 @pytest.mark.parametrize("size", [0, 10, len(PHOTO) - 1, len(PHOTO) + 1])
-def test_a_source_that_shrank_or_grew_is_noticed_at_once_and_while_open(photo: Path, size: int) -> None:
+def test_a_source_that_shrank_or_grew_is_noticed_at_once_and_while_open(
+    photo: Path, size: int
+) -> None:
     body = body_of(photo)
     with closing(opened(photo, body)) as source:
         os.truncate(photo, size)
@@ -412,7 +446,9 @@ def file_system(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     yield kind
 
 
-@pytest.mark.parametrize("kind", ["vfat", "exfat", "cifs", "smb3", "fuseblk", "fuse", "fuse.gvfsd-fuse"])
+@pytest.mark.parametrize(
+    "kind", ["vfat", "exfat", "cifs", "smb3", "fuseblk", "fuse", "fuse.gvfsd-fuse"]
+)
 @pytest.mark.parametrize(
     ("off", "same"),
     [(0, True), (2 * SECOND, True), (-2 * SECOND, True), (HOUR, True), (-5 * HOUR + SECOND, True),
@@ -446,9 +482,15 @@ def volumes(monkeypatch: pytest.MonkeyPatch) -> dict[int, str]:
 
 
 def test_a_disk_is_known_by_its_id_and_not_by_its_number(volumes: dict[int, str]) -> None:
-    """An id that is unknown, then or now, is no other one: so it is after a remount of btrfs, ZFS, NFS or FUSE."""
+    """An id that is unknown, then or now, is no other one: so it is after a remount of btrfs, ZFS,
+    NFS or FUSE."""
     volumes[8] = "UUID-1"
-    for place, device in ((Place(""), 7), (Place(""), 8), (Place("UUID-1"), 8), (Place("UUID-1"), 7)):
+    for place, device in (
+        (Place(""), 7),
+        (Place(""), 8),
+        (Place("UUID-1"), 8),
+        (Place("UUID-1"), 7),
+    ):
         place.expect(device, b"/card")
     with pytest.raises(AnotherVolume, match="another card or disk"):
         Place("UUID-2").expect(8, b"/card")
@@ -459,7 +501,11 @@ def test_a_disk_is_known_by_its_id_and_not_by_its_number(volumes: dict[int, str]
     ("pinned", "exactly", "loosely"),
     [
         (lambda now: Pins(now.st_size, now.st_mtime_ns, now.st_ino), True, True),
-        (lambda now: Pins(now.st_size, now.st_mtime_ns, 0), True, True),  # an inode that was never seen
+        (
+            lambda now: Pins(now.st_size, now.st_mtime_ns, 0),
+            True,
+            True,
+        ),  # an inode that was never seen
         (lambda now: Pins(now.st_size, now.st_mtime_ns, now.st_ino + 1), False, True),
         (lambda now: Pins(now.st_size, now.st_mtime_ns - HOUR + SECOND, now.st_ino), False, True),
         (lambda now: Pins(now.st_size, now.st_mtime_ns + HOUR // 2, now.st_ino), False, False),
@@ -483,7 +529,9 @@ def test_what_is_not_believed_is_read_though_nothing_hints_at_a_change(photo: Pa
         opened(photo, other, trusts_pins=False)
 
 
-def test_another_card_at_the_same_path_is_not_the_photo(photo: Path, volumes: dict[int, str]) -> None:
+def test_another_card_at_the_same_path_is_not_the_photo(
+    photo: Path, volumes: dict[int, str]
+) -> None:
     body, device = body_of(photo), photo.stat().st_dev
     volumes[device] = "UUID-2"
     with pytest.raises(AnotherVolume):

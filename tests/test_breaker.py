@@ -10,7 +10,9 @@ START = 5000.0
 EVER = 1e9
 
 
-def breaker_with(patience: float = 300.0, *, jobs: int = 4, cron: bool = False, once: bool = False) -> Breaker:
+def breaker_with(
+    patience: float = 300.0, *, jobs: int = 4, cron: bool = False, once: bool = False
+) -> Breaker:
     return Breaker(patience, 3, True, jobs, CRON_PHOTOS if cron else None, sends_once=once)
 
 

@@ -1,4 +1,5 @@
-"""Whether what lies at a path is the card that photos were queued from: a look at them decides, where no id does."""
+"""Whether what lies at a path is the card that photos were queued from: a look at them decides,
+where no id does."""
 
 from __future__ import annotations
 
@@ -29,7 +30,9 @@ from albumup.uploader.reading import _is_other
         (5, 0, 4, True),
     ],
 )
-def test_most_of_those_that_are_there_decide(tmp_path: Path, photos: int, edited: int, gone: int, known: bool) -> None:
+def test_most_of_those_that_are_there_decide(
+    tmp_path: Path, photos: int, edited: int, gone: int, known: bool
+) -> None:
     queued = []
     for number in range(photos):
         path = tmp_path / f"{number}.jpg"
@@ -43,7 +46,8 @@ def test_most_of_those_that_are_there_decide(tmp_path: Path, photos: int, edited
 
 
 def test_a_photo_whose_bytes_are_others_is_none_that_is_as_pinned(tmp_path: Path) -> None:
-    """Whatever its size and time are: two cards may have one photo each, alike but for the bytes."""
+    """Whatever its size and time are: two cards may have one photo each, alike but for the
+    bytes."""
     path = tmp_path / "1.jpg"
     path.write_bytes(b"photo")
     seen = Seen(1, os.fsencode(path), "", read_pins(path.stat()))
@@ -52,7 +56,8 @@ def test_a_photo_whose_bytes_are_others_is_none_that_is_as_pinned(tmp_path: Path
 
 
 def test_half_of_them_is_too_few_where_one_could_be_another_cards(tmp_path: Path) -> None:
-    """Size and time can be equal by chance, or set; the time of the last change of status cannot."""
+    """Size and time can be equal by chance, or set; the time of the last change of status
+    cannot."""
     queued = []
     for number in range(4):
         path = tmp_path / f"{number}.jpg"
@@ -71,8 +76,11 @@ def test_half_of_them_is_too_few_where_one_could_be_another_cards(tmp_path: Path
     assert (look.there, look.same, look.is_untouched, look.is_known) == (4, 2, False, False)
 
 
-def test_photos_on_one_file_system_say_nothing_of_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two cards are mounted below the folder that was pushed, and one of them is changed for a third."""
+def test_photos_on_one_file_system_say_nothing_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two cards are mounted below the folder that was pushed, and one of them is changed for a
+    third."""
     (tmp_path / "reader 1").mkdir()
     (tmp_path / "reader 2").mkdir()
     queued = []
@@ -99,10 +107,16 @@ def test_the_device_of_a_folder_that_is_gone_is_what_it_lay_on(tmp_path: Path) -
 def test_a_photo_is_another_as_exactly_as_its_disk_keeps_times(
     monkeypatch: pytest.MonkeyPatch, loose: bool, is_other: tuple[bool, ...]
 ) -> None:
-    """A card whose times are read in another time zone has the same photos, also before they were read once."""
+    """A card whose times are read in another time zone has the same photos, also before they were
+    read once."""
     monkeypatch.setattr(pins, "is_loose", lambda _: loose)
     hour, then = 3600 * 10**9, 10**18
-    now = [Pins(9, then, 1), Pins(9, then + hour, 2), Pins(9, then + hour // 2, 2), Pins(8, then, 1)]
+    now = [
+        Pins(9, then, 1),
+        Pins(9, then + hour, 2),
+        Pins(9, then + hour // 2, 2),
+        Pins(8, then, 1),
+    ]
     task = Task(1, 1, "trip", 1, b"/card/1.jpg", b"1.jpg", "1A2B-3C4D", 1, "image/jpeg", 9, 1, 1, 0, 0, 0, False, False,
                 (9, then), None, None)  # fmt: skip
     assert tuple(_is_other(task, pins) for pins in now) == is_other

@@ -1,4 +1,5 @@
-"""The config file and the targets in it: what is read, and what is refused with file, key and a way on."""
+"""The config file and the targets in it: what is read, and what is refused with file, key and a way
+on."""
 
 from __future__ import annotations
 
@@ -38,7 +39,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def write(home: Path) -> Write:
     """Writes the default config file and returns its path."""
 
-    def write(text: str | bytes, mode: int = 0o644, name: str = ".config/albumup/config.toml") -> str:
+    def write(
+        text: str | bytes, mode: int = 0o644, name: str = ".config/albumup/config.toml"
+    ) -> str:
         file = home / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -48,8 +51,11 @@ def write(home: Path) -> Write:
     return write
 
 
-def refused(call: Callable[[], object], *facts: str, kind: type[AlbumupError] = ConfigError) -> AlbumupError:
-    """The error that ``call`` ends with; its message holds all ``facts``, and neither it nor its hint the secret."""
+def refused(
+    call: Callable[[], object], *facts: str, kind: type[AlbumupError] = ConfigError
+) -> AlbumupError:
+    """The error that ``call`` ends with; its message holds all ``facts``, and neither it nor its
+    hint the secret."""
     with pytest.raises(kind) as caught:
         call()
     error = caught.value
@@ -72,8 +78,19 @@ def club(lines: str = "") -> FormSettings:
 
 def test_importing_it_is_cheap() -> None:
     code = "import sys, albumup.config.file; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    slow = {"msgspec", "tomllib", "platformdirs", "difflib", "subprocess", "json", "jmespath", "zoneinfo"}
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    slow = {
+        "msgspec",
+        "tomllib",
+        "platformdirs",
+        "difflib",
+        "subprocess",
+        "json",
+        "jmespath",
+        "zoneinfo",
+    }
     assert "albumup.config.file" in loaded
     assert not slow & set(loaded)
 
@@ -87,7 +104,9 @@ def test_without_a_file_all_is_default(home: Path) -> None:
     assert found.defaults == Defaults(3, 4, 300.0, 5, False, None, None)
 
 
-def test_the_default_file_follows_xdg(home: Path, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_file_follows_xdg(
+    home: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "elsewhere"))
     path = write("[defaults]\njobs = 7\n", name="elsewhere/albumup/config.toml")
     assert load(None).path == path
@@ -96,21 +115,37 @@ def test_the_default_file_follows_xdg(home: Path, write: Write, monkeypatch: pyt
 
 def test_a_whole_file(write: Write, home: Path) -> None:
     path = write(
-        '\ufeffdefault_target = "club"\n[defaults]\nretries = 0\njobs = 2\npatience = "24h"\nrounds = 1\nspool = true\n'
-        'spool_dir = "spool"\nlimit_rate = "08:00,1M 23:00,off"\n' + CLUB + '[targets."my.nas"]\nkind = "inbox"\n'
+        '\ufeffdefault_target = "club"\n[defaults]\nretries = 0\njobs = 2\npatience = '
+        '"24h"\nrounds = 1\nspool = true\n'
+        'spool_dir = "spool"\nlimit_rate = "08:00,1M 23:00,off"\n'
+        + CLUB
+        + '[targets."my.nas"]\nkind = "inbox"\n'
     )
     found = load("~/.config/albumup/config.toml")
     assert found == load(path)
     assert found.path == path and found.folder == str(home / ".config/albumup")
     assert found.default_target == "club"
     assert found.defaults == Defaults(
-        0, 2, 86400.0, 1, True, str(home / ".config/albumup/spool"), config.parse_rate("08:00,1M 23:00,off")
+        0,
+        2,
+        86400.0,
+        1,
+        True,
+        str(home / ".config/albumup/spool"),
+        config.parse_rate("08:00,1M 23:00,off"),
     )
     assert list(found.targets) == ["club", "my.nas"]
     table = found.targets["club"]
-    assert (table.name, table.kind, table.settings) == ("club", "form", {"url": "https://club.example.org/{album}"})
+    assert (table.name, table.kind, table.settings) == (
+        "club",
+        "form",
+        {"url": "https://club.example.org/{album}"},
+    )
     assert table.where == "~/.config/albumup/config.toml: targets.club"
-    assert found.targets["my.nas"].place("url") == '~/.config/albumup/config.toml: targets."my.nas".url'
+    assert (
+        found.targets["my.nas"].place("url")
+        == '~/.config/albumup/config.toml: targets."my.nas".url'
+    )
 
 
 def test_the_inbox_is_a_target_without_a_table(write: Write) -> None:
@@ -156,7 +191,10 @@ def test_a_file_that_cannot_be_read(home: Path) -> None:
         (b"[defaults]\nspool_dir = ''", ("defaults.spool_dir: expected text",)),
         (b"[defaults]\nlimit_rate = 'fast'", ("defaults.limit_rate: expected a rate",)),
         (b"[defaults]\nlimit_rate = 5", ("defaults.limit_rate: expected text",)),
-        (b"default_target = 'clib'\n" + CLUB.encode(), ("default_target: there is no target", "did you mean club?")),
+        (
+            b"default_target = 'clib'\n" + CLUB.encode(),
+            ("default_target: there is no target", "did you mean club?"),
+        ),
         (b"default_target = 3", ("default_target: there is no target",)),
     ],
 )
@@ -180,7 +218,9 @@ def test_a_token_in_the_file_needs_a_private_file(write: Write) -> None:
     assert read_token(settings, "F", found.folder) == SECRET
     for mode in (0o640, 0o604, 0o620):
         Path(path).chmod(mode)
-        error = refused(lambda: load(None), "config.toml: targets.club.token: others can read the file")
+        error = refused(
+            lambda: load(None), "config.toml: targets.club.token: others can read the file"
+        )
         assert error.hint == f"chmod 600 {path}"
 
 
@@ -249,13 +289,21 @@ def test_page_may_be_a_template() -> None:
 
 
 def test_an_inbox_has_only_the_common_keys() -> None:
-    table = TargetTable("nas", "inbox", {"url": "http://nas:8080", "token_env": "NAS"}, "F: targets.nas")
+    table = TargetTable(
+        "nas", "inbox", {"url": "http://nas:8080", "token_env": "NAS"}, "F: targets.nas"
+    )
     assert settings_of(table, InboxSettings).has_token
     refused(
-        lambda: settings_of(TargetTable("nas", "inbox", {"url": "http://nas", "method": "PUT"}, "F: t"), InboxSettings),
+        lambda: settings_of(
+            TargetTable("nas", "inbox", {"url": "http://nas", "method": "PUT"}, "F: t"),
+            InboxSettings,
+        ),
         "F: t.method: unknown key",
     )
-    refused(lambda: settings_of(TargetTable("nas", "inbox", {}, "F: t"), InboxSettings), "F: t.url: missing")
+    refused(
+        lambda: settings_of(TargetTable("nas", "inbox", {}, "F: t"), InboxSettings),
+        "F: t.url: missing",
+    )
 
 
 def test_a_kind_defines_keys_of_its_own() -> None:
@@ -264,18 +312,26 @@ def test_a_kind_defines_keys_of_its_own() -> None:
         sizes: dict[str, int]
 
     def own(**settings: object) -> Own:
-        return settings_of(TargetTable("o", "own", {"url": "https://x", **settings}, "F: targets.o"), Own)
+        return settings_of(
+            TargetTable("o", "own", {"url": "https://x", **settings}, "F: targets.o"), Own
+        )
 
     assert own(level="low", sizes={"a": 1}).sizes == {"a": 1}
     refused(lambda: own(), "F: targets.o.sizes: missing")
-    refused(lambda: own(sizes={"a": 1, "b.c": "x"}), 'F: targets.o.sizes."b.c": expected a whole number, got text')
+    refused(
+        lambda: own(sizes={"a": 1, "b.c": "x"}),
+        'F: targets.o.sizes."b.c": expected a whole number, got text',
+    )
     refused(lambda: own(sizes={}, level="hi"), "F: targets.o.level: 'hi' is none of low, high")
 
 
 def test_the_message_about_an_unknown_key_is_whole(write: Write) -> None:
     table = load(write(CLUB + "sucess = [200]\n")).targets["club"]
     error = refused(lambda: settings_of(table, FormSettings))
-    assert str(error) == "~/.config/albumup/config.toml: targets.club.sucess: unknown key; did you mean success?"
+    assert (
+        str(error)
+        == "~/.config/albumup/config.toml: targets.club.sucess: unknown key; did you mean success?"
+    )
     assert "file_field" in error.hint and "success_text" in error.hint
 
 
@@ -287,11 +343,17 @@ def test_the_message_about_an_unknown_key_is_whole(write: Write) -> None:
         ("timeout = inf", ("timeout: expected a number <= 86400",)),
         ('timeout = "60"', ("timeout: expected a number, got text",)),
         ("settle = -1", ("settle: expected a number >= 0",)),
-        ('resend = "alowed"', ("resend: 'alowed' is none of safe, allowed, never; did you mean allowed?",)),
+        (
+            'resend = "alowed"',
+            ("resend: 'alowed' is none of safe, allowed, never; did you mean allowed?",),
+        ),
         ('method = "post"', ("method: 'post' is none of POST, PUT; did you mean POST?",)),
         ('method = "PUT"', ("method: a form is sent by POST", "WebDAV")),
         ('taken_fallback = "now"', ("taken_fallback: 'now' is none of mtime",)),
-        ('timezone = "Europe/Berlim"', ("timezone: unknown time zone; did you mean Europe/Berlin?",)),
+        (
+            'timezone = "Europe/Berlim"',
+            ("timezone: unknown time zone; did you mean Europe/Berlin?",),
+        ),
         ('timezone = "Europe"', ("timezone: unknown time zone",)),
         ('timezone = "../../etc/passwd"', ("timezone: unknown time zone",)),
         ("success = 200", ("success: expected a list, got a whole number",)),
@@ -309,8 +371,14 @@ def test_the_message_about_an_unknown_key_is_whole(write: Write) -> None:
         ('failure_text = "a{99999999999999999999}"', ("failure_text: not a regular expression",)),
         ('refused_text = "["', ("refused_text: not a regular expression",)),
         ('duplicate_text = "["', ("duplicate_text: not a regular expression",)),
-        ('message = "a (b) (c)"', ("message: neither JMESPath nor a regular expression with one group",)),
-        ('message = "Fehler: .*"', ("message: neither JMESPath nor a regular expression with one group",)),
+        (
+            'message = "a (b) (c)"',
+            ("message: neither JMESPath nor a regular expression with one group",),
+        ),
+        (
+            'message = "Fehler: .*"',
+            ("message: neither JMESPath nor a regular expression with one group",),
+        ),
         ('proof = "files[0].sz = {size}"', ("proof: expected JMESPath == template",)),
         ('proof = "files[0].sz == "', ("proof: expected JMESPath == template",)),
         ('proof = "files..sz == {size}"', ("proof: not JMESPath",)),
@@ -328,16 +396,28 @@ def test_the_message_about_an_unknown_key_is_whole(write: Write) -> None:
         ("vars = {club = 3}", ("vars.club: expected text",)),
         ('vars = {name = "x"}', ("vars.name: choose another name",)),
         ('vars = {"a.b" = "x"}', ('vars."a.b": choose another name',)),
-        ('vars = {apikey = "hunter2-s3cret"}', ("vars.apikey: a secret does not belong here", "{token}")),
+        (
+            'vars = {apikey = "hunter2-s3cret"}',
+            ("vars.apikey: a secret does not belong here", "{token}"),
+        ),
         ('auth = "bearer"', ("auth: there is no token to send", "token_file")),
-        ('auth = "baerer"\ntoken_env = "X"', ("auth: expected bearer, basic, none", "did you mean bearer?")),
+        (
+            'auth = "baerer"\ntoken_env = "X"',
+            ("auth: expected bearer, basic, none", "did you mean bearer?"),
+        ),
         ('auth = "hunter2-s3cret"', ("auth: expected bearer, basic, none or header:NAME",)),
         ('auth = "header:X Key"\ntoken_env = "X"', ("auth: expected",)),
         ('auth = "header:"\ntoken_env = "X"', ("auth: expected",)),
         ('auth = "basic"\ntoken_env = "X"', ("auth: basic needs a user name",)),
-        ('auth = "basic"\ntoken_env = "X"\nuser = "a:b"', ("auth: basic needs a user name without a colon",)),
+        (
+            'auth = "basic"\ntoken_env = "X"\nuser = "a:b"',
+            ("auth: basic needs a user name without a colon",),
+        ),
         ('token_file = "a"\ntoken_env = "B"', ("token_env: there is token_file already",)),
-        ('token = "hunter2-s3cret"\ntoken_command = ["x"]', ("token: there is token_command already",)),
+        (
+            'token = "hunter2-s3cret"\ntoken_command = ["x"]',
+            ("token: there is token_command already",),
+        ),
         ('token_env = "hunter2-s3cret"', ("token_env: not the name of an environment variable",)),
         ('token_command = "pass show x"', ("token_command: expected a list, got text",)),
         ("token_command = []", ("token_command: expected a list of length >= 1",)),
@@ -372,7 +452,9 @@ def test_mistakes_in_the_url(url: str, fact: str) -> None:
 
 
 def test_names_in_the_query_of_a_url_are_no_secrets() -> None:
-    table = TargetTable("club", "form", {"url": "https://x/?key={sha256}&author=anna&token="}, "F: targets.club")
+    table = TargetTable(
+        "club", "form", {"url": "https://x/?key={sha256}&author=anna&token="}, "F: targets.club"
+    )
     settings_of(table, FormSettings)
 
 
@@ -408,14 +490,17 @@ def test_names_in_the_query_of_a_url_are_no_secrets() -> None:
 def test_names_that_carry_secrets(name: str) -> None:
     assert is_secret_name(name)
     error = refused(
-        lambda: club(f'fields = {{"{name}" = "{SECRET}"}}'), "F: targets.club.fields.", f'{name} = "{{token}}"'
+        lambda: club(f'fields = {{"{name}" = "{SECRET}"}}'),
+        "F: targets.club.fields.",
+        f'{name} = "{{token}}"',
     )
     assert "token_file" in error.hint
     club(f'token_env = "X"\nfields = {{"{name}" = "{{token}}"}}')
 
 
 @pytest.mark.parametrize(
-    "name", ["keywords", "author", "monkey", "keyframe", "authored_by", "title", "tokenized", "secretary"]
+    "name",
+    ["keywords", "author", "monkey", "keyframe", "authored_by", "title", "tokenized", "secretary"],
 )
 def test_names_that_only_look_so(name: str) -> None:
     assert not is_secret_name(name)
@@ -423,7 +508,10 @@ def test_names_that_only_look_so(name: str) -> None:
 
 
 def test_a_secret_is_not_to_be_smuggled_in() -> None:
-    refused(lambda: club(f'fields = {{apikey = "{{k}}"}}\nvars = {{k = "{SECRET}"}}'), 'apikey = "{token}"')
+    refused(
+        lambda: club(f'fields = {{apikey = "{{k}}"}}\nvars = {{k = "{SECRET}"}}'),
+        'apikey = "{token}"',
+    )
     refused(lambda: club('fields = {password = "hunter2-{s3cret}"}'), 'password = "{token}"')
     refused(lambda: club(f'fields = {{password = "{SECRET}{{"}}'), 'password = "{token}"')
 
@@ -433,7 +521,8 @@ def test_a_field_for_secrets_may_hold_what_is_none() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Authorization", "cookie", "X-Api-Key", "X-Token", "xtokenx", "X-Keyword", "X-Password"]
+    "name",
+    ["Authorization", "cookie", "X-Api-Key", "X-Token", "xtokenx", "X-Keyword", "X-Password"],
 )
 def test_headers_carry_no_credentials(name: str) -> None:
     auth = "bearer" if name == "Authorization" else f"header:{name}"
@@ -485,7 +574,12 @@ def test_a_repr_never_holds_the_token() -> None:
     settings = club(f'token = "{SECRET}"')
     table = TargetTable("club", "form", {"token": SECRET}, "F")
     assert settings.token == SECRET
-    for shown in (repr(settings), str(settings), repr(table), repr(Config("p", targets={"club": table}))):
+    for shown in (
+        repr(settings),
+        str(settings),
+        repr(table),
+        repr(Config("p", targets={"club": table})),
+    ):
         assert SECRET not in shown
 
 
@@ -515,7 +609,8 @@ def test_token_file(home: Path, write: Write) -> None:
 def test_a_token_file_that_others_can_read(home: Path, write: Write, mode: int) -> None:
     path = write(SECRET, mode, "secrets/club token")
     error = refused(
-        lambda: token_of(home, token_file=path), "F: targets.club.token_file: others can read ~/secrets/club token"
+        lambda: token_of(home, token_file=path),
+        "F: targets.club.token_file: others can read ~/secrets/club token",
     )
     assert error.hint == f"chmod 600 '{path}'"
 
@@ -537,19 +632,30 @@ def test_a_token_file_without_a_token(home: Path, write: Write, content: bytes, 
 
 
 def test_a_token_file_that_is_not_there(home: Path) -> None:
-    refused(lambda: token_of(home, token_file="no"), "F: targets.club.token_file: ~/no cannot be read: No such file")
-    refused(lambda: token_of(home, token_file="."), "F: targets.club.token_file: ", "cannot be read")
+    refused(
+        lambda: token_of(home, token_file="no"),
+        "F: targets.club.token_file: ~/no cannot be read: No such file",
+    )
+    refused(
+        lambda: token_of(home, token_file="."), "F: targets.club.token_file: ", "cannot be read"
+    )
 
 
 def test_token_env(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLUB_TOKEN", f" {SECRET}\n")
     assert token_of(home, token_env="CLUB_TOKEN") == SECRET
     monkeypatch.setenv("CLUB_TOKEN", SECRET + "\n" + SECRET)
-    refused(lambda: token_of(home, token_env="CLUB_TOKEN"), "F: targets.club.token_env: ", "single line")
+    refused(
+        lambda: token_of(home, token_env="CLUB_TOKEN"), "F: targets.club.token_env: ", "single line"
+    )
     monkeypatch.setenv("CLUB_TOKEN", " ")
     refused(lambda: token_of(home, token_env="CLUB_TOKEN"), "F: targets.club.token_env: ", "empty")
     monkeypatch.delenv("CLUB_TOKEN")
-    error = refused(lambda: token_of(home, token_env="CLUB_TOKEN"), "F: targets.club.token_env: ", "CLUB_TOKEN is not")
+    error = refused(
+        lambda: token_of(home, token_env="CLUB_TOKEN"),
+        "F: targets.club.token_env: ",
+        "CLUB_TOKEN is not",
+    )
     assert "token_file" in error.hint
 
 
@@ -563,7 +669,10 @@ def test_token_command(home: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "facts"),
     [
-        (["sh", "-c", f"echo {SECRET}; echo {SECRET} >&2; exit 3"], ("sh ended with exit status 3",)),
+        (
+            ["sh", "-c", f"echo {SECRET}; echo {SECRET} >&2; exit 3"],
+            ("sh ended with exit status 3",),
+        ),
         (["sh", "-c", f"echo {SECRET}; kill -9 $$"], ("sh ended with exit status -9",)),
         (["no-such-program", SECRET], ("no-such-program cannot be run: No such file",)),
         (["echo", "\x00"], ("echo cannot be run",)),
@@ -581,7 +690,11 @@ def test_a_token_command_that_fails(
 ) -> None:
     if command[0] == "sleep":
         monkeypatch.setattr(token_source, "COMMAND_LIMIT", 0.2)
-    refused(lambda: token_of(home, token_command=tuple(command)), "F: targets.club.token_command: ", *facts)
+    refused(
+        lambda: token_of(home, token_command=tuple(command)),
+        "F: targets.club.token_command: ",
+        *facts,
+    )
     assert capfd.readouterr() == ("", "")
 
 
@@ -638,7 +751,10 @@ def test_a_target_from_options(home: Path, monkeypatch: pytest.MonkeyPatch) -> N
     ]
     assert settings.headers == {"X-Client": "albumup: yes", "Accept": "*/*"}
     assert settings.file_field == "photo" and settings.auth == "header:X-Api-Key"
-    assert (settings.token_file, settings.ca_file) == (str(home / "club.token"), str(home / "club.pem"))
+    assert (settings.token_file, settings.ca_file) == (
+        str(home / "club.token"),
+        str(home / "club.pem"),
+    )
 
 
 def test_little_is_needed() -> None:
@@ -646,7 +762,9 @@ def test_little_is_needed() -> None:
     assert options("http://nas/up").name == "nas"
 
 
-def test_the_journal_keeps_it_without_secrets(home: Path, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_journal_keeps_it_without_secrets(
+    home: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(home)
     monkeypatch.setenv("CLUB_TOKEN", SECRET)
     write(SECRET, 0o600, "club.token")
@@ -660,7 +778,10 @@ def test_the_journal_keeps_it_without_secrets(home: Path, write: Write, monkeypa
         assert read_token(settings_of(again, FormSettings), again.where, "/nowhere") == SECRET
     monkeypatch.delenv("CLUB_TOKEN")
     settings = settings_of(again, FormSettings)
-    refused(lambda: read_token(settings, again.where, "/"), "--token-env: the environment variable CLUB_TOKEN")
+    refused(
+        lambda: read_token(settings, again.where, "/"),
+        "--token-env: the environment variable CLUB_TOKEN",
+    )
 
 
 def test_a_token_itself_is_not_kept_in_the_journal() -> None:
@@ -681,7 +802,10 @@ def test_a_token_itself_is_not_kept_in_the_journal() -> None:
         ({"fields": ["a=1", "a=2"]}, ("--field a: given twice",)),
         ({"fields": ["a={nam}"]}, ("--field a: unknown name {nam}; did you mean name?",)),
         ({"fields": [f"api_key={SECRET}"]}, ("--field api_key: ", "--field 'api_key={token}'")),
-        ({"fields": ["api_key={token}"]}, ("--field api_key: there is no token", "--token-file or --token-env")),
+        (
+            {"fields": ["api_key={token}"]},
+            ("--field api_key: there is no token", "--token-file or --token-env"),
+        ),
         ({"headers": [SECRET]}, ("--header: expected NAME: VALUE",)),
         ({"headers": ["A: 1", "a: 2"]}, ("--header a: given twice",)),
         ({"headers": ["A: 1", "A: 2"]}, ("--header A: given twice",)),

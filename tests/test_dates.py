@@ -1,4 +1,5 @@
-"""Dates as cameras write them, and the containers that we read ourselves: AVI, Matroska, AVCHD, XMP."""
+"""Dates as cameras write them, and the containers that we read ourselves: AVI, Matroska, AVCHD,
+XMP."""
 
 from __future__ import annotations
 
@@ -77,11 +78,14 @@ WORDS = {
     "1970:01:01 00:00:01": datetime(1970, 1, 1, 0, 0, 1),
 }
 NO_MOMENT = [
-    "", " ", "\0" * 20, "    :  :     :  :  ", "0000:00:00 00:00:00", "1970:01:01 00:00:00", "1904:01:01 00:00:00",
+    "", " ", "\0" * 20, "    :  :     :  : "
+        " ", "0000:00:00 00:00:00", "1970:01:01 00:00:00", "1904:01:01 00:00:00",
     "1970-01-01T02:00:00+02:00", "1970:01:01 00:00:00.5", "2003", "2003:08", "2003:08:07", "2003:08:07 18",
     "2003:02:31 18:48:03", "2003:13:07 18:48:03", "2003:00:07 18:48:03", "2003:08:07 25:48:03", "2003:08:07 18:60:03",
-    "2003:08:07 18:48:60", "2003:08:07 24:48:03 PM", "2003:08:07 06:48:03 P", "2003:08:07 06:48:03 오후",
-    "2003:08:07 18:48:03 and more", "2003:08:0718:48:03", "03:08:07 18:48:03", "07/08/2003 18:48:03",
+    "2003:08:07 18:48:60", "2003:08:07 24:48:03 "
+    "PM", "2003:08:07 06:48:03 P", "2003:08:07 06:48:03 오후",
+    "2003:08:07 18:48:03 and "
+    "more", "2003:08:0718:48:03", "03:08:07 18:48:03", "07/08/2003 18:48:03",
     "2003:08-07 18:48:03", "9999:12:31 23:59:59", "1825:12:31 23:59:59", "0001:01:01 00:00:00+16:00",
     "٢٠٠٣:08:07 18:48:03", "2003:0?:07 18:48:03", "2003:08:07 18:48:03" + " " * 99_999 + "x",
 ]  # fmt: skip
@@ -97,7 +101,9 @@ def test_a_date_half_read_is_none(words: str) -> None:
     assert moment(words) is None
 
 
-@pytest.mark.parametrize("offset", ["+99:00", "  :  ", "02:00", "+02:75", "+16:01", "\xff", "PM", "+"])
+@pytest.mark.parametrize(
+    "offset", ["+99:00", "  :  ", "02:00", "+02:75", "+16:01", "\xff", "PM", "+"]
+)
 def test_a_broken_offset_leaves_the_date(offset: str) -> None:
     assert same(moment("2003:08:07 18:48:03", "", offset), WHEN)
 
@@ -146,7 +152,9 @@ def exif(first: dict[int, str], inner: dict[int, str] | None = None) -> bytes:
 
 def packet(**said: str) -> bytes:
     attributes = " ".join(f'{name.replace("_", ":")}="{text}"' for name, text in said.items())
-    return f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description {attributes}/></x:xmpmeta>'.encode()
+    return (
+        f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description {attributes}/></x:xmpmeta>'.encode()
+    )
 
 
 def in_jpeg(**said: str) -> bytes:
@@ -184,9 +192,13 @@ def test_what_was_taken_goes_before_what_was_digitized(tmp_path: Path) -> None:
     assert same(taken(tmp_path, jpeg(*parts)), WHEN)
 
 
-@pytest.mark.parametrize("head", [b"8BPS\0\1" + bytes(20), b"GIF89a" + bytes(20), b"\0\0\0\x0cjP  \r\n\x87\n"])
+@pytest.mark.parametrize(
+    "head", [b"8BPS\0\1" + bytes(20), b"GIF89a" + bytes(20), b"\0\0\0\x0cjP  \r\n\x87\n"]
+)
 def test_xmp_is_found_where_no_library_looks(tmp_path: Path, head: bytes) -> None:
-    assert same(taken(tmp_path, head + packet(xmp_CreateDate="2003-08-07T18:48:03") + bytes(20)), WHEN)
+    assert same(
+        taken(tmp_path, head + packet(xmp_CreateDate="2003-08-07T18:48:03") + bytes(20)), WHEN
+    )
     element = b"<x:xmpmeta><exif:DateTimeOriginal>2003-08-07T18:48:03</exif:DateTimeOriginal>"
     assert same(taken(tmp_path, head + element), WHEN)
 
@@ -259,23 +271,40 @@ def element(kind: int, content: bytes, *, endless: bool = False) -> bytes:
 
 
 EBML = element(0x1A45DFA3, element(0x4282, b"matroska"))
-DATE = element(0x4461, struct.pack(">q", (WHEN - datetime(2001, 1, 1)) // timedelta(microseconds=1) * 1000))
+DATE = element(
+    0x4461, struct.pack(">q", (WHEN - datetime(2001, 1, 1)) // timedelta(microseconds=1) * 1000)
+)
 INFO = element(0x1549A966, element(0x2AD7B1, b"\x0f\x42\x40") + DATE)
 SEGMENT, CLUSTER, VOID, CUES = 0x18538067, 0x1F43B675, 0xEC, 0x1C53BB6B
 UTC_WHEN = WHEN.replace(tzinfo=UTC)
 MATROSKAS: dict[str, tuple[bytes, datetime | None]] = {
     "plain": (element(SEGMENT, INFO), UTC_WHEN),
-    "short lengths": (b"\x18\x53\x80\x67\x90\x15\x49\xa9\x66\x8b\x44\x61\x88" + DATE[10:], UTC_WHEN),
-    "a live stream": (element(SEGMENT, INFO + element(CLUSTER, bytes(99), endless=True), endless=True), UTC_WHEN),
+    "short lengths": (
+        b"\x18\x53\x80\x67\x90\x15\x49\xa9\x66\x8b\x44\x61\x88" + DATE[10:],
+        UTC_WHEN,
+    ),
+    "a live stream": (
+        element(SEGMENT, INFO + element(CLUSTER, bytes(99), endless=True), endless=True),
+        UTC_WHEN,
+    ),
     "after other elements": (
-        element(SEGMENT, element(0x114D9B74, bytes(9)) + element(VOID, bytes(5000)) + element(CUES, bytes(9)) + INFO),
+        element(
+            SEGMENT,
+            element(0x114D9B74, bytes(9))
+            + element(VOID, bytes(5000))
+            + element(CUES, bytes(9))
+            + INFO,
+        ),
         UTC_WHEN,
     ),
     "after clusters": (element(SEGMENT, element(CLUSTER, bytes(9000)) * 50 + INFO), UTC_WHEN),
     "in a torn file": (element(SEGMENT, INFO + bytes(9000))[:-5000], UTC_WHEN),
     "behind a cluster without end": (element(SEGMENT, element(CLUSTER, INFO, endless=True)), None),
     "no clock": (element(SEGMENT, element(0x1549A966, element(0x4461, bytes(8)))), None),
-    "before the calendar": (element(SEGMENT, element(0x1549A966, element(0x4461, b"\x80" + bytes(7)))), None),
+    "before the calendar": (
+        element(SEGMENT, element(0x1549A966, element(0x4461, b"\x80" + bytes(7)))),
+        None,
+    ),
     "four bytes": (element(SEGMENT, element(0x1549A966, element(0x4461, bytes(4)))), None),
     "zeros": (bytes(100), None),
     "voids without end": (element(SEGMENT, b"\xec\x80" * 100_000 + INFO), None),
@@ -295,33 +324,49 @@ MARK = bytes.fromhex("17ee8c60f84d11d98cd60800200c9a66") + b"MDPM"
 
 def message(zone: int, date: bytes = b"\x20\x03\x08\x07\x18\x48\x03") -> bytes:
     """The camera's message, with entries before and after the clock."""
-    entries = [b"\x13\x01\x02\x03\x04", b"\x18%c%b" % (zone, date[:3]), b"\x19" + date[3:], b"\x70" + bytes(4)]
+    entries = [
+        b"\x13\x01\x02\x03\x04",
+        b"\x18%c%b" % (zone, date[:3]),
+        b"\x19" + date[3:],
+        b"\x70" + bytes(4),
+    ]
     return MARK + bytes([len(entries)]) + b"".join(entries)
 
 
 def transport(stream: bytes, *, before: int = 0, time_code: bytes = b"") -> bytes:
-    """Packets of 188 bytes with a picture's stream, another stream's between them; ``before``: bytes ahead of it."""
+    """Packets of 188 bytes with a picture's stream, another stream's between them; ``before``:
+    bytes ahead of it."""
     stream = b"\xaa" * before + stream + b"\xaa" * 2000
     packets = b""
     for number, start in enumerate(range(0, len(stream), 184)):
-        for kind, payload in ((0x1011, stream[start : start + 184]), (0x1100, MARK[:9] + bytes(175))):
+        for kind, payload in (
+            (0x1011, stream[start : start + 184]),
+            (0x1100, MARK[:9] + bytes(175)),
+        ):
             fill = 184 - len(payload)
             control = b"\x30" + bytes([fill - 1]) + bytes(fill - 1) if fill else b"\x10"
-            packets += time_code + b"G" + struct.pack(">H", kind) + control[:1] + control[1:] + payload
+            packets += (
+                time_code + b"G" + struct.pack(">H", kind) + control[:1] + control[1:] + payload
+            )
         assert number < 1000
     return packets
 
 
 STREAMS: dict[str, tuple[bytes, datetime | None]] = {
     "east": (transport(message(0x04)), WHEN.replace(tzinfo=EAST)),
-    "west, and a half": (transport(message(0x27)), WHEN.replace(tzinfo=timezone(-timedelta(hours=3, minutes=30)))),
+    "west, and a half": (
+        transport(message(0x27)),
+        WHEN.replace(tzinfo=timezone(-timedelta(hours=3, minutes=30))),
+    ),
     "unknown": (transport(message(0xFF)), WHEN),
     "summer": (transport(message(0x42)), WHEN),
     "with time codes": (transport(message(0x04), time_code=b"\1\2\3\4"), WHEN.replace(tzinfo=EAST)),
     "across packets": (transport(message(0x04), before=175), WHEN.replace(tzinfo=EAST)),
     "across packets, later": (transport(message(0x04), before=155), WHEN.replace(tzinfo=EAST)),
     "with a 3 between": (
-        transport(message(0x04, b"\x20\x03\x08\x07\x00\x00\x03").replace(b"\x07\0\0\3", b"\x07\0\0\3\3")),
+        transport(
+            message(0x04, b"\x20\x03\x08\x07\x00\x00\x03").replace(b"\x07\0\0\3", b"\x07\0\0\3\3")
+        ),
         datetime(2003, 8, 7, 0, 0, 3, tzinfo=EAST),
     ),
     "no digits": (transport(message(0x04, b"\xff" * 7)), None),
@@ -349,7 +394,9 @@ READERS: list[tuple[Callable[[BoundedFile], Metadata | None], bytes]] = [
 @pytest.mark.long
 @settings(max_examples=600, deadline=5000)
 @given(data=st.data())
-def test_broken_clips_raise_nothing(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_broken_clips_raise_nothing(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     read, whole = data.draw(st.sampled_from(READERS))
     torn = bytearray(whole[: data.draw(st.integers(0, len(whole)))])
     for _ in range(data.draw(st.integers(0, 6)) if torn else 0):
@@ -367,7 +414,10 @@ def test_broken_clips_raise_nothing(data: st.DataObject, tmp_path_factory: pytes
     ("mime", "content"),
     [
         ("video/x-msvideo", riff(b"LIST\xff\xff\xff\xffhdrl" * 2000)),
-        ("video/x-msvideo", riff(chunk(b"JUNK", b"") * 200_000 + chunk(b"IDIT", b"2003:08:07 18:48:03"))),
+        (
+            "video/x-msvideo",
+            riff(chunk(b"JUNK", b"") * 200_000 + chunk(b"IDIT", b"2003:08:07 18:48:03")),
+        ),
         ("video/x-msvideo", riff(listed(b"strl") * 100_000)),
         ("video/x-msvideo", riff(b"IDIT\xff\xff\xff\xff")),
         ("video/x-matroska", EBML + element(SEGMENT, b"", endless=True) * 20_000),

@@ -1,4 +1,5 @@
-"""What of a target's settings frames a body: a change of it frames anew, a change of the rest does not."""
+"""What of a target's settings frames a body: a change of it frames anew, a change of the rest does
+not."""
 
 from __future__ import annotations
 

@@ -18,18 +18,40 @@ REPOSITORY = Path(__file__).parent.parent
     [
         ([], {}, {}),
         (["global.index-url='https://a/'"], {}, {"UV_DEFAULT_INDEX": "https://a/"}),
-        (["install.index-url='https://b/'", "global.index-url='https://a/'"], {}, {"UV_DEFAULT_INDEX": "https://b/"}),
-        ([":env:.index-url='https://c/'", "install.index-url='https://b/'"], {}, {"UV_DEFAULT_INDEX": "https://c/"}),
+        (
+            ["install.index-url='https://b/'", "global.index-url='https://a/'"],
+            {},
+            {"UV_DEFAULT_INDEX": "https://b/"},
+        ),
+        (
+            [":env:.index-url='https://c/'", "install.index-url='https://b/'"],
+            {},
+            {"UV_DEFAULT_INDEX": "https://c/"},
+        ),
         (["global.index-url='https://a/'"], {"UV_DEFAULT_INDEX": "https://mine/"}, {}),
-        (["global.extra-index-url='\\nhttps://a/\\nhttps://b/'"], {}, {"UV_INDEX": "https://a/ https://b/"}),
-        (["global.find-links='/a\\n/b'", "global.no-index='true'"], {}, {"UV_FIND_LINKS": "/a,/b", "UV_NO_INDEX": "1"}),
+        (
+            ["global.extra-index-url='\\nhttps://a/\\nhttps://b/'"],
+            {},
+            {"UV_INDEX": "https://a/ https://b/"},
+        ),
+        (
+            ["global.find-links='/a\\n/b'", "global.no-index='true'"],
+            {},
+            {"UV_FIND_LINKS": "/a,/b", "UV_NO_INDEX": "1"},
+        ),
         (["global.cert='/ca.pem'"], {}, {"SSL_CERT_FILE": "/ca.pem"}),
         (["global.trusted-host='a b'"], {}, {"UV_INSECURE_HOST": "a b"}),
         ([], {"REQUESTS_CA_BUNDLE": "/ca.pem"}, {"SSL_CERT_FILE": "/ca.pem"}),
-        (["global.timeout='60'", "freeze.timeout='10'", "not a setting", "global.cert=torn'"], {}, {}),
+        (
+            ["global.timeout='60'", "freeze.timeout='10'", "not a setting", "global.cert=torn'"],
+            {},
+            {},
+        ),
     ],
 )
-def test_pips_settings_are_handed_to_uv(lines: list[str], environment: dict[str, str], wanted: dict[str, str]) -> None:
+def test_pips_settings_are_handed_to_uv(
+    lines: list[str], environment: dict[str, str], wanted: dict[str, str]
+) -> None:
     assert exports(lines, environment) == {"UV_NATIVE_TLS": "1", **wanted}
 
 
@@ -60,7 +82,9 @@ def test_the_first_interpreter_on_the_path_that_is_new_enough_is_taken(
         os.symlink(found, place / tool)
     shutil.copy(REPOSITORY / "dev", tmp_path / "dev")
     command = [tmp_path / "dev", "run"]
-    done = subprocess.run(command, env={"PATH": str(place)}, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        command, env={"PATH": str(place)}, capture_output=True, text=True, timeout=60
+    )
     if taken is None:
         assert (done.returncode, done.stdout) == (1, "")
         assert "needs Python 3.11" in done.stderr

@@ -47,7 +47,11 @@ def test_a_removable_disk_is_missed_where_it_would_be_mounted(tmp_path: Path) ->
     media = tmp_path / "media"
     (media / "there").mkdir(parents=True)
     places = (str(media),)
-    assert missing_disk(f"{media}/card/spool", places) == missing_disk(f"{media}/card", places) == f"{media}/card"
+    assert (
+        missing_disk(f"{media}/card/spool", places)
+        == missing_disk(f"{media}/card", places)
+        == f"{media}/card"
+    )
     assert missing_disk(f"{media}/there/spool", places) == missing_disk(str(media), places) == ""
     assert missing_disk(f"{tmp_path}/elsewhere/spool", places) == ""
 

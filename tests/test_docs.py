@@ -43,13 +43,19 @@ def test_nothing_says_that_it_is_on_a_package_index() -> None:
         *(ROOT / "man").iterdir(),
         *(ROOT / "src").rglob("*.py"),
     ]
-    wrong = re.compile(r"(?:pipx?|tool) (?:install|run)[^\n]* '?albumup\b|'albumup\[|--from albumup")
+    wrong = re.compile(
+        r"(?:pipx?|tool) (?:install|run)[^\n]* '?albumup\b|'albumup\[|--from albumup"
+    )
     assert [path.name for path in texts if wrong.search(path.read_text())] == []
 
 
 def test_what_is_to_be_installed_for_photos_is_the_extra() -> None:
-    extra = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["photos"]
-    assert INSTALL_PHOTOS.split()[3:] == [re.split(r"\W", one.replace("-", "_"))[0].replace("_", "-") for one in extra]
+    extra = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]["photos"]
+    assert INSTALL_PHOTOS.split()[3:] == [
+        re.split(r"\W", one.replace("-", "_"))[0].replace("_", "-") for one in extra
+    ]
 
 
 def test_the_documents_that_the_readme_names_exist() -> None:
@@ -63,12 +69,22 @@ def test_the_documents_that_the_readme_names_exist() -> None:
 
 def test_each_rule_is_where_the_design_says() -> None:
     """The names of a row are in its files, and all of these exist."""
-    text = (ROOT / "docs" / "design.md").read_text().partition("## Where a rule is")[2].partition("\n## ")[0]
+    text = (
+        (ROOT / "docs" / "design.md")
+        .read_text()
+        .partition("## Where a rule is")[2]
+        .partition("\n## ")[0]
+    )
     rows = re.findall(r"^\| [a-z].* \| (`.*`) \| (.*)\|$", text, re.MULTILINE)
     assert len(rows) > 20
     for files, names in rows:
-        sources = [(ROOT / "src" / "albumup" / file).read_text() for file in re.findall(r"`([^`]+)`", files)]
+        sources = [
+            (ROOT / "src" / "albumup" / file).read_text()
+            for file in re.findall(r"`([^`]+)`", files)
+        ]
         for name in re.findall(r"`([^`]+)`", names):
             _, _, last = name.rpartition(".")
-            defined = re.compile(rf"^ *(?:(?:async )?def|class) {last}\b|^{last}\b.* = ", re.MULTILINE)
+            defined = re.compile(
+                rf"^ *(?:(?:async )?def|class) {last}\b|^{last}\b.* = ", re.MULTILINE
+            )
             assert any(map(defined.search, sources)), f"{name} is in none of {files}"

@@ -22,15 +22,23 @@ SQL = re.compile(
 def sql_in(text: str) -> Iterator[str]:
     """What of a module's source is SQL, or is given to somebody who wants it."""
     tree = ast.parse(text)
-    words = {id(part) for one in ast.walk(tree) if isinstance(one, ast.JoinedStr) for part in one.values}
+    words = {
+        id(part) for one in ast.walk(tree) if isinstance(one, ast.JoinedStr) for part in one.values
+    }
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CALLS:
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in CALLS
+        ):
             yield ast.unparse(node)
         elif isinstance(node, ast.JoinedStr):
             parts = (one.value if isinstance(one, ast.Constant) else "x" for one in node.values)
             if SQL.match("".join(map(str, parts))):
                 yield ast.unparse(node)
-        elif isinstance(node, ast.Constant) and id(node) not in words and SQL.match(str(node.value)):
+        elif (
+            isinstance(node, ast.Constant) and id(node) not in words and SQL.match(str(node.value))
+        ):
             yield ast.unparse(node)
 
 
@@ -43,8 +51,12 @@ def test_sql_is_spoken_in_the_journal_alone() -> None:
     assert found == {}
 
 
-LISTED = re.compile(r"\bstate (?:not )?in \('\w+',|\b(?:stage|membership|alone) (?:not )?(?:in \(|=|<>) ?\d")
-TAKEN = re.compile(r"\bupdate task set\b(?:(?!\bwhere\b).)*\b(?:state|stage|membership) = ", re.DOTALL)
+LISTED = re.compile(
+    r"\bstate (?:not )?in \('\w+',|\b(?:stage|membership|alone) (?:not )?(?:in \(|=|<>) ?\d"
+)
+TAKEN = re.compile(
+    r"\bupdate task set\b(?:(?!\bwhere\b).)*\b(?:state|stage|membership) = ", re.DOTALL
+)
 
 
 def test_sets_of_states_and_steps_are_said_in_their_tables_alone() -> None:
@@ -55,24 +67,39 @@ def test_sets_of_states_and_steps_are_said_in_their_tables_alone() -> None:
         for name, text in journal.items()
         if name not in ("first_schema.py", "migrations.py", "schema.py", "states.py")
     }
-    assert {name: LISTED.findall(text) for name, text in others.items() if LISTED.search(text)} == {}
+    assert {
+        name: LISTED.findall(text) for name, text in others.items() if LISTED.search(text)
+    } == {}
     assert [name for name, text in others.items() if any(map(TAKEN.search, sql_in(text)))] == []
     assert LISTED.search("where state not in ('failed', 'missing')")
-    assert any(map(TAKEN.search, sql_in("journal.rows(f'update task set tries = 0, stage = {stage} where id = ?')")))
-    assert not any(map(TAKEN.search, sql_in("journal.rows('update task set tries = 0 where stage = ?')")))
+    assert any(
+        map(
+            TAKEN.search,
+            sql_in("journal.rows(f'update task set tries = 0, stage = {stage} where id = ?')"),
+        )
+    )
+    assert not any(
+        map(TAKEN.search, sql_in("journal.rows('update task set tries = 0 where stage = ?')"))
+    )
 
 
 DECIDES = re.compile(r"\.transaction\(|\bFileLock\b")
 
 
 def test_screens_change_and_lock_nothing() -> None:
-    found = [path.name for path in (SOURCES / "cli").rglob("*.py") if DECIDES.search(path.read_text())]
+    found = [
+        path.name for path in (SOURCES / "cli").rglob("*.py") if DECIDES.search(path.read_text())
+    ]
     assert found == []
     assert DECIDES.search("with journal.transaction():")
 
 
 def test_no_file_is_two_rooms() -> None:
-    long = {path.name: lines for path in SOURCES.rglob("*.py") if (lines := path.read_text().count("\n")) > 400}
+    long = {
+        path.name: lines
+        for path in SOURCES.rglob("*.py")
+        if (lines := path.read_text().count("\n")) > 400
+    }
     assert long == {}
 
 

@@ -75,14 +75,18 @@ def test_as_many_interim_answers_are_endless() -> None:
         fed(INTERIM[0] * (MOST_INTERIM + 1))
 
 
-@pytest.mark.parametrize("more", [b"", b"Upgrade: h2c\r\nConnection: upgrade\r\n"], ids=["bare", "named"])
+@pytest.mark.parametrize(
+    "more", [b"", b"Upgrade: h2c\r\nConnection: upgrade\r\n"], ids=["bare", "named"]
+)
 def test_another_protocol_is_no_answer(more: bytes) -> None:
     with pytest.raises(Unsound, match="another protocol"):
         fed(b"HTTP/1.1 101 Switching Protocols\r\n" + more + b"\r\n" + WHOLE)
 
 
 def test_an_offer_of_another_protocol_is_an_answer() -> None:
-    offered = WHOLE.replace(b"\r\n", b"\r\nUpgrade: h2,h2c\r\nConnection: Upgrade, Keep-Alive\r\n", 1)
+    offered = WHOLE.replace(
+        b"\r\n", b"\r\nUpgrade: h2,h2c\r\nConnection: Upgrade, Keep-Alive\r\n", 1
+    )
     answer, keeps = fed(offered).answer()
     assert (answer.body, answer.complete, keeps) == (b"{}", True, True)
 
@@ -108,7 +112,9 @@ def test_a_head_of_almost_64_kib_counts_also_with_its_body_in_the_same_bytes() -
     assert (answer.status, len(answer.body), answer.complete) == (200, 1000, True)
 
 
-@pytest.mark.parametrize("framing", [b"Content-Length: 999999999\r\n", b""], ids=["length", "until it closes"])
+@pytest.mark.parametrize(
+    "framing", [b"Content-Length: 999999999\r\n", b""], ids=["length", "until it closes"]
+)
 def test_no_more_of_a_body_is_read_than_is_kept(framing: bytes) -> None:
     incoming = Incoming()
     incoming.feed(OK + framing + b"\r\n")
@@ -132,7 +138,8 @@ def test_a_body_without_a_length_ends_with_the_stream(size: int) -> None:
 
 @SIZES
 @pytest.mark.parametrize(
-    "data", [WHOLE[:-1], CHUNKED[:-1], CHUNKED[:-7], CHUNKED.replace(b"chunked", b"gzip, chunked")[:-7]]
+    "data",
+    [WHOLE[:-1], CHUNKED[:-1], CHUNKED[:-7], CHUNKED.replace(b"chunked", b"gzip, chunked")[:-7]],
 )
 def test_a_body_that_was_cut_is_not_complete(data: bytes, size: int) -> None:
     answer, keeps = ended(data, size)
@@ -141,7 +148,12 @@ def test_a_body_that_was_cut_is_not_complete(data: bytes, size: int) -> None:
 
 @pytest.mark.parametrize(
     ("data", "words"),
-    [(b"", "without an answer"), (INTERIM[0], "without an answer"), (WHOLE[:20], "cut short"), (OK, "cut short")],
+    [
+        (b"", "without an answer"),
+        (INTERIM[0], "without an answer"),
+        (WHOLE[:20], "cut short"),
+        (OK, "cut short"),
+    ],
 )
 def test_a_head_that_was_cut_is_no_answer(data: bytes, words: str) -> None:
     with pytest.raises(Unsound, match=words):
@@ -167,7 +179,10 @@ def test_what_comes_with_an_answer_and_is_no_part_of_it_costs_the_connection(
 
 @pytest.mark.parametrize(
     "data",
-    [WHOLE.replace(b"\r\n", b"\r\nConnection: close\r\n", 1), WHOLE.replace(b"HTTP/1.1", b"HTTP/1.0")],
+    [
+        WHOLE.replace(b"\r\n", b"\r\nConnection: close\r\n", 1),
+        WHOLE.replace(b"HTTP/1.1", b"HTTP/1.0"),
+    ],
     ids=["it says close", "HTTP/1.0"],
 )
 def test_a_server_that_closes_is_believed(data: bytes) -> None:
@@ -178,7 +193,11 @@ def test_a_server_that_closes_is_believed(data: bytes) -> None:
 def test_a_trailer_changes_nothing() -> None:
     trailer = b"0\r\nContent-Encoding: gzip\r\nX-Late: 1\r\n\r\n"
     answer, keeps = fed(CHUNKED.replace(b"0\r\n\r\n", trailer)).answer()
-    assert (dict(answer.headers), answer.body, keeps) == ({"transfer-encoding": "chunked"}, b"{}", True)
+    assert (dict(answer.headers), answer.body, keeps) == (
+        {"transfer-encoding": "chunked"},
+        b"{}",
+        True,
+    )
 
 
 # Header lines.
@@ -214,18 +233,32 @@ def test_header_lines_are_taken_as_they_are_meant() -> None:
     ],
     ids=[
         *("the same length twice", "two lengths", "a list of lengths", "a length below 0"),
-        *("a length before chunks", "a length after chunks", "bare LF", "a folded line", "space before the colon"),
-        *("no colon", "NUL", "a status of two digits", "a status of four", "a version that is none"),
+        *(
+            "a length before chunks",
+            "a length after chunks",
+            "bare LF",
+            "a folded line",
+            "space before the colon",
+        ),
+        *(
+            "no colon",
+            "NUL",
+            "a status of two digits",
+            "a status of four",
+            "a version that is none",
+        ),
     ],
 )
 def test_an_answer_against_the_rules_is_none(data: bytes, size: int) -> None:
-    """http.client takes most of these, each in its own way; two programs that read one answer differently are how one
-    photo's answer becomes another's."""
+    """http.client takes most of these, each in its own way; two programs that read one answer
+    differently are how one photo's answer becomes another's."""
     with pytest.raises(Unsound, match=r"the answer breaks the rules of HTTP: \w+"):
         ended(data, size)
 
 
-@pytest.mark.parametrize("data", [b"SSH-2.0-nobody\r\n", b"\x16\x03\x01", b"{}", b"http/1.1 200 OK\r\n\r\n"])
+@pytest.mark.parametrize(
+    "data", [b"SSH-2.0-nobody\r\n", b"\x16\x03\x01", b"{}", b"http/1.1 200 OK\r\n\r\n"]
+)
 def test_what_is_not_http_is_called_so(data: bytes) -> None:
     incoming = Incoming()
     with pytest.raises(Unsound, match="what came back is not HTTP"):

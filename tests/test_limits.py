@@ -101,7 +101,8 @@ def test_without_a_limit_nobody_waits(time: Time) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rate", "block"), [("100", 1 << 10), ("100K", 5 << 10), ("2M", (2 << 20) // 20), ("1G", 256 << 10)]
+    ("rate", "block"),
+    [("100", 1 << 10), ("100K", 5 << 10), ("2M", (2 << 20) // 20), ("1G", 256 << 10)],
 )
 def test_blocks_are_small_enough_for_a_smooth_rate(rate: str, block: int, time: Time) -> None:
     assert limit(rate, time).block() == block
@@ -124,7 +125,8 @@ def test_a_timetable_changes_the_rate_while_sending(time: Time) -> None:
 
 
 def test_uploads_together_keep_the_rate(time: Time) -> None:
-    """All at once on a clock that stands still: what they are told to wait is a place in one line."""
+    """All at once on a clock that stands still: what they are told to wait is a place in one
+    line."""
     waits: list[float] = []
     limited = RateLimit(parse_rate("1K"), time.clock, noting(waits), time.local)
 
@@ -139,7 +141,9 @@ def test_uploads_together_keep_the_rate(time: Time) -> None:
     assert sorted(waits) == [float(number) for number in range(1, 400)]
 
 
-def test_by_default_it_is_the_loops_time_that_passes(monkeypatch: pytest.MonkeyPatch, time: Time) -> None:
+def test_by_default_it_is_the_loops_time_that_passes(
+    monkeypatch: pytest.MonkeyPatch, time: Time
+) -> None:
     waits: list[float] = []
     limited = RateLimit(parse_rate("1M"), sleep=noting(waits))
 

@@ -1,4 +1,5 @@
-"""The manual says what the program does: made parts are as made now, and nothing is left out or made up."""
+"""The manual says what the program does: made parts are as made now, and nothing is left out or
+made up."""
 
 from __future__ import annotations
 
@@ -27,7 +28,16 @@ import make_docs  # noqa: E402
 
 PAGES = make_docs.pages()
 NAMES = [page.name for page in PAGES]
-ESCAPES = {r"\-": "-", r"\(aq": "'", r"\(dq": '"', r"\(ti": "~", r"\(ga": "`", r"\(ha": "^", r"\e": "\\", r"\&": ""}
+ESCAPES = {
+    r"\-": "-",
+    r"\(aq": "'",
+    r"\(dq": '"',
+    r"\(ti": "~",
+    r"\(ga": "`",
+    r"\(ha": "^",
+    r"\e": "\\",
+    r"\&": "",
+}
 ESCAPES |= {r"\(en": "\N{EN DASH}", r"\(ss": "\N{LATIN SMALL LETTER SHARP S}"}
 
 
@@ -79,14 +89,18 @@ def test_each_option_is_in_the_page_of_its_command(words: tuple[str, ...]) -> No
     options = [option for group in make_docs.options_of(*words).values() for option in group]
     assert options or words
     for option in options:
-        assert re.search(rf"^\.It .*Fl {re.escape(option.opts[-1][1:])}\b", page, re.MULTILINE), option.opts
+        assert re.search(rf"^\.It .*Fl {re.escape(option.opts[-1][1:])}\b", page, re.MULTILINE), (
+            option.opts
+        )
 
 
 def test_each_command_is_described() -> None:
     for words in commands():
         page = text_of(page_of(words))
         own_page, in_first = f".Nm albumup {words[0]}", f".Ss {words[0]}"
-        assert own_page in page or re.search(rf"^{re.escape(in_first)}\b", page, re.MULTILINE), words
+        assert own_page in page or re.search(rf"^{re.escape(in_first)}\b", page, re.MULTILINE), (
+            words
+        )
         if len(words) > 1:
             assert f".It Ic {words[1]}\n" in page
 
@@ -101,11 +115,19 @@ def test_each_key_of_the_config_is_explained(kind: str) -> None:
 
 def test_each_view_and_column_is_explained() -> None:
     page = by_hand("albumup-journal.5")
-    explained = set(re.findall(r"\w+", " ".join(re.findall(r"^\.(?:It )?Va (.*)$", page, re.MULTILINE))))
+    explained = set(
+        re.findall(r"\w+", " ".join(re.findall(r"^\.(?:It )?Va (.*)$", page, re.MULTILINE)))
+    )
     columns = {column for of_view in make_docs.views().values() for column in of_view}
     assert len(columns) > 40
     assert columns - explained == set()
-    assert set(make_docs.views()) == {"v_tasks", "v_failed", "v_attempts", "v_albums", "v_throughput"}
+    assert set(make_docs.views()) == {
+        "v_tasks",
+        "v_failed",
+        "v_attempts",
+        "v_albums",
+        "v_throughput",
+    }
 
 
 @pytest.mark.parametrize("name", ["albumup.1", "albumup-journal.5"])
@@ -117,7 +139,9 @@ def test_each_exit_code_is_explained() -> None:
     """Those of the README, and those that an error ends with."""
     section = text_of("albumup.1").split(".Sh EXIT STATUS\n")[1].split(".Sh ")[0]
     explained = {
-        int(code) for line in re.findall(r"^\.It (.*)$", section, re.MULTILINE) for code in re.findall(r"\d+", line)
+        int(code)
+        for line in re.findall(r"^\.It (.*)$", section, re.MULTILINE)
+        for code in re.findall(r"\d+", line)
     }
     table = re.findall(r"^\| ([\d, ]+) \|", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert explained == {int(code) for line in table for code in re.findall(r"\d+", line)}
@@ -156,7 +180,9 @@ def test_no_example_names_what_does_not_exist() -> None:
             for words in re.findall(r"albumup ((?!ended)[a-z-]+(?: [a-z]+)?)([^|&]*)", line):
                 command = words[0] if words[0] in known else words[0].split()[0]
                 assert command in known, line
-                options = {opt for one in make_docs.command_of(*command.split()).params for opt in one.opts}
+                options = {
+                    opt for one in make_docs.command_of(*command.split()).params for opt in one.opts
+                }
                 options |= {opt for one in make_docs.command_of().params for opt in one.opts}
                 given = re.findall(r"(?<!\S)--?[a-z][a-z-]*", re.split(r"  |--what", words[1])[0])
                 assert [one for one in given if one not in options] == [], line
@@ -166,7 +192,9 @@ def test_no_example_names_what_does_not_exist() -> None:
 
 def test_each_name_of_leftovers_is_in_the_manual() -> None:
     patterns = (leftovers._FOLDERS, leftovers._BY_SUFFIX, leftovers._BY_NAME)
-    words = {word.lower() for one in patterns for word in re.findall(rb"[A-Za-z@#$_ ]{3,}", one.pattern)}
+    words = {
+        word.lower() for one in patterns for word in re.findall(rb"[A-Za-z@#$_ ]{3,}", one.pattern)
+    }
     words |= {one.lstrip(b".") for one in leftovers._LIBRARIES}
     assert len(words) > 20
     page = plain(by_hand("albumup-push.1")).lower().encode()
@@ -183,7 +211,9 @@ def test_each_name_of_leftovers_is_in_the_manual() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_mandoc_finds_nothing_to_warn_of(name: str) -> None:
     done = subprocess.run(
-        [_mandoc(), "-T", "lint", "-W", "warning", ROOT / "man" / name], capture_output=True, text=True
+        [_mandoc(), "-T", "lint", "-W", "warning", ROOT / "man" / name],
+        capture_output=True,
+        text=True,
     )
     assert done.stdout + done.stderr == ""
 
@@ -191,7 +221,10 @@ def test_mandoc_finds_nothing_to_warn_of(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_page_fits_into_80_columns(name: str) -> None:
     done = subprocess.run(
-        [_mandoc(), "-T", "utf8", "-O", "width=78", ROOT / "man" / name], capture_output=True, text=True, check=True
+        [_mandoc(), "-T", "utf8", "-O", "width=78", ROOT / "man" / name],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     lines = re.sub(r".\x08", "", done.stdout).splitlines()
     assert len(lines) > 30
@@ -206,12 +239,18 @@ def _mandoc() -> str:
 
 def test_each_page_that_is_referred_to_exists_and_the_first_one_names_them_all() -> None:
     for name in NAMES:
-        own = {f"{page} {section}" for page, section in re.findall(r"^\.Xr (\S+) (\d)", text_of(name), re.MULTILINE)}
+        own = {
+            f"{page} {section}"
+            for page, section in re.findall(r"^\.Xr (\S+) (\d)", text_of(name), re.MULTILINE)
+        }
         ours = {one for one in own if one.startswith("albumup")}
         assert {one.replace(" ", ".") for one in ours} <= set(NAMES), name
         assert name == "albumup.1" or "albumup 1" in ours
     see_also = text_of("albumup.1").split(".Sh SEE ALSO\n")[1].split(".Sh ")[0]
-    named = {f"{page}.{section}" for page, section in re.findall(r"^\.Xr (\S+) (\d)", see_also, re.MULTILINE)}
+    named = {
+        f"{page}.{section}"
+        for page, section in re.findall(r"^\.Xr (\S+) (\d)", see_also, re.MULTILINE)
+    }
     assert named == set(NAMES) - {"albumup.1"}
 
 
@@ -219,9 +258,9 @@ def test_each_page_that_is_referred_to_exists_and_the_first_one_names_them_all()
 def test_what_is_typed_can_be_copied_from_a_page(name: str) -> None:
     """A bare hyphen, quote or tilde may come out as another character."""
     for display in re.findall(r"\.Bd -literal.*\n((?:.*\n)*?)\.Ed\n", by_hand(name)):
-        assert re.sub(r"\\\(..|\\-", "", display).translate({ord(one): None for one in "-'~^`"}) == re.sub(
-            r"\\\(..|\\-", "", display
-        )
+        assert re.sub(r"\\\(..|\\-", "", display).translate(
+            {ord(one): None for one in "-'~^`"}
+        ) == re.sub(r"\\\(..|\\-", "", display)
 
 
 def test_all_of_it_is_in_the_wheel_where_it_is_looked_for() -> None:
@@ -268,7 +307,9 @@ def test_the_units_are_right_to_systemd(tmp_path: Path) -> None:
         pytest.skip("systemd-analyze is not installed")
     found = displays("albumup-cron.7")
     service = next(one for one in found if "[Service]" in one)
-    (tmp_path / "albumup.service").write_text(re.sub(r"ExecStart=\S+", "ExecStart=/bin/true", service))
+    (tmp_path / "albumup.service").write_text(
+        re.sub(r"ExecStart=\S+", "ExecStart=/bin/true", service)
+    )
     (tmp_path / "albumup.timer").write_text(next(one for one in found if "[Timer]" in one))
     units = [tmp_path / "albumup.service", tmp_path / "albumup.timer"]
     done = subprocess.run(

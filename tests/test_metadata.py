@@ -1,4 +1,5 @@
-"""What files say of themselves: by the libraries, by exiftool, and by broken and hostile ones of either."""
+"""What files say of themselves: by the libraries, by exiftool, and by broken and hostile ones of
+either."""
 
 from __future__ import annotations
 
@@ -37,7 +38,9 @@ ID = "8F1C2F0E-5B6D-4C55-9C5B-0A7D6B1E2F30"
 SUMMER = timezone(timedelta(hours=2))
 TAKEN = datetime(2026, 7, 14, 18, 3, 22, 250_000, SUMMER)
 
-needs_exiftool = pytest.mark.skipif(exiftool.program() is None, reason="no exiftool (12.38 or newer) on PATH")
+needs_exiftool = pytest.mark.skipif(
+    exiftool.program() is None, reason="no exiftool (12.38 or newer) on PATH"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -74,14 +77,22 @@ def metadata_of(path: Path | bytes, mime: str | None = None) -> Metadata:
 
 def same(one: Metadata, other: Metadata) -> bool:
     """Equal, and of one mind about the offset: equal moments may have different ones."""
-    return one == other and (one.taken and one.taken.utcoffset()) == (other.taken and other.taken.utcoffset())
+    return one == other and (one.taken and one.taken.utcoffset()) == (
+        other.taken and other.taken.utcoffset()
+    )
 
 
 # --- what the libraries find -----------------------------------------------------------------------------------------
 
 BY_LIBRARIES = {
-    **{f"photo.{suffix}": Metadata(TAKEN) for suffix in ("jpg", "heic", "heif", "png", "webp", "tif")},
-    **{f"metadata/dated.{suffix}": Metadata(TAKEN) for suffix in ("dng", "cr2", "nef", "arw", "orf", "rw2")},
+    **{
+        f"photo.{suffix}": Metadata(TAKEN)
+        for suffix in ("jpg", "heic", "heif", "png", "webp", "tif")
+    },
+    **{
+        f"metadata/dated.{suffix}": Metadata(TAKEN)
+        for suffix in ("dng", "cr2", "nef", "arw", "orf", "rw2")
+    },
     **{f"metadata/{name}": Metadata(TAKEN, ID) for name in ("live.jpg", "live.heic", "dated.avif")},
     "no_offset.jpg": Metadata(datetime(2026, 7, 14, 18, 3, 22)),
 }
@@ -113,7 +124,9 @@ def test_files_that_say_nothing(name: str) -> None:
     assert metadata_of(PHOTOS / name) == Metadata()
 
 
-def exif_jpeg(folder: Path, date: str, offset: str = "+02:00", fraction: str = "", note: bytes = b"") -> Path:
+def exif_jpeg(
+    folder: Path, date: str, offset: str = "+02:00", fraction: str = "", note: bytes = b""
+) -> Path:
     from PIL import Image
 
     exif = Image.Exif()
@@ -142,7 +155,9 @@ def exif_jpeg(folder: Path, date: str, offset: str = "+02:00", fraction: str = "
         ("yesterday", "", "", None),
     ],
 )  # fmt: skip
-def test_odd_dates(tmp_path: Path, date: str, offset: str, fraction: str, expected: datetime | None) -> None:
+def test_odd_dates(
+    tmp_path: Path, date: str, offset: str, fraction: str, expected: datetime | None
+) -> None:
     assert same(metadata_of(exif_jpeg(tmp_path, date, offset, fraction)), Metadata(expected))
 
 
@@ -153,12 +168,27 @@ def test_odd_dates(tmp_path: Path, date: str, offset: str, fraction: str, expect
 )
 def test_a_moment_can_be_used_wherever_it_is(words: str, subsecond: str, offset: str) -> None:
     when = moment(words, subsecond, offset)
-    assert when is None or when.astimezone(UTC).astimezone(timezone(timedelta(hours=14))).isoformat()
+    assert (
+        when is None or when.astimezone(UTC).astimezone(timezone(timedelta(hours=14))).isoformat()
+    )
 
 
-def note(count: int = 1, tag: int = 0x11, kind: int = 2, length: int = 37, at: int = 32, text: bytes = b"") -> bytes:
+def note(
+    count: int = 1,
+    tag: int = 0x11,
+    kind: int = 2,
+    length: int = 37,
+    at: int = 32,
+    text: bytes = b"",
+) -> bytes:
     entry = b"".join(n.to_bytes(w, "big") for n, w in ((tag, 2), (kind, 2), (length, 4), (at, 4)))
-    return b"Apple iOS\0\0\1MM" + count.to_bytes(2, "big") + entry + bytes(4) + (text or ID.encode() + b"\0")
+    return (
+        b"Apple iOS\0\0\1MM"
+        + count.to_bytes(2, "big")
+        + entry
+        + bytes(4)
+        + (text or ID.encode() + b"\0")
+    )
 
 
 @pytest.mark.parametrize(
@@ -180,7 +210,9 @@ def note(count: int = 1, tag: int = 0x11, kind: int = 2, length: int = 37, at: i
     ],
 )
 def test_apples_note(tmp_path: Path, bytes_: bytes, expected: str) -> None:
-    assert metadata_of(exif_jpeg(tmp_path, "2026:01:02 03:04:05", note=bytes_)).content_id == expected
+    assert (
+        metadata_of(exif_jpeg(tmp_path, "2026:01:02 03:04:05", note=bytes_)).content_id == expected
+    )
 
 
 def test_a_png_is_not_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,7 +227,9 @@ def test_a_png_is_not_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     Image.new("RGB", (8, 8)).save(path)
     monkeypatch.setattr(ImageFile.ImageFile, "load", decoded)
     assert metadata_of(path) == Metadata()
-    pictures.read(bounded_file.BoundedFile(os.fsencode(path)))  # as for a type that was told by a wrong name
+    pictures.read(
+        bounded_file.BoundedFile(os.fsencode(path))
+    )  # as for a type that was told by a wrong name
     assert seen == []
 
 
@@ -203,7 +237,9 @@ def test_a_png_is_not_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_a_panorama_is_no_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from PIL import Image
 
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)  # as a picture of ten times the limit would meet it
+    monkeypatch.setattr(
+        Image, "MAX_IMAGE_PIXELS", 10
+    )  # as a picture of ten times the limit would meet it
     assert metadata_of(exif_jpeg(tmp_path, "2026:01:02 03:04:05")).taken is not None
 
 
@@ -262,7 +298,9 @@ def club(tmp_path: Path) -> Target:
         ("photo.gif", "image/gif", '"mtime"'),
     ],
 )
-def test_a_photo_without_a_date_says_what_to_do(club: Target, name: str, mime: str, step: str) -> None:
+def test_a_photo_without_a_date_says_what_to_do(
+    club: Target, name: str, mime: str, step: str
+) -> None:
     with MetadataReader() as reading, pytest.raises(ConfigError, match=name) as error:
         taken_of(os.fsencode(PHOTOS / name), mime, club, reading)
     assert "taken_fallback" in str(error.value.hint) and str(error.value.hint).endswith(step)
@@ -283,17 +321,23 @@ WHOLE = [
 
 @pytest.mark.long
 @pytest.mark.usefixtures("no_exiftool")
-@settings(max_examples=400, deadline=5000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=400, deadline=5000, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_broken_files_raise_nothing_and_take_no_time(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, data: st.DataObject
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    data: st.DataObject,
 ) -> None:
     whole, mime = data.draw(st.sampled_from(WHOLE))
     torn = bytearray(whole[: data.draw(st.integers(0, len(whole)))])
     for _ in range(data.draw(st.integers(0, 6)) if torn else 0):
         at = data.draw(st.integers(0, len(torn) - 1))
         value = data.draw(
-            st.sampled_from([b"\xff" * 4, bytes(4), b"\x7f\xff\xff\xff", b"\x80"]) | st.binary(max_size=4)
+            st.sampled_from([b"\xff" * 4, bytes(4), b"\x7f\xff\xff\xff", b"\x80"])
+            | st.binary(max_size=4)
         )
         torn[at : at + len(value)] = value
     path = tmp_path / "torn"
@@ -318,7 +362,9 @@ def test_a_tiff_of_more_samples_than_there_are_prints_nothing(
         (277, 3, 27_582),
         (279, 4, 64),
     ]
-    directory = b"".join(struct.pack("<HHIHH", tag, kind, 1, value, 0) for tag, kind, value in entries)
+    directory = b"".join(
+        struct.pack("<HHIHH", tag, kind, 1, value, 0) for tag, kind, value in entries
+    )
     (tmp_path / "odd.tif").write_bytes(
         struct.pack("<2sHIH", b"II", 42, 8, len(entries)) + directory + bytes(4) + bytes(64)
     )
@@ -347,7 +393,13 @@ def box(kind: bytes, content: bytes) -> bytes:
     "movie",
     [
         box(b"free", b"") * 50_000,
-        box(b"moov", box(b"meta", box(b"hdlr", b"") + box(b"ilst", box(b"\0\0\0\1", box(b"data", b"")) * 50_000))),
+        box(
+            b"moov",
+            box(
+                b"meta",
+                box(b"hdlr", b"") + box(b"ilst", box(b"\0\0\0\1", box(b"data", b"")) * 50_000),
+            ),
+        ),
         box(b"moov", b"\0\0\0\1mvhd" + b"\xff" * 8 + bytes(100)),
         box(b"moov", box(b"mvhd", b"\1\0\0\0" + b"\xff" * 8)),
         box(b"moov", box(b"mvhd", b"")),
@@ -385,7 +437,9 @@ def test_the_iso_form_of_metadata(tmp_path: Path) -> None:
     whole = (SAID / "live.mov").read_bytes()
     moov, meta = whole.index(b"moov"), whole.index(b"meta")
     mvhd, inside = whole[moov + 4 : meta - 4], whole[meta + 4 :]
-    (tmp_path / "clip.mov").write_bytes(whole[: moov - 4] + box(b"moov", mvhd + box(b"meta", bytes(4) + inside)))
+    (tmp_path / "clip.mov").write_bytes(
+        whole[: moov - 4] + box(b"moov", mvhd + box(b"meta", bytes(4) + inside))
+    )
     assert same(metadata_of(tmp_path / "clip.mov"), BY_BOXES["metadata/live.mov"])
 
 
@@ -407,7 +461,9 @@ def day(text: str) -> bytes:
 
 
 def itunes(text: str) -> bytes:
-    return box(b"meta", bytes(4) + box(b"hdlr", bytes(25)) + box(b"ilst", box(b"\xa9day", data(text))))
+    return box(
+        b"meta", bytes(4) + box(b"hdlr", bytes(25)) + box(b"ilst", box(b"\xa9day", data(text)))
+    )
 
 
 def header(kind: bytes, seconds: int, version: int = 0) -> bytes:
@@ -430,10 +486,13 @@ BY_MOVIE = {
     "a day after damage": (
         box(b"udta", box(b"meta", b"\xff" * 20) + day("2026-07-14 18:03:22")), Metadata(SECOND.replace(tzinfo=None))
     ),
-    "the day of a release": (header(b"mvhd", SECONDS_1904) + box(b"udta", day("2001")), BY_BOXES["metadata/utc.mov"]),
+    "the day of a "
+    "release": (header(b"mvhd", SECONDS_1904) + box(b"udta", day("2001")), BY_BOXES["metadata/utc.mov"]),
     "a long header": (header(b"mvhd", SECONDS_1904, 1), BY_BOXES["metadata/utc.mov"]),
-    "a header from 1970": (header(b"mvhd", 1_420_070_400), Metadata(datetime(2015, 1, 1, tzinfo=UTC))),
-    "a long header from 1970": (header(b"mvhd", 1_420_070_400, 1), Metadata(datetime(2015, 1, 1, tzinfo=UTC))),
+    "a header from "
+    "1970": (header(b"mvhd", 1_420_070_400), Metadata(datetime(2015, 1, 1, tzinfo=UTC))),
+    "a long header from "
+    "1970": (header(b"mvhd", 1_420_070_400, 1), Metadata(datetime(2015, 1, 1, tzinfo=UTC))),
     "a clock that was not set": (header(b"mvhd", 86_400), Metadata()),
     "a clock of 1970 that was not set": (header(b"mvhd", 2_082_844_800 + 86_400), Metadata()),
     "a track's header": (
@@ -452,9 +511,14 @@ def test_where_movies_say_when(tmp_path: Path, what: str) -> None:
     assert same(metadata_of(tmp_path / "clip.mov", "video/quicktime"), expected)
 
 
-def test_a_reader_that_goes_on_and_on_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reader_that_goes_on_and_on_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(bounded_file, "SECONDS", 0.2)
-    with bounded_file.BoundedFile(os.fsencode(PHOTOS / "photo.jpg")) as file, pytest.raises(bounded_file.OutOfBounds):
+    with (
+        bounded_file.BoundedFile(os.fsencode(PHOTOS / "photo.jpg")) as file,
+        pytest.raises(bounded_file.OutOfBounds),
+    ):
         while True:
             file.seek(0)
             file.read(1)
@@ -512,7 +576,9 @@ def test_no_name_is_an_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n
 
 @needs_exiftool
 @pytest.mark.parametrize("name", NAMES)
-def test_without_proc_only_plain_names_are_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: bytes) -> None:
+def test_without_proc_only_plain_names_are_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: bytes
+) -> None:
     path = os.path.join(os.fsencode(tmp_path), name)
     shutil.copy(SAID / "dated.raf", path)
     monkeypatch.setattr(os.path, "isdir", lambda _: False)
@@ -521,7 +587,9 @@ def test_without_proc_only_plain_names_are_given(tmp_path: Path, monkeypatch: py
 
 
 @needs_exiftool
-def test_the_users_exiftool_config_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_users_exiftool_config_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / ".ExifTool_config").write_text(f"open(F, '>', '{tmp_path}/ran'); 1;")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("EXIFTOOL_HOME", str(tmp_path))
@@ -551,7 +619,8 @@ Fake = Callable[..., Path]
 
 @pytest.fixture
 def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
-    """Puts an exiftool on PATH whose answers are lines of shell; each start adds a line to the file returned."""
+    """Puts an exiftool on PATH whose answers are lines of shell; each start adds a line to the file
+    returned."""
 
     def make(answer: str, version: str = "12.76") -> Path:
         folder = tmp_path / "bin"
@@ -632,7 +701,9 @@ def test_exiftool_is_not_asked_where_there_is_a_date(fake: Fake) -> None:
     assert len(started(log)) == 1
 
 
-def test_what_exiftool_says_to_the_terminal_is_not_heard(fake: Fake, capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_exiftool_says_to_the_terminal_is_not_heard(
+    fake: Fake, capfd: pytest.CaptureFixture[str]
+) -> None:
     fake("echo 'Warning: it is broken' >&2\n" + GOOD)
     with MetadataReader() as reading:
         assert read_raf(reading).taken == TAKEN
@@ -669,7 +740,9 @@ def test_one_process_answers_for_all_and_is_ended(fake: Fake) -> None:
         "cat /dev/zero",
     ],
 )
-def test_a_mad_exiftool_is_given_up(fake: Fake, monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
+def test_a_mad_exiftool_is_given_up(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
     monkeypatch.setattr(exiftool, "SECONDS", 0.5)
     log = fake(answer)
     with MetadataReader() as reading:
@@ -696,9 +769,13 @@ def test_it_recovers_from_a_file_that_kills_it(fake: Fake) -> None:
     assert len(started(log)) == 5
 
 
-def test_one_that_talks_without_end_is_not_listened_to(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_talks_without_end_is_not_listened_to(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fake("cat /dev/zero")
-    monkeypatch.setattr(exiftool, "SECONDS", 1e6)  # it is for what was said that it is given up, not for the time
+    monkeypatch.setattr(
+        exiftool, "SECONDS", 1e6
+    )  # it is for what was said that it is given up, not for the time
     with MetadataReader() as reading:
         assert read_raf(reading) == Metadata()
 
@@ -722,7 +799,8 @@ def test_it_does_not_outlive_a_killed_albumup(fake: Fake) -> None:
     log = fake(GOOD)
     script = (
         "import os, sys; from albumup.photos.metadata.reader import MetadataReader\n"
-        "MetadataReader().read(os.fsencode(sys.argv[1]), 'image/x-fuji-raf'); os.kill(os.getpid(), 9)"
+        "MetadataReader().read(os.fsencode(sys.argv[1]), 'image/x-fuji-raf'); "
+        "os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", script, SAID / "dated.raf"], timeout=30, check=False)
     until = time.monotonic() + 60

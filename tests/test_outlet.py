@@ -1,4 +1,5 @@
-"""A stream whose writers never wait: what nobody reads is kept, in order, and let go with its reader."""
+"""A stream whose writers never wait: what nobody reads is kept, in order, and let go with its
+reader."""
 
 from __future__ import annotations
 
@@ -31,7 +32,9 @@ def pieces(count: int, most: int) -> list[bytes]:
     return [chance.randbytes(chance.randrange(1, most)) for _ in range(count)]
 
 
-@pytest.mark.parametrize("room", [0, 1000, 1 << 20], ids=["all in a file", "some in a file", "in memory"])
+@pytest.mark.parametrize(
+    "room", [0, 1000, 1 << 20], ids=["all in a file", "some in a file", "in memory"]
+)
 def test_what_nobody_reads_is_kept_and_comes_in_order(
     pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch, room: int
 ) -> None:
@@ -58,7 +61,9 @@ def test_what_nobody_reads_is_kept_and_comes_in_order(
     assert b"".join(read) == b"".join(told)
 
 
-def test_without_room_for_a_file_memory_has_to_do(pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_room_for_a_file_memory_has_to_do(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 

@@ -34,7 +34,9 @@ def test_an_address_of_its_own_is_this_computer() -> None:
     assert own.is_own(f"http://{own_address()}:8080/")
 
 
-@pytest.mark.parametrize("url", ["http://192.0.2.77", "https://198.51.100.7:443/", "http://nobody.invalid", "http://"])
+@pytest.mark.parametrize(
+    "url", ["http://192.0.2.77", "https://198.51.100.7:443/", "http://nobody.invalid", "http://"]
+)
 def test_others_are_not(url: str) -> None:
     assert not own.is_own(url)
 

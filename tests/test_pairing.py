@@ -33,7 +33,11 @@ SERVER = ImmichTarget("home", ImmichSettings(url="http://127.0.0.1:9"), "key", "
         ("IMG_2 (1).HEIC", "img_2(1).mov", "IMG_2 (1).HEIC=img_2(1).mov"),
         ("IMG_2.HEIC", "holiday.mp4", "IMG_2.HEIC=holiday.mp4"),
         ("IMG_2.HEIC IMG_2.JPG", "IMG_2.MOV", "IMG_2.HEIC=IMG_2.MOV IMG_2.JPG=IMG_2.MOV"),
-        ("IMG_1.HEIC IMG_E1.JPG", "IMG_E1.MOV IMG_1.MOV", "IMG_1.HEIC=IMG_1.MOV IMG_E1.JPG=IMG_E1.MOV"),
+        (
+            "IMG_1.HEIC IMG_E1.JPG",
+            "IMG_E1.MOV IMG_1.MOV",
+            "IMG_1.HEIC=IMG_1.MOV IMG_E1.JPG=IMG_E1.MOV",
+        ),
         ("b.HEIC a.HEIC", "a_HEVC.MOV x.MOV", "b.HEIC=x.MOV a.HEIC=a_HEVC.MOV"),
         ("IMG_1.HEIC", "IMG_1_HEVC.MOV IMG_1.MOV", "IMG_1.HEIC=IMG_1.MOV"),
         ("x.JPG IMG_1.JPG", "a.MOV IMG_1.MOV IMG_1_HEVC.MOV", "x.JPG=a.MOV IMG_1.JPG=IMG_1.MOV"),
@@ -42,8 +46,12 @@ SERVER = ImmichTarget("home", ImmichSettings(url="http://127.0.0.1:9"), "key", "
     ],
 )
 def test_among_files_of_one_identifier_names_choose(stills: str, clips: str, pairs: str) -> None:
-    some, others = ([name.encode() for name in names.replace(" (", "_(").split()] for names in (stills, clips))
-    found = [f"{some[one].decode()}={others[other].decode()}" for one, other in matched(some, others)]
+    some, others = (
+        [name.encode() for name in names.replace(" (", "_(").split()] for names in (stills, clips)
+    )
+    found = [
+        f"{some[one].decode()}={others[other].decode()}" for one, other in matched(some, others)
+    ]
     assert found == pairs.replace(" (", "_(").split()
 
 
@@ -56,15 +64,22 @@ class Pushes:
         self.journal = Journal(str(folder / "journal.db"))
 
     def push(self, **names: str) -> Survey:
-        """Files by name, ``still`` or ``clip`` and an identifier: ``IMG_1__JPG="still ID"``; then a push."""
+        """Files by name, ``still`` or ``clip`` and an identifier: ``IMG_1__JPG="still ID"``; then a
+        push."""
         for name, what in names.items():
             kind, _, identifier = what.partition(" ")
             path = self.trip / name.replace("__", ".").replace("_in_", "/")
             path.parent.mkdir(exist_ok=True)
             number = sum(map(ord, name))
-            path.write_bytes(still(identifier, number) if kind == "still" else clip(identifier, number=number))
+            path.write_bytes(
+                still(identifier, number) if kind == "still" else clip(identifier, number=number)
+            )
         intake = Intake(
-            [open_root(str(self.trip))], Filters(), "trip", Destination("home", SERVER), on_skip=lambda _: None
+            [open_root(str(self.trip))],
+            Filters(),
+            "trip",
+            Destination("home", SERVER),
+            on_skip=lambda _: None,
         )
         intake.take_in(self.journal, None, None)
         return intake.survey
@@ -74,20 +89,30 @@ class Pushes:
         rows = self.journal.rows(
             "select still.path as still, clip.path as clip from photo still join task on task.id ="
             " (select max(id) from task where photo_id = still.id)"
-            " join task other on other.id = task.clip_id join photo clip on clip.id = other.photo_id"
+            " join task other on other.id = task.clip_id join photo clip on clip.id = "
+            "other.photo_id"
         )
-        return {os.path.basename(row["still"]).decode(): os.path.basename(row["clip"]).decode() for row in rows}
+        return {
+            os.path.basename(row["still"]).decode(): os.path.basename(row["clip"]).decode()
+            for row in rows
+        }
 
     def task(self, name: str) -> int:
-        rows = self.journal.rows("select task.id, path from task join photo on photo.id = photo_id order by task.id")
-        return int([row["id"] for row in rows if os.path.basename(row["path"]) == name.encode()][-1])
+        rows = self.journal.rows(
+            "select task.id, path from task join photo on photo.id = photo_id order by task.id"
+        )
+        return int(
+            [row["id"] for row in rows if os.path.basename(row["path"]) == name.encode()][-1]
+        )
 
     def prepare(self, name: str, then: Stage) -> int:
         task = self.journal.task(self.task(name))
         assert task is not None
         is_now = os.stat(task.path)
         pins = Pins(is_now.st_size, is_now.st_mtime_ns, is_now.st_ino)
-        body = Body(b"head", b"tail", "b", "type", task.size + 8, pins, {"sha256": name}, None, None)
+        body = Body(
+            b"head", b"tail", "b", "type", task.size + 8, pins, {"sha256": name}, None, None
+        )
         is_stale = then is Stage.STALE
         with self.journal.transaction():
             self.journal.prepared(task.id, body, name, then=Stage.READY if is_stale else then)
@@ -100,9 +125,13 @@ class Pushes:
         with self.journal.transaction():
             if state is State.UPLOADED:
                 self.journal.asked(task_id)
-                self.journal.connection.execute("update task set stage = 1 where id = ?", (task_id,))
+                self.journal.connection.execute(
+                    "update task set stage = 1 where id = ?", (task_id,)
+                )
                 self.journal.start(task_id, 1, "b")
-            self.journal.settle_task(task_id, state, remote_id=f"id of {name}", membership=Membership.PENDING)
+            self.journal.settle_task(
+                task_id, state, remote_id=f"id of {name}", membership=Membership.PENDING
+            )
             for placed, _ in self.journal.members_pending(1, 9):
                 self.journal.placed(placed)
 
@@ -149,7 +178,9 @@ def test_a_clip_that_comes_later_is_joined_to_its_still(pushes: Pushes, state: S
     assert pushes.parted() == []
     pushes.store("IMG_1_HEVC.MOV")
     assert pushes.parted() == [("id of IMG_1.JPG", "id of IMG_1_HEVC.MOV")]
-    assert pushes.journal.members_pending(1, 9) == []  # not before the server has said what became of it
+    assert (
+        pushes.journal.members_pending(1, 9) == []
+    )  # not before the server has said what became of it
     with pushes.journal.transaction():
         pushes.journal.joined(pushes.task("IMG_1.JPG"), well=True)
         pushes.journal.drop_clips(1)
@@ -173,7 +204,9 @@ def test_a_still_that_comes_later_and_was_there_is_joined_to_its_clip(pushes: Pu
     pushes.push(IMG_1_HEVC__MOV="clip ID-1")
     pushes.store("IMG_1_HEVC.MOV")
     pushes.push(IMG_1__JPG="still ID-1")
-    assert pushes.journal.members_pending_count(1, 9) == 0  # the clip is in the album, should its still never get there
+    assert (
+        pushes.journal.members_pending_count(1, 9) == 0
+    )  # the clip is in the album, should its still never get there
     pushes.store("IMG_1.JPG", State.DUPLICATE)
     assert pushes.journal.members_pending_count(1, 9) == 1
     assert pushes.parted() == [("id of IMG_1.JPG", "id of IMG_1_HEVC.MOV")]
@@ -201,7 +234,9 @@ def test_a_still_that_was_there_is_joined_to_a_clip_from_here(pushes: Pushes) ->
         (Stage.STALE, Together.BY_SENDING),
     ],
 )
-def test_a_clip_that_comes_while_its_still_waits(pushes: Pushes, stage: Stage, together: Together) -> None:
+def test_a_clip_that_comes_while_its_still_waits(
+    pushes: Pushes, stage: Stage, together: Together
+) -> None:
     pushes.push(IMG_1__JPG="still ID-1")
     pushes.prepare("IMG_1.JPG", stage)
     pushes.push(IMG_1__MOV="clip ID-1")
@@ -213,7 +248,9 @@ def test_halves_that_nothing_could_read_are_joined_once_something_can(
 ) -> None:
     with monkeypatch.context() as without:
         without.setattr(pairing, "can_read", lambda mime: not mime.startswith("image/"))
-        survey = pushes.push(IMG_1__JPG="still ID-1", IMG_1_HEVC__MOV="clip ID-1", IMG_2__JPG="still")
+        survey = pushes.push(
+            IMG_1__JPG="still ID-1", IMG_1_HEVC__MOV="clip ID-1", IMG_2__JPG="still"
+        )
     assert (survey.maybe_live, pushes.pairs()) == (1, {})
     pushes.store("IMG_1.JPG")
     pushes.store("IMG_1_HEVC.MOV")
@@ -231,7 +268,9 @@ def test_photos_of_an_older_journal_are_read_when_their_other_half_comes(pushes:
 
 
 def test_a_still_that_was_edited_stays_with_its_clip(pushes: Pushes) -> None:
-    pushes.push(IMG_1__JPG="still ID-1", IMG_1__MOV="clip ID-1", IMG_2__JPG="still", IMG_3__JPG="still")
+    pushes.push(
+        IMG_1__JPG="still ID-1", IMG_1__MOV="clip ID-1", IMG_2__JPG="still", IMG_3__JPG="still"
+    )
     pushes.store("IMG_1.MOV")
     pushes.store("IMG_1.JPG")
     (pushes.trip / "IMG_1.JPG").write_bytes(still("ID-1", 4711) + b"edited")
@@ -239,7 +278,9 @@ def test_a_still_that_was_edited_stays_with_its_clip(pushes: Pushes) -> None:
     assert pushes.together("IMG_1.JPG") == ("IMG_1.MOV", Together.BY_SENDING)
 
 
-def test_only_stills_beside_a_clip_that_wants_one_are_read(pushes: Pushes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_stills_beside_a_clip_that_wants_one_are_read(
+    pushes: Pushes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     read = watched(monkeypatch)
     pushes.push(
         IMG_1__JPG="still ID-1", IMG_1_HEVC__MOV="clip ID-1", IMG_2__JPG="still ID-2", IMG_3__JPG="still",

@@ -87,11 +87,17 @@ def test_there_is_a_file_of_every_type_and_it_is_told_as_the_table_says(name: st
             assert by_content is None
         case _:
             assert by_content is not None
-            assert (by_content == row.mime) is (name == "photo.raw")  # Kyocera's has a head of its own
+            assert (by_content == row.mime) is (
+                name == "photo.raw"
+            )  # Kyocera's has a head of its own
 
 
 def test_every_fixture_is_in_the_table() -> None:
-    fixtures = {path.name for path in PHOTOS.iterdir() if path.is_file() and path.suffix not in (".py", ".md")}
+    fixtures = {
+        path.name
+        for path in PHOTOS.iterdir()
+        if path.is_file() and path.suffix not in (".py", ".md")
+    }
     assert fixtures == TYPES.keys() | EVERY.keys() | {"no_date.jpg", "no_offset.jpg"}
 
 
@@ -111,7 +117,10 @@ def test_big_endian_and_big_tiff() -> None:
 @pytest.mark.parametrize(
     ("brands", "mime"),
     [
-        *(((brand,), "image/heic") for brand in (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis")),
+        *(
+            ((brand,), "image/heic")
+            for brand in (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis")
+        ),
         ((b"mif1",), "image/heif"),
         ((b"msf1",), "image/heif"),
         ((b"mif1", b"mif1", b"heic"), "image/heic"),
@@ -140,7 +149,8 @@ def test_brands_end_with_their_box() -> None:
 
 
 @pytest.mark.parametrize(
-    "head", [b"\0\0\0\x08wide", b"\0\0\x02\0moov", b"\0\0\0\x08free", b"\0\0\0\x08skip", b"1234mdat"]
+    "head",
+    [b"\0\0\0\x08wide", b"\0\0\x02\0moov", b"\0\0\0\x08free", b"\0\0\0\x08skip", b"1234mdat"],
 )
 def test_quicktime_before_ftyp(head: bytes) -> None:
     assert sniffing.media_type(head, b"IMG_0001") == "video/quicktime"
@@ -289,7 +299,9 @@ def test_what_only_looks_like_media(head: bytes, name: bytes) -> None:
 def test_a_transport_stream_is_one_whatever_its_name() -> None:
     stream = (b"G" + bytes(187)) * 6
     assert sniffing.media_type(stream[: sniffing.HEAD_BYTES], b"CLIP.ts") == "video/mp2t"
-    assert sniffing.media_type(bytes(sniffing.HEAD_BYTES), b"CLIP.MTS") == "video/mp2t"  # damaged, and no text
+    assert (
+        sniffing.media_type(bytes(sniffing.HEAD_BYTES), b"CLIP.MTS") == "video/mp2t"
+    )  # damaged, and no text
 
 
 @pytest.mark.parametrize(
@@ -316,7 +328,9 @@ def test_a_transport_stream_is_one_whatever_its_name() -> None:
         (b"anything", b"notes.txt", ""),
     ],
 )
-def test_content_that_is_not_what_the_name_says_is_told(head: bytes, name: bytes, words: str) -> None:
+def test_content_that_is_not_what_the_name_says_is_told(
+    head: bytes, name: bytes, words: str
+) -> None:
     assert sniffing.judged(head, name)[1] == words
 
 
@@ -326,15 +340,20 @@ def test_the_table_has_every_suffix_once_and_says_how_each_type_is_told() -> Non
     assert not set(listed) & (types.MAYBE | types.AUDIO_SUFFIXES | types.NOT_BY_SUFFIX)
     assert types.TEXT_SUFFIXES.issubset(listed)
     told_by = {row.mime: row.told_by for row in types.rows()}
-    assert told_by["image/jpeg"] == told_by["image/x-canon-cr2"] == told_by["video/3gpp"] == "content"
+    assert (
+        told_by["image/jpeg"] == told_by["image/x-canon-cr2"] == told_by["video/3gpp"] == "content"
+    )
     assert told_by["image/x-nikon-nef"] == told_by["video/x-ms-wmv"] == "content and suffix"
     assert told_by["image/vnd.fpx"] == "suffix"
 
 
-# Suffixes of the list that an Immich server gives out (3.0.3, server/src/utils/mime-types.ts), but for .svg and .ts.
+# Suffixes of the list that an Immich server gives out (3.0.3, server/src/utils/mime-types.ts), but
+# for .svg and .ts.
 IMMICH = (
-    "3fr ari arw cap cin cr2 cr3 crw dcr dng erf fff iiq k25 kdc mrw nef nrw orf ori pef psd raf raw rw2 rwl sr2 srf"
-    " srw x3f avif bmp gif jpeg jpg png webp heic heif hif insp jp2 jpe jxl mpo tif tiff 3gp 3gpp avi flv insv m2t"
+    "3fr ari arw cap cin cr2 cr3 crw dcr dng erf fff iiq k25 kdc mrw nef nrw orf ori pef psd raf "
+    "raw rw2 rwl sr2 srf"
+    " srw x3f avif bmp gif jpeg jpg png webp heic heif hif insp jp2 jpe jxl mpo tif tiff 3gp 3gpp "
+    "avi flv insv m2t"
     " m2ts m4v mkv mov mp4 mpe mpeg mpg mts mxf vob webm wmv"
 )
 
@@ -362,15 +381,21 @@ def expected(data: bytes, *names: str) -> tuple[int, dict[str, str]]:
     return len(data), {name: hashlib.new(name, data).hexdigest() for name in names}
 
 
-@pytest.mark.parametrize("size", [0, 1, 30_000, (1 << 16) - 1, 1 << 16, MIB - 1, MIB, MIB + 1, 2 * MIB, 3 * MIB + 7])
+@pytest.mark.parametrize(
+    "size", [0, 1, 30_000, (1 << 16) - 1, 1 << 16, MIB - 1, MIB, MIB + 1, 2 * MIB, 3 * MIB + 7]
+)
 @pytest.mark.parametrize("hint", ["exact", "none", "short", "long"])
-def test_digests_of_every_length_whatever_the_hint(source: tuple[Path, int], size: int, hint: str) -> None:
+def test_digests_of_every_length_whatever_the_hint(
+    source: tuple[Path, int], size: int, hint: str
+) -> None:
     path, fd = source
     data = random.Random(size).randbytes(size)
     path.write_bytes(data)
     size_hint = {"exact": size, "none": 0, "short": size // 2, "long": size * 2 + 1}[hint]
     blocks: list[int] = []
-    result = digests.digest(fd, ["sha256", "sha1", "md5"], size_hint=size_hint, on_block=blocks.append)
+    result = digests.digest(
+        fd, ["sha256", "sha1", "md5"], size_hint=size_hint, on_block=blocks.append
+    )
     assert result == expected(data, "sha256", "sha1", "md5")
     assert sum(blocks) == size
     assert max(blocks, default=0) <= MIB
@@ -387,13 +412,17 @@ def test_reading_ahead_finds_the_same(
     blocks: list[int] = []
     with open(tmp_path / "copy", "wb") as copy:
         copy_to = copy.fileno()
-        result = digests.digest(fd, ["sha256", "md5"], size_hint=size, copy_to=copy_to, on_block=blocks.append)
+        result = digests.digest(
+            fd, ["sha256", "md5"], size_hint=size, copy_to=copy_to, on_block=blocks.append
+        )
     assert result == expected(data, "sha256", "md5")
     assert (tmp_path / "copy").read_bytes() == data
     assert (sum(blocks), max(blocks) <= MIB) == (size, True)
 
 
-def test_reading_ahead_ends_with_its_reader(source: tuple[Path, int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reading_ahead_ends_with_its_reader(
+    source: tuple[Path, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whether the file cannot be read any further, or nobody wants it to be."""
     monkeypatch.setattr(digests, "_AHEAD_BYTES", 1)
     path, fd = source
@@ -425,7 +454,9 @@ def test_reads_from_the_start_and_leaves_the_position(source: tuple[Path, int]) 
 
 
 @pytest.mark.parametrize("size", [30_000, 300_000])
-def test_a_small_photo_costs_one_read(source: tuple[Path, int], monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+def test_a_small_photo_costs_one_read(
+    source: tuple[Path, int], monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
     path, fd = source
     path.write_bytes(b"x" * size)
     calls: list[int] = []
@@ -441,12 +472,16 @@ def test_a_small_photo_costs_one_read(source: tuple[Path, int], monkeypatch: pyt
     assert calls[0] < size + 100_000  # and no mebibyte to be zeroed first
 
 
-def test_short_reads_are_not_the_end(source: tuple[Path, int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_short_reads_are_not_the_end(
+    source: tuple[Path, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     path, fd = source
     data = random.Random(1).randbytes(50_000)
     path.write_bytes(data)
     preadv = os.preadv
-    monkeypatch.setattr(os, "preadv", lambda fd, buffers, offset: preadv(fd, [buffers[0][:1000]], offset))
+    monkeypatch.setattr(
+        os, "preadv", lambda fd, buffers, offset: preadv(fd, [buffers[0][:1000]], offset)
+    )
     for size_hint in (0, 50_000):
         assert digests.digest(fd, ["sha256"], size_hint=size_hint) == expected(data, "sha256")
 
@@ -465,7 +500,9 @@ def test_copies_every_block_even_if_written_in_pieces(
     assert (tmp_path / "copy").read_bytes() == data
 
 
-def test_on_block_may_abort_after_its_block_was_copied(source: tuple[Path, int], tmp_path: Path) -> None:
+def test_on_block_may_abort_after_its_block_was_copied(
+    source: tuple[Path, int], tmp_path: Path
+) -> None:
     path, fd = source
     path.write_bytes(bytes(3 * MIB))
 

@@ -20,8 +20,12 @@ def raw_deflate(data: bytes) -> bytes:
     return packer.compress(data) + packer.flush()
 
 
-def said(raw: bytes, encoding: str = "", kind: str = "text/plain", *, complete: bool = True) -> Answer:
-    return Answer.of(200, "OK", {"content-type": kind, "content-encoding": encoding}, raw, complete=complete)
+def said(
+    raw: bytes, encoding: str = "", kind: str = "text/plain", *, complete: bool = True
+) -> Answer:
+    return Answer.of(
+        200, "OK", {"content-type": kind, "content-encoding": encoding}, raw, complete=complete
+    )
 
 
 @pytest.mark.parametrize(
@@ -105,7 +109,8 @@ def test_a_bomb_costs_no_more_than_an_answer(encoding: str) -> None:
         ("text/plain; charset=iso-8859-1", WORDS.encode("utf-8-sig")),
         ("text/plain", WORDS.encode("utf-32")),
         ("text/html", b'<html><meta charset="latin1"><p>' + WORDS.encode("latin-1")),
-        ("text/html", b"<html><meta http-equiv=x content='text/html; charset=cp850'>" + WORDS.encode("cp850")),
+        ("text/html", b"<html><meta http-equiv=x content='text/html; "
+            b"charset=cp850'>" + WORDS.encode("cp850")),
         ("text/html", b"<!doctype html>Gr&ouml;&szlig;e: zu gro&#223;"),
         ("text/xml", b'<?xml version="1.0" encoding="ISO-8859-1"?>' + WORDS.encode("latin-1")),
         ("text/xml", b"<error>Gr&#xF6;&#223;e: zu gro&#xdf;</error>"),
@@ -113,8 +118,10 @@ def test_a_bomb_costs_no_more_than_an_answer(encoding: str) -> None:
         ("application/json", json.dumps({"error": WORDS}, ensure_ascii=False).encode("utf-16-le")),
         ("application/json", json.dumps({"error": WORDS}, ensure_ascii=False).encode("utf-16-be")),
         ("application/json", json.dumps({"error": WORDS}, ensure_ascii=False).encode("utf-32-be")),
-        ("application/json; charset=iso-8859-1", json.dumps({"error": WORDS}, ensure_ascii=False).encode()),
-        ("application/json; charset=iso-8859-1", json.dumps({"error": WORDS}, ensure_ascii=False).encode("latin-1")),
+        ("application/json; "
+            "charset=iso-8859-1", json.dumps({"error": WORDS}, ensure_ascii=False).encode()),
+        ("application/json; "
+            "charset=iso-8859-1", json.dumps({"error": WORDS}, ensure_ascii=False).encode("latin-1")),
         ("text/html", json.dumps({"error": WORDS}).encode()),
         ("text/plain", "Gro\u0308\u00dfe: zu gro\u00df".encode()),
     ],
@@ -132,7 +139,11 @@ def test_json_is_read_with_its_escapes() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "raw"),
-    [("text/plain; charset=klingon", b"zu gro\xdf"), ("text/plain; charset=utf-16", b"\xff\xfea"), ("", b"\xff\xfea")],
+    [
+        ("text/plain; charset=klingon", b"zu gro\xdf"),
+        ("text/plain; charset=utf-16", b"\xff\xfea"),
+        ("", b"\xff\xfea"),
+    ],
 )
 def test_a_charset_that_is_not_known_or_not_what_came_says_nothing(kind: str, raw: bytes) -> None:
     assert said(raw, kind=kind).text is None

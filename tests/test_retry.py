@@ -1,4 +1,5 @@
-"""What an attempt comes to and what is done next: one test per row of the design's table, then tries, waits, doubts."""
+"""What an attempt comes to and what is done next: one test per row of the design's table, then
+tries, waits, doubts."""
 
 from __future__ import annotations
 
@@ -36,7 +37,12 @@ RULES = Rules(retries=3, can_ask=False, resend="allowed", settle=30.0)
 
 
 def answered(
-    status: int, *, whole: bool = True, page: bool = False, complete: bool = True, after: str | None = None
+    status: int,
+    *,
+    whole: bool = True,
+    page: bool = False,
+    complete: bool = True,
+    after: str | None = None,
 ) -> Sent:
     headers = {"content-type": "text/html" if page else "application/json"}
     if after is not None:
@@ -57,7 +63,8 @@ NO_RULE = verdict(VerdictKind.UNPROVEN)
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table: what happened, and the outcome. ``state`` and ``tries``: what becomes of a first try."""
+    """A line of the table: what happened, and the outcome. ``state`` and ``tries``: what becomes of
+    a first try."""
 
     sent: Sent
     outcome: Outcome
@@ -120,12 +127,16 @@ EARLY = {
     **{f"an early {status}": not_taken(early(status)) for status in (408, 500, 501, 502, 504, 599)},
     "an early 413": Row(early(413), Outcome.REJECTED, State.REJECTED, 1),
     "an early 401": refused(early(401)),
-    "an early no in words": Row(early(200), Outcome.REJECTED, State.REJECTED, 1, verdict(VerdictKind.REJECTED)),
+    "an early no in words": Row(
+        early(200), Outcome.REJECTED, State.REJECTED, 1, verdict(VerdictKind.REJECTED)
+    ),
     "an early 404": wrong_address(early(404)),
     "an early I have it, of a server that cannot know": Row(
         early(409), Outcome.NOT_TAKEN, State.PENDING, 1, EARLY_HAVE
     ),
-    "an early I have it, in the middle": Row(early(409, whole=False), Outcome.NOT_TAKEN, State.PENDING, 1, EARLY_HAVE),
+    "an early I have it, in the middle": Row(
+        early(409, whole=False), Outcome.NOT_TAKEN, State.PENDING, 1, EARLY_HAVE
+    ),
     **{
         f"an early I have it, told by its digest, {whole}": Row(
             early(409, whole=whole), Outcome.DUPLICATE, State.DUPLICATE, 1, EARLY_HAVE, KNOWS
@@ -138,7 +149,13 @@ EARLY = {
             early(status, used=True), Outcome.IN_DOUBT, State.PENDING, 0, said, KNOWS
         )
         for status in (200, 201, 303, 401, 404, 409, 413, 503)
-        for said in (NO_RULE, EARLY_YES, EARLY_HAVE, verdict(VerdictKind.REJECTED), verdict(VerdictKind.REFUSED))
+        for said in (
+            NO_RULE,
+            EARLY_YES,
+            EARLY_HAVE,
+            verdict(VerdictKind.REJECTED),
+            verdict(VerdictKind.REFUSED),
+        )
     },
 }
 
@@ -147,7 +164,8 @@ TABLE = {
     **EARLY,
     # The target's rules say it is stored, or was there.
     "stored": Row(answered(201), Outcome.UPLOADED, State.UPLOADED, 1, verdict(VerdictKind.STORED)),
-    "stored, by a Location": Row(answered(303), Outcome.UPLOADED, State.UPLOADED, 1, verdict(VerdictKind.STORED)),
+    "stored, by a "
+    "Location": Row(answered(303), Outcome.UPLOADED, State.UPLOADED, 1, verdict(VerdictKind.STORED)),
     "stored, by a page's text": Row(
         answered(200, page=True), Outcome.UPLOADED, State.UPLOADED, 1, verdict(VerdictKind.STORED, takes_pages=True)
     ),
@@ -157,9 +175,11 @@ TABLE = {
     "413 with a page, in the middle of the body": Row(
         answered(413, page=True, whole=False), Outcome.REJECTED, State.REJECTED, 1
     ),
-    "words the target knows": Row(answered(200), Outcome.REJECTED, State.REJECTED, 1, verdict(VerdictKind.REJECTED)),
+    "words the target "
+    "knows": Row(answered(200), Outcome.REJECTED, State.REJECTED, 1, verdict(VerdictKind.REJECTED)),
     # The whole body sent, and no proof.
-    **{f"{status} after the body": doubt(answered(status)) for status in (500, 502, 504, 506, 508, 520, 524, 530, 599)},
+    **{f"{status} after the "
+        "body": doubt(answered(status)) for status in (500, 502, 504, 506, 508, 520, 524, 530, 599)},
     "500 with a page after the body": doubt(answered(500, page=True)),
     "answer lost": doubt(unanswered(Fault.LOST, whole=True)),
     "answer lost by a reset": doubt(unanswered(Fault.BROKEN, whole=True)),
@@ -171,24 +191,28 @@ TABLE = {
     # Not taken.
     **{str(status): not_taken(answered(status)) for status in (402, 406, 408, 409, 418, 423, 425, 429, 451)},
     **{str(status): not_taken(answered(status)) for status in (501, 503, 505, 511)},
-    **{f"{status} with the body cut short": not_taken(answered(status, whole=False)) for status in (500, 502, 504)},
+    **{f"{status} with the body cut "
+        "short": not_taken(answered(status, whole=False)) for status in (500, 502, 504)},
     "201 with the body cut short": Row(
         answered(201, whole=False), Outcome.NOT_TAKEN, State.PENDING, 1, verdict(VerdictKind.STORED)
     ),
     # No connection.
-    **{f"{status} while others are accepted": not_taken(answered(status), BESIDE_OTHERS) for status in (429, 503)},
+    **{f"{status} while others are "
+        "accepted": not_taken(answered(status), BESIDE_OTHERS) for status in (429, 503)},
     "cannot be connected": sick(unanswered(Fault.NOT_REACHED)),
     "cannot be resolved, once proven": sick(unanswered(Fault.UNKNOWN_HOST)),
     "certificate, once proven": sick(unanswered(Fault.BAD_CERTIFICATE)),
     # The line.
-    "broken in the middle of the body": Row(unanswered(Fault.BROKEN), Outcome.BROKEN, State.PENDING, 1),
+    "broken in the middle of the "
+    "body": Row(unanswered(Fault.BROKEN), Outcome.BROKEN, State.PENDING, 1),
     # The target refuses us.
     **{str(status): refused(answered(status)) for status in (401, 403, 507)},
     "401 in the middle of the body": refused(answered(401, whole=False)),
     "a quota word": refused(answered(400), VerdictKind.REFUSED),
     "403 while others are accepted": not_taken(answered(403), BESIDE_OTHERS),
     # The address is wrong, or a portal sits between.
-    **{f"{status}, once proven": portal(answered(status)) for status in (300, 301, 302, 307, 308, 399, 404, 405, 410)},
+    **{f"{status}, once "
+        "proven": portal(answered(status)) for status in (300, 301, 302, 307, 308, 399, 404, 405, 410)},
     **{
         f"{status}, never proven": wrong_address(answered(status))
         for status in (300, 301, 302, 307, 308, 399, 404, 405, 410)
@@ -204,7 +228,8 @@ TABLE = {
     ),
     "503, never proven": not_taken(answered(503), UNPROVEN),
     "400 with a page, never proven": wrong_address(answered(400, page=True)),
-    "400 with a page, once proven": Row(answered(400, page=True), Outcome.REJECTED, State.REJECTED, 1),
+    "400 with a page, once "
+    "proven": Row(answered(400, page=True), Outcome.REJECTED, State.REJECTED, 1),
     # Free.
     "cut by us": Row(unanswered(Fault.CUT), Outcome.REFUNDED, State.PENDING, 0),
     "cut by us after the body": doubt(unanswered(Fault.CUT, whole=True)),
@@ -215,7 +240,9 @@ TABLE = {
 def test_the_table_of_outcomes(row: Row) -> None:
     found = outcome_of(row.sent, row.verdict if row.sent.answer else None, row.around, NOW)
     assert found.outcome is row.outcome
-    step = step_after(found, RULES, tries=0, doubted=False, now=NOW, chance=0.5, costs=not found.is_refunded)
+    step = step_after(
+        found, RULES, tries=0, doubted=False, now=NOW, chance=0.5, costs=not found.is_refunded
+    )
     assert (step.state, step.tries) == (row.state, row.tries)
     if step.state in (State.UPLOADED, State.DUPLICATE):
         assert (found.remote_id, found.url, step.reason) == ("7", "https://x/7", "")
@@ -233,11 +260,16 @@ def test_an_early_i_have_it_is_asked_about_at_once(whole: bool) -> None:
 
 
 def test_the_reason_is_the_targets_words_or_the_status() -> None:
-    words = Verdict(VerdictKind.UNPROVEN, "success_text", "200, but success_text was not found in the answer")
+    words = Verdict(
+        VerdictKind.UNPROVEN, "success_text", "200, but success_text was not found in the answer"
+    )
     assert outcome_of(answered(200), words, USUAL, NOW).reason == words.reason
     assert outcome_of(answered(500), NO_RULE, USUAL, NOW).reason == "500 Reason"
     assert status_words(Answer(599, "", {}, b"", True)) == "599"
-    assert outcome_of(unanswered(Fault.LOST, whole=True), None, USUAL, NOW).reason == "the answer was lost: words"
+    assert (
+        outcome_of(unanswered(Fault.LOST, whole=True), None, USUAL, NOW).reason
+        == "the answer was lost: words"
+    )
     cut_by_us = Sent(None, Fault.CUT, "", whole=True, bytes=100)
     assert outcome_of(cut_by_us, None, USUAL, NOW).reason == "cut before the answer came"
 
@@ -275,18 +307,28 @@ def test_a_strange_answer_to_a_whole_body_leaves_it_in_doubt(
     found = outcome_of(sent, NO_RULE, around, NOW)
     assert found.outcome is (Outcome.IN_DOUBT if around.proven else Outcome.WRONG_ADDRESS)
     assert found.is_portal == around.proven, "the breaker gives the try back, if it believes so"
-    step = step_after(found, Rules(3, can_ask, resend, 30.0), tries=0, doubted=False, now=NOW, chance=0.5)
+    step = step_after(
+        found, Rules(3, can_ask, resend, 30.0), tries=0, doubted=False, now=NOW, chance=0.5
+    )
     assert (step.state, step.tries, step.maybe_twice) == (state, int(around.proven), maybe_twice)
     assert step.ask_at == (NOW + 30.0 if can_ask else None)
 
 
 @pytest.mark.parametrize("around", [UNPROVEN, USUAL], ids=["never proven", "proven"])
 @pytest.mark.parametrize("sent", CLEAR.values(), ids=CLEAR)
-def test_a_strange_answer_that_took_nothing_leaves_no_doubt(around: Circumstances, sent: Sent) -> None:
+def test_a_strange_answer_that_took_nothing_leaves_no_doubt(
+    around: Circumstances, sent: Sent
+) -> None:
     found = outcome_of(sent, NO_RULE, around, NOW)
     for resend in ("allowed", "never"):
-        step = step_after(found, Rules(3, False, resend, 30.0), tries=0, doubted=False, now=NOW, chance=0.5)
-        assert (step.state, step.tries, step.maybe_twice) == (State.PENDING, int(around.proven), False)
+        step = step_after(
+            found, Rules(3, False, resend, 30.0), tries=0, doubted=False, now=NOW, chance=0.5
+        )
+        assert (step.state, step.tries, step.maybe_twice) == (
+            State.PENDING,
+            int(around.proven),
+            False,
+        )
 
 
 # Tries.
@@ -309,7 +351,9 @@ def test_retries_are_the_tries_after_the_first_one(retries: int, ends: list[int]
     assert step.reason == f"408, gave up after {tries} {'try' if tries == 1 else 'tries'}"
 
 
-@pytest.mark.parametrize("outcome", [Outcome.SICK, Outcome.REFUSED, Outcome.WRONG_ADDRESS, Outcome.REFUNDED])
+@pytest.mark.parametrize(
+    "outcome", [Outcome.SICK, Outcome.REFUSED, Outcome.WRONG_ADDRESS, Outcome.REFUNDED]
+)
 def test_what_is_not_the_photos_fault_costs_no_try_however_often(outcome: Outcome) -> None:
     step = step_after(Finding(outcome, "words"), RULES, tries=3, doubted=True, now=NOW, chance=0.9)
     assert (step.state, step.tries, step.next_at) == (State.PENDING, 3, NOW)
@@ -317,7 +361,9 @@ def test_what_is_not_the_photos_fault_costs_no_try_however_often(outcome: Outcom
 
 @pytest.mark.parametrize("outcome", [Outcome.BROKEN, Outcome.NOT_TAKEN, Outcome.IN_DOUBT])
 def test_an_attempt_cut_off_by_a_kill_costs_no_try(outcome: Outcome) -> None:
-    step = step_after(Finding(outcome, "cut off"), RULES, tries=3, doubted=False, now=NOW, chance=0.5, costs=False)
+    step = step_after(
+        Finding(outcome, "cut off"), RULES, tries=3, doubted=False, now=NOW, chance=0.5, costs=False
+    )
     assert (step.state, step.tries) == (State.PENDING, 3)
 
 
@@ -365,7 +411,10 @@ def after(text: str | None) -> float | None:
         ("0", 0),
         (format_datetime(datetime.fromtimestamp(NOW + 90, UTC), usegmt=True), 90),
         (datetime.fromtimestamp(NOW + 90, UTC).strftime("%A, %d-%b-%y %H:%M:%S GMT"), 90),
-        (datetime.fromtimestamp(NOW + 90, UTC).strftime("%a %b %d %H:%M:%S %Y"), 90),  # RFC 9110: also this one
+        (
+            datetime.fromtimestamp(NOW + 90, UTC).strftime("%a %b %d %H:%M:%S %Y"),
+            90,
+        ),  # RFC 9110: also this one
         ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
         ("-5", None),
         ("1.5", None),
@@ -407,7 +456,9 @@ def test_rounds_are_due_at_once_then_after_15_minutes_1_6_and_24_hours() -> None
 def test_rounds_come_to_an_end() -> None:
     assert not round_is_due(5, NOW, NOW + 1e9, 5)
     assert not round_is_due(0, NOW, NOW, 0)
-    assert round_is_due(9, NOW, NOW + 24 * 3600, 10), "more rounds than the ladder has steps: the last one again"
+    assert round_is_due(9, NOW, NOW + 24 * 3600, 10), (
+        "more rounds than the ladder has steps: the last one again"
+    )
     assert not round_is_due(9, NOW, NOW + 24 * 3600 - 1, 10)
 
 
@@ -436,11 +487,18 @@ def after_doubt(resend: str, *, can_ask: bool = False, tries: int = 0, costs: bo
 @pytest.mark.parametrize("tries", [0, 3])
 def test_a_doubt_that_can_be_asked_about_waits_for_that(resend: str, tries: int) -> None:
     step = after_doubt(resend, can_ask=True, tries=tries)
-    assert (step.state, step.tries, step.ask_at, step.maybe_twice) == (State.IN_DOUBT, tries + 1, NOW + 30, False)
+    assert (step.state, step.tries, step.ask_at, step.maybe_twice) == (
+        State.IN_DOUBT,
+        tries + 1,
+        NOW + 30,
+        False,
+    )
 
 
 @pytest.mark.parametrize(("resend", "maybe_twice"), [("safe", False), ("allowed", True)])
-def test_a_doubt_is_sent_again_where_that_is_safe_or_allowed(resend: str, maybe_twice: bool) -> None:
+def test_a_doubt_is_sent_again_where_that_is_safe_or_allowed(
+    resend: str, maybe_twice: bool
+) -> None:
     step = after_doubt(resend)
     assert (step.state, step.tries, step.maybe_twice) == (State.PENDING, 1, maybe_twice)
     assert step.next_at == NOW + 0.5
@@ -456,7 +514,12 @@ def test_a_doubt_is_final_where_sending_again_is_forbidden(costs: bool) -> None:
 @pytest.mark.parametrize("resend", ["safe", "allowed"])
 def test_a_doubt_whose_tries_are_used_up_is_final_and_was_not_sent_again(resend: str) -> None:
     step = after_doubt(resend, tries=3)
-    assert (step.state, step.tries, step.ask_at, step.maybe_twice) == (State.IN_DOUBT, 4, None, False)
+    assert (step.state, step.tries, step.ask_at, step.maybe_twice) == (
+        State.IN_DOUBT,
+        4,
+        None,
+        False,
+    )
 
 
 @pytest.mark.parametrize("outcome", [Outcome.NOT_TAKEN, Outcome.BROKEN])

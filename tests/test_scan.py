@@ -18,7 +18,17 @@ from hypothesis import strategies as st
 
 from albumup.errors import LocalError, UsageError
 from albumup.photos import scan as module
-from albumup.photos.scan import Filters, Found, Item, Root, Skipped, SkipReason, Unreadable, natural_key, open_root
+from albumup.photos.scan import (
+    Filters,
+    Found,
+    Item,
+    Root,
+    Skipped,
+    SkipReason,
+    Unreadable,
+    natural_key,
+    open_root,
+)
 
 JPEG = b"\xff\xd8\xff\xe0 a photo"
 
@@ -35,7 +45,9 @@ def unknown(*_photo: object) -> str | None:
 
 
 def look(*roots: Path, **filters: object) -> list[Item]:
-    return list(module.scan([open_root(os.fsencode(root)) for root in roots], Filters(**filters), unknown))  # type: ignore[arg-type]
+    return list(
+        module.scan([open_root(os.fsencode(root)) for root in roots], Filters(**filters), unknown)
+    )  # type: ignore[arg-type]
 
 
 def found(items: list[Item]) -> list[str]:
@@ -44,7 +56,9 @@ def found(items: list[Item]) -> list[str]:
 
 def skipped(items: list[Item], root: Path) -> dict[str, SkipReason]:
     reasons = {
-        os.path.relpath(os.fsdecode(item.path), root): item.reason for item in items if isinstance(item, Skipped)
+        os.path.relpath(os.fsdecode(item.path), root): item.reason
+        for item in items
+        if isinstance(item, Skipped)
     }
     assert len(reasons) == sum(isinstance(item, Skipped) for item in items)
     return reasons
@@ -77,11 +91,17 @@ def test_type_is_by_content_then_by_name(tmp_path: Path) -> None:
     put(tmp_path, "odd.jpg", "notes.txt", content=b"no signature")
     items = look(tmp_path)
     types = {item.relative: item.mime for item in items if isinstance(item, Found)}
-    assert types == {b"odd.jpg": "image/jpeg", b"without_suffix": "image/jpeg", b"wrong.png": "image/jpeg"}
+    assert types == {
+        b"odd.jpg": "image/jpeg",
+        b"without_suffix": "image/jpeg",
+        b"wrong.png": "image/jpeg",
+    }
     assert skipped(items, tmp_path) == {"notes.txt": SkipReason.NO_MEDIA}
 
 
-def test_what_the_journal_knows_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_journal_knows_is_not_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put(tmp_path, "a.jpg", "b.jpg", "c.jpg")
     opened: list[bytes] = []
     asked: list[tuple[bytes, str, os.stat_result]] = []
@@ -110,7 +130,9 @@ def test_what_the_journal_knows_is_not_opened(tmp_path: Path, monkeypatch: pytes
     assert {item.volume for item in items if isinstance(item, Found)} == {"CARD-1"}
 
 
-def test_a_known_file_costs_one_stat_and_no_other_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_known_file_costs_one_stat_and_no_other_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put(tmp_path, *(f"{number}.jpg" for number in range(20)))
     root = open_root(str(tmp_path))
     calls: list[object] = []
@@ -127,14 +149,27 @@ def test_undecodable_names(tmp_path: Path) -> None:
         with open(os.path.join(os.fsencode(tmp_path), name), "wb") as file:
             file.write(JPEG)
     items = look(tmp_path, include=("*.jpg",))
-    assert [item.relative for item in items if isinstance(item, Found)] == [b"-rf.jpg", b"a\x1b[2J.JPG", b"b\xff.JPG"]
+    assert [item.relative for item in items if isinstance(item, Found)] == [
+        b"-rf.jpg",
+        b"a\x1b[2J.JPG",
+        b"b\xff.JPG",
+    ]
 
 
 # --- order -----------------------------------------------------------------------------------------------------------
 
 
 def test_files_first_then_folders_each_in_natural_order(tmp_path: Path) -> None:
-    put(tmp_path, "IMG_10.JPG", "img_9.jpg", "IMG_2.JPG", "day 10/a.jpg", "day 9/x/b.jpg", "day 9/y.jpg", "Z.jpg")
+    put(
+        tmp_path,
+        "IMG_10.JPG",
+        "img_9.jpg",
+        "IMG_2.JPG",
+        "day 10/a.jpg",
+        "day 9/x/b.jpg",
+        "day 9/y.jpg",
+        "Z.jpg",
+    )
     assert found(look(tmp_path)) == [
         "IMG_2.JPG",
         "img_9.jpg",
@@ -178,8 +213,16 @@ def test_no_two_names_sort_alike(one: bytes, other: bytes) -> None:
     assert (natural_key(one) == natural_key(other)) == (one == other)
 
 
-@given(st.text("abZ._-"), st.integers(0, 10**30), st.integers(0, 10**30), st.integers(0, 3), st.text("abZ._-"))
-def test_numbers_sort_by_value_wherever_they_are(stem: str, one: int, other: int, zeros: int, rest: str) -> None:
+@given(
+    st.text("abZ._-"),
+    st.integers(0, 10**30),
+    st.integers(0, 10**30),
+    st.integers(0, 3),
+    st.text("abZ._-"),
+)
+def test_numbers_sort_by_value_wherever_they_are(
+    stem: str, one: int, other: int, zeros: int, rest: str
+) -> None:
     first, second = f"{stem}{'0' * zeros}{one}{rest}".encode(), f"{stem}{other}{rest}".encode()
     if one != other:
         assert (natural_key(first) < natural_key(second)) == (one < other)
@@ -243,7 +286,14 @@ LEFT_FILES = [
 
 def test_leftovers_of_cameras_servers_and_tools(tmp_path: Path) -> None:
     folders = [*LEFT_FOLDERS, "System Volume Information", "ThumbNails2/thumbnails"]
-    kept = ["a.jpg", "ThumbNails2/b.jpg", "by day~/c.jpg", "shoot_original/d.jpg", "sub/e.jpg", "x.tmp/f.jpg"]
+    kept = [
+        "a.jpg",
+        "ThumbNails2/b.jpg",
+        "by day~/c.jpg",
+        "shoot_original/d.jpg",
+        "sub/e.jpg",
+        "x.tmp/f.jpg",
+    ]
     put(tmp_path, *(f"{folder}/a.jpg" for folder in folders), *LEFT_FILES, *kept)
     items = look(tmp_path)
     assert sorted(found(items)) == sorted(kept)
@@ -259,12 +309,18 @@ def test_apple_double_is_told_by_its_magic_wherever_it_is_named(tmp_path: Path) 
     assert skipped(items, tmp_path) == {"._fork.jpg": SkipReason.LEFTOVER}
     (alone,) = look(tmp_path / "._fork.jpg")
     assert isinstance(alone, Skipped)
-    assert found(look(tmp_path, hidden=True, no_skip=True)) == ["._fork.jpg", "._photo.jpg", "a.jpg"]
+    assert found(look(tmp_path, hidden=True, no_skip=True)) == [
+        "._fork.jpg",
+        "._photo.jpg",
+        "a.jpg",
+    ]
 
 
 def test_of_a_library_of_apple_photos_its_originals_are_taken(tmp_path: Path) -> None:
     library = "Photos Library.photoslibrary"
-    put(tmp_path, f"{library}/originals/0/A.heic", f"{library}/resources/derivatives/A.jpg", "a.jpg")
+    put(
+        tmp_path, f"{library}/originals/0/A.heic", f"{library}/resources/derivatives/A.jpg", "a.jpg"
+    )
     assert found(look(tmp_path)) == ["a.jpg", f"{library}/originals/0/A.heic"]
     assert found(look(tmp_path / library)) == ["originals/0/A.heic"]
     assert len(found(look(tmp_path, no_skip=True))) == 3
@@ -305,7 +361,10 @@ def test_what_is_no_file_is_never_opened(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "socket.jpg"))
         items = look(tmp_path)
-    assert skipped(items, tmp_path) == {"pipe.jpg": SkipReason.SPECIAL, "socket.jpg": SkipReason.SPECIAL}
+    assert skipped(items, tmp_path) == {
+        "pipe.jpg": SkipReason.SPECIAL,
+        "socket.jpg": SkipReason.SPECIAL,
+    }
 
 
 def test_a_file_that_becomes_a_pipe_while_it_is_looked_at(tmp_path: Path) -> None:
@@ -413,7 +472,9 @@ def test_a_sidecar_that_goes_along_is_no_file_of_its_own(tmp_path: Path) -> None
 
 def test_what_is_taken_unseen_goes_by_the_tables_type_or_none(tmp_path: Path) -> None:
     put(tmp_path, "a.xyz", "index.mts", content=b"text")
-    types = [item.mime for item in look(tmp_path, include=("*.xyz", "*.mts")) if isinstance(item, Found)]
+    types = [
+        item.mime for item in look(tmp_path, include=("*.xyz", "*.mts")) if isinstance(item, Found)
+    ]
     assert types == ["application/octet-stream", "video/mp2t"]
 
 
@@ -495,7 +556,10 @@ def test_followed_links_reach_everything_and_loop_nowhere(linked: Path) -> None:
     assert names == ["inside.jpg", "outside.jpg", "far/far.jpg", "folder/a.jpg", "sub/a.jpg"]
     assert skipped(items, linked) == {"folder/up": SkipReason.LINK, "sub/up": SkipReason.LINK}
     # Following was asked for, so photos that cannot be reached are told.
-    assert [item.relative for item in items if isinstance(item, Found) and item.error] == [b"broken.jpg", b"loop.jpg"]
+    assert [item.relative for item in items if isinstance(item, Found) and item.error] == [
+        b"broken.jpg",
+        b"loop.jpg",
+    ]
 
 
 @pytest.mark.usefixtures("linked")
@@ -529,7 +593,9 @@ def test_open_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path, "sub/a.jpg")
     monkeypatch.chdir(tmp_path)
     info = os.stat(tmp_path)
-    assert open_root("sub/../sub/") == Root(os.fsencode(tmp_path / "sub"), info.st_dev, open_root(".").volume, True)
+    assert open_root("sub/../sub/") == Root(
+        os.fsencode(tmp_path / "sub"), info.st_dev, open_root(".").volume, True
+    )
     assert open_root(b"sub/a.jpg").path == os.fsencode(tmp_path / "sub/a.jpg")
     assert not open_root(b"sub/a.jpg").is_folder
 
@@ -577,7 +643,8 @@ def test_a_photo_reached_twice_is_told_once(tmp_path: Path) -> None:
 
 
 def refuse(monkeypatch: pytest.MonkeyPatch, call: str, number: int, *names: str) -> None:
-    """Let the system call fail for paths that end in one of the names, as chmod would do to anyone but root."""
+    """Let the system call fail for paths that end in one of the names, as chmod would do to anyone
+    but root."""
     real = getattr(os, call)
 
     def refusing(path: bytes, *args: int) -> object:
@@ -588,7 +655,9 @@ def refuse(monkeypatch: pytest.MonkeyPatch, call: str, number: int, *names: str)
     monkeypatch.setattr(os, call, refusing)
 
 
-def test_a_photo_that_cannot_be_opened_is_still_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_photo_that_cannot_be_opened_is_still_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put(tmp_path, "a.jpg", "b.HEIC", "notes.txt")
     refuse(monkeypatch, "open", errno.EACCES, "b.HEIC", "notes.txt")
     items = look(tmp_path)
@@ -601,7 +670,9 @@ def test_a_photo_that_cannot_be_opened_is_still_told(tmp_path: Path, monkeypatch
     assert skipped(items, tmp_path) == {"notes.txt": SkipReason.NO_MEDIA}
 
 
-def test_a_photo_on_a_bad_sector_is_still_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_photo_on_a_bad_sector_is_still_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put(tmp_path, "a.jpg")
     before = len(os.listdir("/dev/fd"))
 
@@ -635,7 +706,9 @@ def test_modes_that_forbid_reading(tmp_path: Path) -> None:
     ]
 
 
-def test_a_folder_that_cannot_be_listed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_listed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put(tmp_path, "a.jpg", "closed/b.jpg", "open/c.jpg")
     refuse(monkeypatch, "scandir", errno.EACCES, "closed")
     items = look(tmp_path)
@@ -643,7 +716,9 @@ def test_a_folder_that_cannot_be_listed_is_named(tmp_path: Path, monkeypatch: py
     assert items[1] == Unreadable(os.fsencode(tmp_path / "closed"), "Permission denied")
 
 
-def test_a_listing_that_fails_on_its_way_keeps_what_it_gave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_listing_that_fails_on_its_way_keeps_what_it_gave(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put(tmp_path, "a.jpg")
     real = os.scandir
 
@@ -672,7 +747,12 @@ def test_a_file_that_vanishes_in_front_of_us(tmp_path: Path) -> None:
     os.unlink(tmp_path / "c.txt")
     bad, text = items
     assert isinstance(bad, Found)
-    assert (bad.relative, bad.error, bad.size, bad.inode) == (b"b.jpg", "No such file or directory", 0, 0)
+    assert (bad.relative, bad.error, bad.size, bad.inode) == (
+        b"b.jpg",
+        "No such file or directory",
+        0,
+        0,
+    )
     assert text == Skipped(os.fsencode(tmp_path / "c.txt"), SkipReason.NO_MEDIA)
 
 
@@ -780,13 +860,28 @@ def test_since_a_date(text: str, moment: datetime) -> None:
     assert module.parse_since(text, now=0) == moment.timestamp()
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("30m", 1800), ("12h", 43_200), ("7d", 604_800), ("2w", 1_209_600)])
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("30m", 1800), ("12h", 43_200), ("7d", 604_800), ("2w", 1_209_600)]
+)
 def test_since_an_age(text: str, seconds: int) -> None:
     assert module.parse_since(text, now=5e9) == 5e9 - seconds
 
 
 @pytest.mark.parametrize(
-    "text", ["", "yesterday", "7", "7 d", "-7d", "1.5h", "7y", "2026-13-01", "0001-01-01", "14.7.", "9" * 400 + "d"]
+    "text",
+    [
+        "",
+        "yesterday",
+        "7",
+        "7 d",
+        "-7d",
+        "1.5h",
+        "7y",
+        "2026-13-01",
+        "0001-01-01",
+        "14.7.",
+        "9" * 400 + "d",
+    ],
 )
 def test_since_neither(text: str) -> None:
     with pytest.raises(ValueError, match=re.escape(f"{text!r} is neither a date")):

@@ -43,14 +43,21 @@ def test_the_owner_is_told_by_suffix(sidecar: str, names: str, owner: str | None
         ("IMG_1.xmp", "IMG_1.JPG IMG_1.xmp", False),
     ],
 )
-def test_of_two_sidecars_of_one_photo_the_one_with_its_whole_name_goes(sidecar: str, names: str, gives: bool) -> None:
-    assert gives_way(sidecar.encode(), b"IMG_1.JPG", [name.encode() for name in names.split()]) == gives
+def test_of_two_sidecars_of_one_photo_the_one_with_its_whole_name_goes(
+    sidecar: str, names: str, gives: bool
+) -> None:
+    assert (
+        gives_way(sidecar.encode(), b"IMG_1.JPG", [name.encode() for name in names.split()])
+        == gives
+    )
 
 
 def test_only_what_can_go_along_fits(tmp_path: Path) -> None:
     for name, size in (("none", 0), ("one", 1), ("most", MOST_SIDECAR), ("more", MOST_SIDECAR + 1)):
         (tmp_path / name).write_bytes(bytes(size))
-    assert [name for name in ("none", "one", "most", "more", "gone") if fits(bytes(tmp_path / name))] == ["one", "most"]
+    assert [
+        name for name in ("none", "one", "most", "more", "gone") if fits(bytes(tmp_path / name))
+    ] == ["one", "most"]
 
 
 def test_names_beside_a_file(tmp_path: Path) -> None:

@@ -47,25 +47,37 @@ def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BlindDisk:
         (b"not text \xff", b"NOT text \xff"),
     ],
 )
-def test_the_listing_says_how_a_folder_is_spelled(disk: BlindDisk, there: bytes, typed: bytes) -> None:
+def test_the_listing_says_how_a_folder_is_spelled(
+    disk: BlindDisk, there: bytes, typed: bytes
+) -> None:
     folder = os.fsencode(disk.root)
     os.makedirs(os.path.join(folder, there))
     assert Spelling().of(os.path.join(folder, typed)) == os.path.join(folder, there)
 
 
-def test_on_a_disk_that_tells_names_apart_nothing_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_disk_that_tells_names_apart_nothing_is_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "Trip").mkdir()
     monkeypatch.setattr(os, "scandir", refuse)
     for name in ("Trip", "TRIP", "trip/Day"):
         assert Spelling().of(os.fsencode(tmp_path / name)) == os.fsencode(tmp_path / name)
 
 
-def test_servers_are_not_looked_for_in_other_spellings(disk: BlindDisk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_servers_are_not_looked_for_in_other_spellings(
+    disk: BlindDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (disk.root / "net/host/Trip").mkdir(parents=True)
     net = os.fsencode(disk.root / "net")
-    monkeypatch.setattr(spelling, "file_system_of", lambda folder: "autofs" if folder == net else "nfs4")
+    monkeypatch.setattr(
+        spelling, "file_system_of", lambda folder: "autofs" if folder == net else "nfs4"
+    )
     asked: list[str] = []
-    monkeypatch.setattr(disk, "found", lambda path, find=disk.found: (asked.append(os.fsdecode(path)), find(path))[1])
+    monkeypatch.setattr(
+        disk,
+        "found",
+        lambda path, find=disk.found: (asked.append(os.fsdecode(path)), find(path))[1],
+    )
     assert Spelling().of(net + b"/host/TRIP") == net + b"/host/Trip"
     assert not [path for path in asked if "HOST" in path]
 
@@ -86,21 +98,29 @@ def test_two_names_of_one_file_are_two(tmp_path: Path) -> None:
         assert Spelling().of(os.fsencode(tmp_path / name)) == os.fsencode(tmp_path / name)
 
 
-def test_inodes_may_be_made_up_for_each_spelling(disk: BlindDisk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_inodes_may_be_made_up_for_each_spelling(
+    disk: BlindDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (disk.root / "Trip").mkdir()
     monkeypatch.setattr(os.path, "samestat", lambda _one, _other: False)
     assert Spelling().of(os.fsencode(disk.root / "TRIP")) == os.fsencode(disk.root / "Trip")
 
 
-def test_a_short_name_is_known_by_its_file(disk: BlindDisk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_short_name_is_known_by_its_file(
+    disk: BlindDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (disk.root / "Holidays 2026").mkdir()
     find = disk.found
     monkeypatch.setattr(
         disk,
         "found",
-        lambda path: find(path.replace(b"HOLIDA~1", b"Holidays 2026").replace(b"holida~1", b"Holidays 2026")),
+        lambda path: find(
+            path.replace(b"HOLIDA~1", b"Holidays 2026").replace(b"holida~1", b"Holidays 2026")
+        ),
     )
-    assert Spelling().of(os.fsencode(disk.root / "HOLIDA~1")) == os.fsencode(disk.root / "Holidays 2026")
+    assert Spelling().of(os.fsencode(disk.root / "HOLIDA~1")) == os.fsencode(
+        disk.root / "Holidays 2026"
+    )
 
 
 def test_a_folder_of_many_named_files_is_listed_once(disk: BlindDisk) -> None:
@@ -109,9 +129,15 @@ def test_a_folder_of_many_named_files_is_listed_once(disk: BlindDisk) -> None:
         (disk.root / f"Trip/{number}.jpg").write_bytes(b"\xff\xd8\xff")
     disk.listed.clear()
     roots = open_roots(
-        [str(disk.root / f"TRIP/{number}.{suffix}") for number in range(30) for suffix in ("jpg", "JPG")]
+        [
+            str(disk.root / f"TRIP/{number}.{suffix}")
+            for number in range(30)
+            for suffix in ("jpg", "JPG")
+        ]
     )
-    assert [os.path.basename(root.path) for root in roots] == [b"%d.jpg" % number for number in range(30)]
+    assert [os.path.basename(root.path) for root in roots] == [
+        b"%d.jpg" % number for number in range(30)
+    ]
     assert disk.listed.count(os.fsencode(disk.root / "Trip")) == 1
 
 
@@ -148,7 +174,9 @@ class Pushes:
             for table in ("photo", "root"):
                 for was, now in pairs:
                     self.journal.connection.execute(
-                        f"update {table} set path = cast(replace(cast(path as text), ?, ?) as blob)", (was, now)
+                        f"update {table} set path = cast(replace(cast(path as text), ?, ?) as "
+                        "blob)",
+                        (was, now),
                     )
 
 
@@ -186,7 +214,9 @@ def test_two_spellings_in_one_command_are_one_folder(pushes: Pushes) -> None:
 
 
 @pytest.mark.parametrize("second", ["Trip", "TRIP", "Trip/Day", "tRIP/dAY"])
-def test_what_an_older_version_queued_under_another_spelling_is_found(pushes: Pushes, second: str) -> None:
+def test_what_an_older_version_queued_under_another_spelling_is_found(
+    pushes: Pushes, second: str
+) -> None:
     pushes.add("Trip/Day/a.jpg", "Trip/Day/b.jpg")
     pushes.push("Trip")
     pushes.respell(("Trip/Day", "TRIP/DAY"), ("/Trip", "/TRIP"))
@@ -213,7 +243,8 @@ def test_what_was_renamed_in_case_alone_is_the_same_photo(pushes: Pushes) -> Non
 
 
 def test_folders_that_are_renamed_between_pushes_of_parts(pushes: Pushes) -> None:
-    """What is new below a renamed folder is noted by its new name, what was there by its old one."""
+    """What is new below a renamed folder is noted by its new name, what was there by its old
+    one."""
     pushes.add("Trip/Day/1.jpg", "Trip/Night/2.jpg")
     assert [pushes.push(name).queued for name in ("Trip/Day", "Trip/Night")] == [1, 1]
     (pushes.folder / "Trip/Day").rename(pushes.folder / "Trip/DAY")
@@ -224,7 +255,12 @@ def test_folders_that_are_renamed_between_pushes_of_parts(pushes: Pushes) -> Non
     pushes.add("TRIP/Noon/4.jpg")
     assert pushes.push("TRIP/Noon").queued == 1
     assert pushes.push("TRIP").queued == 0
-    assert pushes.photos() == ["Trip/DAY/3.jpg", "Trip/Day/1.jpg", "Trip/Night/2.jpg", "Trip/Noon/4.jpg"]
+    assert pushes.photos() == [
+        "Trip/DAY/3.jpg",
+        "Trip/Day/1.jpg",
+        "Trip/Night/2.jpg",
+        "Trip/Noon/4.jpg",
+    ]
 
 
 def test_a_photo_can_be_named_by_any_spelling(pushes: Pushes) -> None:
@@ -260,7 +296,8 @@ def test_verify_takes_two_spellings_for_one_folder(pushes: Pushes) -> None:
     pushes.respell(("/Trip", "/TRIP"))
     with pushes.journal.transaction():
         pushes.journal.connection.execute(
-            "insert into root (path, volume, card, is_folder) select cast(? as blob), volume, card, 1 from root",
+            "insert into root (path, volume, card, is_folder) select cast(? as blob), volume, "
+            "card, 1 from root",
             (os.fsencode(pushes.folder / "Trip"),),
         )
         pushes.journal.connection.execute("insert or ignore into pushed select 1, id from root")

@@ -1,4 +1,5 @@
-"""Templates, addresses, durations, sizes and rates: what is read is right, and what is refused is refused in words."""
+"""Templates, addresses, durations, sizes and rates: what is read is right, and what is refused is
+refused in words."""
 
 from __future__ import annotations
 
@@ -52,10 +53,14 @@ def test_dates_keep_their_offset() -> None:
     taken = datetime(2024, 7, 1, 9, 5, 2, tzinfo=timezone(timedelta(hours=-3, minutes=-30)))
     template = Template("{taken:%Y-%m-%dT%H:%M:%S%z}", {"taken"}, WHERE)
     assert template.fill({"taken": taken}) == "2024-07-01T09:05:02-0330"
-    assert Template("{taken}", {"taken"}, WHERE).fill({"taken": taken}) == "2024-07-01 09:05:02-03:30"
+    assert (
+        Template("{taken}", {"taken"}, WHERE).fill({"taken": taken}) == "2024-07-01 09:05:02-03:30"
+    )
 
 
-@pytest.mark.parametrize("spec", ["%Y:%m:%d %H:%M:%S", "%-d.%-m.%Y", "100%% on %A", "%FT%T%z", "%j%%"])
+@pytest.mark.parametrize(
+    "spec", ["%Y:%m:%d %H:%M:%S", "%-d.%-m.%Y", "100%% on %A", "%FT%T%z", "%j%%"]
+)
 def test_known_date_codes_pass(spec: str) -> None:
     Template(f"{{taken:{spec}}}", {"taken"}, WHERE)
 
@@ -76,7 +81,16 @@ def test_every_builtin_name_has_a_sample_that_fills() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["{name.x}", "{name[0]}", "{name.__class__}", "{name!r}", "{name!s:>5}", "{}", "{:>5}", "{taken.year:04}"],
+    [
+        "{name.x}",
+        "{name[0]}",
+        "{name.__class__}",
+        "{name!r}",
+        "{name!s:>5}",
+        "{}",
+        "{:>5}",
+        "{taken.year:04}",
+    ],
 )
 def test_only_plain_names_are_taken(text: str) -> None:
     error = refused(text)
@@ -110,7 +124,9 @@ def test_a_known_name_in_the_wrong_place_gets_no_misleading_guess() -> None:
     assert error.hint.endswith("album, taken")
 
 
-@pytest.mark.parametrize("text", ["{", "}", "{album", "album}", "{album!}", "{al{bum}}", "{album!rx}"])
+@pytest.mark.parametrize(
+    "text", ["{", "}", "{album", "album}", "{album!}", "{al{bum}}", "{album!rx}"]
+)
 def test_unbalanced_braces_are_refused_without_quoting_the_text(text: str) -> None:
     error = refused("hunter2 " + text)
     assert "brace" in str(error)
@@ -144,7 +160,11 @@ def test_a_missing_value_is_a_mistake_of_the_program() -> None:
 # --- templates of addresses
 
 
-@given(st.text(alphabet=st.characters(exclude_categories=["Cs"])).filter(lambda text: text not in (".", "..")))
+@given(
+    st.text(alphabet=st.characters(exclude_categories=["Cs"])).filter(
+        lambda text: text not in (".", "..")
+    )
+)
 def test_a_value_in_an_address_comes_back_as_it_was(value: str) -> None:
     url = Template("https://x.example/{album}/photos?a={name}", {"album", "name"}, WHERE).fill_url(
         {"album": value, "name": value}
@@ -153,7 +173,11 @@ def test_a_value_in_an_address_comes_back_as_it_was(value: str) -> None:
     parts = urlsplit(url)
     _, album, photos = parts.path.split("/")
     assert photos == "photos"
-    assert unquote_to_bytes(album) == value.encode() == unquote_to_bytes(parts.query.removeprefix("a="))
+    assert (
+        unquote_to_bytes(album)
+        == value.encode()
+        == unquote_to_bytes(parts.query.removeprefix("a="))
+    )
 
 
 @given(st.binary())
@@ -165,7 +189,10 @@ def test_undecodable_bytes_of_a_name_come_back_too(raw: bytes) -> None:
 
 def test_the_text_of_an_address_is_left_as_it_is() -> None:
     template = Template("https://x/a%20b/{album}?q=ü&r={index:03}", {"album", "index"}, WHERE)
-    assert template.fill_url({"album": "Ö/1?", "index": 5}) == "https://x/a%20b/%C3%96%2F1%3F?q=ü&r=005"
+    assert (
+        template.fill_url({"album": "Ö/1?", "index": 5})
+        == "https://x/a%20b/%C3%96%2F1%3F?q=ü&r=005"
+    )
 
 
 @pytest.mark.parametrize("value", [".", ".."])
@@ -272,7 +299,9 @@ def test_nearest_has_no_regard_to_case_and_a_cut_off() -> None:
         ("写真", ["写真館", "旅行"], "写真館"),
     ],
 )
-def test_a_near_miss_is_a_third_of_the_letters_away_at_most(word: str, choices: list[str], found: str | None) -> None:
+def test_a_near_miss_is_a_third_of_the_letters_away_at_most(
+    word: str, choices: list[str], found: str | None
+) -> None:
     assert nearest(word, choices) == found
     assert nearest(word, reversed(choices)) == found
 
@@ -329,7 +358,9 @@ def test_sizes(text: str, size: int) -> None:
     assert isinstance(parse_size(text), int)
 
 
-@pytest.mark.parametrize("text", ["", "M", "-1M", "2X", "2MM", "1,5M", "0x10", "nan", "٣M", "9" * 400])
+@pytest.mark.parametrize(
+    "text", ["", "M", "-1M", "2X", "2MM", "1,5M", "0x10", "nan", "٣M", "9" * 400]
+)
 def test_no_sizes(text: str) -> None:
     with pytest.raises(ValueError, match="size such as"):
         parse_size(text)

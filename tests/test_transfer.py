@@ -1,4 +1,5 @@
-"""What albumup.transfer puts on the wire, and what it makes of servers that answer early, late, badly, or never."""
+"""What albumup.transfer puts on the wire, and what it makes of servers that answer early, late,
+badly, or never."""
 
 from __future__ import annotations
 
@@ -160,7 +161,9 @@ def serve(request: pytest.FixtureRequest, tls: ssl.SSLContext) -> Iterator[Serve
     started: list[Server] = []
 
     def start(*scripts: Script, window: int = 0) -> Server:
-        started.append(Server(*scripts, tls=tls if request.param == "https" else None, window=window))
+        started.append(
+            Server(*scripts, tls=tls if request.param == "https" else None, window=window)
+        )
         return started[-1]
 
     yield start
@@ -171,7 +174,8 @@ def serve(request: pytest.FixtureRequest, tls: ssl.SSLContext) -> Iterator[Serve
 
 @pytest.fixture
 def connect(tmp_path: Path, ca_file: Path) -> Iterator[Callable[..., Client]]:
-    """A client of a server, with a photo of random bytes, or a big one full of zeros that costs no disk."""
+    """A client of a server, with a photo of random bytes, or a big one full of zeros that costs no
+    disk."""
     connections: list[Connection] = []
     runner = asyncio.Runner()
 
@@ -192,7 +196,9 @@ def connect(tmp_path: Path, ca_file: Path) -> Iterator[Callable[..., Client]]:
             path.write_bytes(random.Random(size).randbytes(size))
 
         async def make() -> Connection:
-            return Connection(server.url, Peer(timeout, str(ca_file)), SocketNetwork(Threads()), throttle)
+            return Connection(
+                server.url, Peer(timeout, str(ca_file)), SocketNetwork(Threads()), throttle
+            )
 
         connection = runner.run(make())
         connections.append(connection)
@@ -255,7 +261,11 @@ def test_the_answer_is_handed_over_as_it_came(serve: Serve, connect: Callable[..
 
 @pytest.mark.parametrize(
     "said",
-    [page(), answer(200, b"  \n<!doctype HTML><p>", mime="text/plain"), answer(200, b"x", mime="Text/HTML ; a=b")],
+    [
+        page(),
+        answer(200, b"  \n<!doctype HTML><p>", mime="text/plain"),
+        answer(200, b"x", mime="Text/HTML ; a=b"),
+    ],
     ids=["portal", "by its first bytes", "by its type"],
 )
 def test_a_page_is_known_as_one(connect: Callable[..., Client], said: Step) -> None:
@@ -284,7 +294,9 @@ def test_a_rate_limit_is_asked_for_every_byte(serve: Serve, connect: Callable[..
 # One connection after the other.
 
 
-def test_a_connection_serves_photo_after_photo(serve: Serve, connect: Callable[..., Client]) -> None:
+def test_a_connection_serves_photo_after_photo(
+    serve: Serve, connect: Callable[..., Client]
+) -> None:
     client = connect(serve([*TAKEN, *TAKEN, *TAKEN]))
     assert [client.send().answer is not None for _ in range(3)] == [True] * 3
     assert client.server.connections == 1
@@ -301,7 +313,9 @@ def test_an_idle_connection_is_dropped_before_the_server_may(
     assert client.server.connections == 2
 
 
-def test_a_connection_that_the_server_closed_is_replaced(serve: Serve, connect: Callable[..., Client]) -> None:
+def test_a_connection_that_the_server_closed_is_replaced(
+    serve: Serve, connect: Callable[..., Client]
+) -> None:
     client = connect(serve([*TAKEN]))
     client.send()
     client.server.line()
@@ -334,15 +348,25 @@ def test_a_connection_is_not_used_again_when(connect: Callable[..., Client], sai
 
 @pytest.mark.parametrize("then", [close, stall, linger])
 def test_an_early_refusal_is_read(serve: Serve, connect: Callable[..., Client], then: Step) -> None:
-    client = connect(serve([head, read(16 * KIB), answer(413, {"error": "too large"}), then], window=WINDOW), BIG)
+    client = connect(
+        serve([head, read(16 * KIB), answer(413, {"error": "too large"}), then], window=WINDOW), BIG
+    )
     sent = client.send()
     assert sent.answer is not None
-    assert (sent.answer.status, sent.answer.body, sent.whole) == (413, b'{"error": "too large"}', False)
+    assert (sent.answer.status, sent.answer.body, sent.whole) == (
+        413,
+        b'{"error": "too large"}',
+        False,
+    )
 
 
 @pytest.mark.parametrize("then", [close, stall, linger])
-def test_an_early_success_is_no_whole_sending(serve: Serve, connect: Callable[..., Client], then: Step) -> None:
-    client = connect(serve([head, read(16 * KIB), answer(200, b"{}"), then], TAKEN, window=WINDOW), BIG)
+def test_an_early_success_is_no_whole_sending(
+    serve: Serve, connect: Callable[..., Client], then: Step
+) -> None:
+    client = connect(
+        serve([head, read(16 * KIB), answer(200, b"{}"), then], TAKEN, window=WINDOW), BIG
+    )
     sent = client.send()
     assert sent.answer is not None
     assert (sent.answer.status, sent.whole, client.meter.whole) == (200, False, False)
@@ -351,7 +375,9 @@ def test_an_early_success_is_no_whole_sending(serve: Serve, connect: Callable[..
     assert client.server.connections == 2
 
 
-def test_an_answer_that_comes_before_the_end_is_sent_is_early(serve: Serve, connect: Callable[..., Client]) -> None:
+def test_an_answer_that_comes_before_the_end_is_sent_is_early(
+    serve: Serve, connect: Callable[..., Client]
+) -> None:
     answered = threading.Event()
     client = connect(serve([head, answer(200), tell(answered), until_closed]))
     sent = client.send(before_last=lambda: answered.wait(PATIENCE))
@@ -366,10 +392,12 @@ def test_an_answer_that_comes_before_the_end_is_sent_is_early(serve: Serve, conn
 
 
 def test_interim_answers_are_never_the_answer(serve: Serve, connect: Callable[..., Client]) -> None:
-    # More than the buffers hold is read between the halves of one, so that the client has seen the first by itself.
+    # More than the buffers hold is read between the halves of one, so that the client has seen the
+    # first by itself.
     script = [
         head, interim(100), interim(103), read(16 * KIB), interim(102), send(b"HTTP/1."), read(8 * MIB),
-        send(b"1 104 Upload Resumption Supported\r\nUpload-Offset: 5\r\n\r\n"), body, interim(102), interim(104),
+        send(b"1 104 Upload Resumption Supported\r\nUpload-Offset: "
+            b"5\r\n\r\n"), body, interim(102), interim(104),
         answer(201, b"{}"),
     ]  # fmt: skip
     client = connect(serve(script, window=WINDOW), BIG)
@@ -381,20 +409,26 @@ def test_interim_answers_are_never_the_answer(serve: Serve, connect: Callable[..
 WAIT = b"HTTP/1.1 102 Wait\r\n\r\n"
 
 
-def test_endless_interim_answers_are_a_lost_answer(serve: Serve, connect: Callable[..., Client]) -> None:
+def test_endless_interim_answers_are_a_lost_answer(
+    serve: Serve, connect: Callable[..., Client]
+) -> None:
     sent = connect(serve([head, body, flood(WAIT * 50)])).send()
     assert (sent.answer, sent.fault, sent.whole) == (None, Fault.LOST, True)
 
 
 @pytest.mark.timeout(30)
-def test_endless_interim_answers_in_the_middle_end_it(serve: Serve, connect: Callable[..., Client]) -> None:
+def test_endless_interim_answers_in_the_middle_end_it(
+    serve: Serve, connect: Callable[..., Client]
+) -> None:
     # Not by silence: their number alone ends it.
     sent = connect(serve([head, flood(WAIT * 50)], window=WINDOW), BIG).send()
     assert (sent.answer, sent.fault, sent.whole) == (None, Fault.BROKEN, False)
 
 
 @pytest.mark.timeout(30)
-def test_dripping_interim_answers_do_not_hide_that_nothing_moves(connect: Callable[..., Client]) -> None:
+def test_dripping_interim_answers_do_not_hide_that_nothing_moves(
+    connect: Callable[..., Client],
+) -> None:
     with Server([head, drip(WAIT * 1000, 0.01)], window=WINDOW) as server:
         sent = connect(server, BIG, timeout=SHORT).send()
     assert (sent.answer, sent.fault, sent.whole) == (None, Fault.BROKEN, False)
@@ -439,13 +473,26 @@ def test_an_answer_is_lost(serve: Serve, connect: Callable[..., Client], said: S
         [answer(200, b"x" * (MOST_ANSWER + 1))],
         [send(OK + b"Content-Length: 99999999999\r\n\r\n"), flood(b"x" * 1000)],
         [send(OK + b"\r\n"), flood(b"x" * 1000)],
-        [send(OK + b"Transfer-Encoding: chunked\r\n\r\n"), flood(b"3e8\r\n" + b"x" * 1000 + b"\r\n")],
+        [
+            send(OK + b"Transfer-Encoding: chunked\r\n\r\n"),
+            flood(b"3e8\r\n" + b"x" * 1000 + b"\r\n"),
+        ],
         [send(OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"), close],
         [send(OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\nnonsense\r\n"), stall],
     ],
-    ids=["cut", "too long", "endless", "endless without length", "endless chunks", "cut chunks", "bad chunks"],
+    ids=[
+        "cut",
+        "too long",
+        "endless",
+        "endless without length",
+        "endless chunks",
+        "cut chunks",
+        "bad chunks",
+    ],
 )
-def test_an_answer_that_is_not_whole_says_so(serve: Serve, connect: Callable[..., Client], said: Script) -> None:
+def test_an_answer_that_is_not_whole_says_so(
+    serve: Serve, connect: Callable[..., Client], said: Script
+) -> None:
     client = connect(serve([head, body, *said], TAKEN))
     sent = client.send()
     assert sent.answer is not None
@@ -457,25 +504,36 @@ def test_an_answer_that_is_not_whole_says_so(serve: Serve, connect: Callable[...
 
 @pytest.mark.parametrize(
     "lines",
-    [b"Content-Length: 2\r\nContent-Length: 2", b"Content-Length: 2\r\nTransfer-Encoding: chunked", b"X: a\r\n b"],
+    [
+        b"Content-Length: 2\r\nContent-Length: 2",
+        b"Content-Length: 2\r\nTransfer-Encoding: chunked",
+        b"X: a\r\n b",
+    ],
     ids=["two lengths", "length and chunks", "a folded line"],
 )
-def test_an_answer_against_the_rules_is_lost_and_says_so(connect: Callable[..., Client], lines: bytes) -> None:
-    """Stricter than http.client on purpose: the photo may be there, and the reason in the journal says why in doubt."""
+def test_an_answer_against_the_rules_is_lost_and_says_so(
+    connect: Callable[..., Client], lines: bytes
+) -> None:
+    """Stricter than http.client on purpose: the photo may be there, and the reason in the journal
+    says why in doubt."""
     with Server([head, body, send(OK + lines + b"\r\n\r\n{}"), until_closed]) as server:
         sent = connect(server).send()
     assert (sent.answer, sent.fault, sent.whole) == (None, Fault.LOST, True)
     assert sent.detail.startswith("the answer breaks the rules of HTTP: ")
 
 
-def test_a_reset_within_an_answer_is_no_success(serve: Serve, connect: Callable[..., Client]) -> None:
+def test_a_reset_within_an_answer_is_no_success(
+    serve: Serve, connect: Callable[..., Client]
+) -> None:
     sent = connect(serve([head, body, send(OK + b"Content-Length: 100\r\n\r\n{"), reset])).send()
     assert sent.whole
     assert sent.fault is Fault.LOST or (sent.answer is not None and not sent.answer.complete)
 
 
 def test_a_chunked_answer_is_whole(connect: Callable[..., Client]) -> None:
-    with Server([head, body, send(OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n")]) as server:
+    with Server(
+        [head, body, send(OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n")]
+    ) as server:
         sent = connect(server).send()
     assert sent.answer is not None
     assert (sent.answer.body, sent.answer.complete) == (b"{}", True)
@@ -492,7 +550,9 @@ def test_a_chunked_answer_is_whole(connect: Callable[..., Client]) -> None:
     ],
     ids=["reset", "closed", "silence", "garbage", "half a head"],
 )
-def test_a_line_that_breaks_in_the_middle(serve: Serve, connect: Callable[..., Client], then: Script) -> None:
+def test_a_line_that_breaks_in_the_middle(
+    serve: Serve, connect: Callable[..., Client], then: Script
+) -> None:
     sent = connect(serve([head, read(16 * KIB), *then], window=WINDOW), BIG, timeout=SHORT).send()
     assert (sent.answer, sent.fault, sent.whole) == (None, Fault.BROKEN, False)
     assert sent.bytes < BIG
@@ -516,7 +576,9 @@ def test_a_redirect_is_an_answer_and_never_followed(
 
 def test_a_redirect_to_what_is_no_text_is_an_answer_too(serve: Serve, ca_file: Path) -> None:
     lines = b"HTTP/1.1 301 Moved\r\nLocation: http://x.example/\x9b\r\nContent-Length: 0\r\n\r\n"
-    asked = Http(Peer(PATIENCE, str(ca_file)), []).call("GET", serve([head, lambda line: line.send(lines)]).url)
+    asked = Http(Peer(PATIENCE, str(ca_file)), []).call(
+        "GET", serve([head, lambda line: line.send(lines)]).url
+    )
     assert asked.answer is not None
     assert asked.answer.status == 301
 
@@ -537,9 +599,12 @@ def test_nothing_of_the_end_leaves_before_it_is_said_to(
     before = client.photo.whole[: -(len(tail) or min(size, BLOCK))]
 
     def withhold() -> None:
-        """Only when all that may come has come: what a reset takes with it must not hide what was sent too early."""
+        """Only when all that may come has come: what a reset takes with it must not hide what was
+        sent too early."""
         line = client.server.line(ended=False)
-        eventually(lambda: line.head is not None and len(line.seen) >= len(line.head.raw) + len(before))
+        eventually(
+            lambda: line.head is not None and len(line.seen) >= len(line.head.raw) + len(before)
+        )
         raise Withheld
 
     with pytest.raises(Withheld):
@@ -550,7 +615,9 @@ def test_nothing_of_the_end_leaves_before_it_is_said_to(
     assert not client.meter.whole
 
 
-def test_a_small_body_leaves_in_one_go_once_it_may(serve: Serve, connect: Callable[..., Client]) -> None:
+def test_a_small_body_leaves_in_one_go_once_it_may(
+    serve: Serve, connect: Callable[..., Client]
+) -> None:
     """On a connection that is there; and nothing of it before."""
     client = connect(serve([*TAKEN, *TAKEN]))
     size = len(client.photo.whole)
@@ -567,7 +634,9 @@ def test_a_small_body_leaves_in_one_go_once_it_may(serve: Serve, connect: Callab
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_CORK"), reason="a thing of Linux")
-def test_nothing_is_held_back_once_the_payload_has_gone(serve: Serve, connect: Callable[..., Client]) -> None:
+def test_nothing_is_held_back_once_the_payload_has_gone(
+    serve: Serve, connect: Callable[..., Client]
+) -> None:
     client = connect(serve([*TAKEN]), 3 * MIB)
     corked: list[int] = []
 
@@ -589,7 +658,9 @@ def test_what_the_kernel_would_not_take_at_once_does_not_go_at_once(
     assert not client.takes_at_once(30 * KIB)
 
 
-def test_with_a_rate_limit_nothing_goes_at_once(serve: Serve, connect: Callable[..., Client]) -> None:
+def test_with_a_rate_limit_nothing_goes_at_once(
+    serve: Serve, connect: Callable[..., Client]
+) -> None:
     class Limit:
         def block(self) -> int:
             return 100_000
@@ -658,7 +729,9 @@ def test_nothing_is_kept_where_a_kept_connection_was_lost(
     assert client.run(wants_to_keep(client))
 
 
-def test_a_server_that_has_read_all_and_resets_may_have_taken_it(serve: Serve, connect: Callable[..., Client]) -> None:
+def test_a_server_that_has_read_all_and_resets_may_have_taken_it(
+    serve: Serve, connect: Callable[..., Client]
+) -> None:
     """A reset brings no acknowledgement: nothing is to be concluded from there being none."""
     client = connect(serve([*TAKEN, head, body, reset], TAKEN))
     client.send()
@@ -686,7 +759,9 @@ def test_a_server_that_keeps_none_and_does_not_say_so_is_found_out(
 def test_what_may_be_a_late_answer_to_the_photo_before_is_not_believed(
     serve: Serve, connect: Callable[..., Client], status: int, then: Step
 ) -> None:
-    client = connect(serve([*TAKEN, head, read(16 * KIB), answer(status), then], TAKEN, window=WINDOW), BIG)
+    client = connect(
+        serve([*TAKEN, head, read(16 * KIB), answer(status), then], TAKEN, window=WINDOW), BIG
+    )
     client.send()
     sent = client.send()
     assert sent.answer is not None
@@ -708,7 +783,9 @@ def test_an_answer_before_all_is_acknowledged_is_early(
     def handed(_: Line) -> None:
         eventually(lambda: client.meter.whole)
 
-    client = connect(serve([*before, head, handed, answer(200, b"{}"), stall], TAKEN, window=WINDOW), FITS)
+    client = connect(
+        serve([*before, head, handed, answer(200, b"{}"), stall], TAKEN, window=WINDOW), FITS
+    )
     if used:
         client.send()
     sent = client.send()
@@ -740,7 +817,9 @@ def test_after_an_early_no_the_rest_does_not_arrive_after_all(
 
 
 @pytest.mark.parametrize("size", [0, 1000, 60 * KIB, FITS, 5 * MIB])
-def test_an_honest_answer_is_never_early(serve: Serve, connect: Callable[..., Client], size: int) -> None:
+def test_an_honest_answer_is_never_early(
+    serve: Serve, connect: Callable[..., Client], size: int
+) -> None:
     client = connect(serve([*TAKEN] * 11, window=WINDOW), size)
     assert not any(client.send().early for _ in range(10))
     assert client.server.connections == 1
@@ -752,27 +831,39 @@ UNREAD = b"HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Type: applicat
 def test_a_server_that_closes_only_once_it_has_read_on_is_told_the_end(
     serve: Serve, connect: Callable[..., Client]
 ) -> None:
-    client = connect(serve([head, read(16 * KIB), send(UNREAD + b'{"a": 1}'), until_closed], window=WINDOW), BIG)
+    client = connect(
+        serve([head, read(16 * KIB), send(UNREAD + b'{"a": 1}'), until_closed], window=WINDOW), BIG
+    )
     sent = client.send()
     assert sent.answer is not None
     assert (sent.answer.status, sent.answer.body) == (413, b'{"a": 1}')
-    assert sent.answer.complete or client.server.url.startswith("https:"), "half a record is an error there"
+    assert sent.answer.complete or client.server.url.startswith("https:"), (
+        "half a record is an error there"
+    )
     assert (sent.early, sent.whole) == (True, False)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("said", [UNREAD + b'{"a"', UNREAD.replace(b"Con", b"Content-Length: 99\r\nCon", 1) + b'{"a"'])
+@pytest.mark.parametrize(
+    "said", [UNREAD + b'{"a"', UNREAD.replace(b"Con", b"Content-Length: 99\r\nCon", 1) + b'{"a"']
+)
 def test_the_status_of_an_early_answer_without_an_end_counts(
     serve: Serve, connect: Callable[..., Client], said: bytes
 ) -> None:
-    client = connect(serve([head, read(16 * KIB), send(said), stall], window=WINDOW), BIG, timeout=SHORT)
+    client = connect(
+        serve([head, read(16 * KIB), send(said), stall], window=WINDOW), BIG, timeout=SHORT
+    )
     sent = client.send()
     assert sent.answer is not None
     assert (sent.answer.status, sent.answer.body, sent.answer.complete) == (413, b'{"a"', False)
 
 
-def test_an_early_answer_that_cannot_be_read_says_so(serve: Serve, connect: Callable[..., Client]) -> None:
-    client = connect(serve([head, read(16 * KIB), send(b"HTTP/1.1 413"), close], window=WINDOW), BIG)
+def test_an_early_answer_that_cannot_be_read_says_so(
+    serve: Serve, connect: Callable[..., Client]
+) -> None:
+    client = connect(
+        serve([head, read(16 * KIB), send(b"HTTP/1.1 413"), close], window=WINDOW), BIG
+    )
     sent = client.send()
     assert (sent.answer, sent.fault, sent.whole) == (None, Fault.BROKEN, False)
     assert sent.detail
@@ -816,8 +907,12 @@ FOR_EVER = 1e6
 """Seconds of silence: nothing is looked at again for most of a day unless something happens."""
 
 
-@pytest.mark.parametrize("script", [[stall], [read(16 * KIB), stall]], ids=["at once", "in the middle"])
-def test_a_sending_that_is_stuck_can_be_cut(serve: Serve, connect: Callable[..., Client], script: Script) -> None:
+@pytest.mark.parametrize(
+    "script", [[stall], [read(16 * KIB), stall]], ids=["at once", "in the middle"]
+)
+def test_a_sending_that_is_stuck_can_be_cut(
+    serve: Serve, connect: Callable[..., Client], script: Script
+) -> None:
     stuck = threading.Event()
     server = serve([head, *script[:-1], tell(stuck), stall], window=WINDOW)
     sent = _cut_when(stuck.wait, connect(server, BIG, timeout=FOR_EVER))
@@ -833,7 +928,9 @@ def test_waiting_for_an_answer_can_be_cut(serve: Serve, connect: Callable[..., C
 def test_an_answer_without_an_end_can_be_cut(serve: Serve, connect: Callable[..., Client]) -> None:
     stuck = threading.Event()
     said = send(OK + b"Content-Length: 100\r\n\r\n{")
-    sent = _cut_when(stuck.wait, connect(serve([head, body, said, tell(stuck), stall]), timeout=FOR_EVER))
+    sent = _cut_when(
+        stuck.wait, connect(serve([head, body, said, tell(stuck), stall]), timeout=FOR_EVER)
+    )
     assert (sent.answer, sent.fault, sent.whole) == (None, Fault.CUT, True)
 
 
@@ -869,7 +966,9 @@ class Hanging:
 
 
 @pytest.mark.parametrize("size", [1000, BIG])
-def test_waiting_for_a_disk_can_be_cut(serve: Serve, connect: Callable[..., Client], size: int) -> None:
+def test_waiting_for_a_disk_can_be_cut(
+    serve: Serve, connect: Callable[..., Client], size: int
+) -> None:
     client = connect(serve([until_closed]), size)
     payload = Hanging(size=size)
     client.payload = lambda *_: payload
@@ -897,7 +996,9 @@ def test_what_was_cut_before_sends_nothing(serve: Serve, connect: Callable[..., 
     assert (sent.answer, sent.fault, sent.whole, sent.bytes) == (None, Fault.CUT, False, 0)
 
 
-def test_a_cut_does_not_break_off_what_the_journal_is_told(serve: Serve, connect: Callable[..., Client]) -> None:
+def test_a_cut_does_not_break_off_what_the_journal_is_told(
+    serve: Serve, connect: Callable[..., Client]
+) -> None:
     """It waits for that, and then sends no more."""
     client = connect(serve([*TAKEN, until_closed]))
     client.send()
@@ -935,7 +1036,8 @@ def test_a_task_that_is_cancelled_and_cut_is_cancelled(
 
 
 def _cut_when(is_stuck: Callable[[float], bool], client: Client) -> Sent:
-    """What came of a sending that was cut while it waited; its task goes on as if nothing had been."""
+    """What came of a sending that was cut while it waited; its task goes on as if nothing had
+    been."""
 
     async def sending() -> Sent:
         sent = await client.sending()
@@ -1011,12 +1113,19 @@ GREET: Script = (head, body, answer(200))
 
 def test_a_server_without_tls_is_not_reached_over_it(ca_file: Path) -> None:
     with Server([send(b"SSH-2.0-nobody\r\n"), until_closed]) as server:
-        unreached = asyncio.run(connecting(server.url.replace("http", "https"), Peer(5.0, str(ca_file))))
+        unreached = asyncio.run(
+            connecting(server.url.replace("http", "https"), Peer(5.0, str(ca_file)))
+        )
     assert unreached is not None
-    assert (unreached.fault, unreached.detail) == (Fault.BAD_CERTIFICATE, "it does not speak TLS; is it http:// there?")
+    assert (unreached.fault, unreached.detail) == (
+        Fault.BAD_CERTIFICATE,
+        "it does not speak TLS; is it http:// there?",
+    )
 
 
-def test_a_certificate_of_our_own_authority_is_trusted_by_ca_file(tls: ssl.SSLContext, ca_file: Path) -> None:
+def test_a_certificate_of_our_own_authority_is_trusted_by_ca_file(
+    tls: ssl.SSLContext, ca_file: Path
+) -> None:
     with Server([until_closed], GREET, tls=tls) as server:
         assert reach(server.url, ca_file) == (None, None)
 
@@ -1164,7 +1273,13 @@ def test_a_tunnel_hides_our_headers_from_the_proxy(
 ) -> None:
     asked: list[object] = []
     inside = start_tls(server_tls(authority, "photos.test"))
-    script = [head, lambda line: asked.append(line.head), send(b"HTTP/1.1 200 Go\r\n\r\n"), inside, *GREET]
+    script = [
+        head,
+        lambda line: asked.append(line.head),
+        send(b"HTTP/1.1 200 Go\r\n\r\n"),
+        inside,
+        *GREET,
+    ]
     with Server(script) as proxy:
         monkeypatch.setenv("https_proxy", f"http://proxy:word@127.0.0.1:{proxy.port}")
         assert both_ways("https://photos.test/up", ca_file, no_payload) == [200, 200]
@@ -1192,7 +1307,9 @@ def test_a_proxy_that_is_down_is_named(refused_port: int, monkeypatch: pytest.Mo
     assert Http(Peer(), HEADERS).call("GET", "http://photos.test/").detail == unreached.detail
 
 
-def test_no_proxy_leads_past_the_proxy(ca_file: Path, no_payload: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_proxy_leads_past_the_proxy(
+    ca_file: Path, no_payload: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with Server(GREET) as proxy, Server(GREET) as server:
         monkeypatch.setenv("http_proxy", proxy.url)
         monkeypatch.setenv("no_proxy", "127.0.0.1")
@@ -1215,7 +1332,11 @@ def test_netrc_is_never_consulted(
         assert both_ways(server.url, ca_file, no_payload) == [200, 200]
         Http(Peer(5.0), []).call("GET", server.url)
         found = [server.line(number).head for number in range(3)]
-    assert [one and one.headers.get("authorization") for one in found] == ["Bearer sesame", "Bearer sesame", None]
+    assert [one and one.headers.get("authorization") for one in found] == [
+        "Bearer sesame",
+        "Bearer sesame",
+        None,
+    ]
 
 
 def test_a_cookie_is_never_sent_back(connect: Callable[..., Client]) -> None:
@@ -1233,7 +1354,9 @@ def test_a_cookie_is_never_sent_back(connect: Callable[..., Client]) -> None:
 
 def test_a_question_goes_out_as_json_with_our_headers(serve: Serve, ca_file: Path) -> None:
     server = serve([*GREET])
-    sent = Http(Peer(PATIENCE, str(ca_file)), HEADERS[:1]).call("POST", server.url + "/ask", json={"a": [1]})
+    sent = Http(Peer(PATIENCE, str(ca_file)), HEADERS[:1]).call(
+        "POST", server.url + "/ask", json={"a": [1]}
+    )
     line = server.line()
     assert line.head is not None
     assert sent.answer is not None
@@ -1245,7 +1368,12 @@ def test_a_question_goes_out_as_json_with_our_headers(serve: Serve, ca_file: Pat
 @pytest.mark.long
 @pytest.mark.parametrize(
     "said",
-    [[close], [stall], [send(b"SSH-2.0\r\n"), close], [send(OK + b"Content-Length: 9\r\n\r\n{"), stall]],
+    [
+        [close],
+        [stall],
+        [send(b"SSH-2.0\r\n"), close],
+        [send(OK + b"Content-Length: 9\r\n\r\n{"), stall],
+    ],
     ids=["closed", "silence", "garbage", "silence in the answer"],
 )
 def test_a_question_without_an_answer(serve: Serve, ca_file: Path, said: Script) -> None:
@@ -1255,7 +1383,9 @@ def test_a_question_without_an_answer(serve: Serve, ca_file: Path, said: Script)
     assert sent.detail
 
 
-def test_an_answer_to_a_question_is_read_no_further_than_it_may(serve: Serve, ca_file: Path) -> None:
+def test_an_answer_to_a_question_is_read_no_further_than_it_may(
+    serve: Serve, ca_file: Path
+) -> None:
     endless = serve([head, send(OK + b"\r\n"), flood(b"x" * 1000)])
     sent = Http(Peer(PATIENCE, str(ca_file)), []).call("GET", endless.url)
     assert sent.answer is not None
@@ -1281,7 +1411,9 @@ def test_a_compressed_bomb_is_not_unpacked(serve: Serve, ca_file: Path) -> None:
 
 _tokens = st.text(alphabet="abcXYZ019-_!", min_size=1, max_size=8)
 _values = st.text(alphabet=st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=12)
-_names = st.sampled_from(["Content-Type", "Content-Length", "Connection", "Transfer-Encoding", "Retry-After", "X-A"])
+_names = st.sampled_from(
+    ["Content-Type", "Content-Length", "Connection", "Transfer-Encoding", "Retry-After", "X-A"]
+)
 
 
 @st.composite
@@ -1289,7 +1421,11 @@ def answers(draw: st.DrawFn) -> bytes:
     """Answers of all sorts, most of them plain."""
     said = draw(st.binary(max_size=20))
     length = draw(st.sampled_from([len(said)] * 6 + [len(said) + 1, 0]))
-    named = draw(st.lists(st.tuples(_names | _tokens, _values | st.sampled_from(["close", "chunked"])), max_size=4))
+    named = draw(
+        st.lists(
+            st.tuples(_names | _tokens, _values | st.sampled_from(["close", "chunked"])), max_size=4
+        )
+    )
     if draw(st.sampled_from([True] * 6 + [False])):
         named.insert(draw(st.integers(0, len(named))), ("Content-Length", str(length)))
     version = draw(st.sampled_from(["HTTP/1.1"] * 6 + ["HTTP/1.0", "HTTP/2"]))
@@ -1311,7 +1447,8 @@ class _Whole(io.BytesIO):
 
 
 def as_the_library_reads(data: bytes) -> tuple[Answer, bool]:
-    """An answer by http.client, and whether its connection may be used again. Raises HTTPException, ValueError."""
+    """An answer by http.client, and whether its connection may be used again. Raises HTTPException,
+    ValueError."""
     whole = _Whole(data)
     response = http.client.HTTPResponse(whole)  # type: ignore[arg-type]
     response.begin()
@@ -1322,7 +1459,8 @@ def as_the_library_reads(data: bytes) -> tuple[Answer, bool]:
     body = response.read(length if length is not None else MOST_ANSWER) if length != 0 else b""
     headers = {name.lower(): value.strip(" \t") for name, value in response.getheaders()}
     is_whole = length is None or len(body) == length
-    # The library looks at the first of several such headers alone; together they are one list (RFC 9110 section 5.3).
+    # The library looks at the first of several such headers alone; together they are one list (RFC
+    # 9110 section 5.3).
     words = ",".join(response.msg.get_all("connection", [])).lower()
     closes = response.will_close or "close" in words
     keeps = is_whole and not closes and not whole.read()

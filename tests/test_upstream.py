@@ -1,4 +1,5 @@
-"""A target's condition during a run: unproven, well, sick, given up; and whether it was the line that broke."""
+"""A target's condition during a run: unproven, well, sick, given up; and whether it was the line
+that broke."""
 
 from __future__ import annotations
 
@@ -16,8 +17,12 @@ EVER = 1e9
 
 def upstream_with(patience: float = 300.0, *, proven: bool = True, in_flight: int = 0) -> Upstream:
     """An upstream with photos 1, 2, ... in flight."""
-    target = FormTarget("club", FormSettings(url="https://club.example.org/photos"), None, "config.toml")
-    upstream = Upstream(target, Rules(3, False, "allowed", 30.0), Breaker(patience, 3, proven, jobs=50))
+    target = FormTarget(
+        "club", FormSettings(url="https://club.example.org/photos"), None, "config.toml"
+    )
+    upstream = Upstream(
+        target, Rules(3, False, "allowed", 30.0), Breaker(patience, 3, proven, jobs=50)
+    )
     for task_id in range(1, in_flight + 1):
         upstream.start(task_id)
     return upstream
@@ -26,7 +31,26 @@ def upstream_with(patience: float = 300.0, *, proven: bool = True, in_flight: in
 def make_task(task_id: int, name: str) -> Task:
     path = name.encode()
     return Task(
-        task_id, 1, "trip", 1, path, path, "", 1, "image/jpeg", 9, 1, 1, 0, 0, 0, False, False, (9, 9), name, None
+        task_id,
+        1,
+        "trip",
+        1,
+        path,
+        path,
+        "",
+        1,
+        "image/jpeg",
+        9,
+        1,
+        1,
+        0,
+        0,
+        0,
+        False,
+        False,
+        (9, 9),
+        name,
+        None,
     )
 
 

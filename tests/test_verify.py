@@ -1,4 +1,5 @@
-"""What is said of each file in a pushed folder, whatever its name; levels of proof by a target that is made up."""
+"""What is said of each file in a pushed folder, whatever its name; levels of proof by a target that
+is made up."""
 
 from __future__ import annotations
 
@@ -92,7 +93,9 @@ def card(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("name", "content"), short_form(SAFE, 12))
-def test_what_is_no_photo_or_proven_counts_against_nothing(card: Path, name: str, content: bytes) -> None:
+def test_what_is_no_photo_or_proven_counts_against_nothing(
+    card: Path, name: str, content: bytes
+) -> None:
     put(card, name, content)
     outcome, findings = look(known(JPEG), card)
     assert outcome.is_safe, kinds(findings, card)
@@ -102,7 +105,9 @@ def test_what_is_no_photo_or_proven_counts_against_nothing(card: Path, name: str
 
 
 @pytest.mark.parametrize(("name", "content"), short_form(UNSAFE, 12))
-def test_what_may_be_a_photo_has_to_be_proven_whatever_its_name(card: Path, name: str, content: bytes) -> None:
+def test_what_may_be_a_photo_has_to_be_proven_whatever_its_name(
+    card: Path, name: str, content: bytes
+) -> None:
     if name == "GX010123.THM":
         (card / "GX010123.MP4").unlink()
     put(card, name, content)
@@ -110,7 +115,9 @@ def test_what_may_be_a_photo_has_to_be_proven_whatever_its_name(card: Path, name
     assert not outcome.is_safe
     assert [one for one, kind in kinds(findings, card).items() if kind is Kind.UNPROVEN] == [name]
     bin_name = os.path.dirname(name)
-    assert list(outcome.bins) == ([os.fsencode(card / bin_name)] if bin_name[:1] in ("#", "$") else [])
+    assert list(outcome.bins) == (
+        [os.fsencode(card / bin_name)] if bin_name[:1] in ("#", "$") else []
+    )
 
 
 @pytest.mark.parametrize("level", [There.NOTHING, There.ACCEPTED, There.HELD])
@@ -130,7 +137,9 @@ def test_a_file_under_another_name_than_pushed_is_proven_by_its_bytes(tmp_path: 
     assert outcome.frees == len(JPEG)
 
 
-def test_what_is_neither_here_nor_there_is_named_and_keeps_nothing_from_being_erased(tmp_path: Path) -> None:
+def test_what_is_neither_here_nor_there_is_named_and_keeps_nothing_from_being_erased(
+    tmp_path: Path,
+) -> None:
     put(tmp_path, "a.jpg")
     copies = known(JPEG)
     copies.photos.append((b"/another/card.jpg", Copy(5, There.NOTHING, "it is not sent yet")))
@@ -147,7 +156,9 @@ def test_what_changed_since_it_was_sent_says_so(tmp_path: Path) -> None:
     assert (outcome.unproven, finding.words) == (1, "it has changed here since it was sent")
 
 
-def test_a_file_that_cannot_be_read_is_not_safe_whatever_it_is(card: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_cannot_be_read_is_not_safe_whatever_it_is(
+    card: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bad = os.fsencode(put(card, "notes.txt", b"words"))
     really = os.open
 
@@ -159,7 +170,9 @@ def test_a_file_that_cannot_be_read_is_not_safe_whatever_it_is(card: Path, monke
     monkeypatch.setattr(os, "open", broken)
     outcome, findings = look(known(JPEG), card)
     assert outcome.unproven == 1
-    assert [one.words for one in findings if one.path == bad] == ["it cannot be read here: Input/output error"]
+    assert [one.words for one in findings if one.path == bad] == [
+        "it cannot be read here: Input/output error"
+    ]
 
 
 def test_links_and_what_is_no_file_are_counted_and_never_followed(
@@ -210,13 +223,21 @@ def test_stores_of_receivers_are_found_in_and_around_a_pushed_folder(tmp_path: P
         for name in (".albumup", ".incoming"):
             (tmp_path / store / name).mkdir(parents=True)
     outcome, _ = look(Copies(), tmp_path / "around" / "pushed")
-    assert outcome.stores == [os.fsencode(tmp_path / "around"), os.fsencode(tmp_path / "around/pushed/inside")]
+    assert outcome.stores == [
+        os.fsencode(tmp_path / "around"),
+        os.fsencode(tmp_path / "around/pushed/inside"),
+    ]
 
 
 def test_an_erased_folder_leaves_what_is_there(tmp_path: Path) -> None:
     outcome, findings = look(known(JPEG, OTHER), tmp_path / "gone")
     assert findings == []
-    assert (outcome.is_erased, outcome.is_safe, outcome.on_server, outcome.gone) == (True, False, 2, 2)
+    assert (outcome.is_erased, outcome.is_safe, outcome.on_server, outcome.gone) == (
+        True,
+        False,
+        2,
+        2,
+    )
 
 
 def test_what_a_camera_makes_is_counted_whatever_it_holds(card: Path) -> None:

@@ -48,7 +48,9 @@ def test_unchanged_links_are_read_once(tmp_path: Path, monkeypatch: pytest.Monke
     assert volume_of(device_of("/dev/null"), folder=str(tmp_path)) == "CARD-1"
 
 
-def test_volumes_come_from_the_constant_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_volumes_come_from_the_constant_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "BY_UUID", str(tmp_path / "missing"))
     assert volume_of(device_of("/dev/null")) == ""
     monkeypatch.setattr(module, "BY_UUID", str(tmp_path))
@@ -72,7 +74,8 @@ UUID = "0b0a1c9e-21a6-4a1b-8f0b-5d2e2d5f6a11"
 
 @pytest.fixture
 def mounted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[object, tuple[str, str]]:
-    """What is mounted where, as mountinfo would say; links by UUID and btrfs' own list below ``tmp_path``."""
+    """What is mounted where, as mountinfo would say; links by UUID and btrfs' own list below
+    ``tmp_path``."""
     found: dict[object, tuple[str, str]] = {}
     monkeypatch.setattr(module, "mount_of", lambda place: found.get(place, ("", "")))
     for name in "BY_UUID", "BTRFS":
@@ -101,8 +104,12 @@ def test_a_file_system_of_several_devices_is_known_by_each_of_them(
     assert volume_of(ANONYMOUS, b"/photos") == ""
 
 
-@pytest.mark.parametrize("mount", [("nfs4", "nas:/photos"), ("fuse.mergerfs", "a:b"), ("zfs", "tank/photos"), ("", "")])
-def test_what_lies_on_no_device_has_no_id(mounted: dict[object, tuple[str, str]], mount: tuple[str, str]) -> None:
+@pytest.mark.parametrize(
+    "mount", [("nfs4", "nas:/photos"), ("fuse.mergerfs", "a:b"), ("zfs", "tank/photos"), ("", "")]
+)
+def test_what_lies_on_no_device_has_no_id(
+    mounted: dict[object, tuple[str, str]], mount: tuple[str, str]
+) -> None:
     mounted[b"/photos"] = mount
     assert volume_of(ANONYMOUS, b"/photos") == ""
 

@@ -65,7 +65,8 @@ class Memory:
 
 @dataclass
 class Endless:
-    """A wire that takes whatever it is given, at once, and then has an answer: nothing ever waits for it."""
+    """A wire that takes whatever it is given, at once, and then has an answer: nothing ever waits
+    for it."""
 
     is_secure: bool = False
     calls: list[tuple[str, int]] = field(default_factory=list)
@@ -120,7 +121,9 @@ class Given:
 
 
 @pytest.mark.parametrize(("is_secure", "is_near"), [(False, True), (False, False), (True, True)])
-def test_a_large_upload_leaves_others_their_turn_after_each_mib(is_secure: bool, is_near: bool) -> None:
+def test_a_large_upload_leaves_others_their_turn_after_each_mib(
+    is_secure: bool, is_near: bool
+) -> None:
     async def sending() -> None:
         wire = Endless(is_secure)
         connection = Connection("http://127.0.0.1/", Peer(), Given(wire))
@@ -169,7 +172,8 @@ def test_over_tls_one_block_is_read_while_another_is_sent() -> None:
 
     asyncio.run(sending())
     assert payload.reads == [(number * BLOCK, BLOCK) for number in range(5)]
-    # The head went first; when block number n is handed over, n + 1 blocks have been asked for, and no further one.
+    # The head went first; when block number n is handed over, n + 1 blocks have been asked for, and
+    # no further one.
     assert seen == [(number, min(number + 1, 5)) for number in range(1, 6)]
 
 
@@ -187,7 +191,9 @@ class Yielding:
 # Real sockets.
 
 
-def test_a_connection_is_registered_with_the_loop_once(runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_is_registered_with_the_loop_once(
+    runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
     loop = runner.get_loop()
     added: list[int] = []
     add_reader = loop.add_reader
@@ -205,7 +211,9 @@ def test_a_connection_is_registered_with_the_loop_once(runner: asyncio.Runner, m
         descriptor = connection._wire._descriptor
         calls: list[str] = []
         for name in ("send", "recv"):
-            monkeypatch.setattr(connection._wire, name, noting(calls, name, getattr(connection._wire, name)))
+            monkeypatch.setattr(
+                connection._wire, name, noting(calls, name, getattr(connection._wire, name))
+            )
         for _ in range(10):
             assert (await sent_over(connection, Memory(30_000, bytes(30_000)))).answer
         assert [number for number in added if number == descriptor] == [descriptor]
@@ -272,10 +280,14 @@ def stall_again(line: object) -> None:
     stall(line)  # type: ignore[arg-type]
 
 
-def test_what_tls_has_read_ahead_is_not_waited_for(runner: asyncio.Runner, tls: ssl.SSLContext, ca_file: Path) -> None:
+def test_what_tls_has_read_ahead_is_not_waited_for(
+    runner: asyncio.Runner, tls: ssl.SSLContext, ca_file: Path
+) -> None:
     async def waiting(server: Server) -> None:
         context = tls_context(str(ca_file))
-        wire = await SocketNetwork(Threads()).connect("127.0.0.1", server.port, context=context, proxy=None)
+        wire = await SocketNetwork(Threads()).connect(
+            "127.0.0.1", server.port, context=context, proxy=None
+        )
         async with asyncio.timeout(PATIENCE):
             data = b""
             while not data:
@@ -293,7 +305,9 @@ def test_what_tls_has_read_ahead_is_not_waited_for(runner: asyncio.Runner, tls: 
 
 def test_closing_a_wire_ends_a_wait_and_leaves_nothing_behind(runner: asyncio.Runner) -> None:
     async def waiting(server: Server) -> None:
-        wire = await SocketNetwork(Threads()).connect("127.0.0.1", server.port, context=None, proxy=None)
+        wire = await SocketNetwork(Threads()).connect(
+            "127.0.0.1", server.port, context=None, proxy=None
+        )
         selector = asyncio.get_running_loop()._selector  # type: ignore[attr-defined]
         for writing in (False, True):
             if writing:
@@ -325,7 +339,9 @@ def test_a_wait_has_an_end_also_after_a_shorter_and_a_longer_one(runner: asyncio
     """One timer serves them all."""
 
     async def waiting(server: Server) -> None:
-        wire = await SocketNetwork(Threads()).connect("127.0.0.1", server.port, context=None, proxy=None)
+        wire = await SocketNetwork(Threads()).connect(
+            "127.0.0.1", server.port, context=None, proxy=None
+        )
         loop = asyncio.get_running_loop()
         for seconds in (0.001, 2 * PATIENCE, 0.002, 0.001):
             start = loop.time()
@@ -386,7 +402,8 @@ def test_a_meter_asks_how_much_has_left(runner: asyncio.Runner, tmp_path: Path) 
 
 @pytest.mark.parametrize("room", [True, False])
 def test_nothing_ticks_while_an_answer_or_room_is_waited_for(room: bool) -> None:
-    """What happens wakes it; only of bytes that leave nobody is told: these are looked at now and then."""
+    """What happens wakes it; only of bytes that leave nobody is told: these are looked at now and
+    then."""
 
     class Slow(Endless):
         waits: list[tuple[bool, float]] = []  # noqa: RUF012
@@ -401,7 +418,11 @@ def test_nothing_ticks_while_an_answer_or_room_is_waited_for(room: bool) -> None
             return True
 
     async def sending() -> None:
-        assert (await sent_over(Connection("http://127.0.0.1/", Peer(timeout=160), Given(Slow())), Memory(10))).answer
+        assert (
+            await sent_over(
+                Connection("http://127.0.0.1/", Peer(timeout=160), Given(Slow())), Memory(10)
+            )
+        ).answer
 
     Slow.waits.clear()
     asyncio.run(sending())
@@ -440,7 +461,9 @@ def test_what_was_said_before_the_end_is_heard_before_the_journal_is_told() -> N
         pytest.fail("its end was to be sent")
 
     async def sending() -> Sent:
-        return await sent_over(Connection("http://127.0.0.1/", Peer(), Given(Early())), Memory(10), tell)
+        return await sent_over(
+            Connection("http://127.0.0.1/", Peer(), Given(Early())), Memory(10), tell
+        )
 
     sent = asyncio.run(sending())
     assert sent.answer

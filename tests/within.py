@@ -1,9 +1,9 @@
 """A command within the process of its test, where a test is about what is sent, journaled and said.
 
-All of the command runs, from the words typed to the exit code, as ``albumup.__main__`` runs it; its sockets, files and
-streams are real ones. What a process has for itself is lent to it and taken back: the environment, the folder, the
-umask, the descriptors 0 to 2, Python's streams and hooks. Signals, kills, terminals, locales and several processes at
-once need a process each: ``zygote``.
+All of the command runs, from the words typed to the exit code, as ``albumup.__main__`` runs it; its
+sockets, files and streams are real ones. What a process has for itself is lent to it and taken
+back: the environment, the folder, the umask, the descriptors 0 to 2, Python's streams and hooks.
+Signals, kills, terminals, locales and several processes at once need a process each: ``zygote``.
 """
 
 from __future__ import annotations
@@ -38,8 +38,11 @@ def runner(request: pytest.FixtureRequest) -> Run:
     return run if request.node.get_closest_marker("process") is None else zygote.run
 
 
-def run(args: list[str | bytes], *, env: dict[str, str], cwd: Any, stdin: bytes = b"", timeout: float) -> Any:
-    """As ``zygote.run``; in a process all the same where only a process can be as it is asked for."""
+def run(
+    args: list[str | bytes], *, env: dict[str, str], cwd: Any, stdin: bytes = b"", timeout: float
+) -> Any:
+    """As ``zygote.run``; in a process all the same where only a process can be as it is asked
+    for."""
     if not _is_possible(env):
         return zygote.run(args, env=env, cwd=cwd, stdin=stdin, timeout=timeout)
     before = set(threading.enumerate())
@@ -50,19 +53,28 @@ def run(args: list[str | bytes], *, env: dict[str, str], cwd: Any, stdin: bytes 
         with _environment(env, cwd), _descriptors([file.fileno() for file in files]), _streams():
             code = _code_of([os.fsdecode(word) for word in args])
         said = [os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0) for file in files[1:]]
-    _check_ended({thread for thread in threading.enumerate() if thread not in before and _is_named(thread)})
+    _check_ended(
+        {thread for thread in threading.enumerate() if thread not in before and _is_named(thread)}
+    )
     if code > 128:
         os.kill(os.getpid(), code - 128)  # the signal that ended it was meant for the tests
     return subprocess.CompletedProcess([*zygote.COMMAND, *args], code, *said)
 
 
 def _is_possible(env: dict[str, str]) -> bool:
-    """Can it be had without another interpreter or locale than ours, and is nobody else running one?"""
-    of_the_interpreter = {name: text for name, text in env.items() if name.startswith(zygote.OF_THE_INTERPRETER)}
+    """Can it be had without another interpreter or locale than ours, and is nobody else running
+    one?"""
+    of_the_interpreter = {
+        name: text for name, text in env.items() if name.startswith(zygote.OF_THE_INTERPRETER)
+    }
     return (
         threading.current_thread() is threading.main_thread()
         and sys.getfilesystemencoding() == "utf-8"
-        and all(text == os.environ.get(name, "") for name, text in of_the_interpreter.items() if name != "LC_ALL")
+        and all(
+            text == os.environ.get(name, "")
+            for name, text in of_the_interpreter.items()
+            if name != "LC_ALL"
+        )
         and env.get("LC_ALL") == "C.UTF-8"
     )
 
@@ -71,7 +83,10 @@ def _code_of(words: list[str]) -> int:
     hook = sys.unraisablehook
     try:
         # A signal is the tests' own until a run hears it.
-        with patch.object(sys, "argv", ["albumup", *words]), patch.object(program, "_hear", lambda _: None):
+        with (
+            patch.object(sys, "argv", ["albumup", *words]),
+            patch.object(program, "_hear", lambda _: None),
+        ):
             code = program._run()
         sys.stdout.flush()
         sys.stderr.flush()
@@ -135,7 +150,8 @@ def _streams() -> Iterator[None]:
 
 
 def _is_named(thread: threading.Thread) -> bool:
-    """Has somebody given it a name? The program names its threads, and the tests' servers do not."""
+    """Has somebody given it a name? The program names its threads, and the tests' servers do
+    not."""
     return not thread.name.startswith("Thread-")
 
 

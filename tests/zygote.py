@@ -1,8 +1,10 @@
-"""The real command in a real process, without a new interpreter for each: most of a short command is its start.
+"""The real command in a real process, without a new interpreter for each: most of a short command
+is its start.
 
-One process a test run has albumup and its libraries loaded. For each command it forks; the child has its own pid, its
-own environment, folder, streams and signals, and is handed to the test's process as its own child, to be waited for,
-signalled and killed like any other. Tests about the start itself take ``COMMAND``, an interpreter of their own.
+One process a test run has albumup and its libraries loaded. For each command it forks; the child
+has its own pid, its own environment, folder, streams and signals, and is handed to the test's
+process as its own child, to be waited for, signalled and killed like any other. Tests about the
+start itself take ``COMMAND``, an interpreter of their own.
 """
 
 from __future__ import annotations
@@ -21,9 +23,11 @@ from typing import Any
 
 COMMAND = [sys.executable, "-m", "albumup"]
 VOLUME = "VOLUME_OF_THE_TESTS"
-"""A variable: what the system calls the file system that everything lies on, whatever it really says."""
+"""A variable: what the system calls the file system that everything lies on, whatever it really
+says."""
 SCREEN = "ALBUMUP_SCREEN"
-"""A variable: what is fixed in the process of a command that makes a screen (tests/screens/process.py)."""
+"""A variable: what is fixed in the process of a command that makes a screen
+(tests/screens/process.py)."""
 
 _SUBREAPER = 36
 _SIGNALS = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
@@ -42,14 +46,17 @@ _PRELOADED = (
 
 
 class Started(subprocess.Popen[Any]):
-    """``subprocess.Popen`` of albumup with the words ``args``, forked where that does as well as a start."""
+    """``subprocess.Popen`` of albumup with the words ``args``, forked where that does as well as a
+    start."""
 
     def __init__(self, args: list[str | bytes], *, env: dict[str, str], **more: Any) -> None:
         self._words = args
         self._zygote = _zygote_for(env) if "preexec_fn" not in more else None
         command = COMMAND
         if VOLUME in env:
-            named = f"from albumup.photos import volumes; volumes._uuid_of = lambda *_: {env[VOLUME]!r}"
+            named = (
+                f"from albumup.photos import volumes; volumes._uuid_of = lambda *_: {env[VOLUME]!r}"
+            )
             command = [sys.executable, "-c", f"{named}; from albumup.__main__ import main; main()"]
         super().__init__([*command, *args], env=env, **more)
 
@@ -57,20 +64,29 @@ class Started(subprocess.Popen[Any]):
         if self._zygote is None:
             super()._execute_child(args, executable, *rest)  # type: ignore[misc]
             return
-        _, _, _, cwd, env, _, _, _, stdin, stdin_ours, stdout_ours, stdout, stderr_ours, stderr = rest[:14]
+        _, _, _, cwd, env, _, _, _, stdin, stdin_ours, stdout_ours, stdout, stderr_ours, stderr = (
+            rest[:14]
+        )
         descriptors = [
-            own if given == -1 else given for given, own in zip((stdin, stdout, stderr), (0, 1, 2), strict=True)
+            own if given == -1 else given
+            for given, own in zip((stdin, stdout, stderr), (0, 1, 2), strict=True)
         ]
-        self.pid = self._zygote.fork(self._words, env, os.fspath(cwd or os.getcwd()), descriptors, bool(rest[19]))
+        self.pid = self._zygote.fork(
+            self._words, env, os.fspath(cwd or os.getcwd()), descriptors, bool(rest[19])
+        )
         self._child_created = True
         for theirs, ours in ((stdin, stdin_ours), (stdout, stdout_ours), (stderr, stderr_ours)):
-            if ours != -1:  # a pipe, whose other end we keep; what was given as it is stays the giver's
+            if (
+                ours != -1
+            ):  # a pipe, whose other end we keep; what was given as it is stays the giver's
                 os.close(theirs)
         if getattr(self, "_devnull", None) is not None:
             os.close(self._devnull)
 
 
-def run(args: list[str | bytes], *, env: dict[str, str], stdin: bytes = b"", timeout: float, **more: Any) -> Any:
+def run(
+    args: list[str | bytes], *, env: dict[str, str], stdin: bytes = b"", timeout: float, **more: Any
+) -> Any:
     """``subprocess.run`` of albumup, its output captured as bytes."""
     pipe = subprocess.PIPE
     with Started(args, env=env, stdin=pipe, stdout=pipe, stderr=pipe, **more) as process:
@@ -86,22 +102,33 @@ class _Zygote:
     """The process that forks, seen from the tests."""
 
     def __init__(self, env: dict[str, str]) -> None:
-        ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)  # children of the zygote's children become ours
+        ctypes.CDLL(None).prctl(
+            _SUBREAPER, 1, 0, 0, 0
+        )  # children of the zygote's children become ours
         self._ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._lock = threading.Lock()
         line = [sys.executable, __file__, str(theirs.fileno())]
-        self._process = subprocess.Popen(line, pass_fds=[theirs.fileno()], env=env | {"PATH": os.environ["PATH"]})
+        self._process = subprocess.Popen(
+            line, pass_fds=[theirs.fileno()], env=env | {"PATH": os.environ["PATH"]}
+        )
         theirs.close()
 
     def fork(
-        self, words: list[str | bytes], env: dict[str, str], cwd: str, descriptors: list[int], new_session: bool
+        self,
+        words: list[str | bytes],
+        env: dict[str, str],
+        cwd: str,
+        descriptors: list[int],
+        new_session: bool,
     ) -> int:
         request = {
             "words": [os.fsdecode(word) for word in words],
             "env": env,
             "cwd": cwd,
             "new_session": new_session,
-            "ignored": [int(number) for number in _SIGNALS if signal.getsignal(number) is signal.SIG_IGN],
+            "ignored": [
+                int(number) for number in _SIGNALS if signal.getsignal(number) is signal.SIG_IGN
+            ],
         }
         body = json.dumps(request).encode()
         with self._lock:
@@ -116,7 +143,8 @@ _known: dict[tuple[int, frozenset[tuple[str, str]]], _Zygote] = {}
 
 
 def _zygote_for(env: dict[str, str]) -> _Zygote | None:
-    """The one whose interpreter was started as this environment asks; None elsewhere than on Linux."""
+    """The one whose interpreter was started as this environment asks; None elsewhere than on
+    Linux."""
     if sys.platform != "linux":
         return None
     read = {name: value for name, value in env.items() if name.startswith(OF_THE_INTERPRETER)}
@@ -130,7 +158,8 @@ def _zygote_for(env: dict[str, str]) -> _Zygote | None:
 
 
 def _serve(line: socket.socket) -> dict[str, Any] | None:
-    """Fork at each request: returns the request in a child; None at the end, in the zygote itself."""
+    """Fork at each request: returns the request in a child; None at the end, in the zygote
+    itself."""
     import importlib
 
     for name in _PRELOADED:
@@ -150,7 +179,9 @@ def _serve(line: socket.socket) -> dict[str, Any] | None:
         middle = os.fork()
         if middle == 0:
             if os.fork():
-                os._exit(0)  # only then is the child the tests' own, and only then are they told of it
+                os._exit(
+                    0
+                )  # only then is the child the tests' own, and only then are they told of it
             request = json.loads(body)
             if request["new_session"]:
                 os.setsid()
@@ -215,7 +246,9 @@ def stream(descriptor: int, mode: str) -> Any:
 
 if __name__ == "__main__":
     for _number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(_number, signal.SIG_IGN)  # a Ctrl-C at the tests' terminal is the tests' business
+        signal.signal(
+            _number, signal.SIG_IGN
+        )  # a Ctrl-C at the tests' terminal is the tests' business
     if (_request := _serve(socket.socket(fileno=int(sys.argv[1])))) is not None:
         _become(_request)
         from albumup.__main__ import main

@@ -1,9 +1,11 @@
-"""Make what documents take from the program: the marked parts of the pages in man/, and completion/.
+"""Make what documents take from the program: the marked parts of the pages in man/, and
+completion/.
 
     ./dev docs
 
-A page is written by hand, in mdoc. Between ``.\\" made: WHAT`` and ``.\\" end`` stands what the program itself says:
-options, keys, views, types of files. A test holds that making it again changes nothing.
+A page is written by hand, in mdoc. Between ``.\\" made: WHAT`` and ``.\\" end`` stands what the
+program itself says: options, keys, views, types of files. A test holds that making it again changes
+nothing.
 """
 
 from __future__ import annotations
@@ -54,7 +56,9 @@ def script(shell: str) -> str:
     """The completion for a shell, as the program prints it."""
     environment = {**os.environ, "_ALBUMUP_COMPLETE": f"{shell}_source"}
     command = [sys.executable, "-m", "albumup"]
-    return subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True, text=True).stdout
+    return subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, check=True, text=True
+    ).stdout
 
 
 def command_of(*names: str) -> click.Command:
@@ -71,12 +75,15 @@ def command_of(*names: str) -> click.Command:
 
 
 def options_of(*names: str) -> dict[str, list[click.Option]]:
-    """The options of a command that are its own, by heading; of the program itself, those that every command takes."""
+    """The options of a command that are its own, by heading; of the program itself, those that
+    every command takes."""
     from albumup.cli.help import GENERAL, grouped
 
     command = command_of(*names)
     found = dict(grouped(command, click.Context(command, help_option_names=["-h", "--help"])))
-    return {heading: options for heading, options in found.items() if not names or heading != GENERAL}
+    return {
+        heading: options for heading, options in found.items() if not names or heading != GENERAL
+    }
 
 
 def _options(*names: str) -> Iterator[str]:
@@ -134,7 +141,8 @@ def _keys(kind: str) -> Iterator[str]:
 
 
 def keys_of(kind: str) -> list[tuple[str, str, str]]:
-    """Key, value and default of ``[defaults]``, of every target ("common"), or of what a kind has besides."""
+    """Key, value and default of ``[defaults]``, of every target ("common"), or of what a kind has
+    besides."""
     from dataclasses import fields
 
     from msgspec.structs import fields as struct_fields
@@ -202,8 +210,16 @@ def views() -> dict[str, Sequence[str]]:
 
     connection = sqlite3.connect(":memory:", isolation_level=None)
     migrate(connection, 0)
-    names = [row[0] for row in connection.execute("select name from sqlite_master where type = 'view' order by rowid")]
-    return {name: [row[1] for row in connection.execute(f"pragma table_info({name})")] for name in sorted(names)}
+    names = [
+        row[0]
+        for row in connection.execute(
+            "select name from sqlite_master where type = 'view' order by rowid"
+        )
+    ]
+    return {
+        name: [row[1] for row in connection.execute(f"pragma table_info({name})")]
+        for name in sorted(names)
+    }
 
 
 _SUFFIXES_WIDE = 26
@@ -211,7 +227,8 @@ _SUFFIXES_WIDE = 26
 
 
 def _media() -> Iterator[str]:
-    """The table of types by suffix and content: what is called alike and told alike stands together."""
+    """The table of types by suffix and content: what is called alike and told alike stands
+    together."""
     from albumup.photos.types import rows
 
     together: dict[tuple[str, str], list[str]] = {}
@@ -230,7 +247,9 @@ def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     yield ".Bd -literal -offset 2n"
     for row in rows:
-        yield prose("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+        yield prose(
+            "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+        )
     yield ".Ed"
 
 
@@ -257,7 +276,12 @@ def _outcomes() -> Iterator[str]:
 
 def prose(text: str) -> str:
     """Text as it has to be written in mdoc."""
-    text = text.replace("\\", "\\e").replace("'", "\\(aq").replace('"', "\\(dq").replace("\N{EM DASH}", "\\(en")
+    text = (
+        text.replace("\\", "\\e")
+        .replace("'", "\\(aq")
+        .replace('"', "\\(dq")
+        .replace("\N{EM DASH}", "\\(en")
+    )
     text = re.sub(r"(?<![\w-])(--?)(?=\w)", lambda found: "\\-" * len(found[1]), text)
     return f"\\&{text}" if text.startswith(".") else text
 

@@ -44,7 +44,8 @@ def _hear(handler: Any) -> None:
 
 
 def _leave(number: int, _: object) -> None:
-    """Exit at once: before a command starts and after it has ended, there is nothing to clean up."""
+    """Exit at once: before a command starts and after it has ended, there is nothing to clean
+    up."""
     os._exit(128 + number)
 
 
@@ -97,7 +98,11 @@ def _code(app: App) -> int:
         _complain(f"albumup: {error.format_message()}")
         if error.ctx is not None:
             param = error.param if isinstance(error, click.MissingParameter) else None
-            albums = "; the albums: albumup status" if param is not None and param.name == "album" else ""
+            albums = (
+                "; the albums: albumup status"
+                if param is not None and param.name == "album"
+                else ""
+            )
             _complain(f"Try: {error.ctx.command_path} --help{albums}")
         return 2
     except click.ClickException as error:
@@ -117,7 +122,8 @@ def _code(app: App) -> int:
 
 
 class _Interrupted(BaseException):
-    """A signal came while no uploader handled it. Not a KeyboardInterrupt: click would print before it ends."""
+    """A signal came while no uploader handled it. Not a KeyboardInterrupt: click would print before
+    it ends."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -139,14 +145,16 @@ def _stop(code: int) -> NoReturn:
 
 
 def _unraisable(caught: sys.UnraisableHookArgs) -> None:
-    """Stop for a signal that came where Python lets no exception through (a weak reference's callback)."""
+    """Stop for a signal that came where Python lets no exception through (a weak reference's
+    callback)."""
     if isinstance(caught.exc_value, _Interrupted):
         _stop(caught.exc_value.exit_code)
     sys.__unraisablehook__(caught)
 
 
 def _understood(app: App, error: Exception) -> AlbumupError:
-    """An exception as an error with a message. A command that writes to a damaged journal sets the journal aside."""
+    """An exception as an error with a message. A command that writes to a damaged journal sets the
+    journal aside."""
     import sqlite3
     import traceback
 
@@ -154,7 +162,9 @@ def _understood(app: App, error: Exception) -> AlbumupError:
     from albumup.journal.opening import CorruptJournal, journal_fault
     from albumup.session.damage import put_aside
 
-    ended: BaseException = journal_fault(app.journal, error) if isinstance(error, sqlite3.Error) else error
+    ended: BaseException = (
+        journal_fault(app.journal, error) if isinstance(error, sqlite3.Error) else error
+    )
     if isinstance(ended, CorruptJournal) and app.writes:
         try:
             return put_aside(app.journal, ended)
@@ -173,7 +183,8 @@ def _understood(app: App, error: Exception) -> AlbumupError:
 
 
 def _complain(*lines: str) -> None:
-    """Print lines on stderr, wrapped at words on a terminal; a newline within a line is shown as text."""
+    """Print lines on stderr, wrapped at words on a terminal; a newline within a line is shown as
+    text."""
     import contextlib
 
     from albumup.cli.layout import broken
@@ -183,7 +194,8 @@ def _complain(*lines: str) -> None:
 
 
 def _forget(stream: IO[str]) -> None:
-    """Redirect a stream whose reader has gone, so that the interpreter's last flush does not fail."""
+    """Redirect a stream whose reader has gone, so that the interpreter's last flush does not
+    fail."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 

@@ -11,12 +11,14 @@ from typing import AnyStr
 
 FSTAB, MOUNTS = "/etc/fstab", "/proc/self/mountinfo"
 REMOVABLE = ("/media", "/mnt", "/Volumes")
-"""Where a plugged-in disk gets a folder, which vanishes with it. (Below /run/media, users cannot make one.)"""
+"""Where a plugged-in disk gets a folder, which vanishes with it. (Below /run/media, users cannot
+make one.)"""
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
 def make_folder(folder: AnyStr) -> None:
-    """Make a private folder (0700) and missing ones above it, durably. ``folder`` is absolute. Raises OSError."""
+    """Make a private folder (0700) and missing ones above it, durably. ``folder`` is absolute.
+    Raises OSError."""
     if os.path.isdir(folder):
         return
     parent = os.path.dirname(folder)
@@ -27,17 +29,23 @@ def make_folder(folder: AnyStr) -> None:
 
 
 def unmounted(path: str, fstab: str = FSTAB, mounts: str = MOUNTS) -> str:
-    """The mount point at or above ``path`` that fstab(5) names and where nothing is mounted; "" if there is none.
+    """The mount point at or above ``path`` that fstab(5) names and where nothing is mounted; "" if
+    there is none.
 
     Files made there now would lie on another disk, and be hidden once the right one is mounted.
     """
     wanted = {place for place in _places_in(fstab, 1) if place.startswith("/") and place != "/"}
-    above = {place for place in wanted if f"{os.path.realpath(path)}/".startswith(f"{place.rstrip('/')}/")}
+    above = {
+        place
+        for place in wanted
+        if f"{os.path.realpath(path)}/".startswith(f"{place.rstrip('/')}/")
+    }
     return max(above - set(_places_in(mounts, 4)), default="") if above else ""
 
 
 def missing_disk(path: str, removable: tuple[str, ...] = REMOVABLE) -> str:
-    """The missing folder at or above ``path`` where a removable disk would be mounted; "" if there is none."""
+    """The missing folder at or above ``path`` where a removable disk would be mounted; "" if there
+    is none."""
     for place in removable:
         if path.startswith(f"{place}/"):
             disk = os.path.join(place, path[len(place) + 1 :].partition("/")[0])
@@ -87,10 +95,12 @@ def room_for(path: str) -> int:
 
 
 def drop_from_cache(descriptor: int) -> bool:
-    """Drop an open file from the page cache, so that it is read from its disk; False if parts are still cached.
+    """Drop an open file from the page cache, so that it is read from its disk; False if parts are
+    still cached.
 
-    Linux drops pages that are on the disk already, and begins to write the others: a later call may succeed, except on
-    a file system in memory. macOS is told to bypass its cache, and does not say whether it does.
+    Linux drops pages that are on the disk already, and begins to write the others: a later call may
+    succeed, except on a file system in memory. macOS is told to bypass its cache, and does not say
+    whether it does.
     """
     try:
         if hasattr(os, "posix_fadvise"):

@@ -1,7 +1,9 @@
-"""Helper threads for work that may block: disks, resolvers, small requests. They take values and return values.
+"""Helper threads for work that may block: disks, resolvers, small requests. They take values and
+return values.
 
-The loop's thread owns all state, and helpers change none of it. Each kind of work has a small pool of its own, so a
-disk or a resolver that hangs holds up its own kind only. The program does not wait for these threads at its end.
+The loop's thread owns all state, and helpers change none of it. Each kind of work has a small pool
+of its own, so a disk or a resolver that hangs holds up its own kind only. The program does not wait
+for these threads at its end.
 """
 
 from __future__ import annotations
@@ -52,8 +54,8 @@ THREADS = {
     Work.ALBUMS: 2,
     Work.COMMIT: 1,
 }
-"""The most threads of each pool. A further one starts only if the others seem to hang: a disk is fastest when jobs run
-one after the other, in their order."""
+"""The most threads of each pool. A further one starts only if the others seem to hang: a disk is
+fastest when jobs run one after the other, in their order."""
 _AT_ONCE = frozenset({Work.CONNECT, Work.ASK, Work.ALBUMS})
 """Pools that wait for other computers: each job may start a further thread."""
 _STUCK_SECONDS = 0.5
@@ -64,7 +66,8 @@ class Helpers(Protocol):
     """Runs functions outside the loop's thread."""
 
     def run(self, work: Work, function: Callable[..., T], *args: Any) -> Awaitable[T]:
-        """Start ``function(*args)``. Awaiting the result returns its value, or raises its exception."""
+        """Start ``function(*args)``. Awaiting the result returns its value, or raises its
+        exception."""
 
     def close(self) -> None:
         """Accept no more work. Functions that still run are left alone."""
@@ -117,7 +120,9 @@ class Threads:
 class _Pool:
     """Threads for one kind of work; ``finish`` is called with (future, value, error)."""
 
-    def __init__(self, work: Work, finish: Callable[[asyncio.Future[Any], Any, BaseException | None], None]) -> None:
+    def __init__(
+        self, work: Work, finish: Callable[[asyncio.Future[Any], Any, BaseException | None], None]
+    ) -> None:
         self._work = work
         self._finish = finish
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -146,7 +151,9 @@ class _Pool:
     def _start(self) -> None:
         if self._started < THREADS[self._work]:
             self._started += 1
-            threading.Thread(target=self._serve, name=f"{self._work}-{self._started}", daemon=True).start()
+            threading.Thread(
+                target=self._serve, name=f"{self._work}-{self._started}", daemon=True
+            ).start()
 
     def _look_later(self, loop: asyncio.AbstractEventLoop) -> None:
         self._is_stuck = True

@@ -1,6 +1,8 @@
-"""Decides the outcome of an attempt and the next step: pure functions of answer, circumstances, clock and chance.
+"""Decides the outcome of an attempt and the next step: pure functions of answer, circumstances,
+clock and chance.
 
-:func:`outcome_of` implements the table in docs/design.md; tests/test_retry.py has a test for each row.
+:func:`outcome_of` implements the table in docs/design.md; tests/test_retry.py has a test for each
+row.
 """
 
 from __future__ import annotations
@@ -20,8 +22,9 @@ LONGEST_WAIT = 60.0
 LONGEST_ASKED_WAIT = 3600.0
 """The most seconds that a server can make a photo wait; no journaled time is later than that."""
 SEEN_AGAIN = 4.0
-"""After an error of the server, a photo is looked at a second time, after this many times ``settle`` (two minutes by
-default): servers delete photos that they could not process in a queued job."""
+"""After an error of the server, a photo is looked at a second time, after this many times
+``settle`` (two minutes by default): servers delete photos that they could not process in a queued
+job."""
 MOST_REFUNDS = 10
 """How often a photo's tries are given back because the line broke."""
 
@@ -36,7 +39,8 @@ class Outcome(StrEnum):
     """The whole body was sent, and nothing proves whether the server has it."""
     NOT_TAKEN = "not_taken"
     BROKEN = "broken"
-    """The upload broke before its end, so it was not taken; the try is refunded if the line was the cause."""
+    """The upload broke before its end, so it was not taken; the try is refunded if the line was the
+    cause."""
     SICK = "sick"
     """No connection could be made, or the server is down: nothing was taken."""
     REFUSED = "refused"
@@ -52,7 +56,8 @@ ACCEPTED = (Outcome.UPLOADED, Outcome.DUPLICATE)
 
 
 class Spent(StrEnum):
-    """The kind of try spent by an attempt that was neither taken nor refused; given back if the target was sick."""
+    """The kind of try spent by an attempt that was neither taken nor refused; given back if the
+    target was sick."""
 
     WHOLE = "whole"
     """The kernel took every byte of the body."""
@@ -63,8 +68,8 @@ class Spent(StrEnum):
 class Circumstances(Struct, frozen=True):
     """The circumstances of an attempt.
 
-    ``proven``: the target has ever accepted a photo. ``others_accepted``: it has accepted another photo since this
-    attempt began.
+    ``proven``: the target has ever accepted a photo. ``others_accepted``: it has accepted another
+    photo since this attempt began.
     """
 
     proven: bool
@@ -89,7 +94,8 @@ class Finding(Struct, frozen=True):
     is_unconfirmed: bool = False
     """For a duplicate: ask about it before it counts."""
     is_doubt: bool = False
-    """For a wrong address: the whole body was sent, and the answer does not rule out that it was taken."""
+    """For a wrong address: the whole body was sent, and the answer does not rule out that it was
+    taken."""
     is_refunded: bool = False
     """The try is given back, whatever the state of the target."""
     spent: Spent | None = None
@@ -101,7 +107,8 @@ class Finding(Struct, frozen=True):
 
 
 class Rules(Struct, frozen=True):
-    """The rules for sending a target's photos again. ``resend``: safe, allowed or never; ``settle`` in seconds."""
+    """The rules for sending a target's photos again. ``resend``: safe, allowed or never; ``settle``
+    in seconds."""
 
     retries: int
     can_ask: bool
@@ -115,7 +122,8 @@ class Rules(Struct, frozen=True):
 
 
 class Step(Struct, frozen=True):
-    """The task's next state. ``next_at`` (pending) and ``ask_at`` (in doubt, to be asked) are Unix seconds."""
+    """The task's next state. ``next_at`` (pending) and ``ask_at`` (in doubt, to be asked) are Unix
+    seconds."""
 
     state: State
     reason: str
@@ -132,8 +140,11 @@ _NOT_THERE = frozenset({404, 405, 410})
 _MOVED = frozenset({301, 307, 308})
 
 
-def outcome_of(sent: Sent, verdict: Verdict | None, circumstances: Circumstances, now: float) -> Finding:
-    """The outcome of one attempt. ``verdict`` is the target's judgement of the answer, None without an answer."""
+def outcome_of(
+    sent: Sent, verdict: Verdict | None, circumstances: Circumstances, now: float
+) -> Finding:
+    """The outcome of one attempt. ``verdict`` is the target's judgement of the answer, None without
+    an answer."""
     if sent.answer is None or verdict is None:
         return _without_answer(sent, circumstances)
     answer = sent.answer
@@ -154,9 +165,13 @@ def outcome_of(sent: Sent, verdict: Verdict | None, circumstances: Circumstances
     if verdict.kind is VerdictKind.STORED and sent.whole:
         return Finding(Outcome.UPLOADED, verdict.reason, None, verdict.remote_id, verdict.url)
     if verdict.kind is VerdictKind.REJECTED:
-        return Finding(Outcome.REJECTED, verdict.reason or status_words(answer), status=answer.status)
+        return Finding(
+            Outcome.REJECTED, verdict.reason or status_words(answer), status=answer.status
+        )
     if verdict.kind is VerdictKind.REFUSED:
-        return Finding(Outcome.REFUSED, verdict.reason or status_words(answer), status=answer.status)
+        return Finding(
+            Outcome.REFUSED, verdict.reason or status_words(answer), status=answer.status
+        )
     if verdict.is_down:
         return Finding(Outcome.SICK, verdict.reason or status_words(answer))
     if verdict.drops_clip:
@@ -164,22 +179,37 @@ def outcome_of(sent: Sent, verdict: Verdict | None, circumstances: Circumstances
     return _by_status(sent, answer, verdict, circumstances, retry_after(answer, now))
 
 
-def _early(sent: Sent, answer: Answer, verdict: Verdict, circumstances: Circumstances) -> Finding | None:
-    """The finding for an answer that came before every byte was acknowledged; None if it counts like a late one."""
+def _early(
+    sent: Sent, answer: Answer, verdict: Verdict, circumstances: Circumstances
+) -> Finding | None:
+    """The finding for an answer that came before every byte was acknowledged; None if it counts
+    like a late one."""
     words = f"{status_words(answer)} before the photo's end"
     if sent.used:
         words = f"{words}, perhaps a late answer to the photo before"
-        return Finding(Outcome.IN_DOUBT if sent.whole else Outcome.NOT_TAKEN, words, is_refunded=True)
+        return Finding(
+            Outcome.IN_DOUBT if sent.whole else Outcome.NOT_TAKEN, words, is_refunded=True
+        )
     if verdict.kind is VerdictKind.DUPLICATE:
         if circumstances.can_ask or circumstances.digest_first:
             known = verdict.remote_id, verdict.url
-            return Finding(Outcome.DUPLICATE, verdict.reason, None, *known, is_unconfirmed=circumstances.can_ask)
-        return Finding(Outcome.NOT_TAKEN, f"{words}: it says that it has the photo, and cannot know that yet")
+            return Finding(
+                Outcome.DUPLICATE,
+                verdict.reason,
+                None,
+                *known,
+                is_unconfirmed=circumstances.can_ask,
+            )
+        return Finding(
+            Outcome.NOT_TAKEN, f"{words}: it says that it has the photo, and cannot know that yet"
+        )
     is_page = answer.is_page and not verdict.takes_pages
     if verdict.kind is VerdictKind.STORED or (
         verdict.kind is VerdictKind.UNPROVEN and 200 <= answer.status < 300 and not is_page
     ):
-        return Finding(Outcome.IN_DOUBT if sent.whole else Outcome.NOT_TAKEN, f"{words}: it proves nothing")
+        return Finding(
+            Outcome.IN_DOUBT if sent.whole else Outcome.NOT_TAKEN, f"{words}: it proves nothing"
+        )
     return None
 
 
@@ -195,7 +225,9 @@ def _without_answer(sent: Sent, circumstances: Circumstances) -> Finding:
         case Fault.CUT:
             return Finding(Outcome.IN_DOUBT, "cut before the answer came")
         case _ if sent.whole:
-            return Finding(Outcome.IN_DOUBT, f"the answer was lost: {sent.detail}", spent=Spent.WHOLE)
+            return Finding(
+                Outcome.IN_DOUBT, f"the answer was lost: {sent.detail}", spent=Spent.WHOLE
+            )
         case _:
             return Finding(Outcome.BROKEN, sent.detail, spent=Spent.CUT)
 
@@ -216,7 +248,9 @@ def _by_status(
         return Finding(Outcome.NOT_TAKEN, words, wait, spent=Spent.TOO_MANY)
     is_fault = 500 <= status < 600
     if sent.whole and (200 <= status < 300 or (is_fault and status not in _CLEAR_FAULTS)):
-        return Finding(Outcome.IN_DOUBT, words, wait, status=status, spent=spent if is_fault else None)
+        return Finding(
+            Outcome.IN_DOUBT, words, wait, status=status, spent=spent if is_fault else None
+        )
     return Finding(Outcome.NOT_TAKEN, words, wait, status=status, spent=spent if is_fault else None)
 
 
@@ -230,7 +264,9 @@ def _is_portal(answer: Answer, verdict: Verdict, circumstances: Circumstances) -
     return 200 <= status < 300 or (status == 400 and not circumstances.proven)
 
 
-def _by_portal(sent: Sent, status: int, words: str, circumstances: Circumstances, wait: float | None) -> Finding:
+def _by_portal(
+    sent: Sent, status: int, words: str, circumstances: Circumstances, wait: float | None
+) -> Finding:
     # A page or a "see other" may be this server's yes; "moved" and "not found" are clearly a no.
     is_doubt = sent.whole and status < 400 and status not in _MOVED
     if not circumstances.proven:
@@ -256,10 +292,16 @@ def health_of(sent: Sent, now: float) -> Health:
     Any answer is good, except those of a server that is down or busy, or of a proxy in front of it.
     """
     if sent.answer is None:
-        is_reached = sent.fault not in (Fault.NOT_REACHED, Fault.UNKNOWN_HOST, Fault.BAD_CERTIFICATE)
+        is_reached = sent.fault not in (
+            Fault.NOT_REACHED,
+            Fault.UNKNOWN_HOST,
+            Fault.BAD_CERTIFICATE,
+        )
         return Health(is_reached, False, sent.detail or str(sent.fault))
     status = sent.answer.status
-    return Health(True, status not in DOWN, status_words(sent.answer), retry_after(sent.answer, now))
+    return Health(
+        True, status not in DOWN, status_words(sent.answer), retry_after(sent.answer, now)
+    )
 
 
 def step_after(
@@ -276,15 +318,21 @@ def step_after(
 ) -> Step:
     """The task's next step after an outcome.
 
-    ``tries``: the number before this attempt. ``doubted``: an earlier attempt of the task is still in doubt.
-    ``chance``: a random number in [0, 1). ``costs`` False: the attempt is refunded or given back, and the task comes
-    again after ``wait`` seconds. ``is_held``: it is not decided yet whose fault the last try was.
+    ``tries``: the number before this attempt. ``doubted``: an earlier attempt of the task is still
+    in doubt. ``chance``: a random number in [0, 1). ``costs`` False: the attempt is refunded or
+    given back, and the task comes again after ``wait`` seconds. ``is_held``: it is not decided yet
+    whose fault the last try was.
     """
     match finding.outcome:
         case Outcome.UPLOADED:
             return Step(State.UPLOADED, "", tries + 1)
         case Outcome.DUPLICATE if finding.is_unconfirmed and rules.can_ask:
-            return Step(State.IN_DOUBT, "the server says it has it, and is asked where", tries + 1, ask_at=now)
+            return Step(
+                State.IN_DOUBT,
+                "the server says it has it, and is asked where",
+                tries + 1,
+                ask_at=now,
+            )
         case Outcome.DUPLICATE:
             return Step(State.DUPLICATE, "", tries + 1)
         case Outcome.REJECTED if is_held:
@@ -300,7 +348,11 @@ def step_after(
     if is_doubt and rules.can_ask:
         return Step(State.IN_DOUBT, finding.reason, tries + costs, ask_at=now + rules.settle)
     if is_doubt and rules.resend == "never":
-        return Step(State.IN_DOUBT, f"{finding.reason}; it is not sent again (resend = never)", tries + costs)
+        return Step(
+            State.IN_DOUBT,
+            f"{finding.reason}; it is not sent again (resend = never)",
+            tries + costs,
+        )
     if not costs:
         step = Step(State.PENDING, finding.reason, tries, next_at=now + wait)
     elif is_held:
@@ -309,15 +361,24 @@ def step_after(
         doubted = doubted or is_doubt
         step = again(finding, rules, tries=tries + 1, doubted=doubted, now=now, chance=chance)
     # A held task is not sent again before it is decided whose fault it was.
-    maybe_twice = is_doubt and rules.resend == "allowed" and step.state is State.PENDING and not is_held
+    maybe_twice = (
+        is_doubt and rules.resend == "allowed" and step.state is State.PENDING and not is_held
+    )
     return replace(step, maybe_twice=maybe_twice)
 
 
-def again(finding: Finding, rules: Rules, *, tries: int, doubted: bool, now: float, chance: float) -> Step:
+def again(
+    finding: Finding, rules: Rules, *, tries: int, doubted: bool, now: float, chance: float
+) -> Step:
     """The step to another try after a wait, or the end of this set of tries."""
     if tries > rules.retries:
         return gave_up(finding, tries, doubted=doubted)
-    return Step(State.PENDING, finding.reason, tries, next_at=now + wait_before(tries, finding.retry_after, chance))
+    return Step(
+        State.PENDING,
+        finding.reason,
+        tries,
+        next_at=now + wait_before(tries, finding.retry_after, chance),
+    )
 
 
 def gave_up_after(tries: int) -> str:
@@ -337,8 +398,12 @@ def wait_after_429(times: int, after: float | None) -> float:
 
 
 def wait_before(tries: int, after: float | None, chance: float) -> float:
-    """Seconds to wait after ``tries`` tries: 1 s, doubling to 60 s, with full jitter, or longer if the server asks."""
-    return max(chance * min(LONGEST_WAIT, 2.0 ** min(max(0, tries - 1), 10)), min(after or 0.0, LONGEST_ASKED_WAIT))
+    """Seconds to wait after ``tries`` tries: 1 s, doubling to 60 s, with full jitter, or longer if
+    the server asks."""
+    return max(
+        chance * min(LONGEST_WAIT, 2.0 ** min(max(0, tries - 1), 10)),
+        min(after or 0.0, LONGEST_ASKED_WAIT),
+    )
 
 
 def status_words(answer: Answer) -> str:

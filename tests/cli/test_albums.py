@@ -18,7 +18,10 @@ def test_albums_are_named_in_the_letters_they_were_given(name: str) -> None:
 def test_what_a_terminal_might_obey_in_a_name_is_escaped(name: str) -> None:
     with pytest.raises(UsageError) as caught:
         chosen([(name, "inbox")], [f"{name}?"])
-    assert str(caught.value).startswith("there is no album '") and name not in str(caught.value).partition(";")[0]
+    assert (
+        str(caught.value).startswith("there is no album '")
+        and name not in str(caught.value).partition(";")[0]
+    )
     assert name not in (caught.value.hint or "")
 
 

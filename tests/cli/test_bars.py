@@ -26,9 +26,13 @@ NAMES = [
 
 
 def progress(step: int, slots: int = 4, pauses: tuple[Pause, ...] = ()) -> Progress:
-    uploads = [Upload(NAMES[n % 4], 48_400_000, min(48_400_000, step * 100_000 + n)) for n in range(slots)]
+    uploads = [
+        Upload(NAMES[n % 4], 48_400_000, min(48_400_000, step * 100_000 + n)) for n in range(slots)
+    ]
     held: tuple[Upload | None, ...] = (*uploads[:-1], None if step % 2 else uploads[-1])
-    return Progress(117 + step, 294, 1_720_000_000 + step, 4_180_000_000, step % 3 == 0, 0, 0, held, pauses)
+    return Progress(
+        117 + step, 294, 1_720_000_000 + step, 4_180_000_000, step % 3 == 0, 0, 0, held, pauses
+    )
 
 
 class Terminal(io.StringIO):
@@ -43,7 +47,9 @@ class Terminal(io.StringIO):
         self.painted: list[tuple[int, str]] = []
         monkeypatch.delenv("COLUMNS", raising=False)
         monkeypatch.setattr(
-            os, "get_terminal_size", lambda _: os.terminal_size((self.screen.columns, self.screen.lines))
+            os,
+            "get_terminal_size",
+            lambda _: os.terminal_size((self.screen.columns, self.screen.lines)),
         )
 
     def write(self, text: str) -> int:
@@ -58,8 +64,8 @@ class Terminal(io.StringIO):
         return 2
 
     def resize(self, columns: int, rows: int, *, breaks_anew: bool) -> None:
-        """As some terminals do it: what is too wide is cut. Or as others: it is broken anew, and the cursor keeps
-        its place in the text."""
+        """As some terminals do it: what is too wide is cut. Or as others: it is broken anew, and
+        the cursor keeps its place in the text."""
         if not breaks_anew:
             self.screen.resize(rows, columns)
             return
@@ -73,7 +79,9 @@ class Terminal(io.StringIO):
 
     def said(self) -> list[str]:
         """All lines that are there, also those that have left the window at its top."""
-        gone = ["".join(row[x].data for x in sorted(row)).rstrip() for row in self.screen.history.top]
+        gone = [
+            "".join(row[x].data for x in sorted(row)).rstrip() for row in self.screen.history.top
+        ]
         return [line for line in (*gone, *self.lines()) if line]
 
 
@@ -95,7 +103,9 @@ def _broken(line: str, width: int) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("breaks_anew", [False, True], ids=["cut", "broken anew"])
-@pytest.mark.parametrize("widths", [(80, 40, 120), (120, 20, 80), (80, 79, 78), (40, 100, 20), (20, 21, 20)], ids=str)
+@pytest.mark.parametrize(
+    "widths", [(80, 40, 120), (120, 20, 80), (80, 79, 78), (40, 100, 20), (20, 21, 20)], ids=str
+)
 def test_a_window_that_changes_leaves_no_broken_bars(
     monkeypatch: pytest.MonkeyPatch, widths: tuple[int, ...], breaks_anew: bool
 ) -> None:
@@ -119,7 +129,9 @@ def test_a_window_that_changes_leaves_no_broken_bars(
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 5])
 @pytest.mark.parametrize("slots", [1, 4, 64])
-def test_a_low_window_shows_what_it_has_room_for(monkeypatch: pytest.MonkeyPatch, rows: int, slots: int) -> None:
+def test_a_low_window_shows_what_it_has_room_for(
+    monkeypatch: pytest.MonkeyPatch, rows: int, slots: int
+) -> None:
     terminal = Terminal(monkeypatch, 80, rows)
     bars = Bars(terminal)
     for step in range(5):
@@ -151,11 +163,15 @@ def test_each_painted_line_is_narrower_than_the_window(
             assert "41% |" in terminal.lines()[0]
 
 
-def test_a_window_that_narrows_while_it_is_painted_breaks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_window_that_narrows_while_it_is_painted_breaks_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     terminal = Terminal(monkeypatch, 80, 24)
     bars = Bars(terminal)
     terminal.screen.resize(24, 50)
-    monkeypatch.setattr(os, "get_terminal_size", lambda _: os.terminal_size((80, 24)))  # as it was a moment ago
+    monkeypatch.setattr(
+        os, "get_terminal_size", lambda _: os.terminal_size((80, 24))
+    )  # as it was a moment ago
     bars.show(progress(0), "trip", Rate())
     assert terminal.screen.cursor.y == 0
     bars.close()
@@ -203,7 +219,15 @@ def test_copying_and_sending_each_have_their_own_speed(monkeypatch: pytest.Monke
     counts = Counts(total=210, total_bytes=420_000_000, unprepared=210, spool_left=420_000_000)
 
     def shown(sent: int) -> str:
-        found = (0, 210, sent, 420_000_000, not counts.unprepared, counts.spooled_bytes, counts.spool_total)
+        found = (
+            0,
+            210,
+            sent,
+            420_000_000,
+            not counts.unprepared,
+            counts.spooled_bytes,
+            counts.spool_total,
+        )
         screen.show(Progress(*found, (), ()), "trip")
         return terminal.lines()[0]
 
@@ -247,15 +271,23 @@ def test_a_real_terminal_is_read_each_time(monkeypatch: pytest.MonkeyPatch) -> N
     os.close(leader)
 
 
-def test_uploads_of_one_name_are_told_apart_by_their_folders(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uploads_of_one_name_are_told_apart_by_their_folders(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     terminal = Terminal(monkeypatch, 80, 24)
     names = (b"/c/100/A.JPG", b"/c/101/A.JPG", b"/c/101/B.JPG")
     uploads = tuple(Upload(name, 100, 50) for name in names)
     Bars(terminal).show(Progress(0, 3, 0, 300, True, 0, 0, uploads, ()), "trip", Rate())
-    assert [line.split()[0] for line in terminal.lines()[1:4]] == ["100/A.JPG", "101/A.JPG", "B.JPG"]
+    assert [line.split()[0] for line in terminal.lines()[1:4]] == [
+        "100/A.JPG",
+        "101/A.JPG",
+        "B.JPG",
+    ]
 
 
-@pytest.mark.parametrize(("gives_up", "said"), [(290.0, "paused, gives up in 04:50"), (0.0, "paused")])
+@pytest.mark.parametrize(
+    ("gives_up", "said"), [(290.0, "paused, gives up in 04:50"), (0.0, "paused")]
+)
 def test_a_pause_says_when_it_is_given_up_where_there_is_patience(
     monkeypatch: pytest.MonkeyPatch, gives_up: float, said: str
 ) -> None:

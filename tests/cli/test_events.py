@@ -41,16 +41,28 @@ TRIED = Tried(*ABOUT, "not_taken", "503 busy", tries=2, of=4, costs=True, held=F
             "  ! A.JPG  503 busy; held back, for this server has not accepted any photo yet",
         ),
         (replace(TRIED, outcome="sick"), ""),
-        (Recorded(*ABOUT, State.IN_DOUBT, "cut", 9, asks_in=30.0), "  ? A.JPG  cut; the server is asked in 30 s"),
-        (Recorded(*ABOUT, State.IN_DOUBT, "cut", 9, asks_in=-0.2), "  ? A.JPG  cut; the server is asked now"),
+        (
+            Recorded(*ABOUT, State.IN_DOUBT, "cut", 9, asks_in=30.0),
+            "  ? A.JPG  cut; the server is asked in 30 s",
+        ),
+        (
+            Recorded(*ABOUT, State.IN_DOUBT, "cut", 9, asks_in=-0.2),
+            "  ? A.JPG  cut; the server is asked now",
+        ),
         (Recorded(*ABOUT, State.IN_DOUBT, "cut", 9), "  ? A.JPG  cut"),
         (Recorded(*ABOUT, State.IN_DOUBT, None, 9), "  ? A.JPG  no reason was given"),
         (Recorded(*ABOUT, State.FAILED, "no", 9), "  ! A.JPG  failed: no"),
-        (Answered(*ABOUT, State.IN_DOUBT, error="later", asks_in=5.0), "  ? A.JPG  later; the server is asked in 5 s"),
+        (
+            Answered(*ABOUT, State.IN_DOUBT, error="later", asks_in=5.0),
+            "  ? A.JPG  later; the server is asked in 5 s",
+        ),
         (Answered(*ABOUT, State.REJECTED, error="too large"), "  ! A.JPG  rejected: too large"),
         (Answered(*ABOUT, State.PENDING), ""),
         (Missing(*ABOUT, "it is gone"), "  ! A.JPG  missing: it is gone"),
-        (Changed(*ABOUT, "its size"), "  ! A.JPG  changed since it was queued (its size); it is read again"),
+        (
+            Changed(*ABOUT, "its size"),
+            "  ! A.JPG  changed since it was queued (its size); it is read again",
+        ),
         (Recorded(*ABOUT, State.UPLOADED, None, 9), ""),
         (Answered(*ABOUT, State.UPLOADED, error=None), ""),
     ],
@@ -90,7 +102,10 @@ PATH = PLACE | {"path": "/t/A.JPG"}
             PATH | {"event": "uploaded", "error": None, "size": 9, "asks_in": None},
         ),
         (Answered(*ABOUT, State.PENDING), PATH | {"event": "attempt", "outcome": "asked"}),
-        (Answered(*ABOUT, State.UPLOADED, error=None), PATH | {"event": "uploaded", "outcome": "asked", "error": None}),
+        (
+            Answered(*ABOUT, State.UPLOADED, error=None),
+            PATH | {"event": "uploaded", "outcome": "asked", "error": None},
+        ),
         (
             Answered(*ABOUT, State.IN_DOUBT, error="later", asks_in=5.0),
             PATH | {"event": "in_doubt", "outcome": "asked", "error": "later", "asks_in": 5.0},
@@ -98,7 +113,14 @@ PATH = PLACE | {"path": "/t/A.JPG"}
         (
             replace(TRIED, next_at=60.0),
             PATH
-            | {"event": "attempt", "outcome": "not_taken", "error": "503 busy", "tries": 2, "of": 4, "costs": True}
+            | {
+                "event": "attempt",
+                "outcome": "not_taken",
+                "error": "503 busy",
+                "tries": 2,
+                "of": 4,
+                "costs": True,
+            }
             | {"held": False, "next_at": "1970-01-01T00:01:00.000Z"},
         ),
         (Missing(*ABOUT, "gone"), PATH | {"event": "missing", "error": "gone"}),
@@ -106,12 +128,19 @@ PATH = PLACE | {"path": "/t/A.JPG"}
         (Queued(*ABOUT, 9), PATH | {"event": "queued", "size": 9}),
         (
             Paused(0.0, None, "home", "502", 3.0, 4.0),
-            PLACE | {"event": "paused", "album": None, "reason": "502", "lasted": 3.0, "seconds": 4.0},
+            PLACE
+            | {"event": "paused", "album": None, "reason": "502", "lasted": 3.0, "seconds": 4.0},
         ),
         (FramedAnew(0.0, None, "home"), PLACE | {"event": "framed_anew", "album": None}),
-        (Spooled(0.0, None, None, 3), PLACE | {"event": "spooled", "album": None, "target": None, "photos": 3}),
+        (
+            Spooled(0.0, None, None, 3),
+            PLACE | {"event": "spooled", "album": None, "target": None, "photos": 3},
+        ),
         (AlbumNote(0.0, "trip", "home", "emptied"), PLACE | {"event": "album", "words": "emptied"}),
-        (Shared(0.0, "trip", "home", "http://x/s"), PLACE | {"event": "shared", "url": "http://x/s"}),
+        (
+            Shared(0.0, "trip", "home", "http://x/s"),
+            PLACE | {"event": "shared", "url": "http://x/s"},
+        ),
     ],
 )
 def test_json_shows_an_events_fields_and_no_others(event: Event, line: dict[str, object]) -> None:

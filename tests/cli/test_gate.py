@@ -23,7 +23,15 @@ from albumup.uploader.events import Pause, Progress, Upload
 _OURS = Path(gate.__file__).parents[1]
 _WRITERS = {"cli/gate.py", "cli/screen.py", "__main__.py"}
 """The modules that name stdout and stderr in order to write to them."""
-_WRITING = {"print", "echo", "secho", "echo_via_pager", "print_exception", "print_exc", "showwarning"}
+_WRITING = {
+    "print",
+    "echo",
+    "secho",
+    "echo_via_pager",
+    "print_exception",
+    "print_exc",
+    "showwarning",
+}
 
 
 def bad_ones(text: str) -> list[str]:
@@ -32,7 +40,11 @@ def bad_ones(text: str) -> list[str]:
 
 
 CONTROLS = [chr(number) for number in (*range(0x20), *range(0x7F, 0xA0))]
-UNSEEN = [*"\u00ad\u061c\u200b\u200d\u200e\u2028\u2029\u202e\u2066\u2069\ufeff\u3164\U000e0041", "\udc9b", "\ud800"]
+UNSEEN = [
+    *"\u00ad\u061c\u200b\u200d\u200e\u2028\u2029\u202e\u2066\u2069\ufeff\u3164\U000e0041",
+    "\udc9b",
+    "\ud800",
+]
 
 
 @pytest.mark.parametrize("letter", [*CONTROLS, *UNSEEN], ids=ascii)
@@ -45,7 +57,14 @@ def test_nothing_that_a_terminal_obeys_gets_through(letter: str) -> None:
 
 
 def test_letters_of_all_kinds_stay_as_they_are() -> None:
-    for text in ("IMG_1.JPG", "Übung Åse", "日本\u3000🏔", "at 5.00\u202fPM.png", "a\\x1bb", "≥ … ×"):
+    for text in (
+        "IMG_1.JPG",
+        "Übung Åse",
+        "日本\u3000🏔",
+        "at 5.00\u202fPM.png",
+        "a\\x1bb",
+        "≥ … ×",
+    ):
         assert escape(text) == tame(text) == text
     assert len(escape("x" * 10_000)) == 400
 
@@ -63,7 +82,8 @@ def test_a_gate_lets_out_lines_and_letters_whoever_writes() -> None:
 
 
 def test_a_shell_that_completes_gets_names_letter_by_letter() -> None:
-    """A name is typed as it is, with the spaces of Japan and families of emoji; controls are no part of one."""
+    """A name is typed as it is, with the spaces of Japan and families of emoji; controls are no
+    part of one."""
     name = "旅行\u30002026 👨\u200d👩\u200d👧"
     assert offered(f"plain\t{name}\n") == f"plain\t{name}\n"
     assert bad_ones(offered("\x1b]0;x\x07\x9b\u2028\udc9b")) == []
@@ -106,7 +126,9 @@ def test_a_cell_of_a_table_is_a_cell() -> None:
 def test_bars_show_what_was_not_escaped_as_text() -> None:
     raw = io.StringIO()
     upload = Upload(b"IMG\x1b[A.JPG", 10, 5)
-    progress = Progress(0, 1, 5, 10, True, 0, 0, (upload,), (Pause("club", "down \x1b[31m\x1b[A\r\n", 1.0, 2.0),))
+    progress = Progress(
+        0, 1, 5, 10, True, 0, 0, (upload,), (Pause("club", "down \x1b[31m\x1b[A\r\n", 1.0, 2.0),)
+    )
     Bars(cast("IO[str]", Own(raw))).show(progress, "trip\x1b[A\nalbumup: FORGED", Rate())
     shown = raw.getvalue()
     assert "trip\\x1b[A\\x0aalbumup: FORGED" in shown
@@ -123,7 +145,8 @@ def test_json_is_fit_for_a_terminal_and_stays_json() -> None:
 
 
 def test_nobody_else_writes_to_the_terminal() -> None:
-    """By construction: whoever wants to say something has only the screen, or a stream with a gate before it."""
+    """By construction: whoever wants to say something has only the screen, or a stream with a gate
+    before it."""
     found = []
     for path in _OURS.rglob("*.py"):
         name = path.relative_to(_OURS).as_posix()
@@ -146,7 +169,9 @@ def test_only_paths_for_other_programs_go_out_as_they_are() -> None:
         for path in _OURS.rglob("*.py")
         if "put_raw(" in path.read_text() or "put_pieces(" in path.read_text()
     }
-    assert callers == {"cli/screen.py", "cli/list_.py", "cli/verify.py"}, "-0, and what is escaped already"
+    assert callers == {"cli/screen.py", "cli/list_.py", "cli/verify.py"}, (
+        "-0, and what is escaped already"
+    )
 
 
 def test_install_leaves_no_other_way(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,9 @@ from albumup.cli.help import GENERAL, HOW, NO_CONFIG, OPTIONS, WHAT, WHERE, Comm
 
 
 def run(*words: str, columns: int = 80) -> str:
-    done = CliRunner().invoke(cli, words, prog_name="albumup", obj=App(), env={"COLUMNS": str(columns)})
+    done = CliRunner().invoke(
+        cli, words, prog_name="albumup", obj=App(), env={"COLUMNS": str(columns)}
+    )
     return done.output
 
 
@@ -41,10 +43,16 @@ def of(*words: str) -> click.Command:
 
 @pytest.mark.parametrize("words", [(), *commands()], ids=" ".join)
 @pytest.mark.parametrize("columns", [80, 40])
-def test_each_help_text_fits_the_terminal_and_shows_an_example(words: tuple[str, ...], columns: int) -> None:
+def test_each_help_text_fits_the_terminal_and_shows_an_example(
+    words: tuple[str, ...], columns: int
+) -> None:
     text = run(*words, "-h", columns=columns)
     # What is typed stays whole: at 40 columns an example may be wider.
-    wide = [line for line in text.splitlines() if len(line) > columns and not line.startswith("    albumup ")]
+    wide = [
+        line
+        for line in text.splitlines()
+        if len(line) > columns and not line.startswith("    albumup ")
+    ]
     assert wide == []
     if columns == 80:
         assert [line for line in text.splitlines() if len(line) > columns] == []
@@ -52,7 +60,9 @@ def test_each_help_text_fits_the_terminal_and_shows_an_example(words: tuple[str,
 
 
 def test_the_options_of_push_stand_in_groups() -> None:
-    headings = [line for line in run("push", "-h").splitlines() if line.endswith(":") and line[0] != " "]
+    headings = [
+        line for line in run("push", "-h").splitlines() if line.endswith(":") and line[0] != " "
+    ]
     assert headings == [f"{one}:" for one in (WHAT, WHERE, HOW, NO_CONFIG, GENERAL)]
 
 
@@ -106,7 +116,9 @@ def test_a_near_miss_of_a_command_is_said(typed: str, meant: str) -> None:
     assert f"there is no command '{typed}'; did you mean {meant}?" in run(typed, "./trip")
 
 
-@pytest.mark.parametrize("typed", ["forgt", "forge", "forg", "fotget", "for", "forgets", "frget", "orget"])
+@pytest.mark.parametrize(
+    "typed", ["forgt", "forge", "forg", "fotget", "for", "forgets", "frget", "orget"]
+)
 def test_no_near_miss_leads_to_forget(typed: str) -> None:
     assert f"there is no command '{typed}'\n" in run(typed, "trip")
 
@@ -121,12 +133,21 @@ def test_a_near_miss_within_target_is_said() -> None:
 
 
 @pytest.mark.parametrize("words", list(commands()), ids=" ".join)
-def test_a_near_miss_of_an_option_leads_to_nothing_that_gives_photos_up(words: tuple[str, ...]) -> None:
+def test_a_near_miss_of_an_option_leads_to_nothing_that_gives_photos_up(
+    words: tuple[str, ...],
+) -> None:
     """click guesses among a command's options: none of them deletes, forgets or gives up."""
     found = of(*words)
-    options = {name for one in found.get_params(click.Context(found)) for name in one.opts if name[:2] == "--"}
+    options = {
+        name
+        for one in found.get_params(click.Context(found))
+        for name in one.opts
+        if name[:2] == "--"
+    }
     assert not {
-        name for name in options if any(word in name for word in ("delet", "forget", "remov", "cancel", "force"))
+        name
+        for name in options
+        if any(word in name for word in ("delet", "forget", "remov", "cancel", "force"))
     }
 
 
@@ -144,7 +165,9 @@ def test_a_near_miss_of_an_option_has_a_cut_off(typed: str, said: str) -> None:
     assert run("push", "./trip", typed, "x").endswith(said)
 
 
-@pytest.mark.parametrize("words", [("--jornal", "x", "status"), ("target", "--jornal", "x", "list")], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [("--jornal", "x", "status"), ("target", "--jornal", "x", "list")], ids=" ".join
+)
 def test_a_near_miss_of_an_option_before_the_command_is_said_alike(words: tuple[str, ...]) -> None:
     assert run(*words).endswith("there is no option '--jornal'; did you mean --journal?\n")
 
@@ -152,10 +175,16 @@ def test_a_near_miss_of_an_option_before_the_command_is_said_alike(words: tuple[
 def test_what_help_alone_needs_is_loaded_for_help_alone() -> None:
     # The shell runs the program at each Tab. shutil brings three compressors.
     code = "import sys; sys.argv = ['albumup', '-V']; from albumup.__main__ import main; main()"
-    done = subprocess.run([sys.executable, "-X", "importtime", "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", code], capture_output=True, text=True, check=True
+    )
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "albumup.cli.help" in loaded
-    assert loaded & {"shutil", "textwrap", "albumup.cli.layout", "albumup.cli.screen", "albumup.config.file"} == set()
+    assert (
+        loaded
+        & {"shutil", "textwrap", "albumup.cli.layout", "albumup.cli.screen", "albumup.config.file"}
+        == set()
+    )
 
 
 def test_no_help_text_is_broken_within_a_command() -> None:
@@ -164,12 +193,16 @@ def test_no_help_text_is_broken_within_a_command() -> None:
         assert "albumup\n" not in run("push", "-h", columns=columns)
 
 
-@pytest.mark.parametrize("words", [("push", "-j", "many"), ("resume", "--retries", "1.5"), ("receive", "--port", "x")])
+@pytest.mark.parametrize(
+    "words", [("push", "-j", "many"), ("resume", "--retries", "1.5"), ("receive", "--port", "x")]
+)
 def test_what_is_no_number_is_said_in_plain_words(words: tuple[str, ...]) -> None:
     assert run(*words).endswith(f"'{words[-1]}' is not a valid whole number.\n")
 
 
-def test_a_folder_without_a_command_is_pushed_by_push(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_without_a_command_is_pushed_by_push(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my trip").mkdir()
     assert "there is no command 'my trip'; did you mean push 'my trip'?\n" in run("my trip")
@@ -178,7 +211,9 @@ def test_a_folder_without_a_command_is_pushed_by_push(tmp_path: Path, monkeypatc
     assert "there is no command 'my trip'\n" in run("target", "my trip")
 
 
-@pytest.mark.parametrize(("name", "wait"), [("push", "5m"), ("resume", "5m"), ("retry-failed", "not at all")])
+@pytest.mark.parametrize(
+    ("name", "wait"), [("push", "5m"), ("resume", "5m"), ("retry-failed", "not at all")]
+)
 def test_help_says_how_long_a_command_waits_for_a_server(name: str, wait: str) -> None:
     assert f"How long to wait for a server that is down ({wait})." in run(name, "-h")
 
@@ -193,6 +228,8 @@ def test_help_says_how_long_a_command_waits_for_a_server(name: str, wait: str) -
         (("status", "--color", "nevr"), "; did you mean never?"),
     ],
 )
-def test_a_near_miss_of_a_word_that_an_option_takes_is_said(words: tuple[str, ...], near: str) -> None:
+def test_a_near_miss_of_a_word_that_an_option_takes_is_said(
+    words: tuple[str, ...], near: str
+) -> None:
     choices = next(one.type.choices for one in of(words[0]).params if words[1] in one.opts)
     assert run(*words).endswith(f"'{words[2]}' is none of {', '.join(choices)}{near}\n")

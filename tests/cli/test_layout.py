@@ -9,11 +9,15 @@ STOPPED = "trip: stopped, 118 of 294 sent, 176 waiting. On hold until: albumup r
 
 
 @pytest.mark.parametrize("width", [20, 40, 60, 80])
-@pytest.mark.parametrize("line", [QUEUED, STOPPED, "  ! IMG_4107.HEIC  " + "503 Service Unavailable " * 8])
+@pytest.mark.parametrize(
+    "line", [QUEUED, STOPPED, "  ! IMG_4107.HEIC  " + "503 Service Unavailable " * 8]
+)
 def test_a_line_is_broken_at_words(line: str, width: int) -> None:
     lines = wrapped(line, width).split("\n")
     assert all(cells(one) <= width for one in lines)
-    assert " ".join(" ".join(lines).split()) == " ".join(line.split())  # no word is broken, none is lost
+    assert " ".join(" ".join(lines).split()) == " ".join(
+        line.split()
+    )  # no word is broken, none is lost
 
 
 def test_a_line_that_fits_and_a_line_of_a_log_stay_as_they_are() -> None:
@@ -43,14 +47,20 @@ def test_a_broken_line_goes_on_under_its_text() -> None:
         ("to send it again: albumup forget trip, then push", "albumup forget trip,"),
         ("disk, then: albumup resume (or push it again)", "albumup resume"),
         ("Left. Process 42 goes on; stop it with: kill -INT 42", "kill -INT 42"),
-        ("to see that they are, pip install 'albumup[photos]', then push", "pip install 'albumup[photos]',"),
+        (
+            "to see that they are, pip install 'albumup[photos]', then push",
+            "pip install 'albumup[photos]',",
+        ),
         (
             "install what reads dates: pipx inject albumup exifread pillow, or exiftool",
             "pipx inject albumup exifread pillow,",
         ),
         ("Mount it (mount '/mnt/my disk'), then: albumup resume", "mount '/mnt/my disk'"),
         ("mount it, or: mkdir -p /mnt/nas/copies; then try again", "mkdir -p /mnt/nas/copies;"),
-        ("others can read it: chmod 600 /home/anna/.config/albumup/t", "chmod 600 /home/anna/.config/albumup/t"),
+        (
+            "others can read it: chmod 600 /home/anna/.config/albumup/t",
+            "chmod 600 /home/anna/.config/albumup/t",
+        ),
     ],
 )
 def test_a_command_to_type_is_never_broken(line: str, typed: str) -> None:
@@ -80,13 +90,21 @@ def test_prose_about_the_program_is_no_command() -> None:
     assert max(map(len, wrapped(line, 30).split("\n"))) <= 30
 
 
-@pytest.mark.parametrize("word", ["https://photos.example.org/" + "x" * 60, "/media/card/" + "d/" * 40])
+@pytest.mark.parametrize(
+    "word", ["https://photos.example.org/" + "x" * 60, "/media/card/" + "d/" * 40]
+)
 def test_an_address_and_a_path_stay_whole(word: str) -> None:
     assert word in wrapped(f"trip: it can be seen at {word} from now on", 40).split("\n  ")
 
 
 def test_width_is_counted_in_cells() -> None:
-    assert [cells(text) for text in ("abc", "写真", "e\u0301", "👨\u200d👩\u200d👧", "ﾊﾝｶｸ")] == [3, 4, 1, 2, 4]
+    assert [cells(text) for text in ("abc", "写真", "e\u0301", "👨\u200d👩\u200d👧", "ﾊﾝｶｸ")] == [
+        3,
+        4,
+        1,
+        2,
+        4,
+    ]
     assert padded("写真", 6) == "写真  "
     lines = wrapped("写真 " * 30, 40).split("\n")
     assert all(cells(one) <= 40 for one in lines)
@@ -120,10 +138,14 @@ def test_a_number_keeps_its_unit() -> None:
     line = "trip: 292 of 294 sent in 7 min 52 s (4.1 GB, 8.9 MB/s), 2 not    (exit 3)"
     for width in range(20, len(line)):
         text = wrapped(line, width)
-        assert all(measure in text for measure in ("7 min", "52 s", "4.1 GB", "8.9 MB/s", "(exit 3)"))
+        assert all(
+            measure in text for measure in ("7 min", "52 s", "4.1 GB", "8.9 MB/s", "(exit 3)")
+        )
 
 
 @pytest.mark.parametrize("verb", ["kill", "rm", "chmod", "pip", "albumup"])
 def test_a_sentence_with_a_verb_is_broken_as_any_other(verb: str) -> None:
-    line = f"who is it that shall {verb} something that is said in so many words that they do not fit"
+    line = (
+        f"who is it that shall {verb} something that is said in so many words that they do not fit"
+    )
     assert max(map(len, wrapped(line, 30).split("\n"))) <= 30

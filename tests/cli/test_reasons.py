@@ -1,4 +1,5 @@
-"""What did not get there is grouped by reason, and photos of one name are told apart by their folders."""
+"""What did not get there is grouped by reason, and photos of one name are told apart by their
+folders."""
 
 from __future__ import annotations
 
@@ -34,19 +35,37 @@ class BaseNames(Names):
         (b"/A.JPG", [b"/trip/A.JPG"], b"/A.JPG"),
     ],
 )
-def test_a_name_has_as_much_of_its_folder_as_tells_it_apart(path: bytes, others: list[bytes], told: bytes) -> None:
+def test_a_name_has_as_much_of_its_folder_as_tells_it_apart(
+    path: bytes, others: list[bytes], told: bytes
+) -> None:
     assert telling(path, others) == told
 
 
 @pytest.mark.parametrize(
     ("one", "other", "are_one"),
     [
-        (("413 IMG_1.JPG is too large", "IMG_1.JPG"), ("413 sunset.jpg is too large", "sunset.jpg"), True),
-        (("422 IMG_1-2.JPG was refused", "IMG_1-2.JPG"), ("422 IMG_7.JPG was refused", "IMG_7.JPG"), True),
+        (
+            ("413 IMG_1.JPG is too large", "IMG_1.JPG"),
+            ("413 sunset.jpg is too large", "sunset.jpg"),
+            True,
+        ),
+        (
+            ("422 IMG_1-2.JPG was refused", "IMG_1-2.JPG"),
+            ("422 IMG_7.JPG was refused", "IMG_7.JPG"),
+            True,
+        ),
         (("415 'a.jpg' is no photo", ""), ("415 'b c.jpg' is no photo", ""), True),
-        (("422 IMG_1 exists as 0b0a1c9e-21a6", "IMG_1.JPG"), ("422 DSC9 exists as 77e0aa01-0001", "DSC9.JPG"), True),
+        (
+            ("422 IMG_1 exists as 0b0a1c9e-21a6", "IMG_1.JPG"),
+            ("422 DSC9 exists as 77e0aa01-0001", "DSC9.JPG"),
+            True,
+        ),
         (("413 has 5.2 MB, 4 MB at most", ""), ("413 has 17 MB, 4 MB at most", ""), True),
-        (("500 see https://example.org/e/abc", ""), ("500 see https://example.org/e/xyz", ""), True),
+        (
+            ("500 see https://example.org/e/abc", ""),
+            ("500 see https://example.org/e/xyz", ""),
+            True,
+        ),
         (("503 busy, gave up after 4 tries", ""), ("503 busy, gave up after 2 tries", ""), True),
         (("413 refused", ""), ("415 refused", ""), False),
         (("example.org answered 403", ""), ("example.org answered 404", ""), False),
@@ -77,10 +96,15 @@ def test_a_photo_alone_with_its_reason_has_a_line_and_others_a_heading() -> None
 @pytest.mark.parametrize(
     "counts", [[1], [1] * 11, [300], [300, 2, 1], [7] * 9, [9, 1, 1, 1, 1, 1, 1, 1, 1, 1]], ids=str
 )
-def test_details_keep_to_their_lines_and_every_photo_is_counted(counts: list[int], most: int) -> None:
+def test_details_keep_to_their_lines_and_every_photo_is_counted(
+    counts: list[int], most: int
+) -> None:
     groups = [
         Group(
-            "failed", f"reason {number}", count, [b"/t/IMG_%d_%d.JPG" % (number, one) for one in range(min(count, 24))]
+            "failed",
+            f"reason {number}",
+            count,
+            [b"/t/IMG_%d_%d.JPG" % (number, one) for one in range(min(count, 24))],
         )
         for number, count in enumerate(counts)
     ]
@@ -96,7 +120,10 @@ def test_details_keep_to_their_lines_and_every_photo_is_counted(counts: list[int
 
 @pytest.mark.parametrize("most", range(11))
 def test_a_long_reason_counts_with_all_its_rows(most: int) -> None:
-    groups = [Group("failed", f"{number} " + "words " * 20, number + 1, [b"/t/A.JPG"] * 2) for number in range(9)]
+    groups = [
+        Group("failed", f"{number} " + "words " * 20, number + 1, [b"/t/A.JPG"] * 2)
+        for number in range(9)
+    ]
     lines = lines_of(groups, BaseNames(), most)
     assert sum(map(rows, lines)) <= most
     assert bool(lines) == (most >= 3)
@@ -107,14 +134,23 @@ def test_notes_are_cut_where_there_is_no_room() -> None:
     said = [Note(note) for note in notes]
     lines = [line for line, _ in composed([Ending(1, "trip", notes=said)], BaseNames())]
     assert lines == [*notes[:9], "  and 21 more", "trip"]
-    assert [line for line, _ in composed([Ending(1, "trip", notes=said[:10])], BaseNames())] == [*notes[:10], "trip"]
+    assert [line for line, _ in composed([Ending(1, "trip", notes=said[:10])], BaseNames())] == [
+        *notes[:10],
+        "trip",
+    ]
 
 
 @pytest.mark.parametrize("most", range(14))
 @pytest.mark.parametrize("count", (1, 8, 9, 30))
-def test_what_a_note_counts_is_named_as_far_as_there_is_room_and_adds_up(most: int, count: int) -> None:
-    items = [f"    {number}.xmp  the server had its photo already" for number in range(min(count, 8))]
-    lines = _noted([Note("  3 sidecars go along"), Note(f"  {count} did not go along", items, count)], most)
+def test_what_a_note_counts_is_named_as_far_as_there_is_room_and_adds_up(
+    most: int, count: int
+) -> None:
+    items = [
+        f"    {number}.xmp  the server had its photo already" for number in range(min(count, 8))
+    ]
+    lines = _noted(
+        [Note("  3 sidecars go along"), Note(f"  {count} did not go along", items, count)], most
+    )
     named = [line for line in lines if line in items]
     more = [int(line.split()[1]) for line in lines if line.startswith("    and ")]
     assert sum(map(rows, lines)) <= most
@@ -141,7 +177,9 @@ def test_names_fill_their_lines_and_the_rest_is_counted() -> None:
 
 def ending(number: int, *, photos: int = 0) -> Ending:
     groups = [Group("failed", "503", photos, [b"/t/A.JPG", b"/t/B.JPG"][:photos])] if photos else []
-    return Ending(number, f"album {number}", not photos, groups, (), ["Again", "Details"] if photos else ())
+    return Ending(
+        number, f"album {number}", not photos, groups, (), ["Again", "Details"] if photos else ()
+    )
 
 
 def test_the_summary_comes_last_with_what_to_type_and_the_code_once() -> None:
@@ -157,9 +195,14 @@ def test_the_summary_comes_last_with_what_to_type_and_the_code_once() -> None:
 
 
 def test_all_albums_together_have_ten_lines_of_details() -> None:
-    lines = [line for line, _ in composed([ending(number, photos=1) for number in range(20)], BaseNames())]
+    lines = [
+        line
+        for line, _ in composed([ending(number, photos=1) for number in range(20)], BaseNames())
+    ]
     assert sum(line.startswith("  ") for line in lines) == MOST_LINES
-    assert [line for line in lines if line.startswith("album")] == [f"album {number}" for number in range(20)]
+    assert [line for line in lines if line.startswith("album")] == [
+        f"album {number}" for number in range(20)
+    ]
 
 
 def test_a_code_is_not_silenced() -> None:

@@ -1,4 +1,5 @@
-"""What is said of an album's sums, as a table: the end of a run, following, a late notice, cron, status, --json."""
+"""What is said of an album's sums, as a table: the end of a run, following, a late notice, cron,
+status, --json."""
 
 from __future__ import annotations
 
@@ -18,11 +19,21 @@ from albumup.uploader.options import RunEnd
 ALBUM = Album(1, "trip", "nas", False)
 
 
-def album(*, asked: int = 0, is_placing: bool = False, is_refused: bool = False, **counts: int) -> Summary:
+def album(
+    *, asked: int = 0, is_placing: bool = False, is_refused: bool = False, **counts: int
+) -> Summary:
     """An album of photos of 1 MB."""
     sizes = {state: 1_000_000 * count for state, count in counts.items()}
     return Summary(
-        ALBUM, None, "2026-01-02T03:04:05.000Z", counts, sizes, asked, 1_000_000 * asked, is_placing, is_refused
+        ALBUM,
+        None,
+        "2026-01-02T03:04:05.000Z",
+        counts,
+        sizes,
+        asked,
+        1_000_000 * asked,
+        is_placing,
+        is_refused,
     )
 
 
@@ -34,7 +45,10 @@ def album(*, asked: int = 0, is_placing: bool = False, is_refused: bool = False,
         (RunSummary(album(uploaded=2, cancelled=1)), "2 of 2 sent in 4 s (2.0 MB, 500.0 kB/s)"),
         (RunSummary(album(uploaded=2, failed=1)), "2 of 3 sent in 4 s (2.0 MB, 500.0 kB/s), 1 not"),
         (RunSummary(album(rejected=1, in_doubt=1)), "0 of 2 sent, 2 not"),
-        (RunSummary(album(uploaded=3), 1, 1_000_000), "2 of 2 sent in 4 s (2.0 MB, 500.0 kB/s); 1 was there before"),
+        (
+            RunSummary(album(uploaded=3), 1, 1_000_000),
+            "2 of 2 sent in 4 s (2.0 MB, 500.0 kB/s); 1 was there before",
+        ),
         (RunSummary(album(uploaded=2), 2, 2_000_000), "nothing to send; 2 were there before"),
         (RunSummary(album(uploaded=2, is_placing=True), 2, 2_000_000), "all sent"),
         (RunSummary(album(failed=2), earlier=2), "nothing to send; 2 still not, from before"),
@@ -64,13 +78,21 @@ def test_the_end_of_a_run(found: RunSummary, said: str) -> None:
             130,
             "stopped, 1 of 3 sent, 2 waiting. On hold until: albumup resume",
         ),
-        (RunSummary(album(uploaded=1, sending=2)), 143, "stopped, 1 of 3 sent, 2 waiting. Go on with: albumup resume"),
+        (
+            RunSummary(album(uploaded=1, sending=2)),
+            143,
+            "stopped, 1 of 3 sent, 2 waiting. Go on with: albumup resume",
+        ),
         (
             RunSummary(album(uploaded=4, pending=1, failed=2), 3, 3_000_000, earlier=1),
             75,
             "1 of 3 sent, 1 waiting, 1 not. Go on with: albumup resume",
         ),
-        (RunSummary(album(in_doubt=3, asked=2)), 75, "0 of 3 sent, 2 waiting, 1 not. Go on with: albumup resume"),
+        (
+            RunSummary(album(in_doubt=3, asked=2)),
+            75,
+            "0 of 3 sent, 2 waiting, 1 not. Go on with: albumup resume",
+        ),
     ],
 )
 def test_the_end_of_a_run_with_photos_that_wait(found: RunSummary, code: int, said: str) -> None:
@@ -83,7 +105,12 @@ def test_the_end_of_a_run_with_photos_that_wait(found: RunSummary, code: int, sa
         (album(uploaded=1), "nothing to do; 1 sent", "1 photo sent", ""),
         (album(uploaded=1, duplicate=1), "nothing to do; 2 sent", "2 photos sent", ""),
         (album(uploaded=1, failed=2), "nothing to do; 1 sent, 2 not", "1 photo sent, 2 not", ""),
-        (album(rejected=1, cancelled=5), "nothing to do; 0 sent, 1 not", "0 photos sent, 1 not", " --rejected"),
+        (
+            album(rejected=1, cancelled=5),
+            "nothing to do; 0 sent, 1 not",
+            "0 photos sent, 1 not",
+            " --rejected",
+        ),
     ],
 )
 def test_an_album_with_nothing_to_send(now: Summary, settled: str, late: str, options: str) -> None:
@@ -100,8 +127,14 @@ def test_an_album_with_nothing_to_send(now: Summary, settled: str, late: str, op
     [
         (RunSummary(album(uploaded=3), 1), "2 of 2 sent"),
         (RunSummary(album(uploaded=3, failed=1)), "3 of 4 sent, 1 not"),
-        (RunSummary(album(uploaded=1, pending=2)), "1 of 3 sent, 2 waiting. Go on with: albumup resume"),
-        (RunSummary(album(in_doubt=2, asked=1)), "0 of 2 sent, 1 not, 1 waiting. Go on with: albumup resume"),
+        (
+            RunSummary(album(uploaded=1, pending=2)),
+            "1 of 3 sent, 2 waiting. Go on with: albumup resume",
+        ),
+        (
+            RunSummary(album(in_doubt=2, asked=1)),
+            "0 of 2 sent, 1 not, 1 waiting. Go on with: albumup resume",
+        ),
     ],
 )
 def test_the_end_of_following(found: RunSummary, said: str) -> None:
@@ -114,7 +147,11 @@ def test_the_end_of_following(found: RunSummary, said: str) -> None:
         (RunSummary(album(uploaded=2), 2), 0, "nothing to send"),
         (RunSummary(album(uploaded=3, cancelled=1), 1), 0, "2 sent"),
         (RunSummary(album(failed=1)), 0, "1 photo failed"),
-        (RunSummary(album(failed=1, missing=1)), 1, "2 photos failed again (round 1 of 3, next in 15 min)"),
+        (
+            RunSummary(album(failed=1, missing=1)),
+            1,
+            "2 photos failed again (round 1 of 3, next in 15 min)",
+        ),
         (RunSummary(album(failed=1)), 3, "1 photo failed again (round 3 of 3, the last one)"),
         (
             RunSummary(album(rejected=1, in_doubt=3, asked=1, uploaded=2, pending=4)),
@@ -144,7 +181,10 @@ def test_status_and_json(now: Summary, state: str, row: tuple[object, ...]) -> N
     assert (name, target, said, tuple(rest)) == ("trip", "nas", state, row)
     running = _row(now, (7, ""), any_cancelled=False)
     is_settled = state == "settled"
-    assert (running[2], running[-1] == "now") == ("settled" if is_settled else "running pid 7", not is_settled)
+    assert (running[2], running[-1] == "now") == (
+        "settled" if is_settled else "running pid 7",
+        not is_settled,
+    )
     held = replace(now, album=replace(ALBUM, held=True))
     assert _row(held, (7, ""), any_cancelled=False)[2] == ("settled" if is_settled else "held")
     found = status_of(now)
@@ -164,7 +204,9 @@ def test_a_follower_sees_all_that_is_undecided() -> None:
 
 def test_albums_are_told_of_that_changed_or_are_not_well() -> None:
     def end(*before: int) -> RunEnd:
-        return RunEnd(0, 1, {number: (count, 0) for number, count in enumerate(before, 1)}, {}, {}, None, 1.0)
+        return RunEnd(
+            0, 1, {number: (count, 0) for number, count in enumerate(before, 1)}, {}, {}, None, 1.0
+        )
 
     well = album(uploaded=2)
     second = replace(well, album=replace(ALBUM, id=2))

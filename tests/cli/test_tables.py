@@ -41,12 +41,16 @@ def test_a_table_that_fits_is_as_wide_as_it_is() -> None:
     "rows", [(SHORT,), (LONG,), (WIDE,), (SHORT, LONG, WIDE)], ids=["short", "long", "wide", "all"]
 )
 @pytest.mark.parametrize("width", [120, 100, 90, 80, 60, 40, 30])
-def test_a_table_fits_and_no_number_is_broken(rows: tuple[tuple[object, ...], ...], width: int) -> None:
+def test_a_table_fits_and_no_number_is_broken(
+    rows: tuple[tuple[object, ...], ...], width: int
+) -> None:
     lines = status(*rows, width=width).splitlines()
     assert all(cells(line) <= width for line in lines)
     for row in rows:
         for number in row[3:8]:
-            assert any(re.search(rf"(^|\s){re.escape(str(number))}(,|\s|$)", line) for line in lines), number
+            assert any(
+                re.search(rf"(^|\s){re.escape(str(number))}(,|\s|$)", line) for line in lines
+            ), number
 
 
 @pytest.mark.parametrize(
@@ -58,7 +62,11 @@ def test_how_long_ago_stays_on_its_line(seconds: float, said: str) -> None:
     assert ago(seconds) == said
     row = ("few-nocreate", "nocreate", "settled", "336/336", 0, 0, "635.0 kB", said)
     assert (
-        len(table((*HEADERS[:6], *HEADERS[7:]), [row], 80, cut=("ALBUM",), broken=("STATE", "CHANGED")).splitlines())
+        len(
+            table(
+                (*HEADERS[:6], *HEADERS[7:]), [row], 80, cut=("ALBUM",), broken=("STATE", "CHANGED")
+            ).splitlines()
+        )
         == 2
     )
 
@@ -71,7 +79,9 @@ def test_in_a_pipe_a_table_is_whole() -> None:
 
 def test_names_lose_their_middle_and_words_go_on_below() -> None:
     rows = [(LONG[0], "running pid 4121", "1/90")]
-    assert table(("ALBUM", "STATE", "SENT"), rows, 34, cut=("ALBUM",), broken=("STATE",)).splitlines() == [
+    assert table(
+        ("ALBUM", "STATE", "SENT"), rows, 34, cut=("ALBUM",), broken=("STATE",)
+    ).splitlines() == [
         "ALBUM               STATE     SENT",
         "Sommer 2…en Bergen  running   1/90",
         "                    pid 4121",
@@ -80,7 +90,10 @@ def test_names_lose_their_middle_and_words_go_on_below() -> None:
 
 def test_an_age_is_broken_only_where_shorter_names_do_not_help() -> None:
     url = "http://127.0.0.1:8090/albums/{album}/photos"
-    rows = [(url, "settled", "23/23", 0, 0, "0 B", "59 min ago"), (url, "waiting", "0/23", 23, 0, "14.2 MB", "4 s ago")]
+    rows = [
+        (url, "settled", "23/23", 0, 0, "0 B", "59 min ago"),
+        (url, "waiting", "0/23", 23, 0, "14.2 MB", "4 s ago"),
+    ]
     headers = ("TARGET", "STATE", "SENT", "WAITING", "FAILED", "LEFT", "CHANGED")
     assert table(headers, rows, 66, cut=("TARGET",), broken=("STATE", "CHANGED")).splitlines() == [
         "TARGET        STATE    SENT   WAITING  FAILED  LEFT     CHANGED",

@@ -16,14 +16,31 @@ from albumup.cli.task_lines import json_lines, text_lines
 from albumup.photos.file_names import text_of
 
 NASTY = 'a "b" \\ \x7f \x1b[31m \n ü \udcff \u2028 \U0001f600'
-KEYS = ("state", "size", "sha256", "attempts", "maybe_twice", "sent_as", "error", "remote_id", "url", "updated")
+KEYS = (
+    "state",
+    "size",
+    "sha256",
+    "attempts",
+    "maybe_twice",
+    "sent_as",
+    "error",
+    "remote_id",
+    "url",
+    "updated",
+)
 
 
 @pytest.mark.parametrize(
     ("path", "values"),
     [
-        (b"/trip/1.jpg", ("pending", 0, None, 0, 0, None, None, None, None, "2026-11-26T18:57:44.880Z")),
-        (b'/a\xff\x7f"\\ \xc3\xbc.jpg', ("in_doubt", 1 << 40, "ab", 3, 1, NASTY, NASTY, NASTY, NASTY, "2026Z")),
+        (
+            b"/trip/1.jpg",
+            ("pending", 0, None, 0, 0, None, None, None, None, "2026-11-26T18:57:44.880Z"),
+        ),
+        (
+            b'/a\xff\x7f"\\ \xc3\xbc.jpg',
+            ("in_doubt", 1 << 40, "ab", 3, 1, NASTY, NASTY, NASTY, NASTY, "2026Z"),
+        ),
     ],
 )
 def test_json_is_that_of_any_other_line(path: bytes, values: tuple[object, ...]) -> None:
@@ -35,7 +52,10 @@ def test_json_is_that_of_any_other_line(path: bytes, values: tuple[object, ...])
 
 
 def test_a_line_says_what_went_wrong() -> None:
-    rows = [(b"/1.jpg", "failed", 4096, "413 Too large\n", 0, 0), (b"/\xff", "in_doubt", 1, None, 1, 1)]
+    rows = [
+        (b"/1.jpg", "failed", 4096, "413 Too large\n", 0, 0),
+        (b"/\xff", "in_doubt", 1, None, 1, 1),
+    ]
     assert ["".join(line) for line in text_lines(rows)] == [
         "failed       4.1 kB  /1.jpg  413 Too large\\x0a",
         "in_doubt        1 B  /\\xff; still to be asked about  may be there twice",
@@ -94,7 +114,9 @@ def test_few_calls_write_many_lines(monkeypatch: pytest.MonkeyPatch) -> None:
             return super().write(data)  # type: ignore[arg-type]
 
     with os.fdopen(reads, "rb") as reader:
-        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BufferedWriter(Counted(writes, "w"))))
+        monkeypatch.setattr(
+            sys, "stdout", io.TextIOWrapper(io.BufferedWriter(Counted(writes, "w")))
+        )
         put_pieces(b"%06d\n" % number for number in range(5000))
         sys.stdout.close()
         assert len(reader.read()) == 35000

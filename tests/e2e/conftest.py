@@ -76,8 +76,11 @@ class Home:
 
     # The command.
 
-    def run(self, *args: object, stdin: str | bytes = b"", **env: str) -> subprocess.CompletedProcess[str]:
-        """Run the command to its end. No test wants to see a traceback. Beside another process, it is one itself."""
+    def run(
+        self, *args: object, stdin: str | bytes = b"", **env: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the command to its end. No test wants to see a traceback. Beside another process, it
+        is one itself."""
         stdin = stdin.encode() if isinstance(stdin, str) else stdin
         words = [_argument(arg) for arg in args]
         run = zygote.run if self.started else self._run
@@ -106,7 +109,8 @@ class Home:
             process.wait()
 
     def lies_on(self, volume: str) -> None:
-        """Whatever lies on this computer lies on a file system that the system calls so, or, "", does not name."""
+        """Whatever lies on this computer lies on a file system that the system calls so, or, "",
+        does not name."""
         self.env[zygote.VOLUME] = volume
 
     # Its files.
@@ -139,7 +143,9 @@ class Home:
     def tasks(self, *args: str) -> list[dict[str, Any]]:
         """The tasks as ``list --json`` has them; without ``args``, not asked of the command."""
         if args:
-            return [json.loads(line) for line in self.run("list", "--json", *args).stdout.splitlines()]
+            return [
+                json.loads(line) for line in self.run("list", "--json", *args).stdout.splitlines()
+            ]
         return read(self.journal, all_tasks)
 
     def states(self) -> dict[str, str]:
@@ -168,7 +174,9 @@ def all_tasks(connection: sqlite3.Connection | None) -> list[dict[str, Any]]:
     if connection is None:
         return []
     albums = [(album["album"], album["target"]) for album in statuses(connection)]
-    lines = (line for album in albums for line in json_lines(*album, json_rows(connection, *album, [])))
+    lines = (
+        line for album in albums for line in json_lines(*album, json_rows(connection, *album, []))
+    )
     return [json.loads(line) for line in lines]
 
 
@@ -218,9 +226,13 @@ def immich(start: Start, home: Home) -> Immich:
 
 
 def configure(home: Home, url: str, more: str = "") -> None:
-    """A config whose only target, home, is the Immich server at ``url``; ``more`` lines belong to it."""
+    """A config whose only target, home, is the Immich server at ``url``; ``more`` lines belong to
+    it."""
     token = home.secret(KEY)
-    home.config(f'[targets.home]\nkind = "immich"\nurl = "{url}"\ntoken_file = "{token}"\nelsewhere = true\n{more}')
+    home.config(
+        f'[targets.home]\nkind = "immich"\nurl = "{url}"\ntoken_file = "{token}"\nelsewhere = '
+        f"true\n{more}"
+    )
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
-"""A well-behaved form server with a ledger, which can be told to hold its answers, or to answer by a function."""
+"""A well-behaved form server with a ledger, which can be told to hold its answers, or to answer by
+a function."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ class Answer:
 class FormServer:
     """Takes multipart/form-data at any path. ``ledger`` holds what it received whole, in order.
 
-    Clear ``may_read`` and bodies stay unread in the middle; clear ``may_answer`` and answers are held back.
+    Clear ``may_read`` and bodies stay unread in the middle; clear ``may_answer`` and answers are
+    held back.
     """
 
     def __init__(self) -> None:

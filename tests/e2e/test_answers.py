@@ -1,4 +1,5 @@
-"""What the command makes of answers that are compressed, spelt or sent in other ways than the plainest."""
+"""What the command makes of answers that are compressed, spelt or sent in other ways than the
+plainest."""
 
 from __future__ import annotations
 
@@ -20,7 +21,9 @@ SAID: dict[str, Answer] = {
     "uploaded gzip": Answer(200, gzip.compress(json.dumps({"ok": YES}).encode()), headers=ZIPPED),
     "uploaded latin": Answer(200, YES.encode("latin-1"), "text/plain; charset=iso-8859-1"),
     "rejected gzip": Answer(200, gzip.compress(NO.encode()), "text/plain", ZIPPED),
-    "rejected deflate": Answer(200, zlib.compress(NO.encode()), "text/plain", (("Content-Encoding", "deflate"),)),
+    "rejected deflate": Answer(
+        200, zlib.compress(NO.encode()), "text/plain", (("Content-Encoding", "deflate"),)
+    ),
     "rejected latin": Answer(200, NO.encode("latin-1"), "text/plain"),
     "rejected wide": Answer(200, NO.encode("utf-16"), "text/plain"),
     "rejected escapes": Answer(200, json.dumps({"error": NO}).encode()),
@@ -75,7 +78,9 @@ def attempts(home: Home) -> list[tuple[str, int]]:
     return [(task["state"], task["attempts"]) for task in home.tasks()]
 
 
-def test_a_server_that_closes_after_each_answer_unannounced_costs_nothing(home: Home, sink: FormSink) -> None:
+def test_a_server_that_closes_after_each_answer_unannounced_costs_nothing(
+    home: Home, sink: FormSink
+) -> None:
     sink.taken = [*TAKEN, close]
     set_up(home, sink)
     assert home.run("push", home.photos(12), "--jobs", 2, "--retries", 0).returncode == 0
@@ -84,7 +89,9 @@ def test_a_server_that_closes_after_each_answer_unannounced_costs_nothing(home: 
 
 
 @pytest.mark.parametrize("status", [401, 409, 413])
-def test_a_late_answer_is_not_taken_for_the_next_photos(home: Home, sink: FormSink, status: int) -> None:
+def test_a_late_answer_is_not_taken_for_the_next_photos(
+    home: Home, sink: FormSink, status: int
+) -> None:
     late: Script = [read(16_384), answer(status), stall]
     sink.rule = lambda number, _name: late if number == 2 else None
     set_up(home, sink, 'duplicate = [409]\n[targets.club.fields]\nsum = "{sha256}"')
@@ -108,7 +115,9 @@ def test_a_server_that_reads_on_after_its_no_is_understood(home: Home, sink: For
     assert "413 Too Large" in done.stderr
 
 
-def test_a_proxy_that_cannot_be_read_is_a_matter_of_the_configuration(home: Home, server: FormServer) -> None:
+def test_a_proxy_that_cannot_be_read_is_a_matter_of_the_configuration(
+    home: Home, server: FormServer
+) -> None:
     home.form(server, f'check = "http://127.0.0.1:{server.port}/me"')
     bad = {"http_proxy": "http://anna:s3cr3t/pw@127.0.0.1:9"}
     for line in (

@@ -1,4 +1,5 @@
-"""Whatever is typed, configured or lying around: an exit code, words that name the thing, and nothing lost."""
+"""Whatever is typed, configured or lying around: an exit code, words that name the thing, and
+nothing lost."""
 
 from __future__ import annotations
 
@@ -40,13 +41,17 @@ def test_a_folder_that_is_not_there(home: Home) -> None:
 
 
 def test_one_bad_path_among_good_ones_queues_nothing(home: Home) -> None:
-    refused(home, 2, "push", home.photos(1), "/no/such/trip", "--album", "x", says=("/no/such/trip",))
+    refused(
+        home, 2, "push", home.photos(1), "/no/such/trip", "--album", "x", says=("/no/such/trip",)
+    )
     assert home.status()["albums"] == []
 
 
 def test_an_empty_folder(home: Home) -> None:
     (home.folder / "bare").mkdir()
-    refused(home, 2, "push", "bare", says=("no photo under", "bare", "nothing was queued".capitalize()))
+    refused(
+        home, 2, "push", "bare", says=("no photo under", "bare", "nothing was queued".capitalize())
+    )
     assert home.status()["albums"] == []
 
 
@@ -68,7 +73,13 @@ def test_an_unknown_option_has_a_nearest_one(home: Home) -> None:
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("--retries", "-1"), ("--jobs", "0"), ("--limit-rate", "fast"), ("--patience", "soon"), ("--since", "yore")],
+    [
+        ("--retries", "-1"),
+        ("--jobs", "0"),
+        ("--limit-rate", "fast"),
+        ("--patience", "soon"),
+        ("--since", "yore"),
+    ],
 )
 def test_a_value_that_makes_no_sense(home: Home, option: str, value: str) -> None:
     refused(home, 2, "push", home.photos(1), option, value, says=(option,))
@@ -93,28 +104,39 @@ def test_a_folder_named_by_letters_that_are_not_seen_is_an_album(home: Home) -> 
     assert home.run("push", place).returncode == 0
     assert home.album()["album"] == place.name
     typed = subprocess.run(
-        ["bash", "-c", f"printf %s {quoted(place.name)}"], capture_output=True, check=True, env=home.env
+        ["bash", "-c", f"printf %s {quoted(place.name)}"],
+        capture_output=True,
+        check=True,
+        env=home.env,
     )
     assert typed.stdout.decode() == place.name
 
 
-@pytest.mark.parametrize("command", short_form(["resume", "list", "cancel", "forget", "retry-failed", "status"], 3))
+@pytest.mark.parametrize(
+    "command", short_form(["resume", "list", "cancel", "forget", "retry-failed", "status"], 3)
+)
 def test_an_unknown_album_has_a_nearest_one(home: Home, command: str) -> None:
     home.run("push", home.photos(1))
     refused(home, 2, command, "tripp", says=("'tripp'", "did you mean trip?"))
 
 
-@pytest.mark.parametrize("command", ["resume", "retry-failed", "status", "list", "cancel", "forget"])
+@pytest.mark.parametrize(
+    "command", ["resume", "retry-failed", "status", "list", "cancel", "forget"]
+)
 def test_an_unknown_album_when_there_is_no_journal(home: Home, command: str) -> None:
     refused(home, 2, command, "trip", says=("'trip'",))
     assert not home.journal.parent.exists()
 
 
 def test_a_list_of_files_that_is_not_there(home: Home) -> None:
-    refused(home, 2, "push", "--album", "x", "--files-from", "nowhere", says=("--files-from", "nowhere"))
+    refused(
+        home, 2, "push", "--album", "x", "--files-from", "nowhere", says=("--files-from", "nowhere")
+    )
 
 
-@pytest.mark.parametrize("url", ["photos.example.org/upload", "ftp://photos.example.org/", "http://", "https://u:p@h/"])
+@pytest.mark.parametrize(
+    "url", ["photos.example.org/upload", "ftp://photos.example.org/", "http://", "https://u:p@h/"]
+)
 def test_a_wrong_url(home: Home, url: str) -> None:
     refused(home, 2, "push", home.photos(1), "--url", url, says=("--url",))
     assert not home.journal.exists()
@@ -137,7 +159,9 @@ def test_a_literal_secret_in_a_field_option(home: Home) -> None:
     assert "hush" not in said
 
 
-@pytest.mark.parametrize(("field", "says"), [("{nam}", "did you mean name?"), ("{name.__class__}", "attribute")])
+@pytest.mark.parametrize(
+    ("field", "says"), [("{nam}", "did you mean name?"), ("{name.__class__}", "attribute")]
+)
 def test_a_template_that_cannot_be_filled(home: Home, field: str, says: str) -> None:
     refused(
         home, 2, "push", home.photos(1), "--url", "https://h.invalid/", "--field", f"title={field}",
@@ -159,7 +183,9 @@ def test_a_template_that_cannot_be_filled(home: Home, field: str, says: str) -> 
 def test_what_does_not_exist_yet_is_not_accepted(home: Home, line: list[str]) -> None:
     home.photos(1)
     refused(home, 2, *line, says=(line[-1] if line[0] in ("push", "target") else line[0],))
-    helped = home.run("target" if line[0] == "target" else "push" if line[0] == "push" else "-h", "-h").stdout
+    helped = home.run(
+        "target" if line[0] == "target" else "push" if line[0] == "push" else "-h", "-h"
+    ).stdout
     assert f" {line[-1] if line[0] in ('target', 'push') else line[0]} " not in helped
 
 
@@ -189,11 +215,18 @@ def run_as(prefix: list[str], home: Home, *args: object) -> subprocess.Completed
         for path in [home.folder, *home.folder.rglob("*")]:
             os.chown(path, 65534, 65534, follow_symlinks=False)
     return subprocess.run(
-        [*prefix, *COMMAND, *map(str, args)], env=home.env, cwd=home.folder, capture_output=True, text=True, timeout=60
+        [*prefix, *COMMAND, *map(str, args)],
+        env=home.env,
+        cwd=home.folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
 
 
-def test_unreadable_photos_and_folders_of_somebody_who_is_not_root(home: Home, someone_else: list[str]) -> None:
+def test_unreadable_photos_and_folders_of_somebody_who_is_not_root(
+    home: Home, someone_else: list[str]
+) -> None:
     trip = home.photos(2)
     closed = home.photos(1, "trip/closed", first=3)
     if run_as(someone_else, home, "status").returncode:
@@ -204,7 +237,9 @@ def test_unreadable_photos_and_folders_of_somebody_who_is_not_root(home: Home, s
     closed.chmod(0o700)
     assert done.returncode == 3, done.stderr
     assert "trip/closed: Permission denied" in done.stderr
-    states = {os.path.basename(path): state for path, state in home.sql("select path, state from v_tasks")}
+    states = {
+        os.path.basename(path): state for path, state in home.sql("select path, state from v_tasks")
+    }
     assert states == {"IMG_1.JPG": "uploaded", "IMG_2.JPG": "missing"}
 
 
@@ -235,23 +270,51 @@ def test_a_state_folder_that_cannot_be_written(home: Home, someone_else: list[st
         ('[defaults]\nretries = "many"', ("defaults.retries", "whole number")),
         ('default_target = "nowhere"\n', ("default_target",)),
         ('[targets.club]\nkind = "form"\n', ("targets.club.url", "missing")),
-        ('[targets.club]\nkind = "fom"\nurl = "https://h.invalid"', ("targets.club.kind", "did you mean form?")),
-        ('[targets.club]\nkind = "form"\nurl = "https://h.invalid"\nfile_feild = "f"', ("file_feild", "file_field?")),
+        (
+            '[targets.club]\nkind = "fom"\nurl = "https://h.invalid"',
+            ("targets.club.kind", "did you mean form?"),
+        ),
+        (
+            '[targets.club]\nkind = "form"\nurl = "https://h.invalid"\nfile_feild = "f"',
+            ("file_feild", "file_field?"),
+        ),
         ('[targets.club]\nkind = "form"\nurl = "h.invalid"', ("targets.club.url", "https://")),
         ('[targets.club]\nkind = "form"\nurl = "https://u:p@h.invalid"', ("targets.club.url",)),
-        ('[targets.club]\nkind = "form"\nurl = "https://h.invalid"\nresend = "sure"', ("targets.club.resend", "safe")),
-        ('[targets.club]\nkind = "form"\nurl = "https://h.invalid/{albun}"', ("targets.club.url", "album?")),
-        ('[targets.club]\nkind = "form"\nurl = "https://h.invalid"\nfields = { a = "{nme}" }', ("fields.a", "name?")),
-        ('[targets.club]\nkind = "form"\nurl = "https://h.invalid"\nfields = { a = "{name[0]}" }', ("fields.a",)),
-        ('[targets.club]\nkind = "form"\nurl = "https://h.invalid"\nsuccess_text = "("', ("success_text", "regular")),
-        ('[targets.club]\nkind = "form"\nurl = "https://h.invalid"\nid = "a..b"', ("targets.club.id", "JMESPath")),
         (
-            '[targets.a]\nkind = "form"\nurl = "https://h.invalid"\n[targets.b]\nkind = "form"\nurl = "https://i.invalid"',
+            '[targets.club]\nkind = "form"\nurl = "https://h.invalid"\nresend = "sure"',
+            ("targets.club.resend", "safe"),
+        ),
+        (
+            '[targets.club]\nkind = "form"\nurl = "https://h.invalid/{albun}"',
+            ("targets.club.url", "album?"),
+        ),
+        (
+            '[targets.club]\nkind = "form"\nurl = "https://h.invalid"\nfields = { a = "{nme}" }',
+            ("fields.a", "name?"),
+        ),
+        (
+            '[targets.club]\nkind = "form"\nurl = "https://h.invalid"\nfields = { a = "{name[0]}" '
+            "}",
+            ("fields.a",),
+        ),
+        (
+            '[targets.club]\nkind = "form"\nurl = "https://h.invalid"\nsuccess_text = "("',
+            ("success_text", "regular"),
+        ),
+        (
+            '[targets.club]\nkind = "form"\nurl = "https://h.invalid"\nid = "a..b"',
+            ("targets.club.id", "JMESPath"),
+        ),
+        (
+            '[targets.a]\nkind = "form"\nurl = "https://h.invalid"\n[targets.b]\nkind = '
+            '"form"\nurl = "https://i.invalid"',
             ("default_target", "a, b", "--target"),
         ),
     ],
 )
-def test_a_mistake_in_the_config_names_file_and_key(home: Home, config: str, says: tuple[str, ...]) -> None:
+def test_a_mistake_in_the_config_names_file_and_key(
+    home: Home, config: str, says: tuple[str, ...]
+) -> None:
     home.config(config)
     refused(home, 4, "push", home.photos(1), says=("config.toml", *says))
     assert not home.journal.exists()
@@ -265,18 +328,30 @@ def test_a_literal_secret_in_a_configured_field(home: Home, server: FormServer) 
 
 def test_an_unknown_target_has_a_nearest_one(home: Home, server: FormServer) -> None:
     home.form(server)
-    refused(home, 4, "push", home.photos(1), "--target", "clib", says=("'clib' in ~/config/", "did you mean club?"))
+    refused(
+        home,
+        4,
+        "push",
+        home.photos(1),
+        "--target",
+        "clib",
+        says=("'clib' in ~/config/", "did you mean club?"),
+    )
 
 
 def test_a_config_named_on_the_command_line_must_be_there(home: Home) -> None:
     refused(home, 4, "push", home.photos(1), "--config", "nowhere.toml", says=("nowhere.toml",))
 
 
-def test_a_token_that_others_can_read_is_refused_with_the_command_that_mends_it(home: Home, server: FormServer) -> None:
+def test_a_token_that_others_can_read_is_refused_with_the_command_that_mends_it(
+    home: Home, server: FormServer
+) -> None:
     token = home.secret("hush")
     token.chmod(0o644)
     home.form(server, f'token_file = "{token}"\n')
-    said = refused(home, 4, "push", home.photos(1), says=("others can read", "chmod 600", "token_file"))
+    said = refused(
+        home, 4, "push", home.photos(1), says=("others can read", "chmod 600", "token_file")
+    )
     assert "hush" not in said
     token.chmod(0o600)
     assert home.run("push", "trip").returncode == 0
@@ -300,7 +375,9 @@ def test_photos_without_a_date_where_a_field_wants_one(home: Home, server: FormS
     refused(home, 4, "push", home.photos(1), says=("IMG_1.JPG", "taken_fallback"))
     assert home.status()["albums"] == []
     described = ("--url", server.url, "--field", "taken={taken}")
-    said = refused(home, 4, "push", home.photos(1), *described, says=("Send {modified} instead of {taken}",))
+    said = refused(
+        home, 4, "push", home.photos(1), *described, says=("Send {modified} instead of {taken}",)
+    )
     assert "--taken-fallback" not in said  # there is no such option
 
 
@@ -341,8 +418,16 @@ def unused_port() -> int:
 @pytest.mark.parametrize("status", [301, 302, 404, 405, 410])
 def test_a_wrong_address_names_the_key(home: Home, server: FormServer, status: int) -> None:
     home.form(server)
-    server.answer = lambda _: Answer(status, headers=(("Location", "https://elsewhere.invalid/login"),))
-    refused(home, 4, "push", home.photos(2), says=(str(status), "targets.club.url", "albumup target try club"))
+    server.answer = lambda _: Answer(
+        status, headers=(("Location", "https://elsewhere.invalid/login"),)
+    )
+    refused(
+        home,
+        4,
+        "push",
+        home.photos(2),
+        says=(str(status), "targets.club.url", "albumup target try club"),
+    )
     assert server.requests == 1
     assert home.album()["counts"]["pending"] == 2
 
@@ -359,7 +444,9 @@ def test_a_photo_named_as_journal_is_left_untouched(home: Home, line: list[str])
     before = photo.read_bytes()
     refused(home, 4, *line, "--journal", photo, says=("IMG_1.JPG", "--journal"))
     assert photo.read_bytes() == before
-    assert [path.name for path in photo.parent.iterdir() if ".open" not in path.name] == ["IMG_1.JPG"]
+    assert [path.name for path in photo.parent.iterdir() if ".open" not in path.name] == [
+        "IMG_1.JPG"
+    ]
 
 
 @pytest.mark.parametrize("line", COMMANDS, ids=lambda line: line[0])
@@ -391,8 +478,12 @@ def damage(path: Path) -> None:
     path.write_bytes(data[:4096] + b"\xa5" * (len(data) - 4096))
 
 
-@pytest.mark.parametrize("line", [["push", "trip"], ["resume"], ["retry-failed"]], ids=lambda line: line[0])
-def test_a_corrupt_journal_is_set_aside_and_says_which_pushes_to_repeat(home: Home, line: list[str]) -> None:
+@pytest.mark.parametrize(
+    "line", [["push", "trip"], ["resume"], ["retry-failed"]], ids=lambda line: line[0]
+)
+def test_a_corrupt_journal_is_set_aside_and_says_which_pushes_to_repeat(
+    home: Home, line: list[str]
+) -> None:
     home.run("push", home.photos(3))
     damage(home.journal)
     said = refused(home, 1, *line, says=(str(home.journal), "damaged", ".corrupt-", "Push again"))
@@ -407,7 +498,14 @@ def test_a_corrupt_journal_is_set_aside_and_says_which_pushes_to_repeat(home: Ho
 
 @pytest.mark.process
 def test_the_pushes_to_repeat_can_be_typed_as_they_stand(home: Home) -> None:
-    words = ["push", str(home.photos(1, "Été à Nîmes")), "--album", "Été, it's $HOME", "--target", "inbox"]
+    words = [
+        "push",
+        str(home.photos(1, "Été à Nîmes")),
+        "--album",
+        "Été, it's $HOME",
+        "--target",
+        "inbox",
+    ]
     home.run(*words)
     (said,) = pushes_of(str(home.journal))
     assert shlex.split(said) == ["albumup", *words]
@@ -423,11 +521,15 @@ def test_readers_of_a_corrupt_journal_move_nothing(home: Home, line: list[str]) 
 
 @pytest.fixture
 def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 8 MiB: room for a journal and its write-ahead log (4 MiB), and quickly filled."""
+    """A file system of 8 MiB: room for a journal and its write-ahead log (4 MiB), and quickly
+    filled."""
     place = tmp_path / "tiny"
     place.mkdir()
     done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", place], capture_output=True, text=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", place],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         pytest.skip(f"no tmpfs may be mounted here: {done.stderr.strip()}")
@@ -436,7 +538,9 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.process
-def test_a_full_disk_ends_with_1_and_room_is_all_it_takes(home: Home, server: FormServer, tiny_disk: Path) -> None:
+def test_a_full_disk_ends_with_1_and_room_is_all_it_takes(
+    home: Home, server: FormServer, tiny_disk: Path
+) -> None:
     home.form(server)
     journal = tiny_disk / "journal.db"
     trip = home.photos(20)
@@ -448,11 +552,15 @@ def test_a_full_disk_ends_with_1_and_room_is_all_it_takes(home: Home, server: Fo
     refused(home, 1, "push", trip, "--journal", journal, says=(str(tiny_disk),))
     ballast.unlink()
     assert home.run("push", trip, "--journal", journal).returncode == 0
-    assert sorted(set(server.names)) == sorted(["IMG_90.JPG", *(f"IMG_{number}.JPG" for number in range(1, 21))])
+    assert sorted(set(server.names)) == sorted(
+        ["IMG_90.JPG", *(f"IMG_{number}.JPG" for number in range(1, 21))]
+    )
 
 
 @pytest.mark.long
-def test_a_disk_that_fills_up_while_sending_costs_no_tries(home: Home, server: FormServer, tiny_disk: Path) -> None:
+def test_a_disk_that_fills_up_while_sending_costs_no_tries(
+    home: Home, server: FormServer, tiny_disk: Path
+) -> None:
     home.form(server)
     journal = tiny_disk / "journal.db"
     server.may_answer.clear()
@@ -497,7 +605,10 @@ def test_a_command_without_its_album_says_where_the_albums_stand(home: Home) -> 
     done = home.run("verify")
     assert (done.returncode, done.stderr.splitlines()) == (
         2,
-        ["albumup: Missing argument 'ALBUM'.", "Try: albumup verify --help; the albums: albumup status"],
+        [
+            "albumup: Missing argument 'ALBUM'.",
+            "Try: albumup verify --help; the albums: albumup status",
+        ],
     )
 
 

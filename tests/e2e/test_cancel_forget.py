@@ -20,7 +20,9 @@ def waiting(home: Home, server: FormServer) -> Home:
 
 
 @pytest.mark.process
-def test_cancel_gives_up_what_is_not_sent_and_it_counts_against_nothing(waiting: Home, server: FormServer) -> None:
+def test_cancel_gives_up_what_is_not_sent_and_it_counts_against_nothing(
+    waiting: Home, server: FormServer
+) -> None:
     done = waiting.run("cancel", "trip")
     assert done.returncode == 0
     assert "3 photos cancelled" in done.stderr
@@ -39,7 +41,9 @@ def test_cancel_gives_up_what_is_not_sent_and_it_counts_against_nothing(waiting:
 
 
 @pytest.mark.long
-def test_a_target_that_was_down_is_asked_no_more_once_all_for_it_is_cancelled(home: Home, server: FormServer) -> None:
+def test_a_target_that_was_down_is_asked_no_more_once_all_for_it_is_cancelled(
+    home: Home, server: FormServer
+) -> None:
     home.form(server)
     server.question = 502
     server.answer = lambda _: Answer(502)
@@ -59,7 +63,8 @@ def test_cancel_tells_photos_of_one_name_apart(waiting: Home, server: FormServer
     assert waiting.run("push", "trip").returncode == 4
     assert waiting.run("cancel", "trip", "101/IMG_7.JPG").stderr == "1 photo cancelled\n"
     assert (
-        waiting.run("cancel", "trip", "IMG_7.JPG").stderr == "2 photos cancelled:\n    100/IMG_7.JPG, 102/IMG_7.JPG\n"
+        waiting.run("cancel", "trip", "IMG_7.JPG").stderr
+        == "2 photos cancelled:\n    100/IMG_7.JPG, 102/IMG_7.JPG\n"
     )
 
 
@@ -90,7 +95,10 @@ def test_cancel_leaves_what_was_sent(waiting: Home) -> None:
 def test_cancel_of_an_album_that_is_sent_says_so(waiting: Home) -> None:
     waiting.run("resume")
     done = waiting.run("cancel", "trip")
-    assert done.stderr.splitlines() == ["0 photos cancelled", "3 photos sent before: left as they are"]
+    assert done.stderr.splitlines() == [
+        "0 photos cancelled",
+        "3 photos sent before: left as they are",
+    ]
 
 
 def test_cancel_of_what_was_cancelled_before_says_so(waiting: Home) -> None:
@@ -168,7 +176,9 @@ def test_cancel_gives_up_what_a_kill_cut_off(home: Home, server: FormServer) -> 
     assert "2 photos cancelled" in home.run("cancel", "trip").stderr
     assert set(home.states().values()) == {"cancelled"}
     assert home.run("forget", "trip").returncode == 0
-    assert home.sql("select id from run where ended is null") == []  # else cron hands over to the dead
+    assert (
+        home.sql("select id from run where ended is null") == []
+    )  # else cron hands over to the dead
 
 
 @pytest.mark.long
@@ -184,17 +194,25 @@ def test_cancel_and_forget_leave_no_copies(home: Home, server: FormServer, away:
     assert [path for path in place.rglob("*") if path.is_file()] == []
 
 
-@pytest.mark.parametrize("command", [["resume"], ["resume", "trip"], ["retry-failed", "trip"]], ids=" ".join)
-def test_an_album_that_is_forgotten_meanwhile_is_said_and_breaks_nothing(home: Home, command: list[str]) -> None:
+@pytest.mark.parametrize(
+    "command", [["resume"], ["resume", "trip"], ["retry-failed", "trip"]], ids=" ".join
+)
+def test_an_album_that_is_forgotten_meanwhile_is_said_and_breaks_nothing(
+    home: Home, command: list[str]
+) -> None:
     """Forgotten at the instant at which its hold is lifted: after the command has looked for it."""
     home.photos(1)
     assert home.run("push", "trip").returncode == 0
     parts = "; ".join(
         statement.format("where album_id = old.id")
-        for statement in ("delete from body", "delete from task {}", "delete from photo {}", "delete from notice {}",
+        for statement in ("delete from "
+            "body", "delete from task {}", "delete from photo {}", "delete from notice {}",
                           "delete from scope {}", "delete from pushed {}", "delete from tally {}")
     )  # fmt: skip
-    home.sql(f"create trigger meanwhile after update of held on album begin {parts}; delete from album; end")
+    home.sql(
+        f"create trigger meanwhile after update of held on album begin {parts}; delete from "
+        "album; end"
+    )
     done = home.run(*command)
     assert done.returncode == 0, done.stderr
     assert done.stderr.splitlines() == ["trip: forgotten meanwhile; nothing of it waits"]

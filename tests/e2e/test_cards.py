@@ -1,4 +1,5 @@
-"""Two memory cards at one path. Where their ids do not tell them apart, their photos do: none replaces another's."""
+"""Two memory cards at one path. Where their ids do not tell them apart, their photos do: none
+replaces another's."""
 
 from __future__ import annotations
 
@@ -26,12 +27,15 @@ class Slot:
         self.media = home.folder / "media"
 
     def card(self, name: str, first: int, count: int = 4) -> set[str]:
-        """Put in a new card with photos of its own; their digests. Every second one has the size that others have."""
+        """Put in a new card with photos of its own; their digests. Every second one has the size
+        that others have."""
         self.eject()
         self.media.mkdir()
         (self.media / ".name").write_text(name)
         for number in range(count):
-            (self.media / f"DSC_{number}.JPG").write_bytes(jpeg(first + number, 2000 + number % 2 * first))
+            (self.media / f"DSC_{number}.JPG").write_bytes(
+                jpeg(first + number, 2000 + number % 2 * first)
+            )
         return self.digests()
 
     def insert(self, name: str) -> None:
@@ -85,7 +89,8 @@ def anywhere(request: pytest.FixtureRequest, home: Home) -> str:
 
 @pytest.mark.usefixtures("anywhere")
 def test_another_cards_photos_never_replace_those_that_wait(home: Home, slot: Slot) -> None:
-    """Not with some of equal size and time either; and those of both go once their card is there."""
+    """Not with some of equal size and time either; and those of both go once their card is
+    there."""
     first = slot.card("A", 1)
     slot.queue()
     before = slot.photos()[0].stat()
@@ -129,7 +134,8 @@ def test_cards_with_one_photo_each_are_told_apart(home: Home, slot: Slot) -> Non
 
 @pytest.mark.long
 def test_a_card_that_was_copied_anew_is_known_by_its_bytes(home: Home, slot: Slot) -> None:
-    """Other times, other inodes: nothing looks as it did, and every photo is the one that was queued."""
+    """Other times, other inodes: nothing looks as it did, and every photo is the one that was
+    queued."""
     home.lies_on("")
     photos = slot.card("A", 1)
     slot.queue()
@@ -149,7 +155,8 @@ def test_a_card_that_was_copied_anew_is_known_by_its_bytes(home: Home, slot: Slo
 def test_photos_that_were_edited_in_place_go_as_they_are_now(
     home: Home, slot: Slot, volume: str, edited: list[int]
 ) -> None:
-    """All of them on a disk that has a name of its own; elsewhere as long as most are as they were."""
+    """All of them on a disk that has a name of its own; elsewhere as long as most are as they
+    were."""
     home.lies_on(volume)
     slot.card("A", 1)
     slot.queue()
@@ -171,8 +178,12 @@ def test_a_card_whose_photos_were_mostly_edited_asks_for_a_word(home: Home, slot
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("volume", "state"), [(DISK, "missing"), ("", "missing"), (FACTORY, "missing")])
-def test_a_photo_that_was_deleted_is_missing(home: Home, slot: Slot, volume: str, state: str) -> None:
+@pytest.mark.parametrize(
+    ("volume", "state"), [(DISK, "missing"), ("", "missing"), (FACTORY, "missing")]
+)
+def test_a_photo_that_was_deleted_is_missing(
+    home: Home, slot: Slot, volume: str, state: str
+) -> None:
     home.lies_on(volume)
     slot.card("A", 1)
     slot.queue()
@@ -182,11 +193,14 @@ def test_a_photo_that_was_deleted_is_missing(home: Home, slot: Slot, volume: str
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("then", "now", "code"), [(DISK, "", 0), ("", DISK, 0), (DISK, OTHER_DISK, 75)])
+@pytest.mark.parametrize(
+    ("then", "now", "code"), [(DISK, "", 0), ("", DISK, 0), (DISK, OTHER_DISK, 75)]
+)
 def test_a_disk_whose_name_is_not_known_is_known_by_its_photos(
     home: Home, slot: Slot, then: str, now: str, code: int
 ) -> None:
-    """In a container, or after a reboot, the system may not say, or say at last: it is written down then."""
+    """In a container, or after a reboot, the system may not say, or say at last: it is written down
+    then."""
     home.lies_on(then)
     photos = slot.card("A", 1)
     slot.queue()
@@ -201,7 +215,8 @@ def test_a_disk_whose_name_is_not_known_is_known_by_its_photos(
 def test_of_several_cards_below_one_folder_each_is_known_by_its_own_photos(
     home: Home, slot: Slot, request: pytest.FixtureRequest
 ) -> None:
-    """Two readers with cards without ids; most photos are on the one, and the other's card is changed for a third."""
+    """Two readers with cards without ids; most photos are on the one, and the other's card is
+    changed for a third."""
 
     def mount(name: str, first: int, count: int) -> set[str]:
         place = slot.media / name
@@ -210,7 +225,9 @@ def test_of_several_cards_below_one_folder_each_is_known_by_its_own_photos(
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             pytest.skip(f"no tmpfs may be mounted here: {done.stderr.strip()}")
-        request.addfinalizer(lambda: subprocess.run(["umount", "-l", place], capture_output=True, check=False))
+        request.addfinalizer(
+            lambda: subprocess.run(["umount", "-l", place], capture_output=True, check=False)
+        )
         for number in range(count):
             (place / f"DSC_{number}.JPG").write_bytes(jpeg(first + number, 2000 + first))
         return {sha256(photo) for photo in place.glob("*.JPG")}
@@ -227,7 +244,12 @@ def test_of_several_cards_below_one_folder_each_is_known_by_its_own_photos(
     subprocess.run(["umount", slot.media / "2"], check=True)
     mount("2", 50, 2)
     home.run("resume")
-    # The third card's photos are queued, too, and away now: until they are cancelled the second's may wait.
-    of_both = [task["state"] for task in home.tasks() if os.path.basename(os.path.dirname(task["path"])) == "2"]
+    # The third card's photos are queued, too, and away now: until they are cancelled the second's
+    # may wait.
+    of_both = [
+        task["state"]
+        for task in home.tasks()
+        if os.path.basename(os.path.dirname(task["path"])) == "2"
+    ]
     assert set(of_both) <= {"pending", "uploaded"}, "nothing is replaced, and nothing given up"
     assert second <= slot.sent or "pending" in of_both

@@ -1,4 +1,5 @@
-"""Sources that change, shrink, go, or are touched while they wait or are sent; copies that are altered."""
+"""Sources that change, shrink, go, or are touched while they wait or are sent; copies that are
+altered."""
 
 from __future__ import annotations
 
@@ -45,7 +46,9 @@ def write_in_place(file: Path, data: bytes) -> None:
 
 
 @pytest.mark.long
-def test_an_edit_in_place_with_its_time_set_back_is_noticed_before_sending(home: Home, club: FormServer) -> None:
+def test_an_edit_in_place_with_its_time_set_back_is_noticed_before_sending(
+    home: Home, club: FormServer
+) -> None:
     file = home.photos(1) / "IMG_1.JPG"
     down(club)
     assert home.run("push", "trip", "--patience", "0").returncode == 75
@@ -56,8 +59,11 @@ def test_an_edit_in_place_with_its_time_set_back_is_noticed_before_sending(home:
     assert claims(home) == {sha256(file)}
 
 
-def test_a_photo_that_is_touched_while_it_is_sent_is_sent_again(home: Home, club: FormServer) -> None:
-    """Bytes may have been others for a while and put back: the end is withheld, and it costs no try."""
+def test_a_photo_that_is_touched_while_it_is_sent_is_sent_again(
+    home: Home, club: FormServer
+) -> None:
+    """Bytes may have been others for a while and put back: the end is withheld, and it costs no
+    try."""
     file = home.photos(1, size=BIG) / "IMG_1.JPG"
     club.may_read.clear()
     process = home.start("push", "trip", "--retries", "0")
@@ -73,7 +79,9 @@ def test_a_photo_that_is_touched_while_it_is_sent_is_sent_again(home: Home, club
 
 
 @pytest.mark.long
-def test_a_photo_that_shrinks_while_it_is_sent_is_sent_as_it_is_then(home: Home, club: FormServer) -> None:
+def test_a_photo_that_shrinks_while_it_is_sent_is_sent_as_it_is_then(
+    home: Home, club: FormServer
+) -> None:
     file = home.photos(1, size=BIG) / "IMG_1.JPG"
     club.may_read.clear()
     process = home.start("push", "trip")
@@ -86,7 +94,9 @@ def test_a_photo_that_shrinks_while_it_is_sent_is_sent_as_it_is_then(home: Home,
 
 
 @pytest.mark.long
-def test_a_photo_that_was_emptied_is_missing_and_not_sent_empty(home: Home, club: FormServer) -> None:
+def test_a_photo_that_was_emptied_is_missing_and_not_sent_empty(
+    home: Home, club: FormServer
+) -> None:
     file = home.photos(1) / "IMG_1.JPG"
     down(club)
     assert home.run("push", "trip", "--patience", "0").returncode == 75
@@ -99,7 +109,9 @@ def test_a_photo_that_was_emptied_is_missing_and_not_sent_empty(home: Home, club
 
 
 @pytest.mark.process
-def test_other_bytes_after_a_whole_sending_go_under_another_name(home: Home, club: FormServer) -> None:
+def test_other_bytes_after_a_whole_sending_go_under_another_name(
+    home: Home, club: FormServer
+) -> None:
     """The server may have the first ones under the first name; it may overwrite."""
     file = home.photos(1) / "IMG_1.JPG"
     club.answer = lambda _: Answer(408)
@@ -123,7 +135,9 @@ def test_a_copy_that_was_altered_is_not_sent(home: Home, club: FormServer) -> No
     assert claims(home) == {sha256(file)}
 
 
-def test_a_copy_that_is_altered_while_it_is_sent_is_not_called_uploaded(home: Home, club: FormServer) -> None:
+def test_a_copy_that_is_altered_while_it_is_sent_is_not_called_uploaded(
+    home: Home, club: FormServer
+) -> None:
     """Its end is withheld, free; the photo goes in its place."""
     file = home.photos(1, size=BIG) / "IMG_1.JPG"
     club.may_read.clear()
@@ -136,12 +150,18 @@ def test_a_copy_that_is_altered_while_it_is_sent_is_not_called_uploaded(home: Ho
     assert finish(process).returncode == 0
     assert club.digests == [sha256(file)]
     assert claims(home) == {sha256(file)}
-    assert home.sql("select outcome from v_attempts order by number") == [("broken",), ("uploaded",)]
+    assert home.sql("select outcome from v_attempts order by number") == [
+        ("broken",),
+        ("uploaded",),
+    ]
 
 
 @pytest.mark.long
-def test_a_copy_that_is_altered_before_the_answer_leaves_a_doubt(home: Home, club: FormServer) -> None:
-    """The body was whole, so it may be there twice; the altered copy is kept, for it may be all there is."""
+def test_a_copy_that_is_altered_before_the_answer_leaves_a_doubt(
+    home: Home, club: FormServer
+) -> None:
+    """The body was whole, so it may be there twice; the altered copy is kept, for it may be all
+    there is."""
     file = home.photos(1) / "IMG_1.JPG"
     club.may_answer.clear()
     process = home.start("push", "trip", "--spool")
@@ -160,7 +180,9 @@ def test_a_copy_that_is_altered_before_the_answer_leaves_a_doubt(home: Home, clu
 
 
 @pytest.mark.long
-def test_a_copy_that_waits_its_turn_is_not_sent_once_its_photo_has_other_bytes(home: Home, club: FormServer) -> None:
+def test_a_copy_that_waits_its_turn_is_not_sent_once_its_photo_has_other_bytes(
+    home: Home, club: FormServer
+) -> None:
     trip = home.photos(9)
     gate = threading.Event()
 
@@ -187,7 +209,9 @@ def test_a_copy_that_waits_its_turn_is_not_sent_once_its_photo_has_other_bytes(h
     assert claims(home) <= set(club.digests)
 
 
-def test_other_bytes_of_a_photo_whose_copy_is_being_sent_are_sent_too(home: Home, club: FormServer) -> None:
+def test_other_bytes_of_a_photo_whose_copy_is_being_sent_are_sent_too(
+    home: Home, club: FormServer
+) -> None:
     file = home.photos(1) / "IMG_1.JPG"
     club.may_answer.clear()
     first = home.start("push", "trip", "--spool")
@@ -221,7 +245,9 @@ def test_copies_are_sent_while_the_card_is_out(home: Home, club: FormServer) -> 
 
 
 @pytest.mark.long
-def test_a_spool_whose_disk_is_away_is_waited_for_and_never_swept(home: Home, club: FormServer) -> None:
+def test_a_spool_whose_disk_is_away_is_waited_for_and_never_swept(
+    home: Home, club: FormServer
+) -> None:
     """The card may have been erased: these copies are the only ones."""
     trip = home.photos(3)
     wanted = {sha256(file) for file in trip.iterdir()}
@@ -241,7 +267,9 @@ def test_a_spool_whose_disk_is_away_is_waited_for_and_never_swept(home: Home, cl
 
 
 @pytest.mark.long
-def test_a_lost_copy_is_made_up_for_by_its_photo_only_if_that_is_the_same(home: Home, club: FormServer) -> None:
+def test_a_lost_copy_is_made_up_for_by_its_photo_only_if_that_is_the_same(
+    home: Home, club: FormServer
+) -> None:
     trip = home.photos(3)
     same, other = sha256(trip / "IMG_1.JPG"), sha256(trip / "IMG_2.JPG")
     down(club)
@@ -253,12 +281,18 @@ def test_a_lost_copy_is_made_up_for_by_its_photo_only_if_that_is_the_same(home: 
     (trip / "IMG_2.JPG").write_bytes(jpeg(9))
     up(club)
     assert home.run("resume").returncode == 3
-    assert home.states() == {"IMG_1.JPG": "uploaded", "IMG_2.JPG": "missing", "IMG_3.JPG": "uploaded"}
+    assert home.states() == {
+        "IMG_1.JPG": "uploaded",
+        "IMG_2.JPG": "missing",
+        "IMG_3.JPG": "uploaded",
+    }
     assert same in club.digests
     assert sha256(trip / "IMG_2.JPG") not in club.digests
 
 
-def test_what_was_rejected_for_its_form_goes_by_the_form_as_it_is_configured_then(home: Home, club: FormServer) -> None:
+def test_what_was_rejected_for_its_form_goes_by_the_form_as_it_is_configured_then(
+    home: Home, club: FormServer
+) -> None:
     home.form(club, 'file_field = "wrong"')
     club.answer = lambda received: Answer(201 if received.fields.get("sha1") else 422)
     assert home.run("push", home.photos(2)).returncode == 3
@@ -268,8 +302,11 @@ def test_what_was_rejected_for_its_form_goes_by_the_form_as_it_is_configured_the
 
 
 @pytest.mark.long
-def test_a_photo_that_was_others_after_its_end_left_is_in_doubt(home: Home, club: FormServer) -> None:
-    """Bytes in the socket's queue are the file's own pages: an edit that is put back may have been sent."""
+def test_a_photo_that_was_others_after_its_end_left_is_in_doubt(
+    home: Home, club: FormServer
+) -> None:
+    """Bytes in the socket's queue are the file's own pages: an edit that is put back may have been
+    sent."""
     file = home.photos(1, size=LARGE) / "IMG_1.JPG"  # a small one is sent as it was read
 
     def edited_meanwhile(_: Received) -> Answer:
@@ -281,6 +318,9 @@ def test_a_photo_that_was_others_after_its_end_left_is_in_doubt(home: Home, club
 
     club.answer = edited_meanwhile
     assert home.run("push", "trip").returncode == 0
-    assert home.sql("select outcome from v_attempts order by number") == [("in_doubt",), ("uploaded",)]
+    assert home.sql("select outcome from v_attempts order by number") == [
+        ("in_doubt",),
+        ("uploaded",),
+    ]
     (task,) = home.tasks()
     assert task["maybe_twice"]

@@ -13,7 +13,9 @@ from .server import Answer, FormServer, Received
 
 
 @pytest.mark.process
-def test_a_run_ends_with_reasons_then_its_summary_then_what_to_type(home: Home, server: FormServer) -> None:
+def test_a_run_ends_with_reasons_then_its_summary_then_what_to_type(
+    home: Home, server: FormServer
+) -> None:
     home.form(server)
     for number, folder in enumerate(("100", "101")):
         home.photos(20, f"trip/{folder}", first=1 + number)
@@ -23,7 +25,9 @@ def test_a_run_ends_with_reasons_then_its_summary_then_what_to_type(home: Home, 
         if one.filename.startswith("CLASH"):
             return Answer(418)
         is_even = int(re.findall(r"\d+", one.filename)[0]) % 2 == 0
-        return Answer(413 if is_even else 200, b'{"message": "%s is too large"}' % one.filename.encode())
+        return Answer(
+            413 if is_even else 200, b'{"message": "%s is too large"}' % one.filename.encode()
+        )
 
     server.answer = answer
     done = home.run("push", "trip", "--retries", "0")
@@ -58,7 +62,9 @@ def twins(home: Home) -> Path:
 def test_equal_bytes_in_one_folder_are_said_to_be_twice_there(home: Home, jobs: int) -> None:
     done = home.run("push", twins(home), "-j", jobs)
     assert done.returncode == 0
-    assert re.search(r"^trip: 2 of 2 copied in .*\); 1 twice in the folder$", done.stderr, re.MULTILINE)
+    assert re.search(
+        r"^trip: 2 of 2 copied in .*\); 1 twice in the folder$", done.stderr, re.MULTILINE
+    )
     assert "already" not in done.stderr
 
 

@@ -43,10 +43,12 @@ STARTS = ("my", "Anna", "a:", "\\$", "back", "\\*", "T", "bang", "\\~")
 
 @pytest.fixture
 def named(home: Home) -> Home:
-    """A home whose journal has albums with awkward names, and photos that wait in one called trip."""
+    """A home whose journal has albums with awkward names, and photos that wait in one called
+    trip."""
     home.photos(2)
     home.config(
-        '[targets.club]\nkind = "form"\nurl = "http://127.0.0.1:9/"\n[targets.nas]\nkind = "form"\nurl = "http://127.0.0.1:9/"\n'
+        '[targets.club]\nkind = "form"\nurl = "http://127.0.0.1:9/"\n[targets.nas]\nkind = '
+        '"form"\nurl = "http://127.0.0.1:9/"\n'
     )
     home.run("push", "trip", "--target", "club", "--patience", "0")
     with closing(sqlite3.connect(home.journal)) as connection, connection:
@@ -64,7 +66,8 @@ def need(shell: str) -> str:
 
 
 class Terminal:
-    """A shell as a person has it; ``show`` prints its arguments, and Tab completes them as those of albumup."""
+    """A shell as a person has it; ``show`` prints its arguments, and Tab completes them as those of
+    albumup."""
 
     def __init__(self, home: Home, argv: Sequence[str], setup: str) -> None:
         self._pid, self._fd = pty.fork()
@@ -97,9 +100,11 @@ class Terminal:
 
 SHOW = "show() { printf '<<%s>>' \"$@\"; echo; }"
 SETUP = {
-    "bash": "bind 'set enable-bracketed-paste off'; source SCRIPT; complete -o nosort -F _wrapped show;"
+    "bash": "bind 'set enable-bracketed-paste off'; source SCRIPT; complete -o nosort -F _wrapped "
+    "show;"
     ' _wrapped() { _albumup_completion albumup "${@:2}"; }',
-    "zsh": "unset zle_bracketed_paste; autoload -U compinit; compinit -u -D; source SCRIPT; compdef _wrapped show;"
+    "zsh": "unset zle_bracketed_paste; autoload -U compinit; compinit -u -D; source SCRIPT; "
+    "compdef _wrapped show;"
     " _wrapped() { words[1]=albumup; _albumup_completion; }",
 }
 ARGUMENTS = {"bash": ("--norc", "-i"), "zsh": ("-f", "-i")}
@@ -108,7 +113,9 @@ ARGUMENTS = {"bash": ("--norc", "-i"), "zsh": ("-f", "-i")}
 @pytest.fixture(params=SETUP)
 def terminal(request: pytest.FixtureRequest, named: Home) -> Iterator[Terminal]:
     shell = need(request.param)
-    setup = SETUP[request.param].replace("SCRIPT", shlex.quote(str(ROOT / "completion" / FILES[request.param])))
+    setup = SETUP[request.param].replace(
+        "SCRIPT", shlex.quote(str(ROOT / "completion" / FILES[request.param]))
+    )
     terminal = Terminal(named, [shell, *ARGUMENTS[request.param]], f"{setup}; {SHOW}")
     yield terminal
     terminal.close()
@@ -128,7 +135,13 @@ LINES = (
 
 @pytest.mark.long
 def test_tab_completes_in_a_terminal(terminal: Terminal, named: Home) -> None:
-    lines = [*LINES, *((f"resume {start}", ["resume", name]) for start, name in zip(STARTS, AWKWARD, strict=True))]
+    lines = [
+        *LINES,
+        *(
+            (f"resume {start}", ["resume", name])
+            for start, name in zip(STARTS, AWKWARD, strict=True)
+        ),
+    ]
     lines += [
         (f'resume "{AWKWARD[1][:2]}', ["resume", AWKWARD[1]]),
         (f"resume '{AWKWARD[1][:2]}", ["resume", AWKWARD[1]]),
@@ -141,7 +154,9 @@ def test_tab_completes_in_a_terminal(terminal: Terminal, named: Home) -> None:
 def test_tab_completes_in_fish(named: Home) -> None:
     lines = [line for line, _ in LINES if line != "re"]
     source = f"source {shlex.quote(str(ROOT / 'completion' / 'albumup.fish'))}"
-    asked = "\n".join(f"complete -C {shlex.quote('albumup ' + line)}" for line in [*lines, "resume "])
+    asked = "\n".join(
+        f"complete -C {shlex.quote('albumup ' + line)}" for line in [*lines, "resume "]
+    )
     done = subprocess.run(
         [need("fish"), "--no-config", "-c", f"{source}\n{asked}"],
         env=named.env, cwd=named.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE,
@@ -158,9 +173,14 @@ def test_tab_completes_in_fish(named: Home) -> None:
 @pytest.mark.long
 def test_the_function_of_bash_also_answers_who_calls_it_by_hand(named: Home) -> None:
     """As the tests of other packages do, which set COMP_WORDS alone."""
-    lines = (f"source {ROOT}/completion/albumup", "COMP_WORDS=(albumup list --state fa) COMP_CWORD=3")
+    lines = (
+        f"source {ROOT}/completion/albumup",
+        "COMP_WORDS=(albumup list --state fa) COMP_CWORD=3",
+    )
     called = "; ".join((*lines, "_albumup_completion albumup", "printf '<%s>' \"${COMPREPLY[@]}\""))
-    done = subprocess.run([need("bash"), "--norc", "-c", called], env=named.env, capture_output=True, check=True)
+    done = subprocess.run(
+        [need("bash"), "--norc", "-c", called], env=named.env, capture_output=True, check=True
+    )
     assert done.stdout == b"<failed>"
 
 
@@ -174,7 +194,9 @@ def offered(home: Home, line: str, shell: str = "fish") -> list[str]:
 
 
 @pytest.mark.parametrize("text", ["nonsense", "[targets.club]\nkind = 1"])
-def test_what_cannot_be_found_out_is_not_offered_and_nothing_is_said_or_made(home: Home, text: str) -> None:
+def test_what_cannot_be_found_out_is_not_offered_and_nothing_is_said_or_made(
+    home: Home, text: str
+) -> None:
     assert offered(home, "albumup push --target ") == ["inbox"]
     assert offered(home, "albumup resume ") == []
     assert list(home.folder.iterdir()) == []
@@ -230,14 +252,19 @@ def test_what_bash_is_given_means_the_name_in_each_kind_of_quotes() -> None:
     names = [*AWKWARD, '"', "'", "end\\", "!", '!"', "a\u3000b"]
     made = [(quote + quoted(name, quote), quote) for name in names for quote in ("", "'", '"')]
     # Readline closes a quote, but behind one.
-    words = [word if not quote or (word.endswith(quote) and len(word) > 1) else word + quote for word, quote in made]
+    words = [
+        word if not quote or (word.endswith(quote) and len(word) > 1) else word + quote
+        for word, quote in made
+    ]
     script = "\n".join(f"printf '%s\\0' {word}" for word in words)
     done = subprocess.run([need("bash"), "--norc", "-c", script], capture_output=True, check=True)
     assert done.stdout.decode().split("\0")[:-1] == [name for name in names for _ in range(3)]
 
 
 def test_a_name_that_no_line_can_hold_is_unfit() -> None:
-    assert [is_fit(name) for name in ("a b", "a\nb", "\x1b[2J", "\udcff", "\u2028")] == [True] + [False] * 4
+    assert [is_fit(name) for name in ("a b", "a\nb", "\x1b[2J", "\udcff", "\u2028")] == [True] + [
+        False
+    ] * 4
 
 
 def test_a_script_in_clicks_own_form_gets_what_click_says(home: Home) -> None:
@@ -245,7 +272,9 @@ def test_a_script_in_clicks_own_form_gets_what_click_says(home: Home) -> None:
     assert done.stdout.splitlines() == ["plain,resume", "plain,retry-failed", "plain,receive"]
 
 
-def test_the_kinds_offered_are_those_that_a_config_may_name(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_kinds_offered_are_those_that_a_config_may_name(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert offered(home, "albumup target add nas --kind ") == ["form", "immich", "inbox"]
     monkeypatch.setattr(registry, "_plugins", lambda: {"shelf": None})
     assert registry.kinds() == ["form", "immich", "inbox", "shelf"]

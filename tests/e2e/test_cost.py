@@ -61,7 +61,9 @@ def test_statements_of_the_journal_per_photo(home: Home, club: FormServer) -> No
         counts.append(Counter(json.loads(told.read_text())))
     assert len(club.ledger) == FEW + MANY
     for count in counts:
-        count["own"] = count["sql"] - 2 * count["committed"]  # how many share a commit depends on the moment
+        count["own"] = (
+            count["sql"] - 2 * count["committed"]
+        )  # how many share a commit depends on the moment
     each = per_photo(*counts)
     assert each["own"] <= MOST_STATEMENTS, each
 
@@ -75,10 +77,14 @@ def test_calls_of_the_kernel_per_photo(home: Home, club: FormServer) -> None:
         command = ["strace", "-f", "-c", "-U", "calls,name", "-o", told, *COMMAND, "push", folder]
         subprocess.run(command, env=home.env, check=True, capture_output=True)
         rows = (line.split() for line in told.read_text().splitlines())
-        counts.append(Counter({row[1]: int(row[0]) for row in rows if len(row) == 2 and row[0].isdigit()}))
+        counts.append(
+            Counter({row[1]: int(row[0]) for row in rows if len(row) == 2 and row[0].isdigit()})
+        )
     assert len(club.ledger) == FEW + MANY
     each = per_photo(*counts)
-    over = {name: each.get(name, 0.0) for name, most in MOST_CALLS.items() if each.get(name, 0.0) > most}
+    over = {
+        name: each.get(name, 0.0) for name, most in MOST_CALLS.items() if each.get(name, 0.0) > most
+    }
     assert not over, each
     assert each["openat"] > 1, "nothing was counted"
 
@@ -101,10 +107,15 @@ def test_a_command_that_only_looks_loads_nothing_that_sends(
     home.run("push", home.photos(1))
     loaded = loaded_by(home, *words)
     assert {"click", "sqlite3"} <= loaded
-    assert loaded & {"asyncio", "ssl", "requests", "urllib3", "httptools", "albumup.uploader.events"} == set()
+    assert (
+        loaded & {"asyncio", "ssl", "requests", "urllib3", "httptools", "albumup.uploader.events"}
+        == set()
+    )
 
 
-def test_a_push_of_a_photo_loads_no_library_that_it_has_no_use_for(home: Home, server: FormServer) -> None:
+def test_a_push_of_a_photo_loads_no_library_that_it_has_no_use_for(
+    home: Home, server: FormServer
+) -> None:
     home.form(server)
     home.run("push", home.photos(1))
     loaded = loaded_by(home, "push", home.photos(1, first=2))

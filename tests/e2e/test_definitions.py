@@ -1,4 +1,5 @@
-"""What a target's definition has to do with what was made ready before: it never goes with other words."""
+"""What a target's definition has to do with what was made ready before: it never goes with other
+words."""
 
 from __future__ import annotations
 
@@ -28,7 +29,11 @@ def cut_off(home: Home, server: FormServer, *line: object) -> None:
 def test_what_waits_goes_by_the_fields_of_an_edited_config(home: Home, server: FormServer) -> None:
     home.form(server, 'fields = { title = "old" }')
     cut_off(home, server, home.photos(3))
-    home.form(server, 'file_field = "photo"\nfilename = "{index}-{name}"\nfields = { title = "new", sum = "{md5}" }')
+    home.form(
+        server,
+        'file_field = "photo"\nfilename = "{index}-{name}"\nfields = { title = "new", sum = '
+        '"{md5}" }',
+    )
     done = home.run("resume")
     assert done.returncode == 0, done.stderr
     assert sorted(server.names) == ["1-IMG_1.JPG", "2-IMG_2.JPG", "3-IMG_3.JPG"]
@@ -60,7 +65,9 @@ def test_a_copy_is_framed_anew_without_its_card(home: Home, server: FormServer) 
     cut_off(home, server, trip, "--spool")
     trip.rename(home.folder / "pocket")
     home.form(
-        server, 'taken_fallback = "mtime"\nfields = { sum = "{sha1}", taken = "{taken:%Y}", at = "{modified:%Y}" }'
+        server,
+        'taken_fallback = "mtime"\nfields = { sum = "{sha1}", taken = "{taken:%Y}", at = '
+        '"{modified:%Y}" }',
     )
     done = home.run("resume")
     assert done.returncode == 0, done.stderr
@@ -82,7 +89,9 @@ def test_a_photo_edited_meanwhile_goes_with_its_new_bytes(home: Home, server: Fo
     assert sha256(trip / "IMG_1.JPG") in server.digests
 
 
-def test_an_altered_copy_is_made_up_for_by_its_photo_only_if_that_is_the_same(home: Home, server: FormServer) -> None:
+def test_an_altered_copy_is_made_up_for_by_its_photo_only_if_that_is_the_same(
+    home: Home, server: FormServer
+) -> None:
     home.form(server)
     trip = home.photos(3)
     cut_off(home, server, trip, "--spool")
@@ -92,14 +101,20 @@ def test_an_altered_copy_is_made_up_for_by_its_photo_only_if_that_is_the_same(ho
     home.form(server, 'fields = { sum = "{sha1}" }')
     done = home.run("resume")
     assert done.returncode == 3, done.stderr
-    assert home.states() == {"IMG_1.JPG": "uploaded", "IMG_2.JPG": "uploaded", "IMG_3.JPG": "missing"}
+    assert home.states() == {
+        "IMG_1.JPG": "uploaded",
+        "IMG_2.JPG": "uploaded",
+        "IMG_3.JPG": "missing",
+    }
 
 
 # Without a config: an album keeps the definition it was pushed with.
 
 
 @pytest.mark.long
-def test_another_path_on_the_same_host_is_another_definition(home: Home, server: FormServer) -> None:
+def test_another_path_on_the_same_host_is_another_definition(
+    home: Home, server: FormServer
+) -> None:
     other = server.url.replace("/upload", "/other")
     cut_off(home, server, home.photos(2), "--url", server.url, "--field", "a=trip")
     done = home.run("push", home.photos(3, "wedding", 11), "--url", other, "--field", "a=wedding")
@@ -117,7 +132,9 @@ def test_another_path_on_the_same_host_is_another_definition(home: Home, server:
     assert len(server.ledger) == 2
 
 
-def test_options_given_again_change_their_album_alone_and_as_a_whole(home: Home, server: FormServer) -> None:
+def test_options_given_again_change_their_album_alone_and_as_a_whole(
+    home: Home, server: FormServer
+) -> None:
     line = ("--url", server.url, "--field", "a=old")
     assert home.run("push", home.photos(1), *line).returncode == 0
     cut_off(home, server, home.photos(2), *line)
@@ -156,24 +173,31 @@ def test_each_album_goes_with_its_own_token(home: Home, server: FormServer) -> N
 
 
 @pytest.mark.long
-def test_a_target_of_the_config_keeps_clear_of_what_url_described(home: Home, server: FormServer) -> None:
+def test_a_target_of_the_config_keeps_clear_of_what_url_described(
+    home: Home, server: FormServer
+) -> None:
     cut_off(home, server, home.photos(1), "--url", server.url, "--field", "a=options")
     home.form(server, 'fields = { a = "config" }', '"127.0.0.1"')
     done = home.run("push", home.photos(1, "wedding", 11), "--target", "127.0.0.1")
     assert done.returncode == 0, done.stderr
     assert [(one.filename, one.fields["a"]) for one in server.ledger] == [("IMG_11.JPG", "config")]
     assert home.run("resume").returncode == 0
-    assert [(one.filename, one.fields["a"]) for one in server.ledger[1:]] == [("IMG_1.JPG", "options")]
+    assert [(one.filename, one.fields["a"]) for one in server.ledger[1:]] == [
+        ("IMG_1.JPG", "options")
+    ]
 
 
 def test_an_uploader_at_work_goes_by_what_a_joiner_says(home: Home, server: FormServer) -> None:
     server.may_answer.clear()
     first = home.start("push", home.photos(3), "--url", server.url, "--field", "a=old")
     until(lambda: server.in_flight)
-    second = home.start("push", "trip", "--url", server.url.replace("/upload", "/other"), "--field", "a=new")
+    second = home.start(
+        "push", "trip", "--url", server.url.replace("/upload", "/other"), "--field", "a=new"
+    )
     assert second.stderr is not None
     assert any("is uploading" in line for line in second.stderr)
-    until(lambda: home.sql("select 1 from task where stage = 1 and state = 'pending' and id in (select task_id from"
+    until(lambda: home.sql("select 1 from task where stage = 1 and state = 'pending' and id in "
+        "(select task_id from"
                            " body where instr(head, 'new'))"))  # fmt: skip
     server.may_answer.set()
     assert finish(first).returncode == 0
@@ -213,12 +237,18 @@ def test_a_doubt_is_asked_about_by_its_own_definition(home: Home, tmp_path: Path
         home.config(f'[targets.nas]\nkind = "inbox"\nurl = "{receiver.url}"\nsettle = {settle}\n')
 
     with (
-        Receiver(Store(tmp_path / "one"), token=None, faults=parse_faults("lost-answer=100%")) as one,
+        Receiver(
+            Store(tmp_path / "one"), token=None, faults=parse_faults("lost-answer=100%")
+        ) as one,
         Receiver(Store(tmp_path / "two"), token=None) as two,
     ):
         config(one, 3600)
         process = home.start("push", home.photos(1))
-        until(lambda: home.journal.exists() and home.sql("select 1 from task where state = 'in_doubt'"))
+        until(
+            lambda: (
+                home.journal.exists() and home.sql("select 1 from task where state = 'in_doubt'")
+            )
+        )
         process.kill()
         process.wait()
         config(two, 0)
@@ -229,14 +259,22 @@ def test_a_doubt_is_asked_about_by_its_own_definition(home: Home, tmp_path: Path
 
 
 @pytest.mark.long
-def test_a_doubt_whose_server_is_gone_is_final_and_goes_to_the_new_one(home: Home, tmp_path: Path) -> None:
+def test_a_doubt_whose_server_is_gone_is_final_and_goes_to_the_new_one(
+    home: Home, tmp_path: Path
+) -> None:
     def config(receiver: Receiver, settle: int) -> None:
         home.config(f'[targets.nas]\nkind = "inbox"\nurl = "{receiver.url}"\nsettle = {settle}\n')
 
-    with Receiver(Store(tmp_path / "one"), token=None, faults=parse_faults("lost-answer=100%")) as one:
+    with Receiver(
+        Store(tmp_path / "one"), token=None, faults=parse_faults("lost-answer=100%")
+    ) as one:
         config(one, 3600)
         process = home.start("push", home.photos(1))
-        until(lambda: home.journal.exists() and home.sql("select 1 from task where state = 'in_doubt'"))
+        until(
+            lambda: (
+                home.journal.exists() and home.sql("select 1 from task where state = 'in_doubt'")
+            )
+        )
         process.kill()
         process.wait()
     with Receiver(Store(tmp_path / "two"), token=None) as two:
@@ -268,9 +306,13 @@ def test_a_doubt_that_nobody_can_be_asked_about_goes_again_by_the_present_fields
     assert task["maybe_twice"]
 
 
-def test_a_body_that_has_not_left_whole_is_cut_and_framed_anew(home: Home, server: FormServer) -> None:
+def test_a_body_that_has_not_left_whole_is_cut_and_framed_anew(
+    home: Home, server: FormServer
+) -> None:
     server.may_read.clear()
-    first = home.start("push", home.photos(1, size=30_000_000), "--url", server.url, "--field", "a=old")
+    first = home.start(
+        "push", home.photos(1, size=30_000_000), "--url", server.url, "--field", "a=old"
+    )
     until(lambda: server.in_flight)
     second = home.start("push", "trip", "--url", server.url, "--field", "a=new")
     until(lambda: home.sql("select 1 from body where instr(head, 'new')"))
@@ -282,7 +324,9 @@ def test_a_body_that_has_not_left_whole_is_cut_and_framed_anew(home: Home, serve
 
 
 @pytest.mark.long
-def test_an_uploader_at_work_reads_the_config_again_for_a_push_after_an_edit(home: Home, server: FormServer) -> None:
+def test_an_uploader_at_work_reads_the_config_again_for_a_push_after_an_edit(
+    home: Home, server: FormServer
+) -> None:
     home.form(server, 'fields = { a = "old" }')
     server.may_answer.clear()
     first = home.start("push", home.photos(3))

@@ -21,7 +21,12 @@ def seen(home: Home, *words: str, columns: int = 80) -> tuple[int, list[str]]:
     ours, theirs = os.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     process = subprocess.Popen(
-        [*COMMAND, *words], stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, env=home.env, cwd=home.folder
+        [*COMMAND, *words],
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+        env=home.env,
+        cwd=home.folder,
     )
     os.close(theirs)
     screen = pyte.HistoryScreen(columns, 24, history=1000)

@@ -1,4 +1,5 @@
-"""No command sends a terminal what others wrote: not a server, a file's name, the config, or what was typed."""
+"""No command sends a terminal what others wrote: not a server, a file's name, the config, or what
+was typed."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ ARGUMENT = EVIL.replace("\0", "")
 
 @dataclass
 class Stage:
-    """A person who pushed a folder with evil names to evil servers, and all that was shown so far."""
+    """A person who pushed a folder with evil names to evil servers, and all that was shown so
+    far."""
 
     home: Home
     server: EvilServer
@@ -51,13 +53,18 @@ class Stage:
     def photo(self) -> bytes:
         return self.trip + b"/IMG_0" + NAME + b".JPG"
 
-    def run(self, *words: str | bytes, then: Callable[[zygote.Started, str], bool] | None = None) -> str:
-        """What a terminal is sent by a command. ``then`` is asked, until it is true, whether to go on."""
+    def run(
+        self, *words: str | bytes, then: Callable[[zygote.Started, str], bool] | None = None
+    ) -> str:
+        """What a terminal is sent by a command. ``then`` is asked, until it is true, whether to go
+        on."""
         ours, theirs = os.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 60, 5000, 0, 0))
         env = self.home.env | {"COLUMNS": "5000"}
         streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
-        process = zygote.Started(list(words), env=env, cwd=self.home.folder, start_new_session=True, **streams)
+        process = zygote.Started(
+            list(words), env=env, cwd=self.home.folder, start_new_session=True, **streams
+        )
         os.close(theirs)
         painted, deadline = b"", time.monotonic() + PATIENCE
         try:
@@ -85,7 +92,11 @@ class Stage:
 def faults(text: str) -> list[str]:
     """What a terminal would obey, or nobody would see, and lines that were forged."""
     rest = OURS.sub(lambda found: "\n" if found[0] in "\r\n" else "", text)
-    bad = [ascii(one) for one in rest if one != "\n" and unicodedata.category(one) in ("Cc", "Cf", "Cs", "Zl", "Zp")]
+    bad = [
+        ascii(one)
+        for one in rest
+        if one != "\n" and unicodedata.category(one) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+    ]
     return bad + [line for line in rest.split("\n") if line.strip().startswith(FORGED)]
 
 
@@ -96,14 +107,22 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     stage = Stage(home, server)
     os.mkdir(stage.trip)
     for number in range(6):
-        Path(os.fsdecode(stage.trip + b"/IMG_%d" % number + NAME + b".JPG")).write_bytes(jpeg(number))
-    for name, content in ((b"no media.\x1b[2J", b"x"), (b"empty\x1b[2J.JPG", b""), (b"words\x1b[2J.jpg", b"words")):
+        Path(os.fsdecode(stage.trip + b"/IMG_%d" % number + NAME + b".JPG")).write_bytes(
+            jpeg(number)
+        )
+    for name, content in (
+        (b"no media.\x1b[2J", b"x"),
+        (b"empty\x1b[2J.JPG", b""),
+        (b"words\x1b[2J.jpg", b"words"),
+    ):
         Path(os.fsdecode(stage.trip + b"/" + name)).write_bytes(content)
     token = home.secret("hush")
     sent = f'token_file = "{token}"\nsettle = 0\n'
     home.config(
-        f'default_target = "club"\n[targets.club]\nkind = "form"\nurl = "{server.url}/form/up"\nid = "id"\n'
-        f'page = "page"\nduplicate = [409]\nresend = "never"\ncheck = "{server.url}/form/me"\n{sent}'
+        'default_target = "club"\n[targets.club]\nkind = "form"\nurl = '
+        f'"{server.url}/form/up"\nid = "id"\n'
+        'page = "page"\nduplicate = [409]\nresend = "never"\ncheck = '
+        f'"{server.url}/form/me"\n{sent}'
         f'[targets.home]\nkind = "immich"\nurl = "{server.url}/well"\nelsewhere = true\n{sent}'
         f'[targets.nas]\nkind = "inbox"\nurl = "{server.url}/nas"\nelsewhere = true\n{sent}'
         f'[targets.no]\nkind = "immich"\nurl = "{server.url}/no"\n{sent}'
@@ -112,7 +131,19 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     )
     for target in ("club", "home", "nas"):
         more = ["--share"] if target == "home" else []
-        stage.run("push", stage.trip, "--album", ALBUM, "--target", target, "--retries", "0", "--patience", "5s", *more)
+        stage.run(
+            "push",
+            stage.trip,
+            "--album",
+            ALBUM,
+            "--target",
+            target,
+            "--retries",
+            "0",
+            "--patience",
+            "5s",
+            *more,
+        )
     yield stage
     home.close()
     server.close()
@@ -128,8 +159,10 @@ STRINGS = (
     '[targets."ev\\u001b[35mil"]\nkind = "form"\nurl = "https://x.example/\\u001b[2J"\n',
     '[targets.a]\nkind = "form\\u001b[35m"\nurl = "https://x.example"\n',
     '[targets.a]\nkind = "form"\nurl = "https://x.example"\n"sh\\u001b[35mare" = 1\n',
-    '[targets.a]\nkind = "form"\nurl = "https://x.example"\nshare = "https://x.example/\\u202e\\u009b{album}"\n'
-    'message = "\\u001b[35m(.*)"\ntoken_env = "T\\u001b[35m"\n[targets.a.vars]\n"v\\u001b[35m" = "\\u001b[2J"\n',
+    '[targets.a]\nkind = "form"\nurl = "https://x.example"\nshare = '
+    '"https://x.example/\\u202e\\u009b{album}"\n'
+    'message = "\\u001b[35m(.*)"\ntoken_env = "T\\u001b[35m"\n[targets.a.vars]\n"v\\u001b[35m" = '
+    '"\\u001b[2J"\n',
 )
 
 
@@ -139,7 +172,16 @@ def push(stage: Stage) -> None:
     stage.run(*push, ALBUM, "--target", "page", "--patience", "0")
     stage.run(*push, ALBUM, "--target", "nas", "-v", "-n")
     stage.run(*push, ALBUM, "--target", "home", "--share", "--json")
-    stage.run(*push, ALBUM, "--url", f"{stage.server.url}/moved/x", "--field", f"k={EVIL}", "--patience", "0")
+    stage.run(
+        *push,
+        ALBUM,
+        "--url",
+        f"{stage.server.url}/moved/x",
+        "--field",
+        f"k={EVIL}",
+        "--patience",
+        "0",
+    )
     stage.run(*push, EVIL)
     stage.run("push", ARGUMENT, "--files-from", ARGUMENT, "--since", ARGUMENT)
     for text in STRINGS:
@@ -152,7 +194,17 @@ def resume(stage: Stage) -> None:
 
 
 def retry_failed(stage: Stage) -> None:
-    stage.run("retry-failed", ALBUM, "--rejected", "--in-doubt", "--retries", "0", "--target", "club", "-v")
+    stage.run(
+        "retry-failed",
+        ALBUM,
+        "--rejected",
+        "--in-doubt",
+        "--retries",
+        "0",
+        "--target",
+        "club",
+        "-v",
+    )
     stage.run("retry-failed", "--limit-rate", ARGUMENT)
 
 
@@ -220,7 +272,9 @@ def target_try(stage: Stage) -> None:
 
 def target_add(stage: Stage) -> None:
     for mode in ("moved", "page", "no", "nas"):
-        stage.run("target", "add", f"new{mode}", f"{stage.server.url}/{mode}", "--token-file", "token")
+        stage.run(
+            "target", "add", f"new{mode}", f"{stage.server.url}/{mode}", "--token-file", "token"
+        )
     stage.run("target", "add", ARGUMENT, ARGUMENT, "--kind", ARGUMENT)
 
 
@@ -230,11 +284,24 @@ def receive(stage: Stage) -> None:
     def visit(process: zygote.Started, text: str) -> bool:
         if (url := re.search(r"http://127\.0\.0\.1:(\d+)", text)) is None:
             return False
-        for path in (b"/albums/%1B[35m%0D%0A%C2%9B/photos", b"/\x9b[35m\x1b[2J", b"/albums/x%1B/ask"):
-            part = b'--x\r\nContent-Disposition: form-data; name="file"; filename="' + NAME + b'"\r\n\r\nx\r\n--x--\r\n'
-            head = b"POST %s HTTP/1.1\r\nHost: \x9b5m\r\nContent-Type: multipart/form-data; boundary=x\r\n" % path
+        for path in (
+            b"/albums/%1B[35m%0D%0A%C2%9B/photos",
+            b"/\x9b[35m\x1b[2J",
+            b"/albums/x%1B/ask",
+        ):
+            part = (
+                b'--x\r\nContent-Disposition: form-data; name="file"; filename="'
+                + NAME
+                + b'"\r\n\r\nx\r\n--x--\r\n'
+            )
+            head = (
+                b"POST %s HTTP/1.1\r\nHost: \x9b5m\r\nContent-Type: multipart/form-data; "
+                b"boundary=x\r\n" % path
+            )
             with socket.create_connection(("127.0.0.1", int(url[1])), PATIENCE) as line:
-                line.sendall(head + b"Content-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(part), part))
+                line.sendall(
+                    head + b"Content-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(part), part)
+                )
                 while line.recv(1 << 16):
                     pass
         process.send_signal(signal.SIGINT)
@@ -291,7 +358,8 @@ def commands(group: click.Group = cli, before: tuple[str, ...] = ()) -> Iterator
 
 @pytest.mark.parametrize("name", short_form(TRIED, 8))
 def test_no_command_sends_a_terminal_what_others_wrote(stage: Stage, name: str) -> None:
-    """Nor makes two lines of it. What was typed wrong is others' words, too: it may have been pasted."""
+    """Nor makes two lines of it. What was typed wrong is others' words, too: it may have been
+    pasted."""
     TRIED[name](stage)
     stage.run(*name.split(), f"--no\x1b[35m{EVIL}")
     shown, stage.shown[:] = list(stage.shown), []

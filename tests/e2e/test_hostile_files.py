@@ -1,4 +1,5 @@
-"""Files with names and natures that no camera gives them, and a machine that is short of descriptors."""
+"""Files with names and natures that no camera gives them, and a machine that is short of
+descriptors."""
 
 from __future__ import annotations
 
@@ -33,7 +34,9 @@ AWKWARD = [
 ]
 
 
-def test_awkward_names_go_up_are_listed_and_do_nothing_to_the_terminal(home: Home, server: FormServer) -> None:
+def test_awkward_names_go_up_are_listed_and_do_nothing_to_the_terminal(
+    home: Home, server: FormServer
+) -> None:
     home.form(server)
     trip = home.folder / "trip"
     trip.mkdir()
@@ -52,7 +55,9 @@ def test_awkward_names_go_up_are_listed_and_do_nothing_to_the_terminal(home: Hom
     assert not (home.folder / "owned").exists()
 
 
-def test_what_is_no_file_is_left_out_and_nobody_waits_for_it(home: Home, server: FormServer) -> None:
+def test_what_is_no_file_is_left_out_and_nobody_waits_for_it(
+    home: Home, server: FormServer
+) -> None:
     home.form(server)
     trip = home.photos(1)
     os.mkfifo(trip / "pipe.jpg")
@@ -103,7 +108,9 @@ def test_a_video_of_more_than_4_gib(home: Home) -> None:
         file.truncate((4 << 30) + 4321)
     sink = Sink()
     line = [*COMMAND, "push", str(video), "--album", "long", "--url", sink.url]
-    done = subprocess.run(line, env=home.env, cwd=home.folder, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        line, env=home.env, cwd=home.folder, capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, done.stderr
     ((size, _),) = sink.bodies
     assert size > video.stat().st_size
@@ -137,14 +144,20 @@ def test_too_few_descriptors_are_a_fault_of_this_machine_and_cost_no_try(
     )  # fmt: skip
     assert "Traceback" not in done.stderr
     assert done.returncode in (0, 1), done.stderr
-    assert home.run("resume" if home.journal.exists() and home.tasks() else "push", "trip").returncode == 0
+    assert (
+        home.run("resume" if home.journal.exists() and home.tasks() else "push", "trip").returncode
+        == 0
+    )
     assert home.sql("select max(tries) from task") == [(1,)]
     assert set(server.names) == {f"IMG_{number}.JPG" for number in range(1, count + 1)}
 
 
 @pytest.mark.skipif(not os.path.isdir("/dev/shm"), reason="no file system here keeps such dates")
-def test_a_date_out_of_range_is_kept_and_its_photo_goes_once(home: Home, server: FormServer) -> None:
-    """A copy tool or a clock may leave the year 1601 or 2400: beyond 63 bits of nanoseconds, before or after queueing.
+def test_a_date_out_of_range_is_kept_and_its_photo_goes_once(
+    home: Home, server: FormServer
+) -> None:
+    """A copy tool or a clock may leave the year 1601 or 2400: beyond 63 bits of nanoseconds, before
+    or after queueing.
 
     The whole folder goes, once, also where a field wants the date.
     """

@@ -1,4 +1,5 @@
-"""Albums on an Immich server: asked first, sent once, put into their album, shared; and what goes wrong on the way."""
+"""Albums on an Immich server: asked first, sent once, put into their album, shared; and what goes
+wrong on the way."""
 
 from __future__ import annotations
 
@@ -16,7 +17,10 @@ from short import short_form
 from .conftest import Home, Start, configure, finish, jpeg, until
 from .server import Answer, FormServer
 
-NEWEST_IN_SHORT = [*(pytest.param(one, marks=pytest.mark.long) for one in VERSIONS[:-1]), VERSIONS[-1]]
+NEWEST_IN_SHORT = [
+    *(pytest.param(one, marks=pytest.mark.long) for one in VERSIONS[:-1]),
+    VERSIONS[-1],
+]
 
 
 def uploads(server: Immich) -> list[int]:
@@ -30,19 +34,27 @@ def names(count: int) -> list[str]:
 
 @pytest.mark.process
 @pytest.mark.parametrize("version", NEWEST_IN_SHORT)
-def test_every_version_gets_the_album_and_a_second_push_sends_no_photo(home: Home, start: Start, version: str) -> None:
+def test_every_version_gets_the_album_and_a_second_push_sends_no_photo(
+    home: Home, start: Start, version: str
+) -> None:
     server = start(version)
     configure(home, server.url)
     trip = home.photos(12)
     assert home.run("push", trip).returncode == 0
     assert server.album("trip") == names(12)
     assert server.digests() == {task["sha256"] for task in home.tasks()}
-    assert all(task["remote_id"] and task["url"].startswith(f"{server.url}/photos/") for task in home.tasks())
+    assert all(
+        task["remote_id"] and task["url"].startswith(f"{server.url}/photos/")
+        for task in home.tasks()
+    )
     server.tell("clear_requests")
     assert home.run("push", trip).returncode == 0
-    # Is it all still there? The album is looked at once, and its photos asked about; nothing is changed.
+    # Is it all still there? The album is looked at once, and its photos asked about; nothing is
+    # changed.
     (album,) = server.albums()
-    assert [one["path"] for one in server.requests("GET") if "/albums" in one["path"]] == [f"/api/albums/{album['id']}"]
+    assert [one["path"] for one in server.requests("GET") if "/albums" in one["path"]] == [
+        f"/api/albums/{album['id']}"
+    ]
     assert [one["path"] for one in server.requests("POST")] == ["/api/assets/bulk-upload-check"]
     done = home.run("--journal", home.folder / "other.db", "push", trip, "--album", "again")
     assert done.returncode == 0
@@ -51,7 +63,9 @@ def test_every_version_gets_the_album_and_a_second_push_sends_no_photo(home: Hom
     assert server.album("again") == names(12)
 
 
-def test_what_is_there_is_not_sent_and_what_is_in_the_trash_is_said(home: Home, immich: Immich) -> None:
+def test_what_is_there_is_not_sent_and_what_is_in_the_trash_is_said(
+    home: Home, immich: Immich
+) -> None:
     trip = home.photos(4)
     immich.put(jpeg(1), "elsewhere.jpg")
     trashed = immich.put(jpeg(2), "thrown away.jpg", trashed=True)
@@ -69,7 +83,9 @@ def test_what_is_there_is_not_sent_and_what_is_in_the_trash_is_said(home: Home, 
     assert all(one["received"] <= 1 for one in immich.assets())
 
 
-def test_a_duplicate_that_is_unconfirmed_counts_once_it_was_found(home: Home, immich: Immich) -> None:
+def test_a_duplicate_that_is_unconfirmed_counts_once_it_was_found(
+    home: Home, immich: Immich
+) -> None:
     """Between the question and the sending, twins came: one is there, one is in the trash."""
     immich.fault("POST", "bulk-upload-check", "status", status=200, times=2,
                  body={"results": [{"id": str(number), "action": "accept"} for number in range(9)]})  # fmt: skip
@@ -154,7 +170,9 @@ def test_an_album_deleted_between_push_and_resume_is_made_again(home: Home, immi
         ("GET", "well-known", "cut_before"),
     ],
 )
-def test_a_call_that_is_cut_off_is_done_again(home: Home, immich: Immich, method: str, path: str, what: str) -> None:
+def test_a_call_that_is_cut_off_is_done_again(
+    home: Home, immich: Immich, method: str, path: str, what: str
+) -> None:
     immich.fault(method, path, what)
     configure(home, immich.url, "settle = 0.1\n")
     assert home.run("push", home.photos(6), "--jobs", "1").returncode == 0
@@ -164,7 +182,9 @@ def test_a_call_that_is_cut_off_is_done_again(home: Home, immich: Immich, method
 
 
 @pytest.mark.parametrize("path", ["/api/albums$", "/assets$", "/api/shared-links$"])
-def test_a_kill_in_the_middle_of_album_work_loses_nothing(home: Home, immich: Immich, path: str) -> None:
+def test_a_kill_in_the_middle_of_album_work_loses_nothing(
+    home: Home, immich: Immich, path: str
+) -> None:
     method = "PUT" if path == "/assets$" else "POST"
     configure(home, immich.url, "settle = 0.1\n")
     immich.tell("hold", method=method, path=path)
@@ -215,7 +235,10 @@ def test_share_of_what_has_no_links_says_so(home: Home) -> None:
 
 
 @pytest.mark.parametrize(
-    "missing", short_form(["asset.upload", "albumAsset.create", "album.read", "album.create", "sharedLink.create"], 2)
+    "missing",
+    short_form(
+        ["asset.upload", "albumAsset.create", "album.read", "album.create", "sharedLink.create"], 2
+    ),
 )
 def test_a_key_without_one_permission(home: Home, immich: Immich, missing: str) -> None:
     every = ["asset.upload", "album.read", "album.create", "albumAsset.create", "sharedLink.create"]
@@ -280,7 +303,9 @@ def test_a_proxy_that_takes_no_large_bodies(home: Home, immich: Immich) -> None:
 @pytest.mark.parametrize(
     ("path", "status"), [("bulk-upload-check$", 200), ("/api/albums$", 302), ("media-types$", 404)]
 )
-def test_a_page_where_an_answer_should_be_ends_with_4(home: Home, immich: Immich, path: str, status: int) -> None:
+def test_a_page_where_an_answer_should_be_ends_with_4(
+    home: Home, immich: Immich, path: str, status: int
+) -> None:
     immich.fault("POST" if "bulk" in path else "GET", path, "page", status=status, times=None)
     done = home.run("push", home.photos(2))
     assert done.returncode == 4
@@ -290,7 +315,9 @@ def test_a_page_where_an_answer_should_be_ends_with_4(home: Home, immich: Immich
 
 
 @pytest.mark.parametrize("version", NEWEST_IN_SHORT)
-def test_target_check_asks_every_version_what_it_can_answer(home: Home, start: Start, version: str) -> None:
+def test_target_check_asks_every_version_what_it_can_answer(
+    home: Home, start: Start, version: str
+) -> None:
     server = start(version)
     configure(home, server.url)
     done = home.run("target", "check")
@@ -339,8 +366,12 @@ def test_maintenance_is_for_later(home: Home, immich: Immich) -> None:
 
 
 @pytest.mark.long
-def test_maintenance_that_begins_before_the_first_photo_is_for_later_too(home: Home, immich: Immich) -> None:
-    immich.fault("POST", "/api/assets$", "status", status=404, body={"message": "Cannot POST /api/assets"})
+def test_maintenance_that_begins_before_the_first_photo_is_for_later_too(
+    home: Home, immich: Immich
+) -> None:
+    immich.fault(
+        "POST", "/api/assets$", "status", status=404, body={"message": "Cannot POST /api/assets"}
+    )
     assert home.run("push", home.photos(2)).returncode == 0
     assert immich.album("trip") == names(2)
 
@@ -353,8 +384,12 @@ def test_a_server_that_is_no_immich(home: Home, server: FormServer) -> None:
     assert home.run("target", "check").returncode == 4
 
 
-@pytest.mark.parametrize(("told", "code", "words"), [("1.90.0", 4, "older than 1.138"), ("9.0.0", 0, "newer than any")])
-def test_versions_that_are_not_known(home: Home, immich: Immich, told: str, code: int, words: str) -> None:
+@pytest.mark.parametrize(
+    ("told", "code", "words"), [("1.90.0", 4, "older than 1.138"), ("9.0.0", 0, "newer than any")]
+)
+def test_versions_that_are_not_known(
+    home: Home, immich: Immich, told: str, code: int, words: str
+) -> None:
     immich.tell("set_version", version=told)
     done = home.run("target", "check")
     assert done.returncode == code
@@ -380,7 +415,9 @@ def test_an_api_elsewhere_gets_no_key_unasked(home: Home, start: Start) -> None:
     assert done.returncode == 4
     server_says = start(endpoint=f"{elsewhere.url}/api", base="/x")
     configure(home, server_says.url)
-    assert home.run("push", home.photos(1)).returncode == 0  # its own API answers at the usual place
+    assert (
+        home.run("push", home.photos(1)).returncode == 0
+    )  # its own API answers at the usual place
     assert elsewhere.requests() == []
 
 
@@ -401,7 +438,10 @@ def test_verify_proves_by_the_originals_and_changes_nothing(home: Home, immich: 
     immich.tell("clear_requests")
     done = home.run("verify", "trip")
     assert done.returncode == 0
-    assert done.stdout.splitlines()[-1] == "trip: 3 of 3 are on 127.0.0.1 and read again here: safe to erase (6.1 kB)"
+    assert (
+        done.stdout.splitlines()[-1]
+        == "trip: 3 of 3 are on 127.0.0.1 and read again here: safe to erase (6.1 kB)"
+    )
     assert "  proof: 3 readable there; 3 read again here" in done.stdout
     deep = home.run("verify", "trip", "-0", "--deep")
     assert deep.stdout.split("\0") == [*(str(trip / name) for name in names(3)), ""]
@@ -413,8 +453,14 @@ def test_verify_proves_by_the_originals_and_changes_nothing(home: Home, immich: 
     ("harm", "words"),
     [
         (lambda server, _: server.tell("trash", id=server.assets()[0]["id"]), "in the trash"),
-        (lambda server, _: server.tell("delete_asset", id=server.assets()[0]["id"]), "does not have it"),
-        (lambda server, _: server.tell("lose_file", id=server.assets()[0]["id"]), "has no original of it"),
+        (
+            lambda server, _: server.tell("delete_asset", id=server.assets()[0]["id"]),
+            "does not have it",
+        ),
+        (
+            lambda server, _: server.tell("lose_file", id=server.assets()[0]["id"]),
+            "has no original of it",
+        ),
         (lambda _, trip: (trip / "IMG_1.JPG").write_bytes(jpeg(1)[::-1]), "has changed here"),
         (lambda _, trip: (trip / "IMG_9.JPG").write_bytes(jpeg(9)), "not in the album"),
     ],
@@ -460,10 +506,14 @@ def test_verify_never_calls_a_form_safe(home: Home, server: FormServer) -> None:
     assert home.run("push", home.photos(1)).returncode == 0
     done = home.run("verify", "trip")
     assert done.returncode == 3
-    assert "1 of 1 were accepted by 127.0.0.1, which cannot be asked: cannot be proven" in done.stdout
+    assert (
+        "1 of 1 were accepted by 127.0.0.1, which cannot be asked: cannot be proven" in done.stdout
+    )
 
 
-def test_verify_of_a_form_says_what_it_has_not_accepted_and_what_to_type(home: Home, server: FormServer) -> None:
+def test_verify_of_a_form_says_what_it_has_not_accepted_and_what_to_type(
+    home: Home, server: FormServer
+) -> None:
     home.form(server)
     server.answer = lambda one: Answer(413 if one.filename == "IMG_2.JPG" else 200)
     assert home.run("push", home.photos(3)).returncode == 3
@@ -488,13 +538,17 @@ def test_verify_of_a_form_says_what_it_has_not_accepted_and_what_to_type(home: H
 def live(folder: Path, stem: str, number: int, suffix: str = ".JPG", identifier: str = "") -> None:
     folder.mkdir(exist_ok=True)
     name = identifier or f"ID-{number}-0000"
-    (folder / f"{stem}{suffix}").write_bytes(still(name, number, "HEIF" if suffix == ".HEIC" else "JPEG"))
+    (folder / f"{stem}{suffix}").write_bytes(
+        still(name, number, "HEIF" if suffix == ".HEIC" else "JPEG")
+    )
     (folder / f"{stem}.MOV").write_bytes(clip(name, number=number))
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("version", (VERSIONS[0], VERSIONS[-1]))
-def test_live_photos_go_as_one_and_only_the_still_is_in_the_album(home: Home, start: Start, version: str) -> None:
+def test_live_photos_go_as_one_and_only_the_still_is_in_the_album(
+    home: Home, start: Start, version: str
+) -> None:
     server = start(version)
     configure(home, server.url)
     trip = home.photos(2)
@@ -512,12 +566,16 @@ def test_live_photos_go_as_one_and_only_the_still_is_in_the_album(home: Home, st
         assert by_name[f"LIVE_{number}.MOV"]["id"] == still_of["livePhotoVideoId"]
         assert by_name[f"LIVE_{number}.MOV"]["visibility"] == "hidden"
     assert len(server.album("trip")) == 9
-    assert not [name for name in server.album("trip") if name.startswith("LIVE") and name.endswith(".MOV")]
+    assert not [
+        name for name in server.album("trip") if name.startswith("LIVE") and name.endswith(".MOV")
+    ]
     assert home.album()["settled"] is True
     assert home.run("verify", "trip").returncode == 0
 
 
-def test_equal_names_without_equal_identifiers_are_no_live_photo(home: Home, immich: Immich) -> None:
+def test_equal_names_without_equal_identifiers_are_no_live_photo(
+    home: Home, immich: Immich
+) -> None:
     trip = home.photos(0)
     live(trip, "A", 1)
     (trip / "A.MOV").write_bytes(clip("ANOTHER-ID", number=1))
@@ -540,29 +598,44 @@ def test_a_still_whose_clip_is_not_taken_goes_alone_until_it_is(home: Home, immi
     assert immich.album("trip") == ["A.JPG"]
 
 
-def test_a_still_goes_in_the_same_run_when_its_clip_is_refused_as_the_first_of_all(home: Home, immich: Immich) -> None:
-    """Until a server has accepted a photo, what it refused is held back up to the end of the run."""
+def test_a_still_goes_in_the_same_run_when_its_clip_is_refused_as_the_first_of_all(
+    home: Home, immich: Immich
+) -> None:
+    """Until a server has accepted a photo, what it refused is held back up to the end of the
+    run."""
     live(home.photos(0), "A", 1)
-    immich.fault("POST", "/api/assets$", "status", status=400, body={"message": "Unsupported file type"})
+    immich.fault(
+        "POST", "/api/assets$", "status", status=400, body={"message": "Unsupported file type"}
+    )
     assert home.run("push", home.folder / "trip").returncode == 3
     assert home.states() == {"A.JPG": "uploaded", "A.MOV": "rejected"}
 
 
 @pytest.mark.long
-def test_a_key_that_may_join_nothing_leaves_two_files_and_says_so(home: Home, immich: Immich) -> None:
+def test_a_key_that_may_join_nothing_leaves_two_files_and_says_so(
+    home: Home, immich: Immich
+) -> None:
     live(home.photos(0), "A", 1)
-    immich.tell("set_key", key=KEY, permissions=["asset.upload", "album.read", "album.create", "albumAsset.create"])
+    immich.tell(
+        "set_key",
+        key=KEY,
+        permissions=["asset.upload", "album.read", "album.create", "albumAsset.create"],
+    )
     immich.tell("set_types", video=[".mp4"])
     assert home.run("push", home.folder / "trip").returncode == 3
     immich.tell("set_types", video=[".mov"])
     done = home.run("retry-failed", "trip", "--rejected")
     assert done.returncode == 0
-    assert "cannot be joined: Missing required permission: asset.update" in " ".join(done.stderr.split())
+    assert "cannot be joined: Missing required permission: asset.update" in " ".join(
+        done.stderr.split()
+    )
     assert immich.album("trip") == ["A.JPG", "A.MOV"]
 
 
 @pytest.mark.long
-def test_a_clip_whose_still_was_rejected_waits_for_it_outside_the_album(home: Home, immich: Immich) -> None:
+def test_a_clip_whose_still_was_rejected_waits_for_it_outside_the_album(
+    home: Home, immich: Immich
+) -> None:
     live(home.photos(1), "A", 1)
     immich.fault("POST", "/api/assets$", "status", status=415, times=None, skip=2)
     done = home.run("push", home.folder / "trip", "--jobs", "1")
@@ -590,7 +663,9 @@ def test_a_clip_whose_still_was_cancelled_is_a_photo_of_its_own(home: Home, immi
 
 
 @pytest.mark.long
-def test_a_still_and_a_clip_that_both_gave_up_go_as_one_when_asked_again(home: Home, immich: Immich) -> None:
+def test_a_still_and_a_clip_that_both_gave_up_go_as_one_when_asked_again(
+    home: Home, immich: Immich
+) -> None:
     live(home.photos(1), "Z", 1)
     immich.fault("POST", "/api/assets$", "status", status=415, times=2, skip=1)
     assert home.run("push", home.folder / "trip", "--jobs", "1").returncode == 3
@@ -629,7 +704,9 @@ def test_a_kill_between_clip_and_still_keeps_them_together(home: Home, immich: I
     assert immich.album("trip") == ["A.JPG"]
 
 
-def test_halves_that_come_in_two_pushes_are_one_also_after_a_kill(home: Home, immich: Immich) -> None:
+def test_halves_that_come_in_two_pushes_are_one_also_after_a_kill(
+    home: Home, immich: Immich
+) -> None:
     trip = home.photos(0)
     (trip / "A.JPG").write_bytes(still("ID-A", 1))
     (trip / "B_HEVC.MOV").write_bytes(clip("ID-B", number=2))
@@ -714,19 +791,27 @@ def test_verify_looks_into_every_folder_that_was_pushed(home: Home, immich: Immi
     assert home.run("verify", "trip").returncode == 0
     assert len(immich.assets()) == 2
     (home.folder / "trip" / "BEACH.JPG").write_bytes(jpeg(50))
-    assert home.run("push", home.folder / "trip", "--album", "trip", "--exclude", "B*").returncode == 0
+    assert (
+        home.run("push", home.folder / "trip", "--album", "trip", "--exclude", "B*").returncode == 0
+    )
     done = home.run("verify", "trip")
     assert done.returncode == 3
     assert "BEACH.JPG  not in the album" in done.stdout
 
 
-def test_verify_of_files_pushed_by_name_says_nothing_of_their_folder(home: Home, immich: Immich) -> None:
+def test_verify_of_files_pushed_by_name_says_nothing_of_their_folder(
+    home: Home, immich: Immich
+) -> None:
     trip = home.photos(3)
-    assert home.run("push", trip / "IMG_1.JPG", trip / "IMG_2.JPG", "--album", "trip").returncode == 0
+    assert (
+        home.run("push", trip / "IMG_1.JPG", trip / "IMG_2.JPG", "--album", "trip").returncode == 0
+    )
     assert len(immich.assets()) == 2
     done = home.run("verify", "trip")
     assert done.returncode == 0
-    assert "these files are safe to erase, not the folders they lie in" in done.stdout.splitlines()[-1]
+    assert (
+        "these files are safe to erase, not the folders they lie in" in done.stdout.splitlines()[-1]
+    )
 
 
 def test_verify_names_photos_in_bins_and_folders_of_thumbnails(home: Home, immich: Immich) -> None:
@@ -764,13 +849,17 @@ def test_a_still_whose_clip_was_deleted_there_goes_alone(home: Home, immich: Imm
     immich.tell("delete_asset", id=clip_there["id"])
     done = home.run("resume")
     assert done.returncode == 3  # the clip cannot be put into the album: that is said
-    assert "other settings" not in done.stderr, "its still is framed anew, and nobody changed a setting"
+    assert "other settings" not in done.stderr, (
+        "its still is framed anew, and nobody changed a setting"
+    )
     assert home.states()["A.JPG"] == "uploaded"
     assert "A.JPG" in immich.album("trip")
 
 
 @pytest.mark.long
-def test_what_was_deleted_there_before_it_was_in_the_album_is_named(home: Home, immich: Immich) -> None:
+def test_what_was_deleted_there_before_it_was_in_the_album_is_named(
+    home: Home, immich: Immich
+) -> None:
     immich.tell("hold", method="PUT", path="/assets$")
     process = home.start("push", home.photos(2))
     until(lambda: immich.tell("waiting"), "the album's call")
@@ -800,7 +889,9 @@ def test_what_was_deleted_there_before_it_was_in_the_album_is_named(home: Home, 
     ],
     ids=["albums", "placing", "types", "asking", "album"],
 )
-def test_answers_of_any_shape_are_tried_again(home: Home, immich: Immich, method: str, path: str, said: object) -> None:
+def test_answers_of_any_shape_are_tried_again(
+    home: Home, immich: Immich, method: str, path: str, said: object
+) -> None:
     immich.fault(method, path, "status", status=200, body=said)
     assert home.run("push", home.photos(2)).returncode in (0, 4)
     assert home.run("resume").returncode == 0
@@ -834,7 +925,9 @@ def test_push_share_of_a_settled_album_shows_the_link(home: Home, immich: Immich
     assert "albumup share trip" in away.stderr
 
 
-@pytest.mark.parametrize("told", ["https://x\x1b[2J.example", "javascript:alert(1)", "https://ours@evil.example"])
+@pytest.mark.parametrize(
+    "told", ["https://x\x1b[2J.example", "javascript:alert(1)", "https://ours@evil.example"]
+)
 def test_an_address_that_is_none_is_in_no_share_link(home: Home, start: Start, told: str) -> None:
     server = start(externalDomain=told)
     configure(home, server.url)

@@ -26,8 +26,11 @@ def quick(home: Home, server: Immich) -> None:
 @pytest.mark.parametrize(
     "version", [*(pytest.param(one, marks=pytest.mark.long) for one in VERSIONS[:-1]), VERSIONS[-1]]
 )
-def test_a_row_without_its_file_is_in_doubt_for_good(home: Home, start: Start, version: str) -> None:
-    """The database goes away in the middle: 500, the row stays, and a job deletes the file later."""
+def test_a_row_without_its_file_is_in_doubt_for_good(
+    home: Home, start: Start, version: str
+) -> None:
+    """The database goes away in the middle: 500, the row stays, and a job deletes the file
+    later."""
     server = start(version)
     quick(home, server)
     server.fault("POST", "/api/assets$", "status_after", status=500)
@@ -38,7 +41,9 @@ def test_a_row_without_its_file_is_in_doubt_for_good(home: Home, start: Start, v
     done = finish(process)
     assert done.returncode == 3
     assert home.states() == {"IMG_1.JPG": "in_doubt"}
-    assert "has no original of it, unless it is in the locked folder: delete it there" in done.stderr
+    assert (
+        "has no original of it, unless it is in the locked folder: delete it there" in done.stderr
+    )
     assert f"/photos/{there['id']}" in done.stderr
     again = home.run("retry-failed", "trip")
     assert again.returncode == 3
@@ -61,7 +66,9 @@ def test_after_a_fault_it_is_seen_twice(home: Home, immich: Immich) -> None:
     assert len(immich.album("trip")) == 3
 
 
-def test_a_run_that_ends_between_the_two_looks_leaves_the_second_to_the_next(home: Home, immich: Immich) -> None:
+def test_a_run_that_ends_between_the_two_looks_leaves_the_second_to_the_next(
+    home: Home, immich: Immich
+) -> None:
     quick(home, immich)
     immich.fault("POST", "/api/assets$", "status_after", status=500)
     process = home.start("push", home.photos(1))
@@ -73,7 +80,9 @@ def test_a_run_that_ends_between_the_two_looks_leaves_the_second_to_the_next(hom
     line = home.run("status").stdout.splitlines()[1].split()
     assert line[2:6] == ["waiting", "0/1", "1", "0"]  # it waits, and has not failed
     assert home.run("list").stdout.endswith("; still to be asked about\n")
-    assert "did not get there" not in home.run("push", "trip", "--patience", "0", "--jobs", "1").stderr
+    assert (
+        "did not get there" not in home.run("push", "trip", "--patience", "0", "--jobs", "1").stderr
+    )
     assert home.states() == {"IMG_1.JPG": "uploaded"}
     assert len(immich.requests("GET", LOOK)) == 2
 
@@ -113,7 +122,9 @@ def test_each_doubt_is_told_with_its_reason(home: Home, immich: Immich) -> None:
 def test_an_original_of_another_size_is_none(home: Home, immich: Immich) -> None:
     quick(home, immich)
     immich.fault("POST", "/api/assets$", "cut_after")
-    immich.fault("GET", LOOK, "status", status=206, body="x", headers={"content-range": "bytes 0-0/7"})
+    immich.fault(
+        "GET", LOOK, "status", status=206, body="x", headers={"content-range": "bytes 0-0/7"}
+    )
     done = home.run("push", home.photos(1))
     assert done.returncode == 3
     assert "has 7 bytes, not" in done.stderr
@@ -150,7 +161,9 @@ def test_a_key_that_may_not_look_leaves_it_in_doubt(home: Home, immich: Immich) 
     assert "albumup retry-failed trip" in verified and "albumup forget" not in verified
     check = home.run("target", "check")
     assert check.returncode == 0
-    assert "permission asset.download: missing; without it a photo in doubt stays so" in check.stdout
+    assert (
+        "permission asset.download: missing; without it a photo in doubt stays so" in check.stdout
+    )
     immich.tell("set_key", key=KEY, permissions=[*NEEDED, "asset.download"])
     assert home.run("retry-failed", "trip").returncode == 0
     assert set(home.states().values()) == {"uploaded"}
@@ -158,7 +171,8 @@ def test_a_key_that_may_not_look_leaves_it_in_doubt(home: Home, immich: Immich) 
 
 
 def test_a_key_that_may_not_ask_sends_unasked(home: Home, start: Start) -> None:
-    """From 1.138 to 1.140 only a key with all permissions may ask; sending needs asset.upload alone."""
+    """From 1.138 to 1.140 only a key with all permissions may ask; sending needs asset.upload
+    alone."""
     server = start("1.138.1")
     quick(home, server)
     server.tell("set_key", key=KEY, permissions=[*NEEDED, "asset.download"])
@@ -173,7 +187,9 @@ def test_a_key_that_may_not_ask_sends_unasked(home: Home, start: Start) -> None:
 
 
 def test_a_key_that_may_not_see_albums_sends_and_says_so(home: Home, immich: Immich) -> None:
-    immich.tell("set_key", key=KEY, permissions=["asset.upload", "album.create", "albumAsset.create"])
+    immich.tell(
+        "set_key", key=KEY, permissions=["asset.upload", "album.create", "albumAsset.create"]
+    )
     done = home.run("push", home.photos(2))
     assert done.returncode == 4
     assert "Missing required permission: album.read" in done.stderr
@@ -184,8 +200,12 @@ def test_a_key_that_may_not_see_albums_sends_and_says_so(home: Home, immich: Imm
     assert len(immich.album("trip")) == 2
 
 
-@pytest.mark.parametrize("question", ["/assets/bulk-upload-check$", "/server/media-types$", "/albums$"])
-def test_a_firewall_that_lets_no_question_through_closes_nothing(home: Home, immich: Immich, question: str) -> None:
+@pytest.mark.parametrize(
+    "question", ["/assets/bulk-upload-check$", "/server/media-types$", "/albums$"]
+)
+def test_a_firewall_that_lets_no_question_through_closes_nothing(
+    home: Home, immich: Immich, question: str
+) -> None:
     """A 403 with a page is not the server's; what only reads is done without."""
     configure(home, immich.url)
     immich.fault("POST" if "check" in question else "GET", question, "page", status=403, times=None)
@@ -203,15 +223,21 @@ def test_a_firewall_before_the_originals_leaves_it_in_doubt(home: Home, immich: 
     assert "cannot be seen: a firewall" in done.stderr
 
 
-def test_a_question_that_is_refused_in_the_middle_of_looking_is_about_one_photo(home: Home, immich: Immich) -> None:
-    """The second look at an original asks once more; the photo that comes after is looked at all the same."""
+def test_a_question_that_is_refused_in_the_middle_of_looking_is_about_one_photo(
+    home: Home, immich: Immich
+) -> None:
+    """The second look at an original asks once more; the photo that comes after is looked at all
+    the same."""
     configure(home, immich.url, "settle = 600\n")
     immich.fault("POST", "/api/assets$", "cut_after", times=2)
     process = home.start("push", home.photos(2))
     until(lambda: sorted(home.states().values()) == ["in_doubt", "in_doubt"])
     process.kill()
     process.wait()
-    with closing(sqlite3.connect(home.journal)) as journal, journal:  # both are due, in one question
+    with (
+        closing(sqlite3.connect(home.journal)) as journal,
+        journal,
+    ):  # both are due, in one question
         journal.execute("update task set ask_at = 1")
         journal.execute("update target set sick_since = null")
     immich.fault("GET", LOOK, "status", status=404)

@@ -23,7 +23,10 @@ def test_an_album_that_was_deleted_or_emptied_is_made_again_by_a_push(
     assert home.run("push", trip).returncode == 0
     immich.tell(fate, id=immich.albums()[0]["id"])
     verified = home.run("verify", "trip")
-    assert f"the album is {'gone' if fate == 'delete_album' else 'empty'} on 127.0.0.1" in verified.stdout
+    assert (
+        f"the album is {'gone' if fate == 'delete_album' else 'empty'} on 127.0.0.1"
+        in verified.stdout
+    )
     immich.tell("clear_requests")
     done = home.run("push", home.photos(2 + more))
     assert done.returncode == 0
@@ -49,7 +52,9 @@ def test_an_album_that_is_made_again_is_shared_only_when_asked(home: Home, immic
     assert home.album()["share"] not in (None, link)
 
 
-def test_what_was_trashed_or_deleted_after_it_was_sent_is_said_by_the_next_push(home: Home, immich: Immich) -> None:
+def test_what_was_trashed_or_deleted_after_it_was_sent_is_said_by_the_next_push(
+    home: Home, immich: Immich
+) -> None:
     trip = home.photos(4)
     assert home.run("push", trip).returncode == 0
     by_name = {one["name"]: one["id"] for one in immich.assets()}
@@ -74,7 +79,8 @@ def test_what_was_trashed_or_deleted_after_it_was_sent_is_said_by_the_next_push(
 
 
 def test_an_album_that_shows_none_of_its_photos_was_not_emptied(home: Home, immich: Immich) -> None:
-    """Its count leaves out what is in the trash, and clips that the server joined to stills of another album."""
+    """Its count leaves out what is in the trash, and clips that the server joined to stills of
+    another album."""
     trip = home.photos(2)
     assert home.run("push", trip).returncode == 0
     for one in immich.assets():
@@ -85,7 +91,9 @@ def test_an_album_that_shows_none_of_its_photos_was_not_emptied(home: Home, immi
     assert "trip: 2 photos sent before are gone there" in done.stderr
 
 
-def test_a_push_of_what_is_there_while_the_server_is_away_says_so_and_no_more(home: Home, immich: Immich) -> None:
+def test_a_push_of_what_is_there_while_the_server_is_away_says_so_and_no_more(
+    home: Home, immich: Immich
+) -> None:
     trip = home.photos(1)
     assert home.run("push", trip).returncode == 0
     immich.fault("GET", "/api/albums/", "status", status=503, times=None)
@@ -116,7 +124,9 @@ def test_a_dead_link_is_shown_by_nobody(home: Home, immich: Immich) -> None:
     assert home.album()["share"].endswith(f"/share/{immich.links()[0]['key']}")
 
 
-def test_a_server_that_does_not_know_a_link_by_its_key_lists_those_it_has(home: Home, immich: Immich) -> None:
+def test_a_server_that_does_not_know_a_link_by_its_key_lists_those_it_has(
+    home: Home, immich: Immich
+) -> None:
     assert home.run("push", home.photos(1), "--share").returncode == 0
     immich.fault("GET", "/shared-links/me$", "status", status=404, times=None)
     link = home.run("share", "trip").stdout.strip()
@@ -134,14 +144,17 @@ def test_a_link_that_nobody_could_ask_about_is_not_shown(home: Home, immich: Imm
 
 
 @pytest.mark.parametrize("may_delete", [True, False])
-def test_two_computers_that_make_one_album_at_once_settle_on_one(home: Home, start: Start, may_delete: bool) -> None:
+def test_two_computers_that_make_one_album_at_once_settle_on_one(
+    home: Home, start: Start, may_delete: bool
+) -> None:
     needed = ["asset.upload", "album.read", "album.create", "albumAsset.create"]
     server = start(keys={KEY: [*needed, "album.delete"] if may_delete else needed})
     configure(home, server.url)
     server.tell("hold", method="POST", path="/api/albums$")
     folders = [home.photos(2, f"{number}/trip", first=1 + 2 * number) for number in (0, 1)]
     both = [
-        home.start("--journal", home.folder / f"{number}.db", "push", folder) for number, folder in enumerate(folders)
+        home.start("--journal", home.folder / f"{number}.db", "push", folder)
+        for number, folder in enumerate(folders)
     ]
     until(lambda: server.tell("waiting") == 2, "both that make it")
     server.tell("release")

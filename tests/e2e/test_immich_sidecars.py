@@ -1,4 +1,5 @@
-"""A sidecar is called sent when its photo's own upload was accepted with it in it, and never else."""
+"""A sidecar is called sent when its photo's own upload was accepted with it in it, and never
+else."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ def sha256(data: bytes) -> str:
 
 @pytest.mark.process
 def test_what_goes_along_is_counted_and_what_does_not_is_named(home: Home, immich: Immich) -> None:
-    """Of five sidecars one goes: the others are too large, of a photo that was there, of a twin, and of no photo."""
+    """Of five sidecars one goes: the others are too large, of a photo that was there, of a twin,
+    and of no photo."""
     trip = home.photos(4)
     (trip / "IMG_5.JPG").write_bytes(jpeg(4))
     immich.put(jpeg(3), "from another device.jpg")
@@ -57,8 +59,11 @@ def test_a_second_push_says_nothing_of_a_sidecar_that_went(home: Home, immich: I
     assert "1 not sent: sidecar" in home.run("push", trip).stderr
 
 
-def test_a_photo_found_after_a_doubt_says_nothing_of_its_sidecar(home: Home, immich: Immich) -> None:
-    """Another device sent the photo while the answer to our sending, which did not arrive, was lost."""
+def test_a_photo_found_after_a_doubt_says_nothing_of_its_sidecar(
+    home: Home, immich: Immich
+) -> None:
+    """Another device sent the photo while the answer to our sending, which did not arrive, was
+    lost."""
     configure(home, immich.url, "settle = 0.1\n")
     trip = home.photos(1)
     (trip / "IMG_1.xmp").write_bytes(b"<one/>")
@@ -97,12 +102,15 @@ def test_a_sidecar_goes_with_the_raw_beside_its_jpeg(home: Home, immich: Immich)
     immich.tell("set_types", image=[".jpg", ".pef", ".srw", ".iiq", ".nef"])
     done = home.run("push", trip)
     assert done.returncode == 0
-    assert sidecars(immich) == {f"A_{name}.{name}": sha256(name.encode()) for name in ("PEF", "SRW", "IIQ", "NEF")}
+    assert sidecars(immich) == {
+        f"A_{name}.{name}": sha256(name.encode()) for name in ("PEF", "SRW", "IIQ", "NEF")
+    }
     assert "4 sidecars go along" in done.stderr
 
 
 def test_a_sidecar_that_goes_along_is_nowhere_called_not_sent(home: Home, immich: Immich) -> None:
-    """Not in a dry run, not by ``-v``, not while it waits with its photo, not once it went; a lone one is, always."""
+    """Not in a dry run, not by ``-v``, not while it waits with its photo, not once it went; a lone
+    one is, always."""
     trip = home.photos(1)
     for name in ("IMG_1", "IMG_9"):
         (trip / f"{name}.xmp").write_bytes(name.encode())
@@ -110,7 +118,11 @@ def test_a_sidecar_that_goes_along_is_nowhere_called_not_sent(home: Home, immich
     immich.fault("POST", "/api/assets$", "status", status=401)
     first = home.run("push", trip, "-v")
     assert first.returncode == 4
-    said += [first.stderr, home.run("push", trip, "-n", "-v").stderr, home.run("push", trip, "-v").stderr]
+    said += [
+        first.stderr,
+        home.run("push", trip, "-n", "-v").stderr,
+        home.run("push", trip, "-v").stderr,
+    ]
     assert sidecars(immich) == {"IMG_1.JPG": sha256(b"IMG_1")}
     said += [home.run("push", trip, "-v").stderr, home.run("push", trip, "-n", "-v").stderr]
     for text in said:
@@ -120,7 +132,9 @@ def test_a_sidecar_that_goes_along_is_nowhere_called_not_sent(home: Home, immich
     assert "1 sidecar beside them" in said[0] and "1 sidecar beside them" in said[1]
 
 
-def test_of_two_sidecars_of_one_photo_a_dry_run_counts_the_one_that_goes(home: Home, immich: Immich) -> None:
+def test_of_two_sidecars_of_one_photo_a_dry_run_counts_the_one_that_goes(
+    home: Home, immich: Immich
+) -> None:
     trip = home.photos(1)
     for name in ("IMG_1.xmp", "IMG_1.JPG.xmp"):
         (trip / name).write_bytes(name.encode())

@@ -55,7 +55,10 @@ def in_the_middle(home: Home, server: FormServer, *args: object) -> subprocess.P
     process = home.start("push", "trip", *args)
     until(lambda: server.in_flight)
     until(lambda: (4,) in home.sql("select count(*) from body"), "all photos are read")
-    until(lambda: home.sql("select 1 from task where state = 'sending'"), "the journal knows what is sent")
+    until(
+        lambda: home.sql("select 1 from task where state = 'sending'"),
+        "the journal knows what is sent",
+    )
     return process
 
 
@@ -119,8 +122,12 @@ def test_ctrl_c_holds_the_album_and_cron_leaves_it_alone(home: Home, server: For
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("command", [["push", "trip"], ["retry-failed", "trip"], ["resume", "trip"]], ids=" ".join)
-def test_a_hold_is_lifted_by_asking_for_the_album(home: Home, server: FormServer, command: list[str]) -> None:
+@pytest.mark.parametrize(
+    "command", [["push", "trip"], ["retry-failed", "trip"], ["resume", "trip"]], ids=" ".join
+)
+def test_a_hold_is_lifted_by_asking_for_the_album(
+    home: Home, server: FormServer, command: list[str]
+) -> None:
     home.form(server)
     process = in_the_middle(home, server)
     ctrl_c_twice(process)
@@ -132,7 +139,9 @@ def test_a_hold_is_lifted_by_asking_for_the_album(home: Home, server: FormServer
 
 @pytest.mark.long
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_term_and_hang_up_hold_nothing(home: Home, server: FormServer, number: signal.Signals, code: int) -> None:
+def test_term_and_hang_up_hold_nothing(
+    home: Home, server: FormServer, number: signal.Signals, code: int
+) -> None:
     home.form(server)
     process = in_the_middle(home, server)
     process.send_signal(number)
@@ -190,7 +199,9 @@ def _waits_in(pid: int) -> list[str]:
 # Kills.
 
 
-def test_a_kill_in_the_middle_loses_nothing_and_sends_nothing_twice(home: Home, server: FormServer) -> None:
+def test_a_kill_in_the_middle_loses_nothing_and_sends_nothing_twice(
+    home: Home, server: FormServer
+) -> None:
     home.form(server)
     process = in_the_middle(home, server)
     process.kill()
@@ -203,7 +214,9 @@ def test_a_kill_in_the_middle_loses_nothing_and_sends_nothing_twice(home: Home, 
     assert home.sql("select tries from v_tasks") == [(1,)] * 4
 
 
-def test_a_kill_after_the_last_byte_may_send_twice_and_list_says_which(home: Home, server: FormServer) -> None:
+def test_a_kill_after_the_last_byte_may_send_twice_and_list_says_which(
+    home: Home, server: FormServer
+) -> None:
     home.form(server)
     process = awaiting_an_answer(home, server)
     process.kill()
@@ -211,7 +224,10 @@ def test_a_kill_after_the_last_byte_may_send_twice_and_list_says_which(home: Hom
     server.may_answer.set()
     assert home.run("resume").returncode == 0
     assert Counter(server.names) == {"IMG_1.JPG": 2, "IMG_2.JPG": 1}
-    assert {task["sent_as"]: task["maybe_twice"] for task in home.tasks()} == {"IMG_1.JPG": True, "IMG_2.JPG": False}
+    assert {task["sent_as"]: task["maybe_twice"] for task in home.tasks()} == {
+        "IMG_1.JPG": True,
+        "IMG_2.JPG": False,
+    }
     lines = home.run("list").stdout.splitlines()
     assert ["may be there twice" in line for line in lines] == [True, False]
 
@@ -226,7 +242,9 @@ def test_where_the_server_dedupes_nothing_is_said_of_twice(home: Home, server: F
     assert not any(task["maybe_twice"] for task in home.tasks())
 
 
-def test_with_resend_never_a_kill_after_the_last_byte_leaves_a_doubt(home: Home, server: FormServer) -> None:
+def test_with_resend_never_a_kill_after_the_last_byte_leaves_a_doubt(
+    home: Home, server: FormServer
+) -> None:
     home.form(server, 'resend = "never"\n')
     process = awaiting_an_answer(home, server)
     process.kill()
@@ -259,7 +277,9 @@ def test_the_inbox_is_asked_and_holds_everything_once(home: Home) -> None:
     }
 
 
-def test_a_kill_between_the_end_and_the_word_of_it_still_gets_the_word_told(home: Home, server: FormServer) -> None:
+def test_a_kill_between_the_end_and_the_word_of_it_still_gets_the_word_told(
+    home: Home, server: FormServer
+) -> None:
     home.form(server)
     assert home.run("push", home.photos(1)).returncode == 0
     home.sql("update notice set delivered = null")  # as a kill just after the last commit leaves it
@@ -278,7 +298,9 @@ def wait(*_):
         time.sleep(0.01)
 """
 _AT_ONCE = _WAITS + "wait()\n"
-_IN_A_CALLBACK = _WAITS + "class Doomed:\n    __del__ = wait\nDoomed()\nwhile True:\n    time.sleep(0.01)\n"
+_IN_A_CALLBACK = (
+    _WAITS + "class Doomed:\n    __del__ = wait\nDoomed()\nwhile True:\n    time.sleep(0.01)\n"
+)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -325,10 +347,17 @@ def test_a_reader_that_stops_reading_stops_no_upload_and_no_way_out(
     home.photos(100)
     streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, stream: unread}
     process = subprocess.Popen(
-        [*COMMAND, "push", "trip", "--json"], stdin=subprocess.DEVNULL, env=home.env, cwd=home.folder, **streams
+        [*COMMAND, "push", "trip", "--json"],
+        stdin=subprocess.DEVNULL,
+        env=home.env,
+        cwd=home.folder,
+        **streams,
     )
     until(lambda: len(server.ledger) == 100, "all are sent, whoever reads of it")
-    until(lambda: (1,) in home.sql("select count(*) from run where ended is not null"), "the run is over")
+    until(
+        lambda: (1,) in home.sql("select count(*) from run where ended is not null"),
+        "the run is over",
+    )
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 3
 
@@ -386,7 +415,12 @@ STUCK = short_form([stopped_terminal, full_pipe, unread_terminal], 2)
 def beside(home: Home, stuck: int, *words: str) -> subprocess.Popen[str]:
     """The command, whose every word goes where nobody reads it."""
     process = zygote.Started(
-        list(words), stdin=subprocess.DEVNULL, stdout=stuck, stderr=stuck, env=home.env, cwd=home.folder
+        list(words),
+        stdin=subprocess.DEVNULL,
+        stdout=stuck,
+        stderr=stuck,
+        env=home.env,
+        cwd=home.folder,
     )
     home.started.append(process)
     return process
@@ -394,7 +428,9 @@ def beside(home: Home, stuck: int, *words: str) -> subprocess.Popen[str]:
 
 @pytest.mark.parametrize("reader", STUCK)
 @pytest.mark.parametrize("command", ["push", "resume", "retry-failed"])
-def test_all_is_sent_though_no_word_gets_out(home: Home, server: FormServer, reader: Reader, command: str) -> None:
+def test_all_is_sent_though_no_word_gets_out(
+    home: Home, server: FormServer, reader: Reader, command: str
+) -> None:
     home.form(server)
     home.run("push", home.photos(1, "first", first=99))  # the server is proven
     home.photos(40)
@@ -412,7 +448,9 @@ def test_all_is_sent_though_no_word_gets_out(home: Home, server: FormServer, rea
 
 
 @pytest.mark.parametrize("reader", STUCK)
-def test_two_signals_end_it_beside_a_reader_that_is_stuck(home: Home, server: FormServer, reader: Reader) -> None:
+def test_two_signals_end_it_beside_a_reader_that_is_stuck(
+    home: Home, server: FormServer, reader: Reader
+) -> None:
     home.form(server)
     home.photos(40)
     server.may_answer.clear()
@@ -420,7 +458,9 @@ def test_two_signals_end_it_beside_a_reader_that_is_stuck(home: Home, server: Fo
         process = beside(home, stuck, "push", "trip", "--json", "-j1")
         until(lambda: server.ledger)
         process.send_signal(signal.SIGINT)
-        process.send_signal(signal.SIGTERM)  # a second Ctrl-C might come before the first one was heard
+        process.send_signal(
+            signal.SIGTERM
+        )  # a second Ctrl-C might come before the first one was heard
         assert process.wait(GRACE[signal.SIGINT] / 2) in (130, 143)
     assert home.album()["counts"]["pending"] >= 39
 
@@ -449,7 +489,11 @@ def test_a_stopped_terminal_does_not_keep_a_signal_from_ending_what_waits_for_it
     home.run("push", home.photos(1))
     with stopped_terminal() as stuck:
         process = subprocess.Popen(
-            [*COMMAND, "status"], stdin=subprocess.DEVNULL, stdout=stuck, env=home.env, cwd=home.folder
+            [*COMMAND, "status"],
+            stdin=subprocess.DEVNULL,
+            stdout=stuck,
+            env=home.env,
+            cwd=home.folder,
         )
         writing = {"n_tty_write", "wait_woken"}
         until(lambda: writing & set(_waits_in(process.pid)), "it waits for the terminal")
@@ -472,6 +516,8 @@ def test_what_was_said_stands_before_an_error_though_nobody_read_it_yet(home: Ho
 
     until(is_asleep, "all that is left is to be said")
     done = finish(process)
-    *skipped, last = [line for line in done.stderr.splitlines() if line.startswith(("skipped", "albumup:"))]
+    *skipped, last = [
+        line for line in done.stderr.splitlines() if line.startswith(("skipped", "albumup:"))
+    ]
     assert (done.returncode, len(skipped)) == (2, 2000)
     assert last.startswith("albumup: no photo")

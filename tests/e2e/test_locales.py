@@ -1,4 +1,5 @@
-"""Names go as they are on the disk, whatever the locale of whoever types, or of a cron that has none."""
+"""Names go as they are on the disk, whatever the locale of whoever types, or of a cron that has
+none."""
 
 from __future__ import annotations
 
@@ -32,7 +33,9 @@ def latin_1(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     if shutil.which("localedef") is None:
         pytest.skip("no localedef here to make a locale with")
     made = subprocess.run(
-        ["localedef", "-i", "de_DE", "-f", "ISO-8859-1", folder / "de_DE.ISO-8859-1"], capture_output=True, check=False
+        ["localedef", "-i", "de_DE", "-f", "ISO-8859-1", folder / "de_DE.ISO-8859-1"],
+        capture_output=True,
+        check=False,
     )
     if not (folder / "de_DE.ISO-8859-1").exists():
         pytest.skip(f"localedef makes no locale here: {made.stderr.decode(errors='replace')}")
@@ -44,7 +47,11 @@ ASCII = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
 
 @pytest.mark.parametrize(
     "locale",
-    ["ISO-8859-1", pytest.param("ASCII", marks=pytest.mark.long), pytest.param("UTF-8", marks=pytest.mark.long)],
+    [
+        "ISO-8859-1",
+        pytest.param("ASCII", marks=pytest.mark.long),
+        pytest.param("UTF-8", marks=pytest.mark.long),
+    ],
 )
 def test_names_go_as_utf_8_whatever_the_locale(
     home: Home, server: FormServer, latin_1: dict[str, str], locale: str
@@ -63,7 +70,9 @@ def test_names_go_as_utf_8_whatever_the_locale(
     assert {one.fields["place"] for one in server.ledger} == SENT
     listed = home.run("list", ALBUM.encode(), "--json")
     paths = {json.loads(line)["path"] for line in listed.stdout.splitlines()}
-    assert {path.encode(errors="surrogateescape") for path in paths} == {folder + b"/" + name for name in NAMES}
+    assert {path.encode(errors="surrogateescape") for path in paths} == {
+        folder + b"/" + name for name in NAMES
+    }
     raw = home.run("list", ALBUM.encode(), "-0").stdout.encode(errors="surrogateescape")
     assert set(raw.split(b"\0")) == {folder + b"/" + name for name in NAMES} | {b""}
     again = home.run("push", folder, "--album", ALBUM.encode())

@@ -39,8 +39,14 @@ def test_help_lists_what_there_is_and_nothing_that_comes_later(home: Home) -> No
     helped = home.run("-h")
     assert helped.returncode == 0
     assert helped.stdout == home.run("--help").stdout
-    assert re.findall(r"^  ([a-z-]+)  ", helped.stdout.partition("Commands:")[2], re.MULTILINE) == list(COMMANDS)
-    options = {option for command in COMMANDS for option in re.findall(r"--[a-z-]+", home.run(command, "-h").stdout)}
+    assert re.findall(
+        r"^  ([a-z-]+)  ", helped.stdout.partition("Commands:")[2], re.MULTILINE
+    ) == list(COMMANDS)
+    options = {
+        option
+        for command in COMMANDS
+        for option in re.findall(r"--[a-z-]+", home.run(command, "-h").stdout)
+    }
     assert not options & {"--detach", "--install"}
     assert re.findall(r"^  ([a-z]+)  ", home.run("target", "-h").stdout, re.MULTILINE) == [
         "add",
@@ -72,10 +78,14 @@ def test_a_refusal_names_options_that_there_are(
     done = home.run("push", home.photos(3), "--url", server.url)
     assert done.returncode == 4
     assert set(re.findall(r"--[a-z-]+", done.stderr)) == names
-    assert re.search(rf"^{server.url}\S* ?[^\n]*\n[A-Z]", done.stderr, re.MULTILINE)  # what happened, and what to do
+    assert re.search(
+        rf"^{server.url}\S* ?[^\n]*\n[A-Z]", done.stderr, re.MULTILINE
+    )  # what happened, and what to do
     assert ("Raise the limit" in done.stderr) == (answer.status == 413)
     assert "in push --url" not in done.stderr
-    assert ("all it says: albumup target try 127.0.0.1 " in done.stderr) == (names == {"--url", "--success-text"})
+    assert ("all it says: albumup target try 127.0.0.1 " in done.stderr) == (
+        names == {"--url", "--success-text"}
+    )
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -88,7 +98,10 @@ def test_every_commands_help_fits_80_columns(home: Home, command: str) -> None:
 
 
 def test_the_version_before_and_after_a_command(home: Home) -> None:
-    versions = {home.run(*line).stdout for line in (["-V"], ["--version"], ["status", "-V"], ["-V", "status"])}
+    versions = {
+        home.run(*line).stdout
+        for line in (["-V"], ["--version"], ["status", "-V"], ["-V", "status"])
+    }
     assert len(versions) == 1
     assert re.fullmatch(r"albumup \d+\.\d+\.\d+\S*\n", versions.pop())
 
@@ -111,7 +124,9 @@ def test_global_options_stand_before_and_after_the_command_and_after_wins(home: 
 
 
 @pytest.mark.process
-def test_journal_and_config_come_from_the_environment_and_options_win(home: Home, server: FormServer) -> None:
+def test_journal_and_config_come_from_the_environment_and_options_win(
+    home: Home, server: FormServer
+) -> None:
     config = home.form(server).rename(home.folder / "other.toml")
     named = {"ALBUMUP_JOURNAL": str(home.folder / "a.db"), "ALBUMUP_CONFIG": str(config)}
     assert home.run("push", home.photos(1), **named).returncode == 0
@@ -170,11 +185,17 @@ Watch = Callable[[str], bool]
 
 def on_terminal(home: Home, *args: object, columns: int = 80, seen: Watch | None = None, then: object = None,
                 **env: str) -> tuple[int, str]:  # fmt: skip
-    """Run on a terminal; call ``then`` once ``seen`` holds of what was painted. Exit code and all that was painted."""
+    """Run on a terminal; call ``then`` once ``seen`` holds of what was painted. Exit code and all
+    that was painted."""
     ours, theirs = os.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     process = subprocess.Popen(
-        [*COMMAND, *map(str, args)], stdin=theirs, stdout=theirs, stderr=theirs, env=home.env | env, cwd=home.folder
+        [*COMMAND, *map(str, args)],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=home.env | env,
+        cwd=home.folder,
     )
     os.close(theirs)
     painted = b""
@@ -308,7 +329,15 @@ def test_a_terminal_that_goes_away_hangs_up(home: Home, server: FormServer) -> N
 
 
 @pytest.mark.parametrize(
-    "option", ["--field=a=b", "--file-field=f", "--header=A: b", "--auth=none", "--token-file=f", "--token-env=V"]
+    "option",
+    [
+        "--field=a=b",
+        "--file-field=f",
+        "--header=A: b",
+        "--auth=none",
+        "--token-file=f",
+        "--token-env=V",
+    ],
 )
 def test_options_that_describe_a_target_go_with_url_only(home: Home, option: str) -> None:
     done = home.run("push", home.photos(1), option)
@@ -317,7 +346,9 @@ def test_options_that_describe_a_target_go_with_url_only(home: Home, option: str
     assert not home.journal.exists()
 
 
-def test_a_token_for_an_album_with_an_address_wants_that_again(home: Home, server: FormServer) -> None:
+def test_a_token_for_an_album_with_an_address_wants_that_again(
+    home: Home, server: FormServer
+) -> None:
     home.run("push", home.photos(1), "--url", server.url)
     done = home.run("push", home.photos(1), "--token-file=f")
     assert done.returncode == 2
@@ -325,12 +356,16 @@ def test_a_token_for_an_album_with_an_address_wants_that_again(home: Home, serve
 
 
 def test_the_built_in_inbox_is_reached_past_any_proxy(home: Home) -> None:
-    done = home.run("push", home.photos(1), http_proxy="http://127.0.0.1:9", all_proxy="socks5://127.0.0.1:9")
+    done = home.run(
+        "push", home.photos(1), http_proxy="http://127.0.0.1:9", all_proxy="socks5://127.0.0.1:9"
+    )
     assert done.returncode == 0, done.stderr
     assert len(list((home.inbox / "trip").iterdir())) == 1
 
 
-def test_a_photo_that_the_server_wants_much_later_ends_the_run(home: Home, server: FormServer) -> None:
+def test_a_photo_that_the_server_wants_much_later_ends_the_run(
+    home: Home, server: FormServer
+) -> None:
     home.form(server)
     late = Answer(408, headers=(("Retry-After", "86400"),))
     server.answer = lambda received: late if received.filename == "IMG_2.JPG" else Answer()

@@ -34,13 +34,17 @@ def queued(done: subprocess.CompletedProcess[str]) -> list[str]:
 
 
 @pytest.mark.process
-def test_without_configuration_photos_are_copied_to_the_inbox_and_no_server_is_spoken_of(home: Home) -> None:
+def test_without_configuration_photos_are_copied_to_the_inbox_and_no_server_is_spoken_of(
+    home: Home,
+) -> None:
     trip = home.photos(3)
     done = home.run("push", trip)
     assert done.returncode == 0
     copies = {path.name: path.read_bytes() for path in (home.inbox / "trip").iterdir()}
     assert copies == {path.name: path.read_bytes() for path in trip.iterdir()}
-    assert re.search(r"copied to ~/data/albumup/inbox/trip on this computer", done.stderr, re.IGNORECASE)
+    assert re.search(
+        r"copied to ~/data/albumup/inbox/trip on this computer", done.stderr, re.IGNORECASE
+    )
     assert "no server is set up" in done.stderr.lower()
     assert "on the server" not in done.stderr
     assert "3 photos queued" in done.stderr
@@ -53,7 +57,10 @@ def test_the_inbox_keeps_both_photos_of_one_name(home: Home) -> None:
     (other / "IMG_1.JPG").write_bytes(jpeg(77))
     assert home.run("push", trip).returncode == 0
     digest = sha256(other / "IMG_1.JPG")[:8]
-    assert sorted(path.name for path in (home.inbox / "trip").iterdir()) == ["IMG_1.JPG", f"IMG_1~{digest}.JPG"]
+    assert sorted(path.name for path in (home.inbox / "trip").iterdir()) == [
+        "IMG_1.JPG",
+        f"IMG_1~{digest}.JPG",
+    ]
 
 
 # The album and the target.
@@ -104,7 +111,8 @@ def test_bytes_fields_and_names_arrive_as_configured(home: Home, server: FormSer
     home.form(
         server,
         'file_field = "photo"\nvars = { club = "Ski" }\n[targets.club.fields]\n'
-        'title = "{stem} of {album}"\nplace = "{index}/{total} {path} {club}"\nsum = "{sha256}"\nbytes = "{size}"\n',
+        'title = "{stem} of {album}"\nplace = "{index}/{total} {path} {club}"\nsum = '
+        '"{sha256}"\nbytes = "{size}"\n',
     )
     trip = home.photos(1, "trip/sub")
     assert home.run("push", trip.parent).returncode == 0
@@ -129,7 +137,9 @@ def test_order_is_natural_within_a_folder(home: Home, server: FormServer) -> Non
     assert server.names == [f"IMG_{number}.JPG" for number in (*range(1, 12), 14, 12, 13)]
 
 
-def test_jobs_is_the_most_in_flight_once_the_server_has_taken_one(home: Home, server: FormServer) -> None:
+def test_jobs_is_the_most_in_flight_once_the_server_has_taken_one(
+    home: Home, server: FormServer
+) -> None:
     home.form(server)
     home.run("push", home.photos(1))
     home.photos(8, first=2)
@@ -153,7 +163,9 @@ def test_before_the_first_success_one_body_is_in_flight(home: Home, server: Form
     assert server.requests == 6
 
 
-def test_same_names_in_sub_folders_are_sent_under_names_of_their_own(home: Home, server: FormServer) -> None:
+def test_same_names_in_sub_folders_are_sent_under_names_of_their_own(
+    home: Home, server: FormServer
+) -> None:
     home.form(server)
     for number, folder in enumerate(("100", "101", "102")):
         (home.folder / "card" / folder).mkdir(parents=True)
@@ -164,11 +176,20 @@ def test_same_names_in_sub_folders_are_sent_under_names_of_their_own(home: Home,
     assert [task["sent_as"] for task in home.tasks()] == server.names
 
 
-def test_awkward_names_are_sent_in_a_form_every_server_reads(home: Home, server: FormServer) -> None:
+def test_awkward_names_are_sent_in_a_form_every_server_reads(
+    home: Home, server: FormServer
+) -> None:
     home.form(server)
     folder = os.fsencode(home.folder / "trip")
     os.mkdir(folder)
-    names = [b"plain.jpg", b'quo"te.jpg', b"back\\slash.jpg", b"line\nfeed.jpg", b"bad\xff.jpg", "Süd 1.jpg".encode()]
+    names = [
+        b"plain.jpg",
+        b'quo"te.jpg',
+        b"back\\slash.jpg",
+        b"line\nfeed.jpg",
+        b"bad\xff.jpg",
+        "Süd 1.jpg".encode(),
+    ]
     for number, name in enumerate(names):
         with open(os.path.join(folder, name), "wb") as file:
             file.write(jpeg(number))
@@ -188,7 +209,9 @@ def test_a_second_push_sends_nothing_and_opens_nothing(home: Home, server: FormS
     home.run("push", trip)
     photo = trip / "IMG_1.JPG"
     before = photo.stat()
-    photo.write_bytes(b"x" * before.st_size)  # if it were opened, it would be another photo, or none
+    photo.write_bytes(
+        b"x" * before.st_size
+    )  # if it were opened, it would be another photo, or none
     os.utime(photo, ns=(before.st_atime_ns, before.st_mtime_ns))
     done = home.run("push", trip)
     assert done.returncode == 0
@@ -214,7 +237,9 @@ def test_a_second_push_sends_what_is_new(home: Home, server: FormServer) -> None
     assert "2 of 2 sent" in done.stderr
 
 
-def test_new_bytes_of_a_sent_photo_are_a_second_task_under_another_name(home: Home, server: FormServer) -> None:
+def test_new_bytes_of_a_sent_photo_are_a_second_task_under_another_name(
+    home: Home, server: FormServer
+) -> None:
     home.form(server)
     trip = home.photos(1)
     home.run("push", trip)
@@ -229,7 +254,9 @@ def test_new_bytes_of_a_sent_photo_are_a_second_task_under_another_name(home: Ho
 
 
 @pytest.mark.parametrize("volume", ["", DISK])
-def test_a_photo_that_changed_while_it_waited_is_sent_as_it_is_now(home: Home, server: FormServer, volume: str) -> None:
+def test_a_photo_that_changed_while_it_waited_is_sent_as_it_is_now(
+    home: Home, server: FormServer, volume: str
+) -> None:
     home.form(server)
     home.lies_on(volume)
     trip = home.photos(2)
@@ -251,10 +278,18 @@ def test_include_and_exclude_look_at_names_and_paths_without_regard_to_case(home
     home.photos(2)
     home.photos(1, "trip/sub", first=3)
     (home.folder / "trip" / "CLIP.jpeg").write_bytes(jpeg(9))
-    assert dry(home, "trip", "--include", "img_*.jpg", "--exclude", "*_2.*") == ["trip/IMG_1.JPG", "trip/sub/IMG_3.JPG"]
+    assert dry(home, "trip", "--include", "img_*.jpg", "--exclude", "*_2.*") == [
+        "trip/IMG_1.JPG",
+        "trip/sub/IMG_3.JPG",
+    ]
     assert dry(home, "trip", "--include", "SUB/*") == ["trip/sub/IMG_3.JPG"]
-    assert dry(home, "trip", "--include", "*.jpeg", "--include", "IMG_1.JPG") == ["trip/CLIP.jpeg", "trip/IMG_1.JPG"]
-    assert dry(home, "trip", "--include", "IMG_1*", "--include", "IMG_2*", "--exclude", "IMG_2*") == ["trip/IMG_1.JPG"]
+    assert dry(home, "trip", "--include", "*.jpeg", "--include", "IMG_1.JPG") == [
+        "trip/CLIP.jpeg",
+        "trip/IMG_1.JPG",
+    ]
+    assert dry(
+        home, "trip", "--include", "IMG_1*", "--include", "IMG_2*", "--exclude", "IMG_2*"
+    ) == ["trip/IMG_1.JPG"]
 
 
 def test_since_takes_an_age_or_a_date(home: Home) -> None:
@@ -274,7 +309,9 @@ def test_files_from_reads_a_list(home: Home, mark: str, place: str) -> None:
     listed = mark.join(["trip/IMG_3.JPG", "trip/IMG_1.JPG", ""])
     (home.folder / "list").write_text(listed)
     source = "-" if place == "stdin" else "list"
-    done = home.run("push", "--dry-run", "--json", "--album", "some", "--files-from", source, stdin=listed)
+    done = home.run(
+        "push", "--dry-run", "--json", "--album", "some", "--files-from", source, stdin=listed
+    )
     assert done.returncode == 0, done.stderr
     assert {os.path.basename(path) for path in queued(done)} == {"IMG_1.JPG", "IMG_3.JPG"}
 
@@ -351,11 +388,16 @@ def test_a_dry_run_says_what_is_there_already(home: Home) -> None:
     assert done.stdout == ""
     assert "IMG_3.JPG" in done.stderr and "IMG_1.JPG" not in done.stderr
     assert "1 photo would be queued" in done.stderr and "2 already there" in done.stderr
-    assert "trip: 1 photo would be queued (2.0 kB), to be copied to ~/data/albumup/inbox/trip" in done.stderr
+    assert (
+        "trip: 1 photo would be queued (2.0 kB), to be copied to ~/data/albumup/inbox/trip"
+        in done.stderr
+    )
     assert "The album has 2 photos, by the journal: 2 sent" in done.stderr
 
 
-def test_a_dry_run_says_where_it_would_go_and_how_what_was_pushed_before_stands(home: Home, server: FormServer) -> None:
+def test_a_dry_run_says_where_it_would_go_and_how_what_was_pushed_before_stands(
+    home: Home, server: FormServer
+) -> None:
     """Where the config is wrong it says that, as a push would."""
     home.form(server)
     trip = home.photos(3)
@@ -395,7 +437,9 @@ def test_photos_go_in_the_order_of_their_names(home: Home, server: FormServer) -
     assert all(abs(number - place) < 20 for place, number in enumerate(numbers, 1)), numbers
 
 
-def test_progress_names_the_album_that_is_sent_and_not_those_that_are_settled(home: Home, server: FormServer) -> None:
+def test_progress_names_the_album_that_is_sent_and_not_those_that_are_settled(
+    home: Home, server: FormServer
+) -> None:
     home.form(server)
     for name in ("first", "second"):
         assert home.run("push", home.photos(1, name)).returncode == 0
@@ -411,7 +455,9 @@ def test_progress_names_the_album_that_is_sent_and_not_those_that_are_settled(ho
     assert process.wait(PATIENCE) == 0
 
 
-def test_with_spool_the_card_can_be_taken_out_while_the_server_is_busy(home: Home, server: FormServer) -> None:
+def test_with_spool_the_card_can_be_taken_out_while_the_server_is_busy(
+    home: Home, server: FormServer
+) -> None:
     home.form(server)
     trip = home.photos(4)
     digests = {sha256(path) for path in trip.iterdir()}
@@ -437,13 +483,20 @@ def test_with_spool_the_card_can_be_taken_out_while_the_server_is_busy(home: Hom
     assert not list(spool.iterdir())
 
 
-def test_copies_survive_a_kill_and_resume_finds_them_without_options(home: Home, server: FormServer) -> None:
+def test_copies_survive_a_kill_and_resume_finds_them_without_options(
+    home: Home, server: FormServer
+) -> None:
     home.form(server)
     trip = home.photos(2)
     disk = home.folder / "disk"
     server.may_answer.clear()
     process = home.start("push", trip, "--spool", "--spool-dir", disk)
-    until(lambda: server.in_flight and home.sql("select count(*) from body where spool is not null") == [(2,)])
+    until(
+        lambda: (
+            server.in_flight
+            and home.sql("select count(*) from body where spool is not null") == [(2,)]
+        )
+    )
     process.kill()
     process.wait()
     shutil.rmtree(trip)
@@ -466,14 +519,19 @@ def test_what_a_crash_left_is_swept_and_nothing_else_in_the_spool_folder(home: H
     assert not list(spool.iterdir())
 
 
-def test_a_spool_folder_is_never_made_on_another_disk_than_was_meant(home: Home, server: FormServer) -> None:
-    """A disk that is not mounted leaves its mount point, or nothing, where copies would fill the disk below it."""
+def test_a_spool_folder_is_never_made_on_another_disk_than_was_meant(
+    home: Home, server: FormServer
+) -> None:
+    """A disk that is not mounted leaves its mount point, or nothing, where copies would fill the
+    disk below it."""
     home.form(server)
     trip, disk = home.photos(2), home.folder / "media" / "disk"
     away = home.run("push", trip, "--spool-dir", disk / "spool")
     assert away.returncode == 2
     assert f"mkdir -p {disk / 'spool'}" in away.stderr
-    home.config(f'[defaults]\nspool = true\nspool_dir = "{disk}/spool"\n{home.config_file.read_text()}')
+    home.config(
+        f'[defaults]\nspool = true\nspool_dir = "{disk}/spool"\n{home.config_file.read_text()}'
+    )
     config = home.run("push", trip)
     assert config.returncode == 4
     assert "config.toml: defaults.spool_dir: there is no folder" in config.stderr
@@ -509,10 +567,14 @@ def test_a_spool_folder_is_never_made_on_another_disk_than_was_meant(home: Home,
 
 
 @pytest.mark.long
-def test_a_spool_whose_disk_goes_away_while_photos_are_copied_is_not_made_anew(home: Home, server: FormServer) -> None:
+def test_a_spool_whose_disk_goes_away_while_photos_are_copied_is_not_made_anew(
+    home: Home, server: FormServer
+) -> None:
     home.form(server)
     server.answer = lambda _: Answer(503)
-    assert home.run("push", home.photos(2), "--spool-dir", "disk", "--patience", "0").returncode == 75
+    assert (
+        home.run("push", home.photos(2), "--spool-dir", "disk", "--patience", "0").returncode == 75
+    )
     home.sql("update task set stage = 0")
     home.sql("delete from body")
     (home.folder / "disk").rename(home.folder / "unplugged")
@@ -532,12 +594,25 @@ def test_two_journals_may_share_a_spool_folder(home: Home, server: FormServer) -
     trip = home.photos(2)
     server.may_answer.clear()
     process = home.start("push", trip, "--spool", "--spool-dir", home.folder / "disk")
-    until(lambda: server.in_flight and home.sql("select count(*) from body where spool is not null") == [(2,)])
+    until(
+        lambda: (
+            server.in_flight
+            and home.sql("select count(*) from body where spool is not null") == [(2,)]
+        )
+    )
     process.kill()
     process.wait()
     shutil.rmtree(trip)
     server.may_answer.set()
-    home.run("push", home.photos(1, "other"), "--spool", "--spool-dir", "disk", "--journal", home.folder / "j.db")
+    home.run(
+        "push",
+        home.photos(1, "other"),
+        "--spool",
+        "--spool-dir",
+        "disk",
+        "--journal",
+        home.folder / "j.db",
+    )
     assert home.run("resume").returncode == 0
     assert home.album()["counts"]["uploaded"] == 2
 
@@ -593,7 +668,9 @@ def test_field_and_header_go_with_url_only(home: Home, server: FormServer) -> No
 # How it ends.
 
 
-def test_a_rejected_photo_is_named_with_its_cause_and_the_next_command(home: Home, server: FormServer) -> None:
+def test_a_rejected_photo_is_named_with_its_cause_and_the_next_command(
+    home: Home, server: FormServer
+) -> None:
     home.form(server)
     server.answer = lambda one: Answer(413 if one.filename == "IMG_2.JPG" else 200)
     done = home.run("push", home.photos(3))
@@ -617,10 +694,14 @@ def test_an_unreadable_photo_is_missing_and_the_others_go(home: Home, server: Fo
     assert re.search(r"dead\.jpg +missing +No such file", done.stderr)
     assert re.search(r"^trip: 1 of 2 sent in .*\), 1 not$", done.stderr, re.MULTILINE)
     events = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [os.path.basename(one["path"]) for one in events if one["event"] == "missing"] == ["dead.jpg"]
+    assert [os.path.basename(one["path"]) for one in events if one["event"] == "missing"] == [
+        "dead.jpg"
+    ]
 
 
-def test_a_refusal_ends_the_target_and_costs_no_photo_anything(home: Home, server: FormServer) -> None:
+def test_a_refusal_ends_the_target_and_costs_no_photo_anything(
+    home: Home, server: FormServer
+) -> None:
     home.form(server)
     server.answer = lambda _: Answer(401)
     done = home.run("push", home.photos(3))

@@ -26,7 +26,9 @@ def serve(home: Home) -> Serve:
     def start(*args: object) -> str:
         process = home.start("receive", "received", "--token-file", home.secret(TOKEN), *args)
         assert process.stderr is not None
-        found = until(lambda: re.search(r"at (http://\S+);", process.stderr.readline()), "it listens")
+        found = until(
+            lambda: re.search(r"at (http://\S+);", process.stderr.readline()), "it listens"
+        )
         return str(found[1])
 
     return start
@@ -34,11 +36,17 @@ def serve(home: Home) -> Serve:
 
 def configure(home: Home, url: str, token: str = TOKEN) -> None:
     file = home.secret(token, "client-token")
-    home.config(f'[targets.nas]\nkind = "inbox"\nurl = "{url}"\ntoken_file = "{file}"\nsettle = 0\n')
+    home.config(
+        f'[targets.nas]\nkind = "inbox"\nurl = "{url}"\ntoken_file = "{file}"\nsettle = 0\n'
+    )
 
 
 def received(home: Home, album: str = "trip") -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in (home.folder / "received" / album).iterdir() if path.is_file()}
+    return {
+        path.name: path.read_bytes()
+        for path in (home.folder / "received" / album).iterdir()
+        if path.is_file()
+    }
 
 
 def test_a_push_to_a_receiver_ends_with_the_same_bytes_there(home: Home, serve: Serve) -> None:
@@ -64,7 +72,9 @@ def test_a_wrong_token_ends_with_4_and_nothing_is_taken(home: Home, serve: Serve
 
 
 @pytest.mark.long
-def test_a_rehearsal_of_the_worst_ends_with_every_photo_there_once(home: Home, serve: Serve) -> None:
+def test_a_rehearsal_of_the_worst_ends_with_every_photo_there_once(
+    home: Home, serve: Serve
+) -> None:
     configure(home, serve("--faults", "drop=15%,503=10%,lost-answer=15%"))
     trip = home.photos(40)
     home.run("push", trip, "--retries", "20")
@@ -85,7 +95,10 @@ def test_a_form_that_meets_every_fault_at_once_loses_nothing(home: Home) -> None
     """As README says: two terminals, what the first one says is typed in the second."""
     process = home.start("receive", "copies", "--faults", EVERY_FAULT)
     assert process.stderr is not None
-    said = until(lambda: re.search(r"--url '(http://\S+)'", process.stderr.readline()), "it says what to type")
+    said = until(
+        lambda: re.search(r"--url '(http://\S+)'", process.stderr.readline()),
+        "it says what to type",
+    )
     home.config(f'[targets.rehearsal]\nkind = "form"\nurl = "{said[1]}"\ntimeout = 2\n')
     trip = home.photos(60, size=300_000)
     code = home.run("push", trip, "--patience", "30").returncode
@@ -103,7 +116,9 @@ def test_a_form_that_meets_every_fault_at_once_loses_nothing(home: Home) -> None
     assert ended.returncode == 0
     assert "Received 60 photos (18.0 MB) into trip." in ended.stderr
     wrong = ended.stderr.partition("Went wrong on purpose: ")[2]
-    assert {"drop", "lost-answer", "stall", "slow", "503"} <= set(re.findall(r"\d+ ([\w-]+)", wrong))
+    assert {"drop", "lost-answer", "stall", "slow", "503"} <= set(
+        re.findall(r"\d+ ([\w-]+)", wrong)
+    )
 
 
 @pytest.mark.long
@@ -163,7 +178,8 @@ def test_what_it_says_to_type_goes_the_right_way(home: Home) -> None:
     assert process.stderr is not None
     process.stderr.readline()
     said = re.fullmatch(
-        r"On the other machine: albumup target add NAME http://(\S+):(\d+)\n", process.stderr.readline()
+        r"On the other machine: albumup target add NAME http://(\S+):(\d+)\n",
+        process.stderr.readline(),
     )
     assert said
     assert said[1] == socket.gethostname()
@@ -206,18 +222,25 @@ def test_300_strangers_cost_little_and_keep_nobody_out(home: Home, serve: Serve)
     address = ("127.0.0.1", int(url.rpartition(":")[2]))
     process = home.started[-1]
     before = resident(process.pid)
-    head = b"GET / HTTP/1.1\r\n" + b"".join(b"X-%d: %s\r\n" % (number, b"y" * 8000) for number in range(8))
+    head = b"GET / HTTP/1.1\r\n" + b"".join(
+        b"X-%d: %s\r\n" % (number, b"y" * 8000) for number in range(8)
+    )
     strangers = [socket.create_connection(address) for _ in range(300)]
     for stranger in strangers:
         with contextlib.suppress(OSError):  # it has made room for another
             stranger.sendall(head)
     done = home.run("push", home.photos(8))
     grown = resident(process.pid) - before
-    print(f"{before / 1e6:.0f} MB, and {grown / 1e6:.0f} MB more with {len(strangers)} unfinished heads")
+    print(
+        f"{before / 1e6:.0f} MB, and {grown / 1e6:.0f} MB more with {len(strangers)} unfinished "
+        "heads"
+    )
     for stranger in strangers:
         stranger.close()
     assert done.returncode == 0
-    assert home.sql("select outcome, count(*) from v_attempts group by outcome") == [("uploaded", 8)]
+    assert home.sql("select outcome, count(*) from v_attempts group by outcome") == [
+        ("uploaded", 8)
+    ]
     assert grown < 64e6, "before there was a bound, 150 took 954 MB"
 
 

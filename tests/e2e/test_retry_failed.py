@@ -35,7 +35,9 @@ def tries(server: FormServer) -> int:
 
 
 @pytest.mark.process
-def test_the_first_round_is_due_at_once_and_the_next_in_15_minutes(failed: Home, server: FormServer) -> None:
+def test_the_first_round_is_due_at_once_and_the_next_in_15_minutes(
+    failed: Home, server: FormServer
+) -> None:
     first = failed.run("retry-failed")
     assert first.returncode == 3
     assert tries(server) == 2
@@ -48,7 +50,9 @@ def test_the_first_round_is_due_at_once_and_the_next_in_15_minutes(failed: Home,
     assert tries(server) == 2
 
 
-def test_a_photo_gets_five_rounds_each_later_than_the_last(failed: Home, server: FormServer) -> None:
+def test_a_photo_gets_five_rounds_each_later_than_the_last(
+    failed: Home, server: FormServer
+) -> None:
     for number, wait in enumerate(WAITS, 1):
         if wait:
             failed.later(wait - 30)
@@ -85,7 +89,9 @@ def test_rounds_can_be_fewer(failed: Home, server: FormServer) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("names", [["trip"], ["--all"]], ids=" ".join)
-def test_naming_an_album_begins_the_rounds_anew(failed: Home, server: FormServer, names: list[str]) -> None:
+def test_naming_an_album_begins_the_rounds_anew(
+    failed: Home, server: FormServer, names: list[str]
+) -> None:
     failed.run("retry-failed")
     assert failed.run("retry-failed", *names).returncode == 3
     assert tries(server) == 3
@@ -97,7 +103,9 @@ def test_naming_an_album_begins_the_rounds_anew(failed: Home, server: FormServer
 
 
 @pytest.mark.long
-def test_a_fresh_set_has_all_its_tries_and_attempts_go_on_counting(failed: Home, server: FormServer) -> None:
+def test_a_fresh_set_has_all_its_tries_and_attempts_go_on_counting(
+    failed: Home, server: FormServer
+) -> None:
     done = failed.run("retry-failed", "trip", "--retries", "1")
     assert done.returncode == 3
     assert tries(server) == 3
@@ -117,7 +125,9 @@ def test_what_is_sent_at_last_is_news_once(failed: Home, server: FormServer) -> 
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
 
 
-def test_a_server_that_is_down_is_said_once_and_costs_no_tries(failed: Home, server: FormServer) -> None:
+def test_a_server_that_is_down_is_said_once_and_costs_no_tries(
+    failed: Home, server: FormServer
+) -> None:
     server.answer = lambda _: Answer(503)
     server.question = 503
     first = failed.run("retry-failed")
@@ -197,7 +207,9 @@ def test_a_missing_photo_that_came_back_is_sent_by_a_push(home: Home, server: Fo
     assert home.states() == {"IMG_1.JPG": "uploaded", "link.jpg": "uploaded"}
     assert "trip: 1 photo queued" in done.stderr
     told = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [os.path.basename(one["path"]) for one in told if one["event"] == "queued"] == ["link.jpg"]
+    assert [os.path.basename(one["path"]) for one in told if one["event"] == "queued"] == [
+        "link.jpg"
+    ]
 
 
 def on_terminal(home: Home, *args: str) -> str:
@@ -223,7 +235,9 @@ def test_on_a_terminal_it_always_says_where_things_stand(failed: Home, server: F
     assert "trip: 0 of 1 sent, 1 not; 2 were there before; next round in 15 min\n" in first
     assert "Again: albumup retry-failed trip\n" in first
     again = on_terminal(failed)
-    assert "trip: nothing to do; 2 sent, 1 not (~/state/albumup/journal.db); next round in 1" in again
+    assert (
+        "trip: nothing to do; 2 sent, 1 not (~/state/albumup/journal.db); next round in 1" in again
+    )
     assert "Again: albumup retry-failed trip\n" in again
     assert tries(server) == 2
     assert failed.run("retry-failed").stderr == ""  # what was told to a person is told
@@ -231,7 +245,10 @@ def test_on_a_terminal_it_always_says_where_things_stand(failed: Home, server: F
     assert "1 not (~/state/albumup/journal.db); cron gives no more rounds\n" in on_terminal(failed)
     failed.sql("update task set state = 'pending'")
     failed.sql("update album set held = 1")
-    assert on_terminal(failed) == "trip: on hold, left alone; 3 waiting. Go on with: albumup resume trip\n"
+    assert (
+        on_terminal(failed)
+        == "trip: on hold, left alone; 3 waiting. Go on with: albumup resume trip\n"
+    )
 
 
 def test_cron_is_told_what_to_type(failed: Home) -> None:
@@ -273,7 +290,9 @@ def test_cron_is_told_once_of_a_target_that_refuses_us(failed: Home, server: For
     assert (second.returncode, second.stderr) == (4, "")
 
 
-def test_cron_is_told_why_an_album_waits_also_where_it_knows_that_of_another(failed: Home, server: FormServer) -> None:
+def test_cron_is_told_why_an_album_waits_also_where_it_knows_that_of_another(
+    failed: Home, server: FormServer
+) -> None:
     server.answer = lambda _: Answer(401)
     assert "401 Unauthorized" in failed.run("retry-failed").stderr
     assert failed.run("push", failed.photos(1, "walk", first=7)).returncode == 4
@@ -321,7 +340,9 @@ def test_all_leaves_what_is_on_hold_alone(home: Home, server: FormServer) -> Non
     assert home.album()["held"]
 
 
-def test_every_try_of_a_body_carries_the_same_idempotency_key(home: Home, server: FormServer) -> None:
+def test_every_try_of_a_body_carries_the_same_idempotency_key(
+    home: Home, server: FormServer
+) -> None:
     home.form(server)
     server.answer = lambda _: Answer(408)
     assert home.run("push", home.photos(2), "--retries", "0").returncode == 3

@@ -14,7 +14,9 @@ TOKEN = "hush-7f3a-do-not-tell"
 
 
 @pytest.mark.process
-def test_a_2xx_whose_json_says_no_is_no_success_and_its_words_are_shown(home: Home, server: FormServer) -> None:
+def test_a_2xx_whose_json_says_no_is_no_success_and_its_words_are_shown(
+    home: Home, server: FormServer
+) -> None:
     said = {"success": False, "message": f"Missing album \x1b[31m\u202e for {TOKEN}"}
     server.answer = lambda _: Answer(200, json.dumps(said).encode())
     home.form(server, f'token_file = "{home.secret(TOKEN)}"\n')
@@ -32,7 +34,9 @@ def test_a_2xx_whose_json_says_no_is_no_success_and_its_words_are_shown(home: Ho
     assert "Missing album" in tried.stdout.partition("verdict: ")[2]
 
 
-def test_a_refusal_in_words_ends_the_target_and_not_its_photos(home: Home, server: FormServer) -> None:
+def test_a_refusal_in_words_ends_the_target_and_not_its_photos(
+    home: Home, server: FormServer
+) -> None:
     server.answer = lambda _: Answer(200, b'{"status": "error", "message": "Kontingent voll"}')
     home.form(server, 'refused_text = "Kontingent"\nfailure_text = "error"\n')
     done = home.run("push", home.photos(3), "-j1")
@@ -46,7 +50,9 @@ def test_a_refusal_in_words_ends_the_target_and_not_its_photos(home: Home, serve
 
 def test_a_target_by_options_has_words_too(home: Home, server: FormServer) -> None:
     def answer(one: Received) -> Answer:
-        return Answer(200, b"<html>Zu gross" if one.filename == "IMG_2.JPG" else b"<html>Danke", "text/html")
+        return Answer(
+            200, b"<html>Zu gross" if one.filename == "IMG_2.JPG" else b"<html>Danke", "text/html"
+        )
 
     server.answer = answer
     words = ("--success-text", "Danke", "--failure-text", "Zu gross")
@@ -94,11 +100,16 @@ def test_a_server_that_stores_by_name_in_one_folder_keeps_the_photos_of_all_albu
     for number, (album, name) in enumerate(names.items(), 1):
         (home.photos(1, album, number) / f"IMG_{number}.JPG").rename(home.folder / album / name)
         # The last album goes by another target to the same place.
-        where = ("--url", server.url, "--field", "by=anna") if album == "four" else ("--target", "club")
+        where = (
+            ("--url", server.url, "--field", "by=anna") if album == "four" else ("--target", "club")
+        )
         assert home.run("push", home.folder / album, *where).returncode == 0
         if album == "two":
             assert home.run("forget", "two").returncode == 0
-    digests = {hashlib.sha256((home.folder / album / name).read_bytes()).hexdigest() for album, name in names.items()}
+    digests = {
+        hashlib.sha256((home.folder / album / name).read_bytes()).hexdigest()
+        for album, name in names.items()
+    }
     assert set(stored.values()) == digests
     assert len(server.ledger) == len(names)
     assert {task["sent_as"] for task in home.tasks()} == {"IMG_1.JPG", "IMG_1-3.JPG", "IMG_1-4.JPG"}

@@ -25,7 +25,9 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     with image.open("wb") as file:
         file.truncate(16 << 20)
     subprocess.run(["mkfs.ntfs", "-F", "-q", image], check=True, capture_output=True)
-    if subprocess.run(["lowntfs-3g", "-o", "ignore_case", image, mount], capture_output=True, check=False).returncode:
+    if subprocess.run(
+        ["lowntfs-3g", "-o", "ignore_case", image, mount], capture_output=True, check=False
+    ).returncode:
         pytest.skip("cannot mount")
     try:
         yield mount
@@ -34,7 +36,9 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.long
-def test_both_spellings_are_one_folder_and_one_album(home: Home, server: FormServer, disk: Path) -> None:
+def test_both_spellings_are_one_folder_and_one_album(
+    home: Home, server: FormServer, disk: Path
+) -> None:
     home.form(server)
     (disk / "Trip").mkdir()
     for number in range(3):

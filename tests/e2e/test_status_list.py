@@ -13,7 +13,17 @@ from short import short_form
 from .conftest import COMMAND, Home, finish, jpeg, sha256, until
 from .server import Answer, FormServer
 
-STATES = ["pending", "sending", "uploaded", "duplicate", "rejected", "failed", "in_doubt", "missing", "cancelled"]
+STATES = [
+    "pending",
+    "sending",
+    "uploaded",
+    "duplicate",
+    "rejected",
+    "failed",
+    "in_doubt",
+    "missing",
+    "cancelled",
+]
 TASK_KEYS = {
     "album", "target", "path", "state", "size", "sha256", "attempts", "maybe_twice", "sent_as", "error", "remote_id",
     "url", "updated",
@@ -36,7 +46,9 @@ def mixed(home: Home, server: FormServer) -> Home:
 
 
 def test_status_json_has_the_keys_of_schema_1(mixed: Home) -> None:
-    sizes = {name: (mixed.folder / "trip" / name).stat().st_size for name in ("IMG_1.JPG", "IMG_2.JPG")}
+    sizes = {
+        name: (mixed.folder / "trip" / name).stat().st_size for name in ("IMG_1.JPG", "IMG_2.JPG")
+    }
     found = mixed.status()
     assert found["schema"] == 1
     assert found["journal"] == str(mixed.journal)
@@ -45,7 +57,11 @@ def test_status_json_has_the_keys_of_schema_1(mixed: Home) -> None:
     assert {"album", "target", "settled", "held", "share", "counts", "bytes"} <= set(album)
     assert (album["album"], album["target"], album["share"]) == ("trip", "club", None)
     assert (album["settled"], album["held"]) == (True, False)
-    assert album["counts"] == dict.fromkeys(STATES, 0) | {"uploaded": 1, "rejected": 1, "missing": 1}
+    assert album["counts"] == dict.fromkeys(STATES, 0) | {
+        "uploaded": 1,
+        "rejected": 1,
+        "missing": 1,
+    }
     assert album["bytes"] == {"total": sum(sizes.values()), "sent": sizes["IMG_1.JPG"]}
 
 
@@ -53,13 +69,26 @@ def test_status_json_has_the_keys_of_schema_1(mixed: Home) -> None:
 def test_status_is_a_line_per_album(mixed: Home) -> None:
     mixed.run("push", mixed.photos(1, "second", first=20), "--target", "inbox")
     head, *lines = mixed.run("status").stdout.splitlines()
-    assert head.split() == ["ALBUM", "TARGET", "STATE", "SENT", "WAITING", "FAILED", "LEFT", "CHANGED"]
+    assert head.split() == [
+        "ALBUM",
+        "TARGET",
+        "STATE",
+        "SENT",
+        "WAITING",
+        "FAILED",
+        "LEFT",
+        "CHANGED",
+    ]
     assert [line.split()[:6] for line in lines] == [
         ["second", "inbox", "settled", "1/1", "0", "0"],
         ["trip", "club", "settled", "1/3", "0", "2"],
     ]
-    assert [line.split()[0] for line in mixed.run("status", "trip").stdout.splitlines()[1:]] == ["trip"]
-    assert [line.split()[0] for line in mixed.run("status", "--target", "inbox").stdout.splitlines()[1:]] == ["second"]
+    assert [line.split()[0] for line in mixed.run("status", "trip").stdout.splitlines()[1:]] == [
+        "trip"
+    ]
+    assert [
+        line.split()[0] for line in mixed.run("status", "--target", "inbox").stdout.splitlines()[1:]
+    ] == ["second"]
     mixed.run("cancel", "trip")
     head, *lines = mixed.run("status").stdout.splitlines()
     assert head.split()[5:7] == ["FAILED", "CANCELLED"]
@@ -134,7 +163,9 @@ def test_undecodable_names_come_out_whole(home: Home) -> None:
     assert raw.isascii()
     assert r"a\udcff.jpg" in raw
     assert {os.path.basename(os.fsencode(task["path"])) for task in home.tasks()} == set(names)
-    paths = subprocess.run([*COMMAND, "list", "-0"], env=home.env, capture_output=True, check=True).stdout
+    paths = subprocess.run(
+        [*COMMAND, "list", "-0"], env=home.env, capture_output=True, check=True
+    ).stdout
     assert {os.path.basename(path) for path in paths.split(b"\0")[:-1]} == set(names)
     shown = home.run("list").stdout
     assert r"a\xff.jpg" in shown
@@ -145,7 +176,9 @@ def test_undecodable_names_come_out_whole(home: Home) -> None:
 # Nothing there.
 
 
-@pytest.mark.parametrize("line", [["status"], ["list"], ["list", "-0"], ["list", "--json"], ["target", "list"]])
+@pytest.mark.parametrize(
+    "line", [["status"], ["list"], ["list", "-0"], ["list", "--json"], ["target", "list"]]
+)
 def test_without_a_journal_they_answer_and_create_nothing(home: Home, line: list[str]) -> None:
     done = home.run(*line)
     assert done.returncode == 0
@@ -161,21 +194,30 @@ def test_without_a_journal_status_names_where_it_looked(home: Home) -> None:
     assert list(home.folder.iterdir()) == []
 
 
-@pytest.mark.parametrize("line", short_form(["list", "status", "-h", "list --json", "target list"], 2))
+@pytest.mark.parametrize(
+    "line", short_form(["list", "status", "-h", "list --json", "target list"], 2)
+)
 def test_a_closed_stdout_ends_quietly(home: Home, line: str) -> None:
     home.run("push", home.photos(3))
     reads, writes = os.pipe()
     os.close(reads)
     try:
         done = subprocess.run(
-            [*COMMAND, *line.split()], env=home.env, stdout=writes, stderr=subprocess.PIPE, timeout=60, check=False
+            [*COMMAND, *line.split()],
+            env=home.env,
+            stdout=writes,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
         )
     finally:
         os.close(writes)
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_who_stops_listening_to_a_pushs_events_does_not_stop_the_push(home: Home, server: FormServer) -> None:
+def test_who_stops_listening_to_a_pushs_events_does_not_stop_the_push(
+    home: Home, server: FormServer
+) -> None:
     home.form(server)
     server.may_answer.clear()
     process = home.start("push", home.photos(3), "--json")
@@ -199,7 +241,9 @@ def events(text: str) -> list[dict[str, object]]:
 
 
 @pytest.mark.process
-def test_push_json_tells_what_happens_and_ends_with_a_summary(home: Home, server: FormServer) -> None:
+def test_push_json_tells_what_happens_and_ends_with_a_summary(
+    home: Home, server: FormServer
+) -> None:
     home.form(server)
     server.answer = lambda one: Answer(418 if one.filename == "IMG_2.JPG" else 200)
     found = events(home.run("push", home.photos(2), "--json", "--retries", "1", "-j1").stdout)
@@ -207,7 +251,11 @@ def test_push_json_tells_what_happens_and_ends_with_a_summary(home: Home, server
     assert all(str(event["time"]).endswith("Z") for event in found)
     told = [(event["event"], os.path.basename(str(event["path"]))) for event in found[:-1]]
     assert told[:2] == [("queued", "IMG_1.JPG"), ("queued", "IMG_2.JPG")]
-    assert sorted(told[2:]) == [("attempt", "IMG_2.JPG"), ("failed", "IMG_2.JPG"), ("uploaded", "IMG_1.JPG")]
+    assert sorted(told[2:]) == [
+        ("attempt", "IMG_2.JPG"),
+        ("failed", "IMG_2.JPG"),
+        ("uploaded", "IMG_1.JPG"),
+    ]
     summary = found[-1]
     assert (summary["event"], summary["exit"]) == ("summary", 3)
     (album,) = summary["albums"]  # type: ignore[misc]
@@ -215,8 +263,12 @@ def test_push_json_tells_what_happens_and_ends_with_a_summary(home: Home, server
     assert set(home.album()) <= set(album)
 
 
-@pytest.mark.parametrize("command", [["push", "trip"], ["resume"], ["retry-failed"], ["retry-failed", "trip"]])
-def test_json_ends_with_a_summary_also_when_there_is_nothing_to_do(home: Home, command: list[str]) -> None:
+@pytest.mark.parametrize(
+    "command", [["push", "trip"], ["resume"], ["retry-failed"], ["retry-failed", "trip"]]
+)
+def test_json_ends_with_a_summary_also_when_there_is_nothing_to_do(
+    home: Home, command: list[str]
+) -> None:
     home.run("push", home.photos(1))
     (summary,) = events(home.run(*command, "--json").stdout)
     assert (summary["event"], summary["exit"]) == ("summary", 0)
@@ -242,7 +294,12 @@ def test_without_json_stdout_stays_empty(home: Home, server: FormServer) -> None
     home.form(server)
     server.answer = lambda one: Answer(418 if one.filename == "IMG_2.JPG" else 200)
     home.photos(2)
-    for line in (["push", "trip", "--retries", "0", "-vv"], ["resume"], ["retry-failed"], ["retry-failed", "trip"]):
+    for line in (
+        ["push", "trip", "--retries", "0", "-vv"],
+        ["resume"],
+        ["retry-failed"],
+        ["retry-failed", "trip"],
+    ):
         assert home.run(*line).stdout == ""
 
 
@@ -261,7 +318,9 @@ def test_the_public_views_have_their_columns(mixed: Home) -> None:
         "v_throughput": {"album", "hour", "photos", "bytes", "seconds"},
     }  # fmt: skip
     for view, names in columns.items():
-        assert {row[0] for row in mixed.sql(f"select name from pragma_table_info('{view}')")} >= names, view
+        assert {
+            row[0] for row in mixed.sql(f"select name from pragma_table_info('{view}')")
+        } >= names, view
     assert mixed.sql("select state from v_failed order by state") == [("missing",), ("rejected",)]
     assert mixed.sql("select number, outcome, http_status from v_attempts order by task") == [
         (1, "uploaded", 200),
@@ -270,7 +329,9 @@ def test_the_public_views_have_their_columns(mixed: Home) -> None:
     assert mixed.sql("select album, photos from v_throughput") == [("trip", 1)]
 
 
-def test_sqlite_utils_reads_it_also_with_bad_names_and_while_an_uploader_runs(home: Home, server: FormServer) -> None:
+def test_sqlite_utils_reads_it_also_with_bad_names_and_while_an_uploader_runs(
+    home: Home, server: FormServer
+) -> None:
     home.form(server)
     trip = home.photos(1)
     with open(os.fsencode(trip) + b"/a\xff.jpg", "wb") as file:
@@ -298,24 +359,33 @@ def test_sqlite_utils_reads_it_also_with_bad_names_and_while_an_uploader_runs(ho
 
 
 @pytest.mark.parametrize(
-    "line", short_form([["list"], ["-h"], ["status"], ["list", "--json"], ["target", "list"], ["--version"]], 2)
+    "line",
+    short_form(
+        [["list"], ["-h"], ["status"], ["list", "--json"], ["target", "list"], ["--version"]], 2
+    ),
 )
 def test_a_stdout_that_is_not_there_ends_quietly(home: Home, line: list[str]) -> None:
     home.run("push", home.photos(1))
     command = " ".join([*COMMAND, *line, ">&-"])
-    done = subprocess.run(["sh", "-c", command], env=home.env, cwd=home.folder, capture_output=True, text=True)
+    done = subprocess.run(
+        ["sh", "-c", command], env=home.env, cwd=home.folder, capture_output=True, text=True
+    )
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_full_stdout_is_named_and_not_the_journal(home: Home) -> None:
     home.run("push", home.photos(1))
     command = " ".join([*COMMAND, "list", ">/dev/full"])
-    done = subprocess.run(["sh", "-c", command], env=home.env, cwd=home.folder, capture_output=True, text=True)
+    done = subprocess.run(
+        ["sh", "-c", command], env=home.env, cwd=home.folder, capture_output=True, text=True
+    )
     assert done.returncode == 1
     assert "stdout: No space left" in done.stderr and "journal" not in done.stderr
 
 
-@pytest.mark.parametrize("line", short_form([["status"], ["list"], ["target", "check"], ["target", "list"]], 2))
+@pytest.mark.parametrize(
+    "line", short_form([["status"], ["list"], ["target", "check"], ["target", "list"]], 2)
+)
 def test_they_create_nothing_beside_a_journal(home: Home, line: list[str]) -> None:
     home.run("push", home.photos(1))
     before = sorted(home.folder.rglob("*"))

@@ -19,15 +19,22 @@ def test_list_names_the_default_and_where_each_comes_from(home: Home, server: Fo
         '[targets.b]\nkind = "inbox"\nurl = "http://nas.invalid:8090"\ntoken_env = "T"\n'
     )
     home.run("push", home.photos(1), "--url", f"{server.url}?x")
-    rows = {line.split()[0]: line.split()[1:] for line in home.run("target", "list").stdout.splitlines()[1:]}
+    rows = {
+        line.split()[0]: line.split()[1:]
+        for line in home.run("target", "list").stdout.splitlines()[1:]
+    }
     assert rows["a"] == ["form", server.url, "config", "default"]
     assert rows["b"] == ["inbox", "http://nas.invalid:8090", "config"]
-    assert [row for name, row in rows.items() if name.startswith("127.0.0.1")] == [["form", f"{server.url}?x", "--url"]]
+    assert [row for name, row in rows.items() if name.startswith("127.0.0.1")] == [
+        ["form", f"{server.url}?x", "--url"]
+    ]
     assert rows["inbox"][-2:] == ["built", "in"]
 
 
 def test_show_prints_settings_and_masks_the_token(home: Home, server: FormServer) -> None:
-    config = home.form(server, f'token = "{TOKEN}"\nresend = "safe"\n[targets.club.fields]\nkey = "{{token}}"\n')
+    config = home.form(
+        server, f'token = "{TOKEN}"\nresend = "safe"\n[targets.club.fields]\nkey = "{{token}}"\n'
+    )
     config.chmod(0o600)
     done = home.run("target", "show", "club")
     assert done.returncode == 0
@@ -61,7 +68,9 @@ def test_check_of_a_server_that_is_not_there_ends_with_4(home: Home, server: For
     assert server.requests == 0
 
 
-def test_check_of_a_form_connects_and_ends_as_what_proved_nothing(home: Home, server: FormServer) -> None:
+def test_check_of_a_form_connects_and_ends_as_what_proved_nothing(
+    home: Home, server: FormServer
+) -> None:
     """Also of one that --url described: there is no option for an address to ask."""
     assert home.run("push", home.photos(1), "--url", server.url).returncode == 0
     done = home.run("target", "check", "127.0.0.1")
@@ -76,7 +85,11 @@ def test_check_of_a_form_connects_and_ends_as_what_proved_nothing(home: Home, se
 @pytest.mark.process
 def test_try_shows_request_answer_verdict_and_rule(home: Home, server: FormServer) -> None:
     token = home.secret(TOKEN)
-    home.form(server, f'token_file = "{token}"\nauth = "bearer"\nid = "id"\n[targets.club.fields]\nkey = "{{token}}"\n')
+    home.form(
+        server,
+        f'token_file = "{token}"\nauth = "bearer"\nid = "id"\n[targets.club.fields]\nkey = '
+        f'"{{token}}"\n',
+    )
     photo = home.photos(1) / "IMG_1.JPG"
     server.answer = lambda _: Answer(201, b'{"id": "p7"}')
     done = home.run("target", "try", "club", photo)
@@ -121,7 +134,8 @@ def test_try_ends_with_the_code_that_a_push_would(
 
 
 def test_a_401_names_the_key_that_holds_the_token(home: Home, server: FormServer) -> None:
-    """A push, ``resume`` and ``target check`` say where it is, and what to type once it is another one."""
+    """A push, ``resume`` and ``target check`` say where it is, and what to type once it is another
+    one."""
     key = "~/config/albumup/config.toml: targets.club.token_command"
     home.form(server, f'token_command = ["sh", "-c", "echo {TOKEN}"]\n')
     server.answer, server.question = lambda _: Answer(401), 401
@@ -152,7 +166,11 @@ def test_try_sends_what_a_push_sends(home: Home, server: FormServer) -> None:
     tried, pushed = server.ledger
     drawn = ("content-type", "idempotency-key")
     assert {**tried.headers, **dict.fromkeys(drawn)} == {**pushed.headers, **dict.fromkeys(drawn)}
-    assert (tried.fields, tried.filename, tried.sha256) == (pushed.fields, pushed.filename, pushed.sha256)
+    assert (tried.fields, tried.filename, tried.sha256) == (
+        pushed.fields,
+        pushed.filename,
+        pushed.sha256,
+    )
     assert list(tried.headers) == list(pushed.headers)
 
 
@@ -170,9 +188,12 @@ def test_the_token_is_nowhere_but_on_the_wire(home: Home, server: FormServer, au
     basic = base64.b64encode(f"anna:{TOKEN}".encode()).decode()
     bearer = base64.b64encode(f"Bearer {TOKEN}".encode()).decode()
     server.answer = lambda one: Answer(
-        401 if one.filename == "IMG_2.JPG" else 200, f"{one.fields['key']} {bearer} {TOKEN.encode().hex()}".encode()
+        401 if one.filename == "IMG_2.JPG" else 200,
+        f"{one.fields['key']} {bearer} {TOKEN.encode().hex()}".encode(),
     )
-    wanted = {"bearer": f"Bearer {TOKEN}", "basic": f"Basic {basic}", "header:X-Api-Key": TOKEN}[auth]
+    wanted = {"bearer": f"Bearer {TOKEN}", "basic": f"Basic {basic}", "header:X-Api-Key": TOKEN}[
+        auth
+    ]
     lines = (
         ["push", "trip", "-vv", "--json", "--spool", "-j1"],
         ["resume", "-vv"],

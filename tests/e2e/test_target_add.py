@@ -1,4 +1,5 @@
-"""target add: a server found, tried and written into the config, by a person at a terminal and by a script."""
+"""target add: a server found, tried and written into the config, by a person at a terminal and by a
+script."""
 
 from __future__ import annotations
 
@@ -96,7 +97,9 @@ def test_a_person_is_asked_and_the_token_is_not_shown(home: Home, immich: Immich
 
 
 def test_a_wrong_key_leaves_nothing_behind(home: Home, immich: Immich) -> None:
-    code, shown = typed(home, [(b"address", immich.url), (b"name", "home"), (b"token", "a-wrong-fake-key")])
+    code, shown = typed(
+        home, [(b"address", immich.url), (b"name", "home"), (b"token", "a-wrong-fake-key")]
+    )
     assert code == 4
     assert "home was not added" in shown
     assert "it is wrong, or was revoked; it is what was typed here" in " ".join(shown.split())
@@ -121,7 +124,9 @@ def typed(home: Home, answers: list[tuple[bytes, str]]) -> tuple[int, str]:
                 seen += os.read(ours, 4096)
             except OSError:
                 break
-        if asked < len(answers) and re.search(answers[asked][0] + rb"(?:[^\n]|\n  )*: ?$", seen, re.IGNORECASE):
+        if asked < len(answers) and re.search(
+            answers[asked][0] + rb"(?:[^\n]|\n  )*: ?$", seen, re.IGNORECASE
+        ):
             os.write(ours, answers[asked][1].encode() + b"\n")
             seen += b"\n"
             asked += 1
@@ -142,7 +147,9 @@ def typed(home: Home, answers: list[tuple[bytes, str]]) -> tuple[int, str]:
         (("home", "http://user:secret@127.0.0.1", "--token-file", "token"), 4, "URL"),
     ],
 )
-def test_bad_input_names_what_to_type(home: Home, immich: Immich, args: tuple[str, ...], code: int, words: str) -> None:
+def test_bad_input_names_what_to_type(
+    home: Home, immich: Immich, args: tuple[str, ...], code: int, words: str
+) -> None:
     home.secret(KEY)
     home.secret(KEY, "open").chmod(0o644)
     done = home.run("target", "add", *(immich.url if arg == "URL" else arg for arg in args))
@@ -220,7 +227,13 @@ ELSEWHERE = [("Location", "https://other.example.org/x")]
         ((head, answer(404)), True, (), 4, ("certificate", "--ca-file")),
         ((head, answer(404)), True, ("--kind", "immich"), 4, ("certificate", "--ca-file")),
         ((send(b"HTTP/1.1 400 Bad Request\r\n\r\n"),), False, ("https",), 4, ("TLS", "http://")),
-        ((head, answer(301, headers=ELSEWHERE)), False, (), 4, ("301", "https://other.example.org/x")),
+        (
+            (head, answer(301, headers=ELSEWHERE)),
+            False,
+            (),
+            4,
+            ("301", "https://other.example.org/x"),
+        ),
         ((head, answer(503)), False, (), 75, ("503", "again")),
         ((head, answer(522)), False, (), 75, ("522", "again")),
         ((head, answer(200)), False, (), 4, ("200", "as a form")),

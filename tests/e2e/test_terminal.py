@@ -31,7 +31,12 @@ class Window:
         self._stream = pyte.ByteStream(self.screen)
         self.resize(columns)
         self.process = zygote.Started(
-            list(words), stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, env=home.env, cwd=home.folder
+            list(words),
+            stdin=subprocess.DEVNULL,
+            stdout=theirs,
+            stderr=theirs,
+            env=home.env,
+            cwd=home.folder,
         )
         os.close(theirs)
 
@@ -56,7 +61,9 @@ class Window:
         return self.process.wait(PATIENCE)
 
 
-def test_a_window_that_is_narrowed_during_a_push_leaves_no_broken_bars(home: Home, server: FormServer) -> None:
+def test_a_window_that_is_narrowed_during_a_push_leaves_no_broken_bars(
+    home: Home, server: FormServer
+) -> None:
     home.form(server)
     home.photos(3)
     server.may_answer.clear()
@@ -74,7 +81,8 @@ def test_a_window_that_is_narrowed_during_a_push_leaves_no_broken_bars(home: Hom
 
 
 def _is_painted(lines: list[str], width: int) -> bool:
-    """Is there one line for the run and one for the upload, with bars that fill the width, or too narrow for bars?"""
+    """Is there one line for the run and one for the upload, with bars that fill the width, or too
+    narrow for bars?"""
     bars = [line for line in lines if "%" in line]
     fits = len(bars) == 2 and all(len(line) <= width for line in bars)
     return fits and (len(bars[0]) == width if width > 30 else "|" not in bars[0])
@@ -88,7 +96,9 @@ def test_a_list_of_nothing_says_so_where_somebody_looks(home: Home) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_a_list_of_one_kind_of_failure_names_the_others_that_there_are(home: Home, server: FormServer) -> None:
+def test_a_list_of_one_kind_of_failure_names_the_others_that_there_are(
+    home: Home, server: FormServer
+) -> None:
     home.form(server)
     server.answer = lambda one: Answer(413 if one.filename == "IMG_2.JPG" else 200)
     assert home.run("push", home.photos(3)).returncode == 3
@@ -104,7 +114,9 @@ def test_a_list_of_one_kind_of_failure_names_the_others_that_there_are(home: Hom
 
 
 @pytest.mark.long
-def test_retry_failed_that_hands_over_says_so_where_somebody_looks(home: Home, server: FormServer) -> None:
+def test_retry_failed_that_hands_over_says_so_where_somebody_looks(
+    home: Home, server: FormServer
+) -> None:
     home.form(server)
     home.photos(2)
     server.may_answer.clear()
@@ -112,21 +124,28 @@ def test_retry_failed_that_hands_over_says_so_where_somebody_looks(home: Home, s
     until(lambda: server.ledger)
     window = Window(home, 80, "retry-failed")
     assert window.close() == 0
-    assert window.lines() == [f"Process {first.pid} is uploading, and has these photos too: albumup status"]
+    assert window.lines() == [
+        f"Process {first.pid} is uploading, and has these photos too: albumup status"
+    ]
     off_it = home.run("retry-failed")
     assert (off_it.returncode, off_it.stderr) == (0, "")
     server.may_answer.set()
     assert finish(first).returncode == 0
 
 
-def test_the_bare_command_says_where_things_stand_and_what_to_type_next(home: Home, server: FormServer) -> None:
+def test_the_bare_command_says_where_things_stand_and_what_to_type_next(
+    home: Home, server: FormServer
+) -> None:
     def said() -> list[str]:
         window = Window(home, 80)
         assert window.close() == 0
         return window.lines()
 
     last = "    (all commands: albumup --help)"
-    assert said() == ["nothing to do (~/state/albumup/journal.db)", f"Next: albumup push FOLDER{last}"]
+    assert said() == [
+        "nothing to do (~/state/albumup/journal.db)",
+        f"Next: albumup push FOLDER{last}",
+    ]
     home.form(server)
     server.answer = lambda one: Answer(413 if one.filename == "IMG_2.JPG" else 401)
     home.run("push", home.photos(3), "-j1")

@@ -32,12 +32,17 @@ def follower(home: Home, *args: object, **env: str) -> subprocess.Popen[str]:
     home.photos(2, "more", first=11)
     process = home.start("push", "more", *args, **env)
     until(
-        lambda: (2,) in home.sql("select count(*) from scope where run_id = (select max(id) from run)"), "handed over"
+        lambda: (
+            (2,) in home.sql("select count(*) from scope where run_id = (select max(id) from run)")
+        ),
+        "handed over",
     )
     return process
 
 
-def test_the_second_hands_over_and_each_ends_with_its_albums_code(home: Home, server: FormServer) -> None:
+def test_the_second_hands_over_and_each_ends_with_its_albums_code(
+    home: Home, server: FormServer
+) -> None:
     home.form(server)
     server.answer = lambda one: Answer(413 if one.filename == "IMG_12.JPG" else 200)
     first = uploader(home, server)
@@ -48,11 +53,15 @@ def test_the_second_hands_over_and_each_ends_with_its_albums_code(home: Home, se
     assert f"Process {first.pid} is uploading" in done.stderr
     assert "IMG_12.JPG" in done.stderr
     assert finish(first).returncode == 0  # its own album is well
-    assert Counter(server.names) == dict.fromkeys(["IMG_1.JPG", "IMG_2.JPG", "IMG_11.JPG", "IMG_12.JPG"], 1)
+    assert Counter(server.names) == dict.fromkeys(
+        ["IMG_1.JPG", "IMG_2.JPG", "IMG_11.JPG", "IMG_12.JPG"], 1
+    )
     assert home.sql("select count(*) from run") == [(1,)]
 
 
-@pytest.mark.parametrize(("typed", "ignored"), short_form([(("-j2", "--retries=3"), ["--jobs"]), ((), [])]))
+@pytest.mark.parametrize(
+    ("typed", "ignored"), short_form([(("-j2", "--retries=3"), ["--jobs"]), ((), [])])
+)
 def test_a_follower_names_the_options_that_were_typed_in_vain(
     home: Home, server: FormServer, typed: tuple[str, ...], ignored: list[str]
 ) -> None:
@@ -62,7 +71,9 @@ def test_a_follower_names_the_options_that_were_typed_in_vain(
     server.may_answer.set()
     said = finish(second).stderr
     finish(first)
-    assert [line.rpartition(": ")[2] for line in said.splitlines() if "ignored here" in line] == ignored
+    assert [
+        line.rpartition(": ")[2] for line in said.splitlines() if "ignored here" in line
+    ] == ignored
 
 
 @pytest.mark.long
@@ -77,7 +88,9 @@ def test_a_follower_whose_album_is_well_ends_with_0(home: Home, server: FormServ
 
 
 @pytest.mark.long
-def test_a_photo_that_is_handed_over_gets_a_try_however_long_it_was_to_wait(home: Home, server: FormServer) -> None:
+def test_a_photo_that_is_handed_over_gets_a_try_however_long_it_was_to_wait(
+    home: Home, server: FormServer
+) -> None:
     home.form(server)
     assert home.run("push", home.photos(1, "first", first=21)).returncode == 0
     server.answer = lambda _: Answer(503, headers=(("Retry-After", "3000"),))
@@ -97,7 +110,9 @@ def test_five_at_once_on_a_journal_that_does_not_exist_yet(home: Home, server: F
         home.photos(3, f"album{number}", first=10 * number)
     started = [home.start("push", f"album{number}") for number in range(5)]
     assert [finish(process).returncode for process in started] == [0] * 5
-    assert Counter(server.names) == {f"IMG_{10 * number + n}.JPG": 1 for number in range(5) for n in range(3)}
+    assert Counter(server.names) == {
+        f"IMG_{10 * number + n}.JPG": 1 for number in range(5) for n in range(3)
+    }
     assert len(home.status()["albums"]) == 5
 
 
@@ -140,7 +155,9 @@ def test_a_follower_takes_over_when_the_uploader_is_killed(home: Home, server: F
     server.may_answer.set()
     assert finish(second).returncode == 0
     assert {"IMG_11.JPG", "IMG_12.JPG"} <= set(server.names)
-    assert home.sql("select count(*) from v_tasks where album = 'more' and state = 'uploaded'") == [(2,)]
+    assert home.sql("select count(*) from v_tasks where album = 'more' and state = 'uploaded'") == [
+        (2,)
+    ]
 
 
 def test_ctrl_c_leaves_a_follower_and_stops_nothing(home: Home, server: FormServer) -> None:
@@ -159,7 +176,9 @@ def test_ctrl_c_leaves_a_follower_and_stops_nothing(home: Home, server: FormServ
 
 
 @pytest.mark.long
-def test_a_follower_ends_with_the_uploader_when_that_is_stopped(home: Home, server: FormServer) -> None:
+def test_a_follower_ends_with_the_uploader_when_that_is_stopped(
+    home: Home, server: FormServer
+) -> None:
     home.form(server)
     first = uploader(home, server)
     second = follower(home)
@@ -189,7 +208,9 @@ def test_options_that_differ_are_named_and_ignored(home: Home, server: FormServe
 
 
 @pytest.mark.long
-def test_a_token_that_only_the_followers_shell_has_is_used_by_the_follower(home: Home, server: FormServer) -> None:
+def test_a_token_that_only_the_followers_shell_has_is_used_by_the_follower(
+    home: Home, server: FormServer
+) -> None:
     home.config(
         f'default_target = "open"\n[targets.open]\nkind = "form"\nurl = "{server.url}"\n'
         f'[targets.closed]\nkind = "form"\nurl = "{server.url}?closed"\ntoken_env = "CLUB_TOKEN"\n'
@@ -208,7 +229,9 @@ def test_a_token_that_only_the_followers_shell_has_is_used_by_the_follower(home:
     }
 
 
-def test_resume_while_one_uploads_lifts_a_hold_and_hands_over(home: Home, server: FormServer) -> None:
+def test_resume_while_one_uploads_lifts_a_hold_and_hands_over(
+    home: Home, server: FormServer
+) -> None:
     home.form(server)
     home.run("push", home.photos(1, "held", first=31), "--target", "inbox")
     home.sql("update task set state = 'pending'")
@@ -219,7 +242,10 @@ def test_resume_while_one_uploads_lifts_a_hold_and_hands_over(home: Home, server
     server.may_answer.set()
     assert finish(second).returncode == 0
     assert finish(first).returncode == 0
-    assert {album["album"]: album["counts"]["pending"] for album in home.status()["albums"]} == {"held": 0, "trip": 0}
+    assert {album["album"]: album["counts"]["pending"] for album in home.status()["albums"]} == {
+        "held": 0,
+        "trip": 0,
+    }
 
 
 @pytest.mark.long
@@ -249,16 +275,21 @@ def test_twenty_at_once_push_resume_and_cron_lose_nothing_and_send_nothing_twice
         started += [home.start("resume"), home.start("retry-failed")]
     assert {finish(process).returncode for process in started} == {0}
     assert home.run("resume").returncode == 0
-    assert Counter(server.names) == {f"IMG_{10 * number + n}.JPG": 1 for number in range(8) for n in range(2)}
+    assert Counter(server.names) == {
+        f"IMG_{10 * number + n}.JPG": 1 for number in range(8) for n in range(2)
+    }
 
 
 def stop_between_transactions(home: Home, process: subprocess.Popen[str]) -> None:
-    """Stop a process while it does not hold the journal's write lock, for which others can only wait."""
+    """Stop a process while it does not hold the journal's write lock, for which others can only
+    wait."""
 
     def is_stopped_there() -> bool:
         process.send_signal(signal.SIGSTOP)
         os.waitid(os.P_PID, process.pid, os.WSTOPPED)
-        with contextlib.closing(sqlite3.connect(home.journal, timeout=0, isolation_level=None)) as journal:
+        with contextlib.closing(
+            sqlite3.connect(home.journal, timeout=0, isolation_level=None)
+        ) as journal:
             try:
                 journal.execute("begin immediate")
             except sqlite3.OperationalError:
@@ -296,6 +327,12 @@ def test_the_lock_file_is_never_unlinked(home: Home, server: FormServer) -> None
     lock = home.journal.parent / "journal.db.lock"
     before = lock.stat().st_ino
     home.photos(1, first=2)
-    for line in (["push", "trip"], ["resume"], ["retry-failed"], ["cancel", "trip"], ["forget", "trip"]):
+    for line in (
+        ["push", "trip"],
+        ["resume"],
+        ["retry-failed"],
+        ["cancel", "trip"],
+        ["forget", "trip"],
+    ):
         assert home.run(*line).returncode == 0
         assert lock.stat().st_ino == before

@@ -1,4 +1,5 @@
-"""Which files a push takes, and under which names: by content, by suffix, as the target says, as somebody asks."""
+"""Which files a push takes, and under which names: by content, by suffix, as the target says, as
+somebody asks."""
 
 from __future__ import annotations
 
@@ -27,11 +28,21 @@ def test_an_immich_server_gets_what_it_lists_under_its_own_name(home: Home, immi
     (trip / "MOV_8.MOD").write_bytes(b"\0\0\x01\xba\x44" + bytes(99))
     (trip / "MOV_9.TOD").write_bytes((b"\x47" + bytes(187)) * 20)
     dry = home.run("push", trip, "-n")
-    assert "/trip/plan.svg" in dry.stderr and "It would refuse 1 photo: 127.0.0.1 takes no .nrw" in dry.stderr
+    assert (
+        "/trip/plan.svg" in dry.stderr
+        and "It would refuse 1 photo: 127.0.0.1 takes no .nrw" in dry.stderr
+    )
     assert immich.requests("POST", "/api/assets") == []
     done = home.run("push", trip)
     assert done.returncode == 3, done.stderr
-    assert sorted(immich.album("trip")) == [*raw, "IMG_3.jpg", "new.XYZ", "plan.svg", "shot.abc.jpg", "shot.xyz"]
+    assert sorted(immich.album("trip")) == [
+        *raw,
+        "IMG_3.jpg",
+        "new.XYZ",
+        "plan.svg",
+        "shot.abc.jpg",
+        "shot.xyz",
+    ]
     assert "4 skipped: 1 .mts, 1 .ts, 1 .txt (no media), 1 empty" in done.stderr
     assert "1 photo is empty, and not sent:" in done.stderr and "/trip/IMG_5.JPG\n" in done.stderr
     assert "1 file is not what its name says, and goes as it is:" in done.stderr
@@ -42,7 +53,12 @@ def test_an_immich_server_gets_what_it_lists_under_its_own_name(home: Home, immi
 
 @pytest.mark.parametrize(
     ("status", "said"),
-    [(404, {}), (500, {}), (200, {"image": 5, "video": True}), (200, {"image": ".jpg", "video": {"x": 1}})],
+    [
+        (404, {}),
+        (500, {}),
+        (200, {"image": 5, "video": True}),
+        (200, {"image": ".jpg", "video": {"x": 1}}),
+    ],
     ids=["404", "500", "numbers", "text"],
 )
 def test_a_server_that_does_not_say_what_it_takes_keeps_no_photo_back(
@@ -57,13 +73,18 @@ def test_a_server_that_does_not_say_what_it_takes_keeps_no_photo_back(
     assert immich.album("trip") == ["IMG_1.JPG"]
 
 
-def test_a_suffix_that_is_asked_for_is_sent_whatever_it_holds(home: Home, server: FormServer) -> None:
+def test_a_suffix_that_is_asked_for_is_sent_whatever_it_holds(
+    home: Home, server: FormServer
+) -> None:
     home.form(server)
     trip = home.photos(1)
     (trip / "notes.xyz").write_text("notes")
     (trip / "notes.txt").write_text("notes, too")
     dry = home.run("push", trip, "-n")
-    assert "1 photo would be queued" in dry.stderr and "2 skipped: 1 .txt, 1 .xyz (no media)" in dry.stderr
+    assert (
+        "1 photo would be queued" in dry.stderr
+        and "2 skipped: 1 .txt, 1 .xyz (no media)" in dry.stderr
+    )
     done = home.run("push", trip, "--include", "*.xyz", "--include", "*")
     assert done.returncode == 0, done.stderr
     assert sorted(server.names) == ["IMG_1.JPG", "notes.xyz"]

@@ -1,4 +1,5 @@
-"""verify: is the copy proven, and what lies in the folder now safe to erase? Against a receiver that is elsewhere."""
+"""verify: is the copy proven, and what lies in the folder now safe to erase? Against a receiver
+that is elsewhere."""
 
 from __future__ import annotations
 
@@ -27,11 +28,14 @@ def nas(home: Home) -> Iterator[Receiver]:
 
 def configure(home: Home, receiver: Receiver, more: str = "") -> None:
     file = home.secret(TOKEN, "client-token")
-    home.config(f'[targets.nas]\nkind = "inbox"\nurl = "{receiver.url}"\ntoken_file = "{file}"\n{more}')
+    home.config(
+        f'[targets.nas]\nkind = "inbox"\nurl = "{receiver.url}"\ntoken_file = "{file}"\n{more}'
+    )
 
 
 def proven(home: Home, *args: str) -> tuple[int, list[str], str]:
-    """Exit code, the paths that ``verify -0`` prints, nothing but whole ones, and what it says besides."""
+    """Exit code, the paths that ``verify -0`` prints, nothing but whole ones, and what it says
+    besides."""
     done = home.run("verify", "trip", "-0", *args)
     assert not done.stdout or done.stdout.endswith("\0")
     return done.returncode, done.stdout.split("\0")[:-1], done.stderr
@@ -63,7 +67,10 @@ def test_what_is_proven_is_said_with_its_proof_its_size_and_what_was_left(home: 
     assert all(f"  {path}  read back there, read again here" in said_besides for path in photos)
     shutil.rmtree(trip)
     done = home.run("verify", "trip")
-    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "trip: 3 of 3 are on 127.0.0.1; 3 are gone here")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (
+        0,
+        "trip: 3 of 3 are on 127.0.0.1; 3 are gone here",
+    )
 
 
 @pytest.mark.usefixtures("nas")
@@ -76,9 +83,16 @@ def test_what_push_does_not_take_is_named_with_what_makes_it_take_it(home: Home)
     (trip / "IMG_3.JPG").write_bytes(jpeg(3))
     done = home.run("verify", "trip")
     assert done.returncode == 3
-    named = [line for line in done.stdout.splitlines() if line.startswith("To send what is not in the album: ")]
+    named = [
+        line
+        for line in done.stdout.splitlines()
+        if line.startswith("To send what is not in the album: ")
+    ]
     commands = [line.partition(": albumup ")[2] for line in named]
-    assert sorted(commands) == [f"push {trip} --album trip --hidden", f"push {trip} --album trip --include '*.xcf'"]
+    assert sorted(commands) == [
+        f"push {trip} --album trip --hidden",
+        f"push {trip} --album trip --include '*.xcf'",
+    ]
     assert [home.run(*shlex.split(command)).returncode for command in commands] == [0, 0]
     assert home.run("verify", "trip").returncode == 0
 
@@ -90,7 +104,9 @@ def test_a_copy_that_was_damaged_there_is_not_proven_and_a_new_push_mends_it(hom
     stored = home.folder / "received" / "trip" / "IMG_1.JPG"
     stored.write_bytes(jpeg(1)[::-1])
     index = home.folder / "received" / ".albumup" / "trip.sha256"
-    (known,) = [line.split(" ") for line in index.read_text().splitlines() if line.endswith("IMG_1.JPG")]
+    (known,) = [
+        line.split(" ") for line in index.read_text().splitlines() if line.endswith("IMG_1.JPG")
+    ]
     now = stored.stat()  # nothing shows it, as when a disk forgets
     with index.open("a") as lines:
         lines.write(f"{known[0]} {known[1]} {now.st_mtime_ns}:{now.st_ctime_ns} IMG_1.JPG\n")
@@ -105,7 +121,9 @@ def test_a_copy_that_was_damaged_there_is_not_proven_and_a_new_push_mends_it(hom
 
 
 @pytest.mark.usefixtures("nas")
-def test_a_receiver_too_old_to_read_again_proves_too_little(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_receiver_too_old_to_read_again_proves_too_little(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def older(handler: Handler, album: str) -> Answer:
         answer = ask(handler, album)
         assert isinstance(answer.body, dict)
@@ -146,7 +164,9 @@ def test_a_copy_in_the_inbox_is_proven_and_never_safe(home: Home) -> None:
 
 
 @pytest.mark.parametrize("store", ["trip", "."])
-def test_a_receiver_in_or_around_the_pushed_folder_is_no_second_copy(home: Home, store: str) -> None:
+def test_a_receiver_in_or_around_the_pushed_folder_is_no_second_copy(
+    home: Home, store: str
+) -> None:
     trip = home.photos(2)
     with Receiver(Store(str(home.folder / store)), token=TOKEN) as receiver:
         configure(home, receiver, ELSEWHERE)
@@ -168,7 +188,9 @@ def test_the_photos_of_another_card_do_not_count_against_this_one(home: Home) ->
         (trip / f"IMG_{number}.JPG").write_bytes(jpeg(100 + number, 3000))
     assert home.run("push", trip).returncode == 0
     assert proven(home)[:2] == (0, [str(trip / f"IMG_{number}.JPG") for number in (1, 2, 3)])
-    (home.folder / "received" / "trip" / "IMG_2.JPG").unlink()  # of the first card, which is not here
+    (
+        home.folder / "received" / "trip" / "IMG_2.JPG"
+    ).unlink()  # of the first card, which is not here
     done = home.run("verify", "trip")
     assert done.returncode == 0
     assert f"  {trip}/IMG_2.JPG  not here, and 127.0.0.1 does not have it" in done.stdout

@@ -24,7 +24,9 @@ def hops() -> list[tuple[str, str]]:
     """The file and the name of each hop."""
     text = DESIGN.read_text().partition("## The walk of a photo")[2].partition("\n## ")[0]
     found = [(file, name) for name, file in HOP.findall(text)]
-    assert len(found) == len(re.findall(r"^ {4,}\S", text, re.MULTILINE)), "each line of the picture is read"
+    assert len(found) == len(re.findall(r"^ {4,}\S", text, re.MULTILINE)), (
+        "each line of the picture is read"
+    )
     return found
 
 
@@ -34,7 +36,9 @@ def test_each_hop_of_the_walk_is_made_and_they_are_few(home: Home, server: FormS
     def note(frame: FrameType, event: str, _: object) -> None:
         code = frame.f_code
         if event == "call" and code.co_filename.startswith(SOURCES):
-            called.add((code.co_filename.removeprefix(SOURCES), code.co_qualname.removesuffix(".__init__")))
+            called.add(
+                (code.co_filename.removeprefix(SOURCES), code.co_qualname.removesuffix(".__init__"))
+            )
 
     home.form(server)
     photos = home.photos(100)  # those of the first handful show what their folder is like

@@ -1,4 +1,5 @@
-"""A command within the process of its test ends as in one of its own, and leaves nothing of it behind."""
+"""A command within the process of its test ends as in one of its own, and leaves nothing of it
+behind."""
 
 from __future__ import annotations
 
@@ -35,7 +36,9 @@ def seen(home: Home, run: within.Run) -> list[tuple[int, list[str], bytes]]:
     ends = []
     for words in COMMANDS:
         done = run(list(words), env=home.env, cwd=home.folder, timeout=PATIENCE)
-        ends.append((done.returncode, done.stdout.split(b'"')[::2], done.stderr.partition(b" in ")[0]))
+        ends.append(
+            (done.returncode, done.stdout.split(b'"')[::2], done.stderr.partition(b" in ")[0])
+        )
     return ends
 
 
@@ -47,7 +50,9 @@ def test_it_ends_as_in_a_process_of_its_own(tmp_path: Path, server: FormServer) 
         home.form(server)
         home.photos(3)
         ends.append(seen(home, run))
-        modes = {path.relative_to(home.folder): path.stat().st_mode for path in home.folder.rglob("*")}
+        modes = {
+            path.relative_to(home.folder): path.stat().st_mode for path in home.folder.rglob("*")
+        }
         ends[-1].append((0, sorted(map(str, modes.items())), b""))
         home.folder.rename(tmp_path / run.__module__)
     assert ends[0] == ends[1]
@@ -64,11 +69,20 @@ def own() -> dict[str, Any]:
         "umask": mask,
         "descriptors": {name: os.readlink(f"/dev/fd/{name}") for name in ("0", "1", "2")},
         "open": len(os.listdir("/dev/fd")),
-        "streams": [sys.stdin, sys.stdout, sys.stderr, sys.__stdin__, sys.__stdout__, sys.__stderr__],
+        "streams": [
+            sys.stdin,
+            sys.stdout,
+            sys.stderr,
+            sys.__stdin__,
+            sys.__stdout__,
+            sys.__stderr__,
+        ],
         "hooks": [sys.unraisablehook, sys.excepthook, threading.excepthook, warnings.showwarning],
         "typed": sys.argv,
         "handlers": [signal.getsignal(number) for number in signal.Signals],
-        "threads": {thread for thread in threading.enumerate() if not thread.name.startswith("Thread-")},
+        "threads": {
+            thread for thread in threading.enumerate() if not thread.name.startswith("Thread-")
+        },
     }
 
 
@@ -77,5 +91,7 @@ def test_nothing_of_it_stays(home: Home, server: FormServer) -> None:
     home.photos(3)
     before = own()
     for words in COMMANDS:
-        within.run(list(words), env=home.env | {"TZ": "Asia/Tokyo"}, cwd=home.folder, timeout=PATIENCE)
+        within.run(
+            list(words), env=home.env | {"TZ": "Asia/Tokyo"}, cwd=home.folder, timeout=PATIENCE
+        )
         assert own() == before, words

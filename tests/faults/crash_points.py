@@ -1,13 +1,17 @@
-"""A crash at every step: killed, or given a full disk, at the N-th time of each thing it does, and N counts up.
+"""A crash at every step: killed, or given a full disk, at the N-th time of each thing it does, and
+N counts up.
 
-    python tests/faults/crash_points.py [--every 1] [--ways failpoint,kill,enospc,eio] [--seconds 3000]
+    python tests/faults/crash_points.py [--every 1] [--ways failpoint,kill,enospc,eio] [--seconds
+3000]
 
-For each case a new journal: a push is ended at one point, a resume after it at another (where there is one), and then
-the rest is sent. Failpoints sit within the program (tests/faults/failpoint.py): at every statement and commit of the
-journal and every operation on a file. The others are the kernel's: strace ends the N-th pwrite64, fsync, unlink, send,
-receive and so on of a thread with SIGKILL, or lets it fail with ENOSPC or EIO.
+For each case a new journal: a push is ended at one point, a resume after it at another (where there
+is one), and then the rest is sent. Failpoints sit within the program (tests/faults/failpoint.py):
+at every statement and commit of the journal and every operation on a file. The others are the
+kernel's: strace ends the N-th pwrite64, fsync, unlink, send, receive and so on of a thread with
+SIGKILL, or lets it fail with ENOSPC or EIO.
 
-The last line of output sums it up; exit 1 if anything was lost, falsely claimed, or sent twice without being marked.
+The last line of output sums it up; exit 1 if anything was lost, falsely claimed, or sent twice
+without being marked.
 """
 
 from __future__ import annotations
@@ -90,8 +94,10 @@ class Tally:
     def __str__(self) -> str:
         kills = ", ".join(f"{way} {count}" for way, count in sorted(self.kills.items()))
         return (
-            f"{self.cases} cases, {self.kills.total()} kills ({kills}), {self.faults} full or failing disks: "
-            f"{len(self.losses)} losses, {len(self.false_claims)} false claims, {len(self.others)} other faults, "
+            f"{self.cases} cases, {self.kills.total()} kills ({kills}), {self.faults} full or "
+            "failing disks: "
+            f"{len(self.losses)} losses, {len(self.false_claims)} false claims, "
+            f"{len(self.others)} other faults, "
             f"{self.twice} sent twice ({self.marked} marked maybe_twice)"
         )
 
@@ -102,7 +108,12 @@ class Scene:
     def __init__(self, name: str, seed: int) -> None:
         self.folder = tempfile.mkdtemp(prefix="albumup-crash-")
         self.name = name
-        self.loop = Loop(self.folder, seed, target="built-in" if name == "built-in" else "form", timeout=_PATIENCE)
+        self.loop = Loop(
+            self.folder,
+            seed,
+            target="built-in" if name == "built-in" else "form",
+            timeout=_PATIENCE,
+        )
         self.loop.server.weather.calm = True
         self.loop.server.pace = 0.0
         self.push = self.loop.add_photos(len(_SIZES), "trip", *_SIZES)
@@ -114,13 +125,20 @@ class Scene:
     def launch(self, case: Case) -> Sequence[str]:
         """How a command's line begins so that it ends at the case's point."""
         if case.way == "failpoint":
-            return (sys.executable, os.path.join(_HERE, "failpoint.py"), f"{case.point}:{case.number}")
+            return (
+                sys.executable,
+                os.path.join(_HERE, "failpoint.py"),
+                f"{case.point}:{case.number}",
+            )
         effect = "signal=KILL" if case.way == "kill" else f"error={case.way.upper()}"
         # A full disk stays full, also for what is tried next; a bad block is one.
         when = f"{case.number}+" if case.way == "enospc" else str(case.number)
         line = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={case.point}"]
         line += ["-e", f"inject={case.point}:{effect}:when={when}"]
-        if case.point in ("openat", "pread64"):  # what Python itself opens is not what this is about
+        if case.point in (
+            "openat",
+            "pread64",
+        ):  # what Python itself opens is not what this is about
             for path in self.loop.journal, self.loop.journal + "-wal", self.loop.journal + ".new":
                 line += ["-P", path]
         return (*line, *ALBUMUP)
@@ -137,7 +155,9 @@ def counted(scene_name: str) -> Counter[str]:
     scene = Scene(scene_name, seed=1)
     try:
         counts = os.path.join(scene.folder, "counts")
-        command = scene.start("push", (sys.executable, os.path.join(_HERE, "failpoint.py"), f"count:{counts}"))
+        command = scene.start(
+            "push", (sys.executable, os.path.join(_HERE, "failpoint.py"), f"count:{counts}")
+        )
         assert command.process.wait(_PATIENCE) == 0, command.said()
         with open(counts, encoding="utf-8") as file:
             return Counter(json.load(file))
@@ -175,9 +195,15 @@ def run_case(case: Case, tally: Tally) -> bool:
         loop.check(final=True)
         if case.way in ("enospc", "eio"):
             for row in loop.rows("select path, tries, state from v_tasks where tries > 1"):
-                loop.result.faults.append(f"{row['path']} spent {row['tries']} tries on a fault of this machine")
+                loop.result.faults.append(
+                    f"{row['path']} spent {row['tries']} tries on a fault of this machine"
+                )
         if case.scene == "spool":
-            left = os.listdir(loop.journal + ".spool") if os.path.isdir(loop.journal + ".spool") else []
+            left = (
+                os.listdir(loop.journal + ".spool")
+                if os.path.isdir(loop.journal + ".spool")
+                else []
+            )
             loop.result.faults += [f"a copy was left in the spool folder: {name}" for name in left]
         result = loop.result
         tally.twice += result.twice
@@ -192,7 +218,8 @@ def run_case(case: Case, tally: Tally) -> bool:
 
 
 def cases_of(way: str, scene: str, every: int) -> Iterator[tuple[Iterator[Case], bool]]:
-    """Series of cases whose number counts up; the flag says that a series ends where its point is no longer reached."""
+    """Series of cases whose number counts up; the flag says that a series ends where its point is
+    no longer reached."""
     if way == "failpoint":
         for point, count in sorted(counted(scene).items()):
             yield (Case(scene, way, point, number) for number in range(1, count + 3, every)), False
@@ -206,7 +233,9 @@ def main() -> int:
     parser.add_argument("--every", type=int, default=1, help="of each point, only every N-th time")
     parser.add_argument("--ways", default=",".join(WAYS))
     parser.add_argument("--scenes", default=",".join(SCENES))
-    parser.add_argument("--seconds", type=float, default=3600.0, help="begin no more series after this time")
+    parser.add_argument(
+        "--seconds", type=float, default=3600.0, help="begin no more series after this time"
+    )
     parser.add_argument("--at-once", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args()
     tally, began = Tally(), time.monotonic()
@@ -222,7 +251,9 @@ def main() -> int:
                 return
 
     series = itertools.chain.from_iterable(
-        cases_of(way, scene, given.every) for way in given.ways.split(",") for scene in given.scenes.split(",")
+        cases_of(way, scene, given.every)
+        for way in given.ways.split(",")
+        for scene in given.scenes.split(",")
     )
     with ThreadPoolExecutor(given.at_once) as pool:
         list(pool.map(run_series, series))

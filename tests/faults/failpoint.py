@@ -1,10 +1,11 @@
 """Runs albumup and kills it with SIGKILL at the N-th time that it comes to a point.
 
-    python tests/faults/failpoint.py committed:3 push ./trip
-    python tests/faults/failpoint.py count:FILE push ./trip      counts how often each point is come to
+    python tests/faults/failpoint.py committed:3 push ./trip python tests/faults/failpoint.py
+    count:FILE push ./trip      counts how often each point is come to
 
-Points: ``sql`` (before a statement of the journal), ``committed`` (after a commit), and before and after each operation
-on files, as ``fsync`` and ``fsync-done``. The program is the real one; only its way down is instrumented.
+Points: ``sql`` (before a statement of the journal), ``committed`` (after a commit), and before and
+after each operation on files, as ``fsync`` and ``fsync-done``. The program is the real one; only
+its way down is instrumented.
 """
 
 from __future__ import annotations
@@ -20,7 +21,18 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-FILE_OPERATIONS = ("open", "write", "fsync", "link", "unlink", "rename", "replace", "mkdir", "makedirs", "sendfile")
+FILE_OPERATIONS = (
+    "open",
+    "write",
+    "fsync",
+    "link",
+    "unlink",
+    "rename",
+    "replace",
+    "mkdir",
+    "makedirs",
+    "sendfile",
+)
 """Functions of ``os`` with which the journal, the spool and the receiver touch the disk."""
 
 _point, _, _when = sys.argv[1].partition(":")

@@ -1,11 +1,13 @@
-"""A mixed album to an Immich server, killed again and again: what is lost, what is claimed, what is sent twice.
+"""A mixed album to an Immich server, killed again and again: what is lost, what is claimed, what is
+sent twice.
 
-    uv run tests/faults/immich_album.py --files 200 --kills 20 --seed 20261125 [--version 3.2.2] [--cli]
+    uv run tests/faults/immich_album.py --files 200 --kills 20 --seed 20261125 [--version 3.2.2]
+[--cli]
 
-Live photos, sidecars, RAW beside JPEG of the same stem, a photo that is there already, one that is in the trash. After
-the kills: resumed, restored from the trash, retried, verified; pushed again from a fresh journal; half of it as a
-second album. ``--cli`` has Immich's own command-line client, from npm, send such a folder to such a server, and counts
-its requests, too.
+Live photos, sidecars, RAW beside JPEG of the same stem, a photo that is there already, one that is
+in the trash. After the kills: resumed, restored from the trash, retried, verified; pushed again
+from a fresh journal; half of it as a second album. ``--cli`` has Immich's own command-line client,
+from npm, send such a folder to such a server, and counts its requests, too.
 """
 
 from __future__ import annotations
@@ -48,7 +50,8 @@ class Result:
 
 
 def make_album(folder: Path, files: int, chance: random.Random) -> dict[str, bytes]:
-    """Files in the folder by name; about a fifth live photos, some with sidecars, some RAW beside JPEG."""
+    """Files in the folder by name; about a fifth live photos, some with sidecars, some RAW beside
+    JPEG."""
     made: dict[str, bytes] = {}
     number = 0
     while len(made) < files:
@@ -64,7 +67,9 @@ def make_album(folder: Path, files: int, chance: random.Random) -> dict[str, byt
                 made[f"{stem}.JPG"] = b"\xff\xd8\xff\xe0" + chance.randbytes(20_000)
                 made[f"{stem}.xmp"] = f"<x:xmpmeta>{number}</x:xmpmeta>".encode()
             case 2:
-                made[f"{stem}.MP4"] = b"\0\0\0\x18ftypisom\0\0\0\0isommp42" + chance.randbytes(60_000)
+                made[f"{stem}.MP4"] = b"\0\0\0\x18ftypisom\0\0\0\0isommp42" + chance.randbytes(
+                    60_000
+                )
             case _:
                 made[f"{stem}.JPG"] = b"\xff\xd8\xff\xe0" + chance.randbytes(20_000)
     folder.mkdir()
@@ -82,16 +87,23 @@ class Scene:
         token = place / "token"
         token.write_text(KEY)
         token.chmod(0o600)
-        settings = (
-            f'kind = "immich"\nurl = "{self.server.url}"\ntoken_file = "{token}"\nsettle = 0.2\nelsewhere = true\n'
-        )
+        settings = f'kind = "immich"\nurl = "{self.server.url}"\ntoken_file = "{token}"\nsettle = 0.2\nelsewhere = true\n'
         (place / "config.toml").write_text(f"[targets.home]\n{settings}")
 
     def command(self, *args: str, journal: str = "journal.db") -> list[str]:
-        return [*COMMAND, "--config", str(self.place / "config.toml"), "--journal", str(self.place / journal), *args]
+        return [
+            *COMMAND,
+            "--config",
+            str(self.place / "config.toml"),
+            "--journal",
+            str(self.place / journal),
+            *args,
+        ]
 
     def run(self, *args: str, journal: str = "journal.db") -> subprocess.CompletedProcess[str]:
-        return subprocess.run(self.command(*args, journal=journal), capture_output=True, text=True, timeout=PATIENCE)
+        return subprocess.run(
+            self.command(*args, journal=journal), capture_output=True, text=True, timeout=PATIENCE
+        )
 
     def uploads(self) -> list[dict[str, object]]:
         return self.server.requests("POST", "/api/assets")
@@ -105,7 +117,11 @@ def run(place: Path, files: int, kills: int, seed: int, version: str) -> Result:
     scene = Scene(place, version)
     server = scene.server
     try:
-        singles = [name for name in photos if name.endswith((".JPG", ".MP4")) and name[:-4] + ".CR2" not in photos]
+        singles = [
+            name
+            for name in photos
+            if name.endswith((".JPG", ".MP4")) and name[:-4] + ".CR2" not in photos
+        ]
         there, trashed = chance.sample(singles, 2)
         server.put(photos[there], there)
         trash_id = server.put(photos[trashed], trashed, trashed=True)
@@ -114,7 +130,9 @@ def run(place: Path, files: int, kills: int, seed: int, version: str) -> Result:
         for number in range(kills):
             what = ("push", str(place / "trip")) if number % 3 == 0 else ("resume",)
             process = subprocess.Popen(
-                scene.command(*what, "--limit-rate", RATE), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                scene.command(*what, "--limit-rate", RATE),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
             )
             try:
                 process.wait(0.35 + chance.random() * 0.5)
@@ -125,14 +143,20 @@ def run(place: Path, files: int, kills: int, seed: int, version: str) -> Result:
             for line in scene.run("list", "--json").stdout.splitlines():
                 task = json.loads(line)
                 if task["state"] in ("uploaded", "duplicate"):
-                    result.expect(task["sha256"] in server.digests(), f"claimed, and not there: {task['path']}")
+                    result.expect(
+                        task["sha256"] in server.digests(),
+                        f"claimed, and not there: {task['path']}",
+                    )
         if scene.run("push", str(place / "trip")).returncode != 3:
             result.problems.append("the photo in the trash was not named")
         states = [json.loads(line) for line in scene.run("list", "--json").stdout.splitlines()]
         result.expect([one["path"] for one in states if one["state"] == "rejected"] == [str(place / "trip" / trashed)],
                       "other than the one in the trash was rejected")  # fmt: skip
         server.tell("restore", id=trash_id)
-        result.expect(scene.run("retry-failed", "trip", "--rejected").returncode == 0, "retry-failed did not end well")
+        result.expect(
+            scene.run("retry-failed", "trip", "--rejected").returncode == 0,
+            "retry-failed did not end well",
+        )
         verified = scene.run("verify", "trip")
         result.expect(verified.returncode == 0, f"verify: {verified.stdout[-500:]}")
         result.expect(server.digests() == wanted, "not all is there")
@@ -141,12 +165,19 @@ def run(place: Path, files: int, kills: int, seed: int, version: str) -> Result:
         live = sum(name.endswith(".HEIC") for name in photos)
         result.expect(len(stills) == live, f"{len(stills)} of {live} live photos are pairs there")
         sidecars = sum(name.endswith(".xmp") for name in made)
-        result.expect(sum(one["sidecar"] is not None for one in server.assets()) == sidecars, "sidecars are missing")
+        result.expect(
+            sum(one["sidecar"] is not None for one in server.assets()) == sidecars,
+            "sidecars are missing",
+        )
         result.expect(len(server.albums()) == 1, "more than one album")
-        result.expect(len(server.album("trip")) == len(photos) - live, "not all photos are in the album")
+        result.expect(
+            len(server.album("trip")) == len(photos) - live, "not all photos are in the album"
+        )
         result.lines.append(
-            f"{result.kills} kills: {len(photos)} photos ({live} live, {sidecars} sidecars, 1 there, 1 in the trash), "
-            f"{len(result.problems)} problems, {result.twice} received twice, {time.monotonic() - began:.0f} s; "
+            f"{result.kills} kills: {len(photos)} photos ({live} live, {sidecars} sidecars, 1 "
+            "there, 1 in the trash), "
+            f"{len(result.problems)} problems, {result.twice} received twice, "
+            f"{time.monotonic() - began:.0f} s; "
             f"{verified.stdout.splitlines()[-1] if verified.stdout else '?'}"
         )
         _again(scene, photos, result)
@@ -159,10 +190,15 @@ def _again(scene: Scene, photos: dict[str, bytes], result: Result) -> None:
     """The same album from a fresh journal, and half of it as a second one."""
     server, place = scene.server, scene.place
     server.tell("clear_requests")
-    result.expect(scene.run("push", str(place / "trip"), journal="two.db").returncode == 0, "pushing again failed")
+    result.expect(
+        scene.run("push", str(place / "trip"), journal="two.db").returncode == 0,
+        "pushing again failed",
+    )
     received = sum(int(one["received"]) for one in scene.uploads())  # type: ignore[call-overload]
     result.expect(received == 0, f"pushing again sent {received} bytes of photo")
-    result.lines.append(f"pushed again: {received} bytes of photo, {len(server.requests())} requests")
+    result.lines.append(
+        f"pushed again: {received} bytes of photo, {len(server.requests())} requests"
+    )
     server.tell("clear_requests")
     half = place / "half"
     half.mkdir()
@@ -173,10 +209,18 @@ def _again(scene: Scene, photos: dict[str, bytes], result: Result) -> None:
     for number, name in enumerate(more):
         (half / name).write_bytes(b"\xff\xd8\xff\xe0" + random.Random(number).randbytes(20_000))
     result.expect(scene.run("push", str(half)).returncode == 0, "the second album failed")
-    result.expect(len(scene.uploads()) == len(more), f"{len(scene.uploads())} sendings for {len(more)} new photos")
+    result.expect(
+        len(scene.uploads()) == len(more),
+        f"{len(scene.uploads())} sendings for {len(more)} new photos",
+    )
     clips = sum(name.endswith(".MOV") for name in names)
-    result.expect(len(server.album("half")) == len(names) + len(more) - clips, "not all are in the second album")
-    result.lines.append(f"second album, half of it there: {len(scene.uploads())} of {len(names) + len(more)} sent")
+    result.expect(
+        len(server.album("half")) == len(names) + len(more) - clips,
+        "not all are in the second album",
+    )
+    result.lines.append(
+        f"second album, half of it there: {len(scene.uploads())} of {len(names) + len(more)} sent"
+    )
 
 
 def requests_of(place: Path, version: str, files: int, *, cli: bool) -> str:
@@ -191,8 +235,13 @@ def requests_of(place: Path, version: str, files: int, *, cli: bool) -> str:
             npm.mkdir()
             (npm / "package.json").write_text('{"private": true}')
             tool = NODE_HOME / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-            subprocess.run([NODE, tool, "install", "--silent", "--prefix", npm, "@immich/cli"], check=True)
-            environment = os.environ | {"IMMICH_INSTANCE_URL": f"{server.url}/api", "IMMICH_API_KEY": KEY}
+            subprocess.run(
+                [NODE, tool, "install", "--silent", "--prefix", npm, "@immich/cli"], check=True
+            )
+            environment = os.environ | {
+                "IMMICH_INSTANCE_URL": f"{server.url}/api",
+                "IMMICH_API_KEY": KEY,
+            }
             main = npm / "node_modules" / "@immich" / "cli" / "dist" / "index.js"
             subprocess.run([NODE, main, "upload", "--album-name", "trip", "--recursive", folder],
                            env=environment, check=True, stdout=subprocess.DEVNULL, timeout=PATIENCE)  # fmt: skip
@@ -200,7 +249,8 @@ def requests_of(place: Path, version: str, files: int, *, cli: bool) -> str:
             scene = Scene.__new__(Scene)
             scene.server, scene.place = server, place
             (place / "config.toml").write_text(
-                f'[targets.home]\nkind = "immich"\nurl = "{server.url}"\ntoken_file = "{place / "token"}"\n'
+                f'[targets.home]\nkind = "immich"\nurl = "{server.url}"\ntoken_file = '
+                f'"{place / "token"}"\n'
             )
             scene.run("push", str(folder), "--album", "trip", journal="fresh.db")
         total = len(server.requests())

@@ -1,13 +1,16 @@
-"""Random kills of the real command, against a server that misbehaves: is anything lost, or claimed and not there?
+"""Random kills of the real command, against a server that misbehaves: is anything lost, or claimed
+and not there?
 
     python tests/faults/kill_loop.py --kills 200 --photos 60 --seed 7 [--target inbox] [--keep DIR]
 
-It starts push, resume and retry-failed as processes of their own and ends them with SIGKILL: at random moments, right
-after their start, or the instant something happens at the server. After each kill the journal is checked against what
-the server holds; at the end the server turns kind, the rest is sent, and everything is counted. The last line of
-output sums it up; exit 1 if anything was lost, falsely claimed, sent twice without being marked, or corrupt.
+It starts push, resume and retry-failed as processes of their own and ends them with SIGKILL: at
+random moments, right after their start, or the instant something happens at the server. After each
+kill the journal is checked against what the server holds; at the end the server turns kind, the
+rest is sent, and everything is counted. The last line of output sums it up; exit 1 if anything was
+lost, falsely claimed, sent twice without being marked, or corrupt.
 
-The seed fixes what is chosen, not how threads and processes interleave: a failure may take a few runs to come back.
+The seed fixes what is chosen, not how threads and processes interleave: a failure may take a few
+runs to come back.
 """
 
 from __future__ import annotations
@@ -81,7 +84,8 @@ _MIDWAY = ("drop", "stall", "early 500")
 
 
 class Weather:
-    """What befalls the next photo at the server: by chance, or by a script; nothing once it is calm."""
+    """What befalls the next photo at the server: by chance, or by a script; nothing once it is
+    calm."""
 
     def __init__(self, rng: random.Random, shares: Mapping[str, float]) -> None:
         self._rng = rng
@@ -149,7 +153,8 @@ class Received:
 
 
 class FormServer:
-    """Takes multipart/form-data at ``/albums/ALBUM/photos``, keeps every copy it is sent, and notes it in its ledger.
+    """Takes multipart/form-data at ``/albums/ALBUM/photos``, keeps every copy it is sent, and notes
+    it in its ledger.
 
     ``pace``: a body takes up to that many seconds to be read, at random.
     """
@@ -261,7 +266,8 @@ class FormServer:
                 connection.sendall(b"\x16\x03\x01 SSH-2.0-nobody\r\n\r\n")
             case "cut":
                 connection.sendall(
-                    b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: 80\r\n\r\n{"
+                    b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: "
+                    b"80\r\n\r\n{"
                 )
             case "page":
                 _answer(connection, 200, b"<!DOCTYPE html><title>Welcome</title>", "text/html")
@@ -281,7 +287,9 @@ class FormServer:
         return False
 
 
-def _answer(connection: socket.socket, status: int, body: bytes, kind: str = "application/json") -> None:
+def _answer(
+    connection: socket.socket, status: int, body: bytes, kind: str = "application/json"
+) -> None:
     head = f"HTTP/1.1 {status} {http.client.responses[status]}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}"
     connection.sendall(head.encode() + b"\r\n\r\n" + body)
 
@@ -297,7 +305,8 @@ def _file_of(body: bytes, content_type: str) -> tuple[str, str]:
 
 
 class BuiltIn:
-    """The inbox within the uploader itself: killed with it, and all that it has lies in its folder."""
+    """The inbox within the uploader itself: killed with it, and all that it has lies in its
+    folder."""
 
     def __init__(self, folder: str, weather: Weather) -> None:
         self.weather = weather
@@ -341,10 +350,14 @@ class Inbox(BuiltIn):
 
         super().__init__(os.path.join(folder, "inbox"), weather)
         self._token_file = os.path.join(folder, "token")
-        with open(os.open(self._token_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        with open(
+            os.open(self._token_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w"
+        ) as file:
             file.write(self.TOKEN + "\n")
         os.makedirs(self._folder)
-        self._receiver = Receiver(Store(self._folder), token=self.TOKEN, faults=weather, log=self._hear)  # type: ignore[arg-type]
+        self._receiver = Receiver(
+            Store(self._folder), token=self.TOKEN, faults=weather, log=self._hear
+        )  # type: ignore[arg-type]
         self._receiver.start()
 
     def close(self) -> None:
@@ -416,11 +429,15 @@ class Result:
         return self.losses + self.false_claims + self.faults + self.unexplained
 
     def __str__(self) -> str:
-        kills = ", ".join(f"{verb} {self.kills[verb]}" for verb in ("push", "resume", "retry-failed"))
+        kills = ", ".join(
+            f"{verb} {self.kills[verb]}" for verb in ("push", "resume", "retry-failed")
+        )
         faults = f"{len(self.faults)} faults of the program, " if self.faults else ""
         return (
-            f"{self.kills.total()} kills ({kills}): {len(self.losses)} losses, {len(self.false_claims)} false claims, "
-            f"{faults}{self.twice} sent twice ({self.marked} marked maybe_twice, {len(self.unexplained)} unexplained), "
+            f"{self.kills.total()} kills ({kills}): {len(self.losses)} losses, "
+            f"{len(self.false_claims)} false claims, "
+            f"{faults}{self.twice} sent twice ({self.marked} marked maybe_twice, "
+            f"{len(self.unexplained)} unexplained), "
             f"{self.photos} photos, {self.seconds:.0f} s"
         )
 
@@ -431,7 +448,9 @@ class Loop:
     begin: ClassVar[Callable[..., subprocess.Popen[bytes]]] = staticmethod(subprocess.Popen)
     """Starts a plain command; the tests have a quicker way."""
 
-    def __init__(self, folder: str, seed: int, *, target: str = "form", timeout: float = 2.0) -> None:
+    def __init__(
+        self, folder: str, seed: int, *, target: str = "form", timeout: float = 2.0
+    ) -> None:
         self.folder = folder
         self.rng = random.Random(seed)
         self.journal = os.path.join(folder, "journal.db")
@@ -449,11 +468,15 @@ class Loop:
         """Pushes that the journal does not hold, because they were killed before they said so."""
         weather_rng = random.Random(seed + 1)
         if target == "built-in":
-            self.server = BuiltIn(os.path.join(self.data, "albumup", "inbox"), Weather(weather_rng, {}))
+            self.server = BuiltIn(
+                os.path.join(self.data, "albumup", "inbox"), Weather(weather_rng, {})
+            )
         elif target == "inbox":
             self.server = Inbox(folder, Weather(weather_rng, INBOX_FAULTS))
         else:
-            self.server = FormServer(Weather(weather_rng, FORM_FAULTS), random.Random(seed + 2), self._pace)
+            self.server = FormServer(
+                Weather(weather_rng, FORM_FAULTS), random.Random(seed + 2), self._pace
+            )
         self.config = os.path.join(folder, "config.toml")
         with open(self.config, "w", encoding="utf-8") as file:
             if table := self.server.config():
@@ -466,7 +489,9 @@ class Loop:
             share = self.result.kills.total() / kills
             made = sum(len(push.photos) for push in self.pushes)
             if (made < photos and made <= share * photos) or not self.unsettled:
-                left = max(1, photos - made)  # more than asked for only if the work ran out too early
+                left = max(
+                    1, photos - made
+                )  # more than asked for only if the work ran out too early
                 self.add_photos(min(left, self.rng.randint(1, 4)))
             self._adapt()
             self.kill_once()
@@ -483,7 +508,8 @@ class Loop:
     # Work.
 
     def add_photos(self, count: int, album: str | None = None, *sizes: int) -> Push:
-        """A new folder of photos, all different, under names that come again and again; ``sizes`` go round."""
+        """A new folder of photos, all different, under names that come again and again; ``sizes``
+        go round."""
         number = len(self.pushes)
         folder = os.path.join(self.folder, "photos", f"card {number:03}")
         os.makedirs(folder)
@@ -510,12 +536,16 @@ class Loop:
 
     # Commands.
 
-    def start(self, verb: str, *arguments: str, push: Push | None = None, launch: Sequence[str] = ALBUMUP) -> Command:
+    def start(
+        self, verb: str, *arguments: str, push: Push | None = None, launch: Sequence[str] = ALBUMUP
+    ) -> Command:
         """A command in a process group of its own; ``launch`` begins its line."""
         self._commands += 1
         errors = os.path.join(self.folder, f"stderr-{self._commands:04}-{verb}")
         line = [*launch, verb, *arguments]
-        environment = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
+        environment = {
+            key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")
+        }
         environment |= {
             "ALBUMUP_JOURNAL": self.journal,
             "ALBUMUP_CONFIG": self.config,
@@ -536,7 +566,12 @@ class Loop:
         return Command(verb, list(arguments), push, process, errors)
 
     def start_push(self, push: Push, *options: str, launch: Sequence[str] = ALBUMUP) -> Command:
-        where = ("--album", push.album, "--target", "inbox" if self.target == "built-in" else TARGET)
+        where = (
+            "--album",
+            push.album,
+            "--target",
+            "inbox" if self.target == "built-in" else TARGET,
+        )
         return self.start("push", push.folder, *where, *options, push=push, launch=launch)
 
     def _start_any(self) -> Command:
@@ -551,7 +586,9 @@ class Loop:
         if verb == "push":
             return self.start_push(rng.choice(self.pushes), *options)
         if verb == "retry-failed":
-            options += rng.choice(([], ["--all"], ["--all", "--rejected"], ["--all", "--rejected", "--in-doubt"]))
+            options += rng.choice(
+                ([], ["--all"], ["--all", "--rejected"], ["--all", "--rejected", "--in-doubt"])
+            )
         return self.start(verb, *options)
 
     def kill_once(self) -> None:
@@ -581,7 +618,9 @@ class Loop:
         if throw < 0.15:
             time.sleep(self.rng.uniform(0.0, 0.15))  # right after its start
         elif throw < 0.4:
-            self.server.bell.wait(self.rng.choice(("begun", "midway", "whole", "answered")), self._window)
+            self.server.bell.wait(
+                self.rng.choice(("begun", "midway", "whole", "answered")), self._window
+            )
         else:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 command.process.wait(self.rng.uniform(0.0, self._window))
@@ -593,12 +632,15 @@ class Loop:
             self.result.faults.append(f"{command.verb} {' '.join(command.arguments)}: {words}")
 
     def settle(self) -> None:
-        """The server is kind from now on: whatever is not there yet, and can be asked for, is sent."""
+        """The server is kind from now on: whatever is not there yet, and can be asked for, is
+        sent."""
         self.server.weather.calm = True
         for push in list(self._unseen):
             self._finish(self.start_push(push))
         for _ in range(5):
-            self._finish(self.start("retry-failed", "--all", "--rejected", "--in-doubt", "--patience", "30s"))
+            self._finish(
+                self.start("retry-failed", "--all", "--rejected", "--in-doubt", "--patience", "30s")
+            )
             if self._finish(self.start("resume", "--patience", "30s")) == 0:
                 return
         self.result.faults.append("it never settled, although the server is kind")
@@ -630,30 +672,48 @@ class Loop:
             connection.close()
 
     def check(self, *, final: bool = False) -> None:
-        """The journal is whole, forgot nothing, and claims nothing that the server does not have."""
+        """The journal is whole, forgot nothing, and claims nothing that the server does not
+        have."""
         result, when = self.result, f"after {self.result.kills.total()} kills"
         try:
             verdicts = [row[0] for row in self.rows("pragma integrity_check")]
-            tasks = {(row["album"], os.fsdecode(row["path_raw"])): row for row in self.rows("select * from v_tasks")}
+            tasks = {
+                (row["album"], os.fsdecode(row["path_raw"])): row
+                for row in self.rows("select * from v_tasks")
+            }
         except sqlite3.Error as error:
             result.faults.append(f"{when} the journal cannot be read: {error}")
             return
         if verdicts not in ([], ["ok"]):
             result.faults.append(f"{when} the journal is corrupt: {verdicts}")
         lost = self._seen - tasks.keys()
-        result.losses += [f"{when} the journal no longer knows {path} in {album}" for album, path in sorted(lost)]
+        result.losses += [
+            f"{when} the journal no longer knows {path} in {album}" for album, path in sorted(lost)
+        ]
         self._seen |= tasks.keys()
-        self._unseen = [push for push in self._unseen if not {(push.album, path) for path in push.photos} <= self._seen]
+        self._unseen = [
+            push
+            for push in self._unseen
+            if not {(push.album, path) for path in push.photos} <= self._seen
+        ]
         self.unsettled = sum(row["state"] not in DONE for row in tasks.values()) + len(self._unseen)
-        digests = {(push.album, path): sha256 for push in self.pushes for path, sha256 in push.photos.items()}
+        digests = {
+            (push.album, path): sha256
+            for push in self.pushes
+            for path, sha256 in push.photos.items()
+        }
         holdings = self.server.holdings()
         for place, row in tasks.items():
             if row["state"] in DONE and not holdings[place[0], digests[place]]:
-                result.false_claims.append(f"{when} {place} is {row['state']}, and the server does not have it")
+                result.false_claims.append(
+                    f"{when} {place} is {row['state']}, and the server does not have it"
+                )
             if row["sha256"] not in (None, digests[place]):
                 result.faults.append(f"{when} {place} has a wrong digest in the journal")
             if final and not holdings[place[0], digests[place]]:
-                result.losses.append(f"{place} is {row['state']} ({row['error']}), and the server does not have it")
+                result.losses.append(
+                    f"{place} is {row['state']} ({row['error']}), and the server does not have it"
+                )
             if final and row["state"] not in DONE:
                 result.faults.append(f"{place} is {row['state']} in the end: {row['error']}")
         if final:
@@ -663,10 +723,15 @@ class Loop:
         """What a push called queued is in the journal."""
         for command in commands:
             if command.push and re.search(r"\b[0-9]+ photos? queued", command.said()):
-                known = {(row["album"], os.fsdecode(row["path_raw"])) for row in self.rows("select * from v_tasks")}
+                known = {
+                    (row["album"], os.fsdecode(row["path_raw"]))
+                    for row in self.rows("select * from v_tasks")
+                }
                 for path in command.push.photos:
                     if (command.push.album, path) not in known:
-                        self.result.losses.append(f"{path} was called queued, and the journal does not know it")
+                        self.result.losses.append(
+                            f"{path} was called queued, and the journal does not know it"
+                        )
 
     def _count_copies(
         self,
@@ -676,7 +741,10 @@ class Loop:
     ) -> None:
         """Each copy beyond the first needs an attempt in doubt, and the mark that says so."""
         result = self.result
-        doubts = Counter(row["task"] for row in self.rows("select task from v_attempts where outcome = 'in_doubt'"))
+        doubts = Counter(
+            row["task"]
+            for row in self.rows("select task from v_attempts where outcome = 'in_doubt'")
+        )
         for place, row in tasks.items():
             copies = holdings[place[0], digests[place]] - 1
             if copies < 1:
@@ -688,14 +756,20 @@ class Loop:
                 history = [
                     tuple(one)
                     for one in self.rows(
-                        "select number, whole_at, ended, outcome, http_status, error from v_attempts"
+                        "select number, whole_at, ended, outcome, http_status, error from "
+                        "v_attempts"
                         f" where task = {row['id']} order by number"
                     )
                 ]
-                said = [one.answer for one in self._ledger() if one.sha256 == digests[place] and one.album == place[0]]
+                said = [
+                    one.answer
+                    for one in self._ledger()
+                    if one.sha256 == digests[place] and one.album == place[0]
+                ]
                 mark = "marked" if row["maybe_twice"] else "not marked"
                 result.unexplained.append(
-                    f"{place} is there {copies + 1} times, {mark}, {doubts[row['id']]} attempts in doubt: "
+                    f"{place} is there {copies + 1} times, {mark}, {doubts[row['id']]} attempts "
+                    "in doubt: "
                     f"{history}; the server answered {said}"
                 )
         for (album, name), photos in self.server.names().items():
@@ -711,18 +785,28 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--photos", type=int, default=60)
     parser.add_argument("--seed", type=int, default=None)
-    parser.add_argument("--seconds", type=float, default=900.0, help="make no more kills after this time")
+    parser.add_argument(
+        "--seconds", type=float, default=900.0, help="make no more kills after this time"
+    )
     parser.add_argument("--target", choices=("form", "inbox"), default="form")
     parser.add_argument("--keep", metavar="DIR", help="work in this new folder, and leave it")
     given = parser.parse_args()
     seed = random.randrange(1 << 16) if given.seed is None else given.seed
     if given.keep:
         os.makedirs(given.keep)
-    folder = os.path.abspath(given.keep) if given.keep else tempfile.mkdtemp(prefix="albumup-kills-")
+    folder = (
+        os.path.abspath(given.keep) if given.keep else tempfile.mkdtemp(prefix="albumup-kills-")
+    )
     loop = Loop(folder, seed, target=given.target)
     result = loop.run(given.kills, given.photos, given.seconds)
-    print(f"seed {seed}, {given.target}; {result.ended} commands ended by themselves; {result.copies} copies too many")
-    print("faults:", ", ".join(f"{name} {count}" for name, count in sorted(loop.server.weather.counts.items())))
+    print(
+        f"seed {seed}, {given.target}; {result.ended} commands ended by themselves; "
+        f"{result.copies} copies too many"
+    )
+    print(
+        "faults:",
+        ", ".join(f"{name} {count}" for name, count in sorted(loop.server.weather.counts.items())),
+    )
     for problem in result.problems():
         print(problem)
     if result.is_good and not given.keep:

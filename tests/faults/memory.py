@@ -2,8 +2,8 @@
 
     python tests/faults/memory.py --tasks 200000
 
-The queue is written into the journal directly (hard links to one tiny photo, all prepared), then the real command
-sends some of it to a fast server on this machine and is stopped.
+The queue is written into the journal directly (hard links to one tiny photo, all prepared), then
+the real command sends some of it to a fast server on this machine and is stopped.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ _PHOTO = b"\xff\xd8\xff\xe0\0\x10JFIF\0".ljust(100, b"\0")
 
 
 def fill(journal: Journal, folder: str, album: str, count: int) -> None:
-    """Queue ``count`` photos below ``folder`` as a push would have, and prepare them all as the preparer would have."""
+    """Queue ``count`` photos below ``folder`` as a push would have, and prepare them all as the
+    preparer would have."""
     staging = Staging(journal)
     pins = []
     for number in range(count):
@@ -60,14 +61,23 @@ def fill(journal: Journal, folder: str, album: str, count: int) -> None:
             head = framed.head.replace(b"NAME", name.encode())
             length = len(head) + len(_PHOTO) + len(framed.tail)
             body = Body(
-                head, framed.tail, boundary, framed.content_type, length, pins[number], digests, None, spool=None
+                head,
+                framed.tail,
+                boundary,
+                framed.content_type,
+                length,
+                pins[number],
+                digests,
+                None,
+                spool=None,
             )
             journal.name_photo(row["id"], album_id, lambda _, name=name: name)  # type: ignore[misc]
             journal.prepared(row["id"], body, name)
 
 
 def peak_of_resume(folder: str, tasks: int, accepted: int) -> int:
-    """Peak resident bytes of a resume with that many photos waiting, stopped once ``accepted`` were taken."""
+    """Peak resident bytes of a resume with that many photos waiting, stopped once ``accepted`` were
+    taken."""
     links = os.path.join(folder, "links")
     os.makedirs(links)
     loop = Loop(folder, seed=1)
@@ -87,7 +97,8 @@ def peak_of_resume(folder: str, tasks: int, accepted: int) -> int:
 
 
 def _peak(loop: Loop, command: Command, accepted: int) -> int:
-    """The kernel's high-water mark until the process is gone. (getrusage would count our own size before the exec.)"""
+    """The kernel's high-water mark until the process is gone. (getrusage would count our own size
+    before the exec.)"""
     peak, stopped, deadline = 0, False, time.monotonic() + _PATIENCE
     while command.process.poll() is None:
         with open(f"/proc/{command.process.pid}/status") as file:
@@ -105,7 +116,9 @@ def _peak(loop: Loop, command: Command, accepted: int) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--tasks", type=int, default=200_000)
-    parser.add_argument("--accepted", type=int, default=300, help="stop when the server has taken so many")
+    parser.add_argument(
+        "--accepted", type=int, default=300, help="stop when the server has taken so many"
+    )
     given = parser.parse_args()
     for tasks in (FEW, given.tasks):
         with tempfile.TemporaryDirectory(prefix="albumup-memory-") as folder:

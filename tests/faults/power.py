@@ -2,10 +2,11 @@
 
     python tests/faults/power.py [--every 1] [--scenes form,spool,built-in] [--seed 1]
 
-The real command runs under strace once per scene. Its writes, renames, links, unlinks and fsyncs are replayed into a
-model of the disk that a file system is allowed to be: a file has the bytes of its last fsync, a folder the names of its
-own last fsync; of what came later, each write and each name may be there or not. At every step the power is cut: once
-with nothing of that on the disk and once with some of it, by chance. What is then there is laid out and judged:
+The real command runs under strace once per scene. Its writes, renames, links, unlinks and fsyncs
+are replayed into a model of the disk that a file system is allowed to be: a file has the bytes of
+its last fsync, a folder the names of its own last fsync; of what came later, each write and each
+name may be there or not. At every step the power is cut: once with nothing of that on the disk and
+once with some of it, by chance. What is then there is laid out and judged:
 
 - after "queued" every photo is in the journal, and the journal is whole;
 - no more is called uploaded than was answered, and what lies in the built-in inbox under its name is whole;
@@ -47,7 +48,8 @@ _ANSWER = b"HTTP/1.1 20"
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One call that ended well: its name, its arguments as strace wrote them, and what it returned."""
+    """One call that ended well: its name, its arguments as strace wrote them, and what it
+    returned."""
 
     name: str
     arguments: str
@@ -58,9 +60,15 @@ class Event:
         return [_bytes(text) for text in re.findall(r'"((?:\\x[0-9a-f]{2})*)"', self.arguments)]
 
     def paths(self, folder: str) -> list[str]:
-        """The paths among the arguments, each from the descriptor before it, if there is one, else from ``folder``."""
-        found = re.findall(rf'(?:(?:AT_FDCWD|\d+)<({_WRITTEN})>, )?"((?:\\x[0-9a-f]{{2}})*)"', self.arguments)
-        return [os.path.join(folder, os.fsdecode(_bytes(above)), os.fsdecode(_bytes(name))) for above, name in found]
+        """The paths among the arguments, each from the descriptor before it, if there is one, else
+        from ``folder``."""
+        found = re.findall(
+            rf'(?:(?:AT_FDCWD|\d+)<({_WRITTEN})>, )?"((?:\\x[0-9a-f]{{2}})*)"', self.arguments
+        )
+        return [
+            os.path.join(folder, os.fsdecode(_bytes(above)), os.fsdecode(_bytes(name)))
+            for above, name in found
+        ]
 
     def path(self) -> str:
         """The path of the descriptor that is the first argument."""
@@ -73,7 +81,9 @@ class Event:
 
 
 def _bytes(text: str) -> bytes:
-    return re.sub(rb"\\x([0-9a-f]{2})", lambda found: bytes([int(found[1], 16)]), text.encode("latin-1"))
+    return re.sub(
+        rb"\\x([0-9a-f]{2})", lambda found: bytes([int(found[1], 16)]), text.encode("latin-1")
+    )
 
 
 def events_of(log: str) -> Iterator[Event]:
@@ -98,7 +108,8 @@ def events_of(log: str) -> Iterator[Event]:
 
 @dataclass(slots=True)
 class Inode:
-    """A file: what was written, what was fsynced, and the writes in between, as (offset, bytes) or a new length."""
+    """A file: what was written, what was fsynced, and the writes in between, as (offset, bytes) or
+    a new length."""
 
     now: bytearray = field(default_factory=bytearray)
     durable: bytes = b""
@@ -118,7 +129,8 @@ class Inode:
         self.pending.clear()
 
     def after_cut(self, rng: random.Random | None) -> bytes:
-        """The bytes after a power cut: the durable ones, and with ``rng`` each later write or not."""
+        """The bytes after a power cut: the durable ones, and with ``rng`` each later write or
+        not."""
         found = bytearray(self.durable)
         for change in self.pending if rng else ():
             if rng is not None and rng.random() < 0.5:
@@ -215,7 +227,11 @@ class Disk:
         """Paths and contents after a power cut; folders are None."""
         names = dict(self.durable)
         for path in sorted({*self.names, *self.durable}) if rng else ():
-            if self.names.get(path, self) is not self.durable.get(path, self) and rng and rng.random() < 0.5:
+            if (
+                self.names.get(path, self) is not self.durable.get(path, self)
+                and rng
+                and rng.random() < 0.5
+            ):
                 if path in self.names:
                     names[path] = self.names[path]
                 else:
@@ -223,7 +239,9 @@ class Disk:
         found: dict[str, bytes | None] = {}
         for path, inode in sorted(names.items()):
             parent = os.path.dirname(path)
-            if parent == self.folder or parent in found:  # what lies in a folder that is gone is gone
+            if (
+                parent == self.folder or parent in found
+            ):  # what lies in a folder that is gone is gone
                 found[path] = None if inode is None else inode.after_cut(rng)
         return found
 
@@ -263,7 +281,19 @@ class Cuts:
     def record(self) -> list[Event]:
         """Push once, under strace."""
         log = os.path.join(self.scene.folder, "strace")
-        line = ("strace", "-f", "-qq", "-y", "-xx", "-s", "1000000", "-e", f"trace={_CALLS}", "-e", "signal=none")
+        line = (
+            "strace",
+            "-f",
+            "-qq",
+            "-y",
+            "-xx",
+            "-s",
+            "1000000",
+            "-e",
+            f"trace={_CALLS}",
+            "-e",
+            "signal=none",
+        )
         command = self.scene.start("push", (*line, "-o", log, *ALBUMUP))
         assert command.process.wait(_PATIENCE) == 0, command.said()
         return list(events_of(log))
@@ -276,9 +306,17 @@ class Cuts:
         steps = 0
         for event in events:
             touched = disk.take(event)
-            if event.name == "write" and event.result and b"safe to interrupt from here" in event.texts()[0]:
+            if (
+                event.name == "write"
+                and event.result
+                and b"safe to interrupt from here" in event.texts()[0]
+            ):
                 acknowledged = touched = True
-            if event.name == "sendto" and (text := event.texts()) and (end := re.search(rb"--(\S+)--\r\n$", text[0])):
+            if (
+                event.name == "sendto"
+                and (text := event.texts())
+                and (end := re.search(rb"--(\S+)--\r\n$", text[0]))
+            ):
                 ended.add(end[1].decode())
                 touched = True
             if event.name == "recvfrom" and (text := event.texts()) and text[0].startswith(_ANSWER):
@@ -287,12 +325,23 @@ class Cuts:
             steps += touched
             if touched and steps % every == 0:
                 for rng in None, self.rng:
-                    self._cut(disk.after_cut(rng), acknowledged, answers, ended, f"{self.scene.name}, step {steps}")
+                    self._cut(
+                        disk.after_cut(rng),
+                        acknowledged,
+                        answers,
+                        ended,
+                        f"{self.scene.name}, step {steps}",
+                    )
         assert acknowledged, "the push was never acknowledged: is its message another one now?"
         assert len(ended) == len(self.scene.push.photos), "the ends of the bodies were not seen"
 
     def _cut(
-        self, content: dict[str, bytes | None], acknowledged: bool, answers: int, ended: set[str], when: str
+        self,
+        content: dict[str, bytes | None],
+        acknowledged: bool,
+        answers: int,
+        ended: set[str],
+        when: str,
     ) -> None:
         self.verdict.cuts += 1
         facts = repr((sorted(content.items()), acknowledged, answers, sorted(ended)))
@@ -336,7 +385,10 @@ class Cuts:
                     " where body.spool is not null and task.state not in ('uploaded', 'duplicate')"
                 ).fetchall()
                 wholes = {
-                    row[0] for row in connection.execute("select boundary from attempt where whole_at is not null")
+                    row[0]
+                    for row in connection.execute(
+                        "select boundary from attempt where whole_at is not null"
+                    )
                 }
             except sqlite3.Error as error:
                 self._complain(when, f"the journal cannot be read: {error}")
@@ -349,23 +401,31 @@ class Cuts:
         if len(done) > answers:
             self._complain(when, f"{len(done)} are called uploaded, and {answers} were answered")
         if missing := ended - wholes:
-            self._complain(when, f"{len(missing)} bodies were sent to their end, and the journal does not know it")
+            self._complain(
+                when,
+                f"{len(missing)} bodies were sent to their end, and the journal does not know it",
+            )
         spooled = _digests(journal + ".spool")
         for copy, sha256 in copies:
             if spooled.get(os.path.basename(copy)) != sha256:
-                self._complain(when, f"the journal names the copy {copy}, which is not whole on the disk")
+                self._complain(
+                    when, f"the journal names the copy {copy}, which is not whole on the disk"
+                )
         if self.scene.name == "built-in":
             stored = _digests(self.inbox)
             for path, _, sha256 in done:
                 if sha256 not in stored.values():
-                    self._complain(when, f"{path} is called uploaded and its copy is not on the disk")
+                    self._complain(
+                        when, f"{path} is called uploaded and its copy is not on the disk"
+                    )
             for name, sha256 in stored.items():
                 if sha256 not in photos.values():
                     self._complain(when, f"{name} in the inbox is no whole photo")
         return {row[2] for row in done}
 
     def _resume(self, acknowledged: bool, done: set[str], when: str) -> None:
-        """Go on, as a person would: resume; or the push again, if it never said that the photos are queued."""
+        """Go on, as a person would: resume; or the push again, if it never said that the photos are
+        queued."""
         loop = self.scene.loop
         before = len(loop.server.ledger()) if isinstance(loop.server, FormServer) else 0
         command = loop.start("resume") if acknowledged else self.scene.start("push")

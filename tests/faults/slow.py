@@ -1,6 +1,7 @@
 """A disk that takes its time (slow.c), for a command of its own.
 
-By hand, to look at a program on a disk whose fsyncs take half a second, or on which one file cannot be read:
+By hand, to look at a program on a disk whose fsyncs take half a second, or on which one file cannot
+be read:
 
     python tests/faults/slow.py --fsync-ms 500 -- albumup push ./trip
     python tests/faults/slow.py --read ./trip/IMG_7.JPG --seconds 60 -- albumup push ./trip
@@ -21,24 +22,37 @@ SOURCE = Path(__file__).with_name("slow.c")
 
 
 class SlowDisk:
-    """The library, compiled into a folder; FileNotFoundError where there is no C compiler, or it is not Linux."""
+    """The library, compiled into a folder; FileNotFoundError where there is no C compiler, or it is
+    not Linux."""
 
     def __init__(self, folder: Path) -> None:
         compiler = shutil.which("cc")
         if sys.platform != "linux" or compiler is None:
             raise FileNotFoundError("LD_PRELOAD and cc")
         self._library, self._counter = folder / "slow.so", folder / "slow.count"
-        subprocess.run([compiler, "-O2", "-shared", "-fPIC", "-o", self._library, SOURCE], check=True)
+        subprocess.run(
+            [compiler, "-O2", "-shared", "-fPIC", "-o", self._library, SOURCE], check=True
+        )
         self._counter.write_bytes(bytes(16))
 
     def environment(
-        self, *, fsync_ms: int = 0, read: Path | None = None, seconds: float = 60, when: Path | None = None
+        self,
+        *,
+        fsync_ms: int = 0,
+        read: Path | None = None,
+        seconds: float = 60,
+        when: Path | None = None,
     ) -> dict[str, str]:
-        """Variables for a command: each fsync takes so much longer; whoever reads that file hangs for so long.
+        """Variables for a command: each fsync takes so much longer; whoever reads that file hangs
+        for so long.
 
         ``when``: only while there is such a file.
         """
-        found = {"LD_PRELOAD": str(self._library), "SLOW_COUNT": str(self._counter), "SLOW_FSYNC_MS": str(fsync_ms)}
+        found = {
+            "LD_PRELOAD": str(self._library),
+            "SLOW_COUNT": str(self._counter),
+            "SLOW_FSYNC_MS": str(fsync_ms),
+        }
         if read is not None:
             found |= {"SLOW_READ": str(read), "SLOW_READ_SECONDS": str(seconds)}
         if when is not None:

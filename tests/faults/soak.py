@@ -1,10 +1,11 @@
-"""A soak: very many small photos, a server with faults of every kind, kills; is every photo there, is memory flat?
+"""A soak: very many small photos, a server with faults of every kind, kills; is every photo there,
+is memory flat?
 
     python tests/faults/soak.py [--photos 20000] [--kills 50] [--share 0.02] [--seed 1]
 
-Each kind of fault befalls ``--share`` of the requests. The uploader's resident memory is read before each kill. The
-last line of output sums it up; exit 1 if anything was lost, falsely claimed, or sent twice without being marked, or if
-memory grew.
+Each kind of fault befalls ``--share`` of the requests. The uploader's resident memory is read
+before each kill. The last line of output sums it up; exit 1 if anything was lost, falsely claimed,
+or sent twice without being marked, or if memory grew.
 """
 
 from __future__ import annotations
@@ -50,7 +51,9 @@ class Soak:
             self._kill(command)
             if loop.result.kills.total() % 10 == 0:
                 loop.check()
-                print(f"{loop.result.kills.total()} kills, {loop.unsettled} photos to go", flush=True)
+                print(
+                    f"{loop.result.kills.total()} kills, {loop.unsettled} photos to go", flush=True
+                )
                 if not loop.unsettled and not waiting:
                     break
         loop.settle()
@@ -84,7 +87,9 @@ class Soak:
 def _resident(pid: int) -> int:
     try:
         with open(f"/proc/{pid}/status") as status:
-            return next((int(line.split()[1]) << 10 for line in status if line.startswith("VmRSS:")), 0)
+            return next(
+                (int(line.split()[1]) << 10 for line in status if line.startswith("VmRSS:")), 0
+            )
     except OSError:
         return 0
 
@@ -101,7 +106,12 @@ def main() -> int:
     soak.run(given.kills)
     result = soak.loop.result
     result.seconds = time.monotonic() - began
-    print("faults:", ", ".join(f"{name} {count}" for name, count in sorted(soak.loop.server.weather.counts.items())))
+    print(
+        "faults:",
+        ", ".join(
+            f"{name} {count}" for name, count in sorted(soak.loop.server.weather.counts.items())
+        ),
+    )
     for problem in result.problems()[:20]:
         print(problem)
     words, flat = soak.memory_words()

@@ -1,4 +1,5 @@
-"""A crash at every step, in short: some of the points that crash_points.py and power.py go through one by one."""
+"""A crash at every step, in short: some of the points that crash_points.py and power.py go through
+one by one."""
 
 from __future__ import annotations
 
@@ -11,8 +12,22 @@ from power import Cuts, Verdict
 needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 
 _FAILPOINTS = {
-    "form": [("sql", 2), ("sql", 40), ("committed", 2), ("committed", 4), ("committed", 6), ("replace", 1)],
-    "spool": [("open-done", 6), ("write", 2), ("fsync-done", 6), ("committed", 5), ("unlink", 6), ("unlink-done", 2)],
+    "form": [
+        ("sql", 2),
+        ("sql", 40),
+        ("committed", 2),
+        ("committed", 4),
+        ("committed", 6),
+        ("replace", 1),
+    ],
+    "spool": [
+        ("open-done", 6),
+        ("write", 2),
+        ("fsync-done", 6),
+        ("committed", 5),
+        ("unlink", 6),
+        ("unlink-done", 2),
+    ],
     "built-in": [("link", 1), ("link-done", 1), ("fsync", 12), ("mkdir-done", 5), ("committed", 7)],
 }
 
@@ -68,7 +83,10 @@ def test_the_kernel_says_no(case: Case) -> None:
     ("scene", "every", "resumed"),
     [
         ("spool", 90, 1),
-        *(pytest.param(scene, 24, 5, marks=pytest.mark.long) for scene in ("form", "spool", "built-in")),
+        *(
+            pytest.param(scene, 24, 5, marks=pytest.mark.long)
+            for scene in ("form", "spool", "built-in")
+        ),
     ],
 )
 def test_a_power_cut_leaves_what_was_fsynced(scene: str, every: int, resumed: int) -> None:

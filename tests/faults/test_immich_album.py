@@ -1,4 +1,5 @@
-"""A mixed album to an Immich server, killed at any moment: in short; the long form is the command immich_album.py."""
+"""A mixed album to an Immich server, killed at any moment: in short; the long form is the command
+immich_album.py."""
 
 from __future__ import annotations
 

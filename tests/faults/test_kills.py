@@ -29,7 +29,10 @@ def loop_at(tmp_path: os.PathLike[str]) -> Iterator[Callable[..., Loop]]:
 @pytest.mark.kill
 @pytest.mark.parametrize(
     ("target", "kills"),
-    [("form", 4), *(pytest.param(*one, marks=pytest.mark.long) for one in (("form", 12), ("inbox", 8)))],
+    [
+        ("form", 4),
+        *(pytest.param(*one, marks=pytest.mark.long) for one in (("form", 12), ("inbox", 8))),
+    ],
 )
 def test_random_kills(loop_at: Callable[..., Loop], target: str, kills: int) -> None:
     loop = loop_at(target)
@@ -96,7 +99,9 @@ def test_killed_in_the_middle_of_the_body_is_free(loop_at: Callable[..., Loop]) 
 
 
 @pytest.mark.long
-def test_a_doubt_that_is_sent_again_on_request_may_be_there_twice(loop_at: Callable[..., Loop]) -> None:
+def test_a_doubt_that_is_sent_again_on_request_may_be_there_twice(
+    loop_at: Callable[..., Loop],
+) -> None:
     loop = loop_at()
     server = faulty(loop, "lost kept")
     push = loop.add_photos(1, "trip", 20_000)

@@ -1,5 +1,5 @@
-"""What becomes of a photo, and of the command, for each thing that a server can do: a test per row of the table in
-docs/design.md. The real command against a form server with faults."""
+"""What becomes of a photo, and of the command, for each thing that a server can do: a test per row
+of the table in docs/design.md. The real command against a form server with faults."""
 
 from __future__ import annotations
 
@@ -19,7 +19,20 @@ from typing import Any
 import pytest
 import within
 from receiving import eventually
-from servers import PATIENCE, TAKEN, FormSink, Script, Step, answer, body, page, photo, read, reset, stall
+from servers import (
+    PATIENCE,
+    TAKEN,
+    FormSink,
+    Script,
+    Step,
+    answer,
+    body,
+    page,
+    photo,
+    read,
+    reset,
+    stall,
+)
 from short import short_form
 
 from albumup.cli.task_lines import json_lines
@@ -49,7 +62,10 @@ class Person:
         self.journal = folder / "journal.db"
         self.env = {
             "HOME": str(folder),
-            **{f"XDG_{name}_HOME": str(folder / name.lower()) for name in ("CONFIG", "STATE", "DATA", "CACHE")},
+            **{
+                f"XDG_{name}_HOME": str(folder / name.lower())
+                for name in ("CONFIG", "STATE", "DATA", "CACHE")
+            },
             "PATH": os.environ.get("PATH", ""),
             "LC_ALL": "C.UTF-8",
             "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
@@ -58,7 +74,9 @@ class Person:
     def form(self, url: str, more: str = "", name: str = "club") -> None:
         """Add a form target to the config; ``more`` lines belong to it."""
         with self.config.open("a") as file:
-            trusted = f'ca_file = "{self.ca_file}"\n' if url.startswith("https:") and self.ca_file else ""
+            trusted = (
+                f'ca_file = "{self.ca_file}"\n' if url.startswith("https:") and self.ca_file else ""
+            )
             file.write(f'[targets.{name}]\nkind = "form"\nurl = "{url}/up"\n{trusted}{more}\n')
 
     def photos(self, *names: str, folder: str = "trip", size: int = SMALL) -> Path:
@@ -87,7 +105,11 @@ class Person:
         assert connection is not None
         with closing(connection):
             known = [(album["album"], album["target"]) for album in statuses(connection)]
-            lines = [line for album in known for line in json_lines(*album, json_rows(connection, *album, []))]
+            lines = [
+                line
+                for album in known
+                for line in json_lines(*album, json_rows(connection, *album, []))
+            ]
         tasks = map(json.loads, lines)
         return {os.path.basename(task["path"]).removesuffix(".JPG"): task for task in tasks}
 
@@ -96,7 +118,9 @@ class Person:
 
     def look(self, column: str) -> dict[str, Any]:
         """A column of the journal's public view, by the photo's name."""
-        with closing(sqlite3.connect(f"file:{self.journal}?mode=ro", uri=True, timeout=PATIENCE)) as connection:
+        with closing(
+            sqlite3.connect(f"file:{self.journal}?mode=ro", uri=True, timeout=PATIENCE)
+        ) as connection:
             rows = connection.execute(f"select path, {column} from v_tasks").fetchall()
         return {os.path.basename(path).removesuffix(".JPG"): value for path, value in rows}
 
@@ -106,7 +130,8 @@ class Person:
             return [row[0] for row in connection.execute(statement).fetchall()]
 
     def when_uploaded(self, name: str) -> Step:
-        """A step of a server's script: wait until the uploader has written that photo down as uploaded."""
+        """A step of a server's script: wait until the uploader has written that photo down as
+        uploaded."""
         return lambda _line: eventually(lambda: self.look("state")[name] == "uploaded")
 
 
@@ -179,10 +204,12 @@ def test_stored(person: Person, sink: FormSink) -> None:
     person.photos("1", "2", "3")
     assert person.push().exit == 0
     tasks = person.tasks()
-    assert {name: (task["state"], task["attempts"], task["error"]) for name, task in tasks.items()} == dict.fromkeys(
-        "123", ("uploaded", 1, None)
-    )
-    assert {task["sha256"] for task in tasks.values()} == {received.sha256 for received in sink.ledger}
+    assert {
+        name: (task["state"], task["attempts"], task["error"]) for name, task in tasks.items()
+    } == dict.fromkeys("123", ("uploaded", 1, None))
+    assert {task["sha256"] for task in tasks.values()} == {
+        received.sha256 for received in sink.ledger
+    }
     assert copies(sink) == {"1": 1, "2": 1, "3": 1}
 
 
@@ -206,7 +233,9 @@ def test_there_before_also_when_it_is_said_early(person: Person, sink: FormSink)
 
 def test_what_the_server_will_never_take_is_rejected(person: Person, sink: FormSink) -> None:
     statuses = (400, 413, 414, 415, 422)
-    sink.rule = by_name({str(status): says(status) for status in statuses} | {"early": [answer(413), stall]})
+    sink.rule = by_name(
+        {str(status): says(status) for status in statuses} | {"early": [answer(413), stall]}
+    )
     person.form(sink.url)
     person.photos("0", *map(str, statuses))
     person.photos("early", size=BIG)
@@ -237,9 +266,21 @@ DOUBTFUL: dict[str, Script] = {
     "504": says(504),
     "lost": [photo, reset],
     "closed": [photo, lambda line: line.socket.close()],
-    "cut": [photo, lambda line: line.send(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"), reset],
-    "cut head": [photo, lambda line: line.send(b"HTTP/1.1 200 OK\r\nContent-"), lambda line: line.socket.close()],
-    "garbage": [photo, lambda line: line.send(b"SSH-2.0-nobody\r\n"), lambda line: line.socket.close()],
+    "cut": [
+        photo,
+        lambda line: line.send(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"),
+        reset,
+    ],
+    "cut head": [
+        photo,
+        lambda line: line.send(b"HTTP/1.1 200 OK\r\nContent-"),
+        lambda line: line.socket.close(),
+    ],
+    "garbage": [
+        photo,
+        lambda line: line.send(b"SSH-2.0-nobody\r\n"),
+        lambda line: line.socket.close(),
+    ],
     "silence": [photo, stall],
     "no id": says(200),
     "oversized": [photo, answer(200, b"x" * 100_000)],
@@ -249,10 +290,20 @@ WELL: Script = [photo, answer(200, {"id": 7})]
 
 @pytest.mark.parametrize(
     ("resend", "state", "attempts", "maybe_twice", "code"),
-    [("safe", "uploaded", 2, False, 0), ("allowed", "uploaded", 2, True, 0), ("never", "in_doubt", 1, False, 3)],
+    [
+        ("safe", "uploaded", 2, False, 0),
+        ("allowed", "uploaded", 2, True, 0),
+        ("never", "in_doubt", 1, False, 3),
+    ],
 )
 def test_a_doubt_is_sent_again_where_the_rules_let_it(
-    person: Person, sink: FormSink, resend: str, state: str, attempts: int, maybe_twice: bool, code: int
+    person: Person,
+    sink: FormSink,
+    resend: str,
+    state: str,
+    attempts: int,
+    maybe_twice: bool,
+    code: int,
 ) -> None:
     sink.taken = WELL
     sink.rule = by_name({name: Once(script) for name, script in DOUBTFUL.items()})
@@ -262,7 +313,10 @@ def test_a_doubt_is_sent_again_where_the_rules_let_it(
     tasks = person.tasks()
     first = tasks.pop("0")
     assert (first["state"], first["attempts"], first["maybe_twice"]) == ("uploaded", 1, False)
-    found = {name: (task["state"], task["attempts"], bool(task["maybe_twice"])) for name, task in tasks.items()}
+    found = {
+        name: (task["state"], task["attempts"], bool(task["maybe_twice"]))
+        for name, task in tasks.items()
+    }
     assert found == dict.fromkeys(DOUBTFUL, (state, attempts, maybe_twice))
     assert copies(sink) == {"0": 1, **dict.fromkeys(DOUBTFUL, attempts)}
     if state == "in_doubt":
@@ -292,7 +346,10 @@ def test_a_photo_that_is_not_taken_is_tried_again(person: Person, sink: FormSink
     assert person.push("--jobs", 7).exit == 0
     tasks = person.tasks()
     assert {task["state"] for task in tasks.values()} == {"uploaded"}
-    assert {name: task["attempts"] for name, task in tasks.items()} == {"0": 1, **{str(s): 2 for s in statuses}}
+    assert {name: task["attempts"] for name, task in tasks.items()} == {
+        "0": 1,
+        **{str(s): 2 for s in statuses},
+    }
     assert not any(task["maybe_twice"] for task in tasks.values())
 
 
@@ -309,7 +366,9 @@ def test_a_photo_that_is_never_taken_fails_after_its_tries(person: Person, sink:
 
 
 @pytest.mark.parametrize("status", [200, 500])
-def test_an_answer_before_the_end_proves_that_it_was_not_taken(person: Person, sink: FormSink, status: int) -> None:
+def test_an_answer_before_the_end_proves_that_it_was_not_taken(
+    person: Person, sink: FormSink, status: int
+) -> None:
     sink.rule = by_name({"1": Once([read(16_384), answer(status), stall])})
     person.form(sink.url, 'resend = "never"')
     person.photos("1", size=BIG)
@@ -323,9 +382,11 @@ def test_an_answer_before_the_end_proves_that_it_was_not_taken(person: Person, s
 
 
 class Outage:
-    """A server, or the proxy in front of it, that is down from its second photo on, for as many questions as told.
+    """A server, or the proxy in front of it, that is down from its second photo on, for as many
+    questions as told.
 
-    It is well again once all that it refused has been answered: what comes late would be of a server that is well.
+    It is well again once all that it refused has been answered: what comes late would be of a
+    server that is well.
     """
 
     def __init__(self, sink: FormSink, status: int, questions: int) -> None:
@@ -354,7 +415,9 @@ class Outage:
 
 
 @pytest.mark.parametrize("status", short_form([503, 429]))
-def test_a_sick_target_that_recovers_costs_no_try(person: Person, sink: FormSink, status: int) -> None:
+def test_a_sick_target_that_recovers_costs_no_try(
+    person: Person, sink: FormSink, status: int
+) -> None:
     Outage(sink, status, 2)
     person.form(sink.url)
     person.photos("0", "1", "2")
@@ -392,8 +455,11 @@ def test_a_pause_outlives_the_run(person: Person, sink: FormSink) -> None:
 
 
 @pytest.mark.long
-def test_a_photo_whose_last_try_fails_waits_for_the_next_outcome(person: Person, sink: FormSink) -> None:
-    """Two in a row without a try of their own say that it is the target: the last try of the first was not its own."""
+def test_a_photo_whose_last_try_fails_waits_for_the_next_outcome(
+    person: Person, sink: FormSink
+) -> None:
+    """Two in a row without a try of their own say that it is the target: the last try of the first
+    was not its own."""
     wrong = iter(["1", "2"])
     sink.rule = lambda number, _name: says(500) if number > 1 and next(wrong, None) else None
     person.form(sink.url)
@@ -412,7 +478,9 @@ def test_never_twice_spends_three_photos_on_a_pause(person: Person, sink: FormSi
     assert done.exit == 75
     assert "The others wait for: albumup resume" in done.err
     states = Counter(person.states().values())
-    assert states == {"uploaded": 1, "in_doubt": 5, "pending": 3}, "two that showed it, three that looked"
+    assert states == {"uploaded": 1, "in_doubt": 5, "pending": 3}, (
+        "two that showed it, three that looked"
+    )
     down[0] = False
     assert person.run("retry-failed").exit == 75, "cron spends no more"
     assert person.run("retry-failed", "--patience", "2s").exit == 75, "however long it may wait"
@@ -422,7 +490,9 @@ def test_never_twice_spends_three_photos_on_a_pause(person: Person, sink: FormSi
 
 
 @pytest.mark.long
-def test_a_photo_that_a_kill_cut_off_in_a_pause_is_spent_too(person: Person, sink: FormSink) -> None:
+def test_a_photo_that_a_kill_cut_off_in_a_pause_is_spent_too(
+    person: Person, sink: FormSink
+) -> None:
     Outage(sink, 502, 10**6)
     person.form(sink.url, 'resend = "never"')
     person.photos(*map(str, range(12)))
@@ -442,8 +512,13 @@ def test_a_photo_that_a_kill_cut_off_in_a_pause_is_spent_too(person: Person, sin
 # A target that never accepted a photo.
 
 
-def test_three_photos_refused_alike_end_a_target_that_never_accepted_one(person: Person, sink: FormSink) -> None:
-    sink.rule = lambda _number, name: [photo, answer(400, {"error": f"no field called upload for {name}"})]
+def test_three_photos_refused_alike_end_a_target_that_never_accepted_one(
+    person: Person, sink: FormSink
+) -> None:
+    sink.rule = lambda _number, name: [
+        photo,
+        answer(400, {"error": f"no field called upload for {name}"}),
+    ]
     person.form(sink.url)
     person.photos(*map(str, range(6)))
     done = person.push()
@@ -454,18 +529,28 @@ def test_three_photos_refused_alike_end_a_target_that_never_accepted_one(person:
     assert sum("400" in (task["error"] or "") for task in person.tasks().values()) == 3
 
 
-def test_three_photos_answered_by_the_same_no_in_a_2xx_end_it_too(person: Person, sink: FormSink) -> None:
-    sink.rule = lambda _number, _name: [photo, answer(200, {"success": False, "error": "no file was sent"})]
+def test_three_photos_answered_by_the_same_no_in_a_2xx_end_it_too(
+    person: Person, sink: FormSink
+) -> None:
+    sink.rule = lambda _number, _name: [
+        photo,
+        answer(200, {"success": False, "error": "no file was sent"}),
+    ]
     person.form(sink.url)
     person.photos(*map(str, range(6)))
     done = person.push("--jobs", 1)
     assert done.exit == 4
     assert sorted(person.look("attempts").values()) == [0, 0, 0, 1, 1, 1]
     assert set(person.states().values()) == {"pending"}
-    assert all(words in done.err for words in ("no file was sent", "targets.club.file_field", "targets.club.success"))
+    assert all(
+        words in done.err
+        for words in ("no file was sent", "targets.club.file_field", "targets.club.success")
+    )
 
 
-def test_a_photo_of_another_type_is_tried_before_a_target_is_given_up(person: Person, sink: FormSink) -> None:
+def test_a_photo_of_another_type_is_tried_before_a_target_is_given_up(
+    person: Person, sink: FormSink
+) -> None:
     sink.rule = lambda _number, name: says(415) if name.endswith(".JPG") else None
     person.form(sink.url)
     place = person.photos(*map(str, range(6)))
@@ -500,7 +585,9 @@ def test_a_page_that_no_rule_knows_is_not_what_a_target_that_never_accepted_one_
     assert sorted(person.states().values()) == ["in_doubt", "pending", "pending"]
 
 
-def test_the_first_photo_accepted_makes_those_refused_before_rejected(person: Person, sink: FormSink) -> None:
+def test_the_first_photo_accepted_makes_those_refused_before_rejected(
+    person: Person, sink: FormSink
+) -> None:
     sink.rule = by_name({"0": says(413), "1": says(413)})
     person.form(sink.url)
     person.photos("0", "1", "2")
@@ -510,7 +597,9 @@ def test_the_first_photo_accepted_makes_those_refused_before_rejected(person: Pe
 
 @pytest.mark.long
 @pytest.mark.parametrize("script", [says(429), says(503)], ids=["429", "503"])
-def test_a_sick_target_is_given_up_when_patience_ends(person: Person, sink: FormSink, script: Script) -> None:
+def test_a_sick_target_is_given_up_when_patience_ends(
+    person: Person, sink: FormSink, script: Script
+) -> None:
     sink.rule = by_name({"1": script, "2": script})
     person.form(sink.url)
     person.photos("0", "1", "2")
@@ -519,7 +608,9 @@ def test_a_sick_target_is_given_up_when_patience_ends(person: Person, sink: Form
     assert person.look("tries") == {"0": 1, "1": 0, "2": 0}
 
 
-def test_a_target_that_wants_more_time_than_there_is_is_given_up_at_once(person: Person, sink: FormSink) -> None:
+def test_a_target_that_wants_more_time_than_there_is_is_given_up_at_once(
+    person: Person, sink: FormSink
+) -> None:
     sink.rule = by_name({"1": says(503, [("Retry-After", "3600")])})
     person.form(sink.url)
     person.photos("0", "1")
@@ -564,7 +655,9 @@ def test_nobody_listens(person: Person, refused: str) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("fault", [reset, stall, lambda line: line.socket.close()], ids=["reset", "silence", "closed"])
+@pytest.mark.parametrize(
+    "fault", [reset, stall, lambda line: line.socket.close()], ids=["reset", "silence", "closed"]
+)
 def test_one_upload_that_breaks_costs_a_try(person: Person, sink: FormSink, fault: Step) -> None:
     sink.rule = by_name({"1": Once([read(16_384), fault])})
     person.form(sink.url, 'timeout = 0.5\nresend = "never"')
@@ -579,7 +672,9 @@ def test_one_upload_that_breaks_costs_a_try(person: Person, sink: FormSink, faul
 @pytest.mark.long
 def test_one_of_two_that_breaks_costs_a_try(person: Person, sink: FormSink) -> None:
     both = threading.Barrier(2)
-    sink.rule = by_name({"1": Once([read(16_384), meet(both), reset]), "2": Once([meet(both), *TAKEN])})
+    sink.rule = by_name(
+        {"1": Once([read(16_384), meet(both), reset]), "2": Once([meet(both), *TAKEN])}
+    )
     person.form(sink.url)
     person.photos("0")
     person.photos("1", "2", size=BIG)
@@ -615,7 +710,9 @@ def test_a_server_that_is_gone_after_the_break_is_sick(person: Person, sink: For
 
 
 @pytest.mark.parametrize("status", [401, 403, 507])
-def test_a_target_that_refuses_us_keeps_its_photos_pending(person: Person, sink: FormSink, status: int) -> None:
+def test_a_target_that_refuses_us_keeps_its_photos_pending(
+    person: Person, sink: FormSink, status: int
+) -> None:
     sink.rule = lambda number, _name: says(status) if number > 1 else None
     person.form(sink.url)
     person.photos("0", "1", "2")
@@ -627,7 +724,9 @@ def test_a_target_that_refuses_us_keeps_its_photos_pending(person: Person, sink:
     assert len(sink.requests) == 2
 
 
-def test_a_photo_that_alone_is_forbidden_is_no_refusal_of_us(person: Person, sink: FormSink) -> None:
+def test_a_photo_that_alone_is_forbidden_is_no_refusal_of_us(
+    person: Person, sink: FormSink
+) -> None:
     sink.rule = by_name({"1": Once([body, person.when_uploaded("2"), answer(403)])})
     person.form(sink.url)
     person.photos("0", "1", "2")
@@ -648,7 +747,9 @@ WRONG_ADDRESS: dict[str, Script] = {
 
 
 @pytest.mark.parametrize("script", WRONG_ADDRESS.values(), ids=WRONG_ADDRESS)
-def test_a_wrong_address_is_a_matter_of_the_config(person: Person, sink: FormSink, script: Script) -> None:
+def test_a_wrong_address_is_a_matter_of_the_config(
+    person: Person, sink: FormSink, script: Script
+) -> None:
     sink.rule = lambda _number, _name: script
     person.form(sink.url)
     person.photos("1", "2", "3")
@@ -678,12 +779,17 @@ def test_a_page_that_was_a_yes_is_in_doubt_when_the_config_is_mended(
     assert person.run("resume").exit == code
     assert copies(sink) == {"1": attempts, "2": 1}
     task = person.tasks()["1"]
-    assert (task["state"], task["maybe_twice"]) == ("in_doubt" if resend == "never" else "uploaded", maybe_twice)
+    assert (task["state"], task["maybe_twice"]) == (
+        "in_doubt" if resend == "never" else "uploaded",
+        maybe_twice,
+    )
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("script", WRONG_ADDRESS.values(), ids=WRONG_ADDRESS)
-def test_a_target_that_was_right_before_is_only_sick(person: Person, sink: FormSink, script: Script) -> None:
+def test_a_target_that_was_right_before_is_only_sick(
+    person: Person, sink: FormSink, script: Script
+) -> None:
     sink.rule = lambda number, _name: script if number > 1 else None
     person.form(sink.url)
     person.photos("0", "1", "2")
@@ -757,7 +863,9 @@ def test_until_the_first_is_accepted_one_goes_at_a_time(person: Person, sink: Fo
     person.photos(*"123456")
     assert person.push("--retries", 0, "--jobs", 4).exit == 0
     assert sink.most_before_first == 1
-    assert set(person.states().values()) == {"uploaded"}, "three in a row: it was not the photos' fault"
+    assert set(person.states().values()) == {"uploaded"}, (
+        "three in a row: it was not the photos' fault"
+    )
 
 
 @pytest.mark.long
@@ -777,5 +885,7 @@ def test_a_target_that_is_down_stops_no_other(
         assert person.run("resume", "--patience", "0s").exit == code
         assert copies(sink) == {"1": 1, "2": 1}
         with closing(sqlite3.connect(person.journal)) as connection:
-            found = connection.execute("select target, state, count(*) from v_tasks group by 1, 2").fetchall()
+            found = connection.execute(
+                "select target, state, count(*) from v_tasks group by 1, 2"
+            ).fetchall()
         assert sorted(found) == [("club", "uploaded", 2), ("down", "pending", 2)]

@@ -1,7 +1,9 @@
-"""The promise as a property: whatever happens in whatever order, nothing is lost and nothing falsely called done.
+"""The promise as a property: whatever happens in whatever order, nothing is lost and nothing
+falsely called done.
 
-Hypothesis drives the real journal, scan, bodies, outcomes and records through outcome x fault x crash x source change
-x clock jump, against a model of a server that knows what it holds. Only threads and sockets are not there.
+Hypothesis drives the real journal, scan, bodies, outcomes and records through outcome x fault x
+crash x source change x clock jump, against a model of a server that knows what it holds. Only
+threads and sockets are not there.
 """
 
 from __future__ import annotations
@@ -33,7 +35,14 @@ from albumup.journal.summary import summary_of
 from albumup.photos.metadata.reader import MetadataReader
 from albumup.photos.scan import Filters, open_root
 from albumup.photos.source import Place, Source, SourceChanged, SourceGone
-from albumup.retry import LONGEST_ASKED_WAIT, LONGEST_WAIT, Circumstances, Outcome, Rules, outcome_of
+from albumup.retry import (
+    LONGEST_ASKED_WAIT,
+    LONGEST_WAIT,
+    Circumstances,
+    Outcome,
+    Rules,
+    outcome_of,
+)
 from albumup.session.destination import Destination
 from albumup.session.intake import Intake
 from albumup.targets.base import Original, Seen, Verdict, VerdictKind
@@ -51,7 +60,8 @@ from albumup.uploader.world import World
 RETRIES = 2
 PHOTOS = 3
 
-# What the server does with a whole body: does it keep it, and what does it say? None: nothing arrives.
+# What the server does with a whole body: does it keep it, and what does it say? None: nothing
+# arrives.
 BEHAVIOURS: dict[str, tuple[bool, tuple[int, bytes] | None]] = {
     "takes it": (True, (201, b'{"id": "1"}')),
     "takes it and the answer is lost": (True, None),
@@ -66,12 +76,24 @@ BEHAVIOURS: dict[str, tuple[bool, tuple[int, bytes] | None]] = {
     "says yes without an id": (False, (200, b"{}")),
     "refuses us": (False, (401, b"{}")),
 }
-CRASHES = ("", "", "", "", "", "before the start", "after the start", "whole", "stored", "before the record")
+CRASHES = (
+    "",
+    "",
+    "",
+    "",
+    "",
+    "before the start",
+    "after the start",
+    "whole",
+    "stored",
+    "before the record",
+)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What shall happen. ``line``: what becomes of the connection; ``meddle``: when the source changes."""
+    """What shall happen. ``line``: what becomes of the connection; ``meddle``: when the source
+    changes."""
 
     behaviour: str
     line: str
@@ -88,7 +110,9 @@ PLANS = st.builds(
     behaviour=st.sampled_from(sorted(BEHAVIOURS)),
     line=st.sampled_from(["", "", "", "breaks", "breaks for all", "early answer"]),
     crash=st.sampled_from(CRASHES),
-    meddle=st.sampled_from(["", "", "", "", "before", "in the middle", "at the end", "after", "gone"]),
+    meddle=st.sampled_from(
+        ["", "", "", "", "before", "in the middle", "at the end", "after", "gone"]
+    ),
     others=st.booleans(),
     proven=st.booleans(),
     knows=st.booleans(),
@@ -121,7 +145,9 @@ class Promise(RuleBasedStateMachine):
         self.journal = Journal(os.path.join(self.folder, "journal.db"), clock=lambda: self.now)
         world = World(cast(Any, None), cast(Any, None), chance=lambda: 0.5)
         self.queue = Queue(cast(Any, None), 1, world, time.monotonic)
-        self.upstream = Upstream(self.target, self.rules, Breaker(1e12, RETRIES, proven=True, jobs=1))
+        self.upstream = Upstream(
+            self.target, self.rules, Breaker(1e12, RETRIES, proven=True, jobs=1)
+        )
         self.queue.upstreams["club"] = self.upstream
         self.judge = Judge(self.queue, cast(Any, None), world, time.monotonic)
         self.outcomes = Outcomes(self.queue, self.judge, lambda _: None, time.time)
@@ -156,7 +182,13 @@ class Promise(RuleBasedStateMachine):
     def push(self) -> None:
         if not os.listdir(self.trip):
             return
-        intake = Intake([open_root(self.trip)], Filters(), "trip", Destination("club", None), on_skip=lambda _: None)
+        intake = Intake(
+            [open_root(self.trip)],
+            Filters(),
+            "trip",
+            Destination("club", None),
+            on_skip=lambda _: None,
+        )
         self.album = intake.take_in(self.journal, None, None)
 
     @rule(number=st.integers(0, PHOTOS - 1), keep_time=st.booleans())
@@ -175,8 +207,12 @@ class Promise(RuleBasedStateMachine):
     @rule(state=st.sampled_from(sorted(WANTING)))
     def retry_failed(self, state: State) -> None:
         with self.journal.transaction():
-            for row in self.journal.rows("select id from task where state = ? and ask_at is null", state):
-                self.journal.fresh_set(row["id"], rounds=1, is_safe=self.rules.can_ask or self.rules.resend == "safe")
+            for row in self.journal.rows(
+                "select id from task where state = ? and ask_at is null", state
+            ):
+                self.journal.fresh_set(
+                    row["id"], rounds=1, is_safe=self.rules.can_ask or self.rules.resend == "safe"
+                )
 
     @rule(number=st.integers(0, PHOTOS - 1))
     def cancel_one(self, number: int) -> None:
@@ -205,7 +241,9 @@ class Promise(RuleBasedStateMachine):
                     sent_as = self.journal.name_photo(
                         task.id, task.album_id, lambda n, name=name: sent_name(name, n)  # type: ignore[misc]
                     )  # fmt: skip
-                    self.journal.prepared(task.id, body_of(task, reading, self.target, sent_as), sent_as)
+                    self.journal.prepared(
+                        task.id, body_of(task, reading, self.target, sent_as), sent_as
+                    )
                     if crash:
                         raise _Killed
                 if crash:
@@ -263,9 +301,14 @@ class Promise(RuleBasedStateMachine):
         assert task.body is not None
         journal, size = self.journal, task.body.pins.size
         with contextlib.suppress(_Killed), journal.transaction():
-            # A small body begins with the word that its end is about to leave; the line may then not take it.
-            at_once = line in ("breaks", "breaks for all", "early answer") and not crash and not meddle
-            attempt = journal.start(task.id, self.outcomes.run_id, task.body.boundary, whole=at_once)
+            # A small body begins with the word that its end is about to leave; the line may then
+            # not take it.
+            at_once = (
+                line in ("breaks", "breaks for all", "early answer") and not crash and not meddle
+            )
+            attempt = journal.start(
+                task.id, self.outcomes.run_id, task.body.boundary, whole=at_once
+            )
             if crash == "before the start":
                 raise _Killed
         if crash in ("before the start", "after the start"):
@@ -283,7 +326,9 @@ class Promise(RuleBasedStateMachine):
             sent = Sent(None, Fault.BROKEN, "connection reset", whole=False, bytes=len(received))
         elif line == "early answer":
             status, body = BEHAVIOURS[behaviour][1] or (500, b"{}")
-            if status == 409 and plan.knows:  # then it is proof also when it comes early, so it has to be true
+            if (
+                status == 409 and plan.knows
+            ):  # then it is proof also when it comes early, so it has to be true
                 known = hashlib.sha256(received).hexdigest()
                 self.held[known] = max(self.held[known], 1)
             sent = Sent(_answer(status, body), None, "", whole=False, bytes=0, early=True)
@@ -298,7 +343,9 @@ class Promise(RuleBasedStateMachine):
             keeps, says = BEHAVIOURS[behaviour]
             if crash != "whole" and keeps:
                 digest = hashlib.sha256(received).hexdigest()
-                if not (self.held[digest] and self.rules.resend == "safe") and not (says and says[0] == 409):
+                if not (self.held[digest] and self.rules.resend == "safe") and not (
+                    says and says[0] == 409
+                ):
                     self.held[digest] += 1
                 self.held[digest] = max(self.held[digest], 1)
             if crash in ("whole", "stored"):
@@ -307,7 +354,9 @@ class Promise(RuleBasedStateMachine):
                 return
             answer = _answer(*says) if says else None
             fault = None if says else Fault.LOST
-            sent = Sent(answer, fault, "" if says else "connection reset", whole=True, bytes=len(received))
+            sent = Sent(
+                answer, fault, "" if says else "connection reset", whole=True, bytes=len(received)
+            )
         if meddle == "after":
             self.write(number, keep_time=True)
         try:
@@ -319,10 +368,14 @@ class Promise(RuleBasedStateMachine):
         if sent.answer is not None:
             photo = photo_of(task, source.pins, task.body.digests, None, self.target)
             verdict = self.target.read_answer(sent.answer, photo)
-        around = Circumstances(plan.proven, plan.others, self.rules.can_ask, digest_first=plan.knows)
+        around = Circumstances(
+            plan.proven, plan.others, self.rules.can_ask, digest_first=plan.knows
+        )
         finding = outcome_of(sent, verdict, around, self.now)
         self.upstream.breaker.proven = plan.proven
-        end = End(finding, sent, 0.0, 0.5, is_refunded=line == "breaks for all" or finding.is_refunded)
+        end = End(
+            finding, sent, 0.0, 0.5, is_refunded=line == "breaks for all" or finding.is_refunded
+        )
         after = None
         if finding.outcome in (Outcome.UPLOADED, Outcome.DUPLICATE):
             after = self.judge.accepted(self.upstream, time.monotonic())
@@ -351,7 +404,8 @@ class Promise(RuleBasedStateMachine):
 
     @rule(crash=st.booleans())
     def ask(self, crash: bool = False) -> None:
-        """Ask about every doubt whose time has come. The model's server knows at once what it holds."""
+        """Ask about every doubt whose time has come. The model's server knows at once what it
+        holds."""
         with self.journal.transaction():
             self.journal.ask_no_later(self.album, self.now + self.rules.settle)
         for task in self.journal.doubts_due(self.album, self.now, 10):
@@ -360,7 +414,9 @@ class Promise(RuleBasedStateMachine):
             verdict = Verdict(VerdictKind.STORED, "ask") if has else None
             with contextlib.suppress(_Killed, LostTask), self.journal.transaction():
                 seen = Seen(Original.READABLE) if has else None
-                self.outcomes.answered(self.journal, task, self.rules, verdict, seen, "club", chance=0.5)
+                self.outcomes.answered(
+                    self.journal, task, self.rules, verdict, seen, "club", chance=0.5
+                )
                 if crash:
                     raise _Killed
             if crash:
@@ -371,7 +427,8 @@ class Promise(RuleBasedStateMachine):
 
     def tasks(self) -> list[Any]:
         return self.journal.rows(
-            "select task.*, body.sha256, photo.path from task join photo on photo.id = task.photo_id"
+            "select task.*, body.sha256, photo.path from task join photo on photo.id = "
+            "task.photo_id"
             " left join body on body.task_id = task.id"
         )
 
@@ -386,13 +443,23 @@ class Promise(RuleBasedStateMachine):
         if not hasattr(self, "album"):
             return
         tasks = self.tasks()
-        assert {os.fsdecode(task["path"]) for task in tasks} >= {self.path(number) for number in range(PHOTOS)}
+        assert {os.fsdecode(task["path"]) for task in tasks} >= {
+            self.path(number) for number in range(PHOTOS)
+        }
         for task in tasks:
-            assert task["state"] in {*DONE, State.PENDING, State.CANCELLED} or task["reason"], dict(task)
+            assert task["state"] in {*DONE, State.PENDING, State.CANCELLED} or task["reason"], dict(
+                task
+            )
             assert task["tries"] <= RETRIES + 1
-            assert task["state"] != State.SENDING  # between the steps of this model nobody is sending
+            assert (
+                task["state"] != State.SENDING
+            )  # between the steps of this model nobody is sending
         counts = Counter(task["state"] for task in tasks)
-        assert {state: count for state, count in summary_of(self.journal, self.album).photos.items() if count} == counts
+        assert {
+            state: count
+            for state, count in summary_of(self.journal, self.album).photos.items()
+            if count
+        } == counts
 
     @invariant()
     def what_is_there_twice_is_explained(self) -> None:
@@ -422,7 +489,9 @@ class Promise(RuleBasedStateMachine):
             self.attempt(Plan("takes it", "", "", ""))
         for task in self.tasks():
             assert task["state"] in {*DONE, State.CANCELLED}, dict(task)
-        there = {os.fsdecode(task["path"]) for task in self.tasks() if task["state"] == State.CANCELLED}
+        there = {
+            os.fsdecode(task["path"]) for task in self.tasks() if task["state"] == State.CANCELLED
+        }
         for number in range(PHOTOS):
             with open(self.path(number), "rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()

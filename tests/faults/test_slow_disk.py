@@ -1,5 +1,5 @@
-"""A disk that takes its time holds up what needs it, and nothing else: not a large upload, not other photos, nor a
-person who wants to leave."""
+"""A disk that takes its time holds up what needs it, and nothing else: not a large upload, not
+other photos, nor a person who wants to leave."""
 
 from __future__ import annotations
 
@@ -20,14 +20,16 @@ from slow import SlowDisk
 LARGE, SPEED = 300 << 20, 30 << 20
 """Bytes of a film, and what the server takes of it in a second."""
 SMALL, LATENCY = 3000, 0.02
-"""Photos that go beside it, and the seconds until each is answered: they last longer than the film."""
+"""Photos that go beside it, and the seconds until each is answered: they last longer than the
+film."""
 FSYNC_MS = 500
 KEPT = 0.8
 """Of the film's rate."""
 HANGS = 600
 """Seconds: for good, as far as a test is concerned."""
 SOON = 10
-"""Seconds in which a program ends that was told to end at once, on the slowest machine. By hand it is two."""
+"""Seconds in which a program ends that was told to end at once, on the slowest machine. By hand it
+is two."""
 
 
 @pytest.fixture
@@ -48,7 +50,8 @@ def disk(tmp_path: Path) -> SlowDisk:
 
 @dataclass
 class Paced:
-    """A step that takes a body as fast as a line of ``SPEED`` would. ``rate``: bytes a second, once it is there."""
+    """A step that takes a body as fast as a line of ``SPEED`` would. ``rate``: bytes a second, once
+    it is there."""
 
     rate: float = 0.0
 
@@ -59,7 +62,8 @@ class Paced:
         while (left := line.unread) > 0:
             came = len(line.socket.recv(min(left, 1 << 18)))
             line.unread -= came
-            # Not to wait for somebody: this is the line's speed, and what it did not carry in its time is lost.
+            # Not to wait for somebody: this is the line's speed, and what it did not carry in its
+            # time is lost.
             due = max(due, time.monotonic()) + came / SPEED
             time.sleep(max(0.0, due - time.monotonic()))
         self.rate = size / (time.monotonic() - began)
@@ -72,8 +76,13 @@ def film_rate(home: Home, disk: SlowDisk, fsync_ms: int) -> float:
     other: Script = (photo, lambda _: time.sleep(LATENCY), answer(200))
     with FormSink(lambda _, name: film if name == "film.mp4" else other) as server:
         home.form(server, name=f"club-{fsync_ms}")
-        assert home.run("push", home.photos(1, "first"), "--album", f"first-{fsync_ms}").returncode == 0
-        process = start(home, disk.environment(fsync_ms=fsync_ms), "push", "trip", "--album", f"trip-{fsync_ms}")
+        assert (
+            home.run("push", home.photos(1, "first"), "--album", f"first-{fsync_ms}").returncode
+            == 0
+        )
+        process = start(
+            home, disk.environment(fsync_ms=fsync_ms), "push", "trip", "--album", f"trip-{fsync_ms}"
+        )
         until(lambda: paced.rate or process.poll() is not None, "the film has come")
         beside = len(server.ledger) - 1
         process.kill()
@@ -84,13 +93,18 @@ def film_rate(home: Home, disk: SlowDisk, fsync_ms: int) -> float:
 
 
 def start(home: Home, more: dict[str, str], *words: str) -> subprocess.Popen[bytes]:
-    """A command with an interpreter of its own, for its variables; what it says goes into the file ``said``."""
+    """A command with an interpreter of its own, for its variables; what it says goes into the file
+    ``said``."""
     with open(home.folder / "said", "wb") as said:
-        return subprocess.Popen([*COMMAND, *words], env=home.env | more, cwd=home.folder, stdout=said, stderr=said)
+        return subprocess.Popen(
+            [*COMMAND, *words], env=home.env | more, cwd=home.folder, stdout=said, stderr=said
+        )
 
 
 @pytest.mark.long
-def test_fsyncs_that_take_half_a_second_leave_a_large_upload_its_rate(home: Home, disk: SlowDisk) -> None:
+def test_fsyncs_that_take_half_a_second_leave_a_large_upload_its_rate(
+    home: Home, disk: SlowDisk
+) -> None:
     trip = home.photos(SMALL, size=2000)
     with open(trip / "film.mp4", "wb") as film:
         film.write(b"\0\0\0\x18ftypisom\0\0\0\0isommp42")
@@ -98,7 +112,10 @@ def test_fsyncs_that_take_half_a_second_leave_a_large_upload_its_rate(home: Home
     plain = film_rate(home, disk, 0)
     before = disk.fsyncs
     slow = film_rate(home, disk, FSYNC_MS)
-    print(f"{plain / 1e6:.1f} MB/s; {slow / 1e6:.1f} MB/s with {disk.fsyncs - before} slow fsyncs: {slow / plain:.2f}")
+    print(
+        f"{plain / 1e6:.1f} MB/s; {slow / 1e6:.1f} MB/s with {disk.fsyncs - before} slow fsyncs: "
+        f"{slow / plain:.2f}"
+    )
     assert disk.fsyncs > before
     assert slow >= KEPT * plain
 
@@ -107,7 +124,9 @@ def ends_at_ctrl_c(home: Home, process: subprocess.Popen[bytes]) -> None:
     """Ctrl-C, and when that was heard once more; fails if it does not end then."""
     process.send_signal(signal.SIGINT)
     said = home.folder / "said"
-    until(lambda: process.poll() is not None or b"Ctrl-C again" in said.read_bytes(), said.read_text())
+    until(
+        lambda: process.poll() is not None or b"Ctrl-C again" in said.read_bytes(), said.read_text()
+    )
     began = time.monotonic()
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
@@ -121,7 +140,10 @@ def queued(home: Home, size: int, more: str) -> Path:
     (trip / "IMG_3.JPG").write_bytes(jpeg(3, size))
     home.config(f'[targets.club]\nkind = "form"\nurl = "http://127.0.0.1:1"\n{more}')
     process = home.start("push", "trip")
-    until(lambda: home.journal.exists() and home.sql("select count(*) from body") == [(20,)], "all are read")
+    until(
+        lambda: home.journal.exists() and home.sql("select count(*) from body") == [(20,)],
+        "all are read",
+    )
     process.kill()
     process.wait()
     return trip
@@ -137,7 +159,9 @@ def others_are_sent(home: Home, disk: SlowDisk, server: FormSink, trip: Path) ->
     finally:
         process.kill()
         process.wait()
-    assert sorted(server.names) == sorted(path.name for path in trip.iterdir() if path.name != "IMG_3.JPG")
+    assert sorted(server.names) == sorted(
+        path.name for path in trip.iterdir() if path.name != "IMG_3.JPG"
+    )
     states = home.states()
     assert states.pop("IMG_3.JPG") in ("pending", "sending")
     assert set(states.values()) == {"uploaded"}
@@ -160,7 +184,8 @@ def test_a_source_that_cannot_be_read_for_the_first_time_holds_up_nobody_else(
 
 
 @pytest.mark.parametrize(
-    ("size", "secure"), short_form([(30_000, False), (8 << 20, False), (30_000, True), (8 << 20, True)], 2)
+    ("size", "secure"),
+    short_form([(30_000, False), (8 << 20, False), (30_000, True), (8 << 20, True)], 2),
 )
 def test_a_source_that_cannot_be_read_any_more_holds_up_nobody_else(
     home: Home, disk: SlowDisk, size: int, secure: bool, request: pytest.FixtureRequest
@@ -175,7 +200,9 @@ def test_a_source_that_cannot_be_read_any_more_holds_up_nobody_else(
 
 
 @pytest.mark.parametrize("words", short_form(["push trip", "push -n trip", "verify trip"], 1))
-def test_a_command_that_hangs_where_it_looks_at_photos_can_be_left(home: Home, disk: SlowDisk, words: str) -> None:
+def test_a_command_that_hangs_where_it_looks_at_photos_can_be_left(
+    home: Home, disk: SlowDisk, words: str
+) -> None:
     trip = home.photos(20)
     if words == "verify trip":
         assert home.run("push", "trip").returncode == 0
@@ -193,7 +220,9 @@ def test_a_command_that_hangs_where_it_looks_at_photos_can_be_left(home: Home, d
 
 
 @pytest.mark.long
-def test_a_command_that_follows_can_be_left_when_the_journal_hangs(home: Home, disk: SlowDisk) -> None:
+def test_a_command_that_follows_can_be_left_when_the_journal_hangs(
+    home: Home, disk: SlowDisk
+) -> None:
     home.photos(200)
     slowly: Script = (photo, lambda _: time.sleep(LATENCY * 5), answer(200))
     hangs = home.folder / "hangs"

@@ -1,4 +1,5 @@
-"""An Immich server for the tests: node, multer and busboy, of a version of one's choice, told what to do.
+"""An Immich server for the tests: node, multer and busboy, of a version of one's choice, told what
+to do.
 
 What it needs from npm is installed once into ``.npm`` beside this file.
 """
@@ -46,7 +47,14 @@ def npm_folder() -> Path:
                 pytest.skip(NO_REGISTRY)
             npm = NODE_HOME / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
             (NPM / "package.json").write_text('{"private": true}')
-            quiet = ("--silent", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "--no-bin-links")
+            quiet = (
+                "--silent",
+                "--no-audit",
+                "--no-fund",
+                "--no-package-lock",
+                "--ignore-scripts",
+                "--no-bin-links",
+            )
             once = ("--fetch-retries=0", f"--fetch-timeout={1000 * ANSWER_SECONDS}")
             line = [NODE, npm, "install", *quiet, *once, "--prefix", NPM, *PACKAGES]
             try:
@@ -103,7 +111,13 @@ class Immich:
     ) -> None:
         """``base``: the path it is behind; ``keys``: key to permissions; ``quota``: bytes."""
         self.version = version
-        options = {"version": version, "base": base, "keys": keys or {KEY: ["all"]}, "quota": quota, **more}
+        options = {
+            "version": version,
+            "base": base,
+            "keys": keys or {KEY: ["all"]},
+            "quota": quota,
+            **more,
+        }
         if Immich._shared is None or not Immich._shared.is_running():
             Immich._shared = _Node()
         self._node = Immich._shared
@@ -121,7 +135,8 @@ class Immich:
     # What it has.
 
     def assets(self) -> list[dict[str, Any]]:
-        """All it stores: id, sha1, sha256, size, name, visibility, livePhotoVideoId, sidecar, isTrashed, received."""
+        """All it stores: id, sha1, sha256, size, name, visibility, livePhotoVideoId, sidecar,
+        isTrashed, received."""
         return list(self.tell("assets"))
 
     def digests(self) -> set[str]:
@@ -142,8 +157,13 @@ class Immich:
         return list(self.tell("links"))
 
     def requests(self, method: str = "", ending: str = "") -> list[dict[str, Any]]:
-        """method, path, key, status, bytes received and time (at) of each request since the last ``clear_requests``."""
-        return [one for one in self.tell("requests") if method in ("", one["method"]) and one["path"].endswith(ending)]
+        """method, path, key, status, bytes received and time (at) of each request since the last
+        ``clear_requests``."""
+        return [
+            one
+            for one in self.tell("requests")
+            if method in ("", one["method"]) and one["path"].endswith(ending)
+        ]
 
     # What happens to it.
 
@@ -151,10 +171,30 @@ class Immich:
         """A photo that was there before; its id."""
         sha1, sha256 = hashlib.sha1(data).hexdigest(), hashlib.sha256(data).hexdigest()
         held = base64.b64encode(data).decode()
-        return str(self.tell("put", sha1=sha1, sha256=sha256, size=len(data), name=name, trashed=trashed, data=held))
+        return str(
+            self.tell(
+                "put",
+                sha1=sha1,
+                sha256=sha256,
+                size=len(data),
+                name=name,
+                trashed=trashed,
+                data=held,
+            )
+        )
 
-    def fault(self, method: str, path: str, what: str, *, times: int | None = 1, skip: int = 0, **more: object) -> None:
-        """The next ``times`` requests that match, after ``skip`` that do, go wrong: cut_before, cut_after (it is done,
-        and not answered), status_after (it is done, and answered so), status or page (with ``status``)."""
+    def fault(
+        self,
+        method: str,
+        path: str,
+        what: str,
+        *,
+        times: int | None = 1,
+        skip: int = 0,
+        **more: object,
+    ) -> None:
+        """The next ``times`` requests that match, after ``skip`` that do, go wrong: cut_before,
+        cut_after (it is done, and not answered), status_after (it is done, and answered so), status
+        or page (with ``status``)."""
         given = {} if times is None else {"times": times}
         self.tell("fault", method=method, path=path, what=what, skip=skip, **given, **more)

@@ -1,4 +1,5 @@
-"""The server of the tests, held against the released @immich/sdk of each version, and against itself."""
+"""The server of the tests, held against the released @immich/sdk of each version, and against
+itself."""
 
 from __future__ import annotations
 
@@ -28,32 +29,52 @@ def immich(request: pytest.FixtureRequest) -> Iterator[Immich]:
 
 
 def declared(version: str) -> str:
-    return (npm_folder() / "node_modules" / f"sdk-{version}" / "build" / "fetch-client.d.ts").read_text()
+    return (
+        npm_folder() / "node_modules" / f"sdk-{version}" / "build" / "fetch-client.d.ts"
+    ).read_text()
 
 
 def fields_of(version: str, name: str) -> dict[str, bool]:
     """The fields of a type of the SDK, and whether each may be left out."""
-    found = re.search(rf"^export type {name} = \{{(.*?)^\}};", declared(version), re.DOTALL | re.MULTILINE)
+    found = re.search(
+        rf"^export type {name} = \{{(.*?)^\}};", declared(version), re.DOTALL | re.MULTILINE
+    )
     assert found is not None, name
-    return {field: bool(mark) for field, mark in re.findall(r'^    "?(\w+)"?(\??):', found[1], re.MULTILINE)}
+    return {
+        field: bool(mark)
+        for field, mark in re.findall(r'^    "?(\w+)"?(\??):', found[1], re.MULTILINE)
+    }
 
 
-def upload(server: Immich, fields: dict[str, str], name: str = "a.jpg", **more: object) -> requests.Response:
-    files = more.pop("files", None) or {"assetData": (name, more.pop("data", b"photo"), "image/jpeg")}
+def upload(
+    server: Immich, fields: dict[str, str], name: str = "a.jpg", **more: object
+) -> requests.Response:
+    files = more.pop("files", None) or {
+        "assetData": (name, more.pop("data", b"photo"), "image/jpeg")
+    }
     headers = {"x-api-key": KEY, **more}  # type: ignore[dict-item]
-    return requests.post(f"{server.url}/api/assets", headers=headers, data=fields, files=files, timeout=30)  # type: ignore[arg-type]
+    return requests.post(
+        f"{server.url}/api/assets", headers=headers, data=fields, files=files, timeout=30
+    )  # type: ignore[arg-type]
 
 
 def test_its_form_has_the_fields_of_the_sdk(immich: Immich) -> None:
     known = immich.tell("fields")
     sdk = fields_of(immich.version, "AssetMediaCreateDto")
-    assert {*known["required"], "assetData"} == {name for name, optional in sdk.items() if not optional}
-    assert {*known["optional"], "sidecarData"} == {name for name, optional in sdk.items() if optional}
+    assert {*known["required"], "assetData"} == {
+        name for name, optional in sdk.items() if not optional
+    }
+    assert {*known["optional"], "sidecarData"} == {
+        name for name, optional in sdk.items() if optional
+    }
 
 
 def test_its_answers_have_the_fields_of_the_sdk(immich: Immich) -> None:
     sample = immich.tell("sample")
-    for name, said in (("AlbumResponseDto", sample["album"]), ("SharedLinkResponseDto", sample["link"])):
+    for name, said in (
+        ("AlbumResponseDto", sample["album"]),
+        ("SharedLinkResponseDto", sample["link"]),
+    ):
         sdk = fields_of(immich.version, name)
         assert said.keys() <= sdk.keys()
         assert said.keys() >= {field for field, optional in sdk.items() if not optional}
@@ -62,7 +83,10 @@ def test_its_answers_have_the_fields_of_the_sdk(immich: Immich) -> None:
         f"{immich.url}/api/assets/bulk-upload-check", headers={"x-api-key": KEY}, timeout=30,
         json={"assets": [{"id": "1", "checksum": "00" * 20}]},
     )  # fmt: skip
-    assert answer.json()["results"][0].keys() <= fields_of(immich.version, "AssetBulkUploadCheckResult").keys()
+    assert (
+        answer.json()["results"][0].keys()
+        <= fields_of(immich.version, "AssetBulkUploadCheckResult").keys()
+    )
     assert {"id", "success"} <= fields_of(immich.version, "BulkIdResponseDto").keys()
     assert (
         fields_of(immich.version, "ServerVersionResponseDto").keys()
@@ -81,7 +105,10 @@ def test_what_is_asked_for_is_in_the_sdk(immich: Immich) -> None:
 def test_a_photo_is_created_once(immich: Immich) -> None:
     fields = {**WHEN, **DEVICE}
     answers = [upload(immich, fields), upload(immich, fields)]
-    assert [(one.status_code, one.json()["status"]) for one in answers] == [(201, "created"), (200, "duplicate")]
+    assert [(one.status_code, one.json()["status"]) for one in answers] == [
+        (201, "created"),
+        (200, "duplicate"),
+    ]
     assert answers[0].json()["id"] == answers[1].json()["id"]
     by_header = upload(immich, fields, **{"x-immich-checksum": immich.assets()[0]["sha1"]})
     assert by_header.json()["status"] == "duplicate"
@@ -102,7 +129,10 @@ def test_types_are_judged_by_name_and_a_sidecar_by_the_same_name(immich: Immich)
     refused = upload(immich, {**WHEN, **DEVICE}, "a.txt")
     assert refused.status_code == 400
     assert "Unsupported file type" in str(refused.json()["message"])
-    files = {"sidecarData": ("a.xmp", b"<x/>", "text/xml"), "assetData": ("a.jpg", b"photo", "image/jpeg")}
+    files = {
+        "sidecarData": ("a.xmp", b"<x/>", "text/xml"),
+        "assetData": ("a.jpg", b"photo", "image/jpeg"),
+    }
     assert upload(immich, {**WHEN, **DEVICE, "filename": "a.jpg"}, files=files).status_code == 400
     assert upload(immich, {**WHEN, **DEVICE}, files=files).status_code == 201
     assert immich.assets()[0]["sidecar"]
@@ -112,7 +142,10 @@ def test_a_clip_is_hidden_by_its_still(immich: Immich) -> None:
     clip = upload(immich, {**WHEN, **DEVICE}, "a.mov", data=b"clip").json()["id"]
     still = upload(immich, {**WHEN, **DEVICE, "livePhotoVideoId": clip}, "a.jpg", data=b"still")
     assert still.status_code == 201
-    assert {one["name"]: one["visibility"] for one in immich.assets()} == {"a.mov": "hidden", "a.jpg": "timeline"}
+    assert {one["name"]: one["visibility"] for one in immich.assets()} == {
+        "a.mov": "hidden",
+        "a.jpg": "timeline",
+    }
     no_clip = {**WHEN, **DEVICE, "livePhotoVideoId": still.json()["id"]}
     assert upload(immich, no_clip, data=b"other").status_code == 400
 
@@ -120,7 +153,10 @@ def test_a_clip_is_hidden_by_its_still(immich: Immich) -> None:
 def check(server: Immich, key: str, *checksums: str) -> requests.Response:
     items = [{"id": str(number), "checksum": checksum} for number, checksum in enumerate(checksums)]
     return requests.post(
-        f"{server.url}/api/assets/bulk-upload-check", headers={"x-api-key": key}, json={"assets": items}, timeout=30
+        f"{server.url}/api/assets/bulk-upload-check",
+        headers={"x-api-key": key},
+        json={"assets": items},
+        timeout=30,
     )
 
 
@@ -133,7 +169,12 @@ def test_keys_and_permissions(immich: Immich) -> None:
     immich.tell("set_key", key="weak", permissions=["album.read"])
     immich.tell("set_key", key="uploads", permissions=["asset.upload"])
     wants_all = immich.version.startswith("1.138")
-    for key, status in (("none", 401), ("weak", 403), ("uploads", 403 if wants_all else 200), (KEY, 200)):
+    for key, status in (
+        ("none", 401),
+        ("weak", 403),
+        ("uploads", 403 if wants_all else 200),
+        (KEY, 200),
+    ):
         assert check(immich, key, "00" * 20).status_code == status
 
 
@@ -152,7 +193,9 @@ def test_originals_are_there_until_their_file_is_not(immich: Immich) -> None:
     assert original(immich, there, "weak").status_code == 403
     immich.tell("lose_file", id=there)
     assert original(immich, there).status_code == (404 if is_new else 500)
-    assert original(immich, there.replace(there[:8], "0" * 8)).status_code == (404 if is_new else 400)
+    assert original(immich, there.replace(there[:8], "0" * 8)).status_code == (
+        404 if is_new else 400
+    )
 
 
 def test_in_maintenance_it_says_little_more_than_that(immich: Immich) -> None:
@@ -170,7 +213,9 @@ def test_without_npms_registry_it_is_tried_once_and_then_skipped(
     monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:1/")
     with pytest.raises(pytest.skip.Exception, match="npm registry"):
         npm_folder()
-    monkeypatch.setattr(fake, "NODE", "/there/is/none")  # whoever ran it again would fail in another way
+    monkeypatch.setattr(
+        fake, "NODE", "/there/is/none"
+    )  # whoever ran it again would fail in another way
     (tmp_path / "npm" / "package.json").unlink()
     with pytest.raises(pytest.skip.Exception, match="npm registry"):
         npm_folder()

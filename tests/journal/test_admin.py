@@ -76,7 +76,9 @@ def test_a_cancelled_task_is_not_sent(journal: Journal) -> None:
     ],
 )
 def test_cancel_takes_a_path_or_a_name(journal: Journal, name: bytes, expected: str | None) -> None:
-    album_id = push(journal, [arrival(found) for found in (b"1.jpg", b"a/1.jpg", b"b/1.jpg", b"b/2.jpg")])
+    album_id = push(
+        journal, [arrival(found) for found in (b"1.jpg", b"a/1.jpg", b"b/1.jpg", b"b/2.jpg")]
+    )
     if expected is None:
         with pytest.raises(UsageError, match="no photo of this album"):
             cancelled(journal, album_id, name)
@@ -86,7 +88,9 @@ def test_cancel_takes_a_path_or_a_name(journal: Journal, name: bytes, expected: 
     assert states(journal) == ["cancelled" if mark == "c" else "pending" for mark in expected]
 
 
-def test_cancel_takes_a_path_from_where_one_stands(journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+def test_cancel_takes_a_path_from_where_one_stands(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):  # type: ignore[no-untyped-def]
     here = os.fsencode(tmp_path)
     album_id = push(journal, [arrival(b"1.jpg"), arrival(b"1.jpg", folder=here)])
     monkeypatch.chdir(tmp_path)
@@ -113,12 +117,18 @@ def test_the_way_on_names_the_album_as_it_is_typed(journal: Journal) -> None:
 
 
 def rows_of(journal: Journal) -> dict[str, int]:
-    tables = journal.rows("select name from sqlite_schema where type = 'table' and name not like 'sqlite%'")
-    counts = {row["name"]: journal.rows(f"select count(*) from {row['name']}")[0][0] for row in tables}
+    tables = journal.rows(
+        "select name from sqlite_schema where type = 'table' and name not like 'sqlite%'"
+    )
+    counts = {
+        row["name"]: journal.rows(f"select count(*) from {row['name']}")[0][0] for row in tables
+    }
     return {name: count for name, count in counts.items() if count}
 
 
-def a_settled_album(journal: Journal, name: str, target: str = "home", folder: bytes = ROOT.path) -> int:
+def a_settled_album(
+    journal: Journal, name: str, target: str = "home", folder: bytes = ROOT.path
+) -> int:
     """An album with something in every table."""
     root = RootFound(folder, "UUID-1", 7, True)
     album_id = push(journal, [arrival(folder=folder)], name, target=target, roots=(root,))
@@ -137,10 +147,23 @@ def a_settled_album(journal: Journal, name: str, target: str = "home", folder: b
 
 def test_a_forgotten_album_leaves_nothing(journal: Journal) -> None:
     album_id = a_settled_album(journal, "trip")
-    assert rows_of(journal).keys() >= {"album", "photo", "task", "body", "attempt", "sent_name", "scope", "notice"}
+    assert rows_of(journal).keys() >= {
+        "album",
+        "photo",
+        "task",
+        "body",
+        "attempt",
+        "sent_name",
+        "scope",
+        "notice",
+    }
     with journal.transaction():
         forget(journal, album_id)
-    assert rows_of(journal) == {"target": 1, "run": 1, "forgotten": 1}  # its number is not given again
+    assert rows_of(journal) == {
+        "target": 1,
+        "run": 1,
+        "forgotten": 1,
+    }  # its number is not given again
 
 
 @pytest.mark.parametrize("folder", [ROOT.path, b"/other"])
@@ -160,7 +183,9 @@ def test_other_albums_keep_all_they_had(journal: Journal, folder: bytes) -> None
 def test_a_target_given_on_the_command_line_goes_with_its_last_album(journal: Journal) -> None:
     albums = [a_settled_album(journal, name, "example.org") for name in ("one", "two")]
     with journal.transaction():
-        journal.connection.execute("update target set definition = ?", (json.dumps({"kind": "form"}),))
+        journal.connection.execute(
+            "update target set definition = ?", (json.dumps({"kind": "form"}),)
+        )
     left = []
     for album_id in albums:
         with journal.transaction():
@@ -170,11 +195,15 @@ def test_a_target_given_on_the_command_line_goes_with_its_last_album(journal: Jo
 
 
 def test_a_folder_that_only_old_tasks_of_another_album_name_is_kept(journal: Journal) -> None:
-    """All photos of the first push changed and were pushed again by a folder above: the first root is the tasks'."""
+    """All photos of the first push changed and were pushed again by a folder above: the first root
+    is the tasks'."""
     a_settled_album(journal, "trip")
     above = RootFound(b"/photos", "UUID-1", 7, True)
     push(journal, [arrival(action=Action.AGAIN, task_id=1, size=9)], "trip", roots=(above,))
     other = a_settled_album(journal, "other", folder=b"/other")
     with journal.transaction():
         forget(journal, other)
-    assert [row["path"] for row in journal.rows("select path from root order by id")] == [ROOT.path, b"/photos"]
+    assert [row["path"] for row in journal.rows("select path from root order by id")] == [
+        ROOT.path,
+        b"/photos",
+    ]

@@ -1,4 +1,5 @@
-"""Group commit: a turn's changes share a commit, what is awaited is durable, and a fault reaches all who wait."""
+"""Group commit: a turn's changes share a commit, what is awaited is durable, and a fault reaches
+all who wait."""
 
 from __future__ import annotations
 
@@ -38,8 +39,11 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 
 @pytest.fixture(params=[ALWAYS_ASIDE, NEVER_ASIDE], ids=["aside", "in the loop"])
-def play(request: pytest.FixtureRequest, journal: Journal) -> Callable[[Callable[[Commits], Awaitable[None]]], None]:
-    """Runs a story in a loop of its own, with commits of that journal, which are closed at its end."""
+def play(
+    request: pytest.FixtureRequest, journal: Journal
+) -> Callable[[Callable[[Commits], Awaitable[None]]], None]:
+    """Runs a story in a loop of its own, with commits of that journal, which are closed at its
+    end."""
 
     def played(story: Callable[[Commits], Awaitable[None]]) -> None:
         async def told() -> None:
@@ -87,7 +91,9 @@ def test_the_changes_of_a_turn_are_one_commit(journal: Journal, play: Play) -> N
     async def story(commits: Commits) -> None:
         statements: list[str] = []
         journal.connection.set_trace_callback(statements.append)
-        attempts = await asyncio.gather(*(commits.do(start(number + 1)) for number in range(PHOTOS)))
+        attempts = await asyncio.gather(
+            *(commits.do(start(number + 1)) for number in range(PHOTOS))
+        )
         journal.connection.set_trace_callback(None)
         assert attempts == list(range(1, PHOTOS + 1))
         assert [one.casefold() for one in statements].count("commit") == 1
@@ -96,11 +102,15 @@ def test_the_changes_of_a_turn_are_one_commit(journal: Journal, play: Play) -> N
     play(story)
 
 
-def test_a_batch_has_an_end_so_that_a_joiner_waits_no_longer_than_that(journal: Journal, play: Play) -> None:
+def test_a_batch_has_an_end_so_that_a_joiner_waits_no_longer_than_that(
+    journal: Journal, play: Play
+) -> None:
     async def story(commits: Commits) -> None:
         statements: list[str] = []
         journal.connection.set_trace_callback(statements.append)
-        found = await asyncio.gather(*(commits.do(lambda journal: journal.rows("select 1")) for _ in range(2000)))
+        found = await asyncio.gather(
+            *(commits.do(lambda journal: journal.rows("select 1")) for _ in range(2000))
+        )
         journal.connection.set_trace_callback(None)
         assert all(found)
         assert 1 < [one.casefold() for one in statements].count("commit") <= 10
@@ -153,7 +163,8 @@ def test_what_nobody_awaits_is_committed_at_a_flush(journal: Journal, play: Play
 
 
 def test_what_comes_while_a_commit_is_under_way_is_the_next_one(journal: Journal) -> None:
-    """A disk that takes its time holds up neither the loop nor what gathers meanwhile, which is one commit."""
+    """A disk that takes its time holds up neither the loop nor what gathers meanwhile, which is one
+    commit."""
 
     async def story() -> None:
         goes_on: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -208,7 +219,9 @@ def test_a_look_at_the_journal_brings_no_slow_commit_back_into_the_loop(
         await commits.close()
 
     monkeypatch.setattr(journal, "commit", slowly)
-    monkeypatch.setattr("albumup.journal.commits.time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    monkeypatch.setattr(
+        "albumup.journal.commits.time", SimpleNamespace(perf_counter=lambda: clock[0])
+    )
     asyncio.run(story())
     assert threads == [True, False, False]
 
@@ -242,7 +255,12 @@ async def story():
 
 asyncio.run(story())
 """
-    assert subprocess.run([sys.executable, "-c", code, journal.path], timeout=60, check=False).returncode == 9
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code, journal.path], timeout=60, check=False
+        ).returncode
+        == 9
+    )
     (cut,) = journal.cut_off()
     assert cut.task_id == 1
     assert cut.whole_at is not None
@@ -314,7 +332,9 @@ def test_an_error_while_telling_reaches_everybody_too(journal: Journal, play: Pl
     play(story)
 
 
-def test_closing_commits_what_is_queued_and_gives_the_journal_back(journal: Journal, play: Play) -> None:
+def test_closing_commits_what_is_queued_and_gives_the_journal_back(
+    journal: Journal, play: Play
+) -> None:
     async def story(commits: Commits) -> None:
         waiting = [commits.do(start(number + 1)) for number in range(100)]
         await commits.close()

@@ -26,7 +26,10 @@ def test_names_are_told_apart_within_the_albums_of_a_run(journal: Journal) -> No
         "100/A.JPG", "101/A.JPG", "B.JPG",
     ]  # fmt: skip
     both = Names(journal, lambda: [trip, other])
-    assert (both.of(b"/photos/trip/101/B.JPG"), both.of(b"/photos/other/B.JPG")) == ("101/B.JPG", "other/B.JPG")
+    assert (both.of(b"/photos/trip/101/B.JPG"), both.of(b"/photos/other/B.JPG")) == (
+        "101/B.JPG",
+        "other/B.JPG",
+    )
 
 
 def test_when_many_were_asked_for_names_are_told_by_what_no_photo_shares(
@@ -35,7 +38,10 @@ def test_when_many_were_asked_for_names_are_told_by_what_no_photo_shares(
     trip = push(journal, [arrival(name) for name in (b"x/100/A.JPG", b"x/101/A.JPG", b"x/B.JPG")])
     monkeypatch.setattr("albumup.cli.names._MOST_LOOKED_UP", 0)
     names = Names(journal, lambda: [trip])
-    assert [names.of(b"/photos/trip/x/" + name) for name in (b"100/A.JPG", b"B.JPG")] == ["100/A.JPG", "B.JPG"]
+    assert [names.of(b"/photos/trip/x/" + name) for name in (b"100/A.JPG", b"B.JPG")] == [
+        "100/A.JPG",
+        "B.JPG",
+    ]
 
 
 def test_a_long_name_keeps_its_ends_and_no_control_character(journal: Journal) -> None:
@@ -45,17 +51,24 @@ def test_a_long_name_keeps_its_ends_and_no_control_character(journal: Journal) -
     assert name.startswith("IMG_\\x1b") and name.endswith("x.JPG") and "…" in name
 
 
-def test_the_most_frequent_reason_comes_first_and_what_is_asked_about_is_in_none(journal: Journal) -> None:
+def test_the_most_frequent_reason_comes_first_and_what_is_asked_about_is_in_none(
+    journal: Journal,
+) -> None:
     album_id = push(journal, [arrival(b"%d.jpg" % number) for number in range(5)])
     settle(journal, 1, State.IN_DOUBT)
     for task_id in (2, 3, 4):
         settle(journal, task_id, State.REJECTED)
     settle(journal, 5, State.IN_DOUBT)
     journal.connection.execute("update task set ask_at = 2000 where id = 5")
-    journal.connection.execute("update task set reason = '413 ' || id || '.jpg is too large' where id in (2, 3, 4)")
+    journal.connection.execute(
+        "update task set reason = '413 ' || id || '.jpg is too large' where id in (2, 3, 4)"
+    )
     journal.connection.execute("update task set sent_as = id || '.jpg' where id in (2, 3, 4)")
     found = [(group.state, group.reason, group.count) for group in grouped(journal, album_id)]
-    assert found == [("rejected", "413 2.jpg is too large", 3), ("in doubt", "the answer was lost", 1)]
+    assert found == [
+        ("rejected", "413 2.jpg is too large", 3),
+        ("in doubt", "the answer was lost", 1),
+    ]
 
 
 def test_the_heading_of_several_photos_has_the_address_of_none(journal: Journal) -> None:
@@ -66,7 +79,9 @@ def test_the_heading_of_several_photos_has_the_address_of_none(journal: Journal)
     ):
         settle(journal, task_id, State.REJECTED)
         journal.connection.execute("update task set reason = ? where id = ?", (reason, task_id))
-    assert [(group.reason, group.count) for group in grouped(journal, album_id)] == [("delete it there", 2)]
+    assert [(group.reason, group.count) for group in grouped(journal, album_id)] == [
+        ("delete it there", 2)
+    ]
     journal.connection.execute("update task set reason = 'other' where id = 1")
     reasons = {group.reason for group in grouped(journal, album_id)}
     assert reasons == {"other", "delete it there (http://nas/photos/2-bb)"}
@@ -88,7 +103,9 @@ def test_of_two_albums_of_one_name_what_to_type_says_which(journal: Journal) -> 
     ]
 
 
-def test_what_an_earlier_run_found_there_is_not_counted_when_it_gets_its_place_in_the_album(tmp_path: Path) -> None:
+def test_what_an_earlier_run_found_there_is_not_counted_when_it_gets_its_place_in_the_album(
+    tmp_path: Path,
+) -> None:
     now = 1000.0
     journal = Journal(str(tmp_path / "journal.db"), clock=lambda: now)
     album_id = push(journal, [arrival(b"%d.jpg" % number) for number in range(3)])
@@ -96,10 +113,13 @@ def test_what_an_earlier_run_found_there_is_not_counted_when_it_gets_its_place_i
         settle(journal, task_id, State.DUPLICATE)
     with journal.transaction():
         journal.connection.execute(
-            "update task set membership = ?, remote_id = 'there' where id < 3", (Membership.PENDING,)
+            "update task set membership = ?, remote_id = 'there' where id < 3",
+            (Membership.PENDING,),
         )
     now = 2000.0
-    (row,) = journal.rows("insert into run (pid, started, options) values (1, 2000, '{}') returning id")
+    (row,) = journal.rows(
+        "insert into run (pid, started, options) values (1, 2000, '{}') returning id"
+    )
     with journal.transaction():
         journal.placed(1)
         journal.placed(2, "the server does not have it any more")
@@ -110,7 +130,9 @@ def test_what_an_earlier_run_found_there_is_not_counted_when_it_gets_its_place_i
     said = of_run(journal, found, end, Names(journal, lambda: [album_id]))
     assert said.summary.startswith("trip: 1 of 1 sent in 1 s")
     assert said.summary.endswith("; 2 were there before")
-    assert [(note.words, note.count) for note in said.notes] == [("  1 photo could not be put into the album there", 1)]
+    assert [(note.words, note.count) for note in said.notes] == [
+        ("  1 photo could not be put into the album there", 1)
+    ]
     journal.close()
 
 

@@ -1,7 +1,7 @@
 """A journal of an earlier version is taken over with all that was under way in it, and finished.
 
-It was made by former/make.py: killed in the middle of everything. What is sent again, and what must not be, is told by
-the servers' own ledgers.
+It was made by former/make.py: killed in the middle of everything. What is sent again, and what must
+not be, is told by the servers' own ledgers.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ from albumup.config.file import TargetTable, settings_of
 from albumup.config.settings import FormSettings, ImmichSettings, InboxSettings
 
 FORMER = Path(__file__).parent / "former"
-NOWHERE = {name: f"http://127.0.0.1:{port}" for port, name in enumerate(("club", "once", "away", "shed", "immich"), 1)}
+NOWHERE = {
+    name: f"http://127.0.0.1:{port}"
+    for port, name in enumerate(("club", "once", "away", "shed", "immich"), 1)
+}
 SETTINGS = {"form": FormSettings, "inbox": InboxSettings, "immich": ImmichSettings}
 SENT_AGAIN = ["held.jpg", "stalled.jpg", "twice.jpg", "unknown.jpg"]
 """Whole bodies of theirs may have arrived at a server that cannot be asked."""
@@ -57,7 +60,9 @@ Sinks = dict[str, FormSink]
 def sinks() -> Iterator[Sinks]:
     """The form servers, well again."""
     rejects = (photo, answer(415))
-    servers = {name: FormSink(_rule({"rejected.jpg": rejects})) for name in ("club", "once", "away")}
+    servers = {
+        name: FormSink(_rule({"rejected.jpg": rejects})) for name in ("club", "once", "away")
+    }
     yield servers
     for server in servers.values():
         server.close()
@@ -69,7 +74,8 @@ def _rule(scripts: Mapping[str, Any]) -> Callable[[int, str], Any]:
 
 
 def taken_over(home: Home, dump: Path, urls: Mapping[str, str]) -> list[Asset]:
-    """The journal in a home whose targets are the servers at these addresses; what the Immich server had."""
+    """The journal in a home whose targets are the servers at these addresses; what the Immich
+    server had."""
     given = NOWHERE | dict(urls)
     names = {f"@{name.upper()}@": url for name, url in given.items()} | {"@HOME@": str(home.folder)}
     assets = lay_out(dump, home.journal, names)
@@ -84,8 +90,14 @@ def taken_over(home: Home, dump: Path, urls: Mapping[str, str]) -> list[Asset]:
     )
     for number, text in home.sql("select id, settings from definition"):
         kept = json.loads(text)
-        settings = settings_of(TargetTable("", kept["kind"], kept["settings"], ""), SETTINGS[kept["kind"]])
-        home.sql("update definition set fingerprint = ? where id = ?", fingerprint(kept["kind"], settings), number)
+        settings = settings_of(
+            TargetTable("", kept["kind"], kept["settings"], ""), SETTINGS[kept["kind"]]
+        )
+        home.sql(
+            "update definition set fingerprint = ? where id = ?",
+            fingerprint(kept["kind"], settings),
+            number,
+        )
     _as_pinned(home)
     return assets
 
@@ -112,7 +124,11 @@ def test_what_was_under_way_to_servers_of_any_kind_is_finished(
     home: Home, dump: Path, sinks: Sinks, tmp_path: Path
 ) -> None:
     with receiving(tmp_path / "received") as client:
-        taken_over(home, dump, {name: server.url for name, server in sinks.items()} | {"shed": _url(client)})
+        taken_over(
+            home,
+            dump,
+            {name: server.url for name, server in sinks.items()} | {"shed": _url(client)},
+        )
         client.send("copies", (home.folder / "copies" / "there.jpg").read_bytes(), "there.jpg")
         before, bodies = by_name(home, "trip"), _boundaries(home)
         done = home.run("resume", "trip", "edge", "once", "later", "card", "copies")
@@ -122,12 +138,16 @@ def test_what_was_under_way_to_servers_of_any_kind_is_finished(
         assert client.ask("copies", *_digests(home, "copies")).keys() == _digests(home, "copies")
         assert _attempts(home, "there.jpg") == ["in_doubt"], "it was there, and is not sent again"
         assert states(home, "copies") == {"there.jpg": "uploaded", "not-there.jpg": "uploaded"}
-        assert re.search("^once: finished .* 1 photo sent, 1 not$", done.stderr, re.MULTILINE), done.stderr
+        assert re.search("^once: finished .* 1 photo sent, 1 not$", done.stderr, re.MULTILINE), (
+            done.stderr
+        )
         assert home.sql("select count(*) from notice where delivered is null") == [(0,)]
     _is_retried(home, sinks)
 
 
-def _is_resumed(home: Home, sinks: Sinks, before: dict[str, dict[str, Any]], bodies: dict[str, str]) -> None:
+def _is_resumed(
+    home: Home, sinks: Sinks, before: dict[str, dict[str, Any]], bodies: dict[str, str]
+) -> None:
     trip, edge = by_name(home, "trip"), by_name(home, "edge")
     ends = {"duplicate.jpg": "duplicate", "cancelled.jpg": "cancelled", "failed.jpg": "failed"}
     ends |= {"missing.jpg": "missing", "rejected.jpg": "rejected"}
@@ -142,27 +162,38 @@ def _is_resumed(home: Home, sinks: Sinks, before: dict[str, dict[str, Any]], bod
     assert sorted(sinks["club"].names) == sorted(sent)
     was_framed = {name: bodies[name] for name in sent if name in bodies}
     assert set(sent) - set(was_framed) == {"waiting-2.jpg"}
-    assert {name: _boundaries(home)[name] for name in was_framed} == was_framed, "they went as they were framed"
+    assert {name: _boundaries(home)[name] for name in was_framed} == was_framed, (
+        "they went as they were framed"
+    )
     assert states(home, "edge") == {"held.jpg": "uploaded", "stalled.jpg": "uploaded"}
     assert states(home, "once") == {"a-fine.jpg": "uploaded", "lost.jpg": "in_doubt"}
     assert sinks["once"].requests == [], "it is sent at most once"
     assert set(states(home, "later").values()) == set(states(home, "card").values()) == {"uploaded"}
     copies = {"1-of-card.jpg", "2-of-card.jpg"}
     assert Counter(sinks["away"].requests) == Counter({"2.jpg", "3.jpg", "4.jpg", *copies})
-    assert {one.sha256 for one in sinks["away"].ledger if one.filename in copies} == _digests(home, "card")
+    assert {one.sha256 for one in sinks["away"].ledger if one.filename in copies} == _digests(
+        home, "card"
+    )
     assert not list(home.journal.with_name("journal.db.spool").iterdir())
-    assert home.sql("select count(*) from target where sick_since not null and name <> 'home'") == [(0,)]
+    assert home.sql("select count(*) from target where sick_since not null and name <> 'home'") == [
+        (0,)
+    ]
     assert home.sql("select count(*) from task where state = 'sending' and album_id < 7") == [(0,)]
     volumes = home.sql(
-        "select volume, count(*) from photo join task on photo.id = photo_id where task.album_id = 1 group by volume"
+        "select volume, count(*) from photo join task on photo.id = photo_id where task.album_id "
+        "= 1 group by volume"
     )
-    assert volumes == [("", 1), (DISK, 11)], "the disk had no id then, and is the same one; one photo is not there"
+    assert volumes == [("", 1), (DISK, 11)], (
+        "the disk had no id then, and is the same one; one photo is not there"
+    )
 
 
 def _is_retried(home: Home, sinks: Sinks) -> None:
     missing = home.folder / "trip" / "missing.jpg"
     ((mtime_ns,),) = home.sql("select mtime_ns from photo where path = ?", bytes(missing))
-    missing.write_bytes((home.folder / "trip" / "failed.jpg").read_bytes().replace(b"/failed.jpg-", b"/missing.jpg"))
+    missing.write_bytes(
+        (home.folder / "trip" / "failed.jpg").read_bytes().replace(b"/failed.jpg-", b"/missing.jpg")
+    )
     os.utime(missing, ns=(mtime_ns, mtime_ns))
     _as_pinned(home)
     for server in sinks.values():
@@ -189,7 +220,8 @@ def _url(client: Client) -> str:
 def _boundaries(home: Home) -> dict[str, str]:
     """Of each photo that has a body: by which it is, or was, framed."""
     rows = home.sql(
-        "select photo.path, body.boundary from body join task on task.id = task_id join photo on photo.id = photo_id"
+        "select photo.path, body.boundary from body join task on task.id = task_id join photo on "
+        "photo.id = photo_id"
     )
     return {os.path.basename(os.fsdecode(path)): boundary for path, boundary in rows}
 
@@ -197,7 +229,8 @@ def _boundaries(home: Home) -> dict[str, str]:
 def _attempts(home: Home, name: str) -> list[str]:
     """How the attempts at a photo ended."""
     sql = (
-        "select outcome from attempt join task on task.id = task_id join photo on photo.id = photo_id"
+        "select outcome from attempt join task on task.id = task_id join photo on photo.id = "
+        "photo_id"
         " where cast(path as text) like ? order by attempt.id"
     )
     return [row[0] for row in home.sql(sql, f"%/{name}")]
@@ -208,8 +241,11 @@ def _digests(home: Home, album: str) -> set[str]:
 
 
 def as_it_was(home: Home, server: Immich, assets: list[Asset]) -> None:
-    """The server has again what it had; the journal, and bodies in it, call that by the names that it has now."""
-    contents = {sha256(data): data for data in (path.read_bytes() for path in home.folder.glob("*/*.*"))}
+    """The server has again what it had; the journal, and bodies in it, call that by the names that
+    it has now."""
+    contents = {
+        sha256(data): data for data in (path.read_bytes() for path in home.folder.glob("*/*.*"))
+    }
     ids = {one.id: server.put(contents[one.sha256], one.name) for one in assets}
     for one in assets:
         if one.clip:
@@ -225,7 +261,9 @@ def as_it_was(home: Home, server: Immich, assets: list[Asset]) -> None:
 def _join(server: Immich, still: str, clip: str) -> None:
     said = json.dumps({"livePhotoVideoId": clip}).encode()
     headers = {"x-api-key": KEY, "Content-Type": "application/json"}
-    urllib.request.urlopen(urllib.request.Request(f"{server.url}/api/assets/{still}", said, headers, method="PUT"))
+    urllib.request.urlopen(
+        urllib.request.Request(f"{server.url}/api/assets/{still}", said, headers, method="PUT")
+    )
 
 
 @pytest.fixture
@@ -235,7 +273,9 @@ def immich() -> Iterator[Immich]:
     server.close()
 
 
-def test_what_was_under_way_to_an_immich_server_is_finished(home: Home, dump: Path, immich: Immich) -> None:
+def test_what_was_under_way_to_an_immich_server_is_finished(
+    home: Home, dump: Path, immich: Immich
+) -> None:
     as_it_was(home, immich, taken_over(home, dump, {"immich": immich.url}))
     there = {one["name"] for one in immich.assets()}
     clip = (home.folder / "live" / "A.mov").read_bytes()
@@ -247,8 +287,12 @@ def test_what_was_under_way_to_an_immich_server_is_finished(home: Home, dump: Pa
     assert sorted(name for name, one in assets.items() if one["received"]) == sent
     assert all(assets[name]["received"] == 1 for name in sent)
     assert set(assets) == there | set(sent) | {"A.mov"}
-    clips = {name: one["livePhotoVideoId"] for name, one in assets.items() if one["livePhotoVideoId"]}
-    assert clips == {f"{name}.jpg": assets[f"{name}.mov"]["id"] for name in "ABDE"}, "C was refused, F is to come"
+    clips = {
+        name: one["livePhotoVideoId"] for name, one in assets.items() if one["livePhotoVideoId"]
+    }
+    assert clips == {f"{name}.jpg": assets[f"{name}.mov"]["id"] for name in "ABDE"}, (
+        "C was refused, F is to come"
+    )
     assert assets["S.jpg"]["sidecar"] == sha256((home.folder / "live" / "S.xmp").read_bytes())
     names = [name for album in ("owing", "live", "doubts", "asked") for name in immich.album(album)]
     assert names == [
@@ -256,8 +300,12 @@ def test_what_was_under_way_to_an_immich_server_is_finished(home: Home, dump: Pa
         "lost-on-the-way.jpg", "unasked.jpg",
     ]  # fmt: skip
     (link,) = immich.links()
-    assert home.sql("select share from album where wants_share") == [(f"{immich.url}/share/{link['key']}",)]
-    assert states(home, "live") | {"F.jpg": "uploaded"} == dict.fromkeys(by_name(home, "live"), "uploaded")
+    assert home.sql("select share from album where wants_share") == [
+        (f"{immich.url}/share/{link['key']}",)
+    ]
+    assert states(home, "live") | {"F.jpg": "uploaded"} == dict.fromkeys(
+        by_name(home, "live"), "uploaded"
+    )
     assert home.sql("select count(*) from task where membership = 1") == [(0,)]
     assert home.run("retry-failed", "live").returncode == 0
     assets = {one["name"]: one for one in immich.assets()}

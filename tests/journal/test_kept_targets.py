@@ -1,4 +1,5 @@
-"""Targets that --url described: which album goes to which, and what becomes of bodies when a definition changes."""
+"""Targets that --url described: which album goes to which, and what becomes of bodies when a
+definition changes."""
 
 from __future__ import annotations
 
@@ -26,8 +27,13 @@ PORT = "https://club.example:8443/up"
 HOST, SECOND = "club.example", "club.example-2"
 
 
-def said(url: str, *fields: str, token: str | None = None, file_field: str | None = None) -> Described:
-    return Described(target_from_options(FormOptions(url, fields, file_field, token_file=token)), {"home", "inbox"})
+def said(
+    url: str, *fields: str, token: str | None = None, file_field: str | None = None
+) -> Described:
+    return Described(
+        target_from_options(FormOptions(url, fields, file_field, token_file=token)),
+        {"home", "inbox"},
+    )
 
 
 def push_to(journal: Journal, album: str, described: Described, state: str = "pending") -> str:
@@ -35,7 +41,12 @@ def push_to(journal: Journal, album: str, described: Described, state: str = "pe
     with journal.transaction():
         add_album(journal, album, "", described)
     target = targets(journal)[album]
-    album_id = push(journal, [arrival(b"%d.jpg" % len(journal.rows("select 1 from task")))], album, target=target)
+    album_id = push(
+        journal,
+        [arrival(b"%d.jpg" % len(journal.rows("select 1 from task")))],
+        album,
+        target=target,
+    )
     journal.connection.execute("update task set state = ? where album_id = ?", (state, album_id))
     return target
 
@@ -153,7 +164,9 @@ def test_doubts_about_the_same_bytes_outlive_their_framing(journal: Journal) -> 
     assert not journal.has_doubts(1)
 
 
-def test_a_journal_of_an_older_version_knows_no_definitions_and_keeps_its_doubts(tmp_path: Path) -> None:
+def test_a_journal_of_an_older_version_knows_no_definitions_and_keeps_its_doubts(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "old.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as old:
         for migration in MIGRATIONS[:3]:
@@ -165,16 +178,34 @@ def test_a_journal_of_an_older_version_knows_no_definitions_and_keeps_its_doubts
             "insert into album (id, name, target_id, created, changed) values (1, 'trip', 1, 0, 0);"
             "insert into root values (1, x'2f', '', 7, 1);"
             "insert into photo values (1, 1, 1, x'2f61', '', null, x'61', 'image/jpeg', 9, 5, 7);"
-            "insert into task (id, photo_id, album_id, root_id, size, prepared, position, total, attempts, updated)"
+            "insert into task (id, photo_id, album_id, root_id, size, prepared, position, total, "
+            "attempts, updated)"
             " values (1, 1, 1, 1, 9, 1, 1, 2, 3, 0), (2, 1, 1, 1, 9, 1, 2, 2, 0, 0);"
             "insert into attempt (task_id, run_id, boundary, number, started, outcome) values"
-            " (1, 1, 'other bytes', 1, 0, 'in_doubt'), (1, 1, 'b', 2, 0, 'not_taken'), (1, 1, 'b', 3, 0, 'in_doubt');"
+            " (1, 1, 'other bytes', 1, 0, 'in_doubt'), (1, 1, 'b', 2, 0, 'not_taken'), (1, 1, "
+            "'b', 3, 0, 'in_doubt');"
         )
         for task_id in (1, 2):
-            body = (task_id, b"head", b"tail", "b", "multipart/form-data", 17, 9, 5, 11, 7, 0, "aa", *[None] * 4)
+            body = (
+                task_id,
+                b"head",
+                b"tail",
+                "b",
+                "multipart/form-data",
+                17,
+                9,
+                5,
+                11,
+                7,
+                0,
+                "aa",
+                *[None] * 4,
+            )
             old.execute(f"insert into body values ({', '.join('?' * len(body))})", body)
     journal = Journal(str(path))
-    assert [(row["definition_id"], row["earlier"]) for row in journal.rows("select * from body")] == [
+    assert [
+        (row["definition_id"], row["earlier"]) for row in journal.rows("select * from body")
+    ] == [
         (None, 1),
         (None, 0),
     ]
@@ -192,7 +223,10 @@ def test_definitions_that_nobody_uses_are_forgotten(journal: Journal) -> None:
     two = define(journal, "two")
     with journal.transaction():
         definitions.drop_unused(journal)
-    assert [row["id"] for row in journal.rows("select id from definition order by id")] == [one, two]
+    assert [row["id"] for row in journal.rows("select id from definition order by id")] == [
+        one,
+        two,
+    ]
     with journal.transaction():
         forget(journal, 1)
     assert [row["id"] for row in journal.rows("select id from definition")] == [two]

@@ -1,4 +1,5 @@
-"""What ``list`` asks of a journal of many photos: from which index its rows come, and that none is read ahead."""
+"""What ``list`` asks of a journal of many photos: from which index its rows come, and that none is
+read ahead."""
 
 from __future__ import annotations
 
@@ -50,8 +51,12 @@ def plan_of(journal: Journal, rows: Rows, album: str, states: Sequence[str]) -> 
 
 @pytest.mark.parametrize("rows", ALL)
 @pytest.mark.parametrize("album", ["small", "large"])
-@pytest.mark.parametrize("states", [[], ["failed"], ["missing", "failed"], ["cancelled"], ["cancelled", "sending"]])
-def test_the_order_comes_from_an_index(many: Journal, rows: Rows, album: str, states: list[str]) -> None:
+@pytest.mark.parametrize(
+    "states", [[], ["failed"], ["missing", "failed"], ["cancelled"], ["cancelled", "sending"]]
+)
+def test_the_order_comes_from_an_index(
+    many: Journal, rows: Rows, album: str, states: list[str]
+) -> None:
     assert not [step for step in plan_of(many, rows, album, states) if "TEMP B-TREE" in step]
 
 
@@ -62,7 +67,11 @@ def test_a_small_album_is_found_by_its_photos(many: Journal) -> None:
 
 @pytest.mark.parametrize(
     ("states", "index"),
-    [(["failed"], "task_wanting"), (["missing", "failed"], "task_wanting"), (["cancelled"], "task_state")],
+    [
+        (["failed"], "task_wanting"),
+        (["missing", "failed"], "task_wanting"),
+        (["cancelled"], "task_state"),
+    ],
 )
 def test_rare_states_are_found_by_their_index(many: Journal, states: list[str], index: str) -> None:
     assert [step for step in plan_of(many, json_rows, "large", states) if index in step]

@@ -1,4 +1,5 @@
-"""The uploader's lock: one holder, freed by a kill, never unlinked, and not disturbed by those who look."""
+"""The uploader's lock: one holder, freed by a kill, never unlinked, and not disturbed by those who
+look."""
 
 from __future__ import annotations
 
@@ -39,17 +40,23 @@ def path(tmp_path: Path) -> str:
 def holder(path: str) -> Iterator[subprocess.Popen[str]]:
     """Another process that holds the lock, and has a child of its own."""
     code = (
-        "import subprocess, sys; from albumup.journal.lock import FileLock; assert FileLock(sys.argv[1]).take();"
-        " child = subprocess.Popen([sys.executable, '-c', 'import sys; sys.stdin.read()'], stdin=0);"
+        "import subprocess, sys; from albumup.journal.lock import FileLock; assert "
+        "FileLock(sys.argv[1]).take();"
+        " child = subprocess.Popen([sys.executable, '-c', 'import sys; sys.stdin.read()'], "
+        "stdin=0);"
         " print(child.pid, flush=True); child.wait()"
     )
     pipe = subprocess.PIPE
-    with subprocess.Popen([sys.executable, "-c", code, path], stdin=pipe, stdout=pipe, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", code, path], stdin=pipe, stdout=pipe, text=True
+    ) as process:
         yield process
         process.kill()
 
 
-def test_a_second_process_is_refused_and_a_kill_frees_it_at_once(path: str, holder: subprocess.Popen[str]) -> None:
+def test_a_second_process_is_refused_and_a_kill_frees_it_at_once(
+    path: str, holder: subprocess.Popen[str]
+) -> None:
     assert holder.stdout is not None
     child = int(holder.stdout.readline())
     lock = FileLock(path)

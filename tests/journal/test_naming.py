@@ -1,4 +1,5 @@
-"""The names under which photos are sent: unique in a folder of the server, as far as the journal can tell folders."""
+"""The names under which photos are sent: unique in a folder of the server, as far as the journal
+can tell folders."""
 
 from __future__ import annotations
 
@@ -22,7 +23,9 @@ def name_of(
     sha256: str = "",
 ) -> str:
     with journal.transaction():
-        return journal.name_photo(task_id, album_id, lambda number: sent_name(name, number), had, folder, sha256)
+        return journal.name_photo(
+            task_id, album_id, lambda number: sent_name(name, number), had, folder, sha256
+        )
 
 
 def test_names_sent_within_an_album_are_unique_without_regard_to_case(journal: Journal) -> None:
@@ -38,12 +41,16 @@ def test_names_sent_within_an_album_are_unique_without_regard_to_case(journal: J
 def test_a_task_keeps_its_name(journal: Journal) -> None:
     album_id = push(journal, [arrival(b"%d.jpg" % number) for number in range(1, 4)])
     name_of(journal, album_id, 1, b"A.jpg")
-    assert [name_of(journal, album_id, task_id, b"A.jpg") for task_id in (2, 3)] == ["A-2.jpg", "A-3.jpg"]
+    assert [name_of(journal, album_id, task_id, b"A.jpg") for task_id in (2, 3)] == [
+        "A-2.jpg",
+        "A-3.jpg",
+    ]
     assert name_of(journal, album_id, 1, b"A.jpg") == "A.jpg"
     for task_id in (2, 3):
         had = f"A-{task_id}.jpg"
         assert name_of(journal, album_id, task_id, b"A.jpg", had) == had
-    # Killed between the naming and the journaling of the body, it has a name that only the names' table knows.
+    # Killed between the naming and the journaling of the body, it has a name that only the names'
+    # table knows.
     assert name_of(journal, album_id, 2, b"A.jpg") == "A-2.jpg"
 
 
@@ -63,7 +70,9 @@ def test_names_are_unique_in_a_folder_that_albums_share(journal: Journal) -> Non
     assert name_of(journal, later, 4, b"A.JPG", folder=corrected) == "A-3.JPG"
 
 
-def test_a_shared_folder_is_not_all_there_is_where_its_target_has_other_albums(journal: Journal) -> None:
+def test_a_shared_folder_is_not_all_there_is_where_its_target_has_other_albums(
+    journal: Journal,
+) -> None:
     """They may know the same folder by another key."""
     trip = push(journal, [arrival(b"1.jpg")], "trip")
     later = push(journal, [arrival(b"%d.jpg" % number) for number in (2, 3)], "later")
@@ -89,7 +98,9 @@ def test_a_name_of_an_older_version_counts_in_a_folder_that_albums_share(journal
 
 
 @pytest.mark.parametrize(("whole", "then"), [(True, "A-2.JPG"), (False, "A.JPG")])
-def test_a_name_outlives_its_album_once_it_was_sent(journal: Journal, whole: bool, then: str) -> None:
+def test_a_name_outlives_its_album_once_it_was_sent(
+    journal: Journal, whole: bool, then: str
+) -> None:
     album_id = push(journal, [arrival()])
     with journal.transaction():
         journal.prepared(1, body_for(10), "A.JPG")
@@ -129,7 +140,9 @@ def test_many_photos_of_one_name_take_few_looks_each(journal: Journal) -> None:
 OWN = Folder("https://club.example/up/trip", is_shared=False)
 
 
-def test_names_are_unique_in_a_folder_that_several_albums_have_for_themselves(journal: Journal) -> None:
+def test_names_are_unique_in_a_folder_that_several_albums_have_for_themselves(
+    journal: Journal,
+) -> None:
     trip = push(journal, [arrival(b"%d.jpg" % number) for number in (1, 2)])
     other = push(journal, [arrival(b"%d.jpg" % number) for number in (3, 4)], "other")
     assert name_of(journal, trip, 1, b"A.jpg", folder=OWN) == "A.jpg"

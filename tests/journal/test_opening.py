@@ -1,4 +1,5 @@
-"""Opening a journal: created private and durable, refused when it is not ours, set aside when it is damaged."""
+"""Opening a journal: created private and durable, refused when it is not ours, set aside when it is
+damaged."""
 
 from __future__ import annotations
 
@@ -90,7 +91,13 @@ def test_a_writer_is_durable_and_leaves_checkpoints_to_the_uploader(path: Path, 
         with closing(open_writer(str(path))) as connection:
             pragmas = {
                 name: connection.execute(f"pragma {name}").fetchone()[0]
-                for name in ("journal_mode", "synchronous", "fullfsync", "foreign_keys", "wal_autocheckpoint")
+                for name in (
+                    "journal_mode",
+                    "synchronous",
+                    "fullfsync",
+                    "foreign_keys",
+                    "wal_autocheckpoint",
+                )
             }
             assert pragmas == {
                 "journal_mode": "wal",
@@ -119,7 +126,10 @@ def test_ten_processes_open_a_new_journal_at_once(path: Path) -> None:
     )
     command = [sys.executable, "-c", code, str(path)]
     pipe = subprocess.PIPE
-    starters = [subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) for _ in range(10)]
+    starters = [
+        subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+        for _ in range(10)
+    ]
     for starter in starters:  # all have been started; the end of their input sets them off
         assert starter.stdin is not None
         starter.stdin.close()
@@ -176,7 +186,9 @@ def test_a_newer_journal_is_refused_by_name(path: Path, open_it: Callable[[str],
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(f"pragma user_version = {VERSION + 1}")
     before = path.read_bytes()
-    with pytest.raises(ConfigError, match=f"newer albumup .schema {VERSION + 1}, this one knows {VERSION}") as refused:
+    with pytest.raises(
+        ConfigError, match=f"newer albumup .schema {VERSION + 1}, this one knows {VERSION}"
+    ) as refused:
         open_it(str(path))
     assert (str(path) in str(refused.value), refused.value.exit_code) == (True, 4)
     assert path.read_bytes() == before
@@ -187,7 +199,9 @@ def test_a_network_file_system_is_refused_before_anything_is_made(
     path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     monkeypatch.setattr(opening, "file_system_of", lambda _: kind)
-    with pytest.raises(ConfigError, match=rf"journal\.db: lies on a network file system \({kind}\)") as refused:
+    with pytest.raises(
+        ConfigError, match=rf"journal\.db: lies on a network file system \({kind}\)"
+    ) as refused:
         open_writer(str(path))
     assert refused.value.exit_code == 4
     assert list(path.parent.iterdir()) == []
@@ -198,7 +212,8 @@ def test_a_network_file_system_is_refused_before_anything_is_made(
 
 @pytest.fixture
 def next_version(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Makes this albumup one version newer; its migration is the SQL statement it is called with."""
+    """Makes this albumup one version newer; its migration is the SQL statement it is called
+    with."""
 
     def make(statement: str) -> None:
         monkeypatch.setattr(migrations, "MIGRATIONS", (*MIGRATIONS, lambda run: run(statement)))
@@ -212,14 +227,18 @@ def described(connection: sqlite3.Connection) -> dict[str, object]:
     """All that a schema says, however it came to be and is laid out."""
     plain: dict[str, object] = {
         f"{name} in SQL": " ".join(re.sub("--.*", "", sql).split()).lower()
-        for name, sql in connection.execute("select name, sql from sqlite_master where type <> 'table'")
+        for name, sql in connection.execute(
+            "select name, sql from sqlite_master where type <> 'table'"
+        )
         if sql is not None
     }
     tables: dict[str, object] = {}
     for _, name, kind, *rest in connection.execute("pragma table_list").fetchall():
         looks = "table_xinfo", "foreign_key_list", "index_list"
         said = [sorted(connection.execute(f"pragma {look}({name})").fetchall()) for look in looks]
-        indexes = {index[1:] for index in said.pop()}  # their numbers tell in what order they were made
+        indexes = {
+            index[1:] for index in said.pop()
+        }  # their numbers tell in what order they were made
         tables[name] = kind, rest, said, indexes
     return plain | tables
 
@@ -240,7 +259,9 @@ class Impatient(FileLock):
         return super().take(patience)
 
 
-def test_an_older_journal_is_brought_up_by_a_writer(path: Path, next_version: Callable[[str], None]) -> None:
+def test_an_older_journal_is_brought_up_by_a_writer(
+    path: Path, next_version: Callable[[str], None]
+) -> None:
     made(path)
     next_version("create table later (word text)")
     with closing(open_writer(str(path))) as connection:
@@ -282,7 +303,9 @@ def test_an_older_journal_waits_for_its_uploader(
     open_writer(str(path)).close()
 
 
-def test_a_journal_of_this_version_is_opened_beside_its_uploader(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_journal_of_this_version_is_opened_beside_its_uploader(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made(path)
     monkeypatch.setattr(opening, "FileLock", Impatient)
     with FileLock(paths_of(str(path))["lock"]):
@@ -298,12 +321,15 @@ def test_a_journal_of_the_first_version_is_brought_up_with_all_that_is_in_it(pat
     journal = Journal(str(path))
     push(journal, [arrival(b"1.jpg")])
     assert journal.rows("pragma user_version")[0][0] == VERSION
-    assert [row["path"] for row in journal.rows("select path from v_tasks")] == ["/photos/trip/1.jpg"]
+    assert [row["path"] for row in journal.rows("select path from v_tasks")] == [
+        "/photos/trip/1.jpg"
+    ]
     journal.close()
 
 
 def test_cards_that_were_told_apart_by_their_device_still_are(path: Path) -> None:
-    """Two photos at one path, on file systems without an id: both go on, with what was pinned of them."""
+    """Two photos at one path, on file systems without an id: both go on, with what was pinned of
+    them."""
     path.parent.mkdir(parents=True)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         for migration in MIGRATIONS[:3]:
@@ -352,25 +378,33 @@ def test_an_outcome_that_has_another_word_now_is_shown_by_that(path: Path) -> No
                 values (1, 1, 'a', 1, 0, 'astray'), (1, 1, 'a', 2, 0, 'free');
         """)
     with closing(Journal(str(path))) as journal:
-        assert [row[0] for row in journal.rows("select outcome from v_attempts order by number")] == [
+        assert [row[0] for row in journal.rows("select outcome from v_attempts order by "
+            "number")] == [
             "wrong_address", "free"
         ]  # fmt: skip
 
 
 def test_what_belongs_to_a_task_is_found_by_it(path: Path) -> None:
-    """Else every task that is dropped costs a look at all there is: forgetting 2,000 beside 100,000 took 15 s."""
+    """Else every task that is dropped costs a look at all there is: forgetting 2,000 beside 100,000
+    took 15 s."""
     journal = Journal(str(made(path)))
     slow = []
     for (table,) in journal.rows("select name from sqlite_master where type = 'table'"):
-        for key in journal.rows(f"select * from pragma_foreign_key_list('{table}') where \"table\" = 'task'"):
-            (plan,) = journal.rows(f"explain query plan select 1 from {table} where {key['from']} = 1")
+        for key in journal.rows(
+            f"select * from pragma_foreign_key_list('{table}') where \"table\" = 'task'"
+        ):
+            (plan,) = journal.rows(
+                f"explain query plan select 1 from {table} where {key['from']} = 1"
+            )
             if not plan["detail"].startswith("SEARCH"):
                 slow.append(table)
     journal.close()
     assert slow == []
 
 
-def test_a_migration_that_fails_changes_nothing(path: Path, next_version: Callable[[str], None]) -> None:
+def test_a_migration_that_fails_changes_nothing(
+    path: Path, next_version: Callable[[str], None]
+) -> None:
     made(path)
     next_version("create table task (taken text)")
     with pytest.raises(LocalError, match="already exists"):
@@ -398,7 +432,9 @@ def cut_in_the_middle(path: Path) -> None:
     os.truncate(path, path.stat().st_size // 8192 * 4096)
 
 
-@pytest.mark.parametrize("damage", [without_its_first_bytes, with_a_page_of_noise, cut_in_the_middle])
+@pytest.mark.parametrize(
+    "damage", [without_its_first_bytes, with_a_page_of_noise, cut_in_the_middle]
+)
 def test_a_damaged_journal_is_known_as_ours(path: Path, damage: Callable[[Path], None]) -> None:
     made(path, photos=200)
     damage(path)
@@ -416,7 +452,11 @@ def test_a_sound_journal_is_found_whole(path: Path) -> None:
 def test_damage_met_at_work_is_told_by_the_same_name(path: Path) -> None:
     made(path, photos=200)
     cut_in_the_middle(path)
-    with pytest.raises(CorruptJournal), closing(Journal(str(path))) as journal, journal.transaction():
+    with (
+        pytest.raises(CorruptJournal),
+        closing(Journal(str(path))) as journal,
+        journal.transaction(),
+    ):
         journal.rows("select * from task, photo")
 
 
@@ -450,7 +490,9 @@ def test_a_reader_creates_nothing(path: Path) -> None:
     assert open_reader(str(path)) is None
     path.touch()
     assert open_reader(str(path)) is None
-    assert [(file.name, file.stat().st_size) for file in path.parent.iterdir()] == [("journal.db", 0)]
+    assert [(file.name, file.stat().st_size) for file in path.parent.iterdir()] == [
+        ("journal.db", 0)
+    ]
 
 
 def test_a_reader_cannot_write(path: Path) -> None:
@@ -469,24 +511,38 @@ def test_a_reader_works_while_a_writer_works(path: Path) -> None:
         reader.execute("pragma busy_timeout = 0")
         with closing(reader), writer.transaction():
             writer.start(1, 1, BOUNDARY)
-            assert [row["state"] for row in reader.execute("select state from v_tasks")] == ["pending"]
+            assert [row["state"] for row in reader.execute("select state from v_tasks")] == [
+                "pending"
+            ]
 
 
 def test_others_tools_read_it_while_an_uploader_writes(path: Path) -> None:
     journal = Journal(str(path))
-    push(journal, [arrival(b"bad\xff\x1bname.jpg", error="gone"), arrival("größer.jpg".encode(), error="gone")])
+    push(
+        journal,
+        [
+            arrival(b"bad\xff\x1bname.jpg", error="gone"),
+            arrival("größer.jpg".encode(), error="gone"),
+        ],
+    )
     command = [SQLITE_UTILS, "rows", str(path), "v_failed"]
     with journal.transaction():
         journal.move(1, State.PENDING)
         read = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-        table = subprocess.run([*command, "-t"], capture_output=True, text=True, timeout=60, check=False)
+        table = subprocess.run(
+            [*command, "-t"], capture_output=True, text=True, timeout=60, check=False
+        )
     journal.close()
     assert (read.returncode, read.stderr) == (0, "")
     assert [row["path"] for row in json.loads(read.stdout)] == [
         "/photos/trip/bad\\udcff\\x1bname.jpg",
         "/photos/trip/größer.jpg",
     ]
-    assert (table.returncode, "\x1b" in table.stdout, "größer.jpg" in table.stdout) == (0, False, True)
+    assert (table.returncode, "\x1b" in table.stdout, "größer.jpg" in table.stdout) == (
+        0,
+        False,
+        True,
+    )
 
 
 # A full disk and other faults of this machine.
@@ -495,7 +551,8 @@ def test_others_tools_read_it_while_an_uploader_writes(path: Path) -> None:
 @pytest.mark.long
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 def test_a_journal_without_room_to_be_finished_is_not_begun(path: Path) -> None:
-    """The disk is full from one of the writes on with which a new journal is made, those of its checkpoint too."""
+    """The disk is full from one of the writes on with which a new journal is made, those of its
+    checkpoint too."""
     calls = path.parents[2] / "calls"
     assert making(path, "-o", str(calls)).returncode == 0
     count = len(calls.read_text().splitlines())
@@ -511,7 +568,18 @@ def test_a_journal_without_room_to_be_finished_is_not_begun(path: Path) -> None:
 def making(path: Path, *trace: str) -> subprocess.CompletedProcess[bytes]:
     """A process that makes a journal, seen by strace."""
     code = "import sys; from albumup.journal.opening import open_writer; open_writer(sys.argv[1]).close()"
-    command = ["strace", "-f", "-qq", "-e", "trace=pwrite64", *trace, sys.executable, "-c", code, str(path)]
+    command = [
+        "strace",
+        "-f",
+        "-qq",
+        "-e",
+        "trace=pwrite64",
+        *trace,
+        sys.executable,
+        "-c",
+        code,
+        str(path),
+    ]
     return subprocess.run(command, capture_output=True, timeout=60, check=False)
 
 
@@ -528,7 +596,9 @@ def test_a_full_disk_is_said_in_words_and_loses_nothing(path: Path) -> None:
         with pytest.raises(LocalError, match=r"journal\.db: the disk is full") as full:
             push(journal, (arrival(b"more-%d.jpg" % number) for number in range(500)))
         assert (full.value.exit_code, full.value.hint) == (1, "make room, then: albumup resume")
-        assert [tuple(row) for row in journal.rows("select id, state from v_tasks")] == [(1, "pending")]
+        assert [tuple(row) for row in journal.rows("select id, state from v_tasks")] == [
+            (1, "pending")
+        ]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
-"""What a push found is taken into the journal: new photos, second pushes, and many of them in little memory."""
+"""What a push found is taken into the journal: new photos, second pushes, and many of them in
+little memory."""
 
 from __future__ import annotations
 
@@ -39,7 +40,9 @@ def arrival(
 ) -> Arrival:  # fmt: skip
     pins = Pins(size, mtime_ns, 11)
     medium = Medium(volume, card)
-    return Arrival(action, task_id, root, folder + b"/" + name, medium, name, "image/jpeg", pins, error)
+    return Arrival(
+        action, task_id, root, folder + b"/" + name, medium, name, "image/jpeg", pins, error
+    )
 
 
 def push(
@@ -62,7 +65,9 @@ BOUNDARY = "boundary"
 def body_for(size: int, sha256: str = "aa") -> Body:
     pins = Pins(size, 5, 11)
     digests = {"sha256": sha256}
-    return Body(b"head", b"tail", BOUNDARY, "multipart/form-data", size + 8, pins, digests, None, None)
+    return Body(
+        b"head", b"tail", BOUNDARY, "multipart/form-data", size + 8, pins, digests, None, None
+    )
 
 
 def prepare(journal: Journal, task_id: int, sha256: str = "aa") -> None:
@@ -136,7 +141,10 @@ def test_nothing_is_queued_when_the_push_ends_before_its_commit(journal: Journal
     with pytest.raises(KeyboardInterrupt), journal.transaction():
         staging.take_in(add_album(journal, "trip", "home", None), [ROOT], spool=False)
         raise KeyboardInterrupt
-    assert [journal.rows(f"select * from {table}") for table in ("album", "photo", "task", "tally", "root")] == [[]] * 5
+    assert [
+        journal.rows(f"select * from {table}")
+        for table in ("album", "photo", "task", "tally", "root")
+    ] == [[]] * 5
 
 
 def test_photos_of_two_roots_keep_theirs(journal: Journal) -> None:
@@ -152,14 +160,19 @@ def test_photos_of_two_roots_keep_theirs(journal: Journal) -> None:
     }
     rows = journal.rows("select photo.path, root.path from task join photo on photo.id = photo_id"
                         " join root on root.id = task.root_id order by task.id")  # fmt: skip
-    assert [tuple(row) for row in rows] == [(b"/photos/trip/1.jpg", ROOT.path), (b"/card/2.jpg", other.path)]
+    assert [tuple(row) for row in rows] == [
+        (b"/photos/trip/1.jpg", ROOT.path),
+        (b"/card/2.jpg", other.path),
+    ]
 
 
 def test_cards_that_share_an_id_or_have_none_are_told_apart(journal: Journal) -> None:
     for volume in "", "1234-ABCD":
         for card in 1, 2:
             album = push(
-                journal, [arrival(volume=volume, card=card)], roots=(RootFound(ROOT.path, volume, card, True),)
+                journal,
+                [arrival(volume=volume, card=card)],
+                roots=(RootFound(ROOT.path, volume, card, True),),
             )
     tasks = known_photos(journal.connection, album, ROOT.path + b"/1.jpg")
     assert [task.medium for task in tasks] == [
@@ -168,13 +181,17 @@ def test_cards_that_share_an_id_or_have_none_are_told_apart(journal: Journal) ->
     assert len({root.id for root in roots_of(journal, album)}) == 4
     assert media.under(journal.connection, b"/photos") == [task.medium for task in tasks]
     assert media.under(journal.connection, b"/photos/trip2") == []
-    assert [seen.id for seen in media.photos_of(journal.connection, b"/photos", Medium("", 2))] == [2]
+    assert [seen.id for seen in media.photos_of(journal.connection, b"/photos", Medium("", 2))] == [
+        2
+    ]
     assert media.next_card(journal.connection) == 3
 
 
 def test_an_id_that_is_known_by_now_is_written_in(journal: Journal) -> None:
     push(journal, [arrival(volume="")], roots=(RootFound(ROOT.path, "", 4, True),))
-    again = replace(arrival(action=Action.REPIN, task_id=only_task(journal), volume=""), volume="UUID-1")
+    again = replace(
+        arrival(action=Action.REPIN, task_id=only_task(journal), volume=""), volume="UUID-1"
+    )
     push(journal, [again])
     assert known(journal).medium == Medium("UUID-1", 0)
     assert len(journal.rows("select 1 from photo")) == 1
@@ -183,14 +200,19 @@ def test_an_id_that_is_known_by_now_is_written_in(journal: Journal) -> None:
 def test_another_volume_at_the_same_path_is_another_photo(journal: Journal) -> None:
     push(journal, [arrival()])
     push(journal, [arrival(volume="UUID-9")], roots=(RootFound(ROOT.path, "UUID-9", 7, True),))
-    rows = journal.rows("select photo.volume, task.state from task join photo on photo.id = photo_id order by task.id")
+    rows = journal.rows(
+        "select photo.volume, task.state from task join photo on photo.id = photo_id order by "
+        "task.id"
+    )
     assert [tuple(row) for row in rows] == [("UUID-1", "pending"), ("UUID-9", "pending")]
 
 
 # A second push.
 
 
-def test_two_pushes_that_looked_at_the_same_time_make_one_task_a_photo(journal: Journal, tmp_path: Path) -> None:
+def test_two_pushes_that_looked_at_the_same_time_make_one_task_a_photo(
+    journal: Journal, tmp_path: Path
+) -> None:
     other = Journal(str(tmp_path / "journal.db"))
     both = [Staging(journal), Staging(other)]
     for staging in both:
@@ -203,7 +225,9 @@ def test_two_pushes_that_looked_at_the_same_time_make_one_task_a_photo(journal: 
 
 
 @pytest.mark.parametrize("action", [Action.REPIN, Action.REDO, Action.BACK, Action.AGAIN])
-def test_a_photo_that_was_forgotten_while_the_push_looked_is_new(journal: Journal, action: Action) -> None:
+def test_a_photo_that_was_forgotten_while_the_push_looked_is_new(
+    journal: Journal, action: Action
+) -> None:
     album_id = push(journal, [arrival()])
     staging = Staging(journal)
     staging.add(arrival(action=action, task_id=only_task(journal)))
@@ -222,12 +246,18 @@ def test_new_bytes_of_a_sent_photo_are_a_second_task(journal: Journal) -> None:
     push(journal, [arrival(action=Action.AGAIN, task_id=first, size=200, mtime_ns=9)])
     rows = journal.rows("select state, size from v_tasks order by id")
     assert [tuple(row) for row in rows] == [("uploaded", 100), ("pending", 200)]
-    assert (known(journal).state, known(journal).size, known(journal).mtime_ns) == (State.PENDING, 200, 9)
+    assert (known(journal).state, known(journal).size, known(journal).mtime_ns) == (
+        State.PENDING,
+        200,
+        9,
+    )
     assert summary_of(journal, album_id).bytes == {"sending": 0, "uploaded": 100, "pending": 200}
 
 
 @pytest.mark.parametrize("state", [State.FAILED, State.REJECTED, State.MISSING, State.PENDING])
-def test_new_bytes_of_an_unsent_photo_are_prepared_again_with_fresh_tries(journal: Journal, state: State) -> None:
+def test_new_bytes_of_an_unsent_photo_are_prepared_again_with_fresh_tries(
+    journal: Journal, state: State
+) -> None:
     album_id = push(journal, [arrival()])
     task_id = only_task(journal)
     prepare(journal, task_id)
@@ -263,16 +293,23 @@ def test_other_bytes_of_a_photo_that_was_sent_while_the_push_looked_are_a_second
     assert [tuple(row) for row in rows] == [(state, 100), (State.PENDING, 300)]
 
 
-def test_other_bytes_of_a_photo_whose_copy_is_being_sent_are_a_second_task(journal: Journal) -> None:
+def test_other_bytes_of_a_photo_whose_copy_is_being_sent_are_a_second_task(
+    journal: Journal,
+) -> None:
     push(journal, [arrival()], spool=True)
     prepare_all(journal)
     settle(journal, 1, State.SENDING)
     push(journal, [arrival(action=Action.REDO, task_id=1, size=300)], spool=True)
-    assert [tuple(row) for row in journal.rows("select state, size from task")] == [("sending", 100), ("pending", 300)]
+    assert [tuple(row) for row in journal.rows("select state, size from task")] == [
+        ("sending", 100),
+        ("pending", 300),
+    ]
 
 
 @pytest.mark.parametrize("state", [State.SENDING, State.CANCELLED])
-def test_a_photo_that_went_on_while_the_push_looked_is_left_as_it_is(journal: Journal, state: State) -> None:
+def test_a_photo_that_went_on_while_the_push_looked_is_left_as_it_is(
+    journal: Journal, state: State
+) -> None:
     push(journal, [arrival()])
     task_id = only_task(journal)
     prepare(journal, task_id)
@@ -293,7 +330,9 @@ def test_a_missing_photo_that_is_back_is_pending_and_prepared_again(journal: Jou
 
 
 @pytest.mark.parametrize("state", [State.UPLOADED, State.FAILED, State.PENDING])
-def test_other_metadata_and_the_same_bytes_change_the_pins_and_nothing_else(journal: Journal, state: State) -> None:
+def test_other_metadata_and_the_same_bytes_change_the_pins_and_nothing_else(
+    journal: Journal, state: State
+) -> None:
     push(journal, [arrival()])
     task_id = only_task(journal)
     prepare(journal, task_id)
@@ -309,7 +348,9 @@ def test_other_metadata_and_the_same_bytes_change_the_pins_and_nothing_else(jour
     assert (known(journal).state, known(journal).mtime_ns) == (state, 77)
 
 
-@pytest.mark.parametrize("number", [2**63 - 1, 2**63, 2**64 - 1, -(2**63) - 1, 11_644_473_600_000_000_001, -(10**20)])
+@pytest.mark.parametrize(
+    "number", [2**63 - 1, 2**63, 2**64 - 1, -(2**63) - 1, 11_644_473_600_000_000_001, -(10**20)]
+)
 def test_numbers_that_sqlite_cannot_hold_are_kept_exactly(journal: Journal, number: int) -> None:
     """Inodes of mergerfs and CIFS; times in nanoseconds before 1677 and after 2262."""
     push(journal, [arrival(mtime_ns=number)])

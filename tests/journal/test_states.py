@@ -1,4 +1,5 @@
-"""The state machine of a task: its table is the design's, and the journal's methods keep to it whatever is called."""
+"""The state machine of a task: its table is the design's, and the journal's methods keep to it
+whatever is called."""
 
 from __future__ import annotations
 
@@ -60,18 +61,27 @@ DESIGN = """
 STEPS = {
     (State(source), State(target))
     for line in DESIGN.strip().splitlines()
-    for source, target in itertools.product(*(side.strip().split(" | ") for side in line.split("->")))
+    for source, target in itertools.product(
+        *(side.strip().split(" | ") for side in line.split("->"))
+    )
 }
 
 
 def test_the_table_of_transitions_is_that_of_the_design() -> None:
-    assert {(source, target) for source, targets in TRANSITIONS.items() for target in targets} == STEPS
+    assert {
+        (source, target) for source, targets in TRANSITIONS.items() for target in targets
+    } == STEPS
     assert TRANSITIONS.keys() == set(State)
 
 
-TABLES: tuple[Mapping[Any, frozenset[Any]], ...] = (TRANSITIONS, STAGE_TRANSITIONS, MEMBERSHIP_TRANSITIONS)
+TABLES: tuple[Mapping[Any, frozenset[Any]], ...] = (
+    TRANSITIONS,
+    STAGE_TRANSITIONS,
+    MEMBERSHIP_TRANSITIONS,
+)
 STAGE_STEPS, MEMBERSHIP_STEPS = (
-    {(source, target) for source, targets in table.items() for target in targets} for table in TABLES[1:]
+    {(source, target) for source, targets in table.items() for target in targets}
+    for table in TABLES[1:]
 )
 
 
@@ -79,9 +89,15 @@ def test_the_tables_are_what_the_design_draws() -> None:
     """A cancel is said in words there, and in the drawing of the states left out."""
     text = (Path(__file__).parents[2] / "docs" / "design.md").read_text()
     drawings = re.findall(r"```mermaid\nstateDiagram-v2\n(.*?)```", text, re.DOTALL)
-    drawn = [set(re.findall(r"^ *(\w+) --> (\w+)(?=:|$)", drawing, re.MULTILINE)) for drawing in drawings]
+    drawn = [
+        set(re.findall(r"^ *(\w+) --> (\w+)(?=:|$)", drawing, re.MULTILINE)) for drawing in drawings
+    ]
     written = [
-        {(source.name.lower(), target.name.lower()) for source, targets in table.items() for target in targets}
+        {
+            (source.name.lower(), target.name.lower())
+            for source, targets in table.items()
+            for target in targets
+        }
         for table in TABLES
     ]
     assert drawn == [{step for step in table if step[1] != "cancelled"} for table in written]
@@ -95,18 +111,34 @@ def test_no_statement_is_made_of_a_step_that_the_tables_do_not_have() -> None:
 
 
 def test_each_step_of_the_tables_has_its_statement() -> None:
-    made = [one for said in vars(steps).values() for one in (said.values() if isinstance(said, dict) else [said])]
+    made = [
+        one
+        for said in vars(steps).values()
+        for one in (said.values() if isinstance(said, dict) else [said])
+    ]
     for column, table in (("stage", STAGE_TRANSITIONS), ("membership", MEMBERSHIP_TRANSITIONS)):
-        pattern = rf"update task set {column} = (\d)\b.* and (\(?{column} = \d(?: or {column} = \d)*\)?)"
-        found = [match for one in made if isinstance(one, str) and (match := re.fullmatch(pattern, one, re.DOTALL))]
-        taken = {(int(source), int(one[1])) for one in found for source in re.findall(r"\d", one[2])}
-        assert taken == {(source, target) for source, targets in table.items() for target in targets}
+        pattern = (
+            rf"update task set {column} = (\d)\b.* and (\(?{column} = \d(?: or {column} = \d)*\)?)"
+        )
+        found = [
+            match
+            for one in made
+            if isinstance(one, str) and (match := re.fullmatch(pattern, one, re.DOTALL))
+        ]
+        taken = {
+            (int(source), int(one[1])) for one in found for source in re.findall(r"\d", one[2])
+        }
+        assert taken == {
+            (source, target) for source, targets in table.items() for target in targets
+        }
 
 
 def test_sources_are_the_table_read_backwards() -> None:
     assert {(source, target) for target in State for source in sources_of(target)} == STEPS
     assert {(source, target) for target in Stage for source in sources_of(target)} == STAGE_STEPS
-    assert {(source, target) for target in Membership for source in sources_of(target)} == MEMBERSHIP_STEPS
+    assert {
+        (source, target) for target in Membership for source in sources_of(target)
+    } == MEMBERSHIP_STEPS
 
 
 def test_sent_photos_are_done_and_those_that_want_something_are_named() -> None:
@@ -126,7 +158,8 @@ class Clock:
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Iterator[Journal]:
-    """Two albums, "trip" with photos 1 to 4 and "home" with 5 and 6, all prepared, at the time 1000."""
+    """Two albums, "trip" with photos 1 to 4 and "home" with 5 and 6, all prepared, at the time
+    1000."""
     journal = Journal(str(tmp_path / "journal.db"), clock=Clock())
     for album, photos in (("trip", range(1, 5)), ("home", range(5, 7))):
         push(journal, [arrival(b"%d.jpg" % number) for number in photos], album)
@@ -150,7 +183,9 @@ def doubt(journal: Journal, task: int, ask_at: float | None) -> None:
         journal.doubt(task, "the answer was lost", tries=1, ask_at=ask_at)
 
 
-def ready(journal: Journal, now: float, *, untried: bool, album: int = 1, root: int = 1) -> list[int]:
+def ready(
+    journal: Journal, now: float, *, untried: bool, album: int = 1, root: int = 1
+) -> list[int]:
     return [task.id for task in journal.ready(album, root, now, 10, untried)]
 
 
@@ -163,11 +198,17 @@ def test_untried_photos_are_ready_in_the_order_of_their_push(journal: Journal) -
     assert ready(journal, 1000.0, untried=True, root=2) == []
 
 
-def test_a_photo_just_tried_is_ready_when_its_time_has_come_and_apart_from_the_untried(journal: Journal) -> None:
+def test_a_photo_just_tried_is_ready_when_its_time_has_come_and_apart_from_the_untried(
+    journal: Journal,
+) -> None:
     later(journal, 1, 1005.0)
     later(journal, 2, 1003.0)
     assert ready(journal, 9999.0, untried=True) == [3, 4]
-    assert [ready(journal, now, untried=False) for now in (1002.9, 1003.0, 1005.0)] == [[], [2], [2, 1]]
+    assert [ready(journal, now, untried=False) for now in (1002.9, 1003.0, 1005.0)] == [
+        [],
+        [2],
+        [2, 1],
+    ]
     assert ready(journal, 9999.0, untried=False, album=2) == []
 
 
@@ -219,7 +260,9 @@ def test_bodies_journaled_together_keep_doubts_about_the_same_bytes_alone(journa
     assert first is not None and second is not None
     with journal.transaction():
         same, other = body_for(100), body_for(100, "bb")
-        assert not journal.prepared_many([Framed(first, same, "1.jpg"), Framed(second, other, "2.jpg")])
+        assert not journal.prepared_many(
+            [Framed(first, same, "1.jpg"), Framed(second, other, "2.jpg")]
+        )
     assert [journal.has_doubts(task) for task in (1, 2)] == [True, False]
 
 
@@ -285,7 +328,11 @@ def test_doubts_are_asked_about_when_their_time_has_come(journal: Journal) -> No
     due = [[task.id for task in journal.doubts_due(1, now, 10)] for now in (1019.0, 1020.0, 1030.0)]
     assert due == [[], [2], [2, 1]]
     assert [task.id for task in journal.doubts_due(1, 9999.0, 1)] == [2]
-    assert (journal.next_doubt([1]), journal.next_doubt([1, 2]), journal.next_doubt([])) == (1020, 1010, None)
+    assert (journal.next_doubt([1]), journal.next_doubt([1, 2]), journal.next_doubt([])) == (
+        1020,
+        1010,
+        None,
+    )
     with journal.transaction():
         journal.doubt_stays(2, "it cannot be asked")
         journal.settle_task(1, State.UPLOADED)
@@ -300,7 +347,9 @@ def test_doubts_stay_known_until_the_server_says_no(journal: Journal) -> None:
     with journal.transaction():
         journal.clear_doubts(1)
     assert not journal.has_doubts(1)
-    assert [row["outcome"] for row in journal.rows("select outcome from v_attempts")] == ["not_taken"]
+    assert [row["outcome"] for row in journal.rows("select outcome from v_attempts")] == [
+        "not_taken"
+    ]
 
 
 def test_once_maybe_twice_always_maybe_twice(journal: Journal) -> None:
@@ -310,11 +359,15 @@ def test_once_maybe_twice_always_maybe_twice(journal: Journal) -> None:
 
 
 @pytest.mark.parametrize("is_safe", [False, True])
-def test_a_fresh_set_of_one_in_doubt_says_that_it_may_be_there_twice(journal: Journal, is_safe: bool) -> None:
+def test_a_fresh_set_of_one_in_doubt_says_that_it_may_be_there_twice(
+    journal: Journal, is_safe: bool
+) -> None:
     doubt(journal, 1, None)
     with journal.transaction():
         journal.fresh_set(1, rounds=2, is_safe=is_safe)
-    (row,) = journal.rows("select state, tries, refunds, next_at, ask_at, rounds, stage from task where id = 1")
+    (row,) = journal.rows(
+        "select state, tries, refunds, next_at, ask_at, rounds, stage from task where id = 1"
+    )
     assert tuple(row) == ("pending", 0, 0, 0, None, 2, 1)
     assert bool(journal.rows("select maybe_twice from v_tasks where id = 1")[0][0]) == (not is_safe)
 
@@ -323,7 +376,9 @@ def test_a_photo_prepared_again_starts_afresh(journal: Journal) -> None:
     later(journal, 1, 2000.0, maybe_twice=True)
     with journal.transaction():
         journal.prepare_again(1)
-    row = journal.rows("select tries, refunds, next_at, maybe_twice, stage, attempts from task where id = 1")[0]
+    row = journal.rows(
+        "select tries, refunds, next_at, maybe_twice, stage, attempts from task where id = 1"
+    )[0]
     assert tuple(row) == (0, 0, 0, 0, 0, 1), "but attempts are never reset"
 
 
@@ -339,7 +394,8 @@ def test_a_photo_that_was_edited_after_a_doubt_stays_marked(journal: Journal) ->
 
 
 def test_what_a_server_says_is_stored_whatever_it_is(journal: Journal) -> None:
-    """What is stored after a sending must not be able to fail, or the photo goes again at every start."""
+    """What is stored after a sending must not be able to fail, or the photo goes again at every
+    start."""
     half = "half a pair \ud83d"
     with journal.transaction():
         attempt_id = journal.start(1, 1, BOUNDARY)
@@ -371,7 +427,9 @@ def test_pins_that_changed_are_what_the_next_push_compares_with(journal: Journal
     with journal.transaction():
         journal.prepare_again(2)
         journal.prepared(2, body_for(300), "2.jpg")
-    assert [tuple(row) for row in journal.rows("select size, mtime_ns from photo where id in (2, 3)")] == [
+    assert [
+        tuple(row) for row in journal.rows("select size, mtime_ns from photo where id in (2, 3)")
+    ] == [
         (300, 5),
         (100, 5),
     ]
@@ -389,7 +447,9 @@ def test_copies_are_needed_until_their_task_is_settled_well_or_cancelled(journal
         framing.make_stale(journal, range(1, 7))
         for task in range(1, 7):
             journal.prepared(task, structs.replace(body_for(100), spool=f"copy{task}"), "1.jpg")
-        for task, state in enumerate((State.UPLOADED, State.DUPLICATE, State.FAILED, State.CANCELLED), 1):
+        for task, state in enumerate(
+            (State.UPLOADED, State.DUPLICATE, State.FAILED, State.CANCELLED), 1
+        ):
             journal.start(task, 1, BOUNDARY)
             journal.settle_task(task, state, "words")
     assert copies.needed(journal) == {"copy3", "copy5", "copy6"}
@@ -412,14 +472,27 @@ def test_attempts_and_throughput_are_told_by_the_views(journal: Journal) -> None
         "started": "1970-01-01T00:16:40.000Z", "whole_at": "1970-01-01T00:16:40.000Z",
         "ended": "1970-01-01T00:16:42.000Z", "outcome": "uploaded", "http_status": 201, "bytes": 100, "error": None,
     }  # fmt: skip
-    assert (third["outcome"], third["error"], third["whole_at"]) == ("in_doubt", "the answer was lost", None)
+    assert (third["outcome"], third["error"], third["whole_at"]) == (
+        "in_doubt",
+        "the answer was lost",
+        None,
+    )
     (hour,) = [dict(row) for row in journal.rows("select * from v_throughput")]
-    assert hour == {"album": "trip", "hour": "1970-01-01T00:00:00Z", "photos": 2, "bytes": 200, "seconds": 4.0}
+    assert hour == {
+        "album": "trip",
+        "hour": "1970-01-01T00:00:00Z",
+        "photos": 2,
+        "bytes": 200,
+        "seconds": 4.0,
+    }
 
 
 @pytest.mark.parametrize("stayed", [True, False])
-def test_an_end_that_is_known_to_have_stayed_here_is_no_doubt(journal: Journal, stayed: bool) -> None:
-    """A small body's attempt begins with the word that its end is about to leave; perhaps it then does not."""
+def test_an_end_that_is_known_to_have_stayed_here_is_no_doubt(
+    journal: Journal, stayed: bool
+) -> None:
+    """A small body's attempt begins with the word that its end is about to leave; perhaps it then
+    does not."""
     with journal.transaction():
         attempt = journal.start(1, 1, BOUNDARY, whole=True)
     assert [cut.whole_at for cut in journal.cut_off()] == [1000.0]
@@ -429,7 +502,9 @@ def test_an_end_that_is_known_to_have_stayed_here_is_no_doubt(journal: Journal, 
     assert tuple(row) == (1000.0, None if stayed else 1000.0, 1000.0)
 
 
-def test_what_is_asked_for_at_the_end_of_a_transaction_is_done_once_and_undone_with_it(journal: Journal) -> None:
+def test_what_is_asked_for_at_the_end_of_a_transaction_is_done_once_and_undone_with_it(
+    journal: Journal,
+) -> None:
     done: list[str] = []
 
     def change(what: str) -> None:
@@ -504,7 +579,9 @@ STAGE_CHANGES: dict[str, tuple[Callable[[Journal], object], dict[Stage, Stage]]]
     ),
     "rejected": (lambda journal: failed(journal, State.REJECTED), {Stage.READY: Stage.STALE}),
     "rejected, a still framed without its clip": (
-        lambda journal: with_a_clip(journal, Together.NOT_YET, lambda: failed(journal, State.REJECTED)),
+        lambda journal: with_a_clip(
+            journal, Together.NOT_YET, lambda: failed(journal, State.REJECTED)
+        ),
         {Stage.READY: Stage.UNPAIRED},
     ),
     "held no longer": (lambda journal: pauses.unhold(journal, 1), {Stage.HELD: Stage.READY}),
@@ -512,7 +589,9 @@ STAGE_CHANGES: dict[str, tuple[Callable[[Journal], object], dict[Stage, Stage]]]
     "missing, and back": (lambda journal: failed(journal, State.MISSING), ANYWHERE),
     "failed": (lambda journal: failed(journal, State.FAILED), {}),
     "failed, a still framed without its clip": (
-        lambda journal: with_a_clip(journal, Together.NOT_YET, lambda: failed(journal, State.FAILED)),
+        lambda journal: with_a_clip(
+            journal, Together.NOT_YET, lambda: failed(journal, State.FAILED)
+        ),
         {Stage.READY: Stage.UNPAIRED},
     ),
 }
@@ -523,7 +602,9 @@ class Undone(Exception):
 
 
 @pytest.mark.parametrize("what", STAGE_CHANGES)
-def test_a_stage_changes_as_its_table_says_and_from_nowhere_else(journal: Journal, what: str) -> None:
+def test_a_stage_changes_as_its_table_says_and_from_nowhere_else(
+    journal: Journal, what: str
+) -> None:
     change, then = STAGE_CHANGES[what]
     found = {}
     for stage in Stage:
@@ -538,7 +619,9 @@ def test_a_stage_changes_as_its_table_says_and_from_nowhere_else(journal: Journa
 
 
 @pytest.mark.parametrize("stage", Stage)
-def test_only_a_ready_task_is_sent_and_held_for_what_came_of_it(journal: Journal, stage: Stage) -> None:
+def test_only_a_ready_task_is_sent_and_held_for_what_came_of_it(
+    journal: Journal, stage: Stage
+) -> None:
     journal.connection.execute("update task set stage = ? where id = 1", (stage,))
     with journal.transaction():
         if stage is not Stage.READY:
@@ -546,7 +629,9 @@ def test_only_a_ready_task_is_sent_and_held_for_what_came_of_it(journal: Journal
                 journal.start(1, 1, BOUNDARY)
             return
         journal.start(1, 1, BOUNDARY)
-        journal.try_later(1, "500", tries=4, refunds=0, next_at=0.0, maybe_twice=False, is_held=True)
+        journal.try_later(
+            1, "500", tries=4, refunds=0, next_at=0.0, maybe_twice=False, is_held=True
+        )
     assert [tuple(row) for row in journal.rows("select state, stage from task where id = 1")] == [
         ("pending", Stage.HELD)
     ]
@@ -557,9 +642,18 @@ MEMBERSHIP_CHANGES: dict[str, tuple[Callable[[Journal], object], dict[Membership
     "put in": (lambda journal: journal.placed(1), {Membership.PENDING: Membership.SETTLED}),
     "refused": (lambda journal: journal.placed(1, "no"), {Membership.PENDING: Membership.REFUSED}),
     "of a new album": (lambda journal: journal.renew_members(1), TO_PENDING),
-    "asked for again": (lambda journal: journal.renew_refused(1), {Membership.REFUSED: Membership.PENDING}),
-    "a clip whose still failed": (lambda journal: journal.rest_clips(1), {Membership.PENDING: Membership.WAITING}),
-    "a clip whose still goes again": (lambda journal: journal.wake_clip(2), {Membership.WAITING: Membership.PENDING}),
+    "asked for again": (
+        lambda journal: journal.renew_refused(1),
+        {Membership.REFUSED: Membership.PENDING},
+    ),
+    "a clip whose still failed": (
+        lambda journal: journal.rest_clips(1),
+        {Membership.PENDING: Membership.WAITING},
+    ),
+    "a clip whose still goes again": (
+        lambda journal: journal.wake_clip(2),
+        {Membership.WAITING: Membership.PENDING},
+    ),
     "cancelled": (
         lambda journal: cancel(journal, 1, []),
         dict.fromkeys((Membership.PENDING, Membership.WAITING), Membership.SETTLED),
@@ -568,7 +662,9 @@ MEMBERSHIP_CHANGES: dict[str, tuple[Callable[[Journal], object], dict[Membership
 
 
 @pytest.mark.parametrize("what", MEMBERSHIP_CHANGES)
-def test_a_membership_changes_as_its_table_says_and_from_nowhere_else(journal: Journal, what: str) -> None:
+def test_a_membership_changes_as_its_table_says_and_from_nowhere_else(
+    journal: Journal, what: str
+) -> None:
     """Of a clip that is there; its still failed."""
     change, then = MEMBERSHIP_CHANGES[what]
     found = {}
@@ -576,9 +672,13 @@ def test_a_membership_changes_as_its_table_says_and_from_nowhere_else(journal: J
         with contextlib.suppress(Undone), journal.transaction():
             sql = "update task set state = 'uploaded', remote_id = '7', membership = ? where id = 1"
             journal.connection.execute(sql, (membership,))
-            journal.connection.execute("update task set state = 'failed', reason = '418', clip_id = 1 where id = 2")
+            journal.connection.execute(
+                "update task set state = 'failed', reason = '418', clip_id = 1 where id = 2"
+            )
             change(journal)
-            found[membership] = Membership(journal.rows("select membership from task where id = 1")[0][0])
+            found[membership] = Membership(
+                journal.rows("select membership from task where id = 1")[0][0]
+            )
             raise Undone
     assert found == {membership: membership for membership in Membership} | then
     assert {step for step in found.items() if len(set(step)) > 1} <= MEMBERSHIP_STEPS
@@ -600,9 +700,12 @@ NOTE_STEPS = (
 
 
 class JournalMachine(RuleBasedStateMachine):
-    """Whatever is called in whatever order: only the table's steps happen, and the books are right after each."""
+    """Whatever is called in whatever order: only the table's steps happen, and the books are right
+    after each."""
 
-    tasks: st.SearchStrategy[int] = st.runner().flatmap(lambda machine: st.sampled_from(machine.likely()))
+    tasks: st.SearchStrategy[int] = st.runner().flatmap(
+        lambda machine: st.sampled_from(machine.likely())
+    )
 
     def __init__(self) -> None:
         super().__init__()
@@ -626,7 +729,9 @@ class JournalMachine(RuleBasedStateMachine):
         self.journal.close()
         self.folder.cleanup()
 
-    def step(self, task: int, to: State, change: Callable[[], object], *, asked: bool = False) -> bool:
+    def step(
+        self, task: int, to: State, change: Callable[[], object], *, asked: bool = False
+    ) -> bool:
         """Try a change that leads to ``to``: it happens if the design has it, else nothing does."""
         if (self.states.get(task), to) not in STEPS:
             self.refused(change)
@@ -638,7 +743,8 @@ class JournalMachine(RuleBasedStateMachine):
         return True
 
     def refused(self, change: Callable[[], object]) -> None:
-        """LostTask, and what else the same transaction holds is committed without a trace of the change."""
+        """LostTask, and what else the same transaction holds is committed without a trace of the
+        change."""
         before = self.journal.connection.total_changes
         with self.journal.transaction(), pytest.raises(LostTask):
             change()
@@ -659,7 +765,11 @@ class JournalMachine(RuleBasedStateMachine):
         return [*self.known, *self.known[-4:], *self.live() * 3]
 
     @precondition(lambda self: len(self.live()) < 4)
-    @rule(album=st.sampled_from(["trip", "home"]), size=st.integers(0, 999), error=st.sampled_from("!--"))
+    @rule(
+        album=st.sampled_from(["trip", "home"]),
+        size=st.integers(0, 999),
+        error=st.sampled_from("!--"),
+    )
     def push(self, album: str, size: int, error: str) -> None:
         self.queue(album, size, error.strip("-"))
 
@@ -695,8 +805,11 @@ class JournalMachine(RuleBasedStateMachine):
             return None
         return Stage(self.journal.rows("select stage from task where id = ?", task)[0]["stage"])
 
-    def advance(self, task: int, sources: set[Stage], change: Callable[[], object], target: Stage) -> None:
-        """Try a change of a pending task's stage: it happens from ``sources``, else nothing does."""
+    def advance(
+        self, task: int, sources: set[Stage], change: Callable[[], object], target: Stage
+    ) -> None:
+        """Try a change of a pending task's stage: it happens from ``sources``, else nothing
+        does."""
         if self.stage_of(task) not in sources:
             self.refused(change)
             return
@@ -704,7 +817,11 @@ class JournalMachine(RuleBasedStateMachine):
             change()
         assert self.stage_of(task) is target
 
-    @rule(task=tasks, then=st.sampled_from([Stage.READY, Stage.READY, Stage.UNASKED]), is_many=st.booleans())
+    @rule(
+        task=tasks,
+        then=st.sampled_from([Stage.READY, Stage.READY, Stage.UNASKED]),
+        is_many=st.booleans(),
+    )
     def prepare(self, task: int, then: Stage, is_many: bool) -> None:
         known = self.journal.task(task)
         body = body_for(known.size if known else 1)
@@ -740,8 +857,15 @@ class JournalMachine(RuleBasedStateMachine):
             pauses.unhold(self.journal, task, maybe_twice=True)
         assert self.stage_of(task) is (Stage.READY if before is Stage.HELD else before)
 
-    @rule(task=tasks, how=st.sampled_from([hear_that_it_is_not_there, pair, pair_with_its_clip, make_stale, unhold]))
-    def go_on_before_it_is_sent(self, task: int, how: Callable[[JournalMachine, int], None]) -> None:
+    @rule(
+        task=tasks,
+        how=st.sampled_from(
+            [hear_that_it_is_not_there, pair, pair_with_its_clip, make_stale, unhold]
+        ),
+    )
+    def go_on_before_it_is_sent(
+        self, task: int, how: Callable[[JournalMachine, int], None]
+    ) -> None:
         how(self, task)
 
     @rule(fingerprint=st.sampled_from(["one", "two"]))
@@ -786,12 +910,16 @@ class JournalMachine(RuleBasedStateMachine):
         elif self.step(task, State.SENDING, change):
             self.attempts[task] += 1
 
-    def end(self, task: int, to: State, change: Callable[[], object], *, asked: bool = False) -> None:
+    def end(
+        self, task: int, to: State, change: Callable[[], object], *, asked: bool = False
+    ) -> None:
         """An attempt and its task's change end in one transaction, as the engine does it."""
 
         def both() -> None:
             change()
-            self.journal.end_attempt(self.journal.last_attempt(task), to, status=200, sent=9, error="words")
+            self.journal.end_attempt(
+                self.journal.last_attempt(task), to, status=200, sent=9, error="words"
+            )
 
         self.step(task, to, both, asked=asked)
 
@@ -805,7 +933,11 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule(task=tasks, to=st.sampled_from([*DONE, State.REJECTED, State.FAILED, State.MISSING]))
     def settle_task(self, task: int, to: State) -> None:
-        self.end(task, to, lambda: self.journal.settle_task(task, to, "words", remote_id="7", url="https://x/7"))
+        self.end(
+            task,
+            to,
+            lambda: self.journal.settle_task(task, to, "words", remote_id="7", url="https://x/7"),
+        )
 
     @rule(task=tasks, tries=st.integers(0, 4), maybe_twice=st.booleans(), is_held=st.booleans())
     def try_later(self, task: int, tries: int, maybe_twice: bool, is_held: bool) -> None:
@@ -814,7 +946,13 @@ class JournalMachine(RuleBasedStateMachine):
 
         def change() -> None:
             self.journal.try_later(
-                task, "words", tries=tries, refunds=0, next_at=later, maybe_twice=maybe_twice, is_held=is_held
+                task,
+                "words",
+                tries=tries,
+                refunds=0,
+                next_at=later,
+                maybe_twice=maybe_twice,
+                is_held=is_held,
             )
 
         self.end(task, State.PENDING, change)
@@ -898,12 +1036,16 @@ class JournalMachine(RuleBasedStateMachine):
         assert Membership.WAITING not in [row["membership"] for row in self.journal.rows(sql, task)]
 
     @rule(task=tasks, how=st.sampled_from([put_in, refuse, wake_clip]))
-    def go_on_once_it_is_stored(self, task: int, how: Callable[[JournalMachine, int], None]) -> None:
+    def go_on_once_it_is_stored(
+        self, task: int, how: Callable[[JournalMachine, int], None]
+    ) -> None:
         how(self, task)
 
     @rule(
         album=st.sampled_from(["trip", "home"]),
-        change=st.sampled_from([Journal.rest_clips, Journal.drop_clips, Journal.renew_members, Journal.renew_refused]),
+        change=st.sampled_from(
+            [Journal.rest_clips, Journal.drop_clips, Journal.renew_members, Journal.renew_refused]
+        ),
     )
     def see_to_the_album(self, album: str, change: Callable[[Journal, int], None]) -> None:
         if album in self.albums:
@@ -917,7 +1059,9 @@ class JournalMachine(RuleBasedStateMachine):
         def change() -> None:
             self.journal.fresh_set(task, rounds=1, is_safe=is_safe)
 
-        if self.states.get(task) is State.SENDING:  # the table lets it go back, yet not for the asking
+        if (
+            self.states.get(task) is State.SENDING
+        ):  # the table lets it go back, yet not for the asking
             self.refused(change)
         elif self.step(task, State.PENDING, change):
             known = self.journal.task(task)
@@ -938,7 +1082,11 @@ class JournalMachine(RuleBasedStateMachine):
         before = Counter(self.states[task] for task in mine)
         assert came.sending == before[State.SENDING]
         assert came.sent == before[State.UPLOADED] + before[State.DUPLICATE]
-        given_up = [task for task in mine if self.states[task] not in (*DONE, State.SENDING, State.CANCELLED)]
+        given_up = [
+            task
+            for task in mine
+            if self.states[task] not in (*DONE, State.SENDING, State.CANCELLED)
+        ]
         assert came.cancelled == len(given_up)
         for task in given_up:
             self.states[task], self.asked[task] = State.CANCELLED, False
@@ -952,7 +1100,10 @@ class JournalMachine(RuleBasedStateMachine):
             forget(self.journal, self.albums.pop("home"))
 
     def in_album(self, album_id: int) -> list[int]:
-        return [row["id"] for row in self.journal.rows("select id from task where album_id = ?", album_id)]
+        return [
+            row["id"]
+            for row in self.journal.rows("select id from task where album_id = ?", album_id)
+        ]
 
     @rule()
     def reopen(self) -> None:
@@ -980,7 +1131,8 @@ class JournalMachine(RuleBasedStateMachine):
     @invariant()
     def what_is_said_of_a_task_goes_together(self) -> None:
         rows = self.journal.rows(
-            "select state, stage, membership, body.task_id from task left join body on body.task_id = task.id"
+            "select state, stage, membership, body.task_id from task left join body on "
+            "body.task_id = task.id"
         )
         for state, stage, membership, body in rows:
             assert state != State.SENDING or stage == Stage.READY
@@ -992,13 +1144,21 @@ class JournalMachine(RuleBasedStateMachine):
         rows = self.journal.rows("select id, state, attempts from task")
         assert {row["id"]: row["state"] for row in rows} == self.states
         assert {row["id"]: row["attempts"] for row in rows} == dict(self.attempts)
-        counted = self.journal.rows("select task_id, count(*) as number from attempt group by task_id")
-        assert {row["task_id"]: row["number"] for row in counted} == {t: n for t, n in self.attempts.items() if n}
+        counted = self.journal.rows(
+            "select task_id, count(*) as number from attempt group by task_id"
+        )
+        assert {row["task_id"]: row["number"] for row in counted} == {
+            t: n for t, n in self.attempts.items() if n
+        }
 
     @invariant()
     def tally_is_a_fresh_count(self) -> None:
-        kept = self.journal.rows("select album_id, state, photos, bytes from tally where photos <> 0 or bytes <> 0")
-        fresh = self.journal.rows("select album_id, state, count(*), sum(size) from task group by album_id, state")
+        kept = self.journal.rows(
+            "select album_id, state, photos, bytes from tally where photos <> 0 or bytes <> 0"
+        )
+        fresh = self.journal.rows(
+            "select album_id, state, count(*), sum(size) from task group by album_id, state"
+        )
         assert {tuple(row) for row in kept} == {tuple(row) for row in fresh}
 
     @invariant()
@@ -1009,10 +1169,20 @@ class JournalMachine(RuleBasedStateMachine):
         for album, album_id in self.albums.items():
             mine = self.in_album(album_id)
             counts = Counter(self.states[task] for task in mine)
-            assert {state: views[album][state] for state in State} == {state: counts[state] for state in State}
-            working = counts[State.PENDING] + counts[State.SENDING] + sum(self.asked[task] for task in mine)
+            assert {state: views[album][state] for state in State} == {
+                state: counts[state] for state in State
+            }
+            working = (
+                counts[State.PENDING]
+                + counts[State.SENDING]
+                + sum(self.asked[task] for task in mine)
+            )
             working += [self.member(task) for task in mine].count(Membership.PENDING)
-            assert bool(views[album]["settled"]) == (working == 0) == (not runs.is_unfinished(journal, album_id))
+            assert (
+                bool(views[album]["settled"])
+                == (working == 0)
+                == (not runs.is_unfinished(journal, album_id))
+            )
             found = summary_of(journal, album_id)
             assert found.is_unfinished == (working > 0)
             assert found.photos == {state: counts[state] for state in found.photos}
@@ -1021,7 +1191,9 @@ class JournalMachine(RuleBasedStateMachine):
             sent = sum(row["size"] for row in sizes if row["state"] in DONE)
             total = sum(row["size"] for row in sizes if row["state"] != State.CANCELLED)
             assert (views[album]["bytes_sent"], views[album]["bytes_total"]) == (sent, total)
-        assert {row["id"]: row["state"] for row in journal.rows("select id, state from v_tasks")} == self.states
+        assert {
+            row["id"]: row["state"] for row in journal.rows("select id, state from v_tasks")
+        } == self.states
         failed = {row["id"]: row["error"] for row in journal.rows("select id, error from v_failed")}
         assert failed.keys() == {task for task, state in self.states.items() if state in WANTING}
         assert all(failed.values()), "each names its reason"

@@ -1,4 +1,5 @@
-"""The sums of an album: a few photos by state, doubt and place in the server's album, and what they come to."""
+"""The sums of an album: a few photos by state, doubt and place in the server's album, and what they
+come to."""
 
 from __future__ import annotations
 
@@ -32,7 +33,9 @@ class Photo(NamedTuple):
     updated: float = 1000.0
 
 
-PENDING, SENDING, UPLOADED, DUPLICATE, REJECTED, FAILED, IN_DOUBT, MISSING, CANCELLED = map(Photo, State)
+PENDING, SENDING, UPLOADED, DUPLICATE, REJECTED, FAILED, IN_DOUBT, MISSING, CANCELLED = map(
+    Photo, State
+)
 ASKED = Photo(State.IN_DOUBT, is_asked=True)
 PLACING = Photo(membership=Membership.PENDING)
 OUTSIDE = Photo(membership=Membership.REFUSED)
@@ -50,7 +53,13 @@ def album_of(journal: Journal, photos: tuple[Photo, ...]) -> int:
         settle(journal, task_id, photo.state)
         journal.connection.execute(
             "update task set ask_at = ?, membership = ?, attempts = ?, updated = ? where id = ?",
-            (5.0 if photo.is_asked else None, photo.membership, photo.was_sent, photo.updated, task_id),
+            (
+                5.0 if photo.is_asked else None,
+                photo.membership,
+                photo.was_sent,
+                photo.updated,
+                task_id,
+            ),
         )
     return album_id
 
@@ -70,10 +79,18 @@ def test_each_photo_is_there_unsent_or_wanting(
     journal: Journal, photos: tuple[Photo, ...], there: int, unsent: int, wanting: int, asked: int
 ) -> None:
     found = summary_of(journal, album_of(journal, photos))
-    assert (found.there, found.unsent, found.wanting, found.asked) == (there, unsent, wanting, asked)
+    assert (found.there, found.unsent, found.wanting, found.asked) == (
+        there,
+        unsent,
+        wanting,
+        asked,
+    )
     sizes = (found.there_bytes, found.unsent_bytes, found.wanting_bytes, found.asked_bytes)
     assert sizes == (100 * there, 100 * unsent, 100 * wanting, 100 * asked)
-    assert (found.total, found.total_bytes) == (there + unsent + wanting, 100 * (there + unsent + wanting))
+    assert (found.total, found.total_bytes) == (
+        there + unsent + wanting,
+        100 * (there + unsent + wanting),
+    )
     assert {state: count for state, count in found.photos.items() if count} == {
         photo.state: sum(one.state == photo.state for one in photos) for photo in photos
     }
@@ -121,7 +138,9 @@ def test_a_share_link_is_made_once_for_an_album_with_photos(
     journal: Journal, photos: tuple[Photo, ...], wants: int, share: str | None, is_pending: bool
 ) -> None:
     album_id = album_of(journal, photos)
-    journal.connection.execute("update album set wants_share = ?, share = ? where id = ?", (wants, share, album_id))
+    journal.connection.execute(
+        "update album set wants_share = ?, share = ? where id = ?", (wants, share, album_id)
+    )
     found = summary_of(journal, album_id)
     assert found.is_share_pending == found.is_pending_there == found.is_unfinished == is_pending
     assert runs.is_share_pending(journal, album_id) == is_pending
@@ -135,7 +154,9 @@ def test_a_forgotten_album_has_no_photos(journal: Journal) -> None:
 
 def test_photos_outside_the_servers_album_are_counted_by_why(journal: Journal) -> None:
     album_id = album_of(journal, (UPLOADED, PLACING, CLIP, CLIP, OUTSIDE, OUTSIDE, OUTSIDE))
-    journal.connection.execute("update task set reason = 'no. ' || id where membership = ?", (Membership.REFUSED,))
+    journal.connection.execute(
+        "update task set reason = 'no. ' || id where membership = ?", (Membership.REFUSED,)
+    )
     refused = (b"/photos/trip/4.jpg", "no. 8"), (b"/photos/trip/5.jpg", "no. 9")
     assert outside_of(journal, album_id, 2) == Outside(1, 2, 3, refused)
 
@@ -161,7 +182,15 @@ TWIN_SENT = Photo(State.DUPLICATE, sha256="equal")
         ((DUPLICATE, UPLOADED), 0, FoundThere(sent_to_it=1), 0, 2, 0, 2),
         ((TWIN, TWIN_KNOWN), 0, FoundThere(twins=1, photos=1, bytes=100), 0, 1, 0, 1),
         ((TWIN, TWIN_SENT), 0, FoundThere(twins=1, photos=1), 0, 1, 0, 1),
-        ((TWIN_KNOWN, TWIN_KNOWN), 0, FoundThere(known=1, twins=1, photos=2, bytes=200), 0, 0, 0, 0),
+        (
+            (TWIN_KNOWN, TWIN_KNOWN),
+            0,
+            FoundThere(known=1, twins=1, photos=2, bytes=200),
+            0,
+            0,
+            0,
+            0,
+        ),
         ((CANCELLED, UPLOADED), 0, FoundThere(), 0, 1, 0, 1),
     ],
 )
@@ -170,8 +199,12 @@ def test_what_a_run_did_leaves_out_what_was_so_before(
     wanting: int, total: int,
 ) -> None:  # fmt: skip
     album_id = album_of(journal, photos)
-    (run,) = journal.rows("insert into run (pid, started, options) values (1, ?, '{}') returning id", NOW)
-    run_summary = run_summary_of(journal, summary_of(journal, album_id), run["id"], before, 100 * before, None)
+    (run,) = journal.rows(
+        "insert into run (pid, started, options) values (1, ?, '{}') returning id", NOW
+    )
+    run_summary = run_summary_of(
+        journal, summary_of(journal, album_id), run["id"], before, 100 * before, None
+    )
     assert (run_summary.found, run_summary.earlier) == (found, earlier)
     assert (run_summary.sent, run_summary.wanting, run_summary.total) == (sent, wanting, total)
     whole = sum(photo.state in (State.UPLOADED, State.DUPLICATE) for photo in photos) - before
@@ -179,10 +212,16 @@ def test_what_a_run_did_leaves_out_what_was_so_before(
 
 
 def test_what_was_missing_when_it_was_queued_is_no_earlier_loss(journal: Journal) -> None:
-    album_id = album_of(journal, (FAILED._replace(updated=BEFORE), MISSING._replace(updated=BEFORE)))
-    (run,) = journal.rows("insert into run (pid, started, options) values (1, ?, '{}') returning id", NOW)
+    album_id = album_of(
+        journal, (FAILED._replace(updated=BEFORE), MISSING._replace(updated=BEFORE))
+    )
+    (run,) = journal.rows(
+        "insert into run (pid, started, options) values (1, ?, '{}') returning id", NOW
+    )
     now = summary_of(journal, album_id)
-    assert [run_summary_of(journal, now, run["id"], 0, 0, newest).earlier for newest in (4, None)] == [1, 2]
+    assert [
+        run_summary_of(journal, now, run["id"], 0, 0, newest).earlier for newest in (4, None)
+    ] == [1, 2]
 
 
 def test_no_sum_goes_through_all_photos(journal: Journal) -> None:

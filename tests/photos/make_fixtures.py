@@ -1,7 +1,8 @@
-"""Makes the picture files that are committed here and in src/albumup/demo_photos; run it by hand, tests never do.
+"""Makes the picture files that are committed here and in src/albumup/demo_photos; run it by hand,
+tests never do.
 
-Needs Pillow, pillow-heif and ffmpeg (with libx264 and libvpx). Pictures come out of a seeded generator, so another run
-changes a byte only where an encoder did.
+Needs Pillow, pillow-heif and ffmpeg (with libx264 and libvpx). Pictures come out of a seeded
+generator, so another run changes a byte only where an encoder did.
 """
 
 from __future__ import annotations
@@ -105,7 +106,8 @@ def make_raw_headers() -> None:
 
 RAW_ON_TIFF = {
     "3fr": ("Hasselblad", "CFV-50c"), "bay": ("CASIO", "EX-P600"), "cap": ("Phase One", "P 25"),
-    "dcr": ("Kodak", "DCS Pro 14N"), "erf": ("SEIKO EPSON CORP.", "R-D1"), "fff": ("Imacon", "Ixpress"),
+    "dcr": ("Kodak", "DCS Pro 14N"), "erf": ("SEIKO EPSON "
+        "CORP.", "R-D1"), "fff": ("Imacon", "Ixpress"),
     "gpr": ("GoPro", "HERO9 Black"), "iiq": ("Phase One", "IQ3"), "k25": ("Kodak", "DC25"), "kdc": ("Kodak", "DC120"),
     "mef": ("Mamiya", "ZD"), "mos": ("Leaf", "Aptus 22"), "nrw": ("NIKON", "COOLPIX P7000"), "pef": ("PENTAX", "K-3"),
     "sr2": ("SONY", "DSC-R1"), "srf": ("SONY", "DSC-F828"), "srw": ("SAMSUNG", "NX1"),
@@ -120,7 +122,11 @@ RAW_BY_HEAD = {
     "photo.mrw": b"\0MRM\0\0\0\x18\0PRD".ljust(64, b"\0"),
     "photo.pcd": b"\xff" * 64,
     "photo.pmp": bytes(8) + b"\0\0\0\x7c" + bytes(112) + b"\xff\xd8\xff\xdb",
-    "photo.psd": b"8BPS\0\1" + bytes(6) + struct.pack(">HIIHH", 3, 1, 1, 8, 3) + bytes(14) + b"\x80\x80\x80",
+    "photo.psd": b"8BPS\0\1"
+    + bytes(6)
+    + struct.pack(">HIIHH", 3, 1, 1, 8, 3)
+    + bytes(14)
+    + b"\x80\x80\x80",
     "photo.pxn": b"XP".ljust(64, b"\0"),
     "photo.raw": bytes(25) + b"ARECOYK".ljust(39, b"\0"),
     "photo.rwz": b"rawzor".ljust(64, b"\0"),
@@ -135,11 +141,21 @@ def make_more_pictures() -> None:
     tile.save(HERE / "photo.jp2")
     plain = (HERE / "photo.jp2").read_bytes()
     (HERE / "photo.jpx").write_bytes(plain.replace(b"ftypjp2 ", b"ftypjpx ", 1))
-    ffmpeg("-i", str(HERE / "photo.png"), "-c:v", "libjxl", "-fflags", "+bitexact", str(HERE / "photo.jxl"))
+    ffmpeg(
+        "-i",
+        str(HERE / "photo.png"),
+        "-c:v",
+        "libjxl",
+        "-fflags",
+        "+bitexact",
+        str(HERE / "photo.jxl"),
+    )
     for suffix, (make, model) in RAW_ON_TIFF.items():
         (HERE / f"photo.{suffix}").write_bytes(tiff(make, model))
     (HERE / "photo.ori").write_bytes(b"IIRO" + tiff("OM Digital Solutions", "OM-1")[4:])
-    (HERE / "photo.rwl").write_bytes(b"IIU\0" + tiff("LEICA CAMERA AG", "V-LUX 5", first_ifd=24)[4:])
+    (HERE / "photo.rwl").write_bytes(
+        b"IIU\0" + tiff("LEICA CAMERA AG", "V-LUX 5", first_ifd=24)[4:]
+    )
     for name, head in RAW_BY_HEAD.items():
         (HERE / name).write_bytes(head)
 
@@ -169,7 +185,11 @@ def tiff(make: str, model: str, first_ifd: int = 8) -> bytes:
         (50706, byte, 4, 0x00000401),  # DNG 1.4.0.0
     ]
     head = b"II*\0" + struct.pack("<I", first_ifd)
-    ifd = struct.pack("<H", count) + b"".join(struct.pack("<HHII", *entry) for entry in entries) + bytes(4)
+    ifd = (
+        struct.pack("<H", count)
+        + b"".join(struct.pack("<HHII", *entry) for entry in entries)
+        + bytes(4)
+    )
     return head.ljust(first_ifd, b"\0") + ifd + b"".join(strings) + b"\x80"
 
 
@@ -198,12 +218,20 @@ def make_facts() -> None:
     picture = box(b"mdat", bytes(32))
     quicktime, mp4 = box(b"ftyp", b"qt  \0\0\0\0qt  "), box(b"ftyp", b"mp42\0\0\0\0isommp42")
     # An hour later in the header: there it is when the file was written.
-    (METADATA / "live.mov").write_bytes(quicktime + picture + box(b"moov", mvhd(seconds + 3600) + apple))
+    (METADATA / "live.mov").write_bytes(
+        quicktime + picture + box(b"moov", mvhd(seconds + 3600) + apple)
+    )
     (METADATA / "utc.mov").write_bytes(quicktime + picture + box(b"moov", mvhd(seconds)))
     (METADATA / "utc.mp4").write_bytes(mp4 + box(b"moov", mvhd(seconds, version=1)) + picture)
     (METADATA / "unset.mp4").write_bytes(mp4 + box(b"moov", mvhd(0)) + picture)
     (METADATA / "unix.mp4").write_bytes(mp4 + box(b"moov", mvhd(2_082_844_800)) + picture)
-    for name, start in (("nef", b"II*\0"), ("arw", b"II*\0"), ("dng", b"II*\0"), ("orf", b"IIRO"), ("rw2", b"IIU\0")):
+    for name, start in (
+        ("nef", b"II*\0"),
+        ("arw", b"II*\0"),
+        ("dng", b"II*\0"),
+        ("orf", b"IIRO"),
+        ("rw2", b"IIU\0"),
+    ):
         (METADATA / f"dated.{name}").write_bytes(start + dated_tiff("camera maker", 8)[4:])
     canon = dated_tiff("Canon", 16)
     (METADATA / "dated.cr2").write_bytes(canon[:8] + b"CR\x02\0" + bytes(4) + canon[16:])
@@ -213,22 +241,33 @@ def make_facts() -> None:
     fuji = fuji.ljust(84, b"\0") + struct.pack(">II", 160, len(jpeg.getvalue()))
     (METADATA / "dated.raf").write_bytes(fuji.ljust(160, b"\0") + jpeg.getvalue())
     canon_uuid = bytes.fromhex("85c0b687820f11e08111f4ce462b6a48")
-    inner = box(b"uuid", canon_uuid + box(b"CMT1", tiff("Canon", "Canon EOS R")) + box(b"CMT2", exif_tiff()))
+    inner = box(
+        b"uuid", canon_uuid + box(b"CMT1", tiff("Canon", "Canon EOS R")) + box(b"CMT2", exif_tiff())
+    )
     head = box(b"ftyp", b"crx \0\0\0\x01crx isom")
-    (METADATA / "dated.cr3").write_bytes(head + box(b"moov", inner + mvhd(seconds)) + box(b"mdat", bytes(32)))
+    (METADATA / "dated.cr3").write_bytes(
+        head + box(b"moov", inner + mvhd(seconds)) + box(b"mdat", bytes(32))
+    )
 
 
 def apple_note(content_id: bytes) -> bytes:
     """Apple's MakerNote with a number and the content identifier; offsets count from its start."""
-    entries = struct.pack(">HHII", 0x0001, 4, 1, 14) + struct.pack(">HHII", 0x0011, 2, len(content_id) + 1, 44)
+    entries = struct.pack(">HHII", 0x0001, 4, 1, 14) + struct.pack(
+        ">HHII", 0x0011, 2, len(content_id) + 1, 44
+    )
     return b"Apple iOS\0\0\x01MM" + struct.pack(">H", 2) + entries + bytes(4) + content_id + b"\0"
 
 
 def mvhd(created: int, version: int = 0) -> bytes:
     """The movie's header: created so many seconds after the start of 1904."""
-    times = struct.pack(">IQQIQ" if version else ">IIIII", version << 24, created, created, 600, 1200)
+    times = struct.pack(
+        ">IQQIQ" if version else ">IIIII", version << 24, created, created, 600, 1200
+    )
     matrix = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
-    return box(b"mvhd", times + struct.pack(">IH10x", 0x10000, 0x100) + matrix + bytes(24) + struct.pack(">I", 2))
+    return box(
+        b"mvhd",
+        times + struct.pack(">IH10x", 0x10000, 0x100) + matrix + bytes(24) + struct.pack(">I", 2),
+    )
 
 
 def metadata(values: dict[bytes, bytes]) -> bytes:
@@ -239,11 +278,15 @@ def metadata(values: dict[bytes, bytes]) -> bytes:
         for number, value in enumerate(values.values(), 1)
     )
     handler = box(b"hdlr", bytes(8) + b"mdta" + bytes(14))
-    return box(b"meta", handler + box(b"keys", struct.pack(">II", 0, len(values)) + names) + box(b"ilst", texts))
+    return box(
+        b"meta",
+        handler + box(b"keys", struct.pack(">II", 0, len(values)) + names) + box(b"ilst", texts),
+    )
 
 
 def exif_tiff(at: int = 0, first_ifd: int = 8) -> bytes:
-    """A TIFF whose first IFD holds what an Exif IFD does; ``at`` is where it stands in the file it is put into."""
+    """A TIFF whose first IFD holds what an Exif IFD does; ``at`` is where it stands in the file it
+    is put into."""
     values = {0x9003: b"2026:07:14 18:03:22\0", 0x9011: b"+02:00\0", 0x9291: b"250\0"}
     data = b""
     entries = b""
@@ -261,7 +304,9 @@ def dated_tiff(make: str, first_ifd: int) -> bytes:
     text = make.encode() + b"\0"
     text_at = first_ifd + 2 + 24 + 4
     exif_at = text_at + len(text)
-    entries = struct.pack("<HHII", 271, 2, len(text), text_at) + struct.pack("<HHII", 0x8769, 4, 1, exif_at)
+    entries = struct.pack("<HHII", 271, 2, len(text), text_at) + struct.pack(
+        "<HHII", 0x8769, 4, 1, exif_at
+    )
     head = (b"II*\0" + struct.pack("<I", first_ifd)).ljust(first_ifd, b"\0")
     return head + struct.pack("<H", 2) + entries + bytes(4) + text + exif_tiff(exif_at - 8)[8:]
 
@@ -281,7 +326,8 @@ def make_videos() -> None:
     ):
         source = ("-f", "lavfi", "-i", "color=c=0x3366aa:s=32x32:r=25:d=0.2")
         ffmpeg(*source, *options, "-fflags", "+bitexact", "-flags", "+bitexact", str(HERE / name))
-    # QuickTime files of the 1990s begin with another box; as long as the one it replaces, so that no offset moves.
+    # QuickTime files of the 1990s begin with another box; as long as the one it replaces, so that
+    # no offset moves.
     modern = (HERE / "video.mov").read_bytes()
     (HERE / "old.mov").write_bytes(modern[:4] + b"skip" + modern[8:])
 
@@ -319,7 +365,8 @@ def ffmpeg(*arguments: str, feed: bytes | None = None) -> None:
 
 SIZE = (1024, 768)
 
-# What each picture is: sky from top to horizon, sun (colour, x, y, radius as shares of the width), the nearest hills.
+# What each picture is: sky from top to horizon, sun (colour, x, y, radius as shares of the width),
+# the nearest hills.
 SCENES: dict[str, tuple[list[Colour], tuple[Colour, float, float, float] | None, Colour]] = {
     "IMG_4101.JPG": (
         [(28, 42, 94), (172, 88, 128), (252, 178, 118)],
@@ -332,7 +379,11 @@ SCENES: dict[str, tuple[list[Colour], tuple[Colour, float, float, float] | None,
         ((255, 246, 214), 0.30, 0.30, 0.08),
         (70, 22, 46),
     ),
-    "IMG_4104.JPG": ([(12, 16, 40), (26, 50, 92), (62, 116, 142)], ((236, 240, 250), 0.78, 0.16, 0.03), (6, 12, 26)),
+    "IMG_4104.JPG": (
+        [(12, 16, 40), (26, 50, 92), (62, 116, 142)],
+        ((236, 240, 250), 0.78, 0.16, 0.03),
+        (6, 12, 26),
+    ),
     "IMG_4105.JPG": (
         [(196, 224, 214), (236, 232, 206), (250, 222, 190)],
         ((255, 250, 232), 0.5, 0.34, 0.06),
@@ -354,7 +405,9 @@ SCENES: dict[str, tuple[list[Colour], tuple[Colour, float, float, float] | None,
 def make_demo() -> None:
     for number, (name, scene) in enumerate(SCENES.items(), 1):
         picture = landscape(random.Random(number), *scene)
-        dated = exif(f"2026:07:14 {8 + 2 * number:02}:{7 * number:02}:{11 * number % 60:02}", "+02:00").tobytes()
+        dated = exif(
+            f"2026:07:14 {8 + 2 * number:02}:{7 * number:02}:{11 * number % 60:02}", "+02:00"
+        ).tobytes()
         encoded = io.BytesIO()
         if name.endswith(".HEIC"):
             picture.save(encoded, "HEIF", quality=45, exif=dated)
@@ -363,12 +416,26 @@ def make_demo() -> None:
         (DEMO / name).write_bytes(encoded.getvalue())
     raw = b"".join(frame.tobytes() for frame in film(random.Random(20), seconds=4, rate=25))
     source = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", "320x240", "-r", "25", "-i", "-")
-    coding = ("-c:v", "libx264", "-preset", "slow", "-b:v", "900k", "-pix_fmt", "yuv420p", "-fflags", "+bitexact")
+    coding = (
+        "-c:v",
+        "libx264",
+        "-preset",
+        "slow",
+        "-b:v",
+        "900k",
+        "-pix_fmt",
+        "yuv420p",
+        "-fflags",
+        "+bitexact",
+    )
     ffmpeg(*source, *coding, "-flags", "+bitexact", str(DEMO / "IMG_4120.MOV"), feed=raw)
 
 
 def landscape(
-    rng: random.Random, sky: list[Colour], sun: tuple[Colour, float, float, float] | None, near: Colour
+    rng: random.Random,
+    sky: list[Colour],
+    sun: tuple[Colour, float, float, float] | None,
+    near: Colour,
 ) -> Image.Image:
     width, height = SIZE
     picture = gradient(sky, SIZE)
@@ -387,7 +454,11 @@ def landscape(
         share = (layer + 1) / layers
         colour = blend(sky[-1], near, 0.25 + 0.75 * share)
         crest = ridge(
-            rng, width, height * (0.50 + 0.36 * share), height * (0.16 - 0.08 * share), 0.50 + 0.06 * (1 - share)
+            rng,
+            width,
+            height * (0.50 + 0.36 * share),
+            height * (0.16 - 0.08 * share),
+            0.50 + 0.06 * (1 - share),
         )
         hills = Image.new("L", SIZE, 0)
         ImageDraw.Draw(hills).polygon([(0, height), *enumerate(crest), (width, height)], fill=255)
@@ -409,13 +480,18 @@ def blend(one: Colour, other: Colour, share: float) -> Colour:
     return (mixed[0], mixed[1], mixed[2])
 
 
-def ridge(rng: random.Random, width: int, level: float, relief: float, roughness: float) -> list[float]:
-    """Heights of a line of hills, by halving: each middle moves at random, by less the nearer its neighbours are."""
+def ridge(
+    rng: random.Random, width: int, level: float, relief: float, roughness: float
+) -> list[float]:
+    """Heights of a line of hills, by halving: each middle moves at random, by less the nearer its
+    neighbours are."""
     points = [level + rng.uniform(-relief, relief) for _ in range(5)]
     while len(points) < width:
         relief *= roughness
         middles = [(a + b) / 2 + rng.uniform(-relief, relief) for a, b in pairwise(points)]
-        points = [point for pair in zip(points, middles, strict=False) for point in pair] + points[-1:]
+        points = [point for pair in zip(points, middles, strict=False) for point in pair] + points[
+            -1:
+        ]
     return points[: width + 1]
 
 
@@ -423,7 +499,9 @@ def grained(picture: Image.Image, strength: int) -> Image.Image:
     """With a film's grain, which also keeps a gradient from showing bands."""
     rng = random.Random(strength)
     noise = Image.frombytes("L", picture.size, rng.randbytes(picture.width * picture.height))
-    grain = noise.point(lambda value: 128 + (value - 128) * strength // 128).filter(ImageFilter.GaussianBlur(0.7))
+    grain = noise.point(lambda value: 128 + (value - 128) * strength // 128).filter(
+        ImageFilter.GaussianBlur(0.7)
+    )
     return ImageChops.add(picture, Image.merge("RGB", [grain] * 3), scale=1, offset=-128)
 
 
@@ -443,7 +521,9 @@ def film(rng: random.Random, seconds: int, rate: int) -> Iterator[Image.Image]:
         for layer, crest in enumerate(ranges):
             start = round(number * (1.0 + 1.6 * layer))
             colour = blend(sky[-1], (16, 20, 44), 0.4 + 0.28 * layer)
-            draw.polygon([(0, 240), *enumerate(crest[start : start + 321]), (320, 240)], fill=colour)
+            draw.polygon(
+                [(0, 240), *enumerate(crest[start : start + 321]), (320, 240)], fill=colour
+            )
         yield grained(frame, 7)
 
 

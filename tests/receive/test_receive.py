@@ -1,4 +1,5 @@
-"""The receiving server over real sockets: what it stores, what it knows, and many clients at once."""
+"""The receiving server over real sockets: what it stores, what it knows, and many clients at
+once."""
 
 from __future__ import annotations
 
@@ -42,7 +43,12 @@ from albumup.receive.names import photo_name
 
 def test_a_photo_is_stored_with_its_name_and_date(root: Path, client: Client) -> None:
     answer = client.send("trip", PHOTO, "DSC_0001.JPG", mtime_ns=1_700_000_000_123_456_789)
-    expected = {"id": "trip/DSC_0001.JPG", "name": "DSC_0001.JPG", "sha256": sha256(PHOTO), "status": "created"}
+    expected = {
+        "id": "trip/DSC_0001.JPG",
+        "name": "DSC_0001.JPG",
+        "sha256": sha256(PHOTO),
+        "status": "created",
+    }
     assert answer == (201, expected)
     assert files(root) == {"trip/DSC_0001.JPG": PHOTO}
     assert os.stat(root / "trip/DSC_0001.JPG").st_mtime_ns == 1_700_000_000_123_456_789
@@ -88,7 +94,9 @@ def test_a_taken_mark_grows(root: Path, client: Client) -> None:
     assert client.send("trip", OTHER)[1]["name"] == f"DSC_0001~{sha256(OTHER)[:16]}.JPG"
 
 
-def test_a_link_in_the_way_is_neither_followed_nor_replaced(root: Path, client: Client, tmp_path: Path) -> None:
+def test_a_link_in_the_way_is_neither_followed_nor_replaced(
+    root: Path, client: Client, tmp_path: Path
+) -> None:
     outside = tmp_path / "outside"
     outside.write_bytes(PHOTO)
     (root / "trip").mkdir()
@@ -117,7 +125,9 @@ def test_a_link_in_the_way_is_neither_followed_nor_replaced(root: Path, client: 
         ("x." + "y" * 300, "x." + "y" * 253),
     ],
 )
-def test_names_stay_in_the_album_and_visible(root: Path, client: Client, wanted: str, name: str) -> None:
+def test_names_stay_in_the_album_and_visible(
+    root: Path, client: Client, wanted: str, name: str
+) -> None:
     status, answer = client.send("trip", PHOTO, wanted)
     assert (status, answer["name"]) == (201, name)
     assert files(root) == {f"trip/{name}": PHOTO}
@@ -204,7 +214,13 @@ def test_a_question_has_its_form(client: Client, status: int, body: bytes) -> No
 
 
 def test_what_was_changed_by_hand_is_not_vouched_for(root: Path, client: Client) -> None:
-    for name, data in (("deleted", b"1"), ("edited", b"2"), ("renamed", b"3"), ("replaced", b"4"), ("kept", b"5")):
+    for name, data in (
+        ("deleted", b"1"),
+        ("edited", b"2"),
+        ("renamed", b"3"),
+        ("replaced", b"4"),
+        ("kept", b"5"),
+    ):
         client.send("trip", data, name)
     trip = root / "trip"
     (trip / "deleted").unlink()
@@ -247,7 +263,9 @@ def test_200_clients_send_the_same_photo(root: Path, client: Client) -> None:
     assert list(files(root).values()) == [PHOTO]
 
 
-def test_threads_take_turns_where_flock_is_missing(root: Path, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_take_turns_where_flock_is_missing(
+    root: Path, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     meeting, met = threading.Barrier(2), []
     link = os.link
 
@@ -301,7 +319,9 @@ def test_it_listens_only_where_it_is_told(root: Path) -> None:
         assert receiver.url == f"http://127.0.0.1:{port}"
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.2", port), timeout=PATIENCE)
-        with pytest.raises(LocalError, match=rf"cannot listen on 127\.0\.0\.1 port {port}: Address already in use"):
+        with pytest.raises(
+            LocalError, match=rf"cannot listen on 127\.0\.0\.1 port {port}: Address already in use"
+        ):
             Receiver(Store(str(root)), port=port, token=TOKEN).start()
 
 
@@ -333,7 +353,9 @@ def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
         Store(str(tmp_path / "file/x"))
 
 
-def test_it_logs_where_it_is_told_and_nowhere_else(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_it_logs_where_it_is_told_and_nowhere_else(
+    root: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     lines: list[str] = []
     with receiving(root, log=lines.append) as client:
         client.send("trip", PHOTO)

@@ -7,7 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from receiving import PATIENCE, PHOTO, TOKEN, Client, eventually, everything, files, form, parts, receiving
+from receiving import (
+    PATIENCE,
+    PHOTO,
+    TOKEN,
+    Client,
+    eventually,
+    everything,
+    files,
+    form,
+    parts,
+    receiving,
+)
 
 from albumup.receive import handler
 from albumup.receive.connections import Connections, network_of
@@ -26,7 +37,8 @@ from albumup.receive.connections import Connections, network_of
     ids=["many headers", "large headers", "one line", "no text"],
 )
 def test_a_head_that_is_too_long_is_refused_before_its_end(client: Client, head: bytes) -> None:
-    """It goes on, as far as the receiver can tell: nothing of it is kept for an end that never comes."""
+    """It goes on, as far as the receiver can tell: nothing of it is kept for an end that never
+    comes."""
     with client.raw(head) as line:
         assert everything(line).startswith(b"HTTP/1.1 431 ")
 
@@ -70,7 +82,14 @@ def test_the_next_head_has_its_own_time(client: Client, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize(
     "line",
-    [b"Content-Length : 5", b"X: a\r\n folded: 5", b"no colon", b": 5", b"X: a\rContent-Length: 5", b"X\0: 5"],
+    [
+        b"Content-Length : 5",
+        b"X: a\r\n folded: 5",
+        b"no colon",
+        b": 5",
+        b"X: a\rContent-Length: 5",
+        b"X\0: 5",
+    ],
 )
 def test_a_header_that_can_be_read_in_two_ways_is_refused(client: Client, line: bytes) -> None:
     head = b"GET / HTTP/1.1\r\nAuthorization: Bearer %s\r\n%s\r\n\r\n" % (TOKEN.encode(), line)
@@ -88,7 +107,8 @@ def test_an_end_in_the_middle_of_a_head_is_no_request(tmp_path: Path) -> None:
 
 
 def test_a_stranger_who_does_not_wait_for_answers_gets_one(client: Client) -> None:
-    """Refusing what is sent ahead would keep the receiver busy; one request after the other keeps its connection."""
+    """Refusing what is sent ahead would keep the receiver busy; one request after the other keeps
+    its connection."""
     with client.raw(b"GET / HTTP/1.1\r\n\r\n" * 400) as line:
         assert everything(line).count(b"HTTP/1.1 401 ") == 1
     with client.raw(b"") as line:
@@ -106,12 +126,19 @@ def test_whoever_has_the_token_may_send_ahead(client: Client) -> None:
 # Bodies.
 
 
-def test_a_body_that_stops_is_given_up_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_that_stops_is_given_up_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(handler, "SILENCE", 0.1)
     root = tmp_path / "photos"
     body = form({}, PHOTO * 10_000)
-    with receiving(root) as client, client.raw(client.head("trip", len(body)), body[:50_000]) as line:
-        assert everything(line) == b"", "an answer to half a photo might be taken for one to the whole"
+    with (
+        receiving(root) as client,
+        client.raw(client.head("trip", len(body)), body[:50_000]) as line,
+    ):
+        assert everything(line) == b"", (
+            "an answer to half a photo might be taken for one to the whole"
+        )
         eventually(lambda: not parts(root))
     assert files(root) == {}
 

@@ -1,4 +1,5 @@
-"""What the receiver keeps on the disk: its index, and what survives crashes, full disks and cut lines."""
+"""What the receiver keeps on the disk: its index, and what survives crashes, full disks and cut
+lines."""
 
 from __future__ import annotations
 
@@ -34,7 +35,9 @@ from receiving import (
 
 from albumup.receive import Receiver, Store, album, serve
 
-LINUX = pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="finds out about descriptors in /proc")
+LINUX = pytest.mark.skipif(
+    not os.path.isdir("/proc/self/fd"), reason="finds out about descriptors in /proc"
+)
 
 
 # The index.
@@ -48,9 +51,13 @@ def test_photos_put_there_by_hand_are_known_at_the_next_start(root: Path) -> Non
     (root / "trip/.hidden").write_bytes(b"h")
     os.mkfifo(root / "trip/pipe")
     for _ in range(2):
-        have = Store(str(root)).have("trip", [sha256(PHOTO), sha256(OTHER), sha256(b"h"), sha256(b"")])
+        have = Store(str(root)).have(
+            "trip", [sha256(PHOTO), sha256(OTHER), sha256(b"h"), sha256(b"")]
+        )
         assert have == {sha256(PHOTO): "by hand.jpg", sha256(OTHER): "line\nbreak\r.jpg"}
-    assert (root / ".albumup/trip.sha256").read_bytes().count(b"\n") == 2, "hashed again, or written over two lines"
+    assert (root / ".albumup/trip.sha256").read_bytes().count(b"\n") == 2, (
+        "hashed again, or written over two lines"
+    )
 
 
 def test_the_index_spares_reading_and_is_believed_only_with_the_same_stat(
@@ -60,19 +67,24 @@ def test_the_index_spares_reading_and_is_believed_only_with_the_same_stat(
         client.send("trip", PHOTO, mtime_ns=10**18)
     path = root / "trip/DSC_0001.JPG"
     with monkeypatch.context() as patch:
-        patch.setattr(album, "_hashed", lambda _: pytest.fail("read although nothing showed a change"))
+        patch.setattr(
+            album, "_hashed", lambda _: pytest.fail("read although nothing showed a change")
+        )
         assert Store(str(root)).have("trip", [sha256(PHOTO)])
     path.write_bytes(PHOTO[::-1])  # same size
     os.utime(path, ns=(10**18, 10**18))
     said: list[str] = []
     store = Store(str(root), said.append)
     for _ in range(2):
-        assert store.have("trip", [sha256(PHOTO), sha256(PHOTO[::-1])]) == {sha256(PHOTO[::-1]): path.name}
+        assert store.have("trip", [sha256(PHOTO), sha256(PHOTO[::-1])]) == {
+            sha256(PHOTO[::-1]): path.name
+        }
     assert len(said) == 1
 
 
 def rot(root: Path, name: str = "trip/DSC_0001.JPG", data: bytes = PHOTO[::-1]) -> None:
-    """Other bytes, and nothing that shows it: a disk that forgets changes no time, so the index is told ours."""
+    """Other bytes, and nothing that shows it: a disk that forgets changes no time, so the index is
+    told ours."""
     path = root / name
     path.write_bytes(data)
     now = path.stat()
@@ -81,7 +93,9 @@ def rot(root: Path, name: str = "trip/DSC_0001.JPG", data: bytes = PHOTO[::-1]) 
 
 
 @pytest.mark.parametrize("is_old_line", [False, True])
-def test_a_file_that_the_disk_damaged_is_found_out_where_it_counts(root: Path, is_old_line: bool) -> None:
+def test_a_file_that_the_disk_damaged_is_found_out_where_it_counts(
+    root: Path, is_old_line: bool
+) -> None:
     with receiving(root) as client:
         client.send("trip", PHOTO)
     rot(root)
@@ -93,9 +107,14 @@ def test_a_file_that_the_disk_damaged_is_found_out_where_it_counts(root: Path, i
         assert client.ask("trip", sha256(PHOTO)), "the quick question believes the index"
         assert client.ask("trip", sha256(PHOTO), read=True) == {}
         assert client.ask("trip", sha256(PHOTO)) == {}
-        assert client.ask("trip", sha256(PHOTO[::-1]), read=True) == {sha256(PHOTO[::-1]): "DSC_0001.JPG"}
+        assert client.ask("trip", sha256(PHOTO[::-1]), read=True) == {
+            sha256(PHOTO[::-1]): "DSC_0001.JPG"
+        }
     assert len(said) == 1
-    assert f"{root}/trip/DSC_0001.JPG was changed or damaged: it had SHA-256 {sha256(PHOTO)}" in said[0]
+    assert (
+        f"{root}/trip/DSC_0001.JPG was changed or damaged: it had SHA-256 {sha256(PHOTO)}"
+        in said[0]
+    )
 
 
 def test_no_damaged_file_makes_a_sending_a_duplicate_and_none_is_overwritten(root: Path) -> None:
@@ -121,7 +140,9 @@ def test_of_two_files_with_equal_bytes_the_sound_one_is_found(root: Path) -> Non
         assert client.send("trip", PHOTO)[1]["name"] == "Z.JPG"
 
 
-def test_a_file_that_cannot_be_read_is_no_duplicate(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_cannot_be_read_is_no_duplicate(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_: object) -> None:
         raise OSError(errno.EIO, "broken disk")
 
@@ -153,7 +174,9 @@ def test_receivers_tell_their_stores_apart(root: Path, tmp_path: Path) -> None:
     assert len(stores[0].id) == 32
 
 
-@pytest.mark.parametrize("damage", [b"", b"\0" * 100, b"abc", b"x 1 2 y\n", b"a b c d\n\xff\xff 1 1 z\n"])
+@pytest.mark.parametrize(
+    "damage", [b"", b"\0" * 100, b"abc", b"x 1 2 y\n", b"a b c d\n\xff\xff 1 1 z\n"]
+)
 def test_a_damaged_index_costs_nothing_but_reading(root: Path, damage: bytes) -> None:
     with receiving(root) as client:
         client.send("trip", PHOTO, "a")
@@ -165,7 +188,8 @@ def test_a_damaged_index_costs_nothing_but_reading(root: Path, damage: bytes) ->
     text = index.read_bytes()
     for name, data in ((b"a", PHOTO), (b"b", OTHER)):
         assert any(
-            line.startswith(sha256(data).encode()) and line.endswith(b" " + name) for line in text.split(b"\n")
+            line.startswith(sha256(data).encode()) and line.endswith(b" " + name)
+            for line in text.split(b"\n")
         ), "a line was glued to the damage"
 
 
@@ -234,7 +258,9 @@ serve(sys.argv[1], "127.0.0.1", 0, sys.argv[2], None, lambda url: print(url, flu
 @pytest.fixture
 def process(root: Path) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-c", SERVE, str(root), TOKEN]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         yield process
         process.kill()
 
@@ -257,11 +283,15 @@ def test_a_killed_receiver_leaves_no_half_photo(root: Path, process: subprocess.
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_serve_quietly(process: subprocess.Popen[str], number: signal.Signals) -> None:
+def test_a_signal_ends_serve_quietly(
+    process: subprocess.Popen[str], number: signal.Signals
+) -> None:
     assert process.stdout
     client = Client(process.stdout.readline().strip())
     line = client.connect()
-    assert client.request("GET", "/", connection=line)[0] == 200  # and an idle connection stays open
+    assert (
+        client.request("GET", "/", connection=line)[0] == 200
+    )  # and an idle connection stays open
     process.send_signal(number)
     out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out, err) == (0, "", "")
@@ -289,7 +319,9 @@ def test_an_ignored_signal_stays_ignored(root: Path) -> None:
         seen.append(signal.getsignal(signal.SIGINT))
         stop.set()
 
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as under nohup, or in a script's background
+    before = signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # as under nohup, or in a script's background
     try:
         serve(str(root), "127.0.0.1", 0, TOKEN, None, ready, stop=stop)
     finally:
@@ -313,7 +345,10 @@ def test_stopping_cuts_what_is_arriving_and_answers_what_is_being_stored(
     receiver.start()
     client = Client(receiver.url)
     body = form({}, PHOTO)
-    with client.raw(client.head("a", len(body)), body) as whole, client.raw(client.head("b", len(body)), b"-") as half:
+    with (
+        client.raw(client.head("a", len(body)), body) as whole,
+        client.raw(client.head("b", len(body)), b"-") as half,
+    ):
         assert storing.wait(PATIENCE)
         eventually(lambda: len(parts(root)) == 2)
         stopping = threading.Thread(target=receiver.stop)
@@ -337,7 +372,9 @@ def test_all_is_durable_before_the_answer(root: Path, monkeypatch: pytest.Monkey
     def noted_fsync(descriptor: int) -> None:
         fsync(descriptor)
         path = open_path(descriptor)
-        events.append(("fsync", "a part" if path.endswith(".part") else os.path.relpath(path, root)))
+        events.append(
+            ("fsync", "a part" if path.endswith(".part") else os.path.relpath(path, root))
+        )
 
     def noted_link(source: bytes, path: bytes, **more: Any) -> None:
         events.append(("link", os.fsdecode(path)))
@@ -378,11 +415,16 @@ def test_without_hard_links_nothing_is_overwritten_either(root: Path, client: Cl
     assert client.send("trip", PHOTO)[0] == 201
     assert client.send("trip", PHOTO)[0] == 200
     assert client.send("trip", OTHER)[0] == 201
-    assert files(root) == {"trip/DSC_0001.JPG": PHOTO, f"trip/DSC_0001~{sha256(OTHER)[:8]}.JPG": OTHER}
+    assert files(root) == {
+        "trip/DSC_0001.JPG": PHOTO,
+        f"trip/DSC_0001~{sha256(OTHER)[:8]}.JPG": OTHER,
+    }
     assert client.send("trip", OTHER[::-1], "twin", mtime_ns=10**18)[0] == 201
     assert client.send("trip", OTHER, "twin", mtime_ns=10**18)[0] == 200
     third = b"?" * len(OTHER)
-    assert client.send("trip", third, "twin", mtime_ns=10**18)[0] == 201, "same size and date, but other bytes"
+    assert client.send("trip", third, "twin", mtime_ns=10**18)[0] == 201, (
+        "same size and date, but other bytes"
+    )
     assert Store(str(root)).have("trip", [sha256(PHOTO)]) == {sha256(PHOTO): "DSC_0001.JPG"}
 
 
@@ -429,7 +471,9 @@ def test_a_failed_replacing_takes_its_reservation_back(
     assert client.send("trip", PHOTO)[1]["name"] == "DSC_0001.JPG"
 
 
-@pytest.mark.parametrize(("number", "status"), [(errno.ENOSPC, 507), (errno.EDQUOT, 507), (errno.EIO, 500)])
+@pytest.mark.parametrize(
+    ("number", "status"), [(errno.ENOSPC, 507), (errno.EDQUOT, 507), (errno.EIO, 500)]
+)
 @pytest.mark.parametrize("step", ["write", "fsync"])
 def test_a_disk_that_fails_is_named_and_left_clean(
     root: Path, client: Client, monkeypatch: pytest.MonkeyPatch, step: str, number: int, status: int
@@ -445,7 +489,9 @@ def test_a_disk_that_fails_is_named_and_left_clean(
     assert client.send("trip", PHOTO)[0] == 201
 
 
-def test_an_old_part_is_swept_by_age_where_flock_is_missing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_old_part_is_swept_by_age_where_flock_is_missing(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def flock(*_: object) -> None:
         raise OSError(errno.ENOLCK, "no locks")
 
@@ -461,7 +507,9 @@ def test_an_old_part_is_swept_by_age_where_flock_is_missing(root: Path, monkeypa
 
 
 @LINUX
-def test_a_full_disk_for_the_index_does_not_cost_the_photo(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_for_the_index_does_not_cost_the_photo(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write = os.write
 
     def full_for_lines(descriptor: int, data: bytes) -> int:
@@ -474,13 +522,17 @@ def test_a_full_disk_for_the_index_does_not_cost_the_photo(client: Client, monke
     assert client.send("trip", PHOTO)[0] == 200
 
 
-def test_a_full_disk_does_not_keep_a_receiver_from_starting(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_does_not_keep_a_receiver_from_starting(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "full")
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        patch.setattr("albumup.receive.store.make_folder", lambda folder: os.makedirs(folder, exist_ok=True))
+        patch.setattr(
+            "albumup.receive.store.make_folder", lambda folder: os.makedirs(folder, exist_ok=True)
+        )
         patch.setattr("albumup.receive.store.make", lambda root, name: os.mkdir(name, dir_fd=root))
         assert Store(str(root)).id == ""
     assert os.listdir(root / ".albumup") == []

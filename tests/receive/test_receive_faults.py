@@ -8,7 +8,17 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from receiving import PATIENCE, Client, eventually, everything, files, form, parts, photos, receiving
+from receiving import (
+    PATIENCE,
+    Client,
+    eventually,
+    everything,
+    files,
+    form,
+    parts,
+    photos,
+    receiving,
+)
 
 from albumup.receive import Faults, handler, parse_faults
 from albumup.receive.faults import KINDS, paced
@@ -27,7 +37,9 @@ def picks(plan: Faults, number: int, seed: int = 7) -> list[str | None]:
 def test_shares_come_about_as_often_as_written() -> None:
     plan = parse_faults("drop=5%, stall=0.02,503=10%")
     found = picks(plan, 10_000)
-    assert found == picks(parse_faults("drop=5%,stall=2%,503=0.1"), 10_000), "the same seed gave other faults"
+    assert found == picks(parse_faults("drop=5%,stall=2%,503=0.1"), 10_000), (
+        "the same seed gave other faults"
+    )
     for fault, share in (("drop", 500), ("stall", 200), ("503", 1000), (None, 8300)):
         assert found.count(fault) == pytest.approx(share, rel=0.2)
     assert plan.counts == {fault: found.count(fault) for fault in ("drop", "stall", "503")}
@@ -56,7 +68,11 @@ def test_a_turn_goes_before_chance() -> None:
 @pytest.mark.parametrize(
     ("plan", "words"),
     [
-        ("dorp=5%", "there is no fault 'dorp', did you mean 'drop'? Faults: drop, stall, lost-answer, cut-answer, "),
+        (
+            "dorp=5%",
+            "there is no fault 'dorp', did you mean 'drop'? Faults: drop, stall, lost-answer, "
+            "cut-answer, ",
+        ),
         ("lost=5%", "did you mean 'lost-answer'?"),
         ("xyzzy=5%", "there is no fault 'xyzzy'. Faults: drop, "),
         ("200=5%", "or an HTTP status from 400 to 599"),
@@ -89,7 +105,9 @@ def test_only_photos_suffer(tmp_path: Path) -> None:
     with receiving(tmp_path, faults=plan) as client:
         assert client.request("GET", "/")[0] == 200
         assert client.ask("trip") == {}
-        assert client.request("POST", photos("trip"), b"", {"Authorization": "Bearer wrong"})[0] == 401
+        assert (
+            client.request("POST", photos("trip"), b"", {"Authorization": "Bearer wrong"})[0] == 401
+        )
         assert not plan.counts
         assert client.send("trip", PHOTO)[0] == 503
     assert plan.counts == {"503": 1}
@@ -101,14 +119,19 @@ def test_a_status_comes_after_the_body_and_stores_nothing(tmp_path: Path, status
         line = client.connect()
         line.connect()
         first = line.sock
-        assert client.send("trip", PHOTO, connection=line) == (status, {"error": "this fault was asked for"})
+        assert client.send("trip", PHOTO, connection=line) == (
+            status,
+            {"error": "this fault was asked for"},
+        )
         assert files(tmp_path) == {}
         assert client.send("trip", PHOTO, connection=line)[0] == 201
         assert line.sock is first, "the connection did not live on"
 
 
 @pytest.mark.parametrize(("status", "wait"), [(429, b"1"), (503, b"1"), (500, None)])
-def test_a_busy_server_says_when_to_come_back(tmp_path: Path, status: int, wait: bytes | None) -> None:
+def test_a_busy_server_says_when_to_come_back(
+    tmp_path: Path, status: int, wait: bytes | None
+) -> None:
     with receiving(tmp_path, faults=parse_faults(f"{status}=once")) as client:
         answer = whole_answer(client)
     assert (b"Retry-After: 1\r\n" in answer) == (wait is not None)
@@ -125,7 +148,10 @@ def test_drop_resets_in_the_middle_of_the_body(tmp_path: Path) -> None:
     with receiving(tmp_path, faults=parse_faults("drop=once")) as client:
         # Half of the body is enough for it: it does not wait for more.
         half = body[: len(body) // 2]
-        with client.raw(client.head("trip", len(body)), half) as line, pytest.raises(ConnectionResetError):
+        with (
+            client.raw(client.head("trip", len(body)), half) as line,
+            pytest.raises(ConnectionResetError),
+        ):
             everything(line)
         assert (files(tmp_path), parts(tmp_path)) == ({}, [])
         assert client.send("trip", PHOTO)[0] == 201
@@ -226,7 +252,10 @@ def test_pacing_waits_for_the_clock_to_catch_up() -> None:
 def test_every_fault_is_counted_and_logged(tmp_path: Path, fault: str) -> None:
     plan, lines = parse_faults(f"{fault}=once"), list[str]()
     body = form({}, b"small")
-    with receiving(tmp_path, faults=plan, log=lines.append) as client, client.raw(client.head("trip", len(body)), body):
+    with (
+        receiving(tmp_path, faults=plan, log=lines.append) as client,
+        client.raw(client.head("trip", len(body)), body),
+    ):
         eventually(lambda: f"POST /albums/trip/photos: fault {fault}" in lines)
     assert plan.counts == {fault: 1}
 

@@ -47,7 +47,9 @@ from albumup.receive import handler
         ({"name": "\udcff.jpg"}, "'name' is not UTF-8"),
     ],
 )
-def test_a_wrong_declaration_is_refused(root: Path, client: Client, declared: dict[str, object], words: str) -> None:
+def test_a_wrong_declaration_is_refused(
+    root: Path, client: Client, declared: dict[str, object], words: str
+) -> None:
     status, answer = client.send("trip", PHOTO, **declared)  # type: ignore[arg-type]
     assert status == 422
     assert words in answer["error"]
@@ -75,14 +77,18 @@ FILE = part("file", PHOTO, "x.jpg")
         (413, b"".join(part(f"f{n}", b"") for n in range(70)) + FILE + END),
     ],
 )
-def test_a_body_that_is_not_our_form_is_refused(root: Path, client: Client, status: int, body: bytes) -> None:
+def test_a_body_that_is_not_our_form_is_refused(
+    root: Path, client: Client, status: int, body: bytes
+) -> None:
     got, answer = client.request("POST", photos("trip"), body)
     assert got == status, answer
     assert set(answer) == {"error"}
     assert (files(root), parts(root)) == ({}, [])
 
 
-@pytest.mark.parametrize("content_type", ["", "image/jpeg", "multipart/form-data", "multipart/form-data; boundary=ü"])
+@pytest.mark.parametrize(
+    "content_type", ["", "image/jpeg", "multipart/form-data", "multipart/form-data; boundary=ü"]
+)
 def test_a_photo_needs_a_boundary(client: Client, content_type: str) -> None:
     headers = {"Content-Type": content_type}
     assert client.request("POST", photos("trip"), form({}, PHOTO), headers)[0] == 400
@@ -120,9 +126,15 @@ def test_the_root_says_who_it_is(client: Client) -> None:
     assert client.request("GET", "/?x=1")[0] == 200
 
 
-@pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer wrong", f"Basic {TOKEN}", TOKEN, f"Bearer {TOKEN}x"])
-@pytest.mark.parametrize(("method", "path"), [("GET", "/"), ("POST", "/albums/trip/photos"), ("GET", "/nothing")])
-def test_without_the_token_nothing_is_said(client: Client, authorization: str, method: str, path: str) -> None:
+@pytest.mark.parametrize(
+    "authorization", ["", "Bearer", "Bearer wrong", f"Basic {TOKEN}", TOKEN, f"Bearer {TOKEN}x"]
+)
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/"), ("POST", "/albums/trip/photos"), ("GET", "/nothing")]
+)
+def test_without_the_token_nothing_is_said(
+    client: Client, authorization: str, method: str, path: str
+) -> None:
     line = client.connect()
     answer = client.request(method, path, b"x", {"Authorization": authorization}, line)
     assert answer == (401, {"error": "the token is missing or wrong"})
@@ -144,7 +156,9 @@ def test_who_is_refused_in_mid_sentence_still_hears_why(client: Client) -> None:
 
 def test_curl_is_told_to_go_on(client: Client) -> None:
     body = form({}, PHOTO)
-    with client.raw(client.head("trip", len(body), "Expect: 100-continue", "Connection: close")) as line:
+    with client.raw(
+        client.head("trip", len(body), "Expect: 100-continue", "Connection: close")
+    ) as line:
         assert line.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
         line.sendall(body)
         assert everything(line).startswith(b"HTTP/1.1 201 ")
@@ -163,13 +177,17 @@ def test_curl_is_told_to_go_on(client: Client) -> None:
         (431, "\r\n".join(f"X{n}: y" for n in range(200))),
     ],
 )
-def test_a_head_that_cannot_be_trusted_ends_the_connection(client: Client, status: int, header: str) -> None:
+def test_a_head_that_cannot_be_trusted_ends_the_connection(
+    client: Client, status: int, header: str
+) -> None:
     head = f"POST /albums/trip/photos HTTP/1.1\r\nAuthorization: Bearer {TOKEN}\r\n{header}\r\n\r\n"
     with client.raw(head.encode(), b"5\r\nhello\r\n0\r\n\r\n") as line:
         answer = everything(line)
         assert answer.startswith(b"HTTP/1.1 %d " % status), answer
         assert answer.count(b"HTTP/1.1") == 1
-        assert status == 431 or b"Content-Length" in answer.partition(b"\r\n\r\n")[2], "refused for another reason"
+        assert status == 431 or b"Content-Length" in answer.partition(b"\r\n\r\n")[2], (
+            "refused for another reason"
+        )
 
 
 def test_one_connection_serves_many_requests(root: Path, client: Client) -> None:
@@ -191,7 +209,13 @@ requests = st.builds(
     lambda line, headers, body: b"\r\n".join([line, *headers, b"", body]),
     st.one_of(
         st.binary(max_size=40),
-        st.sampled_from([b"POST /albums/t/photos HTTP/1.1", b"POST /albums/%ff%2e/ask HTTP/1.1", b"GET / HTTP/1.0"]),
+        st.sampled_from(
+            [
+                b"POST /albums/t/photos HTTP/1.1",
+                b"POST /albums/%ff%2e/ask HTTP/1.1",
+                b"GET / HTTP/1.0",
+            ]
+        ),
     ),
     st.lists(
         st.one_of(
@@ -199,7 +223,9 @@ requests = st.builds(
             st.just(f"Authorization: Bearer {TOKEN}".encode()),
             st.just(f"Content-Type: multipart/form-data; boundary={BOUNDARY}".encode()),
             st.builds(lambda n: b"Content-Length: %d" % n, st.integers(-1, 400)),
-            st.sampled_from([b"Expect: 100-continue", b"Connection: close", b"Transfer-Encoding: chunked"]),
+            st.sampled_from(
+                [b"Expect: 100-continue", b"Connection: close", b"Transfer-Encoding: chunked"]
+            ),
         ),
         max_size=6,
     ),
@@ -278,7 +304,9 @@ def test_a_reset_while_idle_is_no_accident(root: Path, capfd: pytest.CaptureFixt
     with receiving(root, log=lines.append) as client:
         with client.raw(b"POST /") as line:
             line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-        eventually(lambda: any(entry.startswith("a connection ended: ConnectionReset") for entry in lines))
+        eventually(
+            lambda: any(entry.startswith("a connection ended: ConnectionReset") for entry in lines)
+        )
         assert client.request("GET", "/")[0] == 200
     assert capfd.readouterr() == ("", "")
 

@@ -1,4 +1,5 @@
-"""Links in a receiver's folder: none below the folder that was named is followed, whenever it is put there."""
+"""Links in a receiver's folder: none below the folder that was named is followed, whenever it is
+put there."""
 
 from __future__ import annotations
 
@@ -41,7 +42,10 @@ def test_an_album_folder_that_is_a_link_is_neither_written_nor_read(
         assert client.request("POST", "/albums/trip/ask", question) == refused
     assert seen(elsewhere) == {"theirs.jpg"}
     assert parts(root) == []
-    assert sha256(OTHER) not in b"".join(path.read_bytes() for path in (root / ".albumup").iterdir()).decode()
+    assert (
+        sha256(OTHER)
+        not in b"".join(path.read_bytes() for path in (root / ".albumup").iterdir()).decode()
+    )
 
 
 def test_a_dangling_link_makes_no_folder(root: Path, client: Client, tmp_path: Path) -> None:
@@ -50,7 +54,9 @@ def test_a_dangling_link_makes_no_folder(root: Path, client: Client, tmp_path: P
     assert not (tmp_path / "not there").exists()
 
 
-def test_an_album_that_becomes_a_link_is_not_followed_any_more(root: Path, client: Client, elsewhere: Path) -> None:
+def test_an_album_that_becomes_a_link_is_not_followed_any_more(
+    root: Path, client: Client, elsewhere: Path
+) -> None:
     assert client.send("trip", PHOTO)[0] == 201
     (root / "trip").rename(root / "away")
     (root / "trip").symlink_to(elsewhere)
@@ -95,7 +101,9 @@ def test_a_folder_of_the_stores_own_that_is_a_link_is_named_at_the_start(
     with pytest.raises(LocalError, match=rf"{name} is a link") as found:
         Store(str(root))
     assert found.value.hint == "remove that link"
-    assert seen(elsewhere) == {"theirs.jpg", "old.part"}, "nothing is swept there, and no id is left"
+    assert seen(elsewhere) == {"theirs.jpg", "old.part"}, (
+        "nothing is swept there, and no id is left"
+    )
 
 
 @pytest.mark.parametrize("name", [".incoming", ".albumup"])
@@ -104,7 +112,10 @@ def test_a_folder_of_the_stores_own_that_becomes_a_link_is_not_followed(
 ) -> None:
     (root / name).rename(root / "away")
     (root / name).symlink_to(elsewhere)
-    assert client.send("trip", PHOTO) == (403, {"error": f"{name} is a link, and links are not followed"})
+    assert client.send("trip", PHOTO) == (
+        403,
+        {"error": f"{name} is a link, and links are not followed"},
+    )
     assert seen(elsewhere) == {"theirs.jpg"}
     assert b"".join(files(root).values()).count(PHOTO) == 0
 
@@ -164,7 +175,10 @@ def test_an_album_may_lie_on_another_disk(root: Path, client: Client) -> None:
     assert client.send("trip", PHOTO, mtime_ns=10**18)[0] == 201
     assert client.send("trip", PHOTO)[0] == 200
     assert client.send("trip", OTHER)[0] == 201
-    assert files(root) == {"trip/DSC_0001.JPG": PHOTO, f"trip/DSC_0001~{sha256(OTHER)[:8]}.JPG": OTHER}
+    assert files(root) == {
+        "trip/DSC_0001.JPG": PHOTO,
+        f"trip/DSC_0001~{sha256(OTHER)[:8]}.JPG": OTHER,
+    }
     placed = (root / "trip/DSC_0001.JPG").stat()
     assert (placed.st_mtime_ns, stat.S_IMODE(placed.st_mode)) == (10**18, 0o600)
     assert parts(root) == []
@@ -183,7 +197,9 @@ def test_what_a_crash_left_on_the_other_disk_is_swept(root: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting is root's")
 def test_an_album_on_a_mounted_disk(root: Path, client: Client) -> None:
     (root / "trip").mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "t", root / "trip"], check=False).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "t", root / "trip"], check=False
+    ).returncode:
         pytest.skip("nothing can be mounted here")
     try:
         assert client.send("trip", PHOTO)[0] == 201
@@ -195,7 +211,9 @@ def test_an_album_on_a_mounted_disk(root: Path, client: Client) -> None:
         subprocess.run(["umount", root / "trip"], check=True)
 
 
-def test_a_part_keeps_no_descriptor_when_it_cannot_be_made(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_keeps_no_descriptor_when_it_cannot_be_made(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = Store(str(root))
     before = os.dup(0)
     os.close(before)

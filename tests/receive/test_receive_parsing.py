@@ -84,7 +84,9 @@ def test_any_photo_comes_through_the_quick_way(data: bytes, cut: int) -> None:
     assert (plain.fields, plain.filename, plain.data) == ({"name": "a.jpg"}, "sent.jpg", data)
 
 
-def test_what_push_sends_is_read_the_quick_way(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_push_sends_is_read_the_quick_way(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(forms, "_parsed", lambda *_: pytest.fail("that takes ten times as long"))
     assert client.send("trip", PHOTO)[0] == 201
 
@@ -96,7 +98,12 @@ def test_a_head_is_read_into_its_parts() -> None:
     head = parse_head(b"POST /a?b HTTP/1.1\r\nHost:x\r\nX-Y: 1 \r\nx-y:\t\xfc\r\nEmpty:\r\n\r\n")
     assert (head.method, head.target, head.is_http_1_1) == ("POST", "/a?b", True)
     assert head.headers == {"host": ["x"], "x-y": ["1", "ü"], "empty": [""]}
-    assert (head.first("x-y"), head.all("x-y"), head.first("none"), head.all("none")) == ("1", ["1", "ü"], "", [])
+    assert (head.first("x-y"), head.all("x-y"), head.first("none"), head.all("none")) == (
+        "1",
+        ["1", "ü"],
+        "",
+        [],
+    )
 
 
 @pytest.mark.parametrize(
@@ -125,7 +132,10 @@ def test_a_head_that_is_none_is_refused(status: int, data: bytes) -> None:
     [("1.1", "", False), ("1.1", "Close", True), ("1.0", "", True), ("1.0", "Keep-Alive", False)],
 )
 def test_who_wants_no_other_answer(version: str, wish: str, is_last: bool) -> None:
-    assert parse_head(f"GET / HTTP/{version}\r\nConnection: {wish}\r\n\r\n".encode()).is_last == is_last
+    assert (
+        parse_head(f"GET / HTTP/{version}\r\nConnection: {wish}\r\n\r\n".encode()).is_last
+        == is_last
+    )
 
 
 # The wire.

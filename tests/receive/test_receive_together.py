@@ -52,7 +52,9 @@ def is_waited_for(shared: SharedFsync, by: int) -> bool:
     return len(shared._changed._waiters) == by  # type: ignore[attr-defined]
 
 
-def test_who_comes_during_an_fsync_waits_for_the_next(disk: Disk, pool: concurrent.futures.ThreadPoolExecutor) -> None:
+def test_who_comes_during_an_fsync_waits_for_the_next(
+    disk: Disk, pool: concurrent.futures.ThreadPoolExecutor
+) -> None:
     shared = SharedFsync()
     first = pool.submit(shared.fsync, 0)
     assert disk.began.acquire(timeout=PATIENCE)
@@ -68,7 +70,9 @@ def test_who_comes_during_an_fsync_waits_for_the_next(disk: Disk, pool: concurre
     assert disk.events == ["began", "ended", "began", "ended"], "one for all three"
 
 
-def test_all_who_share_an_fsync_hear_that_it_failed(disk: Disk, pool: concurrent.futures.ThreadPoolExecutor) -> None:
+def test_all_who_share_an_fsync_hear_that_it_failed(
+    disk: Disk, pool: concurrent.futures.ThreadPoolExecutor
+) -> None:
     shared = SharedFsync()
     disk.errors = [None, OSError(errno.EIO, "broken disk"), None]
     first = pool.submit(shared.fsync, 0)
@@ -144,7 +148,9 @@ def assert_in_order(events: list[tuple[str, str]], count: int) -> None:
     assert len(answers) == len(links) == count
     for name, answered in answers:
         began = [
-            number for place, (what, number) in enumerate(events) if what == "began" and links[name] < place < answered
+            number
+            for place, (what, number) in enumerate(events)
+            if what == "began" and links[name] < place < answered
         ]
         assert any(ends.get(number, answered) < answered for number in began), name
 
@@ -152,7 +158,8 @@ def assert_in_order(events: list[tuple[str, str]], count: int) -> None:
 def test_a_folder_that_took_the_place_of_another_has_fsyncs_of_its_own(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first photo's fsync hangs in the old folder while one arrives in the new folder of that name."""
+    """The first photo's fsync hangs in the old folder while one arrives in the new folder of that
+    name."""
     hangs, go_on = threading.Event(), threading.Event()
     fsync = os.fsync
 

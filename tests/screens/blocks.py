@@ -14,7 +14,8 @@ _MARKER = re.compile(r"<!-- screen: ([a-z0-9-]+) -->")
 
 @dataclass(frozen=True)
 class Block:
-    """Lines ``start`` to ``end`` (exclusive, from 0) of a page. ``name`` is None where no marker stands above."""
+    """Lines ``start`` to ``end`` (exclusive, from 0) of a page. ``name`` is None where no marker
+    stands above."""
 
     page: Path
     name: str | None

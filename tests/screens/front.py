@@ -11,7 +11,8 @@ import trustme
 
 
 class Front:
-    """Ends TLS on ``port`` and passes each connection on to the server whose name it asks for. ``close`` ends it."""
+    """Ends TLS on ``port`` and passes each connection on to the server whose name it asks for.
+    ``close`` ends it."""
 
     def __init__(self, authority: trustme.CA, names: tuple[str, ...], ca_file: str) -> None:
         self.names, self.ca_file = names, ca_file

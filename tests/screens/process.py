@@ -17,8 +17,9 @@ NOT_OURS = "192.0.2.10"
 
 
 def set_up(given: dict[str, Any]) -> None:
-    """``given``: ``hosts`` (name -> local port), ``took`` (seconds of a run), ``pid``, ``seed``, ``terminal`` (whether
-    the streams are one, to be this session's own), ``bars`` (which parts of the uploads in flight have left)."""
+    """``given``: ``hosts`` (name -> local port), ``took`` (seconds of a run), ``pid``, ``seed``,
+    ``terminal`` (whether the streams are one, to be this session's own), ``bars`` (which parts of
+    the uploads in flight have left)."""
     random.seed(given["seed"])
     random.Random = functools.partial(random.Random, given["seed"])  # type: ignore[misc, assignment]
     if given["terminal"]:
@@ -76,7 +77,10 @@ def _fix_bars(shares: list[float]) -> None:
     def progress(self: Engine) -> Progress:
         now = real(self)
         found = sorted((one for one in now.uploads if one), key=lambda one: one.name)
-        uploads = [replace(one, moved=int(one.size * share)) for one, share in zip(found, shares, strict=False)]
+        uploads = [
+            replace(one, moved=int(one.size * share))
+            for one, share in zip(found, shares, strict=False)
+        ]
         moved = sum(one.moved for one in uploads) - sum(one.moved for one in found)
         slots = (*uploads, *[None] * (len(now.uploads) - len(uploads)))
         return replace(now, uploads=slots, bytes_done=now.bytes_done + moved)

@@ -191,7 +191,10 @@ def not_safe(stage: Stage) -> None:
     server = first_server(stage)
     stage.run("albumup target add home https://photos.example.org", "albumup push ./trip")
     stage.photos(sizes=(2_204_118,), first=4110)
-    server.tell("delete_asset", id=next(one["id"] for one in server.assets() if one["name"] == "IMG_4102.HEIC"))
+    server.tell(
+        "delete_asset",
+        id=next(one["id"] for one in server.assets() if one["name"] == "IMG_4102.HEIC"),
+    )
 
 
 def wait_for(condition: Callable[[], object]) -> None:

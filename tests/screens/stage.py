@@ -21,7 +21,17 @@ from .front import Front
 from .terminal import COLUMNS, Terminal
 
 HOME = "/home/anna"
-SIZES = (2_913_204, 3_048_116, 2_604_871, 3_377_402, 1_981_645, 2_722_930, 3_105_588, 2_467_019, 9_847_263)
+SIZES = (
+    2_913_204,
+    3_048_116,
+    2_604_871,
+    3_377_402,
+    1_981_645,
+    2_722_930,
+    3_105_588,
+    2_467_019,
+    9_847_263,
+)
 """Bytes of the photos of the trip; the last is a clip."""
 _FIXED = {
     r"\w{3}, \d\d \w{3} 20\d\d \d\d:\d\d:\d\d GMT": "Sun, 20 Sep 2026 16:20:00 GMT",
@@ -40,10 +50,13 @@ exec {shlex.quote(sys.executable)} -m screens.process "$@"
 
 
 class Stage:
-    """What a scenario sets up, and a block's commands are typed on. ``front`` leads the names of hosts to servers."""
+    """What a scenario sets up, and a block's commands are typed on. ``front`` leads the names of
+    hosts to servers."""
 
     def __init__(self, front: Front) -> None:
-        letters = "".join(random.SystemRandom().choices(string.ascii_lowercase, k=len(HOME) - len("/tmp/")))
+        letters = "".join(
+            random.SystemRandom().choices(string.ascii_lowercase, k=len(HOME) - len("/tmp/"))
+        )
         self.home = Path("/tmp") / letters
         self.home.mkdir(0o700)
         self.took = 4.0
@@ -65,7 +78,9 @@ class Stage:
 
     # What a scenario says.
 
-    def photos(self, folder: str = "trip", sizes: tuple[int, ...] = SIZES, first: int = 4101) -> Path:
+    def photos(
+        self, folder: str = "trip", sizes: tuple[int, ...] = SIZES, first: int = 4101
+    ) -> Path:
         """``folder`` with a photo of each size, the largest of them a clip."""
         place = self.home / folder
         place.mkdir(parents=True, exist_ok=True)
@@ -116,7 +131,8 @@ class Stage:
         self._reacts.setdefault(command, []).append((words, then))  # type: ignore[arg-type]
 
     def stays(self, command: str, until: str) -> None:
-        """The command goes on in a terminal of its own; what it shows when this pattern is found is the screen."""
+        """The command goes on in a terminal of its own; what it shows when this pattern is found is
+        the screen."""
         self._stays[command] = until
 
     def stays_no_more(self) -> None:
@@ -124,7 +140,8 @@ class Stage:
         self._stays.clear()
 
     def reads(self, real: str, shown: str) -> None:
-        """``shown`` stands in the document for what is ``real`` here: as long, since lines break by their length."""
+        """``shown`` stands in the document for what is ``real`` here: as long, since lines break by
+        their length."""
         assert len(real) == len(shown)
         self._replaced.append((real, shown))
 
@@ -149,12 +166,20 @@ class Stage:
         typed = shlex.split(command.replace("\\\n", ""), comments=True)
         is_plain = typed[0] == "albumup" and not set("|;&<>$") & set(command.partition("  #")[0])
         terminal = Terminal(
-            typed if is_plain else ["bash", "-c", command], self._env(is_plain), str(self.home), self.columns
+            typed if is_plain else ["bash", "-c", command],
+            self._env(is_plain),
+            str(self.home),
+            self.columns,
         )
         for beginning, reacts in self._reacts.items():
             if command.startswith(beginning):
-                terminal.reacts = [(words, lambda then=then: then(terminal)) for words, then in reacts]  # type: ignore[misc]
-        until = next((words for beginning, words in self._stays.items() if command.startswith(beginning)), None)
+                terminal.reacts = [
+                    (words, lambda then=then: then(terminal)) for words, then in reacts
+                ]  # type: ignore[misc]
+        until = next(
+            (words for beginning, words in self._stays.items() if command.startswith(beginning)),
+            None,
+        )
         try:
             text = terminal.read_on(until)
         finally:
@@ -166,12 +191,16 @@ class Stage:
         return self._shown(text)
 
     def interrupt(self) -> list[str]:
-        """Ctrl-C in the terminal where a command stayed last: the lines that are new there, up to the command's end."""
+        """Ctrl-C in the terminal where a command stayed last: the lines that are new there, up to
+        the command's end."""
         terminal = self._staying[-1]
         before = terminal.text.splitlines()
         terminal.press("\x03")
         after = terminal.read_on().removeprefix("^C\n").splitlines()
-        same = next((n for n, (old, new) in enumerate(zip(before, after, strict=False)) if old != new), len(before))
+        same = next(
+            (n for n, (old, new) in enumerate(zip(before, after, strict=False)) if old != new),
+            len(before),
+        )
         return self._shown("\n".join(after[same:]).removeprefix("^C\n"))
 
     def close(self) -> None:

@@ -20,16 +20,21 @@ PATIENCE = 20.0  # seconds until a command that shows nothing new is given up
 
 
 class Terminal:
-    """One command's terminal. ``reacts``: what is done, once each, when these words stand on the screen."""
+    """One command's terminal. ``reacts``: what is done, once each, when these words stand on the
+    screen."""
 
     def __init__(self, words: list[str], env: dict[str, str], cwd: str, columns: int) -> None:
         self._ours, theirs = os.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, columns, 0, 0))
         streams: dict[str, Any] = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
         if words[0] == "albumup":
-            self.process: Any = zygote.Started(words[1:], env=env, cwd=cwd, start_new_session=True, **streams)
+            self.process: Any = zygote.Started(
+                words[1:], env=env, cwd=cwd, start_new_session=True, **streams
+            )
         else:
-            self.process = zygote.subprocess.Popen(words, env=env, cwd=cwd, start_new_session=True, **streams)
+            self.process = zygote.subprocess.Popen(
+                words, env=env, cwd=cwd, start_new_session=True, **streams
+            )
         os.close(theirs)
         self._screen = pyte.Screen(columns, LINES)
         self._stream = pyte.ByteStream(self._screen)

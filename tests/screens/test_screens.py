@@ -16,7 +16,9 @@ from .front import Front
 from .scenarios import LONG, SCENARIOS
 from .stage import Stage
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the terminal and its processes are Linux's")
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="the terminal and its processes are Linux's"
+)
 WRITES = bool(os.environ.get("ALBUMUP_WRITE_SCREENS"))
 HOSTS = ("photos.example.org", "club.example.org")
 SHOWN = [block for page in pages() for block in blocks(page)]
@@ -39,7 +41,9 @@ def stage(front: Front) -> Iterator[Stage]:
 
 
 def test_every_screen_has_its_scenario_and_every_scenario_its_screen() -> None:
-    unmarked = [f"{block.page.relative_to(ROOT)}:{block.start + 1}" for block in SHOWN if block.name is None]
+    unmarked = [
+        f"{block.page.relative_to(ROOT)}:{block.start + 1}" for block in SHOWN if block.name is None
+    ]
     assert unmarked == [], "these blocks show what nobody ran"
     assert {block.name for block in SHOWN} == set(SCENARIOS)
 
@@ -47,7 +51,9 @@ def test_every_screen_has_its_scenario_and_every_scenario_its_screen() -> None:
 @pytest.mark.parametrize(
     ("page", "name"),
     [
-        pytest.param(page, name, id=f"{page.stem}-{name}", marks=[pytest.mark.long] * (name in LONG))
+        pytest.param(
+            page, name, id=f"{page.stem}-{name}", marks=[pytest.mark.long] * (name in LONG)
+        )
         for page, name in NAMED
     ],
 )
@@ -62,7 +68,9 @@ def test_a_screen_is_what_the_command_shows(stage: Stage, page: Path, name: str)
         else:
             shown = list(story[number].lines)
             where = f"{page.relative_to(ROOT)}:{story[number].start + 1}"
-            differs = "\n".join(difflib.unified_diff(shown, lines, where, "the command", lineterm=""))
+            differs = "\n".join(
+                difflib.unified_diff(shown, lines, where, "the command", lineterm="")
+            )
             assert lines == shown, f"./dev docs writes it anew:\n{differs}"
         number += 1
 

@@ -1,4 +1,5 @@
-"""Chance, a stream for each actor, all from one seed: an actor that draws more changes nothing for the others."""
+"""Chance, a stream for each actor, all from one seed: an actor that draws more changes nothing for
+the others."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ class Chance:
         self._streams: dict[str, random.Random] = {}
 
     def of(self, actor: str) -> random.Random:
-        """An actor's own stream: ``loop``, ``server``, ``line``, ``files``, ``person``, ``engine``, ``helpers``."""
+        """An actor's own stream: ``loop``, ``server``, ``line``, ``files``, ``person``, ``engine``,
+        ``helpers``."""
         if actor not in self._streams:
             self._streams[actor] = random.Random(f"{self.seed} {actor}")
         return self._streams[actor]

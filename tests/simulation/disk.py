@@ -1,4 +1,5 @@
-"""The disks: photos and the journal are real files, in memory; what is not committed, or not fsynced, can be lost."""
+"""The disks: photos and the journal are real files, in memory; what is not committed, or not
+fsynced, can be lost."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ def emptied(folder: str) -> str:
 
 
 def _close_all(folder: str) -> None:
-    """Descriptors of lives that were killed are closed by nobody else. SQLite's are not ours to close."""
+    """Descriptors of lives that were killed are closed by nobody else. SQLite's are not ours to
+    close."""
     for name in os.listdir("/proc/self/fd"):
         with suppress(OSError):
             path = os.readlink(f"/proc/self/fd/{name}")
@@ -119,7 +121,8 @@ class JournalDisk:
 
 
 class Photos:
-    """A folder of photos, and who meddles with it. ``truth``: what each path holds, which a person alone changes."""
+    """A folder of photos, and who meddles with it. ``truth``: what each path holds, which a person
+    alone changes."""
 
     def __init__(self, folder: str, chance: random.Random, now: float) -> None:
         self.folder = os.path.join(folder, "trip")
@@ -176,7 +179,8 @@ class Photos:
             os.unlink(path)
 
     def take_out(self, other_card: list[int]) -> None:
-        """The card is taken out; ``other_card``: another one is put in, with photos of these numbers."""
+        """The card is taken out; ``other_card``: another one is put in, with photos of these
+        numbers."""
         if self._kept or not self.truth:
             return
         os.rename(self.folder, self._away)

@@ -1,4 +1,5 @@
-"""A plan's events come about: each at its step of the loop, its request, its connecting or its job."""
+"""A plan's events come about: each at its step of the loop, its request, its connecting or its
+job."""
 
 from __future__ import annotations
 
@@ -10,7 +11,17 @@ from albumup.helpers import Work
 from albumup.journal import runs
 from albumup.uploader.options import Stop
 from simulation.loop import Killed
-from simulation.plan import CONNECTS, CUTS, ENDINGS, MANNERS, MEDDLING, PEOPLE, REFUSALS, REGIMES, Event
+from simulation.plan import (
+    CONNECTS,
+    CUTS,
+    ENDINGS,
+    MANNERS,
+    MEDDLING,
+    PEOPLE,
+    REFUSALS,
+    REGIMES,
+    Event,
+)
 from simulation.server import Regime
 
 if TYPE_CHECKING:
@@ -128,7 +139,9 @@ class Events:
         self._due.clear()
         scene = self._scene
         scene.server.manners.clear()
-        scene.server.poison = {name: one for name, one in scene.server.poison.items() if one.status == 413}
+        scene.server.poison = {
+            name: one for name, one in scene.server.poison.items() if one.status == 413
+        }
         scene.server.regimes.clear()
         scene.line.cuts.clear()
         scene.line.connects.clear()
@@ -204,7 +217,10 @@ class Events:
             number = self._scene.in_hand
         match event.kind:
             case "edit" | "edit in place" | "edit, same size" | "edit in hand":
-                in_place, same_size = event.kind != "edit", event.kind in ("edit, same size", "edit in hand")
+                in_place, same_size = (
+                    event.kind != "edit",
+                    event.kind in ("edit, same size", "edit in hand"),
+                )
                 photos.edit(number, now, in_place=in_place, same_size=same_size)
             case "touch":
                 photos.touch(number, now)

@@ -16,8 +16,8 @@ _Job = tuple[Callable[..., Any], tuple[Any, ...], "asyncio.Future[Any]", Work]
 
 
 class SimulatedHelpers:
-    """The helpers of one life. ``slow``: how often one takes seconds; ``hangs``: the numbers of jobs, by kind of work,
-    that take ``hangs_for`` seconds."""
+    """The helpers of one life. ``slow``: how often one takes seconds; ``hangs``: the numbers of
+    jobs, by kind of work, that take ``hangs_for`` seconds."""
 
     def __init__(self, line: Line, chance: random.Random, *, slow: float = 0.02) -> None:
         self.hangs: dict[tuple[Work, int], float] = {}
@@ -75,7 +75,9 @@ class SimulatedHelpers:
             error = raised
         self._line.loop.outside(self.more_seconds, self._deliver, future, value, error, work)
 
-    def _deliver(self, future: asyncio.Future[Any], value: Any, error: BaseException | None, work: Work) -> None:
+    def _deliver(
+        self, future: asyncio.Future[Any], value: Any, error: BaseException | None, work: Work
+    ) -> None:
         if self._is_over:
             return
         self._running[work] -= 1

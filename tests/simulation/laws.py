@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from simulation.scene import Scene
 
 _TASKS = (
-    "select task.*, body.sha256, photo.path, photo.card from task left join body on body.task_id = task.id"
+    "select task.*, body.sha256, photo.path, photo.card from task left join body on body.task_id "
+    "= task.id"
     " join photo on photo.id = task.photo_id order by task.id"
 )
 SICK = ("429", "502", "503", "504")
@@ -53,7 +54,9 @@ def after_run(scene: Scene, reader: sqlite3.Connection, end: RunEnd) -> None:
     """What holds when a run has ended by itself."""
     tasks = rows(reader, _TASKS)
     _always(scene, reader, tasks)
-    if not scene.is_abandoned and (sending := [task["id"] for task in tasks if task["state"] == State.SENDING]):
+    if not scene.is_abandoned and (
+        sending := [task["id"] for task in tasks if task["state"] == State.SENDING]
+    ):
         raise Broken(f"the run has ended, and these are still sending: {sending}")
     unended = rows(reader, "select task_id from attempt where ended is null")
     if unended and not (scene.was_cut or scene.is_abandoned):
@@ -82,17 +85,24 @@ def at_the_end(scene: Scene, reader: sqlite3.Connection, end: RunEnd) -> None:
     if end.exit_code not in (0, 3) and not is_excused:
         states = dict(Counter(task["state"] for task in tasks))
         closings = {name: closing.words for name, closing in end.closings.items()}
-        raise Broken(f"all is well, and resume ends with {end.exit_code}: {states}, {closings}, {end.away}")
+        raise Broken(
+            f"all is well, and resume ends with {end.exit_code}: {states}, {closings}, {end.away}"
+        )
 
 
 def _wait_for_another_card(scene: Scene, tasks: list[sqlite3.Row]) -> bool:
-    """Do those that wait lie on a card that does not come back? Where the disk does not tell an edit from another card,
-    its photos tell, those that are still there; what a plain push then finds is queued beside them. It is for the
-    person to cancel the old ones."""
+    """Do those that wait lie on a card that does not come back? Where the disk does not tell an
+    edit from another card, its photos tell, those that are still there; what a plain push then
+    finds is queued beside them. It is for the person to cancel the old ones."""
     if len(scene.plan.volume) > len("1A2B-3C4D"):
         return False
-    there = {os.fsencode(path): hashlib.sha256(content).hexdigest() for path, content in scene.photos.truth.items()}
-    queued = {(task["path"], task["sha256"]) for task in tasks if task["state"] in (*DONE, *WANTING)}
+    there = {
+        os.fsencode(path): hashlib.sha256(content).hexdigest()
+        for path, content in scene.photos.truth.items()
+    }
+    queued = {
+        (task["path"], task["sha256"]) for task in tasks if task["state"] in (*DONE, *WANTING)
+    }
     still = [task for task in tasks if task["path"] in there]
     on_card = Counter(task["card"] for task in still)
     as_queued = Counter(task["card"] for task in still if task["sha256"] == there[task["path"]])
@@ -111,7 +121,9 @@ def _none_is_lost(scene: Scene, tasks: list[sqlite3.Row]) -> None:
         raise Broken(f"queued, and not in the journal any more: {dict(lost)}")
 
 
-def _none_is_claimed_falsely(scene: Scene, reader: sqlite3.Connection, tasks: list[sqlite3.Row]) -> None:
+def _none_is_claimed_falsely(
+    scene: Scene, reader: sqlite3.Connection, tasks: list[sqlite3.Row]
+) -> None:
     for task in tasks:
         if task["state"] not in DONE:
             continue
@@ -119,16 +131,26 @@ def _none_is_claimed_falsely(scene: Scene, reader: sqlite3.Connection, tasks: li
         copies = [copy for copy in scene.server.ledger.copies if copy.sha256 == sha256]
         claimed = task["updated"] - scene.born
         held = [copy for copy in copies if copy.gone_at is None]
-        # A server that cannot be asked, says "duplicate" and deletes afterwards: nobody can know. Nor of one that can,
-        # as long as nobody has heard that it met a fault.
-        nobody_knows = scene.clock_jumped or scene.plan.kind != "asked" or not _told_of_all_faults(scene, reader, task)
+        # A server that cannot be asked, says "duplicate" and deletes afterwards: nobody can know.
+        # Nor of one that can, as long as nobody has heard that it met a fault.
+        nobody_knows = (
+            scene.clock_jumped
+            or scene.plan.kind != "asked"
+            or not _told_of_all_faults(scene, reader, task)
+        )
         if not held and not (copies and nobody_knows):
             scene.false_claims += 1
-            raise Broken(f"photo {task['id']} is called {task['state']} at {claimed:.2f} s, and is not there: {copies}")
+            raise Broken(
+                f"photo {task['id']} is called {task['state']} at {claimed:.2f} s, and is not "
+                f"there: {copies}"
+            )
 
 
 def _told_of_all_faults(scene: Scene, reader: sqlite3.Connection, task: sqlite3.Row) -> bool:
-    met = sum(came.sha256 == task["sha256"] and came.answer.startswith("5") for came in scene.server.ledger.came)
+    met = sum(
+        came.sha256 == task["sha256"] and came.answer.startswith("5")
+        for came in scene.server.ledger.came
+    )
     sql = "select count(*) from attempt where task_id = ? and http_status between 500 and 599"
     return bool(rows(reader, sql, task["id"])[0][0] >= met)
 
@@ -147,27 +169,38 @@ def _sent_once(scene: Scene, tasks: list[sqlite3.Row]) -> None:
     for task in tasks:
         sha256 = task["sha256"]
         count = ledger.count(sha256) if sha256 else 0
-        # One that was edited while it was sent may be there as it is now; pushed again it is a task of its own.
+        # One that was edited while it was sent may be there as it is now; pushed again it is a task
+        # of its own.
         if count <= (by_path[task["path"]] if plan.resend == "never" else by_digest[sha256]):
             continue
         scene.sent_twice.add(sha256)
         if plan.kind == "asked" and not _came_after_a_no(scene, sha256):
-            raise Broken(f"photo {task['id']} is there {count} times, where it could be asked about")
+            raise Broken(
+                f"photo {task['id']} is there {count} times, where it could be asked about"
+            )
         if plan.resend == "never":
-            raise Broken(f"photo {task['id']} is there {count} times, and is to be sent once at most")
+            raise Broken(
+                f"photo {task['id']} is there {count} times, and is to be sent once at most"
+            )
         if plan.kind == "blind" and not task["maybe_twice"]:
-            raise Broken(f"photo {task['id']} is there {count} times, and the journal does not say so")
+            raise Broken(
+                f"photo {task['id']} is there {count} times, and the journal does not say so"
+            )
 
 
 def _came_after_a_no(scene: Scene, sha256: str) -> bool:
-    """Was a photo that is there twice sent again because it was not there when all had settled? One "no" then suffices,
-    ``settle`` seconds after the body's end: what is stored later than that is not for anybody to know."""
+    """Was a photo that is there twice sent again because it was not there when all had settled? One
+    "no" then suffices, ``settle`` seconds after the body's end: what is stored later than that is
+    not for anybody to know."""
     ledger = scene.server.ledger
     copies = [copy for copy in ledger.copies if copy.sha256 == sha256 and copy.gone_at is None]
     copies.sort(key=lambda copy: copy.request)
     nos = [asked.at for asked in ledger.asked if sha256 in asked.not_there]
     for former, copy in pairwise(copies):
-        began, settled = ledger.came_as(copy.request).began, scene.settles_at(ledger.came_as(former.request))
+        began, settled = (
+            ledger.came_as(copy.request).began,
+            scene.settles_at(ledger.came_as(former.request)),
+        )
         if not any((settled <= at or scene.clock_jumped) and at <= began for at in nos):
             return False
     return True
@@ -185,24 +218,41 @@ def _tries_are_counted(scene: Scene, reader: sqlite3.Connection, tasks: list[sql
         )[0][0]
         back = task["back_whole"] + task["back_cut"] + task["back_429"] + task["refunds"]
         # Of one that was taken nobody looks what was given back of it meanwhile.
-        most = spent + 1 if task["state"] in DONE else max(0, spent - back) + (task["state"] == State.REJECTED)
+        most = (
+            spent + 1
+            if task["state"] in DONE
+            else max(0, spent - back) + (task["state"] == State.REJECTED)
+        )
         if task["tries"] > most + _asked(task):
-            raise Broken(f"photo {task['id']} has {task['tries']} tries of {spent} attempts, {back} given back")
+            raise Broken(
+                f"photo {task['id']} has {task['tries']} tries of {spent} attempts, {back} given "
+                "back"
+            )
         if task["state"] == State.FAILED and spent - back < scene.plan.retries + 1:
-            raise Broken(f"photo {task['id']} failed after {spent} attempts, {back} of them given back")
-        if task["state"] in (State.PENDING, State.SENDING) and task["tries"] > scene.plan.retries + 1:
+            raise Broken(
+                f"photo {task['id']} failed after {spent} attempts, {back} of them given back"
+            )
+        if (
+            task["state"] in (State.PENDING, State.SENDING)
+            and task["tries"] > scene.plan.retries + 1
+        ):
             raise Broken(f"photo {task['id']} is {task['state']} after {task['tries']} tries")
 
 
-def _sickness_costs_nothing(scene: Scene, reader: sqlite3.Connection, tasks: list[sqlite3.Row]) -> None:
-    """What a target answered while it was sick, and was so for a while after, is given back: three whole bodies of a
-    photo at least."""
+def _sickness_costs_nothing(
+    scene: Scene, reader: sqlite3.Connection, tasks: list[sqlite3.Row]
+) -> None:
+    """What a target answered while it was sick, and was so for a while after, is given back: three
+    whole bodies of a photo at least."""
     met = [one for one in scene.server.ledger.came if one.answer in SICK and one.sick_for > 45.0]
-    if not met or scene.clock_jumped or "ask hangs" in scene.excuses:  # until it is well again, perhaps
+    if (
+        not met or scene.clock_jumped or "ask hangs" in scene.excuses
+    ):  # until it is well again, perhaps
         return
     times: Counter[int] = Counter()
     for attempt in rows(
-        reader, f"select * from attempt where http_status in ({', '.join(SICK)}) and ended is not null"
+        reader,
+        f"select * from attempt where http_status in ({', '.join(SICK)}) and ended is not null",
     ):
         since, until = attempt["started"] - scene.born, attempt["ended"] - scene.born
         times[attempt["task_id"]] += any(
@@ -221,7 +271,12 @@ def _sickness_costs_nothing(scene: Scene, reader: sqlite3.Connection, tasks: lis
 def _copies_are_kept(scene: Scene, tasks: list[sqlite3.Row]) -> None:
     """Once it was said that the card can be taken out, its photos need it no more."""
     for task in tasks:
-        if task["spool"] and not scene.lost_copies and task["id"] in scene.copied and task["state"] == State.MISSING:
+        if (
+            task["spool"]
+            and not scene.lost_copies
+            and task["id"] in scene.copied
+            and task["state"] == State.MISSING
+        ):
             raise Broken(f"photo {task['id']} is missing, and there was a copy: {task['reason']}")
 
 
@@ -248,18 +303,26 @@ def _code_is_deserved(scene: Scene, tasks: list[sqlite3.Row], end: RunEnd) -> No
 
 
 def _stopping_stops(scene: Scene, reader: sqlite3.Connection, end: RunEnd) -> None:
-    """Nothing new starts after Ctrl-C or a signal, but what was being opened; Ctrl-C puts the album on hold."""
+    """Nothing new starts after Ctrl-C or a signal, but what was being opened; Ctrl-C puts the album
+    on hold."""
     sql = "select count(*) from attempt where run_id = ? and started > ?"
     begun = rows(reader, sql, end.run_id, scene.stopped_at)[0][0]
     if begun > scene.plan.jobs:
         raise Broken(f"{begun} attempts began after it was told to stop")
     is_pushed_since = scene.came_too_late  # that lifts the hold
-    if end.exit_code == 130 and not is_pushed_since and not rows(reader, "select held from album")[0][0]:
+    if (
+        end.exit_code == 130
+        and not is_pushed_since
+        and not rows(reader, "select held from album")[0][0]
+    ):
         raise Broken("it was stopped by Ctrl-C, and is not on hold")
 
 
-def _notices_are_owed_once(scene: Scene, reader: sqlite3.Connection, tasks: list[sqlite3.Row]) -> None:
-    """Of one settled album there is one notice for each time that it settled; never two for the same."""
+def _notices_are_owed_once(
+    scene: Scene, reader: sqlite3.Connection, tasks: list[sqlite3.Row]
+) -> None:
+    """Of one settled album there is one notice for each time that it settled; never two for the
+    same."""
     found = rows(reader, "select created, summary from notice order by id")
     runs_told = Counter(json.loads(row["summary"]).get("run") for row in found)
     unsettled = any(

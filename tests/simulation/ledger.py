@@ -1,4 +1,5 @@
-"""What a server truly holds, and what it was sent: the laws are checked against this, never against its answers."""
+"""What a server truly holds, and what it was sent: the laws are checked against this, never against
+its answers."""
 
 from __future__ import annotations
 

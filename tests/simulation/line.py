@@ -1,4 +1,5 @@
-"""The line to the servers: how far, how fast, and what becomes of it. It outlives the program under test."""
+"""The line to the servers: how far, how fast, and what becomes of it. It outlives the program under
+test."""
 
 from __future__ import annotations
 
@@ -21,8 +22,8 @@ class Loss(StrEnum):
 
 @dataclass
 class Cut:
-    """A connection is lost once ``after`` bytes of a request went up, or of its answer came down. ``lasts``: seconds
-    of a stall, after which all goes on; None: it is lost for good."""
+    """A connection is lost once ``after`` bytes of a request went up, or of its answer came down.
+    ``lasts``: seconds of a stall, after which all goes on; None: it is lost for good."""
 
     up: bool
     after: float
@@ -33,8 +34,8 @@ class Cut:
 
 @dataclass
 class Line:
-    """``latency``: seconds each way. ``buffer``: bytes that a client's kernel keeps; ``segment``: bytes that go at a
-    time. ``tells``: the kernel says what was acknowledged (Linux)."""
+    """``latency``: seconds each way. ``buffer``: bytes that a client's kernel keeps; ``segment``:
+    bytes that go at a time. ``tells``: the kernel says what was acknowledged (Linux)."""
 
     loop: SimulatedLoop
     chance: random.Random
@@ -48,8 +49,8 @@ class Line:
     cuts: dict[int, Cut] = field(default_factory=dict)
     """By the number of the request, over all connections."""
     connects: dict[int, str] = field(default_factory=dict)
-    """What becomes of a connecting, by its number: ``refused``, ``unknown host``, ``no network``, ``hangs``,
-    ``connects slowly``."""
+    """What becomes of a connecting, by its number: ``refused``, ``unknown host``, ``no network``,
+    ``hangs``, ``connects slowly``."""
     on_cut: Callable[[int], None] = lambda _: None
     on_connect: Callable[[int], None] = lambda _: None
     connected: int = 0

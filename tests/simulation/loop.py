@@ -1,7 +1,8 @@
-"""An event loop without a selector: time jumps to the next timer, and the seed draws what runs next.
+"""An event loop without a selector: time jumps to the next timer, and the seed draws what runs
+next.
 
-What belongs to the program under test is fenced by lives: ``bury`` ends one as a kill does, and none of its coroutines
-is ever run again, not even by the garbage collector.
+What belongs to the program under test is fenced by lives: ``bury`` ends one as a kill does, and
+none of its coroutines is ever run again, not even by the garbage collector.
 """
 
 from __future__ import annotations
@@ -37,15 +38,19 @@ class Outside(asyncio.TimerHandle):
 
 
 class Timer(asyncio.TimerHandle):
-    """A timer of the program under test. ``waits``: it was set for later, and not for the end of the turn."""
+    """A timer of the program under test. ``waits``: it was set for later, and not for the end of
+    the turn."""
 
     waits = False
 
 
 class SimulatedLoop(asyncio.BaseEventLoop):
-    """``chance`` draws among what is ready; None: first come, first served, as in asyncio itself."""
+    """``chance`` draws among what is ready; None: first come, first served, as in asyncio
+    itself."""
 
-    def __init__(self, chance: random.Random | None, *, most_seconds: float, most_steps: int) -> None:
+    def __init__(
+        self, chance: random.Random | None, *, most_seconds: float, most_steps: int
+    ) -> None:
         super().__init__()
         self.steps = 0
         """Handles that have run."""
@@ -145,7 +150,9 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             self._due(ready)
         if self._now > self._most_seconds or self.steps > self._most_steps:
             raise Endless(f"{self._now:.0f} s, {self.steps} steps; " + "; ".join(self.waiting()))
-        index = self._chance.randrange(len(ready)) if self._chance is not None and len(ready) > 1 else 0
+        index = (
+            self._chance.randrange(len(ready)) if self._chance is not None and len(ready) > 1 else 0
+        )
         handle = ready[index]
         del ready[index]
         if handle._cancelled:
@@ -166,7 +173,11 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def _heard(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
-        self.errors.append(f"{context['message']}: {type(error).__name__}: {error}" if error else context["message"])
+        self.errors.append(
+            f"{context['message']}: {type(error).__name__}: {error}"
+            if error
+            else context["message"]
+        )
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
         """Cancelled timers are dropped when they are due."""

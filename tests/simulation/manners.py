@@ -15,14 +15,15 @@ GARBAGE = b"\x16\x03\x01\x02\x00\x01SSH-2.0-nobody\r\n\x00\xff\xfe"
 class Manner:
     """``kind``:
 
-    ``honest``; ``status``: the whole body, then that; ``early``: that before the body's end; ``lost``: the whole body,
-    and no answer; ``slow``: honest, but after ``seconds``; ``twice``: honest, and the same once more a little later;
-    ``breaks``: resets it in the middle, without a word; ``garbage``: what is no HTTP; ``half``: half an honest answer,
-    then the end; ``deaf``: stops reading in the middle.
+    ``honest``; ``status``: the whole body, then that; ``early``: that before the body's end;
+    ``lost``: the whole body, and no answer; ``slow``: honest, but after ``seconds``; ``twice``:
+    honest, and the same once more a little later; ``breaks``: resets it in the middle, without a
+    word; ``garbage``: what is no HTTP; ``half``: half an honest answer, then the end; ``deaf``:
+    stops reading in the middle.
 
-    ``share`` of the body after which it happens; ``stores``: the photo all the same; ``ends``: how the connection
-    does (``keep``, ``close``, ``reset``, ``hang``); ``deletes``: what was stored, so many seconds later; ``dress``: of
-    an honest answer.
+    ``share`` of the body after which it happens; ``stores``: the photo all the same; ``ends``: how
+    the connection does (``keep``, ``close``, ``reset``, ``hang``); ``deletes``: what was stored, so
+    many seconds later; ``dress``: of an honest answer.
     """
 
     kind: str = "honest"
@@ -45,7 +46,13 @@ HONEST = Manner()
 
 
 def framed(
-    status: int, said: Any, *, page: bool = False, retry_after: int | None = None, dress: str = "", closes: bool = False
+    status: int,
+    said: Any,
+    *,
+    page: bool = False,
+    retry_after: int | None = None,
+    dress: str = "",
+    closes: bool = False,
 ) -> bytes:
     """An answer as it goes over the line."""
     body = PORTAL if page else json.dumps(said).encode()
@@ -61,7 +68,11 @@ def framed(
             before = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
         case "chunked":
             half = len(body) // 2
-            body = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (body[:half], body[half:], b"") if part)
+            body = b"".join(
+                b"%x\r\n%b\r\n" % (len(part), part)
+                for part in (body[:half], body[half:], b"")
+                if part
+            )
             body += b"0\r\n\r\n"
             lines.append("Transfer-Encoding: chunked")
     if dress not in ("chunked", "no length"):
@@ -76,5 +87,17 @@ def framed(
     return before + head.encode() + body
 
 
-_WORDS = {200: "OK", 201: "Created", 302: "Found", 401: "Unauthorized", 409: "Conflict", 413: "Content Too Large"}
-_WORDS |= {429: "Too Many Requests", 500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable"}
+_WORDS = {
+    200: "OK",
+    201: "Created",
+    302: "Found",
+    401: "Unauthorized",
+    409: "Conflict",
+    413: "Content Too Large",
+}
+_WORDS |= {
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+}

@@ -29,7 +29,9 @@ class SimulatedNetwork:
         assert context is None and proxy is None
         how = self._line.how_to_connect()
         number = self._line.connected
-        await self._takes({"hangs": CONNECT_SECONDS, "connects slowly": 8.0}.get(how, 2 * self._line.delay()))
+        await self._takes(
+            {"hangs": CONNECT_SECONDS, "connects slowly": 8.0}.get(how, 2 * self._line.delay())
+        )
         match how:
             case "unknown host":
                 raise Stopped(Fault.UNKNOWN_HOST, f"no host is called {host}")

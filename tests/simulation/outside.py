@@ -1,4 +1,5 @@
-"""What the program takes from outside without being handed it: held still, and noted, while a story is played."""
+"""What the program takes from outside without being handed it: held still, and noted, while a story
+is played."""
 
 from __future__ import annotations
 
@@ -25,8 +26,8 @@ PATIENT = ("albumup.helpers",)
 
 @contextmanager
 def held_still(scene: Scene) -> Iterator[None]:
-    """Clocks, secrets, volumes and fsync are the story's own. A module of albumup that looks at a clock by itself is
-    noted in ``scene.leaks``."""
+    """Clocks, secrets, volumes and fsync are the story's own. A module of albumup that looks at a
+    clock by itself is noted in ``scene.leaks``."""
     chance = scene.chance.of("engine")
     was_time, was_monotonic, was_sleep = time.time, time.monotonic, time.sleep
 
@@ -52,7 +53,11 @@ def held_still(scene: Scene) -> Iterator[None]:
         (time, "sleep", noted("sleep", was_sleep, lambda _: None)),
         (time, "perf_counter", perf_counter),
         (secrets, "token_hex", lambda count=32: f"{chance.getrandbits(8 * count):0{2 * count}x}"),
-        (os, "fsync", lambda file: scene.disk.fsync(file if isinstance(file, int) else file.fileno())),
+        (
+            os,
+            "fsync",
+            lambda file: scene.disk.fsync(file if isinstance(file, int) else file.fileno()),
+        ),
         (albumup.transfer.connection, "proxy_for", lambda _: None),
         (albumup.uploader.engine, "TICK", scene.plan.tick),
         (albumup.uploader.albums, "_LOOK_SECONDS", scene.plan.tick),

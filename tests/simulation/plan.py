@@ -1,4 +1,5 @@
-"""A story as data: photos, options, a server, and a few events; drawn from a seed, or written down."""
+"""A story as data: photos, options, a server, and a few events; drawn from a seed, or written
+down."""
 
 from __future__ import annotations
 
@@ -9,16 +10,17 @@ from simulation.line import Cut, Loss
 from simulation.manners import Manner
 
 SIZES = (300, 4000, 60_000, 100_000, 200_000)
-"""Bytes of photos: two that a connection takes at once, one that is read whole, one that a kernel's buffer takes whole,
-and one that is larger than that."""
+"""Bytes of photos: two that a connection takes at once, one that is read whole, one that a kernel's
+buffer takes whole, and one that is larger than that."""
 UNTOLD = ("early", "twice")
 """What nobody can tell where the kernel does not say what was acknowledged."""
 
 
 @dataclass(frozen=True)
 class Event:
-    """``kind`` happens at the ``at``-th request, connecting, job or step (which, the kind says); ``value`` in [0, 1)
-    is all else that it needs to draw. ``on``: of what a person does: ``step``, or a point of the ``at``-th request."""
+    """``kind`` happens at the ``at``-th request, connecting, job or step (which, the kind says);
+    ``value`` in [0, 1) is all else that it needs to draw. ``on``: of what a person does: ``step``,
+    or a point of the ``at``-th request."""
 
     kind: str
     at: int
@@ -28,8 +30,8 @@ class Event:
 
 @dataclass(frozen=True)
 class Plan:
-    """``sizes``: bytes of each photo. ``kind`` and ``resend`` of the server; ``fifo``: what is ready runs in the order
-    in which it came to be so."""
+    """``sizes``: bytes of each photo. ``kind`` and ``resend`` of the server; ``fifo``: what is
+    ready runs in the order in which it came to be so."""
 
     seed: int
     sizes: tuple[int, ...]
@@ -48,13 +50,17 @@ class Plan:
     speed: float = 0.05
     helpers_slow: float = 0.02
     tick: float = 5.0
-    """Seconds between looks at what changes without the program: none of its promises may depend on them."""
+    """Seconds between looks at what changes without the program: none of its promises may depend on
+    them."""
     cron: int = 0
     """How often retry-failed comes after the first end."""
     events: tuple[Event, ...] = field(default_factory=tuple)
 
     def without(self, events: set[int]) -> Plan:
-        return replace(self, events=tuple(one for number, one in enumerate(self.events) if number not in events))
+        return replace(
+            self,
+            events=tuple(one for number, one in enumerate(self.events) if number not in events),
+        )
 
 
 def _status(status: int, **more: object) -> Manner:
@@ -115,7 +121,17 @@ MANNERS: dict[str, Manner] = {
     "resets": Manner(ends="reset"),
 }
 REFUSALS: dict[str, Manner] = {"401": _status(401), "507": _status(507)}
-POISON = ("500", "500, stored", "504, stored", "429", "413", "404 page", "408", "lost, closes", "early 413")
+POISON = (
+    "500",
+    "500, stored",
+    "504, stored",
+    "429",
+    "413",
+    "404 page",
+    "408",
+    "lost, closes",
+    "early 413",
+)
 CUTS: dict[str, Cut] = {
     "cut": Cut(True, 0.5, Loss.RESET),
     "cut at the end": Cut(True, 1.0, Loss.RESET),
@@ -130,7 +146,17 @@ CUTS: dict[str, Cut] = {
     "answer stalls": Cut(False, 0.5, Loss.SILENCE, 30.0),
 }
 CONNECTS = ("refused", "unknown host", "no network", "hangs", "connects slowly")
-REGIMES = ("sick 502", "sick 503", "sick 504", "busy", "fails", "portal", "refuses", "down", "down silently")
+REGIMES = (
+    "sick 502",
+    "sick 503",
+    "sick 504",
+    "busy",
+    "fails",
+    "portal",
+    "refuses",
+    "down",
+    "down silently",
+)
 MEDDLING = (
     *("edit", "edit in place", "edit, same size", "edit in hand", "touch"),
     *("remove", "card out", "card swapped", "spool away", "copy gone"),
@@ -139,7 +165,8 @@ ENDINGS = ("kill", "power cut", "drain", "drain twice", "stop")
 PEOPLE = ("clock forward", "clock back", "second push", "join")
 WORK = ("open hangs", "read hangs", "look hangs", "ask hangs", "commit slow")
 POINTS = ("begins", "last byte", "whole", "answered")
-"""Points of a request: its head came; its last byte was handed over; it came whole; its answer left."""
+"""Points of a request: its head came; its last byte was handed over; it came whole; its answer
+left."""
 
 
 def draw(seed: int) -> Plan:
@@ -152,9 +179,17 @@ def draw(seed: int) -> Plan:
     patience = chance.choice((300.0, 300.0, 3000.0))
     is_long = patience > 300.0 or any(one.kind in REGIMES for one in events)
     large = 6 if any(one.kind == "edit in hand" for one in events) else 1
-    sizes = tuple(chance.choices(SIZES, (12, 6, 2, large, large))[0] + number for number in range(photos))
+    sizes = tuple(
+        chance.choices(SIZES, (12, 6, 2, large, large))[0] + number for number in range(photos)
+    )
     kind, resend = chance.choice(
-        (("blind", "allowed"), ("blind", "allowed"), ("blind", "never"), ("dedupes", "safe"), ("asked", "safe"))
+        (
+            ("blind", "allowed"),
+            ("blind", "allowed"),
+            ("blind", "never"),
+            ("dedupes", "safe"),
+            ("asked", "safe"),
+        )
     )
     return Plan(
         seed, sizes, kind, resend,

@@ -160,14 +160,24 @@ BUGS: dict[str, tuple[Patch, ...]] = {
         Patch(Connection, "_is_connected", lambda _: _is_there),
     ),
     "a try is not given back": (Patch(Breaker, "ended", _nothing_given_back),),
-    "a source is not checked after the answer": (Patch(OpenPayload, "check", _checked_before_only),),
-    "what was cut off after its last byte is free": (Patch(Outcomes, "cut_off", _without_whole_at),),
+    "a source is not checked after the answer": (
+        Patch(OpenPayload, "check", _checked_before_only),
+    ),
+    "what was cut off after its last byte is free": (
+        Patch(Outcomes, "cut_off", _without_whole_at),
+    ),
     "a commit is told before it is durable": (Patch(Commits, "_lend", _told_before_durable),),
     "photos sent twice are not marked": (Patch(outcomes, "step_after", _never_marked),),
-    "a photo that was seen once after a fault is believed": (Patch(Outcomes, "_look_again_at", _does_nothing),),
+    "a photo that was seen once after a fault is believed": (
+        Patch(Outcomes, "_look_again_at", _does_nothing),
+    ),
     "no notice is owed": (Patch(Outcomes, "settled", _does_nothing),),
     "a lost connection took nothing": (
-        Patch(Exchange, "took_nothing", lambda _: lambda self, *, whole: self._acked_before is not None),  # noqa: ARG005
+        Patch(
+            Exchange,
+            "took_nothing",
+            lambda _: lambda self, *, whole: self._acked_before is not None,
+        ),  # noqa: ARG005
     ),
     "the server is asked before it has settled": (Patch(outcomes, "step_after", _asked_at_once),),
     "the folder of copies is not fsynced": (Patch(prepare, "fsync_folder", _does_nothing),),
@@ -203,9 +213,16 @@ STORIES: dict[str, Callable[[int], Plan]] = {
     "a commit is told before it is durable": lambda n: Plan(
         n, (*_LARGE, 302, 303), jobs=2, events=_event("commit slow", 1 + n % 6)
     ),
-    "photos sent twice are not marked": lambda n: Plan(n, (300, 301), events=_event("500, stored", 1 + n % 2)),
+    "photos sent twice are not marked": lambda n: Plan(
+        n, (300, 301), events=_event("500, stored", 1 + n % 2)
+    ),
     "a photo that was seen once after a fault is believed": lambda n: Plan(
-        n, (300, 301), "asked", "safe", jobs=1, events=_event("500, stored, deleted later", 1 + n % 2)
+        n,
+        (300, 301),
+        "asked",
+        "safe",
+        jobs=1,
+        events=_event("500, stored, deleted later", 1 + n % 2),
     ),
     "no notice is owed": lambda n: Plan(n, (300,)),
     "a lost connection took nothing": lambda n: Plan(
@@ -217,10 +234,15 @@ STORIES: dict[str, Callable[[int], Plan]] = {
     "the folder of copies is not fsynced": lambda n: Plan(
         n, (300, 301, 4002), jobs=1, spool=True, events=_event("power cut", 1 + n % 3, "begins")
     ),
-    "Ctrl-C stops nothing new": lambda n: Plan(n, (300,) * 8, jobs=1, events=_event("drain", 1 + n % 3, "begins")),
-    "Ctrl-C does not hold": lambda n: Plan(n, (300,) * 8, jobs=1, events=_event("drain", 1 + n % 3, "begins")),
+    "Ctrl-C stops nothing new": lambda n: Plan(
+        n, (300,) * 8, jobs=1, events=_event("drain", 1 + n % 3, "begins")
+    ),
+    "Ctrl-C does not hold": lambda n: Plan(
+        n, (300,) * 8, jobs=1, events=_event("drain", 1 + n % 3, "begins")
+    ),
 }
-"""Short stories in which each of them may show: EACH of them by its number, so that no more than 200 are played."""
+"""Short stories in which each of them may show: EACH of them by its number, so that no more than
+200 are played."""
 EACH = 12
 
 

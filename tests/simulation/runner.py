@@ -57,7 +57,16 @@ class Sum:
             self.bad.append((result.plan.seed, result.broken))
 
     def join(self, other: Sum) -> None:
-        for name in ("stories", "crashes", "runs", "photos", "virtual", "steps", "lost", "false_claims"):
+        for name in (
+            "stories",
+            "crashes",
+            "runs",
+            "photos",
+            "virtual",
+            "steps",
+            "lost",
+            "false_claims",
+        ):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in ("sent_twice", "twice_wrongly", "compared"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
@@ -67,7 +76,8 @@ class Sum:
 
 
 def play_batch(first: int, count: int, again: int = AGAIN) -> Sum:
-    """Play ``count`` stories from the seed ``first``; garbage is collected between two stories, never within one."""
+    """Play ``count`` stories from the seed ``first``; garbage is collected between two stories,
+    never within one."""
     logging.disable(logging.CRITICAL)
     gc.collect()
     gc.freeze()
@@ -89,7 +99,10 @@ def play_batch(first: int, count: int, again: int = AGAIN) -> Sum:
 
 def _differs(one: Result, other: Result) -> str:
     pairs = zip([*one.told, "(its end)"], [*other.told, "(its end)"], strict=False)
-    return next((f"{first!r}, then {second!r}" for first, second in pairs if first != second), "one is longer")
+    return next(
+        (f"{first!r}, then {second!r}" for first, second in pairs if first != second),
+        "one is longer",
+    )
 
 
 def main() -> int:
@@ -128,9 +141,13 @@ def play_all(first: int, count: int, jobs: int) -> int:
         if len(total.bad) >= 20:
             break
     seconds = time.perf_counter() - began
-    print(f"{total.stories} stories, {total.photos} photos, {total.runs} runs, {total.crashes} crashes")
     print(
-        f"{seconds:.1f} s, {total.stories / seconds:.0f} stories a second; {total.virtual / 86400:.0f} days of theirs"
+        f"{total.stories} stories, {total.photos} photos, {total.runs} runs, {total.crashes} "
+        "crashes"
+    )
+    print(
+        f"{seconds:.1f} s, {total.stories / seconds:.0f} stories a second; "
+        f"{total.virtual / 86400:.0f} days of theirs"
     )
     for kind, times in sorted(total.fired.items()):
         print(f"  {times:7} {kind}")
@@ -146,11 +163,14 @@ def play_all(first: int, count: int, jobs: int) -> int:
 
 
 def _parts(first: int, count: int, jobs: int) -> Iterator[Sum]:
-    batches = [(start, min(BATCH, first + count - start)) for start in range(first, first + count, BATCH)]
+    batches = [
+        (start, min(BATCH, first + count - start)) for start in range(first, first + count, BATCH)
+    ]
     if jobs == 1 and len(batches) == 1:
         yield play_batch(*batches[0])
         return
-    # What was killed within a story stays in memory for good: a process plays a few batches, and ends.
+    # What was killed within a story stays in memory for good: a process plays a few batches, and
+    # ends.
     with Pool(jobs, maxtasksperchild=10) as pool:
         yield from pool.imap(_play_part, batches)
 
@@ -160,12 +180,18 @@ def _play_part(batch: tuple[int, int]) -> Sum:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./dev simulate", description="Stories of the simulated world.")
+    parser = argparse.ArgumentParser(
+        prog="./dev simulate", description="Stories of the simulated world."
+    )
     parser.add_argument("--seeds", type=int, default=200, help="how many stories")
     parser.add_argument("--from", dest="start", type=int, default=0, help="the first seed")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="on how many cores")
     parser.add_argument("--seed", type=int, help="tell the story of one seed")
-    parser.add_argument("--shrink", action="store_true", help="with its fewest events, if it is bad")
+    parser.add_argument(
+        "--shrink", action="store_true", help="with its fewest events, if it is bad"
+    )
     parser.add_argument("--planted", action="store_true", help="hunt the planted bugs")
-    parser.add_argument("-v", "--verbose", action="store_true", help="line by line, also if it is good")
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="line by line, also if it is good"
+    )
     return parser.parse_args()

@@ -1,4 +1,5 @@
-"""One story's world: the loop, the line, the server, the disks, and the person who types commands."""
+"""One story's world: the loop, the line, the server, the disks, and the person who types
+commands."""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ if TYPE_CHECKING:
 BORN = 1_800_000_000.0
 MOST_SECONDS = 40 * 86400.0
 PHOTOS_AGE = 87_400
-"""Seconds, and no whole number of hours: a disk that keeps times loosely takes an edit that comes so for none."""
+"""Seconds, and no whole number of hours: a disk that keeps times loosely takes an edit that comes
+so for none."""
 MOST_STEPS = 400_000
 ROUNDS = 5
 MOST_ROUNDS = {"never": 0, "allowed": 1, "safe": ROUNDS, "asked": ROUNDS}
@@ -58,7 +60,9 @@ class SimulatedHttp:
 
     def call(self, method: str, url: str, *, json: Any = None, **_: Any) -> Sent:
         sent = self._scene.server.small(method, url, json)
-        self._helpers.more_seconds += self._timeout if sent.fault == "lost" else self._scene.line.latency
+        self._helpers.more_seconds += (
+            self._timeout if sent.fault == "lost" else self._scene.line.latency
+        )
         return sent
 
 
@@ -83,11 +87,19 @@ class Scene:
         self.leaks: set[str] = set()
         self.offset = 0.0
         self.loop = SimulatedLoop(
-            None if plan.fifo else self.chance.of("loop"), most_seconds=MOST_SECONDS, most_steps=most_steps
+            None if plan.fifo else self.chance.of("loop"),
+            most_seconds=MOST_SECONDS,
+            most_steps=most_steps,
         )
         self.line = Line(self.loop, self.chance.of("line"), latency=plan.latency, tells=plan.tells)
         self.server = Server(
-            plan.kind, self.loop, self.line, self.chance.of("server"), self.tell, speed=plan.speed, keeps=plan.keeps
+            plan.kind,
+            self.loop,
+            self.line,
+            self.chance.of("server"),
+            self.tell,
+            speed=plan.speed,
+            keeps=plan.keeps,
         )
         self.disk = JournalDisk(folder)
         self.photos = Photos(folder, self.chance.of("files"), BORN)
@@ -125,7 +137,8 @@ class Scene:
         """Why a run may end before its work is done."""
         self.handed: dict[int, events.Outgoing] = {}
         self.whole_at: dict[int, list[float]] = {}
-        """By the connection, of each body on it: since when its end may have left; virtual seconds."""
+        """By the connection, of each body on it: since when its end may have left; virtual
+        seconds."""
         self.events = events.Events(self)
         self.loop.after_step = self._after_step
         for number, size in enumerate(plan.sizes):
@@ -154,7 +167,9 @@ class Scene:
     def target(self, _: str = "club") -> Target:
         plan = self.plan
         if plan.kind == "asked":
-            return InboxTarget("club", InboxSettings(url="http://club.example.org"), None, "config.toml")
+            return InboxTarget(
+                "club", InboxSettings(url="http://club.example.org"), None, "config.toml"
+            )
         fields = {"sha256": "{sha256}"} if plan.kind == "dedupes" else {}
         settings = FormSettings(
             url=URL,
@@ -166,7 +181,8 @@ class Scene:
         return FormTarget("club", settings, None, "config.toml")
 
     def push(self, journal: Journal | None = None, *, edited: bool = False) -> None:
-        """Queue the folder; on return the photos are acknowledged. ``edited``: as ``push --edited``."""
+        """Queue the folder; on return the photos are acknowledged. ``edited``: as ``push
+        --edited``."""
         own = journal or self._open()
         before = self._queued(own)
         intake = Intake(
@@ -175,7 +191,9 @@ class Scene:
         )  # fmt: skip
         intake.take_in(own, None, self.disk.spool if self.plan.spool else None)
         after = self._queued(own)
-        self.pushed_again.update(set(after) & {task for task in before if before[task] != after[task]})
+        self.pushed_again.update(
+            set(after) & {task for task in before if before[task] != after[task]}
+        )
         self.acknowledged = Counter(path for path, _ in after.values())
         self.tell("person", f"pushes: {len(after)} photos")
         if self.plan.proven and not before:
@@ -249,7 +267,9 @@ class Scene:
     def reader(self) -> sqlite3.Connection:
         """Reads the journal as it lies on the disk."""
         if self._reader is None:
-            self._reader = sqlite3.connect(f"file:{self.disk.journal}?mode=ro", uri=True, isolation_level=None)
+            self._reader = sqlite3.connect(
+                f"file:{self.disk.journal}?mode=ro", uri=True, isolation_level=None
+            )
             self._reader.row_factory = sqlite3.Row
         return self._reader
 
@@ -268,12 +288,16 @@ class Scene:
         return self._pushed or self.open()
 
     def _queued(self, journal: Journal) -> dict[int, tuple[bytes, int]]:
-        found = journal.rows("select task.id, path, task.updated from task join photo on photo.id = task.photo_id")
+        found = journal.rows(
+            "select task.id, path, task.updated from task join photo on photo.id = task.photo_id"
+        )
         return {row[0]: (bytes(row[1]), row[2]) for row in found}
 
     def _live(self) -> Life:
         journal, self._pushed = self._open(), None
-        helpers = SimulatedHelpers(self.line, self.chance.of("helpers"), slow=self.plan.helpers_slow)
+        helpers = SimulatedHelpers(
+            self.line, self.chance.of("helpers"), slow=self.plan.helpers_slow
+        )
         network = SimulatedNetwork(self.line, self.server.accept, self._handed)
         self.life = Life(journal, helpers, network)
         self.handed.clear()
@@ -291,7 +315,10 @@ class Scene:
     def _listen(self, event: Event) -> None:
         name = event.path.rpartition(b"/")[2].decode() if isinstance(event, PhotoEvent) else ""
         if isinstance(event, Spooled) and self.life is not None:
-            self.copied.update(row[0] for row in self.reader.execute("select task_id from body where spool not null"))
+            self.copied.update(
+                row[0]
+                for row in self.reader.execute("select task_id from body where spool not null")
+            )
         self.tell("engine", f"{name_of(event)} {name} {getattr(event, 'error', '') or ''}".rstrip())
 
     def _handed(self, wire: SimulatedWire, data: bytes | None, count: int) -> None:
@@ -304,10 +331,13 @@ class Scene:
         assert self.life is not None
         found = self.reader.execute(
             "select whole_at, task_id, photo.path from attempt join task on task.id = task_id"
-            " join photo on photo.id = photo_id where boundary = ? order by attempt.id desc limit 1",
+            " join photo on photo.id = photo_id where boundary = ? order by attempt.id desc limit "
+            "1",
             (boundary,),
         ).fetchone()
-        self.tell("engine", f"hands over the last byte of photo {found['task_id'] if found else '?'}")
+        self.tell(
+            "engine", f"hands over the last byte of photo {found['task_id'] if found else '?'}"
+        )
         if found is None or found["whole_at"] is None:
             from simulation.laws import Broken
 

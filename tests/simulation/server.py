@@ -1,7 +1,9 @@
-"""A server with a ledger of what it truly holds; it can be ill-mannered, sick, busy, or refuse, for a time.
+"""A server with a ledger of what it truly holds; it can be ill-mannered, sick, busy, or refuse, for
+a time.
 
-It is one of three kinds: ``blind`` takes a form and cannot be asked; ``dedupes`` takes one, too, and knows a photo by
-its digest; ``asked`` answers questions as a receiver of albumup's own does, and keeps twice what it is sent twice.
+It is one of three kinds: ``blind`` takes a form and cannot be asked; ``dedupes`` takes one, too,
+and knows a photo by its digest; ``asked`` answers questions as a receiver of albumup's own does,
+and keeps twice what it is sent twice.
 """
 
 from __future__ import annotations
@@ -30,8 +32,8 @@ _FIELD = re.compile(rb'name="(\w+)"\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]*)\r\n--')
 
 @dataclass
 class Regime:
-    """From ``since`` to ``until`` (virtual seconds) all photos are treated by ``manner``; ``questions``: what a small
-    request gets meanwhile, 0 for its usual answer."""
+    """From ``since`` to ``until`` (virtual seconds) all photos are treated by ``manner``;
+    ``questions``: what a small request gets meanwhile, 0 for its usual answer."""
 
     name: str
     since: float
@@ -43,7 +45,8 @@ class Regime:
 
 @dataclass
 class Server:
-    """``kind`` as above. ``manners`` by the number of the photo request, ``poison`` by the name of the photo."""
+    """``kind`` as above. ``manners`` by the number of the photo request, ``poison`` by the name of
+    the photo."""
 
     kind: str
     loop: SimulatedLoop
@@ -87,14 +90,21 @@ class Server:
     def sick_for(self) -> float:
         """Seconds that it goes on to answer all questions as one who is not well."""
         regime = self.regime()
-        return regime.until - self.loop.time() if regime is not None and regime.questions in SICK else 0.0
+        return (
+            regime.until - self.loop.time()
+            if regime is not None and regime.questions in SICK
+            else 0.0
+        )
 
     # The store.
 
     def keep(self, album: str, name: str, payload: bytes, number: int) -> tuple[int, Any]:
         """Store a photo; status and words of an honest answer."""
         sha256 = hashlib.sha256(payload).hexdigest()
-        there = next((copy for copy in self.ledger.copies if copy.sha256 == sha256 and copy.gone_at is None), None)
+        there = next(
+            (copy for copy in self.ledger.copies if copy.sha256 == sha256 and copy.gone_at is None),
+            None,
+        )
         if self.kind == "dedupes" and there is not None:
             self.tell("server", f"has {name} already")
             return 409, {"id": f"p{there.request}", "message": "already here"}
@@ -122,21 +132,30 @@ class Server:
             page = regime.manner.page
             body = PORTAL if page else b"{}"
             kind = "text/html" if page else "application/json"
-            answer = Answer.of(regime.questions, "Said", {"content-type": kind}, body, complete=True)
+            answer = Answer.of(
+                regime.questions, "Said", {"content-type": kind}, body, complete=True
+            )
             return Sent(answer, None, "", whole=True, bytes=0)
         status, said = self._said(method, urlsplit(url).path, question)
         self.tell("server", f"is asked {method} {urlsplit(url).path}: {status}")
         import json
 
         answer = Answer.of(
-            status, "Said", {"content-type": "application/json"}, json.dumps(said).encode(), complete=True, most=1 << 20
+            status,
+            "Said",
+            {"content-type": "application/json"},
+            json.dumps(said).encode(),
+            complete=True,
+            most=1 << 20,
         )
         return Sent(answer, None, "", whole=True, bytes=0)
 
     def _said(self, method: str, path: str, question: Any) -> tuple[int, Any]:
         if self.kind == "asked" and path.endswith("/ask") and method == "POST":
             have = {one: "name" for one in question["sha256"] if self.ledger.holds(one)}
-            self.ledger.asked.append(Asked(self.loop.time(), frozenset(question["sha256"]) - have.keys()))
+            self.ledger.asked.append(
+                Asked(self.loop.time(), frozenset(question["sha256"]) - have.keys())
+            )
             return 200, {"have": have} | ({"read": True} if question.get("read") else {})
         if self.kind == "asked":
             return 200, {"server": "albumup", "version": 1, "store": "simulated"}
@@ -217,8 +236,8 @@ class Connection:
             self._whole(manner)
 
     def _would_lie(self, manner: Manner, is_whole: bool) -> bool:
-        """To say yes to all that came, and then not to have it, is a lie that nobody can tell; likewise "I have it" of
-        a server that was told the digest."""
+        """To say yes to all that came, and then not to have it, is a lie that nobody can tell;
+        likewise "I have it" of a server that was told the digest."""
         if manner.status == 409:
             return self._server.kind != "blind"
         return is_whole and manner.status < 300 and not manner.page
@@ -244,7 +263,9 @@ class Connection:
         number = server.line.requests
         self._album = unquote(head.split(" ", 2)[1])
         self._boundary = headers.get("content-type", "").partition("boundary=")[2].strip('"')
-        self._came = Came(number, self._boundary, server.loop.time(), self._wire.number, self._begun)
+        self._came = Came(
+            number, self._boundary, server.loop.time(), self._wire.number, self._begun
+        )
         self._begun += 1
         server.ledger.came.append(self._came)
         server.tell("server", f"request {number} begins")
@@ -263,7 +284,8 @@ class Connection:
             return
         said = {"id": "early"} if manner.status < 300 else {"error": "no"}
         self._say(
-            framed(manner.status, said, page=manner.page, retry_after=manner.retry_after), f"{manner.status}, early"
+            framed(manner.status, said, page=manner.page, retry_after=manner.retry_after),
+            f"{manner.status}, early",
         )
         self._end(manner.ends)
         if manner.ends == "hang":
@@ -297,7 +319,9 @@ class Connection:
                 if manner.stores and not has_spoken:
                     server.keep(album, name, payload, number)
                 if not has_spoken:
-                    self._later(seconds, lambda: self._answer(manner.status, {"error": "no"}, came, manner))
+                    self._later(
+                        seconds, lambda: self._answer(manner.status, {"error": "no"}, came, manner)
+                    )
             case "status":
                 self._later(seconds, lambda: self._by_status(manner, album, name, payload, came))
             case "lost":
@@ -310,12 +334,18 @@ class Connection:
             self._server.keep(album, name, payload, came.number)
             if manner.deletes is not None:
                 self._server.loop.outside(manner.deletes, self._server.delete, came.number)
-        said = {"id": f"p{came.number}"} if manner.status < 300 else {"error": f"it says {manner.status}"}
+        said = (
+            {"id": f"p{came.number}"}
+            if manner.status < 300
+            else {"error": f"it says {manner.status}"}
+        )
         self._answer(manner.status, said, came, manner)
 
     def _lose(self, manner: Manner, album: str, name: str, payload: bytes, came: Came) -> None:
         if manner.stores:
-            self._server.loop.outside(manner.after, self._server.keep, album, name, payload, came.number)
+            self._server.loop.outside(
+                manner.after, self._server.keep, album, name, payload, came.number
+            )
         came.answer = "lost"
         self._tell(f"does not answer request {came.number}")
         self._end(manner.ends)
@@ -338,7 +368,9 @@ class Connection:
                     self._later(seconds, lambda: self._say_again(again, manner.ends))
 
     def _say_again(self, data: bytes, ends: str) -> None:
-        if not self._owed:  # to one that waits for its answer it would be that, and nobody could tell
+        if (
+            not self._owed
+        ):  # to one that waits for its answer it would be that, and nobody could tell
             self._say(data, "the same again")
             self._end(ends)
 
@@ -351,7 +383,12 @@ class Connection:
         closes = not self._server.keeps or ends in ("close", "reset") or manner.dress == "no length"
         says_so = closes and self._server.chance.random() < 0.5
         data = framed(
-            status, said, page=manner.page, retry_after=manner.retry_after, dress=manner.dress, closes=says_so
+            status,
+            said,
+            page=manner.page,
+            retry_after=manner.retry_after,
+            dress=manner.dress,
+            closes=says_so,
         )
         words = f"answers request {came.number}: {status}" + (" page" if manner.page else "")
         if manner.dress == "drips":
@@ -390,5 +427,7 @@ def _parsed(body: bytes, boundary: str) -> tuple[str, bytes, str]:
     if end < 0 or named is None:
         return "", b"", ""
     start = body.index(b"\r\n\r\n", named.end()) + 4
-    fields = {name.decode(): value.decode() for name, value in _FIELD.findall(body[: named.start()])}
+    fields = {
+        name.decode(): value.decode() for name, value in _FIELD.findall(body[: named.start()])
+    }
     return named[1].decode(), body[start:end], fields.get("sha256", "")

@@ -51,6 +51,17 @@ def _smaller(plan: Plan) -> Iterator[Plan]:
     if any(size > 1000 for size in plan.sizes):
         yield replace(plan, sizes=tuple(300 + number for number in range(photos)))
     plain = Plan(plan.seed, plan.sizes)
-    for name in ("cron", "spool", "volume", "fifo", "keeps", "tells", "latency", "speed", "helpers_slow", "jobs"):
+    for name in (
+        "cron",
+        "spool",
+        "volume",
+        "fifo",
+        "keeps",
+        "tells",
+        "latency",
+        "speed",
+        "helpers_slow",
+        "jobs",
+    ):
         if getattr(plan, name) != getattr(plain, name):
             yield replace(plan, **{name: getattr(plain, name)})

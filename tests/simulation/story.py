@@ -1,4 +1,5 @@
-"""A story from its plan: pushed, run, killed, resumed until all is quiet; then the laws are read to it."""
+"""A story from its plan: pushed, run, killed, resumed until all is quiet; then the laws are read to
+it."""
 
 from __future__ import annotations
 
@@ -154,8 +155,8 @@ def _judge(scene: Scene, result: Result, end: RunEnd | None) -> None:
 
 @cache
 def own_folder() -> str:
-    """A folder that no other process plays in, of a name that is the same for the first of them each time: the paths
-    of a story are part of it."""
+    """A folder that no other process plays in, of a name that is the same for the first of them
+    each time: the paths of a story are part of it."""
     for number in range(64):
         folder = f"{PLACE or '/tmp'}/simulation-{number}"
         os.makedirs(folder, exist_ok=True)

@@ -11,7 +11,9 @@ import pytest
 from simulation.loop import Endless, Killed, SimulatedLoop, Stuck
 
 
-def loop_of(seed: int | None = 1, *, most_seconds: float = 1e6, most_steps: int = 10_000) -> SimulatedLoop:
+def loop_of(
+    seed: int | None = 1, *, most_seconds: float = 1e6, most_steps: int = 10_000
+) -> SimulatedLoop:
     chance = None if seed is None else random.Random(seed)
     return SimulatedLoop(chance, most_seconds=most_seconds, most_steps=most_steps)
 

@@ -1,4 +1,5 @@
-"""The simulated network: windows and back-pressure, acknowledgements, losses, and what a kill leaves on its way."""
+"""The simulated network: windows and back-pressure, acknowledgements, losses, and what a kill
+leaves on its way."""
 
 from __future__ import annotations
 

@@ -34,7 +34,9 @@ class Visit:
         )  # fmt: skip
         self.network = SimulatedNetwork(self.line, self.server.accept, lambda *_: None)
 
-    def send(self, *, times: int = 1, declares: str = SHA256, most: int | None = None) -> list[bytes]:
+    def send(
+        self, *, times: int = 1, declares: str = SHA256, most: int | None = None
+    ) -> list[bytes]:
         """What was heard of each photo, within two minutes, on one connection."""
         boundary = "albumup-0123"
         framed = frame([("sha256", declares)], "file", "IMG_1.JPG", "image/jpeg", boundary)
@@ -78,7 +80,9 @@ def test_an_honest_server_stores_and_says_so() -> None:
     assert visit.server.ledger.whole(SHA256) == 2
 
 
-@pytest.mark.parametrize(("kind", "status", "copies"), [("dedupes", b"409", 1), ("asked", b"201", 2)])
+@pytest.mark.parametrize(
+    ("kind", "status", "copies"), [("dedupes", b"409", 1), ("asked", b"201", 2)]
+)
 def test_a_server_that_knows_digests_keeps_one(kind: str, status: bytes, copies: int) -> None:
     visit = Visit(kind)
     first, second = visit.send(times=2)
@@ -101,14 +105,17 @@ def test_bytes_that_are_not_those_declared_are_not_kept() -> None:
 
 @pytest.mark.parametrize("name", sorted(MANNERS))
 def test_each_manner_shows(name: str) -> None:
-    """An ill-mannered server is not taken for an honest one: by what is heard, by its time, or by what it holds."""
+    """An ill-mannered server is not taken for an honest one: by what is heard, by its time, or by
+    what it holds."""
     honest = Visit()
     heard, took = honest.send()[0], honest.loop.time()
     visit = Visit(_1=MANNERS[name])
     other = visit.send()[0]
     if name.startswith("early 201"):
         return  # of a body that comes at once it is none
-    is_other = other != heard or visit.loop.time() > took + 10.0 or not visit.server.ledger.holds(SHA256)
+    is_other = (
+        other != heard or visit.loop.time() > took + 10.0 or not visit.server.ledger.holds(SHA256)
+    )
     assert is_other, visit.told
     says_yes = other.startswith((b"HTTP/1.1 201 ", b"HTTP/1.1 103"))
     if says_yes and "early" not in name:
@@ -140,7 +147,9 @@ def test_it_answers_what_it_truly_has() -> None:
     visit = Visit("asked")
 
     def has() -> bool:
-        sent = visit.server.small("POST", "http://h/albums/trip/ask", {"sha256": [SHA256, "0" * 64]})
+        sent = visit.server.small(
+            "POST", "http://h/albums/trip/ask", {"sha256": [SHA256, "0" * 64]}
+        )
         assert sent.answer is not None
         return SHA256.encode() in sent.answer.body
 

@@ -1,4 +1,5 @@
-"""Stories of the simulated world: all laws hold, each fault comes about, and a story replays to the letter."""
+"""Stories of the simulated world: all laws hold, each fault comes about, and a story replays to the
+letter."""
 
 from __future__ import annotations
 
@@ -100,7 +101,8 @@ FINDS = {
     "nobody hears of the second fault of a photo": Plan(
         1029648, (300, 301, 302), "asked", "safe", jobs=1, retries=0, tick=60.0,
         events=(Event("long stall", 4, 0.51), Event("500, stored, deleted later", 4, 0.11),
-                Event("lost, stored, resets", 3, 0.77), Event("500, stored, deleted later", 2, 0.55)),
+                Event("lost, stored, "
+                    "resets", 3, 0.77), Event("500, stored, deleted later", 2, 0.55)),
     ),
     "the clock is set back after a photo was seen once": Plan(
         348583, (300, 301, 302, 303), "asked", "safe", jobs=1, spool=True, tells=False, proven=False, latency=0.15,
@@ -124,12 +126,14 @@ FINDS = {
     ),
     "a try is given back while the server is asked": Plan(
         237343, (300, 301), "asked", "safe", patience=3000.0, tick=60.0,
-        events=(Event("answer lost", 1, 0.43), Event("lost, stored, hangs", 2, 0.01), Event("ask hangs", 2, 0.99),
+        events=(Event("answer lost", 1, 0.43), Event("lost, stored, "
+            "hangs", 2, 0.01), Event("ask hangs", 2, 0.99),
                 Event("503", 1, 0.01)),
     ),
     "a card is swapped while the answer is on its way": Plan(
         1017412, (300, 301, 302), "asked", "safe", jobs=1, retries=0, patience=3000.0, tick=60.0,
-        events=(Event("500, stored, deleted later", 1, 0.48), Event("card swapped", 3, 0.44, "answered"),
+        events=(Event("500, stored, deleted "
+            "later", 1, 0.48), Event("card swapped", 3, 0.44, "answered"),
                 Event("second push", 1, 0.59, "answered"), Event("silence", 2, 0.73)),
     ),
     "a photo that was edited while it was sent is pushed again": Plan(
@@ -160,7 +164,11 @@ _OF_REQUESTS = (*MANNERS, *REFUSALS, *CUTS, *REGIMES)
 EACH = {
     **{kind: Event(kind, 2, 0.4) for kind in _OF_REQUESTS},
     **{kind: Event(kind, 1, 0.4) for kind in CONNECTS},
-    **{f"{kind} at {point}": Event(kind, at, 0.4, point) for kind in _OF_PEOPLE for point, at in _POINTS.items()},
+    **{
+        f"{kind} at {point}": Event(kind, at, 0.4, point)
+        for kind in _OF_PEOPLE
+        for point, at in _POINTS.items()
+    },
     **{f"poison: {kind}": Event(f"poison: {kind}", 1, 0.4) for kind in POISON},
     **{kind: Event(kind, 1, 0.4) for kind in WORK},
 }
@@ -170,7 +178,9 @@ EACH = {
 @pytest.mark.parametrize("name", EACH)
 def test_each_fault_comes_about(name: str) -> None:
     event = EACH[name]
-    plan = Plan(1, (300, 200_001, 4002), "asked", "safe", jobs=1, retries=1, tick=60.0, events=(event,))
+    plan = Plan(
+        1, (300, 200_001, 4002), "asked", "safe", jobs=1, retries=1, tick=60.0, events=(event,)
+    )
     if event.kind == "early 409":
         plan = replace(plan, kind="blind", resend="allowed")
     if name == "ask hangs":

@@ -1,5 +1,5 @@
-"""The worlds of the rule for sick targets, played by the engine itself. ``python -m simulation.test_worlds`` prints the
-table."""
+"""The worlds of the rule for sick targets, played by the engine itself. ``python -m
+simulation.test_worlds`` prints the table."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def slow(code: str) -> Callable[[int, str], float]:
 
 @dataclass(frozen=True)
 class Law:
-    """What must hold at the end. ``states`` exactly; ``whole`` and ``cut``: bodies of a single photo at most;
-    ``bodies``: of all together at most."""
+    """What must hold at the end. ``states`` exactly; ``whole`` and ``cut``: bodies of a single
+    photo at most; ``bodies``: of all together at most."""
 
     world: World
     states: dict[str, int]
@@ -51,22 +51,27 @@ class Law:
     cut: int = 0
 
 
-# Bodies cut at the same time with others went with the line, as far as can be told: ten of each photo are free.
+# Bodies cut at the same time with others went with the line, as far as can be told: ten of each
+# photo are free.
 WORLDS = {
     "1 poison, 500": Law(World(300, bad({150}, "500")), {"uploaded": 299, "in_doubt": 1}, 8, 307),
     "1 poison, 504 after 60 s": Law(
         World(300, bad({150}, "504"), takes=slow("504")), {"uploaded": 299, "in_doubt": 1}, 11, 310
     ),
     "1 poison, 429": Law(World(300, bad({150}, "429")), {"uploaded": 299, "failed": 1}, 40, 340),
-    "1 poison, 404 with a page": Law(World(300, bad({150}, "404 page")), {"uploaded": 299, "failed": 1}, 28, 328),
-    "the last photo, 504": Law(World(300, bad({299}, "504")), {"uploaded": 299, "in_doubt": 1}, 11, 310),
-    "the last photo, cut": Law(World(300, bad({299}, "cut")), {"uploaded": 299, "failed": 1}, 1, 340, 34),
+    "1 poison, 404 with a "
+    "page": Law(World(300, bad({150}, "404 page")), {"uploaded": 299, "failed": 1}, 28, 328),
+    "the last photo, "
+    "504": Law(World(300, bad({299}, "504")), {"uploaded": 299, "in_doubt": 1}, 11, 310),
+    "the last photo, "
+    "cut": Law(World(300, bad({299}, "cut")), {"uploaded": 299, "failed": 1}, 1, 340, 34),
     "2 poison, 500": Law(World(300, bad({150, 220}, "500")), {"uploaded": 298, "in_doubt": 2}, 11, 320),
     "2 poison, 504": Law(World(300, bad({150, 220}, "504")), {"uploaded": 298, "in_doubt": 2}, 11, 320),
     "the last two, 504": Law(
         World(300, bad({298, 299}, "504"), takes=slow("504")), {"uploaded": 298, "in_doubt": 2}, 11, 320
     ),
-    "the last two, cut": Law(World(300, bad({298, 299}, "cut")), {"uploaded": 298, "failed": 2}, 1, 390, 44),
+    "the last two, "
+    "cut": Law(World(300, bad({298, 299}, "cut")), {"uploaded": 298, "failed": 2}, 1, 390, 44),
     "20 videos cut": Law(World(300, bad(range(280, 300), "cut")), {"uploaded": 280, "failed": 20}, 1, 1160, 44),
     "30 poison in a row, 500": Law(
         World(300, bad(range(100, 130), "500")), {"uploaded": 270, "in_doubt": 30}, 11, 610
@@ -76,7 +81,8 @@ WORLDS = {
     ),
     "502 for 1 h": Law(World(300, until(HOUR, "502"), asked_until(HOUR)), {"uploaded": 300}, 2, 304),
     "502 for 8 h": Law(World(300, until(8 * HOUR, "502"), asked_until(8 * HOUR)), {"uploaded": 300}, 2, 304),
-    "502 for 8 h, 10 photos": Law(World(10, until(8 * HOUR, "502"), asked_until(8 * HOUR)), {"uploaded": 10}, 2, 14),
+    "502 for 8 h, 10 "
+    "photos": Law(World(10, until(8 * HOUR, "502"), asked_until(8 * HOUR)), {"uploaded": 10}, 2, 14),
     "502 for 48 h": Law(World(300, until(48 * HOUR, "502"), asked_until(48 * HOUR)), {"uploaded": 300}, 2, 304),
     "502 for 48 h, never twice": Law(
         World(300, until(48 * HOUR, "502"), asked_until(48 * HOUR), first="cron", rule="never"),
@@ -101,8 +107,10 @@ WORLDS = {
     "500 for 2 h, question fine, one run, 3 photos": Law(
         World(3, until(2 * HOUR, "500"), first="detach", chance=0.5), {"in_doubt": 3}, 11, 33
     ),
-    "500 for 8 h, question fine": Law(World(300, until(8 * HOUR, "500")), {"uploaded": 300}, 2, 410),
-    "500 for 8 h, question fine, 20 photos": Law(World(20, until(8 * HOUR, "500")), {"uploaded": 20}, 7, 130),
+    "500 for 8 h, question "
+    "fine": Law(World(300, until(8 * HOUR, "500")), {"uploaded": 300}, 2, 410),
+    "500 for 8 h, question fine, 20 "
+    "photos": Law(World(20, until(8 * HOUR, "500")), {"uploaded": 20}, 7, 130),
     "500 for 8 h, question fine, never twice": Law(
         World(300, until(8 * HOUR, "500"), rule="never"), {"in_doubt": 8, "pending": 292}, 1, 8
     ),
@@ -110,7 +118,8 @@ WORLDS = {
         World(300, until(23 * HOUR, "500"), first="detach", rule="never"), {"in_doubt": 8, "pending": 292}, 1, 8
     ),
     "500 for ever, stored": Law(World(300, always("500"), runs=3000), {"in_doubt": 300}, 11, 3310),
-    "500 for ever, safe": Law(World(300, always("500"), runs=6000, rule="safe"), {"in_doubt": 300}, 28, 8200),
+    "500 for ever, "
+    "safe": Law(World(300, always("500"), runs=6000, rule="safe"), {"in_doubt": 300}, 28, 8200),
     "asked, 500 for ever, question fine": Law(
         World(300, always("500"), runs=6000, rule="asked"), {"in_doubt": 300}, 28, 8200
     ),
@@ -150,7 +159,8 @@ SHORT = {name for name, law in WORLDS.items() if law.world.photos <= 20} | {
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[] if name in SHORT else [pytest.mark.long]) for name in WORLDS]
+    "name",
+    [pytest.param(name, marks=[] if name in SHORT else [pytest.mark.long]) for name in WORLDS],
 )
 def test_a_world_ends_as_its_law_says(name: str) -> None:
     law = WORLDS[name]
@@ -162,7 +172,9 @@ def test_a_world_ends_as_its_law_says(name: str) -> None:
 
 
 if __name__ == "__main__":
-    print("world | runs by exit code | until | states | whole bodies of a photo | cut ones | bodies")
+    print(
+        "world | runs by exit code | until | states | whole bodies of a photo | cut ones | bodies"
+    )
     for one in sys.argv[1:] or WORLDS:
         print(f"{one} | {play(WORLDS[one].world).row()}", flush=True)
     os._exit(0)

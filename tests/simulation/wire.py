@@ -1,4 +1,5 @@
-"""What stands in for a socket: windows, back-pressure, latency, loss and resets. TLS is not simulated."""
+"""What stands in for a socket: windows, back-pressure, latency, loss and resets. TLS is not
+simulated."""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ class Peer(Protocol):
 
 
 class _Piece:
-    """Bytes in a kernel's queue: as they are, or pages of a file, which can change until they leave."""
+    """Bytes in a kernel's queue: as they are, or pages of a file, which can change until they
+    leave."""
 
     __slots__ = ("data", "descriptor", "size", "start")
 
@@ -60,18 +62,22 @@ class _Piece:
 
 
 class SimulatedWire:
-    """One connection, as the program's kernel has it. The server's side calls ``say``, ``hang_up`` and ``reset``."""
+    """One connection, as the program's kernel has it. The server's side calls ``say``, ``hang_up``
+    and ``reset``."""
 
     is_secure = False
 
-    def __init__(self, line: Line, number: int, on_handed: Callable[[SimulatedWire, bytes | None, int], None]) -> None:
+    def __init__(
+        self, line: Line, number: int, on_handed: Callable[[SimulatedWire, bytes | None, int], None]
+    ) -> None:
         self.number = number
         self.peer: Peer
         self.pace = 0.0
         """Seconds that each segment takes more than the line's."""
         self._line = line
         self._on_handed = on_handed
-        """Told of bytes that the kernel took: themselves (None for pages of a file), and how many."""
+        """Told of bytes that the kernel took: themselves (None for pages of a file), and how
+        many."""
         self._out: deque[_Piece] = deque()
         self._in = bytearray()
         self._coming: deque[tuple[bytes, bool, int]] = deque()

@@ -1,4 +1,5 @@
-"""Outages, poison photos and busy servers over hours and days, played by the real engine from push through cron."""
+"""Outages, poison photos and busy servers over hours and days, played by the real engine from push
+through cron."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ _KINDS = {"allowed": "blind", "never": "blind", "safe": "dedupes", "asked": "ask
 
 @dataclass(frozen=True)
 class World:
-    """``answer(photo, seconds, attempt)`` is what a sending comes to, ``question(seconds)`` what a question does.
+    """``answer(photo, seconds, attempt)`` is what a sending comes to, ``question(seconds)`` what a
+    question does.
 
     ``takes``: seconds of a photo that the server takes so long with, by what it answers.
     """
@@ -38,7 +40,8 @@ class World:
     rule: str = "allowed"
     tries_before: int = 0
     chance: float = 0.999
-    """What spreads the waits: nearly 1 makes them as long as they may be, as in the rule's model."""
+    """What spreads the waits: nearly 1 makes them as long as they may be, as in the rule's
+    model."""
 
 
 @dataclass
@@ -55,7 +58,9 @@ class Ended:
         runs = " ".join(f"{code}x{len(list(same))}" for code, same in itertools.groupby(self.codes))
         states = ", ".join(f"{count} {state}" for state, count in sorted(self.states.items()))
         most = max(self.whole.values(), default=0), max(self.cut.values(), default=0)
-        return f"{runs[:60]} | {self.hours:.1f} h | {states} | {most[0]} | {most[1]} | {self.bodies}"
+        return (
+            f"{runs[:60]} | {self.hours:.1f} h | {states} | {most[0]} | {most[1]} | {self.bodies}"
+        )
 
     @property
     def bodies(self) -> int:
@@ -84,15 +89,21 @@ def play(world: World) -> Ended:
             if codes[-1] in (0, 3) and _is_over(scene):
                 break
             scene.loop.pass_time(GAP)
-    states = {row[0]: row[1] for row in scene.reader.execute("select state, count(*) from task group by state")}
+    states = {
+        row[0]: row[1]
+        for row in scene.reader.execute("select state, count(*) from task group by state")
+    }
     scene.close()
     scene.disk.close()
     return Ended(states, codes, whole, cut, scene.loop.time() / 3600)
 
 
 def _sizes(world: World) -> tuple[int, ...]:
-    """Bodies are longer than what a kernel keeps, so that one can be cut; one that takes long is larger."""
-    return tuple(600_000 if world.takes(number, "ok") > 60 else 6000 for number in range(world.photos))
+    """Bodies are longer than what a kernel keeps, so that one can be cut; one that takes long is
+    larger."""
+    return tuple(
+        600_000 if world.takes(number, "ok") > 60 else 6000 for number in range(world.photos)
+    )
 
 
 def _give_manners(scene: Scene, world: World, whole: Counter[int], cut: Counter[int]) -> None:
@@ -112,7 +123,9 @@ def _give_manners(scene: Scene, world: World, whole: Counter[int], cut: Counter[
         status = world.question(scene.loop.time())
         if status == "ok":
             return small(method, url, question)
-        answer = Answer.of(int(status), "Said", {"content-type": "application/json"}, b"{}", complete=True)
+        answer = Answer.of(
+            int(status), "Said", {"content-type": "application/json"}, b"{}", complete=True
+        )
         return Sent(answer, None, "", whole=True, bytes=0)
 
     server.manner_of = manner_of  # type: ignore[method-assign, assignment]

@@ -1,4 +1,5 @@
-"""One class per kind of server: how to start one, how to reach it, how it speaks. The conformance suite does the rest.
+"""One class per kind of server: how to start one, how to reach it, how it speaks. The conformance
+suite does the rest.
 
 A new kind of target is held to the whole contract by adding its class here, and to ``KINDS``.
 """
@@ -33,10 +34,14 @@ def asked_about(one: Alone) -> Asked:
     return Asked(one.task.sent_as or "", one.body.digests, one.body.pins.size)
 
 
-def prepare(target: Target, path: bytes | Path, album: str = "trip", index: int = 3, total: int = 7) -> Alone:
+def prepare(
+    target: Target, path: bytes | Path, album: str = "trip", index: int = 3, total: int = 7
+) -> Alone:
     """Read and frame a file for a target, as one of a push of several."""
     path = os.fsencode(path)
-    return read_alone(target, path, album, b"day 1/" + os.path.basename(path), index=index, total=total)
+    return read_alone(
+        target, path, album, b"day 1/" + os.path.basename(path), index=index, total=total
+    )
 
 
 def configured(folder: Path, table: str, name: str = "club") -> Target:
@@ -71,7 +76,9 @@ class Kind(ABC):
         """A target of this kind at that very address; ``more`` lines belong to its table."""
         (self.folder / "other").write_text(token)
         (self.folder / "other").chmod(0o600)
-        return configured(self.folder, f'kind = "{self.name}"\nurl = "{url}"\ntoken_file = "other"\n{more}')
+        return configured(
+            self.folder, f'kind = "{self.name}"\nurl = "{url}"\ntoken_file = "other"\n{more}'
+        )
 
     @property
     @abstractmethod
@@ -99,7 +106,8 @@ class Kind(ABC):
 
 
 class Club(FormSink):
-    """A form server with manners: it wants a token, knows its photos by their bytes, and calls them by an id."""
+    """A form server with manners: it wants a token, knows its photos by their bytes, and calls them
+    by an id."""
 
     def __init__(self) -> None:
         super().__init__(taken=[self._take])
@@ -143,7 +151,8 @@ class FormKind(Kind):
             token,
             'auth = "bearer"\n'
             f'file_field = "photo"\ncheck = "{url}/api/me"\nduplicate = [409]\nid = "data.id"\n'
-            '[targets.club.fields]\ntitle = "{name}"\nsha256 = "{sha256}"\nsha1 = "{sha1}"\nmd5 = "{md5}"',
+            '[targets.club.fields]\ntitle = "{name}"\nsha256 = "{sha256}"\nsha1 = "{sha1}"\nmd5 = '
+            '"{md5}"',
         )
 
     def photos(self, album: str) -> set[tuple[str, str]]:
@@ -176,11 +185,15 @@ class InboxKind(Kind):
 
     def photos(self, album: str) -> set[tuple[str, str]]:
         folder = self.root / album_folder_name(album)
-        found = [path for path in folder.glob("*") if path.is_file() and not path.name.startswith(".")]
+        found = [
+            path for path in folder.glob("*") if path.is_file() and not path.name.startswith(".")
+        ]
         return {(path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in found}
 
     def stored_as(self, prepared: Alone) -> str:
-        return photo_name(os.path.basename(prepared.task.path).decode(errors="replace").replace("\ufffd", "_"))
+        return photo_name(
+            os.path.basename(prepared.task.path).decode(errors="replace").replace("\ufffd", "_")
+        )
 
     def stored(self, photo: Photo) -> Answer:
         said = {"id": "trip/a.jpg", "sha256": photo.digests["sha256"], "status": "created"}

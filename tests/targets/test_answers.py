@@ -1,4 +1,5 @@
-"""What servers of the field say in their answers: a "no" inside a 2xx, and their words in whatever shape they come."""
+"""What servers of the field say in their answers: a "no" inside a 2xx, and their words in whatever
+shape they come."""
 
 from __future__ import annotations
 
@@ -127,7 +128,10 @@ def test_a_no_in_text_that_is_no_json(text: str, no: str) -> None:
             {"statusCode": 400, "message": ["a is wrong", "b is wrong"], "error": "Bad Request"},
             "a is wrong; b is wrong",
         ),
-        ({"error": {"message": "File too big", "code": 400}, "status_txt": "Bad Request"}, "File too big"),
+        (
+            {"error": {"message": "File too big", "code": 400}, "status_txt": "Bad Request"},
+            "File too big",
+        ),
         ({"error": "invalid_token", "error_description": "The token expired"}, "The token expired"),
         (
             {"type": "about:blank", "title": "Out of credit", "detail": "Your balance is 30"},
@@ -135,19 +139,38 @@ def test_a_no_in_text_that_is_no_json(text: str, no: str) -> None:
         ),
         ({"title": "Out of credit", "status": 403}, "Out of credit"),
         (
-            {"detail": [{"type": "missing", "loc": ["body", "file"], "msg": "Field required", "input": None}]},
+            {
+                "detail": [
+                    {
+                        "type": "missing",
+                        "loc": ["body", "file"],
+                        "msg": "Field required",
+                        "input": None,
+                    }
+                ]
+            },
             "body.file: Field required",
         ),
         ({"detail": "There was an error parsing the body"}, "There was an error parsing the body"),
         (
-            {"message": "The photo failed to upload.", "errors": {"photo": ["The photo failed to upload."]}},
+            {
+                "message": "The photo failed to upload.",
+                "errors": {"photo": ["The photo failed to upload."]},
+            },
             "The photo failed to upload.",
         ),
         (
             {"message": "Invalid.", "errors": {"photo": ["Too large.", "No image."]}},
             "Invalid.; photo: Too large.; photo: No image.",
         ),
-        ({"errors": [{"title": "Invalid", "detail": "No photo", "source": {"pointer": "/data"}}]}, "Invalid: No photo"),
+        (
+            {
+                "errors": [
+                    {"title": "Invalid", "detail": "No photo", "source": {"pointer": "/data"}}
+                ]
+            },
+            "Invalid: No photo",
+        ),
         ({"errors": ["one", "two"]}, "one; two"),
         ({"errors": "one"}, "one"),
         (
@@ -155,10 +178,16 @@ def test_a_no_in_text_that_is_no_json(text: str, no: str) -> None:
             "Validation failed; file: Required",
         ),
         ({"status": "fail", "data": {"file": "too large"}}, "file: too large"),
-        ({"photo": ["The submitted data was not a file."]}, "photo: The submitted data was not a file."),
+        (
+            {"photo": ["The submitted data was not a file."]},
+            "photo: The submitted data was not a file.",
+        ),
         ({"non_field_errors": ["Album is closed."]}, "non_field_errors: Album is closed."),
         ({"files": [{"name": "a.jpg", "error": "Filetype not allowed"}]}, "Filetype not allowed"),
-        ({"timestamp": 1, "status": 413, "error": "Payload Too Large", "path": "/up"}, "Payload Too Large"),
+        (
+            {"timestamp": 1, "status": 413, "error": "Payload Too Large", "path": "/up"},
+            "Payload Too Large",
+        ),
         (["first", "second"], "first; second"),
         ("only text", "only text"),
         ({"message": "two\nlines\tof it"}, "two lines of it"),
@@ -174,7 +203,11 @@ def test_the_words_in_json(said: Any, words: str) -> None:
 @pytest.mark.parametrize(
     ("said", "mime", "words"),
     [
-        ("Sorry, your file is too large.", "text/html; charset=UTF-8", "Sorry, your file is too large."),
+        (
+            "Sorry, your file is too large.",
+            "text/html; charset=UTF-8",
+            "Sorry, your file is too large.",
+        ),
         ("\n  Disk full\nat line 7\n", "text/plain", "Disk full"),
         (
             "<html><head><title>413 Request Entity\n Too Large</title></head><body>",
@@ -188,14 +221,20 @@ def test_the_words_in_json(said: Any, words: str) -> None:
             "Warning : Permission denied in up.php",
         ),
         (
-            "<title>400 Bad Request</title><h1>Bad Request</h1><p>The key 'photo' is missing.</p><p>Bye</p>",
+            "<title>400 Bad Request</title><h1>Bad Request</h1><p>The key 'photo' is "
+            "missing.</p><p>Bye</p>",
             "text/html",
             "The key 'photo' is missing.",
         ),
-        ("<title>400 Bad Request</title><center><h1>400 Bad Request</h1></center><hr>nginx", "text/html", ""),
+        (
+            "<title>400 Bad Request</title><center><h1>400 Bad Request</h1></center><hr>nginx",
+            "text/html",
+            "",
+        ),
         ("<script>var x = 'no';</script><p>Zu groß</p>", "text/html", "Zu groß"),
         (
-            '<?xml version="1.0"?><Error><Code>X</Code><Message>Your upload is too large</Message></Error>',
+            '<?xml version="1.0"?><Error><Code>X</Code><Message>Your upload is too '
+            "large</Message></Error>",
             "application/xml",
             "Your upload is too large",
         ),

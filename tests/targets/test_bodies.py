@@ -37,7 +37,9 @@ def test_a_files_time_is_a_date_whatever_it_is(time_ns: int, moment: str) -> Non
 
 
 @pytest.fixture(params=["the target's", "the computer's"])
-def berlin(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[ZoneInfo | None]:
+def berlin(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ZoneInfo | None]:
     """Berlin, as the target or as the computer has it."""
     monkeypatch.setenv("TZ", "Europe/Berlin")
     time.tzset()
@@ -52,7 +54,10 @@ def berlin(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
         ("2026-07-14T18:03:22.250000", "2026-07-14T18:03:22.250000+02:00"),
         ("2026-03-29T02:30:00", "2026-03-29T02:30:00+01:00"),  # left out
         ("2026-10-25T02:30:00", "2026-10-25T02:30:00+02:00"),  # twice
-        ("1888-01-01T00:00:00", "1888-01-01T00:00:00+00:53"),  # before there were time zones: +00:53:28
+        (
+            "1888-01-01T00:00:00",
+            "1888-01-01T00:00:00+00:53",
+        ),  # before there were time zones: +00:53:28
         ("1826-01-01T00:00:00", "1826-01-01T00:00:00+00:53"),
         ("9998-12-31T23:59:59", "9998-12-31T23:59:59+01:00"),
     ],

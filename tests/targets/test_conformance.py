@@ -1,4 +1,5 @@
-"""What every kind of target owes (albumup/targets/base.py): one suite, run against a real server of each kind."""
+"""What every kind of target owes (albumup/targets/base.py): one suite, run against a real server of
+each kind."""
 
 from __future__ import annotations
 
@@ -35,10 +36,14 @@ def _name(kind: type[Kind]) -> str:
 
 
 kind = pytest.fixture(_started, params=KINDS, ids=_name, name="kind")
-asking = pytest.fixture(_started, params=[kind for kind in KINDS if kind.can_ask], ids=_name, name="asking")
+asking = pytest.fixture(
+    _started, params=[kind for kind in KINDS if kind.can_ask], ids=_name, name="asking"
+)
 
 
-def picture(folder: Path, name: str | bytes = "IMG_1.JPG", data: bytes = b"\xff\xd8\xff a photo") -> bytes:
+def picture(
+    folder: Path, name: str | bytes = "IMG_1.JPG", data: bytes = b"\xff\xd8\xff a photo"
+) -> bytes:
     path = os.path.join(os.fsencode(folder), os.fsencode(name))
     with open(path, "wb") as file:
         file.write(data)
@@ -72,7 +77,9 @@ def test_check_sees_that_nobody_is_there(kind: Kind) -> None:
     assert any(not line.ok and "refused" in line.words for line in found)
 
 
-@pytest.mark.parametrize("said", [page(), answer(404, {}), answer(302, b"", [("Location", "/login")]), answer(500)])
+@pytest.mark.parametrize(
+    "said", [page(), answer(404, {}), answer(302, b"", [("Location", "/login")]), answer(500)]
+)
 def test_check_sees_another_server(kind: Kind, said: object) -> None:
     with Server([head, body, said]) as other:  # type: ignore[list-item]
         assert not all(line.ok for line in kind.target(url=other.url).check())
@@ -100,7 +107,8 @@ def test_the_server_gets_the_very_bytes(kind: Kind, tmp_path: Path, size: int) -
 @pytest.mark.parametrize(
     "name",
     [
-        'a "quoted" name.jpg', "back\\slash.jpg", "Zürich – 東京 📷.jpg", "per%41cent.jpg", "50%.jpg", "no-suffix",
+        'a "quoted" name.jpg', "back\\slash.jpg", "Zürich – 東京 "
+            "📷.jpg", "per%41cent.jpg", "50%.jpg", "no-suffix",
         "a;b=c.jpg", "line\nbreak\r.jpg", "-rf.jpg", "e\u0301 decomposed.jpg", "x" * 240 + ".jpeg",
         b"undecodable-\xff\xfe.jpg",
     ],
@@ -117,9 +125,23 @@ def test_a_name_arrives_as_it_was_sent(kind: Kind, tmp_path: Path, name: str | b
 
 
 @pytest.mark.parametrize(
-    "album", ["a/b", "50%", "per%2Fcent", "Zürich 東京", "a?b#c", "a b+c&d", "../up", "..x", "'\"", "\udcff raw"]
+    "album",
+    [
+        "a/b",
+        "50%",
+        "per%2Fcent",
+        "Zürich 東京",
+        "a?b#c",
+        "a b+c&d",
+        "../up",
+        "..x",
+        "'\"",
+        "\udcff raw",
+    ],
 )
-def test_an_album_is_one_album_whatever_it_is_called(kind: Kind, tmp_path: Path, album: str) -> None:
+def test_an_album_is_one_album_whatever_it_is_called(
+    kind: Kind, tmp_path: Path, album: str
+) -> None:
     target = kind.target()
     prepared = prepare(target, picture(tmp_path), album=album)
     sent = send_alone(target, prepared)
@@ -142,7 +164,10 @@ def test_a_wrong_token_stores_nothing(kind: Kind, tmp_path: Path) -> None:
     sent = send_alone(target, prepared)
     assert sent.answer is not None
     assert sent.answer.status == 401
-    assert target.read_answer(sent.answer, prepared.photo).kind in (VerdictKind.UNPROVEN, VerdictKind.REFUSED)
+    assert target.read_answer(sent.answer, prepared.photo).kind in (
+        VerdictKind.UNPROVEN,
+        VerdictKind.REFUSED,
+    )
     assert kind.photos("trip") == set()
 
 
@@ -152,7 +177,9 @@ def test_the_digests_it_declares_are_those_of_the_bytes(kind: Kind, tmp_path: Pa
     prepared = prepare(target, picture(tmp_path, data=data))
     assert "sha256" in target.digests
     assert set(prepared.body.digests) == set(target.digests)
-    assert prepared.body.digests == {name: hashlib.new(name, data).hexdigest() for name in target.digests}
+    assert prepared.body.digests == {
+        name: hashlib.new(name, data).hexdigest() for name in target.digests
+    }
     said = prepared.head + str(target.request(prepared.photo).headers).encode()
     for name, digest in prepared.body.digests.items():
         assert (digest.encode() in said) == (name not in kind.undeclared)
@@ -161,7 +188,9 @@ def test_the_digests_it_declares_are_those_of_the_bytes(kind: Kind, tmp_path: Pa
 def test_no_secret_is_in_what_is_journaled(kind: Kind, tmp_path: Path) -> None:
     body = prepare(kind.target(), picture(tmp_path)).body
     assert TOKEN not in repr(body)
-    assert TOKEN in str(kind.target().request(prepare(kind.target(), picture(tmp_path)).photo).headers)
+    assert TOKEN in str(
+        kind.target().request(prepare(kind.target(), picture(tmp_path)).photo).headers
+    )
 
 
 # Reading answers: success is only what the server itself says.
@@ -178,7 +207,9 @@ def test_a_portals_page_is_no_success(kind: Kind, tmp_path: Path, status: int) -
     target = kind.target()
     photo = prepare(target, picture(tmp_path)).photo
     for mime in ("text/html", "application/json"):
-        said = Answer(status, "OK", {"content-type": mime}, b"<!DOCTYPE html><p>Welcome to our Wi-Fi", True)
+        said = Answer(
+            status, "OK", {"content-type": mime}, b"<!DOCTYPE html><p>Welcome to our Wi-Fi", True
+        )
         assert target.read_answer(said, photo).kind is VerdictKind.UNPROVEN
 
 
@@ -187,7 +218,10 @@ def test_a_cut_answer_is_no_success(kind: Kind, tmp_path: Path) -> None:
     photo = prepare(target, picture(tmp_path)).photo
     said = kind.stored(photo)
     for cut in range(len(said.body)):
-        assert target.read_answer(replace(said, body=said.body[:cut], complete=False), photo).kind not in WELL
+        assert (
+            target.read_answer(replace(said, body=said.body[:cut], complete=False), photo).kind
+            not in WELL
+        )
     assert target.read_answer(replace(said, complete=False), photo).kind not in WELL
 
 
@@ -197,14 +231,18 @@ def test_another_programs_answer_is_no_success(kind: Kind, tmp_path: Path) -> No
     assert target.read_answer(kind.unrelated(), photo).kind not in WELL
 
 
-@pytest.mark.parametrize("said", [b"", b"null", b"[]", b"[1]", b'"ok"', b"7", b"{", b"\xff\xfe", b"[" * 100_000])
+@pytest.mark.parametrize(
+    "said", [b"", b"null", b"[]", b"[1]", b'"ok"', b"7", b"{", b"\xff\xfe", b"[" * 100_000]
+)
 def test_nonsense_is_no_success_and_no_crash(kind: Kind, tmp_path: Path, said: bytes) -> None:
     target = kind.target()
     photo = prepare(target, picture(tmp_path)).photo
     assert target.read_answer(Answer(200, "OK", JSON, said, True), photo).kind not in WELL
 
 
-@pytest.mark.parametrize("status", [100, 204, 301, 302, 307, 400, 401, 403, 404, 408, 413, 429, 500, 502, 503, 507])
+@pytest.mark.parametrize(
+    "status", [100, 204, 301, 302, 307, 400, 401, 403, 404, 408, 413, 429, 500, 502, 503, 507]
+)
 def test_a_success_in_words_needs_the_status(kind: Kind, tmp_path: Path, status: int) -> None:
     target = kind.target()
     photo = prepare(target, picture(tmp_path)).photo
@@ -231,7 +269,9 @@ def test_the_words_of_a_refusal_or_doubt_are_kept_and_masked(
     target = kind.target()
     photo = prepare(target, picture(tmp_path)).photo
     words = said.format(token=TOKEN).encode()
-    reason = target.read_answer(Answer(status, "Reason", {"content-type": mime}, words, True), photo).reason
+    reason = target.read_answer(
+        Answer(status, "Reason", {"content-type": mime}, words, True), photo
+    ).reason
     assert "Backend is ******** down" in reason
     assert str(status) in reason
 
@@ -261,11 +301,15 @@ def test_asking_tells_yes_from_no(asking: Kind, tmp_path: Path) -> None:
     there = prepare(target, picture(tmp_path))
     absent = prepare(target, picture(tmp_path, "IMG_2.JPG", b"\xff\xd8\xff another"))
     send_alone(target, there)
-    answers = target.ask(target.http(), "trip", [asked_about(absent), asked_about(there), asked_about(absent)])
+    answers = target.ask(
+        target.http(), "trip", [asked_about(absent), asked_about(there), asked_about(absent)]
+    )
     assert [verdict and verdict.kind for verdict in answers] == [None, VerdictKind.STORED, None]
 
 
-def test_what_it_has_can_be_seen_and_what_is_read_back_is_ours(asking: Kind, tmp_path: Path) -> None:
+def test_what_it_has_can_be_seen_and_what_is_read_back_is_ours(
+    asking: Kind, tmp_path: Path
+) -> None:
     target = asking.target()
     prepared = prepare(target, picture(tmp_path, data=b"\xff\xd8\xff" + bytes(3_000_000)))
     send_alone(target, prepared)
@@ -273,16 +317,26 @@ def test_what_it_has_can_be_seen_and_what_is_read_back_is_ours(asking: Kind, tmp
     (found,) = target.ask(http, "trip", [asked_about(prepared)])
     assert found is not None
     assert target.see(http, "trip", asked_about(prepared), found).original is Original.READABLE
-    assert target.read_back(http, "trip", asked_about(prepared), found) in ("", prepared.body.digests["sha256"])
+    assert target.read_back(http, "trip", asked_about(prepared), found) in (
+        "",
+        prepared.body.digests["sha256"],
+    )
 
 
 def test_asking_is_about_one_album(asking: Kind, tmp_path: Path) -> None:
     target = asking.target()
     there = prepare(target, picture(tmp_path), album="50%/Zürich")
     send_alone(target, there)
-    asked = [target.ask(target.http(), album, [asked_about(there)]) for album in ("50%/Zürich", "Zürich", "never")]
+    asked = [
+        target.ask(target.http(), album, [asked_about(there)])
+        for album in ("50%/Zürich", "Zürich", "never")
+    ]
     elsewhere = not asking.asks_by_album
-    assert [[verdict is not None for verdict in answers] for answers in asked] == [[True], [elsewhere], [elsewhere]]
+    assert [[verdict is not None for verdict in answers] for answers in asked] == [
+        [True],
+        [elsewhere],
+        [elsewhere],
+    ]
 
 
 def test_asking_about_nothing_and_about_very_many(asking: Kind, tmp_path: Path) -> None:
@@ -290,7 +344,10 @@ def test_asking_about_nothing_and_about_very_many(asking: Kind, tmp_path: Path) 
     there = prepare(target, picture(tmp_path))
     send_alone(target, there)
     many = [
-        Asked("a.jpg", {name: hashlib.new(name, str(number).encode()).hexdigest() for name in target.digests})
+        Asked(
+            "a.jpg",
+            {name: hashlib.new(name, str(number).encode()).hexdigest() for name in target.digests},
+        )
         for number in range(12_345)
     ]
     many[7_000] = asked_about(there)
@@ -302,7 +359,15 @@ def test_asking_about_nothing_and_about_very_many(asking: Kind, tmp_path: Path) 
 
 @pytest.mark.parametrize(
     "said",
-    [page(), answer(200, {"status": "ok"}), answer(200, b"{"), answer(401), answer(404), answer(503), answer(302)],
+    [
+        page(),
+        answer(200, {"status": "ok"}),
+        answer(200, b"{"),
+        answer(401),
+        answer(404),
+        answer(503),
+        answer(302),
+    ],
     ids=["portal", "another program", "cut", "401", "404", "503", "redirect"],
 )
 def test_no_proper_answer_is_no_no(asking: Kind, tmp_path: Path, said: object) -> None:
@@ -322,7 +387,9 @@ def test_asking_with_a_wrong_token_is_no_no(asking: Kind, tmp_path: Path) -> Non
 # Albums, where they are things of their own.
 
 
-keeping = pytest.fixture(_started, params=[kind for kind in KINDS if kind.keeps_albums], ids=_name, name="keeping")
+keeping = pytest.fixture(
+    _started, params=[kind for kind in KINDS if kind.keeps_albums], ids=_name, name="keeping"
+)
 NAMES = ["trip", "a/b", "50%", "Zürich 東京", "a?b#c", "a b+c&d", "'\"", "\udcff raw", "x" * 300]
 
 
@@ -349,7 +416,9 @@ def test_two_albums_of_a_name_are_named_unless_one_is_known(keeping: Kind) -> No
     assert target.find_album(http, "trip", two.id) == two
 
 
-def test_photos_are_put_into_an_album_once_or_twice_with_one_word_each(keeping: Kind, tmp_path: Path) -> None:
+def test_photos_are_put_into_an_album_once_or_twice_with_one_word_each(
+    keeping: Kind, tmp_path: Path
+) -> None:
     target = keeping.target()
     http = target.http()
     photo = prepare(target, picture(tmp_path))
@@ -389,9 +458,15 @@ def test_immich_reads_back_what_it_has(tmp_path: Path) -> None:
         send_alone(target, prepared)
         (found,) = target.ask(target.http(), "trip", [asked_about(prepared)])
         assert found is not None
-        assert target.read_back(target.http(), "trip", asked_about(prepared), found) == prepared.body.digests["sha256"]
+        assert (
+            target.read_back(target.http(), "trip", asked_about(prepared), found)
+            == prepared.body.digests["sha256"]
+        )
         kind.server.tell("set_key", key=TOKEN, permissions=["asset.upload"])
         assert target.read_back(target.http(), "trip", asked_about(prepared), found) == ""
-        assert "asset.download" in target.see(target.http(), "trip", asked_about(prepared), found).words
+        assert (
+            "asset.download"
+            in target.see(target.http(), "trip", asked_about(prepared), found).words
+        )
     finally:
         kind.close()

@@ -46,7 +46,9 @@ def form(tmp_path: Path, sink: FormSink) -> Callable[..., Target]:
     """A target whose table has these lines, at the sink unless another URL is given."""
 
     def made(lines: str = "", url: str = "") -> Target:
-        return configured(tmp_path / "config", f'kind = "form"\nurl = "{url or sink.url}/up"\n{lines}')
+        return configured(
+            tmp_path / "config", f'kind = "form"\nurl = "{url or sink.url}/up"\n{lines}'
+        )
 
     return made
 
@@ -57,15 +59,21 @@ def arrived(sink: FormSink, target: Target, path: Path, **more: int | str) -> Re
     return sink.ledger[-1]
 
 
-def verdict_of(target: Target, path: Path, status: int, said: bytes = b"{}", **headers: str) -> Verdict:
+def verdict_of(
+    target: Target, path: Path, status: int, said: bytes = b"{}", **headers: str
+) -> Verdict:
     given = {**JSON, **{name.replace("_", "-"): value for name, value in headers.items()}}
-    return target.read_answer(Answer(status, "Said", given, said, True), prepare(target, path).photo)
+    return target.read_answer(
+        Answer(status, "Said", given, said, True), prepare(target, path).photo
+    )
 
 
 # What is sent.
 
 
-def test_the_least_that_can_be_configured(sink: FormSink, form: Callable[..., Target], photo: Path) -> None:
+def test_the_least_that_can_be_configured(
+    sink: FormSink, form: Callable[..., Target], photo: Path
+) -> None:
     received = arrived(sink, form(), photo)
     assert received == Received({}, "IMG 4101.JPG", hashlib.sha256(DATA).hexdigest(), len(DATA))
     assert received.head is not None
@@ -73,7 +81,9 @@ def test_the_least_that_can_be_configured(sink: FormSink, form: Callable[..., Ta
     assert "authorization" not in received.head.headers
 
 
-def test_fields_come_in_the_order_of_the_file_and_before_the_photo(form: Callable[..., Target], photo: Path) -> None:
+def test_fields_come_in_the_order_of_the_file_and_before_the_photo(
+    form: Callable[..., Target], photo: Path
+) -> None:
     target = form('[targets.club.fields]\nzebra = "1"\nalpha = "2"\nmiddle = "3"')
     names = re.findall(rb' name="(\w+)"', prepare(target, photo).head)
     assert names == [b"zebra", b"alpha", b"middle", b"file"]
@@ -88,7 +98,9 @@ def test_every_template_name(sink: FormSink, form: Callable[..., Target], tmp_pa
     lines = [f'{name} = "<{{{name}}}>"' for name in names.split()]
     target = form(
         'timezone = "Asia/Tokyo"\n[targets.club.vars]\nplace = "Zürich"\n[targets.club.fields]\n'
-        + "\n".join([*lines, 'numbered = "{index:04d}"', 'modified = "{modified:%Y-%m-%dT%H:%M:%S%z}"'])
+        + "\n".join(
+            [*lines, 'numbered = "{index:04d}"', 'modified = "{modified:%Y-%m-%dT%H:%M:%S%z}"']
+        )
     )
     assert arrived(sink, target, path, album="trip/2026", index=3, total=7).fields == {
         "album": "<trip/2026>",
@@ -134,14 +146,18 @@ def test_an_undecodable_name_can_be_put_into_a_field(
     assert (received.fields["title"], received.filename) == ("_a.jpg", "_a.jpg")
 
 
-def test_values_are_encoded_in_the_address(sink: FormSink, form: Callable[..., Target], photo: Path) -> None:
+def test_values_are_encoded_in_the_address(
+    sink: FormSink, form: Callable[..., Target], photo: Path
+) -> None:
     target = form('[targets.club.vars]\nwho = "a&b"', url=sink.url + "/{album}/{name}/{who}")
     received = arrived(sink, target, photo, album="50%/Zürich?")
     assert received.head is not None
     assert received.head.target == "/50%25%2FZ%C3%BCrich%3F/IMG%204101.JPG/a%26b/up"
 
 
-def test_headers_are_sent_as_they_are(sink: FormSink, form: Callable[..., Target], photo: Path) -> None:
+def test_headers_are_sent_as_they_are(
+    sink: FormSink, form: Callable[..., Target], photo: Path
+) -> None:
     received = arrived(sink, form('[targets.club.headers]\nX-Client = "albumup"'), photo)
     assert received.head is not None
     assert received.head.headers["x-client"] == "albumup"
@@ -163,12 +179,16 @@ BASIC = "Basic " + base64.b64encode(f"anna:{TOKEN}".encode()).decode()
         ('auth = "none"', {}),
     ],
 )
-def test_auth(sink: FormSink, form: Callable[..., Target], photo: Path, auth: str, expected: dict[str, str]) -> None:
+def test_auth(
+    sink: FormSink, form: Callable[..., Target], photo: Path, auth: str, expected: dict[str, str]
+) -> None:
     received = arrived(sink, form(f'token_file = "token"\n{auth}'), photo)
     assert received.head is not None
     headers = received.head.headers
     carrying = {name for name, value in headers.items() if TOKEN in value or BASIC in value}
-    assert {name: headers[name] for name in carrying | ({"authorization"} & headers.keys())} == expected
+    assert {
+        name: headers[name] for name in carrying | ({"authorization"} & headers.keys())
+    } == expected
 
 
 TOKEN_FIELD = 'token_file = "token"\n[targets.club.fields]\napikey = "{token}"\ntitle = "{name}"'
@@ -216,7 +236,9 @@ def test_a_token_in_a_field_does_not_change_auth(
 TAKEN = '\n[targets.club.fields]\ntaken = "{taken:%Y-%m-%dT%H:%M:%S%z}"'
 
 
-def test_the_date_of_the_photo_has_its_own_offset(sink: FormSink, form: Callable[..., Target]) -> None:
+def test_the_date_of_the_photo_has_its_own_offset(
+    sink: FormSink, form: Callable[..., Target]
+) -> None:
     from albumup.photos.metadata.reader import MetadataReader
 
     with MetadataReader() as reader:
@@ -233,7 +255,11 @@ def test_a_date_without_offset_takes_the_time_zone_of_the_target(
     import time
 
     path = PHOTOS / "no_offset.jpg"
-    assert arrived(sink, form('timezone = "Asia/Tokyo"' + TAKEN), path).fields["taken"].endswith("+0900")
+    assert (
+        arrived(sink, form('timezone = "Asia/Tokyo"' + TAKEN), path)
+        .fields["taken"]
+        .endswith("+0900")
+    )
     monkeypatch.setenv("TZ", "EST5")
     time.tzset()
     try:
@@ -317,14 +343,27 @@ def test_only_a_form_that_names_the_date_wants_it(form: Callable[..., Target]) -
         ('refused_text = "key"\nfailure_text = "wrong"', 200, b"wrong key", REFUSED),
         ('refused_text = "key"\nsuccess_text = "wrong"', 200, b"wrong key", REFUSED),
         # The server's trouble is no photo's.
-        *(('failure_text = "no"', status, b"no", UNPROVEN) for status in (401, 403, 404, 429, 502, 503, 507, 525)),
+        *(
+            ('failure_text = "no"', status, b"no", UNPROVEN)
+            for status in (401, 403, 404, 429, 502, 503, 507, 525)
+        ),
         *(('duplicate_text = "no"', status, b"no", UNPROVEN) for status in (401, 404, 503)),
         ('failure_text = "no"', 400, b"no", REJECTED),
         # There already.
         ('duplicate_text = "schon da"', 200, b'{"error": "schon da"}', DUPLICATE),
         ('duplicate_text = "schon da"', 400, b"ist schon da", DUPLICATE),
-        ('duplicate_text = "schon da"\nfailure_text = "Fehler"', 500, b"Fehler: schon da", DUPLICATE),
-        ('duplicate_text = "schon da"\nfailure_text = "Fehler"', 500, b"Fehler: zu gross", REJECTED),
+        (
+            'duplicate_text = "schon da"\nfailure_text = "Fehler"',
+            500,
+            b"Fehler: schon da",
+            DUPLICATE,
+        ),
+        (
+            'duplicate_text = "schon da"\nfailure_text = "Fehler"',
+            500,
+            b"Fehler: zu gross",
+            REJECTED,
+        ),
         ('duplicate_text = "schon da"', 200, b"{}", STORED),
         # The proof.
         ('proof = "files[0].sz == {size}"', 200, b'{"files": [{"sz": 11}]}', STORED),
@@ -332,8 +371,18 @@ def test_only_a_form_that_names_the_date_wants_it(form: Callable[..., Target]) -
         ('proof = "files[0].sz == {size}"', 200, b'{"files": [{"sz": 12}]}', UNPROVEN),
         ('proof = "files[0].sz == {size}"', 200, b'{"files": []}', UNPROVEN),
         ('proof = "files[0].sz == {size}"', 200, b"fine", UNPROVEN),
-        ('proof = "files[0].sz == {size}"', 200, b'{"errors": ["no date"], "files": [{"sz": 11}]}', STORED),
-        ('proof = "files[?ok==`true`].sz | [0] == {size}"', 200, b'{"files": [{"ok": true, "sz": 11}]}', STORED),
+        (
+            'proof = "files[0].sz == {size}"',
+            200,
+            b'{"errors": ["no date"], "files": [{"sz": 11}]}',
+            STORED,
+        ),
+        (
+            'proof = "files[?ok==`true`].sz | [0] == {size}"',
+            200,
+            b'{"files": [{"ok": true, "sz": 11}]}',
+            STORED,
+        ),
         ('proof = "ok == true"', 200, b'{"ok": true}', STORED),
         ('proof = "ok == true"', 200, b'{"ok": 1}', UNPROVEN),
         ("proof = \"name == '{name}'\"", 200, b'{"name": "IMG 4101.JPG"}', STORED),
@@ -354,7 +403,12 @@ def test_only_a_form_that_names_the_date_wants_it(form: Callable[..., Target]) -
     ],
 )
 def test_rules(
-    form: Callable[..., Target], photo: Path, lines: str, status: int, said: bytes, expected: VerdictKind
+    form: Callable[..., Target],
+    photo: Path,
+    lines: str,
+    status: int,
+    said: bytes,
+    expected: VerdictKind,
 ) -> None:
     verdict = verdict_of(form(lines), photo, status, said)
     assert verdict.kind is expected
@@ -373,15 +427,23 @@ def test_rules(
 def test_a_redirect_is_judged_by_where_it_leads(
     form: Callable[..., Target], photo: Path, lines: str, location: str, expected: VerdictKind
 ) -> None:
-    verdict = verdict_of(form(lines), photo, 303, b"", **({"location": location} if location else {}))
+    verdict = verdict_of(
+        form(lines), photo, 303, b"", **({"location": location} if location else {})
+    )
     assert verdict.kind is expected
     if expected is UNPROVEN and location:
         assert location in verdict.reason
 
 
-def test_a_cut_answer_counts_only_where_its_words_were_found(form: Callable[..., Target], photo: Path) -> None:
+def test_a_cut_answer_counts_only_where_its_words_were_found(
+    form: Callable[..., Target], photo: Path
+) -> None:
     cut = Answer(200, "OK", JSON, b"Danke, und", False)
-    for lines, expected in (("", UNPROVEN), ('success_text = "Danke"', STORED), ('success_text = "Ende"', UNPROVEN)):
+    for lines, expected in (
+        ("", UNPROVEN),
+        ('success_text = "Danke"', STORED),
+        ('success_text = "Ende"', UNPROVEN),
+    ):
         target = form(lines)
         assert target.read_answer(cut, prepare(target, photo).photo).kind is expected
 
@@ -393,8 +455,12 @@ def test_a_refusal_in_words_names_them(form: Callable[..., Target], photo: Path)
 
 
 @pytest.mark.parametrize("rule", ["failure_text", "refused_text"])
-def test_words_that_refuse_come_with_all_that_is_said(form: Callable[..., Target], photo: Path, rule: str) -> None:
-    verdict = verdict_of(form(f'{rule} = "error"'), photo, 200, b'{"type": "error", "message": "Album is full"}')
+def test_words_that_refuse_come_with_all_that_is_said(
+    form: Callable[..., Target], photo: Path, rule: str
+) -> None:
+    verdict = verdict_of(
+        form(f'{rule} = "error"'), photo, 200, b'{"type": "error", "message": "Album is full"}'
+    )
     assert all(part in verdict.reason for part in ("200", "error", "Album is full"))
     assert verdict.rule == rule
 
@@ -443,18 +509,30 @@ def test_the_words_are_masked_before_they_are_cut(form: Callable[..., Target], p
         assert TOKEN[:6] not in reason
 
 
-def test_an_answer_that_cannot_be_read_proves_nothing(form: Callable[..., Target], photo: Path) -> None:
+def test_an_answer_that_cannot_be_read_proves_nothing(
+    form: Callable[..., Target], photo: Path
+) -> None:
     opaque = Answer.of(200, "OK", {"content-encoding": "br"}, b"\x8b\x02\x80{}\x03", complete=True)
-    for rules in ("", 'success_text = "."', "duplicate = [200]", 'duplicate_text = "."', 'failure_text = "x"'):
+    for rules in (
+        "",
+        'success_text = "."',
+        "duplicate = [200]",
+        'duplicate_text = "."',
+        'failure_text = "x"',
+    ):
         target = form(rules)
         assert target.read_answer(opaque, prepare(target, photo).photo).kind is UNPROVEN
 
 
-def test_the_proof_is_about_the_name_that_was_sent(form: Callable[..., Target], photo: Path) -> None:
+def test_the_proof_is_about_the_name_that_was_sent(
+    form: Callable[..., Target], photo: Path
+) -> None:
     target = form('proof = "name == {name}"\nfilename = "{sha256:.8}-{name}"')
     sent = prepare(target, photo)
     for said, expected in ((sent.task.sent_as, STORED), ("IMG 4101.JPG", UNPROVEN)):
-        verdict = target.read_answer(Answer(200, "OK", JSON, f'{{"name": "{said}"}}'.encode(), True), sent.photo)
+        verdict = target.read_answer(
+            Answer(200, "OK", JSON, f'{{"name": "{said}"}}'.encode(), True), sent.photo
+        )
         assert verdict.kind is expected
 
 
@@ -483,7 +561,9 @@ def test_the_photo_has_an_id_and_an_address(form: Callable[..., Target], photo: 
     assert (doubled.kind, doubled.remote_id) == (DUPLICATE, "7")
 
 
-def test_what_a_server_calls_a_photo_is_one_short_line(form: Callable[..., Target], photo: Path) -> None:
+def test_what_a_server_calls_a_photo_is_one_short_line(
+    form: Callable[..., Target], photo: Path
+) -> None:
     verdict = verdict_of(form('id = "id"'), photo, 200, b'{"id": "a\\nb' + b"x" * 5000 + b'"}')
     assert verdict.remote_id.startswith("a b")
     assert len(verdict.remote_id) <= 300
@@ -530,7 +610,9 @@ def test_albums_share_a_folder_unless_address_or_fields_name_them(
 def test_a_folder_is_told_by_the_address_and_the_fields_that_place(
     form: Callable[..., Target], one: str, other: str, are_same: bool
 ) -> None:
-    assert (form(one, url="http://x").puts_into("trip") == form(other, url="http://x").puts_into("trip")) is are_same
+    assert (
+        form(one, url="http://x").puts_into("trip") == form(other, url="http://x").puts_into("trip")
+    ) is are_same
 
 
 # The album's address, and the check.
@@ -538,7 +620,10 @@ def test_a_folder_is_told_by_the_address_and_the_fields_that_place(
 
 def test_share(form: Callable[..., Target]) -> None:
     assert form().share("trip") == ""
-    assert form('share = "https://club.example/a/{album}"').share("a b/c") == "https://club.example/a/a%20b%2Fc"
+    assert (
+        form('share = "https://club.example/a/{album}"').share("a b/c")
+        == "https://club.example/a/a%20b%2Fc"
+    )
 
 
 def test_check_asks_the_address_it_is_given_with_the_token(form: Callable[..., Target]) -> None:
@@ -549,11 +634,15 @@ def test_check_asks_the_address_it_is_given_with_the_token(form: Callable[..., T
 
     with Server([head, body, note, answer(200, {})]) as server:
         target = form(
-            f'token_file = "token"\ncheck = "{server.url}/api/{{me}}"\nfilename = "{{sha256:.8}}-{{name}}"\n'
+            f'token_file = "token"\ncheck = "{server.url}/api/{{me}}"\nfilename = '
+            f'"{{sha256:.8}}-{{name}}"\n'
             '[targets.club.vars]\nme = "an/na"',
             url=server.url,
         )
-        assert [(line.name, line.ok) for line in target.check()] == [("check", True), ("upload", None)]
+        assert [(line.name, line.ok) for line in target.check()] == [
+            ("check", True),
+            ("upload", None),
+        ]
     (found,) = heads
     assert (found.method, found.target) == ("GET", "/api/an%2Fna")  # type: ignore[attr-defined]
     assert found.headers["authorization"] == f"Bearer {TOKEN}"  # type: ignore[attr-defined]
@@ -564,14 +653,23 @@ def test_check_asks_the_address_it_is_given_with_the_token(form: Callable[..., T
     [
         (answer(200), "200"),
         (answer(405), "405"),
-        (answer(301, b"", [("Location", "https://elsewhere.test/up")]), "https://elsewhere.test/up"),
+        (
+            answer(301, b"", [("Location", "https://elsewhere.test/up")]),
+            "https://elsewhere.test/up",
+        ),
     ],
 )
-def test_without_a_check_it_connects_and_proves_nothing(form: Callable[..., Target], said: Step, words: str) -> None:
+def test_without_a_check_it_connects_and_proves_nothing(
+    form: Callable[..., Target], said: Step, words: str
+) -> None:
     heads: list[object] = []
     with Server([head, body, lambda line: heads.append(line.head), said]) as server:
         lines = form(url=server.url + "/{album}").check()
-    assert [(line.name, line.ok) for line in lines] == [("address", None), ("upload", None), ("names", None)]
+    assert [(line.name, line.ok) for line in lines] == [
+        ("address", None),
+        ("upload", None),
+        ("names", None),
+    ]
     assert words in lines[0].words
     assert "targets.club.check" in lines[1].words
     assert [found.method for found in heads] == ["OPTIONS"]  # type: ignore[attr-defined]
@@ -601,6 +699,10 @@ def test_a_check_of_a_server_that_is_away_is_for_later(form: Callable[..., Targe
 def test_check_says_how_to_send_a_name_that_survives(
     sink: FormSink, form: Callable[..., Target], filename: str, survives: bool
 ) -> None:
-    found = [line for line in form(f'filename = "{filename}"', url=sink.url).check() if line.name == "names"]
+    found = [
+        line
+        for line in form(f'filename = "{filename}"', url=sink.url).check()
+        if line.name == "names"
+    ]
     assert bool(found) is not survives
     assert all("{sha256:.8}-{name}" in line.words for line in found)

@@ -10,9 +10,18 @@ from albumup.targets.immich_api import suffixes_in
 @pytest.mark.parametrize(
     ("said", "suffixes"),
     [
-        ({"image": [".jpg", ".HEIC"], "video": [".mp4"], "sidecar": [".xmp"]}, {".jpg", ".heic", ".mp4"}),
+        (
+            {"image": [".jpg", ".HEIC"], "video": [".mp4"], "sidecar": [".xmp"]},
+            {".jpg", ".heic", ".mp4"},
+        ),
         ({"image": [".jpg", None, 5, [".png"], "jpg", "", ".", "./x"], "video": []}, {".jpg"}),
-        ({"image": [".\ud800", ".\x1b[2J", ".\N{RIGHT-TO-LEFT OVERRIDE}x", ".é"], "video": [".mp4"]}, {".mp4"}),
+        (
+            {
+                "image": [".\ud800", ".\x1b[2J", ".\N{RIGHT-TO-LEFT OVERRIDE}x", ".é"],
+                "video": [".mp4"],
+            },
+            {".mp4"},
+        ),
         ({"image": 5, "video": [".mp4"]}, set()),
         ({"image": ".jpg", "video": ".mp4"}, set()),
         ({"image": {".jpg": 1}, "video": []}, set()),

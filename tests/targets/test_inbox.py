@@ -48,7 +48,9 @@ def test_a_photo_ends_in_the_album_s_folder(inbox: BuiltInInbox, tmp_path: Path)
     assert verdict.remote_id.endswith("a.jpg")
 
 
-def test_other_bytes_under_the_same_name_are_kept_beside(inbox: BuiltInInbox, tmp_path: Path) -> None:
+def test_other_bytes_under_the_same_name_are_kept_beside(
+    inbox: BuiltInInbox, tmp_path: Path
+) -> None:
     for data in (b"\xff\xd8\xff one", b"\xff\xd8\xff two"):
         send_alone(inbox, prepare(inbox, picture(tmp_path, "a.jpg", data)))
     stored = {path.read_bytes() for path in (Path(inbox.folder) / "trip").glob("a*.jpg")}
@@ -75,7 +77,8 @@ def test_each_run_has_a_secret_and_a_port_of_its_own(inbox: BuiltInInbox, tmp_pa
         assert inbox.settings.url != other.settings.url
         assert inbox.settings.url.startswith("http://127.0.0.1:")
         stranger = configured(
-            tmp_path / "config", f'kind = "inbox"\nurl = "{inbox.settings.url}"\ntoken_file = "token"'
+            tmp_path / "config",
+            f'kind = "inbox"\nurl = "{inbox.settings.url}"\ntoken_file = "token"',
         )
         sent = send_alone(stranger, prepare(stranger, picture(tmp_path, "a.jpg", b"\xff\xd8\xff")))
         assert sent.answer is not None
@@ -95,9 +98,15 @@ def test_closing_it_ends_the_receiver(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def said(inbox: BuiltInInbox, tmp_path: Path) -> Iterator[tuple[BuiltInInbox, dict[str, str], object]]:
+def said(
+    inbox: BuiltInInbox, tmp_path: Path
+) -> Iterator[tuple[BuiltInInbox, dict[str, str], object]]:
     prepared = prepare(inbox, picture(tmp_path, "a.jpg", b"\xff\xd8\xff"))
-    yield inbox, {"id": "7", "sha256": prepared.body.digests["sha256"], "status": "created"}, prepared.photo
+    yield (
+        inbox,
+        {"id": "7", "sha256": prepared.body.digests["sha256"], "status": "created"},
+        prepared.photo,
+    )
 
 
 @pytest.mark.parametrize(
@@ -115,7 +124,10 @@ def said(inbox: BuiltInInbox, tmp_path: Path) -> Iterator[tuple[BuiltInInbox, di
     ],
 )
 def test_only_the_digest_of_these_bytes_is_proof(
-    said: tuple[BuiltInInbox, dict[str, object], object], status: int, changed: dict[str, object], expected: VerdictKind
+    said: tuple[BuiltInInbox, dict[str, object], object],
+    status: int,
+    changed: dict[str, object],
+    expected: VerdictKind,
 ) -> None:
     inbox, words, photo = said
     answer = Answer(status, "Said", JSON, json.dumps(words | changed).encode(), True)
@@ -123,7 +135,9 @@ def test_only_the_digest_of_these_bytes_is_proof(
     assert inbox.read_answer(replace(answer, complete=False), photo).kind is VerdictKind.UNPROVEN  # type: ignore[arg-type]
 
 
-def test_its_refusal_is_told_in_its_words(said: tuple[BuiltInInbox, dict[str, str], object]) -> None:
+def test_its_refusal_is_told_in_its_words(
+    said: tuple[BuiltInInbox, dict[str, str], object],
+) -> None:
     inbox, _, photo = said
     answer = Answer(422, "Unprocessable", JSON, b'{"error": "sha256\\nmismatch"}', True)
     verdict = inbox.read_answer(answer, photo)  # type: ignore[arg-type]
@@ -137,13 +151,20 @@ def test_its_refusal_is_told_in_its_words(said: tuple[BuiltInInbox, dict[str, st
 def test_a_slash_at_the_end_of_the_address_changes_nothing(tmp_path: Path) -> None:
     urls = []
     for end in ("", "/"):
-        target = configured(tmp_path / "config", f'kind = "inbox"\nurl = "http://nas:8080{end}"\ntoken_file = "token"')
-        urls.append(target.request(prepare(target, picture(tmp_path, "a.jpg", b"\xff\xd8\xff")).photo).url)
+        target = configured(
+            tmp_path / "config",
+            f'kind = "inbox"\nurl = "http://nas:8080{end}"\ntoken_file = "token"',
+        )
+        urls.append(
+            target.request(prepare(target, picture(tmp_path, "a.jpg", b"\xff\xd8\xff")).photo).url
+        )
     assert urls == ["http://nas:8080/albums/trip/photos"] * 2
 
 
 def test_the_token_is_in_a_header_and_nowhere_else(tmp_path: Path) -> None:
-    target = configured(tmp_path / "config", 'kind = "inbox"\nurl = "http://nas:8080"\ntoken_file = "token"')
+    target = configured(
+        tmp_path / "config", 'kind = "inbox"\nurl = "http://nas:8080"\ntoken_file = "token"'
+    )
     prepared = prepare(target, picture(tmp_path, "a.jpg", b"\xff\xd8\xff"))
     request = target.request(prepared.photo)
     assert list(request.headers) == [("Authorization", f"Bearer {TOKEN}")]
@@ -156,12 +177,17 @@ def test_the_token_is_in_a_header_and_nowhere_else(tmp_path: Path) -> None:
 STORED = Verdict(VerdictKind.STORED, "ask")
 
 
-def test_a_yes_is_seen_by_the_receiver_reading_it_again(inbox: BuiltInInbox, tmp_path: Path) -> None:
+def test_a_yes_is_seen_by_the_receiver_reading_it_again(
+    inbox: BuiltInInbox, tmp_path: Path
+) -> None:
     prepared = prepare(inbox, picture(tmp_path, "a.jpg", b"\xff\xd8\xff"))
     http = inbox.http()
     send_alone(inbox, prepared)
     assert inbox.see(http, "trip", asked_about(prepared), STORED) == Seen(Original.READABLE)
-    assert inbox.read_back(http, "trip", asked_about(prepared), STORED) == prepared.body.digests["sha256"]
+    assert (
+        inbox.read_back(http, "trip", asked_about(prepared), STORED)
+        == prepared.body.digests["sha256"]
+    )
     stored = Path(inbox.folder) / "trip" / "a.jpg"
     stored.write_bytes(b"\xff\xd8\xfe")
     seen = inbox.see(http, "trip", asked_about(prepared), STORED)
@@ -173,12 +199,16 @@ def test_an_older_receiver_cannot_show_it_and_one_that_is_down_is_not_asked(tmp_
     digest = "0" * 64
 
     class Older:
-        answer: Answer | None = Answer(200, "OK", JSON, json.dumps({"have": {digest: "a.jpg"}}).encode(), True)
+        answer: Answer | None = Answer(
+            200, "OK", JSON, json.dumps({"have": {digest: "a.jpg"}}).encode(), True
+        )
 
         def call(self, *_: object, **__: object) -> Sent:
             return Sent(self.answer, None, "down", whole=True, bytes=0)
 
-    target = configured(tmp_path / "config", 'kind = "inbox"\nurl = "http://nas:8080"\ntoken_file = "token"')
+    target = configured(
+        tmp_path / "config", 'kind = "inbox"\nurl = "http://nas:8080"\ntoken_file = "token"'
+    )
     photo, http = Asked("a.jpg", {"sha256": digest}), Older()
     seen = target.see(http, "trip", photo, STORED)  # type: ignore[arg-type]
     assert (seen.original, "too old" in seen.words) == (Original.UNKNOWN, True)
@@ -188,13 +218,19 @@ def test_an_older_receiver_cannot_show_it_and_one_that_is_down_is_not_asked(tmp_
         target.see(http, "trip", photo, STORED)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("status", "raised"), [(401, ConfigError), (403, NotAllowed), (404, Unasked), (503, Unasked)])
-def test_what_refuses_a_question_is_told_apart(tmp_path: Path, status: int, raised: type[Exception]) -> None:
+@pytest.mark.parametrize(
+    ("status", "raised"), [(401, ConfigError), (403, NotAllowed), (404, Unasked), (503, Unasked)]
+)
+def test_what_refuses_a_question_is_told_apart(
+    tmp_path: Path, status: int, raised: type[Exception]
+) -> None:
     class Refusing:
         def call(self, *_: object, **__: object) -> Sent:
             return Sent(Answer(status, "No", JSON, b"{}", True), None, "", whole=True, bytes=0)
 
-    target = configured(tmp_path / "config", 'kind = "inbox"\nurl = "http://nas:8080"\ntoken_file = "token"')
+    target = configured(
+        tmp_path / "config", 'kind = "inbox"\nurl = "http://nas:8080"\ntoken_file = "token"'
+    )
     photo = Asked("a.jpg", {"sha256": "0" * 64})
     with pytest.raises(raised, match="No") as error:
         target.ask(Refusing(), "trip", [photo])  # type: ignore[arg-type]
@@ -218,6 +254,8 @@ def test_many_are_asked_about_at_once(inbox: BuiltInInbox) -> None:
     contents = [b"%d" % number for number in range(600)]
     for number, content in enumerate(contents):
         (folder / f"{number}{'n' * 240}.jpg").write_bytes(content)
-    photos = [Asked("a.jpg", {"sha256": hashlib.sha256(content).hexdigest()}) for content in contents]
+    photos = [
+        Asked("a.jpg", {"sha256": hashlib.sha256(content).hexdigest()}) for content in contents
+    ]
     found = inbox.ask(inbox.http(), "trip", photos)
     assert [verdict.kind for verdict in found if verdict] == [VerdictKind.STORED] * 600

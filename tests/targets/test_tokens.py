@@ -12,19 +12,32 @@ from albumup.targets.tokens import how_to_mend
 FILE = "~/config.toml: targets.home"
 SOURCES = {
     "token_file": ({"token_file": "~/home.token"}, "its token is in ~/home.token ({key})"),
-    "token_env": ({"token_env": "HOME_KEY"}, "its token is in the environment variable HOME_KEY ({key})"),
-    "token_command": ({"token_command": ["pass", "show", "my/secret"]}, "its token is what pass prints ({key})"),
+    "token_env": (
+        {"token_env": "HOME_KEY"},
+        "its token is in the environment variable HOME_KEY ({key})",
+    ),
+    "token_command": (
+        {"token_command": ["pass", "show", "my/secret"]},
+        "its token is what pass prints ({key})",
+    ),
     "token": ({"token": "s3cret"}, "its token is in {key}"),
 }
 
 
 def target(where: str, **settings: object) -> FormTarget:
-    return FormTarget("home", FormSettings(url="https://h.example", **settings), "s3cret" if settings else None, where)
+    return FormTarget(
+        "home",
+        FormSettings(url="https://h.example", **settings),
+        "s3cret" if settings else None,
+        where,
+    )
 
 
 @pytest.mark.parametrize("key", SOURCES)
 @pytest.mark.parametrize("status", [401, 403, 400])
-def test_a_refusal_names_the_key_that_holds_the_token_and_the_next_command(key: str, status: int) -> None:
+def test_a_refusal_names_the_key_that_holds_the_token_and_the_next_command(
+    key: str, status: int
+) -> None:
     settings, words = SOURCES[key]
     found = how_to_mend(target(FILE, **settings), status)
     assert words.format(key=f"{FILE}.{key}") in found

@@ -1,4 +1,5 @@
-"""The command line: parse, call one function below, print. A command's module is imported when it is typed."""
+"""The command line: parse, call one function below, print. A command's module is imported when it
+is typed."""
 
 from __future__ import annotations
 
@@ -34,7 +35,9 @@ class _Lazy(Group):
         module = COMMANDS.get(cmd_name)
         if module is None:
             return None
-        found = getattr(importlib.import_module(f"albumup.cli.options.{module}"), cmd_name.replace("-", "_"))
+        found = getattr(
+            importlib.import_module(f"albumup.cli.options.{module}"), cmd_name.replace("-", "_")
+        )
         assert isinstance(found, click.Command)
         if ctx.resilient_parsing:  # for Tab
             from albumup.cli.completing import equip
@@ -43,7 +46,9 @@ class _Lazy(Group):
         return found
 
 
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
+@click.group(
+    cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True
+)
 @shared
 @click.pass_context
 def cli(context: click.Context) -> int:

@@ -26,7 +26,9 @@ def say_unasked(app: App, title: str, again: Again) -> None:
     """Say why the server could not be asked, if it could not."""
     if again.fault is None:
         return
-    app.screen.say(f"{title}: whether it is all still there could not be asked: {escape(str(again.fault))}")
+    app.screen.say(
+        f"{title}: whether it is all still there could not be asked: {escape(str(again.fault))}"
+    )
     if hint := getattr(again.fault, "hint", ""):
         app.screen.say(escape(sentence(hint), 1000))
 
@@ -47,7 +49,8 @@ def lost_lines(journal: Journal, album: Album, again: Again) -> Sequence[str]:
 
 
 def say_link(app: App, journal: Journal, album: Album, *, is_asked: bool) -> None:
-    """Show the share link of an album that needs no run; one that the server was not asked for is not shown."""
+    """Show the share link of an album that needs no run; one that the server was not asked for is
+    not shown."""
     link = next((one.share for one in runs.albums(journal) if one.id == album.id), None)
     if link is not None and is_asked:
         app.screen.say(f"  {escape(link)}")

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from albumup.journal.rows import Album
 
 
-def opened(app: App, names: Sequence[str], target: str | None) -> tuple[Journal, list[Album]] | None:
+def opened(
+    app: App, names: Sequence[str], target: str | None
+) -> tuple[Journal, list[Album]] | None:
     """The journal, open for writing, and the albums that are meant; None where there is no journal.
 
     Raises as ``chosen`` and ``App.writer`` do.
@@ -37,7 +39,8 @@ def opened(app: App, names: Sequence[str], target: str | None) -> tuple[Journal,
 
 
 def say_nothing_to_do(app: App, first: str = "", *, as_json: bool, is_silent: bool = False) -> int:
-    """There is no journal, or no album in it that is meant; the exit code. Names the journal that was looked at."""
+    """There is no journal, or no album in it that is meant; the exit code. Names the journal that
+    was looked at."""
     if not is_silent:
         words = ", ".join(filter(None, (first, "nothing to do")))
         app.screen.say(f"{words} ({shown(app.journal)})")

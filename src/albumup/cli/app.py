@@ -39,13 +39,15 @@ class GlobalOptions(TypedDict, total=False):
 
 @dataclass(slots=True)
 class App:
-    """The global options, wherever on the line they stood, and what is made of them when first wanted."""
+    """The global options, wherever on the line they stood, and what is made of them when first
+    wanted."""
 
     options: GlobalOptions = field(default_factory=GlobalOptions)
     makes_config: bool = False
     """The command writes the config file, so that the one that is named need not exist yet."""
     writes: bool = False
-    """The command has the journal open for writing, so that it is its job to set a damaged one aside."""
+    """The command has the journal open for writing, so that it is its job to set a damaged one
+    aside."""
     _screen: Screen | None = None
     _events: Outlet | None = None
     _config: Config | None = None
@@ -54,13 +56,16 @@ class App:
 
     @property
     def journal(self) -> str:
-        """The journal's path, absolute and without links: its locks stand beside it, whatever it was called by."""
+        """The journal's path, absolute and without links: its locks stand beside it, whatever it
+        was called by."""
         named = self.options.get("journal") or os.environ.get("ALBUMUP_JOURNAL")
         if named:
             return os.path.realpath(os.path.expanduser(named))
         from platformdirs import user_state_dir
 
-        return os.path.realpath(os.path.join(user_state_dir("albumup", appauthor=False), "journal.db"))
+        return os.path.realpath(
+            os.path.join(user_state_dir("albumup", appauthor=False), "journal.db")
+        )
 
     @property
     def screen(self) -> Screen:
@@ -115,7 +120,8 @@ class App:
             self._screen.wait_again()
 
     def finish(self) -> None:
-        """Wait until all that was said and told is out. Raises LocalError where it cannot be written."""
+        """Wait until all that was said and told is out. Raises LocalError where it cannot be
+        written."""
         self.let_out()
         if self._events is None:
             return
@@ -128,7 +134,8 @@ class App:
             raise LocalError(f"stdout: {fault.strerror or fault}") from fault
 
     def read_config_again(self) -> None:
-        """It may have been edited since this command began. Raises ConfigError, and stays as it was."""
+        """It may have been edited since this command began. Raises ConfigError, and stays as it
+        was."""
         self._config = self._read_config()
 
     def has_journal(self) -> bool:
@@ -139,7 +146,8 @@ class App:
             return False
 
     def writer(self) -> Journal:
-        """The journal to write to, made when missing. Raises ConfigError, LocalError, TryLater, UsageError."""
+        """The journal to write to, made when missing. Raises ConfigError, LocalError, TryLater,
+        UsageError."""
         from albumup.journal.journal import Journal
 
         if not self.has_journal():
@@ -150,7 +158,8 @@ class App:
         return journal
 
     def close(self) -> None:
-        """Close the journal where the command has left that to us: what waits beside it is then part of it."""
+        """Close the journal where the command has left that to us: what waits beside it is then
+        part of it."""
         import sqlite3
 
         for journal in self._opened:
@@ -165,7 +174,10 @@ class App:
 
         folder = os.path.dirname(self.journal)
         if place := unmounted(folder):
-            raise TryLater(f"{place} is not mounted, and the journal is to be {self.journal}", f"mount {quoted(place)}")
+            raise TryLater(
+                f"{place} is not mounted, and the journal is to be {self.journal}",
+                f"mount {quoted(place)}",
+            )
         if place := missing_disk(folder):
             words = f"{self.journal}: there is no folder {place}; is its disk mounted?"
             raise UsageError(words, f"mount it, or: mkdir -p {quoted(folder)}; then try again")
@@ -196,8 +208,12 @@ def _keep(context: click.Context, parameter: click.Parameter, value: object) -> 
 
 _general = partial(option, group=GENERAL, expose_value=False)
 _GLOBAL = (
-    _general("--journal", metavar="FILE", callback=_keep, help="The journal to use (ALBUMUP_JOURNAL)."),
-    _general("--config", metavar="FILE", callback=_keep, help="The config file to use (ALBUMUP_CONFIG)."),
+    _general(
+        "--journal", metavar="FILE", callback=_keep, help="The journal to use (ALBUMUP_JOURNAL)."
+    ),
+    _general(
+        "--config", metavar="FILE", callback=_keep, help="The config file to use (ALBUMUP_CONFIG)."
+    ),
     _general("-q", "--quiet", is_flag=True, callback=_keep, help="Say only what went wrong."),
     _general("-v", "--verbose", count=True, callback=_keep, help="Say more."),
     _general(

@@ -1,4 +1,5 @@
-"""Progress on a terminal: one bar for the run and one for each upload; or a line every half minute."""
+"""Progress on a terminal: one bar for the run and one for each upload; or a line every half
+minute."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ _LEAST_BAR = 4
 
 
 class Rate:
-    """Bytes a second over the last ten seconds. A failed try gives its bytes back, and the rate knows."""
+    """Bytes a second over the last ten seconds. A failed try gives its bytes back, and the rate
+    knows."""
 
     def __init__(self) -> None:
         self._notes: deque[tuple[float, int]] = deque()
@@ -47,11 +49,12 @@ class Rate:
 class Bars:
     """One byte-weighted bar for the run, one line per upload below it; gone when they end.
 
-    Between two paintings the cursor rests where the first line begins. When the window changes meanwhile, terminals
-    break what stands there anew, or cut it, each in its own way; the cursor stays with its line, and all from there on
-    is ours, so that it is erased and painted again without counting what became of it. No line is as wide as the
-    terminal, and while lines are painted it breaks none and does not scroll, though it may be smaller by then: some
-    multiplexers tell of a change a quarter of a second late.
+    Between two paintings the cursor rests where the first line begins. When the window changes
+    meanwhile, terminals break what stands there anew, or cut it, each in its own way; the cursor
+    stays with its line, and all from there on is ours, so that it is erased and painted again
+    without counting what became of it. No line is as wide as the terminal, and while lines are
+    painted it breaks none and does not scroll, though it may be smaller by then: some multiplexers
+    tell of a change a quarter of a second late.
     """
 
     def __init__(self, stream: IO[str]) -> None:
@@ -67,9 +70,13 @@ class Bars:
         self._paint(f"{text}\n")
 
     def show(self, progress: Progress, title: str, rate: Rate, copying: Rate | None = None) -> None:
-        """``rate``: that of the bytes that are sent; ``copying``: of those that are copied into the spool."""
+        """``rate``: that of the bytes that are sent; ``copying``: of those that are copied into the
+        spool."""
         in_flight = [upload.name for upload in progress.uploads if upload is not None]
-        uploads = (self._upload(number, upload, in_flight) for number, upload in enumerate(progress.uploads))
+        uploads = (
+            self._upload(number, upload, in_flight)
+            for number, upload in enumerate(progress.uploads)
+        )
         self._rows = [_run(progress, title, rate, copying), *uploads]
         self._paint()
 
@@ -94,7 +101,9 @@ class Bars:
     def _line(self, row: _Row | None, width: int) -> str:
         return escape(row.line(width, self._is_utf), LONGEST_LINE) if row is not None else ""
 
-    def _upload(self, number: int, upload: Upload | None, in_flight: Sequence[bytes]) -> _Row | None:
+    def _upload(
+        self, number: int, upload: Upload | None, in_flight: Sequence[bytes]
+    ) -> _Row | None:
         if upload is None:
             self._since.pop(number, None)
             return None
@@ -107,14 +116,17 @@ class Bars:
         moved = f"{short(upload.moved)}/{short(upload.size)}"
         words = [moved]
         if speed:
-            words.insert(0, f"{moved} {short(speed)}B/s {clock((upload.size - upload.moved) / speed)}")
+            words.insert(
+                0, f"{moved} {short(speed)}B/s {clock((upload.size - upload.moved) / speed)}"
+            )
         # 100 % is shown only when the answer is in, and then the line is another photo's.
         done = min(upload.moved, int(upload.size * 0.99))
         return _Row(escape(telling(upload.name, in_flight)), "", done, upload.size, words)
 
 
 ERASE = "\r\033[K\0337\033[B\r\033[J\0338"
-"""Erases from the line that the cursor is on: that line first, for tmux keeps what is erased from the very top."""
+"""Erases from the line that the cursor is on: that line first, for tmux keeps what is erased from
+the very top."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +141,8 @@ class _Row:
     words: list[str]
 
     def line(self, width: int, is_utf: bool) -> str:
-        """The row in ``width`` cells: with a bar where there is room for one, at least with its name."""
+        """The row in ``width`` cells: with a bar where there is room for one, at least with its
+        name."""
         from tqdm.std import Bar  # type: ignore[attr-defined]  # its stubs leave it out
 
         share = min(self.done / max(self.total, 1), 1.0)
@@ -162,10 +175,16 @@ def _run(progress: Progress, title: str, rate: Rate, copying: Rate | None) -> _R
     words = [moved]
     if progress.pauses:
         pause = progress.pauses[0]
-        paused = "paused" + (f", gives up in {clock(pause.gives_up)}" if pause.gives_up >= 1 else "")
+        paused = "paused" + (
+            f", gives up in {clock(pause.gives_up)}" if pause.gives_up >= 1 else ""
+        )
         words = [f"{paused}: {escape(pause.words, 30)}", paused, "paused"]
     elif speed is not None:
-        eta = f" ETA {least}{clock((progress.bytes_total - progress.bytes_done) / speed)}" if speed else ""
+        eta = (
+            f" ETA {least}{clock((progress.bytes_total - progress.bytes_done) / speed)}"
+            if speed
+            else ""
+        )
         words = [f"{moved} {short(speed)}B/s{eta}", f"{moved}{eta}", moved]
     if progress.spool_total and not progress.is_complete and not progress.pauses:
         copied = f"copying {short(progress.spooled_bytes)}/{short(progress.spool_total)}"

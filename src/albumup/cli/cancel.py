@@ -1,4 +1,5 @@
-"""``albumup cancel`` and ``albumup forget``: give up what is not sent; drop a settled album from the journal."""
+"""``albumup cancel`` and ``albumup forget``: give up what is not sent; drop a settled album from
+the journal."""
 
 from __future__ import annotations
 
@@ -36,20 +37,25 @@ def cancel(app: App, album: str, files: tuple[str, ...], target: str | None) -> 
     if sending := sum(one.sending for one in done):
         app.screen.say(f"{photos(sending)} being sent right now: left to the uploader")
     if sent := sum(one.sent for one in done) if files or not cancelled else 0:
-        app.screen.say(f"{photos(sent)} sent before: left as {'it is' if sent == 1 else 'they are'}")
+        app.screen.say(
+            f"{photos(sent)} sent before: left as {'it is' if sent == 1 else 'they are'}"
+        )
     if (before := sum(one.before for one in done)) and not cancelled:
         app.screen.say(f"{photos(before)} cancelled before")
     return 0
 
 
-def _named(journal: Journal, albums: Sequence[Album], paths: Sequence[bytes], count: int) -> list[str]:
+def _named(
+    journal: Journal, albums: Sequence[Album], paths: Sequence[bytes], count: int
+) -> list[str]:
     """The first of ``count`` photos, told apart by their folders."""
     names = Names(journal, lambda: [album.id for album in albums])
     return named(map(names.of, paths), count, _MOST_LINES)
 
 
 def forget(app: App, album: str, target: str | None) -> int:
-    """Drop ALBUM from the journal once it is settled; nothing is deleted on the server or on your disk."""
+    """Drop ALBUM from the journal once it is settled; nothing is deleted on the server or on your
+    disk."""
     found = opened(app, [album], target)
     assert found is not None  # without a journal there is no such album
     journal, meant = found

@@ -12,7 +12,8 @@ _MARKS = {True: "ok", False: "NO", None: "??"}
 
 
 def put_checks(checks: Sequence[Check]) -> list[Check]:
-    """Put each on stdout behind "ok", "NO" or "??" (not proven); those that are wrong. Raises as ``put`` does."""
+    """Put each on stdout behind "ok", "NO" or "??" (not proven); those that are wrong. Raises as
+    ``put`` does."""
     for one in checks:
         put(f"{_MARKS[one.ok]:<3} {escape(one.name)}: {escape(one.words, 1000)}")
     return [one for one in checks if one.ok is False]

@@ -1,8 +1,9 @@
 """What Tab offers in bash, zsh and fish: commands, options, albums, targets, states and files.
 
-A shell runs the program at each Tab. Nothing is made and nothing is said: the journal is only read, and where
-that fails nothing is offered. A name may hold spaces, quotes and anything else that a shell would act upon, so
-click's scripts are replaced by ours: they hand over the line as it was typed, and take lines that nothing expands.
+A shell runs the program at each Tab. Nothing is made and nothing is said: the journal is only read,
+and where that fails nothing is offered. A name may hold spaces, quotes and anything else that a
+shell would act upon, so click's scripts are replaced by ours: they hand over the line as it was
+typed, and take lines that nothing expands.
 """
 
 from __future__ import annotations
@@ -112,7 +113,8 @@ complete --no-files --command %(prog_name)s --arguments '(%(complete_func)s)'
 
 
 def install() -> None:
-    """Have click use what is here, for our scripts; one in click's own form gets what click says."""
+    """Have click use what is here, for our scripts; one in click's own form gets what click
+    says."""
     if "COMP_LINE" not in os.environ and os.environ["_ALBUMUP_COMPLETE"].endswith("_complete"):
         return
     for shell in (_Bash, _Zsh, _Fish):
@@ -133,14 +135,20 @@ def equip(command: click.Command) -> click.Command:
 class _Offered(click.ParamType[object]):
     """A parameter's type, with what Tab may offer for it."""
 
-    def __init__(self, inner: click.ParamType[object], offer: Callable[[click.Context], Iterable[str]] | str) -> None:
+    def __init__(
+        self, inner: click.ParamType[object], offer: Callable[[click.Context], Iterable[str]] | str
+    ) -> None:
         self.name = inner.name
         self._inner, self._offer = inner, offer
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> object:
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> object:
         return self._inner.convert(value, param, ctx)
 
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
         if isinstance(self._offer, str):
             return [CompletionItem(incomplete, type=self._offer)]
         given = ctx.params.get(param.name or "") or ()
@@ -223,10 +231,14 @@ _OFFERS: dict[tuple[str | None, str | None], Callable[[click.Context], Iterable[
     ("help", "words"): _commands,
     (None, "kind"): _kinds,
     (None, "auth"): _auths,
-    **{(None, name): "file" for name in ("journal", "config", "files_from", "token_file", "ca_file")},
+    **{
+        (None, name): "file"
+        for name in ("journal", "config", "files_from", "token_file", "ca_file")
+    },
     **{(None, name): "dir" for name in ("spool_dir", "keep", "folder")},
 }
-"""By command (None: any) and parameter: a function that finds the words, or what click calls files and folders."""
+"""By command (None: any) and parameter: a function that finds the words, or what click calls files
+and folders."""
 
 
 class _Ours(ShellComplete):
@@ -249,12 +261,15 @@ class _Ours(ShellComplete):
 
     def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem[str]]:
         with suppress(Exception):
-            return [item for item in super().get_completions(args, incomplete) if is_fit(item.value)]
+            return [
+                item for item in super().get_completions(args, incomplete) if is_fit(item.value)
+            ]
         return []
 
 
 def split(line: str) -> tuple[list[str], str, str]:
-    """A command line up to the cursor: its whole words, the last one, and the quote that is open there (or "")."""
+    """A command line up to the cursor: its whole words, the last one, and the quote that is open
+    there (or "")."""
     lexer = shlex.shlex(line + _END, posix=True)
     lexer.whitespace_split, lexer.commenters = True, ""
     words: list[str] = []
@@ -286,13 +301,18 @@ class _Bash(_Ours, BashComplete):
 
 
 def quoted(text: str, quote: str) -> str:
-    """``text`` as it continues a word of bash's, within ``quote``, or outside of any where that is empty."""
+    """``text`` as it continues a word of bash's, within ``quote``, or outside of any where that is
+    empty."""
     if not quote:
-        return "".join(letter if letter.isalnum() or letter in "-_./,+@%=:" else "\\" + letter for letter in text)
+        return "".join(
+            letter if letter.isalnum() or letter in "-_./,+@%=:" else "\\" + letter
+            for letter in text
+        )
     if quote == "'":
         inside = text.replace("'", "'\\''")
     else:
-        # An exclamation mark recalls an older command in double quotes, too, and a backslash before it would stay.
+        # An exclamation mark recalls an older command in double quotes, too, and a backslash before
+        # it would stay.
         escaped = "".join("\\" + letter if letter in '\\"$`' else letter for letter in text)
         inside = escaped.replace("!", '"\\!"')
     # Readline closes the quote, but not behind one.
@@ -308,7 +328,9 @@ class _Zsh(_Ours, ZshComplete):
         value = self.prefix + item.value
         if not item.help:
             return f"plain\n{value}\n_"
-        escaped = value.replace("\\", "\\\\").replace(":", "\\:")  # _describe takes both for its own
+        escaped = value.replace("\\", "\\\\").replace(
+            ":", "\\:"
+        )  # _describe takes both for its own
         return f"plain\n{escaped}\n{_line(item.help)}"
 
 

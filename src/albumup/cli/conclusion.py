@@ -1,4 +1,5 @@
-"""The end of a command that uploads: its closing words, its summary for programs, and its exit code."""
+"""The end of a command that uploads: its closing words, its summary for programs, and its exit
+code."""
 
 from __future__ import annotations
 
@@ -38,9 +39,11 @@ class Conclusion:
     before: dict[int, int] = field(default_factory=dict)
     """Photos of each album that were on the server before this command."""
     newest: int | None = None
-    """The newest task that there was before this command queued its own; None where it queues nothing."""
+    """The newest task that there was before this command queued its own; None where it queues
+    nothing."""
     shortcomings: list[str] = field(default_factory=list)
-    """Troubles met before the run, which make it end with 3 at best; told with the closing words."""
+    """Troubles met before the run, which make it end with 3 at best; told with the closing
+    words."""
     lost: int = 0
     """Photos that were sent before, and are gone from their server."""
     titles: dict[str, str] = field(default_factory=dict)
@@ -78,7 +81,8 @@ class Conclusion:
         return 0
 
     def followed(self, code: int | None) -> int:
-        """Somebody else has sent; the exit code. ``code``: the run's, None where the albums are settled."""
+        """Somebody else has sent; the exit code. ``code``: the run's, None where the albums are
+        settled."""
         sums = self._sums()
         code = self._code(settled_code(sums) if code is None else code)
         followed = [RunSummary(found, self.before.get(found.album.id, 0)) for found in sums]
@@ -87,7 +91,8 @@ class Conclusion:
         return code
 
     def ended(self, end: RunEnd) -> int:
-        """A run of ours has ended: the closing words, and with them the notices that are owed; the exit code."""
+        """A run of ours has ended: the closing words, and with them the notices that are owed; the
+        exit code."""
         journal = self.journal
         known = {album.id for album in runs.albums(journal)}
         sums = [summary_of(journal, one) for one in end.before if one in known]
@@ -97,9 +102,13 @@ class Conclusion:
             if self._news.of_fault(str(end.fault)):
                 self._conclude([], code, said)
         else:
-            told = [found for found in busy(sums, end, self._unfinished) if self._news.of_album(found)]
+            told = [
+                found for found in busy(sums, end, self._unfinished) if self._news.of_album(found)
+            ]
             waiting = {found.album.target for found in told if found.unsent}
-            self._conclude([self._sum_up(found, end) for found in told], code, self._held_up(end, waiting))
+            self._conclude(
+                [self._sum_up(found, end) for found in told], code, self._held_up(end, waiting)
+            )
             self._news.forget({found.album.target for found in sums} - set(end.closings))
             deliver(journal, runs.owed_notices(journal))
         self._put_summary(code, sums)
@@ -126,7 +135,8 @@ class Conclusion:
         return worst([code, 3]) if self.shortcomings else code
 
     def _conclude(self, found: Sequence[Ending], code: int, said: Sequence[str] = ()) -> None:
-        """The closing words, what was ``said`` first, and the exit code at the end of the last line."""
+        """The closing words, what was ``said`` first, and the exit code at the end of the last
+        line."""
         if not self.is_cron:
             self._say_forgotten()
         lines = [(line, False) for line in [*said, *self.shortcomings]]
@@ -148,7 +158,8 @@ class Conclusion:
     def _held_up(self, end: RunEnd, waiting: Collection[str]) -> list[str]:
         """The lines about targets and folders that kept a run from sending all.
 
-        ``waiting``: targets of albums of which it is told that they wait, so that it has to be said for what.
+        ``waiting``: targets of albums of which it is told that they wait, so that it has to be said
+        for what.
         """
         said = []
         for name, reason in end.closings.items():
@@ -168,7 +179,9 @@ class Conclusion:
             return cron.cron_summary(journal, RunSummary(now, before), self.rounds)
         is_local = titles.local_folder(journal, album, album.target in self.app.config.targets)
         found = run_summary_of(journal, now, end.run_id, before, before_bytes, self.newest)
-        ending = endings.of_run(journal, found, end, self.names, verb="copied" if is_local else "sent")
+        ending = endings.of_run(
+            journal, found, end, self.names, verb="copied" if is_local else "sent"
+        )
         return self._with_rounds(ending, album)
 
     def _settled(self, now: Summary) -> Ending:

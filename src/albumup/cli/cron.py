@@ -33,7 +33,8 @@ def cron_summary(journal: Journal, found: RunSummary, rounds: int) -> Ending:
 
 
 def cron_words(found: RunSummary, had: int, rounds: int) -> str:
-    """How an album stands after a round. ``had``: the most rounds that a failed photo has had, of so many."""
+    """How an album stands after a round. ``had``: the most rounds that a failed photo has had, of
+    so many."""
     now = found.now
     failed, doubts = now.count(*RETRIED), now.count(State.IN_DOUBT) - now.asked
     parts = []
@@ -58,7 +59,8 @@ def on_hold(journal: Journal, album: Album) -> str:
 
 
 def due(journal: Journal, album: Album, rounds: int) -> str:
-    """When cron gives what failed its next fresh set of tries, for the end of a sentence; "" where nothing failed."""
+    """When cron gives what failed its next fresh set of tries, for the end of a sentence; "" where
+    nothing failed."""
     found = rounds_of.had(journal, album.id)
     if not found:
         return ""

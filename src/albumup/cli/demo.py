@@ -26,7 +26,8 @@ _STEP_SECONDS = 60.0
 
 
 class _Show:
-    """A server on this computer that misbehaves to order, and the command as a person would type it."""
+    """A server on this computer that misbehaves to order, and the command as a person would type
+    it."""
 
     def __init__(self, screen: Screen, folder: str) -> None:
         self._screen = screen
@@ -53,7 +54,10 @@ class _Show:
         self._prompt(arguments)
         # All on one stream, so that the story keeps its order also in a file.
         return subprocess.run(
-            self.command(*arguments), env=self.environment(), stdout=sys.stderr, timeout=_STEP_SECONDS
+            self.command(*arguments),
+            env=self.environment(),
+            stdout=sys.stderr,
+            timeout=_STEP_SECONDS,
         ).returncode
 
     def type_and_kill(self, *arguments: str, when: Callable[[], bool]) -> None:
@@ -83,7 +87,8 @@ class _Show:
 
 
 def run(app: App, keep: str | None) -> int:
-    """Upload an album to a server that drops a connection, refuses for a while, and rejects a file; kill,."""
+    """Upload an album to a server that drops a connection, refuses for a while, and rejects a file;
+    kill,."""
     if keep is not None:
         os.makedirs(keep, exist_ok=True)
         return _tell(app, os.path.abspath(keep))
@@ -101,19 +106,29 @@ def _tell(app: App, folder: str) -> int:
     pictures = sorted(name for name in os.listdir(_PHOTOS) if name.endswith(_MEDIA))
     for name in pictures:
         shutil.copy(os.path.join(_PHOTOS, name), show.trip)
-    # Counted from the first photo request: the second is dropped in its middle, the fourth meets a busy server, the
-    # fifth is too large for it. The video comes last and slowly, which leaves time to pull the plug.
+    # Counted from the first photo request: the second is dropped in its middle, the fourth meets a
+    # busy server, the fifth is too large for it. The video comes last and slowly, which leaves time
+    # to pull the plug.
     faults = parse_faults("drop=#2,503=#4,413=#5,slow=#8")
     with Receiver(Store(show.received), token="demo-token", faults=faults) as receiver:
-        with open(os.open(show.config, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            file.write(f'[targets.demo]\nkind = "inbox"\nurl = "{receiver.url}"\ntoken = "demo-token"\nsettle = 1\n')
+        with open(
+            os.open(show.config, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
+            "w",
+            encoding="utf-8",
+        ) as file:
+            file.write(
+                f'[targets.demo]\nkind = "inbox"\nurl = "{receiver.url}"\ntoken = '
+                '"demo-token"\nsettle = 1\n'
+            )
         show.tell(
             f"{len(pictures)} pictures lie in {show.trip}.",
             "A server in a bad mood runs on this computer: it will drop a connection,",
             "be busy once (503), and refuse one file as too large (413).",
             "In the middle of the video, the uploader is killed with kill -9.",
         )
-        show.type_and_kill("push", show.trip, "--jobs", "1", when=lambda: show.is_sending(pictures[-1]))
+        show.type_and_kill(
+            "push", show.trip, "--jobs", "1", when=lambda: show.is_sending(pictures[-1])
+        )
         show.tell("Nothing is lost: the journal knows what is sent and what is not.")
         show.type("status")
         show.tell(
@@ -127,7 +142,10 @@ def _tell(app: App, folder: str) -> int:
         again = show.type("retry-failed", "trip", "--rejected")
         show.type("status")
         stored = os.listdir(os.path.join(show.received, "trip"))
-        show.tell(f"The {len(stored)} pictures are there, each byte checked:", os.path.join(show.received, "trip"))
+        show.tell(
+            f"The {len(stored)} pictures are there, each byte checked:",
+            os.path.join(show.received, "trip"),
+        )
     well = code == 3 and again == 0 and len(stored) == len(pictures)
     if not well:
         app.screen.complain("The demo did not go as it should; please report this.")

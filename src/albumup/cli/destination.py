@@ -29,7 +29,11 @@ def wanted(album: str, given: AddressOptions) -> Wanted:
         "--failure-text": given["failure_text"],
     }
     if given["url"] is None:
-        return Wanted(album, given["target"], companions=[option for option, value in companions.items() if value])
+        return Wanted(
+            album,
+            given["target"],
+            companions=[option for option, value in companions.items() if value],
+        )
     by_url = FormOptions(
         given["url"],
         given["fields"],

@@ -1,4 +1,5 @@
-"""``albumup push --dry-run``: what a push would do, where it would go, and what is there already."""
+"""``albumup push --dry-run``: what a push would do, where it would go, and what is there
+already."""
 
 from __future__ import annotations
 
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 def dry_run(app: App, intake: Intake, copies_to: str, *, as_json: bool) -> int:
     """Say what a push would do; journal, target and spool stay as they are.
 
-    A server that a push asks before it sends is asked the same, about digests. ``copies_to``: the folder that photos
-    would be copied to first, or "".
+    A server that a push asks before it sends is asked the same, about digests. ``copies_to``: the
+    folder that photos would be copied to first, or "".
     """
     reader = app.reader()
     intake.look_into(reader)
@@ -70,7 +71,9 @@ def _say_photos(app: App, intake: Intake, already: Already | None, *, as_json: b
         if arrival.action == "repin":
             continue
         if as_json:
-            event = Queued(time.time(), intake.album, intake.where.name, arrival.path, arrival.pins.size)
+            event = Queued(
+                time.time(), intake.album, intake.where.name, arrival.path, arrival.pins.size
+            )
             put_json(event_json(event))
         app.screen.say(escape(arrival.path, 4096))
         if already is not None:
@@ -104,7 +107,11 @@ def _where(where: Destination, album: str) -> str:
     if target is None:
         return f"to be copied to {escape(inbox_of(album))} on this computer"
     url = escape(target.settings.url)
-    return f"for {url}" if target.title == target.settings.url else f"for {escape(target.title)} ({url})"
+    return (
+        f"for {url}"
+        if target.title == target.settings.url
+        else f"for {escape(target.title)} ({url})"
+    )
 
 
 def _known(reader: sqlite3.Connection | None, intake: Intake) -> list[Summary]:

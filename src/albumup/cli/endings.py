@@ -27,7 +27,8 @@ _MOST_NAMED = 8
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something else there is to say of an album, in a line; what it counts is named below it, where there is room."""
+    """Something else there is to say of an album, in a line; what it counts is named below it,
+    where there is room."""
 
     words: str
     items: Sequence[str] = ()
@@ -38,7 +39,8 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The closing words of an album. Read from below: what to type, the ``summary``, and the details it comes from."""
+    """The closing words of an album. Read from below: what to type, the ``summary``, and the
+    details it comes from."""
 
     album_id: int
     summary: str
@@ -54,8 +56,8 @@ class Ending:
 def composed(endings: Sequence[Ending], names: Names) -> list[tuple[str, bool]]:
     """The lines of a run's end, each with whether it is a line of an album that is well.
 
-    The details of all albums together have ten lines; each album has its share. The last words are of those that are
-    not well.
+    The details of all albums together have ten lines; each album has its share. The last words are
+    of those that are not well.
     """
     lines: list[tuple[str, bool]] = []
     left = MOST_LINES
@@ -109,22 +111,32 @@ def _fitting(lines: Sequence[str], most: int) -> list[str]:
 
 
 def with_code(lines: Sequence[tuple[str, bool]], code: int) -> list[tuple[str, bool]]:
-    """The lines, with the exit code at the end of the last one, which is then not silenced; as they are with 0."""
+    """The lines, with the exit code at the end of the last one, which is then not silenced; as they
+    are with 0."""
     if not code or not lines:
         return list(lines)
     return [*lines[:-1], (ended(lines[-1][0], code), False)]
 
 
-def of_run(journal: Journal, found: RunSummary, end: RunEnd, names: Names, *, verb: str = "sent") -> Ending:
+def of_run(
+    journal: Journal, found: RunSummary, end: RunEnd, names: Names, *, verb: str = "sent"
+) -> Ending:
     """How a run ended for one album. ``verb``: "copied" into the inbox."""
     now = found.now
     album = now.album
-    name, groups, commands = title_of(journal, album), _groups(journal, now), commands_for(journal, now)
+    name, groups, commands = (
+        title_of(journal, album),
+        _groups(journal, now),
+        commands_for(journal, now),
+    )
     if now.unsent:
         line = f"{name}: {sums.of_stopped_run(found, end.exit_code, verb)}"
         return Ending(album.id, line, False, groups, (), commands)
     along = sidecars(journal, album.id, end.run_id)
-    notes = [*_unplaced(now, outside_of(journal, album.id, _MOST_NAMED), names), *_sidecar_notes(along, names)]
+    notes = [
+        *_unplaced(now, outside_of(journal, album.id, _MOST_NAMED), names),
+        *_sidecar_notes(along, names),
+    ]
     is_well = not (now.is_unfinished or now.is_wanting)
     line = f"{name}: {sums.of_ended_run(found, end.seconds, verb)}"
     return Ending(album.id, line, is_well, groups, notes, commands, escape(album.share or ""))
@@ -161,7 +173,9 @@ def _unplaced(now: Summary, outside: Outside, names: Names) -> list[Note]:
     notes = []
     if outside.placing:
         placing = photos(outside.placing)
-        notes.append(Note(f"  {placing} sent, and not yet in the album there. Go on with: albumup resume"))
+        notes.append(
+            Note(f"  {placing} sent, and not yet in the album there. Go on with: albumup resume")
+        )
     elif now.is_share_pending:
         notes.append(Note("  its share link is not made yet. Go on with: albumup resume"))
     if outside.waiting:
@@ -209,7 +223,8 @@ def retry_command(journal: Journal, now: Summary) -> str:
 
 
 def settled(journal: Journal, now: Summary, path: str, names: Names, *, lost: int = 0) -> Ending:
-    """An album with nothing to send; names the journal that was looked at. ``lost``: photos that the server had."""
+    """An album with nothing to send; names the journal that was looked at. ``lost``: photos that
+    the server had."""
     line = f"{title_of(journal, now.album)}: {sums.of_settled(now, lost)} ({shown(path)})"
     notes = _unplaced(now, outside_of(journal, now.album.id, _MOST_NAMED), names)
     commands = commands_for(journal, now)
@@ -221,7 +236,9 @@ def followed(journal: Journal, found: RunSummary) -> Ending:
     now = found.now
     line = f"{title_of(journal, now.album)}: {sums.of_followed(found)}"
     is_well = not now.wanting and not now.unsent
-    return Ending(now.album.id, line, is_well, _groups(journal, now), (), commands_for(journal, now))
+    return Ending(
+        now.album.id, line, is_well, _groups(journal, now), (), commands_for(journal, now)
+    )
 
 
 def late_notice(journal: Journal, now: Summary, created: float) -> str:

@@ -12,7 +12,8 @@ _UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0]")
 
 
 def escape(text: str | bytes, most: int = _LONGEST) -> str:
-    """Text of others, fit for a terminal: no control, bidi or undecodable character gets through; not too long."""
+    """Text of others, fit for a terminal: no control, bidi or undecodable character gets through;
+    not too long."""
     if isinstance(text, bytes):
         text = text.decode(errors="surrogateescape")
     if len(text) > most:
@@ -31,8 +32,11 @@ def tame(text: str) -> str:
 
 
 def offered(text: str) -> str:
-    """Lines and columns for a shell that completes words: as they are, but for what would act on its terminal."""
-    return "".join(letter if letter in "\t\n" or _is_text(letter) else _shown(letter) for letter in text)
+    """Lines and columns for a shell that completes words: as they are, but for what would act on
+    its terminal."""
+    return "".join(
+        letter if letter in "\t\n" or _is_text(letter) else _shown(letter) for letter in text
+    )
 
 
 def _is_text(letter: str) -> bool:
@@ -46,9 +50,12 @@ def _escaped(text: str) -> str:
 
 
 def _is_plain(letter: str) -> bool:
-    """Spaces of other widths are: macOS names its screenshots with one, and Japanese has one of its own."""
+    """Spaces of other widths are: macOS names its screenshots with one, and Japanese has one of its
+    own."""
     category = unicodedata.category(letter)
-    return category == "Zs" or (letter.isprintable() and category != "Cf" and not _UNSEEN.match(letter))
+    return category == "Zs" or (
+        letter.isprintable() and category != "Cf" and not _UNSEEN.match(letter)
+    )
 
 
 def _shown(letter: str) -> str:
@@ -62,5 +69,6 @@ def _shown(letter: str) -> str:
 
 
 def json_line(value: object) -> bytes:
-    """A value as a line of JSON, ASCII that any terminal can be shown: also DEL is escaped, which ``json`` lets be."""
+    """A value as a line of JSON, ASCII that any terminal can be shown: also DEL is escaped, which
+    ``json`` lets be."""
     return json.dumps(value, ensure_ascii=True).replace("\x7f", "\\u007f").encode() + b"\n"

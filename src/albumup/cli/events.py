@@ -47,7 +47,10 @@ _GIVEN_UP = (State.FAILED, State.REJECTED, State.MISSING)
 
 def event_json(event: Event) -> dict[str, object]:
     """An event as a line of ``--json``."""
-    found = {"event": name_of(event), **{key: value for key, value in asdict(event).items() if value is not UNSET}}
+    found = {
+        "event": name_of(event),
+        **{key: value for key, value in asdict(event).items() if value is not UNSET},
+    }
     found.pop("state", None)
     found["time"] = utc(event.time)
     if isinstance(event, PhotoEvent):
@@ -62,7 +65,14 @@ def summary_event(code: int, sums: Sequence[Summary]) -> dict[str, object]:
     albums = [status_of(found) for found in sums]
     album, target = (albums[0]["album"], albums[0]["target"]) if len(albums) == 1 else (None, None)
     when = utc(time.time())
-    return {"event": "summary", "time": when, "album": album, "target": target, "exit": code, "albums": albums}
+    return {
+        "event": "summary",
+        "time": when,
+        "album": album,
+        "target": target,
+        "exit": code,
+        "albums": albums,
+    }
 
 
 def event_line(event: Event, names: Names, target: str = "") -> str:
@@ -77,7 +87,9 @@ def event_line(event: Event, names: Names, target: str = "") -> str:
         case AlbumNote(album=album, words=words):
             return f"  ! {escape(album or '')}: {escape(words)}"
         case FramedAnew():
-            return f"{escape(target)} has other settings now: what was ready for it is made ready anew"
+            return (
+                f"{escape(target)} has other settings now: what was ready for it is made ready anew"
+            )
         case Spooled(photos=count):
             return f"{photos(count)} copied. You can take the card out now."
     return ""
@@ -100,7 +112,9 @@ def _photo_line(event: PhotoEvent) -> _PhotoLine | None:
             return _PhotoLine("?", f"{_why(error)}{_asked(seconds)}")
         case Missing(error=error):
             return _PhotoLine("!", f"missing: {_why(error)}")
-        case Recorded(state=state, error=error) | Answered(state=state, error=error) if state in _GIVEN_UP:
+        case Recorded(state=state, error=error) | Answered(state=state, error=error) if (
+            state in _GIVEN_UP
+        ):
             return _PhotoLine("!", f"{state.value}: {_why(error)}")
     return None
 
@@ -127,11 +141,16 @@ def _asked(seconds: float | UnsetType | None) -> str:
     """When the server is asked about a photo; "" if it is not."""
     if not isinstance(seconds, float):
         return ""
-    return f"; the server is asked in {span(seconds)}" if seconds >= 0.5 else "; the server is asked now"
+    return (
+        f"; the server is asked in {span(seconds)}"
+        if seconds >= 0.5
+        else "; the server is asked now"
+    )
 
 
 def _pause(event: Paused) -> str:
-    """ "502 Bad Gateway, for 3 h 5 min now; trying again for 5 min at most"; without patience, with a few photos."""
+    """ "502 Bad Gateway, for 3 h 5 min now; trying again for 5 min at most"; without patience, with
+    a few photos."""
     lasted = f", for {span(event.lasted)} now" if event.lasted >= 60 else ""
     what = f"for {span(event.seconds)}" if event.seconds >= 1 else "with a few photos"
     return f"{escape(event.reason)}{lasted}; trying again {what} at most"
@@ -147,9 +166,12 @@ def closed(name: str, closing: Closing) -> list[str]:
 
 def away(journal: Journal, path: bytes, why: str) -> list[str]:
     """Why the photos below a path wait, and what to do."""
-    # Where another card may lie, no word of a plain push: it would take edited photos for that card's.
+    # Where another card may lie, no word of a plain push: it would take edited photos for that
+    # card's.
     again = "" if why == STRANGER else " (or push it again)"
-    lines = [f"{escape(path)}: {escape(why)}. Bring back its card or disk, then: albumup resume{again}"]
+    lines = [
+        f"{escape(path)}: {escape(why)}. Bring back its card or disk, then: albumup resume{again}"
+    ]
     if why == STRANGER:
         push = f"albumup push {quoted(text_of(path))} --edited"
         for name in media.waiting_at(journal.connection, path):
@@ -164,8 +186,12 @@ def opening(journal: Journal, album: Album) -> str:
     when = f"stopped {_ago(journal.clock() - last)}; " if last else ""
     found = summary_of(journal, album.id)
     if not found.unsent:
-        return f"{title_of(journal, album)}: {when}all sent, and not yet all done in the album there"
-    return f"{title_of(journal, album)}: {when}{photos(found.unsent)} left, {size(found.unsent_bytes)}"
+        return (
+            f"{title_of(journal, album)}: {when}all sent, and not yet all done in the album there"
+        )
+    return (
+        f"{title_of(journal, album)}: {when}{photos(found.unsent)} left, {size(found.unsent_bytes)}"
+    )
 
 
 def _ago(seconds: float) -> str:

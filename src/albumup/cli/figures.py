@@ -6,7 +6,8 @@ _UNITS = ("kB", "MB", "GB", "TB", "PB")
 
 
 def size(number: float) -> str:
-    """Bytes as people read them: "4.4 GB". Here and not humanize's, which takes three times as long, a photo a line."""
+    """Bytes as people read them: "4.4 GB". Here and not humanize's, which takes three times as
+    long, a photo a line."""
     if number < 1000:
         return f"{int(number)} B"
     power = 1
@@ -38,7 +39,8 @@ def span(seconds: float) -> str:
 
 
 def ago(seconds: float) -> str:
-    """How long ago, in one unit, so that it stays on its line of a table: "17 min ago", "3 h ago"."""
+    """How long ago, in one unit, so that it stays on its line of a table: "17 min ago", "3 h
+    ago"."""
     if seconds < 5:
         return "now"
     unit = next((unit for unit in (3600, 60) if seconds >= unit), 1)

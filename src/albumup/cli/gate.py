@@ -1,8 +1,9 @@
 """The one way out to a terminal: what others say is shown there, and never obeyed.
 
-A terminal obeys what it is sent: control characters retitle its window, clear it, type into the shell that reads it.
-Each text for people passes ``tame``, whoever wrote it: a sentence whose words were not escaped, click, tqdm, a
-traceback. ``install`` puts it before stdout and stderr; what is composed here (colours, bars) goes by ``Own``.
+A terminal obeys what it is sent: control characters retitle its window, clear it, type into the
+shell that reads it. Each text for people passes ``tame``, whoever wrote it: a sentence whose words
+were not escaped, click, tqdm, a traceback. ``install`` puts it before stdout and stderr; what is
+composed here (colours, bars) goes by ``Own``.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from typing import IO
 from albumup.cli.escaping import offered, tame
 
 _OWN = re.compile(r"(\r|\n|\x1b[78]|\x1b\[(?:[ABJK]|2K|\?7[lh]|[0-9]{1,2}m))")
-"""All that a terminal is sent besides letters: line ends, a line up or down, to and from a place that it is to
-remember, to erase, to break lines or not, a colour."""
+"""All that a terminal is sent besides letters: line ends, a line up or down, to and from a place
+that it is to remember, to erase, to break lines or not, a colour."""
 
 
 class Gate(io.TextIOWrapper):
@@ -38,7 +39,8 @@ class Gate(io.TextIOWrapper):
 
 
 class Own:
-    """Writes what was composed here: colours, and the moves that bars are painted with. All else is as in a gate."""
+    """Writes what was composed here: colours, and the moves that bars are painted with. All else is
+    as in a gate."""
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
@@ -65,7 +67,8 @@ class Own:
 
 
 def install(*, for_a_shell: bool = False) -> None:
-    """Put gates before stdout and stderr. ``for_a_shell``: it completes words, and takes them letter by letter."""
+    """Put gates before stdout and stderr. ``for_a_shell``: it completes words, and takes them
+    letter by letter."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if isinstance(stream, Gate) or not isinstance(stream, io.TextIOWrapper):

@@ -36,7 +36,8 @@ class Option(click.Option):
         self.group = group
 
     def get_help_extra(self, ctx: click.Context) -> OptionHelpExtra:
-        """Without the range of a number: "[x>=0]" says nothing that a refusal would not say better."""
+        """Without the range of a number: "[x>=0]" says nothing that a refusal would not say
+        better."""
         extra = super().get_help_extra(ctx)
         extra.pop("range", None)
         return extra
@@ -63,7 +64,8 @@ def option(*names: str, group: str = OPTIONS, **settings: object) -> Callable[[F
 
 
 def grouped(command: click.Command, ctx: click.Context) -> list[tuple[str, list[click.Option]]]:
-    """A command's options that are shown, by heading, in the order of GROUPS; -h is a general one."""
+    """A command's options that are shown, by heading, in the order of GROUPS; -h is a general
+    one."""
     found: dict[str, list[click.Option]] = {heading: [] for heading in GROUPS}
     for one in command.get_params(ctx):
         if isinstance(one, click.Option) and not one.hidden:
@@ -72,7 +74,8 @@ def grouped(command: click.Command, ctx: click.Context) -> list[tuple[str, list[
 
 
 class _Formatter(click.HelpFormatter):
-    """As wide as the terminal, and never wider than 80 columns. What it needs is loaded for help alone."""
+    """As wide as the terminal, and never wider than 80 columns. What it needs is loaded for help
+    alone."""
 
     def __init__(self, *_: object, **__: object) -> None:
         import shutil
@@ -85,14 +88,17 @@ class _Formatter(click.HelpFormatter):
 
         super().write_text(glued(text))
 
-    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 28, col_spacing: int = 2) -> None:
+    def write_dl(
+        self, rows: Iterable[tuple[str, str]], col_max: int = 28, col_spacing: int = 2
+    ) -> None:
         from albumup.cli.layout import glued
 
         told = [(name, glued(text)) for name, text in rows]
         super().write_dl(told, min(col_max, self.width // 3), col_spacing)
 
     def getvalue(self) -> str:
-        """The text; its examples, which click leaves as they are, broken too where they are too wide."""
+        """The text; its examples, which click leaves as they are, broken too where they are too
+        wide."""
         from albumup.cli.layout import GLUE, wrapped
 
         return wrapped(super().getvalue().replace(GLUE, " "), self.width)
@@ -111,7 +117,8 @@ class Command(click.Command):
         _write_options(self, ctx, formatter)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Names of albums are read as UTF-8 where they are, whatever the locale; a near miss of an option is said."""
+        """Names of albums are read as UTF-8 where they are, whatever the locale; a near miss of an
+        option is said."""
         try:
             rest = super().parse_args(ctx, args)
         except click.NoSuchOption as error:
@@ -159,7 +166,11 @@ class Group(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """``--help push`` is ``push --help``."""
-        if len(args) > 1 and args[0] in ctx.help_option_names and args[1] in self.list_commands(ctx):
+        if (
+            len(args) > 1
+            and args[0] in ctx.help_option_names
+            and args[1] in self.list_commands(ctx)
+        ):
             args = [*args[1:], args[0]]
         try:
             return super().parse_args(ctx, args)
@@ -167,7 +178,9 @@ class Group(click.Group):
             _fail(self, ctx, error.option_name)
 
 
-def command(name: str | None = None, **settings: object) -> Callable[[Callable[..., object]], Command]:
+def command(
+    name: str | None = None, **settings: object
+) -> Callable[[Callable[..., object]], Command]:
     """click's own, with help in groups."""
     return click.command(name, cls=Command, **settings)
 
@@ -181,13 +194,17 @@ def _fail(command: click.Command, ctx: click.Context, option: str) -> NoReturn:
     """Say that there is no such option, and which is near."""
     from albumup.config.template import nearest
 
-    names = [name[2:] for one in command.get_params(ctx) for name in one.opts if name.startswith("--")]
+    names = [
+        name[2:] for one in command.get_params(ctx) for name in one.opts if name.startswith("--")
+    ]
     found = nearest(option.removeprefix("--"), names)
     near = f"; did you mean --{found}?" if found else ""
     ctx.fail(f"there is no option {option!a}{near}")
 
 
-def _write_options(command: click.Command, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+def _write_options(
+    command: click.Command, ctx: click.Context, formatter: click.HelpFormatter
+) -> None:
     for heading, options in grouped(command, ctx):
         rows = [row for row in (one.get_help_record(ctx) for one in options) if row]
         with formatter.section(heading):
@@ -195,7 +212,8 @@ def _write_options(command: click.Command, ctx: click.Context, formatter: click.
 
 
 def help_of(ctx: click.Context, names: Sequence[str]) -> str:
-    """The help text of a command, named by the words that lead to it; fails as an unknown command does."""
+    """The help text of a command, named by the words that lead to it; fails as an unknown command
+    does."""
     root = ctx.find_root()
     found: click.Command = root.command
     context = root

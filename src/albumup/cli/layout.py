@@ -1,6 +1,8 @@
-"""How text is laid out on a terminal: its width in display cells, and the breaking of lines at words.
+"""How text is laid out on a terminal: its width in display cells, and the breaking of lines at
+words.
 
-Off a terminal, in a file or a log, nothing is broken or cut: there a line is a line, for grep and for cron's mail.
+Off a terminal, in a file or a log, nothing is broken or cut: there a line is a line, for grep and
+for cron's mail.
 """
 
 from __future__ import annotations
@@ -18,23 +20,28 @@ _ROWS = 24
 _LEAST = 20
 """Cells that a broken line gets at least, however narrow the window is."""
 
-# A command to be typed, up to the punctuation that ends it in a sentence. Quoted parts may hold anything.
+# A command to be typed, up to the punctuation that ends it in a sentence. Quoted parts may hold
+# anything.
 _WORD = r"""(?:'[^']*'|"[^"]*"|[^\s'"])+(?<![,;)])"""
 _TYPED = re.compile(
     rf"(?<![\w/.'\"-])(?:albumup (?:{'|'.join(COMMANDS)})\b|chmod (?=\d)|(?:kill|rm|mkdir) (?=-)"
     rf"|mount (?=['/])|pip install|pipx inject)"
     rf"(?: ?(?!\(){_WORD}(?=[\s,;)]|$))*"
 )
-_MEASURE = re.compile(r"(?<=\d) (?=(?:[kMGT]?B|s|min|h|days)\b)|(?<=\bpid) (?=\d)|(?<=\(exit) (?=\d)")
+_MEASURE = re.compile(
+    r"(?<=\d) (?=(?:[kMGT]?B|s|min|h|days)\b)|(?<=\bpid) (?=\d)|(?<=\(exit) (?=\d)"
+)
 LONGEST_LINE = 4000
 """Characters of a line; more are cut."""
 GLUE = "\N{NO-BREAK SPACE}"
 
 
 def size_of(stream: IO[str]) -> tuple[int, int] | None:
-    """Columns and rows of the terminal behind a stream, as it is now; None where there is no terminal.
+    """Columns and rows of the terminal behind a stream, as it is now; None where there is no
+    terminal.
 
-    The environment's COLUMNS makes it narrower, never wider than it is; where nothing tells, it is 80 by 24.
+    The environment's COLUMNS makes it narrower, never wider than it is; where nothing tells, it is
+    80 by 24.
     """
     try:
         if not stream.isatty():
@@ -55,7 +62,8 @@ def columns_of(stream: IO[str]) -> int | None:
 
 
 def cells(text: str) -> int:
-    """The display cells that a text without control characters takes: two for most of CJK and emoji."""
+    """The display cells that a text without control characters takes: two for most of CJK and
+    emoji."""
     if text.isascii():
         return len(text)
     import wcwidth
@@ -69,7 +77,8 @@ def padded(text: str, width: int) -> str:
 
 
 def shortened(text: str, width: int) -> str:
-    """A text of at most ``width`` cells: what is longer loses its middle, for names differ at their ends."""
+    """A text of at most ``width`` cells: what is longer loses its middle, for names differ at their
+    ends."""
     if cells(text) <= width:
         return text
     import wcwidth
@@ -99,12 +108,16 @@ def broken(text: str, stream: IO[str]) -> str:
     return wrapped(escape(text, LONGEST_LINE), columns_of(stream))
 
 
-def wrapped(text: str, width: int | None, *, under: int | None = None, whole: Sequence[str] = ()) -> str:
-    """Lines that are broken at words to ``width`` cells, and go on under their text; None: as they are.
+def wrapped(
+    text: str, width: int | None, *, under: int | None = None, whole: Sequence[str] = ()
+) -> str:
+    """Lines that are broken at words to ``width`` cells, and go on under their text; None: as they
+    are.
 
-    What is to be typed in a shell stays on one line, and so do paths and addresses without spaces: where one is wider
-    than the terminal, it has a line of its own, which the terminal breaks and a copy of it does not. ``whole`` are
-    parts with spaces that are kept so, too; ``under`` is the column to go on in, where the text alone does not tell.
+    What is to be typed in a shell stays on one line, and so do paths and addresses without spaces:
+    where one is wider than the terminal, it has a line of its own, which the terminal breaks and a
+    copy of it does not. ``whole`` are parts with spaces that are kept so, too; ``under`` is the
+    column to go on in, where the text alone does not tell.
     """
     if width is None:
         return text
@@ -141,13 +154,15 @@ def sentence(hint: str) -> str:
 
 
 def glued(text: str) -> str:
-    """A text with GLUE for the spaces that no line is broken at: within what is typed, before a number's unit."""
+    """A text with GLUE for the spaces that no line is broken at: within what is typed, before a
+    number's unit."""
     text = _TYPED.sub(lambda found: found[0].replace(" ", GLUE), text)
     return _MEASURE.sub(GLUE, text)
 
 
 def _indent(line: str, width: int) -> int:
-    """Where a line goes on: under its last column where it has columns, else a little further in than it began."""
+    """Where a line goes on: under its last column where it has columns, else a little further in
+    than it began."""
     start = len(line) - len(line.lstrip(" "))
     columns = [found.end() for found in re.finditer(r"(?<=\S) {2,}(?=[^\s(])", line)]
     under = cells(line[: columns[-1]]) if columns else 0

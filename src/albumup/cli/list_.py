@@ -38,13 +38,18 @@ def run(app: App, albums: tuple[str, ...], given: ListOptions) -> int:
         of_state = f" that is {' or '.join(states).replace('_', ' ')}" if states else ""
         app.screen.say(f"no photo{of_state} ({shown(app.journal)})")
         if others:
-            typed = [*map(quoted, albums), *([f"--target {quoted(target)}"] if target is not None else [])]
+            typed = [
+                *map(quoted, albums),
+                *([f"--target {quoted(target)}"] if target is not None else []),
+            ]
             words = " ".join(["albumup list", *typed, *(f"--state {state}" for state in others)])
             app.screen.say(f"Others did not get there: {words}")
     return 0
 
 
-def _put_all(connection: sqlite3.Connection, albums: Sequence[tuple[str, str]], given: ListOptions) -> int:
+def _put_all(
+    connection: sqlite3.Connection, albums: Sequence[tuple[str, str]], given: ListOptions
+) -> int:
     """The lines of all albums; how many there were."""
     states = given["states"]
     if not (given["as_json"] or given["nul"]):
@@ -52,13 +57,19 @@ def _put_all(connection: sqlite3.Connection, albums: Sequence[tuple[str, str]], 
     count = 0
     for album, target in albums:
         if given["as_json"]:
-            count += put_pieces(json_lines(album, target, json_rows(connection, album, target, states)))
+            count += put_pieces(
+                json_lines(album, target, json_rows(connection, album, target, states))
+            )
         else:
-            count += put_pieces(path + b"\0" for (path,) in paths(connection, album, target, states))
+            count += put_pieces(
+                path + b"\0" for (path,) in paths(connection, album, target, states)
+            )
     return count
 
 
-def _put_for_people(connection: sqlite3.Connection, albums: Sequence[tuple[str, str]], states: Sequence[str]) -> int:
+def _put_for_people(
+    connection: sqlite3.Connection, albums: Sequence[tuple[str, str]], states: Sequence[str]
+) -> int:
     """The same as text; on a terminal each of several albums has a heading."""
     is_terminal, count = sys.stdout.isatty(), 0
     for album, target in albums:
@@ -78,13 +89,15 @@ def _put_for_people(connection: sqlite3.Connection, albums: Sequence[tuple[str, 
 def _others(
     connection: sqlite3.Connection | None, albums: Sequence[tuple[str, str]], states: Sequence[str]
 ) -> Sequence[State]:
-    """The other states of failure that photos of these albums are in, if ``states`` names any: ``status`` counts all
-    of them under FAILED."""
+    """The other states of failure that photos of these albums are in, if ``states`` names any:
+    ``status`` counts all of them under FAILED."""
     if WANTING.isdisjoint(states):
         return []
     found = set()
     for one in statuses(connection):
         if (one["album"], one["target"]) in albums:
-            waiting = set() if one["settled"] else {State.IN_DOUBT}  # perhaps still to be asked about
+            waiting = (
+                set() if one["settled"] else {State.IN_DOUBT}
+            )  # perhaps still to be asked about
             found |= {state for state in WANTING - waiting if one["counts"][state.value]}
     return sorted(found - set(states))

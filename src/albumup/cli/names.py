@@ -1,4 +1,5 @@
-"""The names of photos on screens: base names, with as much of the folder as tells them from others of that name."""
+"""The names of photos on screens: base names, with as much of the folder as tells them from others
+of that name."""
 
 from __future__ import annotations
 
@@ -17,12 +18,14 @@ WIDEST = 44
 """Cells that a name takes at most; what is wider loses its middle."""
 _MOST_KNOWN = 1000
 _MOST_LOOKED_UP = 200
-"""Names whose twins are looked for, each in all of the album; then the path below what all photos share will do."""
+"""Names whose twins are looked for, each in all of the album; then the path below what all photos
+share will do."""
 _MOST_TWINS = 1000
 
 
 def telling(path: bytes, others: Iterable[bytes]) -> bytes:
-    """The shortest end of a path, at a folder's border, that none of the other paths has; all of it if need be.
+    """The shortest end of a path, at a folder's border, that none of the other paths has; all of it
+    if need be.
 
     >>> telling(b"/card/DCIM/100/IMG_1.JPG", [b"/card/DCIM/101/IMG_1.JPG"])
     b'100/IMG_1.JPG'
@@ -61,7 +64,8 @@ class Names:
         return path.removeprefix(os.path.join(self._shared(ids), b""))
 
     def _shared(self, ids: list[int]) -> bytes:
-        """The folder below which all photos lie; its index makes that a matter of two looks an album."""
+        """The folder below which all photos lie; its index makes that a matter of two looks an
+        album."""
         ends: list[bytes] = []
         for album_id in ids:
             ends += map(os.path.dirname, reading.ends(self._journal.connection, album_id) or ())
@@ -70,4 +74,8 @@ class Names:
     def _twins(self, ids: list[int], path: bytes) -> list[bytes]:
         """Other photos of the same base name."""
         connection = self._journal.connection
-        return [twin for album_id in ids for twin in reading.twins(connection, album_id, path, _MOST_TWINS)]
+        return [
+            twin
+            for album_id in ids
+            for twin in reading.twins(connection, album_id, path, _MOST_TWINS)
+        ]

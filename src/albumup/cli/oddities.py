@@ -1,4 +1,5 @@
-"""Photos that a push names without being asked: empty ones, and those that are not what their names say."""
+"""Photos that a push names without being asked: empty ones, and those that are not what their names
+say."""
 
 from __future__ import annotations
 

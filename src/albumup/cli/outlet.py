@@ -1,7 +1,8 @@
 """A stream whose writers never wait for its readers: for what is told while photos are sent.
 
-A reader that stops reading (a pager, a stopped terminal, a program that hangs) must hold up neither the sending nor
-the way out. What nobody has read yet is kept in memory, and beyond a bound in a file without a name.
+A reader that stops reading (a pager, a stopped terminal, a program that hangs) must hold up neither
+the sending nor the way out. What nobody has read yet is kept in memory, and beyond a bound in a
+file without a name.
 """
 
 from __future__ import annotations
@@ -69,7 +70,8 @@ class Outlet:
         return True
 
     def wait(self, gives_up: Callable[[], bool] = lambda: False) -> bool:
-        """True once all is out, or nothing can be written any more; False once ``gives_up()`` says so."""
+        """True once all is out, or nothing can be written any more; False once ``gives_up()`` says
+        so."""
         while self.backlog and self.fault is None:
             if gives_up():
                 return False

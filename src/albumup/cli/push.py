@@ -58,7 +58,8 @@ def _queue(app: App, paths: tuple[str, ...], given: PushOptions) -> tuple[Queued
     options = options_of(app, given, spool_dir=given["spool_dir"])
     roots = queueing.roots_of(paths, _listed(given["files_from"]))
     album = queueing.album_of(given["album"], roots)
-    # A journal that is there is opened first, and so brought up to date; a new one is made when all else is known well.
+    # A journal that is there is opened first, and so brought up to date; a new one is made when all
+    # else is known well.
     journal = app.writer() if app.has_journal() and not given["dry_run"] else None
     with _connection(app, journal) as connection:
         if given["album"] is None:
@@ -68,7 +69,9 @@ def _queue(app: App, paths: tuple[str, ...], given: PushOptions) -> tuple[Queued
         _warn(app, where.target)
     if given["wants_share"]:
         queueing.check_share(where, album)
-    spool = queueing.spool_of(app.config, options.spool_folder, is_wanted=given["spool"], named=given["spool_dir"])
+    spool = queueing.spool_of(
+        app.config, options.spool_folder, is_wanted=given["spool"], named=given["spool_dir"]
+    )
     if spool is not None:
         spool.look(journal, app.config)
     intake = Intake(
@@ -82,11 +85,15 @@ def _queue(app: App, paths: tuple[str, ...], given: PushOptions) -> tuple[Queued
     if given["dry_run"]:
         from albumup.cli.dry_run import dry_run
 
-        return dry_run(app, intake, spool.folder if spool is not None else "", as_json=given["as_json"])
+        return dry_run(
+            app, intake, spool.folder if spool is not None else "", as_json=given["as_json"]
+        )
     with nothing_queued(app.journal):
         journal = journal or app.writer()
     made = partial(_say_made, app)
-    return queueing.queue(journal, intake, spool, wants_share=given["wants_share"], on_made=made), options
+    return queueing.queue(
+        journal, intake, spool, wants_share=given["wants_share"], on_made=made
+    ), options
 
 
 @contextmanager
@@ -116,11 +123,18 @@ def _listed(files_from: str | None) -> bytes | None:
 
 def _send(app: App, queued: Queued, options: Options, given: PushOptions) -> int:
     """Say what is queued, and upload."""
-    journal, intake, album_id, newest = queued.journal, queued.intake, queued.album_id, queued.newest
+    journal, intake, album_id, newest = (
+        queued.journal,
+        queued.intake,
+        queued.album_id,
+        queued.newest,
+    )
     target = intake.where.target
     for note in intake.where.notes:
         app.screen.say(sentence_of(intake.album, note))
-    conclusion = Conclusion(app, journal, {album_id: intake.album}, json=given["as_json"], newest=newest)
+    conclusion = Conclusion(
+        app, journal, {album_id: intake.album}, json=given["as_json"], newest=newest
+    )
     again = Again(is_asked=target is not None and not target.can_share)
     known = next((one for one in runs.albums(journal) if one.id == album_id), None)
     if known is not None:  # it may be forgotten by now, if all of it is sent
@@ -140,7 +154,9 @@ def _send(app: App, queued: Queued, options: Options, given: PushOptions) -> int
     return code
 
 
-def _look_again(app: App, journal: Journal, album: Album, server: Target, *, wants_share: bool) -> Again:
+def _look_again(
+    app: App, journal: Journal, album: Album, server: Target, *, wants_share: bool
+) -> Again:
     def tell(words: str) -> None:
         app.screen.say(f"{title_of(journal, album)}: {escape(words)}")
 
@@ -149,11 +165,17 @@ def _look_again(app: App, journal: Journal, album: Album, server: Target, *, wan
 
 def _say_made(app: App, folder: str) -> None:
     new, above = escape(shown(folder)), escape(shown(os.path.dirname(folder)))
-    app.screen.complain(f"The folder {new} is new: it was made for the copies, on the disk of {above}")
+    app.screen.complain(
+        f"The folder {new} is new: it was made for the copies, on the disk of {above}"
+    )
 
 
 def _destination(
-    app: App, journal: Journal | None, connection: sqlite3.Connection | None, album: str, given: PushOptions
+    app: App,
+    journal: Journal | None,
+    connection: sqlite3.Connection | None,
+    album: str,
+    given: PushOptions,
 ) -> Destination:
 
     if journal is not None:

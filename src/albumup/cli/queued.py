@@ -1,4 +1,5 @@
-"""The photos that a push has queued, and those that it has not and why: for people and for programs."""
+"""The photos that a push has queued, and those that it has not and why: for people and for
+programs."""
 
 from __future__ import annotations
 
@@ -31,14 +32,20 @@ if TYPE_CHECKING:
 _MOST_UNREAD = 10
 
 
-def say_queued(app: App, journal: Journal, survey: Survey, album: Album, target: Target | None) -> None:
-    """How many photos wait now, for whom, and what was left out. ``target`` None: the built-in inbox."""
+def say_queued(
+    app: App, journal: Journal, survey: Survey, album: Album, target: Target | None
+) -> None:
+    """How many photos wait now, for whom, and what was left out. ``target`` None: the built-in
+    inbox."""
     name = words.shown_name(album.name)
     local = titles.local_folder(journal, album, album.target in app.config.targets)
     address = target.address if target else album.target
     where = "" if local else f" for {escape(address)}"
     if survey.queued:
-        app.screen.say(f"{name}: {_kinds(survey)} queued ({size(survey.size)}){where}; safe to interrupt from here")
+        app.screen.say(
+            f"{name}: {_kinds(survey)} queued ({size(survey.size)}){where}; safe to interrupt "
+            "from here"
+        )
     if parts := left_out(survey):
         app.screen.say("; ".join(parts))
     say_oddities(app.screen, survey)
@@ -46,15 +53,23 @@ def say_queued(app: App, journal: Journal, survey: Survey, album: Album, target:
         app.screen.say(_maybe_live(survey.maybe_live))
     if survey.wanting_count and survey.queued:
         again = retry_command(journal, summary_of(journal, album.id))
-        app.screen.say(f"{photos(survey.wanting_count)} did not get there earlier and did not change since: {again}")
+        app.screen.say(
+            f"{photos(survey.wanting_count)} did not get there earlier and did not change since: "
+            f"{again}"
+        )
     if local and survey.queued:
         they = "it" if survey.queued == 1 else "they"
-        start = they.capitalize() if app.config.targets else f"No server is set up (albumup target add), so {they}"
+        start = (
+            they.capitalize()
+            if app.config.targets
+            else f"No server is set up (albumup target add), so {they}"
+        )
         app.screen.say(f"{start} {are(survey.queued)} copied to {local} on this computer.")
 
 
 def _kinds(survey: Survey) -> str:
-    """ "900 photos (640 live), 40 videos"; "N photos", videos among them, where there is nothing to tell apart."""
+    """ "900 photos (640 live), 40 videos"; "N photos", videos among them, where there is nothing to
+    tell apart."""
     if not survey.live.stills:
         return photos(survey.queued)
     videos = survey.videos - survey.live.clips
@@ -99,9 +114,11 @@ def unread(folders: Sequence[Unreadable]) -> Iterator[str]:
         yield f"Not read: {counted(len(folders) - _MOST_UNREAD, 'more folder')}"
 
 
-def tell_queued(app: App, journal: Journal, album: Album, newest: int, requeued: Sequence[int]) -> None:
-    """What happened to each photo that a push queued, on stdout: the album's tasks that are newer than ``newest``, and
-    those ``requeued``."""
+def tell_queued(
+    app: App, journal: Journal, album: Album, newest: int, requeued: Sequence[int]
+) -> None:
+    """What happened to each photo that a push queued, on stdout: the album's tasks that are newer
+    than ``newest``, and those ``requeued``."""
     for one in reading.queued(journal.connection, album.id, newest, requeued):
         about = time.time(), album.name, album.target, one.path
         app.tell(event_json(Queued(*about, one.size)))

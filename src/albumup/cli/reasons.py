@@ -24,7 +24,8 @@ def rows(line: str) -> int:
 
 
 def lines_of(groups: Sequence[Group], names: Names, most: int) -> list[str]:
-    """At most that many rows: a photo that is alone with its reason has a line, others share a heading."""
+    """At most that many rows: a photo that is alone with its reason has a line, others share a
+    heading."""
     first = groups[:most]
     alone = [names.of(group.paths[0]) for group in first if group.count == 1]
     width = min(max(map(cells, alone), default=0), _WIDEST_ALIGNED)
@@ -40,7 +41,9 @@ def lines_of(groups: Sequence[Group], names: Names, most: int) -> list[str]:
         lines.append(head)
         room -= cost
         if group.count > 1:
-            found = named(map(names.of, group.paths), group.count, 1 + min(spare, _MOST_NAME_LINES - 1))
+            found = named(
+                map(names.of, group.paths), group.count, 1 + min(spare, _MOST_NAME_LINES - 1)
+            )
             more = len(found) - 1
             spare, room, lines = spare - more, room - more, lines + found
         left -= group.count
@@ -48,7 +51,8 @@ def lines_of(groups: Sequence[Group], names: Names, most: int) -> list[str]:
 
 
 def _head(group: Group, names: Names, width: int) -> str:
-    """The line of a photo that is alone, its name ``width`` cells wide at least; or the heading of several."""
+    """The line of a photo that is alone, its name ``width`` cells wide at least; or the heading of
+    several."""
     reason = escape(group.reason, _LONGEST)
     if group.count > 1:
         return f"  {photos(group.count)} {group.state}: {reason}"
@@ -56,12 +60,15 @@ def _head(group: Group, names: Names, width: int) -> str:
 
 
 def named(names: Iterable[str], count: int, most: int) -> list[str]:
-    """Names in at most ``most`` lines of 79 cells; and how many of the ``count`` are not among them."""
+    """Names in at most ``most`` lines of 79 cells; and how many of the ``count`` are not among
+    them."""
     lines: list[str] = []
     line, shown = "", 0
     for name in names:
         room = _COLUMNS - cells(f" and {count} more")
-        if line and cells(f"    {line}, {name}") > (room if len(lines) == most - 1 else _COLUMNS - 1):
+        if line and cells(f"    {line}, {name}") > (
+            room if len(lines) == most - 1 else _COLUMNS - 1
+        ):
             if len(lines) == most - 1:
                 break
             lines.append(f"    {line},")

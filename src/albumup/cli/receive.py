@@ -35,11 +35,15 @@ def run(app: App, folder: str, given: ReceiveOptions) -> int:
         raise UsageError(f"--faults: {error}") from None
     token = None
     if token_file is not None:
-        settings = InboxSettings(url="http://localhost", token_file=os.path.abspath(os.path.expanduser(token_file)))
+        settings = InboxSettings(
+            url="http://localhost", token_file=os.path.abspath(os.path.expanduser(token_file))
+        )
         token = read_token(settings, OPTIONS, os.getcwd())
 
     def ready(url: str) -> None:
-        app.screen.complain(f"Receiving into {escape(shown(os.path.abspath(folder)))} at {url}; Ctrl-C ends it.")
+        app.screen.complain(
+            f"Receiving into {escape(shown(os.path.abspath(folder)))} at {url}; Ctrl-C ends it."
+        )
         for line in _what_to_type(url, host, token is not None):
             app.screen.complain(line)
 
@@ -61,7 +65,8 @@ def run(app: App, folder: str, given: ReceiveOptions) -> int:
 
 
 def _what_to_type(url: str, host: str, has_token: bool) -> list[str]:
-    """How photos come here. Everywhere is no address to send to: then it is this computer's name."""
+    """How photos come here. Everywhere is no address to send to: then it is this computer's
+    name."""
     if not has_token:
         return [
             "Any program on this computer can send to it; --token-file F asks for a token.",
@@ -80,7 +85,8 @@ def _again(times: int) -> str:
 
 
 def received(tally: Tally, faults: Faults | None) -> list[str]:
-    """What a receiver says at its end: what it took in, and what went wrong because it was asked to."""
+    """What a receiver says at its end: what it took in, and what went wrong because it was asked
+    to."""
     folders = sorted(tally.folders)
     where = escape(folders[0], 60) if len(folders) == 1 else counted(len(folders), "album")
     lines = ["Nothing was received."]

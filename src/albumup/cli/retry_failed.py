@@ -18,7 +18,9 @@ from albumup.session import rounds as rounds_of
 from albumup.session.news import tell_error
 
 
-def run(app: App, albums: tuple[str, ...], target: str | None, every: bool, given: RetryOptions) -> int:
+def run(
+    app: App, albums: tuple[str, ...], target: str | None, every: bool, given: RetryOptions
+) -> int:
     """Give failed and missing photos a fresh set of tries, then send all that is waiting."""
     app.writes = True
     is_cron = not albums and not every
@@ -35,14 +37,18 @@ def run(app: App, albums: tuple[str, ...], target: str | None, every: bool, give
     return code
 
 
-def _retried(app: App, names: tuple[str, ...], target: str | None, given: RetryOptions, *, is_cron: bool) -> int:
+def _retried(
+    app: App, names: tuple[str, ...], target: str | None, given: RetryOptions, *, is_cron: bool
+) -> int:
     """``is_cron``: without names, so that photos get their rounds and no more."""
     app.screen.never_wait()
     options = options_of(app, given, patience=0.0)
     rounds = app.config.defaults.rounds if given["rounds"] is None else given["rounds"]
     is_silent = is_cron and not app.screen.is_terminal
     if (found := opened(app, names, target)) is None:
-        return say_nothing_to_do(app, "nothing to retry", as_json=given["as_json"], is_silent=is_silent)
+        return say_nothing_to_do(
+            app, "nothing to retry", as_json=given["as_json"], is_silent=is_silent
+        )
     journal, meant = found
     if not names:
         held = [album for album in meant if album.held]
@@ -51,7 +57,9 @@ def _retried(app: App, names: tuple[str, ...], target: str | None, given: RetryO
         meant = [album for album in meant if not album.held]
         is_silent = is_silent or (bool(held) and not meant)
     if not meant:
-        return say_nothing_to_do(app, "nothing to retry", as_json=given["as_json"], is_silent=is_silent)
+        return say_nothing_to_do(
+            app, "nothing to retry", as_json=given["as_json"], is_silent=is_silent
+        )
     wanted = rounds_of.Wanted(rounds if is_cron else None, given["rejected"], given["in_doubt"])
     rounds_of.begin(journal, app.config, meant, wanted, lifts_holds=bool(names))
     conclusion = Conclusion(
@@ -67,7 +75,8 @@ def _retried(app: App, names: tuple[str, ...], target: str | None, given: RetryO
 
 
 def _is_news(app: App, fault: str) -> bool:
-    """Is that what keeps all of it from being done another thing than when it was last told? "": nothing does.
+    """Is that what keeps all of it from being done another thing than when it was last told? "":
+    nothing does.
 
     It is news also where that cannot be noted.
     """

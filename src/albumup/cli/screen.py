@@ -1,4 +1,5 @@
-"""The output of a command: messages, bars, data. All of it goes out through :mod:`albumup.cli.gate`.
+"""The output of a command: messages, bars, data. All of it goes out through
+:mod:`albumup.cli.gate`.
 
 Data goes to stdout, everything else to stderr. Painting happens in one thread, the caller's.
 """
@@ -49,7 +50,9 @@ class Screen:
         self._is_asked_for = progress == "bar"
         if quiet:
             self.progress = "none"
-        wanted = color == "always" or (color == "auto" and is_terminal and not os.environ.get("NO_COLOR"))
+        wanted = color == "always" or (
+            color == "auto" and is_terminal and not os.environ.get("NO_COLOR")
+        )
         self._color = wanted
         self._bars: Bars | None = None
         self._outlet: Outlet | None = None
@@ -104,7 +107,8 @@ class Screen:
                 self._write(self._broken(plain(progress, title, self._rate)))
 
     def _is_in_front(self) -> bool:
-        """Is this command the one that the terminal is for, not a job in the background? Or are bars asked for?"""
+        """Is this command the one that the terminal is for, not a job in the background? Or are
+        bars asked for?"""
         if self._is_asked_for:
             return True
         try:
@@ -113,7 +117,8 @@ class Screen:
             return True
 
     def never_wait(self) -> None:
-        """From here on nobody who says something waits for the terminal, which may be stopped (Ctrl-S)."""
+        """From here on nobody who says something waits for the terminal, which may be stopped
+        (Ctrl-S)."""
         if self._outlet is not None:
             return
         try:
@@ -124,7 +129,8 @@ class Screen:
         self._err = Own(cast(IO[str], _Stream(self._outlet, sys.stderr)))
 
     def wait_again(self, gives_up: Callable[[], bool] = lambda: False) -> bool:
-        """Wait until all that was said is out. False once ``gives_up()`` says so: then it stays as it is."""
+        """Wait until all that was said is out. False once ``gives_up()`` says so: then it stays as
+        it is."""
         if self._outlet is None:
             return True
         if not self._outlet.wait(gives_up):
@@ -172,7 +178,9 @@ class _Stream:
         return self._stream.fileno()
 
 
-def put(text: str, *, flush: bool = True, under: int | None = None, whole: Sequence[str] = ()) -> None:
+def put(
+    text: str, *, flush: bool = True, under: int | None = None, whole: Sequence[str] = ()
+) -> None:
     """Lines of data on stdout, broken at words on a terminal. Raises BrokenPipeError, LocalError.
 
     ``under``, ``whole``: as :func:`albumup.cli.layout.wrapped` has them.
@@ -184,20 +192,27 @@ def put(text: str, *, flush: bool = True, under: int | None = None, whole: Seque
 
 
 def put_table(
-    headers: Sequence[str], rows: Iterable[Sequence[object]], *, cut: Collection[str] = (), broken: Sequence[str] = ()
+    headers: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    cut: Collection[str] = (),
+    broken: Sequence[str] = (),
 ) -> None:
-    """A table on stdout: fitted to a terminal as ``table`` says, whole elsewhere. Raises as ``put`` does."""
+    """A table on stdout: fitted to a terminal as ``table`` says, whole elsewhere. Raises as ``put``
+    does."""
     put(table(headers, rows, layout.columns_of(sys.stdout), cut, broken))
 
 
 def put_lines(lines: Iterable[str]) -> int:
-    """Many lines of data, none of them broken: not for a terminal. How many there were. Raises as ``put`` does."""
+    """Many lines of data, none of them broken: not for a terminal. How many there were. Raises as
+    ``put`` does."""
     encoding = sys.stdout.encoding or "utf-8"
     return put_pieces(f"{tame(line)}\n".encode(encoding, "backslashreplace") for line in lines)
 
 
 def put_pieces(pieces: Iterable[bytes]) -> int:
-    """Many pieces of data as they are, the first at once, then more and more at a time. How many there were.
+    """Many pieces of data as they are, the first at once, then more and more at a time. How many
+    there were.
 
     Raises as ``put`` does.
     """
@@ -217,7 +232,8 @@ def put_json(value: object) -> None:
 
 
 def put_raw(data: bytes) -> None:
-    """Data on stdout as it is, for ``-0`` and for what is fit already; not yet flushed. Raises as ``put`` does."""
+    """Data on stdout as it is, for ``-0`` and for what is fit already; not yet flushed. Raises as
+    ``put`` does."""
     with _stdout_faults():
         sys.stdout.buffer.write(data)
 

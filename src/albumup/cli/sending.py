@@ -1,4 +1,5 @@
-"""How photos are sent: the options of push, resume and retry-failed for it, and what they come to."""
+"""How photos are sent: the options of push, resume and retry-failed for it, and what they come
+to."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ T = TypeVar("T")
 def options_of(
     app: App, given: SendingOptions, *, spool_dir: str | None = None, patience: float | None = None
 ) -> Options:
-    """How to send: the command's options, else [defaults], else the built-in ones. Raises UsageError, ConfigError.
+    """How to send: the command's options, else [defaults], else the built-in ones. Raises
+    UsageError, ConfigError.
 
     ``patience``: cron's, in seconds, of a command that is its.
     """

@@ -26,7 +26,11 @@ def run(app: App, album: str, target: str | None) -> int:
     for one in meant:
         server = build(one.target, app.config, target_definitions(journal))
         try:
-            put(sharing.share(journal, one, server, name, lambda told: app.screen.say(_sentence(name, told))))
+            put(
+                sharing.share(
+                    journal, one, server, name, lambda told: app.screen.say(_sentence(name, told))
+                )
+            )
         finally:
             server.close()
     return 0
@@ -37,5 +41,7 @@ def _sentence(name: str, told: Told) -> str:
         case LinkGone():
             return f"{name}: the link it had is gone; this is a new one"
         case UploaderAtWork():
-            return f"An uploader is at work; the link of {name} is made by it, or when it has ended."
+            return (
+                f"An uploader is at work; the link of {name} is made by it, or when it has ended."
+            )
     return f"{name}: {told.words}"

@@ -31,7 +31,9 @@ def run(app: App, albums: tuple[str, ...], target: str | None, as_json: bool) ->
     return 0
 
 
-def show(app: App, albums: Sequence[str] = (), target: str | None = None, *, as_json: bool = False) -> Standing:
+def show(
+    app: App, albums: Sequence[str] = (), target: str | None = None, *, as_json: bool = False
+) -> Standing:
     """Where the albums stand, on stdout; what else is to be known of them, on stderr."""
     from albumup.config.file import shown
 
@@ -40,11 +42,18 @@ def show(app: App, albums: Sequence[str] = (), target: str | None = None, *, as_
         found = summaries(connection) if connection is not None else []
         sick = pauses(connection) if connection is not None else []
         rounds = rounds_had(connection) if connection is not None else {}
-        run = running(connection) if connection is not None and is_locked(paths_of(app.journal)["lock"]) else None
+        run = (
+            running(connection)
+            if connection is not None and is_locked(paths_of(app.journal)["lock"])
+            else None
+        )
     wanted = set(chosen([_place(one) for one in found], albums, target))
     found = [one for one in found if _place(one) in wanted]
     if as_json:
-        shown_ones = [{key: value for key, value in status_of(one).items() if key != "changed"} for one in found]
+        shown_ones = [
+            {key: value for key, value in status_of(one).items() if key != "changed"}
+            for one in found
+        ]
         uploader = {"pid": run[0], "since": run[1]} if run else None
         put_json({"schema": 1, "journal": app.journal, "uploader": uploader, "albums": shown_ones})
     elif found:
@@ -57,7 +66,8 @@ def show(app: App, albums: Sequence[str] = (), target: str | None = None, *, as_
 
 
 def alone(app: App) -> int:
-    """What ``albumup`` without a command says on a terminal: where things stand, and what to type next."""
+    """What ``albumup`` without a command says on a terminal: where things stand, and what to type
+    next."""
     found, run = show(app)
     if run is not None:
         app.screen.say(f"Process {run[0]} is uploading. Next: albumup status")
@@ -93,10 +103,14 @@ def _say_sick(app: App, found: list[Summary], sick: Sequence[tuple[str, float, s
     for name, since, why in sick:
         if name in waiting:
             lasted = span(max(0.0, time.time() - since))
-            app.screen.say(f"{escape(waiting[name] or name)} has not worked for {lasted}: {escape(why)}")
+            app.screen.say(
+                f"{escape(waiting[name] or name)} has not worked for {lasted}: {escape(why)}"
+            )
 
 
-def _say_rounds(app: App, found: list[Summary], rounds: dict[tuple[str, str], list[tuple[int, float]]]) -> None:
+def _say_rounds(
+    app: App, found: list[Summary], rounds: dict[tuple[str, str], list[tuple[int, float]]]
+) -> None:
     """When cron's next round is due, of the albums that had one."""
     having = [one for one in found if _place(one) in rounds and not one.album.held]
     if not having:
@@ -119,7 +133,17 @@ def _put_table(found: list[Summary], run: tuple[int, str] | None) -> None:
     any_cancelled = any(one.count(State.CANCELLED) for one in found)
     rows = [_row(one, run, any_cancelled=any_cancelled) for one in found]
     cancelled = ["CANCELLED"] if any_cancelled else []
-    headers = ("ALBUM", "TARGET", "STATE", "SENT", "WAITING", "FAILED", *cancelled, "LEFT", "CHANGED")
+    headers = (
+        "ALBUM",
+        "TARGET",
+        "STATE",
+        "SENT",
+        "WAITING",
+        "FAILED",
+        *cancelled,
+        "LEFT",
+        "CHANGED",
+    )
     put_table(headers, rows, cut=("ALBUM", "TARGET"), broken=("STATE", "CHANGED"))
 
 

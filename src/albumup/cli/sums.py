@@ -8,7 +8,8 @@ from albumup.journal.summary import RunSummary, Summary
 
 
 def of_stopped_run(found: RunSummary, code: int, verb: str) -> str:
-    """The words for an album with photos that still wait. ``code``: the run's exit code; ``verb``: "sent", "copied"."""
+    """The words for an album with photos that still wait. ``code``: the run's exit code; ``verb``:
+    "sent", "copied"."""
     stopped = "stopped, " if code in (129, 130, 143) else ""
     on_hold = "On hold until: albumup resume" if code == 130 else "Go on with: albumup resume"
     waiting = f"{found.now.unsent} waiting{_not(found.wanting)}"
@@ -16,7 +17,8 @@ def of_stopped_run(found: RunSummary, code: int, verb: str) -> str:
 
 
 def of_ended_run(found: RunSummary, seconds: float, verb: str) -> str:
-    """The words for an album with none that waits. ``seconds``: the run's; ``verb``: "sent" or "copied"."""
+    """The words for an album with none that waits. ``seconds``: the run's; ``verb``: "sent" or
+    "copied"."""
     if not found.total and found.now.is_pending_there:
         return "all sent"
     pace = f" in {span(seconds)} ({size(found.sent_bytes)}, {size(found.sent_bytes / max(seconds, 0.001))}/s)"
@@ -33,7 +35,8 @@ def of_ended_run(found: RunSummary, seconds: float, verb: str) -> str:
 
 
 def of_settled(now: Summary, lost: int) -> str:
-    """The words for an album with nothing to send. ``lost``: the number of photos that the server had."""
+    """The words for an album with nothing to send. ``lost``: the number of photos that the server
+    had."""
     gone = f" before, {lost} of them gone there" if lost else ""
     return f"nothing to do; {now.there} sent{gone}{_not(now.wanting)}"
 

@@ -22,9 +22,9 @@ def table(
 ) -> str:
     """Columns with their headers, in ``width`` cells; None: as wide as they are.
 
-    What is in the columns ``cut`` may lose its middle, what is in those ``broken`` may go on in the next line, of
-    those after the first only where names as short as can be do not help; numbers do neither. Where that is not
-    enough, each row is a paragraph.
+    What is in the columns ``cut`` may lose its middle, what is in those ``broken`` may go on in the
+    next line, of those after the first only where names as short as can be do not help; numbers do
+    neither. Where that is not enough, each row is a paragraph.
     """
     grid = [[escape(str(cell), LONGEST_LINE) for cell in row] for row in rows]
     widths = [max(map(cells, column)) for column in zip(headers, *grid, strict=True)]
@@ -37,7 +37,10 @@ def table(
         return "\n".join(_paragraph(headers, row, width) for row in grid)
     lines = [_line(headers, widths)]
     for row in grid:
-        fitted = [_fitted(cell, room, name in broken) for cell, room, name in zip(row, widths, headers, strict=True)]
+        fitted = [
+            _fitted(cell, room, name in broken)
+            for cell, room, name in zip(row, widths, headers, strict=True)
+        ]
         lines += [_line(line, widths) for line in zip_longest(*fitted, fillvalue="")]
     return "\n".join(lines)
 
@@ -51,13 +54,19 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _floors(
-    headers: Sequence[str], grid: Sequence[Sequence[str]], cut: Collection[str], broken: Sequence[str]
+    headers: Sequence[str],
+    grid: Sequence[Sequence[str]],
+    cut: Collection[str],
+    broken: Sequence[str],
 ) -> Iterator[tuple[int, int]]:
-    """The columns that give way, each with its least width, in order: long names, then words, then names again, and
-    at last other words."""
+    """The columns that give way, each with its least width, in order: long names, then words, then
+    names again, and at last other words."""
     names = [number for number, header in enumerate(headers) if header in cut]
     words = [
-        (number, max((cells(word) for row in grid for word in glued(row[number]).split(" ")), default=0))
+        (
+            number,
+            max((cells(word) for row in grid for word in glued(row[number]).split(" ")), default=0),
+        )
         for number in map(headers.index, broken)
     ]
     yield from ((number, _GOOD_NAME) for number in reversed(names))
@@ -72,6 +81,10 @@ def _fitted(cell: str, room: int, is_broken: bool) -> list[str]:
 
 def _paragraph(headers: Sequence[str], row: Sequence[str], width: int) -> str:
     """ "trip: target home, state waiting, sent 117/294"."""
-    said = [f"{header.lower()} {cell}".strip() for header, cell in zip(headers[1:], row[1:], strict=True) if cell]
+    said = [
+        f"{header.lower()} {cell}".strip()
+        for header, cell in zip(headers[1:], row[1:], strict=True)
+        if cell
+    ]
     short = [f"{one}," for one in said if cells(one) < width // 2]
     return wrapped(f"{shortened(row[0], width - 1)}: {', '.join(said)}", width, whole=short)

@@ -17,11 +17,19 @@ from albumup.config.token_source import masked
 from albumup.errors import ConfigError
 from albumup.targets.base import Target
 from albumup.targets.inbox import look_at
-from albumup.targets.registry import INBOX, build, default_target, inbox_folder, settings_for, table_of
+from albumup.targets.registry import (
+    INBOX,
+    build,
+    default_target,
+    inbox_folder,
+    settings_for,
+    table_of,
+)
 
 
 def list_targets(app: App) -> int:
-    """The targets of the config file, those that --url has left in the journal, and the built-in inbox."""
+    """The targets of the config file, those that --url has left in the journal, and the built-in
+    inbox."""
     kept = {name: TargetTable.from_json(text) for name, text in kept_targets(app).items()}
     try:
         default = default_target(app.config)
@@ -30,10 +38,14 @@ def list_targets(app: App) -> int:
     rows = []
     for name, one in {**kept, **app.config.targets}.items():
         where = "config" if name in app.config.targets else "--url"
-        rows.append((name, one.kind, one.settings.get("url", ""), where, "default" * (name == default)))
+        rows.append(
+            (name, one.kind, one.settings.get("url", ""), where, "default" * (name == default))
+        )
     if INBOX not in {*kept, *app.config.targets}:
         rows.append((INBOX, INBOX, inbox_folder(), "built in", "default" * (default == INBOX)))
-    put_table(("NAME", "KIND", "ADDRESS", "FROM", ""), rows, cut=("NAME", "ADDRESS"), broken=("FROM",))
+    put_table(
+        ("NAME", "KIND", "ADDRESS", "FROM", ""), rows, cut=("NAME", "ADDRESS"), broken=("FROM",)
+    )
     return 0
 
 
@@ -76,12 +88,15 @@ def check(app: App, name: str | None) -> int:
     if all(line.is_down for line in wrong):
         app.screen.complain(ended(f"{escape(name)} cannot be reached now", 75))
         return 75
-    app.screen.complain(ended(f"{escape(name)} is not ready; its settings are in {escape(where)}", 4))
+    app.screen.complain(
+        ended(f"{escape(name)} is not ready; its settings are in {escape(where)}", 4)
+    )
     return 4
 
 
 def try_(app: App, name: str, photo: str) -> int:
-    """Upload one PHOTO outside any album: request head (secrets masked), answer, verdict, the rule that."""
+    """Upload one PHOTO outside any album: request head (secrets masked), answer, verdict, the rule
+    that."""
     from albumup.uploader.trial import run_trial
 
     one = _built(app, name)

@@ -34,7 +34,8 @@ _LOOK_AGAIN = "check host, port, and whether it is http:// or https://; is the s
 
 
 def run(app: App, name: str | None, url: str | None, given: AddOptions) -> int:
-    """Set a server up as target NAME: see what kind it is, try it, and write it into the config file."""
+    """Set a server up as target NAME: see what kind it is, try it, and write it into the config
+    file."""
     app.makes_config = True
     token_file, ca_file = _absolute(given["token_file"]), _absolute(given["ca_file"])
     said = {"token_file": token_file, "token_env": given["token_env"], "ca_file": ca_file}
@@ -51,7 +52,9 @@ def run(app: App, name: str | None, url: str | None, given: AddOptions) -> int:
     typed = _token(kind, address) if needs_token else ""
     if wrong := put_checks(tried(name, table, token or typed)):
         code = 75 if all(line.is_down for line in wrong) else 4
-        app.screen.complain(ended(f"{escape(name)} was not added: it does not work like this", code))
+        app.screen.complain(
+            ended(f"{escape(name)} was not added: it does not work like this", code)
+        )
         return code
     if typed:
         settings["token_file"] = keep_token(app.config.path, name, typed)
@@ -62,7 +65,8 @@ def run(app: App, name: str | None, url: str | None, given: AddOptions) -> int:
             drop_token(app.config.path, settings["token_file"])
         raise
     app.screen.say(
-        f"{escape(name)} is set up in {escape(shown(app.config.path))}. Now: {_next(app, table, given['is_default'])}"
+        f"{escape(name)} is set up in {escape(shown(app.config.path))}. Now: "
+        f"{_next(app, table, given['is_default'])}"
     )
     return 0
 
@@ -81,7 +85,9 @@ def _next(app: App, table: TargetTable, is_default: bool) -> str:
 
 def _address(url: str | None) -> str:
     if url is None:
-        url = _asked("The server's address, as in a browser", "name it: albumup target add NAME URL")
+        url = _asked(
+            "The server's address, as in a browser", "name it: albumup target add NAME URL"
+        )
     if "://" not in url:
         if url.startswith(("/", "./", "../", "~")):
             raise UsageError(
@@ -91,7 +97,9 @@ def _address(url: str | None) -> str:
         url = "https://" + url
     check_url(url, "URL")
     if "{" in url:
-        raise UsageError("URL: a template belongs into the config file", "see docs/configuration.md, kind = form")
+        raise UsageError(
+            "URL: a template belongs into the config file", "see docs/configuration.md, kind = form"
+        )
     return url
 
 
@@ -120,19 +128,24 @@ def _why_not(url: str, sent: Sent) -> AlbumupError:
         case None:
             pass
         case _:
-            return TryLater(f"{url}: something listens there, and says nothing of use: {detail}", _LOOK_AGAIN)
+            return TryLater(
+                f"{url}: something listens there, and says nothing of use: {detail}", _LOOK_AGAIN
+            )
     assert sent.answer is not None
     status = f"{sent.answer.status} {sent.answer.reason}".strip()
     elsewhere = sent.answer.headers.get("location", "")
     if 300 <= sent.answer.status < 400 and elsewhere:
         return ConfigError(
-            f"{url}: answered {status}: it sends on to {elsewhere}", "if you trust that address, name it instead"
+            f"{url}: answered {status}: it sends on to {elsewhere}",
+            "if you trust that address, name it instead",
         )
     if sent.answer.status in FAULTY:
         return TryLater(f"{url}: answered {status}", "try again when it is well")
     return ConfigError(
-        f"{url}: no server answers there whose kind can be seen (immich, inbox): it answered {status}",
-        "check the address in a browser; a form that takes files can be pushed to at once: albumup push ./trip"
+        f"{url}: no server answers there whose kind can be seen (immich, inbox): it answered "
+        f"{status}",
+        "check the address in a browser; a form that takes files can be pushed to at once: "
+        "albumup push ./trip"
         " --url URL, or be described in the config file as a form (docs/configuration.md)",
     )
 
@@ -141,7 +154,9 @@ def _bad_certificate(url: str, detail: str) -> AlbumupError:
     detail = re.sub(r"^\[SSL: \w+\] |certificate verify failed: | \(_ssl\.c:\d+\)$", "", detail)
     words = detail.lower()
     if "wrong version" in words or "tls" in words:
-        return ConfigError(f"{url}: it does not speak TLS as this does: {detail}", "is it http:// there?")
+        return ConfigError(
+            f"{url}: it does not speak TLS as this does: {detail}", "is it http:// there?"
+        )
     if "mismatch" in words or "not valid for" in words:
         hint = "name the host as its certificate does"
     elif "expired" in words or "not yet valid" in words:
@@ -156,24 +171,37 @@ def _name(app: App, name: str | None) -> str:
         free = "home" if "home" not in app.config.targets else ""
         name = _asked("A name for it", "name it: albumup target add NAME URL", free)
     if not re.fullmatch(r"[A-Za-z0-9_-]+", name) or name == "inbox":
-        raise UsageError(f"{name!a} cannot be a target's name", "letters, digits, - and _, and not inbox")
+        raise UsageError(
+            f"{name!a} cannot be a target's name", "letters, digits, - and _, and not inbox"
+        )
     if name in app.config.targets:
         raise UsageError(
-            f"there is a target {name} already", f"see: albumup target show {name}; or choose another name"
+            f"there is a target {name} already",
+            f"see: albumup target show {name}; or choose another name",
         )
     return name
 
 
 def _token(kind: str, address: str) -> str:
-    hint = f"make one at {address}/user-settings" if kind == "immich" else "the one it was started with"
-    return _asked(f"Its token or API key ({hint}; it is not shown)", "give it with --token-file FILE", hidden=True)
+    hint = (
+        f"make one at {address}/user-settings"
+        if kind == "immich"
+        else "the one it was started with"
+    )
+    return _asked(
+        f"Its token or API key ({hint}; it is not shown)",
+        "give it with --token-file FILE",
+        hidden=True,
+    )
 
 
 def _asked(what: str, otherwise: str, default: str = "", *, hidden: bool = False) -> str:
     """What somebody types; UsageError without a terminal."""
     if not sys.stdin.isatty():
         raise UsageError(
-            f"{what[:1].lower()}{what[1:].partition(' (')[0]}: not given, and there is no terminal to ask on", otherwise
+            f"{what[:1].lower()}{what[1:].partition(' (')[0]}: not given, and there is no "
+            "terminal to ask on",
+            otherwise,
         )
     columns = columns_of(sys.stderr)
     what = wrapped(what, columns - len(": ") if columns is not None else None)

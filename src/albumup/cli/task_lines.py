@@ -13,7 +13,8 @@ from albumup.journal.reading import JsonRow, TextRow
 from albumup.photos.file_names import text_of
 
 _OBJECT = (
-    '%s, "path": %s, "state": "%s", "size": %d, "sha256": %s, "attempts": %d, "maybe_twice": %s, "sent_as": %s,'
+    '%s, "path": %s, "state": "%s", "size": %d, "sha256": %s, "attempts": %d, "maybe_twice": %s, '
+    '"sent_as": %s,'
     ' "error": %s, "remote_id": %s, "url": %s, "updated": "%s"}\n'
 )
 
@@ -24,7 +25,19 @@ def json_lines(album: str, target: str, rows: Iterable[JsonRow]) -> Iterator[byt
     Written out key by key, since a dictionary and ``json.dumps`` cost five times as much.
     """
     start = f'{{"album": {_text(album)}, "target": {_text(target)}'
-    for path, state, number, sha256, attempts, is_maybe_twice, sent_as, error, remote_id, url, updated in rows:
+    for (
+        path,
+        state,
+        number,
+        sha256,
+        attempts,
+        is_maybe_twice,
+        sent_as,
+        error,
+        remote_id,
+        url,
+        updated,
+    ) in rows:
         values = (
             start,
             encode_basestring_ascii(text_of(path)),

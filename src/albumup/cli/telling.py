@@ -11,14 +11,23 @@ from albumup.cli.figures import counted, size
 from albumup.cli.layout import shortened
 from albumup.cli.names import WIDEST, telling
 from albumup.session.sending import Session
-from albumup.session.telling import Cutting, Following, HandedOver, Hanging, Left, Standing, Stopping, Word
+from albumup.session.telling import (
+    Cutting,
+    Following,
+    HandedOver,
+    Hanging,
+    Left,
+    Standing,
+    Stopping,
+    Word,
+)
 from albumup.uploader.events import Event, FramedAnew, Progress
 from albumup.uploader.options import Draining, Options, RunEnd
 
 
 class Teller:
-    """The screen and stdout of a command, as the audience of its session. ``is_told_anew``: the command has said that a
-    target has other settings now."""
+    """The screen and stdout of a command, as the audience of its session. ``is_told_anew``: the
+    command has said that a target has other settings now."""
 
     def __init__(self, conclusion: Conclusion, *, is_told_anew: bool = False) -> None:
         self._conclusion, self._is_told_anew = conclusion, is_told_anew
@@ -37,7 +46,9 @@ class Teller:
         if self._conclusion.is_cron or (self._is_told_anew and isinstance(event, FramedAnew)):
             return
         name = event.target or ""
-        line = events.event_line(event, self._conclusion.names, self._conclusion.titles.get(name, name))
+        line = events.event_line(
+            event, self._conclusion.names, self._conclusion.titles.get(name, name)
+        )
         if line:
             self._screen.say(line)
 
@@ -74,10 +85,18 @@ class Teller:
         return self._conclusion.ended(end)
 
 
-def send(conclusion: Conclusion, options: Options, *, hands_over: bool = False, is_told_anew: bool = False) -> int:
+def send(
+    conclusion: Conclusion,
+    options: Options,
+    *,
+    hands_over: bool = False,
+    is_told_anew: bool = False,
+) -> int:
     """Send a command's albums, or follow who does, if there is anything to send; the exit code."""
     teller = Teller(conclusion, is_told_anew=is_told_anew)
-    session = Session(conclusion.journal, conclusion.album_ids, options, conclusion.app, teller, hands_over)
+    session = Session(
+        conclusion.journal, conclusion.album_ids, options, conclusion.app, teller, hands_over
+    )
     return session.run_if_needed()
 
 
@@ -90,13 +109,18 @@ def _lines(word: Word) -> list[str]:
             more = f"Its own options stay in force; ignored here: {', '.join(ignored)}"
             return [line, more] if ignored else [line]
         case Left(pid, code):
-            return [words.ended(f"Left. Process {pid} goes on; stop it with: kill -INT {pid}", code)]
+            return [
+                words.ended(f"Left. Process {pid} goes on; stop it with: kill -INT {pid}", code)
+            ]
         case Stopping(draining, is_interrupt):
             return [_draining_words(draining, is_interrupt=is_interrupt)]
         case Cutting():
             return ["Cutting all."]
         case Hanging():
-            return ["Something does not let go (a disk?), and is left behind. Go on with: albumup resume"]
+            return [
+                "Something does not let go (a disk?), and is left behind. Go on with: albumup "
+                "resume"
+            ]
 
 
 def _draining_words(draining: Draining, *, is_interrupt: bool) -> str:
@@ -107,7 +131,11 @@ def _draining_words(draining: Draining, *, is_interrupt: bool) -> str:
         again_bytes = sum(count for _, count in draining.cutting)
         what = ", ".join(shortened(escape(telling(name, cutting)), WIDEST) for name in cutting[:3])
         again = f": {size(again_bytes)} to send again" if again_bytes else ""
-        cut = f", cutting {len(cutting)}" if finishing else f"Cutting {counted(len(cutting), 'upload')}"
+        cut = (
+            f", cutting {len(cutting)}"
+            if finishing
+            else f"Cutting {counted(len(cutting), 'upload')}"
+        )
         words += f"{cut} ({what}{again})"
     if not is_interrupt:
         return f"{words}."

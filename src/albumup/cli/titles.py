@@ -18,7 +18,9 @@ def title_of(journal: Journal, album: Album) -> str:
     name = shown_name(album.name)
     if not has_twin(journal, album):
         return name
-    return f"{name} ({escape(reading.addresses(journal.connection).get(album.target, album.target))})"
+    return (
+        f"{name} ({escape(reading.addresses(journal.connection).get(album.target, album.target))})"
+    )
 
 
 def has_twin(journal: Journal, album: Album) -> bool:

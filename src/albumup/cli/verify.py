@@ -41,7 +41,8 @@ _MOST_WAYS = 4
 
 
 def run(app: App, album: str, target: str | None, deep: bool, nul: bool) -> int:
-    """Ask the server for every photo of ALBUM and look at its original there, read what lies in the."""
+    """Ask the server for every photo of ALBUM and look at its original there, read what lies in
+    the."""
     return aside(_verify, app, album, target, deep, nul)
 
 
@@ -55,11 +56,15 @@ def _verify(app: App, album: str, target: str | None, deep: bool, nul: bool) -> 
         try:
             codes.append(_verify_one(app, journal, one, deep=deep, printed=printed))
         except Unasked as unasked:
-            raise TryLater(f"{one.target} could not be asked: {unasked}", "try again later") from None
+            raise TryLater(
+                f"{one.target} could not be asked: {unasked}", "try again later"
+            ) from None
     return max(codes)
 
 
-def _verify_one(app: App, journal: Journal, album: Album, *, deep: bool, printed: set[bytes] | None) -> int:
+def _verify_one(
+    app: App, journal: Journal, album: Album, *, deep: bool, printed: set[bytes] | None
+) -> int:
     """``printed``: the paths that -0 has printed; None without it."""
 
     def begin(address: str, total: int) -> None:
@@ -70,7 +75,9 @@ def _verify_one(app: App, journal: Journal, album: Album, *, deep: bool, printed
     found = examine(journal, app.config, album, deep=deep, on_begin=begin)
     say = put if printed is None else app.screen.complain
     if isinstance(found, CannotAsk):
-        accepted = f"{found.accepted} of {found.total} were accepted by {escape(shown(found.address))}"
+        accepted = (
+            f"{found.accepted} of {found.total} were accepted by {escape(shown(found.address))}"
+        )
         line = f"{title}: {accepted}, which cannot be asked: cannot be proven: not safe to erase"
         lines, code = [*_not_accepted(journal, album), words.ended(line, 3)], 3
     else:
@@ -90,7 +97,9 @@ def _print_proven(findings: Sequence[Finding], printed: set[bytes]) -> None:
     put_flush()
 
 
-def _lines(app: App, journal: Journal, album: Album, found: Examined, title: str) -> tuple[list[str], int]:
+def _lines(
+    app: App, journal: Journal, album: Album, found: Examined, title: str
+) -> tuple[list[str], int]:
     """All that there is to say, and the exit code."""
     lines = [
         *_details(app, found.findings, found.outcome),
@@ -104,7 +113,8 @@ def _lines(app: App, journal: Journal, album: Album, found: Examined, title: str
 
 
 def _not_accepted(journal: Journal, album: Album) -> list[str]:
-    """The photos that a server which cannot be asked did not accept, by state, and what to type for them."""
+    """The photos that a server which cannot be asked did not accept, by state, and what to type for
+    them."""
     sums = summary_of(journal, album.id)
     rest = {state: count for state, count in sums.photos.items() if count and state not in DONE}
     lines = [f"  not accepted: {by_state(rest)}"] if rest else []
@@ -121,12 +131,18 @@ def _details(app: App, findings: Sequence[Finding], outcome: Outcome) -> list[st
     lines = _named(unproven[:_MOST_NAMED])
     if len(unproven) > _MOST_NAMED:
         lines.append(f"  and {len(unproven) - _MOST_NAMED} more")
-    lines += [f"  {escape(one.path)}  {escape(one.words)}" for one in findings if one.kind is Kind.SIDECAR]
+    lines += [
+        f"  {escape(one.path)}  {escape(one.words)}" for one in findings if one.kind is Kind.SIDECAR
+    ]
     if app.screen.verbose:
         proven = [one for one in findings if one.kind is Kind.PROVEN]
-        lines += [f"  {escape(one.path)}  {one.level.words} there, read again here" for one in proven]
+        lines += [
+            f"  {escape(one.path)}  {one.level.words} there, read again here" for one in proven
+        ]
     for folder, count in sorted(outcome.bins.items()):
-        lines.append(f"  {escape(folder)} is a bin, with {photos(count)} that {were(count)} not sent")
+        lines.append(
+            f"  {escape(folder)} is a bin, with {photos(count)} that {were(count)} not sent"
+        )
     if outcome.made:
         lines.append(f"  made by a camera or a NAS for what is proven: {_counts(outcome.made)}")
     if outcome.others:
@@ -138,7 +154,9 @@ def _details(app: App, findings: Sequence[Finding], outcome: Outcome) -> list[st
     levels = {level.words: count for level, count in sorted(outcome.levels.items(), reverse=True)}
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(outcome.began))
     memory = f" ({outcome.from_memory} from memory)" if outcome.from_memory else ""
-    lines.append(f"  proof: {_counts(levels)} there; {outcome.proven} read again here{memory}; {when}")
+    lines.append(
+        f"  proof: {_counts(levels)} there; {outcome.proven} read again here{memory}; {when}"
+    )
     return lines
 
 
@@ -156,14 +174,18 @@ def _named(findings: Sequence[Finding]) -> list[str]:
     return lines
 
 
-def ways_on(findings: Sequence[Finding], folders: Sequence[bytes], album: Album, *, is_one: bool) -> list[str]:
+def ways_on(
+    findings: Sequence[Finding], folders: Sequence[bytes], album: Album, *, is_one: bool
+) -> list[str]:
     """The commands that send the files in the pushed folders that are not in the album.
 
     ``is_one``: the only album of its name.
     """
     wanted: dict[tuple[bytes, bool], set[str]] = {}
     for one in findings:
-        folder = next((folder for folder in folders if one.path.startswith(os.path.join(folder, b""))), None)
+        folder = next(
+            (folder for folder in folders if one.path.startswith(os.path.join(folder, b""))), None
+        )
         if not one.is_new or folder is None:
             continue
         *above, name = os.path.relpath(one.path, folder).split(b"/")
@@ -192,7 +214,9 @@ def _ways_back(journal: Journal, album: Album, outcome: Outcome, copies: Copies)
     if outcome.levels[There.ACCEPTED]:
         fates.append("was deleted")
     if fates:
-        ways.append(f"To send again what {' or '.join(fates)} there: {forget_command(journal, album)}")
+        ways.append(
+            f"To send again what {' or '.join(fates)} there: {forget_command(journal, album)}"
+        )
     if sums.wanting:
         ways.append(f"To try again what did not get there: {retry_command(journal, sums)}")
     return ways
@@ -204,17 +228,30 @@ def _verdict(journal: Journal, album: Album, found: Examined) -> tuple[str, int]
     where = f"{outcome.on_server} of {outcome.photos} are on {escape(shown(found.address))}"
     parts = [_gone(outcome)] if outcome.gone else []
     if outcome.sidecars:
-        parts.append(f"{counted(outcome.sidecars, 'sidecar')}, named above, {were(outcome.sidecars)} not sent")
+        parts.append(
+            f"{counted(outcome.sidecars, 'sidecar')}, named above, {were(outcome.sidecars)} not "
+            "sent"
+        )
     if outcome.is_safe:
         is_named = is_by_name(journal, album)
-        what = "these files are safe to erase, not the folders they lie in" if is_named else "safe to erase"
-        return f"{'; '.join([f'{where} and read again here', *parts])}: {what} ({size(outcome.frees)})", 0
+        what = (
+            "these files are safe to erase, not the folders they lie in"
+            if is_named
+            else "safe to erase"
+        )
+        return (
+            f"{'; '.join([f'{where} and read again here', *parts])}: {what} "
+            f"({size(outcome.frees)})",
+            0,
+        )
     if outcome.is_erased:
         is_there = 0 < outcome.photos == outcome.on_server
         said = "; ".join([where, *parts, *([beside] if beside else [])])
         return (said, 0) if is_there else (ended(f"{said}: not proven", 3), 3)
     if outcome.unproven:
-        parts.append(f"{counted(outcome.unproven, 'file')} here {were(outcome.unproven)} not proven")
+        parts.append(
+            f"{counted(outcome.unproven, 'file')} here {were(outcome.unproven)} not proven"
+        )
     if summary_of(journal, album.id).unsent:
         parts.append(f"not all done yet (albumup resume {quoted(album.name)})")
     if beside:

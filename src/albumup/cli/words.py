@@ -14,7 +14,11 @@ def shown_name(album: str) -> str:
 
 def utc(seconds: float) -> str:
     """Unix seconds as JSON has them."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return (
+        datetime.fromtimestamp(seconds, UTC)
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z")
+    )
 
 
 def ended(line: str, code: int) -> str:
@@ -34,5 +38,6 @@ def by_state(counts: Mapping[str, int]) -> str:
 
 
 def forgotten(name: str) -> str:
-    """An album that another albumup dropped from the journal while this one was at it: it was settled."""
+    """An album that another albumup dropped from the journal while this one was at it: it was
+    settled."""
     return f"{escape(name, 60)}: forgotten meanwhile; nothing of it waits"

@@ -1,1 +1,2 @@
-"""The configuration: the file, the settings of targets, the syntax of values, and the sources of tokens."""
+"""The configuration: the file, the settings of targets, the syntax of values, and the sources of
+tokens."""

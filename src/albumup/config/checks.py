@@ -1,4 +1,5 @@
-"""What settings must be beyond their types: addresses, headers, names that promise a secret, time zones."""
+"""What settings must be beyond their types: addresses, headers, names that promise a secret, time
+zones."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from urllib.parse import parse_qsl, urlsplit
 from albumup.config.template import NAMES, check_address, did_you_mean
 from albumup.errors import ConfigError
 
-# The words in a field's name decide: api_key, apiKey and x-auth are secrets; keywords, author and monkey are not.
+# The words in a field's name decide: api_key, apiKey and x-auth are secrets; keywords, author and
+# monkey are not.
 _SECRET_WORDS = {
     "token",
     "key",
@@ -48,7 +50,8 @@ def is_secret_name(name: str) -> bool:
 
 
 def check_no_secret(name: str, value: str, where: str) -> None:
-    """Raise ConfigError if the field ``name`` is for secrets and ``value`` is a literal: no template name, not empty.
+    """Raise ConfigError if the field ``name`` is for secrets and ``value`` is a literal: no
+    template name, not empty.
 
     ``where`` begins the message, which shows the line to write instead, and never the value.
     """
@@ -64,14 +67,17 @@ def check_no_secret(name: str, value: str, where: str) -> None:
 
 
 def check_headers(headers: dict[str, str], place: Place) -> None:
-    """Raise ConfigError for a header that carries credentials, frames the body, or cannot be sent."""
+    """Raise ConfigError for a header that carries credentials, frames the body, or cannot be
+    sent."""
     seen: set[str] = set()
     for name, value in headers.items():
         where, lowered = place("headers", name), name.lower()
         if not HEADER_NAME.fullmatch(name):
             raise ConfigError(f"{where}: not a header's name")
         if is_secret_name(name) or any(word in lowered for word in ("key", "token")):
-            raise ConfigError(f"{where}: credentials are not given as a header; {_instead(name, value, where)}")
+            raise ConfigError(
+                f"{where}: credentials are not given as a header; {_instead(name, value, where)}"
+            )
         if lowered in _FRAMING:
             raise ConfigError(f"{where}: albumup sets this header itself")
         if lowered in seen:
@@ -80,7 +86,10 @@ def check_headers(headers: dict[str, str], place: Place) -> None:
         if not value.isascii() or CONTROL.search(value):
             raise ConfigError(f"{where}: a header can hold only ASCII characters on one line")
         if any(found in NAMES for found in re.findall(r"\{(\w+)[}:]", value)):
-            raise ConfigError(f"{where}: headers are sent as they are; a template name can stand in fields and url")
+            raise ConfigError(
+                f"{where}: headers are sent as they are; a template name can stand in fields and "
+                "url"
+            )
 
 
 def _instead(name: str, value: str, where: str) -> str:
@@ -97,13 +106,16 @@ def _instead(name: str, value: str, where: str) -> str:
 
 
 def check_url(url: str, where: str) -> None:
-    """Raise ConfigError unless ``url`` is http(s) with a host and without credentials; the message never quotes it."""
+    """Raise ConfigError unless ``url`` is http(s) with a host and without credentials; the message
+    never quotes it."""
     check_address(url, where)
     for name, value in parse_qsl(urlsplit(url).query):
         if is_secret_name(name) and "{" not in value:
             raise ConfigError(
-                f"{where}: a secret does not belong in an address, as in ?{name}=; give {token_source(where)}",
-                "auth says how it is sent: bearer, basic or header:NAME; in a form, also a field with {token}",
+                f"{where}: a secret does not belong in an address, as in ?{name}=; give "
+                f"{token_source(where)}",
+                "auth says how it is sent: bearer, basic or header:NAME; in a form, also a field "
+                "with {token}",
             )
 
 
@@ -114,7 +126,9 @@ def check_timezone(name: str, where: str) -> None:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # OSError: a folder of the database, such as "Europe"
         guess = did_you_mean(name, available_timezones())
-        raise ConfigError(f"{where}: unknown time zone{guess}", "An example: Europe/Berlin") from None
+        raise ConfigError(
+            f"{where}: unknown time zone{guess}", "An example: Europe/Berlin"
+        ) from None
 
 
 def is_option(where: str) -> bool:
@@ -124,4 +138,8 @@ def is_option(where: str) -> bool:
 
 def token_source(where: str) -> str:
     """The options, or the keys, that can name a token's source."""
-    return "--token-file or --token-env" if is_option(where) else "token_file, token_env or token_command"
+    return (
+        "--token-file or --token-env"
+        if is_option(where)
+        else "token_file, token_env or token_command"
+    )

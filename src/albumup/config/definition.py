@@ -1,6 +1,7 @@
 """A target's definition: the settings that go into its requests and bodies.
 
-A body is framed under a definition. When the definition changes, bodies that have not left whole are framed anew.
+A body is framed under a definition. When the definition changes, bodies that have not left whole
+are framed anew.
 """
 
 from __future__ import annotations
@@ -34,12 +35,13 @@ FRAMES_NOTHING = frozenset(TOKEN_KEYS) | {
     "check",
     "elsewhere",
 }
-"""Keys for the token's place, for waiting, and for reading answers, which do not frame. All other keys frame: a kind of
-another package is better framed anew once too often."""
+"""Keys for the token's place, for waiting, and for reading answers, which do not frame. All other
+keys frame: a kind of another package is better framed anew once too often."""
 
 
 def non_defaults(settings: CommonSettings) -> dict[str, Any]:
-    """The settings that differ from their defaults, in the order of the Struct; tables keep their own order.
+    """The settings that differ from their defaults, in the order of the Struct; tables keep their
+    own order.
 
     The values are builtins (``msgspec.to_builtins``): dicts, lists, text and numbers.
     """
@@ -54,17 +56,23 @@ def non_defaults(settings: CommonSettings) -> dict[str, Any]:
 
 
 def fingerprint(kind: str, settings: CommonSettings) -> str:
-    """A digest (hex) of the settings that go into request and body: kind, URL, method, fields, headers, names, auth."""
-    framing = {key: value for key, value in non_defaults(settings).items() if key not in FRAMES_NOTHING}
+    """A digest (hex) of the settings that go into request and body: kind, URL, method, fields,
+    headers, names, auth."""
+    framing = {
+        key: value for key, value in non_defaults(settings).items() if key not in FRAMES_NOTHING
+    }
     return hashlib.sha256(json.dumps([kind, framing]).encode()).hexdigest()[:32]
 
 
 def kept(kind: str, settings: CommonSettings, where: str) -> str:
-    """A definition as JSON (ASCII) for the journal, to ask about photos in doubt after the target was redefined.
+    """A definition as JSON (ASCII) for the journal, to ask about photos in doubt after the target
+    was redefined.
 
-    It holds neither the token nor the command that prints it, whose arguments may be confidential; ``has_token`` says
-    that there was either.
+    It holds neither the token nor the command that prints it, whose arguments may be confidential;
+    ``has_token`` says that there was either.
     """
     values = non_defaults(settings)
     secrets = [values.pop(key) for key in ("token", "token_command") if key in values]
-    return json.dumps({"kind": kind, "settings": values, "where": where, "has_token": bool(secrets)})
+    return json.dumps(
+        {"kind": kind, "settings": values, "where": where, "has_token": bool(secrets)}
+    )

@@ -1,7 +1,8 @@
 """Reads the config file into typed values. Errors name the file, the key and the nearest valid one.
 
-Loading checks the file as a whole. A target's own table is checked when the target is used (``settings_of``), so a
-mistake in one target does not stop the others. Modules that are slow to import are imported where they are used.
+Loading checks the file as a whole. A target's own table is checked when the target is used
+(``settings_of``), so a mistake in one target does not stop the others. Modules that are slow to
+import are imported where they are used.
 """
 
 from __future__ import annotations
@@ -59,12 +60,15 @@ class TargetTable:
         return place_of(self.where, *keys)
 
     def to_json(self) -> str:
-        """JSON (ASCII) for the journal. Raises ValueError for a table with a token, which the journal must not hold."""
+        """JSON (ASCII) for the journal. Raises ValueError for a table with a token, which the
+        journal must not hold."""
         import json
 
         if "token" in self.settings:
             raise ValueError("a target with its token inside cannot be kept in the journal")
-        return json.dumps({"name": self.name, "kind": self.kind, "settings": self.settings, "where": self.where})
+        return json.dumps(
+            {"name": self.name, "kind": self.kind, "settings": self.settings, "where": self.where}
+        )
 
     @classmethod
     def from_json(cls, text: str) -> TargetTable:
@@ -90,10 +94,11 @@ class Config:
 
 
 def load(path: str | None, *, may_be_missing: bool = False) -> Config:
-    """Read the config file. ``path`` None: the default one, which may be missing; others only if ``may_be_missing``.
+    """Read the config file. ``path`` None: the default one, which may be missing; others only if
+    ``may_be_missing``.
 
-    Raises ConfigError if the file is unreadable, is not TOML, has unknown or wrong keys outside the targets' settings,
-    or holds a token and can be read by others.
+    Raises ConfigError if the file is unreadable, is not TOML, has unknown or wrong keys outside the
+    targets' settings, or holds a token and can be read by others.
     """
     import tomllib
 
@@ -105,7 +110,9 @@ def load(path: str | None, *, may_be_missing: bool = False) -> Config:
     except FileNotFoundError:
         if path is None or may_be_missing:
             return Config(file)
-        raise ConfigError(f"{where}: no such file", "albumup target add NAME URL makes it") from None
+        raise ConfigError(
+            f"{where}: no such file", "albumup target add NAME URL makes it"
+        ) from None
     except OSError as error:
         raise ConfigError(f"{where}: cannot be read: {error.strerror}") from None
     try:
@@ -116,16 +123,30 @@ def load(path: str | None, *, may_be_missing: bool = False) -> Config:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{where}: not TOML: {error}") from None
     _check_keys(table, ("default_target", "defaults", "targets"), where + ": ")
-    targets = {name: _target(name, value, where) for name, value in _table(table, "targets", where).items()}
-    if mode & 0o077 and (open_ones := [target for target in targets.values() if "token" in target.settings]):
-        raise ConfigError(f"{open_ones[0].place('token')}: others can read the file that holds it", closed_again(file))
+    targets = {
+        name: _target(name, value, where) for name, value in _table(table, "targets", where).items()
+    }
+    if mode & 0o077 and (
+        open_ones := [target for target in targets.values() if "token" in target.settings]
+    ):
+        raise ConfigError(
+            f"{open_ones[0].place('token')}: others can read the file that holds it",
+            closed_again(file),
+        )
     default = table.get("default_target")
     # The built-in inbox is a target without a table.
     if default is not None and default not in (*targets, "inbox"):
         known = {*targets, "inbox"}
         guess = did_you_mean(str(default), known)
-        raise ConfigError(f"{where}: default_target: there is no target {default!a}{guess}", _listing(known))
-    return Config(file, default, _defaults(_table(table, "defaults", where), where, os.path.dirname(file)), targets)
+        raise ConfigError(
+            f"{where}: default_target: there is no target {default!a}{guess}", _listing(known)
+        )
+    return Config(
+        file,
+        default,
+        _defaults(_table(table, "defaults", where), where, os.path.dirname(file)),
+        targets,
+    )
 
 
 def default_path() -> str:
@@ -142,7 +163,8 @@ def shown(path: str) -> str:
 
 
 def absolute(path: str, folder: str) -> str:
-    """The absolute path for one in the config: ``~`` is expanded, relative paths start from the config's ``folder``."""
+    """The absolute path for one in the config: ``~`` is expanded, relative paths start from the
+    config's ``folder``."""
     return os.path.abspath(os.path.join(folder, os.path.expanduser(path)))
 
 
@@ -152,7 +174,9 @@ def _target(name: str, value: object, where: str) -> TargetTable:
         raise ConfigError(f"{place}: expected a table, [targets.NAME]")
     kind = value.get("kind")
     if not isinstance(kind, str) or not kind:
-        raise ConfigError(f'{place}.kind: {"expected text" if "kind" in value else "missing"}, such as "form"')
+        raise ConfigError(
+            f'{place}.kind: {"expected text" if "kind" in value else "missing"}, such as "form"'
+        )
     return TargetTable(name, kind, {key: value[key] for key in value if key != "kind"}, place)
 
 
@@ -220,7 +244,9 @@ def _check_keys(given: Iterable[str], known: Iterable[str], prefix: str) -> None
     """Raise ConfigError for the first unknown key, with the nearest known one."""
     for key in given:
         if key not in known:
-            raise ConfigError(f"{prefix}{_dotted(key)}: unknown key{did_you_mean(key, known)}", _listing(known))
+            raise ConfigError(
+                f"{prefix}{_dotted(key)}: unknown key{did_you_mean(key, known)}", _listing(known)
+            )
 
 
 def _listing(known: Iterable[str]) -> str:
@@ -228,7 +254,8 @@ def _listing(known: Iterable[str]) -> str:
 
 
 def place_of(where: str, *keys: str) -> str:
-    """The full name of a key below ``where``: ``FILE: targets.club.fields.title``, or ``--field title`` for OPTIONS."""
+    """The full name of a key below ``where``: ``FILE: targets.club.fields.title``, or ``--field
+    title`` for OPTIONS."""
     if where == OPTIONS:
         option = "--" + keys[0].replace("_", "-")
         single = option.removesuffix("s") if keys[0] in ("fields", "headers") else option
@@ -243,30 +270,39 @@ def _dotted(first: str, *keys: str) -> str:
 
 
 def settings_of(table: TargetTable, kind: type[T]) -> T:
-    """The table's settings as the frozen Struct of the target's kind. Raises ConfigError for the first bad one."""
+    """The table's settings as the frozen Struct of the target's kind. Raises ConfigError for the
+    first bad one."""
     from albumup.config.settings import fields_of
 
     known = {info.name: info for info in fields_of(kind)}
     for key in table.settings:
         if key not in known:
-            raise ConfigError(f"{table.place(key)}: unknown key{did_you_mean(key, known)}", _listing(known))
+            raise ConfigError(
+                f"{table.place(key)}: unknown key{did_you_mean(key, known)}", _listing(known)
+            )
     for key, info in known.items():
         if info.required and key not in table.settings:
             raise ConfigError(f"{table.place(key)}: missing")
-    values = {key: _converted(value, known[key].type, table, key) for key, value in table.settings.items()}
+    values = {
+        key: _converted(value, known[key].type, table, key) for key, value in table.settings.items()
+    }
     settings = kind(**values)
     settings.validate(table.place)
     return settings
 
 
 def _converted(value: object, wanted: Any, table: TargetTable, *keys: str) -> Any:
-    """Convert ``value`` to the type ``wanted``, key by key, because msgspec does not name the keys of a dict."""
+    """Convert ``value`` to the type ``wanted``, key by key, because msgspec does not name the keys
+    of a dict."""
     import msgspec
 
     from albumup.config.settings import choices_of, worded
 
     if get_origin(wanted) is dict and isinstance(value, dict):
-        return {key: _converted(one, get_args(wanted)[1], table, *keys, key) for key, one in value.items()}
+        return {
+            key: _converted(one, get_args(wanted)[1], table, *keys, key)
+            for key, one in value.items()
+        }
     choices = choices_of(wanted)
     if choices and isinstance(value, str) and value not in choices:
         guess = did_you_mean(value, choices)

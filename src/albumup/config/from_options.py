@@ -30,7 +30,8 @@ class FormOptions(Struct, frozen=True):
 
 
 def target_from_options(typed: FormOptions) -> TargetTable:
-    """The form target defined by ``push --url``, named after its host. Raises UsageError, which names the option.
+    """The form target defined by ``push --url``, named after its host. Raises UsageError, which
+    names the option.
 
     Paths are made absolute, because another run reads them.
     """
@@ -46,7 +47,9 @@ def target_from_options(typed: FormOptions) -> TargetTable:
         "success_text": typed.success_text,
         "failure_text": typed.failure_text,
     }
-    table = TargetTable("", "form", {key: value for key, value in given.items() if value not in (None, {})}, OPTIONS)
+    table = TargetTable(
+        "", "form", {key: value for key, value in given.items() if value not in (None, {})}, OPTIONS
+    )
     try:
         settings_of(table, FormSettings)
     except ConfigError as error:

@@ -1,4 +1,5 @@
-"""Checks the expressions in rules about answers: regular expressions, and JMESPath, which is slow to import."""
+"""Checks the expressions in rules about answers: regular expressions, and JMESPath, which is slow
+to import."""
 
 from __future__ import annotations
 

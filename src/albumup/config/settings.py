@@ -1,8 +1,8 @@
 """The keys of a target's table in the config: one frozen Struct per kind, and checks of the values.
 
-Annotations check types and ranges. ``validate``, which every kind's Struct may extend, checks the rest: addresses,
-regular expressions, templates, secrets in the wrong place. Importing this module costs 30 ms for msgspec;
-``albumup.config.file`` imports it only when a target's settings are used.
+Annotations check types and ranges. ``validate``, which every kind's Struct may extend, checks the
+rest: addresses, regular expressions, templates, secrets in the wrong place. Importing this module
+costs 30 ms for msgspec; ``albumup.config.file`` imports it only when a target's settings are used.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ _PROOF_NAMES: Names = frozenset({"album", "name", "path", "size", "mime", "sha25
 
 
 class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The keys of every kind of target. A kind's own Struct is a subclass, also frozen and kw_only."""
+    """The keys of every kind of target. A kind's own Struct is a subclass, also frozen and
+    kw_only."""
 
     url: str
     auth: str | None = None
@@ -82,24 +83,33 @@ class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
         return any(getattr(self, key) is not None for key in TOKEN_KEYS)
 
     def validate(self, place: Place) -> None:
-        """Raise ConfigError for the first bad value that its type allows; a kind's own Struct extends this."""
+        """Raise ConfigError for the first bad value that its type allows; a kind's own Struct
+        extends this."""
         check_url(self.url, place("url"))
         given = [key for key in TOKEN_KEYS if getattr(self, key) is not None]
         if len(given) > 1:
             first = place(given[0]) if is_option(place(given[0])) else given[0]
-            raise ConfigError(f"{place(given[1])}: there is {first} already; only one of them can be given")
+            raise ConfigError(
+                f"{place(given[1])}: there is {first} already; only one of them can be given"
+            )
         self._check_auth(place)
-        if self.token_env is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", self.token_env):
+        if self.token_env is not None and not re.fullmatch(
+            r"[A-Za-z_][A-Za-z0-9_]*", self.token_env
+        ):
             # The message does not quote the value: somebody may have written the token itself here.
             raise ConfigError(f"{place('token_env')}: not the name of an environment variable")
         if self.timezone is not None:
             check_timezone(self.timezone, place("timezone"))
         for name in self.vars:
             if not name.isidentifier() or name in NAMES:
-                raise ConfigError(f"{place('vars', name)}: choose another name, a word that is no template name yet")
+                raise ConfigError(
+                    f"{place('vars', name)}: choose another name, a word that is no template name "
+                    "yet"
+                )
             if is_secret_name(name):
                 raise ConfigError(
-                    f"{place('vars', name)}: a secret does not belong here; write {{token}} in the field that needs it",
+                    f"{place('vars', name)}: a secret does not belong here; write {{token}} in "
+                    "the field that needs it",
                     "The secret itself comes from token_file, token_env or token_command",
                 )
 
@@ -107,15 +117,22 @@ class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
         auth = self.auth
         if auth is None or auth == "none":
             return
-        if auth not in ("bearer", "basic") and not (auth.startswith("header:") and HEADER_NAME.fullmatch(auth[7:])):
+        if auth not in ("bearer", "basic") and not (
+            auth.startswith("header:") and HEADER_NAME.fullmatch(auth[7:])
+        ):
             # The message does not quote the value: somebody may have written the token itself here.
             guess = did_you_mean(auth, ("bearer", "basic", "none"))
-            raise ConfigError(f"{place('auth')}: expected bearer, basic, none or header:NAME{guess}")
+            raise ConfigError(
+                f"{place('auth')}: expected bearer, basic, none or header:NAME{guess}"
+            )
         if not self.has_token:
-            raise ConfigError(f"{place('auth')}: there is no token to send; give {token_source(place('auth'))}")
+            raise ConfigError(
+                f"{place('auth')}: there is no token to send; give {token_source(place('auth'))}"
+            )
         if auth == "basic" and (self.user is None or ":" in self.user):
             raise ConfigError(
-                f'{place("auth")}: basic needs a user name without a colon, user = "anna" in the config file'
+                f'{place("auth")}: basic needs a user name without a colon, user = "anna" in the '
+                "config file"
             )
 
 
@@ -197,18 +214,29 @@ class FormSettings(CommonSettings, frozen=True, kw_only=True):
         Template(self.filename, self.names, place("filename"))
         if self.method == "PUT":
             raise ConfigError(
-                f"{place('method')}: a form is sent by POST; what takes PUT (WebDAV) stores the body as it is, and the"
+                f"{place('method')}: a form is sent by POST; what takes PUT (WebDAV) stores the "
+                "body as it is, and the"
                 " form around the photo with it",
-                'Write method = "POST", or leave it out; there is no kind yet for servers that take the bare file',
+                'Write method = "POST", or leave it out; there is no kind yet for servers that '
+                "take the bare file",
             )
         if any(300 <= status < 400 for status in self.success):
             raise ConfigError(
-                f"{place('success')}: a redirect is judged by where it leads", 'Write: success_location = "/gallery/"'
+                f"{place('success')}: a redirect is judged by where it leads",
+                'Write: success_location = "/gallery/"',
             )
-        for key in ("success_text", "failure_text", "refused_text", "duplicate_text", "success_location"):
+        for key in (
+            "success_text",
+            "failure_text",
+            "refused_text",
+            "duplicate_text",
+            "success_location",
+        ):
             if (pattern := getattr(self, key)) is not None:
                 check_pattern(pattern, place(key))
-        if self.message is not None and not (is_jmespath(self.message) or has_one_group(self.message)):
+        if self.message is not None and not (
+            is_jmespath(self.message) or has_one_group(self.message)
+        ):
             raise ConfigError(
                 f"{place('message')}: neither JMESPath nor a regular expression with one group",
                 "An example: error.message, or: Fehler: (.*)",
@@ -228,14 +256,18 @@ class FormSettings(CommonSettings, frozen=True, kw_only=True):
             check_url(self.check, place("check"))
             Template(self.check, self.vars, place("check"))
         if CONTROL.search(self.file_field):
-            raise ConfigError(f"{place('file_field')}: a field's name cannot hold control characters")
+            raise ConfigError(
+                f"{place('file_field')}: a field's name cannot hold control characters"
+            )
         self._check_fields(place)
         check_headers(self.headers, place)
 
     def _check_proof(self, where: str) -> None:
         expression, wanted = self.proof_parts
         if not expression or not wanted:
-            raise ConfigError(f"{where}: expected JMESPath == template", "An example: files[0].size == {size}")
+            raise ConfigError(
+                f"{where}: expected JMESPath == template", "An example: files[0].size == {size}"
+            )
         check_jmespath(expression, where)
         Template(wanted, self.proof_names, where)
 
@@ -243,20 +275,28 @@ class FormSettings(CommonSettings, frozen=True, kw_only=True):
         for name, value in self.fields.items():
             where = place("fields", name)
             if not name or CONTROL.search(name):
-                raise ConfigError(f"{where}: a field's name cannot be empty or hold control characters")
+                raise ConfigError(
+                    f"{where}: a field's name cannot be empty or hold control characters"
+                )
             check_no_secret(name, value, where)
             if "token" in Template(value, self.field_names, where).names and not self.has_token:
-                raise ConfigError(f"{where}: there is no token to put in; give {token_source(where)}")
+                raise ConfigError(
+                    f"{where}: there is no token to put in; give {token_source(where)}"
+                )
 
 
 def warnings(settings: CommonSettings) -> list[str]:
-    """Warnings about allowed settings: at present, plain http to a host outside private networks."""
+    """Warnings about allowed settings: at present, plain http to a host outside private
+    networks."""
     parts = urlsplit(settings.url)
     host = parts.hostname or ""
     if parts.scheme != "http" or _is_private(host):
         return []
     what = "the photos and the token" if settings.has_token else "the photos"
-    return [f"http://{host} is not encrypted: {what} can be read on the way; use https:// if the server has it"]
+    return [
+        f"http://{host} is not encrypted: {what} can be read on the way; use https:// if the "
+        "server has it"
+    ]
 
 
 def _is_private(host: str) -> bool:
@@ -267,7 +307,9 @@ def _is_private(host: str) -> bool:
         address = ipaddress.ip_address(host)
     except ValueError:
         name = host.rstrip(".")
-        return "." not in name or name.endswith((".localhost", ".local", ".lan", ".internal", ".home.arpa"))
+        return "." not in name or name.endswith(
+            (".localhost", ".local", ".lan", ".internal", ".home.arpa")
+        )
     return address.is_private or address.is_loopback or address.is_link_local
 
 
@@ -286,6 +328,8 @@ def worded(problem: str) -> str:
     words |= {"array": "a list", "object": "a table"}
 
     def spoken(found: re.Match[str]) -> str:
-        return " or ".join(words.get(name, name) for name in found[1].split(" | ") if name != "null")
+        return " or ".join(
+            words.get(name, name) for name in found[1].split(" | ") if name != "null"
+        )
 
     return re.sub(r"`([^`]+)`", spoken, problem[:1].lower() + problem[1:])

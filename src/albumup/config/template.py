@@ -1,8 +1,9 @@
 """Parses the values of the config: templates, addresses, durations, sizes and rates.
 
-A template is a format string of plain names, each with an optional format spec. All else in ``str.format`` (attributes,
-indexes, conversions, positions) could reach values that must not be sent. It is refused when the template is read: an
-error shows before anything is queued, not in the middle of an album.
+A template is a format string of plain names, each with an optional format spec. All else in
+``str.format`` (attributes, indexes, conversions, positions) could reach values that must not be
+sent. It is refused when the template is read: an error shows before anything is queued, not in the
+middle of an album.
 """
 
 from __future__ import annotations
@@ -38,12 +39,15 @@ NAMES: Mapping[str, object] = MappingProxyType(
         "token": "token",
     }
 )
-"""Every built-in name with a sample value of its type: str, int (``size`` in bytes) or datetime with an offset."""
+"""Every built-in name with a sample value of its type: str, int (``size`` in bytes) or datetime
+with an offset."""
 
-# The codes that Python documents, and those that every libc adds with the same meaning. Not %s, which takes the
-# computer's offset for the photo's. Of the flags, only "-" (no padding) means the same on Linux and macOS.
+# The codes that Python documents, and those that every libc adds with the same meaning. Not %s,
+# which takes the computer's offset for the photo's. Of the flags, only "-" (no padding) means the
+# same on Linux and macOS.
 _DATE_CODE = re.compile(
-    r"%(?:-?[aAbBcCdeDfFGhHIjmMpRSTuUVwWxXyYzZ]|%" + ("|:z)" if sys.version_info >= (3, 12) else ")")
+    r"%(?:-?[aAbBcCdeDfFGhHIjmMpRSTuUVwWxXyYzZ]|%"
+    + ("|:z)" if sys.version_info >= (3, 12) else ")")
 )
 
 _MOST_AWAY = 1 / 3
@@ -56,8 +60,8 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 def nearest(word: str, choices: Iterable[str]) -> str | None:
     """The choice that was probably meant, in any case; None if none is near.
 
-    It begins with ``word`` (of three letters at least), else differs in at most a third of the letters, else contains
-    ``word`` (of four letters at least).
+    It begins with ``word`` (of three letters at least), else differs in at most a third of the
+    letters, else contains ``word`` (of four letters at least).
     """
     lowered = {choice.lower(): choice for choice in sorted(choices)}
     wanted = word.lower()
@@ -70,7 +74,8 @@ def nearest(word: str, choices: Iterable[str]) -> str | None:
 
 
 def _distance(one: str, other: str) -> int:
-    """How many letters to drop, insert, change or swap with the next, from one to the other (optimal alignment)."""
+    """How many letters to drop, insert, change or swap with the next, from one to the other
+    (optimal alignment)."""
     before: list[int] = []
     row = list(range(len(other) + 1))
     for i, letter in enumerate(one, 1):
@@ -92,8 +97,8 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
 class Template:
     """A template, parsed once and filled for each photo.
 
-    ``allowed`` are the names it may use: some of NAMES, and the target's ``vars``, whose values are str. ``where`` is
-    its place, file and key, which begins every ConfigError.
+    ``allowed`` are the names it may use: some of NAMES, and the target's ``vars``, whose values are
+    str. ``where`` is its place, file and key, which begins every ConfigError.
     """
 
     __slots__ = ("_parts", "names", "where")
@@ -108,7 +113,8 @@ class Template:
         except ValueError as error:
             # Python's text does not quote the template, which may hold a secret.
             raise ConfigError(
-                f"{where}: the braces do not match: {error}", "A brace that is to be sent is written twice: {{ or }}"
+                f"{where}: the braces do not match: {error}",
+                "A brace that is to be sent is written twice: {{ or }}",
             ) from None
         self._parts: list[tuple[str, str | None, str]] = []
         for literal, name, spec, conversion in fields:
@@ -119,16 +125,19 @@ class Template:
         self.names = frozenset(name for _, name, _ in self._parts if name is not None)
 
     def fill(self, values: Mapping[str, object]) -> str:
-        """Fill in ``values``, which hold all ``names`` with the types of NAMES. Raises KeyError for a missing one."""
+        """Fill in ``values``, which hold all ``names`` with the types of NAMES. Raises KeyError for
+        a missing one."""
         return "".join(
-            literal if name is None else literal + format(values[name], spec) for literal, name, spec in self._parts
+            literal if name is None else literal + format(values[name], spec)
+            for literal, name, spec in self._parts
         )
 
     def fill_url(self, values: Mapping[str, object]) -> str:
-        """``fill`` for an address: values are percent-encoded (RFC 3986, also ``/``), the template's own text is not.
+        """``fill`` for an address: values are percent-encoded (RFC 3986, also ``/``), the
+        template's own text is not.
 
-        Undecodable bytes of a file name (surrogates) are encoded as the original bytes. Raises UsageError for a value
-        ``.`` or ``..``: no encoding keeps an HTTP library from resolving it.
+        Undecodable bytes of a file name (surrogates) are encoded as the original bytes. Raises
+        UsageError for a value ``.`` or ``..``: no encoding keeps an HTTP library from resolving it.
         """
         text = ""
         for literal, name, spec in self._parts:
@@ -136,7 +145,9 @@ class Template:
             if name is not None:
                 value = format(values[name], spec)
                 if value in (".", ".."):
-                    raise UsageError(f"{self.where}: {{{name}}} is {value!r}, which cannot stand in an address")
+                    raise UsageError(
+                        f"{self.where}: {{{name}}} is {value!r}, which cannot stand in an address"
+                    )
                 text += quote(value, safe="", errors="surrogateescape")
         return text
 
@@ -159,7 +170,8 @@ def _check_name(name: str, conversion: str | None, allowed: Collection[str], whe
 
 
 def _check_spec(name: str, spec: str, where: str) -> None:
-    """Raise ConfigError unless ``spec`` fits the type of ``name``; a name that is not in NAMES is a str."""
+    """Raise ConfigError unless ``spec`` fits the type of ``name``; a name that is not in NAMES is a
+    str."""
     sample = NAMES.get(name, "text")
     if "{" in spec:
         raise ConfigError(f"{where}: {{{name}:{spec}}}: a format spec cannot hold a name itself")
@@ -168,7 +180,9 @@ def _check_spec(name: str, spec: str, where: str) -> None:
         if spec and "%" in _DATE_CODE.sub("", spec):
             raise ConfigError(f"{where}: {{{name}:{spec}}}: the date format has an unknown % code")
         if spec and not _DATE_CODE.search(spec):
-            raise ConfigError(f"{where}: {{{name}:{spec}}}: a date format needs % codes, such as %Y-%m-%d")
+            raise ConfigError(
+                f"{where}: {{{name}:{spec}}}: a date format needs % codes, such as %Y-%m-%d"
+            )
         return
     try:
         format(sample, spec)
@@ -178,7 +192,8 @@ def _check_spec(name: str, spec: str, where: str) -> None:
 
 
 def check_address(url: str, where: str) -> None:
-    """Raise ConfigError unless ``url``, an address or its template, is http(s) with a host and without credentials.
+    """Raise ConfigError unless ``url``, an address or its template, is http(s) with a host and
+    without credentials.
 
     The message never quotes the address, which may hold a password.
     """
@@ -209,13 +224,16 @@ def host_of(url: str) -> str:
 
 
 def parse_duration(text: str) -> float:
-    """Seconds of ``"300"``, ``"90s"``, ``"5m"``, ``"1h30m"``, ``"7d"``. Raises ValueError with a text for people."""
+    """Seconds of ``"300"``, ``"90s"``, ``"5m"``, ``"1h30m"``, ``"7d"``. Raises ValueError with a
+    text for people."""
     text = text.strip().lower()
     if re.fullmatch(r"[0-9]{1,12}(\.[0-9]+)?", text):
         return float(text)
     if not re.fullmatch(r"([0-9]{1,12}(\.[0-9]+)?[smhdw])+", text):
         raise ValueError("expected a duration such as 90s, 5m, 24h or 7d")
-    return sum(float(amount) * _SECONDS[unit] for amount, unit in re.findall(r"([0-9.]+)([smhdw])", text))
+    return sum(
+        float(amount) * _SECONDS[unit] for amount, unit in re.findall(r"([0-9.]+)([smhdw])", text)
+    )
 
 
 def parse_size(text: str) -> int:
@@ -233,8 +251,9 @@ def parse_size(text: str) -> int:
 class Timetable:
     """A limit on the rate of sending that may change during the week.
 
-    ``slots`` are pairs of a minute of the week (0 is Monday 00:00, local time) and the bytes per second from then on
-    (None: no limit), ascending; the last slot lasts until the first one of the next week.
+    ``slots`` are pairs of a minute of the week (0 is Monday 00:00, local time) and the bytes per
+    second from then on (None: no limit), ascending; the last slot lasts until the first one of the
+    next week.
     """
 
     slots: tuple[tuple[int, int | None], ...]
@@ -246,10 +265,12 @@ class Timetable:
 
 
 def parse_rate(text: str) -> Timetable:
-    """A rate such as ``"2M"`` (bytes per second, as in parse_size) or ``"off"``, or a timetable in rclone's form.
+    """A rate such as ``"2M"`` (bytes per second, as in parse_size) or ``"off"``, or a timetable in
+    rclone's form.
 
-    ``"08:00,1M 23:00,off"`` holds for each day, ``"Sat-10:00,2M"`` for one day, where it overrides the daily entry of
-    the same minute (https://rclone.org/docs/#bwlimit-bwtimetable). Raises ValueError with a text for people.
+    ``"08:00,1M 23:00,off"`` holds for each day, ``"Sat-10:00,2M"`` for one day, where it overrides
+    the daily entry of the same minute (https://rclone.org/docs/#bwlimit-bwtimetable). Raises
+    ValueError with a text for people.
     """
     entries = text.split()
     if len(entries) == 1 and "," not in text:
@@ -259,7 +280,9 @@ def parse_rate(text: str) -> Timetable:
     for entry in entries:
         found = re.fullmatch(r"(?:([a-z]{3})-)?([0-9]{1,2}):([0-5][0-9]),(\S+)", entry.lower())
         if not found or int(found[2]) > 23 or (found[1] and found[1] not in _DAYS):
-            raise ValueError(f"expected a time and a rate such as 08:00,1M or Sat-08:00,1M, not {entry}")
+            raise ValueError(
+                f"expected a time and a rate such as 08:00,1M or Sat-08:00,1M, not {entry}"
+            )
         minute, rate = int(found[2]) * 60 + int(found[3]), _rate_of(found[4])
         slots, at = (single, minute + _DAYS.index(found[1]) * _DAY) if found[1] else (daily, minute)
         if at in slots:
@@ -267,7 +290,9 @@ def parse_rate(text: str) -> Timetable:
         slots[at] = rate
     if not entries:
         raise ValueError("expected a rate such as 2M, off, or 08:00,1M 23:00,off")
-    week = {day * _DAY + minute: rate for minute, rate in daily.items() for day in range(7)} | single
+    week = {
+        day * _DAY + minute: rate for minute, rate in daily.items() for day in range(7)
+    } | single
     return Timetable(tuple(sorted(week.items(), key=lambda slot: slot[0])))
 
 
@@ -278,7 +303,9 @@ def _rate_of(text: str) -> int | None:
     try:
         rate = parse_size(text)
     except ValueError:
-        raise ValueError(f"expected a rate such as 500K or 2M (bytes a second), or off, not {text}") from None
+        raise ValueError(
+            f"expected a rate such as 500K or 2M (bytes a second), or off, not {text}"
+        ) from None
     if rate < 1:
         raise ValueError("a rate of 0 would never send anything; off means no limit")
     return rate

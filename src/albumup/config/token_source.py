@@ -19,8 +19,9 @@ TOKEN_LIMIT = 65536  # the most bytes of a token's file
 def read_token(settings: CommonSettings, where: str, config_dir: str) -> str | None:
     """Read the target's token from the source that its settings name; None if they name none.
 
-    ``where`` is the TargetTable's and begins each message; relative paths start from ``config_dir``. Raises ConfigError
-    if the source has no token, or others can read it. No message quotes the token or a command's output.
+    ``where`` is the TargetTable's and begins each message; relative paths start from
+    ``config_dir``. Raises ConfigError if the source has no token, or others can read it. No message
+    quotes the token or a command's output.
     """
     if settings.token_file is not None:
         place = place_of(where, "token_file")
@@ -67,14 +68,19 @@ def _token_from_file(path: str, where: str) -> str:
 
 
 def _token_from_command(command: Sequence[str], where: str) -> str:
-    """The first line of the command's output. Messages name only its first word: the others may be confidential."""
+    """The first line of the command's output. Messages name only its first word: the others may be
+    confidential."""
     import subprocess
 
     quiet = subprocess.DEVNULL
     try:
-        done = subprocess.run(command, stdin=quiet, stdout=subprocess.PIPE, stderr=quiet, timeout=COMMAND_LIMIT)
+        done = subprocess.run(
+            command, stdin=quiet, stdout=subprocess.PIPE, stderr=quiet, timeout=COMMAND_LIMIT
+        )
     except subprocess.TimeoutExpired:
-        raise ConfigError(f"{where}: {command[0]} has not answered within {COMMAND_LIMIT:g} s") from None
+        raise ConfigError(
+            f"{where}: {command[0]} has not answered within {COMMAND_LIMIT:g} s"
+        ) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a command"
         raise ConfigError(f"{where}: {command[0]} cannot be run: {reason}") from None

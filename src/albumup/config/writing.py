@@ -16,11 +16,13 @@ from albumup.errors import ConfigError, LocalError
 _SECRET = 0o600
 
 
-def add_target(path: str, name: str, kind: str, settings: Mapping[str, str], *, default: bool) -> None:
+def add_target(
+    path: str, name: str, kind: str, settings: Mapping[str, str], *, default: bool
+) -> None:
     """Add ``[targets.NAME]`` to the config file at ``path``, which is created if need be.
 
-    ``default``: make it the default target. The file, or the one that a link leads to, is replaced as a whole, keeping
-    its mode. Raises LocalError, ConfigError.
+    ``default``: make it the default target. The file, or the one that a link leads to, is replaced
+    as a whole, keeping its mode. Raises LocalError, ConfigError.
     """
     import tomlkit
 
@@ -36,7 +38,9 @@ def add_target(path: str, name: str, kind: str, settings: Mapping[str, str], *, 
             text, mode = "", _SECRET
         wanted = tomllib.loads(text)
         if name in wanted.get("targets", {}):
-            raise ConfigError(f"{shown(path)}: there is a target {name} already", "choose another name")
+            raise ConfigError(
+                f"{shown(path)}: there is a target {name} already", "choose another name"
+            )
         wanted.setdefault("targets", {})[name] = table
         if default and "default_target" in wanted:
             document = tomlkit.parse(text)
@@ -76,7 +80,8 @@ def _locked(folder: str) -> Iterator[None]:
 
 
 def keep_token(path: str, name: str, token: str) -> str:
-    """Write a token to a new file beside the config, readable by its owner only; its path for the config.
+    """Write a token to a new file beside the config, readable by its owner only; its path for the
+    config.
 
     Raises LocalError, and ConfigError if there is a file of that name already.
     """
@@ -84,7 +89,9 @@ def keep_token(path: str, name: str, token: str) -> str:
     file = os.path.join(folder, f"{name}.token")
     try:
         make_folder(folder)
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, _SECRET)
+        descriptor = os.open(
+            file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, _SECRET
+        )
     except FileExistsError:
         raise ConfigError(
             f"{shown(file)} is there already, and is not overwritten",

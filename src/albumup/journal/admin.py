@@ -29,11 +29,14 @@ class Cancelled:
     """Photos that had been cancelled before."""
 
 
-def cancel(journal: Journal, album_id: int, files: Sequence[bytes], *, alone: bool = False) -> Cancelled:
-    """Cancel the unsent photos of an album, or only those that ``files`` name by a path or the end of one.
+def cancel(
+    journal: Journal, album_id: int, files: Sequence[bytes], *, alone: bool = False
+) -> Cancelled:
+    """Cancel the unsent photos of an album, or only those that ``files`` name by a path or the end
+    of one.
 
-    Photos that are being sent are left to the uploader. ``alone``: there is no uploader, so these were cut off, and
-    are cancelled too. Raises UsageError for a file that is not in the album.
+    Photos that are being sent are left to the uploader. ``alone``: there is no uploader, so these
+    were cut off, and are cancelled too. Raises UsageError for a file that is not in the album.
     """
     wanted = _named(journal, album_id, files) if files else None
     cancelled = sending = sent = before = 0
@@ -62,7 +65,9 @@ def cancel(journal: Journal, album_id: int, files: Sequence[bytes], *, alone: bo
     if wanted is None:
         # The server's album gets nothing more either.
         journal.connection.execute(steps.CANCEL, (album_id,))
-        journal.connection.execute("update album set wants_share = 0 where id = ? and share is null", (album_id,))
+        journal.connection.execute(
+            "update album set wants_share = 0 where id = ? and share is null", (album_id,)
+        )
     if cancelled:
         runs.touch(journal, album_id)
     if alone:
@@ -71,9 +76,11 @@ def cancel(journal: Journal, album_id: int, files: Sequence[bytes], *, alone: bo
 
 
 def _named(journal: Journal, album_id: int, files: Sequence[bytes]) -> set[int]:
-    """The ids of the tasks that ``files`` name: by absolute path, path within the pushed folder, or end of a path."""
+    """The ids of the tasks that ``files`` name: by absolute path, path within the pushed folder, or
+    end of a path."""
     rows = journal.rows(
-        "select task.id, photo.path, photo.relative from task join photo on photo.id = task.photo_id"
+        "select task.id, photo.path, photo.relative from task join photo on photo.id = "
+        "task.photo_id"
         " where task.album_id = ?",
         album_id,
     )
@@ -85,7 +92,8 @@ def _named(journal: Journal, album_id: int, files: Sequence[bytes]) -> set[int]:
         ids = ids or {row["id"] for row in rows if row["path"].endswith(b"/" + file)}
         if not ids:
             raise UsageError(
-                f"{text_of(file)!r} is no photo of this album", f"see: albumup list {_typed(journal, album_id)}"
+                f"{text_of(file)!r} is no photo of this album",
+                f"see: albumup list {_typed(journal, album_id)}",
             )
         found |= ids
     return found
@@ -113,7 +121,8 @@ def forget(journal: Journal, album_id: int) -> None:
     ):
         connection.execute(statement, (album_id,))
     connection.execute(
-        "delete from root where id not in (select root_id from photo) and id not in (select root_id from task)"
+        "delete from root where id not in (select root_id from photo) and id not in (select "
+        "root_id from task)"
         " and id not in (select root_id from pushed)"
     )
     drop_unused(journal)

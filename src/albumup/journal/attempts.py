@@ -33,10 +33,11 @@ class Attempts(Store):
         copies: bool = False,
         skip: Collection[int] = (),
     ) -> list[Task]:
-        """Ready tasks whose time has come: those ``untried`` in this set, or those to be tried again.
+        """Ready tasks whose time has come: those ``untried`` in this set, or those to be tried
+        again.
 
-        ``copies``: only tasks with a copy in the spool, which can be sent while their root is away. ``skip``: ids of
-        tasks to leave out. ``now``: Unix seconds.
+        ``copies``: only tasks with a copy in the spool, which can be sent while their root is away.
+        ``skip``: ids of tasks to leave out. ``now``: Unix seconds.
         """
         times = _UNTRIED if untried else (0.0, now)
         return self._prepared(album_id, root_id, times, limit, copies=copies, skip=skip)
@@ -51,10 +52,12 @@ class Attempts(Store):
         copies: bool,
         skip: Collection[int] = (),
     ) -> list[Task]:
-        """Ready tasks whose ``next_at`` is later than the first of ``times`` and no later than the second."""
+        """Ready tasks whose ``next_at`` is later than the first of ``times`` and no later than the
+        second."""
         return self.tasks(
             f"where task.album_id = ? and task.root_id = ? and {steps.IS_READY}"
-            f" and task.next_at > ? and task.next_at <= ?{steps.HAS_COPY if copies else ''} and {steps.UNSKIPPED}"
+            f" and task.next_at > ? and task.next_at <= ?{steps.HAS_COPY if copies else ''} and "
+            f"{steps.UNSKIPPED}"
             " order by task.next_at, task.id limit ?",
             album_id,
             root_id,
@@ -64,7 +67,8 @@ class Attempts(Store):
         )
 
     def of_another_type(self, album_ids: Iterable[int], mime: str) -> Task | None:
-        """A pending task of these albums whose photo is not of type ``mime``; a ready one is preferred."""
+        """A pending task of these albums whose photo is not of type ``mime``; a ready one is
+        preferred."""
         for album_id in album_ids:
             found = self.tasks(
                 f"where task.album_id = ? and {steps.IS_UNHELD} and photo.mime <> ?"
@@ -77,7 +81,8 @@ class Attempts(Store):
         return None
 
     def next_time(self, album_id: int, root_id: int, *, copies: bool = False) -> float | None:
-        """When the next ready task of an album and root may be tried (Unix seconds); ``copies`` as for ``ready``."""
+        """When the next ready task of an album and root may be tried (Unix seconds); ``copies`` as
+        for ``ready``."""
         found = self.rows(
             f"select next_at from task where album_id = ? and root_id = ? and {steps.IS_READY}"
             f"{steps.HAS_COPY if copies else ''} order by next_at limit 1",
@@ -87,17 +92,19 @@ class Attempts(Store):
         return found[0][0] if found else None
 
     def bring_forward(self, places: Iterable[tuple[int, int]], after: float, to: float) -> None:
-        """Let ready tasks of these albums and roots wait only until ``to`` if they would wait beyond ``after``."""
+        """Let ready tasks of these albums and roots wait only until ``to`` if they would wait
+        beyond ``after``."""
         self.connection.executemany(
-            f"update task set next_at = ? where album_id = ? and root_id = ? and {steps.IS_READY} and next_at > ?",
+            f"update task set next_at = ? where album_id = ? and root_id = ? and {steps.IS_READY} "
+            "and next_at > ?",
             [(to, album_id, root_id, after) for album_id, root_id in places],
         )
 
     def start(self, task_id: int, run_id: int, boundary: str, *, whole: bool = False) -> int:
         """Begin an attempt at sending the body with this boundary; return the attempt's id.
 
-        ``whole``: the body is about to be sent in one go, so ``whole_at`` is set at once. Raises LostTask if the task
-        is no longer ready, or has another body now because its photo changed.
+        ``whole``: the body is about to be sent in one go, so ``whole_at`` is set at once. Raises
+        LostTask if the task is no longer ready, or has another body now because its photo changed.
         """
         now = self.clock()
         started = self.connection.execute(steps.START, ("", now, task_id, boundary))
@@ -111,8 +118,11 @@ class Attempts(Store):
         return int(cursor.lastrowid or 0)
 
     def whole(self, attempt_id: int) -> None:
-        """Set ``whole_at``. The caller waits until this is durable, then sends the last byte of the body."""
-        self.connection.execute("update attempt set whole_at = ? where id = ?", (self.clock(), attempt_id))
+        """Set ``whole_at``. The caller waits until this is durable, then sends the last byte of the
+        body."""
+        self.connection.execute(
+            "update attempt set whole_at = ? where id = ?", (self.clock(), attempt_id)
+        )
 
     def stayed(self, attempt_id: int) -> None:
         """Take ``whole_at`` back: the last byte of the body is known not to have left."""
@@ -151,21 +161,24 @@ class Attempts(Store):
     ) -> None:
         """Bring a task to a state in which it is not worked on. ``tries`` None: the number stays.
 
-        ``remote_id``, ``url``: the photo's on the server. ``membership``: PENDING to have the photo put into the
-        server's album. Raises LostTask.
+        ``remote_id``, ``url``: the photo's on the server. ``membership``: PENDING to have the photo
+        put into the server's album. Raises LostTask.
         """
         self.move(
             task_id,
             state,
             reason,
-            ", tries = coalesce(?, tries), remote_id = coalesce(?, remote_id), url = coalesce(?, url)",
+            ", tries = coalesce(?, tries), remote_id = coalesce(?, remote_id), url = coalesce(?, "
+            "url)",
             tries,
             plain(remote_id) or None,
             plain(url) or None,
         )
         if membership is Membership.PENDING:
             self.connection.execute(steps.TO_PLACE, (task_id,))
-        if state is State.DUPLICATE:  # perhaps a still that was there before its clip: decide about the clip anew
+        if (
+            state is State.DUPLICATE
+        ):  # perhaps a still that was there before its clip: decide about the clip anew
             self.connection.execute(steps.TO_PLACE_CLIP, (task_id,))
 
     def try_later(
@@ -179,7 +192,8 @@ class Attempts(Store):
         maybe_twice: bool,
         is_held: bool = False,
     ) -> None:
-        """Bring a task back to pending, to be tried again at ``next_at`` (Unix seconds; 0: as if never tried).
+        """Bring a task back to pending, to be tried again at ``next_at`` (Unix seconds; 0: as if
+        never tried).
 
         ``is_held``: it is not tried before ``pauses.unhold``. Raises LostTask.
         """
@@ -187,7 +201,8 @@ class Attempts(Store):
             task_id,
             State.PENDING,
             reason,
-            ", tries = ?, refunds = ?, next_at = ?, ask_at = null, maybe_twice = max(maybe_twice, ?)",
+            ", tries = ?, refunds = ?, next_at = ?, ask_at = null, maybe_twice = max(maybe_twice, "
+            "?)",
             tries,
             refunds,
             next_at,
@@ -211,8 +226,8 @@ class Attempts(Store):
     def cut_off(self) -> list[CutOff]:
         """The tasks in state ``sending``. The caller holds the lock, so all of them were cut off.
 
-        No index has this state, because each photo would enter and leave the index. If the tally has such tasks, this
-        scans the table.
+        No index has this state, because each photo would enter and leave the index. If the tally
+        has such tasks, this scans the table.
         """
         if not self.rows("select 1 from tally where state = 'sending' and photos > 0 limit 1"):
             return []
@@ -220,8 +235,10 @@ class Attempts(Store):
             CutOff(row["id"], row["album_id"], row["target"], row["whole_at"])
             for row in self.rows(
                 "select task.id, task.album_id, target.name as target,"
-                " (select whole_at from attempt where task_id = task.id order by number desc limit 1) as whole_at"
-                " from task join album on album.id = task.album_id join target on target.id = album.target_id"
+                " (select whole_at from attempt where task_id = task.id order by number desc "
+                "limit 1) as whole_at"
+                " from task join album on album.id = task.album_id join target on target.id = "
+                "album.target_id"
                 " where task.state = 'sending'"
             )
         ]
@@ -233,30 +250,44 @@ class Attempts(Store):
     def fresh_set(self, task_id: int, *, rounds: int, is_safe: bool = False) -> None:
         """Give a wanting task a fresh set of tries; a missing photo is also read again.
 
-        ``rounds``: how many fresh sets the task has had with this one. ``is_safe``: the target makes sending again
-        safe; else a photo in doubt may be on the server twice afterwards. Raises LostTask if the task is not wanting.
+        ``rounds``: how many fresh sets the task has had with this one. ``is_safe``: the target
+        makes sending again safe; else a photo in doubt may be on the server twice afterwards.
+        Raises LostTask if the task is not wanting.
         """
         rows = self.rows("select state from task where id = ?", task_id)
         if not rows or rows[0]["state"] not in WANTING:
             raise LostTask(task_id)
         row = rows[0]
-        self.move(task_id, State.PENDING, "", ", tries = 0, next_at = 0, ask_at = null, rounds = ?", rounds)
+        self.move(
+            task_id,
+            State.PENDING,
+            "",
+            ", tries = 0, next_at = 0, ask_at = null, rounds = ?",
+            rounds,
+        )
         self.wake_clip(task_id)
-        # A still that was framed without its clip goes with the clip if that is on the server by now.
+        # A still that was framed without its clip goes with the clip if that is on the server by
+        # now.
         self.connection.execute(steps.PAIR_AGAIN, (task_id,))
         if row["state"] == State.MISSING:  # a task with a copy tries the copy first
             self.connection.execute(steps.READ_AGAIN, (task_id,))
-        if row["state"] == State.REJECTED:  # perhaps because of its fields, which may be configured otherwise now
+        if (
+            row["state"] == State.REJECTED
+        ):  # perhaps because of its fields, which may be configured otherwise now
             self.connection.execute(steps.FRAME_ANEW, (task_id,))
         if row["state"] == State.IN_DOUBT and not is_safe:
             self.connection.execute("update task set maybe_twice = 1 where id = ?", (task_id,))
 
     def accepted(self, target: str, url: str) -> None:
-        """Note that the target accepted a photo at this URL: the address is known to be right from now on."""
+        """Note that the target accepted a photo at this URL: the address is known to be right from
+        now on."""
         self.connection.execute("update target set accepted_url = ? where name = ?", (url, target))
 
     def accepted_urls(self) -> Mapping[str, str]:
         """Target name to the URL that accepted a photo."""
         return {
-            row[0]: row[1] for row in self.rows("select name, accepted_url from target where accepted_url not null")
+            row[0]: row[1]
+            for row in self.rows(
+                "select name, accepted_url from target where accepted_url not null"
+            )
         }

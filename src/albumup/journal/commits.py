@@ -1,11 +1,12 @@
 """Group commit: all changes of one turn of the loop are one transaction, fsynced once.
 
-A change is a small function of the journal. Changes gather, and are made in the loop's thread at the end of its turn.
-While the disk is quick the loop commits too. While it is slow a helper commits, and the loop gathers the next changes.
-One thread at a time uses the connection: nobody touches it while a helper has it.
+A change is a small function of the journal. Changes gather, and are made in the loop's thread at
+the end of its turn. While the disk is quick the loop commits too. While it is slow a helper
+commits, and the loop gathers the next changes. One thread at a time uses the connection: nobody
+touches it while a helper has it.
 
-A change may raise LostTask if it has not changed anything yet. Any other error undoes its whole batch and ends the
-commits, because then the journal itself is at fault.
+A change may raise LostTask if it has not changed anything yet. Any other error undoes its whole
+batch and ends the commits, because then the journal itself is at fault.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ class _Change(Struct, frozen=True):
 class Commits:
     """Owns ``journal`` until ``close``, and makes its changes in group commits.
 
-    Made within a running loop, and used by its thread alone. ``slow``: seconds, as ``SLOW_SECONDS``.
+    Made within a running loop, and used by its thread alone. ``slow``: seconds, as
+    ``SLOW_SECONDS``.
     """
 
     def __init__(self, journal: Journal, helpers: Helpers, slow: float = SLOW_SECONDS) -> None:
@@ -75,12 +77,16 @@ class Commits:
         self._gather(_Change(change, future, None))
         return future
 
-    def note(self, change: Callable[[Journal], Any], after: Callable[[], None] | None = None) -> None:
-        """Hand over a change that nobody awaits; ``after`` is called once it is durable, not if it raised LostTask."""
+    def note(
+        self, change: Callable[[Journal], Any], after: Callable[[], None] | None = None
+    ) -> None:
+        """Hand over a change that nobody awaits; ``after`` is called once it is durable, not if it
+        raised LostTask."""
         self._gather(_Change(change, None, after))
 
     async def read(self, query: Callable[[Journal], T]) -> T:
-        """Look something up, at once unless a helper has the connection. Changes still gathered are not seen."""
+        """Look something up, at once unless a helper has the connection. Changes still gathered are
+        not seen."""
         if self._is_away or self.fault is not None:
             return await self.do(query)
         return query(self.journal)
@@ -109,7 +115,8 @@ class Commits:
             # A timer runs after the sockets that are readable by then: more answers share a commit.
             self._loop.call_later(0, self._turn)
 
-    # A turn: begin, make the changes, commit, tell. A helper has the connection while beginning or committing waits.
+    # A turn: begin, make the changes, commit, tell. A helper has the connection while beginning or
+    # committing waits.
 
     def _turn(self) -> None:
         self._is_due = False
@@ -163,7 +170,9 @@ class Commits:
             self._fail(_fault_of(self.journal, error), work)
             return
         if not is_written:
-            self._took = took  # an empty commit does not wait for the disk, and says nothing about it
+            self._took = (
+                took  # an empty commit does not wait for the disk, and says nothing about it
+            )
         self._tell(made)
 
     def _commit(self) -> None:
@@ -172,11 +181,16 @@ class Commits:
         self._took = time.perf_counter() - began
 
     def _tell(self, made: list[tuple[_Change, Any, LostTask | None]]) -> None:
-        """Tell those who wait that the batch is durable, all of them before any other call that may fail."""
+        """Tell those who wait that the batch is durable, all of them before any other call that may
+        fail."""
         for change, value, lost in made:
             _settle(change, value, lost)
-        afters = [change.after for change, _, lost in made if change.after is not None and lost is None]
-        faults = [fault for tell in (self.journal.made, *afters) if (fault := _fault_in(tell)) is not None]
+        afters = [
+            change.after for change, _, lost in made if change.after is not None and lost is None
+        ]
+        faults = [
+            fault for tell in (self.journal.made, *afters) if (fault := _fault_in(tell)) is not None
+        ]
         if faults:
             self._fail(faults[0], [])
         elif self._gathered:
@@ -185,7 +199,9 @@ class Commits:
         else:
             self._be_idle()
 
-    def _lend(self, wait: Callable[[], None], then: Callable[[], None], work: list[_Change] | None = None) -> None:
+    def _lend(
+        self, wait: Callable[[], None], then: Callable[[], None], work: list[_Change] | None = None
+    ) -> None:
         """Let a helper have the connection while it runs ``wait``; go on with ``then``."""
         self._is_away = True
 

@@ -19,14 +19,16 @@ def folders(journal: Journal) -> set[str]:
 
 
 def was_used(journal: Journal, folder: str) -> bool:
-    """Did the folder ever hold copies, and is it not the one beside the journal? It may lie on another disk then."""
+    """Did the folder ever hold copies, and is it not the one beside the journal? It may lie on
+    another disk then."""
     return folder != paths_of(journal.path)["spool"] and folder in folders(journal)
 
 
 def needed(journal: Journal) -> set[str]:
     """The names of all copies that a task still needs."""
     rows = journal.rows(
-        "select body.spool from body join task on task.id = body.task_id where body.spool is not null"
+        "select body.spool from body join task on task.id = body.task_id where body.spool is not "
+        "null"
         f" and not {is_in(*FINAL, table='task')}"
     )
     return {row[0] for row in rows}

@@ -1,7 +1,7 @@
 """Targets that ``push --url`` described, kept under the names of their hosts.
 
-Albums with the same definition share a target. When options are given again for an album, its target is changed if no
-other album uses it; else the album moves to another target.
+Albums with the same definition share a target. When options are given again for an album, its
+target is changed if no other album uses it; else the album moves to another target.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from albumup.journal.states import GOING, MAY_BE_THERE, is_in
 
 
 class Described(Struct, frozen=True):
-    """A target as ``--url`` and its companions describe it. ``taken``: the names of the configured targets."""
+    """A target as ``--url`` and its companions describe it. ``taken``: the names of the configured
+    targets."""
 
     table: TargetTable
     taken: Collection[str]
@@ -51,10 +52,12 @@ class _Kept(Struct, frozen=True):
 
 
 def place_of(connection: sqlite3.Connection | None, album: str, described: Described) -> Place:
-    """The place of an album that is pushed with ``--url``. ``connection`` None: there is no journal yet.
+    """The place of an album that is pushed with ``--url``. ``connection`` None: there is no journal
+    yet.
 
-    An album of that name at the same host is the same album, with a new definition. At another port of the host it is
-    the same album only if none of its photos can have arrived there; else there are two servers on one host.
+    An album of that name at the same host is the same album, with a new definition. At another port
+    of the host it is the same album only if none of its photos can have arrived there; else there
+    are two servers on one host.
     """
     table = described.table
     host = host_of(str(table.settings["url"]))
@@ -80,7 +83,8 @@ def place_of(connection: sqlite3.Connection | None, album: str, described: Descr
 
 
 def settle(journal: Journal, album: str, described: Described) -> str:
-    """Keep a definition for an album, and move the album to its target if it goes elsewhere; return the target's name.
+    """Keep a definition for an album, and move the album to its target if it goes elsewhere; return
+    the target's name.
 
     Inside a transaction. The caller makes the album if it is new.
     """
@@ -88,17 +92,24 @@ def settle(journal: Journal, album: str, described: Described) -> str:
     table = replace(described.table, name=place.target)
     if place._target_id is None:
         target_id = journal.rows(
-            "insert into target (name, definition) values (?, ?) returning id", place.target, table.to_json()
+            "insert into target (name, definition) values (?, ?) returning id",
+            place.target,
+            table.to_json(),
         )[0][0]
     else:
         target_id = place._target_id
         if place.target == place.was and is_redefined(place.before, table):
             journal.connection.execute(
-                "update target set sick_since = null, sick_words = '', spent = 0 where id = ?", (target_id,)
+                "update target set sick_since = null, sick_words = '', spent = 0 where id = ?",
+                (target_id,),
             )
-        journal.connection.execute("update target set definition = ? where id = ?", (table.to_json(), target_id))
+        journal.connection.execute(
+            "update target set definition = ? where id = ?", (table.to_json(), target_id)
+        )
     if place._album_id is not None and place.target != place.was:
-        journal.connection.execute("update album set target_id = ? where id = ?", (target_id, place._album_id))
+        journal.connection.execute(
+            "update album set target_id = ? where id = ?", (target_id, place._album_id)
+        )
         drop_unused(journal)
     return place.target
 
@@ -106,18 +117,21 @@ def settle(journal: Journal, album: str, described: Described) -> str:
 def target_of(journal: Journal, album_id: int) -> str:
     """The name of an album's target."""
     rows = journal.rows(
-        "select target.name from target join album on target_id = target.id where album.id = ?", album_id
+        "select target.name from target join album on target_id = target.id where album.id = ?",
+        album_id,
     )
     return str(rows[0]["name"])
 
 
 def is_redefined(before: TargetTable | None, now: TargetTable) -> bool:
-    """Do the definitions differ in something that goes into request or body? False if there was none ``before``."""
+    """Do the definitions differ in something that goes into request or body? False if there was
+    none ``before``."""
     return before is not None and _fingerprint(before) != _fingerprint(now)
 
 
 def keep_apart(journal: Journal, taken: Collection[str]) -> None:
-    """Rename kept targets whose names the config uses now: they take the next free number. In a transaction."""
+    """Rename kept targets whose names the config uses now: they take the next free number. In a
+    transaction."""
     for one in _kept(journal.connection):
         if one.name in taken:
             names = {row[0] for row in journal.rows("select name from target")}
@@ -134,29 +148,37 @@ def drop_unused(journal: Journal) -> None:
         "delete from target where definition not null and id not in (select target_id from album)"
     )
     journal.connection.execute(
-        "delete from definition where not exists (select 1 from target where definition_id = definition.id)"
+        "delete from definition where not exists (select 1 from target where definition_id = "
+        "definition.id)"
         " and not exists (select 1 from body where definition_id = definition.id)"
     )
 
 
 def _kept(connection: sqlite3.Connection) -> Iterator[_Kept]:
-    rows = connection.execute("select id, name, definition from target where definition is not null order by id")
+    rows = connection.execute(
+        "select id, name, definition from target where definition is not null order by id"
+    )
     for row in rows.fetchall():
         yield _Kept(row["id"], row["name"], TargetTable.from_json(row["definition"]))
 
 
-def _is_meant(connection: sqlite3.Connection, kept: _Kept, album_id: int, table: TargetTable) -> bool:
+def _is_meant(
+    connection: sqlite3.Connection, kept: _Kept, album_id: int, table: TargetTable
+) -> bool:
     if _port(kept.table) == _port(table):
         return True
     arrived = connection.execute(
-        f"select 1 from tally where album_id = ? and photos > 0 and {is_in(*MAY_BE_THERE)}", (album_id,)
+        f"select 1 from tally where album_id = ? and photos > 0 and {is_in(*MAY_BE_THERE)}",
+        (album_id,),
     ).fetchone()
     return arrived is None
 
 
 def _is_shared(connection: sqlite3.Connection, target_id: int, album_id: int) -> bool:
     """Does another album go to the same target?"""
-    row = connection.execute("select 1 from album where target_id = ? and id <> ? limit 1", (target_id, album_id))
+    row = connection.execute(
+        "select 1 from album where target_id = ? and id <> ? limit 1", (target_id, album_id)
+    )
     return row.fetchone() is not None
 
 
@@ -186,7 +208,8 @@ def _fingerprint(table: TargetTable) -> str:
 
 
 def targets_of(connection: sqlite3.Connection | None, album: str) -> list[str]:
-    """The names of the targets of all albums of that name; wholly cancelled albums count only if there is no other."""
+    """The names of the targets of all albums of that name; wholly cancelled albums count only if
+    there is no other."""
     if connection is None:
         return []
     rows = connection.execute(
@@ -199,9 +222,11 @@ def targets_of(connection: sqlite3.Connection | None, album: str) -> list[str]:
 
 
 def waiting(connection: sqlite3.Connection, album: str) -> list[tuple[str, str, int]]:
-    """Targets described by ``--url`` for which photos of an album wait: name, definition, number of photos."""
+    """Targets described by ``--url`` for which photos of an album wait: name, definition, number of
+    photos."""
     rows = connection.execute(
-        "select target.name, definition, sum(photos) as waiting from tally join album on album.id = album_id"
+        "select target.name, definition, sum(photos) as waiting from tally join album on album.id "
+        "= album_id"
         " join target on target.id = target_id where album.name = ? and definition is not null"
         f" and {is_in(*GOING)} and photos > 0 group by target.id",
         (album,),

@@ -16,11 +16,13 @@ class Doubts(Store):
     """Changes of photos in doubt, and when to ask about them. Times are Unix seconds."""
 
     def doubt(self, task_id: int, reason: str, *, tries: int, ask_at: float | None) -> None:
-        """Put a task in doubt. The server is asked about it at ``ask_at``; None: the doubt is final."""
+        """Put a task in doubt. The server is asked about it at ``ask_at``; None: the doubt is
+        final."""
         self.move(task_id, State.IN_DOUBT, reason, ", tries = ?, ask_at = ?", tries, ask_at)
 
     def seen(self, task_id: int, again_at: float) -> None:
-        """Note that the original of a photo in doubt was seen there; look once more at ``again_at``."""
+        """Note that the original of a photo in doubt was seen there; look once more at
+        ``again_at``."""
         now = self.clock()  # if the clock was set back, the first look is later than this
         self.connection.execute(
             "update task set seen_at = min(coalesce(seen_at, ?1), ?1), ask_at = ?2, updated = ?1"
@@ -34,11 +36,13 @@ class Doubts(Store):
         return found[0][0] if found else None
 
     def met_a_fault(self, task_id: int) -> bool:
-        """Did the server answer 5xx to a whole body of this photo? The photo may have arrived nevertheless."""
+        """Did the server answer 5xx to a whole body of this photo? The photo may have arrived
+        nevertheless."""
         return bool(
             self.rows(
                 "select 1 from attempt join body using (task_id, boundary)"
-                " where attempt.task_id = ? and outcome = 'in_doubt' and http_status between 500 and 599 limit 1",
+                " where attempt.task_id = ? and outcome = 'in_doubt' and http_status between 500 "
+                "and 599 limit 1",
                 task_id,
             )
         )
@@ -53,7 +57,8 @@ class Doubts(Store):
         self.wake_clip(task_id)
 
     def has_doubts(self, task_id: int) -> bool:
-        """True if an attempt at sending the photo's present bytes, in whatever frame, may have reached the server."""
+        """True if an attempt at sending the photo's present bytes, in whatever frame, may have
+        reached the server."""
         return bool(
             self.rows(
                 "select 1 from attempt join body using (task_id)"
@@ -76,13 +81,15 @@ class Doubts(Store):
         """Note that no attempt arrived: the server said that it does not have the photo."""
         self.connection.execute("update task set seen_at = null where id = ?", (task_id,))
         self.connection.execute(
-            "update attempt set outcome = 'not_taken' where task_id = ? and outcome = 'in_doubt'", (task_id,)
+            "update attempt set outcome = 'not_taken' where task_id = ? and outcome = 'in_doubt'",
+            (task_id,),
         )
 
     def doubts_due(self, album_id: int, now: float, limit: int) -> list[Task]:
         """Tasks in doubt that are due to be asked about."""
         return self.tasks(
-            "where task.album_id = ? and task.state = 'in_doubt' and task.ask_at <= ? order by task.ask_at limit ?",
+            "where task.album_id = ? and task.state = 'in_doubt' and task.ask_at <= ? order by "
+            "task.ask_at limit ?",
             album_id,
             now,
             limit,

@@ -1,6 +1,7 @@
 """The journal's tables and public views in the first version; later changes are in ``migrations``.
 
-Never edit these statements. ``schema`` has the present version, and takes the parts from here that have not changed.
+Never edit these statements. ``schema`` has the present version, and takes the parts from here that
+have not changed.
 """
 
 from __future__ import annotations
@@ -202,7 +203,8 @@ _COUNTS_JSON = ", ".join(f"'{state}', {count}" for state, count in _COUNT.items(
 
 
 def albums_view(also_unsettled: str = "") -> str:
-    """SQL for the view of albums. ``also_unsettled``: a further condition of a settled album ("and not ...")."""
+    """SQL for the view of albums. ``also_unsettled``: a further condition of a settled album ("and
+    not ...")."""
     return f"""
 create view v_albums as
 select album.name as album, target.name as target,

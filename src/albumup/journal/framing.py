@@ -1,4 +1,5 @@
-"""Definitions of targets, and the bodies framed under them. A body of a former definition is framed anew.
+"""Definitions of targets, and the bodies framed under them. A body of a former definition is framed
+anew.
 
 Call functions that change something inside ``Journal.transaction()``.
 """
@@ -15,11 +16,14 @@ from albumup.journal.steps import HAS_COPY
 
 
 def define(journal: Journal, target: str, fingerprint: str, settings: str) -> int:
-    """Note a target's present definition; return its number. Ready tasks framed under another one become stale.
+    """Note a target's present definition; return its number. Ready tasks framed under another one
+    become stale.
 
     ``settings``: JSON from which the target can be built later, to ask about photos in doubt.
     """
-    target_id, before = journal.rows("select id, definition_id from target where name = ?", target)[0]
+    target_id, before = journal.rows("select id, definition_id from target where name = ?", target)[
+        0
+    ]
     number = int(
         journal.rows(
             "insert into definition (target_id, fingerprint, settings) values (?, ?, ?)"
@@ -31,7 +35,9 @@ def define(journal: Journal, target: str, fingerprint: str, settings: str) -> in
     )
     if number != before:
         journal.connection.execute(steps.DEFINE, (target_id, number))
-        journal.connection.execute("update target set definition_id = ? where id = ?", (number, target_id))
+        journal.connection.execute(
+            "update target set definition_id = ? where id = ?", (number, target_id)
+        )
     return number
 
 
@@ -44,7 +50,9 @@ def numbers(journal: Journal) -> dict[str, int]:
     """Target name to the number of its present definition."""
     return {
         row["name"]: row["definition_id"]
-        for row in journal.rows("select name, definition_id from target where definition_id is not null")
+        for row in journal.rows(
+            "select name, definition_id from target where definition_id is not null"
+        )
     }
 
 
@@ -53,7 +61,9 @@ def make_stale(journal: Journal, task_ids: Iterable[int]) -> None:
     journal.connection.executemany(steps.MAKE_STALE, [(task_id,) for task_id in task_ids])
 
 
-def stale(journal: Journal, album_id: int, root_id: int, limit: int, *, copies: bool = False) -> list[Task]:
+def stale(
+    journal: Journal, album_id: int, root_id: int, limit: int, *, copies: bool = False
+) -> list[Task]:
     """Tasks to frame anew; ``copies``: only those with a copy in the spool."""
     return journal.tasks(
         f"where task.album_id = ? and task.root_id = ? and {waits_at(Stage.STALE, 'task')}"
@@ -65,9 +75,11 @@ def stale(journal: Journal, album_id: int, root_id: int, limit: int, *, copies: 
 
 
 def timezone_of(journal: Journal, definition: int | None) -> str | None:
-    """The ``timezone`` of a definition; "" if it names none, None if the definition is not known."""
+    """The ``timezone`` of a definition; "" if it names none, None if the definition is not
+    known."""
     found = journal.rows(
-        "select coalesce(json_extract(settings, '$.settings.timezone'), '') from definition where id = ?",
+        "select coalesce(json_extract(settings, '$.settings.timezone'), '') from definition where "
+        "id = ?",
         definition,
     )
     return str(found[0][0]) if found else None

@@ -1,4 +1,5 @@
-"""The journal: one method per change of state, each a few statements inside the caller's transaction."""
+"""The journal: one method per change of state, each a few statements inside the caller's
+transaction."""
 
 from __future__ import annotations
 

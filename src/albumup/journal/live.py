@@ -1,7 +1,9 @@
-"""Live photos: joins stills and clips that carry the same identifier (Apple's), whatever their names are.
+"""Live photos: joins stills and clips that carry the same identifier (Apple's), whatever their
+names are.
 
-Identifiers are read before the transaction that takes a push in, and kept with the photos: so a half from a later push
-finds the other one. A photo's ``content_id`` is null until it was read, and empty if the file has none.
+Identifiers are read before the transaction that takes a push in, and kept with the photos: so a
+half from a later push finds the other one. A photo's ``content_id`` is null until it was read, and
+empty if the file has none.
 """
 
 from __future__ import annotations
@@ -38,7 +40,8 @@ create index if not exists temp.arrival_near on arrival (folder, near);
 
 
 class Half(Struct, frozen=True):
-    """A still or a clip that may be half of a live photo. ``pins``: from the journal; None for an arrival."""
+    """A still or a clip that may be half of a live photo. ``pins``: from the journal; None for an
+    arrival."""
 
     number: int
     """The id of the arrival, or of the journal's photo."""
@@ -48,7 +51,8 @@ class Half(Struct, frozen=True):
 
 
 class Joined(Struct, frozen=True):
-    """The live photos of a push: stills and clips queued together, and pairs with a half from an earlier push."""
+    """The live photos of a push: stills and clips queued together, and pairs with a half from an
+    earlier push."""
 
     stills: int = 0
     clips: int = 0
@@ -58,7 +62,8 @@ class Joined(Struct, frozen=True):
 def near(name: bytes) -> bytes:
     """The part of a name that both halves of a live photo usually share.
 
-    ``IMG_2 (1).HEIC`` goes with ``img_2(1).mov``, and ``IMG_2.HEIC`` with icloudpd's ``IMG_2_HEVC.MOV``.
+    ``IMG_2 (1).HEIC`` goes with ``img_2(1).mov``, and ``IMG_2.HEIC`` with icloudpd's
+    ``IMG_2_HEVC.MOV``.
     """
     return b"".join(_stem(name).split()).removesuffix(b"_hevc")
 
@@ -66,8 +71,8 @@ def near(name: bytes) -> bytes:
 def matched(stills: Sequence[bytes], clips: Sequence[bytes]) -> list[tuple[int, int]]:
     """Pair the stills and clips of one identifier by their names; return pairs of indexes.
 
-    Equal stems are paired first, then near names, then the rest in order. A still without a clip of its own shares
-    one; a clip without a still is a video of its own.
+    Equal stems are paired first, then near names, then the rest in order. A still without a clip of
+    its own shares one; a clip without a still is a video of its own.
     """
     if len(stills) == len(clips) == 1:
         return [(0, 0)]
@@ -98,7 +103,8 @@ def _any(_: bytes) -> bytes:
 
 
 class Halves:
-    """The possible halves of live photos, among a push's arrivals and the album's earlier photos."""
+    """The possible halves of live photos, among a push's arrivals and the album's earlier
+    photos."""
 
     def __init__(self, journal: Journal, album_id: int | None) -> None:
         """Make the temporary tables. ``album_id`` None: the album is new."""
@@ -110,7 +116,8 @@ class Halves:
     def unheard_clips(self) -> Iterator[Half]:
         """Clips whose identifiers were not read yet."""
         found = self._connection.execute(
-            f"select id, path, mime from temp.arrival where {_HAS_BYTES} and {_CLIP.format('arrival')} order by id"
+            f"select id, path, mime from temp.arrival where {_HAS_BYTES} and "
+            f"{_CLIP.format('arrival')} order by id"
         )
         yield from (Half(*row) for row in found)
         yield from self._known(_CLIP)
@@ -125,15 +132,19 @@ class Halves:
         )
 
     def folders(self) -> Iterator[tuple[bytes, dict[str, set[bytes]]]]:
-        """Folders with clips whose stills are not known; for each the clips' identifiers with their ``near`` names."""
+        """Folders with clips whose stills are not known; for each the clips' identifiers with their
+        ``near`` names."""
         self._hear_lone_clips()
         folders = self._connection.execute(
-            "select distinct folder from temp.heard where is_clip and content_id <> '' order by folder"
+            "select distinct folder from temp.heard where is_clip and content_id <> '' order by "
+            "folder"
         ).fetchall()
         for (folder,) in folders:
             wanted: dict[str, set[bytes]] = {}
             for name, content_id in self._connection.execute(
-                "select near, content_id from temp.heard where folder = ? and is_clip and content_id <> ''", (folder,)
+                "select near, content_id from temp.heard where folder = ? and is_clip and "
+                "content_id <> ''",
+                (folder,),
             ):
                 wanted.setdefault(content_id, set()).add(name)
             for content_id in self._read_before(folder, wanted):
@@ -142,7 +153,8 @@ class Halves:
                 yield folder, wanted
 
     def _hear_lone_clips(self) -> None:
-        """Note clips that were read in an earlier push and have no still, or only one that has other bytes now."""
+        """Note clips that were read in an earlier push and have no still, or only one that has
+        other bytes now."""
         lone = self._connection.execute(
             f"select id, path, mime, content_id from photo where album_id = ? and content_id <> ''"
             f" and {_CLIP.format('photo')} and not exists (select 1 from task clip join task still"
@@ -167,10 +179,12 @@ class Halves:
         return found
 
     def unheard_stills(self, folder: bytes, nears: set[bytes]) -> Iterator[Half]:
-        """Stills in a folder whose identifiers were not read yet; those with names in ``nears`` come first."""
+        """Stills in a folder whose identifiers were not read yet; those with names in ``nears``
+        come first."""
         for some in _batches(nears):
             rows = self._connection.execute(
-                f"select id, path, mime from temp.arrival where folder = ? and near in ({', '.join('?' * len(some))})"
+                "select id, path, mime from temp.arrival where folder = ? and near in "
+                f"({', '.join('?' * len(some))})"
                 f" and {_HAS_BYTES} and {_STILL.format('arrival')} order by id",
                 (folder, *some),
             )
@@ -186,16 +200,23 @@ class Halves:
                 f" and {_STILL.format('arrival')} order by id",
                 (folder,),
             )
-            yield from (Half(*row) for row in rows if near(os.path.basename(row["path"])) not in nears)
+            yield from (
+                Half(*row) for row in rows if near(os.path.basename(row["path"])) not in nears
+            )
 
     def _known(self, kind: str, folder: bytes | None = None) -> Iterator[Half]:
-        """Photos that the album had before, in ``folder`` or anywhere, whose identifiers were never read."""
+        """Photos that the album had before, in ``folder`` or anywhere, whose identifiers were never
+        read."""
         where, values = "", tuple[bytes, ...]()
         if folder is not None:
             inside = os.path.join(folder, b"")
-            where, values = " and path > ? and path < ?", (inside, inside[:-1] + bytes([inside[-1] + 1]))
+            where, values = (
+                " and path > ? and path < ?",
+                (inside, inside[:-1] + bytes([inside[-1] + 1])),
+            )
         rows = self._connection.execute(
-            "select id, path, mime, size, mtime_ns, inode from photo where album_id = ? and content_id is null"
+            "select id, path, mime, size, mtime_ns, inode from photo where album_id = ? and "
+            "content_id is null"
             f" and {kind.format('photo')}{where}",
             (self._album_id, *values),
         )
@@ -212,25 +233,33 @@ def take_in(journal: Journal, album_id: int) -> Joined:
     connection = journal.connection
     connection.execute(f"update photo set content_id = null where id in {_CHANGED}")
     heard = connection.execute(
-        "select photo.id, heard.content_id from temp.heard cross join temp.arrival on arrival.id = heard.arrival_id"
-        " join photo on photo.album_id = ? and photo.path = arrival.path and photo.volume = arrival.volume"
+        "select photo.id, heard.content_id from temp.heard cross join temp.arrival on arrival.id "
+        "= heard.arrival_id"
+        " join photo on photo.album_id = ? and photo.path = arrival.path and photo.volume = "
+        "arrival.volume"
         " and photo.card = arrival.card",
         (album_id,),
     ).fetchall()
-    connection.executemany("update photo set content_id = ?2 where id = ?1", [tuple(row) for row in heard])
+    connection.executemany(
+        "update photo set content_id = ?2 where id = ?1", [tuple(row) for row in heard]
+    )
     connection.execute(
-        "update photo set content_id = heard.content_id from temp.heard where heard.photo_id = photo.id"
+        "update photo set content_id = heard.content_id from temp.heard where heard.photo_id = "
+        "photo.id"
         " and photo.album_id = ?",
         (album_id,),
     )
     arrived = {row[0] for row in heard}
     rows = connection.execute(
-        "select photo.id, photo.path, photo.volume, photo.card, photo.mime, photo.content_id, task.id as task_id,"
+        "select photo.id, photo.path, photo.volume, photo.card, photo.mime, photo.content_id, "
+        "task.id as task_id,"
         " task.state, task.stage, task.clip_id, task.remote_id from"
         " (select distinct content_id as wanted from temp.heard where content_id <> '')"
-        " cross join photo on photo.album_id = ? and photo.content_id = wanted and photo.content_id <> ''"
+        " cross join photo on photo.album_id = ? and photo.content_id = wanted and "
+        "photo.content_id <> ''"
         " join task on task.id = (select max(id) from task where photo_id = photo.id)"
-        f" where not {is_in(State.CANCELLED, State.MISSING, table='task')} order by photo.content_id, photo.id",
+        f" where not {is_in(State.CANCELLED, State.MISSING, table='task')} order by "
+        "photo.content_id, photo.id",
         (album_id,),
     )
     stills, late = 0, 0
@@ -252,9 +281,12 @@ def take_in(journal: Journal, album_id: int) -> Joined:
 
 
 def _new_pairs(halves: Sequence[sqlite3.Row]) -> Iterator[tuple[sqlite3.Row, sqlite3.Row]]:
-    """Pairs of still and clip among files of one identifier and folder, without stills that have a clip already."""
+    """Pairs of still and clip among files of one identifier and folder, without stills that have a
+    clip already."""
     clips = [half for half in halves if half["mime"].startswith("video/")]
-    stills = [half for half in halves if half["mime"].startswith("image/") and half["clip_id"] is None]
+    stills = [
+        half for half in halves if half["mime"].startswith("image/") and half["clip_id"] is None
+    ]
     taken = {half["clip_id"] for half in halves}
     free = [clip for clip in clips if clip["task_id"] not in taken] or clips
     for still, clip in matched(_names(stills), _names(free)):
@@ -268,13 +300,17 @@ def _names(halves: Iterable[sqlite3.Row]) -> list[bytes]:
 def _join(connection: sqlite3.Connection, still: sqlite3.Row, clip: sqlite3.Row) -> None:
     """Make a still and a clip one live photo.
 
-    A still that will be sent later is sent with its clip's id; another one is joined to its clip on the server.
+    A still that will be sent later is sent with its clip's id; another one is joined to its clip on
+    the server.
     """
     waits = (Stage.UNREAD, Stage.UNASKED, Stage.UNPAIRED, Stage.STALE)
-    is_to_come = still["state"] in (State.PENDING, State.FAILED, State.REJECTED) and still["stage"] in waits
+    is_to_come = (
+        still["state"] in (State.PENDING, State.FAILED, State.REJECTED) and still["stage"] in waits
+    )
     together = Together.BY_SENDING if is_to_come else Together.NOT_YET
     connection.execute(
-        "update task set clip_id = ?, alone = ? where id = ?", (clip["task_id"], int(together), still["task_id"])
+        "update task set clip_id = ?, alone = ? where id = ?",
+        (clip["task_id"], int(together), still["task_id"]),
     )
     if still["state"] in DONE and clip["state"] in DONE and clip["remote_id"] is not None:
         # Decide anew whether the clip has a place of its own in the server's album.

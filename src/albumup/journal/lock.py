@@ -1,7 +1,7 @@
 """Locks by flock on files that are never unlinked. The holder of ``JOURNAL.lock`` is the uploader.
 
-A kill frees the lock at once. If lock files were unlinked, two processes could each lock a file of the same name. A
-lease would outlive a crash, and could be taken from a suspended holder.
+A kill frees the lock at once. If lock files were unlinked, two processes could each lock a file of
+the same name. A lease would outlive a crash, and could be taken from a suspended holder.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from collections.abc import Callable
 from types import TracebackType
 
 PATIENCE = 1.0
-"""Seconds of trying again after a refusal: a reader's probe (``is_locked``) holds the lock for an instant."""
+"""Seconds of trying again after a refusal: a reader's probe (``is_locked``) holds the lock for an
+instant."""
 
 
 class FileLock:
@@ -29,10 +30,13 @@ class FileLock:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> bool:
-        """Take the lock; True if that succeeds within ``patience`` seconds (infinity waits for ever)."""
+        """Take the lock; True if that succeeds within ``patience`` seconds (infinity waits for
+        ever)."""
         if self._descriptor is not None:
             return True
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        descriptor = os.open(
+            self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
+        )
         deadline = clock() + patience
         while True:
             try:
@@ -60,13 +64,17 @@ class FileLock:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.release()
 
 
 def is_locked(path: str) -> bool:
-    """True if a process holds the lock at ``path``. A shared, non-blocking probe; it creates no file."""
+    """True if a process holds the lock at ``path``. A shared, non-blocking probe; it creates no
+    file."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:

@@ -25,7 +25,8 @@ def under(connection: sqlite3.Connection, path: bytes) -> list[Medium]:
     newest: dict[Medium, int] = {}
     for album_id in albums(connection):
         rows = connection.execute(
-            "select volume, card, max(id) from photo where album_id = ? and path > ? and path < ? group by 1, 2",
+            "select volume, card, max(id) from photo where album_id = ? and path > ? and path < ? "
+            "group by 1, 2",
             (album_id, *_bounds(path)),
         )
         for volume, card, photo_id in rows.fetchall():
@@ -38,14 +39,16 @@ def waiting_at(connection: sqlite3.Connection, path: bytes) -> list[str]:
     """The names of albums with pending photos from the root at ``path``."""
     rows = connection.execute(
         "select distinct album.name from album join task on task.album_id = album.id"
-        " join root on root.id = task.root_id where task.state = 'pending' and root.path = ? order by album.id",
+        " join root on root.id = task.root_id where task.state = 'pending' and root.path = ? "
+        "order by album.id",
         (path,),
     )
     return [row[0] for row in rows.fetchall()]
 
 
 def roots(connection: sqlite3.Connection) -> list[bytes]:
-    """The paths of all roots, the newest first: folders that were pushed, and folders of single files."""
+    """The paths of all roots, the newest first: folders that were pushed, and folders of single
+    files."""
     rows = connection.execute("select path from root group by path order by max(id) desc")
     return [row[0] for row in rows.fetchall()]
 
@@ -53,13 +56,16 @@ def roots(connection: sqlite3.Connection) -> list[bytes]:
 def has_below(connection: sqlite3.Connection, path: bytes) -> bool:
     """Does the journal have a photo below a folder, in any album?"""
     query = "select 1 from photo where album_id = ? and path > ? and path < ? limit 1"
-    return any(connection.execute(query, (one, *_bounds(path))).fetchone() for one in albums(connection))
+    return any(
+        connection.execute(query, (one, *_bounds(path))).fetchone() for one in albums(connection)
+    )
 
 
 def albums_of_root(connection: sqlite3.Connection, path: bytes) -> list[str]:
     """The names of the albums that a folder was pushed to, the newest first."""
     rows = connection.execute(
-        "select name from album where id in (select album_id from pushed join root on root.id = root_id"
+        "select name from album where id in (select album_id from pushed join root on root.id = "
+        "root_id"
         " where root.path = ?) order by id desc",
         (path,),
     )
@@ -75,7 +81,8 @@ def folders(connection: sqlite3.Connection, album_id: int) -> set[bytes]:
 def names_in(connection: sqlite3.Connection, album_id: int, folder: bytes) -> list[bytes]:
     """The names of an album's photos in one folder."""
     rows = connection.execute(
-        "select distinct path from photo where album_id = ? and path > ? and path < ?", (album_id, *_bounds(folder))
+        "select distinct path from photo where album_id = ? and path > ? and path < ?",
+        (album_id, *_bounds(folder)),
     )
     return [os.path.basename(path) for (path,) in rows if os.path.dirname(path) == folder]
 
@@ -97,7 +104,8 @@ def page_of(
     rows = connection.execute(
         "select id, path, volume, size, mtime_ns, inode, (select ctime_ns from body where task_id ="
         " (select max(id) from task where photo_id = photo.id)) as ctime_ns from photo"
-        " where album_id = ? and path > ? and path < ? and volume = ? and card = ? order by path limit ?",
+        " where album_id = ? and path > ? and path < ? and volume = ? and card = ? order by path "
+        "limit ?",
         (album_id, max(first, after), last, medium.volume, medium.card, _AT_A_TIME),
     )
     return [
@@ -108,29 +116,38 @@ def page_of(
 
 def next_card(connection: sqlite3.Connection) -> int:
     """A number that no medium has yet."""
-    rows = connection.execute("select max(card) from photo union all select max(card) from root").fetchall()
+    rows = connection.execute(
+        "select max(card) from photo union all select max(card) from root"
+    ).fetchall()
     return max(int(row[0] or 0) for row in rows) + 1
 
 
 def write_in(connection: sqlite3.Connection, task_id: int, volume: str) -> None:
-    """Write the id of the file system of a task's photo into the journal, which did not know it so far.
+    """Write the id of the file system of a task's photo into the journal, which did not know it so
+    far.
 
     If the journal already has a photo there with this id, both rows stay as they are.
     """
     connection.execute(
-        "update or ignore photo set volume = ? where id = (select photo_id from task where id = ?) and volume = ''",
+        "update or ignore photo set volume = ? where id = (select photo_id from task where id = "
+        "?) and volume = ''",
         (volume, task_id),
     )
 
 
-def name(connection: sqlite3.Connection, photos: Iterable[tuple[int, str]], root_id: int, volume: str) -> None:
-    """Like ``write_in`` for several photos (pairs of photo id and volume id), and for the root above them."""
+def name(
+    connection: sqlite3.Connection, photos: Iterable[tuple[int, str]], root_id: int, volume: str
+) -> None:
+    """Like ``write_in`` for several photos (pairs of photo id and volume id), and for the root
+    above them."""
     connection.executemany(
         "update or ignore photo set volume = ?2 where id = ?1 and volume = ''",
         photos,
     )
     if volume:
-        connection.execute("update or ignore root set volume = ? where id = ? and volume = ''", (volume, root_id))
+        connection.execute(
+            "update or ignore root set volume = ? where id = ? and volume = ''", (volume, root_id)
+        )
 
 
 def _bounds(folder: bytes) -> tuple[bytes, bytes]:

@@ -11,14 +11,17 @@ class Members(Store):
     """Changes of photos' membership of the server's album."""
 
     def members_pending(self, album_id: int, limit: int) -> list[tuple[int, str]]:
-        """Stored photos to put into the server's album, in order: the task's id, and the server's id of the photo.
+        """Stored photos to put into the server's album, in order: the task's id, and the server's
+        id of the photo.
 
-        A clip is left out while it may still become one with its still, because then it needs no place of its own.
+        A clip is left out while it may still become one with its still, because then it needs no
+        place of its own.
         """
         return [
             (row["id"], row["remote_id"])
             for row in self.rows(
-                f"select task.id, task.remote_id from task where task.album_id = ? and {steps.IS_TO_BE_PLACED}"
+                "select task.id, task.remote_id from task where task.album_id = ? and "
+                f"{steps.IS_TO_BE_PLACED}"
                 f" and not {steps.MAY_BE_ONE} order by task.id limit ?",
                 album_id,
                 limit,
@@ -26,9 +29,11 @@ class Members(Store):
         ]
 
     def members_pending_count(self, album_id: int, most: int) -> int:
-        """The number of stored photos that could be put into the server's album, or ``most`` if there are more."""
+        """The number of stored photos that could be put into the server's album, or ``most`` if
+        there are more."""
         found = self.rows(
-            f"select count(*) from (select 1 from task where task.album_id = ? and {steps.IS_TO_BE_PLACED}"
+            "select count(*) from (select 1 from task where task.album_id = ? and "
+            f"{steps.IS_TO_BE_PLACED}"
             " and not exists (select 1 from task still where still.clip_id = task.id"
             f" and {steps.STILL_IS_OPEN}) limit ?)",
             album_id,
@@ -45,14 +50,18 @@ class Members(Store):
         self.connection.execute(steps.PLACE_ALL, (album_id,))
 
     def renew_refused(self, album_id: int) -> None:
-        """Try photos again that the server would not put into the album or would not join to their clips."""
+        """Try photos again that the server would not put into the album or would not join to their
+        clips."""
         self.connection.execute(steps.PLACE_CLIPS_AGAIN, (album_id,))
         self.connection.execute(steps.JOIN_AGAIN, (album_id,))
         self.connection.execute(steps.PLACE_AGAIN, (album_id,))
 
     def placed(self, task_id: int, why_not: str = "") -> None:
-        """Note the server's word that a photo is in the album, or ``why_not``. ``updated`` is not changed."""
-        self.connection.execute(steps.NOT_PLACED if why_not else steps.PLACED, (plain(why_not), task_id))
+        """Note the server's word that a photo is in the album, or ``why_not``. ``updated`` is not
+        changed."""
+        self.connection.execute(
+            steps.NOT_PLACED if why_not else steps.PLACED, (plain(why_not), task_id)
+        )
 
     def album_known(self, album_id: int, remote_id: str | None) -> None:
         """Note the server's id of an album; None: the server does not have the album any more.
@@ -61,10 +70,13 @@ class Members(Store):
         """
         if remote_id is None:
             self.connection.execute(
-                "update album set share = null, wants_share = 0 where id = ? and wants_share and share is not null",
+                "update album set share = null, wants_share = 0 where id = ? and wants_share and "
+                "share is not null",
                 (album_id,),
             )
-        self.connection.execute("update album set remote_id = ? where id = ?", (plain(remote_id), album_id))
+        self.connection.execute(
+            "update album set remote_id = ? where id = ?", (plain(remote_id), album_id)
+        )
 
     def want_share(self, album_id: int) -> None:
         """Note that the user asked for the album's share link."""
@@ -73,9 +85,13 @@ class Members(Store):
     def shared(self, album_id: int, url: str) -> None:
         """Note the URL of the album's share link."""
         self.connection.execute(
-            "update album set share = ?, changed = ? where id = ?", (plain(url), self.clock(), album_id)
+            "update album set share = ?, changed = ? where id = ?",
+            (plain(url), self.clock(), album_id),
         )
 
     def unshared(self, album_id: int) -> None:
-        """Forget a share link that no longer works. Another one is made only when the user asks for it."""
-        self.connection.execute("update album set share = null, wants_share = 0 where id = ?", (album_id,))
+        """Forget a share link that no longer works. Another one is made only when the user asks for
+        it."""
+        self.connection.execute(
+            "update album set share = null, wants_share = 0 where id = ?", (album_id,)
+        )

@@ -1,6 +1,7 @@
 """The migrations that bring older journals to the present schema. Never edit one that was released.
 
-:func:`migrate` applies them in one transaction; ``user_version`` is the number of migrations that a journal has had.
+:func:`migrate` applies them in one transaction; ``user_version`` is the number of migrations that a
+journal has had.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ APPLICATION_ID = 0x616C6275
 
 
 def _second(run: Callable[[str], object]) -> None:
-    """An index for dropping tasks: each looks for its names, and would scan all names without it."""
+    """An index for dropping tasks: each looks for its names, and would scan all names without
+    it."""
     run("create index sent_name_of_task on sent_name (task_id)")
 
 
@@ -70,7 +72,8 @@ create index task_held on task (id) where state = 'pending' and prepared = 5;
 
 
 def _untyped(table: str, column: str) -> str:
-    """SQL that removes the type of a column, so that numbers beyond 63 bits can be kept in it as text."""
+    """SQL that removes the type of a column, so that numbers beyond 63 bits can be kept in it as
+    text."""
     return f"""
 alter table {table} rename column {column} to was;
 alter table {table} add column {column};
@@ -142,7 +145,8 @@ create table forgotten (                      -- numbers of albums that were dro
 
 
 def _fourth(run: Callable[[str], object]) -> None:
-    """Pauses that outlive a run, cards without an id, definitions, confirmed answers, names that last."""
+    """Pauses that outlive a run, cards without an id, definitions, confirmed answers, names that
+    last."""
     for script in (_SICK_TARGETS, _CARDS, _DEFINITIONS, _CONFIRMATION, _NAMES, _FORGOTTEN):
         for statement in statements(script):
             run(statement)
@@ -183,7 +187,8 @@ where (task.state = 'failed' or task.state = 'in_doubt' or task.state = 'missing
 
 
 def _sixth(run: Callable[[str], object]) -> None:
-    """Fewer indexes of tasks, none with an IN list: a change of a task's state takes a third of the time."""
+    """Fewer indexes of tasks, none with an IN list: a change of a task's state takes a third of the
+    time."""
     for statement in statements(_FEWER_INDEXES):
         run(statement)
 
@@ -215,7 +220,8 @@ MIGRATIONS: tuple[Callable[[Callable[[str], object]], None], ...] = (
     _sixth,
     _seventh,
 )
-"""Each brings a journal from version N to N + 1, given a function that executes one SQL statement."""
+"""Each brings a journal from version N to N + 1, given a function that executes one SQL
+statement."""
 
 VERSION = len(MIGRATIONS)
 

@@ -1,7 +1,9 @@
-"""The names under which photos are sent. They are unique, ignoring case, in an album and in a folder of the server.
+"""The names under which photos are sent. They are unique, ignoring case, in an album and in a
+folder of the server.
 
-A server that stores by name replaces a photo by another of the same name. So names of earlier pushes, of other albums
-and of forgotten albums count, too. Call these functions inside a transaction.
+A server that stores by name replaces a photo by another of the same name. So names of earlier
+pushes, of other albums and of forgotten albums count, too. Call these functions inside a
+transaction.
 """
 
 from __future__ import annotations
@@ -47,12 +49,13 @@ insert into sent_name (album_id, folded, task_id, folder_id) select ?, ?, ?, ?
 where not exists (select 1 from sent_name where folder_id = ? and folded = ?) on conflict do nothing
 """
 _Scope = dict[str, int | str | None]
-"""Parameters of the statements above, without ``folded``: whose name it is, and where it must be unique."""
+"""Parameters of the statements above, without ``folded``: whose name it is, and where it must be
+unique."""
 PlainFolders = dict[tuple[int, Folder], int | None]
 """The ids of folders, by album and folder; valid for one transaction, in which nobody else writes.
 
-None if the folder is not a plain one: forgotten albums left names in it, or it is shared and its target has other
-albums. Then names must be looked up there, too."""
+None if the folder is not a plain one: forgotten albums left names in it, or it is shared and its
+target has other albums. Then names must be looked up there, too."""
 
 
 def name_photo(
@@ -66,19 +69,26 @@ def name_photo(
     *,
     plain: PlainFolders,
 ) -> str:
-    """Take the name under which a photo is sent, unique in its album and its ``folder``, and return it.
+    """Take the name under which a photo is sent, unique in its album and its ``folder``, and return
+    it.
 
-    ``wanted(1)`` is the name as it is, ``wanted(2)`` the one to try if that is taken, and so on. A task keeps the
-    name that it ``had`` if it still wants it, unless other bytes of it may be on the server under that name.
-    ``sha256``: of the photo; a name that a forgotten album used for the same bytes is free.
-    ``plain``: a cache of folders for this transaction.
+    ``wanted(1)`` is the name as it is, ``wanted(2)`` the one to try if that is taken, and so on. A
+    task keeps the name that it ``had`` if it still wants it, unless other bytes of it may be on the
+    server under that name. ``sha256``: of the photo; a name that a forgotten album used for the
+    same bytes is free. ``plain``: a cache of folders for this transaction.
     """
     if folder is not None and had is None:
         folder_id = _plain_id(connection, album_id, folder, plain)
         first = wanted(1)
         if folder_id is not None and _take_at_once(connection, task_id, album_id, first, folder_id):
             return first
-    scope: _Scope = {"task": task_id, "album": album_id, "sha256": sha256, "key": None, "is_shared": False}
+    scope: _Scope = {
+        "task": task_id,
+        "album": album_id,
+        "sha256": sha256,
+        "key": None,
+        "is_shared": False,
+    }
     if folder is not None:
         scope |= {"key": folder.key, "is_shared": folder.is_shared}
     number = 1
@@ -95,14 +105,18 @@ def forget_names(connection: sqlite3.Connection, album_id: int) -> None:
     """
     connection.execute(
         "insert or ignore into lasting_name (folder_id, folded, sha256)"
-        " select folder_id, folded, iif(used, '', coalesce(sha256, '')) from sent_name left join body using (task_id)"
+        " select folder_id, folded, iif(used, '', coalesce(sha256, '')) from sent_name left join "
+        "body using (task_id)"
         " where album_id = ? and folder_id is not null and exists"
-        " (select 1 from attempt where attempt.task_id = sent_name.task_id and whole_at is not null)",
+        " (select 1 from attempt where attempt.task_id = sent_name.task_id and whole_at is not "
+        "null)",
         (album_id,),
     )
 
 
-def _plain_id(connection: sqlite3.Connection, album_id: int, folder: Folder, plain: PlainFolders) -> int | None:
+def _plain_id(
+    connection: sqlite3.Connection, album_id: int, folder: Folder, plain: PlainFolders
+) -> int | None:
     """The id of a folder if it is a plain one (``PlainFolders``), else None."""
     place = album_id, folder
     if place not in plain:
@@ -114,7 +128,9 @@ def _plain_id(connection: sqlite3.Connection, album_id: int, folder: Folder, pla
     return plain[place]
 
 
-def _take_at_once(connection: sqlite3.Connection, task_id: int, album_id: int, name: str, folder_id: int) -> bool:
+def _take_at_once(
+    connection: sqlite3.Connection, task_id: int, album_id: int, name: str, folder_id: int
+) -> bool:
     """Take a name if it is free in a plain folder and in the album; False if it is not."""
     folded = name.casefold()
     values = (album_id, folded, task_id, folder_id, folder_id, folded)
@@ -130,7 +146,9 @@ def _take(connection: sqlite3.Connection, scope: _Scope, name: str) -> str | Non
     if found[0] is None and scope["key"] is not None:
         connection.execute("insert into folder (key) values (:key)", now)
         connection.execute(
-            "update sent_name set folder_id = last_insert_rowid() where album_id = :album and folded = :folded", now
+            "update sent_name set folder_id = last_insert_rowid() where album_id = :album and "
+            "folded = :folded",
+            now,
         )
     return name
 
@@ -140,8 +158,11 @@ def _is_taken(connection: sqlite3.Connection, scope: _Scope, name: str) -> bool:
     return connection.execute(_TAKEN + " limit 1", now).fetchone() is not None
 
 
-def _free_number(connection: sqlite3.Connection, scope: _Scope, wanted: Callable[[int], str]) -> int:
-    """A number whose name is free, found in a few queries: a thousand folders may hold the same thousand names."""
+def _free_number(
+    connection: sqlite3.Connection, scope: _Scope, wanted: Callable[[int], str]
+) -> int:
+    """A number whose name is free, found in a few queries: a thousand folders may hold the same
+    thousand names."""
     taken, free = 1, 2
     while _is_taken(connection, scope, wanted(free)):
         taken, free = free, 2 * free

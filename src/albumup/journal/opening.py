@@ -1,9 +1,10 @@
 """Opens a journal: creates, migrates, refuses or sets it aside, and never harms it.
 
-Creating and migrating happen under the lock ``JOURNAL.open``; ``application_id`` marks a file as ours. A new journal is
-made under another name and renamed when it is whole. Else a crash could leave a rollback journal, and readers, who open
-with ``mode=ro``, could not roll it back. Migrations run in WAL mode, which has no rollback journal.
-https://sqlite.org/wal.html, https://sqlite.org/lockingv3.html#hot_journals, https://sqlite.org/rescode.html
+Creating and migrating happen under the lock ``JOURNAL.open``; ``application_id`` marks a file as
+ours. A new journal is made under another name and renamed when it is whole. Else a crash could
+leave a rollback journal, and readers, who open with ``mode=ro``, could not roll it back. Migrations
+run in WAL mode, which has no rollback journal. https://sqlite.org/wal.html,
+https://sqlite.org/lockingv3.html#hot_journals, https://sqlite.org/rescode.html
 """
 
 from __future__ import annotations
@@ -25,17 +26,21 @@ from albumup.photos.volumes import file_system_of
 BUSY_SECONDS = 30.0
 """How long a writer waits for another writer's commit."""
 
-_NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "ocfs2", "gfs2", "lustre"})
+_NETWORK = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "ocfs2", "gfs2", "lustre"}
+)
 _NETWORK_FUSE = frozenset({"fuse.sshfs", "fuse.glusterfs", "fuse.rclone", "fuse.ceph"})
 _HEADER_BYTES = 100
 _READ_FAULT = re.compile(r"error code=([0-9]+)")
-"""The words of ``quick_check`` for a page that the disk could not read; the page itself may be sound."""
+"""The words of ``quick_check`` for a page that the disk could not read; the page itself may be
+sound."""
 _SMALL = 64 << 20
 _LITTLE = 1 << 20
 """With less free room, in bytes, no journal can work."""
 _NARROW = 64 << 20
 _LOG_PAGES, _LOG_PAGES_NARROW = 1000, 64
-"""Pages of the write-ahead log until it is checkpointed; the second where less than ``_NARROW`` bytes are free."""
+"""Pages of the write-ahead log until it is checkpointed; the second where less than ``_NARROW``
+bytes are free."""
 
 
 class CorruptJournal(LocalError):
@@ -53,7 +58,8 @@ def paths_of(journal: str) -> dict[str, str]:
 
 
 def open_writer(path: str) -> sqlite3.Connection:
-    """Return a connection that may write. The journal is created if it is missing, and migrated if it is older.
+    """Return a connection that may write. The journal is created if it is missing, and migrated if
+    it is older.
 
     Automatic checkpoints are off, because only the uploader checkpoints (:func:`checkpoint_here`).
     Raises ConfigError (not ours, newer, network file system), CorruptJournal, LocalError.
@@ -78,8 +84,8 @@ def open_writer(path: str) -> sqlite3.Connection:
 def open_reader(path: str) -> sqlite3.Connection | None:
     """Return a connection that only reads; None if there is no journal yet.
 
-    A journal of an older version is copied into memory and migrated there. Raises ConfigError (not ours, newer),
-    CorruptJournal, LocalError.
+    A journal of an older version is copied into memory and migrated there. Raises ConfigError (not
+    ours, newer), CorruptJournal, LocalError.
     """
     with local_faults(path):
         if not os.path.exists(path):
@@ -104,7 +110,8 @@ def checkpoint_here(connection: sqlite3.Connection) -> None:
 
 
 def check_whole(path: str, connection: sqlite3.Connection) -> None:
-    """Raise CorruptJournal if a journal of up to 64 MiB is damaged. Checking a larger one would take too long."""
+    """Raise CorruptJournal if a journal of up to 64 MiB is damaged. Checking a larger one would
+    take too long."""
     with local_faults(path):
         if os.path.getsize(path) <= _SMALL:
             _judge(path, connection)
@@ -132,9 +139,11 @@ def is_damaged(path: str) -> bool:
 
 
 def set_aside(path: str, now: float | None = None) -> str:
-    """Rename a corrupt journal with its side files to ``.corrupt-TIME``; return the journal's new path.
+    """Rename a corrupt journal with its side files to ``.corrupt-TIME``; return the journal's new
+    path.
 
-    ``now``: Unix seconds. The caller holds the uploader's lock. Nothing is deleted, so the journal may be salvaged.
+    ``now``: Unix seconds. The caller holds the uploader's lock. Nothing is deleted, so the journal
+    may be salvaged.
     """
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
     aside, number = f"{path}.corrupt-{stamp}", 1
@@ -156,18 +165,24 @@ def local_faults(path: str) -> Iterator[None]:
     except sqlite3.Error as error:
         raise journal_fault(path, error) from error
     except OSError as error:
-        raise LocalError(f"{error.filename or path}: {error.strerror or error}", "everything unsent waits") from error
+        raise LocalError(
+            f"{error.filename or path}: {error.strerror or error}", "everything unsent waits"
+        ) from error
 
 
 def journal_fault(path: str, error: sqlite3.Error) -> AlbumupError:
-    """An SQLite error as an error for people: a corrupt journal, a full disk, or another local fault."""
+    """An SQLite error as an error for people: a corrupt journal, a full disk, or another local
+    fault."""
     code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return CorruptJournal(f"{path}: damaged: {error}")
     if code == sqlite3.SQLITE_FULL:
         return _full(path)
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
-        return LocalError(f"{path}: cannot be written: {error}", "check the folder's permissions, then: albumup resume")
+        return LocalError(
+            f"{path}: cannot be written: {error}",
+            "check the folder's permissions, then: albumup resume",
+        )
     if code == sqlite3.SQLITE_IOERR:
         return _io_fault(path, str(error))
     return LocalError(f"{path}: {error}", "everything unsent waits; go on with: albumup resume")
@@ -180,11 +195,15 @@ def _full(path: str) -> LocalError:
 def _io_fault(path: str, words: str) -> LocalError:
     if room_for(path) < _LITTLE:  # without room SQLite's shared memory fails with an I/O error
         return _full(path)
-    return LocalError(f"{path}: input/output error (a full disk looks like this too): {words}", "then: albumup resume")
+    return LocalError(
+        f"{path}: input/output error (a full disk looks like this too): {words}",
+        "then: albumup resume",
+    )
 
 
 def _connect(path: str, mode: str, *, still: bool = False) -> sqlite3.Connection:
-    """Connect. ``still``: there is no write-ahead log, so nobody has the journal open, and none is made for reading.
+    """Connect. ``still``: there is no write-ahead log, so nobody has the journal open, and none is
+    made for reading.
 
     https://sqlite.org/wal.html#read_only_databases, https://sqlite.org/uri.html#uriimmutable
     """
@@ -208,7 +227,8 @@ def _create(path: str) -> None:
         with closing(_connect(new, "rw")) as connection:
             _set_up(connection)
             migrate(connection, 0)
-            # Closing checkpoints too, but ignores a full disk: half the journal would stay in the write-ahead log.
+            # Closing checkpoints too, but ignores a full disk: half the journal would stay in the
+            # write-ahead log.
             connection.execute("pragma wal_checkpoint(truncate)").fetchall()
     except BaseException:
         _drop(new)
@@ -231,7 +251,10 @@ def _bring_up(path: str, connection: sqlite3.Connection) -> None:
         # An uploader of the older version may be at work; the lock tells.
         lock = FileLock(paths_of(path)["lock"])
         if not lock.take():
-            raise LocalError(f"{path}: an older albumup is still uploading from it", "wait for its end, then try again")
+            raise LocalError(
+                f"{path}: an older albumup is still uploading from it",
+                "wait for its end, then try again",
+            )
         try:
             migrate(connection, version)
         finally:
@@ -274,14 +297,17 @@ def _refuse_newer(path: str, version: int) -> None:
 
 
 def _refuse_foreign(path: str) -> None:
-    """Raise unless the file is a journal or empty. It is not opened as a database: a photo must not be touched."""
+    """Raise unless the file is a journal or empty. It is not opened as a database: a photo must not
+    be touched."""
     try:
         with open(path, "rb") as file:
             header = file.read(_HEADER_BYTES)
     except FileNotFoundError:
         return
     except IsADirectoryError:
-        raise ConfigError(f"{path}: a folder, not a journal", "name a file with --journal") from None
+        raise ConfigError(
+            f"{path}: a folder, not a journal", "name a file with --journal"
+        ) from None
     if not header:
         return
     ours = header[68:72] == APPLICATION_ID.to_bytes(4, "big")
@@ -289,11 +315,13 @@ def _refuse_foreign(path: str) -> None:
         if ours:
             raise CorruptJournal(f"{path}: damaged: its first bytes are gone")
         raise ConfigError(
-            f"{path}: not a journal of albumup; it was left untouched", "name another file with --journal"
+            f"{path}: not a journal of albumup; it was left untouched",
+            "name another file with --journal",
         )
     if not ours:
         raise ConfigError(
-            f"{path}: a database of another program; it was left untouched", "name another file with --journal"
+            f"{path}: a database of another program; it was left untouched",
+            "name another file with --journal",
         )
 
 
@@ -301,6 +329,7 @@ def _refuse_network(path: str) -> None:
     kind = file_system_of(os.path.dirname(path) or ".")
     if kind in _NETWORK | _NETWORK_FUSE:
         raise ConfigError(
-            f"{path}: lies on a network file system ({kind}), where locks and the journal are not safe",
+            f"{path}: lies on a network file system ({kind}), where locks and the journal are not "
+            "safe",
             "name a file on a local disk with --journal or ALBUMUP_JOURNAL",
         )

@@ -19,19 +19,25 @@ _BACK = {"whole": "back_whole", "cut": "back_cut", "429": "back_429"}
 
 def counts(journal: Journal, task_id: int) -> TryCounts:
     """The tries and refunds of a task. Raises LostTask if the task was forgotten."""
-    rows = journal.rows("select tries, refunds, back_whole, back_cut, back_429 from task where id = ?", task_id)
+    rows = journal.rows(
+        "select tries, refunds, back_whole, back_cut, back_429 from task where id = ?", task_id
+    )
     if not rows:
         raise LostTask(task_id)
     return TryCounts(*rows[0])
 
 
 def count_back(journal: Journal, task_id: int, spent: str) -> None:
-    """Count a refund for the attempt that just ended, which takes no try. ``spent``: "whole", "cut" or "429"."""
-    journal.connection.execute(f"update task set {_BACK[spent]} = {_BACK[spent]} + 1 where id = ?", (task_id,))
+    """Count a refund for the attempt that just ended, which takes no try. ``spent``: "whole", "cut"
+    or "429"."""
+    journal.connection.execute(
+        f"update task set {_BACK[spent]} = {_BACK[spent]} + 1 where id = ?", (task_id,)
+    )
 
 
 def give_back(journal: Journal, task_id: int, spent: str, most: int) -> bool:
-    """Refund an earlier try, which was not the photo's fault; False if ``most`` were refunded before.
+    """Refund an earlier try, which was not the photo's fault; False if ``most`` were refunded
+    before.
 
     ``spent``: as for ``count_back``. A waiting task may be sent again at once.
     """
@@ -64,9 +70,11 @@ def held(journal: Journal) -> list[tuple[int, str]]:
 
 
 def sick(journal: Journal, target: str, words: str, spent: int) -> None:
-    """Begin or continue a target's pause. Its beginning is kept. ``spent``: photos that the pause has spent."""
+    """Begin or continue a target's pause. Its beginning is kept. ``spent``: photos that the pause
+    has spent."""
     journal.connection.execute(
-        "update target set sick_since = coalesce(sick_since, ?), sick_words = ?, spent = ? where name = ?",
+        "update target set sick_since = coalesce(sick_since, ?), sick_words = ?, spent = ? where "
+        "name = ?",
         (journal.clock(), plain(words), spent, target),
     )
 
@@ -81,18 +89,24 @@ def well(journal: Journal, target: str) -> None:
 def end_idle(journal: Journal) -> None:
     """End the pauses of targets for which nothing waits: no run needs to ask there."""
     journal.connection.execute(
-        "update target set sick_since = null, sick_words = '', spent = 0 where sick_since is not null and not exists"
-        " (select 1 from tally join album on album.id = tally.album_id where album.target_id = target.id"
+        "update target set sick_since = null, sick_words = '', spent = 0 where sick_since is not "
+        "null and not exists"
+        " (select 1 from tally join album on album.id = tally.album_id where album.target_id = "
+        "target.id"
         f" and tally.photos > 0 and {is_in(*UNDECIDED, table='tally')})"
     )
 
 
 def may_spend_again(journal: Journal, targets: Iterable[str]) -> None:
     """Let the pauses of these targets spend photos again."""
-    journal.connection.executemany("update target set spent = 0 where name = ?", [(name,) for name in targets])
+    journal.connection.executemany(
+        "update target set spent = 0 where name = ?", [(name,) for name in targets]
+    )
 
 
 def left(journal: Journal) -> Mapping[str, Pause]:
     """The pauses left by earlier runs, by target name."""
-    rows = journal.rows("select name, sick_since, sick_words, spent from target where sick_since is not null")
+    rows = journal.rows(
+        "select name, sick_since, sick_words, spent from target where sick_since is not null"
+    )
     return {row["name"]: Pause(row["sick_since"], row["sick_words"], row["spent"]) for row in rows}

@@ -21,7 +21,8 @@ class Preparing(Store):
     def unprepared(
         self, album_id: int, root_id: int, limit: int, after: int = 0, *, skip: Collection[int] = ()
     ) -> list[Task]:
-        """Unread tasks of an album and root with an id greater than ``after``, in order, without those to ``skip``."""
+        """Unread tasks of an album and root with an id greater than ``after``, in order, without
+        those to ``skip``."""
         return self.tasks(
             f"where task.album_id = ? and task.root_id = ? and {steps.IS_UNREAD}"
             f" and task.id > ? and {steps.UNSKIPPED} order by task.next_at, task.id limit ?",
@@ -43,7 +44,14 @@ class Preparing(Store):
     ) -> str:
         """Take a name for a photo: see ``naming.name_photo``."""
         return naming.name_photo(
-            self.connection, task_id, album_id, wanted, had, folder, sha256, plain=self._plain_folders
+            self.connection,
+            task_id,
+            album_id,
+            wanted,
+            had,
+            folder,
+            sha256,
+            plain=self._plain_folders,
         )
 
     def forget_names(self, album_id: int) -> None:
@@ -62,8 +70,8 @@ class Preparing(Store):
     ) -> None:
         """Give a pending task its body. Raises LostTask if it is no longer pending.
 
-        ``then``: the task's next stage. ``seen``: size (bytes) and modification time (ns) of the photo in the journal,
-        if the caller knows them.
+        ``then``: the task's next stage. ``seen``: size (bytes) and modification time (ns) of the
+        photo in the journal, if the caller knows them.
         """
         self._make_step(steps.FRAMED_AND_SIZE[then], sent_as, self.clock(), body.pins.size, task_id)
         attempts = self.rows("select attempts from task where id = ?", task_id)[0][0]
@@ -77,11 +85,15 @@ class Preparing(Store):
         lost: set[int] = set()
         execute = self.connection.cursor().execute
         for one in framed:
-            # A statement that sets the size also evaluates the tally's trigger, so the other one comes first.
+            # A statement that sets the size also evaluates the tally's trigger, so the other one
+            # comes first.
             size, task_id = one.body.pins.size, one.task.id
             if execute(steps.FRAMED[one.then], (one.sent_as, now, task_id, size)).rowcount == 1:
                 continue
-            if execute(steps.FRAMED_AND_SIZE[one.then], (one.sent_as, now, size, task_id)).rowcount != 1:
+            if (
+                execute(steps.FRAMED_AND_SIZE[one.then], (one.sent_as, now, size, task_id)).rowcount
+                != 1
+            ):
                 lost.add(task_id)
         kept = [one for one in framed if one.task.id not in lost]
         bodies.keep(self.connection, [(one.task.id, one.body, one.task.attempts) for one in kept])
@@ -104,12 +116,16 @@ class Preparing(Store):
         A sidecar without content in the journal was in no body: it was too large or unreadable.
         """
         self.connection.execute(
-            "update sidecar set sent = 1, content = null where task_id = ? and content is not null", (task_id,)
+            "update sidecar set sent = 1, content = null where task_id = ? and content is not null",
+            (task_id,),
         )
 
     def sidecar_left(self, task_id: int) -> None:
-        """Drop the content of a sidecar that did not go along: its photo is on the server already."""
-        self.connection.execute("update sidecar set content = null where task_id = ? and not sent", (task_id,))
+        """Drop the content of a sidecar that did not go along: its photo is on the server
+        already."""
+        self.connection.execute(
+            "update sidecar set content = null where task_id = ? and not sent", (task_id,)
+        )
 
     def repin(self, task_id: int, pins: Pins) -> None:
         """Note the new metadata of a photo whose bytes are the same."""
@@ -120,14 +136,18 @@ class Preparing(Store):
         self._note_seen(task_id, pins)
 
     def prepare_again(self, task_id: int, now: Pins | None = None) -> None:
-        """Start a pending task afresh, without a body and with fresh tries, because its photo has other bytes.
+        """Start a pending task afresh, without a body and with fresh tries, because its photo has
+        other bytes.
 
-        ``now``: the photo's pins since the edit, if known. ``maybe_twice`` stays set after a doubt: the photo may be
-        there as it is now, or be edited back. Raises LostTask if the task is no longer pending.
+        ``now``: the photo's pins since the edit, if known. ``maybe_twice`` stays set after a doubt:
+        the photo may be there as it is now, or be edited back. Raises LostTask if the task is no
+        longer pending.
         """
         self._make_step(steps.START_AFRESH, task_id)
         if now is not None:
             self._note_seen(task_id, now)
         self.connection.execute("delete from body where task_id = ?", (task_id,))
-        if self.rows("select 1 from attempt where task_id = ? and whole_at is not null limit 1", task_id):
+        if self.rows(
+            "select 1 from attempt where task_id = ? and whole_at is not null limit 1", task_id
+        ):
             self.connection.execute("update sent_name set used = 1 where task_id = ?", (task_id,))

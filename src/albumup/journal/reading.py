@@ -1,4 +1,5 @@
-"""The queries of ``status``, ``list`` and other readers. They need sqlite3 alone, and a read-only connection."""
+"""The queries of ``status``, ``list`` and other readers. They need sqlite3 alone, and a read-only
+connection."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ from albumup.journal.summary import Summary, summaries
 class AlbumStatus(TypedDict):
     """An album in the form of ``status --json``.
 
-    ``changed``: ISO 8601, UTC. ``address``: the URL of a target that ``--url`` described, None for other targets.
+    ``changed``: ISO 8601, UTC. ``address``: the URL of a target that ``--url`` described, None for
+    other targets.
     """
 
     album: str
@@ -80,7 +82,8 @@ def twins(connection: sqlite3.Connection, album_id: int, path: bytes, most: int)
     """The paths of up to ``most`` other photos of an album that have the same base name."""
     end = b"/" + os.path.basename(path)
     rows = connection.execute(
-        "select distinct path from photo where album_id = ? and substr(path, ?) = ? and path <> ? limit ?",
+        "select distinct path from photo where album_id = ? and substr(path, ?) = ? and path <> ? "
+        "limit ?",
         (album_id, -len(end), end, path, most),
     )
     return [row[0] for row in rows.fetchall()]
@@ -100,13 +103,20 @@ class Queued(NamedTuple):
     reason: str | None
 
 
-def queued(connection: sqlite3.Connection, album_id: int, newest: int, requeued: Sequence[int]) -> Iterator[Queued]:
+def queued(
+    connection: sqlite3.Connection, album_id: int, newest: int, requeued: Sequence[int]
+) -> Iterator[Queued]:
     """The ``requeued`` tasks of an album, then its tasks with an id greater than ``newest``."""
     query = (
-        "select photo.path, task.size, task.state, task.reason from task join photo on photo.id = task.photo_id"
+        "select photo.path, task.size, task.state, task.reason from task join photo on photo.id = "
+        "task.photo_id"
         " where task.album_id = ? and "
     )
-    old = (row for task in requeued for row in connection.execute(f"{query} task.id = ?", (album_id, task)))
+    old = (
+        row
+        for task in requeued
+        for row in connection.execute(f"{query} task.id = ?", (album_id, task))
+    )
     new = connection.execute(f"{query} task.id > ? order by task.id", (album_id, newest))
     for row in chain(old, new):
         yield Queued(row["path"], row["size"], row["state"], row["reason"])
@@ -114,7 +124,9 @@ def queued(connection: sqlite3.Connection, album_id: int, newest: int, requeued:
 
 def album_names(connection: sqlite3.Connection) -> list[str]:
     """The names of all albums, the one that changed last first."""
-    return [row[0] for row in connection.execute("select album from v_albums order by changed desc")]
+    return [
+        row[0] for row in connection.execute("select album from v_albums order by changed desc")
+    ]
 
 
 def target_names(connection: sqlite3.Connection) -> list[str]:
@@ -132,16 +144,19 @@ def unsent_paths(connection: sqlite3.Connection, album: str, most: int) -> list[
 
 
 def is_sending(journal: str, path: str) -> bool:
-    """Is the photo at ``path`` in state ``sending``? ``journal``: a path. Raises sqlite3.Error, as without one."""
+    """Is the photo at ``path`` in state ``sending``? ``journal``: a path. Raises sqlite3.Error, as
+    without one."""
     with closing(sqlite3.connect(f"file:{quote(journal)}?mode=ro", uri=True)) as connection:
         query = "select 1 from v_tasks where state = 'sending' and path = ?"
         return connection.execute(query, (path,)).fetchone() is not None
 
 
 def rounds_had(connection: sqlite3.Connection) -> dict[tuple[str, str], list[tuple[int, float]]]:
-    """The rounds of albums whose failed photos got fresh sets of tries from ``retry-failed``, by album and target.
+    """The rounds of albums whose failed photos got fresh sets of tries from ``retry-failed``, by
+    album and target.
 
-    Pairs: a number of sets that some photos have had, and when the first of these failed (Unix seconds).
+    Pairs: a number of sets that some photos have had, and when the first of these failed (Unix
+    seconds).
     """
     rows = connection.execute(
         "select album.name, target.name, task.rounds, min(task.updated) from album"
@@ -158,7 +173,8 @@ def rounds_had(connection: sqlite3.Connection) -> dict[tuple[str, str], list[tup
 def goes_unasked(connection: sqlite3.Connection, album: str, target: str) -> bool:
     """Does the album have a photo in doubt that only ``retry-failed --in-doubt`` sends again?"""
     query = (
-        "select 1 from task join album on album.id = task.album_id join target on target.id = album.target_id"
+        "select 1 from task join album on album.id = task.album_id join target on target.id = "
+        "album.target_id"
         " where album.name = ? and target.name = ? and state = 'in_doubt'"
         " and (reason like '%(resend = never)%' or reason like '%cannot be asked%') limit 1"
     )
@@ -168,7 +184,8 @@ def goes_unasked(connection: sqlite3.Connection, album: str, target: str) -> boo
 def addresses(connection: sqlite3.Connection) -> dict[str, str]:
     """The URLs of targets that ``--url`` described, by name. Screens show these URLs."""
     rows = connection.execute(
-        "select name, json_extract(definition, '$.settings.url') as url from target where definition is not null"
+        "select name, json_extract(definition, '$.settings.url') as url from target where "
+        "definition is not null"
     )
     return {row["name"]: row["url"] for row in rows}
 
@@ -181,14 +198,18 @@ def target_definitions(connection: sqlite3.Connection) -> dict[str, str]:
 
 def pauses(connection: sqlite3.Connection) -> list[tuple[str, float, str]]:
     """The sick targets: name, beginning of the pause (Unix seconds), reason."""
-    rows = connection.execute("select name, sick_since, sick_words from target where sick_since is not null")
+    rows = connection.execute(
+        "select name, sick_since, sick_words from target where sick_since is not null"
+    )
     return [(row["name"], row["sick_since"], row["sick_words"]) for row in rows]
 
 
 def running(connection: sqlite3.Connection) -> tuple[int, str] | None:
-    """Process id and start (ISO 8601, UTC) of the run that has not ended. It lives only if the lock is held, too."""
+    """Process id and start (ISO 8601, UTC) of the run that has not ended. It lives only if the lock
+    is held, too."""
     row = connection.execute(
-        "select pid, strftime('%Y-%m-%dT%H:%M:%fZ', started, 'unixepoch') as since from run where ended is null"
+        "select pid, strftime('%Y-%m-%dT%H:%M:%fZ', started, 'unixepoch') as since from run where "
+        "ended is null"
         " order by id desc limit 1"
     ).fetchone()
     return (row["pid"], row["since"]) if row else None
@@ -201,38 +222,51 @@ JsonRow = tuple[
 ]  # fmt: skip
 """path_raw, then the keys of ``list --json`` after the path, in its order."""
 
-_JSON = "path_raw, state, size, sha256, attempts, maybe_twice, sent_as, error, remote_id, url, updated"
+_JSON = (
+    "path_raw, state, size, sha256, attempts, maybe_twice, sent_as, error, remote_id, url, updated"
+)
 _IS_ASKING = "state = 'in_doubt' and (select ask_at from task where id = v_tasks.id) is not null"
 _FEW = 8
-"""An album with less than one in so many of all tasks is read by its photos, not by scanning all tasks."""
+"""An album with less than one in so many of all tasks is read by its photos, not by scanning all
+tasks."""
 
 _INDEXED = (
     (frozenset(map(str, WANTING)), is_in(*WANTING)),
     (frozenset({"cancelled"}), "state = 'cancelled'"),
 )
-"""States with a partial index that is sorted by task, and the condition that makes SQLite use it."""
+"""States with a partial index that is sorted by task, and the condition that makes SQLite use
+it."""
 
 
-def text_rows(connection: sqlite3.Connection, album: str, target: str, states: Sequence[str]) -> Iterator[TextRow]:
-    """The rows of ``list``: an album's tasks in these states, or in any if none is named, oldest first."""
+def text_rows(
+    connection: sqlite3.Connection, album: str, target: str, states: Sequence[str]
+) -> Iterator[TextRow]:
+    """The rows of ``list``: an album's tasks in these states, or in any if none is named, oldest
+    first."""
     columns = f"path_raw, state, size, error, maybe_twice, {_IS_ASKING}"
     found: Iterator[TextRow] = _rows(connection, columns, album, target, states)
     return found
 
 
-def json_rows(connection: sqlite3.Connection, album: str, target: str, states: Sequence[str]) -> Iterator[JsonRow]:
+def json_rows(
+    connection: sqlite3.Connection, album: str, target: str, states: Sequence[str]
+) -> Iterator[JsonRow]:
     """Like ``text_rows``, for ``list --json``."""
     found: Iterator[JsonRow] = _rows(connection, _JSON, album, target, states)
     return found
 
 
-def paths(connection: sqlite3.Connection, album: str, target: str, states: Sequence[str]) -> Iterator[tuple[bytes]]:
+def paths(
+    connection: sqlite3.Connection, album: str, target: str, states: Sequence[str]
+) -> Iterator[tuple[bytes]]:
     """Like ``text_rows``, for ``list -0``."""
     found: Iterator[tuple[bytes]] = _rows(connection, "path_raw", album, target, states)
     return found
 
 
-def _rows(connection: sqlite3.Connection, columns: str, album: str, target: str, states: Sequence[str]) -> Any:
+def _rows(
+    connection: sqlite3.Connection, columns: str, album: str, target: str, states: Sequence[str]
+) -> Any:
     """Tuples, streamed: nothing is read ahead, and an index gives the order."""
     conditions = ["album = ?", "target = ?"]
     indexed = [condition for held, condition in _INDEXED if states and held.issuperset(states)]
@@ -240,8 +274,10 @@ def _rows(connection: sqlite3.Connection, columns: str, album: str, target: str,
         conditions += [f"state in ({', '.join('?' * len(states))})", *indexed]
     if not indexed and _is_small(connection, album, target):
         conditions.append(
-            "id in (select task.id from target join album on album.target_id = target.id and album.name = ?1"
-            " cross join photo on photo.album_id = album.id cross join task on task.photo_id = photo.id"
+            "id in (select task.id from target join album on album.target_id = target.id and "
+            "album.name = ?1"
+            " cross join photo on photo.album_id = album.id cross join task on task.photo_id = "
+            "photo.id"
             " where target.name = ?2)"
         )
     cursor = connection.cursor()

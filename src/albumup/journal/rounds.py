@@ -21,8 +21,12 @@ def total(journal: Journal, album_id: int) -> int:
 
 
 def had(journal: Journal, album_id: int) -> list[tuple[int, float]]:
-    """For each failed photo of the album: the number of sets it has had, and when it failed (Unix seconds)."""
-    return [(row["rounds"], row["updated"]) for row in journal.rows(f"select rounds, updated {_FAILED}", album_id)]
+    """For each failed photo of the album: the number of sets it has had, and when it failed (Unix
+    seconds)."""
+    return [
+        (row["rounds"], row["updated"])
+        for row in journal.rows(f"select rounds, updated {_FAILED}", album_id)
+    ]
 
 
 class Candidate(Struct, frozen=True):
@@ -36,13 +40,18 @@ class Candidate(Struct, frozen=True):
 
 
 def candidates(journal: Journal, album_id: int, state: State) -> list[Candidate]:
-    """The tasks of an album in one of the wanting states, without those that are still to be asked about."""
+    """The tasks of an album in one of the wanting states, without those that are still to be asked
+    about."""
     rows = journal.rows(
-        "select id, rounds, updated, exists (select 1 from body join album on album.id = task.album_id"
-        " join target on target.id = target_id where task_id = task.id and body.definition_id <> target.definition_id)"
+        "select id, rounds, updated, exists (select 1 from body join album on album.id = "
+        "task.album_id"
+        " join target on target.id = target_id where task_id = task.id and body.definition_id <> "
+        "target.definition_id)"
         " as is_former from task where album_id = ? and ask_at is null"
         f" and {is_in(*WANTING)} and state = ?",
         album_id,
         state,
     )
-    return [Candidate(row["id"], row["rounds"], row["updated"], bool(row["is_former"])) for row in rows]
+    return [
+        Candidate(row["id"], row["rounds"], row["updated"], bool(row["is_former"])) for row in rows
+    ]

@@ -13,7 +13,8 @@ from albumup.photos.pins import Pins
 
 
 def stored(number: int) -> int | str:
-    """A number of stat in the journal's form: beyond SQLite's 63 bits it is text. ``int`` reads both.
+    """A number of stat in the journal's form: beyond SQLite's 63 bits it is text. ``int`` reads
+    both.
 
     Inodes of mergerfs, CIFS and FUSE are so large, and times (ns) before 1677 or after 2262.
     https://sqlite.org/datatype3.html
@@ -22,15 +23,19 @@ def stored(number: int) -> int | str:
 
 
 def plain(text: str | None) -> str | None:
-    """Text that SQLite accepts: strings from JSON may hold half a surrogate pair, which cannot be encoded."""
-    return text if text is None or text.isascii() else text.encode(errors="backslashreplace").decode()
+    """Text that SQLite accepts: strings from JSON may hold half a surrogate pair, which cannot be
+    encoded."""
+    return (
+        text if text is None or text.isascii() else text.encode(errors="backslashreplace").decode()
+    )
 
 
 class Body(Struct, frozen=True):
     """A prepared request body: ``head + payload + tail``; see docs/design.md."""
 
     head: bytes | None
-    """None if it would hold the token, which is never journaled; then it is framed while sending."""
+    """None if it would hold the token, which is never journaled; then it is framed while
+    sending."""
     tail: bytes
     boundary: str
     content_type: str
@@ -44,7 +49,8 @@ class Body(Struct, frozen=True):
     spool: str | None
     """The name of the payload's copy in the spool folder."""
     definition: int | None = None
-    """The number of the definition it was framed under; None: framed before definitions were kept."""
+    """The number of the definition it was framed under; None: framed before definitions were
+    kept."""
 
 
 class Task(Struct, frozen=True):
@@ -74,7 +80,8 @@ class Task(Struct, frozen=True):
     body: Body | None
     """None until the photo was read and framed."""
     clip_id: str = ""
-    """For a live photo's still: the server's id of the clip, once the server has the clip; else ""."""
+    """For a live photo's still: the server's id of the clip, once the server has the clip; else
+    ""."""
     sidecar_path: bytes | None = None
     """The path of the XMP file that goes along."""
     sidecar: bytes | None = None
@@ -82,7 +89,8 @@ class Task(Struct, frozen=True):
 
 
 class Framed(Struct, frozen=True):
-    """A task with its new body. ``sent_as``: the photo's name there; ``then``: the task's next stage."""
+    """A task with its new body. ``sent_as``: the photo's name there; ``then``: the task's next
+    stage."""
 
     task: Task
     body: Body
@@ -91,7 +99,8 @@ class Framed(Struct, frozen=True):
 
 
 class Root(Struct, frozen=True):
-    """A folder that a push named, or the folder of a file that it named, and the medium it lies on."""
+    """A folder that a push named, or the folder of a file that it named, and the medium it lies
+    on."""
 
     id: int
     path: bytes
@@ -114,8 +123,8 @@ class Album(Struct, frozen=True):
 
 
 class TryCounts(Struct, frozen=True):
-    """The ``tries`` of a task's present set, and its refunds ever: of attempts while the line was down, of whole
-    bodies, of cut ones, of 429s."""
+    """The ``tries`` of a task's present set, and its refunds ever: of attempts while the line was
+    down, of whole bodies, of cut ones, of 429s."""
 
     tries: int
     refunds: int
@@ -125,7 +134,8 @@ class TryCounts(Struct, frozen=True):
 
 
 class Pause(Struct, frozen=True):
-    """The pause of a sick target: its beginning (Unix seconds), the reason, and how many photos it has spent."""
+    """The pause of a sick target: its beginning (Unix seconds), the reason, and how many photos it
+    has spent."""
 
     since: float
     words: str
@@ -169,7 +179,8 @@ def tasks(connection: sqlite3.Connection, condition: str, values: Sequence[Any])
 
 
 def _task_of(row: tuple[Any, ...]) -> Task:
-    """The task in a row of ``TASK``, by position: looking up three dozen names would take longer than the query."""
+    """The task in a row of ``TASK``, by position: looking up three dozen names would take longer
+    than the query."""
     (
         task_id, album_id, album, root_id, path, relative, volume, card, mime, size, position, total, tries, attempts,
         refunds, maybe_twice, spool, seen_size, seen_mtime_ns, sent_as, head, tail, boundary, content_type, length,
@@ -183,7 +194,9 @@ def _task_of(row: tuple[Any, ...]) -> Task:
         if md5:
             digests["md5"] = md5
         known = Pins(*map(int, pins))
-        body = Body(head, tail, boundary, content_type, length, known, digests, taken, copy, definition)
+        body = Body(
+            head, tail, boundary, content_type, length, known, digests, taken, copy, definition
+        )
     return Task(
         task_id, album_id, album, root_id, path, relative, volume, card, mime, size, position, total, tries, attempts,
         refunds, maybe_twice == 1, spool == 1, (seen_size, int(seen_mtime_ns)), sent_as, body, clip_id or "",

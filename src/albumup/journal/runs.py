@@ -25,9 +25,12 @@ from albumup.journal.states import (
 )
 
 _IS_ASKING = is_asking()
-_HAS_MEMBER_PENDING = f"select 1 from task where album_id = ? and {is_in(Membership.PENDING)} limit 1"
+_HAS_MEMBER_PENDING = (
+    f"select 1 from task where album_id = ? and {is_in(Membership.PENDING)} limit 1"
+)
 _IS_SHARE_PENDING = (
-    "select 1 from album where id = ? and wants_share and share is null and exists (select 1 from tally"
+    "select 1 from album where id = ? and wants_share and share is null and exists (select 1 from "
+    "tally"
     f" where album_id = album.id and photos > 0 and {is_in(*DONE)})"
 )
 
@@ -80,7 +83,12 @@ def add_to_scope(journal: Journal, run_id: int, album_ids: Iterable[int]) -> Non
 
 def scope(journal: Journal, run_id: int) -> list[int]:
     """The ids of a run's albums, in the order they were made."""
-    return [row[0] for row in journal.rows("select album_id from scope where run_id = ? order by album_id", run_id)]
+    return [
+        row[0]
+        for row in journal.rows(
+            "select album_id from scope where run_id = ? order by album_id", run_id
+        )
+    ]
 
 
 def running(journal: Journal) -> Run | None:
@@ -109,7 +117,8 @@ def end(journal: Journal, run_id: int, exit_code: int, unbuilt: Iterable[str] = 
 
 
 def is_unfinished(journal: Journal, album_id: int) -> bool:
-    """``Summary.is_unfinished`` without the sums: the likeliest first, because each commit calls this."""
+    """``Summary.is_unfinished`` without the sums: the likeliest first, because each commit calls
+    this."""
     count = "select 1 from tally where album_id = ? and state = ? and photos > 0"
     return bool(
         journal.rows(count, album_id, State.PENDING.value)
@@ -126,19 +135,23 @@ def is_share_pending(journal: Journal, album_id: int) -> bool:
 
 
 def unprepared(journal: Journal, album_id: int) -> tuple[int, int]:
-    """The number of an album's unread photos, a thousand at most, and the bytes of them to copy into the spool."""
+    """The number of an album's unread photos, a thousand at most, and the bytes of them to copy
+    into the spool."""
     sql = (
         "select count(*), coalesce(sum(spool * size), 0) from"
-        f" (select spool, size from task where album_id = ? and {waits_at(Stage.UNREAD)} limit 1000)"
+        f" (select spool, size from task where album_id = ? and {waits_at(Stage.UNREAD)} limit "
+        "1000)"
     )
     count, size = journal.rows(sql, album_id)[0]
     return count, size
 
 
 def last_touched(journal: Journal, album_id: int) -> float | None:
-    """When an album last changed, or a run with it began or ended (Unix seconds); None if there was no such run."""
+    """When an album last changed, or a run with it began or ended (Unix seconds); None if there was
+    no such run."""
     sql = (
-        "select max(changed, max(coalesce(ended, started))) from album join scope on album_id = album.id"
+        "select max(changed, max(coalesce(ended, started))) from album join scope on album_id = "
+        "album.id"
         " join run on run.id = run_id where album.id = ?"
     )
     last = journal.rows(sql, album_id)[0][0]
@@ -153,7 +166,9 @@ def hold(journal: Journal, album_ids: Iterable[int], held: bool) -> None:
 
 
 def touch(journal: Journal, album_id: int) -> None:
-    journal.connection.execute("update album set changed = ? where id = ?", (journal.clock(), album_id))
+    journal.connection.execute(
+        "update album set changed = ? where id = ?", (journal.clock(), album_id)
+    )
 
 
 def owe_notice(journal: Journal, album_id: int, summary: dict[str, Any]) -> None:
@@ -174,7 +189,8 @@ def owed_notices(journal: Journal) -> list[Notice]:
 
 def delivered(journal: Journal, notice_ids: Iterable[int]) -> None:
     journal.connection.executemany(
-        "update notice set delivered = ? where id = ?", [(journal.clock(), notice_id) for notice_id in notice_ids]
+        "update notice set delivered = ? where id = ?",
+        [(journal.clock(), notice_id) for notice_id in notice_ids],
     )
 
 
@@ -209,7 +225,8 @@ def roots_of(journal: Journal, album_id: int) -> list[Root]:
     return [
         Root(row["id"], row["path"], row["volume"], row["card"], bool(row["is_folder"]))
         for row in journal.rows(
-            "select * from root where exists (select 1 from task where album_id = ? and root_id = root.id"
+            "select * from root where exists (select 1 from task where album_id = ? and root_id = "
+            "root.id"
             f" and {is_in(State.PENDING)} and {is_in(*set(Stage) - {Stage.HELD})})",
             album_id,
         )

@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 
 def pushes(path: str, most: int) -> list[tuple[str, bytes, str]]:
-    """At most ``most`` pushes: album, path of the root, and target, "" for one that ``--url`` described.
+    """At most ``most`` pushes: album, path of the root, and target, "" for one that ``--url``
+    described.
 
     Raises sqlite3.Error.
     """

@@ -1,6 +1,7 @@
 """The journal's tables and public views, from which a new journal is made.
 
-``migrations`` brings older journals to the same schema; a test compares. docs/journal.md describes the views.
+``migrations`` brings older journals to the same schema; a test compares. docs/journal.md describes
+the views.
 """
 
 from __future__ import annotations
@@ -208,7 +209,8 @@ create table told (                           -- the last words of retry-failed,
     words text not null
 ) without rowid;
 """
-# Each index of tasks costs time whenever a task changes. So there are few, and none has an IN list in its condition.
+# Each index of tasks costs time whenever a task changes. So there are few, and none has an IN list
+# in its condition.
 _INDEXES = """
 create unique index root_place on root (path, volume, card);
 create unique index photo_place on photo (album_id, path, volume, card);

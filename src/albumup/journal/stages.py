@@ -1,4 +1,5 @@
-"""Changes of tasks between reading and sending, on servers that are asked first or that pair live photos."""
+"""Changes of tasks between reading and sending, on servers that are asked first or that pair live
+photos."""
 
 from __future__ import annotations
 
@@ -13,19 +14,23 @@ class Stages(Store):
 
     def unasked(self, album_id: int, limit: int) -> list[Task]:
         """Tasks to ask the server about before they are sent."""
-        return self.tasks(f"where task.album_id = ? and {steps.IS_UNASKED} limit ?", album_id, limit)
+        return self.tasks(
+            f"where task.album_id = ? and {steps.IS_UNASKED} limit ?", album_id, limit
+        )
 
     def unasked_count(self, album_id: int, most: int) -> int:
         """The number of such tasks, or ``most`` if there are more."""
         found = self.rows(
-            f"select count(*) from (select 1 from task where album_id = ? and {steps.IS_UNASKED} limit ?)",
+            f"select count(*) from (select 1 from task where album_id = ? and {steps.IS_UNASKED} "
+            "limit ?)",
             album_id,
             most,
         )
         return int(found[0][0])
 
     def asked(self, task_id: int) -> None:
-        """Let a task be sent, because the server does not have its photo; a still waits for its clip.
+        """Let a task be sent, because the server does not have its photo; a still waits for its
+        clip.
 
         Raises LostTask if the task is no longer unasked.
         """
@@ -36,13 +41,15 @@ class Stages(Store):
         """Unpaired stills whose clips have reached the server, or will not in this set of tries."""
         return self.tasks(
             f"where task.album_id = ? and {steps.IS_UNPAIRED} and not exists"
-            f" (select 1 from task clip where clip.id = task.clip_id and {steps.CLIP_IS_OPEN}) limit ?",
+            f" (select 1 from task clip where clip.id = task.clip_id and {steps.CLIP_IS_OPEN}) "
+            "limit ?",
             album_id,
             limit,
         )
 
     def paired(self, task_id: int, framed: Body | None) -> None:
-        """Let a still be sent, ``framed`` with its clip's id; or without (None), to be joined to the clip later.
+        """Let a still be sent, ``framed`` with its clip's id; or without (None), to be joined to
+        the clip later.
 
         Raises LostTask if the task is no longer unpaired.
         """
@@ -50,7 +57,8 @@ class Stages(Store):
         self._make_step(steps.PAIRED, together, task_id)
         if framed is not None:
             self.connection.execute(
-                "update body set head = ?, tail = ?, boundary = ?, content_type = ?, length = ?, definition_id = ?"
+                "update body set head = ?, tail = ?, boundary = ?, content_type = ?, length = ?, "
+                "definition_id = ?"
                 " where task_id = ?",
                 (
                     framed.head,
@@ -83,10 +91,12 @@ class Stages(Store):
         return [(row["id"], row["still"], row["clip"]) for row in found]
 
     def joined(self, task_id: int, *, well: bool) -> None:
-        """Note that the server joined a still to its clip, or refused to (``well`` False): the clip stays a video."""
+        """Note that the server joined a still to its clip, or refused to (``well`` False): the clip
+        stays a video."""
         together = Together.JOINED if well else Together.REFUSED
         self.connection.execute("update task set alone = ? where id = ?", (int(together), task_id))
 
     def rest_clips(self, album_id: int) -> None:
-        """Let clips wait, outside the server's album, whose stills did not get there and still may."""
+        """Let clips wait, outside the server's album, whose stills did not get there and still
+        may."""
         self.connection.execute(steps.REST_CLIPS, (album_id,))

@@ -1,7 +1,8 @@
-"""Gathers the photos of a push in a temporary table, then takes them into the journal in one transaction.
+"""Gathers the photos of a push in a temporary table, then takes them into the journal in one
+transaction.
 
-Scanning 200,000 photos takes a while, and must not hold up the commits of a running uploader; the transaction takes
-well under a second. Memory stays flat, because the temporary table is a file.
+Scanning 200,000 photos takes a while, and must not hold up the commits of a running uploader; the
+transaction takes well under a second. Memory stays flat, because the temporary table is a file.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ class Action(StrEnum):
 
 
 class Known(Struct, frozen=True):
-    """A task that the journal has for a path, with the photo's size (bytes), time (ns) and digest then."""
+    """A task that the journal has for a path, with the photo's size (bytes), time (ns) and digest
+    then."""
 
     task_id: int
     state: State
@@ -69,9 +71,11 @@ class RootFound(Struct, frozen=True):
 
 
 class Arrival(Struct, frozen=True):
-    """A photo to take in. ``task_id``: 0 if it is new; ``root``: an index; ``error``: why it is unreadable, or "".
+    """A photo to take in. ``task_id``: 0 if it is new; ``root``: an index; ``error``: why it is
+    unreadable, or "".
 
-    ``medium``: the medium on which the journal has it; ``volume``: the id of that medium if it is known now, else "".
+    ``medium``: the medium on which the journal has it; ``volume``: the id of that medium if it is
+    known now, else "".
     """
 
     action: Action
@@ -101,16 +105,21 @@ class Staging:
         connection.execute("pragma temp_store = file")
         connection.execute("drop table if exists temp.arrival")
         connection.execute(
-            "create temp table arrival (id integer primary key, action text, task_id integer, root integer, path blob,"
-            " volume text, card integer, now text, shown text, relative blob, mime text, size integer, mtime_ns, inode,"
+            "create temp table arrival (id integer primary key, action text, task_id integer, "
+            "root integer, path blob,"
+            " volume text, card integer, now text, shown text, relative blob, mime text, size "
+            "integer, mtime_ns, inode,"
             " error text, folder blob, near blob)"
         )
         connection.execute("drop table if exists temp.beside")
-        connection.execute("create temp table beside (path blob primary key, owner blob, arrival_id integer)")
+        connection.execute(
+            "create temp table beside (path blob primary key, owner blob, arrival_id integer)"
+        )
         self._halves: Halves | None = None
         self.joined = Joined()
         self.requeued = array("q")
-        """The ids of earlier tasks that are pending anew: their photos came back or have other bytes."""
+        """The ids of earlier tasks that are pending anew: their photos came back or have other
+        bytes."""
 
     def add(self, arrival: Arrival) -> None:
         if arrival.action is not Action.REPIN:
@@ -122,21 +131,27 @@ class Staging:
 
     def add_sidecar(self, path: bytes, owner: bytes) -> None:
         """Add an XMP file, which goes along if its photo, ``owner``, is among the arrivals."""
-        self._journal.connection.execute("insert or ignore into temp.beside (path, owner) values (?, ?)", (path, owner))
+        self._journal.connection.execute(
+            "insert or ignore into temp.beside (path, owner) values (?, ?)", (path, owner)
+        )
 
     def match_sidecars(self, on_left: Callable[[bytes], None]) -> int:
-        """Keep sidecars whose photos are among the arrivals, and return their number; ``on_left`` gets the others."""
+        """Keep sidecars whose photos are among the arrivals, and return their number; ``on_left``
+        gets the others."""
         self._flush()
         connection = self._journal.connection
         connection.execute("create index if not exists temp.arrival_path on arrival (path)")
         connection.execute(
-            "update temp.beside set arrival_id = (select id from temp.arrival where path = owner and error = ''"
+            "update temp.beside set arrival_id = (select id from temp.arrival where path = owner "
+            "and error = ''"
             " and action <> 'repin')"
         )
-        # IMG_1.xmp and IMG_1.JPG.xmp are both of IMG_1.JPG: the one with the photo's whole name goes.
+        # IMG_1.xmp and IMG_1.JPG.xmp are both of IMG_1.JPG: the one with the photo's whole name
+        # goes.
         left = (
             "from temp.beside where arrival_id is null or exists (select 1 from temp.beside other"
-            " where other.arrival_id = beside.arrival_id and length(other.path) > length(beside.path))"
+            " where other.arrival_id = beside.arrival_id and length(other.path) > "
+            "length(beside.path))"
         )
         for (path,) in connection.execute(f"select path {left} order by path"):
             on_left(path)
@@ -144,24 +159,31 @@ class Staging:
         return int(connection.execute("select count(*) from temp.beside").fetchone()[0])
 
     def photos_beside(self, album_id: int, path: bytes) -> list[bytes]:
-        """The paths of the album's earlier photos in the folder of ``path`` whose names share its part before a dot."""
+        """The paths of the album's earlier photos in the folder of ``path`` whose names share its
+        part before a dot."""
         found = self._journal.rows(
-            "select path from photo where album_id = ? and path between ? and ?", album_id, *_beside(path)
+            "select path from photo where album_id = ? and path between ? and ?",
+            album_id,
+            *_beside(path),
         )
         return [row["path"] for row in found]
 
     def halves(self, album_id: int | None) -> Halves:
-        """The possible halves of live photos, arrived or in the album; ``take_in`` joins those that match."""
+        """The possible halves of live photos, arrived or in the album; ``take_in`` joins those that
+        match."""
         self._flush()
         connection = self._journal.connection
         connection.create_function("folder_of", 1, os.path.dirname, deterministic=True)
-        connection.create_function("near_of", 1, lambda path: near(os.path.basename(path)), deterministic=True)
+        connection.create_function(
+            "near_of", 1, lambda path: near(os.path.basename(path)), deterministic=True
+        )
         connection.execute("update temp.arrival set folder = folder_of(path), near = near_of(path)")
         self._halves = Halves(self._journal, album_id)
         return self._halves
 
     def take_in(self, album_id: int, roots: Sequence[RootFound], *, spool: bool) -> None:
-        """Write all arrivals into the journal, inside a transaction, whose end acknowledges the push."""
+        """Write all arrivals into the journal, inside a transaction, whose end acknowledges the
+        push."""
         self._flush()
         connection, now = self._journal.connection, self._journal.clock()
         root_ids = [_root_id(connection, root) for root in roots]
@@ -170,33 +192,42 @@ class Staging:
             [(-root_id, index) for index, root_id in enumerate(root_ids)],
         )
         connection.executemany(
-            "insert or ignore into pushed values (?, ?)", [(album_id, root_id) for root_id in root_ids]
+            "insert or ignore into pushed values (?, ?)",
+            [(album_id, root_id) for root_id in root_ids],
         )
-        # An uploader may have sent a photo during the scan: its other bytes make a second task then.
+        # An uploader may have sent a photo during the scan: its other bytes make a second task
+        # then.
         connection.execute(
             "update temp.arrival set action = 'again' where action = 'redo' and exists"
             f" (select 1 from task where task.id = arrival.task_id and {is_in(*MAY_BE_THERE)}"
             " and (state <> 'sending' or task.spool))"
         )
         connection.execute(
-            "insert into photo (album_id, root_id, path, volume, card, shown, relative, mime, size, mtime_ns, inode)"
+            "insert into photo (album_id, root_id, path, volume, card, shown, relative, mime, "
+            "size, mtime_ns, inode)"
             " select ?, -root, path, volume, card, shown, relative, mime, size, mtime_ns, inode"
             " from temp.arrival where true"
             " order by id"
-            " on conflict do update set root_id = excluded.root_id, mime = excluded.mime, relative = excluded.relative,"
+            " on conflict do update set root_id = excluded.root_id, mime = excluded.mime, "
+            "relative = excluded.relative,"
             " size = excluded.size, mtime_ns = excluded.mtime_ns, inode = excluded.inode",
             (album_id,),
         )
         connection.execute(
-            "insert into task (photo_id, album_id, root_id, state, reason, size, spool, position, total, updated)"
-            " select photo.id, photo.album_id, photo.root_id, case when error = '' then 'pending' else 'missing' end,"
+            "insert into task (photo_id, album_id, root_id, state, reason, size, spool, position, "
+            "total, updated)"
+            " select photo.id, photo.album_id, photo.root_id, case when error = '' then 'pending' "
+            "else 'missing' end,"
             " error, arrival.size, ?, row_number() over (order by arrival.id), count(*) over (), ?"
-            " from temp.arrival cross join photo on photo.album_id = ? and photo.path = arrival.path"
+            " from temp.arrival cross join photo on photo.album_id = ? and photo.path = "
+            "arrival.path"
             " and photo.volume = arrival.volume and photo.card = arrival.card"
             # During the scan another push may have queued a photo, or forget may have dropped one.
             " where case when action in ('new', 'again') then"
-            " not exists (select 1 from task where task.photo_id = photo.id and task.id > arrival.task_id)"
-            " else not exists (select 1 from task where task.photo_id = photo.id) end order by arrival.id",
+            " not exists (select 1 from task where task.photo_id = photo.id and task.id > "
+            "arrival.task_id)"
+            " else not exists (select 1 from task where task.photo_id = photo.id) end order by "
+            "arrival.id",
             (spool, now, album_id),
         )
         for row in self._known():
@@ -214,21 +245,26 @@ class Staging:
         connection = self._journal.connection
         task = (
             "(select max(task.id) from temp.arrival cross join photo on photo.album_id = ? and"
-            " photo.path = arrival.path and photo.volume = arrival.volume and photo.card = arrival.card"
+            " photo.path = arrival.path and photo.volume = arrival.volume and photo.card = "
+            "arrival.card"
             " join task on task.photo_id = photo.id where arrival.id = ?)"
         )
         if self._halves is not None:
             self.joined = live.take_in(self._journal, album_id)
             connection.execute("drop table temp.heard")
-        beside = connection.execute("select path, arrival_id from temp.beside where arrival_id is not null").fetchall()
+        beside = connection.execute(
+            "select path, arrival_id from temp.beside where arrival_id is not null"
+        ).fetchall()
         connection.executemany(
-            f"insert or replace into sidecar (task_id, path, size) select task.id, ?, 0 from task where id = {task}"
+            "insert or replace into sidecar (task_id, path, size) select task.id, ?, 0 from task "
+            f"where id = {task}"
             " and state = 'pending'",
             [(row["path"], album_id, row["arrival_id"]) for row in beside],
         )
 
     def _known(self) -> Iterator[sqlite3.Row]:
-        """The arrivals with a task of their own, a thousand at a time, so that the caller may write in between."""
+        """The arrivals with a task of their own, a thousand at a time, so that the caller may write
+        in between."""
         last = 0
         while rows := self._journal.rows(
             "select * from temp.arrival where id > ? and task_id > 0 order by id limit 1000", last
@@ -242,7 +278,9 @@ class Staging:
         if not found:
             return
         state = found[0]["state"]
-        journal.connection.execute("update task set root_id = ? where id = ?", (-row["root"], task_id))
+        journal.connection.execute(
+            "update task set root_id = ? where id = ?", (-row["root"], task_id)
+        )
         pins = Pins(row["size"], int(row["mtime_ns"]), int(row["inode"]))
         if row["action"] == Action.REPIN:
             journal.repin(task_id, pins)
@@ -257,7 +295,8 @@ class Staging:
 
     def _flush(self) -> None:
         self._journal.connection.executemany(
-            "insert into temp.arrival (action, task_id, root, path, volume, card, now, shown, relative, mime, size,"
+            "insert into temp.arrival (action, task_id, root, path, volume, card, now, shown, "
+            "relative, mime, size,"
             " mtime_ns, inode, error) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
@@ -283,7 +322,8 @@ class Staging:
 
 
 class Beside(Struct, frozen=True):
-    """A journaled sidecar. ``sent``: it went with its photo, else it waits with it. ``sha256``: hex, None: not read."""
+    """A journaled sidecar. ``sent``: it went with its photo, else it waits with it. ``sha256``:
+    hex, None: not read."""
 
     sent: bool
     sha256: str | None
@@ -309,7 +349,8 @@ def _beside(path: bytes) -> tuple[bytes, bytes]:
 
 
 def shown(path: bytes) -> str | None:
-    r"""A path as text, its undecodable bytes as ``\udcXX`` and its controls escaped; None if the bytes are plain."""
+    r"""A path as text, its undecodable bytes as ``\udcXX`` and its controls escaped; None if the
+    bytes are plain."""
     try:
         text = path.decode()
         if text.isprintable():
@@ -329,8 +370,10 @@ def _escape(letter: str) -> str:
 def known_photos(connection: sqlite3.Connection, album_id: int, path: bytes) -> list[Known]:
     """All tasks of photos at this path, on any card, the newest first."""
     rows = connection.execute(
-        "select task.id, task.state, photo.size, photo.mtime_ns, photo.mime, task.spool, body.sha256,"
-        " body.size, photo.volume, photo.card, task.ask_at is not null from photo join task on task.photo_id = photo.id"
+        "select task.id, task.state, photo.size, photo.mtime_ns, photo.mime, task.spool, "
+        "body.sha256,"
+        " body.size, photo.volume, photo.card, task.ask_at is not null from photo join task on "
+        "task.photo_id = photo.id"
         " left join body on body.task_id = task.id"
         " where photo.album_id = ? and photo.path = ? order by task.id desc",
         (album_id, path),
@@ -363,24 +406,32 @@ def album_id_of(connection: sqlite3.Connection, name: str, target: str) -> int |
     return int(row["id"]) if row else None
 
 
-def add_album(journal: Journal, name: str, target: str, described: Described | None, share: str = "") -> int:
+def add_album(
+    journal: Journal, name: str, target: str, described: Described | None, share: str = ""
+) -> int:
     """Make an album if it is new, and lift its hold; return its id. Inside a transaction.
 
-    ``described``: a target of ``--url``, instead of ``target``. ``share``: the URL of the album's page, or "".
+    ``described``: a target of ``--url``, instead of ``target``. ``share``: the URL of the album's
+    page, or "".
     """
     now = journal.clock()
     if described is not None:
         target = definitions.settle(journal, name, described)
     target_id = journal.rows(
-        "insert into target (name) values (?) on conflict do update set name = name returning id", target
+        "insert into target (name) values (?) on conflict do update set name = name returning id",
+        target,
     )[0]["id"]
     return int(
         journal.rows(
-            # Ids are never used again: a command that holds the id of a forgotten album must not act on another one.
-            "insert into album (id, name, target_id, created, changed, share) select 1 + max(id), ?, ?, ?, ?, ? from"
-            " (select 0 as id union all select max(id) from album union all select max(album_id) from forgotten)"
+            # Ids are never used again: a command that holds the id of a forgotten album must not
+            # act on another one.
+            "insert into album (id, name, target_id, created, changed, share) select 1 + max(id), "
+            "?, ?, ?, ?, ? from"
+            " (select 0 as id union all select max(id) from album union all select max(album_id) "
+            "from forgotten)"
             " where true on conflict (name, target_id) do update set held = 0,"
-            " share = iif(wants_share, coalesce(excluded.share, share), excluded.share) returning id",
+            " share = iif(wants_share, coalesce(excluded.share, share), excluded.share) returning "
+            "id",
             name,
             target_id,
             now,

@@ -1,8 +1,8 @@
 """The states, stages and memberships of tasks, and the tables of steps between them.
 
-A stage says how far a pending task is on its way to being sent; a membership is that of a photo in the server's album.
-The journal makes its statements from the tables, so it refuses any other step. Tests walk the tables, and
-docs/design.md draws them.
+A stage says how far a pending task is on its way to being sent; a membership is that of a photo in
+the server's album. The journal makes its statements from the tables, so it refuses any other step.
+Tests walk the tables, and docs/design.md draws them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 
 class State(StrEnum):
-    """The state of a task. The values are the words of the journal, of ``list`` and of ``--json``."""
+    """The state of a task. The values are the words of the journal, of ``list`` and of
+    ``--json``."""
 
     PENDING = "pending"
     SENDING = "sending"
@@ -63,10 +64,12 @@ DONE = frozenset({State.UPLOADED, State.DUPLICATE})
 """The server has the photo."""
 
 WANTING = frozenset({State.FAILED, State.REJECTED, State.MISSING, State.IN_DOUBT})
-"""The photo is not on the server, or not known to be, and nobody works on it. This makes exit code 3."""
+"""The photo is not on the server, or not known to be, and nobody works on it. This makes exit code
+3."""
 
 GOING = frozenset({State.PENDING, State.SENDING})
-"""The photo is still to be sent. Doubts that are still to be asked about are worked on, too (``is_open``)."""
+"""The photo is still to be sent. Doubts that are still to be asked about are worked on, too
+(``is_open``)."""
 
 UNDECIDED = GOING | {State.IN_DOUBT}
 """The end is not known: perhaps the server gets the photo yet, or has it."""
@@ -95,8 +98,8 @@ class Stage(IntEnum):
     STALE = 4
     """The task has a body that would be framed otherwise now, so it is framed anew."""
     HELD = 5
-    """The last try is over, or a target that never accepted a photo refused this one. The next outcome tells whose
-    fault that was. Only within a run."""
+    """The last try is over, or a target that never accepted a photo refused this one. The next
+    outcome tells whose fault that was. Only within a run."""
 
 
 STAGE_TRANSITIONS: Mapping[Stage, frozenset[Stage]] = {
@@ -113,7 +116,8 @@ class Membership(IntEnum):
     """The membership of a stored photo in the server's album."""
 
     SETTLED = 0
-    """There is nothing to do: the photo is in the album, needs no place of its own there, or is not stored yet."""
+    """There is nothing to do: the photo is in the album, needs no place of its own there, or is not
+    stored yet."""
     PENDING = 1
     """The photo is to be put into the album."""
     REFUSED = 2
@@ -159,8 +163,8 @@ def sources_of(target: Word) -> frozenset[Word]:
 def is_in(*words: Word, table: str = "") -> str:
     """SQL that is true of a task in any of these states, stages or memberships.
 
-    The form is that of the partial indexes. An IN list would be slower: with more than two values SQLite builds a table
-    each time the statement runs.
+    The form is that of the partial indexes. An IN list would be slower: with more than two values
+    SQLite builds a table each time the statement runs.
     """
     column = f"{table}." * bool(table) + _COLUMNS[type(words[0])]
     said = " or ".join(f"{column} = {_literal(word)}" for word in sorted(words))
@@ -185,8 +189,8 @@ def waits_at(stage: Stage, table: str = "") -> str:
 def step(target: Word, *sources: Word) -> tuple[str, str]:
     """A step to ``target`` as SQL: an assignment, and the condition that allows the step.
 
-    ``sources``: take the step only from these, else from all that the table has. Raises ValueError if the table does
-    not have one of them.
+    ``sources``: take the step only from these, else from all that the table has. Raises ValueError
+    if the table does not have one of them.
     """
     allowed = sources_of(target)
     if not allowed.issuperset(sources):
@@ -197,7 +201,8 @@ def step(target: Word, *sources: Word) -> tuple[str, str]:
 def change(target: Word, *sources: Word, also: str = "", where: str = "id = ?") -> str:
     """The statement that brings tasks to ``target``. ``sources`` and Raises as for ``step``.
 
-    ``also``: assignments of other columns ("tries = ?"). ``where``: a condition that selects the tasks.
+    ``also``: assignments of other columns ("tries = ?"). ``where``: a condition that selects the
+    tasks.
     """
     sets, allowed = step(target, *sources)
     return f"update task set {sets}{', ' * bool(also)}{also} where {where} and {allowed}"

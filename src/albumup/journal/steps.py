@@ -1,4 +1,5 @@
-"""The statements for the steps of tasks, made from the tables in ``states``, and the conditions that they share.
+"""The statements for the steps of tasks, made from the tables in ``states``, and the conditions
+that they share.
 
 A step that the tables do not have cannot be written here: importing this module would fail.
 """
@@ -33,7 +34,8 @@ MOVE = {state: _move(state) for state in State}
 
 START = "{}, attempts = attempts + 1{}{}".format(
     *MOVE[State.SENDING],
-    f" and {is_in(Stage.READY)} and exists (select 1 from body where task_id = task.id and boundary = ?)",
+    f" and {is_in(Stage.READY)} and exists (select 1 from body where task_id = task.id and "
+    "boundary = ?)",
 )
 
 IS_ASKING = is_asking()
@@ -97,7 +99,8 @@ START_AFRESH = change(
 )
 READ_AGAIN = change(
     Stage.UNREAD,
-    where="id = ? and not exists (select 1 from body where task_id = task.id and spool is not null)",
+    where="id = ? and not exists (select 1 from body where task_id = task.id and spool is not "
+    "null)",
 )
 
 # Memberships.
@@ -115,12 +118,11 @@ _IS_PARTED = (
     f" or (still.alone = {Together.BY_SENDING:d} and still.state = 'duplicate'"
     " and {0}.state = 'uploaded')))"
 )
-"""A still that was stored before its clip, and is to be joined to it; the clip's table goes into the gap."""
+"""A still that was stored before its clip, and is to be joined to it; the clip's table goes into
+the gap."""
 STILL_IS_OPEN, CLIP_IS_OPEN = is_open("still"), is_open("clip")
 MAY_BE_ONE = _HAS_STILL.format(f" or {STILL_IS_OPEN} or {_IS_PARTED.format('task')}")
-IS_PARTED_CLIP = (
-    f"{is_in(Membership.PENDING, table='clip')} and clip.remote_id not null and {_IS_PARTED.format('clip')}"
-)
+IS_PARTED_CLIP = f"{is_in(Membership.PENDING, table='clip')} and clip.remote_id not null and {_IS_PARTED.format('clip')}"
 IS_TO_BE_PLACED = is_in(Membership.PENDING, table="task")
 _OF_CLIP = "id = (select clip_id from task where id = ?)"
 _IN_ALBUM = "album_id = ?"
@@ -159,7 +161,9 @@ JOIN_AGAIN = f"update task set alone = {Together.NOT_YET:d} where album_id = ? a
 PLACED = change(Membership.SETTLED, Membership.PENDING, also="reason = ?")
 NOT_PLACED = change(Membership.REFUSED, Membership.PENDING, also="reason = ?")
 
-HAS_COPY = " and exists (select 1 from body where body.task_id = task.id and body.spool is not null)"
+HAS_COPY = (
+    " and exists (select 1 from body where body.task_id = task.id and body.spool is not null)"
+)
 """True of a task whose photo has a copy in the spool."""
 
 UNSKIPPED = "task.id not in (select value from json_each(?))"

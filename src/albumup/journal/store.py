@@ -1,8 +1,8 @@
 """The journal's connection: transactions, and the steps that all changes of tasks share.
 
-A process has one connection to its journal, for closing a second one would drop the POSIX locks of the first. One
-thread at a time uses it (:mod:`albumup.journal.commits`). Call methods that change something inside ``transaction()``.
-Times are Unix seconds, UTC.
+A process has one connection to its journal, for closing a second one would drop the POSIX locks of
+the first. One thread at a time uses it (:mod:`albumup.journal.commits`). Call methods that change
+something inside ``transaction()``. Times are Unix seconds, UTC.
 """
 
 from __future__ import annotations
@@ -44,13 +44,17 @@ class Store:
         self.connection.close()
 
     def expect_in_place(self) -> None:
-        """Raise LocalError if another process set this journal aside as damaged: nobody would read it again."""
+        """Raise LocalError if another process set this journal aside as damaged: nobody would read
+        it again."""
         if _identity(self.path) != self._file:
-            raise LocalError(f"{self.path}: set aside meanwhile, because it was damaged", "push again")
+            raise LocalError(
+                f"{self.path}: set aside meanwhile, because it was damaged", "push again"
+            )
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """BEGIN IMMEDIATE ... COMMIT. Durable if the block ends well, undone if it raises. Raises LocalError."""
+        """BEGIN IMMEDIATE ... COMMIT. Durable if the block ends well, undone if it raises. Raises
+        LocalError."""
         try:
             self.begin()
             yield
@@ -104,18 +108,25 @@ class Store:
         """The tasks that an SQL condition selects."""
         return tasks(self.connection, condition, values)
 
-    def move(self, task_id: int, state: State, reason: str = "", also: str = "", *values: Any) -> None:
-        """Bring a task to ``state``. Raises LostTask if the table of transitions does not allow the step.
+    def move(
+        self, task_id: int, state: State, reason: str = "", also: str = "", *values: Any
+    ) -> None:
+        """Bring a task to ``state``. Raises LostTask if the table of transitions does not allow the
+        step.
 
-        ``also``: SQL for other columns that change with the state (", tries = ?"), with their ``values``.
+        ``also``: SQL for other columns that change with the state (", tries = ?"), with their
+        ``values``.
         """
         update, allowed = steps.MOVE[state]
-        moved = self.connection.execute(update + also + allowed, (plain(reason), self.clock(), *values, task_id))
+        moved = self.connection.execute(
+            update + also + allowed, (plain(reason), self.clock(), *values, task_id)
+        )
         if moved.rowcount != 1:
             raise LostTask(task_id)
 
     def _make_step(self, step: str, *values: Any) -> None:
-        """Execute a step's statement; the last value is the task's id. Raises LostTask if the step is not allowed."""
+        """Execute a step's statement; the last value is the task's id. Raises LostTask if the step
+        is not allowed."""
         if self.connection.execute(step, values).rowcount != 1:
             raise LostTask(values[-1])
 
@@ -129,10 +140,12 @@ class Store:
         self.connection.execute(steps.WAKE_CLIP, (task_id,))
 
     def _note_seen(self, task_id: int, pins: Pins) -> None:
-        """Note size, modification time and inode of a task's photo; an unchanged row is not written."""
+        """Note size, modification time and inode of a task's photo; an unchanged row is not
+        written."""
         seen = pins.size, stored(pins.mtime_ns), stored(pins.inode)
         self.connection.execute(
-            "update photo set size = ?, mtime_ns = ?, inode = ? where id = (select photo_id from task where id = ?)"
+            "update photo set size = ?, mtime_ns = ?, inode = ? where id = (select photo_id from "
+            "task where id = ?)"
             " and (size, mtime_ns, inode) is not (?, ?, ?)",
             (*seen, task_id, *seen),
         )

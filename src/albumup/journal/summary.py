@@ -29,8 +29,8 @@ select album.id, album.name, target.name, album.held, album.remote_id, album.sha
     exists (select 1 from task where album_id = album.id and {is_in(Membership.REFUSED)})
 from album join target on target.id = album.target_id
 """
-"""One query, so that all sums are of one moment. It scans no tasks: ``tally`` is kept by triggers, and the rest has
-indexes."""
+"""One query, so that all sums are of one moment. It scans no tasks: ``tally`` is kept by triggers,
+and the rest has indexes."""
 
 
 class Summary(Struct, frozen=True):
@@ -72,7 +72,8 @@ class Summary(Struct, frozen=True):
 
     @property
     def unsent(self) -> int:
-        """The number of photos that are pending, sending, or in doubt and still to be asked about."""
+        """The number of photos that are pending, sending, or in doubt and still to be asked
+        about."""
         return self.count(*GOING) + self.asked
 
     @property
@@ -99,7 +100,8 @@ class Summary(Struct, frozen=True):
 
     @property
     def is_share_pending(self) -> bool:
-        """Is a share link still to be made? None is made for an album without photos on the server."""
+        """Is a share link still to be made? None is made for an album without photos on the
+        server."""
         return self.wants_share and self.album.share is None and self.there > 0
 
     @property
@@ -109,12 +111,14 @@ class Summary(Struct, frozen=True):
 
     @property
     def is_unfinished(self) -> bool:
-        """Is the album not settled: has it something unsent, or something to do in the server's album?"""
+        """Is the album not settled: has it something unsent, or something to do in the server's
+        album?"""
         return self.unsent > 0 or self.is_pending_there
 
     @property
     def is_wanting(self) -> bool:
-        """Is a photo wanting, or refused by the server's album? Here a photo that is to be asked about counts, too."""
+        """Is a photo wanting, or refused by the server's album? Here a photo that is to be asked
+        about counts, too."""
         return self.count(*WANTING) > 0 or self.is_refused
 
 
@@ -126,7 +130,9 @@ def summary_of(journal: Journal, album_id: int) -> Summary:
 
 def summaries(connection: sqlite3.Connection) -> list[Summary]:
     """The state of every album, sorted by name and target."""
-    return [_summary(row) for row in _rows(connection, f"{_SUMS} order by album.name, target.name", ())]
+    return [
+        _summary(row) for row in _rows(connection, f"{_SUMS} order by album.name, target.name", ())
+    ]
 
 
 def _rows(connection: sqlite3.Connection, query: str, values: tuple[int, ...]) -> list[Any]:
@@ -136,7 +142,21 @@ def _rows(connection: sqlite3.Connection, query: str, values: tuple[int, ...]) -
 
 
 def _summary(row: Any) -> Summary:
-    number, name, target, held, remote_id, share, wants, changed, address, by_state, asked, placing, refused = row
+    (
+        number,
+        name,
+        target,
+        held,
+        remote_id,
+        share,
+        wants,
+        changed,
+        address,
+        by_state,
+        asked,
+        placing,
+        refused,
+    ) = row
     tally = json.loads(by_state)
     photos, sizes = ({state: one[index] for state, one in tally.items()} for index in (0, 1))
     album = Album(number, name, target, bool(held), remote_id, share)
@@ -159,14 +179,18 @@ def sidecars(journal: Journal, album_id: int, run_id: int) -> list[Sidecar]:
     rows = journal.rows(
         # A cross join: few photos have a sidecar, and SQLite would go through all tasks.
         "select sidecar.path, sidecar.sent, sidecar.sha256, task.state from sidecar cross join task"
-        f" where task.id = task_id and task.album_id = ? and {is_in(*DONE, table='task')} and case when task.attempts"
+        f" where task.id = task_id and task.album_id = ? and {is_in(*DONE, table='task')} and "
+        "case when task.attempts"
         " then exists (select 1 from attempt where attempt.task_id = task.id and run_id = ?)"
         " else task.updated >= (select started from run where id = ?) end order by task_id",
         album_id,
         run_id,
         run_id,
     )
-    return [Sidecar(path, bool(sent), sha256 is not None, State(state)) for path, sent, sha256, state in rows]
+    return [
+        Sidecar(path, bool(sent), sha256 is not None, State(state))
+        for path, sent, sha256, state in rows
+    ]
 
 
 class Outside(Struct, frozen=True):
@@ -183,7 +207,8 @@ class Outside(Struct, frozen=True):
 
 
 def outside_of(journal: Journal, album_id: int, most: int) -> Outside:
-    """Count an album's photos that are not in the server's album. ``most``: reasons that are looked up."""
+    """Count an album's photos that are not in the server's album. ``most``: reasons that are looked
+    up."""
     return Outside(
         _members(journal, album_id, Membership.PENDING),
         _members(journal, album_id, Membership.WAITING),
@@ -250,26 +275,32 @@ class RunSummary(Struct, frozen=True):
 
     @property
     def total(self) -> int:
-        """The number of photos that the run was about, without those that were there before or wanting ``earlier``."""
+        """The number of photos that the run was about, without those that were there before or
+        wanting ``earlier``."""
         return self.sent + self.now.unsent + self.wanting
 
 
 def run_summary_of(
     journal: Journal, now: Summary, run_id: int, before: int, before_bytes: int, newest: int | None
 ) -> RunSummary:
-    """Count what a run did for an album. ``before``: photos that were there before; ``before_bytes``: their bytes.
+    """Count what a run did for an album. ``before``: photos that were there before;
+    ``before_bytes``: their bytes.
 
     ``newest``: the id of the newest task before the command; None if it queued nothing.
     """
-    found = _found_there(journal, now.album.id, run_id) if now.count(State.DUPLICATE) else FoundThere()
+    found = (
+        _found_there(journal, now.album.id, run_id) if now.count(State.DUPLICATE) else FoundThere()
+    )
     earlier = _given_up_before(journal, now.album.id, run_id, newest)
     return RunSummary(now, before, before_bytes, found, earlier)
 
 
 def _found_there(journal: Journal, album_id: int, run_id: int) -> FoundThere:
     row = journal.rows(
-        "select coalesce(sum(attempts = 0), 0) as known, coalesce(sum(attempts > 0), 0) as sent_to_it,"
-        " coalesce(sum(iif(attempts, 0, size)), 0) as bytes from task where album_id = ? and state = 'duplicate'"
+        "select coalesce(sum(attempts = 0), 0) as known, coalesce(sum(attempts > 0), 0) as "
+        "sent_to_it,"
+        " coalesce(sum(iif(attempts, 0, size)), 0) as bytes from task where album_id = ? and "
+        "state = 'duplicate'"
         " and updated >= (select started from run where id = ?)",
         album_id,
         run_id,
@@ -278,7 +309,8 @@ def _found_there(journal: Journal, album_id: int, run_id: int) -> FoundThere:
     if not known + sent_to_it:
         return FoundThere()
     equal = journal.rows(
-        "select sum(state = 'duplicate') as there, sum(state = 'duplicate' and attempts > 0) as sent_to_it,"
+        "select sum(state = 'duplicate') as there, sum(state = 'duplicate' and attempts > 0) as "
+        "sent_to_it,"
         " count(*) as photos from task join body on task_id = task.id where album_id = ?"
         f" and {is_in(*DONE)} and updated >= (select started from run where id = ?)"
         " group by sha256 having photos > 1 and there > 0",
@@ -287,17 +319,25 @@ def _found_there(journal: Journal, album_id: int, run_id: int) -> FoundThere:
     )
     twins = sum(min(one["there"], one["photos"] - 1) for one in equal)
     sent_twins = sum(min(one["there"], one["photos"] - 1, one["sent_to_it"]) for one in equal)
-    return FoundThere(known - (twins - sent_twins), twins, sent_to_it - sent_twins, known + sent_twins, unsent_bytes)
+    return FoundThere(
+        known - (twins - sent_twins),
+        twins,
+        sent_to_it - sent_twins,
+        known + sent_twins,
+        unsent_bytes,
+    )
 
 
 def _given_up_before(journal: Journal, album_id: int, run_id: int, newest: int | None) -> int:
     """The number of wanting photos that were so before a command, and that it did not touch.
 
-    ``newest`` leaves out photos that became missing when the command queued them, before its run began.
+    ``newest`` leaves out photos that became missing when the command queued them, before its run
+    began.
     """
     sql = (
         f"select count(*) from task where album_id = ? and {is_in(*WANTING)}"
-        " and ask_at is null and updated < (select started from run where id = ?) and id <= coalesce(?, id)"
+        " and ask_at is null and updated < (select started from run where id = ?) and id <= "
+        "coalesce(?, id)"
     )
     return int(journal.rows(sql, album_id, run_id, newest)[0][0])
 

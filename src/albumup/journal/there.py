@@ -12,12 +12,15 @@ from albumup.journal.journal import Journal
 from albumup.journal.states import DONE, Membership, is_in
 from albumup.photos.file_names import text_of
 
-_IS_PLACED = f"album_id = ? and {is_in(*DONE)} and {is_in(Membership.SETTLED)} and remote_id not null"
+_IS_PLACED = (
+    f"album_id = ? and {is_in(*DONE)} and {is_in(Membership.SETTLED)} and remote_id not null"
+)
 _PUSHED = "id in (select root_id from photo where album_id = ? union select root_id from pushed where album_id = ?)"
 
 
 class Stored(Struct, frozen=True):
-    """A photo that a server said it has. ``size``: bytes; ``digests``: algorithm to lower-case hex."""
+    """A photo that a server said it has. ``size``: bytes; ``digests``: algorithm to lower-case
+    hex."""
 
     id: int
     path: bytes
@@ -37,7 +40,8 @@ def placed(journal: Journal, album_id: int) -> bool:
 
 
 def placed_ids(journal: Journal, album_id: int, after: int, most: int) -> list[tuple[int, str]]:
-    """Tasks after a task whose photos were put into the server's album, in order, with the server's ids of these."""
+    """Tasks after a task whose photos were put into the server's album, in order, with the server's
+    ids of these."""
     rows = journal.rows(
         f"select id, remote_id from task where {_IS_PLACED} and id > ? order by id limit ?",
         album_id,
@@ -50,7 +54,8 @@ def placed_ids(journal: Journal, album_id: int, after: int, most: int) -> list[t
 def stored(journal: Journal, album_id: int, after: int, most: int) -> list[Stored]:
     """Done photos of an album, each by its newest task, in order, after a task."""
     rows = journal.rows(
-        "select task.id, photo.path, task.sent_as, task.size, body.sha256, body.sha1, body.md5 from task"
+        "select task.id, photo.path, task.sent_as, task.size, body.sha256, body.sha1, body.md5 "
+        "from task"
         " join photo on photo.id = task.photo_id join body on body.task_id = task.id"
         f" where task.album_id = ? and task.id > ? and {is_in(*DONE, table='task')} and not exists"
         " (select 1 from task newer where newer.photo_id = task.photo_id and newer.id > task.id)"
@@ -75,8 +80,10 @@ def all_photos(journal: Journal, album_id: int, at_a_time: int) -> Iterator[list
     """All tasks of an album in order, with digests and sidecars, ``at_a_time`` in each list."""
     last = 0
     while rows := journal.rows(
-        "select task.id, task.state, task.reason, photo.path, coalesce(body.size, task.size) as size, task.sent_as,"
-        " body.sha256, body.sha1, body.md5, sidecar.path as beside, sidecar.sha256 as beside_sha256,"
+        "select task.id, task.state, task.reason, photo.path, coalesce(body.size, task.size) as "
+        "size, task.sent_as,"
+        " body.sha256, body.sha1, body.md5, sidecar.path as beside, sidecar.sha256 as "
+        "beside_sha256,"
         " sidecar.sent as beside_sent"
         " from task join photo on photo.id = task.photo_id left join body on body.task_id = task.id"
         " left join sidecar on sidecar.task_id = task.id"

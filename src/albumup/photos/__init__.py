@@ -1,1 +1,2 @@
-"""Photos on the disk: finding them, their types and metadata, reading them, and the disks they lie on."""
+"""Photos on the disk: finding them, their types and metadata, reading them, and the disks they lie
+on."""

@@ -1,8 +1,8 @@
 """Is the card or disk that lies there now the one that photos were queued from?
 
-A full UUID answers that. But factory cards share their serial numbers, and some file systems have no id. There, the
-queued photos are compared with their pins, without opening any. If most of those still there match, it is the same
-card, whatever became of the others.
+A full UUID answers that. But factory cards share their serial numbers, and some file systems have
+no id. There, the queued photos are compared with their pins, without opening any. If most of those
+still there match, it is the same card, whatever became of the others.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ class Medium(Struct, frozen=True):
 
 
 class Seen(Struct, frozen=True):
-    """A photo as of the last look. ``volume`` is its file system's id, or "" if that was unknown then."""
+    """A photo as of the last look. ``volume`` is its file system's id, or "" if that was unknown
+    then."""
 
     id: int
     path: bytes
@@ -40,7 +41,8 @@ class Look(Struct, frozen=True):
     is_named: bool = False
     """The id of their file system was unknown, and is known now."""
     is_untouched: bool = False
-    """One photo still has its status change time, which nobody can set, on a file system that keeps one."""
+    """One photo still has its status change time, which nobody can set, on a file system that keeps
+    one."""
 
     def __add__(self, other: Look) -> Look:
         """The sum of two looks."""
@@ -58,7 +60,8 @@ class Look(Struct, frozen=True):
 
 
 def device_at(folder: bytes) -> int:
-    """The device number (``st_dev``) of a folder, or of its nearest ancestor that exists; 0 if there is none.
+    """The device number (``st_dev``) of a folder, or of its nearest ancestor that exists; 0 if
+    there is none.
 
     Not for files: an overlay file system gives them numbers of their own.
     """
@@ -72,10 +75,11 @@ def device_at(folder: bytes) -> int:
 
 
 def look_at(photos: Iterable[Seen], odd: bytes = b"", device: int | None = None) -> Look:
-    """Compare photos queued from one card with their pins, by stat only. The photo at ``odd`` is known to differ.
+    """Compare photos queued from one card with their pins, by stat only. The photo at ``odd`` is
+    known to differ.
 
-    ``device``: leave out photos whose folder lies on another device now (``device_at``). Two cards may be mounted below
-    one folder, and the photos of one prove nothing about the other.
+    ``device``: leave out photos whose folder lies on another device now (``device_at``). Two cards
+    may be mounted below one folder, and the photos of one prove nothing about the other.
     """
     there = same = 0
     is_named = is_untouched = False
@@ -89,14 +93,18 @@ def look_at(photos: Iterable[Seen], odd: bytes = b"", device: int | None = None)
 
 
 def named(photos: Iterable[Seen]) -> Iterator[tuple[int, str]]:
-    """The ids of the photos that match their pins and had no known volume, each with the volume known now."""
+    """The ids of the photos that match their pins and had no known volume, each with the volume
+    known now."""
     for photo, status, loose, volume in _looked_at(photos):
         if volume and not photo.volume and as_pinned(photo.pins, status, loose=loose):
             yield photo.id, volume
 
 
-def _looked_at(photos: Iterable[Seen], device: int | None = None) -> Iterator[tuple[Seen, os.stat_result, bool, str]]:
-    """The photos that are there, each with its status, whether its file system ``is_loose``, and its volume."""
+def _looked_at(
+    photos: Iterable[Seen], device: int | None = None
+) -> Iterator[tuple[Seen, os.stat_result, bool, str]]:
+    """The photos that are there, each with its status, whether its file system ``is_loose``, and
+    its volume."""
     systems: dict[int, tuple[bool, str]] = {}
     folders: dict[bytes, int] = {}
     for photo in photos:

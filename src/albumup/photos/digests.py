@@ -9,7 +9,8 @@ import os
 from collections.abc import Callable, Generator, Iterable
 
 BLOCK_BYTES = 1 << 20
-"""Bytes that ``digest`` reads at once. Larger blocks are no faster; smaller ones cost more calls."""
+"""Bytes that ``digest`` reads at once. Larger blocks are no faster; smaller ones cost more
+calls."""
 
 _AHEAD_BYTES = 16 << 20
 """From this size on, a file is worth a thread that reads ahead."""
@@ -27,18 +28,23 @@ def digest(
     copy_to: int | None = None,
     on_block: Callable[[int], None] | None = None,
 ) -> tuple[int, dict[str, str]]:
-    """Read a file once from start to end, and return its length in bytes and ``{algorithm: hex digest}``.
+    """Read a file once from start to end, and return its length in bytes and ``{algorithm: hex
+    digest}``.
 
-    ``fd`` is open for reading and seekable; its position is neither used nor moved. ``algorithms`` are hashlib's names.
-    ``size_hint`` is the length in bytes from fstat (0: unknown); it saves memory and a call for small files, and a
-    wrong one does no harm. ``copy_to`` is a descriptor to which every block is written. ``on_block`` is called with the
-    length of every block after it is digested and written. Raises OSError, CopyFault when writing fails, and whatever
-    ``on_block`` raises.
+    ``fd`` is open for reading and seekable; its position is neither used nor moved. ``algorithms``
+    are hashlib's names. ``size_hint`` is the length in bytes from fstat (0: unknown); it saves
+    memory and a call for small files, and a wrong one does no harm. ``copy_to`` is a descriptor to
+    which every block is written. ``on_block`` is called with the length of every block after it is
+    digested and written. Raises OSError, CopyFault when writing fails, and whatever ``on_block``
+    raises.
     """
-    # The digests identify bytes and protect nothing, so even a FIPS build may make the MD5 that a server wants.
+    # The digests identify bytes and protect nothing, so even a FIPS build may make the MD5 that a
+    # server wants.
     hashes = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
     total = 0
-    with contextlib.closing(_blocks_ahead(fd) if size_hint >= _AHEAD_BYTES else _blocks(fd, size_hint)) as blocks:
+    with contextlib.closing(
+        _blocks_ahead(fd) if size_hint >= _AHEAD_BYTES else _blocks(fd, size_hint)
+    ) as blocks:
         for block in blocks:
             for running in hashes.values():
                 running.update(block)
@@ -52,7 +58,8 @@ def digest(
 
 def _blocks(fd: int, size_hint: int) -> Generator[memoryview]:
     """The blocks of a file, each valid until the next."""
-    # One byte more than expected: a read that does not fill it has seen the end. Never tiny, as the file may grow.
+    # One byte more than expected: a read that does not fill it has seen the end. Never tiny, as the
+    # file may grow.
     capacity = min(BLOCK_BYTES, max(size_hint + 1, 1 << 16)) if size_hint else BLOCK_BYTES
     buffer = memoryview(bytearray(capacity))
     total = 0

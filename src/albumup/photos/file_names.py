@@ -1,7 +1,7 @@
 """Names of files and albums: as text, and as typed in a shell.
 
-A name is bytes, and nearly every program means UTF-8. Python decodes names by the locale: under ISO-8859-1, and in a
-cron job without a locale, ``é`` would go to a server as ``Ã©``.
+A name is bytes, and nearly every program means UTF-8. Python decodes names by the locale: under
+ISO-8859-1, and in a cron job without a locale, ``é`` would go to a server as ``Ã©``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import os
 
 
 def text_of(name: bytes) -> str:
-    """Decode a name or path as UTF-8, whatever the locale; an undecodable byte becomes a surrogate (PEP 383)."""
+    """Decode a name or path as UTF-8, whatever the locale; an undecodable byte becomes a surrogate
+    (PEP 383)."""
     return name.decode("utf-8", "surrogateescape")
 
 

@@ -1,4 +1,5 @@
-"""Decides by name and status which files of a folder are taken: the options of ``push``, and leftovers to skip."""
+"""Decides by name and status which files of a folder are taken: the options of ``push``, and
+leftovers to skip."""
 
 from __future__ import annotations
 
@@ -11,7 +12,12 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from albumup.photos.leftovers import is_leftover, is_leftover_by_suffix, is_leftover_folder, is_made_by_library
+from albumup.photos.leftovers import (
+    is_leftover,
+    is_leftover_by_suffix,
+    is_leftover_folder,
+    is_made_by_library,
+)
 from albumup.photos.sidecars import SUFFIXES, XMP
 from albumup.photos.sniffing import suffix_in
 
@@ -19,9 +25,10 @@ from albumup.photos.sniffing import suffix_in
 class Filters(Struct, frozen=True):
     """Which files below a root to take; the options of ``push`` of the same names.
 
-    ``include``: globs; one with a suffix of its own (``*.psd``) also takes files that are not media.
-    ``since``: seconds since the epoch. ``no_skip``: also take leftovers of cameras, servers and tools.
-    ``sidecars_go_along``: XMP files are sent with their photos, and never as files of their own.
+    ``include``: globs; one with a suffix of its own (``*.psd``) also takes files that are not
+    media. ``since``: seconds since the epoch. ``no_skip``: also take leftovers of cameras, servers
+    and tools. ``sidecars_go_along``: XMP files are sent with their photos, and never as files of
+    their own.
     """
 
     include: tuple[str, ...] = ()
@@ -35,7 +42,8 @@ class Filters(Struct, frozen=True):
 
 
 class SkipReason(StrEnum):
-    """Why a file, or a folder with all its content, is left out; the values are the words on screens."""
+    """Why a file, or a folder with all its content, is left out; the values are the words on
+    screens."""
 
     HIDDEN = "hidden"
     EMPTY = "empty"
@@ -62,8 +70,11 @@ class Rules:
         """Does ``--include`` name the file's suffix, so that it is taken whatever it holds?"""
         return self._takes_anything is not None and self._takes_anything(name, relative)
 
-    def on_entry(self, folder: bytes, name: bytes, relative: bytes, *, is_folder: bool) -> SkipReason | None:
-        """Why a file or folder in ``folder``, below a root, is left out because of its name; None if it is not."""
+    def on_entry(
+        self, folder: bytes, name: bytes, relative: bytes, *, is_folder: bool
+    ) -> SkipReason | None:
+        """Why a file or folder in ``folder``, below a root, is left out because of its name; None
+        if it is not."""
         if name.startswith(b".") and not self.filters.hidden:
             return SkipReason.HIDDEN
         if self.filters.no_skip:
@@ -82,7 +93,8 @@ class Rules:
         return SkipReason.EXCLUDED if self._excludes and self._excludes(name, relative) else None
 
     def on_file(self, name: bytes, relative: bytes) -> SkipReason | None:
-        """Why a root, or a file that passed ``on_entry``, is left out because of its name; None if it is not."""
+        """Why a root, or a file that passed ``on_entry``, is left out because of its name; None if
+        it is not."""
         if self._is_sidecar(name, relative):
             return SkipReason.SIDECAR
         if self._includes and not self._includes(name, relative):
@@ -116,10 +128,13 @@ def _names_suffix(glob: str) -> bool:
 
 
 def _matcher(globs: Sequence[str]) -> Callable[[bytes, bytes], bool]:
-    """A test of base name and relative path. A glob is matched with the base name, or the path if it has a slash."""
+    """A test of base name and relative path. A glob is matched with the base name, or the path if
+    it has a slash."""
     by_name = _compiled(glob for glob in globs if "/" not in glob)
     by_path = _compiled(glob for glob in globs if "/" in glob)
-    return lambda name, path: bool(by_name.match(os.fsdecode(name)) or by_path.match(os.fsdecode(path)))
+    return lambda name, path: bool(
+        by_name.match(os.fsdecode(name)) or by_path.match(os.fsdecode(path))
+    )
 
 
 def _compiled(globs: Iterable[str]) -> re.Pattern[str]:

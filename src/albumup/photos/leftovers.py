@@ -1,7 +1,8 @@
-"""Recognises the leftovers of cameras, servers and tools beside photos: by name, or by content where names mislead.
+"""Recognises the leftovers of cameras, servers and tools beside photos: by name, or by content
+where names mislead.
 
-``push`` skips them all. ``verify`` trusts names less: it accepts a camera's file only beside a proven photo, and wants
-proof for every other file that may be a photo.
+``push`` skips them all. ``verify`` trusts names less: it accepts a camera's file only beside a
+proven photo, and wants proof for every other file that may be a photo.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from collections.abc import Iterable, Iterator
 
 _BINS = rb"#recycle|@recycle|\$recycle\.bin|recycler"
 _FOLDERS = re.compile(
-    rb"(?is)@eaDir|\.?@__thumb|#snapshot|System Volume Information|THMBNL|thumbnails|(?-i:SUB)|.*\.lrdata|" + _BINS
+    rb"(?is)@eaDir|\.?@__thumb|#snapshot|System Volume "
+    rb"Information|THMBNL|thumbnails|(?-i:SUB)|.*\.lrdata|" + _BINS
 )
 _BY_SUFFIX = re.compile(
     rb"(?is).*\.(?:LRV|GLV|LRF|THM|SCR)"  # low resolution copies, thumbnails
@@ -32,11 +34,13 @@ _ORIGINALS = (b"originals", b"masters")
 """Folders of imported pictures in a library of Apple's Photos; the second before macOS 10.15."""
 
 STORE_FOLDERS = (b".albumup", b".incoming")
-"""Folders that mark the root of a receiver's store; the first holds an index, ALBUM.sha256, for each album folder."""
+"""Folders that mark the root of a receiver's store; the first holds an index, ALBUM.sha256, for
+each album folder."""
 STORE_INDEX = b".sha256"
 
 _APPLE_DOUBLE = b"\0\5\x16\7"
-"""The first bytes of an AppleDouble file, ``._NAME``, for metadata that a file system cannot hold (RFC 1740)."""
+"""The first bytes of an AppleDouble file, ``._NAME``, for metadata that a file system cannot hold
+(RFC 1740)."""
 
 
 def is_leftover(name: bytes) -> bool:
@@ -83,12 +87,14 @@ _MADE = (b".thm", b".scr", b".lrv", b".lrf")
 
 
 def may_be_made(name: bytes) -> bool:
-    """May this be a camera's companion file of a photo or clip with the same stem, by its suffix?"""
+    """May this be a camera's companion file of a photo or clip with the same stem, by its
+    suffix?"""
     return name.lower().endswith(_MADE)
 
 
 class Makers:
-    """Recognises the companion files that a camera made for the photos and clips that are ``add``-ed."""
+    """Recognises the companion files that a camera made for the photos and clips that are
+    ``add``-ed."""
 
     def __init__(self) -> None:
         self._stems: set[tuple[bytes, bytes]] = set()
@@ -103,7 +109,8 @@ class Makers:
         self._anywhere.add(stem)
 
     def made(self, path: bytes) -> bool:
-        """Was this file made for one of them, by the naming of DCF, GoPro, Insta360, DJI or Sony (M4ROOT)?"""
+        """Was this file made for one of them, by the naming of DCF, GoPro, Insta360, DJI or Sony
+        (M4ROOT)?"""
         folder, stem = _place(path)
         name = os.path.basename(path).lower()
         is_of_stem = (folder, stem) in self._stems or (_is_dji(folder) and stem in self._anywhere)
@@ -124,7 +131,10 @@ def _is_dji(folder: bytes) -> bool:
 _GOPRO = re.compile(rb"g[a-z](\d{6})")
 _INSTA360 = re.compile(rb"(?:vid|lrv)_(\d{8}_\d{6})(?:_.*)?", re.DOTALL)
 _CLIPS = (b".insv", b".lrv", b".mp4")
-_SONY = {b"thmbnl": re.compile(rb"(.+)t01\.jpe?g", re.DOTALL), b"sub": re.compile(rb"(.+)s0[1-9]\.mp4", re.DOTALL)}
+_SONY = {
+    b"thmbnl": re.compile(rb"(.+)t01\.jpe?g", re.DOTALL),
+    b"sub": re.compile(rb"(.+)s0[1-9]\.mp4", re.DOTALL),
+}
 
 
 def _keys(stem: bytes) -> Iterator[bytes]:
@@ -154,5 +164,7 @@ def is_nas_thumbnail(path: bytes) -> bool:
     folder, name = os.path.split(path)
     if name.upper().startswith(b"SYNOFILE_THUMB_"):
         return True
-    patterns = [_NAS_THUMBNAILS[part] for part in folder.lower().split(b"/") if part in _NAS_THUMBNAILS]
+    patterns = [
+        _NAS_THUMBNAILS[part] for part in folder.lower().split(b"/") if part in _NAS_THUMBNAILS
+    ]
     return any(pattern.fullmatch(name) for pattern in patterns)

@@ -40,7 +40,8 @@ def same_pins(pinned: Pins, now: Pins, path: bytes) -> bool:
 
 
 def as_pinned(pinned: Pins, now: os.stat_result, *, loose: bool) -> bool:
-    """Does a file match its pins by size, time and inode? ``loose``: the result of ``is_loose`` for its path.
+    """Does a file match its pins by size, time and inode? ``loose``: the result of ``is_loose`` for
+    its path.
 
     An inode of 0 is unknown.
     """
@@ -57,12 +58,14 @@ def same_time(pinned_ns: int, now_ns: int, path: bytes) -> bool:
 
 
 def is_loose(path: bytes) -> bool:
-    """Does the file system of ``path`` keep inodes and exact times only until it is mounted again? (FAT, SMB, FUSE.)"""
+    """Does the file system of ``path`` keep inodes and exact times only until it is mounted again?
+    (FAT, SMB, FUSE.)"""
     system = file_system_of(os.path.dirname(path))
     return system in _LOOSE_SYSTEMS or system.startswith(("fuse.", "fuseblk."))
 
 
 def _near(one_ns: int, other_ns: int) -> bool:
-    """Do times differ by a whole number of hours, within 2 s? FAT keeps local time, in steps of two seconds."""
+    """Do times differ by a whole number of hours, within 2 s? FAT keeps local time, in steps of two
+    seconds."""
     off = abs(one_ns - other_ns) % _HOUR_NS
     return min(off, _HOUR_NS - off) <= _FAT_SECONDS * 10**9

@@ -1,7 +1,9 @@
-"""Finds the photos in folders, one at a time, in the order a person expects, and reports everything left out.
+"""Finds the photos in folders, one at a time, in the order a person expects, and reports everything
+left out.
 
-Nothing here writes. Memory holds only the folder being listed and the names of those to come, so a million photos cost
-no more than a thousand. Paths are absolute bytes; their symbolic links are not resolved.
+Nothing here writes. Memory holds only the folder being listed and the names of those to come, so a
+million photos cost no more than a thousand. Paths are absolute bytes; their symbolic links are not
+resolved.
 """
 
 from __future__ import annotations
@@ -22,7 +24,14 @@ from albumup.errors import LocalError, UsageError
 from albumup.photos.file_names import text_of
 from albumup.photos.filters import Filters, Rules, SkipReason
 from albumup.photos.leftovers import is_apple_double, is_store, is_stored_album
-from albumup.photos.sniffing import ANYTHING, HEAD_BYTES, judged, media_type_by_name, needs_content, suffix_in
+from albumup.photos.sniffing import (
+    ANYTHING,
+    HEAD_BYTES,
+    judged,
+    media_type_by_name,
+    needs_content,
+    suffix_in,
+)
 from albumup.photos.spelling import Spelling
 from albumup.photos.volumes import volume_of
 
@@ -37,10 +46,12 @@ class Root(Struct, frozen=True):
 
 
 class Found(Struct, frozen=True):
-    """A photo. ``relative`` is its path below the root, or its base name if the root is itself a file.
+    """A photo. ``relative`` is its path below the root, or its base name if the root is itself a
+    file.
 
-    ``size`` is in bytes, ``mtime_ns`` in nanoseconds since the epoch. ``known``: the photo was not opened, ``mime``
-    comes from the journal. ``error``: why the photo cannot be read, or ""; ``mime`` is then by name, and numbers may be
+    ``size`` is in bytes, ``mtime_ns`` in nanoseconds since the epoch. ``known``: the photo was not
+    opened, ``mime`` comes from the journal. ``error``: why the photo cannot be read, or "";
+    ``mime`` is then by name, and numbers may be
     0. ``oddity``: how the content contradicts the name, in words, or "".
     """
 
@@ -89,15 +100,23 @@ def open_root(path: str | bytes, spelling: Spelling | None = None) -> Root:
     It may be a symbolic link. Raises UsageError if there is no file or folder.
     """
     if not path:
-        raise UsageError("an empty path was given", "name a folder or a photo; the current folder is .")
+        raise UsageError(
+            "an empty path was given", "name a folder or a photo; the current folder is ."
+        )
     absolute = os.path.abspath(os.fsencode(path))
-    shown = repr(text_of(absolute))  # repr escapes what a terminal might obey, and undecodable bytes
+    shown = repr(
+        text_of(absolute)
+    )  # repr escapes what a terminal might obey, and undecodable bytes
     try:
         info = os.stat(absolute)
     except (FileNotFoundError, NotADirectoryError):
-        raise UsageError(f"there is no file or folder {shown}", "check the spelling, or insert its card") from None
+        raise UsageError(
+            f"there is no file or folder {shown}", "check the spelling, or insert its card"
+        ) from None
     except OSError as error:
-        raise UsageError(f"{shown} cannot be looked at: {_cause(error)}", "check who may read it: ls -ld") from None
+        raise UsageError(
+            f"{shown} cannot be looked at: {_cause(error)}", "check who may read it: ls -ld"
+        ) from None
     is_folder = stat.S_ISDIR(info.st_mode)
     if not is_folder and not stat.S_ISREG(info.st_mode):
         raise UsageError(f"{shown} is neither a file nor a folder", "name a folder or a photo")
@@ -105,13 +124,16 @@ def open_root(path: str | bytes, spelling: Spelling | None = None) -> Root:
     return Root(absolute, info.st_dev, volume_of(info.st_dev, absolute), is_folder)
 
 
-def scan(roots: Sequence[Root], filters: Filters, is_known: IsKnown, takes: Takes = lambda _: False) -> Iterator[Item]:
-    """Every photo below ``roots``, and everything left out, once each: a folder's files, then its sub-folders.
+def scan(
+    roots: Sequence[Root], filters: Filters, is_known: IsKnown, takes: Takes = lambda _: False
+) -> Iterator[Item]:
+    """Every photo below ``roots``, and everything left out, once each: a folder's files, then its
+    sub-folders.
 
-    ``is_known(root, path, volume, status)`` returns the MIME type journaled for an unchanged photo, which is then not
-    opened. ``takes(suffix)``: does the target take files of this suffix (lower case, with its dot), which is not in our
-    table? A root that is a file is taken even if it is hidden or looks like a leftover. Raises LocalError when no more
-    files can be opened.
+    ``is_known(root, path, volume, status)`` returns the MIME type journaled for an unchanged photo,
+    which is then not opened. ``takes(suffix)``: does the target take files of this suffix (lower
+    case, with its dot), which is not in our table? A root that is a file is taken even if it is
+    hidden or looks like a leftover. Raises LocalError when no more files can be opened.
     """
     rules = Rules(filters)
     volumes = {root.device: root.volume for root in roots}
@@ -128,7 +150,8 @@ def scan(roots: Sequence[Root], filters: Filters, is_known: IsKnown, takes: Take
 
 
 def _overlap(roots: Sequence[Root]) -> bool:
-    """Does one root lie in another, or equal it? Only then can a path come up twice and has to be remembered."""
+    """Does one root lie in another, or equal it? Only then can a path come up twice and has to be
+    remembered."""
     paths = sorted(os.path.join(root.path, b"") for root in roots)
     return any(lower.startswith(upper) for upper, lower in pairwise(paths))
 
@@ -136,7 +159,8 @@ def _overlap(roots: Sequence[Root]) -> bool:
 class _Folder(Struct, frozen=True):
     """A folder still to be listed. ``relative`` ends in a slash, or is empty for the root.
 
-    ``above``: device and inode of the folders it was reached through, kept only where links may form a loop.
+    ``above``: device and inode of the folders it was reached through, kept only where links may
+    form a loop.
     """
 
     path: bytes
@@ -175,10 +199,14 @@ class _Look(Struct, frozen=True):
                 with os.scandir(folder.path) as listing:
                     entries.extend(listing)
             except OSError as error:
-                yield Unreadable(folder.path, _cause(error))  # the entries listed before the error are still taken
+                yield Unreadable(
+                    folder.path, _cause(error)
+                )  # the entries listed before the error are still taken
             entries.sort(key=lambda entry: natural_key(entry.name))
             folders = []
-            holds_store = not self.rules.filters.no_skip and is_store(entry.name for entry in entries)
+            holds_store = not self.rules.filters.no_skip and is_store(
+                entry.name for entry in entries
+            )
             for entry in entries:
                 if holds_store and is_stored_album(folder.path, entry.name):
                     yield Skipped(entry.path, SkipReason.LEFTOVER)
@@ -191,7 +219,8 @@ class _Look(Struct, frozen=True):
             pending.extend(reversed(folders))
 
     def _entry(self, entry: os.DirEntry[bytes], folder: _Folder) -> Item | _Folder | None:
-        """The item or folder for one entry of ``folder``; None for a folder that is not to be entered."""
+        """The item or folder for one entry of ``folder``; None for a folder that is not to be
+        entered."""
         filters, relative = self.rules.filters, folder.relative + entry.name
         is_folder, is_link = _kind_of(entry)
         if reason := self.rules.on_entry(folder.path, entry.name, relative, is_folder=is_folder):
@@ -213,7 +242,9 @@ class _Look(Struct, frozen=True):
             return False
         return real.startswith(tree) and not os.path.isdir(real)
 
-    def _file(self, path: bytes, name: bytes, relative: bytes, status: Callable[[], os.stat_result]) -> Item:
+    def _file(
+        self, path: bytes, name: bytes, relative: bytes, status: Callable[[], os.stat_result]
+    ) -> Item:
         if reason := self.rules.on_file(name, relative):
             return Skipped(path, reason)
         try:
@@ -229,7 +260,9 @@ class _Look(Struct, frozen=True):
             info, head = _opened(path)
         except OSError as error:
             return self._unreadable(path, relative, error, info)
-        if reason := self.rules.on_stat(info):  # the file may have been replaced since it was listed
+        if reason := self.rules.on_stat(
+            info
+        ):  # the file may have been replaced since it was listed
             return Skipped(path, reason)
         if is_apple_double(head, name) and not self.rules.filters.no_skip:
             return Skipped(path, SkipReason.LEFTOVER)
@@ -241,7 +274,8 @@ class _Look(Struct, frozen=True):
         return Skipped(path, SkipReason.NO_MEDIA)
 
     def _asked_for(self, name: bytes, relative: bytes) -> str | None:
-        """The type of an unknown or unreadable file, if ``--include`` or the target asks for it; else None."""
+        """The type of an unknown or unreadable file, if ``--include`` or the target asks for it;
+        else None."""
         if self.rules.takes_anything(name, relative):
             return media_type_by_name(name) or ANYTHING
         suffix = suffix_in(name)
@@ -249,12 +283,21 @@ class _Look(Struct, frozen=True):
         return ANYTHING if is_taken else None
 
     def _found(
-        self, path: bytes, relative: bytes, info: os.stat_result, mime: str, *, known: bool = False, oddity: str = ""
+        self,
+        path: bytes,
+        relative: bytes,
+        info: os.stat_result,
+        mime: str,
+        *,
+        known: bool = False,
+        oddity: str = "",
     ) -> Found:
         pins = (info.st_size, info.st_mtime_ns, info.st_ino, self._volume(info.st_dev, path))
         return Found(self.root, path, relative, *pins, mime, known, "", oddity)
 
-    def _unreadable(self, path: bytes, relative: bytes, error: OSError, info: os.stat_result | None = None) -> Item:
+    def _unreadable(
+        self, path: bytes, relative: bytes, error: OSError, info: os.stat_result | None = None
+    ) -> Item:
         """A file that cannot be read: a photo by its name, to be reported, or else skipped."""
         cause = _cause(error)
         mime = media_type_by_name(path) or self._asked_for(os.path.basename(path), relative)
@@ -271,8 +314,8 @@ class _Look(Struct, frozen=True):
 
 
 def _kind_of(entry: os.DirEntry[bytes]) -> tuple[bool, bool]:
-    """Is the entry a folder, or a link to one; and is it a symbolic link? On an error, it counts as a file: its stat
-    will report the error."""
+    """Is the entry a folder, or a link to one; and is it a symbolic link? On an error, it counts as
+    a file: its stat will report the error."""
     is_folder = is_link = False
     with suppress(OSError):
         is_link = entry.is_symlink()
@@ -291,10 +334,14 @@ def _opened(path: bytes) -> tuple[os.stat_result, bytes]:
 
 
 def _cause(error: OSError) -> str:
-    """Why a file or folder cannot be read, in words. Raises LocalError if this machine fails, not the file."""
+    """Why a file or folder cannot be read, in words. Raises LocalError if this machine fails, not
+    the file."""
     words = error.strerror or str(error)
     if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
-        raise LocalError(f"no more files can be opened: {words}", "close some, or raise the limit: ulimit -n 4096")
+        raise LocalError(
+            f"no more files can be opened: {words}",
+            "close some, or raise the limit: ulimit -n 4096",
+        )
     return words
 
 
@@ -302,13 +349,19 @@ _NUMBER = re.compile(r"0*([0-9]+)")
 
 
 def natural_key(name: bytes) -> str:
-    """A key that sorts names as people do: numbers by value, letters without case. Names never share a key.
+    """A key that sorts names as people do: numbers by value, letters without case. Names never
+    share a key.
 
-    The key is one string, which takes less memory than a tuple. A number becomes ``0``, its count of digits as a
-    character, and its digits: so numbers sort by length first, and as digits against other characters.
+    The key is one string, which takes less memory than a tuple. A number becomes ``0``, its count
+    of digits as a character, and its digits: so numbers sort by length first, and as digits against
+    other characters.
     """
     text = text_of(name)
-    return _NUMBER.sub(lambda number: f"0{chr(len(number[1]))}{number[1]}", text.casefold()) + "\0" + text
+    return (
+        _NUMBER.sub(lambda number: f"0{chr(len(number[1]))}{number[1]}", text.casefold())
+        + "\0"
+        + text
+    )
 
 
 _AGE = re.compile(r"([0-9]+)([mhdw])")
@@ -316,20 +369,25 @@ _UNIT_SECONDS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 def parse_since(text: str, now: float) -> float:
-    """Seconds since the epoch for ``--since``: an age before ``now`` (``30m 12h 7d 2w``), or an ISO date or date-time.
+    """Seconds since the epoch for ``--since``: an age before ``now`` (``30m 12h 7d 2w``), or an ISO
+    date or date-time.
 
-    A date without an offset is local time. Raises ValueError, with a message for the user, for any other text.
+    A date without an offset is local time. Raises ValueError, with a message for the user, for any
+    other text.
     """
     try:
         if age := _AGE.fullmatch(text.strip()):
             return now - int(age[1]) * _UNIT_SECONDS[age[2]]
         return datetime.fromisoformat(text.strip()).timestamp()
     except (ValueError, OverflowError, OSError):
-        raise ValueError(f"{text!r} is neither a date (2026-07-14T18:30) nor an age (30m, 12h, 7d, 2w)") from None
+        raise ValueError(
+            f"{text!r} is neither a date (2026-07-14T18:30) nor an age (30m, 12h, 7d, 2w)"
+        ) from None
 
 
 def read_list(data: bytes) -> list[bytes]:
-    """The paths in a ``--files-from`` list: separated by NUL if there is one, else a path a line (LF or CR LF)."""
+    """The paths in a ``--files-from`` list: separated by NUL if there is one, else a path a line
+    (LF or CR LF)."""
     if b"\0" in data:
         return [path for path in data.split(b"\0") if path]
     lines = (line.removesuffix(b"\r") for line in data.split(b"\n"))

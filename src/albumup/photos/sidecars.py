@@ -1,4 +1,5 @@
-"""Finds the photo of a sidecar. An editor writes ``IMG_1.xmp`` for the RAW of that stem, not for a JPG made from it.
+"""Finds the photo of a sidecar. An editor writes ``IMG_1.xmp`` for the RAW of that stem, not for a
+JPG made from it.
 
 Suffixes decide, not contents: the content does not tell which file the editor had open.
 """
@@ -23,7 +24,8 @@ _DEVELOPED = {"image/jpeg", "image/jxl"}
 
 
 def _rank_of(one: MediaType) -> int:
-    """Orders photos and clips of one stem by how likely they were there first; 0 is the likeliest."""
+    """Orders photos and clips of one stem by how likely they were there first; 0 is the
+    likeliest."""
     if one.kind is not Kind.PICTURE:
         return 0 if one.kind is Kind.RAW else 4
     if one.mime in _LIKE_RAW:
@@ -31,15 +33,20 @@ def _rank_of(one: MediaType) -> int:
     return 2 if one.mime in _DEVELOPED else 3
 
 
-_RANKS = {suffix.encode(): _rank_of(one) for one in TYPES for suffix in one.suffixes} | {b".insp": 1, b".svg": 3}
-"""The rank of each suffix. Insta360's .insp is a JPEG, but used like a RAW; only Immich takes .svg."""
+_RANKS = {suffix.encode(): _rank_of(one) for one in TYPES for suffix in one.suffixes} | {
+    b".insp": 1,
+    b".svg": 3,
+}
+"""The rank of each suffix. Insta360's .insp is a JPEG, but used like a RAW; only Immich takes
+.svg."""
 
 
 def owner_of(sidecar: bytes, names: Iterable[bytes]) -> bytes | None:
-    """The photo among ``names``, those of the folder, to which a sidecar (a base name) belongs; None if there is none.
+    """The photo among ``names``, those of the folder, to which a sidecar (a base name) belongs;
+    None if there is none.
 
-    ``IMG_1.CR3.xmp`` belongs to IMG_1.CR3. ``IMG_1.xmp`` belongs to the RAW of that stem, else to the picture, else to
-    the clip.
+    ``IMG_1.CR3.xmp`` belongs to IMG_1.CR3. ``IMG_1.xmp`` belongs to the RAW of that stem, else to
+    the picture, else to the clip.
     """
     base = os.path.splitext(sidecar)[0]
     found: list[tuple[int, bytes]] = []
@@ -53,7 +60,8 @@ def owner_of(sidecar: bytes, names: Iterable[bytes]) -> bytes | None:
 
 
 def gives_way(sidecar: bytes, owner: bytes, names: Iterable[bytes]) -> bool:
-    """Is there another sidecar of the same photo among ``names``, those of the folder, with the photo's whole name?
+    """Is there another sidecar of the same photo among ``names``, those of the folder, with the
+    photo's whole name?
 
     Of IMG_1.xmp and IMG_1.JPG.xmp, the second one is sent with IMG_1.JPG.
     """
@@ -69,7 +77,8 @@ class Folders:
         self._last: tuple[bytes, dict[bytes, list[bytes]]] = (b"", {})
 
     def beside(self, path: bytes) -> list[bytes]:
-        """The names in a file's folder that equal its own up to the first dot; none if the folder is unreadable."""
+        """The names in a file's folder that equal its own up to the first dot; none if the folder
+        is unreadable."""
         folder, name = os.path.split(path)
         if self._last[0] != folder:
             by_start: dict[bytes, list[bytes]] = {}

@@ -1,4 +1,5 @@
-"""Counts the files that a push leaves out, and the oddities of those it takes, and puts both in words."""
+"""Counts the files that a push leaves out, and the oddities of those it takes, and puts both in
+words."""
 
 from __future__ import annotations
 
@@ -37,11 +38,16 @@ def count_suffix(suffixes: Counter[bytes], path: bytes) -> None:
 
 
 def skipped_words(reasons: Counter[SkipReason], suffixes: Counter[bytes]) -> str:
-    """The skipped files by suffix and reason: "7 skipped: 3 .txt, 2 .db (no media), 2 empty"; "" if there are none.
+    """The skipped files by suffix and reason: "7 skipped: 3 .txt, 2 .db (no media), 2 empty"; "" if
+    there are none.
 
     Sidecars are left out: another line tells whether they are sent. Suffixes are escaped.
     """
-    counts = {reason: count for reason, count in sorted(reasons.items()) if reason is not SkipReason.SIDECAR}
+    counts = {
+        reason: count
+        for reason, count in sorted(reasons.items())
+        if reason is not SkipReason.SIDECAR
+    }
     total = sum(counts.values())
     no_media = counts.pop(SkipReason.NO_MEDIA, 0)
     parts = [f"{_by_suffix(suffixes, no_media)} (no media)"] if no_media > 0 else []

@@ -1,7 +1,8 @@
 """Finds the MIME type of a media file.
 
-The type comes from a constant table (:mod:`albumup.photos.types`). The file's first bytes decide and, where they do not
-suffice, its suffix. No text from within a file ever reaches a request header.
+The type comes from a constant table (:mod:`albumup.photos.types`). The file's first bytes decide
+and, where they do not suffice, its suffix. No text from within a file ever reaches a request
+header.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ _BY_SUFFIX = {suffix.encode(): one.mime for one in reversed(TYPES) for suffix in
 _WORDS = {one.mime: one.words for one in reversed(TYPES)}
 _VIDEOS = frozenset(one.mime for one in TYPES if one.kind is Kind.VIDEO)
 _WITHIN = frozenset((outer, one.mime) for one in TYPES for outer in one.within)
-_BY_SUFFIX_ALONE = frozenset(one.mime for one in TYPES if not (one.content or one.brands or one.within))
+_BY_SUFFIX_ALONE = frozenset(
+    one.mime for one in TYPES if not (one.content or one.brands or one.within)
+)
 _CONTENTS = [one for one in TYPES if one.content]
 _CONTENT = re.compile(b"|".join(b"(%s)" % one.content for one in _CONTENTS), re.DOTALL)
 _USUAL = {one.mime: one.suffixes[0] for one in reversed(TYPES)}
@@ -51,24 +54,30 @@ _MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 def media_type(head: bytes, name: bytes) -> str | None:
-    """The MIME type of a file called ``name`` that begins with ``head`` (``HEAD_BYTES`` bytes); None if unknown.
+    """The MIME type of a file called ``name`` that begins with ``head`` (``HEAD_BYTES`` bytes);
+    None if unknown.
 
-    Content comes first. The suffix decides between types that share their content (RAW formats are TIFFs), and where
-    the content is unknown (cameras write odd things).
+    Content comes first. The suffix decides between types that share their content (RAW formats are
+    TIFFs), and where the content is unknown (cameras write odd things).
     """
     return judged(head, name)[0]
 
 
 def judged(head: bytes, name: bytes) -> tuple[str | None, str]:
-    """``media_type`` of a file, and how its content contradicts its name, in words, "" if it does not."""
+    """``media_type`` of a file, and how its content contradicts its name, in words, "" if it does
+    not."""
     suffix = suffix_in(name)
     by_content, by_name = _by_content(head, suffix), _BY_SUFFIX.get(suffix)
     if by_content is not None and by_content == by_name:
         return by_content, ""
-    return _media_type(head, name, suffix, by_content, by_name), _oddity(head, suffix, by_content, by_name)
+    return _media_type(head, name, suffix, by_content, by_name), _oddity(
+        head, suffix, by_content, by_name
+    )
 
 
-def _media_type(head: bytes, name: bytes, suffix: bytes, by_content: str | None, by_name: str | None) -> str | None:
+def _media_type(
+    head: bytes, name: bytes, suffix: bytes, by_content: str | None, by_name: str | None
+) -> str | None:
     if by_content is None:
         return None if is_source(head, name) else by_name
     if suffix in _AUDIO and by_content in _VIDEOS:
@@ -88,7 +97,8 @@ def may_be_media(name: bytes) -> bool:
 
 
 def needs_content(name: bytes) -> bool:
-    """Is the suffix as frequent among other files, so that it proves nothing without the content?"""
+    """Is the suffix as frequent among other files, so that it proves nothing without the
+    content?"""
     suffix = suffix_in(name)
     return suffix in _NOT_BY_SUFFIX or suffix in _TEXT
 
@@ -96,7 +106,9 @@ def needs_content(name: bytes) -> bool:
 def suffix_in(name: bytes) -> bytes:
     """The suffix of a name, with its dot, in lower case; b"" if there is none."""
     stem, dot, suffix = name.rpartition(b".")
-    if b"/" in suffix or not stem.rpartition(b"/")[2].strip(b"."):  # like os.path.splitext, in half the time
+    if b"/" in suffix or not stem.rpartition(b"/")[2].strip(
+        b"."
+    ):  # like os.path.splitext, in half the time
         return b""
     return (dot + suffix).lower()
 
@@ -112,7 +124,9 @@ def is_video(mime: str) -> bool:
 
 def is_text(head: bytes) -> bool:
     """Does a file with these first bytes hold text?"""
-    return head.startswith(_MARKS) or not (head.translate(None, _LETTERS) or not head.translate(None, _HIGH))
+    return head.startswith(_MARKS) or not (
+        head.translate(None, _LETTERS) or not head.translate(None, _HIGH)
+    )
 
 
 def is_source(head: bytes, name: bytes) -> bool:
@@ -148,7 +162,8 @@ def _by_content(head: bytes, suffix: bytes) -> str | None:
 
 
 def _by_brands(head: bytes) -> str | None:
-    """Read the ``ftyp`` box: its length (4 bytes), ``ftyp``, the major brand, a version, then the compatible brands."""
+    """Read the ``ftyp`` box: its length (4 bytes), ``ftyp``, the major brand, a version, then the
+    compatible brands."""
     end = min(int.from_bytes(head[:4], "big"), len(head))
     major = head[8:12]
     compatible = [head[start : start + 4] for start in range(16, end, 4)]
@@ -158,6 +173,8 @@ def _by_brands(head: bytes) -> str | None:
         return "video/3gpp2" if major.startswith(b"3g2") else "video/3gpp"
     if _BRANDS.get(major) == "image/heif":
         # mif1 and msf1 name the structure only; other image brands name the codec.
-        codecs = [brand for brand in compatible if _BRANDS.get(brand) in ("image/heic", "image/avif")]
+        codecs = [
+            brand for brand in compatible if _BRANDS.get(brand) in ("image/heic", "image/avif")
+        ]
         return _BRANDS[(codecs or [major])[0]]
     return next((_BRANDS[brand] for brand in (major, *compatible) if brand in _BRANDS), None)

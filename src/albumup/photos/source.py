@@ -1,4 +1,5 @@
-"""A photo's file while it is read and sent: opens it, digests it, and checks it again at every step."""
+"""A photo's file while it is read and sent: opens it, digests it, and checks it again at every
+step."""
 
 from __future__ import annotations
 
@@ -51,7 +52,8 @@ class Place:
     volume: str
 
     def expect(self, device: int, place: bytes | int) -> None:
-        """Raise AnotherVolume if ``place`` (a path or a descriptor, on ``device``) lies on another volume.
+        """Raise AnotherVolume if ``place`` (a path or a descriptor, on ``device``) lies on another
+        volume.
 
         An id that is unknown, then or now, is not another one.
         """
@@ -124,10 +126,14 @@ class Kept(Struct, frozen=True):
     status: os.stat_result
 
 
-def read_at_once(path: bytes, algorithms: Iterable[str], device: int) -> tuple[Kept, dict[str, str]] | None:
-    """Read a small file that is in the page cache, and digest it; None for any other file, and on any error.
+def read_at_once(
+    path: bytes, algorithms: Iterable[str], device: int
+) -> tuple[Kept, dict[str, str]] | None:
+    """Read a small file that is in the page cache, and digest it; None for any other file, and on
+    any error.
 
-    ``device``: the file system it is expected on, of a kind that answers at once (``is_quick``). Waits for no disk.
+    ``device``: the file system it is expected on, of a kind that answers at once (``is_quick``).
+    Waits for no disk.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
@@ -135,7 +141,9 @@ def read_at_once(path: bytes, algorithms: Iterable[str], device: int) -> tuple[K
         return None
     try:
         status = os.fstat(descriptor)
-        if not (status.st_dev == device and stat.S_ISREG(status.st_mode) and 0 < status.st_size <= SMALL):
+        if not (
+            status.st_dev == device and stat.S_ISREG(status.st_mode) and 0 < status.st_size <= SMALL
+        ):
             return None
         content = _at_hand(descriptor, status)
         if content is None or _while_open(os.fstat(descriptor)) != _while_open(status):
@@ -148,7 +156,8 @@ def read_at_once(path: bytes, algorithms: Iterable[str], device: int) -> tuple[K
 
 
 def _digest_of(algorithm: str, content: bytes) -> str:
-    """A digest, without ``hashlib.new``, which takes longer to find an algorithm than to digest a kilobyte."""
+    """A digest, without ``hashlib.new``, which takes longer to find an algorithm than to digest a
+    kilobyte."""
     return str(getattr(hashlib, algorithm)(content, usedforsecurity=False).hexdigest())
 
 
@@ -171,7 +180,8 @@ class Source:
     """
 
     def __init__(self, path: bytes, body: Pinned, place: Place | None) -> None:
-        """Open the file; ``place`` is None for a spooled copy. Raises SourceGone, AnotherVolume, LocalError."""
+        """Open the file; ``place`` is None for a spooled copy. Raises SourceGone, AnotherVolume,
+        LocalError."""
         descriptor, status = open_source(path, place)
         self._set_up(path, body, status, descriptor)
         self._is_copy = place is None
@@ -202,18 +212,20 @@ class Source:
         self.repinned = False
         """The photo has the journaled bytes, but other times or another inode."""
         self.touched = False
-        """The file changed while it was open, and has the same bytes again: other bytes may have been sent meanwhile.
-        Never true of a file that was read whole before, as its content in memory is sent."""
+        """The file changed while it was open, and has the same bytes again: other bytes may have
+        been sent meanwhile. Never true of a file that was read whole before, as its content in
+        memory is sent."""
 
     def is_as_pinned(self) -> bool:
         """Are all pins as journaled?"""
         return self._body.pins == self.pins
 
     def verify(self, *, trusts_pins: bool = False) -> None:
-        """Compare the file with the journaled digest. ``trusts_pins``: only if the pins hint at a change.
+        """Compare the file with the journaled digest. ``trusts_pins``: only if the pins hint at a
+        change.
 
-        Pins prove nothing while another card may be there, whose photos have similar ones. Raises SourceChanged if the
-        bytes differ, SourceGone.
+        Pins prove nothing while another card may be there, whose photos have similar ones. Raises
+        SourceChanged if the bytes differ, SourceGone.
         """
         if trusts_pins and same_pins(self._body.pins, self.pins, self._path):
             return
@@ -222,7 +234,8 @@ class Source:
         self.repinned = not self._is_copy and self._body.pins != self.pins
 
     def read_if_small(self, limit: int) -> None:
-        """Read the file whole if it has at most ``limit`` bytes. An error is left to show when the file is sent."""
+        """Read the file whole if it has at most ``limit`` bytes. An error is left to show when the
+        file is sent."""
         if self.pins.size <= limit:
             with contextlib.suppress(OSError):
                 content = os.pread(self.descriptor, limit + 1, 0)
@@ -344,10 +357,17 @@ def _while_open(status: os.stat_result) -> tuple[int, int, int]:
 
 
 def no_more_files(error: BaseException) -> LocalError | None:
-    """The error for the user, if this process or machine can open no more files; None for any other reason."""
-    if not isinstance(error, OSError) or error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+    """The error for the user, if this process or machine can open no more files; None for any other
+    reason."""
+    if not isinstance(error, OSError) or error.errno not in (
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOMEM,
+    ):
         return None
-    return LocalError(f"cannot open another file: {error.strerror}", "everything unsent waits: albumup resume")
+    return LocalError(
+        f"cannot open another file: {error.strerror}", "everything unsent waits: albumup resume"
+    )
 
 
 def _source_fault(error: OSError) -> SourceGone | LocalError:

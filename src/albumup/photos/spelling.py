@@ -1,10 +1,10 @@
 """Finds the one spelling of a path on disks that accept several.
 
-Some disks do not distinguish Trip from TRIP (macOS, NTFS, exFAT, FAT, SMB, ext4's casefold), or one Unicode form from
-the other (macOS). Their listings still show one name for each file.
+Some disks do not distinguish Trip from TRIP (macOS, NTFS, exFAT, FAT, SMB, ext4's casefold), or one
+Unicode form from the other (macOS). Their listings still show one name for each file.
 
-The disk is asked, never guessed: a name is looked up in another spelling, and if that exists, the folder is listed. On
-other disks this costs a look-up or two for each folder, and changes nothing.
+The disk is asked, never guessed: a name is looked up in another spelling, and if that exists, the
+folder is listed. On other disks this costs a look-up or two for each folder, and changes nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ _LISTINGS = 16
 
 
 def folded(path: bytes) -> str:
-    """A key that is equal for all spellings of a path on any disk; some different paths share it, too."""
+    """A key that is equal for all spellings of a path on any disk; some different paths share it,
+    too."""
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", text_of(path)).casefold())
 
 
@@ -36,7 +37,8 @@ class Spelling:
         self._is_automounted = functools.lru_cache(_FOLDERS)(_is_automounted)
 
     def of(self, path: bytes) -> bytes:
-        """An absolute path as the disk spells it, without resolving links; unchanged if nothing is there."""
+        """An absolute path as the disk spells it, without resolving links; unchanged if nothing is
+        there."""
         return self._on_disk(path)[0]
 
     def is_ambiguous(self, folder: bytes) -> bool:
@@ -59,28 +61,33 @@ class Spelling:
     def _name(self, folder: bytes, name: bytes, likely: Sequence[bytes]) -> bytes:
         """The name in a folder's listing of a file that exists, but is not listed as ``name``.
 
-        The inode tells, or the only likely name where inodes are made up for each spelling (some FUSE, some CIFS).
+        The inode tells, or the only likely name where inodes are made up for each spelling (some
+        FUSE, some CIFS).
         """
         path = os.path.join(folder, name)
         try:
             inode = os.lstat(path).st_ino
         except OSError:
             return name
-        # A short name of FAT, HOLIDA~1 for Holidays, shares nothing but the inode with the long one.
+        # A short name of FAT, HOLIDA~1 for Holidays, shares nothing but the inode with the long
+        # one.
         names = [*likely, *self._names_in(folder)[1].get(inode, [])]
         only = likely[0] if len(likely) == 1 else name
         return next((other for other in names if is_same(path, os.path.join(folder, other))), only)
 
 
 def _is_automounted(folder: bytes) -> bool:
-    """Does looking up a name in this folder mount a server's share, so that other spellings cost network time?"""
+    """Does looking up a name in this folder mount a server's share, so that other spellings cost
+    network time?"""
     return file_system_of(folder) == "autofs"
 
 
 def resolved(folder: bytes, name: bytes) -> Iterator[bytes]:
     """Other spellings of a file's name that exist in its folder: the same file, or another one."""
     if os.path.lexists(os.path.join(folder, name)):
-        yield from (other for other in _others(name) if os.path.lexists(os.path.join(folder, other)))
+        yield from (
+            other for other in _others(name) if os.path.lexists(os.path.join(folder, other))
+        )
 
 
 def is_same(path: bytes, other: bytes) -> bool:

@@ -1,8 +1,8 @@
 """The table of photo and video types, with their suffixes and signatures.
 
-Sources of the signatures: each format's specification; for RAW formats, ExifTool, dcraw and libraw, which document what
-cameras write; for ISO/IEC 14496-12 files, the brands registered at mp4ra.org. RAW types have no registered names: these
-are the names in servers' own tables.
+Sources of the signatures: each format's specification; for RAW formats, ExifTool, dcraw and libraw,
+which document what cameras write; for ISO/IEC 14496-12 files, the brands registered at mp4ra.org.
+RAW types have no registered names: these are the names in servers' own tables.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ class Kind(StrEnum):
 class MediaType(Struct, frozen=True):
     """One type, in one row of the table.
 
-    ``suffixes``: the usual one first. ``content``: a regular expression for the first bytes. ``brands``: of the
-    ``ftyp`` box. ``within``: types whose content looks the same, so that only the suffix tells this one apart.
-    ``weak``: the content proves nothing under an unknown suffix.
+    ``suffixes``: the usual one first. ``content``: a regular expression for the first bytes.
+    ``brands``: of the ``ftyp`` box. ``within``: types whose content looks the same, so that only
+    the suffix tells this one apart. ``weak``: the content proves nothing under an unknown suffix.
     """
 
     mime: str
@@ -52,7 +52,9 @@ def _type(
     weak: bool = False,
 ) -> MediaType:
     padded = tuple(brand.ljust(4) for brand in brands.split())
-    return MediaType(mime, kind, words, tuple(suffixes.split()), content, padded, tuple(within.split()), weak)
+    return MediaType(
+        mime, kind, words, tuple(suffixes.split()), content, padded, tuple(within.split()), weak
+    )
 
 
 def _set(words: str) -> frozenset[str]:
@@ -62,10 +64,12 @@ def _set(words: str) -> frozenset[str]:
 _TIFF, _PANASONIC, _OLYMPUS = "image/tiff", "image/x-panasonic-rw2", "image/x-olympus-orf"
 _RAW, _PICTURE, _VIDEO = Kind.RAW, Kind.PICTURE, Kind.VIDEO
 
-# Where two patterns match, the upper row counts (CR2 is a TIFF, too). Patterns must not have capturing groups.
+# Where two patterns match, the upper row counts (CR2 is a TIFF, too). Patterns must not have
+# capturing groups.
 TYPES: tuple[MediaType, ...] = (
     _type("image/jpeg", _PICTURE, "JPEG", ".jpg .jpeg .jpe .mpo .insp", rb"\xff\xd8\xff"),
-    _type("image/heic", _PICTURE, "HEIC", ".heic .heics", brands=b"heic heix heim heis hevc hevx hevm hevs"),
+    _type("image/heic", _PICTURE, "HEIC", ".heic .heics", brands=b"heic heix heim heis hevc hevx "
+        b"hevm hevs"),
     _type("image/heif", _PICTURE, "HEIF", ".heif .hif .heifs", brands=b"mif1 msf1 mif2 miaf MiHE"),
     _type("image/avif", _PICTURE, "AVIF", ".avif .avifs", brands=b"avif avis"),
     _type("image/png", _PICTURE, "PNG", ".png", rb"\x89PNG\r\n\x1a\n"),
@@ -77,7 +81,8 @@ TYPES: tuple[MediaType, ...] = (
         "image/jpx", _PICTURE, "JPEG 2000, extended", ".jpx .jpf",
         rb"\0\0\0\x0cjP(?:  |\x1a\x1a)\r\n\x87\n....ftypjpx ", brands=b"jpx",
     ),
-    _type("video/mj2", _VIDEO, "Motion JPEG 2000", ".mj2 .mjp2", rb"\0\0\0\x0cjP  \r\n\x87\n....ftypmjp2"),
+    _type("video/mj2", _VIDEO, "Motion JPEG "
+        "2000", ".mj2 .mjp2", rb"\0\0\0\x0cjP  \r\n\x87\n....ftypmjp2"),
     _type(
         "image/jp2", _PICTURE, "JPEG 2000", ".jp2 .j2k .j2c .jpc .jpm",
         rb"\0\0\0\x0cjP(?:  |\x1a\x1a)\r\n\x87\n|\xffO\xffQ\0",
@@ -89,7 +94,8 @@ TYPES: tuple[MediaType, ...] = (
     _type("image/vnd.adobe.photoshop", _PICTURE, "Photoshop", ".psd .psb", rb"8BPS\0[\x01\x02]"),
     _type("image/vnd.fpx", _PICTURE, "FlashPix", ".fpx"),
     _type("image/x-photo-cd", _PICTURE, "Photo CD", ".pcd"),
-    _type("image/x-sony-pmp", _PICTURE, "Sony before 1998", ".pmp", rb".{8}\0\0\0\x7c.{112}\xff\xd8\xff"),
+    _type("image/x-sony-pmp", _PICTURE, "Sony before "
+        "1998", ".pmp", rb".{8}\0\0\0\x7c.{112}\xff\xd8\xff"),
     _type("image/x-lytro-lfp", _PICTURE, "Lytro", ".lfp .lfr", rb"\x89LFP\r\n\x1a\n"),
     # Cameras' RAW formats.
     _type("image/x-canon-cr2", _RAW, "Canon RAW", ".cr2", rb"II\*\0....CR\x02", within=_TIFF),
@@ -109,8 +115,10 @@ TYPES: tuple[MediaType, ...] = (
     _type("image/x-samsung-srw", _RAW, "Samsung RAW", ".srw", within=_TIFF),
     _type("image/x-pentax-pef", _RAW, "Pentax RAW", ".pef .ptx", within=_TIFF),
     _type("image/x-fuji-raf", _RAW, "Fujifilm RAW", ".raf", rb"FUJIFILMCCD-RAW "),
-    _type(_OLYMPUS, _RAW, "Olympus, OM System RAW", ".orf", rb"II(?:RO|RS)..\0\0|MMOR\0\0", within=_TIFF),
-    _type("image/x-olympus-ori", _RAW, "Olympus, OM System RAW", ".ori", within=f"{_OLYMPUS} {_TIFF}"),
+    _type(_OLYMPUS, _RAW, "Olympus, OM System "
+        "RAW", ".orf", rb"II(?:RO|RS)..\0\0|MMOR\0\0", within=_TIFF),
+    _type("image/x-olympus-ori", _RAW, "Olympus, OM System "
+        "RAW", ".ori", within=f"{_OLYMPUS} {_TIFF}"),
     _type("image/x-minolta-mrw", _RAW, "Minolta RAW", ".mrw .mdc", rb"\0MR[MI]"),
     _type("image/x-sigma-x3f", _RAW, "Sigma RAW", ".x3f", rb"FOVb"),
     _type("image/x-hasselblad-3fr", _RAW, "Hasselblad RAW", ".3fr", within=_TIFF),
@@ -133,17 +141,20 @@ TYPES: tuple[MediaType, ...] = (
     # Videos.
     _type(
         "video/mp4", _VIDEO, "MPEG-4", ".mp4 .insv .360 .mp4v",
-        brands=b"isom iso2 iso3 iso4 iso5 iso6 iso7 iso8 iso9 isoa isob isoc mp41 mp42 avc1 hvc1 dash mmp4 MSNV XAVC"
+        brands=b"isom iso2 iso3 iso4 iso5 iso6 iso7 iso8 iso9 isoa isob isoc mp41 mp42 avc1 hvc1 "
+            b"dash mmp4 MSNV XAVC"
         b" SDV piff isml caqv pana niko NDSC NDSH NDSM NDSP NDSS NDXC NDXH NDXM NDXP NDXS",
     ),
     _type("video/x-m4v", _VIDEO, "MPEG-4 (Apple)", ".m4v", brands=b"M4V M4VH M4VP"),
     _type("video/x-f4v", _VIDEO, "Flash MPEG-4", ".f4v", brands=b"F4V f4v F4P"),
     _type(
         "video/quicktime", _VIDEO, "QuickTime", ".mov .qt",
-        # QuickTime without ftyp. The zero is the top byte of the box's length, and keeps out texts ("The free ...").
+        # QuickTime without ftyp. The zero is the top byte of the box's length, and keeps out texts
+        # ("The free ...").
         rb"\0...(?:moov|wide|free|skip|pnot)|....mdat", brands=b"qt mqt",
     ),
-    _type("video/x-canon-crm", _VIDEO, "Canon Cinema RAW Light", ".crm", within="image/x-canon-cr3"),
+    _type("video/x-canon-crm", _VIDEO, "Canon Cinema RAW "
+        "Light", ".crm", within="image/x-canon-cr3"),
     _type("video/x-braw", _VIDEO, "Blackmagic RAW", ".braw", within="video/quicktime"),
     _type("video/x-r3d", _VIDEO, "RED RAW", ".r3d", rb"\0\0..RED[12]"),
     _type("video/3gpp2", _VIDEO, "3GPP2", ".3g2 .3gp2"),
@@ -168,24 +179,30 @@ TYPES: tuple[MediaType, ...] = (
 )  # fmt: skip
 
 NOT_BY_SUFFIX = _set(".ts .mod .tod")
-"""Suffixes of videos that are as frequent among other files (TypeScript, music, text): only the content decides."""
+"""Suffixes of videos that are as frequent among other files (TypeScript, music, text): only the
+content decides."""
 
 TEXT_SUFFIXES = _set(".mts .m2ts .m2t .cap")
-"""Suffixes that texts have, too (TypeScript's modules, captions): a text with such a suffix is not media."""
+"""Suffixes that texts have, too (TypeScript's modules, captions): a text with such a suffix is not
+media."""
 
 LOOSE_SUFFIXES = _set(".raw .bay .cap .mos")
-"""Suffixes of RAW files of several makers, each with its own format: these files may begin with any bytes."""
+"""Suffixes of RAW files of several makers, each with its own format: these files may begin with any
+bytes."""
 
 AUDIO_SUFFIXES = _set(
-    ".3ga .aac .aif .aiff .amr .asx .au .flac .m4a .m4b .m4p .m4r .mka .mp2 .mp3 .oga .ogg .opus .ra .wav .weba .wma"
+    ".3ga .aac .aif .aiff .amr .asx .au .flac .m4a .m4b .m4p .m4r .mka .mp2 .mp3 .oga .ogg .opus "
+    ".ra .wav .weba .wma"
 )
-"""Files with these suffixes are not videos, whatever their content looks like: audio and video share containers."""
+"""Files with these suffixes are not videos, whatever their content looks like: audio and video
+share containers."""
 
 AUDIO_BRANDS = frozenset({b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B "})
 """Brands of audio files, which name a video's brand, too."""
 
 MAYBE = _set(".amv .cine .dpx .exr .jng .jxr .livp .mng .mod .qtk .rm .rmvb .tga .tod .wdp .xcf")
-"""Suffixes of other pictures and clips: push does not take them by name, and verify wants proof of them."""
+"""Suffixes of other pictures and clips: push does not take them by name, and verify wants proof of
+them."""
 
 ALIKE: tuple[frozenset[str], ...] = (
     frozenset({"image/heic", "image/heif", "image/avif"}),

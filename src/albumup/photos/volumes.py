@@ -1,7 +1,8 @@
 """Finds the id of a file system (a disk's UUID, a card's serial number, or none) and its type.
 
-The device number leads to the id where a block device has that number. It does not for btrfs, which numbers each
-subvolume, nor for file systems without a block device: there /proc/self/mountinfo tells the source (proc(5)).
+The device number leads to the id where a block device has that number. It does not for btrfs, which
+numbers each subvolume, nor for file systems without a block device: there /proc/self/mountinfo
+tells the source (proc(5)).
 """
 
 from __future__ import annotations
@@ -20,15 +21,16 @@ _uuids: dict[str, tuple[int, dict[int, str]]] = {}
 
 
 def is_full(volume: str) -> bool:
-    """Is an id unique in the world? The serial number of FAT or exFAT is not: factory cards share theirs."""
+    """Is an id unique in the world? The serial number of FAT or exFAT is not: factory cards share
+    theirs."""
     return _FULL.fullmatch(volume) is not None
 
 
 def volume_of(device: int, place: bytes | int | None = None, folder: str | None = None) -> str:
     """The id of the file system on ``device`` (``st_dev``), or "" where the system names none.
 
-    ``place``: a path or a descriptor on it, needed for one without a block device number. ``folder`` replaces
-    ``BY_UUID``.
+    ``place``: a path or a descriptor on it, needed for one without a block device number.
+    ``folder`` replaces ``BY_UUID``.
     """
     folder = BY_UUID if folder is None else folder
     if volume := _uuid_of(device, folder):
@@ -55,7 +57,11 @@ def mount_of(place: str | bytes | int) -> tuple[str, str]:
     """Type and source of the mount of a path or a descriptor; "" where the system does not say."""
     opened = -1
     try:
-        descriptor = place if isinstance(place, int) else (opened := os.open(place, os.O_PATH | os.O_CLOEXEC))
+        descriptor = (
+            place
+            if isinstance(place, int)
+            else (opened := os.open(place, os.O_PATH | os.O_CLOEXEC))
+        )
         with open(f"/proc/self/fdinfo/{descriptor}", "rb") as lines:
             number = next(line.split()[1] for line in lines if line.startswith(b"mnt_id:"))
         with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:
@@ -75,14 +81,18 @@ def mount_of(place: str | bytes | int) -> tuple[str, str]:
 def _uuid_of(device: int, folder: str) -> str:
     """The name of the link in ``folder`` to a device.
 
-    The links are read again when the folder changed (cards come and go at one device number), and when the device is
-    not among them.
+    The links are read again when the folder changed (cards come and go at one device number), and
+    when the device is not among them.
     """
     try:
         changed = os.stat(folder).st_mtime_ns
         then, uuids = _uuids.get(folder, (0, {}))
         if changed != then or (device not in uuids and os.major(device)):
-            uuids = {os.stat(link).st_rdev: link.name for link in os.scandir(folder) if os.path.exists(link)}
+            uuids = {
+                os.stat(link).st_rdev: link.name
+                for link in os.scandir(folder)
+                if os.path.exists(link)
+            }
             _uuids[folder] = (changed, uuids)
     except OSError:  # not Linux, no udev, or a container
         return ""
@@ -96,4 +106,6 @@ def _btrfs_of(source: str) -> str:
         systems = os.listdir(BTRFS)
     except OSError:
         return ""
-    return next((uuid for uuid in systems if os.path.exists(os.path.join(BTRFS, uuid, "devices", name))), "")
+    return next(
+        (uuid for uuid in systems if os.path.exists(os.path.join(BTRFS, uuid, "devices", name))), ""
+    )

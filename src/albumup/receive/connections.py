@@ -1,4 +1,5 @@
-"""Who is connected: bounded in all and by address, and strangers never keep out those who have the token."""
+"""Who is connected: bounded in all and by address, and strangers never keep out those who have the
+token."""
 
 from __future__ import annotations
 
@@ -11,11 +12,13 @@ from collections import Counter
 
 MOST = 1024
 MOST_OF_ONE_ADDRESS = 256
-"""A household behind one address has room: an uploader sends 64 photos at once at most, and usually 4."""
+"""A household behind one address has room: an uploader sends 64 photos at once at most, and usually
+4."""
 
 
 class Connections:
-    """The open connections of a receiver, for many threads. Each is waiting for a request, or works at one."""
+    """The open connections of a receiver, for many threads. Each is waiting for a request, or works
+    at one."""
 
     def __init__(self, most: int = MOST, most_of_one_address: int = MOST_OF_ONE_ADDRESS) -> None:
         self._most, self._most_of_one = min(most, _half_of_descriptors()), most_of_one_address
@@ -29,10 +32,11 @@ class Connections:
         self._crowded: set[socket.socket] = set()
 
     def come(self, connection: socket.socket, host: str) -> bool:
-        """Take in a connection from the address ``host``; False where there is no room, and nobody idle to make it.
+        """Take in a connection from the address ``host``; False where there is no room, and nobody
+        idle to make it.
 
-        Who has waited longest goes first, strangers before others. One too many from an address that works with all
-        it has is taken in, and may not work.
+        Who has waited longest goes first, strangers before others. One too many from an address
+        that works with all it has is taken in, and may not work.
         """
         network = network_of(host)
         with self._changed:
@@ -96,7 +100,8 @@ class Connections:
                 del self._held[network]
 
     def end_all(self, grace: float) -> None:
-        """Half-close all: who waits for bytes gets no more, who stores may still answer. Then close those left, too.
+        """Half-close all: who waits for bytes gets no more, who stores may still answer. Then close
+        those left, too.
 
         Each takes ``grace`` seconds at most.
         """
@@ -109,7 +114,8 @@ class Connections:
 
 
 def network_of(host: str) -> str:
-    """The household of an address: an IPv4 address itself, or the first 64 bits of an IPv6 address."""
+    """The household of an address: an IPv4 address itself, or the first 64 bits of an IPv6
+    address."""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:

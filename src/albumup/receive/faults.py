@@ -1,7 +1,7 @@
 """What shall go wrong on purpose, so that anyone can rehearse the worst with their own photos.
 
-A plan is written as ``drop=5%,stall=0.02,503=#3+5,lost-answer=once``: a share of the photo requests, or exactly the
-requests of these numbers, counted from 1.
+A plan is written as ``drop=5%,stall=0.02,503=#3+5,lost-answer=once``: a share of the photo
+requests, or exactly the requests of these numbers, counted from 1.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ _ACCEPTED = ", ".join([*KINDS, "or an HTTP status from 400 to 599"])
 
 
 class Faults:
-    """A plan of faults; ``pick`` goes through it, ``counts`` tells how often each was picked. For many threads."""
+    """A plan of faults; ``pick`` goes through it, ``counts`` tells how often each was picked. For
+    many threads."""
 
     def __init__(self, shares: Mapping[str, float], turns: Mapping[int, str]) -> None:
         self.counts: Counter[str] = Counter()
@@ -55,7 +56,8 @@ class Faults:
 
 
 def parse_faults(text: str) -> Faults:
-    """Read a plan as in ``drop=5%,503=#3``. Raises ValueError whose text tells a person what to write instead."""
+    """Read a plan as in ``drop=5%,503=#3``. Raises ValueError whose text tells a person what to
+    write instead."""
     shares: dict[str, float] = {}
     turns: dict[int, str] = {}
     for entry in filter(None, map(str.strip, text.split(","))):
@@ -64,7 +66,9 @@ def parse_faults(text: str) -> Faults:
         if when == "once" or when.startswith("#"):
             for turn in _turns(entry, when):
                 if turns.setdefault(turn, name) != name:
-                    raise ValueError(f"photo request {turn} cannot have both {turns[turn]} and {name}")
+                    raise ValueError(
+                        f"photo request {turn} cannot have both {turns[turn]} and {name}"
+                    )
         elif name in shares:
             raise ValueError(f"{name} has two shares")
         else:
@@ -86,7 +90,9 @@ def _turns(entry: str, when: str) -> list[int]:
     if when == "once":
         return [1]
     if not re.fullmatch(r"#[1-9][0-9]{0,8}(\+[1-9][0-9]{0,8})*", when):
-        raise ValueError(f"in {entry!r} the requests are to be written as #3 or #3+5, counted from 1")
+        raise ValueError(
+            f"in {entry!r} the requests are to be written as #3 or #3+5, counted from 1"
+        )
     return [int(turn) for turn in when[1:].split("+")]
 
 
@@ -96,13 +102,19 @@ def _share(entry: str, when: str) -> float:
         share = float(found[1]) / (100 if found[2] else 1)
         if share <= 1:
             return share
-    raise ValueError(f"in {entry!r} write a share (5% or 0.05), 'once', or requests by number (#3 or #3+5)")
+    raise ValueError(
+        f"in {entry!r} write a share (5% or 0.05), 'once', or requests by number (#3 or #3+5)"
+    )
 
 
 def paced(
-    blocks: Iterable[bytes], rate: float, clock: Callable[[], float], wait: Callable[[float], object]
+    blocks: Iterable[bytes],
+    rate: float,
+    clock: Callable[[], float],
+    wait: Callable[[float], object],
 ) -> Iterator[bytes]:
-    """``blocks`` at ``rate`` bytes per second: after each, ``wait(seconds)`` until ``clock()`` has caught up."""
+    """``blocks`` at ``rate`` bytes per second: after each, ``wait(seconds)`` until ``clock()`` has
+    caught up."""
     start, taken = clock(), 0
     for block in blocks:
         yield block

@@ -1,4 +1,5 @@
-"""The body of an upload: a multipart/form-data form, text fields first and the photo's bytes last, read in one pass."""
+"""The body of an upload: a multipart/form-data form, text fields first and the photo's bytes last,
+read in one pass."""
 
 from __future__ import annotations
 
@@ -8,7 +9,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser, parse_options_header
+from multipart import (
+    MultipartError,
+    MultipartSegment,
+    ParserLimitReached,
+    PushMultipartParser,
+    parse_options_header,
+)
 
 FILE_FIELD = "file"
 TEXT_BYTES = 64 * 1024  # all text fields together
@@ -33,7 +40,8 @@ class BadForm(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What the sender says of the photo: wanted name, size in bytes, SHA-256 in lower-case hex, mtime in ns UTC."""
+    """What the sender says of the photo: wanted name, size in bytes, SHA-256 in lower-case hex,
+    mtime in ns UTC."""
 
     name: str
     size: int | None
@@ -50,7 +58,9 @@ def boundary_of(content_type: str) -> str:
     return boundary
 
 
-def read_form(blocks: Iterable[bytes], boundary: str, length: int, write: Callable[[bytes], None]) -> Declared:
+def read_form(
+    blocks: Iterable[bytes], boundary: str, length: int, write: Callable[[bytes], None]
+) -> Declared:
     """Read a whole body of ``length`` bytes, hand the photo's bytes to ``write`` as they come.
 
     Raises BadForm, as soon as it is known, and whatever ``blocks`` and ``write`` raise.
@@ -107,7 +117,9 @@ def _plain_field(part: bytes) -> tuple[str, str]:
     return header[1].decode(), part[header.end() :].decode()
 
 
-def _parsed(blocks: Iterable[bytes], boundary: str, length: int, write: Callable[[bytes], None]) -> Declared:
+def _parsed(
+    blocks: Iterable[bytes], boundary: str, length: int, write: Callable[[bytes], None]
+) -> Declared:
     try:
         parser = PushMultipartParser(boundary, content_length=length, max_segment_count=PARTS)
         form = _Form(write)
@@ -157,7 +169,9 @@ class _Form:
         if self._name == FILE_FIELD:
             self.declared = _declared(self._fields, part.filename or "")
         elif part.filename is not None:
-            raise BadForm(422, f"the photo's part is to be called {FILE_FIELD!r}, not {self._name!r}")
+            raise BadForm(
+                422, f"the photo's part is to be called {FILE_FIELD!r}, not {self._name!r}"
+            )
         elif self._name in self._fields:
             raise BadForm(422, f"field {self._name!r} comes twice")
 

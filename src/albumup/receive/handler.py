@@ -1,12 +1,14 @@
-"""One connection to the receiver: HTTP/1.1 with keep-alive, a token, three addresses, and the faults asked for.
+"""One connection to the receiver: HTTP/1.1 with keep-alive, a token, three addresses, and the
+faults asked for.
 
     GET  /                        {"server": "albumup", "version": 1, "store": id}
     POST /albums/ALBUM/photos     multipart/form-data -> 201 created, 200 duplicate
     POST /albums/ALBUM/ask        {"sha256": [...]} -> {"have": {sha256: name}}
-                                  {"sha256": [...], "read": true} -> {"have": {...}, "read": true}, read from the disk
+                                  {"sha256": [...], "read": true} -> {"have": {...}, "read": true},
+read from the disk
 
-ALBUM is percent-encoded. Every answer is JSON; a refusal is {"error": words}. A body that does not arrive whole leaves
-nothing behind, and "duplicate" is said of bytes that were read again.
+ALBUM is percent-encoded. Every answer is JSON; a refusal is {"error": words}. A body that does not
+arrive whole leaves nothing behind, and "duplicate" is said of bytes that were read again.
 """
 
 from __future__ import annotations
@@ -50,13 +52,15 @@ _NO_HEAD = Head("", "", True, {})
 _DIGEST = re.compile("[0-9a-f]{64}")
 _PORTAL = b"<!DOCTYPE html><html><title>Welcome</title><h1>Free Wi-Fi</h1><p>Please accept our terms.</p></html>"
 _NOT_HTTP = b"\x16\x03\x01\x02\x00\x01SSH-2.0-nobody\r\n\x00\xff\xfe"
-# Statuses a client can act on: its server's disk is full, this file system holds no file of that size, a link is there.
+# Statuses a client can act on: its server's disk is full, this file system holds no file of that
+# size, a link is there.
 _DISK_STATUS = {errno.ENOSPC: 507, errno.EDQUOT: 507, errno.EFBIG: 413, errno.ELOOP: 403}
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What all connections of a receiver serve from. ``pick`` says what befalls the next photo request, if anything."""
+    """What all connections of a receiver serve from. ``pick`` says what befalls the next photo
+    request, if anything."""
 
     store: Store
     token: bytes | None
@@ -143,7 +147,9 @@ class Handler(BaseRequestHandler):
             self._check_token()
             if not self._desk.connections.works(self.request):
                 self._is_last = True
-                raise Refused(503, "too many connections at once from this address", "Retry-After: 2")
+                raise Refused(
+                    503, "too many connections at once from this address", "Retry-After: 2"
+                )
             return self._route()
         except Refused as refused:
             return refused.answer
@@ -155,7 +161,9 @@ class Handler(BaseRequestHandler):
             return Answer(403, {"error": link.strerror})
         except OSError as error:  # of the disk; what the network says is Gone
             status = _DISK_STATUS.get(error.errno or 0, 500)
-            return Answer(status, {"error": f"cannot store it: {os.strerror(error.errno or errno.EIO)}"})
+            return Answer(
+                status, {"error": f"cannot store it: {os.strerror(error.errno or errno.EIO)}"}
+            )
 
     def _measure(self) -> None:
         """How long the body is, by its Content-Length; a body of unknown length is refused."""
@@ -169,7 +177,8 @@ class Handler(BaseRequestHandler):
 
     def _check_token(self) -> None:
         if self._desk.token is None:
-            # Open to the programs of this computer, and so, but for this, to every web page its browser shows.
+            # Open to the programs of this computer, and so, but for this, to every web page its
+            # browser shows.
             if self._head.all("origin"):
                 raise Refused(403, "web pages are not served")
             return
@@ -208,7 +217,9 @@ class Handler(BaseRequestHandler):
         if not all(isinstance(digest, str) and _DIGEST.fullmatch(digest) for digest in digests):
             raise Refused(422, "a digest has 64 lower-case hexadecimal digits")
         if question.get("read") is True:
-            return Answer(200, {"have": self._desk.store.have(album, digests, read=True), "read": True})
+            return Answer(
+                200, {"have": self._desk.store.have(album, digests, read=True), "read": True}
+            )
         return Answer(200, {"have": self._desk.store.have(album, digests)})
 
     def _photo(self, album: str) -> Answer:
@@ -238,7 +249,9 @@ class Handler(BaseRequestHandler):
                 raise self._line.reset()
             raise self._line.stall(self._desk.stopping.is_set)
         if fault == "slow":
-            return self._receive(album, paced(self._body(), SLOW, time.monotonic, self._desk.stopping.wait))
+            return self._receive(
+                album, paced(self._body(), SLOW, time.monotonic, self._desk.stopping.wait)
+            )
         if fault == "lost-answer":
             self._receive(album, self._body())
             raise self._line.reset()
@@ -257,7 +270,8 @@ class Handler(BaseRequestHandler):
     # The wire.
 
     def _body(self, leave: int = 0) -> Iterator[bytes]:
-        """The body in blocks, all but its last ``leave`` bytes. Raises Gone when it does not come."""
+        """The body in blocks, all but its last ``leave`` bytes. Raises Gone when it does not
+        come."""
         if self._continue:
             self._continue = False
             self._line.write(b"HTTP/1.1 100 Continue\r\n\r\n", self.timeout)
@@ -267,7 +281,8 @@ class Handler(BaseRequestHandler):
             yield block
 
     def _send(self, answer: Answer) -> None:
-        """Send the answer; where the body was not read to its end, this is the connection's last word."""
+        """Send the answer; where the body was not read to its end, this is the connection's last
+        word."""
         self._is_last = self._is_last or self._unread > 0
         head, body = self._framed(answer)
         self._line.write(head + body, self.timeout)

@@ -33,7 +33,8 @@ class Line:
         self._ahead = b""
 
     def _recv(self, most: int, seconds: float) -> bytes:
-        """What comes, b"" at the end. Raises TimeoutError after so many ``seconds``, and OSError."""
+        """What comes, b"" at the end. Raises TimeoutError after so many ``seconds``, and
+        OSError."""
         deadline = time.monotonic() + seconds
         while self._readable.poll(max(0.0, deadline - time.monotonic()) * 1000):
             with contextlib.suppress(BlockingIOError):
@@ -72,7 +73,8 @@ class Line:
             data += came
 
     def read(self, count: int, seconds: float) -> bytes:
-        """The next ``count`` bytes. Raises Gone when the line breaks, or is silent for ``seconds``."""
+        """The next ``count`` bytes. Raises Gone when the line breaks, or is silent for
+        ``seconds``."""
         pieces = [self._ahead[:count]]
         self._ahead = self._ahead[count:]
         missing = count - len(pieces[0])

@@ -1,4 +1,5 @@
-"""Names on the disk: what a client calls an album or a photo, made safe to be one folder or one file."""
+"""Names on the disk: what a client calls an album or a photo, made safe to be one folder or one
+file."""
 
 from __future__ import annotations
 
@@ -16,8 +17,9 @@ EXTENSION_BYTES = 32  # what is longer after the last dot is no extension worth 
 def album_folder_name(album: str) -> str:
     """The folder of ``album`` below a store's root; different albums have different folders.
 
-    ``/``, ``%``, control characters, lone surrogates and a leading dot are percent-encoded (UTF-8). What is then longer
-    than 200 bytes is cut between two characters and gets 8 hex digits of the SHA-256 of the album's UTF-8.
+    ``/``, ``%``, control characters, lone surrogates and a leading dot are percent-encoded (UTF-8).
+    What is then longer than 200 bytes is cut between two characters and gets 8 hex digits of the
+    SHA-256 of the album's UTF-8.
 
     Raises ValueError for an empty name.
     """
@@ -32,7 +34,8 @@ def album_folder_name(album: str) -> str:
 
 
 def photo_name(wanted: str) -> str:
-    """The base name of ``wanted`` as a visible file name of 1 to 255 bytes that keeps its extension."""
+    """The base name of ``wanted`` as a visible file name of 1 to 255 bytes that keeps its
+    extension."""
     base = wanted.rpartition("/")[2]
     is_plain = base.isascii() and base.isprintable() and not base.startswith(".")
     if is_plain and 0 < len(base) <= PHOTO_BYTES:
@@ -41,7 +44,8 @@ def photo_name(wanted: str) -> str:
 
 
 def with_mark(name: str, mark: str = "") -> str:
-    """``name`` with ``mark`` before its extension, the stem cut so that the whole has at most 255 bytes."""
+    """``name`` with ``mark`` before its extension, the stem cut so that the whole has at most 255
+    bytes."""
     stem, extension = os.path.splitext(name)
     if len(extension.encode()) > EXTENSION_BYTES:
         stem, extension = name, ""
@@ -55,7 +59,9 @@ def _escaped(text: str, reserved: str = "") -> list[str]:
     """The characters of ``text``, each as it is or percent-encoded."""
     return [
         _percent(character)
-        if character in reserved or unicodedata.category(character) in ("Cc", "Cs") or (character == "." and not index)
+        if character in reserved
+        or unicodedata.category(character) in ("Cc", "Cs")
+        or (character == "." and not index)
         else character
         for index, character in enumerate(text)
     ]

@@ -1,4 +1,5 @@
-"""Folders by descriptor, entered one at a time: no link below a store's root is followed, whenever it is put there."""
+"""Folders by descriptor, entered one at a time: no link below a store's root is followed, whenever
+it is put there."""
 
 from __future__ import annotations
 
@@ -50,7 +51,8 @@ def enter(parent: int, name: bytes) -> int:
 
 
 def make(parent: int, name: bytes) -> None:
-    """Make the folder ``name`` (0700) in ``parent``, durably, if nothing is there. Raises OSError."""
+    """Make the folder ``name`` (0700) in ``parent``, durably, if nothing is there. Raises
+    OSError."""
     try:
         os.mkdir(name, 0o700, dir_fd=parent)
     except FileExistsError:

@@ -1,4 +1,5 @@
-"""Photos on their way in: files under random names, locked by whoever writes them, removed when they are not kept."""
+"""Photos on their way in: files under random names, locked by whoever writes them, removed when
+they are not kept."""
 
 from __future__ import annotations
 
@@ -49,7 +50,8 @@ class Place(NamedTuple):
 
 
 class Part:
-    """A photo on its way in, a context manager: leaving it removes what was not kept. One thread's own."""
+    """A photo on its way in, a context manager: leaving it removes what was not kept. One thread's
+    own."""
 
     def __init__(self, root: int, folder: bytes) -> None:
         """In the folder called so in the open ``root``. Raises OSError."""
@@ -89,7 +91,9 @@ class Part:
         The photo that is returned bears no date: that is read where it is placed.
         """
         if mtime_ns is not None:
-            with contextlib.suppress(OSError):  # not every file system lets us; the photo matters more than its date
+            with contextlib.suppress(
+                OSError
+            ):  # not every file system lets us; the photo matters more than its date
                 os.utime(self._descriptor, ns=(mtime_ns, mtime_ns))
         os.fsync(self._descriptor)
         return Photo(self.sha256, self.size, NO_TIME)
@@ -98,7 +102,10 @@ class Part:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         with contextlib.suppress(OSError):  # moved into its album, or left for the next sweep
             os.unlink(self.place.name, dir_fd=self._folder)
@@ -108,10 +115,14 @@ class Part:
 
 @contextlib.contextmanager
 def carried_over(source: Place, folder: int) -> Iterator[Place]:
-    """A durable copy of a part in another file system's folder, hidden; removed at the end. Raises OSError."""
+    """A durable copy of a part in another file system's folder, hidden; removed at the end. Raises
+    OSError."""
     name, descriptor = _create(folder, b".")
     try:
-        with open(os.open(source.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=source.folder), "rb") as file:
+        with open(
+            os.open(source.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=source.folder),
+            "rb",
+        ) as file:
             while block := file.read(_BLOCK):
                 rest = memoryview(block)
                 while rest:
@@ -133,7 +144,9 @@ def _create(folder: int, prefix: bytes = b"") -> tuple[bytes, int]:
     while True:
         name = prefix + secrets.token_hex(16).encode() + SUFFIX
         descriptor = os.open(name, flags, 0o600, dir_fd=folder)
-        with contextlib.suppress(OSError):  # no flock on this file system: _abandoned goes by the age
+        with contextlib.suppress(
+            OSError
+        ):  # no flock on this file system: _abandoned goes by the age
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         if os.fstat(descriptor).st_nlink:
             return name, descriptor

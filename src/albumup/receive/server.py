@@ -1,4 +1,5 @@
-"""The receiver as a whole: it listens where it is told, a thread per connection, until it is stopped."""
+"""The receiver as a whole: it listens where it is told, a thread per connection, until it is
+stopped."""
 
 from __future__ import annotations
 
@@ -40,12 +41,14 @@ def is_loopback(host: str) -> bool:
 
 
 class Receiver:
-    """Serves ``store`` over HTTP to whoever has ``token``; a context manager, or ``start`` and ``stop``.
+    """Serves ``store`` over HTTP to whoever has ``token``; a context manager, or ``start`` and
+    ``stop``.
 
-    ``port`` 0 takes a free one. ``rng`` decides the faults that come by chance. ``log`` gets a line per request and
-    fault, from many threads; it holds the address as the client sent it, to be escaped by who prints it.
-    ``token`` None, on a loopback address only, lets every program on this computer in, but no web page (Origin).
-    Raises ValueError for an empty token or host: neither "anyone" nor "everywhere" is a default.
+    ``port`` 0 takes a free one. ``rng`` decides the faults that come by chance. ``log`` gets a line
+    per request and fault, from many threads; it holds the address as the client sent it, to be
+    escaped by who prints it. ``token`` None, on a loopback address only, lets every program on this
+    computer in, but no web page (Origin). Raises ValueError for an empty token or host: neither
+    "anyone" nor "everywhere" is a default.
     """
 
     def __init__(
@@ -94,12 +97,17 @@ class Receiver:
             self._server = _Server(self._address, self._desk)
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or str(error)
-            raise LocalError(f"cannot listen on {host} port {port}: {reason}", "--port 0 takes a free port") from error
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(POLL,), name="receiver", daemon=True)
+            raise LocalError(
+                f"cannot listen on {host} port {port}: {reason}", "--port 0 takes a free port"
+            ) from error
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(POLL,), name="receiver", daemon=True
+        )
         self._thread.start()
 
     def stop(self) -> None:
-        """End it: what is whole is stored and answered, within 5 s; what is still arriving breaks off. Idempotent."""
+        """End it: what is whole is stored and answered, within 5 s; what is still arriving breaks
+        off. Idempotent."""
         if self._server is None or self._thread is None:
             return
         self._stopping.set()
@@ -113,7 +121,10 @@ class Receiver:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.stop()
 
@@ -161,15 +172,19 @@ def serve(
     warn: Callable[[str], None] = _silent,
     stop: threading.Event | None = None,
 ) -> Tally:
-    """Receive into ``folder`` until SIGINT, SIGTERM or ``stop``; ``on_ready`` is told the URL once it listens,
-    ``warn`` of photos that are damaged. Returns what was received.
+    """Receive into ``folder`` until SIGINT, SIGTERM or ``stop``; ``on_ready`` is told the URL once
+    it listens, ``warn`` of photos that are damaged. Returns what was received.
 
-    Signals are heeded when this runs in the main thread, and those that were ignored stay so (nohup, ``&``).
-    Raises LocalError when the folder or the address cannot be used, ValueError for an empty token or host.
+    Signals are heeded when this runs in the main thread, and those that were ignored stay so
+    (nohup, ``&``). Raises LocalError when the folder or the address cannot be used, ValueError for
+    an empty token or host.
     """
     stop = stop or threading.Event()
     store = Store(folder, warn)
-    with Receiver(store, host, port, token=token, faults=faults, log=log) as receiver, _signals() as came:
+    with (
+        Receiver(store, host, port, token=token, faults=faults, log=log) as receiver,
+        _signals() as came,
+    ):
         on_ready(receiver.url)
         while not came and not stop.wait(0.1):
             pass
@@ -183,9 +198,16 @@ def _signals() -> Iterator[list[int]]:
     if threading.current_thread() is not threading.main_thread():
         yield came
         return
-    # A list and not an Event: setting an Event within a signal handler can deadlock with waiting for it.
-    wanted = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in wanted}
+    # A list and not an Event: setting an Event within a signal handler can deadlock with waiting
+    # for it.
+    wanted = [
+        number
+        for number in (signal.SIGINT, signal.SIGTERM)
+        if signal.getsignal(number) is not signal.SIG_IGN
+    ]
+    before = {
+        number: signal.signal(number, lambda number, _: came.append(number)) for number in wanted
+    }
     try:
         yield came
     finally:

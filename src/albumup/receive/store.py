@@ -30,7 +30,8 @@ STORE_ID = b"id"
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A photo in an album: the album's folder and the photo's file in it, its SHA-256, and whether it is new there."""
+    """A photo in an album: the album's folder and the photo's file in it, its SHA-256, and whether
+    it is new there."""
 
     folder: str
     name: str
@@ -44,8 +45,8 @@ class Stored:
 
 
 class Tally:
-    """What a receiver has taken in since it began: new photos and their bytes, how often one came that was there, and
-    the folders of their albums. For many threads."""
+    """What a receiver has taken in since it began: new photos and their bytes, how often one came
+    that was there, and the folders of their albums. For many threads."""
 
     def __init__(self) -> None:
         self.photos = self.size = self.again = 0
@@ -62,7 +63,8 @@ class Tally:
 
 
 class Store:
-    """The folder ``root``, made (0700) if need be. Any number of threads and processes may use it at once.
+    """The folder ``root``, made (0700) if need be. Any number of threads and processes may use it
+    at once.
 
     Raises LocalError when the folder cannot be made or written.
     """
@@ -85,13 +87,18 @@ class Store:
                         _make_id(indexes)
         except LinkInTheWay as error:
             where = text_of(self.root)
-            raise LocalError(f"cannot keep photos in {where}: {error.strerror}", "remove that link") from error
+            raise LocalError(
+                f"cannot keep photos in {where}: {error.strerror}", "remove that link"
+            ) from error
         except OSError as error:
-            raise LocalError(f"cannot keep photos in {text_of(self.root)}: {error.strerror}") from error
+            raise LocalError(
+                f"cannot keep photos in {text_of(self.root)}: {error.strerror}"
+            ) from error
 
     @property
     def id(self) -> str:
-        """What tells this store from others, read each time: of two processes that make one, the last has it."""
+        """What tells this store from others, read each time: of two processes that make one, the
+        last has it."""
         return store_id(self.root) or ""
 
     def incoming(self) -> Part:
@@ -100,17 +107,19 @@ class Store:
             return Part(root, INCOMING)
 
     def keep(self, part: Part, album: str, name: str, mtime_ns: int | None = None) -> Stored:
-        """Put a whole photo into an album, unless the album has these bytes; when it returns, power may fail.
+        """Put a whole photo into an album, unless the album has these bytes; when it returns, power
+        may fail.
 
-        ``name`` is the wanted one, of any shape; ``mtime_ns`` dates the file. Raises OSError; then nothing is kept.
+        ``name`` is the wanted one, of any shape; ``mtime_ns`` dates the file. Raises OSError; then
+        nothing is kept.
         """
         photo = part.seal(mtime_ns)
         kept, created = self._album(album).place(part.place, photo, photo_name(name))
         return Stored(album_folder_name(album), kept, photo.sha256, created)
 
     def have(self, album: str, digests: Iterable[str], *, read: bool = False) -> dict[str, str]:
-        """Which of these SHA-256 (lower-case hex) the album has: digest -> name. ``read``: each is read again from
-        the disk, which takes its time. Raises OSError."""
+        """Which of these SHA-256 (lower-case hex) the album has: digest -> name. ``read``: each is
+        read again from the disk, which takes its time. Raises OSError."""
         return self._album(album).find(digests, read=read)
 
     def _album(self, album: str) -> Album:
@@ -143,7 +152,9 @@ def store_id(root: bytes) -> str | None:
     """The id of the receiver's store at ``root``; None if none can be read there."""
     try:
         with opened(root) as folder, inside(folder, INDEXES) as indexes:
-            descriptor = os.open(STORE_ID, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=indexes)
+            descriptor = os.open(
+                STORE_ID, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=indexes
+            )
             with open(descriptor, encoding="ascii") as file:
                 return file.read(100).strip() or None
     except (OSError, ValueError):

@@ -1,1 +1,2 @@
-"""The work of the commands: queue an album, upload it or follow its uploader, verify it. Nothing here prints."""
+"""The work of the commands: queue an album, upload it or follow its uploader, verify it. Nothing
+here prints."""

@@ -1,4 +1,5 @@
-"""Asks whether photos that were sent before are still on their server, for a push without news, and for verify."""
+"""Asks whether photos that were sent before are still on their server, for a push without news, and
+for verify."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ from albumup.targets.base import NotAllowed, Target, Unasked
 
 
 class Again(Struct, frozen=True):
-    """The findings about an album's earlier photos. ``lost``: path and reason of each photo that is gone there."""
+    """The findings about an album's earlier photos. ``lost``: path and reason of each photo that is
+    gone there."""
 
     lost: Sequence[tuple[bytes, str]] = ()
     is_asked: bool = False
@@ -29,15 +31,24 @@ class Again(Struct, frozen=True):
 
 
 def look_again(
-    journal: Journal, album: Album, server: Target, *, wants_share: bool, tell: Callable[[str], None]
+    journal: Journal,
+    album: Album,
+    server: Target,
+    *,
+    wants_share: bool,
+    tell: Callable[[str], None],
 ) -> Again:
-    """Look for the photos of an album that were sent before. ``tell`` is called with words about the album there.
+    """Look for the photos of an album that were sent before. ``tell`` is called with words about
+    the album there.
 
     Work that turns up is journaled for the next run. Nothing is asked while an uploader runs.
     """
     import asyncio
 
-    from albumup.uploader.albums import AlbumWork, directly  # imported here, because most pushes ask nothing
+    from albumup.uploader.albums import (
+        AlbumWork,
+        directly,
+    )  # imported here, because most pushes ask nothing
 
     lock = FileLock(paths_of(journal.path)["lock"])
     if not summary_of(journal, album.id).there or not lock.take(0.0):
@@ -62,7 +73,8 @@ class Fate(Enum):
 
 
 def what_became_of(journal: Journal, album: Album, server: Target) -> Fate | None:
-    """Was the album deleted or emptied on its server? None: no, or it is not known. Raises Unasked."""
+    """Was the album deleted or emptied on its server? None: no, or it is not known. Raises
+    Unasked."""
     if not server.keeps_albums or album.remote_id is None:
         return None
     try:

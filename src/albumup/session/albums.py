@@ -10,7 +10,9 @@ from albumup.errors import UsageError
 _MOST_NAMED = 10
 
 
-def chosen(known: Sequence[tuple[str, str]], names: Sequence[str], target: str | None = None) -> list[tuple[str, str]]:
+def chosen(
+    known: Sequence[tuple[str, str]], names: Sequence[str], target: str | None = None
+) -> list[tuple[str, str]]:
     """The named albums as (album, target) pairs; all albums if no name is given.
 
     Raises UsageError for an unknown name, with the nearest one.
@@ -18,14 +20,27 @@ def chosen(known: Sequence[tuple[str, str]], names: Sequence[str], target: str |
     for name in names:
         if name not in {album for album, _ in known}:
             names_there = sorted({repr(album) for album, _ in known})
-            more = f" and {len(names_there) - _MOST_NAMED} more: albumup status" if names_there[_MOST_NAMED:] else ""
-            there = (", ".join(names_there[:_MOST_NAMED]) or "none yet; albumup push FOLDER makes one") + more
+            more = (
+                f" and {len(names_there) - _MOST_NAMED} more: albumup status"
+                if names_there[_MOST_NAMED:]
+                else ""
+            )
+            there = (
+                ", ".join(names_there[:_MOST_NAMED]) or "none yet; albumup push FOLDER makes one"
+            ) + more
             raise UsageError(
-                f"there is no album {name!r}{did_you_mean(name, {album for album, _ in known})}", f"albums: {there}"
+                f"there is no album {name!r}{did_you_mean(name, {album for album, _ in known})}",
+                f"albums: {there}",
             )
     if target is not None and target not in {one for _, one in known}:
-        raise UsageError(f"no album goes to a target {target!r}{did_you_mean(target, {one for _, one in known})}")
-    found = [(album, where) for album, where in known if (not names or album in names) and target in (None, where)]
+        raise UsageError(
+            f"no album goes to a target {target!r}{did_you_mean(target, {one for _, one in known})}"
+        )
+    found = [
+        (album, where)
+        for album, where in known
+        if (not names or album in names) and target in (None, where)
+    ]
     if names and not found:
         raise UsageError(f"no album {', '.join(map(repr, names))} goes to {target}")
     return found

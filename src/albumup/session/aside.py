@@ -1,7 +1,8 @@
-"""Runs work that may hang on a disk or a network folder in another thread than the one that handles signals.
+"""Runs work that may hang on a disk or a network folder in another thread than the one that handles
+signals.
 
-Python runs signal handlers in the main thread only, between two bytecodes. A main thread that hangs in a system call
-would never handle Ctrl-C. So the main thread only waits.
+Python runs signal handlers in the main thread only, between two bytecodes. A main thread that hangs
+in a system call would never handle Ctrl-C. So the main thread only waits.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ T = TypeVar("T")
 _LOOK = 0.25
 
 
-def aside(function: Callable[..., T], *args: Any, meanwhile: Callable[[], None] = lambda: None) -> T:
+def aside(
+    function: Callable[..., T], *args: Any, meanwhile: Callable[[], None] = lambda: None
+) -> T:
     """Run ``function(*args)`` in a daemon thread, and return or raise what it does.
 
-    ``meanwhile`` is called here a few times a second until then. Outside the main thread the function is just called.
+    ``meanwhile`` is called here a few times a second until then. Outside the main thread the
+    function is just called.
     """
     if threading.current_thread() is not threading.main_thread():
         return function(*args)

@@ -21,12 +21,17 @@ class Place(Struct, frozen=True):
 
 
 def find(
-    connection: sqlite3.Connection | None, path: bytes, volume: str, *, edited: bool, device: int | None = None
+    connection: sqlite3.Connection | None,
+    path: bytes,
+    volume: str,
+    *,
+    edited: bool,
+    device: int | None = None,
 ) -> Place:
     """Find the media at ``path``. ``volume``: the id that the system gives for it, "" for none.
 
-    ``device``: compare only photos on this file system below it, as in ``look_at``. ``edited``: the user says that the
-    photos there are the known ones, edited.
+    ``device``: compare only photos on this file system below it, as in ``look_at``. ``edited``: the
+    user says that the photos there are the known ones, edited.
     """
     if connection is None:
         return Place(frozenset(), Medium(volume, 0 if is_full(volume) else 1))

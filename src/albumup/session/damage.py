@@ -1,4 +1,5 @@
-"""Sets a damaged journal aside under another name, and says which pushes to repeat. It is never deleted."""
+"""Sets a damaged journal aside under another name, and says which pushes to repeat. It is never
+deleted."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ _PUSH_AGAIN = "nothing of this push is in the journal yet; see to that (make roo
 
 @contextlib.contextmanager
 def nothing_queued(path: str) -> Iterator[None]:
-    """Turn local errors into errors that say to push again: no photo was acknowledged yet, so resuming is no use."""
+    """Turn local errors into errors that say to push again: no photo was acknowledged yet, so
+    resuming is no use."""
     try:
         yield
     except sqlite3.Error as error:
@@ -36,15 +38,22 @@ def _not_to_resume(fault: AlbumupError) -> AlbumupError:
 
 
 def put_aside(path: str, damage: CorruptJournal) -> LocalError:
-    """Rename the journal with its side files; return the error to end with. The caller does not hold the lock."""
+    """Rename the journal with its side files; return the error to end with. The caller does not
+    hold the lock."""
     lock = FileLock(paths_of(path)["lock"])
     if not lock.take():
-        return LocalError(f"{damage}", "another albumup is using it; stop that first, then try again")
+        return LocalError(
+            f"{damage}", "another albumup is using it; stop that first, then try again"
+        )
     try:
         if not os.path.exists(path):
-            return LocalError(f"{damage}", "it was set aside meanwhile; push again what was not finished")
+            return LocalError(
+                f"{damage}", "it was set aside meanwhile; push again what was not finished"
+            )
         if not is_damaged(path):
-            return LocalError(f"{damage}", "at a second look it is whole, and stays: albumup resume")
+            return LocalError(
+                f"{damage}", "at a second look it is whole, and stays: albumup resume"
+            )
         pushes = pushes_of(path)
         aside = set_aside(path)
     finally:

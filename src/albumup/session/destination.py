@@ -1,4 +1,5 @@
-"""Where a push goes: to ``--target`` or ``--url``, else to the target of an album of that name, else to the default."""
+"""Where a push goes: to ``--target`` or ``--url``, else to the target of an album of that name,
+else to the default."""
 
 from __future__ import annotations
 
@@ -54,7 +55,8 @@ Note = StaysInInbox | GoesTo | StillWait
 
 
 class Destination(Struct, frozen=True):
-    """A target, by name and built. Building it early reports its errors before anything is queued."""
+    """A target, by name and built. Building it early reports its errors before anything is
+    queued."""
 
     name: str
     target: Target | None
@@ -73,13 +75,17 @@ def kept_in(connection: sqlite3.Connection | None) -> dict[str, str]:
     return {} if connection is None else reading.target_definitions(connection)
 
 
-def destination(connection: sqlite3.Connection | None, config: Config, wanted: Wanted) -> Destination:
+def destination(
+    connection: sqlite3.Connection | None, config: Config, wanted: Wanted
+) -> Destination:
     """Decide where the push of an album goes. Raises UsageError, ConfigError, LocalError."""
     if wanted.by_url is not None:
         return _by_url(connection, config, wanted, wanted.by_url)
     if named := wanted.companions:
         verb = "goes" if len(named) == 1 else "go"
-        raise UsageError(f"{' and '.join(named)} {verb} with --url", _with_url(connection, wanted.album))
+        raise UsageError(
+            f"{' and '.join(named)} {verb} with --url", _with_url(connection, wanted.album)
+        )
     kept = kept_in(connection)
     notes: list[Note] = []
     name = wanted.target
@@ -95,7 +101,8 @@ def destination(connection: sqlite3.Connection | None, config: Config, wanted: W
 
 
 def _only(there: Sequence[str], kept: dict[str, str], config: Config, album: str) -> str:
-    """The target of an existing album, else the default one. Raises UsageError if there are several albums."""
+    """The target of an existing album, else the default one. Raises UsageError if there are several
+    albums."""
     if len(there) > 1:
         where = ", ".join(_title(one, kept) for one in there)
         raise UsageError(
@@ -105,7 +112,8 @@ def _only(there: Sequence[str], kept: dict[str, str], config: Config, album: str
     name = there[0] if there else default_target(config)
     if there and name not in {*config.targets, *kept, INBOX}:
         raise ConfigError(
-            f"the album {album!r} is on a target {name!r} that is not in {shown(config.path)} any more",
+            f"the album {album!r} is on a target {name!r} that is not in {shown(config.path)} any "
+            "more",
             "put it back there, or name another one with --target",
         )
     return name
@@ -120,7 +128,9 @@ def _with_url(connection: sqlite3.Connection | None, album: str) -> str:
     return f"name the address again, too: --url {quoted(_url_of(there[0]))}"
 
 
-def _by_url(connection: sqlite3.Connection | None, config: Config, wanted: Wanted, given: FormOptions) -> Destination:
+def _by_url(
+    connection: sqlite3.Connection | None, config: Config, wanted: Wanted, given: FormOptions
+) -> Destination:
     if wanted.target is not None:
         raise UsageError("--url and --target: one of them, please")
     table = target_from_options(given)
@@ -132,7 +142,9 @@ def _by_url(connection: sqlite3.Connection | None, config: Config, wanted: Wante
     return Destination(place.target, target, described, place.was, notes, is_redefined)
 
 
-def _notes(connection: sqlite3.Connection | None, album: str, place: Place, table: TargetTable) -> list[Note]:
+def _notes(
+    connection: sqlite3.Connection | None, album: str, place: Place, table: TargetTable
+) -> list[Note]:
     """Say what ``--url`` changes about an album, and which photos wait elsewhere."""
     if place.before is not None and is_redefined_by(place.before, table):
         return [GoesTo(str(place.before.settings["url"]), str(table.settings["url"]))]
@@ -152,7 +164,8 @@ def _url_of(definition: str) -> str:
 
 
 def keep_apart(journal: Journal, config: Config) -> None:
-    """Rename targets of earlier ``--url`` options whose names the config uses now. Raises ConfigError."""
+    """Rename targets of earlier ``--url`` options whose names the config uses now. Raises
+    ConfigError."""
     if config.targets.keys() & target_definitions(journal).keys():
         with journal.transaction():
             definitions.keep_apart(journal, config.targets.keys())

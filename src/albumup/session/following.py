@@ -12,9 +12,12 @@ from albumup.uploader.events import Progress
 
 
 class Follower:
-    """The progress of albums, read from the journal. ``before``: album id to the number of photos done before."""
+    """The progress of albums, read from the journal. ``before``: album id to the number of photos
+    done before."""
 
-    def __init__(self, journal: Journal, album_ids: Sequence[int], before: Mapping[int, int]) -> None:
+    def __init__(
+        self, journal: Journal, album_ids: Sequence[int], before: Mapping[int, int]
+    ) -> None:
         self._journal, self._album_ids, self._before = journal, album_ids, before
         self._bytes_before = sum(summary_of(journal, album).there_bytes for album in album_ids)
 
@@ -30,7 +33,8 @@ class Follower:
 
 
 def progress_of(sums: Sequence[Summary], before: int, bytes_before: int) -> Progress:
-    """The progress of a run that others make. ``before``: the number of photos that were done before it."""
+    """The progress of a run that others make. ``before``: the number of photos that were done
+    before it."""
     done = sum(one.there for one in sums) - before
     done_bytes = sum(one.there_bytes for one in sums) - bytes_before
     left = sum(one.count(*UNDECIDED) for one in sums)

@@ -1,4 +1,5 @@
-"""Cancels unsent photos, and forgets settled albums. Nothing is deleted outside the journal and the spool."""
+"""Cancels unsent photos, and forgets settled albums. Nothing is deleted outside the journal and the
+spool."""
 
 from __future__ import annotations
 
@@ -21,9 +22,11 @@ from albumup.uploader.spooling import drop_copies, sweep
 
 
 def cancel(journal: Journal, albums: Sequence[Album], files: Sequence[str]) -> list[Cancelled]:
-    """Cancel the unsent photos of albums, or only those that ``files`` name; return the numbers of each album.
+    """Cancel the unsent photos of albums, or only those that ``files`` name; return the numbers of
+    each album.
 
-    Photos that are being sent are left to the uploader. Raises UsageError for a file that is not in an album.
+    Photos that are being sent are left to the uploader. Raises UsageError for a file that is not in
+    an album.
     """
     names = [os.fsencode(name) for name in files]
     places = Journaled(journal.connection, Spelling())
@@ -33,7 +36,10 @@ def cancel(journal: Journal, albums: Sequence[Album], files: Sequence[str]) -> l
         with journal.transaction():
             if alone:
                 runs.close_dead(journal)
-            done = [admin.cancel(journal, one.id, places.named(one.id, names), alone=alone) for one in albums]
+            done = [
+                admin.cancel(journal, one.id, places.named(one.id, names), alone=alone)
+                for one in albums
+            ]
         if alone:
             sweep(journal, paths_of(journal.path)["spool"])
     finally:
@@ -42,7 +48,8 @@ def cancel(journal: Journal, albums: Sequence[Album], files: Sequence[str]) -> l
 
 
 def forget(journal: Journal, albums: Sequence[Album]) -> dict[str, int]:
-    """Delete settled albums from the journal; return state to number of the photos that did not get there.
+    """Delete settled albums from the journal; return state to number of the photos that did not get
+    there.
 
     Raises UsageError if an album is not settled.
     """
@@ -51,11 +58,16 @@ def forget(journal: Journal, albums: Sequence[Album]) -> dict[str, int]:
             if runs.is_unfinished(journal, one.id):
                 name = quoted(one.name)
                 raise UsageError(
-                    f"{one.name!r} on {one.target} is not settled: photos of it are still to be sent",
+                    f"{one.name!r} on {one.target} is not settled: photos of it are still to be "
+                    "sent",
                     f"send them: albumup resume {name}; or give them up: albumup cancel {name}",
                 )
         sums = [summary_of(journal, one.id) for one in albums]
-        lost = {state.value: count for state in sorted(WANTING) if (count := sum(one.count(state) for one in sums))}
+        lost = {
+            state.value: count
+            for state in sorted(WANTING)
+            if (count := sum(one.count(state) for one in sums))
+        }
         unneeded = [copy for one in albums for copy in copies.of_album(journal, one.id)]
         for one in albums:
             admin.forget(journal, one.id)

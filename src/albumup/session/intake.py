@@ -1,4 +1,5 @@
-"""Takes folders into the journal: scans them, compares with the journal, and queues in one transaction."""
+"""Takes folders into the journal: scans them, compares with the journal, and queues in one
+transaction."""
 
 from __future__ import annotations
 
@@ -46,7 +47,8 @@ from albumup.targets.bodies import taken_of
 
 
 class Intake:
-    """One push. ``arrivals`` scans the folders and classifies the photos; ``take_in`` also journals them."""
+    """One push. ``arrivals`` scans the folders and classifies the photos; ``take_in`` also journals
+    them."""
 
     def __init__(
         self,
@@ -58,7 +60,8 @@ class Intake:
         on_skip: Callable[[Skipped], None],
         edited: bool = False,
     ) -> None:
-        """``edited``: on a card without an id, photos that differ were edited, and are not another card's.
+        """``edited``: on a card without an id, photos that differ were edited, and are not another
+        card's.
 
         ``on_skip`` is called for each file that is left out.
         """
@@ -73,7 +76,8 @@ class Intake:
         self._taken: frozenset[bytes] | None = None
         """The suffixes that the server says it takes; None until it was asked."""
         self._goes_along: Callable[[bytes], bool] = lambda _: False
-        """Tells whether an XMP file goes, or went, with its photo, so that it does not count as skipped."""
+        """Tells whether an XMP file goes, or went, with its photo, so that it does not count as
+        skipped."""
         self._edited = edited
         self._places: dict[tuple[bytes, str, int | None], Place] = {}
         self._device: tuple[bytes, int] = (b"", 0)
@@ -86,7 +90,11 @@ class Intake:
         self._connection = connection
         if connection is not None:
             self._roots = as_journaled(self._roots, self._journaled(connection))
-        self._album_id = album_id_of(connection, self.album, self.where.was or self.where.name) if connection else None
+        self._album_id = (
+            album_id_of(connection, self.album, self.where.was or self.where.name)
+            if connection
+            else None
+        )
         if self._server is not None and self._server.takes_sidecars:
             self._goes_along = self._would_go_along(Folders())
 
@@ -96,7 +104,8 @@ class Intake:
         return self._spelled
 
     def arrivals(self) -> Iterator[Arrival]:
-        """The photos to queue or to note, in the order of the scan. Raises UsageError if there is no photo at all."""
+        """The photos to queue or to note, in the order of the scan. Raises UsageError if there is
+        no photo at all."""
         index = {root.path: number for number, root in enumerate(self._roots)}
         with MetadataReader() as reader:
             for item in scan(self._roots, self._filters, self._is_known, self._takes):
@@ -125,9 +134,10 @@ class Intake:
     ) -> int:
         """Queue the photos that the scan finds, durably; return the album's id.
 
-        ``described``: the target of ``--url``. ``spool_folder``: copy photos there first. ``share``: the URL of the
-        album's page, if the config names one. ``wants_share``: have the server make a share link.
-        Raises UsageError, ConfigError, LocalError; then nothing is queued.
+        ``described``: the target of ``--url``. ``spool_folder``: copy photos there first.
+        ``share``: the URL of the album's page, if the config names one. ``wants_share``: have the
+        server make a share link. Raises UsageError, ConfigError, LocalError; then nothing is
+        queued.
         """
         self.look_into(journal.connection)
         staging = Staging(journal)
@@ -140,7 +150,12 @@ class Intake:
         with journal.transaction():
             album_id = add_album(journal, self.album, self.where.name, described, share)
             if self._server is not None:  # tells a running uploader that the definition has changed
-                framing.define(journal, target_of(journal, album_id), self._server.fingerprint, self._server.kept)
+                framing.define(
+                    journal,
+                    target_of(journal, album_id),
+                    self._server.fingerprint,
+                    self._server.kept,
+                )
             staging.take_in(album_id, roots, spool=spool_folder is not None)
             self.survey.live, self.survey.requeued = staging.joined, staging.requeued
             if wants_share:
@@ -149,14 +164,17 @@ class Intake:
         return album_id
 
     def _gather(self, staging: Staging) -> None:
-        """Stage the photos that the scan finds, with their sidecars and the identifiers of live photos."""
+        """Stage the photos that the scan finds, with their sidecars and the identifiers of live
+        photos."""
         server = self._server
         if server is not None and server.takes_sidecars:
             self._goes_along = self._sidecars_into(staging)
         for arrival in self.arrivals():
             staging.add(arrival)
         if server is not None and server.takes_sidecars:
-            self.survey.sidecars = staging.match_sidecars(lambda path: self._skip(Skipped(path, SkipReason.SIDECAR)))
+            self.survey.sidecars = staging.match_sidecars(
+                lambda path: self._skip(Skipped(path, SkipReason.SIDECAR))
+            )
         if server is not None and server.pairs_live:
             self._read_identifiers(staging)
 
@@ -167,13 +185,19 @@ class Intake:
         return RootFound(folder, medium.volume, medium.card, root.is_folder)
 
     def _would_go_along(self, folders: Folders) -> Callable[[bytes], bool]:
-        """A function for dry runs: would an XMP file go along, as far as is known before all photos were scanned?"""
+        """A function for dry runs: would an XMP file go along, as far as is known before all photos
+        were scanned?"""
 
         def would(path: bytes) -> bool:
             folder, name = os.path.split(path)
             names = folders.beside(path)
             owner = owner_of(name, names)
-            if self._went_along(path) or owner is None or not fits(path) or gives_way(name, owner, names):
+            if (
+                self._went_along(path)
+                or owner is None
+                or not fits(path)
+                or gives_way(name, owner, names)
+            ):
                 return self._went_along(path)
             tasks = self._tasks(os.path.join(folder, owner))
             goes = not tasks or tasks[0].state is State.MISSING
@@ -228,7 +252,8 @@ class Intake:
             count_suffix(survey.suffixes, item.path)
 
     def _takes(self, suffix: bytes) -> bool:
-        """Does the server take files with this suffix? It is asked at the first suffix that our table lacks."""
+        """Does the server take files with this suffix? It is asked at the first suffix that our
+        table lacks."""
         if self._server is None or not self._server.lists_types:
             return False
         if self._taken is None:
@@ -239,8 +264,11 @@ class Intake:
         known = self._as_seen(root, path, volume, status.st_size, status.st_mtime_ns)
         return known.mime if known is not None else None
 
-    def _as_seen(self, root: Root, path: bytes, volume: str, size: int, mtime_ns: int) -> Known | None:
-        """The newest task of a photo on this medium with the same size and time; None if there is none."""
+    def _as_seen(
+        self, root: Root, path: bytes, volume: str, size: int, mtime_ns: int
+    ) -> Known | None:
+        """The newest task of a photo on this medium with the same size and time; None if there is
+        none."""
         for known in self._of_this_card(root, path, volume):
             if known.size == size and same_time(known.mtime_ns, mtime_ns, path):
                 return known
@@ -249,7 +277,8 @@ class Intake:
     def _of_this_card(self, root: Root, path: bytes, volume: str) -> list[Known]:
         """The tasks of a photo on the card or disk that is there now.
 
-        The last answer is cached: a photo is looked up when it is scanned, and again when it is classified.
+        The last answer is cached: a photo is looked up when it is scanned, and again when it is
+        classified.
         """
         if self._album_id is None:
             return []
@@ -267,7 +296,8 @@ class Intake:
         return [task for task in tasks if task.medium in media]
 
     def _place(self, root: Root, volume: str, path: bytes | None = None) -> Place:
-        """The card or disk of a root. With a ``path`` in it, only photos on the same file system are compared."""
+        """The card or disk of a root. With a ``path`` in it, only photos on the same file system
+        are compared."""
         folder = root.path if root.is_folder else os.path.dirname(root.path)
         device = None
         if path is not None:
@@ -279,7 +309,9 @@ class Intake:
     def _look_up(self, folder: bytes, volume: str, device: int | None) -> Place:
         key = folder, volume, device
         if key not in self._places:
-            self._places[key] = find(self._connection, folder, volume, edited=self._edited, device=device)
+            self._places[key] = find(
+                self._connection, folder, volume, edited=self._edited, device=device
+            )
         return self._places[key]
 
     def _tasks(self, path: bytes) -> list[Known]:
@@ -287,7 +319,9 @@ class Intake:
             return []
         if self._seen[0] != path:
             known = known_photos(self._connection, self._album_id, path)
-            if not known and (other := self._journaled(self._connection).photo(self._album_id, path)):
+            if not known and (
+                other := self._journaled(self._connection).photo(self._album_id, path)
+            ):
                 known = known_photos(self._connection, self._album_id, other)
             self._seen = path, known
         return self._seen[1]
@@ -307,7 +341,8 @@ class Intake:
             return self._arrive(Action.NEW, None, found, root)
         if known.state is State.MISSING and not found.error:
             return self._arrive(Action.BACK, known, found, root)
-        # The uploader itself notices that the bytes of a photo have changed, but not if it sends a copy.
+        # The uploader itself notices that the bytes of a photo have changed, but not if it sends a
+        # copy.
         left = known.state is State.CANCELLED or (known.state is State.SENDING and not known.spool)
         if found.error or left:
             self.survey.count_known(known)
@@ -317,11 +352,13 @@ class Intake:
         return self._arrive(Action.AGAIN if again else Action.REDO, known, found, root)
 
     def _with_same_bytes(self, found: Found) -> Known | None:
-        """The newest task with the bytes that are there now, on any card, but not of another volume."""
+        """The newest task with the bytes that are there now, on any card, but not of another
+        volume."""
         tasks = [
             task
             for task in self._tasks(found.path)
-            if task.length == found.size and (not found.volume or task.medium.volume in ("", found.volume))
+            if task.length == found.size
+            and (not found.volume or task.medium.volume in ("", found.volume))
         ]
         if not tasks:
             return None
@@ -340,11 +377,27 @@ class Intake:
         task_id, path, medium = 0, found.path, self._place(found.root, found.volume, found.path).new
         if known is not None:
             task_id, path, medium = known.task_id, known.path, known.medium
-        return Arrival(action, task_id, root, path, medium, found.relative, found.mime, pins, found.error, found.volume)
+        return Arrival(
+            action,
+            task_id,
+            root,
+            path,
+            medium,
+            found.relative,
+            found.mime,
+            pins,
+            found.error,
+            found.volume,
+        )
 
     def _expect_date(self, arrival: Arrival, reader: MetadataReader) -> None:
         """Raise ConfigError if the form wants a date and a photo to be queued has none."""
-        if self._server is not None and self._server.dates and arrival.action is not Action.REPIN and not arrival.error:
+        if (
+            self._server is not None
+            and self._server.dates
+            and arrival.action is not Action.REPIN
+            and not arrival.error
+        ):
             with suppress(SourceGone):  # the preparer will notice
                 taken_of(arrival.path, arrival.mime, self._server, reader)
 
@@ -355,8 +408,11 @@ def _check_room(folder: str, wanted: int) -> None:
     if wanted > free:
         from humanize import naturalsize
 
-        needed, there, lacking = (naturalsize(number, format="%.1f") for number in (wanted, free, wanted - free))
+        needed, there, lacking = (
+            naturalsize(number, format="%.1f") for number in (wanted, free, wanted - free)
+        )
         raise LocalError(
-            f"{folder}: no room for the copies: {needed} are needed and {there} are free, {lacking} too few",
+            f"{folder}: no room for the copies: {needed} are needed and {there} are free, "
+            f"{lacking} too few",
             "nothing was queued; name another disk with --spool-dir, or push without --spool",
         )

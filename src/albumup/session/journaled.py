@@ -54,7 +54,11 @@ class Journaled:
 
     @functools.cached_property
     def _by_photo(self) -> list[tuple[str, bytes]]:
-        folders = {one for album in media.albums(self._connection) for one in media.folders(self._connection, album)}
+        folders = {
+            one
+            for album in media.albums(self._connection)
+            for one in media.folders(self._connection, album)
+        }
         return [(folded(folder), folder) for folder in sorted(folders)]
 
     def album(self, name: str, path: bytes) -> str:
@@ -64,7 +68,8 @@ class Journaled:
         return name if name in names or not like else like[0]
 
     def photo(self, album_id: int, path: bytes) -> bytes | None:
-        """Another spelling of ``path`` under which the album has the photo; None if there is none."""
+        """Another spelling of ``path`` under which the album has the photo; None if there is
+        none."""
         folder, name = os.path.split(path)
         if folder == self._told_apart:
             return None
@@ -84,12 +89,14 @@ class Journaled:
         return None
 
     def named(self, album_id: int, names: Iterable[bytes]) -> list[bytes]:
-        """Typed names of photos; where one leads to a photo of the album, the journal's path of that photo instead."""
+        """Typed names of photos; where one leads to a photo of the album, the journal's path of
+        that photo instead."""
         return [self.photo(album_id, os.path.abspath(name)) or name for name in names]
 
 
 def _likely(path: bytes, roots: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
-    """Spellings of a folder, taken from earlier folders that equal it, or lie below or above it, ignoring case."""
+    """Spellings of a folder, taken from earlier folders that equal it, or lie below or above it,
+    ignoring case."""
     parts, common = path.split(b"/"), folded(path)
     for root_folded, root in roots:
         of_root = root.split(b"/")
@@ -113,6 +120,8 @@ def as_journaled(roots: Iterable[Root], journaled: Journaled) -> list[Root]:
         if root.is_folder:
             path = journaled.folder(root.path)
         else:
-            path = os.path.join(journaled.folder(os.path.dirname(root.path)), os.path.basename(root.path))
+            path = os.path.join(
+                journaled.folder(os.path.dirname(root.path)), os.path.basename(root.path)
+            )
         found.setdefault(path, replace(root, path=path))
     return list(found.values())

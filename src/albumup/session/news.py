@@ -1,4 +1,5 @@
-"""Decides what to tell at a run's end: everything to a person, and to cron only what it was not told before."""
+"""Decides what to tell at a run's end: everything to a person, and to cron only what it was not
+told before."""
 
 from __future__ import annotations
 
@@ -16,8 +17,8 @@ from albumup.uploader.options import RunEnd
 
 
 class News(Struct, frozen=True):
-    """Tells what is news. ``has_rounds``: the command is cron's ``retry-failed``, perhaps typed by a
-    person. ``is_cron``: no person reads the output."""
+    """Tells what is news. ``has_rounds``: the command is cron's ``retry-failed``, perhaps typed by
+    a person. ``is_cron``: no person reads the output."""
 
     journal: Journal
     has_rounds: bool = False
@@ -28,7 +29,8 @@ class News(Struct, frozen=True):
         return self._is_worth_telling("fault", words)
 
     def of_target(self, name: str, kind: str) -> bool:
-        """Is it worth telling that a target is not tried again? ``kind``: the kind of its reason."""
+        """Is it worth telling that a target is not tried again? ``kind``: the kind of its
+        reason."""
         return self._is_worth_telling(f"target {name}", kind)
 
     def of_root(self, path: str, why: str) -> bool:
@@ -40,7 +42,8 @@ class News(Struct, frozen=True):
         return self._is_worth_telling(f"album {found.album.id}", fingerprint(self.journal, found))
 
     def forget(self, targets: Iterable[str]) -> None:
-        """Forget the faults of the run and of these targets, which are well: another fault is news again."""
+        """Forget the faults of the run and of these targets, which are well: another fault is news
+        again."""
         if not self.has_rounds:
             return
         with self.journal.transaction():
@@ -57,17 +60,21 @@ class News(Struct, frozen=True):
 
 
 def tell_error(journal: Journal, words: str) -> bool:
-    """Note the error that keeps a command from its work, "" for none; True if it differs from the last one."""
+    """Note the error that keeps a command from its work, "" for none; True if it differs from the
+    last one."""
     with journal.transaction():
         return runs.tell(journal, "error", words)
 
 
 def busy(sums: Sequence[Summary], end: RunEnd, unfinished: frozenset[int]) -> list[Summary]:
-    """The albums of a run with something sent or something to say; if there is none, the first album.
+    """The albums of a run with something sent or something to say; if there is none, the first
+    album.
 
     ``unfinished``: the albums that were not settled when the run began.
     """
-    return [one for one in sums if _has_news(one, end.before[one.album.id][0], unfinished)] or list(sums[:1])
+    return [one for one in sums if _has_news(one, end.before[one.album.id][0], unfinished)] or list(
+        sums[:1]
+    )
 
 
 def _has_news(found: Summary, before: int, unfinished: frozenset[int]) -> bool:

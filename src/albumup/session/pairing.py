@@ -1,7 +1,8 @@
-"""Reads the identifiers of stills and clips, by which the halves of live photos in one folder are found.
+"""Reads the identifiers of stills and clips, by which the halves of live photos in one folder are
+found.
 
-Clips are read first, which costs next to nothing. Stills are read only if a clip in their folder wants one, and stills
-with a name near the clip's come first.
+Clips are read first, which costs next to nothing. Stills are read only if a clip in their folder
+wants one, and stills with a name near the clip's come first.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from albumup.photos.pins import as_pinned, is_loose
 
 
 def read(halves: Halves, folders: Iterable[bytes], files_in: Iterable[bytes]) -> int:
-    """Tell ``halves`` the identifiers; return the number of clips that may want a still which cannot be read here.
+    """Tell ``halves`` the identifiers; return the number of clips that may want a still which
+    cannot be read here.
 
     ``folders``: were pushed as a whole. ``files_in``: the folders of files that were pushed singly.
     """
@@ -31,8 +33,11 @@ def read(halves: Halves, folders: Iterable[bytes], files_in: Iterable[bytes]) ->
     return unreadable
 
 
-def _read_stills(halves: Halves, reader: MetadataReader, folder: bytes, wanted: dict[str, set[bytes]]) -> int:
-    """Read stills until each identifier was found; return how many were not, 0 if all stills could be read."""
+def _read_stills(
+    halves: Halves, reader: MetadataReader, folder: bytes, wanted: dict[str, set[bytes]]
+) -> int:
+    """Read stills until each identifier was found; return how many were not, 0 if all stills could
+    be read."""
     nears = set().union(*wanted.values())
     left = set(wanted)
     is_blind = False

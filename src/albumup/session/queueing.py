@@ -35,13 +35,17 @@ class Spool(Struct, frozen=True):
     """The user named it on the command line, not in the config."""
 
     def look(self, journal: Journal | None, config: Config) -> None:
-        """Raise TryLater, UsageError or ConfigError if the disk that the user named is not there."""
+        """Raise TryLater, UsageError or ConfigError if the disk that the user named is not
+        there."""
         if self.is_named:
             look_at_spool(journal, self.folder, config, is_typed=self.is_typed)
 
 
-def spool_of(config: Config, folder: str, *, is_wanted: bool | None, named: str | None) -> Spool | None:
-    """The spool of a push; None: it copies nothing. ``is_wanted``, ``named``: its options, None if not given."""
+def spool_of(
+    config: Config, folder: str, *, is_wanted: bool | None, named: str | None
+) -> Spool | None:
+    """The spool of a push; None: it copies nothing. ``is_wanted``, ``named``: its options, None if
+    not given."""
     copies = config.defaults.spool if is_wanted is None else is_wanted
     if not (copies or named):
         return None
@@ -76,7 +80,9 @@ def album_of(given: str | None, roots: Sequence[Root]) -> str:
             raise UsageError("which album?", "name it: albumup push --album NAME ...")
         name = os.path.basename(roots[0].path).decode(errors="replace").replace("\ufffd", "_")
     if why := _unfit(name):
-        raise UsageError(f"{name!r} cannot be an album's name: {why}", "name it: albumup push --album NAME ...")
+        raise UsageError(
+            f"{name!r} cannot be an album's name: {why}", "name it: albumup push --album NAME ..."
+        )
     return name
 
 
@@ -109,7 +115,8 @@ def queue(
     wants_share: bool,
     on_made: Callable[[str], None],
 ) -> Queued:
-    """Queue the photos that the intake finds, durably. Raises as ``Intake.take_in``; then nothing is queued.
+    """Queue the photos that the intake finds, durably. Raises as ``Intake.take_in``; then nothing
+    is queued.
 
     ``on_made`` is called with the path of the spool folder if it was made.
     """
@@ -120,5 +127,7 @@ def queue(
         if spool is not None and spool.is_named and (made := make_spool(spool.folder)):
             on_made(made)
         folder = None if spool is None else spool.folder
-        album_id = intake.take_in(journal, where.described, folder, share=share, wants_share=wants_share)
+        album_id = intake.take_in(
+            journal, where.described, folder, share=share, wants_share=wants_share
+        )
     return Queued(journal, intake, album_id, newest)

@@ -1,4 +1,5 @@
-"""Groups photos that did not get there by reason, ignoring names, numbers and ids in the reasons."""
+"""Groups photos that did not get there by reason, ignoring names, numbers and ids in the
+reasons."""
 
 from __future__ import annotations
 
@@ -20,13 +21,16 @@ _VARYING = re.compile(
     r"""|\b(?=[0-9a-fA-F-]*\d)[0-9a-fA-F]{6,}(?:-[0-9a-fA-F]+)*\b|\d+(?:[.,:]\d+)*"""
 )
 """Quoted text, URLs, ids, numbers."""
-_STATUS = re.compile(r"(?:^|\b(?:answered|code|http\S*|status):? )([1-5]\d\d)(?![\w.])", re.IGNORECASE)
+_STATUS = re.compile(
+    r"(?:^|\b(?:answered|code|http\S*|status):? )([1-5]\d\d)(?![\w.])", re.IGNORECASE
+)
 _ADDRESS = re.compile(r" \(https?://[^\s)]+\)")
 _SHORTEST_STEM = 3
 
 
 class Group(Struct):
-    """Photos with one state and kind of reason. ``reason``: of one of them; ``paths``: of the first few."""
+    """Photos with one state and kind of reason. ``reason``: of one of them; ``paths``: of the first
+    few."""
 
     state: str
     reason: str
@@ -35,7 +39,8 @@ class Group(Struct):
 
 
 def kind_of(reason: str, *names: str) -> str:
-    """A reason with "#" for all that differs from photo to photo: its ``names``, ids, numbers, quoted text.
+    """A reason with "#" for all that differs from photo to photo: its ``names``, ids, numbers,
+    quoted text.
 
     The status of the server's answer stays: 403 and 413 are two reasons.
     """
@@ -58,7 +63,9 @@ def grouped(journal: Journal, album_id: int) -> list[Group]:
         key = one.state.value, kind_of(one.reason, name, one.sent_as)
         if key not in groups and len(groups) >= _MOST_GROUPS:
             key = one.state.value, ""
-        group = groups.setdefault(key, Group(one.state.replace("_", " "), one.reason if key[1] else "others"))
+        group = groups.setdefault(
+            key, Group(one.state.replace("_", " "), one.reason if key[1] else "others")
+        )
         if group.reason != one.reason:
             group.reason = _ADDRESS.sub("", group.reason)  # the address is one photo's
         group.count += 1

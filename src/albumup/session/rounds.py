@@ -17,28 +17,33 @@ from albumup.journal.summary import Summary
 from albumup.targets.registry import kind_of, settings_for, table_of
 
 LADDER = (0.0, 15 * 60.0, 3600.0, 6 * 3600.0, 24 * 3600.0)
-"""Seconds from a failure until the next fresh set of tries is due, by the number of sets the photo has had."""
+"""Seconds from a failure until the next fresh set of tries is due, by the number of sets the photo
+has had."""
 
 
 class Wanted(Struct, frozen=True):
     """The photos that get fresh sets, besides failed and missing ones."""
 
     rounds: int | None
-    """The most sets of a photo, each when it is due. None: each photo gets one now, and its rounds begin anew."""
+    """The most sets of a photo, each when it is due. None: each photo gets one now, and its rounds
+    begin anew."""
     rejected: bool = False
     in_doubt: bool = False
     """Also photos that may be on the server twice afterwards."""
 
 
 def round_is_due(rounds_had: int, failed_at: float, now: float, most: int) -> bool:
-    """May cron give a failed photo its next fresh set? Times in Unix seconds; a clock set back makes it due at once."""
+    """May cron give a failed photo its next fresh set? Times in Unix seconds; a clock set back
+    makes it due at once."""
     if rounds_had >= most:
         return False
     wait = wait_after(rounds_had)
     return now >= failed_at + wait or now < failed_at - 1
 
 
-def begin(journal: Journal, config: Config, albums: Sequence[Album], wanted: Wanted, *, lifts_holds: bool) -> None:
+def begin(
+    journal: Journal, config: Config, albums: Sequence[Album], wanted: Wanted, *, lifts_holds: bool
+) -> None:
     """Give fresh sets to the due photos of albums, in one transaction."""
     with journal.transaction():
         if lifts_holds:
@@ -83,7 +88,8 @@ def _fresh_set(journal: Journal, one: Candidate, state: State, rule: str, wanted
 
 
 def _resending(journal: Journal, config: Config, album: Album) -> str:
-    """How the album's target treats a photo in doubt: "asked" if it can be asked first, else its ``resend``.
+    """How the album's target treats a photo in doubt: "asked" if it can be asked first, else its
+    ``resend``.
 
     "never" if the target's settings cannot be read.
     """
@@ -102,10 +108,11 @@ def wait_after(had: int) -> float:
 
 
 def due_in(tasks: Sequence[tuple[int, float]], most: int, now: float) -> float | None:
-    """Seconds until the next fresh set is due, negative if one is; None if no photo gets another one.
+    """Seconds until the next fresh set is due, negative if one is; None if no photo gets another
+    one.
 
-    ``tasks``: for each failed photo the number of sets it has had, and when it failed (Unix seconds). ``most``: the
-    most sets of a photo.
+    ``tasks``: for each failed photo the number of sets it has had, and when it failed (Unix
+    seconds). ``most``: the most sets of a photo.
     """
     dues = [failed_at + wait_after(had) for had, failed_at in tasks if had < most]
     return min(dues) - now if dues else None

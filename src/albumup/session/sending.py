@@ -1,4 +1,5 @@
-"""Uploads, or follows another process that does: the part that push, resume and retry-failed share."""
+"""Uploads, or follows another process that does: the part that push, resume and retry-failed
+share."""
 
 from __future__ import annotations
 
@@ -49,7 +50,8 @@ _LEAVING = 0.2
 _CUT_SECONDS = 1.2
 """The most seconds for the engine's end after all uploads were cut."""
 _HANGS_SECONDS = 1.6
-"""The most seconds for the session's end after all uploads were cut: more than ``_leave`` takes if the engine hangs."""
+"""The most seconds for the session's end after all uploads were cut: more than ``_leave`` takes if
+the engine hangs."""
 _LAST_WORDS = 1.0
 """Seconds for the closing words of a run that a signal ends."""
 
@@ -152,7 +154,8 @@ class Session:
         self.audience.let_out(gives_up)
 
     def _take_lock(self, patience: float = PATIENCE) -> bool:
-        """Take the uploader's lock, and end runs that were killed, so that nobody hands over to them."""
+        """Take the uploader's lock, and end runs that were killed, so that nobody hands over to
+        them."""
         if not self._lock.take(patience):
             return False
         try:
@@ -203,7 +206,8 @@ class Session:
                 self.audience.hear(thread.events.get_nowait())
 
     def _leave(self) -> NoReturn:
-        """End the process although something hangs, as a kill would; the next run settles the rest."""
+        """End the process although something hangs, as a kill would; the next run settles the
+        rest."""
         self.audience.end_show()
         self.audience.say(Hanging())
         until = time.monotonic() + _LEAVING
@@ -238,7 +242,8 @@ class Session:
     # Following.
 
     def _follow(self, run: runs.Run) -> int | None:
-        """Show the albums' totals until they are settled, and return the exit code; None if this process must send."""
+        """Show the albums' totals until they are settled, and return the exit code; None if this
+        process must send."""
         audience, journal = self.audience, self.journal
         audience.say(Following(run.pid, self._ignored(run)))
         follower = Follower(journal, self.album_ids, self._before.sent)
@@ -278,7 +283,8 @@ class Session:
         ]
 
     def _can_build(self, run: runs.Run, album_ids: Sequence[int]) -> bool:
-        """Can this process build the targets that the uploader could not, as with a token that only this shell has?"""
+        """Can this process build the targets that the uploader could not, as with a token that only
+        this shell has?"""
         known = {album.id: album for album in runs.albums(self.journal)}
         wanted = {known[album].target for album in album_ids if album in known} & set(run.unbuilt)
         try:

@@ -39,15 +39,21 @@ class Said(Struct, frozen=True):
 Told = LinkGone | UploaderAtWork | Said
 
 
-def share(journal: Journal, album: Album, server: Target, name: str, tell: Callable[[Told], None]) -> str:
+def share(
+    journal: Journal, album: Album, server: Target, name: str, tell: Callable[[Told], None]
+) -> str:
     """The URL of an album's share link, made if need be. ``name``: the album's name on screens.
 
     Raises TryLater, UsageError, and the errors of ``Target.share_link``.
     """
-    return _living(journal, album, server, tell) or _made(journal, replace(album, share=None), server, name, tell)
+    return _living(journal, album, server, tell) or _made(
+        journal, replace(album, share=None), server, name, tell
+    )
 
 
-def _living(journal: Journal, album: Album, server: Target, tell: Callable[[Told], None]) -> str | None:
+def _living(
+    journal: Journal, album: Album, server: Target, tell: Callable[[Told], None]
+) -> str | None:
     """The album's link if it has one and the server still has it, else None. Raises TryLater."""
     if album.share is None or not server.can_share:
         return album.share
@@ -55,22 +61,29 @@ def _living(journal: Journal, album: Album, server: Target, tell: Callable[[Told
         if server.has_link(server.http(), album.share):
             return album.share
     except Unasked as unasked:
-        raise TryLater(f"{album.target} could not be asked for its link: {unasked}", "try again later") from None
+        raise TryLater(
+            f"{album.target} could not be asked for its link: {unasked}", "try again later"
+        ) from None
     with journal.transaction():
         journal.unshared(album.id)
     tell(LinkGone())
     return None
 
 
-def _made(journal: Journal, album: Album, server: Target, name: str, tell: Callable[[Told], None]) -> str:
-    """Make the link. The wish is journaled first, so that a run makes the link if this is cut off."""
+def _made(
+    journal: Journal, album: Album, server: Target, name: str, tell: Callable[[Told], None]
+) -> str:
+    """Make the link. The wish is journaled first, so that a run makes the link if this is cut
+    off."""
     if not server.can_share:
         raise UsageError(
             f"{album.target} makes no share links",
             "a form of the config file may name one for its albums: its key share",
         )
     if not summary_of(journal, album.id).there:
-        raise TryLater(f"nothing of {name} is on {server.address} yet", "send it first: albumup resume")
+        raise TryLater(
+            f"nothing of {name} is on {server.address} yet", "send it first: albumup resume"
+        )
     with journal.transaction():
         journal.want_share(album.id)
     lock = FileLock(paths_of(journal.path)["lock"])
@@ -83,7 +96,9 @@ def _made(journal: Journal, album: Album, server: Target, name: str, tell: Calla
     try:
         if album.id not in {one.id for one in runs.albums(journal)}:
             raise UsageError(f"{name}: forgotten meanwhile; nothing of it waits")
-        work = AlbumWork(server, server.http(), directly(journal), lambda _, words: tell(Said(words)))
+        work = AlbumWork(
+            server, server.http(), directly(journal), lambda _, words: tell(Said(words))
+        )
         return link_of(journal, album) or asyncio.run(work.share(album))
     except Unasked as unasked:
         hint = f"the link of {name} is made by the next: albumup resume"

@@ -12,7 +12,8 @@ GRACE = {signal.SIGINT: 30.0, signal.SIGTERM: 5.0, signal.SIGHUP: 5.0}
 
 
 class Handlers:
-    """Within the ``with`` block, SIGINT, SIGTERM and SIGHUP go on a list. Ignored ones stay ignored (nohup)."""
+    """Within the ``with`` block, SIGINT, SIGTERM and SIGHUP go on a list. Ignored ones stay ignored
+    (nohup)."""
 
     def __init__(self, heard: list[int]) -> None:
         self._heard = heard

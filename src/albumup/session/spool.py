@@ -17,7 +17,8 @@ from albumup.uploader.spooling import look_at_place
 def look_at_spool(journal: Journal | None, folder: str, config: Config, *, is_typed: bool) -> None:
     """Raise TryLater, UsageError or ConfigError if the disk for copies is not there.
 
-    ``folder``: the journal's own folder within the one that ``--spool-dir`` (``is_typed``) or the config names.
+    ``folder``: the journal's own folder within the one that ``--spool-dir`` (``is_typed``) or the
+    config names.
     """
     look_at_place(folder, was_used=journal is not None and copies.was_used(journal, folder))
     named = os.path.dirname(folder)
@@ -31,14 +32,18 @@ def look_at_spool(journal: Journal | None, folder: str, config: Config, *, is_ty
     if disk:
         words = f"there is no folder {disk!r}; is its disk mounted?"
     elif os.path.lexists(named):
-        words, hint = f"{named!r} is there, and is no folder", "nothing was queued; name another one"
+        words, hint = (
+            f"{named!r} is there, and is no folder",
+            "nothing was queued; name another one",
+        )
     if is_typed:
         raise UsageError(f"--spool-dir: {words}", hint)
     raise ConfigError(f"{place_of(f'{shown(config.path)}: defaults', 'spool_dir')}: {words}", hint)
 
 
 def make_spool(folder: str) -> str:
-    """Make the folder that the user named if it is missing; return its path then, else "". Raises LocalError."""
+    """Make the folder that the user named if it is missing; return its path then, else "". Raises
+    LocalError."""
     named = os.path.dirname(folder)
     if os.path.isdir(named):
         return ""

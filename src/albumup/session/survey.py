@@ -29,7 +29,8 @@ class Survey(Struct):
     cancelled_before: int = 0
     changed: int = 0
     wanting_count: int = 0
-    """Photos that have not changed since they failed, were rejected, went missing or stayed in doubt."""
+    """Photos that have not changed since they failed, were rejected, went missing or stayed in
+    doubt."""
     videos: int = 0
     """Videos among the queued photos."""
     live: Joined = field(default_factory=Joined)
@@ -50,7 +51,13 @@ class Survey(Struct):
 
     @property
     def photos(self) -> int:
-        return self.queued + self.sent_before + self.waiting_before + self.cancelled_before + self.wanting_count
+        return (
+            self.queued
+            + self.sent_before
+            + self.waiting_before
+            + self.cancelled_before
+            + self.wanting_count
+        )
 
     def count_known(self, known: Known) -> None:
         """Count a photo that the journal knows and that is not queued."""
@@ -66,10 +73,14 @@ class Survey(Struct):
     def nothing_in(self, roots: Sequence[Root]) -> tuple[str, str]:
         """The words of the error that there is no photo at all, and its hint."""
         places = ", ".join(repr(text_of(root.path))[1:-1] for root in roots[:3])
-        unread = "".join(f"; {repr(text_of(one.path))[1:-1]}: {one.reason}" for one in self.folders[:3])
+        unread = "".join(
+            f"; {repr(text_of(one.path))[1:-1]}: {one.reason}" for one in self.folders[:3]
+        )
         skipped = skipped_words(self.skipped, self.suffixes)
         more = f" ({skipped})" if skipped else ""
-        empty = "".join(f"; {repr(text_of(path))[1:-1]} is empty" for path, _ in self.empty.first[:3])
+        empty = "".join(
+            f"; {repr(text_of(path))[1:-1]} is empty" for path, _ in self.empty.first[:3]
+        )
         return (
             f"no photo under {places}{more}{empty}{unread}",
             "nothing was queued; albumup push -v names what is skipped",

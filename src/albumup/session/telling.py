@@ -1,4 +1,5 @@
-"""The messages of a session that sends, and the audience that gets them. The command's audience puts them in words."""
+"""The messages of a session that sends, and the audience that gets them. The command's audience
+puts them in words."""
 
 from __future__ import annotations
 
@@ -37,21 +38,24 @@ class HandedOver(Struct, frozen=True):
 
 
 class Following(Struct, frozen=True):
-    """Process ``pid`` is uploading, and the totals are shown. ``ignored``: typed options that differ from its own."""
+    """Process ``pid`` is uploading, and the totals are shown. ``ignored``: typed options that
+    differ from its own."""
 
     pid: int
     ignored: Sequence[str]
 
 
 class Left(Struct, frozen=True):
-    """A signal ended the following of process ``pid``, which goes on. ``code``: this command's exit code."""
+    """A signal ended the following of process ``pid``, which goes on. ``code``: this command's exit
+    code."""
 
     pid: int
     code: int
 
 
 class Stopping(Struct, frozen=True):
-    """After a signal, some uploads finish and others are cut. ``is_interrupt``: the signal was Ctrl-C's."""
+    """After a signal, some uploads finish and others are cut. ``is_interrupt``: the signal was
+    Ctrl-C's."""
 
     draining: Draining
     is_interrupt: bool
@@ -75,7 +79,8 @@ class Audience(Protocol):
         """Albums are about to be sent."""
 
     def tell_old_notices(self) -> None:
-        """Tell the notices that a dead process still owed, once. The caller holds the uploader's lock."""
+        """Tell the notices that a dead process still owed, once. The caller holds the uploader's
+        lock."""
 
     def hear(self, event: Event) -> None: ...
 
@@ -98,7 +103,8 @@ class Audience(Protocol):
     def handed_over(self) -> int: ...
 
     def followed(self, code: int | None) -> int:
-        """Another process has sent. ``code``: the exit code of its run; None if the albums are settled."""
+        """Another process has sent. ``code``: the exit code of its run; None if the albums are
+        settled."""
 
     def ended(self, end: RunEnd) -> int:
         """This process's run has ended. The caller holds the uploader's lock."""

@@ -1,8 +1,10 @@
-"""Finds the server's message in an answer, and whether its JSON says no, where no rule describes the answer.
+"""Finds the server's message in an answer, and whether its JSON says no, where no rule describes
+the answer.
 
-Known shapes: RFC 9457 (problem+json), JSON:API, JSend, the lists of FastAPI and Django REST, the maps of fields of
-Laravel and Rails, ``error.message`` of Chevereto and Google, ``error`` beside ``message`` of Spring and NestJS,
-``files[0].error`` of jQuery File Upload, XML of S3 and WebDAV, a page's title, a line of text.
+Known shapes: RFC 9457 (problem+json), JSON:API, JSend, the lists of FastAPI and Django REST, the
+maps of fields of Laravel and Rails, ``error.message`` of Chevereto and Google, ``error`` beside
+``message`` of Spring and NestJS, ``files[0].error`` of jQuery File Upload, XML of S3 and WebDAV, a
+page's title, a line of text.
 """
 
 from __future__ import annotations
@@ -20,7 +22,19 @@ _MESSAGES = (
     "message", "error_description", "error_message", "errorMessage", "detail", "msg", "reason", "description", "title",
 )  # fmt: skip
 """Keys of messages for people, the best first."""
-_WITHIN = ("files", "file", "data", "result", "results", "response", "upload", "uploads", "image", "images", "0")
+_WITHIN = (
+    "files",
+    "file",
+    "data",
+    "result",
+    "results",
+    "response",
+    "upload",
+    "uploads",
+    "image",
+    "images",
+    "0",
+)
 """Keys below which an answer to a form may describe the one file."""
 _STATES = ("status", "stat", "state", "result")
 _CODES = ("statuscode", "status_code", "code")
@@ -39,7 +53,9 @@ _MOST_TRIED = 20
 _DEPTH = 5
 _MOST_PARTS = 5
 # Bounded, and never past the next tag's start: hostile text must not cost its length squared.
-_PAGE_WORDS = re.compile(r"<(title|h1|h2|p)\b[^<>]*>(.{0,1000}?)</\1\s*>", re.IGNORECASE | re.DOTALL)
+_PAGE_WORDS = re.compile(
+    r"<(title|h1|h2|p)\b[^<>]*>(.{0,1000}?)</\1\s*>", re.IGNORECASE | re.DOTALL
+)
 _PAGE_START = 16 << 10
 """The most characters of a page that are searched."""
 _NO_LETTERS = re.compile(r"[\W\d_]+")
@@ -63,9 +79,11 @@ def json_in(answer: Answer) -> Any:
 
 
 def no_of(answer: Answer, said: Any) -> str:
-    """The part of an answer that says no, for people; "" if none does. ``said``: its JSON, if it is JSON.
+    """The part of an answer that says no, for people; "" if none does. ``said``: its JSON, if it is
+    JSON.
 
-    JSON is also looked for between warnings that PHP prints, and in a script's call. XML says no in its own way.
+    JSON is also looked for between warnings that PHP prints, and in a script's call. XML says no in
+    its own way.
     """
     if said is not None:
         return no_in(said)
@@ -92,8 +110,8 @@ def _json_within(text: str) -> Iterator[Any]:
 def no_in(said: Any) -> str:
     """The part of a JSON answer that says no, for people (``success = false``); "" if none does.
 
-    The keys ``success``, ``ok``, ``error``, ``errors`` and ``status`` count, in the value itself and in its part about
-    the file, in any case (ASP.NET writes ``Success``).
+    The keys ``success``, ``ok``, ``error``, ``errors`` and ``status`` count, in the value itself
+    and in its part about the file, in any case (ASP.NET writes ``Success``).
     """
     if said is False:
         return "false"
@@ -117,7 +135,8 @@ def _parts_of(said: Any) -> Iterator[dict[str, Any]]:
 
 
 def _folded(part: dict[str, Any]) -> dict[str, Any]:
-    """The object with its keys in lower case; where two keys collide, the one in lower case wins."""
+    """The object with its keys in lower case; where two keys collide, the one in lower case
+    wins."""
     if "".join(part).islower():
         return part
     return {key.lower(): value for key, value in part.items()} | part
@@ -141,7 +160,9 @@ def _no_of(part: dict[str, Any]) -> str:
         if key not in part:
             continue
         value = part[key]
-        if (key == "status" and value is False) or (isinstance(value, str) and value.lower() in _NO):
+        if (key == "status" and value is False) or (
+            isinstance(value, str) and value.lower() in _NO
+        ):
             return f"{key} = {json.dumps(value)}"
         has_words = key != "code" or "msg" in part or "message" in part
         if key != "state" and has_words and _FAULT.fullmatch(str(value)):
@@ -163,7 +184,8 @@ def _is_empty(value: Any) -> bool:
 def words_of(answer: Answer, said: Any) -> str:
     """The server's message for people, on one line, of any length; "" if there is none.
 
-    ``said``: the answer's JSON. Mask the message before cutting it, and escape it before showing it.
+    ``said``: the answer's JSON. Mask the message before cutting it, and escape it before showing
+    it.
     """
     if isinstance(said, dict | list | str):
         return words_in_json(said)
@@ -180,7 +202,8 @@ def words_of(answer: Answer, said: Any) -> str:
 
 
 def _words_of_page(page: str, reason: str) -> str:
-    """A page's title, or the next heading or paragraph if the title only repeats the ``reason`` of the status."""
+    """A page's title, or the next heading or paragraph if the title only repeats the ``reason`` of
+    the status."""
     known = {"", _NO_LETTERS.sub("", reason).lower()}
     found = [_plain(part[2]) for part in _PAGE_WORDS.finditer(page)]
     if not any(found):
@@ -242,12 +265,15 @@ def _gather_from(said: dict[str, Any], depth: int) -> Iterator[str]:
         if not words and isinstance(said.get(key), dict | list):
             words = list(_gather(said[key], depth)) or _fields_of(said[key], depth)
     if not words and depth == 1:
-        words = _fields_of({key: value for key, value in said.items() if isinstance(value, list)}, depth)
+        words = _fields_of(
+            {key: value for key, value in said.items() if isinstance(value, list)}, depth
+        )
     yield from (f"{place}: {one}" if place else one for one in words)
 
 
 def _place_of(said: dict[str, Any]) -> str:
-    """The field that an error is about: FastAPI's ``loc``, others' ``path``, ``field`` or ``param``."""
+    """The field that an error is about: FastAPI's ``loc``, others' ``path``, ``field`` or
+    ``param``."""
     for key in ("loc", "path", "field", "param"):
         where = said.get(key)
         if "type" not in said and "msg" not in said and "message" not in said:
@@ -263,8 +289,12 @@ def _fields_of(said: Any, depth: int) -> list[str]:
     """The messages of a map from fields to their errors: Laravel's, Rails', Django's."""
     if not isinstance(said, dict) or depth >= _DEPTH:
         return []
-    faults = [(key, value) for key, value in said.items() if isinstance(value, list | str) and value]
-    if not faults or any(isinstance(one, dict) for _, value in faults if isinstance(value, list) for one in value):
+    faults = [
+        (key, value) for key, value in said.items() if isinstance(value, list | str) and value
+    ]
+    if not faults or any(
+        isinstance(one, dict) for _, value in faults if isinstance(value, list) for one in value
+    ):
         return []
     lists = [fault for fault in faults if isinstance(fault[1], list)]
     return [f"{key}: {one}" for key, value in lists or faults for one in _gather(value, depth)]

@@ -1,8 +1,9 @@
 """The interface between the engine and a kind of server.
 
-A target describes its form, reads answers, and says which questions its server answers. It never touches the journal or
-a socket: the engine journals, :mod:`albumup.transfer` sends. One instance serves all uploads, so its only state is what
-``close`` ends. docs/adding-a-target.md walks through an example.
+A target describes its form, reads answers, and says which questions its server answers. It never
+touches the journal or a socket: the engine journals, :mod:`albumup.transfer` sends. One instance
+serves all uploads, so its only state is what ``close`` ends. docs/adding-a-target.md walks through
+an example.
 """
 
 from __future__ import annotations
@@ -81,11 +82,14 @@ class Target(ABC):
     settings_type: ClassVar[type[CommonSettings]]
     """The keys of its table in the config."""
     can_ask: ClassVar[bool] = False
-    """``ask`` works: doubts can be settled by asking, and ``verify`` can prove what the server has."""
+    """``ask`` works: doubts can be settled by asking, and ``verify`` can prove what the server
+    has."""
     asks_first: ClassVar[bool] = False
-    """The server is asked about each photo first, and is not sent those that it has or will not take."""
+    """The server is asked about each photo first, and is not sent those that it has or will not
+    take."""
     keeps_albums: ClassVar[bool] = False
-    """Albums are objects on the server: they are found or made, then stored photos are put into them."""
+    """Albums are objects on the server: they are found or made, then stored photos are put into
+    them."""
     can_share: ClassVar[bool] = False
     """``share_link`` works."""
     pairs_live: ClassVar[bool] = False
@@ -119,7 +123,8 @@ class Target(ABC):
 
     @property
     def address(self) -> str:
-        """The target's place, for screens: a host name, the URL if --url defines it, or a folder."""
+        """The target's place, for screens: a host name, the URL if --url defines it, or a
+        folder."""
         from urllib.parse import urlsplit
 
         if self.where == OPTIONS:
@@ -128,7 +133,8 @@ class Target(ABC):
 
     @property
     def fingerprint(self) -> str:
-        """A digest of all settings that go into request and body: while it is the same, framed bodies stay valid."""
+        """A digest of all settings that go into request and body: while it is the same, framed
+        bodies stay valid."""
         return fingerprint(self.kind, self.settings)
 
     @property
@@ -145,7 +151,8 @@ class Target(ABC):
         return False
 
     def puts_into(self, album: str) -> str:
-        """A key that identifies the folder of an album's photos, among all folders on all servers."""
+        """A key that identifies the folder of an album's photos, among all folders on all
+        servers."""
         return json.dumps([self.kind, self.settings.url, album])
 
     @property
@@ -160,7 +167,8 @@ class Target(ABC):
 
     @property
     def times(self) -> bool:
-        """True if the form may name the modification time, which takes as long to compute as all other values."""
+        """True if the form may name the modification time, which takes as long to compute as all
+        other values."""
         return True
 
     def authorization(self) -> list[tuple[str, str]]:
@@ -176,7 +184,8 @@ class Target(ABC):
         return [("Authorization", f"Bearer {self.token}")]
 
     def masked(self, text: str) -> str:
-        """Mask the token in ``text``, in any form that a server may echo (:mod:`albumup.targets.masking`).
+        """Mask the token in ``text``, in any form that a server may echo
+        (:mod:`albumup.targets.masking`).
 
         Call this before cutting the text.
         """
@@ -187,15 +196,18 @@ class Target(ABC):
         return mask_for(self.token or "", self.authorization(), self.settings.user or "")
 
     def own_words(self, answer: Answer) -> str:
-        """The message of the server, or of a proxy in front of it, masked, on one line; "" if there is none."""
+        """The message of the server, or of a proxy in front of it, masked, on one line; "" if there
+        is none."""
         return words_in(self.masked(words_of(answer, json_in(answer))))
 
     def success_keys(self, status: int) -> Collection[str]:  # noqa: ARG002 - most kinds know their server's answers
-        """The config keys that could make an answer with this status a success, for the message that rejects it."""
+        """The config keys that could make an answer with this status a success, for the message
+        that rejects it."""
         return ()
 
     def http(self, timeout: float | None = None) -> Http:
-        """An ``Http`` for requests other than photos. ``timeout``: seconds of silence, if shorter than usual."""
+        """An ``Http`` for requests other than photos. ``timeout``: seconds of silence, if shorter
+        than usual."""
         from albumup.transfer.http import Http
 
         peer = self.peer
@@ -204,22 +216,26 @@ class Target(ABC):
         return Http(peer, self.authorization())
 
     def ping(self, http: Http, url: str | None) -> Sent:
-        """Ask whether the server is there, without a photo. ``url``: where the last photo was sent, if one was."""
+        """Ask whether the server is there, without a photo. ``url``: where the last photo was sent,
+        if one was."""
         if url is None:
             fixed, brace, _ = self.settings.url.partition("{")
             url = fixed.rpartition("/")[0] + "/" if brace else fixed
         return http.call("OPTIONS", url)
 
     def suffixes(self) -> Collection[str]:
-        """The suffixes that the server takes, with dots, in lower case; none where the server does not say.
+        """The suffixes that the server takes, with dots, in lower case; none where the server does
+        not say.
 
-        May ask the server. Called when a push meets a file that is no photo or video by our own table.
+        May ask the server. Called when a push meets a file that is no photo or video by our own
+        table.
         """
         return ()
 
     @classmethod
     def recognises(cls, http: Http, url: str) -> str | None:  # noqa: ARG003 - most cannot tell
-        """The address to write into the config if a server of this kind answers at ``url``; needs no token."""
+        """The address to write into the config if a server of this kind answers at ``url``; needs
+        no token."""
         return None
 
     @classmethod
@@ -229,7 +245,8 @@ class Target(ABC):
 
     @abstractmethod
     def form(self, photo: Photo, filename: str) -> Form:
-        """The form of a photo, sent as ``filename``. Raises ConfigError for a field that cannot be filled."""
+        """The form of a photo, sent as ``filename``. Raises ConfigError for a field that cannot be
+        filled."""
 
     @abstractmethod
     def filename(self, photo: Photo) -> str:
@@ -240,7 +257,8 @@ class Target(ABC):
         """Method, URL and headers of the request that carries a photo."""
 
     def names_digest(self, photo: Photo) -> bool:  # noqa: ARG002 - most do not
-        """Is a digest sent before the photo's bytes, by which the server may recognise the photo early?"""
+        """Is a digest sent before the photo's bytes, by which the server may recognise the photo
+        early?"""
         return False
 
     @abstractmethod
@@ -254,20 +272,23 @@ class Target(ABC):
     def ask(self, http: Http, album: str, photos: Sequence[Asked]) -> list[Verdict | None]:
         """Ask by digest whether the server has these photos of an album: STORED, or None for no.
 
-        REJECTED if the server will not take a photo, for its type or because it is in the trash. Only where
-        ``can_ask``. Raises Unasked without a reliable answer, ConfigError when the server refuses us.
+        REJECTED if the server will not take a photo, for its type or because it is in the trash.
+        Only where ``can_ask``. Raises Unasked without a reliable answer, ConfigError when the
+        server refuses us.
         """
         raise NotImplementedError
 
     def see(self, http: Http, album: str, photo: Asked, found: Verdict) -> Seen:  # noqa: ARG002 - most cannot
-        """Look at the original of a photo that ``ask`` ``found``: its first byte and its size. Raises as ``ask`` does.
+        """Look at the original of a photo that ``ask`` ``found``: its first byte and its size.
+        Raises as ``ask`` does.
 
         A "yes" after a doubt counts only once this says READABLE.
         """
         return Seen(Original.UNKNOWN, f"{self.address} cannot show its originals")
 
     def read_back(self, http: Http, album: str, photo: Asked, found: Verdict) -> str:  # noqa: ARG002
-        """The SHA-256 (lower-case hex) of a photo that ``ask`` ``found``, downloaded, or read again by the server.
+        """The SHA-256 (lower-case hex) of a photo that ``ask`` ``found``, downloaded, or read again
+        by the server.
 
         "" where the server does not show originals. Raises as ``ask`` does.
         """
@@ -278,9 +299,11 @@ class Target(ABC):
         return False
 
     def find_album(self, http: Http, name: str, known_id: str | None) -> ServerAlbum | None:
-        """The album with id ``known_id`` if the server still has it, else the one called ``name``, else None.
+        """The album with id ``known_id`` if the server still has it, else the one called ``name``,
+        else None.
 
-        Only where ``keeps_albums``. Raises as ``ask`` does; ConfigError, too, if several albums have that name.
+        Only where ``keeps_albums``. Raises as ``ask`` does; ConfigError, too, if several albums
+        have that name.
         """
         raise NotImplementedError
 
@@ -289,14 +312,16 @@ class Target(ABC):
         raise NotImplementedError
 
     def settle_on(self, http: Http, name: str, made: ServerAlbum) -> ServerAlbum:  # noqa: ARG002
-        """Choose between the album just ``made`` and one that another computer made at the same moment.
+        """Choose between the album just ``made`` and one that another computer made at the same
+        moment.
 
         All computers choose the same album. Raises as ``ask`` does.
         """
         return made
 
     def place(self, http: Http, album: ServerAlbum, photos: Sequence[str]) -> list[str]:
-        """Put stored photos, by id, into an album. For each photo, "" if it is in the album now, else the reason.
+        """Put stored photos, by id, into an album. For each photo, "" if it is in the album now,
+        else the reason.
 
         Raises as ``ask`` does; AlbumGone if the album was deleted.
         """
@@ -308,7 +333,8 @@ class Target(ABC):
         return True
 
     def join(self, http: Http, still: str, clip: str) -> str:  # noqa: ARG002 - most cannot
-        """Make a live photo of two stored files, by id; "" on success, else the reason. Raises as ``ask`` does.
+        """Make a live photo of two stored files, by id; "" on success, else the reason. Raises as
+        ``ask`` does.
 
         Only where ``pairs_live``: for a still that was sent alone because its clip had failed.
         """
@@ -326,13 +352,15 @@ class Target(ABC):
         return True
 
     def where_tried(self, photo: Photo, remote_id: str, url: str) -> str:  # noqa: ARG002 - most have no folders
-        """Where to find a photo that ``target try`` sent, as in "look on HOST"; ``url``: its page, "" if unknown."""
+        """Where to find a photo that ``target try`` sent, as in "look on HOST"; ``url``: its page,
+        "" if unknown."""
         if url:
             return f"on {self.address}: {url}"
         return f"on {self.address} as {remote_id}" if remote_id else f"on {self.address}"
 
     def share(self, album: str) -> str:  # noqa: ARG002 - most have no such key
-        """The album's address for people from the config; "" where the config has none. Does not ask the server."""
+        """The album's address for people from the config; "" where the config has none. Does not
+        ask the server."""
         return ""
 
     def close(self) -> None:  # noqa: B027 - most have nothing to end
@@ -342,11 +370,18 @@ class Target(ABC):
 def checked(name: str, url: str, sent: Sent) -> Check:
     """The check of a request for which any 2xx is good."""
     if sent.answer is None:
-        return Check(name, False, f"{url}: {sent.detail or sent.fault}", is_down=sent.fault is Fault.NOT_REACHED)
+        return Check(
+            name,
+            False,
+            f"{url}: {sent.detail or sent.fault}",
+            is_down=sent.fault is Fault.NOT_REACHED,
+        )
     status = sent.answer.status
     well = 200 <= status < 300 and not sent.answer.is_page
     page = " with an HTML page" if sent.answer.is_page else ""
-    return Check(name, well, f"{url} answered {status} {sent.answer.reason}{page}", is_down=status in FAULTY)
+    return Check(
+        name, well, f"{url} answered {status} {sent.answer.reason}{page}", is_down=status in FAULTY
+    )
 
 
 def limit_of_proxy(answer: Answer | None) -> list[Check]:

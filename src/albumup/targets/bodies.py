@@ -1,4 +1,5 @@
-"""Makes bodies of photos and a target's form: read, digest, frame; frame again where the head holds the token."""
+"""Makes bodies of photos and a target's form: read, digest, frame; frame again where the head holds
+the token."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ from albumup.transfer import Request
 
 _MINUTE = timedelta(minutes=1)
 _FIRST, _LAST = (datetime(year, 1, 1, tzinfo=UTC) for year in (2, 9999))
-"""File systems keep times beyond the calendar's ends; every offset can be computed one year within them."""
+"""File systems keep times beyond the calendar's ends; every offset can be computed one year within
+them."""
 
 
 class Reading(Struct, frozen=True):
@@ -46,8 +48,8 @@ def read(
 ) -> Reading:
     """Read a photo once for its digests and pins, and copy it if it is to be spooled.
 
-    ``spool`` opens a file for the copy and returns its name and descriptor. Raises SourceGone, SourceChanged,
-    AnotherVolume, LocalError, and whatever ``on_block`` raises to stop the reading.
+    ``spool`` opens a file for the copy and returns its name and descriptor. Raises SourceGone,
+    SourceChanged, AnotherVolume, LocalError, and whatever ``on_block`` raises to stop the reading.
     """
     taken = taken_of(task.path, task.mime, target, reader) if target.dates else None
     sidecar = _sidecar(task.sidecar_path) if task.sidecar_path is not None else None
@@ -57,7 +59,9 @@ def read(
         return Reading(pins, digests, taken, None, sidecar)
     name, descriptor = spool()
     try:
-        pins, digests = read_source(task.path, target.digests, place=place, copy_to=descriptor, on_block=on_block)
+        pins, digests = read_source(
+            task.path, target.digests, place=place, copy_to=descriptor, on_block=on_block
+        )
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
@@ -65,7 +69,8 @@ def read(
 
 
 def _sidecar(path: bytes) -> bytes | None:
-    """A sidecar's content; None if it is unreadable, empty or too large: then the photo is sent without it."""
+    """A sidecar's content; None if it is unreadable, empty or too large: then the photo is sent
+    without it."""
     try:
         with open(path, "rb") as file:
             content = file.read(MOST_SIDECAR + 1)
@@ -83,19 +88,23 @@ def reread(
     *,
     same_zone: bool,
 ) -> Reading:
-    """The earlier reading of a photo whose body is framed anew, completed by what the form needs beyond it.
+    """The earlier reading of a photo whose body is framed anew, completed by what the form needs
+    beyond it.
 
-    ``copy`` is the path of the spooled payload, which is read instead of the photo. ``same_zone``: the target's time
-    zone is that of the earlier reading.
+    ``copy`` is the path of the spooled payload, which is read instead of the photo. ``same_zone``:
+    the target's time zone is that of the earlier reading.
 
-    Raises SourceChanged if the bytes differ now, SourceGone, AnotherVolume, LocalError, ConfigError.
+    Raises SourceChanged if the bytes differ now, SourceGone, AnotherVolume, LocalError,
+    ConfigError.
     """
     body = task.body
     assert body is not None
     pins, digests, taken = body.pins, body.digests, body.taken
     if set(target.digests) - digests.keys():
         place = Place(task.volume) if copy is None else None
-        now, digests = read_source(copy or task.path, target.digests, place=place, on_block=on_block)
+        now, digests = read_source(
+            copy or task.path, target.digests, place=place, on_block=on_block
+        )
         if digests["sha256"] != body.digests["sha256"]:
             raise SourceChanged("its bytes changed")
         pins = now if copy is None else pins
@@ -112,9 +121,11 @@ def taken_of(
     copy: bytes | None = None,
     modified: int | None = None,
 ) -> str:
-    """The capture date as ISO 8601 with an offset: the file's, else the target's ``timezone``, else the computer's.
+    """The capture date as ISO 8601 with an offset: the file's, else the target's ``timezone``, else
+    the computer's.
 
-    ``copy``: the file to read instead; ``modified``: the photo's modification time (ns), where it is known.
+    ``copy``: the file to read instead; ``modified``: the photo's modification time (ns), where it
+    is known.
 
     Raises ConfigError if the file has no date and the target no fallback; SourceGone.
     """
@@ -130,7 +141,8 @@ def taken_of(
             if target.where == OPTIONS:  # no option sets taken_fallback
                 fallback = "Send {modified} instead of {taken}"
             raise ConfigError(
-                f"{text_of(path)!r} has no readable capture date, and a field of {target.name} wants {{taken}}",
+                f"{text_of(path)!r} has no readable capture date, and a field of {target.name} "
+                f"wants {{taken}}",
                 fallback + (f"; or {install}" if install else ""),
             )
         date = moment_of(modified, _zone(target))
@@ -140,26 +152,32 @@ def taken_of(
 
 
 def placed(date: datetime, zone: tzinfo | None) -> datetime:
-    """Add the offset from UTC, in whole minutes, to a clock's time in a zone (None: the computer's).
+    """Add the offset from UTC, in whole minutes, to a clock's time in a zone (None: the
+    computer's).
 
-    The clock's time stays as it is, also in the hour that spring skips. An hour that autumn repeats is the first one.
+    The clock's time stays as it is, also in the hour that spring skips. An hour that autumn repeats
+    is the first one.
     """
     seconds = date.replace(tzinfo=UTC).timestamp() - date.replace(tzinfo=zone).timestamp()
     return date.replace(tzinfo=_offset(timedelta(seconds=seconds)))
 
 
 def _offset(distance: timedelta) -> timezone:
-    """An offset in whole minutes: towns had odd ones before there were time zones, and nobody reads ``+005328``."""
+    """An offset in whole minutes: towns had odd ones before there were time zones, and nobody reads
+    ``+005328``."""
     return timezone(_MINUTE * round(distance / _MINUTE))
 
 
 def moment_of(time_ns: int, zone: tzinfo | None) -> datetime:
     """A file's time (nanoseconds since 1970, UTC) in a zone (None: the computer's).
 
-    Times beyond the years 2 to 9998 become the first or last moment of these: a wrong clock must hold up no photo.
+    Times beyond the years 2 to 9998 become the first or last moment of these: a wrong clock must
+    hold up no photo.
     """
     try:
-        moment = datetime.fromtimestamp(time_ns // 10**9, UTC).replace(microsecond=time_ns // 1000 % 10**6)
+        moment = datetime.fromtimestamp(time_ns // 10**9, UTC).replace(
+            microsecond=time_ns // 1000 % 10**6
+        )
     except (OverflowError, ValueError, OSError):
         moment = _FIRST if time_ns < 0 else _LAST
     if not _FIRST <= moment <= _LAST:
@@ -170,7 +188,9 @@ def moment_of(time_ns: int, zone: tzinfo | None) -> datetime:
     return moment if is_in_minutes else moment.astimezone(_offset(distance))
 
 
-def photo_of(task: Task, pins: Pins, digests: dict[str, str], taken: str | None, target: Target) -> Photo:
+def photo_of(
+    task: Task, pins: Pins, digests: dict[str, str], taken: str | None, target: Target
+) -> Photo:
     """The values that fill the form's templates. Times carry an offset."""
     name = text_of(os.path.basename(task.path))
     stem, suffix = os.path.splitext(name)
@@ -202,10 +222,11 @@ def body_of(
     definition: int | None = None,
     photo: Photo | None = None,
 ) -> Body:
-    """Frame the body of a photo that is sent as ``sent_as``. Raises ConfigError for a field that cannot be filled.
+    """Frame the body of a photo that is sent as ``sent_as``. Raises ConfigError for a field that
+    cannot be filled.
 
-    ``definition``: the journal's number of the target's definition. ``photo``: the result of ``photo_of``, if it is
-    known already.
+    ``definition``: the journal's number of the target's definition. ``photo``: the result of
+    ``photo_of``, if it is known already.
     """
     photo = photo or photo_of(task, reading.pins, reading.digests, reading.taken, target)
     if reading.sidecar is not photo.sidecar:

@@ -1,4 +1,5 @@
-"""``kind = "form"``: any server that takes multipart/form-data, described in the config file, no code."""
+"""``kind = "form"``: any server that takes multipart/form-data, described in the config file, no
+code."""
 
 from __future__ import annotations
 
@@ -14,7 +15,17 @@ from albumup.config.patterns import has_one_group, is_jmespath
 from albumup.config.settings import CommonSettings, FormSettings
 from albumup.config.template import NAMES, Template
 from albumup.targets.answers import json_in, no_of, resolved, words_in_json, words_of
-from albumup.targets.base import Check, Form, Photo, Target, Verdict, VerdictKind, checked, limit_of_proxy, words_in
+from albumup.targets.base import (
+    Check,
+    Form,
+    Photo,
+    Target,
+    Verdict,
+    VerdictKind,
+    checked,
+    limit_of_proxy,
+    words_in,
+)
 from albumup.targets.tokens import where_token_is
 from albumup.transfer import Answer, Request, Sent
 from albumup.transfer.values import DOWN
@@ -25,7 +36,9 @@ if TYPE_CHECKING:
 DIGESTS = frozenset({"sha256", "sha1", "md5"})
 _MOST_WORDS = 500
 """The most characters of a reason: the status, our words, the server's message."""
-_PLACE = re.compile("album|folder|gallery|galerie|ordner|collection|categor|event|dir|path", re.IGNORECASE)
+_PLACE = re.compile(
+    "album|folder|gallery|galerie|ordner|collection|categor|event|dir|path", re.IGNORECASE
+)
 """Names of fields that say where a photo goes."""
 _NOT_OF_PHOTO = DOWN | {401, 403, 404, 405, 407, 408, 410, 421, 425, 507, 511}
 """Statuses about the client, the address or the server: their text says nothing about the photo."""
@@ -53,7 +66,9 @@ class FormTarget(Target):
             ("duplicate_text", form.duplicate_text, VerdictKind.DUPLICATE),
             ("failure_text", form.failure_text, VerdictKind.REJECTED),
         )
-        self._text_rules = [(rule, pattern, kind) for rule, pattern, kind in told if pattern is not None]
+        self._text_rules = [
+            (rule, pattern, kind) for rule, pattern, kind in told if pattern is not None
+        ]
         self._names = frozenset(found for template in templates for found in template.names)
         self._secret = any("token" in template.names for _, template in self._fields)
         self._headers = [*form.headers.items(), *self.authorization()]
@@ -71,11 +86,20 @@ class FormTarget(Target):
         return json.dumps([form.url, own, self._placing(album), album if self._names_album else ""])
 
     def _placing(self, album: str) -> dict[str, str]:
-        """The fields with one value for all photos that say where they go: by field name, or as the album's name."""
+        """The fields with one value for all photos that say where they go: by field name, or as the
+        album's name."""
         own = self._form.vars
-        fixed = {field: template.fill(own) for field, template in self._fields if template.names <= own.keys()}
+        fixed = {
+            field: template.fill(own)
+            for field, template in self._fields
+            if template.names <= own.keys()
+        }
         name = album.casefold()
-        return {key: value for key, value in fixed.items() if _PLACE.search(key) or value.casefold() == name}
+        return {
+            key: value
+            for key, value in fixed.items()
+            if _PLACE.search(key) or value.casefold() == name
+        }
 
     @cached_property
     def digests(self) -> Collection[str]:
@@ -119,10 +143,16 @@ class FormTarget(Target):
         return ("success_location",) if 300 <= status < 400 else ("success_text", "success")
 
     def read_answer(self, answer: Answer, photo: Photo) -> Verdict:
-        """Apply the rules in the order of docs/configuration.md: text, status, then all conditions of success."""
+        """Apply the rules in the order of docs/configuration.md: text, status, then all conditions
+        of success."""
         read = _Reading(answer, self._form.message)
         if answer.text is None:
-            return self._verdict(VerdictKind.UNPROVEN, "an answer that can be read", read, "what it says is unreadable")
+            return self._verdict(
+                VerdictKind.UNPROVEN,
+                "an answer that can be read",
+                read,
+                "what it says is unreadable",
+            )
         by_words = self._by_words(read, photo)
         if by_words is not None:
             return by_words
@@ -134,7 +164,9 @@ class FormTarget(Target):
         if status in form.success or (not form.success and 200 <= status < 300):
             return self._by_success(read, photo)
         if 200 <= status < 300:
-            return self._verdict(VerdictKind.UNPROVEN, "success", read, f"not among success = {list(form.success)}")
+            return self._verdict(
+                VerdictKind.UNPROVEN, "success", read, f"not among success = {list(form.success)}"
+            )
         return self._verdict(VerdictKind.UNPROVEN, f"status {status}", read)
 
     def _by_words(self, read: _Reading, photo: Photo) -> Verdict | None:
@@ -156,25 +188,43 @@ class FormTarget(Target):
         location = read.answer.headers.get("location", "")
         if form.success_location is None or not re.search(form.success_location, location):
             return self._verdict(
-                VerdictKind.UNPROVEN, f"status {read.answer.status}", read, f"to {location}" if location else ""
+                VerdictKind.UNPROVEN,
+                f"status {read.answer.status}",
+                read,
+                f"to {location}" if location else "",
             )
         return self._by_content(read, photo, "success_location")
 
     def _by_success(self, read: _Reading, photo: Photo) -> Verdict:
         """Judge a status of success: all other conditions must hold, too."""
         form, answer = self._form, read.answer
-        rule = "success" if form.success else "any 2xx that is no HTML page, and whose JSON does not say no"
+        rule = (
+            "success"
+            if form.success
+            else "any 2xx that is no HTML page, and whose JSON does not say no"
+        )
         if form.success_text is not None:
             rule = "success_text"
             if not answer.search(form.success_text):
-                return self._verdict(VerdictKind.UNPROVEN, rule, read, "success_text was not found in the answer")
+                return self._verdict(
+                    VerdictKind.UNPROVEN, rule, read, "success_text was not found in the answer"
+                )
         elif answer.is_page:
-            return self._verdict(VerdictKind.UNPROVEN, "no HTML page", read, "an HTML page, where an answer should be")
+            return self._verdict(
+                VerdictKind.UNPROVEN,
+                "no HTML page",
+                read,
+                "an HTML page, where an answer should be",
+            )
         elif not answer.complete:
-            return self._verdict(VerdictKind.UNPROVEN, "a whole answer", read, "the answer was cut or too long")
+            return self._verdict(
+                VerdictKind.UNPROVEN, "a whole answer", read, "the answer was cut or too long"
+            )
         asks_more = form.success_text or form.id or form.proof
         if not asks_more and (no := no_of(answer, read.said)):
-            return self._verdict(VerdictKind.UNPROVEN, "JSON that does not say no", read, f"its answer says {no}")
+            return self._verdict(
+                VerdictKind.UNPROVEN, "JSON that does not say no", read, f"its answer says {no}"
+            )
         return self._by_content(read, photo, rule)
 
     def _by_content(self, read: _Reading, photo: Photo, rule: str) -> Verdict:
@@ -187,7 +237,12 @@ class FormTarget(Target):
         return self._verdict(VerdictKind.STORED, rule, read, photo=photo)
 
     def _verdict(
-        self, kind: VerdictKind, rule: str, read: _Reading, words: str = "", photo: Photo | None = None
+        self,
+        kind: VerdictKind,
+        rule: str,
+        read: _Reading,
+        words: str = "",
+        photo: Photo | None = None,
     ) -> Verdict:
         """A verdict with its reason: the status, our ``words``, the server's message.
 
@@ -197,7 +252,11 @@ class FormTarget(Target):
         if kind is not VerdictKind.STORED and kind is not VerdictKind.DUPLICATE:
             status = f"{answer.status} {answer.reason}".strip()
             # A page's title often repeats the status, though nginx words its 302 differently there.
-            own = "" if read.words == answer.reason or read.words.startswith(f"{answer.status} ") else read.words
+            own = (
+                ""
+                if read.words == answer.reason or read.words.startswith(f"{answer.status} ")
+                else read.words
+            )
             parts = [status, words, own]
             reason = words_in(self.masked(": ".join(part for part in parts if part)), _MOST_WORDS)
         names = self._names_of(read, photo) if photo is not None else ("", "")
@@ -230,9 +289,13 @@ class FormTarget(Target):
         return Check("address", False if is_down else None, words, is_down=is_down)
 
     def _unproven(self) -> Check:
-        words = "that it takes photos, with this form and these rules, is only proven by sending one"
+        words = (
+            "that it takes photos, with this form and these rules, is only proven by sending one"
+        )
         if self._form.check is None and self.where != OPTIONS:
-            words += f"; {self.key('check')} may name an address to GET, which proves the credentials"
+            words += (
+                f"; {self.key('check')} may name an address to GET, which proves the credentials"
+            )
         return Check("upload", None, words)
 
     def _frail_names(self) -> list[Check]:
@@ -240,7 +303,8 @@ class FormTarget(Target):
         if self._filename.names & (DIGESTS | {"index"}):
             return []
         words = (
-            f"sent as {self._form.filename}: a server that changes names may give two photos one name (two in"
+            f"sent as {self._form.filename}: a server that changes names may give two photos one "
+            "name (two in"
             " Japanese: jpg), and one that overwrites keeps the last; a name that survives: "
             + ('filename = "{sha256:.8}-{name}"' + " in the config file" * (self.where == OPTIONS))
         )
@@ -248,7 +312,11 @@ class FormTarget(Target):
 
     def ping(self, http: Http, url: str | None) -> Sent:
         """Ask the ``check`` address, where there is one."""
-        return super().ping(http, url) if self._form.check is None else http.call("GET", self._check_url())
+        return (
+            super().ping(http, url)
+            if self._form.check is None
+            else http.call("GET", self._check_url())
+        )
 
     def _check_url(self) -> str:
         form = self._form
@@ -259,7 +327,9 @@ class FormTarget(Target):
         form = self._form
         if form.share is None:
             return ""
-        return Template(form.share, form.album_names, self.key("share")).fill_url({**form.vars, "album": album})
+        return Template(form.share, form.album_names, self.key("share")).fill_url(
+            {**form.vars, "album": album}
+        )
 
     def _names_of(self, read: _Reading, photo: Photo) -> tuple[str, str]:
         """The photo's id and address in an answer; "" where no rule says how to find them."""
@@ -287,7 +357,8 @@ class _Proof:
         self._is_digest = bool(self.names) and self.names <= DIGESTS
 
     def fault_in(self, read: _Reading, photo: Photo, own: Mapping[str, str]) -> str:
-        """Why the proof does not hold, for people; "" if it does. The case of a digest does not matter.
+        """Why the proof does not hold, for people; "" if it does. The case of a digest does not
+        matter.
 
         ``own``: the target's vars. ``{name}`` is the name that was sent to the server.
         """
@@ -326,12 +397,17 @@ class _Reading:
         if self._message is not None:
             if is_jmespath(self._message) and (found := words_in_json(self._search(self._message))):
                 return found
-            if has_one_group(self._message) and (match := self.answer.search(self._message)) and match[1]:
+            if (
+                has_one_group(self._message)
+                and (match := self.answer.search(self._message))
+                and match[1]
+            ):
                 return resolved(match[1])
         return words_of(self.answer, self.said)
 
     def find(self, expression: str, *, plain: bool = True) -> str:
-        """The value of a JMESPath in the JSON, as text; "" if there is none. ``plain``: nor are true and false."""
+        """The value of a JMESPath in the JSON, as text; "" if there is none. ``plain``: nor are
+        true and false."""
         found = self._search(expression)
         if isinstance(found, bool):
             return "" if plain else str(found).lower()

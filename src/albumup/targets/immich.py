@@ -1,7 +1,8 @@
 """``kind = "immich"``: an Immich server, 1.138 to 3.x.
 
-Immich identifies photos by SHA-1, so albumup asks about each photo before sending it, and sending one twice is
-harmless. Source files named below are in github.com/immich-app/immich. The released @immich/sdk packages (1.138.1,
+Immich identifies photos by SHA-1, so albumup asks about each photo before sending it, and sending
+one twice is harmless. Source files named below are in github.com/immich-app/immich. The released
+@immich/sdk packages (1.138.1,
 2.7.5, 3.2.2) tell what each version accepts and answers.
 """
 
@@ -35,7 +36,13 @@ from albumup.targets.base import (
     words_in,
 )
 from albumup.targets.immich_albums import ImmichAlbums
-from albumup.targets.immich_api import CHECK, SAYS_NOTHING, answers_in_shape, suffixes_in, unanswered
+from albumup.targets.immich_api import (
+    CHECK,
+    SAYS_NOTHING,
+    answers_in_shape,
+    suffixes_in,
+    unanswered,
+)
 from albumup.transfer import Answer, Request, Sent
 
 if TYPE_CHECKING:
@@ -93,8 +100,8 @@ class ImmichTarget(ImmichAlbums):
     def filename(self, photo: Photo) -> str:
         """The photo's name, with the suffix of its type if it has no known one.
 
-        Immich judges the type by the suffix (asset-media.service.ts). A suffix of pictures or clips stays, and so does
-        one that the server takes.
+        Immich judges the type by the suffix (asset-media.service.ts). A suffix of pictures or clips
+        stays, and so does one that the server takes.
         """
         name = str(photo.values["name"])
         known, suffix = bytes_of(name), os.path.splitext(name)[1].lower()
@@ -107,15 +114,19 @@ class ImmichTarget(ImmichAlbums):
 
     def suffixes(self) -> Collection[str]:
         if self._types is None and not self._is_silent_on_types:
-            with suppress(Unasked, ConfigError):  # the push goes on without; sending will report the error
+            with suppress(
+                Unasked, ConfigError
+            ):  # the push goes on without; sending will report the error
                 self._known_types(self.http(_TYPES_SECONDS))
             self._is_silent_on_types = self._types is None
         return self._types or ()
 
     def form(self, photo: Photo, filename: str) -> Form:
-        """One form for all versions: versions before 3.0 want the device's ids, later ones ignore them.
+        """One form for all versions: versions before 3.0 want the device's ids, later ones ignore
+        them.
 
-        No field holds the file's name: Immich would judge the sidecar by that name, too (``canUploadFile``).
+        No field holds the file's name: Immich would judge the sidecar by that name, too
+        (``canUploadFile``).
         """
         modified = photo.values["modified"]
         assert isinstance(modified, datetime)
@@ -150,7 +161,8 @@ class ImmichTarget(ImmichAlbums):
         return bool(photo.digests.get("sha1"))
 
     def read_answer(self, answer: Answer, photo: Photo) -> Verdict:  # noqa: ARG002 - the answer holds no more than the id
-        """201 with an id is stored. 200 is a duplicate, perhaps of a photo in the trash, so it is unconfirmed."""
+        """201 with an id is stored. 200 is a duplicate, perhaps of a photo in the trash, so it is
+        unconfirmed."""
         said = object_of(answer)
         remote_id, status = said.get("id"), said.get("status")
         if isinstance(remote_id, str) and remote_id and answer.complete and not answer.is_page:
@@ -158,7 +170,13 @@ class ImmichTarget(ImmichAlbums):
             if answer.status == 201 and status == "created":
                 return Verdict(VerdictKind.STORED, "201 created, with its id", "", *where)
             if answer.status == 200 and status == "duplicate":
-                return Verdict(VerdictKind.DUPLICATE, "200 duplicate, with its id", "", *where, is_unconfirmed=True)
+                return Verdict(
+                    VerdictKind.DUPLICATE,
+                    "200 duplicate, with its id",
+                    "",
+                    *where,
+                    is_unconfirmed=True,
+                )
         if answer.status == 413 and answer.is_page:
             words = f"413 {answer.reason}: a proxy in front of the server lets nothing this large through"
             return Verdict(VerdictKind.REJECTED, "413 with a page", words)
@@ -172,7 +190,9 @@ class ImmichTarget(ImmichAlbums):
         if answer.status == 400 and "quota" in message.lower():
             return Verdict(VerdictKind.REFUSED, "400 with a word on the quota", words)
         if answer.status == 400 and "live photo video" in message.lower():
-            return Verdict(VerdictKind.UNPROVEN, "400 with a word on the clip", words, drops_clip=True)
+            return Verdict(
+                VerdictKind.UNPROVEN, "400 with a word on the clip", words, drops_clip=True
+            )
         if answer.status == 400 and message:
             return Verdict(VerdictKind.REJECTED, "400 with a message", words)
         return Verdict(VerdictKind.UNPROVEN, f"status {answer.status}", words)
@@ -184,7 +204,8 @@ class ImmichTarget(ImmichAlbums):
 
     @answers_in_shape
     def ask(self, http: Http, album: str, photos: Sequence[Asked]) -> list[Verdict | None]:  # noqa: ARG002
-        """POST /assets/bulk-upload-check: look up the account's photos by SHA-1, whatever album they are in."""
+        """POST /assets/bulk-upload-check: look up the account's photos by SHA-1, whatever album
+        they are in."""
         types = self._types_if_said(http)
         found: list[Verdict | None] = []
         for start in range(0, len(photos), ASK_AT_A_TIME):
@@ -201,30 +222,48 @@ class ImmichTarget(ImmichAlbums):
             by_id = {str(one.get("id")): one for one in results}
             if not by_id.keys() >= {item["id"] for item in items}:
                 raise Unasked(f"{self.site}: its answer leaves out photos that it was asked about")
-            found += [self._verdict(one, by_id.get(str(number), {}), types) for number, one in enumerate(some)]
+            found += [
+                self._verdict(one, by_id.get(str(number), {}), types)
+                for number, one in enumerate(some)
+            ]
         return found
 
-    def _verdict(self, photo: Asked, result: Mapping[str, Any], types: frozenset[str] | None) -> Verdict | None:
+    def _verdict(
+        self, photo: Asked, result: Mapping[str, Any], types: frozenset[str] | None
+    ) -> Verdict | None:
         suffix = os.path.splitext(photo.name)[1].lower()
         remote_id = result.get("assetId")
-        if result.get("action") == "reject" and result.get("reason") == "duplicate" and isinstance(remote_id, str):
+        if (
+            result.get("action") == "reject"
+            and result.get("reason") == "duplicate"
+            and isinstance(remote_id, str)
+        ):
             if result.get("isTrashed"):
-                words = f"it is in the trash of {self.address}: restore it there, or empty the trash"
+                words = (
+                    f"it is in the trash of {self.address}: restore it there, or empty the trash"
+                )
                 return Verdict(VerdictKind.REJECTED, "its twin is in the trash", words)
-            return Verdict(VerdictKind.STORED, "asked by SHA-1", "", remote_id, self._photo_url(remote_id))
-        if result.get("reason") == "unsupported-format" or (types is not None and suffix not in types):
             return Verdict(
-                VerdictKind.REJECTED, "its type", f"{self.address} takes no {suffix or 'files without suffix'}"
+                VerdictKind.STORED, "asked by SHA-1", "", remote_id, self._photo_url(remote_id)
+            )
+        if result.get("reason") == "unsupported-format" or (
+            types is not None and suffix not in types
+        ):
+            return Verdict(
+                VerdictKind.REJECTED,
+                "its type",
+                f"{self.address} takes no {suffix or 'files without suffix'}",
             )
         if result and result.get("action") != "accept":
             raise Unasked(f"{self.site}: {SAYS_NOTHING}")
         return None
 
     def see(self, http: Http, album: str, photo: Asked, found: Verdict) -> Seen:
-        """GET the first byte of /assets/ID/original (asset-media.controller.ts): permission asset.download.
+        """GET the first byte of /assets/ID/original (asset-media.controller.ts): permission
+        asset.download.
 
-        A photo without its file is a 500, since 3.0 a 404. So is one in the locked folder, for any key, and one whose
-        file the storage template is just moving: therefore this looks twice.
+        A photo without its file is a 500, since 3.0 a 404. So is one in the locked folder, for any
+        key, and one whose file the storage template is just moving: therefore this looks twice.
         """
         url = self._original(http, found)
         for last in (False, True):
@@ -236,17 +275,24 @@ class ImmichTarget(ImmichAlbums):
                 return self._by_size(answer, photo, found)
             if answer.status == 403:
                 lacking = (
-                    "a firewall before it says no" if answer.is_page else "the key lacks permission asset.download"
+                    "a firewall before it says no"
+                    if answer.is_page
+                    else "the key lacks permission asset.download"
                 )
                 words = self.said(answer) or lacking
-                return Seen(Original.UNKNOWN, f"its original cannot be seen: {words} ({self.site}/user-settings)")
+                return Seen(
+                    Original.UNKNOWN,
+                    f"its original cannot be seen: {words} ({self.site}/user-settings)",
+                )
             if answer.is_page or answer.status not in (400, 404, 500):
                 self.refuse(http, answer)
             if not last:
                 time.sleep(_MOVE_SECONDS)
                 if self.ask(http, album, [photo]) != [found]:
                     raise Unasked(f"{self.site}: {SAYS_NOTHING}")
-        words = f"{self.address} knows it and has no original of it, unless it is in the locked folder"
+        words = (
+            f"{self.address} knows it and has no original of it, unless it is in the locked folder"
+        )
         return Seen(Original.BROKEN, f"{words}: {_delete_it(found)}")
 
     def read_back(self, http: Http, album: str, photo: Asked, found: Verdict) -> str:  # noqa: ARG002
@@ -272,7 +318,11 @@ class ImmichTarget(ImmichAlbums):
             raise Unasked(f"{self.site}: its original came without a byte")
         told = answer.headers.get("content-range", "").rpartition("/")[2]
         if answer.status != 206:
-            told = "" if "content-encoding" in answer.headers else answer.headers.get("content-length", "")
+            told = (
+                ""
+                if "content-encoding" in answer.headers
+                else answer.headers.get("content-length", "")
+            )
         if not told.isdecimal():
             return Seen(Original.UNKNOWN, f"{self.address} does not say how large its original is")
         if photo.size and int(told) != photo.size:
@@ -281,7 +331,8 @@ class ImmichTarget(ImmichAlbums):
         return Seen(Original.READABLE)
 
     def _types_if_said(self, http: Http) -> frozenset[str] | None:
-        """``_known_types``, or None where the server answers this question alone badly. A portal still raises."""
+        """``_known_types``, or None where the server answers this question alone badly. A portal
+        still raises."""
         try:
             return self._known_types(http)
         except Unasked as error:
@@ -290,9 +341,12 @@ class ImmichTarget(ImmichAlbums):
             return None
 
     def _known_types(self, http: Http) -> frozenset[str] | None:
-        """The suffixes that the server takes, asked once; None if it does not tell. Raises Unasked, ConfigError."""
+        """The suffixes that the server takes, asked once; None if it does not tell. Raises Unasked,
+        ConfigError."""
         if self._types is None:
-            self._types = suffixes_in(self.call(http, "GET", "/server/media-types", missing=(404,))) or None
+            self._types = (
+                suffixes_in(self.call(http, "GET", "/server/media-types", missing=(404,))) or None
+            )
         return self._types
 
     def _photo_url(self, remote_id: str) -> str:

@@ -38,7 +38,9 @@ def answers_in_shape(method: F) -> F:
         try:
             return method(*given, **named)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise Unasked(f"its answer is in no shape that is known ({type(error).__name__})") from error
+            raise Unasked(
+                f"its answer is in no shape that is known ({type(error).__name__})"
+            ) from error
 
     return cast(F, guarded)
 
@@ -56,7 +58,8 @@ class ImmichApi(Target):
         """The API's address, once it is known."""
 
     def authorization(self) -> list[tuple[str, str]]:
-        """An API key goes in a header of its own (auth.guard.ts), unless the config says otherwise."""
+        """An API key goes in a header of its own (auth.guard.ts), unless the config says
+        otherwise."""
         if self.settings.auth is None and self.token:
             return [("x-api-key", self.token)]
         return super().authorization()
@@ -83,7 +86,8 @@ class ImmichApi(Target):
             return usual  # a server does not know the path that a proxy adds
         if _origin(told) != _origin(self.site):
             raise ConfigError(
-                f"{self.site} says that its API is at {told}, and the key is sent to no other server unasked",
+                f"{self.site} says that its API is at {told}, and the key is sent to no other "
+                "server unasked",
                 f'if that is right, write {self.key("url")} = "{told.removesuffix("/api")}"',
             )
         return told if self._answers(http, told) else usual
@@ -92,8 +96,11 @@ class ImmichApi(Target):
         sent = http.call("GET", f"{api}/server/ping")
         return sent.answer is not None and object_of(sent.answer).get("res") == "pong"
 
-    def call(self, http: Http, method: str, path: str, body: Any = None, *, missing: Collection[int] = ()) -> Any:
-        """Call the API. The answer's JSON; None for a status in ``missing``. Raises Unasked, ConfigError."""
+    def call(
+        self, http: Http, method: str, path: str, body: Any = None, *, missing: Collection[int] = ()
+    ) -> Any:
+        """Call the API. The answer's JSON; None for a status in ``missing``. Raises Unasked,
+        ConfigError."""
         sent = http.call(method, self.api(http) + path, json=body, most=_MOST_ANSWER)
         answer = sent.answer
         if answer is None:
@@ -109,10 +116,13 @@ class ImmichApi(Target):
             return json.loads(answer.text or "null")
         except (ValueError, RecursionError):
             words = f"{answer.status} {answer.reason}"
-            raise Unasked(f"{words}, with no answer that can be read", is_wrong_address=True) from None
+            raise Unasked(
+                f"{words}, with no answer that can be read", is_wrong_address=True
+            ) from None
 
     def refuse(self, http: Http, answer: Answer, *, reads: bool = True) -> NoReturn:
-        """Raise the error that fits an answer other than the expected one. ``reads``: the request changes nothing."""
+        """Raise the error that fits an answer other than the expected one. ``reads``: the request
+        changes nothing."""
         message = self.said(answer)
         words = f"{answer.status} {answer.reason}" + (f": {message}" if message else "")
         if _is_wrong_address(answer) and self.is_in_maintenance(http):
@@ -120,7 +130,8 @@ class ImmichApi(Target):
         if answer.status == 401:
             raise ConfigError(
                 f"{self.name}: {self.site} does not take the key: {words}",
-                f"make a new API key ({self.site}/user-settings); {how_to_mend(self, answer.status)}",
+                f"make a new API key ({self.site}/user-settings); "
+                f"{how_to_mend(self, answer.status)}",
             )
         if answer.status == 403 and not answer.is_page:
             kind = NotAllowed if reads else ConfigError
@@ -131,17 +142,23 @@ class ImmichApi(Target):
             )
         if answer.status == 403 and reads:
             raise NotAllowed(
-                f"{self.name}: what stands before {self.site} refuses a question: {words} with an HTML page",
-                f"have it let through what goes to {self.api(http)}; see: albumup target check {self.name}",
+                f"{self.name}: what stands before {self.site} refuses a question: {words} with an "
+                "HTML page",
+                f"have it let through what goes to {self.api(http)}; see: albumup target check "
+                f"{self.name}",
             )
         if answer.is_page:
             raise Unasked(
-                f"{words} with an HTML page, where an answer should be", is_wrong_address=answer.status not in FAULTY
+                f"{words} with an HTML page, where an answer should be",
+                is_wrong_address=answer.status not in FAULTY,
             )
-        raise Unasked(words, retry_after(answer, time.time()), is_wrong_address=_is_wrong_address(answer))
+        raise Unasked(
+            words, retry_after(answer, time.time()), is_wrong_address=_is_wrong_address(answer)
+        )
 
     def is_in_maintenance(self, http: Http) -> bool:
-        """Is the server in maintenance mode, in which almost all else is a 404 or leads to a page (2.x and 3.x)?
+        """Is the server in maintenance mode, in which almost all else is a 404 or leads to a page
+        (2.x and 3.x)?
 
         (maintenance-worker.controller.ts)
         """
@@ -149,7 +166,8 @@ class ImmichApi(Target):
         return sent.answer is not None and object_of(sent.answer).get("maintenanceMode") is True
 
     def said(self, answer: Answer) -> str:
-        """The server's message, masked: a text, a list of texts, or since 3.0 a list of errors by field."""
+        """The server's message, masked: a text, a list of texts, or since 3.0 a list of errors by
+        field."""
         said = object_of(answer)
         message = said.get("message") or []
         parts = [str(one) for one in (message if isinstance(message, list) else [message])]
@@ -164,7 +182,9 @@ class ImmichApi(Target):
 
 def suffixes_in(said: object) -> frozenset[str]:
     """The suffixes in an answer of media-types; none if the answer has another shape."""
-    images, videos = (said.get("image"), said.get("video")) if isinstance(said, dict) else (None, None)
+    images, videos = (
+        (said.get("image"), said.get("video")) if isinstance(said, dict) else (None, None)
+    )
     if not (isinstance(images, list) and isinstance(videos, list)):
         return frozenset()
     names = [name for name in images + videos if isinstance(name, str)]
@@ -174,7 +194,9 @@ def suffixes_in(said: object) -> frozenset[str]:
 def unanswered(sent: Sent) -> Unasked:
     """The error for a request without an answer."""
     is_wrong_address = sent.fault in (Fault.UNKNOWN_HOST, Fault.BAD_CERTIFICATE)
-    return Unasked(sent.detail or str(sent.fault), is_wrong_address=is_wrong_address, has_answered=False)
+    return Unasked(
+        sent.detail or str(sent.fault), is_wrong_address=is_wrong_address, has_answered=False
+    )
 
 
 def _is_wrong_address(answer: Answer) -> bool:

@@ -1,4 +1,5 @@
-"""``target check`` of an Immich server: address, version, key, each permission by name, quota and limits."""
+"""``target check`` of an Immich server: address, version, key, each permission by name, quota and
+limits."""
 
 from __future__ import annotations
 
@@ -16,17 +17,21 @@ if TYPE_CHECKING:
 OLDEST, NEWEST = (1, 138), 3
 """The oldest version and the newest major version that were tested."""
 ASKS_WITH_UPLOAD = (1, 141)
-"""Before this version, only a key with ``all`` may ask for duplicates (asset-media.controller.ts, checkBulkUpload)."""
+"""Before this version, only a key with ``all`` may ask for duplicates (asset-media.controller.ts,
+checkBulkUpload)."""
 PERMISSIONS = ("asset.upload", "album.read", "album.create", "albumAsset.create")
-"""The permissions that a push needs (the controllers' ``Authenticated``, server/src/controllers)."""
+"""The permissions that a push needs (the controllers' ``Authenticated``,
+server/src/controllers)."""
 OPTIONAL = {
-    "asset.download": "missing; without it a photo in doubt stays so, and verify calls nothing safe to erase",
+    "asset.download": "missing; without it a photo in doubt stays so, and verify calls nothing "
+    "safe to erase",
     "asset.update": "missing; wanted only for a live photo whose still was there before its clip",
     "sharedLink.create": "missing; wanted only for push --share and albumup share",
 }
 """Other permissions, and what does not work without them."""
 _NO_PHOTO = {"id": "0", "checksum": "00" * 20}
-"""For questions whose answer does not matter: an empty list is a 500 (``in ()`` is no SQL, asset.repository.ts)."""
+"""For questions whose answer does not matter: an empty list is a 500 (``in ()`` is no SQL,
+asset.repository.ts)."""
 _NO_PHOTO_ID = "00000000-0000-4000-8000-000000000000"
 _GIGABYTE = 1e9
 
@@ -37,7 +42,14 @@ def look(target: ImmichApi) -> list[Check]:
     try:
         api = target.api(http)
     except Unasked as unasked:
-        return [Check("address", False, f"{target.settings.url}: {unasked}", is_down=not unasked.has_answered)]
+        return [
+            Check(
+                "address",
+                False,
+                f"{target.settings.url}: {unasked}",
+                is_down=not unasked.has_answered,
+            )
+        ]
     except ConfigError as error:
         return [Check("address", False, f"{error}; {error.hint}")]
     ping = http.call("GET", f"{api}/server/ping")
@@ -52,7 +64,10 @@ def look(target: ImmichApi) -> list[Check]:
     version = _version(http, api)
     found = [Check("address", True, f"an Immich server, its API at {api}"), _version_line(version)]
     if target.is_in_maintenance(http):
-        return [*found, Check("service", False, "it is in maintenance mode: try again later", is_down=True)]
+        return [
+            *found,
+            Check("service", False, "it is in maintenance mode: try again later", is_down=True),
+        ]
     key, may_ask = _key(target, http, api)
     found.append(key)
     if key.ok:
@@ -75,9 +90,13 @@ def _version_line(version: tuple[int, int, int] | None) -> Check:
     shown = ".".join(map(str, version))
     oldest = ".".join(map(str, OLDEST))
     if version[:2] < OLDEST:
-        return Check("version", False, f"{shown} is older than {oldest}: bring the server up to date")
+        return Check(
+            "version", False, f"{shown} is older than {oldest}: bring the server up to date"
+        )
     if version[0] > NEWEST:
-        return Check("version", None, f"{shown} is newer than any that was tried ({oldest} to {NEWEST}.x)")
+        return Check(
+            "version", None, f"{shown} is newer than any that was tried ({oldest} to {NEWEST}.x)"
+        )
     return Check("version", True, shown)
 
 
@@ -104,7 +123,8 @@ def _key(target: ImmichApi, http: Http, api: str) -> tuple[Check, bool]:
 def _permissions(
     target: ImmichApi, http: Http, api: str, version: tuple[int, int, int] | None, *, may_ask: bool
 ) -> list[Check]:
-    """Check permissions by the key's own list (api-keys/me, since 1.139), else by harmless requests."""
+    """Check permissions by the key's own list (api-keys/me, since 1.139), else by harmless
+    requests."""
     granted = _said(http, f"{api}/api-keys/me").get("permissions")
     found = []
     if not may_ask and version is not None and version[:2] < ASKS_WITH_UPLOAD:
@@ -112,7 +132,11 @@ def _permissions(
         words = f"missing: before {first} only a key with all permissions may ask what is there; make one at"
         found.append(Check("permission all", False, f"{words} {target.site}/user-settings"))
     for name in (*PERMISSIONS, *OPTIONAL):
-        is_there = "all" in granted or name in granted if isinstance(granted, list) else _tried(http, api, name)
+        is_there = (
+            "all" in granted or name in granted
+            if isinstance(granted, list)
+            else _tried(http, api, name)
+        )
         if name == "asset.upload" and may_ask:
             is_there = True
         if is_there:
@@ -148,12 +172,18 @@ def _quota(http: Http, api: str) -> Check:
     sent = http.call("GET", f"{api}/users/me")
     said = object_of(sent.answer) if sent.answer is not None else {}
     if sent.answer is None or sent.answer.status != 200:
-        return Check("quota", None, "not known: the key has no permission user.read, which is not needed otherwise")
+        return Check(
+            "quota",
+            None,
+            "not known: the key has no permission user.read, which is not needed otherwise",
+        )
     size, used = said.get("quotaSizeInBytes"), said.get("quotaUsageInBytes") or 0
     if not isinstance(size, int):
         return Check("quota", True, "none")
     left = size - int(used)
-    return Check("quota", left > 0, f"{max(left, 0) / _GIGABYTE:.1f} of {size / _GIGABYTE:.1f} GB left")
+    return Check(
+        "quota", left > 0, f"{max(left, 0) / _GIGABYTE:.1f} of {size / _GIGABYTE:.1f} GB left"
+    )
 
 
 def _types(http: Http, api: str) -> Check:
@@ -161,7 +191,9 @@ def _types(http: Http, api: str) -> Check:
     names = suffixes_in(said)
     if not names:
         return Check("types", None, "it does not say which it takes")
-    words = f"{len(names)} kinds of file are taken; a proxy in front of the server may limit their size"
+    words = (
+        f"{len(names)} kinds of file are taken; a proxy in front of the server may limit their size"
+    )
     return Check("types", True, words)
 
 

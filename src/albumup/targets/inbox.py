@@ -1,7 +1,8 @@
-"""``kind = "inbox"``: albumup's own receiver, on another machine or, without a URL, built into the uploader.
+"""``kind = "inbox"``: albumup's own receiver, on another machine or, without a URL, built into the
+uploader.
 
-The built-in receiver lives for one run, on a random loopback port with a random secret, and stores below the user's
-data folder. :mod:`albumup.receive.handler` describes the requests and answers.
+The built-in receiver lives for one run, on a random loopback port with a random secret, and stores
+below the user's data folder. :mod:`albumup.receive.handler` describes the requests and answers.
 """
 
 from __future__ import annotations
@@ -75,16 +76,25 @@ class InboxTarget(Target):
     def form(self, photo: Photo, filename: str) -> Form:
         # The receiver makes the name safe. A field cannot hold bytes that are not UTF-8.
         name = (
-            str(photo.values["name"]).encode(errors="surrogateescape").decode(errors="replace").replace("\ufffd", "_")
+            str(photo.values["name"])
+            .encode(errors="surrogateescape")
+            .decode(errors="replace")
+            .replace("\ufffd", "_")
         )
-        fields = [("name", name), ("size", str(photo.values["size"])), ("sha256", photo.digests["sha256"])]
+        fields = [
+            ("name", name),
+            ("size", str(photo.values["size"])),
+            ("sha256", photo.digests["sha256"]),
+        ]
         return Form(fields, "file", filename, photo.mime)
 
     def filename(self, photo: Photo) -> str:
         return str(photo.values["name"])
 
     def request(self, photo: Photo) -> Request:
-        return Request("POST", self._address_of(str(photo.values["album"]), "photos"), self._headers)
+        return Request(
+            "POST", self._address_of(str(photo.values["album"]), "photos"), self._headers
+        )
 
     def names_digest(self, photo: Photo) -> bool:  # noqa: ARG002 - all of them
         return True
@@ -92,11 +102,20 @@ class InboxTarget(Target):
     def read_answer(self, answer: Answer, photo: Photo) -> Verdict:
         """A photo is stored only if the receiver names its digest."""
         said = object_of(answer)
-        if answer.status in (200, 201) and said.get("sha256") == photo.digests["sha256"] and answer.complete:
-            kind = {"created": VerdictKind.STORED, "duplicate": VerdictKind.DUPLICATE}.get(str(said.get("status")))
+        if (
+            answer.status in (200, 201)
+            and said.get("sha256") == photo.digests["sha256"]
+            and answer.complete
+        ):
+            kind = {"created": VerdictKind.STORED, "duplicate": VerdictKind.DUPLICATE}.get(
+                str(said.get("status"))
+            )
             if kind is not None:
                 return Verdict(
-                    kind, f"{said['status']} with the digest", "", words_in(self.masked(str(said.get("id", ""))))
+                    kind,
+                    f"{said['status']} with the digest",
+                    "",
+                    words_in(self.masked(str(said.get("id", "")))),
                 )
         words = self.own_words(answer)
         reason = f"{answer.status} {answer.reason}: {words}" if words else ""
@@ -108,14 +127,24 @@ class InboxTarget(Target):
             return [checked("address", self._root, sent)]
         ours = _is_ours(sent)
         if sent.answer.status == 401:
-            what = "a receiver of albumup" if ours else "a server with a password, and no receiver of albumup"
+            what = (
+                "a receiver of albumup"
+                if ours
+                else "a server with a password, and no receiver of albumup"
+            )
             return [
                 Check("address", ours, f"{self._root}: {what}"),
                 Check("token", False, f"401: {NO_TOKEN}; {where_token_is(self)}"),
             ]
-        words = "a receiver of albumup" if ours else f"answered {sent.answer.status}, and is no receiver of albumup"
+        words = (
+            "a receiver of albumup"
+            if ours
+            else f"answered {sent.answer.status}, and is no receiver of albumup"
+        )
         token = "accepted" if self.token else "none is asked for"
-        return [Check("address", ours, f"{self._root}: {words}")] + [Check("token", True, token)] * ours
+        return [Check("address", ours, f"{self._root}: {words}")] + [
+            Check("token", True, token)
+        ] * ours
 
     def ping(self, http: Http, url: str | None) -> Sent:  # noqa: ARG002 - it has an address for that
         return http.call("GET", self._root + "/")
@@ -123,9 +152,13 @@ class InboxTarget(Target):
     def ask(self, http: Http, album: str, photos: Sequence[Asked]) -> list[Verdict | None]:
         found: list[Verdict | None] = []
         for start in range(0, len(photos), _ASK_AT_A_TIME):
-            digests = [photo.digests.get("sha256", "") for photo in photos[start : start + _ASK_AT_A_TIME]]
+            digests = [
+                photo.digests.get("sha256", "") for photo in photos[start : start + _ASK_AT_A_TIME]
+            ]
             have = self._asked(http, album, {"sha256": sorted({*digests} - {""})})["have"]
-            found += [Verdict(VerdictKind.STORED, "ask") if digest in have else None for digest in digests]
+            found += [
+                Verdict(VerdictKind.STORED, "ask") if digest in have else None for digest in digests
+            ]
         return found
 
     def see(self, http: Http, album: str, photo: Asked, found: Verdict) -> Seen:  # noqa: ARG002 - it goes by digest
@@ -135,7 +168,9 @@ class InboxTarget(Target):
         except NotAllowed as refused:
             return Seen(Original.UNKNOWN, str(refused))
         if said.get("read") is not True:
-            return Seen(Original.UNKNOWN, f"the receiver at {self.address} is too old to read a photo again")
+            return Seen(
+                Original.UNKNOWN, f"the receiver at {self.address} is too old to read a photo again"
+            )
         if photo.digests["sha256"] in said["have"]:
             return Seen(Original.READABLE)
         return Seen(Original.BROKEN, f"its file at {self.address} is damaged or gone")
@@ -149,10 +184,15 @@ class InboxTarget(Target):
         question = {"sha256": [photo.digests["sha256"]], "read": True}
         return self._asked(http, album, question, more_seconds=photo.size / _READS_PER_SECOND)
 
-    def _asked(self, http: Http, album: str, question: dict[str, Any], more_seconds: float = 0.0) -> dict[str, Any]:
-        """The receiver's answer, with its object "have". Raises Unasked, and ConfigError if it refuses us."""
+    def _asked(
+        self, http: Http, album: str, question: dict[str, Any], more_seconds: float = 0.0
+    ) -> dict[str, Any]:
+        """The receiver's answer, with its object "have". Raises Unasked, and ConfigError if it
+        refuses us."""
         address = self._address_of(album, "ask")
-        sent = http.call("POST", address, json=question, most=_MOST_ANSWER, more_seconds=more_seconds)
+        sent = http.call(
+            "POST", address, json=question, most=_MOST_ANSWER, more_seconds=more_seconds
+        )
         said = object_of(sent.answer) if sent.answer and sent.answer.status == 200 else {}
         if not isinstance(said.get("have"), dict):
             answer = sent.answer
@@ -161,14 +201,22 @@ class InboxTarget(Target):
                     f"{self.name}: {self._root} does not take the token: 401 {answer.reason}",
                     how_to_mend(self, answer.status),
                 )
-            if answer is not None and answer.status == 403:  # from a proxy: a receiver does not answer 403
+            if (
+                answer is not None and answer.status == 403
+            ):  # from a proxy: a receiver does not answer 403
                 raise NotAllowed(f"{self.name}: {address} is not let through: 403 {answer.reason}")
-            raise Unasked(f"{answer.status} {answer.reason}" if answer else sent.detail or str(sent.fault))
+            raise Unasked(
+                f"{answer.status} {answer.reason}" if answer else sent.detail or str(sent.fault)
+            )
         return said
 
     def where_tried(self, photo: Photo, remote_id: str, url: str) -> str:  # noqa: ARG002 - its files have names
         name = f"{album_folder_name(str(photo.values['album']))}/{photo_name(str(photo.values['name']))}"
-        return f"at {os.path.join(self.address, name)}" if self.is_local else f"at {name} below {self.address}'s folder"
+        return (
+            f"at {os.path.join(self.address, name)}"
+            if self.is_local
+            else f"at {name} below {self.address}'s folder"
+        )
 
     def keeps_in(self, http: Http, folder: bytes) -> bool:
         answer = http.call("GET", self._root + "/").answer
@@ -184,7 +232,9 @@ def _is_ours(sent: Sent) -> bool:
     if sent.answer is None:
         return False
     said = object_of(sent.answer)
-    return said.get("server") == "albumup" or (sent.answer.status == 401 and said == {"error": NO_TOKEN})
+    return said.get("server") == "albumup" or (
+        sent.answer.status == 401 and said == {"error": NO_TOKEN}
+    )
 
 
 class BuiltInInbox(InboxTarget):
@@ -197,7 +247,8 @@ class BuiltInInbox(InboxTarget):
         self.folder = folder
         self._receiver = Receiver(Store(folder), token=token)
         self._receiver.start()
-        # The receiver dies with the process: a photo in doubt is not on its way any more, so ask at once.
+        # The receiver dies with the process: a photo in doubt is not on its way any more, so ask at
+        # once.
         settings = InboxSettings(url=self._receiver.url, auth="bearer", settle=0.0)
         super().__init__(name, settings, token, "the built-in inbox")
 
@@ -228,4 +279,6 @@ class BuiltInInbox(InboxTarget):
 def look_at(folder: str) -> list[Check]:
     """Check that photos can be copied to a folder, which need not exist yet. Creates nothing."""
     place = existing(folder)
-    return [Check("folder", os.access(place, os.W_OK), f"{folder}, {room_in(place) / 1e9:.1f} GB free")]
+    return [
+        Check("folder", os.access(place, os.W_OK), f"{folder}, {room_in(place) / 1e9:.1f} GB free")
+    ]

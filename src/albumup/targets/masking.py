@@ -18,10 +18,17 @@ _QUOTED = (str, partial(quote, safe=""), quote, quote_plus, json.dumps, ascii, r
 def mask_for(token: str, headers: Iterable[tuple[str, str]], user: str) -> re.Pattern[str]:
     """A pattern for a token and for the values of the ``headers`` that carry it.
 
-    It matches them in plain text, percent-encoded, as JSON or HTML, in hex, and in Base64, also within a longer text.
+    It matches them in plain text, percent-encoded, as JSON or HTML, in hex, and in Base64, also
+    within a longer text.
     """
     values = [value for _, value in headers]
-    said = {token, *values, *(value.split()[-1] for value in values), f"Bearer {token}", f"{user}:{token}"}
+    said = {
+        token,
+        *values,
+        *(value.split()[-1] for value in values),
+        f"Bearer {token}",
+        f"{user}:{token}",
+    }
     plain = {token, *(value.split()[-1] for value in values)}
     plain |= {form for text in said for form in _encoded(text.encode(errors="surrogateescape"))}
     plain |= set(_within_base64(token.encode(errors="surrogateescape")))
@@ -40,7 +47,8 @@ def _encoded(data: bytes) -> Iterable[str]:
 
 
 def _within_base64(data: bytes) -> Iterable[str]:
-    """The Base64 of these bytes within any longer text, for each of the three positions (RFC 4648 section 4).
+    """The Base64 of these bytes within any longer text, for each of the three positions (RFC 4648
+    section 4).
 
     The letters at either end, which depend on the neighbouring bytes, are left out.
     """

@@ -1,8 +1,8 @@
 """Frames request bodies: ``head + payload + tail``.
 
-The framing is multipart/form-data (RFC 7578, with the WHATWG's escaping) with the file part last, byte-identical to the
-output of requests-toolbelt's encoder. That encoder is not used: loading it, with requests, takes as long as all the
-work of a small push before its first byte.
+The framing is multipart/form-data (RFC 7578, with the WHATWG's escaping) with the file part last,
+byte-identical to the output of requests-toolbelt's encoder. That encoder is not used: loading it,
+with requests, takes as long as all the work of a small push before its first byte.
 """
 
 from __future__ import annotations
@@ -42,11 +42,15 @@ def frame(
     A part is a field, and its file name, content and type.
     """
     pieces = [_opened(field) + value.encode() for field, value in fields]
-    pieces += [_opened(field, part_name, kind) + content for field, (part_name, content, kind) in parts]
+    pieces += [
+        _opened(field, part_name, kind) + content for field, (part_name, content, kind) in parts
+    ]
     pieces.append(_opened(file_field, name, mime))
     between = f"\r\n--{boundary}\r\n".encode()
     head = between[2:] + between.join(pieces)
-    return Frame(head, f"\r\n--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}")
+    return Frame(
+        head, f"\r\n--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
+    )
 
 
 def _opened(field: str, name: str | None = None, mime: str = "") -> bytes:

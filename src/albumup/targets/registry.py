@@ -1,6 +1,7 @@
 """Finds a target by name: in the config, in the journal, or the built-in inbox.
 
-Other packages add kinds by the entry point group ``albumup.targets``: the name is the kind, the object the class.
+Other packages add kinds by the entry point group ``albumup.targets``: the name is the kind, the
+object the class.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ def default_target(config: Config) -> str:
         return config.default_target
     if len(config.targets) > 1:
         raise ConfigError(
-            f"{config.path}: several targets and no default_target: {', '.join(sorted(config.targets))}",
+            f"{config.path}: several targets and no default_target: "
+            f"{', '.join(sorted(config.targets))}",
             "name one with --target, or set default_target",
         )
     return next(iter(config.targets), INBOX)
@@ -56,7 +58,8 @@ def inbox_folder() -> str:
 
 
 def table_of(name: str, config: Config, kept: Mapping[str, str]) -> TargetTable | None:
-    """A target's table, from the config or from ``kept`` (name to definition, in the journal); None for the inbox.
+    """A target's table, from the config or from ``kept`` (name to definition, in the journal); None
+    for the inbox.
 
     Raises ConfigError for an unknown name.
     """
@@ -69,7 +72,10 @@ def table_of(name: str, config: Config, kept: Mapping[str, str]) -> TargetTable 
     known = sorted({*config.targets, *kept, INBOX})
     near = did_you_mean(name, known)
     new = "" if near else f"; a new one: albumup target add {quoted(name)}"
-    raise ConfigError(f"there is no target {name!r} in {shown(config.path)}{near}", f"targets: {', '.join(known)}{new}")
+    raise ConfigError(
+        f"there is no target {name!r} in {shown(config.path)}{near}",
+        f"targets: {', '.join(known)}{new}",
+    )
 
 
 def build(name: str, config: Config, kept: Mapping[str, str]) -> Target:
@@ -83,10 +89,11 @@ def build(name: str, config: Config, kept: Mapping[str, str]) -> Target:
 
 
 def rebuild(text: str, present: Target, config: Config) -> Target | None:
-    """Make a target by an earlier definition (``Target.kept``), to ask about photos that were sent by it.
+    """Make a target by an earlier definition (``Target.kept``), to ask about photos that were sent
+    by it.
 
-    None if its kind cannot be asked. Raises ConfigError if it cannot be made any more: its token is looked for where it
-    was then.
+    None if its kind cannot be asked. Raises ConfigError if it cannot be made any more: its token is
+    looked for where it was then.
     """
     kept = json.loads(text)
     if kept["kind"] == BUILT_IN:
@@ -98,9 +105,12 @@ def rebuild(text: str, present: Target, config: Config) -> Target | None:
         return None
     url = str(table.settings["url"])
     if kept["has_token"]:
-        # The token stood in the config, or came from a command. The present token is for the present server only.
+        # The token stood in the config, or came from a command. The present token is for the
+        # present server only.
         if present.token is None or urlsplit(url)[:2] != urlsplit(present.settings.url)[:2]:
-            raise ConfigError(f"{url}: the token that it was sent with is not kept, so it cannot be asked")
+            raise ConfigError(
+                f"{url}: the token that it was sent with is not kept, so it cannot be asked"
+            )
         table = replace(table, settings={**table.settings, "token": present.token})
     return _made(table, config)
 
@@ -108,12 +118,15 @@ def rebuild(text: str, present: Target, config: Config) -> Target | None:
 def _made(table: TargetTable, config: Config) -> Target:
     kind, settings = kind_of(table), settings_for(table)
     if settings.ca_file is not None:
-        settings = msgspec.structs.replace(settings, ca_file=absolute(settings.ca_file, config.folder))
+        settings = msgspec.structs.replace(
+            settings, ca_file=absolute(settings.ca_file, config.folder)
+        )
     return kind(table.name, settings, read_token(settings, table.where, config.folder), table.where)
 
 
 def recognised(url: str, ca_file: str | None) -> tuple[str, str] | None:
-    """Ask the server at ``url`` for its kind: kind and address, or None if no kind recognises it."""
+    """Ask the server at ``url`` for its kind: kind and address, or None if no kind recognises
+    it."""
     from albumup.targets.immich import ImmichTarget
     from albumup.targets.inbox import InboxTarget
     from albumup.transfer import Peer
@@ -135,7 +148,8 @@ def looked_at(url: str, ca_file: str | None) -> Sent:
 
 
 def wants_token(table: TargetTable, ca_file: str | None) -> bool:
-    """Does the server want a token, as far as can be seen without one? Raises ConfigError for an unknown kind."""
+    """Does the server want a token, as far as can be seen without one? Raises ConfigError for an
+    unknown kind."""
     from albumup.transfer import Peer
     from albumup.transfer.http import Http
 
@@ -157,7 +171,8 @@ def settings_for(table: TargetTable) -> CommonSettings:
 
 
 def check_all(config: Config) -> None:
-    """Check all targets' tables, used or not: later is a worse moment. Raises ConfigError for the first mistake."""
+    """Check all targets' tables, used or not: later is a worse moment. Raises ConfigError for the
+    first mistake."""
     for table in config.targets.values():
         settings_for(table)
 
@@ -182,7 +197,8 @@ def kind_of(table: TargetTable) -> type[Target]:
         return kind
     known = kinds()
     raise ConfigError(
-        f"{table.place('kind')}: {table.kind!r} is no kind of server known here{did_you_mean(table.kind, known)}",
+        f"{table.place('kind')}: {table.kind!r} is no kind of server known "
+        f"here{did_you_mean(table.kind, known)}",
         f"kinds: {', '.join(known)}",
     )
 

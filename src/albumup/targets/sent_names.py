@@ -1,4 +1,5 @@
-"""The names that servers are told, fit for each of them. ``journal/naming.py`` makes them unique."""
+"""The names that servers are told, fit for each of them. ``journal/naming.py`` makes them
+unique."""
 
 from __future__ import annotations
 
@@ -14,13 +15,16 @@ _SUFFIX_BYTES = 32
 def sent_name(name: bytes | str, number: int = 1) -> str:
     """A base name that all servers parse alike; ``number`` above 1 gives ``DSC_0001-2.JPG``.
 
-    Raw UTF-8, composed (NFC). Quotes, backslashes, slashes, control characters and the % of percent-encodings become
-    ``_``, because servers read them differently. At most 255 bytes; the extension is kept.
+    Raw UTF-8, composed (NFC). Quotes, backslashes, slashes, control characters and the % of
+    percent-encodings become ``_``, because servers read them differently. At most 255 bytes; the
+    extension is kept.
     """
     text = name.decode(errors="surrogateescape") if isinstance(name, bytes) else name
     if not (text.isascii() and text.isprintable()):
         text = unicodedata.normalize("NFC", text)
-        text = "".join("_" if unicodedata.category(letter) in ("Cc", "Cs") else letter for letter in text)
+        text = "".join(
+            "_" if unicodedata.category(letter) in ("Cc", "Cs") else letter for letter in text
+        )
     elif number == 1 and len(text) <= _NAME_BYTES and _UNSAFE.search(text) is None:
         return text
     text = _UNSAFE.sub("_", text)

@@ -1,4 +1,5 @@
-"""Messages about a target's token: where it is, and what to type when the server does not accept it."""
+"""Messages about a target's token: where it is, and what to type when the server does not accept
+it."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ _REFUSES_TOKEN, _FORBIDS, _FULL = 401, 403, 507
 
 
 def where_token_is(target: Target) -> str:
-    """A phrase that names the key or option of the token, and the file, variable or command it names.
+    """A phrase that names the key or option of the token, and the file, variable or command it
+    names.
 
     A token that no setting names was typed at a prompt of ``target add``.
     """
@@ -24,7 +26,9 @@ def where_token_is(target: Target) -> str:
         return f"its token is in the environment variable {settings.token_env} ({target.key('token_env')})"
     if settings.token_command is not None:
         # The command's arguments may be confidential.
-        return f"its token is what {settings.token_command[0]} prints ({target.key('token_command')})"
+        return (
+            f"its token is what {settings.token_command[0]} prints ({target.key('token_command')})"
+        )
     if settings.token is not None:
         return f"its token is in {target.key('token')}"
     if target.token:

@@ -1,4 +1,5 @@
-"""The values that pass between the engine and the kinds of server: photos, forms, verdicts, answers to questions."""
+"""The values that pass between the engine and the kinds of server: photos, forms, verdicts, answers
+to questions."""
 
 from __future__ import annotations
 
@@ -28,8 +29,8 @@ class VerdictKind(StrEnum):
 class Verdict(Struct, frozen=True):
     """A target's judgement of an answer.
 
-    ``rule`` names the rule that decided, for ``target try``. ``takes_pages``: this target answers with HTML pages, so
-    a page is no sign of a portal.
+    ``rule`` names the rule that decided, for ``target try``. ``takes_pages``: this target answers
+    with HTML pages, so a page is no sign of a portal.
     """
 
     kind: VerdictKind
@@ -39,7 +40,8 @@ class Verdict(Struct, frozen=True):
     url: str = ""
     takes_pages: bool = False
     drops_clip: bool = False
-    """Not taken because this still's clip is not on the server any more: send the still without it."""
+    """Not taken because this still's clip is not on the server any more: send the still without
+    it."""
     is_down: bool = False
     """Not taken because the server says that it is down for a while: try later."""
     is_unconfirmed: bool = False
@@ -49,8 +51,8 @@ class Verdict(Struct, frozen=True):
 class Photo(Struct, frozen=True):
     """The values that may fill a form.
 
-    ``values`` holds every name of a template but ``token``; ``taken`` and ``modified`` only if the target's ``dates``
-    and ``times`` are true.
+    ``values`` holds every name of a template but ``token``; ``taken`` and ``modified`` only if the
+    target's ``dates`` and ``times`` are true.
     """
 
     values: Mapping[str, object]
@@ -75,7 +77,8 @@ class Part:
 
 
 class Form(Struct, frozen=True):
-    """The form of one photo. ``fields`` come first, then ``parts``, then the photo; ``file_field`` None: a raw body.
+    """The form of one photo. ``fields`` come first, then ``parts``, then the photo; ``file_field``
+    None: a raw body.
 
     ``secret``: a field holds the token. Such a head is framed when it is sent, and never journaled.
     """
@@ -90,7 +93,8 @@ class Form(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A photo to ask the server about: the name it was or would be sent as, its digests, its size in bytes."""
+    """A photo to ask the server about: the name it was or would be sent as, its digests, its size
+    in bytes."""
 
     name: str
     digests: Mapping[str, str]
@@ -137,7 +141,8 @@ class Original(StrEnum):
     BROKEN = "broken"
     """The server knows the photo, and has no original of it."""
     UNKNOWN = "unknown"
-    """This kind of server, or this key, cannot show the original: ``Seen.words`` say what is missing."""
+    """This kind of server, or this key, cannot show the original: ``Seen.words`` say what is
+    missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +154,20 @@ class Seen:
 
 
 class Unasked(Exception):
-    """There is no reliable answer; ask again later, after ``retry_after`` seconds if the server named a time.
+    """There is no reliable answer; ask again later, after ``retry_after`` seconds if the server
+    named a time.
 
-    ``is_wrong_address``: this is the answer of a wrong address or a portal. ``has_answered``: there was an answer.
+    ``is_wrong_address``: this is the answer of a wrong address or a portal. ``has_answered``: there
+    was an answer.
     """
 
     def __init__(
-        self, words: str, retry_after: float | None = None, *, is_wrong_address: bool = False, has_answered: bool = True
+        self,
+        words: str,
+        retry_after: float | None = None,
+        *,
+        is_wrong_address: bool = False,
+        has_answered: bool = True,
     ) -> None:
         super().__init__(words)
         self.retry_after = retry_after
@@ -164,7 +176,8 @@ class Unasked(Exception):
 
 
 class NotAllowed(ConfigError):
-    """The key lacks a permission for a question that only reads. This never stops a target: photos still go."""
+    """The key lacks a permission for a question that only reads. This never stops a target: photos
+    still go."""
 
 
 class AlbumGone(Exception):

@@ -1,8 +1,9 @@
 """Reads answers with llhttp (httptools), and adds what llhttp leaves to its caller.
 
-llhttp sets no limits, does not handle the end of the stream, reports interim answers like final ones, and parses on
-into the next answer. It is strict: it refuses two Content-Lengths, a Content-Length beside a Transfer-Encoding,
-lines that end in a bare LF, and folded lines (RFC 9112 sections 2.2, 5.2, 6.3).
+llhttp sets no limits, does not handle the end of the stream, reports interim answers like final
+ones, and parses on into the next answer. It is strict: it refuses two Content-Lengths, a
+Content-Length beside a Transfer-Encoding, lines that end in a bare LF, and folded lines (RFC 9112
+sections 2.2, 5.2, 6.3).
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ class Endless(Unsound):
 
 
 class Incoming:
-    """Parses one answer and the interim ones before it. ``feed`` it bytes; call ``end`` when the server closes."""
+    """Parses one answer and the interim ones before it. ``feed`` it bytes; call ``end`` when the
+    server closes."""
 
     __slots__ = (
         "_body",
@@ -87,11 +89,13 @@ class Incoming:
 
     @property
     def is_over(self) -> bool:
-        """True when there is nothing more to read: the answer is whole, broken, or longer than MOST_ANSWER."""
+        """True when there is nothing more to read: the answer is whole, broken, or longer than
+        MOST_ANSWER."""
         return self._is_whole or self._is_broken or self._size > MOST_ANSWER
 
     def feed(self, data: bytes) -> None:
-        """Parse more bytes. Raises Unsound if they break the rules of HTTP, Endless if the head has no end."""
+        """Parse more bytes. Raises Unsound if they break the rules of HTTP, Endless if the head has
+        no end."""
         if not self._is_headed:
             self._fed += len(data)
             self._open += data
@@ -111,7 +115,11 @@ class Incoming:
     def end(self) -> None:
         """Note that the server closed. Raises Unsound if the head is not complete."""
         if not self._is_headed:
-            raise Unsound("the answer was cut short" if self.has_any else "the server closed without an answer")
+            raise Unsound(
+                "the answer was cut short"
+                if self.has_any
+                else "the server closed without an answer"
+            )
         is_chunked = "chunked" in self._headers.get("transfer-encoding", "").lower()
         if not is_chunked and "content-length" not in self._headers:
             self._is_whole = True  # RFC 9112 section 6.3: the body ends with the stream
@@ -130,7 +138,8 @@ class Incoming:
         return answer, complete and self._keeps and not self._has_rest
 
     def _note(self, error: Exception) -> None:
-        """Raise Unsound only before the head is complete; a later error concerns the body, or the bytes after it."""
+        """Raise Unsound only before the head is complete; a later error concerns the body, or the
+        bytes after it."""
         if isinstance(error, httptools.HttpParserCallbackError) and error.__context__ is not None:
             raise error.__context__
         if self._is_whole:
@@ -146,7 +155,8 @@ class Incoming:
         raise Unsound(words) from error
 
     def _look_for_rest(self, data: bytes) -> None:
-        """Detect bytes after the answer, also empty lines, which llhttp skips: nobody asked for them."""
+        """Detect bytes after the answer, also empty lines, which llhttp skips: nobody asked for
+        them."""
         if not self._is_whole or self._has_rest:
             return
         if self._last:

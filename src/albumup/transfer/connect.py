@@ -19,17 +19,24 @@ _TRUST = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR
 _LOCAL_ERRNOS = frozenset({errno.ENFILE, errno.EMFILE, errno.ENOMEM})
 
 
-def connect(peer_host: str, peer_port: int, *, context: ssl.SSLContext | None, proxy: Proxy | None) -> socket.socket:
-    """Return a non-blocking socket to a server, with TLS if there is a context. Raises Stopped, LocalError."""
+def connect(
+    peer_host: str, peer_port: int, *, context: ssl.SSLContext | None, proxy: Proxy | None
+) -> socket.socket:
+    """Return a non-blocking socket to a server, with TLS if there is a context. Raises Stopped,
+    LocalError."""
     try:
         return _connect(peer_host, peer_port, context, proxy)
     except Stopped as stopped:
         if proxy is None:
             raise
-        raise Stopped(stopped.fault, f"by way of the proxy {proxy.host}:{proxy.port}: {stopped.detail}") from stopped
+        raise Stopped(
+            stopped.fault, f"by way of the proxy {proxy.host}:{proxy.port}: {stopped.detail}"
+        ) from stopped
 
 
-def _connect(peer_host: str, peer_port: int, context: ssl.SSLContext | None, proxy: Proxy | None) -> socket.socket:
+def _connect(
+    peer_host: str, peer_port: int, context: ssl.SSLContext | None, proxy: Proxy | None
+) -> socket.socket:
     import urllib3  # first: this waits for another thread that is importing the package
     import urllib3.connection
     import urllib3.exceptions
@@ -40,7 +47,9 @@ def _connect(peer_host: str, peer_port: int, context: ssl.SSLContext | None, pro
     try:
         connection: urllib3.connection.HTTPConnection
         if context is not None:
-            connection = urllib3.connection.HTTPSConnection(host, port, timeout=CONNECT_SECONDS, ssl_context=context)
+            connection = urllib3.connection.HTTPSConnection(
+                host, port, timeout=CONNECT_SECONDS, ssl_context=context
+            )
             if proxy:
                 connection.set_tunnel(peer_host, peer_port, headers=proxy.headers)
         else:
@@ -50,7 +59,9 @@ def _connect(peer_host: str, peer_port: int, context: ssl.SSLContext | None, pro
         raise Stopped(Fault.BAD_CERTIFICATE, error.verify_message) from error
     except ssl.SSLError as error:
         if error.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"):
-            raise Stopped(Fault.BAD_CERTIFICATE, "it does not speak TLS; is it http:// there?") from error
+            raise Stopped(
+                Fault.BAD_CERTIFICATE, "it does not speak TLS; is it http:// there?"
+            ) from error
         raise not_connected(error) from error
     except urllib3.exceptions.NameResolutionError as error:
         raise unresolved(host, error) from error
@@ -102,7 +113,8 @@ def words_of(error: BaseException) -> str:
 
 
 def tls_context(ca_file: str | None) -> ssl.SSLContext:
-    """A context that trusts ``ca_file``, else the variables curl honours, else the system. Raises ConfigError."""
+    """A context that trusts ``ca_file``, else the variables curl honours, else the system. Raises
+    ConfigError."""
     named = ca_file or os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
     try:
         if named:
@@ -112,14 +124,17 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
         if os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR"):
             return ssl.create_default_context()
     except OSError as error:
-        raise ConfigError(f"{named or 'SSL_CERT_FILE'}: no certificates to trust: {words_of(error)}") from error
+        raise ConfigError(
+            f"{named or 'SSL_CERT_FILE'}: no certificates to trust: {words_of(error)}"
+        ) from error
     import truststore
 
     return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def shared_tls_context(ca_file: str | None) -> ssl.SSLContext:
-    """Like ``tls_context``, but cached: reading a system's store takes longer than sending a photo."""
+    """Like ``tls_context``, but cached: reading a system's store takes longer than sending a
+    photo."""
     return _shared_tls_context(ca_file, *(os.environ.get(name) for name in _TRUST))
 
 

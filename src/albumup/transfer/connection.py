@@ -58,7 +58,8 @@ class KeepAlive:
         return now >= self._not_before
 
     def lost(self, now: float) -> None:
-        """Keep no connection for a while: a kept one was lost, or the server spoke on it unasked."""
+        """Keep no connection for a while: a kept one was lost, or the server spoke on it
+        unasked."""
         self.is_proven = False
         self._not_before = now + _KEEP_NONE_SECONDS
 
@@ -79,7 +80,8 @@ class _Outgoing(NamedTuple):
 
 
 class Connection:
-    """One connection to one server, kept alive from photo to photo; it carries one photo at a time."""
+    """One connection to one server, kept alive from photo to photo; it carries one photo at a
+    time."""
 
     def __init__(
         self,
@@ -89,7 +91,8 @@ class Connection:
         throttle: Throttle | None = None,
         keep_alive: KeepAlive | None = None,
     ) -> None:
-        """For use in the running loop. Raises ConfigError for an unreadable proxy setting or certificates."""
+        """For use in the running loop. Raises ConfigError for an unreadable proxy setting or
+        certificates."""
         self._time = asyncio.get_running_loop().time
         parts = urlsplit(url)
         self._is_secure = parts.scheme == "https"
@@ -116,7 +119,8 @@ class Connection:
             self._wire = None
 
     async def reach(self, meter: Meter | None = None) -> Sent | None:
-        """Connect if need be. None when connected, else the failure, or a CUT if ``meter`` was cut."""
+        """Connect if need be. None when connected, else the failure, or a CUT if ``meter`` was
+        cut."""
         if not await self._is_connected():
             connecting = self._connect()
             try:
@@ -126,7 +130,9 @@ class Connection:
         return None
 
     async def _connect(self) -> None:
-        self._wire = await self._network.connect(self._host, self._port, context=self._context, proxy=self._proxy)
+        self._wire = await self._network.connect(
+            self._host, self._port, context=self._context, proxy=self._proxy
+        )
         self._used_at = None
         self._connected_at = self._time()
         self._room = 0
@@ -134,8 +140,8 @@ class Connection:
     async def takes_at_once(self, size: int) -> bool:
         """Would the kernel take a body of ``size`` bytes in one go?
 
-        True if the connection is open, the server has said nothing since, and the buffer has room. Then ``before_last``
-        alone has to be journaled before the body.
+        True if the connection is open, the server has said nothing since, and the buffer has room.
+        Then ``before_last`` alone has to be journaled before the body.
         """
         if self._throttle is not None or size > SMALL or not await self._is_connected():
             return False
@@ -146,7 +152,8 @@ class Connection:
         return self._room >= wanted
 
     async def _is_connected(self) -> bool:
-        """Is there a usable connection? On probation, wait a moment to see whether the server closes it."""
+        """Is there a usable connection? On probation, wait a moment to see whether the server
+        closes it."""
         if self._wire is None:
             return False
         idle = self._time() - (self._connected_at if self._used_at is None else self._used_at)
@@ -176,14 +183,15 @@ class Connection:
     ) -> Sent:
         """Send one body and read the answer; ``at_once`` only after ``takes_at_once``.
 
-        ``before_last`` is awaited before the last byte is handed to the kernel: before the tail, before the last block
-        of a body without a tail, before everything ``at_once``. Its exceptions pass through, and the connection is
-        closed. A cut (``Meter.cut_now``) does not interrupt it. An early answer is read, and the connection is then not
-        used again. Raises Unreadable, LocalError.
+        ``before_last`` is awaited before the last byte is handed to the kernel: before the tail,
+        before the last block of a body without a tail, before everything ``at_once``. Its
+        exceptions pass through, and the connection is closed. A cut (``Meter.cut_now``) does not
+        interrupt it. An early answer is read, and the connection is then not used again. Raises
+        Unreadable, LocalError.
 
-        The server may have closed a kept connection meanwhile, and an early answer on it may be a late one to the photo
-        before. If the server cannot have taken anything of this request, it is sent once more on a fresh connection,
-        after a call of ``taken_back``.
+        The server may have closed a kept connection meanwhile, and an early answer on it may be a
+        late one to the photo before. If the server cannot have taken anything of this request, it
+        is sent once more on a fresh connection, after a call of ``taken_back``.
         """
         meter.began = self._time()
         body = _Outgoing(request, head, payload, tail, meter, before_last)
@@ -196,19 +204,27 @@ class Connection:
         return sent
 
     async def _send_once(self, body: _Outgoing, *, at_once: bool = False) -> Sent | None:
-        """The result; None if this was a kept connection, its answer is not believed, and the server took nothing."""
+        """The result; None if this was a kept connection, its answer is not believed, and the
+        server took nothing."""
         if not at_once and (unreached := await self.reach(body.meter)) is not None:
             return unreached
         assert self._wire is not None
         is_used = self._used_at is not None
-        exchange = Exchange(self._wire, self._peer.timeout, body.meter, self._throttle, self._time, is_used=is_used)
+        exchange = Exchange(
+            self._wire, self._peer.timeout, body.meter, self._throttle, self._time, is_used=is_used
+        )
         keep = False
         try:
             line = self._request_head(body.request, body.length)
             send = exchange.send_at_once if at_once else exchange.send_body
             sending = send(line, body.head, body.payload, body.tail, body.before_last)
             sent, keep = await _exchanged(exchange, body.meter, sending)
-            if sent.early and sent.answer is not None and not is_used and not 200 <= sent.answer.status < 300:
+            if (
+                sent.early
+                and sent.answer is not None
+                and not is_used
+                and not 200 <= sent.answer.status < 300
+            ):
                 self._wire.abort()  # the server refused the body, so the rest must not arrive
             if not is_used or sent.fault is Fault.CUT:
                 return sent
@@ -250,7 +266,9 @@ class Connection:
         return f"{request.method} {target} HTTP/1.1\r\nHost: {host}\r\n{told}{_FIXED}"
 
 
-async def _exchanged(exchange: Exchange, meter: Meter, sending: Awaitable[None]) -> tuple[Sent, bool]:
+async def _exchanged(
+    exchange: Exchange, meter: Meter, sending: Awaitable[None]
+) -> tuple[Sent, bool]:
     """The result of one body on one connection, and whether the connection may be used again."""
     try:
         await sending
@@ -259,11 +277,18 @@ async def _exchanged(exchange: Exchange, meter: Meter, sending: Awaitable[None])
             return Sent(None, Fault.CUT, "cut", whole=meter.whole, bytes=exchange.moved()), False
         answer = None if stopped.silent else await exchange.early_answer()
         if answer is not None:
-            return Sent(answer, None, "", whole=meter.whole, bytes=exchange.moved(), early=True), False
+            return Sent(
+                answer, None, "", whole=meter.whole, bytes=exchange.moved(), early=True
+            ), False
         if meter.cut:
             return Sent(None, Fault.CUT, "cut", whole=meter.whole, bytes=exchange.moved()), False
-        detail = stopped.detail or "the server answered before the photo's end, and the answer cannot be read"
-        return Sent(None, stopped.fault or Fault.BROKEN, detail, whole=meter.whole, bytes=exchange.moved()), False
+        detail = (
+            stopped.detail
+            or "the server answered before the photo's end, and the answer cannot be read"
+        )
+        return Sent(
+            None, stopped.fault or Fault.BROKEN, detail, whole=meter.whole, bytes=exchange.moved()
+        ), False
     try:
         answer, keep = await exchange.read_answer()
     except Stopped as stopped:

@@ -31,7 +31,8 @@ _GRACE = 5.0
 _LEAST = 0.001
 """The least seconds to wait: a clock with coarser steps would not move in less."""
 _LOOKS = 16
-"""How often the bytes that left are counted within the longest silence: nothing announces their leaving."""
+"""How often the bytes that left are counted within the longest silence: nothing announces their
+leaving."""
 
 
 class Exchange:
@@ -47,7 +48,8 @@ class Exchange:
         *,
         is_used: bool = False,
     ) -> None:
-        """``time``: the event loop's; ``is_used``: the connection has served another exchange before."""
+        """``time``: the event loop's; ``is_used``: the connection has served another exchange
+        before."""
         self._wire = wire
         self._timeout = timeout
         self._longest_answer = 2 * timeout
@@ -88,7 +90,8 @@ class Exchange:
         tail: bytes,
         before_last: Callable[[], Awaitable[None]],
     ) -> None:
-        """Await ``before_last``, then send everything in one go. The wire should have room for it. Raises Stopped."""
+        """Await ``before_last``, then send everything in one go. The wire should have room for it.
+        Raises Stopped."""
         content = payload.content
         if content is None:
             content = await self._read(payload, 0, payload.size)
@@ -125,7 +128,11 @@ class Exchange:
             await self._send_bytes(start + await self._read(payload, 0, end))
         else:
             await self._send_bytes(start)
-            send = self._send_blocks if self._wire.is_secure or payload.content is not None else self._send_file
+            send = (
+                self._send_blocks
+                if self._wire.is_secure or payload.content is not None
+                else self._send_file
+            )
             await send(payload, end)
         last += await self._read(payload, end, held)
         self._look()
@@ -139,7 +146,8 @@ class Exchange:
         return await self._meter.unless_cut(payload.read(start, size)) if size else b""
 
     async def _send_file(self, payload: Payload, end: int) -> None:
-        """Send the first ``end`` bytes by sendfile; by read and send where sendfile would wait for a disk."""
+        """Send the first ``end`` bytes by sendfile; by read and send where sendfile would wait for
+        a disk."""
         start = 0
         while start < end:
             size = min(end - start, BLOCK)
@@ -169,7 +177,8 @@ class Exchange:
                 start += sent
 
     async def _send_blocks(self, payload: Payload, end: int) -> None:
-        """Send the first ``end`` bytes by read and send; the next block is read while one is sent."""
+        """Send the first ``end`` bytes by read and send; the next block is read while one is
+        sent."""
         # TLS writes records of 16 KiB; corked, the kernel makes full segments of them.
         self._wire.cork(True)
         start = 0
@@ -179,7 +188,9 @@ class Exchange:
                 block = await self._meter.unless_cut(block_of(ahead))
                 start += len(block)
                 if start < end:
-                    ahead = asyncio.ensure_future(read_ahead(payload, start, min(end - start, BLOCK)))
+                    ahead = asyncio.ensure_future(
+                        read_ahead(payload, start, min(end - start, BLOCK))
+                    )
                 await self._send_bytes(block)
                 await asyncio.sleep(0)
         finally:
@@ -205,7 +216,8 @@ class Exchange:
                     self._meter.look()
 
     async def _allow(self, wanted: int) -> int:
-        """How many of ``wanted`` bytes to send next. Before each block, heed the cut, the rate and the server."""
+        """How many of ``wanted`` bytes to send next. Before each block, heed the cut, the rate and
+        the server."""
         if not self._allowed:
             if self._meter.cut:
                 raise Stopped(Fault.CUT)
@@ -228,11 +240,14 @@ class Exchange:
         return Stopped(Fault.BROKEN, words_of(error))
 
     async def _wait(self, *, writing: bool) -> None:
-        """Wait until the wire is ready. When no byte moves for ``timeout`` seconds, the line is broken."""
+        """Wait until the wire is ready. When no byte moves for ``timeout`` seconds, the line is
+        broken."""
         is_ready = False
         while not is_ready:
             seconds = self._watch_silence(Fault.BROKEN, "while sending")
-            is_ready = await self._meter.unless_cut(self._wire.wait(writing=writing, seconds=seconds))
+            is_ready = await self._meter.unless_cut(
+                self._wire.wait(writing=writing, seconds=seconds)
+            )
         self._look()
 
     def _watch_silence(self, fault: Fault, when: str) -> float:
@@ -248,13 +263,16 @@ class Exchange:
     # Early answers.
 
     def _look(self) -> None:
-        """Read what the server says before the body's end. Interim answers are dropped; a final one stops sending."""
+        """Read what the server says before the body's end. Interim answers are dropped; a final one
+        stops sending."""
         while not self._incoming.has_begun and self._wire.has_spoken():
             data = self._receive()
             if data is None:
                 break
             if not data:
-                raise Stopped(None if self._incoming.has_any else Fault.BROKEN, "closed by the server")
+                raise Stopped(
+                    None if self._incoming.has_any else Fault.BROKEN, "closed by the server"
+                )
             try:
                 self._incoming.feed(data)
             except Endless as endless:
@@ -265,7 +283,8 @@ class Exchange:
             raise Stopped(None)
 
     def _receive(self) -> bytes | None:
-        """The bytes that have arrived; b"" when the server closed, None when there is nothing now."""
+        """The bytes that have arrived; b"" when the server closed, None when there is nothing
+        now."""
         try:
             return self._recv()
         except NOT_NOW:
@@ -287,12 +306,14 @@ class Exchange:
             return None
 
     async def read_answer(self) -> tuple[Answer, bool]:
-        """The answer, and whether the connection may be used again. Raises Stopped (LOST, or CUT)."""
+        """The answer, and whether the connection may be used again. Raises Stopped (LOST, or
+        CUT)."""
         incoming = self._incoming
         deadline: float | None = None
         while not incoming.has_begun:
             data = await self._next_bytes(deadline)
-            # Look now, not later: an honest answer brings the acknowledgement of the whole body with it.
+            # Look now, not later: an honest answer brings the acknowledgement of the whole body
+            # with it.
             self.is_early = not self._meter.whole or self._wire.unsent() > 0
             self._feed(data)
             deadline = deadline or self._time() + self._longest_answer
@@ -307,7 +328,8 @@ class Exchange:
         return answer, keeps and not self.is_early
 
     async def _read_rest(self, deadline: float) -> None:
-        """Read the answer's body. In haste, a complete head is enough: its status counts without the body."""
+        """Read the answer's body. In haste, a complete head is enough: its status counts without
+        the body."""
         while not self._incoming.is_over:
             try:
                 data = await self._next_bytes(deadline)
@@ -327,7 +349,8 @@ class Exchange:
             raise Stopped(Fault.LOST, str(unsound)) from unsound
 
     async def _next_bytes(self, deadline: float | None) -> bytes:
-        """More bytes of the answer, b"" at its end. ``deadline`` (the loop's time) applies once it has begun."""
+        """More bytes of the answer, b"" at its end. ``deadline`` (the loop's time) applies once it
+        has begun."""
         self._moved_at = self._time()
         seconds = _HASTE if self._is_hasty else self._timeout / _LOOKS
         while True:
@@ -351,8 +374,8 @@ class Exchange:
     def _hasten(self) -> float:
         """Seconds until the next look, while nothing more comes of an early answer.
 
-        A server that closes only after it has read to the end (Django's runserver) is told that nothing more is sent.
-        Raises Stopped when the rest of the answer does not come even then.
+        A server that closes only after it has read to the end (Django's runserver) is told that
+        nothing more is sent. Raises Stopped when the rest of the answer does not come even then.
         """
         silence = self._time() - self._moved_at
         if silence < _HASTE:
@@ -383,11 +406,13 @@ class Exchange:
             self._is_reset = True
 
     def took_nothing(self, *, whole: bool) -> bool:
-        """Is it certain that the server took nothing of this request? ``whole``: the kernel has all of it.
+        """Is it certain that the server took nothing of this request? ``whole``: the kernel has all
+        of it.
 
-        It is certain if the kernel took nothing, or if the server closed and acknowledged nothing: its close would have
-        carried the acknowledgement. A reset carries none, so the server may have read a small body to its end; then
-        only a body that was not handed over whole was surely not taken.
+        It is certain if the kernel took nothing, or if the server closed and acknowledged nothing:
+        its close would have carried the acknowledgement. A reset carries none, so the server may
+        have read a small body to its end; then only a body that was not handed over whole was
+        surely not taken.
         """
         if self.is_heard:
             return False

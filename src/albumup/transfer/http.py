@@ -1,4 +1,5 @@
-"""Small requests that carry no photo, by way of requests, with the same certificates and the same limits."""
+"""Small requests that carry no photo, by way of requests, with the same certificates and the same
+limits."""
 
 from __future__ import annotations
 
@@ -28,10 +29,13 @@ class Http:
                 super().init_poolmanager(*args, ssl_context=tls_context(peer.ca_file), **kwargs)
 
             def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-                return super().proxy_manager_for(*args, ssl_context=tls_context(peer.ca_file), **kwargs)
+                return super().proxy_manager_for(
+                    *args, ssl_context=tls_context(peer.ca_file), **kwargs
+                )
 
             def cert_verify(self, *args: Any, **kwargs: Any) -> None:
-                """Do nothing: the context verifies, and requests must not add its own certificates."""
+                """Do nothing: the context verifies, and requests must not add its own
+                certificates."""
 
         class Authorization(requests.auth.AuthBase):
             """Sets our headers, which keeps netrc's out."""
@@ -42,7 +46,8 @@ class Http:
 
         class Session(requests.Session):
             def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - none is followed
-                """Ignore Location: requests would take one that it cannot decode for a broken answer."""
+                """Ignore Location: requests would take one that it cannot decode for a broken
+                answer."""
                 return None
 
         proxy_headers: dict[str, str] = {}
@@ -52,8 +57,12 @@ class Http:
         self._session.mount("https://", Adapter(max_retries=0))
         self._session.mount("http://", Plain(max_retries=0))
         self._session.auth = Authorization()
-        self._session.trust_env = False  # proxies are looked up here: errors of requests would show the password
-        self._session.headers.update({"User-Agent": f"albumup/{__version__}", "Accept-Encoding": "identity"})
+        self._session.trust_env = (
+            False  # proxies are looked up here: errors of requests would show the password
+        )
+        self._session.headers.update(
+            {"User-Agent": f"albumup/{__version__}", "Accept-Encoding": "identity"}
+        )
 
     def call(
         self,
@@ -68,9 +77,9 @@ class Http:
     ) -> Sent:
         """Send one request with a small body. Answers and faults are those of a photo.
 
-        ``most``: bytes of the answer to read. ``more_seconds``: added to the timeout, for a server with much to do.
-        ``take`` is called with the body of a 200, of any length, in blocks of 1 MiB; the answer then lacks it.
-        Raises ConfigError for an unreadable proxy setting.
+        ``most``: bytes of the answer to read. ``more_seconds``: added to the timeout, for a server
+        with much to do. ``take`` is called with the body of a 200, of any length, in blocks of 1
+        MiB; the answer then lacks it. Raises ConfigError for an unreadable proxy setting.
         """
         import requests
 

@@ -34,16 +34,19 @@ def cork(connection: socket.socket, on: bool) -> None:
 
 
 def ear_of(descriptor: int) -> Callable[[], object]:
-    """A function that is true when the connection is readable: bytes have come, or its end. So is a closed one."""
+    """A function that is true when the connection is readable: bytes have come, or its end. So is a
+    closed one."""
     ear = select.poll()
     ear.register(descriptor, select.POLLIN)
     return partial(ear.poll, 0)
 
 
 def unacked(connection: socket.socket) -> int:
-    """Bytes that the kernel took and the peer has not acknowledged; 0 where the kernel does not say.
+    """Bytes that the kernel took and the peer has not acknowledged; 0 where the kernel does not
+    say.
 
-    Linux: tcp(7), SIOCOUTQ; macOS: SO_NWRITE. TLS holds no further bytes back: it hands over whole records.
+    Linux: tcp(7), SIOCOUTQ; macOS: SO_NWRITE. TLS holds no further bytes back: it hands over whole
+    records.
     """
     try:
         if sys.platform == "darwin":
@@ -68,7 +71,8 @@ def acked(connection: socket.socket) -> int | None:
 
 
 def half_close(connection: socket.socket) -> None:
-    """Shut down sending, and go on receiving. This bypasses TLS, whose own shutdown would end both."""
+    """Shut down sending, and go on receiving. This bypasses TLS, whose own shutdown would end
+    both."""
     with contextlib.suppress(OSError):
         socket.socket.shutdown(connection, socket.SHUT_WR)
 

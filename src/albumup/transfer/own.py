@@ -1,4 +1,5 @@
-"""Is a server this computer? Judged by its address: a router or tunnel that leads back here stays unseen."""
+"""Is a server this computer? Judged by its address: a router or tunnel that leads back here stays
+unseen."""
 
 from __future__ import annotations
 
@@ -40,13 +41,18 @@ def _is_own_address(family: int, address: tuple[object, ...]) -> bool:
 
 
 def _is_behind_inner_bridge(ip: ipaddress.IPv4Address) -> bool:
-    """Linux: does the route to ``ip`` end at a bridge without a network card (containers, virtual machines)?"""
+    """Linux: does the route to ``ip`` end at a bridge without a network card (containers, virtual
+    machines)?"""
     try:
         with open(ROUTES, encoding="ascii") as lines:
             routes = [_route(line.split()) for line in lines.readlines()[1:]]
-        _, gateway, bridge = max((mask, gateway, name) for net, mask, gateway, name in routes if int(ip) & mask == net)
+        _, gateway, bridge = max(
+            (mask, gateway, name) for net, mask, gateway, name in routes if int(ip) & mask == net
+        )
         ports = os.path.join(NETS, bridge, "brif")
-        return not gateway and not any(_is_wired(os.path.join(ports, port, "..")) for port in os.listdir(ports))
+        return not gateway and not any(
+            _is_wired(os.path.join(ports, port, "..")) for port in os.listdir(ports)
+        )
     except (OSError, ValueError, IndexError):
         return False
 
@@ -56,10 +62,13 @@ def _route(fields: list[str]) -> tuple[int, int, int, str]:
 
     Its numbers are in the machine's byte order: little-endian wherever containers run.
     """
-    net, gateway, mask = (int.from_bytes(bytes.fromhex(fields[number]), "little") for number in (1, 2, 7))
+    net, gateway, mask = (
+        int.from_bytes(bytes.fromhex(fields[number]), "little") for number in (1, 2, 7)
+    )
     return net, mask, gateway, fields[0]
 
 
 def _is_wired(interface: str) -> bool:
-    """Does the interface lead to a network card? A card has a device; a bond or a VLAN lies on one that has."""
+    """Does the interface lead to a network card? A card has a device; a bond or a VLAN lies on one
+    that has."""
     return any(name == "device" or name.startswith("lower_") for name in os.listdir(interface))

@@ -18,7 +18,8 @@ _PORT = 1080
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """A proxy's address, and the headers that carry its password; ``url`` is without the password."""
+    """A proxy's address, and the headers that carry its password; ``url`` is without the
+    password."""
 
     url: str
     host: str
@@ -29,7 +30,8 @@ class Proxy:
 def proxy_for(url: str) -> Proxy | None:
     """The proxy for a URL; None where none is named, or ``no_proxy`` excludes the host.
 
-    Raises ConfigError for a setting that cannot be read; its message names the variable, never the value.
+    Raises ConfigError for a setting that cannot be read; its message names the variable, never the
+    value.
     """
     from urllib.request import getproxies
 
@@ -37,7 +39,10 @@ def proxy_for(url: str) -> Proxy | None:
         return None
     import requests  # first: this waits for another thread that is importing the package
 
-    get_environ_proxies, select_proxy = requests.utils.get_environ_proxies, requests.utils.select_proxy
+    get_environ_proxies, select_proxy = (
+        requests.utils.get_environ_proxies,
+        requests.utils.select_proxy,
+    )
     value: str | None = select_proxy(url, get_environ_proxies(url))
     if not value or not value.strip():
         return None
@@ -48,19 +53,23 @@ def proxy_for(url: str) -> Proxy | None:
         value = f"http://{value}"
     kind = value.partition("://")[0].lower()
     if kind in _UNSUPPORTED:
-        raise ConfigError(f"{where} names a kind of proxy that is not supported: {kind}", "use one of http://")
+        raise ConfigError(
+            f"{where} names a kind of proxy that is not supported: {kind}", "use one of http://"
+        )
     found = _read(value) if kind == "http" else None
     if found is None:
         raise ConfigError(
             f"{where} cannot be read as the address of a proxy",
-            "write it as http://USER:PASSWORD@HOST:PORT, with / # ? @ : [ ] and % in user name and password"
+            "write it as http://USER:PASSWORD@HOST:PORT, with / # ? @ : [ ] and % in user name "
+            "and password"
             " as %2F %23 %3F %40 %3A %5B %5D %25",
         )
     return found
 
 
 def _read(value: str) -> Proxy | None:
-    """Parse a proxy's address and percent-decode its user name and password; None if that cannot be done."""
+    """Parse a proxy's address and percent-decode its user name and password; None if that cannot be
+    done."""
     try:
         parts = urlsplit(value)
         host, port = parts.hostname, parts.port
@@ -82,4 +91,6 @@ def _read(value: str) -> Proxy | None:
 def _variable(scheme: str, value: str) -> str:
     """The variable that holds a proxy's ``value``, for messages."""
     names = (f"{scheme}_proxy", f"{scheme}_proxy".upper(), "all_proxy", "ALL_PROXY")
-    return next((name for name in names if os.environ.get(name) == value), "the system's proxy setting")
+    return next(
+        (name for name in names if os.environ.get(name) == value), "the system's proxy setting"
+    )

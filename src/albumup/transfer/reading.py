@@ -1,7 +1,7 @@
 """Decodes the body of an answer: first its Content-Encoding, then its characters.
 
-Servers compress although they were asked not to, and write in Latin-1 or UTF-16. A rule that looks at the raw bytes
-misses a "no" as well as a "yes".
+Servers compress although they were asked not to, and write in Latin-1 or UTF-16. A rule that looks
+at the raw bytes misses a "no" as well as a "yes".
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ _NO_CHARSETS = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_esc
 """Codecs of Python that are no charsets."""
 _CHARSET = re.compile(r"""charset\s*=\s*["']?\s*([^\s"';,]+)""", re.IGNORECASE)
 _SAID_WITHIN = re.compile(
-    rb"""<(?:meta\b[^>]*?\bcharset|\?xml\b[^>]*?\bencoding)\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE
+    rb"""<(?:meta\b[^>]*?\bcharset|\?xml\b[^>]*?\bencoding)\s*=\s*["']?\s*([\w.:-]+)""",
+    re.IGNORECASE,
 )
 """The charset that an HTML page or XML names itself."""
 _ESCAPE = re.compile(
@@ -44,13 +45,15 @@ _SHORT = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 def decoded(raw: bytes, encoding: str, most: int) -> tuple[bytes, bool] | None:
     """The first ``most`` bytes of a decoded body, and whether that is all of it.
 
-    ``encoding`` is the Content-Encoding, a comma-separated list (RFC 9110 section 8.4). None if it is unknown, or if
-    the body is not encoded so. Never produces more than ``most`` + 1 bytes, so a zip bomb costs no more than an honest
-    answer.
+    ``encoding`` is the Content-Encoding, a comma-separated list (RFC 9110 section 8.4). None if it
+    is unknown, or if the body is not encoded so. Never produces more than ``most`` + 1 bytes, so a
+    zip bomb costs no more than an honest answer.
     """
     if not encoding and len(raw) <= most and not raw.startswith(_GZIP):
         return raw, True  # nearly every answer
-    names = [name for part in encoding.lower().split(",") if (name := part.strip()) not in _NO_ENCODINGS]
+    names = [
+        name for part in encoding.lower().split(",") if (name := part.strip()) not in _NO_ENCODINGS
+    ]
     if not names and raw.startswith(_GZIP):
         names = ["gzip"]  # servers send files stored compressed without saying so
     if len(names) > _MOST_ENCODINGS:
@@ -67,7 +70,8 @@ def decoded(raw: bytes, encoding: str, most: int) -> tuple[bytes, bool] | None:
 
 
 def _undone(data: bytes, name: str, most: int) -> tuple[bytes, bool] | None:
-    """Undo one encoding. ``deflate`` is zlib's format (RFC 1950), from many servers the bare stream (RFC 1951)."""
+    """Undo one encoding. ``deflate`` is zlib's format (RFC 1950), from many servers the bare stream
+    (RFC 1951)."""
     for window in (_WINDOW, -_WINDOW) if name == "deflate" else (_WINDOW | 16,):
         with contextlib.suppress(zlib.error):
             return _inflated(data, window, most)
@@ -75,7 +79,8 @@ def _undone(data: bytes, name: str, most: int) -> tuple[bytes, bool] | None:
 
 
 def _inflated(data: bytes, window: int, most: int) -> tuple[bytes, bool]:
-    """At most ``most`` + 1 bytes, of all members in a row (RFC 1952), and whether they are all. Raises zlib.error."""
+    """At most ``most`` + 1 bytes, of all members in a row (RFC 1952), and whether they are all.
+    Raises zlib.error."""
     whole = b""
     while True:
         stream = zlib.decompressobj(window)
@@ -91,10 +96,10 @@ def _inflated(data: bytes, window: int, most: int) -> tuple[bytes, bool]:
 def text_of(body: bytes, content_type: str, *, is_all: bool) -> str | None:
     """The text of a body; None if its charset is unknown, or is not the one it names.
 
-    The charset is that of the byte order mark, else the Content-Type's, else the one a page names itself, else UTF-8
-    if the bytes are valid, else Windows-1252, which is what Latin-1 means on the web (encoding.spec.whatwg.org). JSON
-    that is valid UTF-8 is UTF-8, whatever charset is named (RFC 8259 section 8.1). ``is_all`` False: the last
-    character may be cut.
+    The charset is that of the byte order mark, else the Content-Type's, else the one a page names
+    itself, else UTF-8 if the bytes are valid, else Windows-1252, which is what Latin-1 means on the
+    web (encoding.spec.whatwg.org). JSON that is valid UTF-8 is UTF-8, whatever charset is named
+    (RFC 8259 section 8.1). ``is_all`` False: the last character may be cut.
     """
     for mark, codec in _BOMS:
         if body.startswith(mark):
@@ -126,7 +131,8 @@ def text_of(body: bytes, content_type: str, *, is_all: bool) -> str | None:
 
 
 def _wide_json(body: bytes) -> str | None:
-    """The codec of JSON in UTF-16 or UTF-32 without a mark, told by its zero bytes (RFC 4627 section 3)."""
+    """The codec of JSON in UTF-16 or UTF-32 without a mark, told by its zero bytes (RFC 4627
+    section 3)."""
     match [byte == 0 for byte in body[:4]]:
         case [True, True, True, False]:
             return "utf-32-be"
@@ -152,7 +158,8 @@ def _western(body: bytes) -> str:
 
 
 def _as_latin(error: UnicodeError) -> tuple[str, int]:
-    """An error handler: each byte that the codec does not define becomes the code point of its number."""
+    """An error handler: each byte that the codec does not define becomes the code point of its
+    number."""
     assert isinstance(error, UnicodeDecodeError)
     return error.object[error.start : error.end].decode("latin-1"), error.end
 
@@ -161,9 +168,11 @@ codecs.register_error("albumup.latin-1", _as_latin)
 
 
 def readings(text: str, *, is_page: bool) -> Iterable[str]:
-    """The spellings of a text for rules to search: as it stands, with escapes of JSON or of a page resolved, composed.
+    """The spellings of a text for rules to search: as it stands, with escapes of JSON or of a page
+    resolved, composed.
 
-    An escape, or a character of two code points, is only another spelling of the text a person wrote into a rule.
+    An escape, or a character of two code points, is only another spelling of the text a person
+    wrote into a rule.
     """
     found = [text, _ESCAPE.sub(_resolved, text)]
     if is_page or text.lstrip().startswith("<"):

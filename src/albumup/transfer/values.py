@@ -48,7 +48,8 @@ class Fault(StrEnum):
 class Answer(Struct, frozen=True):
     """A server's answer, at most the first 64 KiB of it. Header names are in lower case.
 
-    ``body`` is decoded by its Content-Encoding, and empty if it ``is_opaque``. ``complete``: ``body`` is all of it.
+    ``body`` is decoded by its Content-Encoding, and empty if it ``is_opaque``. ``complete``:
+    ``body`` is all of it.
     """
 
     status: int
@@ -70,7 +71,8 @@ class Answer(Struct, frozen=True):
         complete: bool,
         most: int = MOST_ANSWER,
     ) -> Answer:
-        """An answer from its raw body, of which at most ``most`` bytes are kept, before and after decoding."""
+        """An answer from its raw body, of which at most ``most`` bytes are kept, before and after
+        decoding."""
         encoding = headers.get("content-encoding", "")
         found = decoded(raw[:most], encoding, most)
         if found is None:
@@ -86,7 +88,8 @@ class Answer(Struct, frozen=True):
         return text_of(self.body, self.headers.get("content-type", ""), is_all=self.complete)
 
     def search(self, pattern: str) -> re.Match[str] | None:
-        """The first match of a regular expression in the text, in any spelling of its characters."""
+        """The first match of a regular expression in the text, in any spelling of its
+        characters."""
         found = (re.search(pattern, one) for one in readings(self.text or "", is_page=self.is_page))
         return next((match for match in found if match), None)
 
@@ -100,7 +103,8 @@ class Answer(Struct, frozen=True):
 
 
 class Sent(Struct, frozen=True):
-    """The result of sending a body: an answer or a fault. ``whole``: the kernel took the last byte."""
+    """The result of sending a body: an answer or a fault. ``whole``: the kernel took the last
+    byte."""
 
     answer: Answer | None
     fault: Fault | None
@@ -110,11 +114,13 @@ class Sent(Struct, frozen=True):
     early: bool = False
     """The answer was there before every byte of the body was acknowledged."""
     used: bool = False
-    """The connection had served another photo before: an early answer may be a late one to that photo."""
+    """The connection had served another photo before: an early answer may be a late one to that
+    photo."""
 
 
 class Request(Struct, frozen=True):
-    """The request that carries a photo, without the body. ``headers`` may hold secrets and are never journaled."""
+    """The request that carries a photo, without the body. ``headers`` may hold secrets and are
+    never journaled."""
 
     method: str
     url: str
@@ -132,7 +138,8 @@ class Peer:
 
 
 class Unreadable(Exception):
-    """The payload cannot be read to its full size: the source changed or vanished while it was sent."""
+    """The payload cannot be read to its full size: the source changed or vanished while it was
+    sent."""
 
 
 class Payload(Protocol):
@@ -212,7 +219,8 @@ class Meter:
             self._waiting.cancel()
 
     async def unless_cut(self, awaited: Coroutine[object, object, T]) -> T:
-        """Await ``awaited``. Raises Stopped (CUT) if the upload is cut before; ``awaited`` is then cancelled.
+        """Await ``awaited``. Raises Stopped (CUT) if the upload is cut before; ``awaited`` is then
+        cancelled.
 
         Only for coroutines that may be cancelled at any point, and only for the task that sends.
         """
@@ -235,7 +243,8 @@ class Meter:
 
 
 def retry_after(answer: Answer, now: float) -> float | None:
-    """Seconds from a Retry-After header (RFC 9110 section 10.2.3), a number or a date; None without a sane one."""
+    """Seconds from a Retry-After header (RFC 9110 section 10.2.3), a number or a date; None without
+    a sane one."""
     text = answer.headers.get("retry-after", "").strip()
     if not text:
         return None

@@ -43,10 +43,12 @@ class Wire(Protocol):
     """The stream goes through TLS."""
 
     def send(self, data: bytes | memoryview) -> int:
-        """Send; the number of bytes taken. Raises BlockingIOError or ssl.SSLWant*Error when it has no room, OSError."""
+        """Send; the number of bytes taken. Raises BlockingIOError or ssl.SSLWant*Error when it has
+        no room, OSError."""
 
     def sendfile(self, descriptor: int, start: int, count: int) -> int:
-        """Send from an open file, not through TLS; the number of bytes taken, 0 at the end of the file.
+        """Send from an open file, not through TLS; the number of bytes taken, 0 at the end of the
+        file.
 
         Raises BlockingIOError, OSError.
         """
@@ -64,7 +66,8 @@ class Wire(Protocol):
         """
 
     async def wait(self, *, writing: bool, seconds: float) -> bool:
-        """Wait for something to read or, with ``writing``, room to write; False when the time is over."""
+        """Wait for something to read or, with ``writing``, room to write; False when the time is
+        over."""
 
     def has_spoken(self) -> bool:
         """Is there something to read, or the end?"""
@@ -73,10 +76,12 @@ class Wire(Protocol):
         """Bytes that an idle line surely takes at once."""
 
     def unsent(self) -> int:
-        """Bytes that were taken and not yet acknowledged by the other side; 0 where that is unknown."""
+        """Bytes that were taken and not yet acknowledged by the other side; 0 where that is
+        unknown."""
 
     def acked(self) -> int | None:
-        """Bytes that the other side has acknowledged since the beginning; None where that is unknown."""
+        """Bytes that the other side has acknowledged since the beginning; None where that is
+        unknown."""
 
     def cork(self, on: bool) -> None:
         """Start or stop holding back segments that are not full."""
@@ -93,7 +98,9 @@ class Wire(Protocol):
 class Network(Protocol):
     """Makes connections."""
 
-    async def connect(self, host: str, port: int, *, context: ssl.SSLContext | None, proxy: Proxy | None) -> Wire:
+    async def connect(
+        self, host: str, port: int, *, context: ssl.SSLContext | None, proxy: Proxy | None
+    ) -> Wire:
         """Connect to a server, with TLS if there is a context. Raises Stopped, LocalError."""
 
 
@@ -103,16 +110,21 @@ class SocketNetwork:
     def __init__(self, helpers: Helpers) -> None:
         self._helpers = helpers
 
-    async def connect(self, host: str, port: int, *, context: ssl.SSLContext | None, proxy: Proxy | None) -> SocketWire:
+    async def connect(
+        self, host: str, port: int, *, context: ssl.SSLContext | None, proxy: Proxy | None
+    ) -> SocketWire:
         return SocketWire(
-            await self._helpers.run(Work.CONNECT, partial(connect, host, port, context=context, proxy=proxy))
+            await self._helpers.run(
+                Work.CONNECT, partial(connect, host, port, context=context, proxy=proxy)
+            )
         )
 
 
 class SocketWire:
     """A socket that the loop watches from photo to photo: each registration costs a system call.
 
-    When bytes come that nobody waits for, the loop stops watching until somebody does; otherwise it would spin.
+    When bytes come that nobody waits for, the loop stops watching until somebody does; otherwise it
+    would spin.
     """
 
     def __init__(self, connection: socket.socket) -> None:
@@ -181,7 +193,8 @@ class SocketWire:
             waiting.resume(is_ready)
 
     def _set_alarm(self) -> None:
-        """Set the one timer, which is set again when it rings too early: a timer for each wait would cost too much."""
+        """Set the one timer, which is set again when it rings too early: a timer for each wait
+        would cost too much."""
         if self._alarm is not None:
             self._alarm.cancel()
         self._alarm_at = self._until
@@ -237,10 +250,11 @@ class SocketWire:
 
 
 class _Resuming:
-    """A future that resumes its task at once, within the callback that sets it, not in the loop's next turn.
+    """A future that resumes its task at once, within the callback that sets it, not in the loop's
+    next turn.
 
-    So the task reads before the selector looks again, which would report the same bytes a second time. It has what
-    ``asyncio.isfuture`` and a task need of a future, and no more.
+    So the task reads before the selector looks again, which would report the same bytes a second
+    time. It has what ``asyncio.isfuture`` and a task need of a future, and no more.
     """
 
     __slots__ = (
@@ -283,7 +297,8 @@ class _Resuming:
             self._context.run(callback, self)
 
     def cancel(self, msg: object = None) -> bool:  # noqa: ARG002 - the signature that a task calls
-        """Cancel, and resume in the loop's next turn: the caller may be a task, within which no other task can run."""
+        """Cancel, and resume in the loop's next turn: the caller may be a task, within which no
+        other task can run."""
         if self._callback is None:
             return False
         self._is_cancelled = True

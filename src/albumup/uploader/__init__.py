@@ -1,1 +1,2 @@
-"""The engine: one uploader per journal sends photos and records the outcomes; other invocations join it."""
+"""The engine: one uploader per journal sends photos and records the outcomes; other invocations
+join it."""

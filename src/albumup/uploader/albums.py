@@ -1,6 +1,8 @@
-"""Works on the server's albums: finds or makes them, puts stored photos in, shares them if asked to.
+"""Works on the server's albums: finds or makes them, puts stored photos in, shares them if asked
+to.
 
-Each step is journaled once the server has confirmed it; a step that fails or is cut off is repeated.
+Each step is journaled once the server has confirmed it; a step that fails or is cut off is
+repeated.
 """
 
 from __future__ import annotations
@@ -17,7 +19,15 @@ from albumup.journal import runs, there
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
 from albumup.photos.file_names import quoted
-from albumup.targets.base import AlbumGone, Asked, NotAllowed, ServerAlbum, Target, Unasked, VerdictKind
+from albumup.targets.base import (
+    AlbumGone,
+    Asked,
+    NotAllowed,
+    ServerAlbum,
+    Target,
+    Unasked,
+    VerdictKind,
+)
 from albumup.transfer.http import Http
 from albumup.uploader.run import Run
 from albumup.uploader.upstream import Upstream
@@ -63,9 +73,15 @@ class AlbumWork:
     """Works on one target's albums. Methods raise as the target's do: Unasked, ConfigError."""
 
     def __init__(
-        self, target: Target, http: Http, do: Do, tell: Callable[[Album, str], None], call: Call = call_here
+        self,
+        target: Target,
+        http: Http,
+        do: Do,
+        tell: Callable[[Album, str], None],
+        call: Call = call_here,
     ) -> None:
-        """``tell`` is called with (album, words) when the user should know of something found there."""
+        """``tell`` is called with (album, words) when the user should know of something found
+        there."""
         self._target, self._http, self._do, self._tell, self._call = target, http, do, tell, call
         self.requests = 0
         """The number of answers from the server."""
@@ -74,7 +90,8 @@ class AlbumWork:
         self._found: dict[int, ServerAlbum | None] = {}
 
     async def look(self, album: Album) -> ServerAlbum | None:
-        """Find the server's album, once. Two of one name, or a missing permission, must show before photos are sent."""
+        """Find the server's album, once. Two of one name, or a missing permission, must show before
+        photos are sent."""
         if album.id in self._found:
             return self._found[album.id]
         known = self._ids.setdefault(album.id, album.remote_id)
@@ -90,7 +107,8 @@ class AlbumWork:
         return found
 
     async def _look_at_link(self, album: Album) -> None:
-        """Forget a share link that the server no longer has; a new one is made only when asked for."""
+        """Forget a share link that the server no longer has; a new one is made only when asked
+        for."""
         if (
             album.share is None
             or not self._target.can_share
@@ -111,10 +129,14 @@ class AlbumWork:
             self._tell(album, "the album was emptied there; its photos are put into it again")
         lost: list[tuple[bytes, str]] = []
         last = 0
-        while some := await self._do(partial(there.stored, album_id=album.id, after=last, most=_ASKED)):
+        while some := await self._do(
+            partial(there.stored, album_id=album.id, after=last, most=_ASKED)
+        ):
             photos = [Asked(one.name, one.digests, one.size) for one in some]
             for one, verdict in zip(
-                some, await self._call(self._target.ask, self._http, album.name, photos), strict=True
+                some,
+                await self._call(self._target.ask, self._http, album.name, photos),
+                strict=True,
             ):
                 if verdict is None:
                     lost.append((one.path, f"{self._target.address} does not have it any more"))
@@ -124,11 +146,19 @@ class AlbumWork:
         return lost
 
     async def _was_emptied(self, album: Album, found: ServerAlbum) -> bool:
-        """For an album that shows no photo: are photos missing that were put into it? This puts some of them back."""
+        """For an album that shows no photo: are photos missing that were put into it? This puts
+        some of them back."""
         last = 0
-        while some := await self._do(partial(there.placed_ids, album_id=album.id, after=last, most=_MOST)):
+        while some := await self._do(
+            partial(there.placed_ids, album_id=album.id, after=last, most=_MOST)
+        ):
             try:
-                if await self._call(self._target.place_again, self._http, found, [remote_id for _, remote_id in some]):
+                if await self._call(
+                    self._target.place_again,
+                    self._http,
+                    found,
+                    [remote_id for _, remote_id in some],
+                ):
                     return True
             except AlbumGone:
                 return False
@@ -149,7 +179,10 @@ class AlbumWork:
 
         await self._do(forget)
         self._ids[album.id] = None
-        self._tell(album, "the album was deleted there; it is made again, with all its photos that are there")
+        self._tell(
+            album,
+            "the album was deleted there; it is made again, with all its photos that are there",
+        )
         if album.share is not None and self._target.can_share:
             self._tell(album, f"its share link is no more: {album.share}")
 
@@ -166,7 +199,8 @@ class AlbumWork:
         return found
 
     async def place(self, album: Album) -> int:
-        """Put up to ``_MOST`` stored photos into their album; how many were put in or refused for good."""
+        """Put up to ``_MOST`` stored photos into their album; how many were put in or refused for
+        good."""
 
         def next_ones(journal: Journal) -> list[tuple[int, str]]:
             journal.drop_clips(album.id)
@@ -179,7 +213,9 @@ class AlbumWork:
             return 0
         place = await self._open(album)
         try:
-            refused = await self._call(self._target.place, self._http, place, [remote_id for _, remote_id in pending])
+            refused = await self._call(
+                self._target.place, self._http, place, [remote_id for _, remote_id in pending]
+            )
         except AlbumGone:
             del self._found[album.id]
             return 0
@@ -206,18 +242,26 @@ class AlbumWork:
         for why_not, count in refused.items():
             went = "a live photo" if count == 1 else f"{count} live photos"
             words = f"{went} went in two files, still and clip, and cannot be joined: {why_not}"
-            self._tell(album, f"{words}. Where the server does not do it: albumup retry-failed {quoted(album.name)}")
+            self._tell(
+                album,
+                f"{words}. Where the server does not do it: albumup retry-failed "
+                f"{quoted(album.name)}",
+            )
 
     async def share(self, album: Album) -> str:
         """The album's share link, journaled."""
         for last in (False, True):
             try:
-                link = await self._call(self._target.share_link, self._http, await self._open(album))
+                link = await self._call(
+                    self._target.share_link, self._http, await self._open(album)
+                )
                 break
             except AlbumGone:
                 del self._found[album.id]
                 if last:
-                    raise Unasked("the album was found, and was gone when it was to be shared") from None
+                    raise Unasked(
+                        "the album was found, and was gone when it was to be shared"
+                    ) from None
         self.requests += 1
         await self._do(lambda journal: journal.shared(album.id, link.url))
         if link.words:
@@ -239,8 +283,13 @@ class AlbumWorker:
         try:
             while not queue.has_ended:
                 albums = list(queue.albums.values())
-                for upstream in [upstream for upstream in queue.upstreams.values() if self._may_work(upstream)]:
-                    await self._work_for(upstream, [album for album in albums if album.target == upstream.target.name])
+                for upstream in [
+                    upstream for upstream in queue.upstreams.values() if self._may_work(upstream)
+                ]:
+                    await self._work_for(
+                        upstream,
+                        [album for album in albums if album.target == upstream.target.name],
+                    )
                 await queue.to_place.wait(_LOOK_SECONDS)
         finally:
             queue.to_end.ring()
@@ -257,7 +306,11 @@ class AlbumWorker:
             if work is None:
                 call = partial(run.world.helpers.run, Work.ALBUMS)
                 work = AlbumWork(
-                    upstream.target, run.world.http(upstream.target, None), run.commits.do, self._tell_of_album, call
+                    upstream.target,
+                    run.world.http(upstream.target, None),
+                    run.commits.do,
+                    self._tell_of_album,
+                    call,
                 )
                 self._works[upstream.target.name] = work
             before = work.requests
@@ -281,7 +334,9 @@ class AlbumWorker:
 
     async def _work_at(self, work: AlbumWork, album: Album) -> None:
         run = self._run
-        pending = await run.commits.read(lambda journal: journal.members_pending_count(album.id, _MOST))
+        pending = await run.commits.read(
+            lambda journal: journal.members_pending_count(album.id, _MOST)
+        )
         waited = self._loop.time() - self._placed_at.setdefault(album.id, self._loop.time())
         if pending and (pending == _MOST or waited >= _GATHERING or not run.is_sending()):
             self._placed_at[album.id] = self._loop.time()

@@ -33,9 +33,16 @@ class Alone(Struct, frozen=True):
 
 
 def read_alone(
-    target: Target, path: bytes, album: str, relative: bytes | None = None, *, index: int = 1, total: int = 1
+    target: Target,
+    path: bytes,
+    album: str,
+    relative: bytes | None = None,
+    *,
+    index: int = 1,
+    total: int = 1,
 ) -> Alone:
-    """Read and frame the file at ``path`` (absolute). ``relative``, ``index`` and ``total`` may go into its form.
+    """Read and frame the file at ``path`` (absolute). ``relative``, ``index`` and ``total`` may go
+    into its form.
 
     Raises SourceGone, SourceChanged, LocalError, ConfigError.
     """
@@ -52,7 +59,16 @@ def read_alone(
     return Alone(task, body, photo, head_of(task, body, target, photo))
 
 
-def task_of(path: bytes, relative: bytes, mime: str, pins: Pins, album: str, *, index: int = 1, total: int = 1) -> Task:
+def task_of(
+    path: bytes,
+    relative: bytes,
+    mime: str,
+    pins: Pins,
+    album: str,
+    *,
+    index: int = 1,
+    total: int = 1,
+) -> Task:
     """A task that is in no journal."""
     return Task(
         id=0, album_id=0, album=album, root_id=0, path=path, relative=relative, volume="", card=0, mime=mime,
@@ -75,7 +91,9 @@ async def _send(target: Target, one: Alone) -> Sent:
     descriptor = os.open(one.task.path, os.O_RDONLY | os.O_CLOEXEC)
     payload = FilePayload(descriptor, one.body.pins.size)
     try:
-        return await connection.send(request, one.head, payload, one.body.tail, Meter(), before_last)
+        return await connection.send(
+            request, one.head, payload, one.body.tail, Meter(), before_last
+        )
     finally:
         os.close(descriptor)
         connection.close()

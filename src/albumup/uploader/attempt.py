@@ -34,7 +34,8 @@ class Attempt:
             self._commits.note(self._start)
 
     async def end_leaves(self) -> None:
-        """Journal durably that the body's last byte is about to leave; with the attempt's beginning, if need be.
+        """Journal durably that the body's last byte is about to leave; with the attempt's
+        beginning, if need be.
 
         Raises LostTask if the task was cancelled meanwhile: its last byte must not leave.
         """
@@ -48,7 +49,8 @@ class Attempt:
             self._commits.note(lambda journal: journal.stayed(self.id))
 
     def end_refunded(self, journal: Journal, error: str, reason: str = "") -> None:
-        """End the attempt, if it has begun, without a cost: its task waits again, for a ``reason``. Raises LostTask."""
+        """End the attempt, if it has begun, without a cost: its task waits again, for a ``reason``.
+        Raises LostTask."""
         if self.has_begun:
             if not self.id:
                 raise LostTask(self._task.id)

@@ -1,8 +1,10 @@
-"""A target's circuit breaker: decides whether a failure was the photo's fault or the target's. Pure state.
+"""A target's circuit breaker: decides whether a failure was the photo's fault or the target's. Pure
+state.
 
-A photo that was neither taken nor refused costs a try, unless the target turns out to be sick: then the try is given
-back. So a proxy that answers 502 for two days costs no photo a try, while a photo that makes its server fail is found.
-docs/design.md explains the rule. Times are monotonic seconds. Nothing here sleeps, asks the server, or uses a journal.
+A photo that was neither taken nor refused costs a try, unless the target turns out to be sick: then
+the try is given back. So a proxy that answers 502 for two days costs no photo a try, while a photo
+that makes its server fail is found. docs/design.md explains the rule. Times are monotonic seconds.
+Nothing here sleeps, asks the server, or uses a journal.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ SAME_REFUSALS = 3
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """A photo's used ``tries`` of the present set, and how many attempts were ever given back, by reason."""
+    """A photo's used ``tries`` of the present set, and how many attempts were ever given back, by
+    reason."""
 
     tries: int = 0
     whole: int = 0
@@ -42,9 +45,9 @@ class Counts:
 class Ended:
     """An attempt that was neither taken nor refused.
 
-    ``is_well``: the target answered a question without a photo. ``is_portal``: the answer looked like a portal's.
-    ``is_in_doubt``: the photo may have arrived. ``is_alone``: nothing else was in flight. ``retry_after``: seconds
-    that the server asked for.
+    ``is_well``: the target answered a question without a photo. ``is_portal``: the answer looked
+    like a portal's. ``is_in_doubt``: the photo may have arrived. ``is_alone``: nothing else was in
+    flight. ``retry_after``: seconds that the server asked for.
     """
 
     task_id: int
@@ -63,8 +66,9 @@ class Ended:
 class Ruling:
     """The breaker's decision about an attempt.
 
-    ``given_back``: the attempt costs no try. ``refunds``: earlier tries that are given back now, by task. ``is_held``:
-    it was the last try of its set, and the next outcomes will show whose fault it was.
+    ``given_back``: the attempt costs no try. ``refunds``: earlier tries that are given back now, by
+    task. ``is_held``: it was the last try of its set, and the next outcomes will show whose fault
+    it was.
     """
 
     given_back: bool
@@ -76,8 +80,9 @@ class Ruling:
 class Breaker:
     """The circuit breaker of one target.
 
-    ``patience`` in seconds; ``retries`` as in the rules; ``most_photos`` to send during a pause, None for no limit.
-    ``sends_once``: the target's rule is ``resend = "never"``, and it cannot be asked.
+    ``patience`` in seconds; ``retries`` as in the rules; ``most_photos`` to send during a pause,
+    None for no limit. ``sends_once``: the target's rule is ``resend = "never"``, and it cannot be
+    asked.
     """
 
     patience: float
@@ -113,7 +118,8 @@ class Breaker:
         return (self.since or 0.0) + self.patience
 
     def accepted(self, now: float) -> None:
-        """Note that a photo was taken: the target is well, and the charged tries were the photos' own fault."""
+        """Note that a photo was taken: the target is well, and the charged tries were the photos'
+        own fault."""
         self.proven = True
         self.accepted_at = now
         self.spent_photos = 0
@@ -129,7 +135,8 @@ class Breaker:
         self._probe = None
 
     def ended(self, end: Ended, now: float, chance: float) -> Ruling:
-        """Judge an attempt that was neither taken nor refused. ``chance`` in [0, 1) spreads the waits."""
+        """Judge an attempt that was neither taken nor refused. ``chance`` in [0, 1) spreads the
+        waits."""
         is_only = end.is_alone or self.jobs == 1
         if end.spent is Spent.TOO_MANY:
             self.jobs = max(1, self.jobs - 1)
@@ -149,7 +156,9 @@ class Breaker:
             self._fall_sick(end.words, end.retry_after, now, chance)
         if may_return:
             return Ruling(given_back=True, refunds=refunds)
-        return Ruling(given_back=False, refunds=refunds)  # no more is given back, even if the target is sick
+        return Ruling(
+            given_back=False, refunds=refunds
+        )  # no more is given back, even if the target is sick
 
     def _shows_sickness(self, end: Ended, may_return: bool, others_went: bool) -> bool:
         if not end.is_well:
@@ -161,7 +170,8 @@ class Breaker:
 
     def _charge(self, end: Ended) -> Ruling:
         self._charged.append((end.task_id, end.spent))
-        # ``tries`` beyond ``retries``: held by an earlier run and sent once more, so it is not held again.
+        # ``tries`` beyond ``retries``: held by an earlier run and sent once more, so it is not held
+        # again.
         return Ruling(given_back=False, is_held=end.counts.tries == self.retries)
 
     def _refunds(self, but: int) -> tuple[tuple[int, Spent], ...]:
@@ -171,9 +181,15 @@ class Breaker:
         return refunds
 
     def unwell(
-        self, words: str, retry_after: float | None, now: float, chance: float, task_id: int | None = None
+        self,
+        words: str,
+        retry_after: float | None,
+        now: float,
+        chance: float,
+        task_id: int | None = None,
     ) -> None:
-        """Note that a question got no good answer, or that ``task_id`` could not get a connection."""
+        """Note that a question got no good answer, or that ``task_id`` could not get a
+        connection."""
         if not self.is_sick:
             self._fall_sick(words, retry_after, now, chance)
             return
@@ -196,7 +212,8 @@ class Breaker:
         self._put_off(retry_after, now, chance)
 
     def _lengthen(self, end: Ended, now: float, chance: float) -> None:
-        """Go on with a pause after a photo failed that was sent during it, or was in flight when it began."""
+        """Go on with a pause after a photo failed that was sent during it, or was in flight when it
+        began."""
         self.words = end.words
         if end.task_id != self._probe:
             return
@@ -211,7 +228,9 @@ class Breaker:
         else:
             self._put_off(end.retry_after, now, chance, doubles=True)
 
-    def _put_off(self, retry_after: float | None, now: float, chance: float, *, doubles: bool = False) -> None:
+    def _put_off(
+        self, retry_after: float | None, now: float, chance: float, *, doubles: bool = False
+    ) -> None:
         """Plan the next look; give up if the server asks for more time than patience allows."""
         assert self.since is not None
         longest = QUICK_WAIT if now - self.since < SLOW_AFTER else SLOW_WAIT
@@ -229,7 +248,8 @@ class Breaker:
         return self.is_sick and self._probe is None and not self.gave_up and now >= self.next_at
 
     def probing(self, task_id: int = 0) -> None:
-        """Begin a look with a question (0), or go on with a photo. ``ended``, ``unwell`` or ``not_probed`` end it."""
+        """Begin a look with a question (0), or go on with a photo. ``ended``, ``unwell`` or
+        ``not_probed`` end it."""
         self._probe = task_id
 
     def may_spend(self) -> bool:
@@ -237,11 +257,13 @@ class Breaker:
         return not (self.sends_once and self.spent_photos >= NEVER_PHOTOS)
 
     def not_probed(self, now: float) -> None:
-        """End a look that proved nothing: there was no photo to send, or its attempt ended for another reason."""
+        """End a look that proved nothing: there was no photo to send, or its attempt ended for
+        another reason."""
         self._probe = None
         self.next_at = now + _SHORT_WAIT
 
     def left(self, task_id: int, now: float) -> None:
-        """Note that an attempt is over. If it was the look at a sick target, another photo may be sent."""
+        """Note that an attempt is over. If it was the look at a sick target, another photo may be
+        sent."""
         if self._probe == task_id:
             self.not_probed(now)

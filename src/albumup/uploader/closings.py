@@ -44,10 +44,15 @@ def wrong_address(upstream: Upstream, finding: Finding, photo: Task) -> Closing:
     if finding.is_untrusted:
         words = f"{_called(target)}: its certificate is not trusted: {finding.reason}"
         by_options = target.where == OPTIONS
-        file = "REQUESTS_CA_BUNDLE=FILE before the command" if by_options else f"{target.key('ca_file')} = FILE"
+        file = (
+            "REQUESTS_CA_BUNDLE=FILE before the command"
+            if by_options
+            else f"{target.key('ca_file')} = FILE"
+        )
         trust = f"If an authority of your own issued it: {file} (PEM). "
     if target.where == OPTIONS:
-        # Such a target is named after its host: another host is another target, and these photos wait for this one.
+        # Such a target is named after its host: another host is another target, and these photos
+        # wait for this one.
         again = "push again with the right --url"
         if not has_answered:
             again = f"albumup cancel {quoted(photo.album)} --target {target.name}, then {again}"
@@ -58,7 +63,9 @@ def wrong_address(upstream: Upstream, finding: Finding, photo: Task) -> Closing:
         return Closing(4, words, f"{trust}If the address is wrong: {again}{may_be_yes}")
     form_keys = _OF_A_FORM if finding.status == 400 else ("url",)
     keys = ", ".join(target.key(key) for key in form_keys if hasattr(target.settings, key))
-    return Closing(4, words, f"{trust}Check {keys}{may_be_yes}; try it with: {_attempt(target, photo)}")
+    return Closing(
+        4, words, f"{trust}Check {keys}{may_be_yes}; try it with: {_attempt(target, photo)}"
+    )
 
 
 def wrong_address_asked(upstream: Upstream, reason: str, *, has_answered: bool) -> Closing:
@@ -81,4 +88,8 @@ def _attempt(target: Target, photo: Task) -> str:
 
 def _called(target: Target) -> str:
     """The target's name and URL; the URL alone if that is its title."""
-    return target.title if target.title == target.settings.url else f"{target.name}: {target.settings.url}"
+    return (
+        target.title
+        if target.title == target.settings.url
+        else f"{target.name}: {target.settings.url}"
+    )

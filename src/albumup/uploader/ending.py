@@ -27,11 +27,15 @@ class Ending:
         self._run = run
 
     def once_more(self, one: InHand, words: str) -> None:
-        """Send the same body again, as other bytes may have been read; this costs no try if the body's end stayed."""
+        """Send the same body again, as other bytes may have been read; this costs no try if the
+        body's end stayed."""
         is_whole = one.attempt.is_whole
         outcome = Outcome.IN_DOUBT if is_whole else Outcome.BROKEN
         chance = self._run.world.chance()
-        self.finish(one, End(Finding(outcome, words), None, one.attempt.began, chance, is_refunded=not is_whole))
+        self.finish(
+            one,
+            End(Finding(outcome, words), None, one.attempt.began, chance, is_refunded=not is_whole),
+        )
 
     def missing(self, one: InHand, words: str) -> None:
         outcomes, task = self._run.outcomes, one.task
@@ -65,12 +69,20 @@ class Ending:
 
     def finish(self, one: InHand, end: End) -> None:
         """Record how an attempt ended, and what becomes of the task."""
-        run, upstream, task, attempt, finding = self._run, one.upstream, one.task, one.attempt, end.finding
+        run, upstream, task, attempt, finding = (
+            self._run,
+            one.upstream,
+            one.task,
+            one.attempt,
+            end.finding,
+        )
         accepted = finding.outcome in ACCEPTED
         steps: list[Step] = []
         now = run.now()
         if accepted:
-            run.queue.end(upstream, task)  # the next one may go; after a failure, only once it is judged
+            run.queue.end(
+                upstream, task
+            )  # the next one may go; after a failure, only once it is judged
 
         def record(journal: Journal) -> None:
             # In the order of the outcomes: each may change the judgement of the next.
@@ -90,7 +102,9 @@ class Ending:
             if accepted:
                 run.outcomes.note_accepted(journal, upstream)
 
-        self._record(one, record, lambda: self._recorded(one, finding, steps[0]), comes_again=not accepted)
+        self._record(
+            one, record, lambda: self._recorded(one, finding, steps[0]), comes_again=not accepted
+        )
 
     def _judge_target(self, one: InHand, finding: Finding, when: float) -> Aftermath | None:
         """Judge the target by an outcome; ``when``: the time of the outcome."""
@@ -135,7 +149,9 @@ class Ending:
         run.queue.end(one.upstream, task)
 
         def record(journal: Journal) -> None:
-            attempt.end_refunded(journal, f"the source changed: {words}", f"changed, and prepared again: {words}")
+            attempt.end_refunded(
+                journal, f"the source changed: {words}", f"changed, and prepared again: {words}"
+            )
             journal.prepare_again(task.id, read_pins(now) if now is not None else None)
 
         def recorded() -> None:
@@ -145,7 +161,8 @@ class Ending:
         self._record(one, record, recorded)
 
     async def gone(self, one: InHand, words: str, *, seen: str = "") -> None:
-        """Record that the source cannot be read: the photo waits if its card is away, else it is missing."""
+        """Record that the source cannot be read: the photo waits if its card is away, else it is
+        missing."""
         run, task, attempt = self._run, one.task, one.attempt
         run.queue.end(one.upstream, task)
         away = await run.queue.root_away(task.root_id, seen or await run.origins.stranger(task))
@@ -169,7 +186,8 @@ class Ending:
         *,
         comes_again: bool = True,
     ) -> None:
-        """Have a change committed. The task is released once that is durable, or the task was cancelled."""
+        """Have a change committed. The task is released once that is durable, or the task was
+        cancelled."""
         queue = self._run.queue
         kept = True
 

@@ -1,4 +1,5 @@
-"""The life of a run: settle photos that were cut off, notice changes, end when nothing is left to do."""
+"""The life of a run: settle photos that were cut off, notice changes, end when nothing is left to
+do."""
 
 from __future__ import annotations
 
@@ -44,7 +45,8 @@ class Engine:
         world: World,
         rebuild: Rebuild = lambda _, present: present,
     ) -> None:
-        """``rebuild``: makes targets by earlier definitions; the default asks the present ones instead."""
+        """``rebuild``: makes targets by earlier definitions; the default asks the present ones
+        instead."""
         self._loop = asyncio.get_running_loop()
         self._run = run = Run(journal, options, listener, world, rebuild)
         self._scope = Scope(run, album_ids, build)
@@ -105,7 +107,8 @@ class Engine:
             self._run.fail(error)
 
     async def _join(self, parts: list[asyncio.Task[None]]) -> None:
-        """Wait for the parts to finish. When stopped, a question under way is cancelled: the next run asks again."""
+        """Wait for the parts to finish. When stopped, a question under way is cancelled: the next
+        run asks again."""
         if not parts:
             return
         if self._run.stop is not None:
@@ -122,7 +125,9 @@ class Engine:
     def _begin(self, journal: Journal) -> None:
         run = self._run
         checkpoint_here(journal.connection)
-        run.outcomes.run_id = runs.begin(journal, os.getpid(), run.options.shown, self._scope.wanted)
+        run.outcomes.run_id = runs.begin(
+            journal, os.getpid(), run.options.shown, self._scope.wanted
+        )
         self._scope.begin(journal)
         self._scope.look(journal)
         sweep(journal, run.options.spool_folder)
@@ -138,7 +143,8 @@ class Engine:
             if self._drain_until is not None and now >= self._drain_until:
                 self._cut_at = self._cut_at or now
                 queue.cut_all()
-                # A look-up or a connect cannot be cut: its attempt stays cut off, for the next run to settle.
+                # A look-up or a connect cannot be cut: its attempt stays cut off, for the next run
+                # to settle.
                 self._abandons = now >= self._cut_at + _CUT_SECONDS
             if run.commits.fault is None:
                 await self._scope.build_new()
@@ -151,8 +157,14 @@ class Engine:
         """The exit code if the run is over, else None."""
         run = self._run
         if run.fault is not None:
-            return None if run.commits.fault is None and self._is_busy() else await self._end_at_fault()
-        for upstream in self._scope.all_upstreams() if run.stop is not None else self._scope.retired:
+            return (
+                None
+                if run.commits.fault is None and self._is_busy()
+                else await self._end_at_fault()
+            )
+        for upstream in (
+            self._scope.all_upstreams() if run.stop is not None else self._scope.retired
+        ):
             run.queue.decide(upstream.line.flush())
         if self._is_busy() or (run.is_preparing and run.stop is None):
             return None
@@ -160,9 +172,11 @@ class Engine:
         return await run.commits.do(self._end)
 
     def _end(self, journal: Journal) -> int | None:
-        """End the run if nothing is left in its scope, in one transaction, so that no joiner is missed.
+        """End the run if nothing is left in its scope, in one transaction, so that no joiner is
+        missed.
 
-        The journal gets the exit code of the whole run, for joiners; returned is that of the albums asked for.
+        The journal gets the exit code of the whole run, for joiners; returned is that of the albums
+        asked for.
         """
         run, queue = self._run, self._run.queue
         whole_scope = runs.scope(journal, run.outcomes.run_id)
@@ -174,7 +188,9 @@ class Engine:
         unfinished = [album_id for album_id in scope if runs.is_unfinished(journal, album_id)]
         if self._is_busy():
             return None
-        if run.stop is None and any(self._scope.has_work(journal, album_id) for album_id in unfinished):
+        if run.stop is None and any(
+            self._scope.has_work(journal, album_id) for album_id in unfinished
+        ):
             return None
         if run.stop is None and (held := run.judge.last_held()):
             for upstream, one in held:
@@ -196,11 +212,15 @@ class Engine:
         code = self._exit_code(journal, scope, unfinished)
         runs.end(journal, run.outcomes.run_id, code, self._scope.unbuilt)
         own = [album_id for album_id in scope if album_id in self._scope.wanted]
-        return self._exit_code(journal, own, [album_id for album_id in unfinished if album_id in own])
+        return self._exit_code(
+            journal, own, [album_id for album_id in unfinished if album_id in own]
+        )
 
     def _is_busy(self) -> bool:
         run = self._run
-        return not self._abandons and (run.queue.is_busy() or (bool(run.asking) and run.stop is None))
+        return not self._abandons and (
+            run.queue.is_busy() or (bool(run.asking) and run.stop is None)
+        )
 
     def _exit_code(self, journal: Journal, scope: list[int], unfinished: list[int]) -> int:
         if unfinished and self._run.stop is not None:
@@ -221,7 +241,8 @@ class Engine:
     # Ending early.
 
     def drain(self, stop: Stop, grace: float) -> Draining:
-        """Start nothing new; let uploads go on that will end within ``grace`` seconds at their rate, cut the others."""
+        """Start nothing new; let uploads go on that will end within ``grace`` seconds at their
+        rate, cut the others."""
         run, now = self._run, self._loop.time()
         finishing, cutting = [], []
         run.stop = run.stop or stop
@@ -249,18 +270,25 @@ class Engine:
     def album_names(self) -> list[str]:
         """The names of the albums with work in this run; of all its albums if there is none."""
         albums = self._run.queue.albums.values()
-        return [album.name for album in albums if album.id in self._scope.worked_on] or [album.name for album in albums]
+        return [album.name for album in albums if album.id in self._scope.worked_on] or [
+            album.name for album in albums
+        ]
 
     def progress(self) -> Progress:
         """A snapshot of the run."""
         run, now = self._run, self._loop.time()
         uploads = tuple(
-            Upload(slot.name, slot.size, min(slot.meter.look(), slot.size)) if slot.task_id else None
+            Upload(slot.name, slot.size, min(slot.meter.look(), slot.size))
+            if slot.task_id
+            else None
             for slot in run.queue.slots
         )
         asleep = tuple(
             Pause(
-                name, upstream.breaker.words, upstream.sick_for(run.world.clock()), upstream.breaker.gives_up_at() - now
+                name,
+                upstream.breaker.words,
+                upstream.sick_for(run.world.clock()),
+                upstream.breaker.gives_up_at() - now,
             )
             for name, upstream in run.queue.upstreams.items()
             if upstream.breaker.is_sick and upstream.closing is None

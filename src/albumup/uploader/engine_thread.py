@@ -1,4 +1,5 @@
-"""Runs an engine in a thread of its own, for a command that shows its progress and handles signals."""
+"""Runs an engine in a thread of its own, for a command that shows its progress and handles
+signals."""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ class Shown:
 
 
 class EngineThread:
-    """Runs an engine in a thread. The caller takes ``events`` out at any time. A thread that hangs is left behind."""
+    """Runs an engine in a thread. The caller takes ``events`` out at any time. A thread that hangs
+    is left behind."""
 
     def __init__(self, make: Make) -> None:
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
@@ -79,7 +81,11 @@ class EngineThread:
             assert self._loop is not None
             self._loop.call_soon_threadsafe(ask)
             return answer.result(_ANSWER_SECONDS)
-        except (RuntimeError, AssertionError, TimeoutError):  # the engine has just ended, or is starting, or hangs
+        except (
+            RuntimeError,
+            AssertionError,
+            TimeoutError,
+        ):  # the engine has just ended, or is starting, or hangs
             return None
 
     def _run(self) -> None:

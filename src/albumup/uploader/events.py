@@ -17,7 +17,8 @@ from albumup.transfer import Meter
 
 
 class Event(Struct, frozen=True):
-    """Something that happened. ``time``: Unix seconds; ``album``, ``target``: names, None where there is none."""
+    """Something that happened. ``time``: Unix seconds; ``album``, ``target``: names, None where
+    there is none."""
 
     kind: ClassVar[str]
     time: float
@@ -87,9 +88,11 @@ class Recorded(PhotoEvent, frozen=True):
 
 
 class Tried(PhotoEvent, frozen=True):
-    """An attempt failed, and another one follows at ``next_at`` (Unix seconds). ``of``: the tries that there are.
+    """An attempt failed, and another one follows at ``next_at`` (Unix seconds). ``of``: the tries
+    that there are.
 
-    ``costs``: the attempt cost a try. ``held``: it was the last try, and the next outcomes show whose fault it was.
+    ``costs``: the attempt cost a try. ``held``: it was the last try, and the next outcomes show
+    whose fault it was.
     """
 
     kind = "attempt"
@@ -103,7 +106,8 @@ class Tried(PhotoEvent, frozen=True):
 
 
 class Answered(PhotoEvent, frozen=True):
-    """The server was asked about a photo, and its state is recorded. ``pending``: it is sent again."""
+    """The server was asked about a photo, and its state is recorded. ``pending``: it is sent
+    again."""
 
     state: State
     outcome: str = "asked"
@@ -165,7 +169,8 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A paused target: the seconds that the pause ``lasted``, and those until the target is given up."""
+    """A paused target: the seconds that the pause ``lasted``, and those until the target is given
+    up."""
 
     target: str
     words: str

@@ -1,4 +1,5 @@
-"""Finds the target to ask about a body that was framed under an earlier definition of its target."""
+"""Finds the target to ask about a body that was framed under an earlier definition of its
+target."""
 
 from __future__ import annotations
 
@@ -14,18 +15,23 @@ from albumup.uploader.breaker import Breaker
 from albumup.uploader.upstream import Closing, Upstream
 
 Rebuild = Callable[[str, Target], Target | None]
-"""Makes the target of a journaled definition (JSON), given the present target; None if it cannot be asked."""
+"""Makes the target of a journaled definition (JSON), given the present target; None if it cannot be
+asked."""
 
 
 class Formers:
-    """Targets by the definitions under which bodies now in doubt were sent. They are asked, and sent nothing."""
+    """Targets by the definitions under which bodies now in doubt were sent. They are asked, and
+    sent nothing."""
 
     def __init__(self, rebuild: Rebuild) -> None:
         self._rebuild = rebuild
         self._upstreams: dict[int, Upstream] = {}
 
-    def upstream_for(self, journal: Journal, upstream: Upstream, definition: int | None) -> Upstream:
-        """The upstream to ask about a body of that definition (None: by an older version of albumup).
+    def upstream_for(
+        self, journal: Journal, upstream: Upstream, definition: int | None
+    ) -> Upstream:
+        """The upstream to ask about a body of that definition (None: by an older version of
+        albumup).
 
         Inside a transaction. A closed one cannot be asked any more, and its closing says why.
         """
@@ -47,7 +53,9 @@ class Formers:
             target, closing = None, Closing(error.exit_code, str(error), error.hint)
         rules = replace(upstream.rules, can_ask=target is not None or closing is not None)
         present = upstream.breaker
-        breaker = Breaker(present.patience, present.retries, True, present.jobs, present.most_photos)
+        breaker = Breaker(
+            present.patience, present.retries, True, present.jobs, present.most_photos
+        )
         former = Upstream(target or upstream.target, rules, breaker, definition=definition)
         former.closing = closing
         return former

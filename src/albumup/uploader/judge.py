@@ -1,4 +1,5 @@
-"""Judges targets by the outcomes of photos and questions: well, sick, given up, or wrongly configured.
+"""Judges targets by the outcomes of photos and questions: well, sick, given up, or wrongly
+configured.
 
 Methods are called in the order of the outcomes, inside the transaction that records them.
 """
@@ -24,7 +25,8 @@ from albumup.uploader.world import World
 
 @dataclass(frozen=True, slots=True)
 class Aftermath:
-    """What follows from an accepted or refused photo: a pause may end; ``own`` held outcomes are the photos' fault."""
+    """What follows from an accepted or refused photo: a pause may end; ``own`` held outcomes are
+    the photos' fault."""
 
     ends_pause: bool
     own: tuple[Held, ...]
@@ -34,12 +36,15 @@ _NO_AFTERMATH = Aftermath(ends_pause=False, own=())
 
 
 class Judge:
-    """Judges the targets of one run. ``on_pause`` is called with (upstream, words, seconds) when a pause lasts.
+    """Judges the targets of one run. ``on_pause`` is called with (upstream, words, seconds) when a
+    pause lasts.
 
     ``now``: monotonic seconds.
     """
 
-    def __init__(self, queue: Queue, commits: Commits, world: World, now: Callable[[], float]) -> None:
+    def __init__(
+        self, queue: Queue, commits: Commits, world: World, now: Callable[[], float]
+    ) -> None:
         self.on_pause: Callable[[Upstream, str, float], None] = lambda *_: None
         self._queue = queue
         self._commits = commits
@@ -53,7 +58,8 @@ class Judge:
         return self._release_held(upstream, was_sick)
 
     def refused(self, upstream: Upstream, task: Task, finding: Finding) -> Aftermath | None:
-        """Note that a photo was refused for what it is. None if it is held, as the address may be at fault."""
+        """Note that a photo was refused for what it is. None if it is held, as the address may be
+        at fault."""
         if not upstream.proven and not upstream.target.is_local:
             upstream.refusals[task.id] = Held(task, finding)
             self._look_for_alike(upstream)
@@ -69,7 +75,8 @@ class Judge:
             self._look_for_alike(upstream)
 
     def _look_for_alike(self, upstream: Upstream) -> None:
-        """After three photos were refused alike, send one of another type next, not the whole folder."""
+        """After three photos were refused alike, send one of another type next, not the whole
+        folder."""
         if upstream.same_refusals():
             upstream.put_back()
         self._queue.changed.wake()
@@ -103,7 +110,8 @@ class Judge:
         return ruling
 
     def unheld(self, upstream: Upstream, task_id: int) -> Held | None:
-        """Take a task out of the held ones, as its last outcome is decided; None if it was not held."""
+        """Take a task out of the held ones, as its last outcome is decided; None if it was not
+        held."""
         held = upstream.held.pop(task_id, None)
         if held is not None:
             upstream.taken.discard(task_id)
@@ -111,11 +119,15 @@ class Judge:
         return held
 
     def last_held(self) -> list[tuple[Upstream, Held]]:
-        """The outcomes still held when nothing else can decide them: they were the photos' own fault."""
+        """The outcomes still held when nothing else can decide them: they were the photos' own
+        fault."""
         found = []
         for upstream in self._queue.upstreams.values():
             if upstream.closing is None:
-                found += [(upstream, held) for held in (*upstream.held.values(), *upstream.refusals.values())]
+                found += [
+                    (upstream, held)
+                    for held in (*upstream.held.values(), *upstream.refusals.values())
+                ]
                 upstream.held.clear()
                 upstream.refusals.clear()
         return found
@@ -125,9 +137,15 @@ class Judge:
         upstream.taken.discard(task.id)
 
     def unwell(
-        self, upstream: Upstream, words: str, retry_after: float | None = None, *, task_id: int | None = None
+        self,
+        upstream: Upstream,
+        words: str,
+        retry_after: float | None = None,
+        *,
+        task_id: int | None = None,
     ) -> None:
-        """Note that a target did not answer a question, or could not be connected for a photo (``task_id``)."""
+        """Note that a target did not answer a question, or could not be connected for a photo
+        (``task_id``)."""
         now = self._now()
         upstream.breaker.unwell(words, retry_after, now, self._world.chance(), task_id)
         self._after_look(upstream, now)
@@ -144,13 +162,19 @@ class Judge:
             upstream.put_back()  # their tries may have been given back
         if breaker.gave_up:
             self._queue.close(upstream, Closing(75, breaker.words))
-        elif breaker.is_sick and not upstream.is_told and upstream.closing is None and self._queue.is_present(upstream):
+        elif (
+            breaker.is_sick
+            and not upstream.is_told
+            and upstream.closing is None
+            and self._queue.is_present(upstream)
+        ):
             upstream.is_told = True
             self.on_pause(upstream, breaker.words, breaker.gives_up_at() - now)
         self._queue.changed.wake()
 
     def spends_no_more(self, upstream: Upstream) -> None:
-        """Close a target that is sent no photo twice: the pause has put as many photos in doubt as it may."""
+        """Close a target that is sent no photo twice: the pause has put as many photos in doubt as
+        it may."""
         words = f"{upstream.breaker.words}; {NEVER_PHOTOS} photos are in doubt because of it (resend = never)"
         self._queue.close(upstream, Closing(75, words, "The others wait for: albumup resume"))
 
@@ -159,10 +183,14 @@ class Judge:
         match finding.outcome:
             case Outcome.REFUSED if upstream.target.is_local:
                 words = f"{upstream.target.address}: {finding.reason}"
-                self._queue.close(upstream, Closing(1, words, "Make room on this disk, then: albumup resume"))
+                self._queue.close(
+                    upstream, Closing(1, words, "Make room on this disk, then: albumup resume")
+                )
             case Outcome.REFUSED:
                 words = f"{upstream.target.title}: refused: {finding.reason}"
-                self._queue.close(upstream, Closing(4, words, how_to_mend(upstream.target, finding.status)))
+                self._queue.close(
+                    upstream, Closing(4, words, how_to_mend(upstream.target, finding.status))
+                )
             case Outcome.WRONG_ADDRESS:
                 self._queue.close(upstream, closings.wrong_address(upstream, finding, task))
             case _:
@@ -180,9 +208,13 @@ class Judge:
         self._queue.changed.wake()
 
     def answered(self, upstream: Upstream) -> None:
-        """Note that a target answered a question. This ends a pause only if there are no photos to send."""
+        """Note that a target answered a question. This ends a pause only if there are no photos to
+        send."""
         is_over = (
-            upstream.breaker.is_sick and not upstream.has_ready and not upstream.in_flight and not upstream.reserved
+            upstream.breaker.is_sick
+            and not upstream.has_ready
+            and not upstream.in_flight
+            and not upstream.reserved
         )
         if is_over:
             upstream.breaker.refused()
@@ -194,7 +226,10 @@ class Judge:
         """Note that a question, or work on an album, got no reliable answer."""
         if unasked.is_wrong_address and not upstream.proven:
             self._queue.close(
-                upstream, closings.wrong_address_asked(upstream, str(unasked), has_answered=unasked.has_answered)
+                upstream,
+                closings.wrong_address_asked(
+                    upstream, str(unasked), has_answered=unasked.has_answered
+                ),
             )
             return
         self.unwell(upstream, str(unasked), unasked.retry_after)

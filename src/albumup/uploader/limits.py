@@ -31,12 +31,14 @@ class RateLimit:
         self._free_at = float("-inf")
 
     def block(self) -> int:
-        """Bytes to send at a time, few enough for a smooth rate and a prompt cut; 0 while there is no limit."""
+        """Bytes to send at a time, few enough for a smooth rate and a prompt cut; 0 while there is
+        no limit."""
         rate = self._timetable.at(self._local_time())
         return 0 if rate is None else max(_LEAST_BLOCK, min(_MOST_BLOCK, rate // _BLOCKS_A_SECOND))
 
     async def take(self, size: int) -> None:
-        """Sleep until ``size`` bytes may be sent. First come, first served; idle time is not saved up."""
+        """Sleep until ``size`` bytes may be sent. First come, first served; idle time is not saved
+        up."""
         rate = self._timetable.at(self._local_time())
         if rate is None:
             return

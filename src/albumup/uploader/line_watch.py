@@ -1,18 +1,21 @@
-"""Decides whether broken uploads of one target broke because of the line. Times are monotonic seconds."""
+"""Decides whether broken uploads of one target broke because of the line. Times are monotonic
+seconds."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 LINE_SECONDS = 10.0
-"""The longest time between the first break and the last one that counts as the same failure of the line."""
+"""The longest time between the first break and the last one that counts as the same failure of the
+line."""
 
 Verdicts = list[tuple[int, bool]]
 """Decided uploads: the task's id, and whether it was the line, so that the try is refunded."""
 
 
 class LineWatch:
-    """It was the line if all uploads in flight at the first break, two or more, broke within LINE_SECONDS."""
+    """It was the line if all uploads in flight at the first break, two or more, broke within
+    LINE_SECONDS."""
 
     def __init__(self) -> None:
         self._watched: set[int] = set()

@@ -36,7 +36,8 @@ class Opened(Struct, frozen=True):
 
 
 class _Keeping(Struct, frozen=True):
-    """A photo kept in memory since its reading, and the boundary of the body that was framed then."""
+    """A photo kept in memory since its reading, and the boundary of the body that was framed
+    then."""
 
     kept: Kept
     device: int
@@ -56,7 +57,8 @@ class OpenPayload:
         self._probes = source.is_quick and not source.is_in_memory and hasattr(os, "RWF_NOWAIT")
 
     async def check(self, *, is_sent: bool = False) -> None:
-        """Check the source before the tail, and again when the answer is in. Raises as ``Source.check`` does."""
+        """Check the source before the tail, and again when the answer is in. Raises as
+        ``Source.check`` does."""
         if not (self.source.is_quick and self.source.is_untouched()):
             await self._helpers.run(Work.OPEN, partial(self.source.check, is_sent=is_sent))
 
@@ -89,7 +91,8 @@ class Opener:
         self._kept_bytes = 0
 
     def keep(self, task: Task, kept: Kept, device: int, photo: Photo) -> None:
-        """Keep a small photo from its reading until it is sent; ``device`` and ``photo`` as in ``Opened``."""
+        """Keep a small photo from its reading until it is sent; ``device`` and ``photo`` as in
+        ``Opened``."""
         assert task.body is not None
         self._drop(task.id)
         self._kept[task.id] = _Keeping(kept, device, photo, task.body.boundary)
@@ -137,7 +140,9 @@ class Opener:
         return await self._unless_cancelled(self._begin(task, body))
 
     def _begin(self, task: Task, body: Body) -> asyncio.Future[Opened]:
-        return asyncio.ensure_future(self._helpers.run(Work.OPEN, _open, task.path, body, Place(task.volume)))
+        return asyncio.ensure_future(
+            self._helpers.run(Work.OPEN, _open, task.path, body, Place(task.volume))
+        )
 
     async def _unless_cancelled(self, opening: asyncio.Future[Opened]) -> Opened:
         try:
@@ -153,7 +158,8 @@ class Opener:
         return await self._helpers.run(Work.OPEN, source.is_still_there)
 
     async def open_copy(self, copy: str, body: Body) -> Source:
-        """Open a spooled copy, and verify its digest. Raises SourceChanged, SourceGone, LocalError."""
+        """Open a spooled copy, and verify its digest. Raises SourceChanged, SourceGone,
+        LocalError."""
         return await self._helpers.run(Work.OPEN, _open_copy, os.fsencode(copy), body)
 
     def close(self) -> None:

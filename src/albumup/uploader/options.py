@@ -14,9 +14,9 @@ from albumup.uploader.upstream import Closing
 class Options:
     """The options of a run. ``patience`` in seconds.
 
-    ``is_cron``: nobody waits for the run, so a pause is given up after one unanswered question or a few photos.
-    ``spends_again``: a pause that has put its most photos in doubt, for a target that is sent none twice, may do so
-    again.
+    ``is_cron``: nobody waits for the run, so a pause is given up after one unanswered question or a
+    few photos. ``spends_again``: a pause that has put its most photos in doubt, for a target that
+    is sent none twice, may do so again.
     """
 
     retries: int = 3
@@ -42,7 +42,8 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Draining:
-    """The effect of a drain on uploads in flight. ``cutting``: name, and bytes that must be sent again."""
+    """The effect of a drain on uploads in flight. ``cutting``: name, and bytes that must be sent
+    again."""
 
     finishing: tuple[bytes, ...]
     cutting: tuple[tuple[bytes, int], ...]
@@ -50,7 +51,8 @@ class Draining:
 
 @dataclass(frozen=True, slots=True)
 class RunEnd:
-    """How a run ended. ``closings`` by target name; ``away``: roots that are not there, with the reason."""
+    """How a run ended. ``closings`` by target name; ``away``: roots that are not there, with the
+    reason."""
 
     exit_code: int
     run_id: int

@@ -1,4 +1,5 @@
-"""Decides, once a run, whether the card or disk that photos were queued from is the one that is there now."""
+"""Decides, once a run, whether the card or disk that photos were queued from is the one that is
+there now."""
 
 from __future__ import annotations
 
@@ -20,8 +21,8 @@ from albumup.uploader.queue import Queue
 STRANGER = f"{ANOTHER_VOLUME}, or its photos were edited"
 """Why photos wait when the disk's id does not tell."""
 _SHORT, _GOOD_FOR = 0.1, 10
-"""A look that takes longer (seconds) stays valid for ten times as long: thousands of edited photos must not cause as
-many looks."""
+"""A look that takes longer (seconds) stays valid for ten times as long: thousands of edited photos
+must not cause as many looks."""
 
 
 _Key = tuple[int, Medium, int, bool]
@@ -35,7 +36,8 @@ class _Known:
 
 
 class Origins:
-    """Looks at the media of a run's roots, before photos are read or sent, and remembers the results."""
+    """Looks at the media of a run's roots, before photos are read or sent, and remembers the
+    results."""
 
     def __init__(self, commits: Commits, queue: Queue, helpers: Helpers) -> None:
         self._commits = commits
@@ -46,15 +48,18 @@ class Origins:
         """Looks under way."""
 
     def is_known_already(self, task: Task, device: int) -> bool:
-        """Is the medium known to be the one the task was queued from, without a look? ``device`` as in ``is_known``."""
+        """Is the medium known to be the one the task was queued from, without a look? ``device`` as
+        in ``is_known``."""
         found = self._found.get((task.root_id, Medium(task.volume, task.card), device, True))
         return found is not None and found.is_known
 
     async def is_known(self, task: Task, device: int, *, again: bool = False) -> bool:
-        """Is the medium there the one the task was queued from? If not, only the bytes of its photos prove anything.
+        """Is the medium there the one the task was queued from? If not, only the bytes of its
+        photos prove anything.
 
-        Looks once a run, and ``again`` where something is odd. Compares the photos on the same file system only, as
-        another card may be mounted below the same folder. ``device``: the task's folder's (``cards.device_at``).
+        Looks once a run, and ``again`` where something is odd. Compares the photos on the same file
+        system only, as another card may be mounted below the same folder. ``device``: the task's
+        folder's (``cards.device_at``).
         """
         is_there = not again or await self._helpers.run(Work.LOOK, os.path.lexists, task.path)
         key = task.root_id, Medium(task.volume, task.card), device, is_there
@@ -88,7 +93,8 @@ class Origins:
         await asyncio.gather(*looks, return_exceptions=True)
 
     async def stranger(self, task: Task) -> str:
-        """Look again, as this photo is gone or differs: "" if the medium is the right one, else why the photo waits."""
+        """Look again, as this photo is gone or differs: "" if the medium is the right one, else why
+        the photo waits."""
         device = await self._helpers.run(Work.LOOK, device_at, os.path.dirname(task.path))
         return "" if await self.is_known(task, device, again=True) else STRANGER
 
@@ -101,7 +107,9 @@ class Origins:
         folder = root.path if root is not None else folder_of_task
         medium = Medium(task.volume, task.card)
         look = await self._look_at(folder, medium, odd, device)
-        if not look.there and not is_there:  # perhaps its card was pulled, one of several below the folder
+        if (
+            not look.there and not is_there
+        ):  # perhaps its card was pulled, one of several below the folder
             look = await self._look_at(folder, medium, odd, None)
         if look.is_known and look.is_named:
             await self._note_volume(task.root_id, folder, medium)

@@ -50,9 +50,11 @@ _TOUCH_SECONDS = 1.0
 
 
 class End(Struct, frozen=True):
-    """How an attempt ended. ``began``: monotonic seconds. ``is_refunded``: it costs no try (``MOST_REFUNDS`` times).
+    """How an attempt ended. ``began``: monotonic seconds. ``is_refunded``: it costs no try
+    (``MOST_REFUNDS`` times).
 
-    ``is_well``: the target answered a question afterwards. ``is_held``: refused by an unproven target.
+    ``is_well``: the target answered a question afterwards. ``is_held``: refused by an unproven
+    target.
     """
 
     finding: Finding
@@ -67,7 +69,9 @@ class End(Struct, frozen=True):
 class Outcomes:
     """The outcomes of one run. Methods that take the journal are called inside a transaction."""
 
-    def __init__(self, queue: Queue, judge: Judge, listener: Listener, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, queue: Queue, judge: Judge, listener: Listener, clock: Callable[[], float]
+    ) -> None:
         self.run_id = 0
         self.counts = Counts()
         self._queue = queue
@@ -86,7 +90,9 @@ class Outcomes:
         """Tell that all photos to be copied are on this disk and journaled."""
         self.tell(Spooled(self._clock(), None, None, photos))
 
-    def accepted(self, journal: Journal, one: InHand, state: State, finding: Finding, sent: Sent) -> None:
+    def accepted(
+        self, journal: Journal, one: InHand, state: State, finding: Finding, sent: Sent
+    ) -> None:
         """Record that an attempt succeeded: the server has the photo."""
         task = one.task
         _end_attempt(journal, one.attempt.id, finding.outcome, finding, sent)
@@ -96,12 +102,19 @@ class Outcomes:
         self._changed(journal, task.album_id)
         self.note_accepted(journal, one.upstream)
 
-    def ended(self, journal: Journal, task: Task, attempt_id: int, upstream: Upstream, end: End) -> Step:
-        """Record how an attempt ended, decide whose fault it was, and move its task; the step taken."""
+    def ended(
+        self, journal: Journal, task: Task, attempt_id: int, upstream: Upstream, end: End
+    ) -> Step:
+        """Record how an attempt ended, decide whose fault it was, and move its task; the step
+        taken."""
         finding, sent, now = end.finding, end.sent, journal.clock()
         counts = pauses.counts(journal, task.id)
         is_refunded = end.is_refunded and counts.refunds < MOST_REFUNDS
-        ruling = self._ruling(journal, task, upstream, end, counts) if finding.spent and not is_refunded else None
+        ruling = (
+            self._ruling(journal, task, upstream, end, counts)
+            if finding.spent and not is_refunded
+            else None
+        )
         wait = 0.0
         if ruling is not None and ruling.given_back and finding.spent is not None:
             pauses.count_back(journal, task.id, finding.spent)
@@ -111,7 +124,8 @@ class Outcomes:
             finding,
             upstream.rules,
             tries=counts.tries,
-            doubted=finding.outcome in (Outcome.NOT_TAKEN, Outcome.BROKEN) and journal.has_doubts(task.id),
+            doubted=finding.outcome in (Outcome.NOT_TAKEN, Outcome.BROKEN)
+            and journal.has_doubts(task.id),
             now=now,
             chance=end.chance,
             costs=not is_refunded and not (ruling and ruling.given_back),
@@ -125,8 +139,11 @@ class Outcomes:
         self._apply(journal, task, step, refunds=refunds, is_held=is_held)
         return step
 
-    def _ruling(self, journal: Journal, task: Task, upstream: Upstream, end: End, counts: TryCounts) -> Ruling:
-        """Decide whose fault it was, and give earlier tries back that were not their photos' fault."""
+    def _ruling(
+        self, journal: Journal, task: Task, upstream: Upstream, end: End, counts: TryCounts
+    ) -> Ruling:
+        """Decide whose fault it was, and give earlier tries back that were not their photos'
+        fault."""
         finding = end.finding
         assert finding.spent is not None
         ruling = self._judge.inconclusive(
@@ -153,18 +170,22 @@ class Outcomes:
             elif held is not None:
                 self.own(journal, upstream, held)
         if upstream.breaker.is_sick and self._queue.is_present(upstream):
-            pauses.sick(journal, upstream.target.name, upstream.breaker.words, upstream.breaker.spent_photos)
+            pauses.sick(
+                journal, upstream.target.name, upstream.breaker.words, upstream.breaker.spent_photos
+            )
         return ruling
 
     def aftermath(self, journal: Journal, upstream: Upstream, after: Aftermath) -> None:
-        """Record what follows from an accepted or refused photo: the end of a pause, and held outcomes."""
+        """Record what follows from an accepted or refused photo: the end of a pause, and held
+        outcomes."""
         if after.ends_pause and self._queue.is_present(upstream):
             pauses.well(journal, upstream.target.name)
         for held in after.own:
             self.own(journal, upstream, held)
 
     def unhold(self, journal: Journal, task_id: int, rules: Rules | None) -> None:
-        """Let a held task be sent again; if in doubt, it may then be there twice, unless its target dedupes."""
+        """Let a held task be sent again; if in doubt, it may then be there twice, unless its target
+        dedupes."""
         is_risky = rules is None or (rules.resend == "allowed" and not rules.can_ask)
         pauses.unhold(journal, task_id, maybe_twice=is_risky and journal.has_doubts(task_id))
 
@@ -173,7 +194,9 @@ class Outcomes:
         task, finding = held.task, held.finding
         try:
             if finding.outcome is Outcome.REJECTED:
-                step = Step(State.REJECTED, finding.reason, pauses.counts(journal, task.id).tries + 1)
+                step = Step(
+                    State.REJECTED, finding.reason, pauses.counts(journal, task.id).tries + 1
+                )
             else:
                 tries = pauses.counts(journal, task.id).tries
                 step = gave_up(finding, tries, doubted=journal.has_doubts(task.id))
@@ -191,18 +214,23 @@ class Outcomes:
         journal.after_commit(told)
 
     def cut_off(self, journal: Journal, cut: CutOff, rules: Rules) -> None:
-        """Settle a task found ``sending`` while nobody held the lock: free, or in doubt if its body was whole."""
+        """Settle a task found ``sending`` while nobody held the lock: free, or in doubt if its body
+        was whole."""
         task = journal.task(cut.task_id)
         assert task is not None
         attempt_id = journal.last_attempt(task.id)
         if cut.whole_at is None:
             journal.end_attempt(attempt_id, Outcome.REFUNDED, error="cut off")
-            journal.try_later(task.id, "", tries=task.tries, refunds=task.refunds, next_at=0.0, maybe_twice=False)
+            journal.try_later(
+                task.id, "", tries=task.tries, refunds=task.refunds, next_at=0.0, maybe_twice=False
+            )
             return
         finding = Finding(Outcome.IN_DOUBT, "cut off after the whole photo was sent")
         journal.end_attempt(attempt_id, Outcome.IN_DOUBT, error=finding.reason)
         since = cut.whole_at if rules.can_ask else journal.clock()
-        step = step_after(finding, rules, tries=task.tries, doubted=True, now=since, chance=0.0, costs=False)
+        step = step_after(
+            finding, rules, tries=task.tries, doubted=True, now=since, chance=0.0, costs=False
+        )
         self._apply(journal, task, step, refunds=task.refunds)
 
     def answered(
@@ -216,12 +244,15 @@ class Outcomes:
         *,
         chance: float,
     ) -> State | None:
-        """Record the answer about a task in doubt: its new state; None if it is to be asked about again.
+        """Record the answer about a task in doubt: its new state; None if it is to be asked about
+        again.
 
-        ``answer`` None: the server does not have the photo. ``seen``: the result of looking at the original. Raises
-        LostTask if the task is gone.
+        ``answer`` None: the server does not have the photo. ``seen``: the result of looking at the
+        original. Raises LostTask if the task is gone.
         """
-        counts = pauses.counts(journal, task.id)  # a try may have been given back since the question
+        counts = pauses.counts(
+            journal, task.id
+        )  # a try may have been given back since the question
         if answer is not None and answer.kind is VerdictKind.REJECTED:
             journal.move(task.id, State.PENDING, "", ", ask_at = null")
             journal.settle_task(task.id, State.REJECTED, answer.reason)
@@ -236,11 +267,16 @@ class Outcomes:
             state = State.DUPLICATE if journal.was_unconfirmed(task.id) else State.UPLOADED
             self._store(journal, task, state, answer.remote_id, answer.url)
         elif not rules.can_ask and rules.resend == "never":
-            journal.doubt_stays(task.id, "it cannot be asked about, and is not sent again (resend = never)")
+            journal.doubt_stays(
+                task.id, "it cannot be asked about, and is not sent again (resend = never)"
+            )
             state = State.IN_DOUBT
         elif counts.tries > rules.retries:
-            # The state machine keeps the task in doubt. The reason says what is known; retry-failed sends it again.
-            journal.doubt_stays(task.id, f"{address} does not have it; {gave_up_after(counts.tries)}")
+            # The state machine keeps the task in doubt. The reason says what is known; retry-failed
+            # sends it again.
+            journal.doubt_stays(
+                task.id, f"{address} does not have it; {gave_up_after(counts.tries)}"
+            )
             state = State.IN_DOUBT
         else:
             if rules.can_ask:
@@ -259,9 +295,11 @@ class Outcomes:
         return state
 
     def _look_again_at(self, journal: Journal, task: Task, rules: Rules) -> float | None:
-        """When to look once more at a photo that was just seen on the server; None if no further look is needed.
+        """When to look once more at a photo that was just seen on the server; None if no further
+        look is needed.
 
-        After an error, a server may have the photo's entry, but still delete the file in a queued job.
+        After an error, a server may have the photo's entry, but still delete the file in a queued
+        job.
         """
         if not journal.met_a_fault(task.id):
             return None
@@ -270,7 +308,8 @@ class Outcomes:
         return None if first is not None and again_at <= now else again_at
 
     def asked_before(self, journal: Journal, task: Task, answer: Verdict | None) -> State:
-        """Record the answer about a task that is not sent yet; ``answer`` and LostTask as in ``answered``."""
+        """Record the answer about a task that is not sent yet; ``answer`` and LostTask as in
+        ``answered``."""
         if answer is None:
             journal.asked(task.id)
             return State.PENDING
@@ -284,18 +323,29 @@ class Outcomes:
         return state
 
     def _store(
-        self, journal: Journal, task: Task, state: State, remote_id: str, url: str, tries: int | None = None
+        self,
+        journal: Journal,
+        task: Task,
+        state: State,
+        remote_id: str,
+        url: str,
+        tries: int | None = None,
     ) -> None:
         """Record that the server has the photo, and that it has to be put into its album."""
         upstream = self._queue.upstream_of(task.album_id)
         keeps = upstream is not None and upstream.target.keeps_albums and bool(remote_id)
         membership = Membership.PENDING if keeps else Membership.SETTLED
-        journal.settle_task(task.id, state, tries=tries, remote_id=remote_id, url=url, membership=membership)
+        journal.settle_task(
+            task.id, state, tries=tries, remote_id=remote_id, url=url, membership=membership
+        )
         if task.sidecar_path is not None:
             journal.sidecar_left(task.id)
 
-    def _apply(self, journal: Journal, task: Task, step: Step, *, refunds: int, is_held: bool = False) -> None:
-        """Move a task from ``sending`` by a step, and owe the user a notice if its album settles."""
+    def _apply(
+        self, journal: Journal, task: Task, step: Step, *, refunds: int, is_held: bool = False
+    ) -> None:
+        """Move a task from ``sending`` by a step, and owe the user a notice if its album
+        settles."""
         match step.state:
             case State.PENDING:
                 journal.try_later(
@@ -322,7 +372,8 @@ class Outcomes:
             runs.touch(journal, album_id)
 
     def missing(self, journal: Journal, task: Task, words: str) -> None:
-        """Record that a task's source is gone or unreadable; call ``tell_missing`` once that is durable."""
+        """Record that a task's source is gone or unreadable; call ``tell_missing`` once that is
+        durable."""
         journal.settle_task(task.id, State.MISSING, words)
         self.settled(journal, task.album_id)
 
@@ -376,11 +427,18 @@ class Outcomes:
         return self._clock(), task.album, album.target if album else "", task.path
 
 
-def _end_attempt(journal: Journal, attempt_id: int, outcome: Outcome, finding: Finding, sent: Sent | None) -> None:
+def _end_attempt(
+    journal: Journal, attempt_id: int, outcome: Outcome, finding: Finding, sent: Sent | None
+) -> None:
     if sent is None:
         journal.end_attempt(attempt_id, outcome, error=finding.reason)
         return
     status = sent.answer.status if sent.answer else None
     journal.end_attempt(
-        attempt_id, outcome, status=status, sent=sent.bytes, error=finding.reason, stayed=not sent.whole
+        attempt_id,
+        outcome,
+        status=status,
+        sent=sent.bytes,
+        error=finding.reason,
+        stayed=not sent.whole,
     )

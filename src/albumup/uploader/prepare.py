@@ -1,6 +1,7 @@
 """The preparer has photos read once, in the order of their push, and journals their bodies.
 
-It reads no further ahead of the sending than small photos can be kept in memory; copying never waits.
+It reads no further ahead of the sending than small photos can be kept in memory; copying never
+waits.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ _BATCH = 64
 _OPEN = 64
 """The most photos that are being read at a time."""
 _A_TURN = 16
-"""Small photos that are read in one turn of the loop, except those that waited for the first look at their folder."""
+"""Small photos that are read in one turn of the loop, except those that waited for the first look
+at their folder."""
 
 
 class Preparer:
@@ -115,11 +117,18 @@ class Preparer:
 
     def _read_ended(self, waiting: asyncio.Task[None]) -> None:
         self._waiting.discard(waiting)
-        if not waiting.cancelled() and (error := waiting.exception()) is not None and not isinstance(error, Ended):
+        if (
+            not waiting.cancelled()
+            and (error := waiting.exception()) is not None
+            and not isinstance(error, Ended)
+        ):
             self._run.fail(error)
 
-    def _next(self, journal: Journal, room: int) -> tuple[list[Wanted], list[tuple[Upstream, Task]]]:
-        """The photos to read next, and stills of live photos that need not wait for their clips any more."""
+    def _next(
+        self, journal: Journal, room: int
+    ) -> tuple[list[Wanted], list[tuple[Upstream, Task]]]:
+        """The photos to read next, and stills of live photos that need not wait for their clips any
+        more."""
         run, now = self._run, self._loop.time()
         found: list[Wanted] = []
         stills: list[tuple[Upstream, Task]] = []
@@ -134,7 +143,11 @@ class Preparer:
                 is_away = root_id in run.queue.away
                 if upstream.closing is None:
                     stale = framing.stale(journal, album.id, root_id, most, copies=is_away)
-                    found += [Wanted(upstream, task, True) for task in stale if task.id not in self._reading]
+                    found += [
+                        Wanted(upstream, task, True)
+                        for task in stale
+                        if task.id not in self._reading
+                    ]
                 if is_away or len(found) >= room or self._has_enough(upstream):
                     continue
                 waiting = self._reading | self._reader.unstable(now)
@@ -146,8 +159,13 @@ class Preparer:
         return found[:room], stills
 
     def _has_enough(self, upstream: Upstream) -> bool:
-        """Are so many tasks reserved that a photo read now would have to be read again? Copying never waits."""
-        if self._run.outcomes.counts.spool_left or upstream.target.asks_first or upstream.breaker.is_sick:
+        """Are so many tasks reserved that a photo read now would have to be read again? Copying
+        never waits."""
+        if (
+            self._run.outcomes.counts.spool_left
+            or upstream.target.asks_first
+            or upstream.breaker.is_sick
+        ):
             return False
         is_more_ready = bool(upstream.reserved) and upstream.has_ready
         return is_more_ready or len(upstream.reserved) >= ENOUGH
@@ -161,7 +179,9 @@ class Preparer:
             try:
                 if task.clip_id and body is not None:
                     reading = Reading(body.pins, body.digests, body.taken, body.spool, task.sidecar)
-                    framed = body_of(task, reading, upstream.target, task.sent_as or "", upstream.definition)
+                    framed = body_of(
+                        task, reading, upstream.target, task.sent_as or "", upstream.definition
+                    )
                     changes.append((task.id, framed))
                 else:
                     changes.append((task.id, None))
@@ -195,7 +215,8 @@ class Preparer:
     # Journaling readings.
 
     async def _journal(self) -> None:
-        """Name, frame and journal the photos read; the copies' folder is fsynced before the rows that name them."""
+        """Name, frame and journal the photos read; the copies' folder is fsynced before the rows
+        that name them."""
         done, self._done = self._done, []
         if not done:
             return
@@ -204,7 +225,9 @@ class Preparer:
             await run.world.helpers.run(Work.SYNC, fsync_folder, self._spool_folder)
         ready = await run.commits.do(partial(self._record, done))
         self._reading.difference_update(one.wanted.task.id for one in done)
-        copied = sum(one.reading.pins.size for one in done if one.reading.spool and not one.wanted.is_anew)
+        copied = sum(
+            one.reading.pins.size for one in done if one.reading.spool and not one.wanted.is_anew
+        )
         counts = run.outcomes.counts
         counts.spool_journaled += copied
         counts.spool_left = max(0, counts.spool_left - copied)
@@ -216,7 +239,8 @@ class Preparer:
             run.queue.have_ready({one.wanted.upstream for one in done})
 
     def _record(self, done: list[Read], journal: Journal) -> list[tuple[Read, Task, Photo]]:
-        """Journal the readings; those ready to be sent, each with its task as journaled and its form's values."""
+        """Journal the readings; those ready to be sent, each with its task as journaled and its
+        form's values."""
         if any(one.reading.spool for one in done):
             copies.note_folder(journal, self._spool_folder)
             self._reader.was_used = self._is_in_use(journal)
@@ -242,22 +266,30 @@ class Preparer:
         return ready
 
     def _frame(self, one: Read, journal: Journal) -> tuple[Framed, Photo]:
-        """Name and frame a photo that was read; the result, and its form's values. Raises ConfigError."""
+        """Name and frame a photo that was read; the result, and its form's values. Raises
+        ConfigError."""
         upstream, task, reading = one.wanted.upstream, one.wanted.task, one.reading
         target = upstream.target
         photo = photo_of(task, reading.pins, reading.digests, reading.taken, target)
-        name = self._name(journal, upstream, task, target.filename(photo), reading.digests["sha256"])
+        name = self._name(
+            journal, upstream, task, target.filename(photo), reading.digests["sha256"]
+        )
         body = body_of(task, reading, target, name, upstream.definition, photo)
         then = Stage.UNASKED if target.asks_first else Stage.READY
         photo = Photo(photo.values, photo.mime, photo.digests, photo.clip_id, photo.sidecar, name)
         return Framed(task, body, name, then), photo
 
-    def _name(self, journal: Journal, upstream: Upstream, task: Task, wanted: str, sha256: str) -> str:
-        """The name a photo is sent as; unique in its folder on servers that may overwrite by name."""
+    def _name(
+        self, journal: Journal, upstream: Upstream, task: Task, wanted: str, sha256: str
+    ) -> str:
+        """The name a photo is sent as; unique in its folder on servers that may overwrite by
+        name."""
         if not upstream.target.overwrites_by_name:
             return sent_name(wanted)
         folder = self._folder_of(upstream, task.album)
-        return journal.name_photo(task.id, task.album_id, partial(sent_name, wanted), task.sent_as, folder, sha256)
+        return journal.name_photo(
+            task.id, task.album_id, partial(sent_name, wanted), task.sent_as, folder, sha256
+        )
 
     def _folder_of(self, upstream: Upstream, album: str) -> Folder:
         folder = self._folders.get((upstream, album))

@@ -1,6 +1,8 @@
-"""Decides what is sent next: reserved tasks, each target's upstream, uploads in flight, roots that are away.
+"""Decides what is sent next: reserved tasks, each target's upstream, uploads in flight, roots that
+are away.
 
-Reserved tasks stay pending in the journal until their attempts start, so a crash forgets nothing but plans.
+Reserved tasks stay pending in the journal until their attempts start, so a crash forgets nothing
+but plans.
 """
 
 from __future__ import annotations
@@ -49,7 +51,8 @@ class Queue:
         self.changed = Broadcast()
         """Wakes the slots: there may be something to send."""
         self.to_prepare, self.to_ask, self.to_place, self.to_end = Bell(), Bell(), Bell(), Bell()
-        """Wake the preparer, the reconciler, the album worker, and the engine, which looks whether the run is over."""
+        """Wake the preparer, the reconciler, the album worker, and the engine, which looks whether
+        the run is over."""
         self._commits = commits
         self._world = world
         self._now = now
@@ -76,7 +79,8 @@ class Queue:
             slot.meter.cut_now()
 
     async def next(self, slot: Slot) -> tuple[Upstream, Task | None] | None:
-        """Wait for the next task to send. No task: the target is paused, and has to be looked at first.
+        """Wait for the next task to send. No task: the target is paused, and has to be looked at
+        first.
 
         None when the run takes no more work.
         """
@@ -121,11 +125,17 @@ class Queue:
         upstream.is_refilling = True
         try:
             found = await self._commits.read(lambda journal: self._ready(journal, upstream))
-            stale = {task.id for task in found if task.body is None or task.body.definition != upstream.definition}
+            stale = {
+                task.id
+                for task in found
+                if task.body is None or task.body.definition != upstream.definition
+            }
             if stale:
                 await self._commits.do(lambda journal: framing.make_stale(journal, stale))
                 self.to_prepare.ring()
-            fresh = [task for task in found if task.id not in upstream.taken and task.id not in stale][:_BATCH]
+            fresh = [
+                task for task in found if task.id not in upstream.taken and task.id not in stale
+            ][:_BATCH]
             upstream.reserved.extend(fresh)
             upstream.taken.update(task.id for task in fresh)
             upstream.has_ready = bool(fresh or stale)
@@ -136,14 +146,20 @@ class Queue:
         self.changed.wake()
 
     def offer(self, upstream: Upstream, task: Task) -> None:
-        """Take a photo that was just journaled as ready: reserve it, if it comes before all others that are ready."""
+        """Take a photo that was just journaled as ready: reserve it, if it comes before all others
+        that are ready."""
         is_next = (
             not upstream.has_ready
             and len(upstream.reserved) < _MOST_RESERVED
             and self.is_present(upstream)
             and upstream.closing is None
         )
-        if is_next and task.id not in upstream.taken and task.root_id not in self.away and not upstream.same_refusals():
+        if (
+            is_next
+            and task.id not in upstream.taken
+            and task.root_id not in self.away
+            and not upstream.same_refusals()
+        ):
             upstream.reserved.append(task)
             upstream.taken.add(task.id)
         else:
@@ -158,11 +174,14 @@ class Queue:
         for untried in (True, False):
             for album_id, root_id, copies in self._open_places(upstream):
                 if (room := _BATCH - len(found)) > 0:
-                    found += journal.ready(album_id, root_id, now, room, untried, copies=copies, skip=upstream.taken)
+                    found += journal.ready(
+                        album_id, root_id, now, room, untried, copies=copies, skip=upstream.taken
+                    )
         return found
 
     def withdraw(self, upstream: Upstream, album_id: int | None = None) -> list[int]:
-        """Take back an album (None: all) that does not go to this target any more; uploads not yet whole are cut.
+        """Take back an album (None: all) that does not go to this target any more; uploads not yet
+        whole are cut.
 
         Returns the ids of tasks that were held, and may be sent again.
         """
@@ -171,7 +190,11 @@ class Queue:
         upstream.reserved.clear()
         upstream.reserved.extend(kept)
         for slot in self.busy_slots():
-            if slot.task_id in upstream.in_flight and album_id in (None, slot.album_id) and not slot.meter.whole:
+            if (
+                slot.task_id in upstream.in_flight
+                and album_id in (None, slot.album_id)
+                and not slot.meter.whole
+            ):
                 slot.meter.cut_now()
         held = [
             one.task.id
@@ -185,27 +208,39 @@ class Queue:
         return held
 
     def is_present(self, upstream: Upstream) -> bool:
-        """Is this the upstream of the target's present definition? Outcomes of others do not concern the target."""
+        """Is this the upstream of the target's present definition? Outcomes of others do not
+        concern the target."""
         return self.upstreams.get(upstream.target.name) is upstream
 
     def _open_places(self, upstream: Upstream) -> list[tuple[int, int, bool]]:
-        """Album and root of an upstream's tasks, and whether the root is away, so that only copies can be sent."""
-        return [(album_id, root_id, root_id in self.away) for album_id, root_id in self.places_of(upstream)]
+        """Album and root of an upstream's tasks, and whether the root is away, so that only copies
+        can be sent."""
+        return [
+            (album_id, root_id, root_id in self.away)
+            for album_id, root_id in self.places_of(upstream)
+        ]
 
     def _of_another_type(self, journal: Journal, upstream: Upstream, types: set[str]) -> list[Task]:
-        """A photo of another type than those that were refused alike; if there is none, or two types were refused,
-        the target is given up."""
-        other = journal.of_another_type(self.albums_of(upstream), *types) if len(types) == 1 else None
+        """A photo of another type than those that were refused alike; if there is none, or two
+        types were refused, the target is given up."""
+        other = (
+            journal.of_another_type(self.albums_of(upstream), *types) if len(types) == 1 else None
+        )
         if other is None:
             self.close(upstream, closings.refused_alike(upstream))
             return []
         return [other] if other.body is not None else []
 
     async def draw(self, upstream: Upstream, slot: Slot) -> Task | None:
-        """Draw a photo to send during a pause, from those tried least, and reserve it; None if there is none."""
+        """Draw a photo to send during a pause, from those tried least, and reserve it; None if
+        there is none."""
         places, most = self._open_places(upstream), _SAMPLE + len(upstream.taken)
         found = await self._commits.do(lambda journal: journal.least_tried(places, most))
-        found = [task for task in found if task.id not in upstream.in_flight and task.id not in upstream.held]
+        found = [
+            task
+            for task in found
+            if task.id not in upstream.in_flight and task.id not in upstream.held
+        ]
         lowest = min((task.attempts for task in found), default=0)
         lots = [task for task in found if task.attempts == lowest]
         if not lots or self.has_ended:
@@ -235,7 +270,11 @@ class Queue:
 
     def places_of(self, upstream: Upstream) -> list[tuple[int, int]]:
         """Each album that goes to a target, with each root of its unsent photos."""
-        return [(album, root) for album in self.albums_of(upstream) for root in self.album_roots.get(album, ())]
+        return [
+            (album, root)
+            for album in self.albums_of(upstream)
+            for root in self.album_roots.get(album, ())
+        ]
 
     def have_ready(self, upstreams: Iterable[Upstream]) -> None:
         """Note that these upstreams may have ready tasks again, or tasks to be asked about."""
@@ -263,8 +302,8 @@ class Queue:
         self.changed.wake()
 
     def broke(self, upstream: Upstream, task: Task, record: Callable[[bool], None]) -> None:
-        """Note that an upload broke though the server can be reached; ``record`` is called once it is decided whether
-        that was the line."""
+        """Note that an upload broke though the server can be reached; ``record`` is called once it
+        is decided whether that was the line."""
         self._undecided[task.id] = record
         self.decide(upstream.broke(task.id, self._now()))
 

@@ -1,4 +1,5 @@
-"""Reads a photo once for its digests, its form's values and its copy, and records why it cannot be read."""
+"""Reads a photo once for its digests, its form's values and its copy, and records why it cannot be
+read."""
 
 from __future__ import annotations
 
@@ -70,21 +71,23 @@ class Read(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """A folder of photos. ``device``: from ``cards.device_at``; ``files``: the device of the files in it, if their file
-    system answers at once, else 0."""
+    """A folder of photos. ``device``: from ``cards.device_at``; ``files``: the device of the files
+    in it, if their file system answers at once, else 0."""
 
     device: int
     files: int
 
 
 def _is_other(task: Task, pins: Pins) -> bool:
-    """Do size or time differ from those queued, as exactly as the disk keeps times? For a helper thread."""
+    """Do size or time differ from those queued, as exactly as the disk keeps times? For a helper
+    thread."""
     size, mtime_ns = task.seen
     return pins.size != size or not same_time(mtime_ns, pins.mtime_ns, task.path)
 
 
 class _Look:
-    """A look at a folder under way: a future of the result, and how many photos are being looked at for it."""
+    """A look at a folder under way: a future of the result, and how many photos are being looked at
+    for it."""
 
     def __init__(self) -> None:
         self.found: asyncio.Future[_Folder] = asyncio.get_running_loop().create_future()
@@ -131,12 +134,14 @@ class Reader:
     """Reads the photos of one run: at once if that waits for no disk, else by helpers."""
 
     def __init__(self, run: Run, begin: Callable[[Coroutine[None, None, None]], None]) -> None:
-        """``begin``: starts a coroutine, which runs beside the caller until the run ends at the latest."""
+        """``begin``: starts a coroutine, which runs beside the caller until the run ends at the
+        latest."""
         self._run = run
         self._begin = begin
         self._loop = asyncio.get_running_loop()
         self._unstable: dict[int, tuple[int, float]] = {}
-        """For photos that are being written to: how often they were read, and when to read them again."""
+        """For photos that are being written to: how often they were read, and when to read them
+        again."""
         self._readers = _Readers()
         self._zones: dict[int | None, str | None] = {}
         self._spool_folder = run.options.spool_folder
@@ -148,7 +153,8 @@ class Reader:
         """Folders by root and path."""
         self._looks: dict[tuple[int, bytes], _Look] = {}
         self._quick: dict[tuple[int, bytes, str, int], _Folder] = {}
-        """Folders whose medium (volume, card) is known in this run, and whose file system answers at once."""
+        """Folders whose medium (volume, card) is known in this run, and whose file system answers
+        at once."""
         self._told_anew: set[Upstream] = set()
         """Targets for which the user was told that bodies are framed anew."""
 
@@ -156,19 +162,23 @@ class Reader:
         self._readers.close()
 
     def unstable(self, now: float = -math.inf) -> set[int]:
-        """Tasks whose photos are being written to, and not due to be read again at ``now`` (the loop's time)."""
+        """Tasks whose photos are being written to, and not due to be read again at ``now`` (the
+        loop's time)."""
         return {task_id for task_id, (_, until) in self._unstable.items() if until > now}
 
     def until_reread(self, but: Collection[int]) -> float | None:
-        """Seconds until a photo that was being written to is read again, leaving out tasks ``but``; None if there is
-        none."""
+        """Seconds until a photo that was being written to is read again, leaving out tasks ``but``;
+        None if there is none."""
         times = [until for task_id, (_, until) in self._unstable.items() if task_id not in but]
         return max(0.0, min(times) - self._loop.time()) if times else None
 
     def read_at_once(self, wanted: Wanted) -> Read | None:
-        """Read a small photo from the page cache, if its card is known; None for any other photo."""
+        """Read a small photo from the page cache, if its card is known; None for any other
+        photo."""
         upstream, task = wanted.upstream, wanted.task
-        is_plain = not (wanted.is_anew or task.spool or task.sidecar_path is not None or upstream.target.dates)
+        is_plain = not (
+            wanted.is_anew or task.spool or task.sidecar_path is not None or upstream.target.dates
+        )
         if not is_plain or task.size > SMALL or task.root_id in self._run.queue.away:
             return None
         folder = self._quick.get((task.root_id, os.path.dirname(task.path), task.volume, task.card))
@@ -198,7 +208,9 @@ class Reader:
         folder = await self._folder_of(task)
         if await run.origins.is_known(task, folder.device):
             if folder.files:
-                self._quick[task.root_id, os.path.dirname(task.path), task.volume, task.card] = folder
+                self._quick[task.root_id, os.path.dirname(task.path), task.volume, task.card] = (
+                    folder
+                )
             if (at_once := self.read_at_once(wanted)) is not None:
                 self._unstable.pop(task.id, None)
                 return at_once
@@ -222,7 +234,11 @@ class Reader:
             return None
         differs = (reading.pins.size, reading.pins.mtime_ns) != task.seen
         differs = differs and await helpers.run(Work.LOOK, _is_other, task, reading.pins)
-        if differs and (why := await run.origins.stranger(task)) and await run.queue.root_away(task.root_id, why):
+        if (
+            differs
+            and (why := await run.origins.stranger(task))
+            and await run.queue.root_away(task.root_id, why)
+        ):
             return None
         if reading.pins.size == 0:
             await self._give_up(task, "it is empty now")
@@ -232,8 +248,8 @@ class Reader:
         return Read(wanted, reading)
 
     async def _folder_of(self, task: Task) -> _Folder:
-        """A task's folder, found by its first photo to answer: several are asked, as one may hang. Waiting tasks go on
-        in their order."""
+        """A task's folder, found by its first photo to answer: several are asked, as one may hang.
+        Waiting tasks go on in their order."""
         key = task.root_id, os.path.dirname(task.path)
         folder = self._folders.get(key)
         if folder is not None:
@@ -250,7 +266,8 @@ class Reader:
         return folder
 
     async def _look_at(self, task: Task, found: asyncio.Future[_Folder]) -> None:
-        """Look at a task's folder, and at its medium, so that waiting tasks need not wait for that again."""
+        """Look at a task's folder, and at its medium, so that waiting tasks need not wait for that
+        again."""
         folder = await self._run.world.helpers.run(Work.LOOK, _look_at_folder, task.path)
         await self._run.origins.is_known(task, folder.device)
         if not found.done():
@@ -258,9 +275,17 @@ class Reader:
 
     def _read_now(self, upstream: Upstream, task: Task) -> Reading:
         """For a helper thread. Raises as ``bodies.read`` does."""
-        spool = partial(open_copy, self._spool_folder, was_used=self.was_used) if task.spool else None
+        spool = (
+            partial(open_copy, self._spool_folder, was_used=self.was_used) if task.spool else None
+        )
         with self._readers.one() as metadata:
-            return read(task, upstream.target, metadata, spool, self._on_spooled if task.spool else self._on_block)
+            return read(
+                task,
+                upstream.target,
+                metadata,
+                spool,
+                self._on_spooled if task.spool else self._on_block,
+            )
 
     def _on_block(self, _: int) -> None:
         if self._run.queue.has_ended:
@@ -272,7 +297,8 @@ class Reader:
         self._run.outcomes.counts.spooled_bytes += size
 
     async def _read_anew(self, upstream: Upstream, task: Task) -> Reading | None:
-        """The earlier reading of a photo whose body is framed anew, with what its form needs beyond it."""
+        """The earlier reading of a photo whose body is framed anew, with what its form needs beyond
+        it."""
         run, body = self._run, task.body
         assert body is not None
         if body.definition != upstream.definition and upstream not in self._told_anew:
@@ -287,13 +313,16 @@ class Reader:
             if copy and isinstance(fault, SourceGone) and await run.ends_without_spool(copy):
                 return None
             if copy:
-                return await self._reread_itself(upstream, task, f"its copy cannot be used ({fault})")
+                return await self._reread_itself(
+                    upstream, task, f"its copy cannot be used ({fault})"
+                )
             if not await run.queue.root_away(task.root_id, await run.origins.stranger(task)):
                 await self._start_afresh(task, str(fault))
         return None
 
     async def _reread_itself(self, upstream: Upstream, task: Task, words: str) -> Reading | None:
-        """Read the photo itself in place of its copy, if it still has the journaled bytes; else it is missing."""
+        """Read the photo itself in place of its copy, if it still has the journaled bytes; else it
+        is missing."""
         try:
             return replace(await self._reread(upstream, task, None), spool=None)
         except (SourceChanged, SourceGone, AnotherVolume) as other:
@@ -307,17 +336,25 @@ class Reader:
         zone = await self._zone_of(body.definition) if body.taken else None
         same_zone = zone == (upstream.target.settings.timezone or "")
         source = os.fsencode(copy) if copy else None
-        return await self._run.world.helpers.run(Work.READ, self._reread_now, upstream, task, source, same_zone)
+        return await self._run.world.helpers.run(
+            Work.READ, self._reread_now, upstream, task, source, same_zone
+        )
 
-    def _reread_now(self, upstream: Upstream, task: Task, source: bytes | None, same_zone: bool) -> Reading:
+    def _reread_now(
+        self, upstream: Upstream, task: Task, source: bytes | None, same_zone: bool
+    ) -> Reading:
         """For a helper thread."""
         with self._readers.one() as metadata:
-            return reread(task, upstream.target, metadata, source, self._on_block, same_zone=same_zone)
+            return reread(
+                task, upstream.target, metadata, source, self._on_block, same_zone=same_zone
+            )
 
     async def _zone_of(self, definition: int | None) -> str | None:
         """The time zone of a definition; None if the definition is unknown."""
         if definition not in self._zones:
-            zone = await self._run.commits.read(lambda journal: framing.timezone_of(journal, definition))
+            zone = await self._run.commits.read(
+                lambda journal: framing.timezone_of(journal, definition)
+            )
             self._zones[definition] = zone
         return self._zones[definition]
 

@@ -1,7 +1,8 @@
-"""Asks servers whether they have a photo: one in doubt, and for some servers each photo before it is sent.
+"""Asks servers whether they have a photo: one in doubt, and for some servers each photo before it
+is sent.
 
-For a photo in doubt, one "no" after the settle time suffices, and a "yes" counts once the original was seen there. For
-a photo that was not sent yet, a "yes" counts at once.
+For a photo in doubt, one "no" after the settle time suffices, and a "yes" counts once the original
+was seen there. For a photo that was not sent yet, a "yes" counts at once.
 """
 
 from __future__ import annotations
@@ -18,7 +19,16 @@ from albumup.journal.rows import Task
 from albumup.journal.states import DONE, State
 from albumup.journal.store import LostTask
 from albumup.photos.file_names import text_of
-from albumup.targets.base import Asked, NotAllowed, Original, Seen, Target, Unasked, Verdict, VerdictKind
+from albumup.targets.base import (
+    Asked,
+    NotAllowed,
+    Original,
+    Seen,
+    Target,
+    Unasked,
+    Verdict,
+    VerdictKind,
+)
 from albumup.transfer.http import Http
 from albumup.uploader.events import Answered
 from albumup.uploader.queue import LOW_WATER
@@ -36,7 +46,8 @@ _LONGEST_WAIT = 2.0
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """A question about photos of one album. ``before``: they are not sent yet, else they are in doubt.
+    """A question about photos of one album. ``before``: they are not sent yet, else they are in
+    doubt.
 
     ``is_former``: they were sent under an earlier definition of their target, by which it is asked.
     """
@@ -77,9 +88,13 @@ class Reconciler:
             upstream = run.queue.upstreams.get(album.target)
             if upstream is None or not upstream.may_ask(self._loop.time()):
                 continue
-            journal.ask_no_later(album.id, now + max(upstream.rules.settle, upstream.rules.seen_again))
+            journal.ask_no_later(
+                album.id, now + max(upstream.rules.settle, upstream.rules.seen_again)
+            )
             found += self._doubts(journal, upstream, journal.doubts_due(album.id, now, _MOST))
-            if self._asks_first(journal, upstream, album.id) and (due := journal.unasked(album.id, _MOST)):
+            if self._asks_first(journal, upstream, album.id) and (
+                due := journal.unasked(album.id, _MOST)
+            ):
                 found.append(_Question(upstream, due, before=True))
                 self._next = self._loop.time() + self._waits
                 self._waits = min(2 * self._waits, _LONGEST_WAIT)
@@ -88,11 +103,14 @@ class Reconciler:
         return found
 
     def _doubts(self, journal: Journal, upstream: Upstream, due: Sequence[Task]) -> list[_Question]:
-        """The questions about tasks in doubt, one for each definition under which bodies were sent."""
+        """The questions about tasks in doubt, one for each definition under which bodies were
+        sent."""
         asked: dict[Upstream, list[Task]] = {}
         for task in due:
             definition = task.body.definition if task.body is not None else None
-            asked.setdefault(self._run.formers.upstream_for(journal, upstream, definition), []).append(task)
+            asked.setdefault(
+                self._run.formers.upstream_for(journal, upstream, definition), []
+            ).append(task)
         now = self._loop.time()
         return [
             _Question(one, tasks, before=False, is_former=one is not upstream)
@@ -101,8 +119,8 @@ class Reconciler:
         ]
 
     def _asks_first(self, journal: Journal, upstream: Upstream, album_id: int) -> bool:
-        """Is it time to ask about photos not sent yet? Questions gather as many as possible, but uploads must not
-        wait."""
+        """Is it time to ask about photos not sent yet? Questions gather as many as possible, but
+        uploads must not wait."""
         if not self._run.is_preparing:
             return True
         is_low = len(upstream.reserved) < LOW_WATER and self._loop.time() >= self._next
@@ -125,7 +143,9 @@ class Reconciler:
             http = self._https[target] = run.world.http(target, None)
         photos = [_asked_about(task) for task in tasks]
         try:
-            answers = await run.world.helpers.run(Work.ASK, target.ask, http, tasks[0].album, photos)
+            answers = await run.world.helpers.run(
+                Work.ASK, target.ask, http, tasks[0].album, photos
+            )
             run.judge.answered(upstream)
             if question.before:
                 await self._record(question, answers)
@@ -145,9 +165,14 @@ class Reconciler:
             bell.ring()
 
     async def _look(
-        self, question: _Question, http: Http, photos: Sequence[Asked], answers: Sequence[Verdict | None]
+        self,
+        question: _Question,
+        http: Http,
+        photos: Sequence[Asked],
+        answers: Sequence[Verdict | None],
     ) -> None:
-        """Look at the originals that the server says it has, and record the results, a few at a time.
+        """Look at the originals that the server says it has, and record the results, a few at a
+        time.
 
         Raises as ``Target.see`` does.
         """
@@ -160,15 +185,22 @@ class Reconciler:
             await self._record(part, answers[done : len(seen)], seen[done:])
 
         async def see(photo: Asked, answer: Verdict) -> Seen:
-            return await run.world.helpers.run(Work.ASK, target.see, http, tasks[0].album, photo, answer)
+            return await run.world.helpers.run(
+                Work.ASK, target.see, http, tasks[0].album, photo, answer
+            )
 
         try:
             for photo, answer in zip(photos, answers, strict=True):
                 if run.queue.has_ended:
                     return
-                is_there = answer is not None and answer.kind in (VerdictKind.STORED, VerdictKind.DUPLICATE)
+                is_there = answer is not None and answer.kind in (
+                    VerdictKind.STORED,
+                    VerdictKind.DUPLICATE,
+                )
                 try:
-                    seen.append(await see(photo, answer) if answer is not None and is_there else None)
+                    seen.append(
+                        await see(photo, answer) if answer is not None and is_there else None
+                    )
                 except NotAllowed as refused:  # concerns this one; the results of the others count
                     seen.append(Seen(Original.UNKNOWN, str(refused)))
                 if len(seen) - done == _SEEN_AT_A_TIME:
@@ -179,7 +211,8 @@ class Reconciler:
                 await record()
 
     async def _not_allowed(self, question: _Question, refused: NotAllowed) -> None:
-        """Go on although the key may not ask: photos are sent unasked, and those in doubt stay so."""
+        """Go on although the key may not ask: photos are sent unasked, and those in doubt stay
+        so."""
         if question.before:
             await self._record(question, [None] * len(question.tasks))
             return
@@ -190,13 +223,19 @@ class Reconciler:
         words = f"whether it is there cannot be asked: {why}"
         unknown = Verdict(VerdictKind.UNPROVEN, "it cannot be asked")
         await self._record(
-            question, [unknown] * len(question.tasks), [Seen(Original.UNKNOWN, words)] * len(question.tasks)
+            question,
+            [unknown] * len(question.tasks),
+            [Seen(Original.UNKNOWN, words)] * len(question.tasks),
         )
 
     async def _record(
-        self, question: _Question, answers: Sequence[Verdict | None], seen: Sequence[Seen | None] | None = None
+        self,
+        question: _Question,
+        answers: Sequence[Verdict | None],
+        seen: Sequence[Seen | None] | None = None,
     ) -> None:
-        """Record answers. ``seen``: for photos in doubt, the result of looking at each original, None without one."""
+        """Record answers. ``seen``: for photos in doubt, the result of looking at each original,
+        None without one."""
         run, upstream, tasks = self._run, question.upstream, question.tasks
         seen = [None] * len(tasks) if seen is None else seen
         steps: list[tuple[Task, State, str]] = []
@@ -240,7 +279,9 @@ class Reconciler:
         for task in again:
             words = "it is there; after a fault of the server it is looked at once more"
             wait = upstream.rules.seen_again
-            run.outcomes.tell(Answered(*run.outcomes.about(task), State.IN_DOUBT, error=words, asks_in=wait))
+            run.outcomes.tell(
+                Answered(*run.outcomes.about(task), State.IN_DOUBT, error=words, asks_in=wait)
+            )
         run.queue.have_ready([upstream])
         run.queue.to_prepare.ring()
 

@@ -27,7 +27,9 @@ from albumup.uploader.world import World
 class Run:
     """One run. Made within the running loop, and used by its thread alone."""
 
-    def __init__(self, journal: Journal, options: Options, listener: Listener, world: World, rebuild: Rebuild) -> None:
+    def __init__(
+        self, journal: Journal, options: Options, listener: Listener, world: World, rebuild: Rebuild
+    ) -> None:
         self.now = asyncio.get_running_loop().time
         """Monotonic seconds."""
         self.options = options
@@ -49,15 +51,19 @@ class Run:
         self.fault: AlbumupError | None = None
 
     def fail(self, error: BaseException) -> None:
-        """End the run, as this machine or this program fails: nothing new starts, uploads in flight are cut, free."""
+        """End the run, as this machine or this program fails: nothing new starts, uploads in flight
+        are cut, free."""
         self.fault = self.fault or _fault_of(error)
         self.queue.cut_all()
         self.queue.no_more()
 
     async def ends_without_spool(self, copy: str) -> bool:
-        """After a copy could not be opened: if its whole folder is away, end the run with a message; True then."""
+        """After a copy could not be opened: if its whole folder is away, end the run with a
+        message; True then."""
         folder = os.path.dirname(copy)
-        why = await self.world.helpers.run(Work.LOOK, partial(is_away, copy, may_be_empty=folder in self._emptied))
+        why = await self.world.helpers.run(
+            Work.LOOK, partial(is_away, copy, may_be_empty=folder in self._emptied)
+        )
         if why:
             words = f"{folder}: {why}; copies of photos are to be there"
             self.fail(TryLater(words, "Bring back its disk, then: albumup resume"))

@@ -1,4 +1,5 @@
-"""The scope of a run: the albums asked for and those handed over by joiners, their targets, and the work left."""
+"""The scope of a run: the albums asked for and those handed over by joiners, their targets, and the
+work left."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ from albumup.uploader.upstream import Closing, Upstream
 
 
 class Scope:
-    """The albums and targets of one run. Methods that take the journal are called inside a transaction."""
+    """The albums and targets of one run. Methods that take the journal are called inside a
+    transaction."""
 
     def __init__(self, run: Run, album_ids: list[int], build: Callable[[str], Target]) -> None:
         self.wanted = album_ids
@@ -45,7 +47,10 @@ class Scope:
         yield from self.retired
 
     def close(self) -> None:
-        for target in (*(upstream.target for upstream in self.all_upstreams()), *self._built.values()):
+        for target in (
+            *(upstream.target for upstream in self.all_upstreams()),
+            *self._built.values(),
+        ):
             target.close()
 
     def ended(self, exit_code: int, seconds: float) -> RunEnd:
@@ -59,9 +64,14 @@ class Scope:
         return RunEnd(
             exit_code=exit_code,
             run_id=run.outcomes.run_id,
-            before={album_id: self._before.get(album_id, (0, 0)) for album_id in self._queue.albums},
+            before={
+                album_id: self._before.get(album_id, (0, 0)) for album_id in self._queue.albums
+            },
             closings=closings | self.unbuilt,
-            away={self._queue.roots[root_id].path: words for root_id, words in self._queue.away.items()},
+            away={
+                self._queue.roots[root_id].path: words
+                for root_id, words in self._queue.away.items()
+            },
             fault=run.fault,
             seconds=seconds,
         )
@@ -75,7 +85,8 @@ class Scope:
             self._settle(journal, cut)
 
     def _settle(self, journal: Journal, cut: CutOff) -> None:
-        # The rules of a target that cannot be built now are unknown: until it can, the task waits to be asked about.
+        # The rules of a target that cannot be built now are unknown: until it can, the task waits
+        # to be asked about.
         upstream = self._upstream(journal, cut.target)
         self._run.outcomes.cut_off(journal, cut, self._rules_of(journal, upstream, cut.task_id))
         if (
@@ -92,7 +103,9 @@ class Scope:
         """Let held tasks be sent again: by this run if its predecessor died, else by the next."""
         for task_id, name in pauses.held(journal):
             upstream = self._upstream(journal, name)
-            self._run.outcomes.unhold(journal, task_id, upstream.rules if upstream is not None else None)
+            self._run.outcomes.unhold(
+                journal, task_id, upstream.rules if upstream is not None else None
+            )
 
     def _upstream(self, journal: Journal, name: str) -> Upstream | None:
         """The target's upstream, made at its first use; None if the target cannot be built."""
@@ -110,7 +123,8 @@ class Scope:
         return self._queue.upstreams[name]
 
     async def build_new(self) -> None:
-        """Build the targets of albums handed over by joiners, in a helper: a token_command may take its time."""
+        """Build the targets of albums handed over by joiners, in a helper: a token_command may take
+        its time."""
         run = self._run
         names = await run.commits.read(self._new_targets)
         for name in names:
@@ -122,7 +136,9 @@ class Scope:
         album_ids = set(runs.scope(journal, self._run.outcomes.run_id)) - self._queue.albums.keys()
         if not album_ids:
             return []
-        return sorted({album.target for album in runs.albums(journal) if album.id in album_ids} - known)
+        return sorted(
+            {album.target for album in runs.albums(journal) if album.id in album_ids} - known
+        )
 
     def _new_upstream(self, journal: Journal, name: str, target: Target) -> Upstream:
         settings = target.settings
@@ -138,7 +154,8 @@ class Scope:
         return upstream
 
     def _breaker(self, journal: Journal, name: str, rules: Rules, *, proven: bool) -> Breaker:
-        """A target's breaker; if allowed, one that gave up because of ``resend = "never"`` may send photos again."""
+        """A target's breaker; if allowed, one that gave up because of ``resend = "never"`` may send
+        photos again."""
         options = self._run.options
         if options.spends_again:
             pauses.may_spend_again(journal, [name])
@@ -152,7 +169,8 @@ class Scope:
         )
 
     def _rules_of(self, journal: Journal, upstream: Upstream | None, task_id: int) -> Rules:
-        """The rules for a task that was cut off: those of the definition under which it was sent."""
+        """The rules for a task that was cut off: those of the definition under which it was
+        sent."""
         if upstream is None:
             return Rules(0, True, "never", 0.0)
         task = journal.task(task_id)
@@ -161,11 +179,14 @@ class Scope:
         return self._run.formers.upstream_for(journal, upstream, definition).rules
 
     def _retire_upstreams(self, journal: Journal) -> None:
-        """Retire upstreams whose targets a joiner has redefined; nothing more is sent by the old definition."""
+        """Retire upstreams whose targets a joiner has redefined; nothing more is sent by the old
+        definition."""
         texts, numbers = runs.target_definitions(journal), framing.numbers(journal)
         for name, text in list(self._kept.items()):
             upstream = self._queue.upstreams.get(name)
-            if text == texts.get(name) and (upstream is None or upstream.definition == numbers.get(name)):
+            if text == texts.get(name) and (
+                upstream is None or upstream.definition == numbers.get(name)
+            ):
                 continue
             del self._kept[name]
             self.unbuilt.pop(name, None)
@@ -204,7 +225,11 @@ class Scope:
             found = summary_of(journal, album_id)
             pending = {root.id for root in roots}
             # Photos being sent now may become pending again.
-            sending = self._queue.album_roots.get(album_id, set()) if found.count(State.SENDING) else set()
+            sending = (
+                self._queue.album_roots.get(album_id, set())
+                if found.count(State.SENDING)
+                else set()
+            )
             self._queue.album_roots[album_id] = pending | sending
             if pending or sending:
                 self.worked_on.add(album_id)
@@ -229,7 +254,8 @@ class Scope:
                 self._queue.changed.wake()
 
     def _is_due(self, journal: Journal, upstream: Upstream, now: float) -> bool:
-        """Has the time of a task come? A time too far ahead was written under a wrong clock, and is moved."""
+        """Has the time of a task come? A time too far ahead was written under a wrong clock, and is
+        moved."""
         times = [
             journal.next_time(album_id, root_id, copies=root_id in self._queue.away)
             for album_id, root_id in self._queue.places_of(upstream)
@@ -257,18 +283,25 @@ class Scope:
         if not is_open:
             return False
         keeps = upstream.target.keeps_albums and upstream.albums_closing is None
-        if keeps and (journal.members_pending_count(album_id, 1) or runs.is_share_pending(journal, album_id)):
+        if keeps and (
+            journal.members_pending_count(album_id, 1) or runs.is_share_pending(journal, album_id)
+        ):
             return True
         if journal.unasked_count(album_id, 1) or journal.unpaired(album_id, 1):
             return True
         # A photo whose retry lies beyond our patience is left for another run.
         soon = journal.clock() + max(upstream.breaker.patience, LONGEST_WAIT)
         times = [journal.next_time(album_id, root_id, copies=root_id in away) for root_id in roots]
-        return any(time is not None and time <= soon for time in times) or journal.next_doubt([album_id]) is not None
+        return (
+            any(time is not None and time <= soon for time in times)
+            or journal.next_doubt([album_id]) is not None
+        )
 
     def code_of(self, album_id: int) -> int:
         """The exit code for an unfinished album."""
         name = self._queue.albums[album_id].target
         upstream = self._queue.upstreams.get(name)
-        closing = self.unbuilt.get(name) or ((upstream.closing or upstream.albums_closing) if upstream else None)
+        closing = self.unbuilt.get(name) or (
+            (upstream.closing or upstream.albums_closing) if upstream else None
+        )
         return closing.exit_code if closing else 75

@@ -1,4 +1,5 @@
-"""Makes copies of photos under names that nobody can guess, and removes those that no task needs."""
+"""Makes copies of photos under names that nobody can guess, and removes those that no task
+needs."""
 
 from __future__ import annotations
 
@@ -18,13 +19,19 @@ _NAME_DIGITS = 32
 
 
 def look_at_place(folder: str, *, was_used: bool) -> None:
-    """Raise TryLater if the disk of the spool folder is away. ``was_used``: copies were put there before.
+    """Raise TryLater if the disk of the spool folder is away. ``was_used``: copies were put there
+    before.
 
-    A folder on an unmounted disk must not be made anew: it would lie on another disk, and fill that.
+    A folder on an unmounted disk must not be made anew: it would lie on another disk, and fill
+    that.
     """
     if place := unmounted(folder):
-        words = f"{place} is not mounted, and copies of photos are to go to {os.path.dirname(folder)}"
-        raise TryLater(words, f"Mount it (mount {quoted(place)}), then: albumup resume (or push again)")
+        words = (
+            f"{place} is not mounted, and copies of photos are to go to {os.path.dirname(folder)}"
+        )
+        raise TryLater(
+            words, f"Mount it (mount {quoted(place)}), then: albumup resume (or push again)"
+        )
     if was_used and not os.path.isdir(folder):
         words = f"{folder}: copies of photos were put there before, and it is not there now"
         again = f"if it was deleted: mkdir -p {quoted(folder)}"
@@ -48,16 +55,19 @@ def open_copy(folder: str, *, was_used: bool = False) -> tuple[str, int]:
 
 
 def drop_copies(unneeded: Iterable[str], folder: str) -> None:
-    """Remove journaled copies; ``folder`` is that of names without one. Those that remain are swept later."""
+    """Remove journaled copies; ``folder`` is that of names without one. Those that remain are swept
+    later."""
     for copy in unneeded:
         with contextlib.suppress(OSError):
             os.unlink(os.path.join(folder, copy))
 
 
 def sweep(journal: Journal, folder: str) -> None:
-    """Remove the copies that no task needs, left by a crash or a settled task, in all folders ever used for copies.
+    """Remove the copies that no task needs, left by a crash or a settled task, in all folders ever
+    used for copies.
 
-    The caller holds the uploader's lock. Copies that cannot be removed now stay until a later start.
+    The caller holds the uploader's lock. Copies that cannot be removed now stay until a later
+    start.
     """
     needed = copies.needed(journal)
     names = {os.path.basename(copy) for copy in needed}
@@ -73,7 +83,8 @@ def sweep(journal: Journal, folder: str) -> None:
 
 
 def is_away(copy: str, *, may_be_empty: bool = False) -> str:
-    """Why the folder of a copy that cannot be opened is away; "" if the folder is there with other copies.
+    """Why the folder of a copy that cannot be opened is away; "" if the folder is there with other
+    copies.
 
     ``may_be_empty``: this run has removed copies there, perhaps the last one.
     """

@@ -28,7 +28,8 @@ _EXIT = {
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Lines of the request's head and of the answer, the verdict, the rule that decided, and the exit code."""
+    """Lines of the request's head and of the answer, the verdict, the rule that decided, and the
+    exit code."""
 
     request: list[str]
     answer: list[str]
@@ -55,9 +56,14 @@ def run_trial(target: Target, path: bytes) -> Trial:
     lines = [f"{request.method} {request.url}"]
     lines += [f"{key}: {target.masked(value)}" for key, value in request.headers]
     lines += [f"[field] {key} = {target.masked(value)}" for key, value in form.fields]
-    lines += [f"[file] {form.file_field or 'body'}: {form.filename}, {form.mime}, {one.body.pins.size} bytes"]
+    lines += [
+        f"[file] {form.file_field or 'body'}: {form.filename}, {form.mime}, {one.body.pins.size} "
+        "bytes"
+    ]
     verdict = target.read_answer(sent.answer, photo) if sent.answer is not None else None
-    around = Circumstances(False, False, can_ask=target.can_ask, digest_first=target.names_digest(photo))
+    around = Circumstances(
+        False, False, can_ask=target.can_ask, digest_first=target.names_digest(photo)
+    )
     finding = outcome_of(sent, verdict, around, time.time())
     answer = [sent.detail or str(sent.fault)]
     if sent.answer is not None:
@@ -65,16 +71,22 @@ def run_trial(target: Target, path: bytes) -> Trial:
         if text is None:
             text = "(what it says is in an encoding or charset that is not known here)"
         answer = [f"{sent.answer.status} {sent.answer.reason}"]
-        answer += [f"{key}: {value}" for key, value in sent.answer.headers.items() if key != "set-cookie"]
+        answer += [
+            f"{key}: {value}" for key, value in sent.answer.headers.items() if key != "set-cookie"
+        ]
         answer += ["", *text[:2000].splitlines()]
         answer = [target.masked(line) for line in answer]  # a server may echo the token
-    words = f"{finding.outcome.replace('_', ' ')}" + (f": {finding.reason}" if finding.reason else "")
+    words = f"{finding.outcome.replace('_', ' ')}" + (
+        f": {finding.reason}" if finding.reason else ""
+    )
     words = target.masked(words)
     rule = verdict.rule if verdict else "no answer"
     left = target.masked(_left(target, photo, sent, finding))
     mend = how_to_mend(target, finding.status) if finding.outcome is Outcome.REFUSED else ""
     is_down = sent.answer is not None and not health_of(sent, time.time()).is_well
-    return Trial(lines, answer, words, rule, left, mend, _EXIT.get(finding.outcome, 75 if is_down else 3))
+    return Trial(
+        lines, answer, words, rule, left, mend, _EXIT.get(finding.outcome, 75 if is_down else 3)
+    )
 
 
 def _left(target: Target, photo: Photo, sent: Sent, finding: Finding) -> str:
@@ -85,7 +97,9 @@ def _left(target: Target, photo: Photo, sent: Sent, finding: Finding) -> str:
             return f"{photo.sent_as}, {where}; {target.removal}"
         case Outcome.DUPLICATE:
             known = finding.url or finding.remote_id
-            return "nothing new: it says that it had the photo before" + (f": {known}" if known else "")
+            return "nothing new: it says that it had the photo before" + (
+                f": {known}" if known else ""
+            )
         case Outcome.IN_DOUBT:
             is_doubt = True
         case Outcome.WRONG_ADDRESS:
@@ -95,5 +109,9 @@ def _left(target: Target, photo: Photo, sent: Sent, finding: Finding) -> str:
     if is_doubt:
         look = f"look {target.where_tried(photo, '', '')}, and if it is there, {target.removal}"
         return f"perhaps {photo.sent_as}, for the answer proves neither: {look}"
-    how_far = "as it says that it did not take the photo" if sent.whole else "as not all of the photo was sent"
+    how_far = (
+        "as it says that it did not take the photo"
+        if sent.whole
+        else "as not all of the photo was sent"
+    )
     return f"nothing, {how_far}"

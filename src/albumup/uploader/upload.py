@@ -13,7 +13,16 @@ from albumup.helpers import Work
 from albumup.journal.rows import Body, Task
 from albumup.journal.store import LostTask
 from albumup.photos.source import AnotherVolume, Source, SourceChanged, SourceGone
-from albumup.retry import ACCEPTED, MOST_REFUNDS, Circumstances, Finding, Health, Outcome, health_of, outcome_of
+from albumup.retry import (
+    ACCEPTED,
+    MOST_REFUNDS,
+    Circumstances,
+    Finding,
+    Health,
+    Outcome,
+    health_of,
+    outcome_of,
+)
 from albumup.targets.base import Photo, Target
 from albumup.targets.bodies import head_of, photo_of, request_of
 from albumup.transfer import Fault, Request, Sent
@@ -38,7 +47,8 @@ _MAY_BE_THERE = (Outcome.UPLOADED, Outcome.DUPLICATE, Outcome.IN_DOUBT)
 
 
 class _Touched(Exception):
-    """Other bytes may have been sent for a while: the body's end is withheld, and the body sent again."""
+    """Other bytes may have been sent for a while: the body's end is withheld, and the body sent
+    again."""
 
 
 class _Ended(Exception):
@@ -46,7 +56,8 @@ class _Ended(Exception):
 
 
 class Uploader:
-    """Sends the photos that the queue hands out for one slot, with one connection for each target."""
+    """Sends the photos that the queue hands out for one slot, with one connection for each
+    target."""
 
     def __init__(self, run: Run, slot: Slot) -> None:
         self._run = run
@@ -107,8 +118,11 @@ class Uploader:
         one = InHand(upstream, task, body, attempt)
         source = self._take_kept(one)
         if source is None:
-            # A disk that hangs says nothing about the target: another photo may be sent during its pause.
-            timer = self._loop.call_later(_OPEN_SECONDS, lambda: upstream.breaker.left(task.id, self._loop.time()))
+            # A disk that hangs says nothing about the target: another photo may be sent during its
+            # pause.
+            timer = self._loop.call_later(
+                _OPEN_SECONDS, lambda: upstream.breaker.left(task.id, self._loop.time())
+            )
             try:
                 source = await self._open(one)
             except _Ended:
@@ -161,11 +175,14 @@ class Uploader:
         return opened.source
 
     async def _open(self, one: InHand) -> Source:
-        """Open and check the copy or the photo. Raises _Ended if it cannot be sent now, which is recorded."""
+        """Open and check the copy or the photo. Raises _Ended if it cannot be sent now, which is
+        recorded."""
         run, task, body = self._run, one.task, one.body
         try:
             if body.spool:
-                return await self._open_copy(one, os.path.join(run.options.spool_folder, body.spool))
+                return await self._open_copy(
+                    one, os.path.join(run.options.spool_folder, body.spool)
+                )
             return await self._open_photo(task, body)
         except AnotherVolume as other:
             await self._ending.gone(one, str(other), seen=str(other))
@@ -182,7 +199,8 @@ class Uploader:
     async def _open_photo(self, task: Task, body: Body) -> Source:
         """Open and check the photo itself.
 
-        Raises SourceChanged if its bytes differ from the journaled ones, SourceGone, AnotherVolume, LocalError.
+        Raises SourceChanged if its bytes differ from the journaled ones, SourceGone, AnotherVolume,
+        LocalError.
         """
         run = self._run
         opened = await run.opener.open(task, body)
@@ -190,16 +208,20 @@ class Uploader:
         try:
             trusts_pins = await run.origins.is_known(task, opened.device)
             if not (trusts_pins and source.is_as_pinned()):
-                await run.world.helpers.run(Work.OPEN, partial(source.verify, trusts_pins=trusts_pins))
+                await run.world.helpers.run(
+                    Work.OPEN, partial(source.verify, trusts_pins=trusts_pins)
+                )
         except BaseException:
             source.close()
             raise
         return source
 
     async def _open_copy(self, one: InHand, copy: str) -> Source:
-        """Open the copy; if it is gone or altered, the photo itself, if that still has the journaled bytes.
+        """Open the copy; if it is gone or altered, the photo itself, if that still has the
+        journaled bytes.
 
-        Raises _Ended: the photo is missing, which is recorded; or the whole spool is away, and the run ends.
+        Raises _Ended: the photo is missing, which is recorded; or the whole spool is away, and the
+        run ends.
         """
         run, task = self._run, one.task
         try:
@@ -218,12 +240,17 @@ class Uploader:
             self._ending.missing(one, f"{words}, and neither can the photo itself ({other})")
         raise _Ended
 
-    async def _lost_source(self, one: InHand, source: Source, fault: SourceChanged | SourceGone | Unreadable) -> None:
+    async def _lost_source(
+        self, one: InHand, source: Source, fault: SourceChanged | SourceGone | Unreadable
+    ) -> None:
         """End an attempt whose source changed, or could not be read to its end, after it began."""
         one.attempt.begin()
         if one.may_be_there:
             finding = Finding(Outcome.IN_DOUBT, f"{_TOUCHED} ({fault})")
-            self._ending.finish(one, End(finding, None, one.attempt.began, self._run.world.chance(), is_refunded=True))
+            self._ending.finish(
+                one,
+                End(finding, None, one.attempt.began, self._run.world.chance(), is_refunded=True),
+            )
             return
         if one.body.spool:  # opening the copy again will decide what to do
             self._ending.once_more(one, f"its copy could not be sent: {fault}")
@@ -246,7 +273,9 @@ class Uploader:
 
         async def before_last() -> None:
             """Check the source, and journal durably that the body's end is about to leave."""
-            if not (at_once and payload.source.is_kept):  # a kept photo was just checked, and goes from memory
+            if not (
+                at_once and payload.source.is_kept
+            ):  # a kept photo was just checked, and goes from memory
                 await payload.check()
             if payload.source.touched and task.refunds < MOST_REFUNDS:
                 attempt.begin()
@@ -257,7 +286,11 @@ class Uploader:
         if connection is None:
             run = self._run
             connection = self._connections[upstream.target] = Connection(
-                request.url, upstream.target.peer, run.world.network, run.options.limit, upstream.keep_alive
+                request.url,
+                upstream.target.peer,
+                run.world.network,
+                run.options.limit,
+                upstream.keep_alive,
             )
         at_once = await connection.takes_at_once(len(head) + payload.size + len(body.tail))
         if not at_once:
@@ -268,14 +301,21 @@ class Uploader:
     def _finding(self, one: InHand, photo: Photo, sent: Sent) -> Finding:
         """The meaning of the answer, or of its lack."""
         upstream = one.upstream
-        verdict = upstream.target.read_answer(sent.answer, photo) if sent.answer is not None else None
+        verdict = (
+            upstream.target.read_answer(sent.answer, photo) if sent.answer is not None else None
+        )
         others_went = upstream.breaker.accepted_at > one.attempt.began
         has_digest = upstream.target.names_digest(photo)
-        circumstances = Circumstances(upstream.proven, others_went, upstream.rules.can_ask, has_digest)
-        return _without_token(upstream, outcome_of(sent, verdict, circumstances, self._run.world.clock()))
+        circumstances = Circumstances(
+            upstream.proven, others_went, upstream.rules.can_ask, has_digest
+        )
+        return _without_token(
+            upstream, outcome_of(sent, verdict, circumstances, self._run.world.clock())
+        )
 
     async def _judge(self, one: InHand, sent: Sent, finding: Finding) -> None:
-        """Decide whose fault it was, the photo's, the line's or the target's, and end the attempt accordingly."""
+        """Decide whose fault it was, the photo's, the line's or the target's, and end the attempt
+        accordingly."""
         run, upstream, task, attempt = self._run, one.upstream, one.task, one.attempt
         if finding.outcome in ACCEPTED and not (finding.is_unconfirmed and upstream.rules.can_ask):
             self._ending.accept(one, finding, sent)
@@ -286,13 +326,17 @@ class Uploader:
             found = await self._ask(upstream)
             is_fine, is_well = found.is_reached, found.is_well
             if not is_well and found.words != finding.reason:
-                finding = replace(finding, reason=f"{finding.reason}; then {found.words}"[:_MOST_WORDS])
+                finding = replace(
+                    finding, reason=f"{finding.reason}; then {found.words}"[:_MOST_WORDS]
+                )
         if finding.outcome is Outcome.SICK:
             run.judge.unwell(upstream, finding.reason, task_id=task.id)
         chance = run.world.chance()
         if is_line and is_fine:
             end = partial(End, finding, sent, attempt.began, chance, is_well=is_well)
-            run.queue.broke(upstream, task, lambda refunded: self._ending.finish(one, end(is_refunded=refunded)))
+            run.queue.broke(
+                upstream, task, lambda refunded: self._ending.finish(one, end(is_refunded=refunded))
+            )
             return
         if is_line:
             run.judge.unwell(upstream, finding.reason, task_id=task.id)
@@ -300,7 +344,9 @@ class Uploader:
         is_refunded = sent.fault is Fault.CUT or is_line or finding.is_refunded
         self._ending.finish(one, End(finding, sent, attempt.began, chance, is_refunded, is_well))
         if finding.outcome not in ACCEPTED:
-            await run.commits.flush()  # judged before the next photo is sent: the target may be sick
+            await (
+                run.commits.flush()
+            )  # judged before the next photo is sent: the target may be sick
 
 
 def _status_of(path: bytes) -> os.stat_result | None:
@@ -311,7 +357,8 @@ def _status_of(path: bytes) -> os.stat_result | None:
 
 
 def _doubted(finding: Finding) -> Finding:
-    """Doubt a yes, as other bytes may have been sent: sendfile's pages can change in the socket's queue."""
+    """Doubt a yes, as other bytes may have been sent: sendfile's pages can change in the socket's
+    queue."""
     if finding.outcome not in ACCEPTED:
         return finding
     return Finding(Outcome.IN_DOUBT, _TOUCHED)
@@ -322,4 +369,9 @@ def _without_token(upstream: Upstream, finding: Finding) -> Finding:
     if not upstream.target.token:
         return finding
     masked = upstream.target.masked
-    return replace(finding, reason=masked(finding.reason), remote_id=masked(finding.remote_id), url=masked(finding.url))
+    return replace(
+        finding,
+        reason=masked(finding.reason),
+        remote_id=masked(finding.remote_id),
+        url=masked(finding.url),
+    )

@@ -1,6 +1,7 @@
 """One target in a run: its breaker, its tasks reserved and in flight, and its broken uploads.
 
-"Upstream" is a proxy's word for the server that it sends to. Times are monotonic seconds unless stated otherwise.
+"Upstream" is a proxy's word for the server that it sends to. Times are monotonic seconds unless
+stated otherwise.
 """
 
 from __future__ import annotations
@@ -35,14 +36,18 @@ class Held:
 
 
 class Upstream:
-    """The uploads to one target. Reserved tasks stay pending in the journal until their attempts start."""
+    """The uploads to one target. Reserved tasks stay pending in the journal until their attempts
+    start."""
 
-    def __init__(self, target: Target, rules: Rules, breaker: Breaker, *, definition: int | None = None) -> None:
+    def __init__(
+        self, target: Target, rules: Rules, breaker: Breaker, *, definition: int | None = None
+    ) -> None:
         self.target = target
         self.rules = rules
         self.breaker = breaker
         self.definition = definition
-        """The journal's number of the target's definition: bodies framed under another one are framed anew."""
+        """The journal's number of the target's definition: bodies framed under another one are
+        framed anew."""
         self.keep_alive = KeepAlive()
         self.is_journaled = breaker.proven
         """The journal knows that the target has accepted a photo."""
@@ -50,7 +55,8 @@ class Upstream:
         """Photos may be sent: the target's albums, if it keeps any, were looked for."""
         self.closing: Closing | None = None
         self.albums_closing: Closing | None = None
-        """Why no more work is done on the target's albums in this run, while photos are still sent."""
+        """Why no more work is done on the target's albums in this run, while photos are still
+        sent."""
         self.reserved: deque[Task] = deque()
         self.taken: set[int] = set()
         """Ids of tasks that are reserved, in flight, held, or whose outcome is not yet recorded."""
@@ -59,7 +65,8 @@ class Upstream:
         """The journal may have ready tasks that are not reserved."""
         self.in_flight: set[int] = set()
         self.sick_from: float | None = None
-        """When the target fell sick (Unix seconds), also in an earlier run; None while it is well."""
+        """When the target fell sick (Unix seconds), also in an earlier run; None while it is
+        well."""
         self.is_told = False
         """The user was told of this pause; one that the first look ends is not worth a message."""
         self.held: dict[int, Held] = {}
@@ -67,7 +74,8 @@ class Upstream:
         self.refusals: dict[int, Held] = {}
         """Tasks refused by a target that never accepted a photo."""
         self.unknown: dict[int, Held] = {}
-        """Tasks that such a target answered with a 2xx that its rules do not accept; these are not held."""
+        """Tasks that such a target answered with a 2xx that its rules do not accept; these are not
+        held."""
         self.line = LineWatch()
 
     @property
@@ -79,8 +87,8 @@ class Upstream:
         return max(0.0, now - self.sick_from) if self.sick_from is not None else 0.0
 
     def may_start(self) -> bool:
-        """May another upload start? Only one at a time while the target is unproven; none during a pause, which only a
-        look can end."""
+        """May another upload start? Only one at a time while the target is unproven; none during a
+        pause, which only a look can end."""
         if self.closing is not None or not self.is_ready or self.breaker.is_sick:
             return False
         return len(self.in_flight) < (self.breaker.jobs if self.proven else 1)
@@ -130,6 +138,7 @@ class Upstream:
 
 
 def _outline(held: Held) -> str:
-    """A refusal's reason without the photo's name and numbers, which is the same from photo to photo."""
+    """A refusal's reason without the photo's name and numbers, which is the same from photo to
+    photo."""
     words = held.finding.reason.replace(held.task.sent_as or "\0", "")
     return re.sub(r"[0-9a-fA-F]*[0-9][0-9a-fA-F]*", "#", words)

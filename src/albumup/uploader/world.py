@@ -1,4 +1,5 @@
-"""The outside of a run: helpers, network, clock and chance, handed in so that a whole run can be simulated."""
+"""The outside of a run: helpers, network, clock and chance, handed in so that a whole run can be
+simulated."""
 
 from __future__ import annotations
 
@@ -24,8 +25,8 @@ def _http(target: Target, timeout: float | None) -> Http:
 class World:
     """The outside of a run.
 
-    ``clock``: Unix seconds. ``chance``: a number in [0, 1). ``http``: an ``Http`` for a target's small requests, with a
-    timeout in seconds if shorter than usual. Monotonic time is the loop's.
+    ``clock``: Unix seconds. ``chance``: a number in [0, 1). ``http``: an ``Http`` for a target's
+    small requests, with a timeout in seconds if shorter than usual. Monotonic time is the loop's.
     """
 
     helpers: Helpers

@@ -1,13 +1,16 @@
-"""Makes a journal as a kill leaves it, with a task in every state, by the albumup of the interpreter that runs this.
+"""Makes a journal as a kill leaves it, with a task in every state, by the albumup of the
+interpreter that runs this.
 
     cd ../older && uv run python ../albumup/tests/journal/former/make.py version7.sql.gz
 
-The real command is run against servers that fail as they are told, and killed. A later run would settle what an earlier
-one left: so each album is written down when its command was killed, and put back at the end. The result is an SQL dump
-of the journal, with two tables beside it: the files it is about, and what the Immich server had. Paths in it begin with
-@HOME@, addresses are @CLUB@ and so on.
+The real command is run against servers that fail as they are told, and killed. A later run would
+settle what an earlier one left: so each album is written down when its command was killed, and put
+back at the end. The result is an SQL dump of the journal, with two tables beside it: the files it
+is about, and what the Immich server had. Paths in it begin with @HOME@, addresses are @CLUB@ and so
+on.
 
-It names columns as this version does: one that has other names is asked by the make.py of its own time.
+It names columns as this version does: one that has other names is asked by the make.py of its own
+time.
 """
 
 from __future__ import annotations
@@ -48,7 +51,8 @@ class Making:
         self.home.folder.mkdir()
         self.rules: dict[str, Script] = {}
         self.servers = {
-            name: FormSink(lambda _, name: self.rules.get(name)) for name in ("club", "once", "away", "shed")
+            name: FormSink(lambda _, name: self.rules.get(name))
+            for name in ("club", "once", "away", "shed")
         }
         self.immich = Immich()
         self._frozen: list[tuple[str, dict[str, Any]]] = []
@@ -58,9 +62,12 @@ class Making:
             f'[targets.{name}]\nkind = "form"\nurl = "{self.servers[name].url}/upload"\n{more}\n'
             for name, more in kinds.items()
         ]
-        tables.append(f'[targets.shed]\nkind = "inbox"\nurl = "{self.servers["shed"].url}"\nsettle = 600\n')
         tables.append(
-            f'[targets.home]\nkind = "immich"\nurl = "{self.immich.url}"\ntoken_file = "{token}"\nsettle = 600\n'
+            f'[targets.shed]\nkind = "inbox"\nurl = "{self.servers["shed"].url}"\nsettle = 600\n'
+        )
+        tables.append(
+            f'[targets.home]\nkind = "immich"\nurl = "{self.immich.url}"\ntoken_file = '
+            f'"{token}"\nsettle = 600\n'
         )
         self.home.config("".join(tables))
 
@@ -79,7 +86,9 @@ class Making:
         done = self.home.run("push", self.home.folder / album, "--target", target, *options)
         assert done.returncode == code, done.stderr
 
-    def push_until(self, condition: Callable[[], Any], album: str, target: str, *options: object) -> None:
+    def push_until(
+        self, condition: Callable[[], Any], album: str, target: str, *options: object
+    ) -> None:
         """Push, and kill it when ``condition`` holds."""
         process = self.home.start("push", self.home.folder / album, "--target", target, *options)
         until(lambda: self.home.journal.exists() and condition(), f"{album} {options}")
@@ -90,7 +99,8 @@ class Making:
     def count(self, album: str, condition: str) -> int:
         """How many tasks of an album there are of which that is true."""
         sql = (
-            "select count(*) from task join album on album.id = task.album_id left join body on body.task_id = task.id"
+            "select count(*) from task join album on album.id = task.album_id left join body on "
+            "body.task_id = task.id"
             f" where album.name = ? and {condition}"
         )
         try:
@@ -104,13 +114,15 @@ class Making:
             connection.row_factory = sqlite3.Row
             for table, key in _OF_A_TASK.items():
                 rows = connection.execute(
-                    f"select * from {table} where {key} in (select task.id from task join album on album.id ="
+                    f"select * from {table} where {key} in (select task.id from task join album "
+                    "on album.id ="
                     " task.album_id where album.name = ?)",
                     (album,),
                 )
                 self._frozen += [(table, dict(row)) for row in rows]
             rows = connection.execute(
-                "select * from target where id = (select target_id from album where name = ?)", (album,)
+                "select * from target where id = (select target_id from album where name = ?)",
+                (album,),
             )
             self._frozen += [("target", dict(row)) for row in rows]
 
@@ -123,23 +135,42 @@ class Making:
                 assert done.rowcount == 1, (table, row)
 
     def sources(self) -> dict[bytes, tuple[int, bytes]]:
-        """Modification time and content of every file that the journal may be about, spooled ones too."""
+        """Modification time and content of every file that the journal may be about, spooled ones
+        too."""
         spool = self.home.journal.with_name("journal.db.spool")
         places = [*self.home.folder.glob("*/*.*"), *spool.iterdir()]
-        return {bytes(path): (path.stat().st_mtime_ns, path.read_bytes()) for path in places if path.is_file()}
+        return {
+            bytes(path): (path.stat().st_mtime_ns, path.read_bytes())
+            for path in places
+            if path.is_file()
+        }
 
 
 def trip(making: Making) -> None:
-    """Every end, and every stage before it, on a server that may be sent a photo twice; of a disk without an id."""
+    """Every end, and every stage before it, on a server that may be sent a photo twice; of a disk
+    without an id."""
     home, rules = making.home, making.rules
     home.lies_on("")
 
     def lose(_: Line) -> None:
         (home.folder / "trip" / "missing.jpg").unlink()
 
-    making.files("trip", "a.jpg", "cancelled.jpg", "duplicate.jpg", "failed.jpg", "missing.jpg", "rejected.jpg")
+    making.files(
+        "trip",
+        "a.jpg",
+        "cancelled.jpg",
+        "duplicate.jpg",
+        "failed.jpg",
+        "missing.jpg",
+        "rejected.jpg",
+    )
     rules["a.jpg"] = (lose, *TAKEN)
-    for name, status in {"cancelled": 418, "duplicate": 409, "failed": 418, "rejected": 415}.items():
+    for name, status in {
+        "cancelled": 418,
+        "duplicate": 409,
+        "failed": 418,
+        "rejected": 415,
+    }.items():
         rules[f"{name}.jpg"] = (photo, answer(status))
     making.push("trip", "club", "--retries", "0", "--jobs", "1", code=3)
     assert home.run("cancel", "trip", home.folder / "trip" / "cancelled.jpg").returncode == 0
@@ -161,7 +192,9 @@ def edge(making: Making) -> None:
     """One whose fault it was is not told yet, because another is under way."""
     making.files("edge", "held.jpg", "stalled.jpg")
     making.rules |= {"held.jpg": (photo, answer(500)), "stalled.jpg": (photo, stall)}
-    making.push_until(lambda: making.count("edge", "stage = 5"), "edge", "club", "--retries", "0", "--jobs", "2")
+    making.push_until(
+        lambda: making.count("edge", "stage = 5"), "edge", "club", "--retries", "0", "--jobs", "2"
+    )
 
 
 def once(making: Making) -> None:
@@ -179,11 +212,17 @@ def later(making: Making) -> None:
     away.question = lambda: (answer(503),)
 
     def is_sick() -> bool:
-        return bool(making.home.sql("select 1 from target where name = 'away' and sick_since not null"))
+        return bool(
+            making.home.sql("select 1 from target where name = 'away' and sick_since not null")
+        )
 
-    making.push_until(lambda: making.count("later", "true") == 4 and is_sick(), "later", "away", "--jobs", "1")
+    making.push_until(
+        lambda: making.count("later", "true") == 4 and is_sick(), "later", "away", "--jobs", "1"
+    )
     making.files("card", "1-of-card.jpg", "2-of-card.jpg")
-    making.push_until(lambda: making.count("card", "body.spool not null") == 2, "card", "away", "--spool")
+    making.push_until(
+        lambda: making.count("card", "body.spool not null") == 2, "card", "away", "--spool"
+    )
     shutil.rmtree(making.home.folder / "card")
 
 
@@ -191,7 +230,9 @@ def copies(making: Making) -> None:
     """In doubt, at a server that can be asked."""
     making.files("copies", "there.jpg", "not-there.jpg")
     making.rules |= {"there.jpg": (photo, close), "not-there.jpg": (photo, close)}
-    making.push_until(lambda: making.count("copies", "ask_at not null") == 2, "copies", "shed", "--jobs", "1")
+    making.push_until(
+        lambda: making.count("copies", "ask_at not null") == 2, "copies", "shed", "--jobs", "1"
+    )
 
 
 def live(making: Making) -> None:
@@ -249,7 +290,9 @@ def asked(making: Making) -> None:
     server.tell("release")
     making.files("doubts", "arrived.jpg", "lost-on-the-way.jpg")
     server.fault("POST", "/api/assets$", "cut_after", times=2)
-    making.push_until(lambda: making.count("doubts", "ask_at not null") == 2, "doubts", "home", "--jobs", "1")
+    making.push_until(
+        lambda: making.count("doubts", "ask_at not null") == 2, "doubts", "home", "--jobs", "1"
+    )
     server.tell("hold", method="POST", path="/api/assets/bulk-upload-check$")
     making.files("asked", "unasked.jpg")
     making.push_until(lambda: making.count("asked", "stage = 2"), "asked", "home")
@@ -269,7 +312,10 @@ def dump(making: Making, assets: list[dict[str, Any]], placed: set[str], to: Pat
         row = one["id"], one["name"], one["sha256"], one["livePhotoVideoId"], one["id"] in placed
         connection.execute("insert into former_asset values (?, ?, ?, ?, ?)", row)
     replace_all(connection, names)
-    identity = [f"pragma {name} = {connection.execute(f'pragma {name}').fetchone()[0]};" for name in IDENTITY]
+    identity = [
+        f"pragma {name} = {connection.execute(f'pragma {name}').fetchone()[0]};"
+        for name in IDENTITY
+    ]
     text = "\n".join([*identity, *connection.iterdump(), ""])
     to.write_bytes(gzip.compress(text.encode(), mtime=0))
     connection.close()
@@ -286,12 +332,17 @@ def main() -> None:
         assets += [one for one in making.immich.assets() if one["name"] == "arrived.jpg"]
         making.restore()
         making.home.sql(
-            "update notice set delivered = null where album_id in (select id from album where name = 'once')"
+            "update notice set delivered = null where album_id in (select id from album where "
+            "name = 'once')"
         )
-        making.home.sql("update task set stage = 0 where id = (select task.id from task join photo on"
-                        " photo.id = photo_id where cast(path as text) like '%waiting-2.jpg')")  # fmt: skip
+        making.home.sql("update task set stage = 0 where id = (select task.id from task join "
+            "photo on"
+                        " photo.id = photo_id where cast(path as text) like "
+                        "'%waiting-2.jpg')")  # fmt: skip
         making.home.sql("delete from body where task_id in (select id from task where stage = 0)")
-        dump(making, assets, {one for album in albums for one in album["assets"]}, Path(sys.argv[1]))
+        dump(
+            making, assets, {one for album in albums for one in album["assets"]}, Path(sys.argv[1])
+        )
         making.home.close()
         making.immich.close()
         for server in making.servers.values():

@@ -1,4 +1,5 @@
-"""``albumup help`` and ``albumup version``: the commands that people try before they know the options."""
+"""``albumup help`` and ``albumup version``: the commands that people try before they know the
+options."""
 
 from __future__ import annotations
 

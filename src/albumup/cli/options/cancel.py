@@ -1,4 +1,5 @@
-"""``albumup cancel`` and ``albumup forget``: give up what is not sent; drop a settled album from the journal."""
+"""``albumup cancel`` and ``albumup forget``: give up what is not sent; drop a settled album from
+the journal."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ def cancel(app: App, /, album: str, files: tuple[str, ...], target: str | None) 
 @shared
 @pass_app
 def forget(app: App, /, album: str, target: str | None) -> int:
-    """Drop ALBUM from the journal once it is settled; nothing is deleted on the server or on your disk.
+    """Drop ALBUM from the journal once it is settled; nothing is deleted on the server or on your
+    disk.
 
     \b
       albumup forget trip

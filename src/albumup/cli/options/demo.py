@@ -11,7 +11,8 @@ from albumup.cli.help import command, option
 @shared
 @pass_app
 def demo(app: App, /, keep: str | None) -> int:
-    """Upload an album to a server that drops a connection, refuses for a while, and rejects a file; kill, and resume.
+    """Upload an album to a server that drops a connection, refuses for a while, and rejects a file;
+    kill, and resume.
 
     \b
       albumup demo

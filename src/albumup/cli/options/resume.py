@@ -18,7 +18,9 @@ from albumup.cli.typed import SendingOptions
 @upload_options()
 @shared
 @pass_app
-def resume(app: App, /, albums: tuple[str, ...], target: str | None, **given: Unpack[SendingOptions]) -> int:
+def resume(
+    app: App, /, albums: tuple[str, ...], target: str | None, **given: Unpack[SendingOptions]
+) -> int:
     """Settle what was cut off, lift holds, then send all that is waiting.
 
     \b

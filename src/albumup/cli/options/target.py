@@ -28,7 +28,8 @@ def target() -> None:
 @shared
 @pass_app
 def list_targets(app: App, /) -> int:
-    """The targets of the config file, those that --url has left in the journal, and the built-in inbox.
+    """The targets of the config file, those that --url has left in the journal, and the built-in
+    inbox.
 
     \b
       albumup target list
@@ -75,8 +76,8 @@ def check(app: App, /, name: str | None) -> int:
 @shared
 @pass_app
 def try_(app: App, /, name: str, photo: str) -> int:
-    """Upload one PHOTO outside any album: request head (secrets masked), answer, verdict, the rule that decided, and
-    what that left on the server.
+    """Upload one PHOTO outside any album: request head (secrets masked), answer, verdict, the rule
+    that decided, and what that left on the server.
 
     \b
       albumup target try club ./trip/IMG_4101.HEIC
@@ -97,8 +98,9 @@ def try_(app: App, /, name: str, photo: str) -> int:
 @shared
 @pass_app
 def add(app: App, /, name: str | None, url: str | None, **given: Unpack[AddOptions]) -> int:
-    """Set a server up as target NAME: see what kind it is, try it, and write it into the config file. What is not given
-    is asked for; the token is not shown, and is kept in a file that only you can read.
+    """Set a server up as target NAME: see what kind it is, try it, and write it into the config
+    file. What is not given is asked for; the token is not shown, and is kept in a file that only
+    you can read.
 
     \b
       albumup target add

@@ -10,16 +10,41 @@ from albumup.cli.help import HOW, F, Whole, option
 def _upload(patience: str) -> Sequence[Callable[[F], F]]:
     wait = f"How long to wait for a server that is down ({patience})."
     return (
-        option("--retries", group=HOW, type=Whole(0), metavar="N", help="Tries after the first one (3)."),
-        option("-j", "--jobs", group=HOW, type=Whole(1, 64), metavar="N", help="Uploads at once, 64 at most (4)."),
-        option("--limit-rate", group=HOW, metavar="RATE", help='All together: 2M, or "08:00,1M 23:00,off".'),
+        option(
+            "--retries",
+            group=HOW,
+            type=Whole(0),
+            metavar="N",
+            help="Tries after the first one (3).",
+        ),
+        option(
+            "-j",
+            "--jobs",
+            group=HOW,
+            type=Whole(1, 64),
+            metavar="N",
+            help="Uploads at once, 64 at most (4).",
+        ),
+        option(
+            "--limit-rate",
+            group=HOW,
+            metavar="RATE",
+            help='All together: 2M, or "08:00,1M 23:00,off".',
+        ),
         option("--patience", group=HOW, metavar="TIME", help=wait),
-        option("--json", "as_json", group=HOW, is_flag=True, help="Events on stdout, one JSON object a line."),
+        option(
+            "--json",
+            "as_json",
+            group=HOW,
+            is_flag=True,
+            help="Events on stdout, one JSON object a line.",
+        ),
     )
 
 
 def upload_options(patience: str = "5m") -> Callable[[F], F]:
-    """The options of push, resume and retry-failed that say how to send. ``patience``: what help says of it."""
+    """The options of push, resume and retry-failed that say how to send. ``patience``: what help
+    says of it."""
 
     def added(command: F) -> F:
         for add in reversed(_upload(patience)):

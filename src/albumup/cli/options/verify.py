@@ -16,8 +16,8 @@ from albumup.cli.help import command, option
 @shared
 @pass_app
 def verify(app: App, /, album: str, target: str | None, deep: bool, nul: bool) -> int:
-    """Ask the server for every photo of ALBUM and look at its original there, read what lies in the folder again from
-    the disk, and say whether that is safe to erase.
+    """Ask the server for every photo of ALBUM and look at its original there, read what lies in the
+    folder again from the disk, and say whether that is safe to erase.
 
     \b
       albumup verify trip

@@ -1,8 +1,9 @@
 """AVCHD (MTS, M2TS): reads the camera's clock from the video stream.
 
-The clock is in a user data message of the H.264 stream (supplemental enhancement information), in the format of digital
-video tapes. Sources: ISO/IEC 13818-1, section 2.4.3 (packets); ITU-T H.264, sections 7.3.1 (a 3 after two zeros is not
-data) and D.1.6; exiftool (lib/Image/ExifTool/H264.pm) for the message.
+The clock is in a user data message of the H.264 stream (supplemental enhancement information), in
+the format of digital video tapes. Sources: ISO/IEC 13818-1, section 2.4.3 (packets); ITU-T H.264,
+sections 7.3.1 (a 3 after two zeros is not data) and D.1.6; exiftool (lib/Image/ExifTool/H264.pm)
+for the message.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ def read(file: BoundedFile) -> Metadata | None:
 
 
 def _streams(block: bytes) -> list[bytes]:
-    """The payloads of each stream in a block. AVCHD puts a time code of four bytes before each packet."""
+    """The payloads of each stream in a block. AVCHD puts a time code of four bytes before each
+    packet."""
     step = _PACKET if block[:1] == bytes([_SYNC]) else _PACKET + 4
     streams: dict[int, bytearray] = {}
     for start in range(step - _PACKET, len(block) - _PACKET + 1, step):

@@ -1,8 +1,9 @@
 """AVI: reads the date of recording.
 
-``IDIT`` has it in the format of the C library or of EXIF. Some cameras write ``ICRD``, Nikon's write a list of their
-own, others EXIF beside a stream's description. None of these names an offset.
-Sources: Microsoft's "AVI RIFF File Reference"; exiftool (lib/Image/ExifTool/RIFF.pm, Nikon.pm) for what cameras add.
+``IDIT`` has it in the format of the C library or of EXIF. Some cameras write ``ICRD``, Nikon's
+write a list of their own, others EXIF beside a stream's description. None of these names an offset.
+Sources: Microsoft's "AVI RIFF File Reference"; exiftool (lib/Image/ExifTool/RIFF.pm, Nikon.pm) for
+what cameras add.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ _LISTS = (b"hdrl", b"strl", b"INFO", b"ncdt")
 _DEEPEST = 3
 
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
-_PRINTED = re.compile(r"[a-z]{3} +([a-z]{3}) +(\d{1,2}) +(\d\d?:\d\d:\d\d) +(?:[a-z]{3,4} +)?(\d{4})", re.I)
+_PRINTED = re.compile(
+    r"[a-z]{3} +([a-z]{3}) +(\d{1,2}) +(\d\d?:\d\d:\d\d) +(?:[a-z]{3,4} +)?(\d{4})", re.I
+)
 
 _NIKONS_DATE = 0x13
 
@@ -46,7 +49,8 @@ def read(file: BoundedFile) -> Metadata | None:
 
 
 def _chunks(file: BoundedFile, span: Span, depth: int = 0) -> Iterator[tuple[bytes, Span]]:
-    """Every chunk, also within lists that can hold a date; each ends no later than its list. Raises OSError, Broken."""
+    """Every chunk, also within lists that can hold a date; each ends no later than its list. Raises
+    OSError, Broken."""
     start, end = span
     while end - start >= 8:
         head = part(file, start, 8)

@@ -11,7 +11,8 @@ SECONDS = 5.0
 """How long a library may read one file."""
 
 MOST_BYTES = 128 << 20
-"""How much of a file a library may read. Headers are far smaller, but some readers read a whole picture for them."""
+"""How much of a file a library may read. Headers are far smaller, but some readers read a whole
+picture for them."""
 
 
 class OutOfBounds(OSError):
@@ -19,7 +20,8 @@ class OutOfBounds(OSError):
 
 
 class BoundedFile(io.BufferedReader):
-    """A regular file that can be read for ``SECONDS`` and ``MOST_BYTES``; then it raises OutOfBounds."""
+    """A regular file that can be read for ``SECONDS`` and ``MOST_BYTES``; then it raises
+    OutOfBounds."""
 
     def __init__(self, path: bytes) -> None:
         """Raises OSError, also if this is not a regular file (a pipe would block)."""

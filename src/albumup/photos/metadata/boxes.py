@@ -1,6 +1,7 @@
 """Reads the boxes of QuickTime's container and its successors, and the texts in a movie.
 
-Sources: ISO/IEC 14496-12, section 4.2 (boxes); QuickTime File Format, "Metadata" (keys and ilst) and "User data".
+Sources: ISO/IEC 14496-12, section 4.2 (boxes); QuickTime File Format, "Metadata" (keys and ilst)
+and "User data".
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ def boxes(file: BoundedFile, start: int, end: int) -> Iterator[tuple[bytes, Span
 
 
 def part(file: BoundedFile, start: int, length: int) -> bytes:
-    """``length`` bytes from ``start``. Raises OSError, Broken if there are fewer or ``length`` is not sensible."""
+    """``length`` bytes from ``start``. Raises OSError, Broken if there are fewer or ``length`` is
+    not sensible."""
     file.seek(start)
     block = file.read(min(length, _MOST_LENGTH))
     if len(block) < length:
@@ -53,10 +55,12 @@ def part(file: BoundedFile, start: int, length: int) -> bytes:
 
 
 def texts(file: BoundedFile, movie: Span) -> dict[str, str]:
-    """The texts of a movie (``moov``) by name: Apple's keys in full, other names in four letters (``©day``).
+    """The texts of a movie (``moov``) by name: Apple's keys in full, other names in four letters
+    (``©day``).
 
-    Apple writes keys to ``moov/meta``, ffmpeg to ``moov/udta/meta``; names of four letters are in ``moov/udta`` itself
-    and in its ``meta``. The first text of a name counts. Of a damaged movie, the texts before the damage count.
+    Apple writes keys to ``moov/meta``, ffmpeg to ``moov/udta/meta``; names of four letters are in
+    ``moov/udta`` itself and in its ``meta``. The first text of a name counts. Of a damaged movie,
+    the texts before the damage count.
     """
     found: dict[str, str] = {}
     with contextlib.suppress(OSError, Broken):
@@ -86,7 +90,10 @@ def _user_data(file: BoundedFile, span: Span) -> Iterator[tuple[str, str]]:
             yield from _until_damage(_keyed(file, (start, end)))
         elif kind.startswith(b"\xa9") and end - start > 4:
             length = int.from_bytes(part(file, start, 2), "big")  # then its language, and the text
-            yield _name(kind), _decoded(part(file, start + 4, min(length, end - start - 4, _MOST_LETTERS)))
+            yield (
+                _name(kind),
+                _decoded(part(file, start + 4, min(length, end - start - 4, _MOST_LETTERS))),
+            )
         elif kind in _BARE:
             yield _name(kind), _decoded(part(file, start, min(end - start, _MOST_LETTERS)))
 
@@ -101,14 +108,19 @@ def _keyed(file: BoundedFile, span: Span) -> Iterator[tuple[str, str]]:
         if kind == b"keys":  # version and flags, a count, then a box for each name, numbered from 1
             named = islice(boxes(file, inside + 8, after), _MOST_TEXTS)
             names = [part(file, at, min(to - at, _MOST_LETTERS)) for _, (at, to) in named]
-        elif kind == b"ilst":  # a box for each value; its kind is the number of its name, or iTunes' name itself
+        elif (
+            kind == b"ilst"
+        ):  # a box for each value; its kind is the number of its name, or iTunes' name itself
             for item, value in boxes(file, inside, after):
                 number = int.from_bytes(item, "big")
                 name = names[number - 1] if 0 < number <= len(names) else item
                 for what, (at, to) in boxes(file, *value):
                     # The type of the value (1: UTF-8), its language, the value.
                     if what == b"data" and to - at > 8 and part(file, at, 4) == b"\0\0\0\1":
-                        yield _name(name), _decoded(part(file, at + 8, min(to - at - 8, _MOST_LETTERS)))
+                        yield (
+                            _name(name),
+                            _decoded(part(file, at + 8, min(to - at - 8, _MOST_LETTERS))),
+                        )
 
 
 def _name(name: bytes) -> str:

@@ -1,11 +1,13 @@
 """Reads the date of clips in QuickTime's container and its successors (MOV, MP4, M4V, 3GP).
 
-MediaInfo's library would do it, too, but two kilobytes of file can cost it gigabytes and minutes, in our process.
+MediaInfo's library would do it, too, but two kilobytes of file can cost it gigabytes and minutes,
+in our process.
 
-Dates count in this order: Apple's ``com.apple.quicktime.creationdate``, which has an offset; ``date`` of phones,
-``IDIT`` of dashcams, and ``©day`` of others, if it has a time of day; the creation time in the movie's header, else in
-its first track's. Headers are in UTC (ISO/IEC 14496-12, sections 8.2.2, 8.3.2 and 8.4.2), though some cameras write
-local time, and phones the end of the recording.
+Dates count in this order: Apple's ``com.apple.quicktime.creationdate``, which has an offset;
+``date`` of phones, ``IDIT`` of dashcams, and ``©day`` of others, if it has a time of day; the
+creation time in the movie's header, else in its first track's. Headers are in UTC (ISO/IEC
+14496-12, sections 8.2.2, 8.3.2 and 8.4.2), though some cameras write local time, and phones the end
+of the recording.
 """
 
 from __future__ import annotations
@@ -16,7 +18,14 @@ from datetime import UTC, datetime, timedelta
 
 from albumup.photos.metadata.bounded_file import BoundedFile
 from albumup.photos.metadata.boxes import Broken, Span, boxes, part, texts
-from albumup.photos.metadata.values import FIRST_CLIP, LAST_YEAR, Metadata, clip_moment, content_id, first
+from albumup.photos.metadata.values import (
+    FIRST_CLIP,
+    LAST_YEAR,
+    Metadata,
+    clip_moment,
+    content_id,
+    first,
+)
 
 _PREFIX = "com.apple.quicktime."
 _DATES = (_PREFIX + "creationdate", "date", "IDIT", "\xa9day")
@@ -51,7 +60,8 @@ def _until_damage(times: Iterator[datetime]) -> Iterator[datetime]:
 
 
 def _header_times(file: BoundedFile, span: Span, within: bytes = b"moov") -> Iterator[datetime]:
-    """The creation times in the headers of a movie, its tracks and their media. Raises OSError, Broken."""
+    """The creation times in the headers of a movie, its tracks and their media. Raises OSError,
+    Broken."""
     header, deeper = _HEADERS[within]
     for kind, inside in boxes(file, *span):
         if kind == header and (made := _creation_time(file, *inside)) is not None:
@@ -61,7 +71,8 @@ def _header_times(file: BoundedFile, span: Span, within: bytes = b"moov") -> Ite
 
 
 def _creation_time(file: BoundedFile, start: int, end: int) -> datetime | None:
-    """A header's creation time, in seconds since 1904, of 32 or 64 bits; None if the clock was not set.
+    """A header's creation time, in seconds since 1904, of 32 or 64 bits; None if the clock was not
+    set.
 
     Some programs count from 1970: a time before that year is taken for theirs.
     """

@@ -1,8 +1,9 @@
-"""Runs exiftool: one process, started when first needed, asked through pipes, given up when it does not answer.
+"""Runs exiftool: one process, started when first needed, asked through pipes, given up when it does
+not answer.
 
-exiftool reads one argument a line (``-stay_open``, ``-@ -``), so a name with a newline could inject an option. Where
-there is /proc, exiftool gets no name: the file is open here, and is named by its descriptor. Elsewhere, files with
-unusual names are not read.
+exiftool reads one argument a line (``-stay_open``, ``-@ -``), so a name with a newline could inject
+an option. Where there is /proc, exiftool gets no name: the file is open here, and is named by its
+descriptor. Elsewhere, files with unusual names are not read.
 """
 
 from __future__ import annotations
@@ -46,7 +47,10 @@ _MOST_BYTES = 1 << 16
 
 _STILLS = (ORIGINAL, ("CreateDate", *DIGITIZED[1:]))
 """exiftool's CreateDate is EXIF's DateTimeDigitized, or the time in a movie's header."""
-_CLIPS = (("CreationDate", "ContentCreateDate", "DateCreated"), ("MediaCreateDate", "TrackCreateDate"))
+_CLIPS = (
+    ("CreationDate", "ContentCreateDate", "DateCreated"),
+    ("MediaCreateDate", "TrackCreateDate"),
+)
 """Tags that go before CreateDate, and after it."""
 
 _ARGUMENTS = (
@@ -56,8 +60,8 @@ _ARGUMENTS = (
     *(f"-{name}" for names in (*_STILLS, *_CLIPS, ("ContentIdentifier", "MediaGroupUUID")) for name in names),
 )  # fmt: skip
 
-# At the end of its input, exiftool would wait for more in a busy loop. So a guard ends both when the pipe that replaces
-# its stderr is closed, even if this process was killed.
+# At the end of its input, exiftool would wait for more in a busy loop. So a guard ends both when
+# the pipe that replaces its stderr is closed, even if this process was killed.
 _GUARD = """
 exec 4<&0 5>&1 6<&2 </dev/null >/dev/null 2>/dev/null
 "$@" <&4 >&5 4<&- 5>&- 6<&- &
@@ -104,7 +108,8 @@ class ExifTool:
     def read(self, path: bytes, descriptor: int, *, is_matroska: bool = False) -> Metadata | None:
         """exiftool's metadata of the file open as ``descriptor``; None if it has none.
 
-        ``is_matroska``: DateTimeOriginal is then the segment's DateUTC, which is in 2001 if the clock was not set.
+        ``is_matroska``: DateTimeOriginal is then the segment's DateUTC, which is in 2001 if the
+        clock was not set.
         """
         with self._lock:
             argument = _argument(path, descriptor)
@@ -115,7 +120,10 @@ class ExifTool:
             return None
         if is_matroska and _is_unset(clip_moment(answer.get("DateTimeOriginal", ""))):
             answer.pop("DateTimeOriginal", None)
-        return Metadata(_taken(answer), content_id(answer.get("ContentIdentifier") or answer.get("MediaGroupUUID", "")))
+        return Metadata(
+            _taken(answer),
+            content_id(answer.get("ContentIdentifier") or answer.get("MediaGroupUUID", "")),
+        )
 
     def close(self) -> None:
         """End the process, if there is one; later calls read nothing."""
@@ -132,7 +140,9 @@ class ExifTool:
                     self._closed = True
                     return None
                 self._process = _Process(found)
-            answer = json.loads(self._process.ask(argument, self._asked) or b"[{}]", parse_float=str, parse_int=str)
+            answer = json.loads(
+                self._process.ask(argument, self._asked) or b"[{}]", parse_float=str, parse_int=str
+            )
             words = {str(key): value for key, value in answer[0].items() if isinstance(value, str)}
         except (OSError, ValueError, LookupError, AttributeError, TypeError, RecursionError):
             self._failures += 1

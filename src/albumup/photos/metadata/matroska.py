@@ -1,6 +1,7 @@
 """Matroska and WebM: reads the segment's ``DateUTC``, in nanoseconds since 2001.
 
-Sources: RFC 8794 (EBML: sections 4 and 6), RFC 9559 (Matroska: sections 5.1.2.7 DateUTC and 5.1.3 Cluster).
+Sources: RFC 8794 (EBML: sections 4 and 6), RFC 9559 (Matroska: sections 5.1.2.7 DateUTC and 5.1.3
+Cluster).
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ def read(file: BoundedFile) -> Metadata | None:
 def _elements(file: BoundedFile, span: Span, wanted: int) -> Iterator[Span]:
     """The spans of the elements of one kind within an element. Raises OSError, Broken.
 
-    An element of unknown length ends with the outer one; a cluster of unknown length (a live stream) ends the search.
+    An element of unknown length ends with the outer one; a cluster of unknown length (a live
+    stream) ends the search.
     """
     start, end = span
     for _ in range(_MOST_ELEMENTS):
@@ -56,7 +58,8 @@ def _elements(file: BoundedFile, span: Span, wanted: int) -> Iterator[Span]:
 
 
 def _number(block: bytes, at: int, *, keep_mark: bool = False) -> tuple[int, int]:
-    """A number of variable length, and its end: the position of its first 1 bit tells its length. Raises Broken."""
+    """A number of variable length, and its end: the position of its first 1 bit tells its length.
+    Raises Broken."""
     if at >= len(block) or not block[at]:
         raise Broken
     width = 9 - block[at].bit_length()

@@ -1,8 +1,8 @@
 """Reads pictures with Pillow and pillow-heif.
 
-The date is EXIF's DateTimeOriginal, else DateTimeDigitized, each with its sub-second digits and offset (CIPA DC-008,
-section 4.6.6), also if they are in the main IFD; after each comes XMP's date of the same meaning. DateTime is not a
-capture date: programs set it when they change a file.
+The date is EXIF's DateTimeOriginal, else DateTimeDigitized, each with its sub-second digits and
+offset (CIPA DC-008, section 4.6.6), also if they are in the main IFD; after each comes XMP's date
+of the same meaning. DateTime is not a capture date: programs set it when they change a file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ _ORIGINAL, _DIGITIZED = (0x9003, 0x9291, 0x9011), (0x9004, 0x9292, 0x9012)
 """The tags of a date, its sub-second digits, and its offset."""
 
 _FORMATS = ("JPEG", "WEBP", "TIFF", "HEIF", "AVIF")
-"""Pillow's readers that may look at a file, whatever its name. Not PNG's, which decodes the pixels to find EXIF."""
+"""Pillow's readers that may look at a file, whatever its name. Not PNG's, which decodes the pixels
+to find EXIF."""
 
 
 def can_read(mime: str) -> bool:
@@ -45,7 +46,10 @@ def read(file: BinaryIO) -> Metadata | None:
         with images.open(file, formats=[name for name in _FORMATS if name in images.OPEN]) as image:
             exif, packet = image.getexif(), image.info.get("xmp")
             inner = exif.get_ifd(_EXIF_IFD)
-            tags = {tag: inner.get(tag) or exif.get(tag) for tag in (*_ORIGINAL, *_DIGITIZED, _MAKER_NOTE)}
+            tags = {
+                tag: inner.get(tag) or exif.get(tag)
+                for tag in (*_ORIGINAL, *_DIGITIZED, _MAKER_NOTE)
+            }
     except Exception:  # noqa: BLE001  Pillow's readers raise any exception on a broken file, even struct.error
         return None
     packet = packet if isinstance(packet, bytes) else b""
@@ -63,9 +67,11 @@ def _text(value: object) -> str:
 
 
 def _id_in_note(note: bytes) -> str:
-    """Tag 0x0011 of Apple's MakerNote, which is ``Apple iOS``, a version, ``MM``, and from byte 14 an IFD as in TIFF.
+    """Tag 0x0011 of Apple's MakerNote, which is ``Apple iOS``, a version, ``MM``, and from byte 14
+    an IFD as in TIFF.
 
-    Apple does not document it; the layout is from exiftool (lib/Image/ExifTool/Apple.pm). Offsets count from its start.
+    Apple does not document it; the layout is from exiftool (lib/Image/ExifTool/Apple.pm). Offsets
+    count from its start.
     """
     if not note.startswith(b"Apple iOS\0") or note[12:14] != b"MM":
         return ""
@@ -80,7 +86,8 @@ def _id_in_note(note: bytes) -> str:
 
 @functools.cache
 def _pillow() -> ModuleType | None:
-    """Pillow's Image module, set up to read headers of any file; None if Pillow is not installed."""
+    """Pillow's Image module, set up to read headers of any file; None if Pillow is not
+    installed."""
     try:
         from PIL import Image
     except ImportError:

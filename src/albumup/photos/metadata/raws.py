@@ -1,4 +1,5 @@
-"""Reads EXIF with exifread, which does not decode pixels: PNG, JPEG XL, RAW formats based on TIFF."""
+"""Reads EXIF with exifread, which does not decode pixels: PNG, JPEG XL, RAW formats based on
+TIFF."""
 
 from __future__ import annotations
 
@@ -22,7 +23,9 @@ def read(file: BinaryIO) -> Metadata | None:
         return None
     hush("exifread")
     try:
-        tags = reader.process_file(file, details=False, extract_thumbnail=False, builtin_types=False)
+        tags = reader.process_file(
+            file, details=False, extract_thumbnail=False, builtin_types=False
+        )
 
         def said(names: Names) -> list[str]:
             # TIFF/EP, and so DNG, also allows the date in the main IFD.

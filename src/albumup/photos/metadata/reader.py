@@ -15,7 +15,8 @@ _Reader = Callable[[BoundedFile], Metadata | None]
 
 _BY_PILLOW = {"image/jpeg", "image/heic", "image/heif", "image/avif", "image/webp", "image/tiff"}
 _BY_EXIFREAD = {"image/png", "image/jxl"}
-"""Besides these, exifread reads the RAW types based on TIFF: all but those in ``_BY_EXIFTOOL_ALONE``."""
+"""Besides these, exifread reads the RAW types based on TIFF: all but those in
+``_BY_EXIFTOOL_ALONE``."""
 
 _BY_EXIFTOOL_ALONE = {
     "image/x-canon-cr3", "image/x-canon-crw", "image/x-fuji-raf", "image/x-minolta-mrw", "image/x-sigma-x3f",
@@ -45,7 +46,9 @@ def can_read(mime: str) -> bool:
     """Is a reader for files of this type installed?"""
     if mime in _BY_US or (mime in _BY_PILLOW and pictures.can_read(mime)):
         return True
-    return (_is_by_exifread(mime) and raws.can_read()) or (_is_by_exiftool(mime) and exiftool.program() is not None)
+    return (_is_by_exifread(mime) and raws.can_read()) or (
+        _is_by_exiftool(mime) and exiftool.program() is not None
+    )
 
 
 def _is_by_exifread(mime: str) -> bool:
@@ -70,7 +73,8 @@ def what_reads(mime: str) -> str:
 
 
 class MetadataReader:
-    """Reads metadata, for all threads; the caller closes it. It costs nothing until exiftool is needed."""
+    """Reads metadata, for all threads; the caller closes it. It costs nothing until exiftool is
+    needed."""
 
     def __init__(self) -> None:
         self._exiftool = exiftool.ExifTool()
@@ -79,7 +83,10 @@ class MetadataReader:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -87,14 +94,20 @@ class MetadataReader:
         self._exiftool.close()
 
     def read(self, path: bytes, mime: str) -> Metadata:
-        """The file's metadata, as far as the installed readers find it; empty if none can read the file."""
+        """The file's metadata, as far as the installed readers find it; empty if none can read the
+        file."""
         return self._read(path, mime, lambda found: found is not None and found.taken is not None)
 
     def content_id(self, path: bytes, mime: str) -> str:
-        """The file's content id alone, "" if it has none. No further reader is asked only because a date is missing."""
-        return self._read(path, mime, lambda found: found is not None or mime not in _BY_PILLOW).content_id
+        """The file's content id alone, "" if it has none. No further reader is asked only because a
+        date is missing."""
+        return self._read(
+            path, mime, lambda found: found is not None or mime not in _BY_PILLOW
+        ).content_id
 
-    def _read(self, path: bytes, mime: str, is_enough: Callable[[Metadata | None], bool]) -> Metadata:
+    def _read(
+        self, path: bytes, mime: str, is_enough: Callable[[Metadata | None], bool]
+    ) -> Metadata:
         try:
             file = BoundedFile(path)
         except (OSError, ValueError):
@@ -107,7 +120,9 @@ class MetadataReader:
                     break
             else:
                 is_matroska = mime in ("video/x-matroska", "video/webm")
-                found = _joined(found, self._exiftool.read(path, file.fileno(), is_matroska=is_matroska))
+                found = _joined(
+                    found, self._exiftool.read(path, file.fileno(), is_matroska=is_matroska)
+                )
         return found or Metadata()
 
 
@@ -123,7 +138,9 @@ def _readers(file: BoundedFile, mime: str) -> Iterator[_Reader]:
         head = file.read(HEAD_BYTES)
     except OSError:
         return
-    readers = next((some for content, some in _CONTENTS if re.match(content, head, re.DOTALL)), _ELSE)
+    readers = next(
+        (some for content, some in _CONTENTS if re.match(content, head, re.DOTALL)), _ELSE
+    )
     if readers is _ELSE and _is_by_exifread(mime):
         readers = (raws.read, pictures.read, xmp.read)
     for read in readers:

@@ -10,9 +10,11 @@ from msgspec import Struct
 
 
 class Metadata(Struct, frozen=True):
-    """``taken``: the capture date, aware if the file names an offset or UTC, else naive; None if there is none.
+    """``taken``: the capture date, aware if the file names an offset or UTC, else naive; None if
+    there is none.
 
-    ``content_id`` is Apple's id that the still and the clip of a live photo share; "" if there is none.
+    ``content_id`` is Apple's id that the still and the clip of a live photo share; "" if there is
+    none.
     """
 
     taken: datetime | None = None
@@ -36,7 +38,8 @@ _OFFSET = re.compile(r"(?:GMT|UTC)?([+-])(\d\d?)(?::?(\d\d))?", re.ASCII)
 _CONTENT_ID = re.compile(r"[!-~]{1,100}")
 
 _FIRST_PHOTOGRAPH, LAST_YEAR = 1826, 9998
-"""The first and last year of a believable date; at the calendar's very end, not every offset can be computed."""
+"""The first and last year of a believable date; at the calendar's very end, not every offset can be
+computed."""
 
 FIRST_CLIP = 1971
 """The first believable year of a clip: clocks that were never set count from 1904 or 1970."""
@@ -48,11 +51,12 @@ _MOST_OFFSET = timedelta(hours=16)
 
 
 def moment(words: str, subsecond: str = "", offset: str = "") -> datetime | None:
-    """Parse a date and time of a camera, of ISO 8601 or of exiftool; None if it is invalid or incomplete.
+    """Parse a date and time of a camera, of ISO 8601 or of exiftool; None if it is invalid or
+    incomplete.
 
-    Cameras leave out zeros and seconds, write slashes and dashes, twelve hours with AM and PM, and midnight as hour 24
-    of the day that it begins. ``subsecond`` (digits) and ``offset`` (``+02:00``) count if ``words`` have none; an
-    invalid offset is ignored.
+    Cameras leave out zeros and seconds, write slashes and dashes, twelve hours with AM and PM, and
+    midnight as hour 24 of the day that it begins. ``subsecond`` (digits) and ``offset``
+    (``+02:00``) count if ``words`` have none; an invalid offset is ignored.
     """
     words = _COMPACT.sub(r"\1-\2-\3T\4:\5:\6", _plain(words))
     found = _MOMENT.fullmatch(words) if len(words) <= _MOST_LETTERS else None
@@ -63,7 +67,9 @@ def moment(words: str, subsecond: str = "", offset: str = "") -> datetime | None
     )
     hour = _hour(hour, (found["half"] or "").lower())
     subsecond = found["subsecond"] or _plain(subsecond)
-    fraction = int(subsecond[:6].ljust(6, "0")) if subsecond.isascii() and subsecond.isdecimal() else 0
+    fraction = (
+        int(subsecond[:6].ljust(6, "0")) if subsecond.isascii() and subsecond.isdecimal() else 0
+    )
     try:
         when = datetime(year, month, day, hour, minute, second, fraction)
     except ValueError:
@@ -91,7 +97,8 @@ def _plain(words: str) -> str:
 
 
 def _hour(hour: int, half: str) -> int:
-    """The hour of the day. ``half``: "a", "p" or "". A camera that writes 18 PM means 18 o'clock."""
+    """The hour of the day. ``half``: "a", "p" or "". A camera that writes 18 PM means 18
+    o'clock."""
     if half and hour <= 12:
         hour = hour % 12 + 12 * (half == "p")
     return 0 if hour == 24 and not half else hour
@@ -113,7 +120,8 @@ def zone_of(offset: str) -> timezone | None:
 
 
 def clip_moment(words: str) -> datetime | None:
-    """Like ``moment``, for a clip: its container has 1904 or 1970 if the clock was not set, which gives None."""
+    """Like ``moment``, for a clip: its container has 1904 or 1970 if the clock was not set, which
+    gives None."""
     when = moment(words)
     return when if when is not None and when.year >= FIRST_CLIP else None
 

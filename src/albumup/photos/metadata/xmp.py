@@ -1,7 +1,7 @@
 """Finds the dates in XMP by patterns: an untrusted file is not given to an XML parser.
 
-The order of dates in XMP and EXIF is that of the Metadata Working Group's "Guidelines for Handling Image Metadata" 2.0,
-section 5.2: when the photo was taken, then when it was digitized.
+The order of dates in XMP and EXIF is that of the Metadata Working Group's "Guidelines for Handling
+Image Metadata" 2.0, section 5.2: when the photo was taken, then when it was digitized.
 """
 
 from __future__ import annotations

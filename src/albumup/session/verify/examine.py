@@ -1,4 +1,5 @@
-"""Examines an album: its photos on the server, the files in its folders, and whether the server is elsewhere."""
+"""Examines an album: its photos on the server, the files in its folders, and whether the server is
+elsewhere."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ class CannotAsk(Struct, frozen=True):
 
 
 class Examined(Struct, frozen=True):
-    """The results for an album. ``fate``: whether the album was deleted or emptied on its server."""
+    """The results for an album. ``fate``: whether the album was deleted or emptied on its
+    server."""
 
     address: str
     outcome: Outcome
@@ -42,11 +44,18 @@ class Examined(Struct, frozen=True):
 
 
 def examine(
-    journal: Journal, config: Config, album: Album, *, deep: bool, on_begin: Callable[[str, int], None]
+    journal: Journal,
+    config: Config,
+    album: Album,
+    *,
+    deep: bool,
+    on_begin: Callable[[str, int], None],
 ) -> Examined | CannotAsk:
-    """Ask about every photo of an album, and read every file in its folders. ``deep``: download the originals.
+    """Ask about every photo of an album, and read every file in its folders. ``deep``: download the
+    originals.
 
-    ``on_begin`` is called with the server's address and the number of photos. Raises Unasked, ConfigError, LocalError.
+    ``on_begin`` is called with the server's address and the number of photos. Raises Unasked,
+    ConfigError, LocalError.
     """
     server = build(album.target, config, target_definitions(journal))
     try:
@@ -58,15 +67,25 @@ def examine(
         outcome = Outcome()
         copies = look_there(journal, album, server, deep=deep)
         folders = pushed_folders(journal, album)
-        findings = [one for one in look_here(copies, folders, outcome) if one.kind is not Kind.OTHER]
+        findings = [
+            one for one in look_here(copies, folders, outcome) if one.kind is not Kind.OTHER
+        ]
         outcome.beside = _beside(server, outcome)
-        return Examined(server.address, outcome, findings, folders, copies, what_became_of(journal, album, server))
+        return Examined(
+            server.address,
+            outcome,
+            findings,
+            folders,
+            copies,
+            what_became_of(journal, album, server),
+        )
     finally:
         server.close()
 
 
 def _beside(server: Target, outcome: Outcome) -> str:
-    """Why the server's copies are on this computer or in the pushed folder; "" if they are elsewhere."""
+    """Why the server's copies are on this computer or in the pushed folder; "" if they are
+    elsewhere."""
     if server.is_local:
         return "that is this computer"
     http = server.http()

@@ -10,7 +10,8 @@ from enum import IntEnum, StrEnum
 
 
 class There(IntEnum):
-    """How well it is proven that the server has a photo; each level proves more than the one before."""
+    """How well it is proven that the server has a photo; each level proves more than the one
+    before."""
 
     NOTHING = 0
     ACCEPTED = 1
@@ -18,7 +19,8 @@ class There(IntEnum):
     HELD = 2
     """The server says so now, asked by digest: the photo is ours, and in no trash."""
     READABLE = 3
-    """The original can be read there, and has the right size; albumup's receiver has read it again."""
+    """The original can be read there, and has the right size; albumup's receiver has read it
+    again."""
     READ_BACK = 4
     """The original was downloaded, and its SHA-256 is equal."""
 
@@ -31,8 +33,8 @@ class There(IntEnum):
 class Copy:
     """The bytes of a photo that was sent, and how well they are proven on the server.
 
-    ``why_not``: "" from READABLE on. ``here``: a file in the folders has these bytes now. ``is_damaged``: the server
-    says that it has them, and shows none or others.
+    ``why_not``: "" from READABLE on. ``here``: a file in the folders has these bytes now.
+    ``is_damaged``: the server says that it has them, and shows none or others.
     """
 
     size: int
@@ -65,7 +67,8 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One file. ``words``: the reason, for UNPROVEN and SIDECAR; else the name it is counted by. ``size``: bytes."""
+    """One file. ``words``: the reason, for UNPROVEN and SIDECAR; else the name it is counted by.
+    ``size``: bytes."""
 
     kind: Kind
     path: bytes
@@ -106,7 +109,8 @@ class Outcome:
     stores: list[bytes] = field(default_factory=list)
     """The roots of receivers' stores in or around the pushed folders."""
     beside: str = ""
-    """Why the server's copies are on this computer or in the pushed folder; "" if they are elsewhere."""
+    """Why the server's copies are on this computer or in the pushed folder; "" if they are
+    elsewhere."""
 
     @property
     def on_server(self) -> int:

@@ -1,4 +1,5 @@
-"""Examines every file in the pushed folders, whatever its name; photos are read again from the disk."""
+"""Examines every file in the pushed folders, whatever its name; photos are read again from the
+disk."""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ from albumup.session.verify.there import Copies
 _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.0)
 """Seconds to wait for bytes that are still on their way to the disk."""
 _MOST_REMEMBERED = 3
-"""After so many files in a row that stay cached, waiting is no use: they are in memory only, as on tmpfs."""
+"""After so many files in a row that stay cached, waiting is no use: they are in memory only, as on
+tmpfs."""
 _SNAPSHOTS = b"#snapshot"
 
 
@@ -46,12 +48,15 @@ def pushed_folders(journal: Journal, album: Album) -> list[bytes]:
     paths = there.pushed_folders(journal, album.id)
     spelling = Spelling()
     # If a folder was pushed in two spellings, take the disk's.
-    found = {spelling.of(path): path for path in paths} | {path: path for path in paths if spelling.of(path) == path}
+    found = {spelling.of(path): path for path in paths} | {
+        path: path for path in paths if spelling.of(path) == path
+    }
     return sorted(found.values())
 
 
 def look_here(copies: Copies, folders: Sequence[bytes], outcome: Outcome) -> Iterator[Finding]:
-    """Examine every file in the pushed folders, and each file that was pushed singly; ``outcome`` counts them.
+    """Examine every file in the pushed folders, and each file that was pushed singly; ``outcome``
+    counts them.
 
     Raises LocalError.
     """
@@ -65,7 +70,8 @@ def look_here(copies: Copies, folders: Sequence[bytes], outcome: Outcome) -> Ite
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """An unproven file that a camera may have made for a proven photo. ``why_not``: "" if it is no photo itself."""
+    """An unproven file that a camera may have made for a proven photo. ``why_not``: "" if it is no
+    photo itself."""
 
     path: bytes
     size: int
@@ -102,15 +108,26 @@ class _Look:
                 yield Finding(Kind.MADE, one.path, _suffix(one.path), one.size)
             elif one.why_not:
                 self._note_bin(one.path)
-                yield Finding(Kind.UNPROVEN, one.path, one.why_not, one.size, is_new=one.is_new, pattern=one.pattern)
+                yield Finding(
+                    Kind.UNPROVEN,
+                    one.path,
+                    one.why_not,
+                    one.size,
+                    is_new=one.is_new,
+                    pattern=one.pattern,
+                )
             else:
                 yield Finding(Kind.OTHER, one.path, _suffix(one.path), one.size)
 
     def _was_seen(self, path: bytes, roots: Sequence[bytes]) -> bool:
         """Was the photo seen under another spelling of its path?"""
         true = self._spelling.of(path)
-        places = {os.path.join(self._spelling.of(root), b""): os.path.join(root, b"") for root in roots}
-        known = (root + true[len(place) :] for place, root in places.items() if true.startswith(place))
+        places = {
+            os.path.join(self._spelling.of(root), b""): os.path.join(root, b"") for root in roots
+        }
+        known = (
+            root + true[len(place) :] for place, root in places.items() if true.startswith(place)
+        )
         return any(place in self._seen for place in (true, *known))
 
     def _below(self, root: bytes) -> Iterator[Finding]:
@@ -180,7 +197,8 @@ class _Look:
         return Finding(Kind.PROVEN, path, "", 0 if is_another_name else info.st_size, copy.level)
 
     def _drop(self, path: bytes) -> None:
-        """Drop the file from the page cache. A file written just now needs a moment until that works."""
+        """Drop the file from the page cache. A file written just now needs a moment until that
+        works."""
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
         try:
             for pause in _PAUSES if self._remembered < _MOST_REMEMBERED else _PAUSES[-1:]:
@@ -193,7 +211,9 @@ class _Look:
         self._remembered += 1
         self._outcome.from_memory += 1
 
-    def _without_proof(self, path: bytes, info: os.stat_result, was_pushed: bool) -> Iterator[Finding]:
+    def _without_proof(
+        self, path: bytes, info: os.stat_result, was_pushed: bool
+    ) -> Iterator[Finding]:
         name = os.path.basename(path)
         if not info.st_size and not was_pushed and may_be_media(name):
             yield Finding(Kind.UNPROVEN, path, "it is empty: there may have been a photo")
@@ -207,7 +227,9 @@ class _Look:
             why_not = self._copies.by_path.get(path, "not in the album")
             why_not = why_not or "it has changed here since it was sent"
             pattern = "" if media_type(head, name) else _pattern(name)
-            self._candidates.append(_Candidate(path, info.st_size, why_not, not was_pushed, pattern))
+            self._candidates.append(
+                _Candidate(path, info.st_size, why_not, not was_pushed, pattern)
+            )
         elif may_be_made(name):
             self._candidates.append(_Candidate(path, info.st_size, ""))
         else:
@@ -240,7 +262,8 @@ def _holds_store(folder: bytes) -> bool:
 
 
 def _may_be_media(head: bytes, name: bytes) -> bool:
-    """May a file be a picture or a clip, by the rules of push or by a name that other programs use?"""
+    """May a file be a picture or a clip, by the rules of push or by a name that other programs
+    use?"""
     if head and media_type(head, name):
         return True
     return may_be_media(name) and not is_source(head, name)
@@ -261,7 +284,8 @@ def _pattern(name: bytes) -> str:
 
 
 def _suffix(path: bytes) -> str:
-    """The words by which a file is counted: its suffix, or its name if that begins with its only dot."""
+    """The words by which a file is counted: its suffix, or its name if that begins with its only
+    dot."""
     name = os.path.basename(path)
     suffix = suffix_in(name)
     return text_of(suffix or (name if name.startswith(b".") else b"")) or "without suffix"

@@ -1,4 +1,5 @@
-"""Asks the server by digest for the photos of an album, then looks at each original, or downloads it."""
+"""Asks the server by digest for the photos of an album, then looks at each original, or downloads
+it."""
 
 from __future__ import annotations
 
@@ -62,14 +63,17 @@ def look_there(journal: Journal, album: Album, target: Target, *, deep: bool) ->
 
 
 def _enter(copies: Copies, row: sqlite3.Row) -> Copy | None:
-    """Add a photo; return its copy if the server is to be asked about it, None if not or if it was before."""
+    """Add a photo; return its copy if the server is to be asked about it, None if not or if it was
+    before."""
     state, path, size = State(row["state"]), row["path"], row["size"]
     was_sent = state in DONE and row["sha256"] is not None
     why_not = "" if was_sent else _WORDS.get(state) or f"it is {state}: {row['reason']}"
     copies.by_path[path] = why_not
     if row["beside"] is not None and row["beside_sent"] and was_sent:
         copies.sidecars[row["beside"]] = row["beside_sha256"]
-    elif row["beside"] is not None:  # it may have gone with another photo, or with an earlier task of this one
+    elif (
+        row["beside"] is not None
+    ):  # it may have gone with another photo, or with an earlier task of this one
         copies.sidecars.setdefault(row["beside"], None)
     digest = bytes.fromhex(row["sha256"] or "")
     if not was_sent:
@@ -124,8 +128,11 @@ class _Proving:
         return http
 
     def prove(self, asked: Asked, copy: Copy, verdict: Verdict) -> None:
-        """Look at an original, or download it, and note the result in ``copy``. Raises Unasked, ConfigError."""
-        if self._deep and (digest := self._target.read_back(self.http(), self._album, asked, verdict)):
+        """Look at an original, or download it, and note the result in ``copy``. Raises Unasked,
+        ConfigError."""
+        if self._deep and (
+            digest := self._target.read_back(self.http(), self._album, asked, verdict)
+        ):
             if digest == asked.digests["sha256"]:
                 copy.level = There.READ_BACK
             else:
