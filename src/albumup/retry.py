@@ -260,7 +260,8 @@ def _is_portal(answer: Answer, verdict: Verdict, circumstances: Circumstances) -
     if 300 <= status < 400 or status in _NOT_THERE:
         return True
     if not answer.is_page or (verdict.takes_pages and circumstances.proven):
-        return False  # an unproven target's pages are not trusted: they may be another server's, or a login
+        # An unproven target's pages are not trusted: they may be another server's, or a login.
+        return False
     return 200 <= status < 300 or (status == 400 and not circumstances.proven)
 
 

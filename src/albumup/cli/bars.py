@@ -217,8 +217,9 @@ def plain(progress: Progress, title: str, rate: Rate) -> str:
     """The run in one sentence, for a log."""
     speed = rate.value()
     pace = f", {size(speed)}/s" if speed else ""
-    done, total = size(progress.bytes_done), size(progress.bytes_total)
-    text = f"{title}: {progress.photos_done} of {progress.photos_total} photos, {done} of {total}{pace}"
+    counts = f"{progress.photos_done} of {progress.photos_total} photos"
+    sizes = f"{size(progress.bytes_done)} of {size(progress.bytes_total)}"
+    text = f"{title}: {counts}, {sizes}{pace}"
     if progress.pauses:
         pause = progress.pauses[0]
         gives_up = f", gives up in {span(pause.gives_up)}" if pause.gives_up >= 1 else ""

@@ -50,7 +50,8 @@ _BASH = """\
 %(complete_var)s=bash_complete "${1:-%(prog_name)s}")
 } 2>/dev/null
 
-complete -o nosort -F %(complete_func)s %(prog_name)s 2>/dev/null || complete -F %(complete_func)s %(prog_name)s
+complete -o nosort -F %(complete_func)s %(prog_name)s 2>/dev/null || \
+complete -F %(complete_func)s %(prog_name)s
 """
 
 _ZSH = """\

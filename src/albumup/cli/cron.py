@@ -55,7 +55,8 @@ def on_hold(journal: Journal, album: Album) -> str:
     """The line that an album on hold is left alone, and how to go on."""
     waiting = summary_of(journal, album.id).unsent
     what = f"; {waiting} waiting" if waiting else ""
-    return f"{title_of(journal, album)}: on hold, left alone{what}. Go on with: albumup resume {quoted(album.name)}"
+    command = f"albumup resume {quoted(album.name)}"
+    return f"{title_of(journal, album)}: on hold, left alone{what}. Go on with: {command}"
 
 
 def due(journal: Journal, album: Album, rounds: int) -> str:

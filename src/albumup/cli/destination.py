@@ -63,7 +63,8 @@ def sentence_of(album: str, note: Note) -> str:
     name = words.shown_name(album)
     match note:
         case StaysInInbox():
-            return f"{name} is also in {escape(titles.inbox_of(album))} on this computer, and stays there"
+            inbox = escape(titles.inbox_of(album))
+            return f"{name} is also in {inbox} on this computer, and stays there"
         case GoesTo():
             before, now = escape(note.before), escape(note.now)
             where = f"went to {before}, and goes to {now}" if before != now else f"goes to {now}"

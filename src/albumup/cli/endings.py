@@ -219,7 +219,8 @@ def retry_command(journal: Journal, now: Summary) -> str:
     """The command that gives all photos of an album that did not get there a fresh set of tries."""
     album = now.album
     is_unasked = goes_unasked(journal.connection, album.name, album.target)
-    return f"albumup retry-failed {_typed(journal, album)}{sums.retry_options(now, is_unasked=is_unasked)}"
+    options = sums.retry_options(now, is_unasked=is_unasked)
+    return f"albumup retry-failed {_typed(journal, album)}{options}"
 
 
 def settled(journal: Journal, now: Summary, path: str, names: Names, *, lost: int = 0) -> Ending:

@@ -43,8 +43,8 @@ def say_queued(
     where = "" if local else f" for {escape(address)}"
     if survey.queued:
         app.screen.say(
-            f"{name}: {_kinds(survey)} queued ({size(survey.size)}){where}; safe to interrupt "
-            "from here"
+            f"{name}: {_kinds(survey)} queued ({size(survey.size)}){where}; "
+            "safe to interrupt from here"
         )
     if parts := left_out(survey):
         app.screen.say("; ".join(parts))
@@ -54,8 +54,8 @@ def say_queued(
     if survey.wanting_count and survey.queued:
         again = retry_command(journal, summary_of(journal, album.id))
         app.screen.say(
-            f"{photos(survey.wanting_count)} did not get there earlier and did not change since: "
-            f"{again}"
+            f"{photos(survey.wanting_count)} did not get there earlier "
+            f"and did not change since: {again}"
         )
     if local and survey.queued:
         they = "it" if survey.queued == 1 else "they"
@@ -82,7 +82,8 @@ def _maybe_live(count: int) -> str:
     what = f"{count} live photos go as two files each, still and clip"
     if count == 1:
         what = "1 live photo goes as two files, its still and its clip"
-    return f"{what}: nothing here reads which still it is; {INSTALL_PHOTOS}, then push again: that joins them"
+    joined = f"{INSTALL_PHOTOS}, then push again: that joins them"
+    return f"{what}: nothing here reads which still it is; {joined}"
 
 
 def left_out(survey: Survey) -> list[str]:

@@ -21,7 +21,8 @@ def of_ended_run(found: RunSummary, seconds: float, verb: str) -> str:
     "copied"."""
     if not found.total and found.now.is_pending_there:
         return "all sent"
-    pace = f" in {span(seconds)} ({size(found.sent_bytes)}, {size(found.sent_bytes / max(seconds, 0.001))}/s)"
+    speed = found.sent_bytes / max(seconds, 0.001)
+    pace = f" in {span(seconds)} ({size(found.sent_bytes)}, {size(speed)}/s)"
     there, before, earlier = found.found, found.before, found.earlier
     first = f"{_of_total(found, verb)}{pace if found.sent else ''}{_not(found.wanting)}"
     parts = [

@@ -142,11 +142,11 @@ def _why_not(url: str, sent: Sent) -> AlbumupError:
     if sent.answer.status in FAULTY:
         return TryLater(f"{url}: answered {status}", "try again when it is well")
     return ConfigError(
-        f"{url}: no server answers there whose kind can be seen (immich, inbox): it answered "
-        f"{status}",
-        "check the address in a browser; a form that takes files can be pushed to at once: "
-        "albumup push ./trip"
-        " --url URL, or be described in the config file as a form (docs/configuration.md)",
+        f"{url}: no server answers there whose kind can be seen (immich, inbox): "
+        f"it answered {status}",
+        "check the address in a browser; "
+        "a form that takes files can be pushed to at once: albumup push ./trip --url URL, "
+        "or be described in the config file as a form (docs/configuration.md)",
     )
 
 
@@ -162,7 +162,10 @@ def _bad_certificate(url: str, detail: str) -> AlbumupError:
     elif "expired" in words or "not yet valid" in words:
         hint = "renew the server's certificate, or set the clock"
     else:
-        hint = "if an authority of your own issued it: --ca-file FILE, with that authority's certificate (PEM)"
+        hint = (
+            "if an authority of your own issued it: "
+            "--ca-file FILE, with that authority's certificate (PEM)"
+        )
     return ConfigError(f"{url}: its certificate is not trusted: {detail}", hint)
 
 

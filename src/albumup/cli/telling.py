@@ -105,7 +105,10 @@ def _lines(word: Word) -> list[str]:
         case HandedOver(pid):
             return [f"Process {pid} is uploading, and has these photos too: albumup status"]
         case Following(pid, ignored):
-            line = f"Process {pid} is uploading; these photos were added to its work. Ctrl-C leaves it at that."
+            line = (
+                f"Process {pid} is uploading; these photos were added to its work. "
+                "Ctrl-C leaves it at that."
+            )
             more = f"Its own options stay in force; ignored here: {', '.join(ignored)}"
             return [line, more] if ignored else [line]
         case Left(pid, code):
@@ -118,8 +121,8 @@ def _lines(word: Word) -> list[str]:
             return ["Cutting all."]
         case Hanging():
             return [
-                "Something does not let go (a disk?), and is left behind. Go on with: albumup "
-                "resume"
+                "Something does not let go (a disk?), and is left behind. "
+                "Go on with: albumup resume"
             ]
 
 

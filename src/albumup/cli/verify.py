@@ -229,8 +229,8 @@ def _verdict(journal: Journal, album: Album, found: Examined) -> tuple[str, int]
     parts = [_gone(outcome)] if outcome.gone else []
     if outcome.sidecars:
         parts.append(
-            f"{counted(outcome.sidecars, 'sidecar')}, named above, {were(outcome.sidecars)} not "
-            "sent"
+            f"{counted(outcome.sidecars, 'sidecar')}, "
+            f"named above, {were(outcome.sidecars)} not sent"
         )
     if outcome.is_safe:
         is_named = is_by_name(journal, album)

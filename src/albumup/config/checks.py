@@ -87,8 +87,8 @@ def check_headers(headers: dict[str, str], place: Place) -> None:
             raise ConfigError(f"{where}: a header can hold only ASCII characters on one line")
         if any(found in NAMES for found in re.findall(r"\{(\w+)[}:]", value)):
             raise ConfigError(
-                f"{where}: headers are sent as they are; a template name can stand in fields and "
-                "url"
+                f"{where}: headers are sent as they are; "
+                "a template name can stand in fields and url"
             )
 
 
@@ -96,7 +96,10 @@ def _instead(name: str, value: str, where: str) -> str:
     """What to give instead of a header that carries credentials; shows no part of them."""
     lowered = name.lower()
     if lowered == "proxy-authorization":
-        return "a proxy's user and password stand in the environment variable https_proxy (or http_proxy)"
+        return (
+            "a proxy's user and password stand in the environment variable https_proxy "
+            "(or http_proxy)"
+        )
     is_basic = value.lower().startswith("basic ")
     sent = name[len("set-") :] if lowered.startswith("set-cookie") else name
     auth = "bearer" if lowered == "authorization" and not is_basic else f"header:{sent}"
@@ -112,8 +115,8 @@ def check_url(url: str, where: str) -> None:
     for name, value in parse_qsl(urlsplit(url).query):
         if is_secret_name(name) and "{" not in value:
             raise ConfigError(
-                f"{where}: a secret does not belong in an address, as in ?{name}=; give "
-                f"{token_source(where)}",
+                f"{where}: a secret does not belong in an address, as in ?{name}=; "
+                f"give {token_source(where)}",
                 "auth says how it is sent: bearer, basic or header:NAME; in a form, also a field "
                 "with {token}",
             )

@@ -103,8 +103,8 @@ class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
         for name in self.vars:
             if not name.isidentifier() or name in NAMES:
                 raise ConfigError(
-                    f"{place('vars', name)}: choose another name, a word that is no template name "
-                    "yet"
+                    f"{place('vars', name)}: choose another name, "
+                    "a word that is no template name yet"
                 )
             if is_secret_name(name):
                 raise ConfigError(
@@ -214,9 +214,9 @@ class FormSettings(CommonSettings, frozen=True, kw_only=True):
         Template(self.filename, self.names, place("filename"))
         if self.method == "PUT":
             raise ConfigError(
-                f"{place('method')}: a form is sent by POST; what takes PUT (WebDAV) stores the "
-                "body as it is, and the"
-                " form around the photo with it",
+                f"{place('method')}: a form is sent by POST; "
+                "what takes PUT (WebDAV) stores the body as it is, "
+                "and the form around the photo with it",
                 'Write method = "POST", or leave it out; there is no kind yet for servers that '
                 "take the bare file",
             )
@@ -294,8 +294,8 @@ def warnings(settings: CommonSettings) -> list[str]:
         return []
     what = "the photos and the token" if settings.has_token else "the photos"
     return [
-        f"http://{host} is not encrypted: {what} can be read on the way; use https:// if the "
-        "server has it"
+        f"http://{host} is not encrypted: {what} can be read on the way; "
+        "use https:// if the server has it"
     ]
 
 

@@ -79,9 +79,8 @@ def _named(journal: Journal, album_id: int, files: Sequence[bytes]) -> set[int]:
     """The ids of the tasks that ``files`` name: by absolute path, path within the pushed folder, or
     end of a path."""
     rows = journal.rows(
-        "select task.id, photo.path, photo.relative from task join photo on photo.id = "
-        "task.photo_id"
-        " where task.album_id = ?",
+        "select task.id, photo.path, photo.relative"
+        " from task join photo on photo.id = task.photo_id where task.album_id = ?",
         album_id,
     )
     found: set[int] = set()
@@ -121,9 +120,8 @@ def forget(journal: Journal, album_id: int) -> None:
     ):
         connection.execute(statement, (album_id,))
     connection.execute(
-        "delete from root where id not in (select root_id from photo) and id not in (select "
-        "root_id from task)"
-        " and id not in (select root_id from pushed)"
+        "delete from root where id not in (select root_id from photo)"
+        " and id not in (select root_id from task) and id not in (select root_id from pushed)"
     )
     drop_unused(journal)
 

@@ -56,9 +56,8 @@ class Attempts(Store):
         second."""
         return self.tasks(
             f"where task.album_id = ? and task.root_id = ? and {steps.IS_READY}"
-            f" and task.next_at > ? and task.next_at <= ?{steps.HAS_COPY if copies else ''} and "
-            f"{steps.UNSKIPPED}"
-            " order by task.next_at, task.id limit ?",
+            f" and task.next_at > ? and task.next_at <= ?{steps.HAS_COPY if copies else ''}"
+            f" and {steps.UNSKIPPED} order by task.next_at, task.id limit ?",
             album_id,
             root_id,
             *times,
@@ -168,8 +167,8 @@ class Attempts(Store):
             task_id,
             state,
             reason,
-            ", tries = coalesce(?, tries), remote_id = coalesce(?, remote_id), url = coalesce(?, "
-            "url)",
+            ", tries = coalesce(?, tries),"
+            " remote_id = coalesce(?, remote_id), url = coalesce(?, url)",
             tries,
             plain(remote_id) or None,
             plain(url) or None,
@@ -201,8 +200,8 @@ class Attempts(Store):
             task_id,
             State.PENDING,
             reason,
-            ", tries = ?, refunds = ?, next_at = ?, ask_at = null, maybe_twice = max(maybe_twice, "
-            "?)",
+            ", tries = ?, refunds = ?, next_at = ?,"
+            " ask_at = null, maybe_twice = max(maybe_twice, ?)",
             tries,
             refunds,
             next_at,
@@ -234,12 +233,10 @@ class Attempts(Store):
         return [
             CutOff(row["id"], row["album_id"], row["target"], row["whole_at"])
             for row in self.rows(
-                "select task.id, task.album_id, target.name as target,"
-                " (select whole_at from attempt where task_id = task.id order by number desc "
-                "limit 1) as whole_at"
-                " from task join album on album.id = task.album_id join target on target.id = "
-                "album.target_id"
-                " where task.state = 'sending'"
+                "select task.id, task.album_id, target.name as target, (select whole_at"
+                " from attempt where task_id = task.id order by number desc limit 1) as whole_at"
+                " from task join album on album.id = task.album_id"
+                " join target on target.id = album.target_id where task.state = 'sending'"
             )
         ]
 

@@ -27,9 +27,8 @@ def was_used(journal: Journal, folder: str) -> bool:
 def needed(journal: Journal) -> set[str]:
     """The names of all copies that a task still needs."""
     rows = journal.rows(
-        "select body.spool from body join task on task.id = body.task_id where body.spool is not "
-        "null"
-        f" and not {is_in(*FINAL, table='task')}"
+        "select body.spool from body join task on task.id = body.task_id"
+        f" where body.spool is not null and not {is_in(*FINAL, table='task')}"
     )
     return {row[0] for row in rows}
 

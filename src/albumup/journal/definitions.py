@@ -148,8 +148,8 @@ def drop_unused(journal: Journal) -> None:
         "delete from target where definition not null and id not in (select target_id from album)"
     )
     journal.connection.execute(
-        "delete from definition where not exists (select 1 from target where definition_id = "
-        "definition.id)"
+        "delete from definition where not exists"
+        " (select 1 from target where definition_id = definition.id)"
         " and not exists (select 1 from body where definition_id = definition.id)"
     )
 
@@ -225,10 +225,10 @@ def waiting(connection: sqlite3.Connection, album: str) -> list[tuple[str, str, 
     """Targets described by ``--url`` for which photos of an album wait: name, definition, number of
     photos."""
     rows = connection.execute(
-        "select target.name, definition, sum(photos) as waiting from tally join album on album.id "
-        "= album_id"
-        " join target on target.id = target_id where album.name = ? and definition is not null"
-        f" and {is_in(*GOING)} and photos > 0 group by target.id",
+        "select target.name, definition, sum(photos) as waiting"
+        " from tally join album on album.id = album_id join target on target.id = target_id"
+        f" where album.name = ? and definition is not null and {is_in(*GOING)} and photos > 0"
+        " group by target.id",
         (album,),
     )
     return [(row["name"], row["definition"], row["waiting"]) for row in rows]

@@ -41,8 +41,8 @@ class Doubts(Store):
         return bool(
             self.rows(
                 "select 1 from attempt join body using (task_id, boundary)"
-                " where attempt.task_id = ? and outcome = 'in_doubt' and http_status between 500 "
-                "and 599 limit 1",
+                " where attempt.task_id = ?"
+                " and outcome = 'in_doubt' and http_status between 500 and 599 limit 1",
                 task_id,
             )
         )
@@ -88,8 +88,8 @@ class Doubts(Store):
     def doubts_due(self, album_id: int, now: float, limit: int) -> list[Task]:
         """Tasks in doubt that are due to be asked about."""
         return self.tasks(
-            "where task.album_id = ? and task.state = 'in_doubt' and task.ask_at <= ? order by "
-            "task.ask_at limit ?",
+            "where task.album_id = ? and task.state = 'in_doubt' and task.ask_at <= ?"
+            " order by task.ask_at limit ?",
             album_id,
             now,
             limit,

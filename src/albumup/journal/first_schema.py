@@ -13,8 +13,8 @@ _TABLES = """
 create table target (
     id integer primary key,
     name text not null unique,
-    definition text,                          -- JSON of a target given by --url; null: the config file defines it
-    accepted_url text                         -- the address that has accepted a photo; null: none has
+    definition text,                          -- JSON of a target given by --url; null: by config
+    accepted_url text                         -- the address that has accepted a photo; null: none
 );
 create table album (
     id integer primary key,
@@ -39,7 +39,7 @@ create table photo (
     root_id integer not null references root,
     path blob not null,
     volume text not null,
-    shown text,                               -- the path as text, where the bytes alone would not be readable
+    shown text,                               -- the path as text, where its bytes are not readable
     relative blob not null,
     mime text not null,
     size integer not null,
@@ -72,7 +72,7 @@ create table task (
 );
 create table body (
     task_id integer primary key references task on delete cascade,
-    head blob,                                -- null: framed while sending, because it holds the token
+    head blob,                                -- null: it holds the token, and is framed to be sent
     tail blob not null,
     boundary text not null,
     content_type text not null,
@@ -91,7 +91,7 @@ create table body (
 create table spool_folder (                   -- where copies were ever put
     path text primary key
 ) without rowid;
-create table sent_name (                      -- names sent within one album, where the server may overwrite by name
+create table sent_name (                      -- names sent, to servers that may overwrite by name
     album_id integer not null references album,
     folded text not null,
     task_id integer not null references task on delete cascade,
@@ -118,7 +118,8 @@ create table run (
     started real not null,
     ended real,
     exit integer,
-    unbuilt text not null default '[]',       -- JSON: targets it could not build, which a joiner perhaps can
+    -- JSON: targets it could not build, which a joiner perhaps can
+    unbuilt text not null default '[]',
     options text not null
 );
 create table scope (
@@ -133,11 +134,11 @@ create table notice (
     summary text not null,                    -- JSON
     delivered real
 );
-create table told (                           -- what retry-failed last told, so that cron's mail has only news
+create table told (                           -- what retry-failed last told: cron mails only news
     what text primary key,
     words text not null
 ) without rowid;
-create table tally (                          -- photos and bytes by state; kept by the triggers below
+create table tally (                          -- photos and bytes by state; kept by the triggers
     album_id integer not null references album on delete cascade,
     state text not null,
     photos integer not null,
@@ -146,13 +147,17 @@ create table tally (                          -- photos and bytes by state; kept
 ) without rowid;
 
 create unique index root_place on root (path, volume, (case volume when '' then device else 0 end));
-create unique index photo_place on photo (album_id, path, volume, (case volume when '' then device else 0 end));
+create unique index photo_place
+    on photo (album_id, path, volume, (case volume when '' then device else 0 end));
 create index task_of_photo on task (photo_id);
-create index task_unprepared on task (album_id, root_id, id) where state = 'pending' and prepared = 0;
-create index task_ready on task (album_id, root_id, next_at, id) where state = 'pending' and prepared = 1;
+create index task_unprepared on task (album_id, root_id, id)
+    where state = 'pending' and prepared = 0;
+create index task_ready on task (album_id, root_id, next_at, id)
+    where state = 'pending' and prepared = 1;
 create index task_sending on task (id) where state = 'sending';
 create index task_doubt on task (album_id, ask_at) where state = 'in_doubt';
-create index task_wanting on task (album_id, id) where state in ('failed', 'rejected', 'missing', 'in_doubt');
+create index task_wanting on task (album_id, id)
+    where state in ('failed', 'rejected', 'missing', 'in_doubt');
 create index task_state on task (album_id, state, id) where state in ('cancelled', 'sending');
 create index body_spool on body (spool) where spool is not null;
 create index attempt_of_task on attempt (task_id, number);
@@ -200,6 +205,10 @@ _COUNT = {
 }
 _COUNTS = ", ".join(f"{count} as {state}" for state, count in _COUNT.items())
 _COUNTS_JSON = ", ".join(f"'{state}', {count}" for state, count in _COUNT.items())
+_BYTES_TOTAL = "coalesce(sum(case when tally.state <> 'cancelled' then tally.bytes end), 0)"
+_BYTES_SENT = (
+    "coalesce(sum(case when tally.state in ('uploaded', 'duplicate') then tally.bytes end), 0)"
+)
 
 
 def albums_view(also_unsettled: str = "") -> str:
@@ -214,10 +223,9 @@ select album.name as album, target.name as target,
         and task.ask_at is not null){also_unsettled} as settled,
     album.held, album.share, {_COUNTS},
     json_object({_COUNTS_JSON}) as counts,
-    json_object('total', coalesce(sum(case when tally.state <> 'cancelled' then tally.bytes end), 0),
-        'sent', coalesce(sum(case when tally.state in ('uploaded', 'duplicate') then tally.bytes end), 0)) as bytes,
-    coalesce(sum(case when tally.state <> 'cancelled' then tally.bytes end), 0) as bytes_total,
-    coalesce(sum(case when tally.state in ('uploaded', 'duplicate') then tally.bytes end), 0) as bytes_sent,
+    json_object('total', {_BYTES_TOTAL}, 'sent', {_BYTES_SENT}) as bytes,
+    {_BYTES_TOTAL} as bytes_total,
+    {_BYTES_SENT} as bytes_sent,
     {utc("album.changed")} as changed
 from album
 join target on target.id = album.target_id
@@ -228,10 +236,12 @@ group by album.id;
 
 TASKS_VIEW = f"""
 create view v_tasks as
-select task.id, album.name as album, target.name as target, {PATH} as path, photo.path as path_raw, task.state,
-    task.size, body.sha256, task.attempts, task.tries, task.maybe_twice, task.sent_as,
+select task.id, album.name as album, target.name as target,
+    {PATH} as path, photo.path as path_raw, task.state, task.size,
+    body.sha256, task.attempts, task.tries, task.maybe_twice, task.sent_as,
     nullif(task.reason, '') as error, task.remote_id, task.url,
-    case when task.next_at > 0 then {utc("task.next_at")} end as next_at, {utc("task.updated")} as updated
+    case when task.next_at > 0 then {utc("task.next_at")} end as next_at,
+    {utc("task.updated")} as updated
 from task
 join photo on photo.id = task.photo_id
 join album on album.id = task.album_id
@@ -245,8 +255,9 @@ where task.state in ('failed', 'rejected', 'missing', 'in_doubt');
 """
 ATTEMPTS_VIEW = f"""
 create view v_attempts as
-select attempt.task_id as task, album.name as album, target.name as target, {PATH} as path, attempt.number,
-    {utc("attempt.started")} as started, {utc("attempt.whole_at")} as whole_at, {utc("attempt.ended")} as ended,
+select attempt.task_id as task, album.name as album, target.name as target, {PATH} as path,
+    attempt.number, {utc("attempt.started")} as started,
+    {utc("attempt.whole_at")} as whole_at, {utc("attempt.ended")} as ended,
     attempt.outcome, attempt.http_status, attempt.bytes, attempt.error
 from attempt
 join task on task.id = attempt.task_id

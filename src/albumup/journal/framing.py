@@ -78,8 +78,8 @@ def timezone_of(journal: Journal, definition: int | None) -> str | None:
     """The ``timezone`` of a definition; "" if it names none, None if the definition is not
     known."""
     found = journal.rows(
-        "select coalesce(json_extract(settings, '$.settings.timezone'), '') from definition where "
-        "id = ?",
+        "select coalesce(json_extract(settings, '$.settings.timezone'), '')"
+        " from definition where id = ?",
         definition,
     )
     return str(found[0][0]) if found else None

@@ -31,12 +31,13 @@ _CHANGED = (
 """The ids of journaled photos that have other bytes now."""
 _AT_A_TIME = 500
 
-_TABLES = """
-drop table if exists temp.heard;
-create temp table heard (arrival_id int, photo_id int, folder blob, near blob, is_clip int, content_id text);
-create index temp.heard_folder on heard (folder) where is_clip and content_id <> '';
-create index if not exists temp.arrival_near on arrival (folder, near);
-"""
+_TABLES = (
+    "drop table if exists temp.heard",
+    "create temp table heard (arrival_id int, photo_id int, folder blob, near blob, is_clip int,"
+    " content_id text)",
+    "create index temp.heard_folder on heard (folder) where is_clip and content_id <> ''",
+    "create index if not exists temp.arrival_near on arrival (folder, near)",
+)
 
 
 class Half(Struct, frozen=True):
@@ -110,14 +111,14 @@ class Halves:
         """Make the temporary tables. ``album_id`` None: the album is new."""
         self._connection = journal.connection
         self._album_id = album_id
-        for statement in _TABLES.strip().splitlines():
+        for statement in _TABLES:
             self._connection.execute(statement)
 
     def unheard_clips(self) -> Iterator[Half]:
         """Clips whose identifiers were not read yet."""
         found = self._connection.execute(
-            f"select id, path, mime from temp.arrival where {_HAS_BYTES} and "
-            f"{_CLIP.format('arrival')} order by id"
+            "select id, path, mime from temp.arrival"
+            f" where {_HAS_BYTES} and {_CLIP.format('arrival')} order by id"
         )
         yield from (Half(*row) for row in found)
         yield from self._known(_CLIP)
@@ -136,14 +137,14 @@ class Halves:
         ``near`` names."""
         self._hear_lone_clips()
         folders = self._connection.execute(
-            "select distinct folder from temp.heard where is_clip and content_id <> '' order by "
-            "folder"
+            "select distinct folder from temp.heard"
+            " where is_clip and content_id <> '' order by folder"
         ).fetchall()
         for (folder,) in folders:
             wanted: dict[str, set[bytes]] = {}
             for name, content_id in self._connection.execute(
-                "select near, content_id from temp.heard where folder = ? and is_clip and "
-                "content_id <> ''",
+                "select near, content_id from temp.heard"
+                " where folder = ? and is_clip and content_id <> ''",
                 (folder,),
             ):
                 wanted.setdefault(content_id, set()).add(name)
@@ -183,8 +184,8 @@ class Halves:
         come first."""
         for some in _batches(nears):
             rows = self._connection.execute(
-                "select id, path, mime from temp.arrival where folder = ? and near in "
-                f"({', '.join('?' * len(some))})"
+                "select id, path, mime from temp.arrival"
+                f" where folder = ? and near in ({', '.join('?' * len(some))})"
                 f" and {_HAS_BYTES} and {_STILL.format('arrival')} order by id",
                 (folder, *some),
             )
@@ -215,9 +216,8 @@ class Halves:
                 (inside, inside[:-1] + bytes([inside[-1] + 1])),
             )
         rows = self._connection.execute(
-            "select id, path, mime, size, mtime_ns, inode from photo where album_id = ? and "
-            "content_id is null"
-            f" and {kind.format('photo')}{where}",
+            "select id, path, mime, size, mtime_ns, inode from photo"
+            f" where album_id = ? and content_id is null and {kind.format('photo')}{where}",
             (self._album_id, *values),
         )
         for number, path, mime, size, mtime_ns, inode in rows:
@@ -233,33 +233,30 @@ def take_in(journal: Journal, album_id: int) -> Joined:
     connection = journal.connection
     connection.execute(f"update photo set content_id = null where id in {_CHANGED}")
     heard = connection.execute(
-        "select photo.id, heard.content_id from temp.heard cross join temp.arrival on arrival.id "
-        "= heard.arrival_id"
-        " join photo on photo.album_id = ? and photo.path = arrival.path and photo.volume = "
-        "arrival.volume"
-        " and photo.card = arrival.card",
+        "select photo.id, heard.content_id"
+        " from temp.heard cross join temp.arrival on arrival.id = heard.arrival_id"
+        " join photo on photo.album_id = ? and photo.path = arrival.path"
+        " and photo.volume = arrival.volume and photo.card = arrival.card",
         (album_id,),
     ).fetchall()
     connection.executemany(
         "update photo set content_id = ?2 where id = ?1", [tuple(row) for row in heard]
     )
     connection.execute(
-        "update photo set content_id = heard.content_id from temp.heard where heard.photo_id = "
-        "photo.id"
-        " and photo.album_id = ?",
+        "update photo set content_id = heard.content_id"
+        " from temp.heard where heard.photo_id = photo.id and photo.album_id = ?",
         (album_id,),
     )
     arrived = {row[0] for row in heard}
     rows = connection.execute(
-        "select photo.id, photo.path, photo.volume, photo.card, photo.mime, photo.content_id, "
-        "task.id as task_id,"
-        " task.state, task.stage, task.clip_id, task.remote_id from"
-        " (select distinct content_id as wanted from temp.heard where content_id <> '')"
-        " cross join photo on photo.album_id = ? and photo.content_id = wanted and "
-        "photo.content_id <> ''"
+        "select photo.id, photo.path, photo.volume, photo.card, photo.mime, photo.content_id,"
+        " task.id as task_id, task.state, task.stage, task.clip_id, task.remote_id"
+        " from (select distinct content_id as wanted from temp.heard where content_id <> '')"
+        " cross join photo on photo.album_id = ?"
+        " and photo.content_id = wanted and photo.content_id <> ''"
         " join task on task.id = (select max(id) from task where photo_id = photo.id)"
-        f" where not {is_in(State.CANCELLED, State.MISSING, table='task')} order by "
-        "photo.content_id, photo.id",
+        f" where not {is_in(State.CANCELLED, State.MISSING, table='task')}"
+        " order by photo.content_id, photo.id",
         (album_id,),
     )
     stills, late = 0, 0

@@ -25,8 +25,8 @@ def under(connection: sqlite3.Connection, path: bytes) -> list[Medium]:
     newest: dict[Medium, int] = {}
     for album_id in albums(connection):
         rows = connection.execute(
-            "select volume, card, max(id) from photo where album_id = ? and path > ? and path < ? "
-            "group by 1, 2",
+            "select volume, card, max(id)"
+            " from photo where album_id = ? and path > ? and path < ? group by 1, 2",
             (album_id, *_bounds(path)),
         )
         for volume, card, photo_id in rows.fetchall():
@@ -38,9 +38,9 @@ def under(connection: sqlite3.Connection, path: bytes) -> list[Medium]:
 def waiting_at(connection: sqlite3.Connection, path: bytes) -> list[str]:
     """The names of albums with pending photos from the root at ``path``."""
     rows = connection.execute(
-        "select distinct album.name from album join task on task.album_id = album.id"
-        " join root on root.id = task.root_id where task.state = 'pending' and root.path = ? "
-        "order by album.id",
+        "select distinct album.name"
+        " from album join task on task.album_id = album.id join root on root.id = task.root_id"
+        " where task.state = 'pending' and root.path = ? order by album.id",
         (path,),
     )
     return [row[0] for row in rows.fetchall()]
@@ -64,9 +64,8 @@ def has_below(connection: sqlite3.Connection, path: bytes) -> bool:
 def albums_of_root(connection: sqlite3.Connection, path: bytes) -> list[str]:
     """The names of the albums that a folder was pushed to, the newest first."""
     rows = connection.execute(
-        "select name from album where id in (select album_id from pushed join root on root.id = "
-        "root_id"
-        " where root.path = ?) order by id desc",
+        "select name from album where id in (select album_id"
+        " from pushed join root on root.id = root_id where root.path = ?) order by id desc",
         (path,),
     )
     return [row[0] for row in rows.fetchall()]
@@ -102,10 +101,10 @@ def page_of(
     """The next thousand photos of a medium below a folder, in one album."""
     first, last = _bounds(path)
     rows = connection.execute(
-        "select id, path, volume, size, mtime_ns, inode, (select ctime_ns from body where task_id ="
-        " (select max(id) from task where photo_id = photo.id)) as ctime_ns from photo"
-        " where album_id = ? and path > ? and path < ? and volume = ? and card = ? order by path "
-        "limit ?",
+        "select id, path, volume, size, mtime_ns, inode, (select ctime_ns from body"
+        " where task_id = (select max(id) from task where photo_id = photo.id)) as ctime_ns"
+        " from photo where album_id = ? and path > ? and path < ? and volume = ? and card = ?"
+        " order by path limit ?",
         (album_id, max(first, after), last, medium.volume, medium.card, _AT_A_TIME),
     )
     return [
@@ -129,8 +128,8 @@ def write_in(connection: sqlite3.Connection, task_id: int, volume: str) -> None:
     If the journal already has a photo there with this id, both rows stay as they are.
     """
     connection.execute(
-        "update or ignore photo set volume = ? where id = (select photo_id from task where id = "
-        "?) and volume = ''",
+        "update or ignore photo set volume = ?"
+        " where id = (select photo_id from task where id = ?) and volume = ''",
         (volume, task_id),
     )
 

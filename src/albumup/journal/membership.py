@@ -20,9 +20,8 @@ class Members(Store):
         return [
             (row["id"], row["remote_id"])
             for row in self.rows(
-                "select task.id, task.remote_id from task where task.album_id = ? and "
-                f"{steps.IS_TO_BE_PLACED}"
-                f" and not {steps.MAY_BE_ONE} order by task.id limit ?",
+                "select task.id, task.remote_id from task where task.album_id = ?"
+                f" and {steps.IS_TO_BE_PLACED} and not {steps.MAY_BE_ONE} order by task.id limit ?",
                 album_id,
                 limit,
             )
@@ -32,10 +31,9 @@ class Members(Store):
         """The number of stored photos that could be put into the server's album, or ``most`` if
         there are more."""
         found = self.rows(
-            "select count(*) from (select 1 from task where task.album_id = ? and "
-            f"{steps.IS_TO_BE_PLACED}"
-            " and not exists (select 1 from task still where still.clip_id = task.id"
-            f" and {steps.STILL_IS_OPEN}) limit ?)",
+            "select count(*) from (select 1 from task"
+            f" where task.album_id = ? and {steps.IS_TO_BE_PLACED} and not exists (select 1"
+            f" from task still where still.clip_id = task.id and {steps.STILL_IS_OPEN}) limit ?)",
             album_id,
             most,
         )
@@ -70,8 +68,8 @@ class Members(Store):
         """
         if remote_id is None:
             self.connection.execute(
-                "update album set share = null, wants_share = 0 where id = ? and wants_share and "
-                "share is not null",
+                "update album set share = null, wants_share = 0"
+                " where id = ? and wants_share and share is not null",
                 (album_id,),
             )
         self.connection.execute(

@@ -25,14 +25,18 @@ def _second(run: Callable[[str], object]) -> None:
 _SERVER_ALBUMS = """
 alter table album add column remote_id text;                -- the server's own id of it
 alter table album add column wants_share integer not null default 0;
-alter table task add column owed integer not null default 0;  -- 1: stored, and its place in the server's album is owed
-alter table task add column clip_id integer references task;  -- of a live photo's still: its clip
-create index task_unasked on task (album_id, root_id, id) where state = 'pending' and prepared = 2;
-create index task_unpaired on task (album_id, root_id, id) where state = 'pending' and prepared = 3;
+-- 1: stored, and its place in the server's album is owed
+alter table task add column owed integer not null default 0;
+-- of a live photo's still: its clip
+alter table task add column clip_id integer references task;
+create index task_unasked on task (album_id, root_id, id)
+    where state = 'pending' and prepared = 2;
+create index task_unpaired on task (album_id, root_id, id)
+    where state = 'pending' and prepared = 3;
 create index task_owed on task (album_id, id) where owed = 1;
 create index task_unplaced on task (album_id, id) where owed = 2;
 create index task_of_clip on task (clip_id) where clip_id is not null;
-create table sidecar (                        -- what a photo editor wrote beside a photo, and goes along with it
+create table sidecar (                        -- an editor's file beside a photo, sent along with it
     task_id integer primary key references task on delete cascade,
     path blob not null,
     size integer not null,
@@ -40,7 +44,7 @@ create table sidecar (                        -- what a photo editor wrote besid
     content blob,                             -- until it is sent
     sent integer not null default 0
 );
-create table pushed (                         -- what was named to be pushed to an album, photos in it or not
+create table pushed (                         -- the roots of an album's pushes, even without photos
     album_id integer not null references album on delete cascade,
     root_id integer not null references root,
     primary key (album_id, root_id)
@@ -49,8 +53,9 @@ drop view v_albums;
 """
 _UNSETTLED = """
     and not exists (select 1 from task where task.album_id = album.id and task.owed = 1)
-    and not (album.wants_share and album.share is null and exists (select 1 from tally
-        where tally.album_id = album.id and tally.photos > 0 and tally.state in ('uploaded', 'duplicate')))"""
+    and not (album.wants_share and album.share is null
+        and exists (select 1 from tally where tally.album_id = album.id and tally.photos > 0
+            and tally.state in ('uploaded', 'duplicate')))"""
 
 
 def _third(run: Callable[[str], object]) -> None:
@@ -63,10 +68,12 @@ def _third(run: Callable[[str], object]) -> None:
 _SICK_TARGETS = """
 alter table target add column sick_since real;              -- Unix seconds; null: it is well
 alter table target add column sick_words text not null default '';
-alter table target add column spent integer not null default 0;  -- photos that a pause has spent, of resend = "never"
-alter table task add column back_whole integer not null default 0;  -- tries given back, ever: whole bodies,
-alter table task add column back_cut integer not null default 0;    -- those cut in the middle,
-alter table task add column back_429 integer not null default 0;    -- and those answered "too many requests"
+-- photos that a pause with resend = "never" has spent
+alter table target add column spent integer not null default 0;
+-- tries given back, ever: whole bodies, those cut in the middle, those answered with 429
+alter table task add column back_whole integer not null default 0;
+alter table task add column back_cut integer not null default 0;
+alter table task add column back_429 integer not null default 0;
 create index task_held on task (id) where state = 'pending' and prepared = 5;
 """
 
@@ -85,8 +92,9 @@ alter table {table} drop column was;
 _CARDS = f"""
 drop index root_place;
 drop index photo_place;
-alter table root add column card integer not null default 0;   -- tells cards apart that share an id, or have none
-update root set card = device where volume = '';               -- so far by the number of the device
+-- tells cards apart that share an id, or have none; so far the number of the device
+alter table root add column card integer not null default 0;
+update root set card = device where volume = '';
 alter table root drop column device;
 alter table photo add column card integer not null default 0;
 update photo set card = device where volume = '';
@@ -105,32 +113,36 @@ update photo set inode = (select body.inode from task join body on body.task_id 
 _DEFINITIONS = """
 create table definition (                                  -- what bodies were framed under
     id integer primary key,
-    target_id integer not null,                             -- which may be gone, if --url described it
-    fingerprint text not null,                              -- of all that goes into request and body
-    settings text not null,                                 -- JSON without a token: to ask about what is in doubt
+    target_id integer not null,                             -- may be gone, if --url described it
+    fingerprint text not null,                              -- of all that goes into a request
+    settings text not null,                                 -- JSON without a token: for doubts
     unique (target_id, fingerprint)
 );
 alter table target add column definition_id integer;       -- of its last run; null: none yet
-alter table body add column definition_id integer;         -- null: framed before definitions were kept
-alter table body add column earlier integer not null default 0;  -- attempts of the task that sent other bytes
+alter table body add column definition_id integer;         -- null: framed before there were any
+-- attempts of the task that sent other bytes
+alter table body add column earlier integer not null default 0;
 update body set earlier = coalesce((select max(number) from attempt
     where attempt.task_id = body.task_id and attempt.boundary <> body.boundary), 0)
     where task_id in (select task_id from attempt);
 create index body_definition on body (definition_id);
-create index task_stale on task (album_id, root_id, id) where state = 'pending' and prepared = 4;
+create index task_stale on task (album_id, root_id, id)
+    where state = 'pending' and prepared = 4;
 """
 _CONFIRMATION = """
-alter table task add column alone integer not null default 0;  -- a still framed without its clip: 1, never joined: 2
-alter table task add column seen_at real;                   -- its original was there, and is looked at again
+-- a still framed without its clip: 1, never joined: 2
+alter table task add column alone integer not null default 0;
+-- its original was there, and is looked at again
+alter table task add column seen_at real;
 """
 _NAMES = """
-create table folder (                          -- of a server: names are unique in it, as far as it can be told apart
+create table folder (                         -- a folder on a server, in which names are unique
     id integer primary key,
     key text not null unique
 );
 alter table sent_name add column folder_id integer;  -- null: named before folders were told apart
 create index sent_name_in_folder on sent_name (folder_id, folded) where folder_id is not null;
-create table lasting_name (                    -- what albums that were forgotten may have left there
+create table lasting_name (                   -- names that forgotten albums may have left there
     folder_id integer not null,
     folded text not null,
     sha256 text not null,                     -- of the bytes that it names; empty: not known
@@ -138,7 +150,7 @@ create table lasting_name (                    -- what albums that were forgotte
 ) without rowid;
 """
 _FORGOTTEN = """
-create table forgotten (                      -- numbers of albums that were dropped: no other album gets them
+create table forgotten (                      -- ids of dropped albums, which no other album gets
     album_id integer primary key
 );
 """
@@ -153,9 +165,11 @@ def _fourth(run: Callable[[str], object]) -> None:
 
 
 _LIVE = """
-alter table photo add column content_id text;              -- of a live photo; empty: it has none; null: never read
+-- of a live photo; empty: it has none; null: never read
+alter table photo add column content_id text;
 create index photo_live on photo (album_id, content_id) where content_id <> '';
-create index photo_unheard on photo (album_id) where content_id is null and mime >= 'video/' and mime < 'video0';
+create index photo_unheard on photo (album_id)
+    where content_id is null and mime >= 'video/' and mime < 'video0';
 """
 
 
@@ -175,14 +189,16 @@ drop index task_held;
 drop index task_sending;
 drop index task_state;
 drop index task_wanting;
-create index task_pending on task (album_id, prepared, root_id, next_at, id) where state = 'pending';
+create index task_pending on task (album_id, prepared, root_id, next_at, id)
+    where state = 'pending';
 create index task_wanting on task (album_id, id)
     where (state = 'failed' or state = 'in_doubt' or state = 'missing' or state = 'rejected');
 create index task_state on task (album_id, id) where state = 'cancelled';
 drop view v_failed;
 create view v_failed as
 select v_tasks.* from task join v_tasks on v_tasks.id = task.id
-where (task.state = 'failed' or task.state = 'in_doubt' or task.state = 'missing' or task.state = 'rejected');
+where (task.state = 'failed' or task.state = 'in_doubt'
+    or task.state = 'missing' or task.state = 'rejected');
 """
 
 

@@ -27,7 +27,8 @@ class Folder(Struct, frozen=True):
 _OTHERS = "folded = :folded and (task_id <> :task or used)"
 _TAKEN = f"""
 select 1 from sent_name where album_id = :album and {_OTHERS}
-union all select 1 from sent_name where folder_id = (select id from folder where key = :key) and {_OTHERS}
+union all select 1 from sent_name where {_OTHERS}
+    and folder_id = (select id from folder where key = :key)
 union all select 1 from sent_name where :is_shared and {_OTHERS} and album_id in
     (select id from album where target_id = (select target_id from album where id = :album))
 union all select 1 from lasting_name where folder_id = (select id from folder where key = :key)
@@ -40,8 +41,11 @@ select :album, :folded, :task, (select id from folder where key = :key) where no
 on conflict do update set folder_id = excluded.folder_id returning folder_id
 """
 _PLAIN = """
-select iif(exists (select 1 from lasting_name where folder_id = folder.id) or (:is_shared and exists (select 1
-    from album where target_id = (select target_id from album where id = :album) and id <> :album)), null, id)
+select iif(
+    exists (select 1 from lasting_name where folder_id = folder.id)
+    or (:is_shared and exists (select 1 from album where id <> :album
+        and target_id = (select target_id from album where id = :album))),
+    null, id)
 from folder where key = :key
 """
 _ADD = """
@@ -104,12 +108,10 @@ def forget_names(connection: sqlite3.Connection, album_id: int) -> None:
     Photos with other bytes cannot take these names afterwards.
     """
     connection.execute(
-        "insert or ignore into lasting_name (folder_id, folded, sha256)"
-        " select folder_id, folded, iif(used, '', coalesce(sha256, '')) from sent_name left join "
-        "body using (task_id)"
-        " where album_id = ? and folder_id is not null and exists"
-        " (select 1 from attempt where attempt.task_id = sent_name.task_id and whole_at is not "
-        "null)",
+        "insert or ignore into lasting_name (folder_id, folded, sha256) select folder_id,"
+        " folded, iif(used, '', coalesce(sha256, '')) from sent_name left join body using (task_id)"
+        " where album_id = ? and folder_id is not null and exists (select 1"
+        " from attempt where attempt.task_id = sent_name.task_id and whole_at is not null)",
         (album_id,),
     )
 
@@ -146,8 +148,8 @@ def _take(connection: sqlite3.Connection, scope: _Scope, name: str) -> str | Non
     if found[0] is None and scope["key"] is not None:
         connection.execute("insert into folder (key) values (:key)", now)
         connection.execute(
-            "update sent_name set folder_id = last_insert_rowid() where album_id = :album and "
-            "folded = :folded",
+            "update sent_name set folder_id = last_insert_rowid()"
+            " where album_id = :album and folded = :folded",
             now,
         )
     return name

@@ -329,7 +329,7 @@ def _refuse_network(path: str) -> None:
     kind = file_system_of(os.path.dirname(path) or ".")
     if kind in _NETWORK | _NETWORK_FUSE:
         raise ConfigError(
-            f"{path}: lies on a network file system ({kind}), where locks and the journal are not "
-            "safe",
+            f"{path}: lies on a network file system ({kind}), "
+            "where locks and the journal are not safe",
             "name a file on a local disk with --journal or ALBUMUP_JOURNAL",
         )

@@ -43,9 +43,8 @@ def give_back(journal: Journal, task_id: int, spent: str, most: int) -> bool:
     """
     column = _BACK[spent]
     changed = journal.connection.execute(
-        f"update task set tries = tries - 1, {column} = {column} + 1,"
-        f" next_at = min(next_at, ?) where id = ? and tries > 0 and {column} < ?"
-        f" and {is_open()}",
+        f"update task set tries = tries - 1, {column} = {column} + 1, next_at = min(next_at, ?)"
+        f" where id = ? and tries > 0 and {column} < ? and {is_open()}",
         (journal.clock(), task_id, most),
     )
     return changed.rowcount == 1
@@ -73,8 +72,8 @@ def sick(journal: Journal, target: str, words: str, spent: int) -> None:
     """Begin or continue a target's pause. Its beginning is kept. ``spent``: photos that the pause
     has spent."""
     journal.connection.execute(
-        "update target set sick_since = coalesce(sick_since, ?), sick_words = ?, spent = ? where "
-        "name = ?",
+        "update target set sick_since = coalesce(sick_since, ?), sick_words = ?, spent = ?"
+        " where name = ?",
         (journal.clock(), plain(words), spent, target),
     )
 
@@ -89,10 +88,9 @@ def well(journal: Journal, target: str) -> None:
 def end_idle(journal: Journal) -> None:
     """End the pauses of targets for which nothing waits: no run needs to ask there."""
     journal.connection.execute(
-        "update target set sick_since = null, sick_words = '', spent = 0 where sick_since is not "
-        "null and not exists"
-        " (select 1 from tally join album on album.id = tally.album_id where album.target_id = "
-        "target.id"
+        "update target set sick_since = null, sick_words = '', spent = 0"
+        " where sick_since is not null and not exists (select 1"
+        " from tally join album on album.id = tally.album_id where album.target_id = target.id"
         f" and tally.photos > 0 and {is_in(*UNDECIDED, table='tally')})"
     )
 

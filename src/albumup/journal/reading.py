@@ -82,8 +82,8 @@ def twins(connection: sqlite3.Connection, album_id: int, path: bytes, most: int)
     """The paths of up to ``most`` other photos of an album that have the same base name."""
     end = b"/" + os.path.basename(path)
     rows = connection.execute(
-        "select distinct path from photo where album_id = ? and substr(path, ?) = ? and path <> ? "
-        "limit ?",
+        "select distinct path from photo"
+        " where album_id = ? and substr(path, ?) = ? and path <> ? limit ?",
         (album_id, -len(end), end, path, most),
     )
     return [row[0] for row in rows.fetchall()]
@@ -108,9 +108,8 @@ def queued(
 ) -> Iterator[Queued]:
     """The ``requeued`` tasks of an album, then its tasks with an id greater than ``newest``."""
     query = (
-        "select photo.path, task.size, task.state, task.reason from task join photo on photo.id = "
-        "task.photo_id"
-        " where task.album_id = ? and "
+        "select photo.path, task.size, task.state, task.reason"
+        " from task join photo on photo.id = task.photo_id where task.album_id = ? and "
     )
     old = (
         row
@@ -173,8 +172,8 @@ def rounds_had(connection: sqlite3.Connection) -> dict[tuple[str, str], list[tup
 def goes_unasked(connection: sqlite3.Connection, album: str, target: str) -> bool:
     """Does the album have a photo in doubt that only ``retry-failed --in-doubt`` sends again?"""
     query = (
-        "select 1 from task join album on album.id = task.album_id join target on target.id = "
-        "album.target_id"
+        "select 1 from task join album on album.id = task.album_id"
+        " join target on target.id = album.target_id"
         " where album.name = ? and target.name = ? and state = 'in_doubt'"
         " and (reason like '%(resend = never)%' or reason like '%cannot be asked%') limit 1"
     )
@@ -184,8 +183,8 @@ def goes_unasked(connection: sqlite3.Connection, album: str, target: str) -> boo
 def addresses(connection: sqlite3.Connection) -> dict[str, str]:
     """The URLs of targets that ``--url`` described, by name. Screens show these URLs."""
     rows = connection.execute(
-        "select name, json_extract(definition, '$.settings.url') as url from target where "
-        "definition is not null"
+        "select name, json_extract(definition, '$.settings.url') as url"
+        " from target where definition is not null"
     )
     return {row["name"]: row["url"] for row in rows}
 
@@ -208,9 +207,8 @@ def running(connection: sqlite3.Connection) -> tuple[int, str] | None:
     """Process id and start (ISO 8601, UTC) of the run that has not ended. It lives only if the lock
     is held, too."""
     row = connection.execute(
-        "select pid, strftime('%Y-%m-%dT%H:%M:%fZ', started, 'unixepoch') as since from run where "
-        "ended is null"
-        " order by id desc limit 1"
+        "select pid, strftime('%Y-%m-%dT%H:%M:%fZ', started, 'unixepoch') as since"
+        " from run where ended is null order by id desc limit 1"
     ).fetchone()
     return (row["pid"], row["since"]) if row else None
 
@@ -274,11 +272,9 @@ def _rows(
         conditions += [f"state in ({', '.join('?' * len(states))})", *indexed]
     if not indexed and _is_small(connection, album, target):
         conditions.append(
-            "id in (select task.id from target join album on album.target_id = target.id and "
-            "album.name = ?1"
-            " cross join photo on photo.album_id = album.id cross join task on task.photo_id = "
-            "photo.id"
-            " where target.name = ?2)"
+            "id in (select task.id from target join album on album.target_id = target.id"
+            " and album.name = ?1 cross join photo on photo.album_id = album.id"
+            " cross join task on task.photo_id = photo.id where target.name = ?2)"
         )
     cursor = connection.cursor()
     cursor.row_factory = None

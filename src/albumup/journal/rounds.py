@@ -43,12 +43,10 @@ def candidates(journal: Journal, album_id: int, state: State) -> list[Candidate]
     """The tasks of an album in one of the wanting states, without those that are still to be asked
     about."""
     rows = journal.rows(
-        "select id, rounds, updated, exists (select 1 from body join album on album.id = "
-        "task.album_id"
-        " join target on target.id = target_id where task_id = task.id and body.definition_id <> "
-        "target.definition_id)"
-        " as is_former from task where album_id = ? and ask_at is null"
-        f" and {is_in(*WANTING)} and state = ?",
+        "select id, rounds, updated, exists (select 1"
+        " from body join album on album.id = task.album_id join target on target.id = target_id"
+        " where task_id = task.id and body.definition_id <> target.definition_id) as is_former"
+        f" from task where album_id = ? and ask_at is null and {is_in(*WANTING)} and state = ?",
         album_id,
         state,
     )

@@ -152,13 +152,15 @@ class CutOff(Struct, frozen=True):
 
 
 TASK = f"""
-select task.id, task.album_id, album.name, task.root_id, photo.path, photo.relative, photo.volume, photo.card,
-    photo.mime, task.size, task.position, task.total, task.tries, task.attempts, task.refunds, task.maybe_twice,
-    task.spool, photo.size, photo.mtime_ns, task.sent_as,
+select task.id, task.album_id, album.name, task.root_id,
+    photo.path, photo.relative, photo.volume, photo.card, photo.mime,
+    task.size, task.position, task.total, task.tries, task.attempts, task.refunds,
+    task.maybe_twice, task.spool, photo.size, photo.mtime_ns, task.sent_as,
     body.head, body.tail, body.boundary, body.content_type, body.length, body.taken, body.spool,
     body.sha256, body.sha1, body.md5, body.size, body.mtime_ns, body.inode, body.ctime_ns,
     case when task.clip_id is not null then
-        (select remote_id from task clip where clip.id = task.clip_id and {is_in(*DONE, table="clip")}) end,
+        (select remote_id from task clip
+        where clip.id = task.clip_id and {is_in(*DONE, table="clip")}) end,
     sidecar.path, case when body.head is null
         or {is_in(Stage.UNPAIRED, Stage.STALE, table="task")} then sidecar.content end,
     body.definition_id
@@ -182,9 +184,13 @@ def _task_of(row: tuple[Any, ...]) -> Task:
     """The task in a row of ``TASK``, by position: looking up three dozen names would take longer
     than the query."""
     (
-        task_id, album_id, album, root_id, path, relative, volume, card, mime, size, position, total, tries, attempts,
-        refunds, maybe_twice, spool, seen_size, seen_mtime_ns, sent_as, head, tail, boundary, content_type, length,
-        taken, copy, sha256, sha1, md5, *pins, clip_id, sidecar_path, sidecar, definition,
+        task_id, album_id, album, root_id,
+        path, relative, volume, card, mime,
+        size, position, total, tries, attempts, refunds,
+        maybe_twice, spool, seen_size, seen_mtime_ns, sent_as,
+        head, tail, boundary, content_type, length, taken, copy,
+        sha256, sha1, md5, *pins,
+        clip_id, sidecar_path, sidecar, definition,
     ) = row  # fmt: skip
     body = None
     if boundary is not None:  # else the left join found no body
@@ -198,7 +204,9 @@ def _task_of(row: tuple[Any, ...]) -> Task:
             head, tail, boundary, content_type, length, known, digests, taken, copy, definition
         )
     return Task(
-        task_id, album_id, album, root_id, path, relative, volume, card, mime, size, position, total, tries, attempts,
-        refunds, maybe_twice == 1, spool == 1, (seen_size, int(seen_mtime_ns)), sent_as, body, clip_id or "",
-        sidecar_path, sidecar,
+        task_id, album_id, album, root_id,
+        path, relative, volume, card, mime,
+        size, position, total, tries, attempts, refunds,
+        maybe_twice == 1, spool == 1, (seen_size, int(seen_mtime_ns)), sent_as,
+        body, clip_id or "", sidecar_path, sidecar,
     )  # fmt: skip

@@ -29,9 +29,8 @@ _HAS_MEMBER_PENDING = (
     f"select 1 from task where album_id = ? and {is_in(Membership.PENDING)} limit 1"
 )
 _IS_SHARE_PENDING = (
-    "select 1 from album where id = ? and wants_share and share is null and exists (select 1 from "
-    "tally"
-    f" where album_id = album.id and photos > 0 and {is_in(*DONE)})"
+    "select 1 from album where id = ? and wants_share and share is null"
+    f" and exists (select 1 from tally where album_id = album.id and photos > 0 and {is_in(*DONE)})"
 )
 
 
@@ -138,9 +137,8 @@ def unprepared(journal: Journal, album_id: int) -> tuple[int, int]:
     """The number of an album's unread photos, a thousand at most, and the bytes of them to copy
     into the spool."""
     sql = (
-        "select count(*), coalesce(sum(spool * size), 0) from"
-        f" (select spool, size from task where album_id = ? and {waits_at(Stage.UNREAD)} limit "
-        "1000)"
+        "select count(*), coalesce(sum(spool * size), 0) from (select spool, size"
+        f" from task where album_id = ? and {waits_at(Stage.UNREAD)} limit 1000)"
     )
     count, size = journal.rows(sql, album_id)[0]
     return count, size
@@ -150,9 +148,8 @@ def last_touched(journal: Journal, album_id: int) -> float | None:
     """When an album last changed, or a run with it began or ended (Unix seconds); None if there was
     no such run."""
     sql = (
-        "select max(changed, max(coalesce(ended, started))) from album join scope on album_id = "
-        "album.id"
-        " join run on run.id = run_id where album.id = ?"
+        "select max(changed, max(coalesce(ended, started))) from album"
+        " join scope on album_id = album.id join run on run.id = run_id where album.id = ?"
     )
     last = journal.rows(sql, album_id)[0][0]
     return None if last is None else float(last)
@@ -225,8 +222,8 @@ def roots_of(journal: Journal, album_id: int) -> list[Root]:
     return [
         Root(row["id"], row["path"], row["volume"], row["card"], bool(row["is_folder"]))
         for row in journal.rows(
-            "select * from root where exists (select 1 from task where album_id = ? and root_id = "
-            "root.id"
+            "select * from root where exists"
+            " (select 1 from task where album_id = ? and root_id = root.id"
             f" and {is_in(State.PENDING)} and {is_in(*set(Stage) - {Stage.HELD})})",
             album_id,
         )

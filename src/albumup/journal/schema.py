@@ -21,8 +21,8 @@ _ALBUMS = """
 create table target (
     id integer primary key,
     name text not null unique,
-    definition text,                          -- JSON of a target given by --url; null: the config file defines it
-    accepted_url text,                        -- the address that has accepted a photo; null: none has
+    definition text,                          -- JSON of a target given by --url; null: by config
+    accepted_url text,                        -- the address that has accepted a photo; null: none
     sick_since real,                          -- Unix seconds; null: the target is well
     sick_words text not null default '',
     spent integer not null default 0,         -- photos that a pause with resend = "never" has spent
@@ -50,7 +50,7 @@ create table album (
 create table forgotten (                      -- ids of dropped albums, which no other album gets
     album_id integer primary key
 );
-create table pushed (                         -- the roots of an album's pushes, with photos in them or not
+create table pushed (                         -- the roots of an album's pushes, even without photos
     album_id integer not null references album on delete cascade,
     root_id integer not null references root,
     primary key (album_id, root_id)
@@ -84,7 +84,7 @@ create table photo (
     card integer not null default 0,
     mtime_ns,                                 -- no type: numbers beyond 63 bits are text
     inode,                                    -- null: not known
-    content_id text                           -- identifier of a live photo; empty: none; null: not read yet
+    content_id text                           -- of a live photo; empty: none; null: not read yet
 );
 create table task (
     id integer primary key,
@@ -115,9 +115,9 @@ create table task (
     back_cut integer not null default 0,      -- those cut in the middle,
     back_429 integer not null default 0,      -- and those answered "too many requests"
     alone integer not null default 0,         -- how a still is joined to its clip
-    seen_at real                              -- when the original was seen there, before a second look
+    seen_at real                              -- when the original was first seen there
 );
-create table sidecar (                        -- a photo editor's file beside a photo, sent along with it
+create table sidecar (                        -- an editor's file beside a photo, sent along with it
     task_id integer primary key references task on delete cascade,
     path blob not null,
     size integer not null,
@@ -129,7 +129,7 @@ create table sidecar (                        -- a photo editor's file beside a 
 _SENDING = """
 create table body (
     task_id integer primary key references task on delete cascade,
-    head blob,                                -- null: framed while sending, because it holds the token
+    head blob,                                -- null: it holds the token, and is framed to be sent
     tail blob not null,
     boundary text not null,
     content_type text not null,
@@ -161,7 +161,7 @@ create table sent_name (                      -- names sent, to servers that may
     folder_id integer,                        -- null: named before folders were told apart
     primary key (album_id, folded)
 ) without rowid;
-create table lasting_name (                   -- names that forgotten albums may have left on a server
+create table lasting_name (                   -- names that forgotten albums may have left there
     folder_id integer not null,
     folded text not null,
     sha256 text not null,                     -- of the bytes under the name; empty: not known
@@ -189,7 +189,8 @@ create table run (
     started real not null,
     ended real,
     exit integer,
-    unbuilt text not null default '[]',       -- JSON: targets that the run could not build, but a joiner perhaps can
+    -- JSON: targets that the run could not build, but a joiner perhaps can
+    unbuilt text not null default '[]',
     options text not null
 );
 create table scope (
@@ -204,7 +205,7 @@ create table notice (
     summary text not null,                    -- JSON
     delivered real
 );
-create table told (                           -- the last words of retry-failed, so that cron mails only news
+create table told (                           -- what retry-failed last told: cron mails only news
     what text primary key,
     words text not null
 ) without rowid;
@@ -215,7 +216,8 @@ _INDEXES = """
 create unique index root_place on root (path, volume, card);
 create unique index photo_place on photo (album_id, path, volume, card);
 create index photo_live on photo (album_id, content_id) where content_id <> '';
-create index photo_unheard on photo (album_id) where content_id is null and mime >= 'video/' and mime < 'video0';
+create index photo_unheard on photo (album_id)
+    where content_id is null and mime >= 'video/' and mime < 'video0';
 create index task_of_photo on task (photo_id);
 create index task_of_clip on task (clip_id) where clip_id is not null;
 create index task_pending on task (album_id, stage, root_id, next_at, id) where state = 'pending';
@@ -235,12 +237,14 @@ create index notice_owed on notice (id) where delivered is null;
 _FAILED_VIEW = """
 create view v_failed as
 select v_tasks.* from task join v_tasks on v_tasks.id = task.id
-where (task.state = 'failed' or task.state = 'in_doubt' or task.state = 'missing' or task.state = 'rejected');
+where (task.state = 'failed' or task.state = 'in_doubt'
+    or task.state = 'missing' or task.state = 'rejected');
 """
 _UNSETTLED = """
     and not exists (select 1 from task where task.album_id = album.id and task.membership = 1)
-    and not (album.wants_share and album.share is null and exists (select 1 from tally
-        where tally.album_id = album.id and tally.photos > 0 and tally.state in ('uploaded', 'duplicate')))"""
+    and not (album.wants_share and album.share is null
+        and exists (select 1 from tally where tally.album_id = album.id and tally.photos > 0
+            and tally.state in ('uploaded', 'duplicate')))"""
 
 _TABLES = (_ALBUMS, _PHOTOS, _SENDING, _RUNS, _INDEXES, TRIGGERS)
 _VIEWS = (TASKS_VIEW, _FAILED_VIEW, ATTEMPTS_VIEW, albums_view(_UNSETTLED), THROUGHPUT_VIEW)

@@ -21,8 +21,8 @@ class Stages(Store):
     def unasked_count(self, album_id: int, most: int) -> int:
         """The number of such tasks, or ``most`` if there are more."""
         found = self.rows(
-            f"select count(*) from (select 1 from task where album_id = ? and {steps.IS_UNASKED} "
-            "limit ?)",
+            "select count(*) from (select 1"
+            f" from task where album_id = ? and {steps.IS_UNASKED} limit ?)",
             album_id,
             most,
         )
@@ -40,9 +40,8 @@ class Stages(Store):
     def unpaired(self, album_id: int, limit: int) -> list[Task]:
         """Unpaired stills whose clips have reached the server, or will not in this set of tries."""
         return self.tasks(
-            f"where task.album_id = ? and {steps.IS_UNPAIRED} and not exists"
-            f" (select 1 from task clip where clip.id = task.clip_id and {steps.CLIP_IS_OPEN}) "
-            "limit ?",
+            f"where task.album_id = ? and {steps.IS_UNPAIRED} and not exists (select 1"
+            f" from task clip where clip.id = task.clip_id and {steps.CLIP_IS_OPEN}) limit ?",
             album_id,
             limit,
         )
@@ -57,9 +56,8 @@ class Stages(Store):
         self._make_step(steps.PAIRED, together, task_id)
         if framed is not None:
             self.connection.execute(
-                "update body set head = ?, tail = ?, boundary = ?, content_type = ?, length = ?, "
-                "definition_id = ?"
-                " where task_id = ?",
+                "update body set head = ?, tail = ?,"
+                " boundary = ?, content_type = ?, length = ?, definition_id = ? where task_id = ?",
                 (
                     framed.head,
                     framed.tail,

@@ -105,11 +105,9 @@ class Staging:
         connection.execute("pragma temp_store = file")
         connection.execute("drop table if exists temp.arrival")
         connection.execute(
-            "create temp table arrival (id integer primary key, action text, task_id integer, "
-            "root integer, path blob,"
-            " volume text, card integer, now text, shown text, relative blob, mime text, size "
-            "integer, mtime_ns, inode,"
-            " error text, folder blob, near blob)"
+            "create temp table arrival (id integer primary key, action text, task_id integer,"
+            " root integer, path blob, volume text, card integer, now text, shown text, relative"
+            " blob, mime text, size integer, mtime_ns, inode, error text, folder blob, near blob)"
         )
         connection.execute("drop table if exists temp.beside")
         connection.execute(
@@ -142,16 +140,15 @@ class Staging:
         connection = self._journal.connection
         connection.execute("create index if not exists temp.arrival_path on arrival (path)")
         connection.execute(
-            "update temp.beside set arrival_id = (select id from temp.arrival where path = owner "
-            "and error = ''"
-            " and action <> 'repin')"
+            "update temp.beside set arrival_id = (select id"
+            " from temp.arrival where path = owner and error = '' and action <> 'repin')"
         )
         # IMG_1.xmp and IMG_1.JPG.xmp are both of IMG_1.JPG: the one with the photo's whole name
         # goes.
         left = (
-            "from temp.beside where arrival_id is null or exists (select 1 from temp.beside other"
-            " where other.arrival_id = beside.arrival_id and length(other.path) > "
-            "length(beside.path))"
+            "from temp.beside where arrival_id is null or exists"
+            " (select 1 from temp.beside other where other.arrival_id = beside.arrival_id"
+            " and length(other.path) > length(beside.path))"
         )
         for (path,) in connection.execute(f"select path {left} order by path"):
             on_left(path)
@@ -203,31 +200,24 @@ class Staging:
             " and (state <> 'sending' or task.spool))"
         )
         connection.execute(
-            "insert into photo (album_id, root_id, path, volume, card, shown, relative, mime, "
-            "size, mtime_ns, inode)"
-            " select ?, -root, path, volume, card, shown, relative, mime, size, mtime_ns, inode"
-            " from temp.arrival where true"
-            " order by id"
-            " on conflict do update set root_id = excluded.root_id, mime = excluded.mime, "
-            "relative = excluded.relative,"
+            "insert into photo (album_id, root_id, path, volume, card, shown, relative, mime,"
+            " size, mtime_ns, inode) select ?, -root, path, volume, card, shown, relative, mime,"
+            " size, mtime_ns, inode from temp.arrival where true order by id on conflict do update"
+            " set root_id = excluded.root_id, mime = excluded.mime, relative = excluded.relative,"
             " size = excluded.size, mtime_ns = excluded.mtime_ns, inode = excluded.inode",
             (album_id,),
         )
         connection.execute(
-            "insert into task (photo_id, album_id, root_id, state, reason, size, spool, position, "
-            "total, updated)"
-            " select photo.id, photo.album_id, photo.root_id, case when error = '' then 'pending' "
-            "else 'missing' end,"
-            " error, arrival.size, ?, row_number() over (order by arrival.id), count(*) over (), ?"
-            " from temp.arrival cross join photo on photo.album_id = ? and photo.path = "
-            "arrival.path"
+            "insert into task (photo_id, album_id, root_id, state, reason, size, spool, position,"
+            " total, updated) select photo.id, photo.album_id, photo.root_id, case when error = ''"
+            " then 'pending' else 'missing' end, error, arrival.size, ?, row_number() over"
+            " (order by arrival.id), count(*) over (), ? from temp.arrival"
+            " cross join photo on photo.album_id = ? and photo.path = arrival.path"
             " and photo.volume = arrival.volume and photo.card = arrival.card"
             # During the scan another push may have queued a photo, or forget may have dropped one.
-            " where case when action in ('new', 'again') then"
-            " not exists (select 1 from task where task.photo_id = photo.id and task.id > "
-            "arrival.task_id)"
-            " else not exists (select 1 from task where task.photo_id = photo.id) end order by "
-            "arrival.id",
+            " where case when action in ('new', 'again') then not exists (select 1 from task"
+            " where task.photo_id = photo.id and task.id > arrival.task_id) else not exists"
+            " (select 1 from task where task.photo_id = photo.id) end order by arrival.id",
             (spool, now, album_id),
         )
         for row in self._known():
@@ -244,9 +234,9 @@ class Staging:
         """Join clips to their stills, and sidecars to their photos."""
         connection = self._journal.connection
         task = (
-            "(select max(task.id) from temp.arrival cross join photo on photo.album_id = ? and"
-            " photo.path = arrival.path and photo.volume = arrival.volume and photo.card = "
-            "arrival.card"
+            "(select max(task.id) from temp.arrival"
+            " cross join photo on photo.album_id = ? and photo.path = arrival.path"
+            " and photo.volume = arrival.volume and photo.card = arrival.card"
             " join task on task.photo_id = photo.id where arrival.id = ?)"
         )
         if self._halves is not None:
@@ -256,9 +246,8 @@ class Staging:
             "select path, arrival_id from temp.beside where arrival_id is not null"
         ).fetchall()
         connection.executemany(
-            "insert or replace into sidecar (task_id, path, size) select task.id, ?, 0 from task "
-            f"where id = {task}"
-            " and state = 'pending'",
+            "insert or replace into sidecar (task_id, path, size) select task.id, ?, 0"
+            f" from task where id = {task} and state = 'pending'",
             [(row["path"], album_id, row["arrival_id"]) for row in beside],
         )
 
@@ -295,9 +284,9 @@ class Staging:
 
     def _flush(self) -> None:
         self._journal.connection.executemany(
-            "insert into temp.arrival (action, task_id, root, path, volume, card, now, shown, "
-            "relative, mime, size,"
-            " mtime_ns, inode, error) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "insert into temp.arrival (action, task_id,"
+            " root, path, volume, card, now, shown, relative, mime, size, mtime_ns, inode, error)"
+            " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
                     arrival.action,
@@ -370,30 +359,19 @@ def _escape(letter: str) -> str:
 def known_photos(connection: sqlite3.Connection, album_id: int, path: bytes) -> list[Known]:
     """All tasks of photos at this path, on any card, the newest first."""
     rows = connection.execute(
-        "select task.id, task.state, photo.size, photo.mtime_ns, photo.mime, task.spool, "
-        "body.sha256,"
-        " body.size, photo.volume, photo.card, task.ask_at is not null from photo join task on "
-        "task.photo_id = photo.id"
-        " left join body on body.task_id = task.id"
+        "select task.id, task.state, photo.size, photo.mtime_ns, photo.mime,"
+        " task.spool, body.sha256, body.size, photo.volume, photo.card, task.ask_at is not null"
+        " from photo join task on task.photo_id = photo.id left join body on body.task_id = task.id"
         " where photo.album_id = ? and photo.path = ? order by task.id desc",
         (album_id, path),
     )
     return [
         Known(
-            task_id,
-            _STATES[state],
-            size,
-            int(mtime_ns),
-            mime,
-            bool(spool),
-            sha256,
-            length,
-            Medium(*medium),
-            path,
-            bool(asks),
+            task_id, _STATES[state], size, int(mtime_ns), mime, bool(spool),
+            sha256, length, Medium(*medium), path, bool(asks),
         )
-        for task_id, state, size, mtime_ns, mime, spool, sha256, length, *medium, asks in rows.fetchall()
-    ]
+        for task_id, state, size, mtime_ns, mime, spool, sha256, length, *medium, asks in rows
+    ]  # fmt: skip
 
 
 def album_id_of(connection: sqlite3.Connection, name: str, target: str) -> int | None:
@@ -425,13 +403,11 @@ def add_album(
         journal.rows(
             # Ids are never used again: a command that holds the id of a forgotten album must not
             # act on another one.
-            "insert into album (id, name, target_id, created, changed, share) select 1 + max(id), "
-            "?, ?, ?, ?, ? from"
-            " (select 0 as id union all select max(id) from album union all select max(album_id) "
-            "from forgotten)"
-            " where true on conflict (name, target_id) do update set held = 0,"
-            " share = iif(wants_share, coalesce(excluded.share, share), excluded.share) returning "
-            "id",
+            "insert into album (id, name, target_id, created, changed, share)"
+            " select 1 + max(id), ?, ?, ?, ?, ? from (select 0 as id union all select max(id)"
+            " from album union all select max(album_id) from forgotten) where true"
+            " on conflict (name, target_id) do update set held = 0, share = iif(wants_share,"
+            " coalesce(excluded.share, share), excluded.share) returning id",
             name,
             target_id,
             now,

@@ -34,8 +34,8 @@ MOVE = {state: _move(state) for state in State}
 
 START = "{}, attempts = attempts + 1{}{}".format(
     *MOVE[State.SENDING],
-    f" and {is_in(Stage.READY)} and exists (select 1 from body where task_id = task.id and "
-    "boundary = ?)",
+    f" and {is_in(Stage.READY)} and exists"
+    " (select 1 from body where task_id = task.id and boundary = ?)",
 )
 
 IS_ASKING = is_asking()
@@ -99,8 +99,8 @@ START_AFRESH = change(
 )
 READ_AGAIN = change(
     Stage.UNREAD,
-    where="id = ? and not exists (select 1 from body where task_id = task.id and spool is not "
-    "null)",
+    where="id = ? and not exists"
+    " (select 1 from body where task_id = task.id and spool is not null)",
 )
 
 # Memberships.
@@ -122,7 +122,10 @@ _IS_PARTED = (
 the gap."""
 STILL_IS_OPEN, CLIP_IS_OPEN = is_open("still"), is_open("clip")
 MAY_BE_ONE = _HAS_STILL.format(f" or {STILL_IS_OPEN} or {_IS_PARTED.format('task')}")
-IS_PARTED_CLIP = f"{is_in(Membership.PENDING, table='clip')} and clip.remote_id not null and {_IS_PARTED.format('clip')}"
+IS_PARTED_CLIP = (
+    f"{is_in(Membership.PENDING, table='clip')} and clip.remote_id not null"
+    f" and {_IS_PARTED.format('clip')}"
+)
 IS_TO_BE_PLACED = is_in(Membership.PENDING, table="task")
 _OF_CLIP = "id = (select clip_id from task where id = ?)"
 _IN_ALBUM = "album_id = ?"
@@ -157,7 +160,10 @@ PLACE_CLIPS_AGAIN = change(
     f" (select clip_id from task where album_id = ? and alone = {Together.REFUSED:d})",
 )
 PLACE_AGAIN = change(Membership.PENDING, Membership.REFUSED, where=_IN_ALBUM)
-JOIN_AGAIN = f"update task set alone = {Together.NOT_YET:d} where album_id = ? and alone = {Together.REFUSED:d}"
+JOIN_AGAIN = (
+    f"update task set alone = {Together.NOT_YET:d}"
+    f" where album_id = ? and alone = {Together.REFUSED:d}"
+)
 PLACED = change(Membership.SETTLED, Membership.PENDING, also="reason = ?")
 NOT_PLACED = change(Membership.REFUSED, Membership.PENDING, also="reason = ?")
 

@@ -144,9 +144,8 @@ class Store:
         written."""
         seen = pins.size, stored(pins.mtime_ns), stored(pins.inode)
         self.connection.execute(
-            "update photo set size = ?, mtime_ns = ?, inode = ? where id = (select photo_id from "
-            "task where id = ?)"
-            " and (size, mtime_ns, inode) is not (?, ?, ?)",
+            "update photo set size = ?, mtime_ns = ?, inode = ? where id = (select photo_id"
+            " from task where id = ?) and (size, mtime_ns, inode) is not (?, ?, ?)",
             (*seen, task_id, *seen),
         )
 

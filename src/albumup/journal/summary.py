@@ -21,10 +21,14 @@ if TYPE_CHECKING:
 _AT_A_TIME = 1000
 _MEANT = frozenset(State) - {State.CANCELLED}
 _SUMS = f"""
-select album.id, album.name, target.name, album.held, album.remote_id, album.share, album.wants_share,
-    strftime('%Y-%m-%dT%H:%M:%fZ', album.changed, 'unixepoch'), json_extract(target.definition, '$.settings.url'),
-    (select json_group_object(state, json_array(photos, bytes)) from tally where album_id = album.id),
-    (select json_array(count(*), coalesce(sum(size), 0)) from task where album_id = album.id and {is_asking()}),
+select album.id, album.name, target.name,
+    album.held, album.remote_id, album.share, album.wants_share,
+    strftime('%Y-%m-%dT%H:%M:%fZ', album.changed, 'unixepoch'),
+    json_extract(target.definition, '$.settings.url'),
+    (select json_group_object(state, json_array(photos, bytes))
+        from tally where album_id = album.id),
+    (select json_array(count(*), coalesce(sum(size), 0))
+        from task where album_id = album.id and {is_asking()}),
     exists (select 1 from task where album_id = album.id and {is_in(Membership.PENDING)}),
     exists (select 1 from task where album_id = album.id and {is_in(Membership.REFUSED)})
 from album join target on target.id = album.target_id
@@ -178,10 +182,10 @@ def sidecars(journal: Journal, album_id: int, run_id: int) -> list[Sidecar]:
     """The sidecars of the photos that got there in a run, in the order of the photos."""
     rows = journal.rows(
         # A cross join: few photos have a sidecar, and SQLite would go through all tasks.
-        "select sidecar.path, sidecar.sent, sidecar.sha256, task.state from sidecar cross join task"
-        f" where task.id = task_id and task.album_id = ? and {is_in(*DONE, table='task')} and "
-        "case when task.attempts"
-        " then exists (select 1 from attempt where attempt.task_id = task.id and run_id = ?)"
+        "select sidecar.path, sidecar.sent, sidecar.sha256, task.state"
+        " from sidecar cross join task where task.id = task_id and task.album_id = ?"
+        f" and {is_in(*DONE, table='task')} and case when task.attempts then exists"
+        " (select 1 from attempt where attempt.task_id = task.id and run_id = ?)"
         " else task.updated >= (select started from run where id = ?) end order by task_id",
         album_id,
         run_id,
@@ -297,11 +301,10 @@ def run_summary_of(
 
 def _found_there(journal: Journal, album_id: int, run_id: int) -> FoundThere:
     row = journal.rows(
-        "select coalesce(sum(attempts = 0), 0) as known, coalesce(sum(attempts > 0), 0) as "
-        "sent_to_it,"
-        " coalesce(sum(iif(attempts, 0, size)), 0) as bytes from task where album_id = ? and "
-        "state = 'duplicate'"
-        " and updated >= (select started from run where id = ?)",
+        "select coalesce(sum(attempts = 0), 0) as known, coalesce(sum(attempts > 0),"
+        " 0) as sent_to_it, coalesce(sum(iif(attempts, 0, size)), 0) as bytes"
+        " from task where album_id = ?"
+        " and state = 'duplicate' and updated >= (select started from run where id = ?)",
         album_id,
         run_id,
     )[0]
@@ -309,11 +312,10 @@ def _found_there(journal: Journal, album_id: int, run_id: int) -> FoundThere:
     if not known + sent_to_it:
         return FoundThere()
     equal = journal.rows(
-        "select sum(state = 'duplicate') as there, sum(state = 'duplicate' and attempts > 0) as "
-        "sent_to_it,"
-        " count(*) as photos from task join body on task_id = task.id where album_id = ?"
-        f" and {is_in(*DONE)} and updated >= (select started from run where id = ?)"
-        " group by sha256 having photos > 1 and there > 0",
+        "select sum(state = 'duplicate') as there,"
+        " sum(state = 'duplicate' and attempts > 0) as sent_to_it, count(*) as photos from task"
+        f" join body on task_id = task.id where album_id = ? and {is_in(*DONE)} and updated >="
+        " (select started from run where id = ?) group by sha256 having photos > 1 and there > 0",
         album_id,
         run_id,
     )
@@ -335,9 +337,8 @@ def _given_up_before(journal: Journal, album_id: int, run_id: int, newest: int |
     began.
     """
     sql = (
-        f"select count(*) from task where album_id = ? and {is_in(*WANTING)}"
-        " and ask_at is null and updated < (select started from run where id = ?) and id <= "
-        "coalesce(?, id)"
+        f"select count(*) from task where album_id = ? and {is_in(*WANTING)} and ask_at is null"
+        " and updated < (select started from run where id = ?) and id <= coalesce(?, id)"
     )
     return int(journal.rows(sql, album_id, run_id, newest)[0][0])
 

@@ -15,7 +15,10 @@ from albumup.photos.file_names import text_of
 _IS_PLACED = (
     f"album_id = ? and {is_in(*DONE)} and {is_in(Membership.SETTLED)} and remote_id not null"
 )
-_PUSHED = "id in (select root_id from photo where album_id = ? union select root_id from pushed where album_id = ?)"
+_PUSHED = (
+    "id in (select root_id from photo where album_id = ?"
+    " union select root_id from pushed where album_id = ?)"
+)
 
 
 class Stored(Struct, frozen=True):
@@ -31,12 +34,7 @@ class Stored(Struct, frozen=True):
 
 def placed(journal: Journal, album_id: int) -> bool:
     """Was any photo put into the server's album?"""
-    return bool(
-        journal.rows(
-            f"select 1 from task where {_IS_PLACED} limit 1",
-            album_id,
-        )
-    )
+    return bool(journal.rows(f"select 1 from task where {_IS_PLACED} limit 1", album_id))
 
 
 def placed_ids(journal: Journal, album_id: int, after: int, most: int) -> list[tuple[int, str]]:
@@ -54,9 +52,8 @@ def placed_ids(journal: Journal, album_id: int, after: int, most: int) -> list[t
 def stored(journal: Journal, album_id: int, after: int, most: int) -> list[Stored]:
     """Done photos of an album, each by its newest task, in order, after a task."""
     rows = journal.rows(
-        "select task.id, photo.path, task.sent_as, task.size, body.sha256, body.sha1, body.md5 "
-        "from task"
-        " join photo on photo.id = task.photo_id join body on body.task_id = task.id"
+        "select task.id, photo.path, task.sent_as, task.size, body.sha256, body.sha1, body.md5"
+        " from task join photo on photo.id = task.photo_id join body on body.task_id = task.id"
         f" where task.album_id = ? and task.id > ? and {is_in(*DONE, table='task')} and not exists"
         " (select 1 from task newer where newer.photo_id = task.photo_id and newer.id > task.id)"
         " order by task.id limit ?",
@@ -80,13 +77,11 @@ def all_photos(journal: Journal, album_id: int, at_a_time: int) -> Iterator[list
     """All tasks of an album in order, with digests and sidecars, ``at_a_time`` in each list."""
     last = 0
     while rows := journal.rows(
-        "select task.id, task.state, task.reason, photo.path, coalesce(body.size, task.size) as "
-        "size, task.sent_as,"
-        " body.sha256, body.sha1, body.md5, sidecar.path as beside, sidecar.sha256 as "
-        "beside_sha256,"
-        " sidecar.sent as beside_sent"
-        " from task join photo on photo.id = task.photo_id left join body on body.task_id = task.id"
-        " left join sidecar on sidecar.task_id = task.id"
+        "select task.id, task.state, task.reason, photo.path,"
+        " coalesce(body.size, task.size) as size, task.sent_as, body.sha256, body.sha1, body.md5,"
+        " sidecar.path as beside, sidecar.sha256 as beside_sha256, sidecar.sent as beside_sent"
+        " from task join photo on photo.id = task.photo_id"
+        " left join body on body.task_id = task.id left join sidecar on sidecar.task_id = task.id"
         " where task.album_id = ? and task.id > ? order by task.id limit ?",
         album_id,
         last,

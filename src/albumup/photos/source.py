@@ -22,8 +22,8 @@ from albumup.photos.volumes import mount_of, volume_of
 
 _MEMORY_SYSTEMS = frozenset({"tmpfs", "ramfs"})
 _QUICK_SYSTEMS = _MEMORY_SYSTEMS | {
-    "ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "zfs", "bcachefs", "overlay", "vfat", "exfat", "ntfs3", "apfs",
-    "hfs",
+    "ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "zfs", "bcachefs", "overlay",
+    "vfat", "exfat", "ntfs3", "apfs", "hfs",
 }  # fmt: skip
 """File systems within the kernel: fstat of an open file asks no server and no daemon."""
 SMALL = 64 << 10

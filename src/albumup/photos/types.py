@@ -68,8 +68,10 @@ _RAW, _PICTURE, _VIDEO = Kind.RAW, Kind.PICTURE, Kind.VIDEO
 # capturing groups.
 TYPES: tuple[MediaType, ...] = (
     _type("image/jpeg", _PICTURE, "JPEG", ".jpg .jpeg .jpe .mpo .insp", rb"\xff\xd8\xff"),
-    _type("image/heic", _PICTURE, "HEIC", ".heic .heics", brands=b"heic heix heim heis hevc hevx "
-        b"hevm hevs"),
+    _type(
+        "image/heic", _PICTURE, "HEIC", ".heic .heics",
+        brands=b"heic heix heim heis hevc hevx hevm hevs",
+    ),
     _type("image/heif", _PICTURE, "HEIF", ".heif .hif .heifs", brands=b"mif1 msf1 mif2 miaf MiHE"),
     _type("image/avif", _PICTURE, "AVIF", ".avif .avifs", brands=b"avif avis"),
     _type("image/png", _PICTURE, "PNG", ".png", rb"\x89PNG\r\n\x1a\n"),
@@ -81,29 +83,36 @@ TYPES: tuple[MediaType, ...] = (
         "image/jpx", _PICTURE, "JPEG 2000, extended", ".jpx .jpf",
         rb"\0\0\0\x0cjP(?:  |\x1a\x1a)\r\n\x87\n....ftypjpx ", brands=b"jpx",
     ),
-    _type("video/mj2", _VIDEO, "Motion JPEG "
-        "2000", ".mj2 .mjp2", rb"\0\0\0\x0cjP  \r\n\x87\n....ftypmjp2"),
+    _type(
+        "video/mj2", _VIDEO, "Motion JPEG 2000", ".mj2 .mjp2",
+        rb"\0\0\0\x0cjP  \r\n\x87\n....ftypmjp2",
+    ),
     _type(
         "image/jp2", _PICTURE, "JPEG 2000", ".jp2 .j2k .j2c .jpc .jpm",
         rb"\0\0\0\x0cjP(?:  |\x1a\x1a)\r\n\x87\n|\xffO\xffQ\0",
     ),
     _type(
         "image/bmp", _PICTURE, "BMP", ".bmp .dib",
-        rb"BM.{8}...\0[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\0\0\0",  # the last bytes are the size of a known header
+        # The last bytes are the size of a known header.
+        rb"BM.{8}...\0[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\0\0\0",
     ),
     _type("image/vnd.adobe.photoshop", _PICTURE, "Photoshop", ".psd .psb", rb"8BPS\0[\x01\x02]"),
     _type("image/vnd.fpx", _PICTURE, "FlashPix", ".fpx"),
     _type("image/x-photo-cd", _PICTURE, "Photo CD", ".pcd"),
-    _type("image/x-sony-pmp", _PICTURE, "Sony before "
-        "1998", ".pmp", rb".{8}\0\0\0\x7c.{112}\xff\xd8\xff"),
+    _type(
+        "image/x-sony-pmp", _PICTURE, "Sony before 1998", ".pmp",
+        rb".{8}\0\0\0\x7c.{112}\xff\xd8\xff",
+    ),
     _type("image/x-lytro-lfp", _PICTURE, "Lytro", ".lfp .lfr", rb"\x89LFP\r\n\x1a\n"),
     # Cameras' RAW formats.
     _type("image/x-canon-cr2", _RAW, "Canon RAW", ".cr2", rb"II\*\0....CR\x02", within=_TIFF),
     _type("image/x-canon-cr3", _RAW, "Canon RAW", ".cr3", brands=b"crx"),
     _type("image/x-canon-crw", _RAW, "Canon RAW", ".crw", rb"(?:II|MM).{4}HEAPCCDR"),
     _type(_PANASONIC, _RAW, "Panasonic RAW", ".rw2", rb"IIU\0"),
-    _type("image/x-panasonic-raw", _RAW, "Panasonic, Leica, Kyocera RAW", ".raw", rb".{25}ARECOYK",
-          within=f"{_PANASONIC} {_TIFF}"),
+    _type(
+        "image/x-panasonic-raw", _RAW, "Panasonic, Leica, Kyocera RAW", ".raw",
+        rb".{25}ARECOYK", within=f"{_PANASONIC} {_TIFF}",
+    ),
     _type("image/x-leica-rwl", _RAW, "Leica RAW", ".rwl", within=f"{_PANASONIC} {_TIFF}"),
     _type("image/x-adobe-dng", _RAW, "DNG", ".dng", within=_TIFF),
     _type("image/x-gopro-gpr", _RAW, "GoPro RAW", ".gpr", within=_TIFF),
@@ -115,10 +124,14 @@ TYPES: tuple[MediaType, ...] = (
     _type("image/x-samsung-srw", _RAW, "Samsung RAW", ".srw", within=_TIFF),
     _type("image/x-pentax-pef", _RAW, "Pentax RAW", ".pef .ptx", within=_TIFF),
     _type("image/x-fuji-raf", _RAW, "Fujifilm RAW", ".raf", rb"FUJIFILMCCD-RAW "),
-    _type(_OLYMPUS, _RAW, "Olympus, OM System "
-        "RAW", ".orf", rb"II(?:RO|RS)..\0\0|MMOR\0\0", within=_TIFF),
-    _type("image/x-olympus-ori", _RAW, "Olympus, OM System "
-        "RAW", ".ori", within=f"{_OLYMPUS} {_TIFF}"),
+    _type(
+        _OLYMPUS, _RAW, "Olympus, OM System RAW", ".orf",
+        rb"II(?:RO|RS)..\0\0|MMOR\0\0", within=_TIFF,
+    ),
+    _type(
+        "image/x-olympus-ori", _RAW, "Olympus, OM System RAW", ".ori",
+        within=f"{_OLYMPUS} {_TIFF}",
+    ),
     _type("image/x-minolta-mrw", _RAW, "Minolta RAW", ".mrw .mdc", rb"\0MR[MI]"),
     _type("image/x-sigma-x3f", _RAW, "Sigma RAW", ".x3f", rb"FOVb"),
     _type("image/x-hasselblad-3fr", _RAW, "Hasselblad RAW", ".3fr", within=_TIFF),
@@ -135,15 +148,18 @@ TYPES: tuple[MediaType, ...] = (
     _type("image/x-casio-bay", _RAW, "Casio RAW", ".bay", within=_TIFF),
     _type("image/x-logitech-pxn", _RAW, "Logitech RAW", ".pxn"),
     _type("image/x-rawzor", _RAW, "Rawzor RAW", ".rwz", rb"rawzor"),
-    _type("image/x-arriflex-ari", _RAW, "ARRI RAW", ".ari .arx", rb"ARRI\x12\x34\x56\x78|ARRI\x78\x56\x34\x12"),
+    _type(
+        "image/x-arriflex-ari", _RAW, "ARRI RAW", ".ari .arx",
+        rb"ARRI\x12\x34\x56\x78|ARRI\x78\x56\x34\x12",
+    ),
     _type("image/x-phantom-cin", _RAW, "Phantom RAW", ".cin"),
     _type(_TIFF, _PICTURE, "TIFF", ".tif .tiff", rb"II[*+]\0|MM\0[*+]"),
     # Videos.
     _type(
         "video/mp4", _VIDEO, "MPEG-4", ".mp4 .insv .360 .mp4v",
-        brands=b"isom iso2 iso3 iso4 iso5 iso6 iso7 iso8 iso9 isoa isob isoc mp41 mp42 avc1 hvc1 "
-            b"dash mmp4 MSNV XAVC"
-        b" SDV piff isml caqv pana niko NDSC NDSH NDSM NDSP NDSS NDXC NDXH NDXM NDXP NDXS",
+        brands=b"isom iso2 iso3 iso4 iso5 iso6 iso7 iso8 iso9 isoa isob isoc mp41 mp42 avc1 hvc1"
+        b" dash mmp4 MSNV XAVC SDV piff isml caqv pana niko"
+        b" NDSC NDSH NDSM NDSP NDSS NDXC NDXH NDXM NDXP NDXS",
     ),
     _type("video/x-m4v", _VIDEO, "MPEG-4 (Apple)", ".m4v", brands=b"M4V M4VH M4VP"),
     _type("video/x-f4v", _VIDEO, "Flash MPEG-4", ".f4v", brands=b"F4V f4v F4P"),
@@ -153,26 +169,39 @@ TYPES: tuple[MediaType, ...] = (
         # ("The free ...").
         rb"\0...(?:moov|wide|free|skip|pnot)|....mdat", brands=b"qt mqt",
     ),
-    _type("video/x-canon-crm", _VIDEO, "Canon Cinema RAW "
-        "Light", ".crm", within="image/x-canon-cr3"),
+    _type(
+        "video/x-canon-crm", _VIDEO, "Canon Cinema RAW Light", ".crm",
+        within="image/x-canon-cr3",
+    ),
     _type("video/x-braw", _VIDEO, "Blackmagic RAW", ".braw", within="video/quicktime"),
     _type("video/x-r3d", _VIDEO, "RED RAW", ".r3d", rb"\0\0..RED[12]"),
     _type("video/3gpp2", _VIDEO, "3GPP2", ".3g2 .3gp2"),
     _type("video/3gpp", _VIDEO, "3GPP", ".3gp .3gpp"),
     _type("video/x-msvideo", _VIDEO, "AVI", ".avi .divx", rb"RIFF....AVI[ X]"),
-    _type("video/webm", _VIDEO, "WebM", ".webm", rb"\x1aE\xdf\xa3.{1,64}?B\x82.{1,8}?webm"),  # EBML: RFC 8794
-    _type("video/x-matroska", _VIDEO, "Matroska", ".mkv .mk3d", rb"\x1aE\xdf\xa3.{1,64}?B\x82.{1,8}?matroska"),
+    # EBML (RFC 8794), with its document type.
+    _type("video/webm", _VIDEO, "WebM", ".webm", rb"\x1aE\xdf\xa3.{1,64}?B\x82.{1,8}?webm"),
+    _type(
+        "video/x-matroska", _VIDEO, "Matroska", ".mkv .mk3d",
+        rb"\x1aE\xdf\xa3.{1,64}?B\x82.{1,8}?matroska",
+    ),
     _type(
         "video/mp2t", _VIDEO, "MPEG-2 transport stream, AVCHD", ".mts .m2ts .m2t",
-        rb"(?:G.{187}){4}G|(?:....G.{187}){4}....G",  # a sync byte every 188 bytes, or 192 with time codes
+        # A sync byte every 188 bytes, or 192 with time codes.
+        rb"(?:G.{187}){4}G|(?:....G.{187}){4}....G",
     ),
     _type(
         "video/mpeg", _VIDEO, "MPEG-1, MPEG-2, DVD", ".mpg .mpeg .mpe .vob .m2v .m1v .m2p .mpv",
         rb"\0\0\x01\xba[\x20-\x2f\x40-\x7f]|\0\0\x01\xb3|RIFF....CDXA",
     ),
-    _type("application/mxf", _VIDEO, "MXF", ".mxf", rb"\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02"),
+    _type(
+        "application/mxf", _VIDEO, "MXF", ".mxf",
+        rb"\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02",
+    ),
     _type("video/x-ms-wmv", _VIDEO, "Windows Media", ".wmv", within="video/x-ms-asf"),
-    _type("video/x-ms-asf", _VIDEO, "Windows Media", ".asf", rb"0&\xb2u\x8ef\xcf\x11\xa6\xd9\0\xaa\0b\xcel"),
+    _type(
+        "video/x-ms-asf", _VIDEO, "Windows Media", ".asf",
+        rb"0&\xb2u\x8ef\xcf\x11\xa6\xd9\0\xaa\0b\xcel",
+    ),
     _type("video/x-flv", _VIDEO, "Flash", ".flv", rb"FLV\x01"),
     _type("video/x-dv", _VIDEO, "DV", ".dv", rb"\x1f\x07\0[\x3f\xbf]"),
     _type("video/ogg", _VIDEO, "Ogg Theora", ".ogv .ogm", rb"OggS.{24}\x80theora"),

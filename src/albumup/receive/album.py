@@ -128,8 +128,8 @@ class Album:
 
     def _tell_changed(self, name: bytes, sha256: str) -> None:
         self._log(
-            f"{self._path(name)} was changed or damaged: it had SHA-256 {sha256}; it is left as "
-            "it is"
+            f"{self._path(name)} was changed or damaged: it had SHA-256 {sha256}; "
+            "it is left as it is"
         )
 
     def _hashed_again(self, name: bytes, at: _Open) -> Photo | None:

@@ -50,7 +50,10 @@ _ROUTE = re.compile(r"/albums/([^/?#]+)/(photos|ask)")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _NO_HEAD = Head("", "", True, {})
 _DIGEST = re.compile("[0-9a-f]{64}")
-_PORTAL = b"<!DOCTYPE html><html><title>Welcome</title><h1>Free Wi-Fi</h1><p>Please accept our terms.</p></html>"
+_PORTAL = (
+    b"<!DOCTYPE html><html><title>Welcome</title>"
+    b"<h1>Free Wi-Fi</h1><p>Please accept our terms.</p></html>"
+)
 _NOT_HTTP = b"\x16\x03\x01\x02\x00\x01SSH-2.0-nobody\r\n\x00\xff\xfe"
 # Statuses a client can act on: its server's disk is full, this file system holds no file of that
 # size, a link is there.

@@ -112,8 +112,8 @@ def _only(there: Sequence[str], kept: dict[str, str], config: Config, album: str
     name = there[0] if there else default_target(config)
     if there and name not in {*config.targets, *kept, INBOX}:
         raise ConfigError(
-            f"the album {album!r} is on a target {name!r} that is not in {shown(config.path)} any "
-            "more",
+            f"the album {album!r} is on a target {name!r} "
+            f"that is not in {shown(config.path)} any more",
             "put it back there, or name another one with --target",
         )
     return name

@@ -58,8 +58,8 @@ def forget(journal: Journal, albums: Sequence[Album]) -> dict[str, int]:
             if runs.is_unfinished(journal, one.id):
                 name = quoted(one.name)
                 raise UsageError(
-                    f"{one.name!r} on {one.target} is not settled: photos of it are still to be "
-                    "sent",
+                    f"{one.name!r} on {one.target} is not settled: "
+                    "photos of it are still to be sent",
                     f"send them: albumup resume {name}; or give them up: albumup cancel {name}",
                 )
         sums = [summary_of(journal, one.id) for one in albums]

@@ -28,14 +28,13 @@ def look_at_spool(journal: Journal | None, folder: str, config: Config, *, is_ty
     if os.path.isdir(named) or can_be_made:
         return
     hint = f"nothing was queued; mount its disk, or: mkdir -p {quoted(named)}; then push again"
-    words = f"there is no folder {above!r} in which {os.path.basename(named)!r} could be made; is its disk mounted?"
+    name = os.path.basename(named)
+    words = f"there is no folder {above!r} in which {name!r} could be made; is its disk mounted?"
     if disk:
         words = f"there is no folder {disk!r}; is its disk mounted?"
     elif os.path.lexists(named):
-        words, hint = (
-            f"{named!r} is there, and is no folder",
-            "nothing was queued; name another one",
-        )
+        words = f"{named!r} is there, and is no folder"
+        hint = "nothing was queued; name another one"
     if is_typed:
         raise UsageError(f"--spool-dir: {words}", hint)
     raise ConfigError(f"{place_of(f'{shown(config.path)}: defaults', 'spool_dir')}: {words}", hint)

@@ -19,22 +19,14 @@ import msgspec
 from albumup.transfer import Answer
 
 _MESSAGES = (
-    "message", "error_description", "error_message", "errorMessage", "detail", "msg", "reason", "description", "title",
+    "message", "error_description", "error_message", "errorMessage",
+    "detail", "msg", "reason", "description", "title",
 )  # fmt: skip
 """Keys of messages for people, the best first."""
 _WITHIN = (
-    "files",
-    "file",
-    "data",
-    "result",
-    "results",
-    "response",
-    "upload",
-    "uploads",
-    "image",
-    "images",
-    "0",
-)
+    "files", "file", "data", "result", "results", "response",
+    "upload", "uploads", "image", "images", "0",
+)  # fmt: skip
 """Keys below which an answer to a form may describe the one file."""
 _STATES = ("status", "stat", "state", "result")
 _CODES = ("statuscode", "status_code", "code")

@@ -392,8 +392,11 @@ def limit_of_proxy(answer: Answer | None) -> list[Check]:
     """
     if answer is None or "cloudflare" not in answer.headers.get("server", "").lower():
         return []
-    words = "Cloudflare stands before it: bodies over 100 MB do not get through (more only on its dearer plans)"
-    return [Check("largest", None, f"{words}; send such files by an address that goes past it")]
+    words = (
+        "Cloudflare stands before it: bodies over 100 MB do not get through "
+        "(more only on its dearer plans); send such files by an address that goes past it"
+    )
+    return [Check("largest", None, words)]
 
 
 def object_of(answer: Answer) -> dict[str, Any]:

@@ -303,9 +303,9 @@ class FormTarget(Target):
         if self._filename.names & (DIGESTS | {"index"}):
             return []
         words = (
-            f"sent as {self._form.filename}: a server that changes names may give two photos one "
-            "name (two in"
-            " Japanese: jpg), and one that overwrites keeps the last; a name that survives: "
+            f"sent as {self._form.filename}: "
+            "a server that changes names may give two photos one name (two in Japanese: jpg), "
+            "and one that overwrites keeps the last; a name that survives: "
             + ('filename = "{sha256:.8}-{name}"' + " in the config file" * (self.where == OPTIONS))
         )
         return [Check("names", None, words)]

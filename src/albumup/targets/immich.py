@@ -178,7 +178,8 @@ class ImmichTarget(ImmichAlbums):
                     is_unconfirmed=True,
                 )
         if answer.status == 413 and answer.is_page:
-            words = f"413 {answer.reason}: a proxy in front of the server lets nothing this large through"
+            proxy = "a proxy in front of the server lets nothing this large through"
+            words = f"413 {answer.reason}: {proxy}"
             return Verdict(VerdictKind.REJECTED, "413 with a page", words)
         message = self.said(answer)
         own = message or self.own_words(answer)

@@ -42,8 +42,8 @@ class ImmichAlbums(ImmichApi):
             where = ", ".join(self._album(one).url for one in found)
             raise ConfigError(
                 f"{self.address} has {len(found)} albums called {name!r}: {where}",
-                "rename one of them there, then: albumup resume; or push under another name: "
-                "--album NAME",
+                "rename one of them there, then: albumup resume; "
+                "or push under another name: --album NAME",
             )
         return self._album(found[0]) if found else None
 
@@ -150,10 +150,11 @@ class ImmichAlbums(ImmichApi):
         path = f"/share/{quote(str(link['key']), safe='')}"
         if not outside or is_site(outside):
             return ShareLink((outside.rstrip("/") or self.site) + path)
-        words = f"the server says that it is known to others as {words_in(outside, 100)!a} (externalDomain),"
+        told = words_in(outside, 100)
         return ShareLink(
             self.site + path,
-            f"{words} which is no address; its share link has {self.address} instead",
+            f"the server says that it is known to others as {told!a} (externalDomain), "
+            f"which is no address; its share link has {self.address} instead",
         )
 
     def has_link(self, http: Http, url: str) -> bool:

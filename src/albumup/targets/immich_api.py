@@ -142,10 +142,10 @@ class ImmichApi(Target):
             )
         if answer.status == 403 and reads:
             raise NotAllowed(
-                f"{self.name}: what stands before {self.site} refuses a question: {words} with an "
-                "HTML page",
-                f"have it let through what goes to {self.api(http)}; see: albumup target check "
-                f"{self.name}",
+                f"{self.name}: what stands before {self.site} refuses a question: "
+                f"{words} with an HTML page",
+                f"have it let through what goes to {self.api(http)}; "
+                f"see: albumup target check {self.name}",
             )
         if answer.is_page:
             raise Unasked(

@@ -57,7 +57,8 @@ def look(target: ImmichApi) -> list[Check]:
         return [checked("address", api, ping)]
     if object_of(ping.answer).get("res") != "pong":
         page = " with an HTML page" if ping.answer.is_page else ""
-        words = f"{api} answered {ping.answer.status} {ping.answer.reason}{page}, and is no Immich server"
+        said = f"{ping.answer.status} {ping.answer.reason}{page}"
+        words = f"{api} answered {said}, and is no Immich server"
         is_down = checked("address", api, ping).is_down
         hint = "" if is_down else f"; write the address that a browser shows: {target.key('url')}"
         return [Check("address", False, words + hint, is_down=is_down)]
@@ -129,8 +130,11 @@ def _permissions(
     found = []
     if not may_ask and version is not None and version[:2] < ASKS_WITH_UPLOAD:
         first = ".".join(map(str, ASKS_WITH_UPLOAD))
-        words = f"missing: before {first} only a key with all permissions may ask what is there; make one at"
-        found.append(Check("permission all", False, f"{words} {target.site}/user-settings"))
+        words = (
+            f"missing: before {first} only a key with all permissions may ask what is there; "
+            f"make one at {target.site}/user-settings"
+        )
+        found.append(Check("permission all", False, words))
     for name in (*PERMISSIONS, *OPTIONAL):
         is_there = (
             "all" in granted or name in granted

@@ -211,7 +211,8 @@ class InboxTarget(Target):
         return said
 
     def where_tried(self, photo: Photo, remote_id: str, url: str) -> str:  # noqa: ARG002 - its files have names
-        name = f"{album_folder_name(str(photo.values['album']))}/{photo_name(str(photo.values['name']))}"
+        folder = album_folder_name(str(photo.values["album"]))
+        name = f"{folder}/{photo_name(str(photo.values['name']))}"
         return (
             f"at {os.path.join(self.address, name)}"
             if self.is_local

@@ -23,7 +23,8 @@ def where_token_is(target: Target) -> str:
     if settings.token_file is not None:
         return f"its token is in {settings.token_file} ({target.key('token_file')})"
     if settings.token_env is not None:
-        return f"its token is in the environment variable {settings.token_env} ({target.key('token_env')})"
+        key = target.key("token_env")
+        return f"its token is in the environment variable {settings.token_env} ({key})"
     if settings.token_command is not None:
         # The command's arguments may be confidential.
         return (
@@ -50,7 +51,10 @@ def how_to_mend(target: Target, status: int | None) -> str:
     if status == _FULL:
         return "Make room there, or have its quota raised; then: albumup resume"
     if target.where == OPTIONS and not has_own_token(target):
-        return f"{source}, and --auth or --header where it wants them; push again with --url and what it needs"
+        return (
+            f"{source}, and --auth or --header where it wants them; "
+            "push again with --url and what it needs"
+        )
     check = f"then: albumup resume (to look first: albumup target check {target.name})"
     if not has_own_token(target):
         return f"{source} may name a file that holds one, {check}"

@@ -60,9 +60,8 @@ def proxy_for(url: str) -> Proxy | None:
     if found is None:
         raise ConfigError(
             f"{where} cannot be read as the address of a proxy",
-            "write it as http://USER:PASSWORD@HOST:PORT, with / # ? @ : [ ] and % in user name "
-            "and password"
-            " as %2F %23 %3F %40 %3A %5B %5D %25",
+            "write it as http://USER:PASSWORD@HOST:PORT, "
+            "with / # ? @ : [ ] and % in user name and password as %2F %23 %3F %40 %3A %5B %5D %25",
         )
     return found
 

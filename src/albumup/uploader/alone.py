@@ -71,9 +71,10 @@ def task_of(
 ) -> Task:
     """A task that is in no journal."""
     return Task(
-        id=0, album_id=0, album=album, root_id=0, path=path, relative=relative, volume="", card=0, mime=mime,
-        size=pins.size, position=index, total=total, tries=0, attempts=0, refunds=0, maybe_twice=False, spool=False,
-        seen=(pins.size, pins.mtime_ns), sent_as=None, body=None,
+        id=0, album_id=0, album=album, root_id=0,
+        path=path, relative=relative, volume="", card=0, mime=mime,
+        size=pins.size, position=index, total=total, tries=0, attempts=0, refunds=0,
+        maybe_twice=False, spool=False, seen=(pins.size, pins.mtime_ns), sent_as=None, body=None,
     )  # fmt: skip
 
 

@@ -19,7 +19,8 @@ def refused_alike(upstream: Upstream) -> Closing:
     """The closing of a target that refused several photos alike and never accepted one."""
     target, alike = upstream.target, upstream.same_refusals()
     finding, task = alike[0].finding, alike[0].task
-    words = f"{_called(target)}: {len(alike)} photos were refused alike, and none was ever accepted: {finding.reason}"
+    refused = f"{len(alike)} photos were refused alike, and none was ever accepted"
+    words = f"{_called(target)}: {refused}: {finding.reason}"
     known = [key for key in _OF_A_FORM if hasattr(target.settings, key)]
     status = finding.status or 0
     if 200 <= status < 300:

@@ -175,7 +175,8 @@ class Judge:
     def spends_no_more(self, upstream: Upstream) -> None:
         """Close a target that is sent no photo twice: the pause has put as many photos in doubt as
         it may."""
-        words = f"{upstream.breaker.words}; {NEVER_PHOTOS} photos are in doubt because of it (resend = never)"
+        doubts = f"{NEVER_PHOTOS} photos are in doubt because of it (resend = never)"
+        words = f"{upstream.breaker.words}; {doubts}"
         self._queue.close(upstream, Closing(75, words, "The others wait for: albumup resume"))
 
     def judge(self, upstream: Upstream, task: Task, finding: Finding) -> None:

@@ -57,8 +57,8 @@ def run_trial(target: Target, path: bytes) -> Trial:
     lines += [f"{key}: {target.masked(value)}" for key, value in request.headers]
     lines += [f"[field] {key} = {target.masked(value)}" for key, value in form.fields]
     lines += [
-        f"[file] {form.file_field or 'body'}: {form.filename}, {form.mime}, {one.body.pins.size} "
-        "bytes"
+        f"[file] {form.file_field or 'body'}: "
+        f"{form.filename}, {form.mime}, {one.body.pins.size} bytes"
     ]
     verdict = target.read_answer(sent.answer, photo) if sent.answer is not None else None
     around = Circumstances(

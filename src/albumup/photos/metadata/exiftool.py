@@ -53,11 +53,12 @@ _CLIPS = (
 )
 """Tags that go before CreateDate, and after it."""
 
+_IDENTIFIERS = ("ContentIdentifier", "MediaGroupUUID")
 _ARGUMENTS = (
     "-j",
     "-fast",  # no search for trailers at the end of a file
     "-api", "QuickTimeUTC",  # the times of movies with their offset
-    *(f"-{name}" for names in (*_STILLS, *_CLIPS, ("ContentIdentifier", "MediaGroupUUID")) for name in names),
+    *(f"-{name}" for names in (*_STILLS, *_CLIPS, _IDENTIFIERS) for name in names),
 )  # fmt: skip
 
 # At the end of its input, exiftool would wait for more in a busy loop. So a guard ends both when
@@ -180,9 +181,10 @@ class _Process:
         watched, self._lifeline = os.pipe()
         try:
             self._process = subprocess.Popen(
-                ["/bin/sh", "-c", _GUARD, "exiftool", found, "-config", "", "-stay_open", "True", "-@", "-",
-                 "-common_args", *_ARGUMENTS],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=watched, bufsize=0, start_new_session=True,
+                ["/bin/sh", "-c", _GUARD, "exiftool", found, "-config", "",
+                 "-stay_open", "True", "-@", "-", "-common_args", *_ARGUMENTS],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=watched,
+                bufsize=0, start_new_session=True,
                 env={**os.environ, "TZ": "UTC", "LC_ALL": "C"},
             )  # fmt: skip
         except BaseException:

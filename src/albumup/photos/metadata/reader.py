@@ -19,15 +19,16 @@ _BY_EXIFREAD = {"image/png", "image/jxl"}
 ``_BY_EXIFTOOL_ALONE``."""
 
 _BY_EXIFTOOL_ALONE = {
-    "image/x-canon-cr3", "image/x-canon-crw", "image/x-fuji-raf", "image/x-minolta-mrw", "image/x-sigma-x3f",
-    "image/x-phaseone-eip", "image/x-lytro-lfp", "image/x-photo-cd", "image/x-sony-pmp", "image/x-rawzor",
+    "image/x-canon-cr3", "image/x-canon-crw", "image/x-fuji-raf", "image/x-minolta-mrw",
+    "image/x-sigma-x3f", "image/x-phaseone-eip", "image/x-lytro-lfp", "image/x-photo-cd",
+    "image/x-sony-pmp", "image/x-rawzor",
     "image/jp2", "image/jpx", "image/vnd.adobe.photoshop", "image/vnd.fpx",
     "video/x-ms-wmv", "video/x-ms-asf", "video/x-flv", "video/x-dv", "application/mxf",
     "video/x-canon-crm", "video/mj2",
 }  # fmt: skip
 _BY_US = {
-    "video/quicktime", "video/mp4", "video/x-m4v", "video/x-f4v", "video/3gpp", "video/3gpp2", "video/x-braw",
-    "video/x-msvideo", "video/x-matroska", "video/webm", "video/mp2t",
+    "video/quicktime", "video/mp4", "video/x-m4v", "video/x-f4v", "video/3gpp", "video/3gpp2",
+    "video/x-braw", "video/x-msvideo", "video/x-matroska", "video/webm", "video/mp2t",
 }  # fmt: skip
 
 _CONTENTS: tuple[tuple[bytes, tuple[_Reader, ...]], ...] = (

@@ -27,10 +27,14 @@ ORIGINAL: Names = ("DateTimeOriginal", "SubSecTimeOriginal", "OffsetTimeOriginal
 DIGITIZED: Names = ("DateTimeDigitized", "SubSecTimeDigitized", "OffsetTimeDigitized")
 """EXIF's tags of a date, its sub-second digits and its offset (CIPA DC-008, section 4.6.6)."""
 
-_DAY = r"(?P<year>\d{4})(?P<mark>[:/.-]) ?(?P<month>\d{1,2})(?P=mark) ?(?P<day>\d{1,2})(?:[/:]?\s+|[:tT_-])"
+_DAY = (
+    r"(?P<year>\d{4})(?P<mark>[:/.-]) ?(?P<month>\d{1,2})(?P=mark) ?(?P<day>\d{1,2})"
+    r"(?:[/:]?\s+|[:tT_-])"
+)
 _TIME = r"(?P<hour>\d{1,2})(?P<colon>[:.]) ?(?P<minute>\d{1,2})(?:(?P=colon) ?(?P<second>\d{1,2}))?"
 _HALF = r"\s*(?P<half>[apAP])?(?(half)\.?[mM]\.?)"
-_REST = rf"(?:[.,](?P<subsecond>\d+)|:)?{_HALF}\s*(?P<offset>(?:GMT|UTC)?[+-]\d[\d:]*|(?![AP]\b)[A-Zz]+)?"
+_ZONE = r"(?P<offset>(?:GMT|UTC)?[+-]\d[\d:]*|(?![AP]\b)[A-Zz]+)?"
+_REST = rf"(?:[.,](?P<subsecond>\d+)|:)?{_HALF}\s*{_ZONE}"
 _MOMENT = re.compile(f"{_DAY}{_TIME}{_REST}(?: DST)?[\\s\ufffd]*", re.ASCII)
 _MOST_LETTERS = 64
 _COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)[tT](\d\d)(\d\d)(\d\d)", re.ASCII)

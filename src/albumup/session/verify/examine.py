@@ -93,5 +93,6 @@ def _beside(server: Target, outcome: Outcome) -> str:
         if server.keeps_in(http, folder):
             return f"it keeps them in {text_of(folder)}, with the folder that was pushed"
     if is_own(server.settings.url) and not server.settings.elsewhere:
-        return f"that is this computer (if a tunnel leads to another one: {server.key('elsewhere')} = true)"
+        key = server.key("elsewhere")
+        return f"that is this computer (if a tunnel leads to another one: {key} = true)"
     return ""
