@@ -50,6 +50,7 @@ from albumup.targets.bodies import body_of, photo_of, read
 from albumup.targets.form import FormTarget
 from albumup.targets.sent_names import sent_name
 from albumup.transfer import Answer, Fault, Sent
+from albumup.uploader.answers import Answers
 from albumup.uploader.breaker import Breaker
 from albumup.uploader.judge import Judge
 from albumup.uploader.outcomes import End, Outcomes
@@ -414,7 +415,7 @@ class Promise(RuleBasedStateMachine):
             verdict = Verdict(VerdictKind.STORED, "ask") if has else None
             with contextlib.suppress(_Killed, LostTask), self.journal.transaction():
                 seen = Seen(Original.READABLE) if has else None
-                self.outcomes.answered(
+                Answers(self.outcomes).answered(
                     self.journal, task, self.rules, verdict, seen, "club", chance=0.5
                 )
                 if crash:

@@ -18,6 +18,7 @@ from albumup.targets.base import VerdictKind
 from albumup.transfer.connection import Connection
 from albumup.transfer.exchange import Exchange
 from albumup.uploader import attempt, outcomes, prepare, upload
+from albumup.uploader.answers import Answers
 from albumup.uploader.breaker import Breaker
 from albumup.uploader.opener import OpenPayload
 from albumup.uploader.outcomes import Outcomes
@@ -169,7 +170,7 @@ BUGS: dict[str, tuple[Patch, ...]] = {
     "a commit is told before it is durable": (Patch(Commits, "_lend", _told_before_durable),),
     "photos sent twice are not marked": (Patch(outcomes, "step_after", _never_marked),),
     "a photo that was seen once after a fault is believed": (
-        Patch(Outcomes, "_look_again_at", _does_nothing),
+        Patch(Answers, "_look_again_at", _does_nothing),
     ),
     "no notice is owed": (Patch(Outcomes, "settled", _does_nothing),),
     "a lost connection took nothing": (

@@ -20,12 +20,9 @@ from albumup.retry import (
     Spent,
     Step,
     gave_up,
-    gave_up_after,
     step_after,
     wait_after_429,
-    wait_before,
 )
-from albumup.targets.base import Original, Seen, Verdict, VerdictKind
 from albumup.transfer import Sent
 from albumup.uploader.attempt import InHand
 from albumup.uploader.breaker import MOST_BACK, Ended, Ruling
@@ -98,7 +95,7 @@ class Outcomes:
         _end_attempt(journal, one.attempt.id, finding.outcome, finding, sent)
         if task.sidecar_path is not None and state is State.UPLOADED:
             journal.sidecar_sent(task.id)
-        self._store(journal, task, state, finding.remote_id, finding.url, task.tries + 1)
+        self.store(journal, task, state, finding.remote_id, finding.url, task.tries + 1)
         self._changed(journal, task.album_id)
         self.note_accepted(journal, one.upstream)
 
@@ -233,96 +230,7 @@ class Outcomes:
         )
         self._apply(journal, task, step, refunds=task.refunds)
 
-    def answered(
-        self,
-        journal: Journal,
-        task: Task,
-        rules: Rules,
-        answer: Verdict | None,
-        seen: Seen | None,
-        address: str,
-        *,
-        chance: float,
-    ) -> State | None:
-        """Record the answer about a task in doubt: its new state; None if it is to be asked about
-        again.
-
-        ``answer`` None: the server does not have the photo. ``seen``: the result of looking at the
-        original. Raises LostTask if the task is gone.
-        """
-        counts = pauses.counts(
-            journal, task.id
-        )  # a try may have been given back since the question
-        if answer is not None and answer.kind is VerdictKind.REJECTED:
-            journal.move(task.id, State.PENDING, "", ", ask_at = null")
-            journal.settle_task(task.id, State.REJECTED, answer.reason)
-            state = State.REJECTED
-        elif answer is not None and seen is not None and seen.original is not Original.READABLE:
-            journal.doubt_stays(task.id, seen.words)
-            state = State.IN_DOUBT
-        elif answer is not None:
-            if (again_at := self._look_again_at(journal, task, rules)) is not None:
-                journal.seen(task.id, again_at)
-                return None
-            state = State.DUPLICATE if journal.was_unconfirmed(task.id) else State.UPLOADED
-            self._store(journal, task, state, answer.remote_id, answer.url)
-        elif not rules.can_ask and rules.resend == "never":
-            journal.doubt_stays(
-                task.id, "it cannot be asked about, and is not sent again (resend = never)"
-            )
-            state = State.IN_DOUBT
-        elif counts.tries > rules.retries:
-            # The state machine keeps the task in doubt. The reason says what is known; retry-failed
-            # sends it again.
-            journal.doubt_stays(
-                task.id, f"{address} does not have it; {gave_up_after(counts.tries)}"
-            )
-            state = State.IN_DOUBT
-        else:
-            if rules.can_ask:
-                journal.clear_doubts(task.id)
-            wait = wait_before(max(counts.tries, 1), None, chance) if counts.tries else 0.0
-            journal.try_later(
-                task.id,
-                f"{address} does not have it" if rules.can_ask else "",
-                tries=counts.tries,
-                refunds=counts.refunds,
-                next_at=journal.clock() + wait,
-                maybe_twice=not rules.can_ask and rules.resend == "allowed",
-            )
-            state = State.PENDING
-        self.settled(journal, task.album_id)
-        return state
-
-    def _look_again_at(self, journal: Journal, task: Task, rules: Rules) -> float | None:
-        """When to look once more at a photo that was just seen on the server; None if no further
-        look is needed.
-
-        After an error, a server may have the photo's entry, but still delete the file in a queued
-        job.
-        """
-        if not journal.met_a_fault(task.id):
-            return None
-        now, first = journal.clock(), journal.seen_at(task.id)
-        again_at = (now if first is None or first > now else first) + rules.seen_again
-        return None if first is not None and again_at <= now else again_at
-
-    def asked_before(self, journal: Journal, task: Task, answer: Verdict | None) -> State:
-        """Record the answer about a task that is not sent yet; ``answer`` and LostTask as in
-        ``answered``."""
-        if answer is None:
-            journal.asked(task.id)
-            return State.PENDING
-        if answer.kind is VerdictKind.REJECTED:
-            journal.settle_task(task.id, State.REJECTED, answer.reason)
-            state = State.REJECTED
-        else:
-            state = State.DUPLICATE
-            self._store(journal, task, state, answer.remote_id, answer.url)
-        self.settled(journal, task.album_id)
-        return state
-
-    def _store(
+    def store(
         self,
         journal: Journal,
         task: Task,

@@ -30,6 +30,7 @@ from albumup.targets.base import (
     VerdictKind,
 )
 from albumup.transfer.http import Http
+from albumup.uploader.answers import Answers
 from albumup.uploader.events import Answered
 from albumup.uploader.queue import LOW_WATER
 from albumup.uploader.run import Run
@@ -63,6 +64,7 @@ class Reconciler:
 
     def __init__(self, run: Run) -> None:
         self._run = run
+        self._answers = Answers(run.outcomes)
         self._loop = asyncio.get_running_loop()
         self._https: dict[Target, Http] = {}
         self._next = 0.0
@@ -248,9 +250,9 @@ class Reconciler:
                 state: State | None
                 try:
                     if question.before:
-                        state = run.outcomes.asked_before(journal, task, answer)
+                        state = self._answers.asked_before(journal, task, answer)
                     else:
-                        state = run.outcomes.answered(
+                        state = self._answers.answered(
                             journal,
                             task,
                             upstream.rules,
