@@ -7,7 +7,6 @@ row.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from msgspec import Struct
@@ -16,7 +15,6 @@ from msgspec.structs import replace
 from albumup.journal.states import State
 from albumup.targets.base import Verdict, VerdictKind
 from albumup.transfer import Answer, Fault, Sent, retry_after
-from albumup.transfer.values import DOWN
 
 LONGEST_WAIT = 60.0
 LONGEST_ASKED_WAIT = 3600.0
@@ -275,34 +273,6 @@ def _by_portal(
     outcome = Outcome.IN_DOUBT if is_doubt else Outcome.NOT_TAKEN
     spent = Spent.WHOLE if sent.whole else Spent.CUT
     return Finding(outcome, words, wait, status=status, spent=spent, is_portal=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """The result of a question without a photo. ``is_reached``: at least a connection was made."""
-
-    is_reached: bool
-    is_well: bool
-    words: str
-    retry_after: float | None = None
-
-
-def health_of(sent: Sent, now: float) -> Health:
-    """Judge a target by its answer to a question without a photo.
-
-    Any answer is good, except those of a server that is down or busy, or of a proxy in front of it.
-    """
-    if sent.answer is None:
-        is_reached = sent.fault not in (
-            Fault.NOT_REACHED,
-            Fault.UNKNOWN_HOST,
-            Fault.BAD_CERTIFICATE,
-        )
-        return Health(is_reached, False, sent.detail or str(sent.fault))
-    status = sent.answer.status
-    return Health(
-        True, status not in DOWN, status_words(sent.answer), retry_after(sent.answer, now)
-    )
 
 
 def step_after(

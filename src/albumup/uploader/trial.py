@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from albumup.errors import UsageError
 from albumup.photos.file_names import text_of
 from albumup.photos.source import SourceGone
-from albumup.retry import Circumstances, Finding, Outcome, health_of, outcome_of
+from albumup.retry import Circumstances, Finding, Outcome, outcome_of
 from albumup.targets.base import Photo, Target
 from albumup.targets.bodies import request_of
 from albumup.targets.tokens import how_to_mend
 from albumup.transfer import Sent
 from albumup.uploader.alone import read_alone, send_alone
+from albumup.uploader.health import health_of
 
 ALBUM = "albumup-try"
 _EXIT = {

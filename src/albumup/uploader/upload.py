@@ -13,16 +13,7 @@ from albumup.helpers import Work
 from albumup.journal.rows import Body, Task
 from albumup.journal.store import LostTask
 from albumup.photos.source import AnotherVolume, Source, SourceChanged, SourceGone
-from albumup.retry import (
-    ACCEPTED,
-    MOST_REFUNDS,
-    Circumstances,
-    Finding,
-    Health,
-    Outcome,
-    health_of,
-    outcome_of,
-)
+from albumup.retry import ACCEPTED, MOST_REFUNDS, Circumstances, Finding, Outcome, outcome_of
 from albumup.targets.base import Photo, Target
 from albumup.targets.bodies import head_of, photo_of, request_of
 from albumup.transfer import Fault, Request, Sent
@@ -32,6 +23,7 @@ from albumup.transfer.values import Unreadable
 from albumup.uploader.attempt import Attempt, InHand
 from albumup.uploader.ending import Ending
 from albumup.uploader.events import Slot
+from albumup.uploader.health import Health, health_of
 from albumup.uploader.opener import OpenPayload
 from albumup.uploader.outcomes import End
 from albumup.uploader.run import Run
