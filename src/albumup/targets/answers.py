@@ -290,3 +290,17 @@ def _fields_of(said: Any, depth: int) -> list[str]:
         return []
     lists = [fault for fault in faults if isinstance(fault[1], list)]
     return [f"{key}: {one}" for key, value in lists or faults for one in _gather(value, depth)]
+
+
+def object_of(answer: Answer) -> dict[str, Any]:
+    """The JSON object of an answer; empty if the answer holds none."""
+    try:
+        said = json.loads(answer.text or "")
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def words_in(text: str, most: int = 300) -> str:
+    """A server's message in one line of at most ``most`` characters, fit for the journal."""
+    return " ".join(text.split())[:most]

@@ -15,61 +15,52 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from albumup.config.definition import fingerprint, kept
 from albumup.config.file import OPTIONS, place_of
 from albumup.config.settings import CommonSettings
-from albumup.targets.answers import json_in, words_of
+from albumup.targets.answers import json_in, words_in, words_of
 from albumup.targets.masking import mask_for
 from albumup.targets.values import (
-    AlbumGone as AlbumGone,
+    AlbumGone,
+    Asked,
+    Check,
+    Form,
+    NotAllowed,
+    Original,
+    Part,
+    Photo,
+    Seen,
+    ServerAlbum,
+    ShareLink,
+    Unasked,
+    Verdict,
+    VerdictKind,
 )
-from albumup.targets.values import (
-    Asked as Asked,
-)
-from albumup.targets.values import (
-    Check as Check,
-)
-from albumup.targets.values import (
-    Form as Form,
-)
-from albumup.targets.values import (
-    NotAllowed as NotAllowed,
-)
-from albumup.targets.values import (
-    Original as Original,
-)
-from albumup.targets.values import (
-    Part as Part,
-)
-from albumup.targets.values import (
-    Photo as Photo,
-)
-from albumup.targets.values import (
-    Seen as Seen,
-)
-from albumup.targets.values import (
-    ServerAlbum as ServerAlbum,
-)
-from albumup.targets.values import (
-    ShareLink as ShareLink,
-)
-from albumup.targets.values import (
-    Unasked as Unasked,
-)
-from albumup.targets.values import (
-    Verdict as Verdict,
-)
-from albumup.targets.values import (
-    VerdictKind as VerdictKind,
-)
-from albumup.transfer import Answer, Fault, Peer, Request, Sent
-from albumup.transfer.values import FAULTY
+from albumup.transfer import Answer, Peer, Request, Sent
 
 if TYPE_CHECKING:
     from albumup.transfer.http import Http
 
+__all__ = [
+    "BUILT_IN",
+    "AlbumGone",
+    "Asked",
+    "Check",
+    "Form",
+    "NotAllowed",
+    "Original",
+    "Part",
+    "Photo",
+    "Seen",
+    "ServerAlbum",
+    "ShareLink",
+    "Target",
+    "Unasked",
+    "Verdict",
+    "VerdictKind",
+]
 
 BUILT_IN = "built in"
 """The built-in inbox's stand-in for a kind and a fingerprint."""
@@ -365,49 +356,3 @@ class Target(ABC):
 
     def close(self) -> None:  # noqa: B027 - most have nothing to end
         """End what the target started (the inbox's receiver)."""
-
-
-def checked(name: str, url: str, sent: Sent) -> Check:
-    """The check of a request for which any 2xx is good."""
-    if sent.answer is None:
-        return Check(
-            name,
-            False,
-            f"{url}: {sent.detail or sent.fault}",
-            is_down=sent.fault is Fault.NOT_REACHED,
-        )
-    status = sent.answer.status
-    well = 200 <= status < 300 and not sent.answer.is_page
-    page = " with an HTML page" if sent.answer.is_page else ""
-    return Check(
-        name, well, f"{url} answered {status} {sent.answer.reason}{page}", is_down=status in FAULTY
-    )
-
-
-def limit_of_proxy(answer: Answer | None) -> list[Check]:
-    """The body size that a known proxy lets through, told by the Server header.
-
-    Cloudflare takes 100 MB on its Free and Pro plans and answers 413 to more
-    (developers.cloudflare.com/workers/platform/limits, "Request limits").
-    """
-    if answer is None or "cloudflare" not in answer.headers.get("server", "").lower():
-        return []
-    words = (
-        "Cloudflare stands before it: bodies over 100 MB do not get through "
-        "(more only on its dearer plans); send such files by an address that goes past it"
-    )
-    return [Check("largest", None, words)]
-
-
-def object_of(answer: Answer) -> dict[str, Any]:
-    """The JSON object of an answer; empty if the answer holds none."""
-    try:
-        said = json.loads(answer.text or "")
-    except (ValueError, RecursionError):
-        return {}
-    return said if isinstance(said, dict) else {}
-
-
-def words_in(text: str, most: int = 300) -> str:
-    """A server's message in one line of at most ``most`` characters, fit for the journal."""
-    return " ".join(text.split())[:most]

@@ -8,24 +8,15 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from albumup.config.file import OPTIONS
-from albumup.config.patterns import has_one_group, is_jmespath
 from albumup.config.settings import CommonSettings, FormSettings
 from albumup.config.template import NAMES, Template
-from albumup.targets.answers import json_in, no_of, resolved, words_in_json, words_of
-from albumup.targets.base import (
-    Check,
-    Form,
-    Photo,
-    Target,
-    Verdict,
-    VerdictKind,
-    checked,
-    limit_of_proxy,
-    words_in,
-)
+from albumup.targets.answers import no_of, words_in
+from albumup.targets.base import Check, Form, Photo, Target, Verdict, VerdictKind
+from albumup.targets.checks import checked, limit_of_proxy
+from albumup.targets.form_answers import DIGESTS, Proof, Reading
 from albumup.targets.tokens import where_token_is
 from albumup.transfer import Answer, Request, Sent
 from albumup.transfer.values import DOWN
@@ -33,7 +24,6 @@ from albumup.transfer.values import DOWN
 if TYPE_CHECKING:
     from albumup.transfer.http import Http
 
-DIGESTS = frozenset({"sha256", "sha1", "md5"})
 _MOST_WORDS = 500
 """The most characters of a reason: the status, our words, the server's message."""
 _PLACE = re.compile(
@@ -60,7 +50,7 @@ class FormTarget(Target):
             for field, value in form.fields.items()
         ]
         templates = [self._url, self._filename, *(template for _, template in self._fields)]
-        self._proof = _Proof(form, self.key("proof")) if form.proof is not None else None
+        self._proof = Proof(form, self.key("proof")) if form.proof is not None else None
         told = (
             ("refused_text", form.refused_text, VerdictKind.REFUSED),
             ("duplicate_text", form.duplicate_text, VerdictKind.DUPLICATE),
@@ -145,7 +135,7 @@ class FormTarget(Target):
     def read_answer(self, answer: Answer, photo: Photo) -> Verdict:
         """Apply the rules in the order of docs/configuration.md: text, status, then all conditions
         of success."""
-        read = _Reading(answer, self._form.message)
+        read = Reading(answer, self._form.message)
         if answer.text is None:
             return self._verdict(
                 VerdictKind.UNPROVEN,
@@ -169,7 +159,7 @@ class FormTarget(Target):
             )
         return self._verdict(VerdictKind.UNPROVEN, f"status {status}", read)
 
-    def _by_words(self, read: _Reading, photo: Photo) -> Verdict | None:
+    def _by_words(self, read: Reading, photo: Photo) -> Verdict | None:
         """The verdict of the first text rule that matches; None if none does."""
         answer = read.answer
         is_of_photo = answer.status not in _NOT_OF_PHOTO or answer.status in self._form.success
@@ -182,7 +172,7 @@ class FormTarget(Target):
                 return self._verdict(kind, rule, read, matched, there)
         return None
 
-    def _by_location(self, read: _Reading, photo: Photo) -> Verdict:
+    def _by_location(self, read: Reading, photo: Photo) -> Verdict:
         """Judge a redirect by its Location."""
         form = self._form
         location = read.answer.headers.get("location", "")
@@ -195,7 +185,7 @@ class FormTarget(Target):
             )
         return self._by_content(read, photo, "success_location")
 
-    def _by_success(self, read: _Reading, photo: Photo) -> Verdict:
+    def _by_success(self, read: Reading, photo: Photo) -> Verdict:
         """Judge a status of success: all other conditions must hold, too."""
         form, answer = self._form, read.answer
         rule = (
@@ -227,7 +217,7 @@ class FormTarget(Target):
             )
         return self._by_content(read, photo, rule)
 
-    def _by_content(self, read: _Reading, photo: Photo, rule: str) -> Verdict:
+    def _by_content(self, read: Reading, photo: Photo, rule: str) -> Verdict:
         """Look for the id and the proof in the answer to a success."""
         form = self._form
         if form.id is not None and not read.find(form.id):
@@ -240,7 +230,7 @@ class FormTarget(Target):
         self,
         kind: VerdictKind,
         rule: str,
-        read: _Reading,
+        read: Reading,
         words: str = "",
         photo: Photo | None = None,
     ) -> Verdict:
@@ -331,7 +321,7 @@ class FormTarget(Target):
             {**form.vars, "album": album}
         )
 
-    def _names_of(self, read: _Reading, photo: Photo) -> tuple[str, str]:
+    def _names_of(self, read: Reading, photo: Photo) -> tuple[str, str]:
         """The photo's id and address in an answer; "" where no rule says how to find them."""
         form = self._form
         remote_id = self._short(read.find(form.id)) if form.id else ""
@@ -345,85 +335,6 @@ class FormTarget(Target):
     def _short(self, text: str) -> str:
         """A server's id or address of a photo, masked and fit for the journal."""
         return words_in(self.masked(text))
-
-
-class _Proof:
-    """The rule ``proof``: what the answer must say about the photo."""
-
-    def __init__(self, form: FormSettings, where: str) -> None:
-        self._expression, wanted = form.proof_parts
-        self._template = Template(wanted, form.proof_names, where)
-        self.names = self._template.names
-        self._is_digest = bool(self.names) and self.names <= DIGESTS
-
-    def fault_in(self, read: _Reading, photo: Photo, own: Mapping[str, str]) -> str:
-        """Why the proof does not hold, for people; "" if it does. The case of a digest does not
-        matter.
-
-        ``own``: the target's vars. ``{name}`` is the name that was sent to the server.
-        """
-        values = {**own, **photo.values, "name": photo.sent_as or photo.values["name"]}
-        if missing := self.names - values.keys():
-            return f"proof asks for {', '.join(sorted(missing))}, which was not made of this photo"
-        wanted = self._template.fill(values)
-        found = read.find(self._expression, plain=False)
-        if found == wanted or (self._is_digest and found.lower() == wanted.lower()):
-            return ""
-        if not found:
-            return f"no {self._expression} in the answer"
-        return f"{self._expression} is {found}, not {wanted}"
-
-
-_UNREAD = object()
-
-
-class _Reading:
-    """An answer, its JSON, and the server's message, which the rule ``message`` finds."""
-
-    def __init__(self, answer: Answer, message: str | None) -> None:
-        self.answer = answer
-        self._message = message
-        self._said: Any = _UNREAD
-
-    @property
-    def said(self) -> Any:
-        if self._said is _UNREAD:  # not a cached_property, which takes a lock in Python 3.11
-            self._said = json_in(self.answer)
-        return self._said
-
-    @cached_property
-    def words(self) -> str:
-        """The server's message, found by the rule ``message``, else in one of the usual shapes."""
-        if self._message is not None:
-            if is_jmespath(self._message) and (found := words_in_json(self._search(self._message))):
-                return found
-            if (
-                has_one_group(self._message)
-                and (match := self.answer.search(self._message))
-                and match[1]
-            ):
-                return resolved(match[1])
-        return words_of(self.answer, self.said)
-
-    def find(self, expression: str, *, plain: bool = True) -> str:
-        """The value of a JMESPath in the JSON, as text; "" if there is none. ``plain``: nor are
-        true and false."""
-        found = self._search(expression)
-        if isinstance(found, bool):
-            return "" if plain else str(found).lower()
-        if found is None or isinstance(found, dict | list):
-            return ""
-        if isinstance(found, float) and found.is_integer():
-            return str(int(found))
-        return str(found)
-
-    def _search(self, expression: str) -> Any:
-        import jmespath
-
-        try:
-            return jmespath.search(expression, self.said)
-        except jmespath.exceptions.JMESPathError:
-            return None
 
 
 def _sendable(text: str) -> str:

@@ -21,6 +21,7 @@ from albumup.config.settings import CommonSettings, ImmichSettings
 from albumup.errors import ConfigError
 from albumup.photos.file_names import bytes_of
 from albumup.photos.sniffing import may_be_media, needs_content, suffix_of
+from albumup.targets.answers import object_of, words_in
 from albumup.targets.base import (
     Asked,
     Check,
@@ -32,8 +33,6 @@ from albumup.targets.base import (
     Unasked,
     Verdict,
     VerdictKind,
-    object_of,
-    words_in,
 )
 from albumup.targets.immich_albums import ImmichAlbums
 from albumup.targets.immich_api import (

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from albumup.errors import ConfigError
-from albumup.targets.base import AlbumGone, ServerAlbum, ShareLink, Unasked, words_in
+from albumup.targets.answers import words_in
+from albumup.targets.base import AlbumGone, ServerAlbum, ShareLink, Unasked
 from albumup.targets.immich_api import SAYS_NOTHING, ImmichApi, answers_in_shape, unanswered
 
 if TYPE_CHECKING:

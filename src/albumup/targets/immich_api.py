@@ -13,7 +13,8 @@ from urllib.parse import urljoin, urlsplit
 
 from albumup.config.settings import CommonSettings
 from albumup.errors import ConfigError
-from albumup.targets.base import NotAllowed, Target, Unasked, object_of, words_in
+from albumup.targets.answers import object_of, words_in
+from albumup.targets.base import NotAllowed, Target, Unasked
 from albumup.targets.tokens import how_to_mend, where_token_is
 from albumup.transfer import Answer, Fault, Sent, retry_after
 from albumup.transfer.values import FAULTY

@@ -6,7 +6,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from albumup.errors import ConfigError
-from albumup.targets.base import Check, Unasked, checked, limit_of_proxy, object_of
+from albumup.targets.answers import object_of
+from albumup.targets.base import Check, Unasked
+from albumup.targets.checks import checked, limit_of_proxy
 from albumup.targets.immich_api import ImmichApi, suffixes_in
 from albumup.targets.tokens import where_token_is
 from albumup.transfer import Answer

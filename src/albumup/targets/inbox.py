@@ -20,6 +20,7 @@ from albumup.errors import ConfigError
 from albumup.receive import Receiver, Store, store_id
 from albumup.receive.handler import NO_TOKEN
 from albumup.receive.names import album_folder_name, photo_name
+from albumup.targets.answers import object_of, words_in
 from albumup.targets.base import (
     BUILT_IN,
     Asked,
@@ -33,10 +34,8 @@ from albumup.targets.base import (
     Unasked,
     Verdict,
     VerdictKind,
-    checked,
-    object_of,
-    words_in,
 )
+from albumup.targets.checks import checked
 from albumup.targets.tokens import how_to_mend, where_token_is
 from albumup.transfer import Answer, Peer, Request, Sent
 
