@@ -13,19 +13,10 @@ from msgspec.structs import replace
 from albumup.journal import media
 from albumup.journal.admin import forget
 from albumup.journal.journal import Journal
+from albumup.journal.known import Known, album_id_of, known_photos
 from albumup.journal.rows import Body, Task
 from albumup.journal.runs import roots_of
-from albumup.journal.staging import (
-    Action,
-    Arrival,
-    Known,
-    RootFound,
-    Staging,
-    add_album,
-    album_id_of,
-    known_photos,
-    shown,
-)
+from albumup.journal.staging import Action, Arrival, RootFound, Staging, add_album, shown
 from albumup.journal.states import State
 from albumup.journal.summary import summary_of
 from albumup.photos.cards import Medium

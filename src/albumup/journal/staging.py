@@ -1,5 +1,4 @@
-"""Gathers the photos of a push in a temporary table, then takes them into the journal in one
-transaction.
+"""Gathers the photos of a push in a temporary table, then journals them in one transaction.
 
 Scanning 200,000 photos takes a while, and must not hold up the commits of a running uploader; the
 transaction takes well under a second. Memory stays flat, because the temporary table is a file.
@@ -18,10 +17,11 @@ from msgspec import Struct
 from albumup.journal import definitions, live
 from albumup.journal.definitions import Described
 from albumup.journal.journal import Journal
+from albumup.journal.known import beside
 from albumup.journal.live import Halves, Joined, near
 from albumup.journal.media import write_in
 from albumup.journal.rows import stored
-from albumup.journal.states import MAY_BE_THERE, UNDECIDED, State, is_in
+from albumup.journal.states import MAY_BE_THERE, State, is_in
 from albumup.photos.cards import Medium
 from albumup.photos.pins import Pins
 
@@ -41,26 +41,6 @@ class Action(StrEnum):
     """Note its new metadata: the bytes are the same."""
 
 
-class Known(Struct, frozen=True):
-    """A task that the journal has for a path, with the photo's size (bytes), time (ns) and digest
-    then."""
-
-    task_id: int
-    state: State
-    size: int
-    mtime_ns: int
-    mime: str
-    spool: bool
-    sha256: str | None
-    """Of the bytes that it sends or has sent; None, like ``length``, until they were read."""
-    length: int | None
-    medium: Medium
-    path: bytes
-    """In the journal's spelling."""
-    is_asking: bool = False
-    """The photo is in doubt and still to be asked about."""
-
-
 class RootFound(Struct, frozen=True):
     """A root of this push, and the medium on which it lies now."""
 
@@ -71,11 +51,10 @@ class RootFound(Struct, frozen=True):
 
 
 class Arrival(Struct, frozen=True):
-    """A photo to take in. ``task_id``: 0 if it is new; ``root``: an index; ``error``: why it is
-    unreadable, or "".
+    """A photo to take in. ``root``: an index; ``error``: why it is unreadable, or "".
 
-    ``medium``: the medium on which the journal has it; ``volume``: the id of that medium if it is
-    known now, else "".
+    ``task_id``: 0 if it is new. ``medium``: the medium on which the journal has it; ``volume``:
+    the id of that medium if it is known now, else "".
     """
 
     action: Action
@@ -88,9 +67,6 @@ class Arrival(Struct, frozen=True):
     pins: Pins
     error: str
     volume: str = ""
-
-
-_STATES = {state.value: state for state in State}
 
 
 class Staging:
@@ -106,8 +82,9 @@ class Staging:
         connection.execute("drop table if exists temp.arrival")
         connection.execute(
             "create temp table arrival (id integer primary key, action text, task_id integer,"
-            " root integer, path blob, volume text, card integer, now text, shown text, relative"
-            " blob, mime text, size integer, mtime_ns, inode, error text, folder blob, near blob)"
+            " root integer, path blob, volume text, card integer, now text, shown text,"
+            " relative blob, mime text, size integer, mtime_ns, inode, error text,"
+            " folder blob, near blob)"
         )
         connection.execute("drop table if exists temp.beside")
         connection.execute(
@@ -116,8 +93,7 @@ class Staging:
         self._halves: Halves | None = None
         self.joined = Joined()
         self.requeued = array("q")
-        """The ids of earlier tasks that are pending anew: their photos came back or have other
-        bytes."""
+        """The ids of earlier tasks that are pending anew: photos that are back or changed."""
 
     def add(self, arrival: Arrival) -> None:
         if arrival.action is not Action.REPIN:
@@ -134,8 +110,7 @@ class Staging:
         )
 
     def match_sidecars(self, on_left: Callable[[bytes], None]) -> int:
-        """Keep sidecars whose photos are among the arrivals, and return their number; ``on_left``
-        gets the others."""
+        """Keep the sidecars of arrivals, and return their number; ``on_left`` gets the others."""
         self._flush()
         connection = self._journal.connection
         connection.execute("create index if not exists temp.arrival_path on arrival (path)")
@@ -143,8 +118,7 @@ class Staging:
             "update temp.beside set arrival_id = (select id"
             " from temp.arrival where path = owner and error = '' and action <> 'repin')"
         )
-        # IMG_1.xmp and IMG_1.JPG.xmp are both of IMG_1.JPG: the one with the photo's whole name
-        # goes.
+        # IMG_1.xmp and IMG_1.JPG.xmp are both of IMG_1.JPG: the longer name goes.
         left = (
             "from temp.beside where arrival_id is null or exists"
             " (select 1 from temp.beside other where other.arrival_id = beside.arrival_id"
@@ -156,18 +130,16 @@ class Staging:
         return int(connection.execute("select count(*) from temp.beside").fetchone()[0])
 
     def photos_beside(self, album_id: int, path: bytes) -> list[bytes]:
-        """The paths of the album's earlier photos in the folder of ``path`` whose names share its
-        part before a dot."""
+        """The album's earlier photos beside ``path`` that share its name up to the first dot."""
         found = self._journal.rows(
             "select path from photo where album_id = ? and path between ? and ?",
             album_id,
-            *_beside(path),
+            *beside(path),
         )
         return [row["path"] for row in found]
 
     def halves(self, album_id: int | None) -> Halves:
-        """The possible halves of live photos, arrived or in the album; ``take_in`` joins those that
-        match."""
+        """The possible halves of live photos, here or in the album; ``take_in`` joins them."""
         self._flush()
         connection = self._journal.connection
         connection.create_function("folder_of", 1, os.path.dirname, deterministic=True)
@@ -179,8 +151,7 @@ class Staging:
         return self._halves
 
     def take_in(self, album_id: int, roots: Sequence[RootFound], *, spool: bool) -> None:
-        """Write all arrivals into the journal, inside a transaction, whose end acknowledges the
-        push."""
+        """Write all arrivals into the journal; the end of the transaction acknowledges them."""
         self._flush()
         connection, now = self._journal.connection, self._journal.clock()
         root_ids = [_root_id(connection, root) for root in roots]
@@ -192,8 +163,7 @@ class Staging:
             "insert or ignore into pushed values (?, ?)",
             [(album_id, root_id) for root_id in root_ids],
         )
-        # An uploader may have sent a photo during the scan: its other bytes make a second task
-        # then.
+        # An uploader may have sent a photo during the scan: its other bytes make a second task.
         connection.execute(
             "update temp.arrival set action = 'again' where action = 'redo' and exists"
             f" (select 1 from task where task.id = arrival.task_id and {is_in(*MAY_BE_THERE)}"
@@ -201,23 +171,27 @@ class Staging:
         )
         connection.execute(
             "insert into photo (album_id, root_id, path, volume, card, shown, relative, mime,"
-            " size, mtime_ns, inode) select ?, -root, path, volume, card, shown, relative, mime,"
-            " size, mtime_ns, inode from temp.arrival where true order by id on conflict do update"
-            " set root_id = excluded.root_id, mime = excluded.mime, relative = excluded.relative,"
-            " size = excluded.size, mtime_ns = excluded.mtime_ns, inode = excluded.inode",
+            " size, mtime_ns, inode)"
+            " select ?, -root, path, volume, card, shown, relative, mime, size, mtime_ns, inode"
+            " from temp.arrival where true order by id"
+            " on conflict do update set root_id = excluded.root_id, mime = excluded.mime,"
+            " relative = excluded.relative, size = excluded.size, mtime_ns = excluded.mtime_ns,"
+            " inode = excluded.inode",
             (album_id,),
         )
         connection.execute(
             "insert into task (photo_id, album_id, root_id, state, reason, size, spool, position,"
-            " total, updated) select photo.id, photo.album_id, photo.root_id, case when error = ''"
-            " then 'pending' else 'missing' end, error, arrival.size, ?, row_number() over"
-            " (order by arrival.id), count(*) over (), ? from temp.arrival"
+            " total, updated)"
+            " select photo.id, photo.album_id, photo.root_id,"
+            " case when error = '' then 'pending' else 'missing' end, error, arrival.size, ?,"
+            " row_number() over (order by arrival.id), count(*) over (), ? from temp.arrival"
             " cross join photo on photo.album_id = ? and photo.path = arrival.path"
             " and photo.volume = arrival.volume and photo.card = arrival.card"
             # During the scan another push may have queued a photo, or forget may have dropped one.
-            " where case when action in ('new', 'again') then not exists (select 1 from task"
-            " where task.photo_id = photo.id and task.id > arrival.task_id) else not exists"
-            " (select 1 from task where task.photo_id = photo.id) end order by arrival.id",
+            " where case when action in ('new', 'again') then not exists"
+            " (select 1 from task where task.photo_id = photo.id and task.id > arrival.task_id)"
+            " else not exists (select 1 from task where task.photo_id = photo.id) end"
+            " order by arrival.id",
             (spool, now, album_id),
         )
         for row in self._known():
@@ -242,18 +216,17 @@ class Staging:
         if self._halves is not None:
             self.joined = live.take_in(self._journal, album_id)
             connection.execute("drop table temp.heard")
-        beside = connection.execute(
+        sidecars = connection.execute(
             "select path, arrival_id from temp.beside where arrival_id is not null"
         ).fetchall()
         connection.executemany(
             "insert or replace into sidecar (task_id, path, size) select task.id, ?, 0"
             f" from task where id = {task} and state = 'pending'",
-            [(row["path"], album_id, row["arrival_id"]) for row in beside],
+            [(row["path"], album_id, row["arrival_id"]) for row in sidecars],
         )
 
     def _known(self) -> Iterator[sqlite3.Row]:
-        """The arrivals with a task of their own, a thousand at a time, so that the caller may write
-        in between."""
+        """The arrivals with a task, a thousand at a time: the caller may write in between."""
         last = 0
         while rows := self._journal.rows(
             "select * from temp.arrival where id > ? and task_id > 0 order by id limit 1000", last
@@ -310,36 +283,8 @@ class Staging:
         self._waiting.clear()
 
 
-class Beside(Struct, frozen=True):
-    """A journaled sidecar. ``sent``: it went with its photo, else it waits with it. ``sha256``:
-    hex, None: not read."""
-
-    sent: bool
-    sha256: str | None
-
-
-def sidecar_with_photo(connection: sqlite3.Connection, album_id: int, path: bytes) -> Beside | None:
-    """The sidecar at ``path`` of the newest task that it went along with, or waits with."""
-    found = connection.execute(
-        "select sidecar.sent, sidecar.sha256 from photo join task on task.photo_id = photo.id"
-        " join sidecar on task_id = task.id where photo.album_id = ? and photo.path between ? and ?"
-        f" and sidecar.path = ? and (sent or {is_in(*UNDECIDED, table='task')})"
-        " order by task.id desc limit 1",
-        (album_id, *_beside(path), path),
-    ).fetchone()
-    return Beside(bool(found[0]), found[1]) if found is not None else None
-
-
-def _beside(path: bytes) -> tuple[bytes, bytes]:
-    """Two paths between which all files sort that share folder and name up to the first dot."""
-    folder, name = os.path.split(path)
-    stem = os.path.join(folder, name.partition(b".")[0])
-    return stem + b".", stem + b"/"
-
-
 def shown(path: bytes) -> str | None:
-    r"""A path as text, its undecodable bytes as ``\udcXX`` and its controls escaped; None if the
-    bytes are plain."""
+    r"""A path with undecodable bytes as ``\udcXX`` and controls escaped; None if it is plain."""
     try:
         text = path.decode()
         if text.isprintable():
@@ -354,34 +299,6 @@ def _escape(letter: str) -> str:
     if number < 0x100:
         return f"\\x{number:02x}"
     return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
-
-
-def known_photos(connection: sqlite3.Connection, album_id: int, path: bytes) -> list[Known]:
-    """All tasks of photos at this path, on any card, the newest first."""
-    rows = connection.execute(
-        "select task.id, task.state, photo.size, photo.mtime_ns, photo.mime,"
-        " task.spool, body.sha256, body.size, photo.volume, photo.card, task.ask_at is not null"
-        " from photo join task on task.photo_id = photo.id left join body on body.task_id = task.id"
-        " where photo.album_id = ? and photo.path = ? order by task.id desc",
-        (album_id, path),
-    )
-    return [
-        Known(
-            task_id, _STATES[state], size, int(mtime_ns), mime, bool(spool),
-            sha256, length, Medium(*medium), path, bool(asks),
-        )
-        for task_id, state, size, mtime_ns, mime, spool, sha256, length, *medium, asks in rows
-    ]  # fmt: skip
-
-
-def album_id_of(connection: sqlite3.Connection, name: str, target: str) -> int | None:
-    """The id of the album of that name on that target, if there is one."""
-    row = connection.execute(
-        "select album.id from album join target on target.id = album.target_id"
-        " where album.name = ? and target.name = ?",
-        (name, target),
-    ).fetchone()
-    return int(row["id"]) if row else None
 
 
 def add_album(
@@ -404,10 +321,11 @@ def add_album(
             # Ids are never used again: a command that holds the id of a forgotten album must not
             # act on another one.
             "insert into album (id, name, target_id, created, changed, share)"
-            " select 1 + max(id), ?, ?, ?, ?, ? from (select 0 as id union all select max(id)"
-            " from album union all select max(album_id) from forgotten) where true"
-            " on conflict (name, target_id) do update set held = 0, share = iif(wants_share,"
-            " coalesce(excluded.share, share), excluded.share) returning id",
+            " select 1 + max(id), ?, ?, ?, ?, ? from (select 0 as id"
+            " union all select max(id) from album union all select max(album_id) from forgotten)"
+            " where true on conflict (name, target_id) do update set held = 0,"
+            " share = iif(wants_share, coalesce(excluded.share, share), excluded.share)"
+            " returning id",
             name,
             target_id,
             now,

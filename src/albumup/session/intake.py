@@ -15,16 +15,13 @@ from albumup.errors import LocalError, UsageError
 from albumup.journal import framing
 from albumup.journal.definitions import Described, target_of
 from albumup.journal.journal import Journal
+from albumup.journal.known import Known, album_id_of, known_photos, sidecar_with_photo
 from albumup.journal.staging import (
     Action,
     Arrival,
-    Known,
     RootFound,
     Staging,
     add_album,
-    album_id_of,
-    known_photos,
-    sidecar_with_photo,
 )
 from albumup.journal.states import MAY_BE_THERE, State
 from albumup.photos.cards import device_at

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct, field
 
+from albumup.journal.known import Known
 from albumup.journal.live import Joined
-from albumup.journal.staging import Known
 from albumup.journal.states import DONE, WANTING, State
 from albumup.photos.file_names import text_of
 from albumup.photos.filters import SkipReason
