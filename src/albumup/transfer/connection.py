@@ -11,8 +11,9 @@ from msgspec.structs import replace
 
 from albumup import __version__
 from albumup.transfer.connect import shared_tls_context
-from albumup.transfer.exchange import SMALL, Exchange
+from albumup.transfer.exchange import Exchange
 from albumup.transfer.proxies import proxy_for
+from albumup.transfer.sending import SMALL
 from albumup.transfer.values import (
     IDLE_SECONDS,
     Fault,
