@@ -1,5 +1,4 @@
-"""Takes folders into the journal: scans them, compares with the journal, and queues in one
-transaction."""
+"""Takes folders into the journal: scans them, compares, and queues in one transaction."""
 
 from __future__ import annotations
 
@@ -15,37 +14,29 @@ from albumup.errors import LocalError, UsageError
 from albumup.journal import framing
 from albumup.journal.definitions import Described, target_of
 from albumup.journal.journal import Journal
-from albumup.journal.known import Known, album_id_of, known_photos, sidecar_with_photo
-from albumup.journal.staging import (
-    Action,
-    Arrival,
-    RootFound,
-    Staging,
-    add_album,
-)
+from albumup.journal.known import Known, album_id_of
+from albumup.journal.staging import Action, Arrival, RootFound, Staging, add_album
 from albumup.journal.states import MAY_BE_THERE, State
-from albumup.photos.cards import device_at
 from albumup.photos.file_names import bytes_of
 from albumup.photos.filters import Filters, SkipReason
 from albumup.photos.metadata.reader import MetadataReader
-from albumup.photos.pins import Pins, same_time
+from albumup.photos.pins import Pins
 from albumup.photos.scan import Found, Root, Skipped, Unreadable, scan
-from albumup.photos.sidecars import XMP, Folders, digest_of_sidecar, fits, gives_way, owner_of
+from albumup.photos.sidecars import XMP, Folders, fits, gives_way, owner_of
 from albumup.photos.skipped import count_suffix
 from albumup.photos.sniffing import is_video, media_type_by_name
-from albumup.photos.source import SourceChanged, SourceGone, read_source
+from albumup.photos.source import SourceGone
 from albumup.photos.spelling import Spelling
 from albumup.session import pairing
-from albumup.session.cards import Place, find
 from albumup.session.destination import Destination
 from albumup.session.journaled import Journaled, as_journaled
+from albumup.session.lookup import Lookup
 from albumup.session.survey import Survey
 from albumup.targets.bodies import taken_of
 
 
 class Intake:
-    """One push. ``arrivals`` scans the folders and classifies the photos; ``take_in`` also journals
-    them."""
+    """One push. ``arrivals`` finds and classifies the photos; ``take_in`` also journals them."""
 
     def __init__(
         self,
@@ -57,55 +48,42 @@ class Intake:
         on_skip: Callable[[Skipped], None],
         edited: bool = False,
     ) -> None:
-        """``edited``: on a card without an id, photos that differ were edited, and are not another
-        card's.
+        """``on_skip`` is called for each file that is left out.
 
-        ``on_skip`` is called for each file that is left out.
+        ``edited``: on a card without an id, photos that differ were edited, and are not another
+        card's.
         """
         self.survey = Survey()
         self.album, self.where = album, where
         server = where.target
         goes_along = server is not None and server.takes_sidecars
         self._roots, self._filters = list(roots), replace(filters, sidecars_go_along=goes_along)
-        self._connection: sqlite3.Connection | None = None
         self._album_id: int | None = None
         self._server, self._on_skip = server, on_skip
         self._taken: frozenset[bytes] | None = None
         """The suffixes that the server says it takes; None until it was asked."""
         self._goes_along: Callable[[bytes], bool] = lambda _: False
-        """Tells whether an XMP file goes, or went, with its photo, so that it does not count as
-        skipped."""
+        """Tells whether an XMP file goes, or went, with its photo: then it is not skipped."""
         self._edited = edited
-        self._places: dict[tuple[bytes, str, int | None], Place] = {}
-        self._device: tuple[bytes, int] = (b"", 0)
-        self._seen: tuple[bytes, list[Known]] = (b"", [])
-        self._here: tuple[tuple[Root, bytes, str] | None, list[Known]] = (None, [])
-        self._spelled: Journaled | None = None
+        self._lookup = Lookup(None, None, None, edited=edited)
 
     def look_into(self, connection: sqlite3.Connection | None) -> None:
         """Set the journal to compare with; None if there is none yet."""
-        self._connection = connection
+        spelled = self._album_id = None
         if connection is not None:
-            self._roots = as_journaled(self._roots, self._journaled(connection))
-        self._album_id = (
-            album_id_of(connection, self.album, self.where.was or self.where.name)
-            if connection
-            else None
-        )
+            spelled = Journaled(connection, Spelling())
+            self._roots = as_journaled(self._roots, spelled)
+            target = self.where.was or self.where.name
+            self._album_id = album_id_of(connection, self.album, target)
+        self._lookup = Lookup(connection, self._album_id, spelled, edited=self._edited)
         if self._server is not None and self._server.takes_sidecars:
             self._goes_along = self._would_go_along(Folders())
 
-    def _journaled(self, connection: sqlite3.Connection) -> Journaled:
-        if self._spelled is None:
-            self._spelled = Journaled(connection, Spelling())
-        return self._spelled
-
     def arrivals(self) -> Iterator[Arrival]:
-        """The photos to queue or to note, in the order of the scan. Raises UsageError if there is
-        no photo at all."""
+        """The photos to queue or to note, in the order of the scan. Raises UsageError."""
         index = {root.path: number for number, root in enumerate(self._roots)}
         with MetadataReader() as reader:
-            for item in scan(self._roots, self._filters, self._is_known, self._takes):
+            for item in scan(self._roots, self._filters, self._lookup.mime_of, self._takes):
                 if isinstance(item, Skipped):
                     is_xmp = item.reason is SkipReason.SIDECAR and item.path.lower().endswith(XMP)
                     if not is_xmp or not self._goes_along(item.path):
@@ -161,8 +139,7 @@ class Intake:
         return album_id
 
     def _gather(self, staging: Staging) -> None:
-        """Stage the photos that the scan finds, with their sidecars and the identifiers of live
-        photos."""
+        """Stage the photos that the scan finds, with sidecars, and identifiers of live photos."""
         server = self._server
         if server is not None and server.takes_sidecars:
             self._goes_along = self._sidecars_into(staging)
@@ -177,38 +154,30 @@ class Intake:
 
     def _root_found(self, root: Root) -> RootFound:
         """A root for the journal: the folder that it is or lies in, and the medium."""
-        medium = self._place(root, root.volume).new
+        medium = self._lookup.place(root, root.volume).new
         folder = root.path if root.is_folder else os.path.dirname(root.path)
         return RootFound(folder, medium.volume, medium.card, root.is_folder)
 
     def _would_go_along(self, folders: Folders) -> Callable[[bytes], bool]:
-        """A function for dry runs: would an XMP file go along, as far as is known before all photos
-        were scanned?"""
+        """A function for dry runs: would an XMP file go along, as far as is known by then?"""
 
         def would(path: bytes) -> bool:
             folder, name = os.path.split(path)
             names = folders.beside(path)
             owner = owner_of(name, names)
             if (
-                self._went_along(path)
+                self._lookup.went_along(path)
                 or owner is None
                 or not fits(path)
                 or gives_way(name, owner, names)
             ):
-                return self._went_along(path)
-            tasks = self._tasks(os.path.join(folder, owner))
+                return self._lookup.went_along(path)
+            tasks = self._lookup.tasks(os.path.join(folder, owner))
             goes = not tasks or tasks[0].state is State.MISSING
             self.survey.sidecars += goes
             return goes
 
         return would
-
-    def _went_along(self, path: bytes) -> bool:
-        """Did the sidecar, as it is now, go with its photo, or does it wait with it?"""
-        if self._connection is None or self._album_id is None:
-            return False
-        found = sidecar_with_photo(self._connection, self._album_id, path)
-        return found is not None and (not found.sent or digest_of_sidecar(path) == found.sha256)
 
     def _sidecars_into(self, staging: Staging) -> Callable[[bytes], bool]:
         """A function that stages an XMP file with its photo; False if the file has none.
@@ -218,7 +187,7 @@ class Intake:
         folders = Folders()
 
         def gather(path: bytes) -> bool:
-            if self._went_along(path):
+            if self._lookup.went_along(path):
                 return True
             folder, name = os.path.split(path)
             names = set(folders.beside(path))
@@ -249,97 +218,29 @@ class Intake:
             count_suffix(survey.suffixes, item.path)
 
     def _takes(self, suffix: bytes) -> bool:
-        """Does the server take files with this suffix? It is asked at the first suffix that our
-        table lacks."""
+        """Does the server take files with this suffix? It is asked when our table lacks one."""
         if self._server is None or not self._server.lists_types:
             return False
         if self._taken is None:
             self._taken = frozenset(map(bytes_of, self._server.suffixes()))
         return suffix in self._taken
 
-    def _is_known(self, root: Root, path: bytes, volume: str, status: os.stat_result) -> str | None:
-        known = self._as_seen(root, path, volume, status.st_size, status.st_mtime_ns)
-        return known.mime if known is not None else None
-
-    def _as_seen(
-        self, root: Root, path: bytes, volume: str, size: int, mtime_ns: int
-    ) -> Known | None:
-        """The newest task of a photo on this medium with the same size and time; None if there is
-        none."""
-        for known in self._of_this_card(root, path, volume):
-            if known.size == size and same_time(known.mtime_ns, mtime_ns, path):
-                return known
-        return None
-
-    def _of_this_card(self, root: Root, path: bytes, volume: str) -> list[Known]:
-        """The tasks of a photo on the card or disk that is there now.
-
-        The last answer is cached: a photo is looked up when it is scanned, and again when it is
-        classified.
-        """
-        if self._album_id is None:
-            return []
-        if self._here[0] != (asked := (root, path, volume)):
-            self._here = asked, self._found_here(*asked)
-        return self._here[1]
-
-    def _found_here(self, root: Root, path: bytes, volume: str) -> list[Known]:
-        tasks = self._tasks(path)
-        if not tasks:
-            return []
-        media = self._place(root, volume, path).known
-        if tasks[0].path != path:  # journaled in another spelling, with other photos beside it
-            media |= self._look_up(os.path.dirname(tasks[0].path), volume, self._device[1]).known
-        return [task for task in tasks if task.medium in media]
-
-    def _place(self, root: Root, volume: str, path: bytes | None = None) -> Place:
-        """The card or disk of a root. With a ``path`` in it, only photos on the same file system
-        are compared."""
-        folder = root.path if root.is_folder else os.path.dirname(root.path)
-        device = None
-        if path is not None:
-            if self._device[0] != (inner := os.path.dirname(path)):
-                self._device = inner, device_at(inner)
-            device = self._device[1]
-        return self._look_up(folder, volume, device)
-
-    def _look_up(self, folder: bytes, volume: str, device: int | None) -> Place:
-        key = folder, volume, device
-        if key not in self._places:
-            self._places[key] = find(
-                self._connection, folder, volume, edited=self._edited, device=device
-            )
-        return self._places[key]
-
-    def _tasks(self, path: bytes) -> list[Known]:
-        if self._connection is None or self._album_id is None:
-            return []
-        if self._seen[0] != path:
-            known = known_photos(self._connection, self._album_id, path)
-            if not known and (
-                other := self._journaled(self._connection).photo(self._album_id, path)
-            ):
-                known = known_photos(self._connection, self._album_id, other)
-            self._seen = path, known
-        return self._seen[1]
-
     def _classify(self, found: Found, root: int) -> Arrival | None:
-        known = None
+        known, where = None, (found.root, found.path, found.volume)
         if found.known:
-            known = self._as_seen(found.root, found.path, found.volume, found.size, found.mtime_ns)
-        same = known or (None if found.error else self._with_same_bytes(found))
+            known = self._lookup.as_seen(*where, found.size, found.mtime_ns)
+        same = known or (None if found.error else self._lookup.with_same_bytes(found))
         if same is not None and same.state is not State.MISSING:
             self.survey.count_known(same)
             if found.known and (same.medium.volume or not found.volume):
                 return None
             return self._arrive(Action.REPIN, same, found, root)
-        known = same or next(iter(self._of_this_card(found.root, found.path, found.volume)), None)
+        known = same or next(iter(self._lookup.of_this_card(*where)), None)
         if known is None:
             return self._arrive(Action.NEW, None, found, root)
         if known.state is State.MISSING and not found.error:
             return self._arrive(Action.BACK, known, found, root)
-        # The uploader itself notices that the bytes of a photo have changed, but not if it sends a
-        # copy.
+        # The uploader notices by itself that a photo has other bytes, but not if it sends a copy.
         left = known.state is State.CANCELLED or (known.state is State.SENDING and not known.spool)
         if found.error or left:
             self.survey.count_known(known)
@@ -348,44 +249,20 @@ class Intake:
         again = known.state in MAY_BE_THERE
         return self._arrive(Action.AGAIN if again else Action.REDO, known, found, root)
 
-    def _with_same_bytes(self, found: Found) -> Known | None:
-        """The newest task with the bytes that are there now, on any card, but not of another
-        volume."""
-        tasks = [
-            task
-            for task in self._tasks(found.path)
-            if task.length == found.size
-            and (not found.volume or task.medium.volume in ("", found.volume))
-        ]
-        if not tasks:
-            return None
-        try:
-            sha256 = read_source(found.path, ["sha256"])[1]["sha256"]
-        except (SourceGone, SourceChanged):
-            return None
-        return next((task for task in tasks if task.sha256 == sha256), None)
-
     def _arrive(self, action: Action, known: Known | None, found: Found, root: int) -> Arrival:
         if action is not Action.REPIN:
             self.survey.queued += 1
             self.survey.size += found.size
             self.survey.videos += is_video(found.mime)
         pins = Pins(found.size, found.mtime_ns, found.inode)
-        task_id, path, medium = 0, found.path, self._place(found.root, found.volume, found.path).new
+        place = self._lookup.place(found.root, found.volume, found.path)
+        task_id, path, medium = 0, found.path, place.new
         if known is not None:
             task_id, path, medium = known.task_id, known.path, known.medium
         return Arrival(
-            action,
-            task_id,
-            root,
-            path,
-            medium,
-            found.relative,
-            found.mime,
-            pins,
-            found.error,
-            found.volume,
-        )
+            action, task_id, root, path, medium,
+            found.relative, found.mime, pins, found.error, found.volume,
+        )  # fmt: skip
 
     def _expect_date(self, arrival: Arrival, reader: MetadataReader) -> None:
         """Raise ConfigError if the form wants a date and a photo to be queued has none."""
