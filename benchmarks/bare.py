@@ -24,8 +24,8 @@ def send(connection: socket.socket, path: str) -> None:
     )
     length = len(head) + size + len(TAIL)
     start = (
-        b"POST /api/assets HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: multipart/form-data; "
-        b"boundary=bare\r\n"
+        b"POST /api/assets HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        b"Content-Type: multipart/form-data; boundary=bare\r\n"
         b"Content-Length: %d\r\n\r\n" % length
     )
     connection.sendall(start + head, socket.MSG_MORE)

@@ -144,17 +144,9 @@ class Comparison:
     def tables(self) -> str:
         """What was found, for people."""
         heads = [
-            "work",
-            "before",
-            "now",
-            "beside",
-            "peer",
-            "before:peer",
-            "now:peer",
-            "now:before",
-            "aim",
-            "met",
-        ]
+            "work", "before", "now", "beside", "peer", "before:peer", "now:peer", "now:before",
+            "aim", "met",
+        ]  # fmt: skip
         found = tabulate([row.cells() for row in self.rows], heads, disable_numparse=True)
         return "\n\n".join([found, *self.notes, *(f"not run: {words}" for words in self.missing)])
 
@@ -272,7 +264,8 @@ def big(comparison: Comparison) -> None:
         curl=lambda: peers.curl_one(stage, file),
     )  # fmt: skip
     secure = comparison.turns(
-        stage, lambda stage: stage.push(folder, "secure"), digest=lambda: peers.openssl_digest(stage, folder),
+        stage, lambda stage: stage.push(folder, "secure"),
+        digest=lambda: peers.openssl_digest(stage, folder),
         curl=lambda: peers.curl_one(stage, file, secure=True),
     )  # fmt: skip
     name = f"{size / (1 << 30):g} GiB on a disk"
@@ -421,18 +414,7 @@ def _copied(folder: Path, within: Path) -> Iterator[Path]:
 ALL: dict[str, Callable[[Comparison], None]] = {
     scene.__name__: scene
     for scene in (
-        small,
-        tls,
-        disk,
-        receive,
-        big_in_memory,
-        big,
-        mid,
-        again,
-        start,
-        first,
-        listing,
-        tasks,
+        small, tls, disk, receive, big_in_memory, big, mid, again, start, first, listing, tasks,
         growth,
     )
-}
+}  # fmt: skip

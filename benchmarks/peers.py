@@ -21,17 +21,10 @@ def curl_one(stage: Stage, file: Path, *, secure: bool = False) -> Cost:
     address = (stage.secure if secure else stage.plain).address
     return run(
         [
-            "curl",
-            "-sf",
-            "--cacert",
-            stage.authority,
-            "-o",
-            "/dev/null",
-            "-F",
-            f"file=@{file}",
-            f"{address}/api/assets",
+            "curl", "-sf", "--cacert", stage.authority, "-o", "/dev/null", "-F",
+            f"file=@{file}", f"{address}/api/assets",
         ]
-    )
+    )  # fmt: skip
 
 
 def curl_many(stage: Stage, folder: Path, *, secure: bool = False) -> Cost:
@@ -101,14 +94,8 @@ class Rclone:
 
     def copy(self) -> Cost:
         command = [
-            self._program,
-            "copy",
-            self._folder,
-            ":webdav:",
-            "--webdav-url",
-            self._address,
-            "-q",
-        ]
+            self._program, "copy", self._folder, ":webdav:", "--webdav-url", self._address, "-q",
+        ]  # fmt: skip
         return run(command, environment={"RCLONE_CONFIG": "/dev/null"})
 
 

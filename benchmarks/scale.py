@@ -115,8 +115,8 @@ def _repeat(connection: sqlite3.Connection, table: str, copies: int) -> None:
     }
     values = ", ".join(changed.get(column, column) for column in columns)
     connection.execute(
-        "with recursive copy(n) as (select 1 union all select n + 1 from copy where n < "
-        f"{copies - 1})"
+        "with recursive copy(n) as (select 1 union all "
+        f"select n + 1 from copy where n < {copies - 1})"
         f" insert into {table} select {values} from copy cross join {table} where {copies} > 1"
     )
 

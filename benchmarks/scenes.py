@@ -209,8 +209,8 @@ def small(bench: Bench) -> None:
 def _push_with_bars(bench: Bench, folder: object) -> Cost:
     stage = bench.stage
     command = [
-        stage.program.command, "--journal", stage.fresh_journal(), "push", str(folder), "--album", "bench",
-        "--target", "plain", "--progress", "bar",
+        stage.program.command, "--journal", stage.fresh_journal(), "push", str(folder), "--album",
+        "bench", "--target", "plain", "--progress", "bar",
     ]  # fmt: skip
     with on_a_terminal(command, {**stage.environment, "TERM": "xterm"}) as end:
         return end()
@@ -277,8 +277,8 @@ def tasks(bench: Bench) -> None:
     for point in bench.points:
         bench.figure(
             f"{point.tasks:,} tasks: status, list, claim of 64, resume to its first byte",
-            f"{point.status:.2f} s, {point.list_:.2f} s, {point.claim * 1e3:.2f} ms, "
-            f"{point.first_byte:.2f} s",
+            f"{point.status:.2f} s, {point.list_:.2f} s, "
+            f"{point.claim * 1e3:.2f} ms, {point.first_byte:.2f} s",
         )
     bench.figure("journal of pending tasks, bytes each", f"{many.journal / many.tasks:.0f}")
 

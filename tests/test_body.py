@@ -59,8 +59,8 @@ mimes = st.sampled_from(["image/jpeg", "video/quicktime", "application/octet-str
     block=st.sampled_from([1, 7, 333, 8191, 65537]),
 )
 def test_a_body_is_what_the_encoder_would_have_streamed(
-    fields: list[tuple[str, str]], parts: list[tuple[str, bytes | str, bytes, str]], file_field: str, name: bytes | str,
-    mime: str, payload: bytes, block: int,
+    fields: list[tuple[str, str]], parts: list[tuple[str, bytes | str, bytes, str]],
+    file_field: str, name: bytes | str, mime: str, payload: bytes, block: int,
 ) -> None:  # fmt: skip
     boundary, safe = new_boundary(), sent_name(name)
     besides = [(field, (sent_name(part), content, kind)) for field, part, content, kind in parts]
@@ -93,11 +93,11 @@ def test_framing_and_looking_for_a_proxy_load_no_requests() -> None:
         "import sys",
         "from albumup.targets.multipart import frame",
         "from albumup.transfer.proxies import proxy_for",
-        'frame([("a", "b")], "file", "1.jpg", "image/jpeg", "BOUNDARY", [("x", ("1.xmp", b"", '
-        '"text/xml"))])',
+        'frame([("a", "b")], "file", "1.jpg", "image/jpeg", "BOUNDARY", '
+        '[("x", ("1.xmp", b"", "text/xml"))])',
         'proxy_for("http://club.example.org/")',
-        'print([name for name in ("requests", "requests_toolbelt", "urllib3") if name in '
-        "sys.modules])",
+        'print([name for name in ("requests", "requests_toolbelt", "urllib3") '
+        "if name in sys.modules])",
     )
     env = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     done = subprocess.run(

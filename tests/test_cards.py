@@ -117,6 +117,6 @@ def test_a_photo_is_another_as_exactly_as_its_disk_keeps_times(
         Pins(9, then + hour // 2, 2),
         Pins(8, then, 1),
     ]
-    task = Task(1, 1, "trip", 1, b"/card/1.jpg", b"1.jpg", "1A2B-3C4D", 1, "image/jpeg", 9, 1, 1, 0, 0, 0, False, False,
-                (9, then), None, None)  # fmt: skip
+    task = Task(1, 1, "trip", 1, b"/card/1.jpg", b"1.jpg", "1A2B-3C4D", 1, "image/jpeg", 9, 1, 1, 0,
+                0, 0, False, False, (9, then), None, None)  # fmt: skip
     assert tuple(_is_other(task, pins) for pins in now) == is_other

@@ -82,15 +82,9 @@ def test_importing_it_is_cheap() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
     slow = {
-        "msgspec",
-        "tomllib",
-        "platformdirs",
-        "difflib",
-        "subprocess",
-        "json",
-        "jmespath",
+        "msgspec", "tomllib", "platformdirs", "difflib", "subprocess", "json", "jmespath",
         "zoneinfo",
-    }
+    }  # fmt: skip
     assert "albumup.config.file" in loaded
     assert not slow & set(loaded)
 
@@ -115,8 +109,8 @@ def test_the_default_file_follows_xdg(
 
 def test_a_whole_file(write: Write, home: Path) -> None:
     path = write(
-        '\ufeffdefault_target = "club"\n[defaults]\nretries = 0\njobs = 2\npatience = '
-        '"24h"\nrounds = 1\nspool = true\n'
+        '\ufeffdefault_target = "club"\n[defaults]\nretries = 0\njobs = 2\n'
+        'patience = "24h"\nrounds = 1\nspool = true\n'
         'spool_dir = "spool"\nlimit_rate = "08:00,1M 23:00,off"\n'
         + CLUB
         + '[targets."my.nas"]\nkind = "inbox"\n'

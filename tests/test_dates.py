@@ -39,7 +39,7 @@ def same(one: datetime | None, other: datetime | None) -> bool:
     return one == other and (one and one.utcoffset()) == (other and other.utcoffset())
 
 
-# --- words -----------------------------------------------------------------------------------------------------------
+# --- words ----------------------------------------------------------------------------------------
 
 WHEN = datetime(2003, 8, 7, 18, 48, 3)
 WORDS = {
@@ -78,16 +78,15 @@ WORDS = {
     "1970:01:01 00:00:01": datetime(1970, 1, 1, 0, 0, 1),
 }
 NO_MOMENT = [
-    "", " ", "\0" * 20, "    :  :     :  : "
-        " ", "0000:00:00 00:00:00", "1970:01:01 00:00:00", "1904:01:01 00:00:00",
-    "1970-01-01T02:00:00+02:00", "1970:01:01 00:00:00.5", "2003", "2003:08", "2003:08:07", "2003:08:07 18",
-    "2003:02:31 18:48:03", "2003:13:07 18:48:03", "2003:00:07 18:48:03", "2003:08:07 25:48:03", "2003:08:07 18:60:03",
-    "2003:08:07 18:48:60", "2003:08:07 24:48:03 "
-    "PM", "2003:08:07 06:48:03 P", "2003:08:07 06:48:03 오후",
-    "2003:08:07 18:48:03 and "
-    "more", "2003:08:0718:48:03", "03:08:07 18:48:03", "07/08/2003 18:48:03",
-    "2003:08-07 18:48:03", "9999:12:31 23:59:59", "1825:12:31 23:59:59", "0001:01:01 00:00:00+16:00",
-    "٢٠٠٣:08:07 18:48:03", "2003:0?:07 18:48:03", "2003:08:07 18:48:03" + " " * 99_999 + "x",
+    "", " ", "\0" * 20, "    :  :     :  :  ", "0000:00:00 00:00:00", "1970:01:01 00:00:00",
+    "1904:01:01 00:00:00", "1970-01-01T02:00:00+02:00", "1970:01:01 00:00:00.5", "2003", "2003:08",
+    "2003:08:07", "2003:08:07 18", "2003:02:31 18:48:03", "2003:13:07 18:48:03",
+    "2003:00:07 18:48:03", "2003:08:07 25:48:03", "2003:08:07 18:60:03", "2003:08:07 18:48:60",
+    "2003:08:07 24:48:03 PM", "2003:08:07 06:48:03 P", "2003:08:07 06:48:03 오후",
+    "2003:08:07 18:48:03 and more", "2003:08:0718:48:03", "03:08:07 18:48:03",
+    "07/08/2003 18:48:03", "2003:08-07 18:48:03", "9999:12:31 23:59:59", "1825:12:31 23:59:59",
+    "0001:01:01 00:00:00+16:00", "٢٠٠٣:08:07 18:48:03", "2003:0?:07 18:48:03",
+    "2003:08:07 18:48:03" + " " * 99_999 + "x",
 ]  # fmt: skip
 
 
@@ -108,7 +107,7 @@ def test_a_broken_offset_leaves_the_date(offset: str) -> None:
     assert same(moment("2003:08:07 18:48:03", "", offset), WHEN)
 
 
-# --- pictures --------------------------------------------------------------------------------------------------------
+# --- pictures -------------------------------------------------------------------------------------
 
 ORIGINAL, DIGITIZED, CHANGED = 0x9003, 0x9004, 0x132
 
@@ -174,9 +173,12 @@ PICTURES: dict[str, tuple[bytes, datetime | None]] = {
     "changed": (exif({CHANGED: THIS}, {}), None),
     "XMP": (in_jpeg(exif_DateTimeOriginal="2003-08-07T18:48:03+02:00"), WHEN.replace(tzinfo=EAST)),
     "XMP of Photoshop": (
-        in_jpeg(xmp_CreateDate="2001-01-01T01:01:01", photoshop_DateCreated="2003-08-07T18:48:03"), WHEN
+        in_jpeg(xmp_CreateDate="2001-01-01T01:01:01", photoshop_DateCreated="2003-08-07T18:48:03"),
+        WHEN,
     ),
-    "XMP, made": (in_jpeg(xmp_CreateDate="2003-08-07T18:48:03", xmp_ModifyDate="2001-01-01T01:01:01"), WHEN),
+    "XMP, made": (
+        in_jpeg(xmp_CreateDate="2003-08-07T18:48:03", xmp_ModifyDate="2001-01-01T01:01:01"), WHEN
+    ),
     "XMP, a month": (in_jpeg(photoshop_DateCreated="2003-08"), None),
 }  # fmt: skip
 
@@ -211,7 +213,7 @@ def test_packets_without_end_take_no_time(tmp_path: Path) -> None:
     assert time.process_time() - start < 2  # a search for each one's end took minutes
 
 
-# --- AVI -------------------------------------------------------------------------------------------------------------
+# --- AVI ------------------------------------------------------------------------------------------
 
 
 def chunk(kind: bytes, content: bytes) -> bytes:
@@ -239,16 +241,36 @@ AVIS: dict[str, tuple[bytes, datetime | None]] = {
     "with slashes": (idit(b"2003/08/07 18:48:03\0"), WHEN),
     "Casio's": (idit(b"2003/ 8/ 7  6:48PM"), WHEN.replace(second=0)),
     "Konica's": (idit(b"2003-08-07  18:48:03\0\0"), WHEN),
-    "beside the header": (riff(listed(b"hdrl", chunk(b"avih", bytes(56))), chunk(b"IDIT", THIS.encode())), WHEN),
+    "beside the header": (
+        riff(listed(b"hdrl", chunk(b"avih", bytes(56))), chunk(b"IDIT", THIS.encode())), WHEN
+    ),
     "after an odd chunk and the movie": (
-        riff(chunk(b"JUNK", b"odd"), listed(b"movi", bytes(1000)), listed(b"INFO", chunk(b"ICRD", THIS.encode()))),
+        riff(
+            chunk(b"JUNK", b"odd"), listed(b"movi", bytes(1000)),
+            listed(b"INFO", chunk(b"ICRD", THIS.encode())),
+        ),
         WHEN,
     ),
-    "Nikon's": (riff(listed(b"ncdt", chunk(b"nctg", b"\x03\0\2\0xx" + b"\x13\0\x14\0" + THIS.encode() + b"\0"))), WHEN),
-    "beside a stream": (
-        riff(listed(b"hdrl", listed(b"strl", chunk(b"strd", b"AVIF" + bytes(4) + tiff({}, {ORIGINAL: THIS}))))), WHEN
+    "Nikon's": (
+        riff(
+            listed(
+                b"ncdt", chunk(b"nctg", b"\x03\0\2\0xx" + b"\x13\0\x14\0" + THIS.encode() + b"\0")
+            )
+        ),
+        WHEN,
     ),
-    "IDIT goes first": (riff(listed(b"INFO", chunk(b"ICRD", OTHER.encode())), chunk(b"IDIT", THIS.encode())), WHEN),
+    "beside a stream": (
+        riff(
+            listed(
+                b"hdrl",
+                listed(b"strl", chunk(b"strd", b"AVIF" + bytes(4) + tiff({}, {ORIGINAL: THIS}))),
+            )
+        ),
+        WHEN,
+    ),
+    "IDIT goes first": (
+        riff(listed(b"INFO", chunk(b"ICRD", OTHER.encode())), chunk(b"IDIT", THIS.encode())), WHEN
+    ),
     "a day": (riff(listed(b"INFO", chunk(b"ICRD", b"2003-08-07"))), None),
     "no month": (idit(b"Thu Abc 07 18:48:03 2003"), None),
     "no date": (idit(b"Thu Aug 37 18:48:03 2003"), None),
@@ -262,7 +284,7 @@ def test_avi(tmp_path: Path, what: str) -> None:
     assert same(taken(tmp_path, content, "video/x-msvideo"), expected)
 
 
-# --- Matroska --------------------------------------------------------------------------------------------------------
+# --- Matroska -------------------------------------------------------------------------------------
 
 
 def element(kind: int, content: bytes, *, endless: bool = False) -> bytes:
@@ -317,7 +339,7 @@ def test_matroska(tmp_path: Path, what: str) -> None:
     assert same(taken(tmp_path, EBML + content, "video/x-matroska"), expected)
 
 
-# --- AVCHD -----------------------------------------------------------------------------------------------------------
+# --- AVCHD ----------------------------------------------------------------------------------------
 
 MARK = bytes.fromhex("17ee8c60f84d11d98cd60800200c9a66") + b"MDPM"
 
@@ -382,7 +404,7 @@ def test_avchd(tmp_path: Path, what: str) -> None:
     assert same(taken(tmp_path, content, "video/mp2t"), expected)
 
 
-# --- broken and hostile ones -----------------------------------------------------------------------------------------
+# --- broken and hostile ones ----------------------------------------------------------------------
 
 READERS: list[tuple[Callable[[BoundedFile], Metadata | None], bytes]] = [
     *((avi.read, content) for content, _ in AVIS.values()),

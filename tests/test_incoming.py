@@ -204,7 +204,10 @@ def test_a_trailer_changes_nothing() -> None:
 
 
 def test_header_lines_are_taken_as_they_are_meant() -> None:
-    lines = b"x-TWO: b\r\nX-Two:\tc \t\r\nX-None:\r\nX-Latin: \xe4\r\nContent-Encoding: a\r\nContent-Encoding: b\r\n"
+    lines = (
+        b"x-TWO: b\r\nX-Two:\tc \t\r\nX-None:\r\nX-Latin: \xe4\r\n"
+        b"Content-Encoding: a\r\nContent-Encoding: b\r\n"
+    )
     answer, _ = fed(WHOLE.replace(b"\r\n", b"\r\n" + lines, 1)).answer()
     assert answer.headers["x-two"] == "c"
     assert answer.headers["x-none"] == ""

@@ -82,7 +82,7 @@ def same(one: Metadata, other: Metadata) -> bool:
     )
 
 
-# --- what the libraries find -----------------------------------------------------------------------------------------
+# --- what the libraries find ----------------------------------------------------------------------
 
 BY_LIBRARIES = {
     **{
@@ -102,8 +102,8 @@ BY_BOXES = {
     "metadata/utc.mp4": Metadata(datetime(2026, 7, 14, 16, 3, 22, tzinfo=UTC)),
 }
 WITHOUT = [
-    "no_date.jpg", "photo.gif", "photo.nef", "photo.cr3", "photo.raf", "video.mp4", "old.mov", "video.3gp", "README.md",
-    "metadata/unset.mp4", "metadata/unix.mp4",
+    "no_date.jpg", "photo.gif", "photo.nef", "photo.cr3", "photo.raf", "video.mp4", "old.mov",
+    "video.3gp", "README.md", "metadata/unset.mp4", "metadata/unix.mp4",
 ]  # fmt: skip
 
 
@@ -141,7 +141,10 @@ def exif_jpeg(
 @pytest.mark.parametrize(
     ("date", "offset", "fraction", "expected"),
     [
-        ("2026:01:02 03:04:05", "-09:30", "", datetime(2026, 1, 2, 3, 4, 5, 0, timezone(-timedelta(hours=9.5)))),
+        (
+            "2026:01:02 03:04:05", "-09:30", "",
+            datetime(2026, 1, 2, 3, 4, 5, 0, timezone(-timedelta(hours=9.5))),
+        ),
         ("2026:01:02 03:04:05", "Z", "7", datetime(2026, 1, 2, 3, 4, 5, 700_000, UTC)),
         ("2026-01-02T03:04:05", "  :  ", "123456789", datetime(2026, 1, 2, 3, 4, 5, 123_456)),
         ("2026:01:02 03:04:05", "+99:00", "x", datetime(2026, 1, 2, 3, 4, 5)),
@@ -249,7 +252,7 @@ def test_without_pillow_heif_jpegs_still_have_dates(monkeypatch: pytest.MonkeyPa
     assert metadata_of(PHOTOS / "photo.jpg").taken is not None
 
 
-# --- what can be read here -------------------------------------------------------------------------------------------
+# --- what can be read here ------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("no_exiftool", "no_libraries")
@@ -311,7 +314,7 @@ def test_a_photo_that_went_away_is_gone_rather_than_dateless(club: Target, tmp_p
         taken_of(os.fsencode(tmp_path / "gone.jpg"), "image/jpeg", club, reading)
 
 
-# --- broken and hostile files ----------------------------------------------------------------------------------------
+# --- broken and hostile files ---------------------------------------------------------------------
 
 WHOLE = [
     (path.read_bytes(), media_type(path.read_bytes()[:HEAD_BYTES], os.fsencode(path)) or "")
@@ -478,27 +481,37 @@ SECONDS_1904 = 3_866_889_802  # 2026-07-14 16:03:22 UTC
 SECOND = TAKEN.replace(microsecond=0)
 BY_MOVIE = {
     "Apple's keys": (keyed(*APPLE_KEYS), BY_BOXES["metadata/live.mov"]),
-    "ffmpeg's place": (box(b"udta", day("2001") + keyed(*APPLE_KEYS)), BY_BOXES["metadata/live.mov"]),
+    "ffmpeg's place": (
+        box(b"udta", day("2001") + keyed(*APPLE_KEYS)), BY_BOXES["metadata/live.mov"]
+    ),
     "a day in user data": (box(b"udta", day("2026-07-14T18:03:22+0200")), Metadata(SECOND)),
     "a day of iTunes": (
-        box(b"udta", itunes("2026-07-14T18:03:22Z")), Metadata(datetime(2026, 7, 14, 18, 3, 22, 0, UTC))
+        box(b"udta", itunes("2026-07-14T18:03:22Z")),
+        Metadata(datetime(2026, 7, 14, 18, 3, 22, 0, UTC)),
     ),
     "a day after damage": (
-        box(b"udta", box(b"meta", b"\xff" * 20) + day("2026-07-14 18:03:22")), Metadata(SECOND.replace(tzinfo=None))
+        box(b"udta", box(b"meta", b"\xff" * 20) + day("2026-07-14 18:03:22")),
+        Metadata(SECOND.replace(tzinfo=None)),
     ),
-    "the day of a "
-    "release": (header(b"mvhd", SECONDS_1904) + box(b"udta", day("2001")), BY_BOXES["metadata/utc.mov"]),
+    "the day of a release": (
+        header(b"mvhd", SECONDS_1904) + box(b"udta", day("2001")), BY_BOXES["metadata/utc.mov"]
+    ),
     "a long header": (header(b"mvhd", SECONDS_1904, 1), BY_BOXES["metadata/utc.mov"]),
-    "a header from "
-    "1970": (header(b"mvhd", 1_420_070_400), Metadata(datetime(2015, 1, 1, tzinfo=UTC))),
-    "a long header from "
-    "1970": (header(b"mvhd", 1_420_070_400, 1), Metadata(datetime(2015, 1, 1, tzinfo=UTC))),
+    "a header from 1970": (
+        header(b"mvhd", 1_420_070_400), Metadata(datetime(2015, 1, 1, tzinfo=UTC))
+    ),
+    "a long header from 1970": (
+        header(b"mvhd", 1_420_070_400, 1), Metadata(datetime(2015, 1, 1, tzinfo=UTC))
+    ),
     "a clock that was not set": (header(b"mvhd", 86_400), Metadata()),
     "a clock of 1970 that was not set": (header(b"mvhd", 2_082_844_800 + 86_400), Metadata()),
     "a track's header": (
-        header(b"mvhd", 0) + box(b"trak", header(b"tkhd", SECONDS_1904)), BY_BOXES["metadata/utc.mov"]
+        header(b"mvhd", 0) + box(b"trak", header(b"tkhd", SECONDS_1904)),
+        BY_BOXES["metadata/utc.mov"],
     ),
-    "a medium's header": (box(b"trak", box(b"mdia", header(b"mdhd", SECONDS_1904))), BY_BOXES["metadata/utc.mov"]),
+    "a medium's header": (
+        box(b"trak", box(b"mdia", header(b"mdhd", SECONDS_1904))), BY_BOXES["metadata/utc.mov"]
+    ),
     "tracks in tracks": (box(b"trak", box(b"trak", header(b"tkhd", SECONDS_1904))), Metadata()),
 }  # fmt: skip
 
@@ -537,11 +550,12 @@ def test_what_is_no_file(tmp_path: Path) -> None:
     assert metadata_of(b"a\0b", "image/jpeg") == Metadata()
 
 
-# --- exiftool --------------------------------------------------------------------------------------------------------
+# --- exiftool -------------------------------------------------------------------------------------
 
 NAMES = [
-    b"plain.raf", b"line\n-execute\nbreak.raf", b"-config.raf", b"#[CSTR]a.raf", b"caf\xe9.raf", b" space .raf",
-    b"\r.raf", b"touch hacked|", b"$(touch hacked).raf", b"100%d.raf", b"*.raf", b"a" * 250,
+    b"plain.raf", b"line\n-execute\nbreak.raf", b"-config.raf", b"#[CSTR]a.raf", b"caf\xe9.raf",
+    b" space .raf", b"\r.raf", b"touch hacked|", b"$(touch hacked).raf", b"100%d.raf", b"*.raf",
+    b"a" * 250,
 ]  # fmt: skip
 
 
@@ -659,8 +673,11 @@ def read_raf(reading: MetadataReader) -> Metadata:
     return reading.read(os.fsencode(SAID / "dated.raf"), "image/x-fuji-raf")
 
 
-GOOD = """printf '[{"DateTimeOriginal":"2026:07:14 18:03:22","SubSecTimeOriginal":25,"OffsetTimeOriginal":"+02:00",'
+GOOD = (
+    """printf '[{"DateTimeOriginal":"2026:07:14 18:03:22","SubSecTimeOriginal":25,"""
+    """"OffsetTimeOriginal":"+02:00",'
     printf '"ContentIdentifier":12345}]\\n{ready%s}\\n' $number"""
+)
 
 
 CLIP = """printf '[{"CreateDate":"%s","CreationDate":"%s"}]\\n{ready%%s}\\n'""" + " $number"

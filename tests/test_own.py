@@ -23,8 +23,8 @@ def own_address() -> str:
 
 @pytest.mark.parametrize(
     "url",
-    ["http://127.0.0.1:80", "http://127.9.9.9/a", "http://[::1]:2283", "http://localhost:1", "http://0.0.0.0",
-     "http://[::ffff:127.0.0.1]/", "https://LOCALHOST"],
+    ["http://127.0.0.1:80", "http://127.9.9.9/a", "http://[::1]:2283", "http://localhost:1",
+     "http://0.0.0.0", "http://[::ffff:127.0.0.1]/", "https://LOCALHOST"],
 )  # fmt: skip
 def test_loopback_is_this_computer(url: str) -> None:
     assert own.is_own(url)

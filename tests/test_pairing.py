@@ -89,8 +89,8 @@ class Pushes:
         rows = self.journal.rows(
             "select still.path as still, clip.path as clip from photo still join task on task.id ="
             " (select max(id) from task where photo_id = still.id)"
-            " join task other on other.id = task.clip_id join photo clip on clip.id = "
-            "other.photo_id"
+            " join task other on other.id = task.clip_id "
+            "join photo clip on clip.id = other.photo_id"
         )
         return {
             os.path.basename(row["still"]).decode(): os.path.basename(row["clip"]).decode()
@@ -283,8 +283,8 @@ def test_only_stills_beside_a_clip_that_wants_one_are_read(
 ) -> None:
     read = watched(monkeypatch)
     pushes.push(
-        IMG_1__JPG="still ID-1", IMG_1_HEVC__MOV="clip ID-1", IMG_2__JPG="still ID-2", IMG_3__JPG="still",
-        sub_in_IMG_4__JPG="still ID-4", sub_in_IMG_5__MOV="clip",
+        IMG_1__JPG="still ID-1", IMG_1_HEVC__MOV="clip ID-1", IMG_2__JPG="still ID-2",
+        IMG_3__JPG="still", sub_in_IMG_4__JPG="still ID-4", sub_in_IMG_5__MOV="clip",
     )  # fmt: skip
     assert sorted(read) == ["IMG_1.JPG", "IMG_1_HEVC.MOV", "IMG_5.MOV"]
     read.clear()

@@ -211,7 +211,10 @@ def test_a_suffix_leads_back_to_its_type() -> None:
 
 
 TIFF_HEADS = (b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08")
-ON_TIFF = "3fr arw cap cr2 dcr dng erf fff gpr iiq k25 kdc mef mos nef nrw orf ori pef ptx raw rwl sr2 srf srw"
+ON_TIFF = (
+    "3fr arw cap cr2 dcr dng erf fff gpr iiq k25 kdc mef mos nef nrw orf ori pef ptx raw rwl "
+    "sr2 srf srw"
+)
 ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 MORE_HEADS = {
     "IMG_1.CRW": (b"II\x1a\0\0\0HEAPCCDR\2\0\1\0", "image/x-canon-crw"),
@@ -351,10 +354,9 @@ def test_the_table_has_every_suffix_once_and_says_how_each_type_is_told() -> Non
 # for .svg and .ts.
 IMMICH = (
     "3fr ari arw cap cin cr2 cr3 crw dcr dng erf fff iiq k25 kdc mrw nef nrw orf ori pef psd raf "
-    "raw rw2 rwl sr2 srf"
-    " srw x3f avif bmp gif jpeg jpg png webp heic heif hif insp jp2 jpe jxl mpo tif tiff 3gp 3gpp "
-    "avi flv insv m2t"
-    " m2ts m4v mkv mov mp4 mpe mpeg mpg mts mxf vob webm wmv"
+    "raw rw2 rwl sr2 srf srw x3f "
+    "avif bmp gif jpeg jpg png webp heic heif hif insp jp2 jpe jxl mpo tif tiff "
+    "3gp 3gpp avi flv insv m2t m2ts m4v mkv mov mp4 mpe mpeg mpg mts mxf vob webm wmv"
 )
 
 
@@ -363,7 +365,7 @@ def test_what_immich_takes_is_known(suffix: str) -> None:
     assert sniffing.media_type_by_name(b"a." + suffix.encode()) is not None
 
 
-# --- digests ---------------------------------------------------------------------------------------------------------
+# --- digests --------------------------------------------------------------------------------------
 
 MIB = digests.BLOCK_BYTES
 

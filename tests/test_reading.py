@@ -109,8 +109,10 @@ def test_a_bomb_costs_no_more_than_an_answer(encoding: str) -> None:
         ("text/plain; charset=iso-8859-1", WORDS.encode("utf-8-sig")),
         ("text/plain", WORDS.encode("utf-32")),
         ("text/html", b'<html><meta charset="latin1"><p>' + WORDS.encode("latin-1")),
-        ("text/html", b"<html><meta http-equiv=x content='text/html; "
-            b"charset=cp850'>" + WORDS.encode("cp850")),
+        (
+            "text/html",
+            b"<html><meta http-equiv=x content='text/html; charset=cp850'>" + WORDS.encode("cp850"),
+        ),
         ("text/html", b"<!doctype html>Gr&ouml;&szlig;e: zu gro&#223;"),
         ("text/xml", b'<?xml version="1.0" encoding="ISO-8859-1"?>' + WORDS.encode("latin-1")),
         ("text/xml", b"<error>Gr&#xF6;&#223;e: zu gro&#xdf;</error>"),
@@ -118,10 +120,14 @@ def test_a_bomb_costs_no_more_than_an_answer(encoding: str) -> None:
         ("application/json", json.dumps({"error": WORDS}, ensure_ascii=False).encode("utf-16-le")),
         ("application/json", json.dumps({"error": WORDS}, ensure_ascii=False).encode("utf-16-be")),
         ("application/json", json.dumps({"error": WORDS}, ensure_ascii=False).encode("utf-32-be")),
-        ("application/json; "
-            "charset=iso-8859-1", json.dumps({"error": WORDS}, ensure_ascii=False).encode()),
-        ("application/json; "
-            "charset=iso-8859-1", json.dumps({"error": WORDS}, ensure_ascii=False).encode("latin-1")),
+        (
+            "application/json; charset=iso-8859-1",
+            json.dumps({"error": WORDS}, ensure_ascii=False).encode(),
+        ),
+        (
+            "application/json; charset=iso-8859-1",
+            json.dumps({"error": WORDS}, ensure_ascii=False).encode("latin-1"),
+        ),
         ("text/html", json.dumps({"error": WORDS}).encode()),
         ("text/plain", "Gro\u0308\u00dfe: zu gro\u00df".encode()),
     ],

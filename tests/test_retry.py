@@ -164,55 +164,74 @@ TABLE = {
     **EARLY,
     # The target's rules say it is stored, or was there.
     "stored": Row(answered(201), Outcome.UPLOADED, State.UPLOADED, 1, verdict(VerdictKind.STORED)),
-    "stored, by a "
-    "Location": Row(answered(303), Outcome.UPLOADED, State.UPLOADED, 1, verdict(VerdictKind.STORED)),
-    "stored, by a page's text": Row(
-        answered(200, page=True), Outcome.UPLOADED, State.UPLOADED, 1, verdict(VerdictKind.STORED, takes_pages=True)
+    "stored, by a Location": Row(
+        answered(303), Outcome.UPLOADED, State.UPLOADED, 1, verdict(VerdictKind.STORED)
     ),
-    "was there": Row(answered(409), Outcome.DUPLICATE, State.DUPLICATE, 1, verdict(VerdictKind.DUPLICATE)),
+    "stored, by a page's text": Row(
+        answered(200, page=True), Outcome.UPLOADED, State.UPLOADED, 1,
+        verdict(VerdictKind.STORED, takes_pages=True),
+    ),
+    "was there": Row(
+        answered(409), Outcome.DUPLICATE, State.DUPLICATE, 1, verdict(VerdictKind.DUPLICATE)
+    ),
     # Rejected.
     **{str(status): rejected(status) for status in (400, 413, 414, 415, 422)},
     "413 with a page, in the middle of the body": Row(
         answered(413, page=True, whole=False), Outcome.REJECTED, State.REJECTED, 1
     ),
-    "words the target "
-    "knows": Row(answered(200), Outcome.REJECTED, State.REJECTED, 1, verdict(VerdictKind.REJECTED)),
+    "words the target knows": Row(
+        answered(200), Outcome.REJECTED, State.REJECTED, 1, verdict(VerdictKind.REJECTED)
+    ),
     # The whole body sent, and no proof.
-    **{f"{status} after the "
-        "body": doubt(answered(status)) for status in (500, 502, 504, 506, 508, 520, 524, 530, 599)},
+    **{
+        f"{status} after the body": doubt(answered(status))
+        for status in (500, 502, 504, 506, 508, 520, 524, 530, 599)
+    },
     "500 with a page after the body": doubt(answered(500, page=True)),
     "answer lost": doubt(unanswered(Fault.LOST, whole=True)),
     "answer lost by a reset": doubt(unanswered(Fault.BROKEN, whole=True)),
     "a 2xx cut or oversized": doubt(answered(201, complete=False)),
     "a 2xx the rules do not take": doubt(answered(200)),
     "a page where pages are the rule": Row(
-        answered(200, page=True), Outcome.IN_DOUBT, State.PENDING, 1, verdict(VerdictKind.UNPROVEN, takes_pages=True)
+        answered(200, page=True), Outcome.IN_DOUBT, State.PENDING, 1,
+        verdict(VerdictKind.UNPROVEN, takes_pages=True),
     ),
     # Not taken.
-    **{str(status): not_taken(answered(status)) for status in (402, 406, 408, 409, 418, 423, 425, 429, 451)},
+    **{
+        str(status): not_taken(answered(status))
+        for status in (402, 406, 408, 409, 418, 423, 425, 429, 451)
+    },
     **{str(status): not_taken(answered(status)) for status in (501, 503, 505, 511)},
-    **{f"{status} with the body cut "
-        "short": not_taken(answered(status, whole=False)) for status in (500, 502, 504)},
+    **{
+        f"{status} with the body cut short": not_taken(answered(status, whole=False))
+        for status in (500, 502, 504)
+    },
     "201 with the body cut short": Row(
-        answered(201, whole=False), Outcome.NOT_TAKEN, State.PENDING, 1, verdict(VerdictKind.STORED)
+        answered(201, whole=False), Outcome.NOT_TAKEN, State.PENDING, 1,
+        verdict(VerdictKind.STORED),
     ),
     # No connection.
-    **{f"{status} while others are "
-        "accepted": not_taken(answered(status), BESIDE_OTHERS) for status in (429, 503)},
+    **{
+        f"{status} while others are accepted": not_taken(answered(status), BESIDE_OTHERS)
+        for status in (429, 503)
+    },
     "cannot be connected": sick(unanswered(Fault.NOT_REACHED)),
     "cannot be resolved, once proven": sick(unanswered(Fault.UNKNOWN_HOST)),
     "certificate, once proven": sick(unanswered(Fault.BAD_CERTIFICATE)),
     # The line.
-    "broken in the middle of the "
-    "body": Row(unanswered(Fault.BROKEN), Outcome.BROKEN, State.PENDING, 1),
+    "broken in the middle of the body": Row(
+        unanswered(Fault.BROKEN), Outcome.BROKEN, State.PENDING, 1
+    ),
     # The target refuses us.
     **{str(status): refused(answered(status)) for status in (401, 403, 507)},
     "401 in the middle of the body": refused(answered(401, whole=False)),
     "a quota word": refused(answered(400), VerdictKind.REFUSED),
     "403 while others are accepted": not_taken(answered(403), BESIDE_OTHERS),
     # The address is wrong, or a portal sits between.
-    **{f"{status}, once "
-        "proven": portal(answered(status)) for status in (300, 301, 302, 307, 308, 399, 404, 405, 410)},
+    **{
+        f"{status}, once proven": portal(answered(status))
+        for status in (300, 301, 302, 307, 308, 399, 404, 405, 410)
+    },
     **{
         f"{status}, never proven": wrong_address(answered(status))
         for status in (300, 301, 302, 307, 308, 399, 404, 405, 410)
@@ -228,8 +247,9 @@ TABLE = {
     ),
     "503, never proven": not_taken(answered(503), UNPROVEN),
     "400 with a page, never proven": wrong_address(answered(400, page=True)),
-    "400 with a page, once "
-    "proven": Row(answered(400, page=True), Outcome.REJECTED, State.REJECTED, 1),
+    "400 with a page, once proven": Row(
+        answered(400, page=True), Outcome.REJECTED, State.REJECTED, 1
+    ),
     # Free.
     "cut by us": Row(unanswered(Fault.CUT), Outcome.REFUNDED, State.PENDING, 0),
     "cut by us after the body": doubt(unanswered(Fault.CUT, whole=True)),
@@ -340,7 +360,8 @@ def test_retries_are_the_tries_after_the_first_one(retries: int, ends: list[int]
     rules, seen, tries = Rules(retries, False, "safe", 30.0), [], 0
     while True:
         step = step_after(
-            Finding(Outcome.NOT_TAKEN, "408"), rules, tries=tries, doubted=False, now=NOW, chance=0.5
+            Finding(Outcome.NOT_TAKEN, "408"), rules, tries=tries, doubted=False, now=NOW,
+            chance=0.5,
         )  # fmt: skip
         tries = step.tries
         seen.append(tries)

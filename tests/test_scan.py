@@ -45,9 +45,8 @@ def unknown(*_photo: object) -> str | None:
 
 
 def look(*roots: Path, **filters: object) -> list[Item]:
-    return list(
-        module.scan([open_root(os.fsencode(root)) for root in roots], Filters(**filters), unknown)
-    )  # type: ignore[arg-type]
+    opened = [open_root(os.fsencode(root)) for root in roots]
+    return list(module.scan(opened, Filters(**filters), unknown))  # type: ignore[arg-type]
 
 
 def found(items: list[Item]) -> list[str]:
@@ -64,7 +63,7 @@ def skipped(items: list[Item], root: Path) -> dict[str, SkipReason]:
     return reasons
 
 
-# --- what a photo is -------------------------------------------------------------------------------------------------
+# --- what a photo is ------------------------------------------------------------------------------
 
 
 def test_a_photo_is_told_in_full(tmp_path: Path) -> None:
@@ -156,7 +155,7 @@ def test_undecodable_names(tmp_path: Path) -> None:
     ]
 
 
-# --- order -----------------------------------------------------------------------------------------------------------
+# --- order ----------------------------------------------------------------------------------------
 
 
 def test_files_first_then_folders_each_in_natural_order(tmp_path: Path) -> None:
@@ -238,7 +237,7 @@ def test_case_only_decides_between_names_equal_without_it(one: str, other: str) 
         assert (natural_key(one.encode()) < natural_key(other.encode())) == lower
 
 
-# --- what is left out ------------------------------------------------------------------------------------------------
+# --- what is left out -----------------------------------------------------------------------------
 
 
 def test_hidden(tmp_path: Path) -> None:
@@ -405,7 +404,7 @@ def test_reasons_are_the_words_of_the_screens() -> None:
     }
 
 
-# --- filters ---------------------------------------------------------------------------------------------------------
+# --- filters --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -516,7 +515,7 @@ def test_not_recursive(tmp_path: Path) -> None:
     assert len(items) == 1
 
 
-# --- links -----------------------------------------------------------------------------------------------------------
+# --- links ----------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -573,7 +572,7 @@ def test_a_root_may_be_a_link(tmp_path: Path) -> None:
     assert found(look(tmp_path / "photo")) == ["photo"]
 
 
-# --- roots -----------------------------------------------------------------------------------------------------------
+# --- roots ----------------------------------------------------------------------------------------
 
 
 def test_named_files_may_be_hidden_or_left_behind_but_must_be_media(tmp_path: Path) -> None:
@@ -639,7 +638,7 @@ def test_a_photo_reached_twice_is_told_once(tmp_path: Path) -> None:
     assert not skipped(look(b / ".2.jpg", a), tmp_path)
 
 
-# --- what cannot be read ---------------------------------------------------------------------------------------------
+# --- what cannot be read --------------------------------------------------------------------------
 
 
 def refuse(monkeypatch: pytest.MonkeyPatch, call: str, number: int, *names: str) -> None:
@@ -778,7 +777,7 @@ def test_running_out_of_descriptors_is_no_fault_of_a_photo(
         look(tmp_path)
 
 
-# --- memory ----------------------------------------------------------------------------------------------------------
+# --- memory ---------------------------------------------------------------------------------------
 
 
 def test_memory_does_not_grow_with_the_number_of_folders(tmp_path: Path) -> None:
@@ -799,7 +798,8 @@ def test_memory_does_not_grow_with_the_number_of_folders(tmp_path: Path) -> None
 
 
 def test_depth_is_no_limit(tmp_path: Path) -> None:
-    depth = 1300  # deeper than Python's stack, which is also why it is made and removed without os.makedirs
+    # Deeper than Python's stack, which is also why it is made and removed without os.makedirs.
+    depth = 1300
     folders = [os.path.join(tmp_path, *["d"] * level) for level in range(1, depth + 1)]
     for folder in folders:
         os.mkdir(folder)
@@ -812,7 +812,7 @@ def test_depth_is_no_limit(tmp_path: Path) -> None:
             os.rmdir(folder)
 
 
-# --- volumes ---------------------------------------------------------------------------------------------------------
+# --- volumes --------------------------------------------------------------------------------------
 
 
 def test_a_photo_on_another_device_than_its_root_has_that_volume(
@@ -833,7 +833,7 @@ def test_a_photo_on_another_device_than_its_root_has_that_volume(
     assert asked == [device]
 
 
-# --- options ---------------------------------------------------------------------------------------------------------
+# --- options --------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -870,19 +870,10 @@ def test_since_an_age(text: str, seconds: int) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "",
-        "yesterday",
-        "7",
-        "7 d",
-        "-7d",
-        "1.5h",
-        "7y",
-        "2026-13-01",
-        "0001-01-01",
-        "14.7.",
+        "", "yesterday", "7", "7 d", "-7d", "1.5h", "7y", "2026-13-01", "0001-01-01", "14.7.",
         "9" * 400 + "d",
     ],
-)
+)  # fmt: skip
 def test_since_neither(text: str) -> None:
     with pytest.raises(ValueError, match=re.escape(f"{text!r} is neither a date")):
         module.parse_since(text, now=5e9)

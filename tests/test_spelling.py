@@ -174,8 +174,8 @@ class Pushes:
             for table in ("photo", "root"):
                 for was, now in pairs:
                     self.journal.connection.execute(
-                        f"update {table} set path = cast(replace(cast(path as text), ?, ?) as "
-                        "blob)",
+                        f"update {table} set path = cast(replace(cast(path as text), ?, ?) "
+                        "as blob)",
                         (was, now),
                     )
 
@@ -296,8 +296,8 @@ def test_verify_takes_two_spellings_for_one_folder(pushes: Pushes) -> None:
     pushes.respell(("/Trip", "/TRIP"))
     with pushes.journal.transaction():
         pushes.journal.connection.execute(
-            "insert into root (path, volume, card, is_folder) select cast(? as blob), volume, "
-            "card, 1 from root",
+            "insert into root (path, volume, card, is_folder) "
+            "select cast(? as blob), volume, card, 1 from root",
             (os.fsencode(pushes.folder / "Trip"),),
         )
         pushes.journal.connection.execute("insert or ignore into pushed select 1, id from root")

@@ -82,16 +82,10 @@ def test_every_builtin_name_has_a_sample_that_fills() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "{name.x}",
-        "{name[0]}",
-        "{name.__class__}",
-        "{name!r}",
-        "{name!s:>5}",
-        "{}",
-        "{:>5}",
+        "{name.x}", "{name[0]}", "{name.__class__}", "{name!r}", "{name!s:>5}", "{}", "{:>5}",
         "{taken.year:04}",
     ],
-)
+)  # fmt: skip
 def test_only_plain_names_are_taken(text: str) -> None:
     error = refused(text)
     assert "plain name" in str(error)

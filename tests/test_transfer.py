@@ -395,10 +395,9 @@ def test_interim_answers_are_never_the_answer(serve: Serve, connect: Callable[..
     # More than the buffers hold is read between the halves of one, so that the client has seen the
     # first by itself.
     script = [
-        head, interim(100), interim(103), read(16 * KIB), interim(102), send(b"HTTP/1."), read(8 * MIB),
-        send(b"1 104 Upload Resumption Supported\r\nUpload-Offset: "
-            b"5\r\n\r\n"), body, interim(102), interim(104),
-        answer(201, b"{}"),
+        head, interim(100), interim(103), read(16 * KIB), interim(102), send(b"HTTP/1."),
+        read(8 * MIB), send(b"1 104 Upload Resumption Supported\r\nUpload-Offset: 5\r\n\r\n"), body,
+        interim(102), interim(104), answer(201, b"{}"),
     ]  # fmt: skip
     client = connect(serve(script, window=WINDOW), BIG)
     sent = client.send()
@@ -481,15 +480,10 @@ def test_an_answer_is_lost(serve: Serve, connect: Callable[..., Client], said: S
         [send(OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\nnonsense\r\n"), stall],
     ],
     ids=[
-        "cut",
-        "too long",
-        "endless",
-        "endless without length",
-        "endless chunks",
-        "cut chunks",
+        "cut", "too long", "endless", "endless without length", "endless chunks", "cut chunks",
         "bad chunks",
     ],
-)
+)  # fmt: skip
 def test_an_answer_that_is_not_whole_says_so(
     serve: Serve, connect: Callable[..., Client], said: Script
 ) -> None:
@@ -1211,8 +1205,9 @@ def test_a_plain_proxy_is_told_the_whole_address(
 
 @pytest.mark.parametrize(
     ("written", "password"),
-    [("an%2Fna:s%2F%23%3F%40%3A%5B%25", "an/na:s/#?@:[%"), ("an/na".replace("/", "%2f") + ":p@ss", "an/na:p@ss"),
-     ("anna:%C3%A4%E2%82%AC", "anna:ä€"), ("anna", "anna:"), (":word", ":word")],
+    [("an%2Fna:s%2F%23%3F%40%3A%5B%25", "an/na:s/#?@:[%"),
+     ("an/na".replace("/", "%2f") + ":p@ss", "an/na:p@ss"), ("anna:%C3%A4%E2%82%AC", "anna:ä€"),
+     ("anna", "anna:"), (":word", ":word")],
 )  # fmt: skip
 def test_a_proxys_password_may_hold_anything(
     ca_file: Path, no_payload: int, monkeypatch: pytest.MonkeyPatch, written: str, password: str

@@ -31,27 +31,9 @@ def upstream_with(patience: float = 300.0, *, proven: bool = True, in_flight: in
 def make_task(task_id: int, name: str) -> Task:
     path = name.encode()
     return Task(
-        task_id,
-        1,
-        "trip",
-        1,
-        path,
-        path,
-        "",
-        1,
-        "image/jpeg",
-        9,
-        1,
-        1,
-        0,
-        0,
-        0,
-        False,
-        False,
-        (9, 9),
-        name,
-        None,
-    )
+        task_id, 1, "trip", 1, path, path, "", 1, "image/jpeg", 9, 1, 1, 0, 0, 0, False, False,
+        (9, 9), name, None,
+    )  # fmt: skip
 
 
 # Unproven.

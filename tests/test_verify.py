@@ -52,8 +52,9 @@ def kinds(findings: Sequence[Finding], folder: Path) -> dict[str, Kind]:
 
 SAFE = (
     # what macOS and others leave, and what is no photo
-    ("._IMG_1.JPG", FORK), (".DS_Store", b"x"), ("notes.txt", b"words"), ("C0001M01.XML", b"<x/>"), (".hidden", b"x"),
-    ("index.d.mts", b"export {};\n"), ("song.wma", bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")),
+    ("._IMG_1.JPG", FORK), (".DS_Store", b"x"), ("notes.txt", b"words"), ("C0001M01.XML", b"<x/>"),
+    (".hidden", b"x"), ("index.d.mts", b"export {};\n"),
+    ("song.wma", bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")),
     # what a camera made for a photo that is proven
     ("IMG_1.THM", OTHER), ("IMG_1.SCR", OTHER), ("img_1.lrv", OTHER), ("IMG_1.LRF", OTHER),
     ("IMG_1.THM", b""), ("GX010123.LRV", b"of its own kind"),
@@ -69,16 +70,18 @@ SAFE = (
     ("IMG_1.AAE", b"<x/>"), ("IMG_1.xmp", b"<x/>"),
 )  # fmt: skip
 UNSAFE = (
-    ("IMG_9.JPG", OTHER), ("._IMG_9.jpg", OTHER), (".hidden.jpg", OTHER), ("no suffix", OTHER), ("IMG_9.dat", OTHER),
-    ("IMG_1.JPG_original", OTHER), ("IMG_1.JPG~", OTHER), ("IMG_2.jpg.part", OTHER), ("#recycle/REAL.JPG", OTHER),
-    ("$RECYCLE.BIN/REAL.JPG", OTHER), ("thumbnails/REAL.JPG", OTHER), ("@eaDir/REAL.JPG", OTHER),
-    ("IMG_9.THM", OTHER), ("other/IMG_1.THM", OTHER), ("GL010999.LRV", OTHER), ("GX010123.THM", OTHER),
+    ("IMG_9.JPG", OTHER), ("._IMG_9.jpg", OTHER), (".hidden.jpg", OTHER), ("no suffix", OTHER),
+    ("IMG_9.dat", OTHER), ("IMG_1.JPG_original", OTHER), ("IMG_1.JPG~", OTHER),
+    ("IMG_2.jpg.part", OTHER), ("#recycle/REAL.JPG", OTHER), ("$RECYCLE.BIN/REAL.JPG", OTHER),
+    ("thumbnails/REAL.JPG", OTHER), ("@eaDir/REAL.JPG", OTHER), ("IMG_9.THM", OTHER),
+    ("other/IMG_1.THM", OTHER), ("GL010999.LRV", OTHER), ("GX010123.THM", OTHER),
     ("LRV_20240101_111111_01_001.insv", OTHER), ("M4ROOT/THMBNL/C0002T01.JPG", OTHER),
-    ("M4ROOT/SUB/C0001S11.MP4", OTHER), ("M4ROOT/SUB/C0001.MP4", OTHER), ("elsewhere/SUB/X/C0001S03.MP4", OTHER),
-    ("unknown.X3F", b"FOVb"), ("A001_C001.R3D", b"\0\0\1\0RED2"), ("IMG_9.livp", b"PK\3\4"), ("C0001.ari", b"ARRI"),
-    ("MOV001.MOD", b"clip"), ("MOV001", b"\0\0\1\xba clip"), ("MOV002", b"\0\0\1\xb3 clip"), ("scan.tga", b"x"),
-    ("text.jpg", b"words"), ("empty.jpg", b""), ("00001.MTS", bytes(9)), ("old.kc2", b"x"),
-    ("LRV_20240101_101010.jpg", OTHER),
+    ("M4ROOT/SUB/C0001S11.MP4", OTHER), ("M4ROOT/SUB/C0001.MP4", OTHER),
+    ("elsewhere/SUB/X/C0001S03.MP4", OTHER), ("unknown.X3F", b"FOVb"),
+    ("A001_C001.R3D", b"\0\0\1\0RED2"), ("IMG_9.livp", b"PK\3\4"), ("C0001.ari", b"ARRI"),
+    ("MOV001.MOD", b"clip"), ("MOV001", b"\0\0\1\xba clip"), ("MOV002", b"\0\0\1\xb3 clip"),
+    ("scan.tga", b"x"), ("text.jpg", b"words"), ("empty.jpg", b""), ("00001.MTS", bytes(9)),
+    ("old.kc2", b"x"), ("LRV_20240101_101010.jpg", OTHER),
 )  # fmt: skip
 
 

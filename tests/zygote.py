@@ -34,13 +34,14 @@ _SIGNALS = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
 OF_THE_INTERPRETER = ("PYTHON", "LD_", "LC_", "LANG", "LOCPATH", "MALLOC_")
 """Variables that an interpreter, or what it links to, reads when it starts."""
 _PRELOADED = (
-    "albumup.__main__", "albumup.cli.options.push", "albumup.cli.options.target", "albumup.cli.push",
-    "albumup.cli.resume", "albumup.cli.retry_failed", "albumup.cli.cancel",
-    "albumup.cli.list_", "albumup.cli.share", "albumup.cli.status", "albumup.cli.target", "albumup.cli.verify",
-    "albumup.cli.telling", "albumup.cli.receive", "albumup.uploader.engine", "albumup.uploader.trial",
-    "albumup.config.writing", "albumup.session.intake", "albumup.receive", "albumup.targets.form",
-    "albumup.targets.immich", "albumup.targets.inbox", "albumup.session.verify.here", "requests", "requests_toolbelt",
-    "sqlite_utils", "tqdm", "truststore", "humanize", "tabulate", "jmespath", "multipart", "platformdirs", "tomlkit",
+    "albumup.__main__", "albumup.cli.options.push", "albumup.cli.options.target",
+    "albumup.cli.push", "albumup.cli.resume", "albumup.cli.retry_failed", "albumup.cli.cancel",
+    "albumup.cli.list_", "albumup.cli.share", "albumup.cli.status", "albumup.cli.target",
+    "albumup.cli.verify", "albumup.cli.telling", "albumup.cli.receive", "albumup.uploader.engine",
+    "albumup.uploader.trial", "albumup.config.writing", "albumup.session.intake", "albumup.receive",
+    "albumup.targets.form", "albumup.targets.immich", "albumup.targets.inbox",
+    "albumup.session.verify.here", "requests", "requests_toolbelt", "sqlite_utils", "tqdm",
+    "truststore", "humanize", "tabulate", "jmespath", "multipart", "platformdirs", "tomlkit",
     "idna", "encodings.idna", "PIL.Image", "exifread",
 )  # fmt: skip
 

@@ -24,14 +24,8 @@ _OURS = Path(gate.__file__).parents[1]
 _WRITERS = {"cli/gate.py", "cli/screen.py", "__main__.py"}
 """The modules that name stdout and stderr in order to write to them."""
 _WRITING = {
-    "print",
-    "echo",
-    "secho",
-    "echo_via_pager",
-    "print_exception",
-    "print_exc",
-    "showwarning",
-}
+    "print", "echo", "secho", "echo_via_pager", "print_exception", "print_exc", "showwarning",
+}  # fmt: skip
 
 
 def bad_ones(text: str) -> list[str]:

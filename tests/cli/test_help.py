@@ -73,7 +73,8 @@ def test_the_options_that_all_commands_have_are_the_general_ones(words: tuple[st
     context = click.Context(found)
     general = dict(grouped(found, context))[GENERAL]
     assert [one.opts[-1] for one in general] == [
-        "--journal", "--config", "--quiet", "--verbose", "--progress", "--version", "--color", "--help",
+        "--journal", "--config", "--quiet", "--verbose", "--progress", "--version", "--color",
+        "--help",
     ]  # fmt: skip
     if words in {("push",), ("resume",), ("retry-failed",)}:
         assert OPTIONS not in dict(grouped(found, context))

@@ -55,8 +55,9 @@ def test_a_table_fits_and_no_number_is_broken(
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
-    [(0, "now"), (4.9, "now"), (5, "5 s ago"), (59.9, "59 s ago"), (60, "1 min ago"), (1044, "17 min ago"),
-     (3599, "59 min ago"), (3600, "1 h ago"), (47.9 * 3600, "47 h ago"), (172800, "2 days ago")],
+    [(0, "now"), (4.9, "now"), (5, "5 s ago"), (59.9, "59 s ago"), (60, "1 min ago"),
+     (1044, "17 min ago"), (3599, "59 min ago"), (3600, "1 h ago"), (47.9 * 3600, "47 h ago"),
+     (172800, "2 days ago")],
 )  # fmt: skip
 def test_how_long_ago_stays_on_its_line(seconds: float, said: str) -> None:
     assert ago(seconds) == said

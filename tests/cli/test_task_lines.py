@@ -17,17 +17,9 @@ from albumup.photos.file_names import text_of
 
 NASTY = 'a "b" \\ \x7f \x1b[31m \n ü \udcff \u2028 \U0001f600'
 KEYS = (
-    "state",
-    "size",
-    "sha256",
-    "attempts",
-    "maybe_twice",
-    "sent_as",
-    "error",
-    "remote_id",
-    "url",
+    "state", "size", "sha256", "attempts", "maybe_twice", "sent_as", "error", "remote_id", "url",
     "updated",
-)
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -65,9 +57,9 @@ def test_a_line_says_what_went_wrong() -> None:
 @pytest.mark.parametrize(
     ("number", "said"),
     [
-        (0, "0 B"), (1, "1 B"), (999, "999 B"), (1000, "1.0 kB"), (4096, "4.1 kB"), (999_949, "999.9 kB"),
-        (999_950, "1.0 MB"), (123_456_789, "123.5 MB"), (999_950_000_000, "1.0 TB"), (2e15, "2.0 PB"),
-        (1.5e19, "15000.0 PB"),
+        (0, "0 B"), (1, "1 B"), (999, "999 B"), (1000, "1.0 kB"), (4096, "4.1 kB"),
+        (999_949, "999.9 kB"), (999_950, "1.0 MB"), (123_456_789, "123.5 MB"),
+        (999_950_000_000, "1.0 TB"), (2e15, "2.0 PB"), (1.5e19, "15000.0 PB"),
     ],
 )  # fmt: skip
 def test_sizes_are_said_in_decimal_units(number: float, said: str) -> None:

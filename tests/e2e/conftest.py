@@ -230,8 +230,8 @@ def configure(home: Home, url: str, more: str = "") -> None:
     it."""
     token = home.secret(KEY)
     home.config(
-        f'[targets.home]\nkind = "immich"\nurl = "{url}"\ntoken_file = "{token}"\nelsewhere = '
-        f"true\n{more}"
+        f'[targets.home]\nkind = "immich"\nurl = "{url}"\ntoken_file = "{token}"\n'
+        f"elsewhere = true\n{more}"
     )
 
 

@@ -104,7 +104,10 @@ def test_a_late_answer_is_not_taken_for_the_next_photos(
 
 @pytest.mark.long
 def test_a_server_that_reads_on_after_its_no_is_understood(home: Home, sink: FormSink) -> None:
-    said = b"HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\nno more than 2 MB"
+    said = (
+        b"HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\n"
+        b"no more than 2 MB"
+    )
     sink.rule = lambda _number, _name: [read(16_384), send(said), until_closed]
     set_up(home, sink)
     folder = home.photos(1)

@@ -145,8 +145,8 @@ def test_a_wrong_url(home: Home, url: str) -> None:
 @pytest.mark.parametrize("name", ["Authorization", "Cookie", "X-Api-Key", "x-auth-token"])
 def test_a_secret_in_a_header_is_refused_and_not_repeated(home: Home, name: str) -> None:
     said = refused(
-        home, 2, "push", home.photos(1), "--url", "https://h.invalid/", "--header", f"{name}: Bearer hush",
-        says=(f"--header {name}", "--token-file"),
+        home, 2, "push", home.photos(1), "--url", "https://h.invalid/", "--header",
+        f"{name}: Bearer hush", says=(f"--header {name}", "--token-file"),
     )  # fmt: skip
     assert "hush" not in said
 
@@ -293,8 +293,8 @@ def test_a_state_folder_that_cannot_be_written(home: Home, someone_else: list[st
             ("fields.a", "name?"),
         ),
         (
-            '[targets.club]\nkind = "form"\nurl = "https://h.invalid"\nfields = { a = "{name[0]}" '
-            "}",
+            '[targets.club]\nkind = "form"\nurl = "https://h.invalid"\n'
+            'fields = { a = "{name[0]}" }',
             ("fields.a",),
         ),
         (
@@ -306,8 +306,8 @@ def test_a_state_folder_that_cannot_be_written(home: Home, someone_else: list[st
             ("targets.club.id", "JMESPath"),
         ),
         (
-            '[targets.a]\nkind = "form"\nurl = "https://h.invalid"\n[targets.b]\nkind = '
-            '"form"\nurl = "https://i.invalid"',
+            '[targets.a]\nkind = "form"\nurl = "https://h.invalid"\n'
+            '[targets.b]\nkind = "form"\nurl = "https://i.invalid"',
             ("default_target", "a, b", "--target"),
         ),
     ],

@@ -205,13 +205,13 @@ def test_an_album_that_is_forgotten_meanwhile_is_said_and_breaks_nothing(
     assert home.run("push", "trip").returncode == 0
     parts = "; ".join(
         statement.format("where album_id = old.id")
-        for statement in ("delete from "
-            "body", "delete from task {}", "delete from photo {}", "delete from notice {}",
-                          "delete from scope {}", "delete from pushed {}", "delete from tally {}")
+        for statement in ("delete from body", "delete from task {}", "delete from photo {}",
+                          "delete from notice {}", "delete from scope {}", "delete from pushed {}",
+                          "delete from tally {}")
     )  # fmt: skip
     home.sql(
-        f"create trigger meanwhile after update of held on album begin {parts}; delete from "
-        "album; end"
+        f"create trigger meanwhile after update of held on album begin {parts}; "
+        "delete from album; end"
     )
     done = home.run(*command)
     assert done.returncode == 0, done.stderr

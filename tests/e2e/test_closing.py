@@ -47,7 +47,10 @@ def test_a_run_ends_with_reasons_then_its_summary_then_what_to_type(
     ]
     assert done.stderr.count("(exit ") == 1
     assert "  ! 100/CLASH.JPG  failed: 418" in done.stderr
-    left = "22 photos did not get there earlier and did not change since: albumup retry-failed trip --rejected\n"
+    left = (
+        "22 photos did not get there earlier and did not change since: "
+        "albumup retry-failed trip --rejected\n"
+    )
     assert left in home.run("push", home.photos(1, "trip/102", first=99).parent).stderr
 
 

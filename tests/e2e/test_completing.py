@@ -47,8 +47,8 @@ def named(home: Home) -> Home:
     trip."""
     home.photos(2)
     home.config(
-        '[targets.club]\nkind = "form"\nurl = "http://127.0.0.1:9/"\n[targets.nas]\nkind = '
-        '"form"\nurl = "http://127.0.0.1:9/"\n'
+        '[targets.club]\nkind = "form"\nurl = "http://127.0.0.1:9/"\n'
+        '[targets.nas]\nkind = "form"\nurl = "http://127.0.0.1:9/"\n'
     )
     home.run("push", "trip", "--target", "club", "--patience", "0")
     with closing(sqlite3.connect(home.journal)) as connection, connection:
@@ -100,8 +100,8 @@ class Terminal:
 
 SHOW = "show() { printf '<<%s>>' \"$@\"; echo; }"
 SETUP = {
-    "bash": "bind 'set enable-bracketed-paste off'; source SCRIPT; complete -o nosort -F _wrapped "
-    "show;"
+    "bash": "bind 'set enable-bracketed-paste off'; source SCRIPT; "
+    "complete -o nosort -F _wrapped show;"
     ' _wrapped() { _albumup_completion albumup "${@:2}"; }',
     "zsh": "unset zle_bracketed_paste; autoload -U compinit; compinit -u -D; source SCRIPT; "
     "compdef _wrapped show;"
@@ -158,13 +158,14 @@ def test_tab_completes_in_fish(named: Home) -> None:
         f"complete -C {shlex.quote('albumup ' + line)}" for line in [*lines, "resume "]
     )
     done = subprocess.run(
-        [need("fish"), "--no-config", "-c", f"{source}\n{asked}"],
-        env=named.env, cwd=named.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE,
+        [need("fish"), "--no-config", "-c", f"{source}\n{asked}"], env=named.env, cwd=named.folder,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE,
     )  # fmt: skip
     assert done.stderr == ""
     offered = done.stdout.splitlines()
     assert [line.partition("\t")[0] for line in offered[:6]] == [
-        "retry-failed", "--state=failed", "my trip", "nas", "--token-file=trip/IMG_1.JPG", "IMG_2.JPG",
+        "retry-failed", "--state=failed", "my trip", "nas", "--token-file=trip/IMG_1.JPG",
+        "IMG_2.JPG",
     ]  # fmt: skip
     assert sorted(offered[6:]) == sorted([*AWKWARD, "trip"])
     assert not (named.folder / "run").exists()

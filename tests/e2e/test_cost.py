@@ -32,7 +32,9 @@ MOST_CALLS = {
     "close": 3.2,
     "connect": 0.1,
     "fsync": 0.1,
-    "futex": 60,  # 10 to 20 where threads seldom wait for each other; a hundred when a thread of its own committed
+    # 10 to 20 where threads seldom wait for each other; a hundred when a thread of its own
+    # committed
+    "futex": 60,
 }
 """Of the kernel, for a photo of 2 KB."""
 
@@ -121,7 +123,7 @@ def test_a_push_of_a_photo_loads_no_library_that_it_has_no_use_for(
     loaded = loaded_by(home, "push", home.photos(1, first=2))
     assert {"click", "sqlite3", "asyncio"} <= loaded
     libraries = {
-        "requests", "sqlite_utils", "tqdm", "humanize", "jmespath", "tomlkit", "truststore", "multipart", "wcwidth",
-        "zoneinfo", "albumup.receive.server", "PIL",
+        "requests", "sqlite_utils", "tqdm", "humanize", "jmespath", "tomlkit", "truststore",
+        "multipart", "wcwidth", "zoneinfo", "albumup.receive.server", "PIL",
     }  # fmt: skip
     assert loaded & libraries == set()

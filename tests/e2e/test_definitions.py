@@ -31,8 +31,8 @@ def test_what_waits_goes_by_the_fields_of_an_edited_config(home: Home, server: F
     cut_off(home, server, home.photos(3))
     home.form(
         server,
-        'file_field = "photo"\nfilename = "{index}-{name}"\nfields = { title = "new", sum = '
-        '"{md5}" }',
+        'file_field = "photo"\nfilename = "{index}-{name}"\nfields = '
+        '{ title = "new", sum = "{md5}" }',
     )
     done = home.run("resume")
     assert done.returncode == 0, done.stderr
@@ -66,8 +66,8 @@ def test_a_copy_is_framed_anew_without_its_card(home: Home, server: FormServer) 
     trip.rename(home.folder / "pocket")
     home.form(
         server,
-        'taken_fallback = "mtime"\nfields = { sum = "{sha1}", taken = "{taken:%Y}", at = '
-        '"{modified:%Y}" }',
+        'taken_fallback = "mtime"\nfields = { sum = "{sha1}", '
+        'taken = "{taken:%Y}", at = "{modified:%Y}" }',
     )
     done = home.run("resume")
     assert done.returncode == 0, done.stderr
@@ -196,9 +196,12 @@ def test_an_uploader_at_work_goes_by_what_a_joiner_says(home: Home, server: Form
     )
     assert second.stderr is not None
     assert any("is uploading" in line for line in second.stderr)
-    until(lambda: home.sql("select 1 from task where stage = 1 and state = 'pending' and id in "
-        "(select task_id from"
-                           " body where instr(head, 'new'))"))  # fmt: skip
+    until(
+        lambda: home.sql(
+            "select 1 from task where stage = 1 and state = 'pending' "
+            "and id in (select task_id from body where instr(head, 'new'))"
+        )
+    )
     server.may_answer.set()
     assert finish(first).returncode == 0
     assert finish(second).returncode == 0

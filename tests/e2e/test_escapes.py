@@ -119,10 +119,10 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     token = home.secret("hush")
     sent = f'token_file = "{token}"\nsettle = 0\n'
     home.config(
-        'default_target = "club"\n[targets.club]\nkind = "form"\nurl = '
-        f'"{server.url}/form/up"\nid = "id"\n'
-        'page = "page"\nduplicate = [409]\nresend = "never"\ncheck = '
-        f'"{server.url}/form/me"\n{sent}'
+        'default_target = "club"\n[targets.club]\nkind = "form"\n'
+        f'url = "{server.url}/form/up"\nid = "id"\n'
+        'page = "page"\nduplicate = [409]\nresend = "never"\n'
+        f'check = "{server.url}/form/me"\n{sent}'
         f'[targets.home]\nkind = "immich"\nurl = "{server.url}/well"\nelsewhere = true\n{sent}'
         f'[targets.nas]\nkind = "inbox"\nurl = "{server.url}/nas"\nelsewhere = true\n{sent}'
         f'[targets.no]\nkind = "immich"\nurl = "{server.url}/no"\n{sent}'
@@ -132,18 +132,9 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     for target in ("club", "home", "nas"):
         more = ["--share"] if target == "home" else []
         stage.run(
-            "push",
-            stage.trip,
-            "--album",
-            ALBUM,
-            "--target",
-            target,
-            "--retries",
-            "0",
-            "--patience",
-            "5s",
-            *more,
-        )
+            "push", stage.trip, "--album", ALBUM, "--target", target, "--retries", "0",
+            "--patience", "5s", *more,
+        )  # fmt: skip
     yield stage
     home.close()
     server.close()
@@ -159,10 +150,10 @@ STRINGS = (
     '[targets."ev\\u001b[35mil"]\nkind = "form"\nurl = "https://x.example/\\u001b[2J"\n',
     '[targets.a]\nkind = "form\\u001b[35m"\nurl = "https://x.example"\n',
     '[targets.a]\nkind = "form"\nurl = "https://x.example"\n"sh\\u001b[35mare" = 1\n',
-    '[targets.a]\nkind = "form"\nurl = "https://x.example"\nshare = '
-    '"https://x.example/\\u202e\\u009b{album}"\n'
-    'message = "\\u001b[35m(.*)"\ntoken_env = "T\\u001b[35m"\n[targets.a.vars]\n"v\\u001b[35m" = '
-    '"\\u001b[2J"\n',
+    '[targets.a]\nkind = "form"\nurl = "https://x.example"\n'
+    'share = "https://x.example/\\u202e\\u009b{album}"\n'
+    'message = "\\u001b[35m(.*)"\ntoken_env = "T\\u001b[35m"\n'
+    '[targets.a.vars]\n"v\\u001b[35m" = "\\u001b[2J"\n',
 )
 
 
@@ -195,16 +186,9 @@ def resume(stage: Stage) -> None:
 
 def retry_failed(stage: Stage) -> None:
     stage.run(
-        "retry-failed",
-        ALBUM,
-        "--rejected",
-        "--in-doubt",
-        "--retries",
-        "0",
-        "--target",
-        "club",
+        "retry-failed", ALBUM, "--rejected", "--in-doubt", "--retries", "0", "--target", "club",
         "-v",
-    )
+    )  # fmt: skip
     stage.run("retry-failed", "--limit-rate", ARGUMENT)
 
 
@@ -295,8 +279,8 @@ def receive(stage: Stage) -> None:
                 + b'"\r\n\r\nx\r\n--x--\r\n'
             )
             head = (
-                b"POST %s HTTP/1.1\r\nHost: \x9b5m\r\nContent-Type: multipart/form-data; "
-                b"boundary=x\r\n" % path
+                b"POST %s HTTP/1.1\r\nHost: \x9b5m\r\n"
+                b"Content-Type: multipart/form-data; boundary=x\r\n" % path
             )
             with socket.create_connection(("127.0.0.1", int(url[1])), PATIENCE) as line:
                 line.sendall(

@@ -73,7 +73,8 @@ def test_what_is_there_is_not_sent_and_what_is_in_the_trash_is_said(
     assert done.returncode == 3
     assert "in the trash of 127.0.0.1: restore it there, or empty the trash" in done.stderr
     assert home.states() == {
-        "IMG_1.JPG": "duplicate", "IMG_2.JPG": "rejected", "IMG_3.JPG": "uploaded", "IMG_4.JPG": "uploaded"
+        "IMG_1.JPG": "duplicate", "IMG_2.JPG": "rejected", "IMG_3.JPG": "uploaded",
+        "IMG_4.JPG": "uploaded",
     }  # fmt: skip
     assert len(uploads(immich)) == 2
     immich.tell("restore", id=trashed)
@@ -87,8 +88,8 @@ def test_a_duplicate_that_is_unconfirmed_counts_once_it_was_found(
     home: Home, immich: Immich
 ) -> None:
     """Between the question and the sending, twins came: one is there, one is in the trash."""
-    immich.fault("POST", "bulk-upload-check", "status", status=200, times=2,
-                 body={"results": [{"id": str(number), "action": "accept"} for number in range(9)]})  # fmt: skip
+    accepts = {"results": [{"id": str(number), "action": "accept"} for number in range(9)]}
+    immich.fault("POST", "bulk-upload-check", "status", status=200, times=2, body=accepts)
     immich.put(jpeg(1), "there.jpg")
     immich.put(jpeg(2), "thrown away.jpg", trashed=True)
     assert home.run("push", home.photos(2)).returncode == 3

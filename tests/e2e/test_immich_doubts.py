@@ -98,8 +98,8 @@ def test_after_a_lost_answer_it_is_seen_once(home: Home, immich: Immich) -> None
 
 def test_a_duplicate_to_the_body_sent_is_looked_at(home: Home, immich: Immich) -> None:
     """Between the question and the sending, twins came; one of them has no file."""
-    immich.fault("POST", "bulk-upload-check", "status", status=200, times=2,
-                 body={"results": [{"id": str(number), "action": "accept"} for number in range(9)]})  # fmt: skip
+    accepts = {"results": [{"id": str(number), "action": "accept"} for number in range(9)]}
+    immich.fault("POST", "bulk-upload-check", "status", status=200, times=2, body=accepts)
     immich.put(jpeg(1), "there.jpg")
     immich.tell("lose_file", id=immich.put(jpeg(2), "a row.jpg"))
     done = home.run("push", home.photos(2))

@@ -65,7 +65,10 @@ def test_what_was_trashed_or_deleted_after_it_was_sent_is_said_by_the_next_push(
     assert "trip: 2 photos sent before are gone there" in done.stderr
     assert "IMG_1.JPG  it is in the trash of 127.0.0.1: restore it there" in done.stderr
     assert "IMG_2.JPG  127.0.0.1 does not have it any more" in done.stderr
-    last = "trip: nothing to do; 4 sent before, 2 of them gone there (~/state/albumup/journal.db)    (exit 3)"
+    last = (
+        "trip: nothing to do; 4 sent before, 2 of them gone there "
+        "(~/state/albumup/journal.db)    (exit 3)"
+    )
     assert done.stderr.splitlines()[-1] == last, "the code is said once, and at the end"
     assert done.stderr.count("(exit ") == 1
     again = "  To send again what was deleted there: albumup forget trip, then push\n"

@@ -178,8 +178,8 @@ def test_an_ignored_hang_up_stays_ignored(home: Home, server: FormServer) -> Non
 def test_ctrl_c_before_anything_is_queued(home: Home) -> None:
     home.photos(1)
     process = subprocess.Popen(
-        [*COMMAND, "push", "--album", "x", "--files-from", "-"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=home.env, cwd=home.folder,
+        [*COMMAND, "push", "--album", "x", "--files-from", "-"], stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=home.env, cwd=home.folder,
     )  # fmt: skip
     until(lambda: any("read" in where for where in _waits_in(process.pid)), "it reads the list")
     process.send_signal(signal.SIGINT)
@@ -319,7 +319,8 @@ def test_a_signal_while_python_loads_modules_ends_it_quietly(
     path = ":".join([str(home.folder / "slow"), home.env.get("PYTHONPATH", "")])
     process = subprocess.Popen(
         [*COMMAND, "push", home.photos(1), "-j8"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, env=home.env | {"PYTHONPATH": path, "MARK": str(mark)}, cwd=home.folder,
+        stderr=subprocess.PIPE, text=True, env=home.env | {"PYTHONPATH": path, "MARK": str(mark)},
+        cwd=home.folder,
     )  # fmt: skip
     until(mark.exists)
     process.send_signal(number)
@@ -370,8 +371,8 @@ def test_a_reader_that_stops_reading_does_not_keep_the_second_ctrl_c_from_ending
     home.photos(100)
     server.may_answer.clear()
     process = subprocess.Popen(
-        [*COMMAND, "push", "trip", "--json", "-j1"], stdin=subprocess.DEVNULL, stdout=unread, stderr=subprocess.PIPE,
-        text=True, env=home.env, cwd=home.folder,
+        [*COMMAND, "push", "trip", "--json", "-j1"], stdin=subprocess.DEVNULL, stdout=unread,
+        stderr=subprocess.PIPE, text=True, env=home.env, cwd=home.folder,
     )  # fmt: skip
     until(lambda: server.ledger)
     ctrl_c_twice(process)

@@ -183,8 +183,8 @@ def test_a_disabled_progress_and_wrong_choices(home: Home) -> None:
 Watch = Callable[[str], bool]
 
 
-def on_terminal(home: Home, *args: object, columns: int = 80, seen: Watch | None = None, then: object = None,
-                **env: str) -> tuple[int, str]:  # fmt: skip
+def on_terminal(home: Home, *args: object, columns: int = 80, seen: Watch | None = None,
+                then: object = None, **env: str) -> tuple[int, str]:  # fmt: skip
     """Run on a terminal; call ``then`` once ``seen`` holds of what was painted. Exit code and all
     that was painted."""
     ours, theirs = os.openpty()
@@ -241,8 +241,8 @@ def pushing(home: Home, server: FormServer, columns: int = 80, **env: str) -> st
     (trip / "IMG_1.JPG").rename(trip / ("夏休みの思い出の写真" * 4 + ".JPG"))
     server.may_answer.clear()
     code, painted = on_terminal(
-        home, "push", trip, columns=columns, seen=lambda text: "| 2.02k/" in text or "| 2.0" in text,
-        then=server.may_answer.set, **env,
+        home, "push", trip, columns=columns,
+        seen=lambda text: "| 2.02k/" in text or "| 2.0" in text, then=server.may_answer.set, **env,
     )  # fmt: skip
     assert code == 0
     return painted
@@ -316,8 +316,9 @@ def test_a_terminal_that_goes_away_hangs_up(home: Home, server: FormServer) -> N
     server.may_answer.clear()
     ours, theirs = os.openpty()
     process = subprocess.Popen(
-        [*COMMAND, "push", str(trip), "-j1"], stdin=theirs, stdout=theirs, stderr=theirs, env=home.env,
-        start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        [*COMMAND, "push", str(trip), "-j1"], stdin=theirs, stdout=theirs, stderr=theirs,
+        env=home.env, start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
     )  # fmt: skip
     os.close(theirs)
     until(lambda: server.in_flight)

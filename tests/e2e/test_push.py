@@ -111,8 +111,8 @@ def test_bytes_fields_and_names_arrive_as_configured(home: Home, server: FormSer
     home.form(
         server,
         'file_field = "photo"\nvars = { club = "Ski" }\n[targets.club.fields]\n'
-        'title = "{stem} of {album}"\nplace = "{index}/{total} {path} {club}"\nsum = '
-        '"{sha256}"\nbytes = "{size}"\n',
+        'title = "{stem} of {album}"\nplace = "{index}/{total} {path} {club}"\n'
+        'sum = "{sha256}"\nbytes = "{size}"\n',
     )
     trip = home.photos(1, "trip/sub")
     assert home.run("push", trip.parent).returncode == 0
@@ -346,7 +346,10 @@ def test_what_is_skipped_is_counted_by_reason_and_named_with_v(home: Home) -> No
     for reason, name in left_out.items():
         assert re.search(rf"skipped \({reason}\): .*/trip/{name.split('/')[0]}\n", said), reason
     counted = home.run("push", trip).stderr
-    counts = "1 not sent: sidecar; 5 skipped: 1 .txt (no media), 1 empty, 1 hidden, 1 leftover, 1 link out of the tree"
+    counts = (
+        "1 not sent: sidecar; "
+        "5 skipped: 1 .txt (no media), 1 empty, 1 hidden, 1 leftover, 1 link out of the tree"
+    )
     assert counts in counted
     assert "notes.txt" not in counted
     assert "1 photo is empty, and not sent:\n  " in counted and "/trip/empty.jpg\n" in counted

@@ -87,7 +87,10 @@ def test_a_rehearsal_of_the_worst_ends_with_every_photo_there_once(
     assert home.sql("select count(*) from v_attempts where outcome <> 'uploaded'") != [(0,)]
 
 
-EVERY_FAULT = "drop=8%,lost-answer=8%,cut-answer=5%,garbage=5%,page=5%,429=4%,500=4%,503=8%,stall=#9,slow=#12,drop=#1"
+EVERY_FAULT = (
+    "drop=8%,lost-answer=8%,cut-answer=5%,garbage=5%,page=5%,"
+    "429=4%,500=4%,503=8%,stall=#9,slow=#12,drop=#1"
+)
 
 
 @pytest.mark.long
@@ -186,7 +189,8 @@ def test_what_it_says_to_type_goes_the_right_way(home: Home) -> None:
     added = home.run("target", "add", "nas", f"http://127.0.0.1:{said[2]}", "--token-file", secret)
     assert added.returncode == 0
     assert home.run("push", home.photos(2)).returncode == 0
-    assert home.run("push", home.folder / "trip", "--album", "again", "--url", f"http://127.0.0.1:{said[2]}",
+    assert home.run("push", home.folder / "trip", "--album", "again",
+                    "--url", f"http://127.0.0.1:{said[2]}",
                     "--token-file", secret).returncode == 4  # fmt: skip
     assert home.run("push", home.folder / "trip").returncode == 0
     process.send_signal(signal.SIGINT)
@@ -232,8 +236,8 @@ def test_300_strangers_cost_little_and_keep_nobody_out(home: Home, serve: Serve)
     done = home.run("push", home.photos(8))
     grown = resident(process.pid) - before
     print(
-        f"{before / 1e6:.0f} MB, and {grown / 1e6:.0f} MB more with {len(strangers)} unfinished "
-        "heads"
+        f"{before / 1e6:.0f} MB, and {grown / 1e6:.0f} MB more with "
+        f"{len(strangers)} unfinished heads"
     )
     for stranger in strangers:
         stranger.close()

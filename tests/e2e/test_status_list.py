@@ -14,19 +14,12 @@ from .conftest import COMMAND, Home, finish, jpeg, sha256, until
 from .server import Answer, FormServer
 
 STATES = [
-    "pending",
-    "sending",
-    "uploaded",
-    "duplicate",
-    "rejected",
-    "failed",
-    "in_doubt",
-    "missing",
+    "pending", "sending", "uploaded", "duplicate", "rejected", "failed", "in_doubt", "missing",
     "cancelled",
-]
+]  # fmt: skip
 TASK_KEYS = {
-    "album", "target", "path", "state", "size", "sha256", "attempts", "maybe_twice", "sent_as", "error", "remote_id",
-    "url", "updated",
+    "album", "target", "path", "state", "size", "sha256", "attempts", "maybe_twice", "sent_as",
+    "error", "remote_id", "url", "updated",
 }  # fmt: skip
 
 
@@ -70,15 +63,8 @@ def test_status_is_a_line_per_album(mixed: Home) -> None:
     mixed.run("push", mixed.photos(1, "second", first=20), "--target", "inbox")
     head, *lines = mixed.run("status").stdout.splitlines()
     assert head.split() == [
-        "ALBUM",
-        "TARGET",
-        "STATE",
-        "SENT",
-        "WAITING",
-        "FAILED",
-        "LEFT",
-        "CHANGED",
-    ]
+        "ALBUM", "TARGET", "STATE", "SENT", "WAITING", "FAILED", "LEFT", "CHANGED",
+    ]  # fmt: skip
     assert [line.split()[:6] for line in lines] == [
         ["second", "inbox", "settled", "1/1", "0", "0"],
         ["trip", "club", "settled", "1/3", "0", "2"],
@@ -311,8 +297,8 @@ def test_the_public_views_have_their_columns(mixed: Home) -> None:
         "v_tasks": {*TASK_KEYS, "id", "path_raw", "tries", "next_at"},
         "v_failed": {*TASK_KEYS, "id", "path_raw", "tries", "next_at"},
         "v_attempts": {
-            "task", "album", "target", "path", "number", "started", "whole_at", "ended", "outcome", "http_status",
-            "bytes", "error",
+            "task", "album", "target", "path", "number", "started", "whole_at", "ended", "outcome",
+            "http_status", "bytes", "error",
         },
         "v_albums": {"album", "target", "settled", "held", "share"},
         "v_throughput": {"album", "hour", "photos", "bytes", "seconds"},
@@ -343,7 +329,10 @@ def test_sqlite_utils_reads_it_also_with_bad_names_and_while_an_uploader_runs(
     until(lambda: server.in_flight)
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "sqlite_utils", "rows", home.journal, "v_failed", "-t", "-c", "path", "-c", "state"],
+            [
+                sys.executable, "-m", "sqlite_utils", "rows", home.journal, "v_failed", "-t", "-c",
+                "path", "-c", "state",
+            ],
             capture_output=True, text=True, env=home.env, timeout=60, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr

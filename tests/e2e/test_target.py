@@ -87,8 +87,8 @@ def test_try_shows_request_answer_verdict_and_rule(home: Home, server: FormServe
     token = home.secret(TOKEN)
     home.form(
         server,
-        f'token_file = "{token}"\nauth = "bearer"\nid = "id"\n[targets.club.fields]\nkey = '
-        f'"{{token}}"\n',
+        f'token_file = "{token}"\nauth = "bearer"\nid = "id"\n'
+        f'[targets.club.fields]\nkey = "{{token}}"\n',
     )
     photo = home.photos(1) / "IMG_1.JPG"
     server.answer = lambda _: Answer(201, b'{"id": "p7"}')

@@ -112,8 +112,8 @@ def typed(home: Home, answers: list[tuple[bytes, str]]) -> tuple[int, str]:
     """What a person at a terminal of 80 columns sees who answers each question."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [*COMMAND, "target", "add"], stdin=theirs, stdout=theirs, stderr=theirs, env=home.env | {"COLUMNS": "80"},
-        start_new_session=True, cwd=home.folder,
+        [*COMMAND, "target", "add"], stdin=theirs, stdout=theirs, stderr=theirs,
+        env=home.env | {"COLUMNS": "80"}, start_new_session=True, cwd=home.folder,
     )  # fmt: skip
     os.close(theirs)
     seen, deadline = b"", time.monotonic() + PATIENCE
@@ -251,8 +251,8 @@ ELSEWHERE = [("Location", "https://other.example.org/x")]
     ],
 )
 def test_why_no_server_is_recognised_is_told_apart(
-    home: Home, tls: ssl.SSLContext, script: Script, tls_there: bool, args: tuple[str, ...], code: int,
-    words: tuple[str, ...],
+    home: Home, tls: ssl.SSLContext, script: Script, tls_there: bool, args: tuple[str, ...],
+    code: int, words: tuple[str, ...],
 ) -> None:  # fmt: skip
     home.secret(KEY)
     scheme = "https" if tls_there or "https" in args else "http"

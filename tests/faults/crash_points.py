@@ -94,8 +94,8 @@ class Tally:
     def __str__(self) -> str:
         kills = ", ".join(f"{way} {count}" for way, count in sorted(self.kills.items()))
         return (
-            f"{self.cases} cases, {self.kills.total()} kills ({kills}), {self.faults} full or "
-            "failing disks: "
+            f"{self.cases} cases, {self.kills.total()} kills ({kills}), "
+            f"{self.faults} full or failing disks: "
             f"{len(self.losses)} losses, {len(self.false_claims)} false claims, "
             f"{len(self.others)} other faults, "
             f"{self.twice} sent twice ({self.marked} marked maybe_twice)"

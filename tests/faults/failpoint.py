@@ -22,17 +22,9 @@ from collections.abc import Callable
 from typing import Any
 
 FILE_OPERATIONS = (
-    "open",
-    "write",
-    "fsync",
-    "link",
-    "unlink",
-    "rename",
-    "replace",
-    "mkdir",
-    "makedirs",
+    "open", "write", "fsync", "link", "unlink", "rename", "replace", "mkdir", "makedirs",
     "sendfile",
-)
+)  # fmt: skip
 """Functions of ``os`` with which the journal, the spool and the receiver touch the disk."""
 
 _point, _, _when = sys.argv[1].partition(":")

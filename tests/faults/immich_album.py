@@ -87,7 +87,10 @@ class Scene:
         token = place / "token"
         token.write_text(KEY)
         token.chmod(0o600)
-        settings = f'kind = "immich"\nurl = "{self.server.url}"\ntoken_file = "{token}"\nsettle = 0.2\nelsewhere = true\n'
+        settings = (
+            f'kind = "immich"\nurl = "{self.server.url}"\ntoken_file = "{token}"\n'
+            "settle = 0.2\nelsewhere = true\n"
+        )
         (place / "config.toml").write_text(f"[targets.home]\n{settings}")
 
     def command(self, *args: str, journal: str = "journal.db") -> list[str]:
@@ -150,8 +153,11 @@ def run(place: Path, files: int, kills: int, seed: int, version: str) -> Result:
         if scene.run("push", str(place / "trip")).returncode != 3:
             result.problems.append("the photo in the trash was not named")
         states = [json.loads(line) for line in scene.run("list", "--json").stdout.splitlines()]
-        result.expect([one["path"] for one in states if one["state"] == "rejected"] == [str(place / "trip" / trashed)],
-                      "other than the one in the trash was rejected")  # fmt: skip
+        result.expect(
+            [one["path"] for one in states if one["state"] == "rejected"]
+            == [str(place / "trip" / trashed)],
+            "other than the one in the trash was rejected",
+        )
         server.tell("restore", id=trash_id)
         result.expect(
             scene.run("retry-failed", "trip", "--rejected").returncode == 0,
@@ -174,8 +180,8 @@ def run(place: Path, files: int, kills: int, seed: int, version: str) -> Result:
             len(server.album("trip")) == len(photos) - live, "not all photos are in the album"
         )
         result.lines.append(
-            f"{result.kills} kills: {len(photos)} photos ({live} live, {sidecars} sidecars, 1 "
-            "there, 1 in the trash), "
+            f"{result.kills} kills: {len(photos)} photos ({live} live, {sidecars} sidecars, "
+            "1 there, 1 in the trash), "
             f"{len(result.problems)} problems, {result.twice} received twice, "
             f"{time.monotonic() - began:.0f} s; "
             f"{verified.stdout.splitlines()[-1] if verified.stdout else '?'}"
@@ -243,14 +249,16 @@ def requests_of(place: Path, version: str, files: int, *, cli: bool) -> str:
                 "IMMICH_API_KEY": KEY,
             }
             main = npm / "node_modules" / "@immich" / "cli" / "dist" / "index.js"
-            subprocess.run([NODE, main, "upload", "--album-name", "trip", "--recursive", folder],
-                           env=environment, check=True, stdout=subprocess.DEVNULL, timeout=PATIENCE)  # fmt: skip
+            subprocess.run(
+                [NODE, main, "upload", "--album-name", "trip", "--recursive", folder],
+                env=environment, check=True, stdout=subprocess.DEVNULL, timeout=PATIENCE,
+            )  # fmt: skip
         else:
             scene = Scene.__new__(Scene)
             scene.server, scene.place = server, place
             (place / "config.toml").write_text(
-                f'[targets.home]\nkind = "immich"\nurl = "{server.url}"\ntoken_file = '
-                f'"{place / "token"}"\n'
+                f'[targets.home]\nkind = "immich"\nurl = "{server.url}"\n'
+                f'token_file = "{place / "token"}"\n'
             )
             scene.run("push", str(folder), "--album", "trip", journal="fresh.db")
         total = len(server.requests())

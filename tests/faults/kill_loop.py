@@ -197,7 +197,8 @@ class FormServer:
 
     def config(self) -> str:
         """The target's keys, as TOML."""
-        return f'kind = "form"\nurl = "http://127.0.0.1:{self.port}/albums/{{album}}/photos"\nid = "id"\n'
+        url = f"http://127.0.0.1:{self.port}/albums/{{album}}/photos"
+        return f'kind = "form"\nurl = "{url}"\nid = "id"\n'
 
     def _listen(self) -> None:
         with contextlib.suppress(OSError):
@@ -266,8 +267,8 @@ class FormServer:
                 connection.sendall(b"\x16\x03\x01 SSH-2.0-nobody\r\n\r\n")
             case "cut":
                 connection.sendall(
-                    b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: "
-                    b"80\r\n\r\n{"
+                    b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\n"
+                    b"Content-Length: 80\r\n\r\n{"
                 )
             case "page":
                 _answer(connection, 200, b"<!DOCTYPE html><title>Welcome</title>", "text/html")
@@ -290,7 +291,10 @@ class FormServer:
 def _answer(
     connection: socket.socket, status: int, body: bytes, kind: str = "application/json"
 ) -> None:
-    head = f"HTTP/1.1 {status} {http.client.responses[status]}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}"
+    head = (
+        f"HTTP/1.1 {status} {http.client.responses[status]}\r\n"
+        f"Content-Type: {kind}\r\nContent-Length: {len(body)}"
+    )
     connection.sendall(head.encode() + b"\r\n\r\n" + body)
 
 
@@ -356,8 +360,11 @@ class Inbox(BuiltIn):
             file.write(self.TOKEN + "\n")
         os.makedirs(self._folder)
         self._receiver = Receiver(
-            Store(self._folder), token=self.TOKEN, faults=weather, log=self._hear
-        )  # type: ignore[arg-type]
+            Store(self._folder),
+            token=self.TOKEN,
+            faults=weather,  # type: ignore[arg-type]
+            log=self._hear,
+        )
         self._receiver.start()
 
     def close(self) -> None:
@@ -756,8 +763,8 @@ class Loop:
                 history = [
                     tuple(one)
                     for one in self.rows(
-                        "select number, whole_at, ended, outcome, http_status, error from "
-                        "v_attempts"
+                        "select number, whole_at, ended, outcome, http_status, error "
+                        "from v_attempts"
                         f" where task = {row['id']} order by number"
                     )
                 ]
@@ -768,8 +775,8 @@ class Loop:
                 ]
                 mark = "marked" if row["maybe_twice"] else "not marked"
                 result.unexplained.append(
-                    f"{place} is there {copies + 1} times, {mark}, {doubts[row['id']]} attempts "
-                    "in doubt: "
+                    f"{place} is there {copies + 1} times, {mark}, "
+                    f"{doubts[row['id']]} attempts in doubt: "
                     f"{history}; the server answered {said}"
                 )
         for (album, name), photos in self.server.names().items():

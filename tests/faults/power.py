@@ -9,7 +9,8 @@ name may be there or not. At every step the power is cut: once with nothing of t
 once with some of it, by chance. What is then there is laid out and judged:
 
 - after "queued" every photo is in the journal, and the journal is whole;
-- no more is called uploaded than was answered, and what lies in the built-in inbox under its name is whole;
+- no more is called uploaded than was answered, and what lies in the built-in inbox under its name
+  is whole;
 - an attempt whose last bytes had left is known to have been whole;
 - every copy in the spool that the journal names is there, whole;
 - `resume` on it sends the rest: every photo is there in the end.
@@ -282,18 +283,9 @@ class Cuts:
         """Push once, under strace."""
         log = os.path.join(self.scene.folder, "strace")
         line = (
-            "strace",
-            "-f",
-            "-qq",
-            "-y",
-            "-xx",
-            "-s",
-            "1000000",
-            "-e",
-            f"trace={_CALLS}",
-            "-e",
-            "signal=none",
-        )
+            "strace", "-f", "-qq", "-y", "-xx", "-s", "1000000", "-e",
+            f"trace={_CALLS}", "-e", "signal=none",
+        )  # fmt: skip
         command = self.scene.start("push", (*line, "-o", log, *ALBUMUP))
         assert command.process.wait(_PATIENCE) == 0, command.said()
         return list(events_of(log))

@@ -80,7 +80,10 @@ class Soak:
         part = max(1, len(self.memory) // 5)
         first, last = statistics.median(self.memory[:part]), statistics.median(self.memory[-part:])
         most = max(self.memory)
-        words = f"memory {first / 1e6:.1f} MB at the start, {last / 1e6:.1f} MB at the end, {most / 1e6:.1f} MB at most"
+        words = (
+            f"memory {first / 1e6:.1f} MB at the start, {last / 1e6:.1f} MB at the end, "
+            f"{most / 1e6:.1f} MB at most"
+        )
         return words, last - first < _GROWTH
 
 

@@ -78,17 +78,9 @@ BEHAVIOURS: dict[str, tuple[bool, tuple[int, bytes] | None]] = {
     "refuses us": (False, (401, b"{}")),
 }
 CRASHES = (
-    "",
-    "",
-    "",
-    "",
-    "",
-    "before the start",
-    "after the start",
-    "whole",
-    "stored",
+    "", "", "", "", "", "before the start", "after the start", "whole", "stored",
     "before the record",
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -428,8 +420,8 @@ class Promise(RuleBasedStateMachine):
 
     def tasks(self) -> list[Any]:
         return self.journal.rows(
-            "select task.*, body.sha256, photo.path from task join photo on photo.id = "
-            "task.photo_id"
+            "select task.*, body.sha256, photo.path from task "
+            "join photo on photo.id = task.photo_id"
             " left join body on body.task_id = task.id"
         )
 

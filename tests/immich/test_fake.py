@@ -16,8 +16,8 @@ from .fake import KEY, VERSIONS, Immich, npm_folder
 WHEN = {"fileCreatedAt": "2026-05-01T10:00:00.000Z", "fileModifiedAt": "2026-05-01T10:00:00.000Z"}
 DEVICE = {"deviceAssetId": "a", "deviceId": "test"}
 PERMISSIONS = {
-    "asset.upload", "album.read", "album.create", "albumAsset.create",
-    "sharedLink.create", "sharedLink.read", "user.read", "asset.download", "asset.update", "album.delete",
+    "asset.upload", "album.read", "album.create", "albumAsset.create", "sharedLink.create",
+    "sharedLink.read", "user.read", "asset.download", "asset.update", "album.delete",
 }  # fmt: skip
 
 
@@ -54,8 +54,12 @@ def upload(
     }
     headers = {"x-api-key": KEY, **more}  # type: ignore[dict-item]
     return requests.post(
-        f"{server.url}/api/assets", headers=headers, data=fields, files=files, timeout=30
-    )  # type: ignore[arg-type]
+        f"{server.url}/api/assets",
+        headers=headers,  # type: ignore[arg-type]
+        data=fields,
+        files=files,  # type: ignore[arg-type]
+        timeout=30,
+    )
 
 
 def test_its_form_has_the_fields_of_the_sdk(immich: Immich) -> None:

@@ -90,7 +90,7 @@ def test_cancel_takes_a_path_or_a_name(journal: Journal, name: bytes, expected: 
 
 def test_cancel_takes_a_path_from_where_one_stands(
     journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):  # type: ignore[no-untyped-def]
+) -> None:
     here = os.fsencode(tmp_path)
     album_id = push(journal, [arrival(b"1.jpg"), arrival(b"1.jpg", folder=here)])
     monkeypatch.chdir(tmp_path)
@@ -148,15 +148,8 @@ def a_settled_album(
 def test_a_forgotten_album_leaves_nothing(journal: Journal) -> None:
     album_id = a_settled_album(journal, "trip")
     assert rows_of(journal).keys() >= {
-        "album",
-        "photo",
-        "task",
-        "body",
-        "attempt",
-        "sent_name",
-        "scope",
-        "notice",
-    }
+        "album", "photo", "task", "body", "attempt", "sent_name", "scope", "notice",
+    }  # fmt: skip
     with journal.transaction():
         forget(journal, album_id)
     assert rows_of(journal) == {

@@ -108,7 +108,8 @@ def _as_pinned(home: Home) -> None:
         if os.path.exists(path):
             inode = os.stat(path).st_ino
             home.sql("update photo set inode = ? where id = ?", inode, number)
-            sql = "update body set inode = ? where task_id in (select id from task where photo_id = ?)"
+            of_photo = "select id from task where photo_id = ?"
+            sql = f"update body set inode = ? where task_id in ({of_photo})"
             home.sql(sql, inode, number)
 
 
@@ -180,8 +181,8 @@ def _is_resumed(
     ]
     assert home.sql("select count(*) from task where state = 'sending' and album_id < 7") == [(0,)]
     volumes = home.sql(
-        "select volume, count(*) from photo join task on photo.id = photo_id where task.album_id "
-        "= 1 group by volume"
+        "select volume, count(*) from photo join task on photo.id = photo_id "
+        "where task.album_id = 1 group by volume"
     )
     assert volumes == [("", 1), (DISK, 11)], (
         "the disk had no id then, and is the same one; one photo is not there"
@@ -220,8 +221,8 @@ def _url(client: Client) -> str:
 def _boundaries(home: Home) -> dict[str, str]:
     """Of each photo that has a body: by which it is, or was, framed."""
     rows = home.sql(
-        "select photo.path, body.boundary from body join task on task.id = task_id join photo on "
-        "photo.id = photo_id"
+        "select photo.path, body.boundary from body join task on task.id = task_id "
+        "join photo on photo.id = photo_id"
     )
     return {os.path.basename(os.fsdecode(path)): boundary for path, boundary in rows}
 
@@ -229,8 +230,8 @@ def _boundaries(home: Home) -> dict[str, str]:
 def _attempts(home: Home, name: str) -> list[str]:
     """How the attempts at a photo ended."""
     sql = (
-        "select outcome from attempt join task on task.id = task_id join photo on photo.id = "
-        "photo_id"
+        "select outcome from attempt join task on task.id = task_id "
+        "join photo on photo.id = photo_id"
         " where cast(path as text) like ? order by attempt.id"
     )
     return [row[0] for row in home.sql(sql, f"%/{name}")]

@@ -182,25 +182,14 @@ def test_a_journal_of_an_older_version_knows_no_definitions_and_keeps_its_doubts
             "attempts, updated)"
             " values (1, 1, 1, 1, 9, 1, 1, 2, 3, 0), (2, 1, 1, 1, 9, 1, 2, 2, 0, 0);"
             "insert into attempt (task_id, run_id, boundary, number, started, outcome) values"
-            " (1, 1, 'other bytes', 1, 0, 'in_doubt'), (1, 1, 'b', 2, 0, 'not_taken'), (1, 1, "
-            "'b', 3, 0, 'in_doubt');"
+            " (1, 1, 'other bytes', 1, 0, 'in_doubt'), (1, 1, 'b', 2, 0, 'not_taken'), "
+            "(1, 1, 'b', 3, 0, 'in_doubt');"
         )
         for task_id in (1, 2):
             body = (
-                task_id,
-                b"head",
-                b"tail",
-                "b",
-                "multipart/form-data",
-                17,
-                9,
-                5,
-                11,
-                7,
-                0,
-                "aa",
+                task_id, b"head", b"tail", "b", "multipart/form-data", 17, 9, 5, 11, 7, 0, "aa",
                 *[None] * 4,
-            )
+            )  # fmt: skip
             old.execute(f"insert into body values ({', '.join('?' * len(body))})", body)
     journal = Journal(str(path))
     assert [

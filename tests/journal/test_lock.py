@@ -40,8 +40,8 @@ def path(tmp_path: Path) -> str:
 def holder(path: str) -> Iterator[subprocess.Popen[str]]:
     """Another process that holds the lock, and has a child of its own."""
     code = (
-        "import subprocess, sys; from albumup.journal.lock import FileLock; assert "
-        "FileLock(sys.argv[1]).take();"
+        "import subprocess, sys; from albumup.journal.lock import FileLock; "
+        "assert FileLock(sys.argv[1]).take();"
         " child = subprocess.Popen([sys.executable, '-c', 'import sys; sys.stdin.read()'], "
         "stdin=0);"
         " print(child.pid, flush=True); child.wait()"

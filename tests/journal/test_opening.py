@@ -339,13 +339,15 @@ def test_cards_that_were_told_apart_by_their_device_still_are(path: Path) -> Non
         connection.executescript("""
             insert into target (id, name) values (1, 'home');
             insert into album (id, name, target_id, created, changed) values (1, 'trip', 1, 0, 0);
-            insert into root values (1, '/card', '', 39, 1), (2, '/card', '', 41, 1), (3, '/card', 'UUID-1', 40, 1);
-            insert into photo select id, 1, id, cast('/card/1.jpg' as blob), volume, null, cast('1.jpg' as blob),
-                'image/jpeg', 100, 5 - id, device from root;
-            insert into task (id, photo_id, album_id, root_id, size, prepared, position, total, updated)
+            insert into root values (1, '/card', '', 39, 1), (2, '/card', '', 41, 1),
+                (3, '/card', 'UUID-1', 40, 1);
+            insert into photo select id, 1, id, cast('/card/1.jpg' as blob), volume, null,
+                cast('1.jpg' as blob), 'image/jpeg', 100, 5 - id, device from root;
+            insert into task
+                (id, photo_id, album_id, root_id, size, prepared, position, total, updated)
                 select id, id, 1, id, 100, 1, 1, 1, 0 from root;
-            insert into body select id, x'00', x'00', 'b', 'c', 102, 100, 5 - id, 10 + id, device, -7, 'aa', null, null,
-                null, null from root;
+            insert into body select id, x'00', x'00', 'b', 'c', 102, 100, 5 - id, 10 + id, device,
+                -7, 'aa', null, null, null, null from root;
         """)
     with closing(Journal(str(path))) as journal:
         inodes = [row["inode"] for row in journal.rows("select inode from photo order by id")]
@@ -378,10 +380,8 @@ def test_an_outcome_that_has_another_word_now_is_shown_by_that(path: Path) -> No
                 values (1, 1, 'a', 1, 0, 'astray'), (1, 1, 'a', 2, 0, 'free');
         """)
     with closing(Journal(str(path))) as journal:
-        assert [row[0] for row in journal.rows("select outcome from v_attempts order by "
-            "number")] == [
-            "wrong_address", "free"
-        ]  # fmt: skip
+        outcomes = journal.rows("select outcome from v_attempts order by number")
+        assert [row[0] for row in outcomes] == ["wrong_address", "free"]
 
 
 def test_what_belongs_to_a_task_is_found_by_it(path: Path) -> None:
@@ -567,19 +567,14 @@ def test_a_journal_without_room_to_be_finished_is_not_begun(path: Path) -> None:
 
 def making(path: Path, *trace: str) -> subprocess.CompletedProcess[bytes]:
     """A process that makes a journal, seen by strace."""
-    code = "import sys; from albumup.journal.opening import open_writer; open_writer(sys.argv[1]).close()"
+    code = (
+        "import sys; from albumup.journal.opening import open_writer; "
+        "open_writer(sys.argv[1]).close()"
+    )
     command = [
-        "strace",
-        "-f",
-        "-qq",
-        "-e",
-        "trace=pwrite64",
-        *trace,
-        sys.executable,
-        "-c",
-        code,
+        "strace", "-f", "-qq", "-e", "trace=pwrite64", *trace, sys.executable, "-c", code,
         str(path),
-    ]
+    ]  # fmt: skip
     return subprocess.run(command, capture_output=True, timeout=60, check=False)
 
 

@@ -26,8 +26,9 @@ ROOT = RootFound(b"/photos/trip", "UUID-1", 0, True)
 
 
 def arrival(
-    name: bytes = b"1.jpg", action: Action = Action.NEW, task_id: int = 0, *, size: int = 100, error: str = "",
-    mtime_ns: int = 5, root: int = 0, folder: bytes = ROOT.path, volume: str = ROOT.volume, card: int = 0,
+    name: bytes = b"1.jpg", action: Action = Action.NEW, task_id: int = 0, *, size: int = 100,
+    error: str = "", mtime_ns: int = 5, root: int = 0, folder: bytes = ROOT.path,
+    volume: str = ROOT.volume, card: int = 0,
 ) -> Arrival:  # fmt: skip
     pins = Pins(size, mtime_ns, 11)
     medium = Medium(volume, card)
@@ -192,8 +193,8 @@ def test_another_volume_at_the_same_path_is_another_photo(journal: Journal) -> N
     push(journal, [arrival()])
     push(journal, [arrival(volume="UUID-9")], roots=(RootFound(ROOT.path, "UUID-9", 7, True),))
     rows = journal.rows(
-        "select photo.volume, task.state from task join photo on photo.id = photo_id order by "
-        "task.id"
+        "select photo.volume, task.state from task join photo on photo.id = photo_id "
+        "order by task.id"
     )
     assert [tuple(row) for row in rows] == [("UUID-1", "pending"), ("UUID-9", "pending")]
 

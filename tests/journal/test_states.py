@@ -470,7 +470,8 @@ def test_attempts_and_throughput_are_told_by_the_views(journal: Journal) -> None
     assert first == {
         "task": 1, "album": "trip", "target": "home", "path": "/photos/trip/1.jpg", "number": 1,
         "started": "1970-01-01T00:16:40.000Z", "whole_at": "1970-01-01T00:16:40.000Z",
-        "ended": "1970-01-01T00:16:42.000Z", "outcome": "uploaded", "http_status": 201, "bytes": 100, "error": None,
+        "ended": "1970-01-01T00:16:42.000Z", "outcome": "uploaded", "http_status": 201,
+        "bytes": 100, "error": None,
     }  # fmt: skip
     assert (third["outcome"], third["error"], third["whole_at"]) == (
         "in_doubt",
@@ -1131,8 +1132,8 @@ class JournalMachine(RuleBasedStateMachine):
     @invariant()
     def what_is_said_of_a_task_goes_together(self) -> None:
         rows = self.journal.rows(
-            "select state, stage, membership, body.task_id from task left join body on "
-            "body.task_id = task.id"
+            "select state, stage, membership, body.task_id from task "
+            "left join body on body.task_id = task.id"
         )
         for state, stage, membership, body in rows:
             assert state != State.SENDING or stage == Stage.READY

@@ -195,8 +195,8 @@ TWIN_SENT = Photo(State.DUPLICATE, sha256="equal")
     ],
 )
 def test_what_a_run_did_leaves_out_what_was_so_before(
-    journal: Journal, photos: tuple[Photo, ...], before: int, found: FoundThere, earlier: int, sent: int,
-    wanting: int, total: int,
+    journal: Journal, photos: tuple[Photo, ...], before: int, found: FoundThere, earlier: int,
+    sent: int, wanting: int, total: int,
 ) -> None:  # fmt: skip
     album_id = album_of(journal, photos)
     (run,) = journal.rows(

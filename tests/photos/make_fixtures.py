@@ -45,7 +45,7 @@ def main() -> None:
     print(f"{total:8}  altogether")
 
 
-# --- one tiny file of every type -------------------------------------------------------------------------------------
+# --- one tiny file of every type ------------------------------------------------------------------
 
 
 def make_pictures() -> None:
@@ -106,10 +106,10 @@ def make_raw_headers() -> None:
 
 RAW_ON_TIFF = {
     "3fr": ("Hasselblad", "CFV-50c"), "bay": ("CASIO", "EX-P600"), "cap": ("Phase One", "P 25"),
-    "dcr": ("Kodak", "DCS Pro 14N"), "erf": ("SEIKO EPSON "
-        "CORP.", "R-D1"), "fff": ("Imacon", "Ixpress"),
-    "gpr": ("GoPro", "HERO9 Black"), "iiq": ("Phase One", "IQ3"), "k25": ("Kodak", "DC25"), "kdc": ("Kodak", "DC120"),
-    "mef": ("Mamiya", "ZD"), "mos": ("Leaf", "Aptus 22"), "nrw": ("NIKON", "COOLPIX P7000"), "pef": ("PENTAX", "K-3"),
+    "dcr": ("Kodak", "DCS Pro 14N"), "erf": ("SEIKO EPSON CORP.", "R-D1"),
+    "fff": ("Imacon", "Ixpress"), "gpr": ("GoPro", "HERO9 Black"), "iiq": ("Phase One", "IQ3"),
+    "k25": ("Kodak", "DC25"), "kdc": ("Kodak", "DC120"), "mef": ("Mamiya", "ZD"),
+    "mos": ("Leaf", "Aptus 22"), "nrw": ("NIKON", "COOLPIX P7000"), "pef": ("PENTAX", "K-3"),
     "sr2": ("SONY", "DSC-R1"), "srf": ("SONY", "DSC-F828"), "srw": ("SAMSUNG", "NX1"),
 }  # fmt: skip
 RAW_BY_HEAD = {
@@ -193,7 +193,7 @@ def tiff(make: str, model: str, first_ifd: int = 8) -> bytes:
     return head.ljust(first_ifd, b"\0") + ifd + b"".join(strings) + b"\x80"
 
 
-# --- what files say of themselves ------------------------------------------------------------------------------------
+# --- what files say of themselves -----------------------------------------------------------------
 
 CONTENT_ID = b"8F1C2F0E-5B6D-4C55-9C5B-0A7D6B1E2F30"
 TAKEN = datetime(2026, 7, 14, 16, 3, 22, tzinfo=UTC)  # 18:03:22 where it was taken
@@ -361,7 +361,7 @@ def ffmpeg(*arguments: str, feed: bytes | None = None) -> None:
     subprocess.run(command, check=True, input=feed)
 
 
-# --- the pictures of `albumup demo` ----------------------------------------------------------------------------------
+# --- the pictures of `albumup demo` ---------------------------------------------------------------
 
 SIZE = (1024, 768)
 
@@ -417,17 +417,9 @@ def make_demo() -> None:
     raw = b"".join(frame.tobytes() for frame in film(random.Random(20), seconds=4, rate=25))
     source = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", "320x240", "-r", "25", "-i", "-")
     coding = (
-        "-c:v",
-        "libx264",
-        "-preset",
-        "slow",
-        "-b:v",
-        "900k",
-        "-pix_fmt",
-        "yuv420p",
-        "-fflags",
+        "-c:v", "libx264", "-preset", "slow", "-b:v", "900k", "-pix_fmt", "yuv420p", "-fflags",
         "+bitexact",
-    )
+    )  # fmt: skip
     ffmpeg(*source, *coding, "-flags", "+bitexact", str(DEMO / "IMG_4120.MOV"), feed=raw)
 
 

@@ -22,16 +22,9 @@ from .terminal import COLUMNS, Terminal
 
 HOME = "/home/anna"
 SIZES = (
-    2_913_204,
-    3_048_116,
-    2_604_871,
-    3_377_402,
-    1_981_645,
-    2_722_930,
-    3_105_588,
-    2_467_019,
+    2_913_204, 3_048_116, 2_604_871, 3_377_402, 1_981_645, 2_722_930, 3_105_588, 2_467_019,
     9_847_263,
-)
+)  # fmt: skip
 """Bytes of the photos of the trip; the last is a clip."""
 _FIXED = {
     r"\w{3}, \d\d \w{3} 20\d\d \d\d:\d\d:\d\d GMT": "Sun, 20 Sep 2026 16:20:00 GMT",
@@ -174,8 +167,9 @@ class Stage:
         for beginning, reacts in self._reacts.items():
             if command.startswith(beginning):
                 terminal.reacts = [
-                    (words, lambda then=then: then(terminal)) for words, then in reacts
-                ]  # type: ignore[misc]
+                    (words, lambda then=then: then(terminal))  # type: ignore[misc]
+                    for words, then in reacts
+                ]
         until = next(
             (words for beginning, words in self._stays.items() if command.startswith(beginning)),
             None,
@@ -213,7 +207,8 @@ class Stage:
     def _env(self, is_plain: bool) -> dict[str, str]:
         given = {
             "hosts": dict.fromkeys(self._front.names, self._front.port) | self._plain,
-            "took": self.took, "pid": self.pid, "seed": self.seed, "bars": self.bars, "terminal": is_plain,
+            "took": self.took, "pid": self.pid, "seed": self.seed, "bars": self.bars,
+            "terminal": is_plain,
         }  # fmt: skip
         programs = self.home / ".local/bin"
         programs.mkdir(parents=True, exist_ok=True)

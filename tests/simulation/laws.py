@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from simulation.scene import Scene
 
 _TASKS = (
-    "select task.*, body.sha256, photo.path, photo.card from task left join body on body.task_id "
-    "= task.id"
+    "select task.*, body.sha256, photo.path, photo.card from task "
+    "left join body on body.task_id = task.id"
     " join photo on photo.id = task.photo_id order by task.id"
 )
 SICK = ("429", "502", "503", "504")
@@ -141,8 +141,8 @@ def _none_is_claimed_falsely(
         if not held and not (copies and nobody_knows):
             scene.false_claims += 1
             raise Broken(
-                f"photo {task['id']} is called {task['state']} at {claimed:.2f} s, and is not "
-                f"there: {copies}"
+                f"photo {task['id']} is called {task['state']} at {claimed:.2f} s, "
+                f"and is not there: {copies}"
             )
 
 
@@ -225,8 +225,8 @@ def _tries_are_counted(scene: Scene, reader: sqlite3.Connection, tasks: list[sql
         )
         if task["tries"] > most + _asked(task):
             raise Broken(
-                f"photo {task['id']} has {task['tries']} tries of {spent} attempts, {back} given "
-                "back"
+                f"photo {task['id']} has {task['tries']} tries of {spent} attempts, "
+                f"{back} given back"
             )
         if task["state"] == State.FAILED and spent - back < scene.plan.retries + 1:
             raise Broken(

@@ -7,7 +7,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-PORTAL = b"<!DOCTYPE html><html><title>Welcome</title><h1>Free Wi-Fi</h1><p>Please accept our terms.</p></html>"
+PORTAL = (
+    b"<!DOCTYPE html><html><title>Welcome</title><h1>Free Wi-Fi</h1>"
+    b"<p>Please accept our terms.</p></html>"
+)
 GARBAGE = b"\x16\x03\x01\x02\x00\x01SSH-2.0-nobody\r\n\x00\xff\xfe"
 
 

@@ -122,16 +122,9 @@ MANNERS: dict[str, Manner] = {
 }
 REFUSALS: dict[str, Manner] = {"401": _status(401), "507": _status(507)}
 POISON = (
-    "500",
-    "500, stored",
-    "504, stored",
-    "429",
-    "413",
-    "404 page",
-    "408",
-    "lost, closes",
+    "500", "500, stored", "504, stored", "429", "413", "404 page", "408", "lost, closes",
     "early 413",
-)
+)  # fmt: skip
 CUTS: dict[str, Cut] = {
     "cut": Cut(True, 0.5, Loss.RESET),
     "cut at the end": Cut(True, 1.0, Loss.RESET),
@@ -147,16 +140,9 @@ CUTS: dict[str, Cut] = {
 }
 CONNECTS = ("refused", "unknown host", "no network", "hangs", "connects slowly")
 REGIMES = (
-    "sick 502",
-    "sick 503",
-    "sick 504",
-    "busy",
-    "fails",
-    "portal",
-    "refuses",
-    "down",
+    "sick 502", "sick 503", "sick 504", "busy", "fails", "portal", "refuses", "down",
     "down silently",
-)
+)  # fmt: skip
 MEDDLING = (
     *("edit", "edit in place", "edit, same size", "edit in hand", "touch"),
     *("remove", "card out", "card swapped", "spool away", "copy gone"),

@@ -177,8 +177,8 @@ BUGS: dict[str, tuple[Patch, ...]] = {
         Patch(
             Exchange,
             "took_nothing",
-            lambda _: lambda self, *, whole: self._acked_before is not None,
-        ),  # noqa: ARG005
+            lambda _: lambda self, *, whole: self._acked_before is not None,  # noqa: ARG005
+        ),
     ),
     "the server is asked before it has settled": (Patch(outcomes, "step_after", _asked_at_once),),
     "the folder of copies is not fsynced": (Patch(prepare, "fsync_folder", _does_nothing),),

@@ -58,15 +58,8 @@ class Sum:
 
     def join(self, other: Sum) -> None:
         for name in (
-            "stories",
-            "crashes",
-            "runs",
-            "photos",
-            "virtual",
-            "steps",
-            "lost",
-            "false_claims",
-        ):
+            "stories", "crashes", "runs", "photos", "virtual", "steps", "lost", "false_claims",
+        ):  # fmt: skip
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in ("sent_twice", "twice_wrongly", "compared"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
@@ -142,8 +135,8 @@ def play_all(first: int, count: int, jobs: int) -> int:
             break
     seconds = time.perf_counter() - began
     print(
-        f"{total.stories} stories, {total.photos} photos, {total.runs} runs, {total.crashes} "
-        "crashes"
+        f"{total.stories} stories, {total.photos} photos, {total.runs} runs, "
+        f"{total.crashes} crashes"
     )
     print(
         f"{seconds:.1f} s, {total.stories / seconds:.0f} stories a second; "

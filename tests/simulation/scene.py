@@ -331,8 +331,8 @@ class Scene:
         assert self.life is not None
         found = self.reader.execute(
             "select whole_at, task_id, photo.path from attempt join task on task.id = task_id"
-            " join photo on photo.id = photo_id where boundary = ? order by attempt.id desc limit "
-            "1",
+            " join photo on photo.id = photo_id where boundary = ? "
+            "order by attempt.id desc limit 1",
             (boundary,),
         ).fetchone()
         self.tell(

@@ -52,16 +52,8 @@ def _smaller(plan: Plan) -> Iterator[Plan]:
         yield replace(plan, sizes=tuple(300 + number for number in range(photos)))
     plain = Plan(plan.seed, plan.sizes)
     for name in (
-        "cron",
-        "spool",
-        "volume",
-        "fifo",
-        "keeps",
-        "tells",
-        "latency",
-        "speed",
-        "helpers_slow",
+        "cron", "spool", "volume", "fifo", "keeps", "tells", "latency", "speed", "helpers_slow",
         "jobs",
-    ):
+    ):  # fmt: skip
         if getattr(plan, name) != getattr(plain, name):
             yield replace(plan, **{name: getattr(plain, name)})

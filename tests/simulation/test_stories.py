@@ -50,7 +50,8 @@ FINDS = {
         63, (300,), events=(Event("drain twice", 2, 0.0, "step"),)
     ),
     "somebody pushes when the run is just over": Plan(
-        426, (60000, 301), resend="never", jobs=1, tick=60.0, events=(Event("second push", 142, 0.3, "step"),)
+        426, (60000, 301), resend="never", jobs=1, tick=60.0,
+        events=(Event("second push", 142, 0.3, "step"),),
     ),
     "a run ends although all copies are away": Plan(
         28, (300, 301), spool=True, jobs=1, events=(Event("spool away", 1, 0.3, "begins"),)
@@ -61,34 +62,41 @@ FINDS = {
                 Event("copy gone", 1, 0.3, "begins")),
     ),
     "a photo edited while its end is on its way is marked": Plan(
-        2, (300, 70_000), jobs=1, latency=0.15, events=(Event("edit in hand", 1, 0.9, "last byte"),)
+        2, (300, 70_000), jobs=1, latency=0.15,
+        events=(Event("edit in hand", 1, 0.9, "last byte"),),
     ),
     "a photo edited while its end is on its way is sent once at most": Plan(
-        2, (300, 70_000), resend="never", jobs=1, latency=0.15, events=(Event("edit in hand", 1, 0.9, "last byte"),)
+        2, (300, 70_000), resend="never", jobs=1, latency=0.15,
+        events=(Event("edit in hand", 1, 0.9, "last byte"),),
     ),
     "a photo in doubt is edited and edited back": Plan(
-        50013, (300, 301), jobs=1, volume="01234567-89ab-cdef-0123-456789abcdef", keeps=False, tick=60.0,
+        50013, (300, 301), jobs=1, volume="01234567-89ab-cdef-0123-456789abcdef", keeps=False,
+        tick=60.0,
         events=(Event("unknown host", 3, 0.15), Event("card swapped", 2, 0.52, "begins"),
                 Event("kill", 1, 0.63, "whole")),
     ),
     "a last try of which two runs tell nothing": Plan(
         60090, (300, 301), retries=0, patience=3000.0, tick=60.0,
-        events=(Event("401", 2, 0.51), Event("answer lost", 3, 0.11), Event("cut at the end", 1, 0.14),
-                Event("drain twice", 1, 0.67, "last byte")),
+        events=(Event("401", 2, 0.51), Event("answer lost", 3, 0.11),
+                Event("cut at the end", 1, 0.14), Event("drain twice", 1, 0.67, "last byte")),
     ),
     "a photo arrives long after the server was asked": Plan(
         62121, (300, 301, 302, 303), "asked", "safe", retries=1, tick=60.0,
-        events=(Event("drain twice", 63, 0.99, "step"), Event("long stall", 3, 0.19), Event("drain", 3, 0.28, "whole")),
+        events=(Event("drain twice", 63, 0.99, "step"), Event("long stall", 3, 0.19),
+                Event("drain", 3, 0.28, "whole")),
     ),
     "a photo is stored long after the server was asked": Plan(
-        62931, (300,), "asked", "safe", events=(Event("late", 1, 0.26), Event("stop", 1, 0.34, "last byte"))
+        62931, (300,), "asked", "safe",
+        events=(Event("late", 1, 0.26), Event("stop", 1, 0.34, "last byte")),
     ),
     "somebody pushes when a run that was stopped is just over": Plan(
-        63644, (300,), tick=60.0, events=(Event("drain twice", 6, 0.66, "step"), Event("second push", 28, 0.2, "step"))
+        63644, (300,), tick=60.0,
+        events=(Event("drain twice", 6, 0.66, "step"), Event("second push", 28, 0.2, "step")),
     ),
     "what a drain cuts late is recorded before the run ends": Plan(
         200929, (300, 301, 302), resend="never", patience=3000.0, speed=0.0, tick=60.0,
-        events=(Event("drain", 2, 0.58, "whole"), Event("look hangs", 3, 0.95), Event("late", 1, 0.0)),
+        events=(Event("drain", 2, 0.58, "whole"), Event("look hangs", 3, 0.95),
+                Event("late", 1, 0.0)),
     ),
     "nobody hears that the server met a fault, and it deletes later": Plan(
         1002544, (300,), "asked", "safe",
@@ -101,23 +109,26 @@ FINDS = {
     "nobody hears of the second fault of a photo": Plan(
         1029648, (300, 301, 302), "asked", "safe", jobs=1, retries=0, tick=60.0,
         events=(Event("long stall", 4, 0.51), Event("500, stored, deleted later", 4, 0.11),
-                Event("lost, stored, "
-                    "resets", 3, 0.77), Event("500, stored, deleted later", 2, 0.55)),
+                Event("lost, stored, resets", 3, 0.77),
+                Event("500, stored, deleted later", 2, 0.55)),
     ),
     "the clock is set back after a photo was seen once": Plan(
-        348583, (300, 301, 302, 303), "asked", "safe", jobs=1, spool=True, tells=False, proven=False, latency=0.15,
-        helpers_slow=0.2, tick=60.0,
-        events=(Event("down silently", 4, 0.9428778774923503), Event("clock back", 4, 0.8637226573935786, "answered"),
-                Event("sick 504", 2, 0.6304634863014968), Event("stop", 3, 0.5922296428583212, "whole")),
+        348583, (300, 301, 302, 303), "asked", "safe", jobs=1, spool=True, tells=False,
+        proven=False, latency=0.15, helpers_slow=0.2, tick=60.0,
+        events=(Event("down silently", 4, 0.9428778774923503),
+                Event("clock back", 4, 0.8637226573935786, "answered"),
+                Event("sick 504", 2, 0.6304634863014968),
+                Event("stop", 3, 0.5922296428583212, "whole")),
     ),
     "a kill hides that a server was sick": Plan(
         1576, (300, 301, 302), jobs=1, proven=False, tick=60.0,
-        events=(Event("sick 502", 1, 0.97), Event("502", 5, 0.7), Event("kill", 1, 0.73, "answered"),
-                Event("401", 3, 0.49)),
+        events=(Event("sick 502", 1, 0.97), Event("502", 5, 0.7),
+                Event("kill", 1, 0.73, "answered"), Event("401", 3, 0.49)),
     ),
     "a sick server has nobody to tell": Plan(
         1037874, (300, 301), jobs=1,
-        events=(Event("sick 503", 1, 0.79), Event("503", 4, 0.37), Event("kill", 1, 0.62, "last byte")),
+        events=(Event("sick 503", 1, 0.79), Event("503", 4, 0.37),
+                Event("kill", 1, 0.62, "last byte")),
     ),
     "a sick server is well before it is asked": Plan(
         1005391, (300, 301), retries=0, proven=False, tick=60.0,
@@ -126,19 +137,19 @@ FINDS = {
     ),
     "a try is given back while the server is asked": Plan(
         237343, (300, 301), "asked", "safe", patience=3000.0, tick=60.0,
-        events=(Event("answer lost", 1, 0.43), Event("lost, stored, "
-            "hangs", 2, 0.01), Event("ask hangs", 2, 0.99),
-                Event("503", 1, 0.01)),
+        events=(Event("answer lost", 1, 0.43), Event("lost, stored, hangs", 2, 0.01),
+                Event("ask hangs", 2, 0.99), Event("503", 1, 0.01)),
     ),
     "a card is swapped while the answer is on its way": Plan(
         1017412, (300, 301, 302), "asked", "safe", jobs=1, retries=0, patience=3000.0, tick=60.0,
-        events=(Event("500, stored, deleted "
-            "later", 1, 0.48), Event("card swapped", 3, 0.44, "answered"),
+        events=(Event("500, stored, deleted later", 1, 0.48),
+                Event("card swapped", 3, 0.44, "answered"),
                 Event("second push", 1, 0.59, "answered"), Event("silence", 2, 0.73)),
     ),
     "a photo that was edited while it was sent is pushed again": Plan(
         1012052, (100_000, 100_001, 4002, 303), resend="never", jobs=1,
-        events=(Event("edit in hand", 3, 0.87, "last byte"), Event("second push", 4, 0.75, "last byte")),
+        events=(Event("edit in hand", 3, 0.87, "last byte"),
+                Event("second push", 4, 0.75, "last byte")),
     ),
     "a try is given back while the photo is sent again": Plan(
         1016463, (300, 301, 302), "dedupes", "safe", retries=1, speed=2.0, tick=0.25,

@@ -59,31 +59,49 @@ WORLDS = {
         World(300, bad({150}, "504"), takes=slow("504")), {"uploaded": 299, "in_doubt": 1}, 11, 310
     ),
     "1 poison, 429": Law(World(300, bad({150}, "429")), {"uploaded": 299, "failed": 1}, 40, 340),
-    "1 poison, 404 with a "
-    "page": Law(World(300, bad({150}, "404 page")), {"uploaded": 299, "failed": 1}, 28, 328),
-    "the last photo, "
-    "504": Law(World(300, bad({299}, "504")), {"uploaded": 299, "in_doubt": 1}, 11, 310),
-    "the last photo, "
-    "cut": Law(World(300, bad({299}, "cut")), {"uploaded": 299, "failed": 1}, 1, 340, 34),
-    "2 poison, 500": Law(World(300, bad({150, 220}, "500")), {"uploaded": 298, "in_doubt": 2}, 11, 320),
-    "2 poison, 504": Law(World(300, bad({150, 220}, "504")), {"uploaded": 298, "in_doubt": 2}, 11, 320),
-    "the last two, 504": Law(
-        World(300, bad({298, 299}, "504"), takes=slow("504")), {"uploaded": 298, "in_doubt": 2}, 11, 320
+    "1 poison, 404 with a page": Law(
+        World(300, bad({150}, "404 page")), {"uploaded": 299, "failed": 1}, 28, 328
     ),
-    "the last two, "
-    "cut": Law(World(300, bad({298, 299}, "cut")), {"uploaded": 298, "failed": 2}, 1, 390, 44),
-    "20 videos cut": Law(World(300, bad(range(280, 300), "cut")), {"uploaded": 280, "failed": 20}, 1, 1160, 44),
+    "the last photo, 504": Law(
+        World(300, bad({299}, "504")), {"uploaded": 299, "in_doubt": 1}, 11, 310
+    ),
+    "the last photo, cut": Law(
+        World(300, bad({299}, "cut")), {"uploaded": 299, "failed": 1}, 1, 340, 34
+    ),
+    "2 poison, 500": Law(
+        World(300, bad({150, 220}, "500")), {"uploaded": 298, "in_doubt": 2}, 11, 320
+    ),
+    "2 poison, 504": Law(
+        World(300, bad({150, 220}, "504")), {"uploaded": 298, "in_doubt": 2}, 11, 320
+    ),
+    "the last two, 504": Law(
+        World(300, bad({298, 299}, "504"), takes=slow("504")),
+        {"uploaded": 298, "in_doubt": 2}, 11, 320,
+    ),
+    "the last two, cut": Law(
+        World(300, bad({298, 299}, "cut")), {"uploaded": 298, "failed": 2}, 1, 390, 44
+    ),
+    "20 videos cut": Law(
+        World(300, bad(range(280, 300), "cut")), {"uploaded": 280, "failed": 20}, 1, 1160, 44
+    ),
     "30 poison in a row, 500": Law(
         World(300, bad(range(100, 130), "500")), {"uploaded": 270, "in_doubt": 30}, 11, 610
     ),
     "30 poison first, cron alone": Law(
         World(300, bad(range(30), "500"), first="cron"), {"uploaded": 270, "in_doubt": 30}, 11, 610
     ),
-    "502 for 1 h": Law(World(300, until(HOUR, "502"), asked_until(HOUR)), {"uploaded": 300}, 2, 304),
-    "502 for 8 h": Law(World(300, until(8 * HOUR, "502"), asked_until(8 * HOUR)), {"uploaded": 300}, 2, 304),
-    "502 for 8 h, 10 "
-    "photos": Law(World(10, until(8 * HOUR, "502"), asked_until(8 * HOUR)), {"uploaded": 10}, 2, 14),
-    "502 for 48 h": Law(World(300, until(48 * HOUR, "502"), asked_until(48 * HOUR)), {"uploaded": 300}, 2, 304),
+    "502 for 1 h": Law(
+        World(300, until(HOUR, "502"), asked_until(HOUR)), {"uploaded": 300}, 2, 304
+    ),
+    "502 for 8 h": Law(
+        World(300, until(8 * HOUR, "502"), asked_until(8 * HOUR)), {"uploaded": 300}, 2, 304
+    ),
+    "502 for 8 h, 10 photos": Law(
+        World(10, until(8 * HOUR, "502"), asked_until(8 * HOUR)), {"uploaded": 10}, 2, 14
+    ),
+    "502 for 48 h": Law(
+        World(300, until(48 * HOUR, "502"), asked_until(48 * HOUR)), {"uploaded": 300}, 2, 304
+    ),
     "502 for 48 h, never twice": Law(
         World(300, until(48 * HOUR, "502"), asked_until(48 * HOUR), first="cron", rule="never"),
         {"uploaded": 296, "in_doubt": 4}, 1, 300,
@@ -93,10 +111,12 @@ WORLDS = {
         {"uploaded": 296, "in_doubt": 4}, 1, 300,
     ),
     "502 for 23 h, one run": Law(
-        World(300, until(23 * HOUR, "502"), asked_until(23 * HOUR), first="detach"), {"uploaded": 300}, 2, 304
+        World(300, until(23 * HOUR, "502"), asked_until(23 * HOUR), first="detach"),
+        {"uploaded": 300}, 2, 304,
     ),
     "502 for 23 h, one run, 10 photos": Law(
-        World(10, until(23 * HOUR, "502"), asked_until(23 * HOUR), first="detach"), {"uploaded": 10}, 2, 14
+        World(10, until(23 * HOUR, "502"), asked_until(23 * HOUR), first="detach"),
+        {"uploaded": 10}, 2, 14,
     ),
     "500 for 23 h, question fine, one run": Law(
         World(300, until(23 * HOUR, "500"), first="detach"), {"uploaded": 300}, 2, 520
@@ -107,19 +127,23 @@ WORLDS = {
     "500 for 2 h, question fine, one run, 3 photos": Law(
         World(3, until(2 * HOUR, "500"), first="detach", chance=0.5), {"in_doubt": 3}, 11, 33
     ),
-    "500 for 8 h, question "
-    "fine": Law(World(300, until(8 * HOUR, "500")), {"uploaded": 300}, 2, 410),
-    "500 for 8 h, question fine, 20 "
-    "photos": Law(World(20, until(8 * HOUR, "500")), {"uploaded": 20}, 7, 130),
+    "500 for 8 h, question fine": Law(
+        World(300, until(8 * HOUR, "500")), {"uploaded": 300}, 2, 410
+    ),
+    "500 for 8 h, question fine, 20 photos": Law(
+        World(20, until(8 * HOUR, "500")), {"uploaded": 20}, 7, 130
+    ),
     "500 for 8 h, question fine, never twice": Law(
         World(300, until(8 * HOUR, "500"), rule="never"), {"in_doubt": 8, "pending": 292}, 1, 8
     ),
     "500 for 23 h, question fine, one run, never twice": Law(
-        World(300, until(23 * HOUR, "500"), first="detach", rule="never"), {"in_doubt": 8, "pending": 292}, 1, 8
+        World(300, until(23 * HOUR, "500"), first="detach", rule="never"),
+        {"in_doubt": 8, "pending": 292}, 1, 8,
     ),
     "500 for ever, stored": Law(World(300, always("500"), runs=3000), {"in_doubt": 300}, 11, 3310),
-    "500 for ever, "
-    "safe": Law(World(300, always("500"), runs=6000, rule="safe"), {"in_doubt": 300}, 28, 8200),
+    "500 for ever, safe": Law(
+        World(300, always("500"), runs=6000, rule="safe"), {"in_doubt": 300}, 28, 8200
+    ),
     "asked, 500 for ever, question fine": Law(
         World(300, always("500"), runs=6000, rule="asked"), {"in_doubt": 300}, 28, 8200
     ),
@@ -132,7 +156,8 @@ WORLDS = {
         World(300, until(300, "502"), first="detach", runs=3), {"uploaded": 300}, 2, 320
     ),
     "one try used each before, then 502 for 1 h": Law(
-        World(100, until(HOUR, "502"), asked_until(HOUR), tries_before=1), {"uploaded": 100}, 2, 104
+        World(100, until(HOUR, "502"), asked_until(HOUR), tries_before=1),
+        {"uploaded": 100}, 2, 104,
     ),
     "three restarts, beside one long upload": Law(
         World(

@@ -151,8 +151,8 @@ class FormKind(Kind):
             token,
             'auth = "bearer"\n'
             f'file_field = "photo"\ncheck = "{url}/api/me"\nduplicate = [409]\nid = "data.id"\n'
-            '[targets.club.fields]\ntitle = "{name}"\nsha256 = "{sha256}"\nsha1 = "{sha1}"\nmd5 = '
-            '"{md5}"',
+            '[targets.club.fields]\ntitle = "{name}"\nsha256 = "{sha256}"\nsha1 = "{sha1}"\n'
+            'md5 = "{md5}"',
         )
 
     def photos(self, album: str) -> set[tuple[str, str]]:

@@ -221,8 +221,8 @@ def test_the_words_in_json(said: Any, words: str) -> None:
             "Warning : Permission denied in up.php",
         ),
         (
-            "<title>400 Bad Request</title><h1>Bad Request</h1><p>The key 'photo' is "
-            "missing.</p><p>Bye</p>",
+            "<title>400 Bad Request</title><h1>Bad Request</h1>"
+            "<p>The key 'photo' is missing.</p><p>Bye</p>",
             "text/html",
             "The key 'photo' is missing.",
         ),
@@ -233,8 +233,8 @@ def test_the_words_in_json(said: Any, words: str) -> None:
         ),
         ("<script>var x = 'no';</script><p>Zu groß</p>", "text/html", "Zu groß"),
         (
-            '<?xml version="1.0"?><Error><Code>X</Code><Message>Your upload is too '
-            "large</Message></Error>",
+            '<?xml version="1.0"?><Error><Code>X</Code>'
+            "<Message>Your upload is too large</Message></Error>",
             "application/xml",
             "Your upload is too large",
         ),

@@ -107,10 +107,9 @@ def test_the_server_gets_the_very_bytes(kind: Kind, tmp_path: Path, size: int) -
 @pytest.mark.parametrize(
     "name",
     [
-        'a "quoted" name.jpg', "back\\slash.jpg", "Zürich – 東京 "
-            "📷.jpg", "per%41cent.jpg", "50%.jpg", "no-suffix",
-        "a;b=c.jpg", "line\nbreak\r.jpg", "-rf.jpg", "e\u0301 decomposed.jpg", "x" * 240 + ".jpeg",
-        b"undecodable-\xff\xfe.jpg",
+        'a "quoted" name.jpg', "back\\slash.jpg", "Zürich – 東京 📷.jpg", "per%41cent.jpg",
+        "50%.jpg", "no-suffix", "a;b=c.jpg", "line\nbreak\r.jpg", "-rf.jpg",
+        "e\u0301 decomposed.jpg", "x" * 240 + ".jpeg", b"undecodable-\xff\xfe.jpg",
     ],
 )  # fmt: skip
 def test_a_name_arrives_as_it_was_sent(kind: Kind, tmp_path: Path, name: str | bytes) -> None:
@@ -127,18 +126,10 @@ def test_a_name_arrives_as_it_was_sent(kind: Kind, tmp_path: Path, name: str | b
 @pytest.mark.parametrize(
     "album",
     [
-        "a/b",
-        "50%",
-        "per%2Fcent",
-        "Zürich 東京",
-        "a?b#c",
-        "a b+c&d",
-        "../up",
-        "..x",
-        "'\"",
-        "\udcff raw",
+        "a/b", "50%", "per%2Fcent", "Zürich 東京", "a?b#c", "a b+c&d", "../up", "..x",
+        "'\"", "\udcff raw",
     ],
-)
+)  # fmt: skip
 def test_an_album_is_one_album_whatever_it_is_called(
     kind: Kind, tmp_path: Path, album: str
 ) -> None:

@@ -20,7 +20,8 @@ from albumup.transfer import Answer
 from albumup.uploader.alone import Alone, send_alone
 
 STORED, DUPLICATE, REJECTED, REFUSED, UNPROVEN = (
-    VerdictKind.STORED, VerdictKind.DUPLICATE, VerdictKind.REJECTED, VerdictKind.REFUSED, VerdictKind.UNPROVEN,
+    VerdictKind.STORED, VerdictKind.DUPLICATE, VerdictKind.REJECTED, VerdictKind.REFUSED,
+    VerdictKind.UNPROVEN,
 )  # fmt: skip
 PHOTOS = Path(__file__).parent.parent / "photos"
 DATA = b"\xff\xd8\xff a photo"
@@ -634,8 +635,8 @@ def test_check_asks_the_address_it_is_given_with_the_token(form: Callable[..., T
 
     with Server([head, body, note, answer(200, {})]) as server:
         target = form(
-            f'token_file = "token"\ncheck = "{server.url}/api/{{me}}"\nfilename = '
-            f'"{{sha256:.8}}-{{name}}"\n'
+            f'token_file = "token"\ncheck = "{server.url}/api/{{me}}"\n'
+            f'filename = "{{sha256:.8}}-{{name}}"\n'
             '[targets.club.vars]\nme = "an/na"',
             url=server.url,
         )

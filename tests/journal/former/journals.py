@@ -64,8 +64,8 @@ def replace_all(connection: sqlite3.Connection, names: Mapping[str, str]) -> Non
     ).fetchall():
         for _, column, *_ in connection.execute(f"pragma table_info({table})").fetchall():
             connection.execute(
-                f"update {table} set {column} = renamed({column}) where renamed({column}) is not "
-                f"{column}"
+                f"update {table} set {column} = renamed({column}) "
+                f"where renamed({column}) is not {column}"
             )
     connection.commit()
 

@@ -39,7 +39,8 @@ LARGE = 8 << 20
 _OF_A_TASK = {"task": "id", "body": "task_id", "attempt": "task_id", "sidecar": "task_id"}
 _COMPANY = """
 create table former_file (path blob primary key, size integer, mtime_ns integer, content blob);
-create table former_asset (id text primary key, name text, sha256 text, clip text, in_album integer);
+create table former_asset (id text primary key, name text, sha256 text, clip text, \
+in_album integer);
 """
 
 
@@ -66,8 +67,8 @@ class Making:
             f'[targets.shed]\nkind = "inbox"\nurl = "{self.servers["shed"].url}"\nsettle = 600\n'
         )
         tables.append(
-            f'[targets.home]\nkind = "immich"\nurl = "{self.immich.url}"\ntoken_file = '
-            f'"{token}"\nsettle = 600\n'
+            f'[targets.home]\nkind = "immich"\nurl = "{self.immich.url}"\n'
+            f'token_file = "{token}"\nsettle = 600\n'
         )
         self.home.config("".join(tables))
 
@@ -99,8 +100,8 @@ class Making:
     def count(self, album: str, condition: str) -> int:
         """How many tasks of an album there are of which that is true."""
         sql = (
-            "select count(*) from task join album on album.id = task.album_id left join body on "
-            "body.task_id = task.id"
+            "select count(*) from task join album on album.id = task.album_id "
+            "left join body on body.task_id = task.id"
             f" where album.name = ? and {condition}"
         )
         try:
@@ -114,8 +115,8 @@ class Making:
             connection.row_factory = sqlite3.Row
             for table, key in _OF_A_TASK.items():
                 rows = connection.execute(
-                    f"select * from {table} where {key} in (select task.id from task join album "
-                    "on album.id ="
+                    f"select * from {table} where {key} in (select task.id from task "
+                    "join album on album.id ="
                     " task.album_id where album.name = ?)",
                     (album,),
                 )
@@ -156,14 +157,9 @@ def trip(making: Making) -> None:
         (home.folder / "trip" / "missing.jpg").unlink()
 
     making.files(
-        "trip",
-        "a.jpg",
-        "cancelled.jpg",
-        "duplicate.jpg",
-        "failed.jpg",
-        "missing.jpg",
+        "trip", "a.jpg", "cancelled.jpg", "duplicate.jpg", "failed.jpg", "missing.jpg",
         "rejected.jpg",
-    )
+    )  # fmt: skip
     rules["a.jpg"] = (lose, *TAKEN)
     for name, status in {
         "cancelled": 418,
@@ -268,7 +264,9 @@ def live(making: Making) -> None:
     making.put("live", "S.xmp", b"<x:xmpmeta/>")
     server.tell("hold", method="POST", path="/api/assets$")
     making.push_until(
-        lambda: making.count("live", "stage = 3") and making.count("live", "state = 'sending'") == 2,
+        lambda: (
+            making.count("live", "stage = 3") and making.count("live", "state = 'sending'") == 2
+        ),
         "live", "home", "--jobs", "2",
     )  # fmt: skip
     assert making.count("live", "alone = 1") == 1
@@ -332,13 +330,13 @@ def main() -> None:
         assets += [one for one in making.immich.assets() if one["name"] == "arrived.jpg"]
         making.restore()
         making.home.sql(
-            "update notice set delivered = null where album_id in (select id from album where "
-            "name = 'once')"
+            "update notice set delivered = null where album_id in (select id from album "
+            "where name = 'once')"
         )
-        making.home.sql("update task set stage = 0 where id = (select task.id from task join "
-            "photo on"
-                        " photo.id = photo_id where cast(path as text) like "
-                        "'%waiting-2.jpg')")  # fmt: skip
+        making.home.sql(
+            "update task set stage = 0 where id = (select task.id from task "
+            "join photo on photo.id = photo_id where cast(path as text) like '%waiting-2.jpg')"
+        )
         making.home.sql("delete from body where task_id in (select id from task where stage = 0)")
         dump(
             making, assets, {one for album in albums for one in album["assets"]}, Path(sys.argv[1])
