@@ -44,8 +44,7 @@ def _hear(handler: Any) -> None:
 
 
 def _leave(number: int, _: object) -> None:
-    """Exit at once: before a command starts and after it has ended, there is nothing to clean
-    up."""
+    """Exit at once: before a command starts, and after its end, there is nothing to clean up."""
     os._exit(128 + number)
 
 
@@ -183,8 +182,7 @@ def _understood(app: App, error: Exception) -> AlbumupError:
 
 
 def _complain(*lines: str) -> None:
-    """Print lines on stderr, wrapped at words on a terminal; a newline within a line is shown as
-    text."""
+    """Print lines on stderr, wrapped on a terminal; a newline within one is shown as text."""
     import contextlib
 
     from albumup.cli.layout import broken
@@ -194,8 +192,7 @@ def _complain(*lines: str) -> None:
 
 
 def _forget(stream: IO[str]) -> None:
-    """Redirect a stream whose reader has gone, so that the interpreter's last flush does not
-    fail."""
+    """Redirect a stream whose reader has gone, so that the last flush does not fail."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 

@@ -11,8 +11,7 @@ from typing import ClassVar
 
 
 class AlbumupError(Exception):
-    """Ends the command with ``exit_code``; ``str(error)`` is the message, ``hint`` the next step,
-    or ""."""
+    """Ends the command with ``exit_code``; ``str(error)`` is the message, ``hint`` what to do."""
 
     exit_code: ClassVar[int] = 1
 

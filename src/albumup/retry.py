@@ -37,8 +37,7 @@ class Outcome(StrEnum):
     """The whole body was sent, and nothing proves whether the server has it."""
     NOT_TAKEN = "not_taken"
     BROKEN = "broken"
-    """The upload broke before its end, so it was not taken; the try is refunded if the line was the
-    cause."""
+    """The upload broke before its end: not taken; refunded if the line was the cause."""
     SICK = "sick"
     """No connection could be made, or the server is down: nothing was taken."""
     REFUSED = "refused"
@@ -92,8 +91,7 @@ class Finding(Struct, frozen=True):
     is_unconfirmed: bool = False
     """For a duplicate: ask about it before it counts."""
     is_doubt: bool = False
-    """For a wrong address: the whole body was sent, and the answer does not rule out that it was
-    taken."""
+    """For a wrong address: the whole body was sent, and may have been taken."""
     is_refunded: bool = False
     """The try is given back, whatever the state of the target."""
     spent: Spent | None = None

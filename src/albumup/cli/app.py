@@ -46,8 +46,7 @@ class App:
     makes_config: bool = False
     """The command writes the config file, so that the one that is named need not exist yet."""
     writes: bool = False
-    """The command has the journal open for writing, so that it is its job to set a damaged one
-    aside."""
+    """The command has the journal open for writing: it is the one to set a damaged one aside."""
     _screen: Screen | None = None
     _events: Outlet | None = None
     _config: Config | None = None
@@ -134,8 +133,7 @@ class App:
             raise LocalError(f"stdout: {fault.strerror or fault}") from fault
 
     def read_config_again(self) -> None:
-        """It may have been edited since this command began. Raises ConfigError, and stays as it
-        was."""
+        """It may have been edited meanwhile. Raises ConfigError, and stays as it was."""
         self._config = self._read_config()
 
     def has_journal(self) -> bool:

@@ -25,8 +25,7 @@ _LEAST_BAR = 4
 
 
 class Rate:
-    """Bytes a second over the last ten seconds. A failed try gives its bytes back, and the rate
-    knows."""
+    """Bytes a second over the last ten seconds; knows when a failed try gives its bytes back."""
 
     def __init__(self) -> None:
         self._notes: deque[tuple[float, int]] = deque()
@@ -70,8 +69,7 @@ class Bars:
         self._paint(f"{text}\n")
 
     def show(self, progress: Progress, title: str, rate: Rate, copying: Rate | None = None) -> None:
-        """``rate``: that of the bytes that are sent; ``copying``: of those that are copied into the
-        spool."""
+        """``rate``: of the bytes that are sent; ``copying``: of those copied into the spool."""
         in_flight = [upload.name for upload in progress.uploads if upload is not None]
         uploads = (
             self._upload(number, upload, in_flight)
@@ -141,8 +139,7 @@ class _Row:
     words: list[str]
 
     def line(self, width: int, is_utf: bool) -> str:
-        """The row in ``width`` cells: with a bar where there is room for one, at least with its
-        name."""
+        """The row in ``width`` cells: with a bar if there is room for one, at least its name."""
         from tqdm.std import Bar  # type: ignore[attr-defined]  # its stubs leave it out
 
         share = min(self.done / max(self.total, 1), 1.0)

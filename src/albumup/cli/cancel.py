@@ -54,8 +54,7 @@ def _named(
 
 
 def forget(app: App, album: str, target: str | None) -> int:
-    """Drop ALBUM from the journal once it is settled; nothing is deleted on the server or on your
-    disk."""
+    """Drop ALBUM from the journal once it is settled; nothing is deleted on server or disk."""
     found = opened(app, [album], target)
     assert found is not None  # without a journal there is no such album
     journal, meant = found

@@ -114,8 +114,7 @@ complete --no-files --command %(prog_name)s --arguments '(%(complete_func)s)'
 
 
 def install() -> None:
-    """Have click use what is here, for our scripts; one in click's own form gets what click
-    says."""
+    """Have click use what is here, for our scripts; one of click's own gets what click says."""
     if "COMP_LINE" not in os.environ and os.environ["_ALBUMUP_COMPLETE"].endswith("_complete"):
         return
     for shell in (_Bash, _Zsh, _Fish):
@@ -302,8 +301,7 @@ class _Bash(_Ours, BashComplete):
 
 
 def quoted(text: str, quote: str) -> str:
-    """``text`` as it continues a word of bash's, within ``quote``, or outside of any where that is
-    empty."""
+    """``text`` as it continues a word of bash's, within ``quote``, if that is not empty."""
     if not quote:
         return "".join(
             letter if letter.isalnum() or letter in "-_./,+@%=:" else "\\" + letter
@@ -329,9 +327,8 @@ class _Zsh(_Ours, ZshComplete):
         value = self.prefix + item.value
         if not item.help:
             return f"plain\n{value}\n_"
-        escaped = value.replace("\\", "\\\\").replace(
-            ":", "\\:"
-        )  # _describe takes both for its own
+        # _describe takes both for its own.
+        escaped = value.replace("\\", "\\\\").replace(":", "\\:")
         return f"plain\n{escaped}\n{_line(item.help)}"
 
 

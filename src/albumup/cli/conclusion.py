@@ -1,5 +1,4 @@
-"""The end of a command that uploads: its closing words, its summary for programs, and its exit
-code."""
+"""The end of a command that uploads: its closing words, its summary, and its exit code."""
 
 from __future__ import annotations
 
@@ -42,8 +41,7 @@ class Conclusion:
     """The newest task that there was before this command queued its own; None where it queues
     nothing."""
     shortcomings: list[str] = field(default_factory=list)
-    """Troubles met before the run, which make it end with 3 at best; told with the closing
-    words."""
+    """Troubles met before the run, which make it end with 3 at best; told at the end."""
     lost: int = 0
     """Photos that were sent before, and are gone from their server."""
     titles: dict[str, str] = field(default_factory=dict)
@@ -135,8 +133,7 @@ class Conclusion:
         return worst([code, 3]) if self.shortcomings else code
 
     def _conclude(self, found: Sequence[Ending], code: int, said: Sequence[str] = ()) -> None:
-        """The closing words, what was ``said`` first, and the exit code at the end of the last
-        line."""
+        """The closing words, what was ``said`` first; the exit code ends the last line."""
         if not self.is_cron:
             self._say_forgotten()
         lines = [(line, False) for line in [*said, *self.shortcomings]]

@@ -26,8 +26,7 @@ _STEP_SECONDS = 60.0
 
 
 class _Show:
-    """A server on this computer that misbehaves to order, and the command as a person would type
-    it."""
+    """A server on this computer that misbehaves to order, and the command as it is typed."""
 
     def __init__(self, screen: Screen, folder: str) -> None:
         self._screen = screen
@@ -87,8 +86,7 @@ class _Show:
 
 
 def run(app: App, keep: str | None) -> int:
-    """Upload an album to a server that drops a connection, refuses for a while, and rejects a file;
-    kill,."""
+    """Upload an album to a server that misbehaves; kill that, and go on."""
     if keep is not None:
         os.makedirs(keep, exist_ok=True)
         return _tell(app, os.path.abspath(keep))

@@ -124,11 +124,8 @@ def of_run(
     """How a run ended for one album. ``verb``: "copied" into the inbox."""
     now = found.now
     album = now.album
-    name, groups, commands = (
-        title_of(journal, album),
-        _groups(journal, now),
-        commands_for(journal, now),
-    )
+    name, groups = title_of(journal, album), _groups(journal, now)
+    commands = commands_for(journal, now)
     if now.unsent:
         line = f"{name}: {sums.of_stopped_run(found, end.exit_code, verb)}"
         return Ending(album.id, line, False, groups, (), commands)

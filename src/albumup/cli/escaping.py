@@ -50,8 +50,7 @@ def _escaped(text: str) -> str:
 
 
 def _is_plain(letter: str) -> bool:
-    """Spaces of other widths are: macOS names its screenshots with one, and Japanese has one of its
-    own."""
+    """Spaces of other widths are: macOS names screenshots with one, and Japanese has its own."""
     category = unicodedata.category(letter)
     return category == "Zs" or (
         letter.isprintable() and category != "Cf" and not _UNSEEN.match(letter)

@@ -39,8 +39,7 @@ def span(seconds: float) -> str:
 
 
 def ago(seconds: float) -> str:
-    """How long ago, in one unit, so that it stays on its line of a table: "17 min ago", "3 h
-    ago"."""
+    """How long ago, in one unit, to stay on its line of a table: "17 min ago", "3 h ago"."""
     if seconds < 5:
         return "now"
     unit = next((unit for unit in (3600, 60) if seconds >= unit), 1)

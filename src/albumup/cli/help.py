@@ -64,8 +64,7 @@ def option(*names: str, group: str = OPTIONS, **settings: object) -> Callable[[F
 
 
 def grouped(command: click.Command, ctx: click.Context) -> list[tuple[str, list[click.Option]]]:
-    """A command's options that are shown, by heading, in the order of GROUPS; -h is a general
-    one."""
+    """A command's options that are shown, by heading, in the order of GROUPS; -h is general."""
     found: dict[str, list[click.Option]] = {heading: [] for heading in GROUPS}
     for one in command.get_params(ctx):
         if isinstance(one, click.Option) and not one.hidden:
@@ -74,8 +73,7 @@ def grouped(command: click.Command, ctx: click.Context) -> list[tuple[str, list[
 
 
 class _Formatter(click.HelpFormatter):
-    """As wide as the terminal, and never wider than 80 columns. What it needs is loaded for help
-    alone."""
+    """As wide as the terminal, up to 80 columns. What it needs is loaded for help alone."""
 
     def __init__(self, *_: object, **__: object) -> None:
         import shutil
@@ -97,8 +95,7 @@ class _Formatter(click.HelpFormatter):
         super().write_dl(told, min(col_max, self.width // 3), col_spacing)
 
     def getvalue(self) -> str:
-        """The text; its examples, which click leaves as they are, broken too where they are too
-        wide."""
+        """The text; its examples, which click leaves as they are, are broken, too."""
         from albumup.cli.layout import GLUE, wrapped
 
         return wrapped(super().getvalue().replace(GLUE, " "), self.width)
@@ -212,8 +209,7 @@ def _write_options(
 
 
 def help_of(ctx: click.Context, names: Sequence[str]) -> str:
-    """The help text of a command, named by the words that lead to it; fails as an unknown command
-    does."""
+    """The help text of a command, named by the words that lead to it; fails where click does."""
     root = ctx.find_root()
     found: click.Command = root.command
     context = root

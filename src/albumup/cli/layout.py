@@ -1,5 +1,4 @@
-"""How text is laid out on a terminal: its width in display cells, and the breaking of lines at
-words.
+"""How text is laid out on a terminal: its width in cells, and the breaking of lines.
 
 Off a terminal, in a file or a log, nothing is broken or cut: there a line is a line, for grep and
 for cron's mail.
@@ -62,8 +61,7 @@ def columns_of(stream: IO[str]) -> int | None:
 
 
 def cells(text: str) -> int:
-    """The display cells that a text without control characters takes: two for most of CJK and
-    emoji."""
+    """The cells that a text without control characters takes: two for most of CJK and emoji."""
     if text.isascii():
         return len(text)
     import wcwidth
@@ -77,8 +75,7 @@ def padded(text: str, width: int) -> str:
 
 
 def shortened(text: str, width: int) -> str:
-    """A text of at most ``width`` cells: what is longer loses its middle, for names differ at their
-    ends."""
+    """A text of at most ``width`` cells: it loses its middle, for names differ at their ends."""
     if cells(text) <= width:
         return text
     import wcwidth
@@ -111,8 +108,7 @@ def broken(text: str, stream: IO[str]) -> str:
 def wrapped(
     text: str, width: int | None, *, under: int | None = None, whole: Sequence[str] = ()
 ) -> str:
-    """Lines that are broken at words to ``width`` cells, and go on under their text; None: as they
-    are.
+    """Lines broken at words to ``width`` cells, which go on under their text; None: as they are.
 
     What is to be typed in a shell stays on one line, and so do paths and addresses without spaces:
     where one is wider than the terminal, it has a line of its own, which the terminal breaks and a

@@ -96,8 +96,7 @@ def _others(
     found = set()
     for one in statuses(connection):
         if (one["album"], one["target"]) in albums:
-            waiting = (
-                set() if one["settled"] else {State.IN_DOUBT}
-            )  # perhaps still to be asked about
+            # Doubts are perhaps still to be asked about.
+            waiting = set() if one["settled"] else {State.IN_DOUBT}
             found |= {state for state in WANTING - waiting if one["counts"][state.value]}
     return sorted(found - set(states))

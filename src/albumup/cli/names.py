@@ -64,8 +64,7 @@ class Names:
         return path.removeprefix(os.path.join(self._shared(ids), b""))
 
     def _shared(self, ids: list[int]) -> bytes:
-        """The folder below which all photos lie; its index makes that a matter of two looks an
-        album."""
+        """The folder below which all photos lie; thanks to an index, two looks an album."""
         ends: list[bytes] = []
         for album_id in ids:
             ends += map(os.path.dirname, reading.ends(self._journal.connection, album_id) or ())

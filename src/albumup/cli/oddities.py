@@ -1,5 +1,4 @@
-"""Photos that a push names without being asked: empty ones, and those that are not what their names
-say."""
+"""Photos that a push names without being asked: empty ones, and those with a wrong suffix."""
 
 from __future__ import annotations
 

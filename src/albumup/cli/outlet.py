@@ -70,8 +70,7 @@ class Outlet:
         return True
 
     def wait(self, gives_up: Callable[[], bool] = lambda: False) -> bool:
-        """True once all is out, or nothing can be written any more; False once ``gives_up()`` says
-        so."""
+        """True once all is out, or nothing can be written; False once ``gives_up()`` says so."""
         while self.backlog and self.fault is None:
             if gives_up():
                 return False

@@ -123,12 +123,8 @@ def _listed(files_from: str | None) -> bytes | None:
 
 def _send(app: App, queued: Queued, options: Options, given: PushOptions) -> int:
     """Say what is queued, and upload."""
-    journal, intake, album_id, newest = (
-        queued.journal,
-        queued.intake,
-        queued.album_id,
-        queued.newest,
-    )
+    journal, intake = queued.journal, queued.intake
+    album_id, newest = queued.album_id, queued.newest
     target = intake.where.target
     for note in intake.where.notes:
         app.screen.say(sentence_of(intake.album, note))

@@ -35,8 +35,7 @@ _MOST_UNREAD = 10
 def say_queued(
     app: App, journal: Journal, survey: Survey, album: Album, target: Target | None
 ) -> None:
-    """How many photos wait now, for whom, and what was left out. ``target`` None: the built-in
-    inbox."""
+    """How many photos wait now, for whom; what was left out. ``target`` None: the inbox."""
     name = words.shown_name(album.name)
     local = titles.local_folder(journal, album, album.target in app.config.targets)
     address = target.address if target else album.target

@@ -60,8 +60,7 @@ def _head(group: Group, names: Names, width: int) -> str:
 
 
 def named(names: Iterable[str], count: int, most: int) -> list[str]:
-    """Names in at most ``most`` lines of 79 cells; and how many of the ``count`` are not among
-    them."""
+    """Names in at most ``most`` lines of 79 cells; how many of the ``count`` are left out."""
     lines: list[str] = []
     line, shown = "", 0
     for name in names:

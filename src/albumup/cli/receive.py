@@ -65,8 +65,7 @@ def run(app: App, folder: str, given: ReceiveOptions) -> int:
 
 
 def _what_to_type(url: str, host: str, has_token: bool) -> list[str]:
-    """How photos come here. Everywhere is no address to send to: then it is this computer's
-    name."""
+    """How photos come here. Everywhere is no address: then it is this computer's name."""
     if not has_token:
         return [
             "Any program on this computer can send to it; --token-file F asks for a token.",
@@ -85,8 +84,7 @@ def _again(times: int) -> str:
 
 
 def received(tally: Tally, faults: Faults | None) -> list[str]:
-    """What a receiver says at its end: what it took in, and what went wrong because it was asked
-    to."""
+    """What a receiver says at its end: what it took in, and what went wrong to order."""
     folders = sorted(tally.folders)
     where = escape(folders[0], 60) if len(folders) == 1 else counted(len(folders), "album")
     lines = ["Nothing was received."]

@@ -129,8 +129,7 @@ class Screen:
         self._err = Own(cast(IO[str], _Stream(self._outlet, sys.stderr)))
 
     def wait_again(self, gives_up: Callable[[], bool] = lambda: False) -> bool:
-        """Wait until all that was said is out. False once ``gives_up()`` says so: then it stays as
-        it is."""
+        """Wait until all that was said is out. False once ``gives_up()`` says so."""
         if self._outlet is None:
             return True
         if not self._outlet.wait(gives_up):
@@ -198,8 +197,7 @@ def put_table(
     cut: Collection[str] = (),
     broken: Sequence[str] = (),
 ) -> None:
-    """A table on stdout: fitted to a terminal as ``table`` says, whole elsewhere. Raises as ``put``
-    does."""
+    """A table on stdout: fitted to a terminal by ``table``, whole elsewhere. Raises as ``put``."""
     put(table(headers, rows, layout.columns_of(sys.stdout), cut, broken))
 
 

@@ -1,5 +1,4 @@
-"""How photos are sent: the options of push, resume and retry-failed for it, and what they come
-to."""
+"""How photos are sent: the options of push, resume and retry-failed, and what they come to."""
 
 from __future__ import annotations
 

@@ -66,8 +66,7 @@ def show(
 
 
 def alone(app: App) -> int:
-    """What ``albumup`` without a command says on a terminal: where things stand, and what to type
-    next."""
+    """What ``albumup`` alone says on a terminal: where things stand, and what to type next."""
     found, run = show(app)
     if run is not None:
         app.screen.say(f"Process {run[0]} is uploading. Next: albumup status")

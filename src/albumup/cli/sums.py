@@ -36,8 +36,7 @@ def of_ended_run(found: RunSummary, seconds: float, verb: str) -> str:
 
 
 def of_settled(now: Summary, lost: int) -> str:
-    """The words for an album with nothing to send. ``lost``: the number of photos that the server
-    had."""
+    """The words for an album with nothing to send. ``lost``: photos that the server had."""
     gone = f" before, {lost} of them gone there" if lost else ""
     return f"nothing to do; {now.there} sent{gone}{_not(now.wanting)}"
 

@@ -95,8 +95,7 @@ def check(app: App, name: str | None) -> int:
 
 
 def try_(app: App, name: str, photo: str) -> int:
-    """Upload one PHOTO outside any album: request head (secrets masked), answer, verdict, the rule
-    that."""
+    """Upload one PHOTO outside any album; tell request, answer, verdict, and its rule."""
     from albumup.uploader.trial import run_trial
 
     one = _built(app, name)

@@ -34,8 +34,7 @@ _LOOK_AGAIN = "check host, port, and whether it is http:// or https://; is the s
 
 
 def run(app: App, name: str | None, url: str | None, given: AddOptions) -> int:
-    """Set a server up as target NAME: see what kind it is, try it, and write it into the config
-    file."""
+    """Set a server up as target NAME: see its kind, try it, and write it into the config file."""
     app.makes_config = True
     token_file, ca_file = _absolute(given["token_file"]), _absolute(given["ca_file"])
     said = {"token_file": token_file, "token_env": given["token_env"], "ca_file": ca_file}

@@ -41,8 +41,7 @@ _MOST_WAYS = 4
 
 
 def run(app: App, album: str, target: str | None, deep: bool, nul: bool) -> int:
-    """Ask the server for every photo of ALBUM and look at its original there, read what lies in
-    the."""
+    """Ask the server for every photo of ALBUM, and read what lies in the pushed folders."""
     return aside(_verify, app, album, target, deep, nul)
 
 
@@ -113,8 +112,7 @@ def _lines(
 
 
 def _not_accepted(journal: Journal, album: Album) -> list[str]:
-    """The photos that a server which cannot be asked did not accept, by state, and what to type for
-    them."""
+    """The photos that a server which cannot be asked did not accept, and what to type."""
     sums = summary_of(journal, album.id)
     rest = {state: count for state, count in sums.photos.items() if count and state not in DONE}
     lines = [f"  not accepted: {by_state(rest)}"] if rest else []

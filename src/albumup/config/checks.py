@@ -1,5 +1,4 @@
-"""What settings must be beyond their types: addresses, headers, names that promise a secret, time
-zones."""
+"""What settings must be beyond their types: addresses, headers, names of secrets, time zones."""
 
 from __future__ import annotations
 
@@ -67,8 +66,7 @@ def check_no_secret(name: str, value: str, where: str) -> None:
 
 
 def check_headers(headers: dict[str, str], place: Place) -> None:
-    """Raise ConfigError for a header that carries credentials, frames the body, or cannot be
-    sent."""
+    """Raise ConfigError for a header that carries credentials, or frames or breaks a request."""
     seen: set[str] = set()
     for name, value in headers.items():
         where, lowered = place("headers", name), name.lower()

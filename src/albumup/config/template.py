@@ -170,8 +170,7 @@ def _check_name(name: str, conversion: str | None, allowed: Collection[str], whe
 
 
 def _check_spec(name: str, spec: str, where: str) -> None:
-    """Raise ConfigError unless ``spec`` fits the type of ``name``; a name that is not in NAMES is a
-    str."""
+    """Raise ConfigError unless ``spec`` fits the type of ``name``; names not in NAMES are str."""
     sample = NAMES.get(name, "text")
     if "{" in spec:
         raise ConfigError(f"{where}: {{{name}:{spec}}}: a format spec cannot hold a name itself")

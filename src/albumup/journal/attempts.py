@@ -33,8 +33,7 @@ class Attempts(Store):
         copies: bool = False,
         skip: Collection[int] = (),
     ) -> list[Task]:
-        """Ready tasks whose time has come: those ``untried`` in this set, or those to be tried
-        again.
+        """Ready tasks whose time has come: those ``untried`` in this set, or the others.
 
         ``copies``: only tasks with a copy in the spool, which can be sent while their root is away.
         ``skip``: ids of tasks to leave out. ``now``: Unix seconds.
@@ -117,8 +116,7 @@ class Attempts(Store):
         return int(cursor.lastrowid or 0)
 
     def whole(self, attempt_id: int) -> None:
-        """Set ``whole_at``. The caller waits until this is durable, then sends the last byte of the
-        body."""
+        """Set ``whole_at``. The caller waits until this is durable, then sends the last byte."""
         self.connection.execute(
             "update attempt set whole_at = ? where id = ?", (self.clock(), attempt_id)
         )
@@ -175,9 +173,8 @@ class Attempts(Store):
         )
         if membership is Membership.PENDING:
             self.connection.execute(steps.TO_PLACE, (task_id,))
-        if (
-            state is State.DUPLICATE
-        ):  # perhaps a still that was there before its clip: decide about the clip anew
+        # Perhaps a still that was there before its clip: decide about the clip anew.
+        if state is State.DUPLICATE:
             self.connection.execute(steps.TO_PLACE_CLIP, (task_id,))
 
     def try_later(
@@ -268,9 +265,8 @@ class Attempts(Store):
         self.connection.execute(steps.PAIR_AGAIN, (task_id,))
         if row["state"] == State.MISSING:  # a task with a copy tries the copy first
             self.connection.execute(steps.READ_AGAIN, (task_id,))
-        if (
-            row["state"] == State.REJECTED
-        ):  # perhaps because of its fields, which may be configured otherwise now
+        # Perhaps because of its fields, which may be configured otherwise now.
+        if row["state"] == State.REJECTED:
             self.connection.execute(steps.FRAME_ANEW, (task_id,))
         if row["state"] == State.IN_DOUBT and not is_safe:
             self.connection.execute("update task set maybe_twice = 1 where id = ?", (task_id,))

@@ -181,8 +181,7 @@ class Commits:
         self._took = time.perf_counter() - began
 
     def _tell(self, made: list[tuple[_Change, Any, LostTask | None]]) -> None:
-        """Tell those who wait that the batch is durable, all of them before any other call that may
-        fail."""
+        """Tell all who wait that the batch is durable, before any other call that may fail."""
         for change, value, lost in made:
             _settle(change, value, lost)
         afters = [

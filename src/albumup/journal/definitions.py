@@ -52,8 +52,7 @@ class _Kept(Struct, frozen=True):
 
 
 def place_of(connection: sqlite3.Connection | None, album: str, described: Described) -> Place:
-    """The place of an album that is pushed with ``--url``. ``connection`` None: there is no journal
-    yet.
+    """The place of an album pushed with ``--url``. ``connection`` None: there is no journal yet.
 
     An album of that name at the same host is the same album, with a new definition. At another port
     of the host it is the same album only if none of its photos can have arrived there; else there

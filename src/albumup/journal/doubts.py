@@ -16,8 +16,7 @@ class Doubts(Store):
     """Changes of photos in doubt, and when to ask about them. Times are Unix seconds."""
 
     def doubt(self, task_id: int, reason: str, *, tries: int, ask_at: float | None) -> None:
-        """Put a task in doubt. The server is asked about it at ``ask_at``; None: the doubt is
-        final."""
+        """Put a task in doubt. The server is asked at ``ask_at``; None: the doubt is final."""
         self.move(task_id, State.IN_DOUBT, reason, ", tries = ?, ask_at = ?", tries, ask_at)
 
     def seen(self, task_id: int, again_at: float) -> None:

@@ -1,5 +1,4 @@
-"""Definitions of targets, and the bodies framed under them. A body of a former definition is framed
-anew.
+"""Definitions of targets, and the bodies framed under them; those of former ones go stale.
 
 Call functions that change something inside ``Journal.transaction()``.
 """
@@ -75,8 +74,7 @@ def stale(
 
 
 def timezone_of(journal: Journal, definition: int | None) -> str | None:
-    """The ``timezone`` of a definition; "" if it names none, None if the definition is not
-    known."""
+    """The ``timezone`` of a definition; "" if it names none, None if it is not known."""
     found = journal.rows(
         "select coalesce(json_extract(settings, '$.settings.timezone'), '')"
         " from definition where id = ?",

@@ -206,15 +206,12 @@ class Halves:
             )
 
     def _known(self, kind: str, folder: bytes | None = None) -> Iterator[Half]:
-        """Photos that the album had before, in ``folder`` or anywhere, whose identifiers were never
-        read."""
+        """Earlier photos of the album, in ``folder`` or anywhere, that were never read for it."""
         where, values = "", tuple[bytes, ...]()
         if folder is not None:
             inside = os.path.join(folder, b"")
-            where, values = (
-                " and path > ? and path < ?",
-                (inside, inside[:-1] + bytes([inside[-1] + 1])),
-            )
+            where = " and path > ? and path < ?"
+            values = (inside, inside[:-1] + bytes([inside[-1] + 1]))
         rows = self._connection.execute(
             "select id, path, mime, size, mtime_ns, inode from photo"
             f" where album_id = ? and content_id is null and {kind.format('photo')}{where}",

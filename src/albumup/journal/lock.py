@@ -30,8 +30,7 @@ class FileLock:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> bool:
-        """Take the lock; True if that succeeds within ``patience`` seconds (infinity waits for
-        ever)."""
+        """Take the lock; True if that succeeds within ``patience`` seconds (even infinity)."""
         if self._descriptor is not None:
             return True
         descriptor = os.open(
@@ -73,8 +72,7 @@ class FileLock:
 
 
 def is_locked(path: str) -> bool:
-    """True if a process holds the lock at ``path``. A shared, non-blocking probe; it creates no
-    file."""
+    """True if a process holds the lock at ``path``. A shared, non-blocking probe; makes no file."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:

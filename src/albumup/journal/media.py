@@ -47,8 +47,7 @@ def waiting_at(connection: sqlite3.Connection, path: bytes) -> list[str]:
 
 
 def roots(connection: sqlite3.Connection) -> list[bytes]:
-    """The paths of all roots, the newest first: folders that were pushed, and folders of single
-    files."""
+    """The paths of all roots, the newest first: pushed folders, and those of single files."""
     rows = connection.execute("select path from root group by path order by max(id) desc")
     return [row[0] for row in rows.fetchall()]
 
@@ -122,8 +121,7 @@ def next_card(connection: sqlite3.Connection) -> int:
 
 
 def write_in(connection: sqlite3.Connection, task_id: int, volume: str) -> None:
-    """Write the id of the file system of a task's photo into the journal, which did not know it so
-    far.
+    """Write the id of the file system of a task's photo into the journal, which lacked it.
 
     If the journal already has a photo there with this id, both rows stay as they are.
     """

@@ -48,8 +48,7 @@ class Members(Store):
         self.connection.execute(steps.PLACE_ALL, (album_id,))
 
     def renew_refused(self, album_id: int) -> None:
-        """Try photos again that the server would not put into the album or would not join to their
-        clips."""
+        """Try photos again that the server would not put into the album or join to clips."""
         self.connection.execute(steps.PLACE_CLIPS_AGAIN, (album_id,))
         self.connection.execute(steps.JOIN_AGAIN, (album_id,))
         self.connection.execute(steps.PLACE_AGAIN, (album_id,))
@@ -88,8 +87,7 @@ class Members(Store):
         )
 
     def unshared(self, album_id: int) -> None:
-        """Forget a share link that no longer works. Another one is made only when the user asks for
-        it."""
+        """Forget a share link that no longer works. Another one is made only when asked for."""
         self.connection.execute(
             "update album set share = null, wants_share = 0 where id = ?", (album_id,)
         )

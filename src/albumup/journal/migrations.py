@@ -17,8 +17,7 @@ APPLICATION_ID = 0x616C6275
 
 
 def _second(run: Callable[[str], object]) -> None:
-    """An index for dropping tasks: each looks for its names, and would scan all names without
-    it."""
+    """An index for dropping tasks: each looks for its names, and would scan all names."""
     run("create index sent_name_of_task on sent_name (task_id)")
 
 
@@ -79,8 +78,7 @@ create index task_held on task (id) where state = 'pending' and prepared = 5;
 
 
 def _untyped(table: str, column: str) -> str:
-    """SQL that removes the type of a column, so that numbers beyond 63 bits can be kept in it as
-    text."""
+    """SQL that removes a column's type, so that it can hold numbers beyond 63 bits as text."""
     return f"""
 alter table {table} rename column {column} to was;
 alter table {table} add column {column};
@@ -203,8 +201,7 @@ where (task.state = 'failed' or task.state = 'in_doubt'
 
 
 def _sixth(run: Callable[[str], object]) -> None:
-    """Fewer indexes of tasks, none with an IN list: a change of a task's state takes a third of the
-    time."""
+    """Fewer indexes of tasks, none with an IN list: a change of state takes a third of the time."""
     for statement in statements(_FEWER_INDEXES):
         run(statement)
 

@@ -73,8 +73,7 @@ def name_photo(
     *,
     plain: PlainFolders,
 ) -> str:
-    """Take the name under which a photo is sent, unique in its album and its ``folder``, and return
-    it.
+    """Take and return the name that a photo is sent under, unique in its album and ``folder``.
 
     ``wanted(1)`` is the name as it is, ``wanted(2)`` the one to try if that is taken, and so on. A
     task keeps the name that it ``had`` if it still wants it, unless other bytes of it may be on the

@@ -32,8 +32,7 @@ _NETWORK = frozenset(
 _NETWORK_FUSE = frozenset({"fuse.sshfs", "fuse.glusterfs", "fuse.rclone", "fuse.ceph"})
 _HEADER_BYTES = 100
 _READ_FAULT = re.compile(r"error code=([0-9]+)")
-"""The words of ``quick_check`` for a page that the disk could not read; the page itself may be
-sound."""
+"""The words of ``quick_check`` for a page that could not be read, but may be sound."""
 _SMALL = 64 << 20
 _LITTLE = 1 << 20
 """With less free room, in bytes, no journal can work."""
@@ -139,8 +138,7 @@ def is_damaged(path: str) -> bool:
 
 
 def set_aside(path: str, now: float | None = None) -> str:
-    """Rename a corrupt journal with its side files to ``.corrupt-TIME``; return the journal's new
-    path.
+    """Rename a corrupt journal with its side files to ``.corrupt-TIME``; return its new path.
 
     ``now``: Unix seconds. The caller holds the uploader's lock. Nothing is deleted, so the journal
     may be salvaged.
@@ -171,8 +169,7 @@ def local_faults(path: str) -> Iterator[None]:
 
 
 def journal_fault(path: str, error: sqlite3.Error) -> AlbumupError:
-    """An SQLite error as an error for people: a corrupt journal, a full disk, or another local
-    fault."""
+    """An SQLite error as an error for people: a corrupt journal, a full disk, another fault."""
     code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return CorruptJournal(f"{path}: damaged: {error}")

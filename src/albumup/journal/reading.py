@@ -225,22 +225,19 @@ _JSON = (
 )
 _IS_ASKING = "state = 'in_doubt' and (select ask_at from task where id = v_tasks.id) is not null"
 _FEW = 8
-"""An album with less than one in so many of all tasks is read by its photos, not by scanning all
-tasks."""
+"""An album with less than one in so many of all tasks is read by photos, without a scan."""
 
 _INDEXED = (
     (frozenset(map(str, WANTING)), is_in(*WANTING)),
     (frozenset({"cancelled"}), "state = 'cancelled'"),
 )
-"""States with a partial index that is sorted by task, and the condition that makes SQLite use
-it."""
+"""States with a partial index sorted by task, and the condition that makes SQLite use it."""
 
 
 def text_rows(
     connection: sqlite3.Connection, album: str, target: str, states: Sequence[str]
 ) -> Iterator[TextRow]:
-    """The rows of ``list``: an album's tasks in these states, or in any if none is named, oldest
-    first."""
+    """The rows of ``list``: an album's tasks in these states, or in any, oldest first."""
     columns = f"path_raw, state, size, error, maybe_twice, {_IS_ASKING}"
     found: Iterator[TextRow] = _rows(connection, columns, album, target, states)
     return found

@@ -40,8 +40,7 @@ class Candidate(Struct, frozen=True):
 
 
 def candidates(journal: Journal, album_id: int, state: State) -> list[Candidate]:
-    """The tasks of an album in one of the wanting states, without those that are still to be asked
-    about."""
+    """The tasks of an album in a wanting state, without those still to be asked about."""
     rows = journal.rows(
         "select id, rounds, updated, exists (select 1"
         " from body join album on album.id = task.album_id join target on target.id = target_id"

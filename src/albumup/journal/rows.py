@@ -13,8 +13,7 @@ from albumup.photos.pins import Pins
 
 
 def stored(number: int) -> int | str:
-    """A number of stat in the journal's form: beyond SQLite's 63 bits it is text. ``int`` reads
-    both.
+    """A number of stat as journaled: beyond SQLite's 63 bits it is text. ``int`` reads both.
 
     Inodes of mergerfs, CIFS and FUSE are so large, and times (ns) before 1677 or after 2262.
     https://sqlite.org/datatype3.html
@@ -49,8 +48,7 @@ class Body(Struct, frozen=True):
     spool: str | None
     """The name of the payload's copy in the spool folder."""
     definition: int | None = None
-    """The number of the definition it was framed under; None: framed before definitions were
-    kept."""
+    """The number of the definition it was framed under; None: before these were kept."""
 
 
 class Task(Struct, frozen=True):
@@ -80,8 +78,7 @@ class Task(Struct, frozen=True):
     body: Body | None
     """None until the photo was read and framed."""
     clip_id: str = ""
-    """For a live photo's still: the server's id of the clip, once the server has the clip; else
-    ""."""
+    """For a live photo's still: the server's id of the clip, once it has that; else ""."""
     sidecar_path: bytes | None = None
     """The path of the XMP file that goes along."""
     sidecar: bytes | None = None
@@ -89,8 +86,7 @@ class Task(Struct, frozen=True):
 
 
 class Framed(Struct, frozen=True):
-    """A task with its new body. ``sent_as``: the photo's name there; ``then``: the task's next
-    stage."""
+    """A task with its new body. ``sent_as``: the photo's name there; ``then``: its next stage."""
 
     task: Task
     body: Body
@@ -99,8 +95,7 @@ class Framed(Struct, frozen=True):
 
 
 class Root(Struct, frozen=True):
-    """A folder that a push named, or the folder of a file that it named, and the medium it lies
-    on."""
+    """A folder that a push named, or that of a file it named, and the medium it lies on."""
 
     id: int
     path: bytes

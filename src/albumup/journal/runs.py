@@ -116,8 +116,7 @@ def end(journal: Journal, run_id: int, exit_code: int, unbuilt: Iterable[str] = 
 
 
 def is_unfinished(journal: Journal, album_id: int) -> bool:
-    """``Summary.is_unfinished`` without the sums: the likeliest first, because each commit calls
-    this."""
+    """``Summary.is_unfinished`` without the sums: the likeliest first, for each commit."""
     count = "select 1 from tally where album_id = ? and state = ? and photos > 0"
     return bool(
         journal.rows(count, album_id, State.PENDING.value)

@@ -29,8 +29,7 @@ class Stages(Store):
         return int(found[0][0])
 
     def asked(self, task_id: int) -> None:
-        """Let a task be sent, because the server does not have its photo; a still waits for its
-        clip.
+        """Let a task be sent: the server does not have its photo; a still waits for its clip.
 
         Raises LostTask if the task is no longer unasked.
         """
@@ -95,6 +94,5 @@ class Stages(Store):
         self.connection.execute("update task set alone = ? where id = ?", (int(together), task_id))
 
     def rest_clips(self, album_id: int) -> None:
-        """Let clips wait, outside the server's album, whose stills did not get there and still
-        may."""
+        """Let clips wait, outside the server's album, whose stills may still get there."""
         self.connection.execute(steps.REST_CLIPS, (album_id,))

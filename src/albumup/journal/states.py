@@ -64,8 +64,7 @@ DONE = frozenset({State.UPLOADED, State.DUPLICATE})
 """The server has the photo."""
 
 WANTING = frozenset({State.FAILED, State.REJECTED, State.MISSING, State.IN_DOUBT})
-"""The photo is not on the server, or not known to be, and nobody works on it. This makes exit code
-3."""
+"""The photo is not on the server as far as known, and nobody works on it: exit code 3."""
 
 GOING = frozenset({State.PENDING, State.SENDING})
 """The photo is still to be sent. Doubts that are still to be asked about are worked on, too

@@ -111,8 +111,7 @@ class Store:
     def move(
         self, task_id: int, state: State, reason: str = "", also: str = "", *values: Any
     ) -> None:
-        """Bring a task to ``state``. Raises LostTask if the table of transitions does not allow the
-        step.
+        """Bring a task to ``state``. Raises LostTask if the transitions do not allow the step.
 
         ``also``: SQL for other columns that change with the state (", tries = ?"), with their
         ``values``.

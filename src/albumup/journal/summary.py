@@ -76,8 +76,7 @@ class Summary(Struct, frozen=True):
 
     @property
     def unsent(self) -> int:
-        """The number of photos that are pending, sending, or in doubt and still to be asked
-        about."""
+        """The number of photos pending, sending, or in doubt and still to be asked about."""
         return self.count(*GOING) + self.asked
 
     @property
@@ -115,8 +114,7 @@ class Summary(Struct, frozen=True):
 
     @property
     def is_unfinished(self) -> bool:
-        """Is the album not settled: has it something unsent, or something to do in the server's
-        album?"""
+        """Is the album not settled: is something unsent, or to be done in the server's album?"""
         return self.unsent > 0 or self.is_pending_there
 
     @property
@@ -211,8 +209,7 @@ class Outside(Struct, frozen=True):
 
 
 def outside_of(journal: Journal, album_id: int, most: int) -> Outside:
-    """Count an album's photos that are not in the server's album. ``most``: reasons that are looked
-    up."""
+    """Count an album's photos that are not in the server's. ``most``: reasons to look up."""
     return Outside(
         _members(journal, album_id, Membership.PENDING),
         _members(journal, album_id, Membership.WAITING),

@@ -22,8 +22,7 @@ _PUSHED = (
 
 
 class Stored(Struct, frozen=True):
-    """A photo that a server said it has. ``size``: bytes; ``digests``: algorithm to lower-case
-    hex."""
+    """A photo that a server has. ``size``: bytes; ``digests``: algorithm to lower-case hex."""
 
     id: int
     path: bytes

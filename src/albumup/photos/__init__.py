@@ -1,2 +1,1 @@
-"""Photos on the disk: finding them, their types and metadata, reading them, and the disks they lie
-on."""
+"""Photos on the disk: finding and reading them, their types and metadata, and their disks."""

@@ -24,8 +24,7 @@ class Medium(Struct, frozen=True):
 
 
 class Seen(Struct, frozen=True):
-    """A photo as of the last look. ``volume`` is its file system's id, or "" if that was unknown
-    then."""
+    """A photo as of the last look. ``volume`` is its file system's id, or "" if unknown then."""
 
     id: int
     path: bytes
@@ -41,8 +40,7 @@ class Look(Struct, frozen=True):
     is_named: bool = False
     """The id of their file system was unknown, and is known now."""
     is_untouched: bool = False
-    """One photo still has its status change time, which nobody can set, on a file system that keeps
-    one."""
+    """One photo still has its status change time, which nobody can set, where one is kept."""
 
     def __add__(self, other: Look) -> Look:
         """The sum of two looks."""

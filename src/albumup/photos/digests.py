@@ -9,8 +9,7 @@ import os
 from collections.abc import Callable, Generator, Iterable
 
 BLOCK_BYTES = 1 << 20
-"""Bytes that ``digest`` reads at once. Larger blocks are no faster; smaller ones cost more
-calls."""
+"""Bytes that ``digest`` reads at once. Larger blocks are no faster; smaller ones cost calls."""
 
 _AHEAD_BYTES = 16 << 20
 """From this size on, a file is worth a thread that reads ahead."""

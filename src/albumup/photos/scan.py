@@ -46,8 +46,7 @@ class Root(Struct, frozen=True):
 
 
 class Found(Struct, frozen=True):
-    """A photo. ``relative`` is its path below the root, or its base name if the root is itself a
-    file.
+    """A photo. ``relative`` is its path below the root, or its base name if that is the root.
 
     ``size`` is in bytes, ``mtime_ns`` in nanoseconds since the epoch. ``known``: the photo was not
     opened, ``mime`` comes from the journal. ``error``: why the photo cannot be read, or "";
@@ -104,9 +103,8 @@ def open_root(path: str | bytes, spelling: Spelling | None = None) -> Root:
             "an empty path was given", "name a folder or a photo; the current folder is ."
         )
     absolute = os.path.abspath(os.fsencode(path))
-    shown = repr(
-        text_of(absolute)
-    )  # repr escapes what a terminal might obey, and undecodable bytes
+    # repr escapes what a terminal might obey, and undecodable bytes.
+    shown = repr(text_of(absolute))
     try:
         info = os.stat(absolute)
     except (FileNotFoundError, NotADirectoryError):
@@ -199,9 +197,8 @@ class _Look(Struct, frozen=True):
                 with os.scandir(folder.path) as listing:
                     entries.extend(listing)
             except OSError as error:
-                yield Unreadable(
-                    folder.path, _cause(error)
-                )  # the entries listed before the error are still taken
+                # The entries listed before the error are still taken.
+                yield Unreadable(folder.path, _cause(error))
             entries.sort(key=lambda entry: natural_key(entry.name))
             folders = []
             holds_store = not self.rules.filters.no_skip and is_store(
@@ -260,9 +257,8 @@ class _Look(Struct, frozen=True):
             info, head = _opened(path)
         except OSError as error:
             return self._unreadable(path, relative, error, info)
-        if reason := self.rules.on_stat(
-            info
-        ):  # the file may have been replaced since it was listed
+        # The file may have been replaced since it was listed.
+        if reason := self.rules.on_stat(info):
             return Skipped(path, reason)
         if is_apple_double(head, name) and not self.rules.filters.no_skip:
             return Skipped(path, SkipReason.LEFTOVER)

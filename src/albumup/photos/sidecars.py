@@ -37,8 +37,7 @@ _RANKS = {suffix.encode(): _rank_of(one) for one in TYPES for suffix in one.suff
     b".insp": 1,
     b".svg": 3,
 }
-"""The rank of each suffix. Insta360's .insp is a JPEG, but used like a RAW; only Immich takes
-.svg."""
+"""The rank of each suffix. Insta360's .insp is a JPEG used like a RAW; only Immich takes .svg."""
 
 
 def owner_of(sidecar: bytes, names: Iterable[bytes]) -> bytes | None:

@@ -1,5 +1,4 @@
-"""Counts the files that a push leaves out, and the oddities of those it takes, and puts both in
-words."""
+"""Counts the files that a push leaves out, and the oddities of others; both in words."""
 
 from __future__ import annotations
 

@@ -64,8 +64,7 @@ def media_type(head: bytes, name: bytes) -> str | None:
 
 
 def judged(head: bytes, name: bytes) -> tuple[str | None, str]:
-    """``media_type`` of a file, and how its content contradicts its name, in words, "" if it does
-    not."""
+    """``media_type`` of a file, and how its content contradicts its name, in words, or ""."""
     suffix = suffix_in(name)
     by_content, by_name = _by_content(head, suffix), _BY_SUFFIX.get(suffix)
     if by_content is not None and by_content == by_name:
@@ -106,9 +105,8 @@ def needs_content(name: bytes) -> bool:
 def suffix_in(name: bytes) -> bytes:
     """The suffix of a name, with its dot, in lower case; b"" if there is none."""
     stem, dot, suffix = name.rpartition(b".")
-    if b"/" in suffix or not stem.rpartition(b"/")[2].strip(
-        b"."
-    ):  # like os.path.splitext, in half the time
+    # Like os.path.splitext, in half the time.
+    if b"/" in suffix or not stem.rpartition(b"/")[2].strip(b"."):
         return b""
     return (dot + suffix).lower()
 

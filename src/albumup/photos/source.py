@@ -1,5 +1,4 @@
-"""A photo's file while it is read and sent: opens it, digests it, and checks it again at every
-step."""
+"""A photo's file while it is read and sent: opened, digested, and checked at every step."""
 
 from __future__ import annotations
 

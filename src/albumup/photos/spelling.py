@@ -23,8 +23,7 @@ _LISTINGS = 16
 
 
 def folded(path: bytes) -> str:
-    """A key that is equal for all spellings of a path on any disk; some different paths share it,
-    too."""
+    """A key that is equal for all spellings of a path on any disk; some other paths share it."""
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", text_of(path)).casefold())
 
 
@@ -37,8 +36,7 @@ class Spelling:
         self._is_automounted = functools.lru_cache(_FOLDERS)(_is_automounted)
 
     def of(self, path: bytes) -> bytes:
-        """An absolute path as the disk spells it, without resolving links; unchanged if nothing is
-        there."""
+        """An absolute path as the disk spells it, links unresolved; unchanged if it is missing."""
         return self._on_disk(path)[0]
 
     def is_ambiguous(self, folder: bytes) -> bool:

@@ -212,12 +212,10 @@ NOT_BY_SUFFIX = _set(".ts .mod .tod")
 content decides."""
 
 TEXT_SUFFIXES = _set(".mts .m2ts .m2t .cap")
-"""Suffixes that texts have, too (TypeScript's modules, captions): a text with such a suffix is not
-media."""
+"""Suffixes that texts have, too (TypeScript's modules, captions): such a text is not media."""
 
 LOOSE_SUFFIXES = _set(".raw .bay .cap .mos")
-"""Suffixes of RAW files of several makers, each with its own format: these files may begin with any
-bytes."""
+"""Suffixes of RAW files of several makers and formats, which may begin with any bytes."""
 
 AUDIO_SUFFIXES = _set(
     ".3ga .aac .aif .aiff .amr .asx .au .flac .m4a .m4b .m4p .m4r .mka .mp2 .mp3 .oga .ogg .opus "
@@ -230,8 +228,7 @@ AUDIO_BRANDS = frozenset({b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B "})
 """Brands of audio files, which name a video's brand, too."""
 
 MAYBE = _set(".amv .cine .dpx .exr .jng .jxr .livp .mng .mod .qtk .rm .rmvb .tga .tod .wdp .xcf")
-"""Suffixes of other pictures and clips: push does not take them by name, and verify wants proof of
-them."""
+"""Suffixes of other pictures and clips: not taken by name; verify wants proof of them."""
 
 ALIKE: tuple[frozenset[str], ...] = (
     frozenset({"image/heic", "image/heif", "image/avif"}),

@@ -62,9 +62,8 @@ class Album:
         self._log = log
         self._lock = threading.Lock()
         self._photos: dict[bytes, Photo] = {}
-        self._names: dict[
-            str, set[bytes]
-        ] = {}  # where these bytes were seen; to be looked at again
+        self._names: dict[str, set[bytes]] = {}
+        """Where these bytes were seen; to be looked at again."""
         self._read_to = 0
         self._loaded = False
         self._fsync_of: tuple[int, int] | None = None
@@ -186,8 +185,7 @@ class Album:
 
     @contextlib.contextmanager
     def _locked(self, at: _Open) -> Iterator[_Index]:
-        """The index, open and locked, when all that it says and all that lies in the folder is
-        known."""
+        """The index, open and locked, once all it says and all that lies in the folder is known."""
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         with self._lock:
             with inside(at.root, STORE_FOLDERS[0]) as indexes:
@@ -283,9 +281,8 @@ class Album:
             try:
                 self._move(part, photo, Place(at.folder, name), index)
             except FileExistsError:
-                if (
-                    self._sha256_of(name, at, index) == photo.sha256
-                ):  # put there by hand since we looked
+                # Put there by hand since we looked.
+                if self._sha256_of(name, at, index) == photo.sha256:
                     return name, False
             else:
                 placed = os.lstat(name, dir_fd=at.folder)
@@ -297,8 +294,7 @@ class Album:
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self._path(name))
 
     def _move(self, part: Place, photo: Photo, to: Place, index: _Index) -> None:
-        """Give the part its name in the album in one step. Raises FileExistsError if the name is
-        taken."""
+        """Give the part its name in the album in one step. Raises FileExistsError if taken."""
         folders: dict[str, Any] = {"src_dir_fd": part.folder, "dst_dir_fd": to.folder}
         try:
             os.link(part.name, to.name, **folders, follow_symlinks=False)
@@ -306,9 +302,8 @@ class Album:
             if error.errno not in NO_LINKS:
                 raise
         else:
-            with contextlib.suppress(
-                OSError
-            ):  # now, since it is a change of the inode; else a sweep does it
+            # Now, since it is a change of the inode; else a sweep does it.
+            with contextlib.suppress(OSError):
                 os.unlink(part.name, dir_fd=part.folder)
             return
         # Without links: reserve the name, then replace our own reservation. A crash in between
@@ -329,9 +324,8 @@ class Album:
 
     def _record(self, name: bytes, photo: Photo, index: _Index) -> None:
         self._learn(name, photo)
-        if (
-            b"\n" in name
-        ):  # fits on no line; such a file, put there by hand, is hashed at each start
+        # It fits on no line; such a file, put there by hand, is hashed at each start.
+        if b"\n" in name:
             return
         # A full disk costs the next start a little hashing, and the photo is safe without its line.
         with contextlib.suppress(OSError):

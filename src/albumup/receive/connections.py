@@ -1,5 +1,4 @@
-"""Who is connected: bounded in all and by address, and strangers never keep out those who have the
-token."""
+"""Who is connected: bounded in all and by address; strangers never keep out who has a token."""
 
 from __future__ import annotations
 
@@ -12,8 +11,7 @@ from collections import Counter
 
 MOST = 1024
 MOST_OF_ONE_ADDRESS = 256
-"""A household behind one address has room: an uploader sends 64 photos at once at most, and usually
-4."""
+"""A household behind one address has room: an uploader sends 64 photos at once at most."""
 
 
 class Connections:

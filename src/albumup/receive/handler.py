@@ -273,8 +273,7 @@ class Handler(BaseRequestHandler):
     # The wire.
 
     def _body(self, leave: int = 0) -> Iterator[bytes]:
-        """The body in blocks, all but its last ``leave`` bytes. Raises Gone when it does not
-        come."""
+        """The body in blocks, but its last ``leave`` bytes. Raises Gone when it does not come."""
         if self._continue:
             self._continue = False
             self._line.write(b"HTTP/1.1 100 Continue\r\n\r\n", self.timeout)

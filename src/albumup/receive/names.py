@@ -1,5 +1,4 @@
-"""Names on the disk: what a client calls an album or a photo, made safe to be one folder or one
-file."""
+"""Names on the disk: what a client calls an album or a photo, made safe to be one there."""
 
 from __future__ import annotations
 
@@ -44,8 +43,7 @@ def photo_name(wanted: str) -> str:
 
 
 def with_mark(name: str, mark: str = "") -> str:
-    """``name`` with ``mark`` before its extension, the stem cut so that the whole has at most 255
-    bytes."""
+    """``name`` with ``mark`` before its extension, the stem cut to fit into 255 bytes."""
     stem, extension = os.path.splitext(name)
     if len(extension.encode()) > EXTENSION_BYTES:
         stem, extension = name, ""

@@ -50,8 +50,7 @@ class Place(NamedTuple):
 
 
 class Part:
-    """A photo on its way in, a context manager: leaving it removes what was not kept. One thread's
-    own."""
+    """A photo on its way in, a context manager that removes what was not kept. One thread's own."""
 
     def __init__(self, root: int, folder: bytes) -> None:
         """In the folder called so in the open ``root``. Raises OSError."""
@@ -91,9 +90,8 @@ class Part:
         The photo that is returned bears no date: that is read where it is placed.
         """
         if mtime_ns is not None:
-            with contextlib.suppress(
-                OSError
-            ):  # not every file system lets us; the photo matters more than its date
+            # Not every file system lets us; the photo matters more than its date.
+            with contextlib.suppress(OSError):
                 os.utime(self._descriptor, ns=(mtime_ns, mtime_ns))
         os.fsync(self._descriptor)
         return Photo(self.sha256, self.size, NO_TIME)
@@ -144,9 +142,8 @@ def _create(folder: int, prefix: bytes = b"") -> tuple[bytes, int]:
     while True:
         name = prefix + secrets.token_hex(16).encode() + SUFFIX
         descriptor = os.open(name, flags, 0o600, dir_fd=folder)
-        with contextlib.suppress(
-            OSError
-        ):  # no flock on this file system: _abandoned goes by the age
+        # Where the file system has no flock, _abandoned goes by the age.
+        with contextlib.suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         if os.fstat(descriptor).st_nlink:
             return name, descriptor

@@ -45,10 +45,8 @@ def look_again(
     """
     import asyncio
 
-    from albumup.uploader.albums import (
-        AlbumWork,
-        directly,
-    )  # imported here, because most pushes ask nothing
+    # Imported here, because most pushes ask nothing.
+    from albumup.uploader.albums import AlbumWork, directly
 
     lock = FileLock(paths_of(journal.path)["lock"])
     if not summary_of(journal, album.id).there or not lock.take(0.0):

@@ -31,8 +31,7 @@ class There(Struct):
 
 
 class Already:
-    """Reads photos and asks the server about their digests, 500 at a time. Only the numbers are
-    kept.
+    """Reads photos and asks the server about digests, 500 at a time. Only the numbers are kept.
 
     ``on_read`` is called with the numbers of photos and bytes read so far.
     """

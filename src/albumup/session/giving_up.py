@@ -1,5 +1,4 @@
-"""Cancels unsent photos, and forgets settled albums. Nothing is deleted outside the journal and the
-spool."""
+"""Cancels unsent photos, and forgets settled albums. Only journal and spool lose something."""
 
 from __future__ import annotations
 
@@ -48,8 +47,7 @@ def cancel(journal: Journal, albums: Sequence[Album], files: Sequence[str]) -> l
 
 
 def forget(journal: Journal, albums: Sequence[Album]) -> dict[str, int]:
-    """Delete settled albums from the journal; return state to number of the photos that did not get
-    there.
+    """Delete settled albums from the journal; return the numbers of the unsent photos by state.
 
     Raises UsageError if an album is not settled.
     """

@@ -68,8 +68,7 @@ class Journaled:
         return name if name in names or not like else like[0]
 
     def photo(self, album_id: int, path: bytes) -> bytes | None:
-        """Another spelling of ``path`` under which the album has the photo; None if there is
-        none."""
+        """Another spelling of ``path`` under which the album has the photo; None without one."""
         folder, name = os.path.split(path)
         if folder == self._told_apart:
             return None

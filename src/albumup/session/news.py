@@ -42,8 +42,7 @@ class News(Struct, frozen=True):
         return self._is_worth_telling(f"album {found.album.id}", fingerprint(self.journal, found))
 
     def forget(self, targets: Iterable[str]) -> None:
-        """Forget the faults of the run and of these targets, which are well: another fault is news
-        again."""
+        """Forget the faults of the run and of these well targets: another fault is news again."""
         if not self.has_rounds:
             return
         with self.journal.transaction():
@@ -67,8 +66,7 @@ def tell_error(journal: Journal, words: str) -> bool:
 
 
 def busy(sums: Sequence[Summary], end: RunEnd, unfinished: frozenset[int]) -> list[Summary]:
-    """The albums of a run with something sent or something to say; if there is none, the first
-    album.
+    """The albums of a run with something sent or something to say; if none, the first album.
 
     ``unfinished``: the albums that were not settled when the run began.
     """

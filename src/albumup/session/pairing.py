@@ -1,5 +1,4 @@
-"""Reads the identifiers of stills and clips, by which the halves of live photos in one folder are
-found.
+"""Reads the identifiers by which the halves of live photos in one folder are found.
 
 Clips are read first, which costs next to nothing. Stills are read only if a clip in their folder
 wants one, and stills with a name near the clip's come first.

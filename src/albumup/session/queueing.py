@@ -35,8 +35,7 @@ class Spool(Struct, frozen=True):
     """The user named it on the command line, not in the config."""
 
     def look(self, journal: Journal | None, config: Config) -> None:
-        """Raise TryLater, UsageError or ConfigError if the disk that the user named is not
-        there."""
+        """Raise TryLater, UsageError or ConfigError if the disk named is not there."""
         if self.is_named:
             look_at_spool(journal, self.folder, config, is_typed=self.is_typed)
 

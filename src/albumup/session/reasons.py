@@ -29,8 +29,7 @@ _SHORTEST_STEM = 3
 
 
 class Group(Struct):
-    """Photos with one state and kind of reason. ``reason``: of one of them; ``paths``: of the first
-    few."""
+    """Photos with one state and kind of reason. ``reason``: of one; ``paths``: of the first few."""
 
     state: str
     reason: str

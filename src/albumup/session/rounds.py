@@ -108,8 +108,7 @@ def wait_after(had: int) -> float:
 
 
 def due_in(tasks: Sequence[tuple[int, float]], most: int, now: float) -> float | None:
-    """Seconds until the next fresh set is due, negative if one is; None if no photo gets another
-    one.
+    """Seconds until the next fresh set is due, negative if one is; None if no photo gets one.
 
     ``tasks``: for each failed photo the number of sets it has had, and when it failed (Unix
     seconds). ``most``: the most sets of a photo.

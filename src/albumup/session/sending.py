@@ -1,5 +1,4 @@
-"""Uploads, or follows another process that does: the part that push, resume and retry-failed
-share."""
+"""Uploads, or follows another process that does: what push, resume and retry-failed share."""
 
 from __future__ import annotations
 
@@ -154,8 +153,7 @@ class Session:
         self.audience.let_out(gives_up)
 
     def _take_lock(self, patience: float = PATIENCE) -> bool:
-        """Take the uploader's lock, and end runs that were killed, so that nobody hands over to
-        them."""
+        """Take the uploader's lock, and end killed runs, so that nobody hands over to them."""
         if not self._lock.take(patience):
             return False
         try:
@@ -206,8 +204,7 @@ class Session:
                 self.audience.hear(thread.events.get_nowait())
 
     def _leave(self) -> NoReturn:
-        """End the process although something hangs, as a kill would; the next run settles the
-        rest."""
+        """End the process although something hangs, like a kill; the next run settles the rest."""
         self.audience.end_show()
         self.audience.say(Hanging())
         until = time.monotonic() + _LEAVING

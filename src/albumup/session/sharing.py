@@ -73,8 +73,7 @@ def _living(
 def _made(
     journal: Journal, album: Album, server: Target, name: str, tell: Callable[[Told], None]
 ) -> str:
-    """Make the link. The wish is journaled first, so that a run makes the link if this is cut
-    off."""
+    """Make the link. The wish is journaled first: a run makes the link if this is cut off."""
     if not server.can_share:
         raise UsageError(
             f"{album.target} makes no share links",

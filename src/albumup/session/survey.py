@@ -29,8 +29,7 @@ class Survey(Struct):
     cancelled_before: int = 0
     changed: int = 0
     wanting_count: int = 0
-    """Photos that have not changed since they failed, were rejected, went missing or stayed in
-    doubt."""
+    """Photos that have not changed since they failed, were rejected, missing or in doubt."""
     videos: int = 0
     """Videos among the queued photos."""
     live: Joined = field(default_factory=Joined)

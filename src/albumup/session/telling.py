@@ -46,8 +46,7 @@ class Following(Struct, frozen=True):
 
 
 class Left(Struct, frozen=True):
-    """A signal ended the following of process ``pid``, which goes on. ``code``: this command's exit
-    code."""
+    """A signal ended the following of process ``pid``, which goes on. ``code``: our exit code."""
 
     pid: int
     code: int
@@ -79,8 +78,7 @@ class Audience(Protocol):
         """Albums are about to be sent."""
 
     def tell_old_notices(self) -> None:
-        """Tell the notices that a dead process still owed, once. The caller holds the uploader's
-        lock."""
+        """Tell the notices that a dead process still owed. The caller holds the uploader's lock."""
 
     def hear(self, event: Event) -> None: ...
 

@@ -71,8 +71,7 @@ def json_in(answer: Answer) -> Any:
 
 
 def no_of(answer: Answer, said: Any) -> str:
-    """The part of an answer that says no, for people; "" if none does. ``said``: its JSON, if it is
-    JSON.
+    """The part of an answer that says no, for people; "" if none does. ``said``: its JSON.
 
     JSON is also looked for between warnings that PHP prints, and in a script's call. XML says no in
     its own way.
@@ -127,8 +126,7 @@ def _parts_of(said: Any) -> Iterator[dict[str, Any]]:
 
 
 def _folded(part: dict[str, Any]) -> dict[str, Any]:
-    """The object with its keys in lower case; where two keys collide, the one in lower case
-    wins."""
+    """The object with its keys in lower case; if two collide, the one in lower case wins."""
     if "".join(part).islower():
         return part
     return {key.lower(): value for key, value in part.items()} | part

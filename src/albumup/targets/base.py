@@ -73,14 +73,11 @@ class Target(ABC):
     settings_type: ClassVar[type[CommonSettings]]
     """The keys of its table in the config."""
     can_ask: ClassVar[bool] = False
-    """``ask`` works: doubts can be settled by asking, and ``verify`` can prove what the server
-    has."""
+    """``ask`` works: doubts are settled by asking, and ``verify`` can prove what is there."""
     asks_first: ClassVar[bool] = False
-    """The server is asked about each photo first, and is not sent those that it has or will not
-    take."""
+    """The server is asked about each photo first, and not sent those it has or will not take."""
     keeps_albums: ClassVar[bool] = False
-    """Albums are objects on the server: they are found or made, then stored photos are put into
-    them."""
+    """Albums are objects on the server: found or made, then stored photos are put into them."""
     can_share: ClassVar[bool] = False
     """``share_link`` works."""
     pairs_live: ClassVar[bool] = False
@@ -248,8 +245,7 @@ class Target(ABC):
         """Method, URL and headers of the request that carries a photo."""
 
     def names_digest(self, photo: Photo) -> bool:  # noqa: ARG002 - most do not
-        """Is a digest sent before the photo's bytes, by which the server may recognise the photo
-        early?"""
+        """Is a digest sent before the photo's bytes, so that the server may know it early?"""
         return False
 
     @abstractmethod

@@ -24,8 +24,7 @@ from albumup.transfer import Request
 
 _MINUTE = timedelta(minutes=1)
 _FIRST, _LAST = (datetime(year, 1, 1, tzinfo=UTC) for year in (2, 9999))
-"""File systems keep times beyond the calendar's ends; every offset can be computed one year within
-them."""
+"""File systems keep times beyond the calendar's ends; a year within them any offset works."""
 
 
 class Reading(Struct, frozen=True):

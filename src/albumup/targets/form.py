@@ -1,5 +1,4 @@
-"""``kind = "form"``: any server that takes multipart/form-data, described in the config file, no
-code."""
+"""``kind = "form"``: any server that takes multipart/form-data, by the config file, no code."""
 
 from __future__ import annotations
 

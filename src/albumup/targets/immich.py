@@ -113,16 +113,14 @@ class ImmichTarget(ImmichAlbums):
 
     def suffixes(self) -> Collection[str]:
         if self._types is None and not self._is_silent_on_types:
-            with suppress(
-                Unasked, ConfigError
-            ):  # the push goes on without; sending will report the error
+            # The push goes on without; sending will report the error.
+            with suppress(Unasked, ConfigError):
                 self._known_types(self.http(_TYPES_SECONDS))
             self._is_silent_on_types = self._types is None
         return self._types or ()
 
     def form(self, photo: Photo, filename: str) -> Form:
-        """One form for all versions: versions before 3.0 want the device's ids, later ones ignore
-        them.
+        """One form for all versions: before 3.0 they want the device's ids, later ones ignore them.
 
         No field holds the file's name: Immich would judge the sidecar by that name, too
         (``canUploadFile``).

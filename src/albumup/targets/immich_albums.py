@@ -114,8 +114,7 @@ class ImmichAlbums(ImmichApi):
         return [results[one] for one in photos]
 
     def join(self, http: Http, still: str, clip: str) -> str:
-        """PUT /assets/ID (asset.service.ts, update): permission asset.update, needed for nothing
-        else."""
+        """PUT /assets/ID (asset.service.ts, update): needs asset.update, as nothing else does."""
         sent = http.call(
             "PUT", f"{self.api(http)}/assets/{quote(still)}", json={"livePhotoVideoId": clip}
         )

@@ -167,8 +167,7 @@ class ImmichApi(Target):
         return sent.answer is not None and object_of(sent.answer).get("maintenanceMode") is True
 
     def said(self, answer: Answer) -> str:
-        """The server's message, masked: a text, a list of texts, or since 3.0 a list of errors by
-        field."""
+        """The server's message, masked: a text, a list of them, or since 3.0 errors by field."""
         said = object_of(answer)
         message = said.get("message") or []
         parts = [str(one) for one in (message if isinstance(message, list) else [message])]

@@ -200,9 +200,8 @@ class InboxTarget(Target):
                     f"{self.name}: {self._root} does not take the token: 401 {answer.reason}",
                     how_to_mend(self, answer.status),
                 )
-            if (
-                answer is not None and answer.status == 403
-            ):  # from a proxy: a receiver does not answer 403
+            # From a proxy: a receiver does not answer 403.
+            if answer is not None and answer.status == 403:
                 raise NotAllowed(f"{self.name}: {address} is not let through: 403 {answer.reason}")
             raise Unasked(
                 f"{answer.status} {answer.reason}" if answer else sent.detail or str(sent.fault)

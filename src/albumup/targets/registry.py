@@ -89,8 +89,7 @@ def build(name: str, config: Config, kept: Mapping[str, str]) -> Target:
 
 
 def rebuild(text: str, present: Target, config: Config) -> Target | None:
-    """Make a target by an earlier definition (``Target.kept``), to ask about photos that were sent
-    by it.
+    """Make a target by an earlier definition (``Target.kept``), to ask about photos sent by it.
 
     None if its kind cannot be asked. Raises ConfigError if it cannot be made any more: its token is
     looked for where it was then.
@@ -125,8 +124,7 @@ def _made(table: TargetTable, config: Config) -> Target:
 
 
 def recognised(url: str, ca_file: str | None) -> tuple[str, str] | None:
-    """Ask the server at ``url`` for its kind: kind and address, or None if no kind recognises
-    it."""
+    """Ask the server at ``url`` for its kind: kind and address, None if none recognises it."""
     from albumup.targets.immich import ImmichTarget
     from albumup.targets.inbox import InboxTarget
     from albumup.transfer import Peer

@@ -1,5 +1,4 @@
-"""Messages about a target's token: where it is, and what to type when the server does not accept
-it."""
+"""Messages about a target's token: where it is, and what to type if it is not accepted."""
 
 from __future__ import annotations
 
@@ -14,8 +13,7 @@ _REFUSES_TOKEN, _FORBIDS, _FULL = 401, 403, 507
 
 
 def where_token_is(target: Target) -> str:
-    """A phrase that names the key or option of the token, and the file, variable or command it
-    names.
+    """A phrase that names the token's key or option, and the file, variable or command in it.
 
     A token that no setting names was typed at a prompt of ``target add``.
     """

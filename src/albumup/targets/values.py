@@ -40,8 +40,7 @@ class Verdict(Struct, frozen=True):
     url: str = ""
     takes_pages: bool = False
     drops_clip: bool = False
-    """Not taken because this still's clip is not on the server any more: send the still without
-    it."""
+    """Not taken because this still's clip is gone from the server: send it without the clip."""
     is_down: bool = False
     """Not taken because the server says that it is down for a while: try later."""
     is_unconfirmed: bool = False

@@ -155,8 +155,7 @@ class Incoming:
         raise Unsound(words) from error
 
     def _look_for_rest(self, data: bytes) -> None:
-        """Detect bytes after the answer, also empty lines, which llhttp skips: nobody asked for
-        them."""
+        """Detect bytes after the answer, also empty lines, which llhttp skips."""
         if not self._is_whole or self._has_rest:
             return
         if self._last:

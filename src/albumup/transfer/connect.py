@@ -133,8 +133,7 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
 
 
 def shared_tls_context(ca_file: str | None) -> ssl.SSLContext:
-    """Like ``tls_context``, but cached: reading a system's store takes longer than sending a
-    photo."""
+    """Like ``tls_context``, but cached: reading a store takes longer than sending a photo."""
     return _shared_tls_context(ca_file, *(os.environ.get(name) for name in _TRUST))
 
 

@@ -81,8 +81,7 @@ class _Outgoing(NamedTuple):
 
 
 class Connection:
-    """One connection to one server, kept alive from photo to photo; it carries one photo at a
-    time."""
+    """One connection to one server, kept alive, which carries one photo at a time."""
 
     def __init__(
         self,
@@ -120,8 +119,7 @@ class Connection:
             self._wire = None
 
     async def reach(self, meter: Meter | None = None) -> Sent | None:
-        """Connect if need be. None when connected, else the failure, or a CUT if ``meter`` was
-        cut."""
+        """Connect if need be. None when connected, else the failure; CUT if ``meter`` was cut."""
         if not await self._is_connected():
             connecting = self._connect()
             try:

@@ -42,8 +42,7 @@ def ear_of(descriptor: int) -> Callable[[], object]:
 
 
 def unacked(connection: socket.socket) -> int:
-    """Bytes that the kernel took and the peer has not acknowledged; 0 where the kernel does not
-    say.
+    """Bytes that the kernel took and the peer has not acknowledged; 0 if the kernel is silent.
 
     Linux: tcp(7), SIOCOUTQ; macOS: SO_NWRITE. TLS holds no further bytes back: it hands over whole
     records.
@@ -71,8 +70,7 @@ def acked(connection: socket.socket) -> int | None:
 
 
 def half_close(connection: socket.socket) -> None:
-    """Shut down sending, and go on receiving. This bypasses TLS, whose own shutdown would end
-    both."""
+    """Shut down sending, and go on receiving. This bypasses TLS, whose shutdown would end both."""
     with contextlib.suppress(OSError):
         socket.socket.shutdown(connection, socket.SHUT_WR)
 

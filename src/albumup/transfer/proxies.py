@@ -39,10 +39,8 @@ def proxy_for(url: str) -> Proxy | None:
         return None
     import requests  # first: this waits for another thread that is importing the package
 
-    get_environ_proxies, select_proxy = (
-        requests.utils.get_environ_proxies,
-        requests.utils.select_proxy,
-    )
+    get_environ_proxies = requests.utils.get_environ_proxies
+    select_proxy = requests.utils.select_proxy
     value: str | None = select_proxy(url, get_environ_proxies(url))
     if not value or not value.strip():
         return None
@@ -67,8 +65,7 @@ def proxy_for(url: str) -> Proxy | None:
 
 
 def _read(value: str) -> Proxy | None:
-    """Parse a proxy's address and percent-decode its user name and password; None if that cannot be
-    done."""
+    """Parse a proxy's address and percent-decode user name and password; None if that fails."""
     try:
         parts = urlsplit(value)
         host, port = parts.hostname, parts.port

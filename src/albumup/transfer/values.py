@@ -103,8 +103,7 @@ class Answer(Struct, frozen=True):
 
 
 class Sent(Struct, frozen=True):
-    """The result of sending a body: an answer or a fault. ``whole``: the kernel took the last
-    byte."""
+    """The result of sending a body: answer or fault. ``whole``: the kernel took the last byte."""
 
     answer: Answer | None
     fault: Fault | None
@@ -114,8 +113,7 @@ class Sent(Struct, frozen=True):
     early: bool = False
     """The answer was there before every byte of the body was acknowledged."""
     used: bool = False
-    """The connection had served another photo before: an early answer may be a late one to that
-    photo."""
+    """The connection had served another photo before: an early answer may be that one's."""
 
 
 class Request(Struct, frozen=True):
@@ -138,8 +136,7 @@ class Peer:
 
 
 class Unreadable(Exception):
-    """The payload cannot be read to its full size: the source changed or vanished while it was
-    sent."""
+    """The payload cannot be read to its full size: the source changed or vanished meanwhile."""
 
 
 class Payload(Protocol):

@@ -47,8 +47,7 @@ class Wire(Protocol):
         no room, OSError."""
 
     def sendfile(self, descriptor: int, start: int, count: int) -> int:
-        """Send from an open file, not through TLS; the number of bytes taken, 0 at the end of the
-        file.
+        """Send from an open file, not through TLS; the number of bytes taken, 0 at its end.
 
         Raises BlockingIOError, OSError.
         """
@@ -66,8 +65,7 @@ class Wire(Protocol):
         """
 
     async def wait(self, *, writing: bool, seconds: float) -> bool:
-        """Wait for something to read or, with ``writing``, room to write; False when the time is
-        over."""
+        """Wait for something to read or, with ``writing``, room to write; False if too late."""
 
     def has_spoken(self) -> bool:
         """Is there something to read, or the end?"""

@@ -1,5 +1,4 @@
-"""Works on the server's albums: finds or makes them, puts stored photos in, shares them if asked
-to.
+"""Works on the server's albums: finds or makes them, puts stored photos in, shares them.
 
 Each step is journaled once the server has confirmed it; a step that fails or is cut off is
 repeated.
@@ -80,8 +79,7 @@ class AlbumWork:
         tell: Callable[[Album, str], None],
         call: Call = call_here,
     ) -> None:
-        """``tell`` is called with (album, words) when the user should know of something found
-        there."""
+        """``tell`` is called with (album, words) for something that the user should know."""
         self._target, self._http, self._do, self._tell, self._call = target, http, do, tell, call
         self.requests = 0
         """The number of answers from the server."""
@@ -107,8 +105,7 @@ class AlbumWork:
         return found
 
     async def _look_at_link(self, album: Album) -> None:
-        """Forget a share link that the server no longer has; a new one is made only when asked
-        for."""
+        """Forget a share link that the server no longer has; a new one is made if asked for."""
         if (
             album.share is None
             or not self._target.can_share
@@ -199,8 +196,7 @@ class AlbumWork:
         return found
 
     async def place(self, album: Album) -> int:
-        """Put up to ``_MOST`` stored photos into their album; how many were put in or refused for
-        good."""
+        """Put up to ``_MOST`` stored photos into their album; how many are in or refused now."""
 
         def next_ones(journal: Journal) -> list[tuple[int, str]]:
             journal.drop_clips(album.id)

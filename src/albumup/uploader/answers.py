@@ -28,15 +28,13 @@ class Answers:
         *,
         chance: float,
     ) -> State | None:
-        """Record the answer about a task in doubt: its new state; None if it is to be asked about
-        again.
+        """Record the answer about a task in doubt: its new state; None if it is to be asked again.
 
         ``answer`` None: the server does not have the photo. ``seen``: the result of looking at the
         original. Raises LostTask if the task is gone.
         """
-        counts = pauses.counts(
-            journal, task.id
-        )  # a try may have been given back since the question
+        # A try may have been given back since the question.
+        counts = pauses.counts(journal, task.id)
         if answer is not None and answer.kind is VerdictKind.REJECTED:
             journal.move(task.id, State.PENDING, "", ", ask_at = null")
             journal.settle_task(task.id, State.REJECTED, answer.reason)

@@ -7,8 +7,7 @@ from collections import deque
 
 
 class Bell:
-    """Wakes the one coroutine that waits. If nobody waits, the next one to wait is woken at
-    once."""
+    """Wakes the one coroutine that waits. If none waits, the next one to wait is woken at once."""
 
     def __init__(self) -> None:
         self._has_rung = False

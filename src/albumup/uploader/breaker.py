@@ -1,5 +1,4 @@
-"""A target's circuit breaker: decides whether a failure was the photo's fault or the target's. Pure
-state.
+"""A target's circuit breaker: was a failure the photo's fault or the target's? Pure state.
 
 A photo that was neither taken nor refused costs a try, unless the target turns out to be sick: then
 the try is given back. So a proxy that answers 502 for two days costs no photo a try, while a photo
@@ -135,8 +134,7 @@ class Breaker:
         self._probe = None
 
     def ended(self, end: Ended, now: float, chance: float) -> Ruling:
-        """Judge an attempt that was neither taken nor refused. ``chance`` in [0, 1) spreads the
-        waits."""
+        """Judge an attempt neither taken nor refused. ``chance`` in [0, 1) spreads the waits."""
         is_only = end.is_alone or self.jobs == 1
         if end.spent is Spent.TOO_MANY:
             self.jobs = max(1, self.jobs - 1)
@@ -156,9 +154,8 @@ class Breaker:
             self._fall_sick(end.words, end.retry_after, now, chance)
         if may_return:
             return Ruling(given_back=True, refunds=refunds)
-        return Ruling(
-            given_back=False, refunds=refunds
-        )  # no more is given back, even if the target is sick
+        # No more is given back, even if the target is sick.
+        return Ruling(given_back=False, refunds=refunds)
 
     def _shows_sickness(self, end: Ended, may_return: bool, others_went: bool) -> bool:
         if not end.is_well:
@@ -212,8 +209,7 @@ class Breaker:
         self._put_off(retry_after, now, chance)
 
     def _lengthen(self, end: Ended, now: float, chance: float) -> None:
-        """Go on with a pause after a photo failed that was sent during it, or was in flight when it
-        began."""
+        """Go on with a pause after a photo failed that was sent in it, or in flight before."""
         self.words = end.words
         if end.task_id != self._probe:
             return
@@ -263,7 +259,6 @@ class Breaker:
         self.next_at = now + _SHORT_WAIT
 
     def left(self, task_id: int, now: float) -> None:
-        """Note that an attempt is over. If it was the look at a sick target, another photo may be
-        sent."""
+        """Note that an attempt is over; after the look at a sick target, another may begin."""
         if self._probe == task_id:
             self.not_probed(now)

@@ -69,20 +69,13 @@ class Ending:
 
     def finish(self, one: InHand, end: End) -> None:
         """Record how an attempt ended, and what becomes of the task."""
-        run, upstream, task, attempt, finding = (
-            self._run,
-            one.upstream,
-            one.task,
-            one.attempt,
-            end.finding,
-        )
+        run, upstream, task, attempt = self._run, one.upstream, one.task, one.attempt
+        finding = end.finding
         accepted = finding.outcome in ACCEPTED
         steps: list[Step] = []
         now = run.now()
-        if accepted:
-            run.queue.end(
-                upstream, task
-            )  # the next one may go; after a failure, only once it is judged
+        if accepted:  # the next one may go; after a failure, only once it is judged
+            run.queue.end(upstream, task)
 
         def record(journal: Journal) -> None:
             # In the order of the outcomes: each may change the judgement of the next.

@@ -1,5 +1,4 @@
-"""The life of a run: settle photos that were cut off, notice changes, end when nothing is left to
-do."""
+"""The life of a run: settle photos that were cut off, notice changes, end when all is done."""
 
 from __future__ import annotations
 

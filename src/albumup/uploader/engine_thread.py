@@ -81,11 +81,8 @@ class EngineThread:
             assert self._loop is not None
             self._loop.call_soon_threadsafe(ask)
             return answer.result(_ANSWER_SECONDS)
-        except (
-            RuntimeError,
-            AssertionError,
-            TimeoutError,
-        ):  # the engine has just ended, or is starting, or hangs
+        # The engine has just ended, or is starting, or hangs.
+        except (RuntimeError, AssertionError, TimeoutError):
             return None
 
     def _run(self) -> None:

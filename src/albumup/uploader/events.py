@@ -106,8 +106,7 @@ class Tried(PhotoEvent, frozen=True):
 
 
 class Answered(PhotoEvent, frozen=True):
-    """The server was asked about a photo, and its state is recorded. ``pending``: it is sent
-    again."""
+    """The server was asked about a photo; its state is recorded. ``pending``: it is sent again."""
 
     state: State
     outcome: str = "asked"
@@ -169,8 +168,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A paused target: the seconds that the pause ``lasted``, and those until the target is given
-    up."""
+    """A paused target: the seconds that the pause ``lasted``, and those until it is given up."""
 
     target: str
     words: str

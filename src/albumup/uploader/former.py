@@ -15,8 +15,7 @@ from albumup.uploader.breaker import Breaker
 from albumup.uploader.upstream import Closing, Upstream
 
 Rebuild = Callable[[str, Target], Target | None]
-"""Makes the target of a journaled definition (JSON), given the present target; None if it cannot be
-asked."""
+"""Makes the target of a journaled definition (JSON) from the present one; None: not to be asked."""
 
 
 class Formers:

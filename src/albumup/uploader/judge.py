@@ -110,8 +110,7 @@ class Judge:
         return ruling
 
     def unheld(self, upstream: Upstream, task_id: int) -> Held | None:
-        """Take a task out of the held ones, as its last outcome is decided; None if it was not
-        held."""
+        """Take a task out of the held ones, as it is decided; None if it was not held."""
         held = upstream.held.pop(task_id, None)
         if held is not None:
             upstream.taken.discard(task_id)
@@ -119,8 +118,7 @@ class Judge:
         return held
 
     def last_held(self) -> list[tuple[Upstream, Held]]:
-        """The outcomes still held when nothing else can decide them: they were the photos' own
-        fault."""
+        """The outcomes that nothing else can decide: they were the photos' own fault."""
         found = []
         for upstream in self._queue.upstreams.values():
             if upstream.closing is None:
@@ -209,8 +207,7 @@ class Judge:
         self._queue.changed.wake()
 
     def answered(self, upstream: Upstream) -> None:
-        """Note that a target answered a question. This ends a pause only if there are no photos to
-        send."""
+        """Note that a target answered a question; this ends a pause only without photos to send."""
         is_over = (
             upstream.breaker.is_sick
             and not upstream.has_ready

@@ -37,8 +37,7 @@ class RateLimit:
         return 0 if rate is None else max(_LEAST_BLOCK, min(_MOST_BLOCK, rate // _BLOCKS_A_SECOND))
 
     async def take(self, size: int) -> None:
-        """Sleep until ``size`` bytes may be sent. First come, first served; idle time is not saved
-        up."""
+        """Sleep until ``size`` bytes may be sent, first come, first served; nothing is saved up."""
         rate = self._timetable.at(self._local_time())
         if rate is None:
             return

@@ -6,8 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 LINE_SECONDS = 10.0
-"""The longest time between the first break and the last one that counts as the same failure of the
-line."""
+"""The longest time between the first break and the last of one failure of the line."""
 
 Verdicts = list[tuple[int, bool]]
 """Decided uploads: the task's id, and whether it was the line, so that the try is refunded."""

@@ -36,8 +36,7 @@ class Opened(Struct, frozen=True):
 
 
 class _Keeping(Struct, frozen=True):
-    """A photo kept in memory since its reading, and the boundary of the body that was framed
-    then."""
+    """A photo kept in memory since its reading, and the boundary of the body framed then."""
 
     kept: Kept
     device: int

@@ -42,8 +42,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Draining:
-    """The effect of a drain on uploads in flight. ``cutting``: name, and bytes that must be sent
-    again."""
+    """The effect of a drain on uploads in flight. ``cutting``: name, and bytes to send again."""
 
     finishing: tuple[bytes, ...]
     cutting: tuple[tuple[bytes, int], ...]

@@ -107,9 +107,8 @@ class Origins:
         folder = root.path if root is not None else folder_of_task
         medium = Medium(task.volume, task.card)
         look = await self._look_at(folder, medium, odd, device)
-        if (
-            not look.there and not is_there
-        ):  # perhaps its card was pulled, one of several below the folder
+        # Perhaps its card was pulled, one of several below the folder.
+        if not look.there and not is_there:
             look = await self._look_at(folder, medium, odd, None)
         if look.is_known and look.is_named:
             await self._note_volume(task.root_id, folder, medium)

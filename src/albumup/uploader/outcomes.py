@@ -102,8 +102,7 @@ class Outcomes:
     def ended(
         self, journal: Journal, task: Task, attempt_id: int, upstream: Upstream, end: End
     ) -> Step:
-        """Record how an attempt ended, decide whose fault it was, and move its task; the step
-        taken."""
+        """Record how an attempt ended and whose fault it was, and move its task; the step."""
         finding, sent, now = end.finding, end.sent, journal.clock()
         counts = pauses.counts(journal, task.id)
         is_refunded = end.is_refunded and counts.refunds < MOST_REFUNDS
@@ -139,8 +138,7 @@ class Outcomes:
     def _ruling(
         self, journal: Journal, task: Task, upstream: Upstream, end: End, counts: TryCounts
     ) -> Ruling:
-        """Decide whose fault it was, and give earlier tries back that were not their photos'
-        fault."""
+        """Decide whose fault it was, and give tries back that were not their photos' fault."""
         finding = end.finding
         assert finding.spent is not None
         ruling = self._judge.inconclusive(

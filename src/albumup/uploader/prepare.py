@@ -127,8 +127,7 @@ class Preparer:
     def _next(
         self, journal: Journal, room: int
     ) -> tuple[list[Wanted], list[tuple[Upstream, Task]]]:
-        """The photos to read next, and stills of live photos that need not wait for their clips any
-        more."""
+        """The photos to read next, and stills that need not wait for their clips any more."""
         run, now = self._run, self._loop.time()
         found: list[Wanted] = []
         stills: list[tuple[Upstream, Task]] = []
@@ -282,8 +281,7 @@ class Preparer:
     def _name(
         self, journal: Journal, upstream: Upstream, task: Task, wanted: str, sha256: str
     ) -> str:
-        """The name a photo is sent as; unique in its folder on servers that may overwrite by
-        name."""
+        """The name a photo is sent as; unique where servers may overwrite by name."""
         if not upstream.target.overwrites_by_name:
             return sent_name(wanted)
         folder = self._folder_of(upstream, task.album)

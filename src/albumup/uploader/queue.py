@@ -79,8 +79,7 @@ class Queue:
             slot.meter.cut_now()
 
     async def next(self, slot: Slot) -> tuple[Upstream, Task | None] | None:
-        """Wait for the next task to send. No task: the target is paused, and has to be looked at
-        first.
+        """Wait for the next task to send. None: the target is paused, and has to be looked at.
 
         None when the run takes no more work.
         """

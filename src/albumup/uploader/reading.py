@@ -1,5 +1,4 @@
-"""Reads a photo once for its digests, its form's values and its copy, and records why it cannot be
-read."""
+"""Reads a photo once for digests, form and copy, and records why it cannot be read."""
 
 from __future__ import annotations
 
@@ -140,8 +139,7 @@ class Reader:
         self._begin = begin
         self._loop = asyncio.get_running_loop()
         self._unstable: dict[int, tuple[int, float]] = {}
-        """For photos that are being written to: how often they were read, and when to read them
-        again."""
+        """For photos that are being written to: how often they were read, and when again."""
         self._readers = _Readers()
         self._zones: dict[int | None, str | None] = {}
         self._spool_folder = run.options.spool_folder
@@ -173,8 +171,7 @@ class Reader:
         return max(0.0, min(times) - self._loop.time()) if times else None
 
     def read_at_once(self, wanted: Wanted) -> Read | None:
-        """Read a small photo from the page cache, if its card is known; None for any other
-        photo."""
+        """Read a small photo from the page cache, if its card is known; None for others."""
         upstream, task = wanted.upstream, wanted.task
         is_plain = not (
             wanted.is_anew or task.spool or task.sidecar_path is not None or upstream.target.dates
@@ -266,8 +263,7 @@ class Reader:
         return folder
 
     async def _look_at(self, task: Task, found: asyncio.Future[_Folder]) -> None:
-        """Look at a task's folder, and at its medium, so that waiting tasks need not wait for that
-        again."""
+        """Look at a task's folder and medium, so that waiting tasks need not wait for that."""
         folder = await self._run.world.helpers.run(Work.LOOK, _look_at_folder, task.path)
         await self._run.origins.is_known(task, folder.device)
         if not found.done():
@@ -297,8 +293,7 @@ class Reader:
         self._run.outcomes.counts.spooled_bytes += size
 
     async def _read_anew(self, upstream: Upstream, task: Task) -> Reading | None:
-        """The earlier reading of a photo whose body is framed anew, with what its form needs beyond
-        it."""
+        """The earlier reading of a photo to be framed anew, with what its form needs beyond it."""
         run, body = self._run, task.body
         assert body is not None
         if body.definition != upstream.definition and upstream not in self._told_anew:

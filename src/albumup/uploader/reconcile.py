@@ -47,8 +47,7 @@ _LONGEST_WAIT = 2.0
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """A question about photos of one album. ``before``: they are not sent yet, else they are in
-    doubt.
+    """A question about photos of one album. ``before``: not sent yet, else in doubt.
 
     ``is_former``: they were sent under an earlier definition of their target, by which it is asked.
     """
@@ -105,8 +104,7 @@ class Reconciler:
         return found
 
     def _doubts(self, journal: Journal, upstream: Upstream, due: Sequence[Task]) -> list[_Question]:
-        """The questions about tasks in doubt, one for each definition under which bodies were
-        sent."""
+        """The questions about tasks in doubt, one for each definition of their bodies."""
         asked: dict[Upstream, list[Task]] = {}
         for task in due:
             definition = task.body.definition if task.body is not None else None
@@ -173,8 +171,7 @@ class Reconciler:
         photos: Sequence[Asked],
         answers: Sequence[Verdict | None],
     ) -> None:
-        """Look at the originals that the server says it has, and record the results, a few at a
-        time.
+        """Look at the originals that the server says it has; record a few at a time.
 
         Raises as ``Target.see`` does.
         """
@@ -213,8 +210,7 @@ class Reconciler:
                 await record()
 
     async def _not_allowed(self, question: _Question, refused: NotAllowed) -> None:
-        """Go on although the key may not ask: photos are sent unasked, and those in doubt stay
-        so."""
+        """Go on although the key may not ask: photos are sent unasked, doubts stay."""
         if question.before:
             await self._record(question, [None] * len(question.tasks))
             return

@@ -169,8 +169,7 @@ class Scope:
         )
 
     def _rules_of(self, journal: Journal, upstream: Upstream | None, task_id: int) -> Rules:
-        """The rules for a task that was cut off: those of the definition under which it was
-        sent."""
+        """The rules for a task that was cut off: those under which it was sent."""
         if upstream is None:
             return Rules(0, True, "never", 0.0)
         task = journal.task(task_id)
@@ -254,8 +253,7 @@ class Scope:
                 self._queue.changed.wake()
 
     def _is_due(self, journal: Journal, upstream: Upstream, now: float) -> bool:
-        """Has the time of a task come? A time too far ahead was written under a wrong clock, and is
-        moved."""
+        """Has the time of a task come? One too far ahead is of a wrong clock, and is moved."""
         times = [
             journal.next_time(album_id, root_id, copies=root_id in self._queue.away)
             for album_id, root_id in self._queue.places_of(upstream)

@@ -1,5 +1,4 @@
-"""Makes copies of photos under names that nobody can guess, and removes those that no task
-needs."""
+"""Makes copies of photos under names nobody can guess, and removes those no task needs."""
 
 from __future__ import annotations
 
@@ -55,8 +54,7 @@ def open_copy(folder: str, *, was_used: bool = False) -> tuple[str, int]:
 
 
 def drop_copies(unneeded: Iterable[str], folder: str) -> None:
-    """Remove journaled copies; ``folder`` is that of names without one. Those that remain are swept
-    later."""
+    """Remove journaled copies; ``folder`` is that of names without one. The rest is swept later."""
     for copy in unneeded:
         with contextlib.suppress(OSError):
             os.unlink(os.path.join(folder, copy))

@@ -39,8 +39,7 @@ _MAY_BE_THERE = (Outcome.UPLOADED, Outcome.DUPLICATE, Outcome.IN_DOUBT)
 
 
 class _Touched(Exception):
-    """Other bytes may have been sent for a while: the body's end is withheld, and the body sent
-    again."""
+    """Other bytes may have been sent: the body's end is withheld, and the body sent again."""
 
 
 class _Ended(Exception):
@@ -265,9 +264,8 @@ class Uploader:
 
         async def before_last() -> None:
             """Check the source, and journal durably that the body's end is about to leave."""
-            if not (
-                at_once and payload.source.is_kept
-            ):  # a kept photo was just checked, and goes from memory
+            # A kept photo was just checked, and goes from memory.
+            if not (at_once and payload.source.is_kept):
                 await payload.check()
             if payload.source.touched and task.refunds < MOST_REFUNDS:
                 attempt.begin()
@@ -336,9 +334,8 @@ class Uploader:
         is_refunded = sent.fault is Fault.CUT or is_line or finding.is_refunded
         self._ending.finish(one, End(finding, sent, attempt.began, chance, is_refunded, is_well))
         if finding.outcome not in ACCEPTED:
-            await (
-                run.commits.flush()
-            )  # judged before the next photo is sent: the target may be sick
+            # Judged before the next photo is sent: the target may be sick.
+            await run.commits.flush()
 
 
 def _status_of(path: bytes) -> os.stat_result | None:
@@ -349,8 +346,7 @@ def _status_of(path: bytes) -> os.stat_result | None:
 
 
 def _doubted(finding: Finding) -> Finding:
-    """Doubt a yes, as other bytes may have been sent: sendfile's pages can change in the socket's
-    queue."""
+    """Doubt a yes, as other bytes may be sent: sendfile's pages can change in the queue."""
     if finding.outcome not in ACCEPTED:
         return finding
     return Finding(Outcome.IN_DOUBT, _TOUCHED)

@@ -36,8 +36,7 @@ class Held:
 
 
 class Upstream:
-    """The uploads to one target. Reserved tasks stay pending in the journal until their attempts
-    start."""
+    """The uploads to one target. Reserved tasks stay pending until their attempts start."""
 
     def __init__(
         self, target: Target, rules: Rules, breaker: Breaker, *, definition: int | None = None
@@ -55,8 +54,7 @@ class Upstream:
         """Photos may be sent: the target's albums, if it keeps any, were looked for."""
         self.closing: Closing | None = None
         self.albums_closing: Closing | None = None
-        """Why no more work is done on the target's albums in this run, while photos are still
-        sent."""
+        """Why no more work is done on the target's albums, while photos are still sent."""
         self.reserved: deque[Task] = deque()
         self.taken: set[int] = set()
         """Ids of tasks that are reserved, in flight, held, or whose outcome is not yet recorded."""
@@ -65,8 +63,7 @@ class Upstream:
         """The journal may have ready tasks that are not reserved."""
         self.in_flight: set[int] = set()
         self.sick_from: float | None = None
-        """When the target fell sick (Unix seconds), also in an earlier run; None while it is
-        well."""
+        """When the target fell sick (Unix seconds), also before this run; None if it is well."""
         self.is_told = False
         """The user was told of this pause; one that the first look ends is not worth a message."""
         self.held: dict[int, Held] = {}
@@ -74,8 +71,7 @@ class Upstream:
         self.refusals: dict[int, Held] = {}
         """Tasks refused by a target that never accepted a photo."""
         self.unknown: dict[int, Held] = {}
-        """Tasks that such a target answered with a 2xx that its rules do not accept; these are not
-        held."""
+        """Tasks that such a target answered with a 2xx against its rules; these are not held."""
         self.line = LineWatch()
 
     @property
@@ -138,7 +134,6 @@ class Upstream:
 
 
 def _outline(held: Held) -> str:
-    """A refusal's reason without the photo's name and numbers, which is the same from photo to
-    photo."""
+    """A refusal's reason without the photo's name and numbers: the same for all photos."""
     words = held.finding.reason.replace(held.task.sent_as or "\0", "")
     return re.sub(r"[0-9a-fA-F]*[0-9][0-9a-fA-F]*", "#", words)

@@ -1,2 +1,1 @@
-"""The commands: what each is called, takes and says of itself. Its work is imported when it is
-done."""
+"""The commands: what each is called, takes and says of itself. Its work is imported late."""

@@ -108,9 +108,8 @@ def _keyed(file: BoundedFile, span: Span) -> Iterator[tuple[str, str]]:
         if kind == b"keys":  # version and flags, a count, then a box for each name, numbered from 1
             named = islice(boxes(file, inside + 8, after), _MOST_TEXTS)
             names = [part(file, at, min(to - at, _MOST_LETTERS)) for _, (at, to) in named]
-        elif (
-            kind == b"ilst"
-        ):  # a box for each value; its kind is the number of its name, or iTunes' name itself
+        # A box for each value; its kind is the number of its name, or iTunes' name itself.
+        elif kind == b"ilst":
             for item, value in boxes(file, inside, after):
                 number = int.from_bytes(item, "big")
                 name = names[number - 1] if 0 < number <= len(names) else item

@@ -71,8 +71,7 @@ def _header_times(file: BoundedFile, span: Span, within: bytes = b"moov") -> Ite
 
 
 def _creation_time(file: BoundedFile, start: int, end: int) -> datetime | None:
-    """A header's creation time, in seconds since 1904, of 32 or 64 bits; None if the clock was not
-    set.
+    """A header's creation time, in seconds since 1904; None if the clock was not set.
 
     Some programs count from 1970: a time before that year is taken for theirs.
     """

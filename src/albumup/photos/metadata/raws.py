@@ -1,5 +1,4 @@
-"""Reads EXIF with exifread, which does not decode pixels: PNG, JPEG XL, RAW formats based on
-TIFF."""
+"""Reads EXIF with exifread, which decodes no pixels: PNG, JPEG XL, RAW formats based on TIFF."""
 
 from __future__ import annotations
 

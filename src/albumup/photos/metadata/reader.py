@@ -95,8 +95,7 @@ class MetadataReader:
         self._exiftool.close()
 
     def read(self, path: bytes, mime: str) -> Metadata:
-        """The file's metadata, as far as the installed readers find it; empty if none can read the
-        file."""
+        """The file's metadata, as far as the installed readers find it; empty if none can."""
         return self._read(path, mime, lambda found: found is not None and found.taken is not None)
 
     def content_id(self, path: bytes, mime: str) -> str:

@@ -19,8 +19,7 @@ class There(IntEnum):
     HELD = 2
     """The server says so now, asked by digest: the photo is ours, and in no trash."""
     READABLE = 3
-    """The original can be read there, and has the right size; albumup's receiver has read it
-    again."""
+    """The original can be read there, with the right size; albumup's receiver read it again."""
     READ_BACK = 4
     """The original was downloaded, and its SHA-256 is equal."""
 

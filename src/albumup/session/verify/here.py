@@ -1,5 +1,4 @@
-"""Examines every file in the pushed folders, whatever its name; photos are read again from the
-disk."""
+"""Examines every file in the pushed folders, whatever its name; reads photos again."""
 
 from __future__ import annotations
 
@@ -34,8 +33,7 @@ from albumup.session.verify.there import Copies
 _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.0)
 """Seconds to wait for bytes that are still on their way to the disk."""
 _MOST_REMEMBERED = 3
-"""After so many files in a row that stay cached, waiting is no use: they are in memory only, as on
-tmpfs."""
+"""After so many files in a row that stay cached, waiting is no use, as on tmpfs."""
 _SNAPSHOTS = b"#snapshot"
 
 
@@ -197,8 +195,7 @@ class _Look:
         return Finding(Kind.PROVEN, path, "", 0 if is_another_name else info.st_size, copy.level)
 
     def _drop(self, path: bytes) -> None:
-        """Drop the file from the page cache. A file written just now needs a moment until that
-        works."""
+        """Drop the file from the page cache. For a file just written that takes a moment."""
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
         try:
             for pause in _PAUSES if self._remembered < _MOST_REMEMBERED else _PAUSES[-1:]:
@@ -262,8 +259,7 @@ def _holds_store(folder: bytes) -> bool:
 
 
 def _may_be_media(head: bytes, name: bytes) -> bool:
-    """May a file be a picture or a clip, by the rules of push or by a name that other programs
-    use?"""
+    """May a file be a picture or a clip, by the rules of push or by other programs' names?"""
     if head and media_type(head, name):
         return True
     return may_be_media(name) and not is_source(head, name)
@@ -284,8 +280,7 @@ def _pattern(name: bytes) -> str:
 
 
 def _suffix(path: bytes) -> str:
-    """The words by which a file is counted: its suffix, or its name if that begins with its only
-    dot."""
+    """The words by which a file is counted: its suffix, or a name that begins with its only dot."""
     name = os.path.basename(path)
     suffix = suffix_in(name)
     return text_of(suffix or (name if name.startswith(b".") else b"")) or "without suffix"

@@ -1,5 +1,4 @@
-"""Asks the server by digest for the photos of an album, then looks at each original, or downloads
-it."""
+"""Asks the server for an album's photos by digest, then looks at or downloads each original."""
 
 from __future__ import annotations
 
@@ -71,9 +70,8 @@ def _enter(copies: Copies, row: sqlite3.Row) -> Copy | None:
     copies.by_path[path] = why_not
     if row["beside"] is not None and row["beside_sent"] and was_sent:
         copies.sidecars[row["beside"]] = row["beside_sha256"]
-    elif (
-        row["beside"] is not None
-    ):  # it may have gone with another photo, or with an earlier task of this one
+    # It may have gone with another photo, or with an earlier task of this one.
+    elif row["beside"] is not None:
         copies.sidecars.setdefault(row["beside"], None)
     digest = bytes.fromhex(row["sha256"] or "")
     if not was_sent:
