@@ -19,6 +19,7 @@ from albumup.config.file import Config, Defaults, TargetTable, load, settings_of
 from albumup.config.from_options import FormOptions, target_from_options
 from albumup.config.settings import CommonSettings, FormSettings, InboxSettings, warnings
 from albumup.config.token_source import masked, read_token
+from albumup.config.unattended import DESKTOP, Unattended
 from albumup.errors import AlbumupError, ConfigError, UsageError
 
 SECRET = "hunter2-s3cret"
@@ -197,11 +198,38 @@ def test_mistakes_in_the_file(write: Write, text: bytes, facts: tuple[str, ...])
     refused(lambda: load(None), "~/.config/albumup/config.toml: ", *facts)
 
 
+def test_a_targets_own_keys_win_for_runs_that_nobody_watches(write: Write) -> None:
+    write(
+        '[defaults]\non_done = "desktop"\ntell_after = "2h"\n'
+        '[targets.club]\nkind = "form"\nurl = "https://club.example.org"\n'
+        'on_done = ["tell", "me"]\nnotify = ["ntfy://topic"]\n'
+    )
+    found = load(None)
+    assert found.unattended("inbox") == Unattended(on_done=(DESKTOP,), tell_after=7200.0)
+    wanted = Unattended(on_done=("tell", "me"), notify=("ntfy://topic",), tell_after=7200.0)
+    assert found.unattended("club") == wanted
+    assert "on_done" not in found.targets["club"].settings, "it frames nothing"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['on_done = "mail"', "on_done = []", 'notify = ["topic"]', 'notify_on = "some"',
+     'ping = "ftp://x"', 'tell_after = "soon"', 'may_run = "true"', "stable_for = -1"],
+)  # fmt: skip
+def test_mistakes_for_runs_that_nobody_watches(write: Write, line: str) -> None:
+    key = line.split()[0]
+    write(f"[defaults]\n{line}\n")
+    refused(lambda: load(None), f"~/.config/albumup/config.toml: defaults.{key}: ")
+    write(f'[targets.club]\nkind = "form"\nurl = "https://club.example.org"\n{line}\n')
+    refused(lambda: load(None).unattended("club"), f"config.toml: targets.club.{key}: ")
+
+
 def test_an_unknown_key_comes_with_a_list_of_all(write: Write) -> None:
     write("[defaults]\nxyzzy = 1")
     error = refused(lambda: load(None), "defaults.xyzzy: unknown key")
     assert str(error).endswith("defaults.xyzzy: unknown key")
-    assert "jobs, limit_rate, patience, retries" in error.hint
+    assert "jobs, limit_rate, may_run, " in error.hint
+    assert "patience, ping, retries" in error.hint
 
 
 def test_a_token_in_the_file_needs_a_private_file(write: Write) -> None:

@@ -105,7 +105,7 @@ def test_each_command_is_described() -> None:
             assert f".It Ic {words[1]}\n" in page
 
 
-@pytest.mark.parametrize("kind", ["defaults", "common", "form"])
+@pytest.mark.parametrize("kind", ["defaults", "unattended", "common", "form"])
 def test_each_key_of_the_config_is_explained(kind: str) -> None:
     page = by_hand("albumup.toml.5")
     keys = [key for key, _, _ in make_docs.keys_of(kind)]

@@ -141,20 +141,26 @@ def _keys(kind: str) -> Iterator[str]:
 
 
 def keys_of(kind: str) -> list[tuple[str, str, str]]:
-    """Key, value and default of ``[defaults]``, of every target ("common"), or of what a kind has
-    besides."""
+    """Key, value and default of ``[defaults]``, of unwatched runs ("unattended"), of every
+    target ("common"), or of what a kind has besides."""
     from dataclasses import fields
 
     from msgspec.structs import fields as struct_fields
 
     from albumup.config import settings
     from albumup.config.file import Defaults
+    from albumup.config.unattended import Unattended
 
+    if kind == "unattended":
+        return [
+            (one.name, _UNATTENDED[one.name], _default(one.default)) for one in fields(Unattended)
+        ]
     if kind == "defaults":
         of_options = {"patience": "duration", "limit_rate": "rate", "spool_dir": "folder"}
         return [
             (one.name, of_options.get(one.name, _word(str(one.type))), _default(one.default))
             for one in fields(Defaults)
+            if one.name != "unattended"
         ]
     common = struct_fields(settings.CommonSettings)
     if kind == "common":
@@ -163,6 +169,17 @@ def keys_of(kind: str) -> list[tuple[str, str, str]]:
         known = {one.name for one in common}
         found = tuple(one for one in struct_fields(settings.FormSettings) if one.name not in known)
     return [(one.name, _type(one.type), _default(one.default)) for one in found]
+
+
+_UNATTENDED = {
+    "on_done": "command | desktop",
+    "notify": "list of URLs",
+    "notify_on": "all | trouble",
+    "ping": "URL",
+    "tell_after": "duration",
+    "may_run": "command",
+    "stable_for": "duration",
+}
 
 
 def _type(wanted: object) -> str:

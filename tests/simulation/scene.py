@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from albumup.config.settings import FormSettings, InboxSettings
-from albumup.journal import runs
+from albumup.journal import notices, runs
 from albumup.journal.journal import Journal
 from albumup.photos.filters import Filters
 from albumup.photos.scan import open_root
@@ -210,7 +210,7 @@ class Scene:
             runs.close_dead(life.journal)
             if lifts:
                 runs.hold(life.journal, album_ids, False)
-            runs.delivered(life.journal, [notice.id for notice in runs.owed_notices(life.journal)])
+            notices.delivered(life.journal, [one.id for one in notices.owed(life.journal)])
             if cron:
                 self._fresh_sets(life.journal)
         plan = self.plan

@@ -10,7 +10,7 @@ from albumup.cli.app import App
 from albumup.cli.endings import Ending
 from albumup.cli.names import Names
 from albumup.errors import worst
-from albumup.journal import runs
+from albumup.journal import notices, runs
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
 from albumup.journal.summary import RunSummary, Summary, run_summary_of, summary_of
@@ -108,13 +108,13 @@ class Conclusion:
                 [self._sum_up(found, end) for found in told], code, self._held_up(end, waiting)
             )
             self._news.forget({found.album.target for found in sums} - set(end.closings))
-            deliver(journal, runs.owed_notices(journal))
+            deliver(journal, notices.owed(journal))
         self._put_summary(code, sums)
         return code
 
     def tell_old_notices(self) -> None:
         """Notices that a process owed when it died: told now, once."""
-        owed = runs.owed_notices(self.journal)
+        owed = notices.owed(self.journal)
         if not owed:
             return
         known = {album.id for album in runs.albums(self.journal)}

@@ -7,7 +7,6 @@ import are imported where they are used.
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -19,6 +18,7 @@ from albumup.config.template import did_you_mean
 from albumup.config.template import parse_duration as parse_duration
 from albumup.config.template import parse_rate as parse_rate
 from albumup.config.template import parse_size as parse_size
+from albumup.config.unattended import KEYS, Unattended, duration, of_target
 from albumup.errors import ConfigError
 from albumup.photos.file_names import quoted
 
@@ -41,6 +41,7 @@ class Defaults:
     spool: bool = False
     spool_dir: str | None = None  # absolute
     limit_rate: Timetable | None = None
+    unattended: Unattended = field(default_factory=Unattended)
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ class TargetTable:
     kind: str
     settings: Mapping[str, object] = field(repr=False)  # the token may be among them
     where: str
+    unattended: Mapping[str, object] = field(default_factory=dict, repr=False)
+    """Its own keys of ``Unattended``, not yet checked; they may hold secrets, too."""
 
     def place(self, *keys: str) -> str:
         """``place_of`` for a key of this table."""
@@ -86,6 +89,16 @@ class Config:
     default_target: str | None = None
     defaults: Defaults = Defaults()
     targets: Mapping[str, TargetTable] = field(default_factory=dict)
+
+    def unattended(self, target: str) -> Unattended:
+        """The settings of a target's runs that nobody watches. Raises ConfigError for a bad one."""
+        table = self.targets.get(target)
+        if table is None:
+            return self.defaults.unattended
+        try:
+            return of_target(self.defaults.unattended, table.unattended)
+        except ValueError as error:
+            raise ConfigError(f"{table.where}.{error}") from None
 
     @property
     def folder(self) -> str:
@@ -177,7 +190,9 @@ def _target(name: str, value: object, where: str) -> TargetTable:
         raise ConfigError(
             f'{place}.kind: {"expected text" if "kind" in value else "missing"}, such as "form"'
         )
-    return TargetTable(name, kind, {key: value[key] for key in value if key != "kind"}, place)
+    settings = {key: value[key] for key in value if key != "kind" and key not in KEYS}
+    unattended = {key: value[key] for key in value if key in KEYS}
+    return TargetTable(name, kind, settings, place, unattended)
 
 
 def _defaults(table: Mapping[str, object], where: str, folder: str) -> Defaults:
@@ -190,7 +205,8 @@ def _defaults(table: Mapping[str, object], where: str, folder: str) -> Defaults:
             raise ConfigError(f"{where}: defaults.{key}: {error}") from None
     if "spool_dir" in values:
         values["spool_dir"] = absolute(values["spool_dir"], folder)
-    return Defaults(**values)
+    unattended = Unattended(**{key: values.pop(key) for key in KEYS if key in values})
+    return Defaults(**values, unattended=unattended)
 
 
 def _whole(least: int) -> Callable[[object], int]:
@@ -200,14 +216,6 @@ def _whole(least: int) -> Callable[[object], int]:
         return value
 
     return read
-
-
-def _duration(value: object) -> float:
-    if isinstance(value, str):
-        return parse_duration(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-        raise ValueError("expected seconds, or a duration such as 90s, 5m or 24h")
-    return float(value)
 
 
 def _flag(value: object) -> bool:
@@ -225,11 +233,12 @@ def _text(value: object) -> str:
 _DEFAULTS: Mapping[str, Callable[[object], object]] = {
     "retries": _whole(0),
     "jobs": _whole(1),
-    "patience": _duration,
+    "patience": duration,
     "rounds": _whole(0),
     "spool": _flag,
     "spool_dir": _text,
     "limit_rate": lambda value: parse_rate(_text(value)),
+    **KEYS,
 }
 
 
@@ -275,10 +284,11 @@ def settings_of(table: TargetTable, kind: type[T]) -> T:
     from albumup.config.settings import fields_of
 
     known = {info.name: info for info in fields_of(kind)}
+    names = {*known, *KEYS} if table.where != OPTIONS else {*known}
     for key in table.settings:
         if key not in known:
             raise ConfigError(
-                f"{table.place(key)}: unknown key{did_you_mean(key, known)}", _listing(known)
+                f"{table.place(key)}: unknown key{did_you_mean(key, names)}", _listing(names)
             )
     for key, info in known.items():
         if info.required and key not in table.settings:

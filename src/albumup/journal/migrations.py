@@ -224,6 +224,50 @@ def _seventh(run: Callable[[str], object]) -> None:
         run(statement)
 
 
+_UNATTENDED = """
+alter table target add column unreachable_told real;  -- when a notice said that it does not work
+alter table run add column watched integer not null default 1;  -- somebody sees how it ends
+drop index notice_owed;
+alter table notice rename to former_notice;
+create table notice (
+    id integer primary key,
+    key text not null unique,                 -- what receivers know it by, in hexadecimal digits
+    cause text not null,                      -- settled, stopped, unreachable, well
+    album_id integer references album on delete cascade,
+    target text not null default '',
+    created real not null,
+    summary text not null,                    -- JSON
+    claimed_by integer,                       -- the process that is delivering it,
+    claimed_at real,                          -- since when
+    handed_over real,                         -- when all the config's channels had taken it
+    fault text not null default '',           -- why one of them did not
+    delivered real                            -- null: owed
+);
+insert into notice (id, key, cause, album_id, target, created, summary, handed_over, delivered)
+    select former_notice.id, lower(hex(randomblob(8))), 'settled', album_id, target.name,
+        former_notice.created, summary, delivered, delivered
+    from former_notice join album on album.id = album_id join target on target.id = target_id;
+drop table former_notice;
+create index notice_owed on notice (id) where delivered is null;
+create table instruction (                    -- what another command wants of a run that is on
+    id integer primary key,
+    run_id integer not null references run on delete cascade,
+    kind text not null,                       -- stop, stop_now, change
+    album_id integer,                         -- null: the whole run
+    value text not null default '',           -- JSON, of a change
+    given real not null,
+    seen real                                 -- when the run took it over
+);
+create index instruction_unseen on instruction (run_id, id) where seen is null;
+"""
+
+
+def _eighth(run: Callable[[str], object]) -> None:
+    """Notices of more causes, and instructions to a run from other commands."""
+    for statement in statements(_UNATTENDED):
+        run(statement)
+
+
 MIGRATIONS: tuple[Callable[[Callable[[str], object]], None], ...] = (
     first,
     _second,
@@ -232,6 +276,7 @@ MIGRATIONS: tuple[Callable[[Callable[[str], object]], None], ...] = (
     _fifth,
     _sixth,
     _seventh,
+    _eighth,
 )
 """Each brings a journal from version N to N + 1, given a function that executes one SQL
 statement."""

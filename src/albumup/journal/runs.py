@@ -1,4 +1,4 @@
-"""Runs, their scopes, holds and notices: the means by which several commands work together.
+"""Runs, their scopes and holds: the means by which several commands work together.
 
 Call functions that change something inside ``Journal.transaction()``.
 """
@@ -44,15 +44,6 @@ class Run(Struct, frozen=True):
     exit: int | None
     unbuilt: list[str]
     options: dict[str, Any]
-
-
-class Notice(Struct, frozen=True):
-    """A message owed to the user, because an album settled."""
-
-    id: int
-    album_id: int
-    created: float
-    summary: dict[str, Any]
 
 
 def begin(journal: Journal, pid: int, options: dict[str, Any], album_ids: Iterable[int]) -> int:
@@ -164,29 +155,6 @@ def hold(journal: Journal, album_ids: Iterable[int], held: bool) -> None:
 def touch(journal: Journal, album_id: int) -> None:
     journal.connection.execute(
         "update album set changed = ? where id = ?", (journal.clock(), album_id)
-    )
-
-
-def owe_notice(journal: Journal, album_id: int, summary: dict[str, Any]) -> None:
-    """Owe the user a notice: an album settled."""
-    journal.connection.execute(
-        "insert into notice (album_id, created, summary) values (?, ?, ?)",
-        (album_id, journal.clock(), json.dumps(summary)),
-    )
-
-
-def owed_notices(journal: Journal) -> list[Notice]:
-    """The notices that were not delivered yet, the oldest first."""
-    return [
-        Notice(row["id"], row["album_id"], row["created"], json.loads(row["summary"]))
-        for row in journal.rows("select * from notice where delivered is null order by id")
-    ]
-
-
-def delivered(journal: Journal, notice_ids: Iterable[int]) -> None:
-    journal.connection.executemany(
-        "update notice set delivered = ? where id = ?",
-        [(journal.clock(), notice_id) for notice_id in notice_ids],
     )
 
 

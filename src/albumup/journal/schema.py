@@ -26,7 +26,8 @@ create table target (
     sick_since real,                          -- Unix seconds; null: the target is well
     sick_words text not null default '',
     spent integer not null default 0,         -- photos that a pause with resend = "never" has spent
-    definition_id integer                     -- of the last run; null: no run yet
+    definition_id integer,                    -- of the last run; null: no run yet
+    unreachable_told real                     -- when a notice said that it does not work
 );
 create table definition (                     -- settings under which bodies were framed
     id integer primary key,
@@ -191,7 +192,8 @@ create table run (
     exit integer,
     -- JSON: targets that the run could not build, but a joiner perhaps can
     unbuilt text not null default '[]',
-    options text not null
+    options text not null,
+    watched integer not null default 1        -- somebody sees how it ends
 );
 create table scope (
     run_id integer not null references run on delete cascade,
@@ -200,10 +202,26 @@ create table scope (
 ) without rowid;
 create table notice (
     id integer primary key,
-    album_id integer not null references album on delete cascade,
+    key text not null unique,                 -- what receivers know it by, in hexadecimal digits
+    cause text not null,                      -- settled, stopped, unreachable, well
+    album_id integer references album on delete cascade,
+    target text not null default '',
     created real not null,
     summary text not null,                    -- JSON
-    delivered real
+    claimed_by integer,                       -- the process that is delivering it,
+    claimed_at real,                          -- since when
+    handed_over real,                         -- when all the config's channels had taken it
+    fault text not null default '',           -- why one of them did not
+    delivered real                            -- null: owed
+);
+create table instruction (                    -- what another command wants of a run that is on
+    id integer primary key,
+    run_id integer not null references run on delete cascade,
+    kind text not null,                       -- stop, stop_now, change
+    album_id integer,                         -- null: the whole run
+    value text not null default '',           -- JSON, of a change
+    given real not null,
+    seen real                                 -- when the run took it over
 );
 create table told (                           -- what retry-failed last told: cron mails only news
     what text primary key,
@@ -233,6 +251,7 @@ create index attempt_of_task on attempt (task_id, number);
 create index sent_name_of_task on sent_name (task_id);
 create index sent_name_in_folder on sent_name (folder_id, folded) where folder_id is not null;
 create index notice_owed on notice (id) where delivered is null;
+create index instruction_unseen on instruction (run_id, id) where seen is null;
 """
 _FAILED_VIEW = """
 create view v_failed as

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from albumup.errors import worst
+from albumup.journal import notices as journaled
 from albumup.journal import runs
 from albumup.journal.journal import Journal
-from albumup.journal.runs import Notice
+from albumup.journal.notices import Notice
 from albumup.journal.summary import Summary
 from albumup.session.rounds import fingerprint
 from albumup.uploader.options import RunEnd
@@ -84,7 +85,7 @@ def deliver(journal: Journal, notices: Sequence[Notice]) -> None:
     """Note that these notices were delivered."""
     if notices:
         with journal.transaction():
-            runs.delivered(journal, [notice.id for notice in notices])
+            journaled.delivered(journal, [notice.id for notice in notices])
 
 
 def settled_code(sums: Iterable[Summary]) -> int:

@@ -171,8 +171,9 @@ def settings_for(table: TargetTable) -> CommonSettings:
 def check_all(config: Config) -> None:
     """Check all targets' tables, used or not: later is a worse moment. Raises ConfigError for the
     first mistake."""
-    for table in config.targets.values():
+    for name, table in config.targets.items():
         settings_for(table)
+        config.unattended(name)
 
 
 def kind_of(table: TargetTable) -> type[Target]:

@@ -7,8 +7,9 @@ from functools import partial
 
 from msgspec import Struct
 
-from albumup.journal import pauses, runs
+from albumup.journal import notices, pauses, runs
 from albumup.journal.journal import Journal
+from albumup.journal.notices import Cause
 from albumup.journal.rows import Album, CutOff, Task, TryCounts
 from albumup.journal.states import DONE, Membership, State
 from albumup.journal.store import LostTask
@@ -295,7 +296,7 @@ class Outcomes:
 
     def _owe(self, journal: Journal, album_id: int) -> None:
         if not runs.is_unfinished(journal, album_id):
-            runs.owe_notice(journal, album_id, {"run": self.run_id})
+            notices.owe(journal, Cause.SETTLED, {"run": self.run_id}, album_id=album_id)
             runs.touch(journal, album_id)
 
     def count(self, state: State, size: int) -> None:
