@@ -46,12 +46,23 @@ class Run(Struct, frozen=True):
     options: dict[str, Any]
 
 
-def begin(journal: Journal, pid: int, options: dict[str, Any], album_ids: Iterable[int]) -> int:
-    """Begin a run with these albums in its scope; return its id. The caller holds the lock."""
+def begin(
+    journal: Journal,
+    pid: int,
+    options: dict[str, Any],
+    album_ids: Iterable[int],
+    *,
+    is_watched: bool = True,
+) -> int:
+    """Begin a run with these albums in its scope; return its id. The caller holds the lock.
+
+    ``is_watched``: somebody sees how it ends.
+    """
     now = journal.clock()
     close_dead(journal)
     cursor = journal.connection.execute(
-        "insert into run (pid, started, options) values (?, ?, ?)", (pid, now, json.dumps(options))
+        "insert into run (pid, started, options, watched) values (?, ?, ?, ?)",
+        (pid, now, json.dumps(options), is_watched),
     )
     run_id = int(cursor.lastrowid or 0)
     add_to_scope(journal, run_id, album_ids)

@@ -124,8 +124,9 @@ class Engine:
     def _begin(self, journal: Journal) -> None:
         run = self._run
         checkpoint_here(journal.connection)
+        how = run.options
         run.outcomes.run_id = runs.begin(
-            journal, os.getpid(), run.options.shown, self._scope.wanted
+            journal, os.getpid(), how.shown, self._scope.wanted, is_watched=how.is_watched
         )
         self._scope.begin(journal)
         self._scope.look(journal)

@@ -30,6 +30,8 @@ class Options:
     """The options as journaled, from which a joiner can tell those that differ."""
     typed: tuple[str, ...] = ()
     """The names of the options that were given on the command line."""
+    is_watched: bool = True
+    """Somebody sees how the run ends: it was begun on a terminal, and not by ``--detach``."""
 
 
 @dataclass(frozen=True, slots=True)
