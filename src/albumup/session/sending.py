@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
 
-from albumup.errors import AlbumupError, LocalError
+from albumup.errors import LocalError
 from albumup.journal import runs
 from albumup.journal.journal import Journal
-from albumup.journal.lock import PATIENCE, FileLock, is_locked
+from albumup.journal.lock import PATIENCE, FileLock
 from albumup.journal.opening import CorruptJournal, check_whole, paths_of
 from albumup.journal.rows import Album
 from albumup.session.aside import aside
@@ -24,10 +24,8 @@ from albumup.session.telling import (
     Audience,
     Configs,
     Cutting,
-    Following,
     HandedOver,
     Hanging,
-    Left,
     Standing,
     Stopping,
     standing,
@@ -44,7 +42,6 @@ if TYPE_CHECKING:
     from albumup.uploader.world import World
 
 _POLL = 0.1
-_PROBE = 0.5
 _LEAVING = 0.2
 _CUT_SECONDS = 1.2
 """The most seconds for the engine's end after all uploads were cut."""
@@ -138,9 +135,13 @@ class Session:
             if self.hands_over:
                 self.audience.say(HandedOver(run.pid))
                 return self.audience.handed_over()
-            code = self._follow(run)
+            code = self._follower().follow(run)
             if code is not None:
                 return code
+
+    def _follower(self) -> Follower:
+        who = self.journal, self.album_ids, self._before.sent
+        return Follower(*who, self.options, self.audience, self._signals, self._build)
 
     def _let_out(self) -> None:
         """Wait until the readers have read the output; after a signal, no longer than its grace."""
@@ -235,58 +236,3 @@ class Session:
             return
         if draining.finishing or draining.cutting:
             self.audience.say(Stopping(draining, is_interrupt=number == signal.SIGINT))
-
-    # Following.
-
-    def _follow(self, run: runs.Run) -> int | None:
-        """Show the albums' totals until they are settled, and return the exit code; None if this
-        process must send."""
-        audience, journal = self.audience, self.journal
-        audience.say(Following(run.pid, self._ignored(run)))
-        follower = Follower(journal, self.album_ids, self._before.sent)
-        probed = 0.0
-        found = run
-        while True:
-            if self._signals:
-                audience.end_show()
-                code = 128 + self._signals[0]
-                audience.say(Left(run.pid, code))
-                return code
-            now = time.monotonic()
-            unfinished = [album for album in self.album_ids if runs.is_unfinished(journal, album)]
-            if not unfinished:
-                break
-            if now - probed >= _PROBE:
-                probed = now
-                found = runs.run_of(journal, run.id)
-                if found.ended is not None:
-                    break
-                if not is_locked(paths_of(journal.path)["lock"]):
-                    audience.end_show()
-                    return None
-            audience.show(follower.progress(), follower.albums())
-            time.sleep(_POLL)
-        audience.end_show()
-        if unfinished and (found.exit in (None, 0, 1, 3) or self._can_build(found, unfinished)):
-            return None
-        return audience.followed(found.exit or 0 if unfinished else None)
-
-    def _ignored(self, run: runs.Run) -> list[str]:
-        """Typed options that differ from those of the run, and are ignored."""
-        return [
-            f"--{name.replace('_', '-')}"
-            for name in self.options.typed
-            if name in run.options and run.options[name] != self.options.shown[name]
-        ]
-
-    def _can_build(self, run: runs.Run, album_ids: Sequence[int]) -> bool:
-        """Can this process build the targets that the uploader could not, as with a token that only
-        this shell has?"""
-        known = {album.id: album for album in runs.albums(self.journal)}
-        wanted = {known[album].target for album in album_ids if album in known} & set(run.unbuilt)
-        try:
-            for name in wanted:
-                self._build(name).close()
-        except AlbumupError:
-            return False
-        return bool(wanted)
