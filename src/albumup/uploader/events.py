@@ -6,14 +6,12 @@ An event's fields are its keys in ``--json``; UNSET ones are left out.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 from msgspec import UNSET, Struct, UnsetType
 
-from albumup.journal.rows import Task
 from albumup.journal.states import State
-from albumup.transfer import Meter
 
 
 class Event(Struct, frozen=True):
@@ -139,22 +137,6 @@ def name_of(event: Event) -> str:
 
 Listener = Callable[[Event], None]
 """Called in the loop's thread after the event's commit; it must neither wait nor raise."""
-
-
-@dataclass(slots=True)
-class Slot:
-    """A place for one upload, with the photo that is being sent there, if any."""
-
-    name: bytes = b""
-    size: int = 0
-    task_id: int = 0
-    album_id: int = 0
-    meter: Meter = field(default_factory=Meter)
-
-    def begin(self, task: Task) -> None:
-        self.name, self.size = task.path, task.size
-        self.task_id, self.album_id = task.id, task.album_id
-        self.meter = Meter()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from albumup.journal.rows import Album, Root, Task
 from albumup.photos.source import Place, root_is_away
 from albumup.uploader import closings
 from albumup.uploader.bell import Bell, Broadcast
-from albumup.uploader.events import Slot
 from albumup.uploader.line_watch import Verdicts
+from albumup.uploader.slot import Slot
 from albumup.uploader.upstream import Closing, Upstream
 from albumup.uploader.world import World
 

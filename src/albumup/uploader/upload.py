@@ -22,11 +22,11 @@ from albumup.transfer.http import Http
 from albumup.transfer.values import Unreadable
 from albumup.uploader.attempt import Attempt, InHand
 from albumup.uploader.ending import Ending
-from albumup.uploader.events import Slot
 from albumup.uploader.health import Health, health_of
 from albumup.uploader.opener import OpenPayload
 from albumup.uploader.outcomes import End
 from albumup.uploader.run import Run
+from albumup.uploader.slot import Slot
 from albumup.uploader.upstream import Upstream
 
 _ASK_SECONDS = 20.0
