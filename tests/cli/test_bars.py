@@ -12,9 +12,10 @@ from collections.abc import Iterator
 import pyte
 import pytest
 
-from albumup.cli.bars import Bars, Rate, plain
+from albumup.cli.bars import Bars, plain
 from albumup.cli.layout import cells
 from albumup.cli.screen import Screen
+from albumup.session.rate import Rate
 from albumup.uploader.events import Counts, Pause, Progress, Upload
 
 NAMES = [

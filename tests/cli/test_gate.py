@@ -13,11 +13,12 @@ from typing import IO, cast
 import pytest
 
 from albumup.cli import gate
-from albumup.cli.bars import Bars, Rate
+from albumup.cli.bars import Bars
 from albumup.cli.escaping import escape, json_line, offered, tame
 from albumup.cli.gate import Gate, Own
 from albumup.cli.screen import Screen, put
 from albumup.cli.tables import table
+from albumup.session.rate import Rate
 from albumup.uploader.events import Pause, Progress, Upload
 
 _OURS = Path(gate.__file__).parents[1]

@@ -4,7 +4,6 @@ minute."""
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
@@ -13,36 +12,15 @@ from albumup.cli.escaping import escape
 from albumup.cli.figures import clock, short, size, span
 from albumup.cli.layout import LONGEST_LINE, cells, padded, shortened, size_of
 from albumup.cli.names import telling
+from albumup.session.rate import Rate
 
 if TYPE_CHECKING:  # loading it, and asyncio with it, would take half of a small command's time
     from albumup.uploader.events import Progress, Upload
 
-_RATE_SECONDS = 10.0
 _WIDEST = 80
 """A wider line says no more, and leaves more behind when the window is narrowed."""
 _LEAST_BAR = 4
 """Cells of a bar that still says something."""
-
-
-class Rate:
-    """Bytes a second over the last ten seconds; knows when a failed try gives its bytes back."""
-
-    def __init__(self) -> None:
-        self._notes: deque[tuple[float, int]] = deque()
-
-    def note(self, now: float, done: int) -> None:
-        if not done:
-            self._notes.clear()  # it has not begun, and begins at its own speed
-        self._notes.append((now, done))
-        while len(self._notes) > 2 and now - self._notes[0][0] > _RATE_SECONDS:
-            self._notes.popleft()
-
-    def value(self) -> float | None:
-        """None until there is a second to judge by."""
-        if len(self._notes) < 2:
-            return None
-        (start, before), (end, after) = self._notes[0], self._notes[-1]
-        return max(0.0, (after - before) / (end - start)) if end - start >= 1.0 else None
 
 
 class Bars:

@@ -15,12 +15,13 @@ from itertools import islice
 from typing import IO, TYPE_CHECKING, cast
 
 from albumup.cli import layout
-from albumup.cli.bars import ERASE, Bars, Rate, plain
+from albumup.cli.bars import ERASE, Bars, plain
 from albumup.cli.escaping import json_line, tame
 from albumup.cli.gate import Own
 from albumup.cli.outlet import Outlet
 from albumup.cli.tables import table
 from albumup.errors import LocalError
+from albumup.session.rate import Rate
 
 if TYPE_CHECKING:
     from albumup.uploader.events import Progress

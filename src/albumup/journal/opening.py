@@ -47,10 +47,11 @@ class CorruptJournal(LocalError):
 
 
 def paths_of(journal: str) -> dict[str, str]:
-    """The files beside a journal, by purpose: "lock", "open", "spool", "log"."""
+    """The files beside a journal, by purpose: "lock", "open", "live", "spool", "log"."""
     return {
         "lock": journal + ".lock",
         "open": journal + ".open",
+        "live": journal + ".live",
         "spool": journal + ".spool",
         "log": journal + ".log",
     }

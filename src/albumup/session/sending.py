@@ -19,6 +19,7 @@ from albumup.journal.opening import CorruptJournal, check_whole, paths_of
 from albumup.journal.rows import Album
 from albumup.session.aside import aside
 from albumup.session.following import Follower
+from albumup.session.live import Live
 from albumup.session.signals import GRACE, Handlers
 from albumup.session.telling import (
     Audience,
@@ -80,6 +81,8 @@ class Session:
     _last_free: float = field(default_factory=time.monotonic)
     """The last time, by the same clock, at which no second signal had come."""
     _lock: FileLock = field(init=False)
+    _live: Live | None = None
+    """What others see of this process's run."""
 
     def __post_init__(self) -> None:
         self._lock = FileLock(paths_of(self.journal.path)["lock"])
@@ -178,6 +181,7 @@ class Session:
             how = self.options, listener, world, self._rebuild
             return Engine(self.journal, self.album_ids, self._build, *how)
 
+        live = self._live = Live(paths_of(self.journal.path)["live"])
         thread = EngineThread(make)
         heard = 0
         while not thread.wait(_POLL):
@@ -186,23 +190,27 @@ class Session:
                 heard += 1
             if heard > 1 and time.monotonic() > self._leave_by + _CUT_SECONDS:
                 self._leave()
-            self._hear(thread)
+            self._hear(thread, live)
             if (shown := thread.shown) is not None and shown.albums:
                 self.audience.show(shown.progress, shown.albums)
-        self._hear(thread)
+                live.show(shown)
+        self._hear(thread, live)
         self.audience.end_show()
         end = thread.end
+        live.end(thread.shown, end)
         if end is None:
             raise thread.fault or LocalError("the run ended without an end")
         if isinstance(end.fault, CorruptJournal):
             raise end.fault
         return self.audience.ended(end)
 
-    def _hear(self, thread: EngineThread) -> None:
-        """Pass the engine's new events on to the audience."""
+    def _hear(self, thread: EngineThread, live: Live) -> None:
+        """Pass the engine's new events on to the audience, and to others."""
         with contextlib.suppress(queue.Empty):
             while True:
-                self.audience.hear(thread.events.get_nowait())
+                event = thread.events.get_nowait()
+                self.audience.hear(event)
+                live.hear(event)
 
     def _leave(self) -> NoReturn:
         """End the process although something hangs, like a kill; the next run settles the rest."""
@@ -218,6 +226,8 @@ class Session:
         target = build(name, self.configs.config, runs.target_definitions(self.journal))
         self._built.add(name)
         self.audience.name_target(name, target.title)
+        if self._live is not None:
+            self._live.name_target(name, target.title)
         return target
 
     def _rebuild(self, definition: str, present: Target) -> Target | None:

@@ -267,6 +267,26 @@ class Engine:
     # For the screen.
 
     @property
+    def run_id(self) -> int:
+        """The journal's number of this run; 0 before it has begun."""
+        return self._run.outcomes.run_id
+
+    @property
+    def is_ending_early(self) -> bool:
+        """Nothing new starts: the run was stopped, or failed."""
+        return self._run.stop is not None or self._run.fault is not None
+
+    @property
+    def rate_limit(self) -> int | None:
+        """Bytes a second, for all uploads together; None while there is no limit."""
+        limit = self._run.options.limit
+        return None if limit is None else limit.rate()
+
+    def before(self) -> dict[int, tuple[int, int]]:
+        """``RunEnd.before`` as of now."""
+        return self._scope.before()
+
+    @property
     def album_names(self) -> list[str]:
         """The names of the albums with work in this run; of all its albums if there is none."""
         albums = self._run.queue.albums.values()
@@ -278,7 +298,7 @@ class Engine:
         """A snapshot of the run."""
         run, now = self._run, self._loop.time()
         uploads = tuple(
-            Upload(slot.name, slot.size, min(slot.meter.look(), slot.size))
+            Upload(slot.name, slot.size, min(slot.meter.look(), slot.size), slot.album_id)
             if slot.task_id
             else None
             for slot in run.queue.slots

@@ -32,10 +32,16 @@ Make = Callable[[Listener, World], Engine]
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A run's progress at one moment, and the names of its albums."""
+    """A run at one moment: its progress, and the names of its albums."""
 
     progress: Progress
     albums: list[str]
+    run_id: int
+    before: dict[int, tuple[int, int]]
+    """As in ``RunEnd``."""
+    is_ending_early: bool
+    rate_limit: int | None
+    """Bytes a second; None: no limit."""
 
 
 class EngineThread:
@@ -105,5 +111,6 @@ class EngineThread:
 
     async def _show(self, engine: Engine) -> None:
         while True:
-            self.shown = Shown(engine.progress(), engine.album_names)
+            run = engine.run_id, engine.before(), engine.is_ending_early, engine.rate_limit
+            self.shown = Shown(engine.progress(), engine.album_names, *run)
             await asyncio.sleep(_SHOWN_SECONDS)

@@ -14,7 +14,7 @@ from msgspec import UNSET, Struct, UnsetType
 from albumup.journal.states import State
 
 
-class Event(Struct, frozen=True):
+class Event(Struct, frozen=True, tag=True):
     """Something that happened. ``time``: Unix seconds; ``album``, ``target``: names, None where
     there is none."""
 
@@ -146,6 +146,7 @@ class Upload:
     name: bytes
     size: int
     moved: int
+    album_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,15 +30,19 @@ class RateLimit:
         self._local_time = local_time
         self._free_at = float("-inf")
 
+    def rate(self) -> int | None:
+        """Bytes a second at this time of day; None while there is no limit."""
+        return self._timetable.at(self._local_time())
+
     def block(self) -> int:
         """Bytes to send at a time, few enough for a smooth rate and a prompt cut; 0 while there is
         no limit."""
-        rate = self._timetable.at(self._local_time())
+        rate = self.rate()
         return 0 if rate is None else max(_LEAST_BLOCK, min(_MOST_BLOCK, rate // _BLOCKS_A_SECOND))
 
     async def take(self, size: int) -> None:
         """Sleep until ``size`` bytes may be sent, first come, first served; nothing is saved up."""
-        rate = self._timetable.at(self._local_time())
+        rate = self.rate()
         if rate is None:
             return
         now = self._clock()

@@ -53,6 +53,10 @@ class Scope:
         ):
             target.close()
 
+    def before(self) -> dict[int, tuple[int, int]]:
+        """For each album of the run, the photos and bytes that were on the server before it."""
+        return {album_id: self._before.get(album_id, (0, 0)) for album_id in self._queue.albums}
+
     def ended(self, exit_code: int, seconds: float) -> RunEnd:
         """The result of the run."""
         upstreams, run = self._queue.upstreams, self._run
@@ -64,9 +68,7 @@ class Scope:
         return RunEnd(
             exit_code=exit_code,
             run_id=run.outcomes.run_id,
-            before={
-                album_id: self._before.get(album_id, (0, 0)) for album_id in self._queue.albums
-            },
+            before=self.before(),
             closings=closings | self.unbuilt,
             away={
                 self._queue.roots[root_id].path: words
