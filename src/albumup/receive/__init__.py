@@ -1,10 +1,10 @@
 """The receiving server: what `albumup receive` runs, and what the built-in target `inbox` sends to.
 
-``names`` makes what a client calls things safe to be files, ``album`` keeps one folder of photos
-and the index of their digests, ``parts`` are photos on their way in, ``folders`` follows no link,
-``together`` shares fsyncs, ``store`` takes photos in, ``head`` and ``form`` read what a request
-says, ``faults`` decides what shall go wrong, ``connections`` how many may come, ``line`` is one of
-them, ``server`` and ``handler`` speak HTTP.
+``server`` and ``handler`` speak HTTP, ``line`` is one connection, and ``connections`` limits their
+number. ``head`` and ``form`` read requests. ``store`` takes photos in; ``parts`` are photos on
+their way. ``album`` keeps one folder of photos and an index of their digests. ``names`` makes file
+names of a client's names, ``no_links`` opens folders without following links, ``together`` shares
+fsyncs. ``faults`` are faults on purpose.
 """
 
 from __future__ import annotations

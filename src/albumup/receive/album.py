@@ -1,15 +1,15 @@
 """One album on the disk: a flat folder of photos, and an index that knows which bytes lie in it.
 
-The index is a text file, a line per photo: ``sha256 size mtime_ns:ctime_ns name`` (before, without
-ctime). It is only ever appended to, the last line about a name counts, and it is a memory aid and
-never the truth: a line is believed as long as the file still has that size and those times,
-everything else is read and hashed. Hence it may be lost, torn or old. Disks forget without touching
-a time: so what shall be a proof is read again from the disk, and a damaged file is left where it
-is, under the digest that it has now.
+The index is a text file with a line for each photo: ``sha256 size mtime_ns:ctime_ns name`` (older
+lines have no ctime). Lines are only appended, and the last line about a name counts. The index
+saves time, but is never the truth: a line is believed while the file has that size and those times;
+any other file is read and hashed. So the index may be lost, torn or old. A disk can lose bytes
+without a change of times, so a proof needs a new reading from the disk. A damaged file stays where
+it is, under its new digest.
 
-The index is the lock too: whoever looks for bytes in order to place them holds its flock, so that
-several processes (an uploader's inbox and `albumup receive`) may share one folder. Under the lock
-each first reads what others appended.
+The index is also the lock: whoever looks for bytes to place them holds its flock, so several
+processes (an uploader's inbox and `albumup receive`) may share one folder. Under the lock each
+process first reads the lines of the others.
 """
 
 from __future__ import annotations
@@ -31,8 +31,7 @@ from albumup.receive.no_links import enter, inside, is_still, made, names_in, op
 from albumup.receive.parts import NO_TIME, Photo, Place, carried_over, sweep
 from albumup.receive.together import SharedFsync
 
-# What os.link says where the file system has no hard links (FAT, exFAT, some FUSE and network file
-# systems).
+# The errors of os.link on file systems without hard links (FAT, exFAT, some FUSE and network ones).
 NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS})
 
 
@@ -63,18 +62,16 @@ class Album:
         self._lock = threading.Lock()
         self._photos: dict[bytes, Photo] = {}
         self._names: dict[str, set[bytes]] = {}
-        """Where these bytes were seen; to be looked at again."""
+        """By digest, the names under which these bytes were seen; to be looked at again."""
         self._read_to = 0
         self._loaded = False
         self._fsync_of: tuple[int, int] | None = None
         self._fsync = SharedFsync()
 
     def find(self, digests: Iterable[str], *, read: bool = False) -> dict[str, str]:
-        """Which of these SHA-256 (lower-case hex) lie in the album: digest -> name. Only what is
-        durable is named.
+        """The photos of these SHA-256 (lower-case hex) that the album has, durably: digest -> name.
 
-        ``read``: each is read again from the disk. Raises OSError when folder or index cannot be
-        read.
+        ``read``: read each again from the disk. Raises OSError if folder or index cannot be read.
         """
         with opened(self._root) as root:
             try:
@@ -101,10 +98,10 @@ class Album:
         return {digest: _text(name) for digest, name in names.items()}
 
     def _read_again(self, sha256: str, name: bytes | None, at: _Open) -> bytes | None:
-        """The file that has these bytes when it is read from the disk, be it ``name`` or another;
-        None if none has.
+        """The name of a file that has these bytes when it is read from the disk: ``name`` or
+        another; None if there is none.
 
-        Not under the lock: reading takes its time.
+        It reads without the lock, because reading takes time.
         """
         while name is not None:
             now = self._hashed_again(name, at)
@@ -122,7 +119,7 @@ class Album:
         return None
 
     def _path(self, name: bytes) -> str:
-        """For people."""
+        """A path as people read it."""
         return _text(os.path.join(self._root, self._name, name))
 
     def _tell_changed(self, name: bytes, sha256: str) -> None:
@@ -139,15 +136,14 @@ class Album:
             return None
 
     def place(self, part: Place, photo: Photo, wanted: str) -> tuple[str, bool]:
-        """Put the finished file ``part`` into the album, unless its bytes are there already, under
-        any name.
+        """Put the finished file ``part`` into the album, unless the album has its bytes.
 
-        ``part`` is fsynced; ``wanted`` is a safe base name. Nothing is ever overwritten: under a
-        taken name the photo becomes ``NAME~<8 hex of sha256>.EXT``. Returns its name and whether it
-        is new, when this would survive a power cut. ``part`` is left to its owner, except where it
-        was moved.
+        ``part`` is fsynced; ``wanted`` is a safe base name. Nothing is ever overwritten: if the
+        name is taken the photo becomes ``NAME~<8 hex of sha256>.EXT``. Returns the name, and
+        whether the photo is new; both would survive a power cut by then. ``part`` stays with its
+        owner, unless it was moved.
 
-        Raises OSError; then the album is as it was.
+        Raises OSError; then the album is as before.
         """
         with opened(self._root) as root, made(root, self._name) as folder:
             at = _Open(root, folder)
@@ -159,7 +155,7 @@ class Album:
                 # Another file system is mounted there.
                 with carried_over(part, folder) as copy:
                     name, new = self._placed(copy, photo, wanted, at)
-            # For known bytes too, since the one who placed them may not have come this far.
+            # Also for known bytes: the process that placed them may not have come this far.
             now = os.fstat(folder)
             self._shared_fsync(now).fsync(folder)
             if not is_still(root, self._name, now):
@@ -167,7 +163,7 @@ class Album:
         return _text(name), new
 
     def _shared_fsync(self, folder: os.stat_result) -> SharedFsync:
-        """That of this very folder, which may be another than before."""
+        """The shared fsync of this folder; the album's folder may have been replaced."""
         with self._lock:
             if self._fsync_of != (folder.st_dev, folder.st_ino):
                 self._fsync_of, self._fsync = (folder.st_dev, folder.st_ino), SharedFsync()
@@ -185,14 +181,14 @@ class Album:
 
     @contextlib.contextmanager
     def _locked(self, at: _Open) -> Iterator[_Index]:
-        """The index, open and locked, once all it says and all that lies in the folder is known."""
+        """Open and lock the index; its lines and the folder's files are known then."""
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         with self._lock:
             with inside(at.root, STORE_FOLDERS[0]) as indexes:
                 descriptor = os.open(self._name + STORE_INDEX, flags, 0o600, dir_fd=indexes)
             try:
-                # Without flock (some network file systems) two processes may at worst store the
-                # same bytes twice.
+                # Without flock (some network file systems) two processes may store the same bytes
+                # twice at worst.
                 try:
                     fcntl.flock(descriptor, fcntl.LOCK_EX)
                     index = _Index(descriptor, is_ours=True)
@@ -207,17 +203,17 @@ class Album:
                 os.close(descriptor)
 
     def _read_on(self, index: _Index) -> None:
-        """Learn the lines appended since the last reading, by this process or another."""
+        """Read the lines that this process or another has appended since the last reading."""
         now = os.fstat(index.descriptor)
         if not stat.S_ISREG(now.st_mode):
             raise OSError(errno.EINVAL, "the album's index is no file")
         size = now.st_size
-        if size < self._read_to:  # another file by now: someone deleted or replaced it
+        if size < self._read_to:  # somebody deleted or replaced the file
             self._read_to = 0
         if size == self._read_to:
             return
         lines = os.pread(index.descriptor, size - self._read_to, self._read_to)
-        if not lines.endswith(b"\n"):  # a writer died within the line; ours shall not continue it
+        if not lines.endswith(b"\n"):  # a writer died within its line
             os.write(index.descriptor, b"\n")
         self._read_to = size
         for line in lines.split(b"\n"):
@@ -233,8 +229,7 @@ class Album:
                 self._learn(name, known)
 
     def _load(self, at: _Open, index: _Index) -> None:
-        """Meet the folder for the first time: hash what the index does not know, and make sure that
-        it is durable."""
+        """Hash the files that the index does not know, and make the folder durable; once."""
         sweep(at.folder, b".")
         for name in names_in(at.folder):
             if not name.startswith(b"."):
@@ -244,19 +239,19 @@ class Album:
         os.fsync(at.root)
 
     def _drop_reservation(self, name: bytes, at: _Open) -> None:
-        """Remove the empty file that a crash left of a placing without links (see _move)."""
+        """Remove the empty file that a crash has left, on a disk without hard links (see _move)."""
         known = self._photos.get(name)
         with contextlib.suppress(FileNotFoundError):
             if known and known.size and not os.lstat(name, dir_fd=at.folder).st_size:
                 os.unlink(name, dir_fd=at.folder)
 
     def _find(self, sha256: str, at: _Open, index: _Index) -> bytes | None:
-        names = sorted(self._names.get(sha256, ()))  # a copy: looking at a file may teach us others
+        names = sorted(self._names.get(sha256, ()))  # a copy: a look at a file may add names
         return next((name for name in names if self._sha256_of(name, at, index) == sha256), None)
 
     def _sha256_of(self, name: bytes, at: _Open, index: _Index) -> str | None:
-        """The digest of what lies under ``name`` now, read again if it changed; None if that is no
-        readable file."""
+        """The present digest of the file ``name``, read again if the file changed; None if there is
+        no readable file."""
         known = self._photos.get(name)
         try:
             now = os.lstat(name, dir_fd=at.folder)
@@ -281,7 +276,7 @@ class Album:
             try:
                 self._move(part, photo, Place(at.folder, name), index)
             except FileExistsError:
-                # Put there by hand since we looked.
+                # Somebody has put it there since our look.
                 if self._sha256_of(name, at, index) == photo.sha256:
                     return name, False
             else:
@@ -294,7 +289,8 @@ class Album:
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self._path(name))
 
     def _move(self, part: Place, photo: Photo, to: Place, index: _Index) -> None:
-        """Give the part its name in the album in one step. Raises FileExistsError if taken."""
+        """Give the part its name in the album, in one step. Raises FileExistsError if the name is
+        taken."""
         folders: dict[str, Any] = {"src_dir_fd": part.folder, "dst_dir_fd": to.folder}
         try:
             os.link(part.name, to.name, **folders, follow_symlinks=False)
@@ -302,14 +298,13 @@ class Album:
             if error.errno not in NO_LINKS:
                 raise
         else:
-            # Now, since it is a change of the inode; else a sweep does it.
+            # Now, because it changes the inode; if it fails, a sweep does it later.
             with contextlib.suppress(OSError):
                 os.unlink(part.name, dir_fd=part.folder)
             return
-        # Without links: reserve the name, then replace our own reservation. A crash in between
-        # would leave an empty file, so the index durably says beforehand that this name is to have
-        # more; dated as no file ever is, since it must not be believed of another file that came
-        # first.
+        # Without links: reserve the name by an empty file, then replace that. A crash in between
+        # leaves the empty file, so the index says first, durably, how large the photo will be. The
+        # line has a time that no file has: it must not be believed of another file of that name.
         if _is_taken(to):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self._path(to.name))
         self._record(to.name, photo._replace(mtime_ns=NO_TIME), index)
@@ -324,10 +319,10 @@ class Album:
 
     def _record(self, name: bytes, photo: Photo, index: _Index) -> None:
         self._learn(name, photo)
-        # It fits on no line; such a file, put there by hand, is hashed at each start.
+        # Such a name fits on no line; the file was put there by hand, and is hashed at each start.
         if b"\n" in name:
             return
-        # A full disk costs the next start a little hashing, and the photo is safe without its line.
+        # The photo is safe without its line; on a full disk the next start hashes it again.
         with contextlib.suppress(OSError):
             times = b"%d" % photo.mtime_ns + (
                 b":%d" % photo.ctime_ns if photo.ctime_ns is not None else b""
@@ -352,13 +347,13 @@ def _is_taken(place: Place) -> bool:
 
 def _hashed(place: Place) -> Photo:
     """Read a file from the disk, not from the page cache. Raises OSError."""
-    # Non-blocking, should a pipe have taken its place. The stat is from before: what changes
-    # meanwhile differs later.
+    # Non-blocking: a pipe may have taken its place. The stat comes first, so that a change during
+    # the reading is seen later.
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     descriptor = os.open(place.name, flags, dir_fd=place.folder)
     with open(descriptor, "rb", buffering=0) as file:
         before = os.fstat(descriptor)
-        os.fsync(descriptor)  # once it counts as stored it has to survive a power cut
+        os.fsync(descriptor)  # what counts as stored has to survive a power cut
         drop_from_cache(descriptor)
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return Photo(sha256, before.st_size, before.st_mtime_ns, before.st_ctime_ns)

@@ -1,4 +1,4 @@
-"""Who is connected: bounded in all and by address; strangers never keep out who has a token."""
+"""Limits the connections, in all and by address; strangers never keep clients with a token out."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from collections import Counter
 
 MOST = 1024
 MOST_OF_ONE_ADDRESS = 256
-"""A household behind one address has room: an uploader sends 64 photos at once at most."""
+"""Enough for a household behind one address: an uploader sends 64 photos at once at most."""
 
 
 class Connections:
-    """The open connections of a receiver, for many threads. Each is waiting for a request, or works
-    at one."""
+    """The open connections of a receiver, for many threads. Each waits for a request, or serves
+    one."""
 
     def __init__(self, most: int = MOST, most_of_one_address: int = MOST_OF_ONE_ADDRESS) -> None:
         self._most, self._most_of_one = min(most, _half_of_descriptors()), most_of_one_address
@@ -24,17 +24,17 @@ class Connections:
         self._networks: dict[socket.socket, str] = {}
         self._held: Counter[str] = Counter()
         self._waiting: dict[socket.socket, None] = {}
-        """Those that have not brought a whole request with the right token, the longest first."""
+        """Connections that wait for a whole request with the right token, the longest first."""
         self._known: set[socket.socket] = set()
-        """Those that brought one before."""
+        """Connections that have brought such a request."""
         self._crowded: set[socket.socket] = set()
+        """Connections too many of one address."""
 
     def come(self, connection: socket.socket, host: str) -> bool:
-        """Take in a connection from the address ``host``; False where there is no room, and nobody
-        idle to make it.
+        """Take in a connection from the address ``host``; False if there is no room.
 
-        Who has waited longest goes first, strangers before others. One too many from an address
-        that works with all it has is taken in, and may not work.
+        An idle connection makes room: the one that has waited longest, strangers first. If all
+        connections of an address are busy, one more is taken in, but not served.
         """
         network = network_of(host)
         with self._changed:
@@ -50,14 +50,15 @@ class Connections:
         return True
 
     def waits(self, connection: socket.socket) -> None:
-        """It waits for its next request."""
+        """Note that the connection waits for its next request."""
         with self._changed:
             if connection in self._networks:
                 self._waiting.pop(connection, None)
                 self._waiting[connection] = None
 
     def works(self, connection: socket.socket) -> bool:
-        """It has brought a request that is to be served; False if its address has too many."""
+        """Note that the connection has brought a request; False if it may not be served, because
+        its address has too many."""
         with self._changed:
             if connection in self._crowded:
                 return False
@@ -66,7 +67,7 @@ class Connections:
             return True
 
     def gone(self, connection: socket.socket) -> None:
-        """It is closed."""
+        """Note that the connection is closed."""
         with self._changed:
             self._forget(connection)
             self._changed.notify_all()
@@ -77,7 +78,7 @@ class Connections:
             return self._drop(None)
 
     def _drop(self, network: str | None) -> bool:
-        """It counts no more from here on, although its thread has yet to see that it has ended."""
+        """End an idle connection. It counts no more, although its thread has yet to see its end."""
         waiting = [one for one in self._waiting if network in (None, self._networks[one])]
         if not waiting:
             return False
@@ -98,10 +99,10 @@ class Connections:
                 del self._held[network]
 
     def end_all(self, grace: float) -> None:
-        """Half-close all: who waits for bytes gets no more, who stores may still answer. Then close
-        those left, too.
+        """Half-close all connections: no more bytes come in, but answers may still go out. Then
+        close those that are left.
 
-        Each takes ``grace`` seconds at most.
+        Each step takes ``grace`` seconds at most.
         """
         for how in (socket.SHUT_RD, socket.SHUT_RDWR):
             with self._changed:
@@ -112,8 +113,7 @@ class Connections:
 
 
 def network_of(host: str) -> str:
-    """The household of an address: an IPv4 address itself, or the first 64 bits of an IPv6
-    address."""
+    """The household of an address: the IPv4 address, or the first 64 bits of the IPv6 address."""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
@@ -126,6 +126,6 @@ def network_of(host: str) -> str:
 
 
 def _half_of_descriptors() -> int:
-    """As many as leave half of this process's descriptors for files."""
+    """A number that leaves half of this process's descriptors for files."""
     soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return MOST if soft == resource.RLIM_INFINITY else max(8, soft // 2)

@@ -1,7 +1,7 @@
-"""What shall go wrong on purpose, so that anyone can rehearse the worst with their own photos.
+"""Faults on purpose, with which anybody can rehearse the worst with their own photos.
 
-A plan is written as ``drop=5%,stall=0.02,503=#3+5,lost-answer=once``: a share of the photo
-requests, or exactly the requests of these numbers, counted from 1.
+A plan is written as ``drop=5%,stall=0.02,503=#3+5,lost-answer=once``: a share of the requests with
+photos, or the numbers of such requests, counted from 1.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Faults:
         self._lock = threading.Lock()
 
     def pick(self, rng: random.Random) -> str | None:
-        """What befalls the next photo request: a key of KINDS, a status as a string, or None."""
+        """The fault of the next photo's request: a key of KINDS, a status as text, or None."""
         with self._lock:
             self._requests += 1
             fault = self._turns.get(self._requests) or self._by_chance(rng.random())
@@ -56,8 +56,8 @@ class Faults:
 
 
 def parse_faults(text: str) -> Faults:
-    """Read a plan as in ``drop=5%,503=#3``. Raises ValueError whose text tells a person what to
-    write instead."""
+    """Read a plan such as ``drop=5%,503=#3``. Raises ValueError, whose text says how it is
+    written."""
     shares: dict[str, float] = {}
     turns: dict[int, str] = {}
     for entry in filter(None, map(str.strip, text.split(","))):
@@ -113,8 +113,7 @@ def paced(
     clock: Callable[[], float],
     wait: Callable[[float], object],
 ) -> Iterator[bytes]:
-    """``blocks`` at ``rate`` bytes per second: after each, ``wait(seconds)`` until ``clock()`` has
-    caught up."""
+    """``blocks`` at ``rate`` bytes per second: after each block, ``wait(seconds)`` is called."""
     start, taken = clock(), 0
     for block in blocks:
         yield block

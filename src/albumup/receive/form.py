@@ -27,11 +27,11 @@ _PLAIN_FILE = re.compile(
     rb"(?:\r\nContent-Type: [!-~]{1,200})?\r\n\r\n"
 )
 _PLAIN_HEADER = 1000
-"""Bytes of a part's header that the parser takes for certain."""
+"""The parser surely takes a part's header of so many bytes."""
 
 
 class BadForm(Exception):
-    """The body is not the form we take; ``status`` is the HTTP status that says so."""
+    """The body is not the form that a receiver takes; ``status``: the HTTP status to answer."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -40,8 +40,8 @@ class BadForm(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What the sender says of the photo: wanted name, size in bytes, SHA-256 in lower-case hex,
-    mtime in ns UTC."""
+    """The sender's words about a photo: wanted name, size in bytes, SHA-256 in lower-case hex,
+    mtime in nanoseconds UTC."""
 
     name: str
     size: int | None
@@ -61,9 +61,9 @@ def boundary_of(content_type: str) -> str:
 def read_form(
     blocks: Iterable[bytes], boundary: str, length: int, write: Callable[[bytes], None]
 ) -> Declared:
-    """Read a whole body of ``length`` bytes, hand the photo's bytes to ``write`` as they come.
+    """Read a body of ``length`` bytes, and pass the photo's bytes to ``write`` as they come.
 
-    Raises BadForm, as soon as it is known, and whatever ``blocks`` and ``write`` raise.
+    Raises BadForm as early as possible, and the errors of ``blocks`` and ``write``.
     """
     rest = iter(blocks)
     first = next(rest, b"")
@@ -77,7 +77,7 @@ def read_form(
 
 
 class _Plain(NamedTuple):
-    """A form that is whole and can be read in one way only."""
+    """A whole form that can be read in one way only."""
 
     fields: dict[str, str]
     filename: str
@@ -85,9 +85,10 @@ class _Plain(NamedTuple):
 
 
 def _plain(body: bytes, boundary: str) -> _Plain | None:
-    """Read a whole body as most clients write it, in a fraction of the parser's time.
+    """Read a whole body of the usual form, in a fraction of the parser's time.
 
-    None: that is for the parser. What it would refuse or read in another way is never taken.
+    None: the parser has to read it. A body that the parser would refuse, or read in another way, is
+    never taken here.
     """
     *parts, end = body.split(b"\r\n--" + boundary.encode())
     opening = f"--{boundary}".encode()
@@ -110,7 +111,7 @@ def _plain(body: bytes, boundary: str) -> _Plain | None:
 
 
 def _plain_field(part: bytes) -> tuple[str, str]:
-    """Name and text. Raises ValueError where that is for the parser."""
+    """Name and text. Raises ValueError if the parser has to read the part."""
     header = _PLAIN_FIELD.match(part)
     if header is None or header.end() > _PLAIN_HEADER:
         raise ValueError

@@ -1,14 +1,14 @@
-"""One connection to the receiver: HTTP/1.1 with keep-alive, a token, three addresses, and the
-faults asked for.
+"""One connection to the receiver: HTTP/1.1 with keep-alive, a token, three addresses, and faults
+on purpose.
 
     GET  /                        {"server": "albumup", "version": 1, "store": id}
     POST /albums/ALBUM/photos     multipart/form-data -> 201 created, 200 duplicate
     POST /albums/ALBUM/ask        {"sha256": [...]} -> {"have": {sha256: name}}
-                                  {"sha256": [...], "read": true} -> {"have": {...}, "read": true},
-read from the disk
+                                  {"sha256": [...], "read": true} -> {"have": {...}, "read": true}
+                                  (each photo was read again from the disk)
 
-ALBUM is percent-encoded. Every answer is JSON; a refusal is {"error": words}. A body that does not
-arrive whole leaves nothing behind, and "duplicate" is said of bytes that were read again.
+ALBUM is percent-encoded. Every answer is JSON; a refusal is {"error": words}. A body that breaks
+off leaves nothing behind. "duplicate" is said only after the photo there was read again.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ BLOCK = 256 * 1024  # bytes of a body in memory per connection
 ASK_BYTES = 1024 * 1024
 ASK_DIGESTS = 5000
 NO_TOKEN = "the token is missing or wrong"
-"""By these words a client knows a receiver that says nothing else to it."""
+"""A client without a token knows a receiver by these words."""
 HEAD_BYTES = 64 * 1024  # request line and headers together
-HEAD_SECONDS = 10.0  # from a head's first byte to its last, however steadily it drips
+HEAD_SECONDS = 10.0  # from a head's first byte to its last
 IDLE = 30.0  # seconds of silence between requests
 SILENCE = 120.0  # seconds of silence within a body
 
@@ -55,15 +55,15 @@ _PORTAL = (
     b"<h1>Free Wi-Fi</h1><p>Please accept our terms.</p></html>"
 )
 _NOT_HTTP = b"\x16\x03\x01\x02\x00\x01SSH-2.0-nobody\r\n\x00\xff\xfe"
-# Statuses a client can act on: its server's disk is full, this file system holds no file of that
-# size, a link is there.
+# Statuses that a client can act on: the disk is full, the file is too large for the file system, a
+# link is in the way.
 _DISK_STATUS = {errno.ENOSPC: 507, errno.EDQUOT: 507, errno.EFBIG: 413, errno.ELOOP: 403}
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What all connections of a receiver serve from. ``pick`` says what befalls the next photo
-    request, if anything."""
+    """The common part of a receiver's connections. ``pick``: the fault of the next photo's request,
+    if any."""
 
     store: Store
     token: bytes | None
@@ -97,25 +97,25 @@ class Handler(BaseRequestHandler):
 
     def __init__(self, desk: Desk, *arguments: Any) -> None:
         self._desk = desk
-        self._is_last = False  # nothing more is heard over this connection
+        self._is_last = False  # no request follows over this connection
         self._unread = 0  # bytes of the present request's body
-        self._continue = False  # the client waits for a word before it sends the body
+        self._continue = False  # the client waits for "100 Continue" before it sends the body
         self._head = _NO_HEAD
         super().__init__(*arguments)
 
     def handle(self) -> None:
-        """What the standard library calls, in a thread of its own."""
+        """Serve the connection; the standard library calls this in a thread of its own."""
         self._line = Line(self.request)
         while not self._is_last:
             self._desk.connections.waits(self.request)
             self._is_last = not self._serve_one()
 
     def _serve_one(self) -> bool:
-        """Read one head within its bounds, and serve what it asks for. False when none follows.
+        """Read a request's head, and serve the request. False if no request follows.
 
-        Raises OSError when the line breaks before there is a whole head.
+        Raises OSError if the line breaks before the head is whole.
         """
-        self._unread = 1  # until the headers tell, there may be more
+        self._unread = 1  # a body may follow, until the headers say how long it is
         self._continue = False
         self._head = _NO_HEAD
         try:
@@ -169,7 +169,7 @@ class Handler(BaseRequestHandler):
             )
 
     def _measure(self) -> None:
-        """How long the body is, by its Content-Length; a body of unknown length is refused."""
+        """Read the body's length from Content-Length; a body of unknown length is refused."""
         lengths = set(self._head.all("content-length"))
         is_missing = self._head.method == "POST" and not lengths
         if is_missing or self._head.all("transfer-encoding"):
@@ -180,15 +180,14 @@ class Handler(BaseRequestHandler):
 
     def _check_token(self) -> None:
         if self._desk.token is None:
-            # Open to the programs of this computer, and so, but for this, to every web page its
-            # browser shows.
+            # Programs of this computer are let in. Web pages in its browser are not.
             if self._head.all("origin"):
                 raise Refused(403, "web pages are not served")
             return
         scheme, _, token = self._head.first("authorization").partition(" ")
         is_right = hmac.compare_digest(token.strip().encode("latin-1"), self._desk.token)
         if scheme.lower() != "bearer" or not is_right:
-            # A stranger who sends more before there is an answer would be refused without end.
+            # A stranger who sends more before the answer would be refused without end.
             if not self._unread and self._line.is_ahead():
                 self._unread = 1
             raise Refused(401, NO_TOKEN, "WWW-Authenticate: Bearer")
@@ -273,7 +272,7 @@ class Handler(BaseRequestHandler):
     # The wire.
 
     def _body(self, leave: int = 0) -> Iterator[bytes]:
-        """The body in blocks, but its last ``leave`` bytes. Raises Gone when it does not come."""
+        """The body in blocks, without its last ``leave`` bytes. Raises Gone if it breaks off."""
         if self._continue:
             self._continue = False
             self._line.write(b"HTTP/1.1 100 Continue\r\n\r\n", self.timeout)
@@ -283,8 +282,7 @@ class Handler(BaseRequestHandler):
             yield block
 
     def _send(self, answer: Answer) -> None:
-        """Send the answer; where the body was not read to its end, this is the connection's last
-        word."""
+        """Send the answer. If the body was not read to its end, the connection ends."""
         self._is_last = self._is_last or self._unread > 0
         head, body = self._framed(answer)
         self._line.write(head + body, self.timeout)

@@ -1,4 +1,4 @@
-"""The head of a request (RFC 9112). What can be read in two ways is refused."""
+"""The head of a request (RFC 9112). A head that can be read in two ways is refused."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _HEADERS = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n]*\r?\n)*")
 
 
 class BadHead(Exception):
-    """A head that is not taken; ``status`` is the HTTP status that says so."""
+    """A head that is refused; ``status``: the HTTP status to answer."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -41,18 +41,18 @@ class Head:
 
     @property
     def is_last(self) -> bool:
-        """Does the client want no other answer over this connection?"""
+        """Is this the client's last request over this connection?"""
         wish = self.first("connection").lower()
         return wish == "close" or not (self.is_http_1_1 or wish == "keep-alive")
 
     @property
     def waits_for_word(self) -> bool:
-        """Does the client wait to be told to go on before it sends the body?"""
+        """Does the client wait for "100 Continue" before it sends the body?"""
         return self.is_http_1_1 and self.first("expect").lower() == "100-continue"
 
 
 def end_of_head(data: bytes | bytearray, start: int = 0) -> int:
-    """The place after the empty line that ends a head, looked for from ``start`` on; 0 if none."""
+    """The place after the empty line that ends a head, searched from ``start`` on; 0: none."""
     found = _END.search(data, start)
     return found.end() if found else 0
 

@@ -1,4 +1,4 @@
-"""One connection as bytes: heads within their bounds, bodies, answers, and ways to end badly."""
+"""One connection as bytes: heads within their limits, bodies, answers, and faults on purpose."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from collections.abc import Callable
 from albumup.receive.head import BadHead, end_of_head
 
 HEAD_BLOCK = 64 * 1024
-"""Bytes that are asked for at once while a head comes; a small photo comes with its head."""
-LINGER = 5.0  # seconds to go on listening to a client that was refused in mid-sentence
+"""Bytes to read at once while a head comes; a small photo comes with its head."""
+LINGER = 5.0  # seconds to go on reading from a client that was refused before its body's end
 
 
 class Gone(Exception):
-    """There is nobody left to answer: the client went away, or a fault took the connection."""
+    """Nobody is left to answer: the client went away, or a fault ended the connection."""
 
 
 class Line:
-    """A socket, and what came over it ahead of being asked for. One thread's own."""
+    """A socket, and the bytes that were read ahead. For one thread."""
 
     def __init__(self, connection: socket.socket) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # The time-outs of Python's sockets cost a call of the kernel each time they change.
+        # Each change of a Python socket's time-out costs a system call.
         connection.setblocking(False)
         self._connection = connection
         self._readable = select.poll()
@@ -33,8 +33,7 @@ class Line:
         self._ahead = b""
 
     def _recv(self, most: int, seconds: float) -> bytes:
-        """What comes, b"" at the end. Raises TimeoutError after so many ``seconds``, and
-        OSError."""
+        """The next bytes, b"" at the end. Raises TimeoutError after ``seconds``, and OSError."""
         deadline = time.monotonic() + seconds
         while self._readable.poll(max(0.0, deadline - time.monotonic()) * 1000):
             with contextlib.suppress(BlockingIOError):
@@ -42,11 +41,11 @@ class Line:
         raise TimeoutError("timed out")
 
     def read_head(self, most: int, seconds: float, idle: float) -> bytes:
-        """Request line and headers to the empty line after them; b"" when the client leaves.
+        """Request line, headers and the empty line after them; b"" when the client leaves, or when
+        nothing comes for ``idle`` seconds.
 
-        It may have ``most`` bytes, and take ``seconds`` from the first byte to the last; b"" too
-        when it has not begun after ``idle`` seconds.
-        Raises BadHead for one that is too long or takes too long, OSError when the line breaks.
+        Raises BadHead for a head of more than ``most`` bytes, or one that takes more than
+        ``seconds`` from its first byte to its last, and OSError if the line breaks.
         """
         data, deadline = bytearray(self._ahead), 0.0
         self._ahead = b""
@@ -73,7 +72,7 @@ class Line:
             data += came
 
     def read(self, count: int, seconds: float) -> bytes:
-        """The next ``count`` bytes. Raises Gone when the line breaks, or is silent for
+        """The next ``count`` bytes. Raises Gone if the line breaks, or is silent for
         ``seconds``."""
         pieces = [self._ahead[:count]]
         self._ahead = self._ahead[count:]
@@ -93,7 +92,7 @@ class Line:
         return len(self._ahead) >= count
 
     def is_ahead(self) -> bool:
-        """Has the client sent more than it was asked for?"""
+        """Has the client sent more than one request?"""
         if self._ahead:
             return True
         try:
@@ -104,7 +103,7 @@ class Line:
             return True
 
     def write(self, data: bytes, seconds: float) -> None:
-        """Raises Gone when it is not taken."""
+        """Send bytes. Raises Gone if the client does not take them."""
         try:
             rest = memoryview(data)
             while rest:
@@ -122,7 +121,7 @@ class Line:
             raise TimeoutError("timed out")
 
     def linger(self) -> None:
-        """Swallow what still comes: closing at once would reset, and the answer might be lost."""
+        """Read what still comes: closing at once would reset, and the answer might be lost."""
         end = time.monotonic() + LINGER
         with contextlib.suppress(OSError):
             self._connection.shutdown(socket.SHUT_WR)

@@ -1,4 +1,4 @@
-"""Names on the disk: what a client calls an album or a photo, made safe to be one there."""
+"""Names on the disk, made from a client's names of albums and photos."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import unicodedata
 
 ALBUM_BYTES = 200
 PHOTO_BYTES = 255  # NAME_MAX of nearly every file system
-EXTENSION_BYTES = 32  # what is longer after the last dot is no extension worth keeping
+EXTENSION_BYTES = 32  # longer suffixes are not extensions
 
 
 @functools.lru_cache(maxsize=256)
 def album_folder_name(album: str) -> str:
-    """The folder of ``album`` below a store's root; different albums have different folders.
+    """The folder's name of ``album`` below a store's root; different albums have different folders.
 
     ``/``, ``%``, control characters, lone surrogates and a leading dot are percent-encoded (UTF-8).
-    What is then longer than 200 bytes is cut between two characters and gets 8 hex digits of the
+    A name of more than 200 bytes is cut between two characters, and gets 8 hex digits of the
     SHA-256 of the album's UTF-8.
 
     Raises ValueError for an empty name.
@@ -33,8 +33,7 @@ def album_folder_name(album: str) -> str:
 
 
 def photo_name(wanted: str) -> str:
-    """The base name of ``wanted`` as a visible file name of 1 to 255 bytes that keeps its
-    extension."""
+    """The base name of ``wanted`` as a visible file name of 1 to 255 bytes, with its extension."""
     base = wanted.rpartition("/")[2]
     is_plain = base.isascii() and base.isprintable() and not base.startswith(".")
     if is_plain and 0 < len(base) <= PHOTO_BYTES:

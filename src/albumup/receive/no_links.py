@@ -1,5 +1,5 @@
-"""Folders by descriptor, entered one at a time: no link below a store's root is followed, whenever
-it is put there."""
+"""Opens folders one by one, by descriptor: no link below a store's root is followed, not even one
+that comes later."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 class LinkInTheWay(OSError):
-    """A link stands where a folder of ours belongs."""
+    """A link stands in the place of a store's folder."""
 
     def __init__(self, name: bytes) -> None:
         self.link = os.fsdecode(name)
@@ -22,7 +22,7 @@ class LinkInTheWay(OSError):
 
 @contextlib.contextmanager
 def opened(folder: bytes) -> Iterator[int]:
-    """The root of a store. Whoever named it may have named a link. Raises OSError."""
+    """A store's root, open; the root itself may be a link. Raises OSError."""
     descriptor = os.open(folder, _FLAGS)
     try:
         yield descriptor
@@ -32,7 +32,7 @@ def opened(folder: bytes) -> Iterator[int]:
 
 @contextlib.contextmanager
 def inside(parent: int, name: bytes) -> Iterator[int]:
-    """The folder ``name`` in ``parent``. Raises LinkInTheWay, FileNotFoundError, OSError."""
+    """The folder ``name`` in ``parent``, open. Raises LinkInTheWay, FileNotFoundError, OSError."""
     descriptor = enter(parent, name)
     try:
         yield descriptor
@@ -51,7 +51,7 @@ def enter(parent: int, name: bytes) -> int:
 
 
 def make(parent: int, name: bytes) -> None:
-    """Make the folder ``name`` (0700) in ``parent``, durably, if nothing is there. Raises
+    """Make the folder ``name`` (0700) in ``parent``, durably, unless it is there. Raises
     OSError."""
     try:
         os.mkdir(name, 0o700, dir_fd=parent)
@@ -62,7 +62,7 @@ def make(parent: int, name: bytes) -> None:
 
 @contextlib.contextmanager
 def made(parent: int, name: bytes) -> Iterator[int]:
-    """As ``inside``, of a folder that is made if nothing is there."""
+    """As ``inside``; a missing folder is made."""
     try:
         descriptor = enter(parent, name)
     except FileNotFoundError:
@@ -75,7 +75,7 @@ def made(parent: int, name: bytes) -> Iterator[int]:
 
 
 def is_still(parent: int, name: bytes, folder: os.stat_result) -> bool:
-    """Is ``folder``, once opened as ``name``, what stands there now?"""
+    """Is ``folder``, which was opened as ``name``, still there?"""
     try:
         now = os.lstat(name, dir_fd=parent)
     except FileNotFoundError:

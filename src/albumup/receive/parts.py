@@ -1,5 +1,5 @@
-"""Photos on their way in: files under random names, locked by whoever writes them, removed when
-they are not kept."""
+"""Photos on their way in: files under random names, locked by their writers, removed unless they
+are kept."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ SUFFIX = b".part"
 DAY = 24 * 60 * 60  # seconds
 _BLOCK = 1 << 20
 NO_TIME = -1
-"""As no file is dated: for a photo that has no place yet."""
+"""A time that no file has: for a photo without a place."""
 
 
 class Mismatch(ValueError):
-    """The bytes that arrived are not the declared ones; its text says in what they differ."""
+    """The bytes that arrived are not the declared ones; the text says how they differ."""
 
 
 class Photo(NamedTuple):
@@ -33,10 +33,10 @@ class Photo(NamedTuple):
     size: int
     mtime_ns: int
     ctime_ns: int | None = None
-    """None: an older line, which does not say."""
+    """None: an older line has none."""
 
     def is_unchanged(self, now: os.stat_result) -> bool:
-        """Does nothing show that the file, whose stat is ``now``, was changed?"""
+        """Has the file, whose stat is ``now``, the same size and times?"""
         if (self.size, self.mtime_ns) != (now.st_size, now.st_mtime_ns):
             return False
         return self.ctime_ns is None or self.ctime_ns == now.st_ctime_ns
@@ -50,10 +50,11 @@ class Place(NamedTuple):
 
 
 class Part:
-    """A photo on its way in, a context manager that removes what was not kept. One thread's own."""
+    """A photo on its way in, for one thread; a context manager that removes it unless it was
+    kept."""
 
     def __init__(self, root: int, folder: bytes) -> None:
-        """In the folder called so in the open ``root``. Raises OSError."""
+        """Make a part in ``folder`` below the open ``root``. Raises OSError."""
         self._folder = enter(root, folder)
         try:
             name, self._descriptor = _create(self._folder)
@@ -78,7 +79,7 @@ class Part:
             rest = rest[os.write(self._descriptor, rest) :]
 
     def check(self, size: int | None, sha256: str | None) -> None:
-        """Compare with what the sender declared (None: nothing). Raises Mismatch."""
+        """Compare with size and digest as declared (None: not declared). Raises Mismatch."""
         if size is not None and size != self.size:
             raise Mismatch(f"size mismatch: {size} bytes were declared and {self.size} arrived")
         if sha256 is not None and sha256 != self.sha256:
@@ -87,10 +88,10 @@ class Part:
     def seal(self, mtime_ns: int | None) -> Photo:
         """Make the bytes durable, dated ``mtime_ns`` (nanoseconds UTC) if given. Raises OSError.
 
-        The photo that is returned bears no date: that is read where it is placed.
+        The returned photo has no time: it is read once the file has its place.
         """
         if mtime_ns is not None:
-            # Not every file system lets us; the photo matters more than its date.
+            # Some file systems refuse; the photo matters more than its time.
             with contextlib.suppress(OSError):
                 os.utime(self._descriptor, ns=(mtime_ns, mtime_ns))
         os.fsync(self._descriptor)
@@ -142,12 +143,12 @@ def _create(folder: int, prefix: bytes = b"") -> tuple[bytes, int]:
     while True:
         name = prefix + secrets.token_hex(16).encode() + SUFFIX
         descriptor = os.open(name, flags, 0o600, dir_fd=folder)
-        # Where the file system has no flock, _abandoned goes by the age.
+        # On a file system without flock, _abandoned goes by the age.
         with contextlib.suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         if os.fstat(descriptor).st_nlink:
             return name, descriptor
-        os.close(descriptor)  # another process' sweep came between open and flock
+        os.close(descriptor)  # another process swept between open and flock
 
 
 def sweep(folder: int, prefix: bytes = b"") -> None:

@@ -1,4 +1,4 @@
-"""The receiver as a whole: it listens where it is told, a thread per connection, until it is
+"""The receiver: it listens on an address, with a thread for each connection, until it is
 stopped."""
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _silent(_: str) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Is that address reachable from this computer alone?"""
+    """Can only this computer reach the address?"""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -41,14 +41,14 @@ def is_loopback(host: str) -> bool:
 
 
 class Receiver:
-    """Serves ``store`` over HTTP to whoever has ``token``; a context manager, or ``start`` and
+    """Serves ``store`` over HTTP to clients with ``token``; a context manager, or ``start`` and
     ``stop``.
 
-    ``port`` 0 takes a free one. ``rng`` decides the faults that come by chance. ``log`` gets a line
-    per request and fault, from many threads; it holds the address as the client sent it, to be
-    escaped by who prints it. ``token`` None, on a loopback address only, lets every program on this
-    computer in, but no web page (Origin). Raises ValueError for an empty token or host: neither
-    "anyone" nor "everywhere" is a default.
+    ``port`` 0: a free one. ``rng`` draws the faults. ``log`` gets a line for each request and
+    fault, from many threads; the printer has to escape it, because it holds the client's own text.
+    ``token`` None, on a loopback address only, lets in every program of this computer, but no web
+    page (Origin). Raises ValueError for an empty token or host: nobody gets "anyone" or
+    "everywhere" unasked.
     """
 
     def __init__(
@@ -85,13 +85,13 @@ class Receiver:
 
     @property
     def url(self) -> str:
-        """The root address, without a slash at its end. Only while it is started."""
+        """The root address, without a slash at its end; only after ``start``."""
         assert self._server is not None, "not started"
         host, port = self._server.server_address[:2]
         return f"http://[{host!s}]:{port}" if ":" in str(host) else f"http://{host!s}:{port}"
 
     def start(self) -> None:
-        """Listen, and serve in a thread. Raises LocalError if the address cannot be had."""
+        """Listen, and serve in a thread. Raises LocalError if the address cannot be used."""
         host, port = self._address
         try:
             self._server = _Server(self._address, self._desk)
@@ -106,8 +106,8 @@ class Receiver:
         self._thread.start()
 
     def stop(self) -> None:
-        """End it: what is whole is stored and answered, within 5 s; what is still arriving breaks
-        off. Idempotent."""
+        """End: whole photos are stored and answered within 5 s, others break off. May be called
+        again."""
         if self._server is None or self._thread is None:
             return
         self._stopping.set()
@@ -145,7 +145,7 @@ class _Server(socketserver.ThreadingTCPServer):
         except OSError as error:
             if error.errno in (errno.EMFILE, errno.ENFILE):
                 self._desk.connections.drop_idle()
-                time.sleep(POLL)  # it is still there to be accepted, and asked about at once
+                time.sleep(POLL)  # the connection still waits, and accept is called again at once
             raise
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
@@ -172,12 +172,11 @@ def serve(
     warn: Callable[[str], None] = _silent,
     stop: threading.Event | None = None,
 ) -> Tally:
-    """Receive into ``folder`` until SIGINT, SIGTERM or ``stop``; ``on_ready`` is told the URL once
-    it listens, ``warn`` of photos that are damaged. Returns what was received.
+    """Receive into ``folder`` until SIGINT, SIGTERM or ``stop``. Returns a tally.
 
-    Signals are heeded when this runs in the main thread, and those that were ignored stay so
-    (nohup, ``&``). Raises LocalError when the folder or the address cannot be used, ValueError for
-    an empty token or host.
+    ``on_ready`` gets the URL once the receiver listens, ``warn`` words about damaged photos.
+    Signals act only in the main thread; ignored ones stay ignored (nohup, ``&``). Raises LocalError
+    if the folder or the address cannot be used, ValueError for an empty token or host.
     """
     stop = stop or threading.Event()
     store = Store(folder, warn)
@@ -193,13 +192,12 @@ def serve(
 
 @contextlib.contextmanager
 def _signals() -> Iterator[list[int]]:
-    """A list that fills with the SIGINTs and SIGTERMs that come meanwhile."""
+    """A list that each SIGINT and SIGTERM is added to."""
     came: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield came
         return
-    # A list and not an Event: setting an Event within a signal handler can deadlock with waiting
-    # for it.
+    # No Event: setting one within a signal handler can deadlock with the wait for it.
     wanted = [
         number
         for number in (signal.SIGINT, signal.SIGTERM)

@@ -1,9 +1,9 @@
-"""A folder of albums that takes photos in: whole, checked and durable, or not at all.
+"""A folder of albums. It takes a photo in whole, checked and durable, or not at all.
 
 ROOT/ALBUM/photo.jpg          the photos, flat
 ROOT/.albumup/ALBUM.sha256    the index of each album
 ROOT/.albumup/id              a random word that tells this store from others
-ROOT/.incoming/RANDOM.part    photos on their way in, flocked by whoever writes them
+ROOT/.incoming/RANDOM.part    photos on their way in, flocked by their writers
 """
 
 from __future__ import annotations
@@ -30,8 +30,7 @@ STORE_ID = b"id"
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A photo in an album: the album's folder and the photo's file in it, its SHA-256, and whether
-    it is new there."""
+    """A photo in an album: the folder, the name of the file, its SHA-256, and whether it is new."""
 
     folder: str
     name: str
@@ -45,8 +44,8 @@ class Stored:
 
 
 class Tally:
-    """What a receiver has taken in since it began: new photos and their bytes, how often one came
-    that was there, and the folders of their albums. For many threads."""
+    """Counts of a receiver since it began: new photos and their bytes, photos that came again, and
+    the folders of their albums. For many threads."""
 
     def __init__(self) -> None:
         self.photos = self.size = self.again = 0
@@ -63,14 +62,14 @@ class Tally:
 
 
 class Store:
-    """The folder ``root``, made (0700) if need be. Any number of threads and processes may use it
-    at once.
+    """The folder ``root``, made (0700) if it is missing, for any number of threads and processes.
 
-    Raises LocalError when the folder cannot be made or written.
+    Raises LocalError if the folder cannot be made or written.
     """
 
     def __init__(self, root: str | bytes, log: Callable[[str], None] = lambda _: None) -> None:
-        """``log`` is told of files that are damaged, by many threads, their names as they are."""
+        """``log`` gets words about damaged files, from many threads, with their names as they
+        are."""
         self.root = os.path.abspath(os.fsencode(root))
         self._log = log
         self._albums: dict[str, Album] = {}
@@ -97,20 +96,19 @@ class Store:
 
     @property
     def id(self) -> str:
-        """What tells this store from others, read each time: of two processes that make one, the
-        last has it."""
+        """The word that tells this store from others. It is read each time: if two processes make
+        the store at once, the later one's word holds."""
         return store_id(self.root) or ""
 
     def incoming(self) -> Part:
-        """A place for a photo's bytes to arrive in. Raises OSError."""
+        """A part for a photo's bytes. Raises OSError."""
         with opened(self.root) as root:
             return Part(root, INCOMING)
 
     def keep(self, part: Part, album: str, name: str, mtime_ns: int | None = None) -> Stored:
-        """Put a whole photo into an album, unless the album has these bytes; when it returns, power
-        may fail.
+        """Put a whole photo into an album, durably, unless the album has these bytes.
 
-        ``name`` is the wanted one, of any shape; ``mtime_ns`` dates the file. Raises OSError; then
+        ``name``: the wanted one, of any form; ``mtime_ns``: the file's time. Raises OSError; then
         nothing is kept.
         """
         photo = part.seal(mtime_ns)
@@ -118,8 +116,8 @@ class Store:
         return Stored(album_folder_name(album), kept, photo.sha256, created)
 
     def have(self, album: str, digests: Iterable[str], *, read: bool = False) -> dict[str, str]:
-        """Which of these SHA-256 (lower-case hex) the album has: digest -> name. ``read``: each is
-        read again from the disk, which takes its time. Raises OSError."""
+        """The photos of these SHA-256 (lower-case hex) that the album has: digest -> name.
+        ``read``: read each again from the disk, which takes time. Raises OSError."""
         return self._album(album).find(digests, read=read)
 
     def _album(self, album: str) -> Album:
@@ -131,7 +129,7 @@ class Store:
 
 
 def _make_id(folder: int) -> None:
-    """Does without where there is no room for it."""
+    """Make the store's id; a store on a full disk has none."""
     new = secrets.token_hex(8).encode() + b".new"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with contextlib.suppress(OSError):

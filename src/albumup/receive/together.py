@@ -1,4 +1,4 @@
-"""Durable names in a folder: threads that come together share one fsync."""
+"""Makes names in a folder durable; threads that come together share one fsync."""
 
 from __future__ import annotations
 
@@ -15,10 +15,8 @@ class _Round:
 
 
 class SharedFsync:
-    """Fsyncs of one folder. All who come while one runs wait for the next, and share it.
-
-    For an fsync that began before may have missed what they changed.
-    """
+    """Fsyncs of one folder. Threads that come while one runs wait for the next, and share it,
+    because the running one may have missed their changes."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -26,9 +24,9 @@ class SharedFsync:
         self._next = _Round()
 
     def fsync(self, folder: int) -> None:
-        """Make what was changed in the open ``folder`` durable; each call is about the same folder.
+        """Make changes in the open ``folder`` durable; each call is about the same folder.
 
-        Raises OSError, in all who share an fsync that fails.
+        Raises OSError, in all threads that share an fsync that fails.
         """
         with self._changed:
             mine = self._next
