@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote
+
+from servers import Line, Server, answer
 
 LINE = "\x1b[35m\x1b]0;pwned\x07\x1b[2J\x9b5m\x7f"
 """What fits into a line of HTTP: a colour that is none of ours, a title, an erased screen, C1,
@@ -24,47 +24,24 @@ Said = tuple[int, Any]
 _PAGE = f"<html><title>{EVIL}</title><h1>{EVIL}</h1></html>"
 
 
-class EvilServer:
+class EvilServer(Server):
     def __init__(self) -> None:
         self.stored: dict[str, str] = {}
         """An Immich server's ids by their SHA-1."""
         self.albums: dict[str, str] = {}
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._http.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
-        threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
+        super().__init__()
 
-    def close(self) -> None:
-        self._http.shutdown()
-        self._http.server_close()
-
-
-def _handler(server: EvilServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def _any(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            mode, _, path = unquote(self.path).lstrip("/").partition("/")
-            status, said = _SAYS[mode](server, self.command, path.partition("?")[0], body)
+    def serve(self, line: Line, _number: int) -> None:
+        while True:
+            asked, body = line.take_head(), line.take_body()
+            mode, _, path = unquote(asked.target).lstrip("/").partition("/")
+            status, said = _SAYS[mode](self, asked.method, path.partition("?")[0], body)
             text = said if isinstance(said, str) else json.dumps(said)
-            self.send_response(status, f"Well {LINE}")
-            self.send_header(
-                "Content-Type", "text/html" if text.startswith("<") else "application/json"
-            )
-            self.send_header("X-Evil", "\x9b5m\xe2\x80\xae")
+            mime = "text/html" if text.startswith("<") else "application/json"
+            headers = [("X-Evil", "\x9b5m\xe2\x80\xae")]
             if 300 <= status < 400:
-                self.send_header("Location", "https://elsewhere.example/\x9b5m\xe2\x80\xae")
-            self.send_header("Content-Length", str(len(text.encode())))
-            self.end_headers()
-            self.wfile.write(text.encode())
-
-        do_GET = do_POST = do_PUT = do_DELETE = do_OPTIONS = _any
-
-        def log_message(self, *_: object) -> None:
-            """It is told by what the client shows."""
-
-    return Handler
+                headers += [("Location", "https://elsewhere.example/\x9b5m\xe2\x80\xae")]
+            answer(status, text.encode(), headers, mime, reason=f"Well {LINE}")(line)
 
 
 def _well(server: EvilServer, method: str, path: str, body: bytes) -> Said:

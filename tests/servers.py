@@ -1,29 +1,35 @@
-"""Servers on loopback that do as a script says: well, badly, or not at all.
+"""The server of the tests: on loopback, it does as a script says: well, badly, or not at all.
 
 A script is a sequence of steps, a step a function of the connection; each connection follows a
 script of its own::
 
     with Server([head, read(16_384), answer(413), stall]) as server: ...
 
-``FormSink`` takes multipart/form-data and keeps a ledger; its ``rule`` may put a script in place of
-the good manners, photo by photo. Answers leave in one write and without delay, so that what a
-client sees does not depend on luck.
+``FormServer`` takes multipart/form-data and keeps a ledger. It says what ``answer`` finds for a
+photo, holds back what it is told to hold back, and its ``rule`` may put a script in place of these
+good manners, photo by photo. Answers leave in one write and without delay, so that what a client
+sees does not depend on luck.
+
+Other servers of the tests are other programs: Immich's (tests/immich), the program's own receiver,
+the one of the simulated world (tests/simulation), and the benchmarks' in C.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import http.client
 import json
 import re
+import select
 import socket
 import ssl
 import struct
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     import trustme
@@ -56,23 +62,37 @@ class Head:
 
 @dataclass(frozen=True)
 class Received:
-    """A form that arrived whole."""
+    """A form that arrived whole. ``kept``: the server has its photo now, whatever it answers;
+    ``said``: what it answers, where somebody wants to know."""
 
     fields: dict[str, str]
     filename: str
     sha256: str
     size: int = 0
     head: Head | None = field(default=None, compare=False)
+    kept: bool = True
+    said: str = ""
+
+    @property
+    def path(self) -> str:
+        assert self.head is not None
+        return self.head.target
+
+    @property
+    def headers(self) -> dict[str, str]:
+        assert self.head is not None
+        return self.head.headers
 
 
 class Line:
-    """The server's side of one connection. ``seen`` is all that has come, ``head`` the present
-    request's."""
+    """The server's side of one connection. ``seen`` is all that has come (at a form server, since
+    the last request began), ``head`` the present request's, ``received`` the last form."""
 
     def __init__(self, connection: socket.socket, server: Server) -> None:
         self.socket = connection
         self.server = server
         self.head: Head | None = None
+        self.received: Received | None = None
         self.seen = bytearray()
         self.unread = 0
         self._buffer = bytearray()
@@ -94,6 +114,11 @@ class Line:
         del self._buffer[:size]
         return data
 
+    def forget(self) -> None:
+        """Let go of the bytes that have come, where there are many connections."""
+        self.seen.clear()
+        self._buffer.clear()
+
     def take_head(self) -> Head:
         raw = self.take(self.find(b"\r\n\r\n") + 4)
         first, *lines = raw.decode("latin-1").strip().split("\r\n")
@@ -109,6 +134,22 @@ class Line:
         size = self.unread if size is None else min(size, self.unread)
         self.unread -= size
         return self.take(size)
+
+    def fill(self, size: int) -> Iterator[int]:
+        """Let that many bytes of the body come, and take none of them: how many came, each time."""
+        while (had := len(self._buffer)) < min(size, self.unread):
+            self.more()
+            yield len(self._buffer) - had
+
+    def pieces(self) -> Iterator[bytes]:
+        """What is left of the body, as it comes; it is kept nowhere, however long it is."""
+        while self.unread:
+            piece = self._buffer[: self.unread] or self.socket.recv(min(self.unread, 1 << 18))
+            if not piece:
+                raise Gone("closed by the client")
+            del self._buffer[: len(piece)]
+            self.unread -= len(piece)
+            yield bytes(piece)
 
     def find(self, mark: bytes) -> int:
         """Where ``mark`` is in what was not yet taken."""
@@ -166,7 +207,8 @@ def form_of(line: Line) -> Received:
         fields[_quoted(headers, b"name")] = value.decode()
     headers, _, payload = last.partition(b"\r\n\r\n")
     digest = hashlib.sha256(payload).hexdigest()
-    return Received(fields, _quoted(headers, b"filename"), digest, len(payload), line.head)
+    line.received = Received(fields, _quoted(headers, b"filename"), digest, len(payload), line.head)
+    return line.received
 
 
 def _quoted(headers: bytes, key: bytes) -> str:
@@ -180,14 +222,14 @@ def answer(
     said: object = b"",
     headers: Sequence[tuple[str, str]] = (),
     mime: str = "application/json",
+    reason: str = "",
 ) -> Step:
     """Answer, with bytes or JSON."""
     data = said if isinstance(said, bytes) else json.dumps(said).encode()
-    lines = [f"HTTP/1.1 {status} Said", f"Content-Type: {mime}", f"Content-Length: {len(data)}"]
-    raw = (
-        "\r\n".join([*lines, *(f"{name}: {value}" for name, value in headers), "\r\n"]).encode()
-        + data
-    )
+    first = f"HTTP/1.1 {status} {reason or http.client.responses.get(status, 'Said')}"
+    lines = [f"{name}: {value}" for name, value in headers]
+    lines += [f"Content-Type: {mime}", f"Content-Length: {len(data)}"]
+    raw = "\r\n".join([first, *lines, "\r\n"]).encode("latin-1") + data
 
     def step(line: Line) -> None:
         line.server.answering(line, status)
@@ -238,6 +280,15 @@ def drip(data: bytes, seconds: float = 0.05) -> Step:
 def stall(line: Line) -> None:
     """Do nothing until the server is told to go on, or closed."""
     line.server.told.wait(PATIENCE)
+
+
+def until_gone(line: Line) -> None:
+    """Take nothing more, until the client hangs up, or the server is told to go on."""
+    poll = select.poll()
+    poll.register(line.socket, select.POLLRDHUP | select.POLLHUP | select.POLLERR)
+    while not line.server.told.is_set() and not poll.poll(50):
+        pass
+    raise Gone("closed by the client")
 
 
 def linger(line: Line) -> None:
@@ -316,8 +367,12 @@ class Server:
         threading.Thread(target=self._accept, daemon=True).start()
 
     @property
-    def url(self) -> str:
+    def origin(self) -> str:
         return f"http{'s' if self._tls else ''}://127.0.0.1:{self.port}"
+
+    @property
+    def url(self) -> str:
+        return self.origin
 
     @property
     def connections(self) -> int:
@@ -359,7 +414,7 @@ class Server:
                 line.socket.shutdown(socket.SHUT_RDWR)
             thread.join(PATIENCE)
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -406,27 +461,65 @@ class Server:
                 step(line)
 
 
-class FormSink(Server):
-    """A form server that takes every photo, but for those that ``rule(number of the request,
-    filename)`` has a script for; the request's head has been read by then. Anything but a form gets
-    what ``question`` says, an empty 200."""
+def _middle(line: Line) -> None:
+    """Read half of the body, and the rest when it may be read."""
+    for _ in line.fill(line.unread // 2):
+        pass
+    _form_server(line).may_read.wait(2 * PATIENCE)
+
+
+def _held(line: Line) -> None:
+    _form_server(line).may_answer.wait(2 * PATIENCE)
+
+
+def _say(line: Line) -> None:
+    assert line.received is not None
+    _form_server(line).answer(line.received)(line)
+
+
+def _form_server(line: Line) -> FormServer:
+    assert isinstance(line.server, FormServer)
+    return line.server
+
+
+Rule = Callable[[int, str], Script | None]
+"""A script for a photo, by the number of its request and its file's name; None is good manners."""
+
+
+class FormServer(Server):
+    """Takes multipart/form-data at any path. ``ledger`` is what came whole, in order.
+
+    Clear ``may_read`` and bodies stay unread in the middle; clear ``may_answer`` and answers are
+    held back. A request's head has been read when ``rule`` is asked. Anything but a form gets what
+    ``question`` says, an empty 200.
+    """
 
     def __init__(
-        self,
-        rule: Callable[[int, str], Script | None] = lambda _number, _name: None,
-        tls: ssl.SSLContext | None = None,
-        taken: Script = TAKEN,
+        self, rule: Rule = lambda _number, _name: None, tls: ssl.SSLContext | None = None
     ) -> None:
         self.rule = rule
-        self.taken = taken
+        self.taken: Script = (_middle, photo, _held, _say)
+        """What is done with a photo that the rule has no script for."""
+        self.answer: Callable[[Received], Step] = lambda _: answer(200, {})
         self.question: Callable[[], Script] = lambda: (answer(200),)
-        """What is done with a request that is no form."""
+        self.may_read = threading.Event()
+        self.may_answer = threading.Event()
+        self.may_read.set()
+        self.may_answer.set()
         self.requests: list[str] = []
+        """The names of all photos that began to come."""
+        self.most_in_flight = 0
         self.most_before_first = 0
         """The most photos that were in flight at once before the first one was accepted."""
-        self._in_flight: set[int] = set()
+        self._in_flight: set[Line] = set()
         self._accepted = False
+        # A small window, so that a body that is not read does not fit into the kernel.
         super().__init__(tls=tls, window=64 << 10)
+
+    @property
+    def url(self) -> str:
+        """Where it may be sent photos."""
+        return f"{self.origin}/upload"
 
     @property
     def names(self) -> list[str]:
@@ -434,29 +527,57 @@ class FormSink(Server):
         with self._lock:
             return [received.filename for received in self.ledger]
 
+    @property
+    def digests(self) -> list[str]:
+        with self._lock:
+            return [received.sha256 for received in self.ledger]
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._in_flight)
+
+    def says(self, status: int) -> None:
+        """From now on it has this answer to everything."""
+        self.answer = lambda _: answer(status, {})
+        self.question = lambda: (answer(status),)
+
+    def close(self) -> None:
+        self.may_read.set()
+        self.may_answer.set()
+        super().close()
+
     def serve(self, line: Line, _number: int) -> None:
-        while True:
-            if (
-                line.take_head().headers.get("content-type", "").partition(";")[0]
-                != "multipart/form-data"
-            ):
-                for step in self.question():
-                    step(line)
-                continue
-            name = line.peek_filename()
-            with self._lock:
-                self.requests.append(name)
-                count = len(self.requests)
-                self._in_flight.add(id(line))
-                if not self._accepted:
-                    self.most_before_first = max(self.most_before_first, len(self._in_flight))
-            try:
-                for step in self.rule(count, name) or self.taken:
-                    step(line)
-            finally:
-                self._ended(line)
-            if line.unread:
-                return  # an early answer is the connection's last word
+        try:
+            while not line.unread:  # an early answer is the connection's last word
+                line.seen.clear()
+                kind = line.take_head().headers.get("content-type", "")
+                if kind.partition(";")[0] == "multipart/form-data":
+                    self._take(line)
+                else:
+                    line.take_body()
+                    for step in self.question():
+                        step(line)
+        finally:
+            line.forget()
+
+    def _take(self, line: Line) -> None:
+        script = self._begun(line)
+        try:
+            for step in script:
+                step(line)
+        finally:
+            self._ended(line)
+
+    def _begun(self, line: Line) -> Script:
+        name = line.peek_filename()
+        with self._lock:
+            self.requests.append(name)
+            count = len(self.requests)
+            self._in_flight.add(line)
+            self.most_in_flight = max(self.most_in_flight, len(self._in_flight))
+            if not self._accepted:
+                self.most_before_first = max(self.most_before_first, len(self._in_flight))
+        return self.rule(count, name) or self.taken
 
     def answering(self, line: Line, status: int) -> None:
         if 200 <= status < 300:
@@ -465,4 +586,4 @@ class FormSink(Server):
 
     def _ended(self, line: Line) -> None:
         with self._lock:
-            self._in_flight.discard(id(line))
+            self._in_flight.discard(line)

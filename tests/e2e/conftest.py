@@ -18,12 +18,11 @@ import pytest
 import within
 import zygote
 from immich.fake import KEY, Immich
+from servers import FormServer
 
 from albumup.cli.task_lines import json_lines
 from albumup.journal.opening import open_reader
 from albumup.journal.reading import json_rows, statuses
-
-from .server import FormServer
 
 T = TypeVar("T")
 PATIENCE = 60.0  # seconds until a test gives up on something that should have come long ago
@@ -245,6 +244,5 @@ def home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Home]:
 
 @pytest.fixture
 def server() -> Iterator[FormServer]:
-    server = FormServer()
-    yield server
-    server.close()
+    with FormServer() as server:
+        yield server

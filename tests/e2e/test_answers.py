@@ -7,28 +7,29 @@ import gzip
 import json
 import os
 import zlib
-from collections.abc import Iterator
 
 import pytest
-from servers import TAKEN, FormSink, Script, answer, close, read, send, stall, until_closed
+from servers import TAKEN, FormServer, Script, Step, answer, close, read, send, stall, until_closed
 
 from .conftest import Home
-from .server import Answer, FormServer
 
 ZIPPED = (("Content-Encoding", "gzip"),)
 NO, YES = "Größe: zu groß", "schön, daß es da ist"
-SAID: dict[str, Answer] = {
-    "uploaded gzip": Answer(200, gzip.compress(json.dumps({"ok": YES}).encode()), headers=ZIPPED),
-    "uploaded latin": Answer(200, YES.encode("latin-1"), "text/plain; charset=iso-8859-1"),
-    "rejected gzip": Answer(200, gzip.compress(NO.encode()), "text/plain", ZIPPED),
-    "rejected deflate": Answer(
-        200, zlib.compress(NO.encode()), "text/plain", (("Content-Encoding", "deflate"),)
+SAID: dict[str, Step] = {
+    "uploaded gzip": answer(200, gzip.compress(json.dumps({"ok": YES}).encode()), headers=ZIPPED),
+    "uploaded latin": answer(200, YES.encode("latin-1"), mime="text/plain; charset=iso-8859-1"),
+    "rejected gzip": answer(200, gzip.compress(NO.encode()), mime="text/plain", headers=ZIPPED),
+    "rejected deflate": answer(
+        200,
+        zlib.compress(NO.encode()),
+        mime="text/plain",
+        headers=(("Content-Encoding", "deflate"),),
     ),
-    "rejected latin": Answer(200, NO.encode("latin-1"), "text/plain"),
-    "rejected wide": Answer(200, NO.encode("utf-16"), "text/plain"),
-    "rejected escapes": Answer(200, json.dumps({"error": NO}).encode()),
-    "in_doubt brotli": Answer(200, b"\x8b\x02\x80{}\x03", headers=(("Content-Encoding", "br"),)),
-    "in_doubt cut": Answer(200, gzip.compress(b" " * 40)[:-9], "text/plain", ZIPPED),
+    "rejected latin": answer(200, NO.encode("latin-1"), mime="text/plain"),
+    "rejected wide": answer(200, NO.encode("utf-16"), mime="text/plain"),
+    "rejected escapes": answer(200, json.dumps({"error": NO}).encode()),
+    "in_doubt brotli": answer(200, b"\x8b\x02\x80{}\x03", headers=(("Content-Encoding", "br"),)),
+    "in_doubt cut": answer(200, gzip.compress(b" " * 40)[:-9], mime="text/plain", headers=ZIPPED),
 }
 """A yes first: a server that never accepted a photo is given up after a few refusals."""
 
@@ -52,21 +53,15 @@ def test_answers_are_read_as_they_are_meant(home: Home, server: FormServer, asks
 
 @pytest.mark.process
 def test_an_id_is_found_in_a_compressed_answer(home: Home, server: FormServer) -> None:
-    server.answer = lambda _: Answer(201, gzip.compress(b'{"id": 7}'), headers=ZIPPED)
+    server.answer = lambda _: answer(201, gzip.compress(b'{"id": 7}'), headers=ZIPPED)
     home.form(server, 'id = "id"')
     assert home.run("push", home.photos(1)).returncode == 0
     (task,) = home.tasks()
     assert (task["state"], task["remote_id"], task["attempts"]) == ("uploaded", "7", 1)
 
 
-@pytest.fixture
-def sink() -> Iterator[FormSink]:
-    with FormSink() as sink:
-        yield sink
-
-
-def set_up(home: Home, sink: FormSink, more: str = "") -> None:
-    home.config(f'[targets.club]\nkind = "form"\nurl = "{sink.url}/up"\nresend = "never"\n{more}')
+def set_up(home: Home, server: FormServer, more: str = "") -> None:
+    home.config(f'[targets.club]\nkind = "form"\nurl = "{server.url}"\nresend = "never"\n{more}')
 
 
 def big(home: Home, number: int) -> None:
@@ -79,37 +74,37 @@ def attempts(home: Home) -> list[tuple[str, int]]:
 
 
 def test_a_server_that_closes_after_each_answer_unannounced_costs_nothing(
-    home: Home, sink: FormSink
+    home: Home, server: FormServer
 ) -> None:
-    sink.taken = [*TAKEN, close]
-    set_up(home, sink)
+    server.taken = [*TAKEN, close]
+    set_up(home, server)
     assert home.run("push", home.photos(12), "--jobs", 2, "--retries", 0).returncode == 0
     assert attempts(home) == [("uploaded", 1)] * 12
-    assert len(sink.ledger) == 12
+    assert len(server.ledger) == 12
 
 
 @pytest.mark.parametrize("status", [401, 409, 413])
 def test_a_late_answer_is_not_taken_for_the_next_photos(
-    home: Home, sink: FormSink, status: int
+    home: Home, server: FormServer, status: int
 ) -> None:
     late: Script = [read(16_384), answer(status), stall]
-    sink.rule = lambda number, _name: late if number == 2 else None
-    set_up(home, sink, 'duplicate = [409]\n[targets.club.fields]\nsum = "{sha256}"')
+    server.rule = lambda number, _name: late if number == 2 else None
+    set_up(home, server, 'duplicate = [409]\n[targets.club.fields]\nsum = "{sha256}"')
     folder = home.photos(2)
     big(home, 2)
     assert home.run("push", folder, "--retries", 0, "--jobs", 1).returncode == 0
     assert attempts(home) == [("uploaded", 1)] * 2
-    assert len(sink.ledger) == 2
+    assert len(server.ledger) == 2
 
 
 @pytest.mark.long
-def test_a_server_that_reads_on_after_its_no_is_understood(home: Home, sink: FormSink) -> None:
+def test_a_server_that_reads_on_after_its_no_is_understood(home: Home, server: FormServer) -> None:
     said = (
         b"HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\n"
         b"no more than 2 MB"
     )
-    sink.rule = lambda _number, _name: [read(16_384), send(said), until_closed]
-    set_up(home, sink)
+    server.rule = lambda _number, _name: [read(16_384), send(said), until_closed]
+    set_up(home, server)
     folder = home.photos(1)
     big(home, 1)
     done = home.run("push", folder, "--retries", 0)

@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from servers import FormServer, answer
 from short import short_form
 
 from albumup.photos.file_names import quoted
 from albumup.session.damage import pushes_of
 
 from .conftest import Home, finish, jpeg, until
-from .server import Answer, FormServer
 
 
 def refused(home: Home, code: int, *args: object, says: tuple[str, ...] = (), **env: str) -> str:
@@ -418,8 +418,8 @@ def unused_port() -> int:
 @pytest.mark.parametrize("status", [301, 302, 404, 405, 410])
 def test_a_wrong_address_names_the_key(home: Home, server: FormServer, status: int) -> None:
     home.form(server)
-    server.answer = lambda _: Answer(
-        status, headers=(("Location", "https://elsewhere.invalid/login"),)
+    server.answer = lambda _: answer(
+        status, {}, headers=(("Location", "https://elsewhere.invalid/login"),)
     )
     refused(
         home,
@@ -428,7 +428,7 @@ def test_a_wrong_address_names_the_key(home: Home, server: FormServer, status: i
         home.photos(2),
         says=(str(status), "targets.club.url", "albumup target try club"),
     )
-    assert server.requests == 1
+    assert len(server.requests) == 1
     assert home.album()["counts"]["pending"] == 2
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from servers import FormServer, answer
 
 from .conftest import Home, finish, until
-from .server import Answer, FormServer
 
 
 @pytest.fixture
 def waiting(home: Home, server: FormServer) -> Home:
     """An album of three photos that a server would not take yet."""
     home.form(server)
-    server.answer = lambda _: Answer(401)
+    server.answer = lambda _: answer(401, {})
     assert home.run("push", home.photos(3)).returncode == 4
-    server.answer = lambda _: Answer(200)
+    server.answer = lambda _: answer(200, {})
     server.ledger.clear()
     return home
 
@@ -45,8 +45,8 @@ def test_a_target_that_was_down_is_asked_no_more_once_all_for_it_is_cancelled(
     home: Home, server: FormServer
 ) -> None:
     home.form(server)
-    server.question = 502
-    server.answer = lambda _: Answer(502)
+    server.question = lambda: (answer(502),)
+    server.answer = lambda _: answer(502, {})
     assert home.run("push", home.photos(1), "--patience", "1s").returncode == 75
     assert home.run("push", home.photos(1, "later"), "--patience", "1s").returncode == 75
     home.run("cancel", "later")
@@ -57,7 +57,7 @@ def test_a_target_that_was_down_is_asked_no_more_once_all_for_it_is_cancelled(
 
 
 def test_cancel_tells_photos_of_one_name_apart(waiting: Home, server: FormServer) -> None:
-    server.answer = lambda _: Answer(401)
+    server.answer = lambda _: answer(401, {})
     for folder in ("100", "101", "102"):
         waiting.photos(1, f"trip/{folder}", first=7)
     assert waiting.run("push", "trip").returncode == 4
@@ -125,12 +125,12 @@ def test_cancel_while_an_uploader_sends(home: Home, server: FormServer) -> None:
 
 def test_cancel_removes_copies_at_the_next_start(home: Home, server: FormServer) -> None:
     home.form(server)
-    server.answer = lambda _: Answer(401)
+    server.answer = lambda _: answer(401, {})
     assert home.run("push", home.photos(2), "--spool").returncode == 4
     spool = home.folder / "state" / "albumup" / "journal.db.spool"
     assert len(list(spool.iterdir())) == 2
     home.run("cancel", "trip")
-    server.answer = lambda _: Answer(200)
+    server.answer = lambda _: answer(200, {})
     home.run("push", home.photos(1, "more", first=9))
     assert list(spool.iterdir()) == []
 
@@ -185,7 +185,7 @@ def test_cancel_gives_up_what_a_kill_cut_off(home: Home, server: FormServer) -> 
 @pytest.mark.parametrize("away", [False, True], ids=["spool", "spool-dir"])
 def test_cancel_and_forget_leave_no_copies(home: Home, server: FormServer, away: bool) -> None:
     home.form(server)
-    server.answer = lambda _: Answer(503)
+    server.answer = lambda _: answer(503, {})
     place = home.folder / "elsewhere" if away else home.journal.parent / "journal.db.spool"
     options = ["--spool-dir", place] if away else ["--spool"]
     assert home.run("push", home.photos(2), *options, "--patience", "0").returncode == 75
@@ -247,7 +247,7 @@ def test_forget_names_each_album_of_the_name(home: Home, server: FormServer) -> 
 
 def test_forget_says_what_had_not_got_there(home: Home, server: FormServer) -> None:
     home.form(server)
-    server.answer = lambda one: Answer(413 if one.filename == "IMG_2.JPG" else 200)
+    server.answer = lambda one: answer(413 if one.filename == "IMG_2.JPG" else 200, {})
     assert home.run("push", home.photos(3)).returncode == 3
     done = home.run("forget", "trip")
     assert (done.returncode, done.stderr.splitlines()) == (

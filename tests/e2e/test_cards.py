@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from servers import FormServer
 from short import short_form
 
 from .conftest import DISK, Home, jpeg, sha256
-from .server import Answer, FormServer
 
 OTHER_DISK = "9e0c0000-21a6-4a1b-8f0b-5d2e2d5f6a22"
 FACTORY = "1234-ABCD"
@@ -64,9 +64,9 @@ class Slot:
 
     def queue(self) -> None:
         """Push to a server that is down."""
-        self.server.answer, self.server.question = lambda _: Answer(503), 503
+        self.server.says(503)
         assert self.push().returncode == 75
-        self.server.answer, self.server.question = lambda _: Answer(), 200
+        self.server.says(200)
         self.server.ledger.clear()
 
     @property

@@ -8,9 +8,9 @@ import threading
 from pathlib import Path
 
 import pytest
+from servers import FormServer, Received, Step, answer
 
 from .conftest import DISK, PATIENCE, Home, finish, jpeg, sha256, until
-from .server import Answer, FormServer, Received
 
 BIG = 20 << 20  # more than the kernels on both sides hold
 LARGE = 100_000  # more than is kept from its reading
@@ -29,11 +29,11 @@ def claims(home: Home) -> set[str]:
 
 
 def down(server: FormServer) -> None:
-    server.answer, server.question = lambda _: Answer(503), 503
+    server.says(503)
 
 
 def up(server: FormServer) -> None:
-    server.answer, server.question = lambda _: Answer(), 200
+    server.says(200)
     server.ledger.clear()
 
 
@@ -114,7 +114,7 @@ def test_other_bytes_after_a_whole_sending_go_under_another_name(
 ) -> None:
     """The server may have the first ones under the first name; it may overwrite."""
     file = home.photos(1) / "IMG_1.JPG"
-    club.answer = lambda _: Answer(408)
+    club.answer = lambda _: answer(408, {})
     assert home.run("push", "trip", "--retries", "0").returncode == 3
     file.write_bytes(jpeg(7))
     up(club)
@@ -186,12 +186,12 @@ def test_a_copy_that_waits_its_turn_is_not_sent_once_its_photo_has_other_bytes(
     trip = home.photos(9)
     gate = threading.Event()
 
-    def answer(_: Received) -> Answer:
+    def said(_: Received) -> Step:
         if len(club.ledger) == 4:  # by now the next ones are reserved
             gate.wait(PATIENCE)
-        return Answer()
+        return answer(200, {})
 
-    club.answer = answer
+    club.answer = said
     club.may_answer.clear()
     first = home.start("push", trip, "--spool", "-j1")
     until(lambda: club.in_flight)
@@ -294,7 +294,7 @@ def test_what_was_rejected_for_its_form_goes_by_the_form_as_it_is_configured_the
     home: Home, club: FormServer
 ) -> None:
     home.form(club, 'file_field = "wrong"')
-    club.answer = lambda received: Answer(201 if received.fields.get("sha1") else 422)
+    club.answer = lambda received: answer(201 if received.fields.get("sha1") else 422, {})
     assert home.run("push", home.photos(2)).returncode == 3
     home.form(club, '[targets.club.fields]\nsha1 = "{sha1}"')
     assert home.run("retry-failed", "trip", "--rejected").returncode == 0
@@ -309,12 +309,12 @@ def test_a_photo_that_was_others_after_its_end_left_is_in_doubt(
     sent."""
     file = home.photos(1, size=LARGE) / "IMG_1.JPG"  # a small one is sent as it was read
 
-    def edited_meanwhile(_: Received) -> Answer:
-        club.answer = lambda _: Answer()
+    def edited_meanwhile(_: Received) -> Step:
+        club.answer = lambda _: answer(200, {})
         kept = file.read_bytes()
         write_in_place(file, jpeg(7, LARGE))
         write_in_place(file, kept)
-        return Answer()
+        return answer(200, {})
 
     club.answer = edited_meanwhile
     assert home.run("push", "trip").returncode == 0

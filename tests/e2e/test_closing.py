@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from immich.fake import Immich
+from servers import FormServer, Received, Step, answer
 
 from .conftest import Home, configure, jpeg
-from .server import Answer, FormServer, Received
 
 
 @pytest.mark.process
@@ -21,15 +21,15 @@ def test_a_run_ends_with_reasons_then_its_summary_then_what_to_type(
         home.photos(20, f"trip/{folder}", first=1 + number)
         (home.folder / f"trip/{folder}/CLASH.JPG").write_bytes(jpeg(100 + number))
 
-    def answer(one: Received) -> Answer:
+    def said(one: Received) -> Step:
         if one.filename.startswith("CLASH"):
-            return Answer(418)
+            return answer(418, {})
         is_even = int(re.findall(r"\d+", one.filename)[0]) % 2 == 0
-        return Answer(
+        return answer(
             413 if is_even else 200, b'{"message": "%s is too large"}' % one.filename.encode()
         )
 
-    server.answer = answer
+    server.answer = said
     done = home.run("push", "trip", "--retries", "0")
     assert done.returncode == 3
     lines = done.stderr.splitlines()[-9:]

@@ -10,9 +10,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from servers import FormServer
 
 from .conftest import COMMAND, Home
-from .server import FormServer
 
 pytestmark = pytest.mark.process
 

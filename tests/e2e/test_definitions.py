@@ -6,12 +6,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from servers import FormServer
 
 from albumup.receive import Receiver, Store
 from albumup.receive.faults import parse_faults
 
 from .conftest import Home, finish, sha256, until
-from .server import FormServer
 
 
 def cut_off(home: Home, server: FormServer, *line: object) -> None:

@@ -9,13 +9,12 @@ import resource
 import socket
 import subprocess
 import tempfile
-import threading
 from pathlib import Path
 
 import pytest
+from servers import FormServer, Line, Server, answer, head
 
 from .conftest import COMMAND, PATIENCE, Home, jpeg
-from .server import Answer, FormServer
 
 pytestmark = [pytest.mark.long, pytest.mark.process]
 
@@ -71,48 +70,24 @@ def test_what_is_no_file_is_left_out_and_nobody_waits_for_it(
     assert "4 skipped: 1 empty, 3 special" in done.stderr
 
 
-class Sink:
-    """Takes one request after the other, keeps a digest of each body, and answers 201."""
-
-    def __init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/up"
-        self.bodies: list[tuple[int, str]] = []
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        connection, _ = self._listener.accept()
-        connection.settimeout(PATIENCE)
-        buffer = memoryview(bytearray(1 << 20))
-        with connection:
-            head = b""
-            while b"\r\n\r\n" not in head:
-                head += connection.recv(65536)
-            head, _, rest = head.partition(b"\r\n\r\n")
-            left = int(head.lower().partition(b"content-length: ")[2].partition(b"\r")[0])
-            size, digest = left, hashlib.sha256(rest)
-            left -= len(rest)
-            while left:
-                count = connection.recv_into(buffer[: min(left, len(buffer))])
-                digest.update(buffer[:count])
-                left -= count
-            self.bodies.append((size, digest.hexdigest()))
-            connection.sendall(b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}")
-
-
 @pytest.mark.soak
 def test_a_video_of_more_than_4_gib(home: Home) -> None:
     video = home.folder / "big.mp4"
     with video.open("wb") as file:
         file.write(b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom")
         file.truncate((4 << 30) + 4321)
-    sink = Sink()
-    line = [*COMMAND, "push", str(video), "--album", "long", "--url", sink.url]
-    done = subprocess.run(
-        line, env=home.env, cwd=home.folder, capture_output=True, text=True, timeout=300
-    )
+    sizes: list[int] = []
+
+    def swallow(line: Line) -> None:
+        sizes.append(sum(map(len, line.pieces())))
+
+    with Server([head, swallow, answer(201, {})]) as server:
+        line = [*COMMAND, "push", str(video), "--album", "long", "--url", f"{server.url}/up"]
+        done = subprocess.run(
+            line, env=home.env, cwd=home.folder, capture_output=True, text=True, timeout=300
+        )
     assert done.returncode == 0, done.stderr
-    ((size, _),) = sink.bodies
+    (size,) = sizes
     assert size > video.stat().st_size
     assert home.sql("select body.size, length from body") == [(video.stat().st_size, size)]
 
@@ -165,11 +140,11 @@ def test_a_date_out_of_range_is_kept_and_its_photo_goes_once(
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         for number in (1, 2, 3):
             (Path(folder) / f"IMG_{number}.JPG").write_bytes(jpeg(number))
-        server.answer, server.question = lambda _: Answer(503), 503
+        server.says(503)
         os.utime(Path(folder) / "IMG_1.JPG", (0, 13_600_000_000))
         assert home.run("push", folder, "--album", "trip", "--patience", "0").returncode == 75
         os.utime(Path(folder) / "IMG_2.JPG", (0, -11_600_000_000))
-        server.answer, server.question = lambda _: Answer(), 200
+        server.says(200)
         server.ledger.clear()
         assert home.run("resume").returncode == 0
         assert home.run("push", folder, "--album", "trip", "--since", "1000-01-01").returncode == 0

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from immich.fake import KEY, VERSIONS, Immich
 from live import clip, still
+from servers import FormServer, answer
 from short import short_form
 
 from .conftest import Home, Start, configure, finish, jpeg, until
-from .server import Answer, FormServer
 
 NEWEST_IN_SHORT = [
     *(pytest.param(one, marks=pytest.mark.long) for one in VERSIONS[:-1]),
@@ -516,7 +516,7 @@ def test_verify_of_a_form_says_what_it_has_not_accepted_and_what_to_type(
     home: Home, server: FormServer
 ) -> None:
     home.form(server)
-    server.answer = lambda one: Answer(413 if one.filename == "IMG_2.JPG" else 200)
+    server.answer = lambda one: answer(413 if one.filename == "IMG_2.JPG" else 200, {})
     assert home.run("push", home.photos(3)).returncode == 3
     *said, last = home.run("verify", "trip").stdout.splitlines()
     assert said == [
@@ -524,8 +524,8 @@ def test_verify_of_a_form_says_what_it_has_not_accepted_and_what_to_type(
         "To try again what did not get there: albumup retry-failed trip --rejected",
     ]
     assert last.startswith("trip: 2 of 3 were accepted by 127.0.0.1, which cannot be asked")
-    server.question = 503
-    server.answer = lambda _: Answer(503)
+    server.question = lambda: (answer(503),)
+    server.answer = lambda _: answer(503, {})
     assert home.run("push", home.photos(1, "later"), "--patience", "0").returncode == 75
     said = home.run("verify", "later").stdout.splitlines()
     assert said[:-1] == ["  not accepted: 1 pending", "Not all done yet: albumup resume later"]

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 import zygote
+from servers import FormServer, answer
 from short import short_form
 
 from albumup.session.signals import GRACE
 
 from .conftest import COMMAND, PATIENCE, Home, finish, until
-from .server import Answer, FormServer
 
 pytestmark = pytest.mark.process
 
@@ -344,7 +344,7 @@ def test_a_reader_that_stops_reading_stops_no_upload_and_no_way_out(
     home: Home, server: FormServer, unread: int, stream: str
 ) -> None:
     home.form(server)
-    server.answer = lambda received: Answer(413 if received.filename != "IMG_1.JPG" else 200)
+    server.answer = lambda received: answer(413 if received.filename != "IMG_1.JPG" else 200, {})
     home.photos(100)
     streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, stream: unread}
     process = subprocess.Popen(
@@ -436,10 +436,10 @@ def test_all_is_sent_though_no_word_gets_out(
     home.run("push", home.photos(1, "first", first=99))  # the server is proven
     home.photos(40)
     if command != "push":
-        server.answer = lambda _: Answer(401 if command == "resume" else 418)
+        server.answer = lambda _: answer(401 if command == "resume" else 418, {})
         home.run("push", "trip", "--retries", "0")
     server.ledger.clear()
-    server.answer = lambda received: Answer(413 if received.filename != "IMG_1.JPG" else 200)
+    server.answer = lambda received: answer(413 if received.filename != "IMG_1.JPG" else 200, {})
     with reader() as stuck:
         process = beside(home, stuck, command, "trip", "--json")
         until(lambda: len(server.ledger) == 40, "all are sent, whoever reads of it")

@@ -10,9 +10,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from servers import FormServer
 
 from .conftest import Home, jpeg
-from .server import FormServer
 
 pytestmark = pytest.mark.process
 

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from servers import FormServer, answer
 
 from .conftest import COMMAND, Home, finish, until
-from .server import Answer, FormServer
 
 COMMANDS = (
     "push",
@@ -61,27 +61,28 @@ NO = b'{"success": false, "message": "no file"}'
 
 
 @pytest.mark.parametrize(
-    ("answer", "names"),
+    ("status", "said", "names"),
     [
-        (Answer(200, NO), {"--url", "--file-field", "--field", "--success-text"}),
-        (Answer(400, b"<title>Bad</title>", "text/html"), {"--url", "--file-field", "--field"}),
-        (Answer(401), {"--url", "--token-file", "--token-env", "--auth", "--header"}),
-        (Answer(413), {"--url", "--file-field", "--field"}),
-        (Answer(200, b"<p>Danke</p>", "text/html"), {"--url", "--success-text"}),
+        (200, NO, {"--url", "--file-field", "--field", "--success-text"}),
+        (400, b"<title>Bad</title>", {"--url", "--file-field", "--field"}),
+        (401, b"{}", {"--url", "--token-file", "--token-env", "--auth", "--header"}),
+        (413, b"{}", {"--url", "--file-field", "--field"}),
+        (200, b"<p>Danke</p>", {"--url", "--success-text"}),
     ],
     ids=["a no in a 2xx", "400 with a page", "401", "413", "a page"],
 )
 def test_a_refusal_names_options_that_there_are(
-    home: Home, server: FormServer, answer: Answer, names: set[str]
+    home: Home, server: FormServer, status: int, said: bytes, names: set[str]
 ) -> None:
-    server.answer = lambda _: answer
+    mime = "text/html" if said.startswith(b"<") else "application/json"
+    server.answer = lambda _: answer(status, said, mime=mime)
     done = home.run("push", home.photos(3), "--url", server.url)
     assert done.returncode == 4
     assert set(re.findall(r"--[a-z-]+", done.stderr)) == names
     assert re.search(
         rf"^{server.url}\S* ?[^\n]*\n[A-Z]", done.stderr, re.MULTILINE
     )  # what happened, and what to do
-    assert ("Raise the limit" in done.stderr) == (answer.status == 413)
+    assert ("Raise the limit" in done.stderr) == (status == 413)
     assert "in push --url" not in done.stderr
     assert ("all it says: albumup target try 127.0.0.1 " in done.stderr) == (
         names == {"--url", "--success-text"}
@@ -142,7 +143,7 @@ def test_journal_and_config_come_from_the_environment_and_options_win(
 def test_quiet_says_only_what_went_wrong(home: Home, server: FormServer) -> None:
     home.form(server)
     home.photos(2)
-    server.answer = lambda one: Answer(413 if one.filename == "IMG_2.JPG" else 200)
+    server.answer = lambda one: answer(413 if one.filename == "IMG_2.JPG" else 200, {})
     failed = home.run("push", "trip", "-q")
     assert failed.returncode == 3
     assert "IMG_2.JPG" in failed.stderr
@@ -262,16 +263,13 @@ def test_100_percent_shows_only_after_the_answer(home: Home, server: FormServer)
     server.may_answer.clear()
     before = []
 
-    def answer() -> None:
-        server.may_answer.set()
-
     def seen(text: str) -> bool:
         if text.count("IMG_1.JPG") < 3:  # painted some times since its last byte went
             return False
         before.append(text)
         return bool(server.ledger)
 
-    on_terminal(home, "push", "trip", seen=seen, then=answer)
+    on_terminal(home, "push", "trip", seen=seen, then=server.may_answer.set)
     assert "%" in before[-1]
     assert "100%" not in before[-1]
 
@@ -368,19 +366,19 @@ def test_a_photo_that_the_server_wants_much_later_ends_the_run(
     home: Home, server: FormServer
 ) -> None:
     home.form(server)
-    late = Answer(408, headers=(("Retry-After", "86400"),))
-    server.answer = lambda received: late if received.filename == "IMG_2.JPG" else Answer()
+    late = answer(408, {}, headers=(("Retry-After", "86400"),))
+    server.answer = lambda received: late if received.filename == "IMG_2.JPG" else answer(200, {})
     done = home.run("push", home.photos(3))
     assert done.returncode == 75, done.stderr
     assert sorted(home.states().values()) == ["pending", "uploaded", "uploaded"]
-    server.answer = lambda _: Answer()
+    server.answer = lambda _: answer(200, {})
     assert home.run("resume").returncode == 0
 
 
 def test_a_clock_that_was_set_back_makes_nobody_wait(home: Home, server: FormServer) -> None:
     home.form(server)
-    server.answer = lambda _: Answer(408)
+    server.answer = lambda _: answer(408, {})
     assert home.run("push", home.photos(1), "--retries", "0").returncode == 3
-    server.answer = lambda _: Answer()
+    server.answer = lambda _: answer(200, {})
     home.sql("update task set state = 'pending', tries = 0, next_at = unixepoch() + 30000000")
     assert home.run("resume").returncode == 0

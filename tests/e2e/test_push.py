@@ -10,9 +10,9 @@ import stat
 import subprocess
 
 import pytest
+from servers import FormServer, answer
 
 from .conftest import DISK, PATIENCE, Home, finish, jpeg, sha256, until
-from .server import Answer, FormServer
 
 
 def dry(home: Home, *args: object) -> list[str]:
@@ -157,10 +157,10 @@ def test_before_the_first_success_one_body_is_in_flight(home: Home, server: Form
     process = home.start("push", home.photos(6), "--json")
     until(lambda: server.in_flight == 1)
     until(lambda: home.sql("select count(*) from task where stage = 0") == [(0,)])
-    assert server.requests == 1
+    assert len(server.requests) == 1
     server.may_answer.set()
     assert finish(process).returncode == 0
-    assert server.requests == 6
+    assert len(server.requests) == 6
 
 
 def test_same_names_in_sub_folders_are_sent_under_names_of_their_own(
@@ -380,7 +380,7 @@ def test_a_dry_run_creates_nothing_and_asks_no_form(home: Home, server: FormServ
     before = sorted(home.folder.rglob("*"))
     assert dry(home, "trip", "--spool") == ["trip/IMG_1.JPG", "trip/IMG_2.JPG"]
     assert sorted(home.folder.rglob("*")) == before
-    assert server.requests == 0
+    assert len(server.requests) == 0
 
 
 def test_a_dry_run_says_what_is_there_already(home: Home) -> None:
@@ -407,19 +407,19 @@ def test_a_dry_run_says_where_it_would_go_and_how_what_was_pushed_before_stands(
     new = home.run("push", "-n", trip)
     assert f"trip: 3 photos would be queued (6.1 kB), for club ({server.url})" in new.stderr
     assert "It would be a new album." in new.stderr
-    server.answer = lambda one: Answer(415 if one.filename == "IMG_1.JPG" else 200)
+    server.answer = lambda one: answer(415 if one.filename == "IMG_1.JPG" else 200, {})
     assert home.run("push", trip, "-j1").returncode == 3
     (trip / "IMG_2.JPG").unlink()
     home.photos(2, first=4)
     home.sql("update task set state = 'pending', stage = 0 where id = 3")
-    before, asked = sorted(home.folder.rglob("*")), server.requests
+    before, asked = sorted(home.folder.rglob("*")), len(server.requests)
     done = home.run("push", "-n", trip)
     assert (done.returncode, done.stdout) == (0, "")
     assert f"trip: 2 photos would be queued (4.0 kB), for club ({server.url})" in done.stderr
     assert "The album has 3 photos, by the journal: 1 sent, 1 waiting, 1 rejected" in done.stderr
     assert "1 queued before" in done.stderr
     assert "1 photo did not get there earlier: albumup retry-failed trip" in done.stderr
-    assert (sorted(home.folder.rglob("*")), server.requests) == (before, asked)
+    assert (sorted(home.folder.rglob("*")), len(server.requests)) == (before, asked)
     by_url = home.run("push", "-n", trip, "--url", f"{server.url}?x")
     assert f"for {server.url}?x" in by_url.stderr
     home.config('[targets.club]\nkind = "from"\n')
@@ -446,9 +446,9 @@ def test_progress_names_the_album_that_is_sent_and_not_those_that_are_settled(
     home.form(server)
     for name in ("first", "second"):
         assert home.run("push", home.photos(1, name)).returncode == 0
-    server.answer, server.question = lambda _: Answer(503), 503
+    server.says(503)
     assert home.run("push", home.photos(2, "third"), "--patience", "0").returncode == 75
-    server.answer, server.question = lambda _: Answer(), 200
+    server.says(200)
     server.may_answer.clear()
     process = home.start("resume", "--progress", "plain")
     assert process.stderr is not None
@@ -574,14 +574,14 @@ def test_a_spool_whose_disk_goes_away_while_photos_are_copied_is_not_made_anew(
     home: Home, server: FormServer
 ) -> None:
     home.form(server)
-    server.answer = lambda _: Answer(503)
+    server.answer = lambda _: answer(503, {})
     assert (
         home.run("push", home.photos(2), "--spool-dir", "disk", "--patience", "0").returncode == 75
     )
     home.sql("update task set stage = 0")
     home.sql("delete from body")
     (home.folder / "disk").rename(home.folder / "unplugged")
-    server.answer = lambda _: Answer()
+    server.answer = lambda _: answer(200, {})
     config = home.config_file
     config.write_text(f'[defaults]\nspool_dir = "{home.folder / "disk"}"\n{config.read_text()}')
     done = home.run("resume")
@@ -675,7 +675,7 @@ def test_a_rejected_photo_is_named_with_its_cause_and_the_next_command(
     home: Home, server: FormServer
 ) -> None:
     home.form(server)
-    server.answer = lambda one: Answer(413 if one.filename == "IMG_2.JPG" else 200)
+    server.answer = lambda one: answer(413 if one.filename == "IMG_2.JPG" else 200, {})
     done = home.run("push", home.photos(3))
     assert done.returncode == 3
     assert re.search(r"IMG_2\.JPG +rejected +413", done.stderr)
@@ -706,19 +706,19 @@ def test_a_refusal_ends_the_target_and_costs_no_photo_anything(
     home: Home, server: FormServer
 ) -> None:
     home.form(server)
-    server.answer = lambda _: Answer(401)
+    server.answer = lambda _: answer(401, {})
     done = home.run("push", home.photos(3))
     assert done.returncode == 4
-    assert server.requests == 1
+    assert len(server.requests) == 1
     assert home.album()["counts"]["pending"] == 3
     assert "401" in done.stderr
-    server.answer = lambda _: Answer(200)
+    server.answer = lambda _: answer(200, {})
     assert home.run("resume").returncode == 0
 
 
 def test_a_portals_page_is_no_success(home: Home, server: FormServer) -> None:
     home.form(server)
-    server.answer = lambda _: Answer(200, b"<!doctype html><p>Please log in", "text/html")
+    server.answer = lambda _: answer(200, b"<!doctype html><p>Please log in", mime="text/html")
     done = home.run("push", home.photos(2))
     assert done.returncode == 4
     assert "targets.club.url" in done.stderr

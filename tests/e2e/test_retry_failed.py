@@ -11,9 +11,9 @@ import subprocess
 
 import pytest
 import zygote
+from servers import FormServer, Step, answer
 
 from .conftest import PATIENCE, Home, jpeg
-from .server import Answer, FormServer
 
 MINUTE, HOUR = 60, 3600
 WAITS = (0, 15 * MINUTE, HOUR, 6 * HOUR, 24 * HOUR)
@@ -24,7 +24,7 @@ def failed(home: Home, server: FormServer) -> Home:
     """An album of which IMG_2.JPG has failed; the server goes on refusing it."""
     home.form(server)
     home.config_file.write_text(home.config_file.read_text() + "[defaults]\nretries = 0\n")
-    server.answer = lambda one: Answer(418 if one.filename == "IMG_2.JPG" else 200)
+    server.answer = lambda one: answer(418 if one.filename == "IMG_2.JPG" else 200, {})
     assert home.run("push", home.photos(3)).returncode == 3
     assert home.states()["IMG_2.JPG"] == "failed"
     return home
@@ -116,7 +116,7 @@ def test_a_fresh_set_has_all_its_tries_and_attempts_go_on_counting(
 
 @pytest.mark.long
 def test_what_is_sent_at_last_is_news_once(failed: Home, server: FormServer) -> None:
-    server.answer = lambda _: Answer(200)
+    server.answer = lambda _: answer(200, {})
     done = failed.run("retry-failed")
     assert done.returncode == 0
     assert "1 sent" in done.stderr
@@ -128,24 +128,24 @@ def test_what_is_sent_at_last_is_news_once(failed: Home, server: FormServer) -> 
 def test_a_server_that_is_down_is_said_once_and_costs_no_tries(
     failed: Home, server: FormServer
 ) -> None:
-    server.answer = lambda _: Answer(503)
-    server.question = 503
+    server.answer = lambda _: answer(503, {})
+    server.question = lambda: (answer(503),)
     first = failed.run("retry-failed")
     assert first.returncode == 75
     assert "503" in first.stderr
     second = failed.run("retry-failed")
     assert (second.returncode, second.stderr) == (75, "")
-    server.answer, server.question = lambda _: Answer(200), 200
+    server.says(200)
     assert failed.run("retry-failed").returncode == 0
 
 
 def test_rejected_photos_go_only_when_asked_for(home: Home, server: FormServer) -> None:
     home.form(server)
-    server.answer = lambda one: Answer(415 if one.filename == "IMG_2.JPG" else 200)
+    server.answer = lambda one: answer(415 if one.filename == "IMG_2.JPG" else 200, {})
     assert home.run("push", home.photos(2)).returncode == 3
     assert home.run("retry-failed", "trip").returncode == 3
     assert tries(server) == 1
-    server.answer = lambda _: Answer(200)
+    server.answer = lambda _: answer(200, {})
     assert home.run("retry-failed", "trip", "--rejected").returncode == 0
     assert tries(server) == 2
 
@@ -155,10 +155,10 @@ def test_doubts_go_by_themselves_only_where_that_is_not_forbidden(
     home: Home, server: FormServer, resend: str, sent: int
 ) -> None:
     home.form(server, f'resend = "{resend}"\n')
-    server.answer = lambda one: Answer(500 if one.filename == "IMG_2.JPG" else 200)
+    server.answer = lambda one: answer(500 if one.filename == "IMG_2.JPG" else 200, {})
     assert home.run("push", home.photos(2), "--retries", "0").returncode == 3
     assert home.states()["IMG_2.JPG"] == "in_doubt"
-    server.answer = lambda _: Answer(200)
+    server.answer = lambda _: answer(200, {})
     code = home.run("retry-failed", "trip").returncode
     assert (tries(server), code) == (sent, 0 if sent == 2 else 3)
     assert home.run("retry-failed", "trip", "--in-doubt").returncode == 0
@@ -170,11 +170,11 @@ def test_doubts_go_by_themselves_only_where_that_is_not_forbidden(
 @pytest.mark.long
 def test_cron_does_not_speak_of_rounds_where_it_gives_none(home: Home, server: FormServer) -> None:
     home.form(server)
-    server.answer = lambda one: Answer(500 if one.filename == "IMG_2.JPG" else 200)
+    server.answer = lambda one: answer(500 if one.filename == "IMG_2.JPG" else 200, {})
     assert home.run("push", home.photos(2), "--retries", "0").returncode == 3
     home.run("retry-failed", "trip", "--in-doubt", "--retries", "0")
     home.photos(1, "more", first=9)
-    server.answer = lambda _: Answer(418)
+    server.answer = lambda _: answer(418, {})
     home.run("push", "more", "--retries", "0")
     said = home.run("retry-failed", "--retries", "0").stderr
     assert "more: 1 photo failed again (round 1 of 5" in said
@@ -281,7 +281,7 @@ def test_cron_is_told_once_of_a_mistake_in_the_config(failed: Home) -> None:
 
 
 def test_cron_is_told_once_of_a_target_that_refuses_us(failed: Home, server: FormServer) -> None:
-    server.answer = lambda _: Answer(401)
+    server.answer = lambda _: answer(401, {})
     first = failed.run("retry-failed")
     assert first.returncode == 4
     assert "401" in first.stderr
@@ -293,7 +293,7 @@ def test_cron_is_told_once_of_a_target_that_refuses_us(failed: Home, server: For
 def test_cron_is_told_why_an_album_waits_also_where_it_knows_that_of_another(
     failed: Home, server: FormServer
 ) -> None:
-    server.answer = lambda _: Answer(401)
+    server.answer = lambda _: answer(401, {})
     assert "401 Unauthorized" in failed.run("retry-failed").stderr
     assert failed.run("push", failed.photos(1, "walk", first=7)).returncode == 4
     told = failed.run("retry-failed").stderr
@@ -306,10 +306,10 @@ def test_cron_is_told_once_of_what_differs_only_in_figures(home: Home, server: F
     home.form(server, 'message = "error"\n')
     turn = itertools.count(1)
 
-    def refuse(_: object) -> Answer:
+    def refuse(_: object) -> Step:
         number = next(turn)
         words = f"quota of album {number} used up (request 4f1c{number:04}), by {number}.5 GB"
-        return Answer(507, json.dumps({"error": words}).encode())
+        return answer(507, json.dumps({"error": words}).encode())
 
     server.answer = refuse
     assert home.run("push", home.photos(1)).returncode == 4
@@ -330,7 +330,7 @@ def test_without_a_journal_it_says_nothing_and_creates_nothing(home: Home) -> No
 @pytest.mark.long
 def test_all_leaves_what_is_on_hold_alone(home: Home, server: FormServer) -> None:
     home.form(server)
-    server.answer = lambda _: Answer(503)
+    server.answer = lambda _: answer(503, {})
     home.run("push", home.photos(1), "--patience", "0")
     home.sql("update album set held = 1")
     server.ledger.clear()
@@ -344,9 +344,9 @@ def test_every_try_of_a_body_carries_the_same_idempotency_key(
     home: Home, server: FormServer
 ) -> None:
     home.form(server)
-    server.answer = lambda _: Answer(408)
+    server.answer = lambda _: answer(408, {})
     assert home.run("push", home.photos(2), "--retries", "0").returncode == 3
-    server.answer = lambda _: Answer()
+    server.answer = lambda _: answer(200, {})
     assert home.run("retry-failed", "trip").returncode == 0
     keys: dict[str, list[str]] = {}
     for received in server.ledger:

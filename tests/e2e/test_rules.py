@@ -6,9 +6,9 @@ import hashlib
 import json
 
 import pytest
+from servers import FormServer, Received, Step, answer
 
 from .conftest import Home
-from .server import Answer, FormServer, Received
 
 TOKEN = "hush-7f3a-do-not-tell"
 
@@ -18,7 +18,7 @@ def test_a_2xx_whose_json_says_no_is_no_success_and_its_words_are_shown(
     home: Home, server: FormServer
 ) -> None:
     said = {"success": False, "message": f"Missing album \x1b[31m\u202e for {TOKEN}"}
-    server.answer = lambda _: Answer(200, json.dumps(said).encode())
+    server.answer = lambda _: answer(200, json.dumps(said).encode())
     home.form(server, f'token_file = "{home.secret(TOKEN)}"\n')
     done = home.run("push", home.photos(2), "--retries", 0)
     assert done.returncode == 3
@@ -37,24 +37,26 @@ def test_a_2xx_whose_json_says_no_is_no_success_and_its_words_are_shown(
 def test_a_refusal_in_words_ends_the_target_and_not_its_photos(
     home: Home, server: FormServer
 ) -> None:
-    server.answer = lambda _: Answer(200, b'{"status": "error", "message": "Kontingent voll"}')
+    server.answer = lambda _: answer(200, b'{"status": "error", "message": "Kontingent voll"}')
     home.form(server, 'refused_text = "Kontingent"\nfailure_text = "error"\n')
     done = home.run("push", home.photos(3), "-j1")
     assert done.returncode == 4
     assert "Kontingent voll" in done.stderr
     assert set(home.states().values()) == {"pending"}
     assert len(server.ledger) == 1
-    server.answer = lambda _: Answer(200)
+    server.answer = lambda _: answer(200, {})
     assert home.run("resume").returncode == 0
 
 
 def test_a_target_by_options_has_words_too(home: Home, server: FormServer) -> None:
-    def answer(one: Received) -> Answer:
-        return Answer(
-            200, b"<html>Zu gross" if one.filename == "IMG_2.JPG" else b"<html>Danke", "text/html"
+    def said(one: Received) -> Step:
+        return answer(
+            200,
+            b"<html>Zu gross" if one.filename == "IMG_2.JPG" else b"<html>Danke",
+            mime="text/html",
         )
 
-    server.answer = answer
+    server.answer = said
     words = ("--success-text", "Danke", "--failure-text", "Zu gross")
     assert home.run("push", home.photos(2), "--url", server.url, *words).returncode == 3
     assert home.states() == {"IMG_1.JPG": "uploaded", "IMG_2.JPG": "rejected"}
@@ -72,10 +74,10 @@ def test_a_proof_may_ask_for_a_digest_that_was_not_made_when_the_photos_were_pre
     photos = home.photos(2)
     digests = {path.name: hashlib.md5(path.read_bytes()).hexdigest() for path in photos.iterdir()}
     digests["IMG_2.JPG"] = "0" * 32
-    server.answer = lambda _: Answer(401)
+    server.answer = lambda _: answer(401, {})
     home.form(server)
     assert home.run("push", photos, "-j1").returncode == 4
-    server.answer = lambda one: Answer(200, json.dumps({"md5": digests[one.filename]}).encode())
+    server.answer = lambda one: answer(200, json.dumps({"md5": digests[one.filename]}).encode())
     home.form(server, 'proof = "md5 == {md5}"\n')
     done = home.run("resume", "--retries", 0)
     assert done.returncode == 3
@@ -90,9 +92,9 @@ def test_a_server_that_stores_by_name_in_one_folder_keeps_the_photos_of_all_albu
     """Also those of an album that was forgotten; and no photo is sent under two names."""
     stored: dict[str, str] = {}
 
-    def store(one: Received) -> Answer:
+    def store(one: Received) -> Step:
         stored[one.filename.lower()] = one.sha256
-        return Answer()
+        return answer(200, {})
 
     server.answer = store
     home.form(server)

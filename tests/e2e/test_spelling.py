@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from servers import FormServer
 
 from .conftest import Home, jpeg
-from .server import FormServer
 
 pytestmark = pytest.mark.process
 

@@ -8,10 +8,10 @@ import subprocess
 import sys
 
 import pytest
+from servers import FormServer, answer
 from short import short_form
 
 from .conftest import COMMAND, Home, finish, jpeg, sha256, until
-from .server import Answer, FormServer
 
 STATES = [
     "pending", "sending", "uploaded", "duplicate", "rejected", "failed", "in_doubt", "missing",
@@ -28,7 +28,9 @@ def mixed(home: Home, server: FormServer) -> Home:
     """An album with a photo uploaded, one rejected and one missing."""
     home.form(server, 'id = "data.id"\npage = "data.url"\n')
     said = json.dumps({"data": {"id": 7, "url": "https://club.example.org/7"}}).encode()
-    server.answer = lambda one: Answer(413) if one.filename == "IMG_2.JPG" else Answer(200, said)
+    server.answer = lambda one: (
+        answer(413, {}) if one.filename == "IMG_2.JPG" else answer(200, said)
+    )
     trip = home.photos(2)
     (trip / "dead.jpg").symlink_to("/nowhere.jpg")
     assert home.run("push", trip, "--follow-symlinks", "-j1").returncode == 3
@@ -83,7 +85,7 @@ def test_status_is_a_line_per_album(mixed: Home) -> None:
 
 def test_an_album_with_something_unsent_is_not_settled(home: Home, server: FormServer) -> None:
     home.form(server)
-    server.answer = lambda _: Answer(401)
+    server.answer = lambda _: answer(401, {})
     home.run("push", home.photos(2))
     assert home.album()["settled"] is False
     assert "waiting" in home.run("status").stdout
@@ -231,7 +233,7 @@ def test_push_json_tells_what_happens_and_ends_with_a_summary(
     home: Home, server: FormServer
 ) -> None:
     home.form(server)
-    server.answer = lambda one: Answer(418 if one.filename == "IMG_2.JPG" else 200)
+    server.answer = lambda one: answer(418 if one.filename == "IMG_2.JPG" else 200, {})
     found = events(home.run("push", home.photos(2), "--json", "--retries", "1", "-j1").stdout)
     assert all({"event", "time", "album", "target"} <= set(event) for event in found)
     assert all(str(event["time"]).endswith("Z") for event in found)
@@ -278,7 +280,7 @@ def test_a_followers_json_ends_with_its_own_summary(home: Home, server: FormServ
 @pytest.mark.long
 def test_without_json_stdout_stays_empty(home: Home, server: FormServer) -> None:
     home.form(server)
-    server.answer = lambda one: Answer(418 if one.filename == "IMG_2.JPG" else 200)
+    server.answer = lambda one: answer(418 if one.filename == "IMG_2.JPG" else 200, {})
     home.photos(2)
     for line in (
         ["push", "trip", "--retries", "0", "-vv"],
@@ -322,7 +324,7 @@ def test_sqlite_utils_reads_it_also_with_bad_names_and_while_an_uploader_runs(
     trip = home.photos(1)
     with open(os.fsencode(trip) + b"/a\xff.jpg", "wb") as file:
         file.write(jpeg(3))
-    server.answer = lambda _: Answer(413)
+    server.answer = lambda _: answer(413, {})
     assert home.run("push", trip).returncode == 3
     server.may_answer.clear()
     process = home.start("push", home.photos(1, "more", first=9))

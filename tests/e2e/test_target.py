@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 
 import pytest
+from servers import FormServer, Step, answer
 from short import short_form
 
 from .conftest import Home
-from .server import Answer, FormServer
 
 TOKEN = "hush-7f3a-do-not-tell"
 
@@ -65,7 +65,7 @@ def test_check_of_a_server_that_is_not_there_ends_with_4(home: Home, server: For
     done = home.run("target", "check", "club")
     assert done.returncode == 4
     assert done.stdout.startswith("NO ")
-    assert server.requests == 0
+    assert len(server.requests) == 0
 
 
 def test_check_of_a_form_connects_and_ends_as_what_proved_nothing(
@@ -91,7 +91,7 @@ def test_try_shows_request_answer_verdict_and_rule(home: Home, server: FormServe
         f'[targets.club.fields]\nkey = "{{token}}"\n',
     )
     photo = home.photos(1) / "IMG_1.JPG"
-    server.answer = lambda _: Answer(201, b'{"id": "p7"}')
+    server.answer = lambda _: answer(201, b'{"id": "p7"}')
     done = home.run("target", "try", "club", photo)
     assert done.returncode == 0
     assert f"> POST {server.url}" in done.stdout
@@ -109,23 +109,23 @@ def test_try_shows_request_answer_verdict_and_rule(home: Home, server: FormServe
 
 
 @pytest.mark.parametrize(
-    ("answer", "code", "verdict", "left"),
+    ("said", "code", "verdict", "left"),
     [
-        (Answer(401), 4, "refused", "nothing"),
-        (Answer(404), 4, "wrong address", "nothing"),
-        (Answer(413), 3, "rejected", "nothing"),
-        (Answer(503), 75, "not taken", "nothing"),
-        (Answer(200, b"<html>", "text/html"), 4, "wrong address", "perhaps IMG_1.JPG"),
-        (Answer(200, b"{}"), 3, "in doubt", "perhaps IMG_1.JPG"),
+        (answer(401, {}), 4, "refused", "nothing"),
+        (answer(404, {}), 4, "wrong address", "nothing"),
+        (answer(413, {}), 3, "rejected", "nothing"),
+        (answer(503, {}), 75, "not taken", "nothing"),
+        (answer(200, b"<html>", mime="text/html"), 4, "wrong address", "perhaps IMG_1.JPG"),
+        (answer(200, b"{}"), 3, "in doubt", "perhaps IMG_1.JPG"),
     ],
     ids=["401", "404", "413", "503", "page", "no id"],
 )
 def test_try_ends_with_the_code_that_a_push_would(
-    home: Home, server: FormServer, answer: Answer, code: int, verdict: str, left: str
+    home: Home, server: FormServer, said: Step, code: int, verdict: str, left: str
 ) -> None:
     """And says what it leaves there, and, where it is refused, which key to look at."""
     home.form(server, 'id = "id"\n')
-    server.answer = lambda _: answer
+    server.answer = lambda _: said
     done = home.run("target", "try", "club", home.photos(1) / "IMG_1.JPG")
     assert done.returncode == code, done.stdout
     assert f"verdict: {verdict}" in done.stdout
@@ -138,7 +138,7 @@ def test_a_401_names_the_key_that_holds_the_token(home: Home, server: FormServer
     one."""
     key = "~/config/albumup/config.toml: targets.club.token_command"
     home.form(server, f'token_command = ["sh", "-c", "echo {TOKEN}"]\n')
-    server.answer, server.question = lambda _: Answer(401), 401
+    server.says(401)
     for done in (home.run("push", home.photos(1)), home.run("resume")):
         assert done.returncode == 4
         assert f"its token is what sh prints ({key})" in done.stderr.replace("Its", "its")
@@ -187,7 +187,7 @@ def test_the_token_is_nowhere_but_on_the_wire(home: Home, server: FormServer, au
     # A server that repeats what it was sent is where tokens leak.
     basic = base64.b64encode(f"anna:{TOKEN}".encode()).decode()
     bearer = base64.b64encode(f"Bearer {TOKEN}".encode()).decode()
-    server.answer = lambda one: Answer(
+    server.answer = lambda one: answer(
         401 if one.filename == "IMG_2.JPG" else 200,
         f"{one.fields['key']} {bearer} {TOKEN.encode().hex()}".encode(),
     )

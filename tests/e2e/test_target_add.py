@@ -15,12 +15,11 @@ from collections.abc import Iterator
 
 import pytest
 from immich.fake import KEY, Immich
-from servers import Script, Server, answer, head, send
+from servers import FormServer, Script, Server, answer, head, send
 
 from albumup.receive import Receiver, Store
 
 from .conftest import COMMAND, PATIENCE, Home
-from .server import FormServer
 
 
 @pytest.fixture

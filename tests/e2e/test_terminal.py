@@ -13,9 +13,9 @@ from collections.abc import Callable
 import pyte
 import pytest
 import zygote
+from servers import FormServer, answer
 
 from .conftest import PATIENCE, Home, finish, until
-from .server import Answer, FormServer
 
 pytestmark = pytest.mark.process
 
@@ -100,7 +100,7 @@ def test_a_list_of_one_kind_of_failure_names_the_others_that_there_are(
     home: Home, server: FormServer
 ) -> None:
     home.form(server)
-    server.answer = lambda one: Answer(413 if one.filename == "IMG_2.JPG" else 200)
+    server.answer = lambda one: answer(413 if one.filename == "IMG_2.JPG" else 200, {})
     assert home.run("push", home.photos(3)).returncode == 3
     window = Window(home, 80, "list", "trip", "--state", "failed")
     assert window.close() == 0
@@ -147,10 +147,10 @@ def test_the_bare_command_says_where_things_stand_and_what_to_type_next(
         f"Next: albumup push FOLDER{last}",
     ]
     home.form(server)
-    server.answer = lambda one: Answer(413 if one.filename == "IMG_2.JPG" else 401)
+    server.answer = lambda one: answer(413 if one.filename == "IMG_2.JPG" else 401, {})
     home.run("push", home.photos(3), "-j1")
     assert said()[-1] == f"Next: albumup resume{last}"
-    server.answer = lambda one: Answer(413 if one.filename == "IMG_2.JPG" else 200)
+    server.answer = lambda one: answer(413 if one.filename == "IMG_2.JPG" else 200, {})
     home.run("resume")
     head, line, after = said()
     assert head.split()[:3] == ["ALBUM", "TARGET", "STATE"]

@@ -10,10 +10,10 @@ import subprocess
 from collections import Counter
 
 import pytest
+from servers import FormServer, answer
 from short import short_form
 
 from .conftest import Home, finish, until
-from .server import Answer, FormServer
 
 pytestmark = pytest.mark.process
 
@@ -44,7 +44,7 @@ def test_the_second_hands_over_and_each_ends_with_its_albums_code(
     home: Home, server: FormServer
 ) -> None:
     home.form(server)
-    server.answer = lambda one: Answer(413 if one.filename == "IMG_12.JPG" else 200)
+    server.answer = lambda one: answer(413 if one.filename == "IMG_12.JPG" else 200, {})
     first = uploader(home, server)
     second = follower(home)
     server.may_answer.set()
@@ -79,7 +79,7 @@ def test_a_follower_names_the_options_that_were_typed_in_vain(
 @pytest.mark.long
 def test_a_follower_whose_album_is_well_ends_with_0(home: Home, server: FormServer) -> None:
     home.form(server)
-    server.answer = lambda one: Answer(413 if one.filename == "IMG_2.JPG" else 200)
+    server.answer = lambda one: answer(413 if one.filename == "IMG_2.JPG" else 200, {})
     first = uploader(home, server)
     second = follower(home)
     server.may_answer.set()
@@ -93,9 +93,9 @@ def test_a_photo_that_is_handed_over_gets_a_try_however_long_it_was_to_wait(
 ) -> None:
     home.form(server)
     assert home.run("push", home.photos(1, "first", first=21)).returncode == 0
-    server.answer = lambda _: Answer(503, headers=(("Retry-After", "3000"),))
+    server.answer = lambda _: answer(503, {}, headers=(("Retry-After", "3000"),))
     assert home.run("push", home.photos(1, "more", first=11), "--patience", "1s").returncode == 75
-    server.answer = lambda _: Answer()
+    server.answer = lambda _: answer(200, {})
     first = uploader(home, server)
     second = follower(home)
     server.may_answer.set()
@@ -314,7 +314,7 @@ def test_a_stopped_uploader_is_not_robbed(home: Home, server: FormServer) -> Non
     server.may_answer.set()
     until(lambda: not server.in_flight)
     assert second.poll() is None
-    assert server.requests == 1
+    assert len(server.requests) == 1
     first.send_signal(signal.SIGCONT)
     assert finish(first).returncode == 0
     assert finish(second).returncode == 0

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import pytest
 from immich.fake import Immich
+from servers import FormServer
 
 from .conftest import Home, jpeg
-from .server import FormServer
 
 TIFF = b"II*\0\x08\0\0\0\0\0\0\0\0\0"
 

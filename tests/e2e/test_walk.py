@@ -9,10 +9,11 @@ import threading
 from pathlib import Path
 from types import FrameType
 
+from servers import FormServer
+
 import albumup
 
 from .conftest import Home
-from .server import FormServer
 
 DESIGN = Path(__file__).parents[2] / "docs" / "design.md"
 SOURCES = os.path.dirname(albumup.__file__) + os.sep

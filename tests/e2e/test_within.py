@@ -13,9 +13,9 @@ from typing import Any
 
 import within
 import zygote
+from servers import FormServer
 
 from .conftest import PATIENCE, Home
-from .server import FormServer
 
 COMMANDS: list[list[str]] = [
     [],

@@ -18,17 +18,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
-import http.client
-import io
 import os
 import random
 import re
-import select
 import shutil
 import signal
-import socket
 import sqlite3
-import struct
 import subprocess
 import sys
 import tempfile
@@ -36,9 +31,29 @@ import threading
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
 from typing import ClassVar
 from urllib.parse import unquote
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from servers import (
+    FormServer,
+    Line,
+    Received,
+    Script,
+    Step,
+    answer,
+    close,
+    form_of,
+    linger,
+    page,
+    reset,
+    send,
+    until_gone,
+)
 
 TARGET = "club"
 ALBUMS = ("trip", "garden", "trip 2")
@@ -141,20 +156,9 @@ class Bell:
             return self._cond.wait_for(lambda: self._rung[what] >= count, seconds)
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A body that came to its end. ``kept``: the server has the photo now, whatever it answered."""
-
-    album: str
-    name: str
-    sha256: str
-    kept: bool
-    answer: str
-
-
-class FormServer:
-    """Takes multipart/form-data at ``/albums/ALBUM/photos``, keeps every copy it is sent, and notes
-    it in its ledger.
+class Club(FormServer):
+    """Takes forms at ``/albums/ALBUM/photos``, as the weather is. Its ledger has every body that
+    came to its end, also of those photos that it did not keep.
 
     ``pace``: a body takes up to that many seconds to be read, at random.
     """
@@ -164,148 +168,87 @@ class FormServer:
         self.pace = pace
         self.bell = Bell()
         self._rng = rng
-        self._lock = threading.Lock()
-        self._ledger: list[Received] = []
-        self._over = threading.Event()
-        self._listener = socket.socket()
-        # Small, and set before listening: what the kernel swallows, a killed sender did not send.
-        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 << 10)
-        self._listener.bind(("127.0.0.1", 0))
-        self._listener.listen(128)
-        self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._listen, name="form server", daemon=True).start()
-
-    def close(self) -> None:
-        self._over.set()
-        self._listener.close()
-
-    def ledger(self) -> list[Received]:
-        """Every complete body so far."""
-        with self._lock:
-            return list(self._ledger)
+        super().__init__(self._script)
+        self.question = lambda: (answer(405),)
 
     def holdings(self) -> Counter[tuple[str, str]]:
         """How many copies the server has, by album and SHA-256."""
-        return Counter((one.album, one.sha256) for one in self.ledger() if one.kept)
+        return Counter((_album_of(one), one.sha256) for one in list(self.ledger) if one.kept)
 
-    def names(self) -> dict[tuple[str, str], set[str]]:
+    def photos_by_name(self) -> dict[tuple[str, str], set[str]]:
         """The photos that came under each name (without regard to case) of an album, by SHA-256."""
         found: dict[tuple[str, str], set[str]] = defaultdict(set)
-        for one in self.ledger():
-            found[one.album, one.name.casefold()].add(one.sha256)
+        for one in list(self.ledger):
+            found[_album_of(one), one.filename.casefold()].add(one.sha256)
         return found
+
+    def answers(self, album: str, sha256: str) -> list[str]:
+        """What it said, each time, to a photo that came whole."""
+        ours = [one for one in list(self.ledger) if one.sha256 == sha256]
+        return [one.said for one in ours if _album_of(one) == album]
 
     def config(self) -> str:
         """The target's keys, as TOML."""
-        url = f"http://127.0.0.1:{self.port}/albums/{{album}}/photos"
-        return f'kind = "form"\nurl = "{url}"\nid = "id"\n'
+        return f'kind = "form"\nurl = "{self.origin}/albums/{{album}}/photos"\nid = "id"\n'
 
-    def _listen(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = self._listener.accept()
-                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection: socket.socket) -> None:
-        with contextlib.suppress(OSError), connection, connection.makefile("rb") as stream:
-            while self._exchange(connection, stream):
-                pass
-
-    def _exchange(self, connection: socket.socket, stream: io.BufferedReader) -> bool:
-        """One request; whether the connection lives on."""
-        line = stream.readline()
-        if not line:
-            return False
-        headers = http.client.parse_headers(stream)
-        if not line.startswith(b"POST "):  # asked without a photo: is anybody there?
-            _answer(connection, 405, b"")
-            return True
-        album = unquote(line.split()[1].split(b"/")[2].decode())
-        length = int(headers["Content-Length"])
+    def _script(self, _number: int, _name: str) -> Script:
         fault = self.weather.pick()
         self.bell.ring("begun")
-        if fault in _MIDWAY:
-            self._read(stream, int(length * self._rng.uniform(0.0, 0.7)))
-            self.bell.ring("midway")
-            return self._suffer(connection, str(fault))
-        body = self._read(stream, length)
-        name, sha256 = _file_of(body, headers["Content-Type"])
+        if fault is not None and fault in _MIDWAY:
+            return [self._read_some, self._rings("midway"), *_SUFFERED[fault]]
+        if fault is None:
+            end = [_stored, self._rings("answered")]
+        else:
+            end = [*_SUFFERED[fault.removesuffix(" kept")]]
+        kept = partial(self._note, fault)
+        return [self._read_slowly, kept, self._rings("whole"), self._think, *end]
+
+    def _rings(self, what: str) -> Step:
+        return lambda _line: self.bell.ring(what)
+
+    def _read_some(self, line: Line) -> None:
+        self._read(line, int(line.unread * self._rng.uniform(0.0, 0.7)))
+
+    def _read_slowly(self, line: Line) -> None:
+        self._read(line, line.unread)
+
+    def _read(self, line: Line, size: int) -> None:
+        pace = 0.0 if self.weather.calm else self.pace * self._rng.random()
+        for came in line.fill(size):
+            if pace:
+                time.sleep(pace * min(1.0, came / size))
+
+    def _note(self, fault: str | None, line: Line) -> None:
         kept = fault is None or fault.endswith("kept")
-        with self._lock:
-            self._ledger.append(Received(album, name, sha256, kept, fault or "201"))
-        self.bell.ring("whole")
+        self.enter(replace(form_of(line), kept=kept, said=fault or "201"))
+
+    def _think(self, _line: Line) -> None:
         if not self.weather.calm:
             time.sleep(self.pace * self._rng.random() / 4)
-        if fault is not None:
-            return self._suffer(connection, fault.removesuffix(" kept"))
-        _answer(connection, 201, b'{"id": "%s"}' % sha256.encode())
-        self.bell.ring("answered")
-        return True
-
-    def _read(self, stream: io.BufferedReader, size: int) -> bytes:
-        body = bytearray()
-        pace = 0.0 if self.weather.calm else self.pace * self._rng.random()
-        while len(body) < size:
-            block = stream.read1(min(64 << 10, size - len(body)))
-            if not block:
-                raise ConnectionError("the body broke off")
-            body += block
-            if pace:
-                time.sleep(pace * len(block) / size)
-        return bytes(body)
-
-    def _suffer(self, connection: socket.socket, fault: str) -> bool:
-        match fault:
-            case "drop" | "lost":
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            case "stall" | "mute":
-                poll = select.poll()
-                poll.register(connection, select.POLLRDHUP | select.POLLHUP | select.POLLERR)
-                while not self._over.is_set() and not poll.poll(50):
-                    pass
-            case "garbage":
-                connection.sendall(b"\x16\x03\x01 SSH-2.0-nobody\r\n\r\n")
-            case "cut":
-                connection.sendall(
-                    b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\n"
-                    b"Content-Length: 80\r\n\r\n{"
-                )
-            case "page":
-                _answer(connection, 200, b"<!DOCTYPE html><title>Welcome</title>", "text/html")
-                return True
-            case "no id":
-                _answer(connection, 200, b'{"welcome": true}')
-                return True
-            case "early 500":
-                _answer(connection, 500, b"{}")
-                connection.shutdown(socket.SHUT_WR)
-                connection.settimeout(1.0)
-                while connection.recv(64 << 10):
-                    pass
-            case status:
-                _answer(connection, int(status), b"{}")
-                return True
-        return False
 
 
-def _answer(
-    connection: socket.socket, status: int, body: bytes, kind: str = "application/json"
-) -> None:
-    head = (
-        f"HTTP/1.1 {status} {http.client.responses[status]}\r\n"
-        f"Content-Type: {kind}\r\nContent-Length: {len(body)}"
-    )
-    connection.sendall(head.encode() + b"\r\n\r\n" + body)
+def _stored(line: Line) -> None:
+    assert line.received is not None
+    answer(201, {"id": line.received.sha256})(line)
 
 
-def _file_of(body: bytes, content_type: str) -> tuple[str, str]:
-    """The file name and the SHA-256 of a form's last part."""
-    tail = b"\r\n--" + content_type.partition("boundary=")[2].strip('"').encode() + b"--\r\n"
-    assert body.endswith(tail), "a body of the announced length that does not end as a form does"
-    start = body.index(b"\r\n\r\n") + 4
-    found = re.search(rb'filename="([^"]*)"', body[:start])
-    assert found is not None
-    return found[1].decode(), hashlib.sha256(body[start : -len(tail)]).hexdigest()
+def _album_of(one: Received) -> str:
+    return unquote(one.path.split("/")[2])
+
+
+_CUT = b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: 80\r\n\r\n{"
+_SUFFERED: dict[str, Script] = {
+    "drop": [reset],
+    "lost": [reset],
+    "stall": [until_gone],
+    "mute": [until_gone],
+    "garbage": [send(b"\x16\x03\x01 SSH-2.0-nobody\r\n\r\n"), close],
+    "cut": [send(_CUT), close],
+    "page": [page()],
+    "no id": [answer(200, {"welcome": True})],
+    "early 500": [answer(500, {}), linger],
+    **{str(status): [answer(status, {})] for status in (413, 429, 500, 503)},
+}
 
 
 class BuiltIn:
@@ -316,6 +259,7 @@ class BuiltIn:
         self.weather = weather
         self.pace = 0.0
         self.bell = Bell()
+        self.trouble: list[BaseException] = []
         self._folder = folder
         self._hashes: dict[tuple[str, int], str] = {}
 
@@ -325,8 +269,11 @@ class BuiltIn:
     def config(self) -> str:
         return ""
 
-    def names(self) -> dict[tuple[str, str], set[str]]:
+    def photos_by_name(self) -> dict[tuple[str, str], set[str]]:
         return {}  # it refuses to overwrite
+
+    def answers(self, _album: str, _sha256: str) -> list[str]:
+        return []  # its ledger is its folder
 
     def holdings(self) -> Counter[tuple[str, str]]:
         found: Counter[tuple[str, str]] = Counter()
@@ -464,7 +411,7 @@ class Loop:
         self.data = os.path.join(folder, "data")
         self.result = Result()
         self.target = target
-        self.server: FormServer | BuiltIn
+        self.server: Club | BuiltIn
         self.pushes: list[Push] = []
         self.unsettled = 0
         self._pace = 0.5
@@ -481,7 +428,7 @@ class Loop:
         elif target == "inbox":
             self.server = Inbox(folder, Weather(weather_rng, INBOX_FAULTS))
         else:
-            self.server = FormServer(
+            self.server = Club(
                 Weather(weather_rng, FORM_FAULTS), random.Random(seed + 2), self._pace
             )
         self.config = os.path.join(folder, "config.toml")
@@ -691,6 +638,7 @@ class Loop:
         except sqlite3.Error as error:
             result.faults.append(f"{when} the journal cannot be read: {error}")
             return
+        result.faults += [f"{when} the server met {error!r}" for error in self.server.trouble]
         if verdicts not in ([], ["ok"]):
             result.faults.append(f"{when} the journal is corrupt: {verdicts}")
         lost = self._seen - tasks.keys()
@@ -768,23 +716,16 @@ class Loop:
                         f" where task = {row['id']} order by number"
                     )
                 ]
-                said = [
-                    one.answer
-                    for one in self._ledger()
-                    if one.sha256 == digests[place] and one.album == place[0]
-                ]
+                said = self.server.answers(place[0], digests[place])
                 mark = "marked" if row["maybe_twice"] else "not marked"
                 result.unexplained.append(
                     f"{place} is there {copies + 1} times, {mark}, "
                     f"{doubts[row['id']]} attempts in doubt: "
                     f"{history}; the server answered {said}"
                 )
-        for (album, name), photos in self.server.names().items():
+        for (album, name), photos in self.server.photos_by_name().items():
             if len(photos) > 1:
                 result.losses.append(f"{len(photos)} different photos came as {name} into {album}")
-
-    def _ledger(self) -> list[Received]:
-        return self.server.ledger() if isinstance(self.server, FormServer) else []
 
 
 def main() -> int:

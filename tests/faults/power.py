@@ -34,7 +34,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from crash_points import SCENES, Scene
-from kill_loop import ALBUMUP, FormServer
+from kill_loop import ALBUMUP, Club
 
 _CALLS = (
     "openat,write,pwrite64,ftruncate,rename,renameat,renameat2,link,linkat,unlink,unlinkat,mkdir,mkdirat,rmdir,"
@@ -419,14 +419,14 @@ class Cuts:
         """Go on, as a person would: resume; or the push again, if it never said that the photos are
         queued."""
         loop = self.scene.loop
-        before = len(loop.server.ledger()) if isinstance(loop.server, FormServer) else 0
+        before = len(loop.server.ledger) if isinstance(loop.server, Club) else 0
         command = loop.start("resume") if acknowledged else self.scene.start("push")
         if (code := command.process.wait(_PATIENCE)) != 0:
             self._complain(when, f"{command.verb} ends with {code}: {command.said()}")
             return
         self.verdict.resumed += 1
-        if isinstance(loop.server, FormServer):
-            held = done | {one.sha256 for one in loop.server.ledger()[before:] if one.kept}
+        if isinstance(loop.server, Club):
+            held = done | {one.sha256 for one in loop.server.ledger[before:] if one.kept}
         else:
             held = set(_digests(self.inbox).values())
         if lost := set(self.scene.push.photos.values()) - held:

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 
 import pytest
-from kill_loop import Command, FormServer, Loop
+from kill_loop import Club, Command, Loop
 
 PATIENCE = 30.0  # seconds until a test gives up on something that should have come at once
 
@@ -62,10 +62,10 @@ def task(loop: Loop) -> sqlite3.Row:
     return loop.rows("select state, tries, attempts, maybe_twice from v_tasks")[0]
 
 
-def faulty(loop: Loop, fault: str) -> FormServer:
+def faulty(loop: Loop, fault: str) -> Club:
     """Let this befall the first photo, and nothing after it."""
     server = loop.server
-    assert isinstance(server, FormServer)
+    assert isinstance(server, Club)
     server.weather.script(fault)
     return server
 
@@ -81,7 +81,7 @@ def test_killed_after_the_whole_body_is_doubt(loop_at: Callable[..., Loop]) -> N
     finish(loop.start("resume"))
     assert [row["outcome"] for row in attempts(loop)] == ["in_doubt", "uploaded"]
     assert tuple(task(loop)) == ("uploaded", 1, 2, 1)
-    assert [one.kept for one in server.ledger()] == [True, True]
+    assert [one.kept for one in server.ledger] == [True, True]
 
 
 @pytest.mark.kill
@@ -95,7 +95,7 @@ def test_killed_in_the_middle_of_the_body_is_free(loop_at: Callable[..., Loop]) 
     finish(loop.start("resume"))
     assert [row["outcome"] for row in attempts(loop)] == ["free", "uploaded"]
     assert tuple(task(loop)) == ("uploaded", 1, 2, 0)
-    assert len(server.ledger()) == 1
+    assert len(server.ledger) == 1
 
 
 @pytest.mark.long
@@ -109,4 +109,4 @@ def test_a_doubt_that_is_sent_again_on_request_may_be_there_twice(
     assert tuple(task(loop)) == ("in_doubt", 1, 1, 0)
     finish(loop.start("retry-failed", push.album, "--in-doubt"))
     assert tuple(task(loop)) == ("uploaded", 1, 2, 1)
-    assert len(server.ledger()) == 2
+    assert len(server.ledger) == 2

@@ -22,7 +22,7 @@ from receiving import eventually
 from servers import (
     PATIENCE,
     TAKEN,
-    FormSink,
+    FormServer,
     Script,
     Step,
     answer,
@@ -141,9 +141,9 @@ def person(request: pytest.FixtureRequest, tmp_path: Path, ca_file: Path) -> Per
 
 
 @pytest.fixture(params=["http", pytest.param("https", marks=pytest.mark.long)])
-def sink(request: pytest.FixtureRequest, tls: ssl.SSLContext) -> Iterator[FormSink]:
+def sink(request: pytest.FixtureRequest, tls: ssl.SSLContext) -> Iterator[FormServer]:
     """A form server, in clear and through TLS."""
-    with FormSink(tls=tls if request.param == "https" else None) as sink:
+    with FormServer(tls=tls if request.param == "https" else None) as sink:
         yield sink
 
 
@@ -183,7 +183,7 @@ def meet(barrier: threading.Barrier) -> Step:
     return lambda _line: barrier.wait(PATIENCE)
 
 
-def copies(sink: FormSink) -> dict[str, int]:
+def copies(sink: FormServer) -> dict[str, int]:
     """How often each photo arrived whole."""
     return dict(Counter(name.removesuffix(".JPG") for name in sink.names))
 
@@ -199,7 +199,7 @@ def refused() -> str:
 
 
 @pytest.mark.process
-def test_stored(person: Person, sink: FormSink) -> None:
+def test_stored(person: Person, sink: FormServer) -> None:
     person.form(sink.url)
     person.photos("1", "2", "3")
     assert person.push().exit == 0
@@ -213,7 +213,7 @@ def test_stored(person: Person, sink: FormSink) -> None:
     assert copies(sink) == {"1": 1, "2": 1, "3": 1}
 
 
-def test_there_before_also_when_it_is_said_early(person: Person, sink: FormSink) -> None:
+def test_there_before_also_when_it_is_said_early(person: Person, sink: FormServer) -> None:
     """Early it counts only where the server can know the photo by a digest that went before it."""
     early: Script = [read(16_384), answer(409), stall]
     # The second album's photos go to the same folder, and so under other names.
@@ -231,7 +231,7 @@ def test_there_before_also_when_it_is_said_early(person: Person, sink: FormSink)
 # Rejected.
 
 
-def test_what_the_server_will_never_take_is_rejected(person: Person, sink: FormSink) -> None:
+def test_what_the_server_will_never_take_is_rejected(person: Person, sink: FormServer) -> None:
     statuses = (400, 413, 414, 415, 422)
     sink.rule = by_name(
         {str(status): says(status) for status in statuses} | {"early": [answer(413), stall]}
@@ -248,7 +248,7 @@ def test_what_the_server_will_never_take_is_rejected(person: Person, sink: FormS
     assert "413" in tasks["early"]["error"]
 
 
-def test_words_that_the_rules_know_reject(person: Person, sink: FormSink) -> None:
+def test_words_that_the_rules_know_reject(person: Person, sink: FormServer) -> None:
     sink.rule = by_name({"1": [photo, answer(200, b"<p>Datei zu gross</p>", mime="text/html")]})
     person.form(sink.url, 'failure_text = "zu gross"')
     person.photos("0", "1")
@@ -298,7 +298,7 @@ WELL: Script = [photo, answer(200, {"id": 7})]
 )
 def test_a_doubt_is_sent_again_where_the_rules_let_it(
     person: Person,
-    sink: FormSink,
+    sink: FormServer,
     resend: str,
     state: str,
     attempts: int,
@@ -324,7 +324,7 @@ def test_a_doubt_is_sent_again_where_the_rules_let_it(
 
 
 @pytest.mark.long
-def test_a_doubt_whose_tries_are_used_up_stays_one(person: Person, sink: FormSink) -> None:
+def test_a_doubt_whose_tries_are_used_up_stays_one(person: Person, sink: FormServer) -> None:
     refusals = iter([says(500), says(408)])
     sink.rule = lambda _number, name: next(refusals) if name == "1.JPG" else None
     person.form(sink.url)
@@ -338,7 +338,7 @@ def test_a_doubt_whose_tries_are_used_up_stays_one(person: Person, sink: FormSin
 # Not taken: a try, and again.
 
 
-def test_a_photo_that_is_not_taken_is_tried_again(person: Person, sink: FormSink) -> None:
+def test_a_photo_that_is_not_taken_is_tried_again(person: Person, sink: FormServer) -> None:
     statuses = (402, 408, 418, 425, 501, 505)
     sink.rule = by_name({str(status): Once(says(status)) for status in statuses})
     person.form(sink.url, 'resend = "never"')
@@ -353,7 +353,9 @@ def test_a_photo_that_is_not_taken_is_tried_again(person: Person, sink: FormSink
     assert not any(task["maybe_twice"] for task in tasks.values())
 
 
-def test_a_photo_that_is_never_taken_fails_after_its_tries(person: Person, sink: FormSink) -> None:
+def test_a_photo_that_is_never_taken_fails_after_its_tries(
+    person: Person, sink: FormServer
+) -> None:
     sink.rule = by_name({"1": says(408)})
     person.form(sink.url)
     person.photos("0", "1", "2")
@@ -367,7 +369,7 @@ def test_a_photo_that_is_never_taken_fails_after_its_tries(person: Person, sink:
 
 @pytest.mark.parametrize("status", [200, 500])
 def test_an_answer_before_the_end_proves_that_it_was_not_taken(
-    person: Person, sink: FormSink, status: int
+    person: Person, sink: FormServer, status: int
 ) -> None:
     sink.rule = by_name({"1": Once([read(16_384), answer(status), stall])})
     person.form(sink.url, 'resend = "never"')
@@ -389,7 +391,7 @@ class Outage:
     server that is well.
     """
 
-    def __init__(self, sink: FormSink, status: int, questions: int) -> None:
+    def __init__(self, sink: FormServer, status: int, questions: int) -> None:
         self.status, self.questions = status, questions
         self._refused = 0
         self._changed = threading.Condition()
@@ -416,7 +418,7 @@ class Outage:
 
 @pytest.mark.parametrize("status", short_form([503, 429]))
 def test_a_sick_target_that_recovers_costs_no_try(
-    person: Person, sink: FormSink, status: int
+    person: Person, sink: FormServer, status: int
 ) -> None:
     Outage(sink, status, 2)
     person.form(sink.url)
@@ -427,7 +429,7 @@ def test_a_sick_target_that_recovers_costs_no_try(
     assert sum(person.look("attempts").values()) == 4
 
 
-def test_a_proxy_that_answers_502_costs_no_photo_a_try(person: Person, sink: FormSink) -> None:
+def test_a_proxy_that_answers_502_costs_no_photo_a_try(person: Person, sink: FormServer) -> None:
     Outage(sink, 502, 3)
     person.form(sink.url)
     person.photos(*map(str, range(12)))
@@ -439,7 +441,7 @@ def test_a_proxy_that_answers_502_costs_no_photo_a_try(person: Person, sink: For
 
 
 @pytest.mark.long
-def test_a_pause_outlives_the_run(person: Person, sink: FormSink) -> None:
+def test_a_pause_outlives_the_run(person: Person, sink: FormServer) -> None:
     outage = Outage(sink, 502, 10**6)
     person.form(sink.url)
     person.photos(*map(str, range(6)))
@@ -456,7 +458,7 @@ def test_a_pause_outlives_the_run(person: Person, sink: FormSink) -> None:
 
 @pytest.mark.long
 def test_a_photo_whose_last_try_fails_waits_for_the_next_outcome(
-    person: Person, sink: FormSink
+    person: Person, sink: FormServer
 ) -> None:
     """Two in a row without a try of their own say that it is the target: the last try of the first
     was not its own."""
@@ -469,7 +471,7 @@ def test_a_photo_whose_last_try_fails_waits_for_the_next_outcome(
 
 
 @pytest.mark.long
-def test_never_twice_spends_three_photos_on_a_pause(person: Person, sink: FormSink) -> None:
+def test_never_twice_spends_three_photos_on_a_pause(person: Person, sink: FormServer) -> None:
     down = [True]
     sink.rule = lambda number, _name: says(500) if number > 1 and down[0] else None
     person.form(sink.url, 'resend = "never"')
@@ -491,7 +493,7 @@ def test_never_twice_spends_three_photos_on_a_pause(person: Person, sink: FormSi
 
 @pytest.mark.long
 def test_a_photo_that_a_kill_cut_off_in_a_pause_is_spent_too(
-    person: Person, sink: FormSink
+    person: Person, sink: FormServer
 ) -> None:
     Outage(sink, 502, 10**6)
     person.form(sink.url, 'resend = "never"')
@@ -513,7 +515,7 @@ def test_a_photo_that_a_kill_cut_off_in_a_pause_is_spent_too(
 
 
 def test_three_photos_refused_alike_end_a_target_that_never_accepted_one(
-    person: Person, sink: FormSink
+    person: Person, sink: FormServer
 ) -> None:
     sink.rule = lambda _number, name: [
         photo,
@@ -530,7 +532,7 @@ def test_three_photos_refused_alike_end_a_target_that_never_accepted_one(
 
 
 def test_three_photos_answered_by_the_same_no_in_a_2xx_end_it_too(
-    person: Person, sink: FormSink
+    person: Person, sink: FormServer
 ) -> None:
     sink.rule = lambda _number, _name: [
         photo,
@@ -549,7 +551,7 @@ def test_three_photos_answered_by_the_same_no_in_a_2xx_end_it_too(
 
 
 def test_a_photo_of_another_type_is_tried_before_a_target_is_given_up(
-    person: Person, sink: FormSink
+    person: Person, sink: FormServer
 ) -> None:
     sink.rule = lambda _number, name: says(415) if name.endswith(".JPG") else None
     person.form(sink.url)
@@ -560,7 +562,7 @@ def test_a_photo_of_another_type_is_tried_before_a_target_is_given_up(
     assert sink.requests[3] == "z.png"
 
 
-def test_two_types_that_are_refused_alike_are_enough(person: Person, sink: FormSink) -> None:
+def test_two_types_that_are_refused_alike_are_enough(person: Person, sink: FormServer) -> None:
     sink.rule = lambda _number, _name: says(400)
     person.form(sink.url)
     place = person.photos(*map(str, range(6)))
@@ -572,7 +574,7 @@ def test_two_types_that_are_refused_alike_are_enough(person: Person, sink: FormS
 
 
 def test_a_page_that_no_rule_knows_is_not_what_a_target_that_never_accepted_one_means(
-    person: Person, sink: FormSink
+    person: Person, sink: FormServer
 ) -> None:
     """Where pages are the rule, too: a wrong password is told by one."""
     sink.rule = lambda _number, _name: [photo, page(200)]
@@ -586,7 +588,7 @@ def test_a_page_that_no_rule_knows_is_not_what_a_target_that_never_accepted_one_
 
 
 def test_the_first_photo_accepted_makes_those_refused_before_rejected(
-    person: Person, sink: FormSink
+    person: Person, sink: FormServer
 ) -> None:
     sink.rule = by_name({"0": says(413), "1": says(413)})
     person.form(sink.url)
@@ -598,7 +600,7 @@ def test_the_first_photo_accepted_makes_those_refused_before_rejected(
 @pytest.mark.long
 @pytest.mark.parametrize("script", [says(429), says(503)], ids=["429", "503"])
 def test_a_sick_target_is_given_up_when_patience_ends(
-    person: Person, sink: FormSink, script: Script
+    person: Person, sink: FormServer, script: Script
 ) -> None:
     sink.rule = by_name({"1": script, "2": script})
     person.form(sink.url)
@@ -609,7 +611,7 @@ def test_a_sick_target_is_given_up_when_patience_ends(
 
 
 def test_a_target_that_wants_more_time_than_there_is_is_given_up_at_once(
-    person: Person, sink: FormSink
+    person: Person, sink: FormServer
 ) -> None:
     sink.rule = by_name({"1": says(503, [("Retry-After", "3600")])})
     person.form(sink.url)
@@ -618,7 +620,7 @@ def test_a_target_that_wants_more_time_than_there_is_is_given_up_at_once(
     assert person.states() == {"0": "uploaded", "1": "pending"}
 
 
-def test_a_photo_that_alone_is_refused_for_ever_fails(person: Person, sink: FormSink) -> None:
+def test_a_photo_that_alone_is_refused_for_ever_fails(person: Person, sink: FormServer) -> None:
     again = threading.Event()
     refusals = iter(["2", "3"])
 
@@ -658,7 +660,7 @@ def test_nobody_listens(person: Person, refused: str) -> None:
 @pytest.mark.parametrize(
     "fault", [reset, stall, lambda line: line.socket.close()], ids=["reset", "silence", "closed"]
 )
-def test_one_upload_that_breaks_costs_a_try(person: Person, sink: FormSink, fault: Step) -> None:
+def test_one_upload_that_breaks_costs_a_try(person: Person, sink: FormServer, fault: Step) -> None:
     sink.rule = by_name({"1": Once([read(16_384), fault])})
     person.form(sink.url, 'timeout = 0.5\nresend = "never"')
     person.photos("0")
@@ -670,7 +672,7 @@ def test_one_upload_that_breaks_costs_a_try(person: Person, sink: FormSink, faul
 
 
 @pytest.mark.long
-def test_one_of_two_that_breaks_costs_a_try(person: Person, sink: FormSink) -> None:
+def test_one_of_two_that_breaks_costs_a_try(person: Person, sink: FormServer) -> None:
     both = threading.Barrier(2)
     sink.rule = by_name(
         {"1": Once([read(16_384), meet(both), reset]), "2": Once([meet(both), *TAKEN])}
@@ -682,7 +684,9 @@ def test_one_of_two_that_breaks_costs_a_try(person: Person, sink: FormSink) -> N
     assert person.look("tries") == {"0": 1, "1": 2, "2": 1}
 
 
-def test_a_line_that_breaks_under_all_of_them_costs_nothing(person: Person, sink: FormSink) -> None:
+def test_a_line_that_breaks_under_all_of_them_costs_nothing(
+    person: Person, sink: FormServer
+) -> None:
     both = threading.Barrier(2)
     fall: Script = [read(16_384), meet(both), reset]
     sink.rule = by_name({"1": Once(fall), "2": Once(fall)})
@@ -696,7 +700,7 @@ def test_a_line_that_breaks_under_all_of_them_costs_nothing(person: Person, sink
 
 
 @pytest.mark.long
-def test_a_server_that_is_gone_after_the_break_is_sick(person: Person, sink: FormSink) -> None:
+def test_a_server_that_is_gone_after_the_break_is_sick(person: Person, sink: FormServer) -> None:
     sink.rule = by_name({"1": [read(16_384), lambda line: line.server.refuse(), reset]})
     person.form(sink.url)
     person.photos("0")
@@ -711,7 +715,7 @@ def test_a_server_that_is_gone_after_the_break_is_sick(person: Person, sink: For
 
 @pytest.mark.parametrize("status", [401, 403, 507])
 def test_a_target_that_refuses_us_keeps_its_photos_pending(
-    person: Person, sink: FormSink, status: int
+    person: Person, sink: FormServer, status: int
 ) -> None:
     sink.rule = lambda number, _name: says(status) if number > 1 else None
     person.form(sink.url)
@@ -725,7 +729,7 @@ def test_a_target_that_refuses_us_keeps_its_photos_pending(
 
 
 def test_a_photo_that_alone_is_forbidden_is_no_refusal_of_us(
-    person: Person, sink: FormSink
+    person: Person, sink: FormServer
 ) -> None:
     sink.rule = by_name({"1": Once([body, person.when_uploaded("2"), answer(403)])})
     person.form(sink.url)
@@ -748,7 +752,7 @@ WRONG_ADDRESS: dict[str, Script] = {
 
 @pytest.mark.parametrize("script", WRONG_ADDRESS.values(), ids=WRONG_ADDRESS)
 def test_a_wrong_address_is_a_matter_of_the_config(
-    person: Person, sink: FormSink, script: Script
+    person: Person, sink: FormServer, script: Script
 ) -> None:
     sink.rule = lambda _number, _name: script
     person.form(sink.url)
@@ -766,7 +770,7 @@ def test_a_wrong_address_is_a_matter_of_the_config(
     ("resend", "attempts", "maybe_twice", "code"), [("never", 1, False, 3), ("allowed", 2, True, 0)]
 )
 def test_a_page_that_was_a_yes_is_in_doubt_when_the_config_is_mended(
-    person: Person, sink: FormSink, resend: str, attempts: int, maybe_twice: bool, code: int
+    person: Person, sink: FormServer, resend: str, attempts: int, maybe_twice: bool, code: int
 ) -> None:
     sink.rule = lambda _number, _name: [photo, page(201)]
     person.form(sink.url, f'resend = "{resend}"')
@@ -788,7 +792,7 @@ def test_a_page_that_was_a_yes_is_in_doubt_when_the_config_is_mended(
 @pytest.mark.long
 @pytest.mark.parametrize("script", WRONG_ADDRESS.values(), ids=WRONG_ADDRESS)
 def test_a_target_that_was_right_before_is_only_sick(
-    person: Person, sink: FormSink, script: Script
+    person: Person, sink: FormServer, script: Script
 ) -> None:
     sink.rule = lambda number, _name: script if number > 1 else None
     person.form(sink.url)
@@ -799,7 +803,7 @@ def test_a_target_that_was_right_before_is_only_sick(
 
 
 @pytest.mark.long
-def test_a_portal_that_goes_away_costs_nothing(person: Person, sink: FormSink) -> None:
+def test_a_portal_that_goes_away_costs_nothing(person: Person, sink: FormServer) -> None:
     sink.rule = lambda number, _name: [body, page()] if number == 2 else None
     person.form(sink.url)
     person.photos("0", "1")
@@ -831,7 +835,7 @@ def test_a_certificate_that_does_not_verify_is_a_matter_of_the_config(
     person: Person, tls: ssl.SSLContext, ca_file: Path
 ) -> None:
     person.ca_file = None
-    with FormSink(tls=tls) as sink:
+    with FormServer(tls=tls) as sink:
         person.form(sink.url)
         person.photos("1")
         done = person.push()
@@ -848,7 +852,7 @@ def test_a_certificate_that_does_not_verify_is_a_matter_of_the_config(
 # One target and another, one photo and the others.
 
 
-def test_until_the_first_is_accepted_one_goes_at_a_time(person: Person, sink: FormSink) -> None:
+def test_until_the_first_is_accepted_one_goes_at_a_time(person: Person, sink: FormServer) -> None:
     second = threading.Event()
 
     def rule(number: int, _name: str) -> Script | None:
@@ -871,9 +875,9 @@ def test_until_the_first_is_accepted_one_goes_at_a_time(person: Person, sink: Fo
 @pytest.mark.long
 @pytest.mark.parametrize(("fault", "code"), [("refused", 75), ("401", 4), ("503", 75), ("404", 4)])
 def test_a_target_that_is_down_stops_no_other(
-    person: Person, sink: FormSink, refused: str, fault: str, code: int
+    person: Person, sink: FormServer, refused: str, fault: str, code: int
 ) -> None:
-    with FormSink() as other:
+    with FormServer() as other:
         person.form(other.url if fault != "refused" else refused, name="down")
         person.form(sink.url)
         other.rule = sink.rule = lambda _number, _name: [body, answer(503)]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from e2e.conftest import COMMAND, Home, jpeg, until
-from servers import FormSink, Line, Script, answer, photo
+from servers import FormServer, Line, Script, answer, photo
 from short import short_form
 from slow import SlowDisk
 
@@ -57,14 +57,11 @@ class Paced:
 
     def __call__(self, line: Line) -> None:
         size = line.unread
-        line.take_body(len(line._buffer))
         began = due = time.monotonic()
-        while (left := line.unread) > 0:
-            came = len(line.socket.recv(min(left, 1 << 18)))
-            line.unread -= came
+        for piece in line.pieces():
             # Not to wait for somebody: this is the line's speed, and what it did not carry in its
             # time is lost.
-            due = max(due, time.monotonic()) + came / SPEED
+            due = max(due, time.monotonic()) + len(piece) / SPEED
             time.sleep(max(0.0, due - time.monotonic()))
         self.rate = size / (time.monotonic() - began)
 
@@ -74,7 +71,7 @@ def film_rate(home: Home, disk: SlowDisk, fsync_ms: int) -> float:
     paced = Paced()
     film: Script = (paced, answer(200))
     other: Script = (photo, lambda _: time.sleep(LATENCY), answer(200))
-    with FormSink(lambda _, name: film if name == "film.mp4" else other) as server:
+    with FormServer(lambda _, name: film if name == "film.mp4" else other) as server:
         home.form(server, name=f"club-{fsync_ms}")
         assert (
             home.run("push", home.photos(1, "first"), "--album", f"first-{fsync_ms}").returncode
@@ -149,7 +146,7 @@ def queued(home: Home, size: int, more: str) -> Path:
     return trip
 
 
-def others_are_sent(home: Home, disk: SlowDisk, server: FormSink, trip: Path) -> None:
+def others_are_sent(home: Home, disk: SlowDisk, server: FormServer, trip: Path) -> None:
     """Resume while the third photo cannot be read: all others are sent, and Ctrl-C ends it."""
     process = start(home, disk.environment(read=trip / "IMG_3.JPG", seconds=HANGS), "resume")
     try:
@@ -178,7 +175,7 @@ def test_a_source_that_cannot_be_read_for_the_first_time_holds_up_nobody_else(
         of_photo = "select task.id from task join photo on photo.id = photo_id where path = ?"
         home.sql(f"delete from body where task_id in ({of_photo})", bytes(trip / name))
         home.sql(f"update task set stage = 0 where id in ({of_photo})", bytes(trip / name))
-    with FormSink() as server:
+    with FormServer() as server:
         home.form(server)
         others_are_sent(home, disk, server, trip)
 
@@ -194,7 +191,7 @@ def test_a_source_that_cannot_be_read_any_more_holds_up_nobody_else(
     tls = request.getfixturevalue("tls") if secure else None
     more = f'ca_file = "{request.getfixturevalue("ca_file")}"\n' if secure else ""
     trip = queued(home, size, more)
-    with FormSink(tls=tls) as server:
+    with FormServer(tls=tls) as server:
         home.form(server, more)
         others_are_sent(home, disk, server, trip)
 
@@ -226,7 +223,7 @@ def test_a_command_that_follows_can_be_left_when_the_journal_hangs(
     home.photos(200)
     slowly: Script = (photo, lambda _: time.sleep(LATENCY * 5), answer(200))
     hangs = home.folder / "hangs"
-    with FormSink(lambda *_: slowly) as server:
+    with FormServer(lambda *_: slowly) as server:
         home.form(server)
         home.start("push", "trip")
         until(lambda: len(server.ledger) > 2, "some are sent")
@@ -249,7 +246,7 @@ def test_a_command_that_follows_can_be_left_when_the_journal_hangs(
 
 def test_copies_that_are_made_are_sent_while_the_next_one_hangs(home: Home, disk: SlowDisk) -> None:
     trip = home.photos(9)
-    with FormSink(lambda *_: (photo, answer(200))) as server:
+    with FormServer(lambda *_: (photo, answer(200))) as server:
         home.form(server)
         spool = home.journal.with_name("journal.db.spool")
         more = disk.environment(read=trip / "IMG_5.JPG", seconds=HANGS, when=spool)

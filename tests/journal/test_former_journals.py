@@ -22,7 +22,7 @@ from e2e.conftest import DISK, Home
 from former.journals import Asset, lay_out, replace_all
 from immich.fake import KEY, Immich
 from receiving import TOKEN, Client, receiving, sha256
-from servers import FormSink, answer, photo
+from servers import FormServer, answer, photo
 
 from albumup.config.definition import fingerprint
 from albumup.config.file import TargetTable, settings_of
@@ -53,7 +53,7 @@ def home(tmp_path: Path) -> Iterator[Home]:
     home.close()
 
 
-Sinks = dict[str, FormSink]
+Sinks = dict[str, FormServer]
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def sinks() -> Iterator[Sinks]:
     """The form servers, well again."""
     rejects = (photo, answer(415))
     servers = {
-        name: FormSink(_rule({"rejected.jpg": rejects})) for name in ("club", "once", "away")
+        name: FormServer(_rule({"rejected.jpg": rejects})) for name in ("club", "once", "away")
     }
     yield servers
     for server in servers.values():
@@ -128,7 +128,7 @@ def test_what_was_under_way_to_servers_of_any_kind_is_finished(
         taken_over(
             home,
             dump,
-            {name: server.url for name, server in sinks.items()} | {"shed": _url(client)},
+            {name: server.origin for name, server in sinks.items()} | {"shed": _url(client)},
         )
         client.send("copies", (home.folder / "copies" / "there.jpg").read_bytes(), "there.jpg")
         before, bodies = by_name(home, "trip"), _boundaries(home)

@@ -6,8 +6,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from e2e.server import Answer, FormServer, Received
 from immich.fake import KEY, Immich
+from servers import FormServer, Received, Step, answer
 
 from .stage import Stage, free_port
 from .terminal import PATIENCE
@@ -76,7 +76,7 @@ def what_failed(stage: Stage) -> None:
     """One photo is too large for the club."""
     check_and_try(stage)
     server = stage.form()
-    server.answer = lambda sent: Answer(413 if sent.filename.endswith("MOV") else 201)
+    server.answer = lambda sent: answer(413 if sent.filename.endswith("MOV") else 201, {})
     stage.run("albumup push ./trip")
 
 
@@ -114,12 +114,12 @@ def held_up(stage: Stage) -> tuple[FormServer, threading.Event]:
     """The club has answered to three photos, and answers to more when the event is set."""
     server, may_go = club(stage), threading.Event()
 
-    def answer(sent: Received) -> Answer:
+    def said(sent: Received) -> Step:
         if sent.filename not in ("IMG_4101.HEIC", "IMG_4102.HEIC", "IMG_4103.HEIC"):
             may_go.wait(PATIENCE)
-        return Answer(201)
+        return answer(201, {})
 
-    server.answer = answer
+    server.answer = said
     stage.at_end(may_go.set)
     return server, may_go
 
@@ -149,17 +149,17 @@ def some_failed(stage: Stage) -> None:
     stage.leave_out("  !")
     server = club(stage)
     refused = {"IMG_4103.HEIC": 423, "IMG_4109.MOV": 413}
-    server.answer = lambda sent: Answer(refused.get(sent.filename, 201))
+    server.answer = lambda sent: answer(refused.get(sent.filename, 201), {})
 
 
 @screen("wrong-address")
 def wrong_address(stage: Stage) -> None:
-    club(stage).answer = lambda _: Answer(404, b"<html>not here</html>", "text/html")
+    club(stage).answer = lambda _: answer(404, b"<html>not here</html>", mime="text/html")
 
 
 @screen("wrong-token")
 def wrong_token(stage: Stage) -> None:
-    club(stage).answer = lambda _: Answer(401)
+    club(stage).answer = lambda _: answer(401, {})
 
 
 @screen("from-cron", is_long=True)

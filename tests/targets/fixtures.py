@@ -15,7 +15,7 @@ from typing import ClassVar
 from urllib.parse import unquote_to_bytes
 
 from immich.fake import Immich
-from servers import FormSink, Line, answer, form_of
+from servers import FormServer, Line, answer, form_of
 
 from albumup.config.file import load
 from albumup.receive import Receiver, Store, album_folder_name
@@ -105,12 +105,12 @@ class Kind(ABC):
     def close(self) -> None: ...
 
 
-class Club(FormSink):
+class Club(FormServer):
     """A form server with manners: it wants a token, knows its photos by their bytes, and calls them
     by an id."""
 
     def __init__(self) -> None:
-        super().__init__(taken=[self._take])
+        super().__init__()
         self.albums: dict[bytes, set[tuple[str, str]]] = {}
 
     def serve(self, line: Line, _number: int) -> None:
@@ -142,7 +142,7 @@ class FormKind(Kind):
 
     @property
     def url(self) -> str:
-        return self.server.url
+        return self.server.origin
 
     def target(self, url: str | None = None, token: str = TOKEN) -> Target:
         url = url or self.url

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from fixtures import JSON, TOKEN, configured, prepare
-from servers import FormSink, Line, Received, Server, Step, answer, body, head
+from servers import FormServer, Line, Received, Server, Step, answer, body, head
 
 from albumup.errors import ConfigError
 from albumup.targets.base import Target, Verdict, VerdictKind
@@ -29,8 +29,8 @@ PAGE = b"<!doctype html><p>Danke!"
 
 
 @pytest.fixture
-def sink() -> Iterator[FormSink]:
-    with FormSink() as sink:
+def sink() -> Iterator[FormServer]:
+    with FormServer() as sink:
         yield sink
 
 
@@ -43,18 +43,18 @@ def photo(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def form(tmp_path: Path, sink: FormSink) -> Callable[..., Target]:
+def form(tmp_path: Path, sink: FormServer) -> Callable[..., Target]:
     """A target whose table has these lines, at the sink unless another URL is given."""
 
     def made(lines: str = "", url: str = "") -> Target:
         return configured(
-            tmp_path / "config", f'kind = "form"\nurl = "{url or sink.url}/up"\n{lines}'
+            tmp_path / "config", f'kind = "form"\nurl = "{url or sink.origin}/up"\n{lines}'
         )
 
     return made
 
 
-def arrived(sink: FormSink, target: Target, path: Path, **more: int | str) -> Received:
+def arrived(sink: FormServer, target: Target, path: Path, **more: int | str) -> Received:
     """What the server makes of a photo."""
     send_alone(target, prepare(target, path, **more))  # type: ignore[arg-type]
     return sink.ledger[-1]
@@ -73,7 +73,7 @@ def verdict_of(
 
 
 def test_the_least_that_can_be_configured(
-    sink: FormSink, form: Callable[..., Target], photo: Path
+    sink: FormServer, form: Callable[..., Target], photo: Path
 ) -> None:
     received = arrived(sink, form(), photo)
     assert received == Received({}, "IMG 4101.JPG", hashlib.sha256(DATA).hexdigest(), len(DATA))
@@ -90,7 +90,7 @@ def test_fields_come_in_the_order_of_the_file_and_before_the_photo(
     assert names == [b"zebra", b"alpha", b"middle", b"file"]
 
 
-def test_every_template_name(sink: FormSink, form: Callable[..., Target], tmp_path: Path) -> None:
+def test_every_template_name(sink: FormServer, form: Callable[..., Target], tmp_path: Path) -> None:
     path = tmp_path / "a.b.jpg"
     shutil.copy(PHOTOS / "photo.jpg", path)
     os.utime(path, (1_700_000_000, 1_700_000_000))
@@ -128,7 +128,9 @@ def test_only_the_digests_that_are_named_are_made(form: Callable[..., Target]) -
     assert set(form('filename = "{sha1}{suffix}"').digests) == {"sha256", "sha1"}
 
 
-def test_file_field_and_filename(sink: FormSink, form: Callable[..., Target], photo: Path) -> None:
+def test_file_field_and_filename(
+    sink: FormServer, form: Callable[..., Target], photo: Path
+) -> None:
     target = form('method = "POST"\nfile_field = "photo"\nfilename = "{index:04d}-{name}"')
     received = arrived(sink, target, photo)
     assert received.filename == "0003-IMG 4101.JPG"
@@ -138,7 +140,7 @@ def test_file_field_and_filename(sink: FormSink, form: Callable[..., Target], ph
 
 
 def test_an_undecodable_name_can_be_put_into_a_field(
-    sink: FormSink, form: Callable[..., Target], tmp_path: Path
+    sink: FormServer, form: Callable[..., Target], tmp_path: Path
 ) -> None:
     path = os.fsencode(tmp_path) + b"/\xffa.jpg"
     with open(path, "wb") as file:
@@ -148,16 +150,16 @@ def test_an_undecodable_name_can_be_put_into_a_field(
 
 
 def test_values_are_encoded_in_the_address(
-    sink: FormSink, form: Callable[..., Target], photo: Path
+    sink: FormServer, form: Callable[..., Target], photo: Path
 ) -> None:
-    target = form('[targets.club.vars]\nwho = "a&b"', url=sink.url + "/{album}/{name}/{who}")
+    target = form('[targets.club.vars]\nwho = "a&b"', url=sink.origin + "/{album}/{name}/{who}")
     received = arrived(sink, target, photo, album="50%/Zürich?")
     assert received.head is not None
     assert received.head.target == "/50%25%2FZ%C3%BCrich%3F/IMG%204101.JPG/a%26b/up"
 
 
 def test_headers_are_sent_as_they_are(
-    sink: FormSink, form: Callable[..., Target], photo: Path
+    sink: FormServer, form: Callable[..., Target], photo: Path
 ) -> None:
     received = arrived(sink, form('[targets.club.headers]\nX-Client = "albumup"'), photo)
     assert received.head is not None
@@ -181,7 +183,7 @@ BASIC = "Basic " + base64.b64encode(f"anna:{TOKEN}".encode()).decode()
     ],
 )
 def test_auth(
-    sink: FormSink, form: Callable[..., Target], photo: Path, auth: str, expected: dict[str, str]
+    sink: FormServer, form: Callable[..., Target], photo: Path, auth: str, expected: dict[str, str]
 ) -> None:
     received = arrived(sink, form(f'token_file = "token"\n{auth}'), photo)
     assert received.head is not None
@@ -196,7 +198,7 @@ TOKEN_FIELD = 'token_file = "token"\n[targets.club.fields]\napikey = "{token}"\n
 
 
 def test_a_token_in_a_field_is_sent_and_journaled_nowhere(
-    sink: FormSink, form: Callable[..., Target], photo: Path
+    sink: FormServer, form: Callable[..., Target], photo: Path
 ) -> None:
     target = form(TOKEN_FIELD)
     prepared: Alone = prepare(target, photo)
@@ -224,7 +226,7 @@ def test_a_head_with_a_token_is_framed_anew_with_the_token_of_the_day(
 
 @pytest.mark.parametrize(("auth", "header"), [("bearer", f"Bearer {TOKEN}"), ("none", None)])
 def test_a_token_in_a_field_does_not_change_auth(
-    sink: FormSink, form: Callable[..., Target], photo: Path, auth: str, header: str | None
+    sink: FormServer, form: Callable[..., Target], photo: Path, auth: str, header: str | None
 ) -> None:
     received = arrived(sink, form(TOKEN_FIELD.replace("[", f'auth = "{auth}"\n[', 1)), photo)
     assert received.head is not None
@@ -238,7 +240,7 @@ TAKEN = '\n[targets.club.fields]\ntaken = "{taken:%Y-%m-%dT%H:%M:%S%z}"'
 
 
 def test_the_date_of_the_photo_has_its_own_offset(
-    sink: FormSink, form: Callable[..., Target]
+    sink: FormServer, form: Callable[..., Target]
 ) -> None:
     from albumup.photos.metadata.reader import MetadataReader
 
@@ -251,7 +253,7 @@ def test_the_date_of_the_photo_has_its_own_offset(
 
 
 def test_a_date_without_offset_takes_the_time_zone_of_the_target(
-    sink: FormSink, form: Callable[..., Target], monkeypatch: pytest.MonkeyPatch
+    sink: FormServer, form: Callable[..., Target], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import time
 
@@ -271,7 +273,7 @@ def test_a_date_without_offset_takes_the_time_zone_of_the_target(
 
 
 def test_a_photo_without_date_is_an_error_or_takes_that_of_the_file(
-    sink: FormSink, form: Callable[..., Target], photo: Path
+    sink: FormServer, form: Callable[..., Target], photo: Path
 ) -> None:
     with pytest.raises(ConfigError) as caught:
         prepare(form(TAKEN), photo)
@@ -698,11 +700,11 @@ def test_a_check_of_a_server_that_is_away_is_for_later(form: Callable[..., Targe
     ],
 )
 def test_check_says_how_to_send_a_name_that_survives(
-    sink: FormSink, form: Callable[..., Target], filename: str, survives: bool
+    sink: FormServer, form: Callable[..., Target], filename: str, survives: bool
 ) -> None:
     found = [
         line
-        for line in form(f'filename = "{filename}"', url=sink.url).check()
+        for line in form(f'filename = "{filename}"', url=sink.origin).check()
         if line.name == "names"
     ]
     assert bool(found) is not survives

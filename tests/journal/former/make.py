@@ -32,7 +32,7 @@ from e2e.conftest import DISK, Home, until
 from former.journals import IDENTITY, replace_all
 from immich.fake import KEY, Immich
 from live import clip, still
-from servers import TAKEN, FormSink, Line, Script, answer, close, photo, read, stall
+from servers import TAKEN, FormServer, Line, Script, answer, close, photo, read, stall
 
 LARGE = 8 << 20
 """Bytes: more than kernels take of a body that nobody reads."""
@@ -52,7 +52,7 @@ class Making:
         self.home.folder.mkdir()
         self.rules: dict[str, Script] = {}
         self.servers = {
-            name: FormSink(lambda _, name: self.rules.get(name))
+            name: FormServer(lambda _, name: self.rules.get(name))
             for name in ("club", "once", "away", "shed")
         }
         self.immich = Immich()
@@ -60,11 +60,11 @@ class Making:
         token = self.home.secret(KEY)
         kinds = {"club": "duplicate = [409]", "once": 'resend = "never"', "away": ""}
         tables = [
-            f'[targets.{name}]\nkind = "form"\nurl = "{self.servers[name].url}/upload"\n{more}\n'
+            f'[targets.{name}]\nkind = "form"\nurl = "{self.servers[name].origin}/upload"\n{more}\n'
             for name, more in kinds.items()
         ]
         tables.append(
-            f'[targets.shed]\nkind = "inbox"\nurl = "{self.servers["shed"].url}"\nsettle = 600\n'
+            f'[targets.shed]\nkind = "inbox"\nurl = "{self.servers["shed"].origin}"\nsettle = 600\n'
         )
         tables.append(
             f'[targets.home]\nkind = "immich"\nurl = "{self.immich.url}"\n'
@@ -299,7 +299,7 @@ def asked(making: Making) -> None:
 def dump(making: Making, assets: list[dict[str, Any]], placed: set[str], to: Path) -> None:
     """All of it as SQL, without what is of this machine and this moment."""
     names = {str(making.home.folder): "@HOME@", making.immich.url: "@IMMICH@"}
-    names |= {server.url: f"@{name.upper()}@" for name, server in making.servers.items()}
+    names |= {server.origin: f"@{name.upper()}@" for name, server in making.servers.items()}
     connection = sqlite3.connect(making.home.journal)
     connection.execute("pragma journal_mode = delete")
     connection.executescript(_COMPANY)
