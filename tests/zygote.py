@@ -99,13 +99,16 @@ def run(
     return subprocess.CompletedProcess([*COMMAND, *args], process.returncode, out, err)
 
 
+def adopt_orphans() -> None:
+    """Have processes that their parents leave become children of this one."""
+    ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
+
+
 class _Zygote:
     """The process that forks, seen from the tests."""
 
     def __init__(self, env: dict[str, str]) -> None:
-        ctypes.CDLL(None).prctl(
-            _SUBREAPER, 1, 0, 0, 0
-        )  # children of the zygote's children become ours
+        adopt_orphans()  # children of the zygote's children become ours
         self._ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._lock = threading.Lock()
         line = [sys.executable, __file__, str(theirs.fileno())]

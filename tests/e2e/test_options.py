@@ -23,6 +23,7 @@ COMMANDS = (
     "retry-failed",
     "status",
     "list",
+    "log",
     "cancel",
     "forget",
     "share",
@@ -47,7 +48,7 @@ def test_help_lists_what_there_is_and_nothing_that_comes_later(home: Home) -> No
         for command in COMMANDS
         for option in re.findall(r"--[a-z-]+", home.run(command, "-h").stdout)
     }
-    assert not options & {"--detach", "--install"}
+    assert not options & {"--install", "--in-background", "--album-id"}
     assert re.findall(r"^  ([a-z]+)  ", home.run("target", "-h").stdout, re.MULTILINE) == [
         "add",
         "check",

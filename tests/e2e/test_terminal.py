@@ -78,6 +78,7 @@ def test_a_window_that_is_narrowed_during_a_push_leaves_no_broken_bars(
     lines = window.lines()
     assert not [line for line in lines if "%" in line or "|" in line], lines
     assert lines[-1].startswith("trip: 3 of 3 sent in ")
+    assert home.sql("select watched from run") == [(1,)]
 
 
 def _is_painted(lines: list[str], width: int) -> bool:

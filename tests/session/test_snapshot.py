@@ -93,8 +93,9 @@ def test_what_a_run_shows_is_read_again(live: Live, path: str) -> None:
 
 
 def test_the_file_is_of_one_size_and_for_its_owner_alone(live: Live, path: str) -> None:
-    os.umask(os.umask(0) & ~0o077)
+    mask = os.umask(0)
     live.show(shown(progress()))
+    os.umask(mask)
     before = os.stat(path)
     live.end(shown(progress()), None)
     after = os.stat(path)

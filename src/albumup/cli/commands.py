@@ -8,6 +8,7 @@ COMMANDS = {
     "retry-failed": "retry_failed",
     "status": "status",
     "list": "list_",
+    "log": "log",
     "cancel": "cancel",
     "forget": "cancel",
     "share": "share",

@@ -78,6 +78,22 @@ class Conclusion:
         self._put_summary(0, self._sums())
         return 0
 
+    def in_background(self, pid: int, said: Sequence[str]) -> int:
+        """Process ``pid`` sends the albums in the background; the exit code. ``said``: what is to
+        be known of it."""
+        code, sums = self._code(0), self._sums()
+        self._conclude([], code, said)
+        if self.json:
+            self.app.tell(events.detached_event(pid, *events.shared_place(sums)))
+        self._put_summary(code, sums)
+        return code
+
+    def not_in_background(self, said: Sequence[str], code: int) -> int:
+        """No uploader came of ``--detach``, or its command was left before; the exit code."""
+        self._conclude([], code, said)
+        self._put_summary(code, self._sums())
+        return code
+
     def followed(self, code: int | None) -> int:
         """Somebody else has sent; the exit code. ``code``: the run's, None where the albums are
         settled."""

@@ -63,7 +63,7 @@ def event_json(event: Event) -> dict[str, object]:
 def summary_event(code: int, sums: Sequence[Summary]) -> dict[str, object]:
     """The last line of ``--json``."""
     albums = [status_of(found) for found in sums]
-    album, target = (albums[0]["album"], albums[0]["target"]) if len(albums) == 1 else (None, None)
+    album, target = shared_place(sums)
     when = utc(time.time())
     return {
         "event": "summary",
@@ -73,6 +73,20 @@ def summary_event(code: int, sums: Sequence[Summary]) -> dict[str, object]:
         "exit": code,
         "albums": albums,
     }
+
+
+def shared_place(sums: Sequence[Summary]) -> tuple[str | None, str | None]:
+    """The name and the target of the only album; None if there are several."""
+    if len(sums) != 1:
+        return None, None
+    return sums[0].album.name, sums[0].album.target
+
+
+def detached_event(pid: int, album: str | None, target: str | None) -> dict[str, object]:
+    """Process ``pid`` sends in the background, as a line of ``--json``. ``album``, ``target``: None
+    if several are meant."""
+    when = utc(time.time())
+    return {"event": "detached", "time": when, "album": album, "target": target, "pid": pid}
 
 
 def event_line(event: Event, names: Names, target: str = "") -> str:
@@ -91,8 +105,13 @@ def event_line(event: Event, names: Names, target: str = "") -> str:
                 f"{escape(target)} has other settings now: what was ready for it is made ready anew"
             )
         case Spooled(photos=count):
-            return f"{photos(count)} copied. You can take the card out now."
+            return copied(count)
     return ""
+
+
+def copied(count: int) -> str:
+    """The words that let a card be taken out."""
+    return f"{photos(count)} copied. You can take the card out now."
 
 
 class _PhotoLine(NamedTuple):

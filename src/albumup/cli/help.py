@@ -192,7 +192,10 @@ def _fail(command: click.Command, ctx: click.Context, option: str) -> NoReturn:
     from albumup.config.template import nearest
 
     names = [
-        name[2:] for one in command.get_params(ctx) for name in one.opts if name.startswith("--")
+        name[2:]
+        for one in command.get_params(ctx)
+        for name in one.opts
+        if name.startswith("--") and not getattr(one, "hidden", False)
     ]
     found = nearest(option.removeprefix("--"), names)
     near = f"; did you mean --{found}?" if found else ""

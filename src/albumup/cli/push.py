@@ -144,6 +144,10 @@ def _send(app: App, queued: Queued, options: Options, given: PushOptions) -> int
     conclusion.lost = len(again.lost)
     conclusion.shortcomings += unread(intake.survey.folders)
     is_settled = known is not None and not runs.is_unfinished(journal, album_id)
+    if given["detach"] and not (is_settled and given["wants_share"]):
+        from albumup.cli.detaching import detach
+
+        return detach(conclusion, options, given, spool_dir=given["spool_dir"])
     code = send(conclusion, options, is_told_anew=intake.where.is_redefined)
     if known is not None and is_settled and given["wants_share"]:
         say_link(app, journal, known, is_asked=again.is_asked)

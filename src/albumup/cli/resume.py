@@ -8,12 +8,16 @@ from albumup.cli.app import App
 from albumup.cli.conclusion import Conclusion
 from albumup.cli.sending import options_of
 from albumup.cli.telling import send
-from albumup.cli.typed import SendingOptions
+from albumup.cli.typed import ResumeOptions
 from albumup.session.sending import lift_holds
 
 
-def run(app: App, albums: tuple[str, ...], target: str | None, given: SendingOptions) -> int:
+def run(app: App, albums: tuple[str, ...], target: str | None, given: ResumeOptions) -> int:
     """Settle what was cut off, lift holds, then send all that is waiting."""
+    if given["in_background"] is not None:
+        from albumup.cli import background
+
+        return background.run(app, given["in_background"], given)
     app.writes = True
     app.screen.never_wait()
     options = options_of(app, given)
@@ -26,4 +30,9 @@ def run(app: App, albums: tuple[str, ...], target: str | None, given: SendingOpt
     for album in unfinished:
         app.screen.say(events.opening(journal, album))
     names = {album.id: album.name for album in meant}
-    return send(Conclusion(app, journal, names, json=given["as_json"]), options)
+    conclusion = Conclusion(app, journal, names, json=given["as_json"])
+    if given["detach"]:
+        from albumup.cli.detaching import detach
+
+        return detach(conclusion, options, given)
+    return send(conclusion, options)

@@ -21,20 +21,30 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+PATIENCE_IN_BACKGROUND = 24 * 3600.0
+"""Seconds that an uploader in the background waits for a server, where nothing else is said."""
+
 
 def options_of(
-    app: App, given: SendingOptions, *, spool_dir: str | None = None, patience: float | None = None
+    app: App,
+    given: SendingOptions,
+    *,
+    spool_dir: str | None = None,
+    patience: float | None = None,
+    in_background: bool = False,
 ) -> Options:
     """How to send: the command's options, else [defaults], else the built-in ones. Raises
     UsageError, ConfigError.
 
-    ``patience``: cron's, in seconds, of a command that is its.
+    ``patience``: cron's, in seconds, of a command that is its. ``in_background``: of ``--detach``.
     """
     defaults = app.config.defaults
     check_all(app.config)
 
     timetable = _parsed("--limit-rate", given["limit_rate"], parse_rate) or defaults.limit_rate
     asked = _parsed("--patience", given["patience"], parse_duration)
+    if asked is None and in_background and "patience" not in app.config.written:
+        asked = PATIENCE_IN_BACKGROUND
     if asked is None:
         asked = defaults.patience if patience is None else patience
     retries = defaults.retries if given["retries"] is None else given["retries"]
@@ -54,7 +64,7 @@ def options_of(
         spends_again=patience is None,
         shown=shown,
         typed=tuple(name for name in shown if typed[name] is not None),
-        is_watched=app.screen.is_terminal,
+        is_watched=app.screen.is_terminal and not in_background,
     )
 
 

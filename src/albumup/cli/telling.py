@@ -37,6 +37,12 @@ class Teller:
         self._conclusion.begin(standing)
         self._screen.never_wait()
 
+    def begun(self) -> None:
+        """The screen shows it anyway."""
+
+    def heard(self, number: int) -> None:
+        """What it does is said by ``Stopping``."""
+
     def tell_old_notices(self) -> None:
         self._conclusion.tell_old_notices()
 
@@ -61,7 +67,7 @@ class Teller:
     def say(self, word: Word) -> None:
         if isinstance(word, HandedOver) and not self._screen.is_terminal:
             return
-        for line in _lines(word):
+        for line in lines_of(word):
             self._screen.say(line)
 
     def name_target(self, name: str, title: str) -> None:
@@ -100,7 +106,8 @@ def send(
     return session.run_if_needed()
 
 
-def _lines(word: Word) -> list[str]:
+def lines_of(word: Word) -> list[str]:
+    """A message of a session in words."""
     match word:
         case HandedOver(pid):
             return [f"Process {pid} is uploading, and has these photos too: albumup status"]

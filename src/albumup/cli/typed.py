@@ -15,6 +15,15 @@ class SendingOptions(TypedDict):
     as_json: bool
 
 
+class ResumeOptions(SendingOptions):
+    """What was typed, and what ``--detach`` types for the uploader that it starts."""
+
+    detach: bool
+    in_background: int | None
+    album_ids: tuple[int, ...]
+    spool_dir: str | None
+
+
 class AddressOptions(TypedDict):
     """What was typed of where a push goes; None: nothing."""
 
@@ -47,6 +56,7 @@ class PushOptions(SendingOptions, AddressOptions):
     dry_run: bool
     spool: bool | None
     spool_dir: str | None
+    detach: bool
 
 
 class RetryOptions(SendingOptions):

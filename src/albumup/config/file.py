@@ -89,6 +89,8 @@ class Config:
     default_target: str | None = None
     defaults: Defaults = Defaults()
     targets: Mapping[str, TargetTable] = field(default_factory=dict)
+    written: frozenset[str] = frozenset()
+    """The keys of ``[defaults]`` that stand in the file."""
 
     def unattended(self, target: str) -> Unattended:
         """The settings of a target's runs that nobody watches. Raises ConfigError for a bad one."""
@@ -154,11 +156,13 @@ def load(path: str | None, *, may_be_missing: bool = False) -> Config:
         raise ConfigError(
             f"{where}: default_target: there is no target {default!a}{guess}", _listing(known)
         )
+    defaults = _table(table, "defaults", where)
     return Config(
         file,
         default,
-        _defaults(_table(table, "defaults", where), where, os.path.dirname(file)),
+        _defaults(defaults, where, os.path.dirname(file)),
         targets,
+        frozenset(defaults),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from albumup.config.file import absolute, closed_again, place_of, shown
+from albumup.config.known_secrets import know
 from albumup.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def read_token(settings: CommonSettings, where: str, config_dir: str) -> str | N
         raise ConfigError(f"{place}: the token there is empty")
     if not token.isprintable() or "\ufffd" in token:
         raise ConfigError(f"{place}: the token there is not a single line of text")
+    know(token)
     return token
 
 

@@ -1,10 +1,16 @@
-"""Copies in the spool: which ones are needed, and the folders that ever held some."""
+"""Copies in the spool: which ones are needed, which are to come, and the folders that ever held
+some."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from msgspec import Struct
+
 from albumup.journal.journal import Journal
 from albumup.journal.opening import paths_of
-from albumup.journal.states import FINAL, is_in
+from albumup.journal.rows import Root
+from albumup.journal.states import FINAL, Stage, is_in, waits_at
 
 
 def note_folder(journal: Journal, folder: str) -> None:
@@ -41,3 +47,30 @@ def of_album(journal: Journal, album_id: int) -> list[str]:
         album_id,
     )
     return [row[0] for row in rows]
+
+
+class ToCopy(Struct, frozen=True):
+    """Photos of one root that are to be copied first, and are not yet. ``size`` in bytes."""
+
+    root: Root
+    photos: int
+    size: int
+
+
+def to_come(journal: Journal, album_ids: Iterable[int]) -> list[ToCopy]:
+    """The photos of these albums that are to be copied first, and are not yet, by root."""
+    sql = (
+        "select root.*, count(*) as photos, sum(task.size) as bytes"
+        " from task join root on root.id = task.root_id"
+        f" where task.album_id = ? and task.spool and {waits_at(Stage.UNREAD, table='task')}"
+        " group by root.id"
+    )
+    rows = [row for album_id in album_ids for row in journal.rows(sql, album_id)]
+    return [
+        ToCopy(
+            Root(row["id"], row["path"], row["volume"], row["card"], bool(row["is_folder"])),
+            row["photos"],
+            row["bytes"],
+        )
+        for row in rows
+    ]

@@ -102,6 +102,12 @@ def run_of(journal: Journal, run_id: int) -> Run:
     return _run(journal.rows("select * from run where id = ?", run_id)[0])
 
 
+def last(journal: Journal) -> Run | None:
+    """The run that began last, whether it has ended or not."""
+    rows = journal.rows("select * from run order by id desc limit 1")
+    return _run(rows[0]) if rows else None
+
+
 def join(journal: Journal, album_ids: Iterable[int]) -> Run | None:
     """Hand albums over to the running uploader and return its run; None if it has ended."""
     run = running(journal)

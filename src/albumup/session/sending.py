@@ -184,7 +184,11 @@ class Session:
         live = self._live = Live(paths_of(self.journal.path)["live"])
         thread = EngineThread(make)
         heard = 0
+        has_begun = False
         while not thread.wait(_POLL):
+            if thread.has_begun and not has_begun:
+                has_begun = True
+                self.audience.begun()
             while heard < len(self._signals):
                 self._stop(thread, self._signals[heard], again=heard > 0)
                 heard += 1
@@ -234,6 +238,7 @@ class Session:
         return rebuild(definition, present, self.configs.config)
 
     def _stop(self, thread: EngineThread, number: int, *, again: bool) -> None:
+        self.audience.heard(number)
         if again:
             self._leave_by = time.monotonic()
             thread.cut()

@@ -77,6 +77,12 @@ class Audience(Protocol):
     def begin(self, standing: Standing) -> None:
         """Albums are about to be sent."""
 
+    def begun(self) -> None:
+        """This process's run is journaled, and goes on."""
+
+    def heard(self, number: int) -> None:
+        """A signal has come that ends the run."""
+
     def tell_old_notices(self) -> None:
         """Tell the notices that a dead process still owed. The caller holds the uploader's lock."""
 

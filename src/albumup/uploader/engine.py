@@ -54,6 +54,8 @@ class Engine:
         """When the drain's time was over and uploads still in flight were cut."""
         self._abandons = False
         self._began = self._loop.time()
+        self.has_begun = False
+        """Is the run journaled?"""
         run.judge.on_pause = run.outcomes.tell_of_pause
         run.commits.on_fault(run.fail)
 
@@ -67,6 +69,7 @@ class Engine:
         ticking: asyncio.Task[None] | None = None
         try:
             await run.commits.do(self._begin)
+            self.has_begun = True
             ticking = self._loop.create_task(self._guarded(self._tick))
             parts = [self._loop.create_task(self._guarded(part)) for part in self._parts()]
             while exit_code is None:

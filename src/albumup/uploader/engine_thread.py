@@ -65,6 +65,11 @@ class EngineThread:
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
+    @property
+    def has_begun(self) -> bool:
+        """Is the run journaled?"""
+        return self._engine is not None and self._engine.has_begun
+
     def drain(self, stop: Stop, grace: float) -> Draining | None:
         """Call ``Engine.drain``; None if the engine does not answer."""
         return self._ask(lambda engine: engine.drain(stop, grace))

@@ -8,7 +8,7 @@ import click
 
 from albumup.cli.app import App, pass_app, shared
 from albumup.cli.help import HOW, NO_CONFIG, WHAT, WHERE, command, option
-from albumup.cli.options.uploading import upload_options
+from albumup.cli.options.uploading import detach_option, upload_options
 from albumup.cli.typed import PushOptions
 
 
@@ -72,6 +72,7 @@ from albumup.cli.typed import PushOptions
     help="Copy the photos first, so that the card can be taken out.",
 )
 @option("--spool-dir", group=HOW, metavar="DIR", help="Where to put the copies.")
+@detach_option()
 @option("--url", group=NO_CONFIG, metavar="U", help="A form to send to, without any config file.")
 @option(
     "--field",
@@ -125,6 +126,7 @@ def push(app: App, /, paths: tuple[str, ...], **given: Unpack[PushOptions]) -> i
       albumup push ./trip                   to the configured server, or the inbox
       albumup push ./trip --album "Trip 2026"
       albumup push ./trip --spool           copy first; the card can be taken out
+      albumup push ./trip --detach          in the background; close the window
       albumup push ./trip --url https://photos.example.org/up --field a=trip
 
     Once it says that the photos are queued, it is safe to interrupt: albumup resume goes on.

@@ -42,6 +42,16 @@ def _upload(patience: str) -> Sequence[Callable[[F], F]]:
     )
 
 
+def detach_option() -> Callable[[F], F]:
+    """``--detach``, of push and resume."""
+    return option(
+        "--detach",
+        group=HOW,
+        is_flag=True,
+        help="Send in the background; the terminal may be closed.",
+    )
+
+
 def upload_options(patience: str = "5m") -> Callable[[F], F]:
     """The options of push, resume and retry-failed that say how to send. ``patience``: what help
     says of it."""

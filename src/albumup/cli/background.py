@@ -1,0 +1,127 @@
+"""The uploader in the background, as ``--detach`` starts it: what it says goes into its log."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from signal import Signals
+
+from albumup import __version__
+from albumup.cli.app import App
+from albumup.cli.conclusion import Conclusion
+from albumup.cli.escaping import escape
+from albumup.cli.figures import size, span
+from albumup.cli.log_stream import LogStream
+from albumup.cli.sending import options_of
+from albumup.cli.telling import Teller, lines_of
+from albumup.cli.titles import title_of
+from albumup.cli.typed import ResumeOptions
+from albumup.errors import AlbumupError, UsageError
+from albumup.journal import copies, runs
+from albumup.journal.journal import Journal
+from albumup.journal.opening import paths_of
+from albumup.journal.rows import Album
+from albumup.journal.states import DONE
+from albumup.session.background import leave_terminal
+from albumup.session.log import Log
+from albumup.session.parent_line import Begun, Handed, ParentLine, Settled
+from albumup.session.sending import Session
+from albumup.session.telling import HandedOver, Standing, Word
+from albumup.uploader.events import Event, Recorded, Spooled
+from albumup.uploader.options import Options, RunEnd
+
+
+def run(app: App, line: int, given: ResumeOptions) -> int:
+    """Send these albums, or hand them over. ``line``: the descriptor of the line to the parent."""
+    app.writes = True
+    try:
+        parent = ParentLine(line)
+    except OSError:
+        raise UsageError("--in-background is for albumup itself", "type --detach") from None
+    leave_terminal()
+    log = Log(paths_of(app.journal)["log"], also=(1, 2))
+    sys.stdout = sys.stderr = LogStream(log, parent.say)
+    try:
+        code = _sent(app, log, parent, given)
+    except AlbumupError as error:
+        log.line(f"Ends (exit {error.exit_code}):")  # the words follow, from where all commands end
+        raise
+    except Exception:
+        log.line(traceback.format_exc().rstrip("\n"))
+        raise
+    except BaseException as error:
+        log.line(f"Ends before it has begun: {type(error).__name__.strip('_')}")
+        raise
+    log.line(f"Ended (exit {code}).")
+    return code
+
+
+def _sent(app: App, log: Log, parent: ParentLine, given: ResumeOptions) -> int:
+    options = options_of(app, given, spool_dir=given["spool_dir"], in_background=True)
+    journal = app.writer()
+    meant = [album for album in runs.albums(journal) if album.id in given["album_ids"]]
+    log.line(_first_line(journal, meant, options))
+    conclusion = Conclusion(app, journal, {album.id: album.name for album in meant})
+    teller = _LogTeller(conclusion, log, parent)
+    session = Session(journal, conclusion.album_ids, options, app, teller, hands_over=True)
+    return session.run_if_needed()
+
+
+def _first_line(journal: Journal, albums: Sequence[Album], options: Options) -> str:
+    """What begins here, for whoever reads the log after a week."""
+    named = ", ".join(title_of(journal, album) for album in albums)
+    rate = options.shown["limit_rate"]
+    limit = f", --limit-rate {escape(rate)}" if rate else ""
+    return (
+        f"albumup {__version__} begins: {named}; --jobs {options.jobs},"
+        f" --retries {options.retries}, --patience {span(options.patience)}{limit}"
+    )
+
+
+class _LogTeller(Teller):
+    """The log, and until it is clear how it starts the parent, as the audience of a session."""
+
+    def __init__(self, conclusion: Conclusion, log: Log, parent: ParentLine) -> None:
+        super().__init__(conclusion)
+        self._log, self._parent = log, parent
+        self._is_copying = False
+        """The parent waits for copies."""
+
+    def begin(self, standing: Standing) -> None:
+        super().begin(standing)
+        meant = self._conclusion
+        self._is_copying = bool(copies.to_come(meant.journal, meant.album_ids))
+
+    def begun(self) -> None:
+        self._log.may_rotate = True
+        self._parent.tell(Begun(self._log.fault))
+        if not self._is_copying:
+            self._parent.close()
+
+    def heard(self, number: int) -> None:
+        self._log.line(f"Stops: {Signals(number).name}")
+
+    def hear(self, event: Event) -> None:
+        super().hear(event)
+        match event:
+            case Recorded(path=path, state=state, size=count) if state in DONE:
+                if self._screen.verbose:
+                    self._log.line(f"  {self._conclusion.names.of(path)}  {state}, {size(count)}")
+            case Spooled():
+                self._parent.close()
+
+    def say(self, word: Word) -> None:
+        if isinstance(word, HandedOver):
+            self._parent.tell(Handed(word.pid))
+        for line in lines_of(word):
+            self._screen.say(line)
+
+    def nothing_to_send(self) -> int:
+        self._parent.tell(Settled())
+        return super().nothing_to_send()
+
+    def ended(self, end: RunEnd) -> int:
+        if end.exit_code in (0, 3):  # it has begun, however short it was
+            self._parent.tell(Begun(self._log.fault))
+        return super().ended(end)

@@ -1,0 +1,140 @@
+"""``--detach`` of push and resume: an uploader in the background, and what is said of it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from albumup.cli import staying, words
+from albumup.cli.conclusion import Conclusion
+from albumup.cli.escaping import escape
+from albumup.cli.events import copied, event_json
+from albumup.cli.figures import photos
+from albumup.cli.telling import send
+from albumup.cli.typed import SendingOptions
+from albumup.config.file import shown
+from albumup.journal import runs
+from albumup.journal.opening import paths_of
+from albumup.journal.summary import summary_of
+from albumup.photos.file_names import quoted
+from albumup.session.background import (
+    Ended,
+    Left,
+    NothingLeft,
+    Order,
+    Outcome,
+    Start,
+    Uploading,
+)
+from albumup.session.staying import look, this_user
+from albumup.uploader.events import Spooled
+from albumup.uploader.options import Options
+
+if TYPE_CHECKING:
+    from albumup.uploader.events import Progress
+
+
+def detach(
+    conclusion: Conclusion,
+    options: Options,
+    given: SendingOptions,
+    *,
+    spool_dir: str | None = None,
+) -> int:
+    """Have a command's albums sent in the background, if there is anything to send; the exit
+    code."""
+    journal = conclusion.journal
+    if not any(runs.is_unfinished(journal, album) for album in conclusion.album_ids):
+        return send(conclusion, options)
+    screen = conclusion.app.screen
+    screen.never_wait()
+    order = _order(conclusion, given, spool_dir)
+    outcome = Start(journal, order, _Waiting(conclusion)).run()
+    return _told(conclusion, outcome)
+
+
+def _order(conclusion: Conclusion, given: SendingOptions, spool_dir: str | None) -> Order:
+    app = conclusion.app
+    typed = {
+        "--retries": given["retries"],
+        "--jobs": given["jobs"],
+        "--limit-rate": given["limit_rate"],
+        "--patience": given["patience"],
+        "--spool-dir": os.path.abspath(os.path.expanduser(spool_dir)) if spool_dir else None,
+    }
+    said = [f"{name}={value}" for name, value in typed.items() if value is not None]
+    said += ["--verbose"] * int(app.options.get("verbose") or 0)
+    config = app.config.path if os.path.exists(app.config.path) else ""
+    return Order(app.journal, config, conclusion.album_ids, said)
+
+
+class _Waiting:
+    """What is to be seen until the command returns."""
+
+    def __init__(self, conclusion: Conclusion) -> None:
+        self._conclusion, self._screen = conclusion, conclusion.app.screen
+
+    def show(self, progress: Progress, albums: Iterable[str]) -> None:
+        self._screen.show(progress, words.title_of_all(albums))
+
+    def end_show(self) -> None:
+        self._screen.end_bars()
+
+    def copied(self, photos: int) -> None:
+        event = Spooled(time.time(), None, None, photos)
+        if self._conclusion.json:
+            self._conclusion.app.tell(event_json(event))
+        self._screen.say(copied(photos))
+
+
+def _told(conclusion: Conclusion, outcome: Outcome) -> int:
+    """Say what became of it; the exit code."""
+    match outcome:
+        case Uploading():
+            return conclusion.in_background(outcome.pid, list(_uploading(conclusion, outcome)))
+        case NothingLeft():
+            return conclusion.followed(None)
+        case Ended(code, said):
+            lines = [line.removesuffix(words.ended("", code)) for line in said]
+            return conclusion.not_in_background([*lines, *_waiting(conclusion)], code)
+        case Left(pid, code, is_copying):
+            return conclusion.not_in_background([_left(pid, is_copying=is_copying)], code)
+
+
+def _uploading(conclusion: Conclusion, found: Uploading) -> Iterator[str]:
+    app, pid = conclusion.app, found.pid
+    queued = photos(_unsent(conclusion))
+    names = list(dict.fromkeys(conclusion.albums.values()))
+    watch = f"albumup watch {quoted(names[0])}" if len(names) == 1 else "albumup watch"
+    for one, why in found.uncopied:
+        yield (
+            f"Not copied: {photos(one.photos)} in {escape(one.root.path)}: {escape(why)}."
+            " Bring back its card or disk, then: albumup resume --detach"
+        )
+    if found.log_fault:
+        log = escape(shown(paths_of(app.journal)["log"]))
+        yield f"Its log cannot be written, and it goes on without: {log}: {found.log_fault}"
+    if not found.is_new:
+        yield f"{queued} queued; process {pid} is uploading, and has them too; {watch}"
+        return
+    yield f"{queued} queued; uploading in the background (pid {pid}); {watch}"
+    machine = look(this_user())
+    yield from staying.lines(machine, pid, names[0], is_scheduled=False)
+
+
+def _unsent(conclusion: Conclusion) -> int:
+    return sum(summary_of(conclusion.journal, album).unsent for album in conclusion.album_ids)
+
+
+def _waiting(conclusion: Conclusion) -> Iterator[str]:
+    """What there is to be said of the photos, where nobody sends them."""
+    if count := _unsent(conclusion):
+        wait = "waits" if count == 1 else "wait"
+        yield f"Nothing uploads in the background; {photos(count)} {wait}: albumup resume"
+
+
+def _left(pid: int, *, is_copying: bool) -> str:
+    card = "do not take the card out yet: albumup watch" if is_copying else "albumup status"
+    return f"Left. Process {pid} goes on in the background; {card}. It ends with: albumup stop"

@@ -1,0 +1,44 @@
+"""The log as the standard output and error of an uploader in the background."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Callable
+
+from albumup.cli.escaping import tame
+from albumup.session.log import Log
+
+_LONGEST = 1 << 16
+"""Characters of a line that has no end; then it gets one."""
+
+
+class LogStream(io.TextIOBase):
+    """Whatever is printed becomes lines of the log, fit for the terminal that they may be read on.
+
+    ``heard`` is called with each line, too. It has no descriptor, so that nobody writes past it.
+    """
+
+    encoding = "utf-8"
+    errors = "backslashreplace"
+
+    def __init__(self, log: Log, heard: Callable[[str], None] = lambda _: None) -> None:
+        super().__init__()
+        self._log, self._heard = log, heard
+        self._begun = threading.local()
+
+    def write(self, text: str) -> int:
+        if not isinstance(text, str):
+            raise TypeError("a text, not bytes")  # click finds out so which of them a stream takes
+        *lines, rest = (getattr(self._begun, "line", "") + text).split("\n")
+        if len(rest) > _LONGEST:
+            lines.append(rest)
+            rest = ""
+        self._begun.line = rest
+        for line in map(tame, lines):
+            self._log.line(line)
+            self._heard(line)
+        return len(text)
+
+    def writable(self) -> bool:
+        return True

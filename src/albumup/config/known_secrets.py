@@ -1,0 +1,15 @@
+"""The secrets that this process has read, so that nothing that it writes down holds one of them."""
+
+from __future__ import annotations
+
+_known: set[str] = set()
+
+
+def know(secret: str) -> None:
+    """Remember a secret that was read."""
+    _known.add(secret)
+
+
+def known() -> frozenset[str]:
+    """All secrets that were read."""
+    return frozenset(_known)

@@ -1,0 +1,255 @@
+"""Starts an uploader in the background: a process of its own that outlives its terminal.
+
+The command that starts it returns once the uploader holds the lock, or has handed its albums over
+to one that runs; and once all photos that are to be copied first are on this disk.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from typing import Protocol
+
+from msgspec import Struct
+
+from albumup.errors import LocalError
+from albumup.journal import runs
+from albumup.journal.copies import ToCopy
+from albumup.journal.journal import Journal
+from albumup.journal.lock import is_locked
+from albumup.journal.opening import paths_of
+from albumup.session.aside import aside
+from albumup.session.copying import Copying
+from albumup.session.log import open_to_append
+from albumup.session.parent_line import Begun, ChildLine, Handed, Message, Said, Settled
+from albumup.session.signals import Handlers
+from albumup.uploader.events import Progress
+
+_POLL = 0.1
+_AT_MOST = 10
+"""A look at the journal may take this part of the time."""
+_FILES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+"""Variables that name files: the uploader has another working directory."""
+
+
+class Order(Struct, frozen=True):
+    """What an uploader in the background is to do. ``words``: the options of its command."""
+
+    journal: str
+    """Absolute."""
+    config: str
+    """Absolute; "" for the default one."""
+    album_ids: Sequence[int]
+    words: Sequence[str] = ()
+
+
+class Uploading(Struct, frozen=True):
+    """Process ``pid`` uploads the albums; ``is_new``: it was started for them.
+
+    ``log_fault``: why it cannot write its log; "" where it can. ``uncopied``: photos that could not
+    be copied, as their root is away, with the reason.
+    """
+
+    pid: int
+    is_new: bool
+    log_fault: str = ""
+    uncopied: Sequence[tuple[ToCopy, str]] = ()
+
+
+class NothingLeft(Struct, frozen=True):
+    """Another process has sent everything meanwhile."""
+
+
+class Ended(Struct, frozen=True):
+    """The uploader has ended, or the one it handed over to, and not all is done that was waited
+    for. ``said``: its last words, which may be none."""
+
+    exit_code: int
+    said: Sequence[str]
+
+
+class Left(Struct, frozen=True):
+    """A signal ended the waiting. Process ``pid``, where there is one, goes on. ``is_copying``:
+    not all photos are copied yet."""
+
+    pid: int
+    exit_code: int
+    is_copying: bool
+
+
+Outcome = Uploading | NothingLeft | Ended | Left
+
+
+class Waiting(Protocol):
+    """Gets what is to be seen while a command waits for an uploader in the background."""
+
+    def show(self, progress: Progress, albums: Iterable[str]) -> None: ...
+
+    def end_show(self) -> None: ...
+
+    def copied(self, photos: int) -> None:
+        """All photos that can be are copied, and the copies are durable."""
+
+
+class Start:
+    """One start of an uploader in the background, for albums that are queued."""
+
+    def __init__(self, journal: Journal, order: Order, waiting: Waiting) -> None:
+        self._journal, self._order, self._waiting = journal, order, waiting
+        self._signals: list[int] = []
+        self._said: list[str] = []
+
+    def run(self) -> Outcome:
+        """Start it, and wait until it is clear what becomes of it. Raises LocalError if no process
+        can be started."""
+        with Handlers(self._signals):
+            return aside(self._run, meanwhile=self._watch)
+
+    def _watch(self) -> None:
+        """A second signal ends the command even if a disk hangs; the uploader goes on."""
+        if len(self._signals) > 1:
+            os._exit(128 + self._signals[0])
+
+    def _run(self) -> Outcome:
+        copying = Copying(self._journal, self._order.album_ids)
+        with closing(ChildLine()) as line:
+            process = self._started(line)
+            while not self._signals and not line.is_over:
+                for message in line.hear(_POLL):
+                    found = self._understood(message, process.pid)
+                    if isinstance(found, Uploading) and copying.is_needed:
+                        return self._copied(found, line, process, copying)
+                    if found is not None:
+                        return found
+            if self._signals:
+                return Left(process.pid, 128 + self._signals[0], copying.is_needed)
+            return self._ended(process)
+
+    def _started(self, line: ChildLine) -> subprocess.Popen[bytes]:
+        try:
+            return start(self._order, line)
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            raise LocalError(
+                f"no process could be started in the background: {sys.executable or 'python'}:"
+                f" {why}",
+                "everything waits; upload here: albumup resume",
+            ) from error
+        finally:
+            line.hand_over()
+
+    def _understood(self, message: Message, pid: int) -> Uploading | NothingLeft | None:
+        match message:
+            case Said(text):
+                self._said.append(text)
+            case Begun(log_fault):
+                return Uploading(pid, True, log_fault)
+            case Handed(other):
+                return Uploading(other, False)
+            case Settled():
+                return NothingLeft()
+        return None
+
+    def _ended(self, process: subprocess.Popen[bytes]) -> Ended:
+        code = process.wait()
+        if code < 0:
+            self._said.append(f"The process in the background was ended by {_named(-code)}")
+        elif not self._said:
+            self._said.append("The process in the background has ended at once; see: albumup log")
+        return Ended(code if code >= 0 else 1, self._said)
+
+    # Copies.
+
+    def _copied(
+        self, found: Uploading, line: ChildLine, process: subprocess.Popen[bytes], copying: Copying
+    ) -> Outcome:
+        """Wait until no photo is left that can be copied."""
+        outcome: Outcome | None = None
+        while not copying.look() and outcome is None:
+            began = time.monotonic()
+            if self._signals:
+                outcome = Left(found.pid, 128 + self._signals[0], True)
+            elif not self._is_on(line):
+                outcome = self._ended(process) if found.is_new else Ended(self._exit_code(), ())
+            self._waiting.show(copying.progress(), copying.albums())
+            self._rest(line, max(_POLL, _AT_MOST * (time.monotonic() - began)))
+        self._waiting.end_show()
+        if outcome is not None:
+            return outcome
+        if not copying.left and (count := copying.copied()) > 0:
+            self._waiting.copied(count)
+        gone = [(one, copying.away[one.root.path]) for one in copying.left]
+        return Uploading(found.pid, found.is_new, found.log_fault, gone)
+
+    def _rest(self, line: ChildLine, seconds: float) -> None:
+        if line.is_over:
+            time.sleep(seconds)
+        self._said += [one.text for one in line.hear(seconds) if isinstance(one, Said)]
+
+    def _is_on(self, line: ChildLine) -> bool:
+        """Does the uploader still run? Its line is open until all is copied; the lock tells of
+        others."""
+        return not line.is_over or is_locked(paths_of(self._journal.path)["lock"])
+
+    def _exit_code(self) -> int:
+        last = runs.last(self._journal)
+        return (last.exit if last is not None else None) or 1
+
+
+def start(order: Order, line: ChildLine) -> subprocess.Popen[bytes]:
+    """Start the uploader: by this interpreter, this albumup. Raises OSError, ValueError."""
+    if not sys.executable:
+        raise ValueError("the path of the interpreter is unknown")
+    try:
+        output = open_to_append(paths_of(order.journal)["log"])
+    except OSError:
+        output = os.open(os.devnull, os.O_WRONLY)  # the uploader tells us so
+    try:
+        return subprocess.Popen(
+            _command(order, line.theirs),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=_environment(),
+            start_new_session=True,
+            pass_fds=[line.theirs],
+        )
+    finally:
+        os.close(output)
+
+
+def _command(order: Order, line: int) -> list[str]:
+    """Without what the working directory may hold (-P): it may be a folder of photos."""
+    config = ["--config", order.config] if order.config else []
+    albums = [word for one in order.album_ids for word in ("--album-id", str(one))]
+    return [
+        *(sys.executable, "-P", "-m", "albumup", "--journal", order.journal, *config),
+        *("resume", "--in-background", str(line), *albums, *order.words),
+    ]
+
+
+def _environment() -> dict[str, str]:
+    environment = dict(os.environ)
+    for name in _FILES:
+        if environment.get(name):
+            environment[name] = os.path.abspath(environment[name])
+    return environment
+
+
+def leave_terminal() -> None:
+    """Be a process that nothing of its terminal reaches, nor of the folder it was started in."""
+    os.chdir("/")
+    os.umask(0o077)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def _named(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return str(number)

@@ -1,0 +1,78 @@
+"""The copies that an uploader makes for a push with ``--spool``, seen from another process: by the
+journal, which has a copy only once it is durable."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from albumup.journal import copies, runs
+from albumup.journal.copies import ToCopy
+from albumup.journal.journal import Journal
+from albumup.journal.states import State
+from albumup.journal.summary import summary_of
+from albumup.photos.source import Place, root_is_away
+from albumup.session.following import Totals
+from albumup.uploader.events import Progress
+
+_LOOK = 1.0
+"""The fewest seconds between two looks for the folders that photos are copied from."""
+
+
+class Copying:
+    """The photos of some albums that were to be copied when this was made."""
+
+    def __init__(self, journal: Journal, album_ids: Sequence[int]) -> None:
+        self._journal, self._album_ids = journal, album_ids
+        self.left = copies.to_come(journal, album_ids)
+        """What is still to be copied, by root."""
+        self.away: dict[bytes, str] = {}
+        """The roots that cannot be copied from, with the reason."""
+        self.is_needed = bool(self.left)
+        self._photos = sum(one.photos for one in self.left)
+        self._size = sum(one.size for one in self.left)
+        self._missing = self._missing_now() if self.left else 0
+        self._totals: Totals | None = None
+        self._looked = 0.0
+
+    def look(self) -> bool:
+        """Look again; True once nothing is left that can be copied."""
+        self.left = copies.to_come(self._journal, self._album_ids)
+        now = time.monotonic()
+        if self.left and now >= self._looked + _LOOK:
+            self._looked = now
+            self.away = {one.root.path: why for one in self.left if (why := _why_away(one))}
+        return all(one.root.path in self.away for one in self.left)
+
+    def copied(self) -> int:
+        """How many photos were copied, those left out that could not be read."""
+        left = sum(one.photos for one in self.left)
+        return self._photos - left - (self._missing_now() - self._missing)
+
+    def progress(self) -> Progress:
+        left = sum(one.size for one in self.left)
+        return replace(
+            self._totals_now().progress(),
+            is_complete=False,
+            spooled_bytes=max(0, self._size - left),
+            spool_total=self._size,
+        )
+
+    def albums(self) -> list[str]:
+        """The albums' names."""
+        return self._totals_now().albums()
+
+    def _totals_now(self) -> Totals:
+        if self._totals is None:
+            before = {one: summary_of(self._journal, one).there for one in self._album_ids}
+            self._totals = Totals(self._journal, self._album_ids, before)
+        return self._totals
+
+    def _missing_now(self) -> int:
+        known = [one.id for one in runs.albums(self._journal) if one.id in self._album_ids]
+        return sum(summary_of(self._journal, one).count(State.MISSING) for one in known)
+
+
+def _why_away(one: ToCopy) -> str:
+    return root_is_away(one.root.path, Place(one.root.volume), is_folder=one.root.is_folder)

@@ -1,0 +1,119 @@
+"""What ends an uploader in the background on this computer, or holds it up: a logout, sleep.
+
+Sources: logind.conf(5), systemd.exec(5), loginctl(1), file-hierarchy(7), sysfs.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import sys
+from collections.abc import Iterator
+from enum import Enum
+
+from msgspec import Struct
+
+_FOLDERS = ("etc", "run", "usr/local/lib", "usr/lib")
+"""The folders of systemd's configuration, the one that wins first."""
+_TRUE = frozenset({"1", "yes", "y", "true", "t", "on"})
+_UNDER_MANAGER = re.compile(r"/user@\d+\.service(?:/|$)", re.MULTILINE)
+_IN_SESSION = re.compile(r"/session-[^/]+\.scope(?:/|$)", re.MULTILINE)
+
+
+class System(Enum):
+    """What starts programs regularly here."""
+
+    SYSTEMD = "systemd"
+    LAUNCHD = "launchd"
+    CRON = "cron"
+
+
+class Logout(Enum):
+    """Why a logout ends what runs in the background."""
+
+    KILLS = "logind kills what a session leaves behind"
+    STOPS_MANAGER = "it belongs to the user's manager, which ends with the last session"
+
+
+class Machine(Struct, frozen=True):
+    """What matters here to a process in the background."""
+
+    system: System
+    logout: Logout | None
+    lingers: bool
+    """The user's manager goes on after the last logout."""
+    may_sleep: bool
+
+
+def this_user() -> str:
+    """The name of the user whose process this is; the number where there is no name."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
+def look(user: str, root: str = "/", platform: str = sys.platform) -> Machine:
+    """What this computer does to this process. ``user``: the user's name. What cannot be read does
+    not matter."""
+    if platform == "darwin":
+        return Machine(System.LAUNCHD, None, False, True)
+    if not os.path.isdir(os.path.join(root, "run/systemd/system")):  # sd_booted(3)
+        return Machine(System.CRON, None, False, False)
+    lingers = os.path.exists(os.path.join(root, "var/lib/systemd/linger", user))
+    groups = _text(os.path.join(root, "proc/self/cgroup"))
+    logout = None
+    if _UNDER_MANAGER.search(groups):
+        logout = None if lingers else Logout.STOPS_MANAGER
+    elif _IN_SESSION.search(groups) and _kills(user, root):
+        logout = Logout.KILLS
+    return Machine(System.SYSTEMD, logout, lingers, _has_battery(root))
+
+
+def _kills(user: str, root: str) -> bool:
+    """Does logind kill the processes of this user's session at its end?"""
+    found = {"KillUserProcesses": "no", "KillOnlyUsers": "", "KillExcludeUsers": "root"}
+    for file in _files(root):
+        for line in _text(file).splitlines():
+            key, _, value = line.partition("=")
+            # The default of a build stands in its main file, as a comment.
+            if key.strip() == "#KillUserProcesses" and file.endswith("logind.conf"):
+                found["KillUserProcesses"] = value.strip()
+            if key.strip() in found:
+                found[key.strip()] = value.strip()
+    only, excluded = found["KillOnlyUsers"].split(), found["KillExcludeUsers"].split()
+    is_meant = user not in excluded and (not only or user in only)
+    return is_meant and found["KillUserProcesses"].lower() in _TRUE
+
+
+def _files(root: str) -> Iterator[str]:
+    """The files of logind's configuration: what stands in a later one wins."""
+    mains = (os.path.join(root, folder, "systemd/logind.conf") for folder in _FOLDERS)
+    yield from [main for main in mains if os.path.exists(main)][:1]
+    dropped: dict[str, str] = {}
+    for folder in reversed(_FOLDERS):
+        for path in glob.glob(os.path.join(root, folder, "systemd/logind.conf.d/*.conf")):
+            dropped[os.path.basename(path)] = path
+    for _, path in sorted(dropped.items()):
+        yield path
+
+
+def _has_battery(root: str) -> bool:
+    """Is it a computer that is carried about? One that is not is hardly ever asleep."""
+    supplies = os.path.join(glob.escape(root), "sys/class/power_supply/*")
+    return any(
+        _text(os.path.join(one, "type")).strip() == "Battery"
+        and _text(os.path.join(one, "scope")).strip() != "Device"  # a mouse has one, too
+        for one in glob.glob(supplies)
+    )
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""

@@ -1,0 +1,335 @@
+"""Uploads in the background: begun by a command that returns, ended by nothing but their work."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import termios
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import zygote
+from servers import FormServer, Received, answer
+
+from albumup.journal.lock import FileLock, is_locked
+from albumup.journal.opening import paths_of
+
+from .conftest import PATIENCE, Home, finish, until
+
+IN_BACKGROUND = re.compile(r"(\d+ photos?) queued; uploading in the background \(pid (\d+)\); (.*)")
+HANDED_OVER = re.compile(r"(\d+ photos?) queued; process (\d+) is uploading, and has them too; ")
+
+
+@pytest.fixture
+def home(home: Home) -> Iterator[Home]:
+    """A home whose uploaders end with the test: as orphans they are the tests' own children."""
+    zygote.adopt_orphans()
+    yield home
+    for pid in {pid for (pid,) in home.sql("select pid from run")} if home.journal.exists() else ():
+        if str(home.journal) in command_of(pid):
+            os.kill(pid, signal.SIGKILL)
+            gone(pid)
+
+
+def command_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
+
+
+def gone(pid: int) -> int:
+    """Wait for the end of an orphan; its exit code."""
+    code: list[int] = []
+
+    def has_ended() -> bool:
+        with contextlib.suppress(ChildProcessError):
+            found, status = os.waitpid(pid, os.WNOHANG)
+            if not found:
+                return False
+            code.append(os.waitstatus_to_exitcode(status))
+        return True
+
+    until(has_ended, f"the end of {pid}")
+    return code[0]
+
+
+def pid_in(said: str) -> int:
+    found = IN_BACKGROUND.search(said)
+    assert found, said
+    return int(found[2])
+
+
+def log_of(home: Home) -> str:
+    return Path(paths_of(str(home.journal))["log"]).read_text()
+
+
+def is_held(home: Home) -> bool:
+    return is_locked(paths_of(str(home.journal))["lock"])
+
+
+class Shell:
+    """A shell on a terminal of its own, which is closed like a window."""
+
+    def __init__(self, home: Home, line: str, **env: str) -> None:
+        self._ours, theirs = os.openpty()
+
+        def take_terminal() -> None:
+            os.setsid()
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+        self.process = subprocess.Popen(
+            ["sh", "-c", line],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env=home.env | env,
+            cwd=home.folder,
+            preexec_fn=take_terminal,
+        )
+        os.close(theirs)
+
+    def read_until(self, words: str) -> str:
+        said = b""
+        while words not in (text := said.decode().replace("\r\n", "\n")):
+            said += os.read(self._ours, 1 << 16)
+        return text
+
+    def close(self) -> None:
+        os.close(self._ours)
+        assert self.process.wait(PATIENCE) == -signal.SIGHUP
+
+
+@pytest.mark.process
+def test_it_outlives_its_terminal_and_keeps_its_secrets(home: Home, server: FormServer) -> None:
+    secret = "not-a-real-token-4711"
+    home.form(
+        server, 'token_env = "CLUB_TOKEN"\n[targets.club.fields]\nkey = "{token}"\n', name="club"
+    )
+    home.photos(3)
+    server.may_answer.clear()
+    server.answer = lambda one: answer(413 if one.filename == "IMG_2.JPG" else 200, _echo(one))
+    python = " ".join(zygote.COMMAND)
+    shell = Shell(home, f"{python} push trip --detach -j1; echo over; cat", CLUB_TOKEN=secret)
+    said = shell.read_until("over\n")
+    assert is_held(home)
+    pid = pid_in(said)
+    assert IN_BACKGROUND.search(said)[3] == "albumup watch trip"  # type: ignore[index]
+    assert home.sql("select pid, watched from run") == [(pid, 0)]
+
+    shell.close()
+    os.kill(pid, signal.SIGHUP)
+    _check_process(pid, secret)
+    server.may_answer.set()
+    assert gone(pid) == 3
+    assert home.states() == {
+        "IMG_1.JPG": "uploaded",
+        "IMG_2.JPG": "rejected",
+        "IMG_3.JPG": "uploaded",
+    }
+    assert {one.fields["key"] for one in server.ledger} == {secret}
+    assert server.ledger[0].headers["authorization"] == f"Bearer {secret}"
+
+    said = log_of(home)
+    assert secret not in said
+    assert "IMG_2.JPG  rejected: 413" in said
+    assert "********" in said
+    assert "IMG_1.JPG" not in said
+    assert said.endswith(f"[{pid}] Ended (exit 3).\n")
+
+
+def _echo(one: Received) -> dict[str, str]:
+    """An answer that repeats the token."""
+    return {"message": f"no place for {one.headers['authorization']}"}
+
+
+def _check_process(pid: int, secret: str) -> None:
+    """A process that has nothing of its terminal, and shows nothing to others."""
+    place = Path(f"/proc/{pid}")
+    session, terminal = (place / "stat").read_text().rpartition(")")[2].split()[3:5]
+    assert (int(session), int(terminal)) == (pid, 0)
+    assert os.readlink(place / "cwd") == "/"
+    assert "Umask:\t0077\n" in (place / "status").read_text()
+    shown = command_of(pid)
+    assert secret not in shown
+    assert "IMG_" not in shown
+    open_ones = [os.readlink(one) for one in (place / "fd").iterdir()]
+    assert os.readlink(place / "fd/0") == "/dev/null"
+    assert {os.readlink(place / f"fd/{number}") for number in (1, 2)} == {
+        os.readlink(place / "fd/1")
+    }
+    assert os.readlink(place / "fd/1").endswith("/journal.db.log")
+    assert [one for one in open_ones if one.startswith(("pipe:", "/dev/pt", "/dev/tty"))] == []
+    assert os.stat(os.readlink(place / "fd/1")).st_mode & 0o777 == 0o600
+
+
+@pytest.mark.process
+def test_two_at_once_leave_one_uploader_and_both_say_so(home: Home, server: FormServer) -> None:
+    home.form(server)
+    home.photos(2)
+    home.photos(2, "more", first=11)
+    server.may_answer.clear()
+    both = [home.start("push", name, "--detach", "-j1") for name in ("trip", "more")]
+    done = [finish(one) for one in both]
+    assert [one.returncode for one in done] == [0, 0]
+    said = "".join(one.stderr for one in done)
+    pid = pid_in(said)
+    assert HANDED_OVER.search(said)[2] == str(pid)  # type: ignore[index]
+    assert home.sql("select pid from run") == [(pid,)]
+    server.may_answer.set()
+    assert gone(pid) == 0
+    names = ["IMG_1.JPG", "IMG_2.JPG", "IMG_11.JPG", "IMG_12.JPG"]
+    assert Counter(server.names) == dict.fromkeys(names, 1)
+
+
+@pytest.mark.process
+def test_a_kill_or_a_shutdown_is_no_hold_and_resume_goes_on(home: Home, server: FormServer) -> None:
+    home.form(server)
+    home.photos(3)
+    server.may_answer.clear()
+    pid = pid_in(home.run("push", "trip", "--detach", "-j1").stderr)
+    until(lambda: server.in_flight)
+    os.kill(pid, signal.SIGKILL)
+    gone(pid)
+    again = home.run("resume", "--detach", "-v")
+    assert again.returncode == 0
+    second = pid_in(again.stderr)
+    assert home.sql("select count(*) from run where ended is null") == [(1,)]
+    os.kill(second, signal.SIGTERM)
+    until(lambda: "Stops: SIGTERM" in log_of(home))
+    server.may_answer.set()
+    assert gone(second) == 143
+    assert not home.album()["held"]
+    assert home.run("resume").returncode == 0
+    assert set(home.states().values()) == {"uploaded"}
+    assert set(server.names) == {"IMG_1.JPG", "IMG_2.JPG", "IMG_3.JPG"}
+    assert re.search(r"\] +IMG_\d.JPG  uploaded, 2.0 kB", log_of(home))  # as -v was given
+
+
+@pytest.mark.process
+def test_with_spool_it_returns_when_the_card_may_be_taken_out(
+    home: Home, server: FormServer
+) -> None:
+    home.form(server)
+    place = home.photos(3)
+    server.may_answer.clear()
+    done = home.run("push", "trip", "--detach", "--spool", "-j1", "--json")
+    assert done.returncode == 0
+    said = done.stderr
+    assert "3 photos copied. You can take the card out now.\n" in said
+    assert said.index("take the card out") < said.index("uploading in the background")
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [one["event"] for one in events] == [*["queued"] * 3, "spooled", "detached", "summary"]
+    assert (events[-2]["pid"], events[-2]["album"]) == (pid_in(said), "trip")
+    assert events[-1]["exit"] == 0
+    for photo in place.iterdir():
+        photo.unlink()
+    server.may_answer.set()
+    assert gone(pid_in(said)) == 0
+    assert set(home.states().values()) == {"uploaded"}
+
+
+@pytest.mark.process
+def test_ctrl_c_while_it_starts_loses_nothing(home: Home, server: FormServer) -> None:
+    home.form(server)
+    home.photos(2)
+    assert home.run("status").returncode == 0
+    home.journal.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(paths_of(str(home.journal))["lock"]):  # by somebody who sends nothing
+        command = home.start("push", "trip", "--detach")
+        until(lambda: home.journal.exists() and Path(f"{home.journal}.log").exists())
+        until(lambda: "begins: trip" in log_of(home))
+        command.send_signal(signal.SIGINT)
+        done = finish(command)
+    assert done.returncode == 130
+    left = re.search(r"Left\. Process (\d+) goes on in the background; albumup status", done.stderr)
+    assert left, done.stderr
+    assert gone(int(left[1])) == 0
+    assert set(home.states().values()) == {"uploaded"}
+
+
+@pytest.mark.process
+def test_the_log_is_shown_and_followed(home: Home, server: FormServer) -> None:
+    home.form(server)
+    none = home.run("log")
+    assert (none.returncode, none.stdout) == (0, "")
+    assert none.stderr == "no log yet (~/state/albumup/journal.db.log); --detach writes one\n"
+    follower = home.start("log", "-f")
+    home.photos(2)
+    gone(pid_in(home.run("push", "trip", "--detach").stderr))
+    assert follower.stdout is not None
+    said = ""
+    while "Ended (exit 0)" not in said:
+        said += follower.stdout.readline()
+    follower.send_signal(signal.SIGINT)
+    done = finish(follower)
+    assert done.returncode == 130
+    assert done.stderr == none.stderr.replace(";", ", waiting for one;")
+    assert said == log_of(home) == home.run("log").stdout
+
+
+# Where no process comes of it. These run within the tests' process.
+
+
+@pytest.mark.parametrize(
+    ("python", "why"),
+    [
+        ("/nonexistent/python", "/nonexistent/python: No such file or directory"),
+        ("", "the path of the interpreter is unknown"),
+        ("/bin/false", "The process in the background has ended at once; see: albumup log"),
+    ],
+)
+def test_without_a_way_to_start_it_the_work_waits(
+    home: Home, server: FormServer, monkeypatch: pytest.MonkeyPatch, python: str, why: str
+) -> None:
+    home.form(server)
+    home.photos(2)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", python)
+        done = home.run("push", "trip", "--detach")
+    assert done.returncode == 1
+    assert why in done.stderr
+    assert "albumup resume" in done.stderr
+    assert set(home.states().values()) == {"pending"}
+    assert not is_held(home)
+    assert home.run("resume").returncode == 0
+    assert set(home.states().values()) == {"uploaded"}
+
+
+def test_one_that_ends_before_it_begins_says_why(home: Home, server: FormServer) -> None:
+    token = home.secret("not-a-real-token")
+    home.form(server, f'token_file = "{token}"\n')
+    server.answer = lambda _: answer(401, {})
+    assert home.run("push", home.photos(2)).returncode == 4
+    token.unlink()
+    done = home.run("resume", "--detach")
+    assert done.returncode == 4
+    assert "token_file: ~/token cannot be read: No such file or directory" in done.stderr
+    assert done.stderr.count("(exit 4)") == 1
+    assert done.stderr.endswith(
+        "Nothing uploads in the background; 2 photos wait: albumup resume    (exit 4)\n"
+    )
+    assert home.sql("select watched from run") == [(0,), (0,)]
+
+
+def test_nothing_is_started_where_nothing_is_to_be_sent(home: Home, server: FormServer) -> None:
+    home.form(server)
+    assert home.run("push", home.photos(2)).returncode == 0
+    done = home.run("push", "trip", "--detach")
+    assert done.returncode == 0
+    assert "nothing to do; 2 sent" in done.stderr
+    assert not Path(f"{home.journal}.log").exists()
+
+
+def test_what_is_meant_for_albumup_itself_does_nothing_by_hand(home: Home) -> None:
+    done = home.run("resume", "--in-background", "77")
+    assert done.returncode == 2
+    assert "--detach" in done.stderr
