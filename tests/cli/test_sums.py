@@ -9,11 +9,11 @@ from msgspec.structs import replace
 from albumup.cli import sums
 from albumup.cli.cron import cron_words
 from albumup.cli.status import _row
-from albumup.journal.reading import status_of
+from albumup.journal.reading import Running, status_of
 from albumup.journal.rows import Album
 from albumup.journal.summary import FoundThere, RunSummary, Summary
-from albumup.session.following import progress_of
 from albumup.session.news import busy, settled_code
+from albumup.session.totals import progress_of
 from albumup.uploader.options import RunEnd
 
 ALBUM = Album(1, "trip", "nas", False)
@@ -179,14 +179,17 @@ def test_crons_mail(found: RunSummary, had: int, said: str) -> None:
 def test_status_and_json(now: Summary, state: str, row: tuple[object, ...]) -> None:
     name, target, said, *rest, _ = _row(now, None, any_cancelled=True)
     assert (name, target, said, tuple(rest)) == ("trip", "nas", state, row)
-    running = _row(now, (7, ""), any_cancelled=False)
+    run = Running(1, 7, "", frozenset({ALBUM.id}))
+    running = _row(now, run, any_cancelled=False)
     is_settled = state == "settled"
     assert (running[2], running[-1] == "now") == (
         "settled" if is_settled else "running pid 7",
         not is_settled,
     )
     held = replace(now, album=replace(ALBUM, held=True))
-    assert _row(held, (7, ""), any_cancelled=False)[2] == ("settled" if is_settled else "held")
+    assert _row(held, run, any_cancelled=False)[2] == ("settled" if is_settled else "held")
+    of_others = run._replace(scope=frozenset({ALBUM.id + 1}))
+    assert _row(now, of_others, any_cancelled=False)[2] == state
     found = status_of(now)
     assert (found["settled"], found["held"], status_of(held)["held"]) == (is_settled, False, True)
     assert {key: count for key, count in found["counts"].items() if count} == now.photos

@@ -126,7 +126,7 @@ def test_retry_failed_that_hands_over_says_so_where_somebody_looks(
     window = Window(home, 80, "retry-failed")
     assert window.close() == 0
     assert window.lines() == [
-        f"Process {first.pid} is uploading, and has these photos too: albumup status"
+        f"Process {first.pid} is uploading, and has these photos too: albumup watch"
     ]
     off_it = home.run("retry-failed")
     assert (off_it.returncode, off_it.stderr) == (0, "")

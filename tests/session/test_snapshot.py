@@ -19,6 +19,8 @@ from albumup.uploader.events import Event, Pause, Progress, Recorded, Spooled, T
 from albumup.uploader.options import RunEnd
 from albumup.uploader.upstream import Closing
 
+from .conftest import Clock
+
 UNDECODABLE = b"/card/IMG_\xff\xfe\xe4.JPG"
 
 
@@ -30,21 +32,6 @@ def shown(now: Progress, albums: int = 1, run_id: int = 7) -> Shown:
     before = {number: (number, 10 * number) for number in range(albums)}
     names = [f"trip {number}" for number in range(albums)]
     return Shown(now, names, run_id, before, False, None)
-
-
-class Clock:
-    """Monotonic seconds that a test moves."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

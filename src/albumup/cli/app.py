@@ -180,6 +180,26 @@ class App:
             words = f"{self.journal}: there is no folder {place}; is its disk mounted?"
             raise UsageError(words, f"mount it, or: mkdir -p {quoted(folder)}; then try again")
 
+    def watched(self) -> Journal | None:
+        """The journal to look at again and again, while others write to it; None when there is
+        none yet. Raises ConfigError, LocalError."""
+        from albumup.journal.journal import Journal
+        from albumup.journal.lock import is_locked
+        from albumup.journal.opening import is_a_copy, journal_gone, paths_of
+
+        is_used = is_locked(paths_of(self.journal)["lock"])
+        reader = self.reader()
+        if reader is None and is_used:
+            raise journal_gone(self.journal)
+        if reader is None:
+            return None
+        if is_used and is_a_copy(reader):
+            from albumup.errors import LocalError
+
+            words = f"{self.journal}: an older albumup is still uploading from it"
+            raise LocalError(words, "wait for its end, then try again")
+        return Journal(self.journal, reader=reader)
+
     def reader(self) -> sqlite3.Connection | None:
         """A read-only connection to the journal; None when there is none yet."""
         from albumup.journal.opening import open_reader

@@ -154,6 +154,8 @@ def _run(progress: Progress, title: str, rate: Rate, copying: Rate | None) -> _R
             f", gives up in {clock(pause.gives_up)}" if pause.gives_up >= 1 else ""
         )
         words = [f"{paused}: {escape(pause.words, 30)}", paused, "paused"]
+    elif progress.is_queued:
+        words = [f"{moved} waits its turn", moved]
     elif speed is not None:
         eta = (
             f" ETA {least}{clock((progress.bytes_total - progress.bytes_done) / speed)}"
@@ -195,6 +197,8 @@ def plain(progress: Progress, title: str, rate: Rate) -> str:
     counts = f"{progress.photos_done} of {progress.photos_total} photos"
     sizes = f"{size(progress.bytes_done)} of {size(progress.bytes_total)}"
     text = f"{title}: {counts}, {sizes}{pace}"
+    if progress.is_queued:
+        text += ", waits its turn"
     if progress.pauses:
         pause = progress.pauses[0]
         gives_up = f", gives up in {span(pause.gives_up)}" if pause.gives_up >= 1 else ""

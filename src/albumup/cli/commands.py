@@ -7,6 +7,8 @@ COMMANDS = {
     "resume": "resume",
     "retry-failed": "retry_failed",
     "status": "status",
+    "watch": "watch",
+    "wait": "wait",
     "list": "list_",
     "log": "log",
     "cancel": "cancel",

@@ -9,7 +9,7 @@ from albumup.cli import cron, endings, events, titles, words
 from albumup.cli.app import App
 from albumup.cli.endings import Ending
 from albumup.cli.names import Names
-from albumup.errors import worst
+from albumup.errors import ConfigError, worst
 from albumup.journal import notices, runs
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
@@ -17,7 +17,7 @@ from albumup.journal.summary import RunSummary, Summary, run_summary_of, summary
 from albumup.photos.file_names import text_of
 from albumup.session.news import News, busy, deliver, settled_code
 from albumup.session.reasons import kind_of
-from albumup.session.telling import Standing
+from albumup.session.telling import Standing, Watched
 from albumup.uploader.options import RunEnd
 
 
@@ -103,6 +103,28 @@ class Conclusion:
         self._conclude([endings.followed(self.journal, found) for found in followed], code)
         self._put_summary(code, sums)
         return code
+
+    def watched(self, seen: Watched) -> int:
+        """Another process was watched; the exit code."""
+        journal, known = self.journal, {album.id for album in runs.albums(self.journal)}
+        sums = [summary_of(journal, one) for one in seen.album_ids if one in known]
+        before = {one.album.id: seen.before.get(one.album.id, (0, 0)) for one in sums}
+        if not seen.run_id:
+            endings_now = [endings.standing(journal, one) for one in _left(sums)]
+            self._conclude(endings_now, seen.code)
+        elif seen.ended is None:
+            found = [RunSummary(one, before[one.album.id][0]) for one in sums]
+            self._conclude([endings.followed(journal, one) for one in found], seen.code)
+        else:
+            self.before = {}
+            end = endings.run_end(seen, before)
+            said = [f"albumup: {end.fault}", end.fault.hint] if end.fault is not None else []
+            told = busy(sums, end, frozenset())
+            waiting = {one.album.target for one in told if one.unsent}
+            said = list(filter(None, said)) or self._held_up(end, waiting)
+            self._conclude([self._sum_up(one, end) for one in told], seen.code, said)
+        self._put_summary(seen.code, sums)
+        return seen.code
 
     def ended(self, end: RunEnd) -> int:
         """A run of ours has ended: the closing words, and with them the notices that are owed; the
@@ -190,12 +212,18 @@ class Conclusion:
         before = self.before.get(album.id, before)
         if self.is_cron:
             return cron.cron_summary(journal, RunSummary(now, before), self.rounds)
-        is_local = titles.local_folder(journal, album, album.target in self.app.config.targets)
+        is_local = titles.local_folder(journal, album, self._is_configured(album.target))
         found = run_summary_of(journal, now, end.run_id, before, before_bytes, self.newest)
         ending = endings.of_run(
             journal, found, end, self.names, verb="copied" if is_local else "sent"
         )
         return self._with_rounds(ending, album)
+
+    def _is_configured(self, target: str) -> bool:
+        try:
+            return target in self.app.config.targets
+        except ConfigError:  # nobody who only watches needs a config
+            return True
 
     def _settled(self, now: Summary) -> Ending:
         ending = endings.settled(self.journal, now, self.app.journal, self.names, lost=self.lost)
@@ -210,3 +238,8 @@ class Conclusion:
         if self.json:
             by_name = sorted(sums, key=lambda found: (found.album.name, found.album.target))
             self.app.tell(events.summary_event(code, by_name))
+
+
+def _left(sums: Sequence[Summary]) -> Sequence[Summary]:
+    """The albums of which something is left; if there is none, the first."""
+    return [one for one in sums if one.is_unfinished or one.is_wanting] or sums[:1]

@@ -13,6 +13,7 @@ from albumup.cli.reasons import MOST_LINES, lines_of, rows
 from albumup.cli.titles import has_twin, title_of
 from albumup.cli.words import ended
 from albumup.config.file import shown
+from albumup.errors import AlbumupError
 from albumup.journal.journal import Journal
 from albumup.journal.reading import goes_unasked
 from albumup.journal.rows import Album
@@ -20,7 +21,9 @@ from albumup.journal.states import WANTING, State
 from albumup.journal.summary import Outside, RunSummary, Sidecar, Summary, outside_of, sidecars
 from albumup.photos.file_names import quoted
 from albumup.session.reasons import Group, grouped
+from albumup.session.telling import Watched
 from albumup.uploader.options import RunEnd
+from albumup.uploader.upstream import Closing
 
 _MOST_NAMED = 8
 
@@ -139,6 +142,26 @@ def of_run(
     return Ending(album.id, line, is_well, groups, notes, commands, escape(album.share or ""))
 
 
+def run_end(seen: Watched, before: dict[int, tuple[int, int]]) -> RunEnd:
+    """The end of a run that another process has made."""
+    ended = seen.ended
+    assert ended is not None
+    why = ended.fault
+    fault = AlbumupError(why.words, why.hint) if why is not None else None
+    closings = {
+        name: Closing(one.exit_code, one.words, one.hint) for name, one in ended.closings.items()
+    }
+    return RunEnd(
+        exit_code=ended.exit_code,
+        run_id=seen.run_id,
+        before=before,
+        closings=closings,
+        away=ended.away,
+        fault=fault,
+        seconds=ended.seconds,
+    )
+
+
 def _groups(journal: Journal, now: Summary) -> list[Group]:
     """The photos that did not get there; most albums have none."""
     return grouped(journal, now.album.id) if now.wanting else []
@@ -237,6 +260,14 @@ def followed(journal: Journal, found: RunSummary) -> Ending:
     return Ending(
         now.album.id, line, is_well, _groups(journal, now), (), commands_for(journal, now)
     )
+
+
+def standing(journal: Journal, now: Summary) -> Ending:
+    """How an album stands that nobody sends."""
+    line = f"{title_of(journal, now.album)}: {sums.of_standing(now)}"
+    is_well = not now.wanting and not now.is_unfinished
+    commands = commands_for(journal, now)
+    return Ending(now.album.id, line, is_well, _groups(journal, now), (), commands)
 
 
 def late_notice(journal: Journal, now: Summary, created: float) -> str:

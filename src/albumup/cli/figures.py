@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 _UNITS = ("kB", "MB", "GB", "TB", "PB")
 
 
@@ -44,6 +46,14 @@ def ago(seconds: float) -> str:
         return "now"
     unit = next((unit for unit in (3600, 60) if seconds >= unit), 1)
     return f"{span(seconds // unit * unit)} ago"
+
+
+def local_time(seconds: float) -> str:
+    """A time of the day, of Unix seconds: "14:02", with its day if that is another one than
+    today."""
+    then, now = time.localtime(seconds), time.localtime()
+    is_today = then[:3] == now[:3]
+    return time.strftime("%H:%M" if is_today else "%Y-%m-%d %H:%M", then)
 
 
 def clock(seconds: float) -> str:

@@ -107,6 +107,11 @@ class Screen:
                 self._plain_at = now + _PLAIN_SECONDS
                 self._write(self._broken(plain(progress, title, self._rate)))
 
+    @property
+    def is_lost(self) -> bool:
+        """Nobody reads what is said any more."""
+        return self._outlet is not None and self._outlet.fault is not None
+
     def _is_in_front(self) -> bool:
         """Is this command the one that the terminal is for, not a job in the background? Or are
         bars asked for?"""

@@ -5,24 +5,42 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
 
 from albumup.cli.app import App
 from albumup.cli.escaping import escape
 from albumup.cli.figures import ago, size, span
+from albumup.cli.layout import sentence
 from albumup.cli.screen import put_json, put_table
 from albumup.cli.sums import retry_options
 from albumup.cli.words import shown_name
 from albumup.errors import ConfigError
 from albumup.journal.lock import is_locked
-from albumup.journal.opening import local_faults, paths_of
-from albumup.journal.reading import goes_unasked, pauses, rounds_had, running, status_of
+from albumup.journal.opening import journal_gone, local_faults, paths_of
+from albumup.journal.reading import (
+    Running,
+    goes_unasked,
+    pauses,
+    rounds_had,
+    running,
+    status_of,
+)
 from albumup.journal.states import State
 from albumup.journal.summary import Summary, summaries
 from albumup.photos.file_names import quoted
 from albumup.session.albums import chosen
 
-Standing = tuple[list[Summary], tuple[int, str] | None]
-"""Albums, and the run that is on: its process id and start."""
+if TYPE_CHECKING:
+    from albumup.session.snapshot import Snapshot
+
+
+class Standing(NamedTuple):
+    """Where things stand."""
+
+    albums: list[Summary]
+    run: Running | None
+    now: Snapshot | None
+    """What the run shows of itself."""
 
 
 def run(app: App, albums: tuple[str, ...], target: str | None, as_json: bool) -> int:
@@ -35,41 +53,89 @@ def show(
     app: App, albums: Sequence[str] = (), target: str | None = None, *, as_json: bool = False
 ) -> Standing:
     """Where the albums stand, on stdout; what else is to be known of them, on stderr."""
-    from albumup.config.file import shown
-
     with local_faults(app.journal):
+        is_held = is_locked(paths_of(app.journal)["lock"])
         connection = app.reader()
-        found = summaries(connection) if connection is not None else []
-        sick = pauses(connection) if connection is not None else []
-        rounds = rounds_had(connection) if connection is not None else {}
-        run = (
-            running(connection)
-            if connection is not None and is_locked(paths_of(app.journal)["lock"])
-            else None
-        )
-    wanted = set(chosen([_place(one) for one in found], albums, target))
-    found = [one for one in found if _place(one) in wanted]
+        if connection is None:
+            return _without_journal(app, albums, target, as_json=as_json, is_held=is_held)
+        known = summaries(connection)
+        sick, rounds = pauses(connection), rounds_had(connection)
+        run = running(connection) if is_held else None
+    wanted = set(chosen([_place(one) for one in known], albums, target))
+    found = [one for one in known if _place(one) in wanted]
+    standing = Standing(found, run, _snapshot(app, run))
     if as_json:
-        shown_ones = [
-            {key: value for key, value in status_of(one).items() if key != "changed"}
-            for one in found
-        ]
-        uploader = {"pid": run[0], "since": run[1]} if run else None
-        put_json({"schema": 1, "journal": app.journal, "uploader": uploader, "albums": shown_ones})
+        _put_json(app, standing)
     elif found:
         _put_table(found, run)
-        _say_sick(app, found, sick)
+        _say_running(app, standing.now)
+        _say_sick(app, standing, sick)
         _say_rounds(app, found, rounds)
     else:
-        app.screen.say(f"nothing to do ({shown(app.journal)})")
-    return found, run
+        _say_nothing(app)
+    return standing
+
+
+def _snapshot(app: App, run: Running | None) -> Snapshot | None:
+    """What the run that is on shows; where there is none, nothing is loaded for it."""
+    if run is None:
+        return None
+    from albumup.cli.running import snapshot_of
+
+    return snapshot_of(app.journal, run)
+
+
+def _say_running(app: App, now: Snapshot | None) -> None:
+    if now is None:
+        return
+    from albumup.cli.running import lines
+
+    for line in lines(now, time.time()):
+        app.screen.say(line)
+
+
+def _without_journal(
+    app: App, albums: Sequence[str], target: str | None, *, as_json: bool, is_held: bool
+) -> Standing:
+    nothing = Standing([], None, None)
+    if is_held:
+        gone = journal_gone(app.journal)
+        app.screen.complain(f"{gone}. {sentence(gone.hint)}")
+    else:
+        chosen([], albums, target)
+    if as_json:
+        _put_json(app, nothing)
+    elif not is_held:
+        _say_nothing(app)
+    return nothing
+
+
+def _say_nothing(app: App) -> None:
+    from albumup.config.file import shown
+
+    app.screen.say(f"nothing to do ({shown(app.journal)})")
+
+
+def _put_json(app: App, standing: Standing) -> None:
+    albums = [
+        {key: value for key, value in status_of(one).items() if key != "changed"}
+        for one in standing.albums
+    ]
+    uploader: dict[str, object] | None = None
+    if standing.run is not None:
+        uploader = {"pid": standing.run.pid, "since": standing.run.since}
+    if uploader is not None and standing.now is not None:
+        from albumup.cli.running import as_json
+
+        uploader |= as_json(standing.now)
+    put_json({"schema": 1, "journal": app.journal, "uploader": uploader, "albums": albums})
 
 
 def alone(app: App) -> int:
     """What ``albumup`` alone says on a terminal: where things stand, and what to type next."""
-    found, run = show(app)
+    found, run, _ = show(app)
     if run is not None:
-        app.screen.say(f"Process {run[0]} is uploading. Next: albumup status")
+        app.screen.say(f"Process {run.pid} is uploading. Next: albumup watch")
     else:
         app.screen.say(f"Next: {_next(app, found)}    (all commands: albumup --help)")
     return 0
@@ -96,15 +162,25 @@ def _place(one: Summary) -> tuple[str, str]:
     return one.album.name, one.album.target
 
 
-def _say_sick(app: App, found: list[Summary], sick: Sequence[tuple[str, float, str]]) -> None:
-    """Since when a server that albums wait for does not work."""
-    waiting = {one.album.target: one.address for one in found if one.is_unfinished}
+def _say_sick(app: App, standing: Standing, sick: Sequence[tuple[str, float, str]]) -> None:
+    """Since when a server that albums wait for does not work, and when it is given up."""
+    waiting = {one.album.target: one.address for one in standing.albums if one.is_unfinished}
+    now = time.time()
     for name, since, why in sick:
         if name in waiting:
-            lasted = span(max(0.0, time.time() - since))
-            app.screen.say(
-                f"{escape(waiting[name] or name)} has not worked for {lasted}: {escape(why)}"
-            )
+            lasted = span(max(0.0, now - since))
+            title, until = escape(waiting[name] or name), _given_up(standing.now, name, now)
+            app.screen.say(f"{title} has not worked for {lasted}: {escape(why)}{until}")
+
+
+def _given_up(snapshot: Snapshot | None, target: str, now: float) -> str:
+    """When a sick server is given up, for the end of a sentence; "" where that is not known."""
+    if snapshot is None:
+        return ""
+    from albumup.cli.running import given_up_in
+
+    left = given_up_in(snapshot, target, now)
+    return f"; given up in {span(left)}" if left is not None and left >= 1 else ""
 
 
 def _say_rounds(
@@ -128,7 +204,7 @@ def _say_rounds(
         app.screen.say(f"{title}: {next_round(rounds[album, target], most, time.time())}")
 
 
-def _put_table(found: list[Summary], run: tuple[int, str] | None) -> None:
+def _put_table(found: list[Summary], run: Running | None) -> None:
     any_cancelled = any(one.count(State.CANCELLED) for one in found)
     rows = [_row(one, run, any_cancelled=any_cancelled) for one in found]
     cancelled = ["CANCELLED"] if any_cancelled else []
@@ -146,7 +222,7 @@ def _put_table(found: list[Summary], run: tuple[int, str] | None) -> None:
     put_table(headers, rows, cut=("ALBUM", "TARGET"), broken=("STATE", "CHANGED"))
 
 
-def _row(one: Summary, run: tuple[int, str] | None, *, any_cancelled: bool) -> tuple[object, ...]:
+def _row(one: Summary, run: Running | None, *, any_cancelled: bool) -> tuple[object, ...]:
     state = _state(one, run)
     cancelled = [one.count(State.CANCELLED)] if any_cancelled else []
     return (
@@ -162,12 +238,12 @@ def _row(one: Summary, run: tuple[int, str] | None, *, any_cancelled: bool) -> t
     )
 
 
-def _state(one: Summary, run: tuple[int, str] | None) -> str:
+def _state(one: Summary, run: Running | None) -> str:
     if not one.is_unfinished:
         return "settled"
     if one.album.held:
         return "held"
-    return f"running pid {run[0]}" if run else "waiting"
+    return f"running pid {run.pid}" if run and one.album.id in run.scope else "waiting"
 
 
 def _when(iso: str) -> str:

@@ -48,6 +48,18 @@ def of_followed(found: RunSummary) -> str:
     return f"{found.sent} of {found.total} sent{_not(found.wanting)}{waiting}"
 
 
+def of_standing(now: Summary) -> str:
+    """The words for an album that nobody sends."""
+    line = f"{now.there} of {now.total} sent{_not(now.wanting)}"
+    if not now.is_unfinished:
+        return line
+    waiting = (
+        f", {now.unsent} waiting" if now.unsent else ", and not yet all done in the album there"
+    )
+    on_hold = "On hold until" if now.album.held else "Go on with"
+    return f"{line}{waiting}. {on_hold}: albumup resume"
+
+
 def of_late_notice(now: Summary, when: str) -> str:
     """The words for an album that settled, of which nobody was told."""
     return f"finished {when} ago: {photos(now.there)} sent{_not(now.wanting)}"

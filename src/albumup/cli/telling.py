@@ -10,15 +10,22 @@ from albumup.cli.escaping import escape
 from albumup.cli.figures import counted, size
 from albumup.cli.layout import shortened
 from albumup.cli.names import WIDEST, telling
+from albumup.cli.running import silent
 from albumup.session.sending import Session
 from albumup.session.telling import (
     Cutting,
+    Ebbing,
     Following,
     HandedOver,
     Hanging,
     Left,
+    Nobody,
+    Silent,
     Standing,
     Stopping,
+    Vanished,
+    Watched,
+    Watching,
     Word,
 )
 from albumup.uploader.events import Event, FramedAnew, Progress
@@ -49,6 +56,9 @@ class Teller:
     def hear(self, event: Event) -> None:
         if self._conclusion.json:
             self._app.tell(events.event_json(event))
+        self.recall(event)
+
+    def recall(self, event: Event) -> None:
         if self._conclusion.is_cron or (self._is_told_anew and isinstance(event, FramedAnew)):
             return
         name = event.target or ""
@@ -84,6 +94,12 @@ class Teller:
     def handed_over(self) -> int:
         return self._conclusion.handed_over()
 
+    def has_gone(self) -> bool:
+        return self._app.events.fault is not None if self._conclusion.json else self._screen.is_lost
+
+    def watched(self, seen: Watched) -> int:
+        return self._conclusion.watched(seen)
+
     def followed(self, code: int | None) -> int:
         return self._conclusion.followed(code)
 
@@ -110,7 +126,7 @@ def lines_of(word: Word) -> list[str]:
     """A message of a session in words."""
     match word:
         case HandedOver(pid):
-            return [f"Process {pid} is uploading, and has these photos too: albumup status"]
+            return [f"Process {pid} is uploading, and has these photos too: albumup watch"]
         case Following(pid, ignored):
             line = (
                 f"Process {pid} is uploading; these photos were added to its work. "
@@ -119,9 +135,19 @@ def lines_of(word: Word) -> list[str]:
             more = f"Its own options stay in force; ignored here: {', '.join(ignored)}"
             return [line, more] if ignored else [line]
         case Left(pid, code):
+            return [words.ended(f"Left. Process {pid} goes on; stop it with: albumup stop", code)]
+        case Watching(pid):
             return [
-                words.ended(f"Left. Process {pid} goes on; stop it with: kill -INT {pid}", code)
+                f"Process {pid} is uploading. Ctrl-C leaves it at that; to stop it: albumup stop"
             ]
+        case Ebbing():
+            return ["It stops: what is in flight ends, and nothing new starts."]
+        case Silent(pid, when, lasted):
+            return [silent(pid, when, lasted)]
+        case Vanished(pid):
+            return [f"Process {pid} is gone: it was killed, or the computer was off."]
+        case Nobody(pid):
+            return [_nobody_words(pid)]
         case Stopping(draining, is_interrupt):
             return [_draining_words(draining, is_interrupt=is_interrupt)]
         case Cutting():
@@ -131,6 +157,12 @@ def lines_of(word: Word) -> list[str]:
                 "Something does not let go (a disk?), and is left behind. "
                 "Go on with: albumup resume"
             ]
+
+
+def _nobody_words(pid: int | None) -> str:
+    if pid is None:
+        return "Nobody is uploading."
+    return f"Process {pid} is uploading, but not what is left here."
 
 
 def _draining_words(draining: Draining, *, is_interrupt: bool) -> str:

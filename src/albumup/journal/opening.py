@@ -102,6 +102,23 @@ def open_reader(path: str) -> sqlite3.Connection | None:
             return _brought_up(connection, version)
 
 
+def journal_gone(path: str, pid: int | None = None) -> LocalError:
+    """The error that a journal is gone from its place while process ``pid`` uploads from it."""
+    what = "replaced by another one" if os.path.exists(path) else "moved or deleted"
+    who = "a process" if pid is None else f"process {pid}"
+    stop = "end that process" if pid is None else f"kill -INT {pid}"
+    return LocalError(
+        f"{path}: {what} while {who} uploads from it",
+        "bring it back, with the files beside it (-wal, -shm); if it is deleted for good: "
+        f"{stop}, then push again",
+    )
+
+
+def is_a_copy(reader: sqlite3.Connection) -> bool:
+    """Is this what ``open_reader`` makes of a journal of an older version, which it copies?"""
+    return not reader.execute("pragma database_list").fetchone()[2]
+
+
 def checkpoint_here(connection: sqlite3.Connection) -> None:
     """Let this connection checkpoint the write-ahead log. The caller holds the uploader's lock."""
     path = connection.execute("pragma database_list").fetchone()[2]

@@ -203,14 +203,25 @@ def pauses(connection: sqlite3.Connection) -> list[tuple[str, float, str]]:
     return [(row["name"], row["sick_since"], row["sick_words"]) for row in rows]
 
 
-def running(connection: sqlite3.Connection) -> tuple[int, str] | None:
-    """Process id and start (ISO 8601, UTC) of the run that has not ended. It lives only if the lock
-    is held, too."""
+class Running(NamedTuple):
+    """The run that has not ended. ``since``: ISO 8601, UTC; ``scope``: the ids of its albums."""
+
+    id: int
+    pid: int
+    since: str
+    scope: frozenset[int]
+
+
+def running(connection: sqlite3.Connection) -> Running | None:
+    """The run that has not ended. It lives only if the lock is held, too."""
     row = connection.execute(
-        "select pid, strftime('%Y-%m-%dT%H:%M:%fZ', started, 'unixepoch') as since"
-        " from run where ended is null order by id desc limit 1"
+        "select id, pid, strftime('%Y-%m-%dT%H:%M:%fZ', started, 'unixepoch') as since from run"
+        " where ended is null order by id desc limit 1"
     ).fetchone()
-    return (row["pid"], row["since"]) if row else None
+    if row is None:
+        return None
+    scope = connection.execute("select album_id from scope where run_id = ?", (row["id"],))
+    return Running(row["id"], row["pid"], row["since"], frozenset(one[0] for one in scope))
 
 
 TextRow = tuple[bytes, str, int, str | None, int, int]

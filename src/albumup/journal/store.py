@@ -31,10 +31,16 @@ class LostTask(Exception):
 class Store:
     """One connection, its transactions, and the steps of tasks."""
 
-    def __init__(self, path: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        path: str,
+        clock: Callable[[], float] = time.time,
+        reader: sqlite3.Connection | None = None,
+    ) -> None:
+        """``reader``: a connection that only reads, of a journal that is not to be changed."""
         self.path = path
         self.clock = clock
-        self.connection = open_writer(path)
+        self.connection = open_writer(path) if reader is None else reader
         self._file = _identity(path)
         self._last: dict[Hashable, Callable[[], None]] = {}
         self._after: list[Callable[[], None]] = []
@@ -43,10 +49,14 @@ class Store:
     def close(self) -> None:
         self.connection.close()
 
+    def is_in_place(self) -> bool:
+        """False if the file was moved or deleted meanwhile, or another one is in its place."""
+        return _identity(self.path) == self._file
+
     def expect_in_place(self) -> None:
         """Raise LocalError if another process set this journal aside as damaged: nobody would read
         it again."""
-        if _identity(self.path) != self._file:
+        if not self.is_in_place():
             raise LocalError(
                 f"{self.path}: set aside meanwhile, because it was damaged", "push again"
             )

@@ -13,7 +13,7 @@ from albumup.journal.journal import Journal
 from albumup.journal.states import State
 from albumup.journal.summary import summary_of
 from albumup.photos.source import Place, root_is_away
-from albumup.session.following import Totals
+from albumup.session.totals import Before, totals, totals_now
 from albumup.uploader.events import Progress
 
 _LOOK = 1.0
@@ -33,7 +33,8 @@ class Copying:
         self._photos = sum(one.photos for one in self.left)
         self._size = sum(one.size for one in self.left)
         self._missing = self._missing_now() if self.left else 0
-        self._totals: Totals | None = None
+        self._before: Before | None = None
+        """What was on the server at the first look."""
         self._looked = 0.0
 
     def look(self) -> bool:
@@ -52,8 +53,10 @@ class Copying:
 
     def progress(self) -> Progress:
         left = sum(one.size for one in self.left)
+        if self._before is None:
+            self._before = totals_now(self._journal, self._album_ids)
         return replace(
-            self._totals_now().progress(),
+            totals(self._journal, self._album_ids, self._before),
             is_complete=False,
             spooled_bytes=max(0, self._size - left),
             spool_total=self._size,
@@ -61,13 +64,8 @@ class Copying:
 
     def albums(self) -> list[str]:
         """The albums' names."""
-        return self._totals_now().albums()
-
-    def _totals_now(self) -> Totals:
-        if self._totals is None:
-            before = {one: summary_of(self._journal, one).there for one in self._album_ids}
-            self._totals = Totals(self._journal, self._album_ids, before)
-        return self._totals
+        known = {album.id: album.name for album in runs.albums(self._journal)}
+        return [known[one] for one in self._album_ids if one in known]
 
     def _missing_now(self) -> int:
         known = [one.id for one in runs.albums(self._journal) if one.id in self._album_ids]

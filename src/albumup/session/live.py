@@ -14,10 +14,18 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Raw
 from msgspec.structs import replace
 
-from albumup.journal.states import DONE
 from albumup.session.rate import Rate
-from albumup.session.snapshot import ROOM, Ended, Reason, Snapshot, Writer, packed, packed_event
-from albumup.uploader.events import Answered, Event, Pause, Progress, Queued, Recorded, Upload
+from albumup.session.snapshot import (
+    ROOM,
+    Ended,
+    Reason,
+    Snapshot,
+    Writer,
+    is_arrival,
+    packed,
+    packed_event,
+)
+from albumup.uploader.events import Event, Pause, Progress, Upload
 
 if TYPE_CHECKING:
     from albumup.errors import AlbumupError
@@ -57,7 +65,7 @@ class Ring:
         self.heard += 1
         data = packed_event(event)
         if len(data) <= _LARGEST_EVENT:
-            kept = self._arrivals if _is_arrival(event) else self._news
+            kept = self._arrivals if is_arrival(event) else self._news
             kept.append((self.heard, data))
 
     def latest(self, room: int) -> list[tuple[int, Raw]]:
@@ -76,12 +84,6 @@ class Ring:
 
 _NUMBER = 10
 """Bytes that an event's number takes at most, with the frame of both."""
-
-
-def _is_arrival(event: Event) -> bool:
-    return isinstance(event, Queued) or (
-        isinstance(event, Recorded | Answered) and event.state in DONE
-    )
 
 
 class Live:

@@ -19,6 +19,7 @@ from struct import Struct as Layout
 import msgspec
 from msgspec import Struct
 
+from albumup.journal.states import DONE
 from albumup.uploader.events import (
     AlbumNote,
     Answered,
@@ -44,6 +45,8 @@ _HEAD = Layout(">16sHxxIIQ")
 """Mark, form, length, checksum, number of the writing."""
 ROOM = SIZE - _HEAD.size
 """Bytes of the content at most."""
+SILENT_SECONDS = 10.0
+"""A run that has written none for so long is suspended, or its disk hangs."""
 _LOOKS = 5
 _LOOK_SECONDS = 0.002
 """A torn snapshot is read again so often, after such a wait."""
@@ -117,6 +120,13 @@ _decoder = msgspec.msgpack.Decoder(Snapshot)
 def packed_event(event: Event) -> bytes:
     """An event as ``Snapshot.events`` has it."""
     return _packed.encode(event)
+
+
+def is_arrival(event: Event) -> bool:
+    """Is the event one of the many that tell of no trouble: a photo was queued, or got there?"""
+    return isinstance(event, Queued) or (
+        isinstance(event, Recorded | Answered) and event.state in DONE
+    )
 
 
 def packed(snapshot: Snapshot) -> bytes:

@@ -3,7 +3,7 @@ puts them in words."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -11,6 +11,7 @@ from msgspec import Struct
 from albumup.config.file import Config
 from albumup.journal.journal import Journal
 from albumup.journal.summary import summary_of
+from albumup.session.snapshot import Ended
 from albumup.uploader.events import Event, Progress
 from albumup.uploader.options import Draining, RunEnd
 
@@ -52,6 +53,38 @@ class Left(Struct, frozen=True):
     code: int
 
 
+class Watching(Struct, frozen=True):
+    """Process ``pid`` is uploading, and is watched. ``began``: Unix seconds."""
+
+    pid: int
+    began: float
+
+
+class Ebbing(Struct, frozen=True):
+    """The run that is watched ends early: nothing new starts."""
+
+
+class Silent(Struct, frozen=True):
+    """Process ``pid`` holds the lock, and has shown nothing since ``when`` (Unix seconds), which
+    ``lasted`` so many seconds."""
+
+    pid: int
+    when: float
+    lasted: float
+
+
+class Vanished(Struct, frozen=True):
+    """Process ``pid`` was killed, or its computer was off."""
+
+    pid: int
+
+
+class Nobody(Struct, frozen=True):
+    """No process uploads. ``pid``: one that uploads, but other albums; None: there is none."""
+
+    pid: int | None = None
+
+
 class Stopping(Struct, frozen=True):
     """After a signal, some uploads finish and others are cut. ``is_interrupt``: the signal was
     Ctrl-C's."""
@@ -68,7 +101,25 @@ class Hanging(Struct, frozen=True):
     """Something hangs, and is left behind."""
 
 
-Word = HandedOver | Following | Left | Stopping | Cutting | Hanging
+Word = (
+    (HandedOver | Following | Left | Stopping | Cutting | Hanging)
+    | (Watching | Ebbing | Silent | Vanished | Nobody)
+)  # fmt: skip
+
+
+class Watched(Struct, frozen=True):
+    """What came of albums that another process was watched to send.
+
+    ``code``: this command's exit code; ``run_id``: 0 if there was no run; ``before``: as in
+    ``RunEnd``, as far as that is known; ``ended``: the end of the run, None if it goes on or was
+    killed.
+    """
+
+    album_ids: Sequence[int]
+    code: int
+    run_id: int
+    before: Mapping[int, tuple[int, int]]
+    ended: Ended | None
 
 
 class Audience(Protocol):
@@ -87,6 +138,9 @@ class Audience(Protocol):
         """Tell the notices that a dead process still owed. The caller holds the uploader's lock."""
 
     def hear(self, event: Event) -> None: ...
+
+    def recall(self, event: Event) -> None:
+        """Tell of an event that was before this command came; to people alone."""
 
     def show(self, progress: Progress, albums: Iterable[str]) -> None: ...
 
@@ -109,6 +163,12 @@ class Audience(Protocol):
     def followed(self, code: int | None) -> int:
         """Another process has sent. ``code``: the exit code of its run; None if the albums are
         settled."""
+
+    def has_gone(self) -> bool:
+        """True once nobody reads the output any more."""
+
+    def watched(self, seen: Watched) -> int:
+        """Another process was watched to the end."""
 
     def ended(self, end: RunEnd) -> int:
         """This process's run has ended. The caller holds the uploader's lock."""

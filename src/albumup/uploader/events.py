@@ -173,6 +173,8 @@ class Progress:
     spool_total: int
     uploads: tuple[Upload | None, ...]
     pauses: tuple[Pause, ...]
+    is_queued: bool = False
+    """Only other albums' photos are in flight."""
 
 
 @dataclass(slots=True)

@@ -1,0 +1,179 @@
+"""Shows what another process's run does: by its snapshot, else by the journal's totals."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from albumup.journal import runs
+from albumup.journal.journal import Journal
+from albumup.journal.opening import paths_of
+from albumup.journal.rows import Album
+from albumup.journal.runs import Run
+from albumup.session.snapshot import SILENT_SECONDS, Reader, Snapshot, is_arrival
+from albumup.session.telling import Audience, Ebbing, Silent
+from albumup.session.totals import Before, totals, totals_now
+from albumup.uploader.events import Event, Progress
+
+_REPAINT_SECONDS = 1.0
+"""A screen is painted again after so long, though nothing has changed: its window may have."""
+_TOTALS_SECONDS = 0.5
+_MOST_RECALLED = 5
+"""The latest events that are shown to who comes later."""
+
+
+class Missed(Event, frozen=True):
+    """Events that were pushed out of the snapshot before anybody looked."""
+
+    kind = "missed"
+    count: int
+
+
+class Looker:
+    """Looks at one run after the other, and tells an audience what is new."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        audience: Audience,
+        album_ids: Sequence[int] = (),
+        before: Before | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``album_ids``: the albums to be shown; none: all of the run. ``before``: as ``totals``
+        has it; None: as the run has it. ``now``: monotonic seconds."""
+        self._journal, self._audience = journal, audience
+        self._album_ids, self._now = list(album_ids), now
+        self._before = before
+        self._reader = Reader(paths_of(journal.path)["live"])
+        self._run_id = 0
+        self._seen: Snapshot | None = None
+        self._heard = 0
+        self._next_at = float("-inf")
+        self._was_silent = self._was_draining = False
+        self._totals_before: Before = {}
+        self._known: dict[int, Album] = {}
+
+    def look(self, run: Run) -> None:
+        """Look at the run that is on, and show it."""
+        if run.id != self._run_id:
+            self._begin(run)
+        snapshot = self.snapshot_of(run)
+        is_new = snapshot is not None and snapshot is not self._seen
+        if not is_new and self._now() < self._next_at:
+            return
+        self._known = {album.id: album for album in runs.albums(self._journal)}
+        if snapshot is not None and is_new:
+            self._hear(snapshot)
+        self._next_at = self._now() + (_TOTALS_SECONDS if snapshot is None else _REPAINT_SECONDS)
+        self._seen = snapshot
+        self._tell_of_silence(run, snapshot)
+        self._show(run, snapshot)
+
+    def look_back(self, run: Run) -> Snapshot | None:
+        """Tell the last of a run that is over; return its last snapshot, if there is one."""
+        snapshot = self.snapshot_of(run)
+        if snapshot is not None and run.id == self._run_id and snapshot is not self._seen:
+            self._hear(snapshot)
+            self._seen = snapshot
+        return snapshot
+
+    def snapshot_of(self, run: Run) -> Snapshot | None:
+        """The latest snapshot of a run, also of one that is over; None if there is none."""
+        found = self._reader.look()
+        return found if found is not None and found.run_id == run.id else None
+
+    def before(self, run: Run, album_ids: Sequence[int]) -> Before:
+        """What was on the server of albums before the run, as far as that is known."""
+        found = dict(self._totals_before)
+        if self._before is not None:
+            return found | dict(self._before)
+        snapshot = self.snapshot_of(run)
+        of_run = snapshot.before if snapshot is not None else {}
+        return found | {one: of_run[one] for one in album_ids if one in of_run}
+
+    def _begin(self, run: Run) -> None:
+        self._run_id, self._heard, self._seen = run.id, -1, None
+        self._was_silent = self._was_draining = False
+        self._next_at = float("-inf")
+        self._totals_before = totals_now(self._journal, self._ids(run))
+
+    def _ids(self, run: Run) -> list[int]:
+        return self._album_ids or runs.scope(self._journal, run.id)
+
+    # Events.
+
+    def _hear(self, snapshot: Snapshot) -> None:
+        """Tell what has happened since the last look. Who has just come is reminded of the latest
+        trouble."""
+        audience = self._audience
+        for name, title in snapshot.titles.items():
+            audience.name_target(name, title)
+        if self._heard < 0:
+            news = [event for _, event in snapshot.since(0) if not is_arrival(event)]
+            for event in [event for event in news if self._concerns(event)][-_MOST_RECALLED:]:
+                audience.recall(event)
+        else:
+            new = snapshot.since(self._heard)
+            if missed := snapshot.heard - self._heard - len(new):
+                audience.hear(Missed(snapshot.time, None, None, missed))
+            for _, event in new:
+                if self._concerns(event):
+                    audience.hear(event)
+        self._heard = snapshot.heard
+        if snapshot.is_draining and not self._was_draining:
+            self._was_draining = True
+            audience.say(Ebbing())
+
+    def _concerns(self, event: Event) -> bool:
+        """Is an event about the albums that are shown?"""
+        if not self._album_ids:
+            return True
+        shown = [self._known[one] for one in self._album_ids if one in self._known]
+        if event.album is None:
+            return event.target is None or event.target in {album.target for album in shown}
+        return (event.album, event.target) in {(album.name, album.target) for album in shown}
+
+    def _tell_of_silence(self, run: Run, snapshot: Snapshot | None) -> None:
+        """Say once that a run has written nothing for long, as one that is suspended."""
+        if snapshot is None:
+            return
+        lasted = self._journal.clock() - snapshot.time
+        if lasted < SILENT_SECONDS:
+            self._was_silent = False
+        elif not self._was_silent:
+            self._was_silent = True
+            self._audience.say(Silent(run.pid, snapshot.time, lasted))
+
+    # Progress.
+
+    def _show(self, run: Run, snapshot: Snapshot | None) -> None:
+        scope = runs.scope(self._journal, run.id)
+        ids = self._album_ids or scope
+        names = [self._known[one].name for one in ids if one in self._known]
+        if snapshot is None:
+            self._audience.show(self._totals(run, ids), names)
+        elif set(scope) <= set(ids):
+            self._audience.show(snapshot.progress, snapshot.albums or names)
+        else:
+            self._audience.show(self._part(run, snapshot, ids), names)
+
+    def _totals(self, run: Run, ids: Sequence[int]) -> Progress:
+        return totals(self._journal, ids, self.before(run, ids))
+
+    def _part(self, run: Run, snapshot: Snapshot, ids: Sequence[int]) -> Progress:
+        """The progress of some of the run's albums: their totals, their uploads in flight, and the
+        pauses of their targets."""
+        whole, mine = snapshot.progress, set(ids)
+        targets = {self._known[one].target for one in ids if one in self._known}
+        uploads = tuple(one if one and one.album_id in mine else None for one in whole.uploads)
+        found = self._totals(run, ids)
+        return replace(
+            found,
+            bytes_done=found.bytes_done + sum(one.moved for one in uploads if one),
+            is_complete=whole.is_complete,
+            uploads=uploads,
+            is_queued=any(whole.uploads) and not any(uploads),
+            pauses=tuple(pause for pause in whole.pauses if pause.target in targets),
+        )

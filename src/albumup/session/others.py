@@ -1,0 +1,102 @@
+"""The work of another process on albums, as its lock and the journal tell it. Changes nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from albumup.errors import worst
+from albumup.journal import runs
+from albumup.journal.journal import Journal
+from albumup.journal.lock import is_locked
+from albumup.journal.opening import journal_gone, paths_of
+from albumup.journal.runs import Run
+from albumup.journal.summary import summary_of
+from albumup.session.news import settled_code
+
+_TAKEOVER_SECONDS = 2.0
+"""How long a run may take to begin that goes on for one that is over."""
+_TRY_LATER, _STOPPED = 75, 143
+
+
+class Others:
+    """The process that uploads, and what becomes of some albums. Call ``look`` first, and again for
+    what is new."""
+
+    def __init__(self, journal: Journal, now: Callable[[], float] = time.monotonic) -> None:
+        """``journal``: may be open for reading only; ``now``: monotonic seconds."""
+        self._journal, self._now = journal, now
+        self._lock = paths_of(journal.path)["lock"]
+        self.run: Run | None = None
+        """The run that is on."""
+        self.last: Run | None = None
+        """The last run that was seen, with its end."""
+        self._is_beginning = False
+        """Somebody holds the lock, and no run has begun."""
+        self._takeover_until = float("-inf")
+
+    def look(self) -> Run | None:
+        """Look for the run that is on. Raises LocalError if the journal is gone from its place."""
+        self._check_in_place()
+        is_held = is_locked(self._lock)
+        self.run = runs.running(self._journal) if is_held else None
+        self._is_beginning = is_held and self.run is None
+        if self.run is not None:
+            self.last = self.run
+            self._takeover_until = float("-inf")
+        elif self.last is not None and self._takeover_until < 0:
+            self.last = runs.run_of(self._journal, self.last.id)
+            self._takeover_until = self._now() + _TAKEOVER_SECONDS * self._may_be_taken_over()
+        return self.run
+
+    def _may_be_taken_over(self) -> bool:
+        """May another process be about to go on where the last run ended?"""
+        last = self.last
+        is_open = last is not None and (last.exit in (None, 0, 1, 3) or bool(last.unbuilt))
+        return is_open and bool(self.unfinished(self.scope()))
+
+    def may_come(self) -> bool:
+        """No run is on, but one may begin at any moment."""
+        return self._is_beginning or self._now() < self._takeover_until
+
+    def scope(self) -> list[int]:
+        """The albums of the run that is on, or of the last one that was seen."""
+        return runs.scope(self._journal, self.last.id) if self.last is not None else []
+
+    def unfinished(self, album_ids: Iterable[int]) -> list[int]:
+        """Those of some albums that are not settled."""
+        return [one for one in album_ids if runs.is_unfinished(self._journal, one)]
+
+    def code(self, album_ids: Sequence[int]) -> int | None:
+        """The exit code for albums of which nothing more is to be expected; None while there is."""
+        unfinished = self.unfinished(album_ids)
+        if not unfinished:
+            return settled_code(summary_of(self._journal, one) for one in album_ids)
+        if self.run is None:
+            return None if self.may_come() else self._code_of_last(unfinished)
+        scope = set(self.scope())
+        if any(one in scope or self._is_sent(one) for one in unfinished):
+            return None
+        return self._code_of_left(unfinished)
+
+    def _code_of_last(self, unfinished: Sequence[int]) -> int:
+        """The code for albums that the last run did not settle."""
+        last = self.last
+        if last is not None and last.exit and set(unfinished) & set(self.scope()):
+            return last.exit
+        return self._code_of_left(unfinished)
+
+    def _code_of_left(self, unfinished: Sequence[int]) -> int:
+        """The code for albums that nobody sends: they were stopped meanwhile, or never begun."""
+        held = {album.id for album in runs.albums(self._journal) if album.held}
+        was_seen = self.last is not None
+        return worst([_STOPPED if was_seen and one in held else _TRY_LATER for one in unfinished])
+
+    def _is_sent(self, album_id: int) -> bool:
+        """Is a photo in flight of an album that was taken out of the run?"""
+        return summary_of(self._journal, album_id).count("sending") > 0
+
+    def _check_in_place(self) -> None:
+        if not self._journal.is_in_place():
+            pid = self.run.pid if self.run is not None else None
+            raise journal_gone(self._journal.path, pid)

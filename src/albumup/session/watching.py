@@ -1,0 +1,164 @@
+"""Watches another process that uploads, and waits for albums. Only reads, and stops nothing."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+
+from albumup.errors import TryLater
+from albumup.journal import runs
+from albumup.journal.journal import Journal
+from albumup.session.aside import aside
+from albumup.session.looking import Looker
+from albumup.session.others import Others
+from albumup.session.signals import Handlers
+from albumup.session.snapshot import Snapshot
+from albumup.session.telling import (
+    Audience,
+    Left,
+    Nobody,
+    Vanished,
+    Watched,
+    Watching,
+    standing,
+)
+from albumup.session.totals import totals_now
+
+_POLL = 0.25
+_PROBE = 0.5
+_WAIT_POLL = 0.5
+_SIGNAL_POLL = 0.1
+_HANGS_SECONDS = 1.5
+"""A look that takes longer, after a signal, hangs on a disk, and is left behind."""
+
+
+class _Leaving:
+    """Ends the process if, after a signal, the work hangs."""
+
+    def __init__(self) -> None:
+        self.signals: list[int] = []
+        self._since: float | None = None
+
+    @property
+    def code(self) -> int:
+        """The exit code of the first signal; 0: none has come."""
+        return 128 + self.signals[0] if self.signals else 0
+
+    def watch(self) -> None:
+        if not self.signals:
+            return
+        self._since = self._since or time.monotonic()
+        if time.monotonic() > self._since + _HANGS_SECONDS:
+            os._exit(self.code)
+
+
+class Watch:
+    """Shows what other processes do with some albums, or with all that a run has."""
+
+    def __init__(self, journal: Journal, album_ids: Sequence[int], audience: Audience) -> None:
+        """``journal``: may be open for reading only. ``album_ids``: none: all of the run."""
+        self._journal, self._album_ids, self._audience = journal, list(album_ids), audience
+        self._others = Others(journal)
+        self._looker = Looker(journal, audience, album_ids)
+        self._leaving = _Leaving()
+
+    def run(self) -> int:
+        """Watch until nothing more is to be expected; return the exit code."""
+        self._audience.begin(standing(self._journal, self._album_ids))
+        with Handlers(self._leaving.signals):
+            try:
+                return aside(self._watch, meanwhile=self._leaving.watch)
+            finally:
+                self._audience.end_show()
+
+    def _watch(self) -> int:
+        others, probed, shown = self._others, float("-inf"), 0
+        before = totals_now(self._journal, self._album_ids)
+        while True:
+            if self._leaving.code:
+                return self._leave()
+            if self._audience.has_gone():
+                return 0
+            if time.monotonic() >= probed + _PROBE:
+                probed = time.monotonic()
+                others.look()
+                if (code := self._code()) is not None:
+                    return self._end(code, before)
+            if others.run is not None:
+                if others.run.id != shown:
+                    shown = others.run.id
+                    self._audience.say(Watching(others.run.pid, others.run.started))
+                self._looker.look(others.run)
+            time.sleep(_POLL if others.run is not None else _SIGNAL_POLL)
+
+    def _code(self) -> int | None:
+        """The exit code once there is nothing more to watch, else None."""
+        if self._album_ids:
+            return self._others.code(self._album_ids)
+        return None if self._others.run is not None or self._others.may_come() else 0
+
+    def _leave(self) -> int:
+        self._audience.end_show()
+        if (run := self._others.run) is not None:
+            self._audience.say(Left(run.pid, self._leaving.code))
+        return self._leaving.code
+
+    def _end(self, code: int, before: dict[int, tuple[int, int]]) -> int:
+        """Tell what came of it; return the exit code."""
+        others, last = self._others, self._others.last
+        ids = self._album_ids or others.scope() or _all_ids(self._journal)
+        snapshot = None
+        if last is not None:
+            snapshot = self._looker.look_back(last)
+            before = before | dict(self._looker.before(last, ids))
+        self._audience.end_show()
+        if others.unfinished(ids):
+            self._say_why(snapshot)
+        ended = snapshot.ended if snapshot is not None and others.run is None else None
+        run_id = last.id if last is not None else 0
+        return self._audience.watched(Watched(ids, code, run_id, before, ended))
+
+    def _say_why(self, snapshot: Snapshot | None) -> None:
+        """Say that nobody uploads what is left."""
+        others, last = self._others, self._others.last
+        if others.run is not None:
+            self._audience.say(Nobody(others.run.pid))
+        elif last is None:
+            self._audience.say(Nobody())
+        elif last.exit is None and (snapshot is None or snapshot.ended is None):
+            self._audience.say(Vanished(last.pid))
+
+
+def _all_ids(journal: Journal) -> list[int]:
+    return [album.id for album in runs.albums(journal)]
+
+
+def wait(
+    journal: Journal,
+    album_ids: Sequence[int],
+    timeout: float | None = None,
+    now: Callable[[], float] = time.monotonic,
+) -> int:
+    """Wait until albums are settled, or nothing more is to be expected; return the exit code.
+
+    ``timeout``: seconds; None: for ever. ``now``: monotonic seconds. Raises LocalError.
+    """
+    leaving, others = _Leaving(), Others(journal, now)
+    until = float("inf") if timeout is None else now() + timeout
+
+    def work() -> int:
+        looked = float("-inf")
+        while not leaving.code:
+            if now() >= looked + _WAIT_POLL:
+                looked = now()
+                others.look()
+                if (code := others.code(album_ids)) is not None:
+                    return code
+            if now() >= until:
+                return TryLater.exit_code
+            time.sleep(max(0.0, min(_SIGNAL_POLL, until - now())))
+        return leaving.code
+
+    with Handlers(leaving.signals):
+        return aside(work, meanwhile=leaving.watch)
