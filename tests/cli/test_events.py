@@ -21,6 +21,7 @@ from albumup.uploader.events import (
     Shared,
     Spooled,
     Tried,
+    Woke,
 )
 
 ABOUT = (0.0, "trip", "home", b"/t/A.JPG")
@@ -78,6 +79,11 @@ def test_no_name_is_looked_up_for_a_photo_without_a_line(monkeypatch: pytest.Mon
         assert event_line(event, BaseNames()) == ""
 
 
+def test_a_sleep_is_told_with_its_length() -> None:
+    said = event_line(Woke(0.0, None, None, 27_600.0), BaseNames())
+    assert said == "Awake again after 7 h 40 min; going on."
+
+
 @pytest.mark.parametrize(
     ("seconds", "line"),
     [
@@ -130,6 +136,10 @@ PATH = PLACE | {"path": "/t/A.JPG"}
             Paused(0.0, None, "home", "502", 3.0, 4.0),
             PLACE
             | {"event": "paused", "album": None, "reason": "502", "lasted": 3.0, "seconds": 4.0},
+        ),
+        (
+            Woke(0.0, None, None, 28800.0),
+            PLACE | {"event": "woke", "album": None, "target": None, "seconds": 28800.0},
         ),
         (FramedAnew(0.0, None, "home"), PLACE | {"event": "framed_anew", "album": None}),
         (

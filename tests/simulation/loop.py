@@ -109,6 +109,10 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self.outside(seconds, over.set_result, None)
         self.run_until_complete(over)
 
+    def stand_still(self, seconds: float) -> None:
+        """Run nothing for a while: all that falls due meanwhile is late."""
+        self._now += seconds
+
     def bury(self) -> None:
         """All that the program under test has begun stays as it is for ever."""
         handles = [*self._ready, *self._scheduled]  # type: ignore[attr-defined]

@@ -86,6 +86,8 @@ class Scene:
         self.fired: Counter[str] = Counter()
         self.leaks: set[str] = set()
         self.offset = 0.0
+        self.asleep = 0.0
+        """Seconds that the computer has slept, and its system knows of."""
         self.loop = SimulatedLoop(
             None if plan.fifo else self.chance.of("loop"),
             most_seconds=MOST_SECONDS,
@@ -223,6 +225,7 @@ class Scene:
         world = World(
             life.helpers, life.network, self.clock, self.draw,
             lambda _, timeout: SimulatedHttp(self, life.helpers, timeout or 60.0),  # type: ignore[arg-type, return-value]
+            lambda: self.asleep,
         )  # fmt: skip
 
         async def live() -> RunEnd:
@@ -346,6 +349,23 @@ class Scene:
             whole_at.append(found["whole_at"] - BORN - self.offset)
         self.in_hand = int(found["path"].rpartition(b"IMG_")[2][:-4]) if found else 0
         self.events.happened("last byte")
+
+    def sleep(self, seconds: float, *, runs_on: bool = False, hangs_up: bool = True) -> None:
+        """The computer sleeps, now.
+
+        The loop's time stands still, as on Linux and macOS. ``runs_on``: it does not, and no clock
+        tells of the sleep, as when the process was stopped. ``hangs_up``: the servers do meanwhile,
+        and nobody here hears of it.
+        """
+        self.tell("world", f"sleeps for {seconds:g} s")
+        if hangs_up and self.life is not None:
+            for wire in self.life.network.wires:
+                wire.fall_silent()
+        if runs_on:
+            self.loop.stand_still(seconds)
+        else:
+            self.offset += seconds
+            self.asleep += seconds
 
     def drain(self, stop: Stop, grace: float) -> None:
         if self.life is not None and self.life.engine is not None:

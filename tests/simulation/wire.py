@@ -182,6 +182,13 @@ class SimulatedWire:
         self._is_closed = self._is_mute = True
         self._drop()
 
+    def fall_silent(self) -> None:
+        """The other side has hung up, and its word did not arrive: nothing ever comes again."""
+        if not self._is_closed and not self._is_reset:
+            self._tell_peer(self.peer.lost)
+        self._is_mute = True
+        self._drop()
+
     def _room_for(self, count: int) -> int:
         if self._is_closed:
             raise OSError(9, "Bad file descriptor")

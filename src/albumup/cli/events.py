@@ -35,6 +35,7 @@ from albumup.uploader.events import (
     Recorded,
     Spooled,
     Tried,
+    Woke,
     name_of,
 )
 from albumup.uploader.origins import STRANGER
@@ -98,6 +99,8 @@ def event_line(event: Event, names: Names, target: str = "") -> str:
             return f"  {found.mark} {names.of(path)}  {found.words}" if found else ""
         case Paused():
             return f"  ! {escape(target)}: {_pause(event)}"
+        case Woke(seconds=seconds):
+            return f"Awake again after {span(seconds)}; going on."
         case AlbumNote(album=album, words=words):
             return f"  ! {escape(album or '')}: {escape(words)}"
         case FramedAnew():

@@ -34,6 +34,7 @@ from albumup.uploader.events import (
     Shared,
     Spooled,
     Tried,
+    Woke,
 )
 
 SIZE = 64 << 10
@@ -52,7 +53,7 @@ _LOOK_SECONDS = 0.002
 """A torn snapshot is read again so often, after such a wait."""
 
 _Told = (
-    (Spooled | FramedAnew | Paused | AlbumNote | Shared)
+    (Spooled | FramedAnew | Paused | AlbumNote | Shared | Woke)
     | (Queued | Recorded | Tried | Answered | Missing | Changed)
 )  # fmt: skip
 _event = msgspec.msgpack.Decoder(_Told)

@@ -28,6 +28,7 @@ from albumup.targets.base import (
     VerdictKind,
 )
 from albumup.transfer.http import Http
+from albumup.uploader.https import Https
 from albumup.uploader.run import Run
 from albumup.uploader.upstream import Upstream
 
@@ -80,7 +81,8 @@ class AlbumWork:
         call: Call = call_here,
     ) -> None:
         """``tell`` is called with (album, words) for something that the user should know."""
-        self._target, self._http, self._do, self._tell, self._call = target, http, do, tell, call
+        self.http = http
+        self._target, self._do, self._tell, self._call = target, do, tell, call
         self.requests = 0
         """The number of answers from the server."""
         self._ids: dict[int, str | None] = {}
@@ -93,7 +95,7 @@ class AlbumWork:
         if album.id in self._found:
             return self._found[album.id]
         known = self._ids.setdefault(album.id, album.remote_id)
-        found = await self._call(self._target.find_album, self._http, album.name, known)
+        found = await self._call(self._target.find_album, self.http, album.name, known)
         self.requests += 1
         if known is not None and (found is None or found.id != known):
             await self._start_over(album)
@@ -109,7 +111,7 @@ class AlbumWork:
         if (
             album.share is None
             or not self._target.can_share
-            or await self._call(self._target.has_link, self._http, album.share)
+            or await self._call(self._target.has_link, self.http, album.share)
         ):
             return
         await self._do(lambda journal: journal.unshared(album.id))
@@ -132,7 +134,7 @@ class AlbumWork:
             photos = [Asked(one.name, one.digests, one.size) for one in some]
             for one, verdict in zip(
                 some,
-                await self._call(self._target.ask, self._http, album.name, photos),
+                await self._call(self._target.ask, self.http, album.name, photos),
                 strict=True,
             ):
                 if verdict is None:
@@ -152,7 +154,7 @@ class AlbumWork:
             try:
                 if await self._call(
                     self._target.place_again,
-                    self._http,
+                    self.http,
                     found,
                     [remote_id for _, remote_id in some],
                 ):
@@ -188,8 +190,8 @@ class AlbumWork:
         found = await self.look(album)
         if found is None:
             del self._found[album.id]  # if the answer is lost, the next look finds the new album
-            made = await self._call(self._target.make_album, self._http, album.name)
-            found = await self._call(self._target.settle_on, self._http, album.name, made)
+            made = await self._call(self._target.make_album, self.http, album.name)
+            found = await self._call(self._target.settle_on, self.http, album.name, made)
             self.requests += 1
             await self._know(album, found)
             self._found[album.id] = found
@@ -210,7 +212,7 @@ class AlbumWork:
         place = await self._open(album)
         try:
             refused = await self._call(
-                self._target.place, self._http, place, [remote_id for _, remote_id in pending]
+                self._target.place, self.http, place, [remote_id for _, remote_id in pending]
             )
         except AlbumGone:
             del self._found[album.id]
@@ -230,7 +232,7 @@ class AlbumWork:
         """Join stills that were on the server before their clips with those clips."""
         refused: Counter[str] = Counter()
         for task_id, still, clip in await self._do(lambda journal: journal.parted(album.id, _MOST)):
-            why_not = await self._call(self._target.join, self._http, still, clip)
+            why_not = await self._call(self._target.join, self.http, still, clip)
             self.requests += 1
             await self._do(partial(Journal.joined, task_id=task_id, well=not why_not))
             if why_not:
@@ -248,9 +250,7 @@ class AlbumWork:
         """The album's share link, journaled."""
         for last in (False, True):
             try:
-                link = await self._call(
-                    self._target.share_link, self._http, await self._open(album)
-                )
+                link = await self._call(self._target.share_link, self.http, await self._open(album))
                 break
             except AlbumGone:
                 del self._found[album.id]
@@ -272,6 +272,7 @@ class AlbumWorker:
         self._run = run
         self._loop = asyncio.get_running_loop()
         self._works: dict[str, AlbumWork] = {}
+        self._https = Https(run.world, run.sleep)
         self._placed_at: dict[int, float] = {}
 
     async def work(self) -> None:
@@ -296,20 +297,21 @@ class AlbumWorker:
 
     async def _work_for(self, upstream: Upstream, albums: list[Album]) -> None:
         """Do the pending work on a target's albums."""
-        run, before = self._run, 0
+        run, before, began = self._run, 0, self._loop.time()
         try:
+            http = self._https.of(upstream.target)
             work = self._works.get(upstream.target.name)
             if work is None:
                 call = partial(run.world.helpers.run, Work.ALBUMS)
                 work = AlbumWork(
                     upstream.target,
-                    run.world.http(upstream.target, None),
+                    http,
                     run.commits.do,
                     self._tell_of_album,
                     call,
                 )
                 self._works[upstream.target.name] = work
-            before = work.requests
+            work.http, before = http, work.requests
             for album in albums:
                 await work.look(album)
             if not upstream.is_ready:
@@ -318,7 +320,8 @@ class AlbumWorker:
             for album in albums:
                 await self._work_at(work, album)
         except Unasked as unasked:
-            run.judge.unanswered(upstream, unasked)
+            if not run.sleep.spans(began):  # else it is done again
+                run.judge.unanswered(upstream, unasked)
         except NotAllowed as refused:
             run.judge.close_albums(upstream, refused)
         except AlbumupError as error:

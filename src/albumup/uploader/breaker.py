@@ -24,6 +24,8 @@ CRON_PHOTOS = 3
 NEVER_PHOTOS = 3
 """The most photos sent during a pause to a target that is never sent a photo twice."""
 SAME_REFUSALS = 3
+_SETTLES = 30.0
+"""Seconds after a sleep in which a target is not given up: the network needs a moment, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,10 @@ class Breaker:
     accepted_at: float = float("-inf")
     _wait: float = 1.0
     _photos: int = 0
+    _asked_for: float = 0.0
+    """Until when the server asked to be left alone."""
+    _settled_at: float = float("-inf")
+    """When the network should be there again after a sleep."""
     _charged: list[tuple[int, Spent]] = field(default_factory=list)
     """Tries that were charged since a photo was last accepted."""
     _witnesses: set[int] = field(default_factory=set)
@@ -194,10 +200,23 @@ class Breaker:
             return  # this photo was on its way when the pause began
         self.words = words
         self._probe = None
-        if self.most_photos is not None or now >= self.gives_up_at():
+        is_over = self.most_photos is not None or now >= self.gives_up_at()
+        if is_over and now >= self._settled_at:
             self.gave_up = True
             return
         self._put_off(retry_after, now, chance, doubles=True)
+
+    def woke(self, slept: float, ran_on: float, now: float) -> None:
+        """Go on after a sleep of ``slept`` seconds, of which ``now`` has counted ``ran_on``.
+
+        Patience has what it had left before. The next look comes at once, or when the server asked
+        for it.
+        """
+        self._settled_at = now + _SETTLES
+        if self.since is not None:
+            self.since += ran_on
+            self._wait = 1.0
+            self.next_at = max(now, self._asked_for - (slept - ran_on))
 
     def fell_sick_before(self, words: str, now: float) -> None:
         """Go on with an earlier run's pause, which begins with a question."""
@@ -237,6 +256,7 @@ class Breaker:
             return
         # At least half the wait: an immediate look would prove nothing.
         wait = max(self._wait * (0.5 + chance / 2), retry_after or 0.0)
+        self._asked_for = now + (retry_after or 0.0)
         self.next_at = min(now + wait, max(self.gives_up_at(), now + 1.0))
 
     def may_probe(self, now: float) -> bool:

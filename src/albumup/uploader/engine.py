@@ -22,8 +22,10 @@ from albumup.uploader.queue import TICK
 from albumup.uploader.reconcile import Reconciler
 from albumup.uploader.run import Run
 from albumup.uploader.scope import Scope
+from albumup.uploader.sleep import Gap
 from albumup.uploader.spooling import sweep
 from albumup.uploader.upload import Uploader
+from albumup.uploader.waking import Waking
 from albumup.uploader.world import World
 
 _CUT_SECONDS = 1.0
@@ -56,6 +58,8 @@ class Engine:
         self._began = self._loop.time()
         self.has_begun = False
         """Is the run journaled?"""
+        self._waking = Waking(run, self._scope.all_upstreams)
+        run.sleep.on_wake.append(self._woke)
         run.judge.on_pause = run.outcomes.tell_of_pause
         run.commits.on_fault(run.fail)
 
@@ -66,11 +70,12 @@ class Engine:
         run = self._run
         exit_code: int | None = None
         parts: list[asyncio.Task[None]] = []
-        ticking: asyncio.Task[None] | None = None
+        ticking: list[asyncio.Task[None]] = []
         try:
             await run.commits.do(self._begin)
             self.has_begun = True
-            ticking = self._loop.create_task(self._guarded(self._tick))
+            own = self._tick, self._watch_for_sleep
+            ticking = [self._loop.create_task(self._guarded(part)) for part in own]
             parts = [self._loop.create_task(self._guarded(part)) for part in self._parts()]
             while exit_code is None:
                 exit_code = await self._look()
@@ -78,9 +83,10 @@ class Engine:
                     await run.queue.to_end.wait()
         except Exception as error:  # noqa: BLE001 - any error ends the run with a message
             run.fail(error)
-        if ticking is not None:
-            ticking.cancel()
-            await asyncio.wait([ticking])
+        for task in ticking:
+            task.cancel()
+        if ticking:
+            await asyncio.wait(ticking)
         run.queue.no_more()
         if run.fault is not None:
             self.cut()
@@ -141,6 +147,7 @@ class Engine:
         while True:
             await asyncio.sleep(TICK)
             now = self._loop.time()
+            self._waking.tick(now)
             for upstream in queue.upstreams.values():
                 queue.decide(upstream.line.tick(now))
             if self._drain_until is not None and now >= self._drain_until:
@@ -155,6 +162,10 @@ class Engine:
             queue.to_prepare.ring()
             queue.to_end.ring()
             queue.changed.wake()
+
+    async def _watch_for_sleep(self) -> None:
+        while True:
+            await self._run.sleep.rest(TICK)
 
     async def _look(self) -> int | None:
         """The exit code if the run is over, else None."""
@@ -266,6 +277,11 @@ class Engine:
         """Cut all uploads in flight."""
         self._drain_until = self._loop.time()
         self._run.queue.cut_all()
+
+    def _woke(self, gap: Gap) -> None:
+        """Give uploads that were to finish the time that they had before a sleep."""
+        if self._drain_until is not None:
+            self._drain_until += gap.ran_on
 
     # For the screen.
 

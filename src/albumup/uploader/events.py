@@ -46,6 +46,13 @@ class Paused(Event, frozen=True):
     seconds: float
 
 
+class Woke(Event, frozen=True):
+    """The computer slept, or this process stood still, for ``seconds``; the run goes on."""
+
+    kind = "woke"
+    seconds: float
+
+
 class AlbumNote(Event, frozen=True):
     """Something was found or done about an album on its server; ``words`` say what."""
 

@@ -48,6 +48,10 @@ class LineWatch:
         is_late = self._broken and now - self._first_break > LINE_SECONDS
         return self._decide(is_line=False) if is_late else []
 
+    def went(self) -> Verdicts:
+        """Decide all broken uploads: it was the line, for the computer slept."""
+        return self._decide(is_line=True)
+
     def flush(self) -> Verdicts:
         """Decide all broken uploads, as the run ends."""
         return self._decide(is_line=False)

@@ -24,7 +24,6 @@ from albumup.targets.base import (
     NotAllowed,
     Original,
     Seen,
-    Target,
     Unasked,
     Verdict,
     VerdictKind,
@@ -32,6 +31,7 @@ from albumup.targets.base import (
 from albumup.transfer.http import Http
 from albumup.uploader.answers import Answers
 from albumup.uploader.events import Answered
+from albumup.uploader.https import Https
 from albumup.uploader.queue import LOW_WATER
 from albumup.uploader.run import Run
 from albumup.uploader.upstream import Upstream
@@ -65,7 +65,7 @@ class Reconciler:
         self._run = run
         self._answers = Answers(run.outcomes)
         self._loop = asyncio.get_running_loop()
-        self._https: dict[Target, Http] = {}
+        self._https = Https(run.world, run.sleep)
         self._next = 0.0
         self._waits = _LOOK_SECONDS / 4
 
@@ -138,9 +138,7 @@ class Reconciler:
             await self._record(question, [None] * len(tasks))
             self._asked(question)
             return
-        http = self._https.get(target)
-        if http is None:
-            http = self._https[target] = run.world.http(target, None)
+        http, began = self._https.of(target), self._loop.time()
         photos = [_asked_about(task) for task in tasks]
         try:
             answers = await run.world.helpers.run(
@@ -154,7 +152,8 @@ class Reconciler:
         except NotAllowed as refused:
             await self._not_allowed(question, refused)
         except Unasked as unasked:
-            run.judge.unanswered(upstream, unasked)
+            if not run.sleep.spans(began):  # else it is asked again
+                run.judge.unanswered(upstream, unasked)
         except AlbumupError as error:
             run.judge.close_upstream(upstream, error)
         self._asked(question)

@@ -20,6 +20,7 @@ from albumup.uploader.options import Options, Stop
 from albumup.uploader.origins import Origins
 from albumup.uploader.outcomes import Outcomes
 from albumup.uploader.queue import Queue
+from albumup.uploader.sleep import SleepWatch
 from albumup.uploader.spooling import drop_copies, is_away
 from albumup.uploader.world import World
 
@@ -32,6 +33,7 @@ class Run:
     ) -> None:
         self.now = asyncio.get_running_loop().time
         """Monotonic seconds."""
+        self.sleep = SleepWatch(self.now, world.asleep)
         self.options = options
         self.world = world
         self.commits = Commits(journal, world.helpers)

@@ -18,11 +18,11 @@ from albumup.targets.base import Photo, Target
 from albumup.targets.bodies import head_of, photo_of, request_of
 from albumup.transfer import Fault, Request, Sent
 from albumup.transfer.connection import Connection
-from albumup.transfer.http import Http
 from albumup.transfer.values import Unreadable
 from albumup.uploader.attempt import Attempt, InHand
 from albumup.uploader.ending import Ending
 from albumup.uploader.health import Health, health_of
+from albumup.uploader.https import Https
 from albumup.uploader.opener import OpenPayload
 from albumup.uploader.outcomes import End
 from albumup.uploader.run import Run
@@ -35,6 +35,9 @@ _OPEN_SECONDS = 2.0
 """How long the opening of a photo may take that is sent during a pause."""
 _MOST_WORDS = 300
 _TOUCHED = "it was touched while it was sent: what the server has may be other bytes"
+_TOO_SLOW = 408
+"""The server waited in vain for the rest of the body (RFC 9110 section 15.5.9)."""
+_SLEPT = "the computer slept before the answer came"
 _MAY_BE_THERE = (Outcome.UPLOADED, Outcome.DUPLICATE, Outcome.IN_DOUBT)
 
 
@@ -55,7 +58,8 @@ class Uploader:
         self._slot = slot
         self._loop = asyncio.get_running_loop()
         self._connections: dict[Target, Connection] = {}
-        self._https: dict[Target, Http] = {}
+        self._https = Https(run.world, run.sleep, _ASK_SECONDS)
+        self._sleeps = run.sleep.count
         self._urls: dict[Target, str] = {}
         self._ending = Ending(run)
 
@@ -77,8 +81,12 @@ class Uploader:
             if task is None:
                 run.queue.looked()
             self._slot.task_id = 0
+        self._close_all()
+
+    def _close_all(self) -> None:
         for connection in self._connections.values():
             connection.close()
+        self._connections.clear()
 
     async def _look(self, upstream: Upstream) -> Task | None:
         """Look at a paused target by a question; if it is answered, the photo to send next."""
@@ -93,13 +101,16 @@ class Uploader:
         return await queue.draw(upstream, self._slot)
 
     async def _ask(self, upstream: Upstream) -> Health:
-        """Ask the target something without a photo."""
-        world, target = self._run.world, upstream.target
-        if target not in self._https:
-            self._https[target] = world.http(target, _ASK_SECONDS)
-        url = self._urls.get(target)
-        sent = await world.helpers.run(Work.ASK, target.ping, self._https[target], url)
-        return health_of(sent, world.clock())
+        """Ask the target something without a photo; once more if a sleep may have cost the
+        answer."""
+        run, target = self._run, upstream.target
+        began, url = self._loop.time(), self._urls.get(target)
+        for _ in range(2):
+            http = self._https.of(target)
+            sent = await run.world.helpers.run(Work.ASK, target.ping, http, url)
+            if sent.answer is not None or not run.sleep.spans(began):
+                break
+        return health_of(sent, run.world.clock())
 
     async def _upload(self, upstream: Upstream, task: Task) -> None:
         """Make one attempt, from opening the source to recording the outcome."""
@@ -151,7 +162,7 @@ class Uploader:
         request = request_of(photo, body, upstream.target)
         self._urls[upstream.target] = request.url
         payload = OpenPayload(source, self._run.world.helpers)
-        sent = await self._send(one, request, head, payload)
+        sent = self._without_sleep(one, await self._send(one, request, head, payload))
         finding = self._finding(one, photo, sent)
         one.may_be_there = finding.outcome in _MAY_BE_THERE or finding.is_doubt
         await payload.check(is_sent=True)
@@ -272,9 +283,12 @@ class Uploader:
                 raise _Touched
             await attempt.end_leaves()
 
+        run = self._run
+        if self._sleeps != run.sleep.count:  # they are of before it
+            self._sleeps = run.sleep.count
+            self._close_all()
         connection = self._connections.get(upstream.target)
         if connection is None:
-            run = self._run
             connection = self._connections[upstream.target] = Connection(
                 request.url,
                 upstream.target.peer,
@@ -288,6 +302,14 @@ class Uploader:
         sending = (request, head, payload, body.tail, self._slot.meter, before_last)
         return await connection.send(*sending, at_once=at_once, taken_back=attempt.end_stayed)
 
+    def _without_sleep(self, one: InHand, sent: Sent) -> Sent:
+        """For an upload that broke while the computer slept: the same as if we had cut it."""
+        is_answered = sent.answer is not None and sent.answer.status != _TOO_SLOW
+        if is_answered or not self._run.sleep.spans(one.attempt.began):
+            return sent
+        whole = sent.whole and sent.answer is None
+        return replace(sent, answer=None, fault=Fault.CUT, detail=_SLEPT, whole=whole)
+
     def _finding(self, one: InHand, photo: Photo, sent: Sent) -> Finding:
         """The meaning of the answer, or of its lack."""
         upstream = one.upstream
@@ -299,9 +321,10 @@ class Uploader:
         circumstances = Circumstances(
             upstream.proven, others_went, upstream.rules.can_ask, has_digest
         )
-        return _without_token(
-            upstream, outcome_of(sent, verdict, circumstances, self._run.world.clock())
-        )
+        finding = outcome_of(sent, verdict, circumstances, self._run.world.clock())
+        if sent.detail == _SLEPT:
+            finding = replace(finding, reason=_SLEPT)
+        return _without_token(upstream, finding)
 
     async def _judge(self, one: InHand, sent: Sent, finding: Finding) -> None:
         """Decide whose fault it was, the photo's, the line's or the target's, and end the attempt

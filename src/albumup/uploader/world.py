@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from albumup.helpers import Helpers, Threads
 from albumup.targets.base import Target
 from albumup.transfer.wire import Network, SocketNetwork
+from albumup.uploader.sleep import seconds_asleep
 
 if TYPE_CHECKING:
     from albumup.transfer.http import Http
@@ -26,7 +27,8 @@ class World:
     """The outside of a run.
 
     ``clock``: Unix seconds. ``chance``: a number in [0, 1). ``http``: an ``Http`` for a target's
-    small requests, with a timeout in seconds if shorter than usual. Monotonic time is the loop's.
+    small requests, with a timeout in seconds if shorter than usual. ``asleep``: the seconds for
+    which the computer has slept. Monotonic time is the loop's.
     """
 
     helpers: Helpers
@@ -34,6 +36,7 @@ class World:
     clock: Callable[[], float] = time.time
     chance: Callable[[], float] = random.random
     http: Callable[[Target, float | None], Http] = _http
+    asleep: Callable[[], float] = seconds_asleep
 
 
 def this_world() -> World:

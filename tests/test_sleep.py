@@ -1,0 +1,31 @@
+"""The clocks that tell of a sleep."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from albumup.uploader import sleep
+from albumup.uploader.sleep import seconds_asleep
+
+
+@pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="Linux has that clock")
+def test_linux_tells_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wall clock that is set moves neither of the two clocks."""
+    before = seconds_asleep()
+    wall = time.time()
+    monkeypatch.setattr(time, "time", lambda: wall + 8 * 3600)
+    assert abs(seconds_asleep() - before) < 1
+    awake = time.clock_gettime(time.CLOCK_MONOTONIC)
+    monkeypatch.setattr(
+        time, "clock_gettime", lambda clock: awake + 500 * (clock == time.CLOCK_BOOTTIME)
+    )
+    assert seconds_asleep() == 500
+
+
+def test_elsewhere_the_wall_clock_stands_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sleep, "_COUNTS_SLEEP", None)
+    before, wall = seconds_asleep(), time.time()
+    monkeypatch.setattr(time, "time", lambda: wall + 3600)
+    assert seconds_asleep() - before == pytest.approx(3600, abs=60)
