@@ -114,7 +114,9 @@ def test_a_watcher_of_a_killed_uploader_says_so_and_believes_no_old_snapshot(
 
 
 @process
-def test_a_journal_that_is_gone_is_missed_by_all_who_look(home: Home, server: FormServer) -> None:
+def test_a_journal_that_is_gone_is_missed_by_all_who_look_and_ends_the_uploader(
+    home: Home, server: FormServer
+) -> None:
     first = uploader(home, server)
     watching = watcher(home, "trip")
     elsewhere = home.folder / "elsewhere.db"
@@ -125,9 +127,16 @@ def test_a_journal_that_is_gone_is_missed_by_all_who_look(home: Home, server: Fo
     for command, code in (("status", 0), ("wait trip", 1), ("watch", 1)):
         done = home.run(*command.split())
         assert (done.returncode, "moved or deleted while" in done.stderr) == (code, True)
-    os.rename(elsewhere, home.journal)
+    assert first.stderr is not None
+    until(lambda: "was moved or deleted: nothing new starts" in first.stderr.readline())
     server.may_answer.set()
-    assert finish(first).returncode == 0
+    assert finish(first).returncode == 1
+    for beside in ("-wal", "-shm"):  # it was moved alone, and is whole
+        (home.journal.parent / f"journal.db{beside}").unlink()
+    os.rename(elsewhere, home.journal)
+    assert sorted(home.states().values()) == ["pending", "uploaded"]
+    assert home.run("resume").returncode == 0
+    assert sorted(server.names) == ["IMG_1.JPG", "IMG_2.JPG"]
 
 
 @process

@@ -11,6 +11,7 @@ from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.runs import Run
 from albumup.journal.states import State
+from albumup.session import looking
 from albumup.session.live import Live
 from albumup.session.looking import Looker, Missed
 from albumup.session.telling import Ebbing, Silent, Word
@@ -163,6 +164,7 @@ def test_who_comes_late_is_reminded_of_the_last_troubles_and_hears_what_follows(
 ) -> None:
     for number in range(1, 9):
         stage.live.hear(failed(number))
+    stage.live.hear(Paused(8.5, None, "home", "502", 0.0, 300.0))  # the bars say it, while it lasts
     stage.live.hear(sent(9))
     stage.write()
     looker = stage.looker()
@@ -244,6 +246,38 @@ def test_a_run_that_is_suspended_is_said_to_be_once_each_time(stage: Stage) -> N
     looker.look(stage.run)
     pass_by(20.0)
     assert len(stage.screen.words) == 2
+
+
+def test_a_computer_that_slept_is_no_suspended_run(stage: Stage, journal: Journal) -> None:
+    looker = stage.looker()
+    stage.write()
+    looker.look(stage.run)
+    stage.write()
+    looker.look(stage.run)
+    journal.clock = lambda: stage.clock.now + 8 * 3600  # monotonic seconds stood still
+    stage.clock.now += 1.1
+    looker.look(stage.run)
+    assert stage.screen.words == []
+
+
+def test_the_last_of_albums_is_waited_for(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    looker = stage.looker()
+    stage.write()
+    looker.look(stage.run)
+    stage.clock.now += 0.3
+    stage.live.hear(failed(1))
+    monkeypatch.setattr(looking.time, "sleep", lambda _: stage.write())
+    looker.look_back(stage.run)
+    assert stage.screen.events == [failed(1)]
+
+
+def test_a_killed_run_is_not_waited_for(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    looker = stage.looker()
+    stage.write()
+    looker.look(stage.run)
+    stage.clock.now += 0.3
+    monkeypatch.setattr(looking.time, "sleep", lambda _: pytest.fail("it was waited for"))
+    assert looker.look_back(stage.run, is_alive=False) is not None
 
 
 def test_a_run_after_another_is_shown_from_its_beginning(stage: Stage, journal: Journal) -> None:

@@ -11,6 +11,7 @@ from albumup.cli.figures import counted, size
 from albumup.cli.layout import shortened
 from albumup.cli.names import WIDEST, telling
 from albumup.cli.running import silent
+from albumup.config.file import shown
 from albumup.session.sending import Session
 from albumup.session.telling import (
     Cutting,
@@ -18,6 +19,7 @@ from albumup.session.telling import (
     Following,
     HandedOver,
     Hanging,
+    JournalGone,
     Left,
     Nobody,
     Silent,
@@ -136,6 +138,9 @@ def lines_of(word: Word) -> list[str]:
             return [line, more] if ignored else [line]
         case Left(pid, code):
             return [words.ended(f"Left. Process {pid} goes on; stop it with: albumup stop", code)]
+        case JournalGone(path):
+            gone = f"{escape(shown(path))} was moved or deleted: nothing new starts."
+            return [f"{gone} Bring it back, then: albumup resume"]
         case Watching(pid):
             return [
                 f"Process {pid} is uploading. Ctrl-C leaves it at that; to stop it: albumup stop"

@@ -53,6 +53,11 @@ class Store:
         """False if the file was moved or deleted meanwhile, or another one is in its place."""
         return _identity(self.path) == self._file
 
+    def make_whole(self) -> None:
+        """Write what lies beside the file into it: it was moved without that."""
+        with contextlib.suppress(sqlite3.Error):
+            self.connection.execute("pragma wal_checkpoint(truncate)").fetchall()
+
     def expect_in_place(self) -> None:
         """Raise LocalError if another process set this journal aside as damaged: nobody would read
         it again."""

@@ -67,7 +67,7 @@ class Follower:
                     return None
             looker.look(found)
             time.sleep(_POLL)
-        looker.look_back(found)
+        looker.look_back(found, is_alive=found.ended is None or found.exit is not None)
         audience.end_show()
         if unfinished and (found.exit in (None, 0, 1, 3) or self._can_build(found, unfinished)):
             return None

@@ -14,11 +14,13 @@ from albumup.journal.runs import Run
 from albumup.session.snapshot import SILENT_SECONDS, Reader, Snapshot, is_arrival
 from albumup.session.telling import Audience, Ebbing, Silent
 from albumup.session.totals import Before, totals, totals_now
-from albumup.uploader.events import Event, Progress
+from albumup.uploader.events import Event, Paused, Progress
 
 _REPAINT_SECONDS = 1.0
 """A screen is painted again after so long, though nothing has changed: its window may have."""
 _TOTALS_SECONDS = 0.5
+_LAST_SECONDS, _LAST_POLL = 2.0, 0.05
+"""How long to wait for the last of a run, and how often to look."""
 _MOST_RECALLED = 5
 """The latest events that are shown to who comes later."""
 
@@ -52,6 +54,8 @@ class Looker:
         self._heard = 0
         self._next_at = float("-inf")
         self._was_silent = self._was_draining = False
+        self._changed_at = float("-inf")
+        """When a new snapshot was last seen by somebody who was there already."""
         self._totals_before: Before = {}
         self._known: dict[int, Album] = {}
 
@@ -65,15 +69,22 @@ class Looker:
             return
         self._known = {album.id: album for album in runs.albums(self._journal)}
         if snapshot is not None and is_new:
+            if self._seen is not None:
+                self._changed_at = self._now()
             self._hear(snapshot)
         self._next_at = self._now() + (_TOTALS_SECONDS if snapshot is None else _REPAINT_SECONDS)
         self._seen = snapshot
         self._tell_of_silence(run, snapshot)
         self._show(run, snapshot)
 
-    def look_back(self, run: Run) -> Snapshot | None:
-        """Tell the last of a run that is over; return its last snapshot, if there is one."""
-        snapshot = self.snapshot_of(run)
+    def look_back(self, run: Run, *, is_alive: bool = True) -> Snapshot | None:
+        """Tell the last of a run, or of the albums that it has settled; return its last snapshot,
+        if there is one. ``is_alive``: its process may still write one."""
+        since, until = self._journal.clock(), self._now() + _LAST_SECONDS * is_alive
+        while (snapshot := self.snapshot_of(run)) is not None:
+            if snapshot.ended or snapshot.time >= since or self._now() >= until:
+                break
+            time.sleep(_LAST_POLL)
         if snapshot is not None and run.id == self._run_id and snapshot is not self._seen:
             self._hear(snapshot)
             self._seen = snapshot
@@ -96,6 +107,7 @@ class Looker:
     def _begin(self, run: Run) -> None:
         self._run_id, self._heard, self._seen = run.id, -1, None
         self._was_silent = self._was_draining = False
+        self._changed_at = float("-inf")
         self._next_at = float("-inf")
         self._totals_before = totals_now(self._journal, self._ids(run))
 
@@ -111,7 +123,8 @@ class Looker:
         for name, title in snapshot.titles.items():
             audience.name_target(name, title)
         if self._heard < 0:
-            news = [event for _, event in snapshot.since(0) if not is_arrival(event)]
+            past = (event for _, event in snapshot.since(0))
+            news = [one for one in past if not (is_arrival(one) or isinstance(one, Paused))]
             for event in [event for event in news if self._concerns(event)][-_MOST_RECALLED:]:
                 audience.recall(event)
         else:
@@ -140,7 +153,8 @@ class Looker:
         if snapshot is None:
             return
         lasted = self._journal.clock() - snapshot.time
-        if lasted < SILENT_SECONDS:
+        unchanged = self._now() - self._changed_at  # less, if the computer slept meanwhile
+        if min(lasted, unchanged) < SILENT_SECONDS:
             self._was_silent = False
         elif not self._was_silent:
             self._was_silent = True

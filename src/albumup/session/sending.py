@@ -27,6 +27,7 @@ from albumup.session.telling import (
     Cutting,
     HandedOver,
     Hanging,
+    JournalGone,
     Standing,
     Stopping,
     standing,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from albumup.uploader.world import World
 
 _POLL = 0.1
+_PLACE_SECONDS = 1.0
 _LEAVING = 0.2
 _CUT_SECONDS = 1.2
 """The most seconds for the engine's end after all uploads were cut."""
@@ -80,6 +82,8 @@ class Session:
     """The end of a signal's grace, by the monotonic clock."""
     _last_free: float = field(default_factory=time.monotonic)
     """The last time, by the same clock, at which no second signal had come."""
+    _place_at: float = 0.0
+    """When to look next whether the journal is in its place, by the same clock."""
     _lock: FileLock = field(init=False)
     _live: Live | None = None
     """What others see of this process's run."""
@@ -184,8 +188,11 @@ class Session:
         live = self._live = Live(paths_of(self.journal.path)["live"])
         thread = EngineThread(make)
         heard = 0
-        has_begun = False
+        has_begun = is_gone = False
         while not thread.wait(_POLL):
+            if not is_gone and self._is_gone():
+                is_gone = True
+                self._end_without_journal(thread)
             if thread.has_begun and not has_begun:
                 has_begun = True
                 self.audience.begun()
@@ -202,11 +209,26 @@ class Session:
         self.audience.end_show()
         end = thread.end
         live.end(thread.shown, end)
+        if is_gone:
+            self.journal.make_whole()
         if end is None:
             raise thread.fault or LocalError("the run ended without an end")
         if isinstance(end.fault, CorruptJournal):
             raise end.fault
         return self.audience.ended(end)
+
+    def _is_gone(self) -> bool:
+        """Was the journal moved or deleted? Looks once a second."""
+        now = time.monotonic()
+        if now < self._place_at:
+            return False
+        self._place_at = now + _PLACE_SECONDS
+        return not self.journal.is_in_place()
+
+    def _end_without_journal(self, thread: EngineThread) -> None:
+        """End the run: no other command would read what it records."""
+        self.audience.say(JournalGone(self.journal.path))
+        thread.drain(Stop(LocalError.exit_code, hold=False), GRACE[signal.SIGTERM])
 
     def _hear(self, thread: EngineThread, live: Live) -> None:
         """Pass the engine's new events on to the audience, and to others."""

@@ -53,6 +53,12 @@ class Left(Struct, frozen=True):
     code: int
 
 
+class JournalGone(Struct, frozen=True):
+    """The journal was moved or deleted while this process uploads from it, which ends therefore."""
+
+    path: str
+
+
 class Watching(Struct, frozen=True):
     """Process ``pid`` is uploading, and is watched. ``began``: Unix seconds."""
 
@@ -103,7 +109,7 @@ class Hanging(Struct, frozen=True):
 
 Word = (
     (HandedOver | Following | Left | Stopping | Cutting | Hanging)
-    | (Watching | Ebbing | Silent | Vanished | Nobody)
+    | (JournalGone | Watching | Ebbing | Silent | Vanished | Nobody)
 )  # fmt: skip
 
 

@@ -110,7 +110,8 @@ class Watch:
         ids = self._album_ids or others.scope() or _all_ids(self._journal)
         snapshot = None
         if last is not None:
-            snapshot = self._looker.look_back(last)
+            is_alive = others.run is not None or last.exit is not None
+            snapshot = self._looker.look_back(last, is_alive=is_alive)
             before = before | dict(self._looker.before(last, ids))
         self._audience.end_show()
         if others.unfinished(ids):
