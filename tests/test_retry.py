@@ -25,7 +25,7 @@ from albumup.retry import (
     step_after,
     wait_before,
 )
-from albumup.session.rounds import LADDER, round_is_due
+from albumup.session.ladder import LADDER, round_is_due
 from albumup.targets.base import Verdict, VerdictKind
 from albumup.transfer import Answer, Fault, Sent
 

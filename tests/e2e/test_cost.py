@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from servers import FormServer
 
-from .conftest import COMMAND, Home
+from .conftest import COMMAND, Home, finish, until
 
 pytestmark = pytest.mark.process
 
@@ -113,6 +113,25 @@ def test_a_command_that_only_looks_loads_nothing_that_sends(
         loaded & {"asyncio", "ssl", "requests", "urllib3", "httptools", "albumup.uploader.events"}
         == set()
     )
+
+
+def test_status_loads_nothing_that_sends_to_tell_of_what_runs_and_of_rounds(
+    home: Home, server: FormServer
+) -> None:
+    home.form(server)
+    home.run("push", home.photos(1, "old", first=9), "--album", "old")
+    home.sql("update task set state = 'failed', rounds = 1")
+    server.may_answer.clear()
+    uploading = home.start("push", home.photos(1))
+    until(lambda: home.status()["uploader"] and home.status()["uploader"].get("uploads"))
+    said = home.run("status").stderr
+    assert "In flight: IMG_1.JPG" in said
+    assert "old: next round" in said
+    loaded = loaded_by(home, "status")
+    server.may_answer.set()
+    assert finish(uploading).returncode == 0
+    assert "albumup.session.snapshot" in loaded
+    assert loaded & {"asyncio", "ssl", "requests", "urllib3", "httptools"} == set()
 
 
 def test_a_push_of_a_photo_loads_no_library_that_it_has_no_use_for(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from albumup.cli.due import next_round
 from albumup.cli.endings import Ending, commands_for
 from albumup.cli.figures import photos, span
 from albumup.cli.titles import title_of
@@ -13,8 +12,8 @@ from albumup.journal.rows import Album
 from albumup.journal.states import RETRIED, State
 from albumup.journal.summary import RunSummary, summary_of
 from albumup.photos.file_names import quoted
+from albumup.session.ladder import wait_after
 from albumup.session.reasons import grouped
-from albumup.session.rounds import due_in, wait_after
 
 
 def cron_summary(journal: Journal, found: RunSummary, rounds: int) -> Ending:
@@ -66,14 +65,6 @@ def due(journal: Journal, album: Album, rounds: int) -> str:
     if not found:
         return ""
     return f"; {next_round(found, rounds, journal.clock())}"
-
-
-def next_round(tasks: Sequence[tuple[int, float]], most: int, now: float) -> str:
-    """When the next fresh set of tries is due for photos that failed, as ``due_in`` has it."""
-    left = due_in(tasks, most, now)
-    if left is None:
-        return "cron gives no more rounds"
-    return f"next round in {span(left)}" if left > 0 else "next round at cron's next turn"
 
 
 def _next_round(had: int, rounds: int) -> str:

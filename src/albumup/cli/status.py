@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from albumup.cli.app import App
+from albumup.cli.due import next_round
 from albumup.cli.escaping import escape
 from albumup.cli.figures import ago, size, span
 from albumup.cli.layout import sentence
@@ -190,8 +191,6 @@ def _say_rounds(
     having = [one for one in found if _place(one) in rounds and not one.album.held]
     if not having:
         return
-    from albumup.cli.cron import next_round
-
     try:
         most = app.config.defaults.rounds
     except ConfigError:

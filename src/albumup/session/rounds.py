@@ -14,11 +14,8 @@ from albumup.journal.rounds import Candidate
 from albumup.journal.rows import Album
 from albumup.journal.states import State
 from albumup.journal.summary import Summary
+from albumup.session.ladder import round_is_due
 from albumup.targets.registry import kind_of, settings_for, table_of
-
-LADDER = (0.0, 15 * 60.0, 3600.0, 6 * 3600.0, 24 * 3600.0)
-"""Seconds from a failure until the next fresh set of tries is due, by the number of sets the photo
-has had."""
 
 
 class Wanted(Struct, frozen=True):
@@ -30,15 +27,6 @@ class Wanted(Struct, frozen=True):
     rejected: bool = False
     in_doubt: bool = False
     """Also photos that may be on the server twice afterwards."""
-
-
-def round_is_due(rounds_had: int, failed_at: float, now: float, most: int) -> bool:
-    """May cron give a failed photo its next fresh set? Times in Unix seconds; a clock set back
-    makes it due at once."""
-    if rounds_had >= most:
-        return False
-    wait = wait_after(rounds_had)
-    return now >= failed_at + wait or now < failed_at - 1
 
 
 def begin(
@@ -100,21 +88,6 @@ def _resending(journal: Journal, config: Config, album: Album) -> str:
         return str(settings_for(table).resend)
     except AlbumupError:
         return "never"
-
-
-def wait_after(had: int) -> float:
-    """Seconds from a photo's failure to its next fresh set if it ``had`` so many."""
-    return LADDER[min(had, len(LADDER) - 1)]
-
-
-def due_in(tasks: Sequence[tuple[int, float]], most: int, now: float) -> float | None:
-    """Seconds until the next fresh set is due, negative if one is; None if no photo gets one.
-
-    ``tasks``: for each failed photo the number of sets it has had, and when it failed (Unix
-    seconds). ``most``: the most sets of a photo.
-    """
-    dues = [failed_at + wait_after(had) for had, failed_at in tasks if had < most]
-    return min(dues) - now if dues else None
 
 
 def fingerprint(journal: Journal, found: Summary) -> str:
