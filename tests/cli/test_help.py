@@ -145,6 +145,8 @@ def test_a_near_miss_of_an_option_leads_to_nothing_that_gives_photos_up(
         for name in one.opts
         if name[:2] == "--"
     }
+    if words == ("schedule",):
+        options.remove("--remove")  # of a schedule, which holds no photos
     assert not {
         name
         for name in options

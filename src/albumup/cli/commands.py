@@ -17,6 +17,7 @@ COMMANDS = {
     "verify": "verify",
     "target": "target",
     "receive": "receive",
+    "schedule": "schedule",
     "demo": "demo",
     "help": "about",
     "version": "about",

@@ -216,6 +216,18 @@ def _kinds(_: click.Context) -> list[str]:
     return kinds()
 
 
+def _schedulers(_: click.Context) -> list[str]:
+    from albumup.session.scheduling import KINDS
+
+    return list(KINDS)
+
+
+def _scheduled(ctx: click.Context) -> list[str]:
+    from albumup.session.scheduling import COMMANDS
+
+    return list(COMMANDS) if not ctx.params.get("words") else []
+
+
 def _auths(_: click.Context) -> list[str]:
     return ["bearer", "none", "header:"]
 
@@ -229,6 +241,8 @@ _OFFERS: dict[tuple[str | None, str | None], Callable[[click.Context], Iterable[
     ("try", "name"): _targets,
     ("cancel", "files"): _unsent,
     ("help", "words"): _commands,
+    ("schedule", "kind"): _schedulers,
+    ("schedule", "words"): _scheduled,
     (None, "kind"): _kinds,
     (None, "auth"): _auths,
     **{

@@ -119,7 +119,7 @@ class Command(click.Command):
         try:
             rest = super().parse_args(ctx, args)
         except click.NoSuchOption as error:
-            _fail(self, ctx, error.option_name)
+            no_such_option(self, ctx, error.option_name)
         if isinstance(album := ctx.params.get("album"), str):
             ctx.params["album"] = as_typed(album)
         if "albums" in ctx.params:
@@ -172,7 +172,7 @@ class Group(click.Group):
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
-            _fail(self, ctx, error.option_name)
+            no_such_option(self, ctx, error.option_name)
 
 
 def command(
@@ -187,7 +187,7 @@ def group(name: str | None = None, **settings: object) -> Callable[[Callable[...
     return click.group(name, cls=Group, **settings)
 
 
-def _fail(command: click.Command, ctx: click.Context, option: str) -> NoReturn:
+def no_such_option(command: click.Command, ctx: click.Context, option: str) -> NoReturn:
     """Say that there is no such option, and which is near."""
     from albumup.config.template import nearest
 

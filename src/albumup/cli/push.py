@@ -56,7 +56,7 @@ def run(app: App, paths: tuple[str, ...], given: PushOptions) -> int:
 def _queue(app: App, paths: tuple[str, ...], given: PushOptions) -> tuple[Queued, Options] | int:
     """Look at the folders, and queue what lies there; after a dry run, its exit code."""
     options = options_of(app, given, spool_dir=given["spool_dir"])
-    roots = queueing.roots_of(paths, _listed(given["files_from"]))
+    roots = queueing.roots_of(paths, listed(given["files_from"]))
     album = queueing.album_of(given["album"], roots)
     # A journal that is there is opened first, and so brought up to date; a new one is made when all
     # else is known well.
@@ -76,7 +76,7 @@ def _queue(app: App, paths: tuple[str, ...], given: PushOptions) -> tuple[Queued
         spool.look(journal, app.config)
     intake = Intake(
         roots,
-        _filters(given),
+        filters_of(given),
         album,
         where,
         on_skip=lambda skipped: _say_skipped(app, skipped),
@@ -108,8 +108,8 @@ def _connection(app: App, journal: Journal | None) -> Iterator[sqlite3.Connectio
             yield connection
 
 
-def _listed(files_from: str | None) -> bytes | None:
-    """The content of a list of files; None without one."""
+def listed(files_from: str | None) -> bytes | None:
+    """The content of a list of files; None without one. Raises UsageError."""
     try:
         if files_from is None:
             return None
@@ -188,7 +188,8 @@ def _warn(app: App, target: Target) -> None:
         app.screen.complain(f"Warning: {escape(warning)}")
 
 
-def _filters(given: PushOptions) -> Filters:
+def filters_of(given: PushOptions) -> Filters:
+    """What the options say of the files to take. Raises UsageError."""
     try:
         since = parse_since(given["since"], time.time()) if given["since"] is not None else None
     except ValueError as error:

@@ -81,23 +81,34 @@ def destination(
     """Decide where the push of an album goes. Raises UsageError, ConfigError, LocalError."""
     if wanted.by_url is not None:
         return _by_url(connection, config, wanted, wanted.by_url)
+    name, notes = name_of(connection, config, wanted)
+    kept = kept_in(connection)
+    if table_of(name, config, kept) is None:
+        return Destination(name, None, None, name, notes)
+    return Destination(name, build(name, config, kept), None, name, notes)
+
+
+def name_of(
+    connection: sqlite3.Connection | None, config: Config, wanted: Wanted
+) -> tuple[str, list[Note]]:
+    """The target of a push without ``--url``, which need not exist, and what is to be known of it.
+
+    Raises UsageError, ConfigError.
+    """
     if named := wanted.companions:
         verb = "goes" if len(named) == 1 else "go"
         raise UsageError(
             f"{' and '.join(named)} {verb} with --url", _with_url(connection, wanted.album)
         )
+    if wanted.target is not None:
+        return wanted.target, []
     kept = kept_in(connection)
+    there = definitions.targets_of(connection, wanted.album)
     notes: list[Note] = []
-    name = wanted.target
-    if name is None:
-        there = definitions.targets_of(connection, wanted.album)
-        if config.targets and INBOX in there and INBOX not in {*config.targets, *kept}:
-            there.remove(INBOX)
-            notes.append(StaysInInbox())
-        name = _only(there, kept, config, wanted.album)
-    if table_of(name, config, kept) is None:
-        return Destination(name, None, None, name, notes)
-    return Destination(name, build(name, config, kept), None, name, notes)
+    if config.targets and INBOX in there and INBOX not in {*config.targets, *kept}:
+        there.remove(INBOX)
+        notes.append(StaysInInbox())
+    return _only(there, kept, config, wanted.album), notes
 
 
 def _only(there: Sequence[str], kept: dict[str, str], config: Config, album: str) -> str:

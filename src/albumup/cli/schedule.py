@@ -1,0 +1,161 @@
+"""``albumup schedule``: what runs albumup regularly."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from albumup.cli.app import App
+from albumup.cli.escaping import escape
+from albumup.cli.figures import counted
+from albumup.cli.screen import put_raw, put_table
+from albumup.config.file import shown
+from albumup.errors import UsageError
+from albumup.photos.file_names import quoted
+from albumup.session.scheduling import KINDS
+from albumup.session.scheduling.kinds import installed_for, scheduler
+from albumup.session.scheduling.schedule import (
+    Entry,
+    Installed,
+    Schedule,
+    environment_of,
+    program_of,
+)
+
+if TYPE_CHECKING:
+    from albumup.cli.scheduled import Scheduled
+
+_USUAL = ("retry-failed",)
+_MOST_LINES = 5
+"""Lines that are shown of what was replaced."""
+
+
+def run(app: App, kind: str | None, words: Sequence[str], *, installs: bool, removes: bool) -> int:
+    """Print, install or remove a schedule; without a kind, say which are installed."""
+    if installs and removes:
+        raise UsageError("--install and --remove: one of them, please")
+    if kind is None:
+        if installs or removes:
+            raise UsageError("by what shall it be run?", f"name one: {', '.join(KINDS)}")
+        return _list(app)
+    from albumup.cli.scheduled import check, read
+
+    command = read(words or _USUAL, app)
+    if not removes:
+        check(command)
+    schedule = _schedule(command)
+    schedule.check()
+    if removes:
+        return _remove(app, kind, schedule)
+    if installs:
+        return _install(app, kind, schedule, command)
+    put_raw(scheduler(kind).text_of(schedule).encode())
+    app.screen.say(f"Nothing is installed yet; to do that: {_typed(kind, schedule, '--install')}")
+    return 0
+
+
+def _schedule(command: Scheduled) -> Schedule:
+    """The schedule of a command that was read. The config file is named if there is one."""
+    path = command.app.config.path
+    has_config = os.path.lexists(path)
+    return Schedule(
+        command.words,
+        command.app.journal,
+        path if has_config else "",
+        program_of(sys.argv[0]),
+        environment_of(has_config=has_config),
+    )
+
+
+def _install(app: App, kind: str, schedule: Schedule, command: Scheduled) -> int:
+    found = scheduler(kind).install(schedule)
+    for line in _said(kind, found):
+        app.screen.say(line)
+    for line in _warnings(command):
+        app.screen.complain(line)
+    others = [
+        one.kind
+        for one in installed_for(schedule.journal)[0]
+        if one.name == schedule.name and one.kind != kind
+    ]
+    for other in others:
+        remove = _typed(other, schedule, "--remove")
+        app.screen.complain(f"It is also run by {other}; to have one of them: {remove}")
+    return 0
+
+
+def _said(kind: str, found: Installed) -> Iterator[str]:
+    """What was installed, and what was there before."""
+    schedule = found.entry
+    often = "every hour" if schedule.every == 60 else f"every {schedule.every} minutes"
+    head = "Installed before, and as it was" if found.was_there else "Installed"
+    yield f"{head}: {_command(schedule.command)}, {often}, by {kind} ({schedule.name})"
+    if found.former is not None:
+        now = scheduler(kind).text_of(schedule).splitlines()
+        gone = [line for line in found.former.splitlines() if line.strip() and line not in now]
+        yield "It was edited since, and is as made here again. Without effect now:"
+        yield from (f"  {escape(line)}" for line in gone[:_MOST_LINES])
+        if more := gone[_MOST_LINES:]:
+            yield f"  and {counted(len(more), 'more line')}"
+    yield from found.notes
+    yield f"To have it run no more: {_typed(kind, schedule, '--remove')}"
+
+
+def _warnings(command: Scheduled) -> Iterator[str]:
+    """What a command does at each run that may be more than was meant."""
+    if command.name == "resume":
+        yield "Each run lifts the holds of Ctrl-C and stop; retry-failed respects them."
+    if command.name == "retry-failed" and (command.given["albums"] or command.given["every"]):
+        yield (
+            "Each run begins the rounds of what failed anew, and tells all; retry-failed without "
+            "names gives up after some rounds, and tells news only."
+        )
+
+
+def _remove(app: App, kind: str, schedule: Schedule) -> int:
+    if scheduler(kind).remove(schedule.name):
+        app.screen.say(f"{_command(schedule.command)} is no longer run by {kind}")
+        return 0
+    app.screen.say(
+        f"{_command(schedule.command)} is not run by {kind} for {shown(schedule.journal)}"
+    )
+    left, _ = installed_for(schedule.journal)
+    if left:
+        app.screen.say("What is: albumup schedule")
+    return 0
+
+
+def _list(app: App) -> int:
+    found, faults = installed_for(app.journal)
+    for fault in faults:
+        app.screen.complain(escape(fault))
+    if found:
+        rows = [_row(one) for one in found]
+        put_table(("BY", "WHEN", "COMMAND", "NAME"), rows, broken=("COMMAND", "WHEN"))
+    elif not faults:
+        app.screen.say(
+            f"Nothing is run regularly for {shown(app.journal)}. To have that: albumup schedule "
+            f"{'|'.join(KINDS)} --install"
+        )
+    return 0
+
+
+def _row(entry: Entry) -> tuple[str, str, str, str]:
+    kind = entry.kind if entry.is_on else f"{entry.kind} (off)"
+    command = _command(entry.command) if entry.command else "unreadable: it was edited"
+    return kind, entry.when, command, entry.name
+
+
+def _command(words: Sequence[str]) -> str:
+    """A command as it is typed."""
+    return escape(" ".join(["albumup", *map(quoted, words)]), 400)
+
+
+def _typed(kind: str, schedule: Schedule, option: str) -> str:
+    """What to type to install or remove a schedule."""
+    command = "" if schedule.command == _USUAL else f" -- {' '.join(map(quoted, schedule.command))}"
+    is_usual = schedule.journal == App().journal
+    journal = "" if is_usual else f" --journal {quoted(shown(schedule.journal))}"
+    return f"albumup schedule {kind} {option}{journal}{command}"

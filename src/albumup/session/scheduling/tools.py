@@ -1,0 +1,45 @@
+"""Runs the programs of schedulers: crontab, systemctl, launchctl."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+from msgspec import Struct
+
+from albumup.errors import LocalError
+
+_LIMIT = 60.0
+"""Seconds that such a program may take."""
+
+
+class Ran(Struct, frozen=True):
+    """How a program ended. ``said``: what it said of it, in a line."""
+
+    code: int
+    out: bytes
+    said: str
+
+
+def run(*words: str, stdin: bytes = b"") -> Ran:
+    """Run a program, in English. Raises LocalError if there is none, or it does not end."""
+    environment = {**os.environ, "LC_ALL": "C"}
+    try:
+        done = subprocess.run(
+            words, input=stdin, capture_output=True, env=environment, timeout=_LIMIT
+        )
+    except subprocess.TimeoutExpired:
+        raise LocalError(f"{words[0]} has not ended within {_LIMIT:g} s") from None
+    except OSError as error:
+        raise LocalError(f"{words[0]} cannot be run: {error.strerror}") from None
+    said = done.stderr.decode("utf-8", "replace").split("\n")
+    words_said = "; ".join(line.strip() for line in said if line.strip())
+    return Ran(done.returncode, done.stdout, words_said or f"exit status {done.returncode}")
+
+
+def must(*words: str, stdin: bytes = b"") -> Ran:
+    """``run``; raises LocalError, with what the program said, also if it fails."""
+    done = run(*words, stdin=stdin)
+    if done.code != 0:
+        raise LocalError(f"{' '.join(words)}: {done.said}")
+    return done
