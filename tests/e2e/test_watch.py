@@ -159,6 +159,26 @@ def test_a_second_push_shows_what_goes_wrong_with_its_photos(
     assert [one["event"] for one in events(done.stdout)] == ["queued", "rejected", "summary"]
 
 
+@process
+def test_all_who_look_are_told_why_the_uploader_has_ended(home: Home, server: FormServer) -> None:
+    server.answer = lambda _: answer(401)
+    first = uploader(home, server)
+    home.photos(1, "more", first=11)
+    watching = watcher(home), watcher(home, "trip"), home.start("push", "more")
+    assert watching[2].stderr is not None
+    until(lambda: "were added to its work" in watching[2].stderr.readline())
+    server.may_answer.set()
+    said = finish(first)
+    assert said.returncode == 4
+    why = [line for line in said.stderr.splitlines() if "401" in line or "token" in line]
+    assert why
+    ended = [finish(one) for one in watching]
+    assert [one.returncode for one in ended] == [0, 4, 4]
+    for one in ended:
+        assert [line for line in one.stderr.splitlines() if line in why] == why
+        assert "Go on with: albumup resume" in one.stderr
+
+
 # Where nobody uploads.
 
 

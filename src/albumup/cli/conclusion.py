@@ -17,6 +17,7 @@ from albumup.journal.summary import RunSummary, Summary, run_summary_of, summary
 from albumup.photos.file_names import text_of
 from albumup.session.news import News, busy, deliver, settled_code
 from albumup.session.reasons import kind_of
+from albumup.session.snapshot import Ended
 from albumup.session.telling import Standing, Watched
 from albumup.uploader.options import RunEnd
 
@@ -94,13 +95,14 @@ class Conclusion:
         self._put_summary(code, self._sums())
         return code
 
-    def followed(self, code: int | None) -> int:
+    def followed(self, code: int | None, ended: Ended | None = None) -> int:
         """Somebody else has sent; the exit code. ``code``: the run's, None where the albums are
-        settled."""
+        settled. ``ended``: how the run ended, as far as that is known."""
         sums = self._sums()
+        said = self._reasons(sums, ended) if ended is not None and code is not None else []
         code = self._code(settled_code(sums) if code is None else code)
         followed = [RunSummary(found, self.before.get(found.album.id, 0)) for found in sums]
-        self._conclude([endings.followed(self.journal, found) for found in followed], code)
+        self._conclude([endings.followed(self.journal, found) for found in followed], code, said)
         self._put_summary(code, sums)
         return code
 
@@ -117,12 +119,9 @@ class Conclusion:
             self._conclude([endings.followed(journal, one) for one in found], seen.code)
         else:
             self.before = {}
-            end = endings.run_end(seen, before)
-            said = [f"albumup: {end.fault}", end.fault.hint] if end.fault is not None else []
-            told = busy(sums, end, frozenset())
-            waiting = {one.album.target for one in told if one.unsent}
-            said = list(filter(None, said)) or self._held_up(end, waiting)
-            self._conclude([self._sum_up(one, end) for one in told], seen.code, said)
+            end = endings.run_end(seen.ended, seen.run_id, before)
+            told = [self._sum_up(one, end) for one in busy(sums, end, frozenset())]
+            self._conclude(told, seen.code, self._reasons(sums, seen.ended))
         self._put_summary(seen.code, sums)
         return seen.code
 
@@ -204,6 +203,17 @@ class Conclusion:
             if self._news.of_root(text_of(path), why):
                 said += events.away(self.journal, path, why)
         return said
+
+    def _reasons(self, sums: Sequence[Summary], ended: Ended) -> list[str]:
+        """The lines about what kept another process's run from sending all of some albums."""
+        waiting = {found.album.target for found in sums if found.is_unfinished}
+        if not waiting:
+            return []
+        end = endings.run_end(ended, 0, {})
+        if end.fault is not None:
+            return [f"albumup: {end.fault}", *([end.fault.hint] if end.fault.hint else [])]
+        closings = {name: why for name, why in end.closings.items() if name in waiting}
+        return self._held_up(replace(end, closings=closings), waiting)
 
     def _sum_up(self, now: Summary, end: RunEnd) -> Ending:
         """The closing words of an album that stands like that ``now``."""

@@ -21,7 +21,7 @@ from albumup.journal.states import WANTING, State
 from albumup.journal.summary import Outside, RunSummary, Sidecar, Summary, outside_of, sidecars
 from albumup.photos.file_names import quoted
 from albumup.session.reasons import Group, grouped
-from albumup.session.telling import Watched
+from albumup.session.snapshot import Ended
 from albumup.uploader.options import RunEnd
 from albumup.uploader.upstream import Closing
 
@@ -142,10 +142,8 @@ def of_run(
     return Ending(album.id, line, is_well, groups, notes, commands, escape(album.share or ""))
 
 
-def run_end(seen: Watched, before: dict[int, tuple[int, int]]) -> RunEnd:
-    """The end of a run that another process has made."""
-    ended = seen.ended
-    assert ended is not None
+def run_end(ended: Ended, run_id: int, before: dict[int, tuple[int, int]]) -> RunEnd:
+    """The end of a run that another process has made. ``before``: as in ``RunEnd``."""
     why = ended.fault
     fault = AlbumupError(why.words, why.hint) if why is not None else None
     closings = {
@@ -153,7 +151,7 @@ def run_end(seen: Watched, before: dict[int, tuple[int, int]]) -> RunEnd:
     }
     return RunEnd(
         exit_code=ended.exit_code,
-        run_id=seen.run_id,
+        run_id=run_id,
         before=before,
         closings=closings,
         away=ended.away,

@@ -13,6 +13,7 @@ from albumup.cli.names import WIDEST, telling
 from albumup.cli.running import silent
 from albumup.config.file import shown
 from albumup.session.sending import Session
+from albumup.session.snapshot import Ended
 from albumup.session.telling import (
     Cutting,
     Ebbing,
@@ -102,8 +103,8 @@ class Teller:
     def watched(self, seen: Watched) -> int:
         return self._conclusion.watched(seen)
 
-    def followed(self, code: int | None) -> int:
-        return self._conclusion.followed(code)
+    def followed(self, code: int | None, ended: Ended | None = None) -> int:
+        return self._conclusion.followed(code, ended)
 
     def ended(self, end: RunEnd) -> int:
         return self._conclusion.ended(end)

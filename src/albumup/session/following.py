@@ -67,11 +67,12 @@ class Follower:
                     return None
             looker.look(found)
             time.sleep(_POLL)
-        looker.look_back(found, is_alive=found.ended is None or found.exit is not None)
+        last = looker.look_back(found, is_alive=found.ended is None or found.exit is not None)
         audience.end_show()
         if unfinished and (found.exit in (None, 0, 1, 3) or self._can_build(found, unfinished)):
             return None
-        return audience.followed(found.exit or 0 if unfinished else None)
+        ended = last.ended if last is not None else None
+        return audience.followed(found.exit or 0 if unfinished else None, ended)
 
     def _counted_before(self) -> dict[int, tuple[int, int]]:
         """Of each album, the photos that were done before this command, and the bytes until now."""

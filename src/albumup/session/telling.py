@@ -166,9 +166,9 @@ class Audience(Protocol):
 
     def handed_over(self) -> int: ...
 
-    def followed(self, code: int | None) -> int:
+    def followed(self, code: int | None, ended: Ended | None = None) -> int:
         """Another process has sent. ``code``: the exit code of its run; None if the albums are
-        settled."""
+        settled. ``ended``: how the run ended, as far as that is known."""
 
     def has_gone(self) -> bool:
         """True once nobody reads the output any more."""
