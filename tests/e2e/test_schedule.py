@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 import zygote
+from servers import FormServer
 
 from .conftest import Home
-from .server import FormServer
 
 FAKES = Path(__file__).parent.parent / "scheduling" / "fakes"
 
