@@ -251,6 +251,13 @@ TABLE = {
         answered(400, page=True), Outcome.REJECTED, State.REJECTED, 1
     ),
     # Free.
+    "this computer moved, in the middle of the body": Row(
+        replace(unanswered(Fault.BROKEN), moved=True), Outcome.REFUNDED, State.PENDING, 0
+    ),
+    "this computer moved, after the body": Row(
+        replace(unanswered(Fault.LOST, whole=True), moved=True),
+        Outcome.IN_DOUBT, State.PENDING, 0,
+    ),
     "cut by us": Row(unanswered(Fault.CUT), Outcome.REFUNDED, State.PENDING, 0),
     "cut by us after the body": doubt(unanswered(Fault.CUT, whole=True)),
 }  # fmt: skip

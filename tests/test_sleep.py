@@ -1,4 +1,4 @@
-"""The clocks that tell of a sleep."""
+"""The clocks that tell of a sleep, and what is not used any more after one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import time
 import pytest
 
 from albumup.uploader import sleep
-from albumup.uploader.sleep import seconds_asleep
+from albumup.uploader.https import Https
+from albumup.uploader.sleep import SleepWatch, seconds_asleep
 
 
 @pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="Linux has that clock")
@@ -29,3 +30,21 @@ def test_elsewhere_the_wall_clock_stands_in(monkeypatch: pytest.MonkeyPatch) -> 
     before, wall = seconds_asleep(), time.time()
     monkeypatch.setattr(time, "time", lambda: wall + 3600)
     assert seconds_asleep() - before == pytest.approx(3600, abs=60)
+
+
+class _World:
+    def http(self, *_: object) -> object:
+        return object()
+
+
+def test_small_requests_keep_their_connections_until_the_network_changes() -> None:
+    watch = SleepWatch(lambda: 0.0, lambda: 0.0)
+    https = Https(_World(), watch)  # type: ignore[arg-type]
+    one, other = "home", "club"
+    first = https.of(one)  # type: ignore[arg-type]
+    assert https.of(one) is first  # type: ignore[arg-type]
+    assert https.of(other) is not first  # type: ignore[arg-type]
+    watch.renew()
+    second = https.of(one)  # type: ignore[arg-type]
+    assert second is not first
+    assert https.of(one) is second  # type: ignore[arg-type]

@@ -64,6 +64,7 @@ from albumup.transfer import (
     Sent,
     Throttle,
     Unreadable,
+    kernel,
 )
 from albumup.transfer.answers import Incoming, Unsound
 from albumup.transfer.connection import Connection
@@ -1088,7 +1089,16 @@ def resolving(number: int) -> Callable[..., object]:
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_host_that_nobody_knows(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", resolving(socket.EAI_NONAME))
+    monkeypatch.setattr(kernel, "has_network", lambda: True)
     assert reach(f"{scheme}://photos.invalid/") == (Fault.UNKNOWN_HOST, Fault.UNKNOWN_HOST)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_without_a_network_no_host_is_unknown(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """macOS says of any name then that nobody is called so."""
+    monkeypatch.setattr(socket, "getaddrinfo", resolving(socket.EAI_NONAME))
+    monkeypatch.setattr(kernel, "has_network", lambda: False)
+    assert reach(f"{scheme}://photos.invalid/") == (Fault.NOT_REACHED, Fault.NOT_REACHED)
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])

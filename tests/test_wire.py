@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import socket
 import ssl
@@ -18,7 +19,7 @@ from albumup.helpers import Threads
 from albumup.transfer import BLOCK, Fault, Meter, Peer, Request, Sent
 from albumup.transfer.connect import tls_context
 from albumup.transfer.connection import Connection, KeepAlive
-from albumup.transfer.kernel import ear_of
+from albumup.transfer.kernel import ear_of, has_address, has_network
 from albumup.transfer.payload import FilePayload
 from albumup.transfer.wire import SocketNetwork, SocketWire
 
@@ -97,6 +98,9 @@ class Endless:
 
     def unsent(self) -> int:
         return 0
+
+    def has_address(self) -> bool:
+        return True
 
     def acked(self) -> int | None:
         return None
@@ -475,3 +479,52 @@ def test_a_connection_that_is_gone_has_something_to_say() -> None:
     ear = ear_of(gone.fileno())
     gone.close()
     assert ear()
+
+
+# The network.
+
+
+class _Bound(socket.socket):
+    """A socket that is bound to an address of one's choice, as far as it says."""
+
+    own: tuple[object, ...] = ("127.0.0.1", 1)
+
+    def getsockname(self) -> tuple[object, ...]:
+        return self.own
+
+
+@pytest.mark.parametrize(
+    ("family", "own", "is_ours"),
+    [
+        (socket.AF_INET, ("127.0.0.1", 4711), True),
+        (socket.AF_INET, ("192.0.2.77", 4711), False),
+        (socket.AF_INET6, ("2001:db8::77", 4711, 0, 0), False),
+    ],
+)
+def test_an_address_that_is_gone_is_seen(
+    family: socket.AddressFamily, own: tuple[object, ...], is_ours: bool
+) -> None:
+    with contextlib.closing(_Bound(family)) as connection:
+        connection.own = own
+        assert has_address(connection) is is_ours
+
+
+def test_a_connection_that_nobody_knows_about_has_its_address() -> None:
+    closed = socket.socket()
+    closed.close()
+    assert has_address(closed)
+
+
+def test_a_way_out_is_one_of_either_family(monkeypatch: pytest.MonkeyPatch) -> None:
+    ways: set[int] = set()
+
+    class Probe(socket.socket):
+        def connect(self, _: object) -> None:
+            if self.family not in ways:
+                raise OSError(errno.ENETUNREACH, "Network is unreachable")
+
+    monkeypatch.setattr(socket, "socket", Probe)
+    assert not has_network()
+    for family in (socket.AF_INET, socket.AF_INET6):
+        ways = {family}
+        assert has_network()

@@ -216,6 +216,11 @@ def _without_answer(sent: Sent, circumstances: Circumstances) -> Finding:
             return Finding(Outcome.WRONG_ADDRESS, sent.detail, is_untrusted=is_untrusted)
         case Fault.UNKNOWN_HOST | Fault.BAD_CERTIFICATE | Fault.NOT_REACHED:
             return Finding(Outcome.SICK, sent.detail)
+        case Fault.BROKEN | Fault.LOST if sent.moved and not sent.whole:
+            return Finding(Outcome.REFUNDED, sent.detail)
+        case Fault.BROKEN | Fault.LOST if sent.moved:
+            words = f"the answer was lost: {sent.detail}"
+            return Finding(Outcome.IN_DOUBT, words, is_refunded=True)
         case Fault.CUT if not sent.whole:
             return Finding(Outcome.REFUNDED, "cut")
         case Fault.CUT:

@@ -367,6 +367,13 @@ class Scene:
             self.offset += seconds
             self.asleep += seconds
 
+    def move(self) -> None:
+        """The computer leaves its network for another one; what it has connected stays silent."""
+        self.tell("world", "moves to another network")
+        for wire in self.life.network.wires if self.life is not None else ():
+            wire.is_homeless = True
+            wire.fall_silent()
+
     def drain(self, stop: Stop, grace: float) -> None:
         if self.life is not None and self.life.engine is not None:
             self.life.engine.drain(stop, grace)

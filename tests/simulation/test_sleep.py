@@ -1,4 +1,5 @@
-"""Stories of a computer that sleeps while photos are sent: nothing that broke meanwhile counts."""
+"""Stories of a computer that sleeps, or changes its network, while photos are sent: nothing that
+broke meanwhile counts."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ import pytest
 
 from albumup.helpers import Work
 from albumup.uploader.options import RunEnd, Stop
+from albumup.uploader.sleep import SleepWatch
 from simulation import laws
 from simulation.disk import emptied
 from simulation.line import Cut, Loss
@@ -227,3 +229,57 @@ def test_a_question_that_a_sleep_has_cost_is_asked_again() -> None:
     told = played(plan, prepare)
     assert told.end.exit_code == 0
     assert "paused" not in told.trace, told.trace
+
+
+# Another network.
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_move_to_another_network_costs_no_try(jobs: int) -> None:
+    """Not even the only upload in flight, though the server answers at once from there."""
+    cut = 0
+    for moment in MOMENTS:
+        plan = replace(PLAN, sizes=(200_000, 201_000, 202_000), jobs=jobs)
+        told = played(plan, lambda scene, moment=moment: scene.loop.outside(moment, scene.move))  # type: ignore[misc]
+        assert told.end.exit_code == 0
+        assert set(told.outcomes) <= {"uploaded", "free", "in_doubt"}, told.trace
+        assert max(told.tries) <= 1, told.trace
+        assert "paused" not in told.trace
+        assert told.seconds < 20, told.trace
+        cut += "free" in told.outcomes
+    assert cut > 2, "hardly a moment lay within an upload"
+
+
+def test_a_network_that_comes_and_goes_fails_no_photo() -> None:
+    """Oftener than a line that breaks is forgiven."""
+    plan = replace(PLAN, sizes=(200_000,), jobs=1, retries=0)
+
+    def prepare(scene: Scene) -> None:
+        begun: list[str] = []
+
+        def happened(point: str) -> None:
+            begun.extend([point] * (point == "begins"))
+            if point == "begins" and len(begun) < 14:
+                scene.loop.outside(0.01, scene.move)
+
+        scene.server.on_point = happened
+
+    told = played(plan, prepare)
+    assert told.end.exit_code == 0, told.trace
+    assert told.outcomes.count("free") > 11
+
+
+def test_after_a_move_no_connection_of_before_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor those of small requests: their silence would make the target sick."""
+    renewed: list[int] = []
+    renew = SleepWatch.renew
+
+    def noted(watch: SleepWatch) -> None:
+        renew(watch)
+        renewed.append(watch.count)
+
+    monkeypatch.setattr(SleepWatch, "renew", noted)
+    plan = replace(PLAN, sizes=(200_000,), jobs=1)
+    told = played(plan, lambda scene: scene.loop.outside(0.5, scene.move))
+    assert "free" in told.outcomes
+    assert renewed == [1]

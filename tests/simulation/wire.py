@@ -72,6 +72,8 @@ class SimulatedWire:
     ) -> None:
         self.number = number
         self.peer: Peer
+        self.is_homeless = False
+        """The computer has moved to another network."""
         self.pace = 0.0
         """Seconds that each segment takes more than the line's."""
         self._line = line
@@ -144,6 +146,9 @@ class SimulatedWire:
 
     def unsent(self) -> int:
         return self._handed - self._acked if self._line.tells else 0
+
+    def has_address(self) -> bool:
+        return not self.is_homeless
 
     def acked(self) -> int | None:
         return self._acked if self._line.tells else None

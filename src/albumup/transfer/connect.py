@@ -11,6 +11,7 @@ import socket
 import ssl
 
 from albumup.errors import ConfigError, LocalError
+from albumup.transfer import kernel
 from albumup.transfer.proxies import Proxy
 from albumup.transfer.values import CONNECT_SECONDS, Fault, Stopped
 
@@ -84,7 +85,8 @@ def unresolved(host: str, error: Exception) -> Stopped:
     """The fault behind a failed look-up: no such host, or no network."""
     cause = error.__cause__ or error.__context__
     number = getattr(cause, "errno", None)
-    if number in (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)):
+    is_unknown = number in (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
+    if is_unknown and kernel.has_network():  # macOS says so without a network, too
         return Stopped(Fault.UNKNOWN_HOST, f"no host is called {host}")
     return Stopped(Fault.NOT_REACHED, f"{host} cannot be looked up: no network?")
 

@@ -225,6 +225,8 @@ class Connection:
                 and not 200 <= sent.answer.status < 300
             ):
                 self._wire.abort()  # the server refused the body, so the rest must not arrive
+            if sent.fault in (Fault.BROKEN, Fault.LOST) and not self._wire.has_address():
+                return replace(sent, moved=True)
             if not is_used or sent.fault is Fault.CUT:
                 return sent
             if sent.answer is not None and not sent.early:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import select
 import socket
@@ -67,6 +68,34 @@ def acked(connection: socket.socket) -> int | None:
         return int(struct.unpack_from("Q", told, _ACKED_AT)[0])
     except (OSError, struct.error):
         return None
+
+
+def has_address(connection: socket.socket) -> bool:
+    """Does this computer still have the address that a connection goes out from?
+
+    It is gone after a move to another network; a socket can be bound to own addresses alone. True
+    where nobody can tell.
+    """
+    try:
+        own = connection.getsockname()
+        with socket.socket(connection.family, socket.SOCK_DGRAM) as probe:
+            probe.bind((own[0], 0, *own[2:]))
+    except OSError as error:
+        return error.errno != errno.EADDRNOTAVAIL
+    return True
+
+
+_SOMEWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
+"""Addresses that nobody has (RFC 5737, RFC 3849): connecting a datagram socket sends nothing."""
+
+
+def has_network() -> bool:
+    """Does any way lead out of this computer?"""
+    for family, somewhere in _SOMEWHERE.items():
+        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((somewhere, 9))
+            return True
+    return False
 
 
 def half_close(connection: socket.socket) -> None:

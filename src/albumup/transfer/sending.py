@@ -239,6 +239,8 @@ class Sending:
         if moved != self._moved:
             self._moved, self._moved_at = moved, now
         silence = now - self._moved_at
+        if silence >= self._timeout / LOOKS and not self._wire.has_address():
+            raise Stopped(fault, "this computer has left the network", silent=True)
         if silence > self._timeout:
             raise Stopped(fault, f"silence of {self._timeout:g} s {when}", silent=True)
         return self._timeout / LOOKS

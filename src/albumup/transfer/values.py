@@ -114,6 +114,8 @@ class Sent(Struct, frozen=True):
     """The answer was there before every byte of the body was acknowledged."""
     used: bool = False
     """The connection had served another photo before: an early answer may be that one's."""
+    moved: bool = False
+    """It broke because this computer is in another network now, or in none: its address is gone."""
 
 
 class Request(Struct, frozen=True):

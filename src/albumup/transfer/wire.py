@@ -31,6 +31,7 @@ LINE_ERRNOS = frozenset(
         errno.ENETUNREACH,
         errno.EHOSTUNREACH,
         errno.EHOSTDOWN,
+        errno.EADDRNOTAVAIL,
     }
 )
 """Errors of sendfile that concern the socket; all others concern the file."""
@@ -80,6 +81,9 @@ class Wire(Protocol):
     def acked(self) -> int | None:
         """Bytes that the other side has acknowledged since the beginning; None where that is
         unknown."""
+
+    def has_address(self) -> bool:
+        """Does this computer still have the address that the stream goes out from?"""
 
     def cork(self, on: bool) -> None:
         """Start or stop holding back segments that are not full."""
@@ -225,6 +229,9 @@ class SocketWire:
 
     def acked(self) -> int | None:
         return kernel.acked(self.socket)
+
+    def has_address(self) -> bool:
+        return kernel.has_address(self.socket)
 
     def cork(self, on: bool) -> None:
         kernel.cork(self.socket, on)

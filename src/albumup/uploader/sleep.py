@@ -32,7 +32,7 @@ class SleepWatch:
 
     def __init__(self, now: Callable[[], float], asleep: Callable[[], float]) -> None:
         self.count = 0
-        """The sleeps so far."""
+        """The sleeps and changes of the network so far."""
         self.on_wake: list[Callable[[Gap], None]] = []
         """Called at once when a sleep is noticed."""
         self._now, self._asleep = now, asleep
@@ -62,6 +62,10 @@ class SleepWatch:
         self.count += 1
         for call in self.on_wake:
             call(Gap(max(since, late), late))
+
+    def renew(self) -> None:
+        """Let no connection of before be used any more: the network has changed."""
+        self.count += 1
 
     def spans(self, began: float) -> bool:
         """Was there a sleep since ``began`` (the loop's time)? This looks, too."""

@@ -163,6 +163,8 @@ class Uploader:
         self._urls[upstream.target] = request.url
         payload = OpenPayload(source, self._run.world.helpers)
         sent = self._without_sleep(one, await self._send(one, request, head, payload))
+        if sent.moved:
+            self._run.sleep.renew()
         finding = self._finding(one, photo, sent)
         one.may_be_there = finding.outcome in _MAY_BE_THERE or finding.is_doubt
         await payload.check(is_sent=True)
