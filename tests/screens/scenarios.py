@@ -9,6 +9,8 @@ from collections.abc import Callable
 from immich.fake import KEY, Immich
 from servers import FormServer, Received, Step, answer
 
+from albumup.session.snapshot import Reader
+
 from .stage import Stage, free_port
 from .terminal import PATIENCE
 
@@ -138,9 +140,12 @@ def interrupted(stage: Stage) -> None:
 def running(stage: Stage) -> None:
     """Somebody uploads in another terminal."""
     server, _ = held_up(stage)
+    stage.bars = [0.7, 0.39, 0.2, 0.08]
     stage.stays("albumup push", "trip 3/9")
     stage.run("albumup push ./trip")
     wait_for(lambda: server.in_flight == 4)
+    snapshot = Reader(f"{stage.home}/.local/state/albumup/journal.db.live")
+    wait_for(lambda: (now := snapshot.look()) and all(now.progress.uploads) and now.rate)
     stage.stays_no_more()
 
 
