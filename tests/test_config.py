@@ -202,7 +202,8 @@ def test_a_targets_own_keys_win_for_runs_that_nobody_watches(write: Write) -> No
     write(
         '[defaults]\non_done = "desktop"\ntell_after = "2h"\n'
         '[targets.club]\nkind = "form"\nurl = "https://club.example.org"\n'
-        'on_done = ["tell", "me"]\nnotify = ["ntfy://topic"]\n'
+        'on_done = ["tell", "me"]\nnotify = ["ntfy://topic"]\n',
+        0o600,
     )
     found = load(None)
     assert found.unattended("inbox") == Unattended(on_done=(DESKTOP,), tell_after=7200.0)
@@ -230,6 +231,42 @@ def test_an_unknown_key_comes_with_a_list_of_all(write: Write) -> None:
     assert str(error).endswith("defaults.xyzzy: unknown key")
     assert "jobs, limit_rate, may_run, " in error.hint
     assert "patience, ping, retries" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ('notify = ["ntfy://topic"]', "notify"),
+        ('ping = "https://anna:hunter2@ping.example.org/x"', "ping"),
+        ('on_done = ["curl", "--url=https://anna:hunter2@example.org/"]', "on_done"),
+        ('may_run = ["ask", "https://:hunter2@example.org/"]', "may_run"),
+    ],
+)
+@pytest.mark.parametrize("place", ["defaults", "targets.club"])
+def test_a_password_for_notices_needs_a_private_file(
+    write: Write, line: str, key: str, place: str
+) -> None:
+    kind = 'kind = "form"\nurl = "https://club.example.org"\n' if place != "defaults" else ""
+    text = f"[{place}]\n{kind}{line}\n"
+    path = write(text, 0o600)
+    found = load(None)
+    assert "hunter2" not in repr(found)
+    assert "topic" not in repr(found)
+    for mode in (0o640, 0o604):
+        Path(path).chmod(mode)
+        error = refused(lambda: load(None), f"config.toml: {place}.{key}: others can read")
+        assert error.hint == "chmod 600 " + path
+        assert "hunter2" not in str(error)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['ping = "https://ping.example.org/x"', 'on_done = ["curl", "https://example.org:8080/@a"]',
+     "notify = []", 'on_done = "desktop"'],
+)  # fmt: skip
+def test_what_holds_no_password_may_be_read(write: Write, line: str) -> None:
+    write(f"[defaults]\n{line}\n", 0o644)
+    load(None)
 
 
 def test_a_token_in_the_file_needs_a_private_file(write: Write) -> None:

@@ -11,7 +11,8 @@ from albumup.cli.endings import Ending, Note, _noted, composed, with_code
 from albumup.cli.layout import cells
 from albumup.cli.names import Names, telling
 from albumup.cli.reasons import MOST_LINES, lines_of, named, rows
-from albumup.session.reasons import Group, kind_of
+from albumup.session.reasons import Group
+from albumup.uploader.kinds import kind_of
 
 
 class BaseNames(Names):

@@ -14,6 +14,7 @@ from albumup.journal.rows import Album
 from albumup.journal.summary import FoundThere, RunSummary, Summary
 from albumup.session.news import busy, settled_code
 from albumup.session.totals import progress_of
+from albumup.uploader.commands import retry_options
 from albumup.uploader.options import RunEnd
 
 ALBUM = Album(1, "trip", "nas", False)
@@ -117,8 +118,8 @@ def test_an_album_with_nothing_to_send(now: Summary, settled: str, late: str, op
     assert sums.of_settled(now, 0) == settled
     assert sums.of_settled(now, 1) == settled.replace(" sent", " sent before, 1 of them gone there")
     assert sums.of_late_notice(now, "3 h") == f"finished 3 h ago: {late}"
-    assert sums.retry_options(now, is_unasked=False) == options
-    assert sums.retry_options(now, is_unasked=True) == f"{options} --in-doubt"
+    assert retry_options(now, is_unasked=False) == options
+    assert retry_options(now, is_unasked=True) == f"{options} --in-doubt"
     assert settled_code([album(uploaded=1), now]) == (3 if "not" in late else 0)
 
 

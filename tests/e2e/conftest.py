@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
 import random
 import sqlite3
+import struct
 import subprocess
+import termios
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -97,6 +101,25 @@ class Home:
         )  # fmt: skip
         self.started.append(process)
         return process
+
+    def on_terminal(self, *args: object, **env: str) -> tuple[int, list[str]]:
+        """Run the command on a terminal of 80 columns: its exit code, and the lines it said."""
+        ours, theirs = os.openpty()
+        fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        process = zygote.Started(
+            [_argument(arg) for arg in args],
+            stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, env=self.env | env,
+            cwd=self.folder,
+        )  # fmt: skip
+        os.close(theirs)
+        said = b""
+        with contextlib.suppress(OSError):  # the terminal's end
+            while piece := os.read(ours, 1 << 16):
+                said += piece
+        os.close(ours)
+        code = process.wait(PATIENCE)
+        assert b"Traceback" not in said, said
+        return code, said.decode(errors="surrogateescape").replace("\r\n", "\n").splitlines()
 
     def close(self) -> None:
         for process in self.started:

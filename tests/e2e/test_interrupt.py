@@ -283,9 +283,9 @@ def test_a_kill_between_the_end_and_the_word_of_it_still_gets_the_word_told(
     home.form(server)
     assert home.run("push", home.photos(1)).returncode == 0
     home.sql("update notice set delivered = null")  # as a kill just after the last commit leaves it
-    first, second = home.run("resume"), home.run("resume")
-    assert "trip: finished" in first.stderr
-    assert "trip: finished" not in second.stderr
+    (_, first), (_, second) = home.on_terminal("resume"), home.on_terminal("resume")
+    assert first[0].startswith("trip: finished "), first
+    assert not [line for line in second if "trip: finished" in line]
 
 
 # Before anything has begun, and beside readers that have stopped.

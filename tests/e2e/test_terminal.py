@@ -105,7 +105,9 @@ def test_a_list_of_one_kind_of_failure_names_the_others_that_there_are(
     assert home.run("push", home.photos(3)).returncode == 3
     window = Window(home, 80, "list", "trip", "--state", "failed")
     assert window.close() == 0
-    assert window.lines() == [
+    late, _, *lines = window.lines()
+    assert late.startswith("trip: finished ")
+    assert lines == [
         "no photo that is failed (~/state/albumup/journal.db)",
         "Others did not get there: albumup list trip --state rejected",
     ]
@@ -153,7 +155,10 @@ def test_the_bare_command_says_where_things_stand_and_what_to_type_next(
     assert said()[-1] == f"Next: albumup resume{last}"
     server.answer = lambda one: answer(413 if one.filename == "IMG_2.JPG" else 200, {})
     home.run("resume")
-    head, line, after = said()
+    late, command, head, line, after = said()
+    assert late.startswith("trip: finished ")
+    assert late.endswith(" ago: 2 photos sent, 1 not. Again:")
+    assert command.strip() == "albumup retry-failed trip --rejected"
     assert head.split()[:3] == ["ALBUM", "TARGET", "STATE"]
     assert line.split()[:4] == ["trip", "club", "settled", "2/3"]
     assert after == f"Next: albumup retry-failed trip --rejected{last}"

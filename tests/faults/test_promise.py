@@ -52,7 +52,9 @@ from albumup.targets.sent_names import sent_name
 from albumup.transfer import Answer, Fault, Sent
 from albumup.uploader.answers import Answers
 from albumup.uploader.breaker import Breaker
+from albumup.uploader.causes import Causes
 from albumup.uploader.judge import Judge
+from albumup.uploader.options import Options
 from albumup.uploader.outcomes import End, Outcomes
 from albumup.uploader.queue import Queue
 from albumup.uploader.upstream import Upstream
@@ -142,8 +144,9 @@ class Promise(RuleBasedStateMachine):
             self.target, self.rules, Breaker(1e12, RETRIES, proven=True, jobs=1)
         )
         self.queue.upstreams["club"] = self.upstream
-        self.judge = Judge(self.queue, cast(Any, None), world, time.monotonic)
-        self.outcomes = Outcomes(self.queue, self.judge, lambda _: None, time.time)
+        causes = Causes(self.queue, Options(), lambda _: None)
+        self.judge = Judge(self.queue, cast(Any, None), world, time.monotonic, causes)
+        self.outcomes = Outcomes(self.queue, self.judge, causes, lambda _: None, time.time)
         with self.journal.transaction():
             for task_id, _ in pauses.held(self.journal):
                 self.outcomes.unhold(self.journal, task_id, self.rules)

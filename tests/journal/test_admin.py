@@ -13,7 +13,7 @@ from albumup.errors import UsageError
 from albumup.journal import notices, runs
 from albumup.journal.admin import Cancelled, cancel, forget
 from albumup.journal.journal import Journal
-from albumup.journal.notices import Cause
+from albumup.journal.notices import Cause, Message
 from albumup.journal.staging import Action, RootFound
 from albumup.journal.states import State
 
@@ -141,7 +141,7 @@ def a_settled_album(
         attempt = journal.start(task_id, run_id, BOUNDARY)
         journal.end_attempt(attempt, "uploaded", status=201)
         journal.settle_task(task_id, State.UPLOADED)
-        notices.owe(journal, Cause.SETTLED, {}, album_id=album_id)
+        notices.owe(journal, Cause.SETTLED, Message(), album_id=album_id)
         runs.end(journal, run_id, 0)
     return album_id
 

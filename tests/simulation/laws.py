@@ -322,8 +322,12 @@ def _notices_are_owed_once(
     scene: Scene, reader: sqlite3.Connection, tasks: list[sqlite3.Row]
 ) -> None:
     """Of one settled album there is one notice for each time that it settled; never two for the
-    same."""
-    found = rows(reader, "select created, summary from notice order by id")
+    same. That a target works again is told where it was told that it does not."""
+    told = rows(reader, "select cause, summary from notice order by id")
+    sick = [row["cause"] for row in told if row["cause"] != "settled"]
+    if any(one == "well" and before != "unreachable" for before, one in pairwise(["", *sick])):
+        raise Broken(f"a target works again, and nobody had been told: {sick}")
+    found = [row for row in told if row["cause"] == "settled"]
     runs_told = Counter(json.loads(row["summary"]).get("run") for row in found)
     unsettled = any(
         task["state"] in (State.PENDING, State.SENDING)

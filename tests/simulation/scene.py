@@ -212,7 +212,8 @@ class Scene:
             runs.close_dead(life.journal)
             if lifts:
                 runs.hold(life.journal, album_ids, False)
-            notices.delivered(life.journal, [one.id for one in notices.owed(life.journal)])
+            owed = notices.claim(life.journal, 1, lambda _: False)
+            notices.handed_over(life.journal, [one.id for one in owed], is_taken=True)
             if cron:
                 self._fresh_sets(life.journal)
         plan = self.plan

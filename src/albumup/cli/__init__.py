@@ -28,6 +28,13 @@ class _Lazy(Group):
             install()
         return super().main(*args, **extra)
 
+    def before(self, ctx: click.Context) -> None:
+        """On a terminal the first words are those that the user was not told yet."""
+        if sys.stderr.isatty() and not ctx.params.get("as_json"):
+            from albumup.cli.late import tell_late
+
+            tell_late(ctx.ensure_object(App))
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(COMMANDS)
 
@@ -68,4 +75,5 @@ def cli(context: click.Context) -> int:
         raise NoArgsIsHelpError(context)
     from albumup.cli.status import alone
 
+    context.command.before(context)  # type: ignore[attr-defined]  # it is a _Lazy
     return alone(context.ensure_object(App))

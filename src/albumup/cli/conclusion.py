@@ -10,15 +10,15 @@ from albumup.cli.app import App
 from albumup.cli.endings import Ending
 from albumup.cli.names import Names
 from albumup.errors import ConfigError, worst
-from albumup.journal import notices, runs
+from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
 from albumup.journal.summary import RunSummary, Summary, run_summary_of, summary_of
 from albumup.photos.file_names import text_of
-from albumup.session.news import News, busy, deliver, settled_code
-from albumup.session.reasons import kind_of
+from albumup.session.news import News, busy, settled_code
 from albumup.session.snapshot import Ended
 from albumup.session.telling import Standing, Watched
+from albumup.uploader.kinds import kind_of
 from albumup.uploader.options import RunEnd
 
 
@@ -47,6 +47,8 @@ class Conclusion:
     """Photos that were sent before, and are gone from their server."""
     titles: dict[str, str] = field(default_factory=dict)
     """The targets of this run as screens call them, by name."""
+    told: Sequence[int] = ()
+    """The albums of which it was said how they stand at the end."""
     names: Names = field(init=False)
     """How photos are called."""
     _news: News = field(init=False)
@@ -103,6 +105,7 @@ class Conclusion:
         code = self._code(settled_code(sums) if code is None else code)
         followed = [RunSummary(found, self.before.get(found.album.id, 0)) for found in sums]
         self._conclude([endings.followed(self.journal, found) for found in followed], code, said)
+        self.told = [found.album.id for found in sums]
         self._put_summary(code, sums)
         return code
 
@@ -126,8 +129,7 @@ class Conclusion:
         return seen.code
 
     def ended(self, end: RunEnd) -> int:
-        """A run of ours has ended: the closing words, and with them the notices that are owed; the
-        exit code."""
+        """A run of ours has ended: the closing words; the exit code."""
         journal = self.journal
         known = {album.id for album in runs.albums(journal)}
         sums = [summary_of(journal, one) for one in end.before if one in known]
@@ -145,25 +147,9 @@ class Conclusion:
                 [self._sum_up(found, end) for found in told], code, self._held_up(end, waiting)
             )
             self._news.forget({found.album.target for found in sums} - set(end.closings))
-            deliver(journal, notices.owed(journal))
+            self.told = [found.album.id for found in told]
         self._put_summary(code, sums)
         return code
-
-    def tell_old_notices(self) -> None:
-        """Notices that a process owed when it died: told now, once."""
-        owed = notices.owed(self.journal)
-        if not owed:
-            return
-        known = {album.id for album in runs.albums(self.journal)}
-        for notice in owed:
-            if notice.album_id in known:
-                found = summary_of(self.journal, notice.album_id)
-                line = endings.late_notice(self.journal, found, notice.created)
-                if settled_code([found]):
-                    self.app.screen.complain(line)
-                else:
-                    self.app.screen.say(line)
-        deliver(self.journal, owed)
 
     def _code(self, code: int) -> int:
         """The exit code of a run that itself ends with ``code``."""

@@ -7,21 +7,20 @@ from dataclasses import dataclass
 
 from albumup.cli import sums
 from albumup.cli.escaping import escape
-from albumup.cli.figures import counted, photos, span
+from albumup.cli.figures import counted, photos
 from albumup.cli.names import Names
 from albumup.cli.reasons import MOST_LINES, lines_of, rows
-from albumup.cli.titles import has_twin, title_of
+from albumup.cli.titles import title_of
 from albumup.cli.words import ended
 from albumup.config.file import shown
 from albumup.errors import AlbumupError
 from albumup.journal.journal import Journal
-from albumup.journal.reading import goes_unasked
 from albumup.journal.rows import Album
 from albumup.journal.states import WANTING, State
 from albumup.journal.summary import Outside, RunSummary, Sidecar, Summary, outside_of, sidecars
-from albumup.photos.file_names import quoted
 from albumup.session.reasons import Group, grouped
 from albumup.session.snapshot import Ended
+from albumup.uploader.commands import retry_command, typed_album
 from albumup.uploader.options import RunEnd
 from albumup.uploader.upstream import Closing
 
@@ -209,7 +208,7 @@ def _unplaced(now: Summary, outside: Outside, names: Names) -> list[Note]:
 
 def commands_for(journal: Journal, now: Summary) -> list[str]:
     """The commands for the photos that did not get there, and for those outside the album there."""
-    name = _typed(journal, now.album)
+    name = typed_album(journal, now.album)
     lines = []
     if now.is_refused:
         lines.append(f"What was deleted there: {forget_command(journal, now.album)}")
@@ -222,23 +221,9 @@ def commands_for(journal: Journal, now: Summary) -> list[str]:
     return lines
 
 
-def _typed(journal: Journal, album: Album) -> str:
-    """An album's name as it is typed, with its target where another one has the same name."""
-    name = quoted(album.name)
-    return f"{name} --target {quoted(album.target)}" if has_twin(journal, album) else name
-
-
 def forget_command(journal: Journal, album: Album) -> str:
     """What sends again what the server had, and has no more."""
-    return f"albumup forget {_typed(journal, album)}, then push"
-
-
-def retry_command(journal: Journal, now: Summary) -> str:
-    """The command that gives all photos of an album that did not get there a fresh set of tries."""
-    album = now.album
-    is_unasked = goes_unasked(journal.connection, album.name, album.target)
-    options = sums.retry_options(now, is_unasked=is_unasked)
-    return f"albumup retry-failed {_typed(journal, album)}{options}"
+    return f"albumup forget {typed_album(journal, album)}, then push"
 
 
 def settled(journal: Journal, now: Summary, path: str, names: Names, *, lost: int = 0) -> Ending:
@@ -266,9 +251,3 @@ def standing(journal: Journal, now: Summary) -> Ending:
     is_well = not now.wanting and not now.is_unfinished
     commands = commands_for(journal, now)
     return Ending(now.album.id, line, is_well, _groups(journal, now), (), commands)
-
-
-def late_notice(journal: Journal, now: Summary, created: float) -> str:
-    """The notice that a process owed when it died."""
-    when = span(max(0.0, journal.clock() - created))
-    return f"{title_of(journal, now.album)}: {sums.of_late_notice(now, when)}"

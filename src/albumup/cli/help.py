@@ -126,6 +126,12 @@ class Command(click.Command):
             ctx.params["albums"] = tuple(map(as_typed, ctx.params["albums"]))
         return rest
 
+    def invoke(self, ctx: click.Context) -> Any:
+        root = ctx.find_root().command
+        if isinstance(root, Group):
+            root.before(ctx)
+        return super().invoke(ctx)
+
 
 class Group(click.Group):
     """A group of commands, with help of the same form, and a near miss of a command said."""
@@ -135,6 +141,10 @@ class Group(click.Group):
 
     unsuggested: frozenset[str] = frozenset()
     """Commands that nobody shall type by mistake: no near miss leads to them."""
+
+    def before(self, ctx: click.Context) -> None:
+        """Called before any of the program's commands does its work, with that command's
+        context."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         self.format_commands(ctx, formatter)

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from albumup.cli import titles, words
-from albumup.cli.endings import retry_command
 from albumup.cli.escaping import escape
 from albumup.cli.events import event_json
 from albumup.cli.figures import are, counted, photos, size
@@ -19,6 +18,7 @@ from albumup.journal.summary import summary_of
 from albumup.photos.filters import SkipReason
 from albumup.photos.metadata.reader import INSTALL_PHOTOS
 from albumup.photos.skipped import skipped_words
+from albumup.uploader.commands import retry_command
 from albumup.uploader.events import Missing, Queued
 
 if TYPE_CHECKING:

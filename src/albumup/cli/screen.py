@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from albumup.uploader.events import Progress
 
 _PLAIN_SECONDS = 30.0
+_READ_SECONDS = 1.0
+"""How long a terminal may take to show closing words; one that is stopped shows nothing."""
 _LAG = 1 << 14
 """Bytes that a terminal may be behind before the bars are painted no more."""
 _MOST_AT_ONCE = 256
@@ -69,20 +71,25 @@ class Screen:
         """A sentence that is not silenced."""
         self._write(self._broken(text))
 
+    def takes(self, text: str) -> bool:
+        """A sentence that is not silenced; False if the terminal has gone."""
+        return self._write(self._broken(text))
+
     def _broken(self, text: str) -> str:
         return layout.broken(text, cast(IO[str], self._err))
 
     def paint(self, text: str, color: str) -> str:
         return f"\033[{_COLOURS[color]}m{text}\033[0m" if color and self._color else text
 
-    def _write(self, text: str) -> None:
+    def _write(self, text: str) -> bool:
         try:
             if self._bars is not None:
                 self._bars.write(text)
             else:
                 print(text, file=self._err, flush=True)
         except OSError:
-            pass  # the terminal has gone; the work has not
+            return False  # the terminal has gone; the work has not
+        return True
 
     def show(self, progress: Progress, title: str) -> None:
         """Paint the bars, or every half minute a line, or nothing."""
@@ -143,6 +150,15 @@ class Screen:
         self._outlet.close()
         self._outlet, self._err = None, Own(sys.stderr)
         return True
+
+    def has_read(self, gives_up: Callable[[], bool]) -> bool:
+        """Has the terminal got all that was said? Waits a moment for that, or until ``gives_up()``
+        says so."""
+        if self._outlet is None:
+            return True
+        until = time.monotonic() + _READ_SECONDS
+        is_out = self._outlet.wait(lambda: gives_up() or time.monotonic() >= until)
+        return is_out and self._outlet.fault is None
 
     def abandon(self) -> None:
         """Leave what was said and is not out: somebody wants us gone, and nobody reads it."""

@@ -13,7 +13,6 @@ from albumup.cli.escaping import escape
 from albumup.cli.figures import ago, size, span
 from albumup.cli.layout import sentence
 from albumup.cli.screen import put_json, put_table
-from albumup.cli.sums import retry_options
 from albumup.cli.words import shown_name
 from albumup.errors import ConfigError
 from albumup.journal.lock import is_locked
@@ -30,6 +29,7 @@ from albumup.journal.states import State
 from albumup.journal.summary import Summary, summaries
 from albumup.photos.file_names import quoted
 from albumup.session.albums import chosen
+from albumup.uploader.commands import retry_options
 
 if TYPE_CHECKING:
     from albumup.session.snapshot import Snapshot

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from albumup.cli.figures import photos, size, span, were
-from albumup.journal.states import State
 from albumup.journal.summary import RunSummary, Summary
 
 
@@ -63,11 +62,6 @@ def of_standing(now: Summary) -> str:
 def of_late_notice(now: Summary, when: str) -> str:
     """The words for an album that settled, of which nobody was told."""
     return f"finished {when} ago: {photos(now.there)} sent{_not(now.wanting)}"
-
-
-def retry_options(now: Summary, *, is_unasked: bool) -> str:
-    """The options with which ``retry-failed`` takes all photos that did not get there."""
-    return " --rejected" * bool(now.count(State.REJECTED)) + " --in-doubt" * is_unasked
 
 
 def _not(wanting: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from albumup.cli import events, words
 from albumup.cli.conclusion import Conclusion
@@ -27,6 +27,7 @@ from albumup.session.telling import (
     Standing,
     Stopping,
     Vanished,
+    Warned,
     Watched,
     Watching,
     Word,
@@ -53,9 +54,6 @@ class Teller:
     def heard(self, number: int) -> None:
         """What it does is said by ``Stopping``."""
 
-    def tell_old_notices(self) -> None:
-        self._conclusion.tell_old_notices()
-
     def hear(self, event: Event) -> None:
         if self._conclusion.json:
             self._app.tell(events.event_json(event))
@@ -80,6 +78,9 @@ class Teller:
     def say(self, word: Word) -> None:
         if isinstance(word, HandedOver) and not self._screen.is_terminal:
             return
+        if isinstance(word, Warned):
+            self._screen.complain(f"Warning: {escape(word.words)}")
+            return
         for line in lines_of(word):
             self._screen.say(line)
 
@@ -90,6 +91,10 @@ class Teller:
         is_out = self._screen.wait_again(gives_up)
         if not is_out or (self._conclusion.json and not self._app.events.wait(gives_up)):
             self._app.abandon()
+
+    def told(self, gives_up: Callable[[], bool]) -> Collection[int]:
+        is_read = self._screen.is_terminal and self._screen.has_read(gives_up)
+        return self._conclusion.told if is_read else ()
 
     def nothing_to_send(self) -> int:
         return self._conclusion.nothing_to_send()
@@ -125,7 +130,7 @@ def send(
     return session.run_if_needed()
 
 
-def lines_of(word: Word) -> list[str]:
+def lines_of(word: Word) -> Sequence[str]:
     """A message of a session in words."""
     match word:
         case HandedOver(pid):
@@ -163,6 +168,7 @@ def lines_of(word: Word) -> list[str]:
                 "Something does not let go (a disk?), and is left behind. "
                 "Go on with: albumup resume"
             ]
+    return []
 
 
 def _nobody_words(pid: int | None) -> str:

@@ -11,7 +11,7 @@ from albumup.cli import titles, words
 from albumup.cli.again import fate_line
 from albumup.cli.albums import opened
 from albumup.cli.app import App
-from albumup.cli.endings import forget_command, retry_command
+from albumup.cli.endings import forget_command
 from albumup.cli.escaping import escape
 from albumup.cli.figures import are, counted, photos, size, were
 from albumup.cli.reasons import rows
@@ -28,6 +28,7 @@ from albumup.session.verify.examine import CannotAsk, examine
 from albumup.session.verify.findings import Kind, There
 from albumup.session.verify.here import is_by_name
 from albumup.targets.base import Unasked
+from albumup.uploader.commands import retry_command
 
 if TYPE_CHECKING:
     from albumup.journal.journal import Journal

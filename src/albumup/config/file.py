@@ -18,7 +18,7 @@ from albumup.config.template import did_you_mean
 from albumup.config.template import parse_duration as parse_duration
 from albumup.config.template import parse_rate as parse_rate
 from albumup.config.template import parse_size as parse_size
-from albumup.config.unattended import KEYS, Unattended, duration, of_target
+from albumup.config.unattended import KEYS, Unattended, duration, of_target, secret_keys
 from albumup.errors import ConfigError
 from albumup.photos.file_names import quoted
 
@@ -141,13 +141,9 @@ def load(path: str | None, *, may_be_missing: bool = False) -> Config:
     targets = {
         name: _target(name, value, where) for name, value in _table(table, "targets", where).items()
     }
-    if mode & 0o077 and (
-        open_ones := [target for target in targets.values() if "token" in target.settings]
-    ):
-        raise ConfigError(
-            f"{open_ones[0].place('token')}: others can read the file that holds it",
-            closed_again(file),
-        )
+    if mode & 0o077 and (places := _secrets(_table(table, "defaults", where), targets, where)):
+        words = f"{places[0]}: others can read the file that holds it"
+        raise ConfigError(words, closed_again(file))
     default = table.get("default_target")
     # The built-in inbox is a target without a table.
     if default is not None and default not in (*targets, "inbox"):
@@ -164,6 +160,17 @@ def load(path: str | None, *, may_be_missing: bool = False) -> Config:
         targets,
         frozenset(defaults),
     )
+
+
+def _secrets(
+    defaults: Mapping[str, object], targets: Mapping[str, TargetTable], where: str
+) -> list[str]:
+    """The places of the file's secrets."""
+    found = [one.place("token") for one in targets.values() if "token" in one.settings]
+    found += [f"{where}: defaults.{key}" for key in secret_keys(defaults)]
+    return found + [
+        one.place(key) for one in targets.values() for key in secret_keys(one.unattended)
+    ]
 
 
 def default_path() -> str:

@@ -6,32 +6,35 @@ They stand in ``[defaults]``, or in a target's table, which wins.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from albumup.config.template import parse_duration
 
 DESKTOP = "desktop"
 """``on_done = "desktop"``: the notification of this computer's desktop."""
+_PASSWORD = re.compile(r"://[^/\s@]*:[^/\s@]+@")
+"""``USER:PASSWORD@`` in a URL."""
 
 
 @dataclass(frozen=True)
 class Unattended:
     """Settings of runs that nobody watches. Durations in seconds."""
 
-    on_done: tuple[str, ...] = ()
+    on_done: tuple[str, ...] = field(default=(), repr=False)
     """The command (argv) that gets each notice; ``(DESKTOP,)``: a desktop notification."""
-    notify: tuple[str, ...] = ()
+    notify: tuple[str, ...] = field(default=(), repr=False)
     """URLs for apprise. They may hold secrets: never shown, never journaled."""
     notify_on: str = "all"
     """``all``, or ``trouble``: every notice but that of an album that settled well."""
-    ping: str = ""
+    ping: str = field(default="", repr=False)
     """A URL that is fetched at a run's start (URL/start), after success (URL) and failure
     (URL/fail)."""
     tell_after: float = 24 * 3600.0
     """How long a target does not work before a notice says so."""
-    may_run: tuple[str, ...] = ()
+    may_run: tuple[str, ...] = field(default=(), repr=False)
     """The command (argv) that is asked whether uploads may start: 0 is yes."""
     stable_for: float = 10.0
     """How long a file has not changed before a push off a terminal takes it."""
@@ -50,6 +53,18 @@ def of_target(defaults: Unattended, settings: Mapping[str, object]) -> Unattende
             except ValueError as error:
                 raise ValueError(f"{key}: {error}") from None
     return replace(defaults, **own)  # type: ignore[arg-type]  # KEYS reads each as its field's type
+
+
+def secret_keys(settings: Mapping[str, object]) -> list[str]:
+    """The keys whose values hold secrets: apprise's addresses always do, others if they hold a
+    password."""
+    found = [key for key in ("on_done", "ping", "may_run") if _has_password(settings.get(key))]
+    return [*found, *(["notify"] if settings.get("notify") else [])]
+
+
+def _has_password(value: object) -> bool:
+    words = value if isinstance(value, list) else [value]
+    return any(isinstance(one, str) and _PASSWORD.search(one) for one in words)
 
 
 def _command(value: object) -> tuple[str, ...]:

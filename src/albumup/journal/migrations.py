@@ -239,9 +239,9 @@ create table notice (
     summary text not null,                    -- JSON
     claimed_by integer,                       -- the process that is delivering it,
     claimed_at real,                          -- since when
-    handed_over real,                         -- when all the config's channels had taken it
+    handed_over real,                         -- when the config's channels were done with it
     fault text not null default '',           -- why one of them did not
-    delivered real                            -- null: owed
+    delivered real                            -- null: the user was not told
 );
 insert into notice (id, key, cause, album_id, target, created, summary, handed_over, delivered)
     select former_notice.id, lower(hex(randomblob(8))), 'settled', album_id, target.name,

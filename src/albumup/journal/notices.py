@@ -1,24 +1,32 @@
 """Notices: messages owed to the user, journaled with the change that causes them.
 
-A notice is owed until it is delivered. It is handed over to the channels of the config first, if
-there are any; a process claims it for that, so that two do not deliver it at once. Call functions
-that change something inside ``Journal.transaction()``.
+Each notice goes two ways. The channels of the config get it once, if there are any; a process
+claims it for that, so that two do not hand it over at once. And the user is owed it until a channel
+has taken it, or until it was said on a terminal. Call functions that change something inside
+``Journal.transaction()``.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+import sqlite3
+from collections.abc import Callable, Iterable
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec import Struct
 
-from albumup.journal.journal import Journal
+from albumup.journal.rows import plain
+
+if TYPE_CHECKING:
+    from albumup.journal.journal import Journal
 
 CLAIM_SECONDS = 120.0
 """A claim that is older was left by a process that died or hangs."""
+KEPT_SECONDS = 30 * 86400.0
+"""Notices that are done with are dropped after that time, but for the last one of each kind."""
 
 
 class Cause(StrEnum):
@@ -28,6 +36,27 @@ class Cause(StrEnum):
     STOPPED = "stopped"
     UNREACHABLE = "unreachable"
     WELL = "well"
+
+
+class Message(Struct, frozen=True):
+    """What a notice says: it is written when the notice is owed, and true of that time."""
+
+    album: str | None = None
+    """The name of the album; None: it is about several, or none."""
+    title: str = ""
+    """What screens call the target."""
+    exit: int = 0
+    counts: dict[str, int] = {}
+    """The number of photos by state, all nine."""
+    bytes: dict[str, int] = {}
+    """``total`` and ``sent``."""
+    words: str = ""
+    """What happened, in a sentence without its full stop."""
+    hint: str = ""
+    """How to mend it."""
+    command: str = ""
+    """What to type now; "": nothing."""
+    run: int = 0
 
 
 class Notice(Struct, frozen=True):
@@ -40,49 +69,161 @@ class Notice(Struct, frozen=True):
     album_id: int | None
     target: str
     created: float
-    summary: dict[str, Any]
-    handed_over: float | None
-    """When all the config's channels had taken it; None: not yet, or one did not."""
+    message: Message
     fault: str
     """Why a channel did not take it; "": none failed."""
+
+    @property
+    def is_trouble(self) -> bool:
+        """Does it need somebody? Not if an album settled well, or a target works again."""
+        return self.cause is not Cause.WELL and self.message.exit != 0
 
 
 def owe(
     journal: Journal,
     cause: Cause,
-    summary: dict[str, Any],
+    message: Message,
     *,
     album_id: int | None = None,
     target: str = "",
 ) -> int:
     """Owe the user a notice; return its id."""
+    now = journal.clock()
+    journal.connection.execute(
+        "delete from notice where max(delivered, handed_over) < ? and id not in"
+        " (select max(id) from notice group by cause, album_id, target)",
+        (now - KEPT_SECONDS,),
+    )
+    text = json.dumps(msgspec.to_builtins(message))
     cursor = journal.connection.execute(
         "insert into notice (key, cause, album_id, target, created, summary)"
         " values (?, ?, ?, ?, ?, ?)",
-        (
-            os.urandom(8).hex(),
-            cause.value,
-            album_id,
-            target,
-            journal.clock(),
-            json.dumps(summary),
-        ),
+        (os.urandom(8).hex(), cause.value, album_id, target, now, text),
     )
     return int(cursor.lastrowid or 0)
 
 
-def owed(journal: Journal) -> list[Notice]:
-    """The notices that were not delivered yet, the oldest first."""
-    rows = journal.rows("select * from notice where delivered is null order by id")
-    return [_notice(row) for row in rows]
-
-
-def delivered(journal: Journal, notice_ids: Iterable[int]) -> None:
-    """Note that the user has these notices."""
-    journal.connection.executemany(
-        "update notice set delivered = ? where id = ?",
-        [(journal.clock(), notice_id) for notice_id in notice_ids],
+def last_settled(journal: Journal, album_id: int) -> Message | None:
+    """What was said when the album settled the last time; None: it never did."""
+    rows = journal.rows(
+        "select * from notice where album_id = ? and cause = ? order by id desc limit 1",
+        album_id,
+        Cause.SETTLED.value,
     )
+    return _notice(rows[0]).message if rows else None
+
+
+# The channels.
+
+
+def is_alive(pid: int) -> bool:
+    """Is there such a process?"""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # somebody else's
+    return True
+
+
+def is_owed(journal: Journal) -> bool:
+    """Is there a notice that the channels have not had?"""
+    return bool(journal.rows("select 1 from notice where handed_over is null limit 1"))
+
+
+def claim(journal: Journal, pid: int, is_alive: Callable[[int], bool] = is_alive) -> list[Notice]:
+    """Claim for process ``pid`` the notices that the channels have not had, the oldest first.
+
+    Those that another living process claims stay its own (``CLAIM_SECONDS``).
+    """
+    rows = journal.rows("select * from notice where handed_over is null order by id")
+    now = journal.clock()
+    free = [row for row in rows if row["claimed_by"] == pid or not _is_claimed(row, now, is_alive)]
+    _claim(journal, pid, [row["id"] for row in free])
+    return [_notice(row) for row in free]
+
+
+def keep_claims(journal: Journal, pid: int, notice_ids: Iterable[int]) -> None:
+    """Claim anew what waits for its turn, so that the claims do not grow old."""
+    _claim(journal, pid, notice_ids)
+
+
+def release(journal: Journal, notice_ids: Iterable[int]) -> None:
+    """Give claims up: another process may hand these over."""
+    journal.connection.executemany(
+        "update notice set claimed_by = null, claimed_at = null where id = ?",
+        [(notice_id,) for notice_id in notice_ids],
+    )
+
+
+def handed_over(
+    journal: Journal, notice_ids: Iterable[int], *, is_taken: bool = False, fault: str = ""
+) -> None:
+    """Note that the channels are done with notices. ``is_taken``: one took them, and none failed.
+
+    ``fault``: why one failed; the user then still hears of them on a terminal.
+    """
+    now = journal.clock()
+    delivered = now if is_taken and not fault else None
+    journal.connection.executemany(
+        "update notice set handed_over = ?, fault = ?, claimed_by = null, claimed_at = null,"
+        " delivered = coalesce(delivered, ?) where id = ?",
+        [(now, plain(fault), delivered, notice_id) for notice_id in notice_ids],
+    )
+
+
+# The screens.
+
+
+def unsaid(
+    connection: sqlite3.Connection,
+    now: float,
+    is_alive: Callable[[int], bool] = is_alive,
+    *,
+    is_running: bool = False,
+) -> list[Notice]:
+    """The notices that the user was not told, the oldest first.
+
+    Without those that a channel may take any moment: claimed ones, and while an uploader
+    ``is_running`` those that it has not looked at.
+    """
+    rows = connection.execute("select * from notice where delivered is null order by id").fetchall()
+    return [
+        _notice(row)
+        for row in rows
+        if row["handed_over"] is not None or not (is_running or _is_claimed(row, now, is_alive))
+    ]
+
+
+def said(connection: sqlite3.Connection, now: float, notice_ids: Iterable[int]) -> None:
+    """Note, in one statement, that the user was told these notices on a terminal."""
+    connection.execute(
+        "update notice set delivered = coalesce(delivered, ?)"
+        " where id in (select value from json_each(?))",
+        (now, json.dumps(list(notice_ids))),
+    )
+
+
+def said_of_albums(journal: Journal, album_ids: Iterable[int]) -> None:
+    """Note that the user was told on a terminal how these albums stand."""
+    journal.connection.executemany(
+        "update notice set delivered = ? where delivered is null and cause = ? and album_id = ?",
+        [(journal.clock(), Cause.SETTLED.value, album_id) for album_id in album_ids],
+    )
+
+
+def _claim(journal: Journal, pid: int, notice_ids: Iterable[int]) -> None:
+    journal.connection.executemany(
+        "update notice set claimed_by = ?, claimed_at = ? where id = ?",
+        [(pid, journal.clock(), notice_id) for notice_id in notice_ids],
+    )
+
+
+def _is_claimed(row: Any, now: float, is_alive: Callable[[int], bool]) -> bool:
+    """Is a process at it? A clock that was set back makes a claim old, too."""
+    pid, since = row["claimed_by"], row["claimed_at"]
+    return pid is not None and abs(now - since) <= CLAIM_SECONDS and is_alive(pid)
 
 
 def _notice(row: Any) -> Notice:
@@ -93,7 +234,6 @@ def _notice(row: Any) -> Notice:
         row["album_id"],
         row["target"],
         row["created"],
-        json.loads(row["summary"]),
-        row["handed_over"],
+        msgspec.convert(json.loads(row["summary"]), Message),
         row["fault"],
     )

@@ -119,6 +119,20 @@ def is_a_copy(reader: sqlite3.Connection) -> bool:
     return not reader.execute("pragma database_list").fetchone()[2]
 
 
+def open_for_a_word(path: str, patience: float) -> sqlite3.Connection | None:
+    """A connection for one small write, which waits that many seconds at most for others; None if
+    there is no journal of the present version. Raises sqlite3.Error."""
+    if not os.path.exists(path):
+        return None
+    connection = _connect(path, "rw")
+    if _number(connection, "user_version") != VERSION:
+        connection.close()
+        return None
+    _set_up(connection)
+    connection.execute(f"pragma busy_timeout = {int(patience * 1000)}")
+    return connection
+
+
 def checkpoint_here(connection: sqlite3.Connection) -> None:
     """Let this connection checkpoint the write-ahead log. The caller holds the uploader's lock."""
     path = connection.execute("pragma database_list").fetchone()[2]

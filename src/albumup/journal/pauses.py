@@ -15,6 +15,7 @@ from albumup.journal.store import LostTask
 
 _BACK = {"whole": "back_whole", "cut": "back_cut", "429": "back_429"}
 """The column that counts refunds, by how the attempt ended: a whole body, a cut one, a 429."""
+_END = "update target set sick_since = null, sick_words = '', spent = 0, unreachable_told = null"
 
 
 def counts(journal: Journal, task_id: int) -> TryCounts:
@@ -78,18 +79,33 @@ def sick(journal: Journal, target: str, words: str, spent: int) -> None:
     )
 
 
-def well(journal: Journal, target: str) -> None:
-    """End a target's pause."""
-    journal.connection.execute(
-        "update target set sick_since = null, sick_words = '', spent = 0 where name = ?", (target,)
+def well(journal: Journal, target: str) -> float | None:
+    """End a target's pause. Returns when it began (Unix seconds) if a notice has said that the
+    target does not work, else None."""
+    rows = journal.rows("select sick_since, unreachable_told from target where name = ?", target)
+    journal.connection.execute(f"{_END} where name = ?", (target,))
+    is_told = bool(rows) and rows[0]["unreachable_told"] is not None
+    return rows[0]["sick_since"] if is_told else None
+
+
+def tell_unreachable(journal: Journal, target: str, tell_after: float) -> float | None:
+    """When a target's pause began (Unix seconds), once it has lasted that many seconds and nobody
+    was told; from then on somebody was."""
+    now = journal.clock()
+    told = journal.rows(
+        "update target set unreachable_told = ? where name = ? and sick_since <= ? and"
+        " unreachable_told is null returning sick_since",
+        now,
+        target,
+        now - tell_after,
     )
+    return told[0]["sick_since"] if told else None
 
 
 def end_idle(journal: Journal) -> None:
     """End the pauses of targets for which nothing waits: no run needs to ask there."""
     journal.connection.execute(
-        "update target set sick_since = null, sick_words = '', spent = 0"
-        " where sick_since is not null and not exists (select 1"
+        f"{_END} where sick_since is not null and not exists (select 1"
         " from tally join album on album.id = tally.album_id where album.target_id = target.id"
         f" and tally.photos > 0 and {is_in(*UNDECIDED, table='tally')})"
     )

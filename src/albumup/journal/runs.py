@@ -193,6 +193,12 @@ def albums(journal: Journal) -> list[Album]:
     ]
 
 
+def told(journal: Journal, what: str) -> str:
+    """The last words that were told about something; "" if there were none."""
+    found = journal.rows("select words from told where what = ?", what)
+    return str(found[0]["words"]) if found else ""
+
+
 def tell(journal: Journal, what: str, words: str) -> bool:
     """Note the words that cron is told about something; True if they differ from the last ones."""
     now = plain(words)

@@ -210,9 +210,9 @@ create table notice (
     summary text not null,                    -- JSON
     claimed_by integer,                       -- the process that is delivering it,
     claimed_at real,                          -- since when
-    handed_over real,                         -- when all the config's channels had taken it
+    handed_over real,                         -- when the config's channels were done with it
     fault text not null default '',           -- why one of them did not
-    delivered real                            -- null: owed
+    delivered real                            -- null: the user was not told
 );
 create table instruction (                    -- what another command wants of a run that is on
     id integer primary key,

@@ -8,10 +8,8 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from albumup.errors import worst
-from albumup.journal import notices as journaled
 from albumup.journal import runs
 from albumup.journal.journal import Journal
-from albumup.journal.notices import Notice
 from albumup.journal.summary import Summary
 from albumup.session.rounds import fingerprint
 from albumup.uploader.options import RunEnd
@@ -79,13 +77,6 @@ def busy(sums: Sequence[Summary], end: RunEnd, unfinished: frozenset[int]) -> li
 def _has_news(found: Summary, before: int, unfinished: frozenset[int]) -> bool:
     is_left = found.is_unfinished or found.is_wanting
     return found.there != before or found.album.id in unfinished or is_left
-
-
-def deliver(journal: Journal, notices: Sequence[Notice]) -> None:
-    """Note that these notices were delivered."""
-    if notices:
-        with journal.transaction():
-            journaled.delivered(journal, [notice.id for notice in notices])
 
 
 def settled_code(sums: Iterable[Summary]) -> int:

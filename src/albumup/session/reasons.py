@@ -11,21 +11,13 @@ from msgspec import Struct, field
 from albumup.journal.journal import Journal
 from albumup.journal.summary import wanting
 from albumup.photos.file_names import text_of
+from albumup.uploader.kinds import kind_of
 
 _MOST_GROUPS = 1000
 """Further reasons share one group, so that memory stays flat."""
 _MOST_PATHS = 24
 
-_VARYING = re.compile(
-    r"""(?<!\w)'[^']*'(?!\w)|"[^"]*"|«[^»]*»|„[^“”]*[“”]|“[^”]*”|\bhttps?://\S+"""
-    r"""|\b(?=[0-9a-fA-F-]*\d)[0-9a-fA-F]{6,}(?:-[0-9a-fA-F]+)*\b|\d+(?:[.,:]\d+)*"""
-)
-"""Quoted text, URLs, ids, numbers."""
-_STATUS = re.compile(
-    r"(?:^|\b(?:answered|code|http\S*|status):? )([1-5]\d\d)(?![\w.])", re.IGNORECASE
-)
 _ADDRESS = re.compile(r" \(https?://[^\s)]+\)")
-_SHORTEST_STEM = 3
 
 
 class Group(Struct):
@@ -35,23 +27,6 @@ class Group(Struct):
     reason: str
     count: int = 0
     paths: list[bytes] = field(default_factory=list)
-
-
-def kind_of(reason: str, *names: str) -> str:
-    """A reason with "#" for all that differs from photo to photo: its ``names``, ids, numbers,
-    quoted text.
-
-    The status of the server's answer stays: 403 and 413 are two reasons.
-    """
-    status = _STATUS.search(reason)
-    for name in sorted(filter(None, names), key=len, reverse=True):
-        stem = os.path.splitext(name)[0]
-        is_telling = len(stem) >= _SHORTEST_STEM and any(letter.isdigit() for letter in stem)
-        reason = reason.replace(name, "#")
-        if is_telling:
-            reason = reason.replace(stem, "#")
-    kind = _VARYING.sub("#", reason)
-    return f"{status[1] if status is not None else ''} {kind}"
 
 
 def grouped(journal: Journal, album_id: int) -> list[Group]:

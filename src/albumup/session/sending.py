@@ -7,12 +7,13 @@ import os
 import queue
 import signal
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NoReturn
 
 from albumup.errors import LocalError
-from albumup.journal import runs
+from albumup.journal import notices, runs
 from albumup.journal.journal import Journal
 from albumup.journal.lock import PATIENCE, FileLock
 from albumup.journal.opening import CorruptJournal, check_whole, paths_of
@@ -20,6 +21,8 @@ from albumup.journal.rows import Album
 from albumup.session.aside import aside
 from albumup.session.following import Follower
 from albumup.session.live import Live
+from albumup.session.notifying import Notifying
+from albumup.session.pinging import Pinging, ping_urls, pings
 from albumup.session.signals import GRACE, Handlers
 from albumup.session.telling import (
     Audience,
@@ -30,10 +33,12 @@ from albumup.session.telling import (
     JournalGone,
     Standing,
     Stopping,
+    Warned,
     standing,
 )
 from albumup.targets.base import Target
 from albumup.targets.registry import build, rebuild
+from albumup.uploader.events import NoticeOwed
 from albumup.uploader.options import Options, Stop
 from albumup.uploader.spooling import sweep
 
@@ -87,9 +92,11 @@ class Session:
     _lock: FileLock = field(init=False)
     _live: Live | None = None
     """What others see of this process's run."""
+    _notifying: Notifying = field(init=False)
 
     def __post_init__(self) -> None:
         self._lock = FileLock(paths_of(self.journal.path)["lock"])
+        self._notifying = Notifying(lambda: self.configs.config, self._warn)
 
     def run_if_needed(self) -> int:
         """Call ``run``, or say that there is nothing to send; return the exit code."""
@@ -98,14 +105,18 @@ class Session:
         return aside(self._tidy_up)
 
     def _tidy_up(self) -> int:
-        if self._take_lock(0.0):
-            # No uploader runs, so notices that are still owed were left by one that died.
+        is_alone = self._take_lock(0.0)
+        if is_alone:
             try:
-                self.audience.tell_old_notices()
                 sweep(self.journal, self.options.spool_folder)
             finally:
                 self._lock.release()
-        return self.audience.nothing_to_send()
+        code = self.audience.nothing_to_send()
+        if is_alone:  # else the uploader does both
+            with self._pings() as pinging:
+                pinging.end(code)
+                self._notifying.finish(self.journal, (), self._may_leave())
+        return code
 
     def run(self) -> int:
         """Upload, or follow the process that does; return the exit code."""
@@ -131,10 +142,16 @@ class Session:
     def _send_or_follow(self) -> int:
         while True:
             if self._take_lock():
-                try:
-                    return self._upload()
-                finally:
-                    self._lock.release()
+                with self._pings() as pinging:
+                    pinging.begin()
+                    sent = 1
+                    try:
+                        sent = self._upload()
+                    finally:
+                        self._lock.release()
+                        pinging.end(sent)
+                    self._deliver()
+                return sent
             with self.journal.transaction():
                 run = runs.join(self.journal, self.album_ids)
             if run is None:
@@ -144,6 +161,7 @@ class Session:
                 return self.audience.handed_over()
             code = self._follower().follow(run)
             if code is not None:
+                self._note_told()
                 return code
 
     def _follower(self) -> Follower:
@@ -152,13 +170,39 @@ class Session:
 
     def _let_out(self) -> None:
         """Wait until the readers have read the output; after a signal, no longer than its grace."""
+        self.audience.let_out(self._may_leave())
+
+    def _may_leave(self) -> Callable[[], bool]:
+        """Is it time to leave, whatever hangs? After another signal, or at the end of the grace of
+        one before."""
         heard = len(self._signals)
         until = max(self._leave_by, time.monotonic() + _LAST_WORDS) if heard else None
 
-        def gives_up() -> bool:
+        def may_leave() -> bool:
             return len(self._signals) > heard or (until is not None and time.monotonic() >= until)
 
-        self.audience.let_out(gives_up)
+        return may_leave
+
+    # Notices and pings.
+
+    def _deliver(self) -> None:
+        """Deliver the notices that are owed; the uploader's lock is free again."""
+        may_leave = self._may_leave()
+        self._notifying.finish(self.journal, self.audience.told(may_leave), may_leave)
+
+    def _note_told(self) -> None:
+        """The closing words count as the notices of the albums that they are about."""
+        if told := self.audience.told(self._may_leave()):
+            with self.journal.transaction():
+                notices.said_of_albums(self.journal, told)
+
+    def _pings(self) -> AbstractContextManager[Pinging]:
+        targets = {one.target for one in runs.albums(self.journal) if one.id in self.album_ids}
+        urls = ping_urls(self.configs.config, targets)
+        return pings(urls, self._warn, self._may_leave)
+
+    def _warn(self, words: str) -> None:
+        self.audience.say(Warned(words))
 
     def _take_lock(self, patience: float = PATIENCE) -> bool:
         """Take the uploader's lock, and end killed runs, so that nobody hands over to them."""
@@ -179,10 +223,10 @@ class Session:
         from albumup.uploader.engine_thread import EngineThread
 
         check_whole(self.journal.path, self.journal.connection)
-        self.audience.tell_old_notices()
 
         def make(listener: Listener, world: World) -> Engine:
-            how = self.options, listener, world, self._rebuild
+            options = replace(self.options, tell_after=self._notifying.tell_after)
+            how = options, listener, world, self._rebuild
             return Engine(self.journal, self.album_ids, self._build, *how)
 
         live = self._live = Live(paths_of(self.journal.path)["live"])
@@ -202,6 +246,7 @@ class Session:
             if heard > 1 and time.monotonic() > self._leave_by + _CUT_SECONDS:
                 self._leave()
             self._hear(thread, live)
+            self._notifying.turn(thread.change)
             if (shown := thread.shown) is not None and shown.albums:
                 self.audience.show(shown.progress, shown.albums)
                 live.show(shown)
@@ -235,6 +280,9 @@ class Session:
         with contextlib.suppress(queue.Empty):
             while True:
                 event = thread.events.get_nowait()
+                if isinstance(event, NoticeOwed):
+                    self._notifying.owed()
+                    continue
                 self.audience.hear(event)
                 live.hear(event)
 

@@ -3,7 +3,7 @@ puts them in words."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -107,9 +107,15 @@ class Hanging(Struct, frozen=True):
     """Something hangs, and is left behind."""
 
 
+class Warned(Struct, frozen=True):
+    """Something did not go well that holds up no photo."""
+
+    words: str
+
+
 Word = (
     (HandedOver | Following | Left | Stopping | Cutting | Hanging)
-    | (JournalGone | Watching | Ebbing | Silent | Vanished | Nobody)
+    | (JournalGone | Watching | Ebbing | Silent | Vanished | Nobody | Warned)
 )  # fmt: skip
 
 
@@ -140,9 +146,6 @@ class Audience(Protocol):
     def heard(self, number: int) -> None:
         """A signal has come that ends the run."""
 
-    def tell_old_notices(self) -> None:
-        """Tell the notices that a dead process still owed. The caller holds the uploader's lock."""
-
     def hear(self, event: Event) -> None: ...
 
     def recall(self, event: Event) -> None:
@@ -159,6 +162,10 @@ class Audience(Protocol):
 
     def let_out(self, gives_up: Callable[[], bool]) -> None:
         """Wait until readers have read the output, or until ``gives_up`` is true."""
+
+    def told(self, gives_up: Callable[[], bool]) -> Collection[int]:
+        """The ids of the albums whose end was said on a terminal that is still there. Waits until
+        it has read that, or until ``gives_up`` is true."""
 
     # The ends. Each returns the command's exit code.
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from albumup.errors import AlbumupError, worst
 from albumup.journal import pauses, runs
@@ -27,6 +28,8 @@ from albumup.uploader.spooling import sweep
 from albumup.uploader.upload import Uploader
 from albumup.uploader.waking import Waking
 from albumup.uploader.world import World
+
+T = TypeVar("T")
 
 _CUT_SECONDS = 1.0
 _LAST_SECONDS = 5.0
@@ -134,7 +137,7 @@ class Engine:
         run = self._run
         checkpoint_here(journal.connection)
         how = run.options
-        run.outcomes.run_id = runs.begin(
+        run.outcomes.run_id = run.causes.run_id = runs.begin(
             journal, os.getpid(), how.shown, self._scope.wanted, is_watched=how.is_watched
         )
         self._scope.begin(journal)
@@ -223,6 +226,8 @@ class Engine:
             runs.hold(journal, unfinished, True)
         for album_id in unfinished:
             runs.touch(journal, album_id)
+        if run.stop is None:
+            run.causes.ended(journal, self._scope.closings(unfinished), unfinished)
         code = self._exit_code(journal, scope, unfinished)
         runs.end(journal, run.outcomes.run_id, code, self._scope.unbuilt)
         own = [album_id for album_id in scope if album_id in self._scope.wanted]
@@ -249,8 +254,17 @@ class Engine:
         code = run.fault.exit_code if run.fault is not None else 1
         if run.commits.fault is None and run.outcomes.run_id:
             with contextlib.suppress(AlbumupError):
-                await run.commits.do(lambda journal: runs.end(journal, run.outcomes.run_id, code))
+                await run.commits.do(lambda journal: self._end_failed(journal, code))
         return code
+
+    def _end_failed(self, journal: Journal, code: int) -> None:
+        """End the run at a fault."""
+        run = self._run
+        scope = runs.scope(journal, run.outcomes.run_id)
+        unfinished = [album_id for album_id in scope if runs.is_unfinished(journal, album_id)]
+        if run.fault is not None and run.stop is None:
+            run.causes.failed(journal, run.fault, unfinished)
+        runs.end(journal, run.outcomes.run_id, code)
 
     # Ending early.
 
@@ -282,6 +296,12 @@ class Engine:
         """Give uploads that were to finish the time that they had before a sleep."""
         if self._drain_until is not None:
             self._drain_until += gap.ran_on
+
+    # For the session.
+
+    def change(self, change: Callable[[Journal], T]) -> asyncio.Future[T]:
+        """Make a change of the journal, in one of the run's commits."""
+        return self._run.commits.do(change)
 
     # For the screen.
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from albumup.journal.journal import Journal
 from albumup.uploader.engine import Engine
 from albumup.uploader.events import Event, Listener, Progress
 from albumup.uploader.options import Draining, RunEnd, Stop
@@ -78,6 +79,22 @@ class EngineThread:
         """Call ``Engine.cut``."""
         self._ask(lambda engine: engine.cut())
 
+    def change(self, change: Callable[[Journal], T]) -> concurrent.futures.Future[T]:
+        """Have the engine make a change of the journal, in one of its commits. If the run ends
+        before, the future may never be done."""
+        made: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+        def ask() -> None:
+            assert self._engine is not None
+            self._engine.change(change).add_done_callback(lambda done: _pass_on(done, made))
+
+        try:
+            assert self._loop is not None
+            self._loop.call_soon_threadsafe(ask)
+        except (RuntimeError, AssertionError) as error:  # the engine has just ended, or is starting
+            made.set_exception(error)
+        return made
+
     def _ask(self, question: Callable[[Engine], T]) -> T | None:
         answer: concurrent.futures.Future[T] = concurrent.futures.Future()
 
@@ -119,3 +136,13 @@ class EngineThread:
             run = engine.run_id, engine.before(), engine.is_ending_early, engine.rate_limit
             self.shown = Shown(engine.progress(), engine.album_names, *run)
             await asyncio.sleep(_SHOWN_SECONDS)
+
+
+def _pass_on(done: asyncio.Future[T], made: concurrent.futures.Future[T]) -> None:
+    """Give the result of one future to another one."""
+    if done.cancelled():
+        made.cancel()
+    elif (error := done.exception()) is not None:
+        made.set_exception(error)
+    else:
+        made.set_result(done.result())

@@ -67,6 +67,13 @@ class Shared(Event, frozen=True):
     url: str
 
 
+class NoticeOwed(Event, frozen=True):
+    """The user is owed a notice."""
+
+    kind = "notice"
+    cause: str
+
+
 class PhotoEvent(Event, frozen=True):
     """Something that happened to a photo."""
 

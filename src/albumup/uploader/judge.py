@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from albumup.errors import AlbumupError
-from albumup.journal import pauses
 from albumup.journal.commits import Commits
 from albumup.journal.rows import Task
 from albumup.retry import Finding, Outcome
@@ -18,6 +17,7 @@ from albumup.targets.base import Unasked
 from albumup.targets.tokens import how_to_mend
 from albumup.uploader import closings
 from albumup.uploader.breaker import NEVER_PHOTOS, Ended, Ruling
+from albumup.uploader.causes import Causes
 from albumup.uploader.queue import Queue
 from albumup.uploader.upstream import Closing, Held, Upstream
 from albumup.uploader.world import World
@@ -43,13 +43,19 @@ class Judge:
     """
 
     def __init__(
-        self, queue: Queue, commits: Commits, world: World, now: Callable[[], float]
+        self,
+        queue: Queue,
+        commits: Commits,
+        world: World,
+        now: Callable[[], float],
+        causes: Causes,
     ) -> None:
         self.on_pause: Callable[[Upstream, str, float], None] = lambda *_: None
         self._queue = queue
         self._commits = commits
         self._world = world
         self._now = now
+        self._causes = causes
 
     def accepted(self, upstream: Upstream, when: float) -> Aftermath:
         """Note that a photo was taken, or was there: the target is right, and well."""
@@ -149,8 +155,8 @@ class Judge:
         self._after_look(upstream, now)
 
         if upstream.breaker.is_sick and self._queue.is_present(upstream):
-            name, spent = upstream.target.name, upstream.breaker.spent_photos
-            self._commits.note(lambda journal: pauses.sick(journal, name, words, spent))
+            spent = upstream.breaker.spent_photos
+            self._commits.note(lambda journal: self._causes.sick(journal, upstream, words, spent))
 
     def _after_look(self, upstream: Upstream, now: float) -> None:
         """After a failure: begin a pause, tell that it lasts, or give the target up."""
@@ -218,7 +224,7 @@ class Judge:
             upstream.breaker.refused()
             upstream.sick_from = None
         if is_over and self._queue.is_present(upstream):
-            self._commits.note(lambda journal: pauses.well(journal, upstream.target.name))
+            self._commits.note(lambda journal: self._causes.well(journal, upstream))
 
     def unanswered(self, upstream: Upstream, unasked: Unasked) -> None:
         """Note that a question, or work on an album, got no reliable answer."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from albumup.errors import AlbumupError
 from albumup.uploader.limits import RateLimit
 from albumup.uploader.upstream import Closing
+
+TELL_AFTER = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class Options:
     """The names of the options that were given on the command line."""
     is_watched: bool = True
     """Somebody sees how the run ends: it was begun on a terminal, and not by ``--detach``."""
+    tell_after: Callable[[str], float] = lambda _: TELL_AFTER
+    """For a target, how many seconds it does not work before a notice says so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,8 @@ from functools import partial
 
 from msgspec import Struct
 
-from albumup.journal import notices, pauses, runs
+from albumup.journal import pauses, runs
 from albumup.journal.journal import Journal
-from albumup.journal.notices import Cause
 from albumup.journal.rows import Album, CutOff, Task, TryCounts
 from albumup.journal.states import DONE, Membership, State
 from albumup.journal.store import LostTask
@@ -28,6 +27,7 @@ from albumup.transfer import Sent
 from albumup.uploader.attempt import InHand
 from albumup.uploader.breaker import MOST_BACK, Ended, Ruling
 from albumup.uploader.breaker import Counts as UsedUp
+from albumup.uploader.causes import Causes
 from albumup.uploader.events import (
     AlbumNote,
     Counts,
@@ -68,12 +68,18 @@ class Outcomes:
     """The outcomes of one run. Methods that take the journal are called inside a transaction."""
 
     def __init__(
-        self, queue: Queue, judge: Judge, listener: Listener, clock: Callable[[], float]
+        self,
+        queue: Queue,
+        judge: Judge,
+        causes: Causes,
+        listener: Listener,
+        clock: Callable[[], float],
     ) -> None:
         self.run_id = 0
         self.counts = Counts()
         self._queue = queue
         self._judge = judge
+        self._causes = causes
         self._clock = clock
         self._touched: dict[int, float] = {}
         self._listener = listener
@@ -166,16 +172,15 @@ class Outcomes:
             elif held is not None:
                 self.own(journal, upstream, held)
         if upstream.breaker.is_sick and self._queue.is_present(upstream):
-            pauses.sick(
-                journal, upstream.target.name, upstream.breaker.words, upstream.breaker.spent_photos
-            )
+            breaker = upstream.breaker
+            self._causes.sick(journal, upstream, breaker.words, breaker.spent_photos)
         return ruling
 
     def aftermath(self, journal: Journal, upstream: Upstream, after: Aftermath) -> None:
         """Record what follows from an accepted or refused photo: the end of a pause, and held
         outcomes."""
         if after.ends_pause and self._queue.is_present(upstream):
-            pauses.well(journal, upstream.target.name)
+            self._causes.well(journal, upstream)
         for held in after.own:
             self.own(journal, upstream, held)
 
@@ -296,7 +301,7 @@ class Outcomes:
 
     def _owe(self, journal: Journal, album_id: int) -> None:
         if not runs.is_unfinished(journal, album_id):
-            notices.owe(journal, Cause.SETTLED, {"run": self.run_id}, album_id=album_id)
+            self._causes.settled(journal, album_id)
             runs.touch(journal, album_id)
 
     def count(self, state: State, size: int) -> None:

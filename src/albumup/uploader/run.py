@@ -12,6 +12,7 @@ from albumup.helpers import Work
 from albumup.journal.commits import Commits
 from albumup.journal.journal import Journal
 from albumup.photos.source import no_more_files
+from albumup.uploader.causes import Causes
 from albumup.uploader.events import Listener
 from albumup.uploader.former import Formers, Rebuild
 from albumup.uploader.judge import Judge
@@ -39,8 +40,9 @@ class Run:
         self.commits = Commits(journal, world.helpers)
         self.queue = Queue(self.commits, options.jobs, world, self.now)
         self.origins = Origins(self.commits, self.queue, world.helpers)
-        self.judge = Judge(self.queue, self.commits, world, self.now)
-        self.outcomes = Outcomes(self.queue, self.judge, listener, world.clock)
+        self.causes = causes = Causes(self.queue, options, listener)
+        self.judge = Judge(self.queue, self.commits, world, self.now, causes)
+        self.outcomes = Outcomes(self.queue, self.judge, causes, listener, world.clock)
         self.opener = Opener(world.helpers)
         self.formers = Formers(rebuild)
         self.is_preparing = True

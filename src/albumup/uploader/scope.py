@@ -4,7 +4,7 @@ work left."""
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from albumup.errors import AlbumupError
 from albumup.helpers import Work
@@ -59,17 +59,12 @@ class Scope:
 
     def ended(self, exit_code: int, seconds: float) -> RunEnd:
         """The result of the run."""
-        upstreams, run = self._queue.upstreams, self._run
-        closings = {
-            name: closing
-            for name, upstream in upstreams.items()
-            if (closing := upstream.closing or upstream.albums_closing)
-        }
+        run = self._run
         return RunEnd(
             exit_code=exit_code,
             run_id=run.outcomes.run_id,
             before=self.before(),
-            closings=closings | self.unbuilt,
+            closings=self._closed() | self.unbuilt,
             away={
                 self._queue.roots[root_id].path: words
                 for root_id, words in self._queue.away.items()
@@ -77,6 +72,25 @@ class Scope:
             fault=run.fault,
             seconds=seconds,
         )
+
+    def closings(self, unfinished: Collection[int]) -> dict[str, Closing]:
+        """Why targets were given up, by name. Without those that could not be built for albums of
+        joiners alone: a joiner perhaps can."""
+        asked_for = {
+            self._queue.albums[album_id].target
+            for album_id in unfinished
+            if album_id in self.wanted
+        }
+        unbuilt = {name: one for name, one in self.unbuilt.items() if name in asked_for}
+        return self._closed() | unbuilt
+
+    def _closed(self) -> dict[str, Closing]:
+        """Why targets were given up that had been built, by name."""
+        return {
+            name: closing
+            for name, upstream in self._queue.upstreams.items()
+            if (closing := upstream.closing or upstream.albums_closing)
+        }
 
     # Targets.
 
@@ -99,7 +113,8 @@ class Scope:
         ):
             # The photo was sent during a pause, and a kill hid the outcome: it counts as spent.
             upstream.breaker.spent_photos += 1
-            pauses.sick(journal, cut.target, upstream.breaker.words, upstream.breaker.spent_photos)
+            breaker = upstream.breaker
+            self._run.causes.sick(journal, upstream, breaker.words, breaker.spent_photos)
 
     def unhold_all(self, journal: Journal) -> None:
         """Let held tasks be sent again: by this run if its predecessor died, else by the next."""

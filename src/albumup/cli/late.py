@@ -1,0 +1,69 @@
+"""The first lines of a command on a terminal: the notices that the user was not told."""
+
+from __future__ import annotations
+
+import time
+
+from albumup.cli import sums
+from albumup.cli.app import App
+from albumup.cli.escaping import escape
+from albumup.cli.figures import counted, span
+from albumup.cli.layout import sentence
+from albumup.cli.words import shown_name
+from albumup.errors import AlbumupError
+from albumup.journal.notices import Cause, Notice
+from albumup.journal.rows import Album
+from albumup.journal.summary import Summary
+from albumup.session.late import MOST, Late, late_notices, mark_told
+
+
+def tell_late(app: App) -> None:
+    """Tell the notices that nobody was told, once. Under ``-q`` only those that need somebody."""
+    now = time.time()
+    try:
+        found = late_notices(app.journal, now) if app.has_journal() else []
+    except (AlbumupError, OSError):
+        return  # the command itself says what is wrong with the journal
+    if app.options.get("quiet"):
+        found = [one for one in found if one.notice.is_trouble]
+    told = found[:-MOST]
+    if told and not app.screen.takes(f"{counted(len(told), 'earlier notice')}: albumup status"):
+        return
+    for one in found[-MOST:]:
+        if not app.screen.takes(line_of(one, now)):
+            break  # the terminal has gone; the next command tells the rest
+        told.append(one)
+    if told:
+        mark_told(app.journal, told, now)
+
+
+def line_of(late: Late, now: float) -> str:
+    """A notice in a line."""
+    notice = late.notice
+    message, when = notice.message, span(max(0.0, now - notice.created))
+    hint, fault = message.hint, escape(notice.fault, 1000)
+    if notice.cause is Cause.SETTLED:
+        words = f"{_title(late)}: {sums.of_late_notice(_summary(notice), when)}"
+        hint = f"Again: {message.command}" if message.command else ""
+    elif notice.cause is Cause.STOPPED:
+        words = f"{_title(late) or 'A run'}: stopped {when} ago: {escape(message.words, 1000)}"
+        hint = message.hint or f"Go on with: {message.command}"
+    else:
+        words = f"{when} ago: {escape(message.words, 1000)}"
+        hint = f"See: {message.command}" if message.command else ""
+    line = f"{words}. {sentence(escape(hint, 1000))}" if hint else words
+    return f"{line} ({fault})" if fault else line
+
+
+def _title(late: Late) -> str:
+    """What the album is called; "" if the notice is about several, or none."""
+    notice = late.notice
+    name = shown_name(notice.message.album or "")
+    return f"{name} ({escape(notice.message.title)})" if late.has_twin else name
+
+
+def _summary(notice: Notice) -> Summary:
+    """The sums of an album as they were."""
+    message = notice.message
+    album = Album(notice.album_id or 0, message.album or "", notice.target, False)
+    return Summary(album, photos=message.counts)

@@ -1,0 +1,80 @@
+"""Notices that the user was not told: what the next command on a terminal says first."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Sequence
+from contextlib import closing, suppress
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from albumup.errors import AlbumupError
+from albumup.journal import notices, reading
+from albumup.journal.lock import is_locked
+from albumup.journal.notices import Cause, Notice
+from albumup.journal.opening import local_faults, open_for_a_word, open_reader, paths_of
+from albumup.journal.summary import summaries
+
+MOST = 8
+"""Notices that are told at once: the last ones."""
+_PATIENCE = 0.2
+
+
+class Late(Struct, frozen=True):
+    """A notice to be told. ``has_twin``: another album has the same name. ``stands_for``: the ids
+    of the notices that are told with it."""
+
+    notice: Notice
+    has_twin: bool = False
+    stands_for: tuple[int, ...] = ()
+
+
+def late_notices(path: str, now: float) -> list[Late]:
+    """What the user was not told, the oldest first; of an album that settled several times only the
+    last one. Raises AlbumupError, OSError."""
+    with local_faults(path):
+        connection = open_reader(path)
+        if connection is None:
+            return []
+        with closing(connection):
+            is_running = is_locked(paths_of(path)["lock"])
+            found = notices.unsaid(connection, now, is_running=is_running)
+            return [_with_twin(connection, one) for one in _joined(found)]
+
+
+def mark_told(path: str, told: Collection[Late], now: float) -> None:
+    """Note that these were told. If the journal cannot be written now, they are told again."""
+    ids = [number for one in told for number in one.stands_for]
+    with suppress(AlbumupError, OSError, sqlite3.Error):
+        connection = open_for_a_word(path, _PATIENCE)
+        if connection is not None:
+            with closing(connection):
+                notices.said(connection, now, ids)
+
+
+def _joined(found: Sequence[Notice]) -> list[Late]:
+    """Notices of one album that settled again and again are one."""
+    told: dict[object, Late] = {}
+    for notice in found:
+        key = notice.album_id if notice.cause is Cause.SETTLED else notice.key
+        before = told.pop((notice.cause, key), None)
+        ids = before.stands_for if before is not None else ()
+        told[notice.cause, key] = Late(notice, stands_for=(*ids, notice.id))
+    return list(told.values())
+
+
+def _with_twin(connection: sqlite3.Connection, late: Late) -> Late:
+    """A notice with what is to be known of its album. Notices of former versions lack the sums."""
+    notice, message = late.notice, late.notice.message
+    if notice.album_id is None:
+        return late
+    if not message.counts:
+        now = next(one for one in summaries(connection) if one.album.id == notice.album_id)
+        counts = {state: one for state, one in now.photos.items() if one}
+        message = replace(
+            message, album=now.album.name, counts=counts, exit=3 if now.is_wanting else 0
+        )
+        notice = replace(notice, message=message)
+    has_twin = reading.has_twin(connection, message.album or "", notice.album_id or 0)
+    return replace(late, notice=notice, has_twin=has_twin)

@@ -1,0 +1,235 @@
+"""Hands the notices that are owed over to the channels of the config, beside the uploads.
+
+A thread of its own runs the channels, one notice after the other; it takes values and returns
+values. The journal is the caller's.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import Future
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+from msgspec import Struct
+
+from albumup.config.file import Config, TargetTable
+from albumup.errors import AlbumupError
+from albumup.journal import notices, runs
+from albumup.journal.journal import Journal
+from albumup.journal.notices import Notice
+from albumup.session.channels import (
+    Handed,
+    Means,
+    environment,
+    hand_over,
+    is_wanted,
+)
+from albumup.uploader.options import TELL_AFTER
+
+T = TypeVar("T")
+
+LAST_SECONDS = 30.0
+"""At a command's end no notice is begun later than that: it is left to the next command."""
+MOST_SECONDS = 70.0
+"""How long a notice that was begun then may take: two channels."""
+CUT_SECONDS = 1.0
+_POLL = 0.05
+_LACK = "notice lack"
+"""What the journal calls that something is missing on this computer."""
+
+
+class Change(Protocol):
+    """Makes a change of the journal in a transaction, now or soon."""
+
+    def __call__(self, change: Callable[[Journal], T], /) -> Future[T]: ...
+
+
+def in_own_transaction(journal: Journal, change: Callable[[Journal], T]) -> Future[T]:
+    """Make a change at once; a fault of the journal is the future's."""
+    done: Future[T] = Future()
+    try:
+        with journal.transaction():
+            made = change(journal)
+    except (AlbumupError, sqlite3.Error) as fault:
+        done.set_exception(fault)
+    else:
+        done.set_result(made)
+    return done
+
+
+class _Mark(Struct, frozen=True):
+    """What became of a notice, on its way into the journal. ``made`` gives what is worth a word."""
+
+    change: Callable[[Journal], str]
+    made: Future[str]
+
+
+class Notifying:
+    """One command's part in delivering notices. ``warn`` gets what did not go well."""
+
+    def __init__(
+        self, config: Callable[[], Config], warn: Callable[[str], None], pid: int | None = None
+    ) -> None:
+        self._config = config
+        self._warn = warn
+        self._pid = os.getpid() if pid is None else pid
+        self._is_owed = True
+        """The journal may hold notices that no channel had, also those of a process that died."""
+        self._claiming: Future[list[Notice]] | None = None
+        self._marks: list[_Mark] = []
+        self._seen: set[int] = set()
+        """All notices that were given to the thread."""
+        self._waiting: set[int] = set()
+        """Those that are not back."""
+        self._given: queue.SimpleQueue[Notice | None] = queue.SimpleQueue()
+        self._back: queue.SimpleQueue[tuple[Notice, Handed | None]] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._env: Mapping[str, str] = {}
+        self._is_last = self._is_cut = False
+
+    def owed(self) -> None:
+        """Note that the journal holds a notice more."""
+        self._is_owed = True
+
+    def tell_after(self, target: str) -> float:
+        """How many seconds a target does not work before a notice says so."""
+        try:
+            return self._config().unattended(target).tell_after
+        except AlbumupError:
+            return TELL_AFTER  # the config was edited meanwhile, and whoever reads it says so
+
+    def turn(self, change: Change) -> None:
+        """Note what became of what was handed over, and claim what is owed. Never waits."""
+        while not self._back.empty():
+            self._mark(change, *self._back.get())
+        for mark in [one for one in self._marks if _is_made(one.made)]:
+            self._marks.remove(mark)
+            self._say(mark.made.result())
+        if self._claiming is not None and self._claiming.done():
+            claiming, self._claiming = self._claiming, None
+            self._give(claiming.result() if _is_made(claiming) else [])
+        if self._is_owed and self._claiming is None:
+            self._is_owed = False
+            self._claiming = change(self._claim)
+
+    def finish(self, journal: Journal, said: Collection[int], gives_up: Callable[[], bool]) -> None:
+        """Hand over what is left, and wait for it. From now on the journal is this thread's.
+
+        ``said``: the ids of albums of which it was said on a terminal how they stand. Once
+        ``gives_up()`` is true, what hangs is cut off.
+        """
+        change = partial(in_own_transaction, journal)
+        if said:
+            change(lambda own: notices.said_of_albums(own, said))
+        left, self._marks = self._marks, []
+        for mark in left:
+            made = mark.made if _is_made(mark.made) else change(mark.change)
+            self._say(made.result() if _is_made(made) else "")
+        self._claiming, self._is_owed = None, _is_owed_in(journal)
+        self._wait(change, gives_up)
+        if self._thread is not None and not self._waiting:
+            self._given.put(None)
+            self._thread.join()
+
+    def _wait(self, change: Change, gives_up: Callable[[], bool]) -> None:
+        """Take turns until all is handed over, or hangs."""
+        until = time.monotonic() + LAST_SECONDS
+        ends_at = until + MOST_SECONDS
+        self.turn(change)
+        self.turn(change)  # what the first one has claimed
+        while self._waiting and time.monotonic() < ends_at:
+            time.sleep(_POLL)
+            if not self._is_cut and gives_up():
+                self._is_cut, ends_at = True, time.monotonic() + CUT_SECONDS
+            self._is_last = self._is_cut or time.monotonic() >= until
+            self.turn(change)
+        self.turn(change)  # what is worth a word
+
+    # The journal's part, within a transaction.
+
+    def _claim(self, journal: Journal) -> list[Notice]:
+        """The notices for the channels. Those that no channel wants are done with."""
+        new = [one for one in notices.claim(journal, self._pid) if one.id not in self._seen]
+        wanted = [one for one in new if self._is_wanted(one)]
+        kept = {one.id for one in wanted}
+        notices.handed_over(journal, [one.id for one in new if one.id not in kept])
+        if wanted and not self._env:
+            tokens = token_names(self._config(), runs.target_definitions(journal).values())
+            self._env = environment(os.environ, tokens)
+        return wanted
+
+    def _is_wanted(self, notice: Notice) -> bool:
+        try:
+            return is_wanted(self._config().unattended(notice.target), notice)
+        except AlbumupError:
+            return False  # the commands say themselves what is wrong with the config
+
+    def _mark(self, change: Change, notice: Notice, handed: Handed | None) -> None:
+        """Note what became of a notice; None: nothing, so it is left to another command."""
+        self._waiting.remove(notice.id)
+        if handed is not None and handed.fault:
+            self._warn(handed.fault)
+        waiting = tuple(self._waiting)
+
+        def mark(journal: Journal) -> str:
+            notices.keep_claims(journal, self._pid, waiting)
+            if handed is None:
+                notices.release(journal, [notice.id])
+                return ""
+            notices.handed_over(journal, [notice.id], is_taken=handed.is_taken, fault=handed.fault)
+            is_news = handed.lack and runs.tell(journal, _LACK, handed.lack)
+            return handed.lack if is_news else ""
+
+        self._marks.append(_Mark(mark, change(mark)))
+
+    def _say(self, words: str) -> None:
+        if words:
+            self._warn(words)
+
+    # The thread's part.
+
+    def _give(self, claimed: Iterable[Notice]) -> None:
+        for notice in claimed:
+            self._seen.add(notice.id)
+            self._waiting.add(notice.id)
+            self._given.put(notice)
+        if self._waiting and self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="notices", daemon=True)
+            self._thread.start()
+
+    def _work(self) -> None:
+        while (notice := self._given.get()) is not None:
+            self._back.put((notice, None if self._is_last else self._hand_over(notice)))
+
+    def _hand_over(self, notice: Notice) -> Handed:
+        means = Means(self._env, gives_up=lambda: self._is_cut)
+        try:
+            return hand_over(self._config().unattended(notice.target), notice, means)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the uploads
+            return Handed(fault=f"a notice could not be handed over: {type(error).__name__}")
+
+
+def token_names(config: Config, definitions: Iterable[str]) -> set[str]:
+    """The environment's variables that hold tokens: of the config's targets, and of those that
+    ``--url`` described (``definitions``, as the journal keeps them)."""
+    tables = [table.settings for table in config.targets.values()]
+    tables += [TargetTable.from_json(text).settings for text in definitions]
+    return {name for one in tables if isinstance(name := one.get("token_env"), str)}
+
+
+def _is_made(future: Future[Any]) -> bool:
+    """Has the journal made the change?"""
+    return future.done() and future.exception() is None
+
+
+def _is_owed_in(journal: Journal) -> bool:
+    try:
+        return notices.is_owed(journal)
+    except sqlite3.Error:
+        return False

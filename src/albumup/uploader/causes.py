@@ -1,0 +1,250 @@
+"""Owes the user notices: when, and what they say.
+
+Each is owed in the transaction of its cause, so methods that take the journal are called inside
+one. Delivering them is the session's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from albumup.errors import AlbumupError
+from albumup.journal import notices, pauses, runs
+from albumup.journal.journal import Journal
+from albumup.journal.notices import Cause, Message
+from albumup.journal.states import State
+from albumup.journal.summary import Summary, summary_of
+from albumup.photos.file_names import quoted, text_of
+from albumup.uploader.commands import retry_command, typed_album
+from albumup.uploader.events import Listener, NoticeOwed
+from albumup.uploader.kinds import kind_of
+from albumup.uploader.options import Options
+from albumup.uploader.queue import Queue
+from albumup.uploader.upstream import Closing, Upstream
+
+_HOUR, _DAY = 3600, 86400
+_OURS = (1, 4)
+"""The exit codes of a target that waits for somebody: credentials, quota, an address, a full
+disk."""
+_BRING_BACK = "Bring back its card or disk, then: albumup resume"
+_HERE = "notice here"
+"""What the journal calls the trouble of this computer."""
+
+
+class Stopped(Struct, frozen=True):
+    """Why a run did not go on for some albums. ``what``: whose trouble it is, for the journal."""
+
+    what: str
+    reason: Closing
+    albums: Sequence[int]
+    """Their ids."""
+    target: str = ""
+
+
+class Causes:
+    """The notices of one run."""
+
+    def __init__(self, queue: Queue, options: Options, listener: Listener) -> None:
+        self.run_id = 0
+        self._queue = queue
+        self._options = options
+        self._listener = listener
+
+    def settled(self, journal: Journal, album_id: int) -> None:
+        """An album has settled. Nothing is owed if the last such notice said the same."""
+        now = summary_of(journal, album_id)
+        before = notices.last_settled(journal, album_id)
+        message = replace(_of_albums([now]), **_settled(journal, now, self._verb_of(album_id)))
+        if before is not None and before.counts == message.counts:
+            return
+        upstream = self._queue.upstream_of(album_id)
+        title = upstream.target.title if upstream is not None else ""
+        self._owe(
+            journal,
+            Cause.SETTLED,
+            replace(message, title=title),
+            album_id=album_id,
+            target=now.album.target,
+        )
+
+    def sick(self, journal: Journal, upstream: Upstream, words: str, spent: int) -> None:
+        """A target's pause begins or goes on. Once it has lasted ``tell_after`` the user is
+        owed a notice."""
+        target = upstream.target
+        pauses.sick(journal, target.name, words, spent)
+        tell_after = self._options.tell_after(target.name)
+        since = pauses.tell_unreachable(journal, target.name, tell_after)
+        if since is None:
+            return
+        message = replace(
+            self._of_target(journal, upstream),
+            exit=75,
+            words=f"{target.title} has not worked for {_lasted(journal, since)}: {words}",
+            command=f"albumup target check {quoted(target.name)}",
+        )
+        self._owe(journal, Cause.UNREACHABLE, message, target=target.name)
+
+    def well(self, journal: Journal, upstream: Upstream) -> None:
+        """A target's pause ends; where it was told, that is owed, too."""
+        target = upstream.target
+        since = pauses.well(journal, target.name)
+        if since is not None:
+            words = f"{target.title} works again, after {_lasted(journal, since)}"
+            message = replace(self._of_target(journal, upstream), words=words)
+            self._owe(journal, Cause.WELL, message, target=target.name)
+
+    def ended(
+        self, journal: Journal, closings: Mapping[str, Closing], unfinished: Collection[int]
+    ) -> None:
+        """The run ends, and nobody stopped it. ``closings``: of the targets that were given up;
+        ``unfinished``: the ids of the albums that have something left."""
+        queue = self._queue
+        self._is_over(journal, _HERE)
+        for name, upstream in queue.upstreams.items():
+            left = self._of(name, unfinished)
+            has_worked = upstream.breaker.accepted_at > float("-inf") or not left
+            if name not in closings and has_worked:
+                self._is_over(journal, _at(name))
+        for root_id, root in queue.roots.items():
+            if not self._with(root_id, unfinished):
+                self._is_over(journal, _below(root.path))
+        for name, closing in closings.items():
+            left = self._of(name, unfinished)
+            if left and closing.exit_code in _OURS:
+                self._stopped(journal, Stopped(_at(name), closing, left, name))
+        for root_id, why in queue.away.items():
+            left = self._with(root_id, unfinished)
+            if left:
+                path = queue.roots[root_id].path
+                closing = Closing(75, f"{text_of(path)}: {why}", _BRING_BACK)
+                self._stopped(journal, Stopped(_below(path), closing, left))
+
+    def failed(self, journal: Journal, fault: AlbumupError, unfinished: Sequence[int]) -> None:
+        """The run ends because this machine or this program fails."""
+        closing = Closing(fault.exit_code, str(fault), fault.hint)
+        self._stopped(journal, Stopped(_HERE, closing, unfinished))
+
+    def _of(self, target: str, album_ids: Iterable[int]) -> list[int]:
+        """Those of the albums that go to a target."""
+        return [one for one in album_ids if self._queue.albums[one].target == target]
+
+    def _with(self, root_id: int, album_ids: Iterable[int]) -> list[int]:
+        """Those of the albums that have unsent photos below a root."""
+        return [one for one in album_ids if root_id in self._queue.album_roots.get(one, ())]
+
+    def _stopped(self, journal: Journal, one: Stopped) -> None:
+        """Owe a notice, once until the trouble is over; not where somebody watches and sees it."""
+        if not self._is_new(journal, one) or self._options.is_watched:
+            return
+        albums = [summary_of(journal, album_id) for album_id in one.albums]
+        reason, upstream = one.reason, self._queue.upstreams.get(one.target)
+        message = replace(
+            _of_albums(albums),
+            title=upstream.target.title if upstream is not None else one.target,
+            exit=reason.exit_code,
+            words=reason.words,
+            hint=reason.hint,
+            command=_way_on(journal, one, albums),
+        )
+        album_id = albums[0].album.id if len(albums) == 1 else None
+        self._owe(journal, Cause.STOPPED, message, album_id=album_id, target=one.target)
+
+    def _is_over(self, journal: Journal, what: str) -> None:
+        """A trouble is over: if it comes again, it is news again."""
+        if runs.told(journal, what):
+            runs.tell(journal, what, "")
+
+    def _is_new(self, journal: Journal, one: Stopped) -> bool:
+        """Was the user not told yet of that kind of trouble? From now on it counts as told."""
+        known = json.loads(runs.told(journal, one.what) or "[]")
+        kind = kind_of(one.reason.words)
+        if kind in known:
+            return False
+        runs.tell(journal, one.what, json.dumps([*known, kind]))
+        return True
+
+    def _owe(
+        self,
+        journal: Journal,
+        cause: Cause,
+        message: Message,
+        *,
+        album_id: int | None = None,
+        target: str = "",
+    ) -> None:
+        own = replace(message, run=self.run_id)
+        notices.owe(journal, cause, own, album_id=album_id, target=target)
+        event = NoticeOwed(journal.clock(), message.album, target or None, cause.value)
+        journal.after_commit(lambda: self._listener(event))
+
+    def _verb_of(self, album_id: int) -> str:
+        upstream = self._queue.upstream_of(album_id)
+        return "copied" if upstream is not None and upstream.target.is_local else "sent"
+
+    def _of_target(self, journal: Journal, upstream: Upstream) -> Message:
+        """The sums of a target's albums, and the name of the one with something left to do."""
+        name = upstream.target.name
+        ids = [album.id for album in runs.albums(journal) if album.target == name]
+        found = [summary_of(journal, album_id) for album_id in ids]
+        left = [one.album.name for one in found if one.is_unfinished]
+        album = left[0] if len(left) == 1 else None
+        return replace(_of_albums(found), album=album, title=upstream.target.title)
+
+
+def _of_albums(found: Sequence[Summary]) -> Message:
+    """The sums of albums, and the name of the only one."""
+    return Message(
+        album=found[0].album.name if len(found) == 1 else None,
+        counts={state.value: sum(one.count(state) for one in found) for state in State},
+        bytes={
+            "total": sum(one.total_bytes for one in found),
+            "sent": sum(one.there_bytes for one in found),
+        },
+    )
+
+
+def _settled(journal: Journal, now: Summary, verb: str) -> dict[str, object]:
+    """What is said of an album that has settled. ``verb``: "sent", "copied"."""
+    missing = f", {now.wanting} not" if now.wanting else ""
+    words = f"{_photos(now.there)} {verb}{missing}"
+    if now.is_refused:
+        words += "; some could not be put into the album there"
+    return {
+        "exit": 3 if now.is_wanting else 0,
+        "words": f"{now.album.name}: {words}",
+        "command": retry_command(journal, now) if now.is_wanting else "",
+    }
+
+
+def _way_on(journal: Journal, one: Stopped, albums: Sequence[Summary]) -> str:
+    """What to type after a run that stopped."""
+    if one.reason.exit_code == 4 and one.target:
+        return f"albumup target check {quoted(one.target)}"
+    if len(albums) == 1:
+        return f"albumup resume {typed_album(journal, albums[0].album)}"
+    return "albumup resume"
+
+
+def _at(target: str) -> str:
+    return f"notice target {target}"
+
+
+def _below(root: bytes) -> str:
+    return f"notice root {text_of(root)!a}"
+
+
+def _photos(number: int) -> str:
+    return "1 photo" if number == 1 else f"{number} photos"
+
+
+def _lasted(journal: Journal, since: float) -> str:
+    """ "24 h", "3 days"."""
+    seconds = max(0.0, journal.clock() - since)
+    if seconds >= 2 * _DAY:
+        return f"{int(seconds // _DAY)} days"
+    hours = int(seconds // _HOUR)
+    return f"{hours} h" if hours else f"{int(seconds // 60)} min"

@@ -1,0 +1,414 @@
+"""The outbox: notices that are owed, claimed, handed over and said, and crashes in between."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+from test_staging import arrival, push
+
+from albumup.config.file import Config, Defaults
+from albumup.config.unattended import Unattended
+from albumup.journal import notices
+from albumup.journal.journal import Journal
+from albumup.journal.notices import CLAIM_SECONDS, KEPT_SECONDS, Cause, Message, Notice
+from albumup.session import notifying
+from albumup.session.channels import Handed
+from albumup.session.notifying import Notifying, in_own_transaction
+
+OURS, THEIRS = 11, 12
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def journal(tmp_path: Path, clock: Clock) -> Iterable[Journal]:
+    journal = Journal(str(tmp_path / "journal.db"), clock=clock)
+    yield journal
+    journal.close()
+
+
+def owe(
+    journal: Journal, cause: Cause = Cause.SETTLED, *, exit: int = 0, target: str = "nas"
+) -> str:
+    """Owe a notice; its key."""
+    with journal.transaction():
+        number = notices.owe(journal, cause, Message(exit=exit, words="so it is"), target=target)
+    return str(journal.rows("select key from notice where id = ?", number)[0]["key"])
+
+
+def claim(journal: Journal, pid: int, *alive: int) -> list[str]:
+    with journal.transaction():
+        return [one.key for one in notices.claim(journal, pid, lambda pid: pid in alive)]
+
+
+def unsaid(journal: Journal, *alive: int, is_running: bool = False) -> list[tuple[str, str]]:
+    """Key and fault of what a screen would tell."""
+    found = notices.unsaid(
+        journal.connection, journal.clock(), lambda pid: pid in alive, is_running=is_running
+    )
+    return [(one.key, one.fault) for one in found]
+
+
+def number_of(journal: Journal, key: str) -> int:
+    return int(journal.rows("select id from notice where key = ?", key)[0]["id"])
+
+
+def test_a_claim_is_its_processs_until_that_dies_or_hangs(journal: Journal, clock: Clock) -> None:
+    key = owe(journal)
+    assert claim(journal, OURS, OURS) == [key]
+    assert claim(journal, THEIRS, OURS, THEIRS) == []
+    assert claim(journal, OURS, OURS, THEIRS) == [key], "its own claim is no hindrance"
+    clock.now += CLAIM_SECONDS + 1
+    assert claim(journal, THEIRS, OURS, THEIRS) == [key], "it hangs"
+    assert claim(journal, OURS, OURS) == [key], "the other one has died"
+    clock.now -= 2 * CLAIM_SECONDS
+    assert claim(journal, THEIRS, OURS, THEIRS) == [key], "a clock that was set back"
+
+
+def test_claims_that_wait_for_their_turn_do_not_grow_old(journal: Journal, clock: Clock) -> None:
+    first, second = owe(journal), owe(journal)
+    claim(journal, OURS)
+    clock.now += CLAIM_SECONDS + 1
+    with journal.transaction():
+        notices.keep_claims(journal, OURS, [number_of(journal, second)])
+    assert claim(journal, THEIRS, OURS) == [first]
+    with journal.transaction():
+        notices.release(journal, [number_of(journal, second)])
+    assert claim(journal, THEIRS, OURS, THEIRS) == [first, second]
+
+
+@pytest.mark.parametrize(
+    ("is_taken", "fault", "is_said"),
+    [(True, "", True), (False, "", False), (True, "it broke", False), (False, "it broke", False)],
+)
+def test_what_was_handed_over_is_not_handed_over_again(
+    journal: Journal, is_taken: bool, fault: str, is_said: bool
+) -> None:
+    """It is still owed to a screen where a channel failed, or none wanted it."""
+    key = owe(journal)
+    claim(journal, OURS)
+    assert unsaid(journal, OURS) == [], "somebody is at it"
+    assert unsaid(journal) == [(key, "")], "who was at it is dead"
+    with journal.transaction():
+        notices.handed_over(journal, [number_of(journal, key)], is_taken=is_taken, fault=fault)
+    assert claim(journal, THEIRS) == []
+    assert not notices.is_owed(journal)
+    assert unsaid(journal, OURS) == ([] if is_said else [(key, fault)])
+
+
+def test_a_screen_leaves_to_a_running_uploader_what_that_will_hand_over(journal: Journal) -> None:
+    new, failed = owe(journal), owe(journal)
+    with journal.transaction():
+        notices.handed_over(journal, [number_of(journal, failed)], fault="it broke")
+    assert unsaid(journal, is_running=True) == [(failed, "it broke")]
+    assert unsaid(journal) == [(new, ""), (failed, "it broke")]
+
+
+def test_what_was_said_is_not_said_again_and_still_handed_over(journal: Journal) -> None:
+    key = owe(journal)
+    with journal.transaction():
+        notices.said(journal.connection, 1.0, [number_of(journal, key)])
+    assert unsaid(journal) == []
+    assert claim(journal, OURS) == [key]
+
+
+def test_closing_words_count_for_their_albums_alone(journal: Journal) -> None:
+    trip, other = (push(journal, [arrival()], album) for album in ("trip", "other"))
+    with journal.transaction():
+        for album_id in (trip, other):
+            notices.owe(journal, Cause.SETTLED, Message(), album_id=album_id, target="home")
+        notices.owe(journal, Cause.STOPPED, Message(exit=4), album_id=trip, target="home")
+        notices.said_of_albums(journal, [trip])
+    rows = journal.rows("select cause, album_id from notice where delivered is null")
+    assert [tuple(row) for row in rows] == [("settled", other), ("stopped", trip)]
+
+
+def test_notices_that_are_done_with_are_kept_for_a_while(journal: Journal, clock: Clock) -> None:
+    album_id = push(journal, [arrival()])
+    for number in range(3):
+        with journal.transaction():
+            message = Message(counts={"uploaded": number})
+            one = notices.owe(journal, Cause.SETTLED, message, album_id=album_id)
+            notices.handed_over(journal, [one], is_taken=True)
+    clock.now += KEPT_SECONDS
+    last = owe(journal, Cause.WELL)
+    assert len(journal.rows("select * from notice")) == 4
+    clock.now += 1
+    owe(journal, Cause.UNREACHABLE)
+    kept = journal.rows("select id, key from notice order by id")
+    assert [row["id"] for row in kept][:2] == [3, number_of(journal, last)]
+    found = notices.last_settled(journal, album_id)
+    assert found is not None
+    assert found.counts == {"uploaded": 2}
+
+
+# Delivering, with what a process does in between: claim, hand over, mark.
+
+
+class Receiver:
+    """What the user gets, as a channel that takes all."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.got: list[str] = []
+        self.handed = Handed(is_taken=True)
+        monkeypatch.setattr(notifying, "hand_over", self.hand_over)
+
+    def hand_over(self, settings: Unattended, notice: Notice, means: object) -> Handed:  # noqa: ARG002
+        self.got.append(notice.key)
+        return self.handed
+
+
+@pytest.fixture
+def receiver(monkeypatch: pytest.MonkeyPatch) -> Receiver:
+    return Receiver(monkeypatch)
+
+
+def config(**settings: object) -> Config:
+    own = {"on_done": ("tell",), **settings}
+    return Config("config.toml", defaults=Defaults(unattended=Unattended(**own)))  # type: ignore[arg-type]
+
+
+def courier(pid: int = OURS, **settings: object) -> tuple[Notifying, list[str]]:
+    """A process that delivers, and its warnings."""
+    warnings: list[str] = []
+    return Notifying(lambda: config(**settings), warnings.append, pid), warnings
+
+
+def finish(one: Notifying, journal: Journal) -> None:
+    one.finish(journal, (), lambda: False)
+
+
+def now_of(journal: Journal) -> notifying.Change:
+    return lambda change: in_own_transaction(journal, change)
+
+
+def never(_change: object) -> Future[object]:
+    """What becomes of a change whose process dies: nothing."""
+    return Future()
+
+
+@pytest.fixture
+def all_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notices.os, "kill", _no_process)
+
+
+def _no_process(*_: object) -> None:
+    raise ProcessLookupError
+
+
+def test_each_notice_is_handed_over_once(journal: Journal, receiver: Receiver) -> None:
+    keys = [owe(journal) for _ in range(3)]
+    one, warnings = courier()
+    finish(one, journal)
+    finish(courier(THEIRS)[0], journal)
+    assert receiver.got == keys
+    assert warnings == []
+    assert unsaid(journal) == []
+
+
+@pytest.mark.usefixtures("all_dead")
+def test_a_process_that_dies_with_its_claim_leaves_it_to_the_next(
+    journal: Journal, receiver: Receiver
+) -> None:
+    key = owe(journal)
+    assert claim(journal, THEIRS) == [key]
+    finish(courier()[0], journal)
+    assert receiver.got == [key]
+
+
+@pytest.mark.usefixtures("all_dead")
+def test_a_process_that_dies_before_it_marks_has_it_handed_over_twice_with_one_id(
+    journal: Journal, receiver: Receiver
+) -> None:
+    key = owe(journal)
+    dying, _ = courier(THEIRS)
+    dying.turn(now_of(journal))
+    dying.turn(never)
+    while not receiver.got or dying._back.empty():
+        pass
+    dying.turn(never)
+    finish(courier()[0], journal)
+    assert receiver.got == [key, key]
+    assert unsaid(journal) == []
+
+
+def test_a_mark_that_the_run_did_not_make_is_made_at_the_end(
+    journal: Journal, receiver: Receiver
+) -> None:
+    """The run has ended before its engine came to it."""
+    key = owe(journal)
+    one, _ = courier()
+    one.turn(now_of(journal))
+    one.turn(never)
+    while one._back.empty():
+        pass
+    one.turn(never)
+    finish(one, journal)
+    assert receiver.got == [key]
+    assert not notices.is_owed(journal)
+
+
+def test_what_is_not_marked_yet_is_not_claimed_again(journal: Journal, receiver: Receiver) -> None:
+    """The engine makes changes when it comes to them; another notice was owed meanwhile."""
+    first = owe(journal)
+    one, _ = courier()
+    one.turn(now_of(journal))
+    one.turn(never)
+    while one._back.empty():
+        pass
+    one.turn(never)
+    second = owe(journal)
+    one.owed()
+    one.turn(now_of(journal))
+    one.turn(now_of(journal))
+    finish(one, journal)
+    assert receiver.got == [first, second]
+
+
+def test_a_claim_stays_young_while_another_notice_takes_its_time(
+    journal: Journal, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = threading.Event()
+
+    def takes_its_time(settings: Unattended, notice: Notice, means: object) -> Handed:  # noqa: ARG001
+        assert notice.key == first or slow.wait(60)
+        return Handed(is_taken=True)
+
+    monkeypatch.setattr(notifying, "hand_over", takes_its_time)
+    first = owe(journal)
+    owe(journal)
+    one, _ = courier()
+    one.turn(now_of(journal))
+    one.turn(never)
+    clock.now += CLAIM_SECONDS + 1
+    while one._back.empty():
+        pass
+    one.turn(now_of(journal))
+    assert claim(journal, THEIRS, OURS, THEIRS) == []
+    slow.set()
+    finish(one, journal)
+    assert not notices.is_owed(journal)
+    assert unsaid(journal) == []
+
+
+def test_a_claim_that_the_run_did_not_make_is_made_at_the_end(
+    journal: Journal, receiver: Receiver
+) -> None:
+    key = owe(journal)
+    one, _ = courier()
+    one.turn(never)
+    finish(one, journal)
+    assert receiver.got == [key]
+
+
+def test_a_channel_that_failed_is_not_run_again_and_its_reason_is_said(
+    journal: Journal, receiver: Receiver
+) -> None:
+    key = owe(journal)
+    receiver.handed = Handed(is_taken=True, fault="on_done failed: exit 3")
+    one, warnings = courier()
+    finish(one, journal)
+    finish(courier(THEIRS)[0], journal)
+    assert receiver.got == [key]
+    assert warnings == ["on_done failed: exit 3"]
+    assert unsaid(journal) == [(key, "on_done failed: exit 3")]
+
+
+def test_what_is_lacking_here_is_said_once(journal: Journal, receiver: Receiver) -> None:
+    keys = [owe(journal) for _ in range(2)]
+    receiver.handed = Handed(lack="it is not installed")
+    one, warnings = courier()
+    finish(one, journal)
+    owe(journal)
+    other, others = courier(THEIRS)
+    finish(other, journal)
+    assert (warnings, others) == (["it is not installed"], [])
+    assert len(receiver.got) == 3
+    assert [key for key, _ in unsaid(journal)][:2] == keys, "a screen says it"
+
+
+@pytest.mark.parametrize(
+    ("cause", "code", "is_trouble"),
+    [
+        (Cause.SETTLED, 0, False),
+        (Cause.SETTLED, 3, True),
+        (Cause.STOPPED, 4, True),
+        (Cause.UNREACHABLE, 75, True),
+        (Cause.WELL, 0, False),
+    ],
+)
+def test_whoever_wants_troubles_gets_no_others(
+    journal: Journal, receiver: Receiver, cause: Cause, code: int, is_trouble: bool
+) -> None:
+    key = owe(journal, cause, exit=code)
+    finish(courier(notify_on="trouble")[0], journal)
+    assert receiver.got == ([key] if is_trouble else [])
+    finish(courier(notify_on="all")[0], journal)
+    assert receiver.got == ([key] if is_trouble else []), "it is done with"
+    assert unsaid(journal) == ([] if is_trouble else [(key, "")])
+
+
+def test_without_a_channel_it_is_left_to_a_screen(journal: Journal, receiver: Receiver) -> None:
+    key = owe(journal)
+    finish(courier(on_done=())[0], journal)
+    assert receiver.got == []
+    assert unsaid(journal) == [(key, "")]
+    finish(courier()[0], journal)
+    assert receiver.got == [], "a channel that came later does not get it"
+
+
+def test_a_channel_that_raises_is_a_fault_and_says_nothing_secret(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> Handed:
+        raise ValueError("ntfy://user:hunter2@host")
+
+    monkeypatch.setattr(notifying, "hand_over", broken)
+    owe(journal)
+    one, warnings = courier()
+    finish(one, journal)
+    assert warnings == ["a notice could not be handed over: ValueError"]
+
+
+def test_what_hangs_at_the_end_is_cut_off_by_a_signal(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hangs(settings: Unattended, notice: Notice, means: notifying.Means) -> Handed:  # noqa: ARG001
+        while not means.gives_up():
+            pass
+        return Handed(fault="cut off")
+
+    monkeypatch.setattr(notifying, "hand_over", hangs)
+    first, second = owe(journal), owe(journal)
+    one, warnings = courier()
+    one.finish(journal, (), lambda: True)
+    assert warnings == ["cut off"]
+    assert unsaid(journal) == [(first, "cut off"), (second, "")]
+    assert claim(journal, THEIRS, OURS, THEIRS) == [second], "it was not begun: another one does it"
+
+
+def test_a_journal_that_cannot_be_written_is_no_reason_to_fail(
+    journal: Journal, receiver: Receiver
+) -> None:
+    owe(journal)
+    journal.connection.execute("pragma query_only = on")
+    one, _ = courier()
+    one.finish(journal, [1], lambda: False)
+    assert receiver.got == [], "what cannot be claimed is not handed over"
+    journal.connection.execute("pragma query_only = off")
+    finish(courier(THEIRS)[0], journal)
+    assert len(receiver.got) == 1

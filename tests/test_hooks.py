@@ -1,0 +1,99 @@
+"""A command of the config, run with limits, as real processes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from albumup.session.hooks import MOST_OUTPUT, HookEnd, run_hook
+
+SOON = 0.3
+"""The limit, in seconds, for what never ends."""
+
+
+def run(*command: str, given: bytes = b"", limit: float = 30.0) -> HookEnd:
+    return run_hook(command, given, dict(os.environ), limit=limit)
+
+
+def is_alive(pid: int) -> bool:
+    """A zombie is not, whoever has to reap it."""
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+
+
+def test_a_command_gets_its_input_and_environment_whole() -> None:
+    given = bytes(range(256)) * 1000  # more than a pipe holds
+    end = run_hook(["sh", "-c", "wc -c; echo $MARK"], given, {**os.environ, "MARK": "here"})
+    assert (end.fault, end.output.split()) == ("", [b"256000", b"here"])
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("exit 3", "exit 3"),
+        ("echo first; echo no server >&2; echo; exit 4", "exit 4; no server"),
+        ("kill -9 $$", "killed by SIGKILL"),
+        ("exec <&-; exit 5", "exit 5"),
+        (r"printf 'half \377'; exit 1", "exit 1; half \ufffd"),
+    ],
+)
+def test_a_command_that_fails_says_so(script: str, words: str) -> None:
+    assert run("sh", "-c", script, given=b"x" * 1_000_000).words == words
+
+
+def test_a_command_that_does_not_read_its_input_is_no_fault() -> None:
+    assert run("true", given=b"x" * 1_000_000) == HookEnd("")
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        ("no-such-command", "No such file or directory"),
+        ("/", "Permission denied"),
+        ("nul\0byte", "not a command"),
+    ],
+)
+def test_a_command_that_cannot_be_run_is_named(command: str, why: str) -> None:
+    assert run(command).fault == f"{command} cannot be run: {why}"
+
+
+def test_what_hangs_is_killed_with_all_that_it_started(tmp_path: Path) -> None:
+    script = f"sleep 600 & echo $! > {tmp_path}/child; sleep 600"
+    began = time.monotonic()
+    end = run("sh", "-c", script, limit=SOON)
+    assert end.fault == "not done after 0.3 s"
+    assert time.monotonic() - began >= SOON
+    assert not is_alive(int((tmp_path / "child").read_text()))
+
+
+def test_what_hangs_is_cut_off_when_nobody_waits_any_more() -> None:
+    looks = iter((False, False, True))
+    end = run_hook(["sleep", "600"], b"", dict(os.environ), gives_up=lambda: next(looks))
+    assert end.fault == "cut off"
+
+
+def test_a_flood_is_read_and_forgotten_but_for_its_end() -> None:
+    flood = "import sys; sys.stdout.write('x' * 500_000); print('\\nlast'); sys.exit(1)"
+    end = run(sys.executable, "-c", flood)
+    assert (end.words, len(end.output)) == ("exit 1; last", MOST_OUTPUT)
+    endless = run("yes", limit=SOON)
+    assert (endless.fault, len(endless.output)) == ("not done after 0.3 s", MOST_OUTPUT)
+
+
+def test_a_process_left_behind_that_holds_the_output_open_is_not_waited_for(
+    tmp_path: Path,
+) -> None:
+    script = f"sleep 600 & echo $! > {tmp_path}/child; echo done"
+    end = run("sh", "-c", script)
+    child = int((tmp_path / "child").read_text())
+    try:
+        assert end == HookEnd("", b"done\n")
+        assert is_alive(child), "it did nothing wrong"
+    finally:
+        os.kill(child, 9)
