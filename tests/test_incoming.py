@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 from albumup.transfer import MOST_ANSWER, Answer
@@ -277,3 +279,14 @@ def test_a_fault_of_ours_is_not_taken_for_the_servers(monkeypatch: pytest.Monkey
     monkeypatch.setattr(Incoming, "on_header", on_header)
     with pytest.raises(ZeroDivisionError):
         fed(WHOLE)
+
+
+def test_an_answer_that_was_read_is_freed_at_once() -> None:
+    fed(WHOLE).answer()
+    gc.collect()
+    gc.disable()
+    try:
+        fed(WHOLE).answer()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

@@ -126,7 +126,9 @@ class Incoming:
         self._is_broken = not self._is_whole
 
     def answer(self) -> tuple[Answer, bool]:
-        """The answer, and whether the connection may be used again."""
+        """The answer, and whether the connection may be used again. To be called once, at the
+        end."""
+        del self._parser  # the two hold each other, and would wait for the garbage collector
         complete = self._is_whole and self._size <= MOST_ANSWER
         answer = Answer.of(
             self._status,
