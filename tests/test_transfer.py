@@ -1107,6 +1107,14 @@ def test_no_name_server_is_no_unknown_host(scheme: str, monkeypatch: pytest.Monk
     assert reach(f"{scheme}://photos.invalid/") == (Fault.NOT_REACHED, Fault.NOT_REACHED)
 
 
+def test_a_name_that_no_host_can_have() -> None:
+    name = f"{'x' * 64}.test"  # a label has at most 63 letters
+    unreached = asyncio.run(connecting(f"http://{name}/", Peer(5.0)))
+    assert unreached is not None
+    assert unreached.fault is Fault.NOT_REACHED
+    assert unreached.detail == f"{name} cannot be the name of a host"
+
+
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_port_where_nobody_listens(scheme: str, refused_port: int) -> None:
     assert reach(f"{scheme}://127.0.0.1:{refused_port}/") == (Fault.NOT_REACHED, Fault.NOT_REACHED)
@@ -1138,6 +1146,15 @@ def test_a_certificate_that_nobody_vouches_for(tls: ssl.SSLContext) -> None:
     with Server(GREET, tls=tls) as server:
         assert reach(server.url) == (Fault.BAD_CERTIFICATE, Fault.BAD_CERTIFICATE)
         assert server.ledger == []
+
+
+def test_certificates_name_hosts_without_the_dot_at_their_end(
+    authority: trustme.CA, ca_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Server([until_closed], tls=server_tls(authority, "photos.test")) as server:
+        there = (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", server.port))
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_: [there])
+        assert asyncio.run(connecting("https://photos.test./", Peer(5.0, str(ca_file)))) is None
 
 
 def test_a_certificate_for_another_name(authority: trustme.CA, ca_file: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import functools
-import http.client
 import os
 import re
 import socket
@@ -38,24 +37,16 @@ def connect(
 def _connect(
     peer_host: str, peer_port: int, context: ssl.SSLContext | None, proxy: Proxy | None
 ) -> socket.socket:
-    import urllib3  # first: this waits for another thread that is importing the package
-    import urllib3.connection
-    import urllib3.exceptions
-
-    host, port = peer_host, peer_port
-    if proxy:
-        host, port = proxy.host, proxy.port
+    host = proxy.host if proxy else peer_host
     try:
-        connection: urllib3.connection.HTTPConnection
-        if context is not None:
-            connection = urllib3.connection.HTTPSConnection(
-                host, port, timeout=CONNECT_SECONDS, ssl_context=context
-            )
-            if proxy:
-                connection.set_tunnel(peer_host, peer_port, headers=proxy.headers)
+        if proxy is not None and context is not None:
+            found = _tunnelled(peer_host, peer_port, proxy)
         else:
-            connection = urllib3.connection.HTTPConnection(host, port, timeout=CONNECT_SECONDS)
-        connection.connect()
+            port = proxy.port if proxy else peer_port
+            found = socket.create_connection((host, port), CONNECT_SECONDS)
+        found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if context is not None:
+            found = context.wrap_socket(found, server_hostname=_name_in_certificate(peer_host))
     except ssl.SSLCertVerificationError as error:
         raise Stopped(Fault.BAD_CERTIFICATE, error.verify_message) from error
     except ssl.SSLError as error:
@@ -64,26 +55,50 @@ def _connect(
                 Fault.BAD_CERTIFICATE, "it does not speak TLS; is it http:// there?"
             ) from error
         raise not_connected(error) from error
-    except urllib3.exceptions.NameResolutionError as error:
+    except socket.gaierror as error:
         raise unresolved(host, error) from error
-    except urllib3.exceptions.NewConnectionError as error:
-        raise not_connected(error) from error
-    except urllib3.exceptions.ConnectTimeoutError as error:
+    except UnicodeError as error:  # from IDNA: a label of a host name is empty or too long
+        raise Stopped(Fault.NOT_REACHED, f"{host} cannot be the name of a host") from error
+    except TimeoutError as error:
         raise Stopped(Fault.NOT_REACHED, f"no connection within {CONNECT_SECONDS:.0f} s") from error
-    except (OSError, urllib3.exceptions.HTTPError, http.client.HTTPException) as error:
+    except OSError as error:
         raise not_connected(error) from error
-    found = connection.sock
+    found.settimeout(0)
+    return found
+
+
+def _name_in_certificate(host: str) -> str:
+    """A host as certificates name it: without the dot at its end, or the scope of an IPv6
+    address."""
+    return host.partition("%")[0].rstrip(".")
+
+
+def _tunnelled(peer_host: str, peer_port: int, proxy: Proxy) -> socket.socket:
+    """A socket to a server through a proxy, which sees neither our headers nor our bytes. Raises
+    OSError."""
+    from http.client import HTTPException
+
+    import urllib3  # first: this waits for another thread that is importing the package
+    import urllib3.connection
+    import urllib3.exceptions
+
+    tunnel = urllib3.connection.HTTPConnection(proxy.host, proxy.port, timeout=CONNECT_SECONDS)
+    tunnel.set_tunnel(peer_host, peer_port, headers=proxy.headers)
+    try:
+        tunnel.connect()
+    except (urllib3.exceptions.HTTPError, HTTPException) as error:
+        cause = error.__cause__
+        raise (cause if isinstance(cause, OSError) else OSError(words_of(error))) from None
+    found = tunnel.sock
     assert isinstance(found, socket.socket)
     # The caller owns the socket now: the connection object must not close it when it is collected.
-    connection.sock = None
-    found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    found.settimeout(0)
+    tunnel.sock = None
     return found
 
 
 def unresolved(host: str, error: Exception) -> Stopped:
     """The fault behind a failed look-up: no such host, or no network."""
-    cause = error.__cause__ or error.__context__
+    cause = error if isinstance(error, OSError) else error.__cause__ or error.__context__
     number = getattr(cause, "errno", None)
     is_unknown = number in (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
     if is_unknown and kernel.has_network():  # macOS says so without a network, too
@@ -107,7 +122,9 @@ def words_of(error: BaseException) -> str:
         return "connection refused"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    if isinstance(error, http.client.HTTPException):
+    from http.client import HTTPException  # where a library raised one, it is loaded already
+
+    if isinstance(error, HTTPException):
         return "what came back is not HTTP"
     if isinstance(error, TimeoutError):
         return "no answer in time"
@@ -141,4 +158,6 @@ def shared_tls_context(ca_file: str | None) -> ssl.SSLContext:
 
 @functools.cache
 def _shared_tls_context(ca_file: str | None, *_variables: str | None) -> ssl.SSLContext:
-    return tls_context(ca_file)
+    context = tls_context(ca_file)
+    context.set_alpn_protocols(["http/1.1"])
+    return context

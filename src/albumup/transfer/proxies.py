@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import sys
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
@@ -33,9 +34,7 @@ def proxy_for(url: str) -> Proxy | None:
     Raises ConfigError for a setting that cannot be read; its message names the variable, never the
     value.
     """
-    from urllib.request import getproxies
-
-    if not getproxies():
+    if not _may_be_named():
         return None
     import requests  # first: this waits for another thread that is importing the package
 
@@ -62,6 +61,16 @@ def proxy_for(url: str) -> Proxy | None:
             "with / # ? @ : [ ] and % in user name and password as %2F %23 %3F %40 %3A %5B %5D %25",
         )
     return found
+
+
+def _may_be_named() -> bool:
+    """Is a proxy named anywhere? Only macOS has settings of its own, and reading these takes
+    long."""
+    if sys.platform != "darwin":
+        return any(name.lower().endswith("_proxy") for name in os.environ)
+    from urllib.request import getproxies
+
+    return bool(getproxies())
 
 
 def _read(value: str) -> Proxy | None:
