@@ -101,13 +101,13 @@ class Template:
     str. ``where`` is its place, file and key, which begins every ConfigError.
     """
 
-    __slots__ = ("_parts", "names", "where")
+    __slots__ = ("_parts", "_text", "names", "where")
 
     names: frozenset[str]
     """The names in the template."""
 
     def __init__(self, text: str, allowed: Collection[str], where: str) -> None:
-        self.where = where
+        self.where, self._text = where, text
         try:
             fields = list(string.Formatter().parse(text))
         except ValueError as error:
@@ -127,10 +127,7 @@ class Template:
     def fill(self, values: Mapping[str, object]) -> str:
         """Fill in ``values``, which hold all ``names`` with the types of NAMES. Raises KeyError for
         a missing one."""
-        return "".join(
-            literal if name is None else literal + format(values[name], spec)
-            for literal, name, spec in self._parts
-        )
+        return self._text.format_map(values)
 
     def fill_url(self, values: Mapping[str, object]) -> str:
         """``fill`` for an address: values are percent-encoded (RFC 3986, also ``/``), the

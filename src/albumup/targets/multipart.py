@@ -12,9 +12,6 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-_ESCAPES = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
-"""Escapes in names (WHATWG, multipart/form-data encoding algorithm)."""
-
 
 class Frame(Struct, frozen=True):
     """The head and tail around a payload, and the Content-Type."""
@@ -55,7 +52,12 @@ def frame(
 
 def _opened(field: str, name: str | None = None, mime: str = "") -> bytes:
     """The header lines of a part; a part with a ``name`` is a file."""
-    words = f'Content-Disposition: form-data; name="{field.translate(_ESCAPES)}"'
+    words = f'Content-Disposition: form-data; name="{_escaped(field)}"'
     if name is not None:
-        words += f'; filename="{name.translate(_ESCAPES)}"\r\nContent-Type: {mime}'
+        words += f'; filename="{_escaped(name)}"\r\nContent-Type: {mime}'
     return f"{words}\r\n\r\n".encode()
+
+
+def _escaped(name: str) -> str:
+    """A name within quotes (WHATWG, multipart/form-data encoding algorithm)."""
+    return name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
