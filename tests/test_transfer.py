@@ -1162,6 +1162,17 @@ def test_a_certificate_for_another_name(authority: trustme.CA, ca_file: Path) ->
         assert reach(server.url, ca_file) == (Fault.BAD_CERTIFICATE, Fault.BAD_CERTIFICATE)
 
 
+def test_a_question_without_tls_loads_no_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_context(*_: object) -> NoReturn:
+        raise AssertionError
+
+    monkeypatch.setattr("albumup.transfer.connect.tls_context", no_context)
+    with Server(GREET) as server:
+        answered = Http(Peer(5.0), HEADERS).call("GET", server.url).answer
+    assert answered is not None
+    assert answered.status == 200
+
+
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
 def test_the_variables_of_curl_name_whom_to_trust(
     tls: ssl.SSLContext, ca_file: Path, monkeypatch: pytest.MonkeyPatch, variable: str

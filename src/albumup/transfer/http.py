@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from albumup import __version__
-from albumup.transfer.connect import tls_context, unresolved, words_of
+from albumup.transfer.connect import shared_tls_context, unresolved, words_of
 from albumup.transfer.proxies import proxy_for
 from albumup.transfer.values import BLOCK, CONNECT_SECONDS, MOST_ANSWER, Answer, Fault, Peer, Sent
 
@@ -26,11 +26,13 @@ class Http:
 
         class Adapter(Plain):
             def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-                super().init_poolmanager(*args, ssl_context=tls_context(peer.ca_file), **kwargs)
+                super().init_poolmanager(
+                    *args, ssl_context=shared_tls_context(peer.ca_file), **kwargs
+                )
 
             def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
                 return super().proxy_manager_for(
-                    *args, ssl_context=tls_context(peer.ca_file), **kwargs
+                    *args, ssl_context=shared_tls_context(peer.ca_file), **kwargs
                 )
 
             def cert_verify(self, *args: Any, **kwargs: Any) -> None:
@@ -45,6 +47,16 @@ class Http:
                 return request
 
         class Session(requests.Session):
+            is_secured = False
+
+            def get_adapter(self, url: str) -> requests.adapters.BaseAdapter:
+                """Load the certificates to trust only for TLS: that takes longer than a
+                question."""
+                if url.lower().startswith("https:") and not self.is_secured:
+                    self.is_secured = True
+                    self.mount("https://", Adapter(max_retries=0))
+                return super().get_adapter(url)
+
             def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - none is followed
                 """Ignore Location: requests would take one that it cannot decode for a broken
                 answer."""
@@ -54,7 +66,6 @@ class Http:
         self._peer = peer
         self._proxy_headers = proxy_headers
         self._session = Session()
-        self._session.mount("https://", Adapter(max_retries=0))
         self._session.mount("http://", Plain(max_retries=0))
         self._session.auth = Authorization()
         self._session.trust_env = (
