@@ -18,7 +18,9 @@ from pathlib import Path
 import pytest
 import zygote
 from servers import FormServer, Received, answer
+from short import short_form
 
+from albumup.cli.background import Settling
 from albumup.journal.lock import FileLock, is_locked
 from albumup.journal.opening import paths_of
 
@@ -126,7 +128,6 @@ def test_it_outlives_its_terminal_and_keeps_its_secrets(home: Home, server: Form
     assert home.sql("select pid, watched from run") == [(pid, 0)]
 
     shell.close()
-    os.kill(pid, signal.SIGHUP)
     _check_process(pid, secret)
     server.may_answer.set()
     assert gone(pid) == 3
@@ -143,6 +144,7 @@ def test_it_outlives_its_terminal_and_keeps_its_secrets(home: Home, server: Form
     assert "IMG_2.JPG  rejected: 413" in said
     assert "********" in said
     assert "IMG_1.JPG" not in said
+    assert "--patience 24 h" in said
     assert said.endswith(f"[{pid}] Ended (exit 3).\n")
 
 
@@ -157,7 +159,10 @@ def _check_process(pid: int, secret: str) -> None:
     session, terminal = (place / "stat").read_text().rpartition(")")[2].split()[3:5]
     assert (int(session), int(terminal)) == (pid, 0)
     assert os.readlink(place / "cwd") == "/"
-    assert "Umask:\t0077\n" in (place / "status").read_text()
+    status = (place / "status").read_text()
+    assert "Umask:\t0077\n" in status
+    ignored = int(re.search(r"SigIgn:\t(\w+)", status)[1], 16)  # type: ignore[index]
+    assert ignored & 1 << signal.SIGHUP - 1
     shown = command_of(pid)
     assert secret not in shown
     assert "IMG_" not in shown
@@ -238,20 +243,29 @@ def test_with_spool_it_returns_when_the_card_may_be_taken_out(
 
 
 @pytest.mark.process
-def test_ctrl_c_while_it_starts_loses_nothing(home: Home, server: FormServer) -> None:
+@pytest.mark.parametrize(
+    ("number", "options", "next_one"),
+    [
+        (signal.SIGINT, (), "albumup status."),
+        (signal.SIGHUP, ("--spool",), "do not take the card out yet: albumup watch."),
+    ],
+)
+def test_a_signal_to_the_command_while_it_starts_loses_nothing(
+    home: Home, server: FormServer, number: signal.Signals, options: tuple[str, ...], next_one: str
+) -> None:
     home.form(server)
     home.photos(2)
-    assert home.run("status").returncode == 0
-    home.journal.parent.mkdir(parents=True, exist_ok=True)
+    home.journal.parent.mkdir(parents=True)
     with FileLock(paths_of(str(home.journal))["lock"]):  # by somebody who sends nothing
-        command = home.start("push", "trip", "--detach")
-        until(lambda: home.journal.exists() and Path(f"{home.journal}.log").exists())
+        command = home.start("push", "trip", "--detach", *options)
+        until(lambda: Path(f"{home.journal}.log").exists())
         until(lambda: "begins: trip" in log_of(home))
-        command.send_signal(signal.SIGINT)
+        command.send_signal(number)
         done = finish(command)
-    assert done.returncode == 130
-    left = re.search(r"Left\. Process (\d+) goes on in the background; albumup status", done.stderr)
+    assert done.returncode == 128 + number
+    left = re.search(r"Left\. Process (\d+) goes on in the background; (.*) It ends", done.stderr)
     assert left, done.stderr
+    assert left[2] == next_one
     assert gone(int(left[1])) == 0
     assert set(home.states().values()) == {"uploaded"}
 
@@ -318,6 +332,72 @@ def test_one_that_ends_before_it_begins_says_why(home: Home, server: FormServer)
         "Nothing uploads in the background; 2 photos wait: albumup resume    (exit 4)\n"
     )
     assert home.sql("select watched from run") == [(0,), (0,)]
+
+
+def test_a_folder_that_cannot_be_read_is_said_last_and_costs_3(
+    home: Home, server: FormServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.form(server)
+    home.photos(2)
+    closed = home.photos(1, "trip/closed", first=3)
+    scandir = os.scandir
+
+    def refuse(path: bytes) -> object:
+        if os.fsencode(path) == os.fsencode(closed):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", refuse)
+        done = home.run("push", "trip", "--detach")
+    assert done.returncode == 3, done.stderr
+    assert done.stderr.endswith("trip/closed: Permission denied    (exit 3)\n")
+    assert gone(pid_in(done.stderr)) == 0
+
+
+@pytest.mark.parametrize(
+    ("typed", "patience"), short_form([((), "1 min 30 s"), (("--patience=3h",), "3 h")])
+)
+def test_with_q_it_says_nothing_while_all_is_well(
+    home: Home, server: FormServer, typed: tuple[str, ...], patience: str
+) -> None:
+    home.form(server, '[defaults]\npatience = "90s"\n')
+    home.photos(1)
+    done = home.run("push", "trip", "--detach", "-q", *typed)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    ((pid,),) = home.sql("select pid from run")
+    assert gone(pid) == 0
+    assert f"--patience {patience}" in log_of(home)  # not the 24 hours
+
+
+def test_a_log_that_cannot_be_written_is_said_and_costs_nothing_else(
+    home: Home, server: FormServer
+) -> None:
+    home.form(server)
+    home.photos(1)
+    Path(f"{home.journal}.log").mkdir(parents=True)
+    done = home.run("push", "trip", "--detach")
+    assert done.returncode == 0
+    assert "No log of it can be written: ~/state/albumup/journal.db.log: " in done.stderr
+    assert gone(pid_in(done.stderr)) == 0
+    assert set(home.states().values()) == {"uploaded"}
+
+
+def test_what_settles_while_others_go_on_is_logged(home: Home, server: FormServer) -> None:
+    home.form(server)
+    server.answer = lambda _: answer(401, {})
+    for name in ("trip", "more"):
+        assert home.run("push", home.photos(2, name)).returncode == 4
+    now = 0.0
+    settling = Settling(str(home.journal), lambda: now)
+    assert settling.lines() == []
+    server.answer = lambda one: answer(413 if one.filename == "IMG_2.JPG" else 200, {})
+    assert home.run("resume", "trip").returncode == 3
+    assert settling.lines() == []  # not so often
+    now = 5.0
+    assert settling.lines() == ["trip: settled, 1 of 2 sent, 1 not"]
+    now = 10.0
+    assert settling.lines() == []
 
 
 def test_nothing_is_started_where_nothing_is_to_be_sent(home: Home, server: FormServer) -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from albumup.config import known_secrets
+from albumup.config.settings import FormSettings
+from albumup.config.token_source import read_token
 from albumup.session import log as logs
 from albumup.session.log import Log, Reader, files_of, hidden
 
@@ -240,6 +242,14 @@ def test_a_token_is_hidden_wherever_it_stands(
         assert form not in said
 
 
+def test_a_token_is_known_once_it_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known_secrets, "_known", set())
+    monkeypatch.setenv("CLUB_TOKEN", " not-a-real-token ")
+    settings = FormSettings(url="https://photos.example.org/up", token_env="CLUB_TOKEN")
+    read_token(settings, "targets.club", "/")
+    assert hidden("Bearer not-a-real-token") == "Bearer ********"
+
+
 def test_an_address_keeps_no_password_and_no_query() -> None:
     text = (
         "proxy http://anna:p@ss@proxy.example.org:3128/ to https://s3.example.org/a?X-Sig=abc: no"
@@ -309,4 +319,14 @@ def test_a_reader_waits_for_the_first_and_for_one_that_was_emptied(
     os.truncate(path, 0)
     log.line("new")
     assert read(reader).endswith("] new\n")
+    reader.close()
+
+
+def test_a_file_that_is_moved_while_all_are_opened_is_read_once(
+    path: Path, open_log: Callable[..., Log]
+) -> None:
+    open_log().line("once")
+    os.link(path, path.with_suffix(".log.1"))  # as it looks between two steps of the opening
+    reader = Reader(str(path))
+    assert read(reader).count("once") == 1
     reader.close()

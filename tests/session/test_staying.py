@@ -61,6 +61,8 @@ def test_drop_ins_win_by_name_and_by_folder(write: Write, tmp_path: Path) -> Non
     write("etc/systemd/logind.conf", "[Login]\nKillUserProcesses=no\n")
     write("usr/lib/systemd/logind.conf.d/50-kill.conf", "[Login]\nKillUserProcesses=1\n")
     assert found(tmp_path).logout is Logout.KILLS
+    write("etc/systemd/logind.conf.d/40-not.conf", "[Login]\nKillUserProcesses=no\n")
+    assert found(tmp_path).logout is Logout.KILLS
     write("run/systemd/logind.conf.d/60-not.conf", "[Login]\nKillUserProcesses=off\n")
     assert found(tmp_path).logout is None
     write("etc/systemd/logind.conf.d/60-not.conf", "")  # in place of that in /run

@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
+import math
+import sqlite3
 import sys
+import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from signal import Signals
 
 from albumup import __version__
+from albumup.cli import sums
 from albumup.cli.app import App
 from albumup.cli.conclusion import Conclusion
-from albumup.cli.escaping import escape
+from albumup.cli.escaping import escape, tame
 from albumup.cli.figures import size, span
 from albumup.cli.log_stream import LogStream
 from albumup.cli.sending import options_of
 from albumup.cli.telling import Teller, lines_of
 from albumup.cli.titles import title_of
 from albumup.cli.typed import ResumeOptions
+from albumup.cli.words import shown_name
 from albumup.errors import AlbumupError, UsageError
 from albumup.journal import copies, runs
 from albumup.journal.journal import Journal
-from albumup.journal.opening import paths_of
+from albumup.journal.opening import open_reader, paths_of
 from albumup.journal.rows import Album
 from albumup.journal.states import DONE
+from albumup.journal.summary import Summary, summaries
 from albumup.session.background import leave_terminal
 from albumup.session.log import Log
 from albumup.session.parent_line import Begun, Handed, ParentLine, Settled
 from albumup.session.sending import Session
 from albumup.session.telling import HandedOver, Standing, Word
-from albumup.uploader.events import Event, Recorded, Spooled
+from albumup.uploader.events import Event, Progress, Recorded, Spooled
 from albumup.uploader.options import Options, RunEnd
+
+_LOOK = 5.0
+"""Seconds between two looks for albums that have settled."""
 
 
 def run(app: App, line: int, given: ResumeOptions) -> int:
@@ -48,7 +58,7 @@ def run(app: App, line: int, given: ResumeOptions) -> int:
         log.line(f"Ends (exit {error.exit_code}):")  # the words follow, from where all commands end
         raise
     except Exception:
-        log.line(traceback.format_exc().rstrip("\n"))
+        log.line(tame(traceback.format_exc().rstrip("\n")))
         raise
     except BaseException as error:
         log.line(f"Ends before it has begun: {type(error).__name__.strip('_')}")
@@ -63,7 +73,7 @@ def _sent(app: App, log: Log, parent: ParentLine, given: ResumeOptions) -> int:
     meant = [album for album in runs.albums(journal) if album.id in given["album_ids"]]
     log.line(_first_line(journal, meant, options))
     conclusion = Conclusion(app, journal, {album.id: album.name for album in meant})
-    teller = _LogTeller(conclusion, log, parent)
+    teller = LogTeller(conclusion, log, parent)
     session = Session(journal, conclusion.album_ids, options, app, teller, hands_over=True)
     return session.run_if_needed()
 
@@ -79,7 +89,44 @@ def _first_line(journal: Journal, albums: Sequence[Album], options: Options) -> 
     )
 
 
-class _LogTeller(Teller):
+class Settling:
+    """Tells which albums have settled while others go on. It reads the journal by itself, for the
+    run's own connection belongs to the run."""
+
+    def __init__(self, journal: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._journal, self._clock = journal, clock
+        self._unfinished: set[int] = set()
+        self._looked = -math.inf
+
+    def lines(self) -> list[str]:
+        """A line for each album that was unfinished at the last look, some seconds ago, and is
+        settled now."""
+        if self._clock() < self._looked + _LOOK:
+            return []
+        self._looked = self._clock()
+        try:
+            found = self._look()
+        except (AlbumupError, sqlite3.Error):
+            return []  # the run itself will tell
+        settled = [one for one in found if one.album.id in self._unfinished - _unfinished(found)]
+        self._unfinished = _unfinished(found)
+        return [
+            f"{shown_name(one.album.name)}: settled, {sums.of_standing(one)}" for one in settled
+        ]
+
+    def _look(self) -> list[Summary]:
+        connection = open_reader(self._journal)
+        if connection is None:
+            return []
+        with closing(connection):
+            return summaries(connection)
+
+
+def _unfinished(found: Iterable[Summary]) -> set[int]:
+    return {one.album.id for one in found if one.is_unfinished}
+
+
+class LogTeller(Teller):
     """The log, and until it is clear how it starts the parent, as the audience of a session."""
 
     def __init__(self, conclusion: Conclusion, log: Log, parent: ParentLine) -> None:
@@ -87,11 +134,17 @@ class _LogTeller(Teller):
         self._log, self._parent = log, parent
         self._is_copying = False
         """The parent waits for copies."""
+        self._settling = Settling(conclusion.app.journal)
 
     def begin(self, standing: Standing) -> None:
         super().begin(standing)
         meant = self._conclusion
         self._is_copying = bool(copies.to_come(meant.journal, meant.album_ids))
+
+    def show(self, progress: Progress, albums: Iterable[str]) -> None:
+        super().show(progress, albums)
+        for line in self._settling.lines():
+            self._log.line(line)
 
     def begun(self) -> None:
         self._log.may_rotate = True

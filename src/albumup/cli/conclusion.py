@@ -81,11 +81,13 @@ class Conclusion:
         self._put_summary(0, self._sums())
         return 0
 
-    def in_background(self, pid: int, said: Sequence[str]) -> int:
+    def in_background(self, pid: int, said: Sequence[str], lacks: Sequence[str]) -> int:
         """Process ``pid`` sends the albums in the background; the exit code. ``said``: what is to
-        be known of it."""
-        code, sums = self._code(0), self._sums()
-        self._conclude([], code, said)
+        be known of it; ``lacks``: what could not be copied, so that the card is still needed."""
+        code, sums = self._code(75 if lacks else 0), self._sums()
+        for line in said:
+            self.app.screen.say(line)
+        self._conclude([], code, lacks)
         if self.json:
             self.app.tell(events.detached_event(pid, *events.shared_place(sums)))
         self._put_summary(code, sums)

@@ -93,7 +93,8 @@ def _told(conclusion: Conclusion, outcome: Outcome) -> int:
     """Say what became of it; the exit code."""
     match outcome:
         case Uploading():
-            return conclusion.in_background(outcome.pid, list(_uploading(conclusion, outcome)))
+            said = list(_uploading(conclusion, outcome))
+            return conclusion.in_background(outcome.pid, said, list(_uncopied(outcome)))
         case NothingLeft():
             return conclusion.followed(None)
         case Ended(code, said):
@@ -108,20 +109,24 @@ def _uploading(conclusion: Conclusion, found: Uploading) -> Iterator[str]:
     queued = photos(_unsent(conclusion))
     names = list(dict.fromkeys(conclusion.albums.values()))
     watch = f"albumup watch {quoted(names[0])}" if len(names) == 1 else "albumup watch"
-    for one, why in found.uncopied:
-        yield (
-            f"Not copied: {photos(one.photos)} in {escape(one.root.path)}: {escape(why)}."
-            " Bring back its card or disk, then: albumup resume --detach"
-        )
     if found.log_fault:
         log = escape(shown(paths_of(app.journal)["log"]))
-        yield f"Its log cannot be written, and it goes on without: {log}: {found.log_fault}"
+        app.screen.complain(f"No log of it can be written: {log}: {escape(found.log_fault)}")
     if not found.is_new:
         yield f"{queued} queued; process {pid} is uploading, and has them too; {watch}"
         return
     yield f"{queued} queued; uploading in the background (pid {pid}); {watch}"
     machine = look(this_user())
     yield from staying.lines(machine, pid, names[0], is_scheduled=False)
+
+
+def _uncopied(found: Uploading) -> Iterator[str]:
+    """What keeps the card from being taken out."""
+    for one, why in found.uncopied:
+        yield (
+            f"Not copied: {photos(one.photos)} in {escape(one.root.path)}: {escape(why)}."
+            " Bring back its card or disk, then: albumup resume --detach"
+        )
 
 
 def _unsent(conclusion: Conclusion) -> int:

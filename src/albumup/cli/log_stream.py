@@ -24,7 +24,7 @@ class LogStream(io.TextIOBase):
 
     def __init__(self, log: Log, heard: Callable[[str], None] = lambda _: None) -> None:
         super().__init__()
-        self._log, self._heard = log, heard
+        self.log, self._heard = log, heard
         self._begun = threading.local()
 
     def write(self, text: str) -> int:
@@ -36,7 +36,7 @@ class LogStream(io.TextIOBase):
             rest = ""
         self._begun.line = rest
         for line in map(tame, lines):
-            self._log.line(line)
+            self.log.line(line)
             self._heard(line)
         return len(text)
 

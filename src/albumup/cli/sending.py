@@ -64,7 +64,7 @@ def options_of(
         spends_again=patience is None,
         shown=shown,
         typed=tuple(name for name in shown if typed[name] is not None),
-        is_watched=app.screen.is_terminal and not in_background,
+        is_watched=app.screen.is_terminal,
     )
 
 

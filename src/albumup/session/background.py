@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Protocol
 
 from msgspec import Struct
@@ -155,8 +155,13 @@ class Start:
                 return NothingLeft()
         return None
 
-    def _ended(self, process: subprocess.Popen[bytes]) -> Ended:
-        code = process.wait()
+    def _ended(self, process: subprocess.Popen[bytes]) -> Ended | Left:
+        while process.poll() is None:
+            if self._signals:
+                return Left(process.pid, 128 + self._signals[0], False)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_POLL)
+        code = process.returncode
         if code < 0:
             self._said.append(f"The process in the background was ended by {_named(-code)}")
         elif not self._said:

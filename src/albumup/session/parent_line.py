@@ -60,6 +60,8 @@ class ParentLine:
             return
         try:
             os.write(self._descriptor, msgspec.json.encode(message) + b"\n")
+        except BlockingIOError:
+            pass  # a parent that is stopped has heard enough
         except OSError:
             self.close()
 
