@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from albumup.cli.staying import lines
-from albumup.session.staying import Logout, Machine, System, look
+from albumup.session.scheduling import cron, launchd, systemd
+from albumup.session.scheduling.schedule import Entry
+from albumup.session.staying import Logout, Machine, System, goes_on, look
 
 SESSION = "0::/user.slice/user-1000.slice/session-3.scope\n"
 MANAGER = "0::/user.slice/user-1000.slice/user@1000.service/app.slice/app-term.scope\n"
@@ -29,7 +31,7 @@ def write(tmp_path: Path) -> Write:
 
 
 def found(root: Path, user: str = "anna") -> Machine:
-    return look(user, str(root), "linux")
+    return look(user, str(root), "linux", which=lambda name: f"/usr/bin/{name}")
 
 
 def test_a_session_is_left_alone_unless_logind_kills(write: Write, tmp_path: Path) -> None:
@@ -95,8 +97,30 @@ def test_what_the_users_manager_runs_ends_with_it_unless_it_lingers(
     assert found(tmp_path).logout is None
 
 
-def test_without_systemd_cron_is_named_and_nothing_else_said(tmp_path: Path) -> None:
+def test_without_systemd_cron_is_named_where_there_is_one(tmp_path: Path) -> None:
     assert found(tmp_path) == Machine(System.CRON, None, False, False)
+    bare = look("anna", str(tmp_path), "linux", which=lambda _: None)
+    assert bare == Machine(None, None, False, False)
+    said = lines(bare, 41, "trip", is_scheduled=False)
+    assert said == ["A reboot ends it; to go on after one: albumup resume"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "is_on"),
+    [
+        (Entry("cron", "albumup", ["/bin/albumup", "--journal", "/j", "retry-failed"]), True),
+        (Entry("cron", "albumup", ["/bin/albumup", "--journal", "/other", "resume"]), False),
+        (Entry("cron", "albumup", ["/bin/albumup", "--journal", "/j", "push", "/p"]), False),
+        (Entry("systemd", "a", ["albumup", "--journal", "/j", "resume"], is_on=False), False),
+    ],
+)
+def test_what_is_scheduled_goes_on_with_all_that_waits(
+    monkeypatch: pytest.MonkeyPatch, entry: Entry, is_on: bool
+) -> None:
+    monkeypatch.setattr(cron, "installed", lambda: [entry])
+    monkeypatch.setattr(systemd, "installed", list)
+    monkeypatch.setattr(launchd, "installed", list)
+    assert goes_on("/j") == is_on
 
 
 def test_a_computer_with_a_battery_of_its_own_may_sleep(write: Write, tmp_path: Path) -> None:

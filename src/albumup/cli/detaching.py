@@ -28,7 +28,7 @@ from albumup.session.background import (
     Start,
     Uploading,
 )
-from albumup.session.staying import look, this_user
+from albumup.session.staying import goes_on, look, this_user
 from albumup.uploader.events import Spooled
 from albumup.uploader.options import Options
 
@@ -117,7 +117,7 @@ def _uploading(conclusion: Conclusion, found: Uploading) -> Iterator[str]:
         return
     yield f"{queued} queued; uploading in the background (pid {pid}); {watch}"
     machine = look(this_user())
-    yield from staying.lines(machine, pid, names[0], is_scheduled=False)
+    yield from staying.lines(machine, pid, names[0], is_scheduled=goes_on(app.journal))
 
 
 def _uncopied(found: Uploading) -> Iterator[str]:

@@ -16,7 +16,9 @@ def lines(machine: Machine, pid: int, album: str, *, is_scheduled: bool) -> list
     return said
 
 
-def _reboot(system: System) -> str:
+def _reboot(system: System | None) -> str:
+    if system is None:
+        return "A reboot ends it; to go on after one: albumup resume"
     again = f"albumup schedule {system.value} --install"
     return f"A reboot ends it; to go on after one: {again}"
 
@@ -34,7 +36,7 @@ def _logout(machine: Machine) -> list[str]:
     return [f"{kills}. What helps: {linger}", f"and to begin it by: {begin}"]
 
 
-def _sleep(system: System, pid: int, album: str) -> str:
+def _sleep(system: System | None, pid: int, album: str) -> str:
     awake = f"systemd-inhibit albumup wait {quoted(album)}"
     if system is System.LAUNCHD:
         awake = f"caffeinate -i -w {pid}"

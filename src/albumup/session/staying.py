@@ -8,8 +8,9 @@ from __future__ import annotations
 import glob
 import os
 import re
+import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import Enum
 
 from msgspec import Struct
@@ -39,7 +40,8 @@ class Logout(Enum):
 class Machine(Struct, frozen=True):
     """What matters here to a process in the background."""
 
-    system: System
+    system: System | None
+    """What could start it again after a reboot; None: nothing here."""
     logout: Logout | None
     lingers: bool
     """The user's manager goes on after the last logout."""
@@ -56,13 +58,26 @@ def this_user() -> str:
         return str(os.getuid())
 
 
-def look(user: str, root: str = "/", platform: str = sys.platform) -> Machine:
+def goes_on(journal: str) -> bool:
+    """Is a command scheduled that goes on with all that waits in a journal?"""
+    from albumup.session.scheduling.kinds import installed_for
+
+    found, _ = installed_for(journal)
+    return any(one.is_on and {"retry-failed", "resume"} & {*one.command[:1]} for one in found)
+
+
+def look(
+    user: str,
+    root: str = "/",
+    platform: str = sys.platform,
+    which: Callable[[str], str | None] = shutil.which,
+) -> Machine:
     """What this computer does to this process. ``user``: the user's name. What cannot be read does
     not matter."""
     if platform == "darwin":
         return Machine(System.LAUNCHD, None, False, True)
     if not os.path.isdir(os.path.join(root, "run/systemd/system")):  # sd_booted(3)
-        return Machine(System.CRON, None, False, False)
+        return Machine(System.CRON if which("crontab") else None, None, False, False)
     lingers = os.path.exists(os.path.join(root, "var/lib/systemd/linger", user))
     groups = _text(os.path.join(root, "proc/self/cgroup"))
     logout = None
