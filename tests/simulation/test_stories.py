@@ -159,6 +159,25 @@ FINDS = {
         63406, (300, 301), volume="1A2B-3C4D", proven=False, tick=60.0,
         events=(Event("second push", 205, 0.61, "step"), Event("edit in place", 1, 0.72, "begins")),
     ),
+    "a photo on FAT is edited twice within its two seconds, to the same size": Plan(
+        383846, (300, 301, 302), jobs=2, retries=1, volume="1A2B-3C4D", fifo=False, tick=60.0,
+        latency=0.01, speed=0.05, helpers_slow=0.02,
+        events=(Event("edit", 17, 0.345543376757127, "step"),
+                Event("edit, same size", 1, 0.3726805091890665, "last byte")),
+    ),
+    "a photo on FAT is edited while it is queued, and again once it is sent": Plan(
+        502703, (300, 301, 302, 303, 304), patience=3000.0, volume="1A2B-3C4D", fifo=False,
+        latency=0.01, speed=0.05, helpers_slow=0.02, tick=60.0,
+        events=(Event("edit in place", 3, 0.3360428101535834, "step"),
+                Event("edit, same size", 1, 0.21786417343769826, "whole")),
+    ),
+    "a photo on FAT is read again, and no more is left to read": Plan(
+        985, (300, 301, 200_002, 303), "dedupes", "safe", jobs=1, retries=1, volume="1A2B-3C4D",
+        tells=False, latency=0.0005, speed=0.0, tick=0.25,
+        events=(Event("lost, closes", 1, 0.40758829254047213),
+                Event("204", 2, 0.30121334958971313),
+                Event("edit, same size", 2, 0.09163079993324019, "whole")),
+    ),
 }  # fmt: skip
 """Stories that were bad once, with their fewest events."""
 

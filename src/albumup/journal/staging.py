@@ -23,7 +23,7 @@ from albumup.journal.media import write_in
 from albumup.journal.rows import stored
 from albumup.journal.states import MAY_BE_THERE, State, is_in
 from albumup.photos.cards import Medium
-from albumup.photos.pins import Pins
+from albumup.photos.pins import Pins, is_young
 
 
 class Action(StrEnum):
@@ -245,7 +245,8 @@ class Staging:
         )
         pins = Pins(row["size"], int(row["mtime_ns"]), int(row["inode"]))
         if row["action"] == Action.REPIN:
-            journal.repin(task_id, pins)
+            if not is_young(pins, journal.clock()):
+                journal.repin(task_id, pins)
         elif state in (State.FAILED, State.REJECTED, State.MISSING, State.PENDING):
             if state != State.PENDING:
                 journal.fresh_set(task_id, rounds=0)

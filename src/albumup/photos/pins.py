@@ -11,6 +11,9 @@ from albumup.photos.volumes import file_system_of
 _LOOSE_SYSTEMS = frozenset({"vfat", "msdos", "exfat", "cifs", "smb3", "smbfs", "fuse", "fuseblk"})
 _FAT_SECONDS = 2
 _HOUR_NS = 3600 * 10**9
+YOUNG_SECONDS = 2.0 * _FAT_SECONDS
+"""Within that time after a change another one may leave the same time, as ``same_time`` compares
+times of FAT."""
 
 
 class Pins(Struct, frozen=True):
@@ -55,6 +58,12 @@ def as_pinned(pinned: Pins, now: os.stat_result, *, loose: bool) -> bool:
 def same_time(pinned_ns: int, now_ns: int, path: bytes) -> bool:
     """Are two modification times equal, as exactly as the file system of ``path`` keeps them?"""
     return pinned_ns == now_ns or (_near(pinned_ns, now_ns) and is_loose(path))
+
+
+def is_young(pins: Pins, now: float) -> bool:
+    """Was the file changed so recently (``now`` in Unix seconds) that, on FAT, the next change may
+    leave the same time? Then its pins prove nothing."""
+    return abs(now - pins.mtime_ns / 1e9) <= YOUNG_SECONDS
 
 
 def is_loose(path: bytes) -> bool:

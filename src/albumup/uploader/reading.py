@@ -22,7 +22,7 @@ from albumup.journal.rows import Task
 from albumup.journal.store import LostTask
 from albumup.photos.cards import device_at
 from albumup.photos.metadata.reader import MetadataReader
-from albumup.photos.pins import Pins, read_pins, same_time
+from albumup.photos.pins import YOUNG_SECONDS, Pins, is_loose, is_young, read_pins, same_time
 from albumup.photos.source import (
     SMALL,
     AnotherVolume,
@@ -165,10 +165,15 @@ class Reader:
         return {task_id for task_id, (_, until) in self._unstable.items() if until > now}
 
     def until_reread(self, but: Collection[int]) -> float | None:
-        """Seconds until a photo that was being written to is read again, leaving out tasks ``but``;
-        None if there is none."""
-        times = [until for task_id, (_, until) in self._unstable.items() if task_id not in but]
-        return max(0.0, min(times) - self._loop.time()) if times else None
+        """Seconds until the next photo that was being written to is due, leaving out tasks
+        ``but``; None if none will be."""
+        now = self._loop.time()
+        times = [
+            until
+            for task_id, (_, until) in self._unstable.items()
+            if until > now and task_id not in but
+        ]
+        return min(times) - now if times else None
 
     def read_at_once(self, wanted: Wanted) -> Read | None:
         """Read a small photo from the page cache, if its card is known; None for others."""
@@ -186,8 +191,10 @@ class Reader:
             return None
         kept, digests = found
         pins = read_pins(kept.status)
-        if (pins.size, pins.mtime_ns) != task.seen:
+        if (pins.size, pins.mtime_ns) != task.seen or is_young(pins, self._run.world.clock()):
             return None
+        if self._unstable:
+            self._unstable.pop(task.id, None)
         return Read(wanted, Reading(pins, digests, None, None), kept, folder.device)
 
     async def read(self, wanted: Wanted) -> Read | None:
@@ -209,7 +216,6 @@ class Reader:
                     folder
                 )
             if (at_once := self.read_at_once(wanted)) is not None:
-                self._unstable.pop(task.id, None)
                 return at_once
         elif await run.queue.root_away(task.root_id, STRANGER):
             return None
@@ -229,6 +235,12 @@ class Reader:
             if times >= _MOST_REREADS:
                 await self._give_up(task, f"{changed}, again and again")
             return None
+        if await self._is_too_young(task, reading.pins):
+            self._unstable[task.id] = (
+                self._unstable.get(task.id, (0, 0.0))[0],
+                self._loop.time() + YOUNG_SECONDS,
+            )
+            return None
         differs = (reading.pins.size, reading.pins.mtime_ns) != task.seen
         differs = differs and await helpers.run(Work.LOOK, _is_other, task, reading.pins)
         if (
@@ -243,6 +255,13 @@ class Reader:
         self._unstable.pop(task.id, None)
         self.spooled += task.spool
         return Read(wanted, reading)
+
+    async def _is_too_young(self, task: Task, pins: Pins) -> bool:
+        """Was the photo changed a moment ago, on a disk where the next change may not be seen?"""
+        run = self._run
+        if task.spool or not is_young(pins, run.world.clock()):
+            return False
+        return await run.world.helpers.run(Work.LOOK, is_loose, task.path)
 
     async def _folder_of(self, task: Task) -> _Folder:
         """A task's folder, found by its first photo to answer: several are asked, as one may hang.

@@ -12,6 +12,7 @@ from albumup.errors import AlbumupError
 from albumup.helpers import Work
 from albumup.journal.rows import Body, Task
 from albumup.journal.store import LostTask
+from albumup.photos.pins import is_young
 from albumup.photos.source import AnotherVolume, Source, SourceChanged, SourceGone
 from albumup.retry import ACCEPTED, MOST_REFUNDS, Circumstances, Finding, Outcome, outcome_of
 from albumup.targets.base import Photo, Target
@@ -146,8 +147,8 @@ class Uploader:
         except (SourceChanged, SourceGone, Unreadable) as fault:
             await self._lost_source(one, source, fault)
         finally:
-            if source.repinned:
-                pins = source.pins
+            pins = source.pins
+            if source.repinned and not is_young(pins, run.world.clock()):
                 run.commits.note(lambda journal: journal.repin(task.id, pins))
             source.close()
 
