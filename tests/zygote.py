@@ -19,6 +19,7 @@ import struct
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 COMMAND = [sys.executable, "-m", "albumup"]
@@ -48,13 +49,21 @@ _PRELOADED = (
 
 class Started(subprocess.Popen[Any]):
     """``subprocess.Popen`` of albumup with the words ``args``, forked where that does as well as a
-    start."""
+    start. ``launch`` begins another line: COMMAND an interpreter's own, or strace's."""
 
-    def __init__(self, args: list[str | bytes], *, env: dict[str, str], **more: Any) -> None:
-        self._words = args
-        self._zygote = _zygote_for(env) if "preexec_fn" not in more else None
-        command = COMMAND
-        if VOLUME in env:
+    def __init__(
+        self,
+        args: Sequence[str | bytes],
+        *,
+        env: dict[str, str],
+        launch: Sequence[str | os.PathLike[str]] | None = None,
+        **more: Any,
+    ) -> None:
+        self._words = list(args)
+        is_forked = launch is None and more.get("preexec_fn") is None
+        self._zygote = _zygote_for(env) if is_forked else None
+        command = launch or COMMAND
+        if VOLUME in env and launch is None:
             named = (
                 f"from albumup.photos import volumes; volumes._uuid_of = lambda *_: {env[VOLUME]!r}"
             )
@@ -86,11 +95,16 @@ class Started(subprocess.Popen[Any]):
 
 
 def run(
-    args: list[str | bytes], *, env: dict[str, str], stdin: bytes = b"", timeout: float, **more: Any
+    args: Sequence[str | bytes],
+    *,
+    env: dict[str, str],
+    stdin: bytes = b"",
+    timeout: float,
+    **more: Any,
 ) -> Any:
     """``subprocess.run`` of albumup, its output captured as bytes."""
-    pipe = subprocess.PIPE
-    with Started(args, env=env, stdin=pipe, stdout=pipe, stderr=pipe, **more) as process:
+    streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with Started(args, env=env, **streams | more) as process:
         try:
             out, err = process.communicate(stdin, timeout)
         except BaseException:

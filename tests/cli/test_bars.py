@@ -9,8 +9,8 @@ import struct
 import termios
 from collections.abc import Iterator
 
-import pyte
 import pytest
+from terminal import Window
 
 from albumup.cli.bars import Bars, plain
 from albumup.cli.layout import cells
@@ -43,8 +43,8 @@ class Terminal(io.StringIO):
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, columns: int, rows: int) -> None:
         super().__init__()
-        self.screen = pyte.HistoryScreen(columns, rows, history=1000)
-        self._stream = pyte.Stream(self.screen)
+        self.window = Window(columns, rows)
+        self.screen = self.window.screen
         self.painted: list[tuple[int, str]] = []
         monkeypatch.delenv("COLUMNS", raising=False)
         monkeypatch.setattr(
@@ -55,7 +55,7 @@ class Terminal(io.StringIO):
 
     def write(self, text: str) -> int:
         self.painted.append((self.screen.columns, text))
-        self._stream.feed(text.replace("\n", "\r\n"))
+        self.window.feed(text.replace("\n", "\r\n"))
         return len(text)
 
     def isatty(self) -> bool:
@@ -73,17 +73,14 @@ class Terminal(io.StringIO):
         below = "\n".join(self.lines()[self.screen.cursor.y :]).rstrip("\n").split("\n")
         self.screen.resize(rows, columns)
         broken = list(itertools.chain.from_iterable(_broken(line, columns) for line in below))
-        self._stream.feed("\r\033[J" + "\r\n".join(broken) + "\033[A" * (len(broken) - 1) + "\r")
+        self.window.feed("\r\033[J" + "\r\n".join(broken) + "\033[A" * (len(broken) - 1) + "\r")
 
     def lines(self) -> list[str]:
-        return [line.rstrip() for line in self.screen.display]
+        return self.window.rows()
 
     def said(self) -> list[str]:
         """All lines that are there, also those that have left the window at its top."""
-        gone = [
-            "".join(row[x].data for x in sorted(row)).rstrip() for row in self.screen.history.top
-        ]
-        return [line for line in (*gone, *self.lines()) if line]
+        return self.window.lines()
 
 
 def _read(leader: int, mark: bytes, times: int) -> bytes:
@@ -255,18 +252,17 @@ def test_a_real_terminal_is_read_each_time(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setattr("sys.stderr", stream)
         monkeypatch.setenv("TERM", "xterm")
         screen = Screen(quiet=False, verbose=0, progress="auto", color="never")
-        emulated = pyte.Screen(100, 24)
-        emulator = pyte.ByteStream(emulated)
+        window = Window(100, 24)
         for columns in (100, 30, 80):
             fcntl.ioctl(leader, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-            emulated.resize(24, columns)
+            window.resize(columns, 24)
             screen.show(progress(2), "trip")
             screen.say("trip: a sentence of so many words that thirty columns are not enough")
-            emulator.feed(_read(leader, b"\033[?7h", 2))
-            assert all(cells(line.rstrip()) <= columns for line in emulated.display)
+            window.feed(_read(leader, b"\033[?7h", 2))
+            assert all(cells(line) <= columns for line in window.rows())
         screen.end_bars()
-        emulator.feed(_read(leader, b"\0338", 1))
-        left = [line.rstrip() for line in emulated.display if line.strip()]
+        window.feed(_read(leader, b"\0338", 1))
+        left = [row for row in window.rows() if row]
         assert not any("%" in line for line in left)
         assert len(left) == 5
     os.close(leader)

@@ -18,7 +18,7 @@ from short import short_form
 from albumup.photos.file_names import quoted
 from albumup.session.damage import pushes_of
 
-from .conftest import Home, finish, jpeg, until
+from .conftest import COMMAND, Home, finish, jpeg, until
 
 
 def refused(home: Home, code: int, *args: object, says: tuple[str, ...] = (), **env: str) -> str:
@@ -209,19 +209,10 @@ def someone_else(home: Home) -> Iterator[list[str]]:
 
 
 def run_as(prefix: list[str], home: Home, *args: object) -> subprocess.CompletedProcess[str]:
-    from .conftest import COMMAND
-
     if prefix:
         for path in [home.folder, *home.folder.rglob("*")]:
             os.chown(path, 65534, 65534, follow_symlinks=False)
-    return subprocess.run(
-        [*prefix, *COMMAND, *map(str, args)],
-        env=home.env,
-        cwd=home.folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    return home.run(*args, launch=[*prefix, *COMMAND])
 
 
 def test_unreadable_photos_and_folders_of_somebody_who_is_not_root(

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import pty
 import re
-import select
 import shlex
 import shutil
 import sqlite3
 import subprocess
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -65,37 +62,26 @@ def need(shell: str) -> str:
     return found
 
 
-class Terminal:
+class Shell:
     """A shell as a person has it; ``show`` prints its arguments, and Tab completes them as those of
     albumup."""
 
     def __init__(self, home: Home, argv: Sequence[str], setup: str) -> None:
-        self._pid, self._fd = pty.fork()
-        if self._pid == 0:
-            os.chdir(home.folder)
-            os.execve(argv[0], argv, {**home.env, "TERM": "xterm", "PS1": "> ", "COLUMNS": "400"})
-        self._write(f"{setup}; show ready\n")
-        self._read("<<ready>>")
+        given = {"launch": argv, "PS1": "> "}
+        self._terminal = home.at_terminal(columns=400, is_controlling=True, **given)
+        self._typed(f"{setup}; show ready\n", "<<ready>>")
 
     def complete(self, line: str) -> list[str]:
         """The arguments that a line comes to when Tab is pressed at its end."""
-        self._write(f"show {line}\t LAST\n")
-        return re.findall(r"<<(.*?)>>", self._read("<<LAST>>"), re.DOTALL)[:-1]
+        text = self._typed(f"show {line}\t LAST\n", "<<LAST>>")
+        return re.findall(r"<<(.*?)>>", text, re.DOTALL)[:-1]
 
-    def _write(self, text: str) -> None:
-        os.write(self._fd, text.encode())
-
-    def _read(self, mark: str) -> str:
-        text, deadline = b"", time.monotonic() + PATIENCE
-        while mark.encode() not in text.replace(b"\r\n", b""):
-            assert time.monotonic() < deadline, text
-            if select.select([self._fd], [], [], 1.0)[0]:
-                text += os.read(self._fd, 65536)
-        return text.decode(errors="replace")
-
-    def close(self) -> None:
-        os.close(self._fd)
-        os.waitpid(self._pid, 0)
+    def _typed(self, keys: str, mark: str) -> str:
+        """What comes after these keys, up to the mark."""
+        terminal, before = self._terminal, len(self._terminal.said)
+        terminal.press(keys)
+        terminal.until(lambda: mark in terminal.said[before:].replace("\r\n", ""))
+        return terminal.said[before:]
 
 
 SHOW = "show() { printf '<<%s>>' \"$@\"; echo; }"
@@ -111,14 +97,12 @@ ARGUMENTS = {"bash": ("--norc", "-i"), "zsh": ("-f", "-i")}
 
 
 @pytest.fixture(params=SETUP)
-def terminal(request: pytest.FixtureRequest, named: Home) -> Iterator[Terminal]:
-    shell = need(request.param)
+def shell(request: pytest.FixtureRequest, named: Home) -> Shell:
+    program = need(request.param)
     setup = SETUP[request.param].replace(
         "SCRIPT", shlex.quote(str(ROOT / "completion" / FILES[request.param]))
     )
-    terminal = Terminal(named, [shell, *ARGUMENTS[request.param]], f"{setup}; {SHOW}")
-    yield terminal
-    terminal.close()
+    return Shell(named, [program, *ARGUMENTS[request.param]], f"{setup}; {SHOW}")
 
 
 LINES = (
@@ -134,7 +118,7 @@ LINES = (
 
 
 @pytest.mark.long
-def test_tab_completes_in_a_terminal(terminal: Terminal, named: Home) -> None:
+def test_tab_completes_in_a_terminal(shell: Shell, named: Home) -> None:
     lines = [
         *LINES,
         *(
@@ -146,7 +130,7 @@ def test_tab_completes_in_a_terminal(terminal: Terminal, named: Home) -> None:
         (f'resume "{AWKWARD[1][:2]}', ["resume", AWKWARD[1]]),
         (f"resume '{AWKWARD[1][:2]}", ["resume", AWKWARD[1]]),
     ]
-    assert [(line, terminal.complete(line)) for line, _ in lines] == lines
+    assert [(line, shell.complete(line)) for line, _ in lines] == lines
     assert not (named.folder / "run").exists()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -58,8 +57,8 @@ def test_statements_of_the_journal_per_photo(home: Home, club: FormServer) -> No
     counts = []
     for folder in pushes(home):
         told = home.folder / f"{folder.name}.json"
-        command = [sys.executable, FAILPOINT, f"count:{told}", "push", folder]
-        subprocess.run(command, env=home.env, check=True, capture_output=True)
+        launch = [sys.executable, FAILPOINT, f"count:{told}"]
+        assert home.run("push", folder, launch=launch).returncode == 0
         counts.append(Counter(json.loads(told.read_text())))
     assert len(club.ledger) == FEW + MANY
     for count in counts:
@@ -76,8 +75,8 @@ def test_calls_of_the_kernel_per_photo(home: Home, club: FormServer) -> None:
     counts = []
     for folder in pushes(home):
         told = home.folder / f"{folder.name}.strace"
-        command = ["strace", "-f", "-c", "-U", "calls,name", "-o", told, *COMMAND, "push", folder]
-        subprocess.run(command, env=home.env, check=True, capture_output=True)
+        launch = ["strace", "-f", "-c", "-U", "calls,name", "-o", told, *COMMAND]
+        assert home.run("push", folder, launch=launch).returncode == 0
         rows = (line.split() for line in told.read_text().splitlines())
         counts.append(
             Counter({row[1]: int(row[0]) for row in rows if len(row) == 2 and row[0].isdigit()})
@@ -93,11 +92,9 @@ def test_calls_of_the_kernel_per_photo(home: Home, club: FormServer) -> None:
 
 def loaded_by(home: Home, *words: str | Path) -> set[str]:
     """The modules that a command imports."""
-    process = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "albumup", *words],
-        env=home.env, cwd=home.folder, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    lines = process.stderr.splitlines()
+    done = home.run(*words, launch=[sys.executable, "-X", "importtime", "-m", "albumup"])
+    assert done.returncode == 0, done.stderr
+    lines = done.stderr.splitlines()
     return {line.rpartition("|")[2].strip() for line in lines if line.startswith("import time:")}
 
 

@@ -2,47 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
 import re
-import struct
 import subprocess
-import termios
 
-import pyte
 import pytest
 
-from .conftest import COMMAND, PATIENCE, Home
-
-
-def seen(home: Home, *words: str, columns: int = 80) -> tuple[int, list[str]]:
-    """The exit code, and the lines that stay on the terminal, those that left it at its top too."""
-    ours, theirs = os.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    process = subprocess.Popen(
-        [*COMMAND, *words],
-        stdin=subprocess.DEVNULL,
-        stdout=theirs,
-        stderr=theirs,
-        env=home.env,
-        cwd=home.folder,
-    )
-    os.close(theirs)
-    screen = pyte.HistoryScreen(columns, 24, history=1000)
-    stream = pyte.ByteStream(screen)
-    with contextlib.suppress(OSError):  # the terminal's end
-        while piece := os.read(ours, 1 << 16):
-            stream.feed(piece)
-    os.close(ours)
-    code = process.wait(PATIENCE)
-    gone = ["".join(row[x].data for x in range(columns)) for row in screen.history.top]
-    return code, [line.rstrip() for line in (*gone, *screen.display)]
+from .conftest import COMMAND, Home
 
 
 @pytest.mark.long
 def test_the_demo_leaves_no_bars_and_its_sizes_agree(home: Home) -> None:
-    code, lines = seen(home, "demo")
+    terminal = home.at_terminal("demo", launch=COMMAND, stdin=subprocess.DEVNULL)
+    code, lines = terminal.end(), [*terminal.window.screen.gone, *terminal.window.rows()]
     text = "\n".join(lines)
     assert code == 0, text
     assert not re.search(r"%.*\|", text), text  # the killed command's bars are gone, too

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import re
 import signal
-import subprocess
 import sys
-import termios
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,38 +75,6 @@ def is_held(home: Home) -> bool:
     return is_locked(paths_of(str(home.journal))["lock"])
 
 
-class Shell:
-    """A shell on a terminal of its own, which is closed like a window."""
-
-    def __init__(self, home: Home, line: str, **env: str) -> None:
-        self._ours, theirs = os.openpty()
-
-        def take_terminal() -> None:
-            os.setsid()
-            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
-        self.process = subprocess.Popen(
-            ["sh", "-c", line],
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            env=home.env | env,
-            cwd=home.folder,
-            preexec_fn=take_terminal,
-        )
-        os.close(theirs)
-
-    def read_until(self, words: str) -> str:
-        said = b""
-        while words not in (text := said.decode().replace("\r\n", "\n")):
-            said += os.read(self._ours, 1 << 16)
-        return text
-
-    def close(self) -> None:
-        os.close(self._ours)
-        assert self.process.wait(PATIENCE) == -signal.SIGHUP
-
-
 @pytest.mark.process
 def test_it_outlives_its_terminal_and_keeps_its_secrets(home: Home, server: FormServer) -> None:
     secret = "not-a-real-token-4711"
@@ -120,14 +85,18 @@ def test_it_outlives_its_terminal_and_keeps_its_secrets(home: Home, server: Form
     server.may_answer.clear()
     server.answer = lambda one: answer(413 if one.filename == "IMG_2.JPG" else 200, _echo(one))
     python = " ".join(zygote.COMMAND)
-    shell = Shell(home, f"{python} push trip --detach -j1; echo over; cat", CLUB_TOKEN=secret)
-    said = shell.read_until("over\n")
+    line = f"{python} push trip --detach -j1; echo over; cat"
+    given = {"launch": ["sh", "-c", line], "CLUB_TOKEN": secret}
+    shell = home.at_terminal(is_controlling=True, **given)
+    shell.until_said("over\r\n")
+    said = shell.said.replace("\r\n", "\n")
     assert is_held(home)
     pid = pid_in(said)
     assert IN_BACKGROUND.search(said)[3] == "albumup watch trip"  # type: ignore[index]
     assert home.sql("select pid, watched from run") == [(pid, 0)]
 
     shell.close()
+    assert shell.process.wait(PATIENCE) == -signal.SIGHUP
     _check_process(pid, secret)
     server.may_answer.set()
     assert gone(pid) == 3

@@ -3,15 +3,10 @@ was typed."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
-import select
 import signal
 import socket
-import struct
-import termios
-import time
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -19,9 +14,9 @@ from pathlib import Path
 
 import click
 import pytest
-import zygote
 from evil import EVIL, FORGED, EvilServer
 from short import short_form
+from terminal import Terminal
 
 from albumup.cli import cli
 
@@ -53,37 +48,14 @@ class Stage:
     def photo(self) -> bytes:
         return self.trip + b"/IMG_0" + NAME + b".JPG"
 
-    def run(
-        self, *words: str | bytes, then: Callable[[zygote.Started, str], bool] | None = None
-    ) -> str:
-        """What a terminal is sent by a command. ``then`` is asked, until it is true, whether to go
-        on."""
-        ours, theirs = os.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 60, 5000, 0, 0))
-        env = self.home.env | {"COLUMNS": "5000"}
-        streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
-        process = zygote.Started(
-            list(words), env=env, cwd=self.home.folder, start_new_session=True, **streams
-        )
-        os.close(theirs)
-        painted, deadline = b"", time.monotonic() + PATIENCE
-        try:
-            while select.select([ours], [], [], max(0.0, deadline - time.monotonic()))[0]:
-                try:
-                    more = os.read(ours, 1 << 16)
-                except OSError:  # Linux: the other end is closed
-                    break
-                painted += more
-                if then is not None and then(process, painted.decode(errors="replace")):
-                    then = None
-            process.wait(max(0.1, deadline - time.monotonic()))
-        finally:
-            os.close(ours)
-            if process.poll() is None:
-                process.kill()
-                process.wait()
+    def run(self, *words: str | bytes, then: Callable[[Terminal], object] | None = None) -> str:
+        """What a terminal is sent by a command; ``then`` is done while it runs."""
+        terminal = self.home.at_terminal(*words, columns=5000, rows=60, COLUMNS="5000")
+        if then is not None:
+            then(terminal)
+        terminal.end()
         line = " ".join(ascii(os.fsdecode(word)) for word in words)
-        text = painted.decode()  # no byte of it is no text
+        text = terminal.painted.decode()  # no byte of it is no text
         assert "Traceback" not in text, text
         self.shown.append((line, text))
         return text
@@ -103,7 +75,6 @@ def faults(text: str) -> list[str]:
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     home, server = Home(tmp_path_factory.mktemp("evil") / "home"), EvilServer()
-    home.folder.mkdir()
     stage = Stage(home, server)
     os.mkdir(stage.trip)
     for number in range(6):
@@ -265,9 +236,8 @@ def target_add(stage: Stage) -> None:
 def receive(stage: Stage) -> None:
     """Its lines name what clients call their albums and photos."""
 
-    def visit(process: zygote.Started, text: str) -> bool:
-        if (url := re.search(r"http://127\.0\.0\.1:(\d+)", text)) is None:
-            return False
+    def visit(terminal: Terminal) -> None:
+        port = int(terminal.until_said(r"http://127\.0\.0\.1:(\d+)")[1])
         for path in (
             b"/albums/%1B[35m%0D%0A%C2%9B/photos",
             b"/\x9b[35m\x1b[2J",
@@ -282,14 +252,13 @@ def receive(stage: Stage) -> None:
                 b"POST %s HTTP/1.1\r\nHost: \x9b5m\r\n"
                 b"Content-Type: multipart/form-data; boundary=x\r\n" % path
             )
-            with socket.create_connection(("127.0.0.1", int(url[1])), PATIENCE) as line:
+            with socket.create_connection(("127.0.0.1", port), PATIENCE) as line:
                 line.sendall(
                     head + b"Content-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(part), part)
                 )
                 while line.recv(1 << 16):
                     pass
-        process.send_signal(signal.SIGINT)
-        return True
+        terminal.process.send_signal(signal.SIGINT)
 
     stage.run("receive", FOLDER + b"/store", "-vv", then=visit)
     stage.run("receive", "x", "--host", ARGUMENT)

@@ -7,14 +7,14 @@ import hashlib
 import os
 import resource
 import socket
-import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from servers import FormServer, Line, Server, answer, head
 
-from .conftest import COMMAND, PATIENCE, Home, jpeg
+from .conftest import COMMAND, Home, jpeg
 
 pytestmark = [pytest.mark.long, pytest.mark.process]
 
@@ -82,14 +82,16 @@ def test_a_video_of_more_than_4_gib(home: Home) -> None:
         sizes.append(sum(map(len, line.pieces())))
 
     with Server([head, swallow, answer(201, {})]) as server:
-        line = [*COMMAND, "push", str(video), "--album", "long", "--url", f"{server.url}/up"]
-        done = subprocess.run(
-            line, env=home.env, cwd=home.folder, capture_output=True, text=True, timeout=300
-        )
+        words = ("push", video, "--album", "long", "--url", f"{server.url}/up")
+        done = home.run(*words, launch=COMMAND, patience=300)
     assert done.returncode == 0, done.stderr
     (size,) = sizes
     assert size > video.stat().st_size
     assert home.sql("select body.size, length from body") == [(video.stat().st_size, size)]
+
+
+def descriptors(limit: int) -> Callable[[], None]:
+    return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
 
 
 @pytest.mark.long
@@ -97,11 +99,7 @@ def test_a_video_of_more_than_4_gib(home: Home) -> None:
 def test_64_descriptors_are_enough(home: Home, server: FormServer, jobs: int) -> None:
     home.form(server)
     home.photos(30)
-    line = [*COMMAND, "push", "trip", "--spool", "-j", str(jobs)]
-    done = subprocess.run(
-        line, env=home.env, cwd=home.folder, capture_output=True, text=True, timeout=PATIENCE,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)),
-    )  # fmt: skip
+    done = home.run("push", "trip", "--spool", "-j", jobs, preexec_fn=descriptors(64))
     assert done.returncode == 0, done.stderr
     assert len(server.names) == 30
 
@@ -112,12 +110,7 @@ def test_too_few_descriptors_are_a_fault_of_this_machine_and_cost_no_try(
 ) -> None:
     home.form(server)
     home.photos(count, size=size)
-    line = [*COMMAND, "push", "trip", "-j", "32"]
-    done = subprocess.run(
-        line, env=home.env, cwd=home.folder, capture_output=True, text=True, timeout=PATIENCE,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)),
-    )  # fmt: skip
-    assert "Traceback" not in done.stderr
+    done = home.run("push", "trip", "-j", "32", preexec_fn=descriptors(limit))
     assert done.returncode in (0, 1), done.stderr
     assert (
         home.run("resume" if home.journal.exists() and home.tasks() else "push", "trip").returncode

@@ -13,7 +13,6 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import pytest
-import zygote
 from servers import FormServer, answer
 from short import short_form
 
@@ -177,10 +176,7 @@ def test_an_ignored_hang_up_stays_ignored(home: Home, server: FormServer) -> Non
 
 def test_ctrl_c_before_anything_is_queued(home: Home) -> None:
     home.photos(1)
-    process = subprocess.Popen(
-        [*COMMAND, "push", "--album", "x", "--files-from", "-"], stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=home.env, cwd=home.folder,
-    )  # fmt: skip
+    process = home.start("push", "--album", "x", "--files-from", "-", stdin=subprocess.PIPE)
     until(lambda: any("read" in where for where in _waits_in(process.pid)), "it reads the list")
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
@@ -317,11 +313,8 @@ def test_a_signal_while_python_loads_modules_ends_it_quietly(
     (home.folder / "slow" / f"{module}.py").write_text(code)
     mark = home.folder / "mark"
     path = ":".join([str(home.folder / "slow"), home.env.get("PYTHONPATH", "")])
-    process = subprocess.Popen(
-        [*COMMAND, "push", home.photos(1), "-j8"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, env=home.env | {"PYTHONPATH": path, "MARK": str(mark)},
-        cwd=home.folder,
-    )  # fmt: skip
+    variables = {"PYTHONPATH": path, "MARK": str(mark)}
+    process = home.start("push", home.photos(1), "-j8", launch=COMMAND, **variables)
     until(mark.exists)
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
@@ -347,13 +340,7 @@ def test_a_reader_that_stops_reading_stops_no_upload_and_no_way_out(
     server.answer = lambda received: answer(413 if received.filename != "IMG_1.JPG" else 200, {})
     home.photos(100)
     streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, stream: unread}
-    process = subprocess.Popen(
-        [*COMMAND, "push", "trip", "--json"],
-        stdin=subprocess.DEVNULL,
-        env=home.env,
-        cwd=home.folder,
-        **streams,
-    )
+    process = home.start("push", "trip", "--json", **streams)
     until(lambda: len(server.ledger) == 100, "all are sent, whoever reads of it")
     until(
         lambda: (1,) in home.sql("select count(*) from run where ended is not null"),
@@ -370,10 +357,7 @@ def test_a_reader_that_stops_reading_does_not_keep_the_second_ctrl_c_from_ending
     home.form(server)
     home.photos(100)
     server.may_answer.clear()
-    process = subprocess.Popen(
-        [*COMMAND, "push", "trip", "--json", "-j1"], stdin=subprocess.DEVNULL, stdout=unread,
-        stderr=subprocess.PIPE, text=True, env=home.env, cwd=home.folder,
-    )  # fmt: skip
+    process = home.start("push", "trip", "--json", "-j1", stdout=unread)
     until(lambda: server.ledger)
     ctrl_c_twice(process)
     assert home.album()["held"] is True
@@ -415,16 +399,7 @@ STUCK = short_form([stopped_terminal, full_pipe, unread_terminal], 2)
 
 def beside(home: Home, stuck: int, *words: str) -> subprocess.Popen[str]:
     """The command, whose every word goes where nobody reads it."""
-    process = zygote.Started(
-        list(words),
-        stdin=subprocess.DEVNULL,
-        stdout=stuck,
-        stderr=stuck,
-        env=home.env,
-        cwd=home.folder,
-    )
-    home.started.append(process)
-    return process
+    return home.start(*words, stdout=stuck, stderr=stuck)
 
 
 @pytest.mark.parametrize("reader", STUCK)
@@ -489,13 +464,7 @@ def test_a_stopped_terminal_does_not_keep_a_signal_from_ending_what_waits_for_it
 ) -> None:
     home.run("push", home.photos(1))
     with stopped_terminal() as stuck:
-        process = subprocess.Popen(
-            [*COMMAND, "status"],
-            stdin=subprocess.DEVNULL,
-            stdout=stuck,
-            env=home.env,
-            cwd=home.folder,
-        )
+        process = home.start("status", stdout=stuck)
         writing = {"n_tty_write", "wait_woken"}
         until(lambda: writing & set(_waits_in(process.pid)), "it waits for the terminal")
         process.send_signal(number)

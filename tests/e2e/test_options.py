@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import re
-import struct
-import subprocess
-import termios
 import unicodedata
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from servers import FormServer, answer
+from terminal import Terminal
 
-from .conftest import COMMAND, Home, finish, until
+from .conftest import Home, finish, until
 
 COMMANDS = (
     "push",
@@ -182,45 +177,11 @@ def test_a_disabled_progress_and_wrong_choices(home: Home) -> None:
 
 # On a terminal.
 
-Watch = Callable[[str], bool]
 
-
-def on_terminal(home: Home, *args: object, columns: int = 80, seen: Watch | None = None,
-                then: object = None, **env: str) -> tuple[int, str]:  # fmt: skip
-    """Run on a terminal; call ``then`` once ``seen`` holds of what was painted. Exit code and all
-    that was painted."""
-    ours, theirs = os.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    process = subprocess.Popen(
-        [*COMMAND, *map(str, args)],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env=home.env | env,
-        cwd=home.folder,
-    )
-    os.close(theirs)
-    painted = b""
-    try:
-        while True:
-            try:
-                more = os.read(ours, 65536)
-            except OSError:  # Linux: the other end is closed
-                break
-            if not more:
-                break
-            painted += more
-            if seen is not None and seen(painted.decode(errors="replace")):
-                seen = None
-                assert callable(then)
-                then()
-    finally:
-        os.close(ours)
-        if process.poll() is None and seen is not None:
-            process.kill()
-        code = process.wait(60)
-    assert seen is None, painted
-    return code, painted.decode()
+def painted_by(terminal: Terminal) -> str:
+    """All that a command sends to its terminal, up to its end."""
+    assert terminal.end() == 0, terminal.said
+    return terminal.painted.decode()
 
 
 def bare(painted: str) -> str:
@@ -242,12 +203,10 @@ def pushing(home: Home, server: FormServer, columns: int = 80, **env: str) -> st
     trip = home.photos(2)
     (trip / "IMG_1.JPG").rename(trip / ("夏休みの思い出の写真" * 4 + ".JPG"))
     server.may_answer.clear()
-    code, painted = on_terminal(
-        home, "push", trip, columns=columns,
-        seen=lambda text: "| 2.02k/" in text or "| 2.0" in text, then=server.may_answer.set, **env,
-    )  # fmt: skip
-    assert code == 0
-    return painted
+    terminal = home.at_terminal("push", trip, columns=columns, **env)
+    terminal.until(lambda: "| 2.02k/" in terminal.said or "| 2.0" in terminal.said)
+    server.may_answer.set()
+    return painted_by(terminal)
 
 
 @pytest.mark.parametrize("columns", [80, 50])
@@ -262,17 +221,14 @@ def test_100_percent_shows_only_after_the_answer(home: Home, server: FormServer)
     home.form(server)
     home.photos(1)
     server.may_answer.clear()
-    before = []
-
-    def seen(text: str) -> bool:
-        if text.count("IMG_1.JPG") < 3:  # painted some times since its last byte went
-            return False
-        before.append(text)
-        return bool(server.ledger)
-
-    on_terminal(home, "push", "trip", seen=seen, then=server.may_answer.set)
-    assert "%" in before[-1]
-    assert "100%" not in before[-1]
+    terminal = home.at_terminal("push", "trip")
+    # It was painted some times since its last byte went.
+    terminal.until(lambda: terminal.said.count("IMG_1.JPG") >= 3 and server.ledger)
+    before = terminal.said
+    server.may_answer.set()
+    painted_by(terminal)
+    assert "%" in before
+    assert "100%" not in before
 
 
 @pytest.mark.long
@@ -284,7 +240,7 @@ def test_bars_are_gone_when_it_ends(home: Home, server: FormServer) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=["NO_COLOR", "dumb"])
 def test_no_colour_where_none_is_wanted(home: Home, env: dict[str, str]) -> None:
-    _, painted = on_terminal(home, "push", home.photos(1), **env)
+    painted = painted_by(home.at_terminal("push", home.photos(1), **env))
     assert not re.search(r"\x1b\[[0-9;]*m", painted)
     if env.get("TERM") == "dumb":
         assert "\x1b" not in painted
@@ -292,16 +248,14 @@ def test_no_colour_where_none_is_wanted(home: Home, env: dict[str, str]) -> None
 
 @pytest.mark.long
 def test_no_bars_on_a_terminal_when_quiet(home: Home) -> None:
-    code, painted = on_terminal(home, "push", home.photos(1), "-q")
-    assert (code, painted) == (0, "")
+    assert painted_by(home.at_terminal("push", home.photos(1), "-q")) == ""
 
 
 @pytest.mark.long
 def test_the_bars_never_count_more_photos_than_there_are(home: Home, server: FormServer) -> None:
     home.form(server)
     trip = home.photos(900)
-    code, painted = on_terminal(home, "push", trip)
-    assert code == 0
+    painted = painted_by(home.at_terminal("push", trip))
     totals = [int(total) for total in re.findall(r"trip \d+/(\d+)", painted)]
     assert len(totals) > 3
     assert set(totals) <= {0, 900}, totals
@@ -313,16 +267,10 @@ def test_a_terminal_that_goes_away_hangs_up(home: Home, server: FormServer) -> N
     home.form(server)
     trip: Path = home.photos(2)
     server.may_answer.clear()
-    ours, theirs = os.openpty()
-    process = subprocess.Popen(
-        [*COMMAND, "push", str(trip), "-j1"], stdin=theirs, stdout=theirs, stderr=theirs,
-        env=home.env, start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-    )  # fmt: skip
-    os.close(theirs)
+    terminal = home.at_terminal("push", trip, "-j1", is_controlling=True)
     until(lambda: server.in_flight)
-    os.close(ours)
-    assert process.wait(60) == 129
+    terminal.close()
+    assert terminal.process.wait(60) == 129
     server.may_answer.set()
     assert home.run("resume").returncode == 0
     assert sorted(set(server.names)) == ["IMG_1.JPG", "IMG_2.JPG"]

@@ -200,9 +200,7 @@ def test_what_it_says_to_type_goes_the_right_way(home: Home) -> None:
 def test_idle_clients_keep_nobody_out(home: Home) -> None:
     """More of them than there are descriptors."""
     command = f"ulimit -n 64; exec {' '.join(COMMAND)} receive in --port 0"
-    process = subprocess.Popen(
-        ["bash", "-c", command], env=home.env, cwd=home.folder, stderr=subprocess.PIPE, text=True
-    )
+    process = home.start(launch=["bash", "-c", command])
     assert process.stderr is not None
     try:
         port = int(re.search(r":(\d+);", process.stderr.readline())[1])  # type: ignore[index]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
 import os
@@ -10,10 +9,9 @@ import re
 import subprocess
 
 import pytest
-import zygote
 from servers import FormServer, Step, answer
 
-from .conftest import PATIENCE, Home, jpeg
+from .conftest import Home, jpeg
 
 MINUTE, HOUR = 60, 3600
 WAITS = (0, 15 * MINUTE, HOUR, 6 * HOUR, 24 * HOUR)
@@ -214,19 +212,10 @@ def test_a_missing_photo_that_came_back_is_sent_by_a_push(home: Home, server: Fo
 
 def on_terminal(home: Home, *args: str) -> str:
     """What the command says where a person looks, lines broken at 80 columns joined again."""
-    ours, theirs = os.openpty()
-    process = zygote.Started(
-        ["retry-failed", *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=theirs,
-        env=home.env | {"TERM": "dumb"}, cwd=home.folder,
-    )  # fmt: skip
-    os.close(theirs)
-    said = b""
-    with contextlib.suppress(OSError):  # the terminal's end
-        while piece := os.read(ours, 1 << 16):
-            said += piece
-    process.communicate(timeout=PATIENCE)
-    os.close(ours)
-    return said.decode().replace("\r\n  ", " ").replace("\r\n", "\n")
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+    terminal = home.at_terminal("retry-failed", *args, **streams, TERM="dumb")
+    terminal.end()
+    return terminal.said.replace("\r\n  ", " ").replace("\r\n", "\n")
 
 
 def test_on_a_terminal_it_always_says_where_things_stand(failed: Home, server: FormServer) -> None:

@@ -11,7 +11,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import zygote
 from servers import FormServer
 
 from .conftest import Home
@@ -534,16 +533,6 @@ def test_screens_of_80_columns(home: Home, computer: Computer) -> None:
     computer.has("crontab")
     schedule(home, "cron", "--install", "--", "resume", "--jobs", "2", "--limit-rate", "2M")
     schedule(home, "cron", "--install")
-    master, slave = os.openpty()
-    try:
-        zygote.Started(
-            ["schedule"], env=home.env | {"COLUMNS": "80"}, cwd=home.folder,
-            stdin=slave, stdout=slave, stderr=slave,
-        ).wait()  # fmt: skip
-        said = os.read(master, 1 << 16).decode()
-    finally:
-        os.close(master)
-        os.close(slave)
-    lines = said.splitlines()
+    _, lines = home.on_terminal("schedule")
     assert any("albumup-retry-failed-" in line for line in lines)
     assert max(map(len, lines)) <= 80

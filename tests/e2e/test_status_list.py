@@ -151,9 +151,7 @@ def test_undecodable_names_come_out_whole(home: Home) -> None:
     assert raw.isascii()
     assert r"a\udcff.jpg" in raw
     assert {os.path.basename(os.fsencode(task["path"])) for task in home.tasks()} == set(names)
-    paths = subprocess.run(
-        [*COMMAND, "list", "-0"], env=home.env, capture_output=True, check=True
-    ).stdout
+    paths = os.fsencode(home.run("list", "-0").stdout)
     assert {os.path.basename(path) for path in paths.split(b"\0")[:-1]} == set(names)
     shown = home.run("list").stdout
     assert r"a\xff.jpg" in shown
@@ -190,17 +188,10 @@ def test_a_closed_stdout_ends_quietly(home: Home, line: str) -> None:
     reads, writes = os.pipe()
     os.close(reads)
     try:
-        done = subprocess.run(
-            [*COMMAND, *line.split()],
-            env=home.env,
-            stdout=writes,
-            stderr=subprocess.PIPE,
-            timeout=60,
-            check=False,
-        )
+        done = home.run(*line.split(), launch=COMMAND, stdout=writes)
     finally:
         os.close(writes)
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_who_stops_listening_to_a_pushs_events_does_not_stop_the_push(
@@ -358,18 +349,14 @@ def test_sqlite_utils_reads_it_also_with_bad_names_and_while_an_uploader_runs(
 def test_a_stdout_that_is_not_there_ends_quietly(home: Home, line: list[str]) -> None:
     home.run("push", home.photos(1))
     command = " ".join([*COMMAND, *line, ">&-"])
-    done = subprocess.run(
-        ["sh", "-c", command], env=home.env, cwd=home.folder, capture_output=True, text=True
-    )
+    done = home.run(launch=["sh", "-c", command])
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_full_stdout_is_named_and_not_the_journal(home: Home) -> None:
     home.run("push", home.photos(1))
     command = " ".join([*COMMAND, "list", ">/dev/full"])
-    done = subprocess.run(
-        ["sh", "-c", command], env=home.env, cwd=home.folder, capture_output=True, text=True
-    )
+    done = home.run(launch=["sh", "-c", command])
     assert done.returncode == 1
     assert "stdout: No space left" in done.stderr and "journal" not in done.stderr
 

@@ -3,13 +3,8 @@ script."""
 
 from __future__ import annotations
 
-import os
-import pty
 import re
-import select
 import ssl
-import subprocess
-import time
 import tomllib
 from collections.abc import Iterator
 
@@ -19,7 +14,7 @@ from servers import FormServer, Script, Server, answer, head, send
 
 from albumup.receive import Receiver, Store
 
-from .conftest import COMMAND, PATIENCE, Home
+from .conftest import COMMAND, Home
 
 
 @pytest.fixture
@@ -84,7 +79,7 @@ def test_comments_stay_and_the_default_is_what_was_asked_for(home: Home, immich:
 
 
 def test_a_person_is_asked_and_the_token_is_not_shown(home: Home, immich: Immich) -> None:
-    answers = [(b"address", immich.url), (b"name", "home"), (b"token", KEY)]
+    answers = [("address", immich.url), ("name", "home"), ("token", KEY)]
     code, shown = typed(home, answers)
     assert code == 0, shown
     assert KEY not in shown
@@ -97,7 +92,7 @@ def test_a_person_is_asked_and_the_token_is_not_shown(home: Home, immich: Immich
 
 def test_a_wrong_key_leaves_nothing_behind(home: Home, immich: Immich) -> None:
     code, shown = typed(
-        home, [(b"address", immich.url), (b"name", "home"), (b"token", "a-wrong-fake-key")]
+        home, [("address", immich.url), ("name", "home"), ("token", "a-wrong-fake-key")]
     )
     assert code == 4
     assert "home was not added" in shown
@@ -107,30 +102,15 @@ def test_a_wrong_key_leaves_nothing_behind(home: Home, immich: Immich) -> None:
     assert not home.config_file.with_name("home.token").exists()
 
 
-def typed(home: Home, answers: list[tuple[bytes, str]]) -> tuple[int, str]:
+def typed(home: Home, answers: list[tuple[str, str]]) -> tuple[int, str]:
     """What a person at a terminal of 80 columns sees who answers each question."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [*COMMAND, "target", "add"], stdin=theirs, stdout=theirs, stderr=theirs,
-        env=home.env | {"COLUMNS": "80"}, start_new_session=True, cwd=home.folder,
-    )  # fmt: skip
-    os.close(theirs)
-    seen, deadline = b"", time.monotonic() + PATIENCE
-    asked = 0
-    while time.monotonic() < deadline:
-        if select.select([ours], [], [], 0.1)[0]:
-            try:
-                seen += os.read(ours, 4096)
-            except OSError:
-                break
-        if asked < len(answers) and re.search(
-            answers[asked][0] + rb"(?:[^\n]|\n  )*: ?$", seen, re.IGNORECASE
-        ):
-            os.write(ours, answers[asked][1].encode() + b"\n")
-            seen += b"\n"
-            asked += 1
-    os.close(ours)
-    return process.wait(PATIENCE), seen.decode(errors="replace")
+    terminal = home.at_terminal("target", "add", launch=COMMAND, COLUMNS="80")
+    for question, text in answers:
+        begun = len(terminal.said)
+        asked = re.compile(rf"{question}(?:[^\n]|\n  )*: ?$", re.IGNORECASE)
+        terminal.until(lambda begun=begun, asked=asked: asked.search(terminal.said[begun:]))  # type: ignore[misc]
+        terminal.press(f"{text}\n")
+    return terminal.end(), terminal.said
 
 
 @pytest.mark.parametrize(

@@ -2,63 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
-import struct
 import subprocess
-import termios
-from collections.abc import Callable
 
-import pyte
 import pytest
-import zygote
 from servers import FormServer, answer
+from terminal import Terminal
 
-from .conftest import PATIENCE, Home, finish, until
+from .conftest import Home, finish, until
 
 pytestmark = pytest.mark.process
 
-_ROWS = 24
 
-
-class Window:
-    """A terminal with its emulator, and a command that runs there."""
-
-    def __init__(self, home: Home, columns: int, *words: str) -> None:
-        self._ours, theirs = os.openpty()
-        self.screen = pyte.HistoryScreen(columns, _ROWS, history=1000)
-        self._stream = pyte.ByteStream(self.screen)
-        self.resize(columns)
-        self.process = zygote.Started(
-            list(words),
-            stdin=subprocess.DEVNULL,
-            stdout=theirs,
-            stderr=theirs,
-            env=home.env,
-            cwd=home.folder,
-        )
-        os.close(theirs)
-
-    def resize(self, columns: int) -> None:
-        fcntl.ioctl(self._ours, termios.TIOCSWINSZ, struct.pack("HHHH", _ROWS, columns, 0, 0))
-        self.screen.resize(_ROWS, columns)
-
-    def lines(self) -> list[str]:
-        gone = ["".join(row[x].data for x in sorted(row)) for row in self.screen.history.top]
-        return [line.rstrip() for line in (*gone, *self.screen.display) if line.strip()]
-
-    def until(self, is_so: Callable[[], bool]) -> None:
-        """Read on until something is seen; the test's time-out ends what never comes."""
-        while not is_so():
-            self._stream.feed(os.read(self._ours, 1 << 16))
-
-    def close(self) -> int:
-        """Read to the end; the exit code."""
-        with contextlib.suppress(OSError):  # the terminal's end
-            self.until(lambda: False)
-        os.close(self._ours)
-        return self.process.wait(PATIENCE)
+def window(home: Home, columns: int, *words: str) -> Terminal:
+    """A terminal on which a command runs that nobody can type to."""
+    return home.at_terminal(*words, columns=columns, stdin=subprocess.DEVNULL)
 
 
 def test_a_window_that_is_narrowed_during_a_push_leaves_no_broken_bars(
@@ -67,15 +24,15 @@ def test_a_window_that_is_narrowed_during_a_push_leaves_no_broken_bars(
     home.form(server)
     home.photos(3)
     server.may_answer.clear()
-    window = Window(home, 100, "push", "trip", "-j2")
-    window.until(lambda: "IMG_1.JPG" in window.lines()[-1] if window.lines() else False)
+    terminal = window(home, 100, "push", "trip", "-j2")
+    terminal.until(lambda: "IMG_1.JPG" in "".join(terminal.lines()[-1:]))
     for columns in (40, 20, 120):
-        window.resize(columns)
+        terminal.resize(columns)
         width = min(columns, 80) - 1
-        window.until(lambda width=width: _is_painted(window.lines(), width))  # type: ignore[misc]
+        terminal.until(lambda width=width: _is_painted(terminal.lines(), width))  # type: ignore[misc]
     server.may_answer.set()
-    assert window.close() == 0
-    lines = window.lines()
+    assert terminal.end() == 0
+    lines = terminal.lines()
     assert not [line for line in lines if "%" in line or "|" in line], lines
     assert lines[-1].startswith("trip: 3 of 3 sent in ")
     assert home.sql("select watched from run") == [(1,)]
@@ -90,9 +47,9 @@ def _is_painted(lines: list[str], width: int) -> bool:
 
 
 def test_a_list_of_nothing_says_so_where_somebody_looks(home: Home) -> None:
-    window = Window(home, 80, "list", "--state", "failed", "--state", "in_doubt")
-    assert window.close() == 0
-    assert window.lines() == ["no photo that is failed or in doubt (~/state/albumup/journal.db)"]
+    terminal = window(home, 80, "list", "--state", "failed", "--state", "in_doubt")
+    assert terminal.end() == 0
+    assert terminal.lines() == ["no photo that is failed or in doubt (~/state/albumup/journal.db)"]
     done = home.run("list")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
@@ -103,17 +60,17 @@ def test_a_list_of_one_kind_of_failure_names_the_others_that_there_are(
     home.form(server)
     server.answer = lambda one: answer(413 if one.filename == "IMG_2.JPG" else 200, {})
     assert home.run("push", home.photos(3)).returncode == 3
-    window = Window(home, 80, "list", "trip", "--state", "failed")
-    assert window.close() == 0
-    late, _, *lines = window.lines()
+    terminal = window(home, 80, "list", "trip", "--state", "failed")
+    assert terminal.end() == 0
+    late, _, *lines = terminal.lines()
     assert late.startswith("trip: finished ")
     assert lines == [
         "no photo that is failed (~/state/albumup/journal.db)",
         "Others did not get there: albumup list trip --state rejected",
     ]
-    window = Window(home, 80, "list", "trip", "--state", "pending")
-    assert window.close() == 0
-    assert window.lines() == ["no photo that is pending (~/state/albumup/journal.db)"]
+    terminal = window(home, 80, "list", "trip", "--state", "pending")
+    assert terminal.end() == 0
+    assert terminal.lines() == ["no photo that is pending (~/state/albumup/journal.db)"]
 
 
 @pytest.mark.long
@@ -125,9 +82,9 @@ def test_retry_failed_that_hands_over_says_so_where_somebody_looks(
     server.may_answer.clear()
     first = home.start("push", "trip")
     until(lambda: server.ledger)
-    window = Window(home, 80, "retry-failed")
-    assert window.close() == 0
-    assert window.lines() == [
+    terminal = window(home, 80, "retry-failed")
+    assert terminal.end() == 0
+    assert terminal.lines() == [
         f"Process {first.pid} is uploading, and has these photos too: albumup watch"
     ]
     off_it = home.run("retry-failed")
@@ -140,9 +97,9 @@ def test_the_bare_command_says_where_things_stand_and_what_to_type_next(
     home: Home, server: FormServer
 ) -> None:
     def said() -> list[str]:
-        window = Window(home, 80)
-        assert window.close() == 0
-        return window.lines()
+        terminal = window(home, 80)
+        assert terminal.end() == 0
+        return terminal.lines()
 
     last = "    (all commands: albumup --help)"
     assert said() == [
@@ -172,12 +129,12 @@ def test_the_bare_command_says_where_things_stand_and_what_to_type_next(
 def test_on_a_terminal_photos_of_several_albums_stand_under_their_albums(home: Home) -> None:
     for album in ("first", "second"):
         home.run("push", home.photos(1), "--album", album)
-    window = Window(home, 100, "list")
-    window.close()
-    assert [line for line in window.lines() if "--target" in line] == [
+    terminal = window(home, 100, "list")
+    terminal.end()
+    assert [line for line in terminal.lines() if "--target" in line] == [
         "first, --target inbox:",
         "second, --target inbox:",
     ]
-    window = Window(home, 100, "list", "second")
-    window.close()
-    assert not [line for line in window.lines() if "--target" in line]
+    terminal = window(home, 100, "list", "second")
+    terminal.end()
+    assert not [line for line in terminal.lines() if "--target" in line]

@@ -46,7 +46,6 @@ def test_it_ends_as_in_a_process_of_its_own(tmp_path: Path, server: FormServer) 
     ends = []
     for run in (within.run, zygote.run):
         home = Home(tmp_path / "home")
-        home.folder.mkdir()
         home.form(server)
         home.photos(3)
         ends.append(seen(home, run))

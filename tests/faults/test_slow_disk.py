@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from e2e.conftest import COMMAND, Home, jpeg, until
+from home import COMMAND, Home, jpeg, until
 from servers import FormServer, Line, Script, answer, photo
 from short import short_form
 from slow import SlowDisk
@@ -35,7 +35,6 @@ is two."""
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
     home = Home(tmp_path / "home")
-    home.folder.mkdir()
     yield home
     home.close()
 
@@ -89,13 +88,11 @@ def film_rate(home: Home, disk: SlowDisk, fsync_ms: int) -> float:
     return paced.rate
 
 
-def start(home: Home, more: dict[str, str], *words: str) -> subprocess.Popen[bytes]:
+def start(home: Home, more: dict[str, str], *words: str) -> subprocess.Popen[str]:
     """A command with an interpreter of its own, for its variables; what it says goes into the file
     ``said``."""
     with open(home.folder / "said", "wb") as said:
-        return subprocess.Popen(
-            [*COMMAND, *words], env=home.env | more, cwd=home.folder, stdout=said, stderr=said
-        )
+        return home.start(*words, launch=COMMAND, stdout=said, stderr=said, **more)
 
 
 @pytest.mark.long
@@ -117,7 +114,7 @@ def test_fsyncs_that_take_half_a_second_leave_a_large_upload_its_rate(
     assert slow >= KEPT * plain
 
 
-def ends_at_ctrl_c(home: Home, process: subprocess.Popen[bytes]) -> None:
+def ends_at_ctrl_c(home: Home, process: subprocess.Popen[str]) -> None:
     """Ctrl-C, and when that was heard once more; fails if it does not end then."""
     process.send_signal(signal.SIGINT)
     said = home.folder / "said"

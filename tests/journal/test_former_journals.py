@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e.conftest import DISK, Home
 from former.journals import Asset, lay_out, replace_all
+from home import DISK, Home
 from immich.fake import KEY, Immich
 from receiving import TOKEN, Client, receiving, sha256
 from servers import FormServer, answer, photo
@@ -47,7 +47,6 @@ def dump(request: pytest.FixtureRequest) -> Path:
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
     home = Home(tmp_path / "home")
-    home.folder.mkdir()
     home.lies_on(DISK)
     yield home
     home.close()

@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 from immich.fake import KEY, Immich
 from servers import FormServer, Received, Step, answer
+from terminal import PATIENCE
 
 from albumup.session.snapshot import Reader
 
 from .stage import Stage, free_port
-from .terminal import PATIENCE
 
 Scenario = Callable[[Stage], object]
 TOKEN = "a-long-random-line-of-the-club"

@@ -14,12 +14,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from home import Home
 from immich.fake import Immich
 from servers import FormServer, answer
+from terminal import Terminal
 
 from .front import Front
-from .terminal import COLUMNS, Terminal
 
+COLUMNS, ROWS = 80, 200
 HOME = "/home/anna"
 SIZES = (
     2_913_204, 3_048_116, 2_604_871, 3_377_402, 1_981_645, 2_722_930, 3_105_588, 2_467_019,
@@ -33,6 +35,8 @@ _FIXED = {
     r"(?<=/share/)[\w-]{43}": "mT8q0Zk3vYx1WcN5sRr7pLj2bHd9gFa4eUi6oKt0yQw",
 }
 """What differs from run to run, and what the document says instead; as long."""
+React = tuple[str, Callable[[Terminal], object]]
+"""Words on the screen, and what is done once they stand there."""
 _NGINX = (("Server", "nginx"), ("Date", "Sun, 20 Sep 2026 16:20:00 GMT"))
 _HEIC = bytes.fromhex("00000018667479706865696300000000") + b"mif1heic"
 _MOV = bytes.fromhex("0000001466747970") + b"qt  \0\0\0\0qt  "
@@ -60,7 +64,9 @@ class Stage:
         self.seed = 0
         """Of what happens by chance."""
         self._front = front
-        self._reacts: dict[str, list[tuple[str, Callable[[], None]]]] = {}
+        self._person = Home(self.home)
+        self._reacts: dict[str, list[React]] = {}
+        self._reacting: dict[Terminal, list[React]] = {}
         self._stays: dict[str, str] = {}
         self._left_out: list[str] = []
         self._ends: list[Callable[[], None]] = []
@@ -119,9 +125,9 @@ class Stage:
         self.host("club.example.org", server.port)
         return server
 
-    def when(self, command: str, words: str, then: Callable[[Terminal], None]) -> None:
+    def when(self, command: str, words: str, then: Callable[[Terminal], object]) -> None:
         """Once these words stand under the command that begins so."""
-        self._reacts.setdefault(command, []).append((words, then))  # type: ignore[arg-type]
+        self._reacts.setdefault(command, []).append((words, then))
 
     def stays(self, command: str, until: str) -> None:
         """The command goes on in a terminal of its own; what it shows when this pattern is found is
@@ -158,29 +164,22 @@ class Stage:
             command = command.replace(shown, real)
         typed = shlex.split(command.replace("\\\n", ""), comments=True)
         is_plain = typed[0] == "albumup" and not set("|;&<>$") & set(command.partition("  #")[0])
-        terminal = Terminal(
-            typed if is_plain else ["bash", "-c", command],
-            self._env(is_plain),
-            str(self.home),
-            self.columns,
-        )
-        for beginning, reacts in self._reacts.items():
-            if command.startswith(beginning):
-                terminal.reacts = [
-                    (words, lambda then=then: then(terminal))  # type: ignore[misc]
-                    for words, then in reacts
-                ]
+        self._person.env = self._env(is_plain)
+        words, given = (typed[1:], {}) if is_plain else ([], {"launch": ["bash", "-c", command]})
+        terminal = self._person.at_terminal(*words, columns=self.columns, rows=ROWS, **given)
+        self._reacting[terminal] = [
+            react
+            for beginning, reacts in self._reacts.items()
+            for react in reacts
+            if command.startswith(beginning)
+        ]
         until = next(
             (words for beginning, words in self._stays.items() if command.startswith(beginning)),
             None,
         )
-        try:
-            text = terminal.read_on(until)
-        finally:
-            if until is None:
-                terminal.close()
-            else:
-                self._staying.append(terminal)
+        text = self._read_on(terminal, until)
+        if until is not None:
+            self._staying.append(terminal)
         assert "Traceback" not in text, text
         return self._shown(text)
 
@@ -190,17 +189,29 @@ class Stage:
         terminal = self._staying[-1]
         before = terminal.text.splitlines()
         terminal.press("\x03")
-        after = terminal.read_on().removeprefix("^C\n").splitlines()
+        after = self._read_on(terminal).removeprefix("^C\n").splitlines()
         same = next(
             (n for n, (old, new) in enumerate(zip(before, after, strict=False)) if old != new),
             len(before),
         )
         return self._shown("\n".join(after[same:]).removeprefix("^C\n"))
 
+    def _read_on(self, terminal: Terminal, until: str | None = None) -> str:
+        """What stands there at the command's end, or when this pattern is found there."""
+        reacts = self._reacting[terminal]
+        while until is None or not re.search(until, terminal.text, re.DOTALL):
+            if not terminal.read():
+                terminal.end()
+                break
+            unbroken = " ".join(terminal.text.split()) if reacts else ""
+            for react in [react for react in reacts if react[0] in unbroken]:
+                reacts.remove(react)
+                react[1](terminal)
+        return terminal.text
+
     def close(self) -> None:
-        for terminal in self._staying:
-            terminal.close()
-        for what in self._ends:
+        self._person.close()
+        for what in reversed(self._ends):
             what()
         shutil.rmtree(self.home, ignore_errors=True)
 

@@ -28,8 +28,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from e2e.conftest import DISK, Home, until
 from former.journals import IDENTITY, replace_all
+from home import DISK, Home, until
 from immich.fake import KEY, Immich
 from live import clip, still
 from servers import TAKEN, FormServer, Line, Script, answer, close, photo, read, stall
@@ -49,7 +49,6 @@ class Making:
 
     def __init__(self, folder: Path) -> None:
         self.home = Home(folder / "home")
-        self.home.folder.mkdir()
         self.rules: dict[str, Script] = {}
         self.servers = {
             name: FormServer(lambda _, name: self.rules.get(name))
