@@ -22,6 +22,7 @@ from albumup.journal.lock import FileLock, is_locked
 from albumup.journal.opening import paths_of
 
 from .conftest import PATIENCE, Home, finish, until
+from .test_terminal import Window
 
 IN_BACKGROUND = re.compile(r"(\d+ photos?) queued; uploading in the background \(pid (\d+)\); (.*)")
 HANDED_OVER = re.compile(r"(\d+ photos?) queued; process (\d+) is uploading, and has them too; ")
@@ -214,10 +215,12 @@ def test_with_spool_it_returns_when_the_card_may_be_taken_out(
 @pytest.mark.process
 @pytest.mark.parametrize(
     ("number", "options", "next_one"),
-    [
-        (signal.SIGINT, (), "albumup status."),
-        (signal.SIGHUP, ("--spool",), "do not take the card out yet: albumup watch."),
-    ],
+    short_form(
+        [
+            (signal.SIGHUP, ("--spool",), "do not take the card out yet: albumup watch."),
+            (signal.SIGINT, (), "albumup status."),
+        ]
+    ),
 )
 def test_a_signal_to_the_command_while_it_starts_loses_nothing(
     home: Home, server: FormServer, number: signal.Signals, options: tuple[str, ...], next_one: str
@@ -303,6 +306,21 @@ def test_one_that_ends_before_it_begins_says_why(home: Home, server: FormServer)
     assert home.sql("select watched from run") == [(0,), (0,)]
 
 
+@pytest.mark.process
+def test_what_the_command_said_on_a_terminal_is_no_news_to_the_next_one(
+    home: Home, server: FormServer
+) -> None:
+    token = home.secret("not-a-real-token")
+    home.form(server, f'token_file = "{token}"\n')
+    server.answer = lambda _: answer(401, {})
+    assert home.run("push", home.photos(1)).returncode == 4
+    token.unlink()
+    window = Window(home, 200, "resume", "--detach")
+    assert window.close() == 4
+    assert any("cannot be read: No such file" in line for line in window.lines())
+    assert home.sql("select cause, delivered is not null from notice") == [("stopped", 1)] * 2
+
+
 def test_a_folder_that_cannot_be_read_is_said_last_and_costs_3(
     home: Home, server: FormServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -339,6 +357,7 @@ def test_with_q_it_says_nothing_while_all_is_well(
     assert f"--patience {patience}" in log_of(home)  # not the 24 hours
 
 
+@pytest.mark.long
 def test_a_log_that_cannot_be_written_is_said_and_costs_nothing_else(
     home: Home, server: FormServer
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from albumup.cli import staying, words
@@ -15,6 +15,7 @@ from albumup.cli.figures import photos
 from albumup.cli.telling import send
 from albumup.cli.typed import SendingOptions
 from albumup.config.file import shown
+from albumup.errors import AlbumupError
 from albumup.journal import runs
 from albumup.journal.opening import paths_of
 from albumup.journal.summary import summary_of
@@ -28,6 +29,7 @@ from albumup.session.background import (
     Start,
     Uploading,
 )
+from albumup.session.late import Late, late_notices, mark_told
 from albumup.session.staying import goes_on, look, this_user
 from albumup.uploader.events import Spooled
 from albumup.uploader.options import Options
@@ -51,8 +53,20 @@ def detach(
     screen = conclusion.app.screen
     screen.never_wait()
     order = _order(conclusion, given, spool_dir)
+    began = time.time()
     outcome = Start(journal, order, _Waiting(conclusion)).run()
-    return _told(conclusion, outcome)
+    code = _told(conclusion, outcome)
+    if isinstance(outcome, Ended) and screen.is_terminal:
+        told = [one for one in _late(journal.path) if one.notice.created >= began]
+        mark_told(journal.path, told, time.time())  # the words were just said
+    return code
+
+
+def _late(journal: str) -> Sequence[Late]:
+    try:
+        return late_notices(journal, time.time())
+    except (AlbumupError, OSError):
+        return ()
 
 
 def _order(conclusion: Conclusion, given: SendingOptions, spool_dir: str | None) -> Order:
