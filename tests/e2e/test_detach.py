@@ -22,7 +22,6 @@ from albumup.journal.lock import FileLock, is_locked
 from albumup.journal.opening import paths_of
 
 from .conftest import PATIENCE, Home, finish, until
-from .test_terminal import Window
 
 IN_BACKGROUND = re.compile(r"(\d+ photos?) queued; uploading in the background \(pid (\d+)\); (.*)")
 HANDED_OVER = re.compile(r"(\d+ photos?) queued; process (\d+) is uploading, and has them too; ")
@@ -315,8 +314,8 @@ def test_what_the_command_said_on_a_terminal_is_no_news_to_the_next_one(
     server.answer = lambda _: answer(401, {})
     assert home.run("push", home.photos(1)).returncode == 4
     token.unlink()
-    window = Window(home, 200, "resume", "--detach")
-    assert window.close() == 4
+    window = home.at_terminal("resume", "--detach", columns=200)
+    assert window.end() == 4
     assert any("cannot be read: No such file" in line for line in window.lines())
     assert home.sql("select cause, delivered is not null from notice") == [("stopped", 1)] * 2
 
