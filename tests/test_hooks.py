@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from albumup.session.hooks import MOST_OUTPUT, HookEnd, run_hook
+from albumup.hooks import MOST_OUTPUT, HookEnd, run_hook
 
 SOON = 0.3
 """The limit, in seconds, for what never ends."""

@@ -14,6 +14,7 @@ from albumup.uploader.events import (
     Changed,
     Event,
     FramedAnew,
+    GoesOn,
     Missing,
     Paused,
     Queued,
@@ -21,6 +22,7 @@ from albumup.uploader.events import (
     Shared,
     Spooled,
     Tried,
+    Waits,
     Woke,
 )
 
@@ -77,6 +79,15 @@ def test_no_name_is_looked_up_for_a_photo_without_a_line(monkeypatch: pytest.Mon
     monkeypatch.setattr(BaseNames, "of", lambda *_: pytest.fail("the journal was asked"))
     for event in Recorded(*ABOUT, State.UPLOADED, None, 9), replace(TRIED, outcome="uploaded"):
         assert event_line(event, BaseNames()) == ""
+
+
+def test_leave_is_told_once_each_way() -> None:
+    waits = Waits(0.0, None, "home", "may_run says no (\x1b[2Jlate)")
+    assert event_line(waits, BaseNames(), "home") == (
+        "  ! home: waits: may_run says no (\\x1b[2Jlate)"
+    )
+    said = event_line(GoesOn(0.0, None, "home"), BaseNames(), "home")
+    assert said == "home: may_run says yes; going on."
 
 
 def test_a_sleep_is_told_with_its_length() -> None:
@@ -141,6 +152,11 @@ PATH = PLACE | {"path": "/t/A.JPG"}
             Woke(0.0, None, None, 28800.0),
             PLACE | {"event": "woke", "album": None, "target": None, "seconds": 28800.0},
         ),
+        (
+            Waits(0.0, None, "home", "may_run says no (late)"),
+            PLACE | {"event": "waits", "album": None, "reason": "may_run says no (late)"},
+        ),
+        (GoesOn(0.0, None, "home"), PLACE | {"event": "goes_on", "album": None}),
         (FramedAnew(0.0, None, "home"), PLACE | {"event": "framed_anew", "album": None}),
         (
             Spooled(0.0, None, None, 3),

@@ -48,6 +48,7 @@ MOST_STEPS = 400_000
 ROUNDS = 5
 MOST_ROUNDS = {"never": 0, "allowed": 1, "safe": ROUNDS, "asked": ROUNDS}
 """Fresh sets that cron gives a photo in doubt."""
+NO_LEAVE = "may_run says no (on a hotspot)"
 URL = "http://club.example.org/albums/{album}/photos"
 _UNFINISHED = "select exists (select 1 from v_albums where not settled)"
 
@@ -86,6 +87,8 @@ class Scene:
         self.fired: Counter[str] = Counter()
         self.leaks: set[str] = set()
         self.offset = 0.0
+        self.leave: Callable[[], str] | None = None
+        """What may_run says: "" for yes, else why not; None: there is no such command."""
         self.asleep = 0.0
         """Seconds that the computer has slept, and its system knows of."""
         self.loop = SimulatedLoop(
@@ -220,6 +223,7 @@ class Scene:
         options = Options(
             retries=plan.retries, jobs=plan.jobs, patience=0.0 if cron else plan.patience,
             spool_folder=self.disk.spool, is_cron=cron, spends_again=not cron,
+            may_run=lambda _: ("may-run",) if self.leave is not None else (),
         )  # fmt: skip
         self.tell("person", "retry-failed" if cron else "resume")
         self.was_stopped = self.was_cut = self.came_too_late = False
@@ -227,6 +231,7 @@ class Scene:
             life.helpers, life.network, self.clock, self.draw,
             lambda _, timeout: SimulatedHttp(self, life.helpers, timeout or 60.0),  # type: ignore[arg-type, return-value]
             lambda: self.asleep,
+            lambda _, __: self.leave() if self.leave is not None else "",
         )  # fmt: skip
 
         async def live() -> RunEnd:

@@ -142,7 +142,9 @@ class Conclusion:
                 self._conclude([], code, said)
         else:
             told = [
-                found for found in busy(sums, end, self._unfinished) if self._news.of_album(found)
+                found
+                for found in busy(sums, end, self._unfinished)
+                if not self._waits_for_leave(found, end) and self._news.of_album(found)
             ]
             waiting = {found.album.target for found in told if found.unsent}
             self._conclude(
@@ -152,6 +154,12 @@ class Conclusion:
             self.told = [found.album.id for found in told]
         self._put_summary(code, sums)
         return code
+
+    def _waits_for_leave(self, found: Summary, end: RunEnd) -> bool:
+        """Has cron nothing to say of an album, as nothing was sent and nothing may be now?"""
+        reason = end.closings.get(found.album.target)
+        is_untouched = found.there == end.before[found.album.id][0]
+        return self.is_cron and reason is not None and reason.is_waiting and is_untouched
 
     def _code(self, code: int) -> int:
         """The exit code of a run that itself ends with ``code``."""
@@ -185,6 +193,8 @@ class Conclusion:
         """
         said = []
         for name, reason in end.closings.items():
+            if self.is_cron and reason.is_waiting:
+                continue
             if self._news.of_target(name, kind_of(reason.words)) or name in waiting:
                 said += events.closed(self.titles.get(name, name), reason)
         for path, why in end.away.items():

@@ -29,12 +29,14 @@ from albumup.uploader.events import (
     Changed,
     Event,
     FramedAnew,
+    GoesOn,
     Missing,
     Paused,
     PhotoEvent,
     Recorded,
     Spooled,
     Tried,
+    Waits,
     Woke,
     name_of,
 )
@@ -101,6 +103,10 @@ def event_line(event: Event, names: Names, target: str = "") -> str:
             return f"  ! {escape(target)}: {_pause(event)}"
         case Woke(seconds=seconds):
             return f"Awake again after {span(seconds)}; going on."
+        case Waits(reason=reason):
+            return f"  ! {escape(target)}: waits: {escape(reason)}"
+        case GoesOn():
+            return f"{escape(target)}: may_run says yes; going on."
         case AlbumNote(album=album, words=words):
             return f"  ! {escape(album or '')}: {escape(words)}"
         case FramedAnew():

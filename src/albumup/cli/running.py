@@ -74,7 +74,7 @@ def as_json(now: Snapshot) -> dict[str, object]:
                 "target": pause.target,
                 "error": pause.words,
                 "since": utc(now.time - pause.lasted),
-                "given_up": utc(now.time + pause.gives_up),
+                "given_up": utc(now.time + pause.gives_up) if pause.gives_up > 0 else None,
             }
             for pause in now.progress.pauses
         ],

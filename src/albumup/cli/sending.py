@@ -64,6 +64,7 @@ def options_of(
         spends_again=patience is None,
         shown=shown,
         typed=tuple(name for name in shown if typed[name] is not None),
+        may_run=lambda name: app.config.unattended(name).may_run,
         is_watched=app.screen.is_terminal,
     )
 

@@ -12,9 +12,9 @@ from typing import Any
 from msgspec import Struct
 
 from albumup.config.unattended import DESKTOP, Unattended
+from albumup.hooks import LIMIT_SECONDS, HookEnd, run_hook
 from albumup.journal.notices import Notice
 from albumup.journal.states import DONE, WANTING
-from albumup.session.hooks import LIMIT_SECONDS, HookEnd, run_hook
 
 NO_APPRISE = "notify: apprise is not installed: pipx inject albumup apprise"
 

@@ -26,6 +26,7 @@ from albumup.uploader.events import (
     Changed,
     Event,
     FramedAnew,
+    GoesOn,
     Missing,
     Paused,
     Progress,
@@ -34,6 +35,7 @@ from albumup.uploader.events import (
     Shared,
     Spooled,
     Tried,
+    Waits,
     Woke,
 )
 
@@ -53,7 +55,7 @@ _LOOK_SECONDS = 0.002
 """A torn snapshot is read again so often, after such a wait."""
 
 _Told = (
-    (Spooled | FramedAnew | Paused | AlbumNote | Shared | Woke)
+    (Spooled | FramedAnew | Paused | AlbumNote | Shared | Woke | Waits | GoesOn)
     | (Queued | Recorded | Tried | Answered | Missing | Changed)
 )  # fmt: skip
 _event = msgspec.msgpack.Decoder(_Told)

@@ -218,6 +218,11 @@ class Breaker:
             self._wait = 1.0
             self.next_at = max(now, self._asked_for - (slept - ran_on))
 
+    def stand_still(self, seconds: float) -> None:
+        """Let patience not count the ``seconds`` in which nothing might be sent."""
+        if self.since is not None:
+            self.since += seconds
+
     def fell_sick_before(self, words: str, now: float) -> None:
         """Go on with an earlier run's pause, which begins with a question."""
         self.since, self.words, self.next_at = now, words, now

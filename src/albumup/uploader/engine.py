@@ -15,8 +15,9 @@ from albumup.journal.opening import checkpoint_here
 from albumup.journal.summary import summary_of
 from albumup.targets.base import Target
 from albumup.uploader.albums import AlbumWorker
-from albumup.uploader.events import Listener, Pause, Progress, Upload
+from albumup.uploader.events import Listener, Progress, Upload
 from albumup.uploader.former import Rebuild
+from albumup.uploader.leave import Leave
 from albumup.uploader.options import Draining, Options, RunEnd, Stop
 from albumup.uploader.prepare import Preparer
 from albumup.uploader.queue import TICK
@@ -62,6 +63,7 @@ class Engine:
         self.has_begun = False
         """Is the run journaled?"""
         self._waking = Waking(run, self._scope.all_upstreams)
+        self._leave = Leave(run)
         run.sleep.on_wake.append(self._woke)
         run.judge.on_pause = run.outcomes.tell_of_pause
         run.commits.on_fault(run.fail)
@@ -77,6 +79,7 @@ class Engine:
         try:
             await run.commits.do(self._begin)
             self.has_begun = True
+            self._leave.tick(self._loop.time())
             own = self._tick, self._watch_for_sleep
             ticking = [self._loop.create_task(self._guarded(part)) for part in own]
             parts = [self._loop.create_task(self._guarded(part)) for part in self._parts()]
@@ -96,6 +99,7 @@ class Engine:
         await self._join(parts)
         if exit_code is None:
             exit_code = await self._end_at_fault()
+        await self._leave.close()
         await run.origins.close()
         await run.commits.close()
         run.opener.close()
@@ -151,6 +155,7 @@ class Engine:
             await asyncio.sleep(TICK)
             now = self._loop.time()
             self._waking.tick(now)
+            self._leave.tick(now)
             for upstream in queue.upstreams.values():
                 queue.decide(upstream.line.tick(now))
             if self._drain_until is not None and now >= self._drain_until:
@@ -342,16 +347,8 @@ class Engine:
             else None
             for slot in run.queue.slots
         )
-        asleep = tuple(
-            Pause(
-                name,
-                upstream.breaker.words,
-                upstream.sick_for(run.world.clock()),
-                upstream.breaker.gives_up_at() - now,
-            )
-            for name, upstream in run.queue.upstreams.items()
-            if upstream.breaker.is_sick and upstream.closing is None
-        )
+        clock = run.world.clock()
+        pauses = [upstream.pause(clock, now) for upstream in run.queue.upstreams.values()]
         counts = run.outcomes.counts
         done, done_bytes = counts.done + counts.given_up, counts.done_bytes + counts.given_up_bytes
         return Progress(
@@ -363,5 +360,5 @@ class Engine:
             spooled_bytes=counts.spooled_bytes,
             spool_total=counts.spool_total,
             uploads=uploads,
-            pauses=asleep,
+            pauses=tuple(pause for pause in pauses if pause is not None),
         )

@@ -53,6 +53,19 @@ class Woke(Event, frozen=True):
     seconds: float
 
 
+class Waits(Event, frozen=True):
+    """Nothing new starts for a target, for a ``reason``; what is in flight ends."""
+
+    kind = "waits"
+    reason: str
+
+
+class GoesOn(Event, frozen=True):
+    """A target that waited goes on."""
+
+    kind = "goes_on"
+
+
 class AlbumNote(Event, frozen=True):
     """Something was found or done about an album on its server; ``words`` say what."""
 

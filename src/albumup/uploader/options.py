@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +33,8 @@ class Options:
     """The options as journaled, from which a joiner can tell those that differ."""
     typed: tuple[str, ...] = ()
     """The names of the options that were given on the command line."""
+    may_run: Callable[[str], Sequence[str]] = lambda _: ()
+    """The command (argv) that says whether uploads to a target may start; empty: they may."""
     is_watched: bool = True
     """Somebody sees how the run ends: it was begun on a terminal, and not by ``--detach``."""
     tell_after: Callable[[str], float] = lambda _: TELL_AFTER

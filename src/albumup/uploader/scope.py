@@ -164,6 +164,8 @@ class Scope:
         number = framing.define(journal, name, target.fingerprint, target.kept)
         breaker = self._breaker(journal, name, rules, proven=proven)
         upstream = Upstream(target, rules, breaker, definition=number)
+        upstream.may_run = tuple(self._run.options.may_run(name))
+        upstream.waits = None if upstream.may_run else ""
         if (pause := pauses.left(journal).get(name)) is not None:
             upstream.sick_from = pause.since
             breaker.spent_photos = pause.spent

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from albumup.journal.rows import Task
@@ -15,6 +16,7 @@ from albumup.retry import Finding, Rules
 from albumup.targets.base import Target
 from albumup.transfer.connection import KeepAlive
 from albumup.uploader.breaker import SAME_REFUSALS, Breaker
+from albumup.uploader.events import Pause
 from albumup.uploader.line_watch import LineWatch, Verdicts
 
 
@@ -25,6 +27,8 @@ class Closing:
     exit_code: int
     words: str
     hint: str = ""
+    is_waiting: bool = False
+    """Nothing is wrong: the user's own command says that uploads have to wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,12 @@ class Upstream:
         self.unknown: dict[int, Held] = {}
         """Tasks that such a target answered with a 2xx against its rules; these are not held."""
         self.line = LineWatch()
+        self.may_run: Sequence[str] = ()
+        """The command (argv) that says whether uploads may start; empty: they may."""
+        self.waits: str | None = ""
+        """Why nothing new may start; "" if it may, None while that is not known."""
+        self.waits_since: float | None = None
+        """Since when it may not (Unix seconds)."""
 
     @property
     def proven(self) -> bool:
@@ -82,20 +92,34 @@ class Upstream:
         """Seconds for which the target has been sick at ``now`` (Unix seconds)."""
         return max(0.0, now - self.sick_from) if self.sick_from is not None else 0.0
 
+    def pause(self, clock: float, now: float) -> Pause | None:
+        """The pause to show at ``clock`` (Unix seconds), ``now`` (monotonic); None if there is
+        none."""
+        if self.closing is not None:
+            return None
+        if self.waits:
+            return Pause(self.target.name, self.waits, clock - (self.waits_since or clock), 0.0)
+        if not self.breaker.is_sick:
+            return None
+        gives_up = self.breaker.gives_up_at() - now
+        return Pause(self.target.name, self.breaker.words, self.sick_for(clock), gives_up)
+
     def may_start(self) -> bool:
         """May another upload start? Only one at a time while the target is unproven; none during a
         pause, which only a look can end."""
-        if self.closing is not None or not self.is_ready or self.breaker.is_sick:
+        if self.closing is not None or self.waits != "":
+            return False
+        if not self.is_ready or self.breaker.is_sick:
             return False
         return len(self.in_flight) < (self.breaker.jobs if self.proven else 1)
 
     def may_probe(self, now: float) -> bool:
         """Is it time for a look during a pause?"""
-        return self.closing is None and self.breaker.may_probe(now)
+        return self.closing is None and self.waits == "" and self.breaker.may_probe(now)
 
     def may_ask(self, now: float) -> bool:
         """May the target be asked about photos or albums now?"""
-        if self.closing is not None:
+        if self.closing is not None or self.waits != "":
             return False
         return not self.breaker.is_sick or now >= self.breaker.next_at
 

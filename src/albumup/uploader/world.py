@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from albumup.helpers import Helpers, Threads
 from albumup.targets.base import Target
 from albumup.transfer.wire import Network, SocketNetwork
+from albumup.uploader.permission import ask
 from albumup.uploader.sleep import seconds_asleep
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ class World:
 
     ``clock``: Unix seconds. ``chance``: a number in [0, 1). ``http``: an ``Http`` for a target's
     small requests, with a timeout in seconds if shorter than usual. ``asleep``: the seconds for
-    which the computer has slept. Monotonic time is the loop's.
+    which the computer has slept. ``may_run`` asks a command as ``permission.ask`` does. Monotonic
+    time is the loop's.
     """
 
     helpers: Helpers
@@ -37,6 +39,7 @@ class World:
     chance: Callable[[], float] = random.random
     http: Callable[[Target, float | None], Http] = _http
     asleep: Callable[[], float] = seconds_asleep
+    may_run: Callable[[Sequence[str], Callable[[], bool]], str] = ask
 
 
 def this_world() -> World:

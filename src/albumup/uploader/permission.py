@@ -1,0 +1,25 @@
+"""Asks the user's own command whether uploads may start (``may_run``)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+
+from albumup.hooks import run_hook
+
+LIMIT_SECONDS = 10.0
+"""How long the command may take."""
+
+
+def ask(command: Sequence[str], gives_up: Callable[[], bool]) -> str:
+    """Ask a command whether uploads may start: "" if they may, else why not.
+
+    After ``LIMIT_SECONDS``, or when ``gives_up()`` is true, it is killed with all its process
+    group.
+    """
+    end = run_hook(command, b"", os.environ, limit=LIMIT_SECONDS, gives_up=gives_up)
+    if not end.fault:
+        return ""
+    if not end.fault.startswith("exit "):
+        return f"may_run does not answer: {end.words}"
+    return f"may_run says no ({end.words.removeprefix(end.fault).removeprefix('; ') or end.fault})"
