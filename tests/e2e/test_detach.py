@@ -212,6 +212,48 @@ def test_with_spool_it_returns_when_the_card_may_be_taken_out(
 
 
 @pytest.mark.process
+def test_with_spool_it_also_waits_for_an_uploader_that_runs_already(
+    home: Home, server: FormServer
+) -> None:
+    home.form(server)
+    home.photos(2)
+    place = home.photos(2, "more", first=11)
+    server.may_answer.clear()
+    first = home.start("push", "trip", "-j1")
+    until(lambda: server.in_flight)
+    done = home.run("push", "more", "--detach", "--spool")
+    assert done.returncode == 0
+    assert "2 photos copied. You can take the card out now.\n" in done.stderr
+    assert HANDED_OVER.search(done.stderr)[2] == str(first.pid)  # type: ignore[index]
+    for photo in place.iterdir():
+        photo.unlink()
+    server.may_answer.set()
+    assert finish(first).returncode == 0
+    assert set(home.states().values()) == {"uploaded"}
+
+
+@pytest.mark.long
+@pytest.mark.process
+def test_a_card_that_goes_away_before_it_is_copied_is_asked_back(
+    home: Home, server: FormServer
+) -> None:
+    home.form(server)
+    place = home.photos(2)
+    home.journal.parent.mkdir(parents=True)
+    with FileLock(paths_of(str(home.journal))["lock"]):
+        command = home.start("push", "trip", "--detach", "--spool")
+        until(lambda: Path(f"{home.journal}.log").exists() and "begins: trip" in log_of(home))
+        place.rename(home.folder / "elsewhere")
+    done = finish(command)
+    assert done.returncode == 75
+    assert "take the card out" not in done.stderr
+    assert "does not exist. Bring back its card or disk, then: albumup resume" in done.stderr
+    (home.folder / "elsewhere").rename(place)
+    assert home.run("resume").returncode == 0
+    assert set(home.states().values()) == {"uploaded"}
+
+
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("number", "options", "next_one"),
     short_form(
