@@ -155,6 +155,7 @@ def test_two_at_once_leave_one_uploader_and_both_say_so(home: Home, server: Form
     done = [finish(one) for one in both]
     assert [one.returncode for one in done] == [0, 0]
     said = "".join(one.stderr for one in done)
+    assert [found[1] for found in re.finditer(r"(.*) queued; ", said)] == ["2 photos"] * 2
     pid = pid_in(said)
     assert HANDED_OVER.search(said)[2] == str(pid)  # type: ignore[index]
     assert home.sql("select pid from run") == [(pid,)]

@@ -53,9 +53,9 @@ def detach(
     screen = conclusion.app.screen
     screen.never_wait()
     order = _order(conclusion, given, spool_dir)
-    began = time.time()
+    began, queued = time.time(), _unsent(conclusion)
     outcome = Start(journal, order, _Waiting(conclusion)).run()
-    code = _told(conclusion, outcome)
+    code = _told(conclusion, outcome, queued)
     if isinstance(outcome, Ended) and screen.is_terminal:
         told = [one for one in _late(journal.path) if one.notice.created >= began]
         mark_told(journal.path, told, time.time())  # the words were just said
@@ -103,11 +103,11 @@ class _Waiting:
         self._screen.say(copied(photos))
 
 
-def _told(conclusion: Conclusion, outcome: Outcome) -> int:
-    """Say what became of it; the exit code."""
+def _told(conclusion: Conclusion, outcome: Outcome, queued: int) -> int:
+    """Say what became of it; the exit code. ``queued``: the number of photos that waited before."""
     match outcome:
         case Uploading():
-            said = list(_uploading(conclusion, outcome))
+            said = list(_uploading(conclusion, outcome, photos(queued)))
             return conclusion.in_background(outcome.pid, said, list(_uncopied(outcome)))
         case NothingLeft():
             return conclusion.followed(None)
@@ -118,9 +118,8 @@ def _told(conclusion: Conclusion, outcome: Outcome) -> int:
             return conclusion.not_in_background([_left(pid, is_copying=is_copying)], code)
 
 
-def _uploading(conclusion: Conclusion, found: Uploading) -> Iterator[str]:
+def _uploading(conclusion: Conclusion, found: Uploading, queued: str) -> Iterator[str]:
     app, pid = conclusion.app, found.pid
-    queued = photos(_unsent(conclusion))
     names = list(dict.fromkeys(conclusion.albums.values()))
     watch = f"albumup watch {quoted(names[0])}" if len(names) == 1 else "albumup watch"
     if found.log_fault:
