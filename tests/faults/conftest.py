@@ -2,14 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
+from kill_loop import Loop
 
-import zygote
-from kill_loop import ALBUMUP, Loop
-
-
-def _begin(line: list[str], **more: Any) -> zygote.Started:
-    return zygote.Started(line[len(ALBUMUP) :], **more)
-
-
-Loop.begin = staticmethod(_begin)
+Loop.launch = None

@@ -30,7 +30,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from kill_loop import ALBUMUP, Command, Loop
+from kill_loop import COMMAND, Command, Loop
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _PATIENCE = 60.0
@@ -141,9 +141,9 @@ class Scene:
         ):  # what Python itself opens is not what this is about
             for path in self.loop.journal, self.loop.journal + "-wal", self.loop.journal + ".new":
                 line += ["-P", path]
-        return (*line, *ALBUMUP)
+        return (*line, *COMMAND)
 
-    def start(self, verb: str, launch: Sequence[str] = ALBUMUP) -> Command:
+    def start(self, verb: str, launch: Sequence[str] | None = None) -> Command:
         if verb == "push":
             options = ["--spool"] if self.name == "spool" else []
             return self.loop.start_push(self.push, *options, launch=launch)

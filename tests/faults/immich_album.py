@@ -26,10 +26,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from home import COMMAND, Home
 from immich.fake import KEY, NODE, NODE_HOME, Immich
 from live import clip, still
 
-COMMAND = [sys.executable, "-m", "albumup"]
 PATIENCE = 120
 RATE = "300k"
 """Slow enough that a kill comes while there is something left."""
@@ -81,32 +81,20 @@ def make_album(folder: Path, files: int, chance: random.Random) -> dict[str, byt
 class Scene:
     """A home, a server, and the real command."""
 
-    def __init__(self, place: Path, version: str) -> None:
-        self.server = Immich(version)
+    def __init__(self, place: Path, server: Immich, more: str) -> None:
+        self.server = server
         self.place = place
-        token = place / "token"
-        token.write_text(KEY)
-        token.chmod(0o600)
-        settings = (
-            f'kind = "immich"\nurl = "{self.server.url}"\ntoken_file = "{token}"\n'
-            "settle = 0.2\nelsewhere = true\n"
-        )
-        (place / "config.toml").write_text(f"[targets.home]\n{settings}")
-
-    def command(self, *args: str, journal: str = "journal.db") -> list[str]:
-        return [
-            *COMMAND,
-            "--config",
-            str(self.place / "config.toml"),
-            "--journal",
-            str(self.place / journal),
-            *args,
-        ]
+        self.home = Home(place)
+        token = self.home.secret(KEY)
+        table = f'kind = "immich"\nurl = "{server.url}"\ntoken_file = "{token}"\n{more}'
+        self.home.config(f"[targets.home]\n{table}")
 
     def run(self, *args: str, journal: str = "journal.db") -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*args, journal=journal), capture_output=True, text=True, timeout=PATIENCE
-        )
+        return self.home.run(*args, "--journal", journal, launch=COMMAND, patience=PATIENCE)
+
+    def start(self, *args: str, journal: str = "journal.db") -> subprocess.Popen[str]:
+        nowhere = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        return self.home.start(*args, "--journal", journal, launch=COMMAND, **nowhere)
 
     def uploads(self) -> list[dict[str, object]]:
         return self.server.requests("POST", "/api/assets")
@@ -117,8 +105,8 @@ def run(place: Path, files: int, kills: int, seed: int, version: str) -> Result:
     chance, result = random.Random(seed), Result()
     made = make_album(place / "trip", files, chance)
     photos = {name: data for name, data in made.items() if not name.endswith(".xmp")}
-    scene = Scene(place, version)
-    server = scene.server
+    server = Immich(version)
+    scene = Scene(place, server, "settle = 0.2\nelsewhere = true\n")
     try:
         singles = [
             name
@@ -132,11 +120,7 @@ def run(place: Path, files: int, kills: int, seed: int, version: str) -> Result:
         began = time.monotonic()
         for number in range(kills):
             what = ("push", str(place / "trip")) if number % 3 == 0 else ("resume",)
-            process = subprocess.Popen(
-                scene.command(*what, "--limit-rate", RATE),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
+            process = scene.start(*what, "--limit-rate", RATE)
             try:
                 process.wait(0.35 + chance.random() * 0.5)
             except subprocess.TimeoutExpired:
@@ -254,12 +238,7 @@ def requests_of(place: Path, version: str, files: int, *, cli: bool) -> str:
                 env=environment, check=True, stdout=subprocess.DEVNULL, timeout=PATIENCE,
             )  # fmt: skip
         else:
-            scene = Scene.__new__(Scene)
-            scene.server, scene.place = server, place
-            (place / "config.toml").write_text(
-                f'[targets.home]\nkind = "immich"\nurl = "{server.url}"\n'
-                f'token_file = "{place / "token"}"\n'
-            )
+            scene = Scene(place, server, "")
             scene.run("push", str(folder), "--album", "trip", journal="fresh.db")
         total = len(server.requests())
         stored = len(server.assets())

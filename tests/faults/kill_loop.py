@@ -30,7 +30,7 @@ import tempfile
 import threading
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -39,6 +39,7 @@ from urllib.parse import unquote
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from home import COMMAND, Home
 from servers import (
     FormServer,
     Line,
@@ -59,7 +60,6 @@ TARGET = "club"
 ALBUMS = ("trip", "garden", "trip 2")
 DONE = ("uploaded", "duplicate")
 ENDED_WELL = (0, 3, 4, 75)
-ALBUMUP = (sys.executable, "-m", "albumup")
 LEAST_BYTES, MOST_BYTES = 20_000, 3_000_000
 SETTLING_SECONDS = 600.0
 """How long one command may take, once the server is kind, until it counts as hanging."""
@@ -340,7 +340,7 @@ class Command:
     verb: str
     arguments: list[str]
     push: Push | None
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[str]
     errors: str
     """The file that takes its stderr."""
 
@@ -399,13 +399,14 @@ class Result:
 class Loop:
     """A folder with photos, a journal and a config; a server; and commands that are killed."""
 
-    begin: ClassVar[Callable[..., subprocess.Popen[bytes]]] = staticmethod(subprocess.Popen)
-    """Starts a plain command; the tests have a quicker way."""
+    launch: ClassVar[Sequence[str] | None] = COMMAND
+    """Begins a plain command's line; None where it may be forked, which is quicker."""
 
     def __init__(
         self, folder: str, seed: int, *, target: str = "form", timeout: float = 2.0
     ) -> None:
         self.folder = folder
+        self._home = Home(Path(folder))
         self.rng = random.Random(seed)
         self.journal = os.path.join(folder, "journal.db")
         self.data = os.path.join(folder, "data")
@@ -491,35 +492,31 @@ class Loop:
     # Commands.
 
     def start(
-        self, verb: str, *arguments: str, push: Push | None = None, launch: Sequence[str] = ALBUMUP
+        self,
+        verb: str,
+        *arguments: str,
+        push: Push | None = None,
+        launch: Sequence[str] | None = None,
     ) -> Command:
-        """A command in a process group of its own; ``launch`` begins its line."""
+        """A command in a process group of its own; ``launch`` begins its line, where it is
+        another."""
         self._commands += 1
         errors = os.path.join(self.folder, f"stderr-{self._commands:04}-{verb}")
-        line = [*launch, verb, *arguments]
-        environment = {
-            key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")
-        }
-        environment |= {
-            "ALBUMUP_JOURNAL": self.journal,
-            "ALBUMUP_CONFIG": self.config,
-            "HOME": self.folder,
-            "XDG_DATA_HOME": self.data,
-        }
-        begin = self.begin if launch is ALBUMUP else subprocess.Popen
         with open(errors, "wb") as file:
-            process = begin(
-                line,
-                stdin=subprocess.DEVNULL,
+            process = self._home.start(
+                verb,
+                *arguments,
+                launch=launch or self.launch,
                 stdout=subprocess.DEVNULL,
                 stderr=file,
-                cwd=self.folder,
-                env=environment,
                 start_new_session=True,
+                ALBUMUP_JOURNAL=self.journal,
+                ALBUMUP_CONFIG=self.config,
+                XDG_DATA_HOME=self.data,
             )
         return Command(verb, list(arguments), push, process, errors)
 
-    def start_push(self, push: Push, *options: str, launch: Sequence[str] = ALBUMUP) -> Command:
+    def start_push(self, push: Push, *options: str, launch: Sequence[str] | None = None) -> Command:
         where = (
             "--album",
             push.album,

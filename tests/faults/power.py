@@ -34,7 +34,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from crash_points import SCENES, Scene
-from kill_loop import ALBUMUP, Club
+from kill_loop import COMMAND, Club
 
 _CALLS = (
     "openat,write,pwrite64,ftruncate,rename,renameat,renameat2,link,linkat,unlink,unlinkat,mkdir,mkdirat,rmdir,"
@@ -286,7 +286,7 @@ class Cuts:
             "strace", "-f", "-qq", "-y", "-xx", "-s", "1000000", "-e",
             f"trace={_CALLS}", "-e", "signal=none",
         )  # fmt: skip
-        command = self.scene.start("push", (*line, "-o", log, *ALBUMUP))
+        command = self.scene.start("push", (*line, "-o", log, *COMMAND))
         assert command.process.wait(_PATIENCE) == 0, command.said()
         return list(events_of(log))
 

@@ -1,4 +1,5 @@
-"""TLS in front of the servers of the tests, under the names of the documents."""
+"""TLS in front of the servers of the tests, under the names of the documents: a proxy that knows no
+HTTP, also for those that are programs of their own."""
 
 from __future__ import annotations
 
