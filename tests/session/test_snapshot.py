@@ -167,15 +167,15 @@ def test_a_content_that_is_none_is_not_read(path: str, content: bytes) -> None:
 
 
 def test_all_of_it_fits_however_much_there_is(live: Live, path: str) -> None:
-    long = "ä" * 4000
+    long = "\N{GRINNING FACE}" * 4000
     uploads = [Upload(b"/" + bytes([65 + n % 26]) * 4090, 10, 5, n) for n in range(64)]
-    pauses = tuple(Pause(f"{n}{long[:250]}", long, 1.0, 2.0) for n in range(40))
+    pauses = tuple(Pause(f"{n}{long[:60]}", long, 1.0, 2.0) for n in range(40))
     for number in range(40):
-        live.name_target(f"{number}{long[:120]}", long)
-        live.hear(failed(number, long[:1500]))
+        live.name_target(f"{number}{long[:60]}", long)
+        live.hear(failed(number, long[:900]))
     many = Shown(
         progress(*uploads, pauses=pauses),
-        [f"{n}{long[:120]}" for n in range(32)],
+        [f"{n}{long[:60]}" for n in range(32)],
         7,
         dict.fromkeys(range(100000), (2**40, 2**50)),
         False,
@@ -191,6 +191,7 @@ def test_all_of_it_fits_however_much_there_is(live: Live, path: str) -> None:
     live.end(many, RunEnd(75, 7, {}, {long[:200] + str(n): Closing(75, long, long) for n in
                                       range(40)}, {b"/" * 9000: long}, None, 1.0))  # fmt: skip
     assert found(path).ended is not None
+    assert os.path.getsize(path) == SIZE
 
 
 def test_albums_too_many_to_be_named_are_not_named(live: Live, path: str) -> None:

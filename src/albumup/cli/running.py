@@ -22,7 +22,7 @@ _MOST_NAMED, _WIDEST = 4, 24
 def snapshot_of(journal: str, run: Running) -> Snapshot | None:
     """The snapshot of the run that is on; None if there is none."""
     found = Reader(paths_of(journal)["live"]).look()
-    return found if found is not None and found.run_id == run.id and not found.ended else None
+    return found if found is not None and found.run_id == run.id else None
 
 
 def lines(now: Snapshot, clock: float) -> list[str]:

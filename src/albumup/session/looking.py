@@ -85,9 +85,8 @@ class Looker:
             if snapshot.ended or snapshot.time >= since or self._now() >= until:
                 break
             time.sleep(_LAST_POLL)
-        if snapshot is not None and run.id == self._run_id and snapshot is not self._seen:
+        if snapshot is not None and run.id == self._run_id:
             self._hear(snapshot)
-            self._seen = snapshot
         return snapshot
 
     def snapshot_of(self, run: Run) -> Snapshot | None:
