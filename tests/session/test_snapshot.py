@@ -9,13 +9,24 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import fields
 
 from albumup.journal.states import State
 from albumup.session import live as live_module
 from albumup.session.live import Live
 from albumup.session.snapshot import SIZE, Ended, Reader, Reason, Snapshot, Writer, packed
+from albumup.uploader import events as events_module
 from albumup.uploader.engine_thread import Shown
-from albumup.uploader.events import Event, Pause, Progress, Recorded, Spooled, Tried, Upload
+from albumup.uploader.events import (
+    Event,
+    Pause,
+    PhotoEvent,
+    Progress,
+    Recorded,
+    Spooled,
+    Tried,
+    Upload,
+)
 from albumup.uploader.options import RunEnd
 from albumup.uploader.upstream import Closing
 
@@ -77,6 +88,22 @@ def test_what_a_run_shows_is_read_again(live: Live, path: str) -> None:
     assert (snapshot.heard, snapshot.since(0)) == (3, list(enumerate(events, 1)))
     assert snapshot.since(2) == [(3, events[2])]
     assert snapshot.ended is None
+
+
+@pytest.mark.parametrize("kind", [kind for kind in vars(events_module).values()
+                                  if isinstance(kind, type) and issubclass(kind, Event)
+                                  and kind not in (Event, PhotoEvent)])  # fmt: skip
+def test_each_kind_of_event_is_read_again(live: Live, path: str, kind: type[Event]) -> None:
+    values = {"path": UNDECODABLE, "state": State.FAILED, "time": 1.0, "size": 7, "photos": 7}
+    values |= dict.fromkeys(("tries", "of"), 1) | dict.fromkeys(("costs", "held"), True)
+    values |= dict.fromkeys(("lasted", "seconds", "next_at"), 2.0)
+    given = {
+        field.name: values.get(field.name, "words") for field in fields(kind) if field.required
+    }
+    event = kind(**given)
+    live.hear(event)
+    live.show(shown(progress()))
+    assert found(path).since(0) == [(1, event)]
 
 
 def test_the_file_is_of_one_size_and_for_its_owner_alone(live: Live, path: str) -> None:

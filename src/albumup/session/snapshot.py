@@ -14,30 +14,15 @@ import os
 import stat
 import time
 import zlib
+from functools import reduce
+from operator import or_
 from struct import Struct as Layout
 
 import msgspec
 from msgspec import Struct
 
 from albumup.journal.states import DONE
-from albumup.uploader.events import (
-    AlbumNote,
-    Answered,
-    Changed,
-    Event,
-    FramedAnew,
-    GoesOn,
-    Missing,
-    Paused,
-    Progress,
-    Queued,
-    Recorded,
-    Shared,
-    Spooled,
-    Tried,
-    Waits,
-    Woke,
-)
+from albumup.uploader.events import Answered, Event, Progress, Queued, Recorded
 
 SIZE = 64 << 10
 """Bytes of the file."""
@@ -54,11 +39,14 @@ _LOOKS = 5
 _LOOK_SECONDS = 0.002
 """A torn snapshot is read again so often, after such a wait."""
 
-_Told = (
-    (Spooled | FramedAnew | Paused | AlbumNote | Shared | Woke | Waits | GoesOn)
-    | (Queued | Recorded | Tried | Answered | Missing | Changed)
-)  # fmt: skip
-_event = msgspec.msgpack.Decoder(_Told)
+
+def _kinds(kind: type[Event]) -> list[type[Event]]:
+    """All kinds of events that a run tells."""
+    found = kind.__subclasses__()
+    return [*found, *(one for below in found for one in _kinds(below))]
+
+
+_event = msgspec.msgpack.Decoder(reduce(or_, _kinds(Event)))
 _packed = msgspec.msgpack.Encoder()
 
 
