@@ -103,6 +103,30 @@ def test_no_file_is_two_rooms() -> None:
     assert long == {}
 
 
+TESTS = Path(__file__).parent
+OF_ITS_OWN = {
+    r"HTTPServer\b|\.listen\(": {"servers.py"},
+    r"\bopenpty\(|\bpty\.fork\(": {
+        "terminal.py",
+        "cli/test_bars.py",  # the size of one on which no command runs
+        "e2e/test_interrupt.py",  # one that nobody reads
+    },
+    r"\bzygote\.Started\(": {"home.py"},
+}
+"""What the tests' server, their terminal, and their person are made of, and who may use it."""
+
+
+def test_the_tests_have_one_server_one_terminal_and_one_person() -> None:
+    for pattern, known in OF_ITS_OWN.items():
+        found = {
+            path.relative_to(TESTS).as_posix()
+            for path in TESTS.rglob("*.py")
+            if path != Path(__file__) and re.search(pattern, path.read_text())
+        }
+        assert found <= known, f"tests/servers.py, terminal.py and home.py have these: {pattern}"
+        assert found, pattern
+
+
 def test_sql_is_known_when_it_is_seen() -> None:
     seen = (
         "rows = journal.rows(QUERY, album)",
