@@ -110,6 +110,36 @@ def test_a_writer_is_durable_and_leaves_checkpoints_to_the_uploader(path: Path, 
             assert connection.execute("pragma wal_autocheckpoint").fetchone()[0] > 0
 
 
+ANOTHER = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+connection.execute("select count(*) from run").fetchone()
+connection.close()
+"""
+
+
+@pytest.mark.parametrize("is_read", [False, True])
+def test_no_other_process_deletes_the_log_of_one_that_has_looked_twice(
+    path: Path, is_read: bool
+) -> None:
+    """Closing a descriptor of the journal drops the locks by which others know that it is open."""
+    with closing(open_writer(str(path))) as connection:
+        connection.execute("insert into target (name) values ('home')")
+        if is_read:
+            reader = open_reader(str(path))
+            assert reader is not None
+            assert reader.execute("select name from target").fetchone()["name"] == "home"
+            reader.close()
+        else:
+            open_writer(str(path)).close()
+        before = os.stat(f"{path}-wal").st_ino
+        subprocess.run([sys.executable, "-c", ANOTHER, path], check=True)
+        assert os.stat(f"{path}-wal").st_ino == before
+        connection.execute("insert into target (name) values ('nas')")
+        with closing(sqlite3.connect(path)) as other:
+            assert other.execute("select count(*) from target").fetchone() == (2,)
+
+
 def test_an_empty_file_becomes_a_journal(path: Path) -> None:
     path.parent.mkdir(parents=True)
     path.touch()

@@ -22,8 +22,9 @@ from msgspec import Struct
 
 from albumup.errors import LocalError
 from albumup.helpers import Helpers, Work
+from albumup.journal.connecting import BUSY_SECONDS
 from albumup.journal.journal import Journal
-from albumup.journal.opening import BUSY_SECONDS, journal_fault
+from albumup.journal.opening import journal_fault
 from albumup.journal.store import LostTask
 
 T = TypeVar("T")

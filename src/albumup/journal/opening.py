@@ -15,16 +15,13 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from urllib.parse import quote
 
 from albumup.disk import fsync_folder, make_folder, room_for
 from albumup.errors import AlbumupError, ConfigError, LocalError
+from albumup.journal.connecting import connect, is_connected
 from albumup.journal.lock import FileLock
 from albumup.journal.migrations import APPLICATION_ID, VERSION, migrate
 from albumup.photos.volumes import file_system_of
-
-BUSY_SECONDS = 30.0
-"""How long a writer waits for another writer's commit."""
 
 _NETWORK = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "ocfs2", "gfs2", "lustre"}
@@ -72,7 +69,7 @@ def open_writer(path: str) -> sqlite3.Connection:
             _refuse_foreign(path)
             if not os.path.exists(path) or os.path.getsize(path) == 0:
                 _create(path)
-            connection = _connect(path, "rw")
+            connection = connect(path, "rw")
             try:
                 _bring_up(path, connection)
             except BaseException:
@@ -93,7 +90,7 @@ def open_reader(path: str) -> sqlite3.Connection | None:
         _refuse_foreign(path)
         if os.path.getsize(path) == 0:
             return None
-        connection = _connect(path, "ro", still=not os.path.exists(path + "-wal"))
+        connection = connect(path, "ro", still=not os.path.exists(path + "-wal"))
         version = _number(connection, "user_version")
         if version == VERSION:
             return connection
@@ -124,7 +121,7 @@ def open_for_a_word(path: str, patience: float) -> sqlite3.Connection | None:
     there is no journal of the present version. Raises sqlite3.Error."""
     if not os.path.exists(path):
         return None
-    connection = _connect(path, "rw")
+    connection = connect(path, "rw")
     if _number(connection, "user_version") != VERSION:
         connection.close()
         return None
@@ -162,7 +159,7 @@ def is_damaged(path: str) -> bool:
     Raises LocalError if it cannot be read this time either.
     """
     try:
-        with local_faults(path), closing(_connect(path, "ro")) as connection:
+        with local_faults(path), closing(connect(path, "ro")) as connection:
             _judge(path, connection)
     except CorruptJournal:
         return True
@@ -230,30 +227,12 @@ def _io_fault(path: str, words: str) -> LocalError:
     )
 
 
-def _connect(path: str, mode: str, *, still: bool = False) -> sqlite3.Connection:
-    """Connect. ``still``: there is no write-ahead log, so nobody has the journal open, and none is
-    made for reading.
-
-    https://sqlite.org/wal.html#read_only_databases, https://sqlite.org/uri.html#uriimmutable
-    """
-    connection = sqlite3.connect(
-        f"file:{quote(path)}?mode={mode}{'&immutable=1' if still else ''}",
-        uri=True,
-        timeout=BUSY_SECONDS,
-        isolation_level=None,
-        check_same_thread=False,
-        cached_statements=256,
-    )
-    connection.row_factory = sqlite3.Row
-    return connection
-
-
 def _create(path: str) -> None:
     new = path + ".new"
     _drop(new)  # a crash may have left one
     try:
         os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        with closing(_connect(new, "rw")) as connection:
+        with closing(connect(new, "rw")) as connection:
             _set_up(connection)
             migrate(connection, 0)
             # Closing checkpoints too, but ignores a full disk: half the journal would stay in the
@@ -328,6 +307,8 @@ def _refuse_newer(path: str, version: int) -> None:
 def _refuse_foreign(path: str) -> None:
     """Raise unless the file is a journal or empty. It is not opened as a database: a photo must not
     be touched."""
+    if is_connected(path):
+        return  # it was looked at before, and must not be closed by us now
     try:
         with open(path, "rb") as file:
             header = file.read(_HEADER_BYTES)
