@@ -132,7 +132,7 @@ def test_closing_words_count_for_their_albums_alone(journal: Journal) -> None:
         for album_id in (trip, other):
             notices.owe(journal, Cause.SETTLED, Message(), album_id=album_id, target="home")
         notices.owe(journal, Cause.STOPPED, Message(exit=4), album_id=trip, target="home")
-        notices.said_of_albums(journal, [trip])
+        notices.said_of_albums(journal.connection, 1.0, [trip])
     rows = journal.rows("select cause, album_id from notice where delivered is null")
     assert [tuple(row) for row in rows] == [("settled", other), ("stopped", trip)]
 

@@ -127,6 +127,7 @@ class Conclusion:
             end = endings.run_end(seen.ended, seen.run_id, before)
             told = [self._sum_up(one, end) for one in busy(sums, end, frozenset())]
             self._conclude(told, seen.code, self._reasons(sums, seen.ended))
+        self.told = [one.album.id for one in sums]
         self._put_summary(seen.code, sums)
         return seen.code
 

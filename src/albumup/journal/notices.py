@@ -205,11 +205,12 @@ def said(connection: sqlite3.Connection, now: float, notice_ids: Iterable[int]) 
     )
 
 
-def said_of_albums(journal: Journal, album_ids: Iterable[int]) -> None:
-    """Note that the user was told on a terminal how these albums stand."""
-    journal.connection.executemany(
-        "update notice set delivered = ? where delivered is null and cause = ? and album_id = ?",
-        [(journal.clock(), Cause.SETTLED.value, album_id) for album_id in album_ids],
+def said_of_albums(connection: sqlite3.Connection, now: float, album_ids: Iterable[int]) -> None:
+    """Note, in one statement, that the user was told on a terminal how these albums stand."""
+    connection.execute(
+        "update notice set delivered = ? where delivered is null and cause = ?"
+        " and album_id in (select value from json_each(?))",
+        (now, Cause.SETTLED.value, json.dumps(list(album_ids))),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing, suppress
 
 from msgspec import Struct
@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from albumup.errors import AlbumupError
 from albumup.journal import notices, reading
+from albumup.journal.journal import Journal
 from albumup.journal.lock import is_locked
 from albumup.journal.notices import Cause, Notice
 from albumup.journal.opening import local_faults, open_for_a_word, open_reader, paths_of
@@ -46,11 +47,22 @@ def late_notices(path: str, now: float) -> list[Late]:
 def mark_told(path: str, told: Collection[Late], now: float) -> None:
     """Note that these were told. If the journal cannot be written now, they are told again."""
     ids = [number for one in told for number in one.stands_for]
+    _write(path, lambda connection: notices.said(connection, now, ids))
+
+
+def note_told(journal: Journal, album_ids: Collection[int]) -> None:
+    """Note, beside a journal that is only read, that it was told how these albums stand."""
+    now = journal.clock()
+    if album_ids:
+        _write(journal.path, lambda one: notices.said_of_albums(one, now, album_ids))
+
+
+def _write(path: str, change: Callable[[sqlite3.Connection], None]) -> None:
     with suppress(AlbumupError, OSError, sqlite3.Error):
         connection = open_for_a_word(path, _PATIENCE)
         if connection is not None:
             with closing(connection):
-                notices.said(connection, now, ids)
+                change(connection)
 
 
 def _joined(found: Sequence[Notice]) -> list[Late]:

@@ -20,6 +20,7 @@ from msgspec import Struct
 
 from albumup.config.file import Config, TargetTable
 from albumup.errors import AlbumupError
+from albumup.hooks import LIMIT_SECONDS
 from albumup.journal import notices, runs
 from albumup.journal.journal import Journal
 from albumup.journal.notices import Notice
@@ -126,7 +127,7 @@ class Notifying:
         """
         change = partial(in_own_transaction, journal)
         if said:
-            change(lambda own: notices.said_of_albums(own, said))
+            change(lambda own: notices.said_of_albums(own.connection, own.clock(), said))
         left, self._marks = self._marks, []
         for mark in left:
             made = mark.made if _is_made(mark.made) else change(mark.change)
@@ -208,7 +209,7 @@ class Notifying:
             self._back.put((notice, None if self._is_last else self._hand_over(notice)))
 
     def _hand_over(self, notice: Notice) -> Handed:
-        means = Means(self._env, gives_up=lambda: self._is_cut)
+        means = Means(self._env, LIMIT_SECONDS, lambda: self._is_cut)
         try:
             return hand_over(self._config().unattended(notice.target), notice, means)
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the uploads

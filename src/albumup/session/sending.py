@@ -194,7 +194,7 @@ class Session:
         """The closing words count as the notices of the albums that they are about."""
         if told := self.audience.told(self._may_leave()):
             with self.journal.transaction():
-                notices.said_of_albums(self.journal, told)
+                notices.said_of_albums(self.journal.connection, self.journal.clock(), told)
 
     def _pings(self) -> AbstractContextManager[Pinging]:
         targets = {one.target for one in runs.albums(self.journal) if one.id in self.album_ids}

@@ -10,6 +10,7 @@ from albumup.errors import TryLater
 from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.session.aside import aside
+from albumup.session.late import note_told
 from albumup.session.looking import Looker
 from albumup.session.others import Others
 from albumup.session.signals import Handlers
@@ -118,7 +119,9 @@ class Watch:
             self._say_why(snapshot)
         ended = snapshot.ended if snapshot is not None and others.run is None else None
         run_id = last.id if last is not None else 0
-        return self._audience.watched(Watched(ids, code, run_id, before, ended))
+        found = self._audience.watched(Watched(ids, code, run_id, before, ended))
+        note_told(self._journal, self._audience.told(lambda: bool(self._leaving.code)))
+        return found
 
     def _say_why(self, snapshot: Snapshot | None) -> None:
         """Say that nobody uploads what is left."""

@@ -141,17 +141,19 @@ class Causes:
         if not self._is_new(journal, one) or self._options.is_watched:
             return
         albums = [summary_of(journal, album_id) for album_id in one.albums]
-        reason, upstream = one.reason, self._queue.upstreams.get(one.target)
+        targets = {album.album.target for album in albums}
+        target = targets.pop() if len(targets) == 1 else one.target
+        reason, upstream = one.reason, self._queue.upstreams.get(target)
         message = replace(
             _of_albums(albums),
-            title=upstream.target.title if upstream is not None else one.target,
+            title=upstream.target.title if upstream is not None else target,
             exit=reason.exit_code,
             words=reason.words,
             hint=reason.hint,
             command=_way_on(journal, one, albums),
         )
         album_id = albums[0].album.id if len(albums) == 1 else None
-        self._owe(journal, Cause.STOPPED, message, album_id=album_id, target=one.target)
+        self._owe(journal, Cause.STOPPED, message, album_id=album_id, target=target)
 
     def _is_over(self, journal: Journal, what: str) -> None:
         """A trouble is over: if it comes again, it is news again."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sqlite3
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from albumup.errors import AlbumupError, worst
 from albumup.journal import pauses, runs
 from albumup.journal.journal import Journal
-from albumup.journal.opening import checkpoint_here
+from albumup.journal.opening import CorruptJournal, checkpoint_here
 from albumup.journal.summary import summary_of
 from albumup.targets.base import Target
 from albumup.uploader.albums import AlbumWorker
@@ -102,6 +103,8 @@ class Engine:
         await self._leave.close()
         await run.origins.close()
         await run.commits.close()
+        if run.commits.fault is not None:
+            self._end_at_fault_of_journal(exit_code)
         run.opener.close()
         self._scope.close()
         run.formers.close()
@@ -261,6 +264,14 @@ class Engine:
             with contextlib.suppress(AlbumupError):
                 await run.commits.do(lambda journal: self._end_failed(journal, code))
         return code
+
+    def _end_at_fault_of_journal(self, code: int) -> None:
+        """Journal the end of the run once more: a disk without room for a large change may have
+        some for a small one. It does not wait for others."""
+        journal = self._run.commits.journal
+        if self._run.outcomes.run_id and not isinstance(self._run.fault, CorruptJournal):
+            with contextlib.suppress(AlbumupError, sqlite3.Error), journal.transaction():
+                self._end_failed(journal, code)
 
     def _end_failed(self, journal: Journal, code: int) -> None:
         """End the run at a fault."""

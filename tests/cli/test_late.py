@@ -1,0 +1,70 @@
+"""The first lines of a command: what nobody was told."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from albumup.cli.app import App
+from albumup.cli.late import tell_late
+from albumup.journal import notices
+from albumup.journal.journal import Journal
+from albumup.journal.notices import Cause, Message
+
+
+class Terminal(io.StringIO):
+    """A terminal that vanishes once it has got some lines."""
+
+    def __init__(self, lines: int) -> None:
+        self.left = lines
+        super().__init__()
+
+    def write(self, text: str) -> int:
+        if not self.left:
+            raise OSError(5, "Input/output error")
+        self.left -= text.count("\n")
+        return super().write(text)
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    """A journal with notices of three targets that do not work."""
+    journal = Journal(str(tmp_path / "journal.db"))
+    with journal.transaction():
+        for name in "abc":
+            message = Message(exit=75, words=f"{name} has not worked for 24 h")
+            notices.owe(journal, Cause.UNREACHABLE, message, target=name)
+    journal.close()
+    return str(tmp_path / "journal.db")
+
+
+def told(path: str, monkeypatch: pytest.MonkeyPatch, lines: int = 99) -> list[str]:
+    """What a terminal gets until it vanishes: the names."""
+    terminal = Terminal(lines)
+    monkeypatch.setattr("sys.stderr", terminal)
+    tell_late(App({"journal": path}))
+    return [line.split(": ")[1].split()[0] for line in terminal.getvalue().splitlines()]
+
+
+def test_what_a_terminal_that_vanished_did_not_get_is_told_later(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert told(path, monkeypatch, 1) == ["a"]
+    assert told(path, monkeypatch, 0) == []
+    assert told(path, monkeypatch) == ["b", "c"]
+    assert told(path, monkeypatch) == []
+
+
+def test_where_nothing_is_known_nothing_is_said_or_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in ("missing.db", "."):
+        assert told(str(tmp_path / place), monkeypatch) == []
+    (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8\xff\xe0")
+    assert told(str(tmp_path / "photo.jpg"), monkeypatch) == []
+    assert [one.name for one in tmp_path.iterdir()] == ["photo.jpg"]
