@@ -38,6 +38,7 @@ _PRELOADED = (
     "albumup.__main__", "albumup.cli.options.push", "albumup.cli.options.target",
     "albumup.cli.push", "albumup.cli.resume", "albumup.cli.retry_failed", "albumup.cli.cancel",
     "albumup.cli.list_", "albumup.cli.share", "albumup.cli.status", "albumup.cli.target",
+    "albumup.cli.wait", "albumup.cli.watch",
     "albumup.cli.verify", "albumup.cli.telling", "albumup.cli.receive", "albumup.uploader.engine",
     "albumup.uploader.trial", "albumup.config.writing", "albumup.session.intake", "albumup.receive",
     "albumup.targets.form", "albumup.targets.immich", "albumup.targets.inbox",

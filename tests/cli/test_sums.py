@@ -12,7 +12,8 @@ from albumup.cli.status import _row
 from albumup.journal.reading import Running, status_of
 from albumup.journal.rows import Album
 from albumup.journal.summary import FoundThere, RunSummary, Summary
-from albumup.session.news import busy, settled_code
+from albumup.session.codes import settled_code
+from albumup.session.news import busy
 from albumup.session.totals import progress_of
 from albumup.uploader.commands import retry_options
 from albumup.uploader.options import RunEnd

@@ -98,7 +98,7 @@ def loaded_by(home: Home, *words: str | Path) -> set[str]:
     return {line.rpartition("|")[2].strip() for line in lines if line.startswith("import time:")}
 
 
-@pytest.mark.parametrize("words", [("status",), ("list",), ("list", "--json")])
+@pytest.mark.parametrize("words", [("status",), ("list",), ("list", "--json"), ("wait", "trip")])
 def test_a_command_that_only_looks_loads_nothing_that_sends(
     home: Home, server: FormServer, words: tuple[str, ...]
 ) -> None:

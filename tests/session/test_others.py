@@ -11,9 +11,9 @@ from albumup.errors import LocalError
 from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.lock import FileLock
-from albumup.session import watching
+from albumup.session import waiting
 from albumup.session.others import Others
-from albumup.session.watching import wait
+from albumup.session.waiting import wait
 
 from .conftest import Clock, MakeAlbum
 
@@ -187,7 +187,7 @@ def test_waiting_ends_at_the_time_out(
         slept.append(seconds)
         clock.now += max(seconds, 0.001)
 
-    monkeypatch.setattr(watching.time, "sleep", sleep)
+    monkeypatch.setattr(waiting.time, "sleep", sleep)
     assert wait(journal, [trip], 7.25, now=clock) == 75
     assert sum(slept) == pytest.approx(7.25)
     assert wait(journal, [trip], 0.0, now=clock) == 75
@@ -212,6 +212,6 @@ def test_waiting_looks_twice_a_second(
             album("trip", uploaded=1)
 
     monkeypatch.setattr(Others, "look", look)
-    monkeypatch.setattr(watching.time, "sleep", sleep)
+    monkeypatch.setattr(waiting.time, "sleep", sleep)
     assert wait(journal, [trip], now=clock) == 0
     assert 18 <= len(looks) <= 22

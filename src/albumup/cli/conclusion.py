@@ -15,7 +15,8 @@ from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
 from albumup.journal.summary import RunSummary, Summary, run_summary_of, summary_of
 from albumup.photos.file_names import text_of
-from albumup.session.news import News, busy, settled_code
+from albumup.session.codes import settled_code
+from albumup.session.news import News, busy
 from albumup.session.snapshot import Ended
 from albumup.session.telling import Standing, Watched
 from albumup.uploader.kinds import kind_of

@@ -1,59 +1,27 @@
-"""``albumup watch`` and ``albumup wait``: what another process uploads, only looked at."""
+"""``albumup watch``: what another process uploads, only looked at."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from albumup.cli.albums import say_nothing_to_do
 from albumup.cli.conclusion import Conclusion
 from albumup.cli.telling import Teller
-from albumup.config.file import parse_duration
-from albumup.errors import UsageError
-from albumup.journal import runs
+from albumup.cli.wait import looked_at
 from albumup.journal.opening import local_faults
-from albumup.session.albums import chosen
-from albumup.session.watching import Watch, wait
+from albumup.session.watching import Watch
 
 if TYPE_CHECKING:
     from albumup.cli.app import App
-    from albumup.journal.journal import Journal
-    from albumup.journal.rows import Album
 
 
 def run(app: App, albums: tuple[str, ...], target: str | None, as_json: bool) -> int:
     """Show what the process that uploads does, until that is over."""
     with local_faults(app.journal):
-        if (found := _looked_at(app, albums, target)) is None:
+        if (found := looked_at(app, albums, target)) is None:
             return say_nothing_to_do(app, as_json=as_json)
         journal, meant = found
         names = {album.id: album.name for album in meant}
         conclusion = Conclusion(app, journal, names, json=as_json)
         ids = list(names) if albums or target is not None else []
         return Watch(journal, ids, Teller(conclusion)).run()
-
-
-def wait_for(app: App, albums: tuple[str, ...], target: str | None, timeout: str | None) -> int:
-    """Wait for albums, and say nothing."""
-    try:
-        seconds = None if timeout is None else parse_duration(timeout)
-    except ValueError as error:
-        raise UsageError(f"--timeout: {error}") from None
-    with local_faults(app.journal):
-        found = _looked_at(app, albums, target)
-        assert found is not None  # without a journal there is no album of a name
-        journal, meant = found
-        return wait(journal, [album.id for album in meant], seconds)
-
-
-def _looked_at(
-    app: App, names: Sequence[str], target: str | None
-) -> tuple[Journal, list[Album]] | None:
-    """The journal, open for reading, and the albums that are meant; None where there is no
-    journal. Raises as ``chosen`` does."""
-    if (journal := app.watched()) is None:
-        chosen([], names, target)
-        return None
-    known = runs.albums(journal)
-    meant = set(chosen([(album.name, album.target) for album in known], names, target))
-    return journal, [album for album in known if (album.name, album.target) in meant]

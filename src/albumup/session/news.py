@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from albumup.errors import worst
 from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.summary import Summary
@@ -77,8 +76,3 @@ def busy(sums: Sequence[Summary], end: RunEnd, unfinished: frozenset[int]) -> li
 def _has_news(found: Summary, before: int, unfinished: frozenset[int]) -> bool:
     is_left = found.is_unfinished or found.is_wanting
     return found.there != before or found.album.id in unfinished or is_left
-
-
-def settled_code(sums: Iterable[Summary]) -> int:
-    """The exit code for albums with nothing to send."""
-    return worst([3 for found in sums if found.is_wanting])

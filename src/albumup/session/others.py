@@ -12,7 +12,7 @@ from albumup.journal.lock import is_locked
 from albumup.journal.opening import journal_gone, paths_of
 from albumup.journal.runs import Run
 from albumup.journal.summary import summary_of
-from albumup.session.news import settled_code
+from albumup.session.codes import settled_code
 
 _TAKEOVER_SECONDS = 2.0
 """How long a run may take to begin that goes on for one that is over."""

@@ -1,12 +1,10 @@
-"""Watches another process that uploads, and waits for albums. Only reads, and stops nothing."""
+"""Watches another process that uploads. Only reads, and stops nothing."""
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from albumup.errors import TryLater
 from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.session.aside import aside
@@ -25,33 +23,11 @@ from albumup.session.telling import (
     standing,
 )
 from albumup.session.totals import totals_now
+from albumup.session.waiting import Leaving
 
 _POLL = 0.25
 _PROBE = 0.5
-_WAIT_POLL = 0.5
 _SIGNAL_POLL = 0.1
-_HANGS_SECONDS = 1.5
-"""A look that takes longer, after a signal, hangs on a disk, and is left behind."""
-
-
-class _Leaving:
-    """Ends the process if, after a signal, the work hangs."""
-
-    def __init__(self) -> None:
-        self.signals: list[int] = []
-        self._since: float | None = None
-
-    @property
-    def code(self) -> int:
-        """The exit code of the first signal; 0: none has come."""
-        return 128 + self.signals[0] if self.signals else 0
-
-    def watch(self) -> None:
-        if not self.signals:
-            return
-        self._since = self._since or time.monotonic()
-        if time.monotonic() > self._since + _HANGS_SECONDS:
-            os._exit(self.code)
 
 
 class Watch:
@@ -62,7 +38,7 @@ class Watch:
         self._journal, self._album_ids, self._audience = journal, list(album_ids), audience
         self._others = Others(journal)
         self._looker = Looker(journal, audience, album_ids)
-        self._leaving = _Leaving()
+        self._leaving = Leaving()
 
     def run(self) -> int:
         """Watch until nothing more is to be expected; return the exit code."""
@@ -136,33 +112,3 @@ class Watch:
 
 def _all_ids(journal: Journal) -> list[int]:
     return [album.id for album in runs.albums(journal)]
-
-
-def wait(
-    journal: Journal,
-    album_ids: Sequence[int],
-    timeout: float | None = None,
-    now: Callable[[], float] = time.monotonic,
-) -> int:
-    """Wait until albums are settled, or nothing more is to be expected; return the exit code.
-
-    ``timeout``: seconds; None: for ever. ``now``: monotonic seconds. Raises LocalError.
-    """
-    leaving, others = _Leaving(), Others(journal, now)
-    until = float("inf") if timeout is None else now() + timeout
-
-    def work() -> int:
-        looked = float("-inf")
-        while not leaving.code:
-            if now() >= looked + _WAIT_POLL:
-                looked = now()
-                others.look()
-                if (code := others.code(album_ids)) is not None:
-                    return code
-            if now() >= until:
-                return TryLater.exit_code
-            time.sleep(max(0.0, min(_SIGNAL_POLL, until - now())))
-        return leaving.code
-
-    with Handlers(leaving.signals):
-        return aside(work, meanwhile=leaving.watch)

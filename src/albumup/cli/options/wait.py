@@ -24,6 +24,6 @@ def wait(app: App, /, albums: tuple[str, ...], target: str | None, timeout: str 
     0: all of it is sent. 3: done, but some photos did not get there. 75: the time is over, or
     nobody uploads what is left. If the uploader ends before, the code is that of its run.
     """
-    from albumup.cli.watch import wait_for
+    from albumup.cli.wait import run
 
-    return wait_for(app, albums, target, timeout)
+    return run(app, albums, target, timeout)
