@@ -160,6 +160,26 @@ def test_a_second_push_shows_what_goes_wrong_with_its_photos(
 
 
 @process
+@pytest.mark.long
+def test_a_watcher_stays_when_another_process_goes_on(home: Home, server: FormServer) -> None:
+    first = uploader(home, server)
+    home.photos(1, "more", first=11)
+    second = home.start("push", "more")
+    assert second.stderr is not None
+    until(lambda: "were added to its work" in second.stderr.readline())
+    watching = watcher(home, "more", "trip")
+    first.kill()
+    first.wait()
+    assert watching.stderr is not None
+    until(lambda: f"Process {second.pid} is uploading" in watching.stderr.readline())
+    server.may_answer.set()
+    assert finish(second).returncode == 0
+    ended = finish(watching)
+    assert ended.returncode == 75  # nobody has taken over the first one's album
+    assert "more: 1 of 1 sent" in ended.stderr
+
+
+@process
 def test_all_who_look_are_told_why_the_uploader_has_ended(home: Home, server: FormServer) -> None:
     server.answer = lambda _: answer(401)
     first = uploader(home, server)

@@ -40,8 +40,6 @@ _AGAIN_SECONDS = 30.0
 _NAMES = 16 << 10
 """Bytes of all names of photos in flight."""
 _ALBUMS, _TITLES, _PAUSES, _CLOSINGS = 32, 16, 4, 4
-_BEFORE = 200
-"""Albums whose sums before the run are told."""
 _WORDS = 400
 """Characters of a text."""
 _SHORTER: Sequence[dict[str, Any]] = ({"titles": {}}, {"before": {}}, {"albums": []})
@@ -153,7 +151,7 @@ class Live:
             jobs=len(shown.progress.uploads),
             rate_limit=shown.rate_limit,
             is_draining=shown.is_ending_early,
-            before=dict(islice(shown.before.items(), _BEFORE)),
+            before=shown.before,
             titles=self._titles,
             heard=self._ring.heard,
         )

@@ -33,6 +33,8 @@ from albumup.uploader.world import World
 
 T = TypeVar("T")
 
+_MOST_SHOWN = 200
+"""Albums whose sums before the run are shown to others."""
 _CUT_SECONDS = 1.0
 _LAST_SECONDS = 5.0
 """The longest wait for unfinished work at the end of a run."""
@@ -338,8 +340,8 @@ class Engine:
         return None if limit is None else limit.rate()
 
     def before(self) -> dict[int, tuple[int, int]]:
-        """``RunEnd.before`` as of now."""
-        return self._scope.before()
+        """``RunEnd.before`` as of now, of the first few hundred albums."""
+        return self._scope.before(_MOST_SHOWN)
 
     @property
     def album_names(self) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Collection, Iterator
+from itertools import islice
 
 from albumup.errors import AlbumupError
 from albumup.helpers import Work
@@ -53,9 +54,11 @@ class Scope:
         ):
             target.close()
 
-    def before(self) -> dict[int, tuple[int, int]]:
-        """For each album of the run, the photos and bytes that were on the server before it."""
-        return {album_id: self._before.get(album_id, (0, 0)) for album_id in self._queue.albums}
+    def before(self, most: int | None = None) -> dict[int, tuple[int, int]]:
+        """For each album of the run, or the first ``most``, the photos and bytes that were on the
+        server before it."""
+        albums = islice(self._queue.albums, most)
+        return {album_id: self._before.get(album_id, (0, 0)) for album_id in albums}
 
     def ended(self, exit_code: int, seconds: float) -> RunEnd:
         """The result of the run."""
