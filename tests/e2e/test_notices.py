@@ -180,7 +180,7 @@ def test_an_album_that_settled_is_told_while_others_are_sent(
 
     server.answer = say
     process = home.start("resume", "-j1")
-    until(lambda: home.status()["uploader"].get("uploads"))  # its session looks at it
+    until(lambda: (home.status()["uploader"] or {}).get("uploads"))  # its session looks at it
     first.set()
     until(lambda: "settled 0" in hook.causes())
     assert process.poll() is None

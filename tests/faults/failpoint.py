@@ -40,6 +40,8 @@ def _reach(point: str) -> None:
 
 
 class _Connection(sqlite3.Connection):
+    """A connection with points, of the class that the program asks for."""
+
     def execute(self, sql: str, /, *values: Any) -> sqlite3.Cursor:
         _reach("sql")
         done = super().execute(sql, *values)
@@ -60,7 +62,11 @@ def _watched(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
 
 def main() -> None:
     connect = sqlite3.connect
-    sqlite3.connect = lambda *given, **named: connect(*given, **{"factory": _Connection, **named})  # type: ignore
+
+    def connected(*given: Any, factory: type = sqlite3.Connection, **named: Any) -> Any:
+        return connect(*given, factory=type("_Connection", (_Connection, factory), {}), **named)
+
+    sqlite3.connect = connected  # type: ignore[assignment]
     for name in FILE_OPERATIONS:
         if name != "open":
             setattr(os, name, _watched(name, getattr(os, name)))
