@@ -233,27 +233,6 @@ def test_with_spool_it_also_waits_for_an_uploader_that_runs_already(
     assert set(home.states().values()) == {"uploaded"}
 
 
-@pytest.mark.long
-@pytest.mark.process
-def test_a_card_that_goes_away_before_it_is_copied_is_asked_back(
-    home: Home, server: FormServer
-) -> None:
-    home.form(server)
-    place = home.photos(2)
-    home.journal.parent.mkdir(parents=True)
-    with FileLock(paths_of(str(home.journal))["lock"]):
-        command = home.start("push", "trip", "--detach", "--spool")
-        until(lambda: Path(f"{home.journal}.log").exists() and "begins: trip" in log_of(home))
-        place.rename(home.folder / "elsewhere")
-    done = finish(command)
-    assert done.returncode == 75
-    assert "take the card out" not in done.stderr
-    assert "does not exist. Bring back its card or disk, then: albumup resume" in done.stderr
-    (home.folder / "elsewhere").rename(place)
-    assert home.run("resume").returncode == 0
-    assert set(home.states().values()) == {"uploaded"}
-
-
 @pytest.mark.process
 @pytest.mark.parametrize(
     ("number", "options", "next_one"),
@@ -328,6 +307,53 @@ def test_without_a_way_to_start_it_the_work_waits(
     assert "albumup resume" in done.stderr
     assert set(home.states().values()) == {"pending"}
     assert not is_held(home)
+    assert home.run("resume").returncode == 0
+    assert set(home.states().values()) == {"uploaded"}
+
+
+def begins_then(home: Home, last: str, first: str = "") -> str:
+    """A program in place of the interpreter: an uploader that says that it has begun."""
+    file = home.folder / "python"
+    begun = r"""printf '{"type":"Begun"}\n' >/proc/self/fd/$2"""
+    find = "while [ $1 != --in-background ]; do shift; done"
+    file.write_text(f"#!/bin/sh\n{find}\n{first}\n{begun}\n{last}\n")
+    file.chmod(0o700)
+    return str(file)
+
+
+def test_one_that_ends_before_all_is_copied_does_not_let_the_card_go(
+    home: Home, server: FormServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.form(server)
+    home.photos(2)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", begins_then(home, "exit 75"))
+        done = home.run("push", "trip", "--detach", "--spool")
+    assert done.returncode == 75
+    assert "take the card out" not in done.stderr
+    assert done.stderr.endswith(
+        "Nothing uploads in the background; 2 photos wait: albumup resume    (exit 75)\n"
+    )
+
+
+def test_a_card_that_goes_away_before_it_is_copied_is_asked_back(
+    home: Home, server: FormServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.form(server)
+    place = home.photos(2)
+    away = home.folder / "away"
+    uploader = begins_then(home, "", f"mv {place} {away}")
+    home.journal.parent.mkdir(parents=True)
+    with FileLock(paths_of(str(home.journal))["lock"]), monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", uploader)
+        done = home.run("push", "trip", "--detach", "--spool")
+    assert done.returncode == 75
+    assert "take the card out" not in done.stderr
+    assert done.stderr.endswith(
+        f"Not copied: 2 photos in {place}: it does not exist. Bring back its card or disk, then:"
+        " albumup resume --detach    (exit 75)\n"
+    )
+    away.rename(place)
     assert home.run("resume").returncode == 0
     assert set(home.states().values()) == {"uploaded"}
 

@@ -148,7 +148,7 @@ class LogTeller(Teller):
 
     def begun(self) -> None:
         self._log.may_rotate = True
-        self._parent.tell(Begun(self._log.fault))
+        self._tell_begun()
         if not self._is_copying:
             self._parent.close()
 
@@ -176,5 +176,8 @@ class LogTeller(Teller):
 
     def ended(self, end: RunEnd) -> int:
         if end.exit_code in (0, 3):  # it has begun, however short it was
-            self._parent.tell(Begun(self._log.fault))
+            self._tell_begun()
         return super().ended(end)
+
+    def _tell_begun(self) -> None:
+        self._parent.tell(Begun(self._log.fault))
