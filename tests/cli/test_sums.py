@@ -141,6 +141,26 @@ def test_an_album_with_nothing_to_send(now: Summary, settled: str, late: str, op
 )
 def test_the_end_of_following(found: RunSummary, said: str) -> None:
     assert sums.of_followed(found) == said
+    held = replace(found, now=replace(found.now, album=replace(ALBUM, held=True)))
+    assert sums.of_followed(held) == said.replace("Go on with", "On hold until")
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        (album(uploaded=3), "3 of 3 sent"),
+        (album(uploaded=3, failed=1, cancelled=2), "3 of 4 sent, 1 not"),
+        (album(uploaded=1, pending=2), "1 of 3 sent, 2 waiting. Go on with: albumup resume"),
+        (
+            album(uploaded=2, is_placing=True),
+            "2 of 2 sent, and not yet all done in the album there. Go on with: albumup resume",
+        ),
+    ],
+)
+def test_an_album_that_nobody_sends(now: Summary, said: str) -> None:
+    assert sums.of_standing(now) == said
+    held = replace(now, album=replace(ALBUM, held=True))
+    assert sums.of_standing(held) == said.replace("Go on with", "On hold until")
 
 
 @pytest.mark.parametrize(

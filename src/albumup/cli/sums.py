@@ -43,7 +43,8 @@ def of_settled(now: Summary, lost: int) -> str:
 def of_followed(found: RunSummary) -> str:
     """The words for an album that somebody else has sent."""
     unsent = found.now.unsent
-    waiting = f", {unsent} waiting. Go on with: albumup resume" if unsent else ""
+    on_hold = "On hold until" if found.now.album.held else "Go on with"
+    waiting = f", {unsent} waiting. {on_hold}: albumup resume" if unsent else ""
     return f"{found.sent} of {found.total} sent{_not(found.wanting)}{waiting}"
 
 

@@ -11,6 +11,7 @@ from albumup.journal.journal import Journal
 from albumup.journal.lock import is_locked
 from albumup.journal.opening import paths_of
 from albumup.session.looking import Looker
+from albumup.session.others import STOPPED, was_stopped
 from albumup.session.telling import Audience, Following, Left
 from albumup.session.totals import totals_now
 from albumup.targets.base import Target
@@ -65,6 +66,10 @@ class Follower:
                 if not is_locked(paths_of(journal.path)["lock"]):
                     audience.end_show()
                     return None
+                if was_stopped(journal, run.id, unfinished):
+                    looker.look_back(found)
+                    audience.end_show()
+                    return audience.followed(STOPPED)
             looker.look(found)
             time.sleep(_POLL)
         last = looker.look_back(found, is_alive=found.ended is None or found.exit is not None)

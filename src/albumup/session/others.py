@@ -11,12 +11,15 @@ from albumup.journal.journal import Journal
 from albumup.journal.lock import is_locked
 from albumup.journal.opening import journal_gone, paths_of
 from albumup.journal.runs import Run
+from albumup.journal.states import State
 from albumup.journal.summary import summary_of
 from albumup.session.codes import settled_code
 
 _TAKEOVER_SECONDS = 2.0
 """How long a run may take to begin that goes on for one that is over."""
-_TRY_LATER, _STOPPED = 75, 143
+STOPPED = 143
+"""The exit code for albums that were taken out of a run with something unsent."""
+_TRY_LATER = 75
 
 
 class Others:
@@ -75,7 +78,7 @@ class Others:
         if self.run is None:
             return None if self.may_come() else self._code_of_last(unfinished)
         scope = set(self.scope())
-        if any(one in scope or self._is_sent(one) for one in unfinished):
+        if any(one in scope or _is_sent(self._journal, one) for one in unfinished):
             return None
         return self._code_of_left(unfinished)
 
@@ -90,13 +93,21 @@ class Others:
         """The code for albums that nobody sends: they were stopped meanwhile, or never begun."""
         held = {album.id for album in runs.albums(self._journal) if album.held}
         was_seen = self.last is not None
-        return worst([_STOPPED if was_seen and one in held else _TRY_LATER for one in unfinished])
-
-    def _is_sent(self, album_id: int) -> bool:
-        """Is a photo in flight of an album that was taken out of the run?"""
-        return summary_of(self._journal, album_id).count("sending") > 0
+        return worst([STOPPED if was_seen and one in held else _TRY_LATER for one in unfinished])
 
     def _check_in_place(self) -> None:
         if not self._journal.is_in_place():
             pid = self.run.pid if self.run is not None else None
             raise journal_gone(self._journal.path, pid)
+
+
+def was_stopped(journal: Journal, run_id: int, album_ids: Iterable[int]) -> bool:
+    """Were these albums taken out of a run, and put on hold, and is nothing of them in flight?"""
+    held = {album.id for album in runs.albums(journal) if album.held}
+    scope = set(runs.scope(journal, run_id))
+    return all(one in held and one not in scope and not _is_sent(journal, one) for one in album_ids)
+
+
+def _is_sent(journal: Journal, album_id: int) -> bool:
+    """Is a photo in flight of an album that may have been taken out of its run?"""
+    return summary_of(journal, album_id).count(State.SENDING) > 0
