@@ -82,6 +82,13 @@ def add_to_scope(journal: Journal, run_id: int, album_ids: Iterable[int]) -> Non
     )
 
 
+def leave(journal: Journal, run_id: int, album_id: int) -> None:
+    """Take an album out of a run's scope."""
+    journal.connection.execute(
+        "delete from scope where run_id = ? and album_id = ?", (run_id, album_id)
+    )
+
+
 def scope(journal: Journal, run_id: int) -> list[int]:
     """The ids of a run's albums, in the order they were made."""
     return [

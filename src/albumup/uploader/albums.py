@@ -279,7 +279,7 @@ class AlbumWorker:
         queue = self._run.queue
         try:
             while not queue.has_ended:
-                albums = list(queue.albums.values())
+                albums = queue.going()
                 for upstream in [
                     upstream for upstream in queue.upstreams.values() if self._may_work(upstream)
                 ]:
@@ -339,7 +339,7 @@ class AlbumWorker:
         waited = self._loop.time() - self._placed_at.setdefault(album.id, self._loop.time())
         if pending and (pending == _MOST or waited >= _GATHERING or not run.is_sending()):
             self._placed_at[album.id] = self._loop.time()
-            while await work.place(album) == _MOST:
+            while album.id not in run.queue.stopped and await work.place(album) == _MOST:
                 pass
             await self._settled(album)
         if await run.commits.read(lambda journal: runs.is_share_pending(journal, album.id)):

@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import os
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import TypeVar
 
 from albumup.errors import AlbumupError, worst
-from albumup.journal import pauses, runs
+from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.opening import CorruptJournal, checkpoint_here
 from albumup.journal.summary import summary_of
@@ -18,8 +18,9 @@ from albumup.targets.base import Target
 from albumup.uploader.albums import AlbumWorker
 from albumup.uploader.events import Listener, Progress, Upload
 from albumup.uploader.former import Rebuild
+from albumup.uploader.instructed import Instructed
 from albumup.uploader.leave import Leave
-from albumup.uploader.options import Draining, Options, RunEnd, Stop
+from albumup.uploader.options import STOPPED, Draining, Options, RunEnd, Stop
 from albumup.uploader.prepare import Preparer
 from albumup.uploader.queue import TICK
 from albumup.uploader.reconcile import Reconciler
@@ -58,6 +59,7 @@ class Engine:
         self._loop = asyncio.get_running_loop()
         self._run = run = Run(journal, options, listener, world, rebuild)
         self._scope = Scope(run, album_ids, build)
+        self._instructed = Instructed(run, self._scope)
         self._drain_until: float | None = None
         self._cut_at: float | None = None
         """When the drain's time was over and uploads still in flight were cut."""
@@ -131,7 +133,7 @@ class Engine:
         run asks again."""
         if not parts:
             return
-        if self._run.stop is not None:
+        if self._run.stop is not None or self._run.queue.stopped:
             for part in parts[1:3]:
                 part.cancel()
         if not self._abandons:
@@ -171,7 +173,7 @@ class Engine:
                 self._abandons = now >= self._cut_at + _CUT_SECONDS
             if run.commits.fault is None:
                 await self._scope.build_new()
-                await run.commits.do(self._scope.look)
+                await run.commits.do(self._instructed.look)
             queue.to_prepare.ring()
             queue.to_end.ring()
             queue.changed.wake()
@@ -193,9 +195,10 @@ class Engine:
             self._scope.all_upstreams() if run.stop is not None else self._scope.retired
         ):
             run.queue.decide(upstream.line.flush())
-        if self._is_busy() or (run.is_preparing and run.stop is None):
+        is_preparing = run.is_preparing and run.stop is None and bool(run.queue.going())
+        if self._is_busy() or is_preparing:
             return None
-        await run.commits.do(self._scope.look)
+        await run.commits.do(self._instructed.look)
         return await run.commits.do(self._end)
 
     def _end(self, journal: Journal) -> int | None:
@@ -206,17 +209,16 @@ class Engine:
         asked for.
         """
         run, queue = self._run, self._run.queue
-        whole_scope = runs.scope(journal, run.outcomes.run_id)
-        scope = [album_id for album_id in whole_scope if album_id in queue.albums]
-        if len(scope) < len(whole_scope) and run.stop is None:
+        if run.stop is None and not self._scope.is_current(journal):
             self._scope.look(journal)
             queue.to_end.ring()
             return None
-        unfinished = [album_id for album_id in scope if runs.is_unfinished(journal, album_id)]
+        going = [album.id for album in queue.going()]
         if self._is_busy():
             return None
         if run.stop is None and any(
-            self._scope.has_work(journal, album_id) for album_id in unfinished
+            runs.is_unfinished(journal, album_id) and self._scope.has_work(journal, album_id)
+            for album_id in going
         ):
             return None
         if run.stop is None and (held := run.judge.last_held()):
@@ -228,35 +230,37 @@ class Engine:
         queue.no_more()
         self._scope.unhold_all(journal)
         if run.stop is None:
-            for upstream in queue.upstreams.values():
-                if upstream.breaker.is_sick and upstream.closing is None:
-                    pauses.well(journal, upstream.target.name)  # no photo is left to send there
-        unfinished = [album_id for album_id in unfinished if runs.is_unfinished(journal, album_id)]
+            self._scope.end_pauses(journal)
+        unfinished = [one for one in queue.albums if runs.is_unfinished(journal, one)]
         if run.stop is not None and run.stop.hold:
             runs.hold(journal, unfinished, True)
         for album_id in unfinished:
             runs.touch(journal, album_id)
         if run.stop is None:
-            run.causes.ended(journal, self._scope.closings(unfinished), unfinished)
-        code = self._exit_code(journal, scope, unfinished)
+            left = [album_id for album_id in going if album_id in unfinished]
+            run.causes.ended(journal, self._scope.closings(left), left)
+        code = self._exit_code(journal, going or queue.albums, unfinished)
         runs.end(journal, run.outcomes.run_id, code, self._scope.unbuilt)
-        own = [album_id for album_id in scope if album_id in self._scope.wanted]
-        return self._exit_code(
-            journal, own, [album_id for album_id in unfinished if album_id in own]
-        )
+        own = [album_id for album_id in queue.albums if album_id in self._scope.wanted]
+        return self._exit_code(journal, own, unfinished)
 
     def _is_busy(self) -> bool:
         run = self._run
-        return not self._abandons and (
-            run.queue.is_busy() or (bool(run.asking) and run.stop is None)
-        )
+        is_asking = run.stop is None and any(one.id in run.asking for one in run.queue.going())
+        return not self._abandons and (run.queue.is_busy() or is_asking)
 
-    def _exit_code(self, journal: Journal, scope: list[int], unfinished: list[int]) -> int:
-        if unfinished and self._run.stop is not None:
-            return self._run.stop.exit_code
-        if unfinished:
-            return worst([self._scope.code_of(album_id) for album_id in unfinished])
-        return worst([3 for album_id in scope if summary_of(journal, album_id).is_wanting])
+    def _exit_code(
+        self, journal: Journal, album_ids: Iterable[int], unfinished: Collection[int]
+    ) -> int:
+        codes = {self._code_of(one) for one in album_ids if one in unfinished}
+        codes |= {3 for one in album_ids if summary_of(journal, one).is_wanting}
+        return worst(codes)
+
+    def _code_of(self, album_id: int) -> int:
+        """The exit code for an unfinished album."""
+        stop = STOPPED if album_id in self._run.queue.stopped else None
+        stop = self._run.stop or stop
+        return stop.exit_code if stop is not None else self._scope.code_of(album_id)
 
     async def _end_at_fault(self) -> int:
         """Journal the end of the run, if the journal still can be written."""
@@ -346,7 +350,8 @@ class Engine:
     @property
     def album_names(self) -> list[str]:
         """The names of the albums with work in this run; of all its albums if there is none."""
-        albums = self._run.queue.albums.values()
+        queue = self._run.queue
+        albums = queue.going() or list(queue.albums.values())
         return [album.name for album in albums if album.id in self._scope.worked_on] or [
             album.name for album in albums
         ]
@@ -360,8 +365,10 @@ class Engine:
             else None
             for slot in run.queue.slots
         )
-        clock = run.world.clock()
-        pauses = [upstream.pause(clock, now) for upstream in run.queue.upstreams.values()]
+        clock, upstreams = run.world.clock(), run.queue.upstreams.values()
+        pauses = [
+            upstream.pause(clock, now) for upstream in upstreams if run.queue.albums_of(upstream)
+        ]
         counts = run.outcomes.counts
         done, done_bytes = counts.done + counts.given_up, counts.done_bytes + counts.given_up_bytes
         return Progress(

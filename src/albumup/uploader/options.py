@@ -49,6 +49,10 @@ class Stop:
     hold: bool
 
 
+STOPPED = Stop(143, hold=True)
+"""What ``albumup stop`` does to an album."""
+
+
 @dataclass(frozen=True, slots=True)
 class Draining:
     """The effect of a drain on uploads in flight. ``cutting``: name, and bytes to send again."""

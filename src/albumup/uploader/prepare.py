@@ -132,7 +132,7 @@ class Preparer:
         found: list[Wanted] = []
         stills: list[tuple[Upstream, Task]] = []
         most = room + len(self._reading) + len(self._reader.unstable()) + len(self._hopeless)
-        for album in run.queue.albums.values():
+        for album in run.queue.going():
             upstream = run.queue.upstreams.get(album.target)
             if upstream is None:
                 continue

@@ -41,6 +41,8 @@ class Queue:
     def __init__(self, commits: Commits, jobs: int, world: World, now: Callable[[], float]) -> None:
         self.upstreams: dict[str, Upstream] = {}
         self.albums: dict[int, Album] = {}
+        self.stopped: set[int] = set()
+        """The ids of albums on hold: nothing more of them is begun."""
         self.roots: dict[int, Root] = {}
         self.album_roots: dict[int, set[int]] = {}
         """The roots of each album's unsent photos."""
@@ -58,6 +60,8 @@ class Queue:
         self._now = now
         self._undecided: dict[int, Callable[[bool], None]] = {}
         self._in_work = 0
+        self._in_hand: dict[tuple[Upstream, int], int] = {}
+        """The album of each task that was begun, and whose outcome is not yet recorded."""
 
     def no_more(self) -> None:
         """Hand out no more tasks from now on."""
@@ -94,7 +98,8 @@ class Queue:
 
     def _next(self, slot: Slot) -> tuple[Upstream, Task | None] | None:
         for upstream in self.upstreams.values():
-            if upstream.breaker.is_sick and upstream.may_probe(self._now()):
+            is_due = upstream.breaker.is_sick and upstream.may_probe(self._now())
+            if is_due and self.albums_of(upstream):
                 upstream.breaker.probing()
                 self._in_work += 1
                 return upstream, None
@@ -118,6 +123,7 @@ class Queue:
     def _begin(self, upstream: Upstream, task: Task, slot: Slot) -> None:
         upstream.start(task.id)
         slot.begin(task)
+        self._in_hand[upstream, task.id] = task.album_id
 
     async def _refill(self, upstream: Upstream) -> None:
         """Reserve more ready tasks: first untried ones, then those whose time has come."""
@@ -132,12 +138,12 @@ class Queue:
             if stale:
                 await self._commits.do(lambda journal: framing.make_stale(journal, stale))
                 self.to_prepare.ring()
-            fresh = [
-                task for task in found if task.id not in upstream.taken and task.id not in stale
-            ][:_BATCH]
+            stopped = {task.id for task in found if task.album_id in self.stopped}
+            others = upstream.taken | stale | stopped
+            fresh = [task for task in found if task.id not in others][:_BATCH]
             upstream.reserved.extend(fresh)
             upstream.taken.update(task.id for task in fresh)
-            upstream.has_ready = bool(fresh or stale)
+            upstream.has_ready = bool(fresh or stale or stopped)
         finally:
             upstream.is_refilling = False
         if not upstream.has_ready:
@@ -157,6 +163,7 @@ class Queue:
             is_next
             and task.id not in upstream.taken
             and task.root_id not in self.away
+            and task.album_id not in self.stopped
             and not upstream.same_refusals()
         ):
             upstream.reserved.append(task)
@@ -179,8 +186,7 @@ class Queue:
         return found
 
     def withdraw(self, upstream: Upstream, album_id: int | None = None) -> list[int]:
-        """Take back an album (None: all) that does not go to this target any more; uploads not yet
-        whole are cut.
+        """Take back an album's tasks (None: all), so that no more of them are sent to this target.
 
         Returns the ids of tasks that were held, and may be sent again.
         """
@@ -188,13 +194,6 @@ class Queue:
         upstream.taken -= {task.id for task in upstream.reserved} - {task.id for task in kept}
         upstream.reserved.clear()
         upstream.reserved.extend(kept)
-        for slot in self.busy_slots():
-            if (
-                slot.task_id in upstream.in_flight
-                and album_id in (None, slot.album_id)
-                and not slot.meter.whole
-            ):
-                slot.meter.cut_now()
         held = [
             one.task.id
             for one in (*upstream.held.values(), *upstream.refusals.values())
@@ -205,6 +204,23 @@ class Queue:
             upstream.refusals.pop(task_id, None)
             upstream.taken.discard(task_id)
         return held
+
+    def cut(self, upstream: Upstream, album_id: int | None = None, *, whole: bool = False) -> None:
+        """Cut uploads to this target, those of an album (None: all). ``whole``: also those that
+        only wait for their answers."""
+        for slot in self.busy_slots():
+            is_meant = slot.task_id in upstream.in_flight and album_id in (None, slot.album_id)
+            if is_meant and (whole or not slot.meter.whole):
+                slot.meter.cut_now()
+
+    def is_in_hand(self, album_id: int) -> bool:
+        """Is an upload of this album in flight, undecided or not yet recorded?"""
+        return album_id in self._in_hand.values()
+
+    def leave_behind(self, album_id: int) -> None:
+        """Wait no longer for an album's uploads, which were cut and do not end: something hangs."""
+        for upstream, task_id in [one for one, album in self._in_hand.items() if album == album_id]:
+            self._put_down(upstream, task_id)
 
     def is_present(self, upstream: Upstream) -> bool:
         """Is this the upstream of the target's present definition? Outcomes of others do not
@@ -238,7 +254,9 @@ class Queue:
         found = [
             task
             for task in found
-            if task.id not in upstream.in_flight and task.id not in upstream.held
+            if task.id not in upstream.in_flight
+            and task.id not in upstream.held
+            and task.album_id not in self.stopped
         ]
         lowest = min((task.attempts for task in found), default=0)
         lots = [task for task in found if task.attempts == lowest]
@@ -264,8 +282,13 @@ class Queue:
         album = self.albums.get(album_id)
         return self.upstreams.get(album.target) if album is not None else None
 
+    def going(self) -> list[Album]:
+        """The albums of the run that are not stopped."""
+        return [album for album in self.albums.values() if album.id not in self.stopped]
+
     def albums_of(self, upstream: Upstream) -> list[int]:
-        return [album.id for album in self.albums.values() if album.target == upstream.target.name]
+        """The ids of the albums that go to a target, without stopped ones."""
+        return [album.id for album in self.going() if album.target == upstream.target.name]
 
     def places_of(self, upstream: Upstream) -> list[tuple[int, int]]:
         """Each album that goes to a target, with each root of its unsent photos."""
@@ -294,11 +317,17 @@ class Queue:
             upstream.taken.discard(task.id)
         upstream.breaker.left(task.id, self._now())
         upstream.has_ready = upstream.has_ready or comes_again
+        self._put_down(upstream, task.id)
+        self.changed.wake()
+
+    def _put_down(self, upstream: Upstream, task_id: int) -> None:
+        """Note that a task is in hand no more, if it still was."""
+        if self._in_hand.pop((upstream, task_id), None) is None:
+            return
         self._in_work -= 1
         if not self._in_work:
             self.to_end.ring()
             self.to_place.ring()
-        self.changed.wake()
 
     def broke(self, upstream: Upstream, task: Task, record: Callable[[bool], None]) -> None:
         """Note that an upload broke though the server can be reached; ``record`` is called once it

@@ -85,7 +85,7 @@ class Reconciler:
     def _due(self, journal: Journal) -> list[_Question]:
         run, now = self._run, journal.clock()
         found: list[_Question] = []
-        for album in run.queue.albums.values():
+        for album in run.queue.going():
             upstream = run.queue.upstreams.get(album.target)
             if upstream is None or not upstream.may_ask(self._loop.time()):
                 continue

@@ -4,19 +4,20 @@ work left."""
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import islice
 
 from albumup.errors import AlbumupError
 from albumup.helpers import Work
 from albumup.journal import framing, pauses, runs
 from albumup.journal.journal import Journal
-from albumup.journal.rows import CutOff
+from albumup.journal.rows import Album, CutOff
 from albumup.journal.states import State
-from albumup.journal.summary import summary_of
+from albumup.journal.summary import Summary, summary_of
 from albumup.retry import LONGEST_ASKED_WAIT, LONGEST_WAIT, Rules
 from albumup.targets.base import Target
 from albumup.uploader.breaker import CRON_PHOTOS, Breaker
+from albumup.uploader.leaving import Leaving, take_back
 from albumup.uploader.options import RunEnd
 from albumup.uploader.run import Run
 from albumup.uploader.upstream import Closing, Upstream
@@ -28,6 +29,7 @@ class Scope:
 
     def __init__(self, run: Run, album_ids: list[int], build: Callable[[str], Target]) -> None:
         self.wanted = album_ids
+        self.leaving = Leaving(run, self.all_upstreams)
         self.unbuilt: dict[str, Closing] = {}
         self.retired: list[Upstream] = []
         """Upstreams whose targets were redefined; their uploads in flight end."""
@@ -218,54 +220,94 @@ class Scope:
             self._withdraw(journal, upstream)
 
     def _withdraw(self, journal: Journal, upstream: Upstream, album_id: int | None = None) -> None:
-        for task_id in self._queue.withdraw(upstream, album_id):
-            self._run.outcomes.unhold(journal, task_id, upstream.rules)
+        """Send no more of an album (None: all) to a target that it does not go to any more."""
+        self._queue.cut(upstream, album_id)
+        take_back(self._run, journal, upstream, album_id)
+
+    def end_pauses(self, journal: Journal) -> None:
+        """End the pauses of targets to which no photo is left to send. One is, where an album was
+        stopped."""
+        stopped = {album.target for album in self._queue.albums.values()} - {
+            album.target for album in self._queue.going()
+        }
+        for name, upstream in self._queue.upstreams.items():
+            if upstream.breaker.is_sick and upstream.closing is None and name not in stopped:
+                pauses.well(journal, name)
 
     # Albums.
 
     def look(self, journal: Journal) -> None:
-        """Update the scope: albums handed over by joiners, new roots, and the work left."""
+        """Update the scope: albums handed over by joiners, those put on hold, new roots, and the
+        work left."""
         self._retire_upstreams(journal)
         known = {album.id: album for album in runs.albums(journal)}
-        counts = self._run.outcomes.counts
-        total = total_bytes = unprepared = spool_left = 0
+        sums: dict[int, Summary] = {}
         for album_id in runs.scope(journal, self._run.outcomes.run_id):
             if album_id not in known:
                 self._queue.albums.pop(album_id, None)
                 continue
-            upstream = self._queue.upstream_of(album_id)
-            if upstream is not None and upstream.target.name != known[album_id].target:
-                self._withdraw(journal, upstream, album_id)
-            self._queue.albums[album_id] = known[album_id]
-            self._upstream(journal, known[album_id].target)
-            roots = runs.roots_of(journal, album_id)
-            self._queue.roots.update({root.id: root for root in roots})
-            if album_id not in self._before:  # a pending photo gets at least one try a run
-                now = journal.clock()
-                journal.bring_forward([(album_id, root.id) for root in roots], now, now)
-            found = summary_of(journal, album_id)
-            pending = {root.id for root in roots}
-            # Photos being sent now may become pending again.
-            sending = (
-                self._queue.album_roots.get(album_id, set())
-                if found.count(State.SENDING)
-                else set()
-            )
-            self._queue.album_roots[album_id] = pending | sending
-            if pending or sending:
-                self.worked_on.add(album_id)
-            self._before.setdefault(album_id, (found.there, found.there_bytes))
+            sums[album_id] = summary_of(journal, album_id)
+            self._look_at(journal, known[album_id], sums[album_id])
+        self._count(journal, sums)
+        self._wake_due(journal)
+
+    def _look_at(self, journal: Journal, album: Album, found: Summary) -> None:
+        """Update an album of the scope: it is new, changed, on hold, or comes back."""
+        upstream = self._queue.upstream_of(album.id)
+        if upstream is not None and upstream.target.name != album.target:
+            self._withdraw(journal, upstream, album.id)
+        self._queue.albums[album.id] = album
+        is_new = album.id not in self._before or album.id in self._queue.stopped
+        self._before.setdefault(album.id, (found.there, found.there_bytes))
+        if album.held:
+            self.leaving.stop(journal, album)
+            return
+        if album.id in self._queue.stopped:
+            self.leaving.come_back(journal, album)
+        self._upstream(journal, album.target)
+        roots = runs.roots_of(journal, album.id)
+        self._queue.roots.update({root.id: root for root in roots})
+        if is_new:  # a pending photo gets at least one try a run
+            now = journal.clock()
+            journal.bring_forward([(album.id, root.id) for root in roots], now, now)
+        pending = {root.id for root in roots}
+        # Photos being sent now may become pending again.
+        sending = (
+            self._queue.album_roots.get(album.id, set()) if found.count(State.SENDING) else set()
+        )
+        self._queue.album_roots[album.id] = pending | sending
+        if pending or sending:
+            self.worked_on.add(album.id)
+
+    def _count(self, journal: Journal, sums: Mapping[int, Summary]) -> None:
+        """Count the run's photos. Of a stopped album, those that were sent or given up."""
+        counts = self._run.outcomes.counts
+        total = total_bytes = unprepared = spool_left = 0
+        for album_id in self._queue.albums:
+            found = sums.get(album_id) or summary_of(journal, album_id)
             # With these this run is done.
             settled = found.there + found.wanting, found.there_bytes + found.wanting_bytes
             before = self._settled_before.setdefault(album_id, settled)
-            total += found.unsent + settled[0] - before[0]
-            total_bytes += found.unsent_bytes + settled[1] - before[1]
+            total += settled[0] - before[0]
+            total_bytes += settled[1] - before[1]
+            if album_id in self._queue.stopped:
+                continue
+            total += found.unsent
+            total_bytes += found.unsent_bytes
             row = runs.unprepared(journal, album_id)
             unprepared += row[0]
             spool_left += row[1]
         counts.total, counts.total_bytes = total, total_bytes
         counts.unprepared, counts.spool_left = unprepared, spool_left
-        self._wake_due(journal)
+
+    def is_current(self, journal: Journal) -> bool:
+        """Has no album joined the scope, been put on hold or come back since the last look?"""
+        on_hold = {album.id for album in runs.albums(journal) if album.held}
+        queue, scope = self._queue, runs.scope(journal, self._run.outcomes.run_id)
+        return all(
+            album_id in queue.albums and (album_id in queue.stopped) == (album_id in on_hold)
+            for album_id in scope
+        )
 
     def _wake_due(self, journal: Journal) -> None:
         now = journal.clock()

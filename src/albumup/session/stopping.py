@@ -1,0 +1,229 @@
+"""Stops albums: puts them on hold, and waits until the uploader has let go of them. Nobody is
+signalled: a process id may be another program's by now."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from msgspec import Struct
+
+from albumup.errors import TryLater
+from albumup.journal import flight, instructions, runs
+from albumup.journal.flight import Upload
+from albumup.journal.instructions import Kind
+from albumup.journal.journal import Journal
+from albumup.journal.lock import is_locked
+from albumup.journal.opening import paths_of
+from albumup.journal.rows import Album
+from albumup.journal.summary import RunSummary, run_summary_of, summary_of
+
+_POLL = 0.1
+_PATIENCE = 1.0
+"""Seconds after which it is said what is waited for."""
+_ANSWER_SECONDS = 60.0
+"""The longest wait for an uploader that does not take an instruction over."""
+_END_SECONDS = 10.0
+"""The longest wait for the end of an uploader that has no album left."""
+
+
+class Fate(Enum):
+    """What became of an album that was to stop."""
+
+    STOPPED = "stopped"
+    """An uploader was at it, and has let go of it."""
+    WAITS = "waits"
+    """No uploader was at it; it was put on hold."""
+    WAITED = "waited"
+    """It was on hold before."""
+    FINISHED = "finished"
+    """What was in flight was all that was left of it."""
+    SETTLED = "settled"
+    """Nothing of it was left to stop."""
+    RESUMED = "resumed"
+    """Somebody has handed it over again meanwhile."""
+
+
+class Stopped(Struct, frozen=True):
+    """What became of an album: its sums since the run began, and the uploads that were cut."""
+
+    fate: Fate
+    found: RunSummary
+    cut: Sequence[Upload] = ()
+
+
+class Stops(Struct, frozen=True):
+    """How it came out. ``pid``: the uploader's process, None if there is none; it ``goes_on`` with
+    these albums."""
+
+    albums: Sequence[Stopped]
+    pid: int | None = None
+    goes_on: Sequence[str] = ()
+
+
+class Finishing(Struct, frozen=True):
+    """The uploader takes the time to finish these."""
+
+    uploads: Sequence[Upload]
+
+
+class Silent(Struct, frozen=True):
+    """Process ``pid`` has not answered yet."""
+
+    pid: int
+
+
+class Leaving(Struct, frozen=True):
+    """A signal ended the wait for process ``pid``; the exit code."""
+
+    pid: int
+    code: int
+
+
+Told = Finishing | Silent | Leaving
+
+
+class Left(Exception):
+    """A signal came while the uploader was waited for."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Order(Struct, frozen=True):
+    """What was asked of the run that is on. ``run`` None: there is none."""
+
+    unfinished: frozenset[int]
+    """The albums that were put on hold."""
+    run: runs.Run | None
+    ids: Sequence[int]
+    """Instructions."""
+    albums: frozenset[int]
+    """Those in the run's scope that are to leave it."""
+    at: float
+    """Unix seconds."""
+
+
+def order(journal: Journal, albums: Sequence[Album], *, is_now: bool = False) -> Order:
+    """Put albums on hold, and have the run that is on let go of them, all in one transaction.
+    ``is_now``: it cuts what is in flight."""
+    with journal.transaction():
+        unfinished = frozenset(one.id for one in albums if runs.is_unfinished(journal, one.id))
+        runs.hold(journal, unfinished, True)
+        run = runs.running(journal)
+        if run is None:
+            return Order(unfinished, None, (), frozenset(), journal.clock())
+        meant = unfinished.intersection(runs.scope(journal, run.id))
+        kind = Kind.STOP_NOW if is_now else Kind.STOP
+        ids = instructions.give(journal, run.id, kind, sorted(meant))
+        return Order(unfinished, run, ids, meant, journal.clock())
+
+
+@dataclass(slots=True)
+class Stopping:
+    """One ``albumup stop``. ``is_now``: what is in flight is cut. ``signals``: those that came."""
+
+    journal: Journal
+    albums: Sequence[Album]
+    is_now: bool
+    tell: Callable[[Told], None]
+    signals: Sequence[int] = ()
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+    _told: set[Told] = field(default_factory=set)
+
+    def stop(self) -> Stops:
+        """Put the albums on hold, and wait until no uploader is at them.
+
+        Raises Left if a signal ends the wait, TryLater if the uploader does not answer: the albums
+        are on hold all the same, and an uploader that lives lets go of them.
+        """
+        given = order(self.journal, self.albums, is_now=self.is_now)
+        run = given.run if self._is_locked() else None  # a dead run has let go already
+        if run is not None:
+            self._wait(given, run)
+        return self._came_out(given, run)
+
+    def _is_locked(self) -> bool:
+        return is_locked(paths_of(self.journal.path)["lock"])
+
+    def _is_on(self, run: runs.Run) -> bool:
+        return self._is_locked() and runs.run_of(self.journal, run.id).ended is None
+
+    # Waiting.
+
+    def _wait(self, given: Order, run: runs.Run) -> None:
+        """Wait until the run has let go of the albums, or is over. Raises Left, TryLater."""
+        began = self.clock()
+        while self._is_on(run):
+            lasted = self.clock() - began
+            is_seen = instructions.are_seen(self.journal, given.ids)
+            if is_seen and not self._has(given, run):
+                self._wait_for_end(run)
+                return
+            if self.signals:
+                code = 128 + self.signals[0]
+                self.tell(Leaving(run.pid, code))
+                raise Left(code)
+            if not is_seen and lasted >= _ANSWER_SECONDS:
+                raise _no_answer(run)
+            if lasted >= _PATIENCE:
+                self._say(given, run, is_seen=is_seen)
+            self.sleep(_POLL)
+
+    def _has(self, given: Order, run: runs.Run) -> bool:
+        """Has the run not let go of an album that is still to stop?"""
+        scope = given.albums.intersection(runs.scope(self.journal, run.id))
+        return any(album.held and album.id in scope for album in runs.albums(self.journal))
+
+    def _wait_for_end(self, run: runs.Run) -> None:
+        """A run that has no album left ends by itself."""
+        until = self.clock() + _END_SECONDS
+        while not runs.scope(self.journal, run.id) and self._is_on(run) and self.clock() < until:
+            self.sleep(_POLL)
+
+    def _say(self, given: Order, run: runs.Run, *, is_seen: bool) -> None:
+        """Say what is waited for, once each."""
+        told: Told = Silent(run.pid)
+        if is_seen:
+            told = Finishing(tuple(flight.in_flight(self.journal, given.albums)))
+        if told not in self._told and told != Finishing(()):
+            self._told.add(told)
+            self.tell(told)
+
+    # The end.
+
+    def _came_out(self, given: Order, run: runs.Run | None) -> Stops:
+        known = {album.id: album for album in runs.albums(self.journal)}
+        albums = [
+            self._fate(given, run, one, known[one.id]) for one in self.albums if one.id in known
+        ]
+        if run is None:
+            return Stops(albums)
+        left = runs.scope(self.journal, run.id) if self._is_on(run) else []
+        return Stops(albums, run.pid, [known[one].name for one in left if one in known])
+
+    def _fate(self, given: Order, run: runs.Run | None, before: Album, album: Album) -> Stopped:
+        """``before``: the album before it was put on hold."""
+        now = summary_of(self.journal, album.id)
+        if run is None or album.id not in given.albums:
+            fate = Fate.WAITED if before.held else Fate.WAITS
+            return Stopped(fate if album.id in given.unfinished else Fate.SETTLED, RunSummary(now))
+        fate = Fate.STOPPED if now.is_unfinished else Fate.FINISHED
+        if now.is_unfinished and not album.held:
+            fate = Fate.RESUMED
+        there = flight.done_before(self.journal, album.id, run.id)
+        found = run_summary_of(self.journal, now, run.id, *there, None)
+        cut = flight.cut_since(self.journal, run.id, [album.id], given.at)
+        return Stopped(fate, found, cut)
+
+
+def _no_answer(run: runs.Run) -> TryLater:
+    return TryLater(
+        f"process {run.pid} uploads, and has not answered for a minute (is it stopped, or does a"
+        " disk hang?)",
+        "What was to stop is on hold: it stops as soon as that process goes on",
+    )
