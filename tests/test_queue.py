@@ -11,8 +11,8 @@ from test_upstream import make_task, upstream_with
 
 from albumup.journal.rows import Album, Body, Task
 from albumup.photos.pins import Pins
-from albumup.uploader.events import Slot
 from albumup.uploader.queue import Queue
+from albumup.uploader.slot import Slot
 from albumup.uploader.upstream import Upstream
 from albumup.uploader.world import World
 

@@ -54,6 +54,11 @@ class Stage:
             with journal.transaction():
                 journal.accepted(target, scene.target(target).settings.url)
 
+    def hand_over(self, album: str) -> None:
+        """Push another album while the run is on."""
+        self.push(album)
+        assert self.resume(album)
+
     def run(self) -> int:
         self.end = self.scene.run(lifts=False)
         assert self.end is not None
@@ -123,13 +128,16 @@ def staged(
     tick: float = 0.25,
     **more: object,
 ) -> Iterator[Stage]:
-    plan = Plan(1, tuple(sizes), patience=300.0, tick=tick, speed=0.0, helpers_slow=0.0, **more)  # type: ignore[arg-type]
+    plan = Plan(
+        1, tuple(sizes), patience=300.0, tick=tick, speed=0.0, helpers_slow=0.0, fifo=True, **more  # type: ignore[arg-type]
+    )  # fmt: skip
     scene = Scene(plan, emptied(own_folder()))
     scene.server.manner_of = lambda *_: Manner("slow", seconds=takes)  # type: ignore[method-assign]
     with held_still(scene):
         stage = Stage(scene)
-        for album in albums:
-            stage.push(album)
+        stage.push(albums[0])
+        for album in albums[1:]:
+            stage.at(0.5, stage.hand_over, album)
         yield stage
         assert scene.leaks == set()
         assert scene.loop.errors == []

@@ -237,8 +237,7 @@ class Engine:
         for album_id in unfinished:
             runs.touch(journal, album_id)
         if run.stop is None:
-            left = [album_id for album_id in going if album_id in unfinished]
-            run.causes.ended(journal, self._scope.closings(left), left)
+            run.causes.ended(journal, self._scope.closings(unfinished), unfinished)
         code = self._exit_code(journal, going or queue.albums, unfinished)
         runs.end(journal, run.outcomes.run_id, code, self._scope.unbuilt)
         own = [album_id for album_id in queue.albums if album_id in self._scope.wanted]

@@ -30,4 +30,4 @@ class Instructed:
     def _take_over(self, instruction: Instruction) -> None:
         if instruction.kind is Kind.STOP_NOW:
             one = instruction.album_id
-            self._scope.leaving.cut(self._run.queue.stopped if one is None else {one})
+            self._scope.on_hold.cut(self._run.queue.stopped if one is None else {one})

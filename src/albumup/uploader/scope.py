@@ -17,7 +17,7 @@ from albumup.journal.summary import Summary, summary_of
 from albumup.retry import LONGEST_ASKED_WAIT, LONGEST_WAIT, Rules
 from albumup.targets.base import Target
 from albumup.uploader.breaker import CRON_PHOTOS, Breaker
-from albumup.uploader.leaving import Leaving, take_back
+from albumup.uploader.on_hold import OnHold, take_back
 from albumup.uploader.options import RunEnd
 from albumup.uploader.run import Run
 from albumup.uploader.upstream import Closing, Upstream
@@ -29,7 +29,7 @@ class Scope:
 
     def __init__(self, run: Run, album_ids: list[int], build: Callable[[str], Target]) -> None:
         self.wanted = album_ids
-        self.leaving = Leaving(run, self.all_upstreams)
+        self.on_hold = OnHold(run, self.all_upstreams)
         self.unbuilt: dict[str, Closing] = {}
         self.retired: list[Upstream] = []
         """Upstreams whose targets were redefined; their uploads in flight end."""
@@ -260,10 +260,10 @@ class Scope:
         is_new = album.id not in self._before or album.id in self._queue.stopped
         self._before.setdefault(album.id, (found.there, found.there_bytes))
         if album.held:
-            self.leaving.stop(journal, album)
+            self.on_hold.stop(journal, album)
             return
         if album.id in self._queue.stopped:
-            self.leaving.come_back(journal, album)
+            self.on_hold.come_back(journal, album)
         self._upstream(journal, album.target)
         roots = runs.roots_of(journal, album.id)
         self._queue.roots.update({root.id: root for root in roots})

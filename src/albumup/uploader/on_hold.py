@@ -17,7 +17,7 @@ _HANGS_SECONDS = 2.0
 """Seconds after a cut until uploads that do not end are left behind."""
 
 
-class Leaving:
+class OnHold:
     """Stops albums of one run. Methods that take the journal are called inside a transaction."""
 
     def __init__(self, run: Run, upstreams: Callable[[], Iterable[Upstream]]) -> None:
