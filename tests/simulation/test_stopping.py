@@ -175,7 +175,7 @@ def test_a_run_ends_when_its_last_album_was_stopped(stage: Stage) -> None:
     assert stage.ended() == 143
     assert stage.held() == ["more", "trip"]
     assert stage.scene.loop.time() < 6
-    assert {"uploaded": 2, "pending": 4} == stage.states("trip")
+    assert stage.states("trip") == {"uploaded": 2, "pending": 4}
 
 
 @one_at_a_time()
