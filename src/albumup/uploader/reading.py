@@ -71,10 +71,11 @@ class Read(Struct, frozen=True):
 @dataclass(frozen=True, slots=True)
 class _Folder:
     """A folder of photos. ``device``: from ``cards.device_at``; ``files``: the device of the files
-    in it, if their file system answers at once, else 0."""
+    in it, if their file system answers at once, else 0; ``is_loose``: see ``pins.is_loose``."""
 
     device: int
     files: int
+    is_loose: bool
 
 
 def _is_other(task: Task, pins: Pins) -> bool:
@@ -99,9 +100,10 @@ def _look_at_folder(photo: bytes) -> _Folder:
     try:
         descriptor, status = open_source(photo)
     except (SourceGone, AlbumupError):
-        return _Folder(device, 0)
+        return _Folder(device, 0, is_loose(photo))
     try:
-        return _Folder(device, status.st_dev if is_quick(status.st_dev, descriptor) else 0)
+        files = status.st_dev if is_quick(status.st_dev, descriptor) else 0
+        return _Folder(device, files, is_loose(photo))
     finally:
         os.close(descriptor)
 
@@ -191,7 +193,7 @@ class Reader:
             return None
         kept, digests = found
         pins = read_pins(kept.status)
-        if (pins.size, pins.mtime_ns) != task.seen or is_young(pins, self._run.world.clock()):
+        if (pins.size, pins.mtime_ns) != task.seen or self._is_too_young(folder, pins):
             return None
         if self._unstable:
             self._unstable.pop(task.id, None)
@@ -235,7 +237,7 @@ class Reader:
             if times >= _MOST_REREADS:
                 await self._give_up(task, f"{changed}, again and again")
             return None
-        if await self._is_too_young(task, reading.pins):
+        if not task.spool and self._is_too_young(folder, reading.pins):
             self._unstable[task.id] = (
                 self._unstable.get(task.id, (0, 0.0))[0],
                 self._loop.time() + YOUNG_SECONDS,
@@ -256,12 +258,9 @@ class Reader:
         self.spooled += task.spool
         return Read(wanted, reading)
 
-    async def _is_too_young(self, task: Task, pins: Pins) -> bool:
-        """Was the photo changed a moment ago, on a disk where the next change may not be seen?"""
-        run = self._run
-        if task.spool or not is_young(pins, run.world.clock()):
-            return False
-        return await run.world.helpers.run(Work.LOOK, is_loose, task.path)
+    def _is_too_young(self, folder: _Folder, pins: Pins) -> bool:
+        """Was a photo changed a moment ago, on a disk where the next change may not be seen?"""
+        return folder.is_loose and is_young(pins, self._run.world.clock())
 
     async def _folder_of(self, task: Task) -> _Folder:
         """A task's folder, found by its first photo to answer: several are asked, as one may hang.
