@@ -305,6 +305,27 @@ def test_a_claim_stays_young_while_another_notice_takes_its_time(
     assert unsaid(journal) == []
 
 
+def test_a_claim_that_the_engine_refused_is_made_again(
+    journal: Journal, receiver: Receiver
+) -> None:
+    """It was not there yet."""
+
+    def refused(_change: object) -> Future[object]:
+        future: Future[object] = Future()
+        future.set_exception(RuntimeError())
+        return future
+
+    key = owe(journal)
+    one, _ = courier()
+    one.turn(refused)
+    one.turn(now_of(journal))
+    one.turn(now_of(journal))
+    while not receiver.got:
+        pass
+    assert receiver.got == [key]
+    finish(one, journal)
+
+
 def test_a_claim_that_the_run_did_not_make_is_made_at_the_end(
     journal: Journal, receiver: Receiver
 ) -> None:

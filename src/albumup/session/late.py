@@ -5,17 +5,20 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from contextlib import closing, suppress
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from albumup.errors import AlbumupError
 from albumup.journal import notices, reading
-from albumup.journal.journal import Journal
 from albumup.journal.lock import is_locked
 from albumup.journal.notices import Cause, Notice
 from albumup.journal.opening import local_faults, open_for_a_word, open_reader, paths_of
 from albumup.journal.summary import summaries
+
+if TYPE_CHECKING:
+    from albumup.journal.journal import Journal
 
 MOST = 8
 """Notices that are told at once: the last ones."""

@@ -114,7 +114,10 @@ class Notifying:
             self._say(mark.made.result())
         if self._claiming is not None and self._claiming.done():
             claiming, self._claiming = self._claiming, None
-            self._give(claiming.result() if _is_made(claiming) else [])
+            if _is_made(claiming):
+                self._give(claiming.result())
+            else:
+                self._is_owed = True  # the engine was not there yet
         if self._is_owed and self._claiming is None:
             self._is_owed = False
             self._claiming = change(self._claim)
