@@ -241,7 +241,12 @@ def apprise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "told"
 
 
-def test_apprise_gets_the_addresses_by_a_pipe(apprise: Path) -> None:
+def test_apprise_gets_the_addresses_by_a_pipe(
+    apprise: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "json.py").write_text("raise SystemExit(7)")
+    monkeypatch.chdir(tmp_path / "here")
     assert hand_over(Unattended(notify=URLS), STOPPED, Means(os.environ)) == Handed(is_taken=True)
     urls, title, body, argv = json.loads(apprise.read_text())
     assert (urls, title) == (list(URLS), "albumup: trip")

@@ -139,7 +139,8 @@ def _by_apprise(urls: Sequence[str], notice: Notice, means: Means) -> Handed:
         return Handed(lack=NO_APPRISE)
     # The addresses hold secrets: they go by a pipe, and what apprise says is not passed on.
     given = json.dumps({"urls": urls, "title": _title(notice), "body": _body(notice)}).encode()
-    command = [sys.executable, "-m", "albumup.session.apprising"]
+    # -P: no module of the folder that we happen to be in.
+    command = [sys.executable, "-P", "-m", "albumup.session.apprising"]
     end = _run(command, given, means.env, means)
     fault = f"notify failed: {end.fault}" if end.fault else ""
     return Handed(not fault, fault)
