@@ -96,6 +96,25 @@ def test_a_key_that_was_revoked_is_told_once_until_it_is_well_again(
     assert hook.causes() == ["stopped 4", "settled 0", "stopped 4"]
 
 
+def test_a_server_that_does_not_work_for_a_day_is_told_and_when_it_works_again(
+    home: Home, server: FormServer, hook: Hook
+) -> None:
+    with FormServer() as gone:
+        home.form(gone, hook.line)
+    assert home.run("push", home.photos(2), "--patience", "0").returncode == 75
+    assert hook.got() == []
+    home.sql("update target set sick_since = sick_since - 86400")
+    for _ in range(2):
+        assert home.run("retry-failed").returncode == 75
+    (found,) = hook.got()
+    assert (found["cause"], found["album"], found["exit"]) == ("unreachable", "trip", 75)
+    assert found["words"] == "club has not worked for 24 h: connection refused"
+    home.form(server, hook.line)
+    assert home.run("retry-failed").returncode == 0
+    assert hook.causes() == ["unreachable 75", "well 0", "settled 0"]
+    assert hook.got()[1]["words"] == "club works again, after 24 h"
+
+
 @pytest.mark.long
 def test_a_folder_that_is_away_is_told_once(home: Home, server: FormServer, hook: Hook) -> None:
     with FormServer() as gone:
