@@ -7,7 +7,7 @@ one. Delivering them is the session's.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -58,18 +58,17 @@ class Causes:
         """An album has settled. Nothing is owed if the last such notice said the same."""
         now = summary_of(journal, album_id)
         before = notices.last_settled(journal, album_id)
-        message = replace(_of_albums([now]), **_settled(journal, now, self._verb_of(album_id)))
-        if before is not None and before.counts == message.counts:
-            return
         upstream = self._queue.upstream_of(album_id)
-        title = upstream.target.title if upstream is not None else ""
-        self._owe(
-            journal,
-            Cause.SETTLED,
-            replace(message, title=title),
-            album_id=album_id,
-            target=now.album.target,
+        message = replace(
+            _of_albums([now]),
+            title=upstream.target.title if upstream is not None else "",
+            exit=3 if now.is_wanting else 0,
+            words=f"{now.album.name}: {_settled(now, upstream)}",
+            command=retry_command(journal, now) if now.is_wanting else "",
         )
+        if before is None or before.counts != message.counts:
+            target = now.album.target
+            self._owe(journal, Cause.SETTLED, message, album_id=album_id, target=target)
 
     def sick(self, journal: Journal, upstream: Upstream, words: str, spent: int) -> None:
         """A target's pause begins or goes on. Once it has lasted ``tell_after`` the user is
@@ -102,31 +101,44 @@ class Causes:
     ) -> None:
         """The run ends, and nobody stopped it. ``closings``: of the targets that were given up;
         ``unfinished``: the ids of the albums that have something left."""
-        queue = self._queue
-        self._is_over(journal, _HERE)
-        for name, upstream in queue.upstreams.items():
-            left = self._of(name, unfinished)
-            has_worked = upstream.breaker.accepted_at > float("-inf") or not left
-            if name not in closings and has_worked:
-                self._is_over(journal, _at(name))
-        for root_id, root in queue.roots.items():
-            if not self._with(root_id, unfinished):
-                self._is_over(journal, _below(root.path))
-        for name, closing in closings.items():
-            left = self._of(name, unfinished)
-            if left and closing.exit_code in _OURS:
-                self._stopped(journal, Stopped(_at(name), closing, left, name))
-        for root_id, why in queue.away.items():
-            left = self._with(root_id, unfinished)
-            if left:
-                path = queue.roots[root_id].path
-                closing = Closing(75, f"{text_of(path)}: {why}", _BRING_BACK)
-                self._stopped(journal, Stopped(_below(path), closing, left))
+        for what in self._well(closings, unfinished):
+            if runs.told(journal, what):  # if it comes again, it is news again
+                runs.tell(journal, what, "")
+        for one in self._troubles(closings, unfinished):
+            self._stopped(journal, one)
 
     def failed(self, journal: Journal, fault: AlbumupError, unfinished: Sequence[int]) -> None:
         """The run ends because this machine or this program fails."""
         closing = Closing(fault.exit_code, str(fault), fault.hint)
         self._stopped(journal, Stopped(_HERE, closing, unfinished))
+
+    def _well(self, closings: Mapping[str, Closing], unfinished: Collection[int]) -> Iterator[str]:
+        """What is well at the end of a run: what it found nothing wrong with, though it was used,
+        or is not needed any more."""
+        yield _HERE
+        for name, upstream in self._queue.upstreams.items():
+            has_accepted = upstream.breaker.accepted_at > float("-inf")
+            is_done = not self._of(name, unfinished)
+            if name not in closings and (has_accepted or is_done):
+                yield _at(name)
+        for root_id, root in self._queue.roots.items():
+            if not self._with(root_id, unfinished):
+                yield _below(root.path)
+
+    def _troubles(
+        self, closings: Mapping[str, Closing], unfinished: Collection[int]
+    ) -> Iterator[Stopped]:
+        """What keeps albums from being sent until somebody sees to it."""
+        for name, closing in closings.items():
+            albums = self._of(name, unfinished)
+            if albums and closing.exit_code in _OURS:
+                yield Stopped(_at(name), closing, albums, name)
+        for root_id, why in self._queue.away.items():
+            albums = self._with(root_id, unfinished)
+            if albums:
+                path = self._queue.roots[root_id].path
+                closing = Closing(75, f"{text_of(path)}: {why}", _BRING_BACK)
+                yield Stopped(_below(path), closing, albums)
 
     def _of(self, target: str, album_ids: Iterable[int]) -> list[int]:
         """Those of the albums that go to a target."""
@@ -155,11 +167,6 @@ class Causes:
         album_id = albums[0].album.id if len(albums) == 1 else None
         self._owe(journal, Cause.STOPPED, message, album_id=album_id, target=target)
 
-    def _is_over(self, journal: Journal, what: str) -> None:
-        """A trouble is over: if it comes again, it is news again."""
-        if runs.told(journal, what):
-            runs.tell(journal, what, "")
-
     def _is_new(self, journal: Journal, one: Stopped) -> bool:
         """Was the user not told yet of that kind of trouble? From now on it counts as told."""
         known = json.loads(runs.told(journal, one.what) or "[]")
@@ -183,10 +190,6 @@ class Causes:
         event = NoticeOwed(journal.clock(), message.album, target or None, cause.value)
         journal.after_commit(lambda: self._listener(event))
 
-    def _verb_of(self, album_id: int) -> str:
-        upstream = self._queue.upstream_of(album_id)
-        return "copied" if upstream is not None and upstream.target.is_local else "sent"
-
     def _of_target(self, journal: Journal, upstream: Upstream) -> Message:
         """The sums of a target's albums, and the name of the one with something left to do."""
         name = upstream.target.name
@@ -209,17 +212,12 @@ def _of_albums(found: Sequence[Summary]) -> Message:
     )
 
 
-def _settled(journal: Journal, now: Summary, verb: str) -> dict[str, object]:
-    """What is said of an album that has settled. ``verb``: "sent", "copied"."""
+def _settled(now: Summary, upstream: Upstream | None) -> str:
+    """How many photos of an album that has settled are there, and how many are not."""
+    verb = "copied" if upstream is not None and upstream.target.is_local else "sent"
     missing = f", {now.wanting} not" if now.wanting else ""
-    words = f"{_photos(now.there)} {verb}{missing}"
-    if now.is_refused:
-        words += "; some could not be put into the album there"
-    return {
-        "exit": 3 if now.is_wanting else 0,
-        "words": f"{now.album.name}: {words}",
-        "command": retry_command(journal, now) if now.is_wanting else "",
-    }
+    outside = "; some could not be put into the album there" if now.is_refused else ""
+    return f"{_photos(now.there)} {verb}{missing}{outside}"
 
 
 def _way_on(journal: Journal, one: Stopped, albums: Sequence[Summary]) -> str:
