@@ -164,11 +164,13 @@ def keys_of(kind: str) -> list[tuple[str, str, str]]:
         ]
     common = struct_fields(settings.CommonSettings)
     if kind == "common":
-        found = common
+        found = tuple(one for one in common if one.name not in settings.NO_KEYS)
     else:
         known = {one.name for one in common}
         found = tuple(one for one in struct_fields(settings.FormSettings) if one.name not in known)
-    return [(one.name, _type(one.type), _default(one.default)) for one in found]
+    return [
+        (one.name, _OTHERS.get(one.name, _type(one.type)), _default(one.default)) for one in found
+    ]
 
 
 _UNATTENDED = {
@@ -180,6 +182,10 @@ _UNATTENDED = {
     "may_run": "command",
     "stable_for": "duration",
 }
+
+
+_OTHERS = {"url": "text | list of text"}
+"""Values that a field's type does not tell."""
 
 
 def _type(wanted: object) -> str:

@@ -9,6 +9,7 @@ from test_reasons import BaseNames
 from albumup.cli.events import event_json, event_line
 from albumup.journal.states import State
 from albumup.uploader.events import (
+    AddressNote,
     AlbumNote,
     Answered,
     Changed,
@@ -90,6 +91,11 @@ def test_leave_is_told_once_each_way() -> None:
     assert said == "home: may_run says yes; going on."
 
 
+def test_what_was_found_of_an_address_is_told() -> None:
+    note = AddressNote(0.0, None, "home", "goes on at https://b")
+    assert event_line(note, BaseNames(), "home") == "  ! home: goes on at https://b"
+
+
 def test_a_sleep_is_told_with_its_length() -> None:
     said = event_line(Woke(0.0, None, None, 27_600.0), BaseNames())
     assert said == "Awake again after 7 h 40 min; going on."
@@ -155,6 +161,10 @@ PATH = PLACE | {"path": "/t/A.JPG"}
         (
             Waits(0.0, None, "home", "may_run says no (late)"),
             PLACE | {"event": "waits", "album": None, "reason": "may_run says no (late)"},
+        ),
+        (
+            AddressNote(0.0, None, "home", "goes on at https://b"),
+            PLACE | {"event": "address", "album": None, "words": "goes on at https://b"},
         ),
         (GoesOn(0.0, None, "home"), PLACE | {"event": "goes_on", "album": None}),
         (FramedAnew(0.0, None, "home"), PLACE | {"event": "framed_anew", "album": None}),

@@ -14,7 +14,8 @@ import json
 import os
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,16 @@ class Immich:
         opened = self._node.ask({"open": options})
         self._number, self.port = opened["server"], opened["port"]
         self.url = f"http://127.0.0.1:{self.port}{base}"
+
+    @classmethod
+    @contextmanager
+    def running(cls, *given: str) -> Iterator[Immich]:
+        """One for a while."""
+        server = cls(*given)
+        try:
+            yield server
+        finally:
+            server.close()
 
     def close(self) -> None:
         self._node.ask({"close": self._number})

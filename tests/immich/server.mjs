@@ -18,6 +18,7 @@ const options = globalThis.immichOptions;
 const version = options.version;
 const [major, minor] = version.split('.').map(Number);
 const base = options.base ?? '';
+const installed = options.installed ?? randomUUID(); // its first entry, which stays
 let told = version.split('.').map(Number); // what /server/version says
 const keys = new Map(Object.entries(options.keys)); // key -> permissions
 let quota = options.quota ?? null;
@@ -227,6 +228,10 @@ const routes = [
   ['GET', /^\/server\/ping$/, () => [200, { res: 'pong' }]],
   ['GET', /^\/server\/version$/, () => [200, {
     major: told[0], minor: told[1], patch: told[2], ...(major >= 3 ? { prerelease: null } : {}) }]],
+  // repositories/version-history.repository.ts: the newest first
+  ['GET', /^\/server\/version-history$/, () => [200, [
+    { id: randomUUID(), createdAt: '2026-03-01T00:00:00.000Z', version },
+    { id: installed, createdAt: '2025-01-01T00:00:00.000Z', version: '1.120.0' }]]],
   ['GET', /^\/server\/media-types$/, () => [200, types]],
   ['GET', /^\/server\/config$/, () => [200, { externalDomain: options.externalDomain ?? '', isInitialized: true,
     ...(major > 2 || (major === 2 && minor >= 4) ? { maintenanceMode: isInMaintenance } : {}) }]],

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from albumup.cli import titles, words
 from albumup.cli.escaping import escape
 from albumup.cli.figures import photos
 from albumup.config.from_options import FormOptions
+from albumup.journal.reading import servers
 from albumup.photos.file_names import quoted
 from albumup.session.destination import GoesTo, Note, StaysInInbox, Wanted, kept_in
 
@@ -56,6 +58,15 @@ def kept_targets(app: App) -> dict[str, str]:
     finally:
         if connection is not None:
             connection.close()
+
+
+def known_servers(app: App) -> dict[str, str]:
+    """``reading.servers`` of the journal, opened to be read; empty without one."""
+    connection = app.reader()
+    if connection is None:
+        return {}
+    with closing(connection):
+        return servers(connection)
 
 
 def sentence_of(album: str, note: Note) -> str:

@@ -24,6 +24,7 @@ from albumup.journal.summary import Summary, summary_of
 from albumup.photos.file_names import quoted, text_of
 from albumup.retry import Outcome
 from albumup.uploader.events import (
+    AddressNote,
     AlbumNote,
     Answered,
     Changed,
@@ -107,6 +108,8 @@ def event_line(event: Event, names: Names, target: str = "") -> str:
             return f"  ! {escape(target)}: waits: {escape(reason)}"
         case GoesOn():
             return f"{escape(target)}: may_run says yes; going on."
+        case AddressNote(words=words):
+            return f"  ! {escape(target)}: {escape(words, 1000)}"
         case AlbumNote(album=album, words=words):
             return f"  ! {escape(album or '')}: {escape(words)}"
         case FramedAnew():

@@ -8,7 +8,7 @@ from albumup.cli.albums import opened
 from albumup.cli.app import App
 from albumup.cli.screen import put
 from albumup.cli.words import shown_name
-from albumup.journal.runs import target_definitions
+from albumup.journal.runs import servers, target_definitions
 from albumup.session import sharing
 from albumup.session.sharing import LinkGone, UploaderAtWork
 from albumup.targets.registry import build
@@ -24,7 +24,7 @@ def run(app: App, album: str, target: str | None) -> int:
     journal, meant = found
     name = shown_name(album)
     for one in meant:
-        server = build(one.target, app.config, target_definitions(journal))
+        server = build(one.target, app.config, target_definitions(journal), servers(journal))
         try:
             put(
                 sharing.share(

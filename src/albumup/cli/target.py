@@ -6,7 +6,7 @@ import os
 
 from albumup.cli.app import App
 from albumup.cli.checks import put_checks
-from albumup.cli.destination import kept_targets
+from albumup.cli.destination import kept_targets, known_servers
 from albumup.cli.escaping import escape
 from albumup.cli.layout import sentence
 from albumup.cli.screen import put, put_table
@@ -19,6 +19,7 @@ from albumup.targets.base import Target
 from albumup.targets.inbox import look_at
 from albumup.targets.registry import (
     INBOX,
+    addresses_of,
     build,
     default_target,
     inbox_folder,
@@ -39,7 +40,7 @@ def list_targets(app: App) -> int:
     for name, one in {**kept, **app.config.targets}.items():
         where = "config" if name in app.config.targets else "--url"
         rows.append(
-            (name, one.kind, one.settings.get("url", ""), where, "default" * (name == default))
+            (name, one.kind, ", ".join(addresses_of(one)), where, "default" * (name == default))
         )
     if INBOX not in {*kept, *app.config.targets}:
         rows.append((INBOX, INBOX, inbox_folder(), "built in", "default" * (default == INBOX)))
@@ -116,4 +117,4 @@ def try_(app: App, name: str, photo: str) -> int:
 
 
 def _built(app: App, name: str) -> Target:
-    return build(name, app.config, kept_targets(app))
+    return build(name, app.config, kept_targets(app), known_servers(app))

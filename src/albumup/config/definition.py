@@ -43,15 +43,18 @@ def non_defaults(settings: CommonSettings) -> dict[str, Any]:
     """The settings that differ from their defaults, in the order of the Struct; tables keep their
     own order.
 
-    The values are builtins (``msgspec.to_builtins``): dicts, lists, text and numbers.
+    The values are builtins (``msgspec.to_builtins``): dicts, lists, text and numbers. Several
+    addresses are a list under ``url``, as in the config.
     """
-    found = {}
+    found: dict[str, Any] = {}
     for info in fields_of(type(settings)):
         value = getattr(settings, info.name)
         makes_default = info.default_factory is not msgspec.NODEFAULT
         default = info.default_factory() if makes_default else info.default
         if value != default:
             found[info.name] = msgspec.to_builtins(value)
+    if also := found.pop("also", None):
+        found["url"] = [found["url"], *also]
     return found
 
 
@@ -61,6 +64,8 @@ def fingerprint(kind: str, settings: CommonSettings) -> str:
     framing = {
         key: value for key, value in non_defaults(settings).items() if key not in FRAMES_NOTHING
     }
+    if settings.also:  # their order only says which one is preferred
+        framing["url"] = sorted(framing["url"])
     return hashlib.sha256(json.dumps([kind, framing]).encode()).hexdigest()[:32]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 from albumup.config.template import Timetable as Timetable
@@ -292,10 +292,11 @@ def _dotted(first: str, *keys: str) -> str:
 def settings_of(table: TargetTable, kind: type[T]) -> T:
     """The table's settings as the frozen Struct of the target's kind. Raises ConfigError for the
     first bad one."""
-    from albumup.config.settings import fields_of
+    from albumup.config.settings import NO_KEYS, fields_of
 
+    table = _with_addresses(table, kind)
     known = {info.name: info for info in fields_of(kind)}
-    names = {*known, *KEYS} if table.where != OPTIONS else {*known}
+    names = ({*known, *KEYS} if table.where != OPTIONS else {*known}) - NO_KEYS
     for key in table.settings:
         if key not in known:
             raise ConfigError(
@@ -310,6 +311,31 @@ def settings_of(table: TargetTable, kind: type[T]) -> T:
     settings = kind(**values)
     settings.validate(table.place)
     return settings
+
+
+def _with_addresses(table: TargetTable, kind: type[CommonSettings]) -> TargetTable:
+    """The table with the first of several addresses as ``url``, and the others beside it.
+
+    Raises ConfigError for a list where it cannot be one, and for an address given twice.
+    """
+    if "also" in table.settings:
+        raise ConfigError(f"{table.place('also')}: unknown key; several addresses are a list: url")
+    urls = table.settings.get("url")
+    if not isinstance(urls, list):
+        return table
+    where = table.place("url")
+    if not urls or not all(isinstance(url, str) for url in urls):
+        raise ConfigError(f"{where}: expected an address, or a list of them")
+    if len(urls) > 1 and not kind.knows_server:
+        raise ConfigError(
+            f"{where}: one address alone: this kind of server cannot tell whether another one "
+            "leads to the same server",
+            "A list is for kinds that can: immich, inbox",
+        )
+    if len({url.rstrip("/") for url in urls}) < len(urls):
+        raise ConfigError(f"{where}: the same address twice")
+    more = {"also": tuple(urls[1:])} if len(urls) > 1 else {}
+    return replace(table, settings={**table.settings, "url": urls[0], **more})
 
 
 def _converted(value: object, wanted: Any, table: TargetTable, *keys: str) -> Any:

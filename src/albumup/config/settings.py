@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import re
 from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
 from urllib.parse import urlsplit
 
 import msgspec
@@ -42,6 +42,9 @@ Names = frozenset[str]
 TOKEN_KEYS = ("token_file", "token_env", "token_command", "token")
 """The keys for the token's source; at most one of them may be given."""
 
+NO_KEYS: Names = frozenset({"also"})
+"""Fields of settings that are no keys of the config."""
+
 PHOTO_NAMES: Names = frozenset(NAMES) - {"token"}
 """The template names outside ``fields``."""
 
@@ -52,7 +55,11 @@ class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The keys of every kind of target. A kind's own Struct is a subclass, also frozen and
     kw_only."""
 
+    knows_server: ClassVar[bool] = False
+    """``url`` may be a list: this kind can tell whether its addresses lead to one server."""
     url: str
+    also: tuple[str, ...] = ()
+    """Further addresses of the same server. In the config ``url`` is then a list of all."""
     auth: str | None = None
     """bearer, basic, header:NAME or none; None: bearer if there is a token."""
     user: Text | None = None
@@ -85,7 +92,8 @@ class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
     def validate(self, place: Place) -> None:
         """Raise ConfigError for the first bad value that its type allows; a kind's own Struct
         extends this."""
-        check_url(self.url, place("url"))
+        for url in (self.url, *self.also):
+            check_url(url, place("url"))
         given = [key for key in TOKEN_KEYS if getattr(self, key) is not None]
         if len(given) > 1:
             first = place(given[0]) if is_option(place(given[0])) else given[0]
@@ -139,10 +147,13 @@ class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
 class InboxSettings(CommonSettings, frozen=True, kw_only=True):
     """``kind = "inbox"``: albumup's own receiver on another machine."""
 
+    knows_server = True
+
 
 class ImmichSettings(CommonSettings, frozen=True, kw_only=True):
     """``kind = "immich"``: an Immich server; the token is an API key."""
 
+    knows_server = True
     resend: Literal["safe", "allowed", "never"] = "safe"
 
 
@@ -288,14 +299,16 @@ class FormSettings(CommonSettings, frozen=True, kw_only=True):
 def warnings(settings: CommonSettings) -> list[str]:
     """Warnings about allowed settings: at present, plain http to a host outside private
     networks."""
-    parts = urlsplit(settings.url)
-    host = parts.hostname or ""
-    if parts.scheme != "http" or _is_private(host):
-        return []
     what = "the photos and the token" if settings.has_token else "the photos"
+    hosts = [
+        parts.hostname or ""
+        for parts in map(urlsplit, (settings.url, *settings.also))
+        if parts.scheme == "http" and not _is_private(parts.hostname or "")
+    ]
     return [
         f"http://{host} is not encrypted: {what} can be read on the way; "
         "use https:// if the server has it"
+        for host in hosts
     ]
 
 

@@ -276,6 +276,10 @@ class Attempts(Store):
         now on."""
         self.connection.execute("update target set accepted_url = ? where name = ?", (url, target))
 
+    def server_is(self, target: str, server: str) -> None:
+        """Note by what the server is known behind the target's addresses; "" forgets it."""
+        self.connection.execute("update target set server = ? where name = ?", (server, target))
+
     def accepted_urls(self) -> Mapping[str, str]:
         """Target name to the URL that accepted a photo."""
         return {

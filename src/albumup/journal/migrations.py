@@ -226,6 +226,7 @@ def _seventh(run: Callable[[str], object]) -> None:
 
 _UNATTENDED = """
 alter table target add column unreachable_told real;  -- when a notice said that it does not work
+alter table target add column server text not null default '';  -- by what it is known
 alter table run add column watched integer not null default 1;  -- somebody sees how it ends
 drop index notice_owed;
 alter table notice rename to former_notice;

@@ -195,6 +195,12 @@ def target_definitions(connection: sqlite3.Connection) -> dict[str, str]:
     return {row["name"]: row["definition"] for row in rows}
 
 
+def servers(connection: sqlite3.Connection) -> dict[str, str]:
+    """Target name to what its server is known by, for targets of several addresses."""
+    rows = connection.execute("select name, server from target where server <> ''")
+    return {row["name"]: row["server"] for row in rows}
+
+
 def pauses(connection: sqlite3.Connection) -> list[tuple[str, float, str]]:
     """The sick targets: name, beginning of the pause (Unix seconds), reason."""
     rows = connection.execute(

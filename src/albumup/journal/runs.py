@@ -232,6 +232,11 @@ def target_definitions(journal: Journal) -> dict[str, str]:
     return reading.target_definitions(journal.connection)
 
 
+def servers(journal: Journal) -> dict[str, str]:
+    """Target name to what its server is known by, for targets of several addresses."""
+    return reading.servers(journal.connection)
+
+
 def _run(row: Any) -> Run:
     return Run(
         row["id"],

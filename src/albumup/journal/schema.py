@@ -27,7 +27,8 @@ create table target (
     sick_words text not null default '',
     spent integer not null default 0,         -- photos that a pause with resend = "never" has spent
     definition_id integer,                    -- of the last run; null: no run yet
-    unreachable_told real                     -- when a notice said that it does not work
+    unreachable_told real,                    -- when a notice said that it does not work
+    server text not null default ''           -- by what a server of several addresses is known
 );
 create table definition (                     -- settings under which bodies were framed
     id integer primary key,

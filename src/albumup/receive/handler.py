@@ -7,13 +7,16 @@ on purpose.
                                   {"sha256": [...], "read": true} -> {"have": {...}, "read": true}
                                   (each photo was read again from the disk)
 
-ALBUM is percent-encoded. Every answer is JSON; a refusal is {"error": words}. A body that breaks
-off leaves nothing behind. "duplicate" is said only after the photo there was read again.
+ALBUM is percent-encoded. GET / also says to strangers which receiver this is: Albumup-Receiver is
+a digest of its store's id, the same under all its addresses. Every answer is JSON; a refusal is
+{"error": words}. A body that breaks off leaves nothing behind. "duplicate" is said only after the
+photo there was read again.
 """
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import hmac
 import json
 import os
@@ -41,6 +44,8 @@ ASK_BYTES = 1024 * 1024
 ASK_DIGESTS = 5000
 NO_TOKEN = "the token is missing or wrong"
 """A client without a token knows a receiver by these words."""
+RECEIVER = "Albumup-Receiver"
+"""A client tells this receiver from others by this header."""
 HEAD_BYTES = 64 * 1024  # request line and headers together
 HEAD_SECONDS = 10.0  # from a head's first byte to its last
 IDLE = 30.0  # seconds of silence between requests
@@ -190,7 +195,14 @@ class Handler(BaseRequestHandler):
             # A stranger who sends more before the answer would be refused without end.
             if not self._unread and self._line.is_ahead():
                 self._unread = 1
-            raise Refused(401, NO_TOKEN, "WWW-Authenticate: Bearer")
+            raise Refused(401, NO_TOKEN, "WWW-Authenticate: Bearer", *self._name())
+
+    def _name(self) -> tuple[str, ...]:
+        """The header line that tells this receiver from others, for GET /."""
+        if self._head.target.partition("?")[0] != "/":
+            return ()
+        name = hashlib.sha256(f"receiver {self._desk.store.id}".encode()).hexdigest()
+        return (f"{RECEIVER}: {name[:32]}",)
 
     def _route(self) -> Answer:
         path = self._head.target.partition("?")[0]
@@ -202,7 +214,8 @@ class Handler(BaseRequestHandler):
             where = "" if found else "; photos go to /albums/NAME/photos"
             raise Refused(405, f"this address takes {wanted}{where}", f"Allow: {wanted}")
         if not found:
-            return Answer(200, {"server": "albumup", "version": 1, "store": self._desk.store.id})
+            said = {"server": "albumup", "version": 1, "store": self._desk.store.id}
+            return Answer(200, said, self._name())
         album = unquote_to_bytes(found[1].encode("latin-1")).decode("utf-8", "surrogateescape")
         return self._photo(album) if found[2] == "photos" else self._ask(album)
 

@@ -85,7 +85,8 @@ def destination(
     kept = kept_in(connection)
     if table_of(name, config, kept) is None:
         return Destination(name, None, None, name, notes)
-    return Destination(name, build(name, config, kept), None, name, notes)
+    servers = {} if connection is None else reading.servers(connection)
+    return Destination(name, build(name, config, kept, servers), None, name, notes)
 
 
 def name_of(

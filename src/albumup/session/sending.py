@@ -297,7 +297,8 @@ class Session:
     def _build(self, name: str) -> Target:
         if name in self._built:  # built again, because of a push after an edit of the config
             self.configs.read_config_again()
-        target = build(name, self.configs.config, runs.target_definitions(self.journal))
+        kept, known = runs.target_definitions(self.journal), runs.servers(self.journal)
+        target = build(name, self.configs.config, kept, known)
         self._built.add(name)
         self.audience.name_target(name, target.title)
         if self._live is not None:

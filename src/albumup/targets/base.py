@@ -11,15 +11,17 @@ from __future__ import annotations
 import base64
 import json
 import re
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, ClassVar
 
 from albumup.config.definition import fingerprint, kept
 from albumup.config.file import OPTIONS, place_of
 from albumup.config.settings import CommonSettings
+from albumup.targets.addresses import Found, Who, find
 from albumup.targets.answers import json_in, words_in, words_of
 from albumup.targets.masking import mask_for
 from albumup.targets.values import (
@@ -99,6 +101,13 @@ class Target(ABC):
         self.token = token
         self.where = where
         """The config file and table, or the option, that defines the target: messages name it."""
+        self.at = settings.url
+        """The address in use."""
+        self.server = ""
+        """By what the server is known that several addresses lead to; "" if it is not known yet."""
+        self.is_placed = not settings.also
+        """It is known which address to use."""
+        self._finds = threading.Lock()
 
     def key(self, *keys: str) -> str:
         """The full name of a key in the target's table, for messages."""
@@ -117,7 +126,38 @@ class Target(ABC):
 
         if self.where == OPTIONS:
             return self.settings.url
-        return urlsplit(self.settings.url or "").hostname or self.name
+        return urlsplit(self.at or "").hostname or self.name
+
+    @property
+    def addresses(self) -> Sequence[str]:
+        """All addresses of the server, the preferred one first."""
+        return (self.settings.url, *self.settings.also)
+
+    def who_is_at(self, http: Http, address: str) -> Who:
+        """Ask who answers at an address, without the token. Only where addresses can be several."""
+        raise NotImplementedError
+
+    def find(self, http: Http) -> Found:
+        """Look which address leads to the server now. Changes nothing: ``move_to`` does."""
+        return find(self.addresses, self.server, partial(self.who_is_at, http))
+
+    def move_to(self, address: str) -> None:
+        """Use this one of the addresses from now on."""
+        self.at, self.is_placed = address, True
+
+    def place_itself(self, http: Http) -> None:
+        """Find and use an address, where none is in use yet. Raises Unasked."""
+        if self.is_placed:
+            return
+        with self._finds:
+            if self.is_placed:
+                return
+            found = self.find(http)
+            if not found.address:
+                wrong = found.is_wrong
+                raise Unasked(found.words, is_wrong_address=wrong, has_answered=found.is_reached)
+            self.server = found.server
+            self.move_to(found.address)
 
     @property
     def fingerprint(self) -> str:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from albumup.targets.values import Check
+
+if TYPE_CHECKING:
+    from albumup.targets.base import Target
+    from albumup.transfer.http import Http
 from albumup.transfer import Answer, Fault, Sent
 from albumup.transfer.values import FAULTY
 
@@ -22,6 +28,31 @@ def checked(name: str, url: str, sent: Sent) -> Check:
     return Check(
         name, well, f"{url} answered {status} {sent.answer.reason}{page}", is_down=status in FAULTY
     )
+
+
+def checked_addresses(target: Target, http: Http) -> list[Check]:
+    """A line for each of several addresses; the first that can be used is used from then on."""
+    if len(target.addresses) < 2:
+        return []
+    lines, found = [], target.find(http)
+    known = target.server or found.server
+    for number, address in enumerate(target.addresses, 1):
+        who, name = target.who_is_at(http, address), f"address {number}"
+        if who.words:
+            is_down = not who.is_wrong
+            not_here = None if found.address and is_down else False
+            lines.append(Check(name, not_here, f"{address}: {who.words}", is_down=is_down))
+        elif address == found.address:
+            lines.append(Check(name, True, f"{address}: used now"))
+        elif who.server and who.server == known:
+            lines.append(Check(name, True, f"{address}: the same server"))
+        else:
+            why = next((note for note in found.notes if note.startswith(f"{address} ")), "")
+            other = f"{address} is not known to be the same server: nothing is sent there"
+            lines.append(Check(name, False, why or other))
+    if found.address:
+        target.move_to(found.address)
+    return lines
 
 
 def limit_of_proxy(answer: Answer | None) -> list[Check]:

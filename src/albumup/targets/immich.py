@@ -90,7 +90,8 @@ class ImmichTarget(ImmichAlbums):
             api = target.api(http)
         except Unasked:
             return None
-        if not target._answers(http, api):
+        ping = http.call("GET", f"{api}/server/ping")
+        if ping.answer is None or object_of(ping.answer).get("res") != "pong":
             return None
         return site if api == f"{site}/api" else api.removesuffix("/api")
 
@@ -147,7 +148,9 @@ class ImmichTarget(ImmichAlbums):
         (asset-upload.interceptor.ts)."""
         try:
             api = self.api()
-        except Unasked:
+        except Unasked as unasked:
+            if not self.is_placed:
+                raise ConfigError(f"{self.name}: {unasked}") from unasked
             api = self.site + "/api"  # sending will report the error
         headers = list(self._headers)
         if sha1 := photo.digests.get("sha1"):
@@ -198,7 +201,7 @@ class ImmichTarget(ImmichAlbums):
     # Asking about photos.
 
     def ping(self, http: Http, url: str | None) -> Sent:  # noqa: ARG002 - it has an address for that
-        return http.call("GET", f"{self._api or self.site + '/api'}/server/ping")
+        return http.call("GET", f"{self.known_api}/server/ping")
 
     @answers_in_shape
     def ask(self, http: Http, album: str, photos: Sequence[Asked]) -> list[Verdict | None]:  # noqa: ARG002

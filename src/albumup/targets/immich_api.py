@@ -8,12 +8,14 @@ import re
 import threading
 import time
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 from urllib.parse import urljoin, urlsplit
 
 from albumup.config.settings import CommonSettings
 from albumup.errors import ConfigError
-from albumup.targets.answers import object_of, words_in
+from albumup.targets.addresses import CONNECT_SECONDS, Who, stranger, unusable
+from albumup.targets.answers import json_in, object_of, words_in
 from albumup.targets.base import NotAllowed, Target, Unasked
 from albumup.targets.tokens import how_to_mend, where_token_is
 from albumup.transfer import Answer, Fault, Sent, retry_after
@@ -51,12 +53,12 @@ class ImmichApi(Target):
 
     def __init__(self, name: str, settings: CommonSettings, token: str | None, where: str) -> None:
         super().__init__(name, settings, token, where)
-        self.site = settings.url.rstrip("/").removesuffix("/api")
+        self.site = _site_of(settings.url)
         """The server's address for people."""
         self._headers = [*self.authorization(), ("Accept", "application/json")]
         self._finding = threading.Lock()
-        self._api: str | None = None
-        """The API's address, once it is known."""
+        self._apis: dict[str, str] = {}
+        """The API's address of each site, once it is known."""
 
     def authorization(self) -> list[tuple[str, str]]:
         """An API key goes in a header of its own (auth.guard.ts), unless the config says
@@ -70,32 +72,65 @@ class ImmichApi(Target):
 
         Raises Unasked, ConfigError.
         """
+        if not self.is_placed:
+            self.place_itself(http or self.http())
         with self._finding:
-            if self._api is None:
-                self._api = self._find_api(http or self.http())
-            return self._api
+            site = self.site
+            if site not in self._apis:
+                self._apis[site] = self._find_api(http or self.http(), site)
+            return self._apis[site]
 
-    def _find_api(self, http: Http) -> str:
-        usual = self.site + "/api"
-        sent = http.call("GET", self.site + "/.well-known/immich")
+    @property
+    def known_api(self) -> str:
+        """The API's address, as far as is known without asking."""
+        return self._apis.get(self.site) or self.site + "/api"
+
+    def move_to(self, address: str) -> None:
+        super().move_to(address)
+        self.site = _site_of(address)
+
+    def who_is_at(self, http: Http, address: str) -> Who:
+        """An Immich server is known by the oldest entry of its version history, which it writes
+        when it is set up (version.service.ts) and tells everybody (server.controller.ts)."""
+        call = partial(http.call, shows_token=False, connects_within=CONNECT_SECONDS)
+        site = _site_of(address)
+        try:
+            api = self._find_api(http, site, call)
+        except Unasked as unasked:
+            wrong = unasked.is_wrong_address
+            return Who(str(unasked), is_reached=unasked.has_answered, is_wrong=wrong)
+        except ConfigError as error:
+            return Who(str(error), is_wrong=True)
+        ping = call("GET", f"{api}/server/ping")
+        if (why := unusable(ping)) is not None:
+            return why
+        assert ping.answer is not None
+        if object_of(ping.answer).get("res") != "pong":
+            return stranger(ping.answer, "Immich server")
+        told = call("GET", f"{api}/server/version-history", most=_MOST_ANSWER)
+        if (why := unusable(told)) is not None:
+            return why
+        return Who(server=_first_entry(told.answer))
+
+    def _find_api(self, http: Http, site: str, call: Callable[..., Sent] | None = None) -> str:
+        """Find the API of a site. ``call``: how to ask, else as usual, with the key."""
+        call = call or http.call
+        usual = site + "/api"
+        sent = call("GET", site + "/.well-known/immich")
         if sent.answer is None:
             raise unanswered(sent)
         api = object_of(sent.answer).get("api")
         endpoint = str(api.get("endpoint") or "") if isinstance(api, dict) else ""
-        told = urljoin(self.site + "/", endpoint).rstrip("/") if endpoint else usual
-        if told == usual or self._answers(http, usual):
+        told = urljoin(site + "/", endpoint).rstrip("/") if endpoint else usual
+        if told == usual or _answers(call, usual):
             return usual  # a server does not know the path that a proxy adds
-        if _origin(told) != _origin(self.site):
+        if _origin(told) != _origin(site):
             raise ConfigError(
-                f"{self.site} says that its API is at {told}, and the key is sent to no other "
+                f"{site} says that its API is at {told}, and the key is sent to no other "
                 "server unasked",
                 f'if that is right, write {self.key("url")} = "{told.removesuffix("/api")}"',
             )
-        return told if self._answers(http, told) else usual
-
-    def _answers(self, http: Http, api: str) -> bool:
-        sent = http.call("GET", f"{api}/server/ping")
-        return sent.answer is not None and object_of(sent.answer).get("res") == "pong"
+        return told if _answers(call, told) else usual
 
     def call(
         self, http: Http, method: str, path: str, body: Any = None, *, missing: Collection[int] = ()
@@ -178,6 +213,26 @@ class ImmichApi(Target):
                 place = ".".join(map(str, where)) if isinstance(where, list) else str(where or "")
                 parts.append(f"{place}: {error.get('message')}")
         return words_in(self.masked("; ".join(parts)))
+
+
+def _site_of(address: str) -> str:
+    return address.rstrip("/").removesuffix("/api")
+
+
+def _answers(call: Callable[..., Sent], api: str) -> bool:
+    sent = call("GET", f"{api}/server/ping")
+    return sent.answer is not None and object_of(sent.answer).get("res") == "pong"
+
+
+def _first_entry(answer: Answer | None) -> str:
+    """The id of the oldest entry of a version history; "" if the answer holds none."""
+    said = json_in(answer) if answer is not None and answer.status == 200 else None
+    entries = [
+        (str(one.get("createdAt")), str(one["id"]))
+        for one in (said if isinstance(said, list) else [])
+        if isinstance(one, dict) and one.get("id")
+    ]
+    return min(entries, default=("", ""))[1]
 
 
 def suffixes_in(said: object) -> frozenset[str]:

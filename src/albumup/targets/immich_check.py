@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from albumup.errors import ConfigError
 from albumup.targets.answers import object_of
 from albumup.targets.base import Check, Unasked
-from albumup.targets.checks import checked, limit_of_proxy
+from albumup.targets.checks import checked, checked_addresses, limit_of_proxy
 from albumup.targets.immich_api import ImmichApi, suffixes_in
 from albumup.targets.tokens import where_token_is
 from albumup.transfer import Answer
@@ -41,6 +41,11 @@ _GIGABYTE = 1e9
 def look(target: ImmichApi) -> list[Check]:
     """Check everything that can be checked without uploading or changing anything."""
     http = target.http()
+    lines = checked_addresses(target, http)
+    return lines + _look(target, http) if target.is_placed else lines
+
+
+def _look(target: ImmichApi, http: Http) -> list[Check]:
     try:
         api = target.api(http)
     except Unasked as unasked:
@@ -48,7 +53,7 @@ def look(target: ImmichApi) -> list[Check]:
             Check(
                 "address",
                 False,
-                f"{target.settings.url}: {unasked}",
+                f"{target.at}: {unasked}",
                 is_down=not unasked.has_answered,
             )
         ]

@@ -18,8 +18,9 @@ from albumup.config.settings import CommonSettings, InboxSettings
 from albumup.disk import existing, room_in
 from albumup.errors import ConfigError
 from albumup.receive import Receiver, Store, store_id
-from albumup.receive.handler import NO_TOKEN
+from albumup.receive.handler import NO_TOKEN, RECEIVER
 from albumup.receive.names import album_folder_name, photo_name
+from albumup.targets.addresses import CONNECT_SECONDS, Who, stranger, unusable
 from albumup.targets.answers import object_of, words_in
 from albumup.targets.base import (
     BUILT_IN,
@@ -35,7 +36,7 @@ from albumup.targets.base import (
     Verdict,
     VerdictKind,
 )
-from albumup.targets.checks import checked
+from albumup.targets.checks import checked, checked_addresses
 from albumup.targets.tokens import how_to_mend, where_token_is
 from albumup.transfer import Answer, Peer, Request, Sent
 
@@ -60,8 +61,23 @@ class InboxTarget(Target):
 
     def __init__(self, name: str, settings: CommonSettings, token: str | None, where: str) -> None:
         super().__init__(name, settings, token, where)
-        self._root = settings.url.rstrip("/")
+        self._root = self.at.rstrip("/")
         self._headers = self.authorization()
+
+    def move_to(self, address: str) -> None:
+        super().move_to(address)
+        self._root = address.rstrip("/")
+
+    def who_is_at(self, http: Http, address: str) -> Who:
+        """A receiver says by a header which one it is (``albumup.receive.handler``)."""
+        url = address.rstrip("/") + "/"
+        sent = http.call("GET", url, shows_token=False, connects_within=CONNECT_SECONDS)
+        if (why := unusable(sent)) is not None:
+            return why
+        assert sent.answer is not None
+        if not _is_ours(sent):
+            return stranger(sent.answer, "receiver of albumup")
+        return Who(server=words_in(sent.answer.headers.get(RECEIVER.lower(), "")))
 
     @classmethod
     def recognises(cls, http: Http, url: str) -> str | None:
@@ -121,7 +137,14 @@ class InboxTarget(Target):
         return Verdict(VerdictKind.UNPROVEN, f"status {answer.status}", reason)
 
     def check(self) -> list[Check]:
-        sent = self.http().call("GET", self._root + "/")
+        http = self.http()
+        lines = checked_addresses(self, http)
+        if not self.is_placed:
+            return lines
+        sent = http.call("GET", self._root + "/")
+        return lines + self._checked(sent)
+
+    def _checked(self, sent: Sent) -> list[Check]:
         if sent.answer is None:
             return [checked("address", self._root, sent)]
         ours = _is_ours(sent)
@@ -188,6 +211,7 @@ class InboxTarget(Target):
     ) -> dict[str, Any]:
         """The receiver's answer, with its object "have". Raises Unasked, and ConfigError if it
         refuses us."""
+        self.place_itself(http)
         address = self._address_of(album, "ask")
         sent = http.call(
             "POST", address, json=question, most=_MOST_ANSWER, more_seconds=more_seconds
@@ -218,6 +242,7 @@ class InboxTarget(Target):
         )
 
     def keeps_in(self, http: Http, folder: bytes) -> bool:
+        self.place_itself(http)
         answer = http.call("GET", self._root + "/").answer
         known, here = object_of(answer).get("store") if answer else None, store_id(folder)
         return not known or here is None or known == here

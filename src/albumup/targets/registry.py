@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 INBOX = "inbox"
 """The name of the built-in target."""
 
+_NONE: Mapping[str, str] = {}
 _BUILT_IN = ("form", "immich", "inbox")
 
 
@@ -78,14 +79,21 @@ def table_of(name: str, config: Config, kept: Mapping[str, str]) -> TargetTable 
     )
 
 
-def build(name: str, config: Config, kept: Mapping[str, str]) -> Target:
-    """Make the target of that name; the caller closes it. Raises ConfigError, LocalError."""
+def build(
+    name: str, config: Config, kept: Mapping[str, str], servers: Mapping[str, str] = _NONE
+) -> Target:
+    """Make the target of that name; the caller closes it. Raises ConfigError, LocalError.
+
+    ``servers``: by what the servers of targets with several addresses are known.
+    """
     table = table_of(name, config, kept)
     if table is None:
         from albumup.targets.inbox import BuiltInInbox
 
         return BuiltInInbox(INBOX, inbox_folder())
-    return _made(table, config)
+    target = _made(table, config)
+    target.server = servers.get(name, "")
+    return target
 
 
 def rebuild(text: str, present: Target, config: Config) -> Target | None:
@@ -102,7 +110,10 @@ def rebuild(text: str, present: Target, config: Config) -> Target | None:
     table = TargetTable(present.name, kept["kind"], kept["settings"], kept["where"])
     if not kind_of(table).can_ask:
         return None
-    url = str(table.settings["url"])
+    urls = addresses_of(table)
+    if is_the_same_but_for_addresses(text, present):
+        return present  # it leads to the same server, also where its former address does not
+    url = urls[0]
     if kept["has_token"]:
         # The token stood in the config, or came from a command. The present token is for the
         # present server only.
@@ -112,6 +123,27 @@ def rebuild(text: str, present: Target, config: Config) -> Target | None:
             )
         table = replace(table, settings={**table.settings, "token": present.token})
     return _made(table, config)
+
+
+def addresses_of(table: TargetTable) -> list[str]:
+    """All addresses in a target's table, unchecked."""
+    url = table.settings.get("url", "")
+    return [str(one) for one in url] if isinstance(url, list) else [str(url)]
+
+
+def is_the_same_but_for_addresses(text: str, present: Target) -> bool:
+    """Does an earlier definition share an address with the present one, and all else that frames?
+
+    Addresses of one list lead to one server. Only where there are several now or were then.
+    """
+    kept = json.loads(text)
+    then = addresses_of(TargetTable(present.name, kept["kind"], kept["settings"], kept["where"]))
+    if len(then) + len(present.addresses) < 3 or not set(then) & set(present.addresses):
+        return False
+    before, now = kept["settings"], json.loads(present.kept)["settings"]
+    return kept["kind"] == present.kind and all(
+        before.get(key) == now.get(key) for key in before.keys() | now.keys() if key != "url"
+    )
 
 
 def _made(table: TargetTable, config: Config) -> Target:
@@ -151,7 +183,7 @@ def wants_token(table: TargetTable, ca_file: str | None) -> bool:
     from albumup.transfer import Peer
     from albumup.transfer.http import Http
 
-    return kind_of(table).wants_token(Http(Peer(10.0, ca_file), []), str(table.settings["url"]))
+    return kind_of(table).wants_token(Http(Peer(10.0, ca_file), []), addresses_of(table)[0])
 
 
 def tried(name: str, table: TargetTable, token: str | None) -> list[Check]:

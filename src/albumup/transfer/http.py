@@ -85,12 +85,15 @@ class Http:
         more_seconds: float = 0.0,
         headers: Mapping[str, str] | None = None,
         take: Callable[[bytes], object] | None = None,
+        shows_token: bool = True,
+        connects_within: float = CONNECT_SECONDS,
     ) -> Sent:
         """Send one request with a small body. Answers and faults are those of a photo.
 
         ``most``: bytes of the answer to read. ``more_seconds``: added to the timeout, for a server
         with much to do. ``take`` is called with the body of a 200, of any length, in blocks of 1
-        MiB; the answer then lacks it. Raises ConfigError for an unreadable proxy setting.
+        MiB; the answer then lacks it. ``shows_token`` False: nothing of ours is shown.
+        ``connects_within``: seconds. Raises ConfigError for an unreadable proxy setting.
         """
         import requests
 
@@ -103,7 +106,8 @@ class Http:
                 json=json,
                 proxies={urlsplit(url).scheme: proxy.url} if proxy else {},
                 headers=headers,
-                timeout=(CONNECT_SECONDS, self._peer.timeout + more_seconds),
+                auth=None if shows_token else _as_is,
+                timeout=(connects_within, self._peer.timeout + more_seconds),
                 allow_redirects=False,
                 stream=True,
             )
@@ -137,6 +141,11 @@ class Http:
             most=most,
         )
         return Sent(answer, None, "", whole=True, bytes=0)
+
+
+def _as_is(request: Any) -> Any:
+    """An authorization that shows nothing, not even what netrc has."""
+    return request
 
 
 def _innermost(error: BaseException) -> str:

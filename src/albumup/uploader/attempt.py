@@ -80,5 +80,7 @@ class InHand:
     attempt: Attempt
     photo: Photo | None = None
     """The values for the form, if they are known from the reading."""
+    at: str = ""
+    """The target's address that it was sent to."""
     may_be_there: bool = False
     """The whole body left, and the server may have it: it said so, or did not answer."""

@@ -77,6 +77,13 @@ def wrong_address_asked(upstream: Upstream, reason: str, *, has_answered: bool) 
     return Closing(4, words, f"Check {target.key('url')}; see: albumup target check {target.name}")
 
 
+def no_address(upstream: Upstream, reason: str) -> Closing:
+    """The closing of a target that has several addresses, none of which leads to its server."""
+    target = upstream.target
+    words = f"{target.name}: none of its addresses leads to its server: {reason}"
+    return Closing(4, words, f"Check {target.key('url')}; see: albumup target check {target.name}")
+
+
 def _success_keys(target: Target, status: int) -> Sequence[str]:
     """The keys that could make such an answer a success; of the options, only one can."""
     keys = target.success_keys(status)
@@ -89,8 +96,4 @@ def _attempt(target: Target, photo: Task) -> str:
 
 def _called(target: Target) -> str:
     """The target's name and URL; the URL alone if that is its title."""
-    return (
-        target.title
-        if target.title == target.settings.url
-        else f"{target.name}: {target.settings.url}"
-    )
+    return target.title if target.title == target.settings.url else f"{target.name}: {target.at}"

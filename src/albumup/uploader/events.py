@@ -66,6 +66,13 @@ class GoesOn(Event, frozen=True):
     kind = "goes_on"
 
 
+class AddressNote(Event, frozen=True):
+    """Something was found or done about a target's several addresses; ``words`` say what."""
+
+    kind = "address"
+    words: str
+
+
 class AlbumNote(Event, frozen=True):
     """Something was found or done about an album on its server; ``words`` say what."""
 

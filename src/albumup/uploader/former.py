@@ -57,4 +57,5 @@ class Formers:
         )
         former = Upstream(target or upstream.target, rules, breaker, definition=definition)
         former.closing = closing
+        former.seeks = False  # it finds its address itself, or is the present one
         return former

@@ -17,6 +17,8 @@ class Health:
     is_well: bool
     words: str
     retry_after: float | None = None
+    is_answered: bool = True
+    """There was an answer, or none is to be had."""
 
 
 def health_of(sent: Sent, now: float) -> Health:
@@ -30,7 +32,8 @@ def health_of(sent: Sent, now: float) -> Health:
             Fault.UNKNOWN_HOST,
             Fault.BAD_CERTIFICATE,
         )
-        return Health(is_reached, False, sent.detail or str(sent.fault))
+        words = sent.detail or str(sent.fault)
+        return Health(is_reached, False, words, is_answered=False)
     status = sent.answer.status
     return Health(
         True, status not in DOWN, status_words(sent.answer), retry_after(sent.answer, now)

@@ -18,6 +18,7 @@ from albumup.targets.tokens import how_to_mend
 from albumup.uploader import closings
 from albumup.uploader.breaker import NEVER_PHOTOS, Ended, Ruling
 from albumup.uploader.causes import Causes
+from albumup.uploader.health import Health
 from albumup.uploader.queue import Queue
 from albumup.uploader.upstream import Closing, Held, Upstream
 from albumup.uploader.world import World
@@ -157,6 +158,13 @@ class Judge:
         if upstream.breaker.is_sick and self._queue.is_present(upstream):
             spent = upstream.breaker.spent_photos
             self._commits.note(lambda journal: self._causes.sick(journal, upstream, words, spent))
+
+    def not_well(self, upstream: Upstream, asked: Health) -> None:
+        """Note the answer to a question without a photo that is no good one."""
+        if upstream.is_misled and not upstream.proven:
+            self._queue.close(upstream, closings.no_address(upstream, asked.words))
+            return
+        self.unwell(upstream, asked.words, asked.retry_after)
 
     def _after_look(self, upstream: Upstream, now: float) -> None:
         """After a failure: begin a pause, tell that it lasts, or give the target up."""

@@ -88,7 +88,7 @@ class Outcomes:
         """Note, once, that the target at this address has accepted a photo."""
         if not upstream.is_journaled:
             upstream.is_journaled = True
-            journal.accepted(upstream.target.name, upstream.target.settings.url or "")
+            journal.accepted(upstream.target.name, upstream.target.at)
 
     def spooled(self, photos: int) -> None:
         """Tell that all photos to be copied are on this disk and journaled."""

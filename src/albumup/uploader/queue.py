@@ -98,6 +98,10 @@ class Queue:
 
     def _next(self, slot: Slot) -> tuple[Upstream, Task | None] | None:
         for upstream in self.upstreams.values():
+            if upstream.may_seek() and self.albums_of(upstream):
+                upstream.is_seeking = True
+                self._in_work += 1
+                return upstream, None
             is_due = upstream.breaker.is_sick and upstream.may_probe(self._now())
             if is_due and self.albums_of(upstream):
                 upstream.breaker.probing()

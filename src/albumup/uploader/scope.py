@@ -165,10 +165,12 @@ class Scope:
     def _new_upstream(self, journal: Journal, name: str, target: Target) -> Upstream:
         settings = target.settings
         rules = Rules(self._run.options.retries, target.can_ask, settings.resend, settings.settle)
-        proven = journal.accepted_urls().get(name) == (settings.url or "")
+        proven = journal.accepted_urls().get(name) in target.addresses
         number = framing.define(journal, name, target.fingerprint, target.kept)
         breaker = self._breaker(journal, name, rules, proven=proven)
         upstream = Upstream(target, rules, breaker, definition=number)
+        if len(target.addresses) == 1 and name in runs.servers(journal):
+            journal.server_is(name, "")  # it is learnt anew from the next list
         upstream.may_run = tuple(self._run.options.may_run(name))
         upstream.waits = None if upstream.may_run else ""
         if (pause := pauses.left(journal).get(name)) is not None:

@@ -35,6 +35,8 @@ class SleepWatch:
         """The sleeps and changes of the network so far."""
         self.on_wake: list[Callable[[Gap], None]] = []
         """Called at once when a sleep is noticed."""
+        self.on_renew: list[Callable[[], None]] = []
+        """Called when connections are not to be used any more, for either reason."""
         self._now, self._asleep = now, asleep
         self._slept = asleep()
         self._woke_at = float("-inf")
@@ -59,13 +61,15 @@ class SleepWatch:
             return
         self._due = float("inf")
         self._woke_at = now
-        self.count += 1
+        self.renew()
         for call in self.on_wake:
             call(Gap(max(since, late), late))
 
     def renew(self) -> None:
         """Let no connection of before be used any more: the network has changed."""
         self.count += 1
+        for call in self.on_renew:
+            call()
 
     def spans(self, began: float) -> bool:
         """Was there a sleep since ``began`` (the loop's time)? This looks, too."""

@@ -6,11 +6,11 @@ import os
 import time
 from dataclasses import dataclass
 
-from albumup.errors import UsageError
+from albumup.errors import TryLater, UsageError
 from albumup.photos.file_names import text_of
 from albumup.photos.source import SourceGone
 from albumup.retry import Circumstances, Finding, Outcome, outcome_of
-from albumup.targets.base import Photo, Target
+from albumup.targets.base import Photo, Target, Unasked
 from albumup.targets.bodies import request_of
 from albumup.targets.tokens import how_to_mend
 from albumup.transfer import Sent
@@ -44,8 +44,9 @@ class Trial:
 
 
 def run_trial(target: Target, path: bytes) -> Trial:
-    """Upload one file. Raises UsageError for an unreadable file, ConfigError."""
+    """Upload one file. Raises UsageError for an unreadable file, ConfigError, TryLater."""
     path = os.path.abspath(path)
+    _place(target)
     try:
         one = read_alone(target, path, ALBUM)
     except SourceGone as gone:
@@ -88,6 +89,17 @@ def run_trial(target: Target, path: bytes) -> Trial:
     return Trial(
         lines, answer, words, rule, left, mend, _EXIT.get(finding.outcome, 75 if is_down else 3)
     )
+
+
+def _place(target: Target) -> None:
+    """Find the address to use, of several. Raises TryLater."""
+    if target.is_placed:
+        return
+    try:
+        target.place_itself(target.http())
+    except Unasked as unasked:
+        see = f"see: albumup target check {target.name}"
+        raise TryLater(f"{target.name}: {unasked}", see) from unasked
 
 
 def _left(target: Target, photo: Photo, sent: Sent, finding: Finding) -> str:

@@ -20,18 +20,15 @@ from albumup.targets.bodies import head_of, photo_of, request_of
 from albumup.transfer import Fault, Request, Sent
 from albumup.transfer.connection import Connection
 from albumup.transfer.values import Unreadable
+from albumup.uploader.asking import Asking
 from albumup.uploader.attempt import Attempt, InHand
 from albumup.uploader.ending import Ending
-from albumup.uploader.health import Health, health_of
-from albumup.uploader.https import Https
 from albumup.uploader.opener import OpenPayload
 from albumup.uploader.outcomes import End
 from albumup.uploader.run import Run
 from albumup.uploader.slot import Slot
 from albumup.uploader.upstream import Upstream
 
-_ASK_SECONDS = 20.0
-"""Seconds of silence after which a question without a photo counts as unanswered."""
 _OPEN_SECONDS = 2.0
 """How long the opening of a photo may take that is sent during a pause."""
 _MOST_WORDS = 300
@@ -58,10 +55,9 @@ class Uploader:
         self._run = run
         self._slot = slot
         self._loop = asyncio.get_running_loop()
-        self._connections: dict[Target, Connection] = {}
-        self._https = Https(run.world, run.sleep, _ASK_SECONDS)
+        self._connections: dict[tuple[Target, str], Connection] = {}
+        self._asking = Asking(run)
         self._sleeps = run.sleep.count
-        self._urls: dict[Target, str] = {}
         self._ending = Ending(run)
 
     async def work(self) -> None:
@@ -90,28 +86,21 @@ class Uploader:
         self._connections.clear()
 
     async def _look(self, upstream: Upstream) -> Task | None:
-        """Look at a paused target by a question; if it is answered, the photo to send next."""
-        queue = self._run.queue
-        asked = await self._ask(upstream)
+        """Look at a paused target by a question; if it is answered, the photo to send next. Or
+        look for the address of one that is well: None."""
+        queue, judge = self._run.queue, self._run.judge
+        is_seeking = upstream.is_seeking and not upstream.breaker.is_sick
+        asked = await self._asking.ask(upstream)
+        if is_seeking:
+            upstream.is_seeking = False
         if not asked.is_well:
-            self._run.judge.unwell(upstream, asked.words, asked.retry_after)
+            judge.not_well(upstream, asked)
+        if is_seeking or not asked.is_well:
             return None
         if not upstream.breaker.may_spend():
             self._run.judge.spends_no_more(upstream)
             return None
         return await queue.draw(upstream, self._slot)
-
-    async def _ask(self, upstream: Upstream) -> Health:
-        """Ask the target something without a photo; once more if a sleep may have cost the
-        answer."""
-        run, target = self._run, upstream.target
-        began, url = self._loop.time(), self._urls.get(target)
-        for _ in range(2):
-            http = self._https.of(target)
-            sent = await run.world.helpers.run(Work.ASK, target.ping, http, url)
-            if sent.answer is not None or not run.sleep.spans(began):
-                break
-        return health_of(sent, run.world.clock())
 
     async def _upload(self, upstream: Upstream, task: Task) -> None:
         """Make one attempt, from opening the source to recording the outcome."""
@@ -161,7 +150,7 @@ class Uploader:
         photo = one.photo or photo_of(task, source.pins, digests, body.taken, upstream.target)
         head = head_of(task, body, upstream.target, photo)
         request = request_of(photo, body, upstream.target)
-        self._urls[upstream.target] = request.url
+        self._asking.urls[upstream.target] = request.url
         payload = OpenPayload(source, self._run.world.helpers)
         sent = self._without_sleep(one, await self._send(one, request, head, payload))
         if sent.moved:
@@ -290,9 +279,11 @@ class Uploader:
         if self._sleeps != run.sleep.count:  # they are of before it
             self._sleeps = run.sleep.count
             self._close_all()
-        connection = self._connections.get(upstream.target)
+        one.at = upstream.target.at
+        place = upstream.target, one.at
+        connection = self._connections.get(place)
         if connection is None:
-            connection = self._connections[upstream.target] = Connection(
+            connection = self._connections[place] = Connection(
                 request.url,
                 upstream.target.peer,
                 run.world.network,
@@ -339,25 +330,27 @@ class Uploader:
         is_line = finding.outcome is Outcome.BROKEN
         is_fine = is_well = True
         if finding.spent is not None and not upstream.breaker.is_sick:
-            found = await self._ask(upstream)
+            found = await self._asking.ask(upstream)
             is_fine, is_well = found.is_reached, found.is_well
             if not is_well and found.words != finding.reason:
                 finding = replace(
                     finding, reason=f"{finding.reason}; then {found.words}"[:_MOST_WORDS]
                 )
-        if finding.outcome is Outcome.SICK:
+        # The line to that address is gone, and the server answers at another one.
+        is_left = sent.answer is None and one.at != upstream.target.at
+        if finding.outcome is Outcome.SICK and not is_left:
             run.judge.unwell(upstream, finding.reason, task_id=task.id)
         chance = run.world.chance()
-        if is_line and is_fine:
+        if is_line and is_fine and not is_left:
             end = partial(End, finding, sent, attempt.began, chance, is_well=is_well)
             run.queue.broke(
                 upstream, task, lambda refunded: self._ending.finish(one, end(is_refunded=refunded))
             )
             return
-        if is_line:
+        if is_line and not is_left:
             run.judge.unwell(upstream, finding.reason, task_id=task.id)
         run.judge.judge(upstream, task, finding)
-        is_refunded = sent.fault is Fault.CUT or is_line or finding.is_refunded
+        is_refunded = sent.fault is Fault.CUT or is_line or is_left or finding.is_refunded
         self._ending.finish(one, End(finding, sent, attempt.began, chance, is_refunded, is_well))
         if finding.outcome not in ACCEPTED:
             # Judged before the next photo is sent: the target may be sick.

@@ -77,6 +77,14 @@ class Upstream:
         self.unknown: dict[int, Held] = {}
         """Tasks that such a target answered with a 2xx against its rules; these are not held."""
         self.line = LineWatch()
+        self.seeks = len(target.addresses) > 1
+        """It is to be found out which of the target's addresses to use."""
+        self.is_seeking = False
+        """That is under way."""
+        self.is_misled = False
+        """At none of the addresses is anybody to wait for."""
+        self.notes: set[str] = set()
+        """What was told of the addresses."""
         self.may_run: Sequence[str] = ()
         """The command (argv) that says whether uploads may start; empty: they may."""
         self.waits: str | None = ""
@@ -107,7 +115,7 @@ class Upstream:
     def may_start(self) -> bool:
         """May another upload start? Only one at a time while the target is unproven; none during a
         pause, which only a look can end."""
-        if self.closing is not None or self.waits != "":
+        if self.closing is not None or self.waits != "" or self.seeks:
             return False
         if not self.is_ready or self.breaker.is_sick:
             return False
@@ -117,9 +125,18 @@ class Upstream:
         """Is it time for a look during a pause?"""
         return self.closing is None and self.waits == "" and self.breaker.may_probe(now)
 
+    def may_seek(self) -> bool:
+        """Is the address to be found now? In a pause its looks find it."""
+        is_free = self.closing is None and self.waits == "" and not self.is_seeking
+        return is_free and self.seeks and not self.breaker.is_sick
+
+    def seek_again(self) -> None:
+        """Look which address to use before anything else starts: the network may be another."""
+        self.seeks = len(self.target.addresses) > 1
+
     def may_ask(self, now: float) -> bool:
         """May the target be asked about photos or albums now?"""
-        if self.closing is not None or self.waits != "":
+        if self.closing is not None or self.waits != "" or self.seeks:
             return False
         return not self.breaker.is_sick or now >= self.breaker.next_at
 

@@ -23,6 +23,7 @@ class Waking:
         """Uploads that had left whole before the sleep."""
         self._cut_at = 0.0
         run.sleep.on_wake.append(self._wake)
+        run.sleep.on_renew.append(self._seek)
 
     def tick(self, now: float) -> None:
         """Cut the uploads whose answers have not come since the sleep. ``now``: the loop's time."""
@@ -30,6 +31,11 @@ class Waking:
             for meter in self._whole:
                 meter.cut_now()
             self._whole.clear()
+
+    def _seek(self) -> None:
+        for upstream in self._upstreams():
+            upstream.seek_again()
+        self._run.queue.changed.wake()
 
     def _wake(self, gap: Gap) -> None:
         run, queue, now = self._run, self._run.queue, self._run.now()

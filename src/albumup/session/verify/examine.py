@@ -10,7 +10,7 @@ from msgspec import Struct
 from albumup.config.file import Config
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
-from albumup.journal.runs import target_definitions
+from albumup.journal.runs import servers, target_definitions
 from albumup.journal.summary import summary_of
 from albumup.photos.file_names import text_of
 from albumup.session.again import Fate, what_became_of
@@ -57,7 +57,7 @@ def examine(
     ``on_begin`` is called with the server's address and the number of photos. Raises Unasked,
     ConfigError, LocalError.
     """
-    server = build(album.target, config, target_definitions(journal))
+    server = build(album.target, config, target_definitions(journal), servers(journal))
     try:
         found = summary_of(journal, album.id)
         total = sum(found.photos.values())
@@ -92,7 +92,7 @@ def _beside(server: Target, outcome: Outcome) -> str:
     for folder in outcome.stores:
         if server.keeps_in(http, folder):
             return f"it keeps them in {text_of(folder)}, with the folder that was pushed"
-    if is_own(server.settings.url) and not server.settings.elsewhere:
+    if any(map(is_own, server.addresses)) and not server.settings.elsewhere:
         key = server.key("elsewhere")
         return f"that is this computer (if a tunnel leads to another one: {key} = true)"
     return ""

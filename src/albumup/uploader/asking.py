@@ -1,0 +1,77 @@
+"""Asks a target whether it is there, without a photo, and at which of its addresses."""
+
+from __future__ import annotations
+
+from albumup.helpers import Work
+from albumup.targets.addresses import Found
+from albumup.targets.base import Target
+from albumup.transfer.http import Http
+from albumup.uploader.events import AddressNote
+from albumup.uploader.health import Health, health_of
+from albumup.uploader.https import Https
+from albumup.uploader.run import Run
+from albumup.uploader.upstream import Upstream
+
+_SECONDS = 20.0
+"""Seconds of silence after which a question counts as unanswered."""
+
+
+class Asking:
+    """The questions without a photo of one slot."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._https = Https(run.world, run.sleep, _SECONDS)
+        self.urls: dict[Target, str] = {}
+        """Where the last photo was sent."""
+
+    async def ask(self, upstream: Upstream) -> Health:
+        """Ask the target something, at the address that then is used; once more if a sleep may
+        have cost the answer."""
+        run, target = self._run, upstream.target
+        began = run.now()
+        is_one_of_many = len(target.addresses) > 1
+        for _ in range(2):
+            ask = self._find if is_one_of_many else self._ping
+            health = await ask(upstream, self._https.of(target))
+            if health.is_answered or not run.sleep.spans(began):
+                break
+        return health
+
+    async def _ping(self, upstream: Upstream, http: Http) -> Health:
+        world, target = self._run.world, upstream.target
+        sent = await world.helpers.run(Work.ASK, target.ping, http, self.urls.get(target))
+        return health_of(sent, world.clock())
+
+    async def _find(self, upstream: Upstream, http: Http) -> Health:
+        """Look which address leads to the target's server, and use it from now on."""
+        run, target = self._run, upstream.target
+        found = await run.world.helpers.run(Work.ASK, target.find, http)
+        for words in found.notes:
+            if words not in upstream.notes:
+                upstream.notes.add(words)
+                self._tell(upstream, words)
+        if not found.address:
+            upstream.is_misled = found.is_wrong
+            return Health(found.is_reached, False, found.words, is_answered=False)
+        self._use(upstream, found)
+        run.queue.changed.wake()
+        for bell in (run.queue.to_ask, run.queue.to_place):
+            bell.ring()
+        return Health(True, True, "")
+
+    def _use(self, upstream: Upstream, found: Found) -> None:
+        run, target = self._run, upstream.target
+        is_elsewhere = target.is_placed and target.at != found.address
+        target.move_to(found.address)
+        upstream.seeks = upstream.is_misled = False
+        if is_elsewhere:
+            self._tell(upstream, f"goes on at {found.address}")
+        if target.server != found.server:
+            target.server = found.server
+            if run.queue.is_present(upstream):
+                run.commits.note(lambda journal: journal.server_is(target.name, found.server))
+
+    def _tell(self, upstream: Upstream, words: str) -> None:
+        world, name = self._run.world, upstream.target.name
+        self._run.outcomes.tell(AddressNote(world.clock(), None, name, words))
