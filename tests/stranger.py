@@ -2,60 +2,40 @@
 
 from __future__ import annotations
 
-import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Mapping
+
+from servers import Line, Server, answer
 
 
-@dataclass
-class Stranger:
-    """Somebody else's server; ``said``: its answers by path. It notes what it is shown."""
+class Stranger(Server):
+    """``said``: its answers by path, all others are a 404; with ``headers``.
 
-    said: dict[str, object] = field(default_factory=dict)
-    headers: dict[str, str] = field(default_factory=dict)
-    shown: list[str] = field(default_factory=list)
-    paths: list[str] = field(default_factory=list)
-    url: str = ""
-    dies_of_a_photo: bool = False
-    """It takes what is posted, and is never heard of again."""
-    is_dead: bool = False
+    ``dies_of_a_photo``: it takes what is posted, and is never heard of again.
+    """
 
+    def __init__(
+        self,
+        said: Mapping[str, object],
+        headers: Mapping[str, str] | None = None,
+        *,
+        dies_of_a_photo: bool = False,
+    ) -> None:
+        self.paths: list[str] = []
+        self.shown: list[str] = []
+        self.is_dead = False
+        self._said, self._headers = said, list((headers or {}).items())
+        self._dies_of_a_photo = dies_of_a_photo
+        super().__init__()
 
-@contextmanager
-def listening(stranger: Stranger) -> Iterator[Stranger]:
-    class Handler(BaseHTTPRequestHandler):
-        def answer(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
-            self.rfile.read(length)
-            stranger.is_dead |= stranger.dies_of_a_photo and self.command == "POST"
-            if stranger.is_dead:
-                self.close_connection = True
+    def serve(self, line: Line, _number: int) -> None:
+        while True:
+            head = line.take_head()
+            line.take_body()
+            self.is_dead = self.is_dead or (self._dies_of_a_photo and head.method == "POST")
+            if self.is_dead:
                 return
-            stranger.paths.append(self.path)
-            stranger.shown.append(str(self.headers))
-            found = stranger.said.get(self.path)
-            body = json.dumps(found if found is not None else {"error": "nothing here"}).encode()
-            self.send_response(404 if found is None else 200)
-            for name, value in stranger.headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        do_GET = do_POST = do_OPTIONS = answer
-
-        def log_message(self, *_: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    stranger.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield stranger
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+            self.paths.append(head.target)
+            self.shown.append(head.raw.decode("latin-1"))
+            found = self._said.get(head.target)
+            said = {"error": "nothing here"} if found is None else found
+            answer(404 if found is None else 200, said, self._headers)(line)

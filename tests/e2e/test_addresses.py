@@ -11,7 +11,7 @@ import pytest
 from immich.fake import KEY, Immich
 from receiving import TOKEN, receiving
 from servers import FormServer, answer
-from stranger import Stranger, listening
+from stranger import Stranger
 
 from albumup.config.settings import InboxSettings
 from albumup.receive import Store
@@ -145,7 +145,7 @@ def test_an_answer_that_is_lost_with_its_address_costs_no_try(
     target = InboxTarget("nas", InboxSettings(url=far, also=(GONE,)), None, "")
     name = target.who_is_at(target.http(), far).server
     said = {"/": {"server": "albumup", "version": 1, "store": "x"}}
-    with listening(Stranger(said, {RECEIVER: name}, dies_of_a_photo=True)) as near:
+    with Stranger(said, {RECEIVER: name}, dies_of_a_photo=True) as near:
         receiver(home, near.url, far, more="settle = 0.1\n")
         done = home.run("push", home.photos(1))
     assert done.returncode == 0, done.stderr

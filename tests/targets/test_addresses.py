@@ -10,7 +10,7 @@ import pytest
 from fixtures import configured
 from immich.fake import KEY, Immich
 from receiving import TOKEN, receiving
-from stranger import Stranger, listening
+from stranger import Stranger
 
 from albumup.config.settings import ImmichSettings, InboxSettings, warnings
 from albumup.errors import ConfigError
@@ -125,7 +125,7 @@ def test_a_receiver_is_the_same_under_all_its_addresses(tmp_path: Path) -> None:
 
 
 def test_a_receiver_that_is_another_one_is_never_shown_the_token(tmp_path: Path) -> None:
-    with receiving(tmp_path / "a") as client, listening(other_receiver()) as other:
+    with receiving(tmp_path / "a") as client, other_receiver() as other:
         here = "http://{}:{}".format(*client.address)
         target = inbox(other.url, here)
         target.server = target.who_is_at(target.http(), here).server
@@ -147,7 +147,7 @@ def test_an_immich_is_known_by_its_oldest_entry() -> None:
 
 
 def test_an_immich_that_is_another_one_is_never_shown_the_key() -> None:
-    with Immich.running() as server, listening(other_immich()) as other:
+    with Immich.running() as server, other_immich() as other:
         target = immich_at(other.url, server.url)
         target.server = target.who_is_at(target.http(), server.url).server
         assert target.api(target.http()) == server.url + "/api"
@@ -158,7 +158,7 @@ def test_an_immich_that_is_another_one_is_never_shown_the_key() -> None:
 
 
 def test_no_photo_is_addressed_before_the_server_is_found() -> None:
-    with listening(other_immich()) as other:
+    with other_immich() as other:
         target = immich_at(other.url, nobody())
         target.server = "ours"
         with pytest.raises(Unasked, match="another server"):
@@ -186,7 +186,7 @@ def test_a_server_that_is_down_is_waited_for_and_another_kind_is_not(
 
 def test_check_shows_each_address(tmp_path: Path) -> None:
     store = Store(str(tmp_path / "a"))
-    with receiving(store) as one, receiving(store) as two, listening(other_receiver()) as other:
+    with receiving(store) as one, receiving(store) as two, other_receiver() as other:
         urls = ["http://{}:{}".format(*client.address) for client in (one, two)]
         gone = nobody()
         lines = inbox(gone, urls[0], urls[1], other.url)
