@@ -238,7 +238,7 @@ def test_a_process_that_dies_before_it_marks_has_it_handed_over_twice_with_one_i
     dying, _ = courier(THEIRS)
     dying.turn(now_of(journal))
     dying.turn(never)
-    while not receiver.got or dying._back.empty():
+    while not receiver.got or dying._hands._back.empty():
         pass
     dying.turn(never)
     finish(courier()[0], journal)
@@ -254,7 +254,7 @@ def test_a_mark_that_the_run_did_not_make_is_made_at_the_end(
     one, _ = courier()
     one.turn(now_of(journal))
     one.turn(never)
-    while one._back.empty():
+    while one._hands._back.empty():
         pass
     one.turn(never)
     finish(one, journal)
@@ -268,7 +268,7 @@ def test_what_is_not_marked_yet_is_not_claimed_again(journal: Journal, receiver:
     one, _ = courier()
     one.turn(now_of(journal))
     one.turn(never)
-    while one._back.empty():
+    while one._hands._back.empty():
         pass
     one.turn(never)
     second = owe(journal)
@@ -295,7 +295,7 @@ def test_a_claim_stays_young_while_another_notice_takes_its_time(
     one.turn(now_of(journal))
     one.turn(never)
     clock.now += CLAIM_SECONDS + 1
-    while one._back.empty():
+    while one._hands._back.empty():
         pass
     one.turn(now_of(journal))
     assert claim(journal, THEIRS, OURS, THEIRS) == []

@@ -1,15 +1,13 @@
 """Hands the notices that are owed over to the channels of the config, beside the uploads.
 
-A thread of its own runs the channels, one notice after the other; it takes values and returns
-values. The journal is the caller's.
+Hands of its own run the channels (``hands.py``); they take values and return values. The journal is
+the caller's.
 """
 
 from __future__ import annotations
 
 import os
-import queue
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future
@@ -31,6 +29,7 @@ from albumup.session.channels import (
     hand_over,
     is_wanted,
 )
+from albumup.session.hands import Hands, HandsOver, Threaded
 from albumup.uploader.options import TELL_AFTER
 
 T = TypeVar("T")
@@ -75,22 +74,27 @@ class Notifying:
     """One command's part in delivering notices. ``warn`` gets what did not go well."""
 
     def __init__(
-        self, config: Callable[[], Config], warn: Callable[[str], None], pid: int | None = None
+        self,
+        config: Callable[[], Config],
+        warn: Callable[[str], None],
+        pid: int | None = None,
+        hands: Callable[[HandsOver], Hands] = Threaded,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
+        """``hands``: makes what hands over beside this; ``now``: monotonic seconds."""
         self._config = config
         self._warn = warn
         self._pid = os.getpid() if pid is None else pid
+        self._hands = hands(self._hand_over)
+        self._now = now
         self._is_owed = True
         """The journal may hold notices that no channel had, also those of a process that died."""
         self._claiming: Future[list[Notice]] | None = None
         self._marks: list[_Mark] = []
         self._seen: set[int] = set()
-        """All notices that were given to the thread."""
+        """All notices that were given to the hands."""
         self._waiting: set[int] = set()
         """Those that are not back."""
-        self._given: queue.SimpleQueue[Notice | None] = queue.SimpleQueue()
-        self._back: queue.SimpleQueue[tuple[Notice, Handed | None]] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
         self._env: Mapping[str, str] = {}
         self._is_last = self._is_cut = False
 
@@ -107,8 +111,8 @@ class Notifying:
 
     def turn(self, change: Change) -> None:
         """Note what became of what was handed over, and claim what is owed. Never waits."""
-        while not self._back.empty():
-            self._mark(change, *self._back.get())
+        for notice, handed in self._hands.back():
+            self._mark(change, notice, handed)
         for mark in [one for one in self._marks if _is_made(one.made)]:
             self._marks.remove(mark)
             self._say(mark.made.result())
@@ -137,21 +141,20 @@ class Notifying:
             self._say(made.result() if _is_made(made) else "")
         self._claiming, self._is_owed = None, _is_owed_in(journal)
         self._wait(change, gives_up)
-        if self._thread is not None and not self._waiting:
-            self._given.put(None)
-            self._thread.join()
+        if not self._waiting:
+            self._hands.end()
 
     def _wait(self, change: Change, gives_up: Callable[[], bool]) -> None:
         """Take turns until all is handed over, or hangs."""
-        until = time.monotonic() + LAST_SECONDS
+        until = self._now() + LAST_SECONDS
         ends_at = until + MOST_SECONDS
         self.turn(change)
         self.turn(change)  # what the first one has claimed
-        while self._waiting and time.monotonic() < ends_at:
-            time.sleep(_POLL)
+        while self._waiting and self._now() < ends_at:
+            self._hands.work_for(_POLL)
             if not self._is_cut and gives_up():
-                self._is_cut, ends_at = True, time.monotonic() + CUT_SECONDS
-            self._is_last = self._is_cut or time.monotonic() >= until
+                self._is_cut, ends_at = True, self._now() + CUT_SECONDS
+            self._is_last = self._is_cut or self._now() >= until
             self.turn(change)
         self.turn(change)  # what is worth a word
 
@@ -196,22 +199,17 @@ class Notifying:
         if words:
             self._warn(words)
 
-    # The thread's part.
-
     def _give(self, claimed: Iterable[Notice]) -> None:
         for notice in claimed:
             self._seen.add(notice.id)
             self._waiting.add(notice.id)
-            self._given.put(notice)
-        if self._waiting and self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="notices", daemon=True)
-            self._thread.start()
+            self._hands.give(notice)
 
-    def _work(self) -> None:
-        while (notice := self._given.get()) is not None:
-            self._back.put((notice, None if self._is_last else self._hand_over(notice)))
+    # The hands' part.
 
-    def _hand_over(self, notice: Notice) -> Handed:
+    def _hand_over(self, notice: Notice) -> Handed | None:
+        if self._is_last:
+            return None
         means = Means(self._env, LIMIT_SECONDS, lambda: self._is_cut)
         try:
             return hand_over(self._config().unattended(notice.target), notice, means)
