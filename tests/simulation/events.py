@@ -257,7 +257,12 @@ class Events:
             scene.offset += sign * 10 ** (event.value * 7)
             scene.clock_jumped = True
             return
-        self._join(event, tries=20)
+        if event.kind in ("sleep", "stands still"):
+            scene.sleep(10 ** (event.value * 5), runs_on=event.kind == "stands still")
+        elif event.kind == "move":
+            scene.move()
+        else:
+            self._join(event, tries=20)
 
     def _join(self, event: Event, tries: int) -> None:
         """Another process pushes again, and hands its album over."""

@@ -148,7 +148,7 @@ MEDDLING = (
     *("remove", "card out", "card swapped", "spool away", "copy gone"),
 )
 ENDINGS = ("kill", "power cut", "drain", "drain twice", "stop")
-PEOPLE = ("clock forward", "clock back", "second push", "join")
+PEOPLE = ("clock forward", "clock back", "second push", "join", "sleep", "stands still", "move")
 WORK = ("open hangs", "read hangs", "look hangs", "ask hangs", "commit slow")
 POINTS = ("begins", "last byte", "whole", "answered")
 """Points of a request: its head came; its last byte was handed over; it came whole; its answer
