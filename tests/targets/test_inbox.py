@@ -48,6 +48,13 @@ def test_a_photo_ends_in_the_album_s_folder(inbox: BuiltInInbox, tmp_path: Path)
     assert verdict.remote_id.endswith("a.jpg")
 
 
+def test_no_value_is_computed_that_its_form_has_no_use_for(
+    inbox: BuiltInInbox, tmp_path: Path
+) -> None:
+    prepared = prepare(inbox, picture(tmp_path, "a.jpg", b"\xff\xd8\xff"))
+    assert not {"modified", "taken"} & prepared.photo.values.keys()
+
+
 def test_other_bytes_under_the_same_name_are_kept_beside(
     inbox: BuiltInInbox, tmp_path: Path
 ) -> None:

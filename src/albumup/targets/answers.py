@@ -292,10 +292,7 @@ def _fields_of(said: Any, depth: int) -> list[str]:
 
 def object_of(answer: Answer) -> dict[str, Any]:
     """The JSON object of an answer; empty if the answer holds none."""
-    try:
-        said = json.loads(answer.text or "")
-    except (ValueError, RecursionError):
-        return {}
+    said = json_in(answer)
     return said if isinstance(said, dict) else {}
 
 

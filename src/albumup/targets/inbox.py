@@ -64,6 +64,10 @@ class InboxTarget(Target):
         self._root = self.at.rstrip("/")
         self._headers = self.authorization()
 
+    @property
+    def times(self) -> bool:
+        return False
+
     def move_to(self, address: str) -> None:
         super().move_to(address)
         self._root = address.rstrip("/")

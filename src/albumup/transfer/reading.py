@@ -101,11 +101,15 @@ def text_of(body: bytes, content_type: str, *, is_all: bool) -> str | None:
     web (encoding.spec.whatwg.org). JSON that is valid UTF-8 is UTF-8, whatever charset is named
     (RFC 8259 section 8.1). ``is_all`` False: the last character may be cut.
     """
+    found = _CHARSET.search(content_type)
+    named = found[1] if found else ""
+    # Other charsets than UTF-8 are named, by a page within its tags, or have zero bytes.
+    is_plain = body.isascii() and b"\0" not in body and b"<" not in body
+    if is_plain and named.lower() in ("", "utf-8"):
+        return body.decode()  # nearly every answer
     for mark, codec in _BOMS:
         if body.startswith(mark):
             return _strict(body[len(mark) :], codec, is_all=is_all)
-    found = _CHARSET.search(content_type)
-    named = found[1] if found else ""
     if not named:
         if (wide := _wide_json(body)) is not None:
             return _strict(body, wide, is_all=is_all)
