@@ -163,6 +163,7 @@ class Stage:
         self.secure = Sink(sink, "https", self.authority, chain, key)
         self.config = self.folder / "config.toml"
         self.config.write_text(
+            "[defaults]\nstable_for = 0\n"
             f'[targets.plain]\nkind = "form"\nurl = "{self.plain.address}/api/assets"\n'
             f'[targets.secure]\nkind = "form"\nurl = "{self.secure.address}/api/assets"\n'
             f'ca_file = "{self.authority}"\n'
@@ -302,7 +303,8 @@ class Stage:
         self.own.mkdir(exist_ok=True)
         received = Path(tempfile.mkdtemp(prefix="received-", dir=self.own))
         config, port = self.own / "receiver.toml", free_port()
-        config.write_text(f'[targets.receiver]\nkind = "inbox"\nurl = "http://127.0.0.1:{port}"\n')
+        target = f'[targets.receiver]\nkind = "inbox"\nurl = "http://127.0.0.1:{port}"\n'
+        config.write_text(f"{target}stable_for = 0\n")
         server = self.start("receive", received, "--port", str(port), journal=self.journal)
         try:
             until_it_listens(f"http://127.0.0.1:{port}")

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from albumup.errors import LocalError, UsageError
 from albumup.photos import scan as module
+from albumup.photos.order import natural_key
 from albumup.photos.scan import (
     Filters,
     Found,
@@ -26,7 +27,6 @@ from albumup.photos.scan import (
     Skipped,
     SkipReason,
     Unreadable,
-    natural_key,
     open_root,
 )
 
@@ -401,6 +401,7 @@ def test_reasons_are_the_words_of_the_screens() -> None:
         "excluded",
         "older",
         "special",
+        "changed just now",
     }
 
 

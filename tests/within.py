@@ -24,6 +24,7 @@ import zygote
 
 from albumup import __main__ as program
 from albumup.photos import source, volumes
+from albumup.session import settling
 
 Run = Callable[..., Any]
 """Runs a command, as ``zygote.run``."""
@@ -105,7 +106,12 @@ def _environment(env: dict[str, str], cwd: Any) -> Iterator[None]:
         os.umask(mask)
         os.chdir(cwd)
         _become({name: text for name, text in env.items() if name != zygote.VOLUME})
-        with patch.object(volumes, "_uuid_of", uuid_of), patch.dict(source._kinds, clear=True):
+        settles = settling.settling_of if zygote.SETTLES in env else lambda *_, **__: None
+        with (
+            patch.object(volumes, "_uuid_of", uuid_of),
+            patch.object(settling, "settling_of", settles),
+            patch.dict(source._kinds, clear=True),
+        ):
             yield
     finally:
         _become(variables)

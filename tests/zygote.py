@@ -26,6 +26,9 @@ COMMAND = [sys.executable, "-m", "albumup"]
 VOLUME = "VOLUME_OF_THE_TESTS"
 """A variable: what the system calls the file system that everything lies on, whatever it really
 says."""
+SETTLES = "SETTLING_OF_THE_TESTS"
+"""A variable, to be set where files must settle before a push takes them. Tests have just written
+theirs, and do not wait for that."""
 SCREEN = "ALBUMUP_SCREEN"
 """A variable: what is fixed in the process of a command that makes a screen
 (tests/screens/process.py)."""
@@ -236,6 +239,10 @@ def _become(request: dict[str, Any]) -> None:
         from albumup.photos import volumes
 
         volumes._uuid_of = lambda *_: volume
+    if os.environ.pop(SETTLES, None) is None:
+        from albumup.session import settling
+
+        settling.settling_of = lambda *_, **__: None
     random.seed()
     if (screen := os.environ.pop(SCREEN, None)) is not None:
         from screens.process import set_up

@@ -44,7 +44,7 @@ def per_photo(few: Counter[str], many: Counter[str]) -> dict[str, float]:
 
 @pytest.fixture
 def club(home: Home, server: FormServer) -> FormServer:
-    home.form(server)
+    home.form(server, "stable_for = 0")
     return server
 
 
@@ -102,7 +102,7 @@ def loaded_by(home: Home, *words: str | Path) -> set[str]:
 def test_a_command_that_only_looks_loads_nothing_that_sends(
     home: Home, server: FormServer, words: tuple[str, ...]
 ) -> None:
-    home.form(server)
+    home.form(server, "stable_for = 0")
     home.run("push", home.photos(1))
     loaded = loaded_by(home, *words)
     assert {"click", "sqlite3"} <= loaded
@@ -134,7 +134,7 @@ def test_status_loads_nothing_that_sends_to_tell_of_what_runs_and_of_rounds(
 def test_a_push_of_a_photo_loads_no_library_that_it_has_no_use_for(
     home: Home, server: FormServer
 ) -> None:
-    home.form(server)
+    home.form(server, "stable_for = 0")
     home.run("push", home.photos(1))
     loaded = loaded_by(home, "push", home.photos(1, first=2))
     assert {"click", "sqlite3", "asyncio"} <= loaded

@@ -82,6 +82,7 @@ def test_a_video_of_more_than_4_gib(home: Home) -> None:
         sizes.append(sum(map(len, line.pieces())))
 
     with Server([head, swallow, answer(201, {})]) as server:
+        home.config("[defaults]\nstable_for = 0\n")
         words = ("push", video, "--album", "long", "--url", f"{server.url}/up")
         done = home.run(*words, launch=COMMAND, patience=300)
     assert done.returncode == 0, done.stderr
@@ -97,7 +98,7 @@ def descriptors(limit: int) -> Callable[[], None]:
 @pytest.mark.long
 @pytest.mark.parametrize("jobs", [1, 8])
 def test_64_descriptors_are_enough(home: Home, server: FormServer, jobs: int) -> None:
-    home.form(server)
+    home.form(server, "stable_for = 0")
     home.photos(30)
     done = home.run("push", "trip", "--spool", "-j", jobs, preexec_fn=descriptors(64))
     assert done.returncode == 0, done.stderr
@@ -108,7 +109,7 @@ def test_64_descriptors_are_enough(home: Home, server: FormServer, jobs: int) ->
 def test_too_few_descriptors_are_a_fault_of_this_machine_and_cost_no_try(
     home: Home, server: FormServer, limit: int, count: int, size: int
 ) -> None:
-    home.form(server)
+    home.form(server, "stable_for = 0")
     home.photos(count, size=size)
     done = home.run("push", "trip", "-j", "32", preexec_fn=descriptors(limit))
     assert done.returncode in (0, 1), done.stderr

@@ -17,6 +17,8 @@ COMMANDS = (
     "resume",
     "retry-failed",
     "status",
+    "watch",
+    "wait",
     "list",
     "log",
     "cancel",
@@ -25,6 +27,7 @@ COMMANDS = (
     "verify",
     "target",
     "receive",
+    "schedule",
     "demo",
     "help",
     "version",
@@ -43,7 +46,7 @@ def test_help_lists_what_there_is_and_nothing_that_comes_later(home: Home) -> No
         for command in COMMANDS
         for option in re.findall(r"--[a-z-]+", home.run(command, "-h").stdout)
     }
-    assert not options & {"--install", "--in-background", "--album-id"}
+    assert not options & {"--in-background", "--album-id"}
     assert re.findall(r"^  ([a-z]+)  ", home.run("target", "-h").stdout, re.MULTILINE) == [
         "add",
         "check",

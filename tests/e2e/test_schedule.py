@@ -528,6 +528,15 @@ def test_what_a_command_does_each_time_is_said(
     assert "Each run" not in err
 
 
+def test_a_terminal_is_sent_no_path_that_it_would_obey(home: Home, computer: Computer) -> None:
+    computer.has("crontab")
+    trip = home.photos(1).rename(home.folder / "gpj.\N{RIGHT-TO-LEFT OVERRIDE}x")
+    assert "\N{RIGHT-TO-LEFT OVERRIDE}x" in schedule(home, "cron", "--", "push", trip)[0]
+    _, lines = home.on_terminal("schedule", "cron", "--", "push", trip)
+    assert "gpj." in "".join(lines)
+    assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in "".join(lines)
+
+
 def test_screens_of_80_columns(home: Home, computer: Computer) -> None:
     """On a terminal, where all is broken and fitted."""
     computer.has("crontab")

@@ -87,7 +87,7 @@ class Scene:
         self.home = Home(place)
         token = self.home.secret(KEY)
         table = f'kind = "immich"\nurl = "{server.url}"\ntoken_file = "{token}"\n{more}'
-        self.home.config(f"[targets.home]\n{table}")
+        self.home.config(f"[defaults]\nstable_for = 0\n[targets.home]\n{table}")
 
     def run(self, *args: str, journal: str = "journal.db") -> subprocess.CompletedProcess[str]:
         return self.home.run(*args, "--journal", journal, launch=COMMAND, patience=PATIENCE)

@@ -434,6 +434,7 @@ class Loop:
             )
         self.config = os.path.join(folder, "config.toml")
         with open(self.config, "w", encoding="utf-8") as file:
+            file.write("[defaults]\nstable_for = 0\n")
             if table := self.server.config():
                 file.write(f"[targets.{TARGET}]\n{table}timeout = {timeout}\nsettle = 0.5\n")
 

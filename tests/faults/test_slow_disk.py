@@ -71,7 +71,7 @@ def film_rate(home: Home, disk: SlowDisk, fsync_ms: int) -> float:
     film: Script = (paced, answer(200))
     other: Script = (photo, lambda _: time.sleep(LATENCY), answer(200))
     with FormServer(lambda _, name: film if name == "film.mp4" else other) as server:
-        home.form(server, name=f"club-{fsync_ms}")
+        home.form(server, "stable_for = 0", name=f"club-{fsync_ms}")
         assert (
             home.run("push", home.photos(1, "first"), "--album", f"first-{fsync_ms}").returncode
             == 0
@@ -225,7 +225,9 @@ def test_a_command_that_follows_can_be_left_when_the_journal_hangs(
         home.start("push", "trip")
         until(lambda: len(server.ledger) > 2, "some are sent")
         wal = home.journal.with_name("journal.db-wal")
-        process = start(home, disk.environment(read=wal, seconds=HANGS, when=hangs), "push", "trip")
+        process = start(
+            home, disk.environment(read=wal, seconds=HANGS, when=hangs), "push", "-v", "trip"
+        )
         try:
             until(lambda: b"is uploading" in (home.folder / "said").read_bytes(), "it follows")
             hangs.touch()
@@ -244,7 +246,7 @@ def test_a_command_that_follows_can_be_left_when_the_journal_hangs(
 def test_copies_that_are_made_are_sent_while_the_next_one_hangs(home: Home, disk: SlowDisk) -> None:
     trip = home.photos(9)
     with FormServer(lambda *_: (photo, answer(200))) as server:
-        home.form(server)
+        home.form(server, "stable_for = 0")
         spool = home.journal.with_name("journal.db.spool")
         more = disk.environment(read=trip / "IMG_5.JPG", seconds=HANGS, when=spool)
         process = start(home, more, "push", "trip", "--spool")

@@ -16,7 +16,7 @@ from albumup.journal.rows import Album
 from albumup.journal.summary import RunSummary, Summary, run_summary_of, summary_of
 from albumup.photos.file_names import text_of
 from albumup.session.codes import settled_code
-from albumup.session.news import News, busy
+from albumup.session.news import News, busy, tell
 from albumup.session.snapshot import Ended
 from albumup.session.telling import Standing, Watched
 from albumup.uploader.kinds import kind_of
@@ -36,6 +36,8 @@ class Conclusion:
     """Tell only what changed since it was last told: nobody looks."""
     has_rounds: bool = False
     """The rounds of cron are what this is about, though somebody may look."""
+    is_noted: bool = False
+    """What is told is noted, so that it is not told again where nobody looks."""
     rounds: int = 5
     before: dict[int, int] = field(default_factory=dict)
     """Photos of each album that were on the server before this command."""
@@ -44,6 +46,8 @@ class Conclusion:
     nothing."""
     shortcomings: list[str] = field(default_factory=list)
     """Troubles met before the run, which make it end with 3 at best; told at the end."""
+    was_short: bool = False
+    """There were such troubles, and they were told before."""
     lost: int = 0
     """Photos that were sent before, and are gone from their server."""
     titles: dict[str, str] = field(default_factory=dict)
@@ -58,7 +62,8 @@ class Conclusion:
 
     def __post_init__(self) -> None:
         self.names = Names(self.journal, lambda: self.album_ids)
-        self._news = News(self.journal, self.has_rounds, self.is_cron)
+        whose = "" if self.has_rounds else "push "
+        self._news = News(self.journal, self.is_noted, self.is_cron, whose)
 
     @property
     def album_ids(self) -> list[int]:
@@ -67,6 +72,18 @@ class Conclusion:
     def begin(self, standing: Standing) -> None:
         """Remember how the albums stand before anything is sent."""
         self.before, self._unfinished = standing.sent, standing.unfinished
+
+    def note_shortcomings(self) -> None:
+        """Note the troubles met before the run; where nobody looks tell them only if they are
+        news."""
+        what = f"shortcomings {self.album_ids}"
+        is_news = tell(self.journal, what, "\n".join(self.shortcomings))
+        if not self.is_cron:
+            return
+        self.was_short = bool(self.shortcomings)
+        for line in self.shortcomings if is_news else ():
+            self.app.screen.complain(line)
+        self.shortcomings = []
 
     def nothing_to_send(self) -> int:
         """Say that there is nothing to send; the exit code that the albums deserve."""
@@ -107,8 +124,10 @@ class Conclusion:
         said = self._reasons(sums, ended) if ended is not None and code is not None else []
         code = self._code(settled_code(sums) if code is None else code)
         followed = [RunSummary(found, self.before.get(found.album.id, 0)) for found in sums]
-        self._conclude([endings.followed(self.journal, found) for found in followed], code, said)
-        self.told = [found.album.id for found in sums]
+        if not self.is_cron:
+            ends = [endings.followed(self.journal, found) for found in followed]
+            self._conclude(ends, code, said)
+            self.told = [found.album.id for found in sums]
         self._put_summary(code, sums)
         return code
 
@@ -165,7 +184,7 @@ class Conclusion:
 
     def _code(self, code: int) -> int:
         """The exit code of a run that itself ends with ``code``."""
-        return worst([code, 3]) if self.shortcomings else code
+        return worst([code, 3]) if self.shortcomings or self.was_short else code
 
     def _conclude(self, found: Sequence[Ending], code: int, said: Sequence[str] = ()) -> None:
         """The closing words, what was ``said`` first; the exit code ends the last line."""

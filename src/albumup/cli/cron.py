@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
+from albumup.cli.app import App
 from albumup.cli.due import next_round
 from albumup.cli.endings import Ending, commands_for
 from albumup.cli.figures import photos, span
 from albumup.cli.titles import title_of
+from albumup.errors import AlbumupError
 from albumup.journal import rounds as rounds_of
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
@@ -13,6 +18,7 @@ from albumup.journal.states import RETRIED, State
 from albumup.journal.summary import RunSummary, summary_of
 from albumup.photos.file_names import quoted
 from albumup.session.ladder import wait_after
+from albumup.session.news import tell
 from albumup.session.reasons import grouped
 
 
@@ -65,6 +71,21 @@ def due(journal: Journal, album: Album, rounds: int) -> str:
     if not found:
         return ""
     return f"; {next_round(found, rounds, journal.clock())}"
+
+
+def is_news(app: App, what: str, fault: str) -> bool:
+    """Is that what keeps all of a command from being done another thing than when it was last told?
+
+    ``what``: the command; ``fault``: "" where nothing does. It is news also where that cannot be
+    noted.
+    """
+    try:
+        if not app.has_journal():
+            return True
+        with closing(app.writer()) as journal:
+            return tell(journal, what, fault)
+    except (AlbumupError, sqlite3.Error):
+        return True
 
 
 def _next_round(had: int, rounds: int) -> str:

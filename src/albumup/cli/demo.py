@@ -116,7 +116,7 @@ def _tell(app: App, folder: str) -> int:
         ) as file:
             file.write(
                 f'[targets.demo]\nkind = "inbox"\nurl = "{receiver.url}"\ntoken = '
-                '"demo-token"\nsettle = 1\n'
+                '"demo-token"\nsettle = 1\nstable_for = 0\n'
             )
         show.tell(
             f"{len(pictures)} pictures lie in {show.trip}.",

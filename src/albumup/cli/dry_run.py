@@ -78,6 +78,7 @@ def _say_photos(app: App, intake: Intake, already: Already | None, *, as_json: b
         app.screen.say(escape(arrival.path, 4096))
         if already is not None:
             already.add(arrival)
+    intake.expect_photos()
 
 
 def _say_album(app: App, intake: Intake, known: Sequence[Summary]) -> None:

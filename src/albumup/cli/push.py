@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 from albumup.cli.again import lost_lines, say_link, say_unasked
 from albumup.cli.app import App
 from albumup.cli.conclusion import Conclusion
+from albumup.cli.cron import is_news
 from albumup.cli.destination import sentence_of, wanted
 from albumup.cli.escaping import escape
+from albumup.cli.events import summary_event
 from albumup.cli.queued import say_queued, tell_queued, unread
 from albumup.cli.sending import options_of
 from albumup.cli.telling import send
@@ -22,16 +24,18 @@ from albumup.cli.titles import title_of
 from albumup.cli.typed import PushOptions
 from albumup.config.file import shown
 from albumup.config.settings import warnings
-from albumup.errors import UsageError
+from albumup.errors import AlbumupError, ConfigError, UsageError
 from albumup.journal import runs
+from albumup.journal.opening import CorruptJournal
 from albumup.photos.filters import Filters
 from albumup.photos.scan import parse_since
-from albumup.session import queueing
+from albumup.session import queueing, settling
 from albumup.session.again import Again, look_again
 from albumup.session.aside import aside
 from albumup.session.damage import nothing_queued
 from albumup.session.destination import destination, keep_apart
 from albumup.session.intake import Intake
+from albumup.session.news import tell
 
 if TYPE_CHECKING:
     import sqlite3
@@ -49,12 +53,20 @@ def run(app: App, paths: tuple[str, ...], given: PushOptions) -> int:
     """Queue every photo and video under PATH, then upload them as one album."""
     app.writes = not given["dry_run"]
     app.screen.never_wait()
-    queued = aside(_queue, app, paths, given)
-    return queued if isinstance(queued, int) else _send(app, *queued, given)
+    what = f"push {[*paths, given['album'], given['target']]!a}"
+    try:
+        queued = aside(_queue, app, paths, given)
+        return queued if isinstance(queued, int) else _send(app, *queued, given, what)
+    except (UsageError, CorruptJournal):
+        raise
+    except AlbumupError as fault:
+        if app.screen.tells_news_only and not is_news(app, what, str(fault)):
+            return fault.exit_code
+        raise
 
 
 def _queue(app: App, paths: tuple[str, ...], given: PushOptions) -> tuple[Queued, Options] | int:
-    """Look at the folders, and queue what lies there; after a dry run, its exit code."""
+    """Look at the folders, and queue what lies there; the exit code where nothing is to be done."""
     options = options_of(app, given, spool_dir=given["spool_dir"])
     roots = queueing.roots_of(paths, listed(given["files_from"]))
     album = queueing.album_of(given["album"], roots)
@@ -65,7 +77,7 @@ def _queue(app: App, paths: tuple[str, ...], given: PushOptions) -> tuple[Queued
         if given["album"] is None:
             album = queueing.as_called(connection, album, roots[0].path)
         where = _destination(app, journal, connection, album, given)
-    if where.target is not None:
+    if where.target is not None and not app.screen.tells_news_only:
         _warn(app, where.target)
     if given["wants_share"]:
         queueing.check_share(where, album)
@@ -81,6 +93,7 @@ def _queue(app: App, paths: tuple[str, ...], given: PushOptions) -> tuple[Queued
         where,
         on_skip=lambda skipped: _say_skipped(app, skipped),
         edited=given["edited"],
+        settling=settling.settling_of(app.config, where.name, is_watched=app.screen.is_terminal),
     )
     if given["dry_run"]:
         from albumup.cli.dry_run import dry_run
@@ -91,9 +104,12 @@ def _queue(app: App, paths: tuple[str, ...], given: PushOptions) -> tuple[Queued
     with nothing_queued(app.journal):
         journal = journal or app.writer()
     made = partial(_say_made, app)
-    return queueing.queue(
-        journal, intake, spool, wants_share=given["wants_share"], on_made=made
-    ), options
+    queued = queueing.queue(journal, intake, spool, wants_share=given["wants_share"], on_made=made)
+    if queued is not None:
+        return queued, options
+    if given["as_json"]:
+        app.tell(summary_event(0, []))
+    return 0
 
 
 @contextmanager
@@ -121,37 +137,72 @@ def listed(files_from: str | None) -> bytes | None:
         raise UsageError(f"--files-from {files_from!r}: {error.strerror}") from None
 
 
-def _send(app: App, queued: Queued, options: Options, given: PushOptions) -> int:
-    """Say what is queued, and upload."""
-    journal, intake = queued.journal, queued.intake
-    album_id, newest = queued.album_id, queued.newest
-    target = intake.where.target
-    for note in intake.where.notes:
-        app.screen.say(sentence_of(intake.album, note))
+def _send(app: App, queued: Queued, options: Options, given: PushOptions, what: str) -> int:
+    """Say what is queued, and upload. ``what``: the push, as cron knows it."""
+    journal, intake, album_id = queued.journal, queued.intake, queued.album_id
+    is_unwatched = app.screen.tells_news_only and not given["detach"]
     conclusion = Conclusion(
-        app, journal, {album_id: intake.album}, json=given["as_json"], newest=newest
+        app,
+        journal,
+        {album_id: intake.album},
+        json=given["as_json"],
+        is_cron=is_unwatched and not _is_news(intake),
+        is_noted=is_unwatched,
+        newest=queued.newest,
     )
-    again = Again(is_asked=target is not None and not target.can_share)
+    if is_unwatched:
+        tell(journal, what, "")  # nothing has kept it from its work
     known = next((one for one in runs.albums(journal) if one.id == album_id), None)
-    if known is not None:  # it may be forgotten by now, if all of it is sent
-        say_queued(app, journal, intake.survey, known, target)
-        if given["as_json"]:
-            tell_queued(app, journal, known, newest, intake.survey.requeued)
-        if target is not None and target.keeps_albums:
-            again = _look_again(app, journal, known, target, wants_share=given["wants_share"])
-            say_unasked(app, title_of(journal, known), again)
-            conclusion.shortcomings += lost_lines(journal, known, again)
-    conclusion.lost = len(again.lost)
+    is_asked = _say(conclusion, queued, known, given)
     conclusion.shortcomings += unread(intake.survey.folders)
+    if is_unwatched:
+        conclusion.note_shortcomings()
     is_settled = known is not None and not runs.is_unfinished(journal, album_id)
     if given["detach"] and not (is_settled and given["wants_share"]):
         from albumup.cli.detaching import detach
 
         return detach(conclusion, options, given, spool_dir=given["spool_dir"])
     code = send(conclusion, options, is_told_anew=intake.where.is_redefined)
-    if known is not None and is_settled and given["wants_share"]:
-        say_link(app, journal, known, is_asked=again.is_asked)
+    if known is not None and is_settled and given["wants_share"] and not conclusion.is_cron:
+        say_link(app, journal, known, is_asked=is_asked)
     return code
+
+
+def _is_news(intake: Intake) -> bool:
+    """Has a push found anything to do that was not known before?"""
+    return bool(intake.survey.queued) or intake.where.is_redefined
+
+
+def _say(conclusion: Conclusion, queued: Queued, album: Album | None, given: PushOptions) -> bool:
+    """Say what is queued, and how it stands on the server, which is perhaps asked: if it was, True.
+
+    ``album`` None: it was forgotten, for all of it is sent.
+    """
+    app, journal, intake = conclusion.app, conclusion.journal, queued.intake
+    target, is_quiet = intake.where.target, conclusion.is_cron
+    if target is not None and app.screen.tells_news_only and not is_quiet:
+        _warn(app, target)
+    for note in intake.where.notes if not is_quiet else ():
+        app.screen.say(sentence_of(intake.album, note))
+    again = Again(is_asked=target is not None and not target.can_share)
+    if album is not None:
+        if not is_quiet:
+            say_queued(app, journal, intake.survey, album, target)
+        if given["as_json"]:
+            tell_queued(app, journal, album, queued.newest, intake.survey.requeued)
+        if target is not None and target.keeps_albums:
+            again = _look_again(app, journal, album, target, wants_share=given["wants_share"])
+            if not is_quiet or _is_new_refusal(journal, album, again):
+                say_unasked(app, title_of(journal, album), again)
+            conclusion.shortcomings += lost_lines(journal, album, again)
+    conclusion.lost = len(again.lost)
+    return again.is_asked
+
+
+def _is_new_refusal(journal: Journal, album: Album, again: Again) -> bool:
+    """Has the server refused to be asked, which it had not when that was last told?"""
+    is_refusal = isinstance(again.fault, ConfigError)
+    return tell(journal, f"unasked {album.id}", str(again.fault) if is_refusal else "")
 
 
 def _look_again(

@@ -103,6 +103,8 @@ def left_out(survey: Survey) -> list[str]:
         parts.append(f"{sidecars} not sent: sidecar")
     if skipped := skipped_words(survey.skipped, survey.suffixes):
         parts.append(skipped)
+    if (young := survey.skipped[SkipReason.YOUNG]) > 0:
+        parts.append(f"{young} still being written, left for the next push")
     return parts
 
 

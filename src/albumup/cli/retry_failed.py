@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
-
 from albumup.cli.albums import opened, say_nothing_to_do
 from albumup.cli.app import App
 from albumup.cli.conclusion import Conclusion
-from albumup.cli.cron import on_hold
+from albumup.cli.cron import is_news, on_hold
 from albumup.cli.sending import options_of
 from albumup.cli.telling import send
 from albumup.cli.typed import RetryOptions
 from albumup.errors import AlbumupError, UsageError
 from albumup.journal.opening import CorruptJournal
 from albumup.session import rounds as rounds_of
-from albumup.session.news import tell_error
 
 
 def run(
@@ -29,11 +25,11 @@ def run(
     except (UsageError, CorruptJournal):
         raise
     except AlbumupError as fault:
-        if is_cron and not _is_news(app, str(fault)) and not app.screen.is_terminal:
+        if is_cron and not is_news(app, "error", str(fault)) and not app.screen.is_terminal:
             return fault.exit_code
         raise
     if is_cron:
-        _is_news(app, "")
+        is_news(app, "error", "")
     return code
 
 
@@ -69,21 +65,7 @@ def _retried(
         json=given["as_json"],
         is_cron=is_silent,
         has_rounds=is_cron,
+        is_noted=is_cron,
         rounds=rounds,
     )
     return send(conclusion, options, hands_over=True)
-
-
-def _is_news(app: App, fault: str) -> bool:
-    """Is that what keeps all of it from being done another thing than when it was last told? "":
-    nothing does.
-
-    It is news also where that cannot be noted.
-    """
-    try:
-        if not app.has_journal():
-            return True
-        with closing(app.writer()) as journal:
-            return tell_error(journal, fault)
-    except (AlbumupError, sqlite3.Error):
-        return True

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from albumup.cli.app import App
 from albumup.cli.escaping import escape
 from albumup.cli.figures import counted
-from albumup.cli.screen import put_raw, put_table
+from albumup.cli.screen import put_lines, put_raw, put_table
 from albumup.config.file import shown
 from albumup.errors import UsageError
 from albumup.photos.file_names import quoted
@@ -51,9 +51,17 @@ def run(app: App, kind: str | None, words: Sequence[str], *, installs: bool, rem
         return _remove(app, kind, schedule)
     if installs:
         return _install(app, kind, schedule, command)
-    put_raw(scheduler(kind).text_of(schedule).encode())
+    _print(scheduler(kind).text_of(schedule))
     app.screen.say(f"Nothing is installed yet; to do that: {_typed(kind, schedule, '--install')}")
     return 0
+
+
+def _print(text: str) -> None:
+    """What is to be put into a file: exactly, unless a terminal would obey some of it."""
+    if sys.stdout.isatty():
+        put_lines(text.splitlines())
+    else:
+        put_raw(text.encode())
 
 
 def _schedule(command: Scheduled) -> Schedule:
@@ -96,7 +104,7 @@ def _said(kind: str, found: Installed) -> Iterator[str]:
         now = scheduler(kind).text_of(schedule).splitlines()
         gone = [line for line in found.former.splitlines() if line.strip() and line not in now]
         yield "It was edited since, and is as made here again. Without effect now:"
-        yield from (f"  {escape(line)}" for line in gone[:_MOST_LINES])
+        yield from (f"  {escape(line, 2000)}" for line in gone[:_MOST_LINES])
         if more := gone[_MOST_LINES:]:
             yield f"  and {counted(len(more), 'more line')}"
     yield from found.notes

@@ -46,6 +46,8 @@ class Screen:
         self.is_terminal = self._err.isatty()
         """A person reads it, now."""
         is_terminal = self.is_terminal and os.environ.get("TERM") != "dumb"
+        self.tells_news_only = not self.is_terminal and not verbose
+        """Nobody reads it now, so that what was told before is not told again."""
         self.progress = progress
         if progress == "auto":
             off_bars = "plain" if self.is_terminal else "none"

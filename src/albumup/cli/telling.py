@@ -81,6 +81,8 @@ class Teller:
         if isinstance(word, Warned):
             self._screen.complain(f"Warning: {escape(word.words)}")
             return
+        if isinstance(word, Following | Silent) and self._conclusion.is_cron:
+            return
         for line in lines_of(word):
             self._screen.say(line)
 

@@ -54,6 +54,7 @@ class SkipReason(StrEnum):
     EXCLUDED = "excluded"
     OLDER = "older"
     SPECIAL = "special"
+    YOUNG = "changed just now"
 
 
 class Rules:

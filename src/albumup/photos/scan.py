@@ -24,6 +24,7 @@ from albumup.errors import LocalError, UsageError
 from albumup.photos.file_names import text_of
 from albumup.photos.filters import Filters, Rules, SkipReason
 from albumup.photos.leftovers import is_apple_double, is_store, is_stored_album
+from albumup.photos.order import natural_key
 from albumup.photos.sniffing import (
     ANYTHING,
     HEAD_BYTES,
@@ -84,6 +85,7 @@ class Unreadable(Struct, frozen=True):
 Item = Found | Skipped | Unreadable
 Takes = Callable[[bytes], bool]
 IsKnown = Callable[[Root, bytes, str, os.stat_result], str | None]
+IsSettled = Callable[[bytes, os.stat_result | None], bool]
 
 
 def open_roots(paths: Iterable[str | bytes]) -> list[Root]:
@@ -123,21 +125,27 @@ def open_root(path: str | bytes, spelling: Spelling | None = None) -> Root:
 
 
 def scan(
-    roots: Sequence[Root], filters: Filters, is_known: IsKnown, takes: Takes = lambda _: False
+    roots: Sequence[Root],
+    filters: Filters,
+    is_known: IsKnown,
+    takes: Takes = lambda _: False,
+    is_settled: IsSettled = lambda *_: True,
 ) -> Iterator[Item]:
     """Every photo below ``roots``, and everything left out, once each: a folder's files, then its
     sub-folders.
 
     ``is_known(root, path, volume, status)`` returns the MIME type journaled for an unchanged photo,
     which is then not opened. ``takes(suffix)``: does the target take files of this suffix (lower
-    case, with its dot), which is not in our table? A root that is a file is taken even if it is
-    hidden or looks like a leftover. Raises LocalError when no more files can be opened.
+    case, with its dot), which is not in our table? ``is_settled(path, status)``: has a file that is
+    not known been written to its end? ``status`` None: it has vanished. A root that is a file is
+    taken even if it is hidden or looks like a leftover. Raises LocalError when no more files can be
+    opened.
     """
     rules = Rules(filters)
     volumes = {root.device: root.volume for root in roots}
     seen: set[tuple[bytes, bool]] | None = set() if _overlap(roots) else None
     for root in roots:
-        look = _Look(root, rules, is_known, takes, volumes)
+        look = _Look(root, rules, is_known, takes, is_settled, volumes)
         for item in look.below() if root.is_folder else (look.alone(),):
             if seen is not None:
                 key = (item.path, isinstance(item, Found))
@@ -173,6 +181,7 @@ class _Look(Struct, frozen=True):
     rules: Rules
     is_known: IsKnown
     takes: Takes
+    is_settled: IsSettled
     volumes: dict[int, str]
 
     def alone(self) -> Item:
@@ -247,12 +256,20 @@ class _Look(Struct, frozen=True):
         try:
             info = status()
         except OSError as error:
+            is_gone = isinstance(error, FileNotFoundError) and not os.path.lexists(path)
+            if is_gone and not self.is_settled(path, None):
+                return Skipped(path, SkipReason.YOUNG)
             return self._unreadable(path, relative, error)
-        if reason := self.rules.on_stat(info):
-            return Skipped(path, reason)
-        mime = self.is_known(self.root, path, self._volume(info.st_dev, path), info)
+        reason = self.rules.on_stat(info)
+        mime = None
+        if reason is None:
+            mime = self.is_known(self.root, path, self._volume(info.st_dev, path), info)
         if mime is not None:
             return self._found(path, relative, info, mime, known=True)
+        if reason in (None, SkipReason.EMPTY) and not self.is_settled(path, info):
+            return Skipped(path, SkipReason.YOUNG)
+        if reason is not None:
+            return Skipped(path, reason)
         try:
             info, head = _opened(path)
         except OSError as error:
@@ -339,25 +356,6 @@ def _cause(error: OSError) -> str:
             "close some, or raise the limit: ulimit -n 4096",
         )
     return words
-
-
-_NUMBER = re.compile(r"0*([0-9]+)")
-
-
-def natural_key(name: bytes) -> str:
-    """A key that sorts names as people do: numbers by value, letters without case. Names never
-    share a key.
-
-    The key is one string, which takes less memory than a tuple. A number becomes ``0``, its count
-    of digits as a character, and its digits: so numbers sort by length first, and as digits against
-    other characters.
-    """
-    text = text_of(name)
-    return (
-        _NUMBER.sub(lambda number: f"0{chr(len(number[1]))}{number[1]}", text.casefold())
-        + "\0"
-        + text
-    )
 
 
 _AGE = re.compile(r"([0-9]+)([mhdw])")

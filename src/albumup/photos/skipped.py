@@ -40,12 +40,13 @@ def skipped_words(reasons: Counter[SkipReason], suffixes: Counter[bytes]) -> str
     """The skipped files by suffix and reason: "7 skipped: 3 .txt, 2 .db (no media), 2 empty"; "" if
     there are none.
 
-    Sidecars are left out: another line tells whether they are sent. Suffixes are escaped.
+    Sidecars are left out: another line tells whether they are sent. So are files that are still
+    being written. Suffixes are escaped.
     """
     counts = {
         reason: count
         for reason, count in sorted(reasons.items())
-        if reason is not SkipReason.SIDECAR
+        if reason not in (SkipReason.SIDECAR, SkipReason.YOUNG)
     }
     total = sum(counts.values())
     no_media = counts.pop(SkipReason.NO_MEDIA, 0)

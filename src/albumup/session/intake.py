@@ -21,7 +21,7 @@ from albumup.photos.file_names import bytes_of
 from albumup.photos.filters import Filters, SkipReason
 from albumup.photos.metadata.reader import MetadataReader
 from albumup.photos.pins import Pins
-from albumup.photos.scan import Found, Root, Skipped, Unreadable, scan
+from albumup.photos.scan import Found, IsSettled, Root, Skipped, Unreadable, scan
 from albumup.photos.sidecars import XMP, Folders, fits, gives_way, owner_of
 from albumup.photos.skipped import count_suffix
 from albumup.photos.sniffing import is_video, media_type_by_name
@@ -31,6 +31,7 @@ from albumup.session import pairing
 from albumup.session.destination import Destination
 from albumup.session.journaled import Journaled, as_journaled
 from albumup.session.lookup import Lookup
+from albumup.session.settling import Settling
 from albumup.session.survey import Survey
 from albumup.targets.bodies import taken_of
 
@@ -47,8 +48,11 @@ class Intake:
         *,
         on_skip: Callable[[Skipped], None],
         edited: bool = False,
+        settling: Settling | None = None,
     ) -> None:
         """``on_skip`` is called for each file that is left out.
+
+        ``settling``: leave out files that are still being written.
 
         ``edited``: on a card without an id, photos that differ were edited, and are not another
         card's.
@@ -64,7 +68,7 @@ class Intake:
         """The suffixes that the server says it takes; None until it was asked."""
         self._goes_along: Callable[[bytes], bool] = lambda _: False
         """Tells whether an XMP file goes, or went, with its photo: then it is not skipped."""
-        self._edited = edited
+        self._edited, self._settling = edited, settling
         self._lookup = Lookup(None, None, None, edited=edited)
 
     def look_into(self, connection: sqlite3.Connection | None) -> None:
@@ -79,11 +83,12 @@ class Intake:
         if self._server is not None and self._server.takes_sidecars:
             self._goes_along = self._would_go_along(Folders())
 
-    def arrivals(self) -> Iterator[Arrival]:
-        """The photos to queue or to note, in the order of the scan. Raises UsageError."""
+    def arrivals(self, is_settled: IsSettled = lambda *_: True) -> Iterator[Arrival]:
+        """The photos to queue or to note, in the order of the scan."""
         index = {root.path: number for number, root in enumerate(self._roots)}
         with MetadataReader() as reader:
-            for item in scan(self._roots, self._filters, self._lookup.mime_of, self._takes):
+            known = self._lookup.mime_of
+            for item in scan(self._roots, self._filters, known, self._takes, is_settled):
                 if isinstance(item, Skipped):
                     is_xmp = item.reason is SkipReason.SIDECAR and item.path.lower().endswith(XMP)
                     if not is_xmp or not self._goes_along(item.path):
@@ -95,7 +100,11 @@ class Intake:
                         self.survey.odd.add(item.path, item.oddity)
                     self._expect_date(arrival, reader)
                     yield arrival
-        if not self.survey.photos and not self.survey.skipped[SkipReason.OLDER]:
+
+    def expect_photos(self) -> None:
+        """Raise UsageError if no photo was found, and none that is only left out for its time."""
+        skipped = self.survey.skipped
+        if not (self.survey.photos or skipped[SkipReason.OLDER] or skipped[SkipReason.YOUNG]):
             raise UsageError(*self.survey.nothing_in(self._roots))
 
     def take_in(
@@ -106,8 +115,10 @@ class Intake:
         *,
         share: str = "",
         wants_share: bool = False,
-    ) -> int:
+    ) -> int | None:
         """Queue the photos that the scan finds, durably; return the album's id.
+
+        None: all files are still being written, and there is no such album yet.
 
         ``described``: the target of ``--url``. ``spool_folder``: copy photos there first.
         ``share``: the URL of the album's page, if the config names one. ``wants_share``: have the
@@ -115,12 +126,14 @@ class Intake:
         queued.
         """
         self.look_into(journal.connection)
-        staging = Staging(journal)
-        self._gather(staging)
+        staging = self._gathered(journal)
+        self.expect_photos()
         if spool_folder is not None:
             _check_room(spool_folder, staging.bytes)
         roots = [self._root_found(root) for root in self._roots]
         if not self.survey.photos and self._album_id is None:
+            if self.survey.skipped[SkipReason.YOUNG]:
+                return None
             raise UsageError("no photo is that new", "nothing was queued; --since was given")
         with journal.transaction():
             album_id = add_album(journal, self.album, self.where.name, described, share)
@@ -138,12 +151,32 @@ class Intake:
         journal.expect_in_place()
         return album_id
 
-    def _gather(self, staging: Staging) -> None:
-        """Stage the photos that the scan finds, with sidecars, and identifiers of live photos."""
-        server = self._server
+    def _gathered(self, journal: Journal) -> Staging:
+        """The photos that the scan finds, staged; where files settle, those of a second scan, if
+        the first found anything new."""
+        settling = self._settling
+        if settling is None:
+            return self._staged(journal)
+        settling.begin(journal)
+        staging = self._staged(journal, settling.first)
+        if not (staging.queued or settling.has_seen_young):
+            return staging
+        settling.wait()
+        self.survey, on_skip = Survey(), self._on_skip
+
+        def on_young(item: Skipped) -> None:  # the others were told of at the first scan
+            if item.reason is SkipReason.YOUNG:
+                on_skip(item)
+
+        self._on_skip = on_young
+        return self._staged(journal, settling.second)
+
+    def _staged(self, journal: Journal, is_settled: IsSettled = lambda *_: True) -> Staging:
+        """The photos of one scan, staged, with sidecars, and identifiers of live photos."""
+        staging, server = Staging(journal), self._server
         if server is not None and server.takes_sidecars:
             self._goes_along = self._sidecars_into(staging)
-        for arrival in self.arrivals():
+        for arrival in self.arrivals(is_settled):
             staging.add(arrival)
         if server is not None and server.takes_sidecars:
             self.survey.sidecars = staging.match_sidecars(
@@ -151,6 +184,7 @@ class Intake:
             )
         if server is not None and server.pairs_live:
             self._read_identifiers(staging)
+        return staging
 
     def _root_found(self, root: Root) -> RootFound:
         """A root for the journal: the folder that it is or lies in, and the medium."""

@@ -9,18 +9,21 @@ from msgspec import Struct
 
 from albumup.journal import runs
 from albumup.journal.journal import Journal
+from albumup.journal.rows import plain
 from albumup.journal.summary import Summary
 from albumup.session.rounds import fingerprint
 from albumup.uploader.options import RunEnd
 
 
 class News(Struct, frozen=True):
-    """Tells what is news. ``has_rounds``: the command is cron's ``retry-failed``, perhaps typed by
-    a person. ``is_cron``: no person reads the output."""
+    """Tells what is news. ``is_noted``: what is told is remembered, so that cron does not tell it
+    again. ``is_cron``: no person reads the output. ``whose``: the beginning of the notes of a
+    command that is not cron's ``retry-failed``: what one has told is news to the other's reader."""
 
     journal: Journal
-    has_rounds: bool = False
+    is_noted: bool = False
     is_cron: bool = False
+    whose: str = ""
 
     def of_fault(self, words: str) -> bool:
         """Is it worth telling why the run could not go on?"""
@@ -41,26 +44,28 @@ class News(Struct, frozen=True):
 
     def forget(self, targets: Iterable[str]) -> None:
         """Forget the faults of the run and of these well targets: another fault is news again."""
-        if not self.has_rounds:
+        if not self.is_noted:
             return
         with self.journal.transaction():
-            runs.tell(self.journal, "fault", "")
+            runs.tell(self.journal, f"{self.whose}fault", "")
             for name in targets:
-                runs.tell(self.journal, f"target {name}", "")
+                runs.tell(self.journal, f"{self.whose}target {name}", "")
 
     def _is_worth_telling(self, what: str, told: str) -> bool:
-        if not self.has_rounds:
+        if not self.is_noted:
             return True
         with self.journal.transaction():
-            is_news = runs.tell(self.journal, what, told)
+            is_news = runs.tell(self.journal, self.whose + what, told)
         return is_news or not self.is_cron
 
 
-def tell_error(journal: Journal, words: str) -> bool:
-    """Note the error that keeps a command from its work, "" for none; True if it differs from the
-    last one."""
+def tell(journal: Journal, what: str, words: str) -> bool:
+    """Note the words for something that keeps a command from its work, "" for none; True if they
+    differ from the last ones."""
+    if runs.told(journal, what) == plain(words):
+        return False
     with journal.transaction():
-        return runs.tell(journal, "error", words)
+        return runs.tell(journal, what, words)
 
 
 def busy(sums: Sequence[Summary], end: RunEnd, unfinished: frozenset[int]) -> list[Summary]:

@@ -113,9 +113,9 @@ def queue(
     *,
     wants_share: bool,
     on_made: Callable[[str], None],
-) -> Queued:
+) -> Queued | None:
     """Queue the photos that the intake finds, durably. Raises as ``Intake.take_in``; then nothing
-    is queued.
+    is queued. None: there is no album yet, and all files are still being written.
 
     ``on_made`` is called with the path of the spool folder if it was made.
     """
@@ -129,4 +129,4 @@ def queue(
         album_id = intake.take_in(
             journal, where.described, folder, share=share, wants_share=wants_share
         )
-    return Queued(journal, intake, album_id, newest)
+    return None if album_id is None else Queued(journal, intake, album_id, newest)
