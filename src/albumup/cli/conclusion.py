@@ -192,6 +192,8 @@ class Conclusion:
             self._say_forgotten()
         lines = [(line, False) for line in [*said, *self.shortcomings]]
         lines += endings.composed(found, self.names)
+        if self.is_cron and all(is_well for _, is_well in lines):
+            code = 0  # it is about what was told before
         for line, is_well in endings.with_code(lines, code):
             self.app.screen.say(line) if is_well else self.app.screen.complain(line)
 
