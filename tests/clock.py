@@ -15,13 +15,19 @@ from types import FunctionType
 from unittest.mock import patch
 
 _REAL = time.time
+_hands: list[Clock] = []
+"""The clock that is the computer's, if one is."""
+
+
+def _time() -> float:
+    """A module that is loaded meanwhile keeps this function; later it gives the real time."""
+    return _hands[-1].now() if _hands else _REAL()
 
 
 class Clock:
     """A clock that is turned by hand, and goes on by itself."""
 
     def __init__(self, at: float) -> None:
-        self._is_the_computers = False
         self.turn_to(at)
 
     def turn_to(self, at: float) -> None:
@@ -34,22 +40,16 @@ class Clock:
     @contextmanager
     def is_the_computers(self) -> Iterator[None]:
         with ExitStack() as stack:
-            stack.enter_context(patch.object(time, "time", self._time))
+            stack.enter_context(patch.object(time, "time", _time))
             for function in _given_the_time():
-                defaults = tuple(self._of(one) for one in function.__defaults__ or ())
+                given = function.__defaults__ or ()
+                defaults = tuple(_time if one is _REAL else one for one in given)
                 stack.enter_context(patch.object(function, "__defaults__", defaults))
-            self._is_the_computers = True
+            _hands.append(self)
             try:
                 yield
             finally:
-                self._is_the_computers = False
-
-    def _of(self, default: object) -> object:
-        return self._time if default is _REAL else default
-
-    def _time(self) -> float:
-        """A module that is loaded meanwhile keeps this function, and gets the real time later."""
-        return self.now() if self._is_the_computers else _REAL()
+                _hands.remove(self)
 
 
 def _given_the_time() -> list[FunctionType]:

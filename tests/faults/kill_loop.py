@@ -30,7 +30,7 @@ import tempfile
 import threading
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -59,7 +59,6 @@ from servers import (
 TARGET = "club"
 ALBUMS = ("trip", "garden", "trip 2")
 DONE = ("uploaded", "duplicate")
-ENDED_WELL = (0, 3, 4, 75)
 LEAST_BYTES, MOST_BYTES = 20_000, 3_000_000
 SETTLING_SECONDS = 600.0
 """How long one command may take, once the server is kind, until it counts as hanging."""
@@ -375,17 +374,18 @@ class Result:
     photos: int = 0
     seconds: float = 0.0
 
+    roles: ClassVar[Sequence[str]] = ("push", "resume", "retry-failed")
+    """What is killed."""
+
     @property
     def is_good(self) -> bool:
-        return not (self.losses or self.false_claims or self.faults or self.unexplained)
+        return not self.problems()
 
     def problems(self) -> list[str]:
         return self.losses + self.false_claims + self.faults + self.unexplained
 
     def __str__(self) -> str:
-        kills = ", ".join(
-            f"{verb} {self.kills[verb]}" for verb in ("push", "resume", "retry-failed")
-        )
+        kills = ", ".join(f"{role} {self.kills[role]}" for role in self.roles)
         faults = f"{len(self.faults)} faults of the program, " if self.faults else ""
         return (
             f"{self.kills.total()} kills ({kills}): {len(self.losses)} losses, "
@@ -401,6 +401,8 @@ class Loop:
 
     launch: ClassVar[Sequence[str] | None] = COMMAND
     """Begins a plain command's line; None where it may be forked, which is quicker."""
+    ended_well: ClassVar[Sequence[int]] = (0, 3, 4, 75)
+    """The codes with which a command may end by itself."""
 
     def __init__(
         self, folder: str, seed: int, *, target: str = "form", timeout: float = 2.0
@@ -579,7 +581,7 @@ class Loop:
 
     def _look_at_end(self, command: Command) -> None:
         """A command that ended by itself ended in one of the ways it may."""
-        if command.process.returncode not in ENDED_WELL or "Traceback" in command.said():
+        if command.process.returncode not in self.ended_well or "Traceback" in command.said():
             words = f"exit {command.process.returncode}: {command.said()[-2000:]}"
             self.result.faults.append(f"{command.verb} {' '.join(command.arguments)}: {words}")
 
@@ -726,8 +728,9 @@ class Loop:
                 result.losses.append(f"{len(photos)} different photos came as {name} into {album}")
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+def main(make: Callable[..., Loop] = Loop, about: str | None = __doc__) -> int:
+    """Run a loop as the words typed say; ``about``: what help says of it."""
+    parser = argparse.ArgumentParser(description=(about or "").partition("\n")[0])
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--photos", type=int, default=60)
     parser.add_argument("--seed", type=int, default=None)
@@ -743,7 +746,7 @@ def main() -> int:
     folder = (
         os.path.abspath(given.keep) if given.keep else tempfile.mkdtemp(prefix="albumup-kills-")
     )
-    loop = Loop(folder, seed, target=given.target)
+    loop = make(folder, seed, target=given.target)
     result = loop.run(given.kills, given.photos, given.seconds)
     print(
         f"seed {seed}, {given.target}; {result.ended} commands ended by themselves; "
