@@ -115,6 +115,11 @@ class Weather:
             self._shares = {}
             self._script.extend(faults)
 
+    def turn(self, shares: Mapping[str, float]) -> None:
+        """From now on these faults have these shares."""
+        with self._lock:
+            self._shares = dict(shares)
+
     def pick(self, _: random.Random | None = None) -> str | None:
         """The fault, or None. Takes the place of a receiver's ``Faults``."""
         with self._lock:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from background_kills import Background
 from kill_loop import Club, Command, Loop
 
 PATIENCE = 30.0  # seconds until a test gives up on something that should have come at once
@@ -41,6 +43,20 @@ def test_random_kills(loop_at: Callable[..., Loop], target: str, kills: int) -> 
     assert not result.problems()
     assert result.kills.total() > 0
     assert result.photos > 0
+
+
+@pytest.mark.kill
+@pytest.mark.long
+def test_random_kills_of_what_nobody_watches(tmp_path: Path) -> None:
+    loop = Background(str(tmp_path), seed=1)
+    try:
+        result = loop.run(10, photos=10, seconds=20.0)
+    finally:
+        loop.close()
+    print(result)
+    assert not result.problems()
+    assert len([role for role, kills in result.kills.items() if kills]) > 1
+    assert loop.background.notices > 0
 
 
 def finish(command: Command, code: int = 0) -> None:
