@@ -91,3 +91,20 @@ def test_what_may_still_be_sent_is_followed(
     monkeypatch.setattr("albumup.session.following.time.sleep", sleep)
     assert followed(journal, [more] if is_taken_out else [trip, more], [trip]) == [None]
     assert slept
+
+
+def test_a_stopped_album_is_not_sent_by_its_follower_when_the_run_ends(
+    journal: Journal, album: MakeAlbum
+) -> None:
+    """Others did well, so the run ended with 0."""
+    trip = album("trip", pending=2)
+    with journal.transaction():
+        runs.hold(journal, [trip], True)
+    audience: Any = Audience()
+    follower = Follower(
+        journal, [trip], {}, Options(), audience, [], lambda _: pytest.fail("built")
+    )
+    with journal.transaction():
+        run_id = runs.begin(journal, 4121, {}, [])
+        runs.end(journal, run_id, 0)
+    assert follower.follow(runs.run_of(journal, run_id)) == 143

@@ -9,6 +9,7 @@ COMMANDS = {
     "status": "status",
     "watch": "watch",
     "wait": "wait",
+    "stop": "stop",
     "list": "list_",
     "log": "log",
     "cancel": "cancel",

@@ -129,7 +129,8 @@ def of_run(
     name, groups = title_of(journal, album), _groups(journal, now)
     commands = commands_for(journal, now)
     if now.unsent:
-        line = f"{name}: {sums.of_stopped_run(found, end.exit_code, verb)}"
+        resume = resume_command(journal, album, end.exit_code)
+        line = f"{name}: {sums.of_stopped_run(found, end.exit_code, verb, resume)}"
         return Ending(album.id, line, False, groups, (), commands)
     along = sidecars(journal, album.id, end.run_id)
     notes = [
@@ -139,6 +140,13 @@ def of_run(
     is_well = not (now.is_unfinished or now.is_wanting)
     line = f"{name}: {sums.of_ended_run(found, end.seconds, verb)}"
     return Ending(album.id, line, is_well, groups, notes, commands, escape(album.share or ""))
+
+
+def resume_command(journal: Journal, album: Album, code: int = 0) -> str:
+    """What goes on with an album. ``code``: of its run; after Ctrl-C all albums wait for it, else
+    one on hold alone."""
+    is_alone = album.held and code != 130
+    return f"{sums.RESUME} {typed_album(journal, album)}" if is_alone else sums.RESUME
 
 
 def run_end(ended: Ended, run_id: int, before: dict[int, tuple[int, int]]) -> RunEnd:

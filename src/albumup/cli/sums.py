@@ -5,14 +5,27 @@ from __future__ import annotations
 from albumup.cli.figures import photos, size, span, were
 from albumup.journal.summary import RunSummary, Summary
 
+RESUME = "albumup resume"
 
-def of_stopped_run(found: RunSummary, code: int, verb: str) -> str:
+
+def of_stopped_run(found: RunSummary, code: int, verb: str, resume: str = RESUME) -> str:
     """The words for an album with photos that still wait. ``code``: the run's exit code; ``verb``:
-    "sent", "copied"."""
-    stopped = "stopped, " if code in (129, 130, 143) else ""
-    on_hold = "On hold until: albumup resume" if code == 130 else "Go on with: albumup resume"
-    waiting = f"{found.now.unsent} waiting{_not(found.wanting)}"
-    return f"{stopped}{_of_total(found, verb)}, {waiting}. {on_hold}"
+    "sent", "copied"; ``resume``: the command that goes on with it."""
+    is_held = found.now.album.held or code == 130
+    stopped = "stopped, " if is_held or code in (129, 143) else ""
+    return f"{stopped}{_waiting(found, verb)}. {_way_on(resume, is_held=is_held)}"
+
+
+def of_album_on_hold(found: RunSummary, verb: str, resume: str, *, was_held: bool) -> str:
+    """The words for an album that ``stop`` has put on hold, or that was on hold before, while no
+    uploader was at it."""
+    already = "on hold already" if was_held else "on hold now"
+    return f"{already}, {_waiting(found, verb)}. Until: {resume}"
+
+
+def of_finished_album(found: RunSummary, verb: str) -> str:
+    """The words for an album of which nothing was left to stop."""
+    return f"nothing left to stop, {_of_total(found, verb)}{_not(found.wanting)}"
 
 
 def of_ended_run(found: RunSummary, seconds: float, verb: str) -> str:
@@ -43,8 +56,8 @@ def of_settled(now: Summary, lost: int) -> str:
 def of_followed(found: RunSummary) -> str:
     """The words for an album that somebody else has sent."""
     unsent = found.now.unsent
-    on_hold = "On hold until" if found.now.album.held else "Go on with"
-    waiting = f", {unsent} waiting. {on_hold}: albumup resume" if unsent else ""
+    way_on = _way_on(RESUME, is_held=found.now.album.held)
+    waiting = f", {unsent} waiting. {way_on}" if unsent else ""
     return f"{found.sent} of {found.total} sent{_not(found.wanting)}{waiting}"
 
 
@@ -56,13 +69,20 @@ def of_standing(now: Summary) -> str:
     waiting = (
         f", {now.unsent} waiting" if now.unsent else ", and not yet all done in the album there"
     )
-    on_hold = "On hold until" if now.album.held else "Go on with"
-    return f"{line}{waiting}. {on_hold}: albumup resume"
+    return f"{line}{waiting}. {_way_on(RESUME, is_held=now.album.held)}"
 
 
 def of_late_notice(now: Summary, when: str) -> str:
     """The words for an album that settled, of which nobody was told."""
     return f"finished {when} ago: {photos(now.there)} sent{_not(now.wanting)}"
+
+
+def _waiting(found: RunSummary, verb: str) -> str:
+    return f"{_of_total(found, verb)}, {found.now.unsent} waiting{_not(found.wanting)}"
+
+
+def _way_on(resume: str, *, is_held: bool) -> str:
+    return f"{'On hold until' if is_held else 'Go on with'}: {resume}"
 
 
 def _not(wanting: int) -> str:

@@ -61,15 +61,15 @@ class Follower:
             if now - probed >= _PROBE:
                 probed = now
                 found = runs.run_of(journal, run.id)
+                if was_stopped(journal, run.id, unfinished):
+                    looker.look_back(found)
+                    audience.end_show()
+                    return audience.followed(STOPPED)
                 if found.ended is not None:
                     break
                 if not is_locked(paths_of(journal.path)["lock"]):
                     audience.end_show()
                     return None
-                if was_stopped(journal, run.id, unfinished):
-                    looker.look_back(found)
-                    audience.end_show()
-                    return audience.followed(STOPPED)
             looker.look(found)
             time.sleep(_POLL)
         last = looker.look_back(found, is_alive=found.ended is None or found.exit is not None)

@@ -69,8 +69,8 @@ class Finishing(Struct, frozen=True):
     uploads: Sequence[Upload]
 
 
-class Silent(Struct, frozen=True):
-    """Process ``pid`` has not answered yet."""
+class Unheard(Struct, frozen=True):
+    """Process ``pid`` has not taken the instruction over yet."""
 
     pid: int
 
@@ -82,7 +82,7 @@ class Leaving(Struct, frozen=True):
     code: int
 
 
-Told = Finishing | Silent | Leaving
+Told = Finishing | Unheard | Leaving
 
 
 class Left(Exception):
@@ -160,10 +160,10 @@ class Stopping:
         began = self.clock()
         while self._is_on(run):
             lasted = self.clock() - began
-            is_seen = instructions.are_seen(self.journal, given.ids)
-            if is_seen and not self._has(given, run):
+            if not self._has(given, run):
                 self._wait_for_end(run)
                 return
+            is_seen = instructions.are_seen(self.journal, given.ids)
             if self.signals:
                 code = 128 + self.signals[0]
                 self.tell(Leaving(run.pid, code))
@@ -187,7 +187,7 @@ class Stopping:
 
     def _say(self, given: Order, run: runs.Run, *, is_seen: bool) -> None:
         """Say what is waited for, once each."""
-        told: Told = Silent(run.pid)
+        told: Told = Unheard(run.pid)
         if is_seen:
             told = Finishing(tuple(flight.in_flight(self.journal, given.albums)))
         if told not in self._told and told != Finishing(()):
