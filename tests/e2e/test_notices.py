@@ -261,6 +261,35 @@ def _children(pid: int) -> bytes:
     return b""
 
 
+def test_no_secret_of_the_channels_is_seen_or_kept(
+    home: Home, server: FormServer, tmp_path: Path
+) -> None:
+    """Those of the addresses, and the token that a variable holds."""
+    with FormServer() as gone:
+        ping = gone.origin.replace("//", "//anna:hunter2@") + "/topic"
+    hook = ["sh", "-c", f"env > {tmp_path / 'env'}; exit 1", "https://anna:hunter2@example.org"]
+    lines = [
+        f"on_done = {json.dumps(hook)}", 'notify = ["ntfy://anna:hunter2@ntfy.example.org/topic"]',
+        f'ping = "{ping}"', 'token_env = "CLUB"',
+    ]  # fmt: skip
+    home.form(server, "\n".join(lines)).chmod(0o600)
+    done = home.run("push", home.photos(1), "-v", CLUB="not-a-real-token")
+    said = [done.stderr, "".join(home.on_terminal("status")[1])]
+    for words in (["target", "show", "club"], ["target", "list"]):
+        shown = home.run(*words)
+        assert shown.returncode == 0
+        said.append(shown.stdout + shown.stderr)
+    kept = [path.read_bytes() for path in home.journal.parent.iterdir() if path.is_file()]
+    seen = "".join(said).encode() + b"".join(kept)
+    assert b"hunter2" not in seen
+    assert b"topic" not in seen
+    assert "Warning: ping failed: 127.0.0.1: connection refused" in done.stderr
+    assert "Warning: notify: apprise is not installed" in done.stderr
+    variables = (tmp_path / "env").read_text()
+    assert "ALBUMUP_NOTICE_ID=" in variables
+    assert "not-a-real-token" not in variables
+
+
 # Crashes.
 
 
@@ -323,6 +352,8 @@ def test_the_next_command_on_a_terminal_says_first_what_nobody_was_told(
     home.run("push", home.photos(2))
     for words in (["status", "--json"], ["list", "--json"], ["--version"]):
         assert late(home.on_terminal(*words)[1]) == []
+    tab = {"_ALBUMUP_COMPLETE": "bash_complete", "COMP_WORDS": "albumup st", "COMP_CWORD": "1"}
+    assert home.on_terminal(**tab) == (0, ["plain,status"])
     assert " ago: " not in home.run("status").stderr, "off a terminal nobody is told"
     (_, first), (_, second) = home.on_terminal("list"), home.on_terminal("list")
     assert first[0].startswith("trip: finished ")
