@@ -70,6 +70,7 @@ def test_the_first_that_answers_is_used_and_the_first_again_later(
     receiver(home, stranger, far)
     done = home.run("push", home.photos(2, first=3), "--json")
     assert done.returncode == 0
+    assert "2 photos queued (4.0 kB) for nas;" in done.stderr
     said = events(done.stdout, "address")
     assert said == [
         f"{stranger} is another server than the one known by now: nothing is sent there"

@@ -15,7 +15,7 @@ from simulation.line import Cut, Loss
 from simulation.manners import Manner
 from simulation.plan import Plan
 from simulation.scene import Scene
-from simulation.single import played
+from simulation.single import played, scene_of
 
 NIGHT = 8 * 3600.0
 PLAN = Plan(1, (300, 100_000, 200_000, 201_000, 400), jobs=2, latency=0.1, tick=0.5)
@@ -145,6 +145,25 @@ def test_cron_gives_the_network_a_moment_after_the_night() -> None:
 
     told = played(PLAN, prepare, cron=True)
     assert told.end.exit_code == 0, told.trace
+
+
+@pytest.mark.parametrize(("seconds", "is_told"), [(12.0, False), (200.0, True)])
+def test_a_night_alone_makes_no_target_unreachable(seconds: float, is_told: bool) -> None:
+    """It was asleep for more than a day in a pause; then the network takes ``seconds``."""
+    with scene_of(replace(PLAN, tick=5.0)) as scene:
+        scene.push()
+        scene.line.down_until = 1e9
+
+        def wake() -> None:
+            scene.sleep(26 * 3600.0)
+            scene.line.down_until = scene.loop.time() + seconds
+
+        scene.loop.outside(30.0, wake)
+        end = scene.run()
+        assert end is not None
+        assert end.exit_code == 0
+        causes = [row[0] for row in scene.reader.execute("select cause from notice")]
+        assert causes.count("unreachable") == causes.count("well") == is_told, scene.told
 
 
 def test_a_drain_has_the_time_that_it_had_before_the_night() -> None:

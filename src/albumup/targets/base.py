@@ -120,13 +120,14 @@ class Target(ABC):
 
     @property
     def address(self) -> str:
-        """The target's place, for screens: a host name, the URL if --url defines it, or a
-        folder."""
+        """The target's place, for screens: a host name, the URL if --url defines it, or a folder;
+        the target's name while it is not known at which of its addresses it is."""
         from urllib.parse import urlsplit
 
         if self.where == OPTIONS:
             return self.settings.url
-        return urlsplit(self.at or "").hostname or self.name
+        host = urlsplit(self.at or "").hostname if self.is_placed else ""
+        return host or self.name
 
     @property
     def addresses(self) -> Sequence[str]:

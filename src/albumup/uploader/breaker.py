@@ -218,6 +218,12 @@ class Breaker:
             self._wait = 1.0
             self.next_at = max(now, self._asked_for - (slept - ran_on))
 
+    def has_just_woken(self, now: float) -> bool:
+        """Is this a pause of before a sleep, while the network may not be there again? How long it
+        has lasted says nothing yet."""
+        woke_at = self._settled_at - _SETTLES
+        return self.since is not None and self.since <= woke_at and now < self._settled_at
+
     def stand_still(self, seconds: float) -> None:
         """Let patience not count the ``seconds`` in which nothing might be sent."""
         if self.since is not None:

@@ -155,7 +155,8 @@ class Judge:
         upstream.breaker.unwell(words, retry_after, now, self._world.chance(), task_id)
         self._after_look(upstream, now)
 
-        if upstream.breaker.is_sick and self._queue.is_present(upstream):
+        is_news = upstream.breaker.is_sick and not upstream.breaker.has_just_woken(now)
+        if is_news and self._queue.is_present(upstream):
             spent = upstream.breaker.spent_photos
             self._commits.note(lambda journal: self._causes.sick(journal, upstream, words, spent))
 
