@@ -283,6 +283,27 @@ def schedule(stage: Stage) -> None:
     stage.run("schedule", ARGUMENT)
 
 
+def watch(stage: Stage) -> None:
+    stage.run(
+        "push", stage.trip, "--album", ALBUM, "--target", "page", "--patience", "0", "--detach"
+    )
+    for more in ((), (ALBUM,), ("--json",), (ARGUMENT,)):
+        stage.run("watch", *more)
+
+
+def wait(stage: Stage) -> None:
+    stage.run("wait", ALBUM)
+    stage.run("wait", ARGUMENT, "--timeout", ARGUMENT)
+
+
+def log(stage: Stage) -> None:
+    stage.run(
+        "push", stage.trip, "--album", ALBUM, "--target", "page", "--patience", "0", "--detach"
+    )
+    stage.run("wait", ALBUM, "--timeout", "30s")
+    assert "begins: trip\\u202e" in stage.run("log")
+
+
 def demo(stage: Stage) -> None:
     stage.run("demo", "--keep", stage.photo + b"/below")
 
@@ -300,7 +321,10 @@ TRIED: dict[str, Callable[[Stage], None]] = {
     "resume": resume,
     "retry-failed": retry_failed,
     "status": show,
+    "watch": watch,
+    "wait": wait,
     "list": list_,
+    "log": log,
     "share": share,
     "verify": verify,
     "target": target,

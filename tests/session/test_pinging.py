@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from servers import Line, Server, answer, head
 
 from albumup.config.file import Config, Defaults, TargetTable
 from albumup.config.unattended import Unattended
@@ -20,46 +20,32 @@ def never() -> bool:
     return False
 
 
-class Server(ThreadingHTTPServer):
-    """Answers with ``status``; ``asked``: the paths, each with its authorization."""
+class Pinged(Server):
+    """Answers each GET with ``status``; ``asked``: the paths, each with its authorization."""
 
-    status = 200
-
-    def __init__(self) -> None:
+    def __init__(self, status: int = 200) -> None:
         self.asked: list[tuple[str, str | None]] = []
-        super().__init__(("127.0.0.1", 0), Handler)
+        said = answer(status, headers=[("Location", "/elsewhere")], reason="As Said")
+        super().__init__((head, self._note, said))
+
+    def _note(self, line: Line) -> None:
+        assert line.head is not None
+        self.asked.append((line.head.target, line.head.headers.get("authorization")))
 
     @property
     def place(self) -> str:
-        return f"127.0.0.1:{self.server_address[1]}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        assert isinstance(self.server, Server)
-        self.server.asked.append((self.path, self.headers["Authorization"]))
-        self.send_response(self.server.status, "As Said")
-        self.send_header("Location", "/elsewhere")
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Nobody reads it."""
+        return f"127.0.0.1:{self.port}"
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    server = Server()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
+def server() -> Iterator[Pinged]:
+    server = Pinged()
     yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    server.close()
 
 
 @pytest.mark.parametrize(("code", "end"), [(0, ""), (3, "/fail"), (75, "/fail"), (143, "/fail")])
-def test_a_run_pings_at_its_start_and_end(server: Server, code: int, end: str) -> None:
+def test_a_run_pings_at_its_start_and_end(server: Pinged, code: int, end: str) -> None:
     pinging = Pinging([f"http://{server.place}/x"])
     pinging.begin()
     pinging.end(code)
@@ -67,21 +53,23 @@ def test_a_run_pings_at_its_start_and_end(server: Server, code: int, end: str) -
     assert server.asked == [("/x/start", None), (f"/x{end}", None)]
 
 
-def test_a_user_in_the_address_is_sent_as_one(server: Server) -> None:
+def test_a_user_in_the_address_is_sent_as_one(server: Pinged) -> None:
     assert fetched(f"http://anna:hunter%202@{server.place}/x") == ""
     assert server.asked == [("/x", "Basic " + base64.b64encode(b"anna:hunter 2").decode())]
 
 
 @pytest.mark.parametrize("status", [302, 404, 500])
-def test_another_answer_than_yes_is_a_fault(server: Server, status: int) -> None:
-    server.status = status
+def test_another_answer_than_yes_is_a_fault(status: int) -> None:
+    server = Pinged(status)
     assert fetched(f"http://{server.place}/x") == f"it answered {status} As Said"
     assert server.asked == [("/x", None)], "no redirect is followed"
+    server.close()
 
 
 def test_a_server_that_is_not_there_is_named_without_the_rest_of_its_address() -> None:
-    with Server() as gone:
-        place = gone.place
+    gone = Pinged()
+    place = gone.place
+    gone.close()
     pinging = Pinging([f"http://anna:hunter2@{place}/7d1c"])
     pinging.begin()
     pinging.end(0)
