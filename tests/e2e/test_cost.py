@@ -25,7 +25,7 @@ MOST_CALLS = {
     "openat": 3,  # the scan's, the preparer's, the worker's
     "newfstatat": 9,  # three of them look whether its card is there, where the disk has no name
     "preadv2": 2.5,
-    "sendto": 1.5,  # all of it at once
+    "sendmsg": 1.5,  # all of it at once
     "recvfrom": 4.5,  # 3, and more where the answer comes in pieces
     "poll": 4.5,
     "close": 3.2,

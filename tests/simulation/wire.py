@@ -102,6 +102,9 @@ class SimulatedWire:
         self._put(_Piece(taken), taken, count)
         return count
 
+    def send_all(self, *parts: bytes) -> int:
+        return self.send(b"".join(parts))
+
     def sendfile(self, descriptor: int, start: int, count: int) -> int:
         count = min(self._room_for(count), max(0, os.fstat(descriptor).st_size - start))
         if count:

@@ -82,19 +82,19 @@ class Sending:
         content = payload.content
         if content is None:
             content = await self._read(payload, 0, payload.size)
-        data = b"".join((line, head, content, tail))
+        parts = line, head, content, tail
         await before_last()
         if self._meter.cut:
             raise Stopped(Fault.CUT)
         self._look()
         try:
-            self.handed = self._wire.send(data)
+            self.handed = self._wire.send_all(*parts)
         except NOT_NOW:
             pass
         except (OSError, ValueError) as error:
             raise self._broken(error) from error
-        if self.handed < len(data):  # the wire had less room than it said
-            await self._send_bytes(data[self.handed :])
+        if self.handed < sum(map(len, parts)):  # the wire had less room than it said
+            await self._send_bytes(b"".join(parts)[self.handed :])
         self._meter.whole = True
 
     async def send_body(
