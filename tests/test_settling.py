@@ -35,6 +35,8 @@ class Folder:
         self.waits: list[float] = []
         self.meanwhile: Callable[[], object] = lambda: None
         """Happens between both looks."""
+        self.told: list[str] = []
+        """The reasons of which a push told, file by file."""
 
     def put(self, name: str, content: bytes = JPEG) -> Path:
         path = self.place / name
@@ -49,7 +51,7 @@ class Folder:
             Filters(),
             "trip",
             Destination("home", None),
-            on_skip=lambda _: None,
+            on_skip=lambda skipped: self.told.append(str(skipped.reason)),
             settling=settling,
         )
         intake.take_in(self.journal, None, None)
@@ -135,6 +137,13 @@ def test_a_copy_with_the_times_of_its_original_is_young_by_its_ctime(folder: Fol
     assert folder.queued() == (1, 1)
 
 
+def test_a_disk_whose_clock_is_a_little_ahead_has_young_files(folder: Folder) -> None:
+    folder.put("a.jpg")
+    folder.ahead = -SECONDS / 2
+    assert folder.queued() == (0, 1)
+    assert folder.queued() == (1, 0)
+
+
 @pytest.mark.parametrize("hours", [1, 24 * 3650])
 def test_an_mtime_in_the_future_counts_by_the_ctime(folder: Folder, hours: int) -> None:
     path = folder.put("a.jpg")
@@ -184,6 +193,7 @@ def test_what_vanishes_while_it_is_listed_is_not_missing(
         def __exit__(self, *_: object) -> None: ...
 
     monkeypatch.setattr("albumup.photos.scan.os.scandir", Listing)
+    folder.meanwhile = lambda: folder.put("b.jpg")
     assert folder.queued()[0] == 1
     assert folder.states() == ["pending"]
 
@@ -217,8 +227,11 @@ def test_what_is_counted_is_counted_once(folder: Folder) -> None:
     folder.put("a.jpg")
     folder.put("words.txt", b"words")
     folder.put(".hidden.jpg")
+    path = folder.put("b.jpg")
+    folder.meanwhile = lambda: path.write_bytes(JPEG * 2)
     survey = folder.push().survey
     assert (survey.queued, survey.size) == (1, len(JPEG))
+    assert sorted(folder.told) == ["changed just now", "hidden", "hidden", "no media"]
     assert survey.skipped[SkipReason.NO_MEDIA] == 1
     assert survey.skipped[SkipReason.HIDDEN] == 2  # the clock is one
 

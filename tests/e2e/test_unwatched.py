@@ -154,8 +154,8 @@ def test_what_keeps_it_from_looking_is_told_once(home: Home, server: FormServer)
     assert "cannot be read" in said
     home.secret("hush")
     assert push(home) == SILENT
-    token.chmod(0o644)
-    assert "others can read" in push(home, code=4)[1]
+    token.unlink()
+    assert "cannot be read" in push(home, code=4)[1]
 
 
 def test_what_is_typed_wrong_is_always_said(home: Home) -> None:
