@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import zygote
 from servers import FormServer, answer
+
+from albumup.session.settling import Settling
 
 from .conftest import Home, finish, jpeg, until
 
@@ -191,57 +191,51 @@ def test_it_follows_an_uploader_silently(home: Home, server: FormServer) -> None
 
 
 @pytest.fixture
-def settling(home: Home) -> Home:
+def settling(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """A home where a film is being written whenever a push waits for files to settle."""
     home.env[zygote.SETTLES] = "1"
-    home.config("[defaults]\nstable_for = 0.3\n")
+    film = home.photos(0) / "IMG_7.MOV"
+    film.write_bytes(jpeg(1))
+
+    def wait(_: Settling) -> None:
+        with film.open("ab") as file:
+            file.write(b"more")
+
+    monkeypatch.setattr(Settling, "wait", wait)
     return home
 
 
-class Camera:
-    """Writes into a file all the time, as long as it is on."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._is_off = threading.Event()
-        self._thread = threading.Thread(target=self._write)
-        path.write_bytes(jpeg(1))
-
-    def _write(self) -> None:
-        while not self._is_off.wait(0.01):
-            with self.path.open("ab") as file:
-                file.write(b"more")
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._is_off.set()
-        self._thread.join()
-
-
-def test_a_file_that_is_being_written_is_left_for_the_next_push(settling: Home) -> None:
+def test_a_file_that_is_being_written_is_left_for_the_next_push(
+    settling: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home = settling
-    with Camera(home.photos(0) / "IMG_7.MOV"):
-        assert push(home) == SILENT
-        out, _ = push(home, "--json")
-        (summary,) = map(json.loads, out.splitlines())
-        assert (summary["event"], summary["exit"], summary["albums"]) == ("summary", 0, [])
-        home.photos(1)
-        _, said = push(home)
-        assert "1 photo queued" in said
-        assert "1 still being written, left for the next push" in said
-        assert push(home) == SILENT
+    assert push(home) == SILENT
+    out, _ = push(home, "--json")
+    (summary,) = map(json.loads, out.splitlines())
+    assert (summary["event"], summary["exit"], summary["albums"]) == ("summary", 0, [])
+    monkeypatch.undo()
+    home.config("[defaults]\nstable_for = 0.01\n")
     _, said = push(home)
     assert "1 photo queued" in said
-    assert set(home.states().values()) == {"uploaded"}
+    assert home.states() == {"IMG_7.MOV": "uploaded"}
+
+
+def test_others_go_meanwhile_and_it_is_counted(
+    settling: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settling.photos(1)
+    monkeypatch.setattr(Settling, "_is_young", lambda *_: False)
+    _, said = push(settling)
+    assert "1 photo queued" in said
+    assert "1 still being written, left for the next push" in said
+    assert push(settling) == SILENT
+    assert settling.states() == {"IMG_1.JPG": "uploaded"}
 
 
 def test_a_push_by_hand_takes_it(settling: Home) -> None:
-    with Camera(settling.photos(0) / "IMG_7.MOV"):
-        _, lines = settling.on_terminal("push", "trip")
-        assert "1 photo queued" in " ".join(lines)
+    _, lines = settling.on_terminal("push", "trip")
+    assert "1 photo queued" in " ".join(lines)
 
 
 def test_a_dry_run_shows_it(settling: Home) -> None:
-    with Camera(settling.photos(0) / "IMG_7.MOV"):
-        assert "1 photo would be queued" in push(settling, "-n")[1]
+    assert "1 photo would be queued" in push(settling, "-n")[1]
