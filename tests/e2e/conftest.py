@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import background
 import pytest
 import within
+import zygote
 from home import COMMAND, DISK, PATIENCE, Home, finish, jpeg, sha256, until
 from immich.fake import KEY, Immich
 from servers import FormServer
@@ -49,9 +51,14 @@ def configure(home: Home, url: str, more: str = "") -> None:
 
 @pytest.fixture
 def home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Home]:
+    """One whose uploaders in the background end with the test: as orphans they are the tests' own
+    children."""
+    zygote.adopt_orphans()
     home = Home(tmp_path / "home", within.runner(request))
     yield home
     home.close()
+    if Path(f"{home.journal}.log").exists():
+        background.end_all(home)
 
 
 @pytest.fixture

@@ -2,78 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
 import signal
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import zygote
+from background import IN_BACKGROUND, command_of, gone, is_held, log_of, pid_in
 from servers import FormServer, Received, answer
 from short import short_form
 
 from albumup.cli.background import Settling
-from albumup.journal.lock import FileLock, is_locked
+from albumup.journal.lock import FileLock
 from albumup.journal.opening import paths_of
 
 from .conftest import PATIENCE, Home, finish, until
 
-IN_BACKGROUND = re.compile(r"(\d+ photos?) queued; uploading in the background \(pid (\d+)\); (.*)")
 HANDED_OVER = re.compile(r"(\d+ photos?) queued; process (\d+) is uploading, and has them too; ")
-
-
-@pytest.fixture
-def home(home: Home) -> Iterator[Home]:
-    """A home whose uploaders end with the test: as orphans they are the tests' own children."""
-    zygote.adopt_orphans()
-    yield home
-    for pid in [int(name) for name in os.listdir("/proc") if name.isdigit()]:
-        command = command_of(pid)
-        if str(home.journal) in command and "--in-background" in command:
-            os.kill(pid, signal.SIGKILL)
-            gone(pid)
-
-
-def command_of(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-    except OSError:
-        return ""
-
-
-def gone(pid: int) -> int:
-    """Wait for the end of an orphan; its exit code."""
-    code: list[int] = []
-
-    def has_ended() -> bool:
-        with contextlib.suppress(ChildProcessError):
-            found, status = os.waitpid(pid, os.WNOHANG)
-            if not found:
-                return False
-            code.append(os.waitstatus_to_exitcode(status))
-        return True
-
-    until(has_ended, f"the end of {pid}")
-    return code[0]
-
-
-def pid_in(said: str) -> int:
-    found = IN_BACKGROUND.search(said)
-    assert found, said
-    return int(found[2])
-
-
-def log_of(home: Home) -> str:
-    return Path(paths_of(str(home.journal))["log"]).read_text()
-
-
-def is_held(home: Home) -> bool:
-    return is_locked(paths_of(str(home.journal))["lock"])
 
 
 @pytest.mark.process
