@@ -1,0 +1,86 @@
+"""Start it and walk away: the whole story, from a terminal that is closed to the notice."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import zygote
+from background import gone, is_held, pid_in
+from servers import FormServer
+
+from .conftest import PATIENCE, Home, until
+
+RATE = 1 << 20
+
+
+def notices(got: Path) -> list[str]:
+    """What the command of the config got, in order."""
+    told = [json.loads(line) for line in got.read_text().splitlines()] if got.exists() else []
+    return [f"{one['cause']}: {one['words']}" for one in told]
+
+
+@pytest.mark.process
+def test_started_and_walked_away_from(home: Home, server: FormServer, tmp_path: Path) -> None:
+    got, hook = tmp_path / "got", tmp_path / "hook"
+    hook.write_text(f"#!/bin/sh\ncat >> {got}\n")
+    hook.chmod(0o755)
+    home.form(server, f'on_done = ["{hook}"]\n')
+    home.photos(3)
+    home.photos(2, "garden", first=11)
+    server.may_answer.clear()
+
+    # Two albums are handed over, and the terminal is closed.
+    albumup = " ".join(zygote.COMMAND)
+    line = f"{albumup} push trip --detach -j1; {albumup} push garden --detach; echo over; cat"
+    shell = home.at_terminal(is_controlling=True, launch=["sh", "-c", line])
+    shell.until_said("over\r\n")
+    pid = pid_in(shell.said.replace("\r\n", "\n"))
+    shell.close()
+    assert shell.process.wait(PATIENCE) == -signal.SIGHUP
+    until(lambda: server.in_flight)
+    assert is_held(home)
+
+    # Two other terminals look on, while a third one changes what runs.
+    watching = [home.at_terminal("watch") for _ in range(2)]
+    for one in watching:
+        one.until(lambda one=one: "IMG_1.JPG" in one.text and "5" in one.text)
+    assert home.run("resume", "--detach", "--limit-rate", "1M").returncode == 0
+    until(lambda: home.status()["uploader"].get("rate_limit") == RATE, "the new rate")
+    stopped = home.run("stop", "garden")
+    assert stopped.returncode == 0
+    assert f"Process {pid} goes on with trip" in stopped.stderr
+    held = {album["album"]: album["held"] for album in home.status()["albums"]}
+    assert held == {"trip": False, "garden": True}
+    assert home.run("retry-failed").stderr == "", "cron leaves it alone, and the rest to who sends"
+    assert home.run("resume", "--detach").returncode == 0
+    assert not any(album["held"] for album in home.status()["albums"])
+    assert [one.process.poll() for one in watching] == [None, None]
+    assert home.status()["uploader"]["pid"] == pid
+
+    # The computer restarts: whatever runs is gone.
+    for process in (*[one.process.pid for one in watching], pid):
+        os.kill(process, signal.SIGKILL)
+    for one in watching:
+        assert one.end() == -signal.SIGKILL
+    assert gone(pid) == -signal.SIGKILL
+    assert not is_held(home)
+    assert set(home.states().values()) <= {"pending", "sending"}
+    assert notices(got) == []
+
+    # Cron sends what is left, and each album's end is told once.
+    server.may_answer.set()
+    assert home.run("retry-failed").returncode == 0
+    assert set(home.states().values()) == {"uploaded"}
+    assert set(server.names) == {f"IMG_{number}.JPG" for number in (1, 2, 3, 11, 12)}
+    assert sorted(notices(got)) == [
+        "settled: garden: 2 photos sent",
+        "settled: trip: 3 photos sent",
+    ]
+    assert home.run("retry-failed").stderr == ""
+    code, said = home.on_terminal("status")
+    assert (code, [line for line in said if " ago: " in line]) == (0, [])
+    assert len(notices(got)) == 2
