@@ -88,10 +88,9 @@ class Background(Loop):
         hook = Path(folder, "hook")
         hook.write_text(_HOOK.format(got=shlex.quote(self._got)))
         hook.chmod(0o755)
-        with open(self.config, "r+", encoding="utf-8") as file:
-            tables = file.read()
-            file.seek(0)
-            file.write(f'[defaults]\non_done = ["{hook}"]\ntell_after = "{_TELL_AFTER}"\n{tables}')
+        config = Path(self.config)
+        more = f'on_done = ["{hook}"]\ntell_after = "{_TELL_AFTER}"\n'
+        config.write_text(config.read_text().replace("[defaults]\n", f"[defaults]\n{more}"))
         self._running: list[Command] = []
         self._is_down = False
 
@@ -102,7 +101,7 @@ class Background(Loop):
         running = Counter(command.verb for command in self._running)
         if self._unseen and rng.random() < 0.7:
             return self.start_push(rng.choice(self._unseen), *self._sending())
-        verbs = ["push", "resume", "resume", "retry-failed"]
+        verbs = ["push", "resume", "resume", "retry-failed", "stop", "stop"]
         verb = rng.choice(verbs + ["watch", "watch"] * (running["watch"] < 2))
         known = sorted({album for album, _ in self._seen})
         album = [rng.choice(known)] if known else []
