@@ -14,8 +14,6 @@ from servers import FormServer
 
 from .conftest import PATIENCE, Home, until
 
-RATE = 1 << 20
-
 
 def notices(got: Path) -> list[str]:
     """What the command of the config got, in order."""
@@ -49,7 +47,6 @@ def test_started_and_walked_away_from(home: Home, server: FormServer, tmp_path: 
     for one in watching:
         one.until(lambda one=one: "IMG_1.JPG" in one.text and "5" in one.text)
     assert home.run("resume", "--detach", "--limit-rate", "1M").returncode == 0
-    pass  # RATE
     stopped = home.run("stop", "garden")
     assert stopped.returncode == 0
     assert f"Process {pid} goes on with trip" in stopped.stderr
