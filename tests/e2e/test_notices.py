@@ -301,7 +301,7 @@ def test_a_kill_around_the_delivery_loses_no_notice(
     home: Home, server: FormServer, hook: Hook, tmp_path: Path, commits: int
 ) -> None:
     """Killed at one of the last commits: as the run ends, as it claims, as it has delivered."""
-    home.form(server, hook.line)
+    home.form(server, f"{hook.line}stable_for = 0\n")
     counted = _failing(home, f"count:{tmp_path / 'counts'}", "push", home.photos(1), "--album", "x")
     assert counted == 0
     (first,) = hook.got()
@@ -352,7 +352,7 @@ def test_the_next_command_on_a_terminal_says_first_what_nobody_was_told(
     home.run("push", home.photos(2))
     for words in (["status", "--json"], ["list", "--json"], ["--version"]):
         assert late(home.on_terminal(*words)[1]) == []
-    tab = {"_ALBUMUP_COMPLETE": "bash_complete", "COMP_WORDS": "albumup st", "COMP_CWORD": "1"}
+    tab = {"_ALBUMUP_COMPLETE": "bash_complete", "COMP_WORDS": "albumup stat", "COMP_CWORD": "1"}
     assert home.on_terminal(**tab) == (0, ["plain,status"])
     assert " ago: " not in home.run("status").stderr, "off a terminal nobody is told"
     (_, first), (_, second) = home.on_terminal("list"), home.on_terminal("list")
