@@ -1071,6 +1071,33 @@ def reach(url: str, ca_file: Path | None = None) -> tuple[Fault | None, Fault | 
     return unreached.fault if unreached else None, Http(peer, []).call("GET", url).fault
 
 
+def test_a_name_is_looked_up_anew_for_each_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The computer is in another network now, where the name has another address."""
+
+    async def reached(connection: Connection) -> bool:
+        found = await connection.reach()
+        connection.close()
+        return found is None
+
+    def server_at(one: Server) -> Callable[..., object]:
+        address = socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", one.port)
+        return lambda *_, **__: [address]
+
+    async def moved(first: Server, second: Server) -> None:
+        connection = Connection("http://nas.lan/", Peer(5.0), SocketNetwork(Threads()))
+        http = Http(Peer(5.0), [])
+        for one in (first, second):
+            monkeypatch.setattr(socket, "getaddrinfo", server_at(one))
+            assert await reached(connection)
+            sent = await asyncio.to_thread(http.call, "GET", "http://nas.lan/")
+            assert sent.answer is not None
+            assert one.connections == 2
+
+    said = answer(200, {}, [("Connection", "close")])
+    with Server([stall], [head, said]) as first, Server([stall], [head, said]) as second:
+        asyncio.run(moved(first, second))
+
+
 @pytest.fixture
 def refused_port() -> int:
     with socket.socket() as closed:
