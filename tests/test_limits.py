@@ -155,3 +155,83 @@ def test_by_default_it_is_the_loops_time_that_passes(
 
     asyncio.run(taking())
     assert waits == [0.75]
+
+
+# Another rate.
+
+
+def changed_after(
+    limited: RateLimit, time: Time, seconds: float, rate: str | None, uploads: int = 1
+) -> float:
+    """When all of so many uploads may send their second megabyte, if the rate changes then."""
+
+    async def sleep(wanted: float) -> None:
+        until = time.now + wanted
+        while time.now < until:
+            await asyncio.sleep(0)
+
+    limited._sleep = sleep
+
+    async def upload() -> None:
+        for _ in range(2):
+            await limited.take(1 << 20)
+
+    async def play() -> None:
+        sending = [asyncio.ensure_future(upload()) for _ in range(uploads)]
+        began, is_changed = time.now, False
+        while not all(one.done() for one in sending):
+            if time.now >= began + seconds and not is_changed:
+                is_changed = True
+                limited.change(parse_rate(rate) if rate is not None else None)
+            for _ in range(10):
+                await asyncio.sleep(0)
+            time.now += 0.25
+        await asyncio.gather(*sending)
+
+    began = time.now
+    asyncio.run(play())
+    return time.now - began
+
+
+def test_a_higher_rate_holds_for_those_that_wait(time: Time) -> None:
+    limited = limit("1K", time)
+    assert changed_after(limited, time, 5.0, "1M") == pytest.approx(5.25, abs=0.5)
+
+
+def test_without_a_limit_those_that_wait_go_on_at_once(time: Time) -> None:
+    limited = limit("1K", time)
+    assert changed_after(limited, time, 5.0, None, uploads=8) == pytest.approx(5.25, abs=0.5)
+    assert limited.block() == 0
+
+
+def test_a_lower_rate_holds_for_those_that_wait_and_they_keep_a_line(time: Time) -> None:
+    limited = limit("1M", time)
+    took = changed_after(limited, time, 0.5, "512K", uploads=2)
+    assert took == pytest.approx(0.5 + 2 * 2, abs=1.0), "the first of the three goes at once"
+
+
+def test_a_limit_can_be_set_where_there_was_none(time: Time) -> None:
+    limited = RateLimit(None, time.clock, time.sleep, time.local)
+    assert (limited.rate(), limited.block()) == (None, 0)
+    take(limited, 1 << 30)
+    limited.change(parse_rate("1M"))
+    assert limited.rate() == 1 << 20
+    take(limited, 1 << 20, 1 << 20)
+    assert time.slept == pytest.approx(1)
+
+
+def test_a_wait_that_is_cut_leaves_nothing_behind(time: Time) -> None:
+    async def play() -> None:
+        limited = RateLimit(parse_rate("1K"), time.clock, asyncio.sleep, time.local)
+        await limited.take(1 << 20)
+        waiting = asyncio.ensure_future(limited.take(1))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        await asyncio.sleep(0)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        limited.change(None)
+
+    asyncio.run(play())

@@ -87,3 +87,14 @@ def test_none_is_drawn_of_an_album_that_is_stopped_meanwhile() -> None:
 
     assert drawn(lambda _: None) is not None
     assert drawn(stop) is None
+
+
+def test_of_too_many_slots_the_idle_ones_end_first() -> None:
+    queue, _, _ = queue_with(lambda _: None)
+    queue.set_jobs(4)
+    queue.slots[2].task_id = 5
+    assert queue.set_jobs(1) == []
+    assert [slot.is_over for slot in queue.slots] == [True, True, False, True]
+    new = queue.set_jobs(6)
+    assert queue.slots[4:] == new
+    assert not any(slot.is_over for slot in queue.slots)

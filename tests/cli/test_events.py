@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 from test_reasons import BaseNames
@@ -20,6 +22,7 @@ from albumup.uploader.events import (
     Paused,
     Queued,
     Recorded,
+    Regulated,
     Shared,
     Spooled,
     Tried,
@@ -96,6 +99,20 @@ def test_what_was_found_of_an_address_is_told() -> None:
     assert event_line(note, BaseNames(), "home") == "  ! home: goes on at https://b"
 
 
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"jobs": 1}, "1 upload at once"),
+        ({"jobs": 2, "limit_rate": "1M"}, "1.0 MB/s and 2 uploads at once"),
+        ({"limit_rate": "off"}, "no rate limit"),
+        ({"limit_rate": "08:00,1M 23:00,off"}, 'the rates "08:00,1M 23:00,off"'),
+    ],
+)
+def test_other_options_are_told(changed: dict[str, Any], said: str) -> None:
+    line = event_line(Regulated(0.0, None, None, **changed), BaseNames())
+    assert line == f"Goes on with {said}, as another command asked."
+
+
 def test_a_sleep_is_told_with_its_length() -> None:
     said = event_line(Woke(0.0, None, None, 27_600.0), BaseNames())
     assert said == "Awake again after 7 h 40 min; going on."
@@ -165,6 +182,10 @@ PATH = PLACE | {"path": "/t/A.JPG"}
         (
             AddressNote(0.0, None, "home", "goes on at https://b"),
             PLACE | {"event": "address", "album": None, "words": "goes on at https://b"},
+        ),
+        (
+            Regulated(0.0, None, None, jobs=2),
+            PLACE | {"event": "options", "album": None, "target": None, "jobs": 2},
         ),
         (GoesOn(0.0, None, "home"), PLACE | {"event": "goes_on", "album": None}),
         (FramedAnew(0.0, None, "home"), PLACE | {"event": "framed_anew", "album": None}),

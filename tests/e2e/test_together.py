@@ -60,7 +60,8 @@ def test_the_second_hands_over_and_each_ends_with_its_albums_code(
 
 
 @pytest.mark.parametrize(
-    ("typed", "ignored"), short_form([(("-j2", "--retries=3"), ["--jobs"]), ((), [])])
+    ("typed", "ignored"),
+    short_form([(("--patience=9s", "--retries=3"), ["--patience"]), (("-j2",), []), ((), [])]),
 )
 def test_a_follower_names_the_options_that_were_typed_in_vain(
     home: Home, server: FormServer, typed: tuple[str, ...], ignored: list[str]
@@ -195,16 +196,42 @@ def test_a_follower_ends_with_the_uploader_when_that_is_stopped(
 def test_options_that_differ_are_named_and_ignored(home: Home, server: FormServer) -> None:
     home.form(server)
     first = uploader(home, server, "--retries", "2")
-    second = follower(home, "-j7", "--retries", "2", "--limit-rate", "3M")
+    second = follower(home, "-j1", "--retries", "2", "--patience", "9s")
     server.may_answer.set()
     said = finish(second).stderr
     assert finish(first).returncode == 0
     (line,) = [line for line in said.splitlines() if "ignored" in line]
-    assert "--jobs" in line
-    assert "--limit-rate" in line
+    assert "--patience" in line
     assert "--retries" not in line
-    assert "--patience" not in line
+    assert "--jobs" not in line
     assert server.most_in_flight == 1
+
+
+def test_a_rate_and_a_number_of_uploads_are_taken_over_at_once(
+    home: Home, server: FormServer
+) -> None:
+    home.form(server)
+    assert home.run("push", home.photos(1, "first", first=21)).returncode == 0
+    home.photos(6)
+    server.may_answer.clear()
+    first = home.start("push", "trip", "-j1")
+    until(lambda: server.in_flight == 1)
+    second = home.start("resume", "--limit-rate", "1M", "-j3")
+    assert second.stderr is not None
+    words = f"Process {first.pid} goes on with 1.0 MB/s and 3 uploads at once."
+    until(lambda: words in second.stderr.readline())
+    until(lambda: server.in_flight == 3)
+    options = home.sql("select options from run order by id desc limit 1")[0][0]
+    assert '"jobs": 3' in options
+    assert '"limit_rate": "1M"' in options
+    third = home.run("resume", "--limit-rate", "off", "--detach")
+    assert third.returncode == 0
+    server.may_answer.set()
+    assert finish(second).returncode == 0
+    ended = finish(first)
+    assert ended.returncode == 0
+    assert "Goes on with no rate limit, as another command asked." in ended.stderr
+    assert server.most_in_flight == 3
 
 
 @pytest.mark.long

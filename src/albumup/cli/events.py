@@ -13,6 +13,7 @@ from albumup.cli.escaping import escape
 from albumup.cli.figures import photos, size, span
 from albumup.cli.layout import sentence
 from albumup.cli.names import Names
+from albumup.cli.pace import pace
 from albumup.cli.titles import title_of
 from albumup.cli.words import utc
 from albumup.journal import media, runs
@@ -35,6 +36,7 @@ from albumup.uploader.events import (
     Paused,
     PhotoEvent,
     Recorded,
+    Regulated,
     Spooled,
     Tried,
     Waits,
@@ -108,6 +110,8 @@ def event_line(event: Event, names: Names, target: str = "") -> str:
             return f"  ! {escape(target)}: waits: {escape(reason)}"
         case GoesOn():
             return f"{escape(target)}: may_run says yes; going on."
+        case Regulated():
+            return f"Goes on with {_regulated(event)}, as another command asked."
         case AddressNote(words=words):
             return f"  ! {escape(target)}: {escape(words, 1000)}"
         case AlbumNote(album=album, words=words):
@@ -124,6 +128,12 @@ def event_line(event: Event, names: Names, target: str = "") -> str:
 def copied(count: int) -> str:
     """The words that let a card be taken out."""
     return f"{photos(count)} copied. You can take the card out now."
+
+
+def _regulated(event: Regulated) -> str:
+    """The options with which a run goes on, in words."""
+    options = {"limit_rate": event.limit_rate, "jobs": event.jobs}
+    return pace({name: value for name, value in options.items() if value is not UNSET})
 
 
 class _PhotoLine(NamedTuple):

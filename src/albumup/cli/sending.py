@@ -12,7 +12,6 @@ from albumup.config.file import parse_duration, parse_rate
 from albumup.errors import UsageError
 from albumup.journal.opening import paths_of
 from albumup.targets.registry import check_all
-from albumup.uploader.limits import RateLimit
 from albumup.uploader.options import Options
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ def options_of(
         retries=retries,
         jobs=jobs,
         patience=asked,
-        limit=RateLimit(timetable) if timetable is not None else None,
+        limit=timetable,
         spool_folder=spool_folder,
         is_cron=patience is not None and given["patience"] is None,
         spends_again=patience is None,

@@ -10,6 +10,7 @@ from albumup.cli.escaping import escape
 from albumup.cli.figures import counted, size
 from albumup.cli.layout import shortened
 from albumup.cli.names import WIDEST, telling
+from albumup.cli.pace import pace
 from albumup.cli.running import silent
 from albumup.config.file import shown
 from albumup.session.sending import Session
@@ -26,6 +27,7 @@ from albumup.session.telling import (
     Silent,
     Standing,
     Stopping,
+    TakenOver,
     Vanished,
     Warned,
     Watched,
@@ -144,6 +146,8 @@ def lines_of(word: Word) -> Sequence[str]:
             )
             more = f"Its own options stay in force; ignored here: {', '.join(ignored)}"
             return [line, more] if ignored else [line]
+        case TakenOver(pid, value):
+            return [f"Process {pid} goes on with {pace(value)}."]
         case Left(pid, code):
             return [words.ended(f"Left. Process {pid} goes on; stop it with: albumup stop", code)]
         case JournalGone(path):

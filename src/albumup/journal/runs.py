@@ -123,6 +123,13 @@ def join(journal: Journal, album_ids: Iterable[int]) -> Run | None:
     return run
 
 
+def note_options(journal: Journal, run_id: int, options: dict[str, Any]) -> None:
+    """Note the options with which a run goes on."""
+    journal.connection.execute(
+        "update run set options = ? where id = ?", (json.dumps(options), run_id)
+    )
+
+
 def end(journal: Journal, run_id: int, exit_code: int, unbuilt: Iterable[str] = ()) -> None:
     journal.connection.execute(
         "update run set ended = ?, exit = ?, unbuilt = ? where id = ?",

@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 from albumup.errors import AlbumupError
 from albumup.journal import runs
+from albumup.journal.instructions import are_seen
 from albumup.journal.journal import Journal
 from albumup.journal.lock import is_locked
 from albumup.journal.opening import paths_of
+from albumup.session.changing import Change, ignored
 from albumup.session.looking import Looker
 from albumup.session.others import STOPPED, was_stopped
-from albumup.session.telling import Audience, Following, Left
+from albumup.session.telling import Audience, Following, Left, TakenOver
 from albumup.session.totals import totals_now
 from albumup.targets.base import Target
 from albumup.uploader.options import Options
@@ -40,11 +42,11 @@ class Follower:
         self._options, self._audience = options, audience
         self._signals, self._build = signals, build
 
-    def follow(self, run: runs.Run) -> int | None:
+    def follow(self, run: runs.Run, change: Change | None = None) -> int | None:
         """Show what the run does until the albums are settled, and return the exit code; None if
-        this process must send."""
+        this process must send. ``change``: what the run was asked to change."""
         audience, journal = self._audience, self._journal
-        audience.say(Following(run.pid, self._ignored(run)))
+        audience.say(Following(run.pid, ignored(run, self._options)))
         looker = Looker(journal, audience, self._album_ids, self._counted_before())
         probed = 0.0
         found = run
@@ -54,6 +56,9 @@ class Follower:
                 code = 128 + self._signals[0]
                 audience.say(Left(run.pid, code))
                 return code
+            if change is not None and are_seen(journal, change.ids):
+                audience.say(TakenOver(run.pid, change.value))
+                change = None
             now = time.monotonic()
             unfinished = [album for album in self._album_ids if runs.is_unfinished(journal, album)]
             if not unfinished:
@@ -83,14 +88,6 @@ class Follower:
         """Of each album, the photos that were done before this command, and the bytes until now."""
         done = totals_now(self._journal, self._album_ids)
         return {one: (self._before.get(one, 0), sizes) for one, (_, sizes) in done.items()}
-
-    def _ignored(self, run: runs.Run) -> list[str]:
-        """Typed options that differ from those of the run, and are ignored."""
-        return [
-            f"--{name.replace('_', '-')}"
-            for name in self._options.typed
-            if name in run.options and run.options[name] != self._options.shown[name]
-        ]
 
     def _can_build(self, run: runs.Run, album_ids: Sequence[int]) -> bool:
         """Can this process build the targets that the uploader could not, as with a token that only

@@ -19,6 +19,7 @@ from albumup.journal.lock import PATIENCE, FileLock
 from albumup.journal.opening import CorruptJournal, check_whole, paths_of
 from albumup.journal.rows import Album
 from albumup.session.aside import aside
+from albumup.session.changing import Change, ask, wait_until_seen
 from albumup.session.following import Follower
 from albumup.session.live import Live
 from albumup.session.notifying import Notifying
@@ -154,15 +155,24 @@ class Session:
                 return sent
             with self.journal.transaction():
                 run = runs.join(self.journal, self.album_ids)
+                change = self._ask(run)
             if run is None:
                 continue
             if self.hands_over:
+                if change is not None:
+                    wait_until_seen(self.journal, change)
                 self.audience.say(HandedOver(run.pid))
                 return self.audience.handed_over()
-            code = self._follower().follow(run)
+            code = self._follower().follow(run, change)
             if code is not None:
                 self._note_told()
                 return code
+
+    def _ask(self, run: runs.Run | None) -> Change | None:
+        """Have the run that is on take over what was typed. Cron's command changes nothing."""
+        if run is None or not self.options.spends_again:
+            return None
+        return ask(self.journal, run, self.options)
 
     def _follower(self) -> Follower:
         who = self.journal, self.album_ids, self._before.sent

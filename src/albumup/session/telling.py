@@ -4,7 +4,7 @@ puts them in words."""
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -44,6 +44,13 @@ class Following(Struct, frozen=True):
 
     pid: int
     ignored: Sequence[str]
+
+
+class TakenOver(Struct, frozen=True):
+    """Process ``pid`` goes on with these options, by name."""
+
+    pid: int
+    value: Mapping[str, Any]
 
 
 class Left(Struct, frozen=True):
@@ -115,7 +122,7 @@ class Warned(Struct, frozen=True):
 
 Word = (
     (HandedOver | Following | Left | Stopping | Cutting | Hanging)
-    | (JournalGone | Watching | Ebbing | Silent | Vanished | Nobody | Warned)
+    | (JournalGone | Watching | Ebbing | Silent | Vanished | Nobody | Warned | TakenOver)
 )  # fmt: skip
 
 

@@ -142,7 +142,8 @@ class Connection:
         True if the connection is open, the server has said nothing since, and the buffer has room.
         Then ``before_last`` alone has to be journaled before the body.
         """
-        if self._throttle is not None or size > SMALL or not await self._is_connected():
+        is_limited = self._throttle is not None and self._throttle.block() > 0
+        if is_limited or size > SMALL or not await self._is_connected():
             return False
         assert self._wire is not None
         wanted = size + _MOST_HEAD

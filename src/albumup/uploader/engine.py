@@ -27,6 +27,7 @@ from albumup.uploader.reconcile import Reconciler
 from albumup.uploader.run import Run
 from albumup.uploader.scope import Scope
 from albumup.uploader.sleep import Gap
+from albumup.uploader.slot import Slot
 from albumup.uploader.spooling import sweep
 from albumup.uploader.upload import Uploader
 from albumup.uploader.waking import Waking
@@ -59,7 +60,9 @@ class Engine:
         self._loop = asyncio.get_running_loop()
         self._run = run = Run(journal, options, listener, world, rebuild)
         self._scope = Scope(run, album_ids, build)
-        self._instructed = Instructed(run, self._scope)
+        self._instructed = Instructed(run, self._scope, self._begin_upload)
+        self._parts: list[asyncio.Task[None]] = []
+        """What runs side by side."""
         self._drain_until: float | None = None
         self._cut_at: float | None = None
         """When the drain's time was over and uploads still in flight were cut."""
@@ -79,7 +82,6 @@ class Engine:
         """Work until nothing is left, or something ends the run."""
         run = self._run
         exit_code: int | None = None
-        parts: list[asyncio.Task[None]] = []
         ticking: list[asyncio.Task[None]] = []
         try:
             await run.commits.do(self._begin)
@@ -87,7 +89,10 @@ class Engine:
             self._leave.tick(self._loop.time())
             own = self._tick, self._watch_for_sleep
             ticking = [self._loop.create_task(self._guarded(part)) for part in own]
-            parts = [self._loop.create_task(self._guarded(part)) for part in self._parts()]
+            for part in (Preparer(run), Reconciler(run), AlbumWorker(run)):
+                self._parts.append(self._loop.create_task(self._guarded(part.work)))
+            for slot in run.queue.slots:
+                self._begin_upload(slot)
             while exit_code is None:
                 exit_code = await self._look()
                 if exit_code is None:
@@ -101,7 +106,7 @@ class Engine:
         run.queue.no_more()
         if run.fault is not None:
             self.cut()
-        await self._join(parts)
+        await self._join(self._parts)
         if exit_code is None:
             exit_code = await self._end_at_fault()
         await self._leave.close()
@@ -115,11 +120,10 @@ class Engine:
         run.world.helpers.close()
         return self._scope.ended(exit_code, self._loop.time() - self._began)
 
-    def _parts(self) -> list[Callable[[], Awaitable[None]]]:
-        """The coroutines that run side by side."""
-        run = self._run
-        uploads = [Uploader(run, slot).work for slot in run.queue.slots]
-        return [Preparer(run).work, Reconciler(run).work, AlbumWorker(run).work, *uploads]
+    def _begin_upload(self, slot: Slot) -> None:
+        """Send one photo after the other there."""
+        uploads = self._guarded(Uploader(self._run, slot).work)
+        self._parts.append(self._loop.create_task(uploads))
 
     async def _guarded(self, part: Callable[[], Awaitable[None]]) -> None:
         """Run one of the parts; any error of it ends the run."""
@@ -339,8 +343,7 @@ class Engine:
     @property
     def rate_limit(self) -> int | None:
         """Bytes a second, for all uploads together; None while there is no limit."""
-        limit = self._run.options.limit
-        return None if limit is None else limit.rate()
+        return self._run.limit.rate()
 
     def before(self) -> dict[int, tuple[int, int]]:
         """``RunEnd.before`` as of now, of the first few hundred albums."""

@@ -73,6 +73,14 @@ class AddressNote(Event, frozen=True):
     words: str
 
 
+class Regulated(Event, frozen=True):
+    """The run goes on with other options. ``limit_rate``: as it was typed."""
+
+    kind = "options"
+    jobs: int | UnsetType = UNSET
+    limit_rate: str | UnsetType = UNSET
+
+
 class AlbumNote(Event, frozen=True):
     """Something was found or done about an album on its server; ``words`` say what."""
 

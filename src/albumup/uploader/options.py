@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from albumup.config.file import Timetable
 from albumup.errors import AlbumupError
-from albumup.uploader.limits import RateLimit
 from albumup.uploader.upstream import Closing
 
 TELL_AFTER = 24 * 3600.0
@@ -25,7 +25,7 @@ class Options:
     retries: int = 3
     jobs: int = 4
     patience: float = 300.0
-    limit: RateLimit | None = None
+    limit: Timetable | None = None
     spool_folder: str = ""
     is_cron: bool = False
     spends_again: bool = True

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 from msgspec import Struct
 
@@ -37,6 +38,7 @@ from albumup.uploader.events import (
     Missing,
     Paused,
     Recorded,
+    Regulated,
     Shared,
     Spooled,
 )
@@ -325,6 +327,10 @@ class Outcomes:
     def tell_of_album(self, album: Album, words: str) -> None:
         """Tell what was found or done about an album on its server."""
         self.tell(AlbumNote(self._clock(), album.name, album.target, words))
+
+    def tell_of_options(self, changed: Mapping[str, Any]) -> None:
+        """Tell the options with which the run goes on."""
+        self.tell(Regulated(self._clock(), None, None, **changed))
 
     def tell_of_share(self, album: Album, url: str) -> None:
         """Tell an album's link for people."""

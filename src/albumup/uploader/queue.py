@@ -77,6 +77,17 @@ class Queue:
     def busy_slots(self) -> list[Slot]:
         return [slot for slot in self.slots if slot.task_id]
 
+    def set_jobs(self, jobs: int) -> list[Slot]:
+        """Have so many slots; return the new ones. Those that are too many end after their
+        uploads."""
+        busy_first = sorted(self.slots, key=lambda slot: not slot.task_id)
+        for number, slot in enumerate(busy_first):
+            slot.is_over = number >= jobs
+        new = [Slot() for _ in range(jobs - len(busy_first))]
+        self.slots += new
+        self.changed.wake()
+        return new
+
     def cut_all(self) -> None:
         """Cut all uploads in flight."""
         for slot in self.busy_slots():
@@ -85,9 +96,9 @@ class Queue:
     async def next(self, slot: Slot) -> tuple[Upstream, Task | None] | None:
         """Wait for the next task to send. None: the target is paused, and has to be looked at.
 
-        None when the run takes no more work.
+        None when the run takes no more work, or the slot is over.
         """
-        while not self.has_ended:
+        while not (self.has_ended or slot.is_over):
             if (upstream := self._to_refill()) is not None:
                 await self._refill(upstream)
             elif (found := self._next(slot)) is not None:

@@ -16,6 +16,7 @@ from albumup.uploader.causes import Causes
 from albumup.uploader.events import Listener
 from albumup.uploader.former import Formers, Rebuild
 from albumup.uploader.judge import Judge
+from albumup.uploader.limits import RateLimit
 from albumup.uploader.opener import Opener
 from albumup.uploader.options import Options, Stop
 from albumup.uploader.origins import Origins
@@ -38,6 +39,7 @@ class Run:
         self.options = options
         self.world = world
         self.commits = Commits(journal, world.helpers)
+        self.limit = RateLimit(options.limit)
         self.queue = Queue(self.commits, options.jobs, world, self.now)
         self.origins = Origins(self.commits, self.queue, world.helpers)
         self.causes = causes = Causes(self.queue, options, listener)

@@ -8,7 +8,7 @@ from albumup.journal.rows import Task
 from albumup.transfer import Meter
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Slot:
     """A place for one upload, with the photo that is being sent there, if any."""
 
@@ -17,6 +17,8 @@ class Slot:
     task_id: int = 0
     album_id: int = 0
     meter: Meter = field(default_factory=Meter)
+    is_over: bool = False
+    """There are to be fewer uploads at once: nothing more is sent here."""
 
     def begin(self, task: Task) -> None:
         self.name, self.size = task.path, task.size

@@ -79,6 +79,8 @@ class Uploader:
                 run.queue.looked()
             self._slot.task_id = 0
         self._close_all()
+        if self._slot.is_over:
+            run.queue.slots.remove(self._slot)
 
     def _close_all(self) -> None:
         for connection in self._connections.values():
@@ -287,7 +289,7 @@ class Uploader:
                 request.url,
                 upstream.target.peer,
                 run.world.network,
-                run.options.limit,
+                run.limit,
                 upstream.keep_alive,
             )
         at_once = await connection.takes_at_once(len(head) + payload.size + len(body.tail))
