@@ -12,6 +12,7 @@ from albumup.journal import runs
 from albumup.uploader.options import Stop
 from simulation.loop import Killed
 from simulation.plan import (
+    ALONE,
     CONNECTS,
     CUTS,
     ENDINGS,
@@ -20,9 +21,12 @@ from simulation.plan import (
     PEOPLE,
     REFUSALS,
     REGIMES,
+    SLEEPS,
+    WAITS,
     Event,
 )
 from simulation.server import Regime
+from simulation.watcher import Watcher
 
 if TYPE_CHECKING:
     from simulation.helpers import SimulatedHelpers
@@ -116,7 +120,7 @@ class Events:
             scene.line.connects[at] = kind
         elif kind in REGIMES:
             self._at_point["begins", at].append(event)
-        elif kind in MEDDLING or kind in ENDINGS or kind in PEOPLE:
+        elif kind in MEDDLING or kind in ENDINGS or kind in PEOPLE or kind in ALONE:
             if event.on == "step":
                 self._at_step[at].append(event)
             else:
@@ -146,6 +150,7 @@ class Events:
         scene.line.cuts.clear()
         scene.line.connects.clear()
         scene.line.down_until = 0.0
+        scene.no_leave_until = 0.0
         scene.photos.put_back()
         scene.disk.bring_back()
         scene.expects_fault = False
@@ -184,6 +189,8 @@ class Events:
             self._meddle(event)
         elif event.kind in ENDINGS:
             self._end_life(event)
+        elif event.kind in ALONE:
+            self._go_on_alone(event)
         else:
             self._live_on(event)
 
@@ -230,10 +237,29 @@ class Events:
                 photos.take_out(numbers if event.kind == "card swapped" else [])
                 self._scene.loop.outside(10 ** (event.value * 3), photos.put_back)
 
+    def _go_on_alone(self, event: Event) -> None:
+        scene, seconds = self._scene, 10 ** (1.8 + 3.6 * event.value)
+        if event.kind == "clock set":
+            scene.offset += seconds if event.at % 2 else -seconds
+            scene.clock_jumped = True
+        elif event.kind in SLEEPS:
+            runs_on, lasts = event.kind.endswith("run on"), event.kind.endswith("last")
+            scene.sleep(seconds, runs_on=runs_on, hangs_up=not lasts)
+            scene.clock_jumped = scene.clock_jumped or not runs_on
+        elif event.kind in WAITS:
+            scene.no_leave_until = scene.loop.time() + 10 ** (1.0 + 3.0 * event.value)
+        else:
+            scene.watchers.append(Watcher(scene, hangs=event.kind == "watcher hangs"))
+
     def _end_life(self, event: Event) -> None:
         scene = self._scene
         if event.kind in ("kill", "power cut"):
             raise Killed(power=event.kind == "power cut")
+        assert scene.life is not None
+        if scene.life.command is not None:
+            scene.life.command.signals += 1
+        if scene.life.has_let_go:
+            return
         scene.was_stopped = True
         scene.stopped_at = scene.clock()
         if event.kind == "stop":

@@ -22,7 +22,7 @@ _TASKS = (
     " join photo on photo.id = task.photo_id order by task.id"
 )
 SICK = ("429", "502", "503", "504")
-_SPENT = ("not_taken", "in_doubt", "broken")
+SPENT = ("not_taken", "in_doubt", "broken")
 
 
 class Broken(AssertionError):
@@ -213,7 +213,7 @@ def _tries_are_counted(scene: Scene, reader: sqlite3.Connection, tasks: list[sql
             continue
         spent = rows(
             reader,
-            f"select count(*) from attempt where task_id = ? and outcome in {_SPENT}",
+            f"select count(*) from attempt where task_id = ? and outcome in {SPENT}",
             task["id"],
         )[0][0]
         back = task["back_whole"] + task["back_cut"] + task["back_429"] + task["refunds"]

@@ -12,6 +12,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import albumup.photos.volumes
+import albumup.session.late
+import albumup.session.notifying
+import albumup.session.others
 import albumup.transfer.connection
 import albumup.uploader.albums
 import albumup.uploader.engine
@@ -19,9 +22,6 @@ import albumup.uploader.reconcile
 
 if TYPE_CHECKING:
     from simulation.scene import Scene
-
-PATIENT = ("albumup.helpers",)
-"""Modules that the simulated world replaces."""
 
 
 @contextmanager
@@ -42,6 +42,12 @@ def held_still(scene: Scene) -> Iterator[None]:
 
         return look
 
+    def kill(pid: int, _: int) -> None:
+        if not scene.is_alive(pid):
+            raise ProcessLookupError
+
+    keys = scene.chance.of("keys")
+
     def perf_counter() -> float:
         """How long commits take is the story's to say."""
         scene.took += scene.commit_seconds()
@@ -58,6 +64,12 @@ def held_still(scene: Scene) -> Iterator[None]:
             "fsync",
             lambda file: scene.disk.fsync(file if isinstance(file, int) else file.fileno()),
         ),
+        (os, "kill", kill),
+        (os, "urandom", lambda count: keys.randbytes(count)),
+        (os, "getpid", lambda: scene.life.pid if scene.life is not None else 1),
+        (albumup.session.notifying, "hand_over", scene.channel.hand_over),
+        (albumup.session.late, "is_locked", lambda _: scene.is_locked),
+        (albumup.session.others, "is_locked", lambda _: scene.is_locked),
         (albumup.transfer.connection, "proxy_for", lambda _: None),
         (albumup.uploader.engine, "TICK", scene.plan.tick),
         (albumup.uploader.albums, "_LOOK_SECONDS", scene.plan.tick),

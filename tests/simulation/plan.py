@@ -54,6 +54,12 @@ class Plan:
     them."""
     cron: int = 0
     """How often retry-failed comes after the first end."""
+    hook: str | None = None
+    """The command that takes notices (``HOOKS``); "": there is none, None: they are not delivered,
+    but for the next run, at its beginning."""
+    watched: bool = True
+    """Somebody sees the runs end, on a terminal."""
+    tell_after: float = 86400.0
     events: tuple[Event, ...] = field(default_factory=tuple)
 
     def without(self, events: set[int]) -> Plan:
@@ -153,10 +159,23 @@ WORK = ("open hangs", "read hangs", "look hangs", "ask hangs", "commit slow")
 POINTS = ("begins", "last byte", "whole", "answered")
 """Points of a request: its head came; its last byte was handed over; it came whole; its answer
 left."""
+SLEEPS = ("sleep", "sleep, clocks run on", "sleep, connections last", "clock set")
+"""Of the computer. (A clock that is set is none, and has to be told apart.)"""
+WATCHERS = ("watcher", "watcher hangs")
+WAITS = ("no leave",)
+ALONE = (*SLEEPS, *WATCHERS, *WAITS)
+"""What comes about while nobody is there."""
+HOOKS = ("", "well", "well", "slow", "fails", "fails at times", "hangs")
+HANDING = ("hands over", "delivered", "taken")
+"""Points of a notice: its hook begins; the user has it; the hook has ended."""
 
 
 def draw(seed: int) -> Plan:
     """The story of a seed."""
+    return _left_alone(_in_company(seed), random.Random(f"{seed} alone"))
+
+
+def _in_company(seed: int) -> Plan:
     chance = random.Random(seed)
     photos = chance.choice((1, 2, 2, 3, 3, 4, 4, 5, 6, 8, 12))
     tells = chance.random() < 0.85
@@ -215,3 +234,30 @@ def _event(chance: random.Random, photos: int) -> Event:
             return Event(kind, at, value, chance.choice(POINTS))
         return Event(kind, int(10 ** chance.uniform(0.5, 3.0)), value, "step")
     return Event(kind, at, value)
+
+
+def _left_alone(plan: Plan, chance: random.Random) -> Plan:
+    """The same story, and in two of five more that comes about while nobody is there."""
+    if chance.random() >= 0.4:
+        return plan
+    photos = len(plan.sizes)
+    drawn = [_event_alone(chance, photos) for _ in range(chance.choice((0, 1, 1, 2, 3)))]
+    return replace(
+        plan,
+        hook=chance.choice(HOOKS),
+        watched=chance.random() < 0.5,
+        tell_after=chance.choice((60.0, 600.0, 86400.0)),
+        tick=60.0 if any(one.kind in WAITS for one in drawn) else plan.tick,
+        events=(*plan.events, *drawn),
+    )
+
+
+def _event_alone(chance: random.Random, photos: int) -> Event:
+    of = chance.choices((SLEEPS, WATCHERS, WAITS, HANDING), (5, 3, 1, 2))[0]
+    kind, value = chance.choice(of), chance.random()
+    if of is HANDING:
+        return Event(chance.choice(ENDINGS), chance.choice((1, 1, 2, 3)), value, kind)
+    if of is WAITS or chance.random() < 0.4:
+        return Event(kind, int(10 ** chance.uniform(0.0, 2.6)), value, "step")
+    at = 1 + min(int(chance.expovariate(1.0) * photos * 0.6), photos * 2)
+    return Event(kind, at, value, chance.choice(POINTS))

@@ -21,17 +21,23 @@ from albumup.targets.base import Target
 from albumup.targets.form import FormTarget
 from albumup.targets.inbox import InboxTarget
 from albumup.uploader.engine import Engine
-from albumup.uploader.events import Event, PhotoEvent, Spooled, name_of
+from albumup.uploader.events import Event, PhotoEvent, Spooled, Woke, name_of
 from albumup.uploader.options import Options, RunEnd, Stop
 from albumup.uploader.world import World
 from simulation import events
+from simulation.alone_laws import Course
 from simulation.chance import Chance
+from simulation.channel import Channel
+from simulation.command import Command, look_at_terminal
 from simulation.disk import JournalDisk, Photos
 from simulation.helpers import SimulatedHelpers
+from simulation.laws import Broken
 from simulation.line import Line
 from simulation.loop import Killed, SimulatedLoop
 from simulation.network import SimulatedNetwork
+from simulation.plan import WAITS
 from simulation.server import Server
+from simulation.watcher import Watcher
 
 if TYPE_CHECKING:
     from albumup.transfer.values import Sent
@@ -49,6 +55,7 @@ ROUNDS = 5
 MOST_ROUNDS = {"never": 0, "allowed": 1, "safe": ROUNDS, "asked": ROUNDS}
 """Fresh sets that cron gives a photo in doubt."""
 NO_LEAVE = "may_run says no (on a hotspot)"
+FIRST_PID = 100
 URL = "http://club.example.org/albums/{album}/photos"
 _UNFINISHED = "select exists (select 1 from v_albums where not settled)"
 
@@ -74,7 +81,12 @@ class Life:
     journal: Journal
     helpers: SimulatedHelpers
     network: SimulatedNetwork
+    pid: int = 1
     engine: Engine | None = None
+    command: Command | None = None
+    """What goes on beside the engine, where a story has that."""
+    has_let_go: bool = False
+    """It holds the lock no more."""
 
 
 class Scene:
@@ -123,6 +135,7 @@ class Scene:
         self.pushes: Counter[int] = Counter()
         self.sent_twice: set[str] = set()
         self.false_claims = 0
+        self.told_twice = 0
         self.copied: set[int] = set()
         """Tasks of photos that need their card no more."""
         self.fired_before = 0
@@ -144,6 +157,20 @@ class Scene:
         self.whole_at: dict[int, list[float]] = {}
         """By the connection, of each body on it: since when its end may have left; virtual
         seconds."""
+        self.channel = Channel(self)
+        self.watchers: list[Watcher] = []
+        self.lives = 0
+        self.is_alone = plan.hook is not None
+        self.has_slept = False
+        self.course = Course(0.0)
+        self.ended_at = 0.0
+        """When the last run ended, by the loop's time."""
+        self.is_cron = False
+        self.no_leave_until = 0.0
+        self.owed: set[str] = set()
+        """The keys of all notices that were seen in the journal."""
+        if any(event.kind in WAITS for event in plan.events):
+            self.leave = self._leave_given
         self.events = events.Events(self)
         self.loop.after_step = self._after_step
         for number, size in enumerate(plan.sizes):
@@ -209,22 +236,27 @@ class Scene:
 
     def run(self, *, lifts: bool = True, cron: bool = False) -> RunEnd | None:
         """One command that sends; None when it was killed, or when there is nothing to send."""
-        life = self._live()
+        plan = self.plan
+        if plan.hook is not None and plan.watched and not cron and self.owed:
+            look_at_terminal(self)
+        life = self.begin_life()
         album_ids = [album.id for album in runs.albums(life.journal)]
         with life.journal.transaction():
             runs.close_dead(life.journal)
             if lifts:
                 runs.hold(life.journal, album_ids, False)
-            owed = notices.claim(life.journal, 1, lambda _: False)
-            notices.handed_over(life.journal, [one.id for one in owed], is_taken=True)
+            if plan.hook is None:
+                owed = notices.claim(life.journal, 1, lambda _: False)
+                notices.handed_over(life.journal, [one.id for one in owed], is_taken=True)
             if cron:
                 self._fresh_sets(life.journal)
-        plan = self.plan
         options = Options(
             retries=plan.retries, jobs=plan.jobs, patience=0.0 if cron else plan.patience,
             spool_folder=self.disk.spool, is_cron=cron, spends_again=not cron,
             may_run=lambda _: ("may-run",) if self.leave is not None else (),
+            is_watched=plan.watched and not cron, tell_after=lambda _: plan.tell_after,
         )  # fmt: skip
+        self.course, self.is_cron = Course(self.loop.time()), cron
         self.tell("person", "retry-failed" if cron else "resume")
         self.was_stopped = self.was_cut = self.came_too_late = False
         world = World(
@@ -234,29 +266,53 @@ class Scene:
             lambda _, __: self.leave() if self.leave is not None else "",
         )  # fmt: skip
 
+        if plan.hook is not None:
+            life.command = Command(self, life)
+
         async def live() -> RunEnd:
             life.engine = Engine(life.journal, album_ids, self.target, options, self._listen, world)
             return await life.engine.run()
 
         try:
             end = self.loop.play(live())
+            self.ended_at = self.loop.time()
             self.tell("engine", f"ends with {end.exit_code}")
             self.loop.settle()
+            self.is_abandoned = self.was_stopped and life.helpers.is_busy
+            self.left = self.loop.waiting()
+            if life.command is not None:
+                life.command.finish(end)
         except Killed as killed:
             self.bury(power=killed.power)
             return None
-        self.is_abandoned = self.was_stopped and life.helpers.is_busy
-        self.left = self.loop.waiting()
         life.network.end(power=False)
         life.helpers.end()
-        self._leave()
+        self.end_life()
         return end
 
-    def _leave(self) -> None:
+    def end_life(self) -> None:
         """A process ends by itself."""
         assert self.life is not None
+        self._end_beside(self.life)
         self.life.journal.close()
         self.life = None
+
+    def _end_beside(self, life: Life) -> None:
+        """A life is over, and so is what went on beside its engine."""
+        for watcher in self.watchers:
+            watcher.end()
+        if life.command is not None:
+            life.command.end()
+            noted = self.reader.execute("select key from notice where handed_over is not null")
+            self.channel.crashed({row[0] for row in noted})
+
+    @property
+    def is_locked(self) -> bool:
+        """Does a process hold the uploader's lock?"""
+        return self.life is not None and not self.life.has_let_go
+
+    def is_alive(self, pid: int) -> bool:
+        return self.life is not None and self.life.pid == pid
 
     def has_work(self) -> bool:
         """Would a command send anything?"""
@@ -266,6 +322,8 @@ class Scene:
         """The life that runs is over, at this instant."""
         life, self.life = self.life, None
         self.loop.bury()
+        if life is not None:
+            self._end_beside(life)
         self.close()
         if life is not None:
             life.helpers.end()
@@ -302,13 +360,14 @@ class Scene:
         )
         return {row[0]: (bytes(row[1]), row[2]) for row in found}
 
-    def _live(self) -> Life:
+    def begin_life(self) -> Life:
         journal, self._pushed = self._open(), None
         helpers = SimulatedHelpers(
             self.line, self.chance.of("helpers"), slow=self.plan.helpers_slow
         )
         network = SimulatedNetwork(self.line, self.server.accept, self._handed)
-        self.life = Life(journal, helpers, network)
+        self.lives += 1
+        self.life = Life(journal, helpers, network, FIRST_PID + self.lives)
         self.handed.clear()
         self.events.prepare(helpers)
         return self.life
@@ -329,6 +388,15 @@ class Scene:
                 for row in self.reader.execute("select task_id from body where spool not null")
             )
         self.tell("engine", f"{name_of(event)} {name} {getattr(event, 'error', '') or ''}".rstrip())
+        if self.life is not None and self.life.command is not None:
+            self.life.command.hear(event)
+            self.course.hear(event, self.loop.time())
+        if isinstance(event, Woke) and not self.has_slept:
+            self.events.broken = self.events.broken or Broken("it woke, and had not slept")
+
+    def _leave_given(self) -> str:
+        """What may_run says."""
+        return NO_LEAVE if self.loop.time() < self.no_leave_until else ""
 
     def _handed(self, wire: SimulatedWire, data: bytes | None, count: int) -> None:
         outgoing = self.handed.setdefault(wire.number, events.Outgoing())
@@ -348,8 +416,6 @@ class Scene:
             "engine", f"hands over the last byte of photo {found['task_id'] if found else '?'}"
         )
         if found is None or found["whole_at"] is None:
-            from simulation.laws import Broken
-
             self.events.broken = Broken("the last byte of a body left, and that was not durable")
         else:
             whole_at.append(found["whole_at"] - BORN - self.offset)
@@ -364,10 +430,12 @@ class Scene:
         and nobody here hears of it.
         """
         self.tell("world", f"sleeps for {seconds:g} s")
+        self.has_slept = True
         if hangs_up and self.life is not None:
             for wire in self.life.network.wires:
                 wire.fall_silent()
         if runs_on:
+            self.course.sleeps(seconds, self.plan.tick)
             self.loop.stand_still(seconds)
         else:
             self.offset += seconds
@@ -387,4 +455,8 @@ class Scene:
     def _after_step(self) -> None:
         if self.line.last_heard != self.heard_at:
             self.heard_at, self.fired_before = self.line.last_heard, self.loop.fired
+        if self.is_alone and self.life is not None and self.life.command is not None:
+            self.life.command.turn()
+            for watcher in self.watchers:
+                watcher.turn()
         self.events.after_step()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
+import traceback
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,8 @@ from functools import cache
 from types import FrameType
 
 from albumup.uploader.options import RunEnd
-from simulation import laws
+from simulation import alone_laws, laws, notice_laws
+from simulation.command import deliver_the_rest
 from simulation.disk import PLACE, emptied
 from simulation.loop import Endless, Stuck
 from simulation.outside import held_still
@@ -88,6 +90,10 @@ def play(plan: Plan) -> Result:
                 _live(scene, result)
         except (laws.Broken, Stuck, Endless, Hung) as broken:
             result.broken = f"{type(broken).__name__}: {broken}"
+        except Exception as error:  # noqa: BLE001 - a story is told to its end
+            places = traceback.extract_tb(error.__traceback__)[-4:]
+            where = " < ".join(f"{one.name}:{one.lineno}" for one in reversed(places))
+            result.broken = f"Raised: {type(error).__name__}: {error} at {where}"
         finally:
             if scene.life is not None or result.broken:
                 scene.bury(power=False)
@@ -143,6 +149,9 @@ def _be_quiet(scene: Scene, result: Result) -> None:
     laws.always(scene, scene.reader)
     if end is not None:
         laws.at_the_end(scene, scene.reader, end)
+    if scene.plan.hook is not None:
+        deliver_the_rest(scene)
+        notice_laws.at_the_end(scene, scene.reader)
 
 
 def _judge(scene: Scene, result: Result, end: RunEnd | None) -> None:
@@ -151,6 +160,11 @@ def _judge(scene: Scene, result: Result, end: RunEnd | None) -> None:
         laws.always(scene, scene.reader)
     else:
         laws.after_run(scene, scene.reader, end)
+    if scene.plan.hook is not None:
+        notice_laws.always(scene, scene.reader)
+        if end is not None:
+            notice_laws.after_run(scene, scene.reader, end)
+            alone_laws.after_run(scene, scene.reader, end, scene.course)
 
 
 @cache

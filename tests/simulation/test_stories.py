@@ -11,9 +11,12 @@ from short import short_form
 
 from simulation.chance import Chance
 from simulation.plan import (
+    ALONE,
     CONNECTS,
     CUTS,
     ENDINGS,
+    HANDING,
+    HOOKS,
     MANNERS,
     MEDDLING,
     PEOPLE,
@@ -218,6 +221,44 @@ def test_each_fault_comes_about(name: str) -> None:
     result = play(plan)
     assert result.broken == ""
     assert result.fired[name.partition(" at ")[0] if event.on else name] > 0, result.told
+
+
+ALONE_EACH = {
+    **{
+        f"{kind} at {point}": Event(kind, at, 0.4, point)
+        for kind in ALONE
+        for point, at in _POINTS.items()
+    },
+    **{
+        f"{kind} at {point}": Event(kind, 1, 0.4, point)
+        for kind in ENDINGS
+        for point in HANDING
+        if kind != "drain twice"
+    },
+}
+"""A story for each kind of what comes about while nobody is there."""
+
+
+@pytest.mark.parametrize("name", ALONE_EACH)
+def test_each_comes_about_while_nobody_is_there(name: str) -> None:
+    event = ALONE_EACH[name]
+    plan = Plan(
+        1, (300, 200_001, 4002), "asked", "safe", jobs=1, tick=60.0, hook="well", watched=False,
+        events=(event,),
+    )  # fmt: skip
+    result = play(plan)
+    assert result.broken == ""
+    assert result.fired[event.kind] > 0, result.told
+    assert result.fired["a notice is delivered"] > 0, result.told
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_a_notice_gets_to_the_user_whatever_the_hook(hook: str) -> None:
+    result = play(Plan(1, (300,), hook=hook, watched=False))
+    assert result.broken == ""
+    is_taken = hook in ("well", "slow")
+    assert result.fired["a notice is delivered"] == 1 or not is_taken
+    assert result.fired["a notice is said late"] == (not is_taken)
 
 
 def test_stories_replay_to_the_letter() -> None:
