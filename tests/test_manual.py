@@ -177,6 +177,7 @@ def test_no_example_names_what_does_not_exist() -> None:
     for name in NAMES:
         lines = "".join(displays(name)).replace("\\\n", " ").splitlines()
         for line in lines:
+            line = line.replace(" -- ", " | albumup ")  # the command of a schedule
             for words in re.findall(r"albumup ((?!ended)[a-z-]+(?: [a-z]+)?)([^|&]*)", line):
                 command = words[0] if words[0] in known else words[0].split()[0]
                 assert command in known, line
@@ -314,6 +315,84 @@ def test_the_units_are_right_to_systemd(tmp_path: Path) -> None:
     units = [tmp_path / "albumup.service", tmp_path / "albumup.timer"]
     done = subprocess.run(
         [tool, "--user", "verify", "--man=no", *units],
+        env={"XDG_RUNTIME_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def recipes() -> list[list[str]]:
+    """The commands for may_run."""
+    shown = [one for one in displays("albumup-cron.7") if one.startswith("may_run")]
+    texts = "".join(shown).split("may_run = ")[1:]
+    return [tomllib.loads(f"may_run = {one}")["may_run"] for one in texts]
+
+
+@pytest.mark.parametrize(
+    ("words", "tool", "yes", "no"),
+    [
+        (
+            "nmcli",
+            "nmcli",
+            "echo GENERAL.METERED:no; echo 'GENERAL.METERED:no (guessed)'",
+            "echo GENERAL.METERED:no; echo 'GENERAL.METERED:yes (guessed)'",
+        ),
+        (
+            "pmset",
+            "pmset",
+            "echo \"Now drawing from 'AC Power'\"",
+            "echo \"Now drawing from 'Battery Power'\"",
+        ),
+        ("date", "date", "echo 23", "echo 08"),
+        ("date", "date", "echo 05", "echo 21"),
+        ("on_ac_power", "on_ac_power", "exit 255", "exit 1"),
+    ],
+)
+def test_the_commands_that_give_leave_say_yes_and_no(
+    tmp_path: Path, words: str, tool: str, yes: str, no: str
+) -> None:
+    (recipe,) = [one for one in recipes() if words in " ".join(one)]
+    codes = []
+    for said in (yes, no):
+        (tmp_path / tool).write_text(f"#!/bin/sh\n{said}\n")
+        (tmp_path / tool).chmod(0o755)
+        env = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+        codes.append(subprocess.run(recipe, env=env, capture_output=True).returncode)
+    assert codes[0] == 0
+    assert codes[1] != 0
+
+
+def test_on_mains_is_seen_where_the_kernel_says_it(tmp_path: Path) -> None:
+    (recipe,) = [one for one in recipes() if "power_supply" in " ".join(one)]
+    supply = tmp_path / "power_supply"
+    script = recipe[-1].replace("/sys/class/power_supply", str(supply))
+    codes = [subprocess.run(["sh", "-c", script]).returncode]
+    for online in ("1", "0"):
+        (supply / "AC").mkdir(parents=True, exist_ok=True)
+        (supply / "AC" / "online").write_text(f"{online}\n")
+        codes.append(subprocess.run(["sh", "-c", script]).returncode)
+    assert codes[:2] == [0, 0]
+    assert codes[2] != 0
+
+
+def test_a_config_file_takes_what_is_shown_for_it(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(next(one for one in displays("albumup-cron.7") if "on_done" in one))
+    unattended = load(str(config)).defaults.unattended
+    assert (unattended.on_done[0], unattended.ping) == ("curl", "https://hc.example.org/ID")
+
+
+def test_the_service_of_a_card_is_right_to_systemd(tmp_path: Path) -> None:
+    if (tool := shutil.which("systemd-analyze")) is None:
+        pytest.skip("systemd-analyze is not installed")
+    service = next(one for one in displays("albumup-cron.7") if "EOS_DIGITAL" in one)
+    assert len(re.findall(r"=run-media-anna-EOS_DIGITAL\.mount$", service, re.MULTILINE)) == 2
+    (tmp_path / "albumup-card.service").write_text(
+        re.sub(r"ExecStart=\S+", "ExecStart=/bin/true", service)
+    )
+    done = subprocess.run(
+        [tool, "--user", "verify", "--man=no", tmp_path / "albumup-card.service"],
         env={"XDG_RUNTIME_DIR": str(tmp_path)},
         capture_output=True,
         text=True,
