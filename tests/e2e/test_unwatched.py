@@ -166,6 +166,25 @@ def test_what_is_typed_wrong_is_always_said(home: Home) -> None:
         assert (done.returncode, "there is no file or folder" in done.stderr) == (2, True)
 
 
+@pytest.mark.parametrize("is_there", [True, False], ids=["empty", "gone"])
+def test_that_a_folder_is_away_which_was_pushed_before_is_told_once(
+    home: Home, is_there: bool
+) -> None:
+    """As that of a disk that was taken out."""
+    trip = home.photos(1)
+    push(home)
+    away = trip.rename(home.folder / "away")
+    if is_there:
+        trip.mkdir()
+    _, said = push(home, code=2)
+    assert "no photo under" in said if is_there else "there is no file or folder" in said
+    assert push(home, code=2) == SILENT
+    if is_there:
+        trip.rmdir()
+    away.rename(trip)
+    assert push(home) == SILENT
+
+
 @pytest.mark.process
 def test_it_follows_an_uploader_silently(home: Home, server: FormServer) -> None:
     home.form(server)

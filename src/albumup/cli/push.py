@@ -57,12 +57,18 @@ def run(app: App, paths: tuple[str, ...], given: PushOptions) -> int:
     try:
         queued = aside(_queue, app, paths, given)
         return queued if isinstance(queued, int) else _send(app, *queued, given, what)
-    except (UsageError, CorruptJournal):
+    except CorruptJournal:
         raise
     except AlbumupError as fault:
-        if app.screen.tells_news_only and not is_news(app, what, str(fault)):
+        is_mistyped = isinstance(fault, UsageError) and not _are_known(app, paths)
+        if app.screen.tells_news_only and not is_mistyped and not is_news(app, what, str(fault)):
             return fault.exit_code
         raise
+
+
+def _are_known(app: App, paths: tuple[str, ...]) -> bool:
+    with _connection(app, None) as connection:
+        return queueing.are_known(connection, paths)
 
 
 def _queue(app: App, paths: tuple[str, ...], given: PushOptions) -> tuple[Queued, Options] | int:

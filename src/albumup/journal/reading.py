@@ -89,6 +89,11 @@ def twins(connection: sqlite3.Connection, album_id: int, path: bytes, most: int)
     return [row[0] for row in rows.fetchall()]
 
 
+def was_pushed(connection: sqlite3.Connection, path: bytes) -> bool:
+    """Has a folder been pushed, or a photo in it?"""
+    return bool(connection.execute("select 1 from root where path = ?", (path,)).fetchall())
+
+
 def newest_task(connection: sqlite3.Connection) -> int:
     """The id of the newest task; 0 if there is none."""
     return int(connection.execute("select max(id) from task").fetchone()[0] or 0)

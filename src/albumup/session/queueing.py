@@ -12,7 +12,7 @@ from msgspec import Struct
 from albumup.config.file import Config
 from albumup.errors import UsageError
 from albumup.journal.journal import Journal
-from albumup.journal.reading import newest_task
+from albumup.journal.reading import newest_task, was_pushed
 from albumup.photos.scan import Root, open_roots, read_list
 from albumup.photos.spelling import Spelling
 from albumup.session.damage import nothing_queued
@@ -58,6 +58,13 @@ class Queued(Struct, frozen=True):
     intake: Intake
     album_id: int
     newest: int
+
+
+def are_known(connection: sqlite3.Connection | None, paths: Sequence[str]) -> bool:
+    """Were these folders pushed before, so that they were not mistyped?"""
+    if connection is None or not paths:
+        return False
+    return all(was_pushed(connection, os.path.abspath(os.fsencode(path))) for path in paths)
 
 
 def roots_of(paths: Sequence[str], listed: bytes | None) -> list[Root]:
