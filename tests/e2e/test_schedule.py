@@ -164,6 +164,7 @@ def test_journal_and_config_of_the_command_are_its_own(home: Home) -> None:
         (["push", "trip", "--limit-rate", "fast"], "--limit-rate"),
         (["push", "trip", "--since", "then"], "--since"),
         (["push", "trip", "--dry-run"], "sends nothing"),
+        (["push", "trip", "--detach"], "in the background already"),
         (["push", "trip", "-h"], "only shows the help"),
         (["--version"], "only shows the version"),
         (["push", "--files-from", "-"], "nobody writes into it"),
@@ -526,6 +527,37 @@ def test_what_a_command_does_each_time_is_said(
     assert "Each run" in err
     _, err = schedule(home, "cron", "--install")
     assert "Each run" not in err
+
+
+def test_what_the_shell_has_and_cron_has_not_is_named(home: Home, computer: Computer) -> None:
+    computer.has("crontab")
+    for tool in ("pass", "told"):
+        (computer.tools / tool).write_text("#!/bin/sh\necho hush\n")
+        (computer.tools / tool).chmod(0o755)
+    home.config(
+        '[defaults]\non_done = ["told", "x"]\nmay_run = ["sh", "-c", "true"]\n'
+        '[targets.home]\nkind = "form"\nurl = "http://x.example.org/"\n'
+        'token_command = ["pass", "show"]\n'
+    )
+    done = home.run("schedule", "cron", "--install", https_proxy="http://u:secret@127.0.0.1:1")
+    assert done.returncode == 0
+    for tool in ("pass", "told"):
+        assert f"cron does not find {tool}, whose PATH is short: name it as" in done.stderr
+        assert str(computer.tools / tool) in done.stderr
+    assert "cron does not find sh" not in done.stderr
+    assert "cron may not have https_proxy" in done.stderr and "secret" not in done.stderr
+    assert "https_proxy" not in schedule(home, "cron", "--install")[1]
+
+
+def test_a_schedule_is_removed_whatever_the_config_says_by_then(
+    home: Home, computer: Computer
+) -> None:
+    computer.has("crontab")
+    schedule(home, "cron", "--install")
+    home.config("no = [toml")
+    schedule(home, "cron", code=4)
+    schedule(home, "cron", "--remove")
+    assert computer.crontab is None
 
 
 def test_a_terminal_is_sent_no_path_that_it_would_obey(home: Home, computer: Computer) -> None:

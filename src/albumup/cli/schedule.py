@@ -23,6 +23,7 @@ from albumup.session.scheduling.schedule import (
     environment_of,
     program_of,
 )
+from albumup.session.scheduling.surroundings import lacking
 
 if TYPE_CHECKING:
     from albumup.cli.scheduled import Scheduled
@@ -43,16 +44,19 @@ def run(app: App, kind: str | None, words: Sequence[str], *, installs: bool, rem
     from albumup.cli.scheduled import check, read
 
     command = read(words or _USUAL, app)
-    if not removes:
-        check(command)
+    if removes:
+        return _remove(app, kind, Schedule(command.words, command.app.journal, "", ()))
+    targets = check(command)
     schedule = _schedule(command)
     schedule.check()
-    if removes:
-        return _remove(app, kind, schedule)
-    if installs:
-        return _install(app, kind, schedule, command)
-    _print(scheduler(kind).text_of(schedule))
-    app.screen.say(f"Nothing is installed yet; to do that: {_typed(kind, schedule, '--install')}")
+    if not installs:
+        _print(scheduler(kind).text_of(schedule))
+        install = _typed(kind, schedule, "--install")
+        app.screen.say(f"Nothing is installed yet; to do that: {install}")
+        return 0
+    _install(app, kind, schedule)
+    for line in [*_warnings(command), *lacking(kind, command.app.config, targets)]:
+        app.screen.complain(escape(line, 500))
     return 0
 
 
@@ -77,12 +81,10 @@ def _schedule(command: Scheduled) -> Schedule:
     )
 
 
-def _install(app: App, kind: str, schedule: Schedule, command: Scheduled) -> int:
+def _install(app: App, kind: str, schedule: Schedule) -> None:
     found = scheduler(kind).install(schedule)
     for line in _said(kind, found):
         app.screen.say(line)
-    for line in _warnings(command):
-        app.screen.complain(line)
     others = [
         one.kind
         for one in installed_for(schedule.journal)[0]
@@ -91,7 +93,6 @@ def _install(app: App, kind: str, schedule: Schedule, command: Scheduled) -> int
     for other in others:
         remove = _typed(other, schedule, "--remove")
         app.screen.complain(f"It is also run by {other}; to have one of them: {remove}")
-    return 0
 
 
 def _said(kind: str, found: Installed) -> Iterator[str]:

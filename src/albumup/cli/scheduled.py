@@ -78,8 +78,9 @@ def read(words: Sequence[str], app: App) -> Scheduled:
     return Scheduled(name, (name, *typed), cast(Given, context.params), own)
 
 
-def check(command: Scheduled) -> None:
-    """Raise the error that the command would end with, of those that can be told now.
+def check(command: Scheduled) -> list[str]:
+    """Raise the error that the command would end with, of those that can be told now; return the
+    targets that it uses.
 
     Raises ConfigError also if a target takes its token from a variable.
     """
@@ -94,6 +95,7 @@ def check(command: Scheduled) -> None:
         else:
             targets = tokens.targets_of(connection, app.config, given["albums"], given["target"])
         tokens.check(connection, app.config, targets)
+    return targets
 
 
 def _targets_of_push(command: Scheduled, connection: sqlite3.Connection | None) -> list[str]:
