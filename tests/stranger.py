@@ -10,7 +10,8 @@ from servers import Line, Server, answer
 class Stranger(Server):
     """``said``: its answers by path, all others are a 404; with ``headers``.
 
-    ``dies_of_a_photo``: it takes what is posted, and is never heard of again.
+    ``loses_photos``: it takes a photo, and hangs up without an answer; ``dies_of_a_photo``: and is
+    never heard of again.
     """
 
     def __init__(
@@ -18,13 +19,17 @@ class Stranger(Server):
         said: Mapping[str, object],
         headers: Mapping[str, str] | None = None,
         *,
+        loses_photos: bool = False,
         dies_of_a_photo: bool = False,
     ) -> None:
+        self.headers = dict(headers or {})
+        self.on_request = lambda: None
+        """Called when a request was answered."""
         self.paths: list[str] = []
         self.shown: list[str] = []
         self.is_dead = False
-        self._said, self._headers = said, list((headers or {}).items())
-        self._dies_of_a_photo = dies_of_a_photo
+        self.said = dict(said)
+        self._loses_photos, self._dies_of_a_photo = loses_photos, dies_of_a_photo
         super().__init__()
 
     def serve(self, line: Line, _number: int) -> None:
@@ -35,7 +40,10 @@ class Stranger(Server):
             if self.is_dead:
                 return
             self.paths.append(head.target)
+            if self._loses_photos and head.target.endswith("/photos"):
+                return
             self.shown.append(head.raw.decode("latin-1"))
-            found = self._said.get(head.target)
+            found = self.said.get(head.target)
             said = {"error": "nothing here"} if found is None else found
-            answer(404 if found is None else 200, said, self._headers)(line)
+            answer(404 if found is None else 200, said, list(self.headers.items()))(line)
+            self.on_request()

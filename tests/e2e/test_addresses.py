@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import requests
 from immich.fake import KEY, Immich
 from receiving import TOKEN, receiving
 from servers import FormServer, answer
@@ -17,6 +18,7 @@ from albumup.config.settings import InboxSettings
 from albumup.receive import Store
 from albumup.receive.handler import RECEIVER
 from albumup.targets.inbox import InboxTarget
+from albumup.uploader import asking
 
 from .conftest import Home, until
 
@@ -153,6 +155,73 @@ def test_an_answer_that_is_lost_with_its_address_costs_no_try(
     assert near.is_dead
     assert stored(tmp_path) == 1
     assert home.sql("select tries from task") == [(1,)]
+
+
+def test_an_address_that_becomes_another_servers_is_noticed_before_a_connection(
+    home: Home, opens: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the computer has come to another network, and nothing showed it."""
+    monkeypatch.setattr(asking, "_CONFIRMED_SECONDS", 0.0)
+    far = opens()
+    target = InboxTarget("nas", InboxSettings(url=far, also=(GONE,)), None, "")
+    name = target.who_is_at(target.http(), far).server
+    said = {"/": {"server": "albumup", "version": 1, "store": "x"}}
+    with Stranger(said, {RECEIVER: name}) as near:
+        near.on_request = lambda: near.headers.update({RECEIVER: "0" * 32})
+        receiver(home, near.url, far)
+        done = home.run("push", home.photos(3), "--json")
+    assert done.returncode == 0, done.stderr
+    assert set(near.paths) == {"/"}
+    assert TOKEN not in "".join(near.shown)
+    assert stored(tmp_path) == 3
+    assert home.sql("select distinct tries from task") == [(1,)]
+
+
+def test_nobody_else_is_asked_about_a_photo(
+    home: Home, opens: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer to it was lost, and then the address became another server's."""
+    monkeypatch.setattr(asking, "_CONFIRMED_SECONDS", 0.0)
+    far = opens()
+    target = InboxTarget("nas", InboxSettings(url=far, also=(GONE,)), None, "")
+    name = target.who_is_at(target.http(), far).server
+    said = {"/": {"server": "albumup", "version": 1, "store": "x"}}
+    with Stranger(said, {RECEIVER: name}, loses_photos=True) as near:
+
+        def change() -> None:
+            if near.paths[-2:] == ["/albums/trip/photos", "/"]:
+                near.headers[RECEIVER] = "0" * 32
+
+        near.on_request = change
+        receiver(home, near.url, far, more="settle = 0.1\n")
+        done = home.run("push", home.photos(1))
+    assert done.returncode == 0, done.stderr
+    assert set(near.paths) == {"/", "/albums/trip/photos"}
+    assert stored(tmp_path) == 1
+
+
+def test_nobody_else_is_asked_about_an_album(
+    home: Home, immich: Immich, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "_CONFIRMED_SECONDS", 0.0)
+    history = requests.get(f"{immich.url}/api/server/version-history", timeout=30).json()
+    path = "/api/server/version-history"
+    with Stranger({"/api/server/ping": {"res": "pong"}, path: history}) as near:
+
+        def change() -> None:
+            if near.paths[-1] == path:
+                near.said[path] = [{**history[0], "id": "another"}]
+
+        near.on_request = change
+        home.secret(KEY)
+        home.config(
+            f'[targets.home]\nkind = "immich"\nurl = {json.dumps([near.url, immich.url])}\n'
+            f'token_file = "{home.folder}/token"\n'
+        )
+        done = home.run("push", home.photos(2), "--album", "trip")
+    assert done.returncode == 0, done.stderr
+    assert KEY not in "".join(near.shown)
+    assert len(immich.digests()) == 2
 
 
 def test_another_order_frames_nothing_anew_and_another_address_does(

@@ -90,9 +90,14 @@ class Connection:
         network: Network,
         throttle: Throttle | None = None,
         keep_alive: KeepAlive | None = None,
+        before_connect: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """For use in the running loop. Raises ConfigError for an unreadable proxy setting or
-        certificates."""
+        certificates.
+
+        ``before_connect`` is awaited before each connecting, and may raise Stopped. It may be
+        cancelled at any point.
+        """
         self._time = asyncio.get_running_loop().time
         parts = urlsplit(url)
         self._is_secure = parts.scheme == "https"
@@ -104,6 +109,7 @@ class Connection:
         self._keep_alive = keep_alive or KeepAlive()
         self._proxy = None if peer.direct else proxy_for(url)
         self._context = shared_tls_context(peer.ca_file) if self._is_secure else None
+        self._before_connect = before_connect
         self._wire: Wire | None = None
         self._used_at: float | None = None
         """When the connection served its last photo; None while it is fresh."""
@@ -129,6 +135,8 @@ class Connection:
         return None
 
     async def _connect(self) -> None:
+        if self._before_connect is not None:
+            await self._before_connect()
         self._wire = await self._network.connect(
             self._host, self._port, context=self._context, proxy=self._proxy
         )

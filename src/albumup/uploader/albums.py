@@ -28,6 +28,7 @@ from albumup.targets.base import (
     VerdictKind,
 )
 from albumup.transfer.http import Http
+from albumup.uploader.asking import confirm
 from albumup.uploader.https import Https
 from albumup.uploader.run import Run
 from albumup.uploader.upstream import Upstream
@@ -302,7 +303,7 @@ class AlbumWorker:
             http = self._https.of(upstream.target)
             work = self._works.get(upstream.target.name)
             if work is None:
-                call = partial(run.world.helpers.run, Work.ALBUMS)
+                call = partial(self._call, upstream)
                 work = AlbumWork(
                     upstream.target,
                     http,
@@ -330,6 +331,11 @@ class AlbumWorker:
             if work.requests > before:
                 run.judge.answered(upstream)
                 run.queue.to_end.ring()
+
+    async def _call(self, upstream: Upstream, function: Callable[..., T], /, *args: Any) -> T:
+        run = self._run
+        await confirm(run, upstream, self._https.of(upstream.target))
+        return await run.world.helpers.run(Work.ALBUMS, function, *args)
 
     async def _work_at(self, work: AlbumWork, album: Album) -> None:
         run = self._run

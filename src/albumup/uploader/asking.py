@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from albumup.helpers import Work
 from albumup.targets.addresses import Found
-from albumup.targets.base import Target
+from albumup.targets.base import Target, Unasked
+from albumup.transfer import Fault
 from albumup.transfer.http import Http
+from albumup.transfer.values import Stopped
 from albumup.uploader.events import AddressNote
 from albumup.uploader.health import Health, health_of
 from albumup.uploader.https import Https
@@ -14,6 +16,32 @@ from albumup.uploader.upstream import Upstream
 
 _SECONDS = 20.0
 """Seconds of silence after which a question counts as unanswered."""
+
+
+_CONFIRMED_SECONDS = 10.0
+"""How long it holds that the right server is at an address in clear text."""
+
+
+async def confirm(run: Run, upstream: Upstream, http: Http, address: str = "") -> None:
+    """Before the token goes to one of several addresses in clear text: is that still the server?
+    The computer may be in another network, unnoticed. Raises Unasked if it is not, or is away.
+
+    ``address``: the one in use by default.
+    """
+    target = upstream.target
+    address = address or target.at
+    if len(target.addresses) == 1 or address.startswith("https://") or not target.server:
+        return
+    is_in_use = address == target.at
+    if is_in_use and run.now() < upstream.confirmed_at + _CONFIRMED_SECONDS:
+        return
+    who = await run.world.helpers.run(Work.ASK, target.who_is_at, http, address)
+    if who.words:
+        raise Unasked(who.words, has_answered=False)
+    if who.server != target.server:
+        raise Unasked(f"{address} is another server now", has_answered=False)
+    if is_in_use:
+        upstream.confirmed_at = run.now()
 
 
 class Asking:
@@ -37,6 +65,13 @@ class Asking:
             if health.is_answered or not run.sleep.spans(began):
                 break
         return health
+
+    async def confirm(self, upstream: Upstream, address: str) -> None:
+        """``confirm`` before a connection is made. Raises Stopped."""
+        try:
+            await confirm(self._run, upstream, self._https.of(upstream.target), address)
+        except Unasked as unasked:
+            raise Stopped(Fault.NOT_REACHED, str(unasked)) from unasked
 
     async def _ping(self, upstream: Upstream, http: Http) -> Health:
         world, target = self._run.world, upstream.target
@@ -65,6 +100,7 @@ class Asking:
         is_elsewhere = target.is_placed and target.at != found.address
         target.move_to(found.address)
         upstream.seeks = upstream.is_misled = False
+        upstream.confirmed_at = run.now()
         if is_elsewhere:
             self._tell(upstream, f"goes on at {found.address}")
         if target.server != found.server:

@@ -30,6 +30,7 @@ from albumup.targets.base import (
 )
 from albumup.transfer.http import Http
 from albumup.uploader.answers import Answers
+from albumup.uploader.asking import confirm
 from albumup.uploader.events import Answered
 from albumup.uploader.https import Https
 from albumup.uploader.queue import LOW_WATER
@@ -141,6 +142,7 @@ class Reconciler:
         http, began = self._https.of(target), self._loop.time()
         photos = [_asked_about(task) for task in tasks]
         try:
+            await confirm(run, upstream, http)
             answers = await run.world.helpers.run(
                 Work.ASK, target.ask, http, tasks[0].album, photos
             )

@@ -291,6 +291,7 @@ class Uploader:
                 run.world.network,
                 run.limit,
                 upstream.keep_alive,
+                partial(self._asking.confirm, upstream, one.at),
             )
         at_once = await connection.takes_at_once(len(head) + payload.size + len(body.tail))
         if not at_once:

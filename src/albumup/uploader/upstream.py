@@ -83,6 +83,8 @@ class Upstream:
         """That is under way."""
         self.is_misled = False
         """At none of the addresses is anybody to wait for."""
+        self.confirmed_at = float("-inf")
+        """When the server last answered at the address in use as the right one."""
         self.notes: set[str] = set()
         """What was told of the addresses."""
         self.may_run: Sequence[str] = ()
@@ -133,6 +135,7 @@ class Upstream:
     def seek_again(self) -> None:
         """Look which address to use before anything else starts: the network may be another."""
         self.seeks = len(self.target.addresses) > 1
+        self.confirmed_at = float("-inf")
 
     def may_ask(self, now: float) -> bool:
         """May the target be asked about photos or albums now?"""
