@@ -233,6 +233,14 @@ def test_the_log_is_shown_and_followed(home: Home, server: FormServer) -> None:
     assert said == log_of(home) == home.run("log").stdout
 
 
+@pytest.mark.process
+def test_a_command_that_does_not_get_its_notice_is_logged(home: Home, server: FormServer) -> None:
+    home.form(server, 'on_done = ["sh", "-c", "echo no server; exit 3"]\n')
+    home.photos(1)
+    assert gone(pid_in(home.run("push", "trip", "--detach").stderr)) == 0
+    assert "] Warning: on_done failed: exit 3; no server\n" in log_of(home)
+
+
 # Where no process comes of it. These run within the tests' process.
 
 

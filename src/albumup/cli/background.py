@@ -165,8 +165,10 @@ class LogTeller(Teller):
                 self._parent.close()
 
     def say(self, word: Word) -> None:
-        if isinstance(word, HandedOver):
-            self._parent.tell(Handed(word.pid))
+        if not isinstance(word, HandedOver):
+            super().say(word)
+            return
+        self._parent.tell(Handed(word.pid))
         for line in lines_of(word):
             self._screen.say(line)
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from albumup.cli import cron, endings, events, titles, words
 from albumup.cli.app import App
 from albumup.cli.endings import Ending
+from albumup.cli.layout import sentence
 from albumup.cli.names import Names
-from albumup.errors import ConfigError, worst
+from albumup.errors import AlbumupError, ConfigError, worst
 from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
@@ -158,7 +159,7 @@ class Conclusion:
         sums = [summary_of(journal, one) for one in end.before if one in known]
         code = self._code(end.exit_code)
         if end.fault is not None:
-            said = [f"albumup: {end.fault}", *([end.fault.hint] if end.fault.hint else [])]
+            said = _fault_lines(end.fault)
             if self._news.of_fault(str(end.fault)):
                 self._conclude([], code, said)
         else:
@@ -232,7 +233,7 @@ class Conclusion:
             return []
         end = endings.run_end(ended, 0, {})
         if end.fault is not None:
-            return [f"albumup: {end.fault}", *([end.fault.hint] if end.fault.hint else [])]
+            return _fault_lines(end.fault)
         closings = {name: why for name, why in end.closings.items() if name in waiting}
         return self._held_up(replace(end, closings=closings), waiting)
 
@@ -269,6 +270,11 @@ class Conclusion:
         if self.json:
             by_name = sorted(sums, key=lambda found: (found.album.name, found.album.target))
             self.app.tell(events.summary_event(code, by_name))
+
+
+def _fault_lines(fault: AlbumupError) -> list[str]:
+    hint = [sentence(fault.hint)] if fault.hint else []
+    return [f"albumup: {fault}", *hint]
 
 
 def _left(sums: Sequence[Summary]) -> Sequence[Summary]:
