@@ -172,7 +172,6 @@ def test_a_template_that_cannot_be_filled(home: Home, field: str, says: str) -> 
 @pytest.mark.parametrize(
     "line",
     [
-        ["stop"],
         ["report", "trip"],
     ],
     ids=" ".join,
