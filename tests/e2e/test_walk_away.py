@@ -46,7 +46,11 @@ def test_started_and_walked_away_from(home: Home, server: FormServer, tmp_path: 
     watching = [home.at_terminal("watch") for _ in range(2)]
     for one in watching:
         one.until(lambda one=one: "IMG_1.JPG" in one.text and "5" in one.text)
-    assert home.run("resume", "--detach", "--limit-rate", "1M").returncode == 0
+    changed = home.run("resume", "--detach", "--limit-rate", "1M")
+    assert changed.returncode == 0
+    assert "stopped" not in changed.stderr
+    assert changed.stderr.endswith("It goes on with 1.0 MB/s.\n")
+    until(lambda: "limited to 1.0 MB/s" in home.run("status").stderr, "the new rate")
     stopped = home.run("stop", "garden")
     assert stopped.returncode == 0
     assert f"Process {pid} goes on with trip" in stopped.stderr

@@ -18,6 +18,7 @@ from albumup.cli.conclusion import Conclusion
 from albumup.cli.escaping import escape, tame
 from albumup.cli.figures import size, span
 from albumup.cli.log_stream import LogStream
+from albumup.cli.pace import pace
 from albumup.cli.sending import options_of
 from albumup.cli.telling import Teller, lines_of
 from albumup.cli.titles import title_of
@@ -168,7 +169,7 @@ class LogTeller(Teller):
         if not isinstance(word, HandedOver):
             super().say(word)
             return
-        self._parent.tell(Handed(word.pid))
+        self._parent.tell(Handed(word.pid, pace(word.changed or {})))
         for line in lines_of(word):
             self._screen.say(line)
 

@@ -127,6 +127,8 @@ def _uploading(conclusion: Conclusion, found: Uploading, queued: str) -> Iterato
         app.screen.complain(f"No log of it can be written: {log}: {escape(found.log_fault)}")
     if not found.is_new:
         yield f"{queued} queued; process {pid} is uploading, and has them too; {watch}"
+        if found.changed:
+            yield f"It goes on with {found.changed}."
         return
     yield f"{queued} queued; uploading in the background (pid {pid}); {watch}"
     machine = look(this_user())

@@ -9,6 +9,7 @@ from albumup.cli.conclusion import Conclusion
 from albumup.cli.sending import options_of
 from albumup.cli.telling import send
 from albumup.cli.typed import ResumeOptions
+from albumup.session import others
 from albumup.session.sending import lift_holds
 
 
@@ -27,7 +28,8 @@ def run(app: App, albums: tuple[str, ...], target: str | None, given: ResumeOpti
     unfinished = lift_holds(journal, meant)
     if not meant:
         return say_nothing_to_do(app, as_json=given["as_json"])
-    for album in unfinished:
+    sent_already = others.scope_of_running(journal)
+    for album in [one for one in unfinished if one.id not in sent_already]:
         app.screen.say(events.opening(journal, album))
     names = {album.id: album.name for album in meant}
     conclusion = Conclusion(app, journal, names, json=given["as_json"])

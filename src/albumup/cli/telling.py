@@ -137,8 +137,9 @@ def send(
 def lines_of(word: Word) -> Sequence[str]:
     """A message of a session in words."""
     match word:
-        case HandedOver(pid):
-            return [f"Process {pid} is uploading, and has these photos too: albumup watch"]
+        case HandedOver(pid, changed):
+            has_them = f"Process {pid} is uploading, and has these photos too: albumup watch"
+            return [has_them, *lines_of(TakenOver(pid, changed))] if changed else [has_them]
         case Following(pid, ignored):
             line = (
                 f"Process {pid} is uploading; these photos were added to its work. "

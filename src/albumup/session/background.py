@@ -16,6 +16,7 @@ from contextlib import closing, suppress
 from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from albumup.errors import LocalError
 from albumup.journal import runs
@@ -52,13 +53,14 @@ class Uploading(Struct, frozen=True):
     """Process ``pid`` uploads the albums; ``is_new``: it was started for them.
 
     ``log_fault``: why it cannot write its log; "" where it can. ``uncopied``: photos that could not
-    be copied, as their root is away, with the reason.
+    be copied, as their root is away, with the reason. ``changed``: see ``Handed``.
     """
 
     pid: int
     is_new: bool
     log_fault: str = ""
     uncopied: Sequence[tuple[ToCopy, str]] = ()
+    changed: str = ""
 
 
 class NothingLeft(Struct, frozen=True):
@@ -149,8 +151,8 @@ class Start:
                 self._said.append(text)
             case Begun(log_fault):
                 return Uploading(pid, True, log_fault)
-            case Handed(other):
-                return Uploading(other, False)
+            case Handed(other, changed):
+                return Uploading(other, False, changed=changed)
             case Settled():
                 return NothingLeft()
         return None
@@ -189,7 +191,7 @@ class Start:
         if not copying.left and (count := copying.copied()) > 0:
             self._waiting.copied(count)
         gone = [(one, copying.away[one.root.path]) for one in copying.left]
-        return Uploading(found.pid, found.is_new, found.log_fault, gone)
+        return replace(found, uncopied=gone)
 
     def _rest(self, line: ChildLine, seconds: float) -> None:
         if line.is_over:

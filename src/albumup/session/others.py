@@ -101,6 +101,13 @@ class Others:
             raise journal_gone(self._journal.path, pid)
 
 
+def scope_of_running(journal: Journal) -> set[int]:
+    """The albums that another process has to send now."""
+    is_held = is_locked(paths_of(journal.path)["lock"])
+    run = runs.running(journal) if is_held else None
+    return set(runs.scope(journal, run.id)) if run is not None else set()
+
+
 def was_stopped(journal: Journal, run_id: int, album_ids: Iterable[int]) -> bool:
     """Were these albums taken out of a run, and put on hold, and is nothing of them in flight?"""
     held = {album.id for album in runs.albums(journal) if album.held}

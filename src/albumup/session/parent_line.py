@@ -27,9 +27,11 @@ class Begun(Struct, frozen=True, tag=True):
 
 
 class Handed(Struct, frozen=True, tag=True):
-    """Process ``pid`` is uploading, and has these albums, too."""
+    """Process ``pid`` is uploading, and has these albums, too. ``changed``: how it goes on now, if
+    it took over other options; in words."""
 
     pid: int
+    changed: str = ""
 
 
 class Settled(Struct, frozen=True, tag=True):

@@ -159,9 +159,10 @@ class Session:
             if run is None:
                 continue
             if self.hands_over:
-                if change is not None:
-                    wait_until_seen(self.journal, change)
-                self.audience.say(HandedOver(run.pid))
+                changed = None
+                if change is not None and wait_until_seen(self.journal, change):
+                    changed = change.value
+                self.audience.say(HandedOver(run.pid, changed))
                 return self.audience.handed_over()
             code = self._follower().follow(run, change)
             if code is not None:

@@ -33,9 +33,11 @@ def standing(journal: Journal, album_ids: Sequence[int]) -> Standing:
 
 
 class HandedOver(Struct, frozen=True):
-    """Process ``pid`` is uploading, and sends these photos, too."""
+    """Process ``pid`` is uploading, and sends these photos, too. ``changed``: the options that it
+    took over, as the journal has them."""
 
     pid: int
+    changed: Mapping[str, Any] | None = None
 
 
 class Following(Struct, frozen=True):
