@@ -18,6 +18,9 @@ _SIGNALS = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP)
 
 def main() -> None:
     """The entry point ``albumup``. Signals are handled before anything is loaded."""
+    if _signal.getsignal(_signal.SIGUSR1) == _signal.SIG_DFL:
+        # Whoever asks an uploader how it goes may be too early, or too late.
+        _signal.signal(_signal.SIGUSR1, lambda *_: None)
     _hear(_leave)
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by the caller: >&-

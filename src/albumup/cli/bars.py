@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from albumup.cli.escaping import escape
-from albumup.cli.figures import clock, short, size, span
+from albumup.cli.figures import clock, counted, short, size, span
 from albumup.cli.layout import LONGEST_LINE, cells, padded, shortened, size_of
 from albumup.cli.names import telling
 from albumup.session.rate import Rate
@@ -204,3 +204,14 @@ def plain(progress: Progress, title: str, rate: Rate) -> str:
         gives_up = f", gives up in {span(pause.gives_up)}" if pause.gives_up >= 1 else ""
         text += f"; paused for {span(pause.lasted)}{gives_up}: {escape(pause.words)}"
     return text
+
+
+def asked(progress: Progress, title: str, rate: Rate) -> str:
+    """The same for whoever asks: also how long it takes, and how much is in flight."""
+    speed = rate.value()
+    left = (progress.bytes_total - progress.bytes_done) / speed if speed else 0.0
+    text = plain(progress, title, rate)
+    if left and not progress.pauses:
+        text += f"; {'' if progress.is_complete else 'at least '}{span(left)} left"
+    flying = sum(upload is not None for upload in progress.uploads)
+    return f"{text}; {counted(flying, 'upload')} in flight"

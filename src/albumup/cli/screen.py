@@ -15,7 +15,7 @@ from itertools import islice
 from typing import IO, TYPE_CHECKING, cast
 
 from albumup.cli import layout
-from albumup.cli.bars import ERASE, Bars, plain
+from albumup.cli.bars import ERASE, Bars, asked, plain
 from albumup.cli.escaping import json_line, tame
 from albumup.cli.gate import Own
 from albumup.cli.outlet import Outlet
@@ -97,11 +97,11 @@ class Screen:
         """Paint the bars, or every half minute a line, or nothing."""
         if self._outlet is not None and self._outlet.backlog > _LAG:
             return  # nobody looks
+        now = time.monotonic()
+        self._rate.note(now, progress.bytes_done)
         if self.progress == "bar" and not self._is_in_front():
             self._bars = None  # a shell's prompt is there now, or another command's words
         elif self.progress == "bar":
-            now = time.monotonic()
-            self._rate.note(now, progress.bytes_done)
             self._copying.note(now, progress.spooled_bytes)
             try:
                 if self._bars is None:
@@ -109,17 +109,18 @@ class Screen:
                 self._bars.show(progress, title, self._rate, self._copying)
             except OSError:
                 self.progress = "none"
-        elif self.progress == "plain":
-            now = time.monotonic()
-            self._rate.note(now, progress.bytes_done)
-            if now >= self._plain_at:
-                self._plain_at = now + _PLAIN_SECONDS
-                self._write(self._broken(plain(progress, title, self._rate)))
+        elif self.progress == "plain" and now >= self._plain_at:
+            self._plain_at = now + _PLAIN_SECONDS
+            self._write(self._broken(plain(progress, title, self._rate)))
 
     @property
     def is_lost(self) -> bool:
         """Nobody reads what is said any more."""
         return self._outlet is not None and self._outlet.fault is not None
+
+    def report(self, progress: Progress, title: str) -> None:
+        """A line that says how it stands, for whoever has asked; not silenced."""
+        self.complain(asked(progress, title, self._rate))
 
     def _is_in_front(self) -> bool:
         """Is this command the one that the terminal is for, not a job in the background? Or are

@@ -45,6 +45,8 @@ class Teller:
     def __init__(self, conclusion: Conclusion, *, is_told_anew: bool = False) -> None:
         self._conclusion, self._is_told_anew = conclusion, is_told_anew
         self._app, self._screen = conclusion.app, conclusion.app.screen
+        self._is_asked = False
+        """Somebody wants to know how it stands."""
 
     def begin(self, standing: Standing) -> None:
         self._conclusion.begin(standing)
@@ -72,7 +74,14 @@ class Teller:
             self._screen.say(line)
 
     def show(self, progress: Progress, albums: Iterable[str]) -> None:
-        self._screen.show(progress, words.title_of_all(albums))
+        title = words.title_of_all(albums)
+        self._screen.show(progress, title)
+        if self._is_asked:
+            self._is_asked = False
+            self._screen.report(progress, title)
+
+    def report(self) -> None:
+        self._is_asked = True
 
     def end_show(self) -> None:
         self._screen.end_bars()

@@ -123,7 +123,7 @@ class Session:
         """Upload, or follow the process that does; return the exit code."""
         self._before = standing(self.journal, self.album_ids)
         self.audience.begin(self._before)
-        with Handlers(self._signals):
+        with Handlers(self._signals, self.audience.report):
             try:
                 return aside(self._work, meanwhile=self._watch)
             finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -11,20 +12,34 @@ GRACE = {signal.SIGINT: 30.0, signal.SIGTERM: 5.0, signal.SIGHUP: 5.0}
 """Seconds for uploads to finish."""
 
 
-class Handlers:
-    """Within the ``with`` block, SIGINT, SIGTERM and SIGHUP go on a list. Ignored ones stay ignored
-    (nohup)."""
+ASKING = (signal.SIGUSR1, *(one for one in signal.Signals if one.name == "SIGINFO"))
+"""The signals that ask how it goes. A terminal of macOS and the BSDs sends SIGINFO for Ctrl-T."""
 
-    def __init__(self, heard: list[int]) -> None:
-        self._heard = heard
+
+Handler = Callable[[int, FrameType | None], None]
+
+
+class Handlers:
+    """Within the ``with`` block, SIGINT, SIGTERM and SIGHUP go on a list, and ``on_ask`` is called
+    for those that ask. Ignored ones stay ignored (nohup)."""
+
+    def __init__(self, heard: list[int], on_ask: Callable[[], None] | None = None) -> None:
+        self._heard, self._on_ask = heard, on_ask
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> None:
         if threading.current_thread() is not threading.main_thread():
             return
-        for number in GRACE:
+        handlers: dict[int, Handler] = dict.fromkeys(GRACE, self._hear)
+        if self._on_ask is not None:
+            handlers |= dict.fromkeys(ASKING, self._ask)
+        for number, handler in handlers.items():
             if signal.getsignal(number) is not signal.SIG_IGN:
-                self._before[number] = signal.signal(number, self._hear)
+                self._before[number] = signal.signal(number, handler)
+
+    def _ask(self, _: int, __: FrameType | None) -> None:
+        assert self._on_ask is not None
+        self._on_ask()
 
     def _hear(self, number: int, _: FrameType | None) -> None:
         self._heard.append(number)

@@ -164,6 +164,10 @@ class Audience(Protocol):
 
     def end_show(self) -> None: ...
 
+    def report(self) -> None:
+        """Say in a line how it stands, with the next ``show``: somebody asks by a signal. Called by
+        its handler."""
+
     def say(self, word: Word) -> None: ...
 
     def name_target(self, name: str, title: str) -> None:
