@@ -20,7 +20,7 @@ import pytest
 from test_staging import BOUNDARY, arrival, prepare_all, push
 
 from albumup.errors import ConfigError, LocalError
-from albumup.journal import migrations, opening
+from albumup.journal import migrations, opening, runs
 from albumup.journal.journal import Journal
 from albumup.journal.lock import FileLock
 from albumup.journal.migrations import APPLICATION_ID, MIGRATIONS, VERSION, migrate
@@ -523,6 +523,19 @@ def test_a_reader_creates_nothing(path: Path) -> None:
     assert [(file.name, file.stat().st_size) for file in path.parent.iterdir()] == [
         ("journal.db", 0)
     ]
+
+
+def test_a_reader_that_stays_sees_what_others_write_later(path: Path) -> None:
+    Journal(str(path)).close()
+    reader = open_reader(str(path), stays=True)
+    assert reader is not None
+    with closing(Journal(str(path), reader=reader)) as seen, closing(Journal(str(path))) as other:
+        assert runs.running(seen) is None
+        with other.transaction():
+            run_id = runs.begin(other, 4121, {}, [])
+        found = runs.running(seen)
+        assert found is not None
+        assert found.id == run_id
 
 
 def test_a_reader_cannot_write(path: Path) -> None:

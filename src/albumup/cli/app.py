@@ -188,7 +188,7 @@ class App:
         from albumup.journal.opening import is_a_copy, journal_gone, paths_of
 
         is_used = is_locked(paths_of(self.journal)["lock"])
-        reader = self.reader()
+        reader = self.reader(stays=True)
         if reader is None and is_used:
             raise journal_gone(self.journal)
         if reader is None:
@@ -200,11 +200,12 @@ class App:
             raise LocalError(words, "wait for its end, then try again")
         return Journal(self.journal, reader=reader)
 
-    def reader(self) -> sqlite3.Connection | None:
-        """A read-only connection to the journal; None when there is none yet."""
+    def reader(self, *, stays: bool = False) -> sqlite3.Connection | None:
+        """A read-only connection to the journal; None when there is none yet. ``stays``: it sees
+        what others write later, too."""
         from albumup.journal.opening import open_reader
 
-        connection = open_reader(self.journal)
+        connection = open_reader(self.journal, stays=stays)
         if connection is not None:
             self._opened.append(connection)
         return connection

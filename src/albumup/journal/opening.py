@@ -78,11 +78,12 @@ def open_writer(path: str) -> sqlite3.Connection:
     return connection
 
 
-def open_reader(path: str) -> sqlite3.Connection | None:
+def open_reader(path: str, *, stays: bool = False) -> sqlite3.Connection | None:
     """Return a connection that only reads; None if there is no journal yet.
 
-    A journal of an older version is copied into memory and migrated there. Raises ConfigError (not
-    ours, newer), CorruptJournal, LocalError.
+    ``stays``: it is to see what others write later, too. A journal of an older version is copied
+    into memory and migrated there. Raises ConfigError (not ours, newer), CorruptJournal,
+    LocalError.
     """
     with local_faults(path):
         if not os.path.exists(path):
@@ -90,7 +91,10 @@ def open_reader(path: str) -> sqlite3.Connection | None:
         _refuse_foreign(path)
         if os.path.getsize(path) == 0:
             return None
-        connection = connect(path, "ro", still=not os.path.exists(path + "-wal"))
+        is_still = not os.path.exists(path + "-wal")
+        if stays and os.access(os.path.dirname(path) or ".", os.W_OK):
+            is_still = False  # somebody may begin to write; reading it makes the files beside it
+        connection = connect(path, "ro", still=is_still)
         version = _number(connection, "user_version")
         if version == VERSION:
             return connection
