@@ -507,24 +507,6 @@ def test_readers_of_a_corrupt_journal_move_nothing(home: Home, line: list[str]) 
     assert home.journal.exists()
 
 
-@pytest.fixture
-def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 8 MiB: room for a journal and its write-ahead log (4 MiB), and quickly
-    filled."""
-    place = tmp_path / "tiny"
-    place.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", place],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        pytest.skip(f"no tmpfs may be mounted here: {done.stderr.strip()}")
-    yield place
-    subprocess.run(["umount", place], check=True)
-
-
 @pytest.mark.process
 def test_a_full_disk_ends_with_1_and_room_is_all_it_takes(
     home: Home, server: FormServer, tiny_disk: Path

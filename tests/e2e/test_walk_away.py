@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ import zygote
 from background import gone, is_held, pid_in
 from servers import FormServer
 
-from .conftest import PATIENCE, Home, until
+from .conftest import PATIENCE, Home, finish, until
 
 
 def notices(got: Path) -> list[str]:
@@ -85,3 +87,76 @@ def test_started_and_walked_away_from(home: Home, server: FormServer, tmp_path: 
     code, said = home.on_terminal("status")
     assert (code, [line for line in said if " ago: " in line]) == (0, [])
     assert len(notices(got)) == 2
+
+
+@pytest.mark.process
+def test_an_uploader_whose_state_folder_is_deleted_ends(home: Home, server: FormServer) -> None:
+    home.form(server)
+    home.photos(3)
+    server.may_answer.clear()
+    pid = pid_in(home.run("push", "trip", "--detach", "-j1").stderr)
+    watching = home.start("watch", "trip")
+    assert watching.stderr is not None
+    until(lambda: "is uploading" in watching.stderr.readline())
+    until(lambda: server.in_flight)
+    shutil.rmtree(home.journal.parent)
+    seen = finish(watching)
+    assert seen.returncode == 1
+    assert f"moved or deleted while process {pid} uploads from it" in seen.stderr
+    assert gone(pid) == 1, "it does not wait for what is in flight"
+    server.may_answer.set()
+    assert server.requests == ["IMG_1.JPG"]
+    assert not home.journal.exists(), "nobody has made an empty one"
+    assert home.run("push", "trip").returncode == 0
+    assert set(home.states().values()) == {"uploaded"}
+
+
+def test_a_pid_that_is_another_programs_by_now_is_left_alone(
+    home: Home, server: FormServer
+) -> None:
+    home.form(server)
+    server.says(503)
+    assert home.run("push", home.photos(2), "--patience", "0").returncode == 75
+    server.says(200)
+    other = subprocess.Popen(["sleep", "600"])  # any signal would end it
+    try:
+        for words in ("status", "watch", "wait trip", "stop --now", "resume"):
+            home.sql("update run set ended = null, exit = null, pid = ?", other.pid)
+            home.run(*words.split())
+            assert other.poll() is None, words
+        assert set(home.states().values()) == {"uploaded"}
+    finally:
+        other.kill()
+        other.wait()
+
+
+@pytest.mark.process
+@pytest.mark.long
+def test_a_state_folder_that_fills_up_ends_the_uploader_and_room_is_all_it_takes(
+    home: Home, server: FormServer, tiny_disk: Path
+) -> None:
+    home.form(server)
+    home.photos(20)
+    home.env["ALBUMUP_JOURNAL"] = str(tiny_disk / "journal.db")
+    home.journal = tiny_disk / "journal.db"
+    server.may_answer.clear()
+    pid = pid_in(home.run("push", "trip", "--detach", "-j1").stderr)
+    until(lambda: server.in_flight)
+    watching = home.start("watch", "trip")
+    assert watching.stderr is not None
+    until(lambda: "is uploading" in watching.stderr.readline())
+    ballast = tiny_disk / "ballast"
+    with pytest.raises(OSError), ballast.open("wb", buffering=0) as file:
+        while True:
+            file.write(b"x" * 512)
+    server.may_answer.set()
+    assert gone(pid) == 1
+    assert "the disk is full\nMake room, then: albumup resume\n" in finish(watching).stderr
+    for words in (["retry-failed"], ["resume", "--detach"]):
+        done = home.run(*words)
+        assert (done.returncode, "the disk is full" in done.stderr) == (1, True)
+    assert home.run("status").returncode == 0
+    ballast.unlink()
+    assert home.run("retry-failed").returncode == 0
+    assert set(home.states().values()) == {"uploaded"}
+    assert set(server.names) == {f"IMG_{number}.JPG" for number in range(1, 21)}
