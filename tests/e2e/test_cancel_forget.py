@@ -56,6 +56,22 @@ def test_a_target_that_was_down_is_asked_no_more_once_all_for_it_is_cancelled(
     assert home.run("cancel", "trip", "no.jpg").stderr.endswith("See: albumup list trip\n")
 
 
+@pytest.mark.process
+def test_a_run_without_a_photo_left_ends_no_pause_that_another_album_waits_for(
+    home: Home, server: FormServer
+) -> None:
+    home.form(server)
+    server.says(502)
+    assert home.run("push", home.photos(1, "held"), "--patience", "0").returncode == 75
+    home.sql("update album set held = 1")
+    before = server.connections
+    process = home.start("push", home.photos(1, "later", first=2))
+    until(lambda: server.connections > before, "its question")
+    home.run("cancel", "later")
+    assert finish(process).returncode == 0
+    assert home.sql("select count(*) from target where sick_since is not null") == [(1,)]
+
+
 def test_cancel_tells_photos_of_one_name_apart(waiting: Home, server: FormServer) -> None:
     server.answer = lambda _: answer(401, {})
     for folder in ("100", "101", "102"):

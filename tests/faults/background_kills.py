@@ -35,7 +35,7 @@ from albumup.journal.lock import is_locked
 
 ROLES = ("push", "resume", "uploader", "watch", "stop", "retry-failed", "hook")
 _MOST_AT_ONCE = 6
-_TELL_AFTER = "2s"
+_TELL_AFTER = 2.0
 _HOOK = """#!/bin/sh
 read -r notice
 sleep 0.$((0x$(printf %.2s "$ALBUMUP_NOTICE_ID") % 8))
@@ -89,7 +89,7 @@ class Background(Loop):
         hook.write_text(_HOOK.format(got=shlex.quote(self._got)))
         hook.chmod(0o755)
         config = Path(self.config)
-        more = f'on_done = ["{hook}"]\ntell_after = "{_TELL_AFTER}"\n'
+        more = f'on_done = ["{hook}"]\ntell_after = {_TELL_AFTER}\n'
         config.write_text(config.read_text().replace("[defaults]\n", f"[defaults]\n{more}"))
         self._running: list[Command] = []
         self._is_down = False
@@ -278,14 +278,20 @@ class Background(Loop):
                 )
 
     def _compare_targets(self, owed: list[Any]) -> None:
-        """A target is told to be unreachable, then well, and so on."""
-        last: dict[str, str] = {}
+        """A target is told to be well once it was told to be unreachable; it is told to be that
+        again once the pause has begun anew: it also ends where nothing waits."""
+        told: dict[str, float] = {}
         for row in owed:
-            if row["cause"] not in ("unreachable", "well"):
+            name, at = row["target"], row["created"]
+            if row["cause"] == "unreachable":
+                is_twice = at < told.get(name, float("-inf")) + _TELL_AFTER
+                told[name] = at
+            elif row["cause"] == "well":
+                is_twice = told.pop(name, None) is None
+            else:
                 continue
-            if last.get(row["target"], "well") == row["cause"]:
+            if is_twice:
                 self.background.two_ids.append(f"told twice: {dict(row)}")
-            last[row["target"]] = row["cause"]
 
 
 def keys(owed: list[Any]) -> set[str]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from albumup.journal import steps
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Pause, TryCounts, plain
-from albumup.journal.states import UNDECIDED, Stage, is_in, is_open, waits_at
+from albumup.journal.states import GOING, UNDECIDED, Stage, is_in, is_open, waits_at
 from albumup.journal.store import LostTask
 
 _BACK = {"whole": "back_whole", "cut": "back_cut", "429": "back_429"}
@@ -100,6 +100,16 @@ def tell_unreachable(journal: Journal, target: str, tell_after: float) -> float 
         now - tell_after,
     )
     return told[0]["sick_since"] if told else None
+
+
+def waiting(journal: Journal) -> set[str]:
+    """The names of the targets that photos of any album wait for."""
+    rows = journal.rows(
+        "select distinct target.name from tally join album on album.id = tally.album_id"
+        " join target on target.id = album.target_id"
+        f" where tally.photos > 0 and {is_in(*GOING, table='tally')}"
+    )
+    return {row["name"] for row in rows}
 
 
 def end_idle(journal: Journal) -> None:

@@ -227,13 +227,11 @@ class Scope:
         take_back(self._run, journal, upstream, album_id)
 
     def end_pauses(self, journal: Journal) -> None:
-        """End the pauses of targets to which no photo is left to send. One is, where an album was
-        stopped."""
-        stopped = {album.target for album in self._queue.albums.values()} - {
-            album.target for album in self._queue.going()
-        }
+        """End the pauses of targets to which no photo is left to send, also of albums that were
+        stopped or are none of this run's."""
+        waiting = pauses.waiting(journal)
         for name, upstream in self._queue.upstreams.items():
-            if upstream.breaker.is_sick and upstream.closing is None and name not in stopped:
+            if upstream.breaker.is_sick and upstream.closing is None and name not in waiting:
                 pauses.well(journal, name)
 
     # Albums.
