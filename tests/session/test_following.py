@@ -108,3 +108,20 @@ def test_a_stopped_album_is_not_sent_by_its_follower_when_the_run_ends(
         run_id = runs.begin(journal, 4121, {}, [])
         runs.end(journal, run_id, 0)
     assert follower.follow(runs.run_of(journal, run_id)) == 143
+
+
+def test_a_run_that_ends_between_two_looks_is_not_taken_for_a_dead_one(
+    journal: Journal, album: MakeAlbum, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its albums may be on hold since, or its target given up: nobody sends them at once again."""
+
+    def ends(_: str) -> bool:
+        run = runs.running(journal)
+        assert run is not None
+        with journal.transaction():
+            runs.end(journal, run.id, 4)
+        return False
+
+    monkeypatch.setattr("albumup.session.following.is_locked", ends)
+    trip = album("trip", pending=1)
+    assert followed(journal, [trip], [trip]) == [4]

@@ -65,6 +65,8 @@ class Follower:
                 break
             if now - probed >= _PROBE:
                 probed = now
+                # In this order: a process ends its run before it frees the lock.
+                is_on = is_locked(paths_of(journal.path)["lock"])
                 found = runs.run_of(journal, run.id)
                 if was_stopped(journal, run.id, unfinished):
                     looker.look_back(found)
@@ -72,7 +74,7 @@ class Follower:
                     return audience.followed(STOPPED)
                 if found.ended is not None:
                     break
-                if not is_locked(paths_of(journal.path)["lock"]):
+                if not is_on:
                     audience.end_show()
                     return None
             looker.look(found)
