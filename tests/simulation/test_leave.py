@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import replace
 
 import pytest
@@ -67,6 +69,19 @@ def test_a_yes_at_once_is_not_worth_a_word() -> None:
     assert told.end.exit_code == 0
     assert "waits" not in told.trace
     assert "goes_on" not in told.trace
+
+
+def test_a_question_that_cannot_be_asked_ends_the_run() -> None:
+    def leave() -> str:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    def prepare(scene: Scene) -> None:
+        scene.leave = leave
+
+    told = played(PLAN, prepare)
+    assert told.end.exit_code == 1
+    assert told.end.fault is not None
+    assert told.end.seconds < 60
 
 
 def test_what_is_in_flight_ends_when_the_leave_does() -> None:

@@ -64,7 +64,10 @@ class Leave:
     async def _ask(self, command: Sequence[str], asked: _Asked) -> None:
         run = self._run
         ask = partial(run.world.may_run, command, lambda: run.queue.has_ended)
-        asked.answer = await run.world.helpers.run(Work.PROGRAM, ask)
+        try:
+            asked.answer = await run.world.helpers.run(Work.PROGRAM, ask)
+        except Exception as error:  # noqa: BLE001 - without an answer the run would wait for ever
+            run.fail(error)
         asked.due, asked.task = run.now() + ASK_SECONDS, None
 
     def _take(self, upstream: Upstream, answer: str | None) -> None:
