@@ -140,12 +140,19 @@ def test_what_finishes_is_waited_for_without_an_end_and_named_once(
     from albumup.journal.flight import Upload
 
     flying = (Upload(b"/trip/IMG_1.JPG", 9),)
-    monkeypatch.setattr(flight, "in_flight", lambda *_: flying)
+    looks: list[float] = []
+
+    def in_flight(*_: object) -> Sequence[Upload]:
+        looks.append(uploader.now)
+        return flying
+
+    monkeypatch.setattr(flight, "in_flight", in_flight)
     waits = [uploader.nothing] * 1000
     stops = uploader.stop(["trip"], uploader.sees, *waits, uploader.lets_go(trip))
     assert fates(stops) == [Fate.STOPPED]
     assert uploader.now > 90
     assert uploader.told == [Finishing(flying)]
+    assert 40 < len(looks) < 60, "a look reads all of an album's photos"
 
 
 def test_an_uploader_that_dies_has_let_go(uploader: Uploader) -> None:

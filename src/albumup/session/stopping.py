@@ -23,6 +23,8 @@ from albumup.journal.summary import RunSummary, run_summary_of, summary_of
 _POLL = 0.1
 _PATIENCE = 1.0
 """Seconds after which it is said what is waited for."""
+_LOOK = 2.0
+"""Seconds between two looks at what is in flight: in a large journal they take a while."""
 _ANSWER_SECONDS = 60.0
 """The longest wait for an uploader that does not take an instruction over."""
 _END_SECONDS = 10.0
@@ -134,6 +136,8 @@ class Stopping:
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
     _told: set[Told] = field(default_factory=set)
+    _say_at: float = 0.0
+    """When to say again what is waited for, by ``clock``."""
 
     def stop(self) -> Stops:
         """Put the albums on hold, and wait until no uploader is at them.
@@ -170,7 +174,8 @@ class Stopping:
                 raise Left(code)
             if not is_seen and lasted >= _ANSWER_SECONDS:
                 raise _no_answer(run)
-            if lasted >= _PATIENCE:
+            if lasted >= _PATIENCE and self.clock() >= self._say_at:
+                self._say_at = self.clock() + _LOOK
                 self._say(given, run, is_seen=is_seen)
             self.sleep(_POLL)
 
