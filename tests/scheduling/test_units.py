@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from albumup.session.scheduling import launchd, units
+from albumup.session.scheduling import kinds, launchd, systemd, units
 from albumup.session.scheduling.schedule import Schedule
 
 AWKWARD = [
@@ -105,3 +105,24 @@ def test_an_agent_is_what_was_meant(word: str) -> None:
     assert agent["StartCalendarInterval"] == [{"Minute": made.minutes[0]}]
     assert agent["EnvironmentVariables"] == {"XDG_DATA_HOME": "/d"}
     assert re.fullmatch(r"albumup-push-[0-9a-f]{8}", agent["Label"])
+
+
+@pytest.mark.parametrize("spoiled", ["", "no plist", '<?xml version="1.0"?><plist><dict>'])
+def test_an_agent_that_an_edit_has_spoiled_is_still_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoiled: str
+) -> None:
+    monkeypatch.setattr(launchd, "folder", lambda: str(tmp_path))
+    (tmp_path / "albumup-push-01234567.plist").write_text(spoiled)
+    assert [(one.name, one.words) for one in launchd.installed()] == [("albumup-push-01234567", [])]
+
+
+def test_a_folder_that_cannot_be_read_is_a_fault_of_its_kind_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def forbidden() -> list[object]:
+        raise PermissionError(13, "Permission denied", "/units")
+
+    for module in (launchd, systemd):
+        monkeypatch.setattr(module, "installed", forbidden)
+    monkeypatch.setattr("albumup.session.scheduling.cron.installed", list)
+    assert kinds.installed_for("/j") == ([], ["/units: cannot be read: Permission denied"] * 2)

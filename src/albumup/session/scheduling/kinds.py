@@ -41,4 +41,6 @@ def installed_for(journal: str) -> tuple[list[Entry], list[str]]:
             found += scheduler(kind).installed()
         except LocalError as error:
             faults.append(str(error))
+        except OSError as error:
+            faults.append(f"{error.filename}: cannot be read: {error.strerror}")
     return [one for one in found if one.journal in (journal, "")], faults

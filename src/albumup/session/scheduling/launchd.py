@@ -6,6 +6,7 @@ import os
 import plistlib
 from contextlib import suppress
 from typing import Any
+from xml.parsers.expat import ExpatError
 
 from albumup.errors import LocalError
 from albumup.session.scheduling import files
@@ -91,7 +92,7 @@ def _entry(name: str) -> Entry:
         words = [str(word) for word in agent["ProgramArguments"]]
         minutes = [str(one["Minute"]) for one in agent["StartCalendarInterval"]]
         is_on = not agent.get("Disabled", False)
-    except (plistlib.InvalidFileException, ValueError, KeyError, TypeError, AttributeError):
+    except (ExpatError, ValueError, KeyError, TypeError, AttributeError):
         return Entry("launchd", name, [])
     return Entry("launchd", name, words, f"minutes {', '.join(minutes)}", is_on)
 
