@@ -101,6 +101,34 @@ def test_the_end_of_a_run_with_photos_that_wait(found: RunSummary, code: int, sa
     assert sums.of_stopped_run(found, code, "sent") == said
 
 
+ON_HOLD = replace(album(uploaded=1, pending=2), album=replace(ALBUM, held=True))
+
+
+@pytest.mark.parametrize("code", [0, 75, 143])
+def test_an_album_on_hold_was_stopped_however_its_run_ends(code: int) -> None:
+    said = sums.of_stopped_run(RunSummary(ON_HOLD), code, "sent", "albumup resume trip")
+    assert said == "stopped, 1 of 3 sent, 2 waiting. On hold until: albumup resume trip"
+
+
+@pytest.mark.parametrize(("was_held", "first"), [(False, "on hold now"), (True, "on hold already")])
+def test_an_album_that_nobody_sends_is_put_on_hold(was_held: bool, first: str) -> None:
+    said = sums.of_album_on_hold(RunSummary(ON_HOLD), "copied", "albumup resume", was_held=was_held)
+    assert said == f"{first}, 1 of 3 copied, 2 waiting. Until: albumup resume"
+
+
+def test_an_album_is_stopped_before_all_is_done_there() -> None:
+    now = replace(album(uploaded=2, is_placing=True), album=replace(ALBUM, held=True))
+    said = sums.of_stopped_run(RunSummary(now), 143, "sent")
+    assert said == (
+        "stopped, all sent, and not yet all done in the album there. On hold until: albumup resume"
+    )
+
+
+def test_an_album_of_which_nothing_is_left_to_stop() -> None:
+    found = RunSummary(album(uploaded=2, failed=1), before=1)
+    assert sums.of_finished_album(found, "sent") == "nothing left to stop, 1 of 2 sent, 1 not"
+
+
 @pytest.mark.parametrize(
     ("now", "settled", "late", "options"),
     [

@@ -10,7 +10,8 @@ from test_bars import progress
 from albumup.cli.bars import asked
 from albumup.cli.telling import Teller
 from albumup.session.rate import Rate
-from albumup.uploader.events import Pause
+from albumup.session.telling import TakenOver
+from albumup.uploader.events import Pause, Regulated
 
 
 class Screen:
@@ -50,3 +51,25 @@ def test_the_line_says_how_long_it_takes_and_how_much_is_in_flight() -> None:
     paused = progress(4, pauses=(Pause("club", "busy", 10.0, 290.0),))
     assert " left; " not in asked(paused, "trip", rate)
     assert "paused for 10 s, gives up in 4 min 50 s: busy; " in asked(paused, "trip", rate)
+
+
+def test_what_this_command_asked_for_is_said_once() -> None:
+    class Said(Screen):
+        def say(self, line: str) -> None:
+            self.said.append(line)
+
+    screen = Said()
+    conclusion: Any = SimpleNamespace(
+        app=SimpleNamespace(screen=screen), json=False, is_cron=False, names=None, titles={}
+    )
+    teller = Teller(conclusion)
+    mine, others = Regulated(0.0, None, None, jobs=2), Regulated(0.0, None, None, jobs=3)
+    teller.hear(mine)
+    teller.say(TakenOver(4121, {"jobs": 2}))
+    teller.hear(mine)
+    teller.hear(others)
+    assert screen.said == [
+        "Goes on with 2 uploads at once, as another command asked.",
+        "Process 4121 goes on with 2 uploads at once.",
+        "Goes on with 3 uploads at once, as another command asked.",
+    ]

@@ -191,7 +191,7 @@ def test_ctrl_c_at_stop_leaves_and_it_stops_all_the_same(home: Home, server: For
     stop.send_signal(signal.SIGINT)
     done = finish(stop)
     assert done.returncode == 130
-    assert f"Process {first.pid} stops" in done.stderr
+    assert f"Process {first.pid} lets go of it" in done.stderr
     server.may_answer.set()
     assert finish(first).returncode == 143
     assert server.names == ["IMG_1.JPG"]

@@ -19,6 +19,7 @@ from albumup.session.intake import Intake
 from albumup.session.stopping import order
 from albumup.targets.form import FormTarget
 from albumup.transfer.values import Answer, Sent
+from albumup.uploader.events import Progress
 from albumup.uploader.options import RunEnd
 from simulation.disk import emptied
 from simulation.manners import Manner
@@ -452,3 +453,23 @@ def _resumed_at(step: int) -> tuple[bool, int]:
         assert code == (0 if had else 143)
         assert (stage.states("trip") == {"uploaded": 3}) == had
     return had, ended[0]
+
+
+@pytest.mark.parametrize(
+    "stage", [{"jobs": 1, "sizes": (LARGE,) * 3, "albums": ("trip",), "takes": 0.0}], indirect=True
+)
+def test_what_is_in_flight_of_a_stopped_album_is_part_of_the_whole(stage: Stage) -> None:
+    stage.scene.server.manner_of = lambda *_: Manner(pace=2.0)  # type: ignore[method-assign]
+    seen: list[Progress] = []
+
+    def look() -> None:
+        assert stage.scene.life is not None
+        assert stage.scene.life.engine is not None
+        seen.append(stage.scene.life.engine.progress())
+
+    stage.at(20.0, stage.stop, "trip")
+    stage.at(21.0, look)
+    assert stage.run() == 143
+    (now,) = seen
+    assert (now.photos_done, now.photos_total) == (0, 1)
+    assert 0 < now.bytes_done < now.bytes_total == LARGE

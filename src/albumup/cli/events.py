@@ -111,7 +111,7 @@ def event_line(event: Event, names: Names, target: str = "") -> str:
         case GoesOn():
             return f"{escape(target)}: may_run says yes; going on."
         case Regulated():
-            return f"Goes on with {_regulated(event)}, as another command asked."
+            return f"Goes on with {pace(options_of(event))}, as another command asked."
         case AddressNote(words=words):
             return f"  ! {escape(target)}: {escape(words, 1000)}"
         case AlbumNote(album=album, words=words):
@@ -130,10 +130,10 @@ def copied(count: int) -> str:
     return f"{photos(count)} copied. You can take the card out now."
 
 
-def _regulated(event: Regulated) -> str:
-    """The options with which a run goes on, in words."""
+def options_of(event: Regulated) -> dict[str, object]:
+    """The options with which a run goes on, by name."""
     options = {"limit_rate": event.limit_rate, "jobs": event.jobs}
-    return pace({name: value for name, value in options.items() if value is not UNSET})
+    return {name: value for name, value in options.items() if value is not UNSET}
 
 
 class _PhotoLine(NamedTuple):

@@ -70,7 +70,7 @@ def _sentence(told: Told, command: str, *, is_now: bool) -> str:
         case Unheard(pid):
             return f"Process {pid} has not answered yet. It is waited for; Ctrl-C leaves it at that"
         case Leaving(pid, code):
-            line = f"Left. Process {pid} stops as soon as what is in flight has ended"
+            line = f"Left. Process {pid} lets go of it as soon as what is in flight has ended"
             return words.ended(line, code)
 
 

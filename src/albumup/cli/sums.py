@@ -78,6 +78,8 @@ def of_late_notice(now: Summary, when: str) -> str:
 
 
 def _waiting(found: RunSummary, verb: str) -> str:
+    if not found.now.unsent:
+        return f"all {verb}, and not yet all done in the album there"
     return f"{_of_total(found, verb)}, {found.now.unsent} waiting{_not(found.wanting)}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from albumup.cli import events, words
 from albumup.cli.conclusion import Conclusion
@@ -34,7 +34,7 @@ from albumup.session.telling import (
     Watching,
     Word,
 )
-from albumup.uploader.events import Event, FramedAnew, Progress
+from albumup.uploader.events import Event, FramedAnew, Progress, Regulated
 from albumup.uploader.options import Draining, Options, RunEnd
 
 
@@ -47,6 +47,8 @@ class Teller:
         self._app, self._screen = conclusion.app, conclusion.app.screen
         self._is_asked = False
         """Somebody wants to know how it stands."""
+        self._changed: Mapping[str, object] = {}
+        """The options with which another process goes on because this command asked."""
 
     def begin(self, standing: Standing) -> None:
         self._conclusion.begin(standing)
@@ -66,6 +68,8 @@ class Teller:
     def recall(self, event: Event) -> None:
         if self._conclusion.is_cron or (self._is_told_anew and isinstance(event, FramedAnew)):
             return
+        if isinstance(event, Regulated) and events.options_of(event) == self._changed:
+            return  # that was said already
         name = event.target or ""
         line = events.event_line(
             event, self._conclusion.names, self._conclusion.titles.get(name, name)
@@ -94,6 +98,8 @@ class Teller:
             return
         if isinstance(word, Following | Silent) and self._conclusion.is_cron:
             return
+        if isinstance(word, TakenOver):
+            self._changed = word.value
         for line in lines_of(word):
             self._screen.say(line)
 

@@ -280,7 +280,8 @@ class Scope:
             self.worked_on.add(album.id)
 
     def _count(self, journal: Journal, sums: Mapping[int, Summary]) -> None:
-        """Count the run's photos. Of a stopped album, those that were sent or given up."""
+        """Count the run's photos. Of a stopped album, those that are in flight, sent or given
+        up."""
         counts = self._run.outcomes.counts
         total = total_bytes = unprepared = spool_left = 0
         for album_id in self._queue.albums:
@@ -291,6 +292,8 @@ class Scope:
             total += settled[0] - before[0]
             total_bytes += settled[1] - before[1]
             if album_id in self._queue.stopped:
+                total += found.count(State.SENDING)
+                total_bytes += found.size(State.SENDING)
                 continue
             total += found.unsent
             total_bytes += found.unsent_bytes
