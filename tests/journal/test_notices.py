@@ -156,6 +156,21 @@ def test_notices_that_are_done_with_are_kept_for_a_while(journal: Journal, clock
     assert found.counts == {"uploaded": 2}
 
 
+def test_years_without_a_terminal_leave_no_heap_of_notices(journal: Journal, clock: Clock) -> None:
+    album_id = push(journal, [arrival()])
+    owe(journal, Cause.STOPPED)
+    for number in range(3):
+        with journal.transaction():
+            message = Message(counts={"uploaded": number})
+            notices.owe(journal, Cause.SETTLED, message, album_id=album_id)
+            notices.handed_over(journal, [one.id for one in notices.claim(journal, OURS)])
+        clock.now += KEPT_SECONDS + 1
+    owe(journal, Cause.STOPPED)
+    left = [(one.cause, one.message.counts) for one in notices.unsaid(journal.connection, clock())]
+    last = {"uploaded": 2}
+    assert left == [(Cause.STOPPED, {}), (Cause.SETTLED, last), (Cause.STOPPED, {})]
+
+
 # Delivering, with what a process does in between: claim, hand over, mark.
 
 

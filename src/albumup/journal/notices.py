@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 CLAIM_SECONDS = 120.0
 """A claim that is older was left by a process that died or hangs."""
 KEPT_SECONDS = 30 * 86400.0
-"""Notices that are done with are dropped after that time, but for the last one of each kind."""
+"""Notices that are done with are dropped after that time, but for the last one of each kind. So are
+those of albums that have settled again since: they are told as one, and cron may run for years
+without a terminal."""
 
 
 class Cause(StrEnum):
@@ -90,9 +92,10 @@ def owe(
     """Owe the user a notice; return its id."""
     now = journal.clock()
     journal.connection.execute(
-        "delete from notice where max(delivered, handed_over) < ? and id not in"
+        "delete from notice where (max(delivered, handed_over) < ?1 or cause = ?2 and"
+        " handed_over < ?1) and id not in"
         " (select max(id) from notice group by cause, album_id, target)",
-        (now - KEPT_SECONDS,),
+        (now - KEPT_SECONDS, Cause.SETTLED.value),
     )
     text = json.dumps(msgspec.to_builtins(message))
     cursor = journal.connection.execute(
