@@ -312,3 +312,21 @@ def test_a_full_disk_costs_the_snapshot_alone_and_is_tried_again_later(
     clock.now += 30.0
     live.show(shown(progress(done=3)))
     assert found(path).progress.photos_done == 3
+
+
+HALF, ESCAPED = "bad \ud83d half", "bad \\ud83d half"
+"""What a server's JSON may hold, and no file can."""
+
+
+def test_words_that_cannot_be_encoded_do_not_end_the_run(path: str, live: Live) -> None:
+    live.hear(events_module.AlbumNote(1.0, "trip", "club", HALF))
+    live.name_target("club", HALF)
+    now = shown(progress(pauses=(Pause("club", HALF, 3.0, 4.0),)))
+    closings, away = {"club": Closing(4, HALF, HALF)}, {b"/card": HALF}
+    live.end(now, RunEnd(4, 7, {}, closings, away, None, 0.0))
+    snapshot = found(path)
+    assert snapshot.since(0) == [(1, events_module.AlbumNote(1.0, "trip", "club", ESCAPED))]
+    assert snapshot.titles == {"club": ESCAPED}
+    assert snapshot.progress.pauses[0].words == ESCAPED
+    reason = Reason(4, ESCAPED, ESCAPED)
+    assert snapshot.ended == Ended(4, 0.0, {"club": reason}, {b"/card": ESCAPED})

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Raw
 from msgspec.structs import replace
 
+from albumup.journal.rows import plain
 from albumup.session.rate import Rate
 from albumup.session.snapshot import (
     ROOM,
@@ -107,7 +108,7 @@ class Live:
     def name_target(self, name: str, title: str) -> None:
         """Set the title of a target on screens."""
         if len(self._titles) < _TITLES:
-            self._titles[name] = title[:_WORDS]
+            self._titles[name] = _text(title)
 
     def show(self, shown: Shown) -> None:
         """Write a snapshot, unless one was written just now."""
@@ -165,10 +166,15 @@ def _short(progress: Progress) -> Progress:
         for upload in progress.uploads
     )
     pauses = tuple(
-        Pause(pause.target, pause.words[:_WORDS], pause.lasted, pause.gives_up)
+        Pause(pause.target, _text(pause.words), pause.lasted, pause.gives_up)
         for pause in progress.pauses[:_PAUSES]
     )
     return replace_fields(progress, uploads=uploads, pauses=pauses)
+
+
+def _text(words: str) -> str:
+    """Words that fit, without half surrogate pairs: a server's JSON may hold some."""
+    return (plain(words) or "")[:_WORDS]
 
 
 def _ended(end: RunEnd) -> Ended:
@@ -176,14 +182,14 @@ def _ended(end: RunEnd) -> Ended:
         end.exit_code,
         end.seconds,
         {name: _of_closing(why) for name, why in islice(end.closings.items(), _CLOSINGS)},
-        {path[-_WORDS:]: why[:_WORDS] for path, why in islice(end.away.items(), _CLOSINGS)},
+        {path[-_WORDS:]: _text(why) for path, why in islice(end.away.items(), _CLOSINGS)},
         _of_fault(end.fault) if end.fault is not None else None,
     )
 
 
 def _of_closing(closing: Closing) -> Reason:
-    return Reason(closing.exit_code, closing.words[:_WORDS], closing.hint[:_WORDS])
+    return Reason(closing.exit_code, _text(closing.words), _text(closing.hint))
 
 
 def _of_fault(fault: AlbumupError) -> Reason:
-    return Reason(fault.exit_code, str(fault)[:_WORDS], fault.hint[:_WORDS])
+    return Reason(fault.exit_code, _text(str(fault)), _text(fault.hint))

@@ -21,6 +21,7 @@ from struct import Struct as Layout
 import msgspec
 from msgspec import Struct
 
+from albumup.journal.rows import plain
 from albumup.journal.states import DONE
 from albumup.uploader.events import Answered, Event, Progress, Queued, Recorded
 
@@ -109,8 +110,23 @@ _decoder = msgspec.msgpack.Decoder(Snapshot)
 
 
 def packed_event(event: Event) -> bytes:
-    """An event as ``Snapshot.events`` has it."""
-    return _packed.encode(event)
+    """An event as ``Snapshot.events`` has it. Words of a server that cannot be encoded are
+    escaped."""
+    try:
+        return _packed.encode(event)
+    except UnicodeEncodeError:
+        return _packed.encode(_plain(msgspec.to_builtins(event, builtin_types=(bytes,))))
+
+
+def _plain(value: object) -> object:
+    """A value without half surrogate pairs in its texts."""
+    if isinstance(value, str):
+        return plain(value)
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    return value
 
 
 def is_arrival(event: Event) -> bool:
