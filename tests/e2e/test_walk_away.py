@@ -145,13 +145,16 @@ def test_a_state_folder_that_fills_up_ends_the_uploader_and_room_is_all_it_takes
     watching = home.start("watch", "trip")
     assert watching.stderr is not None
     until(lambda: "is uploading" in watching.stderr.readline())
+    until(lambda: home.status()["uploader"].get("uploads"))  # it has shown itself
     ballast = tiny_disk / "ballast"
     with pytest.raises(OSError), ballast.open("wb", buffering=0) as file:
         while True:
             file.write(b"x" * 512)
     server.may_answer.set()
     assert gone(pid) == 1
-    assert "the disk is full\nMake room, then: albumup resume\n" in finish(watching).stderr
+    seen = finish(watching)
+    assert seen.returncode == 1
+    assert "the disk is full\nMake room, then: albumup resume\n" in seen.stderr
     for words in (["retry-failed"], ["resume", "--detach"]):
         done = home.run(*words)
         assert (done.returncode, "the disk is full" in done.stderr) == (1, True)
