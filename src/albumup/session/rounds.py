@@ -17,6 +17,10 @@ from albumup.journal.summary import Summary
 from albumup.session.ladder import round_is_due
 from albumup.targets.registry import kind_of, settings_for, table_of
 
+_EARLY_SECONDS = 20.0
+"""A photo fails some seconds after a turn of cron has begun: without these its next round, 15
+minutes later, would not be due at the next turn, but at the one after it."""
+
 
 class Wanted(Struct, frozen=True):
     """The photos that get fresh sets, besides failed and missing ones."""
@@ -44,7 +48,7 @@ def begin(
 
 def give(journal: Journal, album: Album, wanted: Wanted, rule: str) -> None:
     """Give fresh sets to the due photos of an album. ``rule``: see ``_resending``."""
-    now = journal.clock()
+    now = journal.clock() + _EARLY_SECONDS
     for state, most in _states(wanted, rule).items():
         for one in rounds.candidates(journal, album.id, state):
             if most is None or round_is_due(one.rounds, one.updated, now, most):
