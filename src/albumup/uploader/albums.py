@@ -334,7 +334,7 @@ class AlbumWorker:
 
     async def _call(self, upstream: Upstream, function: Callable[..., T], /, *args: Any) -> T:
         run = self._run
-        await confirm(run, upstream, self._https.of(upstream.target))
+        await confirm(run, upstream, self._https)
         return await run.world.helpers.run(Work.ALBUMS, function, *args)
 
     async def _work_at(self, work: AlbumWork, album: Album) -> None:

@@ -22,7 +22,7 @@ _CONFIRMED_SECONDS = 10.0
 """How long it holds that the right server is at an address in clear text."""
 
 
-async def confirm(run: Run, upstream: Upstream, http: Http, address: str = "") -> None:
+async def confirm(run: Run, upstream: Upstream, https: Https, address: str = "") -> None:
     """Before the token goes to one of several addresses in clear text: is that still the server?
     The computer may be in another network, unnoticed. Raises Unasked if it is not, or is away.
 
@@ -35,7 +35,7 @@ async def confirm(run: Run, upstream: Upstream, http: Http, address: str = "") -
     is_in_use = address == target.at
     if is_in_use and run.now() < upstream.confirmed_at + _CONFIRMED_SECONDS:
         return
-    who = await run.world.helpers.run(Work.ASK, target.who_is_at, http, address)
+    who = await run.world.helpers.run(Work.ASK, target.who_is_at, https.of(target), address)
     if who.words:
         raise Unasked(who.words, has_answered=False)
     if who.server != target.server:
@@ -69,7 +69,7 @@ class Asking:
     async def confirm(self, upstream: Upstream, address: str) -> None:
         """``confirm`` before a connection is made. Raises Stopped."""
         try:
-            await confirm(self._run, upstream, self._https.of(upstream.target), address)
+            await confirm(self._run, upstream, self._https, address)
         except Unasked as unasked:
             raise Stopped(Fault.NOT_REACHED, str(unasked)) from unasked
 

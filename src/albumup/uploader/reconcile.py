@@ -142,7 +142,7 @@ class Reconciler:
         http, began = self._https.of(target), self._loop.time()
         photos = [_asked_about(task) for task in tasks]
         try:
-            await confirm(run, upstream, http)
+            await confirm(run, upstream, self._https)
             answers = await run.world.helpers.run(
                 Work.ASK, target.ask, http, tasks[0].album, photos
             )
