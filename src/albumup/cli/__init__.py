@@ -1,5 +1,7 @@
-"""The command line: parse, call one function below, print. A command's module is imported when it
-is typed."""
+"""The command line: parse the arguments, call one function, and print.
+
+A command's module is imported only when that command is typed.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +19,11 @@ from albumup.cli.help import Group
 
 
 class _Lazy(Group):
-    """A group whose commands are found by name: completion runs the program at each Tab."""
+    """A group that finds its commands by name: completion runs the program at each Tab."""
 
     unsuggested = frozenset({"forget"})
 
-    def main(self, *args: Any, **extra: Any) -> Any:  # as click has it
+    def main(self, *args: Any, **extra: Any) -> Any:  # this is click's own signature
         if "_ALBUMUP_COMPLETE" in os.environ:
             from albumup.cli.completing import install
 
@@ -29,7 +31,7 @@ class _Lazy(Group):
         return super().main(*args, **extra)
 
     def before(self, ctx: click.Context) -> None:
-        """On a terminal the first words are those that the user was not told yet."""
+        """On a terminal, first tell the notices that the user has not seen yet."""
         if sys.stderr.isatty() and not ctx.params.get("as_json"):
             from albumup.cli.late import tell_late
 
@@ -46,7 +48,7 @@ class _Lazy(Group):
             importlib.import_module(f"albumup.cli.options.{module}"), cmd_name.replace("-", "_")
         )
         assert isinstance(found, click.Command)
-        if ctx.resilient_parsing:  # for Tab
+        if ctx.resilient_parsing:  # the program runs to complete a word
             from albumup.cli.completing import equip
 
             equip(found)

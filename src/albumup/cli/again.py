@@ -1,4 +1,4 @@
-"""Words on photos that were sent before, and are gone from their server; and on the album there."""
+"""Words about photos that were sent and are gone from their server, and about the album there."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def say_unasked(app: App, title: str, again: Again) -> None:
 
 
 def lost_lines(journal: Journal, album: Album, again: Again) -> Sequence[str]:
-    """The photos that are gone there, by name, and what to type."""
+    """Lines that name the photos that are gone from the server, and the command to type."""
     if not again.lost:
         return ()
     title, count = titles.title_of(journal, album), len(again.lost)
@@ -49,8 +49,7 @@ def lost_lines(journal: Journal, album: Album, again: Again) -> Sequence[str]:
 
 
 def say_link(app: App, journal: Journal, album: Album, *, is_asked: bool) -> None:
-    """Show the share link of an album that needs no run; one that the server was not asked for is
-    not shown."""
+    """Show the share link of an album that needs no run, unless the server was not asked for it."""
     link = next((one.share for one in runs.albums(journal) if one.id == album.id), None)
     if link is not None and is_asked:
         app.screen.say(f"  {escape(link)}")
@@ -59,7 +58,7 @@ def say_link(app: App, journal: Journal, album: Album, *, is_asked: bool) -> Non
 
 
 def fate_line(fate: Fate | None, address: str) -> str:
-    """That the album was deleted or emptied on its server; "" if not."""
+    """A line that says that the album was deleted or emptied on its server; "" if it was not."""
     where = escape(address)
     if fate is Fate.GONE:
         return f"the album is gone on {where}; a push of the same folder makes it again"

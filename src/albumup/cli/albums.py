@@ -1,4 +1,4 @@
-"""ALBUM on the command line: every album of that name; ``--target`` narrows."""
+"""ALBUM on the command line: every album of that name; ``--target`` narrows the choice."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 def opened(
     app: App, names: Sequence[str], target: str | None
 ) -> tuple[Journal, list[Album]] | None:
-    """The journal, open for writing, and the albums that are meant; None where there is no journal.
+    """The journal, open for writing, and the chosen albums; None if there is no journal.
 
-    Raises as ``chosen`` and ``App.writer`` do.
+    Raises the errors of ``chosen`` and ``App.writer``.
     """
     if not app.has_journal():
         chosen([], names, target)
         return None
     journal = app.writer()
-    with suppress(ConfigError):  # who does not need the config is not kept from working by it
+    with suppress(ConfigError):  # a broken config does not stop a command that can do without it
         keep_apart(journal, app.config)
     known = runs.albums(journal)
     meant = set(chosen([(album.name, album.target) for album in known], names, target))
@@ -39,8 +39,7 @@ def opened(
 
 
 def say_nothing_to_do(app: App, first: str = "", *, as_json: bool, is_silent: bool = False) -> int:
-    """There is no journal, or no album in it that is meant; the exit code. Names the journal that
-    was looked at."""
+    """Say that no album is left to work on, and in which journal; return the exit code."""
     if not is_silent:
         words = ", ".join(filter(None, (first, "nothing to do")))
         app.screen.say(f"{words} ({shown(app.journal)})")

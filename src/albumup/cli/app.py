@@ -1,4 +1,4 @@
-"""What every command shares: the global options, and where the journal and the config are."""
+"""The common part of all commands: the global options, and the places of journal and config."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ F = TypeVar("F", bound=Callable[..., object])
 
 
 class GlobalOptions(TypedDict, total=False):
-    """What was typed before or after a command, of what all of them take."""
+    """The global options that were typed before or after a command."""
 
     journal: str
     config: str
@@ -39,24 +39,22 @@ class GlobalOptions(TypedDict, total=False):
 
 @dataclass(slots=True)
 class App:
-    """The global options, wherever on the line they stood, and what is made of them when first
-    wanted."""
+    """The global options of a command line, and the objects that are made of them on first use."""
 
     options: GlobalOptions = field(default_factory=GlobalOptions)
     makes_config: bool = False
-    """The command writes the config file, so that the one that is named need not exist yet."""
+    """The command writes the config file, so a file that was named need not exist yet."""
     writes: bool = False
-    """The command has the journal open for writing: it is the one to set a damaged one aside."""
+    """The command has the journal open for writing, so it sets a damaged journal aside."""
     _screen: Screen | None = None
     _events: Outlet | None = None
     _config: Config | None = None
     _opened: list[Journal | sqlite3.Connection] = field(default_factory=list)
-    """Whatever the journal was opened by."""
+    """Everything that has opened the journal."""
 
     @property
     def journal(self) -> str:
-        """The journal's path, absolute and without links: its locks stand beside it, whatever it
-        was called by."""
+        """The journal's absolute path without links: its locks stand beside the real file."""
         named = self.options.get("journal") or os.environ.get("ALBUMUP_JOURNAL")
         if named:
             return os.path.realpath(os.path.expanduser(named))
@@ -94,7 +92,7 @@ class App:
 
     @property
     def events(self) -> Outlet:
-        """Stdout, for what is told while photos are sent."""
+        """The outlet to stdout, for events while photos are sent."""
         if self._events is None:
             from albumup.cli.outlet import Outlet
 
@@ -103,24 +101,23 @@ class App:
         return self._events
 
     def tell(self, event: Mapping[str, object]) -> None:
-        """An event as a line of JSON on stdout; whoever does not read it holds nobody up."""
+        """Write an event to stdout as a line of JSON; a slow reader holds nobody up."""
         from albumup.cli.escaping import json_line
 
         self.events.put(json_line(event))
 
     def abandon(self) -> None:
-        """Leave what was told and is not out: somebody wants us gone, and nobody reads it."""
+        """Drop the output that is not out yet: somebody wants an end, and nobody reads it."""
         self._events = None
         self.screen.abandon()
 
     def let_out(self) -> None:
-        """Wait until all that was said is out, so that it stands before the last word."""
+        """Wait until all messages are out, so that they stand before the last one."""
         if self._screen is not None:
             self._screen.wait_again()
 
     def finish(self) -> None:
-        """Wait until all that was said and told is out. Raises LocalError where it cannot be
-        written."""
+        """Wait until all messages and events are out. Raises LocalError if stdout fails."""
         self.let_out()
         if self._events is None:
             return
@@ -133,19 +130,21 @@ class App:
             raise LocalError(f"stdout: {fault.strerror or fault}") from fault
 
     def read_config_again(self) -> None:
-        """It may have been edited meanwhile. Raises ConfigError, and stays as it was."""
+        """Read the config file anew. Raises ConfigError, and then keeps the old config."""
         self._config = self._read_config()
 
     def has_journal(self) -> bool:
-        """Is there a journal, or at least something in its place?"""
+        """Whether there is a journal, or at least a file in its place that is not empty."""
         try:
             return os.path.getsize(self.journal) > 0
         except OSError:
             return False
 
     def writer(self) -> Journal:
-        """The journal to write to, made when missing. Raises ConfigError, LocalError, TryLater,
-        UsageError."""
+        """The journal, open for writing, made if there is none.
+
+        Raises ConfigError, LocalError, TryLater, UsageError.
+        """
         from albumup.journal.journal import Journal
 
         if not self.has_journal():
@@ -156,8 +155,8 @@ class App:
         return journal
 
     def close(self) -> None:
-        """Close the journal where the command has left that to us: what waits beside it is then
-        part of it."""
+        """Close the journals that the command has left open, so that SQLite can merge their WAL
+        files."""
         import sqlite3
 
         for journal in self._opened:
@@ -165,7 +164,10 @@ class App:
                 journal.close()
 
     def _look_at_place(self) -> None:
-        """A new journal is not made on another disk than was meant, one that is not mounted now."""
+        """Refuse to make a new journal below a place where a disk should be mounted, but is not.
+
+        Raises TryLater, UsageError.
+        """
         from albumup.disk import missing_disk, unmounted
         from albumup.errors import TryLater, UsageError
         from albumup.photos.file_names import quoted
@@ -181,8 +183,10 @@ class App:
             raise UsageError(words, f"mount it, or: mkdir -p {quoted(folder)}; then try again")
 
     def watched(self) -> Journal | None:
-        """The journal to look at again and again, while others write to it; None when there is
-        none yet. Raises ConfigError, LocalError."""
+        """The journal for repeated reading while others write to it; None if there is none yet.
+
+        Raises ConfigError, LocalError.
+        """
         from albumup.journal.journal import Journal
         from albumup.journal.lock import is_locked
         from albumup.journal.opening import is_a_copy, journal_gone, paths_of
@@ -201,8 +205,10 @@ class App:
         return Journal(self.journal, reader=reader)
 
     def reader(self, *, stays: bool = False) -> sqlite3.Connection | None:
-        """A read-only connection to the journal; None when there is none yet. ``stays``: it sees
-        what others write later, too."""
+        """A read-only connection to the journal; None if there is none yet.
+
+        ``stays``: the connection also sees later changes by others.
+        """
         from albumup.journal.opening import open_reader
 
         connection = open_reader(self.journal, stays=stays)
@@ -218,7 +224,7 @@ def _version(context: click.Context, _: click.Parameter, value: bool) -> None:
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: object) -> None:
-    """Store a global option; one after the command wins over one before it."""
+    """Store a global option; one that stands after the command overrides one before it."""
     app = context.ensure_object(App)
     given = context.get_parameter_source(parameter.name or "")
     if given is not click.core.ParameterSource.DEFAULT:
@@ -261,7 +267,7 @@ _GLOBAL = (
 
 
 def shared(command: F) -> F:
-    """Add the global options, so that they may stand before and after the command."""
+    """Add the global options, so that they may stand before or after the command."""
     for add in reversed(_GLOBAL):
         command = add(command)
     return command

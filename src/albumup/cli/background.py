@@ -1,4 +1,4 @@
-"""The uploader in the background, as ``--detach`` starts it: what it says goes into its log."""
+"""The uploader in the background, as ``--detach`` starts it. All its output goes into its log."""
 
 from __future__ import annotations
 
@@ -44,7 +44,10 @@ _LOOK = 5.0
 
 
 def run(app: App, line: int, given: ResumeOptions) -> int:
-    """Send these albums, or hand them over. ``line``: the descriptor of the line to the parent."""
+    """Send the given albums, or hand them over to a running uploader; return the exit code.
+
+    ``line``: the descriptor of the line to the parent.
+    """
     app.writes = True
     try:
         parent = ParentLine(line)
@@ -56,7 +59,9 @@ def run(app: App, line: int, given: ResumeOptions) -> int:
     try:
         code = _sent(app, log, parent, given)
     except AlbumupError as error:
-        log.line(f"Ends (exit {error.exit_code}):")  # the words follow, from where all commands end
+        log.line(
+            f"Ends (exit {error.exit_code}):"
+        )  # the error's words follow: all commands end alike
         raise
     except Exception:
         log.line(tame(traceback.format_exc().rstrip("\n")))
@@ -80,7 +85,7 @@ def _sent(app: App, log: Log, parent: ParentLine, given: ResumeOptions) -> int:
 
 
 def _first_line(journal: Journal, albums: Sequence[Album], options: Options) -> str:
-    """What begins here, for whoever reads the log after a week."""
+    """The first line of an upload, for a person who reads the log a week later."""
     named = ", ".join(title_of(journal, album) for album in albums)
     rate = options.shown["limit_rate"]
     limit = f", --limit-rate {escape(rate)}" if rate else ""
@@ -91,8 +96,10 @@ def _first_line(journal: Journal, albums: Sequence[Album], options: Options) -> 
 
 
 class Settling:
-    """Tells which albums have settled while others go on. It reads the journal by itself, for the
-    run's own connection belongs to the run."""
+    """Finds the albums that have settled while others go on.
+
+    It has its own connection to the journal, because the run's connection belongs to the run.
+    """
 
     def __init__(self, journal: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._journal, self._clock = journal, clock
@@ -100,15 +107,14 @@ class Settling:
         self._looked = -math.inf
 
     def lines(self) -> list[str]:
-        """A line for each album that was unfinished at the last look, some seconds ago, and is
-        settled now."""
+        """A line for each album that has settled since the last look, which is some seconds old."""
         if self._clock() < self._looked + _LOOK:
             return []
         self._looked = self._clock()
         try:
             found = self._look()
         except (AlbumupError, sqlite3.Error):
-            return []  # the run itself will tell
+            return []  # the run itself reports the error
         settled = [one for one in found if one.album.id in self._unfinished - _unfinished(found)]
         self._unfinished = _unfinished(found)
         return [
@@ -128,13 +134,13 @@ def _unfinished(found: Iterable[Summary]) -> set[int]:
 
 
 class LogTeller(Teller):
-    """The log, and until it is clear how it starts the parent, as the audience of a session."""
+    """The audience of a session in the background: the log, and at first the parent."""
 
     def __init__(self, conclusion: Conclusion, log: Log, parent: ParentLine) -> None:
         super().__init__(conclusion)
         self._log, self._parent = log, parent
         self._is_copying = False
-        """The parent waits for copies."""
+        """The parent waits until the photos are copied."""
         self._settling = Settling(conclusion.app.journal)
 
     def begin(self, standing: Standing) -> None:
@@ -178,7 +184,7 @@ class LogTeller(Teller):
         return super().nothing_to_send()
 
     def ended(self, end: RunEnd) -> int:
-        if end.exit_code in (0, 3):  # it has begun, however short it was
+        if end.exit_code in (0, 3):  # the run has begun, however short it was
             self._tell_begun()
         return super().ended(end)
 

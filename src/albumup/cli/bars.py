@@ -1,5 +1,4 @@
-"""Progress on a terminal: one bar for the run and one for each upload; or a line every half
-minute."""
+"""Progress on a terminal: a bar for the run and one for each upload, or a line each half minute."""
 
 from __future__ import annotations
 
@@ -18,20 +17,20 @@ if TYPE_CHECKING:  # loading it, and asyncio with it, would take half of a small
     from albumup.uploader.events import Progress, Upload
 
 _WIDEST = 80
-"""A wider line says no more, and leaves more behind when the window is narrowed."""
+"""Columns at most: a wider line says no more, and leaves more behind when the window narrows."""
 _LEAST_BAR = 4
-"""Cells of a bar that still says something."""
+"""The least number of cells in which a bar is still useful."""
 
 
 class Bars:
-    """One byte-weighted bar for the run, one line per upload below it; gone when they end.
+    """One byte-weighted bar for the run, and a line for each upload below it; erased at the end.
 
-    Between two paintings the cursor rests where the first line begins. When the window changes
-    meanwhile, terminals break what stands there anew, or cut it, each in its own way; the cursor
-    stays with its line, and all from there on is ours, so that it is erased and painted again
-    without counting what became of it. No line is as wide as the terminal, and while lines are
-    painted it breaks none and does not scroll, though it may be smaller by then: some multiplexers
-    tell of a change a quarter of a second late.
+    Between two paintings the cursor rests at the start of the first line. When the window changes
+    in between, each terminal breaks or cuts the painted lines in its own way. But the cursor stays
+    with its line, and everything below it belongs to the bars. So all of that is erased and painted
+    again, and nobody has to count what became of it. No line is as wide as the terminal. While
+    lines are painted, the terminal neither breaks them nor scrolls, even if it has become smaller:
+    some multiplexers report a change a quarter of a second late.
     """
 
     def __init__(self, stream: IO[str]) -> None:
@@ -40,14 +39,14 @@ class Bars:
         self._since: dict[int, tuple[bytes, Rate]] = {}
         self._rows: list[_Row | None] = []
         self._painted: tuple[int, int, int] | None = None
-        """Columns, rows, and how many lines were painted."""
+        """Columns, rows, and the number of painted lines."""
 
     def write(self, text: str) -> None:
-        """Lines that stay, above the bars."""
+        """Write lines above the bars; they stay."""
         self._paint(f"{text}\n")
 
     def show(self, progress: Progress, title: str, rate: Rate, copying: Rate | None = None) -> None:
-        """``rate``: of the bytes that are sent; ``copying``: of those copied into the spool."""
+        """Paint the bars. ``rate``: of sending; ``copying``: of copying into the spool."""
         in_flight = [upload.name for upload in progress.uploads if upload is not None]
         uploads = (
             self._upload(number, upload, in_flight)
@@ -67,7 +66,7 @@ class Bars:
         layout_now = (*size_now, len(lines))
         start = "\r"
         if above or layout_now != self._painted:
-            # Room for all lines is made once: while they are painted, nothing scrolls.
+            # Make room for all lines once, so that nothing scrolls while they are painted.
             start = ERASE + above + "\n" * (len(lines) - 1) + "\033[A" * (len(lines) - 1)
         body = "\033[K\r\033[B".join(lines)
         self._stream.write(f"{start}\033[?7l\0337{body}\033[J\0338\033[?7h")
@@ -95,14 +94,16 @@ class Bars:
             words.insert(
                 0, f"{moved} {short(speed)}B/s {clock((upload.size - upload.moved) / speed)}"
             )
-        # 100 % is shown only when the answer is in, and then the line is another photo's.
+        # 100 % needs the server's answer, and by then the line shows another photo.
         done = min(upload.moved, int(upload.size * 0.99))
         return _Row(escape(telling(upload.name, in_flight)), "", done, upload.size, words)
 
 
 ERASE = "\r\033[K\0337\033[B\r\033[J\0338"
-"""Erases from the line that the cursor is on: that line first, for tmux keeps what is erased from
-the very top."""
+"""Erases from the cursor's line to the end of the screen.
+
+It begins with the cursor's line, because tmux keeps text that is erased from the very top.
+"""
 
 
 @dataclass(frozen=True)
@@ -111,13 +112,13 @@ class _Row:
 
     name: str
     count: str
-    """Of photos; "" in an upload's line, whose name has a column of its own."""
+    """The count of photos; "" in an upload's line, where the name has a column of its own."""
     done: int
     total: int
     words: list[str]
 
     def line(self, width: int, is_utf: bool) -> str:
-        """The row in ``width`` cells: with a bar if there is room for one, at least its name."""
+        """The row in ``width`` cells: with a bar if there is room, at least with its name."""
         from tqdm.std import Bar  # type: ignore[attr-defined]  # its stubs leave it out
 
         share = min(self.done / max(self.total, 1), 1.0)
@@ -143,7 +144,7 @@ class _Row:
 
 
 def _run(progress: Progress, title: str, rate: Rate, copying: Rate | None) -> _Row:
-    """The line of the whole run."""
+    """The row of the whole run."""
     least = "" if progress.is_complete else "≥"
     speed = rate.value()
     moved = f"{short(progress.bytes_done)}/{least}{short(progress.bytes_total)}"
@@ -168,14 +169,14 @@ def _run(progress: Progress, title: str, rate: Rate, copying: Rate | None) -> _R
         pace = copying.value() if copying is not None else None
         both = [copied] if pace is None else [f"{copied} {short(pace)}B/s", copied]
         words = [*(f"{copy}; {text}" for copy in both for text in words), *both]
-    # 100 % is shown only when the last answer is in.
+    # 100 % is shown only after the last answer.
     most = int(progress.bytes_total * 0.99) if any(progress.uploads) else progress.bytes_total
     count = f"{progress.photos_done}/{progress.photos_total}"
     return _Row(title, count, min(progress.bytes_done, most), progress.bytes_total, words)
 
 
 def _shown(rows: Sequence[_Row | None], lines: int) -> Sequence[_Row | None]:
-    """The rows that fit: on a low terminal only uploads in flight, and of these the first."""
+    """The rows that fit: a low terminal shows only the first uploads in flight."""
     room = max(1, lines - 2)
     if len(rows) <= room:
         return rows
@@ -183,7 +184,7 @@ def _shown(rows: Sequence[_Row | None], lines: int) -> Sequence[_Row | None]:
 
 
 def _encoded(text: str, is_utf: bool) -> str:
-    """Text as it will come out, so that its width is known."""
+    """A text as the stream will encode it, so that its width is known."""
     if is_utf:
         return text
     plain_text = text.replace("≥", ">=").replace("…", "~")
@@ -207,7 +208,7 @@ def plain(progress: Progress, title: str, rate: Rate) -> str:
 
 
 def asked(progress: Progress, title: str, rate: Rate) -> str:
-    """The same for whoever asks: also how long it takes, and how much is in flight."""
+    """The run in one sentence for a user who asks, with the time left and the uploads in flight."""
     speed = rate.value()
     left = (progress.bytes_total - progress.bytes_done) / speed if speed else 0.0
     text = plain(progress, title, rate)

@@ -1,5 +1,4 @@
-"""``albumup cancel`` and ``albumup forget``: give up what is not sent; drop a settled album from
-the journal."""
+"""``albumup cancel`` and ``albumup forget``: give up unsent photos; drop a settled album."""
 
 from __future__ import annotations
 
@@ -23,13 +22,13 @@ _MOST_LINES = 3
 
 
 def cancel(app: App, album: str, files: tuple[str, ...], target: str | None) -> int:
-    """Give up the unsent photos of ALBUM, or only those named; nothing is deleted anywhere."""
+    """Give up the unsent photos of ALBUM, or only the named ones; nothing is deleted anywhere."""
     found = opened(app, [album], target)
-    assert found is not None  # without a journal there is no such album
+    assert found is not None  # without a journal, opened() has refused the album's name
     journal, meant = found
     done = giving_up.cancel(journal, meant, files)
     cancelled = sum(one.cancelled for one in done)
-    is_named = bool(files) and cancelled > len(files)  # a name is that of several
+    is_named = bool(files) and cancelled > len(files)  # one of the names fits several photos
     app.screen.say(f"{photos(cancelled)} cancelled" + (":" if is_named else ""))
     if is_named:
         for line in _named(journal, meant, [path for one in done for path in one.paths], cancelled):
@@ -48,15 +47,15 @@ def cancel(app: App, album: str, files: tuple[str, ...], target: str | None) -> 
 def _named(
     journal: Journal, albums: Sequence[Album], paths: Sequence[bytes], count: int
 ) -> list[str]:
-    """The first of ``count`` photos, told apart by their folders."""
+    """Lines that name the first of ``count`` photos, told apart by their folders."""
     names = Names(journal, lambda: [album.id for album in albums])
     return named(map(names.of, paths), count, _MOST_LINES)
 
 
 def forget(app: App, album: str, target: str | None) -> int:
-    """Drop ALBUM from the journal once it is settled; nothing is deleted on server or disk."""
+    """Drop ALBUM from the journal if it is settled; nothing is deleted anywhere else."""
     found = opened(app, [album], target)
-    assert found is not None  # without a journal there is no such album
+    assert found is not None  # without a journal, opened() has refused the album's name
     journal, meant = found
     titles = [title_of(journal, one) for one in meant]
     lost = giving_up.forget(journal, meant)

@@ -1,4 +1,4 @@
-"""The findings about a target, line by line."""
+"""The findings about a target, one a line."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ _MARKS = {True: "ok", False: "NO", None: "??"}
 
 
 def put_checks(checks: Sequence[Check]) -> list[Check]:
-    """Put each on stdout behind "ok", "NO" or "??" (not proven); those that are wrong. Raises as
-    ``put`` does."""
+    """Print each finding after "ok", "NO" or "??" (not proven); return the bad ones.
+
+    Raises the errors of ``put``.
+    """
     for one in checks:
         put(f"{_MARKS[one.ok]:<3} {escape(one.name)}: {escape(one.words, 1000)}")
     return [one for one in checks if one.ok is False]

@@ -1,4 +1,4 @@
-"""The commands: their names, and the module that each lives in."""
+"""The commands by name, each with its module."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""What Tab offers in bash, zsh and fish: commands, options, albums, targets, states and files.
+"""Completion in bash, zsh and fish: commands, options, albums, targets, states and files.
 
-A shell runs the program at each Tab. Nothing is made and nothing is said: the journal is only read,
-and where that fails nothing is offered. A name may hold spaces, quotes and anything else that a
-shell would act upon, so click's scripts are replaced by ours: they hand over the line as it was
-typed, and take lines that nothing expands.
+A shell runs the program at each Tab. Completion makes no file and prints no message: it only reads
+the journal, and if that fails, it offers nothing. A name may hold spaces, quotes and other
+characters that a shell would act upon. So albumup's scripts replace click's: they pass on the line
+as it was typed, and take the answer's lines without expansion.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from albumup.cli.app import App
 
 _END = "\x00"
-"""Stands where the cursor is; no command line holds it."""
+"""Marks the cursor; no command line can hold this character."""
 _MOST = 500
-"""Photos offered to ``cancel``."""
+"""The most photos that ``cancel`` offers."""
 
 _BASH = """\
 %(complete_func)s() {
@@ -114,7 +114,7 @@ complete --no-files --command %(prog_name)s --arguments '(%(complete_func)s)'
 
 
 def install() -> None:
-    """Have click use what is here, for our scripts; one of click's own gets what click says."""
+    """Make click use albumup's completion; a script of click's own still gets click's answers."""
     if "COMP_LINE" not in os.environ and os.environ["_ALBUMUP_COMPLETE"].endswith("_complete"):
         return
     for shell in (_Bash, _Zsh, _Fish):
@@ -122,7 +122,7 @@ def install() -> None:
 
 
 def equip(command: click.Command) -> click.Command:
-    """Let Tab know what the parameters of a command stand for."""
+    """Set what Tab offers for the parameters of a command; return the command."""
     for name in getattr(command, "commands", {}):
         equip(command.commands[name])  # type: ignore[attr-defined]
     for parameter in command.params:
@@ -133,7 +133,7 @@ def equip(command: click.Command) -> click.Command:
 
 
 class _Offered(click.ParamType[object]):
-    """A parameter's type, with what Tab may offer for it."""
+    """A parameter's type, together with the words that Tab offers for it."""
 
     def __init__(
         self, inner: click.ParamType[object], offer: Callable[[click.Context], Iterable[str]] | str
@@ -154,13 +154,13 @@ class _Offered(click.ParamType[object]):
         given = ctx.params.get(param.name or "") or ()
         taken = given if isinstance(given, tuple) else ()
         offered = [name for name in dict.fromkeys(self._offer(ctx)) if name.startswith(incomplete)]
-        if isinstance(param, click.Argument):  # what begins with a dash would be an option there
+        if isinstance(param, click.Argument):  # a word with a dash would become an option there
             offered = [name for name in offered if not name.startswith("-") and name not in taken]
         return [CompletionItem(name) for name in offered]
 
 
 def _asked(ctx: click.Context, question: Callable[[sqlite3.Connection], list[str]]) -> list[str]:
-    """What the journal says; nothing where there is none to read."""
+    """The journal's answer to a question; an empty list if no journal can be read."""
     app: App = ctx.ensure_object(_app())
     with suppress(Exception):
         connection = app.reader()
@@ -251,19 +251,21 @@ _OFFERS: dict[tuple[str | None, str | None], Callable[[click.Context], Iterable[
     },
     **{(None, name): "dir" for name in ("spool_dir", "keep", "folder")},
 }
-"""By command (None: any) and parameter: a function that finds the words, or what click calls files
-and folders."""
+"""What to offer by command (None: any) and parameter.
+
+It is a function that returns words, or click's name for files or folders.
+"""
 
 
 class _Ours(ShellComplete):
-    """What the three shells have in common."""
+    """The common part of the three shells."""
 
     incomplete = ""
-    """The part of the last word that is typed already, unquoted and without ``prefix``."""
+    """The typed part of the last word, unquoted and without ``prefix``."""
     prefix = ""
-    """``--option=``, where the value follows in the same word."""
+    """``--option=``, if the value follows in the same word."""
     quote = ""
-    """The quote that the cursor is within."""
+    """The quote that is open at the cursor; "" if none is."""
 
     def get_completion_args(self) -> tuple[list[str], str]:
         words, last, self.quote = split(os.environ.get("COMP_LINE", ""))
@@ -282,8 +284,7 @@ class _Ours(ShellComplete):
 
 
 def split(line: str) -> tuple[list[str], str, str]:
-    """A command line up to the cursor: its whole words, the last one, and the quote that is open
-    there (or "")."""
+    """A command line up to the cursor: its whole words, the last word, and the open quote or ""."""
     lexer = shlex.shlex(line + _END, posix=True)
     lexer.whitespace_split, lexer.commenters = True, ""
     words: list[str] = []
@@ -298,7 +299,7 @@ def split(line: str) -> tuple[list[str], str, str]:
 
 
 def is_fit(text: str) -> bool:
-    """Can it stand on a line of its own? A name that cannot is to be typed."""
+    """Whether a name fits on a line of its own; a name that does not has to be typed."""
     return not any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in text)
 
 
@@ -306,16 +307,16 @@ class _Bash(_Ours, BashComplete):
     source_template = _BASH
 
     def source(self) -> str:
-        return ShellComplete.source(self)  # BashComplete's runs bash, to ask for its version
+        return ShellComplete.source(self)  # BashComplete.source runs bash to ask for its version
 
     def format_completion(self, item: CompletionItem[str]) -> str:
-        """The typed part stays as it is; the rest is quoted as its place demands."""
+        """Keep the typed part as it is; quote the rest for its place in the line."""
         missing = item.value.removeprefix(self.incomplete)
         return f"{item.type}\t{os.environ.get('COMP_WORD', '')}{quoted(missing, self.quote)}"
 
 
 def quoted(text: str, quote: str) -> str:
-    """``text`` as it continues a word of bash's, within ``quote``, if that is not empty."""
+    """``text`` as it continues a word in bash, within ``quote`` if that is not empty."""
     if not quote:
         return "".join(
             letter if letter.isalnum() or letter in "-_./,+@%=:" else "\\" + letter
@@ -324,11 +325,11 @@ def quoted(text: str, quote: str) -> str:
     if quote == "'":
         inside = text.replace("'", "'\\''")
     else:
-        # An exclamation mark recalls an older command in double quotes, too, and a backslash before
-        # it would stay.
+        # An exclamation mark recalls an older command also within double quotes, and a backslash
+        # before it would stay there.
         escaped = "".join("\\" + letter if letter in '\\"$`' else letter for letter in text)
         inside = escaped.replace("!", '"\\!"')
-    # Readline closes the quote, but not behind one.
+    # Readline closes an open quote, but not after a quote character.
     return inside + quote if inside.endswith(quote) else inside
 
 
@@ -341,7 +342,7 @@ class _Zsh(_Ours, ZshComplete):
         value = self.prefix + item.value
         if not item.help:
             return f"plain\n{value}\n_"
-        # _describe takes both for its own.
+        # _describe gives both characters a meaning of its own.
         escaped = value.replace("\\", "\\\\").replace(":", "\\:")
         return f"plain\n{escaped}\n{_line(item.help)}"
 

@@ -26,40 +26,39 @@ from albumup.uploader.options import RunEnd
 
 @dataclass(slots=True)
 class Conclusion:
-    """Who is told what when a run ends."""
+    """Decides what is reported, and to whom, when a run ends."""
 
     app: App
     journal: Journal
     albums: dict[int, str]
-    """The albums that are meant: their names by id."""
+    """The names of the chosen albums, by id."""
     json: bool = False
     is_cron: bool = False
-    """Tell only what changed since it was last told: nobody looks."""
+    """Report only news since the last report, because nobody looks."""
     has_rounds: bool = False
-    """The rounds of cron are what this is about, though somebody may look."""
+    """The command is about cron's rounds, although somebody may look."""
     is_noted: bool = False
-    """What is told is noted, so that it is not told again where nobody looks."""
+    """Reports are noted, so that they are not repeated when nobody looks."""
     rounds: int = 5
     before: dict[int, int] = field(default_factory=dict)
-    """Photos of each album that were on the server before this command."""
+    """By album, the number of photos that were on the server before this command."""
     newest: int | None = None
-    """The newest task that there was before this command queued its own; None where it queues
-    nothing."""
+    """The newest task before this command queued its own; None if the command queues nothing."""
     shortcomings: list[str] = field(default_factory=list)
-    """Troubles met before the run, which make it end with 3 at best; told at the end."""
+    """Troubles from before the run, reported at its end; with any, the exit code is 3 at best."""
     was_short: bool = False
-    """There were such troubles, and they were told before."""
+    """Whether there were such troubles, which were reported before."""
     lost: int = 0
-    """Photos that were sent before, and are gone from their server."""
+    """The number of photos that were sent before, and are gone from their server."""
     titles: dict[str, str] = field(default_factory=dict)
-    """The targets of this run as screens call them, by name."""
+    """The titles of this run's targets on screens, by name."""
     told: Sequence[int] = ()
-    """The albums of which it was said how they stand at the end."""
+    """The albums whose final standing was reported."""
     names: Names = field(init=False)
-    """How photos are called."""
+    """The names of photos on screens."""
     _news: News = field(init=False)
     _unfinished: frozenset[int] = frozenset()
-    """Albums that had something left to do when this began."""
+    """Albums that had something left to do at the beginning."""
 
     def __post_init__(self) -> None:
         self.names = Names(self.journal, lambda: self.album_ids)
@@ -75,8 +74,7 @@ class Conclusion:
         self.before, self._unfinished = standing.sent, standing.unfinished
 
     def note_shortcomings(self) -> None:
-        """Note the troubles met before the run; where nobody looks tell them only if they are
-        news."""
+        """Note the troubles from before the run; if nobody looks, tell them only if new."""
         what = f"shortcomings {self.album_ids}"
         is_news = tell(self.journal, what, "\n".join(self.shortcomings))
         if not self.is_cron:
@@ -87,7 +85,7 @@ class Conclusion:
         self.shortcomings = []
 
     def nothing_to_send(self) -> int:
-        """Say that there is nothing to send; the exit code that the albums deserve."""
+        """Say that there is nothing to send; return the exit code for the albums' standing."""
         sums = self._sums()
         code = self._code(settled_code(sums))
         if not self.is_cron:
@@ -96,13 +94,16 @@ class Conclusion:
         return code
 
     def handed_over(self) -> int:
-        """Somebody else sends; the exit code."""
+        """Put the summary after another process has taken the albums over; return the exit code."""
         self._put_summary(0, self._sums())
         return 0
 
     def in_background(self, pid: int, said: Sequence[str], lacks: Sequence[str]) -> int:
-        """Process ``pid`` sends the albums in the background; the exit code. ``said``: what is to
-        be known of it; ``lacks``: what could not be copied, so that the card is still needed."""
+        """Say that process ``pid`` sends the albums in the background; return the exit code.
+
+        ``said``: lines about that process. ``lacks``: lines about photos that could not be copied,
+        for which the card is still needed.
+        """
         code, sums = self._code(75 if lacks else 0), self._sums()
         for line in said:
             self.app.screen.say(line)
@@ -113,14 +114,17 @@ class Conclusion:
         return code
 
     def not_in_background(self, said: Sequence[str], code: int) -> int:
-        """No uploader came of ``--detach``, or its command was left before; the exit code."""
+        """Say that no uploader was started, or that its user left first; return the exit code."""
         self._conclude([], code, said)
         self._put_summary(code, self._sums())
         return code
 
     def followed(self, code: int | None, ended: Ended | None = None) -> int:
-        """Somebody else has sent; the exit code. ``code``: the run's, None where the albums are
-        settled. ``ended``: how the run ended, as far as that is known."""
+        """Say what another process has sent; return the exit code.
+
+        ``code``: the run's exit code, None if the albums are settled. ``ended``: the run's end, as
+        far as it is known.
+        """
         sums = self._sums()
         said = self._reasons(sums, ended) if ended is not None and code is not None else []
         code = self._code(settled_code(sums) if code is None else code)
@@ -133,7 +137,7 @@ class Conclusion:
         return code
 
     def watched(self, seen: Watched) -> int:
-        """Another process was watched; the exit code."""
+        """Say how a watched process ended; return the exit code."""
         journal, known = self.journal, {album.id for album in runs.albums(self.journal)}
         sums = [summary_of(journal, one) for one in seen.album_ids if one in known]
         before = {one.album.id: seen.before.get(one.album.id, (0, 0)) for one in sums}
@@ -153,7 +157,7 @@ class Conclusion:
         return seen.code
 
     def ended(self, end: RunEnd) -> int:
-        """A run of ours has ended: the closing words; the exit code."""
+        """Say the closing words of this process's own run; return the exit code."""
         journal = self.journal
         known = {album.id for album in runs.albums(journal)}
         sums = [summary_of(journal, one) for one in end.before if one in known]
@@ -178,28 +182,28 @@ class Conclusion:
         return code
 
     def _waits_for_leave(self, found: Summary, end: RunEnd) -> bool:
-        """Has cron nothing to say of an album, as nothing was sent and nothing may be now?"""
+        """Whether cron says nothing of an album: nothing was sent, and nothing may be sent now."""
         reason = end.closings.get(found.album.target)
         is_untouched = found.there == end.before[found.album.id][0]
         return self.is_cron and reason is not None and reason.is_waiting and is_untouched
 
     def _code(self, code: int) -> int:
-        """The exit code of a run that itself ends with ``code``."""
+        """The exit code of a run that would end with ``code``; shortcomings make it worse."""
         return worst([code, 3]) if self.shortcomings or self.was_short else code
 
     def _conclude(self, found: Sequence[Ending], code: int, said: Sequence[str] = ()) -> None:
-        """The closing words, what was ``said`` first; the exit code ends the last line."""
+        """Print the closing words, the lines ``said`` first; the exit code ends the last line."""
         if not self.is_cron:
             self._say_forgotten()
         lines = [(line, False) for line in [*said, *self.shortcomings]]
         lines += endings.composed(found, self.names)
         if self.is_cron and all(is_well for _, is_well in lines):
-            code = 0  # it is about what was told before
+            code = 0  # the code is about something that was reported before
         for line, is_well in endings.with_code(lines, code):
             self.app.screen.say(line) if is_well else self.app.screen.complain(line)
 
     def _sums(self) -> list[Summary]:
-        """How the albums stand that are meant, without those that were forgotten meanwhile."""
+        """The present sums of the chosen albums, without those that were forgotten meanwhile."""
         known = [album.id for album in runs.albums(self.journal)]
         return [summary_of(self.journal, one) for one in known if one in self.albums]
 
@@ -210,10 +214,10 @@ class Conclusion:
                 self.app.screen.say(words.forgotten(name))
 
     def _held_up(self, end: RunEnd, waiting: Collection[str]) -> list[str]:
-        """The lines about targets and folders that kept a run from sending all.
+        """Lines about targets and folders that kept a run from sending everything.
 
-        ``waiting``: targets of albums of which it is told that they wait, so that it has to be said
-        for what.
+        ``waiting``: targets whose albums are reported as waiting, so that the reason has to be
+        given.
         """
         said = []
         for name, reason in end.closings.items():
@@ -227,7 +231,7 @@ class Conclusion:
         return said
 
     def _reasons(self, sums: Sequence[Summary], ended: Ended) -> list[str]:
-        """The lines about what kept another process's run from sending all of some albums."""
+        """Lines about the reasons why another process's run left some albums unfinished."""
         waiting = {found.album.target for found in sums if found.is_unfinished}
         if not waiting:
             return []
@@ -238,7 +242,7 @@ class Conclusion:
         return self._held_up(replace(end, closings=closings), waiting)
 
     def _sum_up(self, now: Summary, end: RunEnd) -> Ending:
-        """The closing words of an album that stands like that ``now``."""
+        """The closing words of an album with the sums ``now``."""
         journal, album = self.journal, now.album
         before, before_bytes = end.before[album.id]
         before = self.before.get(album.id, before)
@@ -254,7 +258,7 @@ class Conclusion:
     def _is_configured(self, target: str) -> bool:
         try:
             return target in self.app.config.targets
-        except ConfigError:  # nobody who only watches needs a config
+        except ConfigError:  # a command that only watches needs no config
             return True
 
     def _settled(self, now: Summary) -> Ending:
@@ -278,5 +282,5 @@ def _fault_lines(fault: AlbumupError) -> list[str]:
 
 
 def _left(sums: Sequence[Summary]) -> Sequence[Summary]:
-    """The albums of which something is left; if there is none, the first."""
+    """The albums with photos left; if there are none, the first album."""
     return [one for one in sums if one.is_unfinished or one.is_wanting] or sums[:1]

@@ -1,4 +1,4 @@
-"""The words for cron: only news since the last run, and what to type."""
+"""The words for cron: only news since the last run, and the commands to type."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from albumup.session.reasons import grouped
 
 
 def cron_summary(journal: Journal, found: RunSummary, rounds: int) -> Ending:
-    """What retry-failed says of an album when there is news."""
+    """The closing words of retry-failed for an album with news."""
     now = found.now
     had = rounds_of.most(journal, now.album.id) if now.count(*RETRIED) else 0
     line = f"{title_of(journal, now.album)}: {cron_words(found, had, rounds)}"
@@ -38,8 +38,10 @@ def cron_summary(journal: Journal, found: RunSummary, rounds: int) -> Ending:
 
 
 def cron_words(found: RunSummary, had: int, rounds: int) -> str:
-    """How an album stands after a round. ``had``: the most rounds that a failed photo has had, of
-    so many."""
+    """The standing of an album after a round.
+
+    ``had``: the most rounds that a failed photo has had; ``rounds``: the most that it gets.
+    """
     now = found.now
     failed, doubts = now.count(*RETRIED), now.count(State.IN_DOUBT) - now.asked
     parts = []
@@ -57,7 +59,7 @@ def cron_words(found: RunSummary, had: int, rounds: int) -> str:
 
 
 def on_hold(journal: Journal, album: Album) -> str:
-    """The line that an album on hold is left alone, and how to go on."""
+    """The line that says that an album on hold is left alone, and how to go on."""
     waiting = summary_of(journal, album.id).unsent
     what = f"; {waiting} waiting" if waiting else ""
     command = f"albumup resume {quoted(album.name)}"
@@ -65,8 +67,7 @@ def on_hold(journal: Journal, album: Album) -> str:
 
 
 def due(journal: Journal, album: Album, rounds: int) -> str:
-    """When cron gives what failed its next fresh set of tries, for the end of a sentence; "" where
-    nothing failed."""
+    """The time of cron's next set of tries, for a sentence's end; "" if nothing failed."""
     found = rounds_of.had(journal, album.id)
     if not found:
         return ""
@@ -74,10 +75,10 @@ def due(journal: Journal, album: Album, rounds: int) -> str:
 
 
 def is_news(app: App, what: str, fault: str) -> bool:
-    """Is that what keeps all of a command from being done another thing than when it was last told?
+    """Whether ``fault``, which keeps a command from its work, differs from the last one reported.
 
-    ``what``: the command; ``fault``: "" where nothing does. It is news also where that cannot be
-    noted.
+    ``what``: the command; ``fault``: "" if there is none. If this cannot be noted, it counts as
+    news.
     """
     try:
         if not app.has_journal():

@@ -26,7 +26,7 @@ _STEP_SECONDS = 60.0
 
 
 class _Show:
-    """A server on this computer that misbehaves to order, and the command as it is typed."""
+    """The demo's story on the screen, its folders, and its commands as they are typed."""
 
     def __init__(self, screen: Screen, folder: str) -> None:
         self._screen = screen
@@ -49,9 +49,9 @@ class _Show:
         return {**os.environ, "ALBUMUP_JOURNAL": self.journal, "ALBUMUP_CONFIG": self.config}
 
     def type(self, *arguments: str) -> int:
-        """Run the command to its end, as typed."""
+        """Run the command to its end, as it is typed; return its exit code."""
         self._prompt(arguments)
-        # All on one stream, so that the story keeps its order also in a file.
+        # One stream for all, so that the story keeps its order in a file, too.
         return subprocess.run(
             self.command(*arguments),
             env=self.environment(),
@@ -60,7 +60,7 @@ class _Show:
         ).returncode
 
     def type_and_kill(self, *arguments: str, when: Callable[[], bool]) -> None:
-        """Run the command and ``kill -9`` it once ``when`` is true."""
+        """Run the command, and ``kill -9`` it as soon as ``when()`` is true."""
         self._prompt(arguments)
         process = subprocess.Popen(self.command(*arguments), env=self.environment())
         end = time.monotonic() + _STEP_SECONDS
@@ -78,7 +78,7 @@ class _Show:
         self._say(f"$ albumup {' '.join(map(quoted, arguments))}")
 
     def is_sending(self, name: str) -> bool:
-        """Is that photo on its way, by the journal?"""
+        """Whether the journal has the photo ``name`` on its way."""
         try:
             return is_sending(self.journal, os.path.join(self.trip, name))
         except sqlite3.Error:
@@ -86,7 +86,7 @@ class _Show:
 
 
 def run(app: App, keep: str | None) -> int:
-    """Upload an album to a server that misbehaves; kill that, and go on."""
+    """Upload an album to a server that misbehaves; kill the uploader, and go on."""
     if keep is not None:
         os.makedirs(keep, exist_ok=True)
         return _tell(app, os.path.abspath(keep))
@@ -104,9 +104,9 @@ def _tell(app: App, folder: str) -> int:
     pictures = sorted(name for name in os.listdir(_PHOTOS) if name.endswith(_MEDIA))
     for name in pictures:
         shutil.copy(os.path.join(_PHOTOS, name), show.trip)
-    # Counted from the first photo request: the second is dropped in its middle, the fourth meets a
-    # busy server, the fifth is too large for it. The video comes last and slowly, which leaves time
-    # to pull the plug.
+    # The numbers count the requests with photos, from 1. The second breaks off in its middle, the
+    # fourth meets a busy server, and the fifth is too large for it. The video comes last and
+    # slowly, which leaves time to kill the uploader.
     faults = parse_faults("drop=#2,503=#4,413=#5,slow=#8")
     with Receiver(Store(show.received), token="demo-token", faults=faults) as receiver:
         with open(

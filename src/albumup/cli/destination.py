@@ -1,4 +1,4 @@
-"""Where a push goes: read from its options, and put in words."""
+"""The destination of a push: read from its options, and put into words."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def wanted(album: str, given: AddressOptions) -> Wanted:
-    """What a push's options say of where it goes."""
+    """The destination that the options of a push ask for."""
     companions = {
         "--field": given["fields"],
         "--file-field": given["file_field"],
@@ -51,7 +51,7 @@ def wanted(album: str, given: AddressOptions) -> Wanted:
 
 
 def kept_targets(app: App) -> dict[str, str]:
-    """``kept_in`` the journal, opened to be read."""
+    """``kept_in`` the journal, which is opened for reading."""
     connection = app.reader()
     try:
         return kept_in(connection)
@@ -61,7 +61,7 @@ def kept_targets(app: App) -> dict[str, str]:
 
 
 def known_servers(app: App) -> dict[str, str]:
-    """``reading.servers`` of the journal, opened to be read; empty without one."""
+    """``reading.servers`` of the journal, which is opened for reading; empty without a journal."""
     connection = app.reader()
     if connection is None:
         return {}
@@ -70,7 +70,7 @@ def known_servers(app: App) -> dict[str, str]:
 
 
 def sentence_of(album: str, note: Note) -> str:
-    """A note in words."""
+    """A note as a sentence."""
     name = words.shown_name(album)
     match note:
         case StaysInInbox():

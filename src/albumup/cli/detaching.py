@@ -1,4 +1,4 @@
-"""``--detach`` of push and resume: an uploader in the background, and what is said of it."""
+"""``--detach`` of push and resume: an uploader in the background, and the words about it."""
 
 from __future__ import annotations
 
@@ -45,8 +45,7 @@ def detach(
     *,
     spool_dir: str | None = None,
 ) -> int:
-    """Have a command's albums sent in the background, if there is anything to send; the exit
-    code."""
+    """Have a command's albums sent in the background, if any need it; return the exit code."""
     journal = conclusion.journal
     if not any(runs.is_unfinished(journal, album) for album in conclusion.album_ids):
         return send(conclusion, options)
@@ -58,7 +57,7 @@ def detach(
     code = _told(conclusion, outcome, queued)
     if isinstance(outcome, Ended) and screen.is_terminal:
         told = [one for one in _late(journal.path) if one.notice.created >= began]
-        mark_told(journal.path, told, time.time())  # the words were just said
+        mark_told(journal.path, told, time.time())  # the user has just read these words
     return code
 
 
@@ -85,7 +84,7 @@ def _order(conclusion: Conclusion, given: SendingOptions, spool_dir: str | None)
 
 
 class _Waiting:
-    """What is to be seen until the command returns."""
+    """The progress that is shown until the command returns."""
 
     def __init__(self, conclusion: Conclusion) -> None:
         self._conclusion, self._screen = conclusion, conclusion.app.screen
@@ -104,7 +103,7 @@ class _Waiting:
 
 
 def _told(conclusion: Conclusion, outcome: Outcome, queued: int) -> int:
-    """Say what became of it; the exit code. ``queued``: the number of photos that waited before."""
+    """Say how the start went; return the exit code. ``queued``: the photos that waited before."""
     match outcome:
         case Uploading():
             said = list(_uploading(conclusion, outcome, photos(queued)))
@@ -136,7 +135,7 @@ def _uploading(conclusion: Conclusion, found: Uploading, queued: str) -> Iterato
 
 
 def _uncopied(found: Uploading) -> Iterator[str]:
-    """What keeps the card from being taken out."""
+    """Lines about photos that are not copied, for which the card is still needed."""
     for one, why in found.uncopied:
         yield (
             f"Not copied: {photos(one.photos)} in {escape(one.root.path)}: {escape(why)}."
@@ -149,7 +148,7 @@ def _unsent(conclusion: Conclusion) -> int:
 
 
 def _waiting(conclusion: Conclusion) -> Iterator[str]:
-    """What there is to be said of the photos, where nobody sends them."""
+    """A line about the photos that wait while nobody sends them; none if no photo waits."""
     if count := _unsent(conclusion):
         wait = "waits" if count == 1 else "wait"
         yield f"Nothing uploads in the background; {photos(count)} {wait}: albumup resume"

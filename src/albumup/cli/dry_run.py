@@ -1,5 +1,4 @@
-"""``albumup push --dry-run``: what a push would do, where it would go, and what is there
-already."""
+"""``albumup push --dry-run``: what a push would do, and what its server has already."""
 
 from __future__ import annotations
 
@@ -34,8 +33,8 @@ if TYPE_CHECKING:
 def dry_run(app: App, intake: Intake, copies_to: str, *, as_json: bool) -> int:
     """Say what a push would do; journal, target and spool stay as they are.
 
-    A server that a push asks before it sends is asked the same, about digests. ``copies_to``: the
-    folder that photos would be copied to first, or "".
+    A server that a push asks about digests first is asked here, too. ``copies_to``: the folder that
+    the photos would be copied to first, or "". Returns the exit code.
     """
     reader = app.reader()
     intake.look_into(reader)
@@ -58,7 +57,7 @@ def dry_run(app: App, intake: Intake, copies_to: str, *, as_json: bool) -> int:
 
 
 def _already(app: App, intake: Intake) -> Already | None:
-    """Who asks the server what it has; None where it is not asked."""
+    """The object that asks the server which photos it has; None if the server is not asked."""
     server = intake.where.target
     if server is None or not server.asks_first or app.screen.quiet:
         return None
@@ -89,7 +88,7 @@ def _say_album(app: App, intake: Intake, known: Sequence[Summary]) -> None:
 
 
 def _say_left_out(app: App, intake: Intake) -> None:
-    """What lies there and would not be queued, and why."""
+    """Say which files would not be queued, and why."""
     survey = intake.survey
     for line in unread(survey.folders):
         app.screen.complain(line)
@@ -103,7 +102,7 @@ def _say_left_out(app: App, intake: Intake) -> None:
 
 
 def _where(where: Destination, album: str) -> str:
-    """To which server, or into which folder on this computer."""
+    """The words for the server, or for the folder on this computer, that photos would go to."""
     target = where.target
     if target is None:
         return f"to be copied to {escape(inbox_of(album))} on this computer"
@@ -116,7 +115,7 @@ def _where(where: Destination, album: str) -> str:
 
 
 def _known(reader: sqlite3.Connection | None, intake: Intake) -> list[Summary]:
-    """The album that it would go to, if the journal has it."""
+    """The sums of the album that the photos would go to; empty if the journal has no such album."""
     sums = summaries(reader) if reader is not None else []
     place = intake.album, intake.where.name
     return [one for one in sums if (one.album.name, one.album.target) == place]
@@ -135,12 +134,12 @@ def _of_album(found: Summary) -> str:
 
 
 def _show_read(app: App, count: int, length: int) -> None:
-    """How far it has read: how much there is nobody knows before the scan has ended."""
+    """Show how many photos are read; their total is unknown before the scan has ended."""
     app.screen.show(Progress(count, count + 1, length, length, False, 0, 0, (), ()), "reading")
 
 
 def _say_there(app: App, already: Already) -> None:
-    """How many of the photos the server has, and how many would be sent."""
+    """Say how many of the photos the server has, and how many would be sent."""
     there, address = already.all(), escape(already.address)
     app.screen.end_bars()
     if there.fault:

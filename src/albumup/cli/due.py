@@ -1,4 +1,4 @@
-"""The words for the next round of cron. Loads little."""
+"""The words for cron's next round. Loads few modules."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from albumup.session.ladder import due_in
 
 
 def next_round(tasks: Sequence[tuple[int, float]], most: int, now: float) -> str:
-    """When the next fresh set of tries is due for photos that failed, as ``due_in`` has it."""
+    """The time of the next fresh set of tries for failed photos, by ``due_in``, in words."""
     left = due_in(tasks, most, now)
     if left is None:
         return "cron gives no more rounds"

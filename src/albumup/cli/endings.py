@@ -29,37 +29,38 @@ _MOST_NAMED = 8
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something else there is to say of an album, in a line; what it counts is named below it,
-    where there is room."""
+    """A further line about an album; its items are named below it if there is room."""
 
     words: str
     items: Sequence[str] = ()
-    """A line each, of the first of them."""
+    """A line for each of the first things."""
     count: int = 0
-    """How many there are of them."""
+    """The number of all things."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The closing words of an album. Read from below: what to type, the ``summary``, and the
-    details it comes from."""
+    """The closing words of an album.
+
+    People read them from below: the commands to type, the ``summary``, and the details behind it.
+    """
 
     album_id: int
     summary: str
     is_well: bool = False
     groups: Sequence[Group] = ()
-    """The photos that did not get there."""
+    """The photos that did not get to the server."""
     notes: Sequence[Note] = ()
     commands: Sequence[str] = ()
     link: str = ""
-    """The album's address for people."""
+    """The album's address for people, or ""."""
 
 
 def composed(endings: Sequence[Ending], names: Names) -> list[tuple[str, bool]]:
-    """The lines of a run's end, each with whether it is a line of an album that is well.
+    """The lines of a run's end, each with whether it is about an album that is well.
 
-    The details of all albums together have ten lines; each album has its share. The last words are
-    of those that are not well.
+    The details of all albums together have ten lines; each album has its share. Albums that are not
+    well come last.
     """
     lines: list[tuple[str, bool]] = []
     left = MOST_LINES
@@ -83,7 +84,7 @@ def _details(ending: Ending, names: Names, most: int) -> list[str]:
 
 
 def _noted(notes: Sequence[Note], most: int) -> list[str]:
-    """At most that many rows: first what is said, then what it counts, by name."""
+    """The notes in at most ``most`` rows: first their own words, then their items."""
     spare = most - sum(rows(note.words) for note in notes)
     if spare < 0:
         kept = _fitting([note.words for note in notes], most - 1)
@@ -97,7 +98,7 @@ def _noted(notes: Sequence[Note], most: int) -> list[str]:
 
 
 def _named(note: Note, most: int) -> list[str]:
-    """What a note counts, in at most that many rows, each line of which is counted."""
+    """The things that a note counts, in at most ``most`` rows."""
     if len(note.items) >= note.count and sum(map(rows, note.items)) <= most:
         return list(note.items)
     kept = _fitting(note.items, most - 1)
@@ -105,7 +106,7 @@ def _named(note: Note, most: int) -> list[str]:
 
 
 def _fitting(lines: Sequence[str], most: int) -> list[str]:
-    """The first of them, as many as have that many rows together."""
+    """As many of the first lines as fit into ``most`` rows."""
     kept = 0
     while kept < len(lines) and sum(map(rows, lines[: kept + 1])) <= most:
         kept += 1
@@ -113,8 +114,7 @@ def _fitting(lines: Sequence[str], most: int) -> list[str]:
 
 
 def with_code(lines: Sequence[tuple[str, bool]], code: int) -> list[tuple[str, bool]]:
-    """The lines, with the exit code at the end of the last one, which is then not silenced; as they
-    are with 0."""
+    """The lines, the last one with the exit code and never silenced; unchanged if the code is 0."""
     if not code or not lines:
         return list(lines)
     return [*lines[:-1], (ended(lines[-1][0], code), False)]
@@ -123,7 +123,7 @@ def with_code(lines: Sequence[tuple[str, bool]], code: int) -> list[tuple[str, b
 def of_run(
     journal: Journal, found: RunSummary, end: RunEnd, names: Names, *, verb: str = "sent"
 ) -> Ending:
-    """How a run ended for one album. ``verb``: "copied" into the inbox."""
+    """The end of a run for one album. ``verb``: "sent", or "copied" into the inbox."""
     now = found.now
     album = now.album
     name, groups = title_of(journal, album), _groups(journal, now)
@@ -143,8 +143,11 @@ def of_run(
 
 
 def resume_command(journal: Journal, album: Album, code: int = 0) -> str:
-    """What goes on with an album. ``code``: of its run; after Ctrl-C all albums wait for it, else
-    one on hold alone."""
+    """The command that goes on with an album.
+
+    ``code``: the run's exit code. After Ctrl-C all albums wait for that command, else only an album
+    on hold.
+    """
     is_alone = album.held and code != 130
     return f"{sums.RESUME} {typed_album(journal, album)}" if is_alone else sums.RESUME
 
@@ -168,12 +171,12 @@ def run_end(ended: Ended, run_id: int, before: dict[int, tuple[int, int]]) -> Ru
 
 
 def _groups(journal: Journal, now: Summary) -> list[Group]:
-    """The photos that did not get there; most albums have none."""
+    """The photos that did not get to the server, grouped by reason; most albums have none."""
     return grouped(journal, now.album.id) if now.wanting else []
 
 
 def _sidecar_notes(found: Sequence[Sidecar], names: Names) -> list[Note]:
-    """The sidecars of what got there in a run: how many went along, and which did not."""
+    """Notes about the sidecars of a run's photos: how many went along, and which did not."""
     went, left = sum(one.was_sent for one in found), [one for one in found if not one.was_sent]
     notes = []
     if went:
@@ -194,7 +197,7 @@ def _why_left(sidecar: Sidecar) -> str:
 
 
 def _unplaced(now: Summary, outside: Outside, names: Names) -> list[Note]:
-    """Photos that are on the server and not in the album there."""
+    """Notes about photos that are on the server, but not in the album there."""
     notes = []
     if outside.placing:
         placing = photos(outside.placing)
@@ -215,7 +218,7 @@ def _unplaced(now: Summary, outside: Outside, names: Names) -> list[Note]:
 
 
 def commands_for(journal: Journal, now: Summary) -> list[str]:
-    """The commands for the photos that did not get there, and for those outside the album there."""
+    """The commands for photos that did not get to the server, or not into the album there."""
     name = typed_album(journal, now.album)
     lines = []
     if now.is_refused:
@@ -230,13 +233,15 @@ def commands_for(journal: Journal, now: Summary) -> list[str]:
 
 
 def forget_command(journal: Journal, album: Album) -> str:
-    """What sends again what the server had, and has no more."""
+    """The command that sends photos again which the server had and has no more."""
     return f"albumup forget {typed_album(journal, album)}, then push"
 
 
 def settled(journal: Journal, now: Summary, path: str, names: Names, *, lost: int = 0) -> Ending:
-    """An album with nothing to send; names the journal that was looked at. ``lost``: photos that
-    the server had."""
+    """The closing words of an album with nothing to send, with the journal's path.
+
+    ``lost``: the number of photos that the server had and has no more.
+    """
     line = f"{title_of(journal, now.album)}: {sums.of_settled(now, lost)} ({shown(path)})"
     notes = _unplaced(now, outside_of(journal, now.album.id, _MOST_NAMED), names)
     commands = commands_for(journal, now)
@@ -244,7 +249,7 @@ def settled(journal: Journal, now: Summary, path: str, names: Names, *, lost: in
 
 
 def followed(journal: Journal, found: RunSummary) -> Ending:
-    """The closing words of a follower."""
+    """The closing words about an album that another process has sent."""
     now = found.now
     line = f"{title_of(journal, now.album)}: {sums.of_followed(found)}"
     is_well = not now.wanting and not now.unsent
@@ -254,7 +259,7 @@ def followed(journal: Journal, found: RunSummary) -> Ending:
 
 
 def standing(journal: Journal, now: Summary) -> Ending:
-    """How an album stands that nobody sends."""
+    """The closing words about an album that nobody sends."""
     line = f"{title_of(journal, now.album)}: {sums.of_standing(now)}"
     is_well = not now.wanting and not now.is_unfinished
     commands = commands_for(journal, now)

@@ -1,4 +1,4 @@
-"""Text of others, fit for a terminal."""
+"""Makes foreign text fit for a terminal."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import unicodedata
 
 _LONGEST = 400
 _UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0]")
-"""Letters by their category that show nothing."""
+"""Characters that show nothing, although their category says letter or symbol."""
 
 
 def escape(text: str | bytes, most: int = _LONGEST) -> str:
-    """Text of others, fit for a terminal: no control, bidi or undecodable character gets through;
-    not too long."""
+    """A foreign text for a terminal, without control, bidi or undecodable characters.
+
+    A text of more than ``most`` characters is cut.
+    """
     if isinstance(text, bytes):
         text = text.decode(errors="surrogateescape")
     if len(text) > most:
@@ -22,9 +24,9 @@ def escape(text: str | bytes, most: int = _LONGEST) -> str:
 
 
 def tame(text: str) -> str:
-    """Lines for a terminal: nothing in them but letters, whatever was forgotten to be escaped.
+    """Lines for a terminal, with all control characters escaped, even those that a caller forgot.
 
-    What was escaped stays as it is.
+    Escaped text stays as it is.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -32,8 +34,7 @@ def tame(text: str) -> str:
 
 
 def offered(text: str) -> str:
-    """Lines and columns for a shell that completes words: as they are, but for what would act on
-    its terminal."""
+    """Lines and columns for a shell that completes words, with control characters escaped."""
     return "".join(
         letter if letter in "\t\n" or _is_text(letter) else _shown(letter) for letter in text
     )
@@ -50,7 +51,11 @@ def _escaped(text: str) -> str:
 
 
 def _is_plain(letter: str) -> bool:
-    """Spaces of other widths are: macOS names screenshots with one, and Japanese has its own."""
+    """Whether a character is shown as it is.
+
+    Wide and narrow spaces are: macOS puts one into the names of screenshots, and Japanese has its
+    own.
+    """
     category = unicodedata.category(letter)
     return category == "Zs" or (
         letter.isprintable() and category != "Cf" and not _UNSEEN.match(letter)
@@ -58,7 +63,7 @@ def _is_plain(letter: str) -> bool:
 
 
 def _shown(letter: str) -> str:
-    """A character by its number; of one that stands for a byte that is no text, by the byte."""
+    """A character as an escape with its number; for an undecodable byte, with the byte."""
     number = ord(letter)
     if 0xDC80 <= number <= 0xDCFF:
         number -= 0xDC00
@@ -68,6 +73,8 @@ def _shown(letter: str) -> str:
 
 
 def json_line(value: object) -> bytes:
-    """A value as a line of JSON, ASCII that any terminal can be shown: also DEL is escaped, which
-    ``json`` lets be."""
+    """A value as a line of JSON, in ASCII that any terminal can show.
+
+    DEL is escaped, too; ``json`` leaves it as it is.
+    """
     return json.dumps(value, ensure_ascii=True).replace("\x7f", "\\u007f").encode() + b"\n"

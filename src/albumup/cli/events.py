@@ -1,4 +1,4 @@
-"""News while a run goes: events as sentences and as JSON, how it begins, and what holds it up."""
+"""News during a run: events as sentences and as JSON, the run's beginning, and its obstacles."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ from albumup.uploader.origins import STRANGER
 from albumup.uploader.upstream import Closing
 
 _TOLD = (Outcome.REJECTED, Outcome.NOT_TAKEN, Outcome.IN_DOUBT, Outcome.BROKEN)
-"""Outcomes of an attempt that are worth a line, though another one follows."""
+"""Outcomes of an attempt that deserve a line although another attempt follows."""
 _GIVEN_UP = (State.FAILED, State.REJECTED, State.MISSING)
 
 
 def event_json(event: Event) -> dict[str, object]:
-    """An event as a line of ``--json``."""
+    """An event as an object for ``--json``."""
     found = {
         "event": name_of(event),
         **{key: value for key, value in asdict(event).items() if value is not UNSET},
@@ -67,7 +67,7 @@ def event_json(event: Event) -> dict[str, object]:
 
 
 def summary_event(code: int, sums: Sequence[Summary]) -> dict[str, object]:
-    """The last line of ``--json``."""
+    """The object of the last line of ``--json``."""
     albums = [status_of(found) for found in sums]
     album, target = shared_place(sums)
     when = utc(time.time())
@@ -82,24 +82,26 @@ def summary_event(code: int, sums: Sequence[Summary]) -> dict[str, object]:
 
 
 def shared_place(sums: Sequence[Summary]) -> tuple[str | None, str | None]:
-    """The name and the target of the only album; None if there are several."""
+    """The name and the target of the only album; None for both if there are several."""
     if len(sums) != 1:
         return None, None
     return sums[0].album.name, sums[0].album.target
 
 
 def detached_event(pid: int, album: str | None, target: str | None) -> dict[str, object]:
-    """Process ``pid`` sends in the background, as a line of ``--json``. ``album``, ``target``: None
-    if several are meant."""
+    """The object for ``--json`` that says that process ``pid`` sends in the background.
+
+    ``album``, ``target``: None if there are several albums.
+    """
     when = utc(time.time())
     return {"event": "detached", "time": when, "album": album, "target": target, "pid": pid}
 
 
 def event_line(event: Event, names: Names, target: str = "") -> str:
-    """An event as a line above the bars; "" for most. ``target``: what screens call its target."""
+    """An event as a line above the bars; "" for most. ``target``: its target's title on screens."""
     match event:
         case PhotoEvent(path=path):
-            # Most photos get no line, and finding a photo's name asks the journal.
+            # Most photos get no line, and a photo's name costs a query.
             found = _photo_line(event)
             return f"  {found.mark} {names.of(path)}  {found.words}" if found else ""
         case Paused():
@@ -126,12 +128,12 @@ def event_line(event: Event, names: Names, target: str = "") -> str:
 
 
 def copied(count: int) -> str:
-    """The words that let a card be taken out."""
+    """The words after which a card may be taken out."""
     return f"{photos(count)} copied. You can take the card out now."
 
 
 def options_of(event: Regulated) -> dict[str, object]:
-    """The options with which a run goes on, by name."""
+    """The options that a run goes on with, by name."""
     options = {"limit_rate": event.limit_rate, "jobs": event.jobs}
     return {name: value for name, value in options.items() if value is not UNSET}
 
@@ -165,7 +167,7 @@ def _why(error: str | UnsetType | None) -> str:
 
 
 def _trial(event: Tried) -> str:
-    """What came of an attempt that another one follows."""
+    """The words for an attempt that another one follows."""
     why = _why(event.error)
     if event.outcome == Outcome.REJECTED:
         return f"{why}; held back, for this server has not accepted any photo yet"
@@ -179,7 +181,7 @@ def _trial(event: Tried) -> str:
 
 
 def _asked(seconds: float | UnsetType | None) -> str:
-    """When the server is asked about a photo; "" if it is not."""
+    """The time until a photo is asked about, for a sentence's end; "" if it is not."""
     if not isinstance(seconds, float):
         return ""
     return (
@@ -190,15 +192,17 @@ def _asked(seconds: float | UnsetType | None) -> str:
 
 
 def _pause(event: Paused) -> str:
-    """ "502 Bad Gateway, for 3 h 5 min now; trying again for 5 min at most"; without patience, with
-    a few photos."""
+    """ "502 Bad Gateway, for 3 h 5 min now; trying again for 5 min at most".
+
+    A run without patience tries again "with a few photos".
+    """
     lasted = f", for {span(event.lasted)} now" if event.lasted >= 60 else ""
     what = f"for {span(event.seconds)}" if event.seconds >= 1 else "with a few photos"
     return f"{escape(event.reason)}{lasted}; trying again {what} at most"
 
 
 def closed(name: str, closing: Closing) -> list[str]:
-    """Why a target is not tried again in this run."""
+    """The lines that say why a target is not tried again in this run."""
     lines = [escape(closing.words, 1000)]
     if closing.exit_code == 75:
         lines = [f"{escape(name)}: {escape(closing.words)}; given up for now, try again later"]
@@ -206,9 +210,9 @@ def closed(name: str, closing: Closing) -> list[str]:
 
 
 def away(journal: Journal, path: bytes, why: str) -> list[str]:
-    """Why the photos below a path wait, and what to do."""
-    # Where another card may lie, no word of a plain push: it would take edited photos for that
-    # card's.
+    """The lines that say why the photos below ``path`` wait, and what to do."""
+    # Another card may lie there: then nothing suggests a plain push, which would take that card's
+    # photos for edited ones of this card.
     again = "" if why == STRANGER else " (or push it again)"
     lines = [
         f"{escape(path)}: {escape(why)}. Bring back its card or disk, then: albumup resume{again}"

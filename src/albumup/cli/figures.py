@@ -8,8 +8,10 @@ _UNITS = ("kB", "MB", "GB", "TB", "PB")
 
 
 def size(number: float) -> str:
-    """Bytes as people read them: "4.4 GB". Here and not humanize's, which takes three times as
-    long, a photo a line."""
+    """A number of bytes as people read it: "4.4 GB".
+
+    This is not humanize's function, which takes three times as long, for each photo.
+    """
     if number < 1000:
         return f"{int(number)} B"
     power = 1
@@ -19,7 +21,7 @@ def size(number: float) -> str:
 
 
 def short(number: float) -> str:
-    """Bytes for a bar: "1.72G"."""
+    """A number of bytes for a bar: "1.72G"."""
     for unit in ("", "k", "M", "G", "T"):
         if number < 999.5 or unit == "T":
             break
@@ -28,7 +30,7 @@ def short(number: float) -> str:
 
 
 def span(seconds: float) -> str:
-    """A duration: "8 s", "7 min 52 s", "3 h 5 min", "4 days"."""
+    """A duration in seconds as text: "8 s", "7 min 52 s", "3 h 5 min", "4 days"."""
     whole = max(0, round(seconds))
     if whole < 60:
         return f"{whole} s"
@@ -41,7 +43,7 @@ def span(seconds: float) -> str:
 
 
 def ago(seconds: float) -> str:
-    """How long ago, in one unit, to stay on its line of a table: "17 min ago", "3 h ago"."""
+    """A past duration in one unit, for a table's cell: "17 min ago", "3 h ago"."""
     if seconds < 5:
         return "now"
     unit = next((unit for unit in (3600, 60) if seconds >= unit), 1)
@@ -49,15 +51,14 @@ def ago(seconds: float) -> str:
 
 
 def local_time(seconds: float) -> str:
-    """A time of the day, of Unix seconds: "14:02", with its day if that is another one than
-    today."""
+    """Unix seconds as a time of day: "14:02", with the date if it is not today."""
     then, now = time.localtime(seconds), time.localtime()
     is_today = then[:3] == now[:3]
     return time.strftime("%H:%M" if is_today else "%Y-%m-%d %H:%M", then)
 
 
 def clock(seconds: float) -> str:
-    """Time left for a bar: "04:31" or "2:04:31"."""
+    """Seconds left, for a bar: "04:31" or "2:04:31"."""
     whole = max(0, round(seconds))
     hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"
@@ -74,10 +75,10 @@ def photos(number: int) -> str:
 
 
 def are(number: int) -> str:
-    """The verb of so many."""
+    """ "is" or "are" for a number of things."""
     return "is" if number == 1 else "are"
 
 
 def were(number: int) -> str:
-    """The same of what is over."""
+    """ "was" or "were" for a number of things."""
     return "was" if number == 1 else "were"

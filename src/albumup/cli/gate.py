@@ -1,9 +1,9 @@
-"""The one way out to a terminal: what others say is shown there, and never obeyed.
+"""The only way out to a terminal, which shows foreign text and never obeys it.
 
-A terminal obeys what it is sent: control characters retitle its window, clear it, type into the
-shell that reads it. Each text for people passes ``tame``, whoever wrote it: a sentence whose words
-were not escaped, click, tqdm, a traceback. ``install`` puts it before stdout and stderr; what is
-composed here (colours, bars) goes by ``Own``.
+A terminal obeys control characters: they change its title, clear it, or type into the shell that
+reads from it. So each text for people passes ``tame``, whoever wrote it: an unescaped sentence,
+click, tqdm, a traceback. ``install`` puts this gate before stdout and stderr. Text that albumup
+itself composes (colours, bars) goes through ``Own``.
 """
 
 from __future__ import annotations
@@ -17,30 +17,35 @@ from typing import IO
 from albumup.cli.escaping import offered, tame
 
 _OWN = re.compile(r"(\r|\n|\x1b[78]|\x1b\[(?:[ABJK]|2K|\?7[lh]|[0-9]{1,2}m))")
-"""All that a terminal is sent besides letters: line ends, a line up or down, to and from a place
-that it is to remember, to erase, to break lines or not, a colour."""
+"""All that albumup sends to a terminal besides text.
+
+These are line ends, moves by a line up or down, saving and restoring the cursor, erasing, line
+wrapping on and off, and colours.
+"""
 
 
 class Gate(io.TextIOWrapper):
     """A standard stream that lets out nothing but letters and line ends, whoever writes to it."""
 
     fit: Callable[[str], str] = staticmethod(tame)
-    """Makes a text fit for who reads it."""
+    """Makes a text fit for its readers."""
 
     def write(self, text: str) -> int:
         if not isinstance(text, str):
-            raise TypeError("a text, not bytes")  # click finds out so which of them a stream takes
+            raise TypeError("a text, not bytes")  # click learns by this that a stream takes text
         self.pass_on(self.fit(text))
         return len(text)
 
     def pass_on(self, text: str) -> None:
-        """Write what is fit for a terminal already."""
+        """Write a text that is fit for a terminal already."""
         super().write(text)
 
 
 class Own:
-    """Writes what was composed here: colours, and the moves that bars are painted with. All else is
-    as in a gate."""
+    """Writes text that albumup composed: colours, and the moves that paint bars.
+
+    Everything else in it is tamed, as in a gate.
+    """
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
@@ -67,15 +72,17 @@ class Own:
 
 
 def install(*, for_a_shell: bool = False) -> None:
-    """Put gates before stdout and stderr. ``for_a_shell``: it completes words, and takes them
-    letter by letter."""
+    """Put gates before stdout and stderr.
+
+    ``for_a_shell``: the reader is a shell that completes words, and takes them letter by letter.
+    """
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if isinstance(stream, Gate) or not isinstance(stream, io.TextIOWrapper):
             continue
         is_by_line, encoding = stream.line_buffering, stream.encoding
         stream.flush()
-        # A strict stream would raise on a name that is no UTF-8.
+        # A strict stream would raise an error on a name that is not UTF-8.
         gate = Gate(stream.detach(), encoding, "backslashreplace", line_buffering=is_by_line)
         if for_a_shell:
             gate.fit = offered

@@ -1,6 +1,6 @@
 """Help texts: options in groups, each with a heading, and lines that fit the terminal.
 
-``grouped`` is what the manual is made from, too, so that ``--help`` and the pages agree.
+The manual is made from ``grouped``, too, so that ``--help`` and the pages agree.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ HOW = "How"
 NO_CONFIG = "Without a config"
 GENERAL = "General"
 GROUPS = (OPTIONS, WHAT, WHERE, HOW, NO_CONFIG, GENERAL)
-"""The headings, in the order that they stand in."""
+"""The headings, in the order of the help text."""
 
 _WIDEST, _NARROWEST = 80, 30
 
@@ -36,21 +36,20 @@ class Option(click.Option):
         self.group = group
 
     def get_help_extra(self, ctx: click.Context) -> OptionHelpExtra:
-        """Without the range of a number: "[x>=0]" says nothing that a refusal would not say
-        better."""
+        """The notes after an option's help, without a number's range: "[x>=0]" helps nobody."""
         extra = super().get_help_extra(ctx)
         extra.pop("range", None)
         return extra
 
 
 class Whole(click.IntRange):
-    """A whole number, called so where something else was typed."""
+    """A whole number; the name stands in the error if something else was typed."""
 
     name = "whole number"
 
 
 class OneOf(click.Choice[str]):
-    """One of some words; of another one it says which is near."""
+    """One of some words; the error for another word suggests a similar one."""
 
     def get_invalid_choice_message(self, value: str, ctx: click.Context | None) -> str:  # noqa: ARG002
         from albumup.config.template import did_you_mean
@@ -59,12 +58,12 @@ class OneOf(click.Choice[str]):
 
 
 def option(*names: str, group: str = OPTIONS, **settings: object) -> Callable[[F], F]:
-    """click's own, for an option under a heading."""
+    """click's ``option``, with a heading."""
     return click.option(*names, cls=Option, group=group, **settings)
 
 
 def grouped(command: click.Command, ctx: click.Context) -> list[tuple[str, list[click.Option]]]:
-    """A command's options that are shown, by heading, in the order of GROUPS; -h is general."""
+    """A command's visible options by heading, in the order of GROUPS; ``-h`` is under GENERAL."""
     found: dict[str, list[click.Option]] = {heading: [] for heading in GROUPS}
     for one in command.get_params(ctx):
         if isinstance(one, click.Option) and not one.hidden:
@@ -73,7 +72,7 @@ def grouped(command: click.Command, ctx: click.Context) -> list[tuple[str, list[
 
 
 class _Formatter(click.HelpFormatter):
-    """As wide as the terminal, up to 80 columns. What it needs is loaded for help alone."""
+    """A formatter as wide as the terminal, up to 80 columns. Only help needs its imports."""
 
     def __init__(self, *_: object, **__: object) -> None:
         import shutil
@@ -95,7 +94,7 @@ class _Formatter(click.HelpFormatter):
         super().write_dl(told, min(col_max, self.width // 3), col_spacing)
 
     def getvalue(self) -> str:
-        """The text; its examples, which click leaves as they are, are broken, too."""
+        """The text, with its examples wrapped, too; click leaves them as they are."""
         from albumup.cli.layout import GLUE, wrapped
 
         return wrapped(super().getvalue().replace(GLUE, " "), self.width)
@@ -114,8 +113,7 @@ class Command(click.Command):
         _write_options(self, ctx, formatter)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Names of albums are read as UTF-8 where they are, whatever the locale; a near miss of an
-        option is said."""
+        """Parse as click does; read albums' names as UTF-8, and suggest similar options."""
         try:
             rest = super().parse_args(ctx, args)
         except click.NoSuchOption as error:
@@ -134,17 +132,16 @@ class Command(click.Command):
 
 
 class Group(click.Group):
-    """A group of commands, with help of the same form, and a near miss of a command said."""
+    """A group of commands with the same form of help; it suggests similar commands."""
 
     context_class = _Context
     command_class = Command
 
     unsuggested: frozenset[str] = frozenset()
-    """Commands that nobody shall type by mistake: no near miss leads to them."""
+    """Commands that no suggestion names, because nobody should type them by mistake."""
 
     def before(self, ctx: click.Context) -> None:
-        """Called before any of the program's commands does its work, with that command's
-        context."""
+        """Do something before any command's work; ``ctx`` is that command's context."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         self.format_commands(ctx, formatter)
@@ -163,7 +160,7 @@ class Group(click.Group):
         if args and args[0] not in names and not args[0].startswith("-"):
             from albumup.config.template import nearest
 
-            # What is most like a command that is never suggested was not meant for another one.
+            # A word that is most like an unsuggested command was not meant for another one.
             found = nearest(args[0], names)
             near = f"; did you mean {found}?" if found and found not in self.unsuggested else ""
             if not near and "push" in names and os.path.isdir(args[0]):
@@ -172,7 +169,7 @@ class Group(click.Group):
         return super().resolve_command(ctx, args)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """``--help push`` is ``push --help``."""
+        """Parse as click does; ``--help push`` means ``push --help``."""
         if (
             len(args) > 1
             and args[0] in ctx.help_option_names
@@ -188,17 +185,17 @@ class Group(click.Group):
 def command(
     name: str | None = None, **settings: object
 ) -> Callable[[Callable[..., object]], Command]:
-    """click's own, with help in groups."""
+    """click's ``command``, with help in groups."""
     return click.command(name, cls=Command, **settings)
 
 
 def group(name: str | None = None, **settings: object) -> Callable[[Callable[..., object]], Group]:
-    """click's own, with help in groups."""
+    """click's ``group``, with help in groups."""
     return click.group(name, cls=Group, **settings)
 
 
 def no_such_option(command: click.Command, ctx: click.Context, option: str) -> NoReturn:
-    """Say that there is no such option, and which is near."""
+    """Fail with a message about an unknown option that suggests a similar one."""
     from albumup.config.template import nearest
 
     names = [
@@ -222,7 +219,7 @@ def _write_options(
 
 
 def help_of(ctx: click.Context, names: Sequence[str]) -> str:
-    """The help text of a command, named by the words that lead to it; fails where click does."""
+    """The help text of the command that ``names`` lead to. Raises UsageError as click does."""
     root = ctx.find_root()
     found: click.Command = root.command
     context = root

@@ -1,4 +1,4 @@
-"""The first lines of a command on a terminal: the notices that the user was not told."""
+"""The first lines of a command on a terminal: notices that the user has not seen yet."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from albumup.session.late import MOST, Late, late_notices, mark_told
 
 
 def tell_late(app: App) -> None:
-    """Tell the notices that nobody was told, once. Under ``-q`` only those that need somebody."""
+    """Tell each notice that nobody has seen, once; under ``-q`` only those about trouble."""
     now = time.time()
     try:
         found = late_notices(app.journal, now) if app.has_journal() else []
     except (AlbumupError, OSError):
-        return  # the command itself says what is wrong with the journal
+        return  # the command itself reports what is wrong with the journal
     if app.options.get("quiet"):
         found = [one for one in found if one.notice.is_trouble]
     told = found[:-MOST]
@@ -38,7 +38,7 @@ def tell_late(app: App) -> None:
 
 
 def line_of(late: Late, now: float) -> str:
-    """A notice in a line."""
+    """A notice as a line."""
     notice = late.notice
     message, when = notice.message, span(max(0.0, now - notice.created))
     hint, fault = message.hint, escape(notice.fault, 1000)
@@ -56,14 +56,14 @@ def line_of(late: Late, now: float) -> str:
 
 
 def _title(late: Late) -> str:
-    """What the album is called; "" if the notice is about several, or none."""
+    """The album's title; "" if the notice is about several albums, or none."""
     notice = late.notice
     name = shown_name(notice.message.album or "")
     return f"{name} ({escape(notice.message.title)})" if late.has_twin else name
 
 
 def _summary(notice: Notice) -> Summary:
-    """The sums of an album as they were."""
+    """The sums of the notice's album at that time."""
     message = notice.message
     album = Album(notice.album_id or 0, message.album or "", notice.target, False)
     return Summary(album, photos=message.counts)

@@ -1,7 +1,7 @@
-"""How text is laid out on a terminal: its width in cells, and the breaking of lines.
+"""The layout of text on a terminal: its width in cells, and line breaks.
 
-Off a terminal, in a file or a log, nothing is broken or cut: there a line is a line, for grep and
-for cron's mail.
+In a file or a log nothing is broken or cut: there one line stays one line, for grep and for cron's
+mail.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from albumup.cli.escaping import escape
 _COLUMNS = 80
 _ROWS = 24
 _LEAST = 20
-"""Cells that a broken line gets at least, however narrow the window is."""
+"""The least cells of a broken line, however narrow the window is."""
 
-# A command to be typed, up to the punctuation that ends it in a sentence. Quoted parts may hold
-# anything.
+# A command to type, up to the punctuation that ends it in a sentence. Quoted parts may hold any
+# character.
 _WORD = r"""(?:'[^']*'|"[^"]*"|[^\s'"])+(?<![,;)])"""
 _TYPED = re.compile(
     rf"(?<![\w/.'\"-])(?:albumup (?:{'|'.join(COMMANDS)})\b|chmod (?=\d)|(?:kill|rm|mkdir) (?=-)"
@@ -31,16 +31,15 @@ _MEASURE = re.compile(
     r"(?<=\d) (?=(?:[kMGT]?B|s|min|h|days)\b)|(?<=\bpid) (?=\d)|(?<=\(exit) (?=\d)"
 )
 LONGEST_LINE = 4000
-"""Characters of a line; more are cut."""
+"""Characters that a line has at most; longer lines are cut."""
 GLUE = "\N{NO-BREAK SPACE}"
 
 
 def size_of(stream: IO[str]) -> tuple[int, int] | None:
-    """Columns and rows of the terminal behind a stream, as it is now; None where there is no
-    terminal.
+    """Columns and rows of the terminal behind a stream at present; None if there is no terminal.
 
-    The environment's COLUMNS makes it narrower, never wider than it is; where nothing tells, it is
-    80 by 24.
+    The environment's COLUMNS can make it narrower, but never wider. Unknown sizes are taken as 80
+    by 24.
     """
     try:
         if not stream.isatty():
@@ -55,13 +54,13 @@ def size_of(stream: IO[str]) -> tuple[int, int] | None:
 
 
 def columns_of(stream: IO[str]) -> int | None:
-    """The columns of the terminal behind a stream; None where there is none."""
+    """The columns of the terminal behind a stream; None if there is no terminal."""
     found = size_of(stream)
     return found[0] if found else None
 
 
 def cells(text: str) -> int:
-    """The cells that a text without control characters takes: two for most of CJK and emoji."""
+    """The cells of a text without control characters: two for most of CJK and emoji."""
     if text.isascii():
         return len(text)
     import wcwidth
@@ -70,12 +69,12 @@ def cells(text: str) -> int:
 
 
 def padded(text: str, width: int) -> str:
-    """A text with spaces behind it, so that it takes ``width`` cells at least."""
+    """A text with spaces after it, so that it takes at least ``width`` cells."""
     return text + " " * (width - cells(text))
 
 
 def shortened(text: str, width: int) -> str:
-    """A text of at most ``width`` cells: it loses its middle, for names differ at their ends."""
+    """A text of at most ``width`` cells; it loses its middle, as names differ at their ends."""
     if cells(text) <= width:
         return text
     import wcwidth
@@ -88,7 +87,7 @@ def shortened(text: str, width: int) -> str:
 
 
 def _fitting(letters: list[str], width: int) -> list[str]:
-    """The first letters that take at most ``width`` cells."""
+    """The first letters that together take at most ``width`` cells."""
     taken = 0
     for number, letter in enumerate(letters):
         taken += cells(letter)
@@ -98,9 +97,9 @@ def _fitting(letters: list[str], width: int) -> list[str]:
 
 
 def broken(text: str, stream: IO[str]) -> str:
-    """A sentence for a stream: broken at words where that is a terminal, whole elsewhere.
+    """A sentence for a stream: broken at words for a terminal, whole for a file.
 
-    Only here does a sentence get line ends: those that come with it are shown as text.
+    Only here does a sentence get line ends: its own line ends are escaped.
     """
     return wrapped(escape(text, LONGEST_LINE), columns_of(stream))
 
@@ -108,12 +107,12 @@ def broken(text: str, stream: IO[str]) -> str:
 def wrapped(
     text: str, width: int | None, *, under: int | None = None, whole: Sequence[str] = ()
 ) -> str:
-    """Lines broken at words to ``width`` cells, which go on under their text; None: as they are.
+    """Lines broken at words to ``width`` cells; None leaves them as they are.
 
-    What is to be typed in a shell stays on one line, and so do paths and addresses without spaces:
-    where one is wider than the terminal, it has a line of its own, which the terminal breaks and a
-    copy of it does not. ``whole`` are parts with spaces that are kept so, too; ``under`` is the
-    column to go on in, where the text alone does not tell.
+    A command to type stays on one line, and so do paths and addresses without spaces. One that is
+    wider than the terminal has a line of its own; the terminal breaks that line, but a copy of it
+    has no break. ``whole``: parts with spaces that stay on one line, too. ``under``: the column in
+    which a line goes on, if the text alone does not tell.
     """
     if width is None:
         return text
@@ -145,20 +144,21 @@ def _wrapped(line: str, width: int, under: int | None, whole: Sequence[str]) -> 
 
 
 def sentence(hint: str) -> str:
-    """A hint as a line of its own: it begins with a capital, or with a command to be typed."""
+    """A hint as a line of its own: it begins with a capital, or with a command to type."""
     return hint if _TYPED.match(hint) else hint[:1].upper() + hint[1:]
 
 
 def glued(text: str) -> str:
-    """A text with GLUE for the spaces that no line is broken at: within what is typed, before a
-    number's unit."""
+    """A text with GLUE for the spaces at which no line may be broken.
+
+    Such spaces are within commands to type, and between a number and its unit.
+    """
     text = _TYPED.sub(lambda found: found[0].replace(" ", GLUE), text)
     return _MEASURE.sub(GLUE, text)
 
 
 def _indent(line: str, width: int) -> int:
-    """Where a line goes on: under its last column where it has columns, else a little further in
-    than it began."""
+    """The column in which a line goes on: below its last column, else a little further in."""
     start = len(line) - len(line.lstrip(" "))
     columns = [found.end() for found in re.finditer(r"(?<=\S) {2,}(?=[^\s(])", line)]
     under = cells(line[: columns[-1]]) if columns else 0

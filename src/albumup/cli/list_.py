@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def run(app: App, albums: tuple[str, ...], given: ListOptions) -> int:
-    """A line per photo of the albums: state, size, path, and what went wrong."""
+    """Print a line for each photo of the albums: state, size, path, and error."""
     target, states = given["target"], given["states"]
     with local_faults(app.journal):
         connection = app.reader()
@@ -50,7 +50,7 @@ def run(app: App, albums: tuple[str, ...], given: ListOptions) -> int:
 def _put_all(
     connection: sqlite3.Connection, albums: Sequence[tuple[str, str]], given: ListOptions
 ) -> int:
-    """The lines of all albums; how many there were."""
+    """Print the lines of all albums; return their number."""
     states = given["states"]
     if not (given["as_json"] or given["nul"]):
         return _put_for_people(connection, albums, states)
@@ -70,7 +70,10 @@ def _put_all(
 def _put_for_people(
     connection: sqlite3.Connection, albums: Sequence[tuple[str, str]], states: Sequence[str]
 ) -> int:
-    """The same as text; on a terminal each of several albums has a heading."""
+    """Print the lines as text, on a terminal with a heading for each of several albums.
+
+    Returns their number.
+    """
     is_terminal, count = sys.stdout.isatty(), 0
     for album, target in albums:
         lines = text_lines(text_rows(connection, album, target, states))
@@ -89,14 +92,16 @@ def _put_for_people(
 def _others(
     connection: sqlite3.Connection | None, albums: Sequence[tuple[str, str]], states: Sequence[str]
 ) -> Sequence[State]:
-    """The other states of failure that photos of these albums are in, if ``states`` names any:
-    ``status`` counts all of them under FAILED."""
+    """Other states of failure that these albums' photos are in, if ``states`` names any.
+
+    ``status`` counts all these states under FAILED.
+    """
     if WANTING.isdisjoint(states):
         return []
     found = set()
     for one in statuses(connection):
         if (one["album"], one["target"]) in albums:
-            # Doubts are perhaps still to be asked about.
+            # The server may still be asked about photos in doubt.
             waiting = set() if one["settled"] else {State.IN_DOUBT}
             found |= {state for state in WANTING - waiting if one["counts"][state.value]}
     return sorted(found - set(states))

@@ -22,7 +22,10 @@ _POLL = 0.25
 
 
 def run(app: App, *, follow: bool) -> int:
-    """Print the log; the exit code: 0, or 128 and the signal's number that ends the following."""
+    """Print the log; return the exit code.
+
+    It is 0, or 128 and the number of the signal that ended the following. Raises LocalError.
+    """
     path = paths_of(app.journal)["log"]
     heard: list[int] = []
     try:
@@ -50,7 +53,7 @@ def run(app: App, *, follow: bool) -> int:
 
 
 class _Lines:
-    """Whole lines on stdout."""
+    """Prints whole lines on stdout."""
 
     def __init__(self) -> None:
         self._begun = b""
@@ -61,14 +64,14 @@ class _Lines:
             put(line.decode(errors="backslashreplace"), flush=False)
 
     def end(self) -> None:
-        """Print what has no end, as there will be none."""
+        """Print the last line although it has no end, because none will follow."""
         if self._begun:
             self.take(b"\n")
             put_flush()
 
 
 def _is_left(seconds: float) -> bool:
-    """Wait; True once the reader of our output has gone, as the rest of a pipe does."""
+    """Wait; return True as soon as the reader at the other end of the pipe has gone."""
     output = sys.stdout.fileno()
     if not stat.S_ISFIFO(os.fstat(output).st_mode):
         time.sleep(seconds)

@@ -10,13 +10,13 @@ from albumup.cli.escaping import tame
 from albumup.session.log import Log
 
 _LONGEST = 1 << 16
-"""Characters of a line that has no end; then it gets one."""
+"""Characters of an unended line; beyond, it is ended."""
 
 
 class LogStream(io.TextIOBase):
-    """Whatever is printed becomes lines of the log, fit for the terminal that they may be read on.
+    """A stream that turns all output into lines of the log, fit for a terminal.
 
-    ``heard`` is called with each line, too. It has no descriptor, so that nobody writes past it.
+    ``heard`` is also called with each line. The stream has no descriptor, so nobody can bypass it.
     """
 
     encoding = "utf-8"
@@ -29,7 +29,7 @@ class LogStream(io.TextIOBase):
 
     def write(self, text: str) -> int:
         if not isinstance(text, str):
-            raise TypeError("a text, not bytes")  # click finds out so which of them a stream takes
+            raise TypeError("a text, not bytes")  # click learns by this that a stream takes text
         *lines, rest = (getattr(self._begun, "line", "") + text).split("\n")
         if len(rest) > _LONGEST:
             lines.append(rest)

@@ -1,5 +1,4 @@
-"""The names of photos on screens: base names, with as much of the folder as tells them from others
-of that name."""
+"""The names of photos on screens: base names, with folders if several photos share a base name."""
 
 from __future__ import annotations
 
@@ -15,20 +14,23 @@ if TYPE_CHECKING:
     from albumup.journal.journal import Journal
 
 WIDEST = 44
-"""Cells that a name takes at most; what is wider loses its middle."""
+"""Cells that a name takes at most; a wider name loses its middle."""
 _MOST_KNOWN = 1000
 _MOST_LOOKED_UP = 200
-"""Names whose twins are looked for, each in all of the album; then the path below what all photos
-share will do."""
+"""The most names whose twins are looked up, each in the whole album.
+
+Further names are paths below the folder that all photos share.
+"""
 _MOST_TWINS = 1000
 
 
 def telling(path: bytes, others: Iterable[bytes]) -> bytes:
-    """The shortest end of a path, at a folder's border, that none of the other paths has; all of it
-    if need be.
+    """The shortest end of a path, at a folder's border, that none of the other paths has.
 
-    >>> telling(b"/card/DCIM/100/IMG_1.JPG", [b"/card/DCIM/101/IMG_1.JPG"])
-    b'100/IMG_1.JPG'
+    If there is none, it is the whole path.
+
+        >>> telling(b"/card/DCIM/100/IMG_1.JPG", [b"/card/DCIM/101/IMG_1.JPG"])
+        b'100/IMG_1.JPG'
     """
     parts = path.split(b"/")
     twins = [other.split(b"/") for other in others if other != path]
@@ -41,7 +43,7 @@ def telling(path: bytes, others: Iterable[bytes]) -> bytes:
 
 
 class Names:
-    """The names of the photos of some albums. ``album_ids`` is asked each time: others may join."""
+    """The names of some albums' photos. ``album_ids`` is called each time, as albums may join."""
 
     def __init__(self, journal: Journal, album_ids: Callable[[], Iterable[int]]) -> None:
         self._journal, self._album_ids = journal, album_ids
@@ -49,7 +51,7 @@ class Names:
         self._looked_up = 0
 
     def of(self, path: bytes, most: int = WIDEST) -> str:
-        """Escaped, and at most that many cells wide."""
+        """A photo's name, escaped, and at most ``most`` cells wide."""
         if path not in self._known:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
@@ -64,14 +66,14 @@ class Names:
         return path.removeprefix(os.path.join(self._shared(ids), b""))
 
     def _shared(self, ids: list[int]) -> bytes:
-        """The folder below which all photos lie; thanks to an index, two looks an album."""
+        """The folder that holds all photos; an index makes this two lookups per album."""
         ends: list[bytes] = []
         for album_id in ids:
             ends += map(os.path.dirname, reading.ends(self._journal.connection, album_id) or ())
         return os.path.commonpath(ends) if ends else b""
 
     def _twins(self, ids: list[int], path: bytes) -> list[bytes]:
-        """Other photos of the same base name."""
+        """The other photos with the same base name."""
         connection = self._journal.connection
         return [
             twin

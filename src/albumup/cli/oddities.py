@@ -10,7 +10,7 @@ from albumup.session.survey import Survey
 
 
 def say_oddities(screen: Screen, survey: Survey) -> None:
-    """Name them, ten of each."""
+    """Name the empty and the odd photos, at most ten of each."""
     empty, odd = survey.empty.count, survey.odd.count
     if empty:
         _name(screen, f"{photos(empty)} {are(empty)} empty, and not sent:", survey.empty)

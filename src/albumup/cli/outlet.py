@@ -1,8 +1,8 @@
-"""A stream whose writers never wait for its readers: for what is told while photos are sent.
+"""A stream whose writers never wait for its readers, for words and events during an upload.
 
-A reader that stops reading (a pager, a stopped terminal, a program that hangs) must hold up neither
-the sending nor the way out. What nobody has read yet is kept in memory, and beyond a bound in a
-file without a name.
+A reader that stops reading (a pager, a stopped terminal, a program that hangs) must delay neither
+the upload nor its end. Unread output is kept in memory, and beyond a limit in a file without a
+name.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _POLL = 0.05
 
 
 class Outlet:
-    """``put`` returns at once; a thread of its own writes to ``descriptor``, in order."""
+    """An outlet to ``descriptor``: ``put`` returns at once, and a thread writes in order."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._changed = threading.Condition()
         self._waiting: deque[bytes | slice] = deque()
-        """What is to be written, in order: bytes, or the place in the file where they were put."""
+        """The pieces to write, in order: bytes, or their place in the file."""
         self._in_memory = 0
         self._file: IO[bytes] | None = None
         self._file_end = 0
@@ -34,12 +34,12 @@ class Outlet:
         """Bytes that are not out yet."""
         self._is_closed = False
         self.fault: OSError | None = None
-        """Why nothing is written any more: the reader has gone, the disk is full."""
+        """Why nothing can be written any more: the reader has gone, or the disk is full."""
         self._thread = threading.Thread(target=self._run, name="outlet", daemon=True)
         self._thread.start()
 
     def put(self, data: bytes) -> None:
-        """Have ``data`` written when its turn comes; dropped where nothing is written any more."""
+        """Have ``data`` written in its turn; drop it if nothing can be written any more."""
         with self._changed:
             if self.fault is not None or not data:
                 return
@@ -50,7 +50,7 @@ class Outlet:
             self._changed.notify_all()
 
     def _put_into_file(self, data: bytes) -> bool:
-        """False where the disk has no room for it."""
+        """Append ``data`` to the file; return False if the disk has no room for it."""
         start = self._file_end
         try:
             if self._file is None:
@@ -70,7 +70,7 @@ class Outlet:
         return True
 
     def wait(self, gives_up: Callable[[], bool] = lambda: False) -> bool:
-        """True once all is out, or nothing can be written; False once ``gives_up()`` says so."""
+        """Wait until all is out or nothing can be written; False if ``gives_up()`` comes first."""
         while self.backlog and self.fault is None:
             if gives_up():
                 return False
@@ -79,7 +79,7 @@ class Outlet:
         return True
 
     def close(self) -> None:
-        """End the thread if all is out; one that still waits for a reader is left behind."""
+        """End the thread if all is out; leave it behind if it still waits for a reader."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
@@ -100,7 +100,7 @@ class Outlet:
                 self._changed.notify_all()
 
     def _next(self) -> bytes:
-        """What is to be written next; empty at the end. Raises OSError."""
+        """The next bytes to write; empty at the end. Raises OSError."""
         with self._changed:
             while not self._waiting:
                 if self._is_closed:
@@ -115,12 +115,12 @@ class Outlet:
             if middle < first.stop:
                 self._waiting.appendleft(slice(middle, first.stop))
             elif not any(isinstance(piece, slice) for piece in self._waiting):
-                self._file_end = 0  # all of the file is read: it begins anew
+                self._file_end = 0  # the file is read to its end, and begins anew
             return os.pread(self._file.fileno(), middle - first.start, first.start)
 
     def _write(self, piece: bytes) -> None:
         while piece:
             try:
                 piece = piece[os.write(self._descriptor, piece) :]
-            except BlockingIOError:  # somebody else made the descriptor non-blocking
+            except BlockingIOError:  # another process made the descriptor non-blocking
                 select.select([], [self._descriptor], [])

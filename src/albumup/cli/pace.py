@@ -1,4 +1,4 @@
-"""How fast a run goes by its options: words for a limit on the rate, and for uploads at once."""
+"""The speed that a run's options set, in words: the limit on its rate, and its jobs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from albumup.config.template import parse_rate
 
 
 def pace(options: Mapping[str, Any]) -> str:
-    """Options of a run as they are typed, in words: "1.0 MB/s and 2 uploads at once"."""
+    """A run's options, as they were typed, in words: "1.0 MB/s and 2 uploads at once"."""
     said = []
     if (limit := options.get("limit_rate")) is not None:
         said.append(_rate(limit))
@@ -21,7 +21,7 @@ def pace(options: Mapping[str, Any]) -> str:
 
 
 def _rate(text: str) -> str:
-    """A limit on the rate, as it is typed."""
+    """The words for a limit on the rate. ``text``: the limit as it was typed."""
     rates = [rate for _, rate in parse_rate(text).slots]
     if len(rates) > 1:
         return f'the rates "{escape(text)}"'

@@ -1,1 +1,1 @@
-"""The commands: what each is called, takes and says of itself. Its work is imported late."""
+"""The commands: their names, parameters and help. A command's work is imported late."""

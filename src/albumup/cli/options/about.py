@@ -1,5 +1,4 @@
-"""``albumup help`` and ``albumup version``: the commands that people try before they know the
-options."""
+"""``albumup help`` and ``albumup version``, which people try before they know the options."""
 
 from __future__ import annotations
 

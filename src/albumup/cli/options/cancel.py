@@ -1,5 +1,4 @@
-"""``albumup cancel`` and ``albumup forget``: give up what is not sent; drop a settled album from
-the journal."""
+"""``albumup cancel`` and ``albumup forget``: give up unsent photos; drop a settled album."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``albumup log``: what uploaders in the background have to say."""
+"""``albumup log``: the output of uploaders in the background."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``albumup retry-failed``: what failed gets a fresh set of tries. Without names it is cron's."""
+"""``albumup retry-failed``: failed photos get fresh tries. Without names, it works for cron."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``albumup schedule``: what runs albumup regularly."""
+"""``albumup schedule``: has albumup run regularly."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from albumup.session.scheduling import KINDS
 
 
 class _Schedule(Command):
-    """A command whose words are another command's."""
+    """A command whose arguments are another command's words."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:

@@ -1,4 +1,4 @@
-"""``albumup stop``: stop uploading, all of it or some albums."""
+"""``albumup stop``: stop uploading all albums, or some."""
 
 from __future__ import annotations
 

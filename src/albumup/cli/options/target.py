@@ -1,4 +1,4 @@
-"""``albumup target``: see and try the configured servers."""
+"""``albumup target``: set servers up, see and try them."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def _upload(patience: str) -> Sequence[Callable[[F], F]]:
 
 
 def detach_option() -> Callable[[F], F]:
-    """``--detach``, of push and resume."""
+    """The option ``--detach`` of push and resume."""
     return option(
         "--detach",
         group=HOW,
@@ -53,8 +53,10 @@ def detach_option() -> Callable[[F], F]:
 
 
 def upload_options(patience: str = "5m") -> Callable[[F], F]:
-    """The options of push, resume and retry-failed that say how to send. ``patience``: what help
-    says of it."""
+    """The options of push, resume and retry-failed that say how to send.
+
+    ``patience``: the default that the help text names.
+    """
 
     def added(command: F) -> F:
         for add in reversed(_upload(patience)):

@@ -1,4 +1,4 @@
-"""``albumup verify``: what is proven, and may the folder be erased?"""
+"""``albumup verify``: prove an album's photos, and say whether the folder may be erased."""
 
 from __future__ import annotations
 

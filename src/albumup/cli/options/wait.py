@@ -1,4 +1,4 @@
-"""``albumup wait``: for scripts."""
+"""``albumup wait``: wait for albums, in scripts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``albumup watch``: what the process that uploads does, from another terminal."""
+"""``albumup watch``: the work of the uploading process, on another terminal."""
 
 from __future__ import annotations
 
