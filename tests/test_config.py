@@ -212,6 +212,14 @@ def test_a_targets_own_keys_win_for_runs_that_nobody_watches(write: Write) -> No
     assert "on_done" not in found.targets["club"].settings, "it frames nothing"
 
 
+def test_a_command_is_found_from_any_working_directory(write: Write) -> None:
+    """The uploader in the background, and cron's commands, have others than a terminal."""
+    path = write('[defaults]\non_done = ["./tell", "./me"]\nmay_run = ["~/bin/on-mains"]\n')
+    found = load(None).unattended("inbox")
+    assert found.on_done == (os.path.join(os.path.dirname(path), "tell"), "./me")
+    assert found.may_run == (os.path.expanduser("~/bin/on-mains"),)
+
+
 @pytest.mark.parametrize(
     "line",
     ['on_done = "mail"', "on_done = []", 'notify = ["topic"]', 'notify_on = "some"',

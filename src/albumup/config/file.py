@@ -94,13 +94,20 @@ class Config:
 
     def unattended(self, target: str) -> Unattended:
         """The settings of a target's runs that nobody watches. Raises ConfigError for a bad one."""
-        table = self.targets.get(target)
-        if table is None:
-            return self.defaults.unattended
-        try:
-            return of_target(self.defaults.unattended, table.unattended)
-        except ValueError as error:
-            raise ConfigError(f"{table.where}.{error}") from None
+        found, table = self.defaults.unattended, self.targets.get(target)
+        if table is not None:
+            try:
+                found = of_target(found, table.unattended)
+            except ValueError as error:
+                raise ConfigError(f"{table.where}.{error}") from None
+        commands = self._command(found.on_done), self._command(found.may_run)
+        return replace(found, on_done=commands[0], may_run=commands[1])
+
+    def _command(self, words: tuple[str, ...]) -> tuple[str, ...]:
+        """A command whose program is found from any working directory: on PATH, or by its path."""
+        if not words or "/" not in words[0]:
+            return words
+        return (absolute(words[0], self.folder), *words[1:])
 
     @property
     def folder(self) -> str:
