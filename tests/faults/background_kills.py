@@ -57,6 +57,8 @@ class BackgroundResult(Result):
     """Notices that were owed twice."""
     orphans: list[str] = field(default_factory=list)
     claims: int = 0
+    asked: int = 0
+    """How often an uploader was asked how it goes."""
 
     roles: ClassVar = ROLES
 
@@ -69,7 +71,7 @@ class BackgroundResult(Result):
         return (
             f"{Result.__str__(self)}; {self.notices} notices: {len(self.untold)} lost, "
             f"{self.same_id} had twice with one id, {len(self.two_ids)} with two; "
-            f"{len(self.orphans)} orphans, {self.claims} claims left"
+            f"{len(self.orphans)} orphans, {self.claims} claims left; asked {self.asked} times"
         )
 
 
@@ -138,6 +140,8 @@ class Background(Loop):
             self._wait_for_hook(rng.uniform(0.0, self._window))
         else:
             self._wait_for_the_moment(rng.choice(self._running))
+        if rng.random() < 0.3:
+            self._ask()
         self._kill_any()
         self._look_at_ended()
 
@@ -152,6 +156,14 @@ class Background(Loop):
         until = time.monotonic() + seconds
         while time.monotonic() < until and "hook" not in dict(self._processes()).values():
             time.sleep(0.02)
+
+    def _ask(self) -> None:
+        """Ask who uploads how it goes: it says so, and goes on."""
+        found = self.rows("select pid from run where ended is null")
+        for pid in {row["pid"] for row in found} & dict(self._processes()).keys():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGUSR1)
+                self.background.asked += 1
 
     def _kill_any(self) -> None:
         """One process, of a role at random: there are more of some than of others."""
@@ -183,7 +195,14 @@ class Background(Loop):
                 self.result.ended += 1
                 self._look_at_end(command)
         self._expect_acknowledged(ended)
-        reap({one.process.pid for one in self._running})
+        self._reap({one.process.pid for one in self._running})
+
+    def _reap(self, kept: set[int]) -> None:
+        self.result.faults += [
+            f"process {pid} was ended by SIGUSR1"
+            for pid, code in reap(kept).items()
+            if code == -signal.SIGUSR1
+        ]
 
     def _look_at_end(self, command: Command) -> None:
         if (
@@ -221,7 +240,7 @@ class Background(Loop):
                     os.kill(pid, signal.SIGKILL)
             for command in self._running:
                 command.process.wait()
-            reap(set())
+            self._reap(set())
         self._running = []
 
     def _count_orphans(self) -> None:
@@ -323,14 +342,18 @@ def _status(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
-def reap(kept: set[int]) -> None:
-    """Wait for orphans that have ended: as their new parent. ``kept``: those of somebody else."""
+def reap(kept: set[int]) -> dict[int, int]:
+    """Wait for orphans that have ended, as their new parent; their exit codes. ``kept``: those of
+    somebody else."""
+    codes = {}
     for entry in os.scandir("/proc"):
         if entry.name.isdigit() and int(entry.name) not in kept:
             with contextlib.suppress(OSError):
                 state, parent, *_ = _status(int(entry.name))
                 if (state, int(parent)) == ("Z", os.getpid()):
-                    os.waitpid(int(entry.name), os.WNOHANG)
+                    pid, status = os.waitpid(int(entry.name), os.WNOHANG)
+                    codes[pid] = os.waitstatus_to_exitcode(status)
+    return codes
 
 
 if __name__ == "__main__":
